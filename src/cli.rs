@@ -1,0 +1,100 @@
+//! The commands: one file each, arguments in, a recipe, text out.
+
+mod aggregate;
+mod check;
+mod demo;
+mod generate;
+mod import;
+mod ingest;
+mod publish;
+mod record;
+mod rejects;
+mod topics;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
+#[derive(Debug, Parser)]
+#[command(name = "partner-feeds", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write events and aggregates from the ledger
+    Aggregate(aggregate::Aggregate),
+    /// Check a file of events against the contracts
+    Check(check::Check),
+    /// Try the whole pipeline with an embedded broker and generated events
+    Demo(demo::Demo),
+    /// Write a realistic partnership's events to standard output
+    Generate(generate::Generate),
+    /// Turn published files into events on standard output
+    Import(import::Import),
+    /// Consume the topics and write the ledger
+    Ingest(ingest::Ingest),
+    /// Send a file of events to their topics
+    Publish(publish::Publish),
+    /// Show one record's revisions and the rules that matched
+    Record(record::Record),
+    /// List the records that broke their contract
+    Rejects(rejects::Rejects),
+    /// Create the topics of the configuration
+    Topics(topics::Topics),
+    /// Check that a store is whole
+    Verify(verify::Verify),
+}
+
+/// Where the configuration, Kafka and the store are.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Connection {
+    /// Configuration file [default: config/partner-feeds.toml if there, else built in]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<std::path::PathBuf>,
+    /// Kafka brokers, host:port joined by commas
+    #[arg(long, value_name = "LIST")]
+    pub(crate) brokers: Option<String>,
+    /// Folder of the store
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<String>,
+    /// Kafka consumer group
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+}
+
+/// Output for people or for machines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned text
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not done.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Aggregate(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Generate(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Ingest(command) => command.run(),
+        Command::Publish(command) => command.run(),
+        Command::Record(command) => command.run(),
+        Command::Rejects(command) => command.run(),
+        Command::Topics(command) => command.run(),
+        Command::Verify(command) => command.run(),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,473 @@
+//! From a Kafka record's bytes to a typed [`Event`], or a [`Rejection`] that says why not.
+//!
+//! The typed path accepts exactly what JSON profile, envelope and schema accept together
+//! (`schemas/`); a property test holds the two together. It only says yes or no: what is wrong with a
+//! refused record is found by [`explain`], which alone runs the schema engine. Rules between fields
+//! ([`semantic`]) and the search for personal data ([`tripwire`]) come after, over the flat record.
+//!
+//! This module knows neither Kafka's client nor Parquet, and no error of it holds a value.
+
+pub mod count;
+pub mod explain;
+pub mod health;
+pub mod housing;
+mod json;
+pub mod moment;
+pub mod parts;
+pub mod police;
+pub mod record;
+pub mod rejection;
+pub mod semantic;
+pub mod text;
+pub mod tripwire;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::event::{Feed, Kind};
+use json::Strict;
+use moment::Instant;
+use parts::Revision;
+use text::{Id, Printable, Source};
+
+pub use record::Record;
+pub use rejection::{Reason, Rejection};
+
+/// The greatest size of a record's value, in bytes.
+pub const VALUE_BYTES_MAX: usize = 16_384;
+/// The greatest size of a record's key, in bytes.
+pub const KEY_BYTES_MAX: usize = 128;
+/// The greatest number of headers of a record.
+pub const HEADERS_MAX: usize = 32;
+/// The version of the contracts this program reads.
+pub const VERSION: i32 = 1;
+
+/// The whole state of one record at one revision.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    /// Who sent it, of which record, when.
+    pub envelope: Envelope<'a>,
+    /// The record.
+    pub data: Data<'a>,
+}
+
+/// The `CloudEvents` attributes of an event.
+#[derive(Clone, Debug)]
+pub struct Envelope<'a> {
+    /// Same (`source`, `id`): the same event sent again.
+    pub id: Id<'a>,
+    /// The partner's records system.
+    pub source: Source<'a>,
+    /// The feed in `type`.
+    pub feed: Feed,
+    /// The kind in `type`.
+    pub kind: Kind,
+    /// The record's token within its source.
+    pub subject: Id<'a>,
+    /// Grows with each correction of the record.
+    pub revision: Revision,
+    /// When this revision was true at the partner.
+    pub time: Instant,
+    /// Where the partner says its schema is; never fetched.
+    pub dataschema: Option<Printable<'a>>,
+    /// Values of other attributes that are texts: scanned, not stored.
+    pub extensions: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+macro_rules! data {
+    ($($kind:ident in $module:ident),+ $(,)?) => {
+        /// What an event says of its record, by kind.
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs, reason = "each variant holds the type of its kind")]
+        pub enum Data<'a> { $($kind($module::$kind<'a>)),+ }
+
+        impl Serialize for Data<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Self::$kind(data) => data.serialize(serializer)),+ }
+            }
+        }
+
+        impl<'de> DeserializeSeed<'de> for DataOf {
+            type Value = Data<'de>;
+
+            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Data<'de>, D::Error> {
+                match self.0 { $(Kind::$kind => $module::$kind::deserialize(deserializer).map(Data::$kind)),+ }
+            }
+        }
+    };
+}
+
+/// Reads the `data` of a kind.
+struct DataOf(Kind);
+
+data! {
+    Crime in police,
+    Incident in police,
+    Detention in police,
+    StopSearch in police,
+    Referral in police,
+    AssaultAttendance in health,
+    AmbulanceCall in health,
+    Admission in health,
+    MentalHealthDetention in health,
+    Treatment in health,
+    HomelessnessCase in housing,
+    AntisocialBehaviourCase in housing,
+    NoiseComplaint in housing,
+    Possession in housing,
+    DomesticAbuseSupport in housing,
+    Count in count,
+}
+
+/// The typed path refused a document. It does not say why: [`explain`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
+
+/// The feed and kind of an event's `type`, `uk.community-safety.<feed>.<kind>.v1`.
+pub fn parse_type(text: &str) -> Option<(Feed, Kind)> {
+    let (feed, kind) = text.strip_prefix("uk.community-safety.")?.strip_suffix(".v1")?.split_once('.')?;
+    let (feed, kind) = (Feed::from_name(feed)?, Kind::from_name(kind)?);
+    kind.feed().is_none_or(|owner| owner == feed).then_some((feed, kind))
+}
+
+/// The `type` of an event of a feed and kind.
+pub fn type_of(feed: Feed, kind: Kind) -> String {
+    format!("uk.community-safety.{feed}.{kind}.v{VERSION}")
+}
+
+impl<'a> Event<'a> {
+    /// Decodes a `CloudEvents` document (structured mode) in one pass.
+    pub fn decode(document: &'a str) -> Result<Self, Refused> {
+        let mut deserializer = serde_json::Deserializer::from_str(document);
+        let event = Strict(&mut deserializer).deserialize_map(EventVisitor).map_err(|_| Refused)?;
+        deserializer.end().map_err(|_| Refused)?;
+        Ok(event)
+    }
+
+    /// Decodes a value whose attributes came in headers (binary mode), each given once.
+    pub fn decode_binary(attributes: &[(&'a str, &'a str)], value: &'a str) -> Result<Self, Refused> {
+        let mut envelope = Draft::default();
+        for (name, text) in attributes {
+            envelope.attribute(name, text).ok_or(Refused)?;
+        }
+        let envelope = envelope.finish().ok_or(Refused)?;
+        let data = decode_data(envelope.kind, value)?;
+        Ok(Self { envelope, data })
+    }
+}
+
+fn decode_data(kind: Kind, json: &str) -> Result<Data<'_>, Refused> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let data = DataOf(kind).deserialize(Strict(&mut deserializer)).map_err(|_| Refused)?;
+    deserializer.end().map_err(|_| Refused)?;
+    Ok(data)
+}
+
+/// An event is written as a `CloudEvents` document, its `type` before its `data`.
+impl Serialize for Event<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let envelope = &self.envelope;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("specversion", "1.0")?;
+        map.serialize_entry("id", &envelope.id)?;
+        map.serialize_entry("source", &envelope.source)?;
+        map.serialize_entry("type", &type_of(envelope.feed, envelope.kind))?;
+        map.serialize_entry("subject", &envelope.subject)?;
+        map.serialize_entry("revision", &envelope.revision)?;
+        map.serialize_entry("time", &envelope.time)?;
+        if let Some(schema) = &envelope.dataschema {
+            map.serialize_entry("dataschema", schema)?;
+        }
+        for (name, value) in &envelope.extensions {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("data", &self.data)?;
+        map.end()
+    }
+}
+
+/// The envelope as it is gathered, attribute by attribute.
+#[derive(Default)]
+struct Draft<'a> {
+    specversion: bool,
+    datacontenttype: bool,
+    kind: Option<(Feed, Kind)>,
+    id: Option<Id<'a>>,
+    source: Option<Source<'a>>,
+    subject: Option<Id<'a>>,
+    revision: Option<Revision>,
+    time: Option<Instant>,
+    dataschema: Option<Printable<'a>>,
+    extensions: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Draft<'a> {
+    /// Takes an attribute from a header; `None` if it is not as the contract says.
+    fn attribute(&mut self, name: &'a str, text: &'a str) -> Option<()> {
+        match name {
+            "specversion" => self.specversion = (text == "1.0").then_some(true)?,
+            "datacontenttype" => self.datacontenttype = (text == "application/json").then_some(true)?,
+            "type" => self.kind = Some(parse_type(text)?),
+            "id" => self.id = Some(Id::new(text)?),
+            "source" => self.source = Some(Source::new(text)?),
+            "subject" => self.subject = Some(Id::new(text)?),
+            "revision" => self.revision = Some(revision_of(text)?),
+            "time" => self.time = Some(Instant::parse(text)?),
+            "dataschema" => self.dataschema = Some(Printable::new(text)?),
+            "data" | "data_base64" => return None,
+            name => {
+                let value = is_extension_name(name).then(|| Printable::new(text))??;
+                self.extensions.push((name.into(), value.into_cow()));
+            }
+        }
+        Some(())
+    }
+
+    fn finish(self) -> Option<Envelope<'a>> {
+        let (feed, kind) = self.kind.filter(|_| self.specversion)?;
+        Some(Envelope {
+            id: self.id?,
+            source: self.source?,
+            feed,
+            kind,
+            subject: self.subject?,
+            revision: self.revision?,
+            time: self.time?,
+            dataschema: self.dataschema,
+            extensions: self.extensions,
+        })
+    }
+}
+
+/// A revision in a header: `[1-9][0-9]{0,9}`, at most 2,147,483,647.
+fn revision_of(text: &str) -> Option<Revision> {
+    let plain = text.bytes().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
+    plain.then(|| text.parse().ok().map(Revision)).flatten()
+}
+
+/// The name of an attribute that middleware may add: `[a-z0-9]{1,20}`.
+pub(crate) fn is_extension_name(name: &str) -> bool {
+    (1..=20).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+}
+
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = Event<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event<'de>, A::Error> {
+        let mut draft = Draft::default();
+        let mut seen = 0_u16;
+        let mut data = None;
+        let mut data_read_early: Option<&'de RawValue> = None;
+        while let Some(Key(name)) = map.next_key()? {
+            if let Some(bit) = ATTRIBUTES.iter().position(|a| *a == name.as_ref()).map(|i| 1 << i) {
+                if seen & bit != 0 {
+                    return Err(de::Error::custom("duplicate field"));
+                }
+                seen |= bit;
+            }
+            match name.as_ref() {
+                "specversion" => draft.specversion = map.next_value::<Key<'de>>()?.0 == "1.0",
+                "id" => draft.id = Some(map.next_value()?),
+                "source" => draft.source = Some(map.next_value()?),
+                "type" => draft.kind = parse_type(&map.next_value::<Key<'de>>()?.0),
+                "subject" => draft.subject = Some(map.next_value()?),
+                "revision" => draft.revision = Some(map.next_value()?),
+                "time" => draft.time = Some(map.next_value()?),
+                "dataschema" => draft.dataschema = map.next_value()?,
+                "datacontenttype" => {
+                    let given = map.next_value::<Option<Key<'de>>>()?;
+                    if given.is_some_and(|Key(text)| text != "application/json") {
+                        return Err(de::Error::custom("datacontenttype"));
+                    }
+                }
+                // Publishers put `type` before `data`; any other order costs a second look at `data`.
+                "data" => match draft.kind {
+                    Some((_, kind)) => data = Some(map.next_value_seed(DataOf(kind))?),
+                    None => data_read_early = Some(map.next_value()?),
+                },
+                _ => draft.extension(name, map.next_value()?).map_err(de::Error::custom)?,
+            }
+        }
+        let envelope = draft.finish().ok_or_else(|| de::Error::custom("envelope"))?;
+        let data = match (data, data_read_early) {
+            (Some(data), _) => data,
+            (None, Some(raw)) => decode_data(envelope.kind, raw.get()).map_err(|_| de::Error::custom("data"))?,
+            (None, None) => return Err(de::Error::missing_field("data")),
+        };
+        Ok(Event { envelope, data })
+    }
+}
+
+/// The attributes the contract knows.
+pub(crate) const ATTRIBUTES: [&str; 11] = [
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "revision",
+    "time",
+    "datacontenttype",
+    "dataschema",
+    "data",
+    "data_base64",
+];
+
+impl<'a> Draft<'a> {
+    fn extension(&mut self, name: Cow<'a, str>, value: Option<Extension<'a>>) -> Result<(), &'static str> {
+        if !is_extension_name(&name) {
+            return Err("extension");
+        }
+        if self.extensions.iter().any(|(seen, _)| *seen == name) {
+            return Err("duplicate field");
+        }
+        // A boolean, an integer or null is remembered as an empty text, so that a second one is seen.
+        let text = match value {
+            Some(Extension::Text(text)) => text,
+            Some(Extension::Plain) | None => Cow::Borrowed(""),
+        };
+        self.extensions.push((name, text));
+        Ok(())
+    }
+}
+
+/// The value of an attribute that middleware added.
+enum Extension<'a> {
+    Text(Cow<'a, str>),
+    Plain,
+}
+
+impl<'de> Deserialize<'de> for Extension<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Extension<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a boolean or an integer")
+            }
+
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Extension<'de>, E> {
+                Ok(Extension::Plain)
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Extension<'de>, E> {
+                i32::try_from(value).map(|_| Extension::Plain).map_err(E::custom)
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Extension<'de>, E> {
+                i32::try_from(value).map(|_| Extension::Plain).map_err(E::custom)
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Extension<'de>, E> {
+                Printable::new(text).map(|t| Extension::Text(t.into_cow())).ok_or_else(|| E::custom("extension"))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Extension<'de>, E> {
+                Printable::new(text.to_owned())
+                    .map(|t| Extension::Text(t.into_cow()))
+                    .ok_or_else(|| E::custom("extension"))
+            }
+        }
+        deserializer.deserialize_any(V)
+    }
+}
+
+/// A key or a text of no form, borrowed where it has no escapes.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(text.into()))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(text.to_owned().into()))
+            }
+        }
+        deserializer.deserialize_str(V)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CRIME: &str = r#"{"specversion":"1.0","id":"46-001234-17.2","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"46-001234-17","revision":2,"time":"2017-02-06T09:15:00Z","data":{"what":{"list":"ho-crime","edition":"2016-04","category":"8N","code":"008/06"},"when":{"occurred_from":"2017-02-03T23:10:00Z"},"flags":{"domestic_abuse":true,"mental_health":false}}}"#;
+
+    #[test]
+    fn a_written_event_reads_as_it_was() {
+        let event = Event::decode(CRIME).expect("valid");
+        assert_eq!(serde_json::to_string(&event).expect("json"), CRIME);
+    }
+
+    #[test]
+    fn data_may_stand_before_type() {
+        let start = CRIME.find(r#""data""#).expect("data");
+        let moved = format!("{{{},{}}}", &CRIME[start..CRIME.len() - 1], &CRIME[1..start - 1]);
+        let event = Event::decode(&moved).expect("valid");
+        assert_eq!(serde_json::to_string(&event).expect("json"), CRIME);
+    }
+
+    #[track_caller]
+    fn check(from: &str, to: &str, accepted: bool) {
+        let document = CRIME.replacen(from, to, 1);
+        assert_ne!(document, CRIME);
+        assert_eq!(Event::decode(&document).is_ok(), accepted, "{from} -> {to}");
+    }
+
+    #[test]
+    fn the_typed_path_is_as_strict_as_the_profile() {
+        check(r#""008/06""#, r#""008\/06""#, true);
+        check(r#""revision":2"#, r#""revision":2.0"#, false);
+        check(r#""revision":2"#, r#""revision":2,"\u0072evision":2"#, false);
+        check(r#""revision":2"#, r#""revision":2,"data_base64":"e30=""#, false);
+        check(r#""revision":2"#, r#""revision":2,"traceparent":"x","dataschema":null"#, true);
+        check(r#""revision":2"#, r#""revision":2,"traceparent":null,"traceparent":null"#, false);
+        check(r#""revision":2"#, r#""revision":2,"traceParent":"x""#, false);
+        check(r#""revision":2"#, r#""revision":2,"traceparent":1.5"#, false);
+        check(r#""when":{"occurred_from":"2017-02-03T23:10:00Z"}"#, r#""when":["2017-02-03T23:10:00Z"]"#, false);
+        check(r#""domestic_abuse":true"#, r#""domestic_abuse":null"#, true);
+        check(r#""domestic_abuse":true"#, r#""domestic_abuse":true,"domestic_abuse":true"#, false);
+        check(r#""code":"008/06""#, r#""code":null"#, true);
+    }
+
+    #[test]
+    fn binary_mode_reads_attributes_from_headers() {
+        let start = CRIME.find(r#""data":"#).expect("data") + 7;
+        let value = &CRIME[start..CRIME.len() - 1];
+        let mut headers = vec![
+            ("specversion", "1.0"),
+            ("id", "46-001234-17.2"),
+            ("source", "urn:partner:kent-police:crime"),
+            ("type", "uk.community-safety.police.crime.v1"),
+            ("subject", "46-001234-17"),
+            ("revision", "2"),
+            ("time", "2017-02-06T09:15:00Z"),
+        ];
+        let event = Event::decode_binary(&headers, value).expect("valid");
+        assert_eq!(serde_json::to_string(&event).expect("json"), CRIME);
+        headers[5].1 = "02";
+        assert!(Event::decode_binary(&headers, value).is_err());
+    }
+}

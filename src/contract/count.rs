@@ -1,0 +1,103 @@
+//! The count: a partner that can only send totals.
+//!
+//! Suppression stays the publisher's: nothing is guessed between the bounds, and a true zero is an
+//! exact 0.
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
+
+use super::moment::Date;
+use super::parts::{Area, Cancellation, Flags, Quantity, Sex, What, closed, object};
+use super::text::AgeBand;
+
+closed! {
+    /// What is counted; units are never added together.
+    Unit { Events = "events", Persons = "persons", Households = "households", Other = "other" }
+    /// The date a count goes by.
+    DateBasis { Occurred = "occurred", Recorded = "recorded", Snapshot = "snapshot", NotKnown = "not_known" }
+    /// How much a number says.
+    CountStatus { Exact = "exact", Rounded = "rounded", Suppressed = "suppressed", NotSupplied = "not_supplied" }
+}
+
+/// The name of one flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlagName(pub &'static str);
+
+impl Serialize for FlagName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for FlagName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl Visitor<'_> for V {
+            type Value = FlagName;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of a flag")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<FlagName, E> {
+                Flags::NAMES.into_iter().find(|name| *name == text).map(FlagName).ok_or_else(|| E::custom("no flag"))
+            }
+        }
+        deserializer.deserialize_str(V)
+    }
+}
+
+object! {
+    /// The period of a count, both days inclusive.
+    Period {
+        /// The first day.
+        from: Date,
+        /// The last day.
+        to: Date,
+    }
+}
+
+object! {
+    /// A total for an area and period.
+    Count<'a> {
+        /// The partner's own classification.
+        #[serde(borrow)]
+        what: What<'a>,
+        /// Where.
+        #[serde(borrow, skip_serializing_if = "Option::is_none")]
+        area: Option<Area<'a>>,
+        /// The period it covers.
+        period: Period,
+        /// What is counted.
+        unit: Unit,
+        /// The date it goes by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        date_basis: Option<DateBasis>,
+        /// Whether it may still change.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provisional: Option<bool>,
+        /// Of which: in this band of years.
+        #[serde(borrow, skip_serializing_if = "Option::is_none")]
+        age_band: Option<AgeBand<'a>>,
+        /// Of which: of this sex.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sex: Option<Sex>,
+        /// Of which: with this flag.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        with_flag: Option<FlagName>,
+        /// How much the number says.
+        status: CountStatus,
+        /// The number.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<Quantity>,
+        /// The least it can be.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at_least: Option<Quantity>,
+        /// The most it can be.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at_most: Option<Quantity>,
+        /// The record no longer counts.
+        #[serde(borrow, skip_serializing_if = "Option::is_none")]
+        cancellation: Option<Cancellation<'a>>,
+    }
+}

@@ -1,0 +1,391 @@
+//! The parts that several kinds share: `what`, `when`, `area`, `flags`, people, outcome, cancellation.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::moment::Moment;
+use super::text::{AgeBand, AreaCode, Code, Edition, Id, Slug, Token};
+
+/// A closed list of the contract: an enum that is read from and written as a string.
+macro_rules! closed {
+    ($($(#[$doc:meta])* $type:ident { $($variant:ident = $name:literal),+ $(,)? })+) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "each variant is the value of the contract that it is named after")]
+        pub enum $type { $($variant),+ }
+
+        impl $type {
+            /// Every value, as written.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The value as written.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct V;
+                impl serde::de::Visitor<'_> for V {
+                    type Value = $type;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a value of the list")
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
+                        match text {
+                            $($name => Ok($type::$variant),)+
+                            _ => Err(E::custom("not a value of the list")),
+                        }
+                    }
+                }
+                deserializer.deserialize_str(V)
+            }
+        }
+    )+ };
+}
+pub(crate) use closed;
+
+/// An object of the contract: every field is required, or, as `Option`, may be absent or null.
+macro_rules! object {
+    ($(#[$doc:meta])* $type:ident $(<$life:lifetime>)? { $($(#[$field_doc:meta])* $field:ident: $of:ty),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $type $(<$life>)? {
+            $($(#[$field_doc])* pub $field: $of),+
+        }
+    };
+}
+pub(crate) use object;
+
+/// An integer from 0 to 20, of children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Children(pub i32);
+
+/// A year from 2001 to 2099.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vintage(pub i32);
+
+/// A number in a count, from 0 to 1,000,000,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quantity(pub i32);
+
+/// A record's revision, from 1 to 2,147,483,647.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision(pub i32);
+
+macro_rules! bounded {
+    ($($type:ident $low:literal to $high:literal;)+) => { $(
+        impl $type {
+            /// The least and the greatest value.
+            pub const BOUNDS: (i32, i32) = ($low, $high);
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_i32(self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = i32::deserialize(deserializer)?;
+                if ($low..=$high).contains(&value) { Ok(Self(value)) } else { Err(de::Error::custom("out of range")) }
+            }
+        }
+    )+ };
+}
+
+bounded! {
+    Children 0 to 20;
+    Vintage 2001 to 2099;
+    Quantity 0 to 1_000_000_000;
+    Revision 1 to 2_147_483_647;
+}
+
+object! {
+    /// The partner's own classification of a record, never ours.
+    What<'a> {
+        /// The code list, such as `ho-crime`.
+        #[serde(borrow)]
+        list: Slug<'a>,
+        /// The edition of the list.
+        #[serde(borrow)]
+        edition: Edition<'a>,
+        /// The category in that list.
+        #[serde(borrow)]
+        category: Code<'a>,
+        /// The finer code, where the list has one.
+        #[serde(borrow, skip_serializing_if = "Option::is_none")]
+        code: Option<Code<'a>>,
+    }
+}
+
+object! {
+    /// When it happened and when it was recorded.
+    When {
+        /// When it happened, or began to.
+        occurred_from: Moment,
+        /// When it ended, where a span is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        occurred_to: Option<Moment>,
+        /// When the partner recorded it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recorded_at: Option<Moment>,
+    }
+}
+
+closed! {
+    /// How large the area is.
+    Level {
+        Lsoa = "lsoa", Msoa = "msoa", Ward = "ward", District = "district", County = "county",
+        PoliceForce = "police_force", Icb = "icb", OutwardPostcode = "outward_postcode",
+    }
+    /// The levels a record may have that must not be placed below its district.
+    CoarseLevel { District = "district", County = "county", PoliceForce = "police_force", Icb = "icb" }
+    /// What the place is to the record.
+    Role { Incident = "incident", Home = "home", Service = "service" }
+    /// How the place was found.
+    Confidence {
+        Address = "address", Street = "street", Snapped = "snapped", Geocoded = "geocoded",
+        Estimated = "estimated", Default = "default",
+    }
+    /// A person's sex.
+    Sex { Female = "female", Male = "male", Other = "other", NotKnown = "not_known" }
+    /// Why a record no longer counts.
+    CancellationReason {
+        Transferred = "transferred", NoOffence = "no_offence", Duplicate = "duplicate",
+        RecordedInError = "recorded_in_error", SelfDefence = "self_defence", Withdrawn = "withdrawn",
+        AbsentFromRelease = "absent_from_release",
+    }
+}
+
+macro_rules! areas {
+    ($($(#[$doc:meta])* $type:ident of $level:ident;)+) => { $(
+        object! {
+            $(#[$doc])*
+            $type<'a> {
+                /// The area's code, or an outward postcode.
+                #[serde(borrow)]
+                code: AreaCode<'a>,
+                /// How large the area is.
+                level: $level,
+                /// What the place is to the record.
+                role: Role,
+                /// The year of the boundaries.
+                #[serde(skip_serializing_if = "Option::is_none")]
+                vintage: Option<Vintage>,
+                /// How the place was found.
+                #[serde(skip_serializing_if = "Option::is_none")]
+                confidence: Option<Confidence>,
+                /// A place of the partnership, such as `town-centre`.
+                #[serde(borrow, skip_serializing_if = "Option::is_none")]
+                zone: Option<Slug<'a>>,
+                /// A keyed hash of the address, made at the partner.
+                #[serde(borrow, skip_serializing_if = "Option::is_none")]
+                place_token: Option<Token<'a>>,
+            }
+        }
+    )+ };
+}
+
+areas! {
+    /// Where it happened, or the home or the service.
+    Area of Level;
+    /// An area that is never below a district.
+    AreaCoarse of CoarseLevel;
+}
+
+object! {
+    /// What is said of a person: nothing that identifies one.
+    Person<'a> {
+        /// A keyed hash of the person's identifier, made at the partner.
+        #[serde(borrow, skip_serializing_if = "Option::is_none")]
+        token: Option<Token<'a>>,
+        /// The same under the key before.
+        #[serde(borrow, skip_serializing_if = "Option::is_none")]
+        token_previous: Option<Token<'a>>,
+        /// The person's age in a band of years.
+        #[serde(borrow, skip_serializing_if = "Option::is_none")]
+        age_band: Option<AgeBand<'a>>,
+        /// The person's sex.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sex: Option<Sex>,
+    }
+}
+
+object! {
+    /// How a record was resolved.
+    Outcome<'a> {
+        /// The code list, such as `ho-outcome`.
+        #[serde(borrow)]
+        list: Slug<'a>,
+        /// The outcome in that list.
+        #[serde(borrow)]
+        code: Code<'a>,
+        /// When it was given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at: Option<Moment>,
+    }
+}
+
+object! {
+    /// The record no longer counts.
+    Cancellation<'a> {
+        /// Why.
+        reason: CancellationReason,
+        /// Since when.
+        at: Moment,
+        /// The record that stands for it.
+        #[serde(borrow, skip_serializing_if = "Option::is_none")]
+        replaced_by: Option<Id<'a>>,
+    }
+}
+
+/// Marks on a record, each true, false or not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Flags {
+    /// A bit for each flag that is true, in the order of [`Flags::NAMES`].
+    pub yes: u32,
+    /// A bit for each flag that is false.
+    pub no: u32,
+}
+
+impl Flags {
+    /// Every flag, in alphabetical order.
+    pub const NAMES: [&'static str; 26] = [
+        "alcohol",
+        "child_sexual_abuse",
+        "child_sexual_exploitation",
+        "corrosive",
+        "county_lines",
+        "cuckooing",
+        "domestic_abuse",
+        "drugs",
+        "emergency_worker",
+        "extremism",
+        "firearm",
+        "gang",
+        "hate",
+        "honour_based_abuse",
+        "knife",
+        "mental_health",
+        "mental_health_suspect",
+        "mental_health_victim",
+        "missing_person",
+        "modern_slavery",
+        "online",
+        "organised_crime",
+        "repeat_offender",
+        "repeat_victim",
+        "self_harm",
+        "vulnerable",
+    ];
+
+    /// No flag recorded.
+    pub const NONE: Self = Self { yes: 0, no: 0 };
+
+    /// The bit of a flag.
+    pub fn bit(name: &str) -> Option<u32> {
+        Self::NAMES.iter().position(|n| *n == name).map(|i| 1 << i)
+    }
+
+    /// The flags of a set of bits, in alphabetical order.
+    pub fn names(bits: u32) -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().enumerate().filter(move |(i, _)| bits & (1 << i) != 0).map(|(_, name)| *name)
+    }
+}
+
+impl Serialize for Flags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (i, name) in Self::NAMES.iter().enumerate() {
+            let bit = 1 << i;
+            if (self.yes | self.no) & bit != 0 {
+                map.serialize_entry(name, &(self.yes & bit != 0))?;
+            }
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Flags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FlagsVisitor)
+    }
+}
+
+struct FlagsVisitor;
+
+impl<'de> Visitor<'de> for FlagsVisitor {
+    type Value = Flags;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("flags")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Flags, A::Error> {
+        let (mut flags, mut seen) = (Flags::NONE, 0);
+        while let Some(FlagBit(bit)) = map.next_key()? {
+            if seen & bit != 0 {
+                return Err(de::Error::custom("duplicate field"));
+            }
+            seen |= bit;
+            match map.next_value::<Option<bool>>()? {
+                Some(true) => flags.yes |= bit,
+                Some(false) => flags.no |= bit,
+                None => {}
+            }
+        }
+        Ok(flags)
+    }
+}
+
+struct FlagBit(u32);
+
+impl<'de> Deserialize<'de> for FlagBit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl Visitor<'_> for V {
+            type Value = FlagBit;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a flag")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<FlagBit, E> {
+                Flags::bit(name).map(FlagBit).ok_or_else(|| E::custom("unknown field"))
+            }
+        }
+        deserializer.deserialize_identifier(V)
+    }
+}
+
+/// An array with bounds on its length; order and repeats mean nothing unless a kind says so.
+#[derive(Clone, Debug)]
+pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
+
+impl<T: Serialize, const MIN: usize, const MAX: usize> Serialize for List<T, MIN, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'de> for List<T, MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let items = Vec::deserialize(deserializer)?;
+        if (MIN..=MAX).contains(&items.len()) { Ok(Self(items)) } else { Err(de::Error::custom("number of items")) }
+    }
+}

@@ -1,0 +1,114 @@
+//! Why a record was refused: a closed list of reasons, a place in the document, the rule and what to
+//! do. Never a value: values may be personal.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::event::Kind;
+
+macro_rules! reasons {
+    ($($variant:ident = $name:literal),+ $(,)?) => {
+        /// Why a record was refused, as `family.code`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "each variant is the reason code that it is named after")]
+        pub enum Reason { $($variant),+ }
+
+        impl Reason {
+            /// All reasons: families in the order they are judged in, codes in the order of the contracts.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The reason code.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The reason of that code.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+reasons! {
+    TransportEmpty = "transport.empty",
+    TransportTooLarge = "transport.too_large",
+    TransportPrefix = "transport.prefix",
+    TransportContentType = "transport.content_type",
+    TransportHeader = "transport.header",
+    TransportKey = "transport.key",
+    EncodingUtf8 = "encoding.utf8",
+    EncodingBom = "encoding.bom",
+    JsonSyntax = "json.syntax",
+    JsonEscape = "json.escape",
+    JsonDuplicateKey = "json.duplicate_key",
+    JsonNumber = "json.number",
+    EnvelopeNotObject = "envelope.not_object",
+    EnvelopeSpecversion = "envelope.specversion",
+    EnvelopeRequired = "envelope.required",
+    EnvelopeInvalid = "envelope.invalid",
+    EnvelopeRevision = "envelope.revision",
+    EnvelopeExtension = "envelope.extension",
+    EnvelopeType = "envelope.type",
+    EnvelopeVersion = "envelope.version",
+    EnvelopeFeed = "envelope.feed",
+    EnvelopeSource = "envelope.source",
+    SchemaType = "schema.type",
+    SchemaRequired = "schema.required",
+    SchemaEnum = "schema.enum",
+    SchemaPattern = "schema.pattern",
+    SchemaRange = "schema.range",
+    SchemaItems = "schema.items",
+    SchemaUnknownField = "schema.unknown_field",
+    SemanticCalendar = "semantic.calendar",
+    SemanticFuture = "semantic.future",
+    SemanticOrder = "semantic.order",
+    SemanticRecorded = "semantic.recorded",
+    SemanticArea = "semantic.area",
+    SemanticCode = "semantic.code",
+    SemanticAge = "semantic.age",
+    SemanticCount = "semantic.count",
+    PersonalNhsNumber = "personal.nhs_number",
+    PersonalPostcode = "personal.postcode",
+    PersonalEmail = "personal.email",
+    PersonalPhone = "personal.phone",
+    PersonalNiNumber = "personal.ni_number",
+    PersonalBirthDate = "personal.birth_date",
+    PersonalField = "personal.field",
+}
+
+impl Reason {
+    /// Whether the record looked as if it held personal data: then none of its bytes are kept.
+    pub fn is_personal(self) -> bool {
+        self >= Self::PersonalNhsNumber
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A record that broke its contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub reason: Reason,
+    /// JSON pointer of what is wrong; of its parent where a field is missing or unknown. It holds only
+    /// names the contract knows. Empty where the fault is not at a place in the document.
+    pub pointer: String,
+    /// The rule that was broken, and what to do, in a sentence.
+    pub rule: Cow<'static, str>,
+    /// The partner of the `source`, where that could be read and is registered for the topic.
+    pub partner: Option<String>,
+    /// The kind of the `type`, where that could be read.
+    pub kind: Option<Kind>,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = if self.pointer.is_empty() { "" } else { " at " };
+        write!(f, "{}{at}{}: {}", self.reason, self.pointer, self.rule)
+    }
+}

@@ -1,0 +1,266 @@
+//! The shared words: what a feed, a kind, a position in Kafka and a time are.
+//!
+//! This module knows nobody. Everything here is a small value without behaviour beyond its own
+//! arithmetic; the rules of the contracts live in [`crate::contract`].
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+
+/// One of the three services whose events the partnership receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feed {
+    /// Police forces.
+    Police,
+    /// Hospitals, ambulance and mental-health trusts, treatment services.
+    Health,
+    /// Councils and landlords.
+    Housing,
+}
+
+impl Feed {
+    /// All feeds, in the order of the tables.
+    pub const ALL: [Self; 3] = [Self::Police, Self::Health, Self::Housing];
+
+    /// The name in an event's `type`, in file names and in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Police => "police",
+            Self::Health => "health",
+            Self::Housing => "housing",
+        }
+    }
+
+    /// The feed of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|feed| feed.as_str() == name)
+    }
+}
+
+impl fmt::Display for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal in $feed:expr),+ $(,)?) => {
+        /// What an event is about: fifteen kinds of record, and the count of a partner that can only
+        /// send totals.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind { $($(#[$doc])* $variant),+ }
+
+        impl Kind {
+            /// All kinds, in the order of the contracts.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in an event's `type` and in tables.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The kind of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// The only feed that may send this kind; `None` for a count, which every feed may send.
+            pub const fn feed(self) -> Option<Feed> {
+                match self { $(Self::$variant => $feed),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A recorded crime.
+    Crime = "crime" in Some(Feed::Police),
+    /// An incident of anti-social behaviour or another that is no crime.
+    Incident = "incident" in Some(Feed::Police),
+    /// A detention under section 135 or 136 of the Mental Health Act 1983.
+    Detention = "detention" in Some(Feed::Police),
+    /// A stop and search.
+    StopSearch = "stop-search" in Some(Feed::Police),
+    /// A referral to the National Referral Mechanism, Prevent or a MARAC.
+    Referral = "referral" in Some(Feed::Police),
+    /// An assault seen by an emergency department.
+    AssaultAttendance = "assault-attendance" in Some(Feed::Health),
+    /// A call to the ambulance service.
+    AmbulanceCall = "ambulance-call" in Some(Feed::Health),
+    /// A hospital admission.
+    Admission = "admission" in Some(Feed::Health),
+    /// A period of detention recorded by a mental-health trust.
+    MentalHealthDetention = "mental-health-detention" in Some(Feed::Health),
+    /// A course of drug or alcohol treatment.
+    Treatment = "treatment" in Some(Feed::Health),
+    /// A homelessness application.
+    HomelessnessCase = "homelessness-case" in Some(Feed::Housing),
+    /// A landlord's or council's case of anti-social behaviour.
+    AntisocialBehaviourCase = "antisocial-behaviour-case" in Some(Feed::Housing),
+    /// A complaint about noise.
+    NoiseComplaint = "noise-complaint" in Some(Feed::Housing),
+    /// One stage of a possession case.
+    Possession = "possession" in Some(Feed::Housing),
+    /// A request for safe accommodation or other domestic-abuse support.
+    DomesticAbuseSupport = "domestic-abuse-support" in Some(Feed::Housing),
+    /// A total for an area and period.
+    Count = "count" in None,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A topic and one of its partitions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number, from 0.
+    pub partition: i32,
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// A place in a partition's log: the era (one life of the topic) and the offset in it.
+///
+/// Written as 4 and 19 digits, so that the order of names is the order of positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// One life of the topic: cluster id and topic id. The first is 0.
+    pub era: u16,
+    /// Kafka's offset, from 0.
+    pub offset: i64,
+}
+
+impl Position {
+    /// Where every chain begins: offset 0 of era 0.
+    pub const ORIGIN: Self = Self { era: 0, offset: 0 };
+
+    /// The same era at another offset.
+    #[must_use]
+    pub const fn at(self, offset: i64) -> Self {
+        Self { era: self.era, offset }
+    }
+
+    /// Whether an era begins here.
+    pub const fn is_era_start(self) -> bool {
+        self.offset == 0
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:019}", self.era, self.offset)
+    }
+}
+
+/// A text that is not a position: 4 digits, a hyphen, 19 digits.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not a position (4 digits, a hyphen, 19 digits)")]
+pub struct NotAPosition(String);
+
+impl FromStr for Position {
+    type Err = NotAPosition;
+
+    fn from_str(text: &str) -> Result<Self, NotAPosition> {
+        let parse = || {
+            let (era, offset) = text.split_once('-')?;
+            let digits = |s: &str, n| s.len() == n && s.bytes().all(|b| b.is_ascii_digit());
+            let era = digits(era, 4).then(|| era.parse().ok())??;
+            let offset = digits(offset, 19).then(|| offset.parse().ok())??;
+            Some(Self { era, offset })
+        };
+        parse().ok_or_else(|| NotAPosition(text.to_owned()))
+    }
+}
+
+/// A point in time: microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Micros(pub i64);
+
+impl Micros {
+    /// Microseconds in a second.
+    pub const PER_SECOND: i64 = 1_000_000;
+
+    /// From Kafka's milliseconds.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis * 1000)
+    }
+
+    /// This time moved by whole seconds.
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0 + seconds * Self::PER_SECOND)
+    }
+
+    /// The civil date and time in the United Kingdom (Europe/London), by which months, weekdays and
+    /// hours are read.
+    pub fn in_london(self) -> civil::DateTime {
+        let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or_default();
+        LONDON.to_datetime(timestamp)
+    }
+
+    /// The first instant of a civil date and time in the United Kingdom.
+    pub fn of_london(local: civil::DateTime) -> Option<Self> {
+        let timestamp = LONDON.to_ambiguous_timestamp(local).compatible().ok()?;
+        Some(Self(timestamp.as_microsecond()))
+    }
+}
+
+impl fmt::Display for Micros {
+    /// RFC 3339 in UTC, with a fraction only where there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(timestamp) => timestamp.fmt(f),
+            Err(_) => write!(f, "{} µs", self.0),
+        }
+    }
+}
+
+static LONDON: LazyLock<TimeZone> =
+    LazyLock::new(|| TimeZone::get("Europe/London").expect("the time zone database is built into the program"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_of_names_is_the_order_of_positions() {
+        let positions = [
+            Position::ORIGIN,
+            Position { era: 0, offset: 9 },
+            Position { era: 0, offset: 10 },
+            Position { era: 1, offset: 0 },
+        ];
+        let names: Vec<String> = positions.iter().map(ToString::to_string).collect();
+        assert!(names.is_sorted());
+        assert_eq!(names[1], "0000-0000000000000000009");
+        for (position, name) in positions.iter().zip(&names) {
+            assert_eq!(name.parse(), Ok(*position));
+        }
+    }
+
+    #[test]
+    fn a_name_of_another_shape_is_no_position() {
+        for text in ["", "0-1", "0000-000000000000000000", "0000-00000000000000000+1", "+000-0000000000000000001"] {
+            assert!(text.parse::<Position>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_june_evening_in_utc_is_already_the_next_day_in_london() {
+        let local = Micros(1_717_197_600_000_000).in_london(); // 2024-05-31T23:20:00Z
+        assert_eq!(local.date(), civil::date(2024, 6, 1));
+        assert_eq!(Micros::of_london(local), Some(Micros(1_717_197_600_000_000)));
+    }
+}

@@ -1,0 +1,15 @@
+//! Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
+//!
+//! ```text
+//! Kafka ─► consume ─► contract ─► normalise ─► ledger (Parquet) ─► aggregate ─► events, aggregates
+//!                        └──────────► rejects     plan ──────────────┘
+//! ```
+//!
+//! The modules stand in the order of the data's way. Three promises hold the whole: every record read is
+//! one row, accepted or rejected ([`ledger`]); everything derived is a pure function of the ledger and
+//! the reference data ([`aggregate`]); no value of a record reaches a log or an error ([`contract`]).
+
+pub mod cli;
+pub mod config;
+pub mod contract;
+pub mod event;
