@@ -19,7 +19,7 @@ use crate::event::{Feed, Kind};
 macro_rules! with_columns {
     ($callback:ident) => {
         $callback! {
-            #[doc = "CloudEvents `id`: same source and id, the same event sent again."]
+            #[doc = "`CloudEvents` attribute `id`: same source and id, the same event sent again."]
             id: Key,
             #[doc = "The partner's records system, `urn:partner:<partner>:<system>`."]
             source: Name,
@@ -216,7 +216,6 @@ macro_rules! with_columns {
         }
     };
 }
-#[expect(unused_imports, reason = "the ledger row uses it")]
 pub(crate) use with_columns;
 
 /// A kind of column: what a flat record holds in it.

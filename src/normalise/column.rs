@@ -1,0 +1,475 @@
+//! The kinds of column: how each is built and read.
+//!
+//! A column costs what it holds: an absent value is not appended but made up for when the next value
+//! comes, or at the end. Texts that repeat are dictionaries, so that a buffered row is small.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, BooleanBuilder, DictionaryArray, Int32Array, Int32Builder, RecordBatch, StringArray,
+    StringBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, Int32Type, TimeUnit};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+use crate::contract::moment::{Moment, Precision};
+use crate::contract::parts::Flags;
+use crate::contract::record::{
+    Bool, Code, FeedName, Int, Key, KindName, List, Marks, Name, Number, Sent, Strs, Text, Time, Value,
+};
+use crate::event::{Feed, Kind, Micros};
+
+/// How a kind of column is built and read.
+pub(super) trait Column: Value {
+    type Builder: Default;
+    type Reader<'b>;
+
+    fn fields(name: &str, description: &str, into: &mut Vec<Field>);
+    fn append(builder: &mut Self::Builder, row: usize, value: Self::Of<'_>);
+    fn finish(builder: &mut Self::Builder, rows: usize, into: &mut Vec<ArrayRef>);
+    /// Memory held, in bytes, nearly.
+    fn bytes(builder: &Self::Builder) -> usize;
+    fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Self::Reader<'b>;
+    // `'b: 'b` makes the lifetime early-bound here and in every impl alike.
+    fn read<'b>(reader: &Self::Reader<'b>, row: usize) -> Self::Of<'b>
+    where
+        'b: 'b;
+}
+
+/// A field with its description.
+pub(super) fn described(name: &str, data_type: DataType, nullable: bool, description: &str) -> Field {
+    let metadata: std::collections::HashMap<_, _> = [("description".to_owned(), description.to_owned())].into();
+    Field::new(name, data_type, nullable).with_metadata(metadata)
+}
+
+/// Microseconds since 1970, UTC.
+pub(super) fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The times gathered, marked as UTC.
+pub(super) fn timestamps(builder: &mut TimestampMicrosecondBuilder) -> TimestampMicrosecondArray {
+    builder.finish().with_timezone("UTC")
+}
+
+fn dictionary() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+/// Texts that repeat: each once, and a key a row.
+#[derive(Default)]
+pub(super) struct Dictionary {
+    keys: Vec<i32>,
+    ends: Vec<i32>,
+    bytes: Vec<u8>,
+    index: HashTable<i32>,
+    hasher: DefaultHashBuilder,
+}
+
+/// The key of a row without a text.
+const NULL: i32 = -1;
+
+impl Dictionary {
+    fn value(&self, key: i32) -> &[u8] {
+        slice(&self.ends, &self.bytes, key)
+    }
+
+    /// The key of a text.
+    fn intern(&mut self, text: &str) -> i32 {
+        // Neighbours are often alike: a comparison is cheaper than a hash.
+        if let Some(&last) = self.keys.last()
+            && last != NULL
+            && self.value(last) == text.as_bytes()
+        {
+            return last;
+        }
+        let hash = self.hasher.hash_one(text.as_bytes());
+        let (ends, bytes) = (&self.ends, &self.bytes);
+        if let Some(&key) = self.index.find(hash, |key| slice(ends, bytes, *key) == text.as_bytes()) {
+            return key;
+        }
+        let key = self.ends.len() as i32;
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.ends.push(self.bytes.len() as i32);
+        let (ends, bytes, hasher) = (&self.ends, &self.bytes, &self.hasher);
+        self.index.insert_unique(hash, key, |key| hasher.hash_one(slice(ends, bytes, *key)));
+        key
+    }
+
+    fn push(&mut self, row: usize, key: i32) {
+        self.keys.resize(row, NULL);
+        self.keys.push(key);
+    }
+
+    fn append(&mut self, row: usize, text: &str) {
+        let key = self.intern(text);
+        self.push(row, key);
+    }
+
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.keys.resize(rows, NULL);
+        let mut keys = std::mem::take(&mut self.keys);
+        let nulls = keys.contains(&NULL).then(|| keys.iter().map(|key| *key != NULL).collect::<NullBuffer>());
+        keys.iter_mut().filter(|key| **key == NULL).for_each(|key| *key = 0);
+        let mut offsets = std::mem::take(&mut self.ends);
+        offsets.insert(0, 0);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let values = StringArray::new(offsets, std::mem::take(&mut self.bytes).into(), None);
+        self.index.clear();
+        let keys = Int32Array::new(keys.into(), nulls);
+        Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(values)))
+    }
+
+    fn memory(&self) -> usize {
+        self.keys.capacity() * 4 + self.ends.capacity() * 4 + self.bytes.capacity() + self.index.capacity() * 5
+    }
+}
+
+fn slice<'d>(ends: &[i32], bytes: &'d [u8], key: i32) -> &'d [u8] {
+    let key = key as usize;
+    let start = if key == 0 { 0 } else { ends[key - 1] as usize };
+    &bytes[start..ends[key] as usize]
+}
+
+/// A column of texts, however the file was read.
+pub(super) enum Texts<'b> {
+    Absent,
+    Plain(&'b StringArray),
+    Dictionary(&'b Int32Array, &'b StringArray),
+}
+
+impl<'b> Texts<'b> {
+    fn new(batch: &'b RecordBatch, name: &str) -> Self {
+        let Some(column) = batch.column_by_name(name) else { return Self::Absent };
+        if let Some(plain) = column.as_any().downcast_ref() {
+            return Self::Plain(plain);
+        }
+        let dictionary = column.as_any().downcast_ref::<DictionaryArray<Int32Type>>();
+        let parts = dictionary.and_then(|d| Some((d.keys(), d.values().as_any().downcast_ref()?)));
+        parts.map_or(Self::Absent, |(keys, values)| Self::Dictionary(keys, values))
+    }
+
+    fn get(&self, row: usize) -> Option<&'b str> {
+        match *self {
+            Self::Absent => None,
+            Self::Plain(texts) => texts.is_valid(row).then(|| texts.value(row)),
+            Self::Dictionary(keys, texts) => keys.is_valid(row).then(|| texts.value(keys.value(row) as usize)),
+        }
+    }
+}
+
+/// A column of texts in a dictionary: from a value to its text, if it has one, and back.
+macro_rules! dictionary_column {
+    ($($kind:ident (nullable $nullable:literal): |$value:ident| $to:expr, |$text:ident| $from:expr;)+) => { $(
+        impl Column for $kind {
+            type Builder = Dictionary;
+            type Reader<'b> = Texts<'b>;
+
+            fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
+                into.push(described(name, dictionary(), $nullable, description));
+            }
+
+            fn append(builder: &mut Dictionary, row: usize, $value: Self::Of<'_>) {
+                let text: Option<&str> = $to;
+                if let Some(text) = text {
+                    builder.append(row, text);
+                }
+            }
+
+            fn finish(builder: &mut Dictionary, rows: usize, into: &mut Vec<ArrayRef>) {
+                into.push(builder.finish(rows));
+            }
+
+            fn bytes(builder: &Dictionary) -> usize {
+                builder.memory()
+            }
+
+            fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Texts<'b> {
+                Texts::new(batch, name)
+            }
+
+            fn read<'b>(reader: &Texts<'b>, row: usize) -> Self::Of<'b>
+    where
+        'b: 'b,
+    {
+                let $text = reader.get(row);
+                $from
+            }
+        }
+    )+ };
+}
+
+dictionary_column! {
+    Code (nullable true): |value| value, |text| text;
+    Name (nullable false): |value| Some(value), |text| text.unwrap_or_default();
+    FeedName (nullable false): |value| Some(value.as_str()), |text| text.and_then(Feed::from_name).unwrap_or(Feed::Police);
+    KindName (nullable false): |value| Some(value.as_str()), |text| text.and_then(Kind::from_name).unwrap_or(Kind::Count);
+}
+
+macro_rules! pad {
+    ($builder:ident, $row:expr) => {{
+        use arrow::array::ArrayBuilder;
+        let missing = $row - $builder.len();
+        if missing > 0 {
+            $builder.append_nulls(missing);
+        }
+    }};
+}
+
+macro_rules! finish {
+    (Sent, $builder:ident) => {
+        timestamps($builder)
+    };
+    ($kind:ident, $builder:ident) => {
+        $builder.finish()
+    };
+}
+
+macro_rules! memory {
+    (Key, $builder:ident) => {
+        $builder.values_slice().len() + $builder.offsets_slice().len() * 4
+    };
+    (Text, $builder:ident) => {
+        $builder.values_slice().len() + $builder.offsets_slice().len() * 4
+    };
+    (Sent, $builder:ident) => {
+        $builder.values_slice().len() * 8
+    };
+    ($kind:ident, $builder:ident) => {{
+        use arrow::array::ArrayBuilder;
+        $builder.len() * 4
+    }};
+}
+
+/// A column of an arrow builder that is padded with nulls up to the row of the next value.
+macro_rules! plain_column {
+    ($($kind:ident (nullable $nullable:literal, $data_type:expr): $builder:ty, $array:ty,
+        |$value:ident| $to:expr, |$read:ident| $from:expr;)+) => { $(
+        impl Column for $kind {
+            type Builder = $builder;
+            type Reader<'b> = Option<&'b $array>;
+
+            fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
+                into.push(described(name, $data_type, $nullable, description));
+            }
+
+            fn append(builder: &mut $builder, row: usize, $value: Self::Of<'_>) {
+                if let Some(value) = $to {
+                    pad!(builder, row);
+                    builder.append_value(value);
+                }
+            }
+
+            fn finish(builder: &mut $builder, rows: usize, into: &mut Vec<ArrayRef>) {
+                pad!(builder, rows);
+                into.push(Arc::new(finish!($kind, builder)));
+            }
+
+            fn bytes(builder: &$builder) -> usize {
+                memory!($kind, builder)
+            }
+
+            fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Option<&'b $array> {
+                batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref())
+            }
+
+            #[expect(clippy::ref_option_ref, reason = "the trait hands every reader by reference")]
+            fn read<'b>(reader: &Option<&'b $array>, row: usize) -> Self::Of<'b>
+    where
+        'b: 'b,
+    {
+                let $read = reader.filter(|c| c.is_valid(row)).map(|c| c.value(row));
+                $from
+            }
+        }
+    )+ };
+}
+
+plain_column! {
+    Key (nullable false, DataType::Utf8): StringBuilder, StringArray, |value| Some(value), |read| read.unwrap_or_default();
+    Text (nullable true, DataType::Utf8): StringBuilder, StringArray, |value| value, |read| read;
+    Number (nullable false, DataType::Int32): Int32Builder, Int32Array, |value| Some(value), |read| read.unwrap_or_default();
+    Int (nullable true, DataType::Int32): Int32Builder, Int32Array, |value| value, |read| read;
+    Bool (nullable true, DataType::Boolean): BooleanBuilder, BooleanArray, |value| value, |read| read;
+    Sent (nullable false, timestamp()): TimestampMicrosecondBuilder, TimestampMicrosecondArray,
+        |value| value.and_then(Moment::low).map(|at| at.0),
+        |read| read.map(|at| Moment::from_stored(Micros(at), Precision::Instant));
+}
+
+/// The suffix of the column that says how exactly a time is known.
+pub(super) const PRECISION: &str = "_precision";
+/// The suffixes of the columns that hold the flags that are true, and those that are false.
+pub(super) const MARKS: [&str; 2] = ["_true", "_false"];
+
+impl Column for Time {
+    type Builder = (TimestampMicrosecondBuilder, Dictionary);
+    type Reader<'b> = (Option<&'b TimestampMicrosecondArray>, Texts<'b>);
+
+    fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
+        into.push(described(name, timestamp(), true, description));
+        let description = format!("How exactly `{name}` is known: `month`, `day` or `instant`.");
+        into.push(described(&format!("{name}{PRECISION}"), dictionary(), true, &description));
+    }
+
+    fn append((times, precisions): &mut Self::Builder, row: usize, value: Option<Moment>) {
+        if let Some(moment) = value
+            && let Some(low) = moment.low()
+        {
+            pad!(times, row);
+            times.append_value(low.0);
+            precisions.append(row, moment.precision().as_str());
+        }
+    }
+
+    fn finish((times, precisions): &mut Self::Builder, rows: usize, into: &mut Vec<ArrayRef>) {
+        pad!(times, rows);
+        into.push(Arc::new(timestamps(times)));
+        into.push(precisions.finish(rows));
+    }
+
+    fn bytes((times, precisions): &Self::Builder) -> usize {
+        times.values_slice().len() * 8 + precisions.memory()
+    }
+
+    fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Self::Reader<'b> {
+        let times = batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref());
+        (times, Texts::new(batch, &format!("{name}{PRECISION}")))
+    }
+
+    fn read<'b>((times, precisions): &Self::Reader<'b>, row: usize) -> Option<Moment>
+    where
+        'b: 'b,
+    {
+        let times = times.filter(|c| c.is_valid(row))?;
+        let precision = precisions.get(row).and_then(Precision::from_name)?;
+        Some(Moment::from_stored(Micros(times.value(row)), precision))
+    }
+}
+
+/// A dictionary of joined texts, with room to join one.
+#[derive(Default)]
+pub(super) struct Joined {
+    texts: Dictionary,
+    scratch: String,
+}
+
+impl Joined {
+    fn append(&mut self, row: usize, strs: Strs<'_>) {
+        self.scratch.clear();
+        let scratch = &mut self.scratch;
+        strs.for_each(|text| join(scratch, text));
+        self.texts.append(row, &self.scratch);
+    }
+}
+
+fn join(joined: &mut String, text: &str) {
+    if !joined.is_empty() {
+        joined.push(';');
+    }
+    joined.push_str(text);
+}
+
+impl Column for List {
+    type Builder = Joined;
+    type Reader<'b> = Texts<'b>;
+
+    fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
+        into.push(described(name, dictionary(), true, description));
+    }
+
+    fn append(builder: &mut Joined, row: usize, value: Option<Strs<'_>>) {
+        if let Some(strs) = value {
+            builder.append(row, strs);
+        }
+    }
+
+    fn finish(builder: &mut Joined, rows: usize, into: &mut Vec<ArrayRef>) {
+        into.push(builder.texts.finish(rows));
+    }
+
+    fn bytes(builder: &Joined) -> usize {
+        builder.texts.memory()
+    }
+
+    fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Texts<'b> {
+        Texts::new(batch, name)
+    }
+
+    fn read<'b>(reader: &Texts<'b>, row: usize) -> Option<Strs<'b>>
+    where
+        'b: 'b,
+    {
+        reader.get(row).map(Strs::Joined)
+    }
+}
+
+/// Sets of flags: few in a batch, so each is named once and found by its bits.
+#[derive(Default)]
+pub(super) struct FlagSets {
+    names: Dictionary,
+    keys: HashMap<u32, i32>,
+    scratch: String,
+}
+
+impl FlagSets {
+    fn append(&mut self, row: usize, bits: u32) {
+        if bits == 0 {
+            return;
+        }
+        let (names, scratch) = (&mut self.names, &mut self.scratch);
+        let key = *self.keys.entry(bits).or_insert_with(|| {
+            scratch.clear();
+            Flags::names(bits).for_each(|name| join(scratch, name));
+            names.intern(scratch)
+        });
+        self.names.push(row, key);
+    }
+
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.keys.clear();
+        self.names.finish(rows)
+    }
+}
+
+impl Column for Marks {
+    type Builder = [FlagSets; 2];
+    type Reader<'b> = [Texts<'b>; 2];
+
+    fn fields(name: &str, _: &str, into: &mut Vec<Field>) {
+        for (suffix, said) in MARKS.into_iter().zip(["true", "false"]) {
+            let description = format!("The marks recorded as {said}, joined by `;`; in neither column = not recorded.");
+            into.push(described(&format!("{name}{suffix}"), dictionary(), true, &description));
+        }
+    }
+
+    fn append([yes, no]: &mut Self::Builder, row: usize, flags: Flags) {
+        yes.append(row, flags.yes);
+        no.append(row, flags.no);
+    }
+
+    fn finish(builder: &mut Self::Builder, rows: usize, into: &mut Vec<ArrayRef>) {
+        into.extend(builder.iter_mut().map(|sets| sets.finish(rows)));
+    }
+
+    fn bytes(builder: &Self::Builder) -> usize {
+        builder.iter().map(|sets| sets.names.memory()).sum()
+    }
+
+    fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Self::Reader<'b> {
+        MARKS.map(|suffix| Texts::new(batch, &format!("{name}{suffix}")))
+    }
+
+    fn read<'b>([yes, no]: &Self::Reader<'b>, row: usize) -> Flags
+    where
+        'b: 'b,
+    {
+        let bits = |texts: &Texts<'b>| texts.get(row).map_or(0, flag_bits);
+        Flags { yes: bits(yes), no: bits(no) }
+    }
+}
+
+fn flag_bits(joined: &str) -> u32 {
+    joined.split(';').filter_map(Flags::bit).fold(0, |bits, bit| bits | bit)
+}
