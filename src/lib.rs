@@ -11,6 +11,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod consume;
 pub mod contract;
 pub mod event;
 pub mod normalise;

@@ -1,0 +1,431 @@
+//! The only place that knows rdkafka's consumer: answers rebalances, hands out records with their
+//! coordinates.
+//!
+//! It knows nothing of contracts or Parquet. Where a partition starts and what may be committed when it
+//! goes is decided by a [`Partitions`], inside the rebalance: start offsets go into the assignment, so
+//! that nothing is fetched from elsewhere first. Messages of all partitions come through one queue of our
+//! own, because librdkafka's bound on fetched memory holds for a queue, not for each of sixty.
+
+mod native;
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::AdminClient;
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::{ClientConfig, FromClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, config::FromClientConfigAndContext};
+
+use crate::event::{Position, TopicPartition};
+pub(crate) use native::{Message, Said};
+
+/// Messages a call of the batch interface hands out at most.
+const BATCH_MESSAGES: usize = 10_000;
+/// How long one call to a broker may take.
+const CALL: Duration = Duration::from_secs(10);
+
+/// What a broker says of a partition when it is assigned.
+#[derive(Clone, Debug)]
+pub(crate) struct Offered {
+    /// The partition.
+    pub(crate) at: TopicPartition,
+    /// The first and the next offset of the log.
+    pub(crate) watermarks: (i64, i64),
+    /// The group's committed offset and its metadata, if there is one.
+    pub(crate) committed: Option<(i64, String)>,
+}
+
+/// Where a partition is to be fetched from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// From this offset.
+    At(i64),
+    /// Not at all: it stays assigned and is paused.
+    Stopped,
+}
+
+/// A group offset to commit: everything below it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certain {
+    /// The partition.
+    pub(crate) at: TopicPartition,
+    /// `from` of the last file.
+    pub(crate) from: Position,
+    /// `next` of the last file: the offset to commit.
+    pub(crate) next: Position,
+}
+
+/// Decides what happens to partitions that come and go.
+pub(crate) trait Partitions: Send + Sync {
+    /// Partitions were assigned: where does each start? An error makes the consumer leave the group.
+    fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>>;
+    /// Partitions go; what is certain of them? Nothing is committed where they were lost.
+    fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain>;
+}
+
+/// What went wrong with Kafka.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumeError {
+    /// The client could not be made from its properties.
+    #[error("make a Kafka client: {0}")]
+    Client(#[source] KafkaError),
+    /// No broker answered.
+    #[error(
+        "no Kafka broker answered at {brokers} within {seconds} s: is it running, and is the address right (--brokers)?"
+    )]
+    NoBroker {
+        /// The address asked.
+        brokers: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A topic of the configuration does not exist.
+    #[error("topic {0} does not exist on the broker: create it (partner-feeds topics create) or correct kafka.topics")]
+    NoTopic(String),
+    /// A call failed.
+    #[error("{act}: {source}")]
+    Call {
+        /// What was asked.
+        act: &'static str,
+        /// What librdkafka said.
+        source: KafkaError,
+    },
+    /// librdkafka cannot go on.
+    #[error("the Kafka client cannot go on: {0}")]
+    Fatal(String),
+    /// A resume inside a rebalance failed.
+    #[error("resume the assigned partitions")]
+    Resume(#[source] anyhow::Error),
+    /// Memory or names.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// A queue of the client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("make a queue of the Kafka client")]
+pub struct QueueError;
+
+impl From<native::NoQueue> for QueueError {
+    fn from(_: native::NoQueue) -> Self {
+        Self
+    }
+}
+
+fn call(act: &'static str) -> impl Fn(KafkaError) -> ConsumeError {
+    move |source| ConsumeError::Call { act, source }
+}
+
+/// Answers rebalances. Lives inside the client.
+struct Context {
+    partitions: Arc<dyn Partitions>,
+    queue: Arc<OnceLock<Mutex<Option<native::Queue>>>>,
+    failed: Mutex<Option<ConsumeError>>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        log(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "Kafka");
+    }
+}
+
+/// librdkafka's own log lines: of brokers, groups and connections, never of records.
+fn log(level: RDKafkaLogLevel, fac: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            tracing::warn!(fac, message, "librdkafka");
+        }
+        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::info!(fac, message, "librdkafka"),
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(fac, message, "librdkafka"),
+    }
+}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(list) => {
+                if let Err(error) = self.assign(consumer, list) {
+                    self.fail(error);
+                }
+            }
+            Rebalance::Revoke(list) => self.revoke(consumer, list),
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance"),
+        }
+    }
+
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        // A partition that does not start was given the end of the log: it is paused before it fetches.
+        if let Rebalance::Assign(list) = rebalance {
+            let mut stopped = TopicPartitionList::new();
+            for element in list.elements().iter().filter(|e| e.offset() == Offset::End) {
+                stopped.add_partition(element.topic(), element.partition());
+            }
+            if stopped.count() > 0
+                && let Err(error) = consumer.pause(&stopped)
+            {
+                self.fail(call("pause partitions")(error));
+            }
+        }
+    }
+}
+
+impl Context {
+    fn fail(&self, error: ConsumeError) {
+        self.failed.lock().expect("no panic while held").get_or_insert(error);
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), ConsumeError> {
+        let offered = offers(consumer, list)?;
+        if let Some(queue) = self.queue.get().and_then(|q| q.lock().ok()).as_deref().and_then(Option::as_ref) {
+            for offer in &offered {
+                queue.forward(&offer.at.topic, offer.at.partition).map_err(QueueError::from)?;
+            }
+        }
+        let starts = self.partitions.assigned(offered).map_err(ConsumeError::Resume)?;
+        for (mut element, start) in list.elements().into_iter().zip(starts) {
+            let offset = match start {
+                Start::At(offset) => Offset::Offset(offset),
+                Start::Stopped => Offset::End,
+            };
+            element.set_offset(offset).map_err(call("set a start offset"))?;
+        }
+        Ok(())
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let lost = consumer.assignment_lost();
+        let certain = self.partitions.revoked(partitions_of(list), lost);
+        if lost || certain.is_empty() {
+            return;
+        }
+        // Best effort: consumers resume from the chain, the group's offset is for lag tools.
+        if let Err(error) = consumer.commit(&offsets_of(&certain), CommitMode::Sync) {
+            tracing::info!(%error, "the group offset of a revoked partition was not committed");
+        }
+    }
+}
+
+fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    let partition = |e: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| TopicPartition {
+        topic: e.topic().to_owned(),
+        partition: e.partition(),
+    };
+    list.elements().iter().map(partition).collect()
+}
+
+fn offsets_of(certain: &[Certain]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for each in certain {
+        let mut element = list.add_partition(&each.at.topic, each.at.partition);
+        // An offset of the log is a valid offset; the metadata are two positions.
+        element.set_offset(Offset::Offset(each.next.offset)).expect("offsets are not negative");
+        element.set_metadata(format!("{} {}", each.from, each.next));
+    }
+    list
+}
+
+fn offers(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<Vec<Offered>, ConsumeError> {
+    let mut asked = TopicPartitionList::new();
+    for element in list.elements() {
+        asked.add_partition(element.topic(), element.partition());
+    }
+    let committed = consumer.committed_offsets(asked, CALL).map_err(call("ask for the group's offsets"))?;
+    let mut offered = Vec::with_capacity(list.count());
+    for element in committed.elements() {
+        let at = TopicPartition { topic: element.topic().to_owned(), partition: element.partition() };
+        let watermarks = consumer
+            .fetch_watermarks(&at.topic, at.partition, CALL)
+            .map_err(call("ask for a partition's first and last offset"))?;
+        let committed = match element.offset() {
+            Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
+            _ => None,
+        };
+        offered.push(Offered { at, watermarks, committed });
+    }
+    Ok(offered)
+}
+
+/// A consumer of a group. It must be asked for messages, or to `poll`, at least every
+/// `max.poll.interval.ms`.
+pub(crate) struct Consumer {
+    client: BaseConsumer<Context>,
+    queue: Arc<OnceLock<Mutex<Option<native::Queue>>>>,
+}
+
+impl Consumer {
+    /// Joins the group on the topics, after making sure that a broker answers and has them.
+    pub(crate) fn join(
+        config: &ClientConfig,
+        topics: &[String],
+        wait: Duration,
+        partitions: Arc<dyn Partitions>,
+    ) -> Result<Self, ConsumeError> {
+        let queue = Arc::new(OnceLock::new());
+        let context = Context { partitions, queue: Arc::clone(&queue), failed: Mutex::new(None) };
+        let client = BaseConsumer::from_config_and_context(config, context).map_err(ConsumeError::Client)?;
+        reachable(config, wait, |wait| client.fetch_metadata(None, wait).map(drop))?;
+        let consumer = Self { client, queue };
+        consumer.partition_counts(topics)?;
+        let native =
+            native::Queue::new(consumer.client.client().native_ptr(), BATCH_MESSAGES).map_err(QueueError::from)?;
+        consumer.queue.get_or_init(|| Mutex::new(Some(native)));
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.client.subscribe(&names).map_err(call("subscribe to the topics"))?;
+        Ok(consumer)
+    }
+
+    /// The number of partitions of each topic; a topic that does not exist is an error.
+    pub(crate) fn partition_counts(&self, topics: &[String]) -> Result<Vec<usize>, ConsumeError> {
+        let count = |topic: &String| {
+            let metadata = self.client.fetch_metadata(Some(topic), CALL).map_err(call("ask for a topic"))?;
+            let found = metadata.topics().iter().find(|t| t.name() == topic);
+            let count = found.filter(|t| t.error().is_none()).map_or(0, |t| t.partitions().len());
+            if count == 0 { Err(ConsumeError::NoTopic(topic.clone())) } else { Ok(count) }
+        };
+        topics.iter().map(count).collect()
+    }
+
+    /// The first and the next offset of a partition.
+    pub(crate) fn watermarks(&self, at: &TopicPartition) -> Result<(i64, i64), ConsumeError> {
+        let asked = self.client.fetch_watermarks(&at.topic, at.partition, CALL);
+        asked.map_err(call("ask for a partition's first and last offset"))
+    }
+
+    /// Answers what the group asks, waiting at most so long for it.
+    pub(crate) fn poll(&self, wait: Duration) -> Result<(), ConsumeError> {
+        if let Some(Err(error)) = self.client.poll(wait) {
+            match error {
+                KafkaError::MessageConsumptionFatal(code) => return Err(ConsumeError::Fatal(code.to_string())),
+                KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                    tracing::warn!("a topic of the subscription does not exist on the broker");
+                }
+                error => tracing::warn!(%error, "Kafka"),
+            }
+        }
+        if let Some((code, reason)) = self.client.client().fatal_error() {
+            return Err(ConsumeError::Fatal(format!("{code}: {reason}")));
+        }
+        let failed = self.client.context().failed.lock().expect("no panic while held").take();
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Waits for messages, at most so long, and hands each to `take`.
+    pub(crate) fn fetch(&self, wait: Duration, mut take: impl FnMut(Message)) {
+        let mut queue = self.queue.get().expect("made when the group was joined").lock().expect("no panic while held");
+        if let Some(queue) = queue.as_mut() {
+            queue.batch(wait).for_each(&mut take);
+        }
+    }
+
+    /// Commits group offsets without waiting for the answer.
+    pub(crate) fn commit(&self, certain: &[Certain]) {
+        if certain.is_empty() {
+            return;
+        }
+        if let Err(error) = self.client.commit(&offsets_of(certain), CommitMode::Async) {
+            tracing::info!(%error, "group offsets were not committed");
+        }
+    }
+
+    /// Stops fetching a partition.
+    pub(crate) fn pause(&self, at: &TopicPartition) -> Result<(), ConsumeError> {
+        self.client.pause(&one(at)).map_err(call("pause a partition"))
+    }
+
+    /// Goes on fetching a partition.
+    pub(crate) fn resume(&self, at: &TopicPartition) -> Result<(), ConsumeError> {
+        self.client.resume(&one(at)).map_err(call("resume a partition"))
+    }
+
+    /// Fetches a partition from another offset; what was fetched before is dropped.
+    pub(crate) fn seek(&self, at: &TopicPartition, offset: i64) -> Result<(), ConsumeError> {
+        let mut list = TopicPartitionList::new();
+        let added = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset));
+        added.and_then(|()| self.client.seek_partitions(list, CALL)).map_err(call("seek in a partition")).map(drop)
+    }
+
+    /// Leaves the group. What is under way when partitions are revoked is finished inside.
+    pub(crate) fn close(self, wait: Duration) {
+        let deadline = Instant::now() + wait;
+        self.client.unsubscribe();
+        let assigned = |c: &BaseConsumer<Context>| c.assignment().is_ok_and(|list| list.count() > 0);
+        while assigned(&self.client) && Instant::now() < deadline {
+            if let Some(Err(error)) = self.client.poll(Duration::from_millis(50)) {
+                tracing::debug!(%error, "Kafka");
+            }
+        }
+        if let Some(queue) = self.queue.get() {
+            queue.lock().expect("no panic while held").take();
+        }
+    }
+}
+
+fn one(at: &TopicPartition) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(&at.topic, at.partition);
+    list
+}
+
+/// Makes sure that a broker answers, asking again until `wait` is over.
+fn reachable(
+    config: &ClientConfig,
+    wait: Duration,
+    ask: impl Fn(Duration) -> KafkaResult<()>,
+) -> Result<(), ConsumeError> {
+    let deadline = Instant::now() + wait;
+    while Instant::now() < deadline {
+        if ask(Duration::from_secs(2)).is_ok() {
+            return Ok(());
+        }
+    }
+    let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
+    Err(ConsumeError::NoBroker { brokers, seconds: wait.as_secs() })
+}
+
+/// Asks a broker who it and its topics are, on a connection of its own.
+pub(crate) struct Identity {
+    admin: AdminClient<DefaultClientContext>,
+    topics: Vec<String>,
+    tells_topic_ids: bool,
+    /// The cluster's id; empty where the broker does not tell.
+    pub(crate) cluster: String,
+}
+
+impl Identity {
+    /// Probes once whether the broker tells topic ids (a broker below 2.8 or without the describe right
+    /// does not): else none are asked for again.
+    pub(crate) fn probe(config: &ClientConfig, topics: &[String]) -> Result<Self, ConsumeError> {
+        let admin = AdminClient::from_config(config).map_err(ConsumeError::Client)?;
+        let cluster = admin.inner().fetch_cluster_id(CALL).unwrap_or_default();
+        let mut identity = Self { admin, topics: topics.to_vec(), tells_topic_ids: true, cluster };
+        identity.tells_topic_ids = identity.ask(Duration::from_secs(2)).is_some();
+        if !identity.tells_topic_ids {
+            tracing::warn!(
+                "the broker tells no topic ids: a topic that is deleted and made again is not always noticed"
+            );
+        }
+        Ok(identity)
+    }
+
+    fn ask(&self, wait: Duration) -> Option<Vec<Option<String>>> {
+        let ids = native::topic_ids(self.admin.inner().native_ptr(), &self.topics, wait)?;
+        ids.iter().any(Option::is_some).then_some(ids)
+    }
+
+    /// The topic's id, empty where the broker does not tell any; `None` where it did not answer now.
+    pub(crate) fn topic_id(&self, topic: &str) -> Option<String> {
+        if !self.tells_topic_ids {
+            return Some(String::new());
+        }
+        let place = self.topics.iter().position(|t| t == topic)?;
+        self.ask(CALL)?.swap_remove(place)
+    }
+}

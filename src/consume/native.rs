@@ -1,0 +1,250 @@
+//! What rdkafka's safe interface lacks: the batch call on a queue of our own, with its end-of-partition
+//! marks, and the topic id.
+//!
+//! The only unsafe code of the crate. Three rules keep it sound: a [`Message`] owns its native message
+//! and destroys it once; a [`Queue`] and every message are gone before their client is (the consumer's
+//! `close` sees to it); nothing borrowed from a message outlives it.
+
+#![expect(unsafe_code, reason = "rdkafka's safe interface lacks these calls")]
+
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+use rdkafka::bindings as sys;
+use rdkafka::bindings::rd_kafka_resp_err_t as Code;
+
+use crate::event::Micros;
+
+/// A record, or the mark of a partition's end, as librdkafka holds it.
+pub(crate) struct Message(NonNull<sys::rd_kafka_message_t>);
+
+// SAFETY: librdkafka's messages may be read and destroyed on any thread; this owns the only pointer.
+unsafe impl Send for Message {}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from librdkafka, is owned here and not used again.
+        unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// What a message says.
+pub(crate) enum Said {
+    /// A record.
+    Record,
+    /// The partition ends here for now: the message's offset is the next one.
+    End,
+    /// An error of the partition.
+    Error(rdkafka::types::RDKafkaErrorCode),
+}
+
+impl Message {
+    fn raw(&self) -> &sys::rd_kafka_message_t {
+        // SAFETY: the pointer is valid until `drop`.
+        unsafe { self.0.as_ref() }
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        match self.raw().err {
+            Code::RD_KAFKA_RESP_ERR_NO_ERROR => Said::Record,
+            Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => Said::End,
+            code => Said::Error(code.into()),
+        }
+    }
+
+    /// Tells topics apart while they are assigned; not their name.
+    pub(crate) fn topic_handle(&self) -> usize {
+        self.raw().rkt as usize
+    }
+
+    pub(crate) fn topic(&self) -> String {
+        let topic = self.raw().rkt;
+        if topic.is_null() {
+            return String::new();
+        }
+        // SAFETY: the topic handle lives as long as the message; its name is a C string.
+        let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic)) };
+        name.to_string_lossy().into_owned()
+    }
+
+    pub(crate) fn partition(&self) -> i32 {
+        self.raw().partition
+    }
+
+    pub(crate) fn offset(&self) -> i64 {
+        self.raw().offset
+    }
+
+    /// The record's Kafka timestamp; the epoch where it has none.
+    pub(crate) fn received(&self) -> Micros {
+        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is valid; the call writes one enum value.
+        let millis = unsafe { sys::rd_kafka_message_timestamp(self.0.as_ptr(), &raw mut kind) };
+        Micros::from_millis(millis.max(0))
+    }
+
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        let raw = self.raw();
+        bytes(raw.key, raw.key_len)
+    }
+
+    pub(crate) fn value(&self) -> Option<&[u8]> {
+        let raw = self.raw();
+        bytes(raw.payload, raw.len)
+    }
+
+    /// Bytes of key and value.
+    pub(crate) fn size(&self) -> usize {
+        let raw = self.raw();
+        raw.key_len + raw.len
+    }
+
+    /// Reads the headers into `into`, in their order. A name that is not UTF-8 reads as `?`.
+    pub(crate) fn headers<'m>(&'m self, into: &mut Vec<(&'m str, Option<&'m [u8]>)>) {
+        into.clear();
+        let mut headers = ptr::null_mut();
+        // SAFETY: the message is valid; the headers stay its own.
+        let found = unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &raw mut headers) };
+        if found != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return;
+        }
+        for index in 0.. {
+            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+            // SAFETY: the headers are valid; the call writes three values, or none past the end.
+            let got =
+                unsafe { sys::rd_kafka_header_get_all(headers, index, &raw mut name, &raw mut value, &raw mut size) };
+            if got != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return;
+            }
+            // SAFETY: the name is a C string that lives as long as the message.
+            let name: &'m CStr = unsafe { CStr::from_ptr(name) };
+            into.push((name.to_str().unwrap_or("?"), bytes(value, size)));
+        }
+    }
+}
+
+fn bytes<'m>(start: *const c_void, len: usize) -> Option<&'m [u8]> {
+    // SAFETY: librdkafka gives a start and a length that live as long as the message, to which every
+    // caller ties the lifetime.
+    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), len) })
+}
+
+/// A queue of our own, to which partitions are forwarded.
+pub(crate) struct Queue {
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    client: *mut sys::rd_kafka_t,
+    room: Vec<*mut sys::rd_kafka_message_t>,
+}
+
+// SAFETY: librdkafka's queues may be used on any thread; `room` is empty between calls.
+unsafe impl Send for Queue {}
+
+/// A queue that could not be made: the name of the topic holds a zero byte, or memory is at its end.
+#[derive(Debug, thiserror::Error)]
+#[error("make a queue of the Kafka client")]
+pub(crate) struct NoQueue;
+
+impl Queue {
+    /// A queue of a client, that hands out at most `batch` messages a call.
+    pub(crate) fn new(client: *mut sys::rd_kafka_t, batch: usize) -> Result<Self, NoQueue> {
+        // SAFETY: the client is valid.
+        let queue = NonNull::new(unsafe { sys::rd_kafka_queue_new(client) }).ok_or(NoQueue)?;
+        Ok(Self { queue, client, room: Vec::with_capacity(batch) })
+    }
+
+    /// Sends a partition's messages to this queue.
+    pub(crate) fn forward(&self, topic: &str, partition: i32) -> Result<(), NoQueue> {
+        let topic = CString::new(topic).map_err(|_| NoQueue)?;
+        // SAFETY: client and name are valid; the partition's queue is released after its use.
+        unsafe {
+            let from = sys::rd_kafka_queue_get_partition(self.client, topic.as_ptr(), partition);
+            if from.is_null() {
+                return Err(NoQueue);
+            }
+            sys::rd_kafka_queue_forward(from, self.queue.as_ptr());
+            sys::rd_kafka_queue_destroy(from);
+        }
+        Ok(())
+    }
+
+    /// Waits for messages until there is a full batch or the time is over.
+    pub(crate) fn batch(&mut self, wait: Duration) -> impl Iterator<Item = Message> + '_ {
+        let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: `room` has the capacity it says; librdkafka fills as many pointers as it returns.
+        let got = unsafe {
+            sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), millis, self.room.as_mut_ptr(), self.room.capacity())
+        };
+        // SAFETY: the first `got` pointers were written; an error is negative and wrote none.
+        unsafe { self.room.set_len(usize::try_from(got).unwrap_or(0)) };
+        self.room.drain(..).filter_map(|raw| NonNull::new(raw).map(Message))
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: the queue is owned here and not used again.
+        unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+    }
+}
+
+/// The ids of topics, as text; `None` where the broker does not tell within `wait`.
+///
+/// `client` must be valid for the call, and should not be one that fetches: there the answer takes half
+/// a second.
+pub(crate) fn topic_ids(
+    client: *mut sys::rd_kafka_t,
+    topics: &[String],
+    wait: Duration,
+) -> Option<Vec<Option<String>>> {
+    let names: Vec<CString> = topics.iter().map(|t| CString::new(t.as_str())).collect::<Result<_, _>>().ok()?;
+    let mut pointers: Vec<*const c_char> = names.iter().map(|n| n.as_ptr()).collect();
+    let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: every pointer given is valid for the call; what is made is destroyed, what is borrowed from
+    // the event is copied before the event is.
+    unsafe {
+        let queue = Queue::new(client, 1).ok()?;
+        let options =
+            sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
+        let collection = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+        sys::rd_kafka_DescribeTopics(client, collection, options, queue.queue.as_ptr());
+        let event = sys::rd_kafka_queue_poll(queue.queue.as_ptr(), millis);
+        let ids = described(event, topics);
+        if !event.is_null() {
+            sys::rd_kafka_event_destroy(event);
+        }
+        sys::rd_kafka_TopicCollection_destroy(collection);
+        sys::rd_kafka_AdminOptions_destroy(options);
+        ids
+    }
+}
+
+/// # Safety
+/// `event` is null or a valid event.
+unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Option<Vec<Option<String>>> {
+    // SAFETY: as the caller says; the results live as long as the event.
+    unsafe {
+        if event.is_null() || sys::rd_kafka_event_error(event) != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        let result = sys::rd_kafka_event_DescribeTopics_result(event);
+        if result.is_null() {
+            return None;
+        }
+        let mut count = 0;
+        let found = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        let mut ids = vec![None; topics.len()];
+        for index in 0..count {
+            let topic = *found.add(index);
+            let name = CStr::from_ptr(sys::rd_kafka_TopicDescription_name(topic)).to_string_lossy();
+            let id = CStr::from_ptr(sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic)));
+            let error = sys::rd_kafka_TopicDescription_error(topic);
+            let known = error.is_null() || sys::rd_kafka_error_code(error) == Code::RD_KAFKA_RESP_ERR_NO_ERROR;
+            if let Some(place) = topics.iter().position(|t| *t == name).filter(|_| known) {
+                ids[place] = Some(id.to_string_lossy().into_owned());
+            }
+        }
+        Some(ids)
+    }
+}
