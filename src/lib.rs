@@ -12,4 +12,6 @@
 pub mod cli;
 pub mod config;
 pub mod contract;
+pub mod crash;
 pub mod event;
+pub mod storage;
