@@ -14,4 +14,6 @@ pub mod config;
 pub mod contract;
 pub mod crash;
 pub mod event;
+pub mod ledger;
+pub mod rejects;
 pub mod storage;
