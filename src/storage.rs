@@ -131,7 +131,7 @@ impl Store {
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(Creation::Exists)
             }
-            Err(error) => Err(self.not_written("create", path, error)),
+            Err(error) => Err(self.not_written("create", path, &error)),
         }
     }
 
@@ -140,7 +140,7 @@ impl Store {
     pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
         match self.inner.put(&parse(path)?, bytes.into()).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.not_written("replace", path, error)),
+            Err(error) => Err(self.not_written("replace", path, &error)),
         }
     }
 
@@ -189,7 +189,7 @@ impl Store {
     pub async fn delete(&self, path: &str) -> Result<()> {
         match self.inner.delete(&parse(path)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.not_written("delete", path, error)),
+            Err(error) => Err(self.not_written("delete", path, &error)),
         }
     }
 
@@ -290,8 +290,8 @@ impl Store {
         })
     }
 
-    fn not_written(&self, act: &'static str, path: &str, error: object_store::Error) -> StorageError {
-        let source = cause(&error);
+    fn not_written(&self, act: &'static str, path: &str, error: &object_store::Error) -> StorageError {
+        let source = cause(error);
         let root = self.root.clone();
         match source.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

@@ -100,7 +100,7 @@ async fn verify_partition(
         }
         if !(check.missing && chain.moved(store).await?) {
             findings.append(&mut check.findings);
-            findings.sort_by(|a, b| (a.position, a.rule).cmp(&(b.position, b.rule)));
+            findings.sort_by_key(|finding| (finding.position, finding.rule));
             let orphans = orphans(store, &chain).await?;
             return Ok((summary(chain, superseded, orphans), findings));
         }
