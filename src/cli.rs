@@ -14,6 +14,7 @@ mod verify;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
@@ -75,6 +76,27 @@ pub(crate) enum Format {
     Text,
     /// One JSON object a line
     Json,
+}
+
+/// The folder of the store.
+#[expect(clippy::unnecessary_wraps, reason = "a configuration file may be wrong")]
+pub(crate) fn store_root(connection: &Connection) -> anyhow::Result<String> {
+    Ok(connection.store.clone().unwrap_or_else(|| "store".to_owned()))
+}
+
+/// What runs a command's asynchronous work.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().context("cannot start the threads of the program")
+}
+
+/// Text in columns, without lines.
+pub(crate) fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
 }
 
 /// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not done.

@@ -1,15 +1,284 @@
 //! `partner-feeds rejects`.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Args;
+use anyhow::bail;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use serde_json::{Map, Value, json};
+
+use super::{Connection, Format, runtime, store_root, table};
+use crate::contract::rejection::Reason;
+use crate::event::{Kind, Position, TopicPartition};
+use crate::ledger::chain::{self, ChainError};
+use crate::ledger::{Footer, rejects_file};
+use crate::rejects::{self, Raw, Reject};
+use crate::storage::Store;
+
+/// How often a partition is read again because a merge took a file away meanwhile.
+const PASSES_MAX: u32 = 5;
 
 /// List the records that broke their contract
 #[derive(Debug, Args)]
-pub(crate) struct Rejects {}
+pub(crate) struct Rejects {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print rejected records, each with where it was and why, in the order of topics and offsets
+    List(List),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    filter: Filter,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print key, value and headers too, which may hold data of persons (needs --format json)
+    #[arg(long)]
+    show_raw: bool,
+}
+
+/// Which rejects to list.
+#[derive(Debug, Default, Args)]
+struct Filter {
+    /// Only of this partner
+    #[arg(long, value_name = "NAME")]
+    partner: Option<String>,
+    /// Only for this reason (schema.enum) or family of reasons (schema)
+    #[arg(long, value_name = "CODE", value_parser = reason)]
+    reason: Option<String>,
+    /// Only of this kind
+    #[arg(long, value_parser = kind)]
+    kind: Option<Kind>,
+    /// Only received on this day (London) or later
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// Only received on this day (London) or before
+    #[arg(long, value_name = "DATE")]
+    to: Option<Date>,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let known = |reason: &&Reason| is_reason(reason.as_str(), text);
+    Reason::ALL.iter().find(known).map(|_| text.to_owned()).ok_or_else(|| "no such reason code or family".to_owned())
+}
+
+fn is_reason(code: &str, wanted: &str) -> bool {
+    code == wanted || code.split_once('.').is_some_and(|(family, _)| family == wanted)
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    Kind::from_name(text).ok_or_else(|| "no such kind".to_owned())
+}
+
+impl Filter {
+    fn takes(&self, reject: &Reject) -> bool {
+        let day = || reject.received.in_london().date();
+        self.partner.as_ref().is_none_or(|partner| reject.partner.as_ref() == Some(partner))
+            && self.reason.as_ref().is_none_or(|reason| is_reason(&reject.reason, reason))
+            && self.kind.is_none_or(|kind| reject.kind.as_deref() == Some(kind.as_str()))
+            && self.from.is_none_or(|from| from <= day())
+            && self.to.is_none_or(|to| day() <= to)
+    }
+}
 
 impl Rejects {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("not built yet")
+        let Command::List(list) = self.command;
+        list.run()
+    }
+}
+
+impl List {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        if self.show_raw && self.format != Format::Json {
+            bail!("--show-raw needs --format json");
+        }
+        let store = Store::open(&store_root(&self.connection)?)?;
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let print = runtime()?.block_on(self.print(&store, &mut out)).and_then(|()| Ok(out.flush()?));
+        match print {
+            // Who reads us has seen enough.
+            Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+            print => print.map(|()| ExitCode::SUCCESS),
+        }
+    }
+
+    async fn print(&self, store: &Store, out: &mut impl Write) -> anyhow::Result<()> {
+        let mut rows = table(["received", "topic", "partition", "offset", "reason", "pointer", "partner", "kind"]);
+        for partition in chain::partitions(store).await? {
+            self.each(store, &partition, |reject| {
+                match self.format {
+                    Format::Json => writeln!(out, "{}", line(&partition, &reject))?,
+                    Format::Text => drop(rows.add_row(cells(&partition, reject))),
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        if self.format == Format::Text && !rows.is_empty() {
+            writeln!(out, "{}", rows.trim_fmt())?;
+        }
+        Ok(())
+    }
+
+    /// Shows the rejects of a partition that the filter takes, each once, although files may be merged away
+    /// meanwhile: then the chain is read again, and what was shown is below `next`.
+    async fn each(
+        &self,
+        store: &Store,
+        partition: &TopicPartition,
+        mut show: impl FnMut(Reject) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut next = Position::ORIGIN;
+        'pass: for _ in 0..PASSES_MAX {
+            let chain = chain::read(store, partition).await?;
+            for file in &chain.files {
+                if file.footer.next <= next {
+                    continue;
+                }
+                let Some(found) = self.rejects_of(store, partition, &file.footer).await? else {
+                    if chain.moved(store).await? {
+                        continue 'pass;
+                    }
+                    bail!("rejects that `{}` names are missing: verify tells more", file.path);
+                };
+                found.into_iter().filter(|r| r.position >= next && self.filter.takes(r)).try_for_each(&mut show)?;
+                next = file.footer.next;
+            }
+            return Ok(());
+        }
+        Err(ChainError::Restless(partition.clone()).into())
+    }
+
+    /// All rejects that a file names; `None` if one of their files is gone.
+    async fn rejects_of(
+        &self,
+        store: &Store,
+        partition: &TopicPartition,
+        footer: &Footer,
+    ) -> anyhow::Result<Option<Vec<Reject>>> {
+        let mut found = Vec::new();
+        for name in &footer.rejects {
+            let path = rejects_file(partition, name);
+            let Some(bytes) = store.read(&path).await? else { return Ok(None) };
+            for reject in rejects::read(&path, bytes, self.show_raw)? {
+                found.push(reject?);
+            }
+        }
+        Ok(Some(found))
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn cells(partition: &TopicPartition, reject: Reject) -> [String; 8] {
+    [
+        reject.received.to_string(),
+        partition.topic.clone(),
+        partition.partition.to_string(),
+        reject.position.offset.to_string(),
+        reject.reason,
+        reject.pointer,
+        reject.partner.unwrap_or_default(),
+        reject.kind.unwrap_or_default(),
+    ]
+}
+
+fn line(partition: &TopicPartition, reject: &Reject) -> Value {
+    let mut line = json!({
+        "topic": partition.topic,
+        "partition": partition.partition,
+        "era": reject.position.era,
+        "offset": reject.position.offset,
+        "received": reject.received.to_string(),
+        "reason": reject.reason,
+        "pointer": reject.pointer,
+        "rule": reject.rule,
+        "partner": reject.partner,
+        "kind": reject.kind,
+    });
+    if let (Some(Raw { key, value, headers }), Some(line)) = (&reject.raw, line.as_object_mut()) {
+        put_bytes(line, "key", key.as_deref());
+        put_bytes(line, "value", value.as_deref());
+        let headers = headers.iter().map(|(name, value)| {
+            let mut header = Map::from_iter([("name".to_owned(), json!(name))]);
+            put_bytes(&mut header, "value", value.as_deref());
+            Value::Object(header)
+        });
+        line.insert("headers".to_owned(), headers.collect());
+    }
+    line
+}
+
+/// Bytes as text; as `<name>_base64` where they are none.
+fn put_bytes(line: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>) {
+    match bytes.map(|bytes| (std::str::from_utf8(bytes), bytes)) {
+        Some((Err(_), bytes)) => line.insert(format!("{name}_base64"), json!(BASE64_STANDARD.encode(bytes))),
+        Some((Ok(text), _)) => line.insert(name.to_owned(), json!(text)),
+        None => line.insert(name.to_owned(), Value::Null),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Micros;
+
+    fn reject() -> Reject {
+        Reject {
+            position: Position { era: 1, offset: 42 },
+            received: Micros(1_717_197_600_000_000), // 1 June in London, 31 May in UTC
+            reason: "schema.enum".into(),
+            pointer: "/data/outcome".into(),
+            rule: "is not in the list".into(),
+            partner: Some("kent-police".into()),
+            kind: Some("crime".into()),
+            raw: None,
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_what_fits_all_of_it() {
+        let day = |day| Some(jiff::civil::date(2024, 6, day));
+        let check = |filter: Filter, taken| assert_eq!(filter.takes(&reject()), taken, "{filter:?}");
+        check(Filter::default(), true);
+        check(Filter { partner: Some("kent-police".into()), reason: Some("schema".into()), ..Filter::default() }, true);
+        check(Filter { partner: Some("kent".into()), ..Filter::default() }, false);
+        check(Filter { reason: Some("schema.enum".into()), kind: Some(Kind::Crime), ..Filter::default() }, true);
+        check(Filter { reason: Some("schema.en".into()), ..Filter::default() }, false);
+        check(Filter { kind: Some(Kind::Incident), ..Filter::default() }, false);
+        check(Filter { from: day(1), to: day(1), ..Filter::default() }, true);
+        check(Filter { from: day(2), ..Filter::default() }, false);
+        check(Filter { to: jiff::civil::date(2024, 5, 31).into(), ..Filter::default() }, false);
+        assert!(reason("personal").is_ok() && reason("personal.email").is_ok() && reason("person").is_err());
+    }
+
+    #[test]
+    fn a_line_has_no_value_unless_it_was_asked_for() {
+        let partition = TopicPartition { topic: "police.events.v1".into(), partition: 3 };
+        let bare = line(&partition, &reject());
+        assert_eq!((&bare["offset"], &bare["era"], bare.get("value")), (&json!(42), &json!(1), None));
+        let raw = Raw {
+            key: None,
+            value: Some(b"{}".to_vec()),
+            headers: vec![("a".into(), Some(b"\xff".to_vec())), ("a".into(), None)],
+        };
+        let full = line(&partition, &Reject { raw: Some(raw), ..reject() });
+        assert_eq!((&full["key"], &full["value"]), (&Value::Null, &json!("{}")));
+        let headers = json!([{"name": "a", "value_base64": "/w=="}, {"name": "a", "value": null}]);
+        assert_eq!(full["headers"], headers);
     }
 }

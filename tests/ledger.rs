@@ -1,0 +1,587 @@
+//! The ledger over the real code: crashes at every operation, answers that lie, rivals, merges, damage.
+//!
+//! One oracle: the coordinates in chain and rejects are the log below the chain's end, each once; and
+//! `verify` finds nothing.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
+};
+use partner_feeds::contract::rejection::{Reason, Rejection};
+use partner_feeds::event::{Micros, Position, TopicPartition};
+use partner_feeds::ledger::chain::{self, ChainError, Rule};
+use partner_feeds::ledger::journal::{self, CREATES_MAX, JournalError, Outcome, Prepared};
+use partner_feeds::ledger::verify::verify;
+use partner_feeds::ledger::{self, Footer, Gap, Tree, rejects_file, rejects_name};
+use partner_feeds::rejects::{self, RejectsBuilder};
+use partner_feeds::storage::Store;
+
+/// Records in the log of a test.
+const LOG: i64 = 30;
+
+fn partition() -> TopicPartition {
+    TopicPartition { topic: "police.events.v1".into(), partition: 3 }
+}
+
+fn at(offset: i64) -> Position {
+    Position::ORIGIN.at(offset)
+}
+
+/// A log in which every fifth record breaks its contract.
+fn is_rejected(offset: i64) -> bool {
+    offset % 5 == 3
+}
+
+fn row_schema() -> SchemaRef {
+    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        Field::new("era", DataType::Int32, false),
+        Field::new("offset", DataType::Int64, false),
+        Field::new("received", utc, false),
+    ]))
+}
+
+fn rows(positions: &[Position]) -> RecordBatch {
+    let eras = Int32Array::from_iter_values(positions.iter().map(|p| i32::from(p.era)));
+    let offsets = Int64Array::from_iter_values(positions.iter().map(|p| p.offset));
+    let received = TimestampMicrosecondArray::from_iter_values(positions.iter().map(|p| p.offset));
+    let columns: Vec<ArrayRef> = vec![Arc::new(eras), Arc::new(offsets), Arc::new(received.with_timezone("UTC"))];
+    RecordBatch::try_new(row_schema(), columns).expect("columns fit")
+}
+
+fn rejected(positions: &[Position]) -> RecordBatch {
+    let mut builder = RejectsBuilder::default();
+    for &position in positions {
+        let rejection = Rejection {
+            reason: Reason::SchemaEnum,
+            pointer: "/data/outcome".into(),
+            rule: "is not in the list".into(),
+            partner: None,
+            kind: None,
+        };
+        builder.append(position, Micros(position.offset), &rejection, Some(b"key"), Some(b"value"), []);
+    }
+    builder.finish().expect("columns fit")
+}
+
+/// A file with its rejects, as `footer` says, of the given rows.
+fn prepare(mut footer: Footer, accepted: &[Position], refused: &[Position]) -> Prepared {
+    footer.accepted = accepted.len() as u64;
+    footer.rejected = refused.len() as u64;
+    footer.read = footer.accepted + footer.rejected;
+    if !refused.is_empty() {
+        footer.rejects = vec![rejects_name(footer.from, &footer.attempt)];
+    }
+    seal(footer, accepted, refused)
+}
+
+/// As [`prepare`], with the footer left as it is.
+fn seal(footer: Footer, accepted: &[Position], refused: &[Position]) -> Prepared {
+    let encode = |schema, batch| ledger::encode(&schema, &[batch], &footer).expect("encoded");
+    let rows = encode(row_schema(), rows(accepted));
+    let rejects = footer.rejects.first().map(|name| (name.clone(), encode(rejects::schema(), rejected(refused))));
+    Prepared { footer, rows, rejects }
+}
+
+/// The batch of the log from one offset to another.
+fn batch(from: i64, next: i64) -> Prepared {
+    let footer = Footer { cluster_id: "c".into(), topic_id: "t".into(), ..Footer::attempt(at(from), at(next)) };
+    let (refused, accepted): (Vec<_>, Vec<_>) = (from..next).map(at).partition(|p| is_rejected(p.offset));
+    prepare(footer, &accepted, &refused)
+}
+
+/// One life of a consumer: resumes, commits batches of `cut` records, to the log's end or its first error.
+async fn consume(store: &Store, mut cut: impl FnMut() -> i64) -> Result<(), String> {
+    let partition = partition();
+    'resume: loop {
+        let resume = chain::resume(store, &partition).await.map_err(|error| error.to_string())?;
+        let (mut end, mut ledger_end) = (resume.end.offset, resume.ledger_end);
+        while end < LOG {
+            let next = LOG.min(end + cut());
+            match journal::commit(store, &partition, &batch(end, next), ledger_end).await {
+                Ok(Outcome::Certain { ledger_end: read }) => (end, ledger_end) = (next, read),
+                Ok(Outcome::Lost) => continue 'resume,
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        return Ok(());
+    }
+}
+
+/// The oracle.
+async fn assert_each_once(store: &Store, end: i64) {
+    let chain = chain::read(store, &partition()).await.expect("the chain joins");
+    assert_eq!(chain.end, at(end));
+    assert!(!chain.moved(store).await.expect("ledger"));
+    let mut found = Vec::new();
+    for path in chain.files.iter().map(|file| file.path.clone()).chain(chain.rejects()) {
+        let bytes = store.read(&path).await.expect("read").expect("there");
+        found.extend(ledger::coordinates(&path, bytes).expect("rows"));
+    }
+    found.sort_unstable();
+    assert_eq!(found, (0..end).map(at).collect::<Vec<_>>());
+    let report = verify(store).await.expect("looked");
+    assert_eq!(report.findings, []);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// A store double.
+
+/// How an operation goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Not done, and an error.
+    Fails,
+    /// Done, and an error: the answer was lost.
+    AnswerLost,
+    /// Done; the client's own retry then finds the file there.
+    Exists,
+    /// A create that is an error and lands some operations later.
+    LandsLate(u64),
+    /// Not done, nor anything after it: the process is dead.
+    Dies,
+    /// Done, but nothing after it.
+    DiesAfter,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    /// Operations so far.
+    done: u64,
+    /// Creates so far.
+    creates: u64,
+    fault: Option<(u64, Fault)>,
+    dead: bool,
+    /// Creates on their way, with the operation they land before.
+    late: VecDeque<(u64, Path, PutPayload, PutOptions)>,
+}
+
+/// Counts operations and lets one of them go wrong.
+#[derive(Debug, Clone)]
+struct Double {
+    inner: Arc<InMemory>,
+    script: Arc<Mutex<Script>>,
+}
+
+impl fmt::Display for Double {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a double")
+    }
+}
+
+fn broken() -> object_store::Error {
+    object_store::Error::Generic { store: "double", source: "503".into() }
+}
+
+impl Double {
+    fn new(inner: Arc<InMemory>, fault: Option<(u64, Fault)>) -> Self {
+        Self { inner, script: Arc::new(Mutex::new(Script { fault, ..Script::default() })) }
+    }
+
+    /// The fault of the next operation; an error if the process is dead.
+    async fn next(&self) -> StoreResult<Option<Fault>> {
+        let (fault, landed) = {
+            let mut script = self.script.lock().expect("lock");
+            script.done += 1;
+            let done = script.done;
+            let (landed, late) = script.late.drain(..).partition(|(due, ..)| *due <= done);
+            script.late = late;
+            let fault = script.fault.filter(|(n, _)| *n == done).map(|(_, fault)| fault);
+            let dead = script.dead;
+            script.dead |= matches!(fault, Some(Fault::Dies | Fault::DiesAfter));
+            (if dead || fault == Some(Fault::Dies) { Err(broken()) } else { Ok(fault) }, landed)
+        };
+        self.land(landed).await;
+        fault
+    }
+
+    async fn land(&self, puts: VecDeque<(u64, Path, PutPayload, PutOptions)>) {
+        for (_, path, payload, options) in puts {
+            drop(self.inner.put_opts(&path, payload, options).await);
+        }
+    }
+
+    /// Everything that was on its way lands.
+    async fn settle(&self) {
+        let late = std::mem::take(&mut self.script.lock().expect("lock").late);
+        self.land(late).await;
+    }
+}
+
+/// What a read or list answers: there, a lost answer and a failure are the same.
+fn plain(fault: Option<Fault>) -> StoreResult<()> {
+    match fault {
+        None | Some(Fault::DiesAfter) => Ok(()),
+        Some(_) => Err(broken()),
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Double {
+    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
+        let fault = self.next().await?;
+        self.script.lock().expect("lock").creates += 1;
+        match fault {
+            Some(Fault::Fails) => return Err(broken()),
+            Some(Fault::LandsLate(after)) => {
+                let mut script = self.script.lock().expect("lock");
+                let due = script.done + after;
+                script.late.push_back((due, path.clone(), payload, options));
+                return Err(broken());
+            }
+            _ => {}
+        }
+        let answer = self.inner.put_opts(path, payload, options).await;
+        match fault {
+            Some(Fault::AnswerLost) => Err(broken()),
+            Some(Fault::Exists) => {
+                Err(object_store::Error::AlreadyExists { path: path.to_string(), source: "412".into() })
+            }
+            _ => answer,
+        }
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> StoreResult<Box<dyn MultipartUpload>> {
+        Err(broken())
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        plain(self.next().await?)?;
+        self.inner.get_opts(path, options).await
+    }
+
+    fn delete_stream(&self, paths: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
+        self.inner.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
+        plain(self.next().await?)?;
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> StoreResult<()> {
+        Err(broken())
+    }
+}
+
+fn memory() -> (Arc<InMemory>, Store) {
+    let inner = Arc::new(InMemory::new());
+    (inner.clone(), Store::over(inner))
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Crashes and answers that lie.
+
+#[tokio::test(start_paused = true)]
+async fn whatever_operation_fails_each_record_is_one_row() {
+    let (inner, _) = memory();
+    let counted = Double::new(inner, None);
+    consume(&Store::over(Arc::new(counted.clone())), || 11).await.expect("no fault");
+    let operations = counted.script.lock().expect("lock").done;
+    assert!(operations < 25, "three batches with rejects took {operations} operations");
+
+    let faults = [
+        Fault::Fails,
+        Fault::AnswerLost,
+        Fault::Exists,
+        Fault::LandsLate(1),
+        Fault::LandsLate(2),
+        Fault::LandsLate(5),
+        Fault::LandsLate(99),
+        Fault::Dies,
+        Fault::DiesAfter,
+    ];
+    for fault in faults {
+        for operation in 1..=operations {
+            let (inner, store) = memory();
+            let double = Double::new(inner, Some((operation, fault)));
+            let first = consume(&Store::over(Arc::new(double.clone())), || 11).await;
+            assert!(fault != Fault::Dies || first.is_err(), "{fault:?} at {operation}");
+            // The next life cuts otherwise, while what the first sent may still land.
+            consume(&store, || 7).await.expect("no fault");
+            double.settle().await;
+            assert_each_once(&store, LOG).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
+    for fault in [Fault::Fails, Fault::AnswerLost, Fault::Exists, Fault::LandsLate(1), Fault::LandsLate(2)] {
+        let (inner, store) = memory();
+        let double = Double::new(inner, Some((2, fault))); // the rejects are the first
+        let answer = journal::commit(&Store::over(Arc::new(double.clone())), &partition(), &batch(0, 10), at(0)).await;
+        assert_eq!(answer.expect("settled"), Outcome::Certain { ledger_end: at(0) }, "{fault:?}");
+        double.settle().await;
+        assert_each_once(&store, 10).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn creates_that_never_answer_are_counted_and_not_called_failed() {
+    let (inner, _) = memory();
+    let double = Double::new(inner, Some((1, Fault::Dies)));
+    let store = Store::over(Arc::new(double.clone()));
+    let error = journal::commit(&store, &partition(), &batch(0, 3), at(0)).await.expect_err("not settled");
+    assert!(matches!(error, JournalError::Unsettled { .. }), "{error}");
+    assert_eq!(double.script.lock().expect("lock").done, u64::from(2 * CREATES_MAX), "a create and a read each");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_four_writers_each_record_is_kept_once() {
+    for seed in 0..6 {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
+        let writers = (0..4_u64).map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut state = seed * 31 + writer * 7 + 1;
+                consume(&store, move || {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    1 + i64::try_from((state >> 40) % 6).expect("small")
+                })
+                .await
+            })
+        });
+        for writer in futures::future::join_all(writers).await {
+            writer.expect("no panic").expect("no error");
+        }
+        assert_each_once(&store, LOG).await;
+    }
+}
+
+#[tokio::test]
+async fn a_leftover_of_a_killed_writer_is_removed_below_the_end() {
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
+    journal::commit(&store, &partition(), &batch(0, 3), at(0)).await.expect("certain");
+    let staged = |offset| folder.path().join(format!("{}#1", Tree::Journal.file(&partition(), at(offset))));
+    std::fs::write(staged(0), "half").expect("write");
+    std::fs::write(staged(3), "half").expect("write");
+    consume(&store, || 7).await.expect("no fault");
+    assert!(!staged(0).exists(), "below the end");
+    assert!(staged(3).exists(), "it might have been a live writer's");
+    assert_each_once(&store, LOG).await;
+    chain::resume(&store, &partition()).await.expect("resumed");
+    assert!(!staged(3).exists());
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Merged files.
+
+/// Commits `cuts`, merges those below `merged` by hand, and deletes their journal files if `swept`.
+async fn merged(store: &Store, cuts: &[i64], merged: i64, swept: bool) {
+    let mut from = 0;
+    for &next in cuts {
+        journal::commit(store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+        from = next;
+    }
+    let run = batch(0, merged);
+    let (name, bytes) = run.rejects.expect("the run has rejects");
+    store.create(&rejects_file(&partition(), &name), bytes).await.expect("created");
+    store.create(&Tree::Ledger.file(&partition(), at(0)), run.rows).await.expect("created");
+    for from in [&[0], cuts].concat().into_iter().filter(|&from| swept && from < merged) {
+        store.delete(&Tree::Journal.file(&partition(), at(from))).await.expect("deleted");
+    }
+}
+
+#[tokio::test]
+async fn readers_take_the_merged_file_and_the_journal_after_it() {
+    for swept in [false, true] {
+        let (_, store) = memory();
+        merged(&store, &[4, 10, 15, 20], 10, swept).await;
+        let chain = chain::read(&store, &partition()).await.expect("joins");
+        assert_eq!((chain.ledger_end, chain.end), (at(10), at(20)));
+        let starts: Vec<i64> = chain.files.iter().map(|file| file.from.offset).collect();
+        assert_eq!(starts, [0, 10, 15]);
+        assert!(chain.files[0].path.starts_with("ledger/"));
+        assert_each_once(&store, 20).await;
+        let report = verify(&store).await.expect("looked");
+        assert_eq!((report.partitions[0].superseded, report.partitions[0].orphans), (if swept { 0 } else { 2 }, 2));
+        let resume = chain::resume(&store, &partition()).await.expect("resumed");
+        assert_eq!((resume.end, resume.ledger_end), (at(20), at(10)));
+        assert_eq!(resume.last.expect("a last file").from, at(15));
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_is_all_merged_resumes_at_the_ledgers_end() {
+    let (_, store) = memory();
+    merged(&store, &[4, 10], 10, true).await;
+    let resume = chain::resume(&store, &partition()).await.expect("resumed");
+    assert_eq!((resume.end, resume.ledger_end), (at(10), at(10)));
+    let last = resume.last.expect("the ledger file");
+    assert_eq!((last.from, last.topic_id.as_str()), (at(0), "t"));
+}
+
+#[tokio::test]
+async fn a_create_under_a_name_that_was_merged_and_swept_is_lost() {
+    let (_, store) = memory();
+    merged(&store, &[4, 10, 15], 10, true).await;
+    for from in [0, 4] {
+        let answer = journal::commit(&store, &partition(), &batch(from, 9), at(0)).await.expect("settled");
+        assert_eq!(answer, Outcome::Lost, "from {from}");
+    }
+    assert_each_once(&store, 15).await;
+    let answer = journal::commit(&store, &partition(), &batch(15, 18), at(0)).await.expect("settled");
+    assert_eq!(answer, Outcome::Certain { ledger_end: at(10) }, "an old ledger end is stepped on from");
+}
+
+#[tokio::test]
+async fn a_reader_is_told_that_the_ledger_moved_on() {
+    let (_, store) = memory();
+    journal::commit(&store, &partition(), &batch(0, 10), at(0)).await.expect("certain");
+    let chain = chain::read(&store, &partition()).await.expect("joins");
+    assert!(!chain.moved(&store).await.expect("ledger"));
+    store.create(&Tree::Ledger.file(&partition(), at(0)), batch(0, 10).rows).await.expect("created");
+    assert!(chain.moved(&store).await.expect("ledger"));
+}
+
+#[tokio::test]
+async fn all_partitions_of_a_store_are_read_in_order() {
+    let (_, store) = memory();
+    let mut expected = Vec::new();
+    for (topic, number) in [("a b", 0), ("health.events.v1", 2), ("health.events.v1", 10)] {
+        let partition = TopicPartition { topic: topic.into(), partition: number };
+        journal::commit(&store, &partition, &batch(0, 5), at(0)).await.expect("certain");
+        expected.push(partition);
+    }
+    let chains = chain::read_all(&store).await.expect("read");
+    assert_eq!(chains.iter().map(|chain| chain.partition.clone()).collect::<Vec<_>>(), expected);
+    assert!(chains.iter().all(|chain| chain.end == at(5)));
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Damage.
+
+/// A chain of three files, the second as given, and the rules it breaks.
+async fn check(second: Prepared, broken: &[Rule]) {
+    let (inner, store) = memory();
+    let (from, next) = (second.footer.from, second.footer.next);
+    journal::commit(&store, &partition(), &batch(0, 4), at(0)).await.expect("certain");
+    let name = Tree::Journal.file(&partition(), from);
+    inner.put(&name.as_str().into(), second.rows.into()).await.expect("put");
+    if let Some((name, bytes)) = second.rejects {
+        inner.put(&rejects_file(&partition(), &name).as_str().into(), bytes.into()).await.expect("put");
+    }
+    if next.era == 0 {
+        let last = batch(next.offset, next.offset + 5);
+        journal::commit(&store, &partition(), &last, at(0)).await.expect("certain");
+    }
+    let report = verify(&store).await.expect("looked");
+    let found: Vec<Rule> = report.findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(found, broken, "{:?}", report.findings);
+    assert!(report.findings.iter().all(|finding| !finding.file.is_empty() && !finding.detail.is_empty()));
+}
+
+fn sound() -> (Footer, Vec<Position>, Vec<Position>) {
+    let Prepared { footer, .. } = batch(4, 8);
+    (footer, [4, 5, 6, 7].map(at).to_vec(), Vec::new())
+}
+
+fn gap(from: i64, to: Position, accepted_by: &str) -> Gap {
+    Gap { from: at(from), to, reason: "expired".into(), accepted_by: accepted_by.into() }
+}
+
+#[tokio::test]
+async fn a_sound_file_breaks_no_rule() {
+    let (footer, accepted, _) = sound();
+    check(prepare(Footer { rejects: vec![], ..footer.clone() }, &accepted, &[]), &[]).await;
+    let era = Position { era: 1, offset: 0 };
+    let empty = Footer { next: at(8), gaps: vec![gap(4, at(8), "ops")], rejects: vec![], ..footer.clone() };
+    check(prepare(empty.clone(), &[], &[]), &[]).await;
+    let reset = Footer { next: era, gaps: vec![gap(4, era, "ops")], topic_id: "new".into(), ..empty };
+    check(prepare(reset, &[], &[]), &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_rule_that_is_broken_is_found() {
+    let (footer, accepted, _) = sound();
+    let footer = Footer { rejects: vec![], ..footer };
+    let with = |change: &dyn Fn(&mut Footer)| {
+        let mut prepared = prepare(footer.clone(), &accepted, &[]).footer;
+        change(&mut prepared);
+        prepared
+    };
+    let sealed = |change: &dyn Fn(&mut Footer)| seal(with(change), &accepted, &[]);
+
+    let mut name = sealed(&|f| f.from = at(3));
+    name.footer.from = at(4);
+    check(name, &[Rule::Name]).await;
+    let mut join = sealed(&|f| f.next = at(9));
+    join.footer.next = at(8);
+    check(join, &[Rule::Join]).await;
+    let mut open = sealed(&|_| {});
+    open.rows = open.rows.slice(..open.rows.len() - 1);
+    check(open, &[Rule::Open]).await;
+    check(sealed(&|f| (f.read, f.accepted) = (5, 5)), &[Rule::Count]).await;
+    check(seal(with(&|_| {}), &[4, 5, 6, 8].map(at), &[]), &[Rule::Offsets]).await;
+    check(seal(with(&|_| {}), &[4, 6, 5, 7].map(at), &[]), &[Rule::Offsets]).await;
+    check(seal(with(&|_| {}), &[4, 5, 5, 7].map(at), &[]), &[Rule::Once]).await;
+    check(prepare(footer.clone(), &accepted, &[at(7)]), &[Rule::Once]).await;
+    check(sealed(&|f| f.read = 5), &[Rule::Read]).await;
+    check(sealed(&|f| f.topic_id = "other".into()), &[Rule::Source]).await;
+    check(sealed(&|f| f.schema = "99".into()), &[Rule::Schema]).await;
+    let era = Position { era: 1, offset: 0 };
+    check(sealed(&|f| f.next = era), &[Rule::Era]).await;
+    check(prepare(footer.clone(), &[], &[]), &[Rule::Gap]).await;
+    check(sealed(&|f| f.gaps = vec![gap(5, at(9), "ops")]), &[Rule::Gap]).await;
+    check(sealed(&|f| f.gaps = vec![gap(5, at(6), "")]), &[Rule::Gap]).await;
+
+    let mut missing = prepare(footer.clone(), &accepted[..3], &accepted[3..]);
+    missing.rejects = None;
+    check(missing, &[Rule::Rejects]).await;
+    let mut fewer = prepare(footer.clone(), &accepted[..3], &accepted[3..]).footer;
+    (fewer.read, fewer.rejected) = (5, 2);
+    check(seal(fewer, &accepted[..3], &accepted[3..]), &[Rule::Rejects]).await;
+    let mut misnamed = prepare(footer, &accepted[..3], &accepted[3..]).footer;
+    misnamed.rejects = vec![rejects_name(at(5), "x")];
+    check(seal(misnamed, &accepted[..3], &accepted[3..]), &[Rule::Name]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_missing_in_the_middle_is_damage_to_readers_and_found_by_verify() {
+    let (_, store) = memory();
+    for (from, next) in [(0, 4), (4, 8), (8, 12)] {
+        journal::commit(&store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+    }
+    store.delete(&Tree::Journal.file(&partition(), at(4))).await.expect("deleted");
+    let error = chain::read(&store, &partition()).await.expect_err("damaged");
+    assert!(matches!(&error, ChainError::Damaged { finding, .. } if finding.position == at(8)), "{error}");
+    let report = verify(&store).await.expect("looked");
+    assert_eq!(report.findings.len(), 1);
+    assert_eq!(report.findings[0].to_string(), error.to_string().split_once("more: ").expect("finding").1);
+}
+
+#[tokio::test]
+async fn a_ledger_file_that_cannot_be_read_is_found() {
+    let (inner, store) = memory();
+    journal::commit(&store, &partition(), &batch(0, 4), at(0)).await.expect("certain");
+    let path = Tree::Ledger.file(&partition(), at(0));
+    inner.put(&path.as_str().into(), "not Parquet".into()).await.expect("put");
+    let report = verify(&store).await.expect("looked");
+    assert_eq!(report.findings.iter().map(|f| (f.rule, f.file.as_str())).collect::<Vec<_>>(), [(Rule::Open, &*path)]);
+}
+
+#[tokio::test]
+async fn a_store_without_partitions_is_whole() {
+    let (inner, store) = memory();
+    let report = verify(&store).await.expect("looked");
+    assert!(report.partitions.is_empty() && report.findings.is_empty());
+    assert_eq!(inner.list(None).count().await, 0);
+}
