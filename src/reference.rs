@@ -159,4 +159,4 @@ fn own_codes<'r>(record: &Record<'r>, add: &mut impl FnMut(&'r str, &'r str, Opt
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
