@@ -17,5 +17,7 @@ pub mod crash;
 pub mod event;
 pub mod ledger;
 pub mod normalise;
+pub mod plan;
+pub mod reference;
 pub mod rejects;
 pub mod storage;
