@@ -13,3 +13,4 @@ pub mod cli;
 pub mod config;
 pub mod contract;
 pub mod event;
+pub mod import;

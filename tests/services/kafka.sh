@@ -122,16 +122,19 @@ await_node() {
     (: <"/dev/tcp/127.0.0.1/$(broker_port "$node")") 2>/dev/null || fail "node $node does not listen"
 }
 
-stop_node() {
-    local node=$1 pid
-    pid=$(running "$node") || return 0
-    kill "$pid"
-    for _ in $(seq 150); do
-        running "$node" >/dev/null || break
-        sleep 0.2
+# stop_nodes NODE...: all are told at once, since a lone controller waits for the others.
+stop_nodes() {
+    local node pid deadline=$((SECONDS + 15))
+    for node in "$@"; do
+        if pid=$(running "$node"); then kill "$pid"; fi
     done
-    running "$node" >/dev/null && kill -9 "$pid"
-    rm -f "$data/$node/pid"
+    for node in "$@"; do
+        while pid=$(running "$node"); do
+            [ "$SECONDS" -lt "$deadline" ] || kill -9 "$pid" 2>/dev/null || true
+            sleep 0.2
+        done
+        rm -f "$data/$node/pid"
+    done
 }
 
 [ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "KAFKA_NODES is 1 or 3"
@@ -148,7 +151,8 @@ start)
 stop)
     [ -d "$data" ] || exit 0
     data=$(cd "$data" && pwd)
-    for node in ${2:-$(seq "$nodes")}; do stop_node "$node"; done
+    # shellcheck disable=SC2046 # one word a node
+    stop_nodes ${2:-$(seq "$nodes")}
     ;;
 address) join '127.0.0.1:%b' ;;
 *) fail "start, stop [NODE] or address" ;;
