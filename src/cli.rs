@@ -17,6 +17,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::{self, Config, Overrides};
+use crate::reference::Reference;
+use crate::storage::Store;
+use crate::telemetry;
+
 /// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
 #[derive(Debug, Parser)]
 #[command(name = "partner-feeds", version, max_term_width = 100)]
@@ -68,6 +73,31 @@ pub(crate) struct Connection {
     pub(crate) group: Option<String>,
 }
 
+impl Connection {
+    /// The settings, with what this command line says of them, and the reference data they name.
+    pub(crate) fn load(&self) -> anyhow::Result<(Config, Reference)> {
+        self.load_with(|overrides| overrides)
+    }
+
+    /// The same, with settings that are options of the command.
+    pub(crate) fn load_with(&self, more: impl FnOnce(Overrides) -> Overrides) -> anyhow::Result<(Config, Reference)> {
+        let overrides = Overrides::new(self.config.clone())
+            .with("kafka.brokers", self.brokers.as_deref())
+            .with("kafka.group", self.group.as_deref())
+            .with("store.root", self.store.as_deref());
+        let config = Config::load(&more(overrides))?;
+        let reference = Reference::load(config.reference.as_deref())?;
+        config.check(&reference)?;
+        Ok((config, reference))
+    }
+
+    /// The store, which must be there.
+    pub(crate) fn store(&self) -> anyhow::Result<Store> {
+        let (config, _) = self.load()?;
+        Ok(Store::open(&config.store)?)
+    }
+}
+
 /// Output for people or for machines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -76,12 +106,6 @@ pub(crate) enum Format {
     Text,
     /// One JSON object a line
     Json,
-}
-
-/// The folder of the store.
-#[expect(clippy::unnecessary_wraps, reason = "a configuration file may be wrong")]
-pub(crate) fn store_root(connection: &Connection) -> anyhow::Result<String> {
-    Ok(connection.store.clone().unwrap_or_else(|| "store".to_owned()))
 }
 
 /// What runs a command's asynchronous work.
@@ -101,6 +125,7 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
 
 /// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not done.
 pub fn main() -> ExitCode {
+    telemetry::start(&config::log_filter());
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Aggregate(command) => command.run(),

@@ -28,6 +28,11 @@ pub const FILE: &str = "config/partner-feeds.toml";
 /// What every environment variable of the program begins with.
 pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
 
+/// What is logged: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`; default `info`.
+pub fn log_filter() -> String {
+    std::env::var("PARTNER_FEEDS_LOG").unwrap_or_else(|_| "info".to_owned())
+}
+
 /// The settings of a run, checked. Units, bounds and defaults are those of `config/partner-feeds.toml`.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -15,18 +15,56 @@ use rdkafka::admin::AdminClient;
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, config::FromClientConfigAndContext};
 
+use crate::config;
 use crate::event::{Position, TopicPartition};
 pub(crate) use native::{Message, Said};
 
 /// Messages a call of the batch interface hands out at most.
 const BATCH_MESSAGES: usize = 10_000;
+/// How long a broker that is there takes to answer at most.
+const ANSWER: Duration = Duration::from_secs(2);
 /// How long one call to a broker may take.
 const CALL: Duration = Duration::from_secs(10);
+
+/// The consumer's properties: those that are ours, defaults that may be changed, and the settings.
+///
+/// The defaults of fetching were measured: 1.6 million records of 500 bytes a second in 46 MiB on two
+/// cores.
+pub fn client(kafka: &config::Kafka) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    let tuned = [
+        ("fetch.message.max.bytes", "1048576"),
+        ("fetch.queue.backoff.ms", "1"),
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("queued.max.messages.kbytes", "32768"),
+        ("queued.min.messages", "20000"),
+    ];
+    let owned = [
+        ("auto.offset.reset", "error"),
+        ("bootstrap.servers", &kafka.brokers),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("enable.partition.eof", "true"),
+        ("group.id", &kafka.group),
+        ("isolation.level", "read_committed"),
+    ];
+    for (name, value) in tuned.into_iter().chain(kafka.properties.iter()).chain(owned) {
+        client.set(name, value);
+    }
+    if let Some(timeout) = kafka.session_timeout {
+        client.set("session.timeout.ms", timeout.as_millis().to_string());
+    }
+    if kafka.properties.get("group.protocol") == Some("consumer") {
+        // KIP-848: the broker assigns, and refuses to be told how.
+        client.remove("partition.assignment.strategy");
+    }
+    client
+}
 
 /// What a broker says of a partition when it is assigned.
 #[derive(Clone, Debug)]
@@ -261,17 +299,15 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    /// Joins the group on the topics, after making sure that a broker answers and has them.
+    /// Joins the group on the topics, after making sure that they are there.
     pub(crate) fn join(
         config: &ClientConfig,
         topics: &[String],
-        wait: Duration,
         partitions: Arc<dyn Partitions>,
     ) -> Result<Self, ConsumeError> {
         let queue = Arc::new(OnceLock::new());
         let context = Context { partitions, queue: Arc::clone(&queue), failed: Mutex::new(None) };
         let client = BaseConsumer::from_config_and_context(config, context).map_err(ConsumeError::Client)?;
-        reachable(config, wait, |wait| client.fetch_metadata(None, wait).map(drop))?;
         let consumer = Self { client, queue };
         consumer.partition_counts(topics)?;
         let native =
@@ -352,8 +388,9 @@ impl Consumer {
         added.and_then(|()| self.client.seek_partitions(list, CALL)).map_err(call("seek in a partition")).map(drop)
     }
 
-    /// Leaves the group. What is under way when partitions are revoked is finished inside.
-    pub(crate) fn close(self, wait: Duration) {
+    /// Leaves the group. The partitions are revoked inside; no message may be held when the consumer is
+    /// dropped afterwards.
+    pub(crate) fn leave(&self, wait: Duration) {
         let deadline = Instant::now() + wait;
         self.client.unsubscribe();
         let assigned = |c: &BaseConsumer<Context>| c.assignment().is_ok_and(|list| list.count() > 0);
@@ -374,22 +411,6 @@ fn one(at: &TopicPartition) -> TopicPartitionList {
     list
 }
 
-/// Makes sure that a broker answers, asking again until `wait` is over.
-fn reachable(
-    config: &ClientConfig,
-    wait: Duration,
-    ask: impl Fn(Duration) -> KafkaResult<()>,
-) -> Result<(), ConsumeError> {
-    let deadline = Instant::now() + wait;
-    while Instant::now() < deadline {
-        if ask(Duration::from_secs(2)).is_ok() {
-            return Ok(());
-        }
-    }
-    let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
-    Err(ConsumeError::NoBroker { brokers, seconds: wait.as_secs() })
-}
-
 /// Asks a broker who it and its topics are, on a connection of its own.
 pub(crate) struct Identity {
     admin: AdminClient<DefaultClientContext>,
@@ -400,13 +421,20 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Probes once whether the broker tells topic ids (a broker below 2.8 or without the describe right
-    /// does not): else none are asked for again.
-    pub(crate) fn probe(config: &ClientConfig, topics: &[String]) -> Result<Self, ConsumeError> {
+    /// Waits for a broker to answer, then asks once whether it tells topic ids (one below 2.8, or without
+    /// the describe right, does not): if not, none are asked for again.
+    pub(crate) fn probe(config: &ClientConfig, topics: &[String], wait: Duration) -> Result<Self, ConsumeError> {
         let admin = AdminClient::from_config(config).map_err(ConsumeError::Client)?;
+        let deadline = Instant::now() + wait;
+        while admin.inner().fetch_metadata(None, ANSWER).is_err() {
+            if Instant::now() >= deadline {
+                let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
+                return Err(ConsumeError::NoBroker { brokers, seconds: wait.as_secs() });
+            }
+        }
         let cluster = admin.inner().fetch_cluster_id(CALL).unwrap_or_default();
         let mut identity = Self { admin, topics: topics.to_vec(), tells_topic_ids: true, cluster };
-        identity.tells_topic_ids = identity.ask(Duration::from_secs(2)).is_some();
+        identity.tells_topic_ids = identity.ask(ANSWER).is_some();
         if !identity.tells_topic_ids {
             tracing::warn!(
                 "the broker tells no topic ids: a topic that is deleted and made again is not always noticed"

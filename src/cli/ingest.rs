@@ -1,15 +1,122 @@
 //! `partner-feeds ingest`.
 
+use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use comfy_table::CellAlignment;
+
+use super::{Connection, runtime, table};
+use crate::config::Config;
+use crate::consume;
+use crate::contract::TopicRules;
+use crate::pipeline::{self, Settings, Summary};
+use crate::reference::Reference;
+use crate::storage::Store;
+
+/// How long a first answer of a broker is waited for.
+const BROKER_WAIT: Duration = Duration::from_secs(30);
 
 /// Consume the topics and write the ledger
+///
+/// Runs until it is told to stop (SIGINT or SIGTERM), then writes what was gathered, commits and leaves the
+/// group; a second signal leaves at once, and nothing is lost. Exit status: 0 = done, 1 = a partition was
+/// stopped because broker and ledger disagree, 2 = could not go on.
 #[derive(Debug, Args)]
-pub(crate) struct Ingest {}
+pub(crate) struct Ingest {
+    #[command(flatten)]
+    connection: Connection,
+    /// Stop when all that was in the topics at the start is durable
+    #[arg(long)]
+    until_end: bool,
+    /// Records of a batch at most
+    #[arg(long, value_name = "N")]
+    flush_rows: Option<usize>,
+    /// Age of a batch's first record at most, such as 60s
+    #[arg(long, value_name = "TIME")]
+    flush_age: Option<String>,
+    /// Write events and aggregates so often while consuming, such as 15m
+    #[arg(long, value_name = "TIME")]
+    aggregate_every: Option<String>,
+}
 
 impl Ingest {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("not built yet")
+        let (config, reference) = self.connection.load_with(|overrides| {
+            overrides
+                .with("ingest.flush_rows", self.flush_rows)
+                .with("ingest.flush_age", self.flush_age.as_deref())
+                .with("ingest.aggregate_every", self.aggregate_every.as_deref())
+        })?;
+        tracing::info!("settings:\n{config}");
+        let summary = runtime()?.block_on(async {
+            let store = Store::open_or_create(&config.store)?;
+            store.probe().await?;
+            let run = of_settings(&config, &reference, store, self.until_end);
+            anyhow::Ok(pipeline::run(run, stop_signal()?).await?)
+        })?;
+        print(&summary);
+        Ok(if summary.stopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}
+
+/// A run by the settings.
+pub(super) fn of_settings(config: &Config, reference: &Reference, store: Store, until_end: bool) -> pipeline::Ingest {
+    let rules = |topic: &str, feed| {
+        let sources = reference.partners.sources(topic).map(str::to_owned).collect();
+        (topic.to_owned(), Arc::new(TopicRules { feed, sources }))
+    };
+    pipeline::Ingest {
+        kafka: consume::client(&config.kafka),
+        topics: config.topics(&reference.partners).map(|(topic, feed)| rules(topic, feed)).collect(),
+        store,
+        settings: Settings {
+            flush_rows: config.ingest.flush_rows,
+            flush_age: config.ingest.flush_age,
+            gathered_bytes_max: config.ingest.memory_bytes,
+            workers: config.ingest.workers,
+            broker_wait: BROKER_WAIT,
+            grace: config.ingest.grace,
+            until_end,
+        },
+    }
+}
+
+/// Ready at the first SIGINT or SIGTERM. At the second the process ends at once: what was not committed is
+/// read again at the next start.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
+        next().await;
+        tracing::info!("told to stop: writing what was gathered");
+        stop.send(()).ok(); // the run may have ended
+        next().await;
+        tracing::warn!("told again: leaving at once");
+        std::process::exit(130);
+    });
+    Ok(async move { drop(stopped.await) })
+}
+
+fn print(summary: &Summary) {
+    let mut rows = table(["", "records"]);
+    for (topic, accepted) in &summary.accepted {
+        rows.add_row([format!("{topic} accepted"), accepted.to_string()]);
+    }
+    for (reason, rejected) in &summary.rejected {
+        rows.add_row([format!("rejected, {reason}"), rejected.to_string()]);
+    }
+    rows.add_row(["durable".to_owned(), summary.read().to_string()]);
+    if let Some(column) = rows.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{}", rows.trim_fmt());
+    println!("{} batches, {} bytes", summary.batches, summary.bytes);
+    for (partition, why) in &summary.stopped {
+        println!("stopped: {partition}: {why}");
     }
 }

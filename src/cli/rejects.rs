@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::{Connection, Format, runtime, store_root, table};
+use super::{Connection, Format, runtime, table};
 use crate::contract::rejection::Reason;
 use crate::event::{Kind, Position, TopicPartition};
 use crate::ledger::chain::{self, ChainError};
@@ -104,7 +104,7 @@ impl List {
         if self.show_raw && self.format != Format::Json {
             bail!("--show-raw needs --format json");
         }
-        let store = Store::open(&store_root(&self.connection)?)?;
+        let store = self.connection.store()?;
         let mut out = io::BufWriter::new(io::stdout().lock());
         let print = runtime()?.block_on(self.print(&store, &mut out)).and_then(|()| Ok(out.flush()?));
         match print {

@@ -7,9 +7,8 @@ use clap::Args;
 use comfy_table::CellAlignment;
 use serde_json::json;
 
-use super::{Connection, Format, runtime, store_root, table};
+use super::{Connection, Format, runtime, table};
 use crate::ledger::verify::{Report, Summary, verify};
-use crate::storage::Store;
 
 /// Check that a store is whole
 ///
@@ -26,7 +25,7 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let store = Store::open(&store_root(&self.connection)?)?;
+        let store = self.connection.store()?;
         let report = runtime()?.block_on(verify(&store))?;
         let out = io::stdout().lock();
         match self.format {

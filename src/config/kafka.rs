@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Properties that are ours, with the reason why they may not be set.
-const OWNED: [(&str, &str); 14] = [
+const OWNED: [(&str, &str); 13] = [
     ("auto.commit.interval.ms", "offsets are committed after a file is created, never by a timer"),
     ("auto.offset.reset", "the chain of the ledger says where to start"),
     ("bootstrap.servers", "is kafka.brokers"),
@@ -15,7 +15,6 @@ const OWNED: [(&str, &str); 14] = [
     ("group.id", "is kafka.group"),
     ("isolation.level", "only committed records are read"),
     ("metadata.broker.list", "is kafka.brokers"),
-    ("partition.assignment.strategy", "partitions are handed over one by one"),
     ("partitioner", "all revisions of a record share a partition, whatever the publisher"),
     ("session.timeout.ms", "is kafka.session_timeout"),
     ("statistics.interval.ms", "metrics are read at an interval of their own"),

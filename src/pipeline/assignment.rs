@@ -1,0 +1,341 @@
+//! Which partitions are ours, where each begins, and whether broker and chain agree.
+//!
+//! Where they disagree, that partition alone is stopped, and what would be lost is said. The option that
+//! accepts a loss is not this module's.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use crossbeam_channel::{Sender, unbounded};
+use futures::stream::{StreamExt, TryStreamExt};
+
+use super::Slot;
+use super::worker::{Assigned, Order};
+use crate::consume::{Certain, Identity, Message, Offered, Partitions, Start};
+use crate::contract::TopicRules;
+use crate::event::{Position, TopicPartition};
+use crate::ledger::chain::{self, ChainError, Resume};
+use crate::storage::Store;
+
+/// How long all resumes of an assignment may take: half of `max.poll.interval.ms`.
+const RESUME_MAX: Duration = Duration::from_secs(150);
+/// Resumes at once.
+const RESUMES_AT_ONCE: usize = 32;
+/// How long a revoked partition waits for a create under way, to spare the next owner a lost one.
+const REVOKE_WAIT: Duration = Duration::from_secs(5);
+
+/// Where the records of a partition go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) slot: Slot,
+    pub(super) worker: usize,
+}
+
+/// The partitions assigned to this process.
+pub(super) struct Assignment {
+    topics: BTreeMap<String, Arc<TopicRules>>,
+    store: Store,
+    identity: Arc<Identity>,
+    runtime: tokio::runtime::Handle,
+    workers: Vec<Sender<Order>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    next_slot: u64,
+    assigned: BTreeMap<TopicPartition, Route>,
+    stopped: BTreeMap<TopicPartition, String>,
+    /// With `until_end`: the offset at which a partition's batch is cut at once.
+    aims: BTreeMap<TopicPartition, i64>,
+    /// Routes by the client's topic handle and partition, as messages name them.
+    known: HashMap<(usize, i32), Option<Route>>,
+}
+
+/// Finds the route of each message.
+pub(super) struct Routes<'a>(std::cell::RefCell<MutexGuard<'a, State>>);
+
+impl Routes<'_> {
+    /// Where a message goes; `None` if its partition is no longer ours, or is stopped.
+    pub(super) fn of(&self, message: &Message) -> Option<Route> {
+        let mut state = self.0.borrow_mut();
+        let key = (message.topic_handle(), message.partition());
+        if let Some(route) = state.known.get(&key) {
+            return *route;
+        }
+        let at = TopicPartition { topic: message.topic(), partition: message.partition() };
+        let route = state.assigned.get(&at).filter(|_| !state.stopped.contains_key(&at)).copied();
+        state.known.insert(key, route);
+        route
+    }
+}
+
+/// What is wrong where broker and chain disagree, and what to do.
+fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &str) -> Option<String> {
+    let (end, (low, high)) = (resume.end, offered.watermarks);
+    let source = resume.last.as_ref().map(|last| (last.cluster_id.as_str(), last.topic_id.as_str()));
+    let differs = |was: &str, is: &str| !was.is_empty() && !is.is_empty() && was != is;
+    if let Some((was_cluster, was_topic)) = source.filter(|_| !end.is_era_start()) {
+        if differs(was_cluster, cluster) {
+            return Some(format!(
+                "the ledger's records come from cluster {was_cluster}, this is cluster {cluster}: \
+                 use another store for another cluster"
+            ));
+        }
+        if differs(was_topic, topic_id) {
+            return Some(format!(
+                "the topic was deleted and made again (its id was {was_topic}, is {topic_id}): \
+                 what the old one held past {end} is lost"
+            ));
+        }
+    }
+    if end.offset > high {
+        return Some(format!(
+            "the ledger ends at {end}, but the broker's log at {high}: the topic was made again or \
+             truncated, or this is another cluster; records past the broker's end cannot be told apart"
+        ));
+    }
+    if !end.is_era_start() && end.offset < low {
+        return Some(format!(
+            "offsets {} to {} expired on the broker before they were read ({} offsets are lost): lengthen the \
+             topic's retention",
+            end.offset,
+            low - 1,
+            low - end.offset
+        ));
+    }
+    let committed =
+        offered.committed.as_ref().and_then(|(offset, metadata)| committed_position(end, *offset, metadata));
+    committed.filter(|committed| *committed > end).map(|committed| {
+        format!(
+            "the group committed {committed}, but the ledger ends at {end}: is this the right store (--store), or \
+             were files of it lost? Put them back, or use another group"
+        )
+    })
+}
+
+/// The position of a group's offset: of the metadata we wrote, or in the chain's era if it is another's.
+fn committed_position(end: Position, offset: i64, metadata: &str) -> Option<Position> {
+    let ours = metadata.split_once(' ').and_then(|(_, next)| next.parse::<Position>().ok());
+    Some(ours.filter(|next| next.offset == offset).unwrap_or_else(|| end.at(offset)))
+}
+
+impl Assignment {
+    pub(super) fn new(
+        topics: BTreeMap<String, Arc<TopicRules>>,
+        store: Store,
+        identity: Arc<Identity>,
+        runtime: tokio::runtime::Handle,
+        workers: Vec<Sender<Order>>,
+    ) -> Self {
+        Self { topics, store, identity, runtime, workers, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while held")
+    }
+
+    /// Sets the offsets at which batches are cut at once.
+    pub(super) fn aim(&self, ends: &BTreeMap<TopicPartition, i64>) {
+        self.state().aims.clone_from(ends);
+    }
+
+    pub(super) fn routes(&self) -> Routes<'_> {
+        Routes(std::cell::RefCell::new(self.state()))
+    }
+
+    /// The partition of a slot that is still current.
+    pub(super) fn partition(&self, slot: Slot) -> Option<TopicPartition> {
+        self.state().assigned.iter().find(|(_, route)| route.slot == slot).map(|(at, _)| at.clone())
+    }
+
+    pub(super) fn is_current(&self, slot: Slot) -> bool {
+        self.state().assigned.values().any(|route| route.slot == slot)
+    }
+
+    pub(super) fn is_assigned(&self, at: &TopicPartition) -> bool {
+        self.state().assigned.contains_key(at)
+    }
+
+    /// Partitions that were stopped, and why.
+    pub(super) fn stopped(&self) -> BTreeMap<TopicPartition, String> {
+        self.state().stopped.clone()
+    }
+
+    /// Stops a partition for good: what was gathered of it is dropped.
+    pub(super) fn stop(&self, at: &TopicPartition, why: String) {
+        tracing::error!(partition = %at, why, "stopped");
+        let mut state = self.state();
+        if let Some(route) = state.assigned.get(at).copied() {
+            self.forget(route);
+        }
+        state.known.clear();
+        state.stopped.insert(at.clone(), why);
+    }
+
+    /// Resumes a partition that is still assigned, under a new slot; `None` if it had to be stopped.
+    pub(super) fn again(&self, at: &TopicPartition, watermarks: (i64, i64)) -> anyhow::Result<Option<i64>> {
+        if let Some(route) = self.state().assigned.get(at).copied() {
+            self.forget(route);
+        }
+        let offered = Offered { at: at.clone(), watermarks, committed: None };
+        match self.assigned(vec![offered])?.as_slice() {
+            [Start::At(offset)] => Ok(Some(*offset)),
+            _ => Ok(None),
+        }
+    }
+
+    fn forget(&self, route: Route) {
+        let (answer, _) = unbounded();
+        self.send(route.worker, Order::Revoked { slots: vec![route.slot], answer });
+    }
+
+    fn send(&self, worker: usize, order: Order) {
+        self.workers[worker].send(order).expect("the worker is there");
+    }
+
+    /// The end of a chain that another consumer writes.
+    pub(super) fn chain_end(&self, at: &TopicPartition) -> Result<Position, ChainError> {
+        self.runtime.block_on(chain::resume(&self.store, at)).map(|resume| resume.end)
+    }
+
+    /// Resumes each partition from its chain, all within the deadline.
+    fn resume(&self, offered: &[Offered]) -> anyhow::Result<Vec<Resume>> {
+        let resumes = futures::stream::iter(offered)
+            .map(|offer| async move {
+                let resumed = chain::resume(&self.store, &offer.at).await;
+                resumed.with_context(|| format!("resume {} from its chain", offer.at))
+            })
+            .buffered(RESUMES_AT_ONCE)
+            .try_collect();
+        let resumes = async { tokio::time::timeout(RESUME_MAX, resumes).await };
+        self.runtime.block_on(resumes).context("the store took too long to resume the assigned partitions")?
+    }
+
+    /// Takes one resumed partition over, or stops it.
+    fn begin(&self, offered: &Offered, resume: &Resume, topic_id: &str) -> Start {
+        let at = &offered.at;
+        if let Some(why) = disagreement(resume, offered, &self.identity.cluster, topic_id) {
+            self.state().assigned.remove(at);
+            self.stop(at, why);
+            return Start::Stopped;
+        }
+        let mut state = self.state();
+        let route = Route { slot: Slot(state.next_slot), worker: state.next_slot as usize % self.workers.len() };
+        state.next_slot += 1;
+        state.stopped.remove(at);
+        state.assigned.insert(at.clone(), route);
+        state.known.clear();
+        let start = if resume.end.is_era_start() { offered.watermarks.0 } else { resume.end.offset };
+        let end = Certain {
+            at: at.clone(),
+            from: resume.last.as_ref().map_or(resume.end, |last| last.from),
+            next: resume.end,
+        };
+        let behind = offered.committed.as_ref().is_none_or(|(offset, _)| *offset < resume.end.offset);
+        tracing::info!(partition = %at, position = %resume.end, "assigned");
+        let assigned = Assigned {
+            slot: route.slot,
+            rules: Arc::clone(&self.topics[&at.topic]),
+            topic_id: topic_id.to_owned(),
+            end,
+            behind,
+            first_offset: start,
+            ledger_end: resume.ledger_end,
+            cut_at: state.aims.get(at).copied(),
+        };
+        drop(state);
+        self.send(route.worker, Order::Assigned(Box::new(assigned)));
+        Start::At(start)
+    }
+}
+
+impl Partitions for Assignment {
+    fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>> {
+        let resumes = self.resume(&offered)?;
+        let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+        for Offered { at, .. } in &offered {
+            // Without an answer the id is not known: the first commit asks again.
+            ids.entry(&at.topic).or_insert_with(|| self.identity.topic_id(&at.topic).unwrap_or_default());
+        }
+        let begin = |(offer, resume): (&Offered, Resume)| self.begin(offer, &resume, &ids[offer.at.topic.as_str()]);
+        Ok(offered.iter().zip(resumes).map(begin).collect())
+    }
+
+    fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain> {
+        let mut by_worker: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
+        let mut state = self.state();
+        for at in &partitions {
+            state.stopped.remove(at);
+            if let Some(route) = state.assigned.remove(at) {
+                by_worker.entry(route.worker).or_default().push(route.slot);
+            }
+        }
+        state.known.clear();
+        drop(state);
+        tracing::info!(partitions = partitions.len(), lost, "revoked");
+        let (answer, answers) = unbounded();
+        for (worker, slots) in by_worker {
+            self.send(worker, Order::Revoked { slots, answer: answer.clone() });
+        }
+        drop(answer);
+        if lost {
+            return Vec::new();
+        }
+        let deadline = std::time::Instant::now() + REVOKE_WAIT;
+        std::iter::from_fn(|| answers.recv_deadline(deadline).ok()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Footer;
+
+    fn resumed(end: i64, topic_id: &str) -> Resume {
+        let footer = Footer {
+            cluster_id: "c".to_owned(),
+            topic_id: topic_id.to_owned(),
+            ..Footer::attempt(Position::ORIGIN, Position::ORIGIN.at(end.max(1)))
+        };
+        Resume { end: Position::ORIGIN.at(end), last: (end > 0).then_some(footer), ledger_end: Position::ORIGIN }
+    }
+
+    fn offered(low: i64, high: i64, committed: Option<i64>) -> Offered {
+        let at = TopicPartition { topic: "t".to_owned(), partition: 0 };
+        Offered { at, watermarks: (low, high), committed: committed.map(|offset| (offset, String::new())) }
+    }
+
+    #[track_caller]
+    fn check(resume: &Resume, offered: &Offered, expected: Option<&str>) {
+        let found = disagreement(resume, offered, "c", "id");
+        match expected {
+            None => assert_eq!(found, None),
+            Some(part) => assert!(found.as_deref().unwrap_or_default().contains(part), "{found:?}"),
+        }
+    }
+
+    #[test]
+    fn broker_and_chain_agree_or_the_difference_is_named() {
+        check(&resumed(0, ""), &offered(0, 0, None), None);
+        check(&resumed(0, ""), &offered(5, 9, None), None); // nothing was read before: the start is where the broker's is
+        check(&resumed(7, "id"), &offered(0, 9, Some(7)), None);
+        check(&resumed(7, ""), &offered(7, 7, Some(3)), None);
+        check(&resumed(7, "id"), &offered(8, 9, None), Some("offsets 7 to 7 expired"));
+        check(&resumed(7, "id"), &offered(0, 6, None), Some("the ledger ends at"));
+        check(&resumed(7, "other"), &offered(0, 9, None), Some("made again"));
+        check(&resumed(7, "id"), &offered(0, 9, Some(8)), Some("the group committed 0000-0000000000000000008"));
+        check(&resumed(0, ""), &offered(0, 9, Some(8)), Some("is this the right store"));
+    }
+
+    #[test]
+    fn an_offset_of_an_earlier_era_is_not_ahead() {
+        let end = Position { era: 1, offset: 3 };
+        let metadata = "0000-0000000000000000000 0000-0000000000000000009";
+        let committed = committed_position(end, 9, metadata);
+        assert_eq!(committed, Some(Position { era: 0, offset: 9 }));
+        assert_eq!(committed_position(end, 4, metadata), Some(Position { era: 1, offset: 4 }));
+    }
+}

@@ -1,0 +1,479 @@
+//! A worker: judges, gathers and encodes the records of its partitions, off the async threads.
+//!
+//! It never waits for a commit: a finished batch goes to a task of its own, at most one a partition, and
+//! its outcome comes back as an order. What was gathered after a batch falls with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+
+use super::{PipelineError, Report, Settings, Slot, Tally};
+use crate::consume::{Certain, Identity, Message};
+use crate::contract::{Incoming, TopicRules, judge};
+use crate::event::{Position, TopicPartition};
+use crate::ledger::journal::{self, JournalError, Outcome, Prepared};
+use crate::ledger::{self, Footer, Gap, LedgerError};
+use crate::normalise::{Coordinates, RowBuilder, schema};
+use crate::rejects::{self, RejectsBuilder};
+use crate::storage::Store;
+
+/// Bytes of one batch at most, as gathered.
+const BATCH_BYTES_MAX: usize = 64 << 20;
+/// How often ages are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// The pause before a broker that gave no topic id is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a worker is told.
+pub(super) enum Order {
+    /// A partition begins.
+    Assigned(Box<Assigned>),
+    /// Its next records.
+    Records { slot: Slot, records: Vec<Message> },
+    /// Its log ends here for now.
+    End { slot: Slot, offset: i64 },
+    /// A commit ended.
+    Committed { slot: Slot, outcome: Result<Committed, PipelineError> },
+    /// Partitions go: answer what is certain of each, when no create is under way.
+    Revoked { slots: Vec<Slot>, answer: Sender<Certain> },
+    /// Nothing more will come.
+    Stop,
+    /// Cut everything; answer when all is certain.
+    Finish { answer: Sender<()> },
+}
+
+/// A partition that begins.
+pub(super) struct Assigned {
+    pub(super) slot: Slot,
+    pub(super) rules: Arc<TopicRules>,
+    /// The topic's id when the partition was assigned; empty where the broker does not tell.
+    pub(super) topic_id: String,
+    /// The chain's end, from which the next batch starts.
+    pub(super) end: Certain,
+    /// Whether the group's offset is behind the chain's end.
+    pub(super) behind: bool,
+    /// The first offset fetched: past the end only where an era begins after the broker's first offset.
+    pub(super) first_offset: i64,
+    pub(super) ledger_end: Position,
+    /// Cut at once when this offset is reached.
+    pub(super) cut_at: Option<i64>,
+}
+
+/// How a commit ended.
+pub(super) enum Committed {
+    Certain {
+        ledger_end: Position,
+    },
+    Lost,
+    /// The topic's id changed.
+    Recreated,
+}
+
+/// One partition's batch being gathered.
+struct Gather {
+    rules: Arc<TopicRules>,
+    topic_id: String,
+    certain: Certain,
+    ledger_end: Position,
+    cut_at: Option<i64>,
+    /// Where the batch starts and what comes after its last record.
+    from: Position,
+    next: i64,
+    first_offset: i64,
+    rows: RowBuilder,
+    rejects: RejectsBuilder,
+    tally: Tally,
+    since: Option<Instant>,
+    bytes: usize,
+    /// The batch whose commit is under way.
+    pending: Option<(Certain, Tally)>,
+    /// Whether the consumer was asked to pause.
+    full: bool,
+}
+
+impl Gather {
+    fn new(assigned: Assigned) -> Self {
+        let Assigned { rules, topic_id, end, first_offset, ledger_end, cut_at, .. } = assigned;
+        Self {
+            rules,
+            topic_id,
+            ledger_end,
+            cut_at,
+            from: end.next,
+            next: end.next.offset,
+            certain: end,
+            first_offset,
+            rows: RowBuilder::default(),
+            rejects: RejectsBuilder::default(),
+            tally: Tally::default(),
+            since: None,
+            bytes: 0,
+            pending: None,
+            full: false,
+        }
+    }
+
+    fn records(&self) -> usize {
+        self.rows.len() + self.rejects.len()
+    }
+
+    /// Judges one record into a row or a reject.
+    fn take<'m>(&mut self, message: &'m Message, headers: &mut Vec<(&'m str, Option<&'m [u8]>)>) {
+        let offset = message.offset();
+        if offset < self.next {
+            return; // read before: fetched again after a seek
+        }
+        self.next = offset + 1;
+        message.headers(headers);
+        let at = Coordinates { position: self.from.at(offset), received: message.received() };
+        let incoming = Incoming { value: message.value(), key: message.key(), headers, received: at.received };
+        match judge(&incoming, &self.rules, |record| self.rows.append(at, record)) {
+            Ok(()) => self.tally.accepted += 1,
+            Err(rejection) => {
+                *self.tally.rejected.entry(rejection.reason).or_default() += 1;
+                self.rejects.append(
+                    at.position,
+                    at.received,
+                    &rejection,
+                    incoming.key,
+                    incoming.value,
+                    headers.iter().copied(),
+                );
+            }
+        }
+    }
+
+    fn measure(&mut self) {
+        self.bytes = self.rows.bytes() + self.rejects.bytes();
+    }
+
+    /// Whether the batch should be cut now, apart from memory.
+    fn is_due(&self, settings: &Settings) -> bool {
+        let reached = self.cut_at.is_some_and(|offset| self.next >= offset);
+        let old = self.since.is_some_and(|since| since.elapsed() >= settings.flush_age);
+        self.records() > 0 && (reached || old || self.is_full(settings))
+    }
+
+    fn is_full(&self, settings: &Settings) -> bool {
+        self.records() >= settings.flush_rows || self.bytes >= BATCH_BYTES_MAX
+    }
+
+    /// The batch gathered, encoded; the next one starts after it.
+    fn cut(&mut self, cluster_id: &str) -> Result<Prepared, LedgerError> {
+        let next = self.from.at(self.next);
+        let mut tally = std::mem::take(&mut self.tally);
+        let rejected = tally.rejected.values().sum();
+        let mut footer = Footer {
+            cluster_id: cluster_id.to_owned(),
+            topic_id: self.topic_id.clone(),
+            read: tally.accepted + rejected,
+            accepted: tally.accepted,
+            rejected,
+            ..Footer::attempt(self.from, next)
+        };
+        if self.from.is_era_start() && self.first_offset > 0 {
+            // Nothing was read before: the broker's first offset is where this ledger's knowledge begins.
+            footer.gaps.push(Gap {
+                from: self.from,
+                to: self.from.at(self.first_offset),
+                reason: "expired".to_owned(),
+                accepted_by: "first start".to_owned(),
+            });
+        }
+        let mut rejects = None;
+        if rejected > 0 {
+            let name = ledger::rejects_name(self.from, &footer.attempt);
+            footer.rejects.push(name.clone());
+            let batch = self.rejects.finish().expect("the columns are those of the schema");
+            rejects = Some((name, ledger::encode(&rejects::schema(), &[batch], &footer)?));
+        }
+        let rows = ledger::encode(&schema(), &[self.rows.finish()], &footer)?;
+        tally.bytes = (rows.len() + rejects.as_ref().map_or(0, |(_, bytes)| bytes.len())) as u64;
+        let certain = Certain { at: self.certain.at.clone(), from: self.from, next };
+        self.pending = Some((certain, tally));
+        (self.from, self.since, self.bytes) = (next, None, 0);
+        Ok(Prepared { footer, rows, rejects })
+    }
+}
+
+/// A worker's thread.
+pub(super) struct Worker {
+    settings: Settings,
+    commits: Commits,
+    reports: Sender<Report>,
+    in_flight: Arc<AtomicUsize>,
+    /// Bytes this worker may gather.
+    share: usize,
+    gathers: BTreeMap<Slot, Gather>,
+    /// Revoked with a create under way: who wants to know how it ends.
+    leaving: BTreeMap<Slot, Sender<Certain>>,
+    finishing: Option<Sender<()>>,
+}
+
+impl Worker {
+    /// Starts a worker; it ends when the last sender of its orders is gone.
+    pub(super) fn spawn(
+        settings: &Settings,
+        store: &Store,
+        identity: &Arc<Identity>,
+        runtime: &tokio::runtime::Handle,
+        reports: &Sender<Report>,
+        in_flight: &Arc<AtomicUsize>,
+    ) -> (Sender<Order>, JoinHandle<()>) {
+        let (orders, inbox) = unbounded();
+        let commits = Commits {
+            store: store.clone(),
+            identity: Arc::clone(identity),
+            runtime: runtime.clone(),
+            orders: orders.clone(),
+        };
+        let worker = Self {
+            settings: settings.clone(),
+            commits,
+            reports: reports.clone(),
+            in_flight: Arc::clone(in_flight),
+            share: settings.gathered_bytes_max / settings.workers.max(1),
+            gathers: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            finishing: None,
+        };
+        let thread = std::thread::Builder::new().name("worker".to_owned());
+        let thread = thread.spawn(move || worker.run(&inbox)).expect("the system starts a thread");
+        (orders, thread)
+    }
+
+    fn run(mut self, inbox: &Receiver<Order>) {
+        let mut ticked = Instant::now();
+        loop {
+            match inbox.recv_timeout(TICK) {
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(order) => self.obey(order),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if ticked.elapsed() >= TICK {
+                ticked = Instant::now();
+                self.cut_due();
+            }
+        }
+    }
+
+    fn report(&self, report: Report) {
+        // The consumer that would hear it may have left with an error.
+        drop(self.reports.send(report));
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Stop => unreachable!("ends the loop"),
+            Order::Assigned(assigned) => self.assign(*assigned),
+            Order::Records { slot, records } => self.gather(slot, &records),
+            Order::End { slot, offset } => self.end(slot, offset),
+            Order::Committed { slot, outcome } => self.committed(slot, outcome),
+            Order::Revoked { slots, answer } => slots.into_iter().for_each(|slot| self.revoke(slot, &answer)),
+            Order::Finish { answer } => {
+                self.finishing = Some(answer);
+                self.cut_due();
+            }
+        }
+    }
+
+    fn assign(&mut self, assigned: Assigned) {
+        let slot = assigned.slot;
+        if assigned.behind {
+            // Lag tools read the group's offset: bring it to the chain's end.
+            self.report(Report::Certain { slot, certain: assigned.end.clone(), tally: Tally::default() });
+        }
+        self.gathers.insert(slot, Gather::new(assigned));
+    }
+
+    fn gather(&mut self, slot: Slot, records: &[Message]) {
+        if let Some(gather) = self.gathers.get_mut(&slot) {
+            gather.since.get_or_insert_with(Instant::now);
+            let mut headers = Vec::new();
+            for message in records {
+                gather.take(message, &mut headers);
+            }
+            gather.measure();
+        }
+        self.in_flight.fetch_sub(records.iter().map(Message::size).sum(), Ordering::Relaxed);
+        self.press(slot);
+        self.fit();
+    }
+
+    /// The log ends at `offset`: what lies between the last record and it are no records.
+    fn end(&mut self, slot: Slot, offset: i64) {
+        let Some(gather) = self.gathers.get_mut(&slot) else { return };
+        gather.next = gather.next.max(offset);
+        if gather.records() == 0 && gather.pending.is_none() {
+            self.report(Report::Reached { slot, offset });
+        }
+        self.press(slot);
+    }
+
+    /// Cuts the batch if it is due, or asks for a pause if it is full and must wait.
+    fn press(&mut self, slot: Slot) {
+        let finishing = self.finishing.is_some();
+        let Some(gather) = self.gathers.get_mut(&slot) else { return };
+        if gather.pending.is_none() && (gather.is_due(&self.settings) || (finishing && gather.records() > 0)) {
+            self.cut(slot);
+        } else if gather.is_full(&self.settings) && !gather.full {
+            gather.full = true;
+            self.report(Report::Full(slot));
+        }
+    }
+
+    /// Keeps this worker within its share: cuts the largest batches first, then pauses.
+    fn fit(&mut self) {
+        while self.gathers.values().map(|g| g.bytes).sum::<usize>() > self.share {
+            let largest = |pending: bool| {
+                let of = self.gathers.iter().filter(|(_, g)| g.pending.is_some() == pending && g.records() > 0);
+                of.max_by_key(|(_, g)| g.bytes).map(|(slot, _)| *slot)
+            };
+            if let Some(slot) = largest(false) {
+                self.cut(slot);
+                continue;
+            }
+            let Some(gather) = largest(true).and_then(|slot| self.gathers.get_mut(&slot).map(|g| (slot, g))) else {
+                return;
+            };
+            let (slot, gather) = gather;
+            if !gather.full {
+                gather.full = true;
+                self.report(Report::Full(slot));
+            }
+            return;
+        }
+    }
+
+    fn cut_due(&mut self) {
+        let slots: Vec<Slot> = self.gathers.keys().copied().collect();
+        slots.into_iter().for_each(|slot| self.press(slot));
+        self.answer_if_finished();
+    }
+
+    fn cut(&mut self, slot: Slot) {
+        let Some(gather) = self.gathers.get_mut(&slot) else { return };
+        match gather.cut(&self.commits.identity.cluster) {
+            Ok(prepared) => self.commits.begin(slot, gather, prepared),
+            Err(source) => {
+                let at = gather.certain.at.clone();
+                self.report(Report::Failed(PipelineError::Encode { at, source }));
+            }
+        }
+    }
+
+    fn committed(&mut self, slot: Slot, outcome: Result<Committed, PipelineError>) {
+        let answer = self.leaving.remove(&slot);
+        match outcome {
+            Ok(Committed::Certain { ledger_end }) => self.certain(slot, ledger_end, answer),
+            Ok(Committed::Lost) => {
+                self.gathers.remove(&slot);
+                self.report(Report::Lost(slot));
+            }
+            Ok(Committed::Recreated) => {
+                self.gathers.remove(&slot);
+                self.report(Report::Recreated(slot));
+            }
+            Err(error) => {
+                self.gathers.remove(&slot);
+                self.report(Report::Failed(error));
+            }
+        }
+        self.answer_if_finished();
+    }
+
+    fn certain(&mut self, slot: Slot, ledger_end: Position, answer: Option<Sender<Certain>>) {
+        let Some(gather) = self.gathers.get_mut(&slot) else { return };
+        let Some((certain, tally)) = gather.pending.take() else { return };
+        gather.certain = certain.clone();
+        gather.ledger_end = ledger_end;
+        let waits = std::mem::take(&mut gather.full);
+        self.report(Report::Certain { slot, certain: certain.clone(), tally });
+        if let Some(answer) = answer {
+            self.gathers.remove(&slot);
+            drop(answer.send(certain)); // past the wait nobody listens
+            return;
+        }
+        if waits {
+            self.report(Report::Room(slot));
+        }
+        self.press(slot);
+    }
+
+    /// Drops what was gathered; waits for a create under way before it answers.
+    fn revoke(&mut self, slot: Slot, answer: &Sender<Certain>) {
+        let Some(gather) = self.gathers.get_mut(&slot) else { return };
+        if gather.pending.is_some() {
+            self.leaving.insert(slot, answer.clone());
+        } else if let Some(gather) = self.gathers.remove(&slot) {
+            drop(answer.send(gather.certain)); // past the wait nobody listens
+        }
+    }
+
+    fn answer_if_finished(&mut self) {
+        let open = self.gathers.values().any(|g| g.pending.is_some() || g.records() > 0);
+        if !open && let Some(answer) = self.finishing.take() {
+            drop(answer.send(())); // past the grace nobody listens
+        }
+    }
+}
+
+/// Commits batches, each in a task of its own.
+struct Commits {
+    store: Store,
+    identity: Arc<Identity>,
+    runtime: tokio::runtime::Handle,
+    orders: Sender<Order>,
+}
+
+impl Commits {
+    fn begin(&self, slot: Slot, gather: &Gather, batch: Prepared) {
+        let (store, identity, orders) = (self.store.clone(), Arc::clone(&self.identity), self.orders.clone());
+        let (at, ledger_end) = (gather.certain.at.clone(), gather.ledger_end);
+        self.runtime.spawn(async move {
+            let outcome = commit(&store, identity, &at, &batch, ledger_end).await;
+            let outcome = outcome.map_err(|source| PipelineError::Commit { at: at.clone(), source });
+            if let Ok(Committed::Certain { .. }) = outcome {
+                let Footer { from, next, accepted, rejected, .. } = &batch.footer;
+                let bytes = batch.rows.len();
+                tracing::debug!(partition = %at, %from, %next, accepted, rejected, bytes, "durable");
+            }
+            drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
+        });
+    }
+}
+
+/// The commit of one batch: its rejects; then the topic is still the one it was read from; then its file.
+async fn commit(
+    store: &Store,
+    identity: Arc<Identity>,
+    at: &TopicPartition,
+    batch: &Prepared,
+    ledger_end: Position,
+) -> Result<Committed, JournalError> {
+    journal::write_rejects(store, at, batch).await?;
+    if topic_id(identity, at.topic.clone()).await != batch.footer.topic_id {
+        return Ok(Committed::Recreated);
+    }
+    Ok(match journal::create(store, at, batch, ledger_end).await? {
+        Outcome::Certain { ledger_end } => Committed::Certain { ledger_end },
+        Outcome::Lost => Committed::Lost,
+    })
+}
+
+/// Asks until the broker answers: while no broker does, nothing is committed and nothing is lost.
+async fn topic_id(identity: Arc<Identity>, topic: String) -> String {
+    loop {
+        let (asked, of) = (Arc::clone(&identity), topic.clone());
+        let answer = tokio::task::spawn_blocking(move || asked.topic_id(&of)).await;
+        if let Ok(Some(id)) = answer {
+            return id;
+        }
+        tracing::warn!(topic, "no broker tells the topic's id: a batch waits for its commit");
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
