@@ -1,4 +1,4 @@
-//! Plans' files read and checked, each alone and then together ([`check`]); every fault is told at once.
+//! Plans' files read and checked, each alone and then together (`check`); every fault is told at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 

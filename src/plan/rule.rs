@@ -154,8 +154,8 @@ impl Rule {
         test("ages", self.ages.iter().copied().map(Ages::canonical).collect());
         test("hours", self.hours.into_iter().map(Hours::canonical).collect());
         test("weekdays", self.weekdays.iter().map(|day| weekday_name(*day).to_owned()).collect());
-        let lines: Vec<String> = tests.into_iter().map(|(key, values)| format!("{key}={}", values.join(","))).collect();
-        lines.join("\n")
+        let texts: Vec<String> = tests.into_iter().map(|(key, values)| format!("{key}={}", values.join(","))).collect();
+        texts.join(";")
     }
 }
 
@@ -269,7 +269,8 @@ impl Pattern {
         if matches!(fold, Fold::NoBase | Fold::UpToSlash) && is_base(code) {
             return Err(NoPattern::Base);
         }
-        let folded = |code: &str| fold.folded(code).filter(|_| code.is_ascii()).ok_or(NoPattern::Shape);
+        let is_code = |code: &str| code.bytes().all(|b| b.is_ascii_alphanumeric() || b"./_-".contains(&b));
+        let folded = |code: &str| fold.folded(code).filter(|_| is_code(code)).ok_or(NoPattern::Shape);
         let width = match scheme {
             "icd-10" => Some(3),
             "ho-offence" => Some(6),
@@ -282,7 +283,7 @@ impl Pattern {
             _ => Test::Exact(folded(code)?),
         };
         let (Test::Exact(inside) | Test::Prefix(inside) | Test::Range(inside, _)) = &test;
-        let whole = !inside.contains('*') && (matches!(test, Test::Prefix(_)) || !inside.is_empty());
+        let whole = matches!(test, Test::Prefix(_)) || !inside.is_empty();
         if !whole || edition.as_deref() == Some("") {
             return Err(NoPattern::Shape);
         }

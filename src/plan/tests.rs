@@ -179,6 +179,7 @@ fn scope_is_of_the_rules_alone() {
     };
     let before = scopes(&adopted());
     assert!(before.iter().all(|scope| scope.len() == 12 && scope.bytes().all(|b| b.is_ascii_hexdigit())));
+    assert_eq!(before[5], "3916e6f62761", "figures of all years are compared by it: it may not change");
     let relabelled = changed(PLAN, "label = \"Prevent\"", "label = \"Counter-terrorism\"");
     assert_eq!(scopes(&reference_of(&relabelled)), before);
     let reordered = changed(
@@ -189,6 +190,15 @@ fn scope_is_of_the_rules_alone() {
     assert_eq!(scopes(&reference_of(&reordered)), before);
     let other = scopes(&reference_of(&changed(PLAN, r#"flags = ["alcohol", "drugs"]"#, r#"flags = ["alcohol"]"#)));
     assert_eq!(before.iter().zip(&other).filter(|(a, b)| a != b).count(), 1);
+    let [two, one] = [
+        "{ id = \"a\", flags = [\"gang\"] }, { id = \"b\", roles = [\"home\"] }",
+        "{ id = \"a\", flags = [\"gang\"], roles = [\"home\"] }",
+    ]
+    .map(|rules| {
+        scopes(&reference_of(&changed(PLAN, "{ id = \"nrm\", codes", &format!("{rules}, {{ id = \"nrm\", codes"))))[0]
+            .clone()
+    });
+    assert_ne!(two, one, "either of two tests is not both");
     let earlier = adopted();
     let earlier = earlier.plans.get("smp-2015-16").expect("plan");
     for id in ["substance-misuse", "reoffending", "antisocial-behaviour"] {
