@@ -136,12 +136,12 @@ impl Rule {
 
     /// The tests in one form, whatever their order in the file: what a series' scope is made of.
     pub fn canonical(&self) -> String {
-        let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut by_key: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut test = |key: &str, mut values: Vec<String>| {
             values.sort();
             values.dedup();
             if !values.is_empty() {
-                tests.insert(key.to_owned(), values);
+                by_key.insert(key.to_owned(), values);
             }
         };
         test("kinds", self.kinds.iter().map(ToString::to_string).collect());
@@ -154,8 +154,9 @@ impl Rule {
         test("ages", self.ages.iter().copied().map(Ages::canonical).collect());
         test("hours", self.hours.into_iter().map(Hours::canonical).collect());
         test("weekdays", self.weekdays.iter().map(|day| weekday_name(*day).to_owned()).collect());
-        let texts: Vec<String> = tests.into_iter().map(|(key, values)| format!("{key}={}", values.join(","))).collect();
-        texts.join(";")
+        let lines: Vec<String> =
+            by_key.into_iter().map(|(key, values)| format!("{key}={}", values.join(","))).collect();
+        lines.join(";")
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Files;
 use crate::contract::Event;
 use crate::reference::Reference;
 use crate::reference::tests::{changed, reference_of, said};
@@ -93,6 +94,45 @@ fn open_data_can_show_four_priorities_only_and_the_rest_is_not_supplied() {
     let road = reference.plans.get("smp-2015-16").expect("plan");
     let road_safety = road.position("road-safety").expect("series");
     assert!(Kind::ALL.iter().all(|kind| !road.applicable(&own, *kind).contains(road_safety)));
+}
+
+/// The plan after the adopted one, in which domestic abuse loses its offence codes.
+const NEXT: &str = r#"
+format = 1
+id = "smp-2018-19"
+partnership = "Safer Maidstone Partnership"
+area = "E07000110"
+label = "Community Safety Partnership Plan 2018-19"
+status = "adopted"
+adopted = 2018-04-01
+valid_from = 2018-04-01
+valid_to = 2019-03-31
+follows = "smp-2017-18"
+dropped = ["organised-crime", "gangs-cse", "substance-misuse", "mental-health", "prevent", "reoffending", "antisocial-behaviour"]
+owners = [{ id = "domestic-abuse-subgroup", label = "Domestic Abuse subgroup" }]
+[[priority]]
+id = "domestic-abuse"
+label = "Domestic Abuse"
+owner = "domestic-abuse-subgroup"
+from = [{ plan = "smp-2017-18", id = "domestic-abuse-violent-crime", change = "narrowed" }]
+rules = [{ id = "flags", flags = ["domestic_abuse"] }, { id = "housing", codes = { hclic-reason = ["domestic-abuse*"] } }]
+"#;
+
+#[test]
+fn a_narrowed_priority_is_not_supplied_where_only_its_old_codes_are_carried() {
+    let mut files = Files::built_in();
+    files.put("plans/smp-2018-19.toml", NEXT);
+    let reference = reference_of(&files);
+    let plan = reference.plans.in_force(civil::date(2018, 4, 1)).expect("plan");
+    assert_eq!((&*plan.id, plan.series[0].from[0].change), ("smp-2018-19", Change::Narrowed));
+    let open = reference.partners.carried_by("urn:partner:kent-police:open-data", Kind::Crime);
+    assert!(plan.applicable(&open, Kind::Crime).is_empty());
+    assert!(!plan.applicable(&reference.partners.carried("kent-police", Kind::Crime), Kind::Crime).is_empty());
+    assert_eq!(classified(&reference, plan, &street("crime", "violence-and-sexual-offences")), [""; 0]);
+    let case = EXAMPLES.lines().nth(10).expect("homelessness case");
+    let later = case.replacen("\"loss_reason\":\"domestic-abuse\"", "\"loss_reason\":\"domestic-abuse/victim\"", 1);
+    let unflagged = later.replacen("\"mental_health\":true,\"domestic_abuse\":true", "", 1);
+    assert_eq!(classified(&reference, plan, &unflagged), ["domestic-abuse"]);
 }
 
 #[test]
