@@ -50,7 +50,9 @@ impl Settings {
         match std::fs::read_to_string(file) {
             Ok(text) => {
                 let table = parse(&name, &text, &self.sink).unwrap_or_default();
-                flat(&table).into_iter().for_each(|(key, value)| self.set(&key, value, &name));
+                for (key, value) in flat(&table) {
+                    self.set(&key, value, &name);
+                }
             }
             Err(error) => self.sink.add(&name, "", format!("cannot be read: {error}")),
         }
@@ -64,19 +66,20 @@ impl Settings {
             if NOT_SETTINGS.iter().any(|other| name.starts_with(other)) {
                 continue;
             }
-            match self.key_of(name) {
-                Some(key) => self.set_text(&key, &text, &variable),
-                None => {
-                    let known: Vec<String> = self.by_key.keys().map(|key| variable_of(key)).collect();
-                    let hint = hint(&variable, known.iter().map(String::as_str));
-                    self.sink.add("environment", &variable, format!("is no setting{hint}"));
-                }
+            if let Some(key) = self.key_of(name) {
+                self.set_text(&key, &text, &variable);
+            } else {
+                let known: Vec<String> = self.by_key.keys().map(|key| variable_of(key)).collect();
+                let hint = hint(&variable, known.iter().map(String::as_str));
+                self.sink.add("environment", &variable, format!("is no setting{hint}"));
             }
         }
     }
 
     pub(super) fn overlay_command_line(&mut self, settings: &[(&'static str, String)]) {
-        settings.iter().for_each(|(key, text)| self.set_text(key, text, "command line"));
+        for (key, text) in settings {
+            self.set_text(key, text, "command line");
+        }
     }
 
     /// The key that a variable without its prefix stands for.
@@ -91,7 +94,7 @@ impl Settings {
     /// Sets a key to a text, read as the type that the built-in value has.
     fn set_text(&mut self, key: &str, text: &str, origin: &str) {
         let value = match self.by_key.get(key).map(|setting| &setting.value) {
-            Some(Value::Integer(_)) => text.parse().map(Value::Integer).unwrap_or_else(|_| text.into()),
+            Some(Value::Integer(_)) => text.parse().map_or_else(|_| text.into(), Value::Integer),
             Some(Value::Array(_)) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Value::Array(items.map(Value::from).collect())
@@ -217,9 +220,10 @@ impl Settings {
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (key, Setting { value, origin }) in &self.by_key {
-            match is_secret(key) {
-                true => writeln!(f, "{key} = (hidden)  # {origin}")?,
-                false => writeln!(f, "{key} = {value}  # {origin}")?,
+            if is_secret(key) {
+                writeln!(f, "{key} = (hidden)  # {origin}")?;
+            } else {
+                writeln!(f, "{key} = {value}  # {origin}")?;
             }
         }
         Ok(())
