@@ -19,7 +19,7 @@ use crate::event::{Feed, Kind};
 macro_rules! with_columns {
     ($callback:ident) => {
         $callback! {
-            #[doc = "CloudEvents `id`: same source and id, the same event sent again."]
+            #[doc = "`CloudEvents` `id`: same source and id, the same event sent again."]
             id: Key,
             #[doc = "The partner's records system, `urn:partner:<partner>:<system>`."]
             source: Name,
