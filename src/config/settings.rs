@@ -20,7 +20,7 @@ const BUILT_IN: &str = include_str!("../../config/partner-feeds.toml");
 /// What the key of each property of librdkafka begins with.
 const PROPERTIES: &str = "kafka.properties.";
 /// Variables of the environment that tests read, which are no settings.
-const NOT_SETTINGS: [&str; 2] = ["TEST_", "CRASH_"];
+const NOT_SETTINGS: [&str; 3] = ["TEST_", "CRASH_", "LOG"];
 
 #[derive(Debug)]
 pub(super) struct Settings {

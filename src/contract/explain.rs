@@ -22,17 +22,13 @@ use super::rejection::{Fault, Reason};
 use super::text::Id;
 
 /// The reason a document is refused by JSON profile, key, envelope or schema; `None` if by none.
-///
-/// `key` is that of the Kafka record, if there is one.
-pub(crate) fn explain(document: &Document<'_>, key: Option<Option<&[u8]>>, gate: &Gate<'_>) -> Option<Fault> {
+pub(crate) fn explain(document: &Document<'_>, gate: &Gate<'_>) -> Option<Fault> {
     let (attributes, binary) = match attributes(document) {
         Ok(read) => read,
         Err(fault) => return Some(fault),
     };
     let subject = attributes.get("subject").and_then(Value::as_str).filter(|subject| Id::new(*subject).is_some());
-    if let (Some(subject), Some(key)) = (subject, key)
-        && key != Some(subject.as_bytes())
-    {
+    if subject.is_some_and(|subject| !gate.admits_subject(subject)) {
         return Some(Fault::new(Reason::TransportKey, "/subject", KEY_RULE));
     }
     let (fault, kind) = envelope::check(&attributes, binary, gate);
@@ -44,7 +40,7 @@ pub(crate) const KEY_RULE: &str = "the record's key is the event's `subject`, by
 
 /// Whether JSON profile, envelope and schema accept a document together, by the slow path alone.
 pub fn accepts(document: &str) -> bool {
-    explain(&Document::Structured(document), None, &Gate::open()).is_none()
+    explain(&Document::Structured(document), &Gate::open()).is_none()
 }
 
 /// The attributes of an event, `data` among them, and whether they came in headers.

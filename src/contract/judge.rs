@@ -41,11 +41,11 @@ pub fn judge<T>(
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
     let registered = |_, source: &str| rules.sources.contains(source);
-    let gate = Gate { feed: Some(rules.feed), registered: &registered };
+    let gate = Gate { feed: Some(rules.feed), key: Key::Is(incoming.key), registered: &registered };
     let mut attributes = Attributes::default();
     let verdict = open(incoming, &mut attributes)
-        .and_then(|text| weigh(&attributes.document(text), Some(incoming.key), &gate, incoming.received, accept));
-    verdict.map_err(|fault| refuse(*fault, incoming.value.unwrap_or_default(), attributes.all(), &gate))
+        .and_then(|text| weigh(&attributes.document(text), &gate, incoming.received, accept));
+    verdict.map_err(|fault| Box::new(refuse(*fault, incoming.value.unwrap_or_default(), attributes.all(), &gate)))
 }
 
 /// Judges a document with no Kafka record around it: no key, no headers, `now` for the time of receipt.
@@ -57,24 +57,40 @@ pub fn judge_document<T>(
     now: Micros,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
-    let gate = Gate { feed: None, registered };
-    let verdict = sized(Some(document))
-        .and_then(decoded)
-        .and_then(|text| weigh(&Document::Structured(text), None, &gate, now, accept));
-    verdict.map_err(|fault| refuse(*fault, document, &[], &gate))
+    let gate = Gate { feed: None, key: Key::None, registered };
+    let verdict =
+        sized(Some(document)).and_then(decoded).and_then(|text| weigh(&Document::Structured(text), &gate, now, accept));
+    verdict.map_err(|fault| Box::new(refuse(*fault, document, &[], &gate)))
+}
+
+/// The key of a Kafka record, which is the subject of its event.
+enum Key<'a> {
+    /// There is no record.
+    None,
+    /// The record's key.
+    Is(Option<&'a [u8]>),
 }
 
 /// Who may pass.
 pub(crate) struct Gate<'a> {
     /// The feed of the topic, if there is one.
     feed: Option<Feed>,
+    key: Key<'a>,
     registered: &'a dyn Fn(Feed, &str) -> bool,
 }
 
 impl Gate<'_> {
     /// Everyone passes.
     pub(crate) fn open() -> Self {
-        Self { feed: None, registered: &|_, _| true }
+        Self { feed: None, key: Key::None, registered: &|_, _| true }
+    }
+
+    /// Whether the record's key is this subject, byte for byte.
+    pub(crate) fn admits_subject(&self, subject: &str) -> bool {
+        match self.key {
+            Key::None => true,
+            Key::Is(key) => key == Some(subject.as_bytes()),
+        }
     }
 
     /// Whether a feed may pass.
@@ -119,14 +135,13 @@ fn fault<T>(reason: Reason, pointer: &str, rule: &'static str) -> Judged<T> {
 /// Everything after the bytes are text.
 fn weigh<T>(
     document: &Document<'_>,
-    key: Option<Option<&[u8]>>,
     gate: &Gate<'_>,
     received: Micros,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Judged<T> {
-    let Ok(event) = document.decode() else { return Err(Box::new(explained(document, key, gate))) };
+    let Ok(event) = document.decode() else { return Err(Box::new(explained(document, gate))) };
     let envelope = &event.envelope;
-    if key.is_some_and(|key| key != Some(envelope.subject.as_bytes())) {
+    if !gate.admits_subject(&envelope.subject) {
         return fault(Reason::TransportKey, "/subject", KEY_RULE);
     }
     if !gate.admits_feed(envelope.feed) {
@@ -147,8 +162,8 @@ fn weigh<T>(
 }
 
 #[cold]
-fn explained(document: &Document<'_>, key: Option<Option<&[u8]>>, gate: &Gate<'_>) -> Fault {
-    explain::explain(document, key, gate).unwrap_or_else(|| {
+fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Fault {
+    explain::explain(document, gate).unwrap_or_else(|| {
         debug_assert!(false, "the typed path refused what the contract accepts");
         Fault::new(Reason::SchemaType, "/data", "is not as the schema of its kind says")
     })
@@ -156,14 +171,14 @@ fn explained(document: &Document<'_>, key: Option<Option<&[u8]>>, gate: &Gate<'_
 
 /// The rejection of a fault: personal data outranks it, and the document says whose it is.
 #[cold]
-fn refuse(fault: Fault, body: &[u8], attributes: &[(&str, &str)], gate: &Gate<'_>) -> Box<Rejection> {
+fn refuse(fault: Fault, body: &[u8], attributes: &[(&str, &str)], gate: &Gate<'_>) -> Rejection {
     let mut search = tripwire::search(body, !attributes.is_empty());
     for (name, text) in attributes {
         search.look_at_attribute(name, text);
     }
     let partner = registered_partner(&search, gate);
     let Fault { reason, pointer, rule } = search.personal.unwrap_or(fault);
-    Box::new(Rejection { reason, pointer, rule, partner, kind: search.kind })
+    Rejection { reason, pointer, rule, partner, kind: search.kind }
 }
 
 /// The partner of the document, if its source is registered; any other may be a person's name.

@@ -47,7 +47,9 @@ pub fn check(record: &Record<'_>, extensions: &[(Cow<'_, str>, Cow<'_, str>)]) -
     for list in [record.concerns, record.support_needs].into_iter().flatten() {
         list.for_each(&mut look);
     }
-    extensions.iter().for_each(|(_, text)| look(text));
+    for (_, text) in extensions {
+        look(text);
+    }
     let named = extensions.iter().any(|(name, _)| is_personal_name(name));
     first(found, named.then_some(Reason::PersonalField))
 }

@@ -134,16 +134,15 @@ impl<'a> Check<'a> {
         let given = self.given("type")?;
         let typed = given.as_str().and_then(parse_type);
         if typed.is_none() {
-            match given.as_str().filter(|text| is_other_version(text)) {
-                Some(_) => {
-                    self.note(Reason::EnvelopeVersion, "/type", "this version of the kind is not read yet: send v1")
-                }
-                None => self.note(
+            let (reason, rule) = if given.as_str().is_some_and(is_other_version) {
+                (Reason::EnvelopeVersion, "this version of the kind is not read yet: send v1")
+            } else {
+                (
                     Reason::EnvelopeType,
-                    "/type",
                     "`type` is uk.community-safety.<feed>.<kind>.v1 of a feed and kind of the contract",
-                ),
-            }
+                )
+            };
+            self.note(reason, "/type", rule);
         }
         typed
     }

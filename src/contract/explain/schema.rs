@@ -32,7 +32,8 @@ static DOCUMENTS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
 
 static VALIDATORS: LazyLock<BTreeMap<&'static str, Validator>> = LazyLock::new(|| {
     let parts = &DOCUMENTS["parts"];
-    let registry = parts["$id"].as_str().map(|id| Registry::new().add(id, parts).and_then(|r| r.prepare()));
+    let registry =
+        parts["$id"].as_str().map(|id| Registry::new().add(id, parts).and_then(jsonschema::RegistryBuilder::prepare));
     let registry = registry.expect("the parts have an id").expect("the parts are a schema");
     let build = |schema| jsonschema::options().with_registry(&registry).build(schema).expect("a schema compiles");
     DOCUMENTS.iter().map(|(name, schema)| (*name, build(schema))).collect()
@@ -50,11 +51,11 @@ pub fn files() -> &'static [(&'static str, &'static str)] {
 
 /// The fault of `data` with the smallest pointer, by bytes, and then the first code.
 pub(super) fn check(kind: Kind, data: &Value) -> Option<Fault> {
-    let faults = VALIDATORS[kind.as_str()].iter_errors(data).map(fault_of);
+    let faults = VALIDATORS[kind.as_str()].iter_errors(data).map(|error| fault_of(&error));
     faults.min_by(|a, b| (&a.pointer, a.reason).cmp(&(&b.pointer, b.reason)))
 }
 
-fn fault_of(error: ValidationError<'_>) -> Fault {
+fn fault_of(error: &ValidationError<'_>) -> Fault {
     let pointer = format!("/data{}", error.instance_path());
     let (reason, rule) = match error.kind() {
         Broken::Type { kind } => (Reason::SchemaType, format!("must be {}", type_names(kind))),

@@ -141,7 +141,7 @@ struct Bad {
     without_header: Option<String>,
     /// The record's key, if it is not the subject; or null.
     #[serde(default, deserialize_with = "given")]
-    key: Option<Option<String>>,
+    key: Option<Value>,
     /// The time Kafka gave the record, if it is not `time`.
     #[serde(default)]
     received: Option<String>,
@@ -211,7 +211,7 @@ impl Bad {
         }
         sent.headers.retain(|(name, _)| Some(name) != self.without_header.as_ref());
         if let Some(key) = &self.key {
-            sent.key.clone_from(key);
+            sent.key = key.as_str().map(str::to_owned);
         }
         if let Some(received) = &self.received {
             sent.received = at(received);
