@@ -62,6 +62,16 @@ impl LedgerError {
         }
     }
 
+    /// What is wrong with that file, without its name.
+    fn fault(&self) -> String {
+        match self {
+            Self::NotParquet { source, .. } => format!("is not readable as Parquet: {source}"),
+            Self::Footer { key, .. } => format!("the footer has no valid `{key}`"),
+            Self::Column { column, .. } => format!("has no column `{column}` of the ledger's type"),
+            Self::Storage(_) | Self::Encode(_) => self.to_string(),
+        }
+    }
+
     fn not_parquet(path: &str, source: impl Into<ParquetError>) -> Self {
         Self::NotParquet { path: path.to_owned(), source: source.into() }
     }

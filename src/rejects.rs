@@ -386,7 +386,7 @@ mod tests {
     }
 
     fn column_bytes(batch: &RecordBatch) -> Vec<u8> {
-        let columns = batch.columns().iter().map(|column| column.to_data());
+        let columns = batch.columns().iter().map(Array::to_data);
         let buffers = |data: &arrow::array::ArrayData| -> Vec<u8> {
             let own = data.buffers().iter().flat_map(|b| b.as_slice().to_vec());
             let inner = data.child_data().iter().flat_map(|d| d.buffers().iter().flat_map(|b| b.as_slice().to_vec()));

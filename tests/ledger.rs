@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -153,6 +154,8 @@ enum Fault {
     Dies,
     /// Done, but nothing after it.
     DiesAfter,
+    /// Done, after others wrote and deleted what the script says.
+    Meanwhile,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +168,8 @@ struct Script {
     dead: bool,
     /// Creates on their way, with the operation they land before.
     late: VecDeque<(u64, Path, PutPayload, PutOptions)>,
+    /// What others do: files they put, and names they delete.
+    meanwhile: Vec<(String, Option<Bytes>)>,
 }
 
 /// Counts operations and lets one of them go wrong.
@@ -203,7 +208,21 @@ impl Double {
             (if dead || fault == Some(Fault::Dies) { Err(broken()) } else { Ok(fault) }, landed)
         };
         self.land(landed).await;
+        if let Ok(Some(Fault::Meanwhile)) = fault {
+            self.others().await;
+        }
         fault
+    }
+
+    async fn others(&self) {
+        let acts = std::mem::take(&mut self.script.lock().expect("lock").meanwhile);
+        for (path, bytes) in acts {
+            let path = Path::parse(path).expect("path");
+            match bytes {
+                Some(bytes) => drop(self.inner.put(&path, bytes.into()).await.expect("put")),
+                None => self.inner.delete(&path).await.expect("deleted"),
+            }
+        }
     }
 
     async fn land(&self, puts: VecDeque<(u64, Path, PutPayload, PutOptions)>) {
@@ -222,7 +241,7 @@ impl Double {
 /// What a read or list answers: there, a lost answer and a failure are the same.
 fn plain(fault: Option<Fault>) -> StoreResult<()> {
     match fault {
-        None | Some(Fault::DiesAfter) => Ok(()),
+        None | Some(Fault::DiesAfter | Fault::Meanwhile) => Ok(()),
         Some(_) => Err(broken()),
     }
 }
@@ -440,6 +459,52 @@ async fn a_create_under_a_name_that_was_merged_and_swept_is_lost() {
     assert_each_once(&store, 15).await;
     let answer = journal::commit(&store, &partition(), &batch(15, 18), at(0)).await.expect("settled");
     assert_eq!(answer, Outcome::Certain { ledger_end: at(10) }, "an old ledger end is stepped on from");
+}
+
+/// A chain 0, 4, 10 in the journal; at one operation others merge and sweep it, and a stale writer makes the
+/// last name again, with another end.
+async fn overtaken(operation: u64) -> (Double, Store) {
+    let (inner, store) = memory();
+    for (from, next) in [(0, 4), (4, 10)] {
+        journal::commit(&store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+    }
+    let double = Double::new(inner, Some((operation, Fault::Meanwhile)));
+    let run = batch(0, 10);
+    let (name, rejects) = run.rejects.expect("the run has rejects");
+    double.script.lock().expect("lock").meanwhile = vec![
+        (rejects_file(&partition(), &name), Some(rejects)),
+        (Tree::Ledger.file(&partition(), at(0)), Some(run.rows)),
+        (Tree::Journal.file(&partition(), at(0)), None),
+        (Tree::Journal.file(&partition(), at(4)), None),
+        (Tree::Journal.file(&partition(), at(4)), Some(batch(4, 7).rows)),
+    ];
+    (double, store)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_merge_and_a_stale_writer_at_any_moment_move_no_end() {
+    for operation in 1..20 {
+        let (double, store) = overtaken(operation).await;
+        let watched = Store::over(Arc::new(double.clone()));
+        let resume = chain::resume(&watched, &partition()).await.expect("resumed");
+        assert_eq!(resume.end, at(10), "resume at {operation}");
+
+        let (double, _) = overtaken(operation).await;
+        let watched = Store::over(Arc::new(double.clone()));
+        let chain = chain::read(&watched, &partition()).await.expect("joins");
+        assert_eq!(chain.end, at(10), "reader at {operation}");
+        let (last, firsts) = chain.files.split_last().expect("files");
+        assert!(last.footer.next == at(10) && firsts.iter().all(|file| file.footer.next == at(4)), "{operation}");
+
+        let (double, store_of_zombie) = overtaken(operation).await;
+        double.script.lock().expect("lock").meanwhile.pop();
+        let zombie = Store::over(Arc::new(double.clone()));
+        let answer = journal::commit(&zombie, &partition(), &batch(4, 9), at(0)).await.expect("settled");
+        assert_eq!(answer, Outcome::Lost, "commit at {operation}");
+        double.others().await;
+        assert_each_once(&store_of_zombie, 10).await;
+        assert_each_once(&store, 10).await;
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Connection, Format, runtime, table};
@@ -119,7 +120,7 @@ impl List {
         for partition in chain::partitions(store).await? {
             self.each(store, &partition, |reject| {
                 match self.format {
-                    Format::Json => writeln!(out, "{}", line(&partition, &reject))?,
+                    Format::Json => writeln!(out, "{}", serde_json::to_string(&Line::new(&partition, &reject))?)?,
                     Format::Text => drop(rows.add_row(cells(&partition, reject))),
                 }
                 Ok(())
@@ -197,30 +198,52 @@ fn cells(partition: &TopicPartition, reject: Reject) -> [String; 8] {
     ]
 }
 
-fn line(partition: &TopicPartition, reject: &Reject) -> Value {
-    let mut line = json!({
-        "topic": partition.topic,
-        "partition": partition.partition,
-        "era": reject.position.era,
-        "offset": reject.position.offset,
-        "received": reject.received.to_string(),
-        "reason": reject.reason,
-        "pointer": reject.pointer,
-        "rule": reject.rule,
-        "partner": reject.partner,
-        "kind": reject.kind,
-    });
-    if let (Some(Raw { key, value, headers }), Some(line)) = (&reject.raw, line.as_object_mut()) {
-        put_bytes(line, "key", key.as_deref());
-        put_bytes(line, "value", value.as_deref());
-        let headers = headers.iter().map(|(name, value)| {
-            let mut header = Map::from_iter([("name".to_owned(), json!(name))]);
-            put_bytes(&mut header, "value", value.as_deref());
-            Value::Object(header)
-        });
-        line.insert("headers".to_owned(), headers.collect());
+/// A reject as one line of JSON.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    reason: &'a str,
+    pointer: &'a str,
+    partner: Option<&'a str>,
+    kind: Option<&'a str>,
+    received: String,
+    rule: &'a str,
+    era: u16,
+    #[serde(flatten)]
+    raw: Map<String, Value>,
+}
+
+impl<'a> Line<'a> {
+    fn new(partition: &'a TopicPartition, reject: &'a Reject) -> Self {
+        Self {
+            topic: &partition.topic,
+            partition: partition.partition,
+            offset: reject.position.offset,
+            reason: &reject.reason,
+            pointer: &reject.pointer,
+            partner: reject.partner.as_deref(),
+            kind: reject.kind.as_deref(),
+            received: reject.received.to_string(),
+            rule: &reject.rule,
+            era: reject.position.era,
+            raw: reject.raw.as_ref().map(raw_fields).unwrap_or_default(),
+        }
     }
-    line
+}
+
+fn raw_fields(raw: &Raw) -> Map<String, Value> {
+    let mut fields = Map::new();
+    put_bytes(&mut fields, "key", raw.key.as_deref());
+    put_bytes(&mut fields, "value", raw.value.as_deref());
+    let headers = raw.headers.iter().map(|(name, value)| {
+        let mut header = Map::from_iter([("name".to_owned(), json!(name))]);
+        put_bytes(&mut header, "value", value.as_deref());
+        Value::Object(header)
+    });
+    fields.insert("headers".to_owned(), headers.collect());
+    fields
 }
 
 /// Bytes as text; as `<name>_base64` where they are none.
@@ -269,14 +292,20 @@ mod tests {
     #[test]
     fn a_line_has_no_value_unless_it_was_asked_for() {
         let partition = TopicPartition { topic: "police.events.v1".into(), partition: 3 };
-        let bare = line(&partition, &reject());
-        assert_eq!((&bare["offset"], &bare["era"], bare.get("value")), (&json!(42), &json!(1), None));
+        let line = |reject: &Reject| serde_json::to_string(&Line::new(&partition, reject)).expect("json");
+        assert_eq!(
+            line(&reject()),
+            r#"{"topic":"police.events.v1","partition":3,"offset":42,"reason":"schema.enum","#.to_owned()
+                + r#""pointer":"/data/outcome","partner":"kent-police","kind":"crime","#
+                + r#""received":"2024-05-31T23:20:00Z","rule":"is not in the list","era":1}"#
+        );
         let raw = Raw {
             key: None,
             value: Some(b"{}".to_vec()),
             headers: vec![("a".into(), Some(b"\xff".to_vec())), ("a".into(), None)],
         };
-        let full = line(&partition, &Reject { raw: Some(raw), ..reject() });
+        let full = line(&Reject { raw: Some(raw), ..reject() });
+        let full: Value = serde_json::from_str(&full).expect("json");
         assert_eq!((&full["key"], &full["value"]), (&Value::Null, &json!("{}")));
         let headers = json!([{"name": "a", "value_base64": "/w=="}, {"name": "a", "value": null}]);
         assert_eq!(full["headers"], headers);

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use comfy_table::CellAlignment;
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Connection, Format, runtime, table};
+use crate::ledger::Gap;
+use crate::ledger::chain::Finding;
 use crate::ledger::verify::{Report, Summary, verify};
 
 /// Check that a store is whole
@@ -57,48 +59,68 @@ fn print_text(report: &Report, mut out: impl Write) -> io::Result<()> {
     }
     for summary in partitions {
         for gap in &summary.gaps {
-            let crate::ledger::Gap { from, to, reason, accepted_by } = gap;
+            let Gap { from, to, reason, accepted_by } = gap;
             writeln!(out, "gap: {} {from} to {to}: {reason}, accepted by {accepted_by}", summary.partition)?;
         }
     }
     let sum = |count: fn(&Summary) -> u64| partitions.iter().map(count).sum::<u64>();
     let (superseded, orphans) = (sum(|s| s.superseded), sum(|s| s.orphans));
     if superseded + orphans > 0 {
-        writeln!(out, "{superseded} journal files already merged, {orphans} rejects files unused (harmless)")?;
+        writeln!(
+            out,
+            "harmless leftovers: journal files already merged {superseded}, rejects files in no use {orphans}"
+        )?;
     }
     for finding in findings {
         writeln!(out, "wrong: {finding}")?;
     }
     match findings.len() {
-        0 => writeln!(out, "whole: {} partitions", partitions.len()),
-        wrong => writeln!(out, "not whole: {wrong} findings"),
+        0 => writeln!(out, "whole"),
+        wrong => writeln!(out, "not whole: {wrong} found wrong"),
     }
 }
 
-fn print_json(report: &Report, mut out: impl Write) -> io::Result<()> {
+#[derive(Serialize)]
+struct PartitionLine<'a> {
+    topic: &'a str,
+    partition: i32,
+    files: u64,
+    rows: u64,
+    rejected: u64,
+    ledger_end: String,
+    end: String,
+    superseded: u64,
+    orphans: u64,
+    gaps: &'a [Gap],
+}
+
+#[derive(Serialize)]
+struct FindingLine<'a> {
+    file: &'a str,
+    position: String,
+    rule: &'a str,
+    detail: &'a str,
+}
+
+fn print_json(report: &Report, mut out: impl Write) -> anyhow::Result<()> {
     for summary in &report.partitions {
-        let line = json!({
-            "topic": summary.partition.topic,
-            "partition": summary.partition.partition,
-            "files": summary.files,
-            "rows": summary.rows,
-            "rejected": summary.rejected,
-            "ledger_end": summary.ledger_end.to_string(),
-            "end": summary.end.to_string(),
-            "superseded": summary.superseded,
-            "orphans": summary.orphans,
-            "gaps": summary.gaps,
-        });
-        writeln!(out, "{line}")?;
+        let line = PartitionLine {
+            topic: &summary.partition.topic,
+            partition: summary.partition.partition,
+            files: summary.files,
+            rows: summary.rows,
+            rejected: summary.rejected,
+            ledger_end: summary.ledger_end.to_string(),
+            end: summary.end.to_string(),
+            superseded: summary.superseded,
+            orphans: summary.orphans,
+            gaps: &summary.gaps,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
-    for finding in &report.findings {
-        let line = json!({
-            "file": finding.file,
-            "position": finding.position.to_string(),
-            "rule": finding.rule.as_str(),
-            "detail": finding.detail,
-        });
-        writeln!(out, "{line}")?;
+    for Finding { file, position, rule, detail } in &report.findings {
+        let line = FindingLine { file, position: position.to_string(), rule: rule.as_str(), detail };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
     Ok(())
 }
@@ -107,8 +129,7 @@ fn print_json(report: &Report, mut out: impl Write) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::event::{Position, TopicPartition};
-    use crate::ledger::Gap;
-    use crate::ledger::chain::{Finding, Rule};
+    use crate::ledger::chain::Rule;
 
     #[test]
     fn text_is_a_line_a_partition_then_what_is_wrong() {
@@ -138,9 +159,9 @@ mod tests {
 partition           files  rows  rejected  end
 police.events.v1/3      2   100         7  0000-0000000000000000120
 gap: police.events.v1/3 0000-0000000000000000005 to 0000-0000000000000000018: expired, accepted by ops
-1 journal files already merged, 4 rejects files unused (harmless)
+harmless leftovers: journal files already merged 1, rejects files in no use 4
 wrong: journal/x at 0000-0000000000000000009: join: the file before ends at 7
-not whole: 1 findings
+not whole: 1 found wrong
 ";
         assert_eq!(String::from_utf8(out).expect("utf-8"), expected);
         let mut out = Vec::new();

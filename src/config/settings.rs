@@ -19,8 +19,8 @@ use super::{ENVIRONMENT_PREFIX, FILE, Faults};
 const BUILT_IN: &str = include_str!("../../config/partner-feeds.toml");
 /// What the key of each property of librdkafka begins with.
 const PROPERTIES: &str = "kafka.properties.";
-/// Variables of the environment that tests read, which are no settings.
-const NOT_SETTINGS: [&str; 3] = ["TEST_", "CRASH_", "LOG"];
+/// Variables of the environment that are no settings: of logging and of tests.
+const NOT_SETTINGS: [&str; 3] = ["CRASH_", "LOG", "TEST_"];
 
 #[derive(Debug)]
 pub(super) struct Settings {

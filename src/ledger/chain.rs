@@ -334,7 +334,7 @@ fn join(found: Vec<Found>) -> (Vec<ChainFile>, Vec<Finding>) {
         }
         end = match footer {
             Err(error) => {
-                finding(Rule::Open, error.to_string());
+                finding(Rule::Open, error.fault());
                 None
             }
             Ok(footer) => {

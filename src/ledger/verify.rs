@@ -83,7 +83,7 @@ fn end_unreadable(error: &LedgerError) -> Finding {
     let file = error.damaged().unwrap_or_default().to_owned();
     let name = file.rsplit('/').next().unwrap_or_default();
     let position = super::position_of(name).unwrap_or_default();
-    Finding { file, position, rule: Rule::Open, detail: error.to_string() }
+    Finding { file, position, rule: Rule::Open, detail: error.fault() }
 }
 
 async fn verify_partition(
@@ -237,7 +237,7 @@ impl Check<'_> {
         };
         let rows = match coordinates(path, bytes) {
             Err(error) => {
-                self.find(path, from, Rule::Open, error.to_string());
+                self.find(path, from, Rule::Open, error.fault());
                 return Ok(None);
             }
             Ok(rows) => rows,
