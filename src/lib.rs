@@ -13,4 +13,5 @@ pub mod cli;
 pub mod config;
 pub mod contract;
 pub mod event;
+pub mod generate;
 pub mod import;
