@@ -15,3 +15,5 @@ pub mod contract;
 pub mod event;
 pub mod generate;
 pub mod import;
+pub mod plan;
+pub mod reference;
