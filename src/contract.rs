@@ -12,9 +12,12 @@ pub mod explain;
 pub mod health;
 pub mod housing;
 mod json;
+pub mod judge;
 pub mod moment;
 pub mod parts;
+mod pointer;
 pub mod police;
+mod rebuild;
 pub mod record;
 pub mod rejection;
 pub mod semantic;
@@ -34,6 +37,7 @@ use moment::Instant;
 use parts::Revision;
 use text::{Id, Printable, Source};
 
+pub use judge::{Incoming, TopicRules, judge, judge_document};
 pub use record::Record;
 pub use rejection::{Reason, Rejection};
 

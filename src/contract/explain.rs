@@ -1,1 +1,72 @@
-//! stub
+//! Why a document was refused: the one reason, found slowly and with care, since few are.
+//!
+//! The typed path only says no. Here the document is read again as plain JSON, family by family: the
+//! JSON profile, the key, the envelope, and `data` by its schema. A rule says what to do and never what
+//! was sent.
+
+mod envelope;
+mod profile;
+pub(crate) mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+pub(crate) use envelope::{FEED_RULE, SOURCE_RULE};
+pub use schema::files as schemas;
+
+use super::judge::{Document, Gate};
+use super::rejection::{Fault, Reason};
+use super::text::Id;
+
+/// The reason a document is refused by JSON profile, key, envelope or schema; `None` if by none.
+///
+/// `key` is that of the Kafka record, if there is one.
+pub(crate) fn explain(document: &Document<'_>, key: Option<Option<&[u8]>>, gate: &Gate<'_>) -> Option<Fault> {
+    let (attributes, binary) = match attributes(document) {
+        Ok(read) => read,
+        Err(fault) => return Some(fault),
+    };
+    let subject = attributes.get("subject").and_then(Value::as_str).filter(|subject| Id::new(*subject).is_some());
+    if let (Some(subject), Some(key)) = (subject, key)
+        && key != Some(subject.as_bytes())
+    {
+        return Some(Fault::new(Reason::TransportKey, "/subject", KEY_RULE));
+    }
+    let (fault, kind) = envelope::check(&attributes, binary, gate);
+    fault.or_else(|| schema::check(kind?, attributes.get("data")?))
+}
+
+/// The rule of the key.
+pub(crate) const KEY_RULE: &str = "the record's key is the event's `subject`, byte for byte: send it";
+
+/// Whether JSON profile, envelope and schema accept a document together, by the slow path alone.
+pub fn accepts(document: &str) -> bool {
+    explain(&Document::Structured(document), None, &Gate::open()).is_none()
+}
+
+/// The attributes of an event, `data` among them, and whether they came in headers.
+fn attributes(document: &Document<'_>) -> Result<(Map<String, Value>, bool), Fault> {
+    match document {
+        Document::Structured(text) => match profile::parse(text, "")? {
+            Value::Object(attributes) => Ok((attributes, false)),
+            _ => Err(Fault::new(Reason::EnvelopeNotObject, "", "an event is one JSON object: send one a record")),
+        },
+        Document::Binary { attributes, data } => {
+            let data = profile::parse(data, "data")?;
+            let mut map: Map<_, _> =
+                attributes.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect();
+            map.insert("data".to_owned(), data);
+            Ok((map, true))
+        }
+    }
+}
+
+/// Keeps the fault of least rank.
+fn keep_first(kept: &mut Option<Fault>, reason: Reason, pointer: &str, rule: impl Into<Cow<'static, str>>) {
+    if kept.as_ref().is_none_or(|before| (reason, pointer) < before.rank()) {
+        *kept = Some(Fault::new(reason, pointer, rule));
+    }
+}

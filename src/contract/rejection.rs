@@ -90,6 +90,30 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What is wrong with a record, before it is known whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Why.
+    pub reason: Reason,
+    /// As [`Rejection::pointer`].
+    pub pointer: String,
+    /// As [`Rejection::rule`].
+    pub rule: Cow<'static, str>,
+}
+
+impl Fault {
+    /// A fault at a place; empty where it is at none.
+    pub(crate) fn new(reason: Reason, pointer: impl Into<String>, rule: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason, pointer: pointer.into(), rule: rule.into() }
+    }
+
+    /// Of several faults of a family the one of least rank is told: the code listed first, then the
+    /// smallest pointer.
+    pub(crate) fn rank(&self) -> (Reason, &str) {
+        (self.reason, &self.pointer)
+    }
+}
+
 /// A record that broke its contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {

@@ -1,1 +1,302 @@
-//! stub
+//! The rules between fields, over the flat record: what a schema cannot say.
+//!
+//! Each rule answers with the first fault it finds; the rules stand in the order of their codes, so that
+//! a replay gives the same reason. "Now" is the time Kafka gave the record, never this machine's clock.
+
+use super::Record;
+use super::moment::Moment;
+use super::rejection::{Fault, Reason};
+use crate::event::Micros;
+
+/// How far an event's `time` may lie after the time Kafka gave the record, in seconds.
+pub const AHEAD_OF_KAFKA_SECONDS_MAX: i64 = 15 * 60;
+/// How far a moment may lie after the event's `time`, and `recorded_at` before `occurred_from`, in seconds.
+pub const SLACK_SECONDS: i64 = 24 * 60 * 60;
+
+/// The first rule between fields that a record breaks.
+pub fn check(record: &Record<'_>, received: Micros) -> Option<Fault> {
+    let times = match Times::of(record) {
+        Ok(times) => times,
+        Err(fault) => return Some(fault),
+    };
+    times
+        .future(received)
+        .or_else(|| times.order())
+        .or_else(|| times.recorded())
+        .or_else(|| area(record))
+        .or_else(|| code(record))
+        .or_else(|| age(record))
+        .or_else(|| count(record))
+}
+
+/// A moment of the record that is in the calendar.
+#[derive(Clone, Copy)]
+struct Known {
+    pointer: &'static str,
+    moment: Moment,
+    low: Micros,
+}
+
+impl Known {
+    fn of(pointer: &'static str, moment: Option<Moment>) -> Result<Option<Self>, Fault> {
+        let Some(moment) = moment else { return Ok(None) };
+        let low = moment.low().ok_or_else(|| {
+            Fault::new(Reason::SemanticCalendar, pointer, "the date is not in the calendar: send a day that exists")
+        })?;
+        Ok(Some(Self { pointer, moment, low }))
+    }
+
+    /// Whether all of it lies before an instant.
+    fn is_before(self, other: Micros) -> bool {
+        self.low < other && self.moment.high().is_some_and(|high| high < other)
+    }
+}
+
+/// The moments of a record, in the order of their pointers.
+struct Times {
+    arrived_at: Option<Known>,
+    cancellation_at: Option<Known>,
+    closed_at: Option<Known>,
+    ended_at: Option<Known>,
+    outcome_at: Option<Known>,
+    period_from: Option<Known>,
+    period_to: Option<Known>,
+    occurred_from: Option<Known>,
+    occurred_to: Option<Known>,
+    recorded_at: Option<Known>,
+    time: Option<Known>,
+}
+
+impl Times {
+    fn of(record: &Record<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            arrived_at: Known::of("/data/arrived_at", record.arrived_at)?,
+            cancellation_at: Known::of("/data/cancellation/at", record.cancellation_at)?,
+            closed_at: Known::of("/data/closed_at", record.closed_at)?,
+            ended_at: Known::of("/data/ended_at", record.ended_at)?,
+            outcome_at: Known::of("/data/outcome/at", record.outcome_at)?,
+            period_from: Known::of("/data/period/from", record.period_from)?,
+            period_to: Known::of("/data/period/to", record.period_to)?,
+            occurred_from: Known::of("/data/when/occurred_from", record.occurred_from)?,
+            occurred_to: Known::of("/data/when/occurred_to", record.occurred_to)?,
+            recorded_at: Known::of("/data/when/recorded_at", record.recorded_at)?,
+            time: Known::of("/time", record.time)?,
+        })
+    }
+
+    /// `period_to` is left out: a provisional total may cover days to come.
+    fn future(&self, received: Micros) -> Option<Fault> {
+        let sent = self.time?;
+        let latest = sent.low.plus_seconds(SLACK_SECONDS);
+        let moments = [
+            self.arrived_at,
+            self.cancellation_at,
+            self.closed_at,
+            self.ended_at,
+            self.outcome_at,
+            self.period_from,
+            self.occurred_from,
+            self.occurred_to,
+            self.recorded_at,
+        ];
+        let ahead = |pointer, rule| Fault::new(Reason::SemanticFuture, pointer, rule);
+        if let Some(late) = moments.into_iter().flatten().find(|known| known.low > latest) {
+            return Some(ahead(
+                late.pointer,
+                "a moment is at most 24 hours after `time`: check the year and the clock",
+            ));
+        }
+        (sent.low > received.plus_seconds(AHEAD_OF_KAFKA_SECONDS_MAX)).then(|| {
+            ahead(sent.pointer, "`time` is at most 15 minutes after the record was received: set the sender's clock")
+        })
+    }
+
+    fn order(&self) -> Option<Fault> {
+        let from = self.occurred_from;
+        let pairs = [
+            (self.arrived_at, from, "`arrived_at` is not before `occurred_from`: correct one of them"),
+            (self.closed_at, from, "`closed_at` is not before `occurred_from`: correct one of them"),
+            (self.ended_at, from, "`ended_at` is not before `occurred_from`: correct one of them"),
+            (self.ended_at, self.arrived_at, "`ended_at` is not before `arrived_at`: correct one of them"),
+            (self.period_to, self.period_from, "`to` is not before `from`, both days included: correct one of them"),
+            (self.occurred_to, from, "`occurred_to` is not before `occurred_from`: correct one of them"),
+        ];
+        pairs.into_iter().find_map(|(later, earlier, rule)| {
+            let (later, earlier) = (later?, earlier?);
+            later.is_before(earlier.low).then(|| Fault::new(Reason::SemanticOrder, later.pointer, rule))
+        })
+    }
+
+    fn recorded(&self) -> Option<Fault> {
+        let (recorded, from) = (self.recorded_at?, self.occurred_from?);
+        recorded.is_before(from.low.plus_seconds(-SLACK_SECONDS)).then(|| {
+            let rule = "`recorded_at` is at most 24 hours before `occurred_from`: correct one of them";
+            Fault::new(Reason::SemanticRecorded, recorded.pointer, rule)
+        })
+    }
+}
+
+fn area(record: &Record<'_>) -> Option<Fault> {
+    let (code, level) = (record.area_code?, record.area_level?);
+    let fault = |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticArea, pointer, rule));
+    if !is_of_level(code, level) {
+        return fault("/data/area/code", "`code` is an area of the `level`: correct one of them");
+    }
+    match (level, record.area_vintage) {
+        ("lsoa" | "msoa" | "ward", None) => {
+            fault("/data/area", "`vintage`, the year of the boundaries, is required for an lsoa, msoa or ward: send it")
+        }
+        ("lsoa" | "msoa", Some(year)) if !matches!(year, 2001 | 2011 | 2021) => {
+            fault("/data/area/vintage", "`vintage` of an lsoa or msoa is the year of a census: send 2001, 2011 or 2021")
+        }
+        _ => None,
+    }
+}
+
+/// Whether a code, nine characters or an outward postcode, is one of a level.
+fn is_of_level(code: &str, level: &str) -> bool {
+    let prefixes: &[&str] = match level {
+        "lsoa" => &["E01", "W01", "S01"],
+        "msoa" => &["E02", "W02", "S02"],
+        "ward" => &["E05", "W05"],
+        "district" => &["E06", "E07", "E08", "E09", "W06"],
+        "county" => &["E10"],
+        "police_force" => &["E23", "W15"],
+        "icb" => &["E54"],
+        _ => return code.len() <= 4,
+    };
+    code.len() == 9 && prefixes.iter().any(|prefix| code.starts_with(prefix))
+}
+
+/// Lists whose codes have a form.
+fn code(record: &Record<'_>) -> Option<Fault> {
+    let fault = |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticCode, pointer, rule));
+    if record.outcome_list == Some("ho-outcome") && !record.outcome_code.is_some_and(is_ho_outcome) {
+        return fault(
+            "/data/outcome/code",
+            "an outcome of `ho-outcome` is 1 to 22, with a capital where the list has one",
+        );
+    }
+    if record.what_list == Some("ho-crime") {
+        if !record.what_category.is_some_and(is_ho_category) {
+            return fault("/data/what/category", "a category of `ho-crime` is written as 8N, 4/10 or NFIB1A");
+        }
+        if !record.what_code.is_none_or(is_ho_offence) {
+            return fault("/data/what/code", "a code of `ho-crime` is three digits, a slash and two digits, as 008/06");
+        }
+    }
+    None
+}
+
+/// `[0-9]{1,3}[A-Z]?`, `[0-9]{1,2}[/.][0-9]{1,2}` or `NFIB[0-9]{1,2}[A-Z]?`.
+fn is_ho_category(category: &str) -> bool {
+    if let Some(fraud) = category.strip_prefix("NFIB") {
+        return are_digits(without_letter(fraud), 1, 2);
+    }
+    match category.split_once(['/', '.']) {
+        Some((class, part)) => are_digits(class, 1, 2) && are_digits(part, 1, 2),
+        None => are_digits(without_letter(category), 1, 3),
+    }
+}
+
+/// `[0-9]{3}/[0-9]{2}`.
+fn is_ho_offence(code: &str) -> bool {
+    code.split_once('/').is_some_and(|(class, part)| are_digits(class, 3, 3) && are_digits(part, 2, 2))
+}
+
+/// `1` to `22` and perhaps a letter.
+fn is_ho_outcome(code: &str) -> bool {
+    let number = without_letter(code);
+    are_digits(number, 1, 2) && !number.starts_with('0') && number.parse().is_ok_and(|n: u8| n <= 22)
+}
+
+fn without_letter(text: &str) -> &str {
+    text.strip_suffix(|c: char| c.is_ascii_uppercase()).unwrap_or(text)
+}
+
+fn are_digits(text: &str, min: usize, max: usize) -> bool {
+    (min..=max).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit())
+}
+
+fn age(record: &Record<'_>) -> Option<Fault> {
+    let bands = [
+        ("/data/age_band", record.age_band),
+        ("/data/person/age_band", record.person_age_band),
+        ("/data/suspect/age_band", record.suspect_age_band),
+        ("/data/victim/age_band", record.victim_age_band),
+    ];
+    let rule = "the first year of a band is below the last, as 18-24: send no single years";
+    let (pointer, _) = bands.into_iter().find(|(_, band)| band.is_some_and(|band| !rises(band)))?;
+    Some(Fault::new(Reason::SemanticAge, pointer, rule))
+}
+
+/// Whether a band, `18-24` or `65+`, begins below its end.
+fn rises(band: &str) -> bool {
+    let Some((low, high)) = band.split_once('-') else { return true };
+    matches!((low.parse::<u16>(), high.parse::<u16>()), (Ok(low), Ok(high)) if low < high)
+}
+
+fn count(record: &Record<'_>) -> Option<Fault> {
+    let (value, least, most) = (record.value, record.at_least, record.at_most);
+    let fault = |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticCount, pointer, rule));
+    // The first number that is there and should not be, in the order of pointers.
+    let extra = || match (least, most) {
+        (Some(_), _) => Some("/data/at_least"),
+        (None, Some(_)) => Some("/data/at_most"),
+        (None, None) => None,
+    };
+    match record.status? {
+        "exact" if extra().is_some() => fault(extra()?, "an exact count has `value` alone: leave out the bounds"),
+        "exact" if value.is_none() => fault("/data", "an exact count has a `value`: send it"),
+        "rounded" => match (least, value, most) {
+            (Some(least), Some(value), Some(most)) if least <= value && value <= most => None,
+            (Some(_), Some(_), Some(_)) => fault("/data/value", "`value` lies between `at_least` and `at_most`"),
+            _ => fault("/data", "a rounded count has `value`, `at_least` and `at_most`: send all three"),
+        },
+        "suppressed" if value.is_some() => fault("/data/value", "a suppressed count has no `value`: leave it out"),
+        "suppressed" if least.zip(most).is_some_and(|(least, most)| most < least) => {
+            fault("/data/at_most", "`at_most` is not below `at_least`: correct one of them")
+        }
+        "not_supplied" if extra().is_some() || value.is_some() => {
+            fault(extra().unwrap_or("/data/value"), "a count that is not supplied has no number: leave it out")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_home_office_lists_have_a_form() {
+        let check = |form: fn(&str) -> bool, fits: &[&str], others: &[&str]| {
+            fits.iter().for_each(|code| assert!(form(code), "{code}"));
+            others.iter().for_each(|code| assert!(!form(code), "{code}"));
+        };
+        check(
+            is_ho_category,
+            &["8N", "4/10", "4.10", "NFIB1A", "NFIB19", "104"],
+            &["8n", "N", "NFIB", "4/", "1048", "8NN"],
+        );
+        check(is_ho_offence, &["008/06"], &["8/6", "008", "008/060", "0080/6"]);
+        check(is_ho_outcome, &["1", "22", "1A", "16"], &["0", "23", "01", "A", "1a", "116"]);
+    }
+
+    #[test]
+    fn a_level_admits_its_own_codes() {
+        for (code, level, fits) in [
+            ("E01024374", "lsoa", true),
+            ("E05004996", "lsoa", false),
+            ("ME14", "lsoa", false),
+            ("ME14", "outward_postcode", true),
+            ("E01024374", "outward_postcode", false),
+            ("W15000001", "police_force", true),
+            ("E54000032", "icb", true),
+            ("E07000110", "district", true),
+            ("E10000016", "district", false),
+        ] {
+            assert_eq!(is_of_level(code, level), fits, "{code} {level}");
+        }
+    }
+}

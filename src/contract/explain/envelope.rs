@@ -1,0 +1,175 @@
+//! The attributes of an event: the twin of `schemas/envelope.schema.json`, with a code for each fault.
+
+use serde_json::{Map, Value};
+
+use super::keep_first;
+use crate::contract::judge::Gate;
+use crate::contract::moment::Instant;
+use crate::contract::rejection::{Fault, Reason};
+use crate::contract::text::{Id, Printable, Source};
+use crate::contract::tripwire::kind_of;
+use crate::contract::{ATTRIBUTES, is_extension_name, parse_type, revision_of};
+use crate::event::{Feed, Kind};
+
+/// The first fault of the attributes, and the kind in `type`.
+pub(super) fn check(attributes: &Map<String, Value>, binary: bool, gate: &Gate<'_>) -> (Option<Fault>, Option<Kind>) {
+    let mut check = Check { attributes, fault: None };
+    check.specversion();
+    check.required();
+    check.forms();
+    check.revision(binary);
+    check.extensions();
+    let typed = check.kind();
+    check.gate(typed, gate);
+    (check.fault, typed.map(|(_, kind)| kind))
+}
+
+struct Check<'a> {
+    attributes: &'a Map<String, Value>,
+    fault: Option<Fault>,
+}
+
+/// The attributes every event has, but for `specversion`.
+const REQUIRED: [(&str, &str); 7] = [
+    ("data", "`data` is required: send the record"),
+    ("id", "`id` is required: send one for each event, such as <subject>.<revision>"),
+    ("revision", "`revision` is required: send a number that grows with each correction"),
+    ("source", "`source` is required: send urn:partner:<partner>:<system>"),
+    ("subject", "`subject` is required: send the record's token"),
+    ("time", "`time` is required: send when this revision was true"),
+    ("type", "`type` is required: send uk.community-safety.<feed>.<kind>.v1"),
+];
+
+impl<'a> Check<'a> {
+    /// An attribute that is there and not null.
+    fn given(&self, name: &str) -> Option<&'a Value> {
+        self.attributes.get(name).filter(|value| !value.is_null())
+    }
+
+    fn note(&mut self, reason: Reason, pointer: &str, rule: &'static str) {
+        keep_first(&mut self.fault, reason, pointer, rule);
+    }
+
+    fn specversion(&mut self) {
+        match self.given("specversion") {
+            None => self.note(Reason::EnvelopeRequired, "", "`specversion` is required: send 1.0"),
+            Some(Value::String(text)) if text == "1.0" => {}
+            Some(_) => self.note(Reason::EnvelopeSpecversion, "/specversion", "`specversion` is 1.0"),
+        }
+    }
+
+    fn required(&mut self) {
+        let missing = REQUIRED.into_iter().find(|(name, _)| self.given(name).is_none());
+        if let Some((_, rule)) = missing {
+            self.note(Reason::EnvelopeRequired, "", rule);
+        }
+    }
+
+    fn forms(&mut self) {
+        let id = "1 to 128 letters, digits and . _ : ~ / -, beginning with a letter or digit";
+        self.form("/data_base64", |_| false, "`data_base64` is not read: send `data` as JSON");
+        self.form(
+            "/datacontenttype",
+            |text| text == "application/json",
+            "`datacontenttype` is application/json, or left out",
+        );
+        self.form(
+            "/dataschema",
+            |text| Printable::new(text).is_some(),
+            "`dataschema` is printable ASCII of 1 to 256 characters",
+        );
+        self.form("/id", |text| Id::new(text).is_some(), id);
+        self.form(
+            "/source",
+            |text| Source::new(text).is_some(),
+            "`source` is urn:partner:<partner>:<system>, in lower case",
+        );
+        self.form("/subject", |text| Id::new(text).is_some(), id);
+        self.form(
+            "/time",
+            |text| Instant::parse(text).is_some(),
+            "`time` is an instant with seconds and an offset, 2017-02-06T09:15:00Z",
+        );
+    }
+
+    fn form(&mut self, pointer: &'static str, admits: impl Fn(&str) -> bool, rule: &'static str) {
+        let name = &pointer[1..];
+        // Even null is no `data_base64`: with it an event would have two bodies.
+        let given = if name == "data_base64" { self.attributes.get(name) } else { self.given(name) };
+        if given.is_some_and(|value| !value.as_str().is_some_and(&admits)) {
+            self.note(Reason::EnvelopeInvalid, pointer, rule);
+        }
+    }
+
+    fn revision(&mut self, binary: bool) {
+        let fits = |value: &Value| match value {
+            Value::String(text) if binary => revision_of(text).is_some(),
+            value => value.as_i64().is_some_and(|n| (1..=i64::from(i32::MAX)).contains(&n)),
+        };
+        if self.given("revision").is_some_and(|value| !fits(value)) {
+            self.note(
+                Reason::EnvelopeRevision,
+                "/revision",
+                "`revision` is an integer from 1 to 2147483647, no string",
+            );
+        }
+    }
+
+    fn extensions(&mut self) {
+        let fits = |value: &Value| match value {
+            Value::Null | Value::Bool(_) => true,
+            Value::Number(number) => number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
+            Value::String(text) => Printable::new(text.as_str()).is_some(),
+            Value::Array(_) | Value::Object(_) => false,
+        };
+        let mut others = self.attributes.iter().filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()));
+        if others.any(|(name, value)| !is_extension_name(name) || !fits(value)) {
+            let rule = "other attributes have names of 1 to 20 lower-case letters and digits, and printable ASCII of 1 to \
+                        256 characters, a boolean or an integer of 32 bits: remove or correct them";
+            self.note(Reason::EnvelopeExtension, "", rule);
+        }
+    }
+
+    fn kind(&mut self) -> Option<(Feed, Kind)> {
+        let given = self.given("type")?;
+        let typed = given.as_str().and_then(parse_type);
+        if typed.is_none() {
+            match given.as_str().filter(|text| is_other_version(text)) {
+                Some(_) => {
+                    self.note(Reason::EnvelopeVersion, "/type", "this version of the kind is not read yet: send v1")
+                }
+                None => self.note(
+                    Reason::EnvelopeType,
+                    "/type",
+                    "`type` is uk.community-safety.<feed>.<kind>.v1 of a feed and kind of the contract",
+                ),
+            }
+        }
+        typed
+    }
+
+    fn gate(&mut self, typed: Option<(Feed, Kind)>, gate: &Gate<'_>) {
+        let Some((feed, _)) = typed else { return };
+        if !gate.admits_feed(feed) {
+            self.note(Reason::EnvelopeFeed, "/type", FEED_RULE);
+        }
+        if let Some(Value::String(source)) = self.given("source")
+            && !gate.admits_source(feed, source)
+        {
+            self.note(Reason::EnvelopeSource, "/source", SOURCE_RULE);
+        }
+    }
+}
+
+/// The rule of the feed.
+pub(crate) const FEED_RULE: &str = "the feed in `type` is the topic's: send the event to the topic of its feed";
+/// The rule of the source.
+pub(crate) const SOURCE_RULE: &str = "`source` is registered for the topic: have it registered, or correct it";
+
+/// Whether it is the `type` of a kind we know, in another version.
+fn is_other_version(text: &str) -> bool {
+    let version = text.rsplit_once(".v").map(|(_, version)| version);
+    let is_number =
+        |v: &str| !v.starts_with('0') && (1..=9).contains(&v.len()) && v.bytes().all(|c| c.is_ascii_digit());
+    version.is_some_and(is_number) && kind_of(text).is_some()
+}

@@ -1,0 +1,295 @@
+//! The front door: a Kafka record, or a document alone, is accepted or refused for one reason.
+//!
+//! The families of reasons are judged in the order of the contract. An accepted record is read once and
+//! nothing is allocated for it; a refused one is read again, to say why and to search it for personal
+//! data, which outranks every other reason.
+
+use std::collections::HashSet;
+
+use super::explain::{self, KEY_RULE};
+use super::rejection::{Fault, Reason, Rejection};
+use super::tripwire::{self, Search};
+use super::{Event, HEADERS_MAX, Record, Refused, VALUE_BYTES_MAX, semantic};
+use crate::event::{Feed, Micros};
+
+/// A record as Kafka hands it out.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// The value; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The key.
+    pub key: Option<&'a [u8]>,
+    /// The headers, in order, repeats included.
+    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+    /// The time Kafka gave the record: "now".
+    pub received: Micros,
+}
+
+/// What a topic admits.
+#[derive(Clone, Debug)]
+pub struct TopicRules {
+    /// The feed of the topic.
+    pub feed: Feed,
+    /// The sources registered for it.
+    pub sources: HashSet<String>,
+}
+
+/// Judges a Kafka record, and hands an accepted one, laid flat, to `accept`.
+pub fn judge<T>(
+    incoming: &Incoming<'_>,
+    rules: &TopicRules,
+    accept: impl FnOnce(&Record<'_>) -> T,
+) -> Result<T, Box<Rejection>> {
+    let registered = |_, source: &str| rules.sources.contains(source);
+    let gate = Gate { feed: Some(rules.feed), registered: &registered };
+    let mut attributes = Attributes::default();
+    let verdict = open(incoming, &mut attributes)
+        .and_then(|text| weigh(&attributes.document(text), Some(incoming.key), &gate, incoming.received, accept));
+    verdict.map_err(|fault| refuse(*fault, incoming.value.unwrap_or_default(), attributes.all(), &gate))
+}
+
+/// Judges a document with no Kafka record around it: no key, no headers, `now` for the time of receipt.
+///
+/// `registered` says whether a source may send a feed.
+pub fn judge_document<T>(
+    document: &[u8],
+    registered: &dyn Fn(Feed, &str) -> bool,
+    now: Micros,
+    accept: impl FnOnce(&Record<'_>) -> T,
+) -> Result<T, Box<Rejection>> {
+    let gate = Gate { feed: None, registered };
+    let verdict = sized(Some(document))
+        .and_then(decoded)
+        .and_then(|text| weigh(&Document::Structured(text), None, &gate, now, accept));
+    verdict.map_err(|fault| refuse(*fault, document, &[], &gate))
+}
+
+/// Who may pass.
+pub(crate) struct Gate<'a> {
+    /// The feed of the topic, if there is one.
+    feed: Option<Feed>,
+    registered: &'a dyn Fn(Feed, &str) -> bool,
+}
+
+impl Gate<'_> {
+    /// Everyone passes.
+    pub(crate) fn open() -> Self {
+        Self { feed: None, registered: &|_, _| true }
+    }
+
+    /// Whether a feed may pass.
+    pub(crate) fn admits_feed(&self, feed: Feed) -> bool {
+        self.feed.is_none_or(|own| own == feed)
+    }
+
+    /// Whether a source may pass with events of a feed.
+    pub(crate) fn admits_source(&self, feed: Feed, source: &str) -> bool {
+        (self.registered)(self.feed.unwrap_or(feed), source)
+    }
+}
+
+/// A value whose bytes are text, with what belongs to it.
+pub(crate) enum Document<'a> {
+    /// A whole event.
+    Structured(&'a str),
+    /// The `data` of an event, its attributes from headers.
+    Binary {
+        /// Names, without `ce_`, and values.
+        attributes: &'a [(&'a str, &'a str)],
+        /// The value.
+        data: &'a str,
+    },
+}
+
+impl<'a> Document<'a> {
+    fn decode(&self) -> Result<Event<'a>, Refused> {
+        match self {
+            Self::Structured(text) => Event::decode(text),
+            Self::Binary { attributes, data } => Event::decode_binary(attributes, data),
+        }
+    }
+}
+
+type Judged<T> = Result<T, Box<Fault>>;
+
+fn fault<T>(reason: Reason, pointer: &str, rule: &'static str) -> Judged<T> {
+    Err(Box::new(Fault::new(reason, pointer, rule)))
+}
+
+/// Everything after the bytes are text.
+fn weigh<T>(
+    document: &Document<'_>,
+    key: Option<Option<&[u8]>>,
+    gate: &Gate<'_>,
+    received: Micros,
+    accept: impl FnOnce(&Record<'_>) -> T,
+) -> Judged<T> {
+    let Ok(event) = document.decode() else { return Err(Box::new(explained(document, key, gate))) };
+    let envelope = &event.envelope;
+    if key.is_some_and(|key| key != Some(envelope.subject.as_bytes())) {
+        return fault(Reason::TransportKey, "/subject", KEY_RULE);
+    }
+    if !gate.admits_feed(envelope.feed) {
+        return fault(Reason::EnvelopeFeed, "/type", explain::FEED_RULE);
+    }
+    if !gate.admits_source(envelope.feed, &envelope.source) {
+        return fault(Reason::EnvelopeSource, "/source", explain::SOURCE_RULE);
+    }
+    let record = Record::of(&event);
+    if let Some(fault) = semantic::check(&record, received) {
+        return Err(Box::new(fault));
+    }
+    // Where it stands is found by the search of the refused document.
+    if let Some(reason) = tripwire::check(&record, &envelope.extensions) {
+        return fault(reason, "", tripwire::rule_of(reason));
+    }
+    Ok(accept(&record))
+}
+
+#[cold]
+fn explained(document: &Document<'_>, key: Option<Option<&[u8]>>, gate: &Gate<'_>) -> Fault {
+    explain::explain(document, key, gate).unwrap_or_else(|| {
+        debug_assert!(false, "the typed path refused what the contract accepts");
+        Fault::new(Reason::SchemaType, "/data", "is not as the schema of its kind says")
+    })
+}
+
+/// The rejection of a fault: personal data outranks it, and the document says whose it is.
+#[cold]
+fn refuse(fault: Fault, body: &[u8], attributes: &[(&str, &str)], gate: &Gate<'_>) -> Box<Rejection> {
+    let mut search = tripwire::search(body, !attributes.is_empty());
+    for (name, text) in attributes {
+        search.look_at_attribute(name, text);
+    }
+    let partner = registered_partner(&search, gate);
+    let Fault { reason, pointer, rule } = search.personal.unwrap_or(fault);
+    Box::new(Rejection { reason, pointer, rule, partner, kind: search.kind })
+}
+
+/// The partner of the document, if its source is registered; any other may be a person's name.
+fn registered_partner(search: &Search, gate: &Gate<'_>) -> Option<String> {
+    let source = search.source.as_deref()?;
+    let registered = Feed::ALL.into_iter().any(|feed| gate.admits_source(feed, source));
+    search.partner().filter(|_| registered).map(str::to_owned)
+}
+
+/// The attributes of an event in binary mode, in the record itself and without a copy.
+struct Attributes<'a> {
+    pairs: [(&'a str, &'a str); HEADERS_MAX],
+    len: usize,
+}
+
+impl Default for Attributes<'_> {
+    fn default() -> Self {
+        Self { pairs: [("", ""); HEADERS_MAX], len: 0 }
+    }
+}
+
+impl<'a> Attributes<'a> {
+    fn all(&self) -> &[(&'a str, &'a str)] {
+        &self.pairs[..self.len]
+    }
+
+    /// The document of a value.
+    fn document<'s>(&'s self, text: &'s str) -> Document<'s> {
+        match self.all() {
+            [] => Document::Structured(text),
+            attributes => Document::Binary { attributes, data: text },
+        }
+    }
+
+    /// Takes the `ce_` headers; a name stands once.
+    fn gather(&mut self, headers: &[(&'a str, Option<&'a [u8]>)]) -> Judged<()> {
+        for (name, value) in headers {
+            let Some(name) = name.strip_prefix(ATTRIBUTE_PREFIX) else { continue };
+            let Some(text) = value.and_then(|bytes| std::str::from_utf8(bytes).ok()) else {
+                return fault(Reason::TransportHeader, "", "a `ce_` header has a value in UTF-8: check the client");
+            };
+            if name == "data" || self.all().iter().any(|(seen, _)| *seen == name) {
+                let rule = "a `ce_` header stands once, and `data` is the value: check the client";
+                return fault(Reason::TransportHeader, "", rule);
+            }
+            self.pairs[self.len] = (name, text);
+            self.len += 1;
+        }
+        let missing = |name: &&str| !self.all().iter().any(|(given, _)| given == name);
+        if REQUIRED.iter().any(missing) {
+            let rule = "binary mode has the headers ce_specversion, ce_id, ce_source, ce_type, ce_subject, ce_revision and \
+                        ce_time: send all";
+            return fault(Reason::TransportHeader, "", rule);
+        }
+        Ok(())
+    }
+}
+
+/// What the name of a header begins with that holds an attribute.
+const ATTRIBUTE_PREFIX: &str = "ce_";
+/// The attributes that binary mode has in headers.
+const REQUIRED: [&str; 7] = ["specversion", "id", "source", "type", "subject", "revision", "time"];
+
+/// Transport and encoding: from a record to its text, and its attributes in binary mode.
+fn open<'a>(incoming: &Incoming<'a>, attributes: &mut Attributes<'a>) -> Judged<&'a str> {
+    let value = without_prefix(sized(incoming.value)?)?;
+    let is_structured = content_type(incoming.headers)?;
+    if incoming.headers.len() > HEADERS_MAX {
+        return fault(Reason::TransportHeader, "", "a record has at most 32 headers: send fewer");
+    }
+    if !is_structured && incoming.headers.iter().any(|(name, _)| *name == "ce_specversion") {
+        attributes.gather(incoming.headers)?;
+    }
+    decoded(value)
+}
+
+fn sized(value: Option<&[u8]>) -> Judged<&[u8]> {
+    match value {
+        None | Some([]) => {
+            let rule =
+                "a record has a value, and a tombstone is no correction: send the last state with `cancellation`";
+            fault(Reason::TransportEmpty, "", rule)
+        }
+        Some(value) if value.len() > VALUE_BYTES_MAX => {
+            fault(Reason::TransportTooLarge, "", "a value has at most 16,384 bytes: send one event a record")
+        }
+        Some(value) => Ok(value),
+    }
+}
+
+/// The value after the schema id, which is not read: a zero byte and four more.
+fn without_prefix(value: &[u8]) -> Judged<&[u8]> {
+    match value {
+        [0, _, _, _, _, rest @ ..] if !rest.is_empty() => Ok(rest),
+        [0, ..] => fault(Reason::TransportPrefix, "", "after a zero byte come four of a schema id, and then the event"),
+        value => Ok(value),
+    }
+}
+
+/// Refuses what is neither one `CloudEvents` document nor JSON; whether it is said to be the former.
+fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
+    let mut is_structured = false;
+    for (_, value) in headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        let text = value.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        let media_type = text.split(';').next().unwrap_or_default().trim();
+        let is_event = media_type.eq_ignore_ascii_case("application/cloudevents+json");
+        if !is_event && !media_type.eq_ignore_ascii_case("application/json") {
+            let rule = "`content-type` is application/cloudevents+json or application/json, and no batch: send one event a \
+                        record";
+            return fault(Reason::TransportContentType, "", rule);
+        }
+        is_structured |= is_event;
+    }
+    Ok(is_structured)
+}
+
+/// The text of a value: its bytes are looked at once.
+fn decoded(value: &[u8]) -> Judged<&str> {
+    match std::str::from_utf8(value) {
+        Err(_) => fault(Reason::EncodingUtf8, "", "the value is UTF-8: write the file or message in that encoding"),
+        Ok(text) if text.starts_with('\u{feff}') => {
+            fault(Reason::EncodingBom, "", "the value does not begin with a byte order mark: leave it out")
+        }
+        Ok(text) => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

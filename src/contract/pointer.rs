@@ -1,0 +1,111 @@
+//! A place in a document, as far as the contract knows its names.
+//!
+//! A pointer in a rejection may be read by anyone, and a key that the contract does not know may itself
+//! be personal: below such a key, or too deep, a place points to the last parent that is known.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::{ATTRIBUTES, explain};
+
+/// How many steps a place remembers; no place of the contract is deeper.
+const STEPS_MAX: usize = 16;
+
+/// One step down.
+#[derive(Clone, Copy)]
+pub(crate) enum Step {
+    /// A field the contract knows.
+    Field(&'static str),
+    /// An item of an array, from 0.
+    Item(usize),
+    /// A field the contract does not know.
+    Unknown,
+}
+
+impl Step {
+    /// The step to a field.
+    pub(crate) fn to(name: &str) -> Self {
+        NAMES.get(name).map_or(Self::Unknown, |name| Self::Field(name))
+    }
+}
+
+/// Where one is in a document.
+#[derive(Default)]
+pub(crate) struct Place {
+    steps: Vec<Step>,
+    /// How many steps were taken since the last that is known.
+    hidden: usize,
+}
+
+impl Place {
+    /// Goes one step down.
+    pub(crate) fn enter(&mut self, step: Step) {
+        if self.hidden > 0 || matches!(step, Step::Unknown) || self.steps.len() == STEPS_MAX {
+            self.hidden += 1;
+        } else {
+            self.steps.push(step);
+        }
+    }
+
+    /// Goes one step up.
+    pub(crate) fn leave(&mut self) {
+        if self.hidden > 0 {
+            self.hidden -= 1;
+        } else {
+            self.steps.pop();
+        }
+    }
+
+    /// The steps from the root, if all are known.
+    pub(crate) fn steps(&self) -> Option<&[Step]> {
+        (self.hidden == 0).then_some(&self.steps)
+    }
+
+    /// The JSON pointer, as far as names are known.
+    pub(crate) fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        for step in &self.steps {
+            match step {
+                Step::Field(name) => pointer.extend(["/", name]),
+                Step::Item(index) => pointer.extend(["/", &index.to_string()]),
+                Step::Unknown => {}
+            }
+        }
+        pointer
+    }
+}
+
+/// Every name of a field of the contract.
+static NAMES: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+    let mut names = BTreeSet::from(ATTRIBUTES);
+    explain::schema::documents().for_each(|(_, document)| gather(document, &mut names));
+    names
+});
+
+fn gather(schema: &'static Value, names: &mut BTreeSet<&'static str>) {
+    let Value::Object(keywords) = schema else { return };
+    if let Some(Value::Object(properties)) = keywords.get("properties") {
+        names.extend(properties.keys().map(String::as_str));
+    }
+    keywords.values().for_each(|inner| gather(inner, names));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_stops_at_the_first_unknown_name() {
+        let mut place = Place::default();
+        for name in ["data", "victim", "surname", "token"] {
+            place.enter(Step::to(name));
+        }
+        assert_eq!(place.pointer(), "/data/victim");
+        place.leave();
+        place.leave();
+        place.enter(Step::Item(3));
+        assert_eq!(place.pointer(), "/data/victim/3");
+    }
+}
