@@ -15,6 +15,7 @@ pub mod consume;
 pub mod contract;
 pub mod crash;
 pub mod event;
+pub mod generate;
 pub mod import;
 pub mod ledger;
 pub mod normalise;

@@ -1,15 +1,62 @@
 //! `partner-feeds generate`.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::import::is_closed_pipe;
+use crate::event::Kind;
+use crate::generate::{Document, Generator, Options};
+
+/// Bytes gathered before they are written.
+const BUFFER_BYTES: usize = 1 << 18;
+
 /// Write a realistic partnership's events to standard output
 #[derive(Debug, Args)]
-pub(crate) struct Generate {}
+pub(crate) struct Generate {
+    /// The same seed gives the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many events, duplicates and corrections among them
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    events: u64,
+    /// Only this kind, such as `crime`
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    kind: Option<Kind>,
+    /// Share of events that break their contract, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    bad: f64,
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let names = || Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+    Kind::from_name(text).ok_or_else(|| format!("a kind is one of {}", names()))
+}
+
+fn share(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or("a share is 0 to 1")
+}
 
 impl Generate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("not built yet")
+        let options = Options { events: self.events, kind: self.kind, bad: self.bad };
+        match write(Generator::new(self.seed, options), io::stdout().lock()) {
+            Err(error) if !is_closed_pipe(&error) => Err(error.into()),
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
+}
+
+fn write(mut generator: Generator, mut out: impl Write) -> io::Result<()> {
+    let (mut document, mut lines) = (Document::new(), Vec::with_capacity(BUFFER_BYTES));
+    while generator.write_next(&mut document) {
+        lines.extend_from_slice(&document.bytes);
+        lines.push(b'\n');
+        if lines.len() > BUFFER_BYTES {
+            out.write_all(&lines)?;
+            lines.clear();
+        }
+    }
+    out.write_all(&lines)
 }
