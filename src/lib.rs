@@ -9,8 +9,11 @@
 //! one row, accepted or rejected ([`ledger`]); everything derived is a pure function of the ledger and
 //! the reference data ([`aggregate`]); no value of a record reaches a log or an error ([`contract`]).
 
+pub mod aggregate;
 pub mod cli;
 pub mod config;
 pub mod contract;
 pub mod event;
 pub mod normalise;
+pub mod plan;
+pub mod reference;

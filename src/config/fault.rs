@@ -1,0 +1,92 @@
+//! What is wrong with a file: where, and why. Faults are gathered, never thrown one by one.
+
+use std::fmt;
+
+/// One thing that is wrong (or, as a warning, odd) in a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The file, relative to the folder of the configuration, or another place a setting came from.
+    pub file: String,
+    /// The key, as a path (`priority[0].rules[1].codes.ho-category`); empty for the file as a whole.
+    pub key: String,
+    /// What is wrong with it, and what would be right.
+    pub reason: String,
+}
+
+impl Fault {
+    /// A fault at a key of a file.
+    pub fn new(file: impl Into<String>, key: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { file: file.into(), key: key.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.key {
+            "" => write!(f, "{}: {}", self.file, self.reason),
+            key => write!(f, "{}: {key}: {}", self.file, self.reason),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, sorted by file and key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(pub Vec<Fault>);
+
+impl Faults {
+    /// The value if nothing is wrong, else everything that is.
+    pub fn into_result<T>(mut self, value: T) -> Result<T, Self> {
+        if self.0.is_empty() {
+            return Ok(value);
+        }
+        self.0.sort();
+        self.0.dedup();
+        Err(self)
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration refused ({} fault{})", self.0.len(), if self.0.len() == 1 { "" } else { "s" })?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+/// The known name nearest to `name`, if near enough to be what was meant.
+pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let bound = 1 + name.len() / 4;
+    known.into_iter().map(|k| (distance(name, k), k)).filter(|(d, _)| *d <= bound).min().map(|(_, k)| k)
+}
+
+/// `; did you mean …?` where a known name is near, else nothing.
+pub fn hint<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    nearest(name, known).map_or_else(String::new, |k| format!("; did you mean `{k}`?"))
+}
+
+/// How many characters must be put in, taken out or changed.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_and_a_far_one_is_not() {
+        let known = ["flush_rows", "flush_age", "workers"];
+        assert_eq!(nearest("flushrows", known), Some("flush_rows"));
+        assert_eq!(nearest("worker", known), Some("workers"));
+        assert_eq!(nearest("colour", known), None);
+    }
+}

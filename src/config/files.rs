@@ -1,0 +1,117 @@
+//! The files of `config/`: built into the program, replaced or added to by a folder.
+//!
+//! A file in the folder takes the place of the built-in one of the same name; a file of another name is
+//! added; an empty file takes the built-in one away. This module does not know what any file means.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+
+use super::{Fault, Faults};
+
+static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config");
+
+/// Texts by their path relative to `config/`, with `/` between the parts.
+#[derive(Clone, Debug)]
+pub struct Files(BTreeMap<String, Cow<'static, str>>);
+
+impl Files {
+    /// The built-in files alone.
+    pub fn built_in() -> Self {
+        let mut files = BTreeMap::new();
+        gather_built_in(&BUILT_IN, &mut files);
+        Self(files)
+    }
+
+    /// The built-in files, with those of a folder in their place or beside them.
+    pub fn load(folder: Option<&Path>) -> Result<Self, Faults> {
+        let mut files = Self::built_in();
+        let mut faults = Faults::default();
+        if let Some(folder) = folder {
+            files.gather(folder, "", &mut faults);
+        }
+        faults.into_result(files)
+    }
+
+    /// Puts a text in the place of a file; an empty one takes the file away.
+    pub fn put(&mut self, path: impl Into<String>, text: impl Into<Cow<'static, str>>) {
+        let (path, text) = (path.into(), text.into());
+        if text.trim().is_empty() {
+            self.0.remove(&path);
+        } else {
+            self.0.insert(path, text);
+        }
+    }
+
+    /// The text of a file.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.0.get(path).map(|text| &**text)
+    }
+
+    /// Path and text of every file directly in a folder whose name has the ending, in order of names.
+    pub fn in_folder<'f>(&'f self, folder: &'f str, ending: &'f str) -> impl Iterator<Item = (&'f str, &'f str)> {
+        self.0
+            .iter()
+            .filter(move |(path, _)| {
+                let name = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+                name.is_some_and(|name| !name.contains('/') && name.ends_with(ending))
+            })
+            .map(|(path, text)| (&**path, &**text))
+    }
+
+    fn gather(&mut self, folder: &Path, below: &str, faults: &mut Faults) {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return faults.0.push(Fault::new(folder.display().to_string(), "", error.to_string())),
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if path.is_dir() {
+                self.gather(&path, &format!("{below}{name}/"), faults);
+            } else if name.ends_with(".toml") || name.ends_with(".csv") {
+                match std::fs::read_to_string(&path) {
+                    Ok(text) => self.put(format!("{below}{name}"), text),
+                    Err(error) => faults.0.push(Fault::new(path.display().to_string(), "", error.to_string())),
+                }
+            }
+        }
+    }
+}
+
+fn gather_built_in(dir: &'static Dir<'_>, files: &mut BTreeMap<String, Cow<'static, str>>) {
+    for file in dir.files() {
+        if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8()) {
+            files.insert(path.replace('\\', "/"), text.into());
+        }
+    }
+    dir.dirs().for_each(|dir| gather_built_in(dir, files));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_replaces_adds_and_takes_away() {
+        let folder = tempfile::tempdir().expect("folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("parent")).expect("folder");
+            std::fs::write(path, text).expect("file");
+        };
+        write("partners.toml", "format = 2");
+        write("plans/other.toml", "id = \"other\"");
+        write("plans/smp-2015-16.toml", "");
+        let files = Files::load(Some(folder.path())).expect("files");
+        assert_eq!(files.text("partners.toml"), Some("format = 2"));
+        let plans: Vec<_> = files.in_folder("plans", ".toml").map(|(path, _)| path).collect();
+        assert_eq!(plans, ["plans/other.toml", "plans/smp-2017-18.toml"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_refused() {
+        assert!(Files::load(Some(Path::new("/nowhere/at/all"))).is_err());
+    }
+}

@@ -1,0 +1,326 @@
+//! A plan: the priorities and cross-cutting themes of a partnership for a year or more, as rules over
+//! what partners sent.
+//!
+//! A record falls under a series when any of its rules matches; a rule matches when every key it has
+//! holds; a key holds when any of its values does. There are no tiers, no order and no weights, so the
+//! figures of priorities overlap. This module knows neither files' places nor Parquet; a [`Plan`] that
+//! exists was checked whole ([`load`]).
+
+mod index;
+pub mod load;
+pub mod rule;
+
+use std::collections::BTreeSet;
+
+use jiff::civil;
+
+use crate::contract::Record;
+use crate::contract::parts::Flags;
+use crate::event::Kind;
+use crate::reference::{Carried, SourceCode};
+use index::Index;
+
+pub use rule::{Hit, Rule};
+
+/// The most series a plan may have: one bit each in a [`SeriesSet`].
+pub const SERIES_MAX: usize = 64;
+
+/// Whether a plan counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Not decided yet; never in force.
+    Draft,
+    /// Decided; in force from `valid_from` to `valid_to`.
+    Adopted,
+    /// Given up; never in force.
+    Withdrawn,
+}
+
+impl Status {
+    /// Every status by its name.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("draft", Self::Draft), ("adopted", Self::Adopted), ("withdrawn", Self::Withdrawn)];
+
+    /// The name in a plan's file.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, s)| *s == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// What a series is to the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SeriesKind {
+    /// A priority, which has an owner.
+    Priority,
+    /// A cross-cutting theme.
+    Theme,
+}
+
+impl SeriesKind {
+    /// The name in plans' files and in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::Theme => "theme",
+        }
+    }
+}
+
+/// What became of a series of an earlier plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is the word of the plan's file that it is named after")]
+pub enum Change {
+    Continued,
+    Relabelled,
+    Promoted,
+    Demoted,
+    Narrowed,
+    Widened,
+    Split,
+    Merged,
+}
+
+impl Change {
+    /// Every change by its name.
+    pub const ALL: [(&'static str, Self); 8] = [
+        ("continued", Self::Continued),
+        ("relabelled", Self::Relabelled),
+        ("promoted", Self::Promoted),
+        ("demoted", Self::Demoted),
+        ("narrowed", Self::Narrowed),
+        ("widened", Self::Widened),
+        ("split", Self::Split),
+        ("merged", Self::Merged),
+    ];
+
+    /// The name in a plan's file and in tables.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, c)| *c == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// Where a series comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lineage {
+    /// The earlier plan.
+    pub plan: String,
+    /// The series in it.
+    pub id: String,
+    /// What became of it.
+    pub change: Change,
+}
+
+/// A priority or a cross-cutting theme.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Which of the two.
+    pub kind: SeriesKind,
+    /// Kept while the scope is meant to be the same, whatever the label.
+    pub id: String,
+    /// What people call it.
+    pub label: String,
+    /// Id of the group that answers for it ([`Plan::owners`]).
+    pub owner: Option<String>,
+    /// The series of earlier plans it comes from; empty = new.
+    pub from: Vec<Lineage>,
+    /// Any of these puts a record under it; empty = nothing does.
+    pub rules: Vec<Rule>,
+    /// 12 hexadecimal digits of the SHA-256 over the sorted rules: equal scope = comparable figures.
+    pub scope: String,
+}
+
+/// A group that answers for a priority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub label: String,
+    /// Ids of the groups it was formed from.
+    pub formed_from: Vec<String>,
+}
+
+/// A share measured inside every priority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Factor {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub label: String,
+    /// The flags that show it, as bits ([`Flags::NAMES`]).
+    pub flags: u32,
+}
+
+impl Factor {
+    /// With (any of the flags is true), without (one is false and none true) or not recorded.
+    pub fn of(&self, flags: Flags) -> Option<bool> {
+        if flags.yes & self.flags != 0 { Some(true) } else { (flags.no & self.flags != 0).then_some(false) }
+    }
+}
+
+/// A plan of a partnership, checked.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its id, which is also its file's name.
+    pub id: String,
+    /// Whose plan it is.
+    pub partnership: String,
+    /// Code of the area it is for.
+    pub area: String,
+    /// Its title.
+    pub label: String,
+    /// Whether it counts.
+    pub status: Status,
+    /// When it was adopted.
+    pub adopted: Option<civil::Date>,
+    /// The first day it is valid.
+    pub valid_from: civil::Date,
+    /// The last day it is valid.
+    pub valid_to: civil::Date,
+    /// The plan before it, if that is held.
+    pub follows: Option<String>,
+    /// Series of the plan before it that it says it gives up.
+    pub dropped: Vec<String>,
+    /// The groups that answer for priorities.
+    pub owners: Vec<Owner>,
+    /// Priorities, then themes, each in the order of the file; at most [`SERIES_MAX`].
+    pub series: Vec<Series>,
+    /// Shares measured inside every priority.
+    pub factors: Vec<Factor>,
+    index: Index,
+}
+
+impl Plan {
+    /// The series a record falls under; `codes` are those of [`crate::reference::Reference::source_codes`].
+    pub fn classify(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> SeriesSet {
+        let hits = self.index.hits(codes);
+        let mut set = SeriesSet::EMPTY;
+        for (rule, at) in self.rules_of(record.kind) {
+            if !set.contains(at.series)
+                && (!rule.has_codes() || hits.contains(at.number))
+                && rule.holds_beside_codes(record)
+            {
+                set.insert(at.series);
+            }
+        }
+        set
+    }
+
+    /// Every rule that matches a record, and what of the record it matched.
+    pub fn matches<'p>(&'p self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> Vec<RuleMatch<'p>> {
+        let of_series = |(series, s): (usize, &'p Series)| {
+            let found = move |rule: &'p Rule| Some(RuleMatch { series, rule, hits: rule.explain(record, codes)? });
+            s.rules.iter().filter_map(found).collect::<Vec<_>>()
+        };
+        self.series.iter().enumerate().flat_map(of_series).collect()
+    }
+
+    /// The series that a kind can show at all, given what its partner's system carries: outside of it a
+    /// figure is not supplied, never 0.
+    pub fn applicable(&self, carried: &Carried, kind: Kind) -> SeriesSet {
+        let shows = |s: &Series| s.rules.iter().any(|rule| rule.applicable(carried, kind));
+        (0..self.series.len()).filter(|i| shows(&self.series[*i])).collect()
+    }
+
+    /// The place of a series in [`Plan::series`].
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.series.iter().position(|s| s.id == id)
+    }
+
+    /// The series of a set, in order.
+    pub fn of_set(&self, set: SeriesSet) -> impl Iterator<Item = &Series> {
+        set.iter().filter_map(|i| self.series.get(i))
+    }
+
+    /// Whether the plan is adopted and valid on a day.
+    pub fn in_force(&self, on: civil::Date) -> bool {
+        self.status == Status::Adopted && (self.valid_from..=self.valid_to).contains(&on)
+    }
+
+    /// Ids of all series.
+    pub fn ids(&self) -> BTreeSet<&str> {
+        self.series.iter().map(|s| &*s.id).collect()
+    }
+
+    fn rules_of(&self, kind: Kind) -> impl Iterator<Item = (&Rule, index::At)> {
+        self.index.of_kind(kind).iter().map(|at| (&self.series[at.series].rules[at.rule], *at))
+    }
+}
+
+/// A rule that matches a record.
+#[derive(Clone, Debug)]
+pub struct RuleMatch<'p> {
+    /// The place of its series in [`Plan::series`].
+    pub series: usize,
+    /// The rule.
+    pub rule: &'p Rule,
+    /// For each key of the rule, the values of the record that made it hold.
+    pub hits: Vec<Hit>,
+}
+
+/// A set of series of one plan: bit i stands for `plan.series[i]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesSet(pub u64);
+
+impl SeriesSet {
+    /// No series.
+    pub const EMPTY: Self = Self(0);
+
+    /// Whether `plan.series[i]` is in it.
+    pub const fn contains(self, i: usize) -> bool {
+        self.0 & (1 << i) != 0
+    }
+
+    /// Puts `plan.series[i]` into it.
+    pub const fn insert(&mut self, i: usize) {
+        self.0 |= 1 << i;
+    }
+
+    /// Whether there is none in it: the record is unmapped.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The places of its series, in order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..SERIES_MAX).filter(move |i| self.contains(*i))
+    }
+
+    /// Those in either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl FromIterator<usize> for SeriesSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+        let mut set = Self::EMPTY;
+        places.into_iter().for_each(|i| set.insert(i));
+        set
+    }
+}
+
+/// The plans that are held, by id.
+#[derive(Clone, Debug, Default)]
+pub struct Plans(Vec<Plan>);
+
+impl Plans {
+    /// The plan of that id.
+    pub fn get(&self, id: &str) -> Option<&Plan> {
+        self.0.iter().find(|plan| plan.id == id)
+    }
+
+    /// The adopted plan that is valid on a day: there is at most one.
+    pub fn in_force(&self, on: civil::Date) -> Option<&Plan> {
+        self.0.iter().find(|plan| plan.in_force(on))
+    }
+
+    /// Every plan, in order of ids.
+    pub fn iter(&self) -> impl Iterator<Item = &Plan> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The rules of a plan turned round: from a kind to the rules that may match, from a code to the rules
+//! that name it, so that a record costs a few look-ups however many codes the plan lists.
+
+use hashbrown::HashMap;
+
+use super::Series;
+use super::rule::{Fold, Pattern};
+use crate::event::Kind;
+use crate::reference::SourceCode;
+
+/// The most rules a plan may have.
+pub(super) const RULES_MAX: usize = 256;
+
+/// Where a rule stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    pub(super) series: usize,
+    pub(super) rule: usize,
+    /// Its number among all rules of the plan.
+    pub(super) number: usize,
+}
+
+/// A set of rules by number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RuleSet([u64; RULES_MAX / 64]);
+
+impl RuleSet {
+    pub(super) const fn contains(self, number: usize) -> bool {
+        self.0[number / 64] & (1 << (number % 64)) != 0
+    }
+
+    const fn insert(&mut self, number: usize) {
+        self.0[number / 64] |= 1 << (number % 64);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(a, b)| *a |= b);
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    kinds: Vec<Vec<At>>,
+    schemes: HashMap<String, Scheme>,
+}
+
+/// The patterns of all rules for one scheme.
+#[derive(Clone, Debug)]
+struct Scheme {
+    fold: Fold,
+    exact: HashMap<String, RuleSet>,
+    others: Vec<(Pattern, usize)>,
+}
+
+impl Index {
+    /// Of a plan with at most [`RULES_MAX`] rules.
+    pub(super) fn of(series: &[Series]) -> Self {
+        let mut index = Self { kinds: vec![Vec::new(); Kind::ALL.len()], ..Self::default() };
+        let places = series
+            .iter()
+            .enumerate()
+            .flat_map(|(s, of)| of.rules.iter().enumerate().map(move |(r, rule)| (s, r, rule)));
+        for (number, (series, place, rule)) in places.enumerate().take(RULES_MAX) {
+            let kinds = Kind::ALL.iter().filter(|kind| rule.takes(**kind));
+            kinds.for_each(|kind| index.kinds[*kind as usize].push(At { series, rule: place, number }));
+            for (scheme, patterns) in &rule.codes {
+                patterns.iter().for_each(|pattern| index.add(scheme, pattern, number));
+            }
+        }
+        index
+    }
+
+    fn add(&mut self, scheme: &str, pattern: &Pattern, number: usize) {
+        let fold = Fold::of(scheme);
+        let new = || Scheme { fold, exact: HashMap::new(), others: Vec::new() };
+        let scheme = self.schemes.entry_ref(scheme).or_insert_with(new);
+        match pattern.as_exact() {
+            Some(code) => scheme.exact.entry_ref(code).or_default().insert(number),
+            None => scheme.others.push((pattern.clone(), number)),
+        }
+    }
+
+    /// The rules that may match a record of a kind.
+    pub(super) fn of_kind(&self, kind: Kind) -> &[At] {
+        self.kinds.get(kind as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rules that name one of the codes.
+    pub(super) fn hits(&self, codes: &[SourceCode<'_>]) -> RuleSet {
+        let mut hits = RuleSet::default();
+        for code in codes {
+            let Some(scheme) = self.schemes.get(code.scheme) else { continue };
+            scheme.fold.with(&code.code, |folded| {
+                if let Some(rules) = scheme.exact.get(folded) {
+                    hits.add(*rules);
+                }
+                let found = scheme.others.iter().filter(|(pattern, _)| pattern.matches(folded, code.edition));
+                found.for_each(|(_, number)| hits.insert(*number));
+            });
+        }
+        hits
+    }
+}

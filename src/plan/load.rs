@@ -1,0 +1,1 @@
+//! Plans' files read and checked, each alone and all together.

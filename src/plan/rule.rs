@@ -1,0 +1,415 @@
+//! A rule: tests over what a partner sent, all of which must hold.
+//!
+//! A record that lacks what a test asks (no hour, no age, a flag not recorded) fails it. Codes are
+//! compared as texts, never as numbers, after both sides are brought to one form ([`Fold`]).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jiff::civil::{Time, Weekday};
+
+use crate::contract::Record;
+use crate::contract::moment::{Moment, Precision};
+use crate::contract::parts::{Flags, Role};
+use crate::event::Kind;
+use crate::reference::{Carried, SourceCode};
+
+/// Tests over a record, all of which must hold; an absent key is no test.
+#[derive(Clone, Debug, Default)]
+pub struct Rule {
+    /// Its id within its series.
+    pub id: String,
+    /// Any of these kinds; empty = any kind.
+    pub kinds: Vec<Kind>,
+    /// Any code of the record is like any of these patterns, by scheme; empty = any codes or none.
+    pub codes: BTreeMap<String, Vec<Pattern>>,
+    /// Any of these flags is true, as bits ([`Flags::NAMES`]); 0 = whatever the flags.
+    pub flags: u32,
+    /// The record's zone is any of these places; empty = anywhere.
+    pub places: Vec<String>,
+    /// The place is any of these to the record; empty = any role.
+    pub roles: Vec<Role>,
+    /// The age band of the person, victim or suspect lies inside any of these; empty = any age.
+    pub ages: Vec<Ages>,
+    /// It happened, or began, in these hours of the day (Europe/London).
+    pub hours: Option<Hours>,
+    /// It happened, or began, on any of these days of the week (Europe/London); empty = any day.
+    pub weekdays: Vec<Weekday>,
+}
+
+/// A test of a rule that held, and what of the record made it hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The key of the rule, such as `flags` or `codes.ho-category`.
+    pub key: String,
+    /// The value of the record, such as `domestic_abuse` or `8N`.
+    pub value: String,
+}
+
+impl Rule {
+    /// Whether the rule names codes.
+    pub fn has_codes(&self) -> bool {
+        !self.codes.is_empty()
+    }
+
+    /// Whether it has no test at all.
+    pub fn is_empty(&self) -> bool {
+        self.canonical().is_empty()
+    }
+
+    /// Whether records of a kind may match.
+    pub fn takes(&self, kind: Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+
+    /// Whether a kind of record can match at all, given what its partner's system carries.
+    pub fn applicable(&self, carried: &Carried, kind: Kind) -> bool {
+        self.takes(kind)
+            && (self.codes.is_empty() || self.codes.keys().any(|scheme| carried.schemes.contains(scheme)))
+            && (self.flags == 0 || self.flags & carried.flags != 0)
+    }
+
+    /// Whether every test but those of kind and codes holds.
+    pub(super) fn holds_beside_codes(&self, record: &Record<'_>) -> bool {
+        (self.flags == 0 || self.flags & record.flags.yes != 0)
+            && (self.places.is_empty() || self.place(record).is_some())
+            && (self.roles.is_empty() || self.role(record).is_some())
+            && (self.ages.is_empty() || self.age(record).is_some())
+            && (self.hours.is_none() || self.hour(record).is_some())
+            && (self.weekdays.is_empty() || self.weekday(record).is_some())
+    }
+
+    /// What of the record each key matched; `None` if the rule does not match.
+    pub fn explain(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> Option<Vec<Hit>> {
+        if !self.takes(record.kind) || !self.holds_beside_codes(record) {
+            return None;
+        }
+        let mut hits = Vec::new();
+        let mut hit = |key: &str, value: &str| hits.push(Hit { key: key.to_owned(), value: value.to_owned() });
+        if !self.kinds.is_empty() {
+            hit("kinds", record.kind.as_str());
+        }
+        let mut coded = self.codes.is_empty();
+        for code in codes.iter().filter(|code| self.names(code)) {
+            hit(&format!("codes.{}", code.scheme), &code.code);
+            coded = true;
+        }
+        Flags::names(self.flags & record.flags.yes).for_each(|name| hit("flags", name));
+        let mut found = |key: &str, value: Option<String>| value.iter().for_each(|value| hit(key, value));
+        found("places", self.place(record).map(str::to_owned));
+        found("roles", self.role(record).map(str::to_owned));
+        found("ages", self.age(record).map(str::to_owned));
+        found("hours", self.hour(record).map(|time| time.strftime("%H:%M").to_string()));
+        found("weekdays", self.weekday(record).map(|day| weekday_name(day).to_owned()));
+        coded.then_some(hits)
+    }
+
+    fn names(&self, code: &SourceCode<'_>) -> bool {
+        let Some(patterns) = self.codes.get(code.scheme) else { return false };
+        let like = |folded: &str| patterns.iter().any(|pattern| pattern.matches(folded, code.edition));
+        Fold::of(code.scheme).with(&code.code, like).unwrap_or(false)
+    }
+
+    fn place<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
+        record.area_zone.filter(|zone| self.places.iter().any(|place| place == zone))
+    }
+
+    fn role<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
+        record.area_role.filter(|name| self.roles.iter().any(|role| role.as_str() == *name))
+    }
+
+    fn age<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
+        let bands = [record.person_age_band, record.victim_age_band, record.suspect_age_band];
+        let inside = |band: &&str| Ages::parse(band).is_some_and(|band| self.ages.iter().any(|ages| ages.hold(band)));
+        bands.into_iter().flatten().find(inside)
+    }
+
+    fn hour(&self, record: &Record<'_>) -> Option<Time> {
+        let local = began(record, Precision::Instant)?.time();
+        self.hours.filter(|hours| hours.hold(local)).map(|_| local)
+    }
+
+    fn weekday(&self, record: &Record<'_>) -> Option<Weekday> {
+        let day = began(record, Precision::Day)?.date().weekday();
+        self.weekdays.contains(&day).then_some(day)
+    }
+
+    /// The tests in one form, whatever their order in the file: what a series' scope is made of.
+    pub fn canonical(&self) -> String {
+        let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut test = |key: &str, mut values: Vec<String>| {
+            values.sort();
+            values.dedup();
+            if !values.is_empty() {
+                tests.insert(key.to_owned(), values);
+            }
+        };
+        test("kinds", self.kinds.iter().map(ToString::to_string).collect());
+        for (scheme, patterns) in &self.codes {
+            test(&format!("codes.{scheme}"), patterns.iter().map(Pattern::canonical).collect());
+        }
+        test("flags", Flags::names(self.flags).map(str::to_owned).collect());
+        test("places", self.places.clone());
+        test("roles", self.roles.iter().map(|role| role.as_str().to_owned()).collect());
+        test("ages", self.ages.iter().map(Ages::canonical).collect());
+        test("hours", self.hours.iter().map(Hours::canonical).collect());
+        test("weekdays", self.weekdays.iter().map(|day| weekday_name(*day).to_owned()).collect());
+        let mut text = String::new();
+        for (key, values) in tests {
+            writeln!(text, "{key}={}", values.join(",")).unwrap_or_default();
+        }
+        text
+    }
+}
+
+/// The local civil time at which a record's event began, if it is known at least so exactly.
+fn began(record: &Record<'_>, at_least: Precision) -> Option<jiff::civil::DateTime> {
+    let moment: Moment = record.occurred_from?;
+    (moment.precision() >= at_least).then(|| moment.low()).flatten().map(crate::event::Micros::in_london)
+}
+
+/// How the codes of a scheme are brought to one form before they are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    /// Upper case.
+    Plain,
+    /// And `.` becomes `/`: `4.10` is `4/10` (`ho-category`).
+    Slash,
+    /// And `.` goes: `X99.1` is `X991` (`icd-10`).
+    NoPoint,
+    /// And what begins as a base does matches nothing: `total-…`, `households-with-…` (`hclic-…`).
+    NoBase,
+    /// As `NoBase`, and the code ends before its first `/` (`hclic-need`).
+    UpToSlash,
+}
+
+/// The longest code of the contracts, in bytes.
+const CODE_BYTES_MAX: usize = 128;
+
+impl Fold {
+    /// The form of a scheme.
+    pub fn of(scheme: &str) -> Self {
+        match scheme {
+            "ho-category" => Self::Slash,
+            "icd-10" => Self::NoPoint,
+            "hclic-need" => Self::UpToSlash,
+            _ if scheme.starts_with("hclic-") => Self::NoBase,
+            _ => Self::Plain,
+        }
+    }
+
+    /// Calls `f` with the code in the form; `None` for a code that can match nothing. No allocation.
+    pub fn with<T>(self, code: &str, f: impl FnOnce(&str) -> T) -> Option<T> {
+        if matches!(self, Self::NoBase | Self::UpToSlash) && is_base(code) {
+            return None;
+        }
+        let code = if self == Self::UpToSlash { code.split('/').next()? } else { code };
+        let (mut buffer, mut len) = ([0; CODE_BYTES_MAX], 0);
+        for byte in code.bytes() {
+            let byte = match (self, byte) {
+                (Self::NoPoint, b'.') => continue,
+                (Self::Slash, b'.') => b'/',
+                _ => byte.to_ascii_uppercase(),
+            };
+            *buffer.get_mut(len)? = byte;
+            len += 1;
+        }
+        std::str::from_utf8(&buffer[..len]).ok().map(f)
+    }
+
+    /// The code in the form.
+    pub fn folded(self, code: &str) -> Option<String> {
+        self.with(code, str::to_owned)
+    }
+}
+
+/// Whether a code of H-CLIC is a base that others are shares of: in no pattern, in no sum.
+pub fn is_base(code: &str) -> bool {
+    let begins = |start: &str| code.get(..start.len()).is_some_and(|c| c.eq_ignore_ascii_case(start));
+    begins("total-") || begins("households-with-")
+}
+
+/// A pattern over the codes of a scheme, folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    test: Test,
+    edition: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Test {
+    Exact(String),
+    Prefix(String),
+    /// The first and the last, both inclusive, compared on as many characters as they have.
+    Range(String, String),
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoPattern {
+    /// First after last.
+    #[error("the range is reversed")]
+    Reversed,
+    /// Ends of the wrong width.
+    #[error("a range needs both ends whole: three characters in `icd-10`, `ddd/dd` in `ho-offence`")]
+    Width,
+    /// A `*` that is not at the end, an empty code or edition.
+    #[error("is no code, `code@edition`, `start*` or, in `icd-10` and `ho-offence`, `first-last`")]
+    Shape,
+    /// A base of H-CLIC.
+    #[error("a code that begins `total-` or `households-with-` is a base, in no pattern")]
+    Base,
+}
+
+impl Pattern {
+    /// Reads a pattern of a scheme.
+    pub fn parse(scheme: &str, text: &str) -> Result<Self, NoPattern> {
+        let fold = Fold::of(scheme);
+        let (code, edition) = match text.split_once('@') {
+            Some((code, edition)) => (code, Some(edition.to_owned())),
+            None => (text, None),
+        };
+        if matches!(fold, Fold::NoBase | Fold::UpToSlash) && is_base(code) {
+            return Err(NoPattern::Base);
+        }
+        let folded = |code: &str| fold.folded(code).filter(|_| code.is_ascii()).ok_or(NoPattern::Shape);
+        let width = match scheme {
+            "icd-10" => Some(3),
+            "ho-offence" => Some(6),
+            _ => None,
+        };
+        let test = match (code.strip_suffix('*'), code.split_once('-'), width) {
+            (Some(start), ..) => Test::Prefix(folded(start)?),
+            (None, Some((first, last)), Some(width)) => range(folded(first)?, folded(last)?, width)?,
+            _ if scheme == "icd-10" && folded(code)?.len() == 3 => Test::Prefix(folded(code)?),
+            _ => Test::Exact(folded(code)?),
+        };
+        let (Test::Exact(inside) | Test::Prefix(inside) | Test::Range(inside, _)) = &test;
+        let whole = !inside.contains('*') && (matches!(test, Test::Prefix(_)) || !inside.is_empty());
+        if !whole || edition.as_deref() == Some("") {
+            return Err(NoPattern::Shape);
+        }
+        Ok(Self { test, edition })
+    }
+
+    /// Whether it is like a folded code of an edition.
+    pub fn matches(&self, folded: &str, edition: Option<&str>) -> bool {
+        let like = match &self.test {
+            Test::Exact(code) => folded == code,
+            Test::Prefix(start) => folded.starts_with(&**start),
+            Test::Range(first, last) => {
+                folded.get(..first.len()).is_some_and(|code| &**first <= code && code <= &**last)
+            }
+        };
+        like && self.edition.as_deref().is_none_or(|own| edition == Some(own))
+    }
+
+    /// The edition it is for; `None` = any.
+    pub fn edition(&self) -> Option<&str> {
+        self.edition.as_deref()
+    }
+
+    /// The code it is, if it stands for just one in any edition.
+    pub(super) fn as_exact(&self) -> Option<&str> {
+        match (&self.test, &self.edition) {
+            (Test::Exact(code), None) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether it names one code.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.test, Test::Exact(_))
+    }
+
+    fn canonical(&self) -> String {
+        let code = match &self.test {
+            Test::Exact(code) => code.clone(),
+            Test::Prefix(start) => format!("{start}*"),
+            Test::Range(first, last) => format!("{first}-{last}"),
+        };
+        self.edition.iter().fold(code, |code, edition| format!("{code}@{edition}"))
+    }
+}
+
+fn range(first: String, last: String, width: usize) -> Result<Test, NoPattern> {
+    if first.len() != width || last.len() != width {
+        Err(NoPattern::Width)
+    } else if first > last {
+        Err(NoPattern::Reversed)
+    } else {
+        Ok(Test::Range(first, last))
+    }
+}
+
+/// A band of years, both ends inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ages {
+    low: u8,
+    /// `u8::MAX` where there is no end.
+    high: u8,
+}
+
+impl Ages {
+    /// `18-24` or `65+`; the first below the second.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |t: &str| (1..=3).contains(&t.len()).then(|| t.parse::<u8>().ok()).flatten();
+        if let Some(low) = text.strip_suffix('+') {
+            return Some(Self { low: number(low)?, high: u8::MAX });
+        }
+        let (low, high) = text.split_once('-')?;
+        Some(Self { low: number(low)?, high: number(high)? }).filter(|ages| ages.low < ages.high)
+    }
+
+    /// Whether a band lies inside.
+    pub const fn hold(self, band: Self) -> bool {
+        self.low <= band.low && band.high <= self.high
+    }
+
+    fn canonical(&self) -> String {
+        if self.high == u8::MAX { format!("{}+", self.low) } else { format!("{}-{}", self.low, self.high) }
+    }
+}
+
+/// Hours of the day, start inclusive, end exclusive; may pass midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours {
+    from: Time,
+    to: Time,
+}
+
+impl Hours {
+    /// `18:00-06:00`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time = |t: &str| {
+            let (hour, minute) = t.split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
+            Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+        };
+        let (from, to) = text.split_once('-')?;
+        Some(Self { from: time(from)?, to: time(to)? }).filter(|hours| hours.from != hours.to)
+    }
+
+    /// Whether a local time lies inside.
+    pub fn hold(self, time: Time) -> bool {
+        if self.from < self.to { self.from <= time && time < self.to } else { self.from <= time || time < self.to }
+    }
+
+    fn canonical(&self) -> String {
+        format!("{}-{}", self.from.strftime("%H:%M"), self.to.strftime("%H:%M"))
+    }
+}
+
+/// Days of the week as plans write them, Monday first.
+pub const WEEKDAYS: [(&str, Weekday); 7] = [
+    ("monday", Weekday::Monday),
+    ("tuesday", Weekday::Tuesday),
+    ("wednesday", Weekday::Wednesday),
+    ("thursday", Weekday::Thursday),
+    ("friday", Weekday::Friday),
+    ("saturday", Weekday::Saturday),
+    ("sunday", Weekday::Sunday),
+];
+
+fn weekday_name(day: Weekday) -> &'static str {
+    WEEKDAYS.iter().find(|(_, d)| *d == day).map_or("", |(name, _)| name)
+}

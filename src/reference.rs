@@ -1,0 +1,135 @@
+//! Everything in `config/` but the run settings: who sends what, the plans, the code lists.
+//!
+//! Loaded once and checked whole, everything against everything; what is wrong is told all at once.
+//! What is loaded never changes, so everything derived from it is a pure function.
+
+pub mod codes;
+pub mod crosswalks;
+pub mod partners;
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use crate::config::{Fault, Faults, Files};
+use crate::contract::Record;
+use crate::contract::record::Strs;
+use crate::event::Kind;
+
+pub use crate::plan::{Plan, Plans};
+pub use codes::CodeLists;
+pub use crosswalks::Crosswalks;
+pub use partners::{Carried, DateBasis, Partners, Topic};
+
+/// The reference data, checked.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// Topics, sources, what each carries.
+    pub partners: Partners,
+    /// The plans.
+    pub plans: Plans,
+    /// Lists of codes with labels.
+    pub codes: CodeLists,
+    /// Groups of raw codes.
+    pub crosswalks: Crosswalks,
+    /// What is odd but not refused.
+    pub warnings: Vec<Fault>,
+}
+
+/// A code of a record, under the scheme by which plans and tables name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceCode<'r> {
+    /// The scheme, such as `ho-category` or a `list` of a partner's own.
+    pub scheme: &'r str,
+    /// The code, as sent but for `ho-category`, where `.` is `/`.
+    pub code: Cow<'r, str>,
+    /// The edition of the list, where one was sent.
+    pub edition: Option<&'r str>,
+}
+
+impl Reference {
+    /// The built-in reference data, with the files of a folder in place of those of the same name.
+    pub fn load(folder: Option<&Path>) -> Result<Self, Faults> {
+        Self::read(&Files::load(folder)?)
+    }
+
+    /// Reads and checks files.
+    pub fn read(_files: &Files) -> Result<Self, Faults> {
+        Faults::default().into_result(Self {
+            partners: Partners::default(),
+            plans: Plans::default(),
+            codes: CodeLists::default(),
+            crosswalks: Crosswalks::default(),
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Puts the codes of a record into `out`, in place of what was there: first its own, then the groups
+    /// that crosswalks give them.
+    pub fn source_codes<'r>(&'r self, record: &Record<'r>, out: &mut Vec<SourceCode<'r>>) {
+        out.clear();
+        own_codes(record, &mut |scheme, code, edition| {
+            let code = match scheme {
+                "ho-category" if code.contains('.') => Cow::Owned(code.replace('.', "/")),
+                _ => Cow::Borrowed(code),
+            };
+            out.push(SourceCode { scheme, code, edition });
+        });
+        for i in 0..out.len() {
+            let SourceCode { scheme, edition, .. } = out[i];
+            for (group_scheme, group) in self.crosswalks.groups(scheme, edition, &out[i].code) {
+                out.push(SourceCode { scheme: group_scheme, code: Cow::Borrowed(group), edition: None });
+            }
+        }
+    }
+}
+
+/// Calls `add` with scheme, code and edition of each code of a record.
+fn own_codes<'r>(record: &Record<'r>, add: &mut impl FnMut(&'r str, &'r str, Option<&'r str>)) {
+    let edition = record.what_edition;
+    if let (Some(list), Some(category)) = (record.what_list, record.what_category) {
+        if list == "ho-crime" {
+            add("ho-category", category, edition);
+            record.what_code.iter().for_each(|code| add("ho-offence", code, edition));
+        } else {
+            add(list, category, edition);
+        }
+        return;
+    }
+    let every =
+        |list: Option<Strs<'r>>, f: &mut dyn FnMut(&'r str)| list.into_iter().for_each(|items| items.for_each(&mut *f));
+    let Some(category) = record.what_category else {
+        return every(record.support_needs, &mut |need| add("hclic-need", need, edition));
+    };
+    match record.kind {
+        Kind::Detention => add("mha-legal-status", if category == "s136" { "20" } else { "19" }, None),
+        Kind::MentalHealthDetention => add("mha-legal-status", category, None),
+        Kind::StopSearch => add("stop-search-object", category, None),
+        Kind::Treatment => add("ndtms-group", category, None),
+        Kind::Possession => add("possession-stage", category, None),
+        Kind::DomesticAbuseSupport => add("da-service", category, None),
+        Kind::Admission => {
+            add("icd-10", category, None);
+            every(record.icd10_further, &mut |code| add("icd-10", code, None));
+        }
+        Kind::Referral => {
+            add("referral-scheme", category, None);
+            let concern = match category {
+                "nrm" | "duty_to_notify" => "nrm-exploitation",
+                "prevent" => "prevent-concern",
+                _ => return,
+            };
+            every(record.concerns, &mut |code| add(concern, code, None));
+        }
+        Kind::HomelessnessCase => {
+            add("hclic-reason", category, edition);
+            every(record.support_needs, &mut |need| add("hclic-need", need, edition));
+        }
+        Kind::Crime
+        | Kind::Incident
+        | Kind::AssaultAttendance
+        | Kind::AmbulanceCall
+        | Kind::AntisocialBehaviourCase
+        | Kind::NoiseComplaint
+        | Kind::Count => {}
+    }
+}
