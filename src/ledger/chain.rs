@@ -1,0 +1,391 @@
+//! The chain: which files, in which order, are the ledger of a partition, and where it ends.
+//!
+//! It refuses to know who writes and what the rows say. The invariant is that of the protocol, *tail first,
+//! ledger end last*: what was read from the journal counts only if the ledger's end, read afterwards, is not
+//! past it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+
+use crate::crash;
+use crate::event::{Position, TopicPartition};
+use crate::ledger::{Footer, LedgerError, Tree, decode_name, position_of, read_footer, rejects_position};
+use crate::storage::{StorageError, Store};
+
+/// Footers read at once.
+const FOOTERS_AT_ONCE: usize = 16;
+
+/// Partitions read at once.
+const PARTITIONS_AT_ONCE: usize = 4;
+
+/// Looks at a partition whose files come and go, before giving up.
+const LOOKS_MAX: u32 = 20;
+
+/// Looks that must find the same fault before it is damage, and not a file that came while we listed.
+const SAME_LOOKS: u32 = 3;
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Why a chain could not be read.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant says what it is in its message")]
+pub enum ChainError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the chain of {partition} is damaged, verify tells more: {finding}")]
+    Damaged { partition: TopicPartition, finding: Finding },
+    #[error("the files of {0} came and went in {LOOKS_MAX} looks: try again")]
+    Restless(TopicPartition),
+}
+
+type Result<T, E = ChainError> = std::result::Result<T, E>;
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        /// What a store must keep; `verify` names the rule that a file breaks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Rule { $($(#[$doc])* $variant),+ }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+    };
+}
+
+rules! {
+    /// A file is named by the position it starts from.
+    Name = "name",
+    /// Each file starts where the one before ends, from the origin on.
+    Join = "join",
+    /// A file opens as Parquet of the ledger.
+    Open = "open",
+    /// A file has as many rows as its footer says.
+    Count = "count",
+    /// Offsets rise, inside what the file covers.
+    Offsets = "offsets",
+    /// A position is one row, accepted or rejected.
+    Once = "once",
+    /// What was read was accepted or rejected.
+    Read = "read",
+    /// Rejects that a file names are there, with as many rows as it says.
+    Rejects = "rejects",
+    /// An era holds records of one topic of one cluster.
+    Source = "source",
+    /// An era changes only through a file without rows.
+    Era = "era",
+    /// What is missing was declared lost, and somebody accepted it.
+    Gap = "gap",
+    /// The schema's version is known.
+    Schema = "schema",
+}
+
+/// A rule that a file breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The file.
+    pub file: String,
+    /// Where in the partition.
+    pub position: Position,
+    /// What it breaks.
+    pub rule: Rule,
+    /// How.
+    pub detail: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {}: {}", self.file, self.position, self.rule.as_str(), self.detail)
+    }
+}
+
+/// The ledger's end: where the merged part of a chain ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerEnd {
+    /// The `next` of the last ledger file, the origin if there is none.
+    pub position: Position,
+    /// That file's footer, where it was read.
+    pub last: Option<Footer>,
+}
+
+impl LedgerEnd {
+    /// An end as it was once read.
+    pub const fn at(position: Position) -> Self {
+        Self { position, last: None }
+    }
+}
+
+/// The ledger's end of a partition.
+pub async fn ledger_end(store: &Store, partition: &TopicPartition) -> Result<LedgerEnd, LedgerError> {
+    let last = positions(store, Tree::Ledger, partition).await?.last().copied();
+    step_on(store, partition, LedgerEnd::at(last.unwrap_or_default())).await
+}
+
+/// The ledger's end, from one that may be old: steps on while a ledger file starts there.
+pub async fn step_on(store: &Store, partition: &TopicPartition, mut end: LedgerEnd) -> Result<LedgerEnd, LedgerError> {
+    loop {
+        let path = Tree::Ledger.file(partition, end.position);
+        let Some(footer) = read_footer(store, &path).await? else { return Ok(end) };
+        if footer.next <= end.position {
+            return Err(LedgerError::Footer { path, key: "next" });
+        }
+        end = LedgerEnd { position: footer.next, last: Some(footer) };
+    }
+}
+
+/// Where a consumer of a partition goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// The chain's end: the position to fetch from.
+    pub end: Position,
+    /// The footer of the chain's last file: where it starts, and its source. `None` at the origin.
+    pub last: Option<Footer>,
+    /// The ledger's end: for the next commit.
+    pub ledger_end: Position,
+}
+
+/// Finds the chain's end, and makes sure that what it rests on is durable.
+pub async fn resume(store: &Store, partition: &TopicPartition) -> Result<Resume> {
+    for _ in 0..LOOKS_MAX {
+        let listed = positions(store, Tree::Journal, partition).await?.last().copied();
+        let tail = match listed {
+            None => None,
+            Some(name) => match read_footer(store, &Tree::Journal.file(partition, name)).await? {
+                None => continue, // merged and swept meanwhile
+                Some(footer) => Some((name, footer)),
+            },
+        };
+        let ledger = ledger_end(store, partition).await?;
+        crash::point("resume.read");
+        let (end, last) = match tail {
+            Some((name, footer)) if name >= ledger.position => (footer.next, Some(footer)),
+            _ => (ledger.position, ledger.last),
+        };
+        store.sync_folder(&Tree::Journal.folder(partition)).await?;
+        store.sync_folder(&Tree::Ledger.folder(partition)).await?;
+        remove_leftovers(store, partition, ledger.position, end).await?;
+        return Ok(Resume { end, last, ledger_end: ledger.position });
+    }
+    Err(ChainError::Restless(partition.clone()))
+}
+
+/// Removes what killed writers left below the end. At the ledger's end and past it a merge may be under way.
+async fn remove_leftovers(
+    store: &Store,
+    partition: &TopicPartition,
+    ledger_end: Position,
+    end: Position,
+) -> Result<()> {
+    let below = |end: Position| move |name: &str| position_of(name).is_some_and(|from| from < end);
+    store.remove_leftovers(&Tree::Journal.folder(partition), below(end)).await?;
+    store.remove_leftovers(&Tree::Ledger.folder(partition), below(ledger_end)).await?;
+    let old = move |name: &str| rejects_position(name).is_some_and(|from| from < ledger_end);
+    store.remove_leftovers(&Tree::Rejects.folder(partition), old).await?;
+    Ok(())
+}
+
+/// A file of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainFile {
+    /// Its path under the root.
+    pub path: String,
+    /// The position it is named by.
+    pub from: Position,
+    /// Its footer.
+    pub footer: Footer,
+}
+
+/// The files of a partition, in order, each starting where the one before ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Whose.
+    pub partition: TopicPartition,
+    /// The ledger files, then the journal files.
+    pub files: Vec<ChainFile>,
+    /// Where the ledger files end.
+    pub ledger_end: Position,
+    /// Where the chain ends: the provenance of what is read from it.
+    pub end: Position,
+}
+
+impl Chain {
+    /// Whether the ledger moved on since this was read, so that a journal or rejects file may be gone: to be
+    /// asked after reading the files, and where one is missing.
+    pub async fn moved(&self, store: &Store) -> Result<bool> {
+        Ok(store.exists(&Tree::Ledger.file(&self.partition, self.ledger_end)).await?)
+    }
+
+    /// The paths of the rejects files that this chain names, in order.
+    pub fn rejects(&self) -> impl Iterator<Item = String> {
+        let names = self.files.iter().flat_map(|file| &file.footer.rejects);
+        names.map(|name| crate::ledger::rejects_file(&self.partition, name))
+    }
+}
+
+/// Reads the chain of a partition.
+pub async fn read(store: &Store, partition: &TopicPartition) -> Result<Chain> {
+    let Survey { chain, findings, .. } = survey(store, partition).await?;
+    match findings.into_iter().next() {
+        None => Ok(chain),
+        Some(finding) => Err(ChainError::Damaged { partition: partition.clone(), finding }),
+    }
+}
+
+/// Reads the chains of all partitions, in their order.
+pub async fn read_all(store: &Store) -> Result<Vec<Chain>> {
+    let partitions = partitions(store).await?;
+    futures::stream::iter(&partitions)
+        .map(|partition| read(store, partition))
+        .buffered(PARTITIONS_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// The partitions that have a journal or a ledger, in order.
+pub async fn partitions(store: &Store) -> Result<BTreeSet<TopicPartition>> {
+    let mut found = BTreeSet::new();
+    for tree in [Tree::Ledger, Tree::Journal] {
+        for folder in store.folders(tree.as_str()).await? {
+            let Some(topic) = folder.strip_prefix("topic=").and_then(decode_name) else { continue };
+            for name in store.folders(&format!("{}/{folder}", tree.as_str())).await? {
+                let Some(partition) = name.strip_prefix("partition=").and_then(|n| n.parse().ok()) else { continue };
+                found.insert(TopicPartition { topic: topic.clone(), partition });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A chain, whole or not.
+pub(crate) struct Survey {
+    pub(crate) chain: Chain,
+    /// What keeps it from being whole.
+    pub(crate) findings: Vec<Finding>,
+    /// Journal names below the ledger's end.
+    pub(crate) superseded: u64,
+}
+
+/// Footers by path. What is read stays true: a file of the ledger is never replaced, and one of the journal
+/// that was replaced is below a ledger's end read later.
+type Known = HashMap<String, Footer>;
+
+/// Looks until a look finds nothing wrong, or the same again and again.
+pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<Survey> {
+    let mut known = Known::new();
+    let mut before = Vec::new();
+    let mut same = 0;
+    for _ in 0..LOOKS_MAX {
+        let survey = look(store, partition, &mut known).await?;
+        same = if survey.findings == before { same + 1 } else { 1 };
+        if survey.findings.is_empty() || same >= SAME_LOOKS {
+            return Ok(survey);
+        }
+        before = survey.findings;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(ChainError::Restless(partition.clone()))
+}
+
+async fn look(store: &Store, partition: &TopicPartition, known: &mut Known) -> Result<Survey> {
+    let early = ledger_end(store, partition).await?; // spares reading what is below it
+    let listed = positions(store, Tree::Journal, partition).await?;
+    let (below, above) = listed.split_at(listed.partition_point(|&from| from < early.position));
+    let journal = footers(store, Tree::Journal, partition, above, known).await?;
+    let ledger_end = step_on(store, partition, early).await?.position; // after the journal: this is what counts
+    let mut ledger = positions(store, Tree::Ledger, partition).await?;
+    ledger.retain(|&from| from < ledger_end);
+    let mut found = footers(store, Tree::Ledger, partition, &ledger, known).await?;
+    let (old, journal): (Vec<Found>, Vec<Found>) = journal.into_iter().partition(|file| file.from < ledger_end);
+    found.extend(journal);
+    let superseded = below.len() + old.len();
+    let (files, findings) = join(found);
+    let end = files.last().map_or(ledger_end, |file| file.footer.next);
+    let chain = Chain { partition: partition.clone(), files, ledger_end, end };
+    Ok(Survey { chain, findings, superseded: superseded as u64 })
+}
+
+/// A file that is there, readable or not.
+struct Found {
+    path: String,
+    from: Position,
+    footer: Result<Footer, LedgerError>,
+}
+
+/// Holds files against one another.
+fn join(found: Vec<Found>) -> (Vec<ChainFile>, Vec<Finding>) {
+    let mut files = Vec::new();
+    let mut findings = Vec::new();
+    let mut end = Some(Position::ORIGIN);
+    for Found { path, from, footer } in found {
+        let mut finding = |rule, detail| findings.push(Finding { file: path.clone(), position: from, rule, detail });
+        if let Some(end) = end.filter(|&end| end != from) {
+            finding(Rule::Join, format!("the file before ends at {end}"));
+        }
+        end = match footer {
+            Err(error) => {
+                finding(Rule::Open, error.to_string());
+                None
+            }
+            Ok(footer) => {
+                if footer.from != from {
+                    finding(Rule::Name, format!("the footer says it starts at {}", footer.from));
+                }
+                files.push(ChainFile { path, from, footer });
+                files.last().map(|file| file.footer.next)
+            }
+        };
+    }
+    (files, findings)
+}
+
+/// The footers of files, in order; those that are gone are left out.
+async fn footers(
+    store: &Store,
+    tree: Tree,
+    partition: &TopicPartition,
+    names: &[Position],
+    known: &mut Known,
+) -> Result<Vec<Found>> {
+    let shared = &*known;
+    let found: Vec<Found> = futures::stream::iter(names)
+        .map(|&from| async move {
+            let path = tree.file(partition, from);
+            let footer = match shared.get(&path) {
+                Some(footer) => Ok(footer.clone()),
+                None => match read_footer(store, &path).await {
+                    Ok(None) => return Ok(None),
+                    Ok(Some(footer)) => Ok(footer),
+                    Err(error) if error.damaged().is_some() => Err(error),
+                    Err(error) => return Err(error),
+                },
+            };
+            Ok(Some(Found { path, from, footer }))
+        })
+        .buffered(FOOTERS_AT_ONCE)
+        .try_filter_map(|found| async move { Ok(found) })
+        .try_collect()
+        .await?;
+    for file in &found {
+        if let Ok(footer) = &file.footer {
+            known.entry(file.path.clone()).or_insert_with(|| footer.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// The positions that name files of a folder, in order. Other names are nobody's.
+async fn positions(store: &Store, tree: Tree, partition: &TopicPartition) -> Result<Vec<Position>, LedgerError> {
+    let entries = store.list(&tree.folder(partition)).await?;
+    Ok(entries.iter().filter_map(|entry| position_of(&entry.name)).collect())
+}

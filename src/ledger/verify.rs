@@ -1,0 +1,255 @@
+//! Whether a store is whole: the rules of the ledger, held against every file.
+//!
+//! It only reads, and may run beside consumers and merges. It refuses to mend. The invariant: a store without
+//! a finding holds each record below its chains' ends, that was not declared lost, as exactly one row.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::event::{Position, TopicPartition};
+use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Finding, Rule, Survey};
+use crate::ledger::{Footer, Gap, LedgerError, SCHEMA, Tree, coordinates, rejects_file, rejects_position};
+use crate::storage::{StorageError, Store};
+
+/// How often a partition is read again because merges took files away meanwhile.
+const PASSES_MAX: u32 = 5;
+
+/// Why the store could not be looked at; what is wrong in it is a [`Finding`].
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant says what it is in its message")]
+pub enum VerifyError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("files of {0} were merged away {PASSES_MAX} times while they were read: try again")]
+    Restless(TopicPartition),
+}
+
+type Result<T, E = VerifyError> = std::result::Result<T, E>;
+
+/// What a partition holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Whose.
+    pub partition: TopicPartition,
+    /// Files of the chain.
+    pub files: u64,
+    /// Accepted records.
+    pub rows: u64,
+    /// Rejected records.
+    pub rejected: u64,
+    /// Where the merged part ends.
+    pub ledger_end: Position,
+    /// Where the chain ends.
+    pub end: Position,
+    /// Journal files that a ledger file covers: the next sweep deletes them.
+    pub superseded: u64,
+    /// Rejects files that no file of the chain names: from writers that were killed or lost.
+    pub orphans: u64,
+    /// What was declared lost.
+    pub gaps: Vec<Gap>,
+}
+
+/// What a store holds, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// One summary a partition.
+    pub partitions: Vec<Summary>,
+    /// Every rule that is broken, in the order of partitions and positions.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at the whole store.
+pub async fn verify(store: &Store) -> Result<Report> {
+    let mut report = Report::default();
+    for partition in chain::partitions(store).await? {
+        let survey = match chain::survey(store, &partition).await {
+            Err(ChainError::Ledger(error)) if error.damaged().is_some() => {
+                report.findings.push(end_unreadable(&error)); // nothing of this partition can be told
+                continue;
+            }
+            survey => survey?,
+        };
+        let (summary, findings) = verify_partition(store, &partition, survey).await?;
+        report.partitions.push(summary);
+        report.findings.extend(findings);
+    }
+    Ok(report)
+}
+
+fn end_unreadable(error: &LedgerError) -> Finding {
+    let file = error.damaged().unwrap_or_default().to_owned();
+    let name = file.rsplit('/').next().unwrap_or_default();
+    let position = super::position_of(name).unwrap_or_default();
+    Finding { file, position, rule: Rule::Open, detail: error.to_string() }
+}
+
+async fn verify_partition(
+    store: &Store,
+    partition: &TopicPartition,
+    mut survey: Survey,
+) -> Result<(Summary, Vec<Finding>)> {
+    for _ in 0..PASSES_MAX {
+        let Survey { chain, mut findings, superseded } = survey;
+        let mut check = Check { store, partition, findings: Vec::new(), missing: false };
+        check.eras(&chain.files);
+        for file in &chain.files {
+            check.file(file).await?;
+        }
+        if !(check.missing && chain.moved(store).await?) {
+            findings.append(&mut check.findings);
+            findings.sort_by(|a, b| (a.position, a.rule).cmp(&(b.position, b.rule)));
+            let orphans = orphans(store, &chain).await?;
+            return Ok((summary(chain, superseded, orphans), findings));
+        }
+        survey = chain::survey(store, partition).await?;
+    }
+    Err(VerifyError::Restless(partition.clone()))
+}
+
+fn summary(chain: Chain, superseded: u64, orphans: u64) -> Summary {
+    let sum = |count: fn(&Footer) -> u64| chain.files.iter().map(|file| count(&file.footer)).sum();
+    Summary {
+        files: chain.files.len() as u64,
+        rows: sum(|footer| footer.accepted),
+        rejected: sum(|footer| footer.rejected),
+        gaps: chain.files.iter().flat_map(|file| file.footer.gaps.clone()).collect(),
+        ledger_end: chain.ledger_end,
+        end: chain.end,
+        partition: chain.partition,
+        superseded,
+        orphans,
+    }
+}
+
+async fn orphans(store: &Store, chain: &Chain) -> Result<u64> {
+    let named: HashSet<&str> = chain.files.iter().flat_map(|f| &f.footer.rejects).map(String::as_str).collect();
+    let listed = store.list(&Tree::Rejects.folder(&chain.partition)).await?;
+    Ok(listed.iter().filter(|entry| !named.contains(entry.name.as_str())).count() as u64)
+}
+
+/// One pass over the files of a partition.
+struct Check<'a> {
+    store: &'a Store,
+    partition: &'a TopicPartition,
+    findings: Vec<Finding>,
+    /// Whether a file was not there: damage, unless the ledger moved on.
+    missing: bool,
+}
+
+impl Check<'_> {
+    fn find(&mut self, file: &str, position: Position, rule: Rule, detail: String) {
+        self.findings.push(Finding { file: file.to_owned(), position, rule, detail });
+    }
+
+    /// One source an era, and an era ends only in a file without rows.
+    fn eras(&mut self, files: &[ChainFile]) {
+        let mut sources: BTreeMap<u16, [&str; 2]> = BTreeMap::new();
+        for ChainFile { path, from, footer } in files {
+            let known = sources.entry(footer.next.era).or_default();
+            for (id, (known, found)) in
+                ["cluster", "topic"].into_iter().zip(known.iter_mut().zip([&footer.cluster_id, &footer.topic_id]))
+            {
+                if known.is_empty() {
+                    *known = found;
+                } else if !found.is_empty() && known != found {
+                    self.find(path, *from, Rule::Source, format!("{id} id {found}, where the era began with {known}"));
+                }
+            }
+            let Footer { from, next, .. } = *footer;
+            let reset = next.era == from.era + 1 && next.is_era_start() && footer.read == 0;
+            if from.era != next.era && !reset {
+                self.find(path, from, Rule::Era, format!("goes on to {next} other than as a file without rows may"));
+            }
+        }
+    }
+
+    async fn file(&mut self, file: &ChainFile) -> Result<()> {
+        let ChainFile { path, from, footer } = file;
+        self.footer(path, *from, footer);
+        let mut positions = Vec::new();
+        if let Some(accepted) = self.rows(path, *from, Rule::Open, footer).await? {
+            self.count(path, *from, Rule::Count, accepted.len(), footer.accepted);
+            positions.extend(accepted);
+        }
+        let mut rejected = Some(0);
+        for name in &footer.rejects {
+            let path = rejects_file(self.partition, name);
+            if rejects_position(name) != Some(*from) {
+                self.find(&path, *from, Rule::Name, format!("is not named after {from}"));
+            }
+            let rows = self.rows(&path, *from, Rule::Rejects, footer).await?;
+            rejected = rejected.zip(rows.as_ref()).map(|(sum, rows)| sum + rows.len());
+            positions.extend(rows.into_iter().flatten());
+        }
+        if let Some(rejected) = rejected {
+            self.count(path, *from, Rule::Rejects, rejected, footer.rejected);
+        }
+        positions.sort_unstable();
+        for pair in positions.windows(2).filter(|pair| pair[0] == pair[1]) {
+            self.find(path, pair[0], Rule::Once, "is more than one row".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What the footer alone tells.
+    fn footer(&mut self, path: &str, from: Position, footer: &Footer) {
+        let Footer { read, accepted, rejected, .. } = *footer;
+        if read != accepted + rejected {
+            self.find(path, from, Rule::Read, format!("{read} read, {accepted} accepted, {rejected} rejected"));
+        }
+        if footer.schema != SCHEMA {
+            self.find(path, from, Rule::Schema, format!("schema {} is not known here", footer.schema));
+        }
+        if read == 0 && footer.gaps.is_empty() {
+            self.find(path, from, Rule::Gap, "has no rows and declares no loss".to_owned());
+        }
+        for gap in &footer.gaps {
+            if gap.from < footer.from || gap.to > footer.next || gap.from >= gap.to {
+                self.find(path, gap.from, Rule::Gap, format!("a loss up to {} is not inside the file", gap.to));
+            }
+            if gap.accepted_by.is_empty() {
+                self.find(path, gap.from, Rule::Gap, "nobody accepted the loss".to_owned());
+            }
+        }
+    }
+
+    fn count(&mut self, path: &str, from: Position, rule: Rule, rows: usize, said: u64) {
+        if rows as u64 != said {
+            self.find(path, from, rule, format!("{rows} rows, where the footer says {said}"));
+        }
+    }
+
+    /// The positions of a file's rows, which must rise inside `[from, next)`; `None` where they cannot be read.
+    async fn rows(
+        &mut self,
+        path: &str,
+        from: Position,
+        absent: Rule,
+        footer: &Footer,
+    ) -> Result<Option<Vec<Position>>> {
+        let Some(bytes) = self.store.read(path).await? else {
+            self.missing = true;
+            self.find(path, from, absent, "is not there".to_owned());
+            return Ok(None);
+        };
+        let rows = match coordinates(path, bytes) {
+            Err(error) => {
+                self.find(path, from, Rule::Open, error.to_string());
+                return Ok(None);
+            }
+            Ok(rows) => rows,
+        };
+        let outside = |row: &&Position| row.era != footer.from.era || **row < footer.from || **row >= footer.next;
+        if let Some(&row) = rows.iter().find(outside) {
+            self.find(path, row, Rule::Offsets, format!("is not inside {} to {}", footer.from, footer.next));
+        }
+        // The same row twice is told by another rule, where accepted and rejected are held together.
+        if let Some(pair) = rows.windows(2).find(|pair| pair[0] > pair[1]) {
+            self.find(path, pair[1], Rule::Offsets, format!("comes after {}", pair[0]));
+        }
+        Ok(Some(rows))
+    }
+}

@@ -1,0 +1,447 @@
+//! The store: names and the bytes under them, on a local disk (an object store looks the same).
+//!
+//! It refuses to know what the bytes mean. Nothing else in the crate creates, replaces or deletes a file.
+//! The invariant: what [`Store::create`] answered [`Creation::Created`] to is whole and on the disk, and no
+//! later create changes it.
+
+use std::error::Error as _;
+use std::io;
+use std::path::{Path as DiskPath, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode};
+
+/// How many create at once on one name in [`Store::probe`].
+const PROBE_RIVALS: usize = 8;
+
+/// Why the store could not be opened or used.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant says what it is in its message")]
+pub enum StorageError {
+    #[error("`{0}` is a file: name a folder as the store")]
+    NotAFolder(String),
+    #[error("there is no store at `{0}`: check the path (ingest creates the folder)")]
+    Absent(String),
+    #[error("a store by URL (`{0}`) is not supported: name a folder on a local disk")]
+    Url(String),
+    #[error("cannot create the store `{root}`: create the folder yourself, or name one this user may write")]
+    CreateRoot { root: String, source: io::Error },
+    #[error("cannot write in the store `{root}`: give this user the right to create files in it")]
+    NotWritable { root: String, source: io::Error },
+    #[error("the disk of the store `{root}` is full: free space and start again, nothing is lost")]
+    Full { root: String, source: io::Error },
+    #[error(
+        "the store `{root}` is on a network file system ({kind}), where a file may be there and not be seen: \
+         name a folder on a local disk"
+    )]
+    Network { root: String, kind: &'static str },
+    #[error("the store `{root}` cannot hold a ledger: {lacks}; use another disk")]
+    Unfit { root: String, lacks: &'static str },
+    #[error("`{0}` cannot name a file of the store")]
+    Name(String),
+    #[error("cannot {act} `{path}`")]
+    Failed { act: &'static str, path: String, source: io::Error },
+}
+
+type Result<T, E = StorageError> = std::result::Result<T, E>;
+
+/// The answer to a create that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// The file is there, whole and durable, and this call made it.
+    Created,
+    /// A file of that name was there: perhaps this caller's own, from a try whose answer was lost.
+    Exists,
+}
+
+/// A file found by [`Store::list`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The end of a file.
+#[derive(Clone, Debug)]
+pub struct Tail {
+    /// Its last bytes.
+    pub bytes: Bytes,
+    /// The size of the whole file.
+    pub file_bytes: u64,
+}
+
+/// A folder of files that are created once. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<dyn ObjectStore>,
+    root: String,
+    /// Where it is on a local disk; there, folders are synced.
+    disk: Option<PathBuf>,
+}
+
+impl Store {
+    /// The store that is at `root`.
+    pub fn open(root: &str) -> Result<Self> {
+        if root.contains("://") {
+            return Err(StorageError::Url(root.to_owned()));
+        }
+        let disk = std::fs::canonicalize(root).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => StorageError::Absent(root.to_owned()),
+            _ => StorageError::Failed { act: "open the store", path: root.to_owned(), source },
+        })?;
+        if !disk.is_dir() {
+            return Err(StorageError::NotAFolder(root.to_owned()));
+        }
+        let inner = LocalFileSystem::new_with_prefix(&disk).map_err(|error| failed("open the store", root, error))?;
+        Ok(Self { inner: Arc::new(inner.with_fsync(true)), root: root.to_owned(), disk: Some(disk) })
+    }
+
+    /// The store at `root`, whose folder is made if need be.
+    pub fn open_or_create(root: &str) -> Result<Self> {
+        if !root.contains("://") && !DiskPath::new(root).exists() {
+            let fail = |source| StorageError::CreateRoot { root: root.to_owned(), source };
+            std::fs::create_dir_all(root).map_err(fail)?;
+            let parent = std::fs::canonicalize(root).map_err(fail)?;
+            sync_disk_folder(parent.parent().unwrap_or(&parent)).map_err(fail)?;
+        }
+        Self::open(root)
+    }
+
+    /// A store over any object store that honours create-if-absent: for tests, which let it fail.
+    pub fn over(inner: Arc<dyn ObjectStore>) -> Self {
+        Self { root: inner.to_string(), inner, disk: None }
+    }
+
+    /// The folder, as it was named.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Creates a file unless one of that name is there. An error settles nothing: the file may be there, or
+    /// come later.
+    pub async fn create(&self, path: &str, bytes: Bytes) -> Result<Creation> {
+        match self.inner.put_opts(&parse(path)?, bytes.into(), PutMode::Create.into()).await {
+            Ok(_) => Ok(Creation::Created),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(Creation::Exists)
+            }
+            Err(error) => Err(self.not_written("create", path, error)),
+        }
+    }
+
+    /// Puts a file in the place of another at once: for what is derived and can be made again, never for the
+    /// ledger.
+    pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
+        match self.inner.put(&parse(path)?, bytes.into()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.not_written("replace", path, error)),
+        }
+    }
+
+    /// A whole file; `None` where there is none.
+    pub async fn read(&self, path: &str) -> Result<Option<Bytes>> {
+        let Some(found) = present(self.inner.get(&parse(path)?).await, path)? else { return Ok(None) };
+        found.bytes().await.map(Some).map_err(|error| failed("read", path, error))
+    }
+
+    /// At most the last `bytes_max` of a file; `None` where there is none.
+    pub async fn read_tail(&self, path: &str, bytes_max: u64) -> Result<Option<Tail>> {
+        let options = GetOptions { range: Some(GetRange::Suffix(bytes_max)), ..GetOptions::default() };
+        let Some(found) = present(self.inner.get_opts(&parse(path)?, options).await, path)? else { return Ok(None) };
+        let file_bytes = found.meta.size;
+        let bytes = found.bytes().await.map_err(|error| failed("read", path, error))?;
+        Ok(Some(Tail { bytes, file_bytes }))
+    }
+
+    /// Whether there is a file of that name.
+    pub async fn exists(&self, path: &str) -> Result<bool> {
+        Ok(present(self.inner.head(&parse(path)?).await, path)?.is_some())
+    }
+
+    /// The files of a folder, by name; none where there is no folder.
+    pub async fn list(&self, folder: &str) -> Result<Vec<Entry>> {
+        let found = self.inner.list_with_delimiter(Some(&parse(folder)?)).await;
+        let objects = found.map_err(|error| failed("list", folder, error))?.objects;
+        let mut entries: Vec<Entry> = objects
+            .into_iter()
+            .filter_map(|object| Some(Entry { name: object.location.filename()?.to_owned(), bytes: object.size }))
+            .collect();
+        entries.sort_unstable();
+        Ok(entries)
+    }
+
+    /// The names of the folders in a folder.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
+        let found = self.inner.list_with_delimiter(Some(&parse(folder)?)).await;
+        let prefixes = found.map_err(|error| failed("list", folder, error))?.common_prefixes;
+        let mut names: Vec<String> = prefixes.iter().filter_map(|p| p.filename().map(str::to_owned)).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Deletes a file; one that is gone is no error.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        match self.inner.delete(&parse(path)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.not_written("delete", path, error)),
+        }
+    }
+
+    /// Makes the names of a folder durable: another process may have linked one and not yet synced it. To be
+    /// called before building on a name that was found.
+    pub async fn sync_folder(&self, folder: &str) -> Result<()> {
+        let path = folder.to_owned();
+        self.on_disk(folder, move |disk| match sync_disk_folder(&disk) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StorageError::Failed { act: "sync the folder", path, source: error })
+            }
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    /// Removes what killed writers left in a folder: names `<name>#<digits>` whose `<name>` is `old`.
+    ///
+    /// A live writer that loses its file so fails to link it, and settles that by reading the name.
+    pub async fn remove_leftovers(&self, folder: &str, old: impl Fn(&str) -> bool + Send + 'static) -> Result<usize> {
+        let path = folder.to_owned();
+        self.on_disk(folder, move |disk| {
+            remove_staged(&disk, &old).map_err(|source| StorageError::Failed {
+                act: "remove leftovers from",
+                path,
+                source,
+            })
+        })
+        .await
+    }
+
+    /// Tries whether the store keeps what the ledger rests on: a file created is never created again, not by
+    /// eight at once; names that are read back at once; folders that can be synced.
+    pub async fn probe(&self) -> Result<()> {
+        self.refuse_network()?;
+        let unique = random();
+        let (twice, rivals) = (format!(".probe-{unique:016x}-1"), format!(".probe-{unique:016x}-2"));
+        let outcome = self.probe_names(&twice, &rivals).await;
+        let removed = self.delete(&twice).await.and(self.delete(&rivals).await);
+        outcome.and(removed)?;
+        self.sync_folder("").await
+    }
+
+    async fn probe_names(&self, twice: &str, rivals: &str) -> Result<()> {
+        let unfit = |lacks| Err(StorageError::Unfit { root: self.root.clone(), lacks });
+        if self.create(twice, "first".into()).await? != Creation::Created {
+            return unfit("a fresh name was said to exist");
+        }
+        if self.create(twice, "second".into()).await? != Creation::Exists {
+            return unfit("a file was created twice");
+        }
+        if self.read(twice).await?.as_deref() != Some(b"first") {
+            return unfit("a file changed after its creation");
+        }
+        let tries: Vec<_> = futures::stream::iter(0..PROBE_RIVALS)
+            .map(|rival| async move { (rival, self.create(rivals, rival.to_string().into()).await) })
+            .buffer_unordered(PROBE_RIVALS)
+            .collect()
+            .await;
+        let mut winners = Vec::new();
+        for (rival, answer) in tries {
+            if answer? == Creation::Created {
+                winners.push(rival.to_string());
+            }
+        }
+        let found = self.read(rivals).await?;
+        match winners.as_slice() {
+            [winner] if found.as_deref() == Some(winner.as_bytes()) => Ok(()),
+            [_] => unfit("a file does not hold what its creator wrote"),
+            _ => unfit("of several creates at once not exactly one won"),
+        }
+    }
+
+    fn refuse_network(&self) -> Result<()> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        let found = rustix::fs::statfs(disk).map_err(|error| StorageError::Failed {
+            act: "look at the file system of",
+            path: self.root.clone(),
+            source: error.into(),
+        })?;
+        match network_kind(found.f_type as u64) {
+            Some(kind) => Err(StorageError::Network { root: self.root.clone(), kind }),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs on the folder where the store is a local disk; elsewhere there is nothing to do.
+    async fn on_disk<T: Default + Send + 'static>(
+        &self,
+        folder: &str,
+        act: impl FnOnce(PathBuf) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Some(root) = &self.disk else { return Ok(T::default()) };
+        let disk = root.join(folder);
+        let blocking = tokio::task::spawn_blocking(move || act(disk));
+        blocking.await.unwrap_or_else(|error| {
+            Err(StorageError::Failed { act: "use", path: folder.to_owned(), source: io::Error::other(error) })
+        })
+    }
+
+    fn not_written(&self, act: &'static str, path: &str, error: object_store::Error) -> StorageError {
+        let source = cause(&error);
+        let root = self.root.clone();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                StorageError::NotWritable { root, source }
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full { root, source },
+            _ => StorageError::Failed { act, path: path.to_owned(), source },
+        }
+    }
+}
+
+/// Sixty-four bits from the operating system, for names that must not meet.
+pub fn random() -> u64 {
+    let mut bytes = [0; 8];
+    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    assert_eq!(filled, Ok(bytes.len()), "the operating system gives random bytes");
+    u64::from_le_bytes(bytes)
+}
+
+fn parse(path: &str) -> Result<Path> {
+    Path::parse(path).map_err(|_| StorageError::Name(path.to_owned()))
+}
+
+/// Tells "there is none" from "cannot be read".
+fn present<T>(answer: object_store::Result<T>, path: &str) -> Result<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(failed("read", path, error)),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
+fn failed(act: &'static str, path: &str, error: object_store::Error) -> StorageError {
+    StorageError::Failed { act, path: path.to_owned(), source: cause(&error) }
+}
+
+/// What the operating system said, without the layers that say it again.
+fn cause(error: &object_store::Error) -> io::Error {
+    let mut inner: Option<&(dyn std::error::Error + 'static)> = error.source();
+    while let Some(found) = inner {
+        if let Some(io) = found.downcast_ref::<io::Error>() {
+            return io.raw_os_error().map_or_else(|| io.kind().into(), io::Error::from_raw_os_error);
+        }
+        inner = found.source();
+    }
+    io::Error::other(error.to_string())
+}
+
+fn sync_disk_folder(folder: &DiskPath) -> io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
+fn remove_staged(folder: &DiskPath, old: &dyn Fn(&str) -> bool) -> io::Result<usize> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let path = entry?.path();
+        let staged = path.file_name().and_then(|name| name.to_str()?.rsplit_once('#'));
+        if staged.is_some_and(|(name, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && old(name)) {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => removed += 1,
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// The name of a network file system by its number in `statfs(2)`.
+const fn network_kind(number: u64) -> Option<&'static str> {
+    match number & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0x517b | 0xfe53_4d42 => Some("SMB"),
+        0xff53_4d42 => Some("CIFS"),
+        0x5346_414f => Some("AFS"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
+        (folder, store)
+    }
+
+    #[tokio::test]
+    async fn a_name_is_created_once_and_keeps_its_first_bytes() {
+        let (_folder, store) = store();
+        assert_eq!(store.create("a/b/c", "one".into()).await.expect("create"), Creation::Created);
+        assert_eq!(store.create("a/b/c", "two".into()).await.expect("create"), Creation::Exists);
+        assert_eq!(store.read("a/b/c").await.expect("read").as_deref(), Some(&b"one"[..]));
+        let tail = store.read_tail("a/b/c", 2).await.expect("read").expect("there");
+        assert_eq!((&tail.bytes[..], tail.file_bytes), (&b"ne"[..], 3));
+        assert_eq!(store.list("a/b").await.expect("list"), [Entry { name: "c".into(), bytes: 3 }]);
+        assert_eq!(store.folders("a").await.expect("list"), ["b"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_absent_is_none_and_no_error() {
+        let (_folder, store) = store();
+        assert_eq!(store.read("a/b").await.expect("read"), None);
+        assert!(store.read_tail("a/b", 9).await.expect("read").is_none());
+        assert!(!store.exists("a/b").await.expect("head"));
+        assert!(store.list("a").await.expect("list").is_empty());
+        store.delete("a/b").await.expect("delete");
+        store.sync_folder("a").await.expect("sync");
+    }
+
+    #[tokio::test]
+    async fn leftovers_are_hidden_and_only_old_ones_removed() {
+        let (folder, store) = store();
+        for name in ["1.parquet", "1.parquet#1", "2.parquet#12", "3.parquet#x"] {
+            std::fs::write(folder.path().join(name), "x").expect("write");
+        }
+        let removed = store.remove_leftovers("", |name| name < "2").await.expect("remove");
+        assert_eq!(removed, 1);
+        let left: Vec<_> = store.list("").await.expect("list").into_iter().map(|e| e.name).collect();
+        assert_eq!(left, ["1.parquet", "3.parquet#x"]);
+        assert!(folder.path().join("2.parquet#12").exists());
+    }
+
+    #[tokio::test]
+    async fn a_local_disk_passes_the_probe_and_is_left_empty() {
+        let (folder, store) = store();
+        store.probe().await.expect("fit");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 0);
+    }
+
+    #[test]
+    fn a_root_that_cannot_be_a_store_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "x").expect("write");
+        let at = |path: &DiskPath| path.to_str().expect("utf-8").to_owned();
+        let check = |result: Result<Store>, words: &str| {
+            let message = result.expect_err("refused").to_string();
+            assert!(message.contains(words), "{message}");
+        };
+        check(Store::open(&at(&file)), "is a file: name a folder");
+        check(Store::open(&at(&folder.path().join("none"))), "there is no store at");
+        check(Store::open_or_create(&at(&file.join("under"))), "create the folder yourself");
+        check(Store::open("s3://bucket/root"), "is not supported: name a folder");
+        assert_eq!(network_kind(0x6969), Some("NFS"));
+    }
+}
