@@ -8,17 +8,23 @@ pub mod crosswalks;
 pub mod partners;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::config::reader::Sink;
 use crate::config::{Fault, Faults, Files};
 use crate::contract::Record;
 use crate::contract::record::Strs;
 use crate::event::Kind;
+use crate::plan;
 
 pub use crate::plan::{Plan, Plans};
 pub use codes::CodeLists;
 pub use crosswalks::Crosswalks;
 pub use partners::{Carried, DateBasis, Partners, Topic};
+
+/// Schemes of the contracts whose codes are held in no list.
+const OPEN: [&str; 6] = ["ampds", "icd-10", "nhs-pathways", "noise-source", "nrm-exploitation", "prevent-concern"];
 
 /// The reference data, checked.
 #[derive(Clone, Debug)]
@@ -53,14 +59,17 @@ impl Reference {
     }
 
     /// Reads and checks files.
-    pub fn read(_files: &Files) -> Result<Self, Faults> {
-        Faults::default().into_result(Self {
-            partners: Partners::default(),
-            plans: Plans::default(),
-            codes: CodeLists::default(),
-            crosswalks: Crosswalks::default(),
-            warnings: Vec::new(),
-        })
+    pub fn read(files: &Files) -> Result<Self, Faults> {
+        let sink = Sink::default();
+        let codes = CodeLists::read(files, &sink);
+        let crosswalks = Crosswalks::read(files, &sink);
+        let schemes = known_schemes(&codes, &crosswalks);
+        let partners = Partners::read(files, &partners::Known { schemes: &schemes, crosswalks: &crosswalks }, &sink);
+        let places = places(files);
+        let known =
+            plan::load::Known { codes: &codes, crosswalks: &crosswalks, schemes: &schemes, places: places.as_ref() };
+        let (plans, warnings) = plan::load::read(files, &known, &sink);
+        sink.into_faults().into_result(Self { partners, plans, codes, crosswalks, warnings })
     }
 
     /// Puts the codes of a record into `out`, in place of what was there: first its own, then the groups
@@ -76,11 +85,26 @@ impl Reference {
         });
         for i in 0..out.len() {
             let SourceCode { scheme, edition, .. } = out[i];
-            for (group_scheme, group) in self.crosswalks.groups(scheme, edition, &out[i].code) {
-                out.push(SourceCode { scheme: group_scheme, code: Cow::Borrowed(group), edition: None });
+            for groups in self.crosswalks.of(scheme, &out[i].code) {
+                if let Some(group) = groups.group(edition) {
+                    out.push(SourceCode { scheme: &groups.scheme, code: Cow::Borrowed(group), edition: None });
+                }
             }
         }
     }
+}
+
+/// Every name that a rule may use as a scheme.
+fn known_schemes(codes: &CodeLists, crosswalks: &Crosswalks) -> BTreeSet<String> {
+    let lists = codes.iter().map(|list| &*list.scheme).filter(|scheme| !scheme.ends_with("-outcome"));
+    let groups = crosswalks.schemes().map(|(scheme, _)| scheme);
+    lists.chain(groups).chain(crosswalks.lists()).chain(OPEN).map(str::to_owned).collect()
+}
+
+/// The places of the partnership, where the geography names them.
+fn places(files: &Files) -> Option<BTreeSet<String>> {
+    let rows = files.text("geography/places.csv")?.lines().filter(|line| !line.starts_with('#'));
+    Some(rows.skip(1).filter_map(|line| line.split(',').next()).map(str::to_owned).collect())
 }
 
 /// Calls `add` with scheme, code and edition of each code of a record.
@@ -133,3 +157,6 @@ fn own_codes<'r>(record: &Record<'r>, add: &mut impl FnMut(&'r str, &'r str, Opt
         | Kind::Count => {}
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

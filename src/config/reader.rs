@@ -136,6 +136,14 @@ impl<'t> Reader<'t> {
         id
     }
 
+    /// The version of the file's format, which must be 1.
+    pub fn format(&self) {
+        match self.required("format", self.integer("format")) {
+            None | Some(1) => {}
+            Some(other) => self.fault("format", format!("is {other}; this program reads format 1")),
+        }
+    }
+
     /// An optional integer.
     pub fn integer(&self, key: &str) -> Option<i64> {
         self.typed(key, "an integer", Value::as_integer)

@@ -1,1 +1,435 @@
+use super::*;
+use crate::contract::Event;
+use crate::reference::Reference;
+use crate::reference::tests::{changed, reference_of, said};
 
+/// One event of each kind, in the order of the contracts.
+const EXAMPLES: &str = include_str!("examples.jsonl");
+const PLAN: &str = "plans/smp-2017-18.toml";
+
+/// The ids of the series that an event falls under, in order.
+fn classified(reference: &Reference, plan: &Plan, json: &str) -> Vec<String> {
+    let event = Event::decode(json).expect("a valid event");
+    let record = Record::of(&event);
+    let mut codes = Vec::new();
+    reference.source_codes(&record, &mut codes);
+    let set = plan.classify(&record, &codes);
+    let matched: SeriesSet = plan.matches(&record, &codes).iter().map(|m| m.series).collect();
+    assert_eq!(matched, set, "what is explained is what is counted");
+    plan.of_set(set).map(|s| s.id.clone()).collect()
+}
+
+fn adopted() -> Reference {
+    Reference::load(None).expect("the built-in files")
+}
+
+#[test]
+fn each_example_falls_under_the_priorities_worked_out_by_hand() {
+    let expected: [(&str, &[&str]); 16] = [
+        ("crime", &["substance-misuse", "domestic-abuse-violent-crime"]),
+        ("incident", &["mental-health", "antisocial-behaviour"]),
+        ("detention", &["substance-misuse", "mental-health"]),
+        ("stop-search", &[]),
+        ("referral", &["organised-crime"]),
+        ("assault-attendance", &["gangs-cse", "substance-misuse", "domestic-abuse-violent-crime"]),
+        ("ambulance-call", &["substance-misuse", "mental-health"]),
+        ("admission", &["domestic-abuse-violent-crime"]), // 15-19 does not lie inside 0-17
+        ("mental-health-detention", &["mental-health"]),
+        ("treatment", &["substance-misuse", "mental-health"]),
+        ("homelessness-case", &["domestic-abuse-violent-crime", "mental-health"]),
+        ("antisocial-behaviour-case", &["substance-misuse", "mental-health", "antisocial-behaviour"]),
+        ("noise-complaint", &["antisocial-behaviour"]),
+        ("possession", &["mental-health"]),
+        ("domestic-abuse-support", &["domestic-abuse-violent-crime", "mental-health"]),
+        ("count", &["substance-misuse"]),
+    ];
+    let reference = adopted();
+    let plan = reference.plans.get("smp-2017-18").expect("plan");
+    assert_eq!(EXAMPLES.lines().count(), expected.len());
+    for (json, (kind, series)) in EXAMPLES.lines().zip(expected) {
+        assert!(json.contains(&format!(".{kind}.v1")), "{kind}");
+        assert_eq!(classified(&reference, plan, json), series, "{kind}");
+    }
+}
+
+fn street(kind: &str, slug: &str) -> String {
+    format!(
+        r#"{{"specversion":"1.0","id":"a.1","source":"urn:partner:kent-police:open-data","type":"uk.community-safety.police.{kind}.v1","subject":"a","revision":201903,"time":"2019-03-01T00:00:00Z","data":{{"what":{{"list":"police-uk","edition":"2013-05","category":"{slug}"}},"when":{{"occurred_from":"2018-10"}}}}}}"#
+    )
+}
+
+#[test]
+fn published_crime_types_show_three_priorities_and_one_theme() {
+    let reference = adopted();
+    let plan = reference.plans.get("smp-2017-18").expect("plan");
+    for list in reference.codes.of("police-uk") {
+        for code in &list.codes {
+            let expected: &[&str] = match &*code.code {
+                "violence-and-sexual-offences" | "robbery" => &["domestic-abuse-violent-crime"],
+                "drugs" => &["substance-misuse"],
+                "possession-of-weapons" => &["gangs-cse"],
+                "anti-social-behaviour" => &["antisocial-behaviour"],
+                _ => &[],
+            };
+            let kind = if code.code == "anti-social-behaviour" { "incident" } else { "crime" };
+            assert_eq!(classified(&reference, plan, &street(kind, &code.code)), expected, "{}", code.code);
+        }
+    }
+}
+
+#[test]
+fn open_data_can_show_four_priorities_only_and_the_rest_is_not_supplied() {
+    let reference = adopted();
+    let plan = reference.plans.get("smp-2017-18").expect("plan");
+    let shown = |carried: &Carried, kind| -> Vec<&str> {
+        plan.of_set(plan.applicable(carried, kind)).map(|s| &*s.id).collect()
+    };
+    let open = reference.partners.carried_by("urn:partner:kent-police:open-data", Kind::Crime);
+    let expected = ["substance-misuse", "domestic-abuse-violent-crime", "antisocial-behaviour"];
+    assert_eq!(shown(&open, Kind::Crime), ["gangs-cse", expected[0], expected[1], expected[2]]);
+    assert_eq!(shown(&open, Kind::Incident), expected);
+    let own = reference.partners.carried("kent-police", Kind::Crime);
+    assert_eq!(shown(&own, Kind::Crime).len(), 8);
+    let road = reference.plans.get("smp-2015-16").expect("plan");
+    let road_safety = road.position("road-safety").expect("series");
+    assert!(Kind::ALL.iter().all(|kind| !road.applicable(&own, *kind).contains(road_safety)));
+}
+
+#[test]
+fn a_match_names_rule_key_and_value() {
+    let reference = adopted();
+    let plan = reference.plans.get("smp-2017-18").expect("plan");
+    let event = Event::decode(EXAMPLES.lines().next().expect("crime")).expect("valid");
+    let record = Record::of(&event);
+    let mut codes = Vec::new();
+    reference.source_codes(&record, &mut codes);
+    let told: Vec<String> = plan
+        .matches(&record, &codes)
+        .iter()
+        .flat_map(|m| {
+            let at = format!("{}/{}", plan.series[m.series].id, m.rule.id);
+            m.hits.iter().map(move |hit| format!("{at}: {} = {}", hit.key, hit.value)).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "substance-misuse/flags: flags = alcohol",
+            "domestic-abuse-violent-crime/flags: flags = domestic_abuse",
+            "domestic-abuse-violent-crime/codes: codes.ho-category = 8N",
+        ]
+    );
+}
+
+/// Whether the first example (a crime of 8N, Friday 2017-02-03 at 23:10, in `town-centre`, victim 25-34,
+/// of DA and alcohol, mental health false) or another falls under a series with just one rule.
+#[track_caller]
+fn check(kind: &str, rule: &str, expected: bool) {
+    let theme =
+        format!("[[theme]]\nid = \"tried\"\nlabel = \"Tried\"\nrules = [{{ id = \"tried\", {rule} }}]\n[[factor]]");
+    let reference = reference_of(&changed(PLAN, "[[factor]]", &theme));
+    let plan = reference.plans.get("smp-2017-18").expect("plan");
+    let json = EXAMPLES.lines().find(|json| json.contains(&format!(".{kind}.v1"))).expect("example");
+    assert_eq!(classified(&reference, plan, json).contains(&"tried".to_owned()), expected, "{rule}");
+}
+
+#[test]
+fn a_rule_matches_when_every_key_holds() {
+    check("crime", r#"kinds = ["crime"], flags = ["gang", "alcohol"]"#, true);
+    check("crime", r#"kinds = ["incident"], flags = ["alcohol"]"#, false);
+    check("crime", r#"flags = ["mental_health"]"#, false);
+    check("crime", r#"flags = ["drugs"]"#, false);
+    check("crime", r#"codes = { ho-category = ["8n"] }"#, true);
+    check("crime", r#"codes = { ho-category = ["8N@2026-04"] }"#, false); // sent as 2016-04
+    check("crime", r#"codes = { ho-category = ["8*"] }"#, true);
+    check("crime", r#"codes = { ho-offence = ["008/01-008/06"] }"#, true);
+    check("crime", r#"codes = { ho-offence = ["008/07-008/20"] }"#, false);
+    check("crime", r#"codes = { ho-category = ["8N"] }, flags = ["gang"]"#, false);
+    check("admission", r#"codes = { icd-10 = ["X99"] }"#, true);
+    check("admission", r#"codes = { icd-10 = ["x99.9"] }"#, true);
+    check("admission", r#"codes = { icd-10 = ["X98.9"] }"#, false);
+    check("admission", r#"codes = { icd-10 = ["X85-X98"] }"#, false);
+    check("assault-attendance", r#"codes = { istv-method = ["05@2014-09"] }"#, true);
+    check("homelessness-case", r#"codes = { hclic-need = ["*"] }"#, true);
+}
+
+#[test]
+fn place_role_age_hour_and_day_are_read_as_the_partner_knows_them() {
+    check("crime", r#"places = ["town-centre"]"#, true);
+    check("incident", r#"places = ["town-centre"]"#, false);
+    check("crime", r#"roles = ["home", "incident"]"#, true);
+    check("admission", r#"roles = ["incident"]"#, false);
+    check("crime", r#"ages = ["18-34"]"#, true);
+    check("crime", r#"ages = ["30+"]"#, false);
+    check("crime", r#"hours = "18:00-06:00""#, true);
+    check("crime", r#"hours = "23:10-23:11""#, true);
+    check("crime", r#"hours = "06:00-23:10""#, false);
+    check("incident", r#"hours = "19:00-20:00""#, true); // 18:05 in UTC
+    check("admission", r#"hours = "00:00-23:59""#, false); // a day has no hour
+    check("crime", r#"weekdays = ["friday"]"#, true);
+    check("admission", r#"weekdays = ["saturday"]"#, true);
+    check("referral", r#"weekdays = ["wednesday"]"#, false); // a month has no day
+    check("count", r#"weekdays = ["wednesday"]"#, false);
+}
+
+#[test]
+fn scope_is_of_the_rules_alone() {
+    let scopes = |reference: &Reference| -> Vec<String> {
+        reference.plans.get("smp-2017-18").expect("plan").series.iter().map(|s| s.scope.clone()).collect()
+    };
+    let before = scopes(&adopted());
+    assert!(before.iter().all(|scope| scope.len() == 12 && scope.bytes().all(|b| b.is_ascii_hexdigit())));
+    let relabelled = changed(PLAN, "label = \"Prevent\"", "label = \"Counter-terrorism\"");
+    assert_eq!(scopes(&reference_of(&relabelled)), before);
+    let reordered = changed(
+        PLAN,
+        r#"{ id = "flags", flags = ["alcohol", "drugs"] }"#,
+        r#"{ id = "marks", flags = ["drugs", "alcohol"] }"#,
+    );
+    assert_eq!(scopes(&reference_of(&reordered)), before);
+    let other = scopes(&reference_of(&changed(PLAN, r#"flags = ["alcohol", "drugs"]"#, r#"flags = ["alcohol"]"#)));
+    assert_eq!(before.iter().zip(&other).filter(|(a, b)| a != b).count(), 1);
+    let earlier = adopted();
+    let earlier = earlier.plans.get("smp-2015-16").expect("plan");
+    for id in ["substance-misuse", "reoffending", "antisocial-behaviour"] {
+        let of = |plan: &Plan| plan.series[plan.position(id).expect("series")].scope.clone();
+        assert_eq!(of(earlier), of(adopted().plans.get("smp-2017-18").expect("plan")), "{id}");
+    }
+}
+
+#[test]
+fn a_factor_is_with_without_or_not_recorded() {
+    let reference = adopted();
+    let factor = &reference.plans.get("smp-2017-18").expect("plan").factors[0];
+    let (plain, suspect) =
+        (Flags::bit("mental_health").expect("flag"), Flags::bit("mental_health_suspect").expect("flag"));
+    assert_eq!(factor.of(Flags { yes: suspect, no: plain }), Some(true));
+    assert_eq!(factor.of(Flags { yes: 0, no: plain }), Some(false));
+    assert_eq!(factor.of(Flags::NONE), None);
+}
+
+#[test]
+fn the_plan_in_force_is_the_adopted_one_of_the_day() {
+    let reference = adopted();
+    let on = |y, m, d| reference.plans.in_force(civil::date(y, m, d)).map(|plan| &*plan.id);
+    assert_eq!(on(2017, 4, 1), Some("smp-2017-18"));
+    assert_eq!(on(2018, 3, 31), Some("smp-2017-18"));
+    assert_eq!(on(2018, 4, 1), None);
+    assert_eq!(on(2016, 3, 31), Some("smp-2015-16"));
+    let draft = reference_of(&changed(PLAN, "status = \"adopted\"", "status = \"draft\""));
+    assert_eq!(draft.plans.in_force(civil::date(2017, 4, 1)).map(|plan| &*plan.id), None);
+}
+
+/// The adopted plan, changed in one place, is refused with these words.
+#[track_caller]
+fn refused(from: &str, to: &str, words: &str) {
+    let said = said(&changed(PLAN, from, to));
+    assert!(said.lines().any(|line| line.trim() == words), "wanted:\n  {words}\nsaid:\n{said}");
+}
+
+#[test]
+fn what_a_plan_may_not_say_is_refused_with_file_key_and_reason() {
+    let p = "plans/smp-2017-18.toml: ";
+    let at = |key_and_reason: &str| format!("{p}{key_and_reason}");
+    for (from, to, words) in [
+        ("format = 1", "format = 2", "format: is 2; this program reads format 1"),
+        ("label = \"Prevent\"", "labl = \"Prevent\"", "theme[0].labl: unknown key; did you mean `label`?"),
+        ("label = \"Prevent\"", "", "theme[0].label: is missing"),
+        ("status = \"adopted\"", "status = \"agreed\"", "status: `agreed` is none of draft, adopted, withdrawn"),
+        ("adopted = 2017-04-12", "", "adopted: is missing: an adopted plan has the date of its adoption"),
+        ("adopted = 2017-04-12", "adopted = \"April\"", "adopted: is a string, not a date"),
+        ("valid_from = 2017-04-01", "valid_from = 2018-04-01", "valid_from: 2018-04-01 is after valid_to, 2018-03-31"),
+        (
+            "valid_from = 2017-04-01",
+            "valid_from = 2016-03-31",
+            "valid_from: smp-2015-16 is in force on that day, until 2016-03-31",
+        ),
+        ("area = \"E07000110\"", "area = \"Maidstone\"", "area: `Maidstone` is no area code such as E07000110"),
+        ("id = \"smp-2017-18\"", "id = \"smp-2017\"", "id: `smp-2017` is not the name of the file"),
+        (
+            "id = \"prevent\"",
+            "id = \"Prevent\"",
+            "theme[0].id: `Prevent` is not kebab-case (a-z, 0-9 and single hyphens)",
+        ),
+        ("id = \"prevent\"", "id = \"gangs-cse\"", "theme[0].id: `gangs-cse` stands twice"),
+        ("id = \"nrm\"", "id = \"flags\"", "priority[0].rules[3].id: `flags` stands twice"),
+        ("owner = \"ocg-subgroup\"", "owner = \"ocg\"", "priority[0].owner: unknown owner `ocg`"),
+        (
+            "partnership = \"Safer Maidstone Partnership\"",
+            "partnership = \"Safer Swale\"",
+            "partnership: is another partnership's than plans/smp-2015-16.toml; an empty file of a built-in plan's name takes that plan away",
+        ),
+        (
+            "{ ho-category = [\"106\"",
+            "{ ho-categroy = [\"106\"",
+            "priority[0].rules[0].codes.ho-categroy: unknown scheme `ho-categroy`; did you mean `ho-category`?",
+        ),
+        (
+            "ho-category = [\"2019\"",
+            "ho-category = [\"2018\"",
+            "editions.ho-category[0]: edition `2018` of ho-category is not held (held: 2019, 2026-04)",
+        ),
+        (
+            "\"106\", \"72\"",
+            "\"106@2018\", \"72\"",
+            "priority[0].rules[0].codes.ho-category[0]: edition `2018` of ho-category is not held (held: 2019, 2026-04)",
+        ),
+        (
+            "\"106\", \"72\"",
+            "\"107\", \"72\"",
+            "priority[0].rules[0].codes.ho-category[0]: `107` is a code of none of the editions 2019, 2026-04",
+        ),
+        ("\"106\", \"72\"", "\"107*\", \"72\"", "priority[0].rules[0].codes.ho-category[0]: `107*` matches nothing"),
+        (
+            "\"106\", \"72\"",
+            "\"10A-10D\", \"72\"",
+            "priority[0].rules[0].codes.ho-category[0]: `10A-10D` is a range; only `icd-10` and `ho-offence` have ranges",
+        ),
+        (
+            "\"106\", \"72\"",
+            "\"1*6\", \"72\"",
+            "priority[0].rules[0].codes.ho-category[0]: `1*6`: is no code, `code@edition`, `start*` or, in `icd-10` and `ho-offence`, `first-last`",
+        ),
+        (
+            "\"066/53-066/82\"",
+            "\"066/82-066/53\"",
+            "theme[0].rules[0].codes.ho-offence[0]: `066/82-066/53`: the range is reversed",
+        ),
+        (
+            "\"066/53-066/82\"",
+            "\"999/53-999/82\"",
+            "theme[0].rules[0].codes.ho-offence[0]: `999/53-999/82` matches nothing",
+        ),
+        (
+            "[\"X85-Y09\"], istv",
+            "[\"X85-Y0\"], istv",
+            "priority[3].rules[2].codes.icd-10[0]: `X85-Y0`: a range needs both ends whole: three characters in `icd-10`, `ddd/dd` in `ho-offence`",
+        ),
+        (
+            "\"offending-history\"",
+            "\"total-*\"",
+            "theme[1].rules[1].codes.hclic-need[0]: `total-*`: a code that begins `total-` or `households-with-` is a base, in no pattern",
+        ),
+        (
+            "\"knife\", \"firearm\"",
+            "\"knives\", \"firearm\"",
+            "priority[1].rules[3].codes.assault-method[0]: no row of crosswalks/assault-method.csv gives `knives`; did you mean `knife`?",
+        ),
+        (
+            "flags = [\"extremism\"]",
+            "flags = [\"extremist\"]",
+            "theme[0].rules[1].flags[0]: unknown flag `extremist`; did you mean `extremism`?",
+        ),
+        (
+            "kinds = [\"admission\"]",
+            "kinds = [\"admissions\"]",
+            "priority[1].rules[4].kinds[0]: unknown kind `admissions`; did you mean `admission`?",
+        ),
+        (
+            "ages = [\"0-17\"]",
+            "ages = [\"17-0\"]",
+            "priority[1].rules[4].ages[0]: `17-0` is no age band such as 0-17 or 65+",
+        ),
+        (
+            "ages = [\"0-17\"]",
+            "places = [\"Town Centre\"]",
+            "priority[1].rules[4].places[0]: `Town Centre` is not kebab-case",
+        ),
+        (
+            "ages = [\"0-17\"]",
+            "hours = \"18-06\"",
+            "priority[1].rules[4].hours: `18-06` is no span of hours such as 18:00-06:00",
+        ),
+        ("ages = [\"0-17\"]", "weekdays = [\"fri\"]", "priority[1].rules[4].weekdays[0]: unknown day `fri`"),
+        (
+            "ages = [\"0-17\"]",
+            "roles = [\"homes\"]",
+            "priority[1].rules[4].roles[0]: unknown role `homes`; did you mean `home`?",
+        ),
+        (
+            "{ id = \"support\", kinds = [\"domestic-abuse-support\"] }",
+            "{ id = \"support\" }",
+            "priority[3].rules[4].id: rule `support` has no test, so everything would match",
+        ),
+        ("kinds = [\"domestic-abuse-support\"]", "kinds = []", "priority[3].rules[4].kinds: is an empty list"),
+        ("follows = \"smp-2015-16\"", "follows = \"smp-2016-17\"", "follows: plan `smp-2016-17` is not held"),
+        ("follows = \"smp-2015-16\"", "", "dropped: without `follows` there is nothing to drop"),
+        (
+            "dropped = [\"road-safety\"]",
+            "dropped = []",
+            "dropped: `road-safety` of smp-2015-16 is neither named in a `from` nor dropped",
+        ),
+        (
+            "dropped = [\"road-safety\"]",
+            "dropped = [\"road-safety\", \"roads\"]",
+            "dropped[1]: `roads` is no priority or theme of smp-2015-16",
+        ),
+        (
+            "plan = \"smp-2015-16\", id = \"reoffending\"",
+            "plan = \"smp-2014-15\", id = \"reoffending\"",
+            "theme[1].from[0].plan: plan `smp-2014-15` is not held",
+        ),
+        (
+            "plan = \"smp-2015-16\", id = \"reoffending\"",
+            "plan = \"smp-2015-16\", id = \"offending\"",
+            "theme[1].from[0].id: `offending` is no priority or theme of smp-2015-16",
+        ),
+        (
+            "change = \"widened\"",
+            "change = \"grown\"",
+            "priority[3].from[0].change: `grown` is none of continued, relabelled, promoted, demoted, narrowed, widened, split, merged",
+        ),
+        (
+            "flags = [\"mental_health\", \"mental_health_suspect\", \"mental_health_victim\"]\n",
+            "",
+            "factor[0].flags: is missing",
+        ),
+    ] {
+        refused(from, to, &at(words));
+    }
+}
+
+#[test]
+fn a_place_must_be_one_of_the_geography_where_that_names_places() {
+    let mut files = changed(PLAN, "ages = [\"0-17\"]", "places = [\"town-center\"]");
+    files.put("geography/places.csv", "id,lsoa,vintage\ntown-centre,E01033090,2011\n");
+    assert!(said(&files).contains("places[0]: unknown place `town-center`; did you mean `town-centre`?"));
+}
+
+#[test]
+fn every_fault_of_every_file_is_told_at_once() {
+    let mut files = changed(PLAN, "label = \"Prevent\"", "");
+    files.put("plans/another.toml", "format = 1\nid = ");
+    files.put("crosswalks/x.csv", "list,edition,code,group\na,,1,x\na,,1,y\n");
+    let said = said(&files);
+    assert!(said.starts_with("configuration refused (5 faults)"), "{said}");
+    assert!(said.contains("plans/another.toml: line 2: "), "{said}");
+    assert!(said.contains("crosswalks/x.csv: a,,1: has a group already: `x`"), "{said}");
+}
+
+#[track_caller]
+fn warned(from: &str, to: &str, words: &str) {
+    let reference = reference_of(&changed(PLAN, from, to));
+    let told: Vec<String> = reference.warnings.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|line| line == words), "{told:#?}");
+}
+
+#[test]
+fn what_is_odd_is_told_and_not_refused() {
+    warned(
+        "owner = \"ocg-subgroup\"\n",
+        "",
+        "plans/smp-2017-18.toml: priority[0]: priority `organised-crime` has no owner",
+    );
+    warned(
+        "valid_from = 2017-04-01",
+        "valid_from = 2016-05-01",
+        "plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01 to 2016-04-30",
+    );
+    let reference = reference_of(&changed(PLAN, "[\"repeat_offender\"]", "[\"repeat_offender\", \"gang\"]"));
+    assert!(
+        reference.warnings.iter().any(
+            |w| w.key == "theme[1].rules" && w.reason.contains("`reoffending` has other rules than in smp-2015-16")
+        )
+    );
+}

@@ -1,5 +1,159 @@
 //! Lists of codes: which codes exist, in which edition, and what people call them.
+//!
+//! A list is a file `config/codes/<scheme>@<edition>.csv` (or `<scheme>.csv`, of any edition): comment
+//! lines that name source, licence and whether its codes exclude one another, then `code` and, where
+//! there are any, `label`, `group`, `subgroup`. A code that is in no list is no fault of a record; it is
+//! counted as unknown.
+
+use hashbrown::HashMap;
+
+use crate::config::Files;
+use crate::config::reader::Sink;
+use crate::plan::rule::{Fold, Pattern};
+
+/// A list of codes in one edition.
+#[derive(Clone, Debug)]
+pub struct CodeList {
+    /// The scheme it is of.
+    pub scheme: String,
+    /// Its edition; `None` = any.
+    pub edition: Option<String>,
+    /// Who publishes it.
+    pub source: String,
+    /// Under which licence.
+    pub licence: String,
+    /// Whether a record has at most one of its codes, so that counts by code add up.
+    pub exclusive: bool,
+    /// Its codes, in the order of the file.
+    pub codes: Vec<Code>,
+    by_code: HashMap<String, usize>,
+}
+
+/// A code of a list. An offence code that lies in several categories is there once for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    /// The code, as the publisher writes it.
+    pub code: String,
+    /// What people call it; empty where the list has no names.
+    #[serde(default)]
+    pub label: String,
+    /// What it belongs to: an offence group, a category, an outcome group; empty = none.
+    #[serde(default)]
+    pub group: String,
+    /// The finer group; empty = none.
+    #[serde(default)]
+    pub subgroup: String,
+}
+
+impl CodeList {
+    /// A code, whatever its case and, in `ho-category` and `icd-10`, its point.
+    pub fn get(&self, code: &str) -> Option<&Code> {
+        let find = |folded: &str| self.by_code.get(folded).copied();
+        Fold::of(&self.scheme).with(code, find)?.map(|i| &self.codes[i])
+    }
+
+    /// Whether a pattern is like any of its codes.
+    pub fn has(&self, pattern: &Pattern) -> bool {
+        self.by_code.keys().any(|folded| pattern.matches(folded, pattern.edition()))
+    }
+}
 
 /// The code lists that are held.
 #[derive(Clone, Debug, Default)]
-pub struct CodeLists {}
+pub struct CodeLists(Vec<CodeList>);
+
+impl CodeLists {
+    pub(super) fn read(files: &Files, sink: &Sink) -> Self {
+        let lists = files.in_folder("codes", ".csv").map(|(path, text)| read_list(path, text, sink));
+        let mut lists: Vec<CodeList> = lists.collect();
+        lists.sort_by(|a, b| (&a.scheme, &a.edition).cmp(&(&b.scheme, &b.edition)));
+        Self(lists)
+    }
+
+    /// Every list, by scheme and edition.
+    pub fn iter(&self) -> impl Iterator<Item = &CodeList> {
+        self.0.iter()
+    }
+
+    /// The lists of a scheme, oldest edition first; none = the scheme's codes are open.
+    pub fn of(&self, scheme: &str) -> impl Iterator<Item = &CodeList> + Clone {
+        self.0.iter().filter(move |list| list.scheme == scheme)
+    }
+
+    /// A code, from the edition asked for if that is held, else from the newest that has it.
+    pub fn get(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&Code> {
+        let asked = self.of(scheme).find(|list| edition.is_some() && list.edition.as_deref() == edition);
+        let found = asked.and_then(|list| list.get(code));
+        found.or_else(|| self.of(scheme).filter_map(|list| list.get(code)).last())
+    }
+
+    /// What people call a code.
+    pub fn label(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&str> {
+        self.get(scheme, edition, code).map(|c| &*c.label).filter(|label| !label.is_empty())
+    }
+
+    /// The group of a code, such as the outcome group of an outcome (`court`, `no-suspect`).
+    pub fn group(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&str> {
+        self.get(scheme, edition, code).map(|c| &*c.group).filter(|group| !group.is_empty())
+    }
+
+    /// Whether a record has at most one code of a scheme, so that counts by code add up.
+    pub fn is_exclusive(&self, scheme: &str) -> bool {
+        self.of(scheme).any(|list| list.exclusive)
+    }
+
+    /// Whether a code is in a list; `None` where no list of the scheme is held.
+    pub fn knows(&self, scheme: &str, code: &str) -> Option<bool> {
+        let mut lists = self.of(scheme).peekable();
+        lists.peek()?;
+        Some(lists.any(|list| list.get(code).is_some()))
+    }
+}
+
+fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
+    let name = path.trim_start_matches("codes/").trim_end_matches(".csv");
+    let (scheme, edition) = name.split_once('@').map_or((name, None), |(scheme, edition)| (scheme, Some(edition)));
+    let mut list = CodeList {
+        scheme: scheme.to_owned(),
+        edition: edition.map(str::to_owned),
+        source: remark(path, text, "source", sink),
+        licence: remark(path, text, "licence", sink),
+        exclusive: remark(path, text, "exclusive", sink) == "yes",
+        codes: read_rows(path, text, sink),
+        by_code: HashMap::new(),
+    };
+    for (i, code) in list.codes.iter().enumerate() {
+        // A base folds to nothing: it is a code of the list, yet no pattern may be like it.
+        let Some(folded) = Fold::of(scheme).folded(&code.code) else { continue };
+        let first = *list.by_code.entry(folded).or_insert(i);
+        if first != i && list.codes[first].group == code.group {
+            sink.add(path, &code.code, "stands twice");
+        }
+    }
+    list
+}
+
+/// The value of a comment line `# <name>: <value>`, which must be there.
+pub(super) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String {
+    let lines = text.lines().take_while(|line| line.starts_with('#'));
+    let value = |line: &str| Some(line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned());
+    lines.filter_map(value).next().unwrap_or_else(|| {
+        sink.add(path, name, format!("is missing: write `# {name}: …` above the header"));
+        String::new()
+    })
+}
+
+/// The rows of a file of comma-separated values with `#` comments; each that cannot be read is a fault.
+pub(super) fn read_rows<T: serde::de::DeserializeOwned>(path: &str, text: &str, sink: &Sink) -> Vec<T> {
+    let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
+    let row = |row: csv::Result<T>| match row {
+        Ok(row) => Some(row),
+        Err(error) => {
+            let line = error.position().map_or(0, csv::Position::line);
+            sink.add(path, &format!("line {line}"), error.to_string());
+            None
+        }
+    };
+    reader.deserialize().filter_map(row).collect()
+}

@@ -1,17 +1,110 @@
 //! Groups of raw codes: a knife is a knife whatever a department's own number for it.
+//!
+//! `config/crosswalks/<scheme>.csv` makes a scheme of groups: a record with a listed code has its group
+//! too. An empty edition stands for any; the exact one wins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+
+use super::codes::{read_rows, remark};
+use crate::config::Files;
+use crate::config::reader::{Sink, is_kebab};
+use crate::plan::rule::Fold;
 
 /// The crosswalks that are held.
 #[derive(Clone, Debug, Default)]
-pub struct Crosswalks {}
+pub struct Crosswalks {
+    /// By list, then by folded code.
+    lists: HashMap<String, HashMap<String, Vec<Groups>>>,
+    groups: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The group of one code in one scheme of groups.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    /// The scheme of groups, which is the name of its file.
+    pub scheme: String,
+    /// By edition; empty = any.
+    by_edition: BTreeMap<String, String>,
+}
+
+impl Groups {
+    /// The group in an edition of the code's list.
+    pub fn group(&self, edition: Option<&str>) -> Option<&str> {
+        let exact = edition.and_then(|edition| self.by_edition.get(edition));
+        exact.or_else(|| self.by_edition.get("")).map(String::as_str)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    list: String,
+    edition: String,
+    code: String,
+    group: String,
+}
 
 impl Crosswalks {
-    /// Scheme and group of every group a code is in.
-    pub fn groups<'c>(
-        &'c self,
-        _list: &str,
-        _edition: Option<&str>,
-        _code: &str,
-    ) -> impl Iterator<Item = (&'c str, &'c str)> + use<'c> {
-        std::iter::empty()
+    pub(super) fn read(files: &Files, sink: &Sink) -> Self {
+        let mut crosswalks = Self::default();
+        for (path, text) in files.in_folder("crosswalks", ".csv") {
+            let scheme = path.trim_start_matches("crosswalks/").trim_end_matches(".csv");
+            remark(path, text, "source", sink);
+            remark(path, text, "licence", sink);
+            crosswalks.groups.entry(scheme.to_owned()).or_default();
+            for row in read_rows::<Row>(path, text, sink) {
+                let key = format!("{},{},{}", row.list, row.edition, row.code);
+                if !is_kebab(&row.group) {
+                    sink.add(path, &key, format!("group `{}` is not kebab-case", row.group));
+                }
+                if let Err(other) = crosswalks.add(scheme, row) {
+                    sink.add(path, &key, format!("has a group already: `{other}`"));
+                }
+            }
+        }
+        crosswalks
+    }
+
+    /// Adds a row; fails with the group that the code has already.
+    fn add(&mut self, scheme: &str, row: Row) -> Result<(), String> {
+        self.groups.entry(scheme.to_owned()).or_default().insert(row.group.clone());
+        let code = Fold::of(&row.list).folded(&row.code).unwrap_or_default();
+        let of_code = self.lists.entry(row.list).or_default().entry(code).or_default();
+        let place = of_code.iter().position(|groups| groups.scheme == scheme).unwrap_or_else(|| {
+            of_code.push(Groups { scheme: scheme.to_owned(), by_edition: BTreeMap::new() });
+            of_code.len() - 1
+        });
+        of_code[place].by_edition.insert(row.edition, row.group).map_or(Ok(()), Err)
+    }
+
+    /// The groups of a code, one for each scheme of groups it is in.
+    pub fn of(&self, list: &str, code: &str) -> &[Groups] {
+        let Some(codes) = self.lists.get(list) else { return &[] };
+        let groups = Fold::of(list).with(code, |folded| codes.get(folded));
+        groups.flatten().map_or(&[], Vec::as_slice)
+    }
+
+    /// The schemes of groups, each with its groups.
+    pub fn schemes(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
+        self.groups.iter().map(|(scheme, groups)| (&**scheme, groups))
+    }
+
+    /// The groups of a scheme of groups.
+    pub fn groups_of(&self, scheme: &str) -> Option<&BTreeSet<String>> {
+        self.groups.get(scheme)
+    }
+
+    /// The lists whose codes are grouped.
+    pub fn lists(&self) -> impl Iterator<Item = &str> {
+        self.lists.keys().map(String::as_str)
+    }
+
+    /// The schemes of groups that a list's codes are in.
+    pub fn schemes_of(&self, list: &str) -> BTreeSet<&str> {
+        let codes = self.lists.get(list).into_iter().flat_map(HashMap::values).flatten();
+        codes.map(|groups| &*groups.scheme).collect()
     }
 }

@@ -1,8 +1,24 @@
 //! Who sends what: topics, registered sources, and which schemes and flags each carries.
+//!
+//! What a partner carries decides whether a figure of 0 may be said at all: where no rule of a priority
+//! can match what is sent, the figure is not supplied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashSet;
+
+use super::Crosswalks;
+use crate::config::Files;
+use crate::config::fault::hint;
+use crate::config::reader::{Item, Reader, Sink, is_kebab, parse};
+use crate::contract::parts::Flags;
+use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind};
+
+/// The file.
+const FILE: &str = "partners.toml";
+/// The longest name of a partner or a system in a source, in bytes.
+const NAME_BYTES_MAX: usize = 32;
 
 /// A topic of Kafka and the feed it carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,12 +29,12 @@ pub struct Topic {
     pub feed: Feed,
 }
 
-/// Which schemes and flags a partner's records of a kind hold.
+/// Which schemes and flags records of a kind hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
     /// The schemes, with the groups that crosswalks make of them.
     pub schemes: BTreeSet<String>,
-    /// The flags, as bits ([`crate::contract::parts::Flags::NAMES`]).
+    /// The flags, as bits ([`Flags::NAMES`]).
     pub flags: u32,
 }
 
@@ -49,12 +65,23 @@ impl DateBasis {
             Self::Recorded => "recorded",
         }
     }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Occurred, Self::Recorded].into_iter().find(|basis| basis.as_str() == name)
+    }
 }
 
 /// The topics, sources and partners that are registered.
 #[derive(Clone, Debug, Default)]
 pub struct Partners {
     topics: Vec<Topic>,
+    /// Sources by topic.
+    sources: BTreeMap<String, BTreeSet<String>>,
+    /// The same, for the question that is asked of every record.
+    registered: HashSet<(String, String)>,
+    carried: BTreeMap<String, BTreeMap<Kind, Carried>>,
+    date_basis: BTreeMap<String, DateBasis>,
+    labels: BTreeMap<String, String>,
 }
 
 impl Partners {
@@ -69,27 +96,160 @@ impl Partners {
     }
 
     /// The sources registered for a topic, in order.
-    pub fn sources(&self, _topic: &str) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+    pub fn sources(&self, topic: &str) -> impl Iterator<Item = &str> {
+        self.sources.get(topic).into_iter().flatten().map(String::as_str)
     }
 
     /// Whether a source is registered for a topic.
-    pub fn is_registered(&self, _topic: &str, _source: &str) -> bool {
-        false
+    pub fn is_registered(&self, topic: &str, source: &str) -> bool {
+        self.sources.get(topic).is_some_and(|_| self.registered.contains(&Registered(topic, source)))
     }
 
     /// What any system of a partner carries in records of a kind.
-    pub fn carried(&self, _partner: &str, _kind: Kind) -> Carried {
-        Carried::default()
+    pub fn carried(&self, partner: &str, kind: Kind) -> Carried {
+        let own = self.carried.iter().filter(|(source, _)| partner_of(source) == partner);
+        own.filter_map(|(_, kinds)| kinds.get(&kind)).fold(Carried::default(), Carried::union)
     }
 
-    /// What one source carries in records of a kind: a partner's open data shows less than its own system.
-    pub fn carried_by(&self, _source: &str, _kind: Kind) -> Carried {
-        Carried::default()
+    /// What one source carries in records of a kind: a partner's open data shows less than its own systems.
+    pub fn carried_by(&self, source: &str, kind: Kind) -> Carried {
+        self.carried.get(source).and_then(|kinds| kinds.get(&kind)).cloned().unwrap_or_default()
     }
 
     /// The date basis of a partner's kind.
-    pub fn date_basis(&self, _partner: &str, _kind: Kind) -> DateBasis {
-        DateBasis::Occurred
+    pub fn date_basis(&self, partner: &str, kind: Kind) -> DateBasis {
+        let own = self.date_basis.get(&format!("{partner}:{kind}"));
+        own.or_else(|| self.date_basis.get(kind.as_str())).copied().unwrap_or(DateBasis::Occurred)
     }
+
+    /// What people call a partner; its id where it has no label.
+    pub fn label<'p>(&'p self, partner: &'p str) -> &'p str {
+        self.labels.get(partner).map_or(partner, String::as_str)
+    }
+
+    /// The partners, in order of ids.
+    pub fn ids(&self) -> BTreeSet<&str> {
+        self.carried.keys().map(|source| partner_of(source)).collect()
+    }
+}
+
+/// A topic and a source, looked up without making texts of them.
+#[derive(Hash)]
+struct Registered<'a>(&'a str, &'a str);
+
+impl hashbrown::Equivalent<(String, String)> for Registered<'_> {
+    fn equivalent(&self, key: &(String, String)) -> bool {
+        self.0 == key.0 && self.1 == key.1
+    }
+}
+
+/// What the file is checked against.
+pub(super) struct Known<'k> {
+    pub(super) schemes: &'k BTreeSet<String>,
+    pub(super) crosswalks: &'k Crosswalks,
+}
+
+impl Partners {
+    pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Self {
+        let mut partners = Self::default();
+        let Some(text) = files.text(FILE) else {
+            sink.add(FILE, "", "is missing");
+            return partners;
+        };
+        let Some(table) = parse(FILE, text, sink) else { return partners };
+        let reader = Reader::new(FILE, &table, sink);
+        reader.format();
+        partners.read_topics(&reader);
+        reader.tables("system").iter().for_each(|system| partners.read_system(system, known));
+        partners.read_date_basis(&reader);
+        if let Some(labels) = reader.table("labels") {
+            partners.labels = labels.keys().iter().map(|id| ((*id).to_owned(), labels.name(id).to_owned())).collect();
+        }
+        partners
+    }
+
+    fn read_topics(&mut self, reader: &Reader<'_>) {
+        let Some(topics) = reader.required("topics", reader.table("topics")) else { return };
+        for name in topics.keys() {
+            let feed = topics.name(name);
+            match Feed::from_name(feed) {
+                Some(feed) => self.topics.push(Topic { name: name.to_owned(), feed }),
+                None => topics.fault(name, format!("`{feed}` is no feed (police, health, housing)")),
+            }
+        }
+    }
+
+    fn read_system(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
+        let (name, topic) = (reader.id("system"), reader.name("topic"));
+        let feed = self.feed_of(topic);
+        if feed.is_none() && reader.has("topic") {
+            let hint = hint(topic, self.topics.iter().map(|t| &*t.name));
+            reader.fault("topic", format!("`{topic}` is not in [topics]{hint}"));
+        }
+        let mut kinds = BTreeMap::new();
+        if let Some(table) = reader.required("kinds", reader.table("kinds")) {
+            for name in table.keys() {
+                let of_feed = |kind: &Kind| feed.is_none() || kind.feed().is_none() || kind.feed() == feed;
+                let kind = Kind::from_name(name).filter(of_feed);
+                let carried = table.table(name).map(|table| read_carried(&table, known)).unwrap_or_default();
+                match kind {
+                    Some(kind) => drop(kinds.insert(kind, carried)),
+                    None => table.fault(name, "is no kind of this topic's feed"),
+                }
+            }
+        }
+        let partners = reader.texts("partners");
+        reader.required("partners", (!partners.is_empty()).then_some(()));
+        for Item { key, text: partner } in partners {
+            if !is_kebab(partner) || partner.len() > NAME_BYTES_MAX || name.len() > NAME_BYTES_MAX {
+                reader.fault_at(&key, format!("`{partner}` is not kebab-case of at most {NAME_BYTES_MAX} characters"));
+            }
+            let source = format!("urn:partner:{partner}:{name}");
+            if !self.sources.entry(topic.to_owned()).or_default().insert(source.clone()) {
+                reader.fault_at(&key, format!("{source} is registered twice for {topic}"));
+            }
+            self.registered.insert((topic.to_owned(), source.clone()));
+            self.carried.entry(source).or_default().extend(kinds.clone());
+        }
+    }
+
+    fn read_date_basis(&mut self, reader: &Reader<'_>) {
+        let Some(table) = reader.table("date_basis") else { return };
+        for key in table.keys() {
+            let kind = key.rsplit(':').next().unwrap_or(key);
+            if Kind::from_name(kind).is_none() {
+                table.fault(key, "is neither a kind nor `partner:kind`");
+            }
+            match DateBasis::from_name(table.name(key)) {
+                Some(basis) => drop(self.date_basis.insert(key.to_owned(), basis)),
+                None => table.fault(key, "is neither `occurred` nor `recorded`"),
+            }
+        }
+    }
+}
+
+fn read_carried(reader: &Reader<'_>, known: &Known<'_>) -> Carried {
+    let mut carried = Carried::default();
+    for Item { key, text: scheme } in reader.texts("schemes") {
+        if !known.schemes.contains(scheme) {
+            let hint = hint(scheme, known.schemes.iter().map(String::as_str));
+            reader.fault_at(&key, format!("unknown scheme `{scheme}`{hint}"));
+        }
+        carried.schemes.insert(scheme.to_owned());
+        carried.schemes.extend(known.crosswalks.schemes_of(scheme).into_iter().map(str::to_owned));
+    }
+    carried.flags = read_flags(reader, "flags");
+    carried
+}
+
+/// A list of flags as bits.
+pub(crate) fn read_flags(reader: &Reader<'_>, key: &str) -> u32 {
+    let bit = |item: Item<'_>| {
+        let bit = Flags::bit(item.text);
+        if bit.is_none() {
+            reader.fault_at(&item.key, format!("unknown flag `{}`{}", item.text, hint(item.text, Flags::NAMES)));
+        }
+        bit
+    };
+    reader.texts(key).into_iter().filter_map(bit).fold(0, |bits, bit| bits | bit)
 }
