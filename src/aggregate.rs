@@ -7,19 +7,30 @@
 pub mod events;
 
 mod calendar;
+mod category_monthly;
+mod cells;
 mod current;
+mod feed_quality;
+mod history;
 mod intern;
 mod latest;
+mod priority_monthly;
 mod read;
+mod run;
 mod table;
 
 use parquet::errors::ParquetError;
 
 use crate::contract::parts::Flags;
+use crate::ledger::chain::ChainError;
 use crate::plan::{Plan, Rule};
 use crate::reference::Reference;
-use calendar::Month;
-pub use read::Files;
+use crate::rejects::RejectsError;
+use crate::storage::StorageError;
+pub use calendar::Month;
+pub use history::{History, Revision, history};
+pub use run::{PROVENANCE, Progress, Summary, Written, run};
+pub use table::DESCRIPTIONS_KEY;
 
 /// Why no tables came of it.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +44,21 @@ pub enum Error {
     /// A file of the chain lacks a column, or has it with another type.
     #[error("a file of the ledger has no column `{0}` of the type this version knows")]
     Column(&'static str),
+    /// The chain could not be read.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A rejects file could not be read.
+    #[error(transparent)]
+    Rejects(#[from] RejectsError),
+    /// A file that the chain names is not there.
+    #[error("the chain names `{0}`, which is not there")]
+    Missing(String),
+    /// Merges went on for as long as was tried.
+    #[error("the ledger was merged while it was read, {0} times running; try again")]
+    Moved(u32),
 }
 
 /// What figures depend on beside the chain.

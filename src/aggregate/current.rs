@@ -7,6 +7,8 @@
 mod chunk;
 mod columns;
 
+use std::collections::BTreeSet;
+
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use hashbrown::HashMap;
@@ -21,7 +23,7 @@ use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Micros};
 use crate::normalise::Rows;
 use crate::plan::{Plan, SeriesSet};
-use crate::reference::{DateBasis, SourceCode};
+use crate::reference::DateBasis;
 pub(super) use chunk::Chunk;
 use columns::Batch;
 pub(super) use columns::{AREA, Group, TIMES, group_of};
@@ -62,6 +64,8 @@ pub(super) struct What {
     pub(super) partner_kind: u32,
     /// Places in [`Current::categories`], each once.
     pub(super) codes: Vec<u32>,
+    /// Whether a list that is held lacks one of the codes.
+    unknown_code: bool,
     kind: Kind,
     feed: Feed,
     basis: DateBasis,
@@ -94,6 +98,7 @@ pub(super) struct Quality {
     pub(super) revised: i64,
     pub(super) cancelled: i64,
     pub(super) unmapped: i64,
+    pub(super) unknown_code: i64,
     pub(super) date_fallback: i64,
     pub(super) no_location: i64,
     pub(super) last_received: Option<i64>,
@@ -116,6 +121,8 @@ pub(super) struct Current {
     /// Whether mental health plays a part, for each combination of marks.
     pub(super) mental_health: Vec<Option<bool>>,
     pub(super) partner_kinds: Vec<PartnerKind>,
+    /// For each partner and kind: the sources that sent it.
+    pub(super) sources: Vec<BTreeSet<String>>,
     pub(super) categories: Vec<Category>,
     pub(super) labels: Vec<Label>,
     /// Code, level, vintage and role of each area, as numbers of texts; the vintage is one too.
@@ -192,6 +199,7 @@ impl<'s> Builder<'s> {
                 what: Vec::new(),
                 mental_health: Vec::new(),
                 partner_kinds: Vec::new(),
+                sources: Vec::new(),
                 categories: Vec::new(),
                 labels: Vec::new(),
                 areas: Vec::new(),
@@ -205,22 +213,24 @@ impl<'s> Builder<'s> {
 
     /// Adds the latest rows of a part.
     fn add(&mut self, part: &Part, latest: &Latest) -> Result<(), Error> {
-        let rows: Vec<u32> =
-            (0..part.batch.num_rows() as u32).filter(|r| latest.holds(part.file, part.first_row + *r as usize)).collect();
+        let rows: Vec<u32> = (0..part.batch.num_rows() as u32)
+            .filter(|r| latest.holds(part.file, part.first_row + *r as usize))
+            .collect();
         if rows.is_empty() {
             return Ok(());
         }
         let batch = Batch::read(&part.batch, &rows, &mut self.current.texts)?;
         let records = Rows::new(&part.batch);
         let cancelled = part.batch.column_by_name("cancellation_reason").ok_or(Error::Column("cancellation_reason"))?;
-        let received = part.batch.column_by_name("received").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let received =
+            part.batch.column_by_name("received").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let received = received.ok_or(Error::Column("received"))?;
         let mut chunks: [Chunk; 3] = Default::default();
         let mut scratch = Vec::new();
         for (i, &row) in rows.iter().enumerate() {
             let numbers = self.combinations(&batch, i, &records, row as usize, &mut scratch);
             let what = &self.current.what[numbers[0] as usize];
-            let (partner_kind, feed, kind, basis) = (what.partner_kind, what.feed, what.kind, what.basis);
+            let What { partner_kind, unknown_code, kind, feed, basis, .. } = *what;
             let recorded = batch.time(columns::RECORDED_AT, i);
             let falls_back = basis == DateBasis::Recorded && recorded.is_none();
             let dated = match (kind, basis) {
@@ -240,6 +250,7 @@ impl<'s> Builder<'s> {
             quality.records += 1;
             quality.revised += i64::from(latest.is_revised(part.file, part.first_row + row as usize));
             quality.date_fallback += i64::from(falls_back && kind != Kind::Count);
+            quality.unknown_code += i64::from(unknown_code);
             quality.no_location += i64::from(!located);
             let hour_of_week = self.hour_of_week(&batch, i);
             let profile = self.profile([numbers[0], numbers[1], place, hour_of_week]);
@@ -310,28 +321,24 @@ impl<'s> Builder<'s> {
         };
         let mut codes = Vec::new();
         reference.source_codes(record, &mut codes);
-        let categories = codes.iter().map(|code| Category {
-            scheme: code.scheme.to_owned(),
-            code: code.code.clone().into_owned(),
-            edition: code.edition.map(str::to_owned),
-            is_group: self.is_group(code, &codes),
-        });
         let mut numbers: Vec<u32> = Vec::new();
-        for category in categories.collect::<Vec<_>>() {
-            let number = self.categories.number(category);
+        for code in &codes {
+            let number = self.categories.number(Category {
+                scheme: code.scheme.to_owned(),
+                code: code.code.clone().into_owned(),
+                edition: code.edition.map(str::to_owned),
+                is_group: reference.crosswalks.groups_of(code.scheme).is_some(),
+            });
             if !numbers.contains(&number) {
                 numbers.push(number);
             }
         }
         let partner_kind = self.partner_kinds.number(partner_kind);
-        self.current.what.push(What { partner_kind, codes: numbers, kind: record.kind, feed: record.feed, basis });
-    }
-
-    fn is_group(&self, code: &SourceCode<'_>, among: &[SourceCode<'_>]) -> bool {
-        let crosswalks = &self.settings.reference.crosswalks;
-        among.iter().any(|raw| {
-            crosswalks.groups(raw.scheme, raw.edition, &raw.code).any(|(scheme, group)| scheme == code.scheme && group == code.code)
-        })
+        self.current.sources.resize(self.partner_kinds.values().len(), BTreeSet::new());
+        self.current.sources[partner_kind as usize].insert(record.source.to_owned());
+        let (kind, feed) = (record.kind, record.feed);
+        let unknown_code = codes.iter().any(|code| reference.codes.knows(code.scheme, &code.code) == Some(false));
+        self.current.what.push(What { partner_kind, codes: numbers, unknown_code, kind, feed, basis });
     }
 
     fn meet_area(&mut self, row: &[u32]) {

@@ -12,12 +12,12 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int32Type, SchemaRef};
 use bytes::Bytes;
 
+use super::Error;
 use super::Settings;
 use super::calendar::{Calendar, Month};
 use super::current::{Chunk, Current, Group, TIMES, group_of};
 use super::intern::{ABSENT, Texts};
 use super::table::{ROW_GROUP_ROWS, Writer, field, schema, timestamp};
-use super::Error;
 use crate::contract::moment::Precision;
 use crate::event::{Feed, Micros};
 use crate::normalise;
@@ -27,44 +27,148 @@ use crate::plan::SeriesKind;
 const DERIVED: [(&str, DataType, &str); 11] = [
     ("partner", DataType::Utf8, "Who sent it, from `source`."),
     ("month", DataType::Utf8, "The month it counts in, yyyy-mm (Europe/London), by `date_basis`."),
-    ("date_basis", DataType::Utf8, "The date that puts it into its month: `recorded` (`recorded_at`, else `occurred_from`) or `occurred`; of a count, its own."),
-    ("weekday", DataType::Int32, "Day of the week it happened or began, 1 = Monday (Europe/London); null = not known so exactly."),
+    (
+        "date_basis",
+        DataType::Utf8,
+        "The date that puts it into its month: `recorded` (`recorded_at`, else `occurred_from`) or `occurred`; of a count, its own.",
+    ),
+    (
+        "weekday",
+        DataType::Int32,
+        "Day of the week it happened or began, 1 = Monday (Europe/London); null = not known so exactly.",
+    ),
     ("hour", DataType::Int32, "Hour it happened or began, 0 to 23 (Europe/London); null = not known so exactly."),
     ("scheme", DataType::Utf8, "The scheme of `code`, as in category_monthly."),
     ("code", DataType::Utf8, "Its first code under that scheme; null = none sent."),
-    ("mental_health", DataType::Boolean, "Whether mental health plays a part: any of its three flags is true; none is and one is false; null = not recorded."),
+    (
+        "mental_health",
+        DataType::Boolean,
+        "Whether mental health plays a part: any of its three flags is true; none is and one is false; null = not recorded.",
+    ),
     ("plan", DataType::Utf8, "The plan in force in its month; null = none held."),
-    ("priorities", DataType::Utf8, "Priorities of that plan it falls under, joined by `;`; empty = none, null = no plan."),
-    ("themes", DataType::Utf8, "Cross-cutting themes of that plan it falls under, joined by `;`; empty = none, null = no plan."),
+    (
+        "priorities",
+        DataType::Utf8,
+        "Priorities of that plan it falls under, joined by `;`; empty = none, null = no plan.",
+    ),
+    (
+        "themes",
+        DataType::Utf8,
+        "Cross-cutting themes of that plan it falls under, joined by `;`; empty = none, null = no plan.",
+    ),
 ];
 
 /// Columns of every feed, in order; a time stands with its precision.
 const EVERY: [&str; 37] = [
-    "source", "partner", "feed", "kind", "subject", "revision", "time", "month", "date_basis", "weekday", "hour",
-    "what_list", "what_edition", "what_category", "what_code", "scheme", "code", "occurred_from", "occurred_to",
-    "recorded_at", "area_code", "area_level", "area_role", "area_vintage", "area_confidence", "area_zone",
-    "flags_true", "flags_false", "mental_health", "plan", "priorities", "themes", "person_age_band", "person_sex",
-    "referred_by", "ended_at", "children",
+    "source",
+    "partner",
+    "feed",
+    "kind",
+    "subject",
+    "revision",
+    "time",
+    "month",
+    "date_basis",
+    "weekday",
+    "hour",
+    "what_list",
+    "what_edition",
+    "what_category",
+    "what_code",
+    "scheme",
+    "code",
+    "occurred_from",
+    "occurred_to",
+    "recorded_at",
+    "area_code",
+    "area_level",
+    "area_role",
+    "area_vintage",
+    "area_confidence",
+    "area_zone",
+    "flags_true",
+    "flags_false",
+    "mental_health",
+    "plan",
+    "priorities",
+    "themes",
+    "person_age_band",
+    "person_sex",
+    "referred_by",
+    "ended_at",
+    "children",
 ];
 const POLICE: [&str; 22] = [
-    "victim_age_band", "victim_sex", "suspect_age_band", "suspect_sex", "outcome_list", "outcome_code", "outcome_at",
-    "crime_recorded", "place_of_safety", "arrived_at", "extended", "result", "transport", "police_vehicle_reason",
-    "police_station_reason", "professional_consulted", "search_type", "legislation", "outcome_linked", "operation",
-    "concerns", "stage",
+    "victim_age_band",
+    "victim_sex",
+    "suspect_age_band",
+    "suspect_sex",
+    "outcome_list",
+    "outcome_code",
+    "outcome_at",
+    "crime_recorded",
+    "place_of_safety",
+    "arrived_at",
+    "extended",
+    "result",
+    "transport",
+    "police_vehicle_reason",
+    "police_station_reason",
+    "professional_consulted",
+    "search_type",
+    "legislation",
+    "outcome_linked",
+    "operation",
+    "concerns",
+    "stage",
 ];
 const POLICE_REPEATS: [&str; 2] = ["repeat", "repeat_definition"];
 const HEALTH: [&str; 10] = [
-    "icd10_further", "method", "site_code", "place_code", "response_category", "conveyed", "place_of_safety",
-    "arrived_at", "setting", "end",
+    "icd10_further",
+    "method",
+    "site_code",
+    "place_code",
+    "response_category",
+    "conveyed",
+    "place_of_safety",
+    "arrived_at",
+    "setting",
+    "end",
 ];
 const HOUSING: [&str; 20] = [
-    "victim_age_band", "victim_sex", "suspect_age_band", "suspect_sex", "assessment", "section_21", "support_needs",
-    "children_present", "closed_at", "end", "action", "case_review", "police_informed", "tenure",
-    "statutory_nuisance", "procedure", "landlord", "ground", "supported", "not_supported_reason",
+    "victim_age_band",
+    "victim_sex",
+    "suspect_age_band",
+    "suspect_sex",
+    "assessment",
+    "section_21",
+    "support_needs",
+    "children_present",
+    "closed_at",
+    "end",
+    "action",
+    "case_review",
+    "police_informed",
+    "tenure",
+    "statutory_nuisance",
+    "procedure",
+    "landlord",
+    "ground",
+    "supported",
+    "not_supported_reason",
 ];
 /// Of a count.
 const COUNTS: [&str; 11] = [
-    "period_from", "period_to", "unit", "provisional", "age_band", "sex", "with_flag", "status", "value", "at_least",
+    "period_from",
+    "period_to",
+    "unit",
+    "provisional",
+    "age_band",
+    "sex",
+    "with_flag",
+    "status",
+    "value",
+    "at_least",
     "at_most",
 ];
 
@@ -300,7 +404,14 @@ impl<'c> Rows<'c> {
     }
 
     /// A column of a combination: the combinations are few, so each is looked at once.
-    fn combined(&self, current: &Current, group: Group, place: usize, form: Form, texts: &Arc<StringArray>) -> ArrayRef {
+    fn combined(
+        &self,
+        current: &Current,
+        group: Group,
+        place: usize,
+        form: Form,
+        texts: &Arc<StringArray>,
+    ) -> ArrayRef {
         let (numbers, tuples) = (&self.numbers[group as usize], &current.groups[group as usize]);
         let number = |combination: &u32| tuples.row(*combination)[place];
         let present = |combination: &u32| Some(number(combination)).filter(|n| *n != ABSENT);

@@ -20,11 +20,11 @@ const BATCH_ROWS: usize = 65_536;
 const AHEAD: usize = 4;
 
 /// The files to aggregate, in the order of topic, partition and position.
-pub struct Files<'a> {
+pub(super) struct Files<'a> {
     /// Rows in each file.
-    pub rows: Vec<u64>,
+    pub(super) rows: Vec<u64>,
     /// Fetches a file.
-    pub open: &'a (dyn Fn(usize) -> Result<Bytes, Error> + Sync),
+    pub(super) open: &'a (dyn Fn(usize) -> Result<Bytes, Error> + Sync),
 }
 
 /// A part of a file's rows.

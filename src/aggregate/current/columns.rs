@@ -20,29 +20,99 @@ pub(crate) enum Group {
 }
 
 pub(crate) const WHAT: [&str; 10] = [
-    "source", "feed", "kind", "what_list", "what_edition", "what_category", "what_code", "icd10_further", "concerns",
+    "source",
+    "feed",
+    "kind",
+    "what_list",
+    "what_edition",
+    "what_category",
+    "what_code",
+    "icd10_further",
+    "concerns",
     "support_needs",
 ];
 pub(crate) const MARKS: [&str; 8] = [
-    "flags_true", "flags_false", "person_age_band", "person_sex", "victim_age_band", "victim_sex", "suspect_age_band",
+    "flags_true",
+    "flags_false",
+    "person_age_band",
+    "person_sex",
+    "victim_age_band",
+    "victim_sex",
+    "suspect_age_band",
     "suspect_sex",
 ];
 pub(crate) const AREA: [&str; 6] =
     ["area_code", "area_level", "area_role", "area_vintage", "area_confidence", "area_zone"];
 pub(crate) const DETAILS: [&str; 58] = [
-    "occurred_from_precision", "occurred_to_precision", "recorded_at_precision", "period_from_precision",
-    "period_to_precision", "outcome_at_precision", "arrived_at_precision", "ended_at_precision",
-    "closed_at_precision", "outcome_list", "outcome_code", "end", "crime_recorded", "place_of_safety", "extended",
-    "result", "transport", "police_vehicle_reason", "police_station_reason", "professional_consulted", "search_type",
-    "legislation", "outcome_linked", "operation", "referred_by", "stage", "repeat", "repeat_definition", "children",
-    "children_present", "site_code", "place_code", "response_category", "conveyed", "method", "setting", "assessment",
-    "section_21", "action", "case_review", "police_informed", "tenure", "statutory_nuisance", "procedure", "landlord",
-    "ground", "supported", "not_supported_reason", "unit", "date_basis", "provisional", "age_band", "sex", "with_flag",
-    "status", "value", "at_least", "at_most",
+    "occurred_from_precision",
+    "occurred_to_precision",
+    "recorded_at_precision",
+    "period_from_precision",
+    "period_to_precision",
+    "outcome_at_precision",
+    "arrived_at_precision",
+    "ended_at_precision",
+    "closed_at_precision",
+    "outcome_list",
+    "outcome_code",
+    "end",
+    "crime_recorded",
+    "place_of_safety",
+    "extended",
+    "result",
+    "transport",
+    "police_vehicle_reason",
+    "police_station_reason",
+    "professional_consulted",
+    "search_type",
+    "legislation",
+    "outcome_linked",
+    "operation",
+    "referred_by",
+    "stage",
+    "repeat",
+    "repeat_definition",
+    "children",
+    "children_present",
+    "site_code",
+    "place_code",
+    "response_category",
+    "conveyed",
+    "method",
+    "setting",
+    "assessment",
+    "section_21",
+    "action",
+    "case_review",
+    "police_informed",
+    "tenure",
+    "statutory_nuisance",
+    "procedure",
+    "landlord",
+    "ground",
+    "supported",
+    "not_supported_reason",
+    "unit",
+    "date_basis",
+    "provisional",
+    "age_band",
+    "sex",
+    "with_flag",
+    "status",
+    "value",
+    "at_least",
+    "at_most",
 ];
 /// The times, each with its precision at the same place in [`DETAILS`].
 pub(crate) const TIMES: [&str; 9] = [
-    "occurred_from", "occurred_to", "recorded_at", "period_from", "period_to", "outcome_at", "arrived_at", "ended_at",
+    "occurred_from",
+    "occurred_to",
+    "recorded_at",
+    "period_from",
+    "period_to",
+    "outcome_at",
+    "arrived_at",
+    "ended_at",
     "closed_at",
 ];
 pub(crate) const OCCURRED_FROM: usize = 0;
@@ -93,7 +163,8 @@ impl<'b> Batch<'b> {
         for group in Group::ALL {
             for name in group.columns() {
                 // A column that the file does not have yet is absent.
-                let read = batch.column_by_name(name).map(|c| numbers_of(c.as_ref(), rows, texts).ok_or(Error::Column(name)));
+                let read =
+                    batch.column_by_name(name).map(|c| numbers_of(c.as_ref(), rows, texts).ok_or(Error::Column(name)));
                 numbers[group as usize].push(read.transpose()?.unwrap_or_default());
             }
         }
@@ -109,10 +180,7 @@ impl<'b> Batch<'b> {
             rows,
             subjects: column("subject")?.as_string_opt().ok_or(Error::Column("subject"))?,
             revisions: column("revision")?.as_primitive_opt::<Int32Type>().ok_or(Error::Column("revision"))?,
-            sent: column("time")?
-                .as_primitive_opt::<TimestampMicrosecondType>()
-                .ok_or(Error::Column("time"))?
-                .values(),
+            sent: column("time")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or(Error::Column("time"))?.values(),
         })
     }
 
@@ -172,7 +240,8 @@ fn numbers_of(column: &dyn Array, rows: &[u32], texts: &mut Texts) -> Option<Vec
         }
         DataType::Utf8 => {
             let column = column.as_string_opt::<i32>()?;
-            let or_absent = |row: &u32| texts.number_of(column.is_valid(*row as usize).then(|| column.value(*row as usize)));
+            let or_absent =
+                |row: &u32| texts.number_of(column.is_valid(*row as usize).then(|| column.value(*row as usize)));
             Some(rows.iter().map(or_absent).collect())
         }
         DataType::Int32 => {
