@@ -1,11 +1,191 @@
 //! Files and environment in, checked settings out.
 //!
-//! Whatever is wrong is refused with file, key and reason, all of it at once. Only this module reads
-//! the environment.
+//! Four layers, each above the one before: the built-in `config/partner-feeds.toml`, which names every
+//! setting; a file; the environment; the command line. Whatever is wrong is refused with the place it
+//! came from, key, value and bound, all of it at once. Only this module reads the environment, and no
+//! secret is ever shown.
 
 pub mod fault;
 pub mod files;
+mod kafka;
 pub mod reader;
+mod settings;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::event::Feed;
+use crate::reference::{Partners, Reference, Topic};
+use settings::Settings;
 
 pub use fault::{Fault, Faults};
 pub use files::Files;
+pub use kafka::Properties;
+
+/// Where the file of settings is, unless another is named.
+pub const FILE: &str = "config/partner-feeds.toml";
+/// What every environment variable of the program begins with.
+pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
+
+/// The settings of a run, checked. Units, bounds and defaults are those of `config/partner-feeds.toml`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the records come from.
+    pub kafka: Kafka,
+    /// Folder of the journal, the ledger and all that is derived.
+    pub store: String,
+    /// Folder of reference files that replace or add to the built-in ones.
+    pub reference: Option<PathBuf>,
+    /// How records become files.
+    pub ingest: Ingest,
+    /// Ids of the plans to aggregate under; empty = every adopted plan, and `in-force`.
+    pub plans: Vec<String>,
+    resolved: String,
+}
+
+/// The connection to Kafka.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// Brokers, `host:port` joined by commas.
+    pub brokers: String,
+    /// The consumer group.
+    pub group: String,
+    /// Names of the topics to consume; empty = all of the partners' file.
+    pub topics: Vec<String>,
+    /// How long a dead consumer keeps its partitions; `None` = the broker decides.
+    pub session_timeout: Option<Duration>,
+    /// Further properties of librdkafka.
+    pub properties: Properties,
+}
+
+/// How records become files.
+#[derive(Clone, Copy, Debug)]
+pub struct Ingest {
+    /// Rows at which a partition's file is written.
+    pub flush_rows: usize,
+    /// How long the oldest row of a partition waits at most.
+    pub flush_age: Duration,
+    /// The most that all gathered rows may take, in bytes.
+    pub memory_bytes: usize,
+    /// The time to write what is gathered when told to stop.
+    pub grace: Duration,
+    /// Threads that read and check events.
+    pub workers: usize,
+    /// How often events and aggregates are written while consuming; `None` = never.
+    pub aggregate_every: Option<Duration>,
+}
+
+/// What the command line says of the settings.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    file: Option<PathBuf>,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Overrides {
+    /// With a file of settings, if one is named.
+    pub fn new(file: Option<PathBuf>) -> Self {
+        Self { file, settings: Vec::new() }
+    }
+
+    /// And a setting by its key, such as `kafka.brokers`, if it is given.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: Option<impl ToString>) -> Self {
+        self.settings.extend(value.map(|value| (key, value.to_string())));
+        self
+    }
+}
+
+impl Config {
+    /// The settings of this process: built in, file, environment, command line.
+    pub fn load(overrides: &Overrides) -> Result<Self, Faults> {
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::resolve(overrides, environment)
+    }
+
+    /// The settings under a given environment.
+    pub fn resolve(
+        overrides: &Overrides,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Faults> {
+        let mut settings = Settings::built_in();
+        match &overrides.file {
+            Some(file) => settings.overlay_file(file),
+            None if Path::new(FILE).is_file() => settings.overlay_file(Path::new(FILE)),
+            None => {}
+        }
+        settings.overlay_environment(environment);
+        settings.overlay_command_line(&overrides.settings);
+        let config = Self::read(&settings);
+        settings.into_faults().into_result(config)
+    }
+
+    fn read(settings: &Settings) -> Self {
+        let kafka = Kafka {
+            brokers: settings.brokers("kafka.brokers"),
+            group: settings.filled("kafka.group"),
+            topics: settings.texts("kafka.topics"),
+            session_timeout: settings.optional_duration("kafka.session_timeout", (secs(6), secs(300))),
+            properties: settings.properties(),
+        };
+        if kafka.session_timeout.is_some() && kafka.properties.get("group.protocol") == Some("consumer") {
+            let reason = "must be \"\" with group.protocol = consumer: there the broker decides";
+            settings.fault("kafka.session_timeout", reason);
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = settings.integer("ingest.workers", (0, 256));
+        Self {
+            kafka,
+            store: settings.filled("store.root"),
+            reference: Some(settings.text("reference.folder")).filter(|f| !f.is_empty()).map(PathBuf::from),
+            ingest: Ingest {
+                flush_rows: settings.integer("ingest.flush_rows", (1, 10_000_000)),
+                flush_age: settings.duration("ingest.flush_age", (secs(1), secs(3600))),
+                memory_bytes: settings.integer("ingest.memory_mib", (16, 65_536)) << 20,
+                grace: settings.duration("ingest.grace", (secs(0), secs(600))),
+                workers: if workers == 0 { cores } else { workers },
+                aggregate_every: settings.optional_duration("ingest.aggregate_every", (secs(1), secs(168 * 3600))),
+            },
+            plans: settings.texts("aggregate.plans"),
+            resolved: settings.to_string(),
+        }
+    }
+
+    /// Checks the settings against the reference data.
+    pub fn check(&self, reference: &Reference) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        let topics: Vec<&str> = reference.partners.topics().map(|t| &*t.name).collect();
+        for topic in self.kafka.topics.iter().filter(|topic| !topics.contains(&&***topic)) {
+            let hint = fault::hint(topic, topics.iter().copied());
+            faults.0.push(Fault::new("settings", "kafka.topics", format!("`{topic}` is not in partners.toml{hint}")));
+        }
+        let plans: Vec<&str> = reference.plans.iter().map(|plan| &*plan.id).chain(["in-force"]).collect();
+        for plan in self.plans.iter().filter(|plan| !plans.contains(&&***plan)) {
+            let hint = fault::hint(plan, plans.iter().copied());
+            faults.0.push(Fault::new("settings", "aggregate.plans", format!("plan `{plan}` is not held{hint}")));
+        }
+        faults.into_result(())
+    }
+
+    /// The topics to consume, with their feeds.
+    pub fn topics<'p>(&'p self, partners: &'p Partners) -> impl Iterator<Item = (&'p str, Feed)> {
+        let chosen = |topic: &&Topic| self.kafka.topics.is_empty() || self.kafka.topics.contains(&topic.name);
+        partners.topics().filter(chosen).map(|topic| (&*topic.name, topic.feed))
+    }
+}
+
+/// Every setting with the layer it came from, one a line, secrets hidden: safe to log.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.resolved)
+    }
+}
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! figures of priorities overlap. This module knows neither files' places nor Parquet; a [`Plan`] that
 //! exists was checked whole ([`load`]).
 
+mod check;
 mod index;
 pub mod load;
 pub mod rule;
@@ -195,11 +196,11 @@ impl Plan {
     pub fn classify(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> SeriesSet {
         let hits = self.index.hits(codes);
         let mut set = SeriesSet::EMPTY;
-        for (rule, at) in self.rules_of(record.kind) {
-            if !set.contains(at.series)
-                && (!rule.has_codes() || hits.contains(at.number))
-                && rule.holds_beside_codes(record)
-            {
+        for at in self.index.of_kind(record.kind) {
+            if set.contains(at.series) || !at.holds(&hits, record.flags) {
+                continue;
+            }
+            if !at.goes_further || self.series[at.series].rules[at.rule].holds_further(record) {
                 set.insert(at.series);
             }
         }
@@ -240,10 +241,6 @@ impl Plan {
     /// Ids of all series.
     pub fn ids(&self) -> BTreeSet<&str> {
         self.series.iter().map(|s| &*s.id).collect()
-    }
-
-    fn rules_of(&self, kind: Kind) -> impl Iterator<Item = (&Rule, index::At)> {
-        self.index.of_kind(kind).iter().map(|at| (&self.series[at.series].rules[at.rule], *at))
     }
 }
 

@@ -29,7 +29,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that is wrong with a configuration, sorted by file and key.
+/// Everything that is wrong with a configuration, by file and then as it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Faults(pub Vec<Fault>);
 
@@ -39,7 +39,7 @@ impl Faults {
         if self.0.is_empty() {
             return Ok(value);
         }
-        self.0.sort();
+        self.0.sort_by(|a, b| a.file.cmp(&b.file));
         self.0.dedup();
         Err(self)
     }

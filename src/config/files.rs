@@ -70,7 +70,7 @@ impl Files {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             if path.is_dir() {
                 self.gather(&path, &format!("{below}{name}/"), faults);
-            } else if name.ends_with(".toml") || name.ends_with(".csv") {
+            } else if path.extension().is_some_and(|end| end == "toml" || end == "csv") {
                 match std::fs::read_to_string(&path) {
                     Ok(text) => self.put(format!("{below}{name}"), text),
                     Err(error) => faults.0.push(Fault::new(path.display().to_string(), "", error.to_string())),

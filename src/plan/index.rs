@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 
 use super::Series;
 use super::rule::{Fold, Pattern};
+use crate::contract::parts::Flags;
 use crate::event::Kind;
 use crate::reference::SourceCode;
 
@@ -17,7 +18,20 @@ pub(super) struct At {
     pub(super) series: usize,
     pub(super) rule: usize,
     /// Its number among all rules of the plan.
-    pub(super) number: usize,
+    number: usize,
+    /// Whether it names codes.
+    coded: bool,
+    /// The flags it names.
+    flags: u32,
+    /// Whether it tests more than kind, codes and flags.
+    pub(super) goes_further: bool,
+}
+
+impl At {
+    /// Whether the tests of codes and flags hold: most rules are done with here, without being read.
+    pub(super) const fn holds(self, hits: &RuleSet, flags: Flags) -> bool {
+        (!self.coded || hits.contains(self.number)) && (self.flags == 0 || self.flags & flags.yes != 0)
+    }
 }
 
 /// A set of rules by number.
@@ -61,10 +75,18 @@ impl Index {
             .enumerate()
             .flat_map(|(s, of)| of.rules.iter().enumerate().map(move |(r, rule)| (s, r, rule)));
         for (number, (series, place, rule)) in places.enumerate().take(RULES_MAX) {
-            let kinds = Kind::ALL.iter().filter(|kind| rule.takes(**kind));
-            kinds.for_each(|kind| index.kinds[*kind as usize].push(At { series, rule: place, number }));
-            for (scheme, patterns) in &rule.codes {
-                patterns.iter().for_each(|pattern| index.add(scheme, pattern, number));
+            for kind in Kind::ALL.iter().filter(|kind| rule.takes(**kind)) {
+                index.kinds[*kind as usize].push(At {
+                    series,
+                    rule: place,
+                    number,
+                    coded: !rule.codes.is_empty(),
+                    flags: rule.flags,
+                    goes_further: rule.goes_further(),
+                });
+            }
+            for (scheme, pattern) in rule.patterns() {
+                index.add(scheme, pattern, number);
             }
         }
         index

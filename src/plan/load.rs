@@ -1,10 +1,11 @@
-//! Plans' files read and checked, each alone and all together; every fault is told at once.
+//! Plans' files read and checked, each alone and then together ([`check`]); every fault is told at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil;
 use sha2::{Digest, Sha256};
 
+use super::check;
 use super::index::{Index, RULES_MAX};
 use super::rule::{Ages, Hours, Pattern, Rule, WEEKDAYS};
 use super::{Change, Factor, Lineage, Owner, Plan, Plans, SERIES_MAX, Series, SeriesKind, Status};
@@ -38,9 +39,7 @@ pub(crate) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> (Plans, Vec
             plans.push(read_plan(&Reader::new(file, &table, sink), known));
         }
     }
-    let mut warnings = Vec::new();
-    check_days(&plans, sink, &mut warnings);
-    plans.iter().for_each(|plan| check_lineage(plan, &plans, sink, &mut warnings));
+    let warnings = check::together(&plans, sink);
     (Plans(plans), warnings)
 }
 
@@ -141,12 +140,12 @@ fn read_editions<'t>(reader: &Reader<'t>, known: &Known<'_>) -> BTreeMap<&'t str
     let mut editions = BTreeMap::new();
     for scheme in table.keys() {
         let items = table.texts(scheme);
-        if !known.schemes.contains(scheme) {
-            table.fault(scheme, unknown_scheme(scheme, known));
-        } else {
+        if known.schemes.contains(scheme) {
             for Item { key, text } in &items {
                 check_edition(&table, key, scheme, text, known);
             }
+        } else {
+            table.fault(scheme, unknown_scheme(scheme, known));
         }
         editions.insert(scheme, items.iter().map(|item| item.text).collect());
     }
@@ -225,16 +224,18 @@ struct Rules<'k, 't> {
 
 impl Rules<'_, '_> {
     fn read(&self, reader: &Reader<'_>) -> Rule {
+        let kinds: Vec<(&str, Kind)> = Kind::ALL.iter().map(|kind| (kind.as_str(), *kind)).collect();
+        let roles = [Role::Incident, Role::Home, Role::Service].map(|role| (role.as_str(), role));
         let rule = Rule {
             id: reader.id("id").to_owned(),
-            kinds: each(reader, "kinds", "kind", Kind::ALL.iter().map(|k| (k.as_str(), *k))),
+            kinds: each(reader, "kinds", "kind", &kinds),
             codes: self.read_codes(reader),
             flags: read_flags(reader, "flags"),
             places: self.read_places(reader),
-            roles: each(reader, "roles", "role", [Role::Incident, Role::Home, Role::Service].map(|r| (r.as_str(), r))),
+            roles: each(reader, "roles", "role", &roles),
             ages: read_ages(reader),
             hours: read_hours(reader),
-            weekdays: each(reader, "weekdays", "day", WEEKDAYS),
+            weekdays: each(reader, "weekdays", "day", &WEEKDAYS),
         };
         let tests = ["kinds", "codes", "flags", "places", "roles", "ages", "hours", "weekdays"];
         if tests.iter().all(|key| !reader.has(key)) {
@@ -343,100 +344,6 @@ fn read_hours(reader: &Reader<'_>) -> Option<Hours> {
     hours
 }
 
-/// Two adopted plans on one day, plans of several partnerships; and, as a warning, days without a plan.
-fn check_days(plans: &[Plan], sink: &Sink, warnings: &mut Vec<Fault>) {
-    if let Some((first, other)) = plans.first().zip(plans.iter().find(|p| p.partnership != plans[0].partnership)) {
-        let reason = format!(
-            "is another partnership's than {}; an empty file of a built-in plan's name takes that plan away",
-            file(first)
-        );
-        sink.add(&file(other), "partnership", reason);
-    }
-    let mut adopted: Vec<&Plan> =
-        plans.iter().filter(|p| p.status == Status::Adopted && p.valid_from <= p.valid_to).collect();
-    adopted.sort_by_key(|plan| plan.valid_from);
-    for (i, plan) in adopted.iter().enumerate() {
-        let overlap = |other: &&&Plan| other.partnership == plan.partnership && other.valid_to >= plan.valid_from;
-        for other in adopted[..i].iter().filter(overlap) {
-            let reason = format!("{} is in force on that day, until {}", other.id, other.valid_to);
-            sink.add(&file(plan), "valid_from", reason);
-        }
-    }
-    for pair in adopted.windows(2) {
-        let (Ok(first), Ok(last)) = (pair[0].valid_to.tomorrow(), pair[1].valid_from.yesterday()) else { continue };
-        if first <= last {
-            warnings.push(Fault::new(
-                file(pair[1]),
-                "valid_from",
-                format!("no plan is in force from {first} to {last}"),
-            ));
-        }
-    }
-}
-
-/// Where series come from and what becomes of those before.
-fn check_lineage(plan: &Plan, plans: &[Plan], sink: &Sink, warnings: &mut Vec<Fault>) {
-    let held = |id: &str| plans.iter().find(|p| p.id == id);
-    for (key, series) in keyed(plan) {
-        for (i, from) in series.from.iter().enumerate() {
-            match held(&from.plan).map(|p| p.position(&from.id)) {
-                None => {
-                    sink.add(&file(plan), &format!("{key}.from[{i}].plan"), format!("plan `{}` is not held", from.plan))
-                }
-                Some(None) => {
-                    let reason = format!("`{}` is no priority or theme of {}", from.id, from.plan);
-                    sink.add(&file(plan), &format!("{key}.from[{i}].id"), reason);
-                }
-                Some(Some(_)) => {}
-            }
-        }
-        if series.kind == SeriesKind::Priority && series.owner.is_none() {
-            warnings.push(Fault::new(file(plan), key, format!("priority `{}` has no owner", series.id)));
-        }
-    }
-    let Some(follows) = &plan.follows else {
-        if !plan.dropped.is_empty() {
-            sink.add(&file(plan), "dropped", "without `follows` there is nothing to drop");
-        }
-        return;
-    };
-    match held(follows) {
-        Some(before) => check_successor(plan, before, sink, warnings),
-        None => sink.add(&file(plan), "follows", format!("plan `{follows}` is not held")),
-    }
-}
-
-fn check_successor(plan: &Plan, before: &Plan, sink: &Sink, warnings: &mut Vec<Fault>) {
-    for (i, id) in plan.dropped.iter().enumerate().filter(|(_, id)| before.position(id).is_none()) {
-        sink.add(&file(plan), &format!("dropped[{i}]"), format!("`{id}` is no priority or theme of {}", before.id));
-    }
-    let named = |id: &str| plan.series.iter().flat_map(|s| &s.from).any(|from| from.plan == before.id && from.id == id);
-    for gone in before.series.iter().filter(|s| !named(&s.id) && !plan.dropped.contains(&s.id)) {
-        let reason = format!("`{}` of {} is neither named in a `from` nor dropped", gone.id, before.id);
-        sink.add(&file(plan), "dropped", reason);
-    }
-    for (key, series) in keyed(plan) {
-        let same = before.series.iter().find(|s| s.id == series.id && s.scope != series.scope);
-        if let Some(same) = same {
-            let reason =
-                format!("`{}` has other rules than in {} ({} then {})", series.id, before.id, same.scope, series.scope);
-            warnings.push(Fault::new(file(plan), format!("{key}.rules"), reason));
-        }
-    }
-}
-
-/// Each series with its key in the file.
-fn keyed(plan: &Plan) -> impl Iterator<Item = (String, &Series)> {
-    let of_kind = |kind: SeriesKind| plan.series.iter().filter(move |s| s.kind == kind).enumerate();
-    let key = |(i, s): (usize, _)| move |kind: SeriesKind| (format!("{}[{i}]", kind.as_str()), s);
-    let keys = |kind| of_kind(kind).map(move |place| key(place)(kind));
-    keys(SeriesKind::Priority).chain(keys(SeriesKind::Theme))
-}
-
-fn file(plan: &Plan) -> String {
-    format!("plans/{}.toml", plan.id)
-}
-
 fn unknown_scheme(scheme: &str, known: &Known<'_>) -> String {
     format!("unknown scheme `{scheme}`{}", hint(scheme, known.schemes.iter().map(String::as_str)))
 }
@@ -466,16 +373,11 @@ fn choice<T: Copy>(reader: &Reader<'_>, key: &str, choices: &[(&'static str, T)]
 }
 
 /// Values of a closed list.
-fn each<T>(
-    reader: &Reader<'_>,
-    key: &str,
-    what: &str,
-    choices: impl IntoIterator<Item = (&'static str, T)> + Clone,
-) -> Vec<T> {
+fn each<T: Copy>(reader: &Reader<'_>, key: &str, what: &str, choices: &[(&'static str, T)]) -> Vec<T> {
     let read = |item: Item<'_>| {
-        let found = choices.clone().into_iter().find(|(name, _)| *name == item.text).map(|(_, value)| value);
+        let found = choices.iter().find(|(name, _)| *name == item.text).map(|(_, value)| *value);
         if found.is_none() {
-            let hint = hint(item.text, choices.clone().into_iter().map(|(name, _)| name));
+            let hint = hint(item.text, choices.iter().map(|(name, _)| *name));
             reader.fault_at(&item.key, format!("unknown {what} `{}`{hint}", item.text));
         }
         found

@@ -4,7 +4,6 @@
 //! compared as texts, never as numbers, after both sides are brought to one form ([`Fold`]).
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use jiff::civil::{Time, Weekday};
 
@@ -47,14 +46,9 @@ pub struct Hit {
 }
 
 impl Rule {
-    /// Whether the rule names codes.
-    pub fn has_codes(&self) -> bool {
-        !self.codes.is_empty()
-    }
-
-    /// Whether it has no test at all.
-    pub fn is_empty(&self) -> bool {
-        self.canonical().is_empty()
+    /// Every pattern with its scheme.
+    pub fn patterns(&self) -> impl Iterator<Item = (&str, &Pattern)> {
+        self.codes.iter().flat_map(|(scheme, patterns)| patterns.iter().map(move |pattern| (&**scheme, pattern)))
     }
 
     /// Whether records of a kind may match.
@@ -69,10 +63,15 @@ impl Rule {
             && (self.flags == 0 || self.flags & carried.flags != 0)
     }
 
-    /// Whether every test but those of kind and codes holds.
-    pub(super) fn holds_beside_codes(&self, record: &Record<'_>) -> bool {
-        (self.flags == 0 || self.flags & record.flags.yes != 0)
-            && (self.places.is_empty() || self.place(record).is_some())
+    /// Whether it tests more than kind, codes and flags.
+    pub(super) fn goes_further(&self) -> bool {
+        let of_place = !self.places.is_empty() || !self.roles.is_empty();
+        of_place || !self.ages.is_empty() || self.hours.is_some() || !self.weekdays.is_empty()
+    }
+
+    /// Whether every test but those of kind, codes and flags holds.
+    pub(super) fn holds_further(&self, record: &Record<'_>) -> bool {
+        (self.places.is_empty() || self.place(record).is_some())
             && (self.roles.is_empty() || self.role(record).is_some())
             && (self.ages.is_empty() || self.age(record).is_some())
             && (self.hours.is_none() || self.hour(record).is_some())
@@ -81,27 +80,28 @@ impl Rule {
 
     /// What of the record each key matched; `None` if the rule does not match.
     pub fn explain(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> Option<Vec<Hit>> {
-        if !self.takes(record.kind) || !self.holds_beside_codes(record) {
+        let marked = self.flags == 0 || self.flags & record.flags.yes != 0;
+        if !self.takes(record.kind) || !marked || !self.holds_further(record) {
             return None;
         }
         let mut hits = Vec::new();
-        let mut hit = |key: &str, value: &str| hits.push(Hit { key: key.to_owned(), value: value.to_owned() });
+        let mut add = |key: &str, value: &str| hits.push(Hit { key: key.to_owned(), value: value.to_owned() });
         if !self.kinds.is_empty() {
-            hit("kinds", record.kind.as_str());
+            add("kinds", record.kind.as_str());
         }
-        let mut coded = self.codes.is_empty();
+        let mut found_code = self.codes.is_empty();
         for code in codes.iter().filter(|code| self.names(code)) {
-            hit(&format!("codes.{}", code.scheme), &code.code);
-            coded = true;
+            add(&format!("codes.{}", code.scheme), &code.code);
+            found_code = true;
         }
-        Flags::names(self.flags & record.flags.yes).for_each(|name| hit("flags", name));
-        let mut found = |key: &str, value: Option<String>| value.iter().for_each(|value| hit(key, value));
+        Flags::names(self.flags & record.flags.yes).for_each(|name| add("flags", name));
+        let mut found = |key: &str, value: Option<String>| value.iter().for_each(|value| add(key, value));
         found("places", self.place(record).map(str::to_owned));
         found("roles", self.role(record).map(str::to_owned));
         found("ages", self.age(record).map(str::to_owned));
         found("hours", self.hour(record).map(|time| time.strftime("%H:%M").to_string()));
         found("weekdays", self.weekday(record).map(|day| weekday_name(day).to_owned()));
-        coded.then_some(hits)
+        found_code.then_some(hits)
     }
 
     fn names(&self, code: &SourceCode<'_>) -> bool {
@@ -151,14 +151,11 @@ impl Rule {
         test("flags", Flags::names(self.flags).map(str::to_owned).collect());
         test("places", self.places.clone());
         test("roles", self.roles.iter().map(|role| role.as_str().to_owned()).collect());
-        test("ages", self.ages.iter().map(Ages::canonical).collect());
-        test("hours", self.hours.iter().map(Hours::canonical).collect());
+        test("ages", self.ages.iter().copied().map(Ages::canonical).collect());
+        test("hours", self.hours.into_iter().map(Hours::canonical).collect());
         test("weekdays", self.weekdays.iter().map(|day| weekday_name(*day).to_owned()).collect());
-        let mut text = String::new();
-        for (key, values) in tests {
-            writeln!(text, "{key}={}", values.join(",")).unwrap_or_default();
-        }
-        text
+        let lines: Vec<String> = tests.into_iter().map(|(key, values)| format!("{key}={}", values.join(","))).collect();
+        lines.join("\n")
     }
 }
 
@@ -263,11 +260,11 @@ pub enum NoPattern {
 
 impl Pattern {
     /// Reads a pattern of a scheme.
-    pub fn parse(scheme: &str, text: &str) -> Result<Self, NoPattern> {
+    pub fn parse(scheme: &str, pattern: &str) -> Result<Self, NoPattern> {
         let fold = Fold::of(scheme);
-        let (code, edition) = match text.split_once('@') {
+        let (code, edition) = match pattern.split_once('@') {
             Some((code, edition)) => (code, Some(edition.to_owned())),
-            None => (text, None),
+            None => (pattern, None),
         };
         if matches!(fold, Fold::NoBase | Fold::UpToSlash) && is_base(code) {
             return Err(NoPattern::Base);
@@ -366,7 +363,7 @@ impl Ages {
         self.low <= band.low && band.high <= self.high
     }
 
-    fn canonical(&self) -> String {
+    fn canonical(self) -> String {
         if self.high == u8::MAX { format!("{}+", self.low) } else { format!("{}-{}", self.low, self.high) }
     }
 }
@@ -394,7 +391,7 @@ impl Hours {
         if self.from < self.to { self.from <= time && time < self.to } else { self.from <= time || time < self.to }
     }
 
-    fn canonical(&self) -> String {
+    fn canonical(self) -> String {
         format!("{}-{}", self.from.strftime("%H:%M"), self.to.strftime("%H:%M"))
     }
 }

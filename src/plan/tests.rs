@@ -227,165 +227,162 @@ fn refused(from: &str, to: &str, words: &str) {
     assert!(said.lines().any(|line| line.trim() == words), "wanted:\n  {words}\nsaid:\n{said}");
 }
 
+/// One change of the adopted plan a line, and what is said of it after the file's name.
+const REFUSED: &[(&str, &str, &str)] = &[
+    ("format = 1", "format = 2", "format: is 2; this program reads format 1"),
+    ("label = \"Prevent\"", "labl = \"Prevent\"", "theme[0].labl: unknown key; did you mean `label`?"),
+    ("label = \"Prevent\"", "", "theme[0].label: is missing"),
+    ("status = \"adopted\"", "status = \"agreed\"", "status: `agreed` is none of draft, adopted, withdrawn"),
+    ("adopted = 2017-04-12", "", "adopted: is missing: an adopted plan has the date of its adoption"),
+    ("adopted = 2017-04-12", "adopted = \"April\"", "adopted: is a string, not a date"),
+    ("valid_from = 2017-04-01", "valid_from = 2018-04-01", "valid_from: 2018-04-01 is after valid_to, 2018-03-31"),
+    (
+        "valid_from = 2017-04-01",
+        "valid_from = 2016-03-31",
+        "valid_from: smp-2015-16 is in force on that day, until 2016-03-31",
+    ),
+    ("area = \"E07000110\"", "area = \"Maidstone\"", "area: `Maidstone` is no area code such as E07000110"),
+    ("id = \"smp-2017-18\"", "id = \"smp-2017\"", "id: `smp-2017` is not the name of the file"),
+    ("id = \"prevent\"", "id = \"Prevent\"", "theme[0].id: `Prevent` is not kebab-case (a-z, 0-9 and single hyphens)"),
+    ("id = \"prevent\"", "id = \"gangs-cse\"", "theme[0].id: `gangs-cse` stands twice"),
+    ("id = \"nrm\"", "id = \"flags\"", "priority[0].rules[3].id: `flags` stands twice"),
+    ("owner = \"ocg-subgroup\"", "owner = \"ocg\"", "priority[0].owner: unknown owner `ocg`"),
+    (
+        "partnership = \"Safer Maidstone Partnership\"",
+        "partnership = \"Safer Swale\"",
+        "partnership: is another partnership's than plans/smp-2015-16.toml; an empty file of a built-in plan's name takes that plan away",
+    ),
+    (
+        "{ ho-category = [\"106\"",
+        "{ ho-categroy = [\"106\"",
+        "priority[0].rules[0].codes.ho-categroy: unknown scheme `ho-categroy`; did you mean `ho-category`?",
+    ),
+    (
+        "ho-category = [\"2019\"",
+        "ho-category = [\"2018\"",
+        "editions.ho-category[0]: edition `2018` of ho-category is not held (held: 2019, 2026-04)",
+    ),
+    (
+        "\"106\", \"72\"",
+        "\"106@2018\", \"72\"",
+        "priority[0].rules[0].codes.ho-category[0]: edition `2018` of ho-category is not held (held: 2019, 2026-04)",
+    ),
+    (
+        "\"106\", \"72\"",
+        "\"107\", \"72\"",
+        "priority[0].rules[0].codes.ho-category[0]: `107` is a code of none of the editions 2019, 2026-04",
+    ),
+    ("\"106\", \"72\"", "\"107*\", \"72\"", "priority[0].rules[0].codes.ho-category[0]: `107*` matches nothing"),
+    (
+        "\"106\", \"72\"",
+        "\"10A-10D\", \"72\"",
+        "priority[0].rules[0].codes.ho-category[0]: `10A-10D` is a range; only `icd-10` and `ho-offence` have ranges",
+    ),
+    (
+        "\"106\", \"72\"",
+        "\"1*6\", \"72\"",
+        "priority[0].rules[0].codes.ho-category[0]: `1*6`: is no code, `code@edition`, `start*` or, in `icd-10` and `ho-offence`, `first-last`",
+    ),
+    (
+        "\"066/53-066/82\"",
+        "\"066/82-066/53\"",
+        "theme[0].rules[0].codes.ho-offence[0]: `066/82-066/53`: the range is reversed",
+    ),
+    (
+        "\"066/53-066/82\"",
+        "\"999/53-999/82\"",
+        "theme[0].rules[0].codes.ho-offence[0]: `999/53-999/82` matches nothing",
+    ),
+    (
+        "[\"X85-Y09\"], istv",
+        "[\"X85-Y0\"], istv",
+        "priority[3].rules[2].codes.icd-10[0]: `X85-Y0`: a range needs both ends whole: three characters in `icd-10`, `ddd/dd` in `ho-offence`",
+    ),
+    (
+        "\"offending-history\"",
+        "\"total-*\"",
+        "theme[1].rules[1].codes.hclic-need[0]: `total-*`: a code that begins `total-` or `households-with-` is a base, in no pattern",
+    ),
+    (
+        "\"knife\", \"firearm\"",
+        "\"knives\", \"firearm\"",
+        "priority[1].rules[3].codes.assault-method[0]: no row of crosswalks/assault-method.csv gives `knives`; did you mean `knife`?",
+    ),
+    (
+        "flags = [\"extremism\"]",
+        "flags = [\"extremist\"]",
+        "theme[0].rules[1].flags[0]: unknown flag `extremist`; did you mean `extremism`?",
+    ),
+    (
+        "kinds = [\"admission\"]",
+        "kinds = [\"admissions\"]",
+        "priority[1].rules[4].kinds[0]: unknown kind `admissions`; did you mean `admission`?",
+    ),
+    (
+        "ages = [\"0-17\"]",
+        "ages = [\"17-0\"]",
+        "priority[1].rules[4].ages[0]: `17-0` is no age band such as 0-17 or 65+",
+    ),
+    (
+        "ages = [\"0-17\"]",
+        "places = [\"Town Centre\"]",
+        "priority[1].rules[4].places[0]: `Town Centre` is not kebab-case",
+    ),
+    (
+        "ages = [\"0-17\"]",
+        "hours = \"18-06\"",
+        "priority[1].rules[4].hours: `18-06` is no span of hours such as 18:00-06:00",
+    ),
+    ("ages = [\"0-17\"]", "weekdays = [\"fri\"]", "priority[1].rules[4].weekdays[0]: unknown day `fri`"),
+    (
+        "ages = [\"0-17\"]",
+        "roles = [\"homes\"]",
+        "priority[1].rules[4].roles[0]: unknown role `homes`; did you mean `home`?",
+    ),
+    (
+        "{ id = \"support\", kinds = [\"domestic-abuse-support\"] }",
+        "{ id = \"support\" }",
+        "priority[3].rules[4].id: rule `support` has no test, so everything would match",
+    ),
+    ("kinds = [\"domestic-abuse-support\"]", "kinds = []", "priority[3].rules[4].kinds: is an empty list"),
+    ("follows = \"smp-2015-16\"", "follows = \"smp-2016-17\"", "follows: plan `smp-2016-17` is not held"),
+    ("follows = \"smp-2015-16\"", "", "dropped: without `follows` there is nothing to drop"),
+    (
+        "dropped = [\"road-safety\"]",
+        "dropped = []",
+        "dropped: `road-safety` of smp-2015-16 is neither named in a `from` nor dropped",
+    ),
+    (
+        "dropped = [\"road-safety\"]",
+        "dropped = [\"road-safety\", \"roads\"]",
+        "dropped[1]: `roads` is no priority or theme of smp-2015-16",
+    ),
+    (
+        "plan = \"smp-2015-16\", id = \"reoffending\"",
+        "plan = \"smp-2014-15\", id = \"reoffending\"",
+        "theme[1].from[0].plan: plan `smp-2014-15` is not held",
+    ),
+    (
+        "plan = \"smp-2015-16\", id = \"reoffending\"",
+        "plan = \"smp-2015-16\", id = \"offending\"",
+        "theme[1].from[0].id: `offending` is no priority or theme of smp-2015-16",
+    ),
+    (
+        "change = \"widened\"",
+        "change = \"grown\"",
+        "priority[3].from[0].change: `grown` is none of continued, relabelled, promoted, demoted, narrowed, widened, split, merged",
+    ),
+    (
+        "flags = [\"mental_health\", \"mental_health_suspect\", \"mental_health_victim\"]\n",
+        "",
+        "factor[0].flags: is missing",
+    ),
+];
+
 #[test]
 fn what_a_plan_may_not_say_is_refused_with_file_key_and_reason() {
-    let p = "plans/smp-2017-18.toml: ";
-    let at = |key_and_reason: &str| format!("{p}{key_and_reason}");
-    for (from, to, words) in [
-        ("format = 1", "format = 2", "format: is 2; this program reads format 1"),
-        ("label = \"Prevent\"", "labl = \"Prevent\"", "theme[0].labl: unknown key; did you mean `label`?"),
-        ("label = \"Prevent\"", "", "theme[0].label: is missing"),
-        ("status = \"adopted\"", "status = \"agreed\"", "status: `agreed` is none of draft, adopted, withdrawn"),
-        ("adopted = 2017-04-12", "", "adopted: is missing: an adopted plan has the date of its adoption"),
-        ("adopted = 2017-04-12", "adopted = \"April\"", "adopted: is a string, not a date"),
-        ("valid_from = 2017-04-01", "valid_from = 2018-04-01", "valid_from: 2018-04-01 is after valid_to, 2018-03-31"),
-        (
-            "valid_from = 2017-04-01",
-            "valid_from = 2016-03-31",
-            "valid_from: smp-2015-16 is in force on that day, until 2016-03-31",
-        ),
-        ("area = \"E07000110\"", "area = \"Maidstone\"", "area: `Maidstone` is no area code such as E07000110"),
-        ("id = \"smp-2017-18\"", "id = \"smp-2017\"", "id: `smp-2017` is not the name of the file"),
-        (
-            "id = \"prevent\"",
-            "id = \"Prevent\"",
-            "theme[0].id: `Prevent` is not kebab-case (a-z, 0-9 and single hyphens)",
-        ),
-        ("id = \"prevent\"", "id = \"gangs-cse\"", "theme[0].id: `gangs-cse` stands twice"),
-        ("id = \"nrm\"", "id = \"flags\"", "priority[0].rules[3].id: `flags` stands twice"),
-        ("owner = \"ocg-subgroup\"", "owner = \"ocg\"", "priority[0].owner: unknown owner `ocg`"),
-        (
-            "partnership = \"Safer Maidstone Partnership\"",
-            "partnership = \"Safer Swale\"",
-            "partnership: is another partnership's than plans/smp-2015-16.toml; an empty file of a built-in plan's name takes that plan away",
-        ),
-        (
-            "{ ho-category = [\"106\"",
-            "{ ho-categroy = [\"106\"",
-            "priority[0].rules[0].codes.ho-categroy: unknown scheme `ho-categroy`; did you mean `ho-category`?",
-        ),
-        (
-            "ho-category = [\"2019\"",
-            "ho-category = [\"2018\"",
-            "editions.ho-category[0]: edition `2018` of ho-category is not held (held: 2019, 2026-04)",
-        ),
-        (
-            "\"106\", \"72\"",
-            "\"106@2018\", \"72\"",
-            "priority[0].rules[0].codes.ho-category[0]: edition `2018` of ho-category is not held (held: 2019, 2026-04)",
-        ),
-        (
-            "\"106\", \"72\"",
-            "\"107\", \"72\"",
-            "priority[0].rules[0].codes.ho-category[0]: `107` is a code of none of the editions 2019, 2026-04",
-        ),
-        ("\"106\", \"72\"", "\"107*\", \"72\"", "priority[0].rules[0].codes.ho-category[0]: `107*` matches nothing"),
-        (
-            "\"106\", \"72\"",
-            "\"10A-10D\", \"72\"",
-            "priority[0].rules[0].codes.ho-category[0]: `10A-10D` is a range; only `icd-10` and `ho-offence` have ranges",
-        ),
-        (
-            "\"106\", \"72\"",
-            "\"1*6\", \"72\"",
-            "priority[0].rules[0].codes.ho-category[0]: `1*6`: is no code, `code@edition`, `start*` or, in `icd-10` and `ho-offence`, `first-last`",
-        ),
-        (
-            "\"066/53-066/82\"",
-            "\"066/82-066/53\"",
-            "theme[0].rules[0].codes.ho-offence[0]: `066/82-066/53`: the range is reversed",
-        ),
-        (
-            "\"066/53-066/82\"",
-            "\"999/53-999/82\"",
-            "theme[0].rules[0].codes.ho-offence[0]: `999/53-999/82` matches nothing",
-        ),
-        (
-            "[\"X85-Y09\"], istv",
-            "[\"X85-Y0\"], istv",
-            "priority[3].rules[2].codes.icd-10[0]: `X85-Y0`: a range needs both ends whole: three characters in `icd-10`, `ddd/dd` in `ho-offence`",
-        ),
-        (
-            "\"offending-history\"",
-            "\"total-*\"",
-            "theme[1].rules[1].codes.hclic-need[0]: `total-*`: a code that begins `total-` or `households-with-` is a base, in no pattern",
-        ),
-        (
-            "\"knife\", \"firearm\"",
-            "\"knives\", \"firearm\"",
-            "priority[1].rules[3].codes.assault-method[0]: no row of crosswalks/assault-method.csv gives `knives`; did you mean `knife`?",
-        ),
-        (
-            "flags = [\"extremism\"]",
-            "flags = [\"extremist\"]",
-            "theme[0].rules[1].flags[0]: unknown flag `extremist`; did you mean `extremism`?",
-        ),
-        (
-            "kinds = [\"admission\"]",
-            "kinds = [\"admissions\"]",
-            "priority[1].rules[4].kinds[0]: unknown kind `admissions`; did you mean `admission`?",
-        ),
-        (
-            "ages = [\"0-17\"]",
-            "ages = [\"17-0\"]",
-            "priority[1].rules[4].ages[0]: `17-0` is no age band such as 0-17 or 65+",
-        ),
-        (
-            "ages = [\"0-17\"]",
-            "places = [\"Town Centre\"]",
-            "priority[1].rules[4].places[0]: `Town Centre` is not kebab-case",
-        ),
-        (
-            "ages = [\"0-17\"]",
-            "hours = \"18-06\"",
-            "priority[1].rules[4].hours: `18-06` is no span of hours such as 18:00-06:00",
-        ),
-        ("ages = [\"0-17\"]", "weekdays = [\"fri\"]", "priority[1].rules[4].weekdays[0]: unknown day `fri`"),
-        (
-            "ages = [\"0-17\"]",
-            "roles = [\"homes\"]",
-            "priority[1].rules[4].roles[0]: unknown role `homes`; did you mean `home`?",
-        ),
-        (
-            "{ id = \"support\", kinds = [\"domestic-abuse-support\"] }",
-            "{ id = \"support\" }",
-            "priority[3].rules[4].id: rule `support` has no test, so everything would match",
-        ),
-        ("kinds = [\"domestic-abuse-support\"]", "kinds = []", "priority[3].rules[4].kinds: is an empty list"),
-        ("follows = \"smp-2015-16\"", "follows = \"smp-2016-17\"", "follows: plan `smp-2016-17` is not held"),
-        ("follows = \"smp-2015-16\"", "", "dropped: without `follows` there is nothing to drop"),
-        (
-            "dropped = [\"road-safety\"]",
-            "dropped = []",
-            "dropped: `road-safety` of smp-2015-16 is neither named in a `from` nor dropped",
-        ),
-        (
-            "dropped = [\"road-safety\"]",
-            "dropped = [\"road-safety\", \"roads\"]",
-            "dropped[1]: `roads` is no priority or theme of smp-2015-16",
-        ),
-        (
-            "plan = \"smp-2015-16\", id = \"reoffending\"",
-            "plan = \"smp-2014-15\", id = \"reoffending\"",
-            "theme[1].from[0].plan: plan `smp-2014-15` is not held",
-        ),
-        (
-            "plan = \"smp-2015-16\", id = \"reoffending\"",
-            "plan = \"smp-2015-16\", id = \"offending\"",
-            "theme[1].from[0].id: `offending` is no priority or theme of smp-2015-16",
-        ),
-        (
-            "change = \"widened\"",
-            "change = \"grown\"",
-            "priority[3].from[0].change: `grown` is none of continued, relabelled, promoted, demoted, narrowed, widened, split, merged",
-        ),
-        (
-            "flags = [\"mental_health\", \"mental_health_suspect\", \"mental_health_victim\"]\n",
-            "",
-            "factor[0].flags: is missing",
-        ),
-    ] {
-        refused(from, to, &at(words));
+    for (from, to, words) in REFUSED {
+        refused(from, to, &format!("{PLAN}: {words}"));
     }
 }
 

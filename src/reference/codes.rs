@@ -138,7 +138,7 @@ fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
 pub(super) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String {
     let lines = text.lines().take_while(|line| line.starts_with('#'));
     let value = |line: &str| Some(line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned());
-    lines.filter_map(value).next().unwrap_or_else(|| {
+    lines.into_iter().find_map(value).unwrap_or_else(|| {
         sink.add(path, name, format!("is missing: write `# {name}: …` above the header"));
         String::new()
     })

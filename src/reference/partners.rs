@@ -159,8 +159,8 @@ impl Partners {
         let Some(table) = parse(FILE, text, sink) else { return partners };
         let reader = Reader::new(FILE, &table, sink);
         reader.format();
-        partners.read_topics(&reader);
-        reader.tables("system").iter().for_each(|system| partners.read_system(system, known));
+        let topics = partners.read_topics(&reader);
+        reader.tables("system").iter().for_each(|system| partners.read_system(system, &topics, known));
         partners.read_date_basis(&reader);
         if let Some(labels) = reader.table("labels") {
             partners.labels = labels.keys().iter().map(|id| ((*id).to_owned(), labels.name(id).to_owned())).collect();
@@ -168,8 +168,9 @@ impl Partners {
         partners
     }
 
-    fn read_topics(&mut self, reader: &Reader<'_>) {
-        let Some(topics) = reader.required("topics", reader.table("topics")) else { return };
+    /// Gives the names of all topics, also of those with a fault.
+    fn read_topics<'t>(&mut self, reader: &Reader<'t>) -> Vec<&'t str> {
+        let Some(topics) = reader.required("topics", reader.table("topics")) else { return Vec::new() };
         for name in topics.keys() {
             let feed = topics.name(name);
             match Feed::from_name(feed) {
@@ -177,13 +178,14 @@ impl Partners {
                 None => topics.fault(name, format!("`{feed}` is no feed (police, health, housing)")),
             }
         }
+        topics.keys()
     }
 
-    fn read_system(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
+    fn read_system(&mut self, reader: &Reader<'_>, topics: &[&str], known: &Known<'_>) {
         let (name, topic) = (reader.id("system"), reader.name("topic"));
         let feed = self.feed_of(topic);
-        if feed.is_none() && reader.has("topic") {
-            let hint = hint(topic, self.topics.iter().map(|t| &*t.name));
+        if reader.has("topic") && !topics.contains(&topic) {
+            let hint = hint(topic, topics.iter().copied());
             reader.fault("topic", format!("`{topic}` is not in [topics]{hint}"));
         }
         let mut kinds = BTreeMap::new();

@@ -99,7 +99,6 @@ fn what_partners_may_not_say_is_refused() {
             "flags = [\"mental-health\"]",
             "system[5].kinds.referral.flags[0]: unknown flag `mental-health`; did you mean `mental_health`?",
         ),
-        ("system = \"nrm\"", "system = \"crime\"", ""),
         ("partners = [\"secamb\"]", "partners = []", "system[9].partners: is an empty list"),
         (
             "partners = [\"secamb\"]",

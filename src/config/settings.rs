@@ -1,0 +1,266 @@
+//! Settings as they are written, layer above layer, by their full key; each knows where it came from.
+//!
+//! What they mean is for [`super::Config`]. A value that is a secret is in no fault and no text.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use toml::{Table, Value};
+
+use super::fault::hint;
+use super::kafka::{Properties, is_secret, owned};
+use super::reader::{Sink, parse};
+use super::{ENVIRONMENT_PREFIX, FILE, Faults};
+
+/// The built-in file, which names every setting.
+const BUILT_IN: &str = include_str!("../../config/partner-feeds.toml");
+/// What the key of each property of librdkafka begins with.
+const PROPERTIES: &str = "kafka.properties.";
+/// Variables of the environment that tests read, which are no settings.
+const NOT_SETTINGS: [&str; 2] = ["TEST_", "CRASH_"];
+
+#[derive(Debug)]
+pub(super) struct Settings {
+    by_key: BTreeMap<String, Setting>,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+struct Setting {
+    value: Value,
+    /// A file, a variable or an option.
+    origin: String,
+}
+
+impl Settings {
+    pub(super) fn built_in() -> Self {
+        let mut settings = Self { by_key: BTreeMap::new(), sink: Sink::default() };
+        let table = parse("built in", BUILT_IN, &settings.sink).unwrap_or_default();
+        for (key, value) in flat(&table) {
+            settings.by_key.insert(key, Setting { value, origin: "built in".to_owned() });
+        }
+        settings
+    }
+
+    pub(super) fn overlay_file(&mut self, file: &Path) {
+        let name = file.display().to_string();
+        match std::fs::read_to_string(file) {
+            Ok(text) => {
+                let table = parse(&name, &text, &self.sink).unwrap_or_default();
+                for (key, value) in flat(&table) {
+                    self.set(&key, value, &name);
+                }
+            }
+            Err(error) => self.sink.add(&name, "", format!("cannot be read: {error}")),
+        }
+    }
+
+    pub(super) fn overlay_environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        let mut variables: Vec<(String, String)> = variables.into_iter().collect();
+        variables.sort();
+        for (variable, text) in variables {
+            let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+            if NOT_SETTINGS.iter().any(|other| name.starts_with(other)) {
+                continue;
+            }
+            if let Some(key) = self.key_of(name) {
+                self.set_text(&key, &text, &variable);
+            } else {
+                let known: Vec<String> = self.by_key.keys().map(|key| variable_of(key)).collect();
+                let hint = hint(&variable, known.iter().map(String::as_str));
+                self.sink.add("environment", &variable, format!("is no setting{hint}"));
+            }
+        }
+    }
+
+    pub(super) fn overlay_command_line(&mut self, settings: &[(&'static str, String)]) {
+        for (key, text) in settings {
+            self.set_text(key, text, "command line");
+        }
+    }
+
+    /// The key that a variable without its prefix stands for.
+    fn key_of(&self, name: &str) -> Option<String> {
+        let Some(property) = name.strip_prefix("KAFKA_PROPERTIES_") else {
+            return self.by_key.keys().find(|key| variable_of(key) == format!("{ENVIRONMENT_PREFIX}{name}")).cloned();
+        };
+        let (property, end) = property.strip_suffix("_FILE").map_or((property, ""), |property| (property, "_file"));
+        Some(format!("{PROPERTIES}{}{end}", property.to_lowercase().replace('_', ".")))
+    }
+
+    /// Sets a key to a text, read as the type that the built-in value has.
+    fn set_text(&mut self, key: &str, text: &str, origin: &str) {
+        let value = match self.by_key.get(key).map(|setting| &setting.value) {
+            Some(Value::Integer(_)) => text.parse().map_or_else(|_| text.into(), Value::Integer),
+            Some(Value::Array(_)) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Value::Array(items.map(Value::from).collect())
+            }
+            _ => text.into(),
+        };
+        self.set(key, value, origin);
+    }
+
+    fn set(&mut self, key: &str, value: Value, origin: &str) {
+        if self.by_key.contains_key(key) || key.starts_with(PROPERTIES) {
+            self.by_key.insert(key.to_owned(), Setting { value, origin: origin.to_owned() });
+        } else {
+            let hint = hint(key, self.by_key.keys().map(String::as_str));
+            self.sink.add(origin, key, format!("unknown setting{hint}"));
+        }
+    }
+
+    pub(super) fn into_faults(self) -> Faults {
+        self.sink.into_faults()
+    }
+
+    /// Adds a fault at a setting, in the layer it came from.
+    pub(super) fn fault(&self, key: &str, reason: impl Into<String>) {
+        let origin = self.by_key.get(key).map_or(FILE, |setting| &setting.origin);
+        self.sink.add(origin, key, reason);
+    }
+
+    /// Reads a setting; `None` after a fault that shows the value and what it should be.
+    fn typed<'s, T>(&'s self, key: &str, wanted: &str, read: impl FnOnce(&'s Value) -> Option<T>) -> Option<T> {
+        let value = &self.by_key.get(key)?.value;
+        let read = read(value);
+        if read.is_none() {
+            self.fault(key, format!("{value} is not {wanted}"));
+        }
+        read
+    }
+
+    pub(super) fn text(&self, key: &str) -> String {
+        self.typed(key, "a text", Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    /// A text that is not empty.
+    pub(super) fn filled(&self, key: &str) -> String {
+        let filled = |value: &Value| value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+        self.typed(key, "a text that is not empty", filled).unwrap_or_default()
+    }
+
+    pub(super) fn texts(&self, key: &str) -> Vec<String> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let texts = |value: &Value| value.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
+        self.typed(key, "a list of texts", texts).unwrap_or_default()
+    }
+
+    /// Addresses `host:port` joined by commas.
+    pub(super) fn brokers(&self, key: &str) -> String {
+        let is_address = |address: &str| {
+            let parts = address.trim().rsplit_once(':');
+            parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+        };
+        let brokers = |value: &Value| value.as_str().filter(|text| text.split(',').all(is_address)).map(str::to_owned);
+        self.typed(key, "host:port, joined by commas", brokers).unwrap_or_default()
+    }
+
+    pub(super) fn integer(&self, key: &str, (low, high): (usize, usize)) -> usize {
+        let within = |value: &Value| {
+            let number = usize::try_from(value.as_integer()?).ok()?;
+            (low..=high).contains(&number).then_some(number)
+        };
+        self.typed(key, &format!("an integer from {low} to {high}"), within).unwrap_or(low)
+    }
+
+    pub(super) fn duration(&self, key: &str, bounds: (Duration, Duration)) -> Duration {
+        let within = |value: &Value| within(value.as_str()?, &(bounds.0..=bounds.1));
+        self.typed(key, &wanted(bounds), within).unwrap_or(bounds.0)
+    }
+
+    /// A duration, or none where the text is empty.
+    pub(super) fn optional_duration(&self, key: &str, bounds: (Duration, Duration)) -> Option<Duration> {
+        let within = |value: &Value| match value.as_str()? {
+            "" => Some(None),
+            text => within(text, &(bounds.0..=bounds.1)).map(Some),
+        };
+        self.typed(key, &format!("{}, or empty", wanted(bounds)), within).flatten()
+    }
+
+    /// The properties of librdkafka, those in files read.
+    pub(super) fn properties(&self) -> Properties {
+        let given = self.by_key.iter().filter_map(|(key, setting)| Some((key, key.strip_prefix(PROPERTIES)?, setting)));
+        given.filter_map(|(key, name, setting)| self.property(key, name, &setting.value)).collect()
+    }
+
+    fn property(&self, key: &str, name: &str, value: &Value) -> Option<(String, String)> {
+        let own = name.strip_suffix("_file").unwrap_or(name);
+        if let Some(reason) = owned(own) {
+            self.fault(key, format!("may not be set: {reason}"));
+            return None;
+        }
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Integer(_) | Value::Boolean(_) => value.to_string(),
+            _ => {
+                self.fault(key, "is neither a text, an integer nor true or false");
+                return None;
+            }
+        };
+        if own == name {
+            return Some((name.to_owned(), text));
+        }
+        if self.by_key.contains_key(&format!("{PROPERTIES}{own}")) {
+            self.fault(key, format!("stands beside `{own}`; only one of them may"));
+        }
+        match std::fs::read_to_string(&text) {
+            Ok(content) => Some((own.to_owned(), content.trim_end().to_owned())),
+            Err(error) => {
+                self.fault(key, format!("file {text} cannot be read: {error}"));
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (key, Setting { value, origin }) in &self.by_key {
+            if is_secret(key) {
+                writeln!(f, "{key} = (hidden)  # {origin}")?;
+            } else {
+                writeln!(f, "{key} = {value}  # {origin}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The leaves of a table by their full key.
+fn flat(table: &Table) -> Vec<(String, Value)> {
+    let leaf = |(key, value): (&String, &Value)| match value {
+        Value::Table(below) => flat(below).into_iter().map(|(rest, value)| (format!("{key}.{rest}"), value)).collect(),
+        value => vec![(key.clone(), value.clone())],
+    };
+    table.iter().flat_map(leaf).collect()
+}
+
+fn variable_of(key: &str) -> String {
+    format!("{ENVIRONMENT_PREFIX}{}", key.to_uppercase().replace('.', "_"))
+}
+
+fn within(text: &str, bounds: &RangeInclusive<Duration>) -> Option<Duration> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let millis = match &text[end..] {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    let duration = Duration::from_millis(text[..end].parse::<u64>().ok()?.checked_mul(millis)?);
+    bounds.contains(&duration).then_some(duration)
+}
+
+fn wanted((low, high): (Duration, Duration)) -> String {
+    let text = |duration: Duration| match duration.as_secs() {
+        s if s >= 3600 => format!("{}h", s / 3600),
+        s if s >= 60 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    };
+    format!("a duration from {} to {}", text(low), text(high))
+}
