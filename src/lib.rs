@@ -15,6 +15,7 @@ pub mod config;
 pub mod contract;
 pub mod crash;
 pub mod event;
+pub mod import;
 pub mod ledger;
 pub mod normalise;
 pub mod plan;

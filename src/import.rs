@@ -1,0 +1,106 @@
+//! Published files become events: one module a publisher.
+//!
+//! An importer reads a whole release of one publisher, checks that it is what it seems to be, and only
+//! then writes. It knows the contracts and no Kafka: its output goes to a file or to `publish`.
+
+pub mod police_uk;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::contract::moment::{Instant, Moment};
+use crate::contract::parts::Revision;
+
+/// A publisher's release, by the month it came out in. No file states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release {
+    year: i32,
+    month: i32,
+}
+
+/// A text that is no month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a release is a month, yyyy-mm")]
+pub struct NotAMonth;
+
+impl FromStr for Release {
+    type Err = NotAMonth;
+
+    fn from_str(text: &str) -> Result<Self, NotAMonth> {
+        if text.len() != 7 || Moment::parse(text).is_none() {
+            return Err(NotAMonth);
+        }
+        let number = |text: &str| text.parse().map_err(|_| NotAMonth);
+        Ok(Self { year: number(&text[..4])?, month: number(&text[5..])? })
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+impl Release {
+    /// The revision of every record in the release: yyyymm.
+    pub const fn revision(self) -> Revision {
+        Revision(self.year * 100 + self.month)
+    }
+
+    /// When the release was true: its first instant in UTC.
+    ///
+    /// # Panics
+    ///
+    /// Never: a month of the contract begins with an instant of the contract.
+    pub fn time(self) -> Instant {
+        Instant::parse(&format!("{self}-01T00:00:00Z")).expect("the first instant of a month")
+    }
+
+    /// The month as a moment.
+    ///
+    /// # Panics
+    ///
+    /// Never: a release is a month of the contract.
+    pub fn moment(self) -> Moment {
+        Moment::parse(&self.to_string()).expect("a month")
+    }
+}
+
+/// A label in lower case, each run of other characters one hyphen: so there is no table to be wrong.
+pub(crate) fn slug(label: &str) -> String {
+    let mut slug = String::with_capacity(label.len());
+    for c in label.chars() {
+        match c.to_ascii_lowercase() {
+            c if c.is_ascii_alphanumeric() => slug.push(c),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.truncate(slug.trim_end_matches('-').len());
+    slug
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_becomes_a_slug_mechanically() {
+        assert_eq!(slug("Violence and sexual offences"), "violence-and-sexual-offences");
+        assert_eq!(
+            slug("Investigation complete; no suspect identified"),
+            "investigation-complete-no-suspect-identified"
+        );
+        assert_eq!(slug("Act 1994 (section 60)"), "act-1994-section-60");
+    }
+
+    #[test]
+    fn a_release_is_a_month_and_its_revision_grows() {
+        let release: Release = "2019-04".parse().expect("a month");
+        assert_eq!(release.revision(), Revision(201_904));
+        assert_eq!(release.time().to_string(), "2019-04-01T00:00:00Z");
+        for text in ["2019", "2019-13", "2019-4", "2019-04-01"] {
+            assert_eq!(text.parse::<Release>(), Err(NotAMonth), "{text}");
+        }
+    }
+}

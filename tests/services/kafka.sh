@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# An Apache Kafka for the tests: one node or three on the loopback, in KRaft mode.
+#
+#   kafka.sh start          starts the nodes that do not run, waits for them, prints the bootstrap address
+#   kafka.sh stop [NODE]    stops all nodes, or one, by the process id kept in the data folder
+#   kafka.sh address        prints the bootstrap address
+#
+# KAFKA_HOME   where the jars are kept, fetched once by Maven    [target/services/kafka]
+# KAFKA_DATA   the nodes' data, logs and process ids             [target/services/kafka-data]
+# KAFKA_NODES  1 or 3                                            [1]
+# KAFKA_PORT   the first node's port; controllers listen 10 on   [29092]
+# KAFKA_HEAP   a node's greatest heap                            [512m]
+# KAFKA_WAIT   seconds to wait for the nodes                     [60]
+#
+# Needs a JDK (17 or later) and, the first time, Maven. A data folder keeps its topics between runs.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+services=$here/../../target/services
+home=${KAFKA_HOME:-$services/kafka}
+data=${KAFKA_DATA:-$services/kafka-data}
+nodes=${KAFKA_NODES:-1}
+port=${KAFKA_PORT:-29092}
+heap=${KAFKA_HEAP:-512m}
+wait=${KAFKA_WAIT:-60}
+
+fail() {
+    echo "kafka.sh: $*" >&2
+    exit 1
+}
+
+broker_port() { echo $((port + $1 - 1)); }
+controller_port() { echo $((port + 10 + $1 - 1)); }
+
+# join FORMAT: one item a node, joined by commas; %n is the node, %b and %c its ports.
+join() {
+    local node item list=
+    for node in $(seq "$nodes"); do
+        item=${1//%n/$node}
+        item=${item//%b/$(broker_port "$node")}
+        list+=${list:+,}${item//%c/$(controller_port "$node")}
+    done
+    echo "$list"
+}
+
+fetch() {
+    compgen -G "$home/kafka_2.13-*.jar" >/dev/null && return
+    command -v mvn >/dev/null || fail "Maven is needed once, to fetch Apache Kafka"
+    mkdir -p "$home"
+    local part
+    part=$(mktemp -d "$home.XXXXXX")
+    mvn --quiet --batch-mode --file "$here/pom.xml" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$part" >&2 || fail "Maven could not fetch Apache Kafka"
+    # Whole or not at all: the jar that says so comes last.
+    find "$part" -name '*.jar' ! -name 'kafka_2.13-*' -exec mv -t "$home" {} +
+    mv "$part"/kafka_2.13-*.jar "$home"
+    rmdir "$part"
+}
+
+configure() {
+    local node=$1 replicas=1 insync=1
+    [ "$nodes" = 3 ] && replicas=3 insync=2
+    cat >"$data/$node/server.properties" <<END
+process.roles=broker,controller
+node.id=$node
+controller.quorum.voters=$(join '%n@127.0.0.1:%c')
+listeners=PLAINTEXT://127.0.0.1:$(broker_port "$node"),CONTROLLER://127.0.0.1:$(controller_port "$node")
+advertised.listeners=PLAINTEXT://127.0.0.1:$(broker_port "$node")
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=$data/$node/log
+auto.create.topics.enable=false
+default.replication.factor=$replicas
+min.insync.replicas=$insync
+offsets.topic.replication.factor=$replicas
+offsets.topic.num.partitions=10
+transaction.state.log.replication.factor=$replicas
+transaction.state.log.min.isr=$insync
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=$replicas
+share.coordinator.state.topic.min.isr=$insync
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+END
+}
+
+# java_of CLASS ARG...: takes the place of the shell that calls it, so that $! is the node's own id.
+java_of() {
+    exec java "-Xms64m" "-Xmx$heap" -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
+        -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info -cp "$home/*" "$@"
+}
+
+# The id of a node's process, if it is that node and runs.
+running() {
+    local pid
+    pid=$(cat "$data/$1/pid" 2>/dev/null) || return 1
+    tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$data/$1/server.properties" || return 1
+    echo "$pid"
+}
+
+start_node() {
+    local node=$1
+    running "$node" >/dev/null && return
+    mkdir -p "$data/$node"
+    configure "$node"
+    [ -f "$data/cluster" ] || head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=' >"$data/cluster"
+    (java_of kafka.tools.StorageTool format --ignore-formatted --cluster-id "$(cat "$data/cluster")" \
+        --config "$data/$node/server.properties") >"$data/$node/format.out" 2>&1 ||
+        fail "node $node could not be formatted: $(tail -n 1 "$data/$node/format.out")"
+    java_of kafka.Kafka "$data/$node/server.properties" >"$data/$node/server.out" 2>&1 </dev/null &
+    echo $! >"$data/$node/pid"
+    disown
+}
+
+await_node() {
+    local node=$1
+    until grep -q 'Kafka Server started' "$data/$node/server.out" 2>/dev/null; do
+        running "$node" >/dev/null || fail "node $node stopped: $(tail -n 1 "$data/$node/server.out")"
+        [ "$SECONDS" -lt "$wait" ] || fail "node $node did not answer within $wait s; see $data/$node/server.out"
+        sleep 0.2
+    done
+    (: <"/dev/tcp/127.0.0.1/$(broker_port "$node")") 2>/dev/null || fail "node $node does not listen"
+}
+
+# stop_nodes NODE...: all are told at once, since a lone controller waits for the others.
+stop_nodes() {
+    local node pid deadline=$((SECONDS + 15))
+    for node in "$@"; do
+        if pid=$(running "$node"); then kill "$pid"; fi
+    done
+    for node in "$@"; do
+        while pid=$(running "$node"); do
+            [ "$SECONDS" -lt "$deadline" ] || kill -9 "$pid" 2>/dev/null || true
+            sleep 0.2
+        done
+        rm -f "$data/$node/pid"
+    done
+}
+
+[ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "KAFKA_NODES is 1 or 3"
+
+case ${1:-} in
+start)
+    fetch
+    mkdir -p "$data"
+    data=$(cd "$data" && pwd)
+    for node in $(seq "$nodes"); do start_node "$node"; done
+    for node in $(seq "$nodes"); do await_node "$node"; done
+    join '127.0.0.1:%b'
+    ;;
+stop)
+    [ -d "$data" ] || exit 0
+    data=$(cd "$data" && pwd)
+    # shellcheck disable=SC2046 # one word a node
+    stop_nodes ${2:-$(seq "$nodes")}
+    ;;
+address) join '127.0.0.1:%b' ;;
+*) fail "start, stop [NODE] or address" ;;
+esac
