@@ -9,6 +9,7 @@
 //! one row, accepted or rejected ([`ledger`]); everything derived is a pure function of the ledger and
 //! the reference data ([`aggregate`]); no value of a record reaches a log or an error ([`contract`]).
 
+pub mod aggregate;
 pub mod cli;
 pub mod config;
 pub mod consume;

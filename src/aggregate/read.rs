@@ -1,0 +1,101 @@
+//! The chain's files as batches of columns, in the order of the chain.
+//!
+//! Texts that repeat come as dictionaries, which the files' own reader cannot know: they are written with
+//! plain types. One thread reads and decodes while the caller works on the batch before.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+
+use super::Error;
+use crate::normalise;
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 65_536;
+/// Batches decoded ahead.
+const AHEAD: usize = 4;
+
+/// The files to aggregate, in the order of topic, partition and position.
+pub(super) struct Files<'a> {
+    /// Rows in each file.
+    pub(super) rows: Vec<u64>,
+    /// Fetches a file.
+    pub(super) open: &'a (dyn Fn(usize) -> Result<Bytes, Error> + Sync),
+}
+
+/// A part of a file's rows.
+pub(super) struct Part {
+    /// The file's place in [`Files`].
+    pub(super) file: usize,
+    /// The first row's place in the file.
+    pub(super) first_row: usize,
+    pub(super) batch: RecordBatch,
+}
+
+impl Files<'_> {
+    /// Calls `f` with every part in order, holding the columns named.
+    pub(super) fn for_each(
+        &self,
+        columns: &[&str],
+        mut f: impl FnMut(&Part) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        std::thread::scope(|scope| {
+            let (sender, parts) = crossbeam_channel::bounded(AHEAD);
+            scope.spawn(move || {
+                for file in 0..self.rows.len() {
+                    // The receiver is gone only when the caller has an error of its own.
+                    let told = self.read(file, columns, &mut |part| sender.send(Ok(part)).is_ok());
+                    match told {
+                        Ok(true) => {}
+                        Ok(false) => return,
+                        Err(error) => return drop(sender.send(Err(error))),
+                    }
+                }
+            });
+            parts.into_iter().try_for_each(|part| f(&part?))
+        })
+    }
+
+    /// Hands a file's parts on until it is told to stop; whether it was not.
+    fn read(&self, file: usize, columns: &[&str], hand_on: &mut dyn FnMut(Part) -> bool) -> Result<bool, Error> {
+        if self.rows[file] == 0 {
+            return Ok(true);
+        }
+        let bytes = (self.open)(file)?;
+        let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new().with_skip_arrow_metadata(true))?;
+        let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
+        let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)?;
+        let mask = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
+        let mut first_row = 0;
+        // A dictionary lasts for a row group: read across two and it is decoded and built again.
+        for row_group in 0..metadata.metadata().num_row_groups() {
+            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
+                .with_row_groups(vec![row_group])
+                .with_projection(mask.clone())
+                .with_batch_size(BATCH_ROWS)
+                .build()?;
+            for batch in reader {
+                let part = Part { file, first_row, batch: batch? };
+                first_row += part.batch.num_rows();
+                if !hand_on(part) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A file's schema with the types of the ledger's rows.
+fn with_dictionaries(file: &SchemaRef) -> SchemaRef {
+    let ours = normalise::schema();
+    let typed = |field: &Arc<Field>| {
+        let ours = ours.field_with_name(field.name()).ok();
+        ours.map_or(field.clone(), |ours| Arc::new(field.as_ref().clone().with_data_type(ours.data_type().clone())))
+    };
+    Arc::new(Schema::new(file.fields().iter().map(typed).collect::<Vec<_>>()))
+}

@@ -1,0 +1,192 @@
+//! Small chains, each with one question.
+
+use crate::chain::{Chain, HOUSING, POLICE, Table};
+
+const PLAN: &str = "smp-2017-18";
+const PRIORITY: &str = "aggregates/smp-2017-18/priority_monthly.parquet";
+const CATEGORY: &str = "aggregates/smp-2017-18/category_monthly.parquet";
+const QUALITY: &str = "aggregates/smp-2017-18/feed_quality.parquet";
+
+/// A recorded crime of Kent Police.
+fn crime(subject: &str, revision: i32, category: &str, month: &str, more: &str) -> String {
+    format!(
+        r#"{{"specversion":"1.0","id":"{subject}.{revision}","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"{subject}","revision":{revision},"time":"2018-02-06T09:15:00Z","data":{{"what":{{"list":"ho-crime","edition":"2026-04","category":"{category}"}},"when":{{"occurred_from":"{month}-03T23:10:00Z","recorded_at":"{month}-04"}}{more}}}}}"#
+    )
+}
+
+const CANCELLED: &str = r#","cancellation":{"reason":"no_offence","at":"2018-02-01"}"#;
+const LSOA: &str = r#","area":{"code":"E01024374","level":"lsoa","vintage":2011,"role":"incident"}"#;
+const WARD: &str = r#","area":{"code":"E05004996","level":"ward","vintage":2017,"role":"incident"}"#;
+
+fn chain(documents: &[String]) -> Chain {
+    let mut chain = Chain::new();
+    chain.commit(POLICE, 0, documents.iter().enumerate().map(|(i, d)| (i as i64, &**d)));
+    chain.aggregate(PLAN);
+    chain
+}
+
+fn subjects(events: &Table) -> Vec<&str> {
+    (0..events.rows()).filter_map(|row| events.text(row, "subject")).collect()
+}
+
+fn totals(chain: &Chain) -> Vec<(String, Option<i64>)> {
+    let table = chain.table(PRIORITY);
+    let rows: Vec<usize> = table.find(&[("series", "total"), ("area_code", "all")]).collect();
+    rows.into_iter()
+        .map(|row| (table.text(row, "window").expect("window").to_owned(), table.number(row, "count")))
+        .collect()
+}
+
+#[test]
+fn the_highest_revision_counts_whenever_it_came() {
+    let chain = chain(&[crime("a", 2, "8N", "2017-05", ""), crime("a", 1, "92D", "2017-04", "")]);
+    let events = chain.table("events/police.parquet");
+    assert_eq!(
+        (events.rows(), events.text(0, "what_category"), events.text(0, "month")),
+        (1, Some("8N"), Some("2017-05"))
+    );
+    let quality = chain.table(QUALITY);
+    assert_eq!((quality.number(0, "records"), quality.number(0, "revised")), (Some(1), Some(1)));
+}
+
+#[test]
+fn of_equal_revisions_the_first_received_counts() {
+    let chain = chain(&[crime("a", 1, "8N", "2017-05", ""), crime("a", 1, "92D", "2017-05", "")]);
+    let events = chain.table("events/police.parquet");
+    assert_eq!((events.rows(), events.text(0, "what_category")), (1, Some("8N")));
+    assert_eq!(chain.table(QUALITY).number(0, "revised"), Some(0), "sent again is not revised");
+}
+
+#[test]
+fn a_cancelled_record_does_not_count_until_it_is_reinstated() {
+    let cancelled = [
+        crime("a", 1, "8N", "2017-05", ""),
+        crime("a", 2, "8N", "2017-05", CANCELLED),
+        crime("b", 1, "8N", "2017-05", ""),
+    ];
+    let chain = self::chain(&cancelled);
+    assert_eq!(subjects(&chain.table("events/police.parquet")), ["b"]);
+    let quality = chain.table(QUALITY);
+    assert_eq!((quality.number(0, "records"), quality.number(0, "cancelled")), (Some(1), Some(1)));
+    assert_eq!(totals(&chain), [("month:2017-05".to_owned(), Some(1))]);
+
+    let mut reinstated = cancelled.to_vec();
+    reinstated.push(crime("a", 3, "8N", "2017-05", ""));
+    let chain = self::chain(&reinstated);
+    assert_eq!(subjects(&chain.table("events/police.parquet")), ["a", "b"]);
+    assert_eq!(totals(&chain), [("month:2017-05".to_owned(), Some(2))]);
+}
+
+#[test]
+fn a_redated_record_moves_and_the_months_between_are_zero() {
+    let chain = chain(&[
+        crime("a", 1, "8N", "2017-05", ""),
+        crime("a", 2, "8N", "2017-07", ""),
+        crime("b", 1, "8N", "2017-05", ""),
+    ]);
+    let month = |month: &str, count| (format!("month:{month}"), Some(count));
+    assert_eq!(totals(&chain), [month("2017-05", 1), month("2017-06", 0), month("2017-07", 1)]);
+}
+
+#[test]
+fn what_the_feed_cannot_show_is_not_supplied_and_what_it_can_is_zero() {
+    let document = r#"{"specversion":"1.0","id":"x.1","source":"urn:partner:kent-police:open-data","type":"uk.community-safety.police.crime.v1","subject":"x","revision":1,"time":"2018-02-06T09:15:00Z","data":{"what":{"list":"police-uk","edition":"2013-05","category":"drugs"},"when":{"occurred_from":"2017-05"}}}"#;
+    let chain = chain(&[document.to_owned()]);
+    let table = chain.table(PRIORITY);
+    let said = |series: &str| {
+        let row = table.find(&[("series", series), ("area_code", "all")]).next().expect("a row");
+        let number = |name| table.number(row, name);
+        (table.text(row, "count_status").expect("status"), number("count"), number("count_min"), number("count_max"))
+    };
+    assert_eq!(said("substance-misuse"), ("exact", Some(1), Some(1), Some(1)));
+    assert_eq!(said("gangs-cse"), ("exact", Some(0), Some(0), Some(0)));
+    assert_eq!(said("organised-crime"), ("not_supplied", None, Some(0), None));
+    assert_eq!(said("mental-health"), ("not_supplied", None, Some(0), None));
+    assert_eq!(said("unmapped"), ("exact", Some(0), Some(0), Some(0)));
+}
+
+#[test]
+fn a_record_is_in_its_own_area_and_in_all_and_without_one_in_no_location_at_each_level() {
+    let documents = [
+        crime("a", 1, "8N", "2017-05", LSOA),
+        crime("b", 1, "8N", "2017-06", WARD),
+        crime("c", 1, "8N", "2017-05", ""),
+        crime("d", 1, "8N", "2017-05", LSOA),
+    ];
+    let table = chain(&documents).table(PRIORITY);
+    let rows = table.find(&[("series", "total")]).map(|row| {
+        let text = |name| table.text(row, name).unwrap_or("-");
+        format!(
+            "{} {} {} {} {} {}",
+            text("area_code"),
+            text("area_level"),
+            text("area_vintage"),
+            text("area_role"),
+            text("window"),
+            table.number(row, "count").expect("exact")
+        )
+    });
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            "E01024374 lsoa 2011 incident month:2017-05 2",
+            "E05004996 ward 2017 incident month:2017-05 0",
+            "E05004996 ward 2017 incident month:2017-06 1",
+            "all all - - month:2017-05 3",
+            "all all - - month:2017-06 1",
+            "no-location lsoa - - month:2017-05 1",
+            "no-location lsoa - - month:2017-06 0",
+            "no-location ward - - month:2017-05 1",
+            "no-location ward - - month:2017-06 0",
+        ]
+    );
+}
+
+#[test]
+fn codes_are_counted_by_scheme_with_label_and_editions() {
+    let table = chain(&[crime("a", 1, "8N", "2017-05", ""), crime("b", 1, "92D", "2017-05", "")]).table(CATEGORY);
+    let row = table.find(&[("scheme", "ho-category"), ("series", "8N")]).next().expect("a row");
+    assert_eq!(
+        (table.number(row, "count"), table.text(row, "edition"), table.text(row, "series_kind")),
+        (Some(1), Some("2026-04"), Some("category"))
+    );
+    assert!(table.text(row, "label").is_some());
+}
+
+#[test]
+fn an_event_lists_priorities_of_the_plan_in_force_in_its_month() {
+    let flags = r#","flags":{"domestic_abuse":true,"mental_health_victim":false,"alcohol":true}"#;
+    let events = chain(&[crime("a", 1, "8N", "2017-05", flags), crime("b", 1, "8N", "2003-05", "")])
+        .table("events/police.parquet");
+    let text = |row, name| events.text(row, name);
+    assert_eq!(
+        (text(0, "plan"), text(0, "priorities"), text(0, "themes")),
+        (Some(PLAN), Some("substance-misuse;domestic-abuse-violent-crime"), Some(""))
+    );
+    assert_eq!((text(1, "plan"), text(1, "priorities")), (None, None));
+    let mental_health = events.0.column_by_name("mental_health").expect("column");
+    let mental_health = arrow::array::AsArray::as_boolean(mental_health.as_ref());
+    assert_eq!(mental_health.iter().collect::<Vec<_>>(), [Some(false), None]);
+}
+
+#[test]
+fn a_count_is_an_event_and_in_no_sum_of_records() {
+    let count = r#"{"specversion":"1.0","id":"c.1","source":"urn:partner:maidstone-bc:hclic","type":"uk.community-safety.housing.count.v1","subject":"c","revision":1,"time":"2018-07-15T00:00:00Z","data":{"what":{"list":"hclic-reason","edition":"2018-04","category":"domestic-abuse"},"period":{"from":"2018-04-01","to":"2018-06-30"},"area":{"code":"E07000110","level":"district","role":"service"},"unit":"households","status":"exact","value":14}}"#;
+    let mut chain = Chain::new();
+    chain.commit(HOUSING, 3, [(1, count)]);
+    let summary = chain.aggregate(PLAN).expect("a record");
+    assert_eq!((summary.rows, summary.records), (1, 1));
+    let events = chain.table("events/housing.parquet");
+    assert_eq!(
+        (events.rows(), events.text(0, "month"), events.text(0, "unit")),
+        (1, Some("2018-04"), Some("households"))
+    );
+    assert_eq!(chain.table(PRIORITY).rows(), 0);
+    let quality = chain.table(QUALITY);
+    assert_eq!((quality.text(0, "kind"), quality.number(0, "records")), (Some("count:hclic-reason"), Some(1)));
+}
+
+#[test]
+fn an_empty_store_makes_nothing() {
+    assert_eq!(Chain::new().aggregate(PLAN), None);
+}

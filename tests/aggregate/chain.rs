@@ -1,0 +1,127 @@
+//! A store in a folder of its own, with chains of files made of documents; and its tables, read.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::Int64Type;
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use partner_feeds::aggregate::{self, Progress, Settings, Summary};
+use partner_feeds::contract::{Event, Record};
+use partner_feeds::event::{Micros, Position, TopicPartition};
+use partner_feeds::ledger::journal::{self, Prepared};
+use partner_feeds::ledger::{self, Footer};
+use partner_feeds::normalise::{self, Coordinates, RowBuilder};
+use partner_feeds::reference::Reference;
+use partner_feeds::storage::Store;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+pub(crate) static REFERENCE: LazyLock<Reference> =
+    LazyLock::new(|| Reference::load(None).expect("the built-in reference data is right"));
+
+pub(crate) const POLICE: &str = "police.events.v1";
+pub(crate) const HOUSING: &str = "housing.events.v1";
+
+pub(crate) struct Chain {
+    folder: TempDir,
+    pub(crate) store: Store,
+    pub(crate) runtime: Runtime,
+    ends: BTreeMap<TopicPartition, Position>,
+}
+
+impl Chain {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path().to_str().expect("a name")).expect("a store");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self { folder, store, runtime: runtime.expect("threads"), ends: BTreeMap::new() }
+    }
+
+    /// Commits documents as one file of a partition.
+    pub(crate) fn commit<'d>(&mut self, topic: &str, partition: i32, sent: impl IntoIterator<Item = (i64, &'d str)>) {
+        let partition = TopicPartition { topic: topic.to_owned(), partition };
+        let from = self.ends.get(&partition).copied().unwrap_or(Position::ORIGIN);
+        let mut rows = RowBuilder::default();
+        for (received, document) in sent {
+            let event = Event::decode(document).unwrap_or_else(|error| panic!("{error:?}: {document}"));
+            let position = from.at(from.offset + rows.len() as i64);
+            let received = Micros(1_577_836_800_000_000).plus_seconds(received);
+            rows.append(Coordinates { position, received }, &Record::of(&event));
+        }
+        let next = from.at(from.offset + rows.len() as i64);
+        let mut footer = Footer::attempt(from, next);
+        (footer.read, footer.accepted) = (rows.len() as u64, rows.len() as u64);
+        let rows = ledger::encode(&normalise::schema(), &[rows.finish()], &footer).expect("encoded");
+        let batch = Prepared { footer, rows, rejects: None };
+        let committed = journal::commit(&self.store, &partition, &batch, Position::ORIGIN);
+        self.runtime.block_on(committed).expect("committed");
+        self.ends.insert(partition, next);
+    }
+
+    /// Runs `aggregate` under a plan.
+    pub(crate) fn aggregate(&self, plan: &str) -> Option<Summary> {
+        let plan = REFERENCE.plans.get(plan).expect("the plan is held");
+        let settings = Settings::new(plan, &REFERENCE);
+        aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet).expect("aggregated")
+    }
+
+    /// The bytes of a file that was written.
+    pub(crate) fn bytes(&self, path: &str) -> Bytes {
+        std::fs::read(self.folder.path().join(path)).unwrap_or_else(|_| panic!("{path} is there")).into()
+    }
+
+    pub(crate) fn table(&self, path: &str) -> Table {
+        Table::read(self.bytes(path))
+    }
+}
+
+pub(crate) struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&mut self, _: &'static str, _: u64) {}
+    fn advance(&mut self, _: u64) {}
+}
+
+/// A table as any reader sees it.
+pub(crate) struct Table(pub(crate) RecordBatch);
+
+impl Table {
+    fn read(bytes: Bytes) -> Self {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("Parquet");
+        let schema = reader.schema().clone();
+        let batches: Vec<_> = reader.build().expect("readable").collect::<Result<_, _>>().expect("readable");
+        Self(concat_batches(&schema, &batches).expect("one schema"))
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.0.num_rows()
+    }
+
+    fn column(&self, name: &str) -> &dyn Array {
+        self.0.column_by_name(name).unwrap_or_else(|| panic!("a column {name}")).as_ref()
+    }
+
+    pub(crate) fn text(&self, row: usize, name: &str) -> Option<&str> {
+        let column = self.column(name).as_string::<i32>();
+        column.is_valid(row).then(|| column.value(row))
+    }
+
+    pub(crate) fn number(&self, row: usize, name: &str) -> Option<i64> {
+        let column = self.column(name).as_primitive::<Int64Type>();
+        column.is_valid(row).then(|| column.value(row))
+    }
+
+    /// The rows whose texts are these.
+    pub(crate) fn find<'t>(&'t self, texts: &'t [(&str, &str)]) -> impl Iterator<Item = usize> + 't {
+        let columns: Vec<_> = texts.iter().map(|(name, text)| (self.column(name).as_string::<i32>(), *text)).collect();
+        (0..self.rows()).filter(move |row| columns.iter().all(|(c, text)| c.is_valid(*row) && c.value(*row) == *text))
+    }
+
+    /// The counts of those rows, in order.
+    pub(crate) fn counts(&self, texts: &[(&str, &str)]) -> Vec<Option<i64>> {
+        self.find(texts).map(|row| self.number(row, "count")).collect()
+    }
+}

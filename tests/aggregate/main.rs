@@ -1,0 +1,6 @@
+//! Events and aggregates of chains that were made by hand, split and shuffled, or of published files.
+
+mod cases;
+mod chain;
+mod invariance;
+mod kent;
