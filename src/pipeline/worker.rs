@@ -417,7 +417,7 @@ impl Worker {
     fn answer_if_finished(&mut self) {
         let open = self.gathers.values().any(|g| g.pending.is_some() || g.records() > 0);
         if !open && let Some(answer) = self.finishing.take() {
-            drop(answer.send(())); // past the grace nobody listens
+            answer.send(()).ok(); // past the grace nobody listens
         }
     }
 }
