@@ -134,7 +134,7 @@ fn text(shown: &Value) -> Result<String, std::fmt::Error> {
         for change in revision["changes"].as_array().into_iter().flatten() {
             let (name, old, new) = (str_of(&change[0]), str_of(&change[1]), str_of(&change[2]));
             let said = match (&*old, &*new) {
-                ("…", _) => "changed (a token, not shown)".to_owned(),
+                ("…", _) => "another than before (a token, not shown)".to_owned(),
                 ("", new) => new.to_owned(),
                 (old, "") => format!("{old} → nothing"),
                 (old, new) => format!("{old} → {new}"),
