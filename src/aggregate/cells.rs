@@ -64,9 +64,8 @@ impl Area {
 
 /// The areas of the chain and of each partner and kind.
 struct Areas {
-    /// Sorted.
-    areas: Vec<Area>,
-    /// For each area of [`Current::areas`] its place in `areas`; none = no location.
+    sorted: Vec<Area>,
+    /// For each area of [`Current::areas`] its place in `sorted`; none = no location.
     place: Vec<Option<u32>>,
     /// For each partner and kind, in order: the places it has rows for.
     of_partner_kind: Vec<Vec<u32>>,
@@ -95,8 +94,8 @@ impl Areas {
                 held[fact.partner_kind as usize].insert(Area::pseudo(NO_LOCATION, &area.level));
             }
         }
-        let areas: Vec<Area> = held.iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        let place = |area: &Area| areas.binary_search(area).unwrap_or_default() as u32;
+        let sorted: Vec<Area> = held.iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let place = |area: &Area| sorted.binary_search(area).unwrap_or_default() as u32;
         let of_partner_kind = held.iter().map(|held| held.iter().map(place).collect()).collect();
         let without = |held: &BTreeSet<Area>| held.iter().filter(|a| a.code == NO_LOCATION).map(place).collect();
         Self {
@@ -104,7 +103,7 @@ impl Areas {
             of_partner_kind,
             no_location: held.iter().map(without).collect(),
             all: place(&Area::pseudo(ALL, ALL)),
-            areas,
+            sorted,
         }
     }
 }
@@ -145,7 +144,9 @@ impl Sums {
 
     fn add(&mut self, month: Month, series: &[u32], count: u32) {
         let at = month.since(self.first) * self.series;
-        series.iter().for_each(|s| self.counts[at + *s as usize] += count);
+        for s in series {
+            self.counts[at + *s as usize] += count;
+        }
     }
 
     /// Cells in areas that all have these counts.
@@ -247,7 +248,7 @@ fn each_row(
                     let here = |c: &&Cell| (c.series, c.partner_kind, c.area, c.month) == (key.0, key.1, key.2, month);
                     cells.next_if(here).map(|c| c.count)
                 };
-                let sparse = areas.areas[area as usize].is_sparse();
+                let sparse = areas.sorted[area as usize].is_sparse();
                 for month in first.to(last) {
                     let count = count_of(month);
                     if sparse && count.is_none() {
@@ -350,7 +351,7 @@ struct Keys {
 
 impl Keys {
     fn of(current: &Current, grid: &Grid, areas: &Areas, plan: &str) -> Self {
-        let (series, kinds, areas) = (&grid.series, &current.partner_kinds, &areas.areas);
+        let (series, kinds, areas) = (&grid.series, &current.partner_kinds, &areas.sorted);
         Self {
             plan: plan.to_owned(),
             series: [

@@ -183,7 +183,7 @@ fn names(feed: Feed) -> Vec<&'static str> {
 
 /// Where a column comes from.
 #[derive(Clone, Copy)]
-enum From {
+enum Origin {
     Subject,
     Revision,
     Sent,
@@ -191,7 +191,7 @@ enum From {
     Time(usize),
     /// A text, integer or boolean of a combination.
     Combined(Group, usize, Form),
-    /// By its place in [`DERIVED`].
+    /// By its name in [`DERIVED`].
     Derived(&'static str),
 }
 
@@ -203,11 +203,11 @@ enum Form {
 }
 
 /// The columns of a feed's file.
-fn columns(feed: Feed) -> Vec<(Field, From)> {
+fn columns(feed: Feed) -> Vec<(Field, Origin)> {
     let mut columns = Vec::new();
     for name in names(feed) {
         if let Some((_, data_type, description)) = DERIVED.iter().find(|(derived, ..)| *derived == name) {
-            columns.push((field(name, data_type.clone(), description), From::Derived(name)));
+            columns.push((field(name, data_type.clone(), description), Origin::Derived(name)));
             continue;
         }
         let ledger = normalise::schema();
@@ -222,21 +222,21 @@ fn columns(feed: Feed) -> Vec<(Field, From)> {
     columns
 }
 
-fn origin(name: &str, in_ledger: Option<&DataType>) -> (DataType, From) {
+fn origin(name: &str, in_ledger: Option<&DataType>) -> (DataType, Origin) {
     match name {
-        "subject" => return (DataType::Utf8, From::Subject),
-        "revision" => return (DataType::Int32, From::Revision),
-        "time" => return (timestamp(), From::Sent),
+        "subject" => return (DataType::Utf8, Origin::Subject),
+        "revision" => return (DataType::Int32, Origin::Revision),
+        "time" => return (timestamp(), Origin::Sent),
         _ => {}
     }
     if let Some(time) = TIMES.iter().position(|time| *time == name) {
-        return (timestamp(), From::Time(time));
+        return (timestamp(), Origin::Time(time));
     }
     let (group, place) = group_of(name).unwrap_or((Group::Details, 0));
     match in_ledger {
-        Some(DataType::Int32) => (DataType::Int32, From::Combined(group, place, Form::Integer)),
-        Some(DataType::Boolean) => (DataType::Boolean, From::Combined(group, place, Form::Boolean)),
-        _ => (DataType::Utf8, From::Combined(group, place, Form::Text)),
+        Some(DataType::Int32) => (DataType::Int32, Origin::Combined(group, place, Form::Integer)),
+        Some(DataType::Boolean) => (DataType::Boolean, Origin::Combined(group, place, Form::Boolean)),
+        _ => (DataType::Utf8, Origin::Combined(group, place, Form::Text)),
     }
 }
 
@@ -267,9 +267,9 @@ pub(super) fn write(
     let texts = current.texts.values();
     let named = Named::new(current, settings);
     for places in places.chunks(ROW_GROUP_ROWS) {
-        let rows = Rows::gather(current, chunks, places);
+        let rows = Rows::gather(chunks, places);
         let make = |place: usize| {
-            let column: &(Field, From) = &columns[place];
+            let column: &(Field, Origin) = &columns[place];
             rows.column(column.1, current, &texts, &named)
         };
         writer.row_group(&make)?;
@@ -361,7 +361,7 @@ struct Rows<'c> {
 }
 
 impl<'c> Rows<'c> {
-    fn gather(_current: &Current, chunks: &'c [Chunk], places: &'c [Place]) -> Self {
+    fn gather(chunks: &'c [Chunk], places: &'c [Place]) -> Self {
         let each = |of: &dyn Fn(&Chunk, usize) -> u32| {
             places.iter().map(|p| of(&chunks[p.chunk as usize], p.row as usize)).collect::<Vec<u32>>()
         };
@@ -373,27 +373,27 @@ impl<'c> Rows<'c> {
         self.places.iter().map(move |p| of(&self.chunks[p.chunk as usize], p.row as usize))
     }
 
-    fn column(&self, from: From, current: &Current, texts: &Arc<StringArray>, named: &Named) -> ArrayRef {
+    fn column(&self, from: Origin, current: &Current, texts: &Arc<StringArray>, named: &Named) -> ArrayRef {
         let what = &self.numbers[Group::What as usize];
         match from {
-            From::Subject => self.subjects(),
-            From::Revision => Arc::new(Int32Array::from_iter_values(self.each(|chunk, row| chunk.revisions[row]))),
-            From::Sent => utc(TimestampMicrosecondArray::from_iter_values(self.each(|chunk, row| chunk.sent[row]))),
-            From::Time(time) => utc(self.each(|chunk, row| chunk.time(time, row)).collect()),
-            From::Combined(group, place, form) => self.combined(current, group, place, form, texts),
-            From::Derived("partner") => of_table(&named.partners, what),
-            From::Derived("date_basis") => self.date_basis(current, named, texts),
-            From::Derived("scheme") => of_table(&named.schemes, what),
-            From::Derived("code") => of_table(&named.codes, what),
-            From::Derived("plan") => of_table(&named.plans, &self.labels),
-            From::Derived("priorities") => of_table(&named.priorities, &self.labels),
-            From::Derived("themes") => of_table(&named.themes, &self.labels),
-            From::Derived("mental_health") => {
+            Origin::Subject => self.subjects(),
+            Origin::Revision => Arc::new(Int32Array::from_iter_values(self.each(|chunk, row| chunk.revisions[row]))),
+            Origin::Sent => utc(TimestampMicrosecondArray::from_iter_values(self.each(|chunk, row| chunk.sent[row]))),
+            Origin::Time(time) => utc(self.each(|chunk, row| chunk.time(time, row)).collect()),
+            Origin::Combined(group, place, form) => self.combined(current, group, place, form, texts),
+            Origin::Derived("partner") => of_table(&named.partners, what),
+            Origin::Derived("date_basis") => self.date_basis(current, named, texts),
+            Origin::Derived("scheme") => of_table(&named.schemes, what),
+            Origin::Derived("code") => of_table(&named.codes, what),
+            Origin::Derived("plan") => of_table(&named.plans, &self.labels),
+            Origin::Derived("priorities") => of_table(&named.priorities, &self.labels),
+            Origin::Derived("themes") => of_table(&named.themes, &self.labels),
+            Origin::Derived("mental_health") => {
                 let marks = &self.numbers[Group::Marks as usize];
                 Arc::new(marks.iter().map(|number| current.mental_health[*number as usize]).collect::<BooleanArray>())
             }
-            From::Derived("month") => self.months(),
-            From::Derived(name) => self.week(current, name == "hour"),
+            Origin::Derived("month") => self.months(),
+            Origin::Derived(name) => self.week(current, name == "hour"),
         }
     }
 

@@ -51,7 +51,7 @@ impl Bits {
 
 /// The latest rows of every file.
 pub(super) struct Latest {
-    latest: Vec<Bits>,
+    best: Vec<Bits>,
     revised: Vec<Bits>,
     /// Records there are.
     pub(super) records: usize,
@@ -73,20 +73,20 @@ impl Latest {
             progress(part.batch.num_rows() as u64);
             Ok(())
         })?;
-        let mut latest: Vec<Bits> = files.rows.iter().map(|rows| Bits::new(*rows)).collect();
-        let mut revised = latest.clone();
+        let mut best: Vec<Bits> = files.rows.iter().map(|rows| Bits::new(*rows)).collect();
+        let mut revised = best.clone();
         for entry in &records.entries {
-            latest[entry.file as usize].set(entry.row as usize);
+            best[entry.file as usize].set(entry.row as usize);
             if entry.revised {
                 revised[entry.file as usize].set(entry.row as usize);
             }
         }
-        Ok(Self { latest, revised, records: records.entries.len(), rows, newest_received })
+        Ok(Self { best, revised, records: records.entries.len(), rows, newest_received })
     }
 
     /// Whether a row is the state of its record.
     pub(super) fn holds(&self, file: usize, row: usize) -> bool {
-        self.latest[file].get(row)
+        self.best[file].get(row)
     }
 
     /// Whether that record had another revision before.

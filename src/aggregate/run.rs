@@ -236,6 +236,5 @@ fn checksum(plan: &Plan) -> String {
         series.collect::<Vec<Value>>(),
         factors.collect::<Vec<Value>>(),
     ]);
-    let digest = Sha256::digest(said.to_string());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(said.to_string()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

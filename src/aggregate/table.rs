@@ -67,7 +67,7 @@ impl Writer {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(writer) = writers.get(place) else { return };
                 let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let chunk = writer.map(|writer| encode(writer, schema.field(place), column(place)));
+                let chunk = writer.map(|writer| encode(writer, schema.field(place), &column(place)));
                 *chunks[place].lock().unwrap_or_else(PoisonError::into_inner) = chunk;
             }
         };
@@ -90,8 +90,8 @@ impl Writer {
     }
 }
 
-fn encode(mut writer: ArrowColumnWriter, field: &Field, column: ArrayRef) -> Result<ArrowColumnChunk, ParquetError> {
-    for leaf in compute_leaves(field, &column)? {
+fn encode(mut writer: ArrowColumnWriter, field: &Field, column: &ArrayRef) -> Result<ArrowColumnChunk, ParquetError> {
+    for leaf in compute_leaves(field, column)? {
         writer.write(&leaf)?;
     }
     writer.close()
@@ -99,7 +99,8 @@ fn encode(mut writer: ArrowColumnWriter, field: &Field, column: ArrayRef) -> Res
 
 fn properties(schema: &Schema, distinct: &[&str]) -> WriterProperties {
     let described = schema.fields().iter().filter_map(|f| Some((f.name(), f.metadata().get(DESCRIPTION_KEY)?)));
-    let descriptions = serde_json::Map::from_iter(described.map(|(name, text)| (name.clone(), text.clone().into())));
+    let descriptions: serde_json::Map<_, _> =
+        described.map(|(name, text)| (name.clone(), text.clone().into())).collect();
     let descriptions = serde_json::Value::Object(descriptions).to_string();
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))

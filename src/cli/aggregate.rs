@@ -74,13 +74,11 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// The plan of that id.
 pub(super) fn plan<'r>(reference: &'r Reference, id: &str) -> anyhow::Result<&'r Plan> {
-    match reference.plans.get(id) {
-        Some(plan) => Ok(plan),
-        None => {
-            let held: Vec<&str> = reference.plans.iter().map(|plan| &*plan.id).collect();
-            bail!("no plan `{id}` is held; held: {}", held.join(", "))
-        }
-    }
+    let Some(plan) = reference.plans.get(id) else {
+        let held: Vec<&str> = reference.plans.iter().map(|plan| &*plan.id).collect();
+        bail!("no plan `{id}` is held; held: {}", held.join(", "))
+    };
+    Ok(plan)
 }
 
 fn text(summary: &Summary) -> String {

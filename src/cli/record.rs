@@ -134,7 +134,7 @@ fn text(shown: &Value) -> Result<String, std::fmt::Error> {
         for change in revision["changes"].as_array().into_iter().flatten() {
             let (name, old, new) = (str_of(&change[0]), str_of(&change[1]), str_of(&change[2]));
             let said = match (&*old, &*new) {
-                ("…", _) => "changed (a token, not shown)".to_owned(),
+                ("…", _) => "another than before (a token, not shown)".to_owned(),
                 ("", new) => new.to_owned(),
                 (old, "") => format!("{old} → nothing"),
                 (old, new) => format!("{old} → {new}"),
@@ -224,3 +224,24 @@ macro_rules! fields {
     };
 }
 with_columns!(fields);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Event;
+
+    #[test]
+    fn changes_are_named_and_no_token_is_shown() {
+        let crime = |category: &str, token: &str| {
+            format!(
+                r#"{{"specversion":"1.0","id":"a","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"a","revision":1,"time":"2017-02-06T09:15:00Z","data":{{"what":{{"list":"ho-crime","edition":"2016-04","category":"{category}"}},"when":{{"occurred_from":"2017-02"}},"victim":{{"token":"k17:{token}"}}}}}}"#
+            )
+        };
+        let (before, after) = ("9f86d081884c7d659a2feaa0c55ad015", "92eb5ffee6ae2fec3ad71c777531578f");
+        let documents = [crime("8N", before), crime("8S", after)];
+        let events = documents.each_ref().map(|document| Event::decode(document).expect("valid"));
+        let [before, after] = events.each_ref().map(|event| fields(&Flat::of(event)));
+        let changes = changes(&before, &after);
+        assert_eq!(changes, [json!(["what_category", "8N", "8S"]), json!(["victim_token", "…", "…"])]);
+    }
+}

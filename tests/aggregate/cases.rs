@@ -1,5 +1,9 @@
 //! Small chains, each with one question.
 
+use partner_feeds::aggregate::history;
+use partner_feeds::contract::{Reason, Rejection};
+use partner_feeds::event::{Kind, Micros};
+
 use crate::chain::{Chain, HOUSING, POLICE, Table};
 
 const PLAN: &str = "smp-2017-18";
@@ -184,6 +188,45 @@ fn a_count_is_an_event_and_in_no_sum_of_records() {
     assert_eq!(chain.table(PRIORITY).rows(), 0);
     let quality = chain.table(QUALITY);
     assert_eq!((quality.text(0, "kind"), quality.number(0, "records")), (Some("count:hclic-reason"), Some(1)));
+}
+
+#[test]
+fn rejects_are_counted_where_the_partner_is_known() {
+    let mut chain = Chain::new();
+    let document = crime("a", 1, "8N", "2017-05", "");
+    chain.commit(POLICE, 0, [(1, &*document)]);
+    let received = Micros(1_577_836_800_000_000); // 2020-01-01T00:00:00Z
+    for partner in [Some("kent-police".to_owned()), None] {
+        let (reason, kind) = (Reason::SchemaType, Some(Kind::Crime));
+        let rejection =
+            Rejection { reason, pointer: "/data".to_owned(), rule: "is of another type".into(), partner, kind };
+        chain.commit_rejected(POLICE, 0, received, &rejection);
+    }
+    let summary = chain.aggregate(PLAN).expect("a record");
+    assert_eq!((summary.rows, summary.rejected), (1, 2));
+    let quality = chain.table(QUALITY);
+    let rows = (0..quality.rows()).map(|row| {
+        let number = |name| quality.number(row, name).expect("a number");
+        (quality.text(row, "kind"), quality.text(row, "window"), number("records"), number("rejected"))
+    });
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [(Some("crime"), Some("month:2017-05"), 1, 0), (Some("crime"), Some("month:2020-01"), 0, 1)]
+    );
+}
+
+#[test]
+fn a_history_has_every_revision_and_the_one_that_counts_last() {
+    let chain = chain(&[
+        crime("a", 2, "8N", "2017-05", ""),
+        crime("b", 1, "8N", "2017-05", ""),
+        crime("a", 1, "92D", "2017-04", ""),
+        crime("a", 2, "106", "2017-05", ""),
+    ]);
+    let history = history(&chain.store, chain.runtime.handle(), "urn:partner:kent-police:crime", "a").expect("read");
+    let rows: Vec<_> = history.revisions.iter().map(|r| (r.record().revision, r.record().what_category)).collect();
+    assert_eq!(rows, [(1, Some("92D")), (2, Some("106")), (2, Some("8N"))]);
+    assert_eq!(chain.table("events/police.parquet").text(0, "what_category"), Some("8N"));
 }
 
 #[test]

@@ -9,12 +9,13 @@ use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::aggregate::{self, Progress, Settings, Summary};
-use partner_feeds::contract::{Event, Record};
+use partner_feeds::contract::{Event, Record, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::ledger::journal::{self, Prepared};
 use partner_feeds::ledger::{self, Footer};
 use partner_feeds::normalise::{self, Coordinates, RowBuilder};
 use partner_feeds::reference::Reference;
+use partner_feeds::rejects::{self, RejectsBuilder};
 use partner_feeds::storage::Store;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -58,6 +59,25 @@ impl Chain {
         let batch = Prepared { footer, rows, rejects: None };
         let committed = journal::commit(&self.store, &partition, &batch, Position::ORIGIN);
         self.runtime.block_on(committed).expect("committed");
+        self.ends.insert(partition, next);
+    }
+
+    /// Commits one refused record as a file of a partition.
+    pub(crate) fn commit_rejected(&mut self, topic: &str, partition: i32, received: Micros, rejection: &Rejection) {
+        let partition = TopicPartition { topic: topic.to_owned(), partition };
+        let from = self.ends.get(&partition).copied().unwrap_or(Position::ORIGIN);
+        let mut footer = Footer::attempt(from, from.at(from.offset + 1));
+        (footer.read, footer.rejected) = (1, 1);
+        let name = ledger::rejects_name(from, &footer.attempt);
+        footer.rejects = vec![name.clone()];
+        let mut rejected = RejectsBuilder::default();
+        rejected.append(from, received, rejection, None, None, []);
+        let rejected = rejected.finish().expect("a batch");
+        let rejected = ledger::encode(&rejects::schema(), &[rejected], &footer).expect("encoded");
+        let rows = ledger::encode(&normalise::schema(), &[], &footer).expect("encoded");
+        let next = footer.next;
+        let batch = Prepared { footer, rows, rejects: Some((name, rejected)) };
+        self.runtime.block_on(journal::commit(&self.store, &partition, &batch, Position::ORIGIN)).expect("committed");
         self.ends.insert(partition, next);
     }
 
