@@ -137,6 +137,8 @@ struct Slot(u64);
 enum Report {
     /// A batch is durable.
     Certain { slot: Slot, certain: Certain, tally: Tally },
+    /// The group's offset is behind the chain's end.
+    Behind { slot: Slot, end: Certain },
     /// Everything below this offset is durable or holds no record.
     Reached { slot: Slot, offset: i64 },
     /// The next batch is full and the commit before it is still under way.
@@ -301,6 +303,11 @@ impl Pipeline {
                     if self.assignment.is_current(slot) {
                         self.reached(&certain.at.clone(), certain.next.offset);
                         certain_now.insert(certain.at.clone(), certain);
+                    }
+                }
+                Report::Behind { slot, end } => {
+                    if self.assignment.is_current(slot) {
+                        certain_now.entry(end.at.clone()).or_insert(end);
                     }
                 }
                 Report::Reached { slot, offset } => {

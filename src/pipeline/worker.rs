@@ -285,7 +285,7 @@ impl Worker {
         let slot = assigned.slot;
         if assigned.behind {
             // Lag tools read the group's offset: bring it to the chain's end.
-            self.report(Report::Certain { slot, certain: assigned.end.clone(), tally: Tally::default() });
+            self.report(Report::Behind { slot, end: assigned.end.clone() });
         }
         self.gathers.insert(slot, Gather::new(assigned));
     }
