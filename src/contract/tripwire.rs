@@ -20,7 +20,10 @@ use scanner::Part;
 ///
 /// It says what was found and not where: [`search`] does.
 pub fn check(record: &Record<'_>, extensions: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<Reason> {
-    let always = [record.id, record.subject, record.source];
+    // An `id` is mostly the subject, a full stop and the revision: what stands alone in one does in the other.
+    let again = record.id.strip_prefix(record.subject).is_some_and(|rest| rest.starts_with('.'));
+    let subject = if again { "" } else { record.subject };
+    let always = [record.id, subject, record.source];
     let codes = [
         record.what_list,
         record.what_category,
@@ -238,6 +241,16 @@ mod tests {
         }
         for name in ["filename", "rename", "traceparent", "place_code", "site_code", "place_token", "subject", ""] {
             assert!(!is_personal_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_subject_that_begins_the_id_is_searched_with_it() {
+        let example = include_str!("../../schemas/examples/crime.json");
+        for (subject, id) in [("9434765919", "9434765919.2"), ("9434765919", "94347659192"), ("9434765919", "x.2")] {
+            let document = example.replace("46-001234-17.2", id).replace("46-001234-17", subject);
+            let event = super::super::Event::decode(&document).expect("valid");
+            assert_eq!(check(&Record::of(&event), &[]), Some(Reason::PersonalNhsNumber), "{id}");
         }
     }
 

@@ -36,7 +36,7 @@ fn find_in(text: &[u8], dates: bool) -> Option<Reason> {
         found = super::first(found, shape_at(text, at, end, dates));
         at = end;
     }
-    super::first(found, is_email(text).then_some(Reason::PersonalEmail))
+    super::first(found, (text.contains(&b'@') && is_email(text)).then_some(Reason::PersonalEmail))
 }
 
 fn word_end(text: &[u8], at: usize) -> usize {
