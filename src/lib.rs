@@ -16,4 +16,5 @@ pub mod event;
 pub mod generate;
 pub mod import;
 pub mod plan;
+pub mod publish;
 pub mod reference;
