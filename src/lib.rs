@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod normalise;
 pub mod pipeline;
 pub mod plan;
+pub mod publish;
 pub mod reference;
 pub mod rejects;
 pub mod storage;

@@ -1,15 +1,160 @@
 //! `partner-feeds check`.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
+
+use super::import::is_closed_pipe;
+use super::{Connection, Format};
+use crate::config::{Config, Overrides};
+use crate::contract::Rejection;
+use crate::event::Micros;
+use crate::publish::lines::Lines;
+use crate::publish::{Checker, Tally};
+use crate::reference::Reference;
 
 /// Check a file of events against the contracts
 #[derive(Debug, Args)]
-pub(crate) struct Check {}
+pub(crate) struct Check {
+    #[command(flatten)]
+    connection: Connection,
+    /// Text, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Events, one a line; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
 
 impl Check {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("not built yet")
+        let (_, reference) = settings(&self.connection)?;
+        let mut lines = Lines::new(open(&self.file)?);
+        let checker = Checker::new(&reference.partners, now());
+        let mut listing = Listing::new(self.format);
+        let (mut tally, mut key) = (Tally::default(), Vec::new());
+        while let Some((number, line)) = lines.read().with_context(|| cannot_read(&self.file))? {
+            let verdict = checker.check(line, &mut key);
+            tally.count(&verdict);
+            match verdict {
+                Ok(passed) if passed.bare_digits => listing.warn(number)?,
+                Ok(_) => {}
+                Err(rejection) => listing.refuse(number, &rejection)?,
+            }
+        }
+        listing.close(&tally)?;
+        Ok(status(tally.refusals() > 0))
     }
+}
+
+/// The settings and the reference data of a command.
+pub(super) fn settings(connection: &Connection) -> anyhow::Result<(Config, Reference)> {
+    let overrides = Overrides::new(connection.config.clone())
+        .with("kafka.brokers", connection.brokers.as_ref())
+        .with("kafka.group", connection.group.as_ref())
+        .with("store.root", connection.store.as_ref());
+    let config = Config::load(&overrides)?;
+    let reference = Reference::load(config.reference.as_deref())?;
+    config.check(&reference)?;
+    Ok((config, reference))
+}
+
+/// A file, or standard input for `-`.
+pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path).with_context(|| cannot_read(path))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
+}
+
+pub(super) fn cannot_read(path: &Path) -> String {
+    if path == Path::new("-") {
+        "cannot read standard input".to_owned()
+    } else {
+        format!("cannot read {}", path.display())
+    }
+}
+
+/// The time by this machine's clock, which a file of events has in place of Kafka's.
+pub(super) fn now() -> Micros {
+    Micros(jiff::Timestamp::now().as_microsecond())
+}
+
+/// 1 where something was found wrong.
+pub(super) fn status(wrong: bool) -> ExitCode {
+    ExitCode::from(u8::from(wrong))
+}
+
+/// Lists refusals on standard output.
+pub(super) struct Listing {
+    out: BufWriter<io::StdoutLock<'static>>,
+    format: Format,
+}
+
+impl Listing {
+    pub(super) fn new(format: Format) -> Self {
+        Self { out: BufWriter::new(io::stdout().lock()), format }
+    }
+
+    pub(super) fn refuse(&mut self, line: u64, rejection: &Rejection) -> io::Result<()> {
+        let Rejection { reason, pointer, rule, partner, kind } = rejection;
+        let written = match self.format {
+            Format::Text => writeln!(self.out, "line {line}: {rejection}"),
+            Format::Json => {
+                let (reason, kind) = (reason.as_str(), kind.map(|kind| kind.as_str()));
+                let object = serde_json::json!({
+                    "line": line, "reason": reason, "pointer": pointer, "rule": rule, "partner": partner, "kind": kind,
+                });
+                writeln!(self.out, "{object}")
+            }
+        };
+        unless_closed(written)
+    }
+
+    /// Says that a subject is bare digits.
+    fn warn(&mut self, line: u64) -> io::Result<()> {
+        const RULE: &str = "the subject is ten or eleven digits and nothing else, as NHS and telephone numbers are: \
+            sooner or later one is refused; put a letter before it";
+        let written = match self.format {
+            Format::Text => writeln!(self.out, "line {line}: warning at /subject: {RULE}"),
+            Format::Json => {
+                writeln!(self.out, "{}", serde_json::json!({"line": line, "warning": RULE, "pointer": "/subject"}))
+            }
+        };
+        unless_closed(written)
+    }
+
+    pub(super) fn close(mut self, tally: &Tally) -> io::Result<()> {
+        let written = match self.format {
+            Format::Text => self.write_text(tally),
+            Format::Json => {
+                let refused: serde_json::Map<_, _> =
+                    tally.refused.iter().map(|(reason, n)| (reason.as_str().to_owned(), (*n).into())).collect();
+                let object = serde_json::json!({
+                    "lines": tally.lines, "accepted": tally.accepted, "bare_digits": tally.bare_digits, "refused": refused,
+                });
+                writeln!(self.out, "{object}")
+            }
+        };
+        unless_closed(written.and_then(|()| self.out.flush()))
+    }
+
+    fn write_text(&mut self, tally: &Tally) -> io::Result<()> {
+        let refusals = tally.refusals();
+        writeln!(self.out, "{} lines, {} accepted, {refusals} refused", tally.lines, tally.accepted)?;
+        for (reason, n) in &tally.refused {
+            writeln!(self.out, "{n:>9}  {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A reader that wants no more is no error; the exit status still says what was found.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
 }

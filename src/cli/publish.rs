@@ -1,15 +1,137 @@
 //! `partner-feeds publish`.
 
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::check::{Listing, cannot_read, now, open, settings, status};
+use super::{Connection, Format};
+use crate::publish::lines::Lines;
+use crate::publish::{Checker, Publisher, TIMEOUT, Tally, peek};
+
+/// How often progress is told where there is no terminal.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+/// Events between two looks at the clock.
+const LOOK_EVERY: u64 = 1024;
 
 /// Send a file of events to their topics
 #[derive(Debug, Args)]
-pub(crate) struct Publish {}
+pub(crate) struct Publish {
+    #[command(flatten)]
+    connection: Connection,
+    /// Text, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Exit with 1 if a line was refused; the others are sent all the same
+    #[arg(long)]
+    strict: bool,
+    /// Send every line as it is, to the topic of its type
+    #[arg(long, conflicts_with = "strict")]
+    unchecked: bool,
+    /// Topic of a line whose type cannot be read
+    #[arg(long, value_name = "NAME", requires = "unchecked")]
+    topic: Option<String>,
+    /// Seconds to wait for a broker and for an event to arrive
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    /// Events, one a line; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
 
 impl Publish {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("not built yet")
+        let (config, reference) = settings(&self.connection)?;
+        let mut lines = Lines::new(open(&self.file)?);
+        let checker = Checker::new(&reference.partners, now());
+        let mut publisher = Publisher::new(&config.kafka, Duration::from_secs(self.timeout))?;
+        let (mut listing, mut progress) = (Listing::new(self.format), Progress::new());
+        let (mut tally, mut key) = (Tally::default(), Vec::new());
+        let mut unsendable = 0_u64;
+        while let Some((number, line)) = lines.read().with_context(|| cannot_read(&self.file))? {
+            if self.unchecked {
+                unsendable += u64::from(!self.send_unchecked(&checker, &mut publisher, number, line)?);
+            } else {
+                let verdict = checker.check(line, &mut key);
+                tally.count(&verdict);
+                match verdict {
+                    Ok(passed) => {
+                        let topic = checker.topic_of(passed.feed).context("a feed has no topic in partners.toml")?;
+                        publisher.send(topic, Some(&key), line)?;
+                    }
+                    Err(rejection) => listing.refuse(number, &rejection)?,
+                }
+            }
+            progress.tell(number, &publisher);
+        }
+        let sent = publisher.finish()?;
+        progress.close(sent);
+        if !self.unchecked {
+            listing.close(&tally)?;
+        }
+        Ok(status(unsendable > 0 || self.strict && tally.refusals() > 0))
+    }
+
+    /// `false` for a line that has no topic.
+    fn send_unchecked(
+        &self,
+        checker: &Checker<'_>,
+        publisher: &mut Publisher,
+        number: u64,
+        line: &[u8],
+    ) -> anyhow::Result<bool> {
+        let (subject, feed) = peek(line);
+        match feed.and_then(|feed| checker.topic_of(feed)).or(self.topic.as_deref()) {
+            Some(topic) => publisher.send(topic, subject.as_deref().map(str::as_bytes), line)?,
+            None => {
+                eprintln!("line {number}: not sent, its type names no feed; --topic says where such lines go");
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Tells on standard error how far it has come: a line that moves on a terminal, else one now and then.
+struct Progress {
+    bar: Option<ProgressBar>,
+    began: Instant,
+    told: Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {pos} sent, {per_sec}, {elapsed}");
+            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        });
+        Self { bar, began: Instant::now(), told: Instant::now() }
+    }
+
+    fn tell(&mut self, line: u64, publisher: &Publisher) {
+        if !line.is_multiple_of(LOOK_EVERY) {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => bar.set_position(publisher.delivered()),
+            None if self.told.elapsed() >= TELL_EVERY => {
+                self.told = Instant::now();
+                eprintln!("{} sent, at line {line}", publisher.delivered());
+            }
+            None => {}
+        }
+    }
+
+    fn close(self, sent: u64) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        let seconds = self.began.elapsed().as_secs_f64();
+        eprintln!("{sent} sent in {seconds:.1} s, {:.0} a second", sent as f64 / seconds.max(1e-9));
     }
 }

@@ -2,14 +2,70 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
+use super::Connection;
+use super::check::{settings, status};
+use crate::publish::{self, Standing, TIMEOUT};
+
+/// Partitions of a new topic: as many consumers can share it.
+const PARTITIONS: i32 = 6;
 
 /// Create the topics of the configuration
 #[derive(Debug, Args)]
-pub(crate) struct Topics {}
+pub(crate) struct Topics {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Create the topics of partners.toml that are not there
+    Create(Create),
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    #[command(flatten)]
+    connection: Connection,
+    /// Partitions of each topic
+    #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    partitions: i32,
+    /// Copies of each partition; -1 = as the broker is set
+    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
+    replication: i32,
+}
 
 impl Topics {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("not built yet")
+        match self.act {
+            Act::Create(create) => create.run(),
+        }
+    }
+}
+
+impl Create {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = settings(&self.connection)?;
+        let names: Vec<&str> = config.topics(&reference.partners).map(|(name, _)| name).collect();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+        let created = publish::create(&config.kafka, &names, self.partitions, self.replication, TIMEOUT);
+        let mut wrong = false;
+        for (name, standing) in runtime.block_on(created)? {
+            println!("{name}: {standing}");
+            match standing {
+                Standing::Existed { partitions, .. } if partitions != self.partitions as usize => {
+                    println!(
+                        "{name}: {} partitions were asked for; those of a topic that exists stay",
+                        self.partitions
+                    );
+                }
+                Standing::Refused(_) => wrong = true,
+                _ => {}
+            }
+        }
+        Ok(status(wrong))
     }
 }

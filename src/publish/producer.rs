@@ -1,0 +1,158 @@
+//! Sends events, and knows how many arrived.
+//!
+//! The queue is bounded, every wait is bounded, and a message that does not arrive ends the sending: an
+//! event is sent or the caller is told.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::{CONTENT_TYPE, Error, client};
+use crate::config::Kafka;
+
+/// The most that waits to be sent.
+const QUEUE_EVENTS_MAX: &str = "100000";
+const QUEUE_KIB_MAX: &str = "65536";
+/// How long a full queue is left alone.
+const FULL_QUEUE_WAIT: Duration = Duration::from_millis(2);
+
+/// Sends events to their topics.
+pub struct Publisher {
+    producer: ThreadedProducer<Deliveries>,
+    brokers: String,
+    timeout: Duration,
+    headers: OwnedHeaders,
+    topics: HashSet<String>,
+}
+
+/// What the broker said of each event.
+#[derive(Default)]
+struct Deliveries {
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    first_failure: Mutex<Option<KafkaError>>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => {
+                self.delivered.fetch_add(1, Ordering::Relaxed);
+            }
+            Err((error, _)) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                let mut first = self.first_failure.lock().unwrap_or_else(PoisonError::into_inner);
+                first.get_or_insert_with(|| error.clone());
+            }
+        }
+    }
+}
+
+impl Publisher {
+    /// A publisher to the brokers of the settings; nothing is sent yet, nobody asked.
+    pub fn new(kafka: &Kafka, timeout: Duration) -> Result<Self, Error> {
+        let mut config = client(kafka);
+        config
+            .set("enable.idempotence", "true")
+            .set("partitioner", "murmur2_random")
+            .set("compression.type", "zstd")
+            .set("linger.ms", "50")
+            .set("batch.num.messages", "10000")
+            .set("queue.buffering.max.messages", QUEUE_EVENTS_MAX)
+            .set("queue.buffering.max.kbytes", QUEUE_KIB_MAX)
+            .set("message.timeout.ms", timeout.as_millis().to_string());
+        let producer = config.create_with_context(Deliveries::default()).map_err(Error::Client)?;
+        let headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(CONTENT_TYPE) });
+        Ok(Self { producer, brokers: kafka.brokers.clone(), timeout, headers, topics: HashSet::new() })
+    }
+
+    /// Hands an event over to be sent; waits while the queue is full. The first event of a topic asks
+    /// whether the topic exists.
+    pub fn send(&mut self, topic: &str, key: Option<&[u8]>, value: &[u8]) -> Result<(), Error> {
+        if !self.topics.contains(topic) {
+            self.look_up(topic)?;
+        }
+        if self.deliveries().failed.load(Ordering::Relaxed) > 0 {
+            return Err(self.failure());
+        }
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(value).headers(self.headers.clone());
+        record.key = key;
+        let mut last_taken = (Instant::now(), self.delivered());
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => record = again,
+                Err((error, _)) => return Err(self.failure_by(Some(error))),
+            }
+            let delivered = self.delivered();
+            if delivered > last_taken.1 {
+                last_taken = (Instant::now(), delivered);
+            }
+            if last_taken.0.elapsed() > self.timeout {
+                return Err(Error::Stalled { delivered, timeout: self.timeout });
+            }
+            sleep(FULL_QUEUE_WAIT);
+        }
+    }
+
+    /// How many events the brokers have taken.
+    pub fn delivered(&self) -> u64 {
+        self.deliveries().delivered.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all that was handed over arrived, and says how many did.
+    pub fn finish(self) -> Result<u64, Error> {
+        let flushed = self.producer.flush(self.timeout + Duration::from_secs(1));
+        if flushed.is_err() || self.deliveries().failed.load(Ordering::Relaxed) > 0 {
+            return Err(self.failure_by(flushed.err()));
+        }
+        Ok(self.delivered())
+    }
+
+    fn deliveries(&self) -> &Deliveries {
+        self.producer.context()
+    }
+
+    fn look_up(&mut self, topic: &str) -> Result<(), Error> {
+        let no_broker = |source| Error::NoBroker { brokers: self.brokers.clone(), timeout: self.timeout, source };
+        let metadata = self.producer.client().fetch_metadata(Some(topic), self.timeout).map_err(no_broker)?;
+        let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(|found| found.error());
+        match error.map(RDKafkaErrorCode::from) {
+            None => {
+                self.topics.insert(topic.to_owned());
+                Ok(())
+            }
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Error::NoTopic { topic: topic.to_owned() }),
+            Some(code) => Err(Error::Topic { topic: topic.to_owned(), code }),
+        }
+    }
+
+    /// The failure of what was sent, once what is on its way is settled.
+    fn failure(&self) -> Error {
+        let flushed = self.producer.flush(self.timeout + Duration::from_secs(1));
+        self.failure_by(flushed.err())
+    }
+
+    fn failure_by(&self, last: Option<KafkaError>) -> Error {
+        let deliveries = self.deliveries();
+        let first = deliveries.first_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waiting = u64::try_from(self.producer.in_flight_count()).unwrap_or(0);
+        Error::Delivery {
+            delivered: self.delivered(),
+            failed: deliveries.failed.load(Ordering::Relaxed) + waiting,
+            source: first.or(last),
+        }
+    }
+}

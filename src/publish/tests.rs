@@ -1,0 +1,58 @@
+use super::*;
+use crate::generate::{Generator, Options};
+use crate::reference::Reference;
+
+/// After everything that is generated.
+const NOW: Micros = Micros(1_600_000_000 * Micros::PER_SECOND);
+
+fn partners() -> Partners {
+    Reference::load(None).expect("built in").partners
+}
+
+#[test]
+fn what_is_generated_passes_and_goes_to_its_feed() {
+    let partners = partners();
+    let checker = Checker::new(&partners, NOW);
+    let mut key = Vec::new();
+    for document in Generator::new(11, Options { events: 3_000, kind: None, bad: 0.0 }) {
+        let passed = checker.check(&document.bytes, &mut key).unwrap_or_else(|rejection| panic!("{rejection}"));
+        assert_eq!((passed.feed, &key), (document.feed, &document.key));
+        assert!(checker.topic_of(passed.feed).is_some() && !passed.bare_digits);
+    }
+}
+
+#[test]
+fn what_is_broken_is_refused_for_a_reason_but_where_only_the_topic_is_wrong() {
+    let partners = partners();
+    let checker = Checker::new(&partners, NOW);
+    let (mut key, mut tally) = (Vec::new(), Tally::default());
+    for document in Generator::new(12, Options { events: 3_000, kind: None, bad: 0.5 }) {
+        let verdict = checker.check(&document.bytes, &mut key);
+        let sound = document.broken.is_none_or(|way| way == "another feed's topic");
+        assert_eq!(verdict.is_ok(), sound, "{:?}", document.broken);
+        tally.count(&verdict);
+    }
+    assert_eq!(tally.lines, 3_000);
+    assert_eq!(tally.accepted + tally.refusals(), 3_000);
+    assert!(tally.refused.len() >= 12, "{:?}", tally.refused);
+    assert!(tally.refused.contains_key(&Reason::PersonalNhsNumber));
+}
+
+#[test]
+fn a_subject_of_bare_digits_passes_with_a_warning() {
+    let partners = partners();
+    let document = Generator::new(1, Options { events: 1, kind: Some(Kind::Crime), bad: 0.0 }).next().expect("one");
+    let text = String::from_utf8(document.bytes).expect("UTF-8");
+    let subject = format!("\"{}\"", String::from_utf8(document.key).expect("UTF-8"));
+    let mut key = Vec::new();
+    let passed = Checker::new(&partners, NOW).check(text.replace(&subject, "\"1234567890\"").as_bytes(), &mut key);
+    assert_eq!(passed.map(|passed| passed.bare_digits), Ok(true));
+}
+
+#[test]
+fn a_document_that_nobody_judges_shows_its_subject_and_feed_if_it_can() {
+    let whole = br#"{"type":"uk.community-safety.health.nothing.v9","subject":"a b","note":1}"#;
+    assert_eq!(peek(whole), (Some("a b".to_owned()), Some(Feed::Health)));
+    assert_eq!(peek(br#"{"type":"other"}"#), (None, None));
+    assert_eq!(peek(b"{"), (None, None));
+}
