@@ -12,7 +12,7 @@ use super::import::is_closed_pipe;
 use super::{Connection, Format};
 use crate::config::{Config, Overrides};
 use crate::contract::Rejection;
-use crate::event::Micros;
+use crate::event::{Kind, Micros};
 use crate::publish::lines::Lines;
 use crate::publish::{Checker, Tally};
 use crate::reference::Reference;
@@ -106,7 +106,7 @@ impl Listing {
         let written = match self.format {
             Format::Text => writeln!(self.out, "line {line}: {rejection}"),
             Format::Json => {
-                let (reason, kind) = (reason.as_str(), kind.map(|kind| kind.as_str()));
+                let (reason, kind) = (reason.as_str(), kind.map(Kind::as_str));
                 let object = serde_json::json!({
                     "line": line, "reason": reason, "pointer": pointer, "rule": rule, "partner": partner, "kind": kind,
                 });

@@ -86,13 +86,11 @@ impl Publish {
         line: &[u8],
     ) -> anyhow::Result<bool> {
         let (subject, feed) = peek(line);
-        match feed.and_then(|feed| checker.topic_of(feed)).or(self.topic.as_deref()) {
-            Some(topic) => publisher.send(topic, subject.as_deref().map(str::as_bytes), line)?,
-            None => {
-                eprintln!("line {number}: not sent, its type names no feed; --topic says where such lines go");
-                return Ok(false);
-            }
-        }
+        let Some(topic) = feed.and_then(|feed| checker.topic_of(feed)).or(self.topic.as_deref()) else {
+            eprintln!("line {number}: not sent, its type names no feed; --topic says where such lines go");
+            return Ok(false);
+        };
+        publisher.send(topic, subject.as_deref().map(str::as_bytes), line)?;
         Ok(true)
     }
 }

@@ -131,7 +131,7 @@ const AGES: [(&str, u32); 8] =
 /// A flag, how often it is recorded at all, and how often it is then true, in a hundred.
 type Flag = (&'static str, u32, u32);
 
-const VIOLENCE_FLAGS: [Flag; 6] = [
+const VIOLENCE_FLAGS: &[Flag] = &[
     ("alcohol", 55, 30),
     ("domestic_abuse", 90, 36),
     ("hate", 60, 4),
@@ -139,7 +139,7 @@ const VIOLENCE_FLAGS: [Flag; 6] = [
     ("mental_health_suspect", 30, 16),
     ("mental_health_victim", 35, 14),
 ];
-const OTHER_FLAGS: [Flag; 4] = [("alcohol", 25, 10), ("drugs", 20, 8), ("mental_health", 25, 6), ("online", 12, 20)];
+const OTHER_FLAGS: &[Flag] = &[("alcohol", 25, 10), ("drugs", 20, 8), ("mental_health", 25, 6), ("online", 12, 20)];
 const INCIDENT_FLAGS: [Flag; 4] =
     [("alcohol", 40, 22), ("drugs", 30, 12), ("mental_health_suspect", 35, 14), ("repeat_victim", 50, 18)];
 const CARE_FLAGS: [Flag; 3] = [("alcohol", 50, 35), ("drugs", 40, 15), ("mental_health", 45, 22)];
@@ -316,11 +316,7 @@ impl Writer<'_> {
             put!(self.out, r#"","recorded_at":""#, Utc(recorded), r#""}"#);
         }
         self.lsoa("address");
-        if first.nature == Violence {
-            self.flags(&VIOLENCE_FLAGS)
-        } else {
-            self.flags(&OTHER_FLAGS)
-        }
+        self.flags(if first.nature == Violence { VIOLENCE_FLAGS } else { OTHER_FLAGS });
         if first.nature != Seen {
             self.person("victim");
         }
@@ -337,9 +333,9 @@ impl Writer<'_> {
         put!(self.out, r#","when":{"occurred_from":""#, Local(self.occurred));
         put!(self.out, r#"","recorded_at":""#, Local(self.occurred + 300), r#""}"#);
         if self.draw.percent(70) {
-            self.lsoa("geocoded")
+            self.lsoa("geocoded");
         } else {
-            self.ward()
+            self.ward();
         }
         self.flags(&INCIDENT_FLAGS);
         let crime = self.draw.percent(8);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -128,7 +129,7 @@ impl Publisher {
     fn look_up(&mut self, topic: &str) -> Result<(), Error> {
         let no_broker = |source| Error::NoBroker { brokers: self.brokers.clone(), timeout: self.timeout, source };
         let metadata = self.producer.client().fetch_metadata(Some(topic), self.timeout).map_err(no_broker)?;
-        let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(|found| found.error());
+        let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(MetadataTopic::error);
         match error.map(RDKafkaErrorCode::from) {
             None => {
                 self.topics.insert(topic.to_owned());

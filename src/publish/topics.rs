@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::{Error, client};
@@ -80,7 +81,7 @@ async fn existing(
 ) -> Result<Standing, Error> {
     let metadata = admin.inner().fetch_metadata(Some(name), timeout).map_err(Error::Create)?;
     let partitions: BTreeSet<i32> =
-        metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
+        metadata.topics().iter().flat_map(MetadataTopic::partitions).map(MetadataPartition::id).collect();
     let resource = ResourceSpecifier::Topic(name);
     let answers = admin.describe_configs([&resource], options).await.map_err(Error::Create)?;
     let value =
