@@ -21,7 +21,7 @@ fn decode(criterion: &mut Criterion) {
         b.iter(|| Event::decode(black_box(document)).map(|event| Record::of(black_box(&event)).revision));
     });
     group.bench_function("semantic", |b| b.iter(|| semantic::check(black_box(&record), RECEIVED)));
-    group.bench_function("tripwire", |b| b.iter(|| tripwire::check(black_box(&record), &[])));
+    group.bench_function("tripwire", |b| b.iter(|| tripwire::check(black_box(&record), &event.envelope)));
     let rules = TopicRules { feed: Feed::Police, sources: [event.envelope.source.to_string()].into() };
     let whole = |document: &str| {
         let key = Some(&b"46-001234-17"[..]);

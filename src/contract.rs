@@ -82,6 +82,14 @@ pub struct Envelope<'a> {
     pub extensions: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
+impl Envelope<'_> {
+    /// Whether `id` is `<subject>.<revision>`, as the contracts advise.
+    pub fn has_advised_id(&self) -> bool {
+        let revision = self.id.strip_prefix(&*self.subject).and_then(|rest| rest.strip_prefix('.'));
+        revision.and_then(revision_of) == Some(self.revision)
+    }
+}
+
 macro_rules! data {
     ($($kind:ident in $module:ident),+ $(,)?) => {
         /// What an event says of its record, by kind.

@@ -45,7 +45,7 @@ pub fn judge<T>(
     let mut attributes = Attributes::default();
     let verdict = open(incoming, &mut attributes)
         .and_then(|text| weigh(&attributes.document(text), &gate, incoming.received, accept));
-    verdict.map_err(|fault| Box::new(refuse(*fault, incoming.value.unwrap_or_default(), attributes.all(), &gate)))
+    verdict.map_err(|fault| Box::new(refuse(*fault, incoming.value.unwrap_or_default(), &attributes.0, &gate)))
 }
 
 /// Judges a document with no Kafka record around it: no key, no headers, `now` for the time of receipt.
@@ -155,7 +155,7 @@ fn weigh<T>(
         return Err(Box::new(fault));
     }
     // Where it stands is found by the search of the refused document.
-    if let Some(reason) = tripwire::check(&record, &envelope.extensions) {
+    if let Some(reason) = tripwire::check(&record, envelope) {
         return fault(reason, "", tripwire::rule_of(reason));
     }
     Ok(accept(&record))
@@ -188,26 +188,14 @@ fn registered_partner(search: &Search, gate: &Gate<'_>) -> Option<String> {
     search.partner().filter(|_| registered).map(str::to_owned)
 }
 
-/// The attributes of an event in binary mode, in the record itself and without a copy.
-struct Attributes<'a> {
-    pairs: [(&'a str, &'a str); HEADERS_MAX],
-    len: usize,
-}
-
-impl Default for Attributes<'_> {
-    fn default() -> Self {
-        Self { pairs: [("", ""); HEADERS_MAX], len: 0 }
-    }
-}
+/// The attributes of an event in binary mode: names, without `ce_`, and values.
+#[derive(Default)]
+struct Attributes<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Attributes<'a> {
-    fn all(&self) -> &[(&'a str, &'a str)] {
-        &self.pairs[..self.len]
-    }
-
     /// The document of a value.
     fn document<'s>(&'s self, text: &'s str) -> Document<'s> {
-        match self.all() {
+        match &self.0[..] {
             [] => Document::Structured(text),
             attributes => Document::Binary { attributes, data: text },
         }
@@ -220,14 +208,13 @@ impl<'a> Attributes<'a> {
             let Some(text) = value.and_then(|bytes| std::str::from_utf8(bytes).ok()) else {
                 return fault(Reason::TransportHeader, "", "a `ce_` header has a value in UTF-8: check the client");
             };
-            if name == "data" || self.all().iter().any(|(seen, _)| *seen == name) {
+            if name == "data" || self.0.iter().any(|(seen, _)| *seen == name) {
                 let rule = "a `ce_` header stands once, and `data` is the value: check the client";
                 return fault(Reason::TransportHeader, "", rule);
             }
-            self.pairs[self.len] = (name, text);
-            self.len += 1;
+            self.0.push((name, text));
         }
-        let missing = |name: &&str| !self.all().iter().any(|(given, _)| given == name);
+        let missing = |name: &&str| !self.0.iter().any(|(given, _)| given == name);
         if REQUIRED.iter().any(missing) {
             let rule = "binary mode has the headers ce_specversion, ce_id, ce_source, ce_type, ce_subject, ce_revision and \
                         ce_time: send all";

@@ -16,7 +16,7 @@ impl Record<'_> {
     pub fn to_event(&self) -> Value {
         let mut event = Fields::default();
         event.put("specversion", "1.0");
-        event.put("id", self.id);
+        event.put("id", self.id.map_or_else(|| format!("{}.{}", self.subject, self.revision), str::to_owned));
         event.put("source", self.source);
         event.put("type", type_of(self.feed, self.kind));
         event.put("subject", self.subject);

@@ -19,8 +19,8 @@ use crate::event::{Feed, Kind};
 macro_rules! with_columns {
     ($callback:ident) => {
         $callback! {
-            #[doc = "`CloudEvents` attribute `id`: same source and id, the same event sent again."]
-            id: Key,
+            #[doc = "`CloudEvents` attribute `id`: same source and id, the same event sent again; null = `<subject>.<revision>`, as the contracts advise."]
+            id: Text,
             #[doc = "The partner's records system, `urn:partner:<partner>:<system>`."]
             source: Name,
             #[doc = "`police`, `health` or `housing`."]
@@ -315,7 +315,7 @@ impl<'r> Record<'r> {
     pub fn of(event: &'r Event<'_>) -> Self {
         let envelope = &event.envelope;
         let mut record = Record {
-            id: &envelope.id,
+            id: (!envelope.has_advised_id()).then_some(&*envelope.id),
             source: &envelope.source,
             feed: envelope.feed,
             kind: envelope.kind,

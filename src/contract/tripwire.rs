@@ -8,8 +8,7 @@
 mod scanner;
 mod shapes;
 
-use std::borrow::Cow;
-
+use super::Envelope;
 use super::pointer::{Place, Step};
 use super::record::{Record, partner_of};
 use super::rejection::{Fault, Reason};
@@ -19,11 +18,10 @@ use scanner::Part;
 /// The first thing, in the order of the reason codes, that looks personal in an accepted event.
 ///
 /// It says what was found and not where: [`search`] does.
-pub fn check(record: &Record<'_>, extensions: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<Reason> {
-    // An `id` is mostly the subject, a full stop and the revision: what stands alone in one does in the other.
-    let again = record.id.strip_prefix(record.subject).is_some_and(|rest| rest.starts_with('.'));
-    let subject = if again { "" } else { record.subject };
-    let always = [record.id, subject, record.source];
+pub fn check(record: &Record<'_>, envelope: &Envelope<'_>) -> Option<Reason> {
+    // What stands alone in the subject does in an `id` that goes on after it with a full stop.
+    let subject = if record.id.is_none() { "" } else { record.subject };
+    let always = [&*envelope.id, subject, record.source];
     let codes = [
         record.what_list,
         record.what_category,
@@ -50,10 +48,10 @@ pub fn check(record: &Record<'_>, extensions: &[(Cow<'_, str>, Cow<'_, str>)]) -
     for list in [record.concerns, record.support_needs].into_iter().flatten() {
         list.for_each(&mut look);
     }
-    for (_, text) in extensions {
+    for (_, text) in &envelope.extensions {
         look(text);
     }
-    let named = extensions.iter().any(|(name, _)| is_personal_name(name));
+    let named = envelope.extensions.iter().any(|(name, _)| is_personal_name(name));
     first(found, named.then_some(Reason::PersonalField))
 }
 
@@ -250,7 +248,7 @@ mod tests {
         for (subject, id) in [("9434765919", "9434765919.2"), ("9434765919", "94347659192"), ("9434765919", "x.2")] {
             let document = example.replace("46-001234-17.2", id).replace("46-001234-17", subject);
             let event = super::super::Event::decode(&document).expect("valid");
-            assert_eq!(check(&Record::of(&event), &[]), Some(Reason::PersonalNhsNumber), "{id}");
+            assert_eq!(check(&Record::of(&event), &event.envelope), Some(Reason::PersonalNhsNumber), "{id}");
         }
     }
 
