@@ -22,7 +22,7 @@ use rdkafka::{Offset, config::FromClientConfigAndContext};
 
 use crate::config;
 use crate::event::{Position, TopicPartition};
-pub(crate) use native::{Message, Said};
+pub use native::{Message, Said};
 
 /// Messages a call of the batch interface hands out at most.
 const BATCH_MESSAGES: usize = 10_000;
@@ -68,18 +68,18 @@ pub fn client(kafka: &config::Kafka) -> ClientConfig {
 
 /// What a broker says of a partition when it is assigned.
 #[derive(Clone, Debug)]
-pub(crate) struct Offered {
+pub struct Offered {
     /// The partition.
-    pub(crate) at: TopicPartition,
+    pub at: TopicPartition,
     /// The first and the next offset of the log.
-    pub(crate) watermarks: (i64, i64),
+    pub watermarks: (i64, i64),
     /// The group's committed offset and its metadata, if there is one.
-    pub(crate) committed: Option<(i64, String)>,
+    pub committed: Option<(i64, String)>,
 }
 
 /// Where a partition is to be fetched from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
+pub enum Start {
     /// From this offset.
     At(i64),
     /// Not at all: it stays assigned and is paused.
@@ -88,17 +88,17 @@ pub(crate) enum Start {
 
 /// A group offset to commit: everything below it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Certain {
+pub struct Certain {
     /// The partition.
-    pub(crate) at: TopicPartition,
+    pub at: TopicPartition,
     /// `from` of the last file.
-    pub(crate) from: Position,
+    pub from: Position,
     /// `next` of the last file: the offset to commit.
-    pub(crate) next: Position,
+    pub next: Position,
 }
 
 /// Decides what happens to partitions that come and go.
-pub(crate) trait Partitions: Send + Sync {
+pub trait Partitions: Send + Sync {
     /// Partitions were assigned: where does each start? An error makes the consumer leave the group.
     fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>>;
     /// Partitions go; what is certain of them? Nothing is committed where they were lost.
@@ -293,14 +293,14 @@ fn offers(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result
 
 /// A consumer of a group. It must be asked for messages, or to `poll`, at least every
 /// `max.poll.interval.ms`.
-pub(crate) struct Consumer {
+pub struct Consumer {
     client: BaseConsumer<Context>,
     queue: Arc<OnceLock<Mutex<Option<native::Queue>>>>,
 }
 
 impl Consumer {
     /// Joins the group on the topics, after making sure that they are there.
-    pub(crate) fn join(
+    pub fn join(
         config: &ClientConfig,
         topics: &[String],
         partitions: Arc<dyn Partitions>,
@@ -319,7 +319,7 @@ impl Consumer {
     }
 
     /// The number of partitions of each topic; a topic that does not exist is an error.
-    pub(crate) fn partition_counts(&self, topics: &[String]) -> Result<Vec<usize>, ConsumeError> {
+    pub fn partition_counts(&self, topics: &[String]) -> Result<Vec<usize>, ConsumeError> {
         let count = |topic: &String| {
             let metadata = self.client.fetch_metadata(Some(topic), CALL).map_err(call("ask for a topic"))?;
             let found = metadata.topics().iter().find(|t| t.name() == topic);
@@ -330,13 +330,13 @@ impl Consumer {
     }
 
     /// The first and the next offset of a partition.
-    pub(crate) fn watermarks(&self, at: &TopicPartition) -> Result<(i64, i64), ConsumeError> {
+    pub fn watermarks(&self, at: &TopicPartition) -> Result<(i64, i64), ConsumeError> {
         let asked = self.client.fetch_watermarks(&at.topic, at.partition, CALL);
         asked.map_err(call("ask for a partition's first and last offset"))
     }
 
     /// Answers what the group asks, waiting at most so long for it.
-    pub(crate) fn poll(&self, wait: Duration) -> Result<(), ConsumeError> {
+    pub fn poll(&self, wait: Duration) -> Result<(), ConsumeError> {
         if let Some(Err(error)) = self.client.poll(wait) {
             match error {
                 KafkaError::MessageConsumptionFatal(code) => return Err(ConsumeError::Fatal(code.to_string())),
@@ -354,7 +354,7 @@ impl Consumer {
     }
 
     /// Waits for messages, at most so long, and hands each to `take`.
-    pub(crate) fn fetch(&self, wait: Duration, mut take: impl FnMut(Message)) {
+    pub fn fetch(&self, wait: Duration, mut take: impl FnMut(Message)) {
         let mut queue = self.queue.get().expect("made when the group was joined").lock().expect("no panic while held");
         if let Some(queue) = queue.as_mut() {
             queue.batch(wait).for_each(&mut take);
@@ -390,7 +390,7 @@ impl Consumer {
 
     /// Leaves the group. The partitions are revoked inside; no message may be held when the consumer is
     /// dropped afterwards.
-    pub(crate) fn leave(&self, wait: Duration) {
+    pub fn leave(&self, wait: Duration) {
         let deadline = Instant::now() + wait;
         self.client.unsubscribe();
         let assigned = |c: &BaseConsumer<Context>| c.assignment().is_ok_and(|list| list.count() > 0);

@@ -17,7 +17,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use crate::event::Micros;
 
 /// A record, or the mark of a partition's end, as librdkafka holds it.
-pub(crate) struct Message(NonNull<sys::rd_kafka_message_t>);
+pub struct Message(NonNull<sys::rd_kafka_message_t>);
 
 // SAFETY: librdkafka's messages may be read and destroyed on any thread; this owns the only pointer.
 unsafe impl Send for Message {}
@@ -30,7 +30,7 @@ impl Drop for Message {
 }
 
 /// What a message says.
-pub(crate) enum Said {
+pub enum Said {
     /// A record.
     Record,
     /// The partition ends here for now: the message's offset is the next one.
@@ -45,7 +45,8 @@ impl Message {
         unsafe { self.0.as_ref() }
     }
 
-    pub(crate) fn said(&self) -> Said {
+    /// Whether it is a record, and else what.
+    pub fn said(&self) -> Said {
         match self.raw().err {
             Code::RD_KAFKA_RESP_ERR_NO_ERROR => Said::Record,
             Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => Said::End,
@@ -58,7 +59,8 @@ impl Message {
         self.raw().rkt as usize
     }
 
-    pub(crate) fn topic(&self) -> String {
+    /// The topic's name.
+    pub fn topic(&self) -> String {
         let topic = self.raw().rkt;
         if topic.is_null() {
             return String::new();
@@ -68,11 +70,13 @@ impl Message {
         name.to_string_lossy().into_owned()
     }
 
-    pub(crate) fn partition(&self) -> i32 {
+    /// The partition's number in its topic.
+    pub fn partition(&self) -> i32 {
         self.raw().partition
     }
 
-    pub(crate) fn offset(&self) -> i64 {
+    /// The record's offset; of an end, the next one.
+    pub fn offset(&self) -> i64 {
         self.raw().offset
     }
 
@@ -84,18 +88,20 @@ impl Message {
         Micros::from_millis(millis.max(0))
     }
 
-    pub(crate) fn key(&self) -> Option<&[u8]> {
+    /// The key, if it has one.
+    pub fn key(&self) -> Option<&[u8]> {
         let raw = self.raw();
         bytes(raw.key, raw.key_len)
     }
 
-    pub(crate) fn value(&self) -> Option<&[u8]> {
+    /// The value; `None` is a tombstone.
+    pub fn value(&self) -> Option<&[u8]> {
         let raw = self.raw();
         bytes(raw.payload, raw.len)
     }
 
     /// Bytes of key and value.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         let raw = self.raw();
         raw.key_len + raw.len
     }

@@ -1,0 +1,63 @@
+//! What reading alone costs: the records of a topic up to where it ends now are fetched as `ingest`
+//! fetches them, and dropped. Prints one JSON object; `tests/bench/ingest.py` runs it beside `ingest`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use partner_feeds::config::{Config, Overrides};
+use partner_feeds::consume::{self, Certain, Consumer, Message, Offered, Partitions, Said, Start};
+use partner_feeds::event::TopicPartition;
+
+/// Every partition from its first offset.
+struct FromTheStart;
+
+impl Partitions for FromTheStart {
+    fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>> {
+        Ok(offered.iter().map(|offer| Start::At(offer.watermarks.0)).collect())
+    }
+
+    fn revoked(&self, _: Vec<TopicPartition>, _: bool) -> Vec<Certain> {
+        Vec::new()
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    // `cargo bench` passes options of its own; without a topic there is nothing to read.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let [brokers, group, topic] = &arguments[..] else {
+        println!("consume BROKERS GROUP TOPIC: reads a topic to its end and drops what it reads");
+        return Ok(());
+    };
+    let settings = Overrides::new(None).with("kafka.brokers", Some(brokers)).with("kafka.group", Some(group));
+    let client = consume::client(&Config::load(&settings)?.kafka);
+    let topics = vec![topic.clone()];
+    let consumer = Consumer::join(&client, &topics, Arc::new(FromTheStart))?;
+    let mut left = BTreeMap::new();
+    for partition in 0..consumer.partition_counts(&topics)?[0] as i32 {
+        let at = TopicPartition { topic: topic.clone(), partition };
+        let (first, end) = consumer.watermarks(&at)?;
+        if end > first {
+            left.insert(partition, end);
+        }
+    }
+    let (mut events, mut bytes, mut began) = (0_u64, 0_u64, None);
+    while !left.is_empty() {
+        consumer.poll(Duration::ZERO)?;
+        consumer.fetch(Duration::from_millis(100), |message: Message| {
+            if matches!(message.said(), Said::Record) {
+                began.get_or_insert_with(Instant::now);
+                events += 1;
+                bytes += message.size() as u64;
+            }
+            let read = message.offset() + i64::from(matches!(message.said(), Said::Record));
+            if left.get(&message.partition()).is_some_and(|end| read >= *end) {
+                left.remove(&message.partition());
+            }
+        });
+    }
+    let seconds = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+    consumer.leave(Duration::from_secs(5));
+    println!(r#"{{"events":{events},"bytes":{bytes},"seconds":{seconds:.3}}}"#);
+    Ok(())
+}
