@@ -138,8 +138,10 @@ const VIOLENCE_FLAGS: &[Flag] = &[
     ("knife", 35, 6),
     ("mental_health_suspect", 30, 16),
     ("mental_health_victim", 35, 14),
+    ("repeat_offender", 30, 24),
 ];
-const OTHER_FLAGS: &[Flag] = &[("alcohol", 25, 10), ("drugs", 20, 8), ("mental_health", 25, 6), ("online", 12, 20)];
+const OTHER_FLAGS: &[Flag] =
+    &[("alcohol", 25, 10), ("drugs", 20, 8), ("mental_health", 25, 6), ("online", 12, 20), ("repeat_offender", 20, 18)];
 const INCIDENT_FLAGS: [Flag; 4] =
     [("alcohol", 40, 22), ("drugs", 30, 12), ("mental_health_suspect", 35, 14), ("repeat_victim", 50, 18)];
 const CARE_FLAGS: [Flag; 3] = [("alcohol", 50, 35), ("drugs", 40, 15), ("mental_health", 45, 22)];
@@ -493,6 +495,7 @@ impl Writer<'_> {
             "",
             r#""history-of-mental-health-problems""#,
             r#""drug-dependency-needs","history-of-mental-health-problems""#,
+            r#""offending-history""#,
             r#""at-risk-of-has-experienced-domestic-abuse""#,
         ]);
         put!(self.out, r#","loss_reason":""#, reason, r#"","support_needs":["#, needs, "]");
