@@ -56,6 +56,16 @@ enum Command {
     Verify(verify::Verify),
 }
 
+impl Command {
+    /// What is logged unless the environment says otherwise.
+    fn log_filter(&self) -> &'static str {
+        match self {
+            Self::Demo(_) => demo::LOG_FILTER,
+            _ => "info",
+        }
+    }
+}
+
 /// Where the configuration, Kafka and the store are.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Connection {
@@ -125,8 +135,8 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
 
 /// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not done.
 pub fn main() -> ExitCode {
-    telemetry::start(&config::log_filter());
     let cli = Cli::parse();
+    telemetry::start(&config::log_filter(cli.command.log_filter()));
     let result = match cli.command {
         Command::Aggregate(command) => command.run(),
         Command::Check(command) => command.run(),

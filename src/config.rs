@@ -28,9 +28,9 @@ pub const FILE: &str = "config/partner-feeds.toml";
 /// What every environment variable of the program begins with.
 pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
 
-/// What is logged: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`; default `info`.
-pub fn log_filter() -> String {
-    std::env::var("PARTNER_FEEDS_LOG").unwrap_or_else(|_| "info".to_owned())
+/// What is logged: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`.
+pub fn log_filter(default: &str) -> String {
+    std::env::var("PARTNER_FEEDS_LOG").unwrap_or_else(|_| default.to_owned())
 }
 
 /// The settings of a run, checked. Units, bounds and defaults are those of `config/partner-feeds.toml`.
@@ -108,6 +108,14 @@ impl Config {
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::resolve(overrides, environment)
+    }
+
+    /// The settings that are built in, but for those of the command line: no file, no environment.
+    pub fn built_in(overrides: &Overrides) -> Result<Self, Faults> {
+        let mut settings = Settings::built_in();
+        settings.overlay_command_line(&overrides.settings);
+        let config = Self::read(&settings);
+        settings.into_faults().into_result(config)
     }
 
     /// The settings under a given environment.

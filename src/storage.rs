@@ -118,6 +118,17 @@ impl Store {
         Self { root: inner.to_string(), inner, disk: None }
     }
 
+    /// Removes a folder and all in it, if it is there: for what can be made again, never for a ledger in use.
+    pub fn remove_folder(&self, folder: &str) -> Result<()> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        match std::fs::remove_dir_all(disk.join(folder)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(StorageError::Failed { act: "remove", path: folder.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The folder, as it was named.
     pub fn root(&self) -> &str {
         &self.root

@@ -1,15 +1,213 @@
 //! `partner-feeds demo`.
 
-use std::process::ExitCode;
+mod figures;
 
+use std::future;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
 use clap::Args;
+use comfy_table::CellAlignment;
+use indicatif::{ProgressBar, ProgressStyle};
+use rdkafka::mocking::MockCluster;
+
+use super::aggregate::grouped;
+use super::{ingest, runtime, table};
+use crate::aggregate::{self, Progress};
+use crate::config::{Config, Overrides};
+use crate::generate::{Document, Generator, Options};
+use crate::pipeline;
+use crate::plan::Plan;
+use crate::publish::{Publisher, TIMEOUT};
+use crate::reference::Reference;
+use crate::storage::Store;
+
+/// What is logged: that a stage is done. What else is logged is of the embedded broker, which
+/// cannot do all that Kafka can.
+pub(super) const LOG_FILTER: &str = "error,partner_feeds::cli::demo=info";
+
+/// Events of a demo: five years of a partnership, at a tenth of its size.
+const EVENTS: u64 = 60_000;
+/// The embedded broker keeps the last 5 MB of a partition; so many events are half of that.
+const EVENTS_MAX: u64 = 200_000;
+/// The share of events that break their contract.
+const BAD: f64 = 0.01;
+/// As many as `topics create` makes.
+const PARTITIONS: i32 = 6;
+/// The plan of the figures.
+const PLAN: &str = "smp-2017-18";
+/// Marks a folder as a demo's.
+const MARK: &str = "DEMO.txt";
+const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
+/// All that a store holds.
+const FOLDERS: [&str; 5] = ["journal", "ledger", "rejects", "events", "aggregates"];
 
 /// Try the whole pipeline with an embedded broker and generated events
+///
+/// Needs no service. A broker inside the program holds the topics; invented events of police, health and
+/// housing, some of them broken, are published to it, and then read, checked, committed and counted as
+/// `ingest` and `aggregate` do it. No configuration is read. What was written stays and can be queried; the
+/// next demo replaces it.
 #[derive(Debug, Args)]
-pub(crate) struct Demo {}
+pub(crate) struct Demo {
+    /// Folder of the store: new, empty, or an earlier demo's
+    #[arg(long, value_name = "DIR", default_value = "partner-feeds-demo")]
+    store: String,
+    /// How many events, broken ones among them
+    #[arg(long, value_name = "N", default_value_t = EVENTS, value_parser = clap::value_parser!(u64).range(1..=EVENTS_MAX))]
+    events: u64,
+}
 
 impl Demo {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("not built yet")
+        let runtime = runtime()?;
+        let (store, replaced) = runtime.block_on(cleared(&self.store))?;
+        let broker = MockCluster::new(1).context("cannot start the embedded broker")?;
+        let (config, reference) = settings(broker.bootstrap_servers(), &self.store)?;
+        for (topic, _) in config.topics(&reference.partners) {
+            broker.create_topic(topic, PARTITIONS, 1).context("cannot create the topics of the embedded broker")?;
+        }
+        let plan = super::aggregate::plan(&reference, PLAN)?;
+        println!("{} invented events through an embedded broker, into {}", grouped(self.events), self.store);
+        if replaced {
+            println!("What an earlier demo wrote there is replaced.");
+        }
+
+        let mut shown = Shown::new();
+        publish(&config, &reference, self.events, &mut shown)?;
+        shown.begin("read, check and commit them", 0);
+        let ingest = ingest::of_settings(&config, &reference, store.clone(), true);
+        let read = runtime.block_on(pipeline::run(ingest, future::pending()))?;
+        ensure!(read.read() == self.events, "{} events were published, {} were read", self.events, read.read());
+        let settings = aggregate::Settings::new(plan, &reference);
+        let written = aggregate::run(&store, &settings, runtime.handle(), &mut shown)?;
+        shown.0.finish_and_clear();
+        let Some(written) = written else { bail!("no event was accepted: there is nothing to count") };
+
+        print!("\n{}\n{}", counts(self.events, &read), files(&written));
+        println!("\n{}", figures::of(&store, plan, runtime.handle())?);
+        println!("To look further, with DuckDB:\n{}", query(&self.store, plan));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The store with nothing in it, and whether what an earlier demo left had to go.
+async fn cleared(root: &str) -> anyhow::Result<(Store, bool)> {
+    let is_empty = Path::new(root).read_dir().map_or(true, |mut entries| entries.next().is_none());
+    let store = Store::open_or_create(root)?;
+    let is_demo = store.read(MARK).await?.is_some();
+    if !is_empty && !is_demo {
+        bail!("the folder `{root}` is not empty, and no demo made it: name another with --store");
+    }
+    for folder in FOLDERS {
+        store.remove_folder(folder)?;
+    }
+    store.replace(MARK, MARKED.into()).await?;
+    store.probe().await?;
+    Ok((store, is_demo))
+}
+
+/// The built-in settings and reference data, with the embedded broker in the place of Kafka.
+fn settings(brokers: String, store: &str) -> anyhow::Result<(Config, Reference)> {
+    let overrides = Overrides::default().with("kafka.brokers", Some(brokers)).with("store.root", Some(store));
+    Ok((Config::built_in(&overrides)?, Reference::load(None)?))
+}
+
+/// Publishes the events, broken ones too: what partners send is not what they should.
+fn publish(config: &Config, reference: &Reference, events: u64, shown: &mut Shown) -> anyhow::Result<()> {
+    let topics: Vec<_> = config.topics(&reference.partners).collect();
+    shown.begin("publish the events", events);
+    let mut publisher = Publisher::new(&config.kafka, TIMEOUT)?;
+    let mut generator = Generator::new(1, Options { events, kind: None, bad: BAD });
+    let mut document = Document::new();
+    while generator.write_next(&mut document) {
+        let topic = topics.iter().find(|(_, feed)| *feed == document.feed).context("a feed has no topic")?.0;
+        publisher.send(topic, Some(&document.key), &document.bytes)?;
+        shown.advance(1);
+    }
+    publisher.finish()?;
+    Ok(())
+}
+
+/// What was read, rejected and accepted.
+fn counts(events: u64, read: &pipeline::Summary) -> String {
+    let mut rows = table(["", "events"]);
+    let mut row = |name: String, count: u64| {
+        rows.add_row([name, grouped(count)]);
+    };
+    row("generated".to_owned(), events);
+    row("read".to_owned(), read.read());
+    row("accepted".to_owned(), read.accepted.values().sum());
+    for (topic, count) in &read.accepted {
+        row(format!("  {topic}"), *count);
+    }
+    row("rejected".to_owned(), read.rejected.values().sum());
+    for (reason, count) in &read.rejected {
+        row(format!("  {reason}"), *count);
+    }
+    right_aligned(&mut rows);
+    rows.trim_fmt() + "\n"
+}
+
+/// What was written.
+fn files(written: &aggregate::Summary) -> String {
+    let mut rows = table(["written", "rows"]);
+    rows.add_row(["journal/ (the ledger's files until they are merged)".to_owned(), grouped(written.rows)]);
+    rows.add_row(["rejects/".to_owned(), grouped(written.rejected)]);
+    for file in &written.written {
+        rows.add_row([file.path.clone(), grouped(file.rows)]);
+    }
+    right_aligned(&mut rows);
+    rows.trim_fmt() + "\n"
+}
+
+fn right_aligned(rows: &mut comfy_table::Table) {
+    if let Some(column) = rows.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+/// A command that opens the figures.
+fn query(store: &str, plan: &Plan) -> String {
+    format!(
+        "duckdb -c \"SELECT series, partner, kind, window_from, count, count_status FROM \
+         '{store}/{}' WHERE area_code = 'all' AND series_kind = 'priority' ORDER BY ALL\"",
+        figures::file(plan)
+    )
+}
+
+/// Progress on a terminal. Elsewhere a log line a stage.
+struct Shown(ProgressBar);
+
+impl Shown {
+    fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+}
+
+impl Progress for Shown {
+    fn begin(&mut self, stage: &'static str, steps: u64) {
+        if self.0.is_hidden() {
+            tracing::info!("{stage}");
+        }
+        let template = if steps == 0 {
+            "{spinner} {msg} {elapsed}"
+        } else {
+            "{spinner} {msg:28} {wide_bar} {human_pos} of {human_len}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
+        self.0.reset();
+        self.0.set_length(steps);
+        self.0.set_message(stage);
+    }
+
+    fn advance(&mut self, steps: u64) {
+        self.0.inc(steps);
     }
 }
