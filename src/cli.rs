@@ -12,6 +12,7 @@ mod rejects;
 mod topics;
 mod verify;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -23,6 +24,9 @@ use crate::storage::Store;
 use crate::telemetry;
 
 /// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
+///
+/// Settings come from config/partner-feeds.toml, then the environment (PARTNER_FEEDS_KAFKA_BROKERS), then the
+/// options of a command. PARTNER_FEEDS_LOG says what is logged on standard error: a level, such as warn.
 #[derive(Debug, Parser)]
 #[command(name = "partner-feeds", version, max_term_width = 100)]
 struct Cli {
@@ -30,30 +34,20 @@ struct Cli {
     command: Command,
 }
 
+/// The commands, each described where it is, in the order somebody new meets them.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write events and aggregates from the ledger
-    Aggregate(aggregate::Aggregate),
-    /// Check a file of events against the contracts
-    Check(check::Check),
-    /// Try the whole pipeline with an embedded broker and generated events
     Demo(demo::Demo),
-    /// Write a realistic partnership's events to standard output
-    Generate(generate::Generate),
-    /// Turn published files into events on standard output
-    Import(import::Import),
-    /// Consume the topics and write the ledger
-    Ingest(ingest::Ingest),
-    /// Send a file of events to their topics
-    Publish(publish::Publish),
-    /// Show one record's revisions and the rules that matched
-    Record(record::Record),
-    /// List the records that broke their contract
-    Rejects(rejects::Rejects),
-    /// Create the topics of the configuration
     Topics(topics::Topics),
-    /// Check that a store is whole
+    Check(check::Check),
+    Publish(publish::Publish),
+    Import(import::Import),
+    Generate(generate::Generate),
+    Ingest(ingest::Ingest),
+    Aggregate(aggregate::Aggregate),
     Verify(verify::Verify),
+    Rejects(rejects::Rejects),
+    Record(record::Record),
 }
 
 impl Command {
@@ -69,16 +63,16 @@ impl Command {
 /// Where the configuration, Kafka and the store are.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Connection {
-    /// Configuration file [default: config/partner-feeds.toml if there, else built in]
+    /// File of settings [default: config/partner-feeds.toml if it is there]
     #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<std::path::PathBuf>,
-    /// Kafka brokers, host:port joined by commas
+    pub(crate) config: Option<PathBuf>,
+    /// Kafka brokers, host:port joined by commas [default: kafka.brokers of the settings]
     #[arg(long, value_name = "LIST")]
     pub(crate) brokers: Option<String>,
-    /// Folder of the store
+    /// Folder of the store [default: store.root of the settings]
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<String>,
-    /// Kafka consumer group
+    /// Kafka consumer group [default: kafka.group of the settings]
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
 }
@@ -100,10 +94,43 @@ impl Connection {
         config.check(&reference)?;
         Ok((config, reference))
     }
+}
 
+/// Where the configuration and Kafka are, for a command that needs no store.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ToKafka {
+    /// File of settings [default: config/partner-feeds.toml if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Kafka brokers, host:port joined by commas [default: kafka.brokers of the settings]
+    #[arg(long, value_name = "LIST")]
+    brokers: Option<String>,
+}
+
+impl ToKafka {
+    /// The settings and the reference data they name.
+    pub(crate) fn load(&self) -> anyhow::Result<(Config, Reference)> {
+        let Self { config, brokers } = self.clone();
+        Connection { config, brokers, ..Connection::default() }.load()
+    }
+}
+
+/// Where the configuration and the store are, for a command that needs no Kafka.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InStore {
+    /// File of settings [default: config/partner-feeds.toml if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the store [default: store.root of the settings]
+    #[arg(long, value_name = "DIR")]
+    store: Option<String>,
+}
+
+impl InStore {
     /// The store, which must be there.
     pub(crate) fn store(&self) -> anyhow::Result<Store> {
-        let (config, _) = self.load()?;
+        let Self { config, store } = self.clone();
+        let (config, _) = Connection { config, store, ..Connection::default() }.load()?;
         Ok(Store::open(&config.store)?)
     }
 }
@@ -138,17 +165,17 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::start(&config::log_filter(cli.command.log_filter()));
     let result = match cli.command {
-        Command::Aggregate(command) => command.run(),
-        Command::Check(command) => command.run(),
         Command::Demo(command) => command.run(),
-        Command::Generate(command) => command.run(),
-        Command::Import(command) => command.run(),
-        Command::Ingest(command) => command.run(),
-        Command::Publish(command) => command.run(),
-        Command::Record(command) => command.run(),
-        Command::Rejects(command) => command.run(),
         Command::Topics(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Publish(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Generate(command) => command.run(),
+        Command::Ingest(command) => command.run(),
+        Command::Aggregate(command) => command.run(),
         Command::Verify(command) => command.run(),
+        Command::Rejects(command) => command.run(),
+        Command::Record(command) => command.run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -10,18 +10,21 @@ use clap::Args;
 
 use super::import::is_closed_pipe;
 use super::{Connection, Format};
-use crate::config::{Config, Overrides};
 use crate::contract::Rejection;
 use crate::event::{Kind, Micros};
 use crate::publish::lines::Lines;
 use crate::publish::{Checker, Tally};
-use crate::reference::Reference;
 
 /// Check a file of events against the contracts
+///
+/// Judges each line as it would be judged when it is read from its topic; needs no Kafka. Each refusal is a line
+/// with its reason, a JSON pointer and the rule, never a value. Exit status: 0 = all accepted, 1 = some refused,
+/// 2 = the file could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    #[command(flatten)]
-    connection: Connection,
+    /// File of settings [default: config/partner-feeds.toml if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Text, or one JSON object a line
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -32,7 +35,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (_, reference) = settings(&self.connection)?;
+        let (_, reference) = Connection { config: self.config, ..Connection::default() }.load()?;
         let mut lines = Lines::new(open(&self.file)?);
         let checker = Checker::new(&reference.partners, now());
         let mut listing = Listing::new(self.format);
@@ -49,18 +52,6 @@ impl Check {
         listing.close(&tally)?;
         Ok(status(tally.refusals() > 0))
     }
-}
-
-/// The settings and the reference data of a command.
-pub(super) fn settings(connection: &Connection) -> anyhow::Result<(Config, Reference)> {
-    let overrides = Overrides::new(connection.config.clone())
-        .with("kafka.brokers", connection.brokers.as_ref())
-        .with("kafka.group", connection.group.as_ref())
-        .with("store.root", connection.store.as_ref());
-    let config = Config::load(&overrides)?;
-    let reference = Reference::load(config.reference.as_deref())?;
-    config.check(&reference)?;
-    Ok((config, reference))
 }
 
 /// A file, or standard input for `-`.

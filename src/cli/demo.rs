@@ -3,6 +3,7 @@
 mod figures;
 
 use std::future;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -178,33 +179,28 @@ fn query(store: &str, plan: &Plan) -> String {
     )
 }
 
-/// Progress on a terminal. Elsewhere a log line a stage.
+/// Progress on a terminal: a bar for each stage. Elsewhere a log line.
 struct Shown(ProgressBar);
 
 impl Shown {
     fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(bar)
+        Self(ProgressBar::hidden())
     }
 }
 
 impl Progress for Shown {
     fn begin(&mut self, stage: &'static str, steps: u64) {
-        if self.0.is_hidden() {
+        self.0.finish_and_clear();
+        if !std::io::stderr().is_terminal() {
             tracing::info!("{stage}");
+            return;
         }
-        let template = if steps == 0 {
-            "{spinner} {msg} {elapsed}"
-        } else {
-            "{spinner} {msg:28} {wide_bar} {human_pos} of {human_len}"
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.0.set_style(style);
-        }
-        self.0.reset();
-        self.0.set_length(steps);
-        self.0.set_message(stage);
+        let counted = "{spinner} {msg:28} {wide_bar} {human_pos} of {human_len}";
+        let style = ProgressStyle::with_template(if steps == 0 { "{spinner} {msg} {elapsed}" } else { counted });
+        self.0 = ProgressBar::new(steps)
+            .with_message(stage)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        self.0.enable_steady_tick(Duration::from_millis(100));
     }
 
     fn advance(&mut self, steps: u64) {

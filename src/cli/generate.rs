@@ -12,7 +12,10 @@ use crate::generate::{Document, Generator, Options};
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Write a realistic partnership's events to standard output
+/// Write an invented partnership's events to standard output
+///
+/// One event a line, of all feeds, from April 2013 to March 2018, with corrections, cancellations and events sent
+/// twice. Only codes and areas are real.
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
     /// The same seed gives the same bytes

@@ -19,6 +19,9 @@ pub(crate) struct Import {
 #[derive(Debug, Subcommand)]
 enum Publisher {
     /// The street files of data.police.uk: one release of one force, all its months together
+    ///
+    /// Events go to standard output, one a line; what was made of the rows is told on standard error. A row
+    /// without an id is known by its content and its place among equal rows, so none is lost or merged.
     PoliceUk(PoliceUk),
 }
 

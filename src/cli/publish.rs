@@ -9,8 +9,8 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::check::{Listing, cannot_read, now, open, settings, status};
-use super::{Connection, Format};
+use super::check::{Listing, cannot_read, now, open, status};
+use super::{Format, ToKafka};
 use crate::publish::lines::Lines;
 use crate::publish::{Checker, Publisher, TIMEOUT, Tally, peek};
 
@@ -20,10 +20,14 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: u64 = 1024;
 
 /// Send a file of events to their topics
+///
+/// Checks each line as `check` does, lists those that are refused and sends the others, each to the topic of its
+/// feed, keyed by its subject. Sending a file again does no harm. Exit status: 0 = done (1 with --strict if a line
+/// was refused), 2 = not all that should be was sent.
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
     #[command(flatten)]
-    connection: Connection,
+    kafka: ToKafka,
     /// Text, or one JSON object a line
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -46,7 +50,7 @@ pub(crate) struct Publish {
 
 impl Publish {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = settings(&self.connection)?;
+        let (config, reference) = self.kafka.load()?;
         let mut lines = Lines::new(open(&self.file)?);
         let checker = Checker::new(&reference.partners, now());
         let mut publisher = Publisher::new(&config.kafka, Duration::from_secs(self.timeout))?;

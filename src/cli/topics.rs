@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::Connection;
-use super::check::{settings, status};
+use super::ToKafka;
+use super::check::status;
 use crate::publish::{self, Standing, TIMEOUT};
 
 /// Partitions of a new topic: as many consumers can share it.
@@ -22,13 +22,16 @@ pub(crate) struct Topics {
 #[derive(Debug, Subcommand)]
 enum Act {
     /// Create the topics of partners.toml that are not there
+    ///
+    /// The time of their records is the broker's (`LogAppendTime`), so that no publisher can date one back. Exit
+    /// status: 0 = all are there, 1 = the broker refused one, 2 = no broker answered.
     Create(Create),
 }
 
 #[derive(Debug, Args)]
 struct Create {
     #[command(flatten)]
-    connection: Connection,
+    kafka: ToKafka,
     /// Partitions of each topic
     #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
@@ -47,7 +50,7 @@ impl Topics {
 
 impl Create {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = settings(&self.connection)?;
+        let (config, reference) = self.kafka.load()?;
         let names: Vec<&str> = config.topics(&reference.partners).map(|(name, _)| name).collect();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
