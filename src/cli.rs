@@ -25,8 +25,8 @@ use crate::telemetry;
 
 /// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
 ///
-/// Settings come from config/partner-feeds.toml, then the environment (PARTNER_FEEDS_KAFKA_BROKERS), then the
-/// options of a command. PARTNER_FEEDS_LOG says what is logged on standard error: a level, such as warn.
+/// Settings come from config/partner-feeds.toml, then the environment (`PARTNER_FEEDS_KAFKA_BROKERS`), then the
+/// options of a command. `PARTNER_FEEDS_LOG` says what is logged on standard error: a level, such as warn.
 #[derive(Debug, Parser)]
 #[command(name = "partner-feeds", version, max_term_width = 100)]
 struct Cli {

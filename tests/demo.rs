@@ -145,7 +145,9 @@ fn assert_figures(screen: &str, table: &Table) {
             let figure = |window: &str| match rows.get(window) {
                 Some((Some(count), .., status)) if status == "exact" => count.to_string(),
                 Some((None, Some(min), Some(max), status)) if status == "interval" => format!("{min}-{max}"),
-                Some((None, Some(min), None, status)) if status == "interval" => format!("{min}+"),
+                Some((None, Some(min), None, status)) if status == "interval" || status == "partial" => {
+                    format!("{min}+")
+                }
                 Some((.., status)) if status == "not_supplied" => "n/s".to_owned(),
                 None => "n/s".to_owned(),
                 other => panic!("{other:?}"),

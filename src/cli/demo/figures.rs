@@ -48,7 +48,7 @@ pub(super) fn of(store: &Store, plan: &Plan, runtime: &Handle) -> anyhow::Result
 
 /// Adds the rows of all areas; `None` where a column is not there.
 fn add(figures: &mut Figures, batch: &RecordBatch) -> Option<()> {
-    let texts = |name| Some(batch.column_by_name(name)?.as_string_opt::<i32>()?);
+    let texts = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
     let numbers = |name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
     let (series, feed, partner, kind) = (texts("series")?, texts("feed")?, texts("partner")?, texts("kind")?);
     let (area, window, status) = (texts("area_code")?, texts("window")?, texts("count_status")?);

@@ -1,0 +1,183 @@
+//! Every command and query of the documents, run as it stands, page by page, in a folder of its own.
+//!
+//! A block is run by its language; a second word says what it needs beside the program:
+//!
+//! | block | run | needs |
+//! |---|---|---|
+//! | `sh` | by bash | nothing: Kafka is a broker in the test, or the one of `PARTNER_FEEDS_TEST_BROKERS` |
+//! | `sh fails` | by bash, and its exit status is not 0 | nothing |
+//! | `sh kafka` | by bash | `PARTNER_FEEDS_TEST_BROKERS`: what the embedded broker cannot do |
+//! | `sh duckdb` | by bash | `PARTNER_FEEDS_TEST_TOOLS`: a folder with `duckdb` and a `python` with `requirements.txt` |
+//! | `sql` | by `duckdb` | the same |
+//! | `python` | by `python` | the same |
+//! | `text` | not: a picture, or what is printed | |
+//!
+//! Without what they need, those blocks are left out; `tests/docs/run` has it all. Files of `tests/docs/*.csv` stand in for
+//! those that a reader has downloaded, and `tests/docs/cargo` for cargo: what it would build is built.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use partner_feeds::reference::Reference;
+use rdkafka::mocking::MockCluster;
+use tempfile::TempDir;
+
+const PAGES: [&str; 5] =
+    ["README.md", "docs/data-engineers.md", "docs/analysts.md", "docs/partners.md", "CONTRIBUTING.md"];
+
+/// A fenced block of a page.
+struct Block<'p> {
+    line: usize,
+    tag: &'p str,
+    text: String,
+}
+
+fn blocks(page: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut open = false;
+    for (number, line) in page.lines().enumerate() {
+        match line.strip_prefix("```") {
+            Some(_) if open => open = false,
+            Some(tag) => {
+                open = true;
+                blocks.push(Block { line: number + 2, tag, text: String::new() });
+            }
+            None if open => blocks.last_mut().expect("one is open").text.extend([line, "\n"]),
+            None => {}
+        }
+    }
+    assert!(!open, "the last block is not closed");
+    blocks
+}
+
+/// What is at hand to run blocks with.
+struct Tools {
+    brokers: Option<String>,
+    folder: Option<PathBuf>,
+}
+
+impl Tools {
+    fn at_hand() -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            brokers: variable("PARTNER_FEEDS_TEST_BROKERS"),
+            // Blocks are run elsewhere.
+            folder: variable("PARTNER_FEEDS_TEST_TOOLS").map(|folder| std::path::absolute(folder).expect("a path")),
+        }
+    }
+
+    /// The blocks of a page as one script for bash, and how many were left out.
+    fn script(&self, page: &str, text: &str) -> (String, usize) {
+        let (mut script, mut left_out) = ("set -euo pipefail\n".to_owned(), 0);
+        for Block { line, tag, text } in blocks(text) {
+            let run = match tag {
+                "sh" => Some(text),
+                "sh fails" => Some(format!("if {{\n{text}}}; then echo 'this should have failed'; exit 1; fi\n")),
+                "sh kafka" => self.brokers.as_ref().map(|_| text),
+                "sh duckdb" => self.folder.as_ref().map(|_| text),
+                "sql" => self.folder.as_ref().map(|_| format!("duckdb -bail <<'END_OF_BLOCK'\n{text}END_OF_BLOCK\n")),
+                "python" => self.folder.as_ref().map(|_| format!("python - <<'END_OF_BLOCK'\n{text}END_OF_BLOCK\n")),
+                "text" => continue,
+                other => panic!("{page}:{line}: nobody runs a block `{other}`"),
+            };
+            match run {
+                Some(run) => writeln!(script, "echo '--- {page}:{line}'\n{run}").expect("a text"),
+                None => left_out += 1,
+            }
+        }
+        (script, left_out)
+    }
+
+    /// Runs a script in a folder that holds the files a reader has; the folder.
+    fn run(&self, page: &str, script: &str) -> TempDir {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in root.join("tests/docs").read_dir().expect("a folder").map(|file| file.expect("listed").path()) {
+            if file.extension().is_some_and(|extension| extension == "csv") {
+                std::fs::copy(&file, folder.path().join(file.file_name().expect("a name"))).expect("copied");
+            }
+        }
+        for link in ["config", "schemas"] {
+            std::os::unix::fs::symlink(root.join(link), folder.path().join(link)).expect("linked");
+        }
+        let program = Path::new(env!("CARGO_BIN_EXE_partner-feeds")).parent().expect("a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = [root.join("tests/docs"), program]
+            .into_iter()
+            .chain(self.folder.clone())
+            .chain(std::env::split_paths(&path));
+        let broker = self.brokers.is_none().then(embedded_broker);
+        let brokers = broker.as_ref().map(MockCluster::bootstrap_servers).or_else(|| self.brokers.clone());
+        let done = Command::new("bash")
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .env("PATH", std::env::join_paths(path).expect("a path"))
+            .env("PARTNER_FEEDS_KAFKA_BROKERS", brokers.unwrap_or_default())
+            // A store that is new needs a group that is new.
+            .env("PARTNER_FEEDS_KAFKA_GROUP", format!("docs-{}-{}", std::process::id(), page.replace('/', "-")))
+            .output()
+            .expect("bash runs");
+        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success(), "{page}: {}\n{out}\n{err}", done.status);
+        println!("{out}\n{err}");
+        folder
+    }
+}
+
+/// A broker with the topics of the partners, which it cannot be asked to create.
+fn embedded_broker() -> MockCluster<'static, rdkafka::producer::DefaultProducerContext> {
+    let broker = MockCluster::new(1).expect("a broker");
+    let reference = Reference::load(None).expect("built in");
+    for topic in reference.partners.topics() {
+        broker.create_topic(&topic.name, 6, 1).expect("a topic");
+    }
+    broker
+}
+
+/// One after another: with a Kafka they share it.
+#[test]
+fn every_command_of_the_documents_works() {
+    let tools = Tools::at_hand();
+    for page in PAGES {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect(page);
+        let (script, left_out) = tools.script(page, &text);
+        let folder = tools.run(page, &script);
+        println!("{page}: {left_out} blocks left out");
+        if page == "docs/analysts.md" {
+            assert_columns(&text, &folder.path().join("store"));
+        }
+    }
+}
+
+/// The tables of columns are those of the files.
+fn assert_columns(page: &str, store: &Path) {
+    let tables = "aggregates/smp-2017-18";
+    let in_file = |file: &str| -> BTreeSet<String> {
+        let file = std::fs::File::open(store.join(format!("{file}.parquet"))).expect("a file of the store");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+        reader.schema().fields().iter().map(|field| field.name().clone()).collect()
+    };
+    let on_page = |section: &str| -> BTreeSet<String> {
+        let text = page.split("\n## ").find(|text| text.starts_with(section)).expect("a section");
+        let row = |line: &str| Some(line.strip_prefix("| `")?.split_once("` |")?.0.to_owned());
+        text.lines().filter_map(row).collect()
+    };
+    let of_counts = on_page("priority_monthly");
+    assert_eq!(of_counts, in_file(&format!("{tables}/priority_monthly")));
+    assert_eq!(&on_page("category_monthly") | &of_counts, in_file(&format!("{tables}/category_monthly")));
+    assert_eq!(on_page("feed_quality"), in_file(&format!("{tables}/feed_quality")));
+    let of_feeds = ["police", "health", "housing"].map(|feed| in_file(&format!("events/{feed}")));
+    assert_eq!(on_page("events"), of_feeds.iter().flatten().cloned().collect());
+}
+
+#[test]
+fn a_block_that_fails_is_told() {
+    let tools = Tools { brokers: None, folder: None };
+    let (script, left_out) = tools.script("page", "```sh\npartner-feeds check nowhere\n```\n```sql\nFROM x\n```\n");
+    assert_eq!(left_out, 1);
+    assert!(std::panic::catch_unwind(|| tools.run("page", &script)).is_err());
+    assert!(std::panic::catch_unwind(|| tools.script("page", "```ruby\n```\n")).is_err());
+}
