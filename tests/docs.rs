@@ -137,17 +137,54 @@ fn embedded_broker() -> MockCluster<'static, rdkafka::producer::DefaultProducerC
     broker
 }
 
-/// One after another: with a Kafka they share it.
+fn text_of(page: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect(page)
+}
+
+/// Runs a page; the folder it ran in.
+fn run(page: &str) -> TempDir {
+    let (script, left_out) = Tools::at_hand().script(page, &text_of(page));
+    println!("{page}: {left_out} blocks left out");
+    Tools::at_hand().run(page, &script)
+}
+
 #[test]
-fn every_command_of_the_documents_works() {
-    let tools = Tools::at_hand();
-    for page in PAGES {
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect(page);
-        let (script, left_out) = tools.script(page, &text);
-        let folder = tools.run(page, &script);
-        println!("{page}: {left_out} blocks left out");
-        if page == "docs/analysts.md" {
-            assert_columns(&text, &folder.path().join("store"));
+fn what_the_readme_says_works() {
+    run("README.md");
+}
+
+#[test]
+fn what_data_engineers_are_told_works() {
+    run("docs/data-engineers.md");
+}
+
+#[test]
+fn what_analysts_are_told_works() {
+    let folder = run("docs/analysts.md");
+    assert_columns(&text_of("docs/analysts.md"), &folder.path().join("store"));
+}
+
+#[test]
+fn what_partners_are_told_works() {
+    run("docs/partners.md");
+}
+
+#[test]
+fn what_contributors_are_told_works() {
+    run("CONTRIBUTING.md");
+}
+
+#[test]
+fn no_other_page_has_a_block_to_run() {
+    for folder in ["", "docs", "schemas"] {
+        let files = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).read_dir().expect("a folder");
+        let names = files.map(|file| file.expect("listed").file_name().into_string().expect("UTF-8"));
+        for page in names.filter(|name| name.ends_with(".md")).map(|name| Path::new(folder).join(name)) {
+            let page = page.to_str().expect("UTF-8");
+            if !PAGES.contains(&page) {
+                let text = text_of(page);
+                assert!(blocks(&text).iter().all(|block| block.tag == "text"), "nobody runs the blocks of {page}");
+            }
         }
     }
 }

@@ -31,10 +31,10 @@ pub(crate) struct Ingest {
     /// Stop when all that was in the topics at the start is durable
     #[arg(long)]
     until_end: bool,
-    /// Records of a batch at most [default: `ingest.flush_rows` of the settings]
+    /// Records of a batch at most
     #[arg(long, value_name = "N")]
     flush_rows: Option<usize>,
-    /// Age of a batch's first record at most, such as 60s [default: `ingest.flush_age` of the settings]
+    /// Age of a batch's first record at most, such as 60s
     #[arg(long, value_name = "TIME")]
     flush_age: Option<String>,
     /// Write events and aggregates so often while consuming, such as 15m
