@@ -178,8 +178,9 @@ fn what_contributors_are_told_works() {
 fn no_other_page_has_a_block_to_run() {
     for folder in ["", "docs", "schemas"] {
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).read_dir().expect("a folder");
-        let names = files.map(|file| file.expect("listed").file_name().into_string().expect("UTF-8"));
-        for page in names.filter(|name| name.ends_with(".md")).map(|name| Path::new(folder).join(name)) {
+        let names = files.map(|file| PathBuf::from(file.expect("listed").file_name()));
+        let is_page = |name: &PathBuf| name.extension().is_some_and(|extension| extension == "md");
+        for page in names.filter(is_page).map(|name| Path::new(folder).join(name)) {
             let page = page.to_str().expect("UTF-8");
             if !PAGES.contains(&page) {
                 let text = text_of(page);
