@@ -28,7 +28,7 @@ use crate::reference::Reference;
 use crate::rejects::RejectsError;
 use crate::storage::StorageError;
 pub use calendar::Month;
-pub use history::{History, Revision, history};
+pub use history::{History, Revision, history, month_of};
 pub use run::{PROVENANCE, Progress, Summary, Written, run};
 pub use table::DESCRIPTIONS_KEY;
 

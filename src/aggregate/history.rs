@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use arrow::array::{Array, AsArray, RecordBatch};
 use tokio::runtime::Handle;
 
+use super::Error;
 use super::calendar::{Calendar, Month};
 use super::read::Files;
 use super::run::fetch;
-use super::{Error, Settings};
 use crate::contract::Record;
 use crate::contract::moment::Moment;
 use crate::event::{Kind, Micros, TopicPartition};
 use crate::ledger::chain;
 use crate::normalise::{self, Coordinates, Rows};
-use crate::reference::DateBasis;
+use crate::reference::{DateBasis, Reference};
 use crate::storage::Store;
 
 /// A row of the chain.
@@ -86,16 +86,14 @@ fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize
     Ok((0..subjects.len()).filter(is).collect())
 }
 
-impl Settings<'_> {
-    /// The month a record counts in.
-    pub fn month_of(&self, record: &Record<'_>) -> Option<Month> {
-        let basis = self.reference.partners.date_basis(record.partner(), record.kind);
-        let dated = match (record.kind, basis) {
-            (Kind::Count, _) => record.period_from,
-            (_, DateBasis::Recorded) => record.recorded_at.or(record.occurred_from),
-            (_, DateBasis::Occurred) => record.occurred_from,
-        };
-        let at: Micros = dated?.low()?;
-        Some(Calendar::default().at(at).month)
-    }
+/// The month a record counts in.
+pub fn month_of(record: &Record<'_>, reference: &Reference) -> Option<Month> {
+    let basis = reference.partners.date_basis(record.partner(), record.kind);
+    let dated = match (record.kind, basis) {
+        (Kind::Count, _) => record.period_from,
+        (_, DateBasis::Recorded) => record.recorded_at.or(record.occurred_from),
+        (_, DateBasis::Occurred) => record.occurred_from,
+    };
+    let at: Micros = dated?.low()?;
+    Some(Calendar::default().at(at).month)
 }

@@ -4,19 +4,16 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{Connection, Format};
+use super::{Connection, Format, runtime};
 use crate::aggregate::{self, Progress, Settings, Summary};
 use crate::plan::Plan;
 use crate::reference::Reference;
 use crate::storage::Store;
-
-/// The store where none is named.
-const STORE: &str = "store";
 
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
@@ -33,9 +30,9 @@ pub(crate) struct Aggregate {
 
 impl Aggregate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let reference = reference(&self.connection)?;
+        let (config, reference) = self.connection.load()?;
         let plan = plan(&reference, &self.plan)?;
-        let store = store(&self.connection)?;
+        let store = Store::open(&config.store)?;
         let runtime = runtime()?;
         let settings = Settings::new(plan, &reference);
         let mut shown = Shown::default();
@@ -54,22 +51,6 @@ impl Aggregate {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The store that is named.
-pub(super) fn store(connection: &Connection) -> anyhow::Result<Store> {
-    Ok(Store::open(connection.store.as_deref().unwrap_or(STORE))?)
-}
-
-/// The reference data of the configuration.
-pub(super) fn reference(_connection: &Connection) -> anyhow::Result<Reference> {
-    Ok(Reference::load(None)?)
-}
-
-/// Threads that read and write files.
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().context("cannot start threads")
 }
 
 /// The plan of that id.

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Connection, Format};
-use crate::aggregate::{Revision, Settings, history};
+use super::aggregate::plan;
+use super::{Connection, Format, runtime};
+use crate::aggregate::{Revision, history, month_of};
 use crate::contract::Record as Flat;
 use crate::contract::moment::Moment;
 use crate::contract::parts::Flags;
@@ -15,6 +16,7 @@ use crate::contract::record::{Strs, with_columns};
 use crate::event::{Feed, Kind};
 use crate::plan::Plan;
 use crate::reference::Reference;
+use crate::storage::Store;
 
 /// Show one record's revisions and the rules that matched
 #[derive(Debug, Args)]
@@ -35,10 +37,10 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let reference = super::aggregate::reference(&self.connection)?;
-        let named = self.plan.as_deref().map(|id| super::aggregate::plan(&reference, id)).transpose()?;
-        let store = super::aggregate::store(&self.connection)?;
-        let runtime = super::aggregate::runtime()?;
+        let (config, reference) = self.connection.load()?;
+        let named = self.plan.as_deref().map(|id| plan(&reference, id)).transpose()?;
+        let store = Store::open(&config.store)?;
+        let runtime = runtime()?;
         let history = history(&store, runtime.handle(), &self.source, &self.subject)?;
         let Some(latest) = history.revisions.last() else {
             eprintln!("the store `{}` holds no such record", store.root());
@@ -95,8 +97,7 @@ fn changes(before: &[(&'static str, String)], after: &[(&'static str, String)]) 
 
 /// The series a record falls under, with the rules that matched and why.
 fn matched<'r>(record: &Flat<'r>, named: Option<&Plan>, reference: &'r Reference) -> Value {
-    let month =
-        named.or(reference.plans.iter().next()).and_then(|plan| Settings::new(plan, reference).month_of(record));
+    let month = month_of(record, reference);
     let plan = named.or_else(|| reference.plans.in_force(month?.first_day()));
     let month = month.map(|month| month.to_string());
     let Some(plan) = plan else { return json!({ "id": null, "month": month, "matches": [] }) };
@@ -142,9 +143,12 @@ fn text(shown: &Value) -> Result<String, std::fmt::Error> {
             writeln!(out, "  {name:<24} {said}")?;
         }
     }
+    let cancelled =
+        shown["revisions"].as_array().and_then(|all| all.last()).is_some_and(|r| r["cancelled"].is_string());
     let (plan, month) = (shown["plan"]["id"].as_str(), str_of(&shown["plan"]["month"]));
     match plan {
         None => writeln!(out, "\nno plan that is held is in force in {month}")?,
+        Some(plan) if cancelled => writeln!(out, "\nunder {plan}, in {month}, were it not cancelled")?,
         Some(plan) => writeln!(out, "\nunder {plan}, counted in {month}")?,
     }
     let matches = shown["plan"]["matches"].as_array();

@@ -41,6 +41,11 @@ impl Chain {
         Self { folder, store, runtime: runtime.expect("threads"), ends: BTreeMap::new() }
     }
 
+    /// The store's folder, by name.
+    pub(crate) fn root(&self) -> &str {
+        self.folder.path().to_str().expect("a name")
+    }
+
     /// Commits documents as one file of a partition.
     pub(crate) fn commit<'d>(&mut self, topic: &str, partition: i32, sent: impl IntoIterator<Item = (i64, &'d str)>) {
         let partition = TopicPartition { topic: topic.to_owned(), partition };

@@ -2,5 +2,6 @@
 
 mod cases;
 mod chain;
+mod cli;
 mod invariance;
 mod kent;

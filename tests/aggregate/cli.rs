@@ -1,0 +1,80 @@
+//! The program itself, started as its users start it: what it reads of its configuration.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::chain::Chain;
+
+const CRIME: &str = r#"{"specversion":"1.0","id":"a.1","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"a","revision":1,"time":"2018-02-06T09:15:00Z","data":{"what":{"list":"ho-crime","edition":"2026-04","category":"8N"},"when":{"occurred_from":"2017-05-03"},"flags":{"domestic_abuse":true}}}"#;
+
+/// A store with one crime, a folder to start the program in, and reference data of its own in `own`: the
+/// adopted plan under another label, which no built-in file has.
+struct Place {
+    chain: Chain,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let mut chain = Chain::new();
+        chain.commit(crate::chain::POLICE, 0, [(0, CRIME)]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let plan = include_str!("../../config/plans/smp-2017-18.toml");
+        let label = "label = \"Domestic Abuse and Violent Crime\"";
+        assert!(plan.contains(label));
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        };
+        write("own/plans/smp-2017-18.toml", &plan.replace(label, "label = \"Renamed here\""));
+        write("settings.toml", &format!("[store]\nroot = {:?}\n[reference]\nfolder = \"own\"\n", chain.root()));
+        Self { chain, folder }
+    }
+
+    fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
+        command.current_dir(self.folder.path()).args(arguments).envs(environment.iter().copied());
+        command.output().expect("started")
+    }
+}
+
+#[track_caller]
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+const RECORD: [&str; 3] = ["record", "urn:partner:kent-police:crime", "a"];
+const AGGREGATE: [&str; 3] = ["aggregate", "--plan", "smp-2017-18"];
+
+#[test]
+fn store_and_reference_data_come_from_the_file_of_settings() {
+    let place = Place::new();
+    said(&place.run(&[&AGGREGATE[..], &["--config", "settings.toml"]].concat(), &[]));
+    assert!(Path::new(place.chain.root()).join("aggregates/smp-2017-18/feed_quality.parquet").is_file());
+    let json = [&RECORD[..], &["--config", "settings.toml", "--format", "json"]].concat();
+    assert!(said(&place.run(&json, &[])).contains("Renamed here"));
+}
+
+#[test]
+fn the_environment_stands_above_the_file_and_the_command_line_above_both() {
+    let place = Place::new();
+    let elsewhere = Chain::new();
+    let settings = ["--config", "settings.toml"];
+    let empty = place.run(&[&RECORD[..], &settings].concat(), &[("PARTNER_FEEDS_STORE_ROOT", elsewhere.root())]);
+    assert_eq!(empty.status.code(), Some(1), "that store has no such record");
+    let named = [&RECORD[..], &settings, &["--store", place.chain.root()]].concat();
+    said(&place.run(&named, &[("PARTNER_FEEDS_STORE_ROOT", elsewhere.root())]));
+    let built_in = [&RECORD[..], &["--store", place.chain.root(), "--format", "json"]].concat();
+    assert!(said(&place.run(&built_in, &[])).contains("Domestic Abuse and Violent Crime"));
+    assert!(said(&place.run(&built_in, &[("PARTNER_FEEDS_REFERENCE_FOLDER", "own")])).contains("Renamed here"));
+}
+
+#[test]
+fn settings_that_are_wrong_are_refused_although_this_command_needs_no_broker() {
+    let place = Place::new();
+    let refused = place.run(&[&AGGREGATE[..], &["--brokers", "nowhere"]].concat(), &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("kafka.brokers"));
+}
