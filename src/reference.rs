@@ -11,6 +11,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::config::reader::Sink;
 use crate::config::{Fault, Faults, Files};
 use crate::contract::Record;
@@ -39,6 +41,8 @@ pub struct Reference {
     pub crosswalks: Crosswalks,
     /// What is odd but not refused.
     pub warnings: Vec<Fault>,
+    /// SHA-256 over the names and texts of its files, in hexadecimal: equal = the same reference data.
+    pub sha256: String,
 }
 
 /// A code of a record, under the scheme by which plans and tables name it.
@@ -69,7 +73,8 @@ impl Reference {
         let known =
             plan::load::Known { codes: &codes, crosswalks: &crosswalks, schemes: &schemes, places: places.as_ref() };
         let (plans, warnings) = plan::load::read(files, &known, &sink);
-        sink.into_faults().into_result(Self { partners, plans, codes, crosswalks, warnings })
+        let sha256 = checksum(files);
+        sink.into_faults().into_result(Self { partners, plans, codes, crosswalks, warnings, sha256 })
     }
 
     /// Puts the codes of a record into `out`, in place of what was there: first its own, then the groups
@@ -92,6 +97,18 @@ impl Reference {
             }
         }
     }
+}
+
+fn checksum(files: &Files) -> String {
+    let mut hasher = Sha256::new();
+    // The settings of a run are no reference data.
+    for (path, text) in files.iter().filter(|(path, _)| *path != "partner-feeds.toml") {
+        for part in [path, text] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+    hasher.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Every name that a rule may use as a scheme.

@@ -2,7 +2,10 @@
 //!
 //! It refuses to know what the bytes mean. Nothing else in the crate creates, replaces or deletes a file.
 //! The invariant: what [`Store::create`] answered [`Creation::Created`] to is whole and on the disk, and no
-//! later create changes it.
+//! later create changes it. What is derived is put in the place of what was there, a folder at a time
+//! ([`Replacement`]).
+
+mod replacement;
 
 use std::error::Error as _;
 use std::io;
@@ -14,6 +17,8 @@ use futures::StreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode};
+
+pub use replacement::Replacement;
 
 /// How many create at once on one name in [`Store::probe`].
 const PROBE_RIVALS: usize = 8;
@@ -146,9 +151,8 @@ impl Store {
         }
     }
 
-    /// Puts a file in the place of another at once: for what is derived and can be made again, never for the
-    /// ledger.
-    pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
+    /// Puts a file in the place of another at once.
+    async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
         match self.inner.put(&parse(path)?, bytes.into()).await {
             Ok(_) => Ok(()),
             Err(error) => Err(self.not_written("replace", path, &error)),

@@ -1,5 +1,5 @@
-//! The run: chain in, tables out, each put in the place of the one before at once, and last in each folder
-//! what it was made of.
+//! The run: chain in, tables out. All are made before any is seen; then each folder takes the place of the
+//! one before it whole, with a file that says what it was made of.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::ledger::PROGRAM;
 use crate::ledger::chain::{self, Chain};
 use crate::plan::Plan;
 use crate::rejects;
-use crate::storage::Store;
+use crate::storage::{Replacement, Store};
 
 /// How often a chain that moved while it was read is read again.
 const TRIES_MAX: u32 = 5;
@@ -59,7 +59,7 @@ pub struct Summary {
     pub rejected: u64,
     /// The newest receipt.
     pub as_at: Option<Micros>,
-    /// The files, in the order they were written.
+    /// The tables, in the order they were made.
     pub written: Vec<Written>,
 }
 
@@ -156,7 +156,7 @@ fn rejected(
     Ok((rejected, all))
 }
 
-/// Writes what was read.
+/// Makes the tables of what was read, and puts them in their place when all are made.
 struct Output<'o> {
     store: &'o Store,
     settings: &'o Settings<'o>,
@@ -168,26 +168,30 @@ struct Output<'o> {
 impl Output<'_> {
     fn write(mut self, read: Read, progress: &mut dyn Progress) -> Result<Summary, Error> {
         let Read { rows, records, as_at, mut current, rejected, rejects } = read;
-        let settings = self.settings;
+        let (settings, plan) = (self.settings, self.settings.plan);
         let counted = current.feeds.iter().flatten().map(|chunk| chunk.len() as u64).sum();
-        progress.begin("write events", counted);
+        progress.begin("make events", counted);
+        let mut events = self.begin("events")?;
         for feed in Feed::ALL {
             let file = events::write(&current, feed, settings, |rows| progress.advance(rows))?;
             let rows = std::mem::take(&mut current.feeds[feed as usize]).iter().map(|c| c.len() as u64).sum();
-            self.put(format!("events/{feed}.parquet"), (file, rows))?;
+            self.put(&mut events, &feed.to_string(), (file, rows))?;
         }
-        self.put_provenance("events", as_at, &settings.plans)?;
+        self.put_provenance(&mut events, as_at, &settings.plans)?;
 
-        let folder = format!("aggregates/{}", settings.plan.id);
-        progress.begin("write aggregates", 3);
+        progress.begin("make aggregates", 3);
+        let mut aggregates = self.begin(&format!("aggregates/{}", plan.id))?;
         let grid = priority_monthly::grid(&current, settings);
-        self.put(format!("{folder}/priority_monthly.parquet"), cells::write(&current, &grid, &settings.plan.id, &[])?)?;
+        self.put(&mut aggregates, "priority_monthly", cells::write(&current, &grid, &plan.id, &[])?)?;
         progress.advance(1);
-        self.put(format!("{folder}/category_monthly.parquet"), category_monthly::write(&current, settings)?)?;
+        self.put(&mut aggregates, "category_monthly", category_monthly::write(&current, settings)?)?;
         progress.advance(1);
-        self.put(format!("{folder}/feed_quality.parquet"), feed_quality::write(&current, &rejected, settings)?)?;
+        self.put(&mut aggregates, "feed_quality", feed_quality::write(&current, &rejected, settings)?)?;
         progress.advance(1);
-        self.put_provenance(&folder, as_at, &[settings.plan])?;
+        self.put_provenance(&mut aggregates, as_at, &[plan])?;
+
+        self.runtime.block_on(events.files.publish())?;
+        self.runtime.block_on(aggregates.files.publish())?;
         Ok(Summary {
             partitions: self.chains.len(),
             files: self.chains.iter().map(|chain| chain.files.len()).sum(),
@@ -200,14 +204,19 @@ impl Output<'_> {
         })
     }
 
-    fn put(&mut self, path: String, (file, rows): (Bytes, u64)) -> Result<(), Error> {
-        let bytes = file.len() as u64;
-        self.runtime.block_on(self.store.replace(&path, file))?;
-        self.written.push(Written { path, rows, bytes });
+    fn begin(&self, folder: &str) -> Result<Folder, Error> {
+        Ok(Folder { path: folder.to_owned(), files: self.runtime.block_on(self.store.replacement(folder))? })
+    }
+
+    fn put(&mut self, folder: &mut Folder, table: &str, (file, rows): (Bytes, u64)) -> Result<(), Error> {
+        let (name, bytes) = (format!("{table}.parquet"), file.len() as u64);
+        self.runtime.block_on(folder.files.put(&name, file))?;
+        self.written.push(Written { path: format!("{}/{name}", folder.path), rows, bytes });
         Ok(())
     }
 
-    fn put_provenance(&self, folder: &str, as_at: Option<Micros>, plans: &[&Plan]) -> Result<(), Error> {
+    /// Says what a folder was made of: last, so that where files are replaced one by one it vouches for all.
+    fn put_provenance(&self, folder: &mut Folder, as_at: Option<Micros>, plans: &[&Plan]) -> Result<(), Error> {
         let plan = |plan: &&Plan| json!({ "id": plan.id, "sha256": checksum(plan) });
         let end = |chain: &Chain| {
             let partition = &chain.partition;
@@ -215,13 +224,20 @@ impl Output<'_> {
         };
         let provenance = json!({
             "program": PROGRAM,
+            "reference": { "sha256": self.settings.reference.sha256 },
             "plans": plans.iter().map(plan).collect::<Vec<Value>>(),
             "chain": self.chains.iter().map(end).collect::<Vec<Value>>(),
             "as_at": as_at.map(|at| at.to_string()),
         });
         let text = format!("{provenance:#}\n");
-        Ok(self.runtime.block_on(self.store.replace(&format!("{folder}/{PROVENANCE}"), text.into()))?)
+        Ok(self.runtime.block_on(folder.files.put(PROVENANCE, text.into()))?)
     }
+}
+
+/// A folder of tables in the making.
+struct Folder {
+    path: String,
+    files: Replacement,
 }
 
 /// SHA-256 of what a plan says that figures depend on.

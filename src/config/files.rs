@@ -50,6 +50,11 @@ impl Files {
         self.0.get(path).map(|text| &**text)
     }
 
+    /// Path and text of every file, in order of paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(path, text)| (&**path, &**text))
+    }
+
     /// Path and text of every file directly in a folder whose name has the ending, in order of names.
     pub fn in_folder<'f>(&'f self, folder: &'f str, ending: &'f str) -> impl Iterator<Item = (&'f str, &'f str)> {
         self.0
