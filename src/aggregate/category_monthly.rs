@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::datatypes::DataType;
 
 use super::cells::{Extra, Grid, Row, Series};
-use super::current::{Category, Current};
+use super::current::{Category, Current, SourceSet, What};
 use super::table::field;
 use super::{Error, Settings};
 use bytes::Bytes;
 
 /// The table's file, and how many rows it has.
 pub(super) fn write(current: &Current, settings: &Settings<'_>) -> Result<(Bytes, u64), Error> {
-    let grid = grid(current);
+    let grid = grid(current, settings);
     let said = Said::of(current, &grid, settings);
     let label = |row: &Row| said.labels.get(row.series as usize).cloned().flatten();
     let edition = |row: &Row| said.editions.get(&(row.partner_kind, row.series)).cloned();
@@ -38,28 +38,38 @@ fn series_of(category: &Category) -> Series {
     Series { kind, id: category.code.clone(), scheme: Some(category.scheme.clone()) }
 }
 
-/// The codes of records; those of counts are no part of sums.
-fn grid(current: &Current) -> Grid {
-    let counted = |what: &&super::current::What| !current.partner_kinds[what.partner_kind as usize].is_count();
+/// The codes of records; those of counts are no part of sums. A source can show the codes of the schemes it
+/// carries, and those it sent all the same.
+fn grid(current: &Current, settings: &Settings<'_>) -> Grid {
+    let counted = |what: &&What| !current.partner_kinds[what.partner_kind as usize].is_count();
     let codes: BTreeSet<u32> = current.what.iter().filter(counted).flat_map(|what| &what.codes).copied().collect();
     let series: BTreeSet<Series> = codes.iter().map(|code| series_of(&current.categories[*code as usize])).collect();
     let series: Vec<Series> = series.into_iter().collect();
     let place =
         |code: &u32| series.binary_search(&series_of(&current.categories[*code as usize])).unwrap_or_default() as u32;
-    let of_what = |what: &super::current::What| what.codes.iter().map(place).collect::<BTreeSet<u32>>();
+    let of_what = |what: &What| what.codes.iter().map(place).collect::<BTreeSet<u32>>();
     let of_whats: Vec<Vec<u32>> = current
         .what
         .iter()
         .map(|what| if counted(&what) { of_what(what).into_iter().collect() } else { Vec::new() })
         .collect();
-    let mut of_partner_kind: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); current.partner_kinds.len()];
+    let mut of_partner_kind: Vec<BTreeMap<u32, SourceSet>> = vec![BTreeMap::new(); current.partner_kinds.len()];
     for class in &current.classes {
-        let partner_kind = current.what[class.what as usize].partner_kind;
-        of_partner_kind[partner_kind as usize].extend(&of_whats[class.what as usize]);
+        let what = &current.what[class.what as usize];
+        let shown = &mut of_partner_kind[what.partner_kind as usize];
+        of_whats[class.what as usize].iter().for_each(|s| shown.entry(*s).or_default().add(what.source));
+    }
+    for (partner_kind, shown) in of_partner_kind.iter_mut().enumerate() {
+        let kind = current.partner_kinds[partner_kind].of;
+        for (i, source) in current.sources[partner_kind].iter().enumerate() {
+            let carried = settings.reference.partners.carried_by(source, kind);
+            let carries = |s: u32| series[s as usize].scheme.as_ref().is_some_and(|s| carried.schemes.contains(s));
+            shown.iter_mut().filter(|(s, _)| carries(**s)).for_each(|(_, by)| by.add(SourceSet::one(i)));
+        }
     }
     Grid {
         of_class: current.classes.iter().map(|class| of_whats[class.what as usize].clone()).collect(),
-        of_partner_kind: of_partner_kind.into_iter().map(|s| s.into_iter().map(|s| (s, true)).collect()).collect(),
+        of_partner_kind: of_partner_kind.into_iter().map(|shown| shown.into_iter().collect()).collect(),
         series,
     }
 }

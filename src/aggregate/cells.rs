@@ -3,7 +3,8 @@
 //! A record is in the row of all areas and in that of its area as the partner sent it; one without an
 //! area is in `no-location` at each level that its partner and kind hold. So at a level the parts make the
 //! total, but for records that hold an area of another level: bringing those to one level is geography.
-//! Zeros are rows, except at the level of LSOAs.
+//! Zeros are rows, except at the level of LSOAs. A 0 is said only where the sources that sent the month's
+//! records can show the series: if none can it is not supplied, at LSOAs too; if some can, partly.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 
 use super::Error;
 use super::calendar::{Month, days_since_1970};
-use super::current::{Current, Fact};
+use super::current::{Current, Fact, SourceSet};
 use super::table::{ROW_GROUP_ROWS, Writer, field, schema};
 
 /// Over all areas and roles.
@@ -39,8 +40,8 @@ pub(super) struct Grid {
     pub(super) series: Vec<Series>,
     /// For each class of records the series it counts in, each once.
     pub(super) of_class: Vec<Vec<u32>>,
-    /// For each partner and kind the series it has rows for, in order, and whether it can show them.
-    pub(super) of_partner_kind: Vec<Vec<(u32, bool)>>,
+    /// For each partner and kind the series it has rows for, in order, and the sources that can show each.
+    pub(super) of_partner_kind: Vec<Vec<(u32, SourceSet)>>,
 }
 
 /// An area as the partner sent it, or a pseudo-area.
@@ -130,6 +131,43 @@ pub(super) fn months_held(current: &Current) -> Vec<Option<(Month, Month)>> {
     held
 }
 
+/// For each partner and kind and each month it holds: the sources that sent records.
+fn fed(current: &Current, held: &[Option<(Month, Month)>]) -> Vec<Vec<SourceSet>> {
+    let of_partner_kind = |(partner_kind, held): (usize, &Option<(Month, Month)>)| {
+        let Some((first, last)) = *held else { return Vec::new() };
+        let fed = |month| current.quality.get(&(partner_kind as u32, month)).map(|quality| quality.sources);
+        first.to(last).map(|month| fed(month).unwrap_or_default()).collect()
+    };
+    held.iter().enumerate().map(of_partner_kind).collect()
+}
+
+/// Whether a count is all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Supply {
+    /// Every source can show the series.
+    Exact,
+    /// Some can.
+    Partial,
+    /// None can.
+    None,
+}
+
+impl Supply {
+    const STATUSES: [&str; 3] = ["exact", "partial", "not_supplied"];
+
+    /// Of a month without records too: there a 0 is said if any source can show the series.
+    fn of(fed: SourceSet, shown_by: SourceSet) -> Self {
+        let (nothing, shown) = (SourceSet::default(), fed.and(shown_by));
+        if shown_by == nothing || (shown == nothing && fed != nothing) {
+            Self::None
+        } else if shown == fed {
+            Self::Exact
+        } else {
+            Self::Partial
+        }
+    }
+}
+
 /// Counts of one partner and kind in all areas, or in none: by month, then series.
 struct Sums {
     first: Month,
@@ -209,8 +247,15 @@ pub(super) struct Row {
     pub(super) partner_kind: u32,
     area: u32,
     month: Month,
-    /// `None` = not supplied.
-    count: Option<u32>,
+    count: u32,
+    supply: Supply,
+}
+
+impl Row {
+    /// The count where it is all there is.
+    fn exact(&self) -> Option<i64> {
+        (self.supply == Supply::Exact).then_some(i64::from(self.count))
+    }
 }
 
 /// Partners and kinds in the order of tables.
@@ -234,6 +279,7 @@ fn each_row(
     let mut ranks = vec![0_u16; order.len()];
     order.iter().enumerate().for_each(|(rank, i)| ranks[*i as usize] = rank as u16);
     let held = months_held(current);
+    let fed = fed(current, &held);
     let cells = cells(current, grid, areas, &ranks, &held);
     let mut cells = cells.iter().peekable();
     for series in 0..grid.series.len() as u32 {
@@ -241,7 +287,8 @@ fn each_row(
             let of = &grid.of_partner_kind[partner_kind as usize];
             let Ok(found) = of.binary_search_by_key(&series, |(s, _)| *s) else { continue };
             let Some((first, last)) = held[partner_kind as usize] else { continue };
-            let supplied = of[found].1;
+            let supply = |fed: &SourceSet| Supply::of(*fed, of[found].1);
+            let supplies: Vec<Supply> = fed[partner_kind as usize].iter().map(supply).collect();
             for &area in &areas.of_partner_kind[partner_kind as usize] {
                 let key = (series, rank as u16, area);
                 let mut count_of = |month: Month| {
@@ -249,13 +296,11 @@ fn each_row(
                     cells.next_if(here).map(|c| c.count)
                 };
                 let sparse = areas.sorted[area as usize].is_sparse();
-                for month in first.to(last) {
-                    let count = count_of(month);
-                    if sparse && count.is_none() {
-                        continue;
+                for (month, &supply) in first.to(last).zip(&supplies) {
+                    let count = count_of(month).unwrap_or_default();
+                    if count > 0 || !sparse || supply != Supply::Exact {
+                        emit(Row { series, partner_kind, area, month, count, supply })?;
                     }
-                    let count = count.or(supplied.then_some(0));
-                    emit(Row { series, partner_kind, area, month, count })?;
                 }
             }
         }
@@ -337,7 +382,7 @@ const COUNTS: [(&str, DataType, &str); 4] = [
     (
         "count_status",
         DataType::Utf8,
-        "`exact`, or `not_supplied`: the partner's feed cannot show this series, which is not 0.",
+        "`exact`; `not_supplied`: what the partner sent this month cannot show this series, which is not 0; `partial`: one of its systems can and another cannot.",
     ),
 ];
 
@@ -389,11 +434,11 @@ impl Keys {
             13 => date(&Month::last_day),
             14 => of(&self.partner_kinds[3], &|row| row.partner_kind),
             15 => new_null_array(&DataType::Utf8, rows.len()),
-            17 => Arc::new(rows.iter().map(|row| Some(i64::from(row.count.unwrap_or(0)))).collect::<Int64Array>()),
-            16 | 18 => Arc::new(rows.iter().map(|row| row.count.map(i64::from)).collect::<Int64Array>()),
+            17 => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::from(row.count)))),
+            16 | 18 => Arc::new(rows.iter().map(Row::exact).collect::<Int64Array>()),
             _ => {
-                let statuses = StringArray::from_iter_values(["exact", "not_supplied"]);
-                lookup(&statuses, rows.iter().map(|row| u32::from(row.count.is_none())))
+                let statuses = StringArray::from_iter_values(Supply::STATUSES);
+                lookup(&statuses, rows.iter().map(|row| row.supply as u32))
             }
         }
     }

@@ -7,8 +7,6 @@
 mod chunk;
 mod columns;
 
-use std::collections::BTreeSet;
-
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use hashbrown::HashMap;
@@ -58,10 +56,32 @@ pub(super) struct Category {
     pub(super) is_group: bool,
 }
 
+/// Sources of one partner and kind: bit i stands for the i-th of [`Current::sources`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SourceSet(pub(super) u64);
+
+impl SourceSet {
+    /// The i-th source; those after the 64th, which no partner has, share a bit.
+    pub(super) fn one(i: usize) -> Self {
+        Self(1 << i.min(63))
+    }
+
+    /// Those in both.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(super) const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
 /// What the first group of columns says.
 pub(super) struct What {
     /// A place in [`Current::partner_kinds`].
     pub(super) partner_kind: u32,
+    /// Its source among those of its partner and kind.
+    pub(super) source: SourceSet,
     /// Places in [`Current::categories`], each once.
     pub(super) codes: Vec<u32>,
     /// Whether a list that is held lacks one of the codes.
@@ -102,6 +122,8 @@ pub(super) struct Quality {
     pub(super) date_fallback: i64,
     pub(super) no_location: i64,
     pub(super) last_received: Option<i64>,
+    /// The sources that sent the records.
+    pub(super) sources: SourceSet,
 }
 
 /// Priorities and themes under the plan in force.
@@ -122,7 +144,7 @@ pub(super) struct Current {
     pub(super) mental_health: Vec<Option<bool>>,
     pub(super) partner_kinds: Vec<PartnerKind>,
     /// For each partner and kind: the sources that sent it.
-    pub(super) sources: Vec<BTreeSet<String>>,
+    pub(super) sources: Vec<Vec<String>>,
     pub(super) categories: Vec<Category>,
     pub(super) labels: Vec<Label>,
     /// Code, level, vintage and role of each area, as numbers of texts; the vintage is one too.
@@ -230,7 +252,7 @@ impl<'s> Builder<'s> {
         for (i, &row) in rows.iter().enumerate() {
             let numbers = self.combinations(&batch, i, &records, row as usize, &mut scratch);
             let what = &self.current.what[numbers[0] as usize];
-            let What { partner_kind, unknown_code, kind, feed, basis, .. } = *what;
+            let What { partner_kind, source, unknown_code, kind, feed, basis, .. } = *what;
             let recorded = batch.time(columns::RECORDED_AT, i);
             let falls_back = basis == DateBasis::Recorded && recorded.is_none();
             let dated = match (kind, basis) {
@@ -248,6 +270,7 @@ impl<'s> Builder<'s> {
             let (area, place) = self.area_of[numbers[2] as usize];
             let located = self.areas.row(area)[0] != ABSENT;
             quality.records += 1;
+            quality.sources.add(source);
             quality.revised += i64::from(latest.is_revised(part.file, part.first_row + row as usize));
             quality.date_fallback += i64::from(falls_back && kind != Kind::Count);
             quality.unknown_code += i64::from(unknown_code);
@@ -334,11 +357,16 @@ impl<'s> Builder<'s> {
             }
         }
         let partner_kind = self.partner_kinds.number(partner_kind);
-        self.current.sources.resize(self.partner_kinds.values().len(), BTreeSet::new());
-        self.current.sources[partner_kind as usize].insert(record.source.to_owned());
+        self.current.sources.resize(self.partner_kinds.values().len(), Vec::new());
+        let sources = &mut self.current.sources[partner_kind as usize];
+        let source = sources.iter().position(|source| source == record.source).unwrap_or_else(|| {
+            sources.push(record.source.to_owned());
+            sources.len() - 1
+        });
+        let source = SourceSet::one(source);
         let (kind, feed) = (record.kind, record.feed);
         let unknown_code = codes.iter().any(|code| reference.codes.knows(code.scheme, &code.code) == Some(false));
-        self.current.what.push(What { partner_kind, codes: numbers, unknown_code, kind, feed, basis });
+        self.current.what.push(What { partner_kind, source, codes: numbers, unknown_code, kind, feed, basis });
     }
 
     fn meet_area(&mut self, row: &[u32]) {

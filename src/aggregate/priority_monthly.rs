@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Settings;
 use super::cells::{Grid, Series};
-use super::current::{Class, Current};
-use crate::plan::SeriesSet;
+use super::current::{Class, Current, SourceSet};
 
 /// What the table counts.
 pub(super) fn grid(current: &Current, settings: &Settings<'_>) -> Grid {
@@ -23,9 +22,9 @@ pub(super) fn grid(current: &Current, settings: &Settings<'_>) -> Grid {
         [total, within].into_iter().chain(class.series.iter().map(|i| of_plan[i])).collect()
     };
     let of_partner_kind = shown(current, settings).into_iter().map(|shown| {
-        let mut rows: Vec<(u32, bool)> = [total, mapped, unmapped].map(|s| (s, true)).into();
-        rows.extend(of_plan.iter().enumerate().map(|(i, s)| (*s, shown.contains(i))));
-        rows.sort_unstable();
+        let mut rows: Vec<(u32, SourceSet)> = [total, mapped, unmapped].map(|s| (s, SourceSet(u64::MAX))).into();
+        rows.extend(of_plan.iter().copied().zip(shown));
+        rows.sort_unstable_by_key(|(series, _)| *series);
         rows
     });
     Grid {
@@ -35,21 +34,21 @@ pub(super) fn grid(current: &Current, settings: &Settings<'_>) -> Grid {
     }
 }
 
-/// The series that each partner and kind can show: those of its sources that sent records of the kind, and
-/// any that a record fell under all the same.
-fn shown(current: &Current, settings: &Settings<'_>) -> Vec<SeriesSet> {
-    let partners = &settings.reference.partners;
-    let mut shown = vec![SeriesSet::EMPTY; current.partner_kinds.len()];
+/// For each partner and kind, and each series of the plan: the sources that can show it by what they carry, and
+/// those of which a record fell under it all the same.
+fn shown(current: &Current, settings: &Settings<'_>) -> Vec<Vec<SourceSet>> {
+    let Settings { plan, reference, .. } = settings;
+    let mut shown = vec![vec![SourceSet::default(); plan.series.len()]; current.partner_kinds.len()];
     for (partner_kind, sources) in current.sources.iter().enumerate() {
         let kind = current.partner_kinds[partner_kind].of;
-        for source in sources {
-            let applicable = settings.plan.applicable(&partners.carried_by(source, kind), kind);
-            shown[partner_kind] = shown[partner_kind].union(applicable);
+        for (i, source) in sources.iter().enumerate() {
+            let applicable = plan.applicable(&reference.partners.carried_by(source, kind), kind);
+            applicable.iter().for_each(|series| shown[partner_kind][series].add(SourceSet::one(i)));
         }
     }
     for class in &current.classes {
-        let of = &mut shown[current.what[class.what as usize].partner_kind as usize];
-        *of = of.union(class.series);
+        let what = &current.what[class.what as usize];
+        class.series.iter().for_each(|series| shown[what.partner_kind as usize][series].add(what.source));
     }
     shown
 }

@@ -109,6 +109,45 @@ fn what_the_feed_cannot_show_is_not_supplied_and_what_it_can_is_zero() {
     assert_eq!(said("unmapped"), ("exact", Some(0), Some(0), Some(0)));
 }
 
+/// A crime of the published files, which say types and no marker.
+fn published(subject: &str, month: &str) -> String {
+    format!(
+        r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:kent-police:open-data","type":"uk.community-safety.police.crime.v1","subject":"{subject}","revision":1,"time":"2018-02-06T09:15:00Z","data":{{"what":{{"list":"police-uk","edition":"2013-05","category":"drugs"}},"when":{{"occurred_from":"{month}"}}{LSOA}}}}}"#
+    )
+}
+
+#[test]
+fn what_a_partner_can_show_is_asked_of_the_systems_that_sent_the_month() {
+    let chain = chain(&[
+        crime("a", 1, "106", "2017-04", LSOA),
+        published("b", "2017-05"),
+        crime("c", 1, "106", "2017-07", LSOA),
+        published("d", "2017-07"),
+    ]);
+    let said = |table: &Table, series: &str, area: &str| -> Vec<String> {
+        let texts = [("series", series), ("area_code", area)];
+        let rows = table.find(&texts).map(|row| {
+            let number = |name| table.number(row, name).map_or("-".to_owned(), |n| n.to_string());
+            let window = table.text(row, "window").expect("window").trim_start_matches("month:2017-");
+            let status = table.text(row, "count_status").expect("status");
+            format!("{window} {status} {} {} {}", number("count"), number("count_min"), number("count_max"))
+        });
+        rows.collect()
+    };
+    let (priority, category) = (chain.table(PRIORITY), chain.table(CATEGORY));
+    let expected = ["04 exact 1 1 1", "05 not_supplied - 0 -", "06 exact 0 0 0", "07 partial - 1 -"];
+    for area in ["all", "no-location"] {
+        let zero = ["04 exact 0 0 0", expected[1], expected[2], "07 partial - 0 -"];
+        let expected = if area == "all" { expected } else { zero };
+        assert_eq!(said(&priority, "organised-crime", area), expected);
+        assert_eq!(said(&category, "106", area), expected);
+    }
+    let at_lsoa = [expected[0], expected[1], expected[3]];
+    assert_eq!(said(&priority, "organised-crime", "E01024374"), at_lsoa, "an exact 0 alone is no row");
+    assert_eq!(said(&category, "106", "E01024374"), at_lsoa);
+    assert_eq!(said(&priority, "total", "E01024374"), ["04 exact 1 1 1", "05 exact 1 1 1", "07 exact 2 2 2"]);
+}
+
 #[test]
 fn a_record_is_in_its_own_area_and_in_all_and_without_one_in_no_location_at_each_level() {
     let documents = [
@@ -232,4 +271,34 @@ fn a_history_has_every_revision_and_the_one_that_counts_last() {
 #[test]
 fn an_empty_store_makes_nothing() {
     assert_eq!(Chain::new().aggregate(PLAN), None);
+}
+
+#[test]
+fn a_run_leaves_its_own_files_and_no_others() {
+    let mut chain = chain(&[crime("a", 1, "8N", "2017-05", "")]);
+    let before = chain.bytes("events/police.parquet");
+    for old in ["events/fire.parquet", "aggregates/smp-2017-18/gone.parquet"] {
+        std::fs::write(std::path::Path::new(chain.root()).join(old), "old").expect("written");
+    }
+    let second = crime("b", 1, "8N", "2017-05", "");
+    chain.commit(POLICE, 0, [(9, &*second)]);
+    chain.aggregate(PLAN);
+    assert_ne!(chain.bytes("events/police.parquet"), before);
+    assert_eq!(
+        chain.names("events"),
+        ["_provenance.json", "health.parquet", "housing.parquet", "police.parquet"],
+        "each feed has its file, also one without records"
+    );
+    assert_eq!(
+        chain.names("aggregates/smp-2017-18"),
+        ["_provenance.json", "category_monthly.parquet", "feed_quality.parquet", "priority_monthly.parquet"]
+    );
+    assert_eq!(chain.names(".replacing"), [""; 0], "nothing is left over");
+    for folder in ["events", "aggregates/smp-2017-18"] {
+        let text = chain.bytes(&format!("{folder}/_provenance.json"));
+        let provenance: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        assert_eq!(provenance["chain"][0]["end"], "0000-0000000000000000002");
+        assert_eq!(provenance["as_at"], "2020-01-01T00:00:09Z");
+        assert_eq!(provenance["reference"]["sha256"].as_str().map(str::len), Some(64));
+    }
 }

@@ -98,6 +98,15 @@ impl Chain {
         std::fs::read(self.folder.path().join(path)).unwrap_or_else(|_| panic!("{path} is there")).into()
     }
 
+    /// The names in a folder.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path().join(folder)).expect("a folder");
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
+    }
+
     pub(crate) fn table(&self, path: &str) -> Table {
         Table::read(self.bytes(path))
     }
