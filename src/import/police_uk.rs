@@ -33,6 +33,8 @@ const OUTCOME_LIST: &str = "police-uk-outcome";
 /// The greatest share of ids that may stand in several months: a few records are re-dated, more means
 /// that the ids are used again.
 pub const REDATED_SHARE_MAX: f64 = 0.01;
+/// So many ids in several months say nothing, whatever their share: an extract of a few rows may hold them.
+pub const REDATED_MIN: usize = 3;
 /// Maidstone codes that only the list of 2011 has: split, merged or changed in 2021.
 const ONLY_2011: [&str; 6] = ["E01024334", "E01024338", "E01024363", "E01024388", "E01024389", "E01033090"];
 /// Maidstone codes that only the list of 2021 has begin so.
@@ -73,10 +75,16 @@ pub enum Error {
     )]
     IdsReused { redated: usize, ids: usize },
     /// No way to know which boundaries the codes are of.
-    #[error("no LSOA code shows its boundaries' year; say --vintage 2011 or 2021")]
+    #[error(
+        "the year of the boundaries is seen only by certain LSOA codes of Maidstone, and none of them is in these \
+         files: say it by --vintage (2011 in releases from 2013 on, 2021 in those of 2025; before 2013 perhaps 2001)"
+    )]
     VintageUnknown,
     /// Codes that only one vintage has, of both.
-    #[error("codes that only 2011 has and codes that only 2021 has stand in one release")]
+    #[error(
+        "LSOA codes that only 2011 has and codes that only 2021 has stand in one release: are its files of two \
+         releases?"
+    )]
     VintageMixed,
     /// The codes say otherwise.
     #[error("--vintage {given} is given, but the codes are of {found}")]
@@ -251,7 +259,7 @@ fn identify(table: &Table, scope: IdScope) -> Result<(Vec<String>, Ids), Error> 
     for (subject, n) in subjects.iter_mut().zip(suffixes).filter(|(_, n)| *n > 0) {
         write!(subject, ".{n}").expect("a String takes all");
     }
-    if ids.redated as f64 > ids.all as f64 * REDATED_SHARE_MAX {
+    if ids.redated > REDATED_MIN && ids.redated as f64 > ids.all as f64 * REDATED_SHARE_MAX {
         return Err(Error::IdsReused { redated: ids.redated, ids: ids.all });
     }
     Ok((subjects, ids))
@@ -573,14 +581,35 @@ mod tests {
     #[test]
     fn ids_that_are_used_again_are_refused_unless_they_count_in_their_month() {
         let folder = Folder::new();
-        let of =
-            |month| folder.file(&format!("{month}-kent-street.csv"), &[row(ID_A, month, "E01024363", "Drugs", "")]);
-        let files = [of("2018-11"), of("2018-10")];
+        let of = |month: &str, ids: usize| {
+            let rows: Vec<String> =
+                (0..ids).map(|id| row(&format!("{id:064x}"), month, "E01024363", "Drugs", "")).collect();
+            folder.file(&format!("{month}-kent-street.csv"), &rows)
+        };
+        let files = [of("2018-11", REDATED_MIN + 1), of("2018-10", REDATED_MIN + 1)];
         let refused = imported(&files, &options()).expect_err("reused").to_string();
-        assert!(refused.starts_with("1 of 1 ids stand in several months"), "{refused}");
+        assert!(refused.starts_with("4 of 4 ids stand in several months"), "{refused}");
+        assert!(refused.contains("--id-scope month"), "{refused}");
         let by_month = Options { id_scope: IdScope::Month, ..options() };
         let (events, _) = imported(&files, &by_month).expect("events");
-        assert_eq!(subjects(&events), [format!("2018-10.{ID_A}"), format!("2018-11.{ID_A}")]);
+        let id = format!("{:064x}", 0);
+        let subjects = subjects(&events);
+        assert_eq!(
+            (subjects.len(), subjects[0], subjects[4]),
+            (8, &*format!("2018-10.{id}"), &*format!("2018-11.{id}"))
+        );
+    }
+
+    #[test]
+    fn a_few_redated_ids_of_a_small_extract_are_records_that_were_redated() {
+        let folder = Folder::new();
+        let of = |month: &str| {
+            let rows: Vec<String> =
+                (0..REDATED_MIN).map(|id| row(&format!("{id:064x}"), month, "E01024363", "Drugs", "")).collect();
+            folder.file(&format!("{month}-kent-street.csv"), &rows)
+        };
+        let (events, summary) = imported(&[of("2018-10"), of("2018-11")], &options()).expect("events");
+        assert_eq!((events.len(), summary.ids_redated), (6, 3));
     }
 
     #[test]
@@ -617,6 +646,7 @@ mod tests {
         assert_eq!(vintage(&[crime("E01024320")], Some(2021)), Ok(Some(2021)));
         assert_eq!(vintage(&[crime("")], None), Ok(None));
         assert_eq!(vintage(&[crime("E01024320")], None), Err(Error::VintageUnknown.to_string()));
+        assert!(Error::VintageUnknown.to_string().contains("--vintage"));
         assert_eq!(vintage(&[crime("E01034990"), asb("2018-10")], None), Err(Error::VintageMixed.to_string()));
         let other = Error::VintageOther { given: 2021, found: 2011 };
         assert_eq!(vintage(&[crime("E01024334")], Some(2021)), Err(other.to_string()));
@@ -661,72 +691,5 @@ mod tests {
         assert!(matches!(refused(&[one.clone(), one.clone()]), Error::MonthTwice { .. }));
         assert!(matches!(refused(&[one, other]), Error::Forces { .. }));
         assert!(matches!(refused(&[]), Error::NoFiles));
-    }
-
-    /// The published files of a force, where they are at hand; a test says so where they are not.
-    fn published(test: &str, force: &str) -> Option<Vec<PathBuf>> {
-        let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(1);
-        let Some(entries) = above.find_map(|folder| folder.join("shared/data/police").read_dir().ok()) else {
-            eprintln!("{test}: skipped, shared/data/police is not beside the project");
-            return None;
-        };
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        Some(paths.filter(|path| Name::of(path).is_some_and(|name| name.force == force)).collect())
-    }
-
-    /// As [`imported`], of many rows: only their subjects, and without decoding each.
-    fn subjects_of(files: &[PathBuf], options: &Options) -> Result<(Vec<String>, Summary), Error> {
-        let mut out = Vec::new();
-        let summary = import(files, options, &mut out)?;
-        let text = String::from_utf8(out).expect("UTF-8");
-        let subject = |line: &str| Some(line.split_once(r#""subject":""#)?.1.split_once('"')?.0.to_owned());
-        Ok((text.lines().filter_map(subject).collect(), summary))
-    }
-
-    #[test]
-    fn every_published_row_of_kent_is_a_record_of_its_own() {
-        let Some(files) = published("every_published_row_of_kent_is_a_record_of_its_own", "kent") else { return };
-        let (subjects, summary) = subjects_of(&files, &options()).expect("events");
-        let unique: HashSet<&String> = subjects.iter().collect();
-        assert_eq!((subjects.len(), unique.len()), (75_735, 75_735));
-        assert!(subjects.iter().any(|s| s == "2018-10.6a5cd1088335c9f767eaeb177e9e5348.1"));
-        let months: Vec<_> = summary.months.iter().map(|(month, c, i)| (month.as_str(), *c, *i)).collect();
-        assert_eq!(
-            months,
-            [
-                ("2018-10", 17_347, 2_049),
-                ("2018-11", 11_690, 2_128),
-                ("2018-12", 6_132, 2_306),
-                ("2019-01", 15_659, 2_133),
-                ("2019-02", 14_125, 2_166),
-            ]
-        );
-        assert_eq!(summary.vintage, Some(2011));
-        assert_eq!((summary.without_area, summary.ids_repeated, summary.ids_redated), (1_418, 3, 1));
-        let october: Vec<PathBuf> = files.into_iter().filter(|f| f.to_string_lossy().contains("2018-10")).collect();
-        let (_, summary) = subjects_of(&october, &options()).expect("events");
-        assert_eq!((summary.equal_groups, summary.equal_rows), (328, 915));
-    }
-
-    #[test]
-    fn published_ids_of_northern_ireland_do_not_identify() {
-        let test = "published_ids_of_northern_ireland_do_not_identify";
-        let Some(files) = published(test, "northern-ireland") else { return };
-        let refused = subjects_of(&files, &options()).expect_err("reused");
-        assert!(matches!(refused, Error::IdsReused { redated: 7_832, ids: 9_048 }), "{refused}");
-        let by_month = Options { id_scope: IdScope::Month, ..options() };
-        let (subjects, summary) = subjects_of(&files, &by_month).expect("events");
-        let unique: HashSet<&String> = subjects.iter().collect();
-        assert_eq!((subjects.len(), unique.len()), (60_850, 60_850));
-        assert_eq!(summary.vintage, None);
-    }
-
-    #[test]
-    fn published_rows_of_dyfed_powys_need_a_vintage_and_hold_two_redated_ids() {
-        let test = "published_rows_of_dyfed_powys_need_a_vintage_and_hold_two_redated_ids";
-        let Some(files) = published(test, "dyfed-powys") else { return };
-        assert!(matches!(subjects_of(&files, &options()).expect_err("asked for"), Error::VintageUnknown));
-        let (subjects, summary) = subjects_of(&files, &Options { vintage: Some(2011), ..options() }).expect("events");
-        assert_eq!((subjects.len(), summary.ids_redated), (16_120, 2));
     }
 }

@@ -1,57 +1,37 @@
 //! The five months of Kent that were published, against figures counted elsewhere.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use partner_feeds::import::police_uk::{self, IdScope, Options};
+use partner_feeds::import::police_uk;
 
 use crate::chain::{Chain, POLICE, Table};
+use crate::import::options;
+use crate::published::Street;
 
 const PLAN: &str = "smp-2017-18";
 
-/// The folder of published files, beside one of the folders above; they are no part of the project.
-fn data() -> Option<PathBuf> {
-    let found = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|up| up.join("shared/data")).find(|d| d.is_dir());
-    if found.is_none() {
-        println!("skipped: no published files");
-    }
-    found
-}
-
 struct Kent {
-    chain: Chain,
+    street: Street,
     priority: Table,
     category: Table,
-    /// Rows of the tables whose LSOA is in Maidstone.
-    maidstone: HashSet<String>,
+    events: Table,
 }
 
-static KENT: LazyLock<Option<Kent>> = LazyLock::new(|| {
-    let data = data()?;
-    let months = ["2018-10", "2018-11", "2018-12", "2019-01", "2019-02"];
-    let files: Vec<PathBuf> = months.map(|m| data.join(format!("police/{m}-kent-street.csv.gz"))).into();
-    let release = "2019-04".parse().ok()?;
-    let options = Options { release, previous: Vec::new(), id_scope: IdScope::Release, vintage: None };
+static KENT: LazyLock<Kent> = LazyLock::new(|| {
+    let street = Street::kent();
     let mut lines = Vec::new();
-    police_uk::import(&files, &options, &mut lines).expect("imported");
+    police_uk::import(&street.files, &options(), &mut lines).expect("imported");
     let documents: Vec<String> = lines.lines().collect::<Result<_, _>>().expect("text");
     let mut chain = Chain::new();
     for (i, documents) in documents.chunks(20_000).enumerate() {
         chain.commit(POLICE, i as i32 % 3, documents.iter().map(|document| (i as i64, &**document)));
     }
     chain.aggregate(PLAN).expect("records");
-    let lookup = std::fs::read_to_string(data.join("geography/kent-lsoa11-ward19-district19.csv")).expect("look-up");
-    let maidstone = lookup.lines().filter(|line| line.contains("E07000110"));
-    let maidstone =
-        maidstone.filter_map(|line| line.split(',').find(|field| field.starts_with("E01"))).map(str::to_owned);
-    Some(Kent {
-        priority: chain.table("aggregates/smp-2017-18/priority_monthly.parquet"),
-        category: chain.table("aggregates/smp-2017-18/category_monthly.parquet"),
-        maidstone: maidstone.collect(),
-        chain,
-    })
+    let [priority, category] =
+        ["priority_monthly", "category_monthly"].map(|t| chain.table(&format!("aggregates/{PLAN}/{t}.parquet")));
+    Kent { street, priority, category, events: chain.table("events/police.parquet") }
 });
 
 impl Kent {
@@ -59,7 +39,7 @@ impl Kent {
     fn maidstone<'t>(&self, table: &'t Table, texts: &'t [(&str, &str)], by: &str) -> BTreeMap<String, i64> {
         let mut sums = BTreeMap::new();
         for row in table.find(texts) {
-            if table.text(row, "area_code").is_some_and(|code| self.maidstone.contains(code)) {
+            if table.text(row, "area_code").is_some_and(|code| self.street.maidstone.contains(code)) {
                 let key = table.text(row, by).expect("a key").to_owned();
                 *sums.entry(key).or_default() += table.number(row, "count").expect("exact");
             }
@@ -74,23 +54,26 @@ fn all(kind: &str) -> [(&str, &str); 3] {
 
 #[test]
 fn rows_by_month_are_those_of_the_files() {
-    let Some(kent) = &*KENT else { return };
+    let kent = &*KENT;
     let counts = |kind| kent.priority.counts(&all(kind)).into_iter().flatten().collect::<Vec<_>>();
     assert_eq!(counts("crime"), [17_347, 11_690, 6_132, 15_659, 14_125]);
     assert_eq!(counts("incident"), [2_049, 2_128, 2_306, 2_133, 2_166]);
-    let events = kent.chain.table("events/police.parquet");
-    assert_eq!(events.rows(), 19_396 + 13_818 + 8_438 + 17_792 + 16_291);
+    let both: Vec<i64> = counts("crime").iter().zip(counts("incident")).map(|(a, b)| a + b).collect();
+    assert_eq!(both, [19_396, 13_818, 8_438, 17_792, 16_291]);
+    assert_eq!(kent.events.rows(), 19_396 + 13_818 + 8_438 + 17_792 + 16_291);
 }
 
 #[test]
 fn maidstone_by_month_and_by_type() {
-    let Some(kent) = &*KENT else { return };
+    let kent = &*KENT;
     let total = |kind| {
         let texts = [("series", "total"), ("kind", kind), ("area_level", "lsoa")];
         kent.maidstone(&kent.priority, &texts, "window").into_values().collect::<Vec<_>>()
     };
     assert_eq!(total("crime"), [1_498, 930, 542, 1_390, 1_234]);
     assert_eq!(total("incident"), [1_756 - 1_498, 1_127 - 930, 786 - 542, 1_588 - 1_390, 1_463 - 1_234]);
+    let all: i64 = total("crime").iter().chain(&total("incident")).sum();
+    assert_eq!((all, total("crime").iter().sum::<i64>()), (6_720, 5_594));
     let types = kent.maidstone(&kent.category, &[("scheme", "police-uk"), ("area_level", "lsoa")], "series");
     let expected = [
         ("anti-social-behaviour", 1_126),
@@ -111,9 +94,29 @@ fn maidstone_by_month_and_by_type() {
     assert_eq!(types, expected.map(|(code, count)| (code.to_owned(), count)).into());
 }
 
+/// For rows of 2018-10 without an id that are equal in every column: the groups, and the rows in them.
+fn equal_rows(kent: &Kent, within: impl Fn(&str) -> bool) -> (usize, usize) {
+    let mut groups: HashMap<&str, usize> = HashMap::new();
+    for row in kent.events.find(&[("kind", "incident"), ("month", "2018-10")]) {
+        if within(kent.events.text(row, "area_code").unwrap_or_default()) {
+            let (group, _ordinal) = kent.events.text(row, "subject").expect("a subject").rsplit_once('.').expect("n");
+            *groups.entry(group).or_default() += 1;
+        }
+    }
+    let several = || groups.values().filter(|rows| **rows > 1);
+    (several().count(), several().sum())
+}
+
+#[test]
+fn identical_incidents_all_count() {
+    let kent = &*KENT;
+    assert_eq!(equal_rows(kent, |_| true), (328, 915));
+    assert_eq!(equal_rows(kent, |lsoa| kent.street.maidstone.contains(lsoa)), (40, 114));
+}
+
 #[test]
 fn maidstone_under_the_plan_of_2017() {
-    let Some(kent) = &*KENT else { return };
+    let kent = &*KENT;
     let sum = |kind, series| {
         let texts = [("series", series), ("kind", kind), ("area_level", "lsoa")];
         kent.maidstone(&kent.priority, &texts, "window").into_values().sum::<i64>()
@@ -124,7 +127,9 @@ fn maidstone_under_the_plan_of_2017() {
     assert_eq!((sum("crime", "mapped"), sum("crime", "unmapped")), (2_649, 2_945));
     assert_eq!((sum("incident", "antisocial-behaviour"), sum("incident", "mapped")), (1_126, 1_126));
     for series in ["organised-crime", "mental-health", "prevent", "reoffending"] {
-        for row in kent.priority.find(&[("series", series)]) {
+        let rows: Vec<usize> = kent.priority.find(&[("series", series)]).collect();
+        assert!(rows.len() > 2 * 5, "{series} has rows at every level");
+        for row in rows {
             assert_eq!(kent.priority.text(row, "count_status"), Some("not_supplied"), "{series}");
         }
     }
@@ -132,7 +137,7 @@ fn maidstone_under_the_plan_of_2017() {
 
 #[test]
 fn the_parts_of_a_level_make_the_total() {
-    let Some(kent) = &*KENT else { return };
+    let kent = &*KENT;
     let sum = |texts: &[(&str, &str)]| kent.priority.counts(texts).into_iter().flatten().sum::<i64>();
     let lsoas = sum(&[("series", "total"), ("area_level", "lsoa")]);
     assert_eq!(lsoas, sum(&[("series", "total"), ("area_code", "all")]));

@@ -3,5 +3,7 @@
 mod cases;
 mod chain;
 mod cli;
+mod import;
 mod invariance;
 mod kent;
+mod published;

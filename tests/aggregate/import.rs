@@ -1,0 +1,115 @@
+//! What published files are like, and what becomes of them: figures of whole forces.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use partner_feeds::import::police_uk::{self, Error, IdScope, Options, Summary};
+
+use crate::published::{ASB, KENT, Street, data};
+
+const MONTHS: [&str; 5] = ["2018-10", "2018-11", "2018-12", "2019-01", "2019-02"];
+
+pub(crate) fn options() -> Options {
+    let release = "2019-04".parse().expect("a month");
+    Options { release, previous: Vec::new(), id_scope: IdScope::Release, vintage: None }
+}
+
+/// The subjects of the events of files.
+fn subjects_of(files: &[PathBuf], options: &Options) -> Result<(Vec<String>, Summary), Error> {
+    let mut out = Vec::new();
+    let summary = police_uk::import(files, options, &mut out)?;
+    let text = String::from_utf8(out).expect("UTF-8");
+    let subject = |line: &str| Some(line.split_once(r#""subject":""#)?.1.split_once('"')?.0.to_owned());
+    Ok((text.lines().filter_map(subject).collect(), summary))
+}
+
+fn unique(subjects: &[String]) -> usize {
+    subjects.iter().collect::<HashSet<_>>().len()
+}
+
+#[test]
+fn every_row_of_kent_is_a_record_of_its_own() {
+    let kent = Street::kent();
+    let (subjects, summary) = subjects_of(&kent.files, &options()).expect("events");
+    assert_eq!((subjects.len(), unique(&subjects)), (75_735, 75_735));
+    let months: Vec<_> = summary.months.iter().map(|(month, c, i)| (month.as_str(), *c, *i)).collect();
+    let counts = [(17_347, 2_049), (11_690, 2_128), (6_132, 2_306), (15_659, 2_133), (14_125, 2_166)];
+    let expected: Vec<_> = MONTHS.into_iter().zip(counts).map(|(month, (c, i))| (month, c, i)).collect();
+    assert_eq!(months, expected);
+    assert_eq!(summary.vintage, Some(2011));
+    assert_eq!((summary.without_area, summary.ids_repeated, summary.ids_redated), (1_418, 3, 1));
+    let october: Vec<PathBuf> =
+        kent.files.iter().filter(|f| f.to_string_lossy().contains("2018-10-")).cloned().collect();
+    let (subjects, summary) = subjects_of(&october, &options()).expect("events");
+    assert_eq!((summary.equal_groups, summary.equal_rows), (328, 915));
+    if data().is_some() {
+        assert!(subjects.iter().any(|s| s == "2018-10.6a5cd1088335c9f767eaeb177e9e5348.1"));
+    }
+}
+
+#[test]
+fn ids_of_northern_ireland_do_not_identify() {
+    let street = Street::of("northern-ireland", |made| {
+        for (months, ids) in [(5, 7_024), (4, 337), (3, 471), (1, 1_216)] {
+            made.ids(&MONTHS[..months], ids, "");
+        }
+        made.incidents("2018-10", 21_753, "");
+    });
+    let refused = subjects_of(&street.files, &options()).expect_err("reused");
+    assert!(matches!(refused, Error::IdsReused { redated: 7_832, ids: 9_048 }), "{refused}");
+    assert!(refused.to_string().contains("--id-scope month"), "{refused}");
+    let by_month = Options { id_scope: IdScope::Month, ..options() };
+    let (subjects, summary) = subjects_of(&street.files, &by_month).expect("events");
+    assert_eq!((subjects.len(), unique(&subjects)), (60_850, 60_850));
+    assert_eq!((summary.vintage, summary.crimes() - summary.ids_repeated), (None, 39_097));
+}
+
+#[test]
+fn rows_of_dyfed_powys_need_a_vintage_and_hold_two_redated_ids() {
+    let street = Street::of("dyfed-powys", |made| {
+        made.ids(&MONTHS[2..4], 2, "W01000001");
+        made.ids(&MONTHS[..1], 12_123, "W01000001");
+        made.incidents("2018-10", 3_993, "W01000001");
+    });
+    let refused = subjects_of(&street.files, &options()).expect_err("asked for");
+    assert!(matches!(refused, Error::VintageUnknown) && refused.to_string().contains("--vintage"), "{refused}");
+    let (subjects, summary) =
+        subjects_of(&street.files, &Options { vintage: Some(2011), ..options() }).expect("events");
+    assert_eq!((subjects.len(), unique(&subjects), summary.ids_redated), (16_120, 16_120, 2));
+}
+
+/// The extract that stands in for the files of Kent is counted again where the files are at hand.
+#[test]
+fn the_extract_of_kent_is_what_the_files_hold() {
+    let street = Street::kent();
+    let mut lines: BTreeMap<(String, &str, String, usize), usize> = BTreeMap::new();
+    for file in &street.files {
+        for (row, alike) in rows_of(file) {
+            let lsoa = &row[7];
+            let in_maidstone = if street.maidstone.contains(lsoa) { "maidstone" } else { "elsewhere" };
+            let area = if lsoa.is_empty() { "no-location" } else { in_maidstone };
+            let (alike, groups) = if row[9] == *ASB { (alike, 1) } else { (1, alike) };
+            *lines.entry((row[1].clone(), area, row[9].clone(), alike)).or_default() += groups;
+        }
+    }
+    let line = |((month, area, kind, alike), groups)| format!("{month},{area},{kind},{alike},{groups}");
+    let counted: Vec<String> = lines.into_iter().map(line).collect();
+    assert_eq!(counted, KENT.lines().filter(|line| line.starts_with("20")).collect::<Vec<_>>());
+}
+
+/// The rows of a file, each once, with how many are equal to it.
+fn rows_of(file: &Path) -> HashMap<Vec<String>, usize> {
+    let packed = std::fs::File::open(file).expect("a file");
+    let plain: Box<dyn std::io::Read> = if file.extension().is_some_and(|end| end == "gz") {
+        Box::new(MultiGzDecoder::new(packed))
+    } else {
+        Box::new(packed)
+    };
+    let mut rows = HashMap::new();
+    for row in csv::Reader::from_reader(plain).records() {
+        let row = row.expect("a row").iter().map(str::to_owned).collect();
+        *rows.entry(row).or_default() += 1;
+    }
+    rows
+}

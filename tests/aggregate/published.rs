@@ -1,0 +1,154 @@
+//! The street files as data.police.uk published them, or, where they are not at hand, files made of the same
+//! figures: so the tests of published figures always run, and say on standard output on what.
+//!
+//! The files are looked for in the folder that `PARTNER_FEEDS_TEST_DATA` names (empty = take the figures), else
+//! in `../shared/data`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// The variable that names the folder of published files.
+const VARIABLE: &str = "PARTNER_FEEDS_TEST_DATA";
+pub(crate) const HEADER: &str = "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,Crime type,Last outcome category,Context\n";
+pub(crate) const ASB: &str = "Anti-social behaviour";
+/// What Kent Police published, counted.
+pub(crate) const KENT: &str = include_str!("kent.csv");
+
+/// The folder of published files.
+pub(crate) fn data() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os(VARIABLE) {
+        if named.is_empty() {
+            return None;
+        }
+        let named = PathBuf::from(named);
+        assert!(named.join("police").is_dir(), "{VARIABLE} names a folder without `police`");
+        return Some(named);
+    }
+    Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data")).filter(|data| data.join("police").is_dir())
+}
+
+/// Says on what the tests run: to the real standard output, which the harness does not withhold.
+fn say(what: &str) {
+    writeln!(std::io::stdout(), "{what}").expect("standard output");
+}
+
+/// The street files of a force.
+pub(crate) struct Street {
+    pub(crate) files: Vec<PathBuf>,
+    /// The LSOAs of Maidstone.
+    pub(crate) maidstone: HashSet<String>,
+    /// Where files were made.
+    _folder: Option<TempDir>,
+}
+
+impl Street {
+    /// The published files of a force, or files made of its figures.
+    pub(crate) fn of(force: &str, figures: impl FnOnce(&mut Made)) -> Self {
+        if let Some(data) = data() {
+            say(&format!("figures of {force}: the published files in {}", data.display()));
+            let names = std::fs::read_dir(data.join("police")).expect("a folder");
+            let paths = names.map(|entry| entry.expect("an entry").path());
+            let of_force = |path: &PathBuf| path.to_string_lossy().ends_with(&format!("-{force}-street.csv.gz"));
+            return Self { files: paths.filter(of_force).collect(), maidstone: maidstone(&data), _folder: None };
+        }
+        say(&format!("figures of {force}: files made of the extract, the published ones are not at hand"));
+        let mut made = Made::default();
+        figures(&mut made);
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = made.write(folder.path(), force);
+        Self { files, maidstone: [Made::MAIDSTONE.to_owned()].into(), _folder: Some(folder) }
+    }
+
+    pub(crate) fn kent() -> Self {
+        Self::of("kent", Made::kent)
+    }
+}
+
+fn maidstone(data: &Path) -> HashSet<String> {
+    let lookup = data.join("geography/kent-lsoa11-ward19-district19.csv");
+    let mut lookup = csv::Reader::from_path(lookup).expect("a look-up");
+    let rows = lookup.records().map(|row| row.expect("a row"));
+    rows.filter(|row| &row[5] == "E07000110").map(|row| row[1].to_owned()).collect()
+}
+
+/// Rows by month, made of figures.
+#[derive(Default)]
+pub(crate) struct Made {
+    rows: BTreeMap<String, Vec<String>>,
+    made: usize,
+}
+
+impl Made {
+    /// An LSOA of Maidstone that only the list of 2011 has, and one of another district.
+    const MAIDSTONE: &str = "E01024334";
+    const ELSEWHERE: &str = "E01023987";
+
+    /// Adds so many equal rows, equal to no other.
+    fn add(&mut self, month: &str, id: &str, lsoa: &str, crime_type: &str, alike: usize) {
+        self.made += 1;
+        let place =
+            if lsoa.is_empty() { ",,No Location".to_owned() } else { format!("0.5,51.2,\"Place {}, A\"", self.made) };
+        let row = format!("{id},{month},A Force,A Force,{place},{lsoa},Somewhere,{crime_type},,\n");
+        self.rows.entry(month.to_owned()).or_default().extend(std::iter::repeat_n(row, alike));
+    }
+
+    /// So many ids, each once in so many of the months.
+    pub(crate) fn ids(&mut self, months: &[&str], ids: usize, lsoa: &str) {
+        for _ in 0..ids {
+            let id = format!("{:064x}", self.made);
+            for month in months {
+                self.add(month, &id, lsoa, "Drugs", 1);
+            }
+        }
+    }
+
+    /// So many rows without an id.
+    pub(crate) fn incidents(&mut self, month: &str, rows: usize, lsoa: &str) {
+        (0..rows).for_each(|_| self.add(month, "", lsoa, ASB, 1));
+    }
+
+    fn kent(&mut self) {
+        for line in KENT.lines().filter(|line| line.starts_with("20")) {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [month, area, crime_type, alike, groups] = fields[..] else { panic!("five fields: {line}") };
+            let lsoa = match area {
+                "maidstone" => Self::MAIDSTONE,
+                "elsewhere" => Self::ELSEWHERE,
+                _ => "",
+            };
+            for _ in 0..groups.parse().expect("a number") {
+                let id = if crime_type == ASB { String::new() } else { format!("{:064x}", self.made) };
+                self.add(month, &id, lsoa, crime_type, alike.parse().expect("a number"));
+            }
+        }
+        // Three ids came again: one in its month, one in the month after, one on two equal rows.
+        self.share_id(("2018-11", 0), ("2018-11", 1));
+        self.share_id(("2018-11", 2), ("2018-12", 0));
+        self.share_id(("2019-01", 0), ("2019-01", 1));
+    }
+
+    /// Gives the n-th row with an id of a month the id of another.
+    fn share_id(&mut self, from: (&str, usize), to: (&str, usize)) {
+        let place = |rows: &[String], n| {
+            let with_id = rows.iter().enumerate().filter(|(_, row)| !row.starts_with(','));
+            with_id.map(|(place, _)| place).nth(n).expect("a row with an id")
+        };
+        let rows = &self.rows[from.0];
+        let id = rows[place(rows, from.1)][..64].to_owned();
+        let rows = self.rows.get_mut(to.0).expect("a month");
+        let at = place(rows, to.1);
+        rows[at].replace_range(..64, &id);
+    }
+
+    fn write(&self, folder: &Path, force: &str) -> Vec<PathBuf> {
+        let file = |(month, rows): (&String, &Vec<String>)| {
+            let path = folder.join(format!("{month}-{force}-street.csv"));
+            std::fs::write(&path, format!("{HEADER}{}", rows.concat())).expect("a file");
+            path
+        };
+        self.rows.iter().map(file).collect()
+    }
+}
