@@ -57,7 +57,9 @@ fn grid(current: &Current, settings: &Settings<'_>) -> Grid {
     for class in &current.classes {
         let what = &current.what[class.what as usize];
         let shown = &mut of_partner_kind[what.partner_kind as usize];
-        of_whats[class.what as usize].iter().for_each(|s| shown.entry(*s).or_default().add(what.source));
+        for s in &of_whats[class.what as usize] {
+            shown.entry(*s).or_default().add(what.source);
+        }
     }
     for (partner_kind, shown) in of_partner_kind.iter_mut().enumerate() {
         let kind = current.partner_kinds[partner_kind].of;
