@@ -1,0 +1,183 @@
+"""The plans, code lists and registered partners of `config/`, evaluated from the files."""
+
+import csv
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def rows(path):
+    """The rows of a file of comma-separated values with comments."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def is_base(code):
+    return code.lower().startswith(("total-", "households-with-"))
+
+
+@lru_cache(maxsize=None)
+def folded(scheme, code):
+    """A code as it is compared; None = never like anything."""
+    if scheme.startswith("hclic-"):
+        if is_base(code):
+            return None
+        if scheme == "hclic-need":
+            code = code.split("/")[0]
+    code = code.upper()
+    if scheme == "ho-category":
+        return code.replace(".", "/")
+    return code.replace(".", "") if scheme == "icd-10" else code
+
+
+@lru_cache(maxsize=None)
+def like(scheme, pattern, code, edition):
+    """Whether a pattern of a rule is like a code."""
+    pattern, _, of = pattern.partition("@")
+    code = folded(scheme, code)
+    if code is None or (of and of != edition):
+        return False
+    if pattern.endswith("*"):
+        return code.startswith(folded(scheme, pattern[:-1]))
+    if "-" in pattern and scheme in ("icd-10", "ho-offence"):
+        first, last = (folded(scheme, end) for end in pattern.split("-"))
+        return first <= code[: len(first)] <= last
+    pattern = folded(scheme, pattern)
+    return code.startswith(pattern) if scheme == "icd-10" and len(pattern) == 3 else code == pattern
+
+
+def band(text):
+    low, _, high = text.replace("+", "-255").partition("-")
+    return int(low), int(high)
+
+
+def inside(outer, inner):
+    return inner is not None and band(outer)[0] <= band(inner)[0] and band(inner)[1] <= band(outer)[1]
+
+
+def in_hours(span, local):
+    start, end = span.split("-")
+    now = local.strftime("%H:%M")
+    return start <= now < end if start < end else now >= start or now < end
+
+
+class Reference:
+    def __init__(self, folder):
+        folder = Path(folder)
+        self.plans = {}
+        for path in sorted((folder / "plans").glob("*.toml")):
+            plan = tomllib.loads(path.read_text(encoding="utf-8"))
+            plan["series"] = [("priority", series) for series in plan.get("priority", [])]
+            plan["series"] += [("theme", series) for series in plan.get("theme", [])]
+            self.plans[plan["id"]] = plan
+        partners = tomllib.loads((folder / "partners.toml").read_text(encoding="utf-8"))
+        self.date_bases = partners.get("date_basis", {})
+        self.feeds = partners["topics"]
+        self.crosswalks = {path.stem: rows(path) for path in (folder / "crosswalks").glob("*.csv")}
+        self.carried = {}
+        for system in partners["system"]:
+            for partner in system["partners"]:
+                for kind, carried in system["kinds"].items():
+                    key = (f"urn:partner:{partner}:{system['system']}", kind)
+                    schemes, flags = self.carried.setdefault(key, (set(), set()))
+                    schemes |= set(carried.get("schemes", []))
+                    schemes |= {s for s, given in self.crosswalks.items() if schemes & {row["list"] for row in given}}
+                    flags |= set(carried.get("flags", []))
+        self.codes = {}
+        for path in sorted((folder / "codes").glob("*.csv")):
+            scheme = path.stem.partition("@")[0]
+            labels = {}
+            for row in rows(path):
+                labels.setdefault(folded(scheme, row["code"]), row.get("label") or "")
+            labels.pop(None, None)
+            self.codes.setdefault(scheme, []).append(labels)
+
+    def date_basis(self, row):
+        basis = self.date_bases
+        return basis.get(f"{row['partner']}:{row['kind']}") or basis.get(row["kind"], "occurred")
+
+    def knows(self, scheme, code):
+        """Whether a held list has the code; None = no list is held."""
+        lists = self.codes.get(scheme)
+        return None if lists is None else any(folded(scheme, code) in labels for labels in lists)
+
+    def label(self, scheme, code):
+        found = [labels[folded(scheme, code)] for labels in self.codes.get(scheme, []) if folded(scheme, code) in labels]
+        return (found[-1] or None) if found else None
+
+    def source_codes(self, row):
+        """Scheme, code, edition and whether it is a group, of each code of a record."""
+        kind, category, edition = row["kind"], row["what_category"], row["what_edition"]
+        own = []
+        if row["what_list"] == "ho-crime":
+            own.append(("ho-category", category.replace(".", "/"), edition))
+            own += [("ho-offence", row["what_code"], edition)] if row["what_code"] else []
+        elif row["what_list"]:
+            own.append((row["what_list"], category, edition))
+        elif kind == "detention":
+            own.append(("mha-legal-status", "20" if category == "s136" else "19", None))
+        elif kind == "admission":
+            own += [("icd-10", code, None) for code in row["icd10"]]
+        elif kind == "referral":
+            own.append(("referral-scheme", category, None))
+            concern = {"nrm": "nrm-exploitation", "duty_to_notify": "nrm-exploitation", "prevent": "prevent-concern"}
+            own += [(concern[category], code, None) for code in row["concern_list"] if category in concern]
+        elif kind == "homelessness-case":
+            own += [("hclic-reason", category, edition)] if category else []
+            own += [("hclic-need", need, edition) for need in row["needs"]]
+        elif category:
+            scheme = {
+                "mental-health-detention": "mha-legal-status", "stop-search": "stop-search-object",
+                "treatment": "ndtms-group", "possession": "possession-stage", "domestic-abuse-support": "da-service",
+            }[kind]  # fmt: skip
+            own.append((scheme, category, None))
+        groups = []
+        for scheme, code, edition in own:
+            for name, given in sorted(self.crosswalks.items()):
+                same = [r for r in given if r["list"] == scheme and folded(scheme, r["code"]) == folded(scheme, code)]
+                exact = [r["group"] for r in same if r["edition"] and r["edition"] == edition]
+                found = exact or [r["group"] for r in same if not r["edition"]]
+                groups += [(name, found[0], None, True)] if found else []
+        return [(*code, False) for code in own] + groups
+
+    def matches(self, rule, row, codes):
+        """Whether every key of a rule holds."""
+        ages = [row[f"{who}_age_band"] for who in ("person", "victim", "suspect")]
+        tests = {
+            "kinds": lambda kinds: row["kind"] in kinds,
+            "codes": lambda wanted: any(
+                like(scheme, pattern, code, edition)
+                for scheme, code, edition, _ in codes
+                for pattern in wanted.get(scheme, [])
+            ),
+            "flags": lambda flags: any(row["flags"].get(flag) for flag in flags),
+            "places": lambda places: row["area_zone"] in places,
+            "roles": lambda roles: row["area_role"] in roles,
+            "ages": lambda bands: any(inside(outer, inner) for outer in bands for inner in ages),
+            "hours": lambda span: row["hour"] is not None and in_hours(span, row["local"]),
+            "weekdays": lambda days: row["weekday"] is not None and DAYS[row["weekday"] - 1] in days,
+        }
+        return all(tests[key](value) for key, value in rule.items() if key != "id")
+
+    def classify(self, plan, row, codes):
+        """Kind and id of each series of a plan that a record falls under, in the plan's order."""
+        found = lambda series: any(self.matches(rule, row, codes) for rule in series.get("rules", []))  # noqa: E731
+        return [(kind, series["id"]) for kind, series in self.plans[plan]["series"] if found(series)]
+
+    def applicable(self, series, source, kind):
+        """Whether a source's records of a kind can show a series at all."""
+        schemes, flags = self.carried.get((source, kind), (set(), set()))
+        fits = lambda rule: (  # noqa: E731
+            kind in rule.get("kinds", [kind])
+            and ("codes" not in rule or schemes & rule["codes"].keys())
+            and ("flags" not in rule or flags & set(rule["flags"]))
+        )
+        return any(fits(rule) for rule in series.get("rules", []))
+
+    def in_force(self, month):
+        """The adopted plan of the first day of a month."""
+        day = f"{month}-01"
+        adopted = (p for p in self.plans.values() if p["status"] == "adopted")
+        return next((p["id"] for p in adopted if str(p["valid_from"]) <= day <= str(p["valid_to"])), None)
