@@ -60,7 +60,8 @@ impl Command {
     }
 }
 
-/// Where the configuration, Kafka and the store are.
+/// Where the configuration, Kafka and the store are: the same options for every command that touches either, so
+/// that one set serves a whole script.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Connection {
     /// File of settings [default: config/partner-feeds.toml if it is there]
@@ -94,43 +95,10 @@ impl Connection {
         config.check(&reference)?;
         Ok((config, reference))
     }
-}
 
-/// Where the configuration and Kafka are, for a command that needs no store.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ToKafka {
-    /// File of settings [default: config/partner-feeds.toml if it is there]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Kafka brokers, host:port joined by commas [default: kafka.brokers of the settings]
-    #[arg(long, value_name = "LIST")]
-    brokers: Option<String>,
-}
-
-impl ToKafka {
-    /// The settings and the reference data they name.
-    pub(crate) fn load(&self) -> anyhow::Result<(Config, Reference)> {
-        let Self { config, brokers } = self.clone();
-        Connection { config, brokers, ..Connection::default() }.load()
-    }
-}
-
-/// Where the configuration and the store are, for a command that needs no Kafka.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct InStore {
-    /// File of settings [default: config/partner-feeds.toml if it is there]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Folder of the store [default: store.root of the settings]
-    #[arg(long, value_name = "DIR")]
-    store: Option<String>,
-}
-
-impl InStore {
     /// The store, which must be there.
     pub(crate) fn store(&self) -> anyhow::Result<Store> {
-        let Self { config, store } = self.clone();
-        let (config, _) = Connection { config, store, ..Connection::default() }.load()?;
+        let (config, _) = self.load()?;
         Ok(Store::open(&config.store)?)
     }
 }

@@ -29,6 +29,7 @@ pub const FILE: &str = "config/partner-feeds.toml";
 pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
 
 /// What is logged: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`.
+#[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
 pub fn log_filter(default: &str) -> String {
     std::env::var("PARTNER_FEEDS_LOG").unwrap_or_else(|_| default.to_owned())
 }

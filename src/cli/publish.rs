@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::{Listing, cannot_read, now, open, status};
-use super::{Format, ToKafka};
+use super::{Connection, Format};
 use crate::publish::lines::Lines;
 use crate::publish::{Checker, Publisher, TIMEOUT, Tally, peek};
 
@@ -27,7 +27,7 @@ const LOOK_EVERY: u64 = 1024;
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
     #[command(flatten)]
-    kafka: ToKafka,
+    connection: Connection,
     /// Text, or one JSON object a line
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -50,7 +50,7 @@ pub(crate) struct Publish {
 
 impl Publish {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.kafka.load()?;
+        let (config, reference) = self.connection.load()?;
         let mut lines = Lines::new(open(&self.file)?);
         let checker = Checker::new(&reference.partners, now());
         let mut publisher = Publisher::new(&config.kafka, Duration::from_secs(self.timeout))?;

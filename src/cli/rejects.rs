@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Format, InStore, runtime, table};
+use super::{Connection, Format, runtime, table};
 use crate::contract::rejection::Reason;
 use crate::event::{Kind, Position, TopicPartition};
 use crate::ledger::chain::{self, ChainError};
@@ -38,7 +38,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
-    place: InStore,
+    connection: Connection,
     #[command(flatten)]
     filter: Filter,
     /// How to print
@@ -105,7 +105,7 @@ impl List {
         if self.show_raw && self.format != Format::Json {
             bail!("--show-raw needs --format json");
         }
-        let store = self.place.store()?;
+        let store = self.connection.store()?;
         let mut out = io::BufWriter::new(io::stdout().lock());
         let print = runtime()?.block_on(self.print(&store, &mut out)).and_then(|()| Ok(out.flush()?));
         match print {

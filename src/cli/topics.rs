@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::ToKafka;
+use super::Connection;
 use super::check::status;
 use crate::publish::{self, Standing, TIMEOUT};
 
@@ -31,7 +31,7 @@ enum Act {
 #[derive(Debug, Args)]
 struct Create {
     #[command(flatten)]
-    kafka: ToKafka,
+    connection: Connection,
     /// Partitions of each topic
     #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
@@ -50,7 +50,7 @@ impl Topics {
 
 impl Create {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.kafka.load()?;
+        let (config, reference) = self.connection.load()?;
         let names: Vec<&str> = config.topics(&reference.partners).map(|(name, _)| name).collect();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;

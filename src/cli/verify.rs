@@ -7,7 +7,7 @@ use clap::Args;
 use comfy_table::CellAlignment;
 use serde::Serialize;
 
-use super::{Format, InStore, runtime, table};
+use super::{Connection, Format, runtime, table};
 use crate::ledger::Gap;
 use crate::ledger::chain::Finding;
 use crate::ledger::verify::{Report, Summary, verify};
@@ -19,7 +19,7 @@ use crate::ledger::verify::{Report, Summary, verify};
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
-    place: InStore,
+    connection: Connection,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -27,7 +27,7 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let store = self.place.store()?;
+        let store = self.connection.store()?;
         let report = runtime()?.block_on(verify(&store))?;
         let out = io::stdout().lock();
         match self.format {
