@@ -4,11 +4,13 @@
 #   kafka.sh start          starts the nodes that do not run, waits for them, prints the bootstrap address
 #   kafka.sh stop [NODE]    stops all nodes, or one, by the process id kept in the data folder
 #   kafka.sh address        prints the bootstrap address
+#   kafka.sh run COMMAND    starts, runs the command with PARTNER_FEEDS_TEST_BROKERS set to the address, and
+#                           stops, whatever happens
 #
 # KAFKA_HOME   where the jars are kept, fetched once by Maven    [target/services/kafka]
 # KAFKA_DATA   the nodes' data, logs and process ids             [target/services/kafka-data]
 # KAFKA_NODES  1 or 3                                            [1]
-# KAFKA_PORT   the first node's port; controllers listen 10 on   [29092]
+# KAFKA_PORT   the first node's port; controllers listen 10 on   [by the data folder, 20000 to 31980]
 # KAFKA_HEAP   a node's greatest heap                            [512m]
 # KAFKA_WAIT   seconds to wait for the nodes                     [60]
 #
@@ -20,7 +22,8 @@ services=$here/../../target/services
 home=${KAFKA_HOME:-$services/kafka}
 data=${KAFKA_DATA:-$services/kafka-data}
 nodes=${KAFKA_NODES:-1}
-port=${KAFKA_PORT:-29092}
+# Every data folder has a port of its own, so that two clones can run at once.
+port=${KAFKA_PORT:-$((20000 + $(realpath -m "$data" | cksum | cut -d ' ' -f 1) % 600 * 20))}
 heap=${KAFKA_HEAP:-512m}
 wait=${KAFKA_WAIT:-60}
 
@@ -81,6 +84,12 @@ share.coordinator.state.topic.replication.factor=$replicas
 share.coordinator.state.topic.min.isr=$insync
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=1000
+log.cleaner.backoff.ms=500
+log.cleaner.dedupe.buffer.size=4194304
 END
 }
 
@@ -98,9 +107,14 @@ running() {
     echo "$pid"
 }
 
+listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
 start_node() {
-    local node=$1
+    local node=$1 taken
     running "$node" >/dev/null && return
+    for taken in $(broker_port "$node") $(controller_port "$node"); do
+        ! listens "$taken" || fail "port $taken belongs to another process: set KAFKA_PORT to a free one"
+    done
     mkdir -p "$data/$node"
     configure "$node"
     [ -f "$data/cluster" ] || head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=' >"$data/cluster"
@@ -119,7 +133,7 @@ await_node() {
         [ "$SECONDS" -lt "$wait" ] || fail "node $node did not answer within $wait s; see $data/$node/server.out"
         sleep 0.2
     done
-    (: <"/dev/tcp/127.0.0.1/$(broker_port "$node")") 2>/dev/null || fail "node $node does not listen"
+    listens "$(broker_port "$node")" || fail "node $node does not listen"
 }
 
 # stop_nodes NODE...: all are told at once, since a lone controller waits for the others.
@@ -137,23 +151,38 @@ stop_nodes() {
     done
 }
 
-[ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "KAFKA_NODES is 1 or 3"
-
-case ${1:-} in
-start)
+start() {
+    local node
     fetch
     mkdir -p "$data"
     data=$(cd "$data" && pwd)
     for node in $(seq "$nodes"); do start_node "$node"; done
     for node in $(seq "$nodes"); do await_node "$node"; done
-    join '127.0.0.1:%b'
-    ;;
-stop)
-    [ -d "$data" ] || exit 0
+}
+
+stop() {
+    [ -d "$data" ] || return 0
     data=$(cd "$data" && pwd)
     # shellcheck disable=SC2046 # one word a node
-    stop_nodes ${2:-$(seq "$nodes")}
+    stop_nodes ${1:-$(seq "$nodes")}
+}
+
+[ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "KAFKA_NODES is 1 or 3"
+
+case ${1:-} in
+start)
+    start
+    join '127.0.0.1:%b'
     ;;
+stop) stop "${2:-}" ;;
 address) join '127.0.0.1:%b' ;;
-*) fail "start, stop [NODE] or address" ;;
+run)
+    shift
+    [ $# -gt 0 ] || fail "run COMMAND"
+    trap stop EXIT
+    trap 'exit 130' INT TERM
+    start
+    PARTNER_FEEDS_TEST_BROKERS=$(join '127.0.0.1:%b') "$@"
+    ;;
+*) fail "start, stop [NODE], address or run COMMAND" ;;
 esac
