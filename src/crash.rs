@@ -1,9 +1,10 @@
-//! Named steps of the commit at which a test may kill the process.
+//! Named steps of the commit at which a test may kill the process, or let it sleep.
 //!
 //! A point means "everything before me is done, nothing after me has begun". It knows nothing of what is
 //! committed. Without the feature `crash-points` it is an empty function, so a release cannot be told to
-//! die. With it, `PARTNER_FEEDS_CRASH_AT` names the point, and `PARTNER_FEEDS_CRASH_AFTER` the how-manieth
-//! passing of it (default: the first).
+//! die. With it, `PARTNER_FEEDS_CRASH_AT` names the point, `PARTNER_FEEDS_CRASH_AFTER` the how-manieth
+//! passing of it (default: the first), and `PARTNER_FEEDS_CRASH_WITH` whether the process is killed there
+//! (`kill`, the default) or stopped until it is told to continue (`stop`).
 
 /// Every point, in the order of the steps.
 pub const POINTS: [&str; 5] =
@@ -14,9 +15,10 @@ pub const POINTS: [&str; 5] =
 #[inline]
 pub const fn point(_name: &str) {}
 
-/// Kills the process here, with no chance to tidy up, if a test asked for it.
+/// Kills or stops the process here, with no chance to tidy up, if a test asked for it.
 #[cfg(feature = "crash-points")]
 pub fn point(name: &str) {
+    use rustix::process::{Signal, getpid, kill_process};
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,11 +31,15 @@ pub fn point(name: &str) {
         let after = std::env::var("PARTNER_FEEDS_CRASH_AFTER").ok();
         AtomicU64::new(after.map_or(1, |n| n.parse().expect("PARTNER_FEEDS_CRASH_AFTER is a number")))
     });
+    static WITH: LazyLock<Signal> = LazyLock::new(|| match std::env::var("PARTNER_FEEDS_CRASH_WITH").as_deref() {
+        Err(_) | Ok("kill") => Signal::KILL,
+        Ok("stop") => Signal::STOP,
+        Ok(other) => panic!("PARTNER_FEEDS_CRASH_WITH is neither kill nor stop: {other}"),
+    });
     debug_assert!(POINTS.contains(&name), "{name} is not listed");
     if AT.as_deref() == Some(name) && LEFT.fetch_sub(1, Ordering::SeqCst) == 1 {
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
-            .expect("a process may kill itself");
-        loop {
+        kill_process(getpid(), *WITH).expect("a process may signal itself");
+        while *WITH == Signal::KILL {
             std::thread::park(); // the signal is on its way: do nothing more
         }
     }

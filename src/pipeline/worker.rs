@@ -308,6 +308,7 @@ impl Worker {
     fn end(&mut self, slot: Slot, offset: i64) {
         let Some(gather) = self.gathers.get_mut(&slot) else { return };
         gather.next = gather.next.max(offset);
+        tracing::debug!(partition = %gather.certain.at, offset, gathered = gather.records(), "caught up");
         if gather.records() == 0 && gather.pending.is_none() {
             self.report(Report::Reached { slot, offset });
         }

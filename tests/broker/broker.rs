@@ -1,0 +1,278 @@
+//! The broker as a test sees it, by plain clients of its own: topics, records, groups, the log.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::FromClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::{DEADLINE, await_that};
+
+/// How long one call to the broker may take.
+const CALL: Duration = Duration::from_secs(30);
+
+/// A record to be sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Milliseconds; only a topic without LogAppendTime takes it.
+    pub(crate) timestamp: Option<i64>,
+    /// Where it goes, if its key does not say.
+    pub(crate) partition: Option<i32>,
+}
+
+impl Sent {
+    pub(crate) fn new(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        Self { key: Some(key.into()), value: Some(value.into()), ..Self::default() }
+    }
+
+    pub(crate) fn to(self, partition: i32) -> Self {
+        Self { partition: Some(partition), ..self }
+    }
+}
+
+/// A broker, by its address.
+#[derive(Clone, Debug)]
+pub(crate) struct Broker {
+    pub(crate) address: String,
+}
+
+/// A log: the key of each record that is not of an aborted transaction, by partition and offset.
+pub(crate) type Log = BTreeMap<(i32, i64), Option<Vec<u8>>>;
+
+impl Broker {
+    /// The one that the environment names.
+    pub(crate) fn shared() -> Self {
+        let address = std::env::var("PARTNER_FEEDS_TEST_BROKERS").unwrap_or_else(|_| {
+            panic!(
+                "PARTNER_FEEDS_TEST_BROKERS names no broker; `tests/services/kafka.sh run cargo test --features \
+                 crash-points --test broker` starts one for the tests"
+            )
+        });
+        Self { address }
+    }
+
+    fn client<T: FromClientConfig>(&self, settings: &[(&str, &str)]) -> T {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.address);
+        for (name, value) in settings {
+            config.set(*name, *value);
+        }
+        config.create().expect("a client")
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client(&[])
+    }
+
+    pub(crate) fn create_topic(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
+        let admin = self.admin();
+        // A name that was just deleted is free a moment later.
+        await_that("the topic is created", || {
+            match &wait(admin.create_topics([&new], &AdminOptions::new())).expect("an answer")[0] {
+                Ok(_) => true,
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => false,
+                Err((_, code)) => panic!("{topic} is not created: {code}"),
+            }
+        });
+        await_that("the topic has its partitions", || self.partitions(topic) == partitions as usize);
+    }
+
+    pub(crate) fn delete_topic(&self, topic: &str) {
+        let deleted = wait(self.admin().delete_topics(&[topic], &AdminOptions::new())).expect("an answer");
+        deleted[0].as_ref().expect("deleted");
+        await_that("the topic is gone", || self.partitions(topic) == 0);
+    }
+
+    /// Deletes the records below an offset, as retention would.
+    pub(crate) fn expire(&self, topic: &str, partition: i32, before: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset");
+        wait(self.admin().delete_records(&list, &AdminOptions::new())).expect("deleted");
+        assert_eq!(self.watermarks(topic, partition).start, before);
+    }
+
+    /// A setting of a topic.
+    pub(crate) fn setting(&self, topic: &str, name: &str) -> Option<String> {
+        let asked = self.admin();
+        let answers = wait(asked.describe_configs([&ResourceSpecifier::Topic(topic)], &AdminOptions::new()));
+        answers.expect("an answer").remove(0).expect("described").get(name).and_then(|entry| entry.value.clone())
+    }
+
+    pub(crate) fn partitions(&self, topic: &str) -> usize {
+        let asked = self.client::<BaseConsumer>(&[]);
+        let metadata = asked.fetch_metadata(Some(topic), CALL).expect("metadata");
+        metadata.topics().iter().filter(|found| found.error().is_none()).map(|found| found.partitions().len()).sum()
+    }
+
+    /// The first and the next offset.
+    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Range<i64> {
+        let asked = self.client::<BaseConsumer>(&[]);
+        let (low, high) = asked.fetch_watermarks(topic, partition, CALL).expect("watermarks");
+        low..high
+    }
+
+    /// Sends records and waits until all arrived.
+    pub(crate) fn send(&self, topic: &str, records: impl IntoIterator<Item = Sent>) {
+        let producer = self.producer(&[]);
+        produce(&producer, topic, records);
+        producer.flush(DEADLINE).expect("arrived");
+        assert_eq!(producer.in_flight_count(), 0);
+    }
+
+    pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> ThreadedProducer<DefaultProducerContext> {
+        let own = [("message.max.bytes", "30000000"), ("partitioner", "murmur2_random"), ("linger.ms", "5")];
+        self.client(&[&own, settings].concat())
+    }
+
+    /// The whole log of a topic.
+    pub(crate) fn log(&self, topic: &str) -> Log {
+        let partitions = self.partitions(topic);
+        let consumer: BaseConsumer = self.client(&[
+            ("group.id", "reads-the-log"),
+            ("enable.auto.commit", "false"),
+            ("enable.partition.eof", "true"),
+            ("auto.offset.reset", "earliest"),
+            ("isolation.level", "read_committed"),
+            ("fetch.message.max.bytes", "30000000"),
+        ]);
+        let mut assigned = TopicPartitionList::new();
+        for partition in 0..partitions as i32 {
+            assigned.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+        }
+        consumer.assign(&assigned).expect("assigned");
+        let (mut log, mut ended) = (Log::new(), 0);
+        while ended < partitions {
+            match consumer.poll(DEADLINE).expect("a record or the end in time") {
+                Ok(message) => {
+                    drop(log.insert((message.partition(), message.offset()), message.key().map(<[u8]>::to_vec)))
+                }
+                Err(KafkaError::PartitionEOF(_)) => ended += 1,
+                Err(error) => panic!("{topic}: {error}"),
+            }
+        }
+        log
+    }
+
+    /// The group's offset.
+    pub(crate) fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let asked: BaseConsumer = self.client(&[("group.id", group)]);
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        let answer = asked.committed_offsets(list, CALL).expect("an answer");
+        answer.elements()[0].offset().to_raw().filter(|offset| *offset >= 0)
+    }
+
+    /// Commits an offset in the group's name.
+    pub(crate) fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) {
+        let client: BaseConsumer = self.client(&[("group.id", group), ("enable.auto.commit", "false")]);
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset");
+        client.commit(&list, CommitMode::Sync).expect("committed");
+    }
+
+    /// How many members a group has.
+    pub(crate) fn members(&self, group: &str) -> usize {
+        let asked = self.client::<BaseConsumer>(&[]);
+        let groups = asked.fetch_group_list(Some(group), CALL).expect("groups");
+        groups.groups().iter().map(|found| found.members().len()).sum()
+    }
+}
+
+/// Hands records over to be sent.
+pub(crate) fn produce(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    topic: &str,
+    records: impl IntoIterator<Item = Sent>,
+) {
+    for sent in records {
+        let headers = sent.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
+            headers.insert(Header { key: name, value: value.as_ref() })
+        });
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic).headers(headers);
+        (record.key, record.payload) = (sent.key.as_deref(), sent.value.as_deref());
+        (record.partition, record.timestamp) = (sent.partition, sent.timestamp);
+        while let Err((error, again)) = producer.send(record) {
+            assert_eq!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
+            record = again;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// A broker of a test's own, that it may stop.
+pub(crate) struct OwnBroker {
+    pub(crate) broker: Broker,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl OwnBroker {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = free_ports();
+        let own = Self { broker: Broker { address: format!("127.0.0.1:{port}") }, folder, port };
+        own.resume();
+        own
+    }
+
+    /// Starts the node again, with what it held.
+    pub(crate) fn resume(&self) {
+        self.kafka("start");
+    }
+
+    pub(crate) fn stop(&self) {
+        self.kafka("stop");
+    }
+
+    /// The node's process.
+    pub(crate) fn pid(&self) -> i32 {
+        let text = std::fs::read_to_string(self.folder.path().join("1/pid")).expect("a process id");
+        text.trim().parse().expect("a number")
+    }
+
+    fn kafka(&self, verb: &str) {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/services/kafka.sh");
+        let mut command = Command::new(script);
+        command.arg(verb).env("KAFKA_DATA", self.folder.path()).env("KAFKA_PORT", self.port.to_string());
+        let done = command.env("KAFKA_HEAP", "256m").env("KAFKA_WAIT", "120").output().expect("the script runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+impl Drop for OwnBroker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A port that is free, and so is the one ten above it.
+fn free_ports() -> u16 {
+    let listener = |port| std::net::TcpListener::bind(("127.0.0.1", port));
+    (0..100)
+        .find_map(|_| {
+            let first = listener(0).ok()?;
+            let port = first.local_addr().ok()?.port();
+            listener(port.checked_add(10)?).ok().map(|_| port)
+        })
+        .expect("two free ports")
+}

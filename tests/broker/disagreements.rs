@@ -1,0 +1,141 @@
+//! Broker and chain disagree: that partition stops and says what was lost, the others go on.
+
+use crate::await_that;
+use crate::broker::Sent;
+use crate::events::{crime, records};
+use crate::feeds::{Asked, Feeds};
+use crate::oracle;
+
+/// Good records for one partition.
+fn to(partition: i32, numbers: std::ops::Range<usize>) -> impl Iterator<Item = Sent> {
+    numbers.map(move |number| crime(number).to(partition))
+}
+
+/// Two partitions, each with a hundred records that were read.
+fn read_once() -> Feeds {
+    let feeds = Asked { partitions: 2, ..Asked::default() }.start();
+    feeds.send(to(0, 0..100).chain(to(1, 0..100)));
+    feeds.ingest().until_end().run().succeeds();
+    feeds.assert_all_each_once();
+    feeds
+}
+
+/// Partition 0 has stopped, saying so; 1 was read to its end.
+#[track_caller]
+fn assert_only_the_first_stops(feeds: &Feeds, why: &str) {
+    let ended = feeds.ingest().until_end().run().with_status(1);
+    ended.saying(&format!("stopped: {}/0: ", feeds.police())).saying(why);
+    let held = oracle::read(&feeds.store());
+    assert_eq!(held.ends[&(feeds.police(), 0)], 100);
+    assert_eq!(held.ends[&(feeds.police(), 1)], feeds.broker.watermarks(&feeds.police(), 1).end);
+    feeds.program(&["verify"]).run().succeeds().saying("whole");
+}
+
+#[test]
+fn records_that_expired_unread_stop_their_partition() {
+    let feeds = read_once();
+    feeds.send(to(0, 100..200).chain(to(1, 100..200)));
+    feeds.broker.expire(&feeds.police(), 0, 150);
+    assert_only_the_first_stops(&feeds, "offsets 100 to 149 expired on the broker before they were read (50 offsets");
+    // And again: nothing was mended by trying.
+    assert_only_the_first_stops(&feeds, "offsets 100 to 149 expired");
+}
+
+#[test]
+fn records_that_expired_after_they_were_read_are_nothing() {
+    let feeds = read_once();
+    feeds.send(to(0, 100..200));
+    feeds.broker.expire(&feeds.police(), 0, 100);
+    feeds.ingest().until_end().run().succeeds();
+    assert_eq!(oracle::read(&feeds.store()).rows.len(), 300);
+    feeds.program(&["verify"]).run().succeeds();
+}
+
+#[test]
+fn a_first_start_begins_where_the_broker_does_and_records_so() {
+    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    feeds.send(to(0, 0..100));
+    feeds.broker.expire(&feeds.police(), 0, 40);
+    feeds.ingest().until_end().run().succeeds();
+    assert_eq!(feeds.assert_all_each_once().rows.len(), 60);
+    feeds.program(&["verify"]).run().succeeds().saying("accepted by first start");
+}
+
+#[test]
+fn records_that_expire_while_a_consumer_runs_stop_their_partition() {
+    let feeds = read_once();
+    let mut running = feeds.ingest().start();
+    running.until("assigned", 2);
+    running.signal(rustix::process::Signal::STOP);
+    running.until_asleep();
+    feeds.send(to(0, 100..200).chain(to(1, 100..200)));
+    feeds.broker.expire(&feeds.police(), 0, 150);
+    running.signal(rustix::process::Signal::CONT);
+    await_that("the other partition goes on", || oracle::read(&feeds.store()).ends[&(feeds.police(), 1)] == 200);
+    running.until("expired on the broker before they were read", 1);
+    running.terminate().with_status(1).saying(&format!("stopped: {}/0: ", feeds.police()));
+    assert_eq!(oracle::read(&feeds.store()).ends[&(feeds.police(), 0)], 100);
+}
+
+#[test]
+fn a_topic_made_again_stops_whether_smaller_or_larger_than_before() {
+    let feeds = read_once();
+    feeds.broker.delete_topic(&feeds.police());
+    feeds.broker.create_topic(&feeds.police(), 2, &[]);
+    feeds.send(to(0, 500..550).chain(to(1, 500..700)));
+    let ended = feeds.ingest().until_end().run().with_status(1);
+    for partition in 0..2 {
+        let stopped = format!("stopped: {}/{partition}: the topic was deleted and made again", feeds.police());
+        assert!(ended.out.contains(&stopped), "{}", ended.out);
+    }
+    assert_eq!(oracle::read(&feeds.store()).rows.len(), 200);
+    feeds.program(&["verify"]).run().succeeds();
+}
+
+#[test]
+fn a_topic_made_again_while_a_consumer_runs_stops_it() {
+    let feeds = read_once();
+    let mut running = feeds.ingest().start();
+    running.until("assigned", 2);
+    feeds.broker.delete_topic(&feeds.police());
+    feeds.broker.create_topic(&feeds.police(), 2, &[]);
+    feeds.send(to(0, 500..800).chain(to(1, 500..800)));
+    running.until("made again", 2);
+    running.terminate().with_status(1);
+    let held = oracle::read(&feeds.store());
+    assert_eq!(held.rows.len(), 200);
+    feeds.program(&["verify"]).run().succeeds();
+}
+
+#[test]
+fn a_topic_deleted_while_a_consumer_runs_leaves_the_other_topics_alone() {
+    let feeds = Asked { feeds: &["police", "health"], partitions: 2, ..Asked::default() }.start();
+    let mut running = feeds.ingest().start();
+    running.until("assigned", 4);
+    feeds.broker.delete_topic(&feeds.topic("health"));
+    feeds.send(records(0..200));
+    await_that("the police's records are there", || oracle::count(&feeds.store()) == 200);
+    running.terminate();
+    feeds.program(&["verify"]).run().succeeds();
+}
+
+#[test]
+fn a_group_that_committed_past_the_chain_stops_its_partition() {
+    let feeds = read_once();
+    feeds.send(to(0, 100..200).chain(to(1, 100..200)));
+    feeds.broker.commit(&feeds.group(), &feeds.police(), 0, 150);
+    assert_only_the_first_stops(&feeds, "the group committed 0000-0000000000000000150, but the ledger ends at");
+}
+
+#[test]
+fn a_lost_file_of_the_chain_stops_and_verify_says_where() {
+    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    feeds.send(to(0, 0..500));
+    feeds.ingest().until_end().run().succeeds();
+    let files = oracle::files(&feeds.store().join("journal"));
+    assert!(files.len() > 3);
+    std::fs::remove_file(files.last().expect("a file")).expect("removed");
+    feeds.ingest().until_end().run().with_status(1).saying("were files of it lost?");
+    std::fs::remove_file(&files[1]).expect("removed");
+    feeds.program(&["verify"]).run().with_status(1).saying("join");
+}

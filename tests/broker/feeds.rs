@@ -1,0 +1,222 @@
+//! The stage of a test: fresh topics, a fresh group and a fresh store on a broker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rdkafka::producer::Producer;
+
+use crate::broker::{Broker, Sent, produce};
+use crate::events::records;
+use crate::oracle::{self, Held};
+use crate::program::Program;
+use crate::{DEADLINE, await_that};
+
+/// The feeds of the partners' file.
+const ALL: [&str; 3] = ["police", "health", "housing"];
+
+/// What a test asks for beside the usual.
+pub(crate) struct Asked<'a> {
+    pub(crate) broker: Broker,
+    pub(crate) feeds: &'a [&'a str],
+    pub(crate) partitions: i32,
+    pub(crate) topic_settings: &'a [(&'a str, &'a str)],
+}
+
+impl Default for Asked<'_> {
+    fn default() -> Self {
+        Self { broker: Broker::shared(), feeds: &["police"], partitions: 3, topic_settings: &[] }
+    }
+}
+
+impl Asked<'_> {
+    pub(crate) fn start(self) -> Feeds {
+        let feeds = self.prepare();
+        for feed in self.feeds {
+            feeds.broker.create_topic(&feeds.topic(feed), self.partitions, self.topic_settings);
+        }
+        feeds
+    }
+
+    /// Without the topics.
+    pub(crate) fn prepare(&self) -> Feeds {
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = folder.path().file_name().expect("a name").to_string_lossy().trim_start_matches('.').to_owned();
+        let feeds = Feeds { folder, name, broker: self.broker.clone(), partitions: self.partitions };
+        std::fs::create_dir(feeds.path("reference")).expect("a folder");
+        let partners = concat!(env!("CARGO_MANIFEST_DIR"), "/config/partners.toml");
+        let mut partners = std::fs::read_to_string(partners).expect("the partners' file");
+        for feed in ALL {
+            partners = partners.replace(&format!("{feed}.events.v1"), &feeds.topic(feed));
+        }
+        std::fs::write(feeds.path("reference/partners.toml"), partners).expect("written");
+        let consumed: Vec<String> = self.feeds.iter().map(|feed| feeds.topic(feed)).collect();
+        std::fs::write(feeds.path("topics"), consumed.join(",")).expect("written");
+        feeds
+    }
+}
+
+/// Topics, a group and a store of a test's own.
+pub(crate) struct Feeds {
+    folder: tempfile::TempDir,
+    name: String,
+    pub(crate) broker: Broker,
+    partitions: i32,
+}
+
+impl Feeds {
+    /// The police's topic, on the shared broker.
+    pub(crate) fn start() -> Self {
+        Asked::default().start()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path("store")
+    }
+
+    pub(crate) fn topic(&self, feed: &str) -> String {
+        format!("{}.{feed}", self.name)
+    }
+
+    pub(crate) fn police(&self) -> String {
+        self.topic("police")
+    }
+
+    pub(crate) fn group(&self) -> String {
+        format!("{}.group", self.name)
+    }
+
+    fn topics(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.path("topics")).expect("topics");
+        text.split(',').map(str::to_owned).collect()
+    }
+
+    /// A command under the settings of this test.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Program {
+        Program::new(self.folder.path(), arguments)
+            .set("kafka.brokers", &self.broker.address)
+            .set("kafka.group", self.group())
+            .set("kafka.topics", self.topics().join(","))
+            .set("kafka.session_timeout", "6s")
+            .set("store.root", self.store().display())
+            .set("reference.folder", self.path("reference").display())
+            .set("ingest.flush_rows", 100)
+            .set("ingest.flush_age", "1s")
+    }
+
+    pub(crate) fn ingest(&self) -> Program {
+        self.program(&["ingest"])
+    }
+
+    /// Sends records to the police's topic.
+    pub(crate) fn send(&self, sent: impl IntoIterator<Item = Sent>) {
+        self.broker.send(&self.police(), sent);
+    }
+
+    /// Sends records to the police's topic, so many every tenth of a second, until it is told to end.
+    pub(crate) fn load(&self, each: usize) -> Load {
+        let (broker, topic) = (self.broker.clone(), self.police());
+        let ending = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&ending);
+        let thread = std::thread::spawn(move || {
+            let producer = broker.producer(&[]);
+            // Bounded, should the test fail.
+            for round in 10_000..11_200 {
+                if told.load(Ordering::Relaxed) {
+                    break;
+                }
+                produce(&producer, &topic, records(round * each..(round + 1) * each));
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            producer.flush(DEADLINE).expect("arrived");
+        });
+        Load { ending, thread: Some(thread) }
+    }
+
+    /// Waits until all that is in the topics is in the store.
+    #[track_caller]
+    pub(crate) fn settled(&self) {
+        let sent: usize = self.topics().iter().map(|topic| self.broker.log(topic).len()).sum();
+        await_that(&format!("the store holds {sent} records"), || oracle::count(&self.store()) >= sent);
+    }
+
+    /// The oracle: what is in the store is the log below the chains' ends, each record once, and accepted rows
+    /// are the record of their offset; `verify` finds nothing.
+    #[track_caller]
+    pub(crate) fn assert_each_once(&self) -> Held {
+        let held = oracle::read(&self.store());
+        for topic in self.topics() {
+            let mut log = self.broker.log(&topic);
+            log.retain(|(partition, offset), _| {
+                held.ends.get(&(topic.clone(), *partition)).is_some_and(|end| offset < end)
+            });
+            let rows: Vec<_> = held.rows.iter().filter(|row| row.place.0 == topic).collect();
+            let found: Vec<_> = rows.iter().map(|row| (row.place.1, row.offset)).collect();
+            assert_eq!(found, log.keys().copied().collect::<Vec<_>>(), "{topic}: offsets in the store, and in the log");
+            for row in rows.into_iter().filter(|row| row.subject.is_some()) {
+                let key = &log[&(row.place.1, row.offset)];
+                assert_eq!(row.subject.as_ref().map(String::as_bytes), key.as_deref(), "the record of {row:?}");
+            }
+        }
+        self.program(&["verify"]).run().succeeds().saying("whole");
+        held
+    }
+
+    /// The oracle, and nothing of the log is missing.
+    #[track_caller]
+    pub(crate) fn assert_all_each_once(&self) -> Held {
+        let held = self.assert_each_once();
+        let sent: usize = self.topics().iter().map(|topic| self.broker.log(topic).len()).sum();
+        assert_eq!(held.rows.len(), sent, "rows in the store, and records in the log");
+        held
+    }
+
+    /// Where compaction goes on: every record that is in the log now is in the store, none twice.
+    #[track_caller]
+    pub(crate) fn assert_each_once_of_what_is_left(&self) -> Held {
+        let held = oracle::read(&self.store());
+        let mut found: Vec<_> = held.rows.iter().map(|row| (row.place.1, row.offset)).collect();
+        let rows = found.len();
+        found.dedup();
+        assert_eq!(found.len(), rows, "no row twice");
+        let missing = self.broker.log(&self.police()).into_keys().find(|at| found.binary_search(at).is_err());
+        assert_eq!(missing, None, "in the log, and not in the store");
+        self.program(&["verify"]).run().succeeds().saying("whole");
+        held
+    }
+
+    /// The group's offset of each partition of the police's topic is the chain's end.
+    #[track_caller]
+    pub(crate) fn assert_group_is_at_the_end(&self) {
+        let held = oracle::read(&self.store());
+        for partition in 0..self.partitions {
+            let committed = self.broker.committed(&self.group(), &self.police(), partition);
+            assert_eq!(committed, held.ends.get(&(self.police(), partition)).copied(), "partition {partition}");
+        }
+    }
+}
+
+/// Records that keep coming.
+pub(crate) struct Load {
+    ending: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Load {
+    pub(crate) fn end(mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+        self.thread.take().expect("once").join().expect("all arrived");
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,39 @@
+//! The program as its users run it, against a real broker: crashes, rebalances, strange logs, bad records.
+//!
+//! One oracle for all ([`oracle`]): the coordinates in chain and rejects are the broker's log below the
+//! chain's end, each once, and `verify` finds nothing. Topics, group and store are fresh for each test, so
+//! all run side by side. They need a broker whose address is in `PARTNER_FEEDS_TEST_BROKERS`:
+//!
+//! ```text
+//! tests/services/kafka.sh run cargo test --features crash-points --test broker -- --test-threads 8
+//! ```
+
+mod broker;
+mod crashes;
+mod disagreements;
+mod events;
+mod feeds;
+mod oracle;
+mod outages;
+mod plain;
+mod program;
+mod publishing;
+mod rebalances;
+mod refusals;
+mod stops;
+mod transactions;
+
+use std::time::{Duration, Instant};
+
+/// How long anything that must happen may take, on a machine that is busy with the other tests.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
+
+/// Waits until a condition holds.
+#[track_caller]
+pub(crate) fn await_that(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited {} s in vain: {what}", DEADLINE.as_secs());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

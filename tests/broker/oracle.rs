@@ -1,0 +1,158 @@
+//! What a store holds, read as any reader of Parquet would, with none of the program's code.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+/// Topic and partition.
+pub(crate) type Place = (String, i32);
+
+/// A row, accepted or rejected.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Row {
+    pub(crate) place: Place,
+    pub(crate) era: i32,
+    pub(crate) offset: i64,
+    /// The subject of an accepted record.
+    pub(crate) subject: Option<String>,
+    /// Reason and pointer of a rejected one.
+    pub(crate) rejected: Option<(String, String)>,
+}
+
+/// What the chains of a store hold.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) rows: Vec<Row>,
+    /// The offset at which each partition's chain ends.
+    pub(crate) ends: BTreeMap<Place, i64>,
+}
+
+/// A file, by its name.
+struct Parquet {
+    path: PathBuf,
+    name: String,
+    footer: HashMap<String, String>,
+}
+
+impl Parquet {
+    fn open(path: PathBuf) -> Self {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).expect("a file")).expect("Parquet");
+        let pairs = reader.metadata().file_metadata().key_value_metadata().into_iter().flatten();
+        let footer = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
+        Self { path, name, footer }
+    }
+}
+
+fn batches(path: &Path) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("a file")).expect("Parquet");
+    reader.build().expect("a reader").map(|batch| batch.expect("rows")).collect()
+}
+
+/// Every Parquet file in a folder and below it.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|end| end == "parquet") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn place_of(path: &Path) -> Place {
+    let value = |start: &str| {
+        let mut parts = path.components().filter_map(|part| part.as_os_str().to_str());
+        parts.find_map(|part| part.strip_prefix(start).map(str::to_owned)).expect("a folder that says it")
+    };
+    (value("topic="), value("partition=").parse().expect("a number"))
+}
+
+/// The files of the chain: those of the ledger, and those of the journal that the ledger does not cover.
+fn chain(store: &Path) -> Vec<Parquet> {
+    let open = |tree: &str| files(&store.join(tree)).into_iter().map(Parquet::open).collect::<Vec<_>>();
+    let mut chain = open("ledger");
+    let mut merged: BTreeMap<Place, String> = BTreeMap::new();
+    for file in &chain {
+        let end = merged.entry(place_of(&file.path)).or_default();
+        *end = file.footer["next"].clone().max(std::mem::take(end));
+    }
+    let covered = |file: &Parquet| merged.get(&place_of(&file.path)).is_some_and(|end| file.name < *end);
+    chain.extend(open("journal").into_iter().filter(|file| !covered(file)));
+    chain
+}
+
+/// How many records the chains hold, by their footers.
+pub(crate) fn count(store: &Path) -> usize {
+    chain(store).iter().map(|file| file.footer["read"].parse::<usize>().expect("a number")).sum()
+}
+
+/// Reads the chains.
+pub(crate) fn read(store: &Path) -> Held {
+    let mut held = Held::default();
+    for file in chain(store) {
+        let place = place_of(&file.path);
+        let next: i64 = file.footer["next"].split_once('-').expect("a position").1.parse().expect("an offset");
+        let end = held.ends.entry(place.clone()).or_default();
+        *end = next.max(*end);
+        let rejects = file.footer["rejects"]
+            .split_whitespace()
+            .map(|name| store.join(format!("rejects/topic={}/partition={}/{name}", place.0, place.1)));
+        for path in std::iter::once(file.path.clone()).chain(rejects) {
+            batches(&path).iter().for_each(|batch| held.rows.extend(rows(&place, batch)));
+        }
+    }
+    held.rows.sort();
+    held
+}
+
+fn rows<'b>(place: &'b Place, batch: &'b RecordBatch) -> impl Iterator<Item = Row> + 'b {
+    let texts = |name| batch.column_by_name(name).map(|column| column.as_string::<i32>());
+    let eras = batch.column_by_name("era").expect("eras").as_primitive::<Int32Type>();
+    let offsets = batch.column_by_name("offset").expect("offsets").as_primitive::<Int64Type>();
+    let (subjects, reasons, pointers) = (texts("subject"), texts("reason"), texts("pointer"));
+    (0..batch.num_rows()).map(move |row| Row {
+        place: place.clone(),
+        era: eras.value(row),
+        offset: offsets.value(row),
+        subject: subjects.map(|column| column.value(row).to_owned()),
+        rejected: reasons.zip(pointers).map(|(r, p)| (r.value(row).to_owned(), p.value(row).to_owned())),
+    })
+}
+
+/// Every value of every column of every file, as text; bytes too.
+pub(crate) fn every_value(store: &Path) -> String {
+    let mut all = String::new();
+    for path in files(store) {
+        for batch in batches(&path) {
+            for column in batch.columns() {
+                append(column.as_ref(), &mut all);
+            }
+        }
+    }
+    all
+}
+
+fn append(column: &dyn Array, all: &mut String) {
+    if let Some(bytes) = column.as_binary_opt::<i32>() {
+        bytes.iter().flatten().for_each(|value| {
+            all.push_str(&String::from_utf8_lossy(value));
+            all.push('\n');
+        });
+    } else if let Some(list) = column.as_list_opt::<i32>() {
+        append(list.values().as_ref(), all);
+    } else {
+        let options = FormatOptions::default();
+        let shown = ArrayFormatter::try_new(column, &options).expect("a column that can be shown");
+        (0..column.len()).for_each(|row| all.push_str(&format!("{}\n", shown.value(row))));
+    }
+}

@@ -1,0 +1,53 @@
+//! The broker goes away while a consumer runs, or is another one.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::broker::OwnBroker;
+use crate::events::records;
+use crate::feeds::Asked;
+use crate::oracle;
+
+#[test]
+fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
+    let own = OwnBroker::start();
+    let feeds = Asked { broker: own.broker.clone(), ..Asked::default() }.start();
+    feeds.send(records(0..300));
+    let mut consumer = feeds.ingest().start();
+    feeds.settled();
+
+    // It goes on when the broker is back.
+    own.stop();
+    own.resume();
+    feeds.send(records(300..600));
+    feeds.settled();
+    feeds.assert_all_each_once();
+
+    // With a batch that cannot be committed, a first signal waits for the grace, a second does not.
+    own.stop();
+    let waiting = consumer.says("a batch waits for its commit");
+    consumer.signal(Signal::TERM);
+    consumer.until("told to stop", 1);
+    consumer.signal(Signal::TERM);
+    let began = Instant::now();
+    drop(consumer.ends());
+    assert!(began.elapsed() < Duration::from_secs(20), "{waiting}");
+    own.resume();
+    feeds.ingest().until_end().run().succeeds();
+    feeds.assert_all_each_once();
+}
+
+#[test]
+fn the_store_of_another_cluster_stops_every_partition() {
+    let own = OwnBroker::start();
+    let feeds = Asked { partitions: 2, ..Asked::default() }.start();
+    feeds.send(records(0..200));
+    feeds.ingest().until_end().run().succeeds();
+    own.broker.create_topic(&feeds.police(), 2, &[]);
+    own.broker.send(&feeds.police(), records(200..600));
+    let ended = feeds.ingest().set("kafka.brokers", &own.broker.address).until_end().run().with_status(1);
+    ended.saying("this is cluster").saying("use another store for another cluster");
+    assert_eq!(oracle::read(&feeds.store()).rows.len(), 200);
+    feeds.assert_all_each_once();
+}

@@ -1,0 +1,145 @@
+//! Without any mishap but bad records.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::broker::{Broker, Sent};
+use crate::events::{attribute, examples, feed_of, records, refused};
+use crate::feeds::{Asked, Feeds};
+use crate::oracle;
+
+/// Values of the bad inputs that look personal, as they stand in values, keys and headers.
+const PERSONAL: [&str; 14] = [
+    "9434765919",
+    "943-476-5919",
+    "943 476 5919",
+    "ME14 1XX",
+    "me14-1xx",
+    "a.b@kent.example",
+    "07700900123",
+    "7700 900123",
+    "AB123456C",
+    "1984-03-12",
+    "12/03/1984",
+    "victim_name",
+    "\"dob\"",
+    "Surname",
+];
+
+#[test]
+fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
+    let settings = [("max.message.bytes", "25000000"), ("retention.ms", "-1")];
+    let feeds =
+        Asked { feeds: &["police", "health", "housing"], topic_settings: &settings, ..Asked::default() }.start();
+    let mut expected = BTreeMap::new();
+    let mut next: BTreeMap<String, i64> = BTreeMap::new();
+    let mut send = |feed: &str, sent: Sent| {
+        let topic = feeds.topic(feed);
+        feeds.broker.send(&topic, [sent.to(1)]);
+        let offset = next.entry(topic.clone()).or_default();
+        *offset += 1;
+        (topic, 1, *offset - 1)
+    };
+    let mut good = examples().into_iter().cycle();
+    let mut sent = 0;
+    for bad in refused() {
+        // A good one between any two bad ones: each must leave the next untouched.
+        let document = good.next().expect("for ever");
+        let key = attribute(&document, "subject").expect("a subject");
+        send(&feed_of(&document), Sent::new(key, document));
+        let at = send(&bad.feed, bad.sent);
+        expected.insert(at, (bad.reason, bad.pointer));
+        sent += 2;
+    }
+    feeds.ingest().until_end().run().succeeds();
+
+    let held = feeds.assert_all_each_once();
+    assert_eq!(held.rows.len(), sent);
+    let rejected = held
+        .rows
+        .iter()
+        .filter_map(|row| Some(((row.place.0.clone(), row.place.1, row.offset), row.rejected.clone()?)));
+    assert_eq!(rejected.collect::<BTreeMap<_, _>>(), expected);
+    assert_eq!(listed(&feeds), expected);
+    assert_no_personal_value_is_kept(&feeds);
+}
+
+/// What `rejects list` says.
+fn listed(feeds: &Feeds) -> BTreeMap<(String, i32, i64), (String, String)> {
+    let printed = feeds.program(&["rejects", "list", "--format", "json"]).run().succeeds().out;
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line).expect("json");
+        let (partition, offset) = (line["partition"].as_i64(), line["offset"].as_i64());
+        let at = (text(&line["topic"]), partition.expect("a partition") as i32, offset.expect("an offset"));
+        (at, (text(&line["reason"]), text(&line["pointer"])))
+    };
+    printed.lines().map(line).collect()
+}
+
+#[track_caller]
+fn assert_no_personal_value_is_kept(feeds: &Feeds) {
+    let values = oracle::every_value(&feeds.store());
+    assert!(values.contains("46-001234-18"), "the keys of other rejects are kept");
+    for planted in PERSONAL {
+        assert!(!values.contains(planted), "`{planted}` is in the store");
+    }
+    for entry in std::fs::read_dir(feeds.path("")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|end| end == "err" || end == "out") {
+            let said = std::fs::read_to_string(&path).expect("readable");
+            for planted in PERSONAL {
+                assert!(!said.contains(planted), "`{planted}` is in {}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_published_twice_changes_no_figure() {
+    let feeds = Asked { feeds: &["police", "health", "housing"], ..Asked::default() }.start();
+    let generated = feeds.program(&["generate", "--seed", "7", "--events", "600"]).run().succeeds().out;
+    std::fs::write(feeds.path("events.jsonl"), &generated).expect("written");
+    let figures = || {
+        feeds.program(&["publish", "events.jsonl"]).run().succeeds();
+        feeds.ingest().until_end().run().succeeds();
+        feeds.assert_all_each_once();
+        let store = feeds.store();
+        let aggregate =
+            feeds.program(&["aggregate", "--plan", "smp-2017-18"]).arg("--store").arg(store.to_str().expect("utf-8"));
+        aggregate.run().succeeds();
+        let read = |path: &std::path::PathBuf| (path.clone(), std::fs::read(path).expect("a file"));
+        let tables = [oracle::files(&store.join("events")), oracle::files(&store.join("aggregates"))].concat();
+        tables.iter().map(read).collect::<BTreeMap<_, _>>()
+    };
+    let (once, twice) = (figures(), figures());
+    assert!(once.len() >= 4, "{:?}", once.keys());
+    assert_eq!(once.keys().collect::<Vec<_>>(), twice.keys().collect::<Vec<_>>());
+    for (path, bytes) in &once {
+        assert!(*bytes == twice[path], "{} changed", path.display());
+    }
+}
+
+#[test]
+fn a_second_run_goes_on_where_the_first_ended() {
+    let feeds = Feeds::start();
+    for part in 0..3 {
+        feeds.send(records(part * 200..(part + 1) * 200));
+        feeds.ingest().until_end().run().succeeds().saying("200");
+        feeds.assert_all_each_once();
+        feeds.assert_group_is_at_the_end();
+    }
+    feeds.ingest().until_end().run().succeeds().saying("0 batches");
+}
+
+#[test]
+fn another_group_finds_all_done_and_commits_the_end() {
+    let feeds = Feeds::start();
+    feeds.send(records(0..200));
+    feeds.ingest().until_end().run().succeeds();
+    let other = format!("{}.other", feeds.group());
+    feeds.ingest().set("kafka.group", &other).until_end().run().succeeds().saying("0 batches");
+    let end = Broker::shared().watermarks(&feeds.police(), 0).end;
+    assert_eq!(feeds.broker.committed(&other, &feeds.police(), 0), Some(end));
+}

@@ -1,0 +1,123 @@
+//! Sending events and creating topics.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::broker::{Broker, OwnBroker};
+use crate::events::examples;
+use crate::feeds::{Asked, Feeds};
+use crate::program::Running;
+use crate::{DEADLINE, await_that};
+
+#[test]
+fn a_missing_topic_is_named_and_nothing_is_made_by_sending() {
+    let feeds = Asked::default().prepare();
+    std::fs::write(feeds.path("events.jsonl"), examples().join("\n")).expect("written");
+    let ended = feeds.program(&["publish", "events.jsonl"]).run().with_status(2);
+    ended.saying("does not exist; `partner-feeds topics create` creates it");
+    assert_eq!(Broker::shared().partitions(&feeds.police()), 0);
+}
+
+#[test]
+fn topics_are_created_with_the_brokers_time_and_those_that_exist_are_told() {
+    let feeds = Asked { feeds: &["police", "housing"], ..Asked::default() }.prepare();
+    let create = |partitions: &str| feeds.program(&["topics", "create", "--partitions", partitions]).run().succeeds();
+    let (police, housing) = (feeds.police(), feeds.topic("housing"));
+    create("4").saying(&format!("{housing}: created\n{police}: created\n"));
+    for topic in [&police, &housing] {
+        await_that("the topic has its partitions", || feeds.broker.partitions(topic) == 4);
+        assert_eq!(feeds.broker.setting(topic, "message.timestamp.type").as_deref(), Some("LogAppendTime"));
+    }
+    let again = create("4").saying(&format!("{police}: exists already, partitions: 4\n"));
+    assert!(!again.out.contains("asked for") && !again.out.contains("LogAppendTime"), "{}", again.out);
+    create("6")
+        .saying(&format!("{police}: exists already, partitions: 4\n"))
+        .saying(&format!("{police}: 6 partitions were asked for; those of a topic that exists stay\n"));
+    assert_eq!(feeds.broker.partitions(&police), 4);
+}
+
+#[test]
+fn a_topic_with_the_publishers_time_is_told() {
+    let feeds = Feeds::start();
+    let told = feeds.program(&["topics", "create", "--partitions", "3"]).run().succeeds();
+    told.saying("exists already, partitions: 3; its message.timestamp.type is not LogAppendTime");
+}
+
+/// Feeds lines to a publisher for as long as it takes them; counts them.
+fn feed(publisher: &mut Running, line: String, lines: usize) -> (Arc<AtomicUsize>, std::thread::JoinHandle<()>) {
+    let mut input = publisher.child.stdin.take().expect("fed");
+    let fed = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&fed);
+    let thread = std::thread::spawn(move || {
+        for _ in 0..lines {
+            if input.write_all(line.as_bytes()).is_err() {
+                return; // it has ended
+            }
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    (fed, thread)
+}
+
+/// Waits until nothing has been taken for a second.
+fn until_stuck(fed: &AtomicUsize) -> usize {
+    let mut last = (fed.load(Ordering::Relaxed), Instant::now());
+    await_that("the publisher takes no more", || {
+        let now = fed.load(Ordering::Relaxed);
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        now > 0 && last.1.elapsed() > Duration::from_secs(1)
+    });
+    last.0
+}
+
+#[test]
+fn a_broker_that_answers_slowly_fills_the_queue_and_nothing_is_lost() {
+    const LINES: usize = 200_000;
+    let own = OwnBroker::start();
+    let feeds = Asked { broker: own.broker.clone(), ..Asked::default() }.start();
+    let arguments = ["publish", "--unchecked", "--topic", &feeds.police(), "-"];
+    let mut publisher = feeds.program(&arguments).fed().start();
+    let node = Pid::from_raw(own.pid()).expect("a process id");
+    let (fed, feeding) = feed(&mut publisher, "{}\n".to_owned(), LINES);
+    await_that("it has begun", || !feeds.broker.log(&feeds.police()).is_empty());
+    kill_process(node, Signal::STOP).expect("stopped");
+    let stuck = until_stuck(&fed);
+    kill_process(node, Signal::CONT).expect("continued");
+    assert!(stuck < LINES, "the queue is bounded, and took all {stuck}");
+    feeding.join().expect("fed");
+    publisher.ends().succeeds().saying(&format!("{LINES} sent"));
+    let sent: i64 = (0..3).map(|partition| feeds.broker.watermarks(&feeds.police(), partition).end).sum();
+    assert_eq!(sent, LINES as i64);
+}
+
+#[test]
+fn a_broker_that_goes_away_ends_the_sending_with_how_much_arrived() {
+    let own = OwnBroker::start();
+    let feeds = Asked { broker: own.broker.clone(), ..Asked::default() }.start();
+    let mut publisher =
+        feeds.program(&["publish", "--unchecked", "--timeout", "5", "--topic", &feeds.police(), "-"]).fed().start();
+    let (fed, feeding) = feed(&mut publisher, "{\"subject\":\"x\"}\n".to_owned(), 10_000_000);
+    await_that("some arrived", || {
+        feeds.broker.watermarks(&feeds.police(), 0).end
+            + feeds.broker.watermarks(&feeds.police(), 1).end
+            + feeds.broker.watermarks(&feeds.police(), 2).end
+            > 0
+    });
+    own.stop();
+    let began = Instant::now();
+    let ended = publisher.ends().with_status(2);
+    feeding.join().expect("fed");
+    assert!(began.elapsed() < DEADLINE / 2);
+    assert!(fed.load(Ordering::Relaxed) < 10_000_000);
+    own.resume();
+    let arrived: i64 = (0..3).map(|partition| feeds.broker.watermarks(&feeds.police(), partition).end).sum();
+    let said = ended.err.lines().find_map(|line| line.strip_prefix("error: ")).expect("an error");
+    let delivered: i64 = said.split(' ').next().and_then(|n| n.parse().ok()).expect("how many arrived");
+    assert!(0 < delivered && delivered <= arrived, "{said}; {arrived} arrived");
+}

@@ -1,0 +1,117 @@
+//! Consumers come, go, die and sleep while records keep coming.
+
+use rustix::process::Signal;
+
+use crate::feeds::{Asked, Feeds};
+use crate::program::Program;
+
+/// A storm of rebalances under load.
+#[track_caller]
+fn storm(consumer: impl Fn(&Feeds) -> Program) {
+    let feeds = Asked { partitions: 6, ..Asked::default() }.start();
+    let load = feeds.load(60);
+    let mut first = consumer(&feeds).start();
+    first.until("durable", 3);
+    let mut second = consumer(&feeds).start();
+    second.until("durable", 3);
+    let mut third = consumer(&feeds).start();
+    third.until("durable", 3);
+    second.terminate().succeeds();
+    let shared = first.says("assigned");
+    // One dies without a word: its partitions come back when its session is over.
+    drop(third);
+    first.until("assigned", shared + 1);
+    let mut fourth = consumer(&feeds).start();
+    fourth.until("durable", 3);
+    load.end();
+    feeds.settled();
+    first.terminate().succeeds();
+    fourth.terminate().succeeds();
+    feeds.assert_all_each_once();
+}
+
+#[test]
+fn consumers_come_go_and_die_with_cooperative_rebalances() {
+    storm(Feeds::ingest);
+}
+
+#[test]
+fn consumers_come_go_and_die_with_eager_rebalances() {
+    storm(|feeds| feeds.ingest().set("kafka.properties.partition.assignment.strategy", "range,roundrobin"));
+}
+
+#[test]
+fn consumers_come_go_and_die_where_the_broker_assigns() {
+    storm(|feeds| feeds.ingest().set("kafka.properties.group.protocol", "consumer").set("kafka.session_timeout", ""));
+}
+
+#[test]
+fn a_member_of_a_static_group_restarts_without_a_rebalance() {
+    let feeds = Feeds::start();
+    let load = feeds.load(30);
+    let member = |id: &str| feeds.ingest().set("kafka.properties.group.instance.id", id);
+    let (mut first, mut second) = (member("first").start(), member("second").start());
+    first.until("durable", 2);
+    second.until("durable", 2);
+    let revoked = first.says("revoked");
+    second.terminate().succeeds();
+    let mut second = member("second").start();
+    second.until("durable", 2);
+    assert_eq!(first.says("revoked"), revoked, "{}", first.log());
+    load.end();
+    feeds.settled();
+    first.terminate().succeeds();
+    second.terminate().succeeds();
+    feeds.assert_all_each_once();
+}
+
+#[test]
+fn a_consumer_that_slept_past_its_session_comes_back_and_does_no_harm() {
+    let feeds = Feeds::start();
+    let load = feeds.load(60);
+    let mut sleeper = feeds.ingest().start();
+    sleeper.until("durable", 3);
+    sleeper.signal(Signal::STOP);
+    sleeper.until_asleep();
+    let mut other = feeds.ingest().start();
+    other.until("durable", 9);
+    sleeper.signal(Signal::CONT);
+    let assigned = sleeper.says("assigned");
+    sleeper.until("assigned", assigned + 1);
+    load.end();
+    feeds.settled();
+    sleeper.terminate().succeeds();
+    other.terminate().succeeds();
+    feeds.assert_all_each_once();
+}
+
+#[test]
+fn of_two_groups_on_one_store_the_slower_stops_and_says_why() {
+    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let load = feeds.load(20);
+    let mut winner = feeds.ingest().start();
+    winner.until("durable", 2);
+    let other = format!("{}.other", feeds.group());
+    let slower =
+        feeds.ingest().set("kafka.group", other).set("ingest.flush_age", "4s").set("ingest.flush_rows", 100_000);
+    let mut loser = slower.start();
+    loser.until("lost 5 commits running: another consumer, perhaps of another group, writes here", 1);
+    load.end();
+    feeds.settled();
+    loser.terminate().with_status(1).saying(&format!("stopped: {}/0: lost 5 commits running", feeds.police()));
+    winner.terminate().succeeds();
+    feeds.assert_all_each_once();
+}
+
+#[test]
+fn of_two_groups_on_one_store_that_read_the_same_backlog_nothing_is_lost_or_doubled() {
+    let feeds = Feeds::start();
+    feeds.send(crate::events::records(0..3_000));
+    let other = format!("{}.other", feeds.group());
+    let first = feeds.ingest().until_end().start();
+    let second = feeds.ingest().set("kafka.group", other).until_end().start();
+    // Either may have given a partition up to the other; that one then brings it to its end.
+    let statuses = [first.ends(), second.ends()].map(|ended| ended.status.code());
+    assert!(statuses.contains(&Some(0)), "{statuses:?}");
+    feeds.assert_all_each_once();
+}

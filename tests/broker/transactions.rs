@@ -1,0 +1,75 @@
+//! Logs with holes: transactions, compaction.
+
+use std::time::Duration;
+
+use rdkafka::producer::Producer;
+
+use crate::await_that;
+use crate::broker::produce;
+use crate::events::{crime, records};
+use crate::feeds::{Asked, Feeds};
+
+const CALL: Duration = Duration::from_secs(30);
+
+#[test]
+fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
+    let feeds = Feeds::start();
+    let id = format!("{}.publisher", feeds.group());
+    let producer = feeds.broker.producer(&[("transactional.id", &id)]);
+    producer.init_transactions(CALL).expect("ready");
+    let transaction = |numbers, commits: bool| {
+        producer.begin_transaction().expect("begun");
+        produce(&producer, &feeds.police(), records(numbers));
+        producer.flush(CALL).expect("arrived");
+        if commits { producer.commit_transaction(CALL) } else { producer.abort_transaction(CALL) }.expect("ended");
+    };
+    transaction(0..100, false);
+    transaction(100..250, true);
+    transaction(250..300, false);
+    feeds.ingest().until_end().run().succeeds();
+    let held = feeds.assert_all_each_once();
+    assert_eq!(held.rows.len(), 150);
+    // Nothing but markers and aborted records is left: there is nothing to do.
+    feeds.ingest().until_end().run().succeeds().saying("0 batches");
+    transaction(300..400, true);
+    transaction(400..410, false);
+    feeds.ingest().until_end().run().succeeds();
+    assert_eq!(feeds.assert_all_each_once().rows.len(), 250);
+}
+
+#[test]
+fn until_end_passes_a_partition_that_holds_only_an_aborted_transaction() {
+    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let id = format!("{}.publisher", feeds.group());
+    let producer = feeds.broker.producer(&[("transactional.id", &id)]);
+    producer.init_transactions(CALL).expect("ready");
+    producer.begin_transaction().expect("begun");
+    produce(&producer, &feeds.police(), records(0..50));
+    producer.flush(CALL).expect("arrived");
+    producer.abort_transaction(CALL).expect("aborted");
+    feeds.ingest().until_end().run().succeeds().saying("0 batches");
+    assert_eq!(feeds.assert_all_each_once().rows, []);
+}
+
+#[test]
+fn a_compacted_log_is_read_over_its_gaps() {
+    let settings = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "100"),
+        ("min.cleanable.dirty.ratio", "0.001"),
+        ("max.compaction.lag.ms", "100"),
+    ];
+    let feeds = Asked { partitions: 1, topic_settings: &settings, ..Asked::default() }.start();
+    // Fifty subjects again and again, of which compaction leaves the last.
+    let rounds = || (0..6).flat_map(|_| (0..50).map(crime));
+    feeds.send(rounds());
+    let size = || {
+        feeds.send([crime(999_999)]);
+        feeds.broker.log(&feeds.police()).len() as i64
+    };
+    await_that("the log has gaps", || size() < feeds.broker.watermarks(&feeds.police(), 0).end - 100);
+    feeds.send(records(0..100));
+    feeds.ingest().set("ingest.flush_rows", 40).until_end().run().succeeds();
+    let held = feeds.assert_each_once_of_what_is_left();
+    assert!(held.rows.len() >= 150);
+}
