@@ -24,7 +24,7 @@ use crate::config;
 use crate::event::{Position, TopicPartition};
 pub use native::{Message, Said};
 
-/// Messages a call of the batch interface hands out at most.
+/// Messages handed out in one go at most.
 const BATCH_MESSAGES: usize = 10_000;
 /// How long a broker that is there takes to answer at most.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -310,8 +310,7 @@ impl Consumer {
         let client = BaseConsumer::from_config_and_context(config, context).map_err(ConsumeError::Client)?;
         let consumer = Self { client, queue };
         consumer.partition_counts(topics)?;
-        let native =
-            native::Queue::new(consumer.client.client().native_ptr(), BATCH_MESSAGES).map_err(QueueError::from)?;
+        let native = native::Queue::new(consumer.client.client().native_ptr()).map_err(QueueError::from)?;
         consumer.queue.get_or_init(|| Mutex::new(Some(native)));
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.client.subscribe(&names).map_err(call("subscribe to the topics"))?;
@@ -357,7 +356,7 @@ impl Consumer {
     pub fn fetch(&self, wait: Duration, mut take: impl FnMut(Message)) {
         let mut queue = self.queue.get().expect("made when the group was joined").lock().expect("no panic while held");
         if let Some(queue) = queue.as_mut() {
-            queue.batch(wait).for_each(&mut take);
+            queue.batch(BATCH_MESSAGES, wait).for_each(&mut take);
         }
     }
 

@@ -31,7 +31,7 @@ use crate::storage::Store;
 use assignment::{Assignment, Route};
 use worker::{Order, Worker};
 
-/// Bytes of records between consumer and workers, at most (and one call of the batch interface over).
+/// Bytes of records between consumer and workers, at most (and what is fetched in one go over).
 const IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
 /// How long the consumer waits for a full batch of messages.
 const FETCH_WAIT: Duration = Duration::from_millis(50);

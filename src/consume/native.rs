@@ -1,5 +1,5 @@
-//! What rdkafka's safe interface lacks: the batch call on a queue of our own, with its end-of-partition
-//! marks, and the topic id.
+//! What rdkafka's safe interface lacks: messages that outlive the call, from a queue of our own, with the
+//! marks of a partition's end; and the topic id.
 //!
 //! The only unsafe code of the crate. Three rules keep it sound: a [`Message`] owns its native message
 //! and destroys it once; a [`Queue`] and every message are gone before their client is (the consumer's
@@ -9,7 +9,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::{self, NonNull};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
@@ -140,10 +140,9 @@ fn bytes<'m>(start: *const c_void, len: usize) -> Option<&'m [u8]> {
 pub(crate) struct Queue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     client: *mut sys::rd_kafka_t,
-    room: Vec<*mut sys::rd_kafka_message_t>,
 }
 
-// SAFETY: librdkafka's queues may be used on any thread; `room` is empty between calls.
+// SAFETY: librdkafka's queues may be used on any thread.
 unsafe impl Send for Queue {}
 
 /// A queue that could not be made: the name of the topic holds a zero byte, or memory is at its end.
@@ -152,11 +151,11 @@ unsafe impl Send for Queue {}
 pub(crate) struct NoQueue;
 
 impl Queue {
-    /// A queue of a client, that hands out at most `batch` messages a call.
-    pub(crate) fn new(client: *mut sys::rd_kafka_t, batch: usize) -> Result<Self, NoQueue> {
+    /// A queue of a client.
+    pub(crate) fn new(client: *mut sys::rd_kafka_t) -> Result<Self, NoQueue> {
         // SAFETY: the client is valid.
         let queue = NonNull::new(unsafe { sys::rd_kafka_queue_new(client) }).ok_or(NoQueue)?;
-        Ok(Self { queue, client, room: Vec::with_capacity(batch) })
+        Ok(Self { queue, client })
     }
 
     /// Sends a partition's messages to this queue.
@@ -174,16 +173,21 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for messages until there is a full batch or the time is over.
-    pub(crate) fn batch(&mut self, wait: Duration) -> impl Iterator<Item = Message> + '_ {
+    /// Waits for messages, until there are `max` or the time is over.
+    ///
+    /// One call a message: up to librdkafka 2.12 the batch call takes the mark of a partition's end for a
+    /// record (its issue 4844). At the next pause, which every rebalance brings, it then skips the record that
+    /// has come to stand there: it was lost without a word.
+    pub(crate) fn batch(&mut self, max: usize, wait: Duration) -> impl Iterator<Item = Message> + '_ {
+        let deadline = Instant::now() + wait;
+        let rest = move || deadline.saturating_duration_since(Instant::now());
+        (0..max).map_while(move |_| self.next(Duration::ZERO).or_else(|| self.next(rest())))
+    }
+
+    fn next(&mut self, wait: Duration) -> Option<Message> {
         let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: `room` has the capacity it says; librdkafka fills as many pointers as it returns.
-        let got = unsafe {
-            sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), millis, self.room.as_mut_ptr(), self.room.capacity())
-        };
-        // SAFETY: the first `got` pointers were written; an error is negative and wrote none.
-        unsafe { self.room.set_len(usize::try_from(got).unwrap_or(0)) };
-        self.room.drain(..).filter_map(|raw| NonNull::new(raw).map(Message))
+        // SAFETY: the queue is valid; the message, if there is one, is ours.
+        NonNull::new(unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), millis) }).map(Message)
     }
 }
 
@@ -209,7 +213,7 @@ pub(crate) fn topic_ids(
     // SAFETY: every pointer given is valid for the call; what is made is destroyed, what is borrowed from
     // the event is copied before the event is.
     unsafe {
-        let queue = Queue::new(client, 1).ok()?;
+        let queue = Queue::new(client).ok()?;
         let options =
             sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
         sys::rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);

@@ -21,12 +21,14 @@ fn for_each(points: &[&'static str], story: impl Fn(&'static str) + Sync) {
 fn a_process_killed_at_any_step_loses_and_doubles_nothing() {
     for_each(&POINTS, |point| {
         let feeds = Feeds::start();
-        feeds.send(records(0..1_500));
-        // Early, in the middle of commits side by side, and again right after the start.
-        for nth in [1, 4, 1] {
-            feeds.ingest().until_end().killed_at(point, if point == "resume.read" { 1 } else { nth }).run().is_killed();
+        let load = feeds.load(20);
+        // At once, in the middle of commits side by side, and again right after the start.
+        for nth in [1, 7, 1] {
+            let nth = if point == "resume.read" { 1 } else { nth };
+            feeds.ingest().killed_at(point, nth).run().is_killed();
             feeds.assert_each_once();
         }
+        load.end();
         feeds.ingest().until_end().run().succeeds();
         feeds.assert_all_each_once();
         feeds.assert_group_is_at_the_end();
@@ -38,17 +40,16 @@ fn a_process_that_sleeps_at_any_step_while_another_takes_over_loses_and_doubles_
     let committing = POINTS.into_iter().filter(|point| *point != "resume.read").collect::<Vec<_>>();
     for_each(&committing, |point| {
         let feeds = Feeds::start();
-        feeds.send(records(0..600));
-        let mut sleeper = feeds.ingest().asleep_at(point, 3).start();
+        let load = feeds.load(20);
+        let mut sleeper = feeds.ingest().asleep_at(point, 4).start();
         sleeper.until_asleep();
         let mut other = feeds.ingest().start();
-        other.until("durable", 1);
-        feeds.settled();
-        feeds.assert_all_each_once();
+        other.until("durable", 6);
+        feeds.assert_each_once();
         // It wakes with a batch that another has written: it must see so.
         sleeper.signal(Signal::CONT);
-        sleeper.until("revoked", 1);
-        feeds.send(records(600..1_200));
+        sleeper.until("durable", 6);
+        load.end();
         feeds.settled();
         sleeper.terminate().succeeds();
         other.terminate().succeeds();

@@ -42,8 +42,9 @@ impl Asked<'_> {
 
     /// Without the topics.
     pub(crate) fn prepare(&self) -> Feeds {
-        let folder = tempfile::tempdir().expect("a folder");
-        let name = folder.path().file_name().expect("a name").to_string_lossy().trim_start_matches('.').to_owned();
+        let folder =
+            tempfile::Builder::new().prefix("feeds-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let name = folder.path().file_name().expect("a name").to_string_lossy().into_owned();
         let feeds = Feeds { folder, name, broker: self.broker.clone(), partitions: self.partitions };
         std::fs::create_dir(feeds.path("reference")).expect("a folder");
         let partners = concat!(env!("CARGO_MANIFEST_DIR"), "/config/partners.toml");
@@ -198,6 +199,16 @@ impl Feeds {
         for partition in 0..self.partitions {
             let committed = self.broker.committed(&self.group(), &self.police(), partition);
             assert_eq!(committed, held.ends.get(&(self.police(), partition)).copied(), "partition {partition}");
+        }
+    }
+}
+
+impl Drop for Feeds {
+    /// Leaves logs and store to be looked at where the test failed.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("logs and store are in {}", self.folder.path().display());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -150,7 +150,7 @@ fn append(column: &dyn Array, all: &mut String) {
         });
     } else if let Some(list) = column.as_list_opt::<i32>() {
         append(list.values().as_ref(), all);
-    } else {
+    } else if !matches!(column.data_type(), DataType::Timestamp(..)) {
         let options = FormatOptions::default();
         let shown = ArrayFormatter::try_new(column, &options).expect("a column that can be shown");
         (0..column.len()).for_each(|row| all.push_str(&format!("{}\n", shown.value(row))));

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::events::records;
 use crate::feeds::{Asked, Feeds};
 use crate::program::Program;
 
@@ -43,6 +44,22 @@ fn consumers_come_go_and_die_with_eager_rebalances() {
 #[test]
 fn consumers_come_go_and_die_where_the_broker_assigns() {
     storm(|feeds| feeds.ingest().set("kafka.properties.group.protocol", "consumer").set("kafka.session_timeout", ""));
+}
+
+#[test]
+fn the_record_that_comes_after_a_rebalance_at_the_end_of_the_log_is_read() {
+    let feeds = Asked { partitions: 4, ..Asked::default() }.start();
+    feeds.send(records(0..100));
+    let mut first = feeds.ingest().start();
+    first.until("caught up", 4);
+    feeds.settled();
+    let mut second = feeds.ingest().start();
+    second.until("assigned", 2);
+    feeds.send(records(100..200));
+    feeds.settled();
+    first.terminate().succeeds();
+    second.terminate().succeeds();
+    feeds.assert_all_each_once();
 }
 
 #[test]
@@ -106,7 +123,7 @@ fn of_two_groups_on_one_store_the_slower_stops_and_says_why() {
 #[test]
 fn of_two_groups_on_one_store_that_read_the_same_backlog_nothing_is_lost_or_doubled() {
     let feeds = Feeds::start();
-    feeds.send(crate::events::records(0..3_000));
+    feeds.send(records(0..3_000));
     let other = format!("{}.other", feeds.group());
     let first = feeds.ingest().until_end().start();
     let second = feeds.ingest().set("kafka.group", other).until_end().start();
