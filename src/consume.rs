@@ -372,6 +372,7 @@ impl Consumer {
 
     /// Stops fetching a partition.
     pub(crate) fn pause(&self, at: &TopicPartition) -> Result<(), ConsumeError> {
+        tracing::debug!(partition = %at, "paused");
         self.client.pause(&one(at)).map_err(call("pause a partition"))
     }
 
@@ -384,7 +385,10 @@ impl Consumer {
     pub(crate) fn seek(&self, at: &TopicPartition, offset: i64) -> Result<(), ConsumeError> {
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset));
-        added.and_then(|()| self.client.seek_partitions(list, CALL)).map_err(call("seek in a partition")).map(drop)
+        let sought = added.and_then(|()| self.client.seek_partitions(list, CALL));
+        // Whether it worked is told by each partition: where it did not, records would be missed.
+        let refused = |list: TopicPartitionList| list.elements().iter().try_for_each(|element| element.error());
+        sought.and_then(refused).map_err(call("seek in a partition"))
     }
 
     /// Leaves the group. The partitions are revoked inside; no message may be held when the consumer is

@@ -1,10 +1,11 @@
-//! Named steps of the commit at which a test may kill the process, or let it sleep.
+//! Named steps of the commit at which a test may kill the process, let it sleep, or hold that step alone.
 //!
 //! A point means "everything before me is done, nothing after me has begun". It knows nothing of what is
 //! committed. Without the feature `crash-points` it is an empty function, so a release cannot be told to
 //! die. With it, `PARTNER_FEEDS_CRASH_AT` names the point, `PARTNER_FEEDS_CRASH_AFTER` the how-manieth
-//! passing of it (default: the first), and `PARTNER_FEEDS_CRASH_WITH` whether the process is killed there
-//! (`kill`, the default) or stopped until it is told to continue (`stop`).
+//! passing of it (default: the first), and `PARTNER_FEEDS_CRASH_WITH` what happens there: `kill` (the
+//! default), `stop` (until the process is told to continue), or `hold` (this step waits for as long as the
+//! file `PARTNER_FEEDS_CRASH_HOLD` is there; all else goes on).
 
 /// Every point, in the order of the steps.
 pub const POINTS: [&str; 5] =
@@ -15,10 +16,9 @@ pub const POINTS: [&str; 5] =
 #[inline]
 pub const fn point(_name: &str) {}
 
-/// Kills or stops the process here, with no chance to tidy up, if a test asked for it.
+/// Does here what a test asked for: without a chance to tidy up.
 #[cfg(feature = "crash-points")]
 pub fn point(name: &str) {
-    use rustix::process::{Signal, getpid, kill_process};
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,16 +31,31 @@ pub fn point(name: &str) {
         let after = std::env::var("PARTNER_FEEDS_CRASH_AFTER").ok();
         AtomicU64::new(after.map_or(1, |n| n.parse().expect("PARTNER_FEEDS_CRASH_AFTER is a number")))
     });
-    static WITH: LazyLock<Signal> = LazyLock::new(|| match std::env::var("PARTNER_FEEDS_CRASH_WITH").as_deref() {
-        Err(_) | Ok("kill") => Signal::KILL,
-        Ok("stop") => Signal::STOP,
-        Ok(other) => panic!("PARTNER_FEEDS_CRASH_WITH is neither kill nor stop: {other}"),
-    });
     debug_assert!(POINTS.contains(&name), "{name} is not listed");
     if AT.as_deref() == Some(name) && LEFT.fetch_sub(1, Ordering::SeqCst) == 1 {
-        kill_process(getpid(), *WITH).expect("a process may signal itself");
-        while *WITH == Signal::KILL {
-            std::thread::park(); // the signal is on its way: do nothing more
+        strike();
+    }
+}
+
+#[cfg(feature = "crash-points")]
+fn strike() {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    let signal = |signal| kill_process(getpid(), signal).expect("a process may signal itself");
+    match std::env::var("PARTNER_FEEDS_CRASH_WITH").as_deref() {
+        Err(_) | Ok("kill") => {
+            signal(Signal::KILL);
+            loop {
+                std::thread::park(); // the signal is on its way: do nothing more
+            }
         }
+        Ok("stop") => signal(Signal::STOP),
+        Ok("hold") => {
+            let file = std::env::var("PARTNER_FEEDS_CRASH_HOLD").expect("PARTNER_FEEDS_CRASH_HOLD names a file");
+            while std::fs::exists(&file).expect("a file can be looked for") {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+        }
+        Ok(other) => panic!("PARTNER_FEEDS_CRASH_WITH is not kill, stop or hold: {other}"),
     }
 }

@@ -375,7 +375,11 @@ impl Pipeline {
         let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
         let watermarks = self.consumer.watermarks(&at)?;
         match self.assignment.again(&at, watermarks).map_err(ConsumeError::Resume)? {
-            Some(offset) => self.consumer.seek(&at, offset)?,
+            Some(offset) => {
+                self.consumer.seek(&at, offset)?;
+                // The batch that was lost may have been full, and its partition paused.
+                self.consumer.resume(&at)?;
+            }
             None => self.consumer.pause(&at)?,
         }
         Ok(())

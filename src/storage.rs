@@ -37,6 +37,8 @@ pub enum StorageError {
     CreateRoot { root: String, source: io::Error },
     #[error("cannot write in the store `{root}`: give this user the right to create files in it")]
     NotWritable { root: String, source: io::Error },
+    #[error("no file can be made in the store `{root}`: name a folder on a local disk")]
+    Unusable { root: String, source: io::Error },
     #[error("the disk of the store `{root}` is full: free space and start again, nothing is lost")]
     Full { root: String, source: io::Error },
     #[error(
@@ -244,8 +246,11 @@ impl Store {
         let (twice, rivals) = (format!(".probe-{unique:016x}-1"), format!(".probe-{unique:016x}-2"));
         let outcome = self.probe_names(&twice, &rivals).await;
         let removed = self.delete(&twice).await.and(self.delete(&rivals).await);
-        outcome.and(removed)?;
-        self.sync_folder("").await
+        let synced = self.sync_folder("").await;
+        outcome.and(removed).and(synced).map_err(|error| match error {
+            StorageError::Failed { source, .. } => StorageError::Unusable { root: self.root.clone(), source },
+            error => error,
+        })
     }
 
     async fn probe_names(&self, twice: &str, rivals: &str) -> Result<()> {

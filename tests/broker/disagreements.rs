@@ -1,5 +1,7 @@
 //! Broker and chain disagree: that partition stops and says what was lost, the others go on.
 
+use rustix::process::Signal;
+
 use crate::await_that;
 use crate::broker::Sent;
 use crate::events::{crime, records};
@@ -65,16 +67,19 @@ fn a_first_start_begins_where_the_broker_does_and_records_so() {
 fn records_that_expire_while_a_consumer_runs_stop_their_partition() {
     let feeds = read_once();
     let mut running = feeds.ingest().start();
-    running.until("assigned", 2);
-    running.signal(rustix::process::Signal::STOP);
+    running.until("caught up", 2);
+    running.signal(Signal::STOP);
     running.until_asleep();
-    feeds.send(to(0, 100..200).chain(to(1, 100..200)));
+    // The broker holds a fetch that the first of these answers.
+    feeds.send(to(0, 100..101));
+    feeds.send(to(0, 101..200).chain(to(1, 100..200)));
     feeds.broker.expire(&feeds.police(), 0, 150);
-    running.signal(rustix::process::Signal::CONT);
-    await_that("the other partition goes on", || oracle::read(&feeds.store()).ends[&(feeds.police(), 1)] == 200);
-    running.until("expired on the broker before they were read", 1);
+    running.signal(Signal::CONT);
+    let end = |partition| oracle::read(&feeds.store()).ends[&(feeds.police(), partition)];
+    await_that("the other partition goes on", || end(1) == 200);
+    running.until("to 149 expired on the broker before they were read", 1);
     running.terminate().with_status(1).saying(&format!("stopped: {}/0: ", feeds.police()));
-    assert_eq!(oracle::read(&feeds.store()).ends[&(feeds.police(), 0)], 100);
+    assert!(end(0) <= 101);
 }
 
 #[test]

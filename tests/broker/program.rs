@@ -63,6 +63,12 @@ impl Program {
         self.killed_at(point, nth).env("PARTNER_FEEDS_CRASH_WITH", "stop")
     }
 
+    /// One step of it waits at a point, for as long as a file is there; the rest goes on.
+    pub(crate) fn held_at(self, point: &str, file: &Path) -> Self {
+        std::fs::write(file, "").expect("written");
+        self.killed_at(point, 1).env("PARTNER_FEEDS_CRASH_WITH", "hold").env("PARTNER_FEEDS_CRASH_HOLD", file.display())
+    }
+
     /// Whatever is written to its standard input.
     pub(crate) fn fed(mut self) -> Self {
         self.command.stdin(Stdio::piped());

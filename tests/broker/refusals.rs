@@ -26,7 +26,7 @@ fn a_store_that_cannot_be_one_is_named() {
     at("file").saying("`file` is a file: name a folder");
     at("file/under").saying("cannot create the store `file/under`");
     at("/proc/store").saying("cannot create the store `/proc/store`");
-    at("/proc").saying("`/proc`");
+    at("/proc").saying("no file can be made in the store `/proc`: name a folder on a local disk");
     at("s3://bucket/root").saying("is not supported: name a folder");
 }
 

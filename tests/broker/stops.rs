@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::events::records;
 use crate::feeds::Feeds;
 
@@ -57,4 +59,20 @@ fn until_end_of_an_empty_topic_ends_at_once() {
     let feeds = Feeds::start();
     feeds.ingest().until_end().run().succeeds().saying("0 batches");
     assert_eq!(feeds.assert_all_each_once().rows, []);
+}
+
+#[test]
+fn told_twice_it_leaves_at_once_and_loses_nothing() {
+    let feeds = Feeds::start();
+    feeds.send(records(0..300));
+    let hold = feeds.path("hold");
+    let mut stuck = feeds.ingest().set("ingest.grace", "10m").held_at("commit.started", &hold).start();
+    stuck.until("assigned", 3);
+    stuck.until("caught up", 3);
+    stuck.signal(Signal::TERM);
+    stuck.until("told to stop: writing what was gathered", 1);
+    stuck.terminate().with_status(130).saying("told again: leaving at once");
+    feeds.assert_each_once();
+    feeds.ingest().until_end().run().succeeds();
+    feeds.assert_all_each_once();
 }
