@@ -301,7 +301,8 @@ impl Pipeline {
                 Report::Certain { slot, certain, tally } => {
                     self.count(&certain.at, &tally);
                     if self.assignment.is_current(slot) {
-                        self.reached(&certain.at.clone(), certain.next.offset);
+                        self.lost.remove(&certain.at);
+                        self.reached(&certain.at, certain.next.offset);
                         certain_now.insert(certain.at.clone(), certain);
                     }
                 }
@@ -348,7 +349,6 @@ impl Pipeline {
     }
 
     fn reached(&mut self, at: &TopicPartition, offset: i64) {
-        self.lost.remove(at);
         if self.ahead.get(at).is_some_and(|end| offset >= *end) {
             self.ahead.remove(at);
         }

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::events::records;
+use crate::events::{crime, records};
 use crate::feeds::{Asked, Feeds};
 use crate::program::Program;
 
@@ -118,6 +118,24 @@ fn of_two_groups_on_one_store_the_slower_stops_and_says_why() {
     loser.terminate().with_status(1).saying(&format!("stopped: {}/0: lost 5 commits running", feeds.police()));
     winner.terminate().succeeds();
     feeds.assert_all_each_once();
+}
+
+#[test]
+fn a_group_that_never_wins_a_record_stops_also_where_records_are_few() {
+    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let other = format!("{}.other", feeds.group());
+    let mut winner = feeds.ingest().start();
+    let mut loser = feeds.ingest().set("kafka.group", other).set("ingest.flush_age", "3s").start();
+    winner.until("assigned", 1);
+    loser.until("assigned", 1);
+    for lost in 1..=5 {
+        feeds.send([crime(lost)]);
+        loser.until("another consumer committed here first", lost);
+    }
+    loser.until("lost 5 commits running", 1);
+    loser.terminate().with_status(1);
+    winner.terminate().succeeds();
+    assert_eq!(feeds.assert_all_each_once().rows.len(), 5);
 }
 
 #[test]
