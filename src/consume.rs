@@ -16,7 +16,7 @@ use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, config::FromClientConfigAndContext};
 
@@ -239,9 +239,9 @@ impl Context {
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
-        let lost = consumer.assignment_lost();
-        let certain = self.partitions.revoked(partitions_of(list), lost);
-        if lost || certain.is_empty() {
+        let assignment_lost = consumer.assignment_lost();
+        let certain = self.partitions.revoked(partitions_of(list), assignment_lost);
+        if assignment_lost || certain.is_empty() {
             return;
         }
         // Best effort: consumers resume from the chain, the group's offset is for lag tools.
@@ -252,10 +252,8 @@ impl Context {
 }
 
 fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
-    let partition = |e: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| TopicPartition {
-        topic: e.topic().to_owned(),
-        partition: e.partition(),
-    };
+    let partition =
+        |e: &TopicPartitionListElem<'_>| TopicPartition { topic: e.topic().to_owned(), partition: e.partition() };
     list.elements().iter().map(partition).collect()
 }
 
@@ -387,7 +385,7 @@ impl Consumer {
         let added = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset));
         let sought = added.and_then(|()| self.client.seek_partitions(list, CALL));
         // Whether it worked is told by each partition: where it did not, records would be missed.
-        let refused = |list: TopicPartitionList| list.elements().iter().try_for_each(|element| element.error());
+        let refused = |list: TopicPartitionList| list.elements().iter().try_for_each(TopicPartitionListElem::error);
         sought.and_then(refused).map_err(call("seek in a partition"))
     }
 

@@ -125,7 +125,7 @@ pub enum PipelineError {
         /// The partition.
         at: TopicPartition,
         /// What went wrong.
-        source: ChainError,
+        source: Box<ChainError>,
     },
 }
 
@@ -395,8 +395,10 @@ impl Pipeline {
             let others: Vec<TopicPartition> =
                 self.ahead.keys().filter(|at| !self.assignment.is_assigned(at)).cloned().collect();
             for at in others {
-                let end =
-                    self.assignment.chain_end(&at).map_err(|source| PipelineError::Chain { at: at.clone(), source })?;
+                let end = self
+                    .assignment
+                    .chain_end(&at)
+                    .map_err(|source| PipelineError::Chain { at: at.clone(), source: source.into() })?;
                 self.reached(&at, end.offset);
             }
         }

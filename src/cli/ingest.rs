@@ -3,16 +3,18 @@
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use comfy_table::CellAlignment;
 
 use super::{Connection, runtime, table};
+use crate::aggregate;
 use crate::config::Config;
 use crate::consume;
 use crate::contract::TopicRules;
 use crate::pipeline::{self, Settings, Summary};
+use crate::plan::{Plan, Status};
 use crate::reference::Reference;
 use crate::storage::Store;
 
@@ -31,10 +33,10 @@ pub(crate) struct Ingest {
     /// Stop when all that was in the topics at the start is durable
     #[arg(long)]
     until_end: bool,
-    /// Records of a batch at most
+    /// Records at which a batch is written
     #[arg(long, value_name = "N")]
     flush_rows: Option<usize>,
-    /// Age of a batch's first record at most, such as 60s
+    /// Age of its first record at which a batch is written, such as 60s
     #[arg(long, value_name = "TIME")]
     flush_age: Option<String>,
     /// Write events and aggregates so often while consuming, such as 15m
@@ -51,12 +53,19 @@ impl Ingest {
                 .with("ingest.aggregate_every", self.aggregate_every.as_deref())
         })?;
         tracing::info!("settings:\n{config}");
-        let summary = runtime()?.block_on(async {
+        let runtime = runtime()?;
+        let summary = runtime.block_on(async {
             let store = Store::open_or_create(&config.store)?;
             store.probe().await?;
-            let run = of_settings(&config, &reference, store, self.until_end);
+            let run = of_settings(&config, &reference, store.clone(), self.until_end);
+            if let Some(every) = config.ingest.aggregate_every {
+                tokio::spawn(aggregate_every(every, store, config.plans.clone(), Arc::new(reference)));
+            }
             anyhow::Ok(pipeline::run(run, stop_signal()?).await?)
-        })?;
+        });
+        // Figures under way are not waited for: what is in their place stays whole.
+        runtime.shutdown_background();
+        let summary = summary?;
         print(&summary);
         Ok(if summary.stopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
@@ -82,6 +91,52 @@ pub(super) fn of_settings(config: &Config, reference: &Reference, store: Store, 
             until_end,
         },
     }
+}
+
+/// Writes events and aggregates so often, one run after another, off the threads that consume.
+async fn aggregate_every(every: Duration, store: Store, plans: Vec<String>, reference: Arc<Reference>) {
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let (store, plans, reference) = (store.clone(), plans.clone(), Arc::clone(&reference));
+        let written = tokio::task::spawn_blocking(move || write_figures(&store, &plans, &reference)).await;
+        if let Err(error) = written {
+            tracing::warn!(%error, "figures were not written: the run broke off");
+        }
+    }
+}
+
+/// Events and aggregates under the plans of the settings; without any, under every adopted one. A failure is
+/// told and changes nothing: what was written before stays.
+fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
+    let wanted = |plan: &&Plan| match plans {
+        [] => plan.status == Status::Adopted,
+        ids => ids.contains(&plan.id),
+    };
+    for plan in reference.plans.iter().filter(wanted) {
+        let began = Instant::now();
+        let settings = aggregate::Settings::new(plan, reference);
+        match aggregate::run(store, &settings, &tokio::runtime::Handle::current(), &mut Untold) {
+            Ok(None) => {} // no record yet
+            Ok(Some(aggregate::Summary { records, rejected, .. })) => {
+                let seconds = began.elapsed().as_secs_f64();
+                tracing::info!(plan = plan.id, records, rejected, seconds, "figures written");
+            }
+            Err(error) => {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::warn!(plan = plan.id, error, "figures were not written: those of before stay");
+            }
+        }
+    }
+}
+
+/// Progress that nobody watches.
+struct Untold;
+
+impl aggregate::Progress for Untold {
+    fn begin(&mut self, _stage: &'static str, _steps: u64) {}
+    fn advance(&mut self, _steps: u64) {}
 }
 
 /// Ready at the first SIGINT or SIGTERM. At the second the process ends at once: what was not committed is

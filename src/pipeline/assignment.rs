@@ -106,8 +106,7 @@ fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &st
             low - end.offset
         ));
     }
-    let committed =
-        offered.committed.as_ref().and_then(|(offset, metadata)| committed_position(end, *offset, metadata));
+    let committed = offered.committed.as_ref().map(|(offset, metadata)| committed_position(end, *offset, metadata));
     committed.filter(|committed| *committed > end).map(|committed| {
         format!(
             "the group committed {committed}, but the ledger ends at {end}: is this the right store (--store), or \
@@ -117,9 +116,9 @@ fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &st
 }
 
 /// The position of a group's offset: of the metadata we wrote, or in the chain's era if it is another's.
-fn committed_position(end: Position, offset: i64, metadata: &str) -> Option<Position> {
+fn committed_position(end: Position, offset: i64, metadata: &str) -> Position {
     let ours = metadata.split_once(' ').and_then(|(_, next)| next.parse::<Position>().ok());
-    Some(ours.filter(|next| next.offset == offset).unwrap_or_else(|| end.at(offset)))
+    ours.filter(|next| next.offset == offset).unwrap_or_else(|| end.at(offset))
 }
 
 impl Assignment {
@@ -335,7 +334,7 @@ mod tests {
         let end = Position { era: 1, offset: 3 };
         let metadata = "0000-0000000000000000000 0000-0000000000000000009";
         let committed = committed_position(end, 9, metadata);
-        assert_eq!(committed, Some(Position { era: 0, offset: 9 }));
-        assert_eq!(committed_position(end, 4, metadata), Some(Position { era: 1, offset: 4 }));
+        assert_eq!(committed, Position { era: 0, offset: 9 });
+        assert_eq!(committed_position(end, 4, metadata), Position { era: 1, offset: 4 });
     }
 }

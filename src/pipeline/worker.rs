@@ -352,7 +352,9 @@ impl Worker {
 
     fn cut_due(&mut self) {
         let slots: Vec<Slot> = self.gathers.keys().copied().collect();
-        slots.into_iter().for_each(|slot| self.press(slot));
+        for slot in slots {
+            self.press(slot);
+        }
         self.answer_if_finished();
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Sent {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
-    /// Milliseconds; only a topic without LogAppendTime takes it.
+    /// Milliseconds; only a topic without `LogAppendTime` takes it.
     pub(crate) timestamp: Option<i64>,
     /// Where it goes, if its key does not say.
     pub(crate) partition: Option<i32>,
@@ -160,7 +160,7 @@ impl Broker {
         while ended < partitions {
             match consumer.poll(DEADLINE).expect("a record or the end in time") {
                 Ok(message) => {
-                    drop(log.insert((message.partition(), message.offset()), message.key().map(<[u8]>::to_vec)))
+                    drop(log.insert((message.partition(), message.offset()), message.key().map(<[u8]>::to_vec)));
                 }
                 Err(KafkaError::PartitionEOF(_)) => ended += 1,
                 Err(error) => panic!("{topic}: {error}"),

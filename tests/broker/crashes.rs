@@ -3,7 +3,6 @@
 use partner_feeds::crash::POINTS;
 use rustix::process::Signal;
 
-use crate::events::records;
 use crate::feeds::Feeds;
 
 /// Runs a story for each of some points, side by side.
@@ -25,7 +24,7 @@ fn a_process_killed_at_any_step_loses_and_doubles_nothing() {
         // At once, in the middle of commits side by side, and again right after the start.
         for nth in [1, 7, 1] {
             let nth = if point == "resume.read" { 1 } else { nth };
-            feeds.ingest().killed_at(point, nth).run().is_killed();
+            feeds.ingest().killed_at(point, nth).run().killed();
             feeds.assert_each_once();
         }
         load.end();

@@ -86,7 +86,7 @@ struct Row {
     #[serde(default)]
     without_header: Option<String>,
     #[serde(default, deserialize_with = "given")]
-    key: Option<Option<String>>,
+    key: Option<Value>,
     #[serde(default)]
     received: Option<String>,
     #[serde(default)]
@@ -117,7 +117,7 @@ impl Row {
         let key = attribute(&document, "subject").or_else(|| attribute(&base, "subject"));
         let received = self.received.clone().or_else(|| attribute(&base, "time")).expect("a time");
         let sent = Sent {
-            key: self.key.clone().unwrap_or(key).map(String::into_bytes),
+            key: self.key.as_ref().map_or(key, |key| key.as_str().map(str::to_owned)).map(String::into_bytes),
             value: if self.value.is_some() { None } else { Some(self.value_of(&document)) },
             headers: self.headers_of(&document),
             timestamp: Some(received.parse::<jiff::Timestamp>().expect("a time").as_millisecond()),

@@ -1,6 +1,7 @@
 //! What a store holds, read as any reader of Parquet would, with none of the program's code.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -108,7 +109,9 @@ pub(crate) fn read(store: &Path) -> Held {
             .split_whitespace()
             .map(|name| store.join(format!("rejects/topic={}/partition={}/{name}", place.0, place.1)));
         for path in std::iter::once(file.path.clone()).chain(rejects) {
-            batches(&path).iter().for_each(|batch| held.rows.extend(rows(&place, batch)));
+            for batch in batches(&path) {
+                held.rows.extend(rows(&place, &batch));
+            }
         }
     }
     held.rows.sort();
@@ -116,7 +119,7 @@ pub(crate) fn read(store: &Path) -> Held {
 }
 
 fn rows<'b>(place: &'b Place, batch: &'b RecordBatch) -> impl Iterator<Item = Row> + 'b {
-    let texts = |name| batch.column_by_name(name).map(|column| column.as_string::<i32>());
+    let texts = |name| batch.column_by_name(name).map(AsArray::as_string::<i32>);
     let eras = batch.column_by_name("era").expect("eras").as_primitive::<Int32Type>();
     let offsets = batch.column_by_name("offset").expect("offsets").as_primitive::<Int64Type>();
     let (subjects, reasons, pointers) = (texts("subject"), texts("reason"), texts("pointer"));
@@ -153,6 +156,8 @@ fn append(column: &dyn Array, all: &mut String) {
     } else if !matches!(column.data_type(), DataType::Timestamp(..)) {
         let options = FormatOptions::default();
         let shown = ArrayFormatter::try_new(column, &options).expect("a column that can be shown");
-        (0..column.len()).for_each(|row| all.push_str(&format!("{}\n", shown.value(row))));
+        for row in 0..column.len() {
+            writeln!(all, "{}", shown.value(row)).expect("a string takes all");
+        }
     }
 }

@@ -42,7 +42,7 @@ fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
         (topic, 1, *offset - 1)
     };
     let mut good = examples().into_iter().cycle();
-    let mut sent = 0;
+    let mut records_sent = 0;
     for bad in refused() {
         // A good one between any two bad ones: each must leave the next untouched.
         let document = good.next().expect("for ever");
@@ -50,12 +50,12 @@ fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
         send(&feed_of(&document), Sent::new(key, document));
         let at = send(&bad.feed, bad.sent);
         expected.insert(at, (bad.reason, bad.pointer));
-        sent += 2;
+        records_sent += 2;
     }
     feeds.ingest().until_end().run().succeeds();
 
     let held = feeds.assert_all_each_once();
-    assert_eq!(held.rows.len(), sent);
+    assert_eq!(held.rows.len(), records_sent);
     let rejected = held
         .rows
         .iter()
@@ -105,10 +105,8 @@ fn a_file_published_twice_changes_no_figure() {
         feeds.program(&["publish", "events.jsonl"]).run().succeeds();
         feeds.ingest().until_end().run().succeeds();
         feeds.assert_all_each_once();
+        aggregate(&feeds);
         let store = feeds.store();
-        let aggregate =
-            feeds.program(&["aggregate", "--plan", "smp-2017-18"]).arg("--store").arg(store.to_str().expect("utf-8"));
-        aggregate.run().succeeds();
         let read = |path: &std::path::PathBuf| (path.clone(), std::fs::read(path).expect("a file"));
         let tables = [oracle::files(&store.join("events")), oracle::files(&store.join("aggregates"))].concat();
         tables.iter().map(read).collect::<BTreeMap<_, _>>()
@@ -142,4 +140,35 @@ fn another_group_finds_all_done_and_commits_the_end() {
     feeds.ingest().set("kafka.group", &other).until_end().run().succeeds().saying("0 batches");
     let end = Broker::shared().watermarks(&feeds.police(), 0).end;
     assert_eq!(feeds.broker.committed(&other, &feeds.police(), 0), Some(end));
+}
+
+#[test]
+fn figures_are_written_while_records_are_read_and_a_failure_stops_nothing() {
+    let feeds = Asked { feeds: &["police"], ..Asked::default() }.start();
+    let load = feeds.load(20);
+    std::fs::create_dir(feeds.store()).expect("a folder");
+    std::fs::write(feeds.store().join("aggregates"), "in the way").expect("written");
+    let mut consumer = feeds.ingest().arg("--aggregate-every").arg("1s").start();
+    consumer.until("WARN figures were not written: those of before stay plan=\"smp-2017-18\"", 2);
+    std::fs::remove_file(feeds.store().join("aggregates")).expect("removed");
+    consumer.until("figures written plan=\"smp-2017-18\"", 2);
+    load.end();
+    feeds.settled();
+    // The figures of all that was read are those of the command.
+    let all = format!("records={} ", feeds.broker.log(&feeds.police()).len() * 9 / 10);
+    consumer.until(&all, 1);
+    consumer.terminate().succeeds();
+    let table = |name: &str| feeds.store().join(format!("aggregates/smp-2017-18/{name}_monthly.parquet"));
+    let read = || ["priority", "category"].map(|name| std::fs::read(table(name)).expect("a table"));
+    let while_reading = read();
+    aggregate(&feeds);
+    assert!(while_reading == read());
+    feeds.assert_all_each_once();
+}
+
+/// Writes figures by the command.
+fn aggregate(feeds: &Feeds) {
+    let store = feeds.store();
+    let command = feeds.program(&["aggregate", "--plan", "smp-2017-18"]);
+    command.arg("--store").arg(store.to_str().expect("utf-8")).run().succeeds();
 }

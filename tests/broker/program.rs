@@ -44,6 +44,7 @@ impl Program {
         self.env(&name, value)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a test says it shorter so")]
     pub(crate) fn env(mut self, name: &str, value: impl ToString) -> Self {
         self.command.env(name, value.to_string());
         self
@@ -184,7 +185,7 @@ impl Ended {
     }
 
     #[track_caller]
-    pub(crate) fn is_killed(self) -> Self {
+    pub(crate) fn killed(self) -> Self {
         assert_eq!(self.status.signal(), Some(9), "{:?}\n{}\n{}", self.status, self.out, self.err);
         self
     }
