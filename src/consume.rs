@@ -22,6 +22,7 @@ use rdkafka::{Offset, config::FromClientConfigAndContext};
 
 use crate::config;
 use crate::event::{Position, TopicPartition};
+use native::Told;
 pub use native::{Message, Said};
 
 /// Messages handed out in one go at most.
@@ -435,7 +436,8 @@ impl Identity {
         }
         let cluster = admin.inner().fetch_cluster_id(CALL).unwrap_or_default();
         let mut identity = Self { admin, topics: topics.to_vec(), tells_topic_ids: true, cluster };
-        identity.tells_topic_ids = identity.ask(ANSWER).is_some();
+        let told = identity.ask(ANSWER).unwrap_or_default();
+        identity.tells_topic_ids = told.iter().any(|told| matches!(told, Told::Id(_)));
         if !identity.tells_topic_ids {
             tracing::warn!(
                 "the broker tells no topic ids: a topic that is deleted and made again is not always noticed"
@@ -444,17 +446,24 @@ impl Identity {
         Ok(identity)
     }
 
-    fn ask(&self, wait: Duration) -> Option<Vec<Option<String>>> {
-        let ids = native::topic_ids(self.admin.inner().native_ptr(), &self.topics, wait)?;
-        ids.iter().any(Option::is_some).then_some(ids)
+    fn ask(&self, wait: Duration) -> Option<Vec<Told>> {
+        native::topic_ids(self.admin.inner().native_ptr(), &self.topics, wait)
     }
 
     /// The topic's id, empty where the broker does not tell any; `None` where it did not answer now.
-    pub(crate) fn topic_id(&self, topic: &str) -> Option<String> {
+    pub(crate) fn topic_id(&self, topic: &str) -> Option<Result<String, TopicAbsent>> {
         if !self.tells_topic_ids {
-            return Some(String::new());
+            return Some(Ok(String::new()));
         }
         let place = self.topics.iter().position(|t| t == topic)?;
-        self.ask(CALL)?.swap_remove(place)
+        match self.ask(CALL)?.swap_remove(place) {
+            Told::Id(id) => Some(Ok(id)),
+            Told::Absent => Some(Err(TopicAbsent)),
+            Told::Nothing => None,
+        }
     }
 }
+
+/// A topic that was there does not exist any more.
+#[derive(Debug)]
+pub(crate) struct TopicAbsent;

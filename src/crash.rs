@@ -52,6 +52,7 @@ fn strike() {
         Ok("stop") => signal(Signal::STOP),
         Ok("hold") => {
             let file = std::env::var("PARTNER_FEEDS_CRASH_HOLD").expect("PARTNER_FEEDS_CRASH_HOLD names a file");
+            eprintln!("held");
             while std::fs::exists(&file).expect("a file can be looked for") {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }

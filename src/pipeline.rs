@@ -149,6 +149,8 @@ enum Report {
     Lost(Slot),
     /// The topic is no longer the one the batch was read from.
     Recreated(Slot),
+    /// The topic does not exist any more.
+    Deleted(Slot),
     /// A commit failed for good.
     Failed(PipelineError),
 }
@@ -320,6 +322,10 @@ impl Pipeline {
                 Report::Room(slot) => self.pausing(slot, Consumer::resume)?,
                 Report::Lost(slot) => self.lose(slot)?,
                 Report::Recreated(slot) => self.begin_again(slot)?,
+                Report::Deleted(slot) => {
+                    let why = "the topic does not exist any more: what was not yet durable is lost with it";
+                    self.stop(slot, why.to_owned())?;
+                }
                 Report::Failed(error) => return Err(error),
             }
         }
@@ -363,10 +369,14 @@ impl Pipeline {
         if *lost < LOST_MAX {
             return self.begin_again(slot);
         }
-        self.assignment.stop(
-            &at,
-            format!("lost {LOST_MAX} commits running: another consumer, perhaps of another group, writes here"),
-        );
+        let why = format!("lost {LOST_MAX} commits running: another consumer, perhaps of another group, writes here");
+        self.stop(slot, why)
+    }
+
+    /// Stops a partition that is assigned.
+    fn stop(&self, slot: Slot, why: String) -> Result<(), PipelineError> {
+        let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
+        self.assignment.stop(&at, why);
         Ok(self.consumer.pause(&at)?)
     }
 

@@ -198,15 +198,22 @@ impl Drop for Queue {
     }
 }
 
-/// The ids of topics, as text; `None` where the broker does not tell within `wait`.
+/// What a broker says of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Its id, as text.
+    Id(String),
+    /// That there is none of that name.
+    Absent,
+    /// Nothing: it may not, or does not know ids.
+    Nothing,
+}
+
+/// What the broker tells of topics; `None` where it does not answer within `wait`.
 ///
 /// `client` must be valid for the call, and should not be one that fetches: there the answer takes half
 /// a second.
-pub(crate) fn topic_ids(
-    client: *mut sys::rd_kafka_t,
-    topics: &[String],
-    wait: Duration,
-) -> Option<Vec<Option<String>>> {
+pub(crate) fn topic_ids(client: *mut sys::rd_kafka_t, topics: &[String], wait: Duration) -> Option<Vec<Told>> {
     let names: Vec<CString> = topics.iter().map(|t| CString::new(t.as_str())).collect::<Result<_, _>>().ok()?;
     let mut pointers: Vec<*const c_char> = names.iter().map(|n| n.as_ptr()).collect();
     let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
@@ -232,7 +239,7 @@ pub(crate) fn topic_ids(
 
 /// # Safety
 /// `event` is null or a valid event.
-unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Option<Vec<Option<String>>> {
+unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Option<Vec<Told>> {
     // SAFETY: as the caller says; the results live as long as the event.
     unsafe {
         if event.is_null() || sys::rd_kafka_event_error(event) != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
@@ -244,17 +251,21 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Opt
         }
         let mut count = 0;
         let found = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-        let mut ids = vec![None; topics.len()];
+        let mut told = vec![Told::Nothing; topics.len()];
         for index in 0..count {
             let topic = *found.add(index);
             let name = CStr::from_ptr(sys::rd_kafka_TopicDescription_name(topic)).to_string_lossy();
             let id = CStr::from_ptr(sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic)));
             let error = sys::rd_kafka_TopicDescription_error(topic);
-            let known = error.is_null() || sys::rd_kafka_error_code(error) == Code::RD_KAFKA_RESP_ERR_NO_ERROR;
-            if let Some(place) = topics.iter().position(|t| *t == name).filter(|_| known) {
-                ids[place] = Some(id.to_string_lossy().into_owned());
+            let code = if error.is_null() { Code::RD_KAFKA_RESP_ERR_NO_ERROR } else { sys::rd_kafka_error_code(error) };
+            if let Some(place) = topics.iter().position(|t| *t == name) {
+                told[place] = match code {
+                    Code::RD_KAFKA_RESP_ERR_NO_ERROR => Told::Id(id.to_string_lossy().into_owned()),
+                    Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => Told::Absent,
+                    _ => Told::Nothing,
+                };
             }
         }
-        Some(ids)
+        Some(told)
     }
 }

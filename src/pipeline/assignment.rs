@@ -257,7 +257,8 @@ impl Partitions for Assignment {
         let mut ids: BTreeMap<&str, String> = BTreeMap::new();
         for Offered { at, .. } in &offered {
             // Without an answer the id is not known: the first commit asks again.
-            ids.entry(&at.topic).or_insert_with(|| self.identity.topic_id(&at.topic).unwrap_or_default());
+            let id = || self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
+            ids.entry(&at.topic).or_insert_with(id);
         }
         let begin = |(offer, resume): (&Offered, Resume)| self.begin(offer, &resume, &ids[offer.at.topic.as_str()]);
         Ok(offered.iter().zip(resumes).map(begin).collect())

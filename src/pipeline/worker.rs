@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::{PipelineError, Report, Settings, Slot, Tally};
-use crate::consume::{Certain, Identity, Message};
+use crate::consume::{Certain, Identity, Message, TopicAbsent};
 use crate::contract::{Incoming, TopicRules, judge};
 use crate::event::{Position, TopicPartition};
 use crate::ledger::journal::{self, JournalError, Outcome, Prepared};
@@ -27,6 +27,8 @@ const BATCH_BYTES_MAX: usize = 64 << 20;
 const TICK: Duration = Duration::from_millis(100);
 /// The pause before a broker that gave no topic id is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often running a broker must say that a topic does not exist: just after its start it may not yet know.
+const ABSENT_MAX: u32 = 5;
 
 /// What a worker is told.
 pub(super) enum Order {
@@ -71,6 +73,8 @@ pub(super) enum Committed {
     Lost,
     /// The topic's id changed.
     Recreated,
+    /// The topic does not exist any more.
+    Deleted,
 }
 
 /// One partition's batch being gathered.
@@ -381,6 +385,10 @@ impl Worker {
                 self.gathers.remove(&slot);
                 self.report(Report::Recreated(slot));
             }
+            Ok(Committed::Deleted) => {
+                self.gathers.remove(&slot);
+                self.report(Report::Deleted(slot));
+            }
             Err(error) => {
                 self.gathers.remove(&slot);
                 self.report(Report::Failed(error));
@@ -459,8 +467,10 @@ async fn commit(
     ledger_end: Position,
 ) -> Result<Committed, JournalError> {
     journal::write_rejects(store, at, batch).await?;
-    if topic_id(identity, at.topic.clone()).await != batch.footer.topic_id {
-        return Ok(Committed::Recreated);
+    match topic_id(identity, at.topic.clone()).await {
+        Err(TopicAbsent) => return Ok(Committed::Deleted),
+        Ok(id) if id != batch.footer.topic_id => return Ok(Committed::Recreated),
+        Ok(_) => {}
     }
     Ok(match journal::create(store, at, batch, ledger_end).await? {
         Outcome::Certain { ledger_end } => Committed::Certain { ledger_end },
@@ -469,12 +479,18 @@ async fn commit(
 }
 
 /// Asks until the broker answers: while no broker does, nothing is committed and nothing is lost.
-async fn topic_id(identity: Arc<Identity>, topic: String) -> String {
+async fn topic_id(identity: Arc<Identity>, topic: String) -> Result<String, TopicAbsent> {
+    let mut absent = 0;
     loop {
         let (asked, of) = (Arc::clone(&identity), topic.clone());
         let answer = tokio::task::spawn_blocking(move || asked.topic_id(&of)).await;
-        if let Ok(Some(id)) = answer {
-            return id;
+        match answer {
+            Ok(Some(Ok(id))) => return Ok(id),
+            Ok(Some(Err(TopicAbsent))) => absent += 1,
+            Ok(None) | Err(_) => absent = 0,
+        }
+        if absent >= ABSENT_MAX {
+            return Err(TopicAbsent);
         }
         tracing::warn!(topic, "no broker tells the topic's id: a batch waits for its commit");
         tokio::time::sleep(ASK_AGAIN).await;
