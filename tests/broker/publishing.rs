@@ -84,12 +84,13 @@ fn a_broker_that_answers_slowly_fills_the_queue_and_nothing_is_lost() {
     let arguments = ["publish", "--unchecked", "--topic", &feeds.police(), "-"];
     let mut publisher = feeds.program(&arguments).fed().start();
     let node = Pid::from_raw(own.pid()).expect("a process id");
-    let (fed, feeding) = feed(&mut publisher, "{}\n".to_owned(), LINES);
+    publisher.child.stdin.as_mut().expect("fed").write_all(b"{}\n").expect("written");
     await_that("it has begun", || !feeds.broker.log(&feeds.police()).is_empty());
     kill_process(node, Signal::STOP).expect("stopped");
+    let (fed, feeding) = feed(&mut publisher, "{}\n".to_owned(), LINES - 1);
     let stuck = until_stuck(&fed);
     kill_process(node, Signal::CONT).expect("continued");
-    assert!(stuck < LINES, "the queue is bounded, and took all {stuck}");
+    assert!(stuck < LINES - 1, "the queue is bounded, and took all {stuck}");
     feeding.join().expect("fed");
     publisher.ends().succeeds().saying(&format!("{LINES} sent"));
     let sent: i64 = (0..3).map(|partition| feeds.broker.watermarks(&feeds.police(), partition).end).sum();

@@ -121,6 +121,7 @@ start_node() {
     (java_of kafka.tools.StorageTool format --ignore-formatted --cluster-id "$(cat "$data/cluster")" \
         --config "$data/$node/server.properties") >"$data/$node/format.out" 2>&1 ||
         fail "node $node could not be formatted: $(tail -n 1 "$data/$node/format.out")"
+    : >"$data/$node/server.out" # or the last start is taken for this one
     java_of kafka.Kafka "$data/$node/server.properties" >"$data/$node/server.out" 2>&1 </dev/null &
     echo $! >"$data/$node/pid"
     disown
