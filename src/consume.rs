@@ -31,6 +31,10 @@ const BATCH_MESSAGES: usize = 10_000;
 const ANSWER: Duration = Duration::from_secs(2);
 /// How long one call to a broker may take.
 const CALL: Duration = Duration::from_secs(10);
+/// How long partitions may be without a leader, as while a broker restarts, before that is an error.
+const LEADERLESS_MAX: Duration = Duration::from_mins(1);
+/// The pause before the watermarks of such a partition are asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// The consumer's properties: those that are ours, defaults that may be changed, and the settings.
 ///
@@ -275,12 +279,11 @@ fn offers(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result
         asked.add_partition(element.topic(), element.partition());
     }
     let committed = consumer.committed_offsets(asked, CALL).map_err(call("ask for the group's offsets"))?;
+    let deadline = Instant::now() + LEADERLESS_MAX;
     let mut offered = Vec::with_capacity(list.count());
     for element in committed.elements() {
         let at = TopicPartition { topic: element.topic().to_owned(), partition: element.partition() };
-        let watermarks = consumer
-            .fetch_watermarks(&at.topic, at.partition, CALL)
-            .map_err(call("ask for a partition's first and last offset"))?;
+        let watermarks = watermarks(consumer, &at, deadline)?;
         let committed = match element.offset() {
             Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
             _ => None,
@@ -288,6 +291,26 @@ fn offers(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result
         offered.push(Offered { at, watermarks, committed });
     }
     Ok(offered)
+}
+
+/// The first and the next offset of a partition; while it has no leader, asked for again until the deadline.
+fn watermarks(
+    consumer: &BaseConsumer<Context>,
+    at: &TopicPartition,
+    deadline: Instant,
+) -> Result<(i64, i64), ConsumeError> {
+    loop {
+        let asked = consumer.fetch_watermarks(&at.topic, at.partition, CALL);
+        match asked.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
+            Some(
+                RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut,
+            ) if Instant::now() < deadline => std::thread::sleep(ASK_AGAIN),
+            _ => return asked.map_err(call("ask for a partition's first and last offset")),
+        }
+    }
 }
 
 /// A consumer of a group. It must be asked for messages, or to `poll`, at least every
@@ -329,8 +352,7 @@ impl Consumer {
 
     /// The first and the next offset of a partition.
     pub fn watermarks(&self, at: &TopicPartition) -> Result<(i64, i64), ConsumeError> {
-        let asked = self.client.fetch_watermarks(&at.topic, at.partition, CALL);
-        asked.map_err(call("ask for a partition's first and last offset"))
+        watermarks(&self.client, at, Instant::now() + LEADERLESS_MAX)
     }
 
     /// Answers what the group asks, waiting at most so long for it.

@@ -123,8 +123,13 @@ impl Broker {
     /// The first and the next offset.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Range<i64> {
         let asked = self.client::<BaseConsumer>(&[]);
-        let (low, high) = asked.fetch_watermarks(topic, partition, CALL).expect("watermarks");
-        low..high
+        let mut watermarks = None;
+        // Just after its start a node may not yet lead.
+        await_that("the broker tells the watermarks", || {
+            watermarks = asked.fetch_watermarks(topic, partition, CALL).ok();
+            watermarks.is_some()
+        });
+        watermarks.map(|(low, high)| low..high).expect("awaited")
     }
 
     /// Sends records and waits until all arrived.
