@@ -7,6 +7,8 @@
 //! default), `stop` (until the process is told to continue), or `hold` (this step waits for as long as the
 //! file `PARTNER_FEEDS_CRASH_HOLD` is there; all else goes on).
 
+#![cfg_attr(feature = "crash-points", expect(clippy::disallowed_methods, reason = "only a test sets these"))]
+
 /// Every point, in the order of the steps.
 pub const POINTS: [&str; 5] =
     ["resume.read", "commit.started", "rejects.durable", "journal.created", "journal.certain"];

@@ -15,6 +15,8 @@
 //! Without what they need, those blocks are left out; `tests/docs/run` has it all. Files of `tests/docs/*.csv` stand in for
 //! those that a reader has downloaded, and `tests/docs/cargo` for cargo: what it would build is built.
 
+#![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -65,8 +65,8 @@ fn grid(current: &Current, settings: &Settings<'_>) -> Grid {
         let kind = current.partner_kinds[partner_kind].of;
         for (i, source) in current.sources[partner_kind].iter().enumerate() {
             let carried = settings.reference.partners.carried_by(source, kind);
-            let carries = |s: u32| series[s as usize].scheme.as_ref().is_some_and(|s| carried.schemes.contains(s));
-            shown.iter_mut().filter(|(s, _)| carries(**s)).for_each(|(_, by)| by.add(SourceSet::one(i)));
+            let is_carried = |s: u32| series[s as usize].scheme.as_ref().is_some_and(|s| carried.schemes.contains(s));
+            shown.iter_mut().filter(|(s, _)| is_carried(**s)).for_each(|(_, by)| by.add(SourceSet::one(i)));
         }
     }
     Grid {

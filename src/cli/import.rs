@@ -39,7 +39,7 @@ struct PoliceUk {
     /// Year of the boundaries, 2001, 2011 or 2021, where the codes do not show it
     #[arg(long, value_name = "YEAR", value_parser = vintage)]
     vintage: Option<i32>,
-    /// Street files, <yyyy-mm>-<force>-street.csv or .csv.gz
+    /// Street files as they are named there, such as 2018-10-kent-street.csv, or .csv.gz
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }

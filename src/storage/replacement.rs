@@ -128,6 +128,7 @@ fn exchange(made: &Path, place: &Path) -> rustix::io::Result<()> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is `storage`")]
 fn one_by_one(made: &Path, place: &Path, names: &[String]) -> io::Result<()> {
     fs::create_dir_all(place)?;
     for name in names {

@@ -4,6 +4,8 @@
 //! The files are looked for in the folder that `PARTNER_FEEDS_TEST_DATA` names (empty = take the figures), else
 //! in `../shared/data`.
 
+#![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

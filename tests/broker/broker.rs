@@ -1,5 +1,7 @@
 //! The broker as a test sees it, by plain clients of its own: topics, records, groups, the log.
 
+#![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
