@@ -243,7 +243,7 @@ impl<'s> Builder<'s> {
         }
         let batch = Batch::read(&part.batch, &rows, &mut self.current.texts)?;
         let records = Rows::new(&part.batch);
-        let cancelled = part.batch.column_by_name("cancellation_reason").ok_or(Error::Column("cancellation_reason"))?;
+        let cancelled = part.batch.column_by_name("cancellation_reason");
         let received =
             part.batch.column_by_name("received").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let received = received.ok_or(Error::Column("received"))?;
@@ -263,7 +263,7 @@ impl<'s> Builder<'s> {
             let month = self.calendar.at(Micros(dated.unwrap_or(batch.sent(i)))).month;
             let quality = self.current.quality.entry((partner_kind, month)).or_default();
             quality.last_received = quality.last_received.max(Some(received.value(row as usize)));
-            if cancelled.is_valid(row as usize) {
+            if cancelled.is_some_and(|reasons| reasons.is_valid(row as usize)) {
                 quality.cancelled += 1;
                 continue;
             }
