@@ -31,8 +31,9 @@ use crate::storage::Store;
 use assignment::{Assignment, Route};
 use worker::{Order, Worker};
 
-/// Bytes of records between consumer and workers, at most (and what is fetched in one go over).
-const IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of records between consumer and workers, at most (and what is fetched in one go over). Each record
+/// holds on to the whole set it was unpacked with, so little is enough.
+const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
 /// How long the consumer waits for a full batch of messages.
 const FETCH_WAIT: Duration = Duration::from_millis(50);
 /// How long the consumer waits for the workers when too much is in flight.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BooleanArray, BooleanBuilder, DictionaryArray, Int32Array, Int32Builder, RecordBatch, StringArray,
-    StringBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
+    StringBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder, new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Int32Type, TimeUnit};
@@ -109,6 +109,9 @@ impl Dictionary {
     }
 
     fn finish(&mut self, rows: usize) -> ArrayRef {
+        if self.keys.is_empty() {
+            return new_null_array(&dictionary(), rows);
+        }
         self.keys.resize(rows, NULL);
         let mut keys = std::mem::take(&mut self.keys);
         let nulls = keys.contains(&NULL).then(|| keys.iter().map(|key| *key != NULL).collect::<NullBuffer>());

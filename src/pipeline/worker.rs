@@ -16,11 +16,13 @@ use crate::consume::{Certain, Identity, Message, TopicAbsent};
 use crate::contract::{Incoming, TopicRules, judge};
 use crate::event::{Position, TopicPartition};
 use crate::ledger::journal::{self, JournalError, Outcome, Prepared};
-use crate::ledger::{self, Footer, Gap, LedgerError};
+use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
 use crate::normalise::{Coordinates, RowBuilder, schema};
 use crate::rejects::{self, RejectsBuilder};
 use crate::storage::Store;
 
+/// Rows that are encoded together: the columns of so many stay in the processor's caches.
+const ENCODE_ROWS: usize = 8192;
 /// Bytes of one batch at most, as gathered.
 const BATCH_BYTES_MAX: usize = 64 << 20;
 /// How often ages are looked at.
@@ -89,6 +91,8 @@ struct Gather {
     next: i64,
     first_offset: i64,
     rows: RowBuilder,
+    /// The rows before those, encoded.
+    encoded: Option<Encoder>,
     rejects: RejectsBuilder,
     tally: Tally,
     since: Option<Instant>,
@@ -112,6 +116,7 @@ impl Gather {
             certain: end,
             first_offset,
             rows: RowBuilder::default(),
+            encoded: None,
             rejects: RejectsBuilder::default(),
             tally: Tally::default(),
             since: None,
@@ -122,7 +127,7 @@ impl Gather {
     }
 
     fn records(&self) -> usize {
-        self.rows.len() + self.rejects.len()
+        self.tally.accepted as usize + self.rejects.len()
     }
 
     /// Judges one record into a row or a reject.
@@ -151,8 +156,27 @@ impl Gather {
         }
     }
 
-    fn measure(&mut self) {
-        self.bytes = self.rows.bytes() + self.rejects.bytes();
+    /// Takes a partition's next records.
+    fn take_all(&mut self, messages: &[Message]) -> Result<(), LedgerError> {
+        self.since.get_or_insert_with(Instant::now);
+        let mut headers = Vec::new();
+        for message in messages {
+            self.take(message, &mut headers);
+        }
+        if self.rows.len() >= ENCODE_ROWS {
+            self.encode()?;
+        }
+        self.bytes = self.rows.bytes() + self.encoded.as_ref().map_or(0, Encoder::bytes) + self.rejects.bytes();
+        Ok(())
+    }
+
+    /// Encodes the rows gathered.
+    fn encode(&mut self) -> Result<(), LedgerError> {
+        let encoder = match self.encoded.take() {
+            Some(encoder) => encoder,
+            None => Encoder::new(&schema())?,
+        };
+        self.encoded.insert(encoder).write(&self.rows.finish())
     }
 
     /// Whether the batch should be cut now, apart from memory.
@@ -195,7 +219,10 @@ impl Gather {
             let batch = self.rejects.finish().expect("the columns are those of the schema");
             rejects = Some((name, ledger::encode(&rejects::schema(), &[batch], &footer)?));
         }
-        let rows = ledger::encode(&schema(), &[self.rows.finish()], &footer)?;
+        if !self.rows.is_empty() || self.encoded.is_none() {
+            self.encode()?;
+        }
+        let rows = self.encoded.take().expect("encoded just now").finish(&footer)?;
         tally.bytes = (rows.len() + rejects.as_ref().map_or(0, |(_, bytes)| bytes.len())) as u64;
         let certain = Certain { at: self.certain.at.clone(), from: self.from, next };
         self.pending = Some((certain, tally));
@@ -295,13 +322,11 @@ impl Worker {
     }
 
     fn gather(&mut self, slot: Slot, records: &[Message]) {
-        if let Some(gather) = self.gathers.get_mut(&slot) {
-            gather.since.get_or_insert_with(Instant::now);
-            let mut headers = Vec::new();
-            for message in records {
-                gather.take(message, &mut headers);
-            }
-            gather.measure();
+        if let Some(gather) = self.gathers.get_mut(&slot)
+            && let Err(source) = gather.take_all(records)
+        {
+            let at = gather.certain.at.clone();
+            self.report(Report::Failed(PipelineError::Encode { at, source }));
         }
         self.in_flight.fetch_sub(records.iter().map(Message::size).sum(), Ordering::Relaxed);
         self.press(slot);
