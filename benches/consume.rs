@@ -30,7 +30,12 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     };
     let settings = Overrides::new(None).with("kafka.brokers", Some(brokers)).with("kafka.group", Some(group));
-    let client = consume::client(&Config::load(&settings)?.kafka);
+    let mut client = consume::client(&Config::load(&settings)?.kafka);
+    // Nobody waits for workers here: as large as it makes reading any faster.
+    client
+        .set("fetch.max.bytes", "52428800")
+        .set("fetch.message.max.bytes", "1048576")
+        .set("queued.max.messages.kbytes", "32768");
     let topics = vec![topic.clone()];
     let consumer = Consumer::join(&client, &topics, Arc::new(FromTheStart))?;
     let mut left = BTreeMap::new();

@@ -43,6 +43,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 pub fn client(kafka: &config::Kafka) -> ClientConfig {
     let mut client = ClientConfig::new();
     let tuned = [
+        ("fetch.max.bytes", "1048576"),
         ("fetch.message.max.bytes", "262144"),
         ("fetch.queue.backoff.ms", "1"),
         ("partition.assignment.strategy", "cooperative-sticky"),

@@ -67,9 +67,7 @@ class Broker:
     """A Kafka of its own, empty at the start, stopped at the end."""
 
     def __init__(self):
-        self.environment = os.environ | {
-            "KAFKA_DATA": str(WORK / "kafka"), "KAFKA_PORT": os.environ.get("KAFKA_PORT", "29592"), "KAFKA_HEAP": "1g",
-        }
+        self.environment = os.environ | {"KAFKA_DATA": str(WORK / "kafka"), "KAFKA_HEAP": "1g"}
 
     def __enter__(self):
         self.script("stop")
