@@ -3,6 +3,7 @@
 //! A column costs what it holds: an absent value is not appended but made up for when the next value
 //! comes, or at the end. Texts that repeat are dictionaries, so that a buffered row is small.
 
+use std::cell::RefCell;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -58,6 +59,25 @@ fn dictionary() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
+thread_local! {
+    /// An array of nulls for each type, as long as any was needed.
+    static ABSENT: RefCell<Vec<ArrayRef>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A column that no row of the batch has a value in, as most are: a part of one that is made once.
+fn absent(data_type: &DataType, rows: usize) -> ArrayRef {
+    ABSENT.with_borrow_mut(|arrays| {
+        let place = arrays.iter().position(|array| array.data_type() == data_type).unwrap_or_else(|| {
+            arrays.push(new_null_array(data_type, rows));
+            arrays.len() - 1
+        });
+        if arrays[place].len() < rows {
+            arrays[place] = new_null_array(data_type, rows.next_power_of_two());
+        }
+        arrays[place].slice(0, rows)
+    })
+}
+
 /// Texts that repeat: each once, and a key a row.
 #[derive(Default)]
 pub(super) struct Dictionary {
@@ -110,7 +130,7 @@ impl Dictionary {
 
     fn finish(&mut self, rows: usize) -> ArrayRef {
         if self.keys.is_empty() {
-            return new_null_array(&dictionary(), rows);
+            return absent(&dictionary(), rows);
         }
         self.keys.resize(rows, NULL);
         let mut keys = std::mem::take(&mut self.keys);
@@ -221,6 +241,13 @@ macro_rules! pad {
     }};
 }
 
+macro_rules! is_empty {
+    ($builder:ident) => {{
+        use arrow::array::ArrayBuilder;
+        $builder.is_empty()
+    }};
+}
+
 macro_rules! finish {
     (Sent, $builder:ident) => {
         timestamps($builder)
@@ -266,6 +293,9 @@ macro_rules! plain_column {
             }
 
             fn finish(builder: &mut $builder, rows: usize, into: &mut Vec<ArrayRef>) {
+                if is_empty!(builder) {
+                    return into.push(absent(&$data_type, rows));
+                }
                 pad!(builder, rows);
                 into.push(Arc::new(finish!($kind, builder)));
             }
@@ -327,8 +357,12 @@ impl Column for Time {
     }
 
     fn finish((times, precisions): &mut Self::Builder, rows: usize, into: &mut Vec<ArrayRef>) {
-        pad!(times, rows);
-        into.push(Arc::new(timestamps(times)));
+        if is_empty!(times) {
+            into.push(absent(&timestamp(), rows));
+        } else {
+            pad!(times, rows);
+            into.push(Arc::new(timestamps(times)));
+        }
         into.push(precisions.finish(rows));
     }
 
