@@ -128,6 +128,13 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
     table
 }
 
+/// Sets columns of numbers under one another.
+pub(crate) fn align_right(table: &mut comfy_table::Table, columns: std::ops::RangeInclusive<usize>) {
+    for (_, column) in table.column_iter_mut().enumerate().filter(|(place, _)| columns.contains(place)) {
+        column.set_cell_alignment(comfy_table::CellAlignment::Right);
+    }
+}
+
 /// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not done.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use comfy_table::CellAlignment;
 use indicatif::{ProgressBar, ProgressStyle};
 use rdkafka::mocking::MockCluster;
 
 use super::aggregate::grouped;
-use super::{ingest, runtime, table};
+use super::{align_right, ingest, runtime, table};
 use crate::aggregate::{self, Progress};
 use crate::config::{Config, Overrides};
 use crate::generate::{Document, Generator, Options};
@@ -150,7 +149,7 @@ fn counts(events: u64, read: &pipeline::Summary) -> String {
     for (reason, count) in &read.rejected {
         row(format!("  {reason}"), *count);
     }
-    right_aligned(&mut rows);
+    align_right(&mut rows, 1..=1);
     rows.trim_fmt() + "\n"
 }
 
@@ -162,14 +161,8 @@ fn files(written: &aggregate::Summary) -> String {
     for file in &written.written {
         rows.add_row([file.path.clone(), grouped(file.rows)]);
     }
-    right_aligned(&mut rows);
+    align_right(&mut rows, 1..=1);
     rows.trim_fmt() + "\n"
-}
-
-fn right_aligned(rows: &mut comfy_table::Table) {
-    if let Some(column) = rows.column_mut(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
 }
 
 /// A command that opens the figures.

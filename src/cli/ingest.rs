@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use comfy_table::CellAlignment;
 
-use super::{Connection, runtime, table};
+use super::{Connection, align_right, runtime, table};
 use crate::aggregate;
 use crate::config::Config;
 use crate::consume;
@@ -166,9 +165,7 @@ fn print(summary: &Summary) {
         rows.add_row([format!("rejected, {reason}"), rejected.to_string()]);
     }
     rows.add_row(["durable".to_owned(), summary.read().to_string()]);
-    if let Some(column) = rows.column_mut(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    align_right(&mut rows, 1..=1);
     println!("{}", rows.trim_fmt());
     println!("{} batches, {} bytes", summary.batches, summary.bytes);
     for (partition, why) in &summary.stopped {

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::Connection;
 use super::check::status;
+use super::{Connection, runtime};
 use crate::publish::{self, Standing, TIMEOUT};
 
 /// Partitions of a new topic: as many consumers can share it.
@@ -52,8 +51,7 @@ impl Create {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let names: Vec<&str> = config.topics(&reference.partners).map(|(name, _)| name).collect();
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+        let runtime = runtime()?;
         let created = publish::create(&config.kafka, &names, self.partitions, self.replication, TIMEOUT);
         let mut wrong = false;
         for (name, standing) in runtime.block_on(created)? {

@@ -4,10 +4,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use comfy_table::CellAlignment;
 use serde::Serialize;
 
-use super::{Connection, Format, runtime, table};
+use super::{Connection, Format, align_right, runtime, table};
 use crate::ledger::Gap;
 use crate::ledger::chain::Finding;
 use crate::ledger::verify::{Report, Summary, verify};
@@ -51,9 +50,7 @@ fn print_text(report: &Report, mut out: impl Write) -> io::Result<()> {
             end.to_string(),
         ]);
     }
-    for column in rows.column_iter_mut().skip(1).take(3) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    align_right(&mut rows, 1..=3);
     if !partitions.is_empty() {
         writeln!(out, "{}", rows.trim_fmt())?;
     }

@@ -60,7 +60,7 @@ impl Message {
     }
 
     /// The topic's name.
-    pub fn topic(&self) -> String {
+    pub(crate) fn topic(&self) -> String {
         let topic = self.raw().rkt;
         if topic.is_null() {
             return String::new();
@@ -89,13 +89,13 @@ impl Message {
     }
 
     /// The key, if it has one.
-    pub fn key(&self) -> Option<&[u8]> {
+    pub(crate) fn key(&self) -> Option<&[u8]> {
         let raw = self.raw();
         bytes(raw.key, raw.key_len)
     }
 
     /// The value; `None` is a tombstone.
-    pub fn value(&self) -> Option<&[u8]> {
+    pub(crate) fn value(&self) -> Option<&[u8]> {
         let raw = self.raw();
         bytes(raw.payload, raw.len)
     }

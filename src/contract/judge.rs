@@ -1,8 +1,8 @@
 //! The front door: a Kafka record, or a document alone, is accepted or refused for one reason.
 //!
-//! The families of reasons are judged in the order of the contract. An accepted record is read once and
-//! nothing is allocated for it; a refused one is read again, to say why and to search it for personal
-//! data, which outranks every other reason.
+//! The families of reasons are judged in the order of the contract. An accepted record is read once, and
+//! nothing is allocated for it but, in binary mode, the list of its attributes; a refused one is read again,
+//! to say why and to search it for personal data, which outranks every other reason.
 
 use std::collections::HashSet;
 

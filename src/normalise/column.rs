@@ -241,13 +241,6 @@ macro_rules! pad {
     }};
 }
 
-macro_rules! is_empty {
-    ($builder:ident) => {{
-        use arrow::array::ArrayBuilder;
-        $builder.is_empty()
-    }};
-}
-
 macro_rules! finish {
     (Sent, $builder:ident) => {
         timestamps($builder)
@@ -255,6 +248,19 @@ macro_rules! finish {
     ($kind:ident, $builder:ident) => {
         $builder.finish()
     };
+}
+
+/// The column of a builder at so many rows.
+macro_rules! finished {
+    ($kind:ident, $builder:ident, $rows:ident, $data_type:expr) => {{
+        use arrow::array::ArrayBuilder;
+        if $builder.is_empty() {
+            absent(&$data_type, $rows)
+        } else {
+            pad!($builder, $rows);
+            Arc::new(finish!($kind, $builder))
+        }
+    }};
 }
 
 macro_rules! memory {
@@ -293,11 +299,7 @@ macro_rules! plain_column {
             }
 
             fn finish(builder: &mut $builder, rows: usize, into: &mut Vec<ArrayRef>) {
-                if is_empty!(builder) {
-                    return into.push(absent(&$data_type, rows));
-                }
-                pad!(builder, rows);
-                into.push(Arc::new(finish!($kind, builder)));
+                into.push(finished!($kind, builder, rows, $data_type));
             }
 
             fn bytes(builder: &$builder) -> usize {
@@ -357,12 +359,7 @@ impl Column for Time {
     }
 
     fn finish((times, precisions): &mut Self::Builder, rows: usize, into: &mut Vec<ArrayRef>) {
-        if is_empty!(times) {
-            into.push(absent(&timestamp(), rows));
-        } else {
-            pad!(times, rows);
-            into.push(Arc::new(timestamps(times)));
-        }
+        into.push(finished!(Sent, times, rows, timestamp()));
         into.push(precisions.finish(rows));
     }
 
