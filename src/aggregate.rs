@@ -22,12 +22,12 @@ mod table;
 use parquet::errors::ParquetError;
 
 use crate::contract::parts::Flags;
+use crate::event::Month;
 use crate::ledger::chain::ChainError;
 use crate::plan::{Plan, Rule};
 use crate::reference::Reference;
 use crate::rejects::RejectsError;
 use crate::storage::StorageError;
-pub use calendar::Month;
 pub use history::{History, Revision, history, month_of};
 pub use run::{PROVENANCE, Progress, Summary, Written, run};
 pub use table::DESCRIPTIONS_KEY;

@@ -230,9 +230,93 @@ impl fmt::Display for Micros {
 static LONDON: LazyLock<TimeZone> =
     LazyLock::new(|| TimeZone::get("Europe/London").expect("the time zone database is built into the program"));
 
+/// A calendar month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month(u16);
+
+impl Month {
+    /// The first year that can be said; contracts know none before.
+    const FIRST_YEAR: i16 = 1900;
+
+    /// The month of a day.
+    pub fn of(date: civil::Date) -> Self {
+        let years = i32::from(date.year()) - i32::from(Self::FIRST_YEAR);
+        Self((years * 12 + i32::from(date.month()) - 1).max(0) as u16)
+    }
+
+    /// Its first day.
+    pub fn first_day(self) -> civil::Date {
+        civil::date(Self::FIRST_YEAR + (self.0 / 12) as i16, (self.0 % 12) as i8 + 1, 1)
+    }
+
+    /// Its last day.
+    pub fn last_day(self) -> civil::Date {
+        self.first_day().last_of_month()
+    }
+
+    /// The month after.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// So many months later, or earlier if negative.
+    #[must_use]
+    pub const fn plus(self, months: i32) -> Self {
+        let at = self.0 as i32 + months;
+        Self(if at < 0 { 0 } else { at as u16 })
+    }
+
+    /// Months from `first` to this one.
+    pub const fn since(self, first: Self) -> usize {
+        self.0.saturating_sub(first.0) as usize
+    }
+
+    /// Every month from this one to `last`.
+    pub fn to(self, last: Self) -> impl Iterator<Item = Self> {
+        (self.0..=last.0).map(Self)
+    }
+}
+
+impl fmt::Display for Month {
+    /// `yyyy-mm`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.first_day();
+        write!(f, "{:04}-{:02}", first.year(), first.month())
+    }
+}
+
+impl FromStr for Month {
+    type Err = NotAMonth;
+
+    /// `yyyy-mm`.
+    fn from_str(text: &str) -> Result<Self, NotAMonth> {
+        let parts = text.split_once('-').filter(|(year, month)| year.len() == 4 && month.len() == 2);
+        let parsed = parts.and_then(|(year, month)| civil::Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok());
+        parsed.filter(|date| date.year() >= Self::FIRST_YEAR).map(Self::of).ok_or(NotAMonth)
+    }
+}
+
+/// A text that is not `yyyy-mm`, from 1900 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no month such as 2018-10")]
+pub struct NotAMonth;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_begins_and_ends_as_the_calendar_says() {
+        let month = Month::of(civil::date(2020, 2, 17));
+        assert_eq!(month.to_string(), "2020-02");
+        assert_eq!((month.first_day(), month.last_day()), (civil::date(2020, 2, 1), civil::date(2020, 2, 29)));
+        let months: Vec<_> = month.to(month.next().next()).map(|m| m.to_string()).collect();
+        assert_eq!(months, ["2020-02", "2020-03", "2020-04"]);
+        assert_eq!(months[0].parse(), Ok(month));
+        assert_eq!((month.plus(-2).to_string(), month.plus(11).to_string()), ("2019-12".into(), "2021-01".into()));
+        assert_eq!(["2020-13", "2020-2", "20-02", "1899-12", ""].map(str::parse::<Month>), [Err(NotAMonth); 5]);
+    }
 
     #[test]
     fn order_of_names_is_the_order_of_positions() {

@@ -2,62 +2,11 @@
 //!
 //! A time zone is asked once an hour of the data, not once a record: the clocks there change on the hour.
 
-use std::fmt;
-
 use hashbrown::HashMap;
 use jiff::civil;
 
 use crate::contract::moment::Precision;
-use crate::event::Micros;
-
-/// A calendar month.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Month(u16);
-
-impl Month {
-    /// The first year that can be said; contracts know none before.
-    const FIRST_YEAR: i16 = 1900;
-
-    /// The month of a day.
-    pub fn of(date: civil::Date) -> Self {
-        let years = i32::from(date.year()) - i32::from(Self::FIRST_YEAR);
-        Self((years * 12 + i32::from(date.month()) - 1).max(0) as u16)
-    }
-
-    /// Its first day.
-    pub fn first_day(self) -> civil::Date {
-        civil::date(Self::FIRST_YEAR + (self.0 / 12) as i16, (self.0 % 12) as i8 + 1, 1)
-    }
-
-    /// Its last day.
-    pub fn last_day(self) -> civil::Date {
-        self.first_day().last_of_month()
-    }
-
-    /// The month after.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-
-    /// Months from `first` to this one.
-    pub const fn since(self, first: Self) -> usize {
-        self.0.saturating_sub(first.0) as usize
-    }
-
-    /// Every month from this one to `last`.
-    pub fn to(self, last: Self) -> impl Iterator<Item = Self> {
-        (self.0..=last.0).map(Self)
-    }
-}
-
-impl fmt::Display for Month {
-    /// `yyyy-mm`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first = self.first_day();
-        write!(f, "{:04}-{:02}", first.year(), first.month())
-    }
-}
+use crate::event::{Micros, Month};
 
 /// Days since 1970-01-01, as Parquet and Arrow write a date.
 pub(super) fn days_since_1970(date: civil::Date) -> i32 {
@@ -114,16 +63,6 @@ impl Calendar {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_month_begins_and_ends_as_the_calendar_says() {
-        let month = Month::of(civil::date(2020, 2, 17));
-        assert_eq!(month.to_string(), "2020-02");
-        assert_eq!((month.first_day(), month.last_day()), (civil::date(2020, 2, 1), civil::date(2020, 2, 29)));
-        let months: Vec<_> = month.to(month.next().next()).map(|m| m.to_string()).collect();
-        assert_eq!(months, ["2020-02", "2020-03", "2020-04"]);
-        assert_eq!(days_since_1970(civil::date(2018, 10, 1)), 17_805);
-    }
 
     #[test]
     fn the_wall_says_local_time_as_exactly_as_it_is_known() {

@@ -14,9 +14,10 @@ use arrow::datatypes::{DataType, Field, Int32Type};
 use bytes::Bytes;
 
 use super::Error;
-use super::calendar::{Month, days_since_1970};
+use super::calendar::days_since_1970;
 use super::current::{Current, Fact, SourceSet};
 use super::table::{ROW_GROUP_ROWS, Writer, field, schema};
+use crate::event::Month;
 
 /// Over all areas and roles.
 pub(super) const ALL: &str = "all";

@@ -11,14 +11,14 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use hashbrown::HashMap;
 
-use super::calendar::{Calendar, Month};
+use super::calendar::Calendar;
 use super::intern::{ABSENT, Numbered, Texts, Tuples};
 use super::latest::Latest;
 use super::read::{Files, Part};
 use super::{Error, Settings};
 use crate::contract::Record;
 use crate::contract::record::partner_of;
-use crate::event::{Feed, Kind, Micros};
+use crate::event::{Feed, Kind, Micros, Month};
 use crate::normalise::Rows;
 use crate::plan::{Plan, SeriesSet};
 use crate::reference::DateBasis;

@@ -14,12 +14,12 @@ use bytes::Bytes;
 
 use super::Error;
 use super::Settings;
-use super::calendar::{Calendar, Month};
+use super::calendar::Calendar;
 use super::current::{Chunk, Current, Group, TIMES, group_of};
 use super::intern::{ABSENT, Texts};
 use super::table::{ROW_GROUP_ROWS, Writer, field, schema, timestamp};
 use crate::contract::moment::Precision;
-use crate::event::{Feed, Micros};
+use crate::event::{Feed, Micros, Month};
 use crate::normalise;
 use crate::plan::SeriesKind;
 

@@ -12,12 +12,12 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field};
 use bytes::Bytes;
 
-use super::calendar::{Calendar, Month, days_since_1970};
+use super::calendar::{Calendar, days_since_1970};
 use super::cells::window;
 use super::current::{Current, Quality};
 use super::table::{Writer, field, schema, timestamp};
 use super::{Error, Settings};
-use crate::event::{Feed, Micros};
+use crate::event::{Feed, Micros, Month};
 
 /// Rejected records by feed, partner, kind and the month they were received.
 #[derive(Default)]

@@ -6,12 +6,12 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use tokio::runtime::Handle;
 
 use super::Error;
-use super::calendar::{Calendar, Month};
+use super::calendar::Calendar;
 use super::read::Files;
 use super::run::fetch;
 use crate::contract::Record;
 use crate::contract::moment::Moment;
-use crate::event::{Kind, Micros, TopicPartition};
+use crate::event::{Kind, Micros, Month, TopicPartition};
 use crate::ledger::chain;
 use crate::normalise::{self, Coordinates, Rows};
 use crate::reference::{DateBasis, Reference};

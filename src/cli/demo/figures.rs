@@ -13,8 +13,8 @@ use jiff::ToSpan;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio::runtime::Handle;
 
-use crate::aggregate::Month;
 use crate::event::Feed;
+use crate::event::Month;
 use crate::plan::Plan;
 use crate::storage::Store;
 
