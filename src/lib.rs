@@ -17,6 +17,7 @@ pub mod contract;
 pub mod crash;
 pub mod event;
 pub mod generate;
+pub mod geography;
 pub mod import;
 pub mod ledger;
 pub mod normalise;

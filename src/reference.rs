@@ -18,6 +18,7 @@ use crate::config::{Fault, Faults, Files};
 use crate::contract::Record;
 use crate::contract::record::Strs;
 use crate::event::Kind;
+use crate::geography::Geography;
 use crate::plan;
 
 pub use crate::plan::{Plan, Plans};
@@ -39,6 +40,8 @@ pub struct Reference {
     pub codes: CodeLists,
     /// Groups of raw codes.
     pub crosswalks: Crosswalks,
+    /// Areas, populations, sets and places.
+    pub geography: Geography,
     /// What is odd but not refused.
     pub warnings: Vec<Fault>,
     /// SHA-256 over the names and texts of its files, in hexadecimal: equal = the same reference data.
@@ -69,12 +72,12 @@ impl Reference {
         let crosswalks = Crosswalks::read(files, &sink);
         let schemes = known_schemes(&codes, &crosswalks);
         let partners = Partners::read(files, &partners::Known { schemes: &schemes, crosswalks: &crosswalks }, &sink);
-        let places = places(files);
+        let geography = Geography::read(files, &sink);
         let known =
-            plan::load::Known { codes: &codes, crosswalks: &crosswalks, schemes: &schemes, places: places.as_ref() };
+            plan::load::Known { codes: &codes, crosswalks: &crosswalks, schemes: &schemes, geography: &geography };
         let (plans, warnings) = plan::load::read(files, &known, &sink);
         let sha256 = checksum(files);
-        sink.into_faults().into_result(Self { partners, plans, codes, crosswalks, warnings, sha256 })
+        sink.into_faults().into_result(Self { partners, plans, codes, crosswalks, geography, warnings, sha256 })
     }
 
     /// Puts the codes of a record into `out`, in place of what was there: first its own, then the groups
@@ -116,12 +119,6 @@ fn known_schemes(codes: &CodeLists, crosswalks: &Crosswalks) -> BTreeSet<String>
     let lists = codes.iter().map(|list| &*list.scheme).filter(|scheme| !scheme.ends_with("-outcome"));
     let groups = crosswalks.schemes().map(|(scheme, _)| scheme);
     lists.chain(groups).chain(crosswalks.lists()).chain(OPEN).map(str::to_owned).collect()
-}
-
-/// The places of the partnership, where the geography names them.
-fn places(files: &Files) -> Option<BTreeSet<String>> {
-    let rows = files.text("geography/places.csv")?.lines().filter(|line| !line.starts_with('#'));
-    Some(rows.skip(1).filter_map(|line| line.split(',').next()).map(str::to_owned).collect())
 }
 
 /// Calls `add` with scheme, code and edition of each code of a record.

@@ -154,7 +154,7 @@ fn area(record: &Record<'_>) -> Option<Fault> {
 }
 
 /// Whether a code, nine characters or an outward postcode, is one of a level.
-fn is_of_level(code: &str, level: &str) -> bool {
+pub(crate) fn is_of_level(code: &str, level: &str) -> bool {
     let prefixes: &[&str] = match level {
         "lsoa" => &["E01", "W01", "S01"],
         "msoa" => &["E02", "W02", "S02"],

@@ -14,6 +14,7 @@ use crate::config::fault::{Fault, hint};
 use crate::config::reader::{Item, Reader, Sink, is_kebab, parse};
 use crate::contract::parts::Role;
 use crate::event::Kind;
+use crate::geography::Geography;
 use crate::reference::partners::read_flags;
 use crate::reference::{CodeLists, Crosswalks};
 
@@ -27,8 +28,7 @@ pub(crate) struct Known<'k> {
     pub(crate) crosswalks: &'k Crosswalks,
     /// Every name that a rule may use as a scheme.
     pub(crate) schemes: &'k BTreeSet<String>,
-    /// The places of the geography; `None` = none held, so any name may be one.
-    pub(crate) places: Option<&'k BTreeSet<String>>,
+    pub(crate) geography: &'k Geography,
 }
 
 /// Reads every file of `plans/`; gives the plans and what is odd but not refused.
@@ -247,9 +247,9 @@ impl Rules<'_, '_> {
     fn read_places(&self, reader: &Reader<'_>) -> Vec<String> {
         let read = |item: Item<'_>| {
             let place = kebab(reader, &item);
-            if let Some(places) = self.known.places.filter(|places| !places.contains(&place)) {
-                let hint = hint(&place, places.iter().map(String::as_str));
-                reader.fault_at(&item.key, format!("unknown place `{place}`{hint}"));
+            let known = self.known.geography.places();
+            if !known.clone().any(|known| known == place) {
+                reader.fault_at(&item.key, format!("unknown place `{place}`{}", hint(&place, known)));
             }
             place
         };

@@ -135,7 +135,7 @@ fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
 }
 
 /// The value of a comment line `# <name>: <value>`, which must be there.
-pub(super) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String {
+pub(crate) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String {
     let lines = text.lines().take_while(|line| line.starts_with('#'));
     let value = |line: &str| Some(line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned());
     lines.into_iter().find_map(value).unwrap_or_else(|| {
@@ -145,7 +145,7 @@ pub(super) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String 
 }
 
 /// The rows of a file of comma-separated values with `#` comments; each that cannot be read is a fault.
-pub(super) fn read_rows<T: serde::de::DeserializeOwned>(path: &str, text: &str, sink: &Sink) -> Vec<T> {
+pub(crate) fn read_rows<T: serde::de::DeserializeOwned>(path: &str, text: &str, sink: &Sink) -> Vec<T> {
     let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
     let row = |row: csv::Result<T>| match row {
         Ok(row) => Some(row),

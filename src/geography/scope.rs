@@ -1,0 +1,182 @@
+//! The view of one plan: which areas its tables show, and where in them a row belongs.
+
+use std::collections::BTreeSet;
+
+use super::{Area, Geography, Level, Tier};
+use crate::contract::semantic::is_of_level;
+
+/// Where in a tier a row belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Placed<'a> {
+    /// In the area of this code (id of a place or a set).
+    At(&'a str),
+    /// In none: its area is known to lie elsewhere.
+    Outside,
+    /// Not known: the area is too coarse for the tier, or its code is none.
+    Unplaced,
+}
+
+/// What the tables of one plan show. Below the district that is what lies inside the plan's area; districts are
+/// those of all sets, to compare with.
+#[derive(Clone, Debug)]
+pub struct Scope<'g> {
+    geography: &'g Geography,
+    /// The districts of the plan's area.
+    inside: BTreeSet<&'g str>,
+    tiers: Vec<Tier>,
+    /// By place in `tiers`.
+    areas: Vec<Vec<&'g Area>>,
+}
+
+impl<'g> Scope<'g> {
+    pub(super) fn of(geography: &'g Geography, inside: BTreeSet<&'g str>) -> Self {
+        let mut scope = Self { geography, inside, tiers: Vec::new(), areas: Vec::new() };
+        let shown: Vec<&Area> = geography.areas.values().filter(|area| scope.shows(area)).collect();
+        let tiers: BTreeSet<Tier> = shown.iter().flat_map(|area| area.tiers()).collect();
+        scope.tiers = tiers.into_iter().chain([Tier::of(Level::OutwardPostcode)]).collect();
+        let of_tier = |tier: &Tier| shown.iter().copied().filter(|area| area.is_of(*tier)).collect();
+        scope.areas = scope.tiers.iter().map(of_tier).collect();
+        scope
+    }
+
+    fn shows(&self, area: &Area) -> bool {
+        match area.level {
+            Level::Lsoa | Level::Ward => self.is_inside(&area.code) == Some(true),
+            Level::Place => self.geography.lsoas_of(&area.code).any(|lsoa| self.is_inside(lsoa) == Some(true)),
+            Level::District => {
+                let code = &*area.code;
+                self.inside.contains(code) || self.geography.sets.values().any(|set| set.districts.contains(code))
+            }
+            Level::Set => true,
+            Level::OutwardPostcode => false,
+        }
+    }
+
+    /// The kinds of rows that the tables have, in order.
+    pub fn tiers(&self) -> &[Tier] {
+        &self.tiers
+    }
+
+    /// The areas of a tier, in order of codes; none for outward postcodes, which are known by being sent.
+    pub fn areas(&self, tier: Tier) -> &[&'g Area] {
+        self.tiers.iter().position(|own| *own == tier).map_or(&[], |i| &self.areas[i])
+    }
+
+    /// The tiers that rows sent at a level (as the contracts name it) can be shown at.
+    pub fn tiers_of(&self, level: &str) -> BTreeSet<Tier> {
+        let levels: &[Level] = match level {
+            "lsoa" => &[Level::Lsoa, Level::Ward, Level::Place, Level::District, Level::Set],
+            "ward" => &[Level::Ward, Level::District, Level::Set],
+            "district" => &[Level::District, Level::Set],
+            "county" | "police_force" => &[Level::Set],
+            "outward_postcode" if self.has_outward_parts() => &[Level::District, Level::OutwardPostcode],
+            "outward_postcode" => &[Level::OutwardPostcode],
+            _ => &[],
+        };
+        self.tiers.iter().copied().filter(|tier| levels.contains(&tier.level)).collect()
+    }
+
+    /// Whether any outward postcode lies in a district.
+    fn has_outward_parts(&self) -> bool {
+        self.geography.parents.keys().any(|child| is_outward(child))
+    }
+
+    /// Where in a tier a row belongs, by its code, the level it was sent at and its zone: one answer, but for sets,
+    /// of which a code may be in several. Asked once for an area, not for every row of it.
+    pub fn place<'a>(&self, code: &'a str, level: &str, zone: Option<&'a str>, tier: Tier) -> Vec<Placed<'a>>
+    where
+        'g: 'a,
+    {
+        let one = match tier.level {
+            Level::Set => return self.in_sets(code, level),
+            Level::OutwardPostcode if is_outward(code) => Placed::At(code),
+            Level::OutwardPostcode => Placed::Unplaced,
+            Level::District => self.in_district(code, level),
+            Level::Place => match zone.filter(|zone| self.geography.places.contains_key(*zone)) {
+                Some(zone) => self.in_place(zone),
+                None => self.below_district(code, level, tier),
+            },
+            Level::Lsoa | Level::Ward => self.below_district(code, level, tier),
+        };
+        vec![one]
+    }
+
+    fn in_place<'a>(&self, place: &'a str) -> Placed<'a> {
+        let shown = self.areas(Tier::of(Level::Place)).iter().any(|area| area.code == place);
+        if shown { Placed::At(place) } else { Placed::Outside }
+    }
+
+    fn below_district<'a>(&self, code: &'a str, level: &str, tier: Tier) -> Placed<'a>
+    where
+        'g: 'a,
+    {
+        match self.is_inside(code) {
+            Some(true) => {}
+            Some(false) => return Placed::Outside,
+            None => return unknown(code, level),
+        }
+        let Some(area) = self.geography.areas.get(code) else { return Placed::Unplaced };
+        let is_lsoa = area.level == Level::Lsoa;
+        match tier.level {
+            _ if area.is_of(tier) => Placed::At(&area.code),
+            Level::Ward if is_lsoa => self.geography.ward_of(&area.code, tier).map_or(Placed::Unplaced, Placed::At),
+            Level::Place if is_lsoa => {
+                let places = self.areas(tier).iter();
+                let mut holding = places.filter(|place| self.geography.lsoas_of(&place.code).any(|lsoa| lsoa == code));
+                holding.next().map_or(Placed::Outside, |place| Placed::At(&place.code))
+            }
+            _ => Placed::Unplaced,
+        }
+    }
+
+    fn in_district<'a>(&self, code: &'a str, level: &str) -> Placed<'a>
+    where
+        'g: 'a,
+    {
+        let Some(district) = self.geography.district_of(code) else {
+            return if self.set_of(code).is_some() { Placed::Unplaced } else { unknown(code, level) };
+        };
+        let shown = self.areas(Tier::of(Level::District)).iter().any(|area| area.code == district);
+        if shown { Placed::At(district) } else { Placed::Outside }
+    }
+
+    fn in_sets<'a>(&self, code: &'a str, level: &str) -> Vec<Placed<'a>>
+    where
+        'g: 'a,
+    {
+        let district = self.geography.district_of(code);
+        if district.is_none() && self.set_of(code).is_none() {
+            return vec![unknown(code, level)];
+        }
+        let holds = |set: &super::Districts| district.map_or(set.code == code, |code| set.districts.contains(code));
+        let sets = self.geography.sets.iter().filter(|(_, set)| holds(set));
+        let placed: Vec<Placed<'a>> = sets.map(|(id, _)| Placed::At(id)).collect();
+        if placed.is_empty() { vec![Placed::Outside] } else { placed }
+    }
+
+    /// Whether an area lies inside the plan's area; `None` = not known, or partly.
+    fn is_inside(&self, code: &str) -> Option<bool> {
+        if let Some(district) = self.geography.district_of(code) {
+            return Some(self.inside.contains(district));
+        }
+        // A county or a force that holds none of the plan's area lies elsewhere; another is too coarse.
+        let set = self.set_of(code)?;
+        Some(self.inside.iter().any(|district| set.districts.contains(*district)))
+    }
+
+    /// The set of a county or a police force.
+    fn set_of(&self, code: &str) -> Option<&'g super::Districts> {
+        self.geography.sets.values().find(|set| set.code == code)
+    }
+}
+
+/// Where a code belongs that is not held: elsewhere, if it is one of its level.
+fn unknown<'a>(code: &str, level: &str) -> Placed<'a> {
+    let has_areas = matches!(level, "lsoa" | "ward" | "district" | "county" | "police_force");
+    if has_areas && is_of_level(code, level) { Placed::Outside } else { Placed::Unplaced }
+}
+
+/// Whether a code is an outward postcode: no other is so short.
+pub(super) fn is_outward(code: &str) -> bool {
+    is_of_level(code, "outward_postcode")
+}
