@@ -226,12 +226,14 @@ impl Rules<'_, '_> {
     fn read(&self, reader: &Reader<'_>) -> Rule {
         let kinds: Vec<(&str, Kind)> = Kind::ALL.iter().map(|kind| (kind.as_str(), *kind)).collect();
         let roles = [Role::Incident, Role::Home, Role::Service].map(|role| (role.as_str(), role));
+        let places = self.read_places(reader);
         let rule = Rule {
             id: reader.id("id").to_owned(),
             kinds: each(reader, "kinds", "kind", &kinds),
             codes: self.read_codes(reader),
             flags: read_flags(reader, "flags"),
-            places: self.read_places(reader),
+            lsoas: places.iter().flat_map(|place| self.known.geography.lsoas_of(place)).map(str::to_owned).collect(),
+            places,
             roles: each(reader, "roles", "role", &roles),
             ages: read_ages(reader),
             hours: read_hours(reader),

@@ -3,7 +3,7 @@
 //! A record that lacks what a test asks (no hour, no age, a flag not recorded) fails it. Codes are
 //! compared as texts, never as numbers, after both sides are brought to one form ([`Fold`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::{Time, Weekday};
 
@@ -24,8 +24,10 @@ pub struct Rule {
     pub codes: BTreeMap<String, Vec<Pattern>>,
     /// Any of these flags is true, as bits ([`Flags::NAMES`]); 0 = whatever the flags.
     pub flags: u32,
-    /// The record's zone is any of these places; empty = anywhere.
+    /// The record's zone is any of these places, or its LSOA is part of one; empty = anywhere.
     pub places: Vec<String>,
+    /// The LSOAs of those places.
+    pub lsoas: BTreeSet<String>,
     /// The place is any of these to the record; empty = any role.
     pub roles: Vec<Role>,
     /// The age band of the person, victim or suspect lies inside any of these; empty = any age.
@@ -111,7 +113,8 @@ impl Rule {
     }
 
     fn place<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
-        record.area_zone.filter(|zone| self.places.iter().any(|place| place == zone))
+        let zone = record.area_zone.filter(|zone| self.places.iter().any(|place| place == zone));
+        zone.or_else(|| record.area_code.filter(|code| self.lsoas.contains(*code)))
     }
 
     fn role<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
