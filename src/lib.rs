@@ -28,3 +28,4 @@ pub mod reference;
 pub mod rejects;
 pub mod storage;
 pub mod telemetry;
+pub mod windows;

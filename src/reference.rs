@@ -20,6 +20,7 @@ use crate::contract::record::Strs;
 use crate::event::Kind;
 use crate::geography::Geography;
 use crate::plan;
+use crate::windows::Windows;
 
 pub use crate::plan::{Plan, Plans};
 pub use codes::CodeLists;
@@ -42,6 +43,8 @@ pub struct Reference {
     pub crosswalks: Crosswalks,
     /// Areas, populations, sets and places.
     pub geography: Geography,
+    /// The spans that figures are given for.
+    pub windows: Windows,
     /// What is odd but not refused.
     pub warnings: Vec<Fault>,
     /// SHA-256 over the names and texts of its files, in hexadecimal: equal = the same reference data.
@@ -76,8 +79,18 @@ impl Reference {
         let known =
             plan::load::Known { codes: &codes, crosswalks: &crosswalks, schemes: &schemes, geography: &geography };
         let (plans, warnings) = plan::load::read(files, &known, &sink);
+        let windows = Windows::read(files, &sink);
         let sha256 = checksum(files);
-        sink.into_faults().into_result(Self { partners, plans, codes, crosswalks, geography, warnings, sha256 })
+        sink.into_faults().into_result(Self {
+            partners,
+            plans,
+            codes,
+            crosswalks,
+            geography,
+            windows,
+            warnings,
+            sha256,
+        })
     }
 
     /// Puts the codes of a record into `out`, in place of what was there: first its own, then the groups
