@@ -97,6 +97,11 @@ impl<'t> Reader<'t> {
         self.get(key).is_some()
     }
 
+    /// Whether there is such a key and its value is a text.
+    pub fn is_text(&self, key: &str) -> bool {
+        self.get(key).is_some_and(Value::is_str)
+    }
+
     fn get(&self, key: &str) -> Option<&'t Value> {
         self.asked.borrow_mut().insert(key.to_owned());
         self.table.get(key)

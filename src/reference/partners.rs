@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashSet;
+use jiff::civil;
 
 use super::Crosswalks;
 use crate::config::Files;
@@ -13,8 +14,14 @@ use crate::config::fault::hint;
 use crate::config::reader::{Item, Reader, Sink, is_kebab, parse};
 use crate::contract::parts::Flags;
 use crate::contract::record::partner_of;
-use crate::event::{Feed, Kind};
+use crate::event::{Feed, Kind, Month};
+use crate::geography::Unit;
 
+/// That records are due at the end of the quarter after theirs: the duty of section 17A of the Crime and Disorder
+/// Act 1998, and what is so unless the file says another.
+const END_OF_NEXT_QUARTER: &str = "end-of-next-quarter";
+/// The most days, or months, that the file may give.
+const NUMBER_MAX: i64 = 1000;
 /// The file.
 const FILE: &str = "partners.toml";
 /// The longest name of a partner or a system in a source, in bytes.
@@ -71,6 +78,15 @@ impl DateBasis {
     }
 }
 
+/// When a month's records are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// So many days after the month's last.
+    Days(i32),
+    /// By the end of the quarter after the month's.
+    EndOfNextQuarter,
+}
+
 /// The topics, sources and partners that are registered.
 #[derive(Clone, Debug, Default)]
 pub struct Partners {
@@ -81,6 +97,9 @@ pub struct Partners {
     registered: HashSet<(String, String)>,
     carried: BTreeMap<String, BTreeMap<Kind, Carried>>,
     date_basis: BTreeMap<String, DateBasis>,
+    due: BTreeMap<String, Due>,
+    settle_months: BTreeMap<String, i32>,
+    rate_unit: BTreeMap<String, Unit>,
     labels: BTreeMap<String, String>,
 }
 
@@ -120,6 +139,29 @@ impl Partners {
     pub fn date_basis(&self, partner: &str, kind: Kind) -> DateBasis {
         let own = self.date_basis.get(&format!("{partner}:{kind}"));
         own.or_else(|| self.date_basis.get(kind.as_str())).copied().unwrap_or(DateBasis::Occurred)
+    }
+
+    /// The last day on which a month's records of a kind (as tables name it) may arrive and not be late.
+    pub fn due(&self, partner: &str, kind: &str, month: Month) -> civil::Date {
+        match of_kind(&self.due, partner, kind) {
+            Some(Due::Days(days)) => month.last_day().saturating_add(jiff::Span::new().days(*days)),
+            Some(Due::EndOfNextQuarter) | None => {
+                let into_quarter = (month.first_day().month() - 1) % 3;
+                month.plus(5 - i32::from(into_quarter)).last_day()
+            }
+        }
+    }
+
+    /// The last day on which a month's figures of a kind may still change as a matter of course; never before they
+    /// are due.
+    pub fn settled(&self, partner: &str, kind: &str, month: Month) -> civil::Date {
+        let months = of_kind(&self.settle_months, partner, kind).copied().unwrap_or_default();
+        month.plus(months).last_day().max(self.due(partner, kind, month))
+    }
+
+    /// What a kind is told in relation to: so many for every thousand of these.
+    pub fn rate_unit(&self, kind: &str) -> Unit {
+        self.rate_unit.get(kind).copied().unwrap_or(Unit::Persons)
     }
 
     /// What people call a partner; its id where it has no label.
@@ -162,6 +204,9 @@ impl Partners {
         let topics = partners.read_topics(&reader);
         reader.tables("system").iter().for_each(|system| partners.read_system(system, &topics, known));
         partners.read_date_basis(&reader);
+        partners.read_due(&reader, known);
+        partners.read_settle_months(&reader, known);
+        partners.read_rate_unit(&reader, known);
         if let Some(labels) = reader.table("labels") {
             partners.labels = labels.keys().iter().map(|id| ((*id).to_owned(), labels.name(id).to_owned())).collect();
         }
@@ -228,6 +273,77 @@ impl Partners {
             }
         }
     }
+
+    fn read_due(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
+        let Some(table) = reader.table("due") else { return };
+        for key in self.partners_kinds(&table, known) {
+            if table.is_text(key) {
+                if table.name(key) != END_OF_NEXT_QUARTER {
+                    table.fault(key, format!("is neither a number of days nor `{END_OF_NEXT_QUARTER}`"));
+                }
+                self.due.insert(key.to_owned(), Due::EndOfNextQuarter);
+            } else if let Some(days) = read_number(&table, key) {
+                self.due.insert(key.to_owned(), Due::Days(days));
+            }
+        }
+    }
+
+    fn read_settle_months(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
+        let Some(table) = reader.table("settle_months") else { return };
+        for key in self.partners_kinds(&table, known) {
+            if let Some(months) = read_number(&table, key) {
+                self.settle_months.insert(key.to_owned(), months);
+            }
+        }
+    }
+
+    /// The keys of a table, each of which must be a kind, or a registered partner with one.
+    fn partners_kinds<'t>(&self, table: &Reader<'t>, known: &Known<'_>) -> Vec<&'t str> {
+        let of_partner = |(partner, kind): (&str, &str)| self.ids().contains(partner) && is_kind(kind, known.schemes);
+        let keys = table.keys();
+        for key in &keys {
+            if !is_kind(key, known.schemes) && !key.split_once(':').is_some_and(of_partner) {
+                table.fault(key, "is neither a kind (a count is `count:<list>`) nor `partner:kind`");
+            }
+        }
+        keys
+    }
+
+    fn read_rate_unit(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
+        let Some(table) = reader.table("rate_unit") else { return };
+        for kind in table.keys() {
+            if !is_kind(kind, known.schemes) {
+                table.fault(kind, "is no kind (a count is `count:<list>`)");
+            }
+            match Unit::from_name(table.name(kind)) {
+                Some(unit) => drop(self.rate_unit.insert(kind.to_owned(), unit)),
+                None => table.fault(kind, "is none of persons, households, adult-women"),
+            }
+        }
+    }
+}
+
+/// What is said of a partner's kind, else of the kind.
+fn of_kind<'m, T>(map: &'m BTreeMap<String, T>, partner: &str, kind: &str) -> Option<&'m T> {
+    map.get(&format!("{partner}:{kind}")).or_else(|| map.get(kind))
+}
+
+/// Whether tables have a kind of that name: a kind of record, or `count:<list>`.
+pub(super) fn is_kind(name: &str, schemes: &BTreeSet<String>) -> bool {
+    match name.strip_prefix("count:") {
+        Some(list) => list == "ho-crime" || schemes.contains(list),
+        None => Kind::from_name(name).is_some_and(|kind| kind != Kind::Count),
+    }
+}
+
+/// A whole number that is not negative.
+fn read_number(table: &Reader<'_>, key: &str) -> Option<i32> {
+    let number = table.integer(key)?;
+    if !(0..=NUMBER_MAX).contains(&number) {
+        table.fault(key, format!("{number} is not between 0 and {NUMBER_MAX}"));
+        return None;
+    }
+    Some(number as i32)
 }
 
 fn read_carried(reader: &Reader<'_>, known: &Known<'_>) -> Carried {

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::geography::Unit;
 
 /// The built-in files with `from` replaced by `to` in one of them.
 #[track_caller]
@@ -76,6 +77,26 @@ fn crime_and_incident_go_by_recording_and_the_rest_by_occurrence() {
 }
 
 #[test]
+fn records_are_due_and_settled_as_the_partner_agreed() {
+    let own = "[due]\n\"mhclg:count:hclic-need\" = 90\n\"kent-police:crime\" = 10\n";
+    let partners = reference_of(&changed(PARTNERS, "[due]", own)).partners;
+    let due = |partner, kind, month: &str| partners.due(partner, kind, month.parse().expect("month")).to_string();
+    assert_eq!(due("essex-police", "crime", "2018-10"), "2018-12-30");
+    assert_eq!(due("kent-police", "crime", "2018-10"), "2018-11-10");
+    assert_eq!(due("mtw-nhs", "assault-attendance", "2018-10"), "2018-12-01");
+    let quarter = ["2018-10", "2018-11", "2018-12"].map(|month| due("maidstone-bc", "homelessness-case", month));
+    assert_eq!(quarter, ["2019-03-31"; 3]);
+    assert_eq!(due("secamb", "ambulance-call", "2018-09"), "2018-12-31", "the duty is the default");
+    assert_eq!(due("mhclg", "count:hclic-need", "2018-06"), "2018-09-28");
+    assert_eq!(due("mhclg", "count:hclic-reason", "2018-06"), "2018-09-30");
+    let settled = |partner, kind| partners.settled(partner, kind, "2018-10".parse().expect("month")).to_string();
+    assert_eq!(settled("kent-police", "crime"), "2019-01-31");
+    assert_eq!(settled("mtw-nhs", "assault-attendance"), "2018-12-01", "never before it is due");
+    assert_eq!(partners.rate_unit("count:hclic-assessment"), Unit::Households);
+    assert_eq!(partners.rate_unit("crime"), Unit::Persons);
+}
+
+#[test]
 fn what_partners_may_not_say_is_refused() {
     for (from, to, words) in [
         ("\"health\"\n", "\"heath\"\n", "topics.\"health.events.v1\": `heath` is no feed"),
@@ -111,6 +132,14 @@ fn what_partners_may_not_say_is_refused() {
             "system[4].partners[0]: urn:partner:kent-police:nrm is registered twice for police.events.v1",
         ),
         ("crime = \"recorded\"", "crime = \"known\"", "date_basis.crime: is neither `occurred` nor `recorded`"),
+        ("crime = 60", "crimes = 60", "due.crimes: is neither a kind (a count is `count:<list>`) nor `partner:kind`"),
+        ("crime = 60", "\"count:x\" = 60", "due.\"count:x\": is neither a kind"),
+        ("crime = 60", "\"kent:crime\" = 60", "due.\"kent:crime\": is neither a kind"),
+        ("crime = 60", "crime = -1", "due.crime: -1 is not between 0 and 1000"),
+        ("crime = 60", "crime = \"soon\"", "due.crime: is neither a number of days nor `end-of-next-quarter`"),
+        ("crime = 3\n", "crime = \"end-of-next-quarter\"\n", "settle_months.crime: is a string, not an integer"),
+        ("homelessness-case = \"households\"", "homelessness = \"households\"", "rate_unit.homelessness: is no kind"),
+        ("= \"households\"", "= \"people\"", "rate_unit.homelessness-case: is none of persons, households"),
         ("crime = \"recorded\"", "crimes = \"recorded\"", "date_basis.crimes: is neither a kind nor `partner:kind`"),
     ] {
         let said = said(&changed(PARTNERS, from, to));
