@@ -3,6 +3,7 @@
 //! Loaded once and checked whole, everything against everything; what is wrong is told all at once.
 //! What is loaded never changes, so everything derived from it is a pure function.
 
+pub mod breaks;
 pub mod codes;
 pub mod crosswalks;
 pub mod partners;
@@ -23,6 +24,7 @@ use crate::plan;
 use crate::windows::Windows;
 
 pub use crate::plan::{Plan, Plans};
+pub use breaks::Break;
 pub use codes::CodeLists;
 pub use crosswalks::Crosswalks;
 pub use partners::{Carried, DateBasis, Partners, Topic};
@@ -45,6 +47,8 @@ pub struct Reference {
     pub geography: Geography,
     /// The spans that figures are given for.
     pub windows: Windows,
+    /// Days on which series began to mean something else, in order.
+    pub breaks: Vec<Break>,
     /// What is odd but not refused.
     pub warnings: Vec<Fault>,
     /// SHA-256 over the names and texts of its files, in hexadecimal: equal = the same reference data.
@@ -79,6 +83,8 @@ impl Reference {
         let known =
             plan::load::Known { codes: &codes, crosswalks: &crosswalks, schemes: &schemes, geography: &geography };
         let (plans, warnings) = plan::load::read(files, &known, &sink);
+        let of_breaks = breaks::Known { partners: partners.ids(), plans: &known };
+        let breaks = breaks::read(files, &of_breaks, &sink);
         let windows = Windows::read(files, &sink);
         let sha256 = checksum(files);
         sink.into_faults().into_result(Self {
@@ -88,6 +94,7 @@ impl Reference {
             crosswalks,
             geography,
             windows,
+            breaks,
             warnings,
             sha256,
         })

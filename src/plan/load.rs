@@ -326,6 +326,11 @@ impl Rules<'_, '_> {
     }
 }
 
+/// Patterns by scheme, as rules have them, under `codes`.
+pub(crate) fn read_patterns(reader: &Reader<'_>, known: &Known<'_>) -> BTreeMap<String, Vec<Pattern>> {
+    Rules { known, editions: BTreeMap::new() }.read_codes(reader)
+}
+
 fn read_ages(reader: &Reader<'_>) -> Vec<Ages> {
     let read = |item: Item<'_>| {
         let ages = Ages::parse(item.text);
@@ -364,7 +369,7 @@ fn kebab(reader: &Reader<'_>, item: &Item<'_>) -> String {
 }
 
 /// A value of a closed list that must be there.
-fn choice<T: Copy>(reader: &Reader<'_>, key: &str, choices: &[(&'static str, T)]) -> Option<T> {
+pub(crate) fn choice<T: Copy>(reader: &Reader<'_>, key: &str, choices: &[(&'static str, T)]) -> Option<T> {
     let name = reader.required(key, reader.text(key))?;
     let found = choices.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
     if found.is_none() {
@@ -375,7 +380,7 @@ fn choice<T: Copy>(reader: &Reader<'_>, key: &str, choices: &[(&'static str, T)]
 }
 
 /// Values of a closed list.
-fn each<T: Copy>(reader: &Reader<'_>, key: &str, what: &str, choices: &[(&'static str, T)]) -> Vec<T> {
+pub(crate) fn each<T: Copy>(reader: &Reader<'_>, key: &str, what: &str, choices: &[(&'static str, T)]) -> Vec<T> {
     let read = |item: Item<'_>| {
         let found = choices.iter().find(|(name, _)| *name == item.text).map(|(_, value)| *value);
         if found.is_none() {

@@ -1,0 +1,255 @@
+//! The register of breaks: days on which a series began to mean something else, so that a change across
+//! one is not a change in crime.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil;
+
+use super::partners::is_kind;
+use crate::config::Files;
+use crate::config::fault::hint;
+use crate::config::reader::{Item, Reader, Sink, parse};
+use crate::geography::Level;
+use crate::plan::load::{choice, each, read_patterns};
+use crate::plan::rule::{Fold, Pattern};
+
+/// The file.
+const FILE: &str = "breaks.toml";
+
+/// What a break is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is the word of the file that it is named after")]
+pub enum Effect {
+    Definition,
+    Recording,
+    System,
+    Boundary,
+    Law,
+}
+
+impl Effect {
+    /// Every effect by its name.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("definition", Self::Definition),
+        ("recording", Self::Recording),
+        ("system", Self::System),
+        ("boundary", Self::Boundary),
+        ("law", Self::Law),
+    ];
+
+    /// The name in files and tables.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, effect)| *effect == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// A break.
+#[derive(Clone, Debug)]
+pub struct Break {
+    /// Its id.
+    pub id: String,
+    /// The day it came about, or the first of the days over which it did.
+    pub from: civil::Date,
+    /// The last of those days; the same as `from` for one of a single day.
+    pub to: civil::Date,
+    /// The day on which it was said to come about, where that was another.
+    pub announced: Option<civil::Date>,
+    /// What it is of.
+    pub effect: Effect,
+    /// What happened.
+    pub text: String,
+    /// Who says so.
+    pub source: String,
+    /// The partners it touches; empty = all.
+    pub partners: Vec<String>,
+    /// The kinds it touches, as tables name them; empty = all.
+    pub kinds: Vec<String>,
+    /// The codes it touches, by scheme; empty = all.
+    pub codes: BTreeMap<String, Vec<Pattern>>,
+    /// The levels of area it touches; empty = all.
+    pub levels: Vec<Level>,
+}
+
+impl Break {
+    /// Whether it touches a series of a partner's kind (as tables name it, `count:<list>`) at a level (`None` =
+    /// over all areas). `code` is scheme and code of a series that is one; a series of many codes is touched by a
+    /// break of any.
+    pub fn applies(&self, partner: &str, kind: &str, level: Option<Level>, code: Option<(&str, &str)>) -> bool {
+        let named = |names: &[String], name: &str| names.is_empty() || names.iter().any(|own| own == name);
+        named(&self.partners, partner)
+            && named(&self.kinds, kind)
+            && (self.levels.is_empty() || level.is_some_and(|level| self.levels.contains(&level)))
+            && (self.codes.is_empty() || code.is_none_or(|(scheme, code)| self.has_code(scheme, code)))
+    }
+
+    fn has_code(&self, scheme: &str, code: &str) -> bool {
+        let Some(patterns) = self.codes.get(scheme) else { return false };
+        let like = |folded: &str| patterns.iter().any(|pattern| pattern.matches(folded, pattern.edition()));
+        Fold::of(scheme).with(code, like).unwrap_or(false)
+    }
+
+    /// Whether a comparison straddles or holds it: days from `from` to `to` are not all before it nor all after.
+    pub fn within(&self, from: civil::Date, to: civil::Date) -> bool {
+        from < self.to && self.from <= to
+    }
+}
+
+/// What the file is checked against.
+pub(super) struct Known<'k> {
+    pub(super) partners: BTreeSet<&'k str>,
+    pub(super) plans: &'k crate::plan::load::Known<'k>,
+}
+
+/// The breaks, in order of days.
+pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Vec<Break> {
+    let Some(text) = files.text(FILE) else { return Vec::new() };
+    let Some(table) = parse(FILE, text, sink) else { return Vec::new() };
+    let reader = Reader::new(FILE, &table, sink);
+    reader.format();
+    let mut ids = BTreeSet::new();
+    let mut breaks = Vec::new();
+    for table in reader.tables("break") {
+        let id = table.id("id");
+        if !ids.insert(id) {
+            table.fault("id", format!("`{id}` stands twice"));
+        }
+        breaks.push(read_break(&table, id, known));
+    }
+    breaks.sort_by(|a, b| (a.from, &a.id).cmp(&(b.from, &b.id)));
+    breaks
+}
+
+fn read_break(reader: &Reader<'_>, id: &str, known: &Known<'_>) -> Break {
+    let (from, to) = read_days(reader);
+    let announced = reader.date("announced");
+    let one_of = |key: &str, is_known: &dyn Fn(&str) -> bool, hint: &dyn Fn(&str) -> String| -> Vec<String> {
+        let read = |Item { key, text }: Item<'_>| {
+            if !is_known(text) {
+                reader.fault_at(&key, format!("`{text}` is not known{}", hint(text)));
+            }
+            text.to_owned()
+        };
+        reader.texts(key).into_iter().map(read).collect()
+    };
+    let partners = &known.partners;
+    Break {
+        id: id.to_owned(),
+        from,
+        to,
+        announced,
+        effect: choice(reader, "effect", &Effect::ALL).unwrap_or(Effect::Definition),
+        text: reader.name("text").to_owned(),
+        source: reader.name("source").to_owned(),
+        partners: one_of("partners", &|name| partners.contains(name), &|name| hint(name, partners.iter().copied())),
+        kinds: one_of("kinds", &|name| is_kind(name, known.plans.schemes), &|_| {
+            " (a kind, or `count:<list>`)".to_owned()
+        }),
+        codes: read_patterns(reader, known.plans),
+        levels: read_levels(reader),
+    }
+}
+
+fn read_levels(reader: &Reader<'_>) -> Vec<Level> {
+    let levels = Level::ALL.map(|level| (level.as_str(), level));
+    each(reader, "levels", "level", &levels)
+}
+
+/// Either `date` or `from` and `to`.
+fn read_days(reader: &Reader<'_>) -> (civil::Date, civil::Date) {
+    let (date, from, to) = (reader.date("date"), reader.date("from"), reader.date("to"));
+    match (reader.has("date"), reader.has("from"), reader.has("to")) {
+        (true, false, false) | (false, true, true) => {}
+        _ => reader.fault("date", "write either `date`, or both `from` and `to`"),
+    }
+    let (from, to) = (date.or(from).unwrap_or_default(), date.or(to).unwrap_or_default());
+    if from > to {
+        reader.fault("from", format!("{from} is after to, {to}"));
+    }
+    (from, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{changed, said};
+    use super::super::{Break, Reference};
+    use super::*;
+
+    fn built_in(id: &str) -> Break {
+        let breaks = Reference::load(None).expect("built in").breaks;
+        assert!(breaks.is_sorted_by_key(|b| b.from));
+        breaks.into_iter().find(|b| b.id == id).expect("a break")
+    }
+
+    fn within(id: &str, from: &str, to: &str) -> bool {
+        built_in(id).within(from.parse().expect("date"), to.parse().expect("date"))
+    }
+
+    #[test]
+    fn a_comparison_straddles_or_holds_a_break_or_lies_on_one_side() {
+        assert!(within("hclic-2023", "2023-04-01", "2023-09-30"));
+        assert!(within("hclic-2023", "2023-06-30", "2023-07-01"));
+        assert!(!within("hclic-2023", "2023-07-01", "2023-12-31"), "all of it is new");
+        assert!(!within("hclic-2023", "2022-07-01", "2023-06-30"), "all of it is old");
+        assert!(within("kent-system-2018", "2018-11-01", "2018-12-31"));
+        assert!(within("kent-system-2018", "2018-12-01", "2019-01-31"));
+        assert!(within("kent-system-2018", "2018-10-01", "2018-11-30"));
+        assert!(!within("kent-system-2018", "2019-01-01", "2019-02-28"));
+        assert!(!within("kent-system-2018", "2018-09-01", "2018-10-31"));
+    }
+
+    #[test]
+    fn a_break_touches_what_it_names_and_no_more() {
+        let kent = built_in("kent-system-2018");
+        assert!(kent.applies("kent-police", "crime", None, None));
+        assert!(kent.applies("kent-police", "crime", Some(Level::Ward), Some(("police-uk", "drugs"))));
+        assert!(!kent.applies("kent-police", "incident", None, None));
+        assert!(!kent.applies("essex-police", "crime", None, None));
+        let wards = built_in("wards-2024");
+        assert!(wards.applies("secamb", "ambulance-call", Some(Level::Ward), None));
+        assert!(!wards.applies("secamb", "ambulance-call", Some(Level::District), None));
+        assert!(!wards.applies("secamb", "ambulance-call", None, None));
+        let nsir = built_in("nsir-2011");
+        assert!(nsir.applies("kent-police", "incident", None, None), "a total has its codes");
+        assert!(nsir.applies("kent-police", "incident", None, Some(("nsir", "personal"))));
+        assert!(!nsir.applies("kent-police", "incident", None, Some(("police-uk", "anti-social-behaviour"))));
+        assert!(built_in("hclic-2023").applies("mhclg", "count:hclic-need", None, None));
+        assert_eq!(built_in("s136-2017").announced, Some(civil::date(2017, 4, 1)));
+    }
+
+    #[test]
+    fn what_breaks_may_not_say_is_refused() {
+        for (from, to, words) in [
+            ("id = \"hclic-2023\"", "id = \"hclic-2018\"", "break[5].id: `hclic-2018` stands twice"),
+            ("date = 2011-04-01\n", "", "break[0].date: write either `date`, or both `from` and `to`"),
+            ("from = 2016-01-01", "from = 2019-01-01", "break[1].from: 2019-01-01 is after to, 2018-12-31"),
+            ("to = 2018-12-31\npartners = [\"kent-police\"]", "date = 2018-12-31", "write either `date`"),
+            (
+                "[\"kent-police\"]",
+                "[\"kent-polce\"]",
+                "partners[0]: `kent-polce` is not known; did you mean `kent-police`?",
+            ),
+            (
+                "\"count:nsir\"",
+                "\"count:nisr\"",
+                "break[0].kinds[1]: `count:nisr` is not known (a kind, or `count:<list>`)",
+            ),
+            ("[\"incident\", ", "[\"count\", ", "break[0].kinds[0]: `count` is not known"),
+            (
+                "{ nsir = [\"*\"] }",
+                "{ nisr = [\"*\"] }",
+                "break[0].codes.nisr: unknown scheme `nisr`; did you mean `nsir`?",
+            ),
+            ("{ nsir = [\"*\"] }", "{ nsir = [\"private\"] }", "break[0].codes.nsir[0]: `private` is a code of none"),
+            ("[\"ward\"]", "[\"wards\"]", "levels[0]: unknown level `wards`; did you mean `ward`?"),
+            (
+                "effect = \"law\"",
+                "effect = \"laws\"",
+                "effect: `laws` is none of definition, recording, system, boundary, law",
+            ),
+            ("source = \"HMICFRS", "sauce = \"HMICFRS", "break[1].source: is missing"),
+        ] {
+            let said = said(&changed(FILE, from, to));
+            assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
+        }
+    }
+}
