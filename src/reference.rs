@@ -6,6 +6,7 @@
 pub mod breaks;
 pub mod codes;
 pub mod crosswalks;
+pub mod harm;
 pub mod partners;
 
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ pub use crate::plan::{Plan, Plans};
 pub use breaks::Break;
 pub use codes::CodeLists;
 pub use crosswalks::Crosswalks;
+pub use harm::HarmSet;
 pub use partners::{Carried, DateBasis, Partners, Topic};
 
 /// Schemes of the contracts whose codes are held in no list.
@@ -49,6 +51,8 @@ pub struct Reference {
     pub windows: Windows,
     /// Days on which series began to mean something else, in order.
     pub breaks: Vec<Break>,
+    /// Weights of harm, in order of ids.
+    pub harm: Vec<HarmSet>,
     /// What is odd but not refused.
     pub warnings: Vec<Fault>,
     /// SHA-256 over the names and texts of its files, in hexadecimal: equal = the same reference data.
@@ -85,6 +89,7 @@ impl Reference {
         let (plans, warnings) = plan::load::read(files, &known, &sink);
         let of_breaks = breaks::Known { partners: partners.ids(), plans: &known };
         let breaks = breaks::read(files, &of_breaks, &sink);
+        let harm = harm::read(files, &harm::Known { schemes: &schemes, codes: &codes }, &sink);
         let windows = Windows::read(files, &sink);
         let sha256 = checksum(files);
         sink.into_faults().into_result(Self {
@@ -95,6 +100,7 @@ impl Reference {
             geography,
             windows,
             breaks,
+            harm,
             warnings,
             sha256,
         })

@@ -1,0 +1,159 @@
+//! Weights of harm: how heavy a record of a code is beside one of another.
+//!
+//! A set is a file `config/harm/<id>.csv`. None is built in: who uses one brings it, under its own
+//! licence. A code without a weight is told as unweighted, never weighed 0.
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+
+use super::CodeLists;
+use super::codes::{read_rows, remark};
+use crate::config::Files;
+use crate::config::fault::hint;
+use crate::config::reader::{Sink, is_kebab};
+use crate::plan::rule::Fold;
+
+/// A set of weights.
+#[derive(Clone, Debug)]
+pub struct HarmSet {
+    /// Its id, which is its file's name.
+    pub id: String,
+    /// What a weight counts, such as `days` of imprisonment.
+    pub unit: String,
+    /// By scheme, then by folded code.
+    weights: HashMap<String, HashMap<String, f64>>,
+}
+
+impl HarmSet {
+    /// The weight of a code; `None` = it has none.
+    pub fn weight(&self, scheme: &str, code: &str) -> Option<f64> {
+        let codes = self.weights.get(scheme)?;
+        Fold::of(scheme).with(code, |folded| codes.get(folded).copied()).flatten()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    scheme: String,
+    code: String,
+    weight: f64,
+    unit: String,
+    source: String,
+}
+
+/// What the files are checked against.
+pub(super) struct Known<'k> {
+    pub(super) schemes: &'k BTreeSet<String>,
+    pub(super) codes: &'k CodeLists,
+}
+
+/// The sets, in order of ids.
+pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Vec<HarmSet> {
+    files.in_folder("harm", ".csv").map(|(path, text)| read_set(path, text, known, sink)).collect()
+}
+
+fn read_set(path: &str, text: &str, known: &Known<'_>, sink: &Sink) -> HarmSet {
+    let id = path.trim_start_matches("harm/").trim_end_matches(".csv").to_owned();
+    if !is_kebab(&id) {
+        sink.add(path, "", "has a name that is not kebab-case");
+    }
+    remark(path, text, "licence", sink);
+    let rows: Vec<Row> = read_rows(path, text, sink);
+    let mut set =
+        HarmSet { id, unit: rows.first().map(|row| row.unit.clone()).unwrap_or_default(), weights: HashMap::new() };
+    for row in rows {
+        let key = format!("{},{}", row.scheme, row.code);
+        if let Err(reason) = set.add(row, known) {
+            sink.add(path, &key, reason);
+        }
+    }
+    if set.weights.contains_key("ho-category") && set.weights.contains_key("ho-offence") {
+        sink.add(
+            path,
+            "ho-category",
+            "stands beside ho-offence: a crime has a code of both and would be weighed twice",
+        );
+    }
+    set
+}
+
+impl HarmSet {
+    fn add(&mut self, row: Row, known: &Known<'_>) -> Result<(), String> {
+        let Row { scheme, code, weight, unit, source } = row;
+        if !known.schemes.contains(&scheme) {
+            return Err(format!(
+                "unknown scheme `{scheme}`{}",
+                hint(&scheme, known.schemes.iter().map(String::as_str))
+            ));
+        }
+        let folded = Fold::of(&scheme).folded(&code).ok_or("is a base, which is never weighed")?;
+        if known.codes.knows(&scheme, &code) == Some(false) {
+            return Err(format!("`{code}` is in no edition of {scheme}"));
+        }
+        if !weight.is_finite() || weight < 0.0 {
+            return Err(format!("weight {weight} is no number from 0 on"));
+        }
+        if unit != self.unit || unit.is_empty() {
+            return Err(format!(
+                "unit `{unit}` is not that of the first row, `{}`: only one can be added up",
+                self.unit
+            ));
+        }
+        if source.is_empty() {
+            return Err("names no source".to_owned());
+        }
+        let before = self.weights.entry(scheme).or_default().insert(folded, weight);
+        before.map_or(Ok(()), |_| Err("stands twice".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{reference_of, said};
+    use super::*;
+
+    const HEADER: &str = "# licence: ours\nscheme,code,weight,unit,source\n";
+
+    fn with(rows: &str) -> Files {
+        let mut files = Files::built_in();
+        files.put("harm/own.csv", format!("{HEADER}{rows}"));
+        files
+    }
+
+    #[test]
+    fn a_code_has_its_weight_or_none() {
+        assert!(reference_of(&Files::built_in()).harm.is_empty(), "none is built in");
+        let files = with("ho-category,4/10,5475,days,us\nho-category,8N,1.5,days,us\npolice-uk,drugs,0,days,us\n");
+        let sets = reference_of(&files).harm;
+        assert_eq!((&*sets[0].id, &*sets[0].unit, sets.len()), ("own", "days", 1));
+        let weight = |scheme, code| sets[0].weight(scheme, code);
+        assert_eq!([weight("ho-category", "4.10"), weight("ho-category", "8n")], [Some(5475.0), Some(1.5)]);
+        assert_eq!([weight("police-uk", "drugs"), weight("police-uk", "burglary")], [Some(0.0), None]);
+        assert_eq!(weight("ho-offence", "008/06"), None);
+    }
+
+    #[test]
+    fn what_weights_may_not_say_is_refused() {
+        for (rows, words) in [
+            ("ho-categroy,8N,1,days,us", "harm/own.csv: ho-categroy,8N: unknown scheme `ho-categroy`; did you mean"),
+            ("ho-category,999,1,days,us", "ho-category,999: `999` is in no edition of ho-category"),
+            ("ho-category,8N,-1,days,us", "weight -1 is no number from 0 on"),
+            ("ho-category,8N,NaN,days,us", "weight NaN is no number from 0 on"),
+            ("ho-category,8N,heavy,days,us", "harm/own.csv: line 3: "),
+            (
+                "ho-category,8N,1,days,us\nho-category,8P,1,pounds,us",
+                "unit `pounds` is not that of the first row, `days`",
+            ),
+            ("ho-category,8N,1,days,", "ho-category,8N: names no source"),
+            ("ho-category,4.10,1,days,us\nho-category,4/10,2,days,us", "ho-category,4/10: stands twice"),
+            ("hclic-need,total-number-of-support-needs,1,days,us", "is a base, which is never weighed"),
+            ("ho-category,8N,1,days,us\nho-offence,008/06,2,days,us", "ho-category: stands beside ho-offence"),
+        ] {
+            let said = said(&with(rows));
+            assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
+        }
+    }
+}
