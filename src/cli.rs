@@ -6,6 +6,7 @@ mod demo;
 mod generate;
 mod import;
 mod ingest;
+mod plan;
 mod publish;
 mod record;
 mod rejects;
@@ -48,6 +49,7 @@ enum Command {
     Verify(verify::Verify),
     Rejects(rejects::Rejects),
     Record(record::Record),
+    Plan(plan::Plan),
 }
 
 impl Command {
@@ -151,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => command.run(),
         Command::Rejects(command) => command.run(),
         Command::Record(command) => command.run(),
+        Command::Plan(command) => command.run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -86,7 +86,8 @@ impl Reference {
         let geography = Geography::read(files, &sink);
         let known =
             plan::load::Known { codes: &codes, crosswalks: &crosswalks, schemes: &schemes, geography: &geography };
-        let (plans, warnings) = plan::load::read(files, &known, &sink);
+        let (plans, mut warnings) = plan::load::read(files, &known, &sink);
+        warnings.extend(plans.iter().filter(|plan| geography.scope(&plan.area).is_none()).map(without_area));
         let of_breaks = breaks::Known { partners: partners.ids(), plans: &known };
         let breaks = breaks::read(files, &of_breaks, &sink);
         let harm = harm::read(files, &harm::Known { schemes: &schemes, codes: &codes }, &sink);
@@ -138,6 +139,12 @@ fn checksum(files: &Files) -> String {
         }
     }
     hasher.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// The warning that no figures by ward, place or set can be given.
+fn without_area(plan: &Plan) -> Fault {
+    let reason = format!("`{}` is in no file of geography/: there will be no figures by area", plan.area);
+    Fault::new(format!("plans/{}.toml", plan.id), "area", reason)
 }
 
 /// Every name that a rule may use as a scheme.

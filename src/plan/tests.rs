@@ -515,6 +515,11 @@ fn what_is_odd_is_told_and_not_refused() {
         "valid_from = 2016-05-01",
         "plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01 to 2016-04-30",
     );
+    warned(
+        "area = \"E07000110\"",
+        "area = \"E07000999\"",
+        "plans/smp-2017-18.toml: area: `E07000999` is in no file of geography/: there will be no figures by area",
+    );
     let reference = reference_of(&changed(PLAN, "[\"repeat_offender\"]", "[\"repeat_offender\", \"gang\"]"));
     assert!(
         reference.warnings.iter().any(

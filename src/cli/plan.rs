@@ -1,0 +1,178 @@
+//! `partner-feeds plan`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Connection, Format, align_right, table};
+use crate::config::Faults;
+use crate::plan::{Plan as Held, SeriesKind};
+use crate::reference::Reference;
+
+/// Look after plans and the other reference data
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(Check),
+}
+
+impl Plan {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Check(check) => check.run(),
+        }
+    }
+}
+
+/// Check plans, partners, codes, geography, windows, breaks and weights
+///
+/// Everything is checked against everything, and all that is wrong is told at once. Where nothing is, each plan is
+/// a line, and what is odd follows. Exit status: 0 = nothing is wrong, 1 = refused, 2 = not checked.
+#[derive(Debug, Args)]
+struct Check {
+    /// File of settings [default: config/partner-feeds.toml if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Text, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Check {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let out = io::stdout().lock();
+        let refused = match (Connection { config: self.config, ..Connection::default() }).load() {
+            Ok((_, reference)) => {
+                match self.format {
+                    Format::Text => print_text(&reference, out)?,
+                    Format::Json => print_json(&reference, out)?,
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+            Err(error) => error.downcast::<Faults>()?,
+        };
+        print_refused(&refused, self.format, out)?;
+        Ok(ExitCode::from(1))
+    }
+}
+
+fn print_refused(refused: &Faults, format: Format, mut out: impl Write) -> io::Result<()> {
+    match format {
+        Format::Text => writeln!(out, "{refused}"),
+        Format::Json => refused.0.iter().try_for_each(|fault| {
+            let line = serde_json::json!({"file": fault.file, "key": fault.key, "reason": fault.reason});
+            writeln!(out, "{line}")
+        }),
+    }
+}
+
+/// What is odd about a plan: the warnings of its file.
+fn warnings(reference: &Reference, plan: &Held) -> Vec<String> {
+    let file = format!("plans/{}.toml", plan.id);
+    let of_file = reference.warnings.iter().filter(|warning| warning.file == file);
+    of_file.map(|warning| format!("{}: {}", warning.key, warning.reason)).collect()
+}
+
+fn count(plan: &Held, kind: SeriesKind) -> usize {
+    plan.series.iter().filter(|series| series.kind == kind).count()
+}
+
+fn print_text(reference: &Reference, mut out: impl Write) -> io::Result<()> {
+    let mut rows = table(["plan", "status", "valid", "priorities", "themes", "warnings"]);
+    for plan in reference.plans.iter() {
+        rows.add_row([
+            plan.id.clone(),
+            plan.status.as_str().to_owned(),
+            format!("{} to {}", plan.valid_from, plan.valid_to),
+            count(plan, SeriesKind::Priority).to_string(),
+            count(plan, SeriesKind::Theme).to_string(),
+            warnings(reference, plan).len().to_string(),
+        ]);
+    }
+    align_right(&mut rows, 3..=5);
+    writeln!(out, "{}", rows.trim_fmt())?;
+    reference.warnings.iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    plan: &'a str,
+    status: &'a str,
+    valid_from: String,
+    valid_to: String,
+    priorities: usize,
+    themes: usize,
+    warnings: Vec<String>,
+}
+
+fn print_json(reference: &Reference, mut out: impl Write) -> anyhow::Result<()> {
+    for plan in reference.plans.iter() {
+        let line = Line {
+            plan: &plan.id,
+            status: plan.status.as_str(),
+            valid_from: plan.valid_from.to_string(),
+            valid_to: plan.valid_to.to_string(),
+            priorities: count(plan, SeriesKind::Priority),
+            themes: count(plan, SeriesKind::Theme),
+            warnings: warnings(reference, plan),
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Fault;
+
+    #[test]
+    fn text_is_a_line_a_plan_then_what_is_odd() {
+        let reference = Reference::load(None).expect("built in");
+        let mut out = Vec::new();
+        print_text(&reference, &mut out).expect("printed");
+        let expected = "\
+plan         status   valid                     priorities  themes  warnings
+smp-2013-14  adopted  2013-04-01 to 2014-03-31           5       0         0
+smp-2014-15  adopted  2014-04-01 to 2015-03-31           6       0         0
+smp-2015-16  adopted  2015-04-01 to 2016-03-31           5       0         0
+smp-2017-18  adopted  2017-04-01 to 2018-03-31           5       3         1
+smp-2018-19  adopted  2018-04-01 to 2019-03-31           5       0         0
+smp-2019-22  adopted  2019-04-01 to 2021-03-31           5       0         0
+smp-2021-22  adopted  2021-04-01 to 2022-03-31           5       0         0
+smp-2022-25  adopted  2022-04-01 to 2025-03-31           4       0         0
+warning: plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01 to 2017-03-31
+";
+        assert_eq!(String::from_utf8(out).expect("utf-8"), expected);
+        let mut out = Vec::new();
+        print_json(&reference, &mut out).expect("printed");
+        let lines = String::from_utf8(out).expect("utf-8");
+        let warned =
+            r#""valid_to":"2018-03-31","priorities":5,"themes":3,"warnings":["valid_from: no plan is in force"#;
+        assert!(lines.lines().count() == 8 && lines.contains(warned), "{lines}");
+    }
+
+    #[test]
+    fn what_is_refused_is_told_with_file_and_key() {
+        let refused = Faults(vec![Fault::new("windows.toml", "first_month", "is missing"), Fault::new("a", "", "b")]);
+        let told = |format| {
+            let mut out = Vec::new();
+            print_refused(&refused, format, &mut out).expect("printed");
+            String::from_utf8(out).expect("utf-8")
+        };
+        let text = "configuration refused (2 faults)\n  windows.toml: first_month: is missing\n  a: b\n";
+        assert_eq!(told(Format::Text), text);
+        assert_eq!(
+            told(Format::Json).lines().next(),
+            Some(r#"{"file":"windows.toml","key":"first_month","reason":"is missing"}"#)
+        );
+    }
+}
