@@ -3,11 +3,16 @@
 //! An importer reads a whole release of one publisher, checks that it is what it seems to be, and only
 //! then writes. It knows the contracts and no Kafka: its output goes to a file or to `publish`.
 
+pub mod hclic;
 pub mod police_uk;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
 use std::str::FromStr;
 
+use sha2::{Digest, Sha256};
+
+use crate::contract::Event;
 use crate::contract::moment::{Instant, Moment};
 use crate::contract::parts::Revision;
 
@@ -78,6 +83,30 @@ pub(crate) fn slug(label: &str) -> String {
     }
     slug.truncate(slug.trim_end_matches('-').len());
     slug
+}
+
+/// The first 32 hexadecimal digits of the SHA-256 of texts, joined by U+001F.
+pub(crate) fn digest<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    let mut hasher = Sha256::new();
+    for (i, text) in texts.into_iter().enumerate() {
+        if i > 0 {
+            hasher.update([0x1f]);
+        }
+        hasher.update(text);
+    }
+    let mut digest = String::with_capacity(32);
+    for byte in &hasher.finalize()[..16] {
+        write!(digest, "{byte:02x}").expect("a String takes all");
+    }
+    digest
+}
+
+/// Writes an event as a line; the buffer is used again from line to line.
+pub(crate) fn write_line(event: &Event<'_>, line: &mut Vec<u8>, out: &mut impl Write) -> io::Result<()> {
+    line.clear();
+    serde_json::to_writer(&mut *line, event)?;
+    line.push(b'\n');
+    out.write_all(line)
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! `partner-feeds import`.
 
-use std::io::{self, BufWriter, ErrorKind};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::import::Release;
-use crate::import::police_uk::{self, Error, IdScope, Options};
+use crate::import::police_uk::{self, IdScope};
+use crate::import::{Release, hclic};
 
 /// Turn published files into events on standard output
 #[derive(Debug, Args)]
@@ -23,6 +23,11 @@ enum Publisher {
     /// Events go to standard output, one a line; what was made of the rows is told on standard error. A row
     /// without an id is known by its content and its place among equal rows, so none is lost or merged.
     PoliceUk(PoliceUk),
+    /// The detailed local authority tables of statutory homelessness (H-CLIC): A1, A2, A2P, A2R and A3
+    ///
+    /// Counts of all authorities go to standard output, one a line; what was made of the tables is told on
+    /// standard error. Tables of several quarters may be imported together.
+    Hclic(Hclic),
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +45,19 @@ struct PoliceUk {
     #[arg(long, value_name = "YEAR", value_parser = vintage)]
     vintage: Option<i32>,
     /// Street files as they are named there, such as 2018-10-kent-street.csv, or .csv.gz
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Hclic {
+    /// Month the release came out in, yyyy-mm: no file states it
+    #[arg(long, value_name = "MONTH")]
+    release: Release,
+    /// Authority of the long CSV, such as E07000110: the file does not name it
+    #[arg(long, value_name = "CODE")]
+    authority: Option<String>,
+    /// Workbooks (.xlsx) as they are published, or long CSV files (.csv)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -65,6 +83,7 @@ impl Import {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.publisher {
             Publisher::PoliceUk(command) => command.run(),
+            Publisher::Hclic(command) => command.run(),
         }
     }
 }
@@ -75,15 +94,31 @@ impl PoliceUk {
             Scope::Release => IdScope::Release,
             Scope::Month => IdScope::Month,
         };
-        let options = Options { release: self.release, previous: self.previous, id_scope, vintage: self.vintage };
-        let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-        match police_uk::import(&self.files, &options, out) {
+        let Self { release, previous, vintage, files, .. } = self;
+        let options = police_uk::Options { release, previous, id_scope, vintage };
+        match police_uk::import(&files, &options, standard_output()) {
             Ok(summary) => eprint!("{summary}"),
-            Err(Error::Write(error)) if is_closed_pipe(&error) => {}
+            Err(police_uk::Error::Write(error)) if is_closed_pipe(&error) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+impl Hclic {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let options = hclic::Options { release: self.release, authority: self.authority };
+        match hclic::import(&self.files, &options, standard_output()) {
+            Ok(summary) => eprint!("{summary}"),
+            Err(hclic::Error::Write(error)) if is_closed_pipe(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn standard_output() -> impl Write {
+    BufWriter::with_capacity(1 << 16, io::stdout().lock())
 }
 
 /// Whether the reader of standard output, `head` say, wanted no more: that is its right.

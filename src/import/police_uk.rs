@@ -11,10 +11,8 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use self::table::{Column, Name, Row, Table};
-use super::{Release, slug};
+use super::{Release, digest, slug, write_line};
 use crate::contract::moment::Moment;
 use crate::contract::parts::{
     Area, Cancellation, CancellationReason, Confidence, Level, Outcome, Role, Vintage, What, When,
@@ -288,21 +286,9 @@ fn subject_base(row: Row<'_>, scope: IdScope) -> String {
     }
 }
 
-/// `<Month>.` and the first 32 hexadecimal digits of the SHA-256 of the row's identity as printed, joined
-/// by U+001F.
+/// `<Month>.` and the digest of the row's identity as printed.
 fn hashed(row: Row<'_>) -> String {
-    let mut hasher = Sha256::new();
-    for (i, field) in row.identity().enumerate() {
-        if i > 0 {
-            hasher.update([0x1f]);
-        }
-        hasher.update(field);
-    }
-    let mut subject = format!("{}.", row.field(Column::Month));
-    for byte in &hasher.finalize()[..16] {
-        write!(subject, "{byte:02x}").expect("a String takes all");
-    }
-    subject
+    format!("{}.{}", row.field(Column::Month), digest(row.identity()))
 }
 
 /// The year of the boundaries by the codes that only one year has; never by the column's name or a date.
@@ -421,10 +407,7 @@ impl EventWriter {
             dataschema: None,
             extensions: Vec::new(),
         };
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, &Event { envelope, data }).map_err(|e| Error::Write(e.into()))?;
-        self.line.push(b'\n');
-        out.write_all(&self.line).map_err(Error::Write)
+        write_line(&Event { envelope, data }, &mut self.line, out).map_err(Error::Write)
     }
 
     /// No area for `No Location`, and none for coordinates without an LSOA.

@@ -33,7 +33,7 @@ pub(crate) fn data() -> Option<PathBuf> {
 }
 
 /// Says on what the tests run: to the real standard output, which the harness does not withhold.
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     writeln!(std::io::stdout(), "{what}").expect("standard output");
 }
 
