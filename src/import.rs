@@ -101,12 +101,10 @@ pub(crate) fn digest<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     digest
 }
 
-/// Writes an event as a line; the buffer is used again from line to line.
-pub(crate) fn write_line(event: &Event<'_>, line: &mut Vec<u8>, out: &mut impl Write) -> io::Result<()> {
-    line.clear();
-    serde_json::to_writer(&mut *line, event)?;
-    line.push(b'\n');
-    out.write_all(line)
+/// Writes an event as a line.
+pub(crate) fn write_line(event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, event)?;
+    out.write_all(b"\n")
 }
 
 #[cfg(test)]

@@ -18,10 +18,12 @@ pub(crate) struct Import {
 
 #[derive(Debug, Subcommand)]
 enum Publisher {
-    /// The street files of data.police.uk: one release of one force, all its months together
+    /// The files of data.police.uk: one release of one force, all its months together
     ///
-    /// Events go to standard output, one a line; what was made of the rows is told on standard error. A row
-    /// without an id is known by its content and its place among equal rows, so none is lost or merged.
+    /// Street files give crimes and incidents, stop-and-search files searches; outcome files give crimes of the
+    /// street files their outcomes and are no events of their own. Events go to standard output, one a line; what
+    /// was made of the rows is told on standard error. A row without an id is known by its content and its place
+    /// among equal rows, so none is lost or merged.
     PoliceUk(PoliceUk),
     /// The detailed local authority tables of statutory homelessness (H-CLIC): A1, A2, A2P, A2R and A3
     ///
@@ -44,7 +46,7 @@ struct PoliceUk {
     /// Year of the boundaries, 2001, 2011 or 2021, where the codes do not show it
     #[arg(long, value_name = "YEAR", value_parser = vintage)]
     vintage: Option<i32>,
-    /// Street files as they are named there, such as 2018-10-kent-street.csv, or .csv.gz
+    /// Files as they are named there: 2018-10-kent-street.csv, -outcomes.csv, -stop-and-search.csv, or .csv.gz
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }

@@ -269,7 +269,6 @@ struct TableWriter<'t> {
     uses: Vec<Use>,
     /// The column with the households that the others are of.
     base: Option<usize>,
-    line: Vec<u8>,
     written: TableSummary,
 }
 
@@ -283,7 +282,7 @@ impl<'t> TableWriter<'t> {
         let Some(period) = quarter.period() else { return refused("the quarter is not of the calendar") };
         let written = TableSummary { quarter, name, authorities: 0, exact: 0, suppressed: 0, not_supplied: 0 };
         let base = base_of(table);
-        Ok(Self { table, release, period, uses: uses_of(table, base)?, base, line: Vec::new(), written })
+        Ok(Self { table, release, period, uses: uses_of(table, base)?, base, written })
     }
 
     fn write(&mut self, row: &Row, summary: &mut Summary, out: &mut impl Write) -> Result<(), Error> {
@@ -340,7 +339,7 @@ impl<'t> TableWriter<'t> {
             dataschema: None,
             extensions: Vec::new(),
         };
-        write_line(&Event { envelope, data: Data::Count(count) }, &mut self.line, out).map_err(Error::Write)?;
+        write_line(&Event { envelope, data: Data::Count(count) }, out).map_err(Error::Write)?;
         match figure.status {
             CountStatus::Suppressed => self.written.suppressed += 1,
             CountStatus::NotSupplied => self.written.not_supplied += 1,

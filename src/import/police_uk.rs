@@ -1,23 +1,31 @@
-//! The street files of data.police.uk become crimes and incidents.
+//! The files of data.police.uk become crimes, incidents and searches.
 //!
+//! Street rows are crimes and incidents, whose outcomes are those of the outcome files where they are given;
+//! stop-and-search rows are searches.
 //! One run imports one release of one force, all its months together: a record's identity is sure only
 //! when every row of the release is seen. Every row is one record, as published; an id scheme that does
 //! not identify is refused, and a boundary vintage that the codes do not show is asked for.
 
+mod file;
+mod outcomes;
+mod searches;
 mod table;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use self::table::{Column, Name, Row, Table};
+use self::file::{Holds, Name};
+use self::outcomes::{Given, Outcomes};
+use self::searches::{Search, Searches};
+use self::table::{Column, Row, Table};
 use super::{Release, digest, slug, write_line};
 use crate::contract::moment::Moment;
 use crate::contract::parts::{
     Area, Cancellation, CancellationReason, Confidence, Level, Outcome, Role, Vintage, What, When,
 };
-use crate::contract::police::{Crime, Incident};
+use crate::contract::police::{Crime, Incident, StopSearch};
 use crate::contract::text::{Form, Text};
 use crate::contract::{Data, Envelope, Event};
 use crate::event::{Feed, Kind};
@@ -43,10 +51,13 @@ const ONLY_2021: &str = "E0103499";
 #[allow(missing_docs, reason = "the fields are the places that the message names")]
 pub enum Error {
     /// Nothing to read.
-    #[error("no street files are given")]
+    #[error("no files are given")]
     NoFiles,
     /// A name that does not say month and force.
-    #[error("the name of {} is not <yyyy-mm>-<force>-street.csv, with or without .gz", file.display())]
+    #[error(
+        "the name of {} is not <yyyy-mm>-<force>-street.csv, -outcomes.csv or -stop-and-search.csv, with or without .gz",
+        file.display()
+    )]
     Name { file: PathBuf },
     /// Files of more than one publisher.
     #[error("files of two forces are given, {one} and {other}: import each by itself")]
@@ -72,6 +83,9 @@ pub enum Error {
          with --id-scope month an id counts within its month"
     )]
     IdsReused { redated: usize, ids: usize },
+    /// Ids that are used again, and files that are joined on them.
+    #[error("outcomes are joined to crimes by id, which --id-scope month says is none: leave the outcome files out")]
+    OutcomesByMonth,
     /// No way to know which boundaries the codes are of.
     #[error(
         "the year of the boundaries is seen only by certain LSOA codes of Maidstone, and none of them is in these \
@@ -120,8 +134,8 @@ pub struct Options {
 pub struct Summary {
     /// The source of the events.
     pub source: String,
-    /// The months held, and the rows of each: crimes and incidents.
-    pub months: Vec<(String, usize, usize)>,
+    /// The rows of each month held.
+    pub months: Vec<MonthRows>,
     /// The year of the boundaries; none where no row has an area.
     pub vintage: Option<i32>,
     /// Rows without an area.
@@ -134,19 +148,41 @@ pub struct Summary {
     pub equal_groups: usize,
     /// The rows in them.
     pub equal_rows: usize,
+    /// Rows of outcomes.
+    pub outcomes: usize,
+    /// Rows of outcomes whose crimes are in no street file.
+    pub outcomes_skipped: usize,
     /// Records of the release before that are gone.
     pub cancelled: usize,
+}
+
+/// The rows of a month.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MonthRows {
+    /// The month, yyyy-mm.
+    pub month: String,
+    /// Rows of crimes.
+    pub crimes: usize,
+    /// Rows of incidents.
+    pub incidents: usize,
+    /// Rows of searches.
+    pub searches: usize,
 }
 
 impl Summary {
     /// The rows of crimes.
     pub fn crimes(&self) -> usize {
-        self.months.iter().map(|m| m.1).sum()
+        self.months.iter().map(|month| month.crimes).sum()
     }
 
     /// The rows of incidents.
     pub fn incidents(&self) -> usize {
-        self.months.iter().map(|m| m.2).sum()
+        self.months.iter().map(|month| month.incidents).sum()
+    }
+
+    /// The rows of searches.
+    pub fn searches(&self) -> usize {
+        self.months.iter().map(|month| month.searches).sum()
     }
 }
 
@@ -154,68 +190,109 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let vintage = self.vintage.map_or_else(|| "-".to_owned(), |year| year.to_string());
         writeln!(f, "{}", self.source)?;
-        writeln!(f, "{:<22}{:>9}{:>9}{:>9}", "month", "crime", "incident", "rows")?;
-        for (month, crimes, incidents) in &self.months {
-            writeln!(f, "{month:<22}{crimes:>9}{incidents:>9}{:>9}", crimes + incidents)?;
+        let line = |f: &mut fmt::Formatter<'_>, month: &str, [crimes, incidents, searches]: [usize; 3]| {
+            let rows = crimes + incidents + searches;
+            writeln!(f, "{month:<22}{crimes:>9}{incidents:>9}{searches:>9}{rows:>9}")
+        };
+        writeln!(f, "{:<22}{:>9}{:>9}{:>9}{:>9}", "month", "crime", "incident", "search", "rows")?;
+        for MonthRows { month, crimes, incidents, searches } in &self.months {
+            line(f, month, [*crimes, *incidents, *searches])?;
         }
-        let (crimes, incidents) = (self.crimes(), self.incidents());
-        writeln!(f, "{:<22}{crimes:>9}{incidents:>9}{:>9}", "all", crimes + incidents)?;
+        line(f, "all", [self.crimes(), self.incidents(), self.searches()])?;
         writeln!(f, "boundaries            {vintage:>9}")?;
         writeln!(f, "without area          {:>9}", self.without_area)?;
         writeln!(f, "ids on several rows   {:>9}", self.ids_repeated)?;
         writeln!(f, "ids in several months {:>9}", self.ids_redated)?;
         writeln!(f, "equal rows, no id     {:>9} in {} groups", self.equal_rows, self.equal_groups)?;
+        writeln!(f, "outcome rows          {:>9}, {} of no crime here", self.outcomes, self.outcomes_skipped)?;
         writeln!(f, "cancelled             {:>9}", self.cancelled)
     }
 }
 
-/// Writes the events of a release, a line each, in the order of the files' names and rows; then the
-/// cancellations, in the order of the release before. Nothing is written before all was read and checked.
-pub fn import(files: &[PathBuf], options: &Options, mut out: impl Write) -> Result<Summary, Error> {
-    let (name, table) = Table::read(files.to_vec())?;
-    if let Some(row) = table.rows().find(|row| row.field(Column::Month) > options.release.to_string().as_str()) {
-        return Err(row.refused(Column::Month, "the month is after the release"));
-    }
-    let (subjects, ids) = identify(&table, options.id_scope)?;
-    let vintage = vintage_of(&table, options.vintage)?;
-    let mut writer = EventWriter { source: name.source(), release: options.release, vintage, line: Vec::new() };
-    let gone = match &options.previous[..] {
-        [] => None,
-        previous => Some(gone(&find(previous, &name)?, options, &table, &subjects)?),
-    };
-    for (row, subject) in table.rows().zip(&subjects) {
-        writer.write(row, subject, None, &mut out)?;
-    }
-    let mut cancelled = 0;
-    if let Some(gone) = gone {
-        writer.vintage = gone.vintage;
-        for (row, subject) in gone.rows() {
-            writer.write(row, subject, Some(options.release.moment()), &mut out)?;
-            cancelled += 1;
-        }
-    }
-    out.flush().map_err(Error::Write)?;
-    Ok(summary(writer.source, &table, vintage, &ids, cancelled))
+/// What a release holds.
+struct Published {
+    name: Name,
+    street: Table,
+    /// The subject of each street row.
+    subjects: Vec<String>,
+    ids: Ids,
+    outcomes: Outcomes,
+    searches: Searches,
 }
 
-fn summary(source: String, table: &Table, vintage: Option<i32>, ids: &Ids, cancelled: usize) -> Summary {
-    let mut months: HashMap<&str, (usize, usize)> = HashMap::new();
-    for row in table.rows() {
-        let (crimes, incidents) = months.entry(row.field(Column::Month)).or_default();
-        *(if is_incident(row) { incidents } else { crimes }) += 1;
+impl Published {
+    fn read(files: Vec<PathBuf>, options: &Options) -> Result<Self, Error> {
+        let files = file::sort(files)?;
+        let name = files.first().ok_or(Error::NoFiles)?.1.clone();
+        let of = |holds| files.iter().filter(|(_, name)| name.holds == holds).cloned().collect::<Vec<_>>();
+        let of_outcomes = of(Holds::Outcomes);
+        if options.id_scope == IdScope::Month && !of_outcomes.is_empty() {
+            return Err(Error::OutcomesByMonth);
+        }
+        let street = Table::read(of(Holds::Street))?;
+        let (subjects, ids) = identify(&street, options.id_scope)?;
+        let outcomes = Outcomes::read(&of_outcomes, &street, options.release)?;
+        let searches = Searches::read(&of(Holds::Searches), options.release)?;
+        Ok(Self { name, street, subjects, ids, outcomes, searches })
     }
-    let rows_of = |month: &String| months.get(month.as_str()).copied().unwrap_or_default();
-    Summary {
-        source,
-        months: table.months.keys().map(|month| (month.clone(), rows_of(month).0, rows_of(month).1)).collect(),
+
+    /// The months held, and their rows.
+    fn months(&self) -> Vec<MonthRows> {
+        let mut months: BTreeMap<&str, MonthRows> = BTreeMap::new();
+        for row in self.street.rows() {
+            let rows = months.entry(row.field(Column::Month)).or_default();
+            *(if is_incident(row) { &mut rows.incidents } else { &mut rows.crimes }) += 1;
+        }
+        for search in &self.searches.all {
+            months.entry(&search.month).or_default().searches += 1;
+        }
+        months.into_iter().map(|(month, rows)| MonthRows { month: month.to_owned(), ..rows }).collect()
+    }
+
+    fn outcome(&self, row: Row<'_>) -> Option<&Given> {
+        self.outcomes.of(row.field(Column::CrimeId))
+    }
+}
+
+/// Writes the events of a release, a line each, in the order of the files' names and rows, crimes and incidents
+/// before searches; then the cancellations, in the order of the release before. Nothing is written before all
+/// was read and checked.
+pub fn import(files: &[PathBuf], options: &Options, mut out: impl Write) -> Result<Summary, Error> {
+    let now = Published::read(files.to_vec(), options)?;
+    if let Some(row) = now.street.rows().find(|row| row.field(Column::Month) > options.release.to_string().as_str()) {
+        return Err(row.refused(Column::Month, "the month is after the release"));
+    }
+    let vintage = vintage_of(&now.street, options.vintage)?;
+    let mut writer = EventWriter { source: now.name.source(), release: options.release, vintage };
+    let gone = match &options.previous[..] {
+        [] => None,
+        previous => Some(gone(find(previous, &now.name)?, options, &now)?),
+    };
+    for (row, subject) in now.street.rows().zip(&now.subjects) {
+        writer.write(row, subject, now.outcome(row), None, &mut out)?;
+    }
+    for search in &now.searches.all {
+        writer.write_search(search, None, &mut out)?;
+    }
+    let cancelled = match gone {
+        Some(gone) => writer.cancel(&gone, &mut out)?,
+        None => 0,
+    };
+    out.flush().map_err(Error::Write)?;
+    let without_lsoa = now.street.rows().filter(|row| row.field(Column::LsoaCode).is_empty()).count();
+    Ok(Summary {
+        source: writer.source,
+        months: now.months(),
         vintage,
-        without_area: table.rows().filter(|row| row.field(Column::LsoaCode).is_empty()).count(),
-        ids_repeated: ids.repeated,
-        ids_redated: ids.redated,
-        equal_groups: ids.equal_groups,
-        equal_rows: ids.equal_rows,
+        without_area: without_lsoa + now.searches.all.len(),
+        ids_repeated: now.ids.repeated,
+        ids_redated: now.ids.redated,
+        equal_groups: now.ids.equal_groups,
+        equal_rows: now.ids.equal_rows,
+        outcomes: now.outcomes.rows,
+        outcomes_skipped: now.outcomes.skipped,
         cancelled,
-    }
+    })
 }
 
 fn is_incident(row: Row<'_>) -> bool {
@@ -312,34 +389,32 @@ fn vintage_of(table: &Table, given: Option<i32>) -> Result<Option<i32>, Error> {
 
 /// The rows of the release before whose subjects are in this one no more.
 struct Gone {
-    table: Table,
-    subjects: Vec<String>,
+    before: Published,
+    /// Their places among the street rows and the searches.
     rows: Vec<usize>,
+    searches: Vec<usize>,
     vintage: Option<i32>,
 }
 
-impl Gone {
-    fn rows(&self) -> impl Iterator<Item = (Row<'_>, &str)> {
-        self.rows.iter().map(|&i| (self.table.row(i), self.subjects[i].as_str()))
-    }
-}
-
 /// Months that left the published window are not looked at: their records are not withdrawn.
-fn gone(previous: &[PathBuf], options: &Options, now: &Table, subjects: &[String]) -> Result<Gone, Error> {
-    let (_, table) = Table::read(previous.to_vec())?;
-    let (before, _) = identify(&table, options.id_scope)?;
-    let vintage = match vintage_of(&table, options.vintage) {
+fn gone(previous: Vec<PathBuf>, options: &Options, now: &Published) -> Result<Gone, Error> {
+    let before = Published::read(previous, options)?;
+    let vintage = match vintage_of(&before.street, options.vintage) {
         Err(Error::VintageOther { found, .. }) => Some(found),
         other => other?,
     };
-    let present: HashSet<&str> = subjects.iter().map(String::as_str).collect();
-    let is_gone =
-        |row: Row<'_>, subject: &str| now.months.contains_key(row.field(Column::Month)) && !present.contains(subject);
-    let rows = (0..table.len()).filter(|&i| is_gone(table.row(i), &before[i])).collect();
-    Ok(Gone { table, subjects: before, rows, vintage })
+    let present: HashSet<&str> = now.subjects.iter().map(String::as_str).collect();
+    let is_gone = |row: Row<'_>, subject: &str| {
+        now.street.months.contains_key(row.field(Column::Month)) && !present.contains(subject)
+    };
+    let rows = (0..before.street.len()).filter(|&i| is_gone(before.street.row(i), &before.subjects[i])).collect();
+    let present: HashSet<&str> = now.searches.all.iter().map(|search| search.subject.as_str()).collect();
+    let is_gone = |search: &Search| now.searches.has(&search.month) && !present.contains(search.subject.as_str());
+    let searches = (0..before.searches.all.len()).filter(|&i| is_gone(&before.searches.all[i])).collect();
+    Ok(Gone { before, rows, searches, vintage })
 }
 
-/// The street files of a force: the files given, and those in the folders given and the folders in them.
+/// The files of a force: the files given, and those in the folders given and the folders in them.
 fn find(paths: &[PathBuf], of: &Name) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in paths {
@@ -366,7 +441,6 @@ struct EventWriter {
     source: String,
     release: Release,
     vintage: Option<i32>,
-    line: Vec<u8>,
 }
 
 impl EventWriter {
@@ -374,11 +448,12 @@ impl EventWriter {
         &mut self,
         row: Row<'_>,
         subject: &str,
-        cancelled: Option<Moment>,
+        given: Option<&Given>,
+        cancellation: Option<Cancellation<'_>>,
         out: &mut impl Write,
     ) -> Result<(), Error> {
         let category = slug(row.field(Column::CrimeType));
-        let outcome = slug(row.field(Column::LastOutcome));
+        let last_outcome = slug(row.field(Column::LastOutcome));
         let id = format!("{subject}.{}", self.release.revision().0);
         let what = What {
             list: formed(row, Column::CrimeType, LIST.0)?,
@@ -388,26 +463,62 @@ impl EventWriter {
         };
         let when = When { occurred_from: month_of(row)?, occurred_to: None, recorded_at: None };
         let area = self.area(row)?;
-        let outcome = outcome_of(row, &outcome)?;
-        let cancellation =
-            cancelled.map(|at| Cancellation { reason: CancellationReason::AbsentFromRelease, at, replaced_by: None });
+        let outcome = match given {
+            Some(given) => outcome_of(row, &given.code, Moment::parse(&given.month))?,
+            None => outcome_of(row, &last_outcome, None)?,
+        };
         let (kind, data) = if is_incident(row) {
             (Kind::Incident, Data::Incident(incident(what, when, area, cancellation)))
         } else {
             (Kind::Crime, Data::Crime(crime(what, when, area, outcome, cancellation)))
         };
-        let envelope = Envelope {
-            id: formed(row, Column::CrimeId, &id)?,
-            source: formed(row, Column::CrimeId, &self.source)?,
+        let envelope = self
+            .envelope(kind, &id, subject)
+            .ok_or_else(|| row.refused(Column::CrimeId, "the contract has no place for this text"))?;
+        write_line(&Event { envelope, data }, out).map_err(Error::Write)
+    }
+
+    fn write_search(
+        &mut self,
+        search: &Search,
+        cancellation: Option<Cancellation<'static>>,
+        out: &mut impl Write,
+    ) -> Result<(), Error> {
+        let id = format!("{}.{}", search.subject, self.release.revision().0);
+        let envelope = self.envelope(Kind::StopSearch, &id, &search.subject).expect("a month, digits and an ordinal");
+        let data = Data::StopSearch(StopSearch { cancellation, ..search.data.clone() });
+        write_line(&Event { envelope, data }, out).map_err(Error::Write)
+    }
+
+    /// Writes the last state of what is gone, as cancelled; how many.
+    fn cancel(&mut self, gone: &Gone, out: &mut impl Write) -> Result<usize, Error> {
+        let Gone { before, rows, searches, vintage } = gone;
+        let at = self.release.moment();
+        let reason = CancellationReason::AbsentFromRelease;
+        let cancellation = || Some(Cancellation { reason, at, replaced_by: None });
+        self.vintage = *vintage;
+        for &i in rows {
+            let row = before.street.row(i);
+            self.write(row, &before.subjects[i], before.outcome(row), cancellation(), out)?;
+        }
+        for &i in searches {
+            self.write_search(&before.searches.all[i], cancellation(), out)?;
+        }
+        Ok(rows.len() + searches.len())
+    }
+
+    fn envelope<'a>(&'a self, kind: Kind, id: &'a str, subject: &'a str) -> Option<Envelope<'a>> {
+        Some(Envelope {
+            id: Text::new(id)?,
+            source: Text::new(self.source.as_str())?,
             feed: Feed::Police,
             kind,
-            subject: formed(row, Column::CrimeId, subject)?,
+            subject: Text::new(subject)?,
             revision: self.release.revision(),
             time: self.release.time(),
             dataschema: None,
             extensions: Vec::new(),
-        };
-        write_line(&Event { envelope, data }, &mut self.line, out).map_err(Error::Write)
+        })
     }
 
     /// No area for `No Location`, and none for coordinates without an LSOA.
@@ -432,12 +543,12 @@ fn month_of(row: Row<'_>) -> Result<Moment, Error> {
     Moment::parse(row.field(Column::Month)).ok_or_else(|| row.refused(Column::Month, "a month is yyyy-mm"))
 }
 
-fn outcome_of<'a>(row: Row<'_>, slug: &'a str) -> Result<Option<Outcome<'a>>, Error> {
+fn outcome_of<'a>(row: Row<'_>, slug: &'a str, at: Option<Moment>) -> Result<Option<Outcome<'a>>, Error> {
     if slug.is_empty() {
         return Ok(None);
     }
     let (list, code) = (formed(row, Column::LastOutcome, OUTCOME_LIST)?, formed(row, Column::LastOutcome, slug)?);
-    Ok(Some(Outcome { list, code, at: None }))
+    Ok(Some(Outcome { list, code, at }))
 }
 
 fn crime<'a>(
@@ -674,5 +785,196 @@ mod tests {
         assert!(matches!(refused(&[one.clone(), one.clone()]), Error::MonthTwice { .. }));
         assert!(matches!(refused(&[one, other]), Error::Forces { .. }));
         assert!(matches!(refused(&[]), Error::NoFiles));
+    }
+
+    const SEARCH_HEADER: &str = "Type,Date,Part of a policing operation,Policing operation,Latitude,Longitude,Gender,Age range,Self-defined ethnicity,Officer-defined ethnicity,Legislation,Object of search,Outcome,Outcome linked to object of search,Removal of more than just outer clothing\n";
+    const SEARCH: &str = "Person search,2024-05-31T23:20:00+00:00,True,,51.2,0.5,Female,over 34,A,B,An Act 1984 (section 1),Stolen goods,Arrest,,False\n";
+
+    impl Folder {
+        fn outcomes(&self, name: &str, rows: &[(&str, &str, &str)]) -> PathBuf {
+            let path = self.0.path().join(name);
+            let header = "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,Outcome type\n";
+            let row = |(id, month, outcome): &(&str, &str, &str)| {
+                format!("{id},{month},Kent Police,Kent Police,,,No location,,,{outcome}\n")
+            };
+            std::fs::write(&path, format!("{header}{}", rows.iter().map(row).collect::<String>())).expect("a file");
+            path
+        }
+
+        fn searches(&self, name: &str, rows: &[&str]) -> PathBuf {
+            let path = self.0.path().join(name);
+            std::fs::write(&path, format!("{SEARCH_HEADER}{}", rows.concat())).expect("a file");
+            path
+        }
+    }
+
+    #[test]
+    fn an_outcome_file_says_how_and_when_crimes_were_resolved() {
+        let folder = Folder::new();
+        let crime = |id| row(id, "2018-10", "E01024363", "Drugs", "Under investigation");
+        let id_c = "c".repeat(64);
+        let street = folder.file("2018-10-kent-street.csv", &[crime(ID_A), crime(ID_B), crime(&id_c), asb("2018-10")]);
+        let (charged, no_suspect) = ("Suspect charged", "Investigation complete; no suspect identified");
+        let later = [
+            (ID_A, "2018-12", no_suspect),
+            (ID_A, "2018-12", charged),
+            (ID_B, "2018-12", "Unheard of"),
+            ("", "2018-12", charged),
+        ];
+        let early = [(ID_A, "2018-11", charged), (ID_B, "2018-11", no_suspect), ("elsewhere", "2018-11", charged)];
+        let files = [
+            street,
+            folder.outcomes("2018-12-kent-outcomes.csv", &later),
+            folder.outcomes("2018-11-kent-outcomes.csv", &early),
+        ];
+        let (events, summary) = imported(&files, &options()).expect("events");
+        let outcome = |code, at| serde_json::json!({"list": "police-uk-outcome", "code": code, "at": at});
+        assert_eq!(events[0]["data"]["outcome"], outcome("suspect-charged", "2018-12"));
+        assert_eq!(
+            events[1]["data"]["outcome"],
+            outcome("investigation-complete-no-suspect-identified", "2018-11"),
+            "what is in no group comes last"
+        );
+        let of_street = serde_json::json!({"list": "police-uk-outcome", "code": "under-investigation"});
+        assert_eq!(events[2]["data"]["outcome"], of_street);
+        assert_eq!((events.len(), summary.outcomes, summary.outcomes_skipped), (4, 7, 2));
+        assert!(summary.to_string().contains("\noutcome rows                  7, 2 of no crime here\n"), "{summary}");
+        let by_month = Options { id_scope: IdScope::Month, ..options() };
+        assert!(matches!(imported(&files, &by_month), Err(Error::OutcomesByMonth)));
+    }
+
+    #[test]
+    fn the_cancelled_state_of_a_crime_has_its_outcome() {
+        let (folder, older) = (Folder::new(), Folder::new());
+        let crime = |id| row(id, "2018-10", "E01024363", "Drugs", "");
+        older.file("2018-10-kent-street.csv", &[crime(ID_A), crime(ID_B)]);
+        older.outcomes("2018-11-kent-outcomes.csv", &[(ID_A, "2018-11", "Local resolution")]);
+        let now = folder.file("2018-10-kent-street.csv", &[crime(ID_B)]);
+        let with_previous = Options { previous: vec![older.0.path().to_owned()], ..options() };
+        let (events, _) = imported(&[now], &with_previous).expect("events");
+        assert_eq!(
+            (&events[1]["subject"], &events[1]["data"]["outcome"]["code"]),
+            (&ID_A.into(), &"local-resolution".into())
+        );
+    }
+
+    #[test]
+    fn a_row_of_a_search_file_becomes_a_search() {
+        let folder = Folder::new();
+        let vehicle = "Vehicle search,2024-06-02T23:05:00+00:00,False,,51.2,0.5,,,,,,,,True,\n";
+        let child = "Person and Vehicle search,2024-06-30T22:59:00.000+00:00,,,,,Male,under 10,,,,,,,\n";
+        let file = folder.searches("2024-06-kent-stop-and-search.csv", &[SEARCH, vehicle, child]);
+        let options = Options { release: "2024-08".parse().expect("a month"), ..options() };
+        let (events, summary) = imported(&[file], &options).expect("events");
+        let digest = digest([
+            "Person search",
+            "2024-05-31T23:20:00+00:00",
+            "True",
+            "",
+            "51.2",
+            "0.5",
+            "Female",
+            "over 34",
+            "A",
+            "B",
+            "An Act 1984 (section 1)",
+            "Stolen goods",
+            "False",
+        ]);
+        let expected = serde_json::json!({
+            "specversion": "1.0", "id": format!("2024-06.{digest}.1.202408"),
+            "source": "urn:partner:kent-police:open-data", "type": "uk.community-safety.police.stop-search.v1",
+            "subject": format!("2024-06.{digest}.1"), "revision": 202_408, "time": "2024-08-01T00:00:00Z",
+            "data": {
+                "search_type": "person", "when": {"occurred_from": "2024-05-31T23:20:00Z"}, "object": "stolen-goods",
+                "legislation": "an-act-1984-section-1", "outcome": {"list": "police-uk-search", "code": "arrest"},
+                "operation": true, "person": {"age_band": "35+", "sex": "female"},
+            },
+        });
+        assert_eq!(events[0], expected);
+        let when = serde_json::json!({"occurred_from": "2024-06-02T23:05:00Z"});
+        let of_vehicle =
+            serde_json::json!({"search_type": "vehicle", "when": when, "outcome_linked": true, "operation": false});
+        assert_eq!(events[1]["data"], of_vehicle);
+        assert_eq!(events[2]["data"]["person"], serde_json::json!({"age_band": "0-9", "sex": "male"}));
+        assert_eq!((summary.searches(), summary.without_area, summary.vintage), (3, 3, None));
+    }
+
+    #[test]
+    fn equal_searches_are_as_many_records_whatever_came_of_them() {
+        let folder = Folder::new();
+        let other = SEARCH.replace("Arrest,,", "Caution,True,");
+        let file = folder.searches("2024-06-kent-stop-and-search.csv", &[SEARCH, &other, SEARCH]);
+        let options = Options { release: "2024-08".parse().expect("a month"), ..options() };
+        let (events, _) = imported(&[file], &options).expect("events");
+        let subjects = subjects(&events);
+        let base = subjects[0].strip_suffix(".1").expect("the first");
+        assert_eq!(subjects, [format!("{base}.1"), format!("{base}.2"), format!("{base}.3")]);
+    }
+
+    #[test]
+    fn a_search_that_vanished_is_cancelled() {
+        let (folder, older) = (Folder::new(), Folder::new());
+        let may = SEARCH.replace("05-31", "05-30");
+        let before = [
+            older.searches("2024-05-kent-stop-and-search.csv", &[&may]),
+            older.searches("2024-06-kent-stop-and-search.csv", &[SEARCH, SEARCH]),
+        ];
+        let now = folder.searches("2024-06-kent-stop-and-search.csv", &[SEARCH]);
+        let release = "2024-08".parse().expect("a month");
+        let (events, summary) =
+            imported(&[now], &Options { release, previous: before.to_vec(), ..options() }).expect("events");
+        assert_eq!((events.len(), summary.cancelled), (2, 1));
+        assert!(subjects(&events)[1].ends_with(".2"));
+        assert_eq!(events[1]["data"]["cancellation"]["reason"], "absent_from_release");
+    }
+
+    #[test]
+    fn a_search_or_an_outcome_is_refused_by_line_and_column() {
+        let folder = Folder::new();
+        let long = "x".repeat(65);
+        for (from, to, end) in [
+            (
+                "Person search",
+                "Search",
+                "column `Type`: a type is `Person search`, `Vehicle search` or `Person and Vehicle search`",
+            ),
+            (
+                "2024-05-31T",
+                "31/05/2024 ",
+                "column `Date`: a date is an instant with its offset, such as 2024-05-31T23:20:00+00:00",
+            ),
+            ("2024-05", "2024-10", "column `Date`: the date is after the release"),
+            ("True", "Yes", "column `Part of a policing operation`: a boolean is `True`, `False` or empty"),
+            ("Female", "F", "column `Gender`: a gender is `Female`, `Male`, `Other` or empty"),
+            (
+                "over 34",
+                "41",
+                "column `Age range`: an age range is `under 10`, `10-17`, `18-24`, `25-34`, `over 34` or empty",
+            ),
+            ("Stolen goods", &long, "column `Object of search`: the contract has no place for this text"),
+        ] {
+            let file = folder.searches("2024-06-kent-stop-and-search.csv", &[SEARCH, &SEARCH.replace(from, to)]);
+            let release = "2024-08".parse().expect("a month");
+            let refused = imported(&[file], &Options { release, ..options() }).expect_err("refused").to_string();
+            assert!(refused.ends_with(&format!("2024-06-kent-stop-and-search.csv, line 3, {end}")), "{refused}");
+        }
+        for (month, outcome, end) in [
+            ("2018-11", "Local resolution", "line 2, column `Month`: the month is not of the file's name"),
+            ("2018-1", "Local resolution", "line 2, column `Month`: a month is yyyy-mm"),
+            ("2018-10", "", "line 2, column `Outcome type`: every row has an outcome"),
+        ] {
+            let file = folder.outcomes("2018-10-kent-outcomes.csv", &[(ID_A, month, outcome)]);
+            let refused = imported(&[file], &options()).expect_err("refused").to_string();
+            assert!(refused.ends_with(end), "{refused}");
+        }
+        let twice = [
+            folder.searches("2018-10-kent-stop-and-search.csv", &[]),
+            folder.searches("2018-09_to_2018-10-kent-stop-and-search.csv", &[]),
+        ];
+        assert!(matches!(imported(&twice, &options()), Err(Error::MonthTwice { .. })));
+        let twice =
+            [folder.outcomes("2018-10-kent-outcomes.csv", &[]), folder.outcomes("2018-10-kent-outcomes.csv.gz", &[])];
+        assert!(matches!(imported(&twice, &options()), Err(Error::MonthTwice { .. })));
     }
 }

@@ -1,12 +1,12 @@
 //! What published files are like, and what becomes of them: figures of whole forces.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use partner_feeds::import::police_uk::{self, Error, IdScope, Options, Summary};
 
-use crate::published::{ASB, KENT, Street, data};
+use crate::published::{ASB, HEADER, KENT, Street, data, say};
 
 const MONTHS: [&str; 5] = ["2018-10", "2018-11", "2018-12", "2019-01", "2019-02"];
 
@@ -33,7 +33,7 @@ fn every_row_of_kent_is_a_record_of_its_own() {
     let kent = Street::kent();
     let (subjects, summary) = subjects_of(&kent.files, &options()).expect("events");
     assert_eq!((subjects.len(), unique(&subjects)), (75_735, 75_735));
-    let months: Vec<_> = summary.months.iter().map(|(month, c, i)| (month.as_str(), *c, *i)).collect();
+    let months: Vec<_> = summary.months.iter().map(|m| (m.month.as_str(), m.crimes, m.incidents)).collect();
     let counts = [(17_347, 2_049), (11_690, 2_128), (6_132, 2_306), (15_659, 2_133), (14_125, 2_166)];
     let expected: Vec<_> = MONTHS.into_iter().zip(counts).map(|(month, (c, i))| (month, c, i)).collect();
     assert_eq!(months, expected);
@@ -77,6 +77,65 @@ fn rows_of_dyfed_powys_need_a_vintage_and_hold_two_redated_ids() {
     let (subjects, summary) =
         subjects_of(&street.files, &Options { vintage: Some(2011), ..options() }).expect("events");
     assert_eq!((subjects.len(), unique(&subjects), summary.ids_redated), (16_120, 16_120, 2));
+}
+
+/// Imports a sample of a published file under the name it was published by; the events and what was made of it.
+fn sampled(file: &str, release: &str) -> Option<(Vec<serde_json::Value>, Summary)> {
+    let Some(folder) = data().map(|data| data.join("police")) else {
+        say(&format!("{file}: the sample is not at hand, nothing is compared"));
+        return None;
+    };
+    let named = tempfile::tempdir().expect("a folder");
+    let path = named.path().join(format!("{file}.csv"));
+    std::fs::copy(folder.join(format!("{file}.SAMPLE.csv")), &path).expect("a copy");
+    let mut out = Vec::new();
+    let options = Options { release: release.parse().expect("a month"), ..options() };
+    let summary = police_uk::import(&[path], &options, &mut out).expect("events");
+    let events = out.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).expect("JSON"));
+    Some((events.collect(), summary))
+}
+
+#[test]
+fn a_published_search_is_the_example_of_its_kind_without_its_ward() {
+    let Some((events, summary)) = sampled("2024-06-kent-stop-and-search", "2024-08") else { return };
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/examples/stop-search.json");
+    let example = std::fs::read_to_string(example).expect("an example");
+    let mut example: serde_json::Value = serde_json::from_str(&example).expect("JSON");
+    assert!(example["data"].as_object_mut().expect("an object").remove("area").is_some());
+    assert_eq!(events[0], example);
+    assert_eq!((events.len(), summary.searches(), summary.without_area), (12, 12, 12));
+    let persons = events.iter().filter(|event| !event["data"]["person"].is_null()).count();
+    let arrests = events.iter().filter(|event| event["data"]["outcome"]["code"] == "arrest").count();
+    assert_eq!((persons, arrests), (11, 3));
+}
+
+#[test]
+fn published_outcomes_are_no_records_of_their_own() {
+    let Some((events, summary)) = sampled("2019-06-metropolitan-outcomes", "2019-08") else { return };
+    assert_eq!((events.len(), summary.outcomes, summary.outcomes_skipped), (0, 10, 10));
+}
+
+/// The outcomes of the sample, joined to crimes made of its ids: of an id that was charged and had no suspect, the
+/// charge counts.
+#[test]
+fn published_outcomes_are_those_of_their_crimes() {
+    let Some(folder) = data().map(|data| data.join("police")) else { return };
+    let sample = std::fs::read_to_string(folder.join("2019-06-metropolitan-outcomes.SAMPLE.csv")).expect("a sample");
+    let named = tempfile::tempdir().expect("a folder");
+    let [outcomes, street] =
+        ["outcomes", "street"].map(|end| named.path().join(format!("2019-06-metropolitan-{end}.csv")));
+    std::fs::write(&outcomes, &sample).expect("a file");
+    let ids: BTreeSet<&str> = sample.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    let rows = ids.iter().map(|id| format!("{id},2019-06,A,A,,,No Location,,,Drugs,Under investigation,\n"));
+    std::fs::write(&street, format!("{HEADER}{}", rows.collect::<String>())).expect("a file");
+    let mut out = Vec::new();
+    let options = Options { release: "2019-08".parse().expect("a month"), ..options() };
+    let summary = police_uk::import(&[outcomes, street], &options, &mut out).expect("events");
+    assert_eq!((ids.len(), summary.crimes(), summary.outcomes, summary.outcomes_skipped), (7, 7, 10, 0));
+    let text = String::from_utf8(out).expect("UTF-8");
+    let with = |code: &str| text.matches(&format!(r#""code":"{code}","at":"2019-06""#)).count();
+    let codes = ["suspect-charged", "local-resolution", "offender-given-penalty-notice", "offender-given-a-caution"];
+    assert_eq!(codes.map(with), [4, 1, 1, 1]);
 }
 
 /// The extract that stands in for the files of Kent is counted again where the files are at hand.
