@@ -8,23 +8,41 @@ pub mod events;
 
 mod calendar;
 mod category_monthly;
-mod cells;
+mod change;
 mod current;
+mod dimensions;
+mod factors;
 mod feed_quality;
+mod figures;
+mod folder;
+mod frame;
+mod harm;
 mod history;
 mod intern;
 mod latest;
+mod outcomes;
+mod place_of_safety;
+mod places;
 mod priority_monthly;
+mod profile;
 mod read;
+mod reconciliation;
+mod repeats;
 mod run;
+mod sheet;
+mod spc;
+mod status;
+mod supply;
 mod table;
+mod window_totals;
+
+use std::collections::BTreeSet;
 
 use parquet::errors::ParquetError;
 
-use crate::contract::parts::Flags;
-use crate::event::Month;
+use crate::event::{Micros, Month};
 use crate::ledger::chain::ChainError;
-use crate::plan::{Plan, Rule};
+use crate::plan::{Plan, Status};
 use crate::reference::Reference;
 use crate::rejects::RejectsError;
 use crate::storage::StorageError;
@@ -56,31 +74,107 @@ pub enum Error {
     /// A file that the chain names is not there.
     #[error("the chain names `{0}`, which is not there")]
     Missing(String),
+    /// The geography does not hold the area of a plan.
+    #[error(
+        "the geography holds no area `{0}`, for which a plan is: add it to geography/areas.csv and its parts to geography/lookup.csv"
+    )]
+    Area(String),
     /// Merges went on for as long as was tried.
     #[error("the ledger was merged while it was read, {0} times running; try again")]
     Moved(u32),
 }
 
+/// Under which plan the tables of a folder are.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'s> {
+    /// All months under one plan.
+    Plan(&'s Plan),
+    /// Each month under the adopted plan of that month.
+    InForce,
+}
+
+impl<'s> Wanted<'s> {
+    /// What ids of plans, and `in-force`, stand for; none = every adopted plan, and `in-force`. Fails with an id that
+    /// is not held.
+    pub fn named<'i>(reference: &'s Reference, ids: &'i [String]) -> Result<Vec<Self>, &'i str> {
+        if ids.is_empty() {
+            let adopted = reference.plans.iter().filter(|plan| plan.status == Status::Adopted);
+            return Ok(adopted.map(Self::Plan).chain([Self::InForce]).collect());
+        }
+        let named = |id: &'i String| match reference.plans.get(id) {
+            Some(plan) => Ok(Self::Plan(plan)),
+            None if id == folder::IN_FORCE => Ok(Self::InForce),
+            None => Err(&**id),
+        };
+        ids.iter().map(named).collect()
+    }
+
+    /// The name of the folder under `aggregates/`.
+    pub fn folder(&self) -> &str {
+        match self {
+            Self::Plan(plan) => &plan.id,
+            Self::InForce => folder::IN_FORCE,
+        }
+    }
+}
+
 /// What figures depend on beside the chain.
 pub struct Settings<'s> {
-    /// The plan of the tables.
-    pub plan: &'s Plan,
-    /// Partners, code lists, crosswalks and the plans that may be in force.
+    /// The folders of tables.
+    pub folders: Vec<Wanted<'s>>,
+    /// Partners, code lists, crosswalks, geography and the plans that may be in force.
     pub reference: &'s Reference,
-    /// All plans held.
+    /// The time of the figures: what was received later does not count; none = the newest receipt.
+    pub as_at: Option<Micros>,
+    /// All plans held, and those wanted.
     plans: Vec<&'s Plan>,
+    /// The plans that tables are made under, by their places in `plans`.
+    wanted: Vec<usize>,
     /// Whether a rule of any plan asks for the hour or the day of the week.
     asks_for_time: bool,
+    /// The LSOAs that rules of any plan ask for.
+    lsoas: BTreeSet<&'s str>,
 }
 
 impl<'s> Settings<'s> {
-    /// Figures under a plan.
-    pub fn new(plan: &'s Plan, reference: &'s Reference) -> Self {
-        let plans: Vec<&Plan> = reference.plans.iter().collect();
-        let asks = |rule: &Rule| rule.hours.is_some() || !rule.weekdays.is_empty();
-        let all = plans.iter().copied().chain([plan]);
-        let asks_for_time = all.flat_map(|plan| &plan.series).flat_map(|series| &series.rules).any(asks);
-        Self { plan, reference, plans, asks_for_time }
+    /// Figures under plans.
+    pub fn new(folders: Vec<Wanted<'s>>, reference: &'s Reference, as_at: Option<Micros>) -> Self {
+        let mut plans: Vec<&Plan> = reference.plans.iter().collect();
+        let mut wanted = Vec::new();
+        let mut want = |place: usize| {
+            if !wanted.contains(&place) {
+                wanted.push(place);
+            }
+        };
+        for folder in &folders {
+            match *folder {
+                Wanted::InForce => {
+                    let adopted = |(_, plan): &(usize, &&Plan)| plan.status == Status::Adopted;
+                    plans.iter().enumerate().filter(adopted).for_each(|(place, _)| want(place));
+                }
+                Wanted::Plan(plan) => {
+                    let held = plans.iter().position(|held| std::ptr::eq(*held, plan));
+                    want(held.unwrap_or(plans.len()));
+                    if held.is_none() {
+                        plans.push(plan);
+                    }
+                }
+            }
+        }
+        let rules = || plans.iter().flat_map(|plan| plan.rules()).map(|(_, _, rule)| rule);
+        let asks_for_time = rules().any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty());
+        let lsoas = rules().flat_map(|rule| &rule.lsoas).map(String::as_str).collect();
+        Self { folders, reference, as_at, plans, wanted, asks_for_time, lsoas }
+    }
+
+    /// A plan that tables are made under.
+    fn plan(&self, wanted: usize) -> &'s Plan {
+        self.plans[self.wanted[wanted]]
+    }
+
+    /// The place of a plan among the wanted.
+    fn place_of(&self, plan: &Plan) -> Option<usize> {
+        (0..self.wanted.len()).find(|wanted| std::ptr::eq(self.plan(*wanted), plan))
     }
 
     /// The plan in force on the first day of a month, by its place in `plans`.
@@ -88,13 +182,11 @@ impl<'s> Settings<'s> {
         let on = month.first_day();
         self.plans.iter().position(|plan| plan.in_force(on)).map(|place| place as u32)
     }
-}
 
-/// The flags of which one makes mental health play a part.
-const MENTAL_HEALTH: [&str; 3] = ["mental_health", "mental_health_suspect", "mental_health_victim"];
-
-/// Whether mental health plays a part: any of three flags is true; none is and one is false; not recorded.
-fn mental_health(flags: Flags) -> Option<bool> {
-    let bits = MENTAL_HEALTH.into_iter().filter_map(Flags::bit).fold(0, |bits, bit| bits | bit);
-    if flags.yes & bits != 0 { Some(true) } else { (flags.no & bits != 0).then_some(false) }
+    /// The wanted plan in force through all months from one to another.
+    fn in_force_through(&self, first: Month, last: Month) -> Option<usize> {
+        let plan = self.in_force(first)?;
+        let same = first.to(last).all(|month| self.in_force(month) == Some(plan));
+        self.wanted.iter().position(|wanted| same && *wanted == plan as usize)
+    }
 }

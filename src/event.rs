@@ -203,6 +203,12 @@ impl Micros {
         Self(self.0 + seconds * Self::PER_SECOND)
     }
 
+    /// The last instant of a day in London.
+    pub fn end_of_day_in_london(date: civil::Date) -> Self {
+        let next = date.tomorrow().ok().and_then(|next| Self::of_london(next.into()));
+        next.map_or(Self(i64::MAX), |next| Self(next.0 - 1))
+    }
+
     /// The civil date and time in the United Kingdom (Europe/London), by which months, weekdays and
     /// hours are read.
     pub fn in_london(self) -> civil::DateTime {
@@ -270,6 +276,11 @@ impl Month {
     /// Months from `first` to this one.
     pub const fn since(self, first: Self) -> usize {
         self.0.saturating_sub(first.0) as usize
+    }
+
+    /// Months from `other` to this one, negative if this one is earlier.
+    pub const fn minus(self, other: Self) -> i32 {
+        self.0 as i32 - other.0 as i32
     }
 
     /// Every month from this one to `last`.

@@ -48,7 +48,13 @@ impl Level {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// Whether every record is in one of its areas or pseudo-areas, and in no other: sets overlap.
+    pub const fn is_partition(self) -> bool {
+        !matches!(self, Self::Set)
+    }
+
+    /// The level of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == name)
     }
 }
@@ -232,17 +238,23 @@ impl Geography {
     /// The view of a plan whose area is a district, or a set by its code or id; `None` = not held.
     pub fn scope(&self, area: &str) -> Option<Scope<'_>> {
         let set = self.sets.iter().find(|(id, set)| *id == area || set.code == area);
-        let inside: BTreeSet<&str> = match (set, self.areas.get(area)) {
-            (Some((_, set)), _) => set.districts.iter().map(String::as_str).collect(),
-            (None, Some(district)) if district.level == Level::District => [&*district.code].into(),
+        let (id, inside): (&str, BTreeSet<&str>) = match (set, self.areas.get(area)) {
+            (Some((id, set)), _) => (id, set.districts.iter().map(String::as_str).collect()),
+            (None, Some(district)) if district.level == Level::District => (&district.code, [&*district.code].into()),
             _ => return None,
         };
-        Some(Scope::of(self, inside))
+        Some(Scope::of(self, id, inside))
     }
 
     /// What an area is made of: each child with its largest share here, in order of codes.
     pub fn parts(&self, parent: &str) -> impl Iterator<Item = &Part> {
         self.children.get(parent).into_iter().flatten().filter(move |part| self.is_main(part))
+    }
+
+    /// Every population of an area, with what it counts.
+    pub fn populations(&self, code: &str) -> impl Iterator<Item = (Unit, &Population)> {
+        let units = self.populations.get(code).into_iter().flatten();
+        units.flat_map(|(unit, populations)| populations.iter().map(|population| (*unit, population)))
     }
 
     /// The population of an area whose day is nearest to one; the earlier of two as near.

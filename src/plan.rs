@@ -21,6 +21,8 @@ use crate::event::Kind;
 use crate::reference::{Carried, SourceCode};
 use index::Index;
 
+pub use index::RuleSet;
+
 pub use rule::{Hit, Rule};
 
 /// The most series a plan may have: one bit each in a [`SeriesSet`].
@@ -194,17 +196,31 @@ pub struct Plan {
 impl Plan {
     /// The series a record falls under; `codes` are those of [`crate::reference::Reference::source_codes`].
     pub fn classify(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> SeriesSet {
+        self.series_of(self.rules_matching(record, codes))
+    }
+
+    /// The rules that match a record.
+    pub fn rules_matching(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> RuleSet {
         let hits = self.index.hits(codes);
-        let mut set = SeriesSet::EMPTY;
+        let mut matching = RuleSet::default();
         for at in self.index.of_kind(record.kind) {
-            if set.contains(at.series) || !at.holds(&hits, record.flags) {
-                continue;
-            }
-            if !at.goes_further || self.series[at.series].rules[at.rule].holds_further(record) {
-                set.insert(at.series);
+            let holds = at.holds(&hits, record.flags);
+            if holds && (!at.goes_further || self.series[at.series].rules[at.rule].holds_further(record)) {
+                matching.insert(at.number);
             }
         }
-        set
+        matching
+    }
+
+    /// The series that rules put a record under.
+    pub fn series_of(&self, rules: RuleSet) -> SeriesSet {
+        self.rules().filter(|(number, ..)| rules.contains(*number)).map(|(_, series, _)| series).collect()
+    }
+
+    /// Every rule with its number and the place of its series in [`Plan::series`].
+    pub fn rules(&self) -> impl Iterator<Item = (usize, usize, &Rule)> {
+        let of_series = self.series.iter().enumerate().flat_map(|(s, of)| of.rules.iter().map(move |rule| (s, rule)));
+        of_series.enumerate().map(|(number, (series, rule))| (number, series, rule))
     }
 
     /// Every rule that matches a record, and what of the record it matched.

@@ -5,6 +5,7 @@
 
 pub mod breaks;
 pub mod codes;
+pub mod controls;
 pub mod crosswalks;
 pub mod harm;
 pub mod partners;
@@ -27,6 +28,7 @@ use crate::windows::Windows;
 pub use crate::plan::{Plan, Plans};
 pub use breaks::Break;
 pub use codes::CodeLists;
+pub use controls::Control;
 pub use crosswalks::Crosswalks;
 pub use harm::HarmSet;
 pub use partners::{Carried, DateBasis, Partners, Topic};
@@ -51,6 +53,8 @@ pub struct Reference {
     pub windows: Windows,
     /// Days on which series began to mean something else, in order.
     pub breaks: Vec<Break>,
+    /// What partners' own publications count.
+    pub controls: Vec<Control>,
     /// Weights of harm, in order of ids.
     pub harm: Vec<HarmSet>,
     /// What is odd but not refused.
@@ -92,6 +96,7 @@ impl Reference {
         let breaks = breaks::read(files, &of_breaks, &sink);
         let harm = harm::read(files, &harm::Known { schemes: &schemes, codes: &codes }, &sink);
         let windows = Windows::read(files, &sink);
+        let controls = controls::read(files, &windows, &sink);
         let sha256 = checksum(files);
         sink.into_faults().into_result(Self {
             partners,
@@ -101,10 +106,16 @@ impl Reference {
             geography,
             windows,
             breaks,
+            controls,
             harm,
             warnings,
             sha256,
         })
+    }
+
+    /// The set of weights that harm is counted by: the first of those held.
+    pub fn harm(&self) -> Option<&HarmSet> {
+        self.harm.first()
     }
 
     /// Puts the codes of a record into `out`, in place of what was there: first its own, then the groups

@@ -159,6 +159,21 @@ impl Window {
         Some(window).filter(|window| window.id == id)
     }
 
+    /// The window of a month.
+    pub fn of_month(month: Month) -> Self {
+        Family::Month.window(month)
+    }
+
+    /// Whether it is a calendar month.
+    pub fn is_month(&self) -> bool {
+        self.family == Family::Month
+    }
+
+    /// Whether it is a quarter of a calendar year.
+    pub fn is_quarter(&self) -> bool {
+        self.family == Family::Quarter
+    }
+
     /// Its last month.
     pub fn last(&self) -> Month {
         self.first.plus(i32::from(self.months) - 1)
@@ -172,6 +187,11 @@ impl Window {
     /// Its last day.
     pub fn to(&self) -> civil::Date {
         self.last().last_day()
+    }
+
+    /// The day in its middle.
+    pub fn middle(&self) -> civil::Date {
+        self.from().saturating_add(jiff::Span::new().days(self.days() / 2))
     }
 
     /// How many days it has.

@@ -49,6 +49,12 @@ impl Calendar {
         wall
     }
 
+    /// Whether the second day is not more than 12 months after the first (Europe/London).
+    pub(super) fn within_a_year(&mut self, first: Micros, second: Micros) -> bool {
+        let (first, second) = (first.in_london().date(), second.in_london().date());
+        first.saturating_add(jiff::Span::new().years(1)) >= second
+    }
+
     /// The weekday (1 = Monday) and hour of a moment, as far as it is known so exactly.
     pub(super) fn weekday_and_hour(&mut self, at: Micros, precision: Precision) -> (Option<u8>, Option<u8>) {
         let wall = self.at(at);

@@ -1,106 +1,67 @@
-//! `category_monthly`: what makes the figures up, by the partners' own codes and the groups of them.
+//! `category_monthly`: what makes the figures up, by the partners' own codes, the groups that crosswalks make of
+//! them, and whether an offence has a victim.
 //!
-//! A code is one series in all editions of its list; a record with several codes of a scheme is counted
-//! once under each.
+//! A record has one code of most schemes and several of some: rows of one scheme make the total only
+//! where the scheme's codes exclude one another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::datatypes::DataType;
+use super::Error;
+use super::folder::{Folder, Line};
+use super::frame::series_of;
+use super::table::{Column, File, Of, Table, column};
 
-use super::cells::{Extra, Grid, Row, Series};
-use super::current::{Category, Current, SourceSet, What};
-use super::table::field;
-use super::{Error, Settings};
-use bytes::Bytes;
+/// By partner's kind and series.
+type Editions = BTreeMap<(u32, u32), String>;
 
-/// The table's file, and how many rows it has.
-pub(super) fn write(current: &Current, settings: &Settings<'_>) -> Result<(Bytes, u64), Error> {
-    let grid = grid(current, settings);
-    let said = Said::of(current, &grid, settings);
-    let label = |row: &Row| said.labels.get(row.series as usize).cloned().flatten();
-    let edition = |row: &Row| said.editions.get(&(row.partner_kind, row.series)).cloned();
-    let extra: [Extra<'_>; 2] = [
-        (field("label", DataType::Utf8, "What people call the code; null = no list that is held has it."), &label),
-        (
-            field(
-                "edition",
-                DataType::Utf8,
-                "Editions of the list under which this partner and kind sent the code, joined by `;`.",
+fn columns<'c>(folder: &'c Folder<'_>, editions: &'c Editions) -> Vec<Column<'c, Line<()>>> {
+    let codes = &folder.figures.settings.reference.codes;
+    let label = |framed: &super::folder::Framed<'_>, series: u32| {
+        let series = &framed.frame.series[series as usize];
+        codes.label(series.scheme.as_deref()?, None, &series.id).map(str::to_owned)
+    };
+    let mut columns: Vec<_> = folder.key_columns().into_iter().chain(Folder::block_columns()).collect();
+    columns.extend([
+        column(
+            "label",
+            "What people call the code; null = no list that is held has it.",
+            Of::Choice(
+                super::table::texts(folder.each_series(label)),
+                Box::new(|line: &Line<()>| Some(line.key.series)),
             ),
-            &edition,
         ),
-    ];
-    super::cells::write(current, &grid, &settings.plan.id, &extra)
+        column(
+            "edition",
+            "Editions of the list under which this partner and kind sent the code, joined by `;`.",
+            Of::Text(Box::new(|line: &Line<()>| editions.get(&(line.key.kind, line.key.series)).cloned())),
+        ),
+    ]);
+    columns
 }
 
-fn series_of(category: &Category) -> Series {
-    let kind = if category.is_group { "group" } else { "category" };
-    Series { kind, id: category.code.clone(), scheme: Some(category.scheme.clone()) }
-}
-
-/// The codes of records; those of counts are no part of sums. A source can show the codes of the schemes it
-/// carries, and those it sent all the same.
-fn grid(current: &Current, settings: &Settings<'_>) -> Grid {
-    let counted = |what: &&What| !current.partner_kinds[what.partner_kind as usize].is_count();
-    let codes: BTreeSet<u32> = current.what.iter().filter(counted).flat_map(|what| &what.codes).copied().collect();
-    let series: BTreeSet<Series> = codes.iter().map(|code| series_of(&current.categories[*code as usize])).collect();
-    let series: Vec<Series> = series.into_iter().collect();
-    let place =
-        |code: &u32| series.binary_search(&series_of(&current.categories[*code as usize])).unwrap_or_default() as u32;
-    let of_what = |what: &What| what.codes.iter().map(place).collect::<BTreeSet<u32>>();
-    let of_whats: Vec<Vec<u32>> = current
-        .what
-        .iter()
-        .map(|what| if counted(&what) { of_what(what).into_iter().collect() } else { Vec::new() })
-        .collect();
-    let mut of_partner_kind: Vec<BTreeMap<u32, SourceSet>> = vec![BTreeMap::new(); current.partner_kinds.len()];
-    for class in &current.classes {
-        let what = &current.what[class.what as usize];
-        let shown = &mut of_partner_kind[what.partner_kind as usize];
-        for s in &of_whats[class.what as usize] {
-            shown.entry(*s).or_default().add(what.source);
-        }
+pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
+    let editions = editions(folder);
+    let mut table = Table::new(columns(folder, &editions))?;
+    for strip in folder.strips().filter(|strip| !strip.series.is_of_plan()) {
+        strip.each_month(|key, block| table.push(Line { key, block, more: () }))?;
     }
-    for (partner_kind, shown) in of_partner_kind.iter_mut().enumerate() {
-        let kind = current.partner_kinds[partner_kind].of;
-        for (i, source) in current.sources[partner_kind].iter().enumerate() {
-            let carried = settings.reference.partners.carried_by(source, kind);
-            let is_carried = |s: u32| series[s as usize].scheme.as_ref().is_some_and(|s| carried.schemes.contains(s));
-            shown.iter_mut().filter(|(s, _)| is_carried(**s)).for_each(|(_, by)| by.add(SourceSet::one(i)));
-        }
-    }
-    Grid {
-        of_class: current.classes.iter().map(|class| of_whats[class.what as usize].clone()).collect(),
-        of_partner_kind: of_partner_kind.into_iter().map(|shown| shown.into_iter().collect()).collect(),
-        series,
-    }
+    table.finish()
 }
 
-/// What is said of series beside their counts.
-struct Said {
-    labels: Vec<Option<String>>,
-    /// By partner and kind, and series.
-    editions: BTreeMap<(u32, u32), String>,
-}
-
-impl Said {
-    fn of(current: &Current, grid: &Grid, settings: &Settings<'_>) -> Self {
-        let codes = &settings.reference.codes;
-        let mut editions: BTreeMap<(u32, u32), BTreeSet<&str>> = BTreeMap::new();
-        // Only what is counted: a cancelled record's code says nothing.
+/// The editions that records which count name; a cancelled record's says nothing.
+fn editions(folder: &Folder<'_>) -> Editions {
+    let current = folder.figures.current;
+    let mut editions: BTreeMap<(u32, u32), BTreeSet<&str>> = BTreeMap::new();
+    for framed in &folder.framed {
         for class in &current.classes {
             let what = &current.what[class.what as usize];
             for category in what.codes.iter().map(|code| &current.categories[*code as usize]) {
-                let Ok(series) = grid.series.binary_search(&series_of(category)) else { continue };
-                editions.entry((what.partner_kind, series as u32)).or_default().extend(category.edition.as_deref());
+                let Some(series) = framed.frame.position(&series_of(category)) else { continue };
+                let of = editions.entry((what.partner_kind, framed.first_series + series)).or_default();
+                of.extend(category.edition.as_deref());
             }
         }
-        let joined = |editions: BTreeSet<&str>| editions.into_iter().collect::<Vec<_>>().join(";");
-        let some = editions.into_iter().filter(|(_, editions)| !editions.is_empty());
-        let label = |s: &Series| codes.label(s.scheme.as_deref()?, None, &s.id).map(str::to_owned);
-        Self {
-            labels: grid.series.iter().map(label).collect(),
-            editions: some.map(|(key, editions)| (key, joined(editions))).collect(),
-        }
     }
+    let some = editions.into_iter().filter(|(_, editions)| !editions.is_empty());
+    some.map(|(key, editions)| (key, editions.into_iter().collect::<Vec<_>>().join(";"))).collect()
 }

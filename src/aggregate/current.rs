@@ -6,25 +6,33 @@
 
 mod chunk;
 mod columns;
+mod counts;
+mod tokens;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use hashbrown::HashMap;
 
-use super::calendar::Calendar;
+use super::calendar::{Calendar, days_since_1970};
 use super::intern::{ABSENT, Numbered, Texts, Tuples};
 use super::latest::Latest;
+use super::places::Sent;
 use super::read::{Files, Part};
+use super::supply::Block;
 use super::{Error, Settings};
 use crate::contract::Record;
+use crate::contract::parts::Flags;
 use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Micros, Month};
 use crate::normalise::Rows;
-use crate::plan::{Plan, SeriesSet};
+use crate::plan::{Plan, RuleSet, SeriesSet};
 use crate::reference::DateBasis;
 pub(super) use chunk::Chunk;
 use columns::Batch;
 pub(super) use columns::{AREA, Group, TIMES, group_of};
+use counts::{Counted, count};
+pub(super) use tokens::Repeats;
+use tokens::{Row, Tokens};
 
 /// A partner and one kind of its records: figures are never added across.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,8 +60,8 @@ pub(super) struct Category {
     pub(super) scheme: String,
     pub(super) code: String,
     pub(super) edition: Option<String>,
-    /// Whether a crosswalk gives it.
-    pub(super) is_group: bool,
+    /// `category` (a partner's own code), `group` (of a crosswalk) or `class` (of the offence list).
+    pub(super) kind: &'static str,
 }
 
 /// Sources of one partner and kind: bit i stands for the i-th of [`Current::sources`].
@@ -71,6 +79,11 @@ impl SourceSet {
         Self(self.0 & other.0)
     }
 
+    /// The place of the first.
+    pub(super) const fn first(self) -> usize {
+        self.0.trailing_zeros() as usize
+    }
+
     pub(super) const fn add(&mut self, other: Self) {
         self.0 |= other.0;
     }
@@ -85,17 +98,17 @@ pub(super) struct What {
     /// Places in [`Current::categories`], each once.
     pub(super) codes: Vec<u32>,
     /// Whether a list that is held lacks one of the codes.
-    unknown_code: bool,
+    pub(super) unknown_code: bool,
     kind: Kind,
     feed: Feed,
     basis: DateBasis,
 }
 
-/// What a record is counted as.
+/// What a record is counted as under a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Class {
-    /// Its series under the plan of the tables.
-    pub(super) series: SeriesSet,
+    /// The rules of the plan that match it.
+    pub(super) rules: RuleSet,
     /// A place in [`Current::what`] that has its codes.
     pub(super) what: u32,
 }
@@ -104,11 +117,62 @@ pub(super) struct Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fact {
     pub(super) partner_kind: u16,
+    pub(super) month: Month,
     /// A place in [`Current::areas`].
     pub(super) area: u32,
-    pub(super) month: Month,
-    /// A place in [`Current::classes`].
-    pub(super) class: u32,
+    /// All that a rule may ask for: a place in [`Current::profiles`].
+    pub(super) profile: u32,
+    /// A combination of [`Group::Details`].
+    pub(super) details: u32,
+    /// Weekday and hour as far as they are known.
+    pub(super) week: Week,
+    pub(super) repeats: Repeats,
+    /// Whether it happened or began once sections 80 to 83 of the Policing and Crime Act 2017 were in force.
+    pub(super) is_under_2017_act: bool,
+}
+
+/// 2017-12-11T00:00:00 in London, when sections 80 to 83 of the Policing and Crime Act 2017 commenced.
+const ACT_COMMENCED: i64 = 1_512_950_400 * Micros::PER_SECOND;
+
+/// A weekday and hour as far as they are known: 25 x weekday (1 = Monday) + hour + 1; without either, 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Week(pub(super) u8);
+
+impl Week {
+    /// More than any.
+    pub(super) const END: usize = 8 * 25;
+
+    fn of(weekday: Option<u8>, hour: Option<u8>) -> Self {
+        Self(weekday.unwrap_or_default() * 25 + hour.map_or(0, |hour| hour + 1))
+    }
+
+    /// 1 = Monday.
+    pub(super) fn weekday(self) -> Option<u8> {
+        Some(self.0 / 25).filter(|day| *day > 0)
+    }
+
+    /// 0 to 23.
+    pub(super) fn hour(self) -> Option<u8> {
+        (self.0 % 25).checked_sub(1)
+    }
+}
+
+/// A total that a partner sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count {
+    pub(super) partner_kind: u16,
+    pub(super) area: u32,
+    pub(super) profile: u32,
+    /// The first month it covers, and how many; only whole months fill a window.
+    pub(super) first: Month,
+    pub(super) months: u16,
+    pub(super) block: Block,
+    /// Whether it counts neither events, persons nor households.
+    pub(super) is_of_other_unit: bool,
+    /// Whether it is one of a series that must not be summed over time.
+    pub(super) is_snapshot: bool,
+    /// Of which: with a flag (as a bit), of an age or a sex; in no total.
+    pub(super) part: Option<u32>,
 }
 
 /// How a month of a partner's kind was fed.
@@ -117,7 +181,8 @@ pub(super) struct Quality {
     pub(super) records: i64,
     pub(super) revised: i64,
     pub(super) cancelled: i64,
-    pub(super) unmapped: i64,
+    /// Records first received after the month was due.
+    pub(super) late: i64,
     pub(super) unknown_code: i64,
     pub(super) date_fallback: i64,
     pub(super) no_location: i64,
@@ -140,18 +205,25 @@ pub(super) struct Current {
     /// Combinations of the columns of each [`Group`].
     pub(super) groups: [Tuples; 4],
     pub(super) what: Vec<What>,
-    /// Whether mental health plays a part, for each combination of marks.
-    pub(super) mental_health: Vec<Option<bool>>,
     pub(super) partner_kinds: Vec<PartnerKind>,
     /// For each partner and kind: the sources that sent it.
     pub(super) sources: Vec<Vec<String>>,
+    /// For each of these the flags that its records say true or false.
+    pub(super) marked: Vec<Vec<u32>>,
+    /// The flags of each combination of marks.
+    pub(super) flags: Vec<Flags>,
     pub(super) categories: Vec<Category>,
     pub(super) labels: Vec<Label>,
-    /// Code, level, vintage and role of each area, as numbers of texts; the vintage is one too.
-    pub(super) areas: Vec<[u32; 4]>,
+    /// Code, level, vintage, role and zone of each area, as numbers of texts; the vintage is one too.
+    pub(super) areas: Vec<[u32; 5]>,
     pub(super) classes: Vec<Class>,
-    /// Sorted.
+    /// What, marks, place and hour of the week of each profile.
+    pub(super) profiles: Tuples,
+    /// For each profile its class under each wanted plan.
+    class_of: Vec<u32>,
+    /// By partner, kind and area.
     pub(super) facts: Vec<Fact>,
+    pub(super) counts: Vec<Count>,
     pub(super) quality: HashMap<(u32, Month), Quality>,
     /// Rows by feed.
     pub(super) feeds: [Vec<Chunk>; 3],
@@ -174,6 +246,17 @@ impl Current {
         })?;
         Ok(builder.finish())
     }
+
+    /// The class of a profile under a wanted plan.
+    pub(super) fn class_of(&self, profile: u32, wanted: usize) -> u32 {
+        self.class_of[profile as usize * (self.class_of.len() / self.profiles.len()) + wanted]
+    }
+
+    /// An area as it was sent.
+    pub(super) fn sent(&self, area: u32) -> Sent<'_> {
+        let [code, level, vintage, role, zone] = self.areas[area as usize].map(|number| self.texts.text(number));
+        Sent { code, level: level.unwrap_or_default(), vintage, role, zone }
+    }
 }
 
 struct Builder<'s> {
@@ -187,12 +270,12 @@ struct Builder<'s> {
     areas: Tuples,
     /// For each combination of area columns: the place in `areas`, and in `places`.
     area_of: Vec<(u32, u32)>,
-    /// Role and zone, which rules may ask for.
+    /// Role, zone and LSOA, as far as rules may ask for them.
     places: Tuples,
-    /// All that a rule may ask for: what, marks, place, hour of the week.
-    profiles: Tuples,
-    /// For each profile: its class, then for each plan its label.
-    known: Vec<u32>,
+    /// For each profile: under each plan its label.
+    labelled: Vec<u32>,
+    due: HashMap<(u32, Month), i32>,
+    tokens: Tokens,
     current: Current,
 }
 
@@ -210,22 +293,27 @@ impl<'s> Builder<'s> {
             categories: Numbered::default(),
             labels: Numbered::default(),
             classes: Numbered::default(),
-            areas: Tuples::new(4),
+            areas: Tuples::new(5),
             area_of: Vec::new(),
-            places: Tuples::new(2),
-            profiles: Tuples::new(4),
-            known: Vec::new(),
+            places: Tuples::new(3),
+            labelled: Vec::new(),
+            due: HashMap::new(),
+            tokens: Tokens::default(),
             current: Current {
                 texts: Texts::default(),
                 groups,
                 what: Vec::new(),
-                mental_health: Vec::new(),
                 partner_kinds: Vec::new(),
                 sources: Vec::new(),
                 categories: Vec::new(),
                 labels: Vec::new(),
                 areas: Vec::new(),
                 classes: Vec::new(),
+                profiles: Tuples::new(4),
+                class_of: Vec::new(),
+                flags: Vec::new(),
+                marked: Vec::new(),
+                counts: Vec::new(),
                 facts: Vec::with_capacity(records),
                 quality: HashMap::new(),
                 feeds: Default::default(),
@@ -247,6 +335,7 @@ impl<'s> Builder<'s> {
         let received =
             part.batch.column_by_name("received").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let received = received.ok_or(Error::Column("received"))?;
+        let tokens = tokens::Columns::of(&part.batch);
         let mut chunks: [Chunk; 3] = Default::default();
         let mut scratch = Vec::new();
         for (i, &row) in rows.iter().enumerate() {
@@ -261,6 +350,10 @@ impl<'s> Builder<'s> {
                 (_, DateBasis::Occurred) => batch.time(columns::OCCURRED_FROM, i),
             };
             let month = self.calendar.at(Micros(dated.unwrap_or(batch.sent(i)))).month;
+            // A total is due after the last month of its period.
+            let last = batch.time(columns::PERIOD_TO, i).filter(|_| kind == Kind::Count);
+            let last = last.map_or(month, |at| self.calendar.at(Micros(at)).month);
+            let due = self.due(partner_kind, last);
             let quality = self.current.quality.entry((partner_kind, month)).or_default();
             quality.last_received = quality.last_received.max(Some(received.value(row as usize)));
             if cancelled.is_some_and(|reasons| reasons.is_valid(row as usize)) {
@@ -275,16 +368,22 @@ impl<'s> Builder<'s> {
             quality.date_fallback += i64::from(falls_back && kind != Kind::Count);
             quality.unknown_code += i64::from(unknown_code);
             quality.no_location += i64::from(!located);
-            let hour_of_week = self.hour_of_week(&batch, i);
-            let profile = self.profile([numbers[0], numbers[1], place, hour_of_week]);
+            quality.late += i64::from(latest.first_day(part.file, part.first_row + row as usize) > due);
+            let week = self.week(&batch, i);
+            let asked = if self.settings.asks_for_time { week } else { Week::default() };
             let record = || records.record(row as usize);
-            let class = self.class(profile, numbers[0], &record);
+            let profile = self.profile([numbers[0], numbers[1], place, u32::from(asked.0)], &record);
             let label = self.label(profile, month, &record);
-            if self.classes.values()[class as usize].series.is_empty() {
-                self.current.quality.entry((partner_kind, month)).or_default().unmapped += 1;
-            }
-            if kind != Kind::Count {
-                self.current.facts.push(Fact { partner_kind: partner_kind as u16, area, month, class });
+            let partner_kind = partner_kind as u16;
+            if kind == Kind::Count {
+                self.current.counts.extend(count(&record(), Counted { partner_kind, area, profile, month }));
+            } else {
+                let at = Row { feed, chunk: self.current.feeds[feed as usize].len(), row: chunks[feed as usize].len() };
+                let (details, repeats) = (numbers[Group::Details as usize], Repeats::default());
+                tokens.add(row as usize, &mut self.tokens, self.current.facts.len(), at);
+                let is_under_2017_act = batch.time(columns::OCCURRED_FROM, i) >= Some(ACT_COMMENCED);
+                let fact = Fact { partner_kind, month, area, profile, details, week, repeats, is_under_2017_act };
+                self.current.facts.push(fact);
             }
             chunks[feed as usize].push(&batch, i, numbers, month, label);
         }
@@ -315,7 +414,7 @@ impl<'s> Builder<'s> {
             if new {
                 match group {
                     Group::What => self.meet_what(&records.record(row)),
-                    Group::Marks => self.current.mental_health.push(super::mental_health(records.record(row).flags)),
+                    Group::Marks => self.current.flags.push(records.record(row).flags),
                     Group::Area => self.meet_area(scratch),
                     Group::Details => {}
                 }
@@ -346,11 +445,12 @@ impl<'s> Builder<'s> {
         reference.source_codes(record, &mut codes);
         let mut numbers: Vec<u32> = Vec::new();
         for code in &codes {
+            let is_group = reference.crosswalks.groups_of(code.scheme).is_some();
             let number = self.categories.number(Category {
                 scheme: code.scheme.to_owned(),
                 code: code.code.clone().into_owned(),
                 edition: code.edition.map(str::to_owned),
-                is_group: reference.crosswalks.groups_of(code.scheme).is_some(),
+                kind: if is_group { "group" } else { "category" },
             });
             if !numbers.contains(&number) {
                 numbers.push(number);
@@ -374,68 +474,75 @@ impl<'s> Builder<'s> {
         // The vintage is a number, not that of a text.
         let vintage = of("area_vintage").checked_sub(1).map(|year| year.to_string());
         let vintage = self.current.texts.number_of(vintage.as_deref());
-        let (area, _) = self.areas.number(&[of("area_code"), of("area_level"), vintage, of("area_role")]);
-        let (place, _) = self.places.number(&[of("area_role"), of("area_zone")]);
+        let (area, _) =
+            self.areas.number(&[of("area_code"), of("area_level"), vintage, of("area_role"), of("area_zone")]);
+        // A place is made of LSOAs: of others the code is no matter to any rule.
+        let lsoa = self.current.texts.text(of("area_code")).is_some_and(|code| self.settings.lsoas.contains(code));
+        let lsoa = if lsoa { of("area_code") } else { ABSENT };
+        let (place, _) = self.places.number(&[of("area_role"), of("area_zone"), lsoa]);
         self.area_of.push((area, place));
     }
 
-    /// Weekday and hour as far as they are known, where a rule asks for them.
-    fn hour_of_week(&mut self, batch: &Batch<'_>, i: usize) -> u32 {
-        if !self.settings.asks_for_time {
-            return 0;
-        }
-        let Some((at, precision)) = batch.moment(columns::OCCURRED_FROM, i, &self.current.texts) else { return 0 };
+    /// When a month's records were due, in days since 1970.
+    fn due(&mut self, partner_kind: u32, month: Month) -> i32 {
+        let (partners, kinds) = (&self.settings.reference.partners, self.partner_kinds.values());
+        *self.due.entry((partner_kind, month)).or_insert_with(|| {
+            let of = &kinds[partner_kind as usize];
+            days_since_1970(partners.due(&of.partner, &of.kind, month))
+        })
+    }
+
+    fn week(&mut self, batch: &Batch<'_>, i: usize) -> Week {
+        let Some((at, precision)) = batch.moment(columns::OCCURRED_FROM, i, &self.current.texts) else {
+            return Week::default();
+        };
         let (weekday, hour) = self.calendar.weekday_and_hour(at, precision);
-        u32::from(weekday.unwrap_or_default()) * 25 + hour.map_or(0, |hour| u32::from(hour) + 1)
+        Week::of(weekday, hour)
     }
 
-    /// The number of a profile, with room for what is known of it.
-    fn profile(&mut self, row: [u32; 4]) -> usize {
-        let (profile, new) = self.profiles.number(&row);
-        if new {
-            self.known.resize(self.known.len() + self.stride(), UNKNOWN);
-        }
-        profile as usize
-    }
-
-    fn stride(&self) -> usize {
-        self.settings.plans.len() + 1
-    }
-
-    fn class<'r>(&mut self, profile: usize, what: u32, record: &impl Fn() -> Record<'r>) -> u32
+    /// The number of a profile; what is new is classified under every wanted plan.
+    fn profile<'r>(&mut self, row: [u32; 4], record: &impl Fn() -> Record<'r>) -> u32
     where
         's: 'r,
     {
-        let at = profile * self.stride();
-        if self.known[at] == UNKNOWN {
-            let series = self.classify(self.settings.plan, &record());
-            self.known[at] = self.classes.number(Class { series, what });
+        let (profile, new) = self.current.profiles.number(&row);
+        if new {
+            self.labelled.resize(self.labelled.len() + self.settings.plans.len(), UNKNOWN);
+            let what = row[0];
+            for wanted in 0..self.settings.wanted.len() {
+                let rules = self.rules_matching(self.settings.plan(wanted), &record());
+                self.current.class_of.push(self.classes.number(Class { rules, what }));
+            }
+            if self.settings.wanted.is_empty() {
+                self.current.class_of.push(self.classes.number(Class { rules: RuleSet::default(), what }));
+            }
         }
-        self.known[at]
+        profile
     }
 
-    fn label<'r>(&mut self, profile: usize, month: Month, record: &impl Fn() -> Record<'r>) -> u32
+    fn label<'r>(&mut self, profile: u32, month: Month, record: &impl Fn() -> Record<'r>) -> u32
     where
         's: 'r,
     {
         let settings = self.settings;
         let plan = *self.in_force.entry(month).or_insert_with(|| settings.in_force(month));
         let Some(plan) = plan else { return self.labels.number(Label { plan: None, series: SeriesSet::EMPTY }) };
-        let at = profile * self.stride() + 1 + plan as usize;
-        if self.known[at] == UNKNOWN {
-            let series = self.classify(settings.plans[plan as usize], &record());
-            self.known[at] = self.labels.number(Label { plan: Some(plan), series });
+        let at = profile as usize * settings.plans.len() + plan as usize;
+        if self.labelled[at] == UNKNOWN {
+            let of = settings.plans[plan as usize];
+            let series = of.series_of(self.rules_matching(of, &record()));
+            self.labelled[at] = self.labels.number(Label { plan: Some(plan), series });
         }
-        self.known[at]
+        self.labelled[at]
     }
 
-    fn classify<'r>(&self, plan: &Plan, record: &Record<'r>) -> SeriesSet
+    fn rules_matching<'r>(&self, plan: &Plan, record: &Record<'r>) -> RuleSet
     where
         's: 'r,
     {
         let mut codes = Vec::new();
         self.settings.reference.source_codes(record, &mut codes);
-        plan.classify(record, &codes)
+        plan.rules_matching(record, &codes)
     }
 
     fn finish(self) -> Current {
@@ -446,7 +553,22 @@ impl<'s> Builder<'s> {
         current.classes = self.classes.into_values();
         current.areas =
             (0..self.areas.len()).map(|n| self.areas.row(n as u32).try_into().unwrap_or_default()).collect();
-        current.facts.sort_unstable();
+        self.tokens.find_repeats(&mut current);
+        current.marked = marked(&current);
+        current.facts.sort_unstable_by_key(|fact| (fact.partner_kind, fact.area));
         current
     }
+}
+
+/// For each partner's kind and source: the flags that its records say true or false.
+fn marked(current: &Current) -> Vec<Vec<u32>> {
+    let mut marked: Vec<Vec<u32>> = current.sources.iter().map(|sources| vec![0; sources.len()]).collect();
+    for profile in 0..current.profiles.len() as u32 {
+        let [what, marks, ..] = *current.profiles.row(profile) else { continue };
+        let (what, flags) = (&current.what[what as usize], current.flags[marks as usize]);
+        let of = &mut marked[what.partner_kind as usize];
+        let source = what.source.first().min(of.len() - 1);
+        of[source] |= flags.yes | flags.no;
+    }
+    marked
 }

@@ -19,12 +19,14 @@ use super::current::{Chunk, Current, Group, TIMES, group_of};
 use super::intern::{ABSENT, Texts};
 use super::table::{ROW_GROUP_ROWS, Writer, field, schema, timestamp};
 use crate::contract::moment::Precision;
+use crate::contract::parts::Flags;
 use crate::event::{Feed, Micros, Month};
 use crate::normalise;
 use crate::plan::SeriesKind;
+use crate::plan::rule::is_base;
 
 /// Columns that are worked out, beside those of the ledger.
-const DERIVED: [(&str, DataType, &str); 11] = [
+const DERIVED: [(&str, DataType, &str); 18] = [
     ("partner", DataType::Utf8, "Who sent it, from `source`."),
     ("month", DataType::Utf8, "The month it counts in, yyyy-mm (Europe/London), by `date_basis`."),
     (
@@ -40,6 +42,29 @@ const DERIVED: [(&str, DataType, &str); 11] = [
     ("hour", DataType::Int32, "Hour it happened or began, 0 to 23 (Europe/London); null = not known so exactly."),
     ("scheme", DataType::Utf8, "The scheme of `code`, as in category_monthly."),
     ("code", DataType::Utf8, "Its first code under that scheme; null = none sent."),
+    (
+        "codes",
+        DataType::Utf8,
+        "Its codes, each `scheme:code`, joined by `;`; empty = none sent. Of totals, without the codes that are bases of others.",
+    ),
+    (
+        "groups",
+        DataType::Utf8,
+        "The groups that crosswalks give its codes, each `scheme:group`, joined by `;`; empty = none.",
+    ),
+    (
+        "class",
+        DataType::Utf8,
+        "Whether its offence has a victim (`V`), is against the state (`S`) or either (`S/V`), by the offence list; null = not an offence of a list that is held.",
+    ),
+    ("unknown_code", DataType::Boolean, "Whether the code list held for the scheme of a code lacks it."),
+    (
+        "person_again",
+        DataType::Boolean,
+        "Whether the person stood in another record of this partner and kind within the 12 months before; null = no token sent.",
+    ),
+    ("victim_again", DataType::Boolean, "As `person_again`, of the harmed person."),
+    ("suspect_again", DataType::Boolean, "As `person_again`, of the person suspected."),
     (
         "mental_health",
         DataType::Boolean,
@@ -59,7 +84,7 @@ const DERIVED: [(&str, DataType, &str); 11] = [
 ];
 
 /// Columns of every feed, in order; a time stands with its precision.
-const EVERY: [&str; 37] = [
+const EVERY: [&str; 44] = [
     "source",
     "partner",
     "feed",
@@ -77,6 +102,10 @@ const EVERY: [&str; 37] = [
     "what_code",
     "scheme",
     "code",
+    "codes",
+    "groups",
+    "class",
+    "unknown_code",
     "occurred_from",
     "occurred_to",
     "recorded_at",
@@ -92,6 +121,9 @@ const EVERY: [&str; 37] = [
     "plan",
     "priorities",
     "themes",
+    "person_again",
+    "victim_again",
+    "suspect_again",
     "person_age_band",
     "person_sex",
     "referred_by",
@@ -323,6 +355,9 @@ struct Named {
     bases: StringArray,
     schemes: StringArray,
     codes: StringArray,
+    all_codes: StringArray,
+    groups: StringArray,
+    classes: StringArray,
     plans: StringArray,
     priorities: StringArray,
     themes: StringArray,
@@ -332,6 +367,17 @@ impl Named {
     fn new(current: &Current, settings: &Settings<'_>) -> Self {
         let first = |what: &super::current::What| what.codes.first().map(|code| &current.categories[*code as usize]);
         let of_what = |what: &super::current::What| &current.partner_kinds[what.partner_kind as usize];
+        let joined_codes = |kind: &'static str| {
+            current.what.iter().map(move |what| {
+                let codes = what.codes.iter().map(|code| &current.categories[*code as usize]);
+                let codes = codes.filter(|c| c.kind == kind && !is_base(&c.code));
+                Some(codes.map(|c| format!("{}:{}", c.scheme, c.code)).collect::<Vec<_>>().join(";"))
+            })
+        };
+        let class = |what: &super::current::What| {
+            let codes = what.codes.iter().map(|code| &current.categories[*code as usize]);
+            codes.filter(|code| code.kind == "class").map(|code| &*code.code).next()
+        };
         let plan_of = |label: &super::current::Label| label.plan.map(|plan| settings.plans[plan as usize]);
         let joined = |kind: SeriesKind| {
             current.labels.iter().map(move |label| {
@@ -345,6 +391,9 @@ impl Named {
             bases: current.what.iter().map(|what| Some(&*of_what(what).date_basis)).collect(),
             schemes: current.what.iter().map(|what| first(what).map(|c| &*c.scheme)).collect(),
             codes: current.what.iter().map(|what| first(what).map(|c| &*c.code)).collect(),
+            all_codes: joined_codes("category").collect(),
+            groups: joined_codes("group").collect(),
+            classes: current.what.iter().map(class).collect(),
             plans: current.labels.iter().map(|label| plan_of(label).map(|plan| &*plan.id)).collect(),
             priorities: joined(SeriesKind::Priority).collect(),
             themes: joined(SeriesKind::Theme).collect(),
@@ -385,16 +434,33 @@ impl<'c> Rows<'c> {
             Origin::Derived("date_basis") => self.date_basis(current, named, texts),
             Origin::Derived("scheme") => of_table(&named.schemes, what),
             Origin::Derived("code") => of_table(&named.codes, what),
+            Origin::Derived("codes") => of_table(&named.all_codes, what),
+            Origin::Derived("groups") => of_table(&named.groups, what),
+            Origin::Derived("class") => of_table(&named.classes, what),
+            Origin::Derived("unknown_code") => {
+                let unknown = what.iter().map(|number| Some(current.what[*number as usize].unknown_code));
+                Arc::new(unknown.collect::<BooleanArray>())
+            }
+            Origin::Derived("person_again") => self.again(0),
+            Origin::Derived("victim_again") => self.again(1),
+            Origin::Derived("suspect_again") => self.again(2),
             Origin::Derived("plan") => of_table(&named.plans, &self.labels),
             Origin::Derived("priorities") => of_table(&named.priorities, &self.labels),
             Origin::Derived("themes") => of_table(&named.themes, &self.labels),
             Origin::Derived("mental_health") => {
                 let marks = &self.numbers[Group::Marks as usize];
-                Arc::new(marks.iter().map(|number| current.mental_health[*number as usize]).collect::<BooleanArray>())
+                Arc::new(
+                    marks.iter().map(|number| mental_health(current.flags[*number as usize])).collect::<BooleanArray>(),
+                )
             }
             Origin::Derived("month") => self.months(),
             Origin::Derived(name) => self.week(current, name == "hour"),
         }
+    }
+
+    /// Whether the one of a role comes again.
+    fn again(&self, role: usize) -> ArrayRef {
+        Arc::new(self.each(|chunk, row| chunk.repeats[row].of(role)).collect::<BooleanArray>())
     }
 
     fn subjects(&self) -> ArrayRef {
@@ -465,6 +531,15 @@ impl<'c> Rows<'c> {
         });
         Arc::new(values.collect::<Int32Array>())
     }
+}
+
+/// The flags of which one makes mental health play a part.
+const MENTAL_HEALTH: [&str; 3] = ["mental_health", "mental_health_suspect", "mental_health_victim"];
+
+/// Whether mental health plays a part: any of three flags is true; none is and one is false; not recorded.
+fn mental_health(flags: Flags) -> Option<bool> {
+    let bits = MENTAL_HEALTH.into_iter().filter_map(Flags::bit).fold(0, |bits, bit| bits | bit);
+    if flags.yes & bits != 0 { Some(true) } else { (flags.no & bits != 0).then_some(false) }
 }
 
 fn utc(times: TimestampMicrosecondArray) -> ArrayRef {

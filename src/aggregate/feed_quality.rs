@@ -1,23 +1,16 @@
 //! `feed_quality`: may a month of a partner's kind be used?
-//!
-//! Not worked out yet, and null: what needs the months around (`late`, `reference`, `ratio`, `due`,
-//! `data_status`) or geography (`outside`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
-};
-use arrow::datatypes::{DataType, Field};
-use bytes::Bytes;
-
-use super::calendar::{Calendar, days_since_1970};
-use super::cells::window;
-use super::current::{Current, Quality};
-use super::table::{Writer, field, schema, timestamp};
-use super::{Error, Settings};
+use super::Error;
+use super::calendar::Calendar;
+use super::current::Quality;
+use super::folder::Folder;
+use super::places::{ALL, OUTSIDE, Place};
+use super::status::{Reference, Status};
+use super::table::{Column, File, Of, column, file, texts};
 use crate::event::{Feed, Micros, Month};
+use crate::windows::Window;
 
 /// Rejected records by feed, partner, kind and the month they were received.
 #[derive(Default)]
@@ -35,41 +28,150 @@ impl Rejected {
     }
 }
 
-/// Partner, feed and kind.
-type Key = (String, &'static str, Option<String>);
+/// Partner, feed and kind; none = a reject that did not say.
+pub(super) type Key = (String, &'static str, Option<String>);
 
+/// What the months of a partner's kind hold.
 #[derive(Default)]
 struct Months {
-    date_basis: Option<String>,
+    /// The place of the partner's kind, if it sent a record.
+    kind: Option<usize>,
     quality: BTreeMap<Month, Quality>,
     rejected: BTreeMap<Month, i64>,
 }
 
-struct Row<'m> {
-    key: &'m Key,
-    date_basis: Option<&'m str>,
-    month: Month,
-    quality: Quality,
-    rejected: i64,
+/// A month of a partner's kind.
+pub(super) struct Row {
+    pub(super) key: Key,
+    /// The place of the partner's kind, if it sent a record.
+    kind: Option<usize>,
+    pub(super) month: Month,
+    pub(super) quality: Quality,
+    pub(super) rejected: i64,
+    reference: Option<Reference>,
+    status: Option<Status>,
 }
 
-/// The table's file, and how many rows it has.
-pub(super) fn write(current: &Current, rejected: &Rejected, settings: &Settings<'_>) -> Result<(Bytes, u64), Error> {
-    let months = gather(current, rejected);
-    let rows: Vec<Row<'_>> = months.iter().flat_map(|(key, months)| rows(key, months)).collect();
-    let batch = batch(&rows, &settings.plan.id)?;
-    let mut writer = Writer::new(&batch.schema(), &[])?;
-    writer.row_group(&|place| batch.column(place).clone())?;
-    Ok((writer.finish()?, rows.len() as u64))
+type Counts = BTreeMap<(usize, Month), i64>;
+
+fn columns<'c>(folder: &'c Folder<'_>, unmapped: &'c Counts, outside: &'c Counts) -> Vec<Column<'c, Row>> {
+    type Number = fn(&Quality) -> i64;
+    let number = |of: Number| Of::Integer(Box::new(move |row: &Row| Some(of(&row.quality))));
+    let of = |counts: &'c Counts| Of::Integer(Box::new(move |row: &Row| counts.get(&(row.kind?, row.month)).copied()));
+    let basis = |row: &Row| Some(folder.figures.current.partner_kinds[row.kind?].date_basis.clone());
+    let partners = &folder.figures.settings.reference.partners;
+    let due = |row: &Row| Some(partners.due(&row.key.0, row.key.2.as_deref()?, row.month));
+    vec![
+        column(
+            "plan",
+            "The plan by which records are unmapped; null where each month has its own.",
+            Of::Text(Box::new(|_| folder.plan_id())),
+        ),
+        column("partner", "Who sent the records.", Of::Text(Box::new(|row| Some(row.key.0.clone())))),
+        column("feed", "`police`, `health` or `housing`.", Of::Text(Box::new(|row| Some(row.key.1.to_owned())))),
+        column(
+            "kind",
+            "What the records are about; `count:<list>` for totals; null = a reject that did not say.",
+            Of::Text(Box::new(|row| row.key.2.clone())),
+        ),
+        column(
+            "window",
+            "The month, such as `month:2018-10`.",
+            Of::Text(Box::new(|row| Some(Window::of_month(row.month).id))),
+        ),
+        column("window_from", "First day of the window.", Of::Date(Box::new(|row| Some(row.month.first_day())))),
+        column("window_to", "Last day of the window.", Of::Date(Box::new(|row| Some(row.month.last_day())))),
+        column(
+            "date_basis",
+            "The date that puts a record into its month: `recorded`, `occurred`, or `own` for totals.",
+            Of::Text(Box::new(basis)),
+        ),
+        column("records", "Records that count: their latest revision is no cancellation.", number(|q| q.records)),
+        column("late", "Of the records, those first received after the month was due.", number(|q| q.late)),
+        column("revised", "Of the records, those of which an earlier revision was received.", number(|q| q.revised)),
+        column(
+            "cancelled",
+            "Records whose latest revision is a cancellation, in the month of their last state.",
+            number(|q| q.cancelled),
+        ),
+        column(
+            "rejected",
+            "Events that broke their contract and named this partner and kind, by the month received.",
+            Of::Integer(Box::new(|row| Some(row.rejected))),
+        ),
+        column(
+            "unmapped",
+            "Of the records, those under no priority or theme of the plan in `plan`, or of the month's; null = no plan, or totals.",
+            of(unmapped),
+        ),
+        column(
+            "unknown_code",
+            "Of the records, those with a code that the code list held for its scheme lacks.",
+            number(|q| q.unknown_code),
+        ),
+        column(
+            "date_fallback",
+            "Of the records, those without `recorded_at` where months go by it.",
+            number(|q| q.date_fallback),
+        ),
+        column("no_location", "Of the records, those without an area.", number(|q| q.no_location)),
+        column(
+            "outside",
+            "Of the records, those in an area outside every set; null = their areas are too coarse to say, or totals.",
+            of(outside),
+        ),
+        column(
+            "reference",
+            "The median of the records of the months within 12 on either side; null = fewer than 3 have any, or totals.",
+            Of::Double(Box::new(|row| row.reference.map(|reference| reference.median))),
+        ),
+        column(
+            "ratio",
+            "Records by `reference`: below 0.6 or above 1.67 the month is suspect.",
+            Of::Double(Box::new(|row| row.reference.map(|reference| reference.ratio))),
+        ),
+        column("due", "The last day on which the month was not late.", Of::Date(Box::new(due))),
+        column(
+            "data_status",
+            "`overdue` or `not_due` (no records), `suspect`, `provisional` (may still change) or `final`; null = a month before the partner's kind begins or figures do.",
+            Of::Choice(texts(Status::NAMES.map(Some)), Box::new(|row| row.status.map(|status| status as u32))),
+        ),
+        column(
+            "last_received",
+            "When the newest of its latest revisions was received (UTC).",
+            Of::Instant(Box::new(|row| row.quality.last_received)),
+        ),
+    ]
 }
 
-fn gather(current: &Current, rejected: &Rejected) -> BTreeMap<Key, Months> {
+pub(super) fn write(folder: &Folder<'_>, rejected: &Rejected) -> Result<File, Error> {
+    let unmapped = by_month(folder, "unmapped", |place| place.level == ALL);
+    let outside = by_month(folder, "total", |place| place.code == OUTSIDE && place.level == "set");
+    file(columns(folder, &unmapped, &outside), rows(folder, rejected))
+}
+
+/// Counts of one of the whole series by month, summed over places of one sort.
+fn by_month(folder: &Folder<'_>, series: &str, is_here: impl Fn(&Place) -> bool) -> Counts {
+    let mut counts = Counts::new();
+    let strips = folder.strips().filter(|strip| strip.series.kind == series && !strip.is_of_totals());
+    for strip in strips {
+        for (place, ..) in strip.places().filter(|(_, _, place)| is_here(place)) {
+            for (_, window) in strip.windows().filter(|(_, window)| window.is_month()) {
+                let Some(block) = strip.block(place, window) else { continue };
+                *counts.entry((strip.kind, window.first)).or_default() += block.min;
+            }
+        }
+    }
+    counts
+}
+
+fn gather(folder: &Folder<'_>, rejected: &Rejected) -> BTreeMap<Key, Months> {
+    let current = folder.figures.current;
     let mut months: BTreeMap<Key, Months> = BTreeMap::new();
-    for ((partner_kind, month), quality) in &current.quality {
-        let of = &current.partner_kinds[*partner_kind as usize];
-        let key = (of.partner.clone(), of.feed.as_str(), Some(of.kind.clone()));
-        let entry = months.entry(key).or_default();
-        entry.date_basis = Some(of.date_basis.clone());
+    for ((kind, month), quality) in &current.quality {
+        let of = &current.partner_kinds[*kind as usize];
+        let entry = months.entry((of.partner.clone(), of.feed.as_str(), Some(of.kind.clone()))).or_default();
+        entry.kind = Some(*kind as usize);
         entry.quality.insert(*month, *quality);
     }
     for ((partner, feed, kind, month), count) in &rejected.counts {
@@ -79,107 +181,30 @@ fn gather(current: &Current, rejected: &Rejected) -> BTreeMap<Key, Months> {
     months
 }
 
-/// The months between the first and the last with a record, and those with a reject.
-fn rows<'m>(key: &'m Key, months: &'m Months) -> impl Iterator<Item = Row<'m>> {
-    let first = months.quality.first_key_value().map(|(month, _)| *month);
-    let last = months.quality.last_key_value().map(|(month, _)| *month);
-    let held = first.zip(last).into_iter().flat_map(|(first, last)| first.to(last));
-    let all: BTreeSet<Month> = held.chain(months.rejected.keys().copied()).collect();
-    all.into_iter().map(move |month| Row {
-        key,
-        date_basis: months.date_basis.as_deref(),
+/// The months of every partner's kind: from the first with a record to the last that any has, and those with a reject.
+pub(super) fn rows(folder: &Folder<'_>, rejected: &Rejected) -> Vec<Row> {
+    gather(folder, rejected).iter().flat_map(|(key, months)| rows_of(folder, key, months)).collect()
+}
+
+fn rows_of(folder: &Folder<'_>, key: &Key, months: &Months) -> Vec<Row> {
+    let figures = folder.figures;
+    let is_count = months.kind.is_some_and(|kind| figures.current.partner_kinds[kind].is_count());
+    let held = months.kind.and_then(|kind| figures.held[kind].as_ref());
+    let due: Vec<Month> = match held {
+        // Between the periods of totals there are no months to wait for.
+        Some(held) if !is_count => (0..held.months() as i32).map(|i| held.first.plus(i)).collect(),
+        _ => Vec::new(),
+    };
+    let own = months.quality.keys().chain(months.rejected.keys()).copied();
+    let all: BTreeSet<Month> = due.into_iter().chain(own).collect();
+    let row = |month| Row {
+        key: key.clone(),
+        kind: months.kind,
         month,
         quality: months.quality.get(&month).copied().unwrap_or_default(),
         rejected: months.rejected.get(&month).copied().unwrap_or_default(),
-    })
-}
-
-fn batch(rows: &[Row<'_>], plan: &str) -> Result<RecordBatch, Error> {
-    let text = |of: &dyn for<'r> Fn(&'r Row<'_>) -> Option<&'r str>| -> ArrayRef {
-        Arc::new(rows.iter().map(of).collect::<StringArray>())
+        reference: held.filter(|_| !is_count).and_then(|held| Reference::of(&held.records, month)),
+        status: held.and_then(|held| held.status_of(month)),
     };
-    let number =
-        |of: &dyn Fn(&Row<'_>) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(rows.iter().map(of))) };
-    let date = |of: &dyn Fn(Month) -> jiff::civil::Date| -> ArrayRef {
-        Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| days_since_1970(of(row.month)))))
-    };
-    let null = |data_type: DataType| new_null_array(&data_type, rows.len());
-    let received = rows.iter().map(|row| row.quality.last_received).collect::<TimestampMicrosecondArray>();
-    let columns: Vec<(&str, &str, ArrayRef)> = vec![
-        (
-            "plan",
-            "The plan by which records are unmapped.",
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|_| plan))),
-        ),
-        ("partner", "Who sent the records.", text(&|row| Some(&row.key.0))),
-        ("feed", "`police`, `health` or `housing`.", text(&|row| Some(row.key.1))),
-        (
-            "kind",
-            "What the records are about; `count:<list>` for totals; null = a reject that did not say.",
-            text(&|row| row.key.2.as_deref()),
-        ),
-        (
-            "window",
-            "The month, such as `month:2018-10`.",
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| window(row.month)))),
-        ),
-        ("window_from", "First day of the window.", date(&Month::first_day)),
-        ("window_to", "Last day of the window.", date(&Month::last_day)),
-        (
-            "date_basis",
-            "The date that puts a record into its month: `recorded`, `occurred`, or `own` for totals.",
-            text(&|row| row.date_basis),
-        ),
-        (
-            "records",
-            "Records that count: their latest revision is no cancellation.",
-            number(&|row| row.quality.records),
-        ),
-        ("late", "Records received after the month was due; null = not assessed.", null(DataType::Int64)),
-        (
-            "revised",
-            "Of the records, those of which an earlier revision was received.",
-            number(&|row| row.quality.revised),
-        ),
-        (
-            "cancelled",
-            "Records whose latest revision is a cancellation, in the month of their last state.",
-            number(&|row| row.quality.cancelled),
-        ),
-        (
-            "rejected",
-            "Events that broke their contract and named this partner and kind, by the month received.",
-            number(&|row| row.rejected),
-        ),
-        (
-            "unmapped",
-            "Of the records, those under no priority or theme of the plan.",
-            number(&|row| row.quality.unmapped),
-        ),
-        (
-            "unknown_code",
-            "Of the records, those with a code that the code list held for its scheme lacks.",
-            number(&|row| row.quality.unknown_code),
-        ),
-        (
-            "date_fallback",
-            "Of the records, those without `recorded_at` where months go by it.",
-            number(&|row| row.quality.date_fallback),
-        ),
-        ("no_location", "Of the records, those without an area.", number(&|row| row.quality.no_location)),
-        ("outside", "Of the records, those outside the set of areas; null = not assessed.", null(DataType::Int64)),
-        ("reference", "What the months around have; null = not assessed.", null(DataType::Int64)),
-        ("ratio", "Records by `reference`; null = not assessed.", null(DataType::Float64)),
-        ("due", "When the month was due; null = not assessed.", null(DataType::Date32)),
-        ("data_status", "How complete the month is; null = not assessed.", null(DataType::Utf8)),
-        (
-            "last_received",
-            "When the newest of its latest revisions was received (UTC).",
-            Arc::new(received.with_timezone("UTC")),
-        ),
-    ];
-    debug_assert_eq!(columns.last().map(|(_, _, c)| c.data_type().clone()), Some(timestamp()));
-    let fields = columns.iter().map(|(name, text, column)| field(name, column.data_type().clone(), text));
-    let schema = schema(fields.collect::<Vec<Field>>());
-    Ok(RecordBatch::try_new(schema, columns.into_iter().map(|(_, _, column)| column).collect())?)
+    all.into_iter().map(row).collect()
 }

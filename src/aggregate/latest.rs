@@ -8,16 +8,19 @@
 
 use std::cmp::Ordering;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::AsArray;
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use hashbrown::HashTable;
 use twox_hash::XxHash3_128;
 
 use super::Error;
-use super::read::Files;
+use super::read::{Files, Part};
+use crate::event::Micros;
 
 /// The columns that decide.
 const COLUMNS: [&str; 5] = ["source", "subject", "revision", "time", "received"];
+
+const MICROS_PER_DAY: i64 = 86_400 * Micros::PER_SECOND;
 
 /// The best row of a record so far.
 struct Entry {
@@ -27,6 +30,8 @@ struct Entry {
     revision: i32,
     file: u32,
     row: u32,
+    /// The day of the first receipt of any revision, in days since 1970.
+    first_day: u16,
     /// Whether another revision was seen.
     revised: bool,
 }
@@ -53,9 +58,11 @@ impl Bits {
 pub(super) struct Latest {
     best: Vec<Bits>,
     revised: Vec<Bits>,
+    /// For each row of every file that is the state of its record, the day it was first received.
+    first_days: Vec<Vec<u16>>,
     /// Records there are.
     pub(super) records: usize,
-    /// Rows read.
+    /// Rows that count.
     pub(super) rows: u64,
     /// The newest receipt, in microseconds since 1970.
     pub(super) newest_received: Option<i64>,
@@ -63,25 +70,28 @@ pub(super) struct Latest {
 
 impl Latest {
     /// Reads the identity of every row.
-    pub(super) fn find(files: &Files<'_>, mut progress: impl FnMut(u64)) -> Result<Self, Error> {
+    /// Only what was received by `as_at` counts.
+    pub(super) fn find(files: &Files<'_>, as_at: Option<Micros>, mut progress: impl FnMut(u64)) -> Result<Self, Error> {
         let mut records = Records::with_capacity(files.rows.iter().sum::<u64>() as usize);
         let (mut rows, mut newest_received) = (0, None);
         files.for_each(&COLUMNS, |part| {
-            let newest = records.add(part.file as u32, part.first_row as u32, &part.batch)?;
-            newest_received = newest_received.max(newest);
-            rows += part.batch.num_rows() as u64;
+            let added = records.add(part, as_at.map_or(i64::MAX, |at| at.0))?;
+            newest_received = newest_received.max(added.newest_received);
+            rows += added.rows;
             progress(part.batch.num_rows() as u64);
             Ok(())
         })?;
         let mut best: Vec<Bits> = files.rows.iter().map(|rows| Bits::new(*rows)).collect();
         let mut revised = best.clone();
+        let mut first_days: Vec<Vec<u16>> = files.rows.iter().map(|rows| vec![0; *rows as usize]).collect();
         for entry in &records.entries {
+            first_days[entry.file as usize][entry.row as usize] = entry.first_day;
             best[entry.file as usize].set(entry.row as usize);
             if entry.revised {
                 revised[entry.file as usize].set(entry.row as usize);
             }
         }
-        Ok(Self { best, revised, records: records.entries.len(), rows, newest_received })
+        Ok(Self { best, revised, first_days, records: records.entries.len(), rows, newest_received })
     }
 
     /// Whether a row is the state of its record.
@@ -89,10 +99,22 @@ impl Latest {
         self.best[file].get(row)
     }
 
+    /// The day that record was first received, in days since 1970.
+    pub(super) fn first_day(&self, file: usize, row: usize) -> i32 {
+        self.first_days[file][row].into()
+    }
+
     /// Whether that record had another revision before.
     pub(super) fn is_revised(&self, file: usize, row: usize) -> bool {
         self.revised[file].get(row)
     }
+}
+
+/// What a part added.
+#[derive(Default)]
+struct Added {
+    rows: u64,
+    newest_received: Option<i64>,
 }
 
 struct Records {
@@ -107,8 +129,9 @@ impl Records {
         Self { index: HashTable::with_capacity(rows), entries: Vec::with_capacity(rows), scratch: Vec::new() }
     }
 
-    /// Adds the rows of a batch; the newest receipt among them.
-    fn add(&mut self, file: u32, first_row: u32, batch: &RecordBatch) -> Result<Option<i64>, Error> {
+    /// Adds the rows of a part that were received by an instant.
+    fn add(&mut self, part: &Part, as_at: i64) -> Result<Added, Error> {
+        let (batch, mut added) = (&part.batch, Added::default());
         let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
         let sources = column("source")?;
         let sources = sources.as_any_dictionary_opt().ok_or(Error::Column("source"))?;
@@ -120,19 +143,26 @@ impl Records {
         let receipts =
             column("received")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or(Error::Column("received"))?;
         for row in 0..batch.num_rows() {
+            let received = receipts.value(row);
+            if received > as_at {
+                continue;
+            }
+            added.rows += 1;
+            added.newest_received = added.newest_received.max(Some(received));
             let source = sources.value(source_keys.value(row) as usize);
             let record = hash(&mut self.scratch, source, subjects.value(row));
             self.insert(Entry {
                 record,
                 time: times.value(row),
-                received: receipts.value(row),
+                received,
                 revision: revisions.value(row),
-                file,
-                row: first_row + row as u32,
+                file: part.file as u32,
+                row: (part.first_row + row) as u32,
+                first_day: (received.div_euclid(MICROS_PER_DAY)).clamp(0, u16::MAX.into()) as u16,
                 revised: false,
             });
         }
-        Ok(receipts.values().iter().max().copied())
+        Ok(added)
     }
 
     fn insert(&mut self, new: Entry) {
@@ -152,12 +182,13 @@ impl Entry {
     /// Keeps the better of two rows.
     fn weigh(&mut self, new: Self) {
         let newer = (new.revision, new.time).cmp(&(self.revision, self.time));
+        let first_day = self.first_day.min(new.first_day);
         let revised = self.revised || newer != Ordering::Equal;
         let first = (new.received, new.file, new.row) < (self.received, self.file, self.row);
         if newer == Ordering::Greater || (newer == Ordering::Equal && first) {
             *self = new;
         }
-        self.revised = revised;
+        (self.revised, self.first_day) = (revised, first_day);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The run: chain in, tables out. All are made before any is seen; then each folder takes the place of the
-//! one before it whole, with a file that says what it was made of.
+//! one before it whole, with a file that says what it was made of. Figures as at an instant in the past have a
+//! folder of their own.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -7,13 +8,20 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use super::current::Current;
+use super::dimensions::{areas, breaks, intake, lineage, placements, populations, priorities, rules, sources, windows};
 use super::feed_quality::Rejected;
+use super::figures::Figures;
+use super::folder::Folder;
 use super::latest::Latest;
 use super::read::Files;
-use super::{Error, Settings, category_monthly, cells, events, feed_quality, priority_monthly};
+use super::table::File;
+use super::{
+    Error, Settings, Wanted, category_monthly, change, events, factors, feed_quality, outcomes, place_of_safety,
+    priority_monthly, profile, reconciliation, repeats, spc, window_totals,
+};
 use crate::event::{Feed, Micros};
-use crate::ledger::PROGRAM;
 use crate::ledger::chain::{self, Chain};
+use crate::ledger::{Footer, PROGRAM};
 use crate::plan::Plan;
 use crate::rejects;
 use crate::storage::{Replacement, Store};
@@ -57,14 +65,14 @@ pub struct Summary {
     pub cancelled: u64,
     /// Rejects that the chain names.
     pub rejected: u64,
-    /// The newest receipt.
+    /// The time of the figures: the one asked for, else the newest receipt.
     pub as_at: Option<Micros>,
     /// The tables, in the order they were made.
     pub written: Vec<Written>,
 }
 
-/// Writes `events/` and `aggregates/<plan>/`; `None` where no record was ever accepted, and nothing is
-/// written.
+/// Writes `events/` and a folder under `aggregates/` for each wanted; `None` where no record was ever accepted, and
+/// nothing is written.
 pub fn run(
     store: &Store,
     settings: &Settings<'_>,
@@ -80,9 +88,9 @@ pub fn run(
         if moved(store, &chains, runtime)? {
             continue;
         }
-        return Output { store, settings, runtime, chains: &chains, written: Vec::new() }
-            .write(read?, progress)
-            .map(Some);
+        let read = read?;
+        let output = Output { store, settings, runtime, chains: &chains, read: &read, written: Vec::new() };
+        return output.write(progress).map(Some);
     }
     Err(Error::Moved(TRIES_MAX))
 }
@@ -120,11 +128,11 @@ impl Read {
         let files = Files { rows: chained.iter().map(|file| file.footer.accepted).collect(), open: &open };
         let rows = files.rows.iter().sum();
         progress.begin("find the latest revisions", rows);
-        let latest = Latest::find(&files, |rows| progress.advance(rows))?;
+        let latest = Latest::find(&files, settings.as_at, |rows| progress.advance(rows))?;
         progress.begin("read and classify them", rows);
         let current = Current::read(&files, &latest, settings, |rows| progress.advance(rows))?;
         let (rejected, rejects) = rejected(store, chains, settings, runtime)?;
-        let as_at = latest.newest_received.map(Micros);
+        let as_at = settings.as_at.or(latest.newest_received.map(Micros));
         Ok(Self { rows: latest.rows, records: latest.records as u64, as_at, current, rejected, rejects })
     }
 }
@@ -146,6 +154,9 @@ fn rejected(
         for path in chain.rejects() {
             for reject in rejects::read(&path, fetch(store, &path, runtime)?, false)? {
                 let reject = reject?;
+                if settings.as_at.is_some_and(|at| reject.received > at) {
+                    continue;
+                }
                 all += 1;
                 if let (Some(feed), Some(partner)) = (feed, &reject.partner) {
                     rejected.add(feed, partner, reject.kind.as_deref(), reject.received);
@@ -162,61 +173,122 @@ struct Output<'o> {
     settings: &'o Settings<'o>,
     runtime: &'o Handle,
     chains: &'o [Chain],
+    read: &'o Read,
     written: Vec<Written>,
 }
 
+/// A table's name, and how its file is made.
+type Make<'m> = (&'static str, &'m dyn Fn(&Folder<'_>) -> Result<File, Error>);
+
 impl Output<'_> {
-    fn write(mut self, read: Read, progress: &mut dyn Progress) -> Result<Summary, Error> {
-        let Read { rows, records, as_at, mut current, rejected, rejects } = read;
-        let (settings, plan) = (self.settings, self.settings.plan);
+    fn write(mut self, progress: &mut dyn Progress) -> Result<Summary, Error> {
+        let Read { rows, records, as_at, current, rejected, rejects } = self.read;
         let counted = current.feeds.iter().flatten().map(|chunk| chunk.len() as u64).sum();
+        let base = self.base();
         progress.begin("make events", counted);
-        let mut events = self.begin("events")?;
+        let mut folders = vec![self.begin(&format!("{base}events"))?];
         for feed in Feed::ALL {
-            let file = events::write(&current, feed, settings, |rows| progress.advance(rows))?;
-            let rows = std::mem::take(&mut current.feeds[feed as usize]).iter().map(|c| c.len() as u64).sum();
-            self.put(&mut events, &feed.to_string(), (file, rows))?;
+            let bytes = events::write(current, feed, self.settings, |rows| progress.advance(rows))?;
+            let rows = current.feeds[feed as usize].iter().map(|chunk| chunk.len() as u64).sum();
+            self.put(&mut folders[0], &feed.to_string(), File { bytes, rows })?;
         }
-        self.put_provenance(&mut events, as_at, &settings.plans)?;
+        self.put_provenance(&mut folders[0], &self.settings.plans)?;
 
-        progress.begin("make aggregates", 3);
-        let mut aggregates = self.begin(&format!("aggregates/{}", plan.id))?;
-        let grid = priority_monthly::grid(&current, settings);
-        self.put(&mut aggregates, "priority_monthly", cells::write(&current, &grid, &plan.id, &[])?)?;
-        progress.advance(1);
-        self.put(&mut aggregates, "category_monthly", category_monthly::write(&current, settings)?)?;
-        progress.advance(1);
-        self.put(&mut aggregates, "feed_quality", feed_quality::write(&current, &rejected, settings)?)?;
-        progress.advance(1);
-        self.put_provenance(&mut aggregates, as_at, &[plan])?;
-
-        self.runtime.block_on(events.files.publish())?;
-        self.runtime.block_on(aggregates.files.publish())?;
+        let read = self.reads();
+        let write_quality = |folder: &Folder<'_>| feed_quality::write(folder, rejected);
+        let write_intake = |folder: &Folder<'_>| intake::write(folder, rejected);
+        let write_reconciliation = |folder: &Folder<'_>| reconciliation::write(folder, &read);
+        let tables: [Make<'_>; 22] = [
+            ("areas", &areas::write),
+            ("breaks", &breaks::write),
+            ("category_monthly", &category_monthly::write),
+            ("change", &change::write),
+            ("factors", &factors::write),
+            ("feed_quality", &write_quality),
+            ("intake", &write_intake),
+            ("lineage", &lineage::write),
+            ("outcomes", &outcomes::write),
+            ("place_of_safety", &place_of_safety::write),
+            ("placements", &placements::write),
+            ("populations", &populations::write),
+            ("priorities", &priorities::write),
+            ("priority_monthly", &priority_monthly::write),
+            ("profile", &profile::write),
+            ("reconciliation", &write_reconciliation),
+            ("repeats", &repeats::write),
+            ("rules", &rules::write),
+            ("sources", &sources::write),
+            ("spc", &spc::write),
+            ("window_totals", &window_totals::write),
+            ("windows", &windows::write),
+        ];
+        progress.begin("make aggregates", (self.settings.folders.len() * tables.len()) as u64);
+        for wanted in &self.settings.folders {
+            let figures = Figures::of(current, self.settings, self.area(wanted), *as_at)?;
+            let of = Folder::of(&figures, wanted);
+            let mut folder = self.begin(&format!("{base}aggregates/{}", wanted.folder()))?;
+            for (table, make) in tables {
+                self.put(&mut folder, table, make(&of)?)?;
+                progress.advance(1);
+            }
+            self.put_provenance(&mut folder, &of.plans())?;
+            folders.push(folder);
+        }
+        for folder in folders {
+            self.runtime.block_on(folder.files.publish())?;
+        }
         Ok(Summary {
             partitions: self.chains.len(),
             files: self.chains.iter().map(|chain| chain.files.len()).sum(),
-            rows,
-            records,
+            rows: *rows,
+            records: *records,
             cancelled: records - counted,
-            rejected: rejects,
-            as_at,
+            rejected: *rejects,
+            as_at: *as_at,
             written: self.written,
         })
     }
 
-    fn begin(&self, folder: &str) -> Result<Folder, Error> {
-        Ok(Folder { path: folder.to_owned(), files: self.runtime.block_on(self.store.replacement(folder))? })
+    /// Where figures as at an instant in the past are, apart from today's.
+    fn base(&self) -> String {
+        self.settings.as_at.map_or_else(String::new, |at| format!("as-at/{}/", at.to_string().replace(':', "")))
     }
 
-    fn put(&mut self, folder: &mut Folder, table: &str, (file, rows): (Bytes, u64)) -> Result<(), Error> {
-        let (name, bytes) = (format!("{table}.parquet"), file.len() as u64);
-        self.runtime.block_on(folder.files.put(&name, file))?;
-        self.written.push(Written { path: format!("{}/{name}", folder.path), rows, bytes });
+    /// The area that figures are for.
+    fn area<'w>(&'w self, wanted: &'w Wanted<'_>) -> &'w str {
+        match wanted {
+            Wanted::Plan(plan) => &plan.area,
+            Wanted::InForce => self.settings.wanted.first().map_or("", |plan| &self.settings.plans[*plan].area),
+        }
+    }
+
+    /// What the chain says it read.
+    fn reads(&self) -> Vec<reconciliation::Read> {
+        let read = |chain: &Chain| {
+            let sum = |of: fn(&Footer) -> u64| chain.files.iter().map(|file| of(&file.footer) as i64).sum();
+            reconciliation::Read {
+                partition: chain.partition.clone(),
+                read: sum(|footer| footer.read),
+                accepted: sum(|footer| footer.accepted),
+                rejected: sum(|footer| footer.rejected),
+            }
+        };
+        self.chains.iter().map(read).collect()
+    }
+
+    fn begin(&self, folder: &str) -> Result<Replaced, Error> {
+        Ok(Replaced { path: folder.to_owned(), files: self.runtime.block_on(self.store.replacement(folder))? })
+    }
+
+    fn put(&mut self, folder: &mut Replaced, table: &str, file: File) -> Result<(), Error> {
+        let (name, bytes) = (format!("{table}.parquet"), file.bytes.len() as u64);
+        self.runtime.block_on(folder.files.put(&name, file.bytes))?;
+        self.written.push(Written { path: format!("{}/{name}", folder.path), rows: file.rows, bytes });
         Ok(())
     }
 
     /// Says what a folder was made of: last, so that where files are replaced one by one it vouches for all.
-    fn put_provenance(&self, folder: &mut Folder, as_at: Option<Micros>, plans: &[&Plan]) -> Result<(), Error> {
+    fn put_provenance(&self, folder: &mut Replaced, plans: &[&Plan]) -> Result<(), Error> {
         let plan = |plan: &&Plan| json!({ "id": plan.id, "sha256": checksum(plan) });
         let end = |chain: &Chain| {
             let partition = &chain.partition;
@@ -227,7 +299,7 @@ impl Output<'_> {
             "reference": { "sha256": self.settings.reference.sha256 },
             "plans": plans.iter().map(plan).collect::<Vec<Value>>(),
             "chain": self.chains.iter().map(end).collect::<Vec<Value>>(),
-            "as_at": as_at.map(|at| at.to_string()),
+            "as_at": self.read.as_at.map(|at| at.to_string()),
         });
         let text = format!("{provenance:#}\n");
         Ok(self.runtime.block_on(folder.files.put(PROVENANCE, text.into()))?)
@@ -235,7 +307,7 @@ impl Output<'_> {
 }
 
 /// A folder of tables in the making.
-struct Folder {
+struct Replaced {
     path: String,
     files: Replacement,
 }

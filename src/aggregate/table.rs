@@ -8,9 +8,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
+use jiff::civil;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
@@ -20,8 +24,13 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
+use super::Error;
+use super::calendar::days_since_1970;
+
 /// The most rows in a row group.
 pub(super) const ROW_GROUP_ROWS: usize = 524_288;
+/// The most rows of a table in a row group: its columns are made at once.
+const TABLE_ROW_GROUP_ROWS: usize = 131_072;
 /// Threads that encode.
 const THREADS: usize = 2;
 /// The key of the descriptions in a file's footer: a JSON object from column to text.
@@ -88,6 +97,118 @@ impl Writer {
         self.file.finish()?;
         Ok(std::mem::take(self.file.inner_mut()).into())
     }
+}
+
+/// Where a column's values come from, row by row.
+pub(super) enum Of<'c, R> {
+    /// A text of a small table, by its place.
+    Choice(StringArray, Box<dyn Fn(&R) -> Option<u32> + Sync + 'c>),
+    Text(Box<dyn Fn(&R) -> Option<String> + Sync + 'c>),
+    Integer(Box<dyn Fn(&R) -> Option<i64> + Sync + 'c>),
+    Double(Box<dyn Fn(&R) -> Option<f64> + Sync + 'c>),
+    Boolean(Box<dyn Fn(&R) -> Option<bool> + Sync + 'c>),
+    Date(Box<dyn Fn(&R) -> Option<civil::Date> + Sync + 'c>),
+    /// Microseconds since 1970, UTC.
+    Instant(Box<dyn Fn(&R) -> Option<i64> + Sync + 'c>),
+}
+
+impl<R> Of<'_, R> {
+    fn data_type(&self) -> DataType {
+        match self {
+            Self::Choice(..) | Self::Text(_) => DataType::Utf8,
+            Self::Integer(_) => DataType::Int64,
+            Self::Double(_) => DataType::Float64,
+            Self::Boolean(_) => DataType::Boolean,
+            Self::Date(_) => DataType::Date32,
+            Self::Instant(_) => timestamp(),
+        }
+    }
+
+    fn column(&self, rows: &[R]) -> ArrayRef {
+        match self {
+            Self::Choice(texts, of) => {
+                let keys: Int32Array = rows.iter().map(|row| of(row).map(|place| place as i32)).collect();
+                Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(texts.clone())))
+            }
+            Self::Text(of) => Arc::new(rows.iter().map(of).collect::<StringArray>()),
+            Self::Integer(of) => Arc::new(rows.iter().map(of).collect::<Int64Array>()),
+            Self::Double(of) => Arc::new(rows.iter().map(of).collect::<Float64Array>()),
+            Self::Boolean(of) => Arc::new(rows.iter().map(of).collect::<BooleanArray>()),
+            Self::Date(of) => Arc::new(rows.iter().map(|row| of(row).map(days_since_1970)).collect::<Date32Array>()),
+            Self::Instant(of) => {
+                Arc::new(rows.iter().map(of).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+            }
+        }
+    }
+}
+
+/// A column of a table whose rows are `R`.
+pub(super) struct Column<'c, R> {
+    name: &'static str,
+    description: &'static str,
+    of: Of<'c, R>,
+}
+
+/// A column with what it means.
+pub(super) const fn column<'c, R>(name: &'static str, description: &'static str, of: Of<'c, R>) -> Column<'c, R> {
+    Column { name, description, of }
+}
+
+/// A table's file.
+pub(super) struct File {
+    pub(super) bytes: Bytes,
+    pub(super) rows: u64,
+}
+
+/// A table in the making: rows in the order of their keys, each column written as the rows come.
+pub(super) struct Table<'c, R> {
+    columns: Vec<Column<'c, R>>,
+    writer: Writer,
+    rows: Vec<R>,
+    written: u64,
+}
+
+impl<'c, R: Sync> Table<'c, R> {
+    /// A table without rows yet.
+    pub(super) fn new(columns: Vec<Column<'c, R>>) -> Result<Self, Error> {
+        let fields = columns.iter().map(|column| field(column.name, column.of.data_type(), column.description));
+        let writer = Writer::new(&schema(fields), &[])?;
+        Ok(Self { columns, writer, rows: Vec::new(), written: 0 })
+    }
+
+    /// Adds a row.
+    pub(super) fn push(&mut self, row: R) -> Result<(), Error> {
+        self.rows.push(row);
+        if self.rows.len() < TABLE_ROW_GROUP_ROWS { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let (columns, rows) = (&self.columns, &self.rows);
+        self.writer.row_group(&|place| columns[place].of.column(rows))?;
+        self.written += self.rows.len() as u64;
+        self.rows.clear();
+        Ok(())
+    }
+
+    /// The file.
+    pub(super) fn finish(mut self) -> Result<File, Error> {
+        if !self.rows.is_empty() {
+            self.flush()?;
+        }
+        Ok(File { bytes: self.writer.finish()?, rows: self.written })
+    }
+}
+
+/// The file of a table that is made whole.
+pub(super) fn file<R: Sync>(columns: Vec<Column<'_, R>>, rows: impl IntoIterator<Item = R>) -> Result<File, Error> {
+    let mut table = Table::new(columns)?;
+    rows.into_iter().try_for_each(|row| table.push(row))?;
+    table.finish()
+}
+
+/// A small table of texts, of which columns choose.
+pub(super) fn texts<T: AsRef<str>>(texts: impl IntoIterator<Item = Option<T>>) -> StringArray {
+    texts.into_iter().collect()
 }
 
 fn encode(mut writer: ArrowColumnWriter, field: &Field, column: &ArrayRef) -> Result<ArrowColumnChunk, ParquetError> {

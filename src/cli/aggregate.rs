@@ -4,13 +4,15 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::anyhow;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::civil;
 use serde_json::json;
 
 use super::{Connection, Format, runtime};
-use crate::aggregate::{self, Progress, Settings, Summary};
+use crate::aggregate::{self, Progress, Settings, Summary, Wanted};
+use crate::event::Micros;
 use crate::plan::Plan;
 use crate::reference::Reference;
 use crate::storage::Store;
@@ -18,9 +20,13 @@ use crate::storage::Store;
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
 pub(crate) struct Aggregate {
-    /// The plan under which figures are counted
-    #[arg(long, value_name = "ID")]
-    plan: String,
+    /// A plan under which figures are counted, or in-force for each month under its own; as often as wanted
+    /// [default: aggregate.plans of the settings, else every adopted plan and in-force]
+    #[arg(long = "plan", value_name = "ID")]
+    plans: Vec<String>,
+    /// Count only what was received by a day's end (London) or an instant, into the folder as-at/
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    as_at: Option<Micros>,
     /// How to say what was done
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -31,23 +37,24 @@ pub(crate) struct Aggregate {
 impl Aggregate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let plan = plan(&reference, &self.plan)?;
+        let plans = if self.plans.is_empty() { &config.plans } else { &self.plans };
+        let folders = Wanted::named(&reference, plans).or_else(|id| Err(not_held(&reference, id)))?;
         let store = Store::open(&config.store)?;
         let runtime = runtime()?;
-        let settings = Settings::new(plan, &reference);
+        let settings = Settings::new(folders, &reference, self.as_at);
         let mut shown = Shown::default();
         let summary = aggregate::run(&store, &settings, runtime.handle(), &mut shown)?;
         shown.end();
         let Some(summary) = summary else {
             match self.format {
                 Format::Text => eprintln!("the store `{}` holds no record yet: nothing written", store.root()),
-                Format::Json => println!("{}", json!({ "plan": plan.id, "rows": 0, "written": [] })),
+                Format::Json => println!("{}", json!({ "rows": 0, "written": [] })),
             }
             return Ok(ExitCode::from(1));
         };
         match self.format {
             Format::Text => print!("{}", text(&summary)),
-            Format::Json => println!("{}", json(&plan.id, &summary)),
+            Format::Json => println!("{}", json(&summary)),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -55,11 +62,24 @@ impl Aggregate {
 
 /// The plan of that id.
 pub(super) fn plan<'r>(reference: &'r Reference, id: &str) -> anyhow::Result<&'r Plan> {
-    let Some(plan) = reference.plans.get(id) else {
-        let held: Vec<&str> = reference.plans.iter().map(|plan| &*plan.id).collect();
-        bail!("no plan `{id}` is held; held: {}", held.join(", "))
-    };
-    Ok(plan)
+    reference.plans.get(id).ok_or_else(|| not_held(reference, id))
+}
+
+fn not_held(reference: &Reference, id: &str) -> anyhow::Error {
+    let held: Vec<&str> = reference.plans.iter().map(|plan| &*plan.id).collect();
+    anyhow!("no plan `{id}` is held; held: {}", held.join(", "))
+}
+
+/// An instant, or the end of a day in London.
+pub(super) fn instant(text: &str) -> Result<Micros, String> {
+    let day = |date: civil::Date| Micros::end_of_day_in_london(date);
+    let instant = || text.parse::<jiff::Timestamp>().ok().map(|at| Micros(at.as_microsecond()));
+    text.parse()
+        .ok()
+        .filter(|_| text.len() == "2018-10-31".len())
+        .map(day)
+        .or_else(instant)
+        .ok_or_else(|| "write a day such as 2018-10-31, or an instant such as 2018-10-31T17:00:00Z".to_owned())
 }
 
 fn text(summary: &Summary) -> String {
@@ -104,10 +124,9 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-fn json(plan: &str, summary: &Summary) -> serde_json::Value {
+fn json(summary: &Summary) -> serde_json::Value {
     let written = summary.written.iter().map(|f| json!({ "path": f.path, "rows": f.rows, "bytes": f.bytes }));
     json!({
-        "plan": plan,
         "partitions": summary.partitions,
         "files": summary.files,
         "rows": summary.rows,

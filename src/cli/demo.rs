@@ -15,7 +15,7 @@ use rdkafka::mocking::MockCluster;
 
 use super::aggregate::grouped;
 use super::{align_right, ingest, runtime, table};
-use crate::aggregate::{self, Progress};
+use crate::aggregate::{self, Progress, Wanted};
 use crate::config::{Config, Overrides};
 use crate::generate::{Document, Generator, Options};
 use crate::pipeline;
@@ -81,7 +81,7 @@ impl Demo {
         let ingest = ingest::of_settings(&config, &reference, store.clone(), true);
         let read = runtime.block_on(pipeline::run(ingest, future::pending()))?;
         ensure!(read.read() == self.events, "{} events were published, {} were read", self.events, read.read());
-        let settings = aggregate::Settings::new(plan, &reference);
+        let settings = aggregate::Settings::new(vec![Wanted::Plan(plan)], &reference, None);
         let written = aggregate::run(&store, &settings, runtime.handle(), &mut shown)?;
         shown.0.finish_and_clear();
         let Some(written) = written else { bail!("no event was accepted: there is nothing to count") };

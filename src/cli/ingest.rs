@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::{Connection, align_right, runtime, table};
-use crate::aggregate;
+use crate::aggregate::{self, Wanted};
 use crate::config::Config;
 use crate::consume;
 use crate::contract::TopicRules;
 use crate::pipeline::{self, Settings, Summary};
-use crate::plan::{Plan, Status};
 use crate::reference::Reference;
 use crate::storage::Store;
 
@@ -106,26 +105,22 @@ async fn aggregate_every(every: Duration, store: Store, plans: Vec<String>, refe
     }
 }
 
-/// Events and aggregates under the plans of the settings; without any, under every adopted one. A failure is
-/// told and changes nothing: what was written before stays.
+/// Events and aggregates under the plans of the settings. A failure is told and changes nothing: what was written
+/// before stays.
 fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
-    let wanted = |plan: &&Plan| match plans {
-        [] => plan.status == Status::Adopted,
-        ids => ids.contains(&plan.id),
-    };
-    for plan in reference.plans.iter().filter(wanted) {
-        let began = Instant::now();
-        let settings = aggregate::Settings::new(plan, reference);
-        match aggregate::run(store, &settings, &tokio::runtime::Handle::current(), &mut Untold) {
-            Ok(None) => {} // no record yet
-            Ok(Some(aggregate::Summary { records, rejected, .. })) => {
-                let seconds = began.elapsed().as_secs_f64();
-                tracing::info!(plan = plan.id, records, rejected, seconds, "figures written");
-            }
-            Err(error) => {
-                let error = format!("{:#}", anyhow::Error::from(error));
-                tracing::warn!(plan = plan.id, error, "figures were not written: those of before stay");
-            }
+    let began = Instant::now();
+    // An id that is not held was refused when the settings were checked.
+    let folders = Wanted::named(reference, plans).unwrap_or_default();
+    let settings = aggregate::Settings::new(folders, reference, None);
+    match aggregate::run(store, &settings, &tokio::runtime::Handle::current(), &mut Untold) {
+        Ok(None) => {} // no record yet
+        Ok(Some(aggregate::Summary { records, rejected, .. })) => {
+            let seconds = began.elapsed().as_secs_f64();
+            tracing::info!(records, rejected, seconds, "figures written");
+        }
+        Err(error) => {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(error, "figures were not written: those of before stay");
         }
     }
 }

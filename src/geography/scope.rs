@@ -21,6 +21,8 @@ pub enum Placed<'a> {
 #[derive(Clone, Debug)]
 pub struct Scope<'g> {
     geography: &'g Geography,
+    /// The plan's area: a district's code or a set's id.
+    id: &'g str,
     /// The districts of the plan's area.
     inside: BTreeSet<&'g str>,
     tiers: Vec<Tier>,
@@ -29,8 +31,8 @@ pub struct Scope<'g> {
 }
 
 impl<'g> Scope<'g> {
-    pub(super) fn of(geography: &'g Geography, inside: BTreeSet<&'g str>) -> Self {
-        let mut scope = Self { geography, inside, tiers: Vec::new(), areas: Vec::new() };
+    pub(super) fn of(geography: &'g Geography, id: &'g str, inside: BTreeSet<&'g str>) -> Self {
+        let mut scope = Self { geography, id, inside, tiers: Vec::new(), areas: Vec::new() };
         let shown: Vec<&Area> = geography.areas.values().filter(|area| scope.shows(area)).collect();
         let tiers: BTreeSet<Tier> = shown.iter().flat_map(|area| area.tiers()).collect();
         scope.tiers = tiers.into_iter().chain([Tier::of(Level::OutwardPostcode)]).collect();
@@ -60,6 +62,23 @@ impl<'g> Scope<'g> {
     /// The areas of a tier, in order of codes; none for outward postcodes, which are known by being sent.
     pub fn areas(&self, tier: Tier) -> &[&'g Area] {
         self.tiers.iter().position(|own| *own == tier).map_or(&[], |i| &self.areas[i])
+    }
+
+    /// The area or set among whose parts an area ranks: wards in the plan's area, districts in the smallest set that
+    /// holds it.
+    pub fn ranked_in(&self, code: &str) -> Option<&'g str> {
+        let area = self.geography.areas.get(code)?;
+        match area.level {
+            Level::Ward if self.is_inside(code) == Some(true) => Some(self.id),
+            Level::District => {
+                let holds =
+                    |set: &&super::Districts| self.inside.iter().all(|district| set.districts.contains(*district));
+                let sets = self.geography.sets.iter().filter(|(_, set)| holds(set));
+                let (id, set) = sets.min_by_key(|(_, set)| set.districts.len())?;
+                set.districts.contains(code).then_some(&**id)
+            }
+            _ => None,
+        }
     }
 
     /// The tiers that rows sent at a level (as the contracts name it) can be shown at.

@@ -18,7 +18,7 @@ pub(super) struct At {
     pub(super) series: usize,
     pub(super) rule: usize,
     /// Its number among all rules of the plan.
-    number: usize,
+    pub(super) number: usize,
     /// Whether it names codes.
     coded: bool,
     /// The flags it names.
@@ -34,16 +34,17 @@ impl At {
     }
 }
 
-/// A set of rules by number.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RuleSet([u64; RULES_MAX / 64]);
+/// A set of rules of one plan, numbered through its series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RuleSet([u64; RULES_MAX / 64]);
 
 impl RuleSet {
-    pub(super) const fn contains(self, number: usize) -> bool {
+    /// Whether the rule of that number is in it.
+    pub const fn contains(self, number: usize) -> bool {
         self.0[number / 64] & (1 << (number % 64)) != 0
     }
 
-    const fn insert(&mut self, number: usize) {
+    pub(super) const fn insert(&mut self, number: usize) {
         self.0[number / 64] |= 1 << (number % 64);
     }
 

@@ -1,7 +1,8 @@
 //! Lists of codes: which codes exist, in which edition, and what people call them.
 //!
 //! A list is a file `config/codes/<scheme>@<edition>.csv` (or `<scheme>.csv`, of any edition): comment
-//! lines that name source, licence and whether its codes exclude one another, then `code` and, where
+//! lines that name source, licence, whether its codes exclude one another and, where there are any, the
+//! codes that are totals of the others (`# totals: a, b`), then `code` and, where
 //! there are any, `label`, `group`, `subgroup`. A code that is in no list is no fault of a record; it is
 //! counted as unknown.
 
@@ -24,6 +25,8 @@ pub struct CodeList {
     pub licence: String,
     /// Whether a record has at most one of its codes, so that counts by code add up.
     pub exclusive: bool,
+    /// Codes that say of how many the others are parts; empty = none does.
+    pub totals: Vec<String>,
     /// Its codes, in the order of the file.
     pub codes: Vec<Code>,
     by_code: HashMap<String, usize>,
@@ -103,6 +106,11 @@ impl CodeLists {
         self.of(scheme).any(|list| list.exclusive)
     }
 
+    /// Whether a code is a total of the others of its list.
+    pub fn is_total(&self, scheme: &str, code: &str) -> bool {
+        self.of(scheme).any(|list| list.totals.iter().any(|total| total == code))
+    }
+
     /// Whether a code is in a list; `None` where no list of the scheme is held.
     pub fn knows(&self, scheme: &str, code: &str) -> Option<bool> {
         let mut lists = self.of(scheme).peekable();
@@ -120,9 +128,13 @@ fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
         source: remark(path, text, "source", sink),
         licence: remark(path, text, "licence", sink),
         exclusive: remark(path, text, "exclusive", sink) == "yes",
+        totals: said(text, "totals").map_or_else(Vec::new, |codes| codes.split(", ").map(str::to_owned).collect()),
         codes: read_rows(path, text, sink),
         by_code: HashMap::new(),
     };
+    for total in list.totals.iter().filter(|total| list.codes.iter().all(|code| code.code != **total)) {
+        sink.add(path, "totals", format!("`{total}` is no code of the list"));
+    }
     for (i, code) in list.codes.iter().enumerate() {
         // A base folds to nothing: it is a code of the list, yet no pattern may be like it.
         let Some(folded) = Fold::of(scheme).folded(&code.code) else { continue };
@@ -136,12 +148,17 @@ fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
 
 /// The value of a comment line `# <name>: <value>`, which must be there.
 pub(crate) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String {
-    let lines = text.lines().take_while(|line| line.starts_with('#'));
-    let value = |line: &str| Some(line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned());
-    lines.into_iter().find_map(value).unwrap_or_else(|| {
+    said(text, name).unwrap_or_else(|| {
         sink.add(path, name, format!("is missing: write `# {name}: …` above the header"));
         String::new()
     })
+}
+
+/// The value of a comment line above the header.
+fn said(text: &str, name: &str) -> Option<String> {
+    let lines = text.lines().take_while(|line| line.starts_with('#'));
+    let value = |line: &str| Some(line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned());
+    lines.into_iter().find_map(value)
 }
 
 /// The rows of a file of comma-separated values with `#` comments; each that cannot be read is a fault.

@@ -8,7 +8,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use partner_feeds::aggregate::{self, Progress, Settings, Summary};
+use partner_feeds::aggregate::{self, Progress, Settings, Summary, Wanted};
 use partner_feeds::contract::{Event, Record, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::ledger::journal::{self, Prepared};
@@ -89,7 +89,7 @@ impl Chain {
     /// Runs `aggregate` under a plan.
     pub(crate) fn aggregate(&self, plan: &str) -> Option<Summary> {
         let plan = REFERENCE.plans.get(plan).expect("the plan is held");
-        let settings = Settings::new(plan, &REFERENCE);
+        let settings = Settings::new(vec![Wanted::Plan(plan)], &REFERENCE, None);
         aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet).expect("aggregated")
     }
 

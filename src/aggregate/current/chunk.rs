@@ -1,7 +1,7 @@
 //! Rows of one feed that came together, column by column.
 
-use super::Month;
 use super::columns::{Batch, NO_TIME, TIMES};
+use super::{Month, Repeats};
 
 /// Some records of a feed.
 #[derive(Default)]
@@ -15,6 +15,7 @@ pub(crate) struct Chunk {
     pub(crate) numbers: [Vec<u32>; 4],
     pub(crate) months: Vec<Month>,
     pub(crate) labels: Vec<u32>,
+    pub(crate) repeats: Vec<Repeats>,
     /// Times by column; empty where no record has one.
     times: [Vec<i64>; TIMES.len()],
     /// Places in the batch, until its times are taken.
@@ -33,6 +34,7 @@ impl Chunk {
         }
         self.months.push(month);
         self.labels.push(label);
+        self.repeats.push(Repeats::default());
         self.places.push(i as u32);
     }
 
@@ -53,6 +55,7 @@ impl Chunk {
         self.numbers.iter_mut().for_each(Vec::shrink_to_fit);
         self.months.shrink_to_fit();
         self.labels.shrink_to_fit();
+        self.repeats.shrink_to_fit();
     }
 
     /// Rows held.

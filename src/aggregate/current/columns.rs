@@ -115,9 +115,19 @@ pub(crate) const TIMES: [&str; 9] = [
     "ended_at",
     "closed_at",
 ];
+/// What says who comes again, and is kept no longer than that takes.
+const TOKENS: [&str; 6] = [
+    "person_token",
+    "person_token_previous",
+    "victim_token",
+    "victim_token_previous",
+    "suspect_token",
+    "suspect_token_previous",
+];
 pub(crate) const OCCURRED_FROM: usize = 0;
 pub(crate) const RECORDED_AT: usize = 2;
 pub(crate) const PERIOD_FROM: usize = 3;
+pub(crate) const PERIOD_TO: usize = 4;
 
 /// The value of an absent time.
 pub(crate) const NO_TIME: i64 = i64::MIN;
@@ -143,7 +153,11 @@ pub(crate) fn group_of(column: &str) -> Option<(Group, usize)> {
 /// The ledger's columns that are read.
 pub(super) fn read() -> Vec<&'static str> {
     let groups = Group::ALL.into_iter().flat_map(|group| group.columns().iter().copied());
-    groups.chain(TIMES).chain(["subject", "revision", "time", "received", "cancellation_reason"]).collect()
+    groups
+        .chain(TIMES)
+        .chain(["subject", "revision", "time", "received", "cancellation_reason"])
+        .chain(TOKENS)
+        .collect()
 }
 
 /// Some rows of a part, as numbers, column by column; a column without a value is empty.

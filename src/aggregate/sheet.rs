@@ -1,0 +1,283 @@
+//! The counts of one partner's kind: any series, place and run of months.
+//!
+//! Records are counted by month, so that a window is a sum of months. Totals that a partner sent cover their
+//! own period: a window is filled only by periods that tile it, never pro rata.
+
+use std::collections::BTreeMap;
+
+use super::current::{Count, Current, Fact};
+use super::figures::{Figures, Held};
+use super::frame::Frame;
+use super::supply::{Block, Supply};
+use crate::event::Month;
+
+/// Counts by series, place and month.
+pub(super) struct Sheet {
+    /// Places in [`Frame::series`], in order.
+    pub(super) series: Vec<u32>,
+    cells: Cells,
+}
+
+enum Cells {
+    Records(Records),
+    Totals(Totals),
+}
+
+impl Sheet {
+    /// Counts what a partner's kind sent.
+    pub(super) fn of(figures: &Figures<'_>, frame: &Frame<'_>, kind: usize, held: &Held) -> Self {
+        let series: Vec<u32> = frame.of_kind[kind].iter().map(|(series, _)| *series).collect();
+        let cells = if figures.current.partner_kinds[kind].is_count() {
+            Cells::Totals(Totals::of(figures, frame, kind, &series))
+        } else {
+            Cells::Records(Records::of(figures, frame, kind, held))
+        };
+        Self { series, cells }
+    }
+
+    /// The place of a series in this sheet.
+    pub(super) fn position(&self, series: u32) -> Option<usize> {
+        self.series.binary_search(&series).ok()
+    }
+
+    /// The count of a series at a place in a run of months; none = the run is not one this sheet can fill.
+    pub(super) fn block(&self, series: usize, place: usize, first: Month, months: u16) -> Option<Block> {
+        match &self.cells {
+            Cells::Records(records) => records.block(series, place, first, months.into()),
+            Cells::Totals(totals) => totals.block(series as u32, place as u32, first, months),
+        }
+    }
+}
+
+/// Counts of facts by place, series, a further key and month, each fact at every place and series it is of.
+pub(super) struct Tally {
+    series: usize,
+    keys: usize,
+    months: usize,
+    counts: Vec<u32>,
+}
+
+impl Tally {
+    /// Counts the facts of a partner's kind. `series` says which of its series a class counts in, by their
+    /// places in the tally; `key` gives the further key, or none for facts that are not counted.
+    pub(super) fn of(
+        figures: &Figures<'_>,
+        kind: usize,
+        held: &Held,
+        (series, of_class): (usize, &dyn Fn(&Fact) -> u32),
+        series_of: &[Vec<u32>],
+        (keys, key): (usize, &dyn Fn(&Fact) -> Option<usize>),
+    ) -> Self {
+        let (places, months) = (&figures.places.of_kind[kind], held.months());
+        let width = series * keys * months;
+        let mut counts = vec![0; places.len() * width];
+        let mut here = vec![0_u32; width];
+        for facts in figures.facts(kind).chunk_by(|a, b| a.area == b.area) {
+            here.fill(0);
+            for fact in facts.iter().filter(|fact| fact.month >= held.first) {
+                let Some(key) = key(fact) else { continue };
+                let month = fact.month.since(held.first);
+                for series in &series_of[of_class(fact) as usize] {
+                    here[(*series as usize * keys + key) * months + month] += 1;
+                }
+            }
+            for target in figures.places.targets(kind, facts[0].area) {
+                let Ok(place) = places.binary_search(target) else { continue };
+                let sums = &mut counts[place * width..][..width];
+                sums.iter_mut().zip(&here).for_each(|(sum, count)| *sum += count);
+            }
+        }
+        Self { series, keys, months, counts }
+    }
+
+    /// Of nothing.
+    pub(super) const fn none() -> Self {
+        Self { series: 0, keys: 0, months: 0, counts: Vec::new() }
+    }
+
+    /// The counts by month.
+    pub(super) fn months(&self, place: usize, series: usize, key: usize) -> &[u32] {
+        let at = ((place * self.series + series) * self.keys + key) * self.months;
+        &self.counts[at..][..self.months]
+    }
+}
+
+struct Records {
+    first: Month,
+    tally: Tally,
+    /// For each series, by month.
+    supply: Vec<Vec<Supply>>,
+}
+
+impl Records {
+    fn of(figures: &Figures<'_>, frame: &Frame<'_>, kind: usize, held: &Held) -> Self {
+        let own = &frame.of_kind[kind];
+        let local = |series: &u32| own.binary_search_by_key(series, |(s, _)| *s).ok().map(|place| place as u32);
+        let series_of: Vec<Vec<u32>> =
+            frame.of_class.iter().map(|series| series.iter().filter_map(local).collect()).collect();
+        let class = |fact: &Fact| frame.class(figures.current, fact.profile);
+        let tally = Tally::of(figures, kind, held, (own.len(), &class), &series_of, (1, &|_| Some(0)));
+        let supply = own.iter().map(|(_, shown)| held.fed.iter().map(|fed| Supply::of(*fed, *shown)).collect());
+        Self { first: held.first, tally, supply: supply.collect() }
+    }
+
+    fn block(&self, series: usize, place: usize, first: Month, months: usize) -> Option<Block> {
+        let (from, to) = clip(self.first, self.tally.months, first, months)?;
+        let count = self.tally.months(place, series, 0)[from..to].iter().map(|count| i64::from(*count)).sum();
+        let supply = self.supply[series][from..to].iter().copied().reduce(Supply::and)?;
+        let whole = to - from == months;
+        Some(Block::counted(count, if whole { supply } else { supply.and(Supply::Nothing) }))
+    }
+}
+
+/// The part of a run of months that lies in the months held.
+pub(super) fn clip(held: Month, held_months: usize, first: Month, months: usize) -> Option<(usize, usize)> {
+    let offset = first.minus(held);
+    let from = offset.max(0) as usize;
+    let to = (offset + months as i32).clamp(0, held_months as i32) as usize;
+    (from < to).then_some((from, to))
+}
+
+/// Series, place and months of a period.
+type Slot = (u32, u32, u16);
+
+#[derive(Default)]
+struct Totals {
+    blocks: BTreeMap<Slot, BTreeMap<Month, Block>>,
+    /// Lengths of periods, longest first.
+    lengths: Vec<u16>,
+    is_snapshot: bool,
+}
+
+impl Totals {
+    fn of(figures: &Figures<'_>, frame: &Frame<'_>, kind: usize, series: &[u32]) -> Self {
+        let mut totals = Self::default();
+        let mut cells: BTreeMap<(u32, Month, u16), Vec<&Count>> = BTreeMap::new();
+        for count in figures.current.counts.iter().filter(|count| usize::from(count.partner_kind) == kind) {
+            totals.is_snapshot |= count.is_snapshot;
+            if count.part.is_none() && count.first >= figures.first {
+                cells.entry((count.area, count.first, count.months)).or_default().push(count);
+            }
+        }
+        let places = &figures.places.of_kind[kind];
+        for ((area, first, months), counts) in cells {
+            let blocks = blocks(figures, frame, &counts);
+            for target in figures.places.targets(kind, area) {
+                let Ok(place) = places.binary_search(target) else { continue };
+                for (of, block) in &blocks {
+                    let Ok(series) = series.binary_search(of) else { continue };
+                    let slots = totals.blocks.entry((series as u32, place as u32, months)).or_default();
+                    slots.entry(first).and_modify(|sum| *sum = sum.plus(*block)).or_insert(*block);
+                }
+            }
+            totals.lengths.push(months);
+        }
+        totals.lengths.sort_unstable_by(|a, b| b.cmp(a));
+        totals.lengths.dedup();
+        totals
+    }
+
+    fn block(&self, series: u32, place: u32, first: Month, months: u16) -> Option<Block> {
+        self.lengths.iter().find_map(|length| self.tiled(series, place, (first, months), *length))
+    }
+
+    /// The sum of periods of one length that tile a run of months; what is missing was not supplied.
+    fn tiled(&self, series: u32, place: u32, (first, months): (Month, u16), length: u16) -> Option<Block> {
+        let slots = self.blocks.get(&(series, place, length))?;
+        if !months.is_multiple_of(length) || (self.is_snapshot && months != length) {
+            return None;
+        }
+        let starts = (0..months / length).map(|i| first.plus(i32::from(i * length)));
+        let parts: Vec<Option<Block>> = starts.map(|start| slots.get(&start).copied()).collect();
+        parts.iter().any(Option::is_some).then_some(())?;
+        Block::sum(parts.into_iter().map(|part| part.unwrap_or(Block::NOT_SUPPLIED)))
+    }
+}
+
+/// A code of a list of totals, in one area and period.
+struct Coded<'f> {
+    codes: &'f [u32],
+    /// Series under the plan, by their places in the frame.
+    series: &'f [u32],
+    block: Block,
+}
+
+/// The blocks of all series, from the totals of one area and period.
+fn blocks(figures: &Figures<'_>, frame: &Frame<'_>, counts: &[&Count]) -> BTreeMap<u32, Block> {
+    let current = figures.current;
+    let mut coded: BTreeMap<&[u32], Coded<'_>> = BTreeMap::new();
+    for count in counts {
+        let class = frame.class(current, count.profile);
+        let codes = &*current.what[current.classes[class as usize].what as usize].codes;
+        let block = if count.is_of_other_unit { None } else { Some(count.block) };
+        let series: &[u32] = if block.is_some() { &frame.of_class[class as usize] } else { &[] };
+        coded.entry(codes).and_modify(|of| of.block = of.block.plus(count.block)).or_insert(Coded {
+            codes,
+            series,
+            block: count.block,
+        });
+    }
+    let mut blocks: BTreeMap<u32, Block> = BTreeMap::new();
+    for of in coded.values() {
+        for code in of.codes {
+            let series = frame.position(&super::frame::series_of(&current.categories[*code as usize]));
+            blocks.extend(series.map(|series| (series, of.block)));
+        }
+    }
+    let sums = Sums::of(figures, current, coded.values().collect());
+    blocks.extend(sums.whole.map(|whole| (frame.total(), whole)));
+    for (place, series) in frame.series.iter().enumerate().filter(|(_, series)| series.is_of_plan()) {
+        let place = place as u32;
+        let block = match series.kind {
+            "total" => None,
+            "unmapped" => sums.unmapped(frame, place),
+            _ => sums.of_series(place),
+        };
+        blocks.extend(block.map(|block| (place, block)));
+    }
+    blocks
+}
+
+/// How the codes of one list, area and period add up.
+struct Sums<'f> {
+    /// Codes that count households or events, not bases.
+    parts: Vec<&'f Coded<'f>>,
+    is_exclusive: bool,
+    /// The whole of which the codes are parts.
+    whole: Option<Block>,
+}
+
+impl<'f> Sums<'f> {
+    fn of(figures: &Figures<'_>, current: &Current, coded: Vec<&'f Coded<'f>>) -> Self {
+        let lists = &figures.settings.reference.codes;
+        let category = |of: &Coded<'_>| of.codes.first().map(|code| &current.categories[*code as usize]);
+        let scheme = coded.iter().find_map(|of| category(of)).map_or("", |category| &*category.scheme);
+        let is_exclusive = lists.is_exclusive(scheme);
+        let is = |of: &Coded<'_>, test: &dyn Fn(&str) -> bool| category(of).is_some_and(|c| test(&c.code));
+        let sent = coded.iter().filter(|of| is(of, &|code| lists.is_total(scheme, code))).map(|of| of.block);
+        let sent = Block::sum(sent);
+        let parts = coded.into_iter().filter(|of| !of.series.is_empty() && !is(of, &crate::plan::rule::is_base));
+        let parts: Vec<&Coded<'_>> = parts.collect();
+        let mut sums = Self { parts, is_exclusive, whole: sent };
+        sums.whole = sent.or_else(|| sums.together(|_| true));
+        sums
+    }
+
+    /// Codes together: those of an exclusive list add up, those of another overlap.
+    fn together(&self, of: impl Fn(&Coded<'_>) -> bool) -> Option<Block> {
+        let blocks = self.parts.iter().filter(|part| of(part)).map(|part| part.block);
+        if self.is_exclusive { Block::sum(blocks) } else { Block::overlapping(blocks, self.whole) }
+    }
+
+    fn of_series(&self, series: u32) -> Option<Block> {
+        self.together(|part| part.series.contains(&series))
+    }
+
+    fn unmapped(&self, frame: &Frame<'_>, unmapped: u32) -> Option<Block> {
+        if self.is_exclusive {
+            return self.of_series(unmapped);
+        }
+        let mapped = frame.position(&super::frame::Series::mapped()).and_then(|mapped| self.of_series(mapped));
+        Some(mapped.map_or(self.whole?, |mapped| self.whole.map_or(Block::NOT_SUPPLIED, |whole| whole.minus(mapped))))
+    }
+}
