@@ -1,6 +1,6 @@
 use super::*;
 use crate::reference::Reference;
-use crate::reference::tests::{changed, said};
+use crate::reference::tests::{changed, reference_of, said};
 use Placed::{At, Outside, Unplaced};
 
 const MAIDSTONE: &str = "E07000110";
@@ -114,7 +114,7 @@ fn an_outward_postcode_is_in_a_district_only_if_it_lies_in_it_whole() {
     let mut files = files;
     let more = "ME14,E07000110,1,official\nME15,E07000110,0.99,official\n";
     files.put("geography/lookup.csv", format!("{lookup}{more}"));
-    let reference = crate::reference::tests::reference_of(&files);
+    let reference = reference_of(&files);
     let scope = reference.geography.scope(MAIDSTONE).expect("scope");
     assert_eq!(scope.tiers_of("outward_postcode").into_iter().collect::<Vec<_>>(), [DISTRICT, OUTWARD]);
     assert_eq!(scope.place("ME14", "outward_postcode", None, DISTRICT), [At(MAIDSTONE)]);
@@ -176,10 +176,29 @@ fn populations_are_exact_and_sums_of_their_parts() {
 }
 
 #[test]
+fn a_sum_needs_every_part_and_gives_way_to_a_row_of_its_own() {
+    let row = "E01024320,2021,persons,1745,2021-03-21,Census 2021 usual residents\n";
+    let persons =
+        |geography: &Geography, code: &str| geography.population(code, Unit::Persons, CENSUS).map(|p| p.value);
+    let without = reference_of(&changed("geography/populations.csv", row, "")).geography;
+    let of_parts = ["E05004982", "E05015607", MAIDSTONE].map(|code| persons(&without, code));
+    assert_eq!((of_parts, persons(&without, "E05004983")), ([None; 3], Some(2_428)));
+    let first = "E06000035,2019,households";
+    let own = format!("E05004982,2019,persons,7000,2021-03-21,own\n{first}");
+    let with = reference_of(&changed("geography/populations.csv", first, &own)).geography;
+    assert_eq!(persons(&with, "E05004982"), Some(7_000));
+    let allington: u64 = ["E01024320", "E01024321", "E01024322", "E01024323", "E01024324"]
+        .iter()
+        .filter_map(|l| persons(&with, l))
+        .sum();
+    assert_eq!(persons(&with, MAIDSTONE), Some(175_736 - allington + 7_000), "by the wards of 2019");
+}
+
+#[test]
 fn the_population_nearest_to_a_day_counts() {
     let row = "E01024320,2021,persons,1745,2021-03-21,Census 2021 usual residents\n";
     let more = format!("{row}E01024320,2021,persons,1800,2023-03-21,made up\n");
-    let geography = crate::reference::tests::reference_of(&changed("geography/populations.csv", row, &more)).geography;
+    let geography = reference_of(&changed("geography/populations.csv", row, &more)).geography;
     let on = |y, m, d| geography.population("E01024320", Unit::Persons, civil::date(y, m, d)).expect("held").value;
     assert_eq!([on(1990, 1, 1), on(2022, 3, 20), on(2022, 3, 22), on(2030, 1, 1)], [1745, 1745, 1800, 1800]);
 }
