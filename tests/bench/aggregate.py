@@ -2,7 +2,7 @@
 """The baseline: what DuckDB takes for the latest revisions, events and grouping that `aggregate` makes.
 
 Reads a ledger with two threads, keeps the latest revision of each record, classifies it by the rules of a plan
-(those that look at kinds, codes, flags and ages: all that the built-in plans have), writes one file of events a
+(those that look at kinds, codes, flags and ages: all that the plan of 2017-18 has), writes one file of events a
 feed, sorted as ours are, and counts series and codes by partner, kind, area and month. Left out, and so in
 DuckDB's favour: rows of zero and not supplied, labels, quality, what the events derive but month and series.
 Prints one JSON object with the seconds of the wall and of the processor, and the greatest memory.

@@ -85,6 +85,7 @@ class Reference:
                     schemes |= set(carried.get("schemes", []))
                     schemes |= {s for s, given in self.crosswalks.items() if schemes & {row["list"] for row in given}}
                     flags |= set(carried.get("flags", []))
+        self.places = rows(folder / "geography/places.csv")
         self.codes = {}
         for path in sorted((folder / "codes").glob("*.csv")):
             scheme = path.stem.partition("@")[0]
@@ -153,13 +154,16 @@ class Reference:
                 for pattern in wanted.get(scheme, [])
             ),
             "flags": lambda flags: any(row["flags"].get(flag) for flag in flags),
-            "places": lambda places: row["area_zone"] in places,
+            "places": lambda places: row["area_zone"] in places or row["area_code"] in self.lsoas_of(places),
             "roles": lambda roles: row["area_role"] in roles,
             "ages": lambda bands: any(inside(outer, inner) for outer in bands for inner in ages),
             "hours": lambda span: row["hour"] is not None and in_hours(span, row["local"]),
             "weekdays": lambda days: row["weekday"] is not None and DAYS[row["weekday"] - 1] in days,
         }
         return all(tests[key](value) for key, value in rule.items() if key != "id")
+
+    def lsoas_of(self, places):
+        return {row["lsoa"] for row in self.places if row["id"] in places}
 
     def classify(self, plan, row, codes):
         """Kind and id of each series of a plan that a record falls under, in the plan's order."""
