@@ -12,8 +12,8 @@
 //! | `python` | by `python` | the same |
 //! | `text` | not: a picture, or what is printed | |
 //!
-//! Without what they need, those blocks are left out; `tests/docs/run` has it all. Files of `tests/docs/*.csv` stand in for
-//! those that a reader has downloaded, and `tests/docs/cargo` for cargo: what it would build is built.
+//! Without what they need, those blocks are left out; `tests/docs/run` has it all. Files of `tests/docs/*.csv` and a
+//! workbook written here stand in for those that a reader has downloaded, and `tests/docs/cargo` for cargo: what it would build is built.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
 
@@ -102,6 +102,7 @@ impl Tools {
                 std::fs::copy(&file, folder.path().join(file.file_name().expect("a name"))).expect("copied");
             }
         }
+        write_workbook(&folder.path().join("DetailedLA_201806.xlsx"));
         for link in ["config", "schemas"] {
             std::os::unix::fs::symlink(root.join(link), folder.path().join(link)).expect("linked");
         }
@@ -127,6 +128,28 @@ impl Tools {
         println!("{out}\n{err}");
         folder
     }
+}
+
+/// A workbook with the form of the tables of statutory homelessness, and figures of one authority.
+fn write_workbook(path: &Path) {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet().set_name("A1 - Apr-Jun 18").expect("a name");
+    for (row, cells) in [
+        (0, ["Table A1 - Households assessed\nEngland, April to June 2018", "", "", ""]),
+        (2, ["", "", "Total initial assessments1,2", "Assessed as owed a duty"]),
+        (3, ["", "", "", "Total"]),
+        (5, ["E92000001", "ENGLAND", "67830", "61210"]),
+        (6, ["E07000110", "Maidstone", "253", "224"]),
+    ] {
+        for (column, cell) in cells.into_iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
+            match cell.parse::<f64>() {
+                Ok(number) => sheet.write(row, column as u16, number),
+                Err(_) => sheet.write(row, column as u16, cell),
+            }
+            .expect("a cell");
+        }
+    }
+    book.save(path).expect("a workbook");
 }
 
 /// A broker with the topics of the partners, which it cannot be asked to create.
