@@ -56,6 +56,9 @@ struct Hclic {
     /// Month the release came out in, yyyy-mm: no file states it
     #[arg(long, value_name = "MONTH")]
     release: Release,
+    /// File of the release before: what vanished since is cancelled; may be repeated
+    #[arg(long, value_name = "FILE")]
+    previous: Vec<PathBuf>,
     /// Authority of the long CSV, such as E07000110: the file does not name it
     #[arg(long, value_name = "CODE")]
     authority: Option<String>,
@@ -109,8 +112,9 @@ impl PoliceUk {
 
 impl Hclic {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let options = hclic::Options { release: self.release, authority: self.authority };
-        match hclic::import(&self.files, &options, standard_output()) {
+        let Self { release, previous, authority, files } = self;
+        let options = hclic::Options { release, previous, authority };
+        match hclic::import(&files, &options, standard_output()) {
             Ok(summary) => eprint!("{summary}"),
             Err(hclic::Error::Write(error)) if is_closed_pipe(&error) => {}
             Err(error) => return Err(error.into()),

@@ -13,12 +13,14 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use twox_hash::XxHash3_128;
+
 pub use self::table::Name;
 use self::table::{Cell, Column, Row, Table, each_table, is_authority};
 use super::{Release, digest, write_line};
 use crate::contract::count::{Count, CountStatus, Period, Unit};
 use crate::contract::moment::Date;
-use crate::contract::parts::{Area, Level, Quantity, Role, What};
+use crate::contract::parts::{Area, Cancellation, CancellationReason, Level, Quantity, Role, What};
 use crate::contract::text::{Form, Text};
 use crate::contract::{Data, Envelope, Event};
 use crate::event::{Feed, Kind};
@@ -135,6 +137,8 @@ impl fmt::Display for Quarter {
 pub struct Options {
     /// The month the release came out in.
     pub release: Release,
+    /// The files of the release before: what vanished since is cancelled.
+    pub previous: Vec<PathBuf>,
     /// The authority of the long CSV, which does not name it.
     pub authority: Option<String>,
 }
@@ -152,6 +156,8 @@ pub struct Summary {
     pub blank: usize,
     /// Rows of regions and of England, which are rounded.
     pub rounded_rows: usize,
+    /// Records of the release before that are gone.
+    pub cancelled: usize,
 }
 
 /// What became of one table.
@@ -200,39 +206,61 @@ impl fmt::Display for Summary {
         writeln!(f, "shares and rates left out {:>9}", self.not_counts)?;
         writeln!(f, "sub-totals left out       {:>9}", self.sub_totals)?;
         writeln!(f, "blank cells               {:>9}", self.blank)?;
-        writeln!(f, "rounded rows left out     {:>9}", self.rounded_rows)
+        writeln!(f, "rounded rows left out     {:>9}", self.rounded_rows)?;
+        writeln!(f, "cancelled                 {:>9}", self.cancelled)
     }
 }
 
-/// Writes the events of a release, a line each, in the order of files, sheets, rows and columns.
+/// The records of a release.
+#[derive(Default)]
+struct Held<'f> {
+    /// The file of each table of each authority.
+    tables: HashMap<(Quarter, Name, String), &'f Path>,
+    /// The hashes of the subjects: kept where there is a release before to compare with.
+    subjects: HashSet<u128>,
+}
+
+/// Writes the events of a release, a line each, in the order of files, sheets, rows and columns; then the
+/// cancellations, in the order of the release before.
 ///
 /// All files are read twice, so that nothing is written before all was checked, with one sheet in memory.
 pub fn import(files: &[PathBuf], options: &Options, mut out: impl Write) -> Result<Summary, Error> {
     if options.authority.as_deref().is_some_and(|code| !is_authority(code)) {
         return Err(Error::NotAnAuthority);
     }
-    read_all(files, options, &mut io::sink())?;
-    let summary = read_all(files, options, &mut out)?;
+    let (now, _) = read_all(files, options, None, &mut io::sink())?;
+    read_all(&options.previous, options, Some(&now), &mut io::sink())?;
+    let (_, summary) = read_all(files, options, None, &mut out)?;
+    let (_, gone) = read_all(&options.previous, options, Some(&now), &mut out)?;
     out.flush().map_err(Error::Write)?;
-    Ok(summary)
+    Ok(Summary { cancelled: gone.events(), ..summary })
 }
 
-fn read_all(files: &[PathBuf], options: &Options, out: &mut impl Write) -> Result<Summary, Error> {
-    let mut seen = HashMap::new();
-    let mut summary = Summary::default();
+/// Writes the records of files; of the release before, given the records of this one, only what is gone from the
+/// tables that both hold.
+fn read_all<'f>(
+    files: &'f [PathBuf],
+    options: &Options,
+    now: Option<&Held<'_>>,
+    out: &mut impl Write,
+) -> Result<(Held<'f>, Summary), Error> {
+    let (mut held, mut summary) = (Held::default(), Summary::default());
     for file in files {
         each_table(file, options.authority.as_deref(), |table| {
-            check_new(&table, &mut seen)?;
-            let mut writer = TableWriter::new(&table, options.release)?;
+            check_new(&table, &mut held.tables)?;
+            let mut writer = TableWriter::new(&table, options.release, now)?;
             for row in &table.rows {
                 writer.write(row, &mut summary, out)?;
+            }
+            if !options.previous.is_empty() {
+                held.subjects.extend(writer.subjects);
             }
             summary.rounded_rows += table.rounded_rows;
             summary.tables.push(writer.written);
             Ok(())
         })?;
     }
-    Ok(summary)
+    Ok((held, summary))
 }
 
 /// Refuses an authority whose table was read before.
@@ -269,11 +297,14 @@ struct TableWriter<'t> {
     uses: Vec<Use>,
     /// The column with the households that the others are of.
     base: Option<usize>,
+    /// The records of this release, where the table is of the one before.
+    now: Option<&'t Held<'t>>,
+    subjects: Vec<u128>,
     written: TableSummary,
 }
 
 impl<'t> TableWriter<'t> {
-    fn new(table: &'t Table<'t>, release: Release) -> Result<Self, Error> {
+    fn new(table: &'t Table<'t>, release: Release, now: Option<&'t Held<'t>>) -> Result<Self, Error> {
         let Table { quarter, name, .. } = *table;
         let refused = |rule| Err(table.refused(first_column(table)?, None, rule));
         if (quarter.year, quarter.last) > (release.year, release.month) {
@@ -282,10 +313,15 @@ impl<'t> TableWriter<'t> {
         let Some(period) = quarter.period() else { return refused("the quarter is not of the calendar") };
         let written = TableSummary { quarter, name, authorities: 0, exact: 0, suppressed: 0, not_supplied: 0 };
         let base = base_of(table);
-        Ok(Self { table, release, period, uses: uses_of(table, base)?, base, written })
+        let (uses, subjects) = (uses_of(table, base)?, Vec::new());
+        Ok(Self { table, release, period, uses, base, now, subjects, written })
     }
 
     fn write(&mut self, row: &Row, summary: &mut Summary, out: &mut impl Write) -> Result<(), Error> {
+        let key = (self.table.quarter, self.table.name, row.authority.clone());
+        if self.now.is_some_and(|now| !now.tables.contains_key(&key)) {
+            return Ok(());
+        }
         self.written.authorities += 1;
         for (i, cell) in row.cells.iter().enumerate() {
             match (&self.uses[i], cell) {
@@ -305,6 +341,11 @@ impl<'t> TableWriter<'t> {
         let figure = self.figure(i, row).map_err(refused)?;
         let subject =
             format!("{}.{}{:02}.{}.{digest}", table.name, table.quarter.year, table.quarter.last, row.authority);
+        let hash = XxHash3_128::oneshot(subject.as_bytes());
+        if self.now.is_some_and(|now| now.subjects.contains(&hash)) {
+            return Ok(());
+        }
+        self.subjects.push(hash);
         let id = format!("{subject}.{}", self.release.revision().0);
         let what = What {
             list: formed(table.name.list()).map_err(refused)?,
@@ -326,7 +367,7 @@ impl<'t> TableWriter<'t> {
             value: figure.value,
             at_least: figure.at_least,
             at_most: figure.at_most,
-            cancellation: None,
+            cancellation: self.now.map(|_| absent_from(self.release)),
         };
         let envelope = Envelope {
             id: formed(&id).map_err(refused)?,
@@ -417,6 +458,10 @@ fn uses_of(table: &Table<'_>, base: Option<usize>) -> Result<Vec<Use>, Error> {
         Ok(Use::Count { digest: digest([category.as_str()]), category, unit })
     };
     table.columns.iter().enumerate().map(use_of).collect()
+}
+
+fn absent_from(release: Release) -> Cancellation<'static> {
+    Cancellation { reason: CancellationReason::AbsentFromRelease, at: release.moment(), replaced_by: None }
 }
 
 fn district(authority: &str) -> Result<Area<'_>, &'static str> {
@@ -524,12 +569,17 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
     }
 
     fn options(authority: Option<&str>) -> Options {
-        Options { release: "2023-12".parse().expect("a month"), authority: authority.map(str::to_owned) }
+        let release = "2023-12".parse().expect("a month");
+        Options { release, previous: Vec::new(), authority: authority.map(str::to_owned) }
     }
 
     fn imported(files: &[PathBuf], authority: Option<&str>) -> Result<(Vec<Value>, Summary), Error> {
+        imported_with(files, &options(authority))
+    }
+
+    fn imported_with(files: &[PathBuf], options: &Options) -> Result<(Vec<Value>, Summary), Error> {
         let mut out = Vec::new();
-        let summary = import(files, &options(authority), &mut out)?;
+        let summary = import(files, options, &mut out)?;
         let text = String::from_utf8(out).expect("UTF-8");
         assert!(text.lines().all(|line| Event::decode(line).is_ok()), "every line keeps the contract");
         Ok((text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect(), summary))
@@ -603,6 +653,24 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
         assert_eq!(london["households-with-one-or-more-support-needs/3"], 1);
         let units: Vec<&Value> = events.iter().map(|e| &e["data"]["unit"]).filter(|unit| *unit == "other").collect();
         assert_eq!((units.len(), summary.tables[0].suppressed), (2, 3));
+    }
+
+    #[test]
+    fn what_vanished_since_the_release_before_is_cancelled() {
+        let folder = Folder::new();
+        let before = A2P
+            .replace("Victim", "Victims")
+            .replace("E07000110|Maidstone|", "E07000110|Maidstone|135|8|7|127\nE07000111|Swale|");
+        let before = folder.book("before.xlsx", &[("A2P", &before), ("A3", A3)]);
+        let now = folder.book("now.xlsx", &[("A2P", A2P)]);
+        let with_previous = Options { previous: vec![before.clone()], ..options(None) };
+        let (events, summary) = imported_with(std::slice::from_ref(&now), &with_previous).expect("events");
+        assert_eq!((events.len(), summary.events(), summary.cancelled), (4, 3, 1));
+        let gone = &events[3]["data"];
+        assert_eq!((&gone["what"]["category"], &gone["value"]), (&json!("domestic-abuse/victims"), &json!(7)));
+        assert_eq!(gone["cancellation"], json!({"reason": "absent_from_release", "at": "2023-12"}));
+        let with_itself = Options { previous: vec![now.clone()], ..options(None) };
+        assert_eq!(imported_with(&[now], &with_itself).expect("events").1.cancelled, 0);
     }
 
     #[test]

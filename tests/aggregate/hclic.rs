@@ -19,7 +19,8 @@ const LONDON: &str = "E09000001";
 type Events = BTreeMap<String, Value>;
 
 fn imported(files: &[PathBuf], authority: Option<&str>) -> (Events, Summary) {
-    let options = Options { release: "2026-04".parse().expect("a month"), authority: authority.map(str::to_owned) };
+    let release = "2026-04".parse().expect("a month");
+    let options = Options { release, previous: Vec::new(), authority: authority.map(str::to_owned) };
     let mut out = Vec::new();
     let summary = hclic::import(files, &options, &mut out).expect("events");
     let text = String::from_utf8(out).expect("UTF-8");
