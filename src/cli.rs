@@ -3,6 +3,7 @@
 mod aggregate;
 mod check;
 mod demo;
+mod explain;
 mod generate;
 mod import;
 mod ingest;
@@ -10,6 +11,7 @@ mod plan;
 mod publish;
 mod record;
 mod rejects;
+mod tables;
 mod topics;
 mod verify;
 
@@ -46,6 +48,8 @@ enum Command {
     Generate(generate::Generate),
     Ingest(ingest::Ingest),
     Aggregate(aggregate::Aggregate),
+    Tables(tables::Tables),
+    Explain(explain::Explain),
     Verify(verify::Verify),
     Rejects(rejects::Rejects),
     Record(record::Record),
@@ -150,6 +154,8 @@ pub fn main() -> ExitCode {
         Command::Generate(command) => command.run(),
         Command::Ingest(command) => command.run(),
         Command::Aggregate(command) => command.run(),
+        Command::Tables(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Rejects(command) => command.run(),
         Command::Record(command) => command.run(),

@@ -44,9 +44,8 @@ impl Revision {
 pub fn history(store: &Store, runtime: &Handle, source: &str, subject: &str) -> Result<History, Error> {
     let mut revisions = Vec::new();
     for chain in runtime.block_on(chain::read_all(store))? {
-        let open = |file: usize| fetch(store, &chain.files[file].path, runtime);
-        let accepted: Vec<u64> = chain.files.iter().map(|file| file.footer.accepted).collect();
-        let files = Files { rows: accepted.clone(), open: &open };
+        let open = |path: &str| fetch(store, path, runtime);
+        let mut files = Files::of([&chain], &open);
         let mut holding = BTreeSet::new();
         files.for_each(&["source", "subject"], |part| {
             if !rows_of(&part.batch, source, subject)?.is_empty() {
@@ -55,8 +54,7 @@ pub fn history(store: &Store, runtime: &Handle, source: &str, subject: &str) -> 
             Ok(())
         })?;
         // The others count as empty, so that only files that hold the record are read whole.
-        let rows = accepted.iter().enumerate().map(|(file, rows)| if holding.contains(&file) { *rows } else { 0 });
-        let files = Files { rows: rows.collect(), open: &open };
+        files.rows.iter_mut().enumerate().filter(|(file, _)| !holding.contains(file)).for_each(|(_, rows)| *rows = 0);
         let schema = normalise::schema();
         let all: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         files.for_each(&all, |part| {

@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use hashbrown::HashTable;
 use twox_hash::XxHash3_128;
@@ -133,11 +133,7 @@ impl Records {
     fn add(&mut self, part: &Part, as_at: i64) -> Result<Added, Error> {
         let (batch, mut added) = (&part.batch, Added::default());
         let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
-        let sources = column("source")?;
-        let sources = sources.as_any_dictionary_opt().ok_or(Error::Column("source"))?;
-        let source_keys = sources.keys().as_primitive_opt::<Int32Type>().ok_or(Error::Column("source"))?;
-        let sources = sources.values().as_string_opt::<i32>().ok_or(Error::Column("source"))?;
-        let subjects = column("subject")?.as_string_opt::<i32>().ok_or(Error::Column("subject"))?;
+        let identity = Identity::of(batch)?;
         let revisions = column("revision")?.as_primitive_opt::<Int32Type>().ok_or(Error::Column("revision"))?;
         let times = column("time")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or(Error::Column("time"))?;
         let receipts =
@@ -149,8 +145,7 @@ impl Records {
             }
             added.rows += 1;
             added.newest_received = added.newest_received.max(Some(received));
-            let source = sources.value(source_keys.value(row) as usize);
-            let record = hash(&mut self.scratch, source, subjects.value(row));
+            let record = identity.hash(&mut self.scratch, row);
             self.insert(Entry {
                 record,
                 time: times.value(row),
@@ -192,11 +187,36 @@ impl Entry {
     }
 }
 
-fn hash(scratch: &mut Vec<u8>, source: &str, subject: &str) -> [u64; 2] {
-    scratch.clear();
-    scratch.extend_from_slice(source.as_bytes());
-    scratch.push(0); // in no source
-    scratch.extend_from_slice(subject.as_bytes());
-    let hash = XxHash3_128::oneshot(scratch);
-    [(hash >> 64) as u64, hash as u64]
+/// The columns that say which record a row is of.
+struct Identity<'b> {
+    source_keys: &'b Int32Array,
+    sources: &'b StringArray,
+    subjects: &'b StringArray,
+}
+
+impl<'b> Identity<'b> {
+    fn of(batch: &'b RecordBatch) -> Result<Self, Error> {
+        let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
+        let sources = column("source")?.as_any_dictionary_opt().ok_or(Error::Column("source"))?;
+        Ok(Self {
+            source_keys: sources.keys().as_primitive_opt::<Int32Type>().ok_or(Error::Column("source"))?,
+            sources: sources.values().as_string_opt::<i32>().ok_or(Error::Column("source"))?,
+            subjects: column("subject")?.as_string_opt::<i32>().ok_or(Error::Column("subject"))?,
+        })
+    }
+
+    fn hash(&self, scratch: &mut Vec<u8>, row: usize) -> [u64; 2] {
+        scratch.clear();
+        scratch.extend_from_slice(self.sources.value(self.source_keys.value(row) as usize).as_bytes());
+        scratch.push(0); // in no source
+        scratch.extend_from_slice(self.subjects.value(row).as_bytes());
+        let hash = XxHash3_128::oneshot(scratch);
+        [(hash >> 64) as u64, hash as u64]
+    }
+}
+
+/// The records that some rows of a batch are of.
+pub(super) fn identities(batch: &RecordBatch, rows: &[usize]) -> Result<Vec<[u64; 2]>, Error> {
+    let (identity, mut scratch) = (Identity::of(batch)?, Vec::new());
+    Ok(rows.iter().map(|row| identity.hash(&mut scratch, *row)).collect())
 }

@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::Error;
+use crate::ledger::chain::Chain;
 use crate::normalise;
 
 /// Rows decoded at once.
@@ -24,8 +25,21 @@ const AHEAD: usize = 4;
 pub(super) struct Files<'a> {
     /// Rows in each file.
     pub(super) rows: Vec<u64>,
+    paths: Vec<&'a str>,
     /// Fetches a file.
-    pub(super) open: &'a (dyn Fn(usize) -> Result<Bytes, Error> + Sync),
+    open: &'a (dyn Fn(&str) -> Result<Bytes, Error> + Sync),
+}
+
+impl<'a> Files<'a> {
+    /// The files of chains.
+    pub(super) fn of(
+        chains: impl IntoIterator<Item = &'a Chain>,
+        open: &'a (dyn Fn(&str) -> Result<Bytes, Error> + Sync),
+    ) -> Self {
+        let files: Vec<_> = chains.into_iter().flat_map(|chain| &chain.files).collect();
+        let rows = files.iter().map(|file| file.footer.accepted).collect();
+        Self { rows, paths: files.iter().map(|file| &*file.path).collect(), open }
+    }
 }
 
 /// A part of a file's rows.
@@ -66,7 +80,7 @@ impl Files<'_> {
         if self.rows[file] == 0 {
             return Ok(true);
         }
-        let bytes = (self.open)(file)?;
+        let bytes = (self.open)(self.paths[file])?;
         let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new().with_skip_arrow_metadata(true))?;
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
         let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)?;

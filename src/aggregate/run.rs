@@ -79,18 +79,27 @@ pub fn run(
     runtime: &Handle,
     progress: &mut dyn Progress,
 ) -> Result<Option<Summary>, Error> {
+    let read = over_chains(store, runtime, |chains| Read::of(store, chains, settings, runtime, progress))?;
+    let Some((chains, read)) = read else { return Ok(None) };
+    let output = Output { store, settings, runtime, chains: &chains, read: &read, written: Vec::new() };
+    output.write(progress).map(Some)
+}
+
+/// What `f` reads of the chains: again, where a merge passed it meanwhile; `None` where no record was ever accepted.
+pub(super) fn over_chains<T>(
+    store: &Store,
+    runtime: &Handle,
+    mut f: impl FnMut(&[Chain]) -> Result<T, Error>,
+) -> Result<Option<(Vec<Chain>, T)>, Error> {
     for _ in 0..TRIES_MAX {
         let chains = runtime.block_on(chain::read_all(store))?;
         if chains.iter().flat_map(|chain| &chain.files).all(|file| file.footer.accepted == 0) {
             return Ok(None);
         }
-        let read = Read::of(store, &chains, settings, runtime, progress);
-        if moved(store, &chains, runtime)? {
-            continue;
+        let read = f(&chains);
+        if !moved(store, &chains, runtime)? {
+            return Ok(Some((chains, read?)));
         }
-        let read = read?;
-        let output = Output { store, settings, runtime, chains: &chains, read: &read, written: Vec::new() };
-        return output.write(progress).map(Some);
     }
     Err(Error::Moved(TRIES_MAX))
 }
@@ -106,26 +115,25 @@ fn moved(store: &Store, chains: &[Chain], runtime: &Handle) -> Result<bool, Erro
 }
 
 /// All that is read.
-struct Read {
+pub(super) struct Read {
     rows: u64,
     records: u64,
-    as_at: Option<Micros>,
-    current: Current,
+    pub(super) as_at: Option<Micros>,
+    pub(super) current: Current,
     rejected: Rejected,
     rejects: u64,
 }
 
 impl Read {
-    fn of(
+    pub(super) fn of(
         store: &Store,
         chains: &[Chain],
         settings: &Settings<'_>,
         runtime: &Handle,
         progress: &mut dyn Progress,
     ) -> Result<Self, Error> {
-        let chained: Vec<_> = chains.iter().flat_map(|chain| &chain.files).collect();
-        let open = |file: usize| fetch(store, &chained[file].path, runtime);
-        let files = Files { rows: chained.iter().map(|file| file.footer.accepted).collect(), open: &open };
+        let open = |path: &str| fetch(store, path, runtime);
+        let files = Files::of(chains, &open);
         let rows = files.rows.iter().sum();
         progress.begin("find the latest revisions", rows);
         let latest = Latest::find(&files, settings.as_at, |rows| progress.advance(rows))?;

@@ -140,7 +140,7 @@ fn json(summary: &Summary) -> serde_json::Value {
 
 /// Progress on standard error: a bar on a terminal, else a line now and then.
 #[derive(Default)]
-struct Shown {
+pub(super) struct Shown {
     bar: Option<ProgressBar>,
     stage: &'static str,
     steps: u64,
@@ -152,7 +152,8 @@ impl Shown {
     /// Between lines where there is no terminal.
     const EVERY: Duration = Duration::from_secs(10);
 
-    fn end(&mut self) {
+    /// Takes the bar away.
+    pub(super) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

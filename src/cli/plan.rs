@@ -4,13 +4,17 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Connection, Format, align_right, table};
+use super::aggregate::{Shown, grouped, plan};
+use super::{Connection, Format, align_right, runtime, table};
+use crate::aggregate::{self, Settings, Wanted};
 use crate::config::Faults;
 use crate::plan::{Plan as Held, SeriesKind};
 use crate::reference::Reference;
+use crate::storage::Store;
 
 /// Look after plans and the other reference data
 #[derive(Debug, Args)]
@@ -22,12 +26,14 @@ pub(crate) struct Plan {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(Check),
+    Diff(Diff),
 }
 
 impl Plan {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Check(check) => check.run(),
+            Command::Diff(diff) => diff.run(),
         }
     }
 }
@@ -175,4 +181,94 @@ warning: plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01
             Some(r#"{"file":"windows.toml","key":"first_month","reason":"is missing"}"#)
         );
     }
+}
+
+/// Show what moves between two plans, over the records held
+///
+/// Records are counted whatever their kind: how many each priority and theme has under either plan and under both.
+#[derive(Debug, Args)]
+struct Diff {
+    /// The plan before
+    before: String,
+    /// The plan after, which need not be adopted yet
+    after: String,
+    /// Count only the records of a window, such as fy:2017-18
+    #[arg(long, value_name = "ID")]
+    window: Option<String>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Diff {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = self.connection.load()?;
+        let plans = [plan(&reference, &self.before)?, plan(&reference, &self.after)?];
+        let window = |id: String| {
+            let window = reference.windows.get(&id);
+            window.ok_or_else(|| anyhow!("`{id}` is no window such as month:2018-10 or fy:2018-19"))
+        };
+        let window = self.window.map(window).transpose()?;
+        let store = Store::open(&config.store)?;
+        let runtime = runtime()?;
+        let settings = Settings::new(plans.map(Wanted::Plan).into(), &reference, None);
+        let mut shown = Shown::default();
+        let diff = aggregate::diff(&store, &settings, window.as_ref(), runtime.handle(), &mut shown)?;
+        shown.end();
+        let Some(diff) = diff else {
+            eprintln!("the store `{}` holds no record yet", store.root());
+            return Ok(ExitCode::from(1));
+        };
+        match self.format {
+            Format::Text => print_diff(&diff, io::stdout().lock())?,
+            Format::Json => println!("{}", diff_json(&diff)),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print_diff(diff: &aggregate::Diff, mut out: impl Write) -> io::Result<()> {
+    let mut rows = table(["before", "after", "change", "before", "after", "both", "only before", "only after"]);
+    let name = |id: &Option<String>| id.clone().unwrap_or_else(|| "-".to_owned());
+    for moved in &diff.moved {
+        let [before, after, both] = moved.records;
+        let counts = [before, after, both, before - both, after - both].map(|count| grouped(count as u64));
+        let names = [name(&moved.before), name(&moved.after), moved.change.to_owned()];
+        rows.add_row(names.into_iter().chain(counts));
+    }
+    let unmapped = diff.unmapped.map(|count| grouped(count as u64));
+    rows.add_row(["unmapped", "unmapped", "", &unmapped[0], &unmapped[1], "", "", ""]);
+    align_right(&mut rows, 3..=7);
+    writeln!(out, "{}\nof {} records", rows.trim_fmt(), grouped(diff.records as u64))?;
+    for moved in &diff.moved {
+        for (sign, rules) in [("+", &moved.added), ("-", &moved.removed)] {
+            let id = moved.after.as_ref().or(moved.before.as_ref()).map_or("", String::as_str);
+            rules.iter().try_for_each(|rule| writeln!(out, "{sign} {id}: {rule}"))?;
+        }
+    }
+    let not_measurable = diff.not_measurable.join(", ");
+    if !not_measurable.is_empty() {
+        writeln!(out, "no partner can show: {not_measurable}")?;
+    }
+    Ok(())
+}
+
+fn diff_json(diff: &aggregate::Diff) -> serde_json::Value {
+    let moved = diff.moved.iter().map(|moved| {
+        let [before, after, both] = moved.records;
+        serde_json::json!({
+            "before": moved.before, "after": moved.after, "change": moved.change,
+            "rules_added": moved.added, "rules_removed": moved.removed,
+            "records_before": before, "records_after": after, "records_both": both,
+        })
+    });
+    serde_json::json!({
+        "series": moved.collect::<Vec<_>>(),
+        "records": diff.records,
+        "unmapped_before": diff.unmapped[0],
+        "unmapped_after": diff.unmapped[1],
+        "not_measurable": diff.not_measurable,
+    })
 }

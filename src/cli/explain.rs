@@ -1,0 +1,174 @@
+//! `partner-feeds explain`.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::aggregate::{Shown, grouped, instant, plan};
+use super::{Connection, Format, align_right, runtime, table};
+use crate::aggregate::{Cell, Difference, Explanation, Settings, Wanted, explain};
+use crate::event::Micros;
+use crate::storage::Store;
+
+/// Show what a figure is made of, and what changed it
+///
+/// The figure of each partner and kind is told apart with its rules, codes, months and breaks. With --before, the
+/// change since that time is split into its reasons, which add up to it exactly.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The plan
+    plan: String,
+    /// A priority or theme of it, total, mapped, unmapped, or a code as scheme:code
+    series: String,
+    /// A code of the tables, such as E07000110, kent-12 or all
+    area: String,
+    /// The window, such as month:2018-10 or fy:2018-19
+    window: String,
+    /// Split the change since a day's end (London) or an instant
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    before: Option<Micros>,
+    /// Count only what was received by a day's end (London) or an instant
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    as_at: Option<Micros>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Explain {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = self.connection.load()?;
+        let plan = plan(&reference, &self.plan)?;
+        let window = reference.windows.get(&self.window);
+        let window =
+            window.ok_or_else(|| anyhow!("`{}` is no window such as month:2018-10 or fy:2018-19", self.window))?;
+        let store = Store::open(&config.store)?;
+        let runtime = runtime()?;
+        let settings = Settings::new(vec![Wanted::Plan(plan)], &reference, self.as_at);
+        let cell = Cell { plan, series: self.series, area: self.area, window };
+        let mut shown = Shown::default();
+        let told = explain(&store, &settings, &cell, self.before, runtime.handle(), &mut shown)?;
+        shown.end();
+        let told = told.unwrap_or_default();
+        if told.is_empty() {
+            eprintln!(
+                "the store `{}` holds no figure of {} in {} for {}",
+                store.root(),
+                cell.series,
+                cell.area,
+                cell.window
+            );
+            return Ok(ExitCode::from(1));
+        }
+        match self.format {
+            Format::Text => print!("{}", text(&told)?),
+            Format::Json => told.iter().for_each(|explanation| println!("{}", json(explanation))),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn count(explanation: &Explanation) -> String {
+    let number = |count: i64| grouped(count as u64);
+    match (explanation.count, explanation.count_max) {
+        (Some(count), _) => number(count),
+        (None, _) if explanation.count_status == "not_supplied" => "not supplied".to_owned(),
+        (None, Some(most)) => format!("{} to {}", number(explanation.count_min), number(most)),
+        (None, None) => format!("at least {}", number(explanation.count_min)),
+    }
+}
+
+fn text(told: &[Explanation]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for (i, explanation) in told.iter().enumerate() {
+        let role = explanation.role.as_ref().map_or_else(String::new, |role| format!(", place of {role}"));
+        let gap = if i == 0 { "" } else { "\n" };
+        writeln!(
+            text,
+            "{gap}{} {}{role}: {} ({})",
+            explanation.partner,
+            explanation.kind,
+            count(explanation),
+            explanation.count_status
+        )?;
+        let counts = [("rule", &explanation.rules), ("code", &explanation.codes)];
+        for (name, counts) in counts.into_iter().filter(|(_, counts)| !counts.is_empty()) {
+            let mut rows = table([name, "records"]);
+            rows.add_rows(counts.iter().map(|(name, count)| [name.clone(), grouped(*count as u64)]));
+            align_right(&mut rows, 1..=1);
+            writeln!(text, "{}", rows.trim_fmt())?;
+        }
+        let mut rows = table(["month", "count", "data"]);
+        for (month, count, status) in &explanation.months {
+            let count = count.map_or_else(|| "-".to_owned(), |count| grouped(count as u64));
+            rows.add_row([month.to_string(), count, (*status).to_owned()]);
+        }
+        align_right(&mut rows, 1..=1);
+        writeln!(text, "{}", rows.trim_fmt())?;
+        if !explanation.breaks.is_empty() {
+            writeln!(text, "breaks: {}", explanation.breaks.join(", "))?;
+        }
+        if let Some(change) = &explanation.change {
+            write!(text, "{}", changed(change)?)?;
+        }
+    }
+    Ok(text)
+}
+
+/// The reasons of a change, each with what it adds.
+fn reasons(change: &Difference) -> [(&'static str, i64); 9] {
+    [
+        ("late", change.late),
+        ("reclassified in", change.reclassified.0),
+        ("reclassified out", -change.reclassified.1),
+        ("redated in", change.redated.0),
+        ("redated out", -change.redated.1),
+        ("relocated in", change.relocated.0),
+        ("relocated out", -change.relocated.1),
+        ("cancelled", -change.cancelled),
+        ("reinstated", change.reinstated),
+    ]
+}
+
+fn changed(change: &Difference) -> anyhow::Result<String> {
+    let mut rows = table(["change", "records"]);
+    rows.add_row(["before".to_owned(), change.before.to_string()]);
+    let some = reasons(change).into_iter().filter(|(_, count)| *count != 0);
+    rows.add_rows(some.map(|(reason, count)| [reason.to_owned(), format!("{count:+}")]));
+    rows.add_row(["now".to_owned(), (change.before + change.sum()).to_string()]);
+    align_right(&mut rows, 1..=1);
+    Ok(format!("{}\n", rows.trim_fmt()))
+}
+
+fn json(of: &Explanation) -> Value {
+    let counts = |counts: &[(String, i64)]| -> Value {
+        counts.iter().map(|(name, count)| json!({ "name": name, "records": count })).collect()
+    };
+    let months = of
+        .months
+        .iter()
+        .map(|(month, count, status)| json!({ "month": month.to_string(), "count": count, "data_status": status }));
+    json!({
+        "partner": of.partner,
+        "kind": of.kind,
+        "area_role": of.role,
+        "count": of.count,
+        "count_min": of.count_min,
+        "count_max": of.count_max,
+        "count_status": of.count_status,
+        "rules": counts(&of.rules),
+        "codes": counts(&of.codes),
+        "months": months.collect::<Value>(),
+        "breaks": of.breaks,
+        "change": of.change.as_ref().map(|change| json!({
+            "before": change.before,
+            "reasons": reasons(change).into_iter().map(|(reason, count)| json!({ "reason": reason, "records": count })).collect::<Value>(),
+            "now": change.before + change.sum(),
+        })),
+    })
+}
