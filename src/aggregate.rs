@@ -52,7 +52,7 @@ pub use diff::{Diff, Moved, diff};
 pub use explain::{Cell, Difference, Explanation, explain};
 pub use history::{History, Revision, history, month_of};
 pub use run::{PROVENANCE, Progress, Summary, Written, run};
-pub use table::DESCRIPTIONS_KEY;
+pub use table::{ABOUT_KEY, DESCRIPTIONS_KEY};
 
 /// Why no tables came of it.
 #[derive(Debug, thiserror::Error)]

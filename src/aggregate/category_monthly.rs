@@ -11,6 +11,10 @@ use super::folder::{Folder, Line};
 use super::frame::series_of;
 use super::table::{Column, File, Of, Table, column};
 
+/// What the table answers.
+const ABOUT: &str =
+    "What makes it up? Counts by the partners' own codes, groups of codes, and victim- or state-based offences.";
+
 /// By partner's kind and series.
 type Editions = BTreeMap<(u32, u32), String>;
 
@@ -41,7 +45,7 @@ fn columns<'c>(folder: &'c Folder<'_>, editions: &'c Editions) -> Vec<Column<'c,
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let editions = editions(folder);
-    let mut table = Table::new(columns(folder, &editions))?;
+    let mut table = Table::new(ABOUT, columns(folder, &editions))?;
     for strip in folder.strips().filter(|strip| !strip.series.is_of_plan()) {
         strip.each_month(|key, block| table.push(Line { key, block, more: () }))?;
     }

@@ -11,6 +11,9 @@ use super::table::{Column, File, Of, Table, column, texts};
 use crate::event::Month;
 use crate::windows::Window;
 
+/// What the table answers.
+const ABOUT: &str = "What changed, and may one say so? Counts of a window against baselines, with the breaks between.";
+
 /// What a window is held against, in the order of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Baseline {
@@ -139,7 +142,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
 }
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(columns(folder))?;
+    let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips() {
         for (place, number, of) in strip.places() {
             if of.is_sparse() && !strip.series.is_of_plan() {

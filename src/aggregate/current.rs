@@ -456,6 +456,12 @@ impl<'s> Builder<'s> {
                 numbers.push(number);
             }
         }
+        let of = |scheme| codes.iter().find(|code| code.scheme == scheme).map(|code| &*code.code);
+        let class = of("ho-offence").and_then(|offence| reference.codes.class(offence, of("ho-category")));
+        numbers.extend(class.map(|class| {
+            let (scheme, code) = ("ho-offence".to_owned(), class.to_owned());
+            self.categories.number(Category { scheme, code, edition: None, kind: "class" })
+        }));
         let partner_kind = self.partner_kinds.number(partner_kind);
         self.current.sources.resize(self.partner_kinds.values().len(), Vec::new());
         let sources = &mut self.current.sources[partner_kind as usize];

@@ -25,6 +25,9 @@ use crate::normalise;
 use crate::plan::SeriesKind;
 use crate::plan::rule::is_base;
 
+/// What the table answers.
+const ABOUT: &str = "What is known of each record? The current state of every record that counts, one row each.";
+
 /// Columns that are worked out, beside those of the ledger.
 const DERIVED: [(&str, DataType, &str); 18] = [
     ("partner", DataType::Utf8, "Who sent it, from `source`."),
@@ -295,7 +298,7 @@ pub(super) fn write(
     let columns = columns(feed);
     let chunks = &current.feeds[feed as usize];
     let places = sorted(current, chunks);
-    let mut writer = Writer::new(&schema_of(feed), &["subject"])?;
+    let mut writer = Writer::new(ABOUT, &schema_of(feed), &["subject"])?;
     let texts = current.texts.values();
     let named = Named::new(current, settings);
     for places in places.chunks(ROW_GROUP_ROWS) {

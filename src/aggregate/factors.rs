@@ -12,6 +12,10 @@ use super::table::{Column, File, Of, Table, column};
 use super::window_totals::percent;
 use crate::plan::Factor;
 
+/// What the table answers.
+const ABOUT: &str =
+    "How much has a side that the plan asks after, such as mental health? Records with, without and unknown.";
+
 struct More<'f> {
     factor: &'f Factor,
     without: i64,
@@ -51,7 +55,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
 }
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(columns(folder))?;
+    let mut table = Table::new(ABOUT, columns(folder))?;
     let is_told = |strip: &Strip<'_>| matches!(strip.series.kind, "total" | "priority");
     for strip in folder.strips().filter(|strip| is_told(strip) && !strip.is_of_totals()) {
         let Some(held) = folder.figures.held[strip.kind].as_ref() else { continue };

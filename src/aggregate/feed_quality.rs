@@ -12,6 +12,9 @@ use super::table::{Column, File, Of, column, file, texts};
 use crate::event::{Feed, Micros, Month};
 use crate::windows::Window;
 
+/// What the table answers.
+const ABOUT: &str = "May this month be used? What came of each partner's kind, and how complete it is.";
+
 /// Rejected records by feed, partner, kind and the month they were received.
 #[derive(Default)]
 pub(super) struct Rejected {
@@ -147,7 +150,7 @@ fn columns<'c>(folder: &'c Folder<'_>, unmapped: &'c Counts, outside: &'c Counts
 pub(super) fn write(folder: &Folder<'_>, rejected: &Rejected) -> Result<File, Error> {
     let unmapped = by_month(folder, "unmapped", |place| place.level == ALL);
     let outside = by_month(folder, "total", |place| place.code == OUTSIDE && place.level == "set");
-    file(columns(folder, &unmapped, &outside), rows(folder, rejected))
+    file(ABOUT, columns(folder, &unmapped, &outside), rows(folder, rejected))
 }
 
 /// Counts of one of the whole series by month, summed over places of one sort.

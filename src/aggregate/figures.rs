@@ -115,6 +115,8 @@ fn held(
     // For each month that has records how many, and the last month of their period.
     let mut months: BTreeMap<Month, (i64, Month)> = BTreeMap::new();
     if of.is_count() {
+        // Of a total whose period is not whole months the month it begins in is known to have come.
+        months.extend(quality.clone().filter(|(_, q)| q.records > 0).map(|((_, month), _)| (*month, (1, *month))));
         for count in current.counts.iter().filter(|c| usize::from(c.partner_kind) == kind && c.first >= first) {
             let end = count.first.plus(i32::from(count.months) - 1);
             for month in count.first.to(end) {

@@ -17,6 +17,10 @@ use super::window_totals::percent;
 use crate::event::Kind;
 use crate::windows::Window;
 
+/// What the table answers.
+const ABOUT: &str =
+    "How were cases resolved, as known then? Counts by outcome and group of outcomes, of windows longer than a month.";
+
 /// The groups of the outcome mix, in the order of names.
 const GROUPS: [&str; 8] = [
     "court",
@@ -66,7 +70,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let outcomes = Outcomes::of(folder);
-    let mut table = Table::new(columns(folder))?;
+    let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips().filter(|strip| strip.series.is_of_plan()) {
         let Some(held) = folder.figures.held[strip.kind].as_ref() else { continue };
         if folder.figures.current.partner_kinds[strip.kind].of != Kind::Crime || !outcomes.is_sent_by(strip.kind) {

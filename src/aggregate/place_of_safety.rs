@@ -14,6 +14,10 @@ use super::supply::{Block, Supply};
 use super::table::{Column, File, Of, column, file, texts};
 use crate::event::{Kind, Month};
 
+/// What the table answers.
+const ABOUT: &str =
+    "Where were people taken? Detentions under sections 135 and 136 by power, regime, place and transport.";
+
 /// `s135` and `s136`, by the code of the legal status.
 const POWERS: [(&str, &str); 2] = [("19", "s135"), ("20", "s136")];
 /// The regime by whether the law had changed.
@@ -108,7 +112,7 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let counted = counts.into_iter().filter_map(|(row, count)| {
         Some(Counted { row, kind: figures.order[row.rank as usize], window: month(row.month)? as u32, count })
     });
-    file(columns(folder), counted)
+    file(ABOUT, columns(folder), counted)
 }
 
 fn row(folder: &Folder<'_>, fact: &Fact) -> Option<Row> {

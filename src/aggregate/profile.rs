@@ -10,6 +10,10 @@ use super::sheet::{Tally, clip};
 use super::supply::Block;
 use super::table::{Column, File, Of, Table, column};
 
+/// What the table answers.
+const ABOUT: &str =
+    "When does it happen? Counts by weekday and hour of windows longer than a quarter; a cell that is no row is 0.";
+
 /// Cells of a week.
 const CELLS: f64 = 168.0;
 
@@ -45,7 +49,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
 }
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(columns(folder))?;
+    let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips().filter(|strip| strip.series.is_of_plan() && !strip.is_of_totals()) {
         let Some(held) = folder.figures.held[strip.kind].as_ref() else { continue };
         let tally: Tally = strip.tally(held, Week::END, &|fact| Some(fact.week.0.into()));

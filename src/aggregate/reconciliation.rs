@@ -11,6 +11,9 @@ use crate::event::TopicPartition;
 use crate::geography::Level;
 use crate::windows::Window;
 
+/// What the table answers.
+const ABOUT: &str = "Do the parts make the whole? Sums held against what they are parts of.";
+
 /// What the chain says it read of a partition.
 pub(super) struct Read {
     pub(super) partition: TopicPartition,
@@ -95,7 +98,7 @@ pub(super) fn write(folder: &Folder<'_>, read: &[Read]) -> Result<File, Error> {
     rows.extend(control_totals(folder));
     let key = |row: &Row| (row.check, row.partner.clone(), row.kind.clone(), row.of.clone(), row.window.clone());
     rows.sort_by_cached_key(key);
-    file(columns(folder), rows)
+    file(ABOUT, columns(folder), rows)
 }
 
 fn accepted_and_rejected(read: &Read) -> Row {

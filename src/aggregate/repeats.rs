@@ -13,6 +13,9 @@ use super::window_totals::percent;
 use crate::contract::parts::Flags;
 use crate::event::Kind;
 
+/// What the table answers.
+const ABOUT: &str = "How many come back within 12 months? Records that are repeats, of windows longer than a month.";
+
 /// What makes a record a repeat.
 #[derive(Clone, Copy)]
 enum Definition {
@@ -78,7 +81,7 @@ const AGAIN: usize = 0;
 const NOT: usize = 1;
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(columns(folder))?;
+    let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips().filter(|strip| strip.series.is_of_plan()) {
         let kind = folder.figures.current.partner_kinds[strip.kind].of;
         let Some(held) = folder.figures.held[strip.kind].as_ref() else { continue };

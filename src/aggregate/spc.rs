@@ -12,6 +12,9 @@ use super::supply::Block;
 use super::table::{Column, File, Of, Table, column, texts};
 use crate::windows::Window;
 
+/// What the table answers.
+const ABOUT: &str = "Spike, trend or noise? Control charts (XmR) of months and quarters, re-based at each break.";
+
 /// Mean moving ranges from the centre to a limit.
 const RANGES: f64 = 2.66;
 /// The fewest points that limits are made of.
@@ -165,7 +168,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<Point>>> {
 }
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(columns(folder))?;
+    let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips() {
         for (place, number, _) in strip.places().filter(|(_, _, of)| is_charted(of)) {
             let mut points = charts(folder, &strip, place);

@@ -33,6 +33,8 @@ pub(super) const ROW_GROUP_ROWS: usize = 524_288;
 const TABLE_ROW_GROUP_ROWS: usize = 131_072;
 /// Threads that encode.
 const THREADS: usize = 2;
+/// The key of what a table answers, in a file's footer.
+pub const ABOUT_KEY: &str = "table_description";
 /// The key of the descriptions in a file's footer: a JSON object from column to text.
 pub const DESCRIPTIONS_KEY: &str = "column_descriptions";
 /// The key of a column's description in its Arrow field.
@@ -58,9 +60,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A table without rows yet; `distinct` are columns whose texts are hardly ever the same.
-    pub(super) fn new(schema: &SchemaRef, distinct: &[&str]) -> Result<Self, ParquetError> {
-        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties(schema, distinct)))?;
+    /// A table without rows yet: what it answers, and its columns; `distinct` are columns whose texts are hardly ever the same.
+    pub(super) fn new(about: &str, schema: &SchemaRef, distinct: &[&str]) -> Result<Self, ParquetError> {
+        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties(about, schema, distinct)))?;
         let (file, row_groups) = writer.into_serialized_writer()?;
         Ok(Self { schema: schema.clone(), file, row_groups, written: 0 })
     }
@@ -170,9 +172,9 @@ pub(super) struct Table<'c, R> {
 
 impl<'c, R: Sync> Table<'c, R> {
     /// A table without rows yet.
-    pub(super) fn new(columns: Vec<Column<'c, R>>) -> Result<Self, Error> {
+    pub(super) fn new(about: &str, columns: Vec<Column<'c, R>>) -> Result<Self, Error> {
         let fields = columns.iter().map(|column| field(column.name, column.of.data_type(), column.description));
-        let writer = Writer::new(&schema(fields), &[])?;
+        let writer = Writer::new(about, &schema(fields), &[])?;
         Ok(Self { columns, writer, rows: Vec::new(), written: 0 })
     }
 
@@ -200,8 +202,12 @@ impl<'c, R: Sync> Table<'c, R> {
 }
 
 /// The file of a table that is made whole.
-pub(super) fn file<R: Sync>(columns: Vec<Column<'_, R>>, rows: impl IntoIterator<Item = R>) -> Result<File, Error> {
-    let mut table = Table::new(columns)?;
+pub(super) fn file<R: Sync>(
+    about: &str,
+    columns: Vec<Column<'_, R>>,
+    rows: impl IntoIterator<Item = R>,
+) -> Result<File, Error> {
+    let mut table = Table::new(about, columns)?;
     rows.into_iter().try_for_each(|row| table.push(row))?;
     table.finish()
 }
@@ -218,7 +224,7 @@ fn encode(mut writer: ArrowColumnWriter, field: &Field, column: &ArrayRef) -> Re
     writer.close()
 }
 
-fn properties(schema: &Schema, distinct: &[&str]) -> WriterProperties {
+fn properties(about: &str, schema: &Schema, distinct: &[&str]) -> WriterProperties {
     let described = schema.fields().iter().filter_map(|f| Some((f.name(), f.metadata().get(DESCRIPTION_KEY)?)));
     let descriptions: serde_json::Map<_, _> =
         described.map(|(name, text)| (name.clone(), text.clone().into())).collect();
@@ -227,7 +233,10 @@ fn properties(schema: &Schema, distinct: &[&str]) -> WriterProperties {
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        .set_key_value_metadata(Some(vec![KeyValue::new(DESCRIPTIONS_KEY.to_owned(), descriptions)]));
+        .set_key_value_metadata(Some(vec![
+            KeyValue::new(ABOUT_KEY.to_owned(), about.to_owned()),
+            KeyValue::new(DESCRIPTIONS_KEY.to_owned(), descriptions),
+        ]));
     let plain = |properties: parquet::file::properties::WriterPropertiesBuilder, name: &&str| {
         properties.set_column_dictionary_enabled(ColumnPath::from(*name), false)
     };

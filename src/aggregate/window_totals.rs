@@ -11,6 +11,9 @@ use super::table::{Column, File, Of, Table, column, texts};
 use crate::geography::{Population, Unit};
 use crate::windows::Window;
 
+/// What the table answers.
+const ABOUT: &str = "How much, how heavy, against others? Counts of a window with shares, rates, ranks and harm.";
+
 /// What the table says beside the count.
 struct More<'f> {
     /// Of the same cell, all records.
@@ -122,7 +125,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
 }
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(columns(folder))?;
+    let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips() {
         let cells = Cells::of(folder, &strip);
         for (place, number, of) in strip.places() {

@@ -47,6 +47,9 @@ pub struct Code {
     /// The finer group; empty = none.
     #[serde(default)]
     pub subgroup: String,
+    /// Of an offence: `V` = it has a victim, `S` = it is against the state, `S/V` = either; empty = not said.
+    #[serde(default)]
+    pub class: String,
 }
 
 impl CodeList {
@@ -99,6 +102,13 @@ impl CodeLists {
     /// The group of a code, such as the outcome group of an outcome (`court`, `no-suspect`).
     pub fn group(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&str> {
         self.get(scheme, edition, code).map(|c| &*c.group).filter(|group| !group.is_empty())
+    }
+
+    /// Whether an offence in a category has a victim (`V`), is against the state (`S`) or either (`S/V`).
+    pub fn class(&self, offence: &str, category: Option<&str>) -> Option<&str> {
+        let rows = || self.of("ho-offence").flat_map(|list| &list.codes).filter(|code| code.code == offence);
+        let row = rows().find(|code| category.is_none_or(|category| code.group == category)).or_else(|| rows().next());
+        row.map(|code| &*code.class).filter(|class| !class.is_empty())
     }
 
     /// Whether a record has at most one code of a scheme, so that counts by code add up.

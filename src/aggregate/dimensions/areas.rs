@@ -5,6 +5,9 @@ use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
 use crate::geography::{Area, Tier};
 
+/// What the table answers.
+const ABOUT: &str = "The areas of the tables, and how well smaller ones are put into them.";
+
 struct Row<'c> {
     tier: Tier,
     area: &'c Area,
@@ -62,5 +65,5 @@ pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     for &tier in scope.tiers() {
         rows.extend(scope.areas(tier).iter().map(|area| Row { tier, area }));
     }
-    file(columns(folder), rows)
+    file(ABOUT, columns(folder), rows)
 }

@@ -6,6 +6,9 @@ use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
 use crate::reference::Break;
 
+/// What the table answers.
+const ABOUT: &str = "What changed in how things are defined, recorded or counted.";
+
 fn columns<'c>() -> Vec<Column<'c, &'c Break>> {
     let joined = |of: fn(&Break) -> Vec<&str>| {
         let text = move |row: &&'c Break| Some(of(row).join(";")).filter(|text| !text.is_empty());
@@ -50,5 +53,5 @@ fn columns<'c>() -> Vec<Column<'c, &'c Break>> {
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(columns(), &folder.figures.settings.reference.breaks)
+    file(ABOUT, columns(), &folder.figures.settings.reference.breaks)
 }

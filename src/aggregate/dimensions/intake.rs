@@ -7,6 +7,9 @@ use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
 use crate::windows::Window;
 
+/// What the table answers.
+const ABOUT: &str = "How a month's records came, and when they were due.";
+
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row>> {
     let partners = &folder.figures.settings.reference.partners;
     let number = |of: fn(&Row) -> i64| Of::Integer(Box::new(move |row: &Row| Some(of(row))));
@@ -50,5 +53,5 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row>> {
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>, rejected: &Rejected) -> Result<File, Error> {
-    file(columns(folder), rows(folder, rejected))
+    file(ABOUT, columns(folder), rows(folder, rejected))
 }

@@ -5,6 +5,9 @@ use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
 use crate::plan::Plan;
 
+/// What the table answers.
+const ABOUT: &str = "Where each priority and theme of every plan comes from, and what a plan gave up.";
+
 struct Row<'c> {
     plan: &'c Plan,
     series: Option<&'c str>,
@@ -41,7 +44,7 @@ fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(columns(), folder.figures.settings.reference.plans.iter().flat_map(|plan| rows(folder, plan)))
+    file(ABOUT, columns(), folder.figures.settings.reference.plans.iter().flat_map(|plan| rows(folder, plan)))
 }
 
 fn rows<'c>(folder: &Folder<'c>, plan: &'c Plan) -> Vec<Row<'c>> {

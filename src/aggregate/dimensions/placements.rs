@@ -5,6 +5,9 @@ use super::super::folder::Folder;
 use super::super::places::Placement;
 use super::super::table::{Column, File, Of, column, file};
 
+/// What the table answers.
+const ABOUT: &str = "In which areas of the tables records sent for an area count.";
+
 fn columns<'c>() -> Vec<Column<'c, &'c Placement>> {
     type Text = for<'r> fn(&'r Placement) -> Option<&'r str>;
     let text = |of: Text| Of::Text(Box::new(move |row: &&'c Placement| of(row).map(str::to_owned)));
@@ -23,5 +26,5 @@ fn columns<'c>() -> Vec<Column<'c, &'c Placement>> {
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(columns(), &folder.figures.places.placements)
+    file(ABOUT, columns(), &folder.figures.places.placements)
 }

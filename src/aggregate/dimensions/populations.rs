@@ -5,6 +5,9 @@ use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
 use crate::geography::{Population, Unit};
 
+/// What the table answers.
+const ABOUT: &str = "The denominators of rates, exact, each with its day.";
+
 type Row<'c> = (&'c str, Unit, &'c Population);
 
 fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
@@ -34,5 +37,5 @@ pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let of_area = |code| geography.populations(code).map(move |(unit, population)| (code, unit, population));
     let codes: std::collections::BTreeSet<&str> =
         folder.figures.places.sorted.iter().map(|place| &*place.code).collect();
-    file(columns(), codes.into_iter().flat_map(of_area))
+    file(ABOUT, columns(), codes.into_iter().flat_map(of_area))
 }

@@ -5,6 +5,9 @@ use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
 use crate::plan::{Plan, Series};
 
+/// What the table answers.
+const ABOUT: &str = "The priorities and cross-cutting themes of the plan, and who answers for them.";
+
 type Row<'c> = (&'c Plan, &'c Series);
 
 fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
@@ -51,5 +54,5 @@ fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let rows = folder.plans().into_iter().flat_map(|plan| plan.series.iter().map(move |series| (plan, series)));
-    file(columns(), rows)
+    file(ABOUT, columns(), rows)
 }

@@ -9,6 +9,10 @@ use super::super::folder::{Folder, Framed};
 use super::super::table::{Column, File, Of, column, file};
 use crate::plan::{Plan, Rule};
 
+/// What the table answers.
+const ABOUT: &str =
+    "What puts records under each priority and theme, whether a source can show it, and what it matched.";
+
 struct Row<'c> {
     plan: &'c Plan,
     series: usize,
@@ -55,7 +59,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(columns(folder), folder.framed.iter().flat_map(|framed| rows(folder, framed)))
+    file(ABOUT, columns(folder), folder.framed.iter().flat_map(|framed| rows(folder, framed)))
 }
 
 fn rows<'c>(folder: &'c Folder<'_>, framed: &'c Framed<'_>) -> Vec<Row<'c>> {

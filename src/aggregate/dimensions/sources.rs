@@ -5,6 +5,9 @@ use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
 use crate::contract::parts::Flags;
 
+/// What the table answers.
+const ABOUT: &str = "What each source is said to carry, which decides whether a 0 may be said.";
+
 struct Row<'c> {
     kind: usize,
     source: &'c str,
@@ -40,5 +43,5 @@ pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
         }
     }
     rows.sort_by(|a, b| (a.source, a.kind, a.carries, &a.name).cmp(&(b.source, b.kind, b.carries, &b.name)));
-    file(columns(folder), rows)
+    file(ABOUT, columns(folder), rows)
 }

@@ -5,6 +5,9 @@ use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
 use crate::windows::Window;
 
+/// What the table answers.
+const ABOUT: &str = "The runs of months that figures are told for.";
+
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, &'c Window>> {
     let settings = folder.figures.settings;
     let plan = |window: &&'c Window| {
@@ -35,5 +38,5 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, &'c Window>> {
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(columns(folder), &folder.figures.windows)
+    file(ABOUT, columns(folder), &folder.figures.windows)
 }
