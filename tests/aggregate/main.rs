@@ -3,6 +3,7 @@
 mod cases;
 mod chain;
 mod cli;
+mod dictionary;
 mod hclic;
 mod import;
 mod invariance;
