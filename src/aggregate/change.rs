@@ -1,9 +1,11 @@
 //! `change`: what changed against a baseline, and may one say so?
+//!
+//! Told where there is something on either side: not where both are 0, nor where neither was supplied.
 
 use std::collections::BTreeMap;
 
 use super::Error;
-use super::folder::{Folder, Line, Strip, is_told};
+use super::folder::{Folder, Line, Strip};
 use super::places::Place;
 use super::spc;
 use super::supply::Block;
@@ -12,7 +14,7 @@ use crate::event::Month;
 use crate::windows::Window;
 
 /// What the table answers.
-const ABOUT: &str = "What changed, and may one say so? Counts of a window against baselines, with the breaks between.";
+const ABOUT: &str = "What changed, and may one say so? Counts of a window against baselines, with the breaks between; no row where both sides are 0 or neither was supplied.";
 
 /// What a window is held against, in the order of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +83,13 @@ impl Base {
     fn centre(centre: f64) -> Self {
         Self { min: centre.floor() as i64, max: Some(centre.ceil() as i64), status: 0, value: Some(centre) }
     }
+}
+
+/// Whether there is a change to tell of: not where both are 0, nor where neither was supplied.
+fn says_something(block: Block, base: &Base) -> bool {
+    let nothing = |exact: Option<i64>, status: u32| exact == Some(0) || status == Block::NOT_SUPPLIED.status();
+    let base_exact = base.max.filter(|max| *max == base.min);
+    !nothing(block.exact(), block.status()) || !nothing(base_exact, base.status)
 }
 
 fn diff(row: &Line<More>) -> Option<f64> {
@@ -163,7 +172,6 @@ fn changes(
     emit: &mut dyn FnMut(u32, Block, More) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let Some(held) = folder.figures.held[strip.kind].as_ref() else { return Ok(()) };
-    let sparse = of.is_sparse() || !strip.series.is_of_plan();
     let charted = if spc::is_charted(of) { spc::charts(folder, strip, place) } else { Vec::new() };
     let centres: BTreeMap<u32, f64> =
         charted.iter().filter_map(|(window, _, _, point)| Some((*window, point.limits?.centre))).collect();
@@ -180,7 +188,7 @@ fn changes(
                 let base_serves = runs.iter().all(|first| held.worst(*first, window.months).serves());
                 blocks.as_ref().and_then(|blocks| Base::mean(blocks, base_serves))
             };
-            let Some(base) = base.filter(|base| is_told(sparse, block) || base.max != Some(0)) else { continue };
+            let Some(base) = base.filter(|base| says_something(block, base)) else { continue };
             // Within a segment of a chart there is no break.
             let breaks = runs.first().map(|first| strip.breaks(*first, window, of)).unwrap_or_default();
             let (comparable, breaks) = (serves && breaks.is_empty(), Some(breaks).filter(|b| !b.is_empty()));
