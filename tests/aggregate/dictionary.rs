@@ -68,5 +68,8 @@ fn the_data_dictionary_says_what_the_files_say() {
     }
     let held = std::fs::read_to_string(PAGE).unwrap_or_default();
     let differs = page.lines().zip(held.lines()).find(|(made, held)| made != held);
-    assert!(page == held, "docs/dictionary.md is not what the files say, first here: {differs:?}; see the top of this file");
+    assert!(
+        page == held,
+        "docs/dictionary.md is not what the files say, first here: {differs:?}; see the top of this file"
+    );
 }

@@ -4,6 +4,7 @@ mod cases;
 mod chain;
 mod cli;
 mod dictionary;
+mod explain;
 mod hclic;
 mod import;
 mod invariance;
