@@ -78,11 +78,14 @@ pub enum Error {
     /// A file that the chain names is not there.
     #[error("the chain names `{0}`, which is not there")]
     Missing(String),
-    /// The geography does not hold the area of a plan.
-    #[error(
-        "the geography holds no area `{0}`, for which a plan is: add it to geography/areas.csv and its parts to geography/lookup.csv"
-    )]
-    Area(String),
+    /// The reference data lacks what a table is made with.
+    #[error("`{file}` is not held, or has no `{key}`: add it to the folder of reference data")]
+    Lacks {
+        /// The file, under `config/`.
+        file: String,
+        /// What it should have.
+        key: String,
+    },
     /// Merges went on for as long as was tried.
     #[error("the ledger was merged while it was read, {0} times running; try again")]
     Moved(u32),

@@ -25,8 +25,8 @@ use crate::contract::parts::Flags;
 use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Micros, Month};
 use crate::normalise::Rows;
-use crate::plan::{Plan, RuleSet, SeriesSet};
-use crate::reference::DateBasis;
+use crate::plan::{Plan, Rule, RuleSet, SeriesSet};
+use crate::reference::{Carried, DateBasis};
 pub(super) use chunk::Chunk;
 use columns::Batch;
 pub(super) use columns::{AREA, Group, TIMES, group_of};
@@ -210,6 +210,8 @@ pub(super) struct Current {
     pub(super) sources: Vec<Vec<String>>,
     /// For each of these the flags that its records say true or false.
     pub(super) marked: Vec<Vec<u32>>,
+    /// For each partner and kind: whether its records say in which place of the partnership they are.
+    says_places: Vec<bool>,
     /// The flags of each combination of marks.
     pub(super) flags: Vec<Flags>,
     pub(super) categories: Vec<Category>,
@@ -250,6 +252,12 @@ impl Current {
     /// The class of a profile under a wanted plan.
     pub(super) fn class_of(&self, profile: u32, wanted: usize) -> u32 {
         self.class_of[profile as usize * (self.class_of.len() / self.profiles.len()) + wanted]
+    }
+
+    /// Whether a rule can match what a source carries in records of a partner's kind.
+    pub(super) fn can_show(&self, kind: usize, rule: &Rule, carried: &Carried) -> bool {
+        let somewhere = rule.places.is_empty() || self.says_places[kind];
+        somewhere && rule.applicable(carried, self.partner_kinds[kind].of)
     }
 
     /// An area as it was sent.
@@ -313,6 +321,7 @@ impl<'s> Builder<'s> {
                 class_of: Vec::new(),
                 flags: Vec::new(),
                 marked: Vec::new(),
+                says_places: Vec::new(),
                 counts: Vec::new(),
                 facts: Vec::with_capacity(records),
                 quality: HashMap::new(),
@@ -562,6 +571,7 @@ impl<'s> Builder<'s> {
         self.tokens.find_repeats(&mut current);
         current.marked = marked(&current);
         current.facts.sort_unstable_by_key(|fact| (fact.partner_kind, fact.area));
+        current.says_places = says_places(&current);
         current
     }
 }
@@ -577,4 +587,14 @@ fn marked(current: &Current) -> Vec<Vec<u32>> {
         of[source] |= flags.yes | flags.no;
     }
     marked
+}
+
+/// For each partner's kind whether any record has what tells a place: an LSOA, or a zone.
+fn says_places(current: &Current) -> Vec<bool> {
+    let mut says = vec![false; current.partner_kinds.len()];
+    for facts in current.facts.chunk_by(|a, b| (a.partner_kind, a.area) == (b.partner_kind, b.area)) {
+        let sent = current.sent(facts[0].area);
+        says[facts[0].partner_kind as usize] |= sent.level == "lsoa" || sent.zone.is_some();
+    }
+    says
 }

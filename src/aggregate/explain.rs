@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use tokio::runtime::Handle;
 
 use super::current::Fact;
-use super::figures::Figures;
+use super::figures::{Figures, lacks_area};
 use super::folder::{Folder, Strip};
 use super::frame::Series;
 use super::latest::{Latest, identities};
@@ -239,8 +239,7 @@ fn changes(
     (before, now): (Micros, Option<Micros>),
 ) -> Result<HashMap<Key, Difference>, Error> {
     let latest = [Latest::find(files, Some(before), |_| {})?, Latest::find(files, now, |_| {})?];
-    let scope =
-        settings.reference.geography.scope(&cell.plan.area).ok_or_else(|| Error::Area(cell.plan.area.clone()))?;
+    let scope = settings.reference.geography.scope(&cell.plan.area).ok_or_else(|| lacks_area(&cell.plan.area))?;
     let schema = normalise::schema();
     let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut states = States::new();

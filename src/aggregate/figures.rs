@@ -68,7 +68,7 @@ impl<'f> Figures<'f> {
         as_at: Option<Micros>,
     ) -> Result<Self, Error> {
         let reference = settings.reference;
-        let scope = reference.geography.scope(area).ok_or_else(|| Error::Area(area.to_owned()))?;
+        let scope = reference.geography.scope(area).ok_or_else(|| lacks_area(area))?;
         let held_months = || current.quality.iter().filter(|(_, quality)| quality.records > 0).map(|((_, m), _)| *m);
         let last = held_months().chain(current.counts.iter().map(|c| c.first.plus(i32::from(c.months) - 1))).max();
         let first = reference.windows.first_month;
@@ -100,6 +100,11 @@ impl<'f> Figures<'f> {
         let to = facts.partition_point(|fact| usize::from(fact.partner_kind) <= kind);
         &facts[from..to]
     }
+}
+
+/// The geography does not hold an area that a plan is for.
+pub(super) fn lacks_area(area: &str) -> Error {
+    Error::Lacks { file: "geography/areas.csv".to_owned(), key: area.to_owned() }
 }
 
 fn held(

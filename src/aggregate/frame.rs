@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Settings;
 use super::current::{Category, Class, Current, SourceSet};
-use crate::plan::Plan;
+use crate::plan::{Plan, SeriesSet};
 
 /// A line of figures.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,7 +111,9 @@ impl<'f> Frame<'f> {
         let of = current.partner_kinds[kind].of;
         for (i, source) in current.sources[kind].iter().enumerate() {
             let carried = settings.reference.partners.carried_by(source, of);
-            let applicable = self.plan.map(|plan| plan.applicable(&carried, of)).unwrap_or_default();
+            let rules = self.plan.into_iter().flat_map(Plan::rules);
+            let rules = rules.filter(|(.., rule)| current.can_show(kind, rule, &carried));
+            let applicable: SeriesSet = rules.map(|(_, series, _)| series).collect();
             for (place, by) in &mut shown {
                 let series = &self.series[*place as usize];
                 let shows = match &series.scheme {

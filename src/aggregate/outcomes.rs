@@ -69,7 +69,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
 }
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let outcomes = Outcomes::of(folder);
+    let outcomes = Outcomes::of(folder)?;
     let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips().filter(|strip| strip.series.is_of_plan()) {
         let Some(held) = folder.figures.held[strip.kind].as_ref() else { continue };
@@ -107,7 +107,8 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    fn of(folder: &Folder<'_>) -> Self {
+    /// Fails where a list that crimes name for their outcomes is not held: none would have its group.
+    fn of(folder: &Folder<'_>) -> Result<Self, Error> {
         let current = folder.figures.current;
         let codes = &folder.figures.settings.reference.codes;
         let column = |name| group_of(name).map_or(0, |(_, place)| place);
@@ -123,9 +124,17 @@ impl Outcomes {
         let of_details: Vec<Outcome> = (0..details.len() as u32).map(outcome).collect();
         let sorted: Vec<Outcome> = of_details.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let place = |outcome: &Outcome| sorted.binary_search(outcome).unwrap_or_default();
+        let crimes =
+            current.facts.iter().filter(|fact| current.partner_kinds[usize::from(fact.partner_kind)].of == Kind::Crime);
+        let lists: BTreeSet<u32> = crimes.map(|fact| details.row(fact.details)[list]).collect();
+        let not_held =
+            lists.into_iter().filter_map(|list| current.texts.text(list)).find(|list| codes.of(list).next().is_none());
+        if let Some(list) = not_held {
+            return Err(Error::Lacks { file: format!("codes/{list}.csv"), key: "code,label,group".to_owned() });
+        }
         let sent = current.facts.iter().filter(|fact| of_details[fact.details as usize].1.is_some());
         let sent_by = sent.map(|fact| usize::from(fact.partner_kind)).collect();
-        Self { of_details: of_details.iter().map(place).collect(), sorted, sent_by }
+        Ok(Self { of_details: of_details.iter().map(place).collect(), sorted, sent_by })
     }
 
     fn is_sent_by(&self, kind: usize) -> bool {

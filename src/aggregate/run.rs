@@ -69,6 +69,8 @@ pub struct Summary {
     pub as_at: Option<Micros>,
     /// The tables, in the order they were made.
     pub written: Vec<Written>,
+    /// What was not made for want of reference data, each with why: the others are there.
+    pub not_made: Vec<(String, String)>,
 }
 
 /// Writes `events/` and a folder under `aggregates/` for each wanted; `None` where no record was ever accepted, and
@@ -231,12 +233,25 @@ impl Output<'_> {
             ("windows", &windows::write),
         ];
         progress.begin("make aggregates", (self.settings.folders.len() * tables.len()) as u64);
+        let mut not_made = Vec::new();
         for wanted in &self.settings.folders {
-            let figures = Figures::of(current, self.settings, self.area(wanted), *as_at)?;
+            let path = format!("{base}aggregates/{}", wanted.folder());
+            let figures = match Figures::of(current, self.settings, self.area(wanted), *as_at) {
+                Err(error @ Error::Lacks { .. }) => {
+                    not_made.push((path, error.to_string()));
+                    continue;
+                }
+                figures => figures?,
+            };
             let of = Folder::of(&figures, wanted);
-            let mut folder = self.begin(&format!("{base}aggregates/{}", wanted.folder()))?;
+            let mut folder = self.begin(&path)?;
             for (table, make) in tables {
-                self.put(&mut folder, table, make(&of)?)?;
+                match make(&of) {
+                    Err(error @ Error::Lacks { .. }) => {
+                        not_made.push((format!("{path}/{table}.parquet"), error.to_string()))
+                    }
+                    file => self.put(&mut folder, table, file?)?,
+                }
                 progress.advance(1);
             }
             self.put_provenance(&mut folder, &of.plans())?;
@@ -254,6 +269,7 @@ impl Output<'_> {
             rejected: *rejects,
             as_at: *as_at,
             written: self.written,
+            not_made,
         })
     }
 

@@ -56,7 +56,10 @@ impl Aggregate {
             Format::Text => print!("{}", text(&summary)),
             Format::Json => println!("{}", json(&summary)),
         }
-        Ok(ExitCode::SUCCESS)
+        for (path, why) in &summary.not_made {
+            eprintln!("not made: {path}: {why}");
+        }
+        Ok(if summary.not_made.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
 }
 
@@ -135,6 +138,7 @@ fn json(summary: &Summary) -> serde_json::Value {
         "rejected": summary.rejected,
         "as_at": summary.as_at.map(|at| at.to_string()),
         "written": written.collect::<Vec<_>>(),
+        "not_made": summary.not_made.iter().map(|(path, why)| json!({ "path": path, "why": why })).collect::<Vec<_>>(),
     })
 }
 

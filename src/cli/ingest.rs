@@ -114,7 +114,10 @@ fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
     let settings = aggregate::Settings::new(folders, reference, None);
     match aggregate::run(store, &settings, &tokio::runtime::Handle::current(), &mut Untold) {
         Ok(None) => {} // no record yet
-        Ok(Some(aggregate::Summary { records, rejected, .. })) => {
+        Ok(Some(aggregate::Summary { records, rejected, not_made, .. })) => {
+            for (path, why) in not_made {
+                tracing::warn!(path, why, "not made");
+            }
             let seconds = began.elapsed().as_secs_f64();
             tracing::info!(records, rejected, seconds, "figures written");
         }

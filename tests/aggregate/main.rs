@@ -9,4 +9,5 @@ mod hclic;
 mod import;
 mod invariance;
 mod kent;
+mod missing;
 mod published;

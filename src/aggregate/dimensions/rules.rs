@@ -78,7 +78,7 @@ fn rows<'c>(folder: &'c Folder<'_>, framed: &'c Framed<'_>) -> Vec<Row<'c>> {
                     rule,
                     kind: kind as usize,
                     source,
-                    applicable: rule.applicable(&carried, of),
+                    applicable: current.can_show(kind as usize, rule, &carried),
                     matched: matched.get(&(number, kind, i)).copied().unwrap_or_default(),
                 });
             }
