@@ -2,6 +2,8 @@
 //! one before it whole, with a file that says what it was made of. Figures as at an instant in the past have a
 //! folder of their own.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -188,7 +190,33 @@ struct Output<'o> {
 }
 
 /// A table's name, and how its file is made.
-type Make<'m> = (&'static str, &'m dyn Fn(&Folder<'_>) -> Result<File, Error>);
+type Make<'m> = (&'static str, &'m (dyn Fn(&Folder<'_>) -> Result<File, Error> + Sync));
+
+/// Threads that make tables: each also has its columns encoded by others.
+const THREADS: usize = 2;
+
+/// Makes every table of a folder; calls `done` as each is there.
+fn make_all(folder: &Folder<'_>, tables: &[Make<'_>], mut done: impl FnMut()) -> Vec<Result<File, Error>> {
+    let next = AtomicUsize::new(0);
+    let (sender, made) = crossbeam_channel::unbounded();
+    let mut files: Vec<(usize, Result<File, Error>)> = std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((_, make)) = tables.get(place) else { return };
+                    // The receiver waits for all.
+                    drop(sender.send((place, make(folder))));
+                }
+            });
+        }
+        drop(sender);
+        made.iter().inspect(|_| done()).collect()
+    });
+    files.sort_by_key(|(place, _)| *place);
+    files.into_iter().map(|(_, file)| file).collect()
+}
 
 impl Output<'_> {
     fn write(mut self, progress: &mut dyn Progress) -> Result<Summary, Error> {
@@ -245,14 +273,14 @@ impl Output<'_> {
             };
             let of = Folder::of(&figures, wanted);
             let mut folder = self.begin(&path)?;
-            for (table, make) in tables {
-                match make(&of) {
+            let files = make_all(&of, &tables, || progress.advance(1));
+            for ((table, _), file) in tables.iter().zip(files) {
+                match file {
                     Err(error @ Error::Lacks { .. }) => {
                         not_made.push((format!("{path}/{table}.parquet"), error.to_string()))
                     }
                     file => self.put(&mut folder, table, file?)?,
                 }
-                progress.advance(1);
             }
             self.put_provenance(&mut folder, &of.plans())?;
             folders.push(folder);
