@@ -139,6 +139,8 @@ pub struct Settings<'s> {
     wanted: Vec<usize>,
     /// Whether a rule of any plan asks for the hour or the day of the week.
     asks_for_time: bool,
+    /// Whether one asks for hours that begin or end within an hour.
+    asks_for_minutes: bool,
     /// The LSOAs that rules of any plan ask for.
     lsoas: BTreeSet<&'s str>,
 }
@@ -170,8 +172,12 @@ impl<'s> Settings<'s> {
         }
         let rules = || plans.iter().flat_map(|plan| plan.rules()).map(|(_, _, rule)| rule);
         let asks_for_time = rules().any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty());
+        let within_an_hour = |minutes: i32| minutes % 60 != 0;
+        let in_minutes =
+            |hours: crate::plan::rule::Hours| within_an_hour(hours.minutes().0) || within_an_hour(hours.minutes().1);
+        let asks_for_minutes = rules().any(|rule| rule.hours.is_some_and(in_minutes));
         let lsoas = rules().flat_map(|rule| &rule.lsoas).map(String::as_str).collect();
-        Self { folders, reference, as_at, plans, wanted, asks_for_time, lsoas }
+        Self { folders, reference, as_at, plans, wanted, asks_for_time, asks_for_minutes, lsoas }
     }
 
     /// A plan that tables are made under.

@@ -219,7 +219,7 @@ pub(super) struct Current {
     /// Code, level, vintage, role and zone of each area, as numbers of texts; the vintage is one too.
     pub(super) areas: Vec<[u32; 5]>,
     pub(super) classes: Vec<Class>,
-    /// What, marks, place and hour of the week of each profile.
+    /// What, marks, place and time of the week of each profile.
     pub(super) profiles: Tuples,
     /// For each profile its class under each wanted plan.
     class_of: Vec<u32>,
@@ -379,9 +379,9 @@ impl<'s> Builder<'s> {
             quality.no_location += i64::from(!located);
             quality.late += i64::from(latest.first_day(part.file, part.first_row + row as usize) > due);
             let week = self.week(&batch, i);
-            let asked = if self.settings.asks_for_time { week } else { Week::default() };
+            let asked = self.asked(&batch, i, week);
             let record = || records.record(row as usize);
-            let profile = self.profile([numbers[0], numbers[1], place, u32::from(asked.0)], &record);
+            let profile = self.profile([numbers[0], numbers[1], place, asked], &record);
             let label = self.label(profile, month, &record);
             let partner_kind = partner_kind as u16;
             if kind == Kind::Count {
@@ -513,6 +513,17 @@ impl<'s> Builder<'s> {
         };
         let (weekday, hour) = self.calendar.weekday_and_hour(at, precision);
         Week::of(weekday, hour)
+    }
+
+    /// The time of a record as far as any rule asks for it, as a number.
+    fn asked(&self, batch: &Batch<'_>, i: usize, week: Week) -> u32 {
+        let hour = if self.settings.asks_for_time { u32::from(week.0) } else { 0 };
+        if !self.settings.asks_for_minutes || week.hour().is_none() {
+            return hour * 60;
+        }
+        // Clocks in London differ from UTC by whole hours.
+        let at = batch.time(columns::OCCURRED_FROM, i).unwrap_or_default();
+        hour * 60 + at.div_euclid(60 * Micros::PER_SECOND).rem_euclid(60) as u32
     }
 
     /// The number of a profile; what is new is classified under every wanted plan.

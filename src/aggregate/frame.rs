@@ -58,7 +58,10 @@ impl<'f> Frame<'f> {
         let mut frame =
             Self { plan, wanted: wanted.unwrap_or_default(), series, of_class: Vec::new(), of_kind: Vec::new() };
         frame.of_class = current.classes.iter().map(|class| frame.of_class(current, class)).collect();
-        frame.of_kind = (0..current.partner_kinds.len()).map(|kind| frame.of_kind(current, settings, kind)).collect();
+        // A class is of one plan's rules: under another their numbers mean other rules.
+        let own: BTreeSet<u32> = (0..current.profiles.len() as u32).map(|of| frame.class(current, of)).collect();
+        let of_kind = |kind| frame.of_kind(current, settings, &own, kind);
+        frame.of_kind = (0..current.partner_kinds.len()).map(of_kind).collect();
         frame
     }
 
@@ -94,9 +97,16 @@ impl<'f> Frame<'f> {
     /// The series of a partner's kind: the plan's all; the codes it sent. A source can show the codes of the
     /// schemes it carries and those it sent all the same; of the plan's, what its rules can match in what it
     /// carries, and what a record of it fell under all the same.
-    fn of_kind(&self, current: &Current, settings: &Settings<'_>, kind: usize) -> Vec<(u32, SourceSet)> {
+    fn of_kind(
+        &self,
+        current: &Current,
+        settings: &Settings<'_>,
+        own: &BTreeSet<u32>,
+        kind: usize,
+    ) -> Vec<(u32, SourceSet)> {
         let mut shown: BTreeMap<u32, SourceSet> = BTreeMap::new();
-        for (class, series) in current.classes.iter().zip(&self.of_class) {
+        for class in own {
+            let (class, series) = (&current.classes[*class as usize], &self.of_class[*class as usize]);
             let what = &current.what[class.what as usize];
             if what.partner_kind as usize == kind {
                 series.iter().for_each(|s| shown.entry(*s).or_default().add(what.source));

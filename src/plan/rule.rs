@@ -237,9 +237,12 @@ pub struct Pattern {
     edition: Option<String>,
 }
 
+/// What a pattern asks of a folded code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Test {
+pub enum Test {
+    /// To be this one.
     Exact(String),
+    /// To begin so.
     Prefix(String),
     /// The first and the last, both inclusive, compared on as many characters as they have.
     Range(String, String),
@@ -306,6 +309,11 @@ impl Pattern {
         like && self.edition.as_deref().is_none_or(|own| edition == Some(own))
     }
 
+    /// What it asks of a code, whatever its edition.
+    pub const fn test(&self) -> &Test {
+        &self.test
+    }
+
     /// The edition it is for; `None` = any.
     pub fn edition(&self) -> Option<&str> {
         self.edition.as_deref()
@@ -363,6 +371,11 @@ impl Ages {
         Some(Self { low: number(low)?, high: number(high)? }).filter(|ages| ages.low < ages.high)
     }
 
+    /// The lowest and the highest year; the highest of an open band is 255.
+    pub const fn bounds(self) -> (u8, u8) {
+        (self.low, self.high)
+    }
+
     /// Whether a band lies inside.
     pub const fn hold(self, band: Self) -> bool {
         self.low <= band.low && band.high <= self.high
@@ -389,6 +402,12 @@ impl Hours {
         };
         let (from, to) = text.split_once('-')?;
         Some(Self { from: time(from)?, to: time(to)? }).filter(|hours| hours.from != hours.to)
+    }
+
+    /// From which time to which, in minutes of the day.
+    pub fn minutes(self) -> (i32, i32) {
+        let minutes = |time: Time| i32::from(time.hour()) * 60 + i32::from(time.minute());
+        (minutes(self.from), minutes(self.to))
     }
 
     /// Whether a local time lies inside.

@@ -1,10 +1,11 @@
 //! Small chains, each with one question.
 
-use partner_feeds::aggregate::history;
+use partner_feeds::aggregate::{self, Settings, Wanted, history};
 use partner_feeds::contract::{Reason, Rejection};
 use partner_feeds::event::{Kind, Micros};
+use partner_feeds::reference::Reference;
 
-use crate::chain::{Chain, HOUSING, POLICE, Table};
+use crate::chain::{Chain, HOUSING, POLICE, Quiet, REFERENCE, Table};
 
 const PLAN: &str = "smp-2017-18";
 const PRIORITY: &str = "aggregates/smp-2017-18/priority_monthly.parquet";
@@ -146,6 +147,37 @@ fn what_a_partner_can_show_is_asked_of_the_systems_that_sent_the_month() {
     assert_eq!(said(&priority, "organised-crime", "E01024374"), at_lsoa, "an exact 0 alone is no row");
     assert_eq!(said(&category, "106", "E01024374"), at_lsoa);
     assert_eq!(said(&priority, "total", "E01024374"), ["04 exact 1 1 1", "05 exact 1 1 1", "07 exact 2 2 2"]);
+}
+
+#[test]
+fn figures_under_a_plan_are_the_same_whatever_other_plans_are_asked_for() {
+    let flagged = r#","flags":{"domestic_abuse":true,"gang":false}"#;
+    let documents =
+        [crime("a", 1, "106", "2017-04", flagged), crime("b", 1, "58A", "2017-05", LSOA), published("c", "2017-05")];
+    let alone = chain(&documents);
+    let among = chain(&documents);
+    let plan = |id| Wanted::Plan(REFERENCE.plans.get(id).expect("the plan is held"));
+    let settings = Settings::new(vec![plan("smp-2014-15"), plan("smp-2018-19"), plan(PLAN)], &REFERENCE, None);
+    aggregate::run(&among.store, &settings, among.runtime.handle(), &mut Quiet).expect("aggregated");
+    for file in [PRIORITY, CATEGORY, QUALITY, "aggregates/smp-2017-18/rules.parquet"] {
+        assert_eq!(alone.bytes(file), among.bytes(file), "{file}");
+    }
+}
+
+#[test]
+fn hours_of_a_rule_begin_and_end_at_their_minutes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = include_str!("../../config/plans/smp-2014-15.toml").replace("18:00-06:00", "18:30-06:00");
+    std::fs::create_dir(folder.path().join("plans")).expect("a folder");
+    std::fs::write(folder.path().join("plans/smp-2014-15.toml"), plan).expect("written");
+    let reference = Reference::load(Some(folder.path())).expect("the plan is right");
+    let at = |subject: &str, time: &str| crime(subject, 1, "8N", "2015-01", "").replace("T23:10", time);
+    let chain = chain(&[at("a", "T18:29"), at("b", "T18:30"), at("c", "T05:59"), at("d", "T06:00"), at("e", "T18:10")]);
+    let plan = Wanted::Plan(reference.plans.get("smp-2014-15").expect("the plan is held"));
+    let settings = Settings::new(vec![plan], &reference, None);
+    aggregate::run(&chain.store, &settings, chain.runtime.handle(), &mut Quiet).expect("aggregated");
+    let table = chain.table("aggregates/smp-2014-15/priority_monthly.parquet");
+    assert_eq!(table.counts(&[("series", "night-time-violence"), ("area_code", "all")]), [Some(2)]);
 }
 
 #[test]
