@@ -11,6 +11,7 @@ mod plan;
 mod publish;
 mod record;
 mod rejects;
+mod sql;
 mod tables;
 mod topics;
 mod verify;
@@ -50,6 +51,7 @@ enum Command {
     Aggregate(aggregate::Aggregate),
     Tables(tables::Tables),
     Explain(explain::Explain),
+    Sql(sql::Sql),
     Verify(verify::Verify),
     Rejects(rejects::Rejects),
     Record(record::Record),
@@ -156,6 +158,7 @@ pub fn main() -> ExitCode {
         Command::Aggregate(command) => command.run(),
         Command::Tables(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Sql(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Rejects(command) => command.run(),
         Command::Record(command) => command.run(),

@@ -26,6 +26,7 @@ pub mod plan;
 pub mod publish;
 pub mod reference;
 pub mod rejects;
+pub mod sql;
 pub mod storage;
 pub mod telemetry;
 pub mod windows;

@@ -49,12 +49,10 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Counted>> {
         let texts = &folder.figures.current.texts;
         Of::Text(Box::new(move |counted: &Counted| texts.text(of(&counted.row)).map(str::to_owned)))
     };
-    let plan = folder.framed.first().and_then(|framed| framed.frame.plan).filter(|_| folder.framed.len() == 1);
-    let plan = plan.map(|plan| plan.id.clone());
     let mut columns = vec![column(
         "plan",
         "The plan of the folder; null where each month has its own.",
-        Of::Text(Box::new(move |_| plan.clone())),
+        Of::Text(Box::new(|_| folder.plan_id())),
     )];
     columns.extend(folder.kind_columns(|counted: &Counted| counted.kind));
     columns.extend(folder.place_columns(|counted: &Counted| counted.row.place));

@@ -38,7 +38,7 @@ impl Aggregate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let plans = if self.plans.is_empty() { &config.plans } else { &self.plans };
-        let folders = Wanted::named(&reference, plans).or_else(|id| Err(not_held(&reference, id)))?;
+        let folders = wanted(&reference, plans)?;
         let store = Store::open(&config.store)?;
         let runtime = runtime()?;
         let settings = Settings::new(folders, &reference, self.as_at);
@@ -61,6 +61,11 @@ impl Aggregate {
         }
         Ok(if summary.not_made.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
+}
+
+/// The folders of tables that ids of plans stand for.
+pub(super) fn wanted<'r>(reference: &'r Reference, plans: &[String]) -> anyhow::Result<Vec<Wanted<'r>>> {
+    Wanted::named(reference, plans).or_else(|id| Err(not_held(reference, id)))
 }
 
 /// The plan of that id.

@@ -27,11 +27,20 @@ pub struct HarmSet {
 }
 
 impl HarmSet {
+    /// Every weight by its scheme and folded code, in no order.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, &str, f64)> {
+        self.weights.iter().flat_map(|(scheme, codes)| of_scheme(scheme, codes))
+    }
+
     /// The weight of a code; `None` = it has none.
     pub fn weight(&self, scheme: &str, code: &str) -> Option<f64> {
         let codes = self.weights.get(scheme)?;
         Fold::of(scheme).with(code, |folded| codes.get(folded).copied()).flatten()
     }
+}
+
+fn of_scheme<'s>(scheme: &'s str, codes: &'s HashMap<String, f64>) -> impl Iterator<Item = (&'s str, &'s str, f64)> {
+    codes.iter().map(move |(code, weight)| (scheme, &**code, *weight))
 }
 
 #[derive(Deserialize)]

@@ -164,6 +164,31 @@ impl Partners {
         self.rate_unit.get(kind).copied().unwrap_or(Unit::Persons)
     }
 
+    /// What is said of date bases, by kind or `partner:kind`; the latter wins.
+    pub fn date_bases(&self) -> impl Iterator<Item = (&str, DateBasis)> {
+        self.date_basis.iter().map(|(key, basis)| (&**key, *basis))
+    }
+
+    /// Days after a month by which its records are due, by kind or `partner:kind`; `None` = the end of the next
+    /// quarter, as also where nothing is said.
+    pub fn due_days(&self) -> impl Iterator<Item = (&str, Option<i32>)> {
+        let days = |due: &Due| match due {
+            Due::Days(days) => Some(*days),
+            Due::EndOfNextQuarter => None,
+        };
+        self.due.iter().map(move |(key, due)| (&**key, days(due)))
+    }
+
+    /// Months until figures settle, by kind or `partner:kind`; 0 where nothing is said.
+    pub fn settle_months(&self) -> impl Iterator<Item = (&str, i32)> {
+        self.settle_months.iter().map(|(key, months)| (&**key, *months))
+    }
+
+    /// What rates count by, by kind; persons where nothing is said.
+    pub fn rate_units(&self) -> impl Iterator<Item = (&str, Unit)> {
+        self.rate_unit.iter().map(|(kind, unit)| (&**kind, *unit))
+    }
+
     /// What people call a partner; its id where it has no label.
     pub fn label<'p>(&'p self, partner: &'p str) -> &'p str {
         self.labels.get(partner).map_or(partner, String::as_str)

@@ -11,6 +11,7 @@ use crate::windows::Window;
 const ABOUT: &str = "How a month's records came, and when they were due.";
 
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row>> {
+    let as_of = folder.figures.as_at.map(|at| at.in_london().date());
     let partners = &folder.figures.settings.reference.partners;
     let number = |of: fn(&Row) -> i64| Of::Integer(Box::new(move |row: &Row| Some(of(row))));
     vec![
@@ -48,6 +49,11 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row>> {
             "last_received",
             "When the newest of its latest revisions was received (UTC).",
             Of::Instant(Box::new(|row: &Row| row.quality.last_received)),
+        ),
+        column(
+            "as_of",
+            "The day of the figures: what was due before it and is not there is overdue.",
+            Of::Date(Box::new(move |_| as_of)),
         ),
     ]
 }

@@ -1,0 +1,171 @@
+-- Records of a series, place and month.
+counted AS (
+    SELECT line, by_sent.whose, place, m, CAST(sum(n) AS BIGINT) AS n
+    FROM (
+        SELECT line, whose, sent, m, count(*) AS n FROM lined WHERE NOT is_total AND {lines} GROUP BY line, whose, sent, m
+    ) AS by_sent
+    JOIN targets ON targets.whose = by_sent.whose AND targets.sent = by_sent.sent
+    GROUP BY line, by_sent.whose, place, m
+),
+plan_lines AS (
+    SELECT * FROM (VALUES {plan_lines}) AS t(line)
+),
+-- The series of each partner's kind: the plan's all, and the codes it sent.
+lines_of AS (
+    SELECT whose, partner, kind, line, line LIKE '%|total|total|' OR line LIKE '%|mapped|mapped|'
+        OR line LIKE '%|unmapped|unmapped|' AS by_all
+    FROM held CROSS JOIN plan_lines WHERE NOT of_totals AND {lines}
+    UNION ALL
+    SELECT DISTINCT held.whose, partner, kind, line, false
+    FROM lined JOIN held ON held.whose = lined.whose WHERE NOT is_total AND split_part(line, '|', 4) <> '' AND {lines}
+),
+-- Which source can show a series: by what it carries, or because it did.
+shown AS (
+    SELECT DISTINCT line, whose, source FROM lined WHERE NOT is_total AND split_part(line, '|', 4) <> '' AND {lines}
+    UNION
+    SELECT line, whose, source FROM lines_of
+    JOIN {sources} AS s ON s.partner = lines_of.partner AND s.kind = lines_of.kind AND s.carries = 'scheme'
+        AND s.name = split_part(line, '|', 4)
+    UNION
+    SELECT line, whose, source FROM lines_of
+    JOIN {rules} AS r ON r.partner = lines_of.partner AND r.kind = lines_of.kind AND r.plan = split_part(line, '|', 1)
+        AND r.series = split_part(line, '|', 3)
+    WHERE applicable OR matched > 0
+),
+fed AS (
+    SELECT DISTINCT whose, m, source FROM records WHERE NOT is_total
+),
+-- Supply: 0 whole, 1 partial, 2 nothing.
+supplied AS (
+    SELECT l.line, l.whose, h.m, CASE
+        WHEN count(fed.source) = 0 THEN 2
+        WHEN by_all OR count(shown.source) = count(fed.source) THEN 0
+        WHEN count(shown.source) = 0 THEN 2
+        ELSE 1 END AS supply
+    FROM lines_of AS l
+    JOIN held_months AS h ON h.whose = l.whose
+    LEFT JOIN fed ON fed.whose = h.whose AND fed.m = h.m
+    LEFT JOIN shown ON shown.line = l.line AND shown.whose = l.whose AND shown.source = fed.source
+    GROUP BY l.line, l.whose, h.m, by_all
+),
+supplies AS (
+    SELECT frame, line, whose, m0, months,
+        CASE WHEN min(supply) = max(supply) AND (count(*) = months OR min(supply) = 2) THEN min(supply) ELSE 1 END AS supply
+    FROM supplied JOIN spans ON m BETWEEN m0 AND m0 + months - 1 AND split_part(line, '|', 1) IN ('*', frame)
+    GROUP BY frame, line, whose, m0, months
+),
+summed AS (
+    SELECT line, whose, place, m0, months, CAST(sum(n) AS BIGINT) AS n
+    FROM counted JOIN (SELECT DISTINCT m0, months FROM spans) AS s ON m BETWEEN m0 AND m0 + months - 1
+    CROSS JOIN span WHERE m >= from_m
+    GROUP BY line, whose, place, m0, months
+),
+record_cells AS (
+    SELECT g.frame, g.line, g.whose, g.place, g.m0, g.months, coalesce(n, 0) AS lo, coalesce(n, 0) AS hi, supply
+    FROM (
+        SELECT s.*, p.place FROM supplies AS s JOIN places AS p ON p.whose = s.whose WHERE {places}
+    ) AS g
+    LEFT JOIN summed ON summed.line = g.line AND summed.whose = g.whose AND summed.place = g.place
+        AND summed.m0 = g.m0 AND summed.months = g.months
+),
+-- Totals that partners sent: how the codes of one list, area and period add up.
+total_parts AS (
+    SELECT whose, sent, m0, months, what, scheme, code, sum(lo) AS lo,
+        CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
+        CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply,
+        {is_sum} AS is_sum,
+        {is_exclusive} AS is_exclusive,
+        bool_and(coalesce(unit, 'events') IN ('events', 'persons', 'households'))
+            AND NOT coalesce(lower(code) LIKE 'total-%' OR lower(code) LIKE 'households-with-%', false) AS is_part
+    FROM totals CROSS JOIN span
+    WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL AND m0 >= from_m
+    GROUP BY whose, sent, m0, months, what, scheme, code
+),
+gathered AS (
+    SELECT whose, sent, m0, months, line, bool_or(is_exclusive) AS is_exclusive, max(lo) AS largest, sum(lo) AS lo,
+        CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
+        CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply
+    FROM (
+        SELECT whose, sent, m0, months, '(parts)' AS line, is_exclusive, lo, hi, supply FROM total_parts WHERE is_part
+        UNION ALL
+        SELECT whose, sent, m0, months, '(sum)', is_exclusive, lo, hi, supply FROM total_parts WHERE is_sum
+        UNION ALL
+        SELECT p.whose, p.sent, m0, months, line, is_exclusive, lo, hi, supply
+        FROM total_parts AS p
+        JOIN (SELECT DISTINCT whose, sent, what, line FROM lined WHERE is_total) AS l
+            ON l.whose = p.whose AND l.sent = p.sent AND l.what = p.what
+        WHERE line <> '*|total|total|' AND (is_part OR split_part(line, '|', 4) <> '')
+    ) AS parts
+    GROUP BY whose, sent, m0, months, line
+),
+-- The whole of which the codes are parts: as sent, else all of them.
+wholes AS (
+    SELECT whose, sent, m0, months, is_exclusive, lo, hi, supply, CASE WHEN supply = 0 THEN hi END AS most
+    FROM (
+        SELECT whose, sent, m0, months, is_exclusive, hi, supply,
+            CASE WHEN line = '(sum)' OR is_exclusive THEN lo ELSE largest END AS lo,
+            row_number() OVER (PARTITION BY whose, sent, m0, months ORDER BY line DESC) AS place
+        FROM gathered WHERE line IN ('(parts)', '(sum)')
+    ) AS g WHERE place = 1
+),
+-- Codes of an exclusive list add up; those of another overlap: at least the largest, at most their sum, no more than the whole.
+together AS (
+    SELECT g.whose, g.sent, g.m0, g.months, line,
+        CASE WHEN g.is_exclusive THEN g.lo ELSE largest END AS lo,
+        CASE WHEN g.is_exclusive THEN g.hi ELSE least(g.hi, most) END AS hi, g.supply
+    FROM gathered AS g
+    JOIN wholes AS w ON w.whose = g.whose AND w.sent = g.sent AND w.m0 = g.m0 AND w.months = g.months
+    WHERE split_part(line, '|', 4) = '' AND line LIKE '%|%' AND (g.is_exclusive OR line NOT LIKE '%|unmapped|unmapped|')
+),
+blocks AS (
+    SELECT whose, sent, m0, months, '*|total|total|' AS line, lo, hi, supply FROM wholes
+    UNION ALL
+    SELECT whose, sent, m0, months, line, lo, hi, supply FROM gathered WHERE split_part(line, '|', 4) <> ''
+    UNION ALL
+    SELECT whose, sent, m0, months, line, lo, hi, supply FROM together
+    UNION ALL
+    SELECT w.whose, w.sent, w.m0, w.months, u.line,
+        CASE WHEN t.whose IS NULL THEN w.lo WHEN t.supply = 0 AND t.hi IS NOT NULL THEN greatest(w.lo - t.hi, 0) ELSE 0 END,
+        CASE WHEN t.whose IS NULL THEN w.hi WHEN w.hi IS NOT NULL THEN greatest(w.hi - t.lo, 0) END,
+        CASE WHEN t.whose IS NULL OR t.supply = w.supply THEN w.supply ELSE 1 END
+    FROM wholes AS w
+    CROSS JOIN (SELECT line FROM plan_lines WHERE line LIKE '%|unmapped|unmapped|') AS u
+    LEFT JOIN together AS t ON t.whose = w.whose AND t.sent = w.sent AND t.m0 = w.m0 AND t.months = w.months
+        AND t.line = replace(u.line, 'unmapped', 'mapped')
+    WHERE NOT w.is_exclusive
+),
+slots AS (
+    SELECT line, b.whose, place, m0, months AS length, sum(lo) AS lo,
+        CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
+        CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply
+    FROM blocks AS b JOIN targets ON targets.whose = b.whose AND targets.sent = b.sent
+    WHERE {lines}
+    GROUP BY line, b.whose, place, m0, months
+),
+-- Periods of one length that tile a run of months, the longest that do; a snapshot is not summed over time.
+total_cells AS (
+    SELECT * FROM (
+        SELECT *, row_number() OVER (PARTITION BY frame, line, whose, place, m0, months ORDER BY length DESC) AS place_of
+        FROM (
+            SELECT frame, line, slots.whose, place, spans.m0, spans.months, length, CAST(sum(lo) AS BIGINT) AS lo,
+                CASE WHEN count(hi) * length = spans.months THEN CAST(sum(hi) AS BIGINT) END AS hi,
+                CASE WHEN min(supply) = max(supply) AND (count(*) * length = spans.months OR min(supply) = 2)
+                    THEN min(supply) ELSE 1 END AS supply
+            FROM slots
+            JOIN (SELECT whose, bool_or(date_basis = 'snapshot') AS is_snapshot FROM totals GROUP BY whose) AS n
+                ON n.whose = slots.whose
+            JOIN spans ON slots.m0 >= spans.m0 AND slots.m0 < spans.m0 + spans.months AND spans.months % length = 0
+                AND (slots.m0 - spans.m0) % length = 0 AND split_part(line, '|', 1) IN ('*', frame)
+            WHERE NOT coalesce(is_snapshot, false) OR length = spans.months
+            GROUP BY frame, line, slots.whose, place, spans.m0, spans.months, length
+        ) AS t
+    ) AS p WHERE place_of = 1 AND {places}
+),
+cells AS (
+    SELECT *, CASE WHEN supply = 0 AND lo = hi THEN lo END AS exact, CASE WHEN supply = 0 THEN hi END AS most
+    FROM (
+        SELECT frame, line, whose, place, m0, months, lo, hi, supply FROM record_cells
+        UNION ALL
+        SELECT frame, line, whose, place, m0, months, lo, hi, supply FROM total_cells
+    ) AS c
+)
