@@ -235,6 +235,11 @@ impl Geography {
         self.places.get(place).into_iter().flat_map(BTreeMap::values).flatten().map(String::as_str)
     }
 
+    /// How many districts a set has, by its id; `None` = it is no set.
+    pub fn districts_of(&self, set: &str) -> Option<usize> {
+        self.sets.get(set).map(|set| set.districts.len())
+    }
+
     /// The view of a plan whose area is a district, or a set by its code or id; `None` = not held.
     pub fn scope(&self, area: &str) -> Option<Scope<'_>> {
         let set = self.sets.iter().find(|(id, set)| *id == area || set.code == area);

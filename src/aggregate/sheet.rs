@@ -10,6 +10,7 @@ use super::figures::{Figures, Held};
 use super::frame::Frame;
 use super::supply::{Block, Supply};
 use crate::event::Month;
+use crate::geography::Level;
 
 /// Counts by series, place and month.
 pub(super) struct Sheet {
@@ -160,21 +161,46 @@ impl Totals {
             }
         }
         let places = &figures.places.of_kind[kind];
+        let mut districts: BTreeMap<(Slot, Month), usize> = BTreeMap::new();
         for ((area, first, months), counts) in cells {
             let blocks = blocks(figures, frame, &counts);
+            let is_district = figures.current.sent(area).level == Level::District.as_str();
             for target in figures.places.targets(kind, area) {
                 let Ok(place) = places.binary_search(target) else { continue };
                 for (of, block) in &blocks {
                     let Ok(series) = series.binary_search(of) else { continue };
-                    let slots = totals.blocks.entry((series as u32, place as u32, months)).or_default();
+                    let slot = (series as u32, place as u32, months);
+                    let slots = totals.blocks.entry(slot).or_default();
                     slots.entry(first).and_modify(|sum| *sum = sum.plus(*block)).or_insert(*block);
+                    if is_district {
+                        *districts.entry((slot, first)).or_default() += 1;
+                    }
                 }
             }
             totals.lengths.push(months);
         }
+        totals.mark_sets_without_all_districts(figures, kind, &districts);
         totals.lengths.sort_unstable_by(|a, b| b.cmp(a));
         totals.lengths.dedup();
         totals
+    }
+
+    /// A set of which not every district sent a total is known only from below.
+    fn mark_sets_without_all_districts(
+        &mut self,
+        figures: &Figures<'_>,
+        kind: usize,
+        districts: &BTreeMap<(Slot, Month), usize>,
+    ) {
+        for ((slot, first), sent) in districts {
+            let place = &figures.places.sorted[figures.places.of_kind[kind][slot.1 as usize] as usize];
+            let of_set = figures.settings.reference.geography.districts_of(&place.code);
+            if of_set.is_some_and(|all| *sent < all)
+                && let Some(sum) = self.blocks.get_mut(slot).and_then(|slots| slots.get_mut(first))
+            {
+                *sum = sum.plus(Block::NOT_SUPPLIED);
+            }
+        }
     }
 
     fn block(&self, series: u32, place: u32, first: Month, months: u16) -> Option<Block> {
@@ -209,42 +235,49 @@ fn blocks(figures: &Figures<'_>, frame: &Frame<'_>, counts: &[&Count]) -> BTreeM
     for count in counts {
         let class = frame.class(current, count.profile);
         let codes = &*current.what[current.classes[class as usize].what as usize].codes;
-        let block = if count.is_of_other_unit { None } else { Some(count.block) };
-        let series: &[u32] = if block.is_some() { &frame.of_class[class as usize] } else { &[] };
+        let series: &[u32] = if count.is_of_other_unit { &[] } else { &frame.of_class[class as usize] };
         coded.entry(codes).and_modify(|of| of.block = of.block.plus(count.block)).or_insert(Coded {
             codes,
             series,
             block: count.block,
         });
     }
-    let mut blocks: BTreeMap<u32, Block> = BTreeMap::new();
+    let mut of_codes: BTreeMap<u32, Vec<Block>> = BTreeMap::new();
     for of in coded.values() {
-        for code in of.codes {
-            let series = frame.position(&super::frame::series_of(&current.categories[*code as usize]));
-            blocks.extend(series.map(|series| (series, of.block)));
-        }
+        let series = |code: &u32| frame.position(&super::frame::series_of(&current.categories[*code as usize]));
+        of.codes.iter().filter_map(series).for_each(|series| of_codes.entry(series).or_default().push(of.block));
     }
     let sums = Sums::of(figures, current, coded.values().collect());
-    blocks.extend(sums.whole.map(|whole| (frame.total(), whole)));
-    for (place, series) in frame.series.iter().enumerate().filter(|(_, series)| series.is_of_plan()) {
-        let place = place as u32;
+    // A code is told as it was sent; a group has as many blocks as codes were sent that are in it.
+    let together = |blocks: Vec<Block>| if let [one] = blocks[..] { Some(one) } else { sums.add(blocks) };
+    let mut blocks: BTreeMap<u32, Block> =
+        of_codes.into_iter().filter_map(|(series, blocks)| Some((series, together(blocks)?))).collect();
+    let Some(whole) = sums.whole else { return blocks };
+    for (place, series) in (0_u32..).zip(&frame.series).filter(|(_, series)| series.is_of_plan()) {
         let block = match series.kind {
-            "total" => None,
-            "unmapped" => sums.unmapped(frame, place),
-            _ => sums.of_series(place),
+            "total" => whole,
+            "mapped" => sums.of_series(place).unwrap_or(NONE),
+            "unmapped" => sums.unmapped(frame, place, whole),
+            // What the list has no code for cannot be told from it.
+            _ => sums.of_series(place).unwrap_or(Block::NOT_SUPPLIED),
         };
-        blocks.extend(block.map(|block| (place, block)));
+        blocks.insert(place, block);
     }
     blocks
 }
+
+/// Exactly 0.
+const NONE: Block = Block::counted(0, Supply::Whole);
 
 /// How the codes of one list, area and period add up.
 struct Sums<'f> {
     /// Codes that count households or events, not bases.
     parts: Vec<&'f Coded<'f>>,
     is_exclusive: bool,
-    /// The whole of which the codes are parts.
+    /// All that was counted; none = nothing was of a unit that is summed.
     whole: Option<Block>,
+    /// How many have any of the codes, where one may have several.
+    base: Option<Block>,
 }
 
 impl<'f> Sums<'f> {
@@ -254,30 +287,33 @@ impl<'f> Sums<'f> {
         let scheme = coded.iter().find_map(|of| category(of)).map_or("", |category| &*category.scheme);
         let is_exclusive = lists.is_exclusive(scheme);
         let is = |of: &Coded<'_>, test: &dyn Fn(&str) -> bool| category(of).is_some_and(|c| test(&c.code));
-        let sent = coded.iter().filter(|of| is(of, &|code| lists.is_total(scheme, code))).map(|of| of.block);
-        let sent = Block::sum(sent);
+        let sent = |test: &dyn Fn(&str) -> bool| Block::sum(coded.iter().filter(|of| is(of, test)).map(|of| of.block));
+        let whole = sent(&|code| lists.is_total(scheme, code));
+        let base = sent(&|code| lists.is_base(scheme, code)).or(whole);
         let parts = coded.into_iter().filter(|of| !of.series.is_empty() && !is(of, &crate::plan::rule::is_base));
-        let parts: Vec<&Coded<'_>> = parts.collect();
-        let mut sums = Self { parts, is_exclusive, whole: sent };
-        sums.whole = sent.or_else(|| sums.together(|_| true));
+        let mut sums = Self { parts: parts.collect(), is_exclusive, whole, base };
+        sums.whole = whole.or_else(|| sums.together(|_| true));
         sums
     }
 
     /// Codes together: those of an exclusive list add up, those of another overlap.
     fn together(&self, of: impl Fn(&Coded<'_>) -> bool) -> Option<Block> {
-        let blocks = self.parts.iter().filter(|part| of(part)).map(|part| part.block);
-        if self.is_exclusive { Block::sum(blocks) } else { Block::overlapping(blocks, self.whole) }
+        self.add(self.parts.iter().filter(|part| of(part)).map(|part| part.block))
+    }
+
+    fn add(&self, blocks: impl IntoIterator<Item = Block>) -> Option<Block> {
+        if self.is_exclusive { Block::sum(blocks) } else { Block::overlapping(blocks, self.base) }
     }
 
     fn of_series(&self, series: u32) -> Option<Block> {
         self.together(|part| part.series.contains(&series))
     }
 
-    fn unmapped(&self, frame: &Frame<'_>, unmapped: u32) -> Option<Block> {
+    fn unmapped(&self, frame: &Frame<'_>, unmapped: u32, whole: Block) -> Block {
         if self.is_exclusive {
-            return self.of_series(unmapped);
+            return self.of_series(unmapped).unwrap_or(NONE);
         }
         let mapped = frame.position(&super::frame::Series::mapped()).and_then(|mapped| self.of_series(mapped));
-        Some(mapped.map_or(self.whole?, |mapped| self.whole.map_or(Block::NOT_SUPPLIED, |whole| whole.minus(mapped))))
+        mapped.map_or(whole, |mapped| whole.minus(mapped))
     }
 }

@@ -99,6 +99,8 @@ impl Block {
         let sum = Self::sum(parts.into_iter().inspect(|part| largest = largest.max(part.min)))?;
         let most = whole.and_then(|whole| whole.max());
         let max = sum.max.map_or(most, |sum| Some(most.map_or(sum, |most| most.min(sum))));
+        // Where a part is larger than the whole, as a partner may print it, the part stands.
+        let max = max.map(|max| max.max(largest));
         Some(Self { min: largest, max, supply: sum.supply })
     }
 
@@ -136,6 +138,7 @@ mod tests {
         assert_eq!(of(Some(exact(132))), Some((13, Some(21))));
         assert_eq!(of(Some(exact(17))), Some((13, Some(17))));
         assert_eq!(of(None), Some((13, Some(21))));
+        assert_eq!(of(Some(exact(10))), Some((13, Some(13))), "a part that is larger than the whole");
         assert_eq!(Block::overlapping([], None), None);
         let rest = exact(132).minus(Block::between(13, Some(21)));
         assert_eq!((rest.min, rest.max()), (111, Some(119)));

@@ -2,8 +2,8 @@
 //!
 //! A list is a file `config/codes/<scheme>@<edition>.csv` (or `<scheme>.csv`, of any edition): comment
 //! lines that name source, licence, whether its codes exclude one another and, where there are any, the
-//! codes that are totals of the others (`# totals: a, b`), then `code` and, where
-//! there are any, `label`, `group`, `subgroup`. A code that is in no list is no fault of a record; it is
+//! codes that together are the whole (`# totals: a, b`) and those of which the others are parts that may
+//! overlap (`# base: a`), then `code` and, where there are any, `label`, `group`, `subgroup`. A code that is in no list is no fault of a record; it is
 //! counted as unknown.
 
 use hashbrown::HashMap;
@@ -25,8 +25,10 @@ pub struct CodeList {
     pub licence: String,
     /// Whether a record has at most one of its codes, so that counts by code add up.
     pub exclusive: bool,
-    /// Codes that say of how many the others are parts; empty = none does.
+    /// Codes that add up to the whole, so that a share is one of it; empty = the others do.
     pub totals: Vec<String>,
+    /// Codes that say how many have any of the others, where one may have several; empty = the whole does.
+    pub bases: Vec<String>,
     /// Its codes, in the order of the file.
     pub codes: Vec<Code>,
     by_code: HashMap<String, usize>,
@@ -57,6 +59,13 @@ impl CodeList {
     pub fn get(&self, code: &str) -> Option<&Code> {
         let find = |folded: &str| self.by_code.get(folded).copied();
         Fold::of(&self.scheme).with(code, find)?.map(|i| &self.codes[i])
+    }
+
+    /// Whether a code, or what of it is listed, is written here. A need is listed up to its slash, also one that no
+    /// pattern may be like.
+    fn lists(&self, code: &str) -> bool {
+        let listed = if self.scheme == "hclic-need" { code.split('/').next().unwrap_or(code) } else { code };
+        self.codes.iter().any(|own| own.code == listed)
     }
 
     /// Whether a pattern is like any of its codes.
@@ -116,9 +125,14 @@ impl CodeLists {
         self.of(scheme).any(|list| list.exclusive)
     }
 
-    /// Whether a code is a total of the others of its list.
+    /// Whether a code is one of those that add up to the whole.
     pub fn is_total(&self, scheme: &str, code: &str) -> bool {
         self.of(scheme).any(|list| list.totals.iter().any(|total| total == code))
+    }
+
+    /// Whether a code says how many have any of the others.
+    pub fn is_base(&self, scheme: &str, code: &str) -> bool {
+        self.of(scheme).any(|list| list.bases.iter().any(|base| base == code))
     }
 
     /// Whether a code is in a list; `None` where no list of the scheme is held.
@@ -138,12 +152,15 @@ fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
         source: remark(path, text, "source", sink),
         licence: remark(path, text, "licence", sink),
         exclusive: remark(path, text, "exclusive", sink) == "yes",
-        totals: said(text, "totals").map_or_else(Vec::new, |codes| codes.split(", ").map(str::to_owned).collect()),
+        totals: codes_said(text, "totals"),
+        bases: codes_said(text, "base"),
         codes: read_rows(path, text, sink),
         by_code: HashMap::new(),
     };
-    for total in list.totals.iter().filter(|total| list.codes.iter().all(|code| code.code != **total)) {
-        sink.add(path, "totals", format!("`{total}` is no code of the list"));
+    for (key, named) in [("totals", &list.totals), ("base", &list.bases)] {
+        for code in named.iter().filter(|code| !list.lists(code)) {
+            sink.add(path, key, format!("`{code}` is no code of the list"));
+        }
     }
     for (i, code) in list.codes.iter().enumerate() {
         // A base folds to nothing: it is a code of the list, yet no pattern may be like it.
@@ -162,6 +179,11 @@ pub(crate) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String 
         sink.add(path, name, format!("is missing: write `# {name}: …` above the header"));
         String::new()
     })
+}
+
+/// The codes that a comment line names.
+fn codes_said(text: &str, name: &str) -> Vec<String> {
+    said(text, name).map_or_else(Vec::new, |codes| codes.split(", ").map(str::to_owned).collect())
 }
 
 /// The value of a comment line above the header.

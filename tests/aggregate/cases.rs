@@ -1,5 +1,7 @@
 //! Small chains, each with one question.
 
+use std::collections::BTreeMap;
+
 use partner_feeds::aggregate::{self, Settings, Wanted, history};
 use partner_feeds::contract::{Reason, Rejection};
 use partner_feeds::event::{Kind, Micros};
@@ -21,7 +23,6 @@ fn crime(subject: &str, revision: i32, category: &str, month: &str, more: &str) 
 
 const CANCELLED: &str = r#","cancellation":{"reason":"no_offence","at":"2018-02-01"}"#;
 const LSOA: &str = r#","area":{"code":"E01024374","level":"lsoa","vintage":2011,"role":"incident"}"#;
-const WARD: &str = r#","area":{"code":"E05004996","level":"ward","vintage":2017,"role":"incident"}"#;
 
 fn chain(documents: &[String]) -> Chain {
     let mut chain = Chain::new();
@@ -83,14 +84,18 @@ fn a_cancelled_record_does_not_count_until_it_is_reinstated() {
 }
 
 #[test]
-fn a_redated_record_moves_and_the_months_between_are_zero() {
+fn a_redated_record_moves_and_a_month_without_records_is_not_supplied() {
     let chain = chain(&[
         crime("a", 1, "8N", "2017-05", ""),
         crime("a", 2, "8N", "2017-07", ""),
         crime("b", 1, "8N", "2017-05", ""),
     ]);
-    let month = |month: &str, count| (format!("month:{month}"), Some(count));
-    assert_eq!(totals(&chain), [month("2017-05", 1), month("2017-06", 0), month("2017-07", 1)]);
+    let month = |month: &str, count| (format!("month:{month}"), count);
+    assert_eq!(totals(&chain), [month("2017-05", Some(1)), month("2017-06", None), month("2017-07", Some(1))]);
+    let texts = [("series", "total"), ("area_code", "all"), ("window", "month:2017-06")];
+    let table = chain.table(PRIORITY);
+    assert_eq!(table.block(&texts), "not_supplied - 0 -");
+    assert_eq!(table.text(table.one(&texts), "data_status"), Some("overdue"));
 }
 
 #[test]
@@ -125,28 +130,27 @@ fn what_a_partner_can_show_is_asked_of_the_systems_that_sent_the_month() {
         crime("c", 1, "106", "2017-07", LSOA),
         published("d", "2017-07"),
     ]);
-    let said = |table: &Table, series: &str, area: &str| -> Vec<String> {
-        let texts = [("series", series), ("area_code", area)];
-        let rows = table.find(&texts).map(|row| {
-            let number = |name| table.number(row, name).map_or("-".to_owned(), |n| n.to_string());
-            let window = table.text(row, "window").expect("window").trim_start_matches("month:2017-");
-            let status = table.text(row, "count_status").expect("status");
-            format!("{window} {status} {} {} {}", number("count"), number("count_min"), number("count_max"))
-        });
-        rows.collect()
+    let said = |table: &Table, series: &str, area: &str, level: &str| -> Vec<String> {
+        let texts = [("series", series), ("area_code", area), ("area_level", level)];
+        let window = |row| table.text(row, "window").expect("a window").trim_start_matches("month:2017-");
+        table.find(&texts).map(|row| format!("{} {}", window(row), table.block_of(row))).collect()
     };
     let (priority, category) = (chain.table(PRIORITY), chain.table(CATEGORY));
-    let expected = ["04 exact 1 1 1", "05 not_supplied - 0 -", "06 exact 0 0 0", "07 partial - 1 -"];
-    for area in ["all", "no-location"] {
-        let zero = ["04 exact 0 0 0", expected[1], expected[2], "07 partial - 0 -"];
-        let expected = if area == "all" { expected } else { zero };
-        assert_eq!(said(&priority, "organised-crime", area), expected);
-        assert_eq!(said(&category, "106", area), expected);
+    // In June nobody sent anything.
+    let expected = ["04 exact 1 1 1", "05 not_supplied - 0 -", "06 not_supplied - 0 -", "07 partial - 1 -"];
+    let zero = ["04 exact 0 0 0", expected[1], expected[2], "07 partial - 0 -"];
+    for (area, level, expected) in [
+        ("all", "all", expected),
+        ("no-location", "lsoa", zero),
+        ("no-location", "district", zero),
+        ("E07000110", "district", expected),
+        ("E01024374", "lsoa", expected),
+    ] {
+        assert_eq!(said(&priority, "organised-crime", area, level), expected, "{area}");
+        assert_eq!(said(&category, "106", area, level), expected, "{area}");
     }
-    let at_lsoa = [expected[0], expected[1], expected[3]];
-    assert_eq!(said(&priority, "organised-crime", "E01024374"), at_lsoa, "an exact 0 alone is no row");
-    assert_eq!(said(&category, "106", "E01024374"), at_lsoa);
-    assert_eq!(said(&priority, "total", "E01024374"), ["04 exact 1 1 1", "05 exact 1 1 1", "07 exact 2 2 2"]);
+    let total = ["04 exact 1 1 1", "05 exact 1 1 1", expected[2], "07 exact 2 2 2"];
+    assert_eq!(said(&priority, "total", "E01024374", "lsoa"), total);
 }
 
 #[test]
@@ -180,41 +184,66 @@ fn hours_of_a_rule_begin_and_end_at_their_minutes() {
     assert_eq!(table.counts(&[("series", "night-time-violence"), ("area_code", "all")]), [Some(2)]);
 }
 
+/// Of each level the areas that hold a record, and the number of areas that hold none.
 #[test]
-fn a_record_is_in_its_own_area_and_in_all_and_without_one_in_no_location_at_each_level() {
-    let documents = [
-        crime("a", 1, "8N", "2017-05", LSOA),
-        crime("b", 1, "8N", "2017-06", WARD),
-        crime("c", 1, "8N", "2017-05", ""),
-        crime("d", 1, "8N", "2017-05", LSOA),
-    ];
+fn a_record_counts_once_at_every_level_and_what_has_no_place_there_is_told_apart() {
+    let area = |code: &str, level: &str, vintage: u16| {
+        format!(r#","area":{{"code":"{code}","level":"{level}","vintage":{vintage},"role":"incident"}}"#)
+    };
+    let district = r#","area":{"code":"E07000110","level":"district","role":"incident"}"#;
+    let county = r#","area":{"code":"E10000016","level":"county","role":"incident"}"#;
+    let [elsewhere, canterbury] = [area("E01000001", "lsoa", 2011), area("E01024059", "lsoa", 2011)];
+    let old_ward = area("E05004996", "ward", 2017);
+    let areas = [LSOA, &old_ward, "", district, county, &elsewhere, &canterbury];
+    let documents: Vec<String> =
+        (0..).zip(areas).map(|(i, area)| crime(&format!("r-{i}"), 1, "8N", "2017-05", area)).collect();
     let table = chain(&documents).table(PRIORITY);
-    let rows = table.find(&[("series", "total")]).map(|row| {
+    let mut zeros: BTreeMap<String, usize> = BTreeMap::new();
+    let mut told = Vec::new();
+    for row in table.find(&[("series", "total")]) {
         let text = |name| table.text(row, name).unwrap_or("-");
-        format!(
-            "{} {} {} {} {} {}",
-            text("area_code"),
-            text("area_level"),
-            text("area_vintage"),
-            text("area_role"),
-            text("window"),
-            table.number(row, "count").expect("exact")
-        )
-    });
+        let tier = format!("{} {}", text("area_level"), text("area_vintage"));
+        match table.number(row, "count").expect("exact") {
+            0 => *zeros.entry(tier).or_default() += 1,
+            count => told.push(format!("{} {tier} {} {count}", text("area_code"), text("area_role"))),
+        }
+    }
+    let key =
+        |line: &String| line.split_once(' ').map(|(code, rest)| (rest[..rest.len() - 1].to_owned(), code.to_owned()));
+    told.sort_by_key(key);
     assert_eq!(
-        rows.collect::<Vec<_>>(),
+        told,
         [
-            "E01024374 lsoa 2011 incident month:2017-05 2",
-            "E05004996 ward 2017 incident month:2017-05 0",
-            "E05004996 ward 2017 incident month:2017-06 1",
-            "all all - - month:2017-05 3",
-            "all all - - month:2017-06 1",
-            "no-location lsoa - - month:2017-05 1",
-            "no-location lsoa - - month:2017-06 0",
-            "no-location ward - - month:2017-05 1",
-            "no-location ward - - month:2017-06 0",
+            "all all - - 7",
+            "no-location district - - 1",
+            "E07000106 district - incident 1",
+            "E07000110 district - incident 3",
+            "outside district - incident 1",
+            "unplaced district - incident 1",
+            "no-location lsoa - - 1",
+            "outside lsoa - incident 2",
+            "unplaced lsoa - incident 3",
+            "E01024374 lsoa 2011 incident 1",
+            "no-location place - - 1",
+            "outside place - incident 3",
+            "unplaced place - incident 3",
+            "no-location set - - 1",
+            "kent-12 set - incident 5",
+            "kent-13 set - incident 4",
+            "outside set - incident 1",
+            "no-location ward 2019 - 1",
+            "E05004996 ward 2019 incident 2",
+            "outside ward 2019 incident 2",
+            "unplaced ward 2019 incident 2",
+            "no-location ward 2025 - 1",
+            "E05015614 ward 2025 incident 1",
+            "outside ward 2025 incident 2",
+            "unplaced ward 2025 incident 3",
         ]
     );
+    let zeros: Vec<(&str, usize)> = zeros.iter().map(|(tier, count)| (&**tier, *count)).collect();
+    let dense = [("district -", 11), ("place -", 1), ("ward 2019", 25), ("ward 2025", 21)];
+    assert_eq!(zeros, dense, "every ward and district has a row, of LSOAs those with a record");
 }
 
 #[test]
@@ -256,7 +285,13 @@ fn a_count_is_an_event_and_in_no_sum_of_records() {
         (events.rows(), events.text(0, "month"), events.text(0, "unit")),
         (1, Some("2018-04"), Some("households"))
     );
-    assert_eq!(chain.table(PRIORITY).rows(), 0);
+    let priority = chain.table(PRIORITY);
+    assert_eq!(priority.rows(), 0, "a quarter is no month, and is never split");
+    let totals = chain.table("aggregates/smp-2017-18/window_totals.parquet");
+    let of = |series, window| [("series", series), ("area_code", "E07000110"), ("window", window)];
+    assert_eq!(totals.block(&of("domestic-abuse-violent-crime", "quarter:2018-q2")), "exact 14 14 14");
+    assert_eq!(totals.block(&of("organised-crime", "quarter:2018-q2")), "not_supplied - 0 -");
+    assert_eq!(totals.find(&[("window", "month:2018-04")]).count(), 0);
     let quality = chain.table(QUALITY);
     assert_eq!((quality.text(0, "kind"), quality.number(0, "records")), (Some("count:hclic-reason"), Some(1)));
 }
@@ -321,9 +356,34 @@ fn a_run_leaves_its_own_files_and_no_others() {
         ["_provenance.json", "health.parquet", "housing.parquet", "police.parquet"],
         "each feed has its file, also one without records"
     );
+    let tables = [
+        "areas",
+        "breaks",
+        "category_monthly",
+        "change",
+        "factors",
+        "feed_quality",
+        "intake",
+        "lineage",
+        "outcomes",
+        "place_of_safety",
+        "placements",
+        "populations",
+        "priorities",
+        "priority_monthly",
+        "profile",
+        "reconciliation",
+        "repeats",
+        "rules",
+        "sources",
+        "spc",
+        "window_totals",
+        "windows",
+    ];
+    let files = tables.map(|table| format!("{table}.parquet"));
     assert_eq!(
         chain.names("aggregates/smp-2017-18"),
-        ["_provenance.json", "category_monthly.parquet", "feed_quality.parquet", "priority_monthly.parquet"]
+        ["_provenance.json".to_owned()].iter().chain(&files).cloned().collect::<Vec<_>>()
     );
     assert_eq!(chain.names(".replacing"), [""; 0], "nothing is left over");
     for folder in ["events", "aggregates/smp-2017-18"] {

@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::aggregate::{self, Progress, Settings, Summary, Wanted};
+use partner_feeds::config::Files;
 use partner_feeds::contract::{Event, Record, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::ledger::journal::{self, Prepared};
@@ -20,8 +21,30 @@ use partner_feeds::storage::Store;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-pub(crate) static REFERENCE: LazyLock<Reference> =
-    LazyLock::new(|| Reference::load(None).expect("the built-in reference data is right"));
+/// A window of one's own: the five months of Kent that are published files here.
+pub(crate) const FIVE_MONTHS: &str = "five-months";
+
+/// The built-in reference data, and that window.
+pub(crate) static REFERENCE: LazyLock<Reference> = LazyLock::new(|| reference_with(&[]));
+
+/// The built-in reference data with [`FIVE_MONTHS`], and texts in the place of its files.
+pub(crate) fn reference_with(texts: &[(&str, &str)]) -> Reference {
+    let mut files = Files::built_in();
+    let own = format!("[[window]]\nid = \"{FIVE_MONTHS}\"\nfirst = \"2018-10\"\nmonths = 5\n");
+    let windows = format!("{}\n{own}", files.text("windows.toml").expect("windows"));
+    files.put("windows.toml", windows);
+    texts.iter().for_each(|(path, text)| files.put(*path, (*text).to_owned()));
+    Reference::read(&files).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// Noon of a day (UTC), in the seconds by which [`Chain::commit`] says when something was received.
+pub(crate) fn noon(day: &str) -> i64 {
+    let day: jiff::civil::Date = day.parse().expect("a day");
+    day.at(12, 0, 0, 0).in_tz("UTC").expect("a time").timestamp().as_second() - EPOCH
+}
+
+/// 2020-01-01T00:00:00Z.
+const EPOCH: i64 = 1_577_836_800;
 
 pub(crate) const POLICE: &str = "police.events.v1";
 pub(crate) const HOUSING: &str = "housing.events.v1";
@@ -54,7 +77,7 @@ impl Chain {
         for (received, document) in sent {
             let event = Event::decode(document).unwrap_or_else(|error| panic!("{error:?}: {document}"));
             let position = from.at(from.offset + rows.len() as i64);
-            let received = Micros(1_577_836_800_000_000).plus_seconds(received);
+            let received = Micros(EPOCH * Micros::PER_SECOND).plus_seconds(received);
             rows.append(Coordinates { position, received }, &Record::of(&event));
         }
         let next = from.at(from.offset + rows.len() as i64);
@@ -88,9 +111,28 @@ impl Chain {
 
     /// Runs `aggregate` under a plan.
     pub(crate) fn aggregate(&self, plan: &str) -> Option<Summary> {
-        let plan = REFERENCE.plans.get(plan).expect("the plan is held");
-        let settings = Settings::new(vec![Wanted::Plan(plan)], &REFERENCE, None);
+        self.aggregate_with(&REFERENCE, &[plan], None)
+    }
+
+    /// Runs `aggregate` into folders, as at the end of a day if one is given.
+    pub(crate) fn aggregate_with(
+        &self,
+        reference: &Reference,
+        folders: &[&str],
+        as_at: Option<&str>,
+    ) -> Option<Summary> {
+        let ids: Vec<String> = folders.iter().map(|id| (*id).to_owned()).collect();
+        let folders = Wanted::named(reference, &ids).expect("held");
+        let as_at = as_at.map(|day| Micros::end_of_day_in_london(day.parse().expect("a day")));
+        let settings = Settings::new(folders, reference, as_at);
         aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet).expect("aggregated")
+    }
+
+    /// A table of the folder of a plan that a run wrote.
+    pub(crate) fn table_of(&self, run: &Summary, folder: &str, table: &str) -> Table {
+        let ending = format!("aggregates/{folder}/{table}.parquet");
+        let mut written = run.written.iter().filter(|file| file.path.ends_with(&ending));
+        self.table(&written.next().unwrap_or_else(|| panic!("{ending} was written")).path)
     }
 
     /// The bytes of a file that was written.
@@ -146,6 +188,53 @@ impl Table {
     pub(crate) fn number(&self, row: usize, name: &str) -> Option<i64> {
         let column = self.column(name).as_primitive::<Int64Type>();
         column.is_valid(row).then(|| column.value(row))
+    }
+
+    /// The same of a column of the contract.
+    pub(crate) fn number32(&self, row: usize, name: &str) -> Option<i32> {
+        let column = self.column(name).as_primitive::<Int32Type>();
+        column.is_valid(row).then(|| column.value(row))
+    }
+
+    pub(crate) fn double(&self, row: usize, name: &str) -> Option<f64> {
+        let column = self.column(name).as_primitive::<Float64Type>();
+        column.is_valid(row).then(|| column.value(row))
+    }
+
+    pub(crate) fn truth(&self, row: usize, name: &str) -> Option<bool> {
+        let column = self.column(name).as_boolean();
+        column.is_valid(row).then(|| column.value(row))
+    }
+
+    /// A number with three decimals, as a text.
+    pub(crate) fn decimals(&self, row: usize, name: &str) -> Option<String> {
+        self.double(row, name).map(|number| format!("{number:.3}"))
+    }
+
+    /// The one row whose texts are these.
+    #[track_caller]
+    pub(crate) fn one(&self, texts: &[(&str, &str)]) -> usize {
+        let rows: Vec<usize> = self.find(texts).collect();
+        assert_eq!(rows.len(), 1, "rows of {texts:?}");
+        rows[0]
+    }
+
+    /// The count of that row, with its bounds and status: `exact 3 3 3`.
+    #[track_caller]
+    pub(crate) fn block(&self, texts: &[(&str, &str)]) -> String {
+        self.block_of(self.one(texts))
+    }
+
+    pub(crate) fn block_of(&self, row: usize) -> String {
+        let number = |name| self.number(row, name).map_or("-".to_owned(), |n| n.to_string());
+        let status = self.text(row, "count_status").expect("a status");
+        format!("{status} {} {} {}", number("count"), number("count_min"), number("count_max"))
+    }
+
+    /// The count of that row, which is exact.
+    #[track_caller]
+    pub(crate) fn count(&self, texts: &[(&str, &str)]) -> i64 {
+        self.number(self.one(texts), "count").unwrap_or_else(|| panic!("the count of {texts:?} is exact"))
     }
 
     /// The rows whose texts are these.

@@ -52,6 +52,13 @@ static PUBLISHED: LazyLock<Option<Published>> = LazyLock::new(|| {
     Some(Published { workbooks, long })
 });
 
+/// The events of the workbooks and of the long CSV, each once; none where the files are not at hand.
+pub(crate) fn published() -> Option<impl Iterator<Item = &'static Value>> {
+    let Published { workbooks, long } = PUBLISHED.as_ref()?;
+    let of_csv = long.0.iter().filter(|(subject, _)| !workbooks.0.contains_key(*subject));
+    Some(workbooks.0.values().chain(of_csv.map(|(_, event)| event)))
+}
+
 /// The value of a cell, by quarter, table, authority and category.
 fn value(events: &Events, cell: &str, category: &str) -> Option<i64> {
     data_of(events, cell, category)["value"].as_i64()

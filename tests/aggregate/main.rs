@@ -3,6 +3,7 @@
 mod cases;
 mod chain;
 mod cli;
+mod counts;
 mod dictionary;
 mod explain;
 mod hclic;
