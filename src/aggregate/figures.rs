@@ -34,6 +34,12 @@ impl Held {
         self.status.get(place).copied()
     }
 
+    /// Whether any of a run of months may serve.
+    pub(super) fn any_serves(&self, first: Month, months: u16) -> bool {
+        let mut months = (0..i32::from(months)).filter_map(|i| self.status_of(first.plus(i)));
+        months.any(Status::serves)
+    }
+
     /// The worst status of a run of months; those before the first were never supplied.
     pub(super) fn worst(&self, first: Month, months: u16) -> Status {
         let status = |month| self.status_of(month).unwrap_or(Status::Overdue);

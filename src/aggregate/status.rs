@@ -92,7 +92,7 @@ mod tests {
         let kent = [17_347, 11_690, 6_132, 15_659, 14_125];
         check(&kent, 2, Some((0.412, true)));
         check(&kent, 1, Some((0.785, false)));
-        check(&[2_049, 2_128, 2_306, 2_133, 2_166], 2, Some((1.073, false)));
+        check(&[2_049, 2_128, 2_306, 2_133, 2_166], 2, Some((1.082, false)));
         check(&[1, 2, 3], 1, None);
         check(&[10, 0, 10, 10, 17], 4, Some((1.7, true)));
     }

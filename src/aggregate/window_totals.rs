@@ -87,7 +87,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
         ),
         column(
             "rank_min",
-            "The best rank it may have among the areas of `rank_set`, 1 = highest, equal values share the better; null for months that may not serve.",
+            "The best rank it may have among the areas of `rank_set`, 1 = highest, equal values share the better; null where no month of the window may serve.",
             rank(|rank| rank.min),
         ),
         column("rank_max", "The worst rank it may have: what is not exact elsewhere widens it.", rank(|rank| rank.max)),
@@ -182,13 +182,14 @@ impl<'f> Cells<'f> {
         self.folder.figures.settings.reference.geography.population(&place.code, self.unit, window.middle())
     }
 
-    /// Ranks areas alike, in each window whose months may serve.
+    /// Ranks areas alike, in each window of which a month may serve: one suspect month of several is as suspect in
+    /// every area, and `data_status` says so.
     fn rank(&mut self, strip: &Strip<'f>) {
         let figures = self.folder.figures;
         let held = figures.held[strip.kind].as_ref();
         for peers in peers(self.folder, strip) {
             for (at, (_, window)) in strip.windows().enumerate() {
-                if !held.is_some_and(|held| held.worst(window.first, window.months).serves()) {
+                if !held.is_some_and(|held| held.any_serves(window.first, window.months)) {
                     continue;
                 }
                 let population = |place: usize| self.population(strip.place(place), window).map(|p| p.value as i64);
@@ -243,4 +244,38 @@ fn peers<'f>(folder: &'f Folder<'f>, strip: &Strip<'f>) -> Vec<Peers<'f>> {
         }
     }
     peers.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thousandths(count: i64, population: i64) -> i64 {
+        (1000.0 * rate_per_1000(count, population)).round() as i64
+    }
+
+    /// Two rates of the risk matrix of Leicester, which only an exact denominator reproduces.
+    #[test]
+    fn a_rounded_denominator_does_not_give_the_published_rates() {
+        for population in 294_686..=294_691 {
+            assert_eq!((thousandths(3_456, population), thousandths(6_743, population)), (11_728, 22_882));
+        }
+        assert_eq!((thousandths(3_456, 294_700), thousandths(6_743, 294_700)), (11_727, 22_881));
+        assert_eq!(thousandths(3_456, 294_692), 11_727);
+    }
+
+    /// Two published figures of Kent: only these populations give a rate of 123.4, and one unit is a misprint.
+    #[test]
+    fn a_published_rate_tells_the_population_it_was_made_with() {
+        let tenths = |population| (10.0 * rate_per_1000(13_310, population)).round() as i64;
+        assert!((107_817..=107_904).all(|population| tenths(population) == 1_234));
+        assert_eq!((tenths(107_816), tenths(107_905)), (1_235, 1_233));
+        assert_eq!(thousandths(16_987, 169_870), 100_000, "persons, not households");
+    }
+
+    #[test]
+    fn a_share_of_nothing_or_of_what_is_not_known_is_none() {
+        assert_eq!(percent(Some(78), Some(224)).map(|share| (10.0 * share).round()), Some(348.0));
+        assert_eq!((percent(Some(0), Some(0)), percent(None, Some(3)), percent(Some(3), None)), (None, None, None));
+    }
 }

@@ -6,16 +6,21 @@ use std::sync::LazyLock;
 
 use partner_feeds::import::police_uk;
 
-use crate::chain::{Chain, POLICE, Table};
+use crate::chain::{Chain, FIVE_MONTHS, POLICE, Table};
 use crate::import::options;
 use crate::published::Street;
 
 const PLAN: &str = "smp-2017-18";
+const MAIDSTONE: &str = "E07000110";
+const MEDWAY: &str = "E06000035";
 
 struct Kent {
     street: Street,
+    chain: Chain,
     priority: Table,
     category: Table,
+    totals: Table,
+    change: Table,
     events: Table,
 }
 
@@ -29,52 +34,71 @@ static KENT: LazyLock<Kent> = LazyLock::new(|| {
         chain.commit(POLICE, i as i32 % 3, documents.iter().map(|document| (i as i64, &**document)));
     }
     chain.aggregate(PLAN).expect("records");
-    let [priority, category] =
-        ["priority_monthly", "category_monthly"].map(|t| chain.table(&format!("aggregates/{PLAN}/{t}.parquet")));
-    Kent { street, priority, category, events: chain.table("events/police.parquet") }
+    let [priority, category, totals, change] =
+        ["priority_monthly", "category_monthly", "window_totals", "change"].map(|table| of_plan(&chain, table));
+    let events = chain.table("events/police.parquet");
+    Kent { street, chain, priority, category, totals, change, events }
 });
 
+fn of_plan(chain: &Chain, table: &str) -> Table {
+    chain.table(&format!("aggregates/{PLAN}/{table}.parquet"))
+}
+
 impl Kent {
-    /// Sums of a series in Maidstone by month.
-    fn maidstone<'t>(&self, table: &'t Table, texts: &'t [(&str, &str)], by: &str) -> BTreeMap<String, i64> {
-        let mut sums = BTreeMap::new();
-        for row in table.find(texts) {
-            if table.text(row, "area_code").is_some_and(|code| self.street.maidstone.contains(code)) {
-                let key = table.text(row, by).expect("a key").to_owned();
-                *sums.entry(key).or_default() += table.number(row, "count").expect("exact");
-            }
-        }
-        sums
+    /// Counts by month of the total of a kind in an area at a level.
+    fn months(&self, kind: &str, level: &str, area: &str) -> Vec<i64> {
+        let texts = [("series", "total"), ("kind", kind), ("area_level", level), ("area_code", area)];
+        self.priority.counts(&texts).into_iter().map(|count| count.expect("exact")).collect()
+    }
+
+    /// The total of a kind in the five months.
+    fn five_months(&self, kind: &str, level: &str, area: &str) -> i64 {
+        self.totals.count(&five_months("total", kind, level, area))
     }
 }
 
-fn all(kind: &str) -> [(&str, &str); 3] {
-    [("series", "total"), ("kind", kind), ("area_code", "all")]
+fn five_months<'a>(series: &'a str, kind: &'a str, level: &'a str, area: &'a str) -> [(&'a str, &'a str); 5] {
+    [("series", series), ("kind", kind), ("area_level", level), ("area_code", area), ("window", FIVE_MONTHS)]
 }
 
 #[test]
 fn rows_by_month_are_those_of_the_files() {
     let kent = &*KENT;
-    let counts = |kind| kent.priority.counts(&all(kind)).into_iter().flatten().collect::<Vec<_>>();
-    assert_eq!(counts("crime"), [17_347, 11_690, 6_132, 15_659, 14_125]);
-    assert_eq!(counts("incident"), [2_049, 2_128, 2_306, 2_133, 2_166]);
-    let both: Vec<i64> = counts("crime").iter().zip(counts("incident")).map(|(a, b)| a + b).collect();
+    let (crimes, incidents) = (kent.months("crime", "all", "all"), kent.months("incident", "all", "all"));
+    assert_eq!(crimes, [17_347, 11_690, 6_132, 15_659, 14_125]);
+    assert_eq!(incidents, [2_049, 2_128, 2_306, 2_133, 2_166]);
+    let both: Vec<i64> = crimes.iter().zip(incidents).map(|(a, b)| a + b).collect();
     assert_eq!(both, [19_396, 13_818, 8_438, 17_792, 16_291]);
     assert_eq!(kent.events.rows(), 19_396 + 13_818 + 8_438 + 17_792 + 16_291);
 }
 
 #[test]
+fn a_set_with_what_has_no_location_and_what_is_outside_makes_the_total() {
+    let kent = &*KENT;
+    let october = |kind, area| kent.months(kind, "set", area)[0];
+    let both = |area| october("crime", area) + october("incident", area);
+    assert_eq!((both("kent-13"), both("no-location"), both("outside")), (18_943, 434, 19));
+    assert_eq!(october("crime", "kent-13") + 434 + 19, 17_347);
+    assert_eq!((october("crime", "no-location"), october("crime", "outside")), (434, 19));
+    assert_eq!(october("crime", "kent-12"), 13_930);
+    let five = |area: &str, level| ["crime", "incident"].map(|kind| kent.five_months(kind, level, area));
+    assert_eq!((five("kent-12", "set"), five(MEDWAY, "district")), ([52_338, 8_872], [11_114, 1_902]));
+}
+
+#[test]
 fn maidstone_by_month_and_by_type() {
     let kent = &*KENT;
-    let total = |kind| {
-        let texts = [("series", "total"), ("kind", kind), ("area_level", "lsoa")];
-        kent.maidstone(&kent.priority, &texts, "window").into_values().collect::<Vec<_>>()
-    };
-    assert_eq!(total("crime"), [1_498, 930, 542, 1_390, 1_234]);
-    assert_eq!(total("incident"), [1_756 - 1_498, 1_127 - 930, 786 - 542, 1_588 - 1_390, 1_463 - 1_234]);
-    let all: i64 = total("crime").iter().chain(&total("incident")).sum();
-    assert_eq!((all, total("crime").iter().sum::<i64>()), (6_720, 5_594));
-    let types = kent.maidstone(&kent.category, &[("scheme", "police-uk"), ("area_level", "lsoa")], "series");
+    let (crimes, incidents) =
+        (kent.months("crime", "district", MAIDSTONE), kent.months("incident", "district", MAIDSTONE));
+    assert_eq!(crimes, [1_498, 930, 542, 1_390, 1_234]);
+    let both: Vec<i64> = crimes.iter().zip(&incidents).map(|(a, b)| a + b).collect();
+    assert_eq!(both, [1_756, 1_127, 786, 1_588, 1_463]);
+    assert_eq!((both.iter().sum::<i64>(), crimes.iter().sum::<i64>()), (6_720, 5_594));
+    let mut types: BTreeMap<&str, i64> = BTreeMap::new();
+    for row in kent.category.find(&[("scheme", "police-uk"), ("area_code", MAIDSTONE)]) {
+        *types.entry(kent.category.text(row, "series").expect("a code")).or_default() +=
+            kent.category.number(row, "count").expect("exact");
+    }
     let expected = [
         ("anti-social-behaviour", 1_126),
         ("bicycle-theft", 51),
@@ -91,7 +115,130 @@ fn maidstone_by_month_and_by_type() {
         ("vehicle-crime", 314),
         ("violence-and-sexual-offences", 2_447),
     ];
-    assert_eq!(types, expected.map(|(code, count)| (code.to_owned(), count)).into());
+    assert_eq!(types, expected.into());
+}
+
+/// Count, population, rate and rank of the crimes of an area in the five months.
+fn rated(kent: &Kent, level: &str, area: &str) -> (i64, Option<i64>, Option<String>, [Option<i64>; 3]) {
+    let row = kent.totals.one(&five_months("total", "crime", level, area));
+    let number = |name| kent.totals.number(row, name);
+    let ranks = ["rank_min", "rank_max", "rank_of"].map(number);
+    (number("count").expect("exact"), number("population"), kent.totals.decimals(row, "rate_per_1000"), ranks)
+}
+
+#[test]
+fn wards_of_2019_by_count_rate_and_rank() {
+    let kent = &*KENT;
+    let ward = |code| rated(kent, "ward", code);
+    let said = |rate: &str| Some(rate.to_owned());
+    let ranks = |rank| [Some(rank), Some(rank), Some(26)];
+    assert_eq!(ward("E05004996"), (1_419, Some(11_924), said("119.004"), ranks(1)), "High Street");
+    let (count, _, rate, rank) = ward("E05005002");
+    assert_eq!((count, rate, rank), (416, said("44.392"), ranks(2)), "Park Wood");
+    let (count, _, rate, rank) = ward("E05005004");
+    assert_eq!((count, rate, rank), (242, said("40.968"), ranks(3)), "Shepway South");
+    let (count, _, rate, rank) = ward("E05004995");
+    assert_eq!((count, rate, rank), (299, said("40.351"), ranks(4)), "Heath");
+    let (count, _, rate, _) = ward("E05004984");
+    assert_eq!((count, rate), (77, said("9.212")), "Bearsted");
+    assert_eq!(ward("E05004983"), (15, Some(2_428), said("6.178"), ranks(26)), "Barming and Teston");
+    let (count, population, rate, _) = rated(kent, "district", MAIDSTONE);
+    assert_eq!((count, population, rate), (5_594, Some(175_736), said("31.832")), "175,700 would give 31.838");
+    let row = kent.totals.one(&five_months("total", "crime", "ward", "E05004996"));
+    let text = |name| kent.totals.text(row, name);
+    assert_eq!(
+        [text("population_unit"), text("rank_set"), text("rank_measure"), text("area_vintage")],
+        [Some("persons"), Some(MAIDSTONE), Some("rate_per_1000"), Some("2019")]
+    );
+}
+
+#[test]
+fn wards_of_2025_hold_whole_rows_and_say_how_many_persons_are_misplaced() {
+    let kent = &*KENT;
+    let wards: Vec<(&str, i64)> = kent
+        .totals
+        .find(&[
+            ("series", "total"),
+            ("kind", "crime"),
+            ("area_level", "ward"),
+            ("area_vintage", "2025"),
+            ("window", FIVE_MONTHS),
+        ])
+        .filter(|row| kent.totals.text(*row, "area_role") == Some("incident"))
+        .map(|row| {
+            (kent.totals.text(row, "area_code").expect("a code"), kent.totals.number(row, "count").expect("exact"))
+        })
+        .collect();
+    let of = |code| wards.iter().find(|(ward, _)| *ward == code).map(|(_, count)| *count);
+    let named = ["E05015603", "E05015608", "E05015612", "E05015609", "E05015611"].map(of);
+    assert_eq!(named, [1_277, 456, 446, 410, 39].map(Some), "High Street, Park Wood, Shepway, Penenden Heath, Senacre");
+    let held = || wards.iter().filter(|(code, _)| code.starts_with("E05"));
+    assert_eq!((held().count(), held().map(|(_, count)| count).sum::<i64>()), (22, 5_594));
+    assert_eq!(of("unplaced"), None, "every row has a ward");
+    let areas = of_plan(&kent.chain, "areas");
+    let of_wards: Vec<usize> = areas.find(&[("area_level", "ward"), ("area_vintage", "2025")]).collect();
+    let misplaced: f64 = of_wards.iter().filter_map(|row| areas.double(*row, "misplaced_persons")).sum();
+    assert_eq!((of_wards.len(), misplaced.round()), (22, 14_957.0));
+    let share = areas.double(of_wards[0], "misplaced_share").expect("a share");
+    assert_eq!(format!("{:.1} {:.0}", 100.0 * share, share * 175_736.0), "8.5 14957");
+    assert_eq!(areas.text(of_wards[0], "method"), Some("area"));
+}
+
+#[test]
+fn a_place_of_few_residents_has_a_rate_that_misleads_and_says_both() {
+    let kent = &*KENT;
+    let (count, population, rate, ranks) = rated(kent, "place", "town-centre");
+    assert_eq!((count, population, rate), (991, Some(2_188), Some("452.925".to_owned())));
+    assert_eq!(ranks, [None; 3], "a place has no areas alike");
+    assert_eq!(kent.five_months("incident", "place", "town-centre"), 200);
+    for kind in ["crime", "incident"] {
+        let lsoa = ["series", "kind", "area_level", "area_code"].into_iter().zip(["total", kind, "lsoa", "E01033090"]);
+        let months: i64 = kent.priority.counts(&lsoa.collect::<Vec<_>>()).into_iter().flatten().sum();
+        assert_eq!(months, kent.five_months(kind, "place", "town-centre"), "the same records");
+    }
+}
+
+#[test]
+fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
+    let kent = &*KENT;
+    let quality = of_plan(&kent.chain, "feed_quality");
+    let said = |kind, month: &str| {
+        let row = quality.one(&[("kind", kind), ("window", month)]);
+        (quality.decimals(row, "ratio").expect("a ratio"), quality.text(row, "data_status").expect("a status"))
+    };
+    assert_eq!(said("crime", "month:2018-12"), ("0.412".to_owned(), "suspect"));
+    assert_eq!(said("crime", "month:2018-11"), ("0.785".to_owned(), "final"));
+    let (ratio, status) = said("incident", "month:2018-12");
+    assert_eq!((ratio.as_str(), status), ("1.082", "final"));
+    let row = kent.change.one(&[
+        ("series", "total"),
+        ("kind", "crime"),
+        ("area_code", MAIDSTONE),
+        ("window", "month:2018-12"),
+        ("baseline", "prior"),
+    ]);
+    let change = &kent.change;
+    let percent = change.double(row, "diff_pct").map(|percent| format!("{percent:.1}"));
+    assert_eq!(
+        (change.number(row, "base_min"), change.number(row, "diff"), percent),
+        (Some(930), Some(-388), Some("-41.7".to_owned()))
+    );
+    assert_eq!(change.truth(row, "comparable"), Some(false));
+    assert_eq!(change.text(row, "breaks"), Some("kent-recording-2016-2018;kent-system-2018"));
+    assert_eq!(change.text(row, "data_status"), Some("suspect"));
+    let after = [
+        ("series", "total"),
+        ("kind", "crime"),
+        ("area_code", MAIDSTONE),
+        ("window", "month:2019-01"),
+        ("baseline", "prior"),
+    ];
+    let after = change.one(&after);
+    assert_eq!(
+        (change.number(after, "base_min"), change.number(after, "diff")),
+        (Some(542), None),
+        "a suspect month is no base"
+    );
 }
 
 /// For rows of 2018-10 without an id that are equal in every column: the groups, and the rows in them.
@@ -112,34 +259,111 @@ fn identical_incidents_all_count() {
     let kent = &*KENT;
     assert_eq!(equal_rows(kent, |_| true), (328, 915));
     assert_eq!(equal_rows(kent, |lsoa| kent.street.maidstone.contains(lsoa)), (40, 114));
+    assert_eq!(kent.months("incident", "all", "all")[0], 2_049);
+    assert_eq!(kent.months("incident", "district", MAIDSTONE)[0], 258);
 }
 
 #[test]
 fn maidstone_under_the_plan_of_2017() {
     let kent = &*KENT;
-    let sum = |kind, series| {
-        let texts = [("series", series), ("kind", kind), ("area_level", "lsoa")];
-        kent.maidstone(&kent.priority, &texts, "window").into_values().sum::<i64>()
-    };
-    assert_eq!(sum("crime", "domestic-abuse-violent-crime"), 2_496);
-    assert_eq!(sum("crime", "substance-misuse"), 119);
-    assert_eq!(sum("crime", "gangs-cse"), 34);
-    assert_eq!((sum("crime", "mapped"), sum("crime", "unmapped")), (2_649, 2_945));
-    assert_eq!((sum("incident", "antisocial-behaviour"), sum("incident", "mapped")), (1_126, 1_126));
+    let count = |kind, series| kent.totals.count(&five_months(series, kind, "district", MAIDSTONE));
+    assert_eq!(count("crime", "domestic-abuse-violent-crime"), 2_496);
+    assert_eq!(count("crime", "substance-misuse"), 119);
+    assert_eq!(count("crime", "gangs-cse"), 34);
+    assert_eq!((count("crime", "mapped"), count("crime", "unmapped"), count("crime", "total")), (2_649, 2_945, 5_594));
+    assert_eq!((count("incident", "antisocial-behaviour"), count("incident", "total")), (1_126, 1_126));
     for series in ["organised-crime", "mental-health", "prevent", "reoffending"] {
         let rows: Vec<usize> = kent.priority.find(&[("series", series)]).collect();
         assert!(rows.len() > 2 * 5, "{series} has rows at every level");
         for row in rows {
-            assert_eq!(kent.priority.text(row, "count_status"), Some("not_supplied"), "{series}");
+            assert_eq!(kent.priority.block_of(row), "not_supplied - 0 -", "{series}");
         }
     }
 }
 
 #[test]
+fn what_a_later_plan_asks_and_open_data_lacks_is_not_supplied() {
+    let kent = &*KENT;
+    let run =
+        kent.chain.aggregate_with(&crate::chain::REFERENCE, &["smp-2018-19"], Some("2020-01-02")).expect("records");
+    let totals = kent.chain.table_of(&run, "smp-2018-19", "window_totals");
+    let said = |series| totals.block(&five_months(series, "crime", "district", MAIDSTONE));
+    assert_eq!(said("domestic-abuse"), "not_supplied - 0 -");
+    assert_eq!(said("total"), "exact 5594 5594 5594");
+}
+
+#[test]
+fn districts_rank_by_count_where_not_every_population_is_held() {
+    let kent = &*KENT;
+    let ranked = |district| {
+        let row = kent.totals.one(&five_months("total", "crime", "district", district));
+        assert_eq!(
+            (kent.totals.text(row, "rank_set"), kent.totals.text(row, "rank_measure")),
+            (Some("kent-12"), Some("count"))
+        );
+        let number = |name| kent.totals.number(row, name).expect("a number");
+        [number("count"), number("rank_min"), number("rank_max"), number("rank_of")]
+    };
+    assert_eq!(ranked("E07000114"), [6_502, 1, 1, 12], "Thanet");
+    assert_eq!(ranked("E07000106"), [5_647, 2, 2, 12], "Canterbury");
+    assert_eq!(ranked(MAIDSTONE), [5_594, 3, 3, 12]);
+    let medway = kent.totals.one(&five_months("total", "crime", "district", MEDWAY));
+    assert_eq!(kent.totals.number(medway, "rank_min"), None, "not of the county");
+    let suspect = [("series", "total"), ("kind", "crime"), ("area_code", MAIDSTONE), ("window", "month:2018-12")];
+    assert_eq!(kent.totals.number(kent.totals.one(&suspect), "rank_min"), None, "a suspect month has no rank");
+}
+
+#[test]
+fn outcomes_of_maidstone_by_group() {
+    let outcomes = of_plan(&KENT.chain, "outcomes");
+    let groups: Vec<(&str, i64, String)> = outcomes
+        .find(&five_months("total", "crime", "district", MAIDSTONE))
+        .filter(|row| outcomes.text(*row, "outcome").is_none())
+        .map(|row| {
+            let share = outcomes.double(row, "share_pct").expect("a share");
+            let group = outcomes.text(row, "outcome_group").expect("a group");
+            (group, outcomes.number(row, "count").expect("exact"), format!("{share:.1}"))
+        })
+        .collect();
+    let counts: Vec<_> = groups.iter().map(|(group, count, _)| (*group, *count)).collect();
+    let expected = [
+        ("court", 369),
+        ("evidential", 2_245),
+        ("no-suspect", 2_005),
+        ("other-body", 129),
+        ("out-of-court", 119),
+        ("public-interest", 120),
+        ("taken-into-consideration", 0),
+        ("unknown", 607),
+    ];
+    assert_eq!(counts, expected);
+    assert_eq!((&*groups[1].2, &*groups[2].2), ("40.1", "35.8"));
+    let texts = five_months("total", "crime", "district", MAIDSTONE);
+    let coded = outcomes.find(&texts).filter(|row| outcomes.text(*row, "outcome").is_some());
+    assert_eq!(coded.map(|row| outcomes.number(row, "count").expect("exact")).sum::<i64>(), 5_594, "each has one");
+}
+
+/// At every level and vintage, and in both kinds.
+#[test]
 fn the_parts_of_a_level_make_the_total() {
     let kent = &*KENT;
+    let reconciliation = of_plan(&kent.chain, "reconciliation");
+    let tested = |check| reconciliation.find(&[("check", check)]).count();
+    // Seven tiers (LSOA, two wards, place, district), five months, two kinds.
+    assert_eq!((tested("areas"), tested("mapped-unmapped"), tested("accepted-rejected")), (5 * 5 * 2, 5 * 2, 3));
+    for row in 0..reconciliation.rows() {
+        assert_eq!(reconciliation.text(row, "result"), Some("pass"), "{:?}", reconciliation.text(row, "area_code"));
+    }
     let sum = |texts: &[(&str, &str)]| kent.priority.counts(texts).into_iter().flatten().sum::<i64>();
-    let lsoas = sum(&[("series", "total"), ("area_level", "lsoa")]);
-    assert_eq!(lsoas, sum(&[("series", "total"), ("area_code", "all")]));
-    assert_eq!(sum(&[("series", "total"), ("area_code", "no-location"), ("window", "month:2018-10")]), 434);
+    let total = sum(&[("series", "total"), ("area_code", "all")]);
+    for (level, vintage) in [("ward", "2019"), ("ward", "2025")] {
+        assert_eq!(
+            sum(&[("series", "total"), ("area_level", level), ("area_vintage", vintage)]),
+            total,
+            "{level} {vintage}"
+        );
+    }
+    for level in ["lsoa", "place", "district"] {
+        assert_eq!(sum(&[("series", "total"), ("area_level", level)]), total, "{level}");
+    }
 }

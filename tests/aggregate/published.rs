@@ -18,6 +18,8 @@ pub(crate) const HEADER: &str = "Crime ID,Month,Reported by,Falls within,Longitu
 pub(crate) const ASB: &str = "Anti-social behaviour";
 /// What Kent Police published, counted.
 pub(crate) const KENT: &str = include_str!("kent.csv");
+/// The same by area, and Maidstone's by outcome.
+pub(crate) const KENT_AREAS: &str = include_str!("kent-areas.csv");
 
 /// The folder of published files.
 pub(crate) fn data() -> Option<PathBuf> {
@@ -54,14 +56,17 @@ impl Street {
             let names = std::fs::read_dir(data.join("police")).expect("a folder");
             let paths = names.map(|entry| entry.expect("an entry").path());
             let of_force = |path: &PathBuf| path.to_string_lossy().ends_with(&format!("-{force}-street.csv.gz"));
-            return Self { files: paths.filter(of_force).collect(), maidstone: maidstone(&data), _folder: None };
+            let mut files: Vec<PathBuf> = paths.filter(of_force).collect();
+            files.sort();
+            return Self { files, maidstone: maidstone(&data), _folder: None };
         }
         say(&format!("figures of {force}: files made of the extract, the published ones are not at hand"));
         let mut made = Made::default();
         figures(&mut made);
         let folder = tempfile::tempdir().expect("a folder");
         let files = made.write(folder.path(), force);
-        Self { files, maidstone: [Made::MAIDSTONE.to_owned()].into(), _folder: Some(folder) }
+        let of_maidstone = Areas::of("lsoa", "").0.into_iter().map(|area| area.key);
+        Self { files, maidstone: of_maidstone.collect(), _folder: Some(folder) }
     }
 
     pub(crate) fn kent() -> Self {
@@ -84,16 +89,12 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    /// An LSOA of Maidstone that only the list of 2011 has, and one of another district.
-    const MAIDSTONE: &str = "E01024334";
-    const ELSEWHERE: &str = "E01023987";
-
     /// Adds so many equal rows, equal to no other.
-    fn add(&mut self, month: &str, id: &str, lsoa: &str, crime_type: &str, alike: usize) {
+    fn add(&mut self, month: &str, id: &str, lsoa: &str, crime_type: &str, outcome: &str, alike: usize) {
         self.made += 1;
         let place =
             if lsoa.is_empty() { ",,No Location".to_owned() } else { format!("0.5,51.2,\"Place {}, A\"", self.made) };
-        let row = format!("{id},{month},A Force,A Force,{place},{lsoa},Somewhere,{crime_type},,\n");
+        let row = format!("{id},{month},A Force,A Force,{place},{lsoa},Somewhere,{crime_type},{outcome},\n");
         self.rows.entry(month.to_owned()).or_default().extend(std::iter::repeat_n(row, alike));
     }
 
@@ -102,28 +103,44 @@ impl Made {
         for _ in 0..ids {
             let id = format!("{:064x}", self.made);
             for month in months {
-                self.add(month, &id, lsoa, "Drugs", 1);
+                self.add(month, &id, lsoa, "Drugs", "", 1);
             }
         }
     }
 
     /// So many rows without an id.
     pub(crate) fn incidents(&mut self, month: &str, rows: usize, lsoa: &str) {
-        (0..rows).for_each(|_| self.add(month, "", lsoa, ASB, 1));
+        (0..rows).for_each(|_| self.add(month, "", lsoa, ASB, "", 1));
     }
 
+    /// Rows of Kent: as many of each month, type and number of equal ones as were published, dealt to areas and
+    /// outcomes so that each has its own number.
     fn kent(&mut self) {
-        for line in KENT.lines().filter(|line| line.starts_with("20")) {
-            let fields: Vec<&str> = line.split(',').collect();
-            let [month, area, crime_type, alike, groups] = fields[..] else { panic!("five fields: {line}") };
-            let lsoa = match area {
-                "maidstone" => Self::MAIDSTONE,
-                "elsewhere" => Self::ELSEWHERE,
-                _ => "",
-            };
-            for _ in 0..groups.parse().expect("a number") {
-                let id = if crime_type == ASB { String::new() } else { format!("{:064x}", self.made) };
-                self.add(month, &id, lsoa, crime_type, alike.parse().expect("a number"));
+        let mut maidstone = Areas::of("lsoa", "");
+        let mut outcomes = Areas::of("outcome", "");
+        let mut elsewhere: BTreeMap<&str, Areas> = BTreeMap::new();
+        let mut lines: Vec<[&str; 5]> = KENT
+            .lines()
+            .filter(|line| line.starts_with("20"))
+            .map(|line| line.split(',').collect::<Vec<_>>().try_into().expect("five fields"))
+            .collect();
+        let number = |text: &str| text.parse::<usize>().expect("a number");
+        // What is alike is in one area: the largest are dealt while there is room for them.
+        lines.sort_by_key(|[.., alike, _]| std::cmp::Reverse(number(alike)));
+        for [month, area, crime_type, alike, groups] in lines {
+            for _ in 0..number(groups) {
+                let (is_incident, alike) = (crime_type == ASB, number(alike));
+                let lsoa = match area {
+                    "maidstone" => maidstone.deal(is_incident, alike),
+                    "elsewhere" => {
+                        let areas = elsewhere.entry(month).or_insert_with(|| Areas::of("district", month).by_lsoa());
+                        areas.deal(is_incident, alike)
+                    }
+                    _ => String::new(),
+                };
+                let outcome = if area == "maidstone" && !is_incident { outcomes.deal(false, 1) } else { String::new() };
+                let id = if is_incident { String::new() } else { format!("{:064x}", self.made) };
+                self.add(month, &id, &lsoa, crime_type, &outcome, alike);
             }
         }
         // Three ids came again: one in its month, one in the month after, one on two equal rows.
@@ -152,5 +169,48 @@ impl Made {
             path
         };
         self.rows.iter().map(file).collect()
+    }
+}
+
+/// Areas, or outcomes, with what is still to be dealt to them.
+struct Areas(Vec<Left>);
+
+struct Left {
+    key: String,
+    crimes: usize,
+    incidents: usize,
+}
+
+impl Areas {
+    /// Those of the extract, of one sort and month.
+    fn of(by: &str, month: &str) -> Self {
+        let left = |line: &str| {
+            let [of, of_month, key, crimes, incidents] = line.split(',').collect::<Vec<_>>()[..] else { return None };
+            (of == by && of_month == month).then(|| Left {
+                key: key.to_owned(),
+                crimes: crimes.parse().expect("a number"),
+                incidents: incidents.parse().expect("a number"),
+            })
+        };
+        Self(KENT_AREAS.lines().filter_map(left).collect())
+    }
+
+    /// Each district by one of its LSOAs, what is outside by one of another force.
+    fn by_lsoa(mut self) -> Self {
+        let geography = &crate::chain::REFERENCE.geography;
+        for Left { key, .. } in &mut self.0 {
+            let lsoas = geography.parts(key).flat_map(|ward| geography.parts(&ward.child));
+            *key = lsoas.map(|lsoa| lsoa.child.clone()).min().unwrap_or_else(|| "E01000001".to_owned());
+        }
+        self
+    }
+
+    /// The one that so many rows go to: that which most are left of.
+    fn deal(&mut self, is_incident: bool, rows: usize) -> String {
+        let left = |left: &Left| if is_incident { left.incidents } else { left.crimes };
+        let most = self.0.iter_mut().max_by_key(|area| left(area)).expect("an area");
+        let of = if is_incident { &mut most.incidents } else { &mut most.crimes };
+        *of = of.checked_sub(rows).expect("the extracts agree");
+        most.key.clone()
     }
 }
