@@ -33,7 +33,9 @@ pub(crate) fn reference_with(texts: &[(&str, &str)]) -> Reference {
     let own = format!("[[window]]\nid = \"{FIVE_MONTHS}\"\nfirst = \"2018-10\"\nmonths = 5\n");
     let windows = format!("{}\n{own}", files.text("windows.toml").expect("windows"));
     files.put("windows.toml", windows);
-    texts.iter().for_each(|(path, text)| files.put(*path, (*text).to_owned()));
+    for (path, text) in texts {
+        files.put(*path, (*text).to_owned());
+    }
     Reference::read(&files).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
@@ -165,7 +167,7 @@ impl Progress for Quiet {
 pub(crate) struct Table(pub(crate) RecordBatch);
 
 impl Table {
-    fn read(bytes: Bytes) -> Self {
+    pub(crate) fn read(bytes: Bytes) -> Self {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("Parquet");
         let schema = reader.schema().clone();
         let batches: Vec<_> = reader.build().expect("readable").collect::<Result<_, _>>().expect("readable");

@@ -37,7 +37,7 @@ fn documents() -> Vec<String> {
     let is_here = |area: &str| area == "E09000001" || kent().any(|district| district == area);
     events
         .filter(|event| is_here(event["data"]["area"]["code"].as_str().unwrap_or_default()))
-        .map(|event| event.to_string())
+        .map(ToString::to_string)
         .collect()
 }
 
@@ -60,11 +60,11 @@ fn made((number, line): (usize, &str)) -> String {
         (_, Some((low, high))) => format!(r#""suppressed","at_least":{low},"at_most":{high}"#),
         (value, None) => format!(r#""exact","value":{value}"#),
     };
-    let (year, last) = (&quarter[..4], quarter[4..].parse::<u8>().expect("a month"));
-    let (first, days) = (last - 2, if last == 6 || last == 9 { 30 } else { 31 });
+    let (year, end) = (&quarter[..4], quarter[4..].parse::<u8>().expect("a month"));
+    let (first, days) = (end - 2, if end == 6 || end == 9 { 30 } else { 31 });
     let subject = format!("{table}.{quarter}.{authority}.{number}");
     format!(
-        r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:mhclg:hclic","type":"uk.community-safety.housing.count.v1","subject":"{subject}","revision":202604,"time":"2026-04-01T00:00:00Z","data":{{"what":{{"list":"{list}","edition":"{edition}","category":"{category}"}},"period":{{"from":"{year}-{first:02}-01","to":"{year}-{last:02}-{days}"}},"area":{{"code":"{authority}","level":"district","role":"service"}},"unit":"{unit}","status":{said}}}}}"#
+        r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:mhclg:hclic","type":"uk.community-safety.housing.count.v1","subject":"{subject}","revision":202604,"time":"2026-04-01T00:00:00Z","data":{{"what":{{"list":"{list}","edition":"{edition}","category":"{category}"}},"period":{{"from":"{year}-{first:02}-01","to":"{year}-{end:02}-{days}"}},"area":{{"code":"{authority}","level":"district","role":"service"}},"unit":"{unit}","status":{said}}}}}"#
     )
 }
 

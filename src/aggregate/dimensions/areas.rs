@@ -3,7 +3,7 @@
 use super::super::Error;
 use super::super::folder::Folder;
 use super::super::table::{Column, File, Of, column, file};
-use crate::geography::{Area, Tier};
+use crate::geography::{Area, Method, Tier};
 
 /// What the table answers.
 const ABOUT: &str = "The areas of the tables, and how well smaller ones are put into them.";
@@ -11,6 +11,9 @@ const ABOUT: &str = "The areas of the tables, and how well smaller ones are put 
 struct Row<'c> {
     tier: Tier,
     area: &'c Area,
+    /// Of the tier.
+    method: Option<Method>,
+    misplaced_share: Option<f64>,
 }
 
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
@@ -44,7 +47,7 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
         column(
             "method",
             "How smaller areas are put into its level: `official`, `population` or, as an illustration that may not be released, `area`.",
-            Of::Text(Box::new(|row: &Row<'c>| geography.method(row.tier).map(|method| method.as_str().to_owned()))),
+            Of::Text(Box::new(|row: &Row<'c>| row.method.map(|method| method.as_str().to_owned()))),
         ),
         column(
             "misplaced_persons",
@@ -54,16 +57,17 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
         column(
             "misplaced_share",
             "Of the level and vintage, the share of persons who are counted in an area they do not live in.",
-            Of::Double(Box::new(|row: &Row<'c>| geography.misplaced_share(row.tier))),
+            Of::Double(Box::new(|row: &Row<'c>| row.misplaced_share)),
         ),
     ]
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let scope = &folder.figures.scope;
+    let (geography, scope) = (&folder.figures.settings.reference.geography, &folder.figures.scope);
     let mut rows = Vec::new();
     for &tier in scope.tiers() {
-        rows.extend(scope.areas(tier).iter().map(|area| Row { tier, area }));
+        let (method, misplaced_share) = (geography.method(tier), geography.misplaced_share(tier));
+        rows.extend(scope.areas(tier).iter().map(|area| Row { tier, area, method, misplaced_share }));
     }
     file(ABOUT, columns(folder), rows)
 }
