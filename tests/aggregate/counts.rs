@@ -271,6 +271,39 @@ victim-based
 other-crimes
 ";
 
+/// A count of the briefing.
+fn briefed(from: &str, to: &str, category: &str, area: &str, said: &str) -> String {
+    let list = if category == "sexual-offences" { "briefing-offence" } else { "briefing" };
+    let subject = format!("{category}.{area}.{from}.{to}");
+    format!(
+        r#"{{"specversion":"1.0","id":"{subject}","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.count.v1","subject":"{subject}","revision":1,"time":"2015-06-01T00:00:00Z","data":{{"what":{{"list":"{list}","edition":"2014","category":"{category}"}},"period":{{"from":"{from}","to":"{to}"}},"area":{{"code":"{area}","level":"district","role":"incident"}},"unit":"events","status":{said}}}}}"#
+    )
+}
+
+#[test]
+fn an_area_that_is_not_exact_widens_the_ranks_of_the_others() {
+    let reference = reference_with(&[("codes/briefing.csv", BRIEFING_LIST)]);
+    let all = [
+        ("E07000110", r#""exact","value":10"#),
+        ("E07000105", r#""suppressed","at_least":5,"at_most":12"#),
+        ("E07000106", r#""exact","value":6"#),
+        ("E07000107", r#""exact","value":6"#),
+        ("E07000108", r#""exact","value":2"#),
+    ];
+    let documents = all.map(|(area, said)| briefed("2014-04-01", "2014-06-30", "all-crime", area, said));
+    let mut chain = Chain::new();
+    chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
+    let run = chain.aggregate_with(&reference, &[PLAN], None).expect("records");
+    let totals = chain.table_of(&run, PLAN, "window_totals");
+    let ranks = all.map(|(area, _)| {
+        let row = totals.one(&cell("count:briefing", "total", area, "quarter:2014-q2"));
+        ["rank_min", "rank_max", "rank_of"].map(|name| totals.number(row, name))
+    });
+    // Seven districts of the county sent nothing: any of them may be higher than all.
+    let expected = [[1, 9, 5], [1, 11, 5], [2, 10, 5], [2, 10, 5], [5, 12, 5]];
+    assert_eq!(ranks, expected.map(|ranks| ranks.map(Some)));
+}
+
 #[test]
 fn a_briefing_that_does_not_add_up_is_told_so() {
     let offences = BRIEFING_LIST
@@ -278,11 +311,7 @@ fn a_briefing_that_does_not_add_up_is_told_so() {
         .replace("all-crime\nvictim-based\nother-crimes", "sexual-offences");
     let reference = reference_with(&[("codes/briefing.csv", BRIEFING_LIST), ("codes/briefing-offence.csv", &offences)]);
     let documents = BRIEFING.map(|(from, to, category, value)| {
-        let list = if category == "sexual-offences" { "briefing-offence" } else { "briefing" };
-        let subject = format!("{category}.{from}.{to}");
-        format!(
-            r#"{{"specversion":"1.0","id":"{subject}","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.count.v1","subject":"{subject}","revision":1,"time":"2015-06-01T00:00:00Z","data":{{"what":{{"list":"{list}","edition":"2014","category":"{category}"}},"period":{{"from":"{from}","to":"{to}"}},"area":{{"code":"{MAIDSTONE}","level":"district","role":"incident"}},"unit":"events","status":"exact","value":{value}}}}}"#
-        )
+        briefed(from, to, category, MAIDSTONE, &format!(r#""exact","value":{value}"#))
     });
     let mut chain = Chain::new();
     chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));

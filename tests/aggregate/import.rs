@@ -8,7 +8,7 @@ use partner_feeds::import::police_uk::{self, Error, IdScope, Options, Summary};
 
 use crate::published::{ASB, HEADER, KENT, Street, data, say};
 
-const MONTHS: [&str; 5] = ["2018-10", "2018-11", "2018-12", "2019-01", "2019-02"];
+pub(crate) const MONTHS: [&str; 5] = ["2018-10", "2018-11", "2018-12", "2019-01", "2019-02"];
 
 pub(crate) fn options() -> Options {
     let release = "2019-04".parse().expect("a month");

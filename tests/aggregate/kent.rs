@@ -307,6 +307,9 @@ fn districts_rank_by_count_where_not_every_population_is_held() {
     assert_eq!(ranked("E07000114"), [6_502, 1, 1, 12], "Thanet");
     assert_eq!(ranked("E07000106"), [5_647, 2, 2, 12], "Canterbury");
     assert_eq!(ranked(MAIDSTONE), [5_594, 3, 3, 12]);
+    let thanet = kent.totals.one(&five_months("total", "crime", "district", "E07000114"));
+    let (population, rate) = (kent.totals.number(thanet, "population"), kent.totals.double(thanet, "rate_per_1000"));
+    assert_eq!((population, rate), (None, None), "no residents of Thanet are held: no rate");
     let medway = kent.totals.one(&five_months("total", "crime", "district", MEDWAY));
     assert_eq!(kent.totals.number(medway, "rank_min"), None, "not of the county");
     let suspect = [("series", "total"), ("kind", "crime"), ("area_code", MAIDSTONE), ("window", "month:2018-12")];

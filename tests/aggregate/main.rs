@@ -1,5 +1,7 @@
 //! Events and aggregates of chains that were made by hand, split and shuffled, or of published files.
 
+mod as_at;
+mod behaviours;
 mod cases;
 mod chain;
 mod cli;
