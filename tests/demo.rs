@@ -99,7 +99,7 @@ fn what_is_on_the_screen_is_what_was_written() {
     assert_eq!((number(&screen, "journal/"), number(&screen, "rejects/")), (accepted, rejected));
     let written: Vec<&str> =
         screen.lines().filter_map(|l| l.split_whitespace().next()).filter(|w| w.ends_with(".parquet")).collect();
-    assert_eq!(written.len(), 6, "{screen}");
+    assert_eq!(written.len(), 3 + 22, "three feeds and the tables of a plan: {screen}");
     for file in written {
         assert_eq!(number(&screen, file), rows_of(&store.join(file)), "{file}");
     }

@@ -6,7 +6,7 @@ use super::Error;
 use super::calendar::Calendar;
 use super::current::Quality;
 use super::folder::Folder;
-use super::places::{ALL, OUTSIDE, Place};
+use super::places::{ALL, OUTSIDE};
 use super::status::{Reference, Status};
 use super::table::{Column, File, Of, column, file, texts};
 use crate::event::{Feed, Micros, Month};
@@ -148,20 +148,21 @@ fn columns<'c>(folder: &'c Folder<'_>, unmapped: &'c Counts, outside: &'c Counts
 }
 
 pub(super) fn write(folder: &Folder<'_>, rejected: &Rejected) -> Result<File, Error> {
-    let unmapped = by_month(folder, "unmapped", |place| place.level == ALL);
-    let outside = by_month(folder, "total", |place| place.code == OUTSIDE && place.level == "set");
+    let unmapped = by_month(folder, "unmapped", ALL, ALL);
+    let outside = by_month(folder, "total", "set", OUTSIDE);
     file(ABOUT, columns(folder, &unmapped, &outside), rows(folder, rejected))
 }
 
-/// Counts of one of the whole series by month, summed over places of one sort.
-fn by_month(folder: &Folder<'_>, series: &str, is_here: impl Fn(&Place) -> bool) -> Counts {
+/// Counts of one of the whole series by month at the places of a code; 0 where a kind has the level, but not the place.
+fn by_month(folder: &Folder<'_>, series: &str, level: &str, code: &str) -> Counts {
     let mut counts = Counts::new();
     let strips = folder.strips().filter(|strip| strip.series.kind == series && !strip.is_of_totals());
     for strip in strips {
-        for (place, ..) in strip.places().filter(|(_, _, place)| is_here(place)) {
+        for (place, _, of) in strip.places().filter(|(_, _, place)| place.level == level) {
             for (_, window) in strip.windows().filter(|(_, window)| window.is_month()) {
                 let Some(block) = strip.block(place, window) else { continue };
-                *counts.entry((strip.kind, window.first)).or_default() += block.min;
+                let here = if of.code == code { block.min } else { 0 };
+                *counts.entry((strip.kind, window.first)).or_default() += here;
             }
         }
     }

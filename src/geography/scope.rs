@@ -163,11 +163,13 @@ impl<'g> Scope<'g> {
     where
         'g: 'a,
     {
-        let district = self.geography.district_of(code);
-        if district.is_none() && self.set_of(code).is_none() {
-            return vec![unknown(code, level)];
-        }
-        let holds = |set: &super::Districts| district.map_or(set.code == code, |code| set.districts.contains(code));
+        // A county lies in every set that has all its districts.
+        let districts: BTreeSet<&str> = match (self.geography.district_of(code), self.set_of(code)) {
+            (Some(district), _) => [district].into(),
+            (None, Some(own)) => own.districts.iter().map(String::as_str).collect(),
+            (None, None) => return vec![unknown(code, level)],
+        };
+        let holds = |set: &super::Districts| districts.iter().all(|district| set.districts.contains(*district));
         let sets = self.geography.sets.iter().filter(|(_, set)| holds(set));
         let placed: Vec<Placed<'a>> = sets.map(|(id, _)| Placed::At(id)).collect();
         if placed.is_empty() { vec![Placed::Outside] } else { placed }

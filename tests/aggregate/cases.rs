@@ -229,7 +229,7 @@ fn a_record_counts_once_at_every_level_and_what_has_no_place_there_is_told_apart
             "unplaced place - incident 3",
             "no-location set - - 1",
             "kent-12 set - incident 5",
-            "kent-13 set - incident 4",
+            "kent-13 set - incident 5",
             "outside set - incident 1",
             "no-location ward 2019 - 1",
             "E05004996 ward 2019 incident 2",

@@ -208,6 +208,8 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
     };
     assert_eq!(said("crime", "month:2018-12"), ("0.412".to_owned(), "suspect"));
     assert_eq!(said("crime", "month:2018-11"), ("0.785".to_owned(), "final"));
+    let outside = |kind| quality.number(quality.one(&[("kind", kind), ("window", "month:2018-10")]), "outside");
+    assert_eq!((outside("crime"), outside("incident")), (Some(19), Some(0)));
     let (ratio, status) = said("incident", "month:2018-12");
     assert_eq!((ratio.as_str(), status), ("1.082", "final"));
     let row = kent.change.one(&[

@@ -22,8 +22,10 @@ import pyarrow as pa
 
 import events
 import rules
+from geography import Geography
 
 PLAN = "smp-2017-18"
+DISTRICT = "E07000110"
 KENT = ["2018-10", "2018-11", "2018-12", "2019-01", "2019-02"]
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -182,6 +184,7 @@ def load(db, lines, reference):
             {"series_kind": text, "series": text},
         ),
     }
+    forms |= located(sent, reference)
     tables |= {name: pa.Table.from_pylist(rows, pa.schema(list(form.items()))) for name, (rows, form) in forms.items()}
     for name, table in tables.items():
         db.register("arrow_table", table)
@@ -192,30 +195,61 @@ def load(db, lines, reference):
         select *, (select count(distinct (revision, time)) > 1 from sent s
                    where s.source = sent.source and s.subject = sent.subject) as revised
         from sent qualify row_number() over (partition by source, subject order by revision desc, time desc, line) = 1""")
-    # Records that count, in sums; each in the row of all areas, and in that of its own or in no-location.
+    # Records that count, in sums; months from a kind's first to the last that any has, totals among them.
     db.sql("""
         create or replace table record as select * from latest where not cancelled and kind <> 'count';
+        create or replace table last as
+            select max(strptime(coalesce(strftime(period_to at time zone 'Europe/London', '%Y-%m'), month), '%Y-%m')) as month
+            from latest where not cancelled;
         create or replace table months as
-            select partner, feed, kind, date_basis, strftime(unnest(generate_series(first, last, interval 1 month)), '%Y-%m')
-                as month
-            from (
-                select partner, feed, kind, any_value(basis) as date_basis, min(strptime(month, '%Y-%m')) as first,
-                    max(strptime(month, '%Y-%m')) as last
+            select partner, feed, kind, date_basis, strftime(unnest(generate_series(first, last.month, interval 1 month)),
+                '%Y-%m') as month
+            from last, (
+                select partner, feed, kind, any_value(basis) as date_basis, min(strptime(month, '%Y-%m')) as first
                 from record group by partner, feed, kind);
         create or replace table levels as
             select distinct partner, feed, kind, area_level from record where area_level is not null;
         create or replace table placed as
             select line, 'all' as area_code, 'all' as area_level, null as area_vintage, null as area_role from record
             union all
-            select line, area_code, area_level, area_vintage::text, area_role from record where area_code is not null
+            select line, p.* exclude line from record join place_of p using (line)
             union all
-            select line, 'no-location', l.area_level, null, null from record join levels l using (partner, feed, kind)
-            where area_code is null;
+            select distinct line, d.area_code, d.area_level, d.area_vintage, null from record
+                join levels l using (partner, feed, kind) join dense d on d.sent_level = l.area_level
+            where record.area_code is null and d.area_code = 'no-location';
         create or replace table areas as
             select distinct partner, feed, kind, p.area_code, p.area_level, p.area_vintage, p.area_role
             from placed p join record using (line)
             union
-            select partner, feed, kind, 'no-location', area_level, null, null from levels;""")
+            select partner, feed, kind, 'all', 'all', null, null from record
+            union
+            select partner, feed, kind, d.area_code, d.area_level, d.area_vintage,
+                case when d.area_code <> 'no-location' then r.area_role end
+            from levels l join dense d on d.sent_level = l.area_level
+            join (select distinct partner, feed, kind, area_role from record where area_code is not null) r
+                using (partner, feed, kind)""")
+
+
+def located(sent, reference):
+    """Where each record counts, and the rows that levels have also where none is."""
+    geography = Geography(ROOT / "config/geography", DISTRICT)
+    text, number = pa.string(), pa.int64()
+    where = {"area_code": text, "area_level": text, "area_vintage": text, "area_role": text}
+    known, placed = {}, []
+    for row in sent:
+        if row["area_code"] is None:
+            continue
+        area = tuple(row[f"area_{name}"] for name in ("code", "level", "zone", "vintage", "role"))
+        if area not in known:
+            code, level, zone, vintage, role = area
+            known[area] = list(geography.placed(code, level, zone, None if vintage is None else str(vintage), role))
+        placed += [{"line": row["line"], **dict(zip(where, place))} for place in known[area]]
+    levels = {row["area_level"] for row in sent} - {None}
+    dense = [
+        {"sent_level": level, **dict(zip(where, place))} for level in levels for place in geography.dense([level])
+    ]
+    dense_form = {"sent_level": text} | {name: text for name in where if name != "area_role"}
+    return {"place_of": (placed, {"line": number} | where), "dense": (dense, dense_form)}
 
 
 CELLS = """
@@ -226,10 +260,7 @@ CELLS = """
         from counted c join record r using (line) join placed p using (line) group by all),
     supply as (
         select h.*, m.month, m.date_basis,
-            count(f.source) as fed, count(f.source) filter (s.source is not null) as shown,
-            exists (select 1 from shown_by x where x.partner = h.partner and x.feed = h.feed and x.kind = h.kind
-                and x.series_kind = h.series_kind and x.series = h.series
-                and x.scheme is not distinct from h.scheme) as ever
+            count(f.source) as fed, count(f.source) filter (s.source is not null) as shown
         from held h join months m using (partner, feed, kind)
         left join fed f using (partner, feed, kind, month)
         left join shown_by s on s.partner = h.partner and s.feed = h.feed and s.kind = h.kind
@@ -238,8 +269,7 @@ CELLS = """
         group by all),
     row as (
         select s.*, a.area_code, a.area_level, a.area_vintage, a.area_role, coalesce(c.n, 0) as n,
-            case when not ever or (shown = 0 and fed > 0) then 'not_supplied' when shown = fed then 'exact'
-                else 'partial' end as status
+            case when shown = 0 then 'not_supplied' when shown = fed then 'exact' else 'partial' end as status
         from supply s join areas a using (partner, feed, kind)
         left join cell c on c.series_kind = s.series_kind and c.series = s.series
             and c.scheme is not distinct from s.scheme and c.partner = s.partner and c.feed = s.feed
@@ -247,10 +277,12 @@ CELLS = """
             and c.area_vintage is not distinct from a.area_vintage and c.area_role is not distinct from a.area_role)
     select '{plan}' as plan, series_kind, series, scheme, partner, feed, kind, area_code, area_level, area_vintage,
         area_role, 'month:' || month as window, strptime(month, '%Y-%m')::date as window_from,
-        last_day(strptime(month, '%Y-%m')::date) as window_to, date_basis, null::text as data_status,
+        last_day(strptime(month, '%Y-%m')::date) as window_to, date_basis, t.data_status,
         case when status = 'exact' then n end as count, n as count_min,
         case when status = 'exact' then n end as count_max, status as count_status
-    from row where n > 0 or status <> 'exact' or area_level <> 'lsoa' or area_code = 'no-location'"""
+    from row left join status t using (partner, feed, kind, month)
+    where n > 0 or status <> 'exact' or area_level not in ('lsoa', 'outward_postcode')
+        or area_code in ('no-location', 'outside', 'unplaced')"""
 
 
 def recount_series(db, table):
@@ -300,18 +332,73 @@ def recount_categories(db, table):
     compare(db, "category_monthly", expected, f"select * from '{table}'")
 
 
-def recount_quality(db, store, feeds):
+def judge(db, store, reference):
+    """The status of each month of a partner's kind, at the newest receipt."""
+    rows = f"read_parquet(['{store}/[jl]*/*/*/*.parquet'], union_by_name = true)"
+    as_at = db.sql(f"select (max(received) at time zone 'Europe/London')::date from {rows}").fetchone()[0]
+    # Records by month; of totals, every month of their period, with the last month of the latest.
+    db.sql("""
+        create or replace temp table per_month as
+            select partner, feed, of_kind as kind, is_total, month, count(*) as n, max(ends) as ends
+            from (
+                select partner, feed, of_kind, kind = 'count' as is_total, ends,
+                    strftime(unnest(generate_series(strptime(month, '%Y-%m'), strptime(ends, '%Y-%m'), interval 1 month)),
+                        '%Y-%m') as month
+                from (select *, coalesce(strftime(period_to at time zone 'Europe/London', '%Y-%m'), month) as ends
+                      from latest where not cancelled))
+            group by all""")
+    counted = {}
+    for partner, feed, kind, is_total, month, n, ends in db.sql("from per_month").fetchall():
+        counted.setdefault((partner, feed, kind, is_total), {})[month] = (n, ends)
+    last = db.sql("select strftime(month, '%Y-%m') from last").fetchone()[0]
+    judged, ratios = [], []
+    for (partner, feed, kind, is_total), months in counted.items():
+        first = min(months)
+        for month in rules.months(first, last):
+            n, ends = months.get(month, (0, month))
+            around = sorted(
+                m for other, (m, _) in months.items() if other != month and abs(rules.apart(other, month)) <= 12
+            )
+            ratio = None
+            if not is_total and len(around) >= 3:
+                median = (around[(len(around) - 1) // 2] + around[len(around) // 2]) / 2
+                ratio = n / median
+                ratios.append((partner, feed, kind, month, median, ratio))
+            late = as_at > reference.due(partner, kind, ends)
+            if n == 0:
+                status = "overdue" if late else "not_due"
+            elif ratio is not None and not 0.6 <= ratio <= 1.67:
+                status = "suspect"
+            else:
+                status = "final" if as_at > reference.settled(partner, kind, ends) else "provisional"
+            judged.append((partner, feed, kind, month, status))
+    columns = "partner text, feed text, kind text, month text"
+    db.sql(f"create or replace table status ({columns}, data_status text)")
+    db.executemany("insert into status values (?, ?, ?, ?, ?)", judged)
+    db.sql(f"create or replace table ratio ({columns}, reference double, ratio double)")
+    if ratios:
+        db.executemany("insert into ratio values (?, ?, ?, ?, ?, ?)", ratios)
+
+
+def recount_quality(db, store, feeds, reference):
     """How each month was fed; receipts and rejects are asked of the files they are in."""
+    kinds = db.sql(f"select distinct partner, kind from '{store}/aggregates/{PLAN}/feed_quality.parquet'").fetchall()
+    due = [(p, k, m, reference.due(p, k, m)) for p, k in kinds if k for m in rules.months("2013-01", "2030-12")]
+    db.register("due_frame", pandas.DataFrame(due, columns=["partner", "kind", "month", "due"]))
+    db.sql("create or replace temp table due as select partner, kind, month, due::date as due from due_frame")
     rows = f"read_parquet(['{store}/[jl]*/*/*/*.parquet'], union_by_name = true, filename = true)"
     rejects = f"read_parquet('{store}/rejects/*/*/*.parquet', hive_partitioning = true)"
     topics = ", ".join(f"('{topic}', '{feed}')" for topic, feed in feeds.items())
     expected = f"""
         with receipt as (
-            select source, subject, received from {rows}
+            select source, subject, received,
+                min(received) over (partition by source, subject) as first_received from {rows}
             qualify row_number() over (partition by source, subject
                 order by revision desc, time desc, received, filename, "offset") = 1),
         held as (
-            select l.*, r.received, l.line in (select line from falls) as mapped
+            select l.*, r.received, r.first_received, l.line in (select line from falls) as mapped,
+                coalesce(strftime(period_to at time zone 'Europe/London', '%Y-%m'), month) as ends,
+                l.line in (select line from place_of where area_level = 'set' and area_code = 'outside') as outside
             from latest l join receipt r using (source, subject)),
         told as (
             select partner, feed, of_kind as kind, month, any_value(basis) as date_basis,
@@ -327,20 +414,26 @@ def recount_quality(db, store, feeds):
             from {rejects} r join (values {topics}) t(topic, feed) on t.topic = r.topic
             where partner is not null group by all),
         month as (
-            select partner, feed, kind, strftime(unnest(generate_series(first, last, interval 1 month)), '%Y-%m') as month
-            from (
-                select partner, feed, kind, min(strptime(month, '%Y-%m')) as first, max(strptime(month, '%Y-%m')) as last
-                from told group by partner, feed, kind)
+            select partner, feed, kind, month from months
+            union select partner, feed, kind, month from told
             union select partner, feed, kind, month from refused),
         basis as (select partner, feed, kind, any_value(date_basis) as date_basis from told group by all)
         select '{PLAN}' as plan, m.partner, m.feed, m.kind, 'month:' || m.month as window,
             strptime(m.month, '%Y-%m')::date as window_from, last_day(strptime(m.month, '%Y-%m')::date) as window_to,
-            b.date_basis, coalesce(records, 0) as records, null::bigint as late, coalesce(revised, 0) as revised,
-            coalesce(cancelled, 0) as cancelled, coalesce(rejected, 0) as rejected, coalesce(unmapped, 0) as unmapped,
+            b.date_basis, coalesce(records, 0) as records, coalesce(late, 0) as late, coalesce(revised, 0) as revised,
+            coalesce(cancelled, 0) as cancelled, coalesce(rejected, 0) as rejected,
+            case when n.month is not null then coalesce(unmapped, 0) end as unmapped,
             coalesce(unknown_code, 0) as unknown_code, coalesce(date_fallback, 0) as date_fallback,
-            coalesce(no_location, 0) as no_location, null::bigint as outside, null::bigint as reference,
-            null::double as ratio, null::date as due, null::text as data_status, last_received
+            coalesce(no_location, 0) as no_location,
+            case when n.month is not null and m.kind in (
+                select kind from levels l where l.partner = m.partner and l.feed = m.feed
+                    and l.area_level <> 'outward_postcode') then coalesce(outside, 0) end as outside,
+            x.reference, x.ratio, d.due, s.data_status, last_received
         from month m left join told t using (partner, feed, kind, month)
+        left join months n using (partner, feed, kind, month)
+        left join status s using (partner, feed, kind, month)
+        left join ratio x using (partner, feed, kind, month)
+        left join due d using (partner, kind, month)
         left join refused r on r.partner = m.partner and r.feed = m.feed and r.kind is not distinct from m.kind
             and r.month = m.month
         left join basis b on b.partner = m.partner and b.feed = m.feed and b.kind is not distinct from m.kind"""
@@ -432,10 +525,11 @@ def generated(options):
         fail(f"{bad} lines were spoilt, {rejected} rejected")
     say(f"generated: {len(spoilt) + len(lines)} events, {bad} of them bad and rejected")
     recount_events(db, run.store)
+    judge(db, run.store, reference)
     recount_series(db, f"{run.store}/aggregates/{PLAN}/priority_monthly.parquet")
     recount_categories(db, f"{run.store}/aggregates/{PLAN}/category_monthly.parquet")
     feeds = {topic.replace(".events.v1", ".generated.v1"): feed for topic, feed in reference.feeds.items()}
-    recount_quality(db, run.store, feeds)
+    recount_quality(db, run.store, feeds, reference)
     opened(run.store)
 
 
@@ -451,18 +545,26 @@ def kent(options):
     db = duckdb.connect()
     db.sql(f"create table row as select * from read_csv({files}, all_varchar = true, header = true, delim = ',')")
     slug = """trim(regexp_replace(lower("Crime type"), '[^a-z0-9]+', '-', 'g'), '-')"""
+    lookup = str(Path(options.data).resolve() / "geography/kent-lsoa11-ward19-district19.csv")
     expected = f"""
-        select 'month:' || "Month" as "window", {slug} as series, coalesce("LSOA code", 'no-location') as area_code,
-            count(*) as count from row group by all
-        union all select 'month:' || "Month", {slug}, 'all', count(*) from row group by all"""
+        with placed as (
+            select 'month:' || "Month" as "window", {slug} as series, "LSOA code" as lsoa, LAD19CD as district
+            from row left join '{lookup}' l on l.LSOA11CD = "LSOA code")
+        select "window", series, 'all' as area_level, 'all' as area_code, count(*) as count from placed group by all
+        union all select "window", series, 'district',
+            case when lsoa is null then 'no-location' else coalesce(district, 'outside') end, count(*) from placed group by all
+        union all select "window", series, 'lsoa',
+            case when lsoa is null then 'no-location' when district = '{DISTRICT}' then lsoa else 'outside' end,
+            count(*) from placed group by all"""
     actual = f"""
-        select "window", series, area_code, sum(count)::bigint as count
-        from '{run.store}/aggregates/{PLAN}/category_monthly.parquet' where count > 0 group by all"""
+        select "window", series, area_level, area_code, count
+        from '{run.store}/aggregates/{PLAN}/category_monthly.parquet'
+        where count > 0 and area_level in ('all', 'district', 'lsoa')"""
     run.ingest_and_aggregate()
-    compare(db, "Kent after a kill, by month, type and LSOA", expected, actual)
+    compare(db, "Kent after a kill, by month, type, district and LSOA", expected, actual)
     run("publish", release)
     run.ingest_and_aggregate()
-    compare(db, "Kent published twice, by month, type and LSOA", expected, actual)
+    compare(db, "Kent published twice, by month, type, district and LSOA", expected, actual)
     opened(run.store)
 
 

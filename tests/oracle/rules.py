@@ -2,6 +2,7 @@
 
 import csv
 import tomllib
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -63,6 +64,29 @@ def in_hours(span, local):
     return start <= now < end if start < end else now >= start or now < end
 
 
+def number(month):
+    year, month = month.split("-")
+    return 12 * int(year) + int(month) - 1
+
+
+def named(number):
+    return f"{number // 12:04}-{number % 12 + 1:02}"
+
+
+def months(first, last):
+    """Every month from one to another."""
+    return [named(n) for n in range(number(first), number(last) + 1)]
+
+
+def apart(one, other):
+    return number(one) - number(other)
+
+
+def last_day(month):
+    year, month = divmod(number(month) + 1, 12)
+    return date(year, month + 1, 1) - timedelta(days=1)
+
+
 class Reference:
     def __init__(self, folder):
         folder = Path(folder)
@@ -74,6 +98,7 @@ class Reference:
             self.plans[plan["id"]] = plan
         partners = tomllib.loads((folder / "partners.toml").read_text(encoding="utf-8"))
         self.date_bases = partners.get("date_basis", {})
+        self.due_by, self.settle_months = partners.get("due", {}), partners.get("settle_months", {})
         self.feeds = partners["topics"]
         self.crosswalks = {path.stem: rows(path) for path in (folder / "crosswalks").glob("*.csv")}
         self.carried = {}
@@ -98,6 +123,19 @@ class Reference:
     def date_basis(self, row):
         basis = self.date_bases
         return basis.get(f"{row['partner']}:{row['kind']}") or basis.get(row["kind"], "occurred")
+
+    def due(self, partner, kind, month):
+        """The last day on which records of a month are not late."""
+        days = self.due_by.get(f"{partner}:{kind}", self.due_by.get(kind))
+        if isinstance(days, int):
+            return last_day(month) + timedelta(days=days)
+        end_of_quarter = number(month) // 3 * 3 + 2
+        return last_day(named(end_of_quarter + 3))
+
+    def settled(self, partner, kind, month):
+        """The last day on which they may still change."""
+        after = self.settle_months.get(f"{partner}:{kind}", self.settle_months.get(kind, 0))
+        return max(last_day(named(number(month) + after)), self.due(partner, kind, month))
 
     def knows(self, scheme, code):
         """Whether a held list has the code; None = no list is held."""
