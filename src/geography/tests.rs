@@ -79,7 +79,7 @@ fn a_row_is_placed_by_its_code_at_each_tier() {
     check(MAIDSTONE, "district", [&none, &none, &none, &none, &maidstone, &both, &none]);
     check("E07000110+town-centre", "district", [&none, &none, &none, &centre, &maidstone, &both, &none]);
     check("E07000110+elsewhere", "district", [&none, &none, &none, &none, &maidstone, &both, &none]);
-    check("E10000016", "county", [&none, &none, &none, &none, &none, &[At("kent-12")], &none]);
+    check("E10000016", "county", [&none, &none, &none, &none, &none, &[At("kent-12"), At("kent-13")], &none]);
     check("E23000032", "police_force", [&none, &none, &none, &none, &none, &[At("kent-13")], &none]);
     check("ME14", "outward_postcode", [&none, &none, &none, &none, &none, &none, &[At("ME14")]]);
     // Medway is another district, of one set only; Bexley and Essex are not held; an ICB is no level.
