@@ -105,7 +105,8 @@ class Geography:
         if tier == "set":
             if district:
                 return [id for id, districts in self.sets.items() if district in districts] or ["outside"]
-            return [id for id, own in self.set_codes.items() if own == code] or [self.unknown(code, level)]
+            whole = [self.sets[id] for id, own in self.set_codes.items() if own == code]
+            return [id for id, districts in self.sets.items() if whole and whole[0] <= districts] or [self.unknown(code, level)]
         return [code if re.fullmatch("[A-Z]{1,2}[0-9][0-9A-Z]?", code) else "unplaced"]
 
     def dense(self, levels):
