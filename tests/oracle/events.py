@@ -84,6 +84,7 @@ def flat(line, number):
     for who in ("person", "victim", "suspect"):
         person = data.get(who) or {}
         row |= {f"{who}_{name}": person.get(name) for name in ("age_band", "sex")}
+        row[f"{who}_tokens"] = (person.get("token"), person.get("token_previous"))
     outcome = data.get("outcome") or {}
     row |= {"outcome_list": outcome.get("list"), "outcome_code": outcome.get("code")}
     moments = dict(data) | (data.get("when") or {}) | {"outcome_at": outcome.get("at")}

@@ -78,8 +78,8 @@ class Geography:
         return find() if inside else "outside"
 
     def placed(self, code, level, zone, vintage, role):
-        """Area, level, vintage and role of each row that a record of an area counts in, but for `all`."""
-        for tier in TIERS.get(level, ()):
+        """Area, level, vintage and role of each row that a record of an area counts in where its kind has the tier."""
+        for tier in ("lsoa", "ward", "place", "district", "set", "outward_postcode"):
             for year in WARDS if tier == "ward" else (None,):
                 for area in self.areas_at(tier, year, code, level, zone):
                     told = vintage if tier == "lsoa" and area not in ("outside", "unplaced") else year

@@ -87,6 +87,13 @@ def last_day(month):
     return date(year, month + 1, 1) - timedelta(days=1)
 
 
+def a_year_on(day):
+    try:
+        return day.replace(year=day.year + 1)
+    except ValueError:  # 29 February
+        return day.replace(year=day.year + 1, day=28)
+
+
 class Reference:
     def __init__(self, folder):
         folder = Path(folder)
@@ -97,6 +104,7 @@ class Reference:
             plan["series"] += [("theme", series) for series in plan.get("theme", [])]
             self.plans[plan["id"]] = plan
         partners = tomllib.loads((folder / "partners.toml").read_text(encoding="utf-8"))
+        self.first_month = tomllib.loads((folder / "windows.toml").read_text(encoding="utf-8"))["first_month"]
         self.date_bases = partners.get("date_basis", {})
         self.due_by, self.settle_months = partners.get("due", {}), partners.get("settle_months", {})
         self.feeds = partners["topics"]
