@@ -207,7 +207,9 @@ fn rows_of(folder: &Folder<'_>, key: &Key, months: &Months) -> Vec<Row> {
         month,
         quality: months.quality.get(&month).copied().unwrap_or_default(),
         rejected: months.rejected.get(&month).copied().unwrap_or_default(),
-        reference: held.filter(|_| !is_count).and_then(|held| Reference::of(&held.records, month)),
+        reference: held
+            .filter(|held| !is_count && held.status_of(month).is_some())
+            .and_then(|held| Reference::of(&held.records, month)),
         status: held.and_then(|held| held.status_of(month)),
     };
     all.into_iter().map(row).collect()

@@ -340,3 +340,16 @@ fn a_control_total_of_the_partner_passes_or_fails() {
         ]
     );
 }
+
+#[test]
+fn a_month_before_figures_begin_is_held_against_none() {
+    let documents: Vec<String> =
+        (3..=7).map(|month| crime(&format!("r-{month}"), &format!("2013-{month:02}-10"), "")).collect();
+    let quality = of_plan(&chain(&documents), "feed_quality");
+    let said = |window| {
+        let row = quality.one(&[("window", window)]);
+        (quality.number(row, "records"), quality.double(row, "ratio"), quality.text(row, "data_status"))
+    };
+    assert_eq!(said("month:2013-03"), (Some(1), None, None));
+    assert_eq!(said("month:2013-04"), (Some(1), Some(1.0), Some("final")));
+}

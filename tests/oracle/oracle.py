@@ -382,7 +382,7 @@ def judge(db, store, reference):
     """The status of each month of a partner's kind, at the newest receipt."""
     rows = f"read_parquet(['{store}/[jl]*/*/*/*.parquet'], union_by_name = true)"
     as_at = db.sql(f"select (max(received) at time zone 'Europe/London')::date from {rows}").fetchall()[0][0]
-    # Records by month; of totals, every month of their period, with the last month of the latest.
+    # Records by month; of totals of whole months, every month of their period, with the last month of the latest.
     db.sql("""
         create or replace temp table per_month as
             select partner, feed, of_kind as kind, is_total, month, count(*) as n, max(ends) as ends
@@ -391,7 +391,10 @@ def judge(db, store, reference):
                     strftime(unnest(generate_series(strptime(month, '%Y-%m'), strptime(ends, '%Y-%m'), interval 1 month)),
                         '%Y-%m') as month
                 from (select *, coalesce(strftime(period_to at time zone 'Europe/London', '%Y-%m'), month) as ends
-                      from latest where not cancelled))
+                      from latest where not cancelled and (kind <> 'count' or (
+                          day(period_from at time zone 'Europe/London') = 1
+                          and (period_to at time zone 'Europe/London')::date
+                              = last_day((period_to at time zone 'Europe/London')::date)))))
             group by all""")
     counted = {}
     for partner, feed, kind, is_total, month, n, ends in db.sql("from per_month").fetchall():
