@@ -1,7 +1,8 @@
 //! Builds the ledger that `aggregate` is measured on: generated events of three feeds and five years, written
 //! as merges would leave them, without Kafka.
 //!
-//! `cargo run --release --example ledger -- <store> <rows> [<seed>]`; the store must not be there yet.
+//! `cargo run --release --example ledger -- <store> <rows> [<seed>]`; the store must not be there yet. In place of a number
+//! of rows, a file of events, one a line, makes a ledger of these.
 
 use std::process::ExitCode;
 
@@ -44,6 +45,18 @@ impl Builder {
         if part.rows.len() == FILE_ROWS { self.write(document.feed, partition) } else { Ok(()) }
     }
 
+    /// Adds the events of a text, one a line.
+    fn add_lines(&mut self, text: &str) -> anyhow::Result<()> {
+        for (line, received) in text.lines().zip(0..) {
+            let event = Event::decode(line).map_err(|error| anyhow::anyhow!("line {}: {error:?}", received + 1))?;
+            let feed = Record::of(&event).feed;
+            let key = Record::of(&event).subject.as_bytes().to_vec();
+            let document = Document { feed, key, bytes: line.as_bytes().to_vec(), broken: None };
+            self.add(&document, Micros(RECEIVED.0 + received * RECEIVED.1))?;
+        }
+        Ok(())
+    }
+
     fn write(&mut self, feed: Feed, partition: usize) -> anyhow::Result<()> {
         let Part { next: from, rows } = &mut self.parts[feed as usize][partition];
         if rows.is_empty() {
@@ -68,14 +81,18 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(2));
     };
     let seed = arguments.get(2).map_or(Ok(1), |seed| seed.parse())?;
-    let options = Options { events: rows.parse()?, ..Options::default() };
     let runtime = tokio::runtime::Runtime::new()?;
     let mut builder = Builder { store: Store::open_or_create(root)?, runtime, parts: Default::default() };
-    let (mut generator, mut document) = (Generator::new(seed, options), Document::new());
-    let mut received = RECEIVED.0;
-    while generator.write_next(&mut document) {
-        builder.add(&document, Micros(received))?;
-        received += RECEIVED.1;
+    if let Ok(events) = rows.parse() {
+        let options = Options { events, ..Options::default() };
+        let (mut generator, mut document) = (Generator::new(seed, options), Document::new());
+        let mut received = RECEIVED.0;
+        while generator.write_next(&mut document) {
+            builder.add(&document, Micros(received))?;
+            received += RECEIVED.1;
+        }
+    } else {
+        builder.add_lines(&std::fs::read_to_string(rows)?)?;
     }
     for feed in Feed::ALL {
         (0..PARTITIONS).try_for_each(|partition| builder.write(feed, partition))?;
