@@ -41,12 +41,22 @@ const FUNCTIONS: [(&str, &str); 7] = [
 ];
 
 impl Dialect {
-    /// A Parquet file as a table.
+    /// A Parquet file as a table; for Spark by a name, as it would look into the file wherever it stands.
     fn parquet(self, path: &str) -> String {
         match self {
             Self::Duckdb => format!("'{path}'"),
-            Self::Spark => format!("parquet.`{path}`"),
+            Self::Spark => format!("file_{}", path.trim_end_matches(".parquet").replace(['/', '-'], "_")),
         }
+    }
+
+    /// What must go before a query of some files.
+    fn open(self, paths: &[String], query: &str) -> String {
+        let open = |path: &String| {
+            let name = self.parquet(path);
+            format!("CREATE OR REPLACE TEMPORARY VIEW {name} USING parquet OPTIONS (path '{path}');\n")
+        };
+        let used = paths.iter().filter(|path| self == Self::Spark && query.contains(&self.parquet(path)));
+        used.map(open).collect()
     }
 
     /// The day of an instant in London.
@@ -64,9 +74,57 @@ impl Dialect {
     fn translate(self, query: &str) -> String {
         match self {
             Self::Duckdb => FUNCTIONS.iter().fold(query.to_owned(), |query, (spark, own)| query.replace(spark, own)),
-            Self::Spark => query.replace('"', "`"),
+            Self::Spark => statements(&query.replace('"', "`")),
         }
     }
+}
+
+/// The parts of a query that several others refer to: for Spark they are tables, the rest views.
+const KEPT: [&str; 15] = [
+    "all_wins",
+    "cells",
+    "gathered",
+    "held_months",
+    "judged",
+    "lined",
+    "lines_of",
+    "places",
+    "points",
+    "supplied",
+    "targets",
+    "told",
+    "totals",
+    "usable",
+    "worst",
+];
+
+/// A query with parts (`WITH`) as one statement for each. Of a part that stands in one query several times, Spark plans each
+/// place anew, and in parts of parts these multiply: the planning of one query alone took minutes.
+fn statements(query: &str) -> String {
+    let mut script = String::new();
+    let mut part = None;
+    for line in query.lines() {
+        let line = line.strip_prefix("WITH ").unwrap_or(line);
+        match (part, line.strip_suffix(" AS (").filter(|name| !name.starts_with(' '))) {
+            (None, Some(name)) => {
+                part = Some(name);
+                let _ = if KEPT.contains(&name) {
+                    write!(script, "DROP TABLE IF EXISTS {name};\nCREATE TABLE {name} USING parquet AS\n")
+                } else {
+                    writeln!(script, "CREATE OR REPLACE TEMPORARY VIEW {name} AS")
+                };
+            }
+            (None, None) if line == "," => {}
+            (Some(_), _) if line == ")" || line == ")," => {
+                part = None;
+                script.push_str(";\n");
+            }
+            _ => {
+                let _ = writeln!(script, "{line}");
+            }
+        }
+    }
+    script
 }
 
 /// A table, and which part of the cells it is made of.
@@ -206,7 +264,7 @@ const BEGINNING: [&str; 5] = [
 ];
 
 /// The columns of events that queries read.
-const COLUMNS: [&str; 50] = [
+const COLUMNS: [&str; 48] = [
     "source",
     "partner",
     "feed",
@@ -255,8 +313,6 @@ const COLUMNS: [&str; 50] = [
     "value",
     "at_least",
     "at_most",
-    "revision",
-    "time",
 ];
 
 /// The tables there are, in order.
@@ -269,7 +325,8 @@ pub fn tables() -> Vec<&'static str> {
 pub fn query(table: &str, wanted: &Wanted<'_>, reference: &Reference, dialect: Dialect) -> Option<String> {
     if DIMENSIONS.contains(&table) {
         let path = format!("aggregates/{}/{table}.parquet", wanted.folder());
-        return Some(format!("SELECT * FROM {}\n", dialect.parquet(&path)));
+        let query = format!("SELECT * FROM {}\n", dialect.parquet(&path));
+        return Some(dialect.open(&[path], &query) + &query);
     }
     let table = TABLES.iter().find(|own| own.name == table)?;
     let plans = match *wanted {
@@ -293,7 +350,10 @@ impl Query<'_> {
         let parts = BEGINNING.iter().chain(self.table.text).copied().collect::<String>();
         let harmed = if has_weights { include_str!("sql/harmed.sql").trim_end() } else { "" };
         let query = self.fill(format!("WITH {parts}").replace("{harmed}", harmed));
-        self.dialect.translate(&query)
+        let dimensions = DIMENSIONS.map(|table| format!("aggregates/{}/{table}.parquet", self.wanted.folder()));
+        let paths: Vec<String> =
+            Feed::ALL.map(|feed| format!("events/{feed}.parquet")).into_iter().chain(dimensions).collect();
+        self.dialect.open(&paths, &query) + &self.dialect.translate(&query)
     }
 
     /// Puts what depends on plan and reference data in place of the names in braces.
@@ -643,4 +703,29 @@ fn plan_lines(plans: &[&Plan]) -> String {
         rows.extend(series.map(|line| format!("({})", text(&line))));
     }
     rows.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_has_no_name_that_nothing_fills() {
+        let reference = Reference::load(None).expect("built in");
+        let folders = Wanted::named(&reference, &[]).expect("plans are held");
+        for dialect in [Dialect::Duckdb, Dialect::Spark] {
+            for (table, wanted) in tables().into_iter().flat_map(|table| folders.iter().map(move |w| (table, w))) {
+                let query = query(table, wanted, &reference, dialect).expect("a query");
+                assert!(!query.contains(['{', '}']), "{table} {}", wanted.folder());
+            }
+        }
+        assert_eq!(query("areas_", &folders[0], &reference, Dialect::Duckdb), None);
+    }
+
+    #[test]
+    fn parts_of_a_query_become_statements() {
+        let query = "WITH a AS (\n    SELECT 1 AS x\n),\ncells AS (\n    SELECT x FROM a\n)\n,\nb AS (\n    SELECT 2\n)\nSELECT x\nFROM cells\n";
+        let script = "CREATE OR REPLACE TEMPORARY VIEW a AS\n    SELECT 1 AS x\n;\nDROP TABLE IF EXISTS cells;\nCREATE TABLE cells USING parquet AS\n    SELECT x FROM a\n;\nCREATE OR REPLACE TEMPORARY VIEW b AS\n    SELECT 2\n;\nSELECT x\nFROM cells\n";
+        assert_eq!(statements(query), script);
+    }
 }

@@ -12,12 +12,14 @@ plan_lines AS (
 ),
 -- The series of each partner's kind: the plan's all, and the codes it sent.
 lines_of AS (
-    SELECT whose, partner, kind, line, line LIKE '%|total|total|' OR line LIKE '%|mapped|mapped|'
-        OR line LIKE '%|unmapped|unmapped|' AS by_all
-    FROM held CROSS JOIN plan_lines WHERE NOT of_totals AND {lines}
-    UNION ALL
-    SELECT DISTINCT held.whose, partner, kind, line, false
-    FROM lined JOIN held ON held.whose = lined.whose WHERE NOT is_total AND split_part(line, '|', 4) <> '' AND {lines}
+    SELECT * FROM (
+        SELECT whose, partner, kind, line, line LIKE '%|total|total|' OR line LIKE '%|mapped|mapped|'
+            OR line LIKE '%|unmapped|unmapped|' AS by_all
+        FROM held CROSS JOIN plan_lines WHERE NOT of_totals AND {lines}
+        UNION ALL
+        SELECT DISTINCT held.whose, partner, kind, line, false
+        FROM lined JOIN held ON held.whose = lined.whose WHERE NOT is_total AND split_part(line, '|', 4) <> '' AND {lines}
+    ) AS l
 ),
 -- Which source can show a series: by what it carries, or because it did.
 shown AS (

@@ -18,9 +18,10 @@ lined AS (
     SELECT * FROM (
         SELECT id, source, whose, is_total, what, sent, m{extra}, explode(array('*|total|total|'{lines})) AS line
         FROM judged
+        UNION ALL
+        SELECT id, source, whose, is_total, records.what, sent, m{extra},
+            '*|' || c.series_kind || '|' || c.code || '|' || c.scheme AS line
+        FROM judged AS records
+        JOIN (SELECT DISTINCT what, series_kind, code, scheme FROM coded) AS c ON c.what = records.what
     ) AS l WHERE line IS NOT NULL
-    UNION ALL
-    SELECT id, source, whose, is_total, records.what, sent, m{extra},
-        '*|' || c.series_kind || '|' || c.code || '|' || c.scheme AS line
-    FROM judged AS records JOIN (SELECT DISTINCT what, series_kind, code, scheme FROM coded) AS c ON c.what = records.what
 ),
