@@ -10,7 +10,6 @@
 mod rules;
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use arrow::datatypes::DataType;
 
@@ -108,11 +107,11 @@ fn statements(query: &str) -> String {
         match (part, line.strip_suffix(" AS (").filter(|name| !name.starts_with(' '))) {
             (None, Some(name)) => {
                 part = Some(name);
-                let _ = if KEPT.contains(&name) {
-                    write!(script, "DROP TABLE IF EXISTS {name};\nCREATE TABLE {name} USING parquet AS\n")
+                script.push_str(&if KEPT.contains(&name) {
+                    format!("DROP TABLE IF EXISTS {name};\nCREATE TABLE {name} USING parquet AS\n")
                 } else {
-                    writeln!(script, "CREATE OR REPLACE TEMPORARY VIEW {name} AS")
-                };
+                    format!("CREATE OR REPLACE TEMPORARY VIEW {name} AS\n")
+                });
             }
             (None, None) if line == "," => {}
             (Some(_), _) if line == ")" || line == ")," => {
@@ -120,7 +119,7 @@ fn statements(query: &str) -> String {
                 script.push_str(";\n");
             }
             _ => {
-                let _ = writeln!(script, "{line}");
+                script.push_str(&format!("{line}\n"));
             }
         }
     }
@@ -543,7 +542,7 @@ impl Query<'_> {
                 String::new()
             };
             let begun = format!("CASE WHEN {} <= w.m0 + w.months - 1 THEN 1 ELSE 0 END", number(of.from));
-            let _ = write!(sum, "\n        + CASE WHEN {} THEN {begun}{ended} ELSE 0 END", rules::applies(of));
+            sum.push_str(&format!("\n        + CASE WHEN {} THEN {begun}{ended} ELSE 0 END", rules::applies(of)));
         }
         sum
     }
@@ -677,7 +676,8 @@ fn cases<T: std::fmt::Display>(said: impl Iterator<Item = (impl AsRef<str>, T)>,
     for (key, value) in said {
         let key = key.as_ref();
         let is_kind = key.starts_with("count:") || !key.contains(':');
-        let _ = write!(if is_kind { &mut of_kind } else { &mut of_partner }, " WHEN {} THEN {value}", text(key));
+        let cases = if is_kind { &mut of_kind } else { &mut of_partner };
+        cases.push_str(&format!(" WHEN {} THEN {value}", text(key)));
     }
     let of_partner = (!of_partner.is_empty()).then(|| format!("CASE {partner} || ':' || {kind}{of_partner} END"));
     let of_kind = (!of_kind.is_empty()).then(|| format!("CASE {kind}{of_kind} END"));

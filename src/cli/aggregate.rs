@@ -65,7 +65,7 @@ impl Aggregate {
 
 /// The folders of tables that ids of plans stand for.
 pub(super) fn wanted<'r>(reference: &'r Reference, plans: &[String]) -> anyhow::Result<Vec<Wanted<'r>>> {
-    Wanted::named(reference, plans).or_else(|id| Err(not_held(reference, id)))
+    Wanted::named(reference, plans).map_err(|id| not_held(reference, id))
 }
 
 /// The plan of that id.

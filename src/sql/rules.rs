@@ -2,8 +2,6 @@
 //!
 //! Codes are tested once for each record (`c0`, `c1`, ...), all other keys where the rules are put together.
 
-use std::fmt::Write;
-
 use crate::contract::parts::Flags;
 use crate::plan::rule::{Ages, Pattern, Rule, Test, WEEKDAYS};
 use crate::plan::{Plan, Series};
@@ -73,7 +71,7 @@ impl<'p> Conditions<'p> {
         let mut columns = String::new();
         for (p, plan) in self.plans.iter().enumerate() {
             for (s, series) in plan.series.iter().enumerate() {
-                let _ = write!(columns, ",\n        coalesce({}, false) AS p{p}_s{s}", self.series(series));
+                columns.push_str(&format!(",\n        coalesce({}, false) AS p{p}_s{s}", self.series(series)));
             }
         }
         columns
@@ -86,13 +84,12 @@ impl<'p> Conditions<'p> {
             let names: Vec<String> = (0..plan.series.len()).map(|s| format!("p{p}_s{s}")).collect();
             let any = if names.is_empty() { "false".to_owned() } else { names.join(" OR ") };
             let id = &plan.id;
-            let _ = write!(
-                lines,
+            lines.push_str(&format!(
                 ",\n            CASE WHEN {any} THEN '{id}|mapped|mapped|' ELSE '{id}|unmapped|unmapped|' END"
-            );
+            ));
             for (name, series) in names.iter().zip(&plan.series) {
                 let line = format!("{id}|{}|{}|", series.kind.as_str(), series.id);
-                let _ = write!(lines, ",\n            CASE WHEN {name} THEN {} END", text(&line));
+                lines.push_str(&format!(",\n            CASE WHEN {name} THEN {} END", text(&line)));
             }
         }
         lines
