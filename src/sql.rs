@@ -15,7 +15,9 @@ use arrow::datatypes::DataType;
 
 use crate::aggregate::{Wanted, events};
 use crate::event::{Feed, Month};
+use crate::geography::{Level, Tier};
 use crate::plan::{Plan, Status};
+use crate::reference::codes::CodeList;
 use crate::reference::{DateBasis, Reference};
 use rules::{Conditions, folded, text};
 
@@ -180,7 +182,7 @@ const TABLES: [Table; 12] = [
         text: &[include_str!("sql/feed_quality.sql")],
         windows: MONTHS,
         lines: "split_part(line, '|', 2) IN ('total', 'unmapped')",
-        places: "(place = 'all|all||' OR place LIKE 'outside|set|%')",
+        places: "(place = 'all|all||' OR place LIKE '%|set|%')",
         key: "",
     },
     Table {
@@ -404,7 +406,9 @@ impl Query<'_> {
             ("tiers_of", self.tiers_of()),
             ("segment", self.segment()),
             ("breaks", self.breaks()),
-            ("is_sum", self.is_sum()),
+            ("is_sum", self.is_any(|list| &list.totals)),
+            ("is_base", self.is_any(|list| &list.bases)),
+            ("districts_of", self.districts_of()),
             ("is_exclusive", self.is_exclusive()),
             ("labels", self.labels()),
             ("outcomes", self.outcomes()),
@@ -559,14 +563,25 @@ impl Query<'_> {
         if ids.is_empty() { "''".to_owned() } else { format!("concat_ws(';', {})", ids.join(", ")) }
     }
 
-    fn is_sum(&self) -> String {
-        let lists = self.reference.codes.iter();
-        let sums = lists.flat_map(|list| list.totals.iter().map(move |code| (&*list.scheme, &**code)));
-        let sums: BTreeSet<(&str, &str)> = sums.collect();
-        let sums =
-            sums.into_iter().map(|(scheme, code)| format!("scheme = {} AND code = {}", text(scheme), text(code)));
-        let sums: Vec<String> = sums.collect();
-        if sums.is_empty() { "false".to_owned() } else { format!("coalesce({}, false)", sums.join(" OR ")) }
+    /// Whether a code is one of those that its list names for a purpose.
+    fn is_any(&self, of: impl Fn(&CodeList) -> &[String]) -> String {
+        let named = self.reference.codes.iter().flat_map(|list| of(list).iter().map(|code| (&*list.scheme, &**code)));
+        let named: BTreeSet<(&str, &str)> = named.collect();
+        let named =
+            named.into_iter().map(|(scheme, code)| format!("scheme = {} AND code = {}", text(scheme), text(code)));
+        let named: Vec<String> = named.collect();
+        if named.is_empty() { "false".to_owned() } else { format!("coalesce({}, false)", named.join(" OR ")) }
+    }
+
+    /// How many districts a place has that is a set; of others, none.
+    fn districts_of(&self) -> String {
+        let scope = self.plans.first().and_then(|plan| self.reference.geography.scope(&plan.area));
+        let sets = scope.iter().flat_map(|scope| scope.areas(Tier::of(Level::Set)));
+        let whens = sets.fold(String::new(), |whens, set| {
+            let districts = self.reference.geography.districts_of(&set.code).unwrap_or_default();
+            whens + &format!(" WHEN place LIKE {} THEN {districts}", text(&format!("{}|set|%", set.code)))
+        });
+        if whens.is_empty() { "0".to_owned() } else { format!("CASE{whens} ELSE 0 END") }
     }
 
     fn is_exclusive(&self) -> String {

@@ -76,6 +76,7 @@ total_parts AS (
         CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
         CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply,
         {is_sum} AS is_sum,
+        {is_base} AS is_base,
         {is_exclusive} AS is_exclusive,
         bool_and(coalesce(unit, 'events') IN ('events', 'persons', 'households'))
             AND NOT coalesce(lower(code) LIKE 'total-%' OR lower(code) LIKE 'households-with-%', false) AS is_part
@@ -84,13 +85,15 @@ total_parts AS (
     GROUP BY whose, sent, m0, months, what, scheme, code
 ),
 gathered AS (
-    SELECT whose, sent, m0, months, line, bool_or(is_exclusive) AS is_exclusive, max(lo) AS largest, sum(lo) AS lo,
-        CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
+    SELECT whose, sent, m0, months, line, count(*) AS codes, bool_or(is_exclusive) AS is_exclusive, max(lo) AS largest,
+        sum(lo) AS lo, CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
         CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply
     FROM (
         SELECT whose, sent, m0, months, '(parts)' AS line, is_exclusive, lo, hi, supply FROM total_parts WHERE is_part
         UNION ALL
         SELECT whose, sent, m0, months, '(sum)', is_exclusive, lo, hi, supply FROM total_parts WHERE is_sum
+        UNION ALL
+        SELECT whose, sent, m0, months, '(base)', is_exclusive, lo, hi, supply FROM total_parts WHERE is_base
         UNION ALL
         SELECT p.whose, p.sent, m0, months, line, is_exclusive, lo, hi, supply
         FROM total_parts AS p
@@ -100,47 +103,64 @@ gathered AS (
     ) AS parts
     GROUP BY whose, sent, m0, months, line
 ),
--- The whole of which the codes are parts: as sent, else all of them.
-wholes AS (
-    SELECT whose, sent, m0, months, is_exclusive, lo, hi, supply, CASE WHEN supply = 0 THEN hi END AS most
+-- How many have any of the codes, where one may have several.
+capped AS (
+    SELECT whose, sent, m0, months, CASE WHEN supply = 0 THEN hi END AS most
     FROM (
-        SELECT whose, sent, m0, months, is_exclusive, hi, supply,
-            CASE WHEN line = '(sum)' OR is_exclusive THEN lo ELSE largest END AS lo,
-            row_number() OVER (PARTITION BY whose, sent, m0, months ORDER BY line DESC) AS place
-        FROM gathered WHERE line IN ('(parts)', '(sum)')
+        SELECT *, row_number() OVER (PARTITION BY whose, sent, m0, months ORDER BY line) AS place
+        FROM gathered WHERE line IN ('(base)', '(sum)')
     ) AS g WHERE place = 1
 ),
--- Codes of an exclusive list add up; those of another overlap: at least the largest, at most their sum, no more than the whole.
-together AS (
-    SELECT g.whose, g.sent, g.m0, g.months, line,
-        CASE WHEN g.is_exclusive THEN g.lo ELSE largest END AS lo,
-        CASE WHEN g.is_exclusive THEN g.hi ELSE least(g.hi, most) END AS hi, g.supply
+-- Codes of an exclusive list add up; those of another overlap: at least the largest, at most their sum, no more than have any.
+added AS (
+    SELECT g.whose, g.sent, g.m0, g.months, line, codes, g.is_exclusive, g.supply,
+        CASE WHEN g.is_exclusive OR line = '(sum)' THEN g.lo ELSE largest END AS lo,
+        CASE WHEN g.is_exclusive OR line = '(sum)' THEN g.hi
+            WHEN least(g.hi, most) IS NOT NULL THEN greatest(largest, least(g.hi, most)) END AS hi,
+        g.lo AS lo_as_sent, g.hi AS hi_as_sent
     FROM gathered AS g
-    JOIN wholes AS w ON w.whose = g.whose AND w.sent = g.sent AND w.m0 = g.m0 AND w.months = g.months
-    WHERE split_part(line, '|', 4) = '' AND line LIKE '%|%' AND (g.is_exclusive OR line NOT LIKE '%|unmapped|unmapped|')
+    LEFT JOIN capped AS b ON b.whose = g.whose AND b.sent = g.sent AND b.m0 = g.m0 AND b.months = g.months
+),
+-- The whole of which the codes are parts: as sent, else all of them.
+wholes AS (
+    SELECT whose, sent, m0, months, is_exclusive, lo, hi, supply
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY whose, sent, m0, months ORDER BY line DESC) AS place
+        FROM added WHERE line IN ('(parts)', '(sum)')
+    ) AS g WHERE place = 1
 ),
 blocks AS (
     SELECT whose, sent, m0, months, '*|total|total|' AS line, lo, hi, supply FROM wholes
     UNION ALL
-    SELECT whose, sent, m0, months, line, lo, hi, supply FROM gathered WHERE split_part(line, '|', 4) <> ''
+    SELECT whose, sent, m0, months, line, CASE WHEN codes = 1 THEN lo_as_sent ELSE lo END,
+        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply
+    FROM added WHERE split_part(line, '|', 4) <> ''
     UNION ALL
-    SELECT whose, sent, m0, months, line, lo, hi, supply FROM together
-    UNION ALL
-    SELECT w.whose, w.sent, w.m0, w.months, u.line,
-        CASE WHEN t.whose IS NULL THEN w.lo WHEN t.supply = 0 AND t.hi IS NOT NULL THEN greatest(w.lo - t.hi, 0) ELSE 0 END,
-        CASE WHEN t.whose IS NULL THEN w.hi WHEN w.hi IS NOT NULL THEN greatest(w.hi - t.lo, 0) END,
-        CASE WHEN t.whose IS NULL OR t.supply = w.supply THEN w.supply ELSE 1 END
-    FROM wholes AS w
-    CROSS JOIN (SELECT line FROM plan_lines WHERE line LIKE '%|unmapped|unmapped|') AS u
-    LEFT JOIN together AS t ON t.whose = w.whose AND t.sent = w.sent AND t.m0 = w.m0 AND t.months = w.months
-        AND t.line = replace(u.line, 'unmapped', 'mapped')
-    WHERE NOT w.is_exclusive
+    SELECT w.whose, w.sent, w.m0, w.months, p.line,
+        CASE WHEN t.whose IS NULL THEN CASE WHEN is_rest THEN w.lo ELSE 0 END
+            WHEN NOT is_rest THEN t.lo WHEN t.supply = 0 AND t.hi IS NOT NULL THEN greatest(w.lo - t.hi, 0) ELSE 0 END,
+        CASE WHEN t.whose IS NULL THEN CASE WHEN is_rest THEN w.hi WHEN is_of_all THEN 0 END
+            WHEN NOT is_rest THEN t.hi WHEN w.hi IS NOT NULL THEN greatest(w.hi - t.lo, 0) END,
+        CASE WHEN t.whose IS NULL THEN CASE WHEN is_rest THEN w.supply WHEN is_of_all THEN 0 ELSE 2 END
+            WHEN NOT is_rest OR t.supply = w.supply THEN t.supply ELSE 1 END
+    FROM (
+        SELECT w.*, line, line LIKE '%|mapped|mapped|' OR line LIKE '%|unmapped|unmapped|' AS is_of_all,
+            line LIKE '%|unmapped|unmapped|' AND NOT is_exclusive AS is_rest
+        FROM wholes AS w CROSS JOIN plan_lines WHERE line <> '*|total|total|'
+    ) AS p
+    JOIN wholes AS w ON w.whose = p.whose AND w.sent = p.sent AND w.m0 = p.m0 AND w.months = p.months
+    LEFT JOIN added AS t ON t.whose = p.whose AND t.sent = p.sent AND t.m0 = p.m0 AND t.months = p.months
+        AND t.line = CASE WHEN is_rest THEN replace(p.line, 'unmapped', 'mapped') ELSE p.line END
 ),
 slots AS (
     SELECT line, b.whose, place, m0, months AS length, sum(lo) AS lo,
         CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
-        CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply
+        CASE WHEN min(supply) = max(supply) AND (min(supply) = 2 OR count(s.sent) = 0 OR count(s.sent) >= {districts_of})
+            THEN min(supply) ELSE 1 END AS supply
     FROM blocks AS b JOIN targets ON targets.whose = b.whose AND targets.sent = b.sent
+    -- A set of which not every district sent a total is known only from below.
+    LEFT JOIN (SELECT DISTINCT whose, sent FROM sents WHERE area_level = 'district') AS s
+        ON s.whose = b.whose AND s.sent = b.sent
     WHERE {lines}
     GROUP BY line, b.whose, place, m0, months
 ),

@@ -33,4 +33,5 @@ SELECT {keys}, {block}, baseline, base_min, base_max, base_status,
 FROM cells AS c {joins}
 JOIN compared AS b ON b.frame = c.frame AND b."window" = w."window" AND b.line = c.line AND b.whose = c.whose
     AND b.place = c.place
-WHERE NOT ({sparse} OR {coded}) OR exact IS NULL OR exact <> 0 OR base_max IS NULL OR base_max <> 0
+WHERE NOT ((exact IS NOT NULL AND exact = 0 OR supply = 2)
+    AND (base_status = 'not_supplied' OR base_max IS NOT NULL AND base_max = 0 AND base_min = 0))

@@ -28,9 +28,15 @@ month_records AS (
     SELECT whose, m, count(*) AS records, m AS last_m FROM records CROSS JOIN span
     WHERE NOT is_total AND m >= from_m GROUP BY whose, m
     UNION ALL
-    SELECT whose, calendar.m, count(*), max(m0 + months - 1)
-    FROM totals CROSS JOIN span JOIN calendar ON calendar.m BETWEEN totals.m0 AND totals.m0 + totals.months - 1
-    WHERE totals.m0 >= from_m GROUP BY whose, calendar.m
+    SELECT whose, m, CAST(sum(records) AS BIGINT), max(last_m)
+    FROM (
+        SELECT whose, calendar.m, count(*) AS records, max(m0 + months - 1) AS last_m
+        FROM totals CROSS JOIN span JOIN calendar ON calendar.m BETWEEN totals.m0 AND totals.m0 + totals.months - 1
+        WHERE totals.m0 >= from_m GROUP BY whose, calendar.m
+        UNION ALL
+        -- Of a total whose period is not whole months the month it begins in is known to have come.
+        SELECT whose, m, count(*), m FROM records CROSS JOIN span WHERE is_total AND m >= from_m GROUP BY whose, m
+    ) AS t GROUP BY whose, m
 ),
 held AS (
     SELECT whose, split_part(whose, '|', 1) AS partner, split_part(whose, '|', 3) AS kind,
@@ -82,7 +88,7 @@ spans AS (
     SELECT DISTINCT frame, m0, months FROM wins{more_spans}
 ),
 worst AS (
-    SELECT whose, m0, months, CASE WHEN count(*) < months THEN 0 ELSE min(status) END AS status
+    SELECT whose, m0, months, CASE WHEN count(*) < months THEN 0 ELSE min(status) END AS status, max(status) AS best
     FROM usable JOIN (SELECT DISTINCT m0, months FROM spans) AS s ON m BETWEEN m0 AND m0 + months - 1
     GROUP BY whose, m0, months
 ),

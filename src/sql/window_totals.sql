@@ -24,7 +24,7 @@ by_rate AS (
     GROUP BY p.whose, p.tier, wins."window"
 ),
 told AS (
-    SELECT c.*, w."window", coalesce(worst.status, 0) AS status, peers.rank_set, peers.tier, n.population,
+    SELECT c.*, w."window", coalesce(worst.best, 0) AS best, peers.rank_set, peers.tier, n.population,
         n.population_unit, n.population_date,
         max(CASE WHEN c.line = '*|total|total|' THEN exact END)
             OVER (PARTITION BY c.frame, c.whose, c.place, w."window") AS total
@@ -37,7 +37,7 @@ measured AS (
     SELECT t.*, r.peers, r.by_rate, CASE WHEN r.by_rate THEN 1e3 * lo / population ELSE CAST(lo AS DOUBLE) END AS least_value,
         CASE WHEN r.by_rate THEN 1e3 * most / population ELSE CAST(most AS DOUBLE) END AS most_value
     FROM told AS t JOIN by_rate AS r ON r.whose = t.whose AND r.tier = t.tier AND r."window" = t."window"
-    WHERE status >= 3
+    WHERE best >= 3
 ),
 -- Where all are exact a rank is one; where they are not, each is held against each.
 ordered AS (
