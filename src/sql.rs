@@ -7,6 +7,8 @@
 //! The text is one for both dialects: what differs is in [`Dialect`], and what depends on plan and reference data
 //! fills the names in braces ([`Query::fill`]).
 
+#![expect(clippy::format_push_string, reason = "a query is put together once")]
+
 mod rules;
 
 use std::collections::BTreeSet;
@@ -519,7 +521,7 @@ impl Query<'_> {
             .map(|(scheme, code, weight)| format!("({}, {}, CAST({weight} AS DOUBLE))", text(scheme), text(code)))
             .collect();
         rows.sort();
-        values(rows, "(CAST(NULL AS STRING), '', CAST(0 AS DOUBLE))")
+        values(&rows, "(CAST(NULL AS STRING), '', CAST(0 AS DOUBLE))")
     }
 
     fn tiers_of(&self) -> String {
@@ -533,7 +535,7 @@ impl Query<'_> {
                 rows.push(format!("({}, {}, {})", text(level), text(tier.level.as_str()), text(&vintage)));
             }
         }
-        values(rows, "(CAST(NULL AS STRING), '', '')")
+        values(&rows, "(CAST(NULL AS STRING), '', '')")
     }
 
     /// The number of the segment of a chart.
@@ -602,7 +604,7 @@ impl Query<'_> {
                 }
             }
         }
-        values(rows.into_iter().collect(), "(CAST(NULL AS STRING), '', '')")
+        values(&rows.into_iter().collect::<Vec<_>>(), "(CAST(NULL AS STRING), '', '')")
     }
 
     fn labels(&self) -> String {
@@ -623,7 +625,7 @@ impl Query<'_> {
                 }
             }
         }
-        values(rows, "(CAST(NULL AS STRING), '', '')")
+        values(&rows, "(CAST(NULL AS STRING), '', '')")
     }
 
     fn controls(&self) -> String {
@@ -632,7 +634,10 @@ impl Query<'_> {
             let window = &control.window;
             format!("({of}, {}, {}, {})", number(window.from()), window.months, control.value)
         };
-        values(self.reference.controls.iter().map(row).collect(), "(CAST(NULL AS STRING), '', '', '', 0, 0, 0)")
+        values(
+            &self.reference.controls.iter().map(row).collect::<Vec<_>>(),
+            "(CAST(NULL AS STRING), '', '', '', 0, 0, 0)",
+        )
     }
 }
 
@@ -663,7 +668,7 @@ const BASELINES: &str = "
     ";
 
 /// Rows of a `VALUES`, which must not be without one.
-fn values(rows: Vec<String>, none: &str) -> String {
+fn values(rows: &[String], none: &str) -> String {
     if rows.is_empty() { none.to_owned() } else { rows.join(", ") }
 }
 

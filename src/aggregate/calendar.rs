@@ -13,6 +13,12 @@ pub(super) fn days_since_1970(date: civil::Date) -> i32 {
     date.since(civil::date(1970, 1, 1)).map_or(0, |span| span.get_days())
 }
 
+/// Whether the second day is not more than 12 months after the first (Europe/London).
+pub(super) fn within_a_year(first: Micros, second: Micros) -> bool {
+    let (first, second) = (first.in_london().date(), second.in_london().date());
+    first.saturating_add(jiff::Span::new().years(1)) >= second
+}
+
 /// What the clock and the calendar on the wall say at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wall {
@@ -47,12 +53,6 @@ impl Calendar {
         });
         self.last = Some((hour, wall));
         wall
-    }
-
-    /// Whether the second day is not more than 12 months after the first (Europe/London).
-    pub(super) fn within_a_year(&mut self, first: Micros, second: Micros) -> bool {
-        let (first, second) = (first.in_london().date(), second.in_london().date());
-        first.saturating_add(jiff::Span::new().years(1)) >= second
     }
 
     /// The weekday (1 = Monday) and hour of a moment, as far as it is known so exactly.

@@ -385,9 +385,10 @@ impl<'s> Builder<'s> {
             let label = self.label(profile, month, &record);
             let partner_kind = partner_kind as u16;
             if kind == Kind::Count {
-                self.current.counts.extend(count(&record(), Counted { partner_kind, area, profile, month }));
+                self.current.counts.extend(count(&record(), &Counted { partner_kind, area, profile, month }));
             } else {
-                let at = Row { feed, chunk: self.current.feeds[feed as usize].len(), row: chunks[feed as usize].len() };
+                let at =
+                    Row { feed, chunk: self.current.feeds[feed as usize].len(), place: chunks[feed as usize].len() };
                 let (details, repeats) = (numbers[Group::Details as usize], Repeats::default());
                 tokens.add(row as usize, &mut self.tokens, self.current.facts.len(), at);
                 let is_under_2017_act = batch.time(columns::OCCURRED_FROM, i) >= Some(ACT_COMMENCED);

@@ -116,7 +116,7 @@ pub fn explain(
     })?;
     let Some((_, (read, changes))) = read else { return Ok(None) };
     let figures = Figures::of(&read.current, settings, &cell.plan.area, read.as_at)?;
-    let folder = Folder::of(&figures, &Wanted::Plan(cell.plan));
+    let folder = Folder::of(&figures, Wanted::Plan(cell.plan));
     let strips = folder.strips().filter(|strip| is_named(strip.series, &cell.series));
     let mut told = Vec::new();
     for strip in strips {
@@ -214,6 +214,7 @@ type Key = (String, String, Option<String>);
 
 /// A record at one time, as far as a cell asks.
 #[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 struct State {
     key: Key,
     cancelled: bool,
@@ -298,7 +299,7 @@ fn state<'r>(record: &Record<'r>, settings: &'r Settings<'_>, cell: &Cell<'_>, s
     let placed = |(code, level): (&str, &str)| {
         let tiers = scope.tiers_of(level).into_iter();
         let mut placed = tiers.flat_map(|tier| scope.place(code, level, record.area_zone, tier));
-        placed.any(|placed| placed == Placed::At(&*cell.area))
+        placed.any(|placed| placed == Placed::At(&cell.area))
     };
     let area = record.area_code.zip(record.area_level);
     let in_all = cell.area == super::places::ALL;

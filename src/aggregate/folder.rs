@@ -72,7 +72,7 @@ pub(super) struct Strip<'f> {
 
 impl<'f> Folder<'f> {
     /// The figures of a folder.
-    pub(super) fn of(figures: &'f Figures<'f>, wanted: &Wanted<'f>) -> Self {
+    pub(super) fn of(figures: &'f Figures<'f>, wanted: Wanted<'f>) -> Self {
         let settings = figures.settings;
         let mut framed: Vec<Framed<'f>> = Vec::new();
         let mut add = |wanted: Option<usize>, is_told: &dyn Fn(&Window) -> bool| {
@@ -85,7 +85,7 @@ impl<'f> Folder<'f> {
             let of_kind = |(kind, held): (usize, &Option<_>)| Some(Sheet::of(figures, &frame, kind, held.as_ref()?));
             let sheets = figures.held.iter().enumerate().map(of_kind).collect();
             let first_series = framed.last().map_or(0, |last| last.first_series + last.frame.series.len() as u32);
-            framed.push(Framed { sheets, windows, first_series, frame });
+            framed.push(Framed { frame, sheets, windows, first_series });
         };
         match wanted {
             Wanted::Plan(plan) => add(settings.place_of(plan), &|_| true),

@@ -104,16 +104,18 @@ impl<'f> Frame<'f> {
         own: &BTreeSet<u32>,
         kind: usize,
     ) -> Vec<(u32, SourceSet)> {
-        let mut shown: BTreeMap<u32, SourceSet> = BTreeMap::new();
+        let mut sources_of: BTreeMap<u32, SourceSet> = BTreeMap::new();
         for class in own {
             let (class, series) = (&current.classes[*class as usize], &self.of_class[*class as usize]);
             let what = &current.what[class.what as usize];
             if what.partner_kind as usize == kind {
-                series.iter().for_each(|s| shown.entry(*s).or_default().add(what.source));
+                for s in series {
+                    sources_of.entry(*s).or_default().add(what.source);
+                }
             }
         }
         for (place, series) in self.series.iter().enumerate().filter(|(_, series)| series.is_of_plan()) {
-            let by = shown.entry(place as u32).or_default();
+            let by = sources_of.entry(place as u32).or_default();
             if ["total", "mapped", "unmapped"].contains(&series.kind) {
                 by.add(EVERY);
             }
@@ -124,7 +126,7 @@ impl<'f> Frame<'f> {
             let rules = self.plan.into_iter().flat_map(Plan::rules);
             let rules = rules.filter(|(.., rule)| current.can_show(kind, rule, &carried));
             let applicable: SeriesSet = rules.map(|(_, series, _)| series).collect();
-            for (place, by) in &mut shown {
+            for (place, by) in &mut sources_of {
                 let series = &self.series[*place as usize];
                 let shows = match &series.scheme {
                     Some(scheme) => carried.schemes.contains(scheme),
@@ -135,7 +137,7 @@ impl<'f> Frame<'f> {
                 }
             }
         }
-        shown.into_iter().collect()
+        sources_of.into_iter().collect()
     }
 }
 

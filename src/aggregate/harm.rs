@@ -25,8 +25,8 @@ pub(super) fn tally(figures: &Figures<'_>, strip: &Strip<'_>) -> Option<Tallied>
     let held = figures.held[strip.kind].as_ref().filter(|_| !strip.is_of_totals())?;
     let current = figures.current;
     let weight = |what: &super::current::What| {
-        let codes = what.codes.iter().map(|code| &current.categories[*code as usize]);
-        codes.filter_map(|code| set.weight(&code.scheme, &code.code)).next()
+        let mut codes = what.codes.iter().map(|code| &current.categories[*code as usize]);
+        codes.find_map(|code| set.weight(&code.scheme, &code.code))
     };
     let of_what: Vec<Option<f64>> = current.what.iter().map(weight).collect();
     let distinct: BTreeMap<u64, f64> = of_what.iter().flatten().map(|weight| (weight.to_bits(), *weight)).collect();

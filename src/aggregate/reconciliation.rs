@@ -17,7 +17,7 @@ const ABOUT: &str = "Do the parts make the whole? Sums held against what they ar
 /// What the chain says it read of a partition.
 pub(super) struct Read {
     pub(super) partition: TopicPartition,
-    pub(super) read: i64,
+    pub(super) records: i64,
     pub(super) accepted: i64,
     pub(super) rejected: i64,
 }
@@ -109,7 +109,7 @@ fn accepted_and_rejected(read: &Read) -> Row {
         of: Some(format!("{}-{}", read.partition.topic, read.partition.partition)),
         window: None,
         left: Some(read.accepted + read.rejected),
-        right: Some(read.read),
+        right: Some(read.records),
     }
 }
 

@@ -198,7 +198,7 @@ const THREADS: usize = 2;
 /// Makes every table of a folder; calls `done` as each is there.
 fn make_all(folder: &Folder<'_>, tables: &[Make<'_>], mut done: impl FnMut()) -> Vec<Result<File, Error>> {
     let next = AtomicUsize::new(0);
-    let (sender, made) = crossbeam_channel::unbounded();
+    let (sender, finished) = crossbeam_channel::unbounded();
     let mut files: Vec<(usize, Result<File, Error>)> = std::thread::scope(|scope| {
         for _ in 0..THREADS {
             let (next, sender) = (&next, sender.clone());
@@ -212,7 +212,7 @@ fn make_all(folder: &Folder<'_>, tables: &[Make<'_>], mut done: impl FnMut()) ->
             });
         }
         drop(sender);
-        made.iter().inspect(|_| done()).collect()
+        finished.iter().inspect(|_| done()).collect()
     });
     files.sort_by_key(|(place, _)| *place);
     files.into_iter().map(|(_, file)| file).collect()
@@ -271,13 +271,13 @@ impl Output<'_> {
                 }
                 figures => figures?,
             };
-            let of = Folder::of(&figures, wanted);
+            let of = Folder::of(&figures, *wanted);
             let mut folder = self.begin(&path)?;
             let files = make_all(&of, &tables, || progress.advance(1));
             for ((table, _), file) in tables.iter().zip(files) {
                 match file {
                     Err(error @ Error::Lacks { .. }) => {
-                        not_made.push((format!("{path}/{table}.parquet"), error.to_string()))
+                        not_made.push((format!("{path}/{table}.parquet"), error.to_string()));
                     }
                     file => self.put(&mut folder, table, file?)?,
                 }
@@ -320,7 +320,7 @@ impl Output<'_> {
             let sum = |of: fn(&Footer) -> u64| chain.files.iter().map(|file| of(&file.footer) as i64).sum();
             reconciliation::Read {
                 partition: chain.partition.clone(),
-                read: sum(|footer| footer.read),
+                records: sum(|footer| footer.read),
                 accepted: sum(|footer| footer.accepted),
                 rejected: sum(|footer| footer.rejected),
             }

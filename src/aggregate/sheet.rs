@@ -50,6 +50,9 @@ impl Sheet {
     }
 }
 
+/// A number of a fact.
+type Numbered<'n, T> = &'n dyn Fn(&Fact) -> T;
+
 /// Counts of facts by place, series, a further key and month, each fact at every place and series it is of.
 pub(super) struct Tally {
     series: usize,
@@ -59,15 +62,15 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts the facts of a partner's kind. `series` says which of its series a class counts in, by their
-    /// places in the tally; `key` gives the further key, or none for facts that are not counted.
+    /// Counts the facts of a partner's kind. A fact has a class, which counts in so many of the series, by their
+    /// places in the tally, and a further key, or none if it is not counted.
     pub(super) fn of(
         figures: &Figures<'_>,
         kind: usize,
         held: &Held,
-        (series, of_class): (usize, &dyn Fn(&Fact) -> u32),
+        (series, class): (usize, Numbered<'_, u32>),
         series_of: &[Vec<u32>],
-        (keys, key): (usize, &dyn Fn(&Fact) -> Option<usize>),
+        (keys, key): (usize, Numbered<'_, Option<usize>>),
     ) -> Self {
         let (places, months) = (&figures.places.of_kind[kind], held.months());
         let width = series * keys * months;
@@ -78,7 +81,7 @@ impl Tally {
             for fact in facts.iter().filter(|fact| fact.month >= held.first) {
                 let Some(key) = key(fact) else { continue };
                 let month = fact.month.since(held.first);
-                for series in &series_of[of_class(fact) as usize] {
+                for series in &series_of[class(fact) as usize] {
                     here[(*series as usize * keys + key) * months + month] += 1;
                 }
             }
@@ -231,23 +234,23 @@ struct Coded<'f> {
 /// The blocks of all series, from the totals of one area and period.
 fn blocks(figures: &Figures<'_>, frame: &Frame<'_>, counts: &[&Count]) -> BTreeMap<u32, Block> {
     let current = figures.current;
-    let mut coded: BTreeMap<&[u32], Coded<'_>> = BTreeMap::new();
+    let mut sent: BTreeMap<&[u32], Coded<'_>> = BTreeMap::new();
     for count in counts {
         let class = frame.class(current, count.profile);
         let codes = &*current.what[current.classes[class as usize].what as usize].codes;
         let series: &[u32] = if count.is_of_other_unit { &[] } else { &frame.of_class[class as usize] };
-        coded.entry(codes).and_modify(|of| of.block = of.block.plus(count.block)).or_insert(Coded {
+        sent.entry(codes).and_modify(|of| of.block = of.block.plus(count.block)).or_insert(Coded {
             codes,
             series,
             block: count.block,
         });
     }
     let mut of_codes: BTreeMap<u32, Vec<Block>> = BTreeMap::new();
-    for of in coded.values() {
+    for of in sent.values() {
         let series = |code: &u32| frame.position(&super::frame::series_of(&current.categories[*code as usize]));
         of.codes.iter().filter_map(series).for_each(|series| of_codes.entry(series).or_default().push(of.block));
     }
-    let sums = Sums::of(figures, current, coded.values().collect());
+    let sums = Sums::of(figures, current, sent.values().collect());
     // A code is told as it was sent; a group has as many blocks as codes were sent that are in it.
     let together = |blocks: Vec<Block>| if let [one] = blocks[..] { Some(one) } else { sums.add(blocks) };
     let mut blocks: BTreeMap<u32, Block> =

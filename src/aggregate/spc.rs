@@ -1,8 +1,10 @@
-//! `spc`: spike, trend or noise? A chart of individual values and moving ranges (XmR), month by month and quarter
+//! `spc`: spike, trend or noise? A chart of individual values and moving ranges (`XmR`), month by month and quarter
 //! by quarter, re-based at each break.
 //!
 //! Limits are the mean and 2.66 mean moving ranges on either side (Wheeler, Understanding Variation, 1993:
 //! 2.66 = 3 / 1.128), over every point of the segment that is exact and final, at least 12 of them.
+
+use std::cmp::Ordering;
 
 use super::Error;
 use super::folder::{Folder, Line, Strip, is_told};
@@ -73,7 +75,7 @@ pub(super) fn chart(values: &[(usize, Option<i64>)]) -> Vec<Point> {
     for segment in values.chunk_by(|a, b| a.0 == b.0) {
         let included: Vec<f64> = segment.iter().filter_map(|(_, value)| value.map(|value| value as f64)).collect();
         let limits = limits(&included);
-        let mut run = Run::default();
+        let mut run = Run { side: Ordering::Equal, length: 0 };
         points.extend(segment.iter().map(|(number, value)| {
             let signal = match (value, limits) {
                 (None, _) => Signal::Excluded,
@@ -87,23 +89,20 @@ pub(super) fn chart(values: &[(usize, Option<i64>)]) -> Vec<Point> {
 }
 
 /// Points in a row on one side.
-#[derive(Default)]
 struct Run {
-    above: bool,
+    side: Ordering,
     length: usize,
 }
 
 impl Run {
     fn signal(&mut self, value: f64, limits: Limits) -> Signal {
-        let above = value > limits.centre;
-        if value == limits.centre {
-            self.length = 0;
-        } else if above == self.above {
-            self.length += 1;
-        } else {
-            self.length = 1;
-        }
-        self.above = above;
+        let side = value.partial_cmp(&limits.centre).unwrap_or(Ordering::Equal);
+        self.length = match side {
+            Ordering::Equal => 0,
+            _ if side == self.side => self.length + 1,
+            _ => 1,
+        };
+        self.side = side;
         match value {
             _ if value > limits.upper => Signal::Above,
             _ if value < limits.lower => Signal::Below,
@@ -211,7 +210,7 @@ mod tests {
         values.extend([(2, 40), (2, 41)]);
         let chart = chart(&values.iter().map(|(segment, value)| (*segment, Some(*value))).collect::<Vec<_>>());
         assert_eq!((chart[12].signal, chart[12].segment, chart[12].points), (Signal::Insufficient, 2, 2));
-        let mut run = Run::default();
+        let mut run = Run { side: Ordering::Equal, length: 0 };
         let limits = Limits { centre: 10.0, lower: 5.0, upper: 15.0 };
         let signals: Vec<Signal> =
             [11, 12, 11, 12, 11, 12, 11, 16, 11, 10, 4].map(|v| run.signal(v.into(), limits)).into();

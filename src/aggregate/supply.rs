@@ -97,7 +97,7 @@ impl Block {
     pub(super) fn overlapping(parts: impl IntoIterator<Item = Self>, whole: Option<Self>) -> Option<Self> {
         let mut largest = 0;
         let sum = Self::sum(parts.into_iter().inspect(|part| largest = largest.max(part.min)))?;
-        let most = whole.and_then(|whole| whole.max());
+        let most = whole.and_then(Self::max);
         let max = sum.max.map_or(most, |sum| Some(most.map_or(sum, |most| most.min(sum))));
         // Where a part is larger than the whole, as a partner may print it, the part stands.
         let max = max.map(|max| max.max(largest));

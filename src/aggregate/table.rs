@@ -101,17 +101,20 @@ impl Writer {
     }
 }
 
+/// A value of a row.
+pub(super) type Value<'c, R, T> = Box<dyn Fn(&R) -> Option<T> + Sync + 'c>;
+
 /// Where a column's values come from, row by row.
 pub(super) enum Of<'c, R> {
     /// A text of a small table, by its place.
-    Choice(StringArray, Box<dyn Fn(&R) -> Option<u32> + Sync + 'c>),
-    Text(Box<dyn Fn(&R) -> Option<String> + Sync + 'c>),
-    Integer(Box<dyn Fn(&R) -> Option<i64> + Sync + 'c>),
-    Double(Box<dyn Fn(&R) -> Option<f64> + Sync + 'c>),
-    Boolean(Box<dyn Fn(&R) -> Option<bool> + Sync + 'c>),
-    Date(Box<dyn Fn(&R) -> Option<civil::Date> + Sync + 'c>),
+    Choice(StringArray, Value<'c, R, u32>),
+    Text(Value<'c, R, String>),
+    Integer(Value<'c, R, i64>),
+    Double(Value<'c, R, f64>),
+    Boolean(Value<'c, R, bool>),
+    Date(Value<'c, R, civil::Date>),
     /// Microseconds since 1970, UTC.
-    Instant(Box<dyn Fn(&R) -> Option<i64> + Sync + 'c>),
+    Instant(Value<'c, R, i64>),
 }
 
 impl<R> Of<'_, R> {

@@ -54,7 +54,7 @@ pub(super) fn rate_per_1000(count: i64, population: i64) -> f64 {
 
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
     type Row<'f> = Line<More<'f>>;
-    let days = |row: &Row<'c>| Some(i64::from(folder.figures.windows[row.key.window as usize].days()));
+    let days = |row: &Row<'c>| Some(folder.figures.windows[row.key.window as usize].days());
     let rank = |of: fn(&Rank<'c>) -> i64| Of::Integer(Box::new(move |row: &Row<'c>| row.more.rank.as_ref().map(of)));
     let mut columns: Vec<Column<'c, Row<'c>>> =
         folder.key_columns().into_iter().chain(Folder::block_columns()).collect();

@@ -114,7 +114,7 @@ fn text(told: &[Explanation]) -> anyhow::Result<String> {
             writeln!(text, "breaks: {}", explanation.breaks.join(", "))?;
         }
         if let Some(change) = &explanation.change {
-            write!(text, "{}", changed(change)?)?;
+            text.push_str(&changed(change));
         }
     }
     Ok(text)
@@ -135,14 +135,14 @@ fn reasons(change: &Difference) -> [(&'static str, i64); 9] {
     ]
 }
 
-fn changed(change: &Difference) -> anyhow::Result<String> {
+fn changed(change: &Difference) -> String {
     let mut rows = table(["change", "records"]);
     rows.add_row(["before".to_owned(), change.before.to_string()]);
     let some = reasons(change).into_iter().filter(|(_, count)| *count != 0);
     rows.add_rows(some.map(|(reason, count)| [reason.to_owned(), format!("{count:+}")]));
     rows.add_row(["now".to_owned(), (change.before + change.sum()).to_string()]);
     align_right(&mut rows, 1..=1);
-    Ok(format!("{}\n", rows.trim_fmt()))
+    format!("{}\n", rows.trim_fmt())
 }
 
 fn json(of: &Explanation) -> Value {

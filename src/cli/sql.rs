@@ -15,7 +15,7 @@ use crate::sql::{self, Dialect};
 /// can be followed to its records, checked by another engine, or made by Spark where one machine is too small.
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
-    /// The table, such as window_totals
+    /// The table, such as `window_totals`
     table: String,
     /// The plan under which figures are counted, or in-force for each month under its own
     /// [default: the first of aggregate.plans of the settings, else in-force]

@@ -55,7 +55,7 @@ fn section(chain: &Chain, path: &str) -> String {
 #[test]
 fn the_data_dictionary_says_what_the_files_say() {
     let mut chain = Chain::new();
-    chain.commit(POLICE, 0, [(0, CRIME)].into_iter());
+    chain.commit(POLICE, 0, [(0, CRIME)]);
     chain.aggregate(PLAN).expect("tables");
     let folders = ["events".to_owned(), format!("aggregates/{PLAN}")];
     let files = folders.iter().flat_map(|folder| {

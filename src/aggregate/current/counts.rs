@@ -19,7 +19,7 @@ pub(super) struct Counted {
 }
 
 /// The total of a record; none if its period is not whole months, since it can fill no window then.
-pub(super) fn count(record: &Record<'_>, of: Counted) -> Option<Count> {
+pub(super) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
     let date = |moment: Option<Moment>| Some(moment?.low()?.in_london().date());
     let (from, to) = (date(record.period_from)?, date(record.period_to)?);
     if from.day() != 1 || to != to.last_of_month() {

@@ -9,7 +9,8 @@ use arrow::datatypes::Int32Type;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_128;
 
-use super::{Calendar, Current, columns};
+use super::super::calendar::within_a_year;
+use super::{Current, columns};
 use crate::event::{Feed, Micros};
 
 /// Whether a record is a repeat of a person, a victim, a suspect.
@@ -38,7 +39,7 @@ impl Repeats {
 pub(super) struct Row {
     pub(super) feed: Feed,
     pub(super) chunk: usize,
-    pub(super) row: usize,
+    pub(super) place: usize,
 }
 
 /// The columns of tokens in a batch.
@@ -126,25 +127,24 @@ impl Tokens {
         }
         let kind = |seen: &Seen| current.facts[seen.fact as usize].partner_kind;
         let chunk = |seen: &Seen| &current.feeds[seen.at.feed as usize][seen.at.chunk];
-        let when = |seen: &Seen| chunk(seen).time(columns::OCCURRED_FROM, seen.at.row).unwrap_or_default();
+        let when = |seen: &Seen| chunk(seen).time(columns::OCCURRED_FROM, seen.at.place).unwrap_or_default();
         let order = |a: &Seen, b: &Seen| {
             let key = |seen: &Seen| (kind(seen), seen.role, seen.token, when(seen));
-            key(a).cmp(&key(b)).then_with(|| chunk(a).subject(a.at.row).cmp(chunk(b).subject(b.at.row)))
+            key(a).cmp(&key(b)).then_with(|| chunk(a).subject(a.at.place).cmp(chunk(b).subject(b.at.place)))
         };
         self.seen.sort_unstable_by(order);
-        let mut calendar = Calendar::default();
         let mut again = Vec::with_capacity(self.seen.len());
         for (i, seen) in self.seen.iter().enumerate() {
             let before = i.checked_sub(1).map(|i| &self.seen[i]);
             let same =
                 |before: &&Seen| (kind(before), before.role, before.token) == (kind(seen), seen.role, seen.token);
             let before = before.filter(same);
-            again.push(before.is_some_and(|before| calendar.within_a_year(Micros(when(before)), Micros(when(seen)))));
+            again.push(before.is_some_and(|before| within_a_year(Micros(when(before)), Micros(when(seen)))));
         }
         for (seen, again) in self.seen.iter().zip(again) {
             current.facts[seen.fact as usize].repeats.set(seen.role.into(), again);
             let repeats = current.facts[seen.fact as usize].repeats;
-            current.feeds[seen.at.feed as usize][seen.at.chunk].repeats[seen.at.row] = repeats;
+            current.feeds[seen.at.feed as usize][seen.at.chunk].repeats[seen.at.place] = repeats;
         }
     }
 }
