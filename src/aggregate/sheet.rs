@@ -293,7 +293,8 @@ impl<'f> Sums<'f> {
         let sent = |test: &dyn Fn(&str) -> bool| Block::sum(coded.iter().filter(|of| is(of, test)).map(|of| of.block));
         let whole = sent(&|code| lists.is_total(scheme, code));
         let base = sent(&|code| lists.is_base(scheme, code)).or(whole);
-        let parts = coded.into_iter().filter(|of| !of.series.is_empty() && !is(of, &crate::plan::rule::is_base));
+        let is_whole = |code: &str| crate::plan::rule::is_base(code) || lists.is_total(scheme, code);
+        let parts = coded.into_iter().filter(|of| !of.series.is_empty() && !is(of, &is_whole));
         let mut sums = Self { parts: parts.collect(), is_exclusive, whole, base };
         sums.whole = whole.or_else(|| sums.together(|_| true));
         sums

@@ -79,7 +79,8 @@ total_parts AS (
         {is_base} AS is_base,
         {is_exclusive} AS is_exclusive,
         bool_and(coalesce(unit, 'events') IN ('events', 'persons', 'households'))
-            AND NOT coalesce(lower(code) LIKE 'total-%' OR lower(code) LIKE 'households-with-%', false) AS is_part
+            AND NOT coalesce(lower(code) LIKE 'total-%' OR lower(code) LIKE 'households-with-%', false)
+            AND NOT {is_sum} AS is_part
     FROM totals CROSS JOIN span
     WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL AND m0 >= from_m
     GROUP BY whose, sent, m0, months, what, scheme, code

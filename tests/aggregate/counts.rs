@@ -333,6 +333,9 @@ fn a_briefing_that_does_not_add_up_is_told_so() {
     let parts = ["victim-based", "other-crimes"].map(|series| briefing(series, "quarter:2014-q2").0);
     assert_eq!((parts, parts.iter().sum::<i64>()), ([144, 38], 182), "not 185");
     assert_eq!(said("count:briefing-offence", "sexual-offences", "quarter:2014-q2").1, "78.1");
+    let totals = chain.table_of(&run, PLAN, "window_totals");
+    let unmapped = totals.one(&cell("count:briefing", "unmapped", MAIDSTONE, "quarter:2013-q2"));
+    assert_eq!(totals.number(unmapped, "count"), Some(2_127), "the total is no part of itself");
     let checks = chain.table_of(&run, PLAN, "reconciliation");
     let of = |window| {
         let area = format!("briefing {MAIDSTONE}");

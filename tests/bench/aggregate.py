@@ -1,144 +1,83 @@
 #!/usr/bin/env python3
-"""The baseline: what DuckDB takes for the latest revisions, events and grouping that `aggregate` makes.
+"""`aggregate` beside DuckDB, in one run: the same events written, and every table made.
 
-Reads a ledger with two threads, keeps the latest revision of each record, classifies it by the rules of a plan
-(those that look at kinds, codes, flags and ages: all that the plan of 2017-18 has), writes one file of events a
-feed, sorted as ours are, and counts series and codes by partner, kind, area and month. Left out, and so in
-DuckDB's favour: rows of zero and not supplied, labels, quality, what the events derive but month and series.
-Prints one JSON object with the seconds of the wall and of the processor, and the greatest memory.
+    aggregate.py PROGRAM STORE OUT [PLAN]
 
-    aggregate.py STORE OUT [PLAN]
+First PROGRAM makes events and the whole catalogue of one plan; then DuckDB, with two threads, finds the latest revision
+of each record in the same ledger, writes one sorted file of events a feed, and runs the query that PROGRAM prints for each
+table, writing what it gives. In DuckDB's favour: its events lack what ours derive, and its queries read ours, where codes
+and months are worked out already. Prints one aligned line a side, with the ratio of their times.
 
-Needs the packages of tests/oracle/requirements.txt; `/usr/bin/time -v partner-feeds aggregate` is the other side.
+The store is one of `cargo run --release --example ledger -- STORE ROWS`; needs the packages of tests/sql/requirements.txt.
 """
 
-import json
-import resource
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import duckdb
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests/oracle"))
-import rules  # noqa: E402
-
-KINDS = {
-    "mha-legal-status": ("detention", "mental-health-detention"), "stop-search-object": ("stop-search",),
-    "ndtms-group": ("treatment",), "possession-stage": ("possession",), "da-service": ("domestic-abuse-support",),
-    "referral-scheme": ("referral",), "hclic-reason": ("homelessness-case",),
-}  # fmt: skip
-LISTS = {"icd-10": "what_category || coalesce(';' || icd10_further, '')", "hclic-need": "support_needs"}
+TABLES = (
+    "priority_monthly", "category_monthly", "window_totals", "change", "spc", "profile", "factors", "outcomes", "repeats",
+    "place_of_safety", "feed_quality", "reconciliation",
+)  # fmt: skip
 
 
-def texts(values):
-    return "(" + ", ".join(f"'{value}'" for value in values) + ")"
+def of_program(program, store, plan):
+    os.execv(program, [program, "aggregate", "--store", str(store), "--plan", plan])
 
 
-def like(scheme, pattern, code):
-    folded = rules.folded(scheme, pattern)
-    if pattern.endswith("*"):
-        return f"starts_with({code}, '{folded[:-1]}')"
-    if "-" in pattern and scheme in ("icd-10", "ho-offence"):
-        first, last = folded.split("-")
-        return f"left({code}, {len(first)}) between '{first}' and '{last}'"
-    return f"starts_with({code}, '{folded}')" if scheme == "icd-10" and len(folded) == 3 else f"{code} = '{folded}'"
-
-
-def any_of(scheme, patterns, code):
-    exact = [rules.folded(scheme, p) for p in patterns if p.isalnum() or scheme not in ("icd-10", "ho-offence")]
-    exact = [p for p, given in zip(exact, patterns) if not given.endswith("*")] if scheme != "icd-10" else []
-    others = [p for p in patterns if scheme == "icd-10" or p.endswith("*") or rules.folded(scheme, p) not in exact]
-    tests = [f"{code} in {texts(exact)}"] if exact else []
-    return " or ".join(tests + [like(scheme, p, code) for p in others])
-
-
-def codes(reference, scheme, patterns):
-    """Whether a record has a code like one of the patterns."""
-    if scheme in reference.crosswalks:
-        given = [row for row in reference.crosswalks[scheme] if row["group"] in patterns]
-        by_list = {row["list"]: [r["code"] for r in given if r["list"] == row["list"]] for row in given}
-        return " or ".join(codes(reference, name, found) for name, found in by_list.items())
-    if scheme in LISTS:
-        code = "replace(upper(c), '.', '')" if scheme == "icd-10" else "split_part(upper(c), '/', 1)"
-        kind = "admission" if scheme == "icd-10" else "homelessness-case"
-        test = any_of(scheme, patterns, code)
-        return f"(kind = '{kind}' and len(list_filter(string_split({LISTS[scheme]}, ';'), lambda c: {test})) > 0)"
-    if scheme in ("ho-category", "ho-offence"):
-        code = "what_category" if scheme == "ho-category" else "what_code"
-        return f"(what_list = 'ho-crime' and ({any_of(scheme, patterns, f'upper({code})')}))"
-    held = f"kind in {texts(KINDS[scheme])}" if scheme in KINDS else f"what_list = '{scheme}'"
-    return f"({held} and ({any_of(scheme, patterns, 'upper(what_category)')}))"
-
-
-def test(reference, rule):
-    """A rule as SQL."""
-    tests = []
-    for key, value in rule.items():
-        if key == "kinds":
-            tests.append(f"kind in {texts(value)}")
-        elif key == "codes":
-            tests.append(" or ".join(codes(reference, scheme, patterns) for scheme, patterns in value.items()))
-        elif key == "flags":
-            tests.append(f"list_has_any(string_split(flags_true, ';'), [{texts(value)[1:-1]}])")
-        elif key == "ages":
-            low, high = rules.band(value[0])
-            bands = [b for b in ("0-9", "10-17", "18-24", "25-34", "35-44", "45-54", "55-64", "65+")]
-            held = [b for b in bands if low <= rules.band(b)[0] and rules.band(b)[1] <= high]
-            columns = ("person_age_band", "victim_age_band", "suspect_age_band")
-            tests.append(" or ".join(f"{column} in {texts(held)}" for column in columns))
-        elif key != "id":
-            sys.exit(f"a rule with `{key}` is not measured")
-    return " and ".join(f"coalesce({one}, false)" for one in tests)
-
-
-def main():
-    store, out, plan = sys.argv[1], Path(sys.argv[2]), (sys.argv[3:] or ["smp-2017-18"])[0]
-    out.mkdir(parents=True, exist_ok=True)
-    reference = rules.Reference(ROOT / "config")
-    began = time.monotonic()
+def of_duckdb(program, store, out, plan):
+    os.chdir(store)
     db = duckdb.connect(config={"threads": 2})
-    db.sql("set timezone = 'Europe/London'")
-    series = [
-        f"case when {' or '.join(f'({test(reference, rule)})' for rule in one['rules'])} then '{one['id']}' end"
-        for _, one in reference.plans[plan]["series"]
-    ]
-    # By the months of the built-in partners' kinds; one date each is enough for the measure.
-    db.sql(f"""
-        create table latest as
-        select * exclude (era, "offset", id), split_part(source, ':', 3) as partner,
-            strftime(coalesce(case when kind in ('crime', 'incident') then recorded_at end, occurred_from, period_from),
-                '%Y-%m') as month,
-            list_filter([{", ".join(series)}], lambda s: s is not null) as series
-        from (
-            select * from read_parquet('{store}/ledger/*/*/*.parquet')
+    db.execute("set timezone = 'UTC'")
+    db.execute("""
+        create table latest as select * exclude (era, "offset", id) from (
+            select * from read_parquet('ledger/*/*/*.parquet')
             qualify row_number() over (partition by source, subject order by revision desc, time desc, received) = 1)
         where cancellation_reason is null""")
     for feed in ("police", "health", "housing"):
-        db.sql(f"""
-            copy (select * exclude (series), array_to_string(series, ';') as series from latest
-                where feed = '{feed}' order by source, subject)
+        db.execute(f"""
+            copy (from latest where feed = '{feed}' order by source, subject)
             to '{out}/{feed}.parquet' (compression zstd)""")
-    key = "partner, feed, kind, month"
-    area = "area_code, area_level, area_vintage, area_role"
-    counted = {
-        "priority_monthly": """list_concat(series, ['total', case when len(series) > 0 then 'mapped' else 'unmapped' end])""",
-        "category_monthly": """list_filter(list_concat([what_category, what_code], string_split(support_needs, ';'),
-            string_split(icd10_further, ';')), lambda c: c is not null)""",
-    }
-    for table, lists in counted.items():
-        db.sql(f"""
-            copy (select s, {key}, {area}, count(*) as count
-                from (select unnest({lists}) as s, {key}, {area} from latest where kind <> 'count')
-                group by grouping sets ((s, {key}, {area}), (s, {key})) order by all)
-            to '{out}/{table}.parquet' (compression zstd)""")
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({
-        "wall_s": round(time.monotonic() - began, 1), "processor_s": round(used.ru_utime + used.ru_stime, 1),
-        "memory_mib": used.ru_maxrss // 1024,
-        "records": db.sql("select count(*) from latest").fetchall()[0][0],
-    }))  # fmt: skip
+    db.execute("drop table latest")
+    for table in TABLES:
+        began = time.monotonic()
+        query = subprocess.run([program, "sql", table, "--plan", plan], check=True, capture_output=True, text=True).stdout
+        rows = db.execute(f"copy ({query}) to '{out}/{table}.parquet' (compression zstd)").fetchone()[0]
+        print(f"    {table:<18} {rows:>12,} rows {time.monotonic() - began:>8.1f} s", file=sys.stderr, flush=True)
+
+
+def measured(name, side):
+    """Runs one side in a process of its own; its seconds on the wall."""
+    began = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        sys.stdout = sys.stderr
+        os.dup2(2, 1)
+        try:
+            side()
+            os._exit(0)
+        except BaseException as error:  # the parent says which side failed
+            print(error, file=sys.stderr)
+            os._exit(1)
+    _, status, used = os.wait4(child, 0)
+    if status:
+        sys.exit(f"{name} failed")
+    wall, processor = time.monotonic() - began, used.ru_utime + used.ru_stime
+    print(f"{name:<10} {wall:>8.1f} s {processor:>8.1f} CPU s {used.ru_maxrss // 1024:>8,} MiB", flush=True)
+    return wall, processor
+
+
+def main():
+    program, store, out = (str(Path(path).resolve()) for path in sys.argv[1:4])
+    plan = (sys.argv[4:] or ["smp-2017-18"])[0]
+    Path(out).mkdir(parents=True, exist_ok=True)
+    ours = measured("aggregate", lambda: of_program(program, store, plan))
+    theirs = measured("duckdb", lambda: of_duckdb(program, store, out, plan))
+    print(f"{'ratio':<10} {theirs[0] / ours[0]:>8.1f}   {theirs[1] / ours[1]:>8.1f}")
 
 
 if __name__ == "__main__":
