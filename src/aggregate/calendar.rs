@@ -23,6 +23,8 @@ pub(super) fn within_a_year(first: Micros, second: Micros) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wall {
     pub(super) month: Month,
+    /// Days since 1970-01-01.
+    pub(super) day: i32,
     /// 1 = Monday.
     pub(super) weekday: u8,
     pub(super) hour: u8,
@@ -49,7 +51,12 @@ impl Calendar {
         let wall = *self.hours.entry(hour).or_insert_with(|| {
             let local = Micros(hour * Self::MICROS_PER_HOUR).in_london();
             let weekday = local.weekday().to_monday_one_offset() as u8;
-            Wall { month: Month::of(local.date()), weekday, hour: local.hour() as u8 }
+            Wall {
+                month: Month::of(local.date()),
+                day: days_since_1970(local.date()),
+                weekday,
+                hour: local.hour() as u8,
+            }
         });
         self.last = Some((hour, wall));
         wall
@@ -75,6 +82,7 @@ mod tests {
         let mut calendar = Calendar::default();
         let at = Micros(1_717_197_600_000_000); // 2024-05-31T23:20:00Z, a Saturday in London
         assert_eq!(calendar.at(at).month.to_string(), "2024-06");
+        assert_eq!(calendar.at(at).day, days_since_1970(civil::date(2024, 6, 1)));
         assert_eq!(calendar.weekday_and_hour(at, Precision::Instant), (Some(6), Some(0)));
         assert_eq!(calendar.weekday_and_hour(at, Precision::Day), (Some(6), None));
         assert_eq!(calendar.weekday_and_hour(at, Precision::Month), (None, None));

@@ -14,13 +14,12 @@ use hashbrown::HashTable;
 use twox_hash::XxHash3_128;
 
 use super::Error;
+use super::calendar::Calendar;
 use super::read::{Files, Part};
 use crate::event::Micros;
 
 /// The columns that decide.
 const COLUMNS: [&str; 5] = ["source", "subject", "revision", "time", "received"];
-
-const MICROS_PER_DAY: i64 = 86_400 * Micros::PER_SECOND;
 
 /// The best row of a record so far.
 struct Entry {
@@ -30,7 +29,7 @@ struct Entry {
     revision: i32,
     file: u32,
     row: u32,
-    /// The day of the first receipt of any revision, in days since 1970.
+    /// The day of the first receipt of any revision (Europe/London), in days since 1970.
     first_day: u16,
     /// Whether another revision was seen.
     revised: bool,
@@ -122,11 +121,17 @@ struct Records {
     entries: Vec<Entry>,
     /// Where source and subject are joined for the hash.
     scratch: Vec<u8>,
+    calendar: Calendar,
 }
 
 impl Records {
     fn with_capacity(rows: usize) -> Self {
-        Self { index: HashTable::with_capacity(rows), entries: Vec::with_capacity(rows), scratch: Vec::new() }
+        Self {
+            index: HashTable::with_capacity(rows),
+            entries: Vec::with_capacity(rows),
+            scratch: Vec::new(),
+            calendar: Calendar::default(),
+        }
     }
 
     /// Adds the rows of a part that were received by an instant.
@@ -146,6 +151,7 @@ impl Records {
             added.rows += 1;
             added.newest_received = added.newest_received.max(Some(received));
             let record = identity.hash(&mut self.scratch, row);
+            let day = self.calendar.at(Micros(received)).day;
             self.insert(Entry {
                 record,
                 time: times.value(row),
@@ -153,7 +159,7 @@ impl Records {
                 revision: revisions.value(row),
                 file: part.file as u32,
                 row: (part.first_row + row) as u32,
-                first_day: (received.div_euclid(MICROS_PER_DAY)).clamp(0, u16::MAX.into()) as u16,
+                first_day: day.clamp(0, u16::MAX.into()) as u16,
                 revised: false,
             });
         }

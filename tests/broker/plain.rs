@@ -109,7 +109,9 @@ fn a_file_published_twice_changes_no_figure() {
         let store = feeds.store();
         let read = |path: &std::path::PathBuf| (path.clone(), std::fs::read(path).expect("a file"));
         let tables = [oracle::files(&store.join("events")), oracle::files(&store.join("aggregates"))].concat();
-        tables.iter().map(read).collect::<BTreeMap<_, _>>()
+        // How much was read is more than before, and reconciled with what came of it.
+        let is_figure = |path: &&std::path::PathBuf| !path.ends_with("reconciliation.parquet");
+        tables.iter().filter(is_figure).map(read).collect::<BTreeMap<_, _>>()
     };
     let (once, twice) = (figures(), figures());
     assert!(once.len() >= 4, "{:?}", once.keys());
@@ -150,12 +152,12 @@ fn figures_are_written_while_records_are_read_and_a_failure_stops_nothing() {
     std::fs::write(feeds.store().join("aggregates"), "in the way").expect("written");
     let ingest = feeds.ingest().set("aggregate.plans", "smp-2017-18").arg("--aggregate-every").arg("1s");
     let mut consumer = ingest.start();
-    consumer.until("WARN figures were not written: those of before stay plan=\"smp-2017-18\"", 1);
+    consumer.until("WARN figures were not written: those of before stay", 1);
     std::fs::remove_file(feeds.store().join("aggregates")).expect("removed");
     feeds.send(records(100..200));
     feeds.settled();
     // What is written beside the reading is what the command writes.
-    consumer.until("figures written plan=\"smp-2017-18\" records=180 rejected=20", 1);
+    consumer.until("figures written records=180 rejected=20", 1);
     consumer.terminate().succeeds();
     let table = |name: &str| feeds.store().join(format!("aggregates/smp-2017-18/{name}_monthly.parquet"));
     let read = || ["priority", "category"].map(|name| std::fs::read(table(name)).expect("a table"));
