@@ -157,7 +157,7 @@ pub struct Factor {
 impl Factor {
     /// With (any of the flags is true), without (one is false and none true) or not recorded.
     pub fn of(&self, flags: Flags) -> Option<bool> {
-        if flags.yes & self.flags != 0 { Some(true) } else { (flags.no & self.flags != 0).then_some(false) }
+        flags.any(self.flags)
     }
 }
 

@@ -542,7 +542,7 @@ const MENTAL_HEALTH: [&str; 3] = ["mental_health", "mental_health_suspect", "men
 /// Whether mental health plays a part: any of three flags is true; none is and one is false; not recorded.
 fn mental_health(flags: Flags) -> Option<bool> {
     let bits = MENTAL_HEALTH.into_iter().filter_map(Flags::bit).fold(0, |bits, bit| bits | bit);
-    if flags.yes & bits != 0 { Some(true) } else { (flags.no & bits != 0).then_some(false) }
+    flags.any(bits)
 }
 
 fn utc(times: TimestampMicrosecondArray) -> ArrayRef {

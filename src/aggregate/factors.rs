@@ -68,7 +68,7 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
                     continue;
                 };
                 for Counted { factor, tally, supply } in &counted {
-                    let count = |key| tally.months(place, 0, key)[from..to].iter().map(|n| i64::from(*n)).sum::<i64>();
+                    let count = |key| tally.sum(place, 0, key, (from, to));
                     let Some(months_supply) = supply[from..to].iter().copied().reduce(Supply::and) else { continue };
                     let whole = to - from == usize::from(months.months);
                     let supply = if whole { months_supply } else { months_supply.and(Supply::Nothing) };

@@ -47,7 +47,7 @@ impl Tallied {
         let Some((from, to)) = clip(self.first, self.months, window.first, window.months.into()) else {
             return (0.0, 0);
         };
-        let count = |key| self.tally.months(place, 0, key)[from..to].iter().map(|n| i64::from(*n)).sum::<i64>();
+        let count = |key| self.tally.sum(place, 0, key, (from, to));
         let sum = self.weights.iter().enumerate().map(|(key, weight)| weight * count(key) as f64).sum();
         (sum, count(self.weights.len()))
     }

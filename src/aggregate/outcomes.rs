@@ -150,7 +150,7 @@ impl Outcomes {
         window: &Window,
     ) -> Vec<((&'static str, Option<&str>), i64)> {
         let Some((from, to)) = clip(first, held, window.first, window.months.into()) else { return Vec::new() };
-        let count = |key| tally.months(place, 0, key)[from..to].iter().map(|n| i64::from(*n)).sum::<i64>();
+        let count = |key| tally.sum(place, 0, key, (from, to));
         let mut rows = Vec::new();
         for group in GROUPS {
             let of_group = || self.sorted.iter().enumerate().filter(|(_, (of, _))| *of == group);

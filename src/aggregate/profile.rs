@@ -59,8 +59,7 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
                     continue;
                 };
                 let Some(whole) = strip.block(place, months) else { continue };
-                let count =
-                    |key: usize| tally.months(place, 0, key)[from..to].iter().map(|n| i64::from(*n)).sum::<i64>();
+                let count = |key: usize| tally.sum(place, 0, key, (from, to));
                 let counts: Vec<(Week, i64)> =
                     (0..Week::END).map(|key| (Week(key as u8), count(key))).filter(|(_, count)| *count > 0).collect();
                 let known = counts.iter().filter(|(week, _)| week.hour().is_some()).map(|(_, count)| count).sum();

@@ -96,7 +96,7 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
                     let key = strip.key(number, window);
                     let count = |key| {
                         let (from, to) = range?;
-                        Some(tally.as_ref()?.months(place, 0, key)[from..to].iter().map(|n| i64::from(*n)).sum::<i64>())
+                        Some(tally.as_ref()?.sum(place, 0, key, (from, to)))
                     };
                     let (block, cases) = match count(AGAIN).zip(count(NOT)) {
                         Some((again, not)) => (Block::counted(again, whole.supply), Some(again + not)),
@@ -127,8 +127,7 @@ fn is_repeat(folder: &Folder<'_>, fact: &Fact, definition: Definition) -> Option
         Definition::Token(role) => fact.repeats.of(role),
         Definition::Flag(flag) => {
             let bit = Flags::bit(flag)?;
-            let flags = current.flags[current.profiles.row(fact.profile)[1] as usize];
-            if flags.yes & bit != 0 { Some(true) } else { (flags.no & bit != 0).then_some(false) }
+            current.flags[current.profiles.row(fact.profile)[1] as usize].any(bit)
         }
         Definition::Referral => {
             let (group, place) = group_of("repeat")?;

@@ -99,10 +99,10 @@ impl Tally {
         Self { series: 0, keys: 0, months: 0, counts: Vec::new() }
     }
 
-    /// The counts by month.
-    pub(super) fn months(&self, place: usize, series: usize, key: usize) -> &[u32] {
+    /// The counts of a run of months together, by its place in the months held ([`clip`]).
+    pub(super) fn sum(&self, place: usize, series: usize, key: usize, (from, to): (usize, usize)) -> i64 {
         let at = ((place * self.series + series) * self.keys + key) * self.months;
-        &self.counts[at..][..self.months]
+        self.counts[at + from..at + to].iter().map(|count| i64::from(*count)).sum()
     }
 }
 
@@ -127,7 +127,7 @@ impl Records {
 
     fn block(&self, series: usize, place: usize, first: Month, months: usize) -> Option<Block> {
         let (from, to) = clip(self.first, self.tally.months, first, months)?;
-        let count = self.tally.months(place, series, 0)[from..to].iter().map(|count| i64::from(*count)).sum();
+        let count = self.tally.sum(place, series, 0, (from, to));
         let supply = self.supply[series][from..to].iter().copied().reduce(Supply::and)?;
         let whole = to - from == months;
         Some(Block::counted(count, if whole { supply } else { supply.and(Supply::Nothing) }))

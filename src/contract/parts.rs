@@ -302,6 +302,15 @@ impl Flags {
         Self::NAMES.iter().position(|n| *n == name).map(|i| 1 << i)
     }
 
+    /// Whether any of a set of flags is true: none is and one is false; not recorded.
+    pub const fn any(self, bits: u32) -> Option<bool> {
+        match (self.yes & bits != 0, self.no & bits != 0) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        }
+    }
+
     /// The flags of a set of bits, in alphabetical order.
     pub fn names(bits: u32) -> impl Iterator<Item = &'static str> {
         Self::NAMES.iter().enumerate().filter(move |(i, _)| bits & (1 << i) != 0).map(|(_, name)| *name)
