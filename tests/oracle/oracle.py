@@ -126,10 +126,11 @@ def classified(row, reference):
     in_force = reference.in_force(month)
     falls = reference.classify(in_force, row, codes) if in_force else []
     named = lambda kind: ";".join(i for k, i in falls if k == kind) if in_force else None  # noqa: E731
-    told = lambda group: ";".join(dict.fromkeys(  # noqa: E731
-        f"{s}:{c}" for s, c, _, is_group in codes if is_group == group and not rules.is_base(c)))
+    told = lambda kind: ";".join(dict.fromkeys(  # noqa: E731
+        f"{s}:{c}" for s, c, _, of in codes if of == kind and not rules.is_base(c)))
+    offence_class = reference.class_of(row)
     row |= {
-        "codes": told(False), "groups": told(True), "class": None,
+        "codes": told("category"), "groups": told("group"), "class": offence_class,
         "month": month, "of_kind": f"count:{row['what_list']}" if is_count else row["kind"],
         "basis": "own" if is_count else basis, "date_basis": row["own_date_basis"] if is_count else basis,
         "scheme": codes[0][0] if codes else None, "code": codes[0][1] if codes else None, "plan": in_force,
@@ -137,7 +138,8 @@ def classified(row, reference):
         "unknown_code": any(reference.knows(scheme, code) is False for scheme, code, _, _ in codes),
         "date_fallback": not is_count and basis == "recorded" and row["recorded_at"] is None,
     }  # fmt: skip
-    return row, codes, reference.classify(PLAN, row, codes)
+    counted = codes + ([("ho-offence", offence_class, None, "class")] if offence_class else [])
+    return row, counted, reference.classify(PLAN, row, codes)
 
 
 def mark_again(sent):
@@ -183,7 +185,7 @@ def load(db, lines, reference):
     sent, codes, falls, sources = [], [], [], {}
     for number, line in enumerate(lines):
         row, of_row, series = classified(events.flat(line, number), reference)
-        codes += [{"line": number, "scheme": s, "code": c, "edition": e, "is_group": g} for s, c, e, g in of_row]
+        codes += [{"line": number, "scheme": s, "code": c, "edition": e, "of": of} for s, c, e, of in of_row]
         falls += [{"line": number, "series_kind": kind, "series": name} for kind, name in series]
         sources[row["source"], row["kind"]] = (row["partner"], row["feed"])
         sent.append(row)
@@ -191,9 +193,9 @@ def load(db, lines, reference):
     sent = [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in sent]
     schema = pa.schema([(name, typed(name)) for name in sent[0]])
     tables = {"sent": pa.Table.from_pylist(sent, schema)}
-    text, number, truth = pa.string(), pa.int64(), pa.bool_()
+    text, number = pa.string(), pa.int64()
     forms = {
-        "code": (codes, {"line": number, "scheme": text, "code": text, "edition": text, "is_group": truth}),
+        "code": (codes, {"line": number, "scheme": text, "code": text, "edition": text, "of": text}),
         "falls": (falls, {"line": number, "series_kind": text, "series": text}),
     }
     plan_series = reference.plans[PLAN]["series"]
@@ -358,8 +360,8 @@ def recount_categories(db, table):
     """Each code and group that a partner's kind sent, once a record."""
     db.sql("""
         create or replace temp table counted as
-            select distinct line, case when is_group then 'group' else 'category' end as series_kind, code.code as series,
-                code.scheme from code join record using (line);
+            select distinct line, code.of as series_kind, code.code as series, code.scheme
+            from code join record using (line);
         create or replace temp table held as
             select distinct partner, feed, kind, series_kind, series, c.scheme from counted c join record using (line);
         create or replace temp table shown_by as
@@ -382,7 +384,8 @@ def judge(db, store, reference):
     """The status of each month of a partner's kind, at the newest receipt."""
     rows = f"read_parquet(['{store}/[jl]*/*/*/*.parquet'], union_by_name = true)"
     as_at = db.sql(f"select (max(received) at time zone 'Europe/London')::date from {rows}").fetchall()[0][0]
-    # Records by month; of totals of whole months, every month of their period, with the last month of the latest.
+    # Records by month. Totals of whole months stand in every month of their period, with the last month of the latest; any
+    # other total in the month it begins in.
     db.sql("""
         create or replace temp table per_month as
             select partner, feed, of_kind as kind, is_total, month, count(*) as n, max(ends) as ends
@@ -390,11 +393,12 @@ def judge(db, store, reference):
                 select partner, feed, of_kind, kind = 'count' as is_total, ends,
                     strftime(unnest(generate_series(strptime(month, '%Y-%m'), strptime(ends, '%Y-%m'), interval 1 month)),
                         '%Y-%m') as month
-                from (select *, coalesce(strftime(period_to at time zone 'Europe/London', '%Y-%m'), month) as ends
-                      from latest where not cancelled and (kind <> 'count' or (
-                          day(period_from at time zone 'Europe/London') = 1
-                          and (period_to at time zone 'Europe/London')::date
-                              = last_day((period_to at time zone 'Europe/London')::date)))))
+                from (select *, case
+                          when day(period_from at time zone 'Europe/London') = 1
+                              and (period_to at time zone 'Europe/London')::date
+                                  = last_day((period_to at time zone 'Europe/London')::date)
+                          then strftime(period_to at time zone 'Europe/London', '%Y-%m') else month end as ends
+                      from latest where not cancelled))
             group by all""")
     counted = {}
     for partner, feed, kind, is_total, month, n, ends in db.sql("from per_month").fetchall():

@@ -127,6 +127,7 @@ class Reference:
                 labels.setdefault(folded(scheme, row["code"]), row.get("label") or "")
             labels.pop(None, None)
             self.codes.setdefault(scheme, []).append(labels)
+        self.offences = [line for path in sorted((folder / "codes").glob("ho-offence@*.csv")) for line in rows(path)]
 
     def date_basis(self, row):
         basis = self.date_bases
@@ -155,7 +156,7 @@ class Reference:
         return (found[-1] or None) if found else None
 
     def source_codes(self, row):
-        """Scheme, code, edition and whether it is a group, of each code of a record."""
+        """Scheme, code, edition and kind of series (category or group), of each code of a record."""
         kind, category, edition = row["kind"], row["what_category"], row["what_edition"]
         own = []
         if row["what_list"] == "ho-crime":
@@ -186,8 +187,15 @@ class Reference:
                 same = [r for r in given if r["list"] == scheme and folded(scheme, r["code"]) == folded(scheme, code)]
                 exact = [r["group"] for r in same if r["edition"] and r["edition"] == edition]
                 found = exact or [r["group"] for r in same if not r["edition"]]
-                groups += [(name, found[0], None, True)] if found else []
-        return [(*code, False) for code in own] + groups
+                groups += [(name, found[0], None, "group")] if found else []
+        return [(*code, "category") for code in own] + groups
+
+    def class_of(self, row):
+        """Whether an offence has a victim or is against the state; where its categories differ, by the record's."""
+        lines = [line for line in self.offences if line["code"] == row["what_code"]]
+        of_category = [line for line in lines if line["group"] == row["what_category"]]
+        found = (of_category or lines)[:1] if row["what_list"] == "ho-crime" else []
+        return (found[0]["class"] or None) if found else None
 
     def matches(self, rule, row, codes):
         """Whether every key of a rule holds."""
