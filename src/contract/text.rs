@@ -123,9 +123,9 @@ forms! {
     };
     /// `[a-z0-9][a-z0-9-]{0,63}`
     Slug = SlugForm("slug") |b| is_slug(b, 64);
-    /// `[A-Za-z0-9][A-Za-z0-9./-]{0,127}`
+    /// `[A-Za-z0-9][A-Za-z0-9._/-]{0,127}`
     Code = CodeForm("code") |b| starts_and_goes_on(b, 128, |c| c.is_ascii_alphanumeric(), |c| {
-        c.is_ascii_alphanumeric() || matches!(c, b'.' | b'/' | b'-')
+        c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'/' | b'-')
     });
     /// `[0-9]{4}(-(0[1-9]|1[0-2]))?`
     Edition = EditionForm("edition") |b| match b.len() {
@@ -226,7 +226,7 @@ mod tests {
             &["urn:partner:kent-police", "urn:partner::a", "urn:partner:a:b:c"],
         );
         check::<SlugForm>(&["ho-crime", "0"], &["", "Ho", "-a", &"a".repeat(65)]);
-        check::<CodeForm>(&["8N", "008/06", "4.10"], &["", "8_N", "008/06\n"]);
+        check::<CodeForm>(&["8N", "008/06", "4.10", "non_opiate"], &["", "_8N", "8+N", "008/06\n"]);
         check::<EditionForm>(&["2016", "2016-04", "2016-12"], &["2016-13", "2016-4", "201", "2016-00", "٢٠١٦"]);
         check::<SiteForm>(&["RWF03", "RXY"], &["RW", "rwf03", "ABCDEFGHIJKLM"]);
         check::<AreaCodeForm>(&["E01024374", "ME14", "M1", "W1A"], &["E0102437", "ME14 1XX", "MEE1", "ME", "ME1A1"]);
