@@ -408,6 +408,7 @@ impl Query<'_> {
             ("tiers_of", self.tiers_of()),
             ("segment", self.segment()),
             ("breaks", self.breaks()),
+            ("unit_place", UNIT_PLACE.to_owned()),
             ("is_sum", self.is_any(|list| &list.totals)),
             ("is_base", self.is_any(|list| &list.bases)),
             ("districts_of", self.districts_of()),
@@ -651,6 +652,8 @@ const PLACE_KEYS: &str = "split_part(c.place, '|', 1) AS area_code, split_part(c
 const WINDOW_KEYS: &str = "w.\"window\", w.window_from, w.window_to";
 const STATUS_KEYS: &str = "{basis} AS date_basis,
     CASE coalesce(worst.status, 0) {status_names} END AS data_status";
+const UNIT_PLACE: &str =
+    "CASE coalesce(unit, 'events') WHEN 'households' THEN 0 WHEN 'persons' THEN 1 WHEN 'events' THEN 2 ELSE 3 END";
 const STATUS_NAMES: &str =
     "WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional' WHEN 4 THEN 'final'";
 const BLOCK: &str = "exact AS \"count\", c.lo AS count_min, most AS count_max,

@@ -167,12 +167,21 @@ pub(super) struct Count {
     pub(super) first: Month,
     pub(super) months: u16,
     pub(super) block: Block,
-    /// Whether it counts neither events, persons nor households.
-    pub(super) is_of_other_unit: bool,
+    pub(super) unit: Unit,
     /// Whether it is one of a series that must not be summed over time.
     pub(super) is_snapshot: bool,
     /// Of which: with a flag (as a bit), of an age or a sex; in no total.
     pub(super) part: Option<u32>,
+}
+
+/// What a total counts. In the order in which, of two that a partner uses as often, one is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Unit {
+    Households,
+    Persons,
+    Events,
+    /// Anything else, of which nothing is summed.
+    Other,
 }
 
 /// How a month of a partner's kind was fed.

@@ -1,11 +1,13 @@
 //! The counts of one partner's kind: any series, place and run of months.
 //!
 //! Records are counted by month, so that a window is a sum of months. Totals that a partner sent cover their
-//! own period: a window is filled only by periods that tile it, never pro rata.
+//! own period: a window is filled only by periods that tile it, never pro rata. Units are never added.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use super::current::{Count, Current, Fact};
+use super::current::{Count, Current, Fact, Unit};
 use super::figures::{Figures, Held};
 use super::frame::Frame;
 use super::supply::{Block, Supply};
@@ -155,18 +157,20 @@ struct Totals {
 
 impl Totals {
     fn of(figures: &Figures<'_>, frame: &Frame<'_>, kind: usize, series: &[u32]) -> Self {
-        let mut totals = Self::default();
+        let of_kind = || figures.current.counts.iter().filter(|count| usize::from(count.partner_kind) == kind);
+        let mut totals = Self { is_snapshot: of_kind().any(|count| count.is_snapshot), ..Self::default() };
+        let mut told: Vec<&Count> =
+            of_kind().filter(|count| count.part.is_none() && count.first >= figures.first).collect();
+        let unit = unit_of_most(&told);
+        told.sort_by_key(|count| (Some(count.unit) != unit, count.unit));
         let mut cells: BTreeMap<(u32, Month, u16), Vec<&Count>> = BTreeMap::new();
-        for count in figures.current.counts.iter().filter(|count| usize::from(count.partner_kind) == kind) {
-            totals.is_snapshot |= count.is_snapshot;
-            if count.part.is_none() && count.first >= figures.first {
-                cells.entry((count.area, count.first, count.months)).or_default().push(count);
-            }
+        for count in told {
+            cells.entry((count.area, count.first, count.months)).or_default().push(count);
         }
         let places = &figures.places.of_kind[kind];
         let mut districts: BTreeMap<(Slot, Month), usize> = BTreeMap::new();
         for ((area, first, months), counts) in cells {
-            let blocks = blocks(figures, frame, &counts);
+            let blocks = blocks(figures, frame, unit, &counts);
             let is_district = figures.current.sent(area).level == Level::District.as_str();
             for target in figures.places.targets(kind, area) {
                 let Ok(place) = places.binary_search(target) else { continue };
@@ -223,34 +227,49 @@ impl Totals {
     }
 }
 
+/// The unit that a partner's totals of one list are summed in, as units are never added.
+fn unit_of_most(counts: &[&Count]) -> Option<Unit> {
+    let mut totals: BTreeMap<Unit, usize> = BTreeMap::new();
+    for count in counts.iter().filter(|count| count.unit != Unit::Other) {
+        *totals.entry(count.unit).or_default() += 1;
+    }
+    totals.into_iter().max_by_key(|(unit, count)| (*count, Reverse(*unit))).map(|(unit, _)| unit)
+}
+
 /// A code of a list of totals, in one area and period.
 struct Coded<'f> {
+    unit: Unit,
     codes: &'f [u32],
     /// Series under the plan, by their places in the frame.
     series: &'f [u32],
     block: Block,
 }
 
-/// The blocks of all series, from the totals of one area and period.
-fn blocks(figures: &Figures<'_>, frame: &Frame<'_>, counts: &[&Count]) -> BTreeMap<u32, Block> {
+/// The blocks of all series, from the totals of one area and period, those of the unit that is summed first. Of a code
+/// in another unit too, only the first is told.
+fn blocks(figures: &Figures<'_>, frame: &Frame<'_>, summed: Option<Unit>, counts: &[&Count]) -> BTreeMap<u32, Block> {
     let current = figures.current;
     let mut sent: BTreeMap<&[u32], Coded<'_>> = BTreeMap::new();
     for count in counts {
+        let (unit, block) = (count.unit, count.block);
         let class = frame.class(current, count.profile);
         let codes = &*current.what[current.classes[class as usize].what as usize].codes;
-        let series: &[u32] = if count.is_of_other_unit { &[] } else { &frame.of_class[class as usize] };
-        sent.entry(codes).and_modify(|of| of.block = of.block.plus(count.block)).or_insert(Coded {
-            codes,
-            series,
-            block: count.block,
-        });
+        match sent.entry(codes) {
+            Entry::Vacant(first) => {
+                first.insert(Coded { unit, codes, series: &frame.of_class[class as usize], block });
+            }
+            Entry::Occupied(mut of) if of.get().unit == unit => of.get_mut().block = of.get().block.plus(block),
+            Entry::Occupied(_) => {}
+        }
     }
     let mut of_codes: BTreeMap<u32, Vec<Block>> = BTreeMap::new();
     for of in sent.values() {
-        let series = |code: &u32| frame.position(&super::frame::series_of(&current.categories[*code as usize]));
-        of.codes.iter().filter_map(series).for_each(|series| of_codes.entry(series).or_default().push(of.block));
+        let categories = of.codes.iter().map(|code| &current.categories[*code as usize]);
+        let told = categories.filter(|code| Some(of.unit) == summed || code.kind == "category");
+        let series = told.filter_map(|code| frame.position(&super::frame::series_of(code)));
+        series.for_each(|series| of_codes.entry(series).or_default().push(of.block));
     }
-    let sums = Sums::of(figures, current, sent.values().collect());
+    let sums = Sums::of(figures, current, sent.values().filter(|of| Some(of.unit) == summed).collect());
     // A code is told as it was sent; a group has as many blocks as codes were sent that are in it.
     let together = |blocks: Vec<Block>| if let [one] = blocks[..] { Some(one) } else { sums.add(blocks) };
     let mut blocks: BTreeMap<u32, Block> =
@@ -294,7 +313,7 @@ impl<'f> Sums<'f> {
         let whole = sent(&|code| lists.is_total(scheme, code));
         let base = sent(&|code| lists.is_base(scheme, code)).or(whole);
         let is_whole = |code: &str| crate::plan::rule::is_base(code) || lists.is_total(scheme, code);
-        let parts = coded.into_iter().filter(|of| !of.series.is_empty() && !is(of, &is_whole));
+        let parts = coded.into_iter().filter(|of| !is(of, &is_whole));
         let mut sums = Self { parts: parts.collect(), is_exclusive, whole, base };
         sums.whole = whole.or_else(|| sums.together(|_| true));
         sums

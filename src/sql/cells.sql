@@ -70,20 +70,40 @@ record_cells AS (
     LEFT JOIN summed ON summed.line = g.line AND summed.whose = g.whose AND summed.place = g.place
         AND summed.m0 = g.m0 AND summed.months = g.months
 ),
--- Totals that partners sent: how the codes of one list, area and period add up.
+-- Totals that partners sent, in the unit of most of a list's: units are never added. Of a code in another unit too, only
+-- the first is told.
+told_totals AS (
+    SELECT * FROM (
+        SELECT t.*, coalesce(t.unit_place = u.unit_place, false) AS is_summed,
+            rank() OVER (PARTITION BY t.whose, sent, m0, months, what
+                ORDER BY CASE WHEN t.unit_place = u.unit_place THEN -1 ELSE t.unit_place END) AS place_of
+        FROM (
+            SELECT *, {unit_place} AS unit_place FROM totals CROSS JOIN span
+            WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL AND m0 >= from_m
+        ) AS t
+        LEFT JOIN (
+            SELECT whose, unit_place, row_number() OVER (PARTITION BY whose ORDER BY n DESC, unit_place) AS place_of
+            FROM (
+                SELECT whose, {unit_place} AS unit_place, count(*) AS n FROM totals CROSS JOIN span
+                WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL AND m0 >= from_m
+                GROUP BY whose, {unit_place}
+            ) AS n WHERE unit_place < 3
+        ) AS u ON u.whose = t.whose AND u.place_of = 1
+    ) AS t WHERE place_of = 1
+),
+-- How the codes of one list, area and period add up.
 total_parts AS (
     SELECT whose, sent, m0, months, what, scheme, code, sum(lo) AS lo,
         CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
         CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply,
-        {is_sum} AS is_sum,
-        {is_base} AS is_base,
+        is_summed,
+        is_summed AND {is_sum} AS is_sum,
+        is_summed AND {is_base} AS is_base,
         {is_exclusive} AS is_exclusive,
-        bool_and(coalesce(unit, 'events') IN ('events', 'persons', 'households'))
-            AND NOT coalesce(lower(code) LIKE 'total-%' OR lower(code) LIKE 'households-with-%', false)
+        is_summed AND NOT coalesce(lower(code) LIKE 'total-%' OR lower(code) LIKE 'households-with-%', false)
             AND NOT {is_sum} AS is_part
-    FROM totals CROSS JOIN span
-    WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL AND m0 >= from_m
-    GROUP BY whose, sent, m0, months, what, scheme, code
+    FROM told_totals
+    GROUP BY whose, sent, m0, months, what, scheme, code, is_summed
 ),
 gathered AS (
     SELECT whose, sent, m0, months, line, count(*) AS codes, bool_or(is_exclusive) AS is_exclusive, max(lo) AS largest,
@@ -100,7 +120,7 @@ gathered AS (
         FROM total_parts AS p
         JOIN (SELECT DISTINCT whose, sent, what, line FROM lined WHERE is_total) AS l
             ON l.whose = p.whose AND l.sent = p.sent AND l.what = p.what
-        WHERE line <> '*|total|total|' AND (is_part OR split_part(line, '|', 4) <> '')
+        WHERE line <> '*|total|total|' AND (is_part OR line LIKE '*|category|%' OR is_summed AND split_part(line, '|', 4) <> '')
     ) AS parts
     GROUP BY whose, sent, m0, months, line
 ),

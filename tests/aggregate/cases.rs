@@ -7,7 +7,7 @@ use partner_feeds::contract::{Reason, Rejection};
 use partner_feeds::event::{Kind, Micros};
 use partner_feeds::reference::Reference;
 
-use crate::chain::{Chain, HOUSING, POLICE, Quiet, REFERENCE, Table};
+use crate::chain::{Chain, HEALTH, HOUSING, POLICE, Quiet, REFERENCE, Table};
 
 const PLAN: &str = "smp-2017-18";
 const PRIORITY: &str = "aggregates/smp-2017-18/priority_monthly.parquet";
@@ -294,6 +294,30 @@ fn a_count_is_an_event_and_in_no_sum_of_records() {
     assert_eq!(totals.find(&[("window", "month:2018-04")]).count(), 0);
     let quality = chain.table(QUALITY);
     assert_eq!((quality.text(0, "kind"), quality.number(0, "records")), (Some("count:hclic-reason"), Some(1)));
+}
+
+/// Most totals are of persons: 10 and 4. Episodes beside them are not added, and stand for themselves where nothing else does.
+#[test]
+fn totals_in_different_units_are_never_added() {
+    let count = |subject: &str, group: &str, unit: &str, value: i64| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:kent-treatment:ndtms","type":"uk.community-safety.health.count.v1","subject":"{subject}","revision":1,"time":"2018-07-15T00:00:00Z","data":{{"what":{{"list":"ndtms-group","edition":"2016","category":"{group}"}},"period":{{"from":"2018-04-01","to":"2018-04-30"}},"area":{{"code":"E07000110","level":"district","role":"service"}},"unit":"{unit}","status":"exact","value":{value}}}}}"#
+        )
+    };
+    let sent =
+        [("opiate", "events", 25), ("opiate", "persons", 10), ("alcohol", "persons", 4), ("non_opiate", "events", 7)];
+    let documents: Vec<String> =
+        sent.iter().map(|(group, unit, value)| count(&format!("{group}-{unit}"), group, unit, *value)).collect();
+    let mut chain = Chain::new();
+    chain.commit(HEALTH, 3, documents.iter().map(|document| (1, &**document)));
+    chain.aggregate(PLAN).expect("records");
+    let totals = chain.table("aggregates/smp-2017-18/window_totals.parquet");
+    let of = |series| totals.block(&[("series", series), ("area_code", "E07000110"), ("window", "month:2018-04")]);
+    assert_eq!(
+        (of("opiate"), of("alcohol"), of("non_opiate")),
+        ("exact 10 10 10".into(), "exact 4 4 4".into(), "exact 7 7 7".into())
+    );
+    assert_eq!((of("total"), of("substance-misuse")), ("exact 14 14 14".into(), "exact 14 14 14".into()));
 }
 
 #[test]

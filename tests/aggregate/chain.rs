@@ -48,6 +48,7 @@ pub(crate) fn noon(day: &str) -> i64 {
 /// 2020-01-01T00:00:00Z.
 const EPOCH: i64 = 1_577_836_800;
 
+pub(crate) const HEALTH: &str = "health.events.v1";
 pub(crate) const POLICE: &str = "police.events.v1";
 pub(crate) const HOUSING: &str = "housing.events.v1";
 

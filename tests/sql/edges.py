@@ -36,7 +36,7 @@ def area(number):
         {"area": sent_as}, {"area": sent_as | {"zone": "town-centre"}}, {},
         {"area": {"code": "E07000110", "level": "district", "role": "incident"}},
         {"area": {"code": "E23000032", "level": "police_force", "role": "incident"}},
-        {"area": {"code": "E05004996", "level": "ward", "vintage": 2019, "role": "home"}},
+        {"area": {"code": "E05004996", "level": "ward", "vintage": 2019, "role": "incident"}},
     ][number % 7 % 6]  # fmt: skip
 
 
@@ -106,8 +106,10 @@ def totals():
         last = f"{year}-{month:02}-{(31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]}"
         for i, group in enumerate(("opiate", "alcohol")):
             what = {"list": "ndtms-group", "edition": "2016", "category": group}
-            count("kent-treatment:ndtms", "health", what, f"{year}-{month:02}-01", last, "E07000110", "persons", month + i,
-                  date_basis="snapshot")  # fmt: skip
+            # Persons, and in some months episodes beside them or alone.
+            for unit in (("persons",), ("persons", "events"), ("events",))[month % 3]:
+                count("kent-treatment:ndtms", "health", what, f"{year}-{month:02}-01", last, "E07000110", unit,
+                      month + i, date_basis="snapshot")  # fmt: skip
 
 
 def admissions():

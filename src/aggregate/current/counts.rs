@@ -1,13 +1,10 @@
 //! A partner's own total, as the tables see it.
 
-use super::{Block, Count};
+use super::{Block, Count, Unit};
 use crate::contract::Record;
 use crate::contract::moment::Moment;
 use crate::contract::parts::Flags;
 use crate::event::Month;
-
-/// The kinds of unit that totals are made of; of others, nothing is summed.
-const UNITS: [&str; 3] = ["events", "persons", "households"];
 
 /// What is known of a total before its own columns are read.
 pub(super) struct Counted {
@@ -42,7 +39,12 @@ pub(super) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
         first: of.month,
         months: (Month::of(to).since(of.month) + 1) as u16,
         block,
-        is_of_other_unit: record.unit.is_some_and(|unit| !UNITS.contains(&unit)),
+        unit: match record.unit {
+            Some("households") => Unit::Households,
+            Some("persons") => Unit::Persons,
+            None | Some("events") => Unit::Events,
+            Some(_) => Unit::Other,
+        },
         is_snapshot: record.date_basis == Some("snapshot"),
         part: flag.or_else(|| divided.then_some(0)),
     })
