@@ -26,12 +26,11 @@ SELECT {plan} AS plan, i.partner, i.feed, i.kind, i."window",
     CAST(s.unmapped AS BIGINT) AS unmapped, coalesce(q.unknown_code, 0) AS unknown_code,
     coalesce(q.date_fallback, 0) AS date_fallback, coalesce(q.no_location, 0) AS no_location,
     CAST(s.outside AS BIGINT) AS outside,
-    CAST(around.median AS DOUBLE) AS reference, CASE WHEN r.records IS NOT NULL OR i.m >= held.from_m THEN coalesce(r.records, 0) / CAST(around.median AS DOUBLE) END AS ratio,
+    CAST(around.median AS DOUBLE) AS reference, coalesce(r.records, 0) / CAST(around.median AS DOUBLE) AS ratio,
     i.due, CASE worst.status {status_names} END AS data_status, i.last_received
 FROM months AS i
 LEFT JOIN quality AS q ON q.whose = i.whose AND q.m = i.m
 LEFT JOIN sums AS s ON s.whose = i.whose AND s.m0 = i.m
 LEFT JOIN around ON around.whose = i.whose AND around.m = i.m
-LEFT JOIN held ON held.whose = i.whose
 LEFT JOIN month_records AS r ON r.whose = i.whose AND r.m = i.m
 LEFT JOIN usable AS worst ON worst.whose = i.whose AND worst.m = i.m

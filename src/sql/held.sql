@@ -52,13 +52,9 @@ held_months AS (
 -- The median of the months around.
 around AS (
     SELECT a.whose, a.m, median(b.records) AS median
-    FROM (
-        SELECT held.whose, q.m FROM held JOIN (
-            SELECT concat_ws('|', partner, feed, kind) AS whose,
-                CAST(substr("window", 7, 4) AS INT) * 12 + CAST(substr("window", 12, 2) AS INT) - 1 AS m FROM {intake}
-        ) AS q ON q.whose = held.whose WHERE NOT of_totals
-    ) AS a
+    FROM held_months AS a
     JOIN month_records AS b ON b.whose = a.whose AND b.m BETWEEN a.m - 12 AND a.m + 12 AND b.m <> a.m
+    WHERE NOT a.of_totals
     GROUP BY a.whose, a.m HAVING count(*) >= 3
 ),
 timely AS (
