@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use calamine::{Data, DataType, Reader, Xlsx, open_workbook};
 use partner_feeds::import::hclic::{self, Options, Summary};
 use partner_feeds::plan::rule::is_base;
 use partner_feeds::reference::Reference;
@@ -33,6 +34,9 @@ fn imported(files: &[PathBuf], authority: Option<&str>) -> (Events, Summary) {
     (events, summary)
 }
 
+const WORKBOOKS: [&str; 3] =
+    ["DetailedLA_201806.xlsx", "Detailed_LA_202306_all_dropdowns_fix.xlsx", "Detailed_LA_202309_fixed.xlsx"];
+
 /// Events of the three workbooks, and of the long CSV.
 struct Published {
     workbooks: (Events, Summary),
@@ -46,8 +50,7 @@ static PUBLISHED: LazyLock<Option<Published>> = LazyLock::new(|| {
         return None;
     };
     say(&format!("tables of homelessness: the published files in {}", folder.display()));
-    let workbook = ["DetailedLA_201806", "Detailed_LA_202306_all_dropdowns_fix", "Detailed_LA_202309_fixed"];
-    let workbooks = imported(&workbook.map(|name| folder.join(format!("{name}.xlsx"))), None);
+    let workbooks = imported(&WORKBOOKS.map(|name| folder.join(name)), None);
     let long = imported(&[folder.join("maidstone-hclic-long.csv")], Some(MAIDSTONE));
     Some(Published { workbooks, long })
 });
@@ -148,6 +151,38 @@ fn what_kent_did_not_supply_is_not_zero() {
     assert_eq!(canterbury["status"], "not_supplied");
     let medway = |quarter| value(events, &format!("A1.{quarter}.E06000035"), "total-initial-assessments");
     assert_eq!((medway("201806"), medway("202309")), (Some(2_402 - 1_931), Some(5_238 - 4_169)));
+}
+
+/// A workbook ends a line with the authority's households in thousands, and its rates of prevention and relief.
+#[test]
+fn households_by_thousands_of_the_area_are_the_published_rates_of_every_authority() {
+    let Some(Published { workbooks: (events, _), .. }) = &*PUBLISHED else { return };
+    let folder = data().expect("the published files").join("housing");
+    let prevention =
+        "assessed-as-owed-a-duty/threatened-with-homelessness-within-56-days-prevention-duty-owed".to_owned();
+    let sent = |quarter: &str| -> BTreeMap<&str, f64> {
+        let start = format!("A1.{quarter}.");
+        let of_quarter =
+            events.iter().filter(|(subject, _)| subject.starts_with(&start)).map(|(_, event)| &event["data"]);
+        let of_duty = of_quarter.filter(|data| data["what"]["category"] == prevention);
+        of_duty.filter_map(|data| Some((data["area"]["code"].as_str()?, data["value"].as_f64()?))).collect()
+    };
+    for (file, quarter, authorities) in [(WORKBOOKS[1], "202306", 287), (WORKBOOKS[2], "202309", 292)] {
+        let mut workbook: Xlsx<_> = open_workbook(folder.join(file)).expect("a workbook");
+        let sheet = workbook.worksheet_range("A1").expect("a sheet");
+        let sent = sent(quarter);
+        let mut same = 0;
+        for row in sheet.rows() {
+            let Some(households) = row.first().and_then(Data::get_string).and_then(|code| sent.get(code.trim())) else {
+                continue;
+            };
+            let numbers: Vec<f64> = row.iter().filter_map(DataType::as_f64).collect();
+            let [.., thousands, rate, _] = numbers[..] else { panic!("{file}: {row:?}") };
+            assert!((households / thousands - rate).abs() < 1e-9, "{file}: {row:?}");
+            same += 1;
+        }
+        assert_eq!(same, authorities, "{file}");
+    }
 }
 
 #[test]
