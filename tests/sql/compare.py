@@ -42,7 +42,7 @@ class Spark:
 
         settings = {
             "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2", "spark.sql.session.timeZone": "UTC",
-            "spark.driver.memory": "3g", "spark.sql.codegen.wholeStage": "false", "spark.log.level": "ERROR",
+            "spark.driver.memory": "3g", "spark.sql.codegen.wholeStage": "false", "spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false",
             "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "spark.sql.warehouse.dir": tempfile.mkdtemp(),
             "spark.default.parallelism": "2", "spark.sql.adaptive.enabled": "false",
         }  # fmt: skip
