@@ -10,8 +10,16 @@
 #![cfg_attr(feature = "crash-points", expect(clippy::disallowed_methods, reason = "only a test sets these"))]
 
 /// Every point, in the order of the steps.
-pub const POINTS: [&str; 5] =
-    ["resume.read", "commit.started", "rejects.durable", "journal.created", "journal.certain"];
+pub const POINTS: [&str; 8] = [
+    "resume.read",
+    "commit.started",
+    "rejects.durable",
+    "journal.created",
+    "journal.certain",
+    "merge.rejects",
+    "merge.created",
+    "sweep.deleted",
+];
 
 /// Kills the process here, with no chance to tidy up, if a test asked for it.
 #[cfg(not(feature = "crash-points"))]

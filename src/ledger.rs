@@ -6,6 +6,7 @@
 
 pub mod chain;
 pub mod journal;
+pub mod merge;
 pub mod verify;
 
 use std::collections::HashMap;
@@ -34,6 +35,9 @@ pub const SCHEMA: &str = "1";
 
 /// Rows in a row group: as `DuckDB` cuts them, so that each is read by a thread of its own.
 pub const ROW_GROUP_ROWS: usize = 122_880;
+
+/// Rows copied at once.
+const BATCH_ROWS: usize = 8_192;
 
 /// How much of a file's end is read for its footer; more only where a footer is longer.
 const FOOTER_BYTES: u64 = 64 * 1024;
@@ -368,6 +372,14 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecor
         _ => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
     };
     builder.with_projection(mask).build().map_err(damaged)
+}
+
+/// What a file says of itself, and its rows, in batches as large as they are encoded. `path` is for the error only.
+fn open(path: &str, bytes: Bytes) -> Result<(Footer, ParquetRecordBatchReader)> {
+    let damaged = |error| LedgerError::not_parquet(path, error);
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(damaged)?;
+    let footer = Footer::of(path, builder.metadata().file_metadata())?;
+    Ok((footer, builder.with_batch_size(BATCH_ROWS).build().map_err(damaged)?))
 }
 
 /// The positions of a file's rows, in their order there.

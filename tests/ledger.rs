@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
@@ -23,10 +24,12 @@ use partner_feeds::contract::rejection::{Reason, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::ledger::chain::{self, ChainError, Rule};
 use partner_feeds::ledger::journal::{self, CREATES_MAX, JournalError, Outcome, Prepared};
+use partner_feeds::ledger::merge::{Limits, Swept, merge, sweep};
 use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{self, Footer, Gap, Tree, rejects_file, rejects_name};
 use partner_feeds::rejects::{self, RejectsBuilder};
 use partner_feeds::storage::Store;
+use tokio::runtime::Handle;
 
 /// Records in the log of a test.
 const LOG: i64 = 30;
@@ -403,19 +406,20 @@ async fn a_leftover_of_a_killed_writer_is_removed_below_the_end() {
 // ---------------------------------------------------------------------------------------------------------
 // Merged files.
 
-/// Commits `cuts`, merges those below `merged` by hand, and deletes their journal files if `swept`.
+/// Commits `cuts`, merges those below `merged`, and deletes their journal files if `swept`.
 async fn merged(store: &Store, cuts: &[i64], merged: i64, swept: bool) {
     let mut from = 0;
     for &next in cuts {
         journal::commit(store, &partition(), &batch(from, next), at(0)).await.expect("certain");
         from = next;
     }
-    let run = batch(0, merged);
-    let (name, bytes) = run.rejects.expect("the run has rejects");
-    store.create(&rejects_file(&partition(), &name), bytes).await.expect("created");
-    store.create(&Tree::Ledger.file(&partition(), at(0)), run.rows).await.expect("created");
-    for from in [&[0], cuts].concat().into_iter().filter(|&from| swept && from < merged) {
-        store.delete(&Tree::Journal.file(&partition(), at(from))).await.expect("deleted");
+    let files = cuts.iter().filter(|next| **next <= merged).count();
+    let limits = Limits { files, ..Limits::default() };
+    let made = merge(store, &partition(), limits).await.expect("merged").expect("files");
+    assert_eq!((made.next, made.files), (at(merged), files));
+    if swept {
+        let gone = sweep(store, &partition(), Position::ORIGIN).await.expect("swept");
+        assert_eq!(gone, Swept { journal: files, rejects: files });
     }
 }
 
@@ -431,10 +435,148 @@ async fn readers_take_the_merged_file_and_the_journal_after_it() {
         assert!(chain.files[0].path.starts_with("ledger/"));
         assert_each_once(&store, 20).await;
         let report = verify(&store).await.expect("looked");
-        assert_eq!((report.partitions[0].superseded, report.partitions[0].orphans), (if swept { 0 } else { 2 }, 2));
+        let left = if swept { 0 } else { 2 };
+        assert_eq!((report.partitions[0].superseded, report.partitions[0].orphans), (left, left));
         let resume = chain::resume(&store, &partition()).await.expect("resumed");
         assert_eq!((resume.end, resume.ledger_end), (at(20), at(10)));
         assert_eq!(resume.last.expect("a last file").from, at(15));
+    }
+}
+
+#[tokio::test]
+async fn a_merge_takes_files_up_to_its_limits_and_copies_rows_and_gaps() {
+    let (_, store) = memory();
+    let lost = Gap { from: at(10), to: at(12), reason: "expired".into(), accepted_by: "ops".into() };
+    let expired = prepare(Footer { gaps: vec![lost.clone()], ..Footer::attempt(at(10), at(12)) }, &[], &[]);
+    for batch in [batch(0, 4), batch(4, 10), expired, batch(12, 20)] {
+        journal::commit(&store, &partition(), &batch, at(0)).await.expect("certain");
+    }
+    let size = |from| {
+        let (store, path) = (&store, Tree::Journal.file(&partition(), at(from)));
+        async move { store.read(&path).await.expect("read").expect("there").len() as u64 }
+    };
+    let two = Limits { bytes: size(0).await + size(4).await, ..Limits::default() };
+    let made = merge(&store, &partition(), two).await.expect("merged").expect("files");
+    assert_eq!((made.next, made.files, made.rows), (at(10), 2, 8));
+    let made = merge(&store, &partition(), Limits::default()).await.expect("merged").expect("files");
+    assert_eq!((made.next, made.files, made.rows), (at(20), 2, 6));
+    assert_eq!(merge(&store, &partition(), Limits::default()).await.expect("looked"), None);
+    sweep(&store, &partition(), Position::ORIGIN).await.expect("swept");
+    let chain = chain::read(&store, &partition()).await.expect("joins");
+    let starts: Vec<_> = chain.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(starts, [Tree::Ledger.file(&partition(), at(0)), Tree::Ledger.file(&partition(), at(10))]);
+    let footer = &chain.files[1].footer;
+    assert_eq!((footer.read, footer.accepted, footer.rejected), (8, 6, 2));
+    assert_eq!((&footer.gaps[..], &*footer.topic_id, footer.rejects.len()), (&[lost][..], "t", 1));
+    let report = verify(&store).await.expect("looked");
+    assert_eq!((report.findings, report.partitions[0].orphans), (Vec::new(), 0));
+}
+
+#[tokio::test]
+async fn a_merge_stops_at_the_end_of_an_era_and_at_another_schema() {
+    let (_, store) = memory();
+    let era = |offset| Position { era: 1, offset };
+    let reset = Footer { gaps: vec![gap(4, era(0), "ops")], topic_id: "new".into(), ..Footer::attempt(at(4), era(0)) };
+    let after = Footer { topic_id: "new".into(), ..Footer::attempt(era(0), era(1)) };
+    let newer = Footer { topic_id: "new".into(), schema: "2".into(), ..Footer::attempt(era(1), era(2)) };
+    for batch in [batch(0, 4), prepare(reset, &[], &[]), prepare(after, &[era(0)], &[]), prepare(newer, &[era(1)], &[])]
+    {
+        journal::commit(&store, &partition(), &batch, at(0)).await.expect("certain");
+    }
+    for next in [at(4), era(0), era(1), era(2)] {
+        let made = merge(&store, &partition(), Limits::default()).await.expect("merged").expect("a file");
+        assert_eq!((made.next, made.files), (next, 1));
+    }
+}
+
+/// Whatever operation of a merge and a sweep fails, answers wrongly or lands late, the next ones mend it.
+#[tokio::test(start_paused = true)]
+async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
+    let both = |store: Store| async move {
+        merge(&store, &partition(), Limits { files: 2, ..Limits::default() }).await?;
+        sweep(&store, &partition(), Position::ORIGIN).await
+    };
+    let committed = |store: Store| async move {
+        for (from, next) in [(0, 4), (4, 10), (10, 15)] {
+            journal::commit(&store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+        }
+    };
+    let (inner, store) = memory();
+    committed(store).await;
+    let counted = Double::new(inner, None);
+    both(Store::over(Arc::new(counted.clone()))).await.expect("no fault");
+    let operations = counted.script.lock().expect("lock").done;
+    let late = [1, 2, 5, 99].map(Fault::LandsLate);
+    for fault in [Fault::Fails, Fault::AnswerLost, Fault::Exists, Fault::Dies, Fault::DiesAfter].into_iter().chain(late)
+    {
+        for operation in 1..=operations {
+            let (inner, store) = memory();
+            committed(store.clone()).await;
+            let double = Double::new(inner, Some((operation, fault)));
+            // What became of it does not matter: an error is told, and another comes.
+            let _ = both(Store::over(Arc::new(double.clone()))).await;
+            consume(&store, || 7).await.expect("no fault");
+            both(store.clone()).await.expect("no fault");
+            double.settle().await;
+            assert_each_once(&store, LOG).await;
+            while merge(&store, &partition(), Limits::default()).await.expect("no fault").is_some() {}
+            sweep(&store, &partition(), Position::ORIGIN).await.expect("no fault");
+            let report = verify(&store).await.expect("looked");
+            let left = (report.partitions[0].superseded, report.partitions[0].orphans);
+            assert_eq!(left, (0, 0), "{fault:?} at {operation}");
+            assert_each_once(&store, LOG).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn beside_writers_and_readers_several_merges_keep_each_record_once() {
+    for seed in 0..6 {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
+        let writing = Arc::new(AtomicBool::new(true));
+        let writers = (0..2_u64).map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut step = seed + writer;
+                consume(&store, move || {
+                    step += 1;
+                    1 + i64::try_from(step % 4).expect("small")
+                })
+                .await
+                .expect("no error");
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        let others = (0..3_usize).map(|other| {
+            let (store, writing, runtime) = (store.clone(), writing.clone(), Handle::current());
+            let act = async move || {
+                if other == 0 {
+                    let chain = chain::read(&store, &partition()).await.expect("joins");
+                    assert!(chain.end >= chain.ledger_end);
+                } else {
+                    let limits = Limits { files: other + 1, ..Limits::default() };
+                    merge(&store, &partition(), limits).await.expect("merged");
+                    sweep(&store, &partition(), Position::ORIGIN).await.expect("swept");
+                }
+            };
+            tokio::task::spawn_blocking(move || {
+                while writing.load(Ordering::Relaxed) {
+                    runtime.block_on(act());
+                }
+            })
+        });
+        let others: Vec<_> = others.collect();
+        for writer in writers {
+            writer.await.expect("no panic");
+        }
+        writing.store(false, Ordering::Relaxed);
+        for other in others {
+            other.await.expect("no panic");
+        }
+        assert_each_once(&store, LOG).await;
+        let report = verify(&store).await.expect("looked");
+        assert!(report.partitions[0].ledger_end > at(0), "something was merged");
     }
 }
 

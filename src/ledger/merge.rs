@@ -1,0 +1,263 @@
+//! Merging: a run of journal files becomes one file of the ledger, and what it covers is swept away.
+//!
+//! Any process may do so at any time, any number at once, beside writers and readers. It refuses to know what a
+//! row says. The invariant: rows are copied in the order of their offsets, once in their life, and only what the
+//! ledger's end has passed is deleted. Copying keeps a thread busy: call from one that has nothing else to do.
+
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+
+use crate::crash;
+use crate::event::{Position, TopicPartition};
+use crate::ledger::{self, Encoder, Footer, LedgerError, Tree, chain, rejects_file, rejects_name, rejects_position};
+use crate::storage::{Creation, Store};
+
+type Result<T, E = LedgerError> = std::result::Result<T, E>;
+
+/// Files deleted at once.
+const DELETES_AT_ONCE: usize = 16;
+
+/// How much of the journal one file of the ledger takes, at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Journal files.
+    pub files: usize,
+    /// Their bytes together.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    /// A thousand names are one page of an object store's list.
+    fn default() -> Self {
+        Self { files: 1_000, bytes: 128 << 20 }
+    }
+}
+
+/// A file of the ledger that a merge made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// Where it ends: the ledger's new end.
+    pub next: Position,
+    /// Journal files it was made of.
+    pub files: usize,
+    /// Accepted records in it.
+    pub rows: u64,
+    /// Bytes of those journal files and their rejects.
+    pub bytes_before: u64,
+    /// Bytes of what was made of them.
+    pub bytes_after: u64,
+}
+
+/// Files that a sweep deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Journal files that the ledger covers.
+    pub journal: usize,
+    /// Rejects files that nothing can name any more.
+    pub rejects: usize,
+}
+
+/// Merges the journal files at the ledger's end, as many as the limits allow. `None` = there is none, or another
+/// was quicker.
+pub async fn merge(store: &Store, partition: &TopicPartition, limits: Limits) -> Result<Option<Merged>> {
+    let ledger_end = chain::ledger_end(store, partition).await?.position;
+    // What is found is built on: its names must be durable.
+    store.sync_folder(&Tree::Ledger.folder(partition)).await?;
+    store.sync_folder(&Tree::Journal.folder(partition)).await?;
+    let Some(run) = Run::gather(store, partition, ledger_end, limits).await? else { return Ok(None) };
+    let Made { from, rows, rejects, merged } = run.finish()?;
+    match create(store, partition, from, rows, rejects).await {
+        Ok(Creation::Created) => Ok(Some(merged)),
+        Ok(Creation::Exists) => Ok(None),
+        // A file half written is taken from a merge that another was quicker than.
+        Err(error) => match chain::ledger_end(store, partition).await?.position {
+            end if end > from => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Creates the two files of a merge. With an error, which may hide that it worked, it is forgotten: whoever comes next
+/// reads the ledger's end.
+async fn create(
+    store: &Store,
+    partition: &TopicPartition,
+    from: Position,
+    rows: Bytes,
+    rejects: Option<(String, Bytes)>,
+) -> Result<Creation> {
+    if let Some((name, bytes)) = rejects {
+        store.create(&rejects_file(partition, &name), bytes).await?;
+        crash::point("merge.rejects");
+    }
+    let creation = store.create(&Tree::Ledger.file(partition, from), rows).await?;
+    crash::point("merge.created");
+    Ok(creation)
+}
+
+/// Deletes the journal files below the ledger's end, and the rejects files from `since` to it that no file of the
+/// ledger names.
+pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -> Result<Swept> {
+    let ledger_end = chain::ledger_end(store, partition).await?.position;
+    store.sync_folder(&Tree::Ledger.folder(partition)).await?;
+    let mut swept = Swept::default();
+    let journal = store.list(&Tree::Journal.folder(partition)).await?;
+    let covered = journal.iter().filter_map(|entry| ledger::position_of(&entry.name)).filter(|from| *from < ledger_end);
+    let mut covered: Vec<String> = covered.map(|from| Tree::Journal.file(partition, from)).collect();
+    swept.journal = covered.len();
+    let rejects = store.list(&Tree::Rejects.folder(partition)).await?;
+    for name in rejects.into_iter().map(|entry| entry.name) {
+        // At the ledger's end and past it one may belong to a create under way.
+        let Some(from) = rejects_position(&name).filter(|from| (since..ledger_end).contains(from)) else { continue };
+        let footer = ledger::read_footer(store, &Tree::Ledger.file(partition, from)).await?;
+        if !footer.is_some_and(|footer| footer.rejects.contains(&name)) {
+            swept.rejects += 1;
+            covered.push(rejects_file(partition, &name));
+        }
+    }
+    let deletes = futures::stream::iter(covered).map(|path| async move { store.delete(&path).await });
+    let mut deletes = deletes.buffer_unordered(DELETES_AT_ONCE);
+    while deletes.try_next().await?.is_some() {
+        crash::point("sweep.deleted");
+    }
+    Ok(swept)
+}
+
+/// Journal files as they become one: of one era and one schema, each starting where the one before ends.
+struct Run {
+    footer: Footer,
+    schema: SchemaRef,
+    rows: Encoder,
+    rejects: Option<Encoder>,
+    files: usize,
+    bytes: u64,
+    rejects_bytes: u64,
+}
+
+/// A run that is whole.
+struct Made {
+    from: Position,
+    rows: Bytes,
+    rejects: Option<(String, Bytes)>,
+    merged: Merged,
+}
+
+impl Run {
+    /// Reads the files from the ledger's end on; `None` = there is none, or one is gone.
+    async fn gather(
+        store: &Store,
+        partition: &TopicPartition,
+        ledger_end: Position,
+        limits: Limits,
+    ) -> Result<Option<Self>> {
+        let mut run: Option<Self> = None;
+        for entry in store.list(&Tree::Journal.folder(partition)).await? {
+            let Some(from) = ledger::position_of(&entry.name).filter(|from| *from >= ledger_end) else { continue };
+            let has_room =
+                run.as_ref().is_none_or(|run| run.files < limits.files && run.bytes + entry.bytes <= limits.bytes);
+            if !has_room || from != run.as_ref().map_or(ledger_end, |run| run.footer.next) {
+                break;
+            }
+            let path = Tree::Journal.file(partition, from);
+            let Some(bytes) = store.read(&path).await? else { return Ok(None) };
+            let (footer, rows) = ledger::open(&path, bytes)?;
+            if run.as_ref().is_some_and(|run| !run.takes(&footer, &rows)) {
+                break;
+            }
+            let mut rejected = Vec::new();
+            for path in footer.rejects.iter().map(|name| rejects_file(partition, name)) {
+                let Some(bytes) = store.read(&path).await? else { return Ok(None) };
+                rejected.push((path, bytes));
+            }
+            let run = match &mut run {
+                Some(run) => run,
+                None => run.insert(Self::new(from, &rows)?),
+            };
+            run.add(&path, entry.bytes, &footer, rows, rejected)?;
+        }
+        Ok(run)
+    }
+
+    fn new(from: Position, first: &ParquetRecordBatchReader) -> Result<Self> {
+        let schema = arrow::array::RecordBatchReader::schema(first);
+        let rows = Encoder::new(&schema)?;
+        Ok(Self {
+            footer: Footer::attempt(from, from),
+            schema,
+            rows,
+            rejects: None,
+            files: 0,
+            bytes: 0,
+            rejects_bytes: 0,
+        })
+    }
+
+    /// Whether a file may go with those before it. One that ends an era has no rows, and stays alone.
+    fn takes(&self, footer: &Footer, rows: &ParquetRecordBatchReader) -> bool {
+        let is_of_era = |footer: &Footer| footer.next.era == self.footer.from.era;
+        let same_schema =
+            footer.schema == self.footer.schema && arrow::array::RecordBatchReader::schema(rows) == self.schema;
+        is_of_era(footer) && is_of_era(&self.footer) && same_schema
+    }
+
+    fn add(
+        &mut self,
+        path: &str,
+        bytes: u64,
+        footer: &Footer,
+        rows: ParquetRecordBatchReader,
+        rejected: Vec<(String, Bytes)>,
+    ) -> Result<()> {
+        copy(path, rows, &mut self.rows)?;
+        self.files += 1;
+        self.bytes += bytes;
+        for (path, bytes) in rejected {
+            self.rejects_bytes += bytes.len() as u64;
+            let rows = ledger::decode(&path, bytes, &[])?;
+            let encoder = match &mut self.rejects {
+                Some(encoder) => encoder,
+                none => none.insert(Encoder::new(&arrow::array::RecordBatchReader::schema(&rows))?),
+            };
+            copy(&path, rows, encoder)?;
+        }
+        let own = &mut self.footer;
+        own.next = footer.next;
+        own.read += footer.read;
+        own.accepted += footer.accepted;
+        own.rejected += footer.rejected;
+        own.gaps.extend(footer.gaps.iter().cloned());
+        own.schema.clone_from(&footer.schema);
+        for (own, of) in [(&mut own.cluster_id, &footer.cluster_id), (&mut own.topic_id, &footer.topic_id)] {
+            if own.is_empty() {
+                own.clone_from(of);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Made> {
+        let Self { mut footer, rows, rejects, files, bytes, rejects_bytes, .. } = self;
+        let name = rejects_name(footer.from, &footer.attempt);
+        footer.rejects.extend(rejects.is_some().then(|| name.clone()));
+        let rejects = rejects.map(|encoder| encoder.finish(&footer)).transpose()?;
+        let rows = rows.finish(&footer)?;
+        let merged = Merged {
+            next: footer.next,
+            files,
+            rows: footer.accepted,
+            bytes_before: bytes + rejects_bytes,
+            bytes_after: (rows.len() + rejects.as_ref().map_or(0, Bytes::len)) as u64,
+        };
+        Ok(Made { from: footer.from, rows, rejects: rejects.map(|bytes| (name, bytes)), merged })
+    }
+}
+
+/// Copies the rows of a file.
+fn copy(path: &str, rows: ParquetRecordBatchReader, to: &mut Encoder) -> Result<()> {
+    for batch in rows {
+        to.write(&batch.map_err(|error| LedgerError::not_parquet(path, error))?)?;
+    }
+    Ok(())
+}
