@@ -7,6 +7,7 @@ mod explain;
 mod generate;
 mod import;
 mod ingest;
+mod merge;
 mod plan;
 mod publish;
 mod record;
@@ -52,6 +53,7 @@ enum Command {
     Tables(tables::Tables),
     Explain(explain::Explain),
     Sql(sql::Sql),
+    Merge(merge::Merge),
     Verify(verify::Verify),
     Rejects(rejects::Rejects),
     Record(record::Record),
@@ -159,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Tables(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Sql(command) => command.run(),
+        Command::Merge(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Rejects(command) => command.run(),
         Command::Record(command) => command.run(),

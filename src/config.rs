@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::event::Feed;
+use crate::ledger::merge::Limits;
 use crate::reference::{Partners, Reference, Topic};
 use settings::Settings;
 
@@ -78,6 +79,8 @@ pub struct Ingest {
     pub grace: Duration,
     /// Threads that read and check events.
     pub workers: usize,
+    /// When a partition's journal is merged, and how much at once.
+    pub merge: Limits,
     /// How often events and aggregates are written while consuming; `None` = never.
     pub aggregate_every: Option<Duration>,
 }
@@ -160,6 +163,10 @@ impl Config {
                 memory_bytes: settings.integer("ingest.memory_mib", (16, 65_536)) << 20,
                 grace: settings.duration("ingest.grace", (secs(0), secs(600))),
                 workers: if workers == 0 { cores } else { workers },
+                merge: Limits {
+                    files: settings.integer("ingest.merge_files", (1, 10_000)),
+                    bytes: (settings.integer("ingest.merge_mib", (1, 1_024)) << 20) as u64,
+                },
                 aggregate_every: settings.optional_duration("ingest.aggregate_every", (secs(1), secs(168 * 3600))),
             },
             plans: settings.texts("aggregate.plans"),

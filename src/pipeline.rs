@@ -10,6 +10,7 @@
 //! won a commit, what still arrives under the old slot is dropped.
 
 mod assignment;
+mod merging;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -27,8 +28,10 @@ use crate::event::TopicPartition;
 use crate::ledger::LedgerError;
 use crate::ledger::chain::ChainError;
 use crate::ledger::journal::JournalError;
+use crate::ledger::merge::Limits;
 use crate::storage::Store;
 use assignment::{Assignment, Route};
+use merging::Merging;
 use worker::{Order, Worker};
 
 /// Bytes of records between consumer and workers, at most (and what is fetched in one go over). Each record
@@ -68,6 +71,8 @@ pub struct Settings {
     pub gathered_bytes_max: usize,
     /// Threads that decode and encode.
     pub workers: usize,
+    /// When a partition's journal is merged, and how much at once.
+    pub merge: Limits,
     /// How long a first answer of a broker is waited for.
     pub broker_wait: Duration,
     /// How long the batches under way are waited for after a stop.
@@ -191,6 +196,7 @@ struct Pipeline {
     ahead: BTreeMap<TopicPartition, i64>,
     others_looked: Instant,
     lost: BTreeMap<TopicPartition, u32>,
+    merging: Merging,
     summary: Summary,
     progress: Progress,
 }
@@ -205,6 +211,7 @@ impl Pipeline {
         let workers: Vec<_> = (0..settings.workers.max(1))
             .map(|_| Worker::spawn(&settings, &store, &identity, &runtime, &report, &in_flight))
             .collect();
+        let merging = Merging::start(settings.merge, store.clone(), runtime.clone());
         let orders = workers.iter().map(|(orders, _)| orders.clone()).collect();
         let assignment = Arc::new(Assignment::new(topics, store, identity, runtime, orders));
         let consumer = Consumer::join(&kafka, &names, Arc::clone(&assignment) as Arc<_>)?;
@@ -221,6 +228,7 @@ impl Pipeline {
             ahead,
             others_looked: Instant::now(),
             lost: BTreeMap::new(),
+            merging,
             summary: Summary::default(),
             progress,
         })
@@ -228,13 +236,14 @@ impl Pipeline {
 
     fn run(mut self, stopping: &AtomicBool) -> Result<Summary, PipelineError> {
         let ended = self.consume(stopping).and_then(|()| self.finish());
-        let Self { consumer, workers, mut summary, assignment, .. } = self;
+        let Self { consumer, workers, mut summary, assignment, merging, .. } = self;
         summary.stopped = assignment.stopped();
         consumer.leave(LEAVE_MAX);
         for (orders, thread) in workers {
             orders.send(Order::Stop).expect("the worker is there");
             thread.join().expect("a worker does not panic");
         }
+        merging.stop();
         // Only now, when no message is held any more, may the client go.
         drop(consumer);
         ended.map(|()| summary)
@@ -303,6 +312,7 @@ impl Pipeline {
             match report {
                 Report::Certain { slot, certain, tally } => {
                     self.count(&certain.at, &tally);
+                    self.merging.grew(&certain.at, tally.bytes);
                     if self.assignment.is_current(slot) {
                         self.lost.remove(&certain.at);
                         self.reached(&certain.at, certain.next.offset);

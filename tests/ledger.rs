@@ -419,7 +419,7 @@ async fn merged(store: &Store, cuts: &[i64], merged: i64, swept: bool) {
     assert_eq!((made.next, made.files), (at(merged), files));
     if swept {
         let gone = sweep(store, &partition(), Position::ORIGIN).await.expect("swept");
-        assert_eq!(gone, Swept { journal: files, rejects: files });
+        assert_eq!(gone, Swept { journal: files, rejects: files, to: at(merged) });
     }
 }
 
@@ -514,7 +514,7 @@ async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
             committed(store.clone()).await;
             let double = Double::new(inner, Some((operation, fault)));
             // What became of it does not matter: an error is told, and another comes.
-            let _ = both(Store::over(Arc::new(double.clone()))).await;
+            drop(both(Store::over(Arc::new(double.clone()))).await);
             consume(&store, || 7).await.expect("no fault");
             both(store.clone()).await.expect("no fault");
             double.settle().await;

@@ -23,6 +23,7 @@ fn the_built_in_file_is_the_default() {
         ("localhost:9092", "partner-feeds", "store")
     );
     assert_eq!((config.ingest.flush_rows, config.ingest.memory_bytes), (250_000, 96 << 20));
+    assert_eq!(config.ingest.merge, Limits::default());
     assert_eq!((config.ingest.flush_age, config.ingest.grace), (secs(60), secs(30)));
     assert_eq!((config.kafka.session_timeout, config.ingest.aggregate_every), (Some(secs(10)), None));
     assert!(config.ingest.workers >= 1 && config.plans.is_empty() && config.reference.is_none());

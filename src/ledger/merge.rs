@@ -57,6 +57,20 @@ pub struct Swept {
     pub journal: usize,
     /// Rejects files that nothing can name any more.
     pub rejects: usize,
+    /// The ledger's end, to which all was looked at: the next sweep's `since`.
+    pub to: Position,
+}
+
+/// Whether the journal files from the ledger's end on are as many, or as large, as one file of the ledger takes.
+pub async fn is_due(store: &Store, partition: &TopicPartition, limits: Limits) -> Result<bool> {
+    let ledger_end = chain::ledger_end(store, partition).await?.position;
+    let journal = store.list(&Tree::Journal.folder(partition)).await?;
+    let from = |name: &str| ledger::position_of(name).is_some_and(|from| from >= ledger_end);
+    let (files, bytes) = journal
+        .iter()
+        .filter(|entry| from(&entry.name))
+        .fold((0, 0), |(files, bytes), entry| (files + 1, bytes + entry.bytes));
+    Ok(files >= limits.files || bytes >= limits.bytes)
 }
 
 /// Merges the journal files at the ledger's end, as many as the limits allow. `None` = there is none, or another
@@ -102,7 +116,7 @@ async fn create(
 pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -> Result<Swept> {
     let ledger_end = chain::ledger_end(store, partition).await?.position;
     store.sync_folder(&Tree::Ledger.folder(partition)).await?;
-    let mut swept = Swept::default();
+    let mut swept = Swept { to: ledger_end, ..Swept::default() };
     let journal = store.list(&Tree::Journal.folder(partition)).await?;
     let covered = journal.iter().filter_map(|entry| ledger::position_of(&entry.name)).filter(|from| *from < ledger_end);
     let mut covered: Vec<String> = covered.map(|from| Tree::Journal.file(partition, from)).collect();

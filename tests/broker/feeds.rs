@@ -109,6 +109,7 @@ impl Feeds {
             .set("reference.folder", self.path("reference").display())
             .set("ingest.flush_rows", 100)
             .set("ingest.flush_age", "1s")
+            .set("ingest.merge_files", 4)
     }
 
     pub(crate) fn ingest(&self) -> Program {

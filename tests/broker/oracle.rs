@@ -33,25 +33,35 @@ pub(crate) struct Held {
     pub(crate) ends: BTreeMap<Place, i64>,
 }
 
-/// A file, by its name.
+/// A file, by its name, held open: it may be merged away while others are read.
 struct Parquet {
     path: PathBuf,
     name: String,
     footer: HashMap<String, String>,
+    file: File,
 }
 
 impl Parquet {
-    fn open(path: PathBuf) -> Self {
+    /// `None` = it was merged away.
+    fn open(path: PathBuf) -> Option<Self> {
+        let file = present(&path)?;
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).expect("a file")).expect("Parquet");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file.try_clone().expect("a file")).expect("Parquet");
         let pairs = reader.metadata().file_metadata().key_value_metadata().into_iter().flatten();
         let footer = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
-        Self { path, name, footer }
+        Some(Self { path, name, footer, file })
     }
 }
 
-fn batches(path: &Path) -> Vec<RecordBatch> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("a file")).expect("Parquet");
+fn present(path: &Path) -> Option<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        opened => Some(opened.expect("a file")),
+    }
+}
+
+fn batches(file: File) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
     reader.build().expect("a reader").map(|batch| batch.expect("rows")).collect()
 }
 
@@ -78,9 +88,11 @@ fn place_of(path: &Path) -> Place {
     (value("topic="), value("partition=").parse().expect("a number"))
 }
 
-/// The files of the chain: those of the ledger, and those of the journal that the ledger does not cover.
+/// The files of the chain: those of the ledger, and those of the journal that the ledger, looked at afterwards, does
+/// not cover.
 fn chain(store: &Path) -> Vec<Parquet> {
-    let open = |tree: &str| files(&store.join(tree)).into_iter().map(Parquet::open).collect::<Vec<_>>();
+    let open = |tree: &str| files(&store.join(tree)).into_iter().filter_map(Parquet::open).collect::<Vec<_>>();
+    let journal = open("journal");
     let mut chain = open("ledger");
     let mut merged: BTreeMap<Place, String> = BTreeMap::new();
     for file in &chain {
@@ -88,7 +100,7 @@ fn chain(store: &Path) -> Vec<Parquet> {
         *end = file.footer["next"].clone().max(std::mem::take(end));
     }
     let covered = |file: &Parquet| merged.get(&place_of(&file.path)).is_some_and(|end| file.name < *end);
-    chain.extend(open("journal").into_iter().filter(|file| !covered(file)));
+    chain.extend(journal.into_iter().filter(|file| !covered(file)));
     chain
 }
 
@@ -99,23 +111,32 @@ pub(crate) fn count(store: &Path) -> usize {
 
 /// Reads the chains.
 pub(crate) fn read(store: &Path) -> Held {
+    loop {
+        // Where rejects were merged away, their journal files were too.
+        if let Some(held) = look(store) {
+            return held;
+        }
+    }
+}
+
+fn look(store: &Path) -> Option<Held> {
     let mut held = Held::default();
-    for file in chain(store) {
-        let place = place_of(&file.path);
-        let next: i64 = file.footer["next"].split_once('-').expect("a position").1.parse().expect("an offset");
+    for Parquet { path, footer, file, .. } in chain(store) {
+        let place = place_of(&path);
+        let next: i64 = footer["next"].split_once('-').expect("a position").1.parse().expect("an offset");
         let end = held.ends.entry(place.clone()).or_default();
         *end = next.max(*end);
-        let rejects = file.footer["rejects"]
+        let rejects = footer["rejects"]
             .split_whitespace()
-            .map(|name| store.join(format!("rejects/topic={}/partition={}/{name}", place.0, place.1)));
-        for path in std::iter::once(file.path.clone()).chain(rejects) {
-            for batch in batches(&path) {
+            .map(|name| present(&store.join(format!("rejects/topic={}/partition={}/{name}", place.0, place.1))));
+        for file in std::iter::once(Some(file)).chain(rejects) {
+            for batch in batches(file?) {
                 held.rows.extend(rows(&place, &batch));
             }
         }
     }
     held.rows.sort();
-    held
+    Some(held)
 }
 
 fn rows<'b>(place: &'b Place, batch: &'b RecordBatch) -> impl Iterator<Item = Row> + 'b {
@@ -136,7 +157,7 @@ fn rows<'b>(place: &'b Place, batch: &'b RecordBatch) -> impl Iterator<Item = Ro
 pub(crate) fn every_value(store: &Path) -> String {
     let mut all = String::new();
     for path in files(store) {
-        for batch in batches(&path) {
+        for batch in batches(File::open(path).expect("a file")) {
             for column in batch.columns() {
                 append(column.as_ref(), &mut all);
             }

@@ -1,0 +1,121 @@
+//! `partner-feeds merge`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Connection, Format, align_right, runtime, table};
+use crate::event::{Position, TopicPartition};
+use crate::ledger::chain;
+use crate::ledger::merge::{self, Limits, Merged, Swept};
+use crate::storage::Store;
+
+/// Merge the journal into the ledger
+///
+/// `ingest` does so as it goes; this takes what there is, also where no run is full. It may run at any time, beside
+/// consumers, readers and other merges. Exit status: 0 = done, 1 = a partition could not be merged (each is named,
+/// and the others are), 2 = the store could not be read.
+#[derive(Debug, Args)]
+pub(crate) struct Merge {
+    #[command(flatten)]
+    connection: Connection,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What was done to a partition.
+#[derive(Default)]
+struct Done {
+    files: usize,
+    into: usize,
+    rows: u64,
+    bytes_before: u64,
+    bytes_after: u64,
+    swept: Swept,
+}
+
+impl Merge {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, _) = self.connection.load()?;
+        let store = Store::open(&config.store)?;
+        let runtime = runtime()?;
+        let mut rows = table(["partition", "files", "into", "rows", "bytes before", "after", "ledger's end"]);
+        let mut code = ExitCode::SUCCESS;
+        for partition in runtime.block_on(chain::partitions(&store))? {
+            match runtime.block_on(merge_all(&store, &partition, config.ingest.merge)) {
+                Ok(done) if self.format == Format::Json => println!("{}", json(&partition, &done)?),
+                Ok(done) => {
+                    rows.add_row(cells(&partition, &done));
+                }
+                Err(error) => {
+                    eprintln!("error: {partition} is not merged: {:#}", anyhow::Error::from(error));
+                    code = ExitCode::from(1);
+                }
+            }
+        }
+        align_right(&mut rows, 1..=5);
+        if !rows.is_empty() {
+            println!("{}", rows.trim_fmt());
+        }
+        Ok(code)
+    }
+}
+
+/// Merges all there is, run by run, and sweeps.
+async fn merge_all(
+    store: &Store,
+    partition: &TopicPartition,
+    limits: Limits,
+) -> Result<Done, crate::ledger::LedgerError> {
+    let mut done = Done::default();
+    while let Some(merged) = merge::merge(store, partition, limits).await? {
+        let Merged { files, rows, bytes_before, bytes_after, .. } = merged;
+        tracing::debug!(%partition, next = %merged.next, files, rows, "merged");
+        done.files += files;
+        done.into += 1;
+        done.rows += rows;
+        done.bytes_before += bytes_before;
+        done.bytes_after += bytes_after;
+    }
+    done.swept = merge::sweep(store, partition, Position::ORIGIN).await?;
+    Ok(done)
+}
+
+fn cells(partition: &TopicPartition, done: &Done) -> [String; 7] {
+    let Done { files, into, rows, bytes_before, bytes_after, swept } = done;
+    let numbers = [*files as u64, *into as u64, *rows, *bytes_before, *bytes_after].map(|number| number.to_string());
+    let [files, into, rows, bytes_before, bytes_after] = numbers;
+    [partition.to_string(), files, into, rows, bytes_before, bytes_after, swept.to.to_string()]
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    topic: &'a str,
+    partition: i32,
+    files: usize,
+    into: usize,
+    rows: u64,
+    bytes_before: u64,
+    bytes_after: u64,
+    swept_journal: usize,
+    swept_rejects: usize,
+    ledger_end: String,
+}
+
+fn json(partition: &TopicPartition, done: &Done) -> serde_json::Result<String> {
+    let Done { files, into, rows, bytes_before, bytes_after, swept } = *done;
+    serde_json::to_string(&Line {
+        topic: &partition.topic,
+        partition: partition.partition,
+        files,
+        into,
+        rows,
+        bytes_before,
+        bytes_after,
+        swept_journal: swept.journal,
+        swept_rejects: swept.rejects,
+        ledger_end: swept.to.to_string(),
+    })
+}
