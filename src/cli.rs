@@ -109,7 +109,7 @@ impl Connection {
     /// The store, which must be there.
     pub(crate) fn store(&self) -> anyhow::Result<Store> {
         let (config, _) = self.load()?;
-        Ok(Store::open(&config.store)?)
+        Ok(config.store.open()?)
     }
 }
 

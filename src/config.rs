@@ -7,7 +7,7 @@
 
 pub mod fault;
 pub mod files;
-mod kafka;
+mod properties;
 pub mod reader;
 mod settings;
 
@@ -18,11 +18,13 @@ use std::time::Duration;
 use crate::event::Feed;
 use crate::ledger::merge::Limits;
 use crate::reference::{Partners, Reference, Topic};
+use crate::storage::{StorageError, Store};
+use properties::Client;
 use settings::Settings;
 
 pub use fault::{Fault, Faults};
 pub use files::Files;
-pub use kafka::Properties;
+pub use properties::Properties;
 
 /// Where the file of settings is, unless another is named.
 pub const FILE: &str = "config/partner-feeds.toml";
@@ -40,8 +42,8 @@ pub fn log_filter(default: &str) -> String {
 pub struct Config {
     /// Where the records come from.
     pub kafka: Kafka,
-    /// Folder of the journal, the ledger and all that is derived.
-    pub store: String,
+    /// Where the journal, the ledger and all that is derived are.
+    pub store: Location,
     /// Folder of reference files that replace or add to the built-in ones.
     pub reference: Option<PathBuf>,
     /// How records become files.
@@ -64,6 +66,27 @@ pub struct Kafka {
     pub session_timeout: Option<Duration>,
     /// Further properties of librdkafka.
     pub properties: Properties,
+}
+
+/// Where a store is.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// A folder, or `s3://bucket/prefix`.
+    pub root: String,
+    /// Properties of the object store's client.
+    pub properties: Properties,
+}
+
+impl Location {
+    /// The store, which must be there.
+    pub fn open(&self) -> Result<Store, StorageError> {
+        Store::open_with(&self.root, self.properties.iter())
+    }
+
+    /// The store, whose folder is made if need be.
+    pub fn open_or_create(&self) -> Result<Store, StorageError> {
+        Store::open_or_create(&self.root, self.properties.iter())
+    }
 }
 
 /// How records become files.
@@ -145,7 +168,7 @@ impl Config {
             group: settings.filled("kafka.group"),
             topics: settings.texts("kafka.topics"),
             session_timeout: settings.optional_duration("kafka.session_timeout", (secs(6), secs(300))),
-            properties: settings.properties(),
+            properties: settings.properties(Client::Kafka),
         };
         if kafka.session_timeout.is_some() && kafka.properties.get("group.protocol") == Some("consumer") {
             let reason = "must be \"\" with group.protocol = consumer: there the broker decides";
@@ -155,7 +178,7 @@ impl Config {
         let workers = settings.integer("ingest.workers", (0, 256));
         Self {
             kafka,
-            store: settings.filled("store.root"),
+            store: Location { root: settings.filled("store.root"), properties: settings.properties(Client::Store) },
             reference: Some(settings.text("reference.folder")).filter(|f| !f.is_empty()).map(PathBuf::from),
             ingest: Ingest {
                 flush_rows: settings.integer("ingest.flush_rows", (1, 10_000_000)),

@@ -1,4 +1,4 @@
-//! The store: names and the bytes under them, on a local disk (an object store looks the same).
+//! The store: names and the bytes under them, on a local disk or in a bucket of S3.
 //!
 //! It refuses to know what the bytes mean. Nothing else in the crate creates, replaces or deletes a file.
 //! The invariant: what [`Store::create`] answered [`Creation::Created`] to is whole and on the disk, and no
@@ -6,6 +6,7 @@
 //! ([`Replacement`]).
 
 mod replacement;
+mod s3;
 
 use std::error::Error as _;
 use std::io;
@@ -19,6 +20,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode};
 
 pub use replacement::Replacement;
+pub use s3::is_property;
 
 /// How many create at once on one name in [`Store::probe`].
 const PROBE_RIVALS: usize = 8;
@@ -31,8 +33,12 @@ pub enum StorageError {
     NotAFolder(String),
     #[error("there is no store at `{0}`: check the path (ingest creates the folder)")]
     Absent(String),
-    #[error("a store by URL (`{0}`) is not supported: name a folder on a local disk")]
+    #[error("a store by URL is `s3://bucket` or `s3://bucket/prefix`, not `{0}`")]
     Url(String),
+    #[error("the store `{root}` cannot be reached so: {reason} (store.properties of the settings)")]
+    Properties { root: String, reason: String },
+    #[error("there is no bucket for the store `{0}`: create it, or name another")]
+    NoBucket(String),
     #[error("cannot create the store `{root}`: create the folder yourself, or name one this user may write")]
     CreateRoot { root: String, source: io::Error },
     #[error("cannot write in the store `{root}`: give this user the right to create files in it")]
@@ -93,10 +99,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store that is at `root`.
+    /// The store that is at `root`: a folder, or `s3://bucket/prefix`.
     pub fn open(root: &str) -> Result<Self> {
+        Self::open_with(root, [])
+    }
+
+    /// The same, with properties of the object store's client, by their names.
+    pub fn open_with<'p>(root: &str, properties: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Self> {
         if root.contains("://") {
-            return Err(StorageError::Url(root.to_owned()));
+            return Ok(Self { inner: s3::open(root, properties)?, root: root.to_owned(), disk: None });
         }
         let disk = std::fs::canonicalize(root).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => StorageError::Absent(root.to_owned()),
@@ -110,14 +121,14 @@ impl Store {
     }
 
     /// The store at `root`, whose folder is made if need be.
-    pub fn open_or_create(root: &str) -> Result<Self> {
+    pub fn open_or_create<'p>(root: &str, properties: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Self> {
         if !root.contains("://") && !DiskPath::new(root).exists() {
             let fail = |source| StorageError::CreateRoot { root: root.to_owned(), source };
             std::fs::create_dir_all(root).map_err(fail)?;
             let parent = std::fs::canonicalize(root).map_err(fail)?;
             sync_disk_folder(parent.parent().unwrap_or(&parent)).map_err(fail)?;
         }
-        Self::open(root)
+        Self::open_with(root, properties)
     }
 
     /// A store over any object store that honours create-if-absent: for tests, which let it fail.
@@ -148,6 +159,9 @@ impl Store {
             Ok(_) => Ok(Creation::Created),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(Creation::Exists)
+            }
+            Err(object_store::Error::NotFound { .. }) if self.disk.is_none() => {
+                Err(StorageError::NoBucket(self.root.clone()))
             }
             Err(error) => Err(self.not_written("create", path, &error)),
         }
@@ -351,6 +365,9 @@ fn failed(act: &'static str, path: &str, error: object_store::Error) -> StorageE
 
 /// What the operating system said, without the layers that say it again.
 fn cause(error: &object_store::Error) -> io::Error {
+    if let object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } = error {
+        return io::Error::new(io::ErrorKind::PermissionDenied, "the server refuses these keys");
+    }
     let mut inner: Option<&(dyn std::error::Error + 'static)> = error.source();
     while let Some(found) = inner {
         if let Some(io) = found.downcast_ref::<io::Error>() {
@@ -460,8 +477,8 @@ mod tests {
         };
         check(Store::open(&at(&file)), "is a file: name a folder");
         check(Store::open(&at(&folder.path().join("none"))), "there is no store at");
-        check(Store::open_or_create(&at(&file.join("under"))), "create the folder yourself");
-        check(Store::open("s3://bucket/root"), "is not supported: name a folder");
+        check(Store::open_or_create(&at(&file.join("under")), []), "create the folder yourself");
+        check(Store::open("gs://bucket/root"), "is `s3://bucket` or `s3://bucket/prefix`");
         assert_eq!(network_kind(0x6969), Some("NFS"));
     }
 }

@@ -15,7 +15,6 @@ use crate::aggregate::{self, Progress, Settings, Summary, Wanted};
 use crate::event::Micros;
 use crate::plan::Plan;
 use crate::reference::Reference;
-use crate::storage::Store;
 
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
@@ -39,7 +38,7 @@ impl Aggregate {
         let (config, reference) = self.connection.load()?;
         let plans = if self.plans.is_empty() { &config.plans } else { &self.plans };
         let folders = wanted(&reference, plans)?;
-        let store = Store::open(&config.store)?;
+        let store = config.store.open()?;
         let runtime = runtime()?;
         let settings = Settings::new(folders, &reference, self.as_at);
         let mut shown = Shown::default();

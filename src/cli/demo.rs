@@ -96,7 +96,7 @@ impl Demo {
 /// The store with nothing in it, and whether what an earlier demo left had to go.
 async fn cleared(root: &str) -> anyhow::Result<(Store, bool)> {
     let is_empty = Path::new(root).read_dir().map_or(true, |mut entries| entries.next().is_none());
-    let store = Store::open_or_create(root)?;
+    let store = Store::open_or_create(root, [])?;
     let is_demo = store.read(MARK).await?.is_some();
     if !is_empty && !is_demo {
         bail!("the folder `{root}` is not empty, and no demo made it: name another with --store");

@@ -11,7 +11,6 @@ use super::aggregate::{Shown, grouped, instant, plan};
 use super::{Connection, Format, align_right, runtime, table};
 use crate::aggregate::{Cell, Difference, Explanation, Settings, Wanted, explain};
 use crate::event::Micros;
-use crate::storage::Store;
 
 /// Show what a figure is made of, and what changed it
 ///
@@ -47,7 +46,7 @@ impl Explain {
         let window = reference.windows.get(&self.window);
         let window =
             window.ok_or_else(|| anyhow!("`{}` is no window such as month:2018-10 or fy:2018-19", self.window))?;
-        let store = Store::open(&config.store)?;
+        let store = config.store.open()?;
         let runtime = runtime()?;
         let settings = Settings::new(vec![Wanted::Plan(plan)], &reference, self.as_at);
         let cell = Cell { plan, series: self.series, area: self.area, window };

@@ -53,7 +53,7 @@ impl Ingest {
         tracing::info!("settings:\n{config}");
         let runtime = runtime()?;
         let summary = runtime.block_on(async {
-            let store = Store::open_or_create(&config.store)?;
+            let store = config.store.open_or_create()?;
             store.probe().await?;
             let run = of_settings(&config, &reference, store.clone(), self.until_end);
             if let Some(every) = config.ingest.aggregate_every {

@@ -39,7 +39,7 @@ struct Done {
 impl Merge {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, _) = self.connection.load()?;
-        let store = Store::open(&config.store)?;
+        let store = config.store.open()?;
         let runtime = runtime()?;
         let mut rows = table(["partition", "files", "into", "rows", "bytes before", "after", "ledger's end"]);
         let mut code = ExitCode::SUCCESS;

@@ -14,7 +14,6 @@ use crate::aggregate::{self, Settings, Wanted};
 use crate::config::Faults;
 use crate::plan::{Plan as Held, SeriesKind};
 use crate::reference::Reference;
-use crate::storage::Store;
 
 /// Look after plans and the other reference data
 #[derive(Debug, Args)]
@@ -211,7 +210,7 @@ impl Diff {
             window.ok_or_else(|| anyhow!("`{id}` is no window such as month:2018-10 or fy:2018-19"))
         };
         let window = self.window.map(window).transpose()?;
-        let store = Store::open(&config.store)?;
+        let store = config.store.open()?;
         let runtime = runtime()?;
         let settings = Settings::new(plans.map(Wanted::Plan).into(), &reference, None);
         let mut shown = Shown::default();

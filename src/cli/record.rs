@@ -16,7 +16,6 @@ use crate::contract::record::{Strs, with_columns};
 use crate::event::{Feed, Kind};
 use crate::plan::Plan;
 use crate::reference::Reference;
-use crate::storage::Store;
 
 /// Show one record's revisions and the rules that matched
 #[derive(Debug, Args)]
@@ -39,7 +38,7 @@ impl Record {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let named = self.plan.as_deref().map(|id| plan(&reference, id)).transpose()?;
-        let store = Store::open(&config.store)?;
+        let store = config.store.open()?;
         let runtime = runtime()?;
         let history = history(&store, runtime.handle(), &self.source, &self.subject)?;
         let Some(latest) = history.revisions.last() else {

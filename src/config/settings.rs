@@ -11,14 +11,15 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::fault::hint;
-use super::kafka::{Properties, is_secret, owned};
+use super::properties::{Client, Properties, is_secret};
 use super::reader::{Sink, parse};
 use super::{ENVIRONMENT_PREFIX, FILE, Faults};
+use crate::storage::is_property;
 
 /// The built-in file, which names every setting.
 const BUILT_IN: &str = include_str!("../../config/partner-feeds.toml");
-/// What the key of each property of librdkafka begins with.
-const PROPERTIES: &str = "kafka.properties.";
+/// Variables by which S3's own tools are told of keys, region and endpoint.
+const AWS: &str = "AWS_";
 /// Variables of the environment that are no settings: of logging and of tests.
 const NOT_SETTINGS: [&str; 3] = ["CRASH_", "LOG", "TEST_"];
 
@@ -62,6 +63,10 @@ impl Settings {
         let mut variables: Vec<(String, String)> = variables.into_iter().collect();
         variables.sort();
         for (variable, text) in variables {
+            if variable.starts_with(AWS) && is_property(&variable.to_lowercase()) {
+                self.overlay_aws(&variable, text);
+                continue;
+            }
             let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
             if NOT_SETTINGS.iter().any(|other| name.starts_with(other)) {
                 continue;
@@ -76,6 +81,21 @@ impl Settings {
         }
     }
 
+    /// A variable that many tools share is below what is said to this program.
+    fn overlay_aws(&mut self, variable: &str, text: String) {
+        let name = variable.to_lowercase();
+        let own = name.trim_start_matches("aws_");
+        let section = Client::Store.section();
+        let said = |name: &str| {
+            let key = format!("{section}{name}");
+            self.by_key.contains_key(&key) || self.by_key.contains_key(&format!("{key}_file"))
+        };
+        if !said(&name) && !said(own) {
+            let setting = Setting { value: text.into(), origin: variable.to_owned() };
+            self.by_key.insert(format!("{section}{own}"), setting);
+        }
+    }
+
     pub(super) fn overlay_command_line(&mut self, settings: &[(&'static str, String)]) {
         for (key, text) in settings {
             self.set_text(key, text, "command line");
@@ -84,11 +104,9 @@ impl Settings {
 
     /// The key that a variable without its prefix stands for.
     fn key_of(&self, name: &str) -> Option<String> {
-        let Some(property) = name.strip_prefix("KAFKA_PROPERTIES_") else {
-            return self.by_key.keys().find(|key| variable_of(key) == format!("{ENVIRONMENT_PREFIX}{name}")).cloned();
-        };
-        let (property, end) = property.strip_suffix("_FILE").map_or((property, ""), |property| (property, "_file"));
-        Some(format!("{PROPERTIES}{}{end}", property.to_lowercase().replace('_', ".")))
+        let plain =
+            || self.by_key.keys().find(|key| variable_of(key) == format!("{ENVIRONMENT_PREFIX}{name}")).cloned();
+        Client::key_of(name).or_else(plain)
     }
 
     /// Sets a key to a text, read as the type that the built-in value has.
@@ -105,7 +123,7 @@ impl Settings {
     }
 
     fn set(&mut self, key: &str, value: Value, origin: &str) {
-        if self.by_key.contains_key(key) || key.starts_with(PROPERTIES) {
+        if self.by_key.contains_key(key) || Client::of(key).is_some() {
             self.by_key.insert(key.to_owned(), Setting { value, origin: origin.to_owned() });
         } else {
             let hint = hint(key, self.by_key.keys().map(String::as_str));
@@ -181,16 +199,17 @@ impl Settings {
         self.typed(key, &format!("{}, or empty", wanted(bounds)), within).flatten()
     }
 
-    /// The properties of librdkafka, those in files read.
-    pub(super) fn properties(&self) -> Properties {
-        let given = self.by_key.iter().filter_map(|(key, setting)| Some((key, key.strip_prefix(PROPERTIES)?, setting)));
-        given.filter_map(|(key, name, setting)| self.property(key, name, &setting.value)).collect()
+    /// The properties of a client, those in files read.
+    pub(super) fn properties(&self, client: Client) -> Properties {
+        let name = |key: &str| key.strip_prefix(client.section()).map(str::to_owned);
+        let given = self.by_key.iter().filter_map(|(key, setting)| Some((key, name(key)?, setting)));
+        given.filter_map(|(key, name, setting)| self.property(client, key, &name, &setting.value)).collect()
     }
 
-    fn property(&self, key: &str, name: &str, value: &Value) -> Option<(String, String)> {
-        let own = name.strip_suffix("_file").unwrap_or(name);
-        if let Some(reason) = owned(own) {
-            self.fault(key, format!("may not be set: {reason}"));
+    fn property(&self, client: Client, key: &str, name: &str, value: &Value) -> Option<(String, String)> {
+        let own = name.strip_suffix("_file").filter(|own| client.refuses(own).is_none()).unwrap_or(name);
+        if let Some(reason) = client.refuses(own) {
+            self.fault(key, reason);
             return None;
         }
         let text = match value {
@@ -204,7 +223,7 @@ impl Settings {
         if own == name {
             return Some((name.to_owned(), text));
         }
-        if self.by_key.contains_key(&format!("{PROPERTIES}{own}")) {
+        if self.by_key.contains_key(&format!("{}{own}", client.section())) {
             self.fault(key, format!("stands beside `{own}`; only one of them may"));
         }
         match std::fs::read_to_string(&text) {

@@ -19,7 +19,7 @@ fn resolve(
 fn the_built_in_file_is_the_default() {
     let config = resolve("", &[], |o| o).expect("config");
     assert_eq!(
-        (&*config.kafka.brokers, &*config.kafka.group, &*config.store),
+        (&*config.kafka.brokers, &*config.kafka.group, &*config.store.root),
         ("localhost:9092", "partner-feeds", "store")
     );
     assert_eq!((config.ingest.flush_rows, config.ingest.memory_bytes), (250_000, 96 << 20));
@@ -45,7 +45,7 @@ fn each_layer_stands_above_the_one_before() {
     ];
     let config = resolve(file, &environment, |o| o.with("store.root", Some("cli")).with("kafka.group", None::<String>))
         .expect("config");
-    assert_eq!((&*config.kafka.brokers, &*config.kafka.group, &*config.store), ("env:2", "file", "cli"));
+    assert_eq!((&*config.kafka.brokers, &*config.kafka.group, &*config.store.root), ("env:2", "file", "cli"));
     assert_eq!(config.kafka.topics, ["police.events.v1", "health.events.v1"]);
     assert_eq!((config.ingest.flush_rows, config.ingest.aggregate_every), (4, Some(secs(300))));
     let shown = config.to_string();

@@ -82,7 +82,7 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let seed = arguments.get(2).map_or(Ok(1), |seed| seed.parse())?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let mut builder = Builder { store: Store::open_or_create(root)?, runtime, parts: Default::default() };
+    let mut builder = Builder { store: Store::open_or_create(root, [])?, runtime, parts: Default::default() };
     if let Ok(events) = rows.parse() {
         let options = Options { events, ..Options::default() };
         let (mut generator, mut document) = (Generator::new(seed, options), Document::new());

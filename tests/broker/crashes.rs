@@ -1,58 +1,74 @@
-//! The process dies, or sleeps, at each named step of the commit.
+//! The process dies, or sleeps, at each named step of commits, merges and sweeps, on a disk and in a bucket.
 
 use partner_feeds::crash::POINTS;
 use rustix::process::Signal;
 
-use crate::feeds::Feeds;
+use crate::feeds::{Asked, Feeds};
 
-/// Runs a story for each of some points, side by side.
-fn for_each(points: &[&'static str], story: impl Fn(&'static str) + Sync) {
+/// Tells a story of fresh feeds for each of some points, side by side.
+fn for_each(points: &[&'static str], in_bucket: bool, story: fn(&Feeds, &str)) {
     std::thread::scope(|scope| {
         for point in points {
-            let story = &story;
             let thread = std::thread::Builder::new().name(format!("at {point}"));
-            thread.spawn_scoped(scope, move || story(point)).expect("a thread");
+            let told = move || story(&Asked { in_bucket, ..Asked::default() }.start(), point);
+            thread.spawn_scoped(scope, told).expect("a thread");
         }
     });
+}
+
+/// The steps after the resume.
+fn committing() -> Vec<&'static str> {
+    POINTS.into_iter().filter(|point| *point != "resume.read").collect()
 }
 
 #[test]
 fn a_process_killed_at_any_step_loses_and_doubles_nothing() {
-    for_each(&POINTS, |point| {
-        let feeds = Feeds::start();
-        let load = feeds.load(20);
-        // At once, in the middle of commits side by side, and again right after the start.
-        for nth in [1, 7, 1] {
-            // A life has one resume, and few merges.
-            let nth = if ["resume.read", "merge.rejects", "merge.created"].contains(&point) { 1 } else { nth };
-            feeds.ingest().killed_at(point, nth).run().killed();
-            feeds.assert_each_once();
-        }
-        load.end();
-        feeds.ingest().until_end().run().succeeds();
-        feeds.assert_all_each_once();
-        feeds.assert_group_is_at_the_end();
-    });
+    for_each(&POINTS, false, killed);
+}
+
+#[test]
+fn a_process_killed_at_any_step_in_a_bucket_loses_and_doubles_nothing() {
+    for_each(&POINTS, true, killed);
+}
+
+fn killed(feeds: &Feeds, point: &str) {
+    let load = feeds.load(20);
+    // At once, in the middle of commits side by side, and again right after the start.
+    for nth in [1, 7, 1] {
+        // A life has one resume, and few merges.
+        let nth = if ["resume.read", "merge.rejects", "merge.created"].contains(&point) { 1 } else { nth };
+        feeds.ingest().killed_at(point, nth).run().killed();
+        feeds.assert_each_once();
+    }
+    load.end();
+    feeds.ingest().until_end().run().succeeds();
+    feeds.assert_all_each_once();
+    feeds.assert_group_is_at_the_end();
 }
 
 #[test]
 fn a_process_that_sleeps_at_any_step_while_another_takes_over_loses_and_doubles_nothing() {
-    let committing = POINTS.into_iter().filter(|point| *point != "resume.read").collect::<Vec<_>>();
-    for_each(&committing, |point| {
-        let feeds = Feeds::start();
-        let load = feeds.load(20);
-        let mut sleeper = feeds.ingest().asleep_at(point, 4).start();
-        sleeper.until_asleep();
-        let mut other = feeds.ingest().start();
-        other.until("durable", 6);
-        feeds.assert_each_once();
-        // It wakes with a batch that another has written: it must see so.
-        sleeper.signal(Signal::CONT);
-        sleeper.until("durable", 6);
-        load.end();
-        feeds.settled();
-        sleeper.terminate().succeeds();
-        other.terminate().succeeds();
-        feeds.assert_all_each_once();
-    });
+    for_each(&committing(), false, asleep);
+}
+
+#[test]
+fn a_process_that_sleeps_at_any_step_in_a_bucket_loses_and_doubles_nothing() {
+    for_each(&committing(), true, asleep);
+}
+
+fn asleep(feeds: &Feeds, point: &str) {
+    let load = feeds.load(20);
+    let mut sleeper = feeds.ingest().asleep_at(point, 4).start();
+    sleeper.until_asleep();
+    let mut other = feeds.ingest().start();
+    other.until("durable", 6);
+    feeds.assert_each_once();
+    // It wakes with a batch that another has written: it must see so.
+    sleeper.signal(Signal::CONT);
+    sleeper.until("durable", 6);
+    load.end();
+    feeds.settled();
+    sleeper.terminate().succeeds();
+    other.terminate().succeeds();
+    feeds.assert_all_each_once();
 }

@@ -23,11 +23,13 @@ pub(crate) struct Asked<'a> {
     pub(crate) feeds: &'a [&'a str],
     pub(crate) partitions: i32,
     pub(crate) topic_settings: &'a [(&'a str, &'a str)],
+    /// Whether the store is in a bucket.
+    pub(crate) in_bucket: bool,
 }
 
 impl Default for Asked<'_> {
     fn default() -> Self {
-        Self { broker: Broker::shared(), feeds: &["police"], partitions: 3, topic_settings: &[] }
+        Self { broker: Broker::shared(), feeds: &["police"], partitions: 3, topic_settings: &[], in_bucket: false }
     }
 }
 
@@ -45,7 +47,8 @@ impl Asked<'_> {
         let folder =
             tempfile::Builder::new().prefix("feeds-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let name = folder.path().file_name().expect("a name").to_string_lossy().into_owned();
-        let feeds = Feeds { folder, name, broker: self.broker.clone(), partitions: self.partitions };
+        let bucket = self.in_bucket.then(Bucket::shared);
+        let feeds = Feeds { folder, name, broker: self.broker.clone(), partitions: self.partitions, bucket };
         std::fs::create_dir(feeds.path("reference")).expect("a folder");
         let partners = concat!(env!("CARGO_MANIFEST_DIR"), "/config/partners.toml");
         let mut partners = std::fs::read_to_string(partners).expect("the partners' file");
@@ -65,6 +68,26 @@ pub(crate) struct Feeds {
     name: String,
     pub(crate) broker: Broker,
     partitions: i32,
+    bucket: Option<Bucket>,
+}
+
+/// The bucket of the S3-compatible server that `tests/services/s3.sh` starts.
+struct Bucket {
+    endpoint: String,
+    /// Where its objects are files.
+    folder: PathBuf,
+}
+
+impl Bucket {
+    #[expect(clippy::disallowed_methods, reason = "where the test's server is")]
+    fn shared() -> Self {
+        let of = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| {
+                panic!("{name} is not set: `tests/services/s3.sh run COMMAND` starts a server for the tests")
+            })
+        };
+        Self { endpoint: of("PARTNER_FEEDS_TEST_S3"), folder: of("PARTNER_FEEDS_TEST_S3_FOLDER").into() }
+    }
 }
 
 impl Feeds {
@@ -77,8 +100,17 @@ impl Feeds {
         self.folder.path().join(name)
     }
 
+    /// The folder that holds the store's files, in a bucket too.
     pub(crate) fn store(&self) -> PathBuf {
-        self.path("store")
+        self.bucket.as_ref().map_or_else(|| self.path("store"), |bucket| bucket.folder.join(&self.name))
+    }
+
+    /// Where the program is told the store is.
+    fn root(&self) -> String {
+        match &self.bucket {
+            Some(_) => format!("s3://bucket/{}", self.name),
+            None => self.store().display().to_string(),
+        }
     }
 
     pub(crate) fn topic(&self, feed: &str) -> String {
@@ -100,12 +132,20 @@ impl Feeds {
 
     /// A command under the settings of this test.
     pub(crate) fn program(&self, arguments: &[&str]) -> Program {
-        Program::new(self.folder.path(), arguments)
+        let program = Program::new(self.folder.path(), arguments);
+        let program = match &self.bucket {
+            Some(bucket) => program
+                .set("store.properties.endpoint", &bucket.endpoint)
+                .set("store.properties.access_key_id", "partner-feeds")
+                .set("store.properties.secret_access_key", "partner-feeds"),
+            None => program,
+        };
+        program
             .set("kafka.brokers", &self.broker.address)
             .set("kafka.group", self.group())
             .set("kafka.topics", self.topics().join(","))
             .set("kafka.session_timeout", "6s")
-            .set("store.root", self.store().display())
+            .set("store.root", self.root())
             .set("reference.folder", self.path("reference").display())
             .set("ingest.flush_rows", 100)
             .set("ingest.flush_age", "1s")

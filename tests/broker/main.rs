@@ -2,13 +2,15 @@
 //!
 //! One oracle for all ([`oracle`]): the coordinates in chain and rejects are the broker's log below the
 //! chain's end, each once, and `verify` finds nothing. Topics, group and store are fresh for each test, so
-//! all run side by side. They need a broker whose address is in `PARTNER_FEEDS_TEST_BROKERS`:
+//! all run side by side. They need a broker whose address is in `PARTNER_FEEDS_TEST_BROKERS`, and the bucket of
+//! `PARTNER_FEEDS_TEST_S3`:
 //!
 //! ```text
-//! tests/services/kafka.sh run cargo test --features crash-points --test broker -- --test-threads 8
+//! tests/services/s3.sh run tests/services/kafka.sh run cargo test --features crash-points --test broker -- --test-threads 8
 //! ```
 
 mod broker;
+mod buckets;
 mod crashes;
 mod disagreements;
 mod events;

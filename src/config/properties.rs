@@ -1,0 +1,108 @@
+//! Further properties of the clients of Kafka and of object stores: whatever the program does not set itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::storage::is_property;
+
+/// Properties of librdkafka that are ours, with the reason why they may not be set.
+const OWNED: [(&str, &str); 13] = [
+    ("auto.commit.interval.ms", "offsets are committed after a file is created, never by a timer"),
+    ("auto.offset.reset", "the chain of the ledger says where to start"),
+    ("bootstrap.servers", "is kafka.brokers"),
+    ("enable.auto.commit", "offsets are committed after a file is created, never by a timer"),
+    ("enable.auto.offset.store", "offsets are stored after a file is created"),
+    ("enable.idempotence", "a publisher that is tried again must not send twice"),
+    ("enable.partition.eof", "the end of a partition must be seen"),
+    ("group.id", "is kafka.group"),
+    ("isolation.level", "only committed records are read"),
+    ("metadata.broker.list", "is kafka.brokers"),
+    ("partitioner", "all revisions of a record share a partition, whatever the publisher"),
+    ("session.timeout.ms", "is kafka.session_timeout"),
+    ("statistics.interval.ms", "metrics are read at an interval of their own"),
+];
+
+/// A client that has properties of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    Kafka,
+    Store,
+}
+
+impl Client {
+    const ALL: [Self; 2] = [Self::Kafka, Self::Store];
+
+    /// What the key of each of its properties begins with.
+    pub(super) const fn section(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka.properties.",
+            Self::Store => "store.properties.",
+        }
+    }
+
+    /// The client that a setting is a property of.
+    pub(super) fn of(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|client| key.starts_with(client.section()))
+    }
+
+    /// The key that a variable of the environment without its prefix stands for, if it is a property.
+    pub(super) fn key_of(variable: &str) -> Option<String> {
+        let key = |client: Self| {
+            let section = client.section().to_uppercase().replace('.', "_");
+            let name = variable.strip_prefix(&section)?;
+            let (name, end) = name.strip_suffix("_FILE").map_or((name, ""), |name| (name, "_file"));
+            let name = match client {
+                Self::Kafka => name.to_lowercase().replace('_', "."),
+                Self::Store => name.to_lowercase(),
+            };
+            Some(format!("{}{name}{end}", client.section()))
+        };
+        Self::ALL.into_iter().find_map(key)
+    }
+
+    /// Why a property may not be set, if so.
+    pub(super) fn refuses(self, name: &str) -> Option<String> {
+        match self {
+            Self::Kafka => {
+                let owned = OWNED.iter().find(|(own, _)| *own == name);
+                owned.map(|(_, reason)| format!("may not be set: {reason}"))
+            }
+            Self::Store => (!is_property(name)).then(|| "is no property of the object store's client".to_owned()),
+        }
+    }
+}
+
+/// Whether the value of a property must not be shown.
+pub(super) fn is_secret(name: &str) -> bool {
+    let ends = ["password", "secret", "key", "pem", "token", "base64", "jaas.config", "sasl.oauthbearer.config"];
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+/// Names and values of properties. Values that are secrets are not in its `Debug`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Properties(BTreeMap<String, String>);
+
+impl Properties {
+    /// Name and value of each, in order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The value of one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl FromIterator<(String, String)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(properties: I) -> Self {
+        Self(properties.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.iter().map(|(name, value)| (name, if is_secret(name) { "(hidden)" } else { value }));
+        f.debug_map().entries(shown).finish()
+    }
+}
