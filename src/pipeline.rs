@@ -10,6 +10,7 @@
 //! won a commit, what still arrives under the old slot is dropped.
 
 mod assignment;
+mod loss;
 mod merging;
 mod worker;
 
@@ -31,6 +32,7 @@ use crate::ledger::journal::JournalError;
 use crate::ledger::merge::Limits;
 use crate::storage::Store;
 use assignment::{Assignment, Route};
+pub use loss::Loss;
 use merging::Merging;
 use worker::{Order, Worker};
 
@@ -54,6 +56,8 @@ pub struct Ingest {
     pub kafka: ClientConfig,
     /// The topics and what may arrive on each.
     pub topics: BTreeMap<String, Arc<TopicRules>>,
+    /// Losses that somebody accepts.
+    pub accepted: Vec<Loss>,
     /// Where the ledger is.
     pub store: Store,
     /// When and how much.
@@ -203,7 +207,7 @@ struct Pipeline {
 
 impl Pipeline {
     fn start(ingest: Ingest, runtime: tokio::runtime::Handle) -> Result<Self, PipelineError> {
-        let Ingest { kafka, topics, store, settings } = ingest;
+        let Ingest { kafka, topics, accepted, store, settings } = ingest;
         let names: Vec<String> = topics.keys().cloned().collect();
         let identity = Arc::new(Identity::probe(&kafka, &names, settings.broker_wait)?);
         let (report, reports) = unbounded();
@@ -213,7 +217,7 @@ impl Pipeline {
             .collect();
         let merging = Merging::start(settings.merge, store.clone(), runtime.clone());
         let orders = workers.iter().map(|(orders, _)| orders.clone()).collect();
-        let assignment = Arc::new(Assignment::new(topics, store, identity, runtime, orders));
+        let assignment = Arc::new(Assignment::new(topics, accepted, store, identity, runtime, orders));
         let consumer = Consumer::join(&kafka, &names, Arc::clone(&assignment) as Arc<_>)?;
         let ahead = if settings.until_end { ends(&consumer, &names)? } else { BTreeMap::new() };
         assignment.aim(&ahead);

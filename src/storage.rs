@@ -43,7 +43,7 @@ pub enum StorageError {
     CreateRoot { root: String, source: io::Error },
     #[error("cannot write in the store `{root}`: give this user the right to create files in it")]
     NotWritable { root: String, source: io::Error },
-    #[error("no file can be made in the store `{root}`: name a folder on a local disk")]
+    #[error("no file can be made in the store `{root}`: name a folder on a local disk, or a bucket with its keys")]
     Unusable { root: String, source: io::Error },
     #[error("the disk of the store `{root}` is full: free space and start again, nothing is lost")]
     Full { root: String, source: io::Error },

@@ -12,7 +12,7 @@ use crate::aggregate::{self, Wanted};
 use crate::config::Config;
 use crate::consume;
 use crate::contract::TopicRules;
-use crate::pipeline::{self, Settings, Summary};
+use crate::pipeline::{self, Loss, Settings, Summary};
 use crate::reference::Reference;
 use crate::storage::Store;
 
@@ -37,6 +37,9 @@ pub(crate) struct Ingest {
     /// Age of its first record at which a batch is written, such as 60s
     #[arg(long, value_name = "TIME")]
     flush_age: Option<String>,
+    /// Accept a loss that stopped a partition, as it was named there; may be repeated
+    #[arg(long, value_name = "LOSS")]
+    accept: Vec<Loss>,
     /// Write events and aggregates so often while consuming, such as 15m
     #[arg(long, value_name = "TIME")]
     aggregate_every: Option<String>,
@@ -55,7 +58,10 @@ impl Ingest {
         let summary = runtime.block_on(async {
             let store = config.store.open_or_create()?;
             store.probe().await?;
-            let run = of_settings(&config, &reference, store.clone(), self.until_end);
+            let run = pipeline::Ingest {
+                accepted: self.accept,
+                ..of_settings(&config, &reference, store.clone(), self.until_end)
+            };
             if let Some(every) = config.ingest.aggregate_every {
                 tokio::spawn(aggregate_every(every, store, config.plans.clone(), Arc::new(reference)));
             }
@@ -78,6 +84,7 @@ pub(super) fn of_settings(config: &Config, reference: &Reference, store: Store, 
     pipeline::Ingest {
         kafka: consume::client(&config.kafka),
         topics: config.topics(&reference.partners).map(|(topic, feed)| rules(topic, feed)).collect(),
+        accepted: Vec::new(),
         store,
         settings: Settings {
             flush_rows: config.ingest.flush_rows,

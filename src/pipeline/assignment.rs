@@ -1,7 +1,7 @@
 //! Which partitions are ours, where each begins, and whether broker and chain agree.
 //!
-//! Where they disagree, that partition alone is stopped, and what would be lost is said. The option that
-//! accepts a loss is not this module's.
+//! Where they disagree, that partition alone is stopped, and what would be lost is said. What somebody accepted, by
+//! just these positions, is written down in the chain, and the partition goes on.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,12 +11,15 @@ use anyhow::Context as _;
 use crossbeam_channel::{Sender, unbounded};
 use futures::stream::{StreamExt, TryStreamExt};
 
-use super::Slot;
 use super::worker::{Assigned, Order};
+use super::{Loss, Slot};
 use crate::consume::{Certain, Identity, Message, Offered, Partitions, Start};
 use crate::contract::TopicRules;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, ChainError, Resume};
+use crate::ledger::journal::{self, Outcome, Prepared};
+use crate::ledger::{Encoder, Footer, Gap};
+use crate::normalise::schema;
 use crate::storage::Store;
 
 /// How long all resumes of an assignment may take: half of `max.poll.interval.ms`.
@@ -36,6 +39,8 @@ pub(super) struct Route {
 /// The partitions assigned to this process.
 pub(super) struct Assignment {
     topics: BTreeMap<String, Arc<TopicRules>>,
+    /// Losses that somebody accepted.
+    accepted: Vec<Loss>,
     store: Store,
     identity: Arc<Identity>,
     runtime: tokio::runtime::Handle,
@@ -72,46 +77,69 @@ impl Routes<'_> {
     }
 }
 
-/// What is wrong where broker and chain disagree, and what to do.
-fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &str) -> Option<String> {
+/// What is wrong where broker and chain disagree, and what goes on if it is accepted.
+#[derive(Debug)]
+struct Disagreement {
+    why: String,
+    /// The first position that is not lost; what is before it, from the chain's end on, is.
+    to: Position,
+    accepted: Accepted,
+}
+
+/// How an accepted loss is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepted {
+    /// As a file without rows, for this reason.
+    Gap(&'static str),
+    /// Not at all: the group's offset is brought back to the chain's end.
+    Group,
+}
+
+fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &str) -> Option<Disagreement> {
     let (end, (low, high)) = (resume.end, offered.watermarks);
     let source = resume.last.as_ref().map(|last| (last.cluster_id.as_str(), last.topic_id.as_str()));
     let differs = |was: &str, is: &str| !was.is_empty() && !is.is_empty() && was != is;
+    let another_life = |why| {
+        let to = Position { era: end.era + 1, offset: 0 };
+        Some(Disagreement { why, to, accepted: Accepted::Gap("recreated") })
+    };
     if let Some((was_cluster, was_topic)) = source.filter(|_| !end.is_era_start()) {
         if differs(was_cluster, cluster) {
-            return Some(format!(
+            return another_life(format!(
                 "the ledger's records come from cluster {was_cluster}, this is cluster {cluster}: \
                  use another store for another cluster"
             ));
         }
         if differs(was_topic, topic_id) {
-            return Some(format!(
+            return another_life(format!(
                 "the topic was deleted and made again (its id was {was_topic}, is {topic_id}): \
                  what the old one held past {end} is lost"
             ));
         }
     }
     if end.offset > high {
-        return Some(format!(
+        return another_life(format!(
             "the ledger ends at {end}, but the broker's log at {high}: the topic was made again or \
              truncated, or this is another cluster; records past the broker's end cannot be told apart"
         ));
     }
     if !end.is_era_start() && end.offset < low {
-        return Some(format!(
+        let why = format!(
             "offsets {} to {} expired on the broker before they were read ({} offsets are lost): lengthen the \
              topic's retention",
             end.offset,
             low - 1,
             low - end.offset
-        ));
+        );
+        return Some(Disagreement { why, to: end.at(low), accepted: Accepted::Gap("expired") });
     }
     let committed = offered.committed.as_ref().map(|(offset, metadata)| committed_position(end, *offset, metadata));
-    committed.filter(|committed| *committed > end).map(|committed| {
-        format!(
-            "the group committed {committed}, but the ledger ends at {end}: is this the right store (--store), or \
+    committed.filter(|committed| *committed > end).map(|to| {
+        let why = format!(
+            "the group committed {to}, but the ledger ends at {end}: is this the right store (--store), or \
              were files of it lost? Put them back, or use another group"
-        )
+        );
+        Disagreement { why, to, accepted: Accepted::Group }
     })
 }
 
@@ -124,12 +152,13 @@ fn committed_position(end: Position, offset: i64, metadata: &str) -> Position {
 impl Assignment {
     pub(super) fn new(
         topics: BTreeMap<String, Arc<TopicRules>>,
+        accepted: Vec<Loss>,
         store: Store,
         identity: Arc<Identity>,
         runtime: tokio::runtime::Handle,
         workers: Vec<Sender<Order>>,
     ) -> Self {
-        Self { topics, store, identity, runtime, workers, state: Mutex::default() }
+        Self { topics, accepted, store, identity, runtime, workers, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -214,12 +243,24 @@ impl Assignment {
     }
 
     /// Takes one resumed partition over, or stops it.
-    fn begin(&self, offered: &Offered, resume: &Resume, topic_id: &str) -> Start {
+    fn begin(&self, offered: &Offered, mut resume: Resume, topic_id: &str) -> anyhow::Result<Start> {
         let at = &offered.at;
-        if let Some(why) = disagreement(resume, offered, &self.identity.cluster, topic_id) {
-            self.state().assigned.remove(at);
-            self.stop(at, why);
-            return Start::Stopped;
+        let mut behind = offered.committed.as_ref().is_none_or(|(offset, _)| *offset < resume.end.offset);
+        while let Some(found) = disagreement(&resume, offered, &self.identity.cluster, topic_id) {
+            let loss = Loss { at: at.clone(), from: resume.end, to: found.to };
+            if !self.accepted.contains(&loss) {
+                self.state().assigned.remove(at);
+                self.stop(at, format!("{}. If that is so and cannot be mended: --accept {loss}", found.why));
+                return Ok(Start::Stopped);
+            }
+            tracing::warn!(%loss, why = found.why, "a loss is accepted");
+            match found.accepted {
+                Accepted::Gap(reason) => resume = self.accept(&resume, &loss, reason, topic_id)?,
+                Accepted::Group => {
+                    behind = true;
+                    break;
+                }
+            }
         }
         let mut state = self.state();
         let route = Route { slot: Slot(state.next_slot), worker: state.next_slot as usize % self.workers.len() };
@@ -233,7 +274,6 @@ impl Assignment {
             from: resume.last.as_ref().map_or(resume.end, |last| last.from),
             next: resume.end,
         };
-        let behind = offered.committed.as_ref().is_none_or(|(offset, _)| *offset < resume.end.offset);
         tracing::info!(partition = %at, position = %resume.end, "assigned");
         let assigned = Assigned {
             slot: route.slot,
@@ -247,7 +287,31 @@ impl Assignment {
         };
         drop(state);
         self.send(route.worker, Order::Assigned(Box::new(assigned)));
-        Start::At(start)
+        Ok(Start::At(start))
+    }
+
+    /// Commits a file without rows that says what was lost, and who accepted it; where it goes on from there.
+    fn accept(&self, resume: &Resume, loss: &Loss, reason: &str, topic_id: &str) -> anyhow::Result<Resume> {
+        let Loss { at, from, to } = loss;
+        let footer = Footer {
+            cluster_id: self.identity.cluster.clone(),
+            topic_id: topic_id.to_owned(),
+            gaps: vec![Gap {
+                from: *from,
+                to: *to,
+                reason: reason.to_owned(),
+                accepted_by: "ingest --accept".to_owned(),
+            }],
+            ..Footer::attempt(*from, *to)
+        };
+        let rows = Encoder::new(&schema())?.finish(&footer)?;
+        let file = Prepared { footer: footer.clone(), rows, rejects: None };
+        let committed = self.runtime.block_on(journal::commit(&self.store, at, &file, resume.ledger_end));
+        match committed.with_context(|| format!("accept the loss {loss}"))? {
+            Outcome::Certain { ledger_end } => Ok(Resume { end: *to, last: Some(footer), ledger_end }),
+            // Another consumer went on here: its chain counts.
+            Outcome::Lost => Ok(self.runtime.block_on(chain::resume(&self.store, at))?),
+        }
     }
 }
 
@@ -260,8 +324,8 @@ impl Partitions for Assignment {
             let id = || self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
             ids.entry(&at.topic).or_insert_with(id);
         }
-        let begin = |(offer, resume): (&Offered, Resume)| self.begin(offer, &resume, &ids[offer.at.topic.as_str()]);
-        Ok(offered.iter().zip(resumes).map(begin).collect())
+        let begin = |(offer, resume): (&Offered, Resume)| self.begin(offer, resume, &ids[offer.at.topic.as_str()]);
+        offered.iter().zip(resumes).map(begin).collect()
     }
 
     fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain> {
@@ -292,7 +356,6 @@ impl Partitions for Assignment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Footer;
 
     fn resumed(end: i64, topic_id: &str) -> Resume {
         let footer = Footer {
@@ -309,11 +372,15 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(resume: &Resume, offered: &Offered, expected: Option<&str>) {
+    fn check(resume: &Resume, offered: &Offered, expected: Option<(&str, Position)>) {
         let found = disagreement(resume, offered, "c", "id");
         match expected {
-            None => assert_eq!(found, None),
-            Some(part) => assert!(found.as_deref().unwrap_or_default().contains(part), "{found:?}"),
+            None => assert!(found.is_none(), "{found:?}"),
+            Some((why, to)) => {
+                let found = found.expect("they disagree");
+                assert!(found.why.contains(why), "{found:?}");
+                assert_eq!((found.to, found.accepted == Accepted::Group), (to, why.contains("group")));
+            }
         }
     }
 
@@ -323,11 +390,13 @@ mod tests {
         check(&resumed(0, ""), &offered(5, 9, None), None); // nothing was read before: the start is where the broker's is
         check(&resumed(7, "id"), &offered(0, 9, Some(7)), None);
         check(&resumed(7, ""), &offered(7, 7, Some(3)), None);
-        check(&resumed(7, "id"), &offered(8, 9, None), Some("offsets 7 to 7 expired"));
-        check(&resumed(7, "id"), &offered(0, 6, None), Some("the ledger ends at"));
-        check(&resumed(7, "other"), &offered(0, 9, None), Some("made again"));
-        check(&resumed(7, "id"), &offered(0, 9, Some(8)), Some("the group committed 0000-0000000000000000008"));
-        check(&resumed(0, ""), &offered(0, 9, Some(8)), Some("is this the right store"));
+        let (at, next_life) = (|offset| Position::ORIGIN.at(offset), Position { era: 1, offset: 0 });
+        check(&resumed(7, "id"), &offered(8, 9, None), Some(("offsets 7 to 7 expired", at(8))));
+        check(&resumed(7, "id"), &offered(0, 6, None), Some(("the ledger ends at", next_life)));
+        check(&resumed(7, "other"), &offered(0, 9, None), Some(("made again", next_life)));
+        let ahead = "the group committed 0000-0000000000000000008";
+        check(&resumed(7, "id"), &offered(0, 9, Some(8)), Some((ahead, at(8))));
+        check(&resumed(0, ""), &offered(0, 9, Some(8)), Some((ahead, at(8))));
     }
 
     #[test]

@@ -22,6 +22,26 @@ fn read_once() -> Feeds {
     feeds
 }
 
+/// The loss that a run names where it stops the first partition.
+#[track_caller]
+fn loss_of_the_first(feeds: &Feeds, err: &str) -> String {
+    let named = err.split(|c: char| c.is_whitespace() || c == '"').filter(|word| word.contains(".."));
+    let of_first = format!("{}/0:", feeds.police());
+    named.into_iter().find(|word| word.starts_with(&of_first)).expect("a loss is named").to_owned()
+}
+
+/// Accepts what stopped the first partition, and no other loss.
+#[track_caller]
+fn accepted(feeds: &Feeds) {
+    let stopped = feeds.ingest().until_end().run().with_status(1);
+    let loss = loss_of_the_first(feeds, &stopped.err);
+    let other = loss.replace("..0", "..1");
+    feeds.ingest().until_end().arg("--accept").arg(&other).run().with_status(1);
+    feeds.ingest().until_end().arg("--accept").arg(&loss).run().succeeds().saying("a loss is accepted");
+    // It was accepted once, and is in the chain.
+    feeds.ingest().until_end().run().succeeds();
+}
+
 /// Partition 0 has stopped, saying so; 1 was read to its end.
 #[track_caller]
 fn assert_only_the_first_stops(feeds: &Feeds, why: &str) {
@@ -41,6 +61,12 @@ fn records_that_expired_unread_stop_their_partition() {
     assert_only_the_first_stops(&feeds, "offsets 100 to 149 expired on the broker before they were read (50 offsets");
     // And again: nothing was mended by trying.
     assert_only_the_first_stops(&feeds, "offsets 100 to 149 expired");
+    accepted(&feeds);
+    feeds.program(&["verify"]).run().succeeds().saying("expired, accepted by ingest --accept");
+    feeds.program(&["merge"]).run().succeeds();
+    feeds.program(&["verify"]).run().succeeds();
+    assert_eq!(oracle::read(&feeds.store()).rows.len(), 350);
+    feeds.assert_group_is_at_the_end();
 }
 
 #[test]
@@ -95,6 +121,14 @@ fn a_topic_made_again_stops_whether_smaller_or_larger_than_before() {
     }
     assert_eq!(oracle::read(&feeds.store()).rows.len(), 200);
     feeds.program(&["verify"]).run().succeeds();
+    let losses = (0..2)
+        .map(|partition| format!("{}/{partition}:0000-0000000000000000100..0001-0000000000000000000", feeds.police()));
+    let accepting = losses.fold(feeds.ingest().until_end(), |run, loss| run.arg("--accept").arg(&loss));
+    accepting.run().succeeds();
+    let held = oracle::read(&feeds.store());
+    assert_eq!(held.rows.iter().filter(|row| row.era == 1).count(), 250, "all of the new topic");
+    feeds.program(&["merge"]).run().succeeds();
+    feeds.program(&["verify"]).run().succeeds().saying("recreated, accepted by ingest --accept");
 }
 
 #[test]
@@ -136,6 +170,9 @@ fn a_group_that_committed_past_the_chain_stops_its_partition() {
     feeds.send(to(0, 100..200).chain(to(1, 100..200)));
     feeds.broker.commit(&feeds.group(), &feeds.police(), 0, 150);
     assert_only_the_first_stops(&feeds, "the group committed 0000-0000000000000000150, but the ledger ends at");
+    accepted(&feeds);
+    feeds.assert_all_each_once();
+    feeds.assert_group_is_at_the_end();
 }
 
 #[test]
@@ -143,7 +180,7 @@ fn a_lost_file_of_the_chain_stops_and_verify_says_where() {
     let feeds = Asked { partitions: 1, ..Asked::default() }.start();
     for part in 0..4 {
         feeds.send(to(0, part * 100..(part + 1) * 100));
-        feeds.ingest().until_end().run().succeeds();
+        feeds.ingest().set("ingest.merge_files", 10_000).until_end().run().succeeds();
     }
     let files = oracle::files(&feeds.store().join("journal"));
     assert_eq!(files.len(), 4);

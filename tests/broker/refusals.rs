@@ -27,7 +27,7 @@ fn a_store_that_cannot_be_one_is_named() {
     at("file/under").saying("cannot create the store `file/under`");
     at("/proc/store").saying("cannot create the store `/proc/store`");
     at("/proc").saying("no file can be made in the store `/proc`: name a folder on a local disk");
-    at("s3://bucket/root").saying("is not supported: name a folder");
+    at("gs://bucket/root").saying("is `s3://bucket` or");
 }
 
 #[test]
