@@ -292,11 +292,11 @@ struct Place {
 pub(super) fn write(
     current: &Current,
     feed: Feed,
+    chunks: &[Chunk],
     settings: &Settings<'_>,
     mut progress: impl FnMut(u64),
 ) -> Result<Bytes, Error> {
     let columns = columns(feed);
-    let chunks = &current.feeds[feed as usize];
     let places = sorted(current, chunks);
     let mut writer = Writer::new(ABOUT, &schema_of(feed), &["subject"])?;
     let texts = current.texts.values();

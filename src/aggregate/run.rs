@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
-use super::current::Current;
+use super::current::{Chunk, Current};
 use super::dimensions::{areas, breaks, intake, lineage, placements, populations, priorities, rules, sources, windows};
 use super::feed_quality::Rejected;
 use super::figures::Figures;
@@ -84,8 +84,9 @@ pub fn run(
     progress: &mut dyn Progress,
 ) -> Result<Option<Summary>, Error> {
     let read = over_chains(store, runtime, |chains| Read::of(store, chains, settings, runtime, progress))?;
-    let Some((chains, read)) = read else { return Ok(None) };
-    let output = Output { store, settings, runtime, chains: &chains, read: &read, written: Vec::new() };
+    let Some((chains, mut read)) = read else { return Ok(None) };
+    let feeds = std::mem::take(&mut read.current.feeds);
+    let output = Output { store, settings, runtime, chains: &chains, read: &read, feeds, written: Vec::new() };
     output.write(progress).map(Some)
 }
 
@@ -186,6 +187,8 @@ struct Output<'o> {
     runtime: &'o Handle,
     chains: &'o [Chain],
     read: &'o Read,
+    /// Rows by feed, until they are written.
+    feeds: [Vec<Chunk>; 3],
     written: Vec<Written>,
 }
 
@@ -221,13 +224,19 @@ fn make_all(folder: &Folder<'_>, tables: &[Make<'_>], mut done: impl FnMut()) ->
 impl Output<'_> {
     fn write(mut self, progress: &mut dyn Progress) -> Result<Summary, Error> {
         let Read { rows, records, as_at, current, rejected, rejects } = self.read;
-        let counted = current.feeds.iter().flatten().map(|chunk| chunk.len() as u64).sum();
+        let rows_of = |chunks: &Vec<Chunk>| chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        let counted = self.feeds.iter().map(rows_of).sum();
         let base = self.base();
         progress.begin("make events", counted);
         let mut folders = vec![self.begin(&format!("{base}events"))?];
-        for feed in Feed::ALL {
-            let bytes = events::write(current, feed, self.settings, |rows| progress.advance(rows))?;
-            let rows = current.feeds[feed as usize].iter().map(|chunk| chunk.len() as u64).sum();
+        // The largest last, when the memory of the others is free.
+        let mut feeds = Feed::ALL;
+        feeds.sort_by_key(|feed| rows_of(&self.feeds[*feed as usize]));
+        for feed in feeds {
+            let chunks = std::mem::take(&mut self.feeds[feed as usize]);
+            let bytes = events::write(current, feed, &chunks, self.settings, |rows| progress.advance(rows))?;
+            let rows = rows_of(&chunks);
+            drop(chunks);
             self.put(&mut folders[0], &feed.to_string(), File { bytes, rows })?;
         }
         self.put_provenance(&mut folders[0], &self.settings.plans)?;
