@@ -283,7 +283,7 @@ pub fn schema_of(feed: Feed) -> SchemaRef {
 /// A row of a chunk, with the beginning of its subject so that most comparisons need no more.
 #[derive(Clone, Copy)]
 struct Place {
-    beginning: u128,
+    beginning: u64,
     chunk: u32,
     row: u32,
 }
@@ -336,7 +336,9 @@ fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<Place> {
         }
         places.sort_unstable_by(|a, b| a.beginning.cmp(&b.beginning).then_with(|| subject(a).cmp(subject(b))));
     }
-    by_source.into_iter().flat_map(|(_, places)| places).collect()
+    let mut sorted = Vec::with_capacity(by_source.iter().map(|(_, places)| places.len()).sum());
+    by_source.into_iter().for_each(|(_, places)| sorted.extend(places));
+    sorted
 }
 
 /// How many bytes all texts begin with alike.
@@ -344,12 +346,12 @@ fn common<'t>(texts: impl Iterator<Item = &'t str>, first: &str) -> usize {
     texts.fold(first.len(), |same, text| first.bytes().zip(text.bytes()).take(same).take_while(|(a, b)| a == b).count())
 }
 
-/// The first 16 bytes as a number in the order of the texts.
-fn beginning(bytes: &[u8]) -> u128 {
-    let mut first = [0; 16];
-    let len = bytes.len().min(16);
+/// The first 8 bytes as a number in the order of the texts.
+fn beginning(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let len = bytes.len().min(8);
     first[..len].copy_from_slice(&bytes[..len]);
-    u128::from_be_bytes(first)
+    u64::from_be_bytes(first)
 }
 
 /// Texts that are not the ledger's.
