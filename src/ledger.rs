@@ -10,16 +10,19 @@ pub mod merge;
 pub mod verify;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Fields, Int32Type, Int64Type, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaDataReader};
+use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
@@ -374,12 +377,44 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecor
     builder.with_projection(mask).build().map_err(damaged)
 }
 
-/// What a file says of itself, and its rows, in batches as large as they are encoded. `path` is for the error only.
-fn open(path: &str, bytes: Bytes) -> Result<(Footer, ParquetRecordBatchReader)> {
+/// What a file says of itself, and its rows, in batches as large as they are encoded: in the types of a schema, if they
+/// are of it, else in those that lead to the encodings they have. `path` is for the error only.
+fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<(Footer, ParquetRecordBatchReader)> {
     let damaged = |error| LedgerError::not_parquet(path, error);
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(damaged)?;
-    let footer = Footer::of(path, builder.metadata().file_metadata())?;
+    let plain = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(damaged)?;
+    let footer = Footer::of(path, plain.metadata().file_metadata())?;
+    let of_like = like.filter(|like| plain_types(like) == plain_types(plain.schema())).cloned();
+    let schema = of_like.unwrap_or_else(|| written_types(plain.schema(), plain.metadata()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let typed = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).map_err(damaged)?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, typed);
     Ok((footer, builder.with_batch_size(BATCH_ROWS).build().map_err(damaged)?))
+}
+
+/// Names and types, those of dictionaries as the types of their values.
+fn plain_types(schema: &Schema) -> Vec<(&str, &DataType)> {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Dictionary(_, values) => (field.name().as_str(), &**values),
+        plain => (field.name().as_str(), plain),
+    });
+    fields.collect()
+}
+
+/// Texts that were not written as differences are those of a dictionary.
+fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
+    let columns = metadata.row_groups().first().map(RowGroupMetaData::columns).unwrap_or_default();
+    let is_of_dictionary = |name: &str| {
+        let column = columns.iter().find(|column| column.column_path().string() == name);
+        column.is_some_and(|column| column.encodings().all(|encoding| encoding != Encoding::DELTA_BYTE_ARRAY))
+    };
+    let typed = |field: &FieldRef| match field.data_type() {
+        DataType::Utf8 if is_of_dictionary(field.name()) => {
+            let texts = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+            Arc::new(field.as_ref().clone().with_data_type(texts))
+        }
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(typed).collect::<Fields>()))
 }
 
 /// The positions of a file's rows, in their order there.
@@ -421,7 +456,9 @@ pub async fn read_footer(store: &Store, path: &str) -> Result<Option<Footer>> {
 pub(crate) mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Int32Array, Int64Array, TimestampMicrosecondArray};
+    use arrow::array::{
+        DictionaryArray, Int32Array, Int64Array, RecordBatchReader, StringArray, TimestampMicrosecondArray,
+    };
     use arrow::datatypes::{Field, TimeUnit};
 
     use super::*;
@@ -444,6 +481,34 @@ pub(crate) mod tests {
 
     fn at(offset: i64) -> Position {
         Position::ORIGIN.at(offset)
+    }
+
+    #[test]
+    fn rows_are_read_in_the_types_that_lead_to_their_encodings() {
+        let of_dictionary = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+        let schema: SchemaRef = Arc::new(Schema::new(vec![
+            Field::new("source", of_dictionary, false),
+            Field::new("nothing_yet", DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into()), true),
+            Field::new("subject", DataType::Utf8, false),
+        ]));
+        let (sources, subjects) = (["a", "b", "a"], ["a-1", "b-2", "a-3"]);
+        let rows = |nothing: Option<&str>| {
+            let columns: Vec<arrow::array::ArrayRef> = vec![
+                Arc::new(sources.into_iter().collect::<DictionaryArray<Int32Type>>()),
+                Arc::new([nothing; 3].into_iter().collect::<DictionaryArray<Int32Type>>()),
+                Arc::new(StringArray::from_iter_values(subjects)),
+            ];
+            RecordBatch::try_new(schema.clone(), columns).expect("columns fit")
+        };
+        let encoded = |nothing| encode(&schema, &[rows(nothing)], &Footer::attempt(at(0), at(3))).expect("encoded");
+        let (footer, read) = open("x", encoded(None), None).expect("a file");
+        assert_eq!((RecordBatchReader::schema(&read), footer.next), (schema.clone(), at(3)));
+        let (_, read) = open("x", encoded(Some("c")), Some(&schema)).expect("a file");
+        let batches: Vec<_> = read.map(|batch| batch.expect("rows")).collect();
+        assert_eq!(batches, [rows(Some("c"))]);
+        let other: SchemaRef = Arc::new(Schema::new(vec![Field::new("source", DataType::Utf8, false)]));
+        let (_, read) = open("x", encoded(None), Some(&other)).expect("a file");
+        assert_eq!(RecordBatchReader::schema(&read), schema, "of another schema: as it was written");
     }
 
     #[tokio::test]

@@ -337,7 +337,9 @@ fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<Place> {
         places.sort_unstable_by(|a, b| a.beginning.cmp(&b.beginning).then_with(|| subject(a).cmp(subject(b))));
     }
     let mut sorted = Vec::with_capacity(by_source.iter().map(|(_, places)| places.len()).sum());
-    by_source.into_iter().for_each(|(_, places)| sorted.extend(places));
+    for (_, places) in by_source {
+        sorted.extend(places);
+    }
     sorted
 }
 

@@ -4,6 +4,7 @@
 //! row says. The invariant: rows are copied in the order of their offsets, once in their life, and only what the
 //! ledger's end has passed is deleted. Copying keeps a thread busy: call from one that has nothing else to do.
 
+use arrow::array::RecordBatchReader as _;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -144,7 +145,7 @@ struct Run {
     footer: Footer,
     schema: SchemaRef,
     rows: Encoder,
-    rejects: Option<Encoder>,
+    rejects: Option<(SchemaRef, Encoder)>,
     files: usize,
     bytes: u64,
     rejects_bytes: u64,
@@ -176,7 +177,7 @@ impl Run {
             }
             let path = Tree::Journal.file(partition, from);
             let Some(bytes) = store.read(&path).await? else { return Ok(None) };
-            let (footer, rows) = ledger::open(&path, bytes)?;
+            let (footer, rows) = ledger::open(&path, bytes, run.as_ref().map(|run| &run.schema))?;
             if run.as_ref().is_some_and(|run| !run.takes(&footer, &rows)) {
                 break;
             }
@@ -195,7 +196,7 @@ impl Run {
     }
 
     fn new(from: Position, first: &ParquetRecordBatchReader) -> Result<Self> {
-        let schema = arrow::array::RecordBatchReader::schema(first);
+        let schema = first.schema();
         let rows = Encoder::new(&schema)?;
         Ok(Self {
             footer: Footer::attempt(from, from),
@@ -211,8 +212,7 @@ impl Run {
     /// Whether a file may go with those before it. One that ends an era has no rows, and stays alone.
     fn takes(&self, footer: &Footer, rows: &ParquetRecordBatchReader) -> bool {
         let is_of_era = |footer: &Footer| footer.next.era == self.footer.from.era;
-        let same_schema =
-            footer.schema == self.footer.schema && arrow::array::RecordBatchReader::schema(rows) == self.schema;
+        let same_schema = footer.schema == self.footer.schema && rows.schema() == self.schema;
         is_of_era(footer) && is_of_era(&self.footer) && same_schema
     }
 
@@ -229,10 +229,11 @@ impl Run {
         self.bytes += bytes;
         for (path, bytes) in rejected {
             self.rejects_bytes += bytes.len() as u64;
-            let rows = ledger::decode(&path, bytes, &[])?;
-            let encoder = match &mut self.rejects {
-                Some(encoder) => encoder,
-                none => none.insert(Encoder::new(&arrow::array::RecordBatchReader::schema(&rows))?),
+            let (_, rows) = ledger::open(&path, bytes, self.rejects.as_ref().map(|(schema, _)| schema))?;
+            let schema = rows.schema();
+            let (_, encoder) = match &mut self.rejects {
+                Some(rejects) => rejects,
+                none => none.insert((schema.clone(), Encoder::new(&schema)?)),
             };
             copy(&path, rows, encoder)?;
         }
@@ -255,7 +256,7 @@ impl Run {
         let Self { mut footer, rows, rejects, files, bytes, rejects_bytes, .. } = self;
         let name = rejects_name(footer.from, &footer.attempt);
         footer.rejects.extend(rejects.is_some().then(|| name.clone()));
-        let rejects = rejects.map(|encoder| encoder.finish(&footer)).transpose()?;
+        let rejects = rejects.map(|(_, encoder)| encoder.finish(&footer)).transpose()?;
         let rows = rows.finish(&footer)?;
         let merged = Merged {
             next: footer.next,
