@@ -62,26 +62,38 @@ pub struct Swept {
     pub to: Position,
 }
 
-/// Whether the journal files from the ledger's end on are as many, or as large, as one file of the ledger takes.
-pub async fn is_due(store: &Store, partition: &TopicPartition, limits: Limits) -> Result<bool> {
-    let ledger_end = chain::ledger_end(store, partition).await?.position;
-    let journal = store.list(&Tree::Journal.folder(partition)).await?;
-    let from = |name: &str| ledger::position_of(name).is_some_and(|from| from >= ledger_end);
-    let (files, bytes) = journal
-        .iter()
-        .filter(|entry| from(&entry.name))
-        .fold((0, 0), |(files, bytes), entry| (files + 1, bytes + entry.bytes));
-    Ok(files >= limits.files || bytes >= limits.bytes)
-}
-
 /// Merges the journal files at the ledger's end, as many as the limits allow. `None` = there is none, or another
 /// was quicker.
 pub async fn merge(store: &Store, partition: &TopicPartition, limits: Limits) -> Result<Option<Merged>> {
+    merge_if(store, partition, limits, |journal| !journal.is_empty()).await
+}
+
+/// The same, if they are as many, or as large, as one file of the ledger takes.
+pub async fn merge_full(store: &Store, partition: &TopicPartition, limits: Limits) -> Result<Option<Merged>> {
+    let is_full = |journal: &[(Position, u64)]| {
+        journal.len() >= limits.files || journal.iter().map(|(_, bytes)| bytes).sum::<u64>() >= limits.bytes
+    };
+    merge_if(store, partition, limits, is_full).await
+}
+
+/// Merges, if the journal files from the ledger's end on, by where they start and their bytes, are worth it.
+async fn merge_if(
+    store: &Store,
+    partition: &TopicPartition,
+    limits: Limits,
+    is_worth_it: impl Fn(&[(Position, u64)]) -> bool,
+) -> Result<Option<Merged>> {
     let ledger_end = chain::ledger_end(store, partition).await?.position;
-    // What is found is built on: its names must be durable.
+    let journal = store.list(&Tree::Journal.folder(partition)).await?;
+    let files = journal.iter().filter_map(|entry| Some((ledger::position_of(&entry.name)?, entry.bytes)));
+    let journal: Vec<(Position, u64)> = files.filter(|(from, _)| *from >= ledger_end).collect();
+    if !is_worth_it(&journal) {
+        return Ok(None);
+    }
+    // What was found is built on: its names must be durable.
     store.sync_folder(&Tree::Ledger.folder(partition)).await?;
     store.sync_folder(&Tree::Journal.folder(partition)).await?;
-    let Some(run) = Run::gather(store, partition, ledger_end, limits).await? else { return Ok(None) };
+    let Some(run) = Run::gather(store, partition, ledger_end, &journal, limits).await? else { return Ok(None) };
     let Made { from, rows, rejects, merged } = run.finish()?;
     match create(store, partition, from, rows, rejects).await {
         Ok(Creation::Created) => Ok(Some(merged)),
@@ -160,18 +172,17 @@ struct Made {
 }
 
 impl Run {
-    /// Reads the files from the ledger's end on; `None` = there is none, or one is gone.
+    /// Reads the files of the journal that join from the ledger's end on; `None` = there is none, or one is gone.
     async fn gather(
         store: &Store,
         partition: &TopicPartition,
         ledger_end: Position,
+        journal: &[(Position, u64)],
         limits: Limits,
     ) -> Result<Option<Self>> {
         let mut run: Option<Self> = None;
-        for entry in store.list(&Tree::Journal.folder(partition)).await? {
-            let Some(from) = ledger::position_of(&entry.name).filter(|from| *from >= ledger_end) else { continue };
-            let has_room =
-                run.as_ref().is_none_or(|run| run.files < limits.files && run.bytes + entry.bytes <= limits.bytes);
+        for &(from, size) in journal {
+            let has_room = run.as_ref().is_none_or(|run| run.files < limits.files && run.bytes + size <= limits.bytes);
             if !has_room || from != run.as_ref().map_or(ledger_end, |run| run.footer.next) {
                 break;
             }
@@ -190,7 +201,7 @@ impl Run {
                 Some(run) => run,
                 None => run.insert(Self::new(from, &rows)?),
             };
-            run.add(&path, entry.bytes, &footer, rows, rejected)?;
+            run.add(&path, size, &footer, rows, rejected)?;
         }
         Ok(run)
     }

@@ -88,8 +88,8 @@ impl Merger {
     fn look(&mut self, at: &TopicPartition) -> Result<(), LedgerError> {
         let runtime = self.runtime.clone();
         let store = self.store.clone();
-        while !self.stopping.load(Ordering::Relaxed) && runtime.block_on(merge::is_due(&store, at, self.limits))? {
-            let Some(merged) = runtime.block_on(merge::merge(&store, at, self.limits))? else { break };
+        while !self.stopping.load(Ordering::Relaxed) {
+            let Some(merged) = runtime.block_on(merge::merge_full(&store, at, self.limits))? else { break };
             let merge::Merged { next, files, rows, bytes_before, bytes_after } = merged;
             tracing::info!(partition = %at, %next, files, rows, bytes_before, bytes_after, "merged");
         }
