@@ -487,8 +487,8 @@ pub(crate) mod tests {
     fn rows_are_read_in_the_types_that_lead_to_their_encodings() {
         let of_dictionary = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
         let schema: SchemaRef = Arc::new(Schema::new(vec![
-            Field::new("source", of_dictionary, false),
-            Field::new("nothing_yet", DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into()), true),
+            Field::new("source", of_dictionary.clone(), false),
+            Field::new("nothing_yet", of_dictionary, true),
             Field::new("subject", DataType::Utf8, false),
         ]));
         let (sources, subjects) = (["a", "b", "a"], ["a-1", "b-2", "a-3"]);
