@@ -27,16 +27,16 @@ pub mod tripwire;
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use crate::event::{Feed, Kind};
-use json::Strict;
+use json::{Json, Name};
 use moment::Instant;
 use parts::Revision;
 use text::{Id, Printable, Source};
 
+pub use json::Refused;
 pub use judge::{Incoming, TopicRules, judge, judge_document};
 pub use record::Record;
 pub use rejection::{Reason, Rejection};
@@ -135,10 +135,6 @@ data! {
     Count in count,
 }
 
-/// The typed path refused a document. It does not say why: [`explain`] does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused;
-
 /// The feed and kind of an event's `type`, `uk.community-safety.<feed>.<kind>.v1`.
 pub fn parse_type(text: &str) -> Option<(Feed, Kind)> {
     let (feed, kind) = text.strip_prefix("uk.community-safety.")?.strip_suffix(".v1")?.split_once('.')?;
@@ -154,10 +150,7 @@ pub fn type_of(feed: Feed, kind: Kind) -> String {
 impl<'a> Event<'a> {
     /// Decodes a `CloudEvents` document (structured mode) in one pass.
     pub fn decode(document: &'a str) -> Result<Self, Refused> {
-        let mut deserializer = serde_json::Deserializer::from_str(document);
-        let event = Strict(&mut deserializer).deserialize_map(EventVisitor).map_err(|_| Refused)?;
-        deserializer.end().map_err(|_| Refused)?;
-        Ok(event)
+        Json::read(document, read_event)
     }
 
     /// Decodes a value whose attributes came in headers (binary mode), each given once.
@@ -173,10 +166,7 @@ impl<'a> Event<'a> {
 }
 
 fn decode_data(kind: Kind, json: &str) -> Result<Data<'_>, Refused> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let data = DataOf(kind).deserialize(Strict(&mut deserializer)).map_err(|_| Refused)?;
-    deserializer.end().map_err(|_| Refused)?;
-    Ok(data)
+    Json::read(json, |json| DataOf(kind).deserialize(json))
 }
 
 /// An event is written as a `CloudEvents` document, its `type` before its `data`.
@@ -267,58 +257,54 @@ pub(crate) fn is_extension_name(name: &str) -> bool {
     (1..=20).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
-struct EventVisitor;
-
-impl<'de> Visitor<'de> for EventVisitor {
-    type Value = Event<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event<'de>, A::Error> {
-        let mut draft = Draft::default();
-        let mut seen = 0_u16;
-        let mut data = None;
-        let mut data_read_early: Option<&'de RawValue> = None;
-        while let Some(Key(name)) = map.next_key()? {
-            if let Some(bit) = ATTRIBUTES.iter().position(|a| *a == name.as_ref()).map(|i| 1 << i) {
-                if seen & bit != 0 {
-                    return Err(de::Error::custom("duplicate field"));
-                }
-                seen |= bit;
+/// Reads an event, attribute by attribute.
+fn read_event<'a>(json: &mut Json<'a>) -> Result<Event<'a>, Refused> {
+    let mut draft = Draft::default();
+    let (mut datacontenttype, mut dataschema, mut data, mut data_read_early) = (None, None, None, None);
+    json.object(|json, name| match &*name {
+        "specversion" => {
+            let is_known = json.value::<Name<'_>>()?.0 == "1.0";
+            if draft.specversion || !is_known {
+                return Err(Refused);
             }
-            match name.as_ref() {
-                "specversion" => draft.specversion = map.next_value::<Key<'de>>()?.0 == "1.0",
-                "id" => draft.id = Some(map.next_value()?),
-                "source" => draft.source = Some(map.next_value()?),
-                "type" => draft.kind = parse_type(&map.next_value::<Key<'de>>()?.0),
-                "subject" => draft.subject = Some(map.next_value()?),
-                "revision" => draft.revision = Some(map.next_value()?),
-                "time" => draft.time = Some(map.next_value()?),
-                "dataschema" => draft.dataschema = map.next_value()?,
-                "datacontenttype" => {
-                    let given = map.next_value::<Option<Key<'de>>>()?;
-                    if given.is_some_and(|Key(text)| text != "application/json") {
-                        return Err(de::Error::custom("datacontenttype"));
-                    }
-                }
-                // Publishers put `type` before `data`; any other order costs a second look at `data`.
-                "data" => match draft.kind {
-                    Some((_, kind)) => data = Some(map.next_value_seed(DataOf(kind))?),
-                    None => data_read_early = Some(map.next_value()?),
-                },
-                _ => draft.extension(name, map.next_value()?).map_err(de::Error::custom)?,
-            }
+            draft.specversion = true;
+            Ok(())
         }
-        let envelope = draft.finish().ok_or_else(|| de::Error::custom("envelope"))?;
-        let data = match (data, data_read_early) {
-            (Some(data), _) => data,
-            (None, Some(raw)) => decode_data(envelope.kind, raw.get()).map_err(|_| de::Error::custom("data"))?,
-            (None, None) => return Err(de::Error::missing_field("data")),
-        };
-        Ok(Event { envelope, data })
-    }
+        "id" => once(&mut draft.id, json.value()?),
+        "source" => once(&mut draft.source, json.value()?),
+        "type" => once(&mut draft.kind, parse_type(&json.value::<Name<'_>>()?.0).ok_or(Refused)?),
+        "subject" => once(&mut draft.subject, json.value()?),
+        "revision" => once(&mut draft.revision, json.value()?),
+        "time" => once(&mut draft.time, json.value()?),
+        "dataschema" => once(&mut dataschema, json.value()?),
+        "datacontenttype" => {
+            let given: Option<Name<'_>> = json.value()?;
+            if given.is_some_and(|Name(text)| text != "application/json") {
+                return Err(Refused);
+            }
+            once(&mut datacontenttype, ())
+        }
+        "data" if data_read_early.is_some() => Err(Refused),
+        // Publishers put `type` before `data`; any other order costs a second look at `data`.
+        "data" => match draft.kind {
+            Some((_, kind)) => once(&mut data, DataOf(kind).deserialize(json)?),
+            None => once(&mut data_read_early, json.raw()?),
+        },
+        _ => draft.extension(name, json.value()?),
+    })?;
+    draft.dataschema = dataschema.flatten();
+    let envelope = draft.finish().ok_or(Refused)?;
+    let data = match (data, data_read_early) {
+        (Some(data), _) => data,
+        (None, Some(raw)) => decode_data(envelope.kind, raw)?,
+        (None, None) => return Err(Refused),
+    };
+    Ok(Event { envelope, data })
+}
+
+/// Takes the value of a name, which may be given once.
+fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Refused> {
+    if slot.replace(value).is_some() { Err(Refused) } else { Ok(()) }
 }
 
 /// The attributes the contract knows.
@@ -337,12 +323,12 @@ pub(crate) const ATTRIBUTES: [&str; 11] = [
 ];
 
 impl<'a> Draft<'a> {
-    fn extension(&mut self, name: Cow<'a, str>, value: Option<Extension<'a>>) -> Result<(), &'static str> {
+    fn extension(&mut self, name: Cow<'a, str>, value: Option<Extension<'a>>) -> Result<(), Refused> {
         if !is_extension_name(&name) {
-            return Err("extension");
+            return Err(Refused);
         }
         if self.extensions.iter().any(|(seen, _)| *seen == name) {
-            return Err("duplicate field");
+            return Err(Refused);
         }
         // A boolean, an integer or null is remembered as an empty text, so that a second one is seen.
         let text = match value {
@@ -393,31 +379,6 @@ impl<'de> Deserialize<'de> for Extension<'de> {
             }
         }
         deserializer.deserialize_any(V)
-    }
-}
-
-/// A key or a text of no form, borrowed where it has no escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(text.into()))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(text.to_owned().into()))
-            }
-        }
-        deserializer.deserialize_str(V)
     }
 }
 

@@ -1,43 +1,264 @@
-//! The JSON profile, where serde would be more lenient than a schema: an object is an object and an
-//! enum is a string.
+//! The JSON profile: reads a text once, and accepts only what a schema can accept.
 //!
-//! serde's derives accept an array in place of an object (by position) and `{"s136":null}` in place of
-//! an enum. [`Strict`] wraps every deserializer, also the nested ones, and turns the request for a
-//! struct into one for a map and the request for an enum into one for a string.
+//! Where serde's derives over a general reader are more lenient than a schema (an array in place of an object, by
+//! position; `{"s136":null}` in place of an enum; `2.0` in place of an integer), [`Json`] is not: an object is an
+//! object, an enum is a string, a number is an integer. It says only that it refuses; a fault is never built, since
+//! [`explain`](super::explain) finds what is wrong. Strings without escapes, which are nearly all, are borrowed after
+//! one look at eight bytes at a time; one with escapes is left to `serde_json`.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-/// A deserializer, visitor, access or seed under the JSON profile.
-pub(crate) struct Strict<T>(pub(crate) T);
+/// The typed path refused a document. It does not say why: [`explain`](super::explain) does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
 
-macro_rules! forward {
-    ($($method:ident)+) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.0.$method(Strict(visitor))
-        })+
-    };
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not as the contract says")
+    }
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
-    type Error = D::Error;
+impl std::error::Error for Refused {}
 
-    forward! {
-        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
-        deserialize_char deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf
-        deserialize_option deserialize_unit deserialize_seq deserialize_map deserialize_identifier
-        deserialize_ignored_any
+impl de::Error for Refused {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
     }
 
+    // The default texts would be written first.
+    fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self
+    }
+
+    fn unknown_field(_: &str, _: &'static [&'static str]) -> Self {
+        Self
+    }
+}
+
+type Result<T, E = Refused> = std::result::Result<T, E>;
+
+/// A text as it is read.
+pub(crate) struct Json<'de> {
+    text: &'de str,
+    at: usize,
+}
+
+impl<'de> Json<'de> {
+    /// Reads the whole of a text with one value.
+    pub(crate) fn read<T>(text: &'de str, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let mut json = Self { text, at: 0 };
+        let value = read(&mut json)?;
+        if json.peek().is_some() { Err(Refused) } else { Ok(value) }
+    }
+
+    /// The next byte that is not white space.
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// Passes a byte, after white space.
+    #[inline]
+    fn pass(&mut self, byte: u8) -> Result<()> {
+        if self.peek() != Some(byte) {
+            return Err(Refused);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Passes a name, such as `null`.
+    #[inline]
+    fn name(&mut self, name: &str) -> Result<()> {
+        if !self.text.as_bytes()[self.at..].starts_with(name.as_bytes()) {
+            return Err(Refused);
+        }
+        self.at += name.len();
+        Ok(())
+    }
+
+    /// The text of a string: borrowed, or for the visitor alone if it has escapes.
+    #[inline]
+    fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        self.pass(b'"')?;
+        let from = self.at;
+        self.at = end_of_plain(self.text.as_bytes(), from);
+        match self.text.as_bytes().get(self.at) {
+            Some(b'"') => {
+                self.at += 1;
+                visitor.visit_borrowed_str(&self.text[from..self.at - 1])
+            }
+            Some(b'\\') => self.escaped(from, visitor),
+            _ => Err(Refused),
+        }
+    }
+
+    /// The same, of a string with escapes.
+    #[cold]
+    fn escaped<V: Visitor<'de>>(&mut self, from: usize, visitor: V) -> Result<V::Value> {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => self.at = end_of_plain(bytes, self.at + 2),
+                _ => return Err(Refused),
+            }
+        }
+        self.at += 1;
+        let token = self.text.get(from - 1..self.at).ok_or(Refused)?;
+        visitor.visit_string(serde_json::from_str(token).map_err(|_| Refused)?)
+    }
+
+    /// An integer: `-?(0|[1-9][0-9]*)`, but not `-0`.
+    #[inline]
+    fn integer(&mut self) -> Result<i64> {
+        let bytes = self.text.as_bytes();
+        let is_negative = self.peek() == Some(b'-');
+        let from = self.at + usize::from(is_negative);
+        let digits = bytes.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let to = from + digits;
+        let is_padded = digits > 1 && bytes[from] == b'0';
+        if digits == 0 || is_padded || matches!(bytes.get(to), Some(b'.' | b'e' | b'E')) {
+            return Err(Refused);
+        }
+        let value: i64 = self.text[self.at..to].parse().map_err(|_| Refused)?;
+        self.at = to;
+        if is_negative && value == 0 { Err(Refused) } else { Ok(value) }
+    }
+
+    /// A value of the type that is wanted.
+    #[inline]
+    pub(crate) fn value<T: Deserialize<'de>>(&mut self) -> Result<T> {
+        T::deserialize(self)
+    }
+
+    /// The names of an object, each with the reader at its value.
+    pub(crate) fn object(&mut self, mut each: impl FnMut(&mut Self, Cow<'de, str>) -> Result<()>) -> Result<()> {
+        self.pass(b'{')?;
+        let mut items = Items { json: self, end: b'}', is_first: true };
+        while items.has_next()? {
+            let Name(name) = items.json.value()?;
+            items.json.pass(b':')?;
+            each(items.json, name)?;
+        }
+        self.pass(b'}')
+    }
+
+    /// A value of any form, as its text.
+    pub(crate) fn raw(&mut self) -> Result<&'de str> {
+        let rest = self.text.get(self.at..).ok_or(Refused)?;
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&'de RawValue>();
+        let raw = values.next().ok_or(Refused)?.map_err(|_| Refused)?;
+        self.at += values.byte_offset();
+        Ok(raw.get())
+    }
+}
+
+/// Where a string first has a quote, a backslash or a control character, or the text ends.
+#[inline]
+fn end_of_plain(bytes: &[u8], from: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // A byte that is 0: the lowest bit found is never wrong (Anderson, Bit Twiddling Hacks, "Determine if a word has a
+    // byte less than n").
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = from;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\'))) | control;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}
+
+impl<'de> Deserializer<'de> for &mut Json<'de> {
+    type Error = Refused;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.peek() {
+            Some(b'"') => self.string(visitor),
+            Some(b'{') => self.deserialize_map(visitor),
+            Some(b'[') => self.deserialize_seq(visitor),
+            Some(b't' | b'f') => self.deserialize_bool(visitor),
+            Some(b'n') => {
+                self.name("null")?;
+                visitor.visit_unit()
+            }
+            _ => visitor.visit_i64(self.integer()?),
+        }
+    }
+
+    #[inline]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        let value = self.peek() == Some(b't');
+        self.name(if value { "true" } else { "false" })?;
+        visitor.visit_bool(value)
+    }
+
+    #[inline]
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_i64(self.integer()?)
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.string(visitor)
+    }
+
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.string(visitor)
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if self.peek() == Some(b'n') {
+            self.name("null")?;
+            return visitor.visit_none();
+        }
+        visitor.visit_some(self)
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.pass(b'{')?;
+        let value = visitor.visit_map(Items { json: self, end: b'}', is_first: true })?;
+        self.pass(b'}')?;
+        Ok(value)
+    }
+
+    #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(Strict(visitor))
+    ) -> Result<V::Value> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.pass(b'[')?;
+        let value = visitor.visit_seq(Items { json: self, end: b']', is_first: true })?;
+        self.pass(b']')?;
+        Ok(value)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -45,108 +266,207 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_str(Strict(visitor))
+    ) -> Result<V::Value> {
+        self.string(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_newtype_struct(name, Strict(visitor))
+    /// Nothing is passed over unseen, which would have no bound on its depth.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value> {
+        Err(Refused)
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_unit_struct(name, Strict(visitor))
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_tuple(len, Strict(visitor))
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_tuple_struct(name, len, Strict(visitor))
+    serde::forward_to_deserialize_any! {
+        i8 i16 i64 i128 u8 u16 u32 u64 u128 f32 f64 char string bytes byte_buf unit unit_struct newtype_struct tuple
+        tuple_struct
     }
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
-    type Value = V::Value;
+/// A name or a text of no form, borrowed where it has no escapes.
+pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.expecting(f)
-    }
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Name<'de>;
 
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<V::Value, E> {
-        self.0.visit_bool(value)
-    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
 
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<V::Value, E> {
-        self.0.visit_i64(value)
-    }
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(text.into()))
+            }
 
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<V::Value, E> {
-        self.0.visit_u64(value)
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<V::Value, E> {
-        self.0.visit_str(value)
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<V::Value, E> {
-        self.0.visit_borrowed_str(value)
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<V::Value, E> {
-        self.0.visit_none()
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
-        self.0.visit_unit()
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(Strict(deserializer))
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_newtype_struct(Strict(deserializer))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Strict(access))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Strict(access))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(text.to_owned().into()))
+            }
+        }
+        deserializer.deserialize_str(V)
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Strict<A> {
-    type Error = A::Error;
+/// What an object or an array holds.
+struct Items<'j, 'de> {
+    json: &'j mut Json<'de>,
+    end: u8,
+    is_first: bool,
+}
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        self.0.next_element_seed(Strict(seed))
+impl Items<'_, '_> {
+    /// Passes on to the next item; false at the end.
+    #[inline]
+    fn has_next(&mut self) -> Result<bool> {
+        match self.json.peek() {
+            Some(byte) if byte == self.end => Ok(false),
+            Some(_) if self.is_first => {
+                self.is_first = false;
+                Ok(true)
+            }
+            Some(b',') => {
+                self.json.at += 1;
+                Ok(true)
+            }
+            _ => Err(Refused),
+        }
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Strict<A> {
-    type Error = A::Error;
+impl<'de> MapAccess<'de> for Items<'_, 'de> {
+    type Error = Refused;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        self.0.next_key_seed(seed)
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        if self.has_next()? { seed.deserialize(&mut *self.json).map(Some) } else { Ok(None) }
     }
 
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        self.0.next_value_seed(Strict(seed))
+    #[inline]
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value> {
+        self.json.pass(b':')?;
+        seed.deserialize(&mut *self.json)
     }
 }
 
-impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for Strict<T> {
-    type Value = T::Value;
+impl<'de> SeqAccess<'de> for Items<'_, 'de> {
+    type Error = Refused;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T::Value, D::Error> {
-        self.0.deserialize(Strict(deserializer))
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        if self.has_next()? { seed.deserialize(&mut *self.json).map(Some) } else { Ok(None) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text, as the profile reads it and as `serde_json` does.
+    #[track_caller]
+    fn check_text(document: &str) {
+        let read = Json::read(document, |json| Ok(json.value::<Name<'_>>()?.0)).ok();
+        assert_eq!(read.as_deref(), serde_json::from_str::<String>(document).ok().as_deref(), "{document:?}");
+    }
+
+    #[test]
+    fn a_string_is_read_as_serde_json_reads_it() {
+        for length in 0..20 {
+            let plain = "é".repeat(length) + &"x".repeat(length);
+            check_text(&format!(r#""{plain}""#));
+            for inner in [
+                "\\n",
+                "\\\"",
+                "\\\\",
+                "\\u00e9",
+                "\\ud83d\\ude00",
+                "\\ud83d",
+                "\\ude00",
+                "\\x",
+                "\n",
+                "\u{1f}",
+                "\u{7f}",
+            ] {
+                check_text(&format!(r#""{plain}{inner}""#));
+                check_text(&format!(r#""{plain}{inner}{plain}{inner}""#));
+            }
+            for broken in ["", "\"", "\\", "\\\"", "\\u00"] {
+                check_text(&format!(r#""{plain}{broken}"#));
+            }
+        }
+        for document in ["", " ", "null", "1", "\"a\"b", " \"a\" ", "\u{a0}\"a\""] {
+            check_text(document);
+        }
+    }
+
+    #[test]
+    fn an_integer_is_read_as_a_schema_takes_it() {
+        for document in ["0", "7", "-3", " 12 ", "2147483647", "-2147483648"] {
+            let expected = serde_json::from_str::<i32>(document).expect("an integer");
+            assert_eq!(Json::read(document, |json| i32::deserialize(json)), Ok(expected), "{document}");
+        }
+        for document in [
+            "",
+            "-",
+            "-0",
+            "+1",
+            "01",
+            "1.0",
+            "1e2",
+            "0x1",
+            "1 2",
+            "2147483648",
+            "99999999999999999999",
+            "\"1\"",
+            "null",
+        ] {
+            assert!(Json::read(document, |json| i32::deserialize(json)).is_err(), "{document}");
+        }
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Object {
+        a: Option<bool>,
+        b: Vec<Option<i32>>,
+    }
+
+    #[test]
+    fn an_object_is_an_object_and_nothing_else() {
+        let read = |document| Json::read(document, |json| Object::deserialize(json));
+        assert_eq!(read(r#" { "b" : [ 1 , null ] } "#), Ok(Object { a: None, b: vec![Some(1), None] }));
+        assert_eq!(read(r#"{"\u0061":true,"b":[]}"#), Ok(Object { a: Some(true), b: vec![] }));
+        for document in [
+            "",
+            "{}",
+            "[null,[]]",
+            r#"{"b":[]"#,
+            r#"{"b":[]},"#,
+            r#"{"b":[],}"#,
+            r#"{,"b":[]}"#,
+            r#"{"b":[1,]}"#,
+            r#"{"b":[,1]}"#,
+            r#"{"b":[1 2]}"#,
+            r#"{"b":[]"a":true}"#,
+            r#"{"b" []}"#,
+            r"{b:[]}",
+            r#"{"b":[],"b":[]}"#,
+            r#"{"b":[],"a":nul}"#,
+            r#"{"b":[],"a":True}"#,
+            r#"{"b":[],"c":1}"#,
+        ] {
+            assert!(read(document).is_err(), "{document}");
+            let is_array = document.starts_with('[');
+            assert!(is_array || serde_json::from_str::<Object>(document).is_err(), "{document}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_passed_over_however_deep() {
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        for document in [deep.as_str(), r#"{"a":[1.5e3,"\u0000"]}"#] {
+            assert_eq!(Json::read(document, Json::raw), Ok(document));
+        }
+        for document in ["", "{", "[1,]", "nul"] {
+            assert!(Json::read(document, Json::raw).is_err(), "{document}");
+        }
     }
 }
