@@ -4,15 +4,17 @@
 //! row says. The invariant: rows are copied in the order of their offsets, once in their life, and only what the
 //! ledger's end has passed is deleted. Copying keeps a thread busy: call from one that has nothing else to do.
 
-use arrow::array::RecordBatchReader as _;
+use std::sync::Arc;
+
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use crate::crash;
 use crate::event::{Position, TopicPartition};
-use crate::ledger::{self, Encoder, Footer, LedgerError, Tree, chain, rejects_file, rejects_name, rejects_position};
+use crate::ledger::{
+    self, Encoder, FileRows, Footer, LedgerError, Tree, chain, rejects_file, rejects_name, rejects_position,
+};
 use crate::storage::{Creation, Store};
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -206,8 +208,8 @@ impl Run {
         Ok(run)
     }
 
-    fn new(from: Position, first: &ParquetRecordBatchReader) -> Result<Self> {
-        let schema = first.schema();
+    fn new(from: Position, first: &FileRows) -> Result<Self> {
+        let schema = Arc::clone(&first.schema);
         let rows = Encoder::new(&schema)?;
         Ok(Self {
             footer: Footer::attempt(from, from),
@@ -221,9 +223,9 @@ impl Run {
     }
 
     /// Whether a file may go with those before it. One that ends an era has no rows, and stays alone.
-    fn takes(&self, footer: &Footer, rows: &ParquetRecordBatchReader) -> bool {
+    fn takes(&self, footer: &Footer, rows: &FileRows) -> bool {
         let is_of_era = |footer: &Footer| footer.next.era == self.footer.from.era;
-        let same_schema = footer.schema == self.footer.schema && rows.schema() == self.schema;
+        let same_schema = footer.schema == self.footer.schema && rows.schema == self.schema;
         is_of_era(footer) && is_of_era(&self.footer) && same_schema
     }
 
@@ -232,7 +234,7 @@ impl Run {
         path: &str,
         bytes: u64,
         footer: &Footer,
-        rows: ParquetRecordBatchReader,
+        rows: FileRows,
         rejected: Vec<(String, Bytes)>,
     ) -> Result<()> {
         copy(path, rows, &mut self.rows)?;
@@ -241,10 +243,10 @@ impl Run {
         for (path, bytes) in rejected {
             self.rejects_bytes += bytes.len() as u64;
             let (_, rows) = ledger::open(&path, bytes, self.rejects.as_ref().map(|(schema, _)| schema))?;
-            let schema = rows.schema();
+            let schema = Arc::clone(&rows.schema);
             let (_, encoder) = match &mut self.rejects {
                 Some(rejects) => rejects,
-                none => none.insert((schema.clone(), Encoder::new(&schema)?)),
+                none => none.insert((Arc::clone(&schema), Encoder::new(&schema)?)),
             };
             copy(&path, rows, encoder)?;
         }
@@ -281,7 +283,7 @@ impl Run {
 }
 
 /// Copies the rows of a file.
-fn copy(path: &str, rows: ParquetRecordBatchReader, to: &mut Encoder) -> Result<()> {
+fn copy(path: &str, rows: FileRows, to: &mut Encoder) -> Result<()> {
     for batch in rows {
         to.write(&batch.map_err(|error| LedgerError::not_parquet(path, error))?)?;
     }
