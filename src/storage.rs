@@ -207,6 +207,36 @@ impl Store {
         Ok(entries)
     }
 
+    /// The files of a folder from a name on, in order, for as long as the caller wants them: of a bucket, only so many
+    /// pages of the list are asked for.
+    pub async fn list_from(
+        &self,
+        folder: &str,
+        first: &str,
+        mut wanted: impl FnMut(&Entry) -> bool,
+    ) -> Result<Vec<Entry>> {
+        if self.disk.is_some() {
+            let listed = self.list(folder).await?.into_iter();
+            return Ok(listed.filter(|entry| *entry.name >= *first).take_while(wanted).collect());
+        }
+        let folder_path = parse(folder)?;
+        // What a store lists after a name does not have that name itself: its last character is left out.
+        let shorter = first.char_indices().next_back().map_or("", |(end, _)| &first[..end]);
+        let after = parse(&format!("{folder}/{shorter}"))?;
+        let mut listed = self.inner.list_with_offset(Some(&folder_path), &after);
+        let mut entries = Vec::new();
+        while let Some(object) = listed.next().await {
+            let object = object.map_err(|error| failed("list", folder, error))?;
+            let Some(name) = object.location.filename().filter(|name| *name >= first) else { continue };
+            let entry = Entry { name: name.to_owned(), bytes: object.size };
+            if !wanted(&entry) {
+                break;
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
     /// The names of the folders in a folder.
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
         let found = self.inner.list_with_delimiter(Some(&parse(folder)?)).await;

@@ -12,8 +12,8 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, TimestampMicro
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -167,6 +167,8 @@ struct Script {
     done: u64,
     /// Creates so far.
     creates: u64,
+    /// Names that lists from a name on gave out so far.
+    listed: u64,
     fault: Option<(u64, Fault)>,
     dead: bool,
     /// Creates on their way, with the operation they land before.
@@ -289,6 +291,17 @@ impl ObjectStore for Double {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
         self.inner.list(prefix)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        let (double, prefix, offset) = (self.clone(), prefix.cloned(), offset.clone());
+        let counted = Arc::clone(&self.script);
+        let listed = async move {
+            let answer = double.next().await.and_then(plain);
+            answer.map(|()| double.inner.list_with_offset(prefix.as_ref(), &offset))
+        };
+        let count = move |_: &StoreResult<ObjectMeta>| counted.lock().expect("lock").listed += 1;
+        futures::stream::once(listed).try_flatten().inspect(count).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
@@ -588,6 +601,45 @@ async fn a_chain_that_is_all_merged_resumes_at_the_ledgers_end() {
     assert_eq!((resume.end, resume.ledger_end), (at(10), at(10)));
     let last = resume.last.expect("the ledger file");
     assert_eq!((last.from, last.topic_id.as_str()), (at(0), "t"));
+}
+
+#[tokio::test]
+async fn a_journal_of_100_000_files_is_resumed_merged_and_swept_by_few_names_of_it() {
+    const FILES: i64 = 100_000;
+    let (inner, store) = memory();
+    let small = |from| {
+        let footer = Footer { cluster_id: "c".into(), topic_id: "t".into(), ..Footer::attempt(at(from), at(from + 1)) };
+        prepare(footer, &[at(from)], &[])
+    };
+    let limits = Limits { files: 100, ..Limits::default() };
+    // Only those that are read hold what they say.
+    let between = small(0).rows;
+    for from in 0..FILES {
+        let is_read = from <= limits.files as i64 || from == FILES - 1;
+        let rows = if is_read { small(from).rows } else { between.clone() };
+        store.create(&Tree::Journal.file(&partition(), at(from)), rows).await.expect("created");
+    }
+    let double = Double::new(inner, None);
+    let watched = Store::over(Arc::new(double.clone()));
+    let listed = || std::mem::take(&mut double.script.lock().expect("lock").listed);
+
+    let resumed = chain::resume(&watched, &partition()).await.expect("resumed");
+    assert_eq!((resumed.end, listed()), (at(FILES), FILES as u64), "without a hint: all");
+    let near = Some(at(FILES - 20));
+    let hinted = chain::resume_from(&watched, &partition(), near).await.expect("resumed");
+    assert_eq!(hinted, resumed);
+    assert!(listed() <= 30);
+    let past = Some(at(FILES));
+    assert_eq!(chain::resume_from(&watched, &partition(), past).await.expect("resumed"), resumed, "nothing is there");
+    listed();
+
+    let merged = merge(&watched, &partition(), limits).await.expect("merged").expect("a run");
+    assert_eq!((merged.files, merged.next), (limits.files, at(100)));
+    let swept = sweep(&watched, &partition(), at(0)).await.expect("swept");
+    assert_eq!((swept.journal, swept.to), (limits.files, at(100)));
+    assert!(listed() <= 250, "as many names as were merged, twice");
+    let resumed = chain::resume_from(&watched, &partition(), Some(at(50))).await.expect("resumed");
+    assert_eq!((resumed.end, resumed.ledger_end), (at(FILES), at(100)), "a hint below the ledger's end");
 }
 
 #[tokio::test]

@@ -157,8 +157,22 @@ pub struct Resume {
 
 /// Finds the chain's end, and makes sure that what it rests on is durable.
 pub async fn resume(store: &Store, partition: &TopicPartition) -> Result<Resume> {
+    resume_from(store, partition, None).await
+}
+
+/// The same, with a position at which a file of the chain once started: the journal is listed from there on, so that a
+/// long one costs no more than a short one. Any name found there is on the chain; where none is, it is listed from the
+/// ledger's end.
+pub async fn resume_from(store: &Store, partition: &TopicPartition, hint: Option<Position>) -> Result<Resume> {
     for _ in 0..LOOKS_MAX {
-        let listed = positions(store, Tree::Journal, partition).await?.last().copied();
+        let mut listed = match hint {
+            Some(hint) => last_from(store, partition, hint).await?,
+            None => None,
+        };
+        if listed.is_none() {
+            let early = ledger_end(store, partition).await?.position;
+            listed = last_from(store, partition, early).await?;
+        }
         let tail = match listed {
             None => None,
             Some(name) => match read_footer(store, &Tree::Journal.file(partition, name)).await? {
@@ -178,6 +192,12 @@ pub async fn resume(store: &Store, partition: &TopicPartition) -> Result<Resume>
         return Ok(Resume { end, last, ledger_end: ledger.position });
     }
     Err(ChainError::Restless(partition.clone()))
+}
+
+/// The last name of the journal, of those from a position on.
+async fn last_from(store: &Store, partition: &TopicPartition, from: Position) -> Result<Option<Position>, LedgerError> {
+    let listed = store.list_from(&Tree::Journal.folder(partition), &from.to_string(), |_| true).await?;
+    Ok(listed.iter().rev().find_map(|entry| position_of(&entry.name)))
 }
 
 /// Removes what killed writers left below the end. At the ledger's end and past it a merge may be under way.

@@ -15,7 +15,7 @@ use crate::event::{Position, TopicPartition};
 use crate::ledger::{
     self, Encoder, FileRows, Footer, LedgerError, Tree, chain, rejects_file, rejects_name, rejects_position,
 };
-use crate::storage::{Creation, Store};
+use crate::storage::{Creation, Entry, Store};
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
 
@@ -86,9 +86,14 @@ async fn merge_if(
     is_worth_it: impl Fn(&[(Position, u64)]) -> bool,
 ) -> Result<Option<Merged>> {
     let ledger_end = chain::ledger_end(store, partition).await?.position;
-    let journal = store.list(&Tree::Journal.folder(partition)).await?;
+    let mut listed = 0;
+    let within = |_: &Entry| {
+        listed += 1;
+        listed <= limits.files
+    };
+    let journal = store.list_from(&Tree::Journal.folder(partition), &ledger_end.to_string(), within).await?;
     let files = journal.iter().filter_map(|entry| Some((ledger::position_of(&entry.name)?, entry.bytes)));
-    let journal: Vec<(Position, u64)> = files.filter(|(from, _)| *from >= ledger_end).collect();
+    let journal: Vec<(Position, u64)> = files.collect();
     if !is_worth_it(&journal) {
         return Ok(None);
     }
@@ -132,11 +137,13 @@ pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -
     let ledger_end = chain::ledger_end(store, partition).await?.position;
     store.sync_folder(&Tree::Ledger.folder(partition)).await?;
     let mut swept = Swept { to: ledger_end, ..Swept::default() };
-    let journal = store.list(&Tree::Journal.folder(partition)).await?;
+    let end = ledger_end.to_string();
+    let below = |entry: &Entry| entry.name < end;
+    let journal = store.list_from(&Tree::Journal.folder(partition), "", below).await?;
     let covered = journal.iter().filter_map(|entry| ledger::position_of(&entry.name)).filter(|from| *from < ledger_end);
     let mut covered: Vec<String> = covered.map(|from| Tree::Journal.file(partition, from)).collect();
     swept.journal = covered.len();
-    let rejects = store.list(&Tree::Rejects.folder(partition)).await?;
+    let rejects = store.list_from(&Tree::Rejects.folder(partition), &since.to_string(), below).await?;
     for name in rejects.into_iter().map(|entry| entry.name) {
         // At the ledger's end and past it one may belong to a create under way.
         let Some(from) = rejects_position(&name).filter(|from| (since..ledger_end).contains(from)) else { continue };

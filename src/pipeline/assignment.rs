@@ -143,6 +143,11 @@ fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &st
     })
 }
 
+/// Where the last file started when a group's offset was committed.
+fn last_file(metadata: &str) -> Option<Position> {
+    metadata.split_once(' ')?.0.parse().ok()
+}
+
 /// The position of a group's offset: of the metadata we wrote, or in the chain's era if it is another's.
 fn committed_position(end: Position, offset: i64, metadata: &str) -> Position {
     let ours = metadata.split_once(' ').and_then(|(_, next)| next.parse::<Position>().ok());
@@ -233,7 +238,8 @@ impl Assignment {
     fn resume(&self, offered: &[Offered]) -> anyhow::Result<Vec<Resume>> {
         let resumes = futures::stream::iter(offered)
             .map(|offer| async move {
-                let resumed = chain::resume(&self.store, &offer.at).await;
+                let hint = offer.committed.as_ref().and_then(|(_, metadata)| last_file(metadata));
+                let resumed = chain::resume_from(&self.store, &offer.at, hint).await;
                 resumed.with_context(|| format!("resume {} from its chain", offer.at))
             })
             .buffered(RESUMES_AT_ONCE)
