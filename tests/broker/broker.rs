@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -92,6 +92,14 @@ impl Broker {
                 Err((_, code)) => panic!("{topic} is not created: {code}"),
             }
         });
+        await_that("the topic has its partitions", || self.partitions(topic) == partitions as usize);
+    }
+
+    /// Gives a topic more partitions.
+    pub(crate) fn grow_topic(&self, topic: &str, partitions: i32) {
+        let more = NewPartitions::new(topic, partitions as usize);
+        let grown = wait(self.admin().create_partitions([&more], &AdminOptions::new())).expect("an answer");
+        grown[0].as_ref().expect("grown");
         await_that("the topic has its partitions", || self.partitions(topic) == partitions as usize);
     }
 

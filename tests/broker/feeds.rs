@@ -130,6 +130,14 @@ impl Feeds {
         text.split(',').map(str::to_owned).collect()
     }
 
+    /// Gives each topic more partitions.
+    pub(crate) fn grow(&mut self, partitions: i32) {
+        for topic in self.topics() {
+            self.broker.grow_topic(&topic, partitions);
+        }
+        self.partitions = partitions;
+    }
+
     /// A command under the settings of this test.
     pub(crate) fn program(&self, arguments: &[&str]) -> Program {
         let program = Program::new(self.folder.path(), arguments);

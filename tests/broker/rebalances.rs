@@ -46,6 +46,35 @@ fn consumers_come_go_and_die_where_the_broker_assigns() {
     storm(|feeds| feeds.ingest().set("kafka.properties.group.protocol", "consumer").set("kafka.session_timeout", ""));
 }
 
+/// Partitions are added while consumers run.
+#[track_caller]
+fn grown(consumer: impl Fn(&Feeds) -> Program) {
+    let mut feeds = Asked { partitions: 2, ..Asked::default() }.start();
+    let refreshed =
+        |feeds: &Feeds| consumer(feeds).set("kafka.properties.topic.metadata.refresh.interval.ms", 500).start();
+    let (mut first, mut second) = (refreshed(&feeds), refreshed(&feeds));
+    feeds.send(records(0..100));
+    feeds.settled();
+    feeds.grow(6);
+    feeds.send((0..600).map(|number| crime(1_000 + number).to(number as i32 % 6)));
+    feeds.settled();
+    first.until("assigned", 2);
+    second.until("assigned", 2);
+    first.terminate().succeeds();
+    second.terminate().succeeds();
+    feeds.assert_all_each_once();
+}
+
+#[test]
+fn partitions_that_are_added_are_read_from_their_start() {
+    grown(Feeds::ingest);
+}
+
+#[test]
+fn partitions_that_are_added_are_read_where_the_broker_assigns() {
+    grown(|feeds| feeds.ingest().set("kafka.properties.group.protocol", "consumer").set("kafka.session_timeout", ""));
+}
+
 #[test]
 fn the_record_that_comes_after_a_rebalance_at_the_end_of_the_log_is_read() {
     let feeds = Asked { partitions: 4, ..Asked::default() }.start();
