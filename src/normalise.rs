@@ -59,10 +59,13 @@ pub fn columns_of(field: &str) -> impl Iterator<Item = &'static str> {
 macro_rules! columns {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident,)+) => {
         /// One builder a column.
-        #[derive(Default)]
         struct Columns { $($name: <$kind as Column>::Builder),+ }
 
         impl Columns {
+            fn new() -> Self {
+                Self { $($name: $kind::builder()),+ }
+            }
+
             fn fields() -> Vec<Field> {
                 let mut fields = Vec::new();
                 $($kind::fields(stringify!($name), concat!($($doc),+).trim(), &mut fields);)+
@@ -98,14 +101,25 @@ macro_rules! columns {
 }
 with_columns!(columns);
 
-/// Gathers rows, column by column.
-#[derive(Default)]
+/// Gathers rows, column by column. Without rows it holds no memory.
 pub struct RowBuilder {
     rows: usize,
     era: Int32Builder,
     offset: Int64Builder,
     received: TimestampMicrosecondBuilder,
     columns: Columns,
+}
+
+impl Default for RowBuilder {
+    fn default() -> Self {
+        Self {
+            rows: 0,
+            era: Int32Builder::with_capacity(0),
+            offset: Int64Builder::with_capacity(0),
+            received: TimestampMicrosecondBuilder::with_capacity(0),
+            columns: Columns::new(),
+        }
+    }
 }
 
 impl RowBuilder {

@@ -79,28 +79,24 @@ pub struct RejectsBuilder {
 }
 
 impl Default for RejectsBuilder {
+    /// A builder without memory: as many partitions are gathered as are assigned, and most have no reject.
     fn default() -> Self {
+        let text = || StringBuilder::with_capacity(0, 0);
+        let raw = || BinaryBuilder::with_capacity(0, 0);
+        let element = |data_type| Field::new("element", data_type, true);
         Self {
-            era: Int32Builder::new(),
-            offset: Int64Builder::new(),
-            received: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            reason: StringBuilder::new(),
-            pointer: StringBuilder::new(),
-            rule: StringBuilder::new(),
-            partner: StringBuilder::new(),
-            kind: StringBuilder::new(),
-            key: BinaryBuilder::new(),
-            value: BinaryBuilder::new(),
-            header_names: ListBuilder::new(StringBuilder::new()).with_field(Field::new(
-                "element",
-                DataType::Utf8,
-                true,
-            )),
-            header_values: ListBuilder::new(BinaryBuilder::new()).with_field(Field::new(
-                "element",
-                DataType::Binary,
-                true,
-            )),
+            era: Int32Builder::with_capacity(0),
+            offset: Int64Builder::with_capacity(0),
+            received: TimestampMicrosecondBuilder::with_capacity(0).with_timezone("UTC"),
+            reason: text(),
+            pointer: text(),
+            rule: text(),
+            partner: text(),
+            kind: text(),
+            key: raw(),
+            value: raw(),
+            header_names: ListBuilder::with_capacity(text(), 0).with_field(element(DataType::Utf8)),
+            header_values: ListBuilder::with_capacity(raw(), 0).with_field(element(DataType::Binary)),
             bytes: 0,
         }
     }

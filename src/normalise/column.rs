@@ -24,8 +24,11 @@ use crate::event::{Feed, Kind, Micros};
 
 /// How a kind of column is built and read.
 pub(super) trait Column: Value {
-    type Builder: Default;
+    type Builder;
     type Reader<'b>;
+
+    /// A builder without memory: as many partitions are gathered as are assigned, and most columns have no value.
+    fn builder() -> Self::Builder;
 
     fn fields(name: &str, description: &str, into: &mut Vec<Field>);
     fn append(builder: &mut Self::Builder, row: usize, value: Self::Of<'_>);
@@ -190,6 +193,10 @@ macro_rules! dictionary_column {
             type Builder = Dictionary;
             type Reader<'b> = Texts<'b>;
 
+            fn builder() -> Dictionary {
+                Dictionary::default()
+            }
+
             fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
                 into.push(described(name, dictionary(), $nullable, description));
             }
@@ -281,11 +288,15 @@ macro_rules! memory {
 
 /// A column of an arrow builder that is padded with nulls up to the row of the next value.
 macro_rules! plain_column {
-    ($($kind:ident (nullable $nullable:literal, $data_type:expr): $builder:ty, $array:ty,
+    ($($kind:ident (nullable $nullable:literal, $data_type:expr): $builder:ty = $empty:expr, $array:ty,
         |$value:ident| $to:expr, |$read:ident| $from:expr;)+) => { $(
         impl Column for $kind {
             type Builder = $builder;
             type Reader<'b> = Option<&'b $array>;
+
+            fn builder() -> $builder {
+                $empty
+            }
 
             fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
                 into.push(described(name, $data_type, $nullable, description));
@@ -323,12 +334,17 @@ macro_rules! plain_column {
 }
 
 plain_column! {
-    Key (nullable false, DataType::Utf8): StringBuilder, StringArray, |value| Some(value), |read| read.unwrap_or_default();
-    Text (nullable true, DataType::Utf8): StringBuilder, StringArray, |value| value, |read| read;
-    Number (nullable false, DataType::Int32): Int32Builder, Int32Array, |value| Some(value), |read| read.unwrap_or_default();
-    Int (nullable true, DataType::Int32): Int32Builder, Int32Array, |value| value, |read| read;
-    Bool (nullable true, DataType::Boolean): BooleanBuilder, BooleanArray, |value| value, |read| read;
-    Sent (nullable false, timestamp()): TimestampMicrosecondBuilder, TimestampMicrosecondArray,
+    Key (nullable false, DataType::Utf8): StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
+        |value| Some(value), |read| read.unwrap_or_default();
+    Text (nullable true, DataType::Utf8): StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
+        |value| value, |read| read;
+    Number (nullable false, DataType::Int32): Int32Builder = Int32Builder::with_capacity(0), Int32Array,
+        |value| Some(value), |read| read.unwrap_or_default();
+    Int (nullable true, DataType::Int32): Int32Builder = Int32Builder::with_capacity(0), Int32Array,
+        |value| value, |read| read;
+    Bool (nullable true, DataType::Boolean): BooleanBuilder = BooleanBuilder::with_capacity(0), BooleanArray,
+        |value| value, |read| read;
+    Sent (nullable false, timestamp()): TimestampMicrosecondBuilder = TimestampMicrosecondBuilder::with_capacity(0), TimestampMicrosecondArray,
         |value| value.and_then(Moment::low).map(|at| at.0),
         |read| read.map(|at| Moment::from_stored(Micros(at), Precision::Instant));
 }
@@ -341,6 +357,10 @@ pub(super) const MARKS: [&str; 2] = ["_true", "_false"];
 impl Column for Time {
     type Builder = (TimestampMicrosecondBuilder, Dictionary);
     type Reader<'b> = (Option<&'b TimestampMicrosecondArray>, Texts<'b>);
+
+    fn builder() -> Self::Builder {
+        (TimestampMicrosecondBuilder::with_capacity(0), Dictionary::default())
+    }
 
     fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
         into.push(described(name, timestamp(), true, description));
@@ -409,6 +429,10 @@ impl Column for List {
     type Builder = Joined;
     type Reader<'b> = Texts<'b>;
 
+    fn builder() -> Joined {
+        Joined::default()
+    }
+
     fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
         into.push(described(name, dictionary(), true, description));
     }
@@ -470,6 +494,10 @@ impl FlagSets {
 impl Column for Marks {
     type Builder = [FlagSets; 2];
     type Reader<'b> = [Texts<'b>; 2];
+
+    fn builder() -> Self::Builder {
+        Self::Builder::default()
+    }
 
     fn fields(name: &str, _: &str, into: &mut Vec<Field>) {
         for (suffix, said) in MARKS.into_iter().zip(["true", "false"]) {
