@@ -329,7 +329,13 @@ async fn look(store: &Store, partition: &TopicPartition, known: &mut Known) -> R
     let (old, journal): (Vec<Found>, Vec<Found>) = journal.into_iter().partition(|file| file.from < ledger_end);
     found.extend(journal);
     let superseded = below.len() + old.len();
-    let (files, findings) = join(found);
+    let (files, mut findings) = join(found);
+    let listed_end = files.last().map_or(Position::ORIGIN, |file| file.footer.next);
+    if findings.is_empty() && listed_end < ledger_end {
+        let detail = format!("is not listed, where the ledger ends at {ledger_end}");
+        let file = Tree::Ledger.file(partition, listed_end);
+        findings.push(Finding { file, position: listed_end, rule: Rule::Join, detail });
+    }
     let end = files.last().map_or(ledger_end, |file| file.footer.next);
     let chain = Chain { partition: partition.clone(), files, ledger_end, end };
     Ok(Survey { chain, findings, superseded: superseded as u64 })

@@ -123,7 +123,10 @@ async fn create(
     rejects: Option<(String, Bytes)>,
 ) -> Result<Creation> {
     if let Some((name, bytes)) = rejects {
-        store.create(&rejects_file(partition, &name), bytes).await?;
+        // Its name is new: an answer that it exists may come of a conflict, and is no proof that it is there.
+        if store.create(&rejects_file(partition, &name), bytes).await? != Creation::Created {
+            return Ok(Creation::Exists);
+        }
         crash::point("merge.rejects");
     }
     let creation = store.create(&Tree::Ledger.file(partition, from), rows).await?;
