@@ -8,10 +8,11 @@
 mod replacement;
 mod s3;
 
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::io;
 use std::path::{Path as DiskPath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -96,6 +97,8 @@ pub struct Store {
     root: String,
     /// Where it is on a local disk; there, folders are synced.
     disk: Option<PathBuf>,
+    /// Folders to which all names from the root on are durable.
+    reached: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Store {
@@ -107,7 +110,7 @@ impl Store {
     /// The same, with properties of the object store's client, by their names.
     pub fn open_with<'p>(root: &str, properties: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Self> {
         if root.contains("://") {
-            return Ok(Self { inner: s3::open(root, properties)?, root: root.to_owned(), disk: None });
+            return Ok(Self::of(s3::open(root, properties)?, root.to_owned(), None));
         }
         let disk = std::fs::canonicalize(root).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => StorageError::Absent(root.to_owned()),
@@ -117,23 +120,26 @@ impl Store {
             return Err(StorageError::NotAFolder(root.to_owned()));
         }
         let inner = LocalFileSystem::new_with_prefix(&disk).map_err(|error| failed("open the store", root, error))?;
-        Ok(Self { inner: Arc::new(inner.with_fsync(true)), root: root.to_owned(), disk: Some(disk) })
+        Ok(Self::of(Arc::new(inner.with_fsync(true)), root.to_owned(), Some(disk)))
+    }
+
+    fn of(inner: Arc<dyn ObjectStore>, root: String, disk: Option<PathBuf>) -> Self {
+        Self { inner, root, disk, reached: Arc::default() }
     }
 
     /// The store at `root`, whose folder is made if need be.
     pub fn open_or_create<'p>(root: &str, properties: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Self> {
-        if !root.contains("://") && !DiskPath::new(root).exists() {
-            let fail = |source| StorageError::CreateRoot { root: root.to_owned(), source };
-            std::fs::create_dir_all(root).map_err(fail)?;
-            let parent = std::fs::canonicalize(root).map_err(fail)?;
-            sync_disk_folder(parent.parent().unwrap_or(&parent)).map_err(fail)?;
+        if !root.contains("://") {
+            create_root(DiskPath::new(root))
+                .map_err(|source| StorageError::CreateRoot { root: root.to_owned(), source })?;
         }
         Self::open_with(root, properties)
     }
 
     /// A store over any object store that honours create-if-absent: for tests, which let it fail.
     pub fn over(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { root: inner.to_string(), inner, disk: None }
+        let root = inner.to_string();
+        Self::of(inner, root, None)
     }
 
     /// Removes a folder and all in it, if it is there: for what can be made again, never for a ledger in use.
@@ -156,7 +162,13 @@ impl Store {
     /// come later.
     pub async fn create(&self, path: &str, bytes: Bytes) -> Result<Creation> {
         match self.inner.put_opts(&parse(path)?, bytes.into(), PutMode::Create.into()).await {
-            Ok(_) => Ok(Creation::Created),
+            Ok(_) => {
+                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                if !self.is_reached(folder) {
+                    self.sync_folder(folder).await?;
+                }
+                Ok(Creation::Created)
+            }
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(Creation::Exists)
             }
@@ -254,17 +266,25 @@ impl Store {
         }
     }
 
-    /// Makes the names of a folder durable: another process may have linked one and not yet synced it. To be
-    /// called before building on a name that was found.
+    /// Makes the names of a folder durable, and those that lead to it: another process may have linked one, or made
+    /// the folder, and not yet synced it. To be called before building on a name that was found.
     pub async fn sync_folder(&self, folder: &str) -> Result<()> {
         let path = folder.to_owned();
-        self.on_disk(folder, move |disk| match sync_disk_folder(&disk) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StorageError::Failed { act: "sync the folder", path, source: error })
-            }
-            _ => Ok(()),
-        })
-        .await
+        let is_reached = self.is_reached(folder);
+        let above = if is_reached || folder.is_empty() { 0 } else { folder.split('/').count() };
+        let sync = move |disk: PathBuf| match disk.ancestors().take(1 + above).try_for_each(sync_disk_folder) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StorageError::Failed { act: "sync the folder", path, source }),
+        };
+        if self.on_disk(folder, sync).await? && !is_reached {
+            self.reached.lock().expect("no panic while held").insert(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    fn is_reached(&self, folder: &str) -> bool {
+        self.disk.is_none() || self.reached.lock().expect("no panic while held").contains(folder)
     }
 
     /// Removes what killed writers left in a folder: names `<name>#<digits>` whose `<name>` is `old`.
@@ -406,6 +426,22 @@ fn cause(error: &object_store::Error) -> io::Error {
         inner = found.source();
     }
     io::Error::other(error.to_string())
+}
+
+/// Makes a folder, durably; one that is there may have been made by another just now.
+fn create_root(root: &DiskPath) -> io::Result<()> {
+    let root = std::path::absolute(root)?;
+    let made = root.ancestors().take_while(|folder| !folder.exists()).count();
+    if made > 0 {
+        std::fs::create_dir_all(&root)?;
+    }
+    for (above, folder) in root.ancestors().skip(1).enumerate() {
+        match sync_disk_folder(folder) {
+            Err(error) if above < made => return Err(error),
+            _ => {} // it was there before, and may not be this user's to open
+        }
+    }
+    Ok(())
 }
 
 fn sync_disk_folder(folder: &DiskPath) -> io::Result<()> {
