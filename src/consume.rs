@@ -11,17 +11,18 @@ mod native;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::AdminClient;
-use rdkafka::client::{ClientContext, DefaultClientContext};
-use rdkafka::config::{ClientConfig, FromClientConfig, RDKafkaLogLevel};
+use rdkafka::Offset;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
+use rdkafka::producer::{Producer as _, ThreadedProducer};
 use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::{Offset, config::FromClientConfigAndContext};
 
 use crate::config;
 use crate::event::{Position, TopicPartition};
+use crate::kafka::{self, Complaint, Heard, Unreached};
 use native::Told;
 pub use native::{Message, Said};
 
@@ -115,23 +116,26 @@ pub trait Partitions: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
     /// The client could not be made from its properties.
-    #[error("make a Kafka client: {0}")]
+    #[error("make a Kafka client of kafka.properties")]
     Client(#[source] KafkaError),
     /// No broker answered.
     #[error(
-        "no Kafka broker answered at {brokers} within {seconds} s: is it running, and is the address right (--brokers)?"
+        "no Kafka broker answered at {brokers} within {seconds} s: is it running, and are the address (--brokers) and \
+         kafka.properties right?"
     )]
     NoBroker {
         /// The address asked.
         brokers: String,
         /// How long was waited.
         seconds: u64,
+        /// What the client said.
+        source: Option<Complaint>,
     },
     /// A topic of the configuration does not exist.
     #[error("topic {0} does not exist on the broker: create it (partner-feeds topics create) or correct kafka.topics")]
     NoTopic(String),
     /// A call failed.
-    #[error("{act}: {source}")]
+    #[error("{act}")]
     Call {
         /// What was asked.
         act: &'static str,
@@ -438,7 +442,7 @@ fn one(at: &TopicPartition) -> TopicPartitionList {
 
 /// Asks a broker who it and its topics are, on a connection of its own.
 pub(crate) struct Identity {
-    admin: AdminClient<DefaultClientContext>,
+    client: ThreadedProducer<Heard>,
     topics: Vec<String>,
     tells_topic_ids: bool,
     /// The cluster's id; empty where the broker does not tell.
@@ -449,16 +453,15 @@ impl Identity {
     /// Waits for a broker to answer, then asks once whether it tells topic ids (one below 2.8, or without
     /// the describe right, does not): if not, none are asked for again.
     pub(crate) fn probe(config: &ClientConfig, topics: &[String], wait: Duration) -> Result<Self, ConsumeError> {
-        let admin = AdminClient::from_config(config).map_err(ConsumeError::Client)?;
-        let deadline = Instant::now() + wait;
-        while admin.inner().fetch_metadata(None, ANSWER).is_err() {
-            if Instant::now() >= deadline {
+        let client = kafka::reach(config, wait).map_err(|unreached| match unreached {
+            Unreached::Client(error) => ConsumeError::Client(error),
+            Unreached::Silence(source) => {
                 let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
-                return Err(ConsumeError::NoBroker { brokers, seconds: wait.as_secs() });
+                ConsumeError::NoBroker { brokers, seconds: wait.as_secs(), source }
             }
-        }
-        let cluster = admin.inner().fetch_cluster_id(CALL).unwrap_or_default();
-        let mut identity = Self { admin, topics: topics.to_vec(), tells_topic_ids: true, cluster };
+        })?;
+        let cluster = client.client().fetch_cluster_id(CALL).unwrap_or_default();
+        let mut identity = Self { client, topics: topics.to_vec(), tells_topic_ids: true, cluster };
         let told = identity.ask(ANSWER).unwrap_or_default();
         identity.tells_topic_ids = told.iter().any(|told| matches!(told, Told::Id(_)));
         if !identity.tells_topic_ids {
@@ -470,7 +473,7 @@ impl Identity {
     }
 
     fn ask(&self, wait: Duration) -> Option<Vec<Told>> {
-        native::topic_ids(self.admin.inner().native_ptr(), &self.topics, wait)
+        native::topic_ids(self.client.client().native_ptr(), &self.topics, wait)
     }
 
     /// The topic's id, empty where the broker does not tell any; `None` where it did not answer now.

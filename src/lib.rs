@@ -19,6 +19,7 @@ pub mod event;
 pub mod generate;
 pub mod geography;
 pub mod import;
+pub mod kafka;
 pub mod ledger;
 pub mod normalise;
 pub mod pipeline;

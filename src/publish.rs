@@ -19,6 +19,7 @@ use crate::config::Kafka;
 use crate::contract::judge::judge_document;
 use crate::contract::{Reason, Rejection};
 use crate::event::{Feed, Kind, Micros};
+use crate::kafka::Complaint;
 use crate::reference::Partners;
 
 pub use producer::Publisher;
@@ -37,8 +38,12 @@ pub enum Error {
     #[error("cannot make a client of Kafka from the settings")]
     Client(#[source] KafkaError),
     /// Nobody there.
-    #[error("no broker of {brokers} answered within {} s", timeout.as_secs())]
-    NoBroker { brokers: String, timeout: Duration, source: KafkaError },
+    #[error(
+        "no broker of {brokers} answered within {} s: is it running, and are the address (--brokers) and \
+         kafka.properties right?",
+        timeout.as_secs()
+    )]
+    NoBroker { brokers: String, timeout: Duration, source: Option<Complaint> },
     /// Topics are never made by sending to them.
     #[error("topic {topic} does not exist; `partner-feeds topics create` creates it")]
     NoTopic { topic: String },

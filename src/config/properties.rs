@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::kafka;
 use crate::storage::is_property;
 
 /// Properties of librdkafka that are ours, with the reason why they may not be set.
@@ -70,11 +71,20 @@ impl Client {
             Self::Store => (!is_property(name)).then(|| "is no property of the object store's client".to_owned()),
         }
     }
+
+    /// What the client has against a property's name or value, if anything.
+    pub(super) fn fault_of(self, name: &str, value: &str) -> Option<String> {
+        match self {
+            Self::Kafka => kafka::fault_of(name, value, is_secret(name)),
+            Self::Store => None, // said when the store is opened
+        }
+    }
 }
 
 /// Whether the value of a property must not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
-    let ends = ["password", "secret", "key", "pem", "token", "base64", "jaas.config", "sasl.oauthbearer.config"];
+    let ends =
+        ["password", "passphrase", "secret", "key", "pem", "token", "base64", "jaas.config", "sasl.oauthbearer.config"];
     ends.iter().any(|end| name.ends_with(end))
 }
 

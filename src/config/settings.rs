@@ -221,15 +221,26 @@ impl Settings {
             }
         };
         if own == name {
-            return Some((name.to_owned(), text));
+            return self.taken(client, key, own, text);
         }
         if self.by_key.contains_key(&format!("{}{own}", client.section())) {
             self.fault(key, format!("stands beside `{own}`; only one of them may"));
         }
         match std::fs::read_to_string(&text) {
-            Ok(content) => Some((own.to_owned(), content.trim_end().to_owned())),
+            Ok(content) => self.taken(client, key, own, content.trim_end().to_owned()),
             Err(error) => {
                 self.fault(key, format!("file {text} cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A property that its client takes.
+    fn taken(&self, client: Client, key: &str, name: &str, value: String) -> Option<(String, String)> {
+        match client.fault_of(name, &value) {
+            None => Some((name.to_owned(), value)),
+            Some(reason) => {
+                self.fault(key, reason);
                 None
             }
         }

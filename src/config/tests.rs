@@ -101,6 +101,15 @@ fn a_secret_is_handed_on_and_never_shown() {
 }
 
 #[test]
+fn a_property_that_no_client_knows_or_takes_is_refused_without_a_secret() {
+    let file = "kafka.properties.'sasl.pasword' = 'hidden'\nkafka.properties.'security.protocol' = 'sasl_tls'";
+    let told = resolve(file, &[], |o| o).expect_err("refused").to_string();
+    assert!(told.contains("kafka.properties.sasl.pasword: is no property of librdkafka"), "{told}");
+    assert!(told.contains("Invalid value \"sasl_tls\""), "{told}");
+    assert!(!told.contains("hidden"), "{told}");
+}
+
+#[test]
 fn the_broker_decides_the_session_of_the_new_group_protocol() {
     let file = "kafka.properties.'group.protocol' = 'consumer'";
     assert!(

@@ -18,6 +18,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::{CONTENT_TYPE, Error, client};
 use crate::config::Kafka;
+use crate::kafka::Heard;
 
 /// The most that waits to be sent.
 const QUEUE_EVENTS_MAX: &str = "100000";
@@ -40,9 +41,14 @@ struct Deliveries {
     delivered: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<KafkaError>>,
+    heard: Heard,
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.heard.error(error, reason);
+    }
+}
 
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
@@ -127,8 +133,10 @@ impl Publisher {
     }
 
     fn look_up(&mut self, topic: &str) -> Result<(), Error> {
-        let no_broker = |source| Error::NoBroker { brokers: self.brokers.clone(), timeout: self.timeout, source };
-        let metadata = self.producer.client().fetch_metadata(Some(topic), self.timeout).map_err(no_broker)?;
+        let metadata = self.producer.client().fetch_metadata(Some(topic), self.timeout).map_err(|_| {
+            let source = self.deliveries().heard.complaint();
+            Error::NoBroker { brokers: self.brokers.clone(), timeout: self.timeout, source }
+        })?;
         let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(MetadataTopic::error);
         match error.map(RDKafkaErrorCode::from) {
             None => {

@@ -11,6 +11,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::{Error, client};
 use crate::config::Kafka;
+use crate::kafka::{self, Unreached};
 
 /// The setting of a topic that every rule about "now" rests on.
 const TIMESTAMPS: (&str, &str) = ("message.timestamp.type", "LogAppendTime");
@@ -47,15 +48,18 @@ impl fmt::Display for Standing {
 /// Creates topics with so many partitions; replication -1 is the broker's default. The answer is in the
 /// order of the names.
 pub async fn create(
-    kafka: &Kafka,
+    settings: &Kafka,
     names: &[&str],
     partitions: i32,
     replication: i32,
     timeout: Duration,
 ) -> Result<Vec<(String, Standing)>, Error> {
-    let admin: AdminClient<DefaultClientContext> = client(kafka).create().map_err(Error::Client)?;
-    let no_broker = |source| Error::NoBroker { brokers: kafka.brokers.clone(), timeout, source };
-    admin.inner().fetch_metadata(None, timeout).map_err(no_broker)?;
+    let reached = kafka::reach(&client(settings), timeout).map_err(|unreached| match unreached {
+        Unreached::Client(error) => Error::Client(error),
+        Unreached::Silence(source) => Error::NoBroker { brokers: settings.brokers.clone(), timeout, source },
+    });
+    drop(reached?);
+    let admin: AdminClient<DefaultClientContext> = client(settings).create().map_err(Error::Client)?;
     let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
     let topics: Vec<_> = names.iter().map(|name| topic(name).set(TIMESTAMPS.0, TIMESTAMPS.1)).collect();
     let options = AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));

@@ -239,15 +239,35 @@ pub(crate) struct OwnBroker {
     pub(crate) broker: Broker,
     folder: tempfile::TempDir,
     port: u16,
+    secured: bool,
 }
 
 impl OwnBroker {
     pub(crate) fn start() -> Self {
+        Self::start_as(false)
+    }
+
+    /// A broker that has a second door, to TLS and a password alone.
+    pub(crate) fn start_secured() -> Self {
+        Self::start_as(true)
+    }
+
+    fn start_as(secured: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_ports();
-        let own = Self { broker: Broker { address: format!("127.0.0.1:{port}") }, folder, port };
+        let own = Self { broker: Broker { address: format!("127.0.0.1:{port}") }, folder, port, secured };
         own.resume();
         own
+    }
+
+    /// The address of the second door.
+    pub(crate) fn secured_address(&self) -> String {
+        format!("127.0.0.1:{}", self.port + 5)
+    }
+
+    /// A file of the node's folder: `ca.pem`, `password`.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Starts the node again, with what it held.
@@ -269,6 +289,9 @@ impl OwnBroker {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/services/kafka.sh");
         let mut command = Command::new(script);
         command.arg(verb).env("KAFKA_DATA", self.folder.path()).env("KAFKA_PORT", self.port.to_string());
+        if self.secured {
+            command.env("KAFKA_SECURED", "yes");
+        }
         let done = command.env("KAFKA_HEAP", "256m").env("KAFKA_WAIT", "120").output().expect("the script runs");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
@@ -280,14 +303,15 @@ impl Drop for OwnBroker {
     }
 }
 
-/// A port that is free, and so is the one ten above it.
+/// A port that is free, and so are those five and ten above it.
 fn free_ports() -> u16 {
     let listener = |port| std::net::TcpListener::bind(("127.0.0.1", port));
     (0..100)
         .find_map(|_| {
             let first = listener(0).ok()?;
             let port = first.local_addr().ok()?.port();
-            listener(port.checked_add(10)?).ok().map(|_| port)
+            let free = |above| listener(port.checked_add(above)?).ok();
+            free(5).and(free(10)).map(|_| port)
         })
-        .expect("two free ports")
+        .expect("three free ports")
 }

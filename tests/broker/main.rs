@@ -22,6 +22,7 @@ mod program;
 mod publishing;
 mod rebalances;
 mod refusals;
+mod secured;
 mod stops;
 mod transactions;
 

@@ -10,6 +10,8 @@
 # KAFKA_HOME   where the jars are kept, fetched once by Maven    [target/services/kafka]
 # KAFKA_DATA   the nodes' data, logs and process ids             [target/services/kafka-data]
 # KAFKA_NODES  1 or 3                                            [1]
+# KAFKA_SECURED  if set, the nodes also listen 5 ports higher, to TLS and user `partner` alone; the password and the
+#              certificate of the authority are in the data folder, in `password` and `ca.pem`; needs openssl
 # KAFKA_PORT   the first node's port; controllers listen 10 on   [by the data folder, 20000 to 31980]
 # KAFKA_HEAP   a node's greatest heap                            [512m]
 # KAFKA_WAIT   seconds to wait for the nodes                     [60]
@@ -33,6 +35,7 @@ fail() {
 }
 
 broker_port() { echo $((port + $1 - 1)); }
+secured_port() { echo $((port + 5 + $1 - 1)); }
 controller_port() { echo $((port + 10 + $1 - 1)); }
 
 # join FORMAT: one item a node, joined by commas; %n is the node, %b and %c its ports.
@@ -58,6 +61,29 @@ fetch() {
     find "$part" -name '*.jar' ! -name 'kafka_2.13-*' -exec mv -t "$home" {} +
     mv "$part"/kafka_2.13-*.jar "$home"
     rmdir "$part"
+}
+
+# secure NODE: an authority and a password of this data folder, and a certificate of the node.
+secure() {
+    local new=(-x509 -days 3650 -noenc -newkey ec -pkeyopt ec_paramgen_curve:prime256v1)
+    (
+        cd "$data"
+        umask 077
+        [ -f ca.pem ] || openssl req "${new[@]}" -subj /CN=authority -keyout ca.key -out ca.pem
+        [ -f password ] || openssl rand -hex 16 >password
+        openssl req "${new[@]}" -CA ca.pem -CAkey ca.key -subj "/CN=node $1" -addext basicConstraints=CA:FALSE \
+            -addext subjectAltName=IP:127.0.0.1 -keyout "$1/node.key" -out "$1/node.crt"
+        cat "$1/node.key" "$1/node.crt" ca.pem >"$1/node.pem"
+    ) 2>"$data/$1/openssl.out" || fail "no certificate: $(tail -n 1 "$data/$1/openssl.out")"
+    cat >>"$data/$1/server.properties" <<END
+listeners=PLAINTEXT://127.0.0.1:$(broker_port "$1"),CONTROLLER://127.0.0.1:$(controller_port "$1"),SECURED://127.0.0.1:$(secured_port "$1")
+advertised.listeners=PLAINTEXT://127.0.0.1:$(broker_port "$1"),SECURED://127.0.0.1:$(secured_port "$1")
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL
+listener.name.secured.ssl.keystore.type=PEM
+listener.name.secured.ssl.keystore.location=$data/$1/node.pem
+listener.name.secured.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+END
 }
 
 configure() {
@@ -110,16 +136,20 @@ running() {
 listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 start_node() {
-    local node=$1 taken
+    local node=$1 taken scram=()
     running "$node" >/dev/null && return
     for taken in $(broker_port "$node") $(controller_port "$node"); do
         ! listens "$taken" || fail "port $taken belongs to another process: set KAFKA_PORT to a free one"
     done
     mkdir -p "$data/$node"
     configure "$node"
+    if [ -n "${KAFKA_SECURED:-}" ]; then
+        secure "$node"
+        scram=(--add-scram "SCRAM-SHA-512=[name=partner,password=$(cat "$data/password")]")
+    fi
     [ -f "$data/cluster" ] || head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=' >"$data/cluster"
     (java_of kafka.tools.StorageTool format --ignore-formatted --cluster-id "$(cat "$data/cluster")" \
-        --config "$data/$node/server.properties") >"$data/$node/format.out" 2>&1 ||
+        --config "$data/$node/server.properties" "${scram[@]}") >"$data/$node/format.out" 2>&1 ||
         fail "node $node could not be formatted: $(tail -n 1 "$data/$node/format.out")"
     : >"$data/$node/server.out" # or the last start is taken for this one
     java_of kafka.Kafka "$data/$node/server.properties" >"$data/$node/server.out" 2>&1 </dev/null &
