@@ -770,6 +770,38 @@ async fn a_file_missing_in_the_middle_is_damage_to_readers_and_found_by_verify()
 }
 
 #[tokio::test]
+async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
+    let (inner, store) = memory();
+    for (from, next) in [(0, 4), (4, 8), (8, 12)] {
+        journal::commit(&store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+    }
+    let name = |from| Tree::Journal.file(&partition(), at(from));
+    let put = async |from, bytes: Bytes| drop(inner.put(&name(from).as_str().into(), bytes.into()).await.expect("put"));
+    let get = async |path: String| inner.get(&path.as_str().into()).await.expect("get").bytes().await.expect("bytes");
+    let (second, third) = (get(name(4)).await, get(name(8)).await);
+
+    // As its rows would be taken for those that its place lacks, and those swept away.
+    put(4, third.clone()).await;
+    let error = merge(&store, &partition(), Limits::default()).await.expect_err("refused");
+    assert_eq!(error.damaged(), Some(&*name(4)), "{error}");
+    assert_eq!(chain::resume(&store, &partition()).await.expect("resumed").end, at(12), "the last file is whole");
+
+    put(4, second.clone()).await;
+    put(8, second).await;
+    let error = chain::resume(&store, &partition()).await.expect_err("refused");
+    assert!(matches!(&error, ChainError::Ledger(error) if error.damaged() == Some(&*name(8))), "{error}");
+
+    put(8, third).await;
+    merge(&store, &partition(), Limits::default()).await.expect("merged").expect("files");
+    assert_each_once(&store, 12).await;
+    let misnamed = Tree::Ledger.file(&partition(), at(12));
+    let merged = get(Tree::Ledger.file(&partition(), at(0))).await;
+    inner.put(&misnamed.as_str().into(), merged.into()).await.expect("put");
+    let error = chain::resume(&store, &partition()).await.expect_err("refused");
+    assert!(matches!(&error, ChainError::Ledger(error) if error.damaged() == Some(&*misnamed)), "{error}");
+}
+
+#[tokio::test]
 async fn a_ledger_file_that_cannot_be_read_is_found() {
     let (inner, store) = memory();
     journal::commit(&store, &partition(), &batch(0, 4), at(0)).await.expect("certain");

@@ -137,8 +137,8 @@ pub async fn step_on(store: &Store, partition: &TopicPartition, mut end: LedgerE
     loop {
         let path = Tree::Ledger.file(partition, end.position);
         let Some(footer) = read_footer(store, &path).await? else { return Ok(end) };
-        if footer.next <= end.position {
-            return Err(LedgerError::Footer { path, key: "next" });
+        if footer.from != end.position {
+            return Err(LedgerError::Footer { path, key: "from" });
         }
         end = LedgerEnd { position: footer.next, last: Some(footer) };
     }
@@ -175,10 +175,16 @@ pub async fn resume_from(store: &Store, partition: &TopicPartition, hint: Option
         }
         let tail = match listed {
             None => None,
-            Some(name) => match read_footer(store, &Tree::Journal.file(partition, name)).await? {
-                None => continue, // merged and swept meanwhile
-                Some(footer) => Some((name, footer)),
-            },
+            Some(name) => {
+                let path = Tree::Journal.file(partition, name);
+                match read_footer(store, &path).await? {
+                    None => continue, // merged and swept meanwhile
+                    Some(footer) if footer.from != name => {
+                        return Err(LedgerError::Footer { path, key: "from" }.into());
+                    }
+                    Some(footer) => Some((name, footer)),
+                }
+            }
         };
         let ledger = ledger_end(store, partition).await?;
         crash::point("resume.read");

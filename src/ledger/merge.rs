@@ -201,6 +201,10 @@ impl Run {
             let path = Tree::Journal.file(partition, from);
             let Some(bytes) = store.read(&path).await? else { return Ok(None) };
             let (footer, rows) = ledger::open(&path, bytes, run.as_ref().map(|run| &run.schema))?;
+            // What is swept afterwards is what the footer says, and never to be had again.
+            if footer.from != from {
+                return Err(LedgerError::Footer { path, key: "from" });
+            }
             if run.as_ref().is_some_and(|run| !run.takes(&footer, &rows)) {
                 break;
             }

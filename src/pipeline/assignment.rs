@@ -234,13 +234,19 @@ impl Assignment {
         self.runtime.block_on(chain::resume(&self.store, at)).map(|resume| resume.end)
     }
 
-    /// Resumes each partition from its chain, all within the deadline.
-    fn resume(&self, offered: &[Offered]) -> anyhow::Result<Vec<Resume>> {
+    /// Resumes each partition from its chain, all within the deadline; where the chain's last file is damaged, says so.
+    fn resume(&self, offered: &[Offered]) -> anyhow::Result<Vec<Result<Resume, String>>> {
         let resumes = futures::stream::iter(offered)
             .map(|offer| async move {
                 let hint = offer.committed.as_ref().and_then(|(_, metadata)| last_file(metadata));
-                let resumed = chain::resume_from(&self.store, &offer.at, hint).await;
-                resumed.with_context(|| format!("resume {} from its chain", offer.at))
+                match chain::resume_from(&self.store, &offer.at, hint).await {
+                    Err(ChainError::Ledger(error)) if error.damaged().is_some() => {
+                        let error = anyhow::Error::from(error);
+                        let what_to_do = "put that file back from the backup (verify tells what else is wrong)";
+                        Ok(Err(format!("a file of the ledger is damaged: {error:#}: {what_to_do}")))
+                    }
+                    resumed => resumed.map(Ok).with_context(|| format!("resume {} from its chain", offer.at)),
+                }
             })
             .buffered(RESUMES_AT_ONCE)
             .try_collect();
@@ -249,15 +255,18 @@ impl Assignment {
     }
 
     /// Takes one resumed partition over, or stops it.
-    fn begin(&self, offered: &Offered, mut resume: Resume, topic_id: &str) -> anyhow::Result<Start> {
+    fn begin(&self, offered: &Offered, resume: Result<Resume, String>, topic_id: &str) -> anyhow::Result<Start> {
         let at = &offered.at;
+        let mut resume = match resume {
+            Ok(resume) => resume,
+            Err(damage) => return Ok(self.refuse(at, damage)),
+        };
         let mut behind = offered.committed.as_ref().is_none_or(|(offset, _)| *offset < resume.end.offset);
         while let Some(found) = disagreement(&resume, offered, &self.identity.cluster, topic_id) {
             let loss = Loss { at: at.clone(), from: resume.end, to: found.to };
             if !self.accepted.contains(&loss) {
-                self.state().assigned.remove(at);
-                self.stop(at, format!("{}. If that is so and cannot be mended: --accept {loss}", found.why));
-                return Ok(Start::Stopped);
+                let why = format!("{}. If that is so and cannot be mended: --accept {loss}", found.why);
+                return Ok(self.refuse(at, why));
             }
             tracing::warn!(%loss, why = found.why, "a loss is accepted");
             match found.accepted {
@@ -296,6 +305,13 @@ impl Assignment {
         Ok(Start::At(start))
     }
 
+    /// Stops a partition before it begins.
+    fn refuse(&self, at: &TopicPartition, why: String) -> Start {
+        self.state().assigned.remove(at);
+        self.stop(at, why);
+        Start::Stopped
+    }
+
     /// Commits a file without rows that says what was lost, and who accepted it; where it goes on from there.
     fn accept(&self, resume: &Resume, loss: &Loss, reason: &str, topic_id: &str) -> anyhow::Result<Resume> {
         let Loss { at, from, to } = loss;
@@ -330,7 +346,7 @@ impl Partitions for Assignment {
             let id = || self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
             ids.entry(&at.topic).or_insert_with(id);
         }
-        let begin = |(offer, resume): (&Offered, Resume)| self.begin(offer, resume, &ids[offer.at.topic.as_str()]);
+        let begin = |(offer, resume): (&Offered, _)| self.begin(offer, resume, &ids[offer.at.topic.as_str()]);
         offered.iter().zip(resumes).map(begin).collect()
     }
 

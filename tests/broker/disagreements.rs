@@ -1,5 +1,7 @@
 //! Broker and chain disagree: that partition stops and says what was lost, the others go on.
 
+use std::path::{Path, PathBuf};
+
 use rustix::process::Signal;
 
 use crate::await_that;
@@ -7,6 +9,7 @@ use crate::broker::Sent;
 use crate::events::{crime, records};
 use crate::feeds::{Asked, Feeds};
 use crate::oracle;
+use crate::program::Program;
 
 /// Good records for one partition.
 fn to(partition: i32, numbers: std::ops::Range<usize>) -> impl Iterator<Item = Sent> {
@@ -188,4 +191,103 @@ fn a_lost_file_of_the_chain_stops_and_verify_says_where() {
     feeds.ingest().until_end().run().with_status(1).saying("were files of it lost?");
     std::fs::remove_file(&files[1]).expect("removed");
     feeds.program(&["verify"]).run().with_status(1).saying("join");
+}
+
+/// One partition with four files that are not merged, and where they are.
+fn four_files() -> (Feeds, Vec<PathBuf>) {
+    let feeds = Asked { partitions: 2, ..Asked::default() }.start();
+    for part in 0..4 {
+        feeds.send(to(0, part * 100..(part + 1) * 100).chain(to(1, part * 100..(part + 1) * 100)));
+        unmerged(&feeds).run().succeeds();
+    }
+    let mut files = oracle::files(&feeds.store().join("journal"));
+    files.retain(|file| file.to_string_lossy().contains("partition=0"));
+    assert_eq!(files.len(), 4);
+    (feeds, files)
+}
+
+fn unmerged(feeds: &Feeds) -> Program {
+    feeds.ingest().set("ingest.merge_files", 10_000).until_end()
+}
+
+#[test]
+fn a_damaged_last_file_stops_its_partition_alone_and_what_kafka_holds_is_read_again_without_it() {
+    let (feeds, files) = four_files();
+    let last = &files[3];
+    let whole = std::fs::read(last).expect("a file");
+    feeds.send(to(0, 400..500).chain(to(1, 400..500)));
+    let named = last.strip_prefix(feeds.store()).expect("in the store").display().to_string();
+    for damaged in [&whole[..whole.len() / 2], b"", b"foreign", &std::fs::read(&files[0]).expect("a file")] {
+        std::fs::write(last, damaged).expect("written");
+        let stopped = unmerged(&feeds).run().with_status(1).saying("a file of the ledger is damaged: ");
+        stopped.saying(&named).saying("put that file back from the backup");
+        feeds.program(&["verify"]).run().with_status(1).saying(&named);
+        feeds.program(&["aggregate", "--plan", "smp-2017-18"]).run().with_status(2).saying(&named);
+    }
+    let journal = feeds.store().join(format!("journal/topic={}/partition=1", feeds.police()));
+    assert_eq!(oracle::files(&journal).len(), 5, "the other partition went on");
+
+    // Restored, all goes on.
+    std::fs::write(last, &whole).expect("written");
+    unmerged(&feeds).run().succeeds();
+    feeds.assert_all_each_once();
+
+    // Without a backup: without the files from the damaged one on, Kafka's records are read again.
+    for file in
+        oracle::files(&feeds.store().join("journal")).iter().filter(|file| *file >= last && same_folder(file, last))
+    {
+        std::fs::remove_file(file).expect("removed");
+    }
+    let stopped = unmerged(&feeds).run().with_status(1).saying("were files of it lost?");
+    let loss = loss_of_the_first(&feeds, &stopped.err);
+    unmerged(&feeds).arg("--accept").arg(&loss).run().succeeds();
+    feeds.assert_all_each_once();
+    feeds.assert_group_is_at_the_end();
+}
+
+fn same_folder(one: &Path, other: &Path) -> bool {
+    one.parent() == other.parent()
+}
+
+#[test]
+fn a_file_damaged_or_renamed_in_the_middle_is_named_loses_nothing_and_can_be_put_back() {
+    let (feeds, files) = four_files();
+    let middle = &files[1];
+    let whole = std::fs::read(middle).expect("a file");
+    let named = middle.strip_prefix(feeds.store()).expect("in the store").display().to_string();
+    let renamed = middle.with_file_name("0000-0000000000000000150.parquet");
+    let mends: [(&dyn Fn(), &str); 3] = [
+        (&|| std::fs::write(middle, &whole[..100]).expect("written"), "open: is not readable as Parquet"),
+        (
+            &|| std::fs::write(middle, std::fs::read(&files[2]).expect("a file")).expect("written"),
+            "name: the footer says",
+        ),
+        (
+            &|| {
+                std::fs::write(&renamed, &whole).expect("written");
+                std::fs::remove_file(middle).expect("removed");
+            },
+            "name: the footer says",
+        ),
+    ];
+    for (round, (damage, rule)) in mends.into_iter().enumerate() {
+        damage();
+        feeds.send(to(0, 400 + round * 10..410 + round * 10));
+        // What comes is read on; nothing is made of what is there.
+        unmerged(&feeds).run().succeeds();
+        feeds.program(&["verify"]).run().with_status(1).saying(rule);
+        feeds.program(&["aggregate", "--plan", "smp-2017-18"]).run().with_status(2).saying("verify tells more");
+        let merged = feeds.program(&["merge"]).run();
+        if round < 2 {
+            merged.with_status(1).saying(&named);
+        }
+        std::fs::write(middle, &whole).expect("written");
+        std::fs::remove_file(&renamed).ok(); // only one of them made it
+        feeds.assert_all_each_once();
+    }
+    std::fs::write(middle.with_file_name("notes.txt"), "nobody's").expect("written");
+    std::fs::write(middle.with_file_name("copy of 0000-0000000000000000100.parquet"), &whole).expect("written");
+    feeds.program(&["verify"]).run().succeeds();
+    feeds.program(&["merge"]).run().succeeds();
+    feeds.program(&["verify"]).run().succeeds().saying("whole");
 }
