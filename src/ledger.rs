@@ -8,6 +8,7 @@ pub mod chain;
 pub mod journal;
 pub mod merge;
 pub mod verify;
+pub mod walk;
 
 use std::collections::HashMap;
 use std::sync::Arc;

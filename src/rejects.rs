@@ -3,6 +3,8 @@
 //! It refuses to judge: a [`Rejection`] comes in ready. The invariant: of a record refused as personal no
 //! byte of value, key or header is kept, here or anywhere.
 
+pub mod kept;
+
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
@@ -221,7 +223,7 @@ pub struct Raw {
 }
 
 /// The rejects of a file, in order; what they held only if `raw`. `path` is for the error only.
-pub fn read(path: &str, bytes: Bytes, raw: bool) -> Result<impl Iterator<Item = Result<Reject>>> {
+pub fn read(path: &str, bytes: Bytes, raw: bool) -> Result<impl Iterator<Item = Result<Reject>> + use<>> {
     let columns: &[&str] = if raw { &[] } else { &PLAIN };
     let batches = ledger::decode(path, bytes, columns)?;
     let path = path.to_owned();

@@ -14,13 +14,10 @@ use serde_json::{Map, Value, json};
 use super::{Connection, Format, runtime, table};
 use crate::contract::rejection::Reason;
 use crate::event::{Kind, Position, TopicPartition};
-use crate::ledger::chain::{self, ChainError};
-use crate::ledger::{Footer, rejects_file};
-use crate::rejects::{self, Raw, Reject};
+use crate::ledger::chain;
+use crate::rejects::kept::Kept;
+use crate::rejects::{Raw, Reject};
 use crate::storage::Store;
-
-/// How often a partition is read again because a merge took a file away meanwhile.
-const PASSES_MAX: u32 = 5;
 
 /// List the records that broke their contract
 #[derive(Debug, Args)]
@@ -118,66 +115,22 @@ impl List {
     async fn print(&self, store: &Store, out: &mut impl Write) -> anyhow::Result<()> {
         let mut rows = table(["received", "topic", "partition", "offset", "reason", "pointer", "partner", "kind"]);
         for partition in chain::partitions(store).await? {
-            self.each(store, &partition, |reject| {
-                match self.format {
-                    Format::Json => writeln!(out, "{}", serde_json::to_string(&Line::new(&partition, &reject))?)?,
-                    Format::Text => drop(rows.add_row(cells(&partition, reject))),
+            let mut kept = Kept::new(store, &partition, Position::ORIGIN, self.show_raw);
+            while let Some(rejects) = kept.next().await? {
+                for reject in rejects {
+                    let reject = reject?;
+                    match self.format {
+                        _ if !self.filter.takes(&reject) => {}
+                        Format::Json => writeln!(out, "{}", serde_json::to_string(&Line::new(&partition, &reject))?)?,
+                        Format::Text => drop(rows.add_row(cells(&partition, reject))),
+                    }
                 }
-                Ok(())
-            })
-            .await?;
+            }
         }
         if self.format == Format::Text && !rows.is_empty() {
             writeln!(out, "{}", rows.trim_fmt())?;
         }
         Ok(())
-    }
-
-    /// Shows the rejects of a partition that the filter takes, each once, although files may be merged away
-    /// meanwhile: then the chain is read again, and what was shown is below `next`.
-    async fn each(
-        &self,
-        store: &Store,
-        partition: &TopicPartition,
-        mut show: impl FnMut(Reject) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let mut next = Position::ORIGIN;
-        'pass: for _ in 0..PASSES_MAX {
-            let chain = chain::read(store, partition).await?;
-            for file in &chain.files {
-                if file.footer.next <= next {
-                    continue;
-                }
-                let Some(found) = self.rejects_of(store, partition, &file.footer).await? else {
-                    if chain.moved(store).await? {
-                        continue 'pass;
-                    }
-                    bail!("rejects that `{}` names are missing: verify tells more", file.path);
-                };
-                found.into_iter().filter(|r| r.position >= next && self.filter.takes(r)).try_for_each(&mut show)?;
-                next = file.footer.next;
-            }
-            return Ok(());
-        }
-        Err(ChainError::Restless(partition.clone()).into())
-    }
-
-    /// All rejects that a file names; `None` if one of their files is gone.
-    async fn rejects_of(
-        &self,
-        store: &Store,
-        partition: &TopicPartition,
-        footer: &Footer,
-    ) -> anyhow::Result<Option<Vec<Reject>>> {
-        let mut found = Vec::new();
-        for name in &footer.rejects {
-            let path = rejects_file(partition, name);
-            let Some(bytes) = store.read(&path).await? else { return Ok(None) };
-            for reject in rejects::read(&path, bytes, self.show_raw)? {
-                found.push(reject?);
-            }
-        }
-        Ok(Some(found))
     }
 }
 
