@@ -251,6 +251,10 @@ impl Context {
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let assignment_lost = consumer.assignment_lost();
         let certain = self.partitions.revoked(partitions_of(list), assignment_lost);
+        // A pause outlives the assignment: one that comes back would never be fetched.
+        if let Err(error) = consumer.resume(list) {
+            self.fail(call("resume partitions")(error));
+        }
         if assignment_lost || certain.is_empty() {
             return;
         }

@@ -203,3 +203,25 @@ fn a_partition_that_was_full_when_its_commit_was_lost_goes_on() {
     loser.terminate().succeeds();
     feeds.assert_all_each_once();
 }
+
+#[test]
+fn a_partition_that_was_full_when_it_was_revoked_goes_on_when_it_comes_back() {
+    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let load = feeds.load(20);
+    let hold = feeds.path("hold");
+    let mut first = feeds.ingest().set("ingest.flush_rows", 10).held_at("commit.started", &hold).start();
+    first.until("paused", 1);
+    first.signal(Signal::STOP);
+    first.until_asleep();
+    let mut second = feeds.ingest().start();
+    second.until("durable", 2);
+    second.terminate().succeeds();
+    first.signal(Signal::CONT);
+    first.until("assigned", 2);
+    std::fs::remove_file(&hold).expect("released");
+    first.until("durable", 3);
+    load.end();
+    feeds.settled();
+    first.terminate().succeeds();
+    feeds.assert_all_each_once();
+}
