@@ -62,6 +62,8 @@ pub struct Kafka {
     pub group: String,
     /// Names of the topics to consume; empty = all of the partners' file.
     pub topics: Vec<String>,
+    /// Where rejects are mirrored; `None` = nowhere.
+    pub dead_letter_topic: Option<String>,
     /// How long a dead consumer keeps its partitions; `None` = the broker decides.
     pub session_timeout: Option<Duration>,
     /// Further properties of librdkafka.
@@ -167,6 +169,7 @@ impl Config {
             brokers: settings.brokers("kafka.brokers"),
             group: settings.filled("kafka.group"),
             topics: settings.texts("kafka.topics"),
+            dead_letter_topic: Some(settings.text("kafka.dead_letter_topic")).filter(|topic| !topic.is_empty()),
             session_timeout: settings.optional_duration("kafka.session_timeout", (secs(6), secs(300))),
             properties: settings.properties(Client::Kafka),
         };
@@ -204,6 +207,10 @@ impl Config {
         for topic in self.kafka.topics.iter().filter(|topic| !topics.contains(&&***topic)) {
             let hint = fault::hint(topic, topics.iter().copied());
             faults.0.push(Fault::new("settings", "kafka.topics", format!("`{topic}` is not in partners.toml{hint}")));
+        }
+        if let Some(topic) = self.kafka.dead_letter_topic.as_deref().filter(|topic| topics.contains(topic)) {
+            let reason = format!("`{topic}` is a feed's topic of partners.toml: letters would be read as events");
+            faults.0.push(Fault::new("settings", "kafka.dead_letter_topic", reason));
         }
         let plans: Vec<&str> = reference.plans.iter().map(|plan| &*plan.id).chain(["in-force"]).collect();
         for plan in self.plans.iter().filter(|plan| !plans.contains(&&***plan)) {

@@ -287,8 +287,9 @@ fn offers(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result
     for element in list.elements() {
         asked.add_partition(element.topic(), element.partition());
     }
-    let committed = consumer.committed_offsets(asked, CALL).map_err(call("ask for the group's offsets"))?;
     let deadline = Instant::now() + LEADERLESS_MAX;
+    let committed = until(deadline, || consumer.committed_offsets(asked.clone(), CALL));
+    let committed = committed.map_err(call("ask for the group's offsets"))?;
     let mut offered = Vec::with_capacity(list.count());
     for element in committed.elements() {
         let at = TopicPartition { topic: element.topic().to_owned(), partition: element.partition() };
@@ -302,22 +303,31 @@ fn offers(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result
     Ok(offered)
 }
 
-/// The first and the next offset of a partition; while it has no leader, asked for again until the deadline.
+/// The first and the next offset of a partition.
 fn watermarks(
     consumer: &BaseConsumer<Context>,
     at: &TopicPartition,
     deadline: Instant,
 ) -> Result<(i64, i64), ConsumeError> {
+    let asked = until(deadline, || consumer.fetch_watermarks(&at.topic, at.partition, CALL));
+    asked.map_err(call("ask for a partition's first and last offset"))
+}
+
+/// Asks; while a partition has no leader, or the group no coordinator, again until the deadline.
+fn until<T>(deadline: Instant, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
     loop {
-        let asked = consumer.fetch_watermarks(&at.topic, at.partition, CALL);
+        let asked = ask();
         match asked.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
             Some(
                 RDKafkaErrorCode::NotLeaderForPartition
                 | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
                 | RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::OperationTimedOut,
             ) if Instant::now() < deadline => std::thread::sleep(ASK_AGAIN),
-            _ => return asked.map_err(call("ask for a partition's first and last offset")),
+            _ => return asked,
         }
     }
 }
@@ -357,6 +367,12 @@ impl Consumer {
             if count == 0 { Err(ConsumeError::NoTopic(topic.clone())) } else { Ok(count) }
         };
         topics.iter().map(count).collect()
+    }
+
+    /// What the broker says of a partition now, and the group's offset.
+    pub(crate) fn offered(&self, at: &TopicPartition) -> Result<Offered, ConsumeError> {
+        let offered = offers(&self.client, &one(at))?.pop();
+        Ok(offered.expect("one was asked for"))
     }
 
     /// The first and the next offset of a partition.

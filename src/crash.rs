@@ -10,12 +10,13 @@
 #![cfg_attr(feature = "crash-points", expect(clippy::disallowed_methods, reason = "only a test sets these"))]
 
 /// Every point, in the order of the steps.
-pub const POINTS: [&str; 8] = [
+pub const POINTS: [&str; 9] = [
     "resume.read",
     "commit.started",
     "rejects.durable",
     "journal.created",
     "journal.certain",
+    "letters.sent",
     "merge.rejects",
     "merge.created",
     "sweep.deleted",

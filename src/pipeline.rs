@@ -10,6 +10,7 @@
 //! won a commit, what still arrives under the old slot is dropped.
 
 mod assignment;
+mod letters;
 mod loss;
 mod merging;
 mod worker;
@@ -32,9 +33,11 @@ use crate::ledger::journal::JournalError;
 use crate::ledger::merge::Limits;
 use crate::storage::Store;
 use assignment::{Assignment, Route};
+pub use letters::Letters;
+use letters::Outbox;
 pub use loss::Loss;
 use merging::Merging;
-use worker::{Order, Worker};
+use worker::{Commits, Order, Worker};
 
 /// Bytes of records between consumer and workers, at most (and what is fetched in one go over). Each record
 /// holds on to the whole set it was unpacked with, so little is enough.
@@ -58,6 +61,8 @@ pub struct Ingest {
     pub topics: BTreeMap<String, Arc<TopicRules>>,
     /// Losses that somebody accepts.
     pub accepted: Vec<Loss>,
+    /// Where rejects are mirrored, if anywhere.
+    pub letters: Option<Letters>,
     /// Where the ledger is.
     pub store: Store,
     /// When and how much.
@@ -207,18 +212,24 @@ struct Pipeline {
 
 impl Pipeline {
     fn start(ingest: Ingest, runtime: tokio::runtime::Handle) -> Result<Self, PipelineError> {
-        let Ingest { kafka, topics, accepted, store, settings } = ingest;
+        let Ingest { kafka, topics, accepted, letters, store, settings } = ingest;
         let names: Vec<String> = topics.keys().cloned().collect();
         let identity = Arc::new(Identity::probe(&kafka, &names, settings.broker_wait)?);
+        let letter_topic: Vec<String> = letters.iter().map(|letters| letters.topic().to_owned()).collect();
+        let outbox = letters.map(|letters| Outbox::start(letters, store.clone(), runtime.clone()));
         let (report, reports) = unbounded();
         let in_flight = Arc::new(AtomicUsize::new(0));
         let workers: Vec<_> = (0..settings.workers.max(1))
-            .map(|_| Worker::spawn(&settings, &store, &identity, &runtime, &report, &in_flight))
+            .map(|_| {
+                let commits = Commits::new(&store, &identity, outbox.as_ref(), &runtime);
+                Worker::spawn(&settings, commits, &report, &in_flight)
+            })
             .collect();
         let merging = Merging::start(settings.merge, store.clone(), runtime.clone());
         let orders = workers.iter().map(|(orders, _)| orders.clone()).collect();
         let assignment = Arc::new(Assignment::new(topics, accepted, store, identity, runtime, orders));
         let consumer = Consumer::join(&kafka, &names, Arc::clone(&assignment) as Arc<_>)?;
+        consumer.partition_counts(&letter_topic)?;
         let ahead = if settings.until_end { ends(&consumer, &names)? } else { BTreeMap::new() };
         assignment.aim(&ahead);
         let progress = Progress::new();
@@ -398,8 +409,8 @@ impl Pipeline {
     /// Resumes a partition that is still assigned.
     fn begin_again(&self, slot: Slot) -> Result<(), PipelineError> {
         let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
-        let watermarks = self.consumer.watermarks(&at)?;
-        match self.assignment.again(&at, watermarks).map_err(ConsumeError::Resume)? {
+        let offered = self.consumer.offered(&at)?;
+        match self.assignment.again(offered).map_err(ConsumeError::Resume)? {
             Some(offset) => {
                 self.consumer.seek(&at, offset)?;
                 // The batch that was lost may have been full, and its partition paused.

@@ -23,6 +23,7 @@ use crate::kafka::Complaint;
 use crate::reference::Partners;
 
 pub use producer::Publisher;
+pub(crate) use producer::{headers, producer};
 pub use topics::{Standing, create};
 
 /// How long to wait for a broker's answer, and for a message to be delivered.

@@ -1,5 +1,6 @@
 //! `partner-feeds ingest`.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::aggregate::{self, Wanted};
 use crate::config::Config;
 use crate::consume;
 use crate::contract::TopicRules;
-use crate::pipeline::{self, Loss, Settings, Summary};
+use crate::pipeline::{self, Letters, Loss, Settings, Summary};
 use crate::reference::Reference;
 use crate::storage::Store;
 
@@ -58,8 +59,10 @@ impl Ingest {
         let summary = runtime.block_on(async {
             let store = config.store.open_or_create()?;
             store.probe().await?;
+            let letters = config.kafka.dead_letter_topic.as_deref();
             let run = pipeline::Ingest {
                 accepted: self.accept,
+                letters: letters.map(|topic| Letters::new(&config.kafka, topic)).transpose()?,
                 ..of_settings(&config, &reference, store.clone(), self.until_end)
             };
             if let Some(every) = config.ingest.aggregate_every {
@@ -75,16 +78,22 @@ impl Ingest {
     }
 }
 
-/// A run by the settings.
-pub(super) fn of_settings(config: &Config, reference: &Reference, store: Store, until_end: bool) -> pipeline::Ingest {
-    let rules = |topic: &str, feed| {
+/// The topics of the settings, and what may arrive on each.
+pub(super) fn topics(config: &Config, reference: &Reference) -> BTreeMap<String, Arc<TopicRules>> {
+    let rules = |(topic, feed): (&str, _)| {
         let sources = reference.partners.sources(topic).map(str::to_owned).collect();
         (topic.to_owned(), Arc::new(TopicRules { feed, sources }))
     };
+    config.topics(&reference.partners).map(rules).collect()
+}
+
+/// A run by the settings.
+pub(super) fn of_settings(config: &Config, reference: &Reference, store: Store, until_end: bool) -> pipeline::Ingest {
     pipeline::Ingest {
         kafka: consume::client(&config.kafka),
-        topics: config.topics(&reference.partners).map(|(topic, feed)| rules(topic, feed)).collect(),
+        topics: topics(config, reference),
         accepted: Vec::new(),
+        letters: None,
         store,
         settings: Settings {
             flush_rows: config.ingest.flush_rows,

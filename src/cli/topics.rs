@@ -20,7 +20,7 @@ pub(crate) struct Topics {
 
 #[derive(Debug, Subcommand)]
 enum Act {
-    /// Create the topics of partners.toml that are not there
+    /// Create the topics of partners.toml that are not there, and the dead-letter topic of the settings
     ///
     /// The time of their records is the broker's (`LogAppendTime`), so that no publisher can date one back. Exit
     /// status: 0 = all are there, 1 = the broker refused one, 2 = no broker answered.
@@ -50,7 +50,8 @@ impl Topics {
 impl Create {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let names: Vec<&str> = config.topics(&reference.partners).map(|(name, _)| name).collect();
+        let feeds = config.topics(&reference.partners).map(|(name, _)| name);
+        let names: Vec<&str> = feeds.chain(config.kafka.dead_letter_topic.as_deref()).collect();
         let runtime = runtime()?;
         let created = publish::create(&config.kafka, &names, self.partitions, self.replication, TIMEOUT);
         let mut wrong = false;

@@ -133,8 +133,7 @@ fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &st
         );
         return Some(Disagreement { why, to: end.at(low), accepted: Accepted::Gap("expired") });
     }
-    let committed = offered.committed.as_ref().map(|(offset, metadata)| committed_position(end, *offset, metadata));
-    committed.filter(|committed| *committed > end).map(|to| {
+    group_position(offered, end).filter(|committed| *committed > end).map(|to| {
         let why = format!(
             "the group committed {to}, but the ledger ends at {end}: is this the right store (--store), or \
              were files of it lost? Put them back, or use another group"
@@ -146,6 +145,11 @@ fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &st
 /// Where the last file started when a group's offset was committed.
 fn last_file(metadata: &str) -> Option<Position> {
     metadata.split_once(' ')?.0.parse().ok()
+}
+
+/// The position of the group's offset, if it has one.
+fn group_position(offered: &Offered, end: Position) -> Option<Position> {
+    offered.committed.as_ref().map(|(offset, metadata)| committed_position(end, *offset, metadata))
 }
 
 /// The position of a group's offset: of the metadata we wrote, or in the chain's era if it is another's.
@@ -209,11 +213,10 @@ impl Assignment {
     }
 
     /// Resumes a partition that is still assigned, under a new slot; `None` if it had to be stopped.
-    pub(super) fn again(&self, at: &TopicPartition, watermarks: (i64, i64)) -> anyhow::Result<Option<i64>> {
-        if let Some(route) = self.state().assigned.get(at).copied() {
+    pub(super) fn again(&self, offered: Offered) -> anyhow::Result<Option<i64>> {
+        if let Some(route) = self.state().assigned.get(&offered.at).copied() {
             self.forget(route);
         }
-        let offered = Offered { at: at.clone(), watermarks, committed: None };
         match self.assigned(vec![offered])?.as_slice() {
             [Start::At(offset)] => Ok(Some(*offset)),
             _ => Ok(None),
@@ -261,7 +264,8 @@ impl Assignment {
             Ok(resume) => resume,
             Err(damage) => return Ok(self.refuse(at, damage)),
         };
-        let mut behind = offered.committed.as_ref().is_none_or(|(offset, _)| *offset < resume.end.offset);
+        let committed = group_position(offered, resume.end);
+        let mut behind = committed.is_none_or(|committed| committed < resume.end);
         while let Some(found) = disagreement(&resume, offered, &self.identity.cluster, topic_id) {
             let loss = Loss { at: at.clone(), from: resume.end, to: found.to };
             if !self.accepted.contains(&loss) {
@@ -276,6 +280,9 @@ impl Assignment {
                     break;
                 }
             }
+        }
+        if committed.is_none() && resume.end > Position::ORIGIN {
+            tracing::info!(partition = %at, "the group has no offset here: its lag, and dead letters, begin at the chain's end");
         }
         let mut state = self.state();
         let route = Route { slot: Slot(state.next_slot), worker: state.next_slot as usize % self.workers.len() };
@@ -296,6 +303,7 @@ impl Assignment {
             topic_id: topic_id.to_owned(),
             end,
             behind,
+            letters_from: committed.filter(|committed| *committed < resume.end),
             first_offset: start,
             ledger_end: resume.ledger_end,
             cut_at: state.aims.get(at).copied(),

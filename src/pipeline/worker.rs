@@ -5,15 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
+use super::letters::{Outbox, Unsent};
 use super::{PipelineError, Report, Settings, Slot, Tally};
 use crate::consume::{Certain, Identity, Message, TopicAbsent};
 use crate::contract::{Incoming, TopicRules, judge};
+use crate::crash;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::journal::{self, JournalError, Outcome, Prepared};
 use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
@@ -60,6 +62,8 @@ pub(super) struct Assigned {
     pub(super) end: Certain,
     /// Whether the group's offset is behind the chain's end.
     pub(super) behind: bool,
+    /// The group's offset, where it is behind: dead letters from there on may be missing.
+    pub(super) letters_from: Option<Position>,
     /// The first offset fetched: past the end only where an era begins after the broker's first offset.
     pub(super) first_offset: i64,
     pub(super) ledger_end: Position,
@@ -72,6 +76,8 @@ pub(super) enum Committed {
     Certain {
         ledger_end: Position,
     },
+    /// It is certain, but the partition goes before its dead letters were taken: its next owner sends them.
+    Unmirrored,
     Lost,
     /// The topic's id changed.
     Recreated,
@@ -97,8 +103,10 @@ struct Gather {
     tally: Tally,
     since: Option<Instant>,
     bytes: usize,
-    /// The batch whose commit is under way.
-    pending: Option<(Certain, Tally)>,
+    /// The batch whose commit is under way; without a tally, only the dead letters of what was certain before are.
+    pending: Option<(Certain, Option<Tally>)>,
+    /// Whether the partition goes: nobody waits for dead letters any more.
+    going: Arc<AtomicBool>,
     /// Whether the consumer was asked to pause.
     full: bool,
 }
@@ -122,6 +130,7 @@ impl Gather {
             since: None,
             bytes: 0,
             pending: None,
+            going: Arc::default(),
             full: false,
         }
     }
@@ -225,7 +234,7 @@ impl Gather {
         let rows = self.encoded.take().expect("encoded just now").finish(&footer)?;
         tally.bytes = (rows.len() + rejects.as_ref().map_or(0, |(_, bytes)| bytes.len())) as u64;
         let certain = Certain { at: self.certain.at.clone(), from: self.from, next };
-        self.pending = Some((certain, tally));
+        self.pending = Some((certain, Some(tally)));
         (self.from, self.since, self.bytes) = (next, None, 0);
         Ok(Prepared { footer, rows, rejects })
     }
@@ -235,6 +244,8 @@ impl Gather {
 pub(super) struct Worker {
     settings: Settings,
     commits: Commits,
+    /// This worker's own: how its commits end comes so.
+    orders: Sender<Order>,
     reports: Sender<Report>,
     in_flight: Arc<AtomicUsize>,
     /// Bytes this worker may gather.
@@ -249,22 +260,15 @@ impl Worker {
     /// Starts a worker; it ends when the last sender of its orders is gone.
     pub(super) fn spawn(
         settings: &Settings,
-        store: &Store,
-        identity: &Arc<Identity>,
-        runtime: &tokio::runtime::Handle,
+        commits: Commits,
         reports: &Sender<Report>,
         in_flight: &Arc<AtomicUsize>,
     ) -> (Sender<Order>, JoinHandle<()>) {
         let (orders, inbox) = unbounded();
-        let commits = Commits {
-            store: store.clone(),
-            identity: Arc::clone(identity),
-            runtime: runtime.clone(),
-            orders: orders.clone(),
-        };
         let worker = Self {
             settings: settings.clone(),
             commits,
+            orders: orders.clone(),
             reports: reports.clone(),
             in_flight: Arc::clone(in_flight),
             share: settings.gathered_bytes_max / settings.workers.max(1),
@@ -313,12 +317,19 @@ impl Worker {
     }
 
     fn assign(&mut self, assigned: Assigned) {
-        let slot = assigned.slot;
-        if assigned.behind {
-            // Lag tools read the group's offset: bring it to the chain's end.
-            self.report(Report::Behind { slot, end: assigned.end.clone() });
+        let (slot, behind, letters_from) = (assigned.slot, assigned.behind, assigned.letters_from);
+        let mut gather = Gather::new(assigned);
+        // Lag tools read the group's offset: bring it to the chain's end, after the dead letters up to there.
+        let end = gather.certain.clone();
+        match letters_from.filter(|_| self.commits.letters.is_some()) {
+            Some(from) => {
+                gather.pending = Some((end, None));
+                self.commits.mirror(slot, &gather, from, self.orders.clone());
+            }
+            None if behind => self.report(Report::Behind { slot, end }),
+            None => {}
         }
-        self.gathers.insert(slot, Gather::new(assigned));
+        self.gathers.insert(slot, gather);
     }
 
     fn gather(&mut self, slot: Slot, records: &[Message]) {
@@ -390,7 +401,7 @@ impl Worker {
     fn cut(&mut self, slot: Slot) {
         let Some(gather) = self.gathers.get_mut(&slot) else { return };
         match gather.cut(&self.commits.identity.cluster) {
-            Ok(prepared) => self.commits.begin(slot, gather, prepared),
+            Ok(prepared) => self.commits.begin(slot, gather, prepared, self.orders.clone()),
             Err(source) => {
                 let at = gather.certain.at.clone();
                 self.report(Report::Failed(PipelineError::Encode { at, source }));
@@ -402,6 +413,7 @@ impl Worker {
         let answer = self.leaving.remove(&slot);
         match outcome {
             Ok(Committed::Certain { ledger_end }) => self.certain(slot, ledger_end, answer),
+            Ok(Committed::Unmirrored) => drop(self.gathers.remove(&slot)),
             Ok(Committed::Lost) => {
                 self.gathers.remove(&slot);
                 self.report(Report::Lost(slot));
@@ -428,7 +440,15 @@ impl Worker {
         gather.certain = certain.clone();
         gather.ledger_end = ledger_end;
         let waits = std::mem::take(&mut gather.full);
-        self.report(Report::Certain { slot, certain: certain.clone(), tally });
+        let nothing_since = (gather.records() == 0).then_some(gather.next);
+        self.report(match tally {
+            Some(tally) => Report::Certain { slot, certain: certain.clone(), tally },
+            None => Report::Behind { slot, end: certain.clone() },
+        });
+        // The end of the log may have come meanwhile.
+        if let Some(offset) = nothing_since {
+            self.report(Report::Reached { slot, offset });
+        }
         if let Some(answer) = answer {
             self.gathers.remove(&slot);
             drop(answer.send(certain)); // past the wait nobody listens
@@ -440,10 +460,11 @@ impl Worker {
         self.press(slot);
     }
 
-    /// Drops what was gathered; waits for a create under way before it answers.
+    /// Drops what was gathered; waits for a commit under way before it answers.
     fn revoke(&mut self, slot: Slot, answer: &Sender<Certain>) {
         let Some(gather) = self.gathers.get_mut(&slot) else { return };
         if gather.pending.is_some() {
+            gather.going.store(true, Ordering::Relaxed);
             self.leaving.insert(slot, answer.clone());
         } else if let Some(gather) = self.gathers.remove(&slot) {
             drop(answer.send(gather.certain)); // past the wait nobody listens
@@ -459,27 +480,67 @@ impl Worker {
 }
 
 /// Commits batches, each in a task of its own.
-struct Commits {
+#[derive(Clone)]
+pub(super) struct Commits {
     store: Store,
     identity: Arc<Identity>,
+    letters: Option<Outbox>,
     runtime: tokio::runtime::Handle,
-    orders: Sender<Order>,
 }
 
 impl Commits {
-    fn begin(&self, slot: Slot, gather: &Gather, batch: Prepared) {
-        let (store, identity, orders) = (self.store.clone(), Arc::clone(&self.identity), self.orders.clone());
+    pub(super) fn new(
+        store: &Store,
+        identity: &Arc<Identity>,
+        letters: Option<&Outbox>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Self {
+        let (identity, letters) = (Arc::clone(identity), letters.cloned());
+        Self { store: store.clone(), identity, letters, runtime: runtime.clone() }
+    }
+
+    fn begin(&self, slot: Slot, gather: &Gather, mut batch: Prepared, orders: Sender<Order>) {
+        let (commits, going) = (self.clone(), Arc::clone(&gather.going));
         let (at, ledger_end) = (gather.certain.at.clone(), gather.ledger_end);
         self.runtime.spawn(async move {
-            let outcome = commit(&store, identity, &at, &batch, ledger_end).await;
-            let outcome = outcome.map_err(|source| PipelineError::Commit { at: at.clone(), source });
-            if let Ok(Committed::Certain { .. }) = outcome {
+            let outcome = commit(&commits.store, commits.identity.clone(), &at, &batch, ledger_end).await;
+            let mut outcome = outcome.map_err(|source| PipelineError::Commit { at: at.clone(), source });
+            if let Ok(Committed::Certain { ledger_end }) = outcome {
                 let Footer { from, next, accepted, rejected, .. } = &batch.footer;
                 let bytes = batch.rows.len();
                 tracing::debug!(partition = %at, %from, %next, accepted, rejected, bytes, "durable");
+                batch.rows.clear();
+                if let Some((name, rejects)) = batch.rejects {
+                    outcome = Ok(commits.send(&at, Unsent::Batch(name, rejects), &going, ledger_end).await);
+                }
             }
             drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
         });
+    }
+
+    /// Sends the dead letters of what is certain from a position on.
+    fn mirror(&self, slot: Slot, gather: &Gather, from: Position, orders: Sender<Order>) {
+        let (commits, going) = (self.clone(), Arc::clone(&gather.going));
+        let (at, ledger_end) = (gather.certain.at.clone(), gather.ledger_end);
+        self.runtime.spawn(async move {
+            let outcome = Ok(commits.send(&at, Unsent::From(from), &going, ledger_end).await);
+            drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
+        });
+    }
+
+    async fn send(
+        &self,
+        at: &TopicPartition,
+        unsent: Unsent,
+        going: &Arc<AtomicBool>,
+        ledger_end: Position,
+    ) -> Committed {
+        let Some(letters) = &self.letters else { return Committed::Certain { ledger_end } };
+        if !letters.send(at, unsent, going).await {
+            return Committed::Unmirrored;
+        }
+        crash::point("letters.sent");
+        Committed::Certain { ledger_end }
     }
 }
 

@@ -10,6 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
+use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::metadata::MetadataTopic;
@@ -19,12 +20,32 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::{CONTENT_TYPE, Error, client};
 use crate::config::Kafka;
 use crate::kafka::Heard;
+use crate::rejects::Raw;
 
 /// The most that waits to be sent.
 const QUEUE_EVENTS_MAX: &str = "100000";
 const QUEUE_KIB_MAX: &str = "65536";
 /// How long a full queue is left alone.
 const FULL_QUEUE_WAIT: Duration = Duration::from_millis(2);
+
+/// The properties of every producer: a bounded queue, and partitions by keys as all others choose them.
+pub(crate) fn producer(kafka: &Kafka, timeout: Duration) -> ClientConfig {
+    let mut config = client(kafka);
+    config
+        .set("partitioner", "murmur2_random")
+        .set("compression.type", "zstd")
+        .set("queue.buffering.max.messages", QUEUE_EVENTS_MAX)
+        .set("queue.buffering.max.kbytes", QUEUE_KIB_MAX)
+        .set("message.timeout.ms", timeout.as_millis().to_string());
+    config
+}
+
+/// The headers of a record that was rejected.
+pub(crate) fn headers(raw: &Raw) -> OwnedHeaders {
+    raw.headers
+        .iter()
+        .fold(OwnedHeaders::new(), |headers, (name, value)| headers.insert(Header { key: name, value: value.as_ref() }))
+}
 
 /// Sends events to their topics.
 pub struct Publisher {
@@ -70,16 +91,8 @@ impl ProducerContext for Deliveries {
 impl Publisher {
     /// A publisher to the brokers of the settings; nothing is sent yet, nobody asked.
     pub fn new(kafka: &Kafka, timeout: Duration) -> Result<Self, Error> {
-        let mut config = client(kafka);
-        config
-            .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
-            .set("compression.type", "zstd")
-            .set("linger.ms", "50")
-            .set("batch.num.messages", "10000")
-            .set("queue.buffering.max.messages", QUEUE_EVENTS_MAX)
-            .set("queue.buffering.max.kbytes", QUEUE_KIB_MAX)
-            .set("message.timeout.ms", timeout.as_millis().to_string());
+        let mut config = producer(kafka, timeout);
+        config.set("enable.idempotence", "true").set("linger.ms", "50").set("batch.num.messages", "10000");
         let producer = config.create_with_context(Deliveries::default()).map_err(Error::Client)?;
         let headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(CONTENT_TYPE) });
         Ok(Self { producer, brokers: kafka.brokers.clone(), timeout, headers, topics: HashSet::new() })
@@ -88,14 +101,29 @@ impl Publisher {
     /// Hands an event over to be sent; waits while the queue is full. The first event of a topic asks
     /// whether the topic exists.
     pub fn send(&mut self, topic: &str, key: Option<&[u8]>, value: &[u8]) -> Result<(), Error> {
+        self.send_with(topic, key, Some(value), self.headers.clone())
+    }
+
+    /// Hands a record over that was rejected, as it came.
+    pub fn send_again(&mut self, topic: &str, raw: &Raw) -> Result<(), Error> {
+        self.send_with(topic, raw.key.as_deref(), raw.value.as_deref(), headers(raw))
+    }
+
+    fn send_with(
+        &mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: OwnedHeaders,
+    ) -> Result<(), Error> {
         if !self.topics.contains(topic) {
             self.look_up(topic)?;
         }
         if self.deliveries().failed.load(Ordering::Relaxed) > 0 {
             return Err(self.failure());
         }
-        let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(value).headers(self.headers.clone());
-        record.key = key;
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic).headers(headers);
+        (record.key, record.payload) = (key, value);
         let mut last_taken = (Instant::now(), self.delivered());
         loop {
             match self.producer.send(record) {

@@ -15,6 +15,9 @@ use crate::kafka::{self, Unreached};
 
 /// The setting of a topic that every rule about "now" rests on.
 const TIMESTAMPS: (&str, &str) = ("message.timestamp.type", "LogAppendTime");
+/// The settings of the dead-letter topic: two weeks, after which the store has the rejects still; letters without a
+/// key are no fault.
+const DEAD_LETTERS: [(&str, &str); 2] = [("cleanup.policy", "delete"), ("retention.ms", "1209600000")];
 
 /// How a topic stands after it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +63,15 @@ pub async fn create(
     });
     drop(reached?);
     let admin: AdminClient<DefaultClientContext> = client(settings).create().map_err(Error::Client)?;
-    let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
-    let topics: Vec<_> = names.iter().map(|name| topic(name).set(TIMESTAMPS.0, TIMESTAMPS.1)).collect();
+    let topics: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
+            let is_dead_letters = settings.dead_letter_topic.as_deref() == Some(*name);
+            let own = DEAD_LETTERS.iter().filter(|_| is_dead_letters);
+            own.fold(topic.set(TIMESTAMPS.0, TIMESTAMPS.1), |topic, (name, value)| topic.set(name, value))
+        })
+        .collect();
     let options = AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));
     let mut standings = Vec::with_capacity(names.len());
     for result in admin.create_topics(&topics, &options).await.map_err(Error::Create)? {

@@ -14,7 +14,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -151,12 +151,36 @@ impl Broker {
     }
 
     pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> ThreadedProducer<DefaultProducerContext> {
-        let own = [("message.max.bytes", "30000000"), ("partitioner", "murmur2_random"), ("linger.ms", "5")];
+        let own = [("message.max.bytes", "60000000"), ("partitioner", "murmur2_random"), ("linger.ms", "5")];
         self.client(&[&own, settings].concat())
     }
 
     /// The whole log of a topic.
     pub(crate) fn log(&self, topic: &str) -> Log {
+        let mut log = Log::new();
+        self.read(topic, |message| {
+            drop(log.insert((message.partition(), message.offset()), message.key().map(<[u8]>::to_vec)));
+        });
+        log
+    }
+
+    /// The records of a topic, as they would be sent again.
+    pub(crate) fn records(&self, topic: &str) -> Vec<Sent> {
+        let mut records = Vec::new();
+        self.read(topic, |message| {
+            let header = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(<[u8]>::to_vec));
+            records.push(Sent {
+                key: message.key().map(<[u8]>::to_vec),
+                value: message.payload().map(<[u8]>::to_vec),
+                headers: message.headers().into_iter().flat_map(Headers::iter).map(header).collect(),
+                ..Sent::default()
+            });
+        });
+        records
+    }
+
+    /// Reads a topic from its first record to its last.
+    fn read(&self, topic: &str, mut take: impl FnMut(&BorrowedMessage<'_>)) {
         let partitions = self.partitions(topic);
         let consumer: BaseConsumer = self.client(&[
             ("group.id", "reads-the-log"),
@@ -171,17 +195,14 @@ impl Broker {
             assigned.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
         }
         consumer.assign(&assigned).expect("assigned");
-        let (mut log, mut ended) = (Log::new(), 0);
+        let mut ended = 0;
         while ended < partitions {
             match consumer.poll(DEADLINE).expect("a record or the end in time") {
-                Ok(message) => {
-                    drop(log.insert((message.partition(), message.offset()), message.key().map(<[u8]>::to_vec)));
-                }
+                Ok(message) => take(&message),
                 Err(KafkaError::PartitionEOF(_)) => ended += 1,
                 Err(error) => panic!("{topic}: {error}"),
             }
         }
-        log
     }
 
     /// The group's offset.

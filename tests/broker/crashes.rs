@@ -10,7 +10,7 @@ fn for_each(points: &[&'static str], in_bucket: bool, story: fn(&Feeds, &str)) {
     std::thread::scope(|scope| {
         for point in points {
             let thread = std::thread::Builder::new().name(format!("at {point}"));
-            let told = move || story(&Asked { in_bucket, ..Asked::default() }.start(), point);
+            let told = move || story(&Asked { in_bucket, letters: Some(&[]), ..Asked::default() }.start(), point);
             thread.spawn_scoped(scope, told).expect("a thread");
         }
     });
@@ -39,11 +39,13 @@ fn killed(feeds: &Feeds, point: &str) {
         let nth = if ["resume.read", "merge.rejects", "merge.created"].contains(&point) { 1 } else { nth };
         feeds.ingest().killed_at(point, nth).run().killed();
         feeds.assert_each_once();
+        feeds.assert_letters();
     }
     load.end();
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();
     feeds.assert_group_is_at_the_end();
+    feeds.assert_letters();
 }
 
 #[test]
@@ -71,4 +73,5 @@ fn asleep(feeds: &Feeds, point: &str) {
     sleeper.terminate().succeeds();
     other.terminate().succeeds();
     feeds.assert_all_each_once();
+    feeds.assert_letters();
 }

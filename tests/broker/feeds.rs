@@ -1,5 +1,6 @@
 //! The stage of a test: fresh topics, a fresh group and a fresh store on a broker.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use rdkafka::producer::Producer;
 
 use crate::broker::{Broker, Sent, produce};
 use crate::events::records;
-use crate::oracle::{self, Held};
+use crate::oracle::{self, Held, Row};
 use crate::program::Program;
 use crate::{DEADLINE, await_that};
 
@@ -25,11 +26,20 @@ pub(crate) struct Asked<'a> {
     pub(crate) topic_settings: &'a [(&'a str, &'a str)],
     /// Whether the store is in a bucket.
     pub(crate) in_bucket: bool,
+    /// The settings of a dead-letter topic, if there is to be one.
+    pub(crate) letters: Option<&'a [(&'a str, &'a str)]>,
 }
 
 impl Default for Asked<'_> {
     fn default() -> Self {
-        Self { broker: Broker::shared(), feeds: &["police"], partitions: 3, topic_settings: &[], in_bucket: false }
+        Self {
+            broker: Broker::shared(),
+            feeds: &["police"],
+            partitions: 3,
+            topic_settings: &[],
+            in_bucket: false,
+            letters: None,
+        }
     }
 }
 
@@ -38,6 +48,9 @@ impl Asked<'_> {
         let feeds = self.prepare();
         for feed in self.feeds {
             feeds.broker.create_topic(&feeds.topic(feed), self.partitions, self.topic_settings);
+        }
+        if let Some(settings) = self.letters {
+            feeds.broker.create_topic(&feeds.letters(), self.partitions, settings);
         }
         feeds
     }
@@ -48,7 +61,8 @@ impl Asked<'_> {
             tempfile::Builder::new().prefix("feeds-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let name = folder.path().file_name().expect("a name").to_string_lossy().into_owned();
         let bucket = self.in_bucket.then(Bucket::shared);
-        let feeds = Feeds { folder, name, broker: self.broker.clone(), partitions: self.partitions, bucket };
+        let (broker, mirrored) = (self.broker.clone(), self.letters.is_some());
+        let feeds = Feeds { folder, name, broker, partitions: self.partitions, bucket, mirrored };
         std::fs::create_dir(feeds.path("reference")).expect("a folder");
         let partners = concat!(env!("CARGO_MANIFEST_DIR"), "/config/partners.toml");
         let mut partners = std::fs::read_to_string(partners).expect("the partners' file");
@@ -69,6 +83,7 @@ pub(crate) struct Feeds {
     pub(crate) broker: Broker,
     partitions: i32,
     bucket: Option<Bucket>,
+    mirrored: bool,
 }
 
 /// The bucket of the S3-compatible server that `tests/services/s3.sh` starts.
@@ -121,6 +136,11 @@ impl Feeds {
         self.topic("police")
     }
 
+    /// The dead-letter topic.
+    pub(crate) fn letters(&self) -> String {
+        self.topic("letters")
+    }
+
     pub(crate) fn group(&self) -> String {
         format!("{}.group", self.name)
     }
@@ -148,6 +168,7 @@ impl Feeds {
                 .set("store.properties.secret_access_key", "partner-feeds"),
             None => program,
         };
+        let program = if self.mirrored { program.set("kafka.dead_letter_topic", self.letters()) } else { program };
         program
             .set("kafka.brokers", &self.broker.address)
             .set("kafka.group", self.group())
@@ -241,6 +262,32 @@ impl Feeds {
         held
     }
 
+    /// Every reject below the group's offset has a letter, and every letter is of a reject; also of a store in use.
+    #[track_caller]
+    pub(crate) fn assert_letters(&self) -> Vec<Letter> {
+        let group: Vec<_> = (0..self.partitions)
+            .map(|p| self.broker.committed(&self.group(), &self.police(), p).unwrap_or(0))
+            .collect();
+        let letters: Vec<_> = self.broker.records(&self.letters()).into_iter().map(Letter::of).collect();
+        let held = oracle::read(&self.store());
+        let told: BTreeSet<_> = letters.iter().map(|letter| (letter.row.place.clone(), letter.row.offset)).collect();
+        let rejects = held.rows.iter().filter(|row| row.rejected.is_some());
+        let known: BTreeSet<_> = rejects.map(|row| (row.place.clone(), row.offset)).collect();
+        let of_group = |((topic, partition), offset): &&(oracle::Place, i64)| {
+            *topic != self.police() || *offset < group[*partition as usize]
+        };
+        assert_eq!(
+            known.iter().filter(of_group).find(|place| !told.contains(place)),
+            None,
+            "a reject without a letter"
+        );
+        assert_eq!(told.iter().find(|place| !known.contains(place)), None, "a letter of no reject");
+        for Letter { row, .. } in &letters {
+            assert!(held.rows.binary_search(row).is_ok(), "{row:?}");
+        }
+        letters
+    }
+
     /// The group's offset of each partition of the police's topic is the chain's end.
     #[track_caller]
     pub(crate) fn assert_group_is_at_the_end(&self) {
@@ -249,6 +296,41 @@ impl Feeds {
             let committed = self.broker.committed(&self.group(), &self.police(), partition);
             assert_eq!(committed, held.ends.get(&(self.police(), partition)).copied(), "partition {partition}");
         }
+    }
+}
+
+/// A dead letter: the row that it tells of, and the record's own.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) row: Row,
+    pub(crate) record: Sent,
+    /// Why it has nothing of the record.
+    pub(crate) left_out: Option<String>,
+    pub(crate) message: String,
+}
+
+impl Letter {
+    fn of(mut record: Sent) -> Self {
+        let own =
+            |(name, _): &mut (String, _)| name.starts_with("__connect.errors.") || name.starts_with("partner-feeds.");
+        let told: BTreeMap<String, String> = record
+            .headers
+            .extract_if(.., own)
+            .map(|(name, value)| (name, String::from_utf8(value.expect("a value")).expect("UTF-8")))
+            .collect();
+        let (era, offset) = told["partner-feeds.position"].split_once('-').expect("a position");
+        let partition = told["__connect.errors.partition"].parse().expect("a number");
+        let reason = told["__connect.errors.exception.class.name"].clone();
+        assert_eq!(told["__connect.errors.offset"].parse::<i64>(), offset.parse());
+        let row = Row {
+            place: (told["__connect.errors.topic"].clone(), partition),
+            era: era.parse().expect("a number"),
+            offset: offset.parse().expect("a number"),
+            subject: None,
+            rejected: Some((reason, told["partner-feeds.pointer"].clone())),
+        };
+        let left_out = told.get("partner-feeds.left-out").cloned();
+        Self { row, record, left_out, message: told["__connect.errors.exception.message"].clone() }
     }
 }
 

@@ -15,6 +15,7 @@ mod crashes;
 mod disagreements;
 mod events;
 mod feeds;
+mod letters;
 mod oracle;
 mod outages;
 mod plain;

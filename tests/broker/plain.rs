@@ -10,7 +10,7 @@ use crate::feeds::{Asked, Feeds};
 use crate::oracle;
 
 /// Values of the bad inputs that look personal, as they stand in values, keys and headers.
-const PERSONAL: [&str; 14] = [
+pub(crate) const PERSONAL: [&str; 14] = [
     "9434765919",
     "943-476-5919",
     "943 476 5919",
