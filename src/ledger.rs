@@ -83,7 +83,7 @@ impl LedgerError {
         }
     }
 
-    fn not_parquet(path: &str, source: impl Into<ParquetError>) -> Self {
+    pub(crate) fn not_parquet(path: &str, source: impl Into<ParquetError>) -> Self {
         Self::NotParquet { path: path.to_owned(), source: source.into() }
     }
 }

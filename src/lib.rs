@@ -27,6 +27,7 @@ pub mod plan;
 pub mod publish;
 pub mod reference;
 pub mod rejects;
+pub mod replay;
 pub mod sql;
 pub mod storage;
 pub mod telemetry;

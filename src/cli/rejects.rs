@@ -1,5 +1,7 @@
 //! `partner-feeds rejects`.
 
+mod replay;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -19,7 +21,7 @@ use crate::rejects::kept::Kept;
 use crate::rejects::{Raw, Reject};
 use crate::storage::Store;
 
-/// List the records that broke their contract
+/// List the records that broke their contract, or send them again
 #[derive(Debug, Args)]
 pub(crate) struct Rejects {
     #[command(subcommand)]
@@ -30,6 +32,7 @@ pub(crate) struct Rejects {
 enum Command {
     /// Print rejected records, each with where it was and why, in the order of topics and offsets
     List(List),
+    Replay(replay::Replay),
 }
 
 #[derive(Debug, Args)]
@@ -46,7 +49,7 @@ struct List {
     show_raw: bool,
 }
 
-/// Which rejects to list.
+/// Which rejects.
 #[derive(Debug, Default, Args)]
 struct Filter {
     /// Only of this partner
@@ -92,8 +95,10 @@ impl Filter {
 
 impl Rejects {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let Command::List(list) = self.command;
-        list.run()
+        match self.command {
+            Command::List(list) => list.run(),
+            Command::Replay(replay) => replay.run(),
+        }
     }
 }
 
@@ -113,7 +118,7 @@ impl List {
     }
 
     async fn print(&self, store: &Store, out: &mut impl Write) -> anyhow::Result<()> {
-        let mut rows = table(["received", "topic", "partition", "offset", "reason", "pointer", "partner", "kind"]);
+        let mut rows = header();
         for partition in chain::partitions(store).await? {
             let mut kept = Kept::new(store, &partition, Position::ORIGIN, self.show_raw);
             while let Some(rejects) = kept.next().await? {
@@ -136,6 +141,11 @@ impl List {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A table without rows yet.
+fn header() -> comfy_table::Table {
+    table(["received", "topic", "partition", "offset", "reason", "pointer", "partner", "kind"])
 }
 
 fn cells(partition: &TopicPartition, reject: Reject) -> [String; 8] {

@@ -23,6 +23,7 @@ mod program;
 mod publishing;
 mod rebalances;
 mod refusals;
+mod replays;
 mod secured;
 mod stops;
 mod transactions;
