@@ -26,12 +26,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{self, Config, Overrides};
 use crate::reference::Reference;
 use crate::storage::Store;
-use crate::telemetry;
+use crate::telemetry::{self, LogFormat};
 
 /// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
 ///
 /// Settings come from config/partner-feeds.toml, then the environment (`PARTNER_FEEDS_KAFKA_BROKERS`), then the
-/// options of a command. `PARTNER_FEEDS_LOG` says what is logged on standard error: a level, such as warn.
+/// options of a command. `PARTNER_FEEDS_LOG` says what is logged on standard error: a level, such as warn;
+/// `PARTNER_FEEDS_LOG_FORMAT` how: text, or json, one object a line.
 #[derive(Debug, Parser)]
 #[command(name = "partner-feeds", version, max_term_width = 100)]
 struct Cli {
@@ -148,7 +149,11 @@ pub(crate) fn align_right(table: &mut comfy_table::Table, columns: std::ops::Ran
 /// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not done.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::start(&config::log_filter(cli.command.log_filter()));
+    let Some(format) = config::log_format() else {
+        eprintln!("error: PARTNER_FEEDS_LOG_FORMAT is neither text nor json");
+        return ExitCode::from(2);
+    };
+    telemetry::start(&config::log_filter(cli.command.log_filter()), format);
     let result = match cli.command {
         Command::Demo(command) => command.run(),
         Command::Topics(command) => command.run(),
@@ -168,7 +173,10 @@ pub fn main() -> ExitCode {
         Command::Plan(command) => command.run(),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        match format {
+            LogFormat::Text => eprintln!("error: {error:#}"),
+            LogFormat::Json => tracing::error!("{error:#}"),
+        }
         ExitCode::from(2)
     })
 }

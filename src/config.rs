@@ -19,6 +19,7 @@ use crate::event::Feed;
 use crate::ledger::merge::Limits;
 use crate::reference::{Partners, Reference, Topic};
 use crate::storage::{StorageError, Store};
+use crate::telemetry::LogFormat;
 use properties::Client;
 use settings::Settings;
 
@@ -35,6 +36,16 @@ pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
 #[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
 pub fn log_filter(default: &str) -> String {
     std::env::var("PARTNER_FEEDS_LOG").unwrap_or_else(|_| default.to_owned())
+}
+
+/// How log lines are written: `PARTNER_FEEDS_LOG_FORMAT`, text or json; `None` where it is neither.
+#[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+pub fn log_format() -> Option<LogFormat> {
+    match std::env::var("PARTNER_FEEDS_LOG_FORMAT").as_deref() {
+        Err(_) | Ok("" | "text") => Some(LogFormat::Text),
+        Ok("json") => Some(LogFormat::Json),
+        Ok(_) => None,
+    }
 }
 
 /// The settings of a run, checked. Units, bounds and defaults are those of `config/partner-feeds.toml`.

@@ -189,10 +189,10 @@ impl ClientContext for Context {
 fn log(level: RDKafkaLogLevel, fac: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-            tracing::warn!(fac, message, "librdkafka");
+            tracing::warn!(fac, "librdkafka: {message}");
         }
-        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::info!(fac, message, "librdkafka"),
-        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(fac, message, "librdkafka"),
+        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::info!(fac, "librdkafka: {message}"),
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(fac, "librdkafka: {message}"),
     }
 }
 

@@ -306,7 +306,8 @@ impl Writer<'_> {
         }
         self.what("ho-crime", "2016-04", offence.category, offence.code);
         let span = first.nature == Property && self.draw.percent(60);
-        let until = self.occurred + 1800 + i64::from(self.draw.below(16 * 3600));
+        // More than the hour that the clock may be put forward meanwhile.
+        let until = self.occurred + 5400 + i64::from(self.draw.below(16 * 3600));
         let recorded = self.recorded.max(until) + 900;
         if self.draw.percent(4) {
             self.when_day(Some(recorded));

@@ -16,6 +16,7 @@ mod disagreements;
 mod events;
 mod feeds;
 mod letters;
+mod logs;
 mod oracle;
 mod outages;
 mod plain;
