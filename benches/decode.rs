@@ -22,7 +22,7 @@ fn decode(criterion: &mut Criterion) {
     });
     group.bench_function("semantic", |b| b.iter(|| semantic::check(black_box(&record), RECEIVED)));
     group.bench_function("tripwire", |b| b.iter(|| tripwire::check(black_box(&record), &event.envelope)));
-    let rules = TopicRules { feed: Feed::Police, sources: [event.envelope.source.to_string()].into() };
+    let rules = TopicRules::new(Feed::Police, [event.envelope.source.to_string()]);
     let whole = |document: &str| {
         let key = Some(&b"46-001234-17"[..]);
         let incoming = Incoming { value: Some(document.as_bytes()), key, headers: &[], received: RECEIVED };

@@ -59,6 +59,8 @@ pub struct Config {
     pub reference: Option<PathBuf>,
     /// How records become files.
     pub ingest: Ingest,
+    /// How a run of `ingest` is watched.
+    pub watch: Watch,
     /// Ids of the plans to aggregate under; empty = every adopted plan, and `in-force`.
     pub plans: Vec<String>,
     resolved: String,
@@ -119,6 +121,15 @@ pub struct Ingest {
     pub merge: Limits,
     /// How often events and aggregates are written while consuming; `None` = never.
     pub aggregate_every: Option<Duration>,
+}
+
+/// How a run of `ingest` is watched.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// Where it answers `/live`, `/ready` and `/metrics`, as host:port; `None` = nowhere.
+    pub listen: Option<String>,
+    /// How long nothing may become durable while work is pending.
+    pub stall: Duration,
 }
 
 /// What the command line says of the settings.
@@ -190,13 +201,14 @@ impl Config {
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = settings.integer("ingest.workers", (0, 256));
+        let flush_age = settings.duration("ingest.flush_age", (secs(1), secs(3600)));
         Self {
             kafka,
             store: Location { root: settings.filled("store.root"), properties: settings.properties(Client::Store) },
             reference: Some(settings.text("reference.folder")).filter(|f| !f.is_empty()).map(PathBuf::from),
             ingest: Ingest {
                 flush_rows: settings.integer("ingest.flush_rows", (1, 10_000_000)),
-                flush_age: settings.duration("ingest.flush_age", (secs(1), secs(3600))),
+                flush_age,
                 memory_bytes: settings.integer("ingest.memory_mib", (16, 65_536)) << 20,
                 grace: settings.duration("ingest.grace", (secs(0), secs(600))),
                 workers: if workers == 0 { cores } else { workers },
@@ -205,6 +217,10 @@ impl Config {
                     bytes: (settings.integer("ingest.merge_mib", (1, 1_024)) << 20) as u64,
                 },
                 aggregate_every: settings.optional_duration("ingest.aggregate_every", (secs(1), secs(168 * 3600))),
+            },
+            watch: Watch {
+                listen: settings.optional_address("watch.listen"),
+                stall: flush_age * settings.integer("watch.stall_intervals", (2, 1_000)) as u32,
             },
             plans: settings.texts("aggregate.plans"),
             resolved: settings.to_string(),

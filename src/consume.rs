@@ -380,6 +380,11 @@ impl Consumer {
         watermarks(&self.client, at, Instant::now() + LEADERLESS_MAX)
     }
 
+    /// The next offset of a partition's log as the last fetch told it; `None` before the first. No broker is asked.
+    pub(crate) fn known_end(&self, at: &TopicPartition) -> Option<i64> {
+        native::known_end(self.client.client().native_ptr(), &at.topic, at.partition)
+    }
+
     /// Answers what the group asks, waiting at most so long for it.
     pub fn poll(&self, wait: Duration) -> Result<(), ConsumeError> {
         if let Some(Err(error)) = self.client.poll(wait) {
@@ -494,6 +499,11 @@ impl Identity {
 
     fn ask(&self, wait: Duration) -> Option<Vec<Told>> {
         native::topic_ids(self.client.client().native_ptr(), &self.topics, wait)
+    }
+
+    /// The next offset of a partition's log, asked for now; `None` where no broker answers.
+    pub(crate) fn log_end(&self, at: &TopicPartition) -> Option<i64> {
+        self.client.client().fetch_watermarks(&at.topic, at.partition, ANSWER).ok().map(|(_, high)| high)
     }
 
     /// The topic's id, empty where the broker does not tell any; `None` where it did not answer now.

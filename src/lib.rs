@@ -31,4 +31,5 @@ pub mod replay;
 pub mod sql;
 pub mod storage;
 pub mod telemetry;
+pub mod watch;
 pub mod windows;

@@ -10,6 +10,7 @@
 //! won a commit, what still arrives under the old slot is dropped.
 
 mod assignment;
+mod lag;
 mod letters;
 mod loss;
 mod merging;
@@ -26,13 +27,15 @@ use rdkafka::config::ClientConfig;
 
 use crate::consume::{Certain, ConsumeError, Consumer, Identity, Message, Said};
 use crate::contract::{Reason, TopicRules};
-use crate::event::TopicPartition;
+use crate::event::{Micros, TopicPartition};
 use crate::ledger::LedgerError;
 use crate::ledger::chain::ChainError;
 use crate::ledger::journal::JournalError;
 use crate::ledger::merge::Limits;
 use crate::storage::Store;
+use crate::watch::{Answer, Oldest, Phase, Share, Watch};
 use assignment::{Assignment, Route};
+use lag::Lag;
 pub use letters::Letters;
 use letters::Outbox;
 pub use loss::Loss;
@@ -67,6 +70,8 @@ pub struct Ingest {
     pub store: Store,
     /// When and how much.
     pub settings: Settings,
+    /// Who watches.
+    pub watch: Watch,
 }
 
 /// When a batch is cut, how much memory there is, when a run ends.
@@ -151,7 +156,7 @@ struct Slot(u64);
 /// What the workers tell the consumer.
 enum Report {
     /// A batch is durable.
-    Certain { slot: Slot, certain: Certain, tally: Tally },
+    Certain { slot: Slot, certain: Certain, tally: Tally, answer: Answer },
     /// The group's offset is behind the chain's end.
     Behind { slot: Slot, end: Certain },
     /// Everything below this offset is durable or holds no record.
@@ -175,6 +180,12 @@ enum Report {
 struct Tally {
     accepted: u64,
     rejected: BTreeMap<Reason, u64>,
+    /// What came of each partner, by its place in the topic's rules; last, of the unknown.
+    shares: Vec<Share>,
+    /// The first record, and the Kafka timestamp of the last.
+    oldest: Option<Oldest>,
+    last: Micros,
+    /// Bytes of its files.
     bytes: u64,
 }
 
@@ -206,14 +217,17 @@ struct Pipeline {
     others_looked: Instant,
     lost: BTreeMap<TopicPartition, u32>,
     merging: Merging,
+    watch: Watch,
+    lag: Lag,
     summary: Summary,
     progress: Progress,
 }
 
 impl Pipeline {
     fn start(ingest: Ingest, runtime: tokio::runtime::Handle) -> Result<Self, PipelineError> {
-        let Ingest { kafka, topics, accepted, letters, store, settings } = ingest;
+        let Ingest { kafka, topics, accepted, letters, store, settings, watch } = ingest;
         let names: Vec<String> = topics.keys().cloned().collect();
+        watch.enters(Phase::Broker);
         let identity = Arc::new(Identity::probe(&kafka, &names, settings.broker_wait)?);
         let letter_topic: Vec<String> = letters.iter().map(|letters| letters.topic().to_owned()).collect();
         let outbox = letters.map(|letters| Outbox::start(letters, store.clone(), runtime.clone()));
@@ -225,9 +239,11 @@ impl Pipeline {
                 Worker::spawn(&settings, commits, &report, &in_flight)
             })
             .collect();
-        let merging = Merging::start(settings.merge, store.clone(), runtime.clone());
+        let merging = Merging::start(settings.merge, store.clone(), runtime.clone(), watch.clone());
+        let lag = Lag::start(Arc::clone(&identity), watch.clone());
         let orders = workers.iter().map(|(orders, _)| orders.clone()).collect();
-        let assignment = Arc::new(Assignment::new(topics, accepted, store, identity, runtime, orders));
+        let assignment = Arc::new(Assignment::new(topics, accepted, store, identity, runtime, orders, watch.clone()));
+        watch.enters(Phase::Group);
         let consumer = Consumer::join(&kafka, &names, Arc::clone(&assignment) as Arc<_>)?;
         consumer.partition_counts(&letter_topic)?;
         let ahead = if settings.until_end { ends(&consumer, &names)? } else { BTreeMap::new() };
@@ -244,13 +260,17 @@ impl Pipeline {
             others_looked: Instant::now(),
             lost: BTreeMap::new(),
             merging,
+            watch,
+            lag,
             summary: Summary::default(),
             progress,
         })
     }
 
     fn run(mut self, stopping: &AtomicBool) -> Result<Summary, PipelineError> {
-        let ended = self.consume(stopping).and_then(|()| self.finish());
+        let ended = self.consume(stopping);
+        self.watch.enters(Phase::Stopping);
+        let ended = ended.and_then(|()| self.finish());
         let Self { consumer, workers, mut summary, assignment, merging, .. } = self;
         summary.stopped = assignment.stopped();
         consumer.leave(LEAVE_MAX);
@@ -267,6 +287,7 @@ impl Pipeline {
     /// The loop: until a stop, the end, or an error.
     fn consume(&mut self, stopping: &AtomicBool) -> Result<(), PipelineError> {
         while !stopping.load(Ordering::Relaxed) {
+            self.watch.turns();
             self.consumer.poll(Duration::ZERO)?;
             self.hear()?;
             if self.settings.until_end && self.is_at_end()? {
@@ -278,6 +299,7 @@ impl Pipeline {
                 self.fetch()?;
             }
             self.progress.tick(self.summary.read());
+            self.lag.tick(&self.consumer);
         }
         Ok(())
     }
@@ -325,12 +347,12 @@ impl Pipeline {
         let mut certain_now: BTreeMap<TopicPartition, Certain> = BTreeMap::new();
         while let Ok(report) = self.reports.try_recv() {
             match report {
-                Report::Certain { slot, certain, tally } => {
-                    self.count(&certain.at, &tally);
+                Report::Certain { slot, certain, tally, answer } => {
+                    self.count(&certain.at, &tally, answer);
                     self.merging.grew(&certain.at, tally.bytes);
                     if self.assignment.is_current(slot) {
                         self.lost.remove(&certain.at);
-                        self.reached(&certain.at, certain.next.offset);
+                        self.reached(&certain.at, certain.next.offset, Some(tally.last));
                         certain_now.insert(certain.at.clone(), certain);
                     }
                 }
@@ -341,12 +363,15 @@ impl Pipeline {
                 }
                 Report::Reached { slot, offset } => {
                     if let Some(at) = self.assignment.partition(slot) {
-                        self.reached(&at, offset);
+                        self.reached(&at, offset, None);
                     }
                 }
                 Report::Full(slot) => self.pausing(slot, Consumer::pause)?,
                 Report::Room(slot) => self.pausing(slot, Consumer::resume)?,
-                Report::Lost(slot) => self.lose(slot)?,
+                Report::Lost(slot) => {
+                    self.watch.lost();
+                    self.lose(slot)?;
+                }
                 Report::Recreated(slot) => self.begin_again(slot)?,
                 Report::Deleted(slot) => {
                     let why = "the topic does not exist any more: what was not yet durable is lost with it";
@@ -371,7 +396,8 @@ impl Pipeline {
         }
     }
 
-    fn count(&mut self, at: &TopicPartition, tally: &Tally) {
+    fn count(&mut self, at: &TopicPartition, tally: &Tally, answer: Answer) {
+        self.watch.durable(self.assignment.rules(&at.topic), &tally.shares, &tally.rejected, answer);
         *self.summary.accepted.entry(at.topic.clone()).or_default() += tally.accepted;
         for (reason, count) in &tally.rejected {
             *self.summary.rejected.entry(*reason).or_default() += count;
@@ -380,7 +406,8 @@ impl Pipeline {
         self.summary.bytes += tally.bytes;
     }
 
-    fn reached(&mut self, at: &TopicPartition, offset: i64) {
+    fn reached(&mut self, at: &TopicPartition, offset: i64, last: Option<Micros>) {
+        self.watch.reached(at, offset, last);
         if self.ahead.get(at).is_some_and(|end| offset >= *end) {
             self.ahead.remove(at);
         }
@@ -435,7 +462,7 @@ impl Pipeline {
                     .assignment
                     .chain_end(&at)
                     .map_err(|source| PipelineError::Chain { at: at.clone(), source: source.into() })?;
-                self.reached(&at, end.offset);
+                self.reached(&at, end.offset, None);
             }
         }
         Ok(self.ahead.is_empty())
@@ -451,6 +478,7 @@ impl Pipeline {
         let deadline = Instant::now() + self.settings.grace;
         let mut open = self.workers.len();
         while open > 0 && Instant::now() < deadline {
+            self.watch.turns();
             open -= answers.try_iter().count();
             self.consumer.poll(Duration::from_millis(5))?;
             self.hear()?;

@@ -79,7 +79,7 @@ async fn act(folder: &str, acts: &[String]) {
                 let (from, next) = (resumed.end, at(resumed.end.offset + 4));
                 let file = batch(from.offset, next.offset);
                 match journal::commit(&store, &partition(), &file, resumed.ledger_end).await {
-                    Ok(Outcome::Certain { ledger_end }) => (resumed.end, resumed.ledger_end) = (next, ledger_end),
+                    Ok(Outcome::Certain { ledger_end, .. }) => (resumed.end, resumed.ledger_end) = (next, ledger_end),
                     other => panic!("{other:?}"),
                 }
             }

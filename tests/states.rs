@@ -411,7 +411,7 @@ async fn write(store: &Store, me: &Double) {
         let next = from.offset + 1 + me.world().random.below(3) as i64;
         let committed = journal::commit(store, &partition(), &batch(from.offset, next), ledger_end).await;
         match me.excuses(committed) {
-            Some(Outcome::Certain { ledger_end: read }) => {
+            Some(Outcome::Certain { ledger_end: read, .. }) => {
                 let mut world = me.world();
                 assert!(at(next) <= world.end, "{next} is certain, where the end is {}", world.end);
                 world.saw("certain");
@@ -648,7 +648,7 @@ impl Schedule {
         let (mut from, mut ledger_end) = (resumed.end.offset, resumed.ledger_end);
         for next in [from + 2, from + 3] {
             match journal::commit(&store, &partition(), &batch(from, next), ledger_end).await.expect("no fault") {
-                Outcome::Certain { ledger_end: read } => (from, ledger_end) = (next, read),
+                Outcome::Certain { ledger_end: read, .. } => (from, ledger_end) = (next, read),
                 Outcome::Lost => panic!("nobody else writes"),
             }
         }

@@ -16,6 +16,7 @@ use crate::contract::TopicRules;
 use crate::pipeline::{self, Letters, Loss, Settings, Summary};
 use crate::reference::Reference;
 use crate::storage::Store;
+use crate::watch::Watch;
 
 /// How long a first answer of a broker is waited for.
 const BROKER_WAIT: Duration = Duration::from_secs(30);
@@ -24,7 +25,7 @@ const BROKER_WAIT: Duration = Duration::from_secs(30);
 ///
 /// Runs until it is told to stop (SIGINT or SIGTERM), then writes what was gathered, commits and leaves the
 /// group; a second signal leaves at once, and nothing is lost. Exit status: 0 = done, 1 = a partition was
-/// stopped because broker and ledger disagree, 2 = could not go on.
+/// stopped because broker and ledger disagree, 2 = could not go on, or nothing became durable for too long.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
     #[command(flatten)]
@@ -58,17 +59,25 @@ impl Ingest {
         let runtime = runtime()?;
         let summary = runtime.block_on(async {
             let store = config.store.open_or_create()?;
-            store.probe().await?;
             let letters = config.kafka.dead_letter_topic.as_deref();
             let run = pipeline::Ingest {
                 accepted: self.accept,
                 letters: letters.map(|topic| Letters::new(&config.kafka, topic)).transpose()?,
                 ..of_settings(&config, &reference, store.clone(), self.until_end)
             };
+            let watch = run.watch.clone();
+            if let Some(address) = &config.watch.listen {
+                watch.listen(address).await?;
+            }
+            store.probe().await?;
             if let Some(every) = config.ingest.aggregate_every {
                 tokio::spawn(aggregate_every(every, store, config.plans.clone(), Arc::new(reference)));
             }
-            anyhow::Ok(pipeline::run(run, stop_signal()?).await?)
+            tokio::select! {
+                summary = pipeline::run(run, stop_signal()?) => anyhow::Ok(summary?),
+                // What is stuck would not let the run end by itself.
+                stalled = watch.stalls(config.watch.stall) => Err(stalled.into()),
+            }
         });
         // Figures under way are not waited for: what is in their place stays whole.
         runtime.shutdown_background();
@@ -81,17 +90,19 @@ impl Ingest {
 /// The topics of the settings, and what may arrive on each.
 pub(super) fn topics(config: &Config, reference: &Reference) -> BTreeMap<String, Arc<TopicRules>> {
     let rules = |(topic, feed): (&str, _)| {
-        let sources = reference.partners.sources(topic).map(str::to_owned).collect();
-        (topic.to_owned(), Arc::new(TopicRules { feed, sources }))
+        let sources = reference.partners.sources(topic).map(str::to_owned);
+        (topic.to_owned(), Arc::new(TopicRules::new(feed, sources)))
     };
     config.topics(&reference.partners).map(rules).collect()
 }
 
 /// A run by the settings.
 pub(super) fn of_settings(config: &Config, reference: &Reference, store: Store, until_end: bool) -> pipeline::Ingest {
+    let topics = topics(config, reference);
     pipeline::Ingest {
+        watch: Watch::new(topics.values().map(|rules| &**rules)),
         kafka: consume::client(&config.kafka),
-        topics: topics(config, reference),
+        topics,
         accepted: Vec::new(),
         letters: None,
         store,

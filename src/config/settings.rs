@@ -169,12 +169,18 @@ impl Settings {
 
     /// Addresses `host:port` joined by commas.
     pub(super) fn brokers(&self, key: &str) -> String {
-        let is_address = |address: &str| {
-            let parts = address.trim().rsplit_once(':');
-            parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
-        };
-        let brokers = |value: &Value| value.as_str().filter(|text| text.split(',').all(is_address)).map(str::to_owned);
+        let is_broker = |address: &str| port_of(address.trim()).is_some_and(|port| port > 0);
+        let brokers = |value: &Value| value.as_str().filter(|text| text.split(',').all(is_broker)).map(str::to_owned);
         self.typed(key, "host:port, joined by commas", brokers).unwrap_or_default()
+    }
+
+    /// An address `host:port`, or none where the text is empty.
+    pub(super) fn optional_address(&self, key: &str) -> Option<String> {
+        let address = |value: &Value| match value.as_str()? {
+            "" => Some(None),
+            text => port_of(text).map(|_| Some(text.to_owned())),
+        };
+        self.typed(key, "host:port, or empty", address).flatten()
     }
 
     pub(super) fn integer(&self, key: &str, (low, high): (usize, usize)) -> usize {
@@ -271,6 +277,12 @@ fn flat(table: &Table) -> Vec<(String, Value)> {
 
 fn variable_of(key: &str) -> String {
     format!("{ENVIRONMENT_PREFIX}{}", key.to_uppercase().replace('.', "_"))
+}
+
+/// The port of `host:port`.
+fn port_of(address: &str) -> Option<u16> {
+    let (host, port) = address.rsplit_once(':')?;
+    port.parse().ok().filter(|_| !host.is_empty())
 }
 
 fn within(text: &str, bounds: &RangeInclusive<Duration>) -> Option<Duration> {

@@ -26,6 +26,7 @@ fn the_built_in_file_is_the_default() {
     assert_eq!(config.ingest.merge, Limits::default());
     assert_eq!((config.ingest.flush_age, config.ingest.grace), (secs(60), secs(30)));
     assert_eq!((config.kafka.session_timeout, config.ingest.aggregate_every), (Some(secs(10)), None));
+    assert_eq!((&config.watch.listen, config.watch.stall), (&None, secs(600)));
     assert!(config.ingest.workers >= 1 && config.plans.is_empty() && config.reference.is_none());
     let reference = Reference::load(None).expect("reference");
     assert_eq!(config.topics(&reference.partners).count(), 3);
@@ -56,7 +57,7 @@ fn each_layer_stands_above_the_one_before() {
 #[test]
 fn everything_wrong_is_told_at_once_with_place_key_value_and_bound() {
     let file = "[kafka]\nbrokers = 'localhost'\ngroop = 'x'\n[kafka.properties]\n'group.id' = 'x'\n'sasl.password_file' = '/nowhere'\n\
-        [ingest]\nflush_rows = 0\nflush_age = '2d'\ngrace = '11m'\nworkers = '2'\n[store]\nroot = ''";
+        [ingest]\nflush_rows = 0\nflush_age = '2d'\ngrace = '11m'\nworkers = '2'\n[watch]\nlisten = '9600'\nstall_intervals = 1\n[store]\nroot = ''";
     let environment = [("PARTNER_FEEDS_INGEST_MEMORY_MIB", "lots"), ("PARTNER_FEEDS_INGST_GRACE", "1s")];
     let faults = resolve(file, &environment, |o| o).expect_err("refused");
     let mut told: Vec<String> = faults.0.iter().map(|f| format!("{}: {}", f.key, f.reason)).collect();
@@ -75,6 +76,8 @@ fn everything_wrong_is_told_at_once_with_place_key_value_and_bound() {
             "kafka.properties.group.id: may not be set: is kafka.group",
             "kafka.properties.sasl.password_file: file /nowhere cannot be read: No such file or directory (os error 2)",
             "store.root: \"\" is not a text that is not empty",
+            "watch.listen: \"9600\" is not host:port, or empty",
+            "watch.stall_intervals: 1 is not an integer from 2 to 1000",
         ]
     );
     assert!(faults.0.iter().any(|f| f.file == "PARTNER_FEEDS_INGEST_MEMORY_MIB"));

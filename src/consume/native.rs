@@ -1,5 +1,5 @@
 //! What rdkafka's safe interface lacks: messages that outlive the call, from a queue of our own, with the
-//! marks of a partition's end; and the topic id.
+//! marks of a partition's end; the end of a log as it is known; and the topic id.
 //!
 //! The only unsafe code of the crate. Three rules keep it sound: a [`Message`] owns its native message
 //! and destroys it once; a [`Queue`] and every message are gone before their client is (the consumer's
@@ -189,6 +189,18 @@ impl Queue {
         // SAFETY: the queue is valid; the message, if there is one, is ours.
         NonNull::new(unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), millis) }).map(Message)
     }
+}
+
+/// The next offset of a partition's log as the last fetch told it; `None` before the first. No broker is asked.
+///
+/// `client` must be valid for the call.
+pub(crate) fn known_end(client: *mut sys::rd_kafka_t, topic: &str, partition: i32) -> Option<i64> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (0, 0);
+    // SAFETY: client and name are valid; the call writes two numbers.
+    let got =
+        unsafe { sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition, &raw mut low, &raw mut high) };
+    (got == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
 }
 
 impl Drop for Queue {

@@ -4,9 +4,10 @@
 //! nothing is allocated for it but, in binary mode, the list of its attributes; a refused one is read again,
 //! to say why and to search it for personal data, which outranks every other reason.
 
-use std::collections::HashSet;
+use hashbrown::HashMap;
 
 use super::explain::{self, KEY_RULE};
+use super::record::partner_of;
 use super::rejection::{Fault, Reason, Rejection};
 use super::tripwire::{self, Search};
 use super::{Event, HEADERS_MAX, Record, Refused, VALUE_BYTES_MAX, semantic};
@@ -30,8 +31,29 @@ pub struct Incoming<'a> {
 pub struct TopicRules {
     /// The feed of the topic.
     pub feed: Feed,
-    /// The sources registered for it.
-    pub sources: HashSet<String>,
+    /// The partners of the sources registered for it, in order.
+    pub partners: Vec<String>,
+    /// Those sources, each with the place of its partner.
+    sources: HashMap<String, usize>,
+}
+
+impl TopicRules {
+    /// A topic of a feed, to which these sources may send.
+    pub fn new(feed: Feed, sources: impl IntoIterator<Item = String>) -> Self {
+        let sources: Vec<String> = sources.into_iter().collect();
+        let mut partners: Vec<String> = sources.iter().map(|source| partner_of(source).to_owned()).collect();
+        partners.sort_unstable();
+        partners.dedup();
+        let place = |source: &str| partners.iter().position(|partner| partner == partner_of(source));
+        let sources = sources.into_iter().filter_map(|source| Some((place(&source)?, source)));
+        let sources = sources.map(|(place, source)| (source, place)).collect();
+        Self { feed, partners, sources }
+    }
+
+    /// The place of a source's partner in [`Self::partners`]; `None` where it is not registered.
+    pub fn partner(&self, source: &str) -> Option<usize> {
+        self.sources.get(source).copied()
+    }
 }
 
 /// Judges a Kafka record, and hands an accepted one, laid flat, to `accept`.
@@ -40,7 +62,7 @@ pub fn judge<T>(
     rules: &TopicRules,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
-    let registered = |_, source: &str| rules.sources.contains(source);
+    let registered = |_, source: &str| rules.partner(source).is_some();
     let gate = Gate { feed: Some(rules.feed), key: Key::Is(incoming.key), registered: &registered };
     let mut attributes = Attributes::default();
     let verdict = open(incoming, &mut attributes)

@@ -56,6 +56,8 @@ pub enum Outcome {
     Certain {
         /// The ledger's end as last read: for the next commit.
         ledger_end: Position,
+        /// Whether the create had no certain answer, and the name told that it worked.
+        settled: bool,
     },
     /// Another wrote here: throw it away with all that was gathered after it, and resume.
     Lost,
@@ -93,7 +95,8 @@ pub async fn create(
 ) -> Result<Outcome> {
     let from = batch.footer.from;
     let path = Tree::Journal.file(partition, from);
-    if place(store, &path, &batch.rows, &batch.footer.attempt).await? == Owner::Other {
+    let owner = place(store, &path, &batch.rows, &batch.footer.attempt).await?;
+    if owner == Owner::Other {
         return Ok(Outcome::Lost);
     }
     crash::point("journal.created");
@@ -104,12 +107,15 @@ pub async fn create(
         return Ok(Outcome::Lost);
     }
     crash::point("journal.certain");
-    Ok(Outcome::Certain { ledger_end })
+    Ok(Outcome::Certain { ledger_end, settled: owner == Owner::Settled })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
+    /// This attempt: its create was answered so.
     This,
+    /// This attempt: the name tells.
+    Settled,
     Other,
 }
 
@@ -127,7 +133,7 @@ async fn place(store: &Store, path: &str, bytes: &Bytes, attempt: &str) -> Resul
             Ok(Some(found)) if found.attempt == attempt => {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 store.sync_folder(folder).await?;
-                return Ok(Owner::This);
+                return Ok(Owner::Settled);
             }
             Ok(Some(_)) => return Ok(Owner::Other),
             Ok(None) => answer.err().map(LedgerError::from),

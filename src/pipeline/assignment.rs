@@ -21,6 +21,7 @@ use crate::ledger::journal::{self, Outcome, Prepared};
 use crate::ledger::{Encoder, Footer, Gap};
 use crate::normalise::schema;
 use crate::storage::Store;
+use crate::watch::{Change, Watch};
 
 /// How long all resumes of an assignment may take: half of `max.poll.interval.ms`.
 const RESUME_MAX: Duration = Duration::from_secs(150);
@@ -45,6 +46,7 @@ pub(super) struct Assignment {
     identity: Arc<Identity>,
     runtime: tokio::runtime::Handle,
     workers: Vec<Sender<Order>>,
+    watch: Watch,
     state: Mutex<State>,
 }
 
@@ -166,8 +168,9 @@ impl Assignment {
         identity: Arc<Identity>,
         runtime: tokio::runtime::Handle,
         workers: Vec<Sender<Order>>,
+        watch: Watch,
     ) -> Self {
-        Self { topics, accepted, store, identity, runtime, workers, state: Mutex::default() }
+        Self { topics, accepted, store, identity, runtime, workers, watch, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -196,6 +199,11 @@ impl Assignment {
         self.state().assigned.contains_key(at)
     }
 
+    /// What may arrive on a topic.
+    pub(super) fn rules(&self, topic: &str) -> &Arc<TopicRules> {
+        &self.topics[topic]
+    }
+
     /// Partitions that were stopped, and why.
     pub(super) fn stopped(&self) -> BTreeMap<TopicPartition, String> {
         self.state().stopped.clone()
@@ -204,6 +212,7 @@ impl Assignment {
     /// Stops a partition for good: what was gathered of it is dropped.
     pub(super) fn stop(&self, at: &TopicPartition, why: String) {
         tracing::error!(partition = %at, why, "stopped");
+        self.watch.stopped(at);
         let mut state = self.state();
         if let Some(route) = state.assigned.get(at).copied() {
             self.forget(route);
@@ -217,7 +226,7 @@ impl Assignment {
         if let Some(route) = self.state().assigned.get(&offered.at).copied() {
             self.forget(route);
         }
-        match self.assigned(vec![offered])?.as_slice() {
+        match self.take_over(&[offered])?.as_slice() {
             [Start::At(offset)] => Ok(Some(*offset)),
             _ => Ok(None),
         }
@@ -264,6 +273,9 @@ impl Assignment {
             Ok(resume) => resume,
             Err(damage) => return Ok(self.refuse(at, damage)),
         };
+        let (low, high) = offered.watermarks;
+        let durable = if resume.end.offset > high { low } else { resume.end.offset.max(low) };
+        let told = self.watch.assigned(at, durable, high);
         let committed = group_position(offered, resume.end);
         let mut behind = committed.is_none_or(|committed| committed < resume.end);
         while let Some(found) = disagreement(&resume, offered, &self.identity.cluster, topic_id) {
@@ -299,7 +311,8 @@ impl Assignment {
         tracing::info!(partition = %at, position = %resume.end, "assigned");
         let assigned = Assigned {
             slot: route.slot,
-            rules: Arc::clone(&self.topics[&at.topic]),
+            rules: Arc::clone(self.rules(&at.topic)),
+            told,
             topic_id: topic_id.to_owned(),
             end,
             behind,
@@ -338,18 +351,17 @@ impl Assignment {
         let file = Prepared { footer: footer.clone(), rows, rejects: None };
         let committed = self.runtime.block_on(journal::commit(&self.store, at, &file, resume.ledger_end));
         match committed.with_context(|| format!("accept the loss {loss}"))? {
-            Outcome::Certain { ledger_end } => Ok(Resume { end: *to, last: Some(footer), ledger_end }),
+            Outcome::Certain { ledger_end, .. } => Ok(Resume { end: *to, last: Some(footer), ledger_end }),
             // Another consumer went on here: its chain counts.
             Outcome::Lost => Ok(self.runtime.block_on(chain::resume(&self.store, at))?),
         }
     }
-}
 
-impl Partitions for Assignment {
-    fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>> {
-        let resumes = self.resume(&offered)?;
+    /// Resumes partitions and takes each over, or stops it.
+    fn take_over(&self, offered: &[Offered]) -> anyhow::Result<Vec<Start>> {
+        let resumes = self.resume(offered)?;
         let mut ids: BTreeMap<&str, String> = BTreeMap::new();
-        for Offered { at, .. } in &offered {
+        for Offered { at, .. } in offered {
             // Without an answer the id is not known: the first commit asks again.
             let id = || self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
             ids.entry(&at.topic).or_insert_with(id);
@@ -357,12 +369,21 @@ impl Partitions for Assignment {
         let begin = |(offer, resume): (&Offered, _)| self.begin(offer, resume, &ids[offer.at.topic.as_str()]);
         offered.iter().zip(resumes).map(begin).collect()
     }
+}
+
+impl Partitions for Assignment {
+    fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>> {
+        let starts = self.take_over(&offered)?;
+        self.watch.rebalanced(Change::Assigned, offered.len());
+        Ok(starts)
+    }
 
     fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain> {
         let mut by_worker: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
         let mut state = self.state();
         for at in &partitions {
             state.stopped.remove(at);
+            self.watch.revoked(at);
             if let Some(route) = state.assigned.remove(at) {
                 by_worker.entry(route.worker).or_default().push(route.slot);
             }
@@ -370,6 +391,7 @@ impl Partitions for Assignment {
         state.known.clear();
         drop(state);
         tracing::info!(partitions = partitions.len(), lost, "revoked");
+        self.watch.rebalanced(if lost { Change::Lost } else { Change::Revoked }, partitions.len());
         let (answer, answers) = unbounded();
         for (worker, slots) in by_worker {
             self.send(worker, Order::Revoked { slots, answer: answer.clone() });

@@ -14,6 +14,7 @@ use crate::event::{Position, TopicPartition};
 use crate::ledger::LedgerError;
 use crate::ledger::merge::{self, Limits};
 use crate::storage::Store;
+use crate::watch::Watch;
 
 /// A partition's journal is looked at when so large a part of a run was committed since.
 const LOOKS_A_RUN: u64 = 8;
@@ -29,10 +30,10 @@ pub(super) struct Merging {
 }
 
 impl Merging {
-    pub(super) fn start(limits: Limits, store: Store, runtime: tokio::runtime::Handle) -> Self {
+    pub(super) fn start(limits: Limits, store: Store, runtime: tokio::runtime::Handle, watch: Watch) -> Self {
         let (looks, inbox) = unbounded();
         let stopping = Arc::new(AtomicBool::new(false));
-        let merger = Merger { limits, store, runtime, stopping: Arc::clone(&stopping), swept: BTreeMap::new() };
+        let merger = Merger { limits, store, runtime, stopping: Arc::clone(&stopping), swept: BTreeMap::new(), watch };
         let thread = std::thread::Builder::new().name("merge".to_owned());
         let thread = thread.spawn(move || merger.run(&inbox)).expect("the system starts a thread");
         Self { limits, grown: BTreeMap::new(), looks, stopping, thread }
@@ -69,6 +70,7 @@ struct Merger {
     stopping: Arc<AtomicBool>,
     /// To where each partition was swept.
     swept: BTreeMap<TopicPartition, Position>,
+    watch: Watch,
 }
 
 impl Merger {
@@ -78,6 +80,7 @@ impl Merger {
                 return;
             }
             if let Err(error) = self.look(&at) {
+                self.watch.merge_failed();
                 let error = format!("{:#}", anyhow::Error::from(error));
                 tracing::warn!(partition = %at, error, "not merged: the journal stays as it is");
             }
@@ -92,6 +95,7 @@ impl Merger {
             let Some(merged) = runtime.block_on(merge::merge_full(&store, at, self.limits))? else { break };
             let merge::Merged { next, files, rows, bytes_before, bytes_after } = merged;
             tracing::info!(partition = %at, %next, files, rows, bytes_before, bytes_after, "merged");
+            self.watch.merged(files);
         }
         let since = self.swept.get(at).copied().unwrap_or_default();
         let swept = runtime.block_on(merge::sweep(&store, at, since))?;

@@ -22,6 +22,7 @@ use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
 use crate::normalise::{Coordinates, RowBuilder, schema};
 use crate::rejects::{self, RejectsBuilder};
 use crate::storage::Store;
+use crate::watch::{Answer, Gathered, Oldest, Share, Told};
 
 /// Rows that are encoded together: the columns of so many stay in the processor's caches.
 const ENCODE_ROWS: usize = 8192;
@@ -69,12 +70,16 @@ pub(super) struct Assigned {
     pub(super) ledger_end: Position,
     /// Cut at once when this offset is reached.
     pub(super) cut_at: Option<i64>,
+    /// Where what is held is told.
+    pub(super) told: Told,
 }
 
 /// How a commit ended.
 pub(super) enum Committed {
     Certain {
         ledger_end: Position,
+        /// How its create was answered; `None` where only dead letters were sent.
+        answer: Option<Answer>,
     },
     /// It is certain, but the partition goes before its dead letters were taken: its next owner sends them.
     Unmirrored,
@@ -101,7 +106,6 @@ struct Gather {
     encoded: Option<Encoder>,
     rejects: RejectsBuilder,
     tally: Tally,
-    since: Option<Instant>,
     bytes: usize,
     /// The batch whose commit is under way; without a tally, only the dead letters of what was certain before are.
     pending: Option<(Certain, Option<Tally>)>,
@@ -109,11 +113,14 @@ struct Gather {
     going: Arc<AtomicBool>,
     /// Whether the consumer was asked to pause.
     full: bool,
+    /// Whether the log ended after what was read.
+    at_end: bool,
+    told: Told,
 }
 
 impl Gather {
     fn new(assigned: Assigned) -> Self {
-        let Assigned { rules, topic_id, end, first_offset, ledger_end, cut_at, .. } = assigned;
+        let Assigned { rules, topic_id, end, first_offset, ledger_end, cut_at, told, .. } = assigned;
         Self {
             rules,
             topic_id,
@@ -127,11 +134,12 @@ impl Gather {
             encoded: None,
             rejects: RejectsBuilder::default(),
             tally: Tally::default(),
-            since: None,
             bytes: 0,
             pending: None,
             going: Arc::default(),
             full: false,
+            at_end: false,
+            told,
         }
     }
 
@@ -149,9 +157,21 @@ impl Gather {
         message.headers(headers);
         let at = Coordinates { position: self.from.at(offset), received: message.received() };
         let incoming = Incoming { value: message.value(), key: message.key(), headers, received: at.received };
-        match judge(&incoming, &self.rules, |record| self.rows.append(at, record)) {
-            Ok(()) => self.tally.accepted += 1,
+        self.tally.oldest.get_or_insert_with(|| Oldest { read: Instant::now(), received: at.received });
+        self.tally.last = at.received;
+        let rules = &self.rules;
+        let judged = judge(&incoming, rules, |record| {
+            self.rows.append(at, record);
+            rules.partner(record.source)
+        });
+        match judged {
+            Ok(partner) => {
+                self.tally.accepted += 1;
+                self.tally.shares[partner.unwrap_or(rules.partners.len())].accepted.add(message.size());
+            }
             Err(rejection) => {
+                let partner = rules.partners.iter().position(|partner| rejection.partner.as_ref() == Some(partner));
+                self.tally.shares[partner.unwrap_or(rules.partners.len())].rejected.add(message.size());
                 *self.tally.rejected.entry(rejection.reason).or_default() += 1;
                 self.rejects.append(
                     at.position,
@@ -167,7 +187,8 @@ impl Gather {
 
     /// Takes a partition's next records.
     fn take_all(&mut self, messages: &[Message]) -> Result<(), LedgerError> {
-        self.since.get_or_insert_with(Instant::now);
+        self.at_end = false;
+        self.tally.shares.resize(self.rules.partners.len() + 1, Share::default());
         let mut headers = Vec::new();
         for message in messages {
             self.take(message, &mut headers);
@@ -191,12 +212,19 @@ impl Gather {
     /// Whether the batch should be cut now, apart from memory.
     fn is_due(&self, settings: &Settings) -> bool {
         let reached = self.cut_at.is_some_and(|offset| self.next >= offset);
-        let old = self.since.is_some_and(|since| since.elapsed() >= settings.flush_age);
+        let old = self.tally.oldest.is_some_and(|oldest| oldest.read.elapsed() >= settings.flush_age);
         self.records() > 0 && (reached || old || self.is_full(settings))
     }
 
     fn is_full(&self, settings: &Settings) -> bool {
         self.records() >= settings.flush_rows || self.bytes >= BATCH_BYTES_MAX
+    }
+
+    /// Says what is held and not yet durable.
+    fn tell(&self) {
+        let pending = self.pending.as_ref().and_then(|(_, tally)| tally.as_ref()?.oldest);
+        let oldest = pending.or(self.tally.oldest);
+        self.told.tell(Gathered { oldest, bytes: self.bytes, at_end: self.at_end, full: self.full });
     }
 
     /// The batch gathered, encoded; the next one starts after it.
@@ -235,7 +263,7 @@ impl Gather {
         tally.bytes = (rows.len() + rejects.as_ref().map_or(0, |(_, bytes)| bytes.len())) as u64;
         let certain = Certain { at: self.certain.at.clone(), from: self.from, next };
         self.pending = Some((certain, Some(tally)));
-        (self.from, self.since, self.bytes) = (next, None, 0);
+        (self.from, self.bytes) = (next, 0);
         Ok(Prepared { footer, rows, rejects })
     }
 }
@@ -348,6 +376,7 @@ impl Worker {
     fn end(&mut self, slot: Slot, offset: i64) {
         let Some(gather) = self.gathers.get_mut(&slot) else { return };
         gather.next = gather.next.max(offset);
+        gather.at_end = true;
         tracing::debug!(partition = %gather.certain.at, offset, gathered = gather.records(), "caught up");
         if gather.records() == 0 && gather.pending.is_none() {
             self.report(Report::Reached { slot, offset });
@@ -364,6 +393,9 @@ impl Worker {
         } else if gather.is_full(&self.settings) && !gather.full {
             gather.full = true;
             self.report(Report::Full(slot));
+        }
+        if let Some(gather) = self.gathers.get(&slot) {
+            gather.tell();
         }
     }
 
@@ -412,7 +444,9 @@ impl Worker {
     fn committed(&mut self, slot: Slot, outcome: Result<Committed, PipelineError>) {
         let answer = self.leaving.remove(&slot);
         match outcome {
-            Ok(Committed::Certain { ledger_end }) => self.certain(slot, ledger_end, answer),
+            Ok(Committed::Certain { ledger_end, answer: of_create }) => {
+                self.certain(slot, ledger_end, of_create, answer);
+            }
             Ok(Committed::Unmirrored) => drop(self.gathers.remove(&slot)),
             Ok(Committed::Lost) => {
                 self.gathers.remove(&slot);
@@ -434,15 +468,21 @@ impl Worker {
         self.answer_if_finished();
     }
 
-    fn certain(&mut self, slot: Slot, ledger_end: Position, answer: Option<Sender<Certain>>) {
+    fn certain(
+        &mut self,
+        slot: Slot,
+        ledger_end: Position,
+        of_create: Option<Answer>,
+        answer: Option<Sender<Certain>>,
+    ) {
         let Some(gather) = self.gathers.get_mut(&slot) else { return };
         let Some((certain, tally)) = gather.pending.take() else { return };
         gather.certain = certain.clone();
         gather.ledger_end = ledger_end;
         let waits = std::mem::take(&mut gather.full);
         let nothing_since = (gather.records() == 0).then_some(gather.next);
-        self.report(match tally {
-            Some(tally) => Report::Certain { slot, certain: certain.clone(), tally },
+        self.report(match tally.zip(of_create) {
+            Some((tally, answer)) => Report::Certain { slot, certain: certain.clone(), tally, answer },
             None => Report::Behind { slot, end: certain.clone() },
         });
         // The end of the log may have come meanwhile.
@@ -505,13 +545,15 @@ impl Commits {
         self.runtime.spawn(async move {
             let outcome = commit(&commits.store, commits.identity.clone(), &at, &batch, ledger_end).await;
             let mut outcome = outcome.map_err(|source| PipelineError::Commit { at: at.clone(), source });
-            if let Ok(Committed::Certain { ledger_end }) = outcome {
+            if let Ok(Committed::Certain { .. }) = outcome {
                 let Footer { from, next, accepted, rejected, .. } = &batch.footer;
                 let bytes = batch.rows.len();
                 tracing::debug!(partition = %at, %from, %next, accepted, rejected, bytes, "durable");
                 batch.rows.clear();
-                if let Some((name, rejects)) = batch.rejects {
-                    outcome = Ok(commits.send(&at, Unsent::Batch(name, rejects), &going, ledger_end).await);
+                if let Some((name, rejects)) = batch.rejects
+                    && !commits.are_sent(&at, Unsent::Batch(name, rejects), &going).await
+                {
+                    outcome = Ok(Committed::Unmirrored);
                 }
             }
             drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
@@ -523,24 +565,22 @@ impl Commits {
         let (commits, going) = (self.clone(), Arc::clone(&gather.going));
         let (at, ledger_end) = (gather.certain.at.clone(), gather.ledger_end);
         self.runtime.spawn(async move {
-            let outcome = Ok(commits.send(&at, Unsent::From(from), &going, ledger_end).await);
+            let outcome = match commits.are_sent(&at, Unsent::From(from), &going).await {
+                true => Ok(Committed::Certain { ledger_end, answer: None }),
+                false => Ok(Committed::Unmirrored),
+            };
             drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
         });
     }
 
-    async fn send(
-        &self,
-        at: &TopicPartition,
-        unsent: Unsent,
-        going: &Arc<AtomicBool>,
-        ledger_end: Position,
-    ) -> Committed {
-        let Some(letters) = &self.letters else { return Committed::Certain { ledger_end } };
-        if !letters.send(at, unsent, going).await {
-            return Committed::Unmirrored;
+    /// Sends dead letters, if anybody wants them; false if the partition goes before they are taken.
+    async fn are_sent(&self, at: &TopicPartition, unsent: Unsent, going: &Arc<AtomicBool>) -> bool {
+        let Some(letters) = &self.letters else { return true };
+        let sent = letters.send(at, unsent, going).await;
+        if sent {
+            crash::point("letters.sent");
         }
-        crash::point("letters.sent");
-        Committed::Certain { ledger_end }
+        sent
     }
 }
 
@@ -559,7 +599,9 @@ async fn commit(
         Ok(_) => {}
     }
     Ok(match journal::create(store, at, batch, ledger_end).await? {
-        Outcome::Certain { ledger_end } => Committed::Certain { ledger_end },
+        Outcome::Certain { ledger_end, settled } => {
+            Committed::Certain { ledger_end, answer: Some(if settled { Answer::Settled } else { Answer::Won }) }
+        }
         Outcome::Lost => Committed::Lost,
     })
 }

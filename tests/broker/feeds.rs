@@ -179,6 +179,8 @@ impl Feeds {
             .set("ingest.flush_rows", 100)
             .set("ingest.flush_age", "1s")
             .set("ingest.merge_files", 4)
+            // A machine that is busy with other tests is no stall.
+            .set("watch.stall_intervals", 1_000)
     }
 
     pub(crate) fn ingest(&self) -> Program {

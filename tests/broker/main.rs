@@ -28,6 +28,7 @@ mod replays;
 mod secured;
 mod stops;
 mod transactions;
+mod watching;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,8 @@
 //! Every example is accepted, and every bad input of the contract is refused for the reason it names:
 //! both stand as data in `schemas/examples/`, where partners find them.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::*;
@@ -57,7 +59,7 @@ impl Sent {
     }
 
     fn judge(&self) -> Result<(Feed, Kind), Box<Rejection>> {
-        let sources = EXAMPLES.iter().filter_map(|(_, document)| attribute(document, "source")).collect();
+        let sources = EXAMPLES.iter().filter_map(|(_, document)| attribute(document, "source"));
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
         let incoming = Incoming {
             value: self.value.as_deref(),
@@ -65,7 +67,7 @@ impl Sent {
             headers: &headers,
             received: self.received,
         };
-        judge(&incoming, &TopicRules { feed: self.feed, sources }, |record| (record.feed, record.kind))
+        judge(&incoming, &TopicRules::new(self.feed, sources), |record| (record.feed, record.kind))
     }
 
     /// Moves the attributes to headers.
@@ -78,6 +80,15 @@ impl Sent {
         }
         self
     }
+}
+
+#[test]
+fn a_source_has_the_place_of_its_partner() {
+    let sources = ["urn:partner:b:x", "urn:partner:a:x", "urn:partner:b:y"];
+    let rules = TopicRules::new(Feed::Police, sources.map(str::to_owned));
+    assert_eq!(rules.partners, ["a", "b"]);
+    assert_eq!(sources.map(|source| rules.partner(source)), [Some(1), Some(0), Some(1)]);
+    assert_eq!(rules.partner("urn:partner:b:z"), None);
 }
 
 #[test]
