@@ -480,19 +480,19 @@ impl Worker {
         gather.certain = certain.clone();
         gather.ledger_end = ledger_end;
         let waits = std::mem::take(&mut gather.full);
-        let nothing_since = (gather.records() == 0).then_some(gather.next);
+        // Past the batch the log held nothing but marks of transactions, which make no batch.
+        let reached = (gather.at_end && gather.records() == 0).then_some(gather.next);
         self.report(match tally.zip(of_create) {
             Some((tally, answer)) => Report::Certain { slot, certain: certain.clone(), tally, answer },
             None => Report::Behind { slot, end: certain.clone() },
         });
-        // The end of the log may have come meanwhile.
-        if let Some(offset) = nothing_since {
-            self.report(Report::Reached { slot, offset });
-        }
         if let Some(answer) = answer {
             self.gathers.remove(&slot);
             drop(answer.send(certain)); // past the wait nobody listens
             return;
+        }
+        if let Some(offset) = reached {
+            self.report(Report::Reached { slot, offset });
         }
         if waits {
             self.report(Report::Room(slot));

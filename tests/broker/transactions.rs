@@ -52,6 +52,26 @@ fn until_end_passes_a_partition_that_holds_only_an_aborted_transaction() {
 }
 
 #[test]
+fn until_end_passes_the_mark_of_a_transaction_that_follows_a_full_batch() {
+    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let id = format!("{}.publisher", feeds.group());
+    let producer = feeds.broker.producer(&[("transactional.id", &id)]);
+    producer.init_transactions(CALL).expect("ready");
+    producer.begin_transaction().expect("begun");
+    produce(&producer, &feeds.police(), records(0..100));
+    producer.flush(CALL).expect("arrived");
+    producer.commit_transaction(CALL).expect("committed");
+    assert_eq!(feeds.broker.watermarks(&feeds.police(), 0).end, 101);
+    let hold = feeds.path("hold");
+    let mut ingest = feeds.ingest().set("ingest.flush_rows", 100).until_end().held_at("commit.started", &hold).start();
+    // The end of the log is told while the commit is under way.
+    ingest.until("caught up", 1);
+    std::fs::remove_file(&hold).expect("released");
+    ingest.ends().succeeds().saying("1 batches");
+    feeds.assert_all_each_once();
+}
+
+#[test]
 fn a_compacted_log_is_read_over_its_gaps() {
     let settings = [
         ("cleanup.policy", "compact"),
