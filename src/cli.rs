@@ -13,6 +13,7 @@ mod publish;
 mod record;
 mod rejects;
 mod sql;
+mod status;
 mod tables;
 mod topics;
 mod verify;
@@ -50,6 +51,7 @@ enum Command {
     Import(import::Import),
     Generate(generate::Generate),
     Ingest(ingest::Ingest),
+    Status(status::Status),
     Aggregate(aggregate::Aggregate),
     Tables(tables::Tables),
     Explain(explain::Explain),
@@ -162,6 +164,7 @@ pub fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Generate(command) => command.run(),
         Command::Ingest(command) => command.run(),
+        Command::Status(command) => command.run(),
         Command::Aggregate(command) => command.run(),
         Command::Tables(command) => command.run(),
         Command::Explain(command) => command.run(),

@@ -81,8 +81,11 @@ pub struct Offered {
     /// The first and the next offset of the log.
     pub watermarks: (i64, i64),
     /// The group's committed offset and its metadata, if there is one.
-    pub committed: Option<(i64, String)>,
+    pub committed: Committed,
 }
+
+/// A committed offset and its metadata, if there is one.
+pub type Committed = Option<(i64, String)>;
 
 /// Where a partition is to be fetched from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,29 +286,35 @@ fn offsets_of(certain: &[Certain]) -> TopicPartitionList {
 }
 
 fn offers(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<Vec<Offered>, ConsumeError> {
-    let mut asked = TopicPartitionList::new();
-    for element in list.elements() {
-        asked.add_partition(element.topic(), element.partition());
-    }
     let deadline = Instant::now() + LEADERLESS_MAX;
-    let committed = until(deadline, || consumer.committed_offsets(asked.clone(), CALL));
-    let committed = committed.map_err(call("ask for the group's offsets"))?;
-    let mut offered = Vec::with_capacity(list.count());
-    for element in committed.elements() {
-        let at = TopicPartition { topic: element.topic().to_owned(), partition: element.partition() };
-        let watermarks = watermarks(consumer, &at, deadline)?;
-        let committed = match element.offset() {
-            Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
-            _ => None,
-        };
-        offered.push(Offered { at, watermarks, committed });
+    let committed = committed(consumer, partitions_of(list), deadline)?.into_iter();
+    committed
+        .map(|(at, committed)| Ok(Offered { watermarks: watermarks(consumer, &at, deadline)?, at, committed }))
+        .collect()
+}
+
+/// The group's committed offset, and its metadata, of each partition.
+fn committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: impl IntoIterator<Item = TopicPartition>,
+    deadline: Instant,
+) -> Result<Vec<(TopicPartition, Committed)>, ConsumeError> {
+    let mut asked = TopicPartitionList::new();
+    for at in partitions {
+        asked.add_partition(&at.topic, at.partition);
     }
-    Ok(offered)
+    let told = until(deadline, || consumer.committed_offsets(asked.clone(), CALL));
+    let told = told.map_err(call("ask for the group's offsets"))?;
+    let of = |element: &TopicPartitionListElem<'_>| match element.offset() {
+        Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
+        _ => None,
+    };
+    Ok(partitions_of(&told).into_iter().zip(told.elements().iter().map(of)).collect())
 }
 
 /// The first and the next offset of a partition.
-fn watermarks(
-    consumer: &BaseConsumer<Context>,
+fn watermarks<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     at: &TopicPartition,
     deadline: Instant,
 ) -> Result<(i64, i64), ConsumeError> {
@@ -329,6 +338,57 @@ fn until<T>(deadline: Instant, ask: impl Fn() -> Result<T, KafkaError>) -> Resul
             ) if Instant::now() < deadline => std::thread::sleep(ASK_AGAIN),
             _ => return asked,
         }
+    }
+}
+
+/// The number of partitions of a topic; one that does not exist is an error.
+fn partition_count<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> Result<usize, ConsumeError> {
+    let metadata = consumer.fetch_metadata(Some(topic), CALL).map_err(call("ask for a topic"))?;
+    let found = metadata.topics().iter().find(|t| t.name() == topic);
+    let count = found.filter(|t| t.error().is_none()).map_or(0, |t| t.partitions().len());
+    if count == 0 { Err(ConsumeError::NoTopic(topic.to_owned())) } else { Ok(count) }
+}
+
+/// Somebody who looks at a group and its topics, and joins nothing.
+pub(crate) struct Onlooker {
+    client: BaseConsumer,
+    identity: Identity,
+}
+
+impl Onlooker {
+    /// Waits for a broker to answer, at most so long.
+    pub(crate) fn connect(config: &ClientConfig, topics: &[String], wait: Duration) -> Result<Self, ConsumeError> {
+        let identity = Identity::probe(config, topics, wait)?;
+        Ok(Self { client: config.create().map_err(ConsumeError::Client)?, identity })
+    }
+
+    /// The cluster's id; empty where the broker does not tell.
+    pub(crate) fn cluster(&self) -> &str {
+        &self.identity.cluster
+    }
+
+    /// The topic's id; empty where the broker does not tell.
+    pub(crate) fn topic_id(&self, topic: &str) -> String {
+        self.identity.topic_id(topic).and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// The partitions of a topic, each with the group's offset.
+    pub(crate) fn committed(&self, topic: &str) -> Result<Vec<(TopicPartition, Committed)>, ConsumeError> {
+        let count = partition_count(&self.client, topic)? as i32;
+        let partitions = (0..count).map(|partition| TopicPartition { topic: topic.to_owned(), partition });
+        committed(&self.client, partitions, Instant::now() + ANSWER)
+    }
+
+    /// The first and the next offset of a partition.
+    pub(crate) fn watermarks(&self, at: &TopicPartition) -> Result<(i64, i64), ConsumeError> {
+        watermarks(&self.client, at, Instant::now() + ANSWER)
+    }
+
+    /// How many members the group has; `None` where the broker does not tell, as of a group that it assigns itself.
+    pub(crate) fn members(&self, group: &str) -> Option<usize> {
+        let told = self.client.fetch_group_list(Some(group), CALL).ok()?;
+        let found = told.groups().iter().find(|found| found.name() == group)?;
+        (found.protocol_type() == "consumer" || found.state() == "Empty").then(|| found.members().len())
     }
 }
 
@@ -360,13 +420,7 @@ impl Consumer {
 
     /// The number of partitions of each topic; a topic that does not exist is an error.
     pub fn partition_counts(&self, topics: &[String]) -> Result<Vec<usize>, ConsumeError> {
-        let count = |topic: &String| {
-            let metadata = self.client.fetch_metadata(Some(topic), CALL).map_err(call("ask for a topic"))?;
-            let found = metadata.topics().iter().find(|t| t.name() == topic);
-            let count = found.filter(|t| t.error().is_none()).map_or(0, |t| t.partitions().len());
-            if count == 0 { Err(ConsumeError::NoTopic(topic.clone())) } else { Ok(count) }
-        };
-        topics.iter().map(count).collect()
+        topics.iter().map(|topic| partition_count(&self.client, topic)).collect()
     }
 
     /// What the broker says of a partition now, and the group's offset.

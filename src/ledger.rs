@@ -30,7 +30,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Position, TopicPartition};
+use crate::event::{Micros, Position, TopicPartition};
 use crate::storage::{StorageError, Store};
 
 /// The program that writes, in every footer.
@@ -481,14 +481,30 @@ pub fn coordinates(path: &str, bytes: Bytes) -> Result<Vec<Position>> {
 
 /// The footer of a file, from its last 64 KiB; `None` where there is no file.
 pub async fn read_footer(store: &Store, path: &str) -> Result<Option<Footer>> {
+    let metadata = read_metadata(store, path).await?;
+    metadata.map(|metadata| Footer::of(path, metadata.file_metadata())).transpose()
+}
+
+/// The greatest Kafka timestamp of a file's rows, by its statistics; `None` where there is no row, or no file.
+pub async fn newest(store: &Store, path: &str) -> Result<Option<Micros>> {
+    let Some(metadata) = read_metadata(store, path).await? else { return Ok(None) };
+    let columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let received = columns.filter(|column| column.column_path().string() == "received");
+    let greatest = |statistics: &Statistics| match statistics {
+        Statistics::Int64(times) => times.max_opt().copied(),
+        _ => None,
+    };
+    Ok(received.filter_map(|column| column.statistics().and_then(greatest)).max().map(Micros))
+}
+
+async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaData>> {
     let mut bytes_max = FOOTER_BYTES;
     loop {
         let Some(tail) = store.read_tail(path, bytes_max).await? else { return Ok(None) };
         let mut reader = ParquetMetaDataReader::new();
         match reader.try_parse_sized(&tail.bytes, tail.file_bytes) {
             Ok(()) => {
-                let metadata = reader.finish().map_err(|error| LedgerError::not_parquet(path, error))?;
-                return Footer::of(path, metadata.file_metadata()).map(Some);
+                return reader.finish().map(Some).map_err(|error| LedgerError::not_parquet(path, error));
             }
             Err(ParquetError::NeedMoreData(bytes)) if bytes as u64 > bytes_max => bytes_max = bytes as u64,
             Err(error) => return Err(LedgerError::not_parquet(path, error)),
@@ -577,6 +593,8 @@ pub(crate) mod tests {
         store.create("x", bytes).await.expect("created");
         assert_eq!(read_footer(&store, "x").await.expect("read"), Some(footer));
         assert_eq!(read_footer(&store, "y").await.expect("read"), None);
+        assert_eq!(newest(&store, "x").await.expect("read"), Some(Micros(2_000_000)));
+        assert_eq!(newest(&store, "y").await.expect("read"), None);
     }
 
     #[tokio::test]

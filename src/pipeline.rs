@@ -34,6 +34,7 @@ use crate::ledger::journal::JournalError;
 use crate::ledger::merge::Limits;
 use crate::storage::Store;
 use crate::watch::{Answer, Oldest, Phase, Share, Watch};
+pub(crate) use assignment::disagreement;
 use assignment::{Assignment, Route};
 use lag::Lag;
 pub use letters::Letters;

@@ -323,6 +323,16 @@ pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<
     Err(ChainError::Restless(partition.clone()))
 }
 
+/// Looks at all partitions, in their order.
+pub(crate) async fn survey_all(store: &Store) -> Result<Vec<Survey>> {
+    let partitions = partitions(store).await?;
+    futures::stream::iter(&partitions)
+        .map(|partition| survey(store, partition))
+        .buffered(PARTITIONS_AT_ONCE)
+        .try_collect()
+        .await
+}
+
 async fn look(store: &Store, partition: &TopicPartition, known: &mut Known) -> Result<Survey> {
     let early = ledger_end(store, partition).await?; // spares reading what is below it
     let listed = positions(store, Tree::Journal, partition).await?;

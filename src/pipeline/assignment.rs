@@ -81,10 +81,10 @@ impl Routes<'_> {
 
 /// What is wrong where broker and chain disagree, and what goes on if it is accepted.
 #[derive(Debug)]
-struct Disagreement {
-    why: String,
+pub(crate) struct Disagreement {
+    pub(crate) why: String,
     /// The first position that is not lost; what is before it, from the chain's end on, is.
-    to: Position,
+    pub(crate) to: Position,
     accepted: Accepted,
 }
 
@@ -97,7 +97,8 @@ enum Accepted {
     Group,
 }
 
-fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &str) -> Option<Disagreement> {
+/// Holds what a broker says of a partition against its chain.
+pub(crate) fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &str) -> Option<Disagreement> {
     let (end, (low, high)) = (resume.end, offered.watermarks);
     let source = resume.last.as_ref().map(|last| (last.cluster_id.as_str(), last.topic_id.as_str()));
     let differs = |was: &str, is: &str| !was.is_empty() && !is.is_empty() && was != is;

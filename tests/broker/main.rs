@@ -26,6 +26,7 @@ mod rebalances;
 mod refusals;
 mod replays;
 mod secured;
+mod status;
 mod stops;
 mod transactions;
 mod watching;

@@ -1,0 +1,325 @@
+//! `partner-feeds status`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use super::aggregate::grouped;
+use super::check::now;
+use super::{Connection, Format, runtime};
+use crate::config::Config;
+use crate::consume::{self, Committed, ConsumeError, Offered, Onlooker};
+use crate::event::{Micros, TopicPartition};
+use crate::ledger::chain::{self, Chain, ChainError, Resume, Survey};
+use crate::ledger::{self, SCHEMA, Tree};
+use crate::pipeline::{Loss, disagreement};
+use crate::storage::{StorageError, Store};
+
+/// How long a broker is waited for.
+const BROKER_WAIT: Duration = Duration::from_secs(5);
+/// Where a store keeps the partners whose records are not taken.
+const PARKED: &str = "parked";
+
+/// Say how a store and its group are
+///
+/// Reads the footers of the files and asks the broker; changes nothing, and may run beside consumers. Without a broker
+/// it tells of the store alone, and that there was none. Exit status: 0 = nothing is to be done, 1 = the last lines say
+/// what is, 2 = the store could not be read.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    connection: Connection,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Found {
+    store: String,
+    journal: Size,
+    ledger: Size,
+    rejects: Size,
+    partitions: usize,
+    accepted: u64,
+    rejected: u64,
+    /// When Kafka received the newest record.
+    newest: Option<String>,
+    newest_age_seconds: Option<i64>,
+    /// Files by the program that wrote them.
+    written_by: BTreeMap<String, u64>,
+    parked: Vec<String>,
+    brokers: String,
+    group: String,
+    members: Option<usize>,
+    /// Offsets that are not durable, by topic; nothing where no broker told.
+    lag: BTreeMap<String, i64>,
+    to_do: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Size {
+    files: u64,
+    bytes: u64,
+}
+
+impl Status {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = self.connection.load()?;
+        let store = config.store.open()?;
+        let topics: Vec<String> = config.topics(&reference.partners).map(|(topic, _)| topic.to_owned()).collect();
+        // What is committed is in the chain, and what is in the chain was in the log: so they are asked in this order,
+        // or a consumer at work would look like a disagreement.
+        let before = Onlooker::connect(&consume::client(&config.kafka), &topics, BROKER_WAIT).and_then(|onlooker| {
+            let committed = topics.iter().map(|topic| onlooker.committed(topic)).collect::<Result<Vec<_>, _>>()?;
+            Ok((onlooker, committed.concat()))
+        });
+        let mut found = Found::of_store(&config);
+        let surveys = runtime()?.block_on(found.look_at_store(&store))?;
+        let told = before.and_then(|(onlooker, committed)| found.look_at_broker(&onlooker, committed, &surveys));
+        if let Err(error) = told {
+            found.to_do.push(format!("the broker was not asked: {:#}", anyhow::Error::from(error)));
+        }
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Text => found.print(&mut out)?,
+            Format::Json => writeln!(out, "{}", serde_json::to_string(&found)?)?,
+        }
+        Ok(super::check::status(!found.to_do.is_empty()))
+    }
+}
+
+impl Found {
+    fn of_store(config: &Config) -> Self {
+        Self {
+            store: config.store.root.clone(),
+            brokers: config.kafka.brokers.clone(),
+            group: config.kafka.group.clone(),
+            ..Self::default()
+        }
+    }
+
+    async fn look_at_store(&mut self, store: &Store) -> Result<Vec<Survey>, ChainError> {
+        let surveys = chain::survey_all(store).await?;
+        let mut newest = None;
+        for Survey { chain, findings, .. } in &surveys {
+            self.partitions += 1;
+            for (tree, size) in [
+                (Tree::Journal, &mut self.journal),
+                (Tree::Ledger, &mut self.ledger),
+                (Tree::Rejects, &mut self.rejects),
+            ] {
+                size.add(store, &tree.folder(&chain.partition)).await?;
+            }
+            for file in &chain.files {
+                self.accepted += file.footer.accepted;
+                self.rejected += file.footer.rejected;
+                let writer = format!("{}, schema {}", file.footer.program, file.footer.schema);
+                *self.written_by.entry(writer).or_default() += 1;
+            }
+            newest = newest.max(newest_of(store, chain).await?);
+            if let Some(finding) = findings.first() {
+                self.to_do.push(format!("damaged, `verify` tells more: {finding}"));
+            }
+            if chain.files.iter().any(|file| file.footer.schema != SCHEMA) {
+                let partition = &chain.partition;
+                self.to_do
+                    .push(format!("{partition} has files of a schema this program does not know: use a newer one"));
+            }
+        }
+        self.newest = newest.map(text_of);
+        self.newest_age_seconds = newest.map(|newest| (now().0 - newest.0) / Micros::PER_SECOND);
+        self.parked = store.list(PARKED).await?.into_iter().map(|entry| partner_of(&entry.name).to_owned()).collect();
+        if !self.parked.is_empty() {
+            self.to_do.push(format!("parked, since they sent nothing but rejects: {}", self.parked.join(", ")));
+        }
+        Ok(surveys)
+    }
+
+    fn look_at_broker(
+        &mut self,
+        onlooker: &Onlooker,
+        committed: Vec<(TopicPartition, Committed)>,
+        surveys: &[Survey],
+    ) -> Result<(), ConsumeError> {
+        let mut ids: BTreeMap<String, String> = BTreeMap::new();
+        for (at, committed) in committed {
+            let watermarks = onlooker.watermarks(&at)?;
+            let resume = resume_of(surveys, &at);
+            let id = ids.entry(at.topic.clone()).or_insert_with(|| onlooker.topic_id(&at.topic));
+            let offered = Offered { at, watermarks, committed };
+            *self.lag.entry(offered.at.topic.clone()).or_default() += lag(&resume, watermarks);
+            if let Some(found) = disagreement(&resume, &offered, onlooker.cluster(), id) {
+                let loss = Loss { at: offered.at, from: resume.end, to: found.to };
+                self.to_do.push(format!("{} is stopped: {}. Or `ingest --accept {loss}`", loss.at, found.why));
+            }
+        }
+        self.members = onlooker.members(&self.group);
+        let waiting: i64 = self.lag.values().sum();
+        if self.members == Some(0) && waiting > 0 {
+            self.to_do.push(format!("start `ingest`: nobody consumes, and {} records wait", grouped(waiting as u64)));
+        }
+        Ok(())
+    }
+
+    fn print(&self, mut out: impl Write) -> io::Result<()> {
+        let mut line = |name: &str, text: String| writeln!(out, "{name:<12}{text}");
+        line("store", self.store.clone())?;
+        for (name, Size { files, bytes }) in
+            [("journal", self.journal), ("ledger", self.ledger), ("rejects", self.rejects)]
+        {
+            line(name, format!("{} files, {}", grouped(files), HumanBytes(bytes)))?;
+        }
+        let (accepted, rejected) = (grouped(self.accepted), grouped(self.rejected));
+        line("records", format!("{accepted} accepted, {rejected} rejected, of {} partitions", self.partitions))?;
+        line(
+            "newest",
+            match (&self.newest, self.newest_age_seconds) {
+                (Some(newest), Some(seconds)) => format!("received {newest}, {} ago", age(seconds)),
+                _ => "none".to_owned(),
+            },
+        )?;
+        let writers = self.written_by.iter().map(|(writer, files)| format!("{writer}: {} files", grouped(*files)));
+        line("written by", or_none(writers))?;
+        line(
+            "group",
+            match self.members {
+                Some(members) => format!("{} at {}, {members} members", self.group, self.brokers),
+                None => format!("{} at {}, members not told", self.group, self.brokers),
+            },
+        )?;
+        line(
+            "lag",
+            match self.lag.len() {
+                0 => "not known".to_owned(),
+                _ => or_none(self.lag.iter().map(|(topic, lag)| format!("{topic} {}", grouped(*lag as u64)))),
+            },
+        )?;
+        line("parked", or_none(self.parked.iter().cloned()))?;
+        for to_do in &self.to_do {
+            line("to do", to_do.clone())?;
+        }
+        if self.to_do.is_empty() { line("to do", "nothing".to_owned()) } else { Ok(()) }
+    }
+}
+
+impl Size {
+    async fn add(&mut self, store: &Store, folder: &str) -> Result<(), StorageError> {
+        for entry in store.list(folder).await? {
+            self.files += 1;
+            self.bytes += entry.bytes;
+        }
+        Ok(())
+    }
+}
+
+/// When Kafka received the newest record of a chain: it is in the last file, or in the rejects of that.
+async fn newest_of(store: &Store, chain: &Chain) -> Result<Option<Micros>, ChainError> {
+    let Some(last) = chain.files.last() else { return Ok(None) };
+    let rejects = last.footer.rejects.iter().map(|name| ledger::rejects_file(&chain.partition, name));
+    let mut newest = None;
+    for path in std::iter::once(last.path.clone()).chain(rejects) {
+        newest = newest.max(ledger::newest(store, &path).await?);
+    }
+    Ok(newest)
+}
+
+/// Where a consumer of a partition would go on. Unlike [`chain::resume`] nothing is tidied up.
+fn resume_of(surveys: &[Survey], at: &TopicPartition) -> Resume {
+    let found = surveys.iter().find(|survey| survey.chain.partition == *at);
+    found.map_or_else(Resume::default, |Survey { chain, .. }| Resume {
+        end: chain.end,
+        last: chain.files.last().map(|file| file.footer.clone()),
+        ledger_end: chain.ledger_end,
+    })
+}
+
+/// Offsets that the log still has and the chain does not.
+fn lag(resume: &Resume, (low, high): (i64, i64)) -> i64 {
+    if resume.end.offset > high { high - low } else { high - resume.end.offset.max(low) }
+}
+
+fn partner_of(file: &str) -> &str {
+    file.split('.').next().unwrap_or(file)
+}
+
+fn text_of(time: Micros) -> String {
+    jiff::Timestamp::from_microsecond(time.0).unwrap_or_default().to_string()
+}
+
+fn or_none(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+}
+
+fn age(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds if seconds < 2 * 60 => format!("{seconds} s"),
+        seconds if seconds < 2 * 3600 => format!("{} min", seconds / 60),
+        seconds if seconds < 48 * 3600 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Position;
+
+    #[test]
+    fn text_is_a_line_a_thing_and_last_what_is_to_be_done() {
+        let mut found = Found {
+            store: "store".into(),
+            journal: Size { files: 12, bytes: 3_400_000 },
+            accepted: 4_750,
+            rejected: 250,
+            partitions: 18,
+            newest: Some("2018-10-31T10:00:00Z".into()),
+            newest_age_seconds: Some(7_200),
+            written_by: [("partner-feeds 0.1.0, schema 1".into(), 12)].into(),
+            brokers: "localhost:9092".into(),
+            group: "partner-feeds".into(),
+            members: Some(2),
+            lag: [("health.events.v1".into(), 0), ("police.events.v1".into(), 1_234)].into(),
+            ..Found::default()
+        };
+        let printed = |found: &Found| {
+            let mut out = Vec::new();
+            found.print(&mut out).expect("printed");
+            String::from_utf8(out).expect("utf-8")
+        };
+        let expected = "\
+store       store
+journal     12 files, 3.24 MiB
+ledger      0 files, 0 B
+rejects     0 files, 0 B
+records     4,750 accepted, 250 rejected, of 18 partitions
+newest      received 2018-10-31T10:00:00Z, 2 h ago
+written by  partner-feeds 0.1.0, schema 1: 12 files
+group       partner-feeds at localhost:9092, 2 members
+lag         health.events.v1 0; police.events.v1 1,234
+parked      none
+to do       nothing
+";
+        assert_eq!(printed(&found), expected);
+        found.to_do = vec!["one".into(), "another".into()];
+        assert!(printed(&found).ends_with("to do       one\nto do       another\n"));
+    }
+
+    #[test]
+    fn the_lag_is_what_the_log_still_has_and_the_chain_has_not() {
+        let at = |offset| Resume { end: Position::ORIGIN.at(offset), ..Resume::default() };
+        let cases = [(at(5), (0, 9), 4), (at(0), (3, 9), 6), (at(9), (0, 9), 0), (at(12), (2, 9), 7)];
+        for (resume, watermarks, expected) in cases {
+            assert_eq!(lag(&resume, watermarks), expected, "{resume:?} {watermarks:?}");
+        }
+        assert_eq!(["kent-police.json", "btp"].map(partner_of), ["kent-police", "btp"]);
+        assert_eq!([59, 3_600, 90_000, 260_000].map(age), ["59 s", "60 min", "25 h", "3 days"]);
+    }
+}
