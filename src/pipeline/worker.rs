@@ -565,10 +565,9 @@ impl Commits {
         let (commits, going) = (self.clone(), Arc::clone(&gather.going));
         let (at, ledger_end) = (gather.certain.at.clone(), gather.ledger_end);
         self.runtime.spawn(async move {
-            let outcome = match commits.are_sent(&at, Unsent::From(from), &going).await {
-                true => Ok(Committed::Certain { ledger_end, answer: None }),
-                false => Ok(Committed::Unmirrored),
-            };
+            let sent = commits.are_sent(&at, Unsent::From(from), &going).await;
+            let outcome =
+                Ok(if sent { Committed::Certain { ledger_end, answer: None } } else { Committed::Unmirrored });
             drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
         });
     }
