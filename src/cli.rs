@@ -8,6 +8,7 @@ mod generate;
 mod import;
 mod ingest;
 mod merge;
+mod partners;
 mod plan;
 mod publish;
 mod record;
@@ -59,6 +60,7 @@ enum Command {
     Merge(merge::Merge),
     Verify(verify::Verify),
     Rejects(rejects::Rejects),
+    Partners(partners::Partners),
     Record(record::Record),
     Plan(plan::Plan),
 }
@@ -172,6 +174,7 @@ pub fn main() -> ExitCode {
         Command::Merge(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Rejects(command) => command.run(),
+        Command::Partners(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Plan(command) => command.run(),
     };

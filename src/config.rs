@@ -119,6 +119,8 @@ pub struct Ingest {
     pub workers: usize,
     /// When a partition's journal is merged, and how much at once.
     pub merge: Limits,
+    /// Rejects in a row for which a partner is parked; 0 = none is.
+    pub breaker: u32,
     /// How often events and aggregates are written while consuming; `None` = never.
     pub aggregate_every: Option<Duration>,
 }
@@ -216,6 +218,7 @@ impl Config {
                     files: settings.integer("ingest.merge_files", (1, 10_000)),
                     bytes: (settings.integer("ingest.merge_mib", (1, 1_024)) << 20) as u64,
                 },
+                breaker: settings.integer("ingest.breaker", (0, 1_000_000_000)) as u32,
                 aggregate_every: settings.optional_duration("ingest.aggregate_every", (secs(1), secs(168 * 3600))),
             },
             watch: Watch {

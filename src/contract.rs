@@ -37,7 +37,7 @@ use parts::Revision;
 use text::{Id, Printable, Source};
 
 pub use json::Refused;
-pub use judge::{Incoming, TopicRules, judge, judge_document};
+pub use judge::{Incoming, TopicRules, judge, judge_document, judge_unless_parked};
 pub use record::Record;
 pub use rejection::{Reason, Rejection};
 

@@ -22,6 +22,7 @@ pub mod import;
 pub mod kafka;
 pub mod ledger;
 pub mod normalise;
+pub mod parked;
 pub mod pipeline;
 pub mod plan;
 pub mod publish;

@@ -10,6 +10,7 @@
 //! won a commit, what still arrives under the old slot is dropped.
 
 mod assignment;
+mod breaker;
 mod lag;
 mod letters;
 mod loss;
@@ -36,6 +37,8 @@ use crate::storage::Store;
 use crate::watch::{Answer, Oldest, Phase, Share, Watch};
 pub(crate) use assignment::disagreement;
 use assignment::{Assignment, Route};
+use breaker::Breaker;
+pub use breaker::LOOK_EVERY;
 use lag::Lag;
 pub use letters::Letters;
 use letters::Outbox;
@@ -88,6 +91,8 @@ pub struct Settings {
     pub workers: usize,
     /// When a partition's journal is merged, and how much at once.
     pub merge: Limits,
+    /// Rejects in a row for which a partner is parked; 0 = none is.
+    pub breaker: u32,
     /// How long a first answer of a broker is waited for.
     pub broker_wait: Duration,
     /// How long the batches under way are waited for after a stop.
@@ -220,6 +225,8 @@ struct Pipeline {
     merging: Merging,
     watch: Watch,
     lag: Lag,
+    /// Who is parked.
+    watching: tokio::task::JoinHandle<()>,
     summary: Summary,
     progress: Progress,
 }
@@ -232,14 +239,19 @@ impl Pipeline {
         let identity = Arc::new(Identity::probe(&kafka, &names, settings.broker_wait)?);
         let letter_topic: Vec<String> = letters.iter().map(|letters| letters.topic().to_owned()).collect();
         let outbox = letters.map(|letters| Outbox::start(letters, store.clone(), runtime.clone()));
+        let (breaker, to_park) = Breaker::new(settings.breaker, topics.values().flat_map(|rules| &rules.partners));
+        if let Err(error) = runtime.block_on(breaker.look(&store)) {
+            tracing::warn!(%error, "who is parked is not known yet");
+        }
         let (report, reports) = unbounded();
         let in_flight = Arc::new(AtomicUsize::new(0));
         let workers: Vec<_> = (0..settings.workers.max(1))
             .map(|_| {
                 let commits = Commits::new(&store, &identity, outbox.as_ref(), &runtime);
-                Worker::spawn(&settings, commits, &report, &in_flight)
+                Worker::spawn(&settings, commits, &breaker, &report, &in_flight)
             })
             .collect();
+        let watching = runtime.spawn(breaker.watch(store.clone(), to_park));
         let merging = Merging::start(settings.merge, store.clone(), runtime.clone(), watch.clone());
         let lag = Lag::start(Arc::clone(&identity), watch.clone());
         let orders = workers.iter().map(|(orders, _)| orders.clone()).collect();
@@ -263,6 +275,7 @@ impl Pipeline {
             merging,
             watch,
             lag,
+            watching,
             summary: Summary::default(),
             progress,
         })
@@ -272,7 +285,7 @@ impl Pipeline {
         let ended = self.consume(stopping);
         self.watch.enters(Phase::Stopping);
         let ended = ended.and_then(|()| self.finish());
-        let Self { consumer, workers, mut summary, assignment, merging, .. } = self;
+        let Self { consumer, workers, mut summary, assignment, merging, watching, .. } = self;
         summary.stopped = assignment.stopped();
         consumer.leave(LEAVE_MAX);
         for (orders, thread) in workers {
@@ -280,6 +293,7 @@ impl Pipeline {
             thread.join().expect("a worker does not panic");
         }
         merging.stop();
+        watching.abort();
         // Only now, when no message is held any more, may the client go.
         drop(consumer);
         ended.map(|()| summary)

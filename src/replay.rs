@@ -10,7 +10,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_128;
 
-use crate::contract::{Incoming, Record, TopicRules, judge};
+use crate::contract::record::partner_of;
+use crate::contract::{Incoming, Reason, Record, TopicRules, judge_unless_parked};
 use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::chain::ChainError;
 use crate::ledger::walk::Walk;
@@ -30,6 +31,8 @@ pub enum Fate {
     Repeated,
     /// It still breaks its contract.
     Refused,
+    /// Its partner is parked.
+    Parked,
     /// Its topic is none of those that are consumed.
     Unread,
     /// Of a record refused as personal there is nothing to send.
@@ -38,7 +41,8 @@ pub enum Fate {
 
 impl Fate {
     /// All of them, in the order they are told.
-    pub const ALL: [Self; 6] = [Self::Sent, Self::Held, Self::Repeated, Self::Refused, Self::Unread, Self::Personal];
+    pub const ALL: [Self; 7] =
+        [Self::Sent, Self::Held, Self::Repeated, Self::Refused, Self::Parked, Self::Unread, Self::Personal];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -47,6 +51,7 @@ impl Fate {
             Self::Held => "held",
             Self::Repeated => "repeated",
             Self::Refused => "refused",
+            Self::Parked => "parked",
             Self::Unread => "unread",
             Self::Personal => "personal",
         }
@@ -59,6 +64,7 @@ impl Fate {
             Self::Held => "the ledger holds that revision of the record",
             Self::Repeated => "the same revision goes before them",
             Self::Refused => "still break their contract",
+            Self::Parked => "their partner is parked: release it first",
             Self::Unread => "their topic is none of those that are consumed",
             Self::Personal => "no bytes were kept: the partner must send them, mended",
         }
@@ -77,6 +83,7 @@ fn revision_of(record: &Record<'_>) -> Revision {
 /// [`struck`](Replay::strike_held); then each is [`decided`](Replay::decide).
 pub struct Replay {
     topics: BTreeMap<String, Arc<TopicRules>>,
+    parked: BTreeSet<String>,
     now: Micros,
     /// Revisions that keep their contract, and what becomes of the next reject that holds one.
     revisions: HashMap<Revision, Fate>,
@@ -85,9 +92,9 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Under the rules of topics as they are now.
-    pub fn new(topics: BTreeMap<String, Arc<TopicRules>>, now: Micros) -> Self {
-        Self { topics, now, revisions: HashMap::new(), noticed: BTreeSet::new() }
+    /// Under the rules of topics as they are now, but for partners that are parked.
+    pub fn new(topics: BTreeMap<String, Arc<TopicRules>>, parked: BTreeSet<String>, now: Micros) -> Self {
+        Self { topics, parked, now, revisions: HashMap::new(), noticed: BTreeSet::new() }
     }
 
     /// The revision that a reject holds, if it may be sent at all.
@@ -97,7 +104,11 @@ impl Replay {
         let headers: Vec<_> = raw.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
         let (key, value) = (raw.key.as_deref(), raw.value.as_deref());
         let incoming = Incoming { value, key, headers: &headers, received: self.now };
-        judge(&incoming, rules, revision_of).map_err(|_| Fate::Refused)
+        let parked = |source: &str| self.parked.contains(partner_of(source));
+        judge_unless_parked(&incoming, rules, &parked, revision_of).map_err(|rejection| match rejection.reason {
+            Reason::PartnerParked => Fate::Parked,
+            _ => Fate::Refused,
+        })
     }
 
     /// Takes note of a reject, with what its record held.

@@ -42,7 +42,7 @@ const PLAN: &str = "smp-2017-18";
 const MARK: &str = "DEMO.txt";
 const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
 /// All that a store holds.
-const FOLDERS: [&str; 5] = ["journal", "ledger", "rejects", "events", "aggregates"];
+const FOLDERS: [&str; 6] = ["journal", "ledger", "rejects", "parked", "events", "aggregates"];
 
 /// Try the whole pipeline with an embedded broker and generated events
 ///

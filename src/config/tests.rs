@@ -125,12 +125,13 @@ fn the_broker_decides_the_session_of_the_new_group_protocol() {
 #[test]
 fn topics_and_plans_must_be_held() {
     let config =
-        resolve("kafka.topics = ['police.events.v2']\naggregate.plans = ['smp-2017-81', 'in-force']", &[], |o| o)
+        resolve("kafka.topics = ['police.events.v2']\nkafka.dead_letter_topic = 'health.events.v1'\naggregate.plans = ['smp-2017-81', 'in-force']", &[], |o| o)
             .expect("config");
     let told = config.check(&Reference::load(None).expect("reference")).expect_err("refused").to_string();
     assert!(
         told.contains("kafka.topics: `police.events.v2` is not in partners.toml; did you mean `police.events.v1`?"),
         "{told}"
     );
+    assert!(told.contains("kafka.dead_letter_topic: `health.events.v1` is a feed's topic"), "{told}");
     assert!(told.contains("aggregate.plans: plan `smp-2017-81` is not held; did you mean `smp-2017-18`?"), "{told}");
 }

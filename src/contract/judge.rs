@@ -10,7 +10,7 @@ use super::explain::{self, KEY_RULE};
 use super::record::partner_of;
 use super::rejection::{Fault, Reason, Rejection};
 use super::tripwire::{self, Search};
-use super::{Event, HEADERS_MAX, Record, Refused, VALUE_BYTES_MAX, semantic};
+use super::{Envelope, Event, HEADERS_MAX, Record, Refused, VALUE_BYTES_MAX, semantic};
 use crate::event::{Feed, Micros};
 
 /// A record as Kafka hands it out.
@@ -62,12 +62,27 @@ pub fn judge<T>(
     rules: &TopicRules,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
+    judge_unless_parked(incoming, rules, &|_| false, accept)
+}
+
+/// The same, but that a record whose source is `parked` is refused for that alone, unless it looks personal: why else
+/// it might be, which takes long to say, is not asked.
+pub fn judge_unless_parked<T>(
+    incoming: &Incoming<'_>,
+    rules: &TopicRules,
+    parked: &dyn Fn(&str) -> bool,
+    accept: impl FnOnce(&Record<'_>) -> T,
+) -> Result<T, Box<Rejection>> {
     let registered = |_, source: &str| rules.partner(source).is_some();
-    let gate = Gate { feed: Some(rules.feed), key: Key::Is(incoming.key), registered: &registered };
+    let gate = Gate { feed: Some(rules.feed), key: Key::Is(incoming.key), registered: &registered, parked };
     let mut attributes = Attributes::default();
-    let verdict = open(incoming, &mut attributes)
-        .and_then(|text| weigh(&attributes.document(text), &gate, incoming.received, accept));
-    verdict.map_err(|fault| Box::new(refuse(*fault, incoming.value.unwrap_or_default(), &attributes.0, &gate)))
+    let opened = open(incoming, &mut attributes);
+    let document = opened.map(|text| attributes.document(text));
+    let verdict = match &document {
+        Ok(document) => weigh(document, &gate, incoming.received, accept),
+        Err(fault) => Err(fault.clone().into()),
+    };
+    verdict.map_err(|objection| Box::new(refuse(objection, incoming.value.unwrap_or_default(), &attributes.0, &gate)))
 }
 
 /// Judges a document with no Kafka record around it: no key, no headers, `now` for the time of receipt.
@@ -79,10 +94,13 @@ pub fn judge_document<T>(
     now: Micros,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
-    let gate = Gate { feed: None, key: Key::None, registered };
-    let verdict =
-        sized(Some(document)).and_then(decoded).and_then(|text| weigh(&Document::Structured(text), &gate, now, accept));
-    verdict.map_err(|fault| Box::new(refuse(*fault, document, &[], &gate)))
+    let gate = Gate { registered, ..Gate::open() };
+    let structured = sized(Some(document)).and_then(decoded).map(Document::Structured);
+    let verdict = match &structured {
+        Ok(structured) => weigh(structured, &gate, now, accept),
+        Err(fault) => Err(fault.clone().into()),
+    };
+    verdict.map_err(|objection| Box::new(refuse(objection, document, &[], &gate)))
 }
 
 /// The key of a Kafka record, which is the subject of its event.
@@ -99,12 +117,14 @@ pub(crate) struct Gate<'a> {
     feed: Option<Feed>,
     key: Key<'a>,
     registered: &'a dyn Fn(Feed, &str) -> bool,
+    /// Sources that are not looked into.
+    parked: &'a dyn Fn(&str) -> bool,
 }
 
 impl Gate<'_> {
     /// Everyone passes.
     pub(crate) fn open() -> Self {
-        Self { feed: None, key: Key::None, registered: &|_, _| true }
+        Self { feed: None, key: Key::None, registered: &|_, _| true, parked: &|_| false }
     }
 
     /// Whether the record's key is this subject, byte for byte.
@@ -118,6 +138,22 @@ impl Gate<'_> {
     /// Whether a feed may pass.
     pub(crate) fn admits_feed(&self, feed: Feed) -> bool {
         self.feed.is_none_or(|own| own == feed)
+    }
+
+    fn admit(&self, envelope: &Envelope<'_>) -> Judged<()> {
+        if !self.admits_subject(&envelope.subject) {
+            return fault(Reason::TransportKey, "/subject", KEY_RULE);
+        }
+        if !self.admits_feed(envelope.feed) {
+            return fault(Reason::EnvelopeFeed, "/type", explain::FEED_RULE);
+        }
+        if !self.admits_source(envelope.feed, &envelope.source) {
+            return fault(Reason::EnvelopeSource, "/source", explain::SOURCE_RULE);
+        }
+        if (self.parked)(&envelope.source) {
+            return fault(Reason::PartnerParked, "/source", PARKED_RULE);
+        }
+        Ok(())
     }
 
     /// Whether a source may pass with events of a feed.
@@ -150,35 +186,49 @@ impl<'a> Document<'a> {
 
 type Judged<T> = Result<T, Box<Fault>>;
 
+/// What speaks against a record.
+enum Objection<'d> {
+    /// This.
+    Fault(Box<Fault>),
+    /// The typed path said no: what is wrong is found by a slow look.
+    Unexplained(&'d Document<'d>),
+}
+
+impl From<Box<Fault>> for Objection<'_> {
+    fn from(fault: Box<Fault>) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Objection<'_> {
+    fn into_fault(self, gate: &Gate<'_>) -> Fault {
+        match self {
+            Self::Fault(fault) => *fault,
+            Self::Unexplained(document) => explained(document, gate),
+        }
+    }
+}
+
 fn fault<T>(reason: Reason, pointer: &str, rule: &'static str) -> Judged<T> {
     Err(Box::new(Fault::new(reason, pointer, rule)))
 }
 
 /// Everything after the bytes are text.
-fn weigh<T>(
-    document: &Document<'_>,
+fn weigh<'d, T>(
+    document: &'d Document<'d>,
     gate: &Gate<'_>,
     received: Micros,
     accept: impl FnOnce(&Record<'_>) -> T,
-) -> Judged<T> {
-    let Ok(event) = document.decode() else { return Err(Box::new(explained(document, gate))) };
-    let envelope = &event.envelope;
-    if !gate.admits_subject(&envelope.subject) {
-        return fault(Reason::TransportKey, "/subject", KEY_RULE);
-    }
-    if !gate.admits_feed(envelope.feed) {
-        return fault(Reason::EnvelopeFeed, "/type", explain::FEED_RULE);
-    }
-    if !gate.admits_source(envelope.feed, &envelope.source) {
-        return fault(Reason::EnvelopeSource, "/source", explain::SOURCE_RULE);
-    }
+) -> Result<T, Objection<'d>> {
+    let Ok(event) = document.decode() else { return Err(Objection::Unexplained(document)) };
+    gate.admit(&event.envelope)?;
     let record = Record::of(&event);
     if let Some(fault) = semantic::check(&record, received) {
-        return Err(Box::new(fault));
+        return Err(Box::new(fault).into());
     }
     // Where it stands is found by the search of the refused document.
-    if let Some(reason) = tripwire::check(&record, envelope) {
-        return fault(reason, "", tripwire::rule_of(reason));
+    if let Some(reason) = tripwire::check(&record, &event.envelope) {
+        return Ok(fault(reason, "", tripwire::rule_of(reason))?);
     }
     Ok(accept(&record))
 }
@@ -191,17 +241,26 @@ fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Fault {
     })
 }
 
-/// The rejection of a fault: personal data outranks it, and the document says whose it is.
+/// The rejection of a fault: personal data outranks it, then that the partner is parked; the document says whose it is.
 #[cold]
-fn refuse(fault: Fault, body: &[u8], attributes: &[(&str, &str)], gate: &Gate<'_>) -> Rejection {
+fn refuse(objection: Objection<'_>, body: &[u8], attributes: &[(&str, &str)], gate: &Gate<'_>) -> Rejection {
     let mut search = tripwire::search(body, !attributes.is_empty());
     for (name, text) in attributes {
         search.look_at_attribute(name, text);
     }
     let partner = registered_partner(&search, gate);
-    let Fault { reason, pointer, rule } = search.personal.unwrap_or(fault);
+    let is_parked = partner.is_some() && search.source.as_deref().is_some_and(gate.parked);
+    let Fault { reason, pointer, rule } = match search.personal {
+        Some(fault) => fault,
+        None if is_parked => Fault::new(Reason::PartnerParked, "/source", PARKED_RULE),
+        None => objection.into_fault(gate),
+    };
     Rejection { reason, pointer, rule, partner, kind: search.kind }
 }
+
+/// The rule of a parked partner.
+const PARKED_RULE: &str = "the partner is parked, since only rejects came of it: mend the feed and have it released, and \
+                           this record is sent again";
 
 /// The partner of the document, if its source is registered; any other may be a person's name.
 fn registered_partner(search: &Search, gate: &Gate<'_>) -> Option<String> {

@@ -68,6 +68,7 @@ reasons! {
     SemanticCode = "semantic.code",
     SemanticAge = "semantic.age",
     SemanticCount = "semantic.count",
+    PartnerParked = "partner.parked",
     PersonalNhsNumber = "personal.nhs_number",
     PersonalPostcode = "personal.postcode",
     PersonalEmail = "personal.email",

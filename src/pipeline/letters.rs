@@ -114,10 +114,10 @@ enum LettersError {
 
 impl Letters {
     /// A producer to the topic; nobody is asked yet.
-    pub fn new(kafka: &config::Kafka, topic: &str) -> Result<Self, KafkaError> {
+    pub fn new(kafka: &config::Kafka, topic: &str) -> Result<Self, publish::Error> {
         let mut config = publish::producer(kafka, TAKEN_MAX);
         config.set("message.max.bytes", LETTER_BYTES_MAX).set("batch.size", TOGETHER_BYTES_MAX);
-        Ok(Self { producer: config.create()?, topic: topic.to_owned() })
+        Ok(Self { producer: config.create().map_err(publish::Error::Client)?, topic: topic.to_owned() })
     }
 
     /// The topic's name.

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
+use super::breaker::Breaker;
 use super::letters::{Outbox, Unsent};
 use super::{PipelineError, Report, Settings, Slot, Tally};
 use crate::consume::{Certain, Identity, Message, TopicAbsent};
-use crate::contract::{Incoming, TopicRules, judge};
+use crate::contract::{Incoming, TopicRules, judge_unless_parked};
 use crate::crash;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::journal::{self, JournalError, Outcome, Prepared};
@@ -93,6 +94,7 @@ pub(super) enum Committed {
 /// One partition's batch being gathered.
 struct Gather {
     rules: Arc<TopicRules>,
+    breaker: Arc<Breaker>,
     topic_id: String,
     certain: Certain,
     ledger_end: Position,
@@ -119,10 +121,11 @@ struct Gather {
 }
 
 impl Gather {
-    fn new(assigned: Assigned) -> Self {
+    fn new(assigned: Assigned, breaker: Arc<Breaker>) -> Self {
         let Assigned { rules, topic_id, end, first_offset, ledger_end, cut_at, told, .. } = assigned;
         Self {
             rules,
+            breaker,
             topic_id,
             ledger_end,
             cut_at,
@@ -159,9 +162,10 @@ impl Gather {
         let incoming = Incoming { value: message.value(), key: message.key(), headers, received: at.received };
         self.tally.oldest.get_or_insert_with(|| Oldest { read: Instant::now(), received: at.received });
         self.tally.last = at.received;
-        let rules = &self.rules;
-        let judged = judge(&incoming, rules, |record| {
-            self.rows.append(at, record);
+        let (rules, breaker, rows) = (&self.rules, &*self.breaker, &mut self.rows);
+        let judged = judge_unless_parked(&incoming, rules, &|source| breaker.is_parked(source), |record| {
+            breaker.accepted(record.source);
+            rows.append(at, record);
             rules.partner(record.source)
         });
         match judged {
@@ -170,6 +174,7 @@ impl Gather {
                 self.tally.shares[partner.unwrap_or(rules.partners.len())].accepted.add(message.size());
             }
             Err(rejection) => {
+                breaker.rejected(&rejection, at.received);
                 let partner = rules.partners.iter().position(|partner| rejection.partner.as_ref() == Some(partner));
                 self.tally.shares[partner.unwrap_or(rules.partners.len())].rejected.add(message.size());
                 *self.tally.rejected.entry(rejection.reason).or_default() += 1;
@@ -272,6 +277,7 @@ impl Gather {
 pub(super) struct Worker {
     settings: Settings,
     commits: Commits,
+    breaker: Arc<Breaker>,
     /// This worker's own: how its commits end comes so.
     orders: Sender<Order>,
     reports: Sender<Report>,
@@ -289,6 +295,7 @@ impl Worker {
     pub(super) fn spawn(
         settings: &Settings,
         commits: Commits,
+        breaker: &Arc<Breaker>,
         reports: &Sender<Report>,
         in_flight: &Arc<AtomicUsize>,
     ) -> (Sender<Order>, JoinHandle<()>) {
@@ -296,6 +303,7 @@ impl Worker {
         let worker = Self {
             settings: settings.clone(),
             commits,
+            breaker: Arc::clone(breaker),
             orders: orders.clone(),
             reports: reports.clone(),
             in_flight: Arc::clone(in_flight),
@@ -346,7 +354,7 @@ impl Worker {
 
     fn assign(&mut self, assigned: Assigned) {
         let (slot, behind, letters_from) = (assigned.slot, assigned.behind, assigned.letters_from);
-        let mut gather = Gather::new(assigned);
+        let mut gather = Gather::new(assigned, Arc::clone(&self.breaker));
         // Lag tools read the group's offset: bring it to the chain's end, after the dead letters up to there.
         let end = gather.certain.clone();
         match letters_from.filter(|_| self.commits.letters.is_some()) {

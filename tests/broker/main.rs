@@ -9,6 +9,7 @@
 //! tests/services/s3.sh run tests/services/kafka.sh run cargo test --features crash-points --test broker -- --test-threads 8
 //! ```
 
+mod breaker;
 mod broker;
 mod buckets;
 mod crashes;

@@ -7,7 +7,7 @@ use crate::events::{crime, records};
 use crate::feeds::Feeds;
 
 /// The file of partners in which one system is of somebody else.
-pub(crate) fn unregister(feeds: &Feeds, system: &str) -> String {
+fn unregister(feeds: &Feeds, system: &str) -> String {
     let path = feeds.path("reference/partners.toml");
     let whole = std::fs::read_to_string(&path).expect("the partners' file");
     let (before, after) = whole.split_once(&format!("system = \"{system}\"")).expect("the system");

@@ -11,6 +11,7 @@ use crate::cli::check::now;
 use crate::cli::{Connection, Format, align_right, ingest, runtime, table};
 use crate::event::Position;
 use crate::ledger::chain;
+use crate::parked;
 use crate::publish::{Publisher, TIMEOUT};
 use crate::rejects::kept::Kept;
 use crate::replay::{Fate, Replay as Decide};
@@ -39,9 +40,11 @@ impl Replay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let store = config.store.open()?;
-        let decide = Decide::new(ingest::topics(&config, &reference), now());
+        let runtime = runtime()?;
+        let parked = runtime.block_on(parked::partners(&store))?;
+        let decide = Decide::new(ingest::topics(&config, &reference), parked, now());
         let publisher = if self.dry_run { None } else { Some(Publisher::new(&config.kafka, TIMEOUT)?) };
-        let counts = runtime()?.block_on(self.replay(&store, decide, publisher))?;
+        let counts = runtime.block_on(self.replay(&store, decide, publisher))?;
         self.print(&counts)?;
         Ok(ExitCode::SUCCESS)
     }

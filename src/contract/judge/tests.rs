@@ -59,6 +59,10 @@ impl Sent {
     }
 
     fn judge(&self) -> Result<(Feed, Kind), Box<Rejection>> {
+        self.judge_unless_parked(&|_| false)
+    }
+
+    fn judge_unless_parked(&self, parked: &dyn Fn(&str) -> bool) -> Result<(Feed, Kind), Box<Rejection>> {
         let sources = EXAMPLES.iter().filter_map(|(_, document)| attribute(document, "source"));
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
         let incoming = Incoming {
@@ -67,7 +71,8 @@ impl Sent {
             headers: &headers,
             received: self.received,
         };
-        judge(&incoming, &TopicRules::new(self.feed, sources), |record| (record.feed, record.kind))
+        let rules = TopicRules::new(self.feed, sources);
+        judge_unless_parked(&incoming, &rules, parked, |record| (record.feed, record.kind))
     }
 
     /// Moves the attributes to headers.
@@ -244,8 +249,29 @@ fn every_bad_input_is_refused_for_its_reason() {
         assert_eq!(found, (bad.reason.as_str(), bad.pointer.as_str()), "{row}");
         seen.insert(rejection.reason);
     }
+    // A partner is parked for what came before.
+    seen.insert(Reason::PartnerParked);
     let missing: Vec<_> = Reason::ALL.iter().filter(|reason| !seen.contains(reason)).collect();
     assert!(missing.is_empty(), "no bad input for {missing:?}");
+}
+
+#[test]
+fn of_a_parked_partner_every_record_is_refused_for_that_alone_unless_it_looks_personal() {
+    let parked = |source: &str| source.starts_with("urn:partner:kent-police:");
+    let judge =
+        |sent: &Sent| sent.judge_unless_parked(&parked).map_err(|rejection| (rejection.reason, rejection.partner));
+    let of = |document: &str| Sent::of("crime", document);
+    let good = example("crime");
+    let kept = Err((Reason::PartnerParked, Some("kent-police".to_owned())));
+    assert_eq!(judge(&of(good)), kept);
+    assert_eq!(judge(&of(good).into_binary(good)), kept);
+    assert_eq!(judge(&of(&good.replace(r#""revision":2"#, r#""revision":0"#))), kept);
+    assert_eq!(judge(&Sent { key: None, ..of(good) }), kept);
+    assert_eq!(judge(&of(&good.replace("\"8N\"", "\"ME14 1XX\""))).map_err(|e| e.0), Err(Reason::PersonalPostcode));
+    let other = good.replace("kent-police", "jane-doe");
+    assert_eq!(judge(&of(&other)), Err((Reason::EnvelopeSource, None)));
+    assert_eq!(judge(&Sent { value: None, ..of(good) }), Err((Reason::TransportEmpty, None)), "nobody can tell whose");
+    assert!(judge(&Sent::of("assault-attendance", example("assault-attendance"))).is_ok());
 }
 
 #[test]
