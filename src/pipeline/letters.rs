@@ -116,7 +116,7 @@ impl Letters {
     /// A producer to the topic; nobody is asked yet.
     pub fn new(kafka: &config::Kafka, topic: &str) -> Result<Self, publish::Error> {
         let mut config = publish::producer(kafka, TAKEN_MAX);
-        config.set("message.max.bytes", LETTER_BYTES_MAX).set("batch.size", TOGETHER_BYTES_MAX);
+        config.set("acks", "all").set("message.max.bytes", LETTER_BYTES_MAX).set("batch.size", TOGETHER_BYTES_MAX);
         Ok(Self { producer: config.create().map_err(publish::Error::Client)?, topic: topic.to_owned() })
     }
 
