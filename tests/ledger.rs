@@ -26,6 +26,7 @@ use partner_feeds::ledger::journal::{self, CREATES_MAX, JournalError, Outcome, P
 use partner_feeds::ledger::merge::{Limits, Swept, merge, sweep};
 use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{Footer, Gap, Tree, rejects_file, rejects_name};
+use partner_feeds::rejects::kept::Kept;
 use partner_feeds::storage::Store;
 use records::{assert_each_once, at, batch, held, log, partition, prepare, seal};
 use tokio::runtime::Handle;
@@ -382,6 +383,38 @@ async fn readers_take_the_merged_file_and_the_journal_after_it() {
         assert_eq!((resume.end, resume.ledger_end), (at(20), at(10)));
         assert_eq!(resume.last.expect("a last file").from, at(15));
     }
+}
+
+#[tokio::test]
+async fn rejects_are_read_once_each_while_their_files_are_merged_away() {
+    let (_, store) = memory();
+    for from in (0..30).step_by(5) {
+        journal::commit(&store, &partition(), &batch(from, from + 5), at(0)).await.expect("certain");
+    }
+    let partition = partition();
+    let mut kept = Kept::new(&store, &partition, at(4), true);
+    let mut read = Vec::new();
+    // The first run ends before what is read next, the second covers what was read and what was not.
+    for files in [1, 2, 0, 0, 0, 0] {
+        let Some(rejects) = kept.next().await.expect("readable") else { break };
+        read.extend(rejects.map(|reject| reject.expect("a row").position.offset));
+        if files > 0 {
+            merge(&store, &partition, Limits { files, ..Limits::default() }).await.expect("merged").expect("files");
+            sweep(&store, &partition, Position::ORIGIN).await.expect("swept");
+        }
+    }
+    assert_eq!(read, (4..30).filter(|offset| is_rejected(*offset)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn rejects_that_are_missing_are_damage_to_those_who_read_them() {
+    let (_, store) = memory();
+    let lost = batch(0, 10);
+    journal::commit(&store, &partition(), &lost, at(0)).await.expect("certain");
+    store.delete(&rejects_file(&partition(), &lost.footer.rejects[0])).await.expect("deleted");
+    let (partition, from) = (partition(), Position::ORIGIN);
+    let error = Kept::new(&store, &partition, from, true).next().await.err().expect("damaged");
+    assert!(error.to_string().contains("one of the rejects that it names, is missing"), "{error}");
 }
 
 #[tokio::test]
