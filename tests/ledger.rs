@@ -28,7 +28,7 @@ use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{Footer, Gap, Tree, rejects_file, rejects_name};
 use partner_feeds::rejects::kept::Kept;
 use partner_feeds::storage::Store;
-use records::{assert_each_once, at, batch, held, log, partition, prepare, seal};
+use records::{assert_each_once, at, batch, held, is_rejected, log, partition, prepare, seal};
 use tokio::runtime::Handle;
 
 /// Records in the log of a test.

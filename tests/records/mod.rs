@@ -22,7 +22,7 @@ pub(crate) fn at(offset: i64) -> Position {
 }
 
 /// A log in which every fifth record breaks its contract.
-fn is_rejected(offset: i64) -> bool {
+pub(crate) fn is_rejected(offset: i64) -> bool {
     offset % 5 == 3
 }
 
