@@ -143,13 +143,13 @@ pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -
     let end = ledger_end.to_string();
     let below = |entry: &Entry| entry.name < end;
     let journal = store.list_from(&Tree::Journal.folder(partition), "", below).await?;
-    let covered = journal.iter().filter_map(|entry| ledger::position_of(&entry.name)).filter(|from| *from < ledger_end);
+    let covered = journal.iter().filter_map(|entry| ledger::position_of(&entry.name));
     let mut covered: Vec<String> = covered.map(|from| Tree::Journal.file(partition, from)).collect();
     swept.journal = covered.len();
+    // At the ledger's end and past it one may belong to a create under way.
     let rejects = store.list_from(&Tree::Rejects.folder(partition), &since.to_string(), below).await?;
     for name in rejects.into_iter().map(|entry| entry.name) {
-        // At the ledger's end and past it one may belong to a create under way.
-        let Some(from) = rejects_position(&name).filter(|from| (since..ledger_end).contains(from)) else { continue };
+        let Some(from) = rejects_position(&name) else { continue };
         let footer = ledger::read_footer(store, &Tree::Ledger.file(partition, from)).await?;
         if !footer.is_some_and(|footer| footer.rejects.contains(&name)) {
             swept.rejects += 1;
