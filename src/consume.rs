@@ -50,6 +50,8 @@ pub fn client(kafka: &config::Kafka) -> ClientConfig {
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("queued.max.messages.kbytes", "16384"),
         ("queued.min.messages", "20000"),
+        // A record is given out whole, however large: refused, it would be asked for again for ever.
+        ("receive.message.max.bytes", "2147483647"),
     ];
     let owned = [
         ("auto.offset.reset", "error"),

@@ -473,7 +473,9 @@ const fn network_kind(number: u64) -> Option<&'static str> {
         0x6969 => Some("NFS"),
         0x517b | 0xfe53_4d42 => Some("SMB"),
         0xff53_4d42 => Some("CIFS"),
-        0x5346_414f => Some("AFS"),
+        0x5346_414f | 0x6b41_4653 => Some("AFS"),
+        0x00c3_6400 => Some("Ceph"),
+        0x0bd0_0bd0 => Some("Lustre"),
         _ => None,
     }
 }
@@ -545,6 +547,19 @@ mod tests {
         check(Store::open(&at(&folder.path().join("none"))), "there is no store at");
         check(Store::open_or_create(&at(&file.join("under")), []), "create the folder yourself");
         check(Store::open("gs://bucket/root"), "is `s3://bucket` or `s3://bucket/prefix`");
-        assert_eq!(network_kind(0x6969), Some("NFS"));
+    }
+
+    #[test]
+    fn network_file_systems_are_known_by_their_numbers_and_local_ones_are_not_refused() {
+        for (number, kind) in [(0x6969, "NFS"), (0xfe53_4d42, "SMB"), (0xff53_4d42, "CIFS"), (0x00c3_6400, "Ceph")] {
+            assert_eq!(network_kind(number), Some(kind));
+            // Some systems extend the sign of a number of 32 bits.
+            assert_eq!(network_kind(number | 0xffff_ffff_0000_0000), Some(kind));
+        }
+        for local in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
+            assert_eq!(network_kind(local), None);
+        }
+        let error = StorageError::Network { root: "store".to_owned(), kind: "NFS" }.to_string();
+        assert!(error.contains("name a folder on a local disk"), "{error}");
     }
 }

@@ -144,7 +144,12 @@ impl Broker {
 
     /// Sends records and waits until all arrived.
     pub(crate) fn send(&self, topic: &str, records: impl IntoIterator<Item = Sent>) {
-        let producer = self.producer(&[]);
+        self.send_with(topic, records, &[]);
+    }
+
+    /// The same, by a producer with settings.
+    pub(crate) fn send_with(&self, topic: &str, records: impl IntoIterator<Item = Sent>, settings: &[(&str, &str)]) {
+        let producer = self.producer(settings);
         produce(&producer, topic, records);
         producer.flush(DEADLINE).expect("arrived");
         assert_eq!(producer.in_flight_count(), 0);
@@ -189,6 +194,7 @@ impl Broker {
             ("auto.offset.reset", "earliest"),
             ("isolation.level", "read_committed"),
             ("fetch.message.max.bytes", "30000000"),
+            ("receive.message.max.bytes", "200000000"),
         ]);
         let mut assigned = TopicPartitionList::new();
         for partition in 0..partitions as i32 {

@@ -14,7 +14,7 @@ pub(crate) fn examples() -> Vec<String> {
     paths.iter().map(|path| std::fs::read_to_string(path).expect("an example").trim_end().to_owned()).collect()
 }
 
-fn example(kind: &str) -> String {
+pub(crate) fn example(kind: &str) -> String {
     let path = format!("{}/schemas/examples/{kind}.json", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).expect("an example").trim_end().to_owned()
 }

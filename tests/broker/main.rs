@@ -15,6 +15,7 @@ mod buckets;
 mod crashes;
 mod disagreements;
 mod events;
+mod extremes;
 mod feeds;
 mod letters;
 mod logs;

@@ -103,6 +103,13 @@ impl Running {
         text(&self.err)
     }
 
+    /// The most memory it has had, in MiB.
+    pub(crate) fn peak_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    }
+
     /// How often its log says something.
     pub(crate) fn says(&self, what: &str) -> usize {
         self.log().matches(what).count()

@@ -1,0 +1,55 @@
+//! Records of a size, and of a number of names, that nobody meant to send.
+
+use crate::broker::Sent;
+use crate::events::{crime, example, records};
+use crate::feeds::{Asked, Feeds};
+use crate::oracle;
+
+#[test]
+fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_bounded() {
+    let bytes = 100_000_000;
+    let settings = [("max.message.bytes", "104000000")];
+    let feeds = Asked { partitions: 1, topic_settings: &settings, ..Asked::default() }.start();
+    feeds.send([crime(0)]);
+    let large =
+        Sent::new("large", example("crime").into_bytes().into_iter().chain(spaces()).take(bytes).collect::<Vec<_>>());
+    feeds.broker.send_with(&feeds.police(), [large], &[("message.max.bytes", "104000000")]);
+    feeds.send(records(1..300));
+    let consumer = feeds.ingest().start();
+    feeds.settled();
+    let peak = consumer.peak_mib();
+    consumer.terminate().succeeds();
+
+    let held = feeds.assert_all_each_once();
+    let (reason, _) = held.rows[1].rejected.clone().expect("a reject");
+    assert_eq!((held.rows.len(), &*reason), (301, "transport.too_large"));
+    let kept = oracle::files(&feeds.store().join("rejects"));
+    assert!(kept.iter().any(|file| file.metadata().expect("a file").len() > 1000));
+    assert!(peak < 800, "{peak} MiB");
+    feeds.program(&["merge"]).run().succeeds();
+    feeds.assert_all_each_once();
+}
+
+fn spaces() -> impl Iterator<Item = u8> {
+    std::iter::repeat(b' ')
+}
+
+#[test]
+fn names_of_partners_that_nobody_registered_are_rejects_and_cost_no_memory() {
+    let feeds = Feeds::start();
+    let good = example("crime");
+    let invented = |number: usize| {
+        let document = good.replace("urn:partner:kent-police:crime", &format!("urn:partner:p{number:07}:crime"));
+        Sent::new("46-001234-17", document).to((number % 3) as i32)
+    };
+    let number = 60_000;
+    feeds.send((0..number).map(invented));
+    let consumer = feeds.ingest().set("ingest.flush_rows", 250_000).start();
+    feeds.settled();
+    let peak = consumer.peak_mib();
+    consumer.terminate().succeeds();
+    let held = feeds.assert_all_each_once();
+    let reasons = held.rows.iter().filter_map(|row| Some(&*row.rejected.as_ref()?.0));
+    assert_eq!(reasons.filter(|reason| *reason == "envelope.source").count(), number);
+    assert!(peak < 400, "{peak} MiB");
+}
