@@ -11,9 +11,10 @@ pub mod verify;
 pub mod walk;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchReader as _, new_null_array};
 use arrow::datatypes::{DataType, FieldRef, Fields, Int32Type, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use bytes::Bytes;
@@ -369,15 +370,48 @@ pub fn encode(schema: &SchemaRef, batches: &[RecordBatch], footer: &Footer) -> R
     encoder.finish(footer)
 }
 
+/// The rows of a file, batch by batch. A damaged file ends with one error, also where the reader of Parquet panics on it
+/// or would give the error for ever.
+pub struct Rows {
+    schema: SchemaRef,
+    /// `None` = at the end.
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl Rows {
+    fn new(reader: ParquetRecordBatchReader) -> Self {
+        Self { schema: reader.schema(), reader: Some(reader) }
+    }
+
+    /// The types of its columns.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = self.reader.as_mut()?;
+        let panicked = |_| Some(Err(ArrowError::ParquetError("its pages make no sense".to_owned())));
+        let batch = catch_unwind(AssertUnwindSafe(|| reader.next())).unwrap_or_else(panicked);
+        if !matches!(batch, Some(Ok(_))) {
+            self.reader = None;
+        }
+        batch
+    }
+}
+
 /// The rows of a file, of the named columns only; of all where none is named. `path` is for the error only.
-pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecordBatchReader> {
+pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<Rows> {
     let damaged = |error| LedgerError::not_parquet(path, error);
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(damaged)?;
     let mask = match columns {
         [] => ProjectionMask::all(),
         _ => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
     };
-    builder.with_projection(mask).build().map_err(damaged)
+    builder.with_projection(mask).build().map(Rows::new).map_err(damaged)
 }
 
 /// What a file says of itself, and its rows: in the types of a schema, if they are of it, else in those that lead to the
@@ -393,7 +427,7 @@ fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<(Footer, F
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, typed).with_batch_size(BATCH_ROWS);
     let kept = (0..schema.fields().len()).filter(|column| holds_values(plain.metadata(), *column));
     let mask = ProjectionMask::leaves(builder.parquet_schema(), kept);
-    let rows = builder.with_projection(mask).build().map_err(damaged)?;
+    let rows = builder.with_projection(mask).build().map(Rows::new).map_err(damaged)?;
     Ok((footer, FileRows { schema, rows, absent: HashMap::new() }))
 }
 
@@ -409,7 +443,7 @@ fn holds_values(metadata: &ParquetMetaData, column: usize) -> bool {
 /// other kinds of record: these are not read but made up, which is half of what copying a file would cost.
 struct FileRows {
     schema: SchemaRef,
-    rows: ParquetRecordBatchReader,
+    rows: Rows,
     /// A batch of nulls of each type.
     absent: HashMap<DataType, ArrayRef>,
 }
