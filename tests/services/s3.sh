@@ -51,7 +51,8 @@ start() {
     echo $! >"$data/pid"
     disown
     until listens; do
-        running >/dev/null || fail "it stopped: $(tail -n 1 "$data/out")"
+        # Just after its start it may still go by the name of this script.
+        kill -0 "$(cat "$data/pid")" 2>/dev/null || fail "it stopped: $(tail -n 1 "$data/out")"
         [ "$SECONDS" -lt 60 ] || fail "it did not answer within 60 s; see $data/out"
         sleep 0.1
     done
