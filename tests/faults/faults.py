@@ -16,6 +16,7 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -64,6 +65,11 @@ class Process:
         except (FileNotFoundError, ProcessLookupError):
             return False
         return stat.rsplit(") ", 1)[1].startswith("T")
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Sender:
@@ -344,7 +350,8 @@ class Programme:
             pid = int((self.work / "kafka/1/pid").read_text())
             os.kill(pid, signal.SIGKILL)
             self.faults["broker killed"] += 1
-            while pathlib.Path(f"/proc/{pid}/cmdline").exists() and pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+            first = int(self.brokers.rsplit(":", 1)[1])
+            while any(listens(port) for port in (first, first + 10)):
                 time.sleep(0.1)
         else:
             self.service("kafka", "stop")
