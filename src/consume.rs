@@ -324,13 +324,15 @@ fn watermarks<C: ConsumerContext>(
     asked.map_err(call("ask for a partition's first and last offset"))
 }
 
-/// Asks; while a partition has no leader, or the group no coordinator, again until the deadline.
+/// Asks; while a partition has no leader or is not yet known here, or the group has no coordinator, again until the
+/// deadline.
 fn until<T>(deadline: Instant, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
     loop {
         let asked = ask();
         match asked.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
             Some(
                 RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::UnknownPartition // just added: the group's leader knew it first
                 | RDKafkaErrorCode::LeaderNotAvailable
                 | RDKafkaErrorCode::NotCoordinator
                 | RDKafkaErrorCode::CoordinatorNotAvailable

@@ -425,17 +425,17 @@ fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<(Footer, F
     let options = ArrowReaderOptions::new().with_schema(Arc::clone(&schema));
     let typed = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).map_err(damaged)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, typed).with_batch_size(BATCH_ROWS);
-    let kept = (0..schema.fields().len()).filter(|column| holds_values(plain.metadata(), *column));
+    let kept = (0..builder.parquet_schema().num_columns()).filter(|leaf| holds_values(plain.metadata(), *leaf));
     let mask = ProjectionMask::leaves(builder.parquet_schema(), kept);
     let rows = builder.with_projection(mask).build().map(Rows::new).map_err(damaged)?;
     Ok((footer, FileRows { schema, rows, absent: HashMap::new() }))
 }
 
-/// Whether a column may have a value.
-fn holds_values(metadata: &ParquetMetaData, column: usize) -> bool {
-    metadata.row_groups().iter().map(|group| group.column(column)).any(|chunk| {
+/// Whether a column may have a value. One of lists may, for an empty list counts as a null there.
+fn holds_values(metadata: &ParquetMetaData, leaf: usize) -> bool {
+    metadata.row_groups().iter().map(|group| group.column(leaf)).any(|chunk| {
         let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
-        nulls != Some(chunk.num_values() as u64)
+        chunk.column_descr().max_rep_level() > 0 || nulls != Some(chunk.num_values() as u64)
     })
 }
 

@@ -386,7 +386,7 @@ async fn readers_take_the_merged_file_and_the_journal_after_it() {
 }
 
 #[tokio::test]
-async fn rejects_are_read_once_each_while_their_files_are_merged_away() {
+async fn rejects_are_read_once_each_and_whole_while_their_files_are_merged_away() {
     let (_, store) = memory();
     for from in (0..30).step_by(5) {
         journal::commit(&store, &partition(), &batch(from, from + 5), at(0)).await.expect("certain");
@@ -397,7 +397,11 @@ async fn rejects_are_read_once_each_while_their_files_are_merged_away() {
     // The first run ends before what is read next, the second covers what was read and what was not.
     for files in [1, 2, 0, 0, 0, 0] {
         let Some(rejects) = kept.next().await.expect("readable") else { break };
-        read.extend(rejects.map(|reject| reject.expect("a row").position.offset));
+        for reject in rejects.map(|reject| reject.expect("a row")) {
+            let raw = reject.raw.expect("what it held, merged or not");
+            assert_eq!((raw.value.as_deref(), raw.headers.len()), (Some(&b"value"[..]), 0));
+            read.push(reject.position.offset);
+        }
         if files > 0 {
             merge(&store, &partition, Limits { files, ..Limits::default() }).await.expect("merged").expect("files");
             sweep(&store, &partition, Position::ORIGIN).await.expect("swept");

@@ -80,7 +80,8 @@ fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_i
     feeds.program(&["partners", "release", "kent-police"]).run().succeeds().saying("is not parked");
     assert!(!list().out.contains("envelope.revision"));
 
-    assert_eq!(replay(&feeds, &waiting)["sent"], 41);
+    let counts = replay(&feeds, &waiting);
+    assert_eq!(counts["sent"], 41, "{counts:?}");
     feeds.send([crime(1_041)]);
     feeds.settled();
     let held = feeds.assert_all_each_once();

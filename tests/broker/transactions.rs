@@ -61,7 +61,7 @@ fn until_end_passes_the_mark_of_a_transaction_that_follows_a_full_batch() {
     produce(&producer, &feeds.police(), records(0..100));
     producer.flush(CALL).expect("arrived");
     producer.commit_transaction(CALL).expect("committed");
-    assert_eq!(feeds.broker.watermarks(&feeds.police(), 0).end, 101);
+    await_that("the mark is in the log", || feeds.broker.watermarks(&feeds.police(), 0).end == 101);
     let hold = feeds.path("hold");
     let mut ingest = feeds.ingest().set("ingest.flush_rows", 100).until_end().held_at("commit.started", &hold).start();
     // The end of the log is told while the commit is under way.
