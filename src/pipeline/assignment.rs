@@ -145,6 +145,11 @@ pub(crate) fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, to
     })
 }
 
+/// The offset below which nothing that the log still has is missing of a chain: the first where the log is another's.
+pub(crate) fn durable_of(end: Position, (low, high): (i64, i64)) -> i64 {
+    if end.offset > high { low } else { end.offset.max(low) }
+}
+
 /// Where the last file started when a group's offset was committed.
 fn last_file(metadata: &str) -> Option<Position> {
     metadata.split_once(' ')?.0.parse().ok()
@@ -274,9 +279,8 @@ impl Assignment {
             Ok(resume) => resume,
             Err(damage) => return Ok(self.refuse(at, damage)),
         };
-        let (low, high) = offered.watermarks;
-        let durable = if resume.end.offset > high { low } else { resume.end.offset.max(low) };
-        let told = self.watch.assigned(at, durable, high);
+        let durable = durable_of(resume.end, offered.watermarks);
+        let told = self.watch.assigned(at, durable, offered.watermarks.1);
         let committed = group_position(offered, resume.end);
         let mut behind = committed.is_none_or(|committed| committed < resume.end);
         while let Some(found) = disagreement(&resume, offered, &self.identity.cluster, topic_id) {

@@ -72,7 +72,7 @@ fn it_tells_of_the_store_alone_where_there_is_no_broker() {
     feeds.ingest().until_end().run().succeeds();
     let parked = feeds.store().join("parked");
     std::fs::create_dir(&parked).expect("a folder");
-    std::fs::write(parked.join("kent-police.json"), "{}").expect("written");
+    std::fs::write(parked.join("kent-police"), "{}").expect("written");
     let before = oracle::files(&feeds.store());
     let ended = feeds.program(&["status"]).set("kafka.brokers", "127.0.0.1:1").run().with_status(1);
     let ended = ended.saying("records     27 accepted, 3 rejected").saying("parked      kent-police\n");
