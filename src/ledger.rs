@@ -371,21 +371,40 @@ pub fn encode(schema: &SchemaRef, batches: &[RecordBatch], footer: &Footer) -> R
 }
 
 /// The rows of a file, batch by batch. A damaged file ends with one error, also where the reader of Parquet panics on it
-/// or would give the error for ever.
+/// or would give the error for ever. Columns of the schema that the reader does not read are made up of nulls.
 pub struct Rows {
     schema: SchemaRef,
     /// `None` = at the end.
     reader: Option<ParquetRecordBatchReader>,
+    /// Nulls of each type, as many as a batch has rows.
+    absent: HashMap<DataType, ArrayRef>,
 }
 
 impl Rows {
     fn new(reader: ParquetRecordBatchReader) -> Self {
-        Self { schema: reader.schema(), reader: Some(reader) }
+        Self { schema: reader.schema(), reader: Some(reader), absent: HashMap::new() }
     }
 
     /// The types of its columns.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    /// A batch with all columns.
+    fn filled(&mut self, read: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        if read.schema_ref() == &self.schema {
+            return Ok(read);
+        }
+        let mut found = read.columns().iter().zip(read.schema_ref().fields()).peekable();
+        let columns = self.schema.fields().iter().map(|field| {
+            if let Some((column, _)) = found.next_if(|(_, own)| own.name() == field.name()) {
+                return Arc::clone(column);
+            }
+            let nulls = self.absent.entry(field.data_type().clone());
+            nulls.or_insert_with(|| new_null_array(field.data_type(), BATCH_ROWS)).slice(0, read.num_rows())
+        });
+        let columns = columns.collect();
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
 }
 
@@ -399,7 +418,7 @@ impl Iterator for Rows {
         if !matches!(batch, Some(Ok(_))) {
             self.reader = None;
         }
-        batch
+        batch.map(|read| self.filled(read?))
     }
 }
 
@@ -415,8 +434,10 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<Rows> {
 }
 
 /// What a file says of itself, and its rows: in the types of a schema, if they are of it, else in those that lead to the
-/// encodings they have. `path` is for the error only.
-fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<(Footer, FileRows)> {
+/// encodings they have; in batches as large as they are encoded. Most columns of a file have no value, as most belong to
+/// other kinds of record: these are not read, which is half of what copying a file would cost. `path` is for the error
+/// only.
+fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<(Footer, Rows)> {
     let damaged = |error| LedgerError::not_parquet(path, error);
     let plain = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(damaged)?;
     let footer = Footer::of(path, plain.metadata().file_metadata())?;
@@ -428,7 +449,7 @@ fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<(Footer, F
     let kept = (0..builder.parquet_schema().num_columns()).filter(|leaf| holds_values(plain.metadata(), *leaf));
     let mask = ProjectionMask::leaves(builder.parquet_schema(), kept);
     let rows = builder.with_projection(mask).build().map(Rows::new).map_err(damaged)?;
-    Ok((footer, FileRows { schema, rows, absent: HashMap::new() }))
+    Ok((footer, Rows { schema, ..rows }))
 }
 
 /// Whether a column may have a value. One of lists may, for an empty list counts as a null there.
@@ -437,36 +458,6 @@ fn holds_values(metadata: &ParquetMetaData, leaf: usize) -> bool {
         let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
         chunk.column_descr().max_rep_level() > 0 || nulls != Some(chunk.num_values() as u64)
     })
-}
-
-/// The rows of a file, in batches as large as they are encoded. Most columns of a file have no value, as most belong to
-/// other kinds of record: these are not read but made up, which is half of what copying a file would cost.
-struct FileRows {
-    schema: SchemaRef,
-    rows: Rows,
-    /// A batch of nulls of each type.
-    absent: HashMap<DataType, ArrayRef>,
-}
-
-impl Iterator for FileRows {
-    type Item = std::result::Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let read = match self.rows.next()? {
-            Ok(read) => read,
-            Err(error) => return Some(Err(error)),
-        };
-        let mut found = read.columns().iter().zip(read.schema_ref().fields()).peekable();
-        let columns = self.schema.fields().iter().map(|field| {
-            if let Some((column, _)) = found.next_if(|(_, own)| own.name() == field.name()) {
-                return Arc::clone(column);
-            }
-            let nulls = self.absent.entry(field.data_type().clone());
-            nulls.or_insert_with(|| new_null_array(field.data_type(), BATCH_ROWS)).slice(0, read.num_rows())
-        });
-        let columns = columns.collect();
-        Some(RecordBatch::try_new(Arc::clone(&self.schema), columns))
-    }
 }
 
 /// Names and types, those of dictionaries as the types of their values.

@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use crate::crash;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::{
-    self, Encoder, FileRows, Footer, LedgerError, Tree, chain, rejects_file, rejects_name, rejects_position,
+    self, Encoder, Footer, LedgerError, Rows, Tree, chain, rejects_file, rejects_name, rejects_position,
 };
 use crate::storage::{Creation, Entry, Store};
 
@@ -222,7 +222,7 @@ impl Run {
         Ok(run)
     }
 
-    fn new(from: Position, first: &FileRows) -> Result<Self> {
+    fn new(from: Position, first: &Rows) -> Result<Self> {
         let schema = Arc::clone(&first.schema);
         let rows = Encoder::new(&schema)?;
         Ok(Self {
@@ -237,7 +237,7 @@ impl Run {
     }
 
     /// Whether a file may go with those before it. One that ends an era has no rows, and stays alone.
-    fn takes(&self, footer: &Footer, rows: &FileRows) -> bool {
+    fn takes(&self, footer: &Footer, rows: &Rows) -> bool {
         let is_of_era = |footer: &Footer| footer.next.era == self.footer.from.era;
         let same_schema = footer.schema == self.footer.schema && rows.schema == self.schema;
         is_of_era(footer) && is_of_era(&self.footer) && same_schema
@@ -248,7 +248,7 @@ impl Run {
         path: &str,
         bytes: u64,
         footer: &Footer,
-        rows: FileRows,
+        rows: Rows,
         rejected: Vec<(String, Bytes)>,
     ) -> Result<()> {
         copy(path, rows, &mut self.rows)?;
@@ -297,7 +297,7 @@ impl Run {
 }
 
 /// Copies the rows of a file.
-fn copy(path: &str, rows: FileRows, to: &mut Encoder) -> Result<()> {
+fn copy(path: &str, rows: Rows, to: &mut Encoder) -> Result<()> {
     for batch in rows {
         to.write(&batch.map_err(|error| LedgerError::not_parquet(path, error))?)?;
     }
