@@ -1,13 +1,13 @@
 //! Named steps of the commit at which a test may kill the process, let it sleep, or hold that step alone.
 //!
 //! A point means "everything before me is done, nothing after me has begun". It knows nothing of what is
-//! committed. Without the feature `crash-points` it is an empty function, so a release cannot be told to
-//! die. With it, `PARTNER_FEEDS_CRASH_AT` names the point, `PARTNER_FEEDS_CRASH_AFTER` the how-manieth
-//! passing of it (default: the first), and `PARTNER_FEEDS_CRASH_WITH` what happens there: `kill` (the
-//! default), `stop` (until the process is told to continue), or `hold` (this step waits for as long as the
-//! file `PARTNER_FEEDS_CRASH_HOLD` is there; all else goes on).
+//! committed. In a release it is an empty function, so none can be told to die. Where debug assertions are on,
+//! `PARTNER_FEEDS_CRASH_AT` names the point, `PARTNER_FEEDS_CRASH_AFTER` the how-manieth passing of it
+//! (default: the first), and `PARTNER_FEEDS_CRASH_WITH` what happens there: `kill` (the default), `stop`
+//! (until the process is told to continue), or `hold` (this step waits for as long as the file
+//! `PARTNER_FEEDS_CRASH_HOLD` is there; all else goes on).
 
-#![cfg_attr(feature = "crash-points", expect(clippy::disallowed_methods, reason = "only a test sets these"))]
+#![cfg_attr(debug_assertions, expect(clippy::disallowed_methods, reason = "only a test sets these"))]
 
 /// Every point, in the order of the steps.
 pub const POINTS: [&str; 9] = [
@@ -23,12 +23,12 @@ pub const POINTS: [&str; 9] = [
 ];
 
 /// Kills the process here, with no chance to tidy up, if a test asked for it.
-#[cfg(not(feature = "crash-points"))]
+#[cfg(not(debug_assertions))]
 #[inline]
 pub const fn point(_name: &str) {}
 
 /// Does here what a test asked for: without a chance to tidy up.
-#[cfg(feature = "crash-points")]
+#[cfg(debug_assertions)]
 pub fn point(name: &str) {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,7 +48,7 @@ pub fn point(name: &str) {
     }
 }
 
-#[cfg(feature = "crash-points")]
+#[cfg(debug_assertions)]
 fn strike() {
     use rustix::process::{Signal, getpid, kill_process};
 

@@ -7,7 +7,7 @@
 //! there, of the rest nothing, all, or any part. From each folder that may be left the ledger must go on: its end is
 //! not below what a process said to be certain, every record below is one row, and `verify` finds nothing.
 //!
-//! Needs strace: `cargo test --features crash-points --test power`.
+//! Needs strace: `cargo test --test power`.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
 

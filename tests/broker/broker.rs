@@ -60,8 +60,8 @@ impl Broker {
     pub(crate) fn shared() -> Self {
         let address = std::env::var("PARTNER_FEEDS_TEST_BROKERS").unwrap_or_else(|_| {
             panic!(
-                "PARTNER_FEEDS_TEST_BROKERS names no broker; `tests/services/kafka.sh run cargo test --features \
-                 crash-points --test broker` starts one for the tests"
+                "PARTNER_FEEDS_TEST_BROKERS names no broker; `tests/services/kafka.sh run cargo test --test broker` \
+                 starts one for the tests"
             )
         });
         Self { address }

@@ -6,7 +6,7 @@
 //! `PARTNER_FEEDS_TEST_S3`:
 //!
 //! ```text
-//! tests/services/s3.sh run tests/services/kafka.sh run cargo test --features crash-points --test broker -- --test-threads 8
+//! tests/services/s3.sh run tests/services/kafka.sh run cargo test --test broker -- --test-threads 8
 //! ```
 
 mod breaker;

@@ -517,7 +517,7 @@ class Programme:
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--program", default=ROOT / "target/debug/partner-feeds", help="built with the feature crash-points")
+parser.add_argument("--program", default=ROOT / "target/debug/partner-feeds", help="built with debug assertions")
 parser.add_argument("--minutes", type=float, default=0.0, help="go on with rounds for so long [one of each store]")
 parser.add_argument("--faults", type=int, default=0, help="stop after the rounds in which so many were injected")
 parser.add_argument("--round", type=float, default=40.0, help="seconds of faults in a round [40]")

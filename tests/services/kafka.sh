@@ -159,6 +159,7 @@ start_node() {
 
 await_node() {
     local node=$1
+    SECONDS=0 # Maven may have fetched it just now
     until grep -q 'Kafka Server started' "$data/$node/server.out" 2>/dev/null; do
         running "$node" >/dev/null || fail "node $node stopped: $(tail -n 1 "$data/$node/server.out")"
         [ "$SECONDS" -lt "$wait" ] || fail "node $node did not answer within $wait s; see $data/$node/server.out"

@@ -50,6 +50,7 @@ start() {
         posix --sidecar "$data/metadata" "$data/objects" >"$data/out" 2>&1 </dev/null &
     echo $! >"$data/pid"
     disown
+    SECONDS=0 # it may have been built just now
     until listens; do
         # Just after its start it may still go by the name of this script.
         kill -0 "$(cat "$data/pid")" 2>/dev/null || fail "it stopped: $(tail -n 1 "$data/out")"
