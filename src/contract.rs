@@ -17,6 +17,7 @@ pub mod moment;
 pub mod parts;
 mod pointer;
 pub mod police;
+#[cfg(test)]
 mod rebuild;
 pub mod record;
 pub mod rejection;
@@ -31,20 +32,18 @@ use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::event::{Feed, Kind};
-use json::{Json, Name};
+use json::Json;
 use moment::Instant;
 use parts::Revision;
-use text::{Id, Printable, Source};
+use text::{Id, Plain, Printable, Source};
 
 pub use json::Refused;
-pub use judge::{Incoming, TopicRules, judge, judge_document, judge_unless_parked};
+pub use judge::{Incoming, TopicRules, judge, judge_document};
 pub use record::Record;
 pub use rejection::{Reason, Rejection};
 
 /// The greatest size of a record's value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 16_384;
-/// The greatest size of a record's key, in bytes.
-pub const KEY_BYTES_MAX: usize = 128;
 /// The greatest number of headers of a record.
 pub const HEADERS_MAX: usize = 32;
 /// The version of the contracts this program reads.
@@ -263,7 +262,7 @@ fn read_event<'a>(json: &mut Json<'a>) -> Result<Event<'a>, Refused> {
     let (mut datacontenttype, mut dataschema, mut data, mut data_read_early) = (None, None, None, None);
     json.object(|json, name| match &*name {
         "specversion" => {
-            let is_known = json.value::<Name<'_>>()?.0 == "1.0";
+            let is_known = &*json.value::<Plain<'_>>()? == "1.0";
             if draft.specversion || !is_known {
                 return Err(Refused);
             }
@@ -272,14 +271,14 @@ fn read_event<'a>(json: &mut Json<'a>) -> Result<Event<'a>, Refused> {
         }
         "id" => once(&mut draft.id, json.value()?),
         "source" => once(&mut draft.source, json.value()?),
-        "type" => once(&mut draft.kind, parse_type(&json.value::<Name<'_>>()?.0).ok_or(Refused)?),
+        "type" => once(&mut draft.kind, parse_type(&json.value::<Plain<'_>>()?).ok_or(Refused)?),
         "subject" => once(&mut draft.subject, json.value()?),
         "revision" => once(&mut draft.revision, json.value()?),
         "time" => once(&mut draft.time, json.value()?),
         "dataschema" => once(&mut dataschema, json.value()?),
         "datacontenttype" => {
-            let given: Option<Name<'_>> = json.value()?;
-            if given.is_some_and(|Name(text)| text != "application/json") {
+            let given: Option<Plain<'_>> = json.value()?;
+            if given.is_some_and(|text| &*text != "application/json") {
                 return Err(Refused);
             }
             once(&mut datacontenttype, ())
@@ -330,21 +329,13 @@ impl<'a> Draft<'a> {
         if self.extensions.iter().any(|(seen, _)| *seen == name) {
             return Err(Refused);
         }
-        // A boolean, an integer or null is remembered as an empty text, so that a second one is seen.
-        let text = match value {
-            Some(Extension::Text(text)) => text,
-            Some(Extension::Plain) | None => Cow::Borrowed(""),
-        };
-        self.extensions.push((name, text));
+        self.extensions.push((name, value.map_or(Cow::Borrowed(""), |Extension(text)| text)));
         Ok(())
     }
 }
 
-/// The value of an attribute that middleware added.
-enum Extension<'a> {
-    Text(Cow<'a, str>),
-    Plain,
-}
+/// The value of an attribute that middleware added; empty of a boolean or an integer, which tell nothing.
+struct Extension<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Extension<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -357,25 +348,19 @@ impl<'de> Deserialize<'de> for Extension<'de> {
             }
 
             fn visit_bool<E: de::Error>(self, _: bool) -> Result<Extension<'de>, E> {
-                Ok(Extension::Plain)
+                Ok(Extension(Cow::Borrowed("")))
             }
 
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Extension<'de>, E> {
-                i32::try_from(value).map(|_| Extension::Plain).map_err(E::custom)
-            }
-
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Extension<'de>, E> {
-                i32::try_from(value).map(|_| Extension::Plain).map_err(E::custom)
+                i32::try_from(value).map(|_| Extension(Cow::Borrowed(""))).map_err(E::custom)
             }
 
             fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Extension<'de>, E> {
-                Printable::new(text).map(|t| Extension::Text(t.into_cow())).ok_or_else(|| E::custom("extension"))
+                Printable::new(text).map(|t| Extension(t.into_cow())).ok_or_else(|| E::custom("extension"))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Extension<'de>, E> {
-                Printable::new(text.to_owned())
-                    .map(|t| Extension::Text(t.into_cow()))
-                    .ok_or_else(|| E::custom("extension"))
+                Printable::new(text.to_owned()).map(|t| Extension(t.into_cow())).ok_or_else(|| E::custom("extension"))
             }
         }
         deserializer.deserialize_any(V)

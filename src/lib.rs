@@ -5,7 +5,7 @@
 //!                        └──────────► rejects     plan ──────────────┘
 //! ```
 //!
-//! The modules stand in the order of the data's way. Three promises hold the whole: every record read is
+//! Three promises hold the whole: every record read is
 //! one row, accepted or rejected ([`ledger`]); everything derived is a pure function of the ledger and
 //! the reference data ([`aggregate`]); no value of a record reaches a log or an error ([`contract`]).
 

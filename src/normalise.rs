@@ -19,9 +19,6 @@ use crate::contract::record::*;
 use crate::event::{Micros, Position};
 use column::{Column, MARKS, PRECISION, timestamps};
 
-/// The version of the row schema, in every file's footer.
-pub const SCHEMA_VERSION: u32 = 1;
-
 /// A record's place in its partition and when Kafka received it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Coordinates {

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use twox_hash::XxHash3_128;
 
 use crate::contract::record::partner_of;
-use crate::contract::{Incoming, Reason, Record, TopicRules, judge_unless_parked};
+use crate::contract::{Incoming, Reason, Record, TopicRules, judge};
 use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::chain::ChainError;
 use crate::ledger::walk::Walk;
@@ -105,7 +105,7 @@ impl Replay {
         let (key, value) = (raw.key.as_deref(), raw.value.as_deref());
         let incoming = Incoming { value, key, headers: &headers, received: self.now };
         let parked = |source: &str| self.parked.contains(partner_of(source));
-        judge_unless_parked(&incoming, rules, &parked, revision_of).map_err(|rejection| match rejection.reason {
+        judge(&incoming, rules, &parked, revision_of).map_err(|rejection| match rejection.reason {
             Reason::PartnerParked => Fate::Parked,
             _ => Fate::Refused,
         })

@@ -392,7 +392,6 @@ impl Query<'_> {
             ("places", self.table.places.to_owned()),
             ("sparse", SPARSE.replace("(place", "(c.place")),
             ("coded", "split_part(c.line, '|', 4) <> ''".to_owned()),
-            ("extra", if self.table.key.is_empty() { String::new() } else { self.table.key.to_owned() }),
             ("key", self.table.key.to_owned()),
             ("epoch_us", "unix_micros(occurred_from)".to_owned()),
             ("period_from", self.dialect.day("period_from")),

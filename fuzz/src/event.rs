@@ -17,5 +17,5 @@ pub(crate) fn run(bytes: &[u8]) {
     let rules = TopicRules::new(Feed::Police, ["urn:partner:kent-police:crime".to_owned()]);
     let headers = [("content-type", Some(&b"application/json"[..])), ("ce_subject", Some(bytes))];
     let incoming = Incoming { value: Some(bytes), key: Some(b"46-001234-17"), headers: &headers, received: now };
-    drop(judge(&incoming, &rules, |record| record.subject.len()));
+    drop(judge(&incoming, &rules, &|_| false, |record| record.subject.len()));
 }

@@ -461,7 +461,9 @@ impl<'c> Rows<'c> {
                 )
             }
             Origin::Derived("month") => self.months(),
-            Origin::Derived(name) => self.week(current, name == "hour"),
+            Origin::Derived("weekday") => self.week(current, false),
+            Origin::Derived("hour") => self.week(current, true),
+            Origin::Derived(name) => unreachable!("{name} is derived nowhere"),
         }
     }
 

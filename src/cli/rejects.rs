@@ -2,6 +2,7 @@
 
 mod replay;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -91,6 +92,29 @@ impl Filter {
             && self.from.is_none_or(|from| from <= day())
             && self.to.is_none_or(|to| day() <= to)
     }
+
+    /// Hands on each reject that it takes, in the order of partitions and positions; with its bytes only if they are
+    /// wanted.
+    async fn each(
+        &self,
+        store: &Store,
+        partitions: &BTreeSet<TopicPartition>,
+        with_bytes: bool,
+        mut take: impl FnMut(&TopicPartition, Reject) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for partition in partitions {
+            let mut kept = Kept::new(store, partition, Position::ORIGIN, with_bytes);
+            while let Some(rejects) = kept.next().await? {
+                for reject in rejects {
+                    let reject = reject?;
+                    if self.takes(&reject) {
+                        take(partition, reject)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Rejects {
@@ -119,19 +143,14 @@ impl List {
 
     async fn print(&self, store: &Store, out: &mut impl Write) -> anyhow::Result<()> {
         let mut rows = header();
-        for partition in chain::partitions(store).await? {
-            let mut kept = Kept::new(store, &partition, Position::ORIGIN, self.show_raw);
-            while let Some(rejects) = kept.next().await? {
-                for reject in rejects {
-                    let reject = reject?;
-                    match self.format {
-                        _ if !self.filter.takes(&reject) => {}
-                        Format::Json => writeln!(out, "{}", serde_json::to_string(&Line::new(&partition, &reject))?)?,
-                        Format::Text => drop(rows.add_row(cells(&partition, reject))),
-                    }
-                }
+        let print = |partition: &TopicPartition, reject| {
+            match self.format {
+                Format::Json => writeln!(out, "{}", serde_json::to_string(&Line::new(partition, &reject))?)?,
+                Format::Text => drop(rows.add_row(cells(partition, reject))),
             }
-        }
+            Ok(())
+        };
+        self.filter.each(store, &chain::partitions(store).await?, self.show_raw, print).await?;
         if self.format == Format::Text && !rows.is_empty() {
             writeln!(out, "{}", rows.trim_fmt())?;
         }

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::text::Plain;
+
 /// The typed path refused a document. It does not say why: [`explain`](super::explain) does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
@@ -149,7 +151,7 @@ impl<'de> Json<'de> {
         self.pass(b'{')?;
         let mut items = Items { json: self, end: b'}', is_first: true };
         while items.has_next()? {
-            let Name(name) = items.json.value()?;
+            let name = items.json.value::<Plain<'_>>()?.into_cow();
             items.json.pass(b':')?;
             each(items.json, name)?;
         }
@@ -281,31 +283,6 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
     }
 }
 
-/// A name or a text of no form, borrowed where it has no escapes.
-pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(text.into()))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(text.to_owned().into()))
-            }
-        }
-        deserializer.deserialize_str(V)
-    }
-}
-
 /// What an object or an array holds.
 struct Items<'j, 'de> {
     json: &'j mut Json<'de>,
@@ -363,7 +340,7 @@ mod tests {
     /// A text, as the profile reads it and as `serde_json` does.
     #[track_caller]
     fn check_text(document: &str) {
-        let read = Json::read(document, |json| Ok(json.value::<Name<'_>>()?.0)).ok();
+        let read = Json::read(document, |json| Ok(json.value::<Plain<'_>>()?.into_cow())).ok();
         assert_eq!(read.as_deref(), serde_json::from_str::<String>(document).ok().as_deref(), "{document:?}");
     }
 

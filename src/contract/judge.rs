@@ -57,17 +57,10 @@ impl TopicRules {
 }
 
 /// Judges a Kafka record, and hands an accepted one, laid flat, to `accept`.
+///
+/// One whose source is `parked` is refused for that alone, unless it looks personal: why else it might be, which takes
+/// long to say, is not asked.
 pub fn judge<T>(
-    incoming: &Incoming<'_>,
-    rules: &TopicRules,
-    accept: impl FnOnce(&Record<'_>) -> T,
-) -> Result<T, Box<Rejection>> {
-    judge_unless_parked(incoming, rules, &|_| false, accept)
-}
-
-/// The same, but that a record whose source is `parked` is refused for that alone, unless it looks personal: why else
-/// it might be, which takes long to say, is not asked.
-pub fn judge_unless_parked<T>(
     incoming: &Incoming<'_>,
     rules: &TopicRules,
     parked: &dyn Fn(&str) -> bool,

@@ -13,7 +13,7 @@ use crate::event::Kind;
 
 impl Record<'_> {
     /// The event as a `CloudEvents` document.
-    pub fn to_event(&self) -> Value {
+    pub(crate) fn to_event(self) -> Value {
         let mut event = Fields::default();
         event.put("specversion", "1.0");
         event.put("id", self.id.map_or_else(|| format!("{}.{}", self.subject, self.revision), str::to_owned));

@@ -169,6 +169,8 @@ forms! {
     };
     /// `[0-9]{2}`: a Mental Health Services Data Set legal status code
     LegalStatus = LegalStatusForm("legal status code") |b| b.len() == 2 && digits(b);
+    /// Any text
+    Plain = PlainForm("text") |_b| true;
     /// Printable ASCII, 1 to 256 characters
     Printable = PrintableForm("printable text") |b| (1..=256).contains(&b.len()) && b.iter().all(|c| matches!(c, b' '..=b'~'));
 }

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::HashSet;
 use jiff::civil;
 
 use super::Crosswalks;
@@ -93,8 +92,6 @@ pub struct Partners {
     topics: Vec<Topic>,
     /// Sources by topic.
     sources: BTreeMap<String, BTreeSet<String>>,
-    /// The same, for the question that is asked of every record.
-    registered: HashSet<(String, String)>,
     carried: BTreeMap<String, BTreeMap<Kind, Carried>>,
     date_basis: BTreeMap<String, DateBasis>,
     due: BTreeMap<String, Due>,
@@ -121,7 +118,7 @@ impl Partners {
 
     /// Whether a source is registered for a topic.
     pub fn is_registered(&self, topic: &str, source: &str) -> bool {
-        self.sources.get(topic).is_some_and(|_| self.registered.contains(&Registered(topic, source)))
+        self.sources.get(topic).is_some_and(|sources| sources.contains(source))
     }
 
     /// What any system of a partner carries in records of a kind.
@@ -200,16 +197,6 @@ impl Partners {
     }
 }
 
-/// A topic and a source, looked up without making texts of them.
-#[derive(Hash)]
-struct Registered<'a>(&'a str, &'a str);
-
-impl hashbrown::Equivalent<(String, String)> for Registered<'_> {
-    fn equivalent(&self, key: &(String, String)) -> bool {
-        self.0 == key.0 && self.1 == key.1
-    }
-}
-
 /// What the file is checked against.
 pub(super) struct Known<'k> {
     pub(super) schemes: &'k BTreeSet<String>,
@@ -280,7 +267,6 @@ impl Partners {
             if !self.sources.entry(topic.to_owned()).or_default().insert(source.clone()) {
                 reader.fault_at(&key, format!("{source} is registered twice for {topic}"));
             }
-            self.registered.insert((topic.to_owned(), source.clone()));
             self.carried.entry(source).or_default().extend(kinds.clone());
         }
     }

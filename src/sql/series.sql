@@ -16,10 +16,10 @@ judged AS (
 -- The series it counts in, each `plan|kind|id|scheme`; `*` = of every plan.
 lined AS (
     SELECT * FROM (
-        SELECT id, source, whose, is_total, what, sent, m{extra}, explode(array('*|total|total|'{lines})) AS line
+        SELECT id, source, whose, is_total, what, sent, m{key}, explode(array('*|total|total|'{lines})) AS line
         FROM judged
         UNION ALL
-        SELECT id, source, whose, is_total, records.what, sent, m{extra},
+        SELECT id, source, whose, is_total, records.what, sent, m{key},
             '*|' || c.series_kind || '|' || c.code || '|' || c.scheme AS line
         FROM judged AS records
         JOIN (SELECT DISTINCT what, series_kind, code, scheme FROM coded) AS c ON c.what = records.what

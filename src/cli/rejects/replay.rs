@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::{Filter, Line, cells, header};
 use crate::cli::check::now;
 use crate::cli::{Connection, Format, align_right, ingest, runtime, table};
-use crate::event::Position;
+use crate::event::TopicPartition;
 use crate::ledger::chain;
 use crate::parked;
 use crate::publish::{Publisher, TIMEOUT};
-use crate::rejects::kept::Kept;
+use crate::rejects::Reject;
 use crate::replay::{Fate, Replay as Decide};
 use crate::storage::Store;
 
@@ -56,41 +56,28 @@ impl Replay {
         mut publisher: Option<Publisher>,
     ) -> anyhow::Result<BTreeMap<Fate, u64>> {
         let partitions = chain::partitions(store).await?;
-        for partition in &partitions {
-            let mut kept = Kept::new(store, partition, Position::ORIGIN, true);
-            while let Some(rejects) = kept.next().await? {
-                for reject in rejects {
-                    let reject = reject?;
-                    if self.filter.takes(&reject) {
-                        decide.notice(&partition.topic, &reject);
-                    }
-                }
-            }
-        }
+        let notice = |partition: &TopicPartition, reject: Reject| {
+            decide.notice(&partition.topic, &reject);
+            Ok(())
+        };
+        self.filter.each(store, &partitions, true, notice).await?;
         for partition in &partitions {
             decide.strike_held(store, partition).await?;
         }
         let mut counts = BTreeMap::new();
         let mut listed = header();
-        for partition in &partitions {
-            let mut kept = Kept::new(store, partition, Position::ORIGIN, true);
-            while let Some(rejects) = kept.next().await? {
-                for reject in rejects {
-                    let mut reject = reject?;
-                    if !self.filter.takes(&reject) {
-                        continue;
-                    }
-                    let Some(fate) = decide.decide(&partition.topic, &reject) else { continue };
-                    *counts.entry(fate).or_default() += 1;
-                    let Some(raw) = reject.raw.take().filter(|_| fate == Fate::Sent) else { continue };
-                    match (&mut publisher, self.format) {
-                        (Some(publisher), _) => publisher.send_again(&partition.topic, &raw)?,
-                        (None, Format::Json) => println!("{}", serde_json::to_string(&Line::new(partition, &reject))?),
-                        (None, Format::Text) => drop(listed.add_row(cells(partition, reject))),
-                    }
-                }
+        let act = |partition: &TopicPartition, mut reject: Reject| {
+            let Some(fate) = decide.decide(&partition.topic, &reject) else { return Ok(()) };
+            *counts.entry(fate).or_default() += 1;
+            let Some(raw) = reject.raw.take().filter(|_| fate == Fate::Sent) else { return Ok(()) };
+            match (&mut publisher, self.format) {
+                (Some(publisher), _) => publisher.send_again(&partition.topic, &raw)?,
+                (None, Format::Json) => println!("{}", serde_json::to_string(&Line::new(partition, &reject))?),
+                (None, Format::Text) => drop(listed.add_row(cells(partition, reject))),
             }
-        }
+            Ok(())
+        };
+        self.filter.each(store, &partitions, true, act).await?;
         if let Some(publisher) = publisher {
             publisher.finish()?;
         }

@@ -59,10 +59,10 @@ impl Sent {
     }
 
     fn judge(&self) -> Result<(Feed, Kind), Box<Rejection>> {
-        self.judge_unless_parked(&|_| false)
+        self.judge_unless(&|_| false)
     }
 
-    fn judge_unless_parked(&self, parked: &dyn Fn(&str) -> bool) -> Result<(Feed, Kind), Box<Rejection>> {
+    fn judge_unless(&self, parked: &dyn Fn(&str) -> bool) -> Result<(Feed, Kind), Box<Rejection>> {
         let sources = EXAMPLES.iter().filter_map(|(_, document)| attribute(document, "source"));
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
         let incoming = Incoming {
@@ -72,7 +72,7 @@ impl Sent {
             received: self.received,
         };
         let rules = TopicRules::new(self.feed, sources);
-        judge_unless_parked(&incoming, &rules, parked, |record| (record.feed, record.kind))
+        judge(&incoming, &rules, parked, |record| (record.feed, record.kind))
     }
 
     /// Moves the attributes to headers.
@@ -258,8 +258,7 @@ fn every_bad_input_is_refused_for_its_reason() {
 #[test]
 fn of_a_parked_partner_every_record_is_refused_for_that_alone_unless_it_looks_personal() {
     let parked = |source: &str| source.starts_with("urn:partner:kent-police:");
-    let judge =
-        |sent: &Sent| sent.judge_unless_parked(&parked).map_err(|rejection| (rejection.reason, rejection.partner));
+    let judge = |sent: &Sent| sent.judge_unless(&parked).map_err(|rejection| (rejection.reason, rejection.partner));
     let of = |document: &str| Sent::of("crime", document);
     let good = example("crime");
     let kept = Err((Reason::PartnerParked, Some("kent-police".to_owned())));
