@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partner_feeds::config::{Config, Overrides};
-use partner_feeds::consume::{self, Certain, Consumer, Message, Offered, Partitions, Said, Start};
+use partner_feeds::consume::{self, Certain, Consumer, Message, Offered, Partitions, Said, Start, Untold};
 use partner_feeds::event::TopicPartition;
 
 /// Every partition from its first offset.
 struct FromTheStart;
 
 impl Partitions for FromTheStart {
-    fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>> {
-        Ok(offered.iter().map(|offer| Start::At(offer.watermarks.0)).collect())
+    fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>> {
+        offers.into_iter().map(|offer| Ok(Start::At(offer?.watermarks.0))).collect()
     }
 
     fn revoked(&self, _: Vec<TopicPartition>, _: bool) -> Vec<Certain> {

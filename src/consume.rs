@@ -26,6 +26,8 @@ use crate::kafka::{self, Complaint, Heard, Unreached};
 use native::Told;
 pub use native::{Message, Said};
 
+/// How the id of librdkafka's own mock of a cluster begins, which is silent on what it does not know.
+const MOCK: &str = "mockCluster";
 /// Messages handed out in one go at most.
 const BATCH_MESSAGES: usize = 10_000;
 /// How long a broker that is there takes to answer at most.
@@ -34,6 +36,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const CALL: Duration = Duration::from_secs(10);
 /// How long partitions may be without a leader, as while a broker restarts, before that is an error.
 const LEADERLESS_MAX: Duration = Duration::from_mins(1);
+/// What asking for watermarks is called.
+const ASK_WATERMARKS: &str = "ask for a partition's first and last offset";
 /// The pause before the watermarks of such a partition are asked for again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -86,6 +90,16 @@ pub struct Offered {
     pub committed: Committed,
 }
 
+/// A partition of which no broker says how far its log goes, as while none leads it.
+#[derive(Debug, thiserror::Error)]
+#[error("no broker tells how far its log goes: is one away that leads it? Start again when it is back: {source}")]
+pub struct Untold {
+    /// The partition.
+    pub at: TopicPartition,
+    /// What librdkafka said.
+    pub source: KafkaError,
+}
+
 /// A committed offset and its metadata, if there is one.
 pub type Committed = Option<(i64, String)>;
 
@@ -112,7 +126,7 @@ pub struct Certain {
 /// Decides what happens to partitions that come and go.
 pub trait Partitions: Send + Sync {
     /// Partitions were assigned: where does each start? An error makes the consumer leave the group.
-    fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>>;
+    fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>>;
     /// Partitions go; what is certain of them? Nothing is committed where they were lost.
     fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain>;
 }
@@ -236,13 +250,13 @@ impl Context {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), ConsumeError> {
-        let offered = offers(consumer, list)?;
+        let offers = offers(consumer, list)?;
         if let Some(queue) = self.queue.get().and_then(|q| q.lock().ok()).as_deref().and_then(Option::as_ref) {
-            for offer in &offered {
-                queue.forward(&offer.at.topic, offer.at.partition).map_err(QueueError::from)?;
+            for at in partitions_of(list) {
+                queue.forward(&at.topic, at.partition).map_err(QueueError::from)?;
             }
         }
-        let starts = self.partitions.assigned(offered).map_err(ConsumeError::Resume)?;
+        let starts = self.partitions.assigned(offers).map_err(ConsumeError::Resume)?;
         for (mut element, start) in list.elements().into_iter().zip(starts) {
             let offset = match start {
                 Start::At(offset) => Offset::Offset(offset),
@@ -287,12 +301,18 @@ fn offsets_of(certain: &[Certain]) -> TopicPartitionList {
     list
 }
 
-fn offers(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<Vec<Offered>, ConsumeError> {
+/// What is told of each partition, in the order of the list.
+fn offers(
+    consumer: &BaseConsumer<Context>,
+    list: &TopicPartitionList,
+) -> Result<Vec<Result<Offered, Untold>>, ConsumeError> {
     let deadline = Instant::now() + LEADERLESS_MAX;
     let committed = committed(consumer, partitions_of(list), deadline)?.into_iter();
-    committed
-        .map(|(at, committed)| Ok(Offered { watermarks: watermarks(consumer, &at, deadline)?, at, committed }))
-        .collect()
+    let offers = committed.map(|(at, committed)| match watermarks(consumer, &at, deadline) {
+        Ok(watermarks) => Ok(Offered { at, watermarks, committed }),
+        Err(source) => Err(Untold { at, source }),
+    });
+    Ok(offers.collect())
 }
 
 /// The group's committed offset, and its metadata, of each partition.
@@ -319,9 +339,8 @@ fn watermarks<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     at: &TopicPartition,
     deadline: Instant,
-) -> Result<(i64, i64), ConsumeError> {
-    let asked = until(deadline, || consumer.fetch_watermarks(&at.topic, at.partition, CALL));
-    asked.map_err(call("ask for a partition's first and last offset"))
+) -> Result<(i64, i64), KafkaError> {
+    until(deadline, || consumer.fetch_watermarks(&at.topic, at.partition, CALL))
 }
 
 /// Asks; while a partition has no leader or is not yet known here, or the group has no coordinator, again until the
@@ -338,6 +357,7 @@ fn until<T>(deadline: Instant, ask: impl Fn() -> Result<T, KafkaError>) -> Resul
                 | RDKafkaErrorCode::CoordinatorNotAvailable
                 | RDKafkaErrorCode::CoordinatorLoadInProgress
                 | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::OperationTimedOut,
             ) if Instant::now() < deadline => std::thread::sleep(ASK_AGAIN),
             _ => return asked,
@@ -385,13 +405,13 @@ impl Onlooker {
 
     /// The first and the next offset of a partition.
     pub(crate) fn watermarks(&self, at: &TopicPartition) -> Result<(i64, i64), ConsumeError> {
-        watermarks(&self.client, at, Instant::now() + ANSWER)
+        watermarks(&self.client, at, Instant::now() + ANSWER).map_err(call(ASK_WATERMARKS))
     }
 
     /// How many members the group has; `None` where the broker does not tell, as of a group that it assigns itself.
     pub(crate) fn members(&self, group: &str) -> Option<usize> {
         let told = self.client.fetch_group_list(Some(group), CALL).ok()?;
-        let found = told.groups().iter().find(|found| found.name() == group)?;
+        let Some(found) = told.groups().iter().find(|found| found.name() == group) else { return Some(0) };
         (found.protocol_type() == "consumer" || found.state() == "Empty").then(|| found.members().len())
     }
 }
@@ -428,14 +448,14 @@ impl Consumer {
     }
 
     /// What the broker says of a partition now, and the group's offset.
-    pub(crate) fn offered(&self, at: &TopicPartition) -> Result<Offered, ConsumeError> {
+    pub(crate) fn offered(&self, at: &TopicPartition) -> Result<Result<Offered, Untold>, ConsumeError> {
         let offered = offers(&self.client, &one(at))?.pop();
         Ok(offered.expect("one was asked for"))
     }
 
     /// The first and the next offset of a partition.
     pub fn watermarks(&self, at: &TopicPartition) -> Result<(i64, i64), ConsumeError> {
-        watermarks(&self.client, at, Instant::now() + LEADERLESS_MAX)
+        watermarks(&self.client, at, Instant::now() + LEADERLESS_MAX).map_err(call(ASK_WATERMARKS))
     }
 
     /// The next offset of a partition's log as the last fetch told it; `None` before the first. No broker is asked.
@@ -545,8 +565,9 @@ impl Identity {
         })?;
         let cluster = client.client().fetch_cluster_id(CALL).unwrap_or_default();
         let mut identity = Self { client, topics: topics.to_vec(), tells_topic_ids: true, cluster };
-        let told = identity.ask(ANSWER).unwrap_or_default();
-        identity.tells_topic_ids = told.iter().any(|told| matches!(told, Told::Id(_)));
+        let tells = |told: Vec<Told>| told.iter().any(|told| matches!(told, Told::Id(_)));
+        // No answer now says nothing: the first commit asks again.
+        identity.tells_topic_ids = !identity.cluster.starts_with(MOCK) && identity.ask(CALL).is_none_or(tells);
         if !identity.tells_topic_ids {
             tracing::warn!(
                 "the broker tells no topic ids: a topic that is deleted and made again is not always noticed"

@@ -59,6 +59,8 @@ pub enum LedgerError {
     Encode(#[source] ParquetError),
     #[error("`{path}` is not readable as Parquet")]
     NotParquet { path: String, source: ParquetError },
+    #[error("`{path}` is missing, and files come after it")]
+    Missing { path: String },
     #[error("the footer of `{path}` has no valid `{key}`")]
     Footer { path: String, key: &'static str },
     #[error("`{path}` has no column `{column}` of the ledger's type")]
@@ -69,7 +71,10 @@ impl LedgerError {
     /// The file that is damaged, where the fault is in the file and not in reaching it.
     pub fn damaged(&self) -> Option<&str> {
         match self {
-            Self::NotParquet { path, .. } | Self::Footer { path, .. } | Self::Column { path, .. } => Some(path),
+            Self::NotParquet { path, .. }
+            | Self::Missing { path }
+            | Self::Footer { path, .. }
+            | Self::Column { path, .. } => Some(path),
             Self::Storage(_) | Self::Encode(_) => None,
         }
     }
@@ -80,7 +85,7 @@ impl LedgerError {
             Self::NotParquet { source, .. } => format!("is not readable as Parquet: {source}"),
             Self::Footer { key, .. } => format!("the footer has no valid `{key}`"),
             Self::Column { column, .. } => format!("has no column `{column}` of the ledger's type"),
-            Self::Storage(_) | Self::Encode(_) => self.to_string(),
+            Self::Missing { .. } | Self::Storage(_) | Self::Encode(_) => self.to_string(),
         }
     }
 
@@ -486,10 +491,10 @@ fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(typed).collect::<Fields>()))
 }
 
-/// The positions of a file's rows, in their order there.
+/// The positions of a file's rows, in their order there. All columns are decoded, so that damage in any is found.
 pub fn coordinates(path: &str, bytes: Bytes) -> Result<Vec<Position>> {
     let mut positions = Vec::new();
-    for batch in decode(path, bytes, &["era", "offset"])? {
+    for batch in decode(path, bytes, &[])? {
         let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
         let missing = |column| LedgerError::Column { path: path.to_owned(), column };
         let find = |column| batch.column_by_name(column).filter(|found| found.null_count() == 0);

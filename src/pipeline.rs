@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::config::ClientConfig;
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::consume::{Certain, ConsumeError, Consumer, Identity, Message, Said};
 use crate::contract::{Reason, TopicRules};
@@ -59,6 +60,8 @@ const OTHERS_LOOK: Duration = Duration::from_secs(1);
 const LEAVE_MAX: Duration = Duration::from_secs(10);
 /// Commits lost in a row, with none won, after which a partition is stopped.
 const LOST_MAX: u32 = 5;
+/// Fetches of a partition that may fail running, with nothing durable between: the client tries twice a second.
+const UNFETCHED_MAX: u32 = 20;
 
 /// What a run needs to know.
 pub struct Ingest {
@@ -221,7 +224,9 @@ struct Pipeline {
     /// With `until_end`: partitions whose end is not durable yet, with that end.
     ahead: BTreeMap<TopicPartition, i64>,
     others_looked: Instant,
+    /// How often running a commit was lost, or a fetch failed.
     lost: BTreeMap<TopicPartition, u32>,
+    unfetched: BTreeMap<TopicPartition, u32>,
     merging: Merging,
     watch: Watch,
     lag: Lag,
@@ -272,6 +277,7 @@ impl Pipeline {
             ahead,
             others_looked: Instant::now(),
             lost: BTreeMap::new(),
+            unfetched: BTreeMap::new(),
             merging,
             watch,
             lag,
@@ -346,9 +352,7 @@ impl Pipeline {
             self.order(route, Order::End { slot: route.slot, offset });
         }
         for (route, code) in errors {
-            // The log moved away from under us: what the chain says of it decides.
-            tracing::warn!(%code, "a partition cannot be fetched");
-            self.begin_again(route.slot)?;
+            self.unfetched(route.slot, code)?;
         }
         Ok(())
     }
@@ -367,6 +371,7 @@ impl Pipeline {
                     self.merging.grew(&certain.at, tally.bytes);
                     if self.assignment.is_current(slot) {
                         self.lost.remove(&certain.at);
+                        self.unfetched.remove(&certain.at);
                         self.reached(&certain.at, certain.next.offset, Some(tally.last));
                         certain_now.insert(certain.at.clone(), certain);
                     }
@@ -428,6 +433,19 @@ impl Pipeline {
         }
     }
 
+    /// A partition cannot be fetched: its log may have moved away from under us, and then what the chain says of it
+    /// decides. What comes again and again is another's to mend.
+    fn unfetched(&mut self, slot: Slot, code: RDKafkaErrorCode) -> Result<(), PipelineError> {
+        let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
+        tracing::warn!(partition = %at, %code, "a partition cannot be fetched");
+        let failed = self.unfetched.entry(at).or_default();
+        *failed += 1;
+        if *failed < UNFETCHED_MAX {
+            return self.begin_again(slot);
+        }
+        self.stop(slot, format!("it could not be fetched {UNFETCHED_MAX} times running: {code}"))
+    }
+
     /// Another consumer won: begin again from the chain's end, but not for ever.
     fn lose(&mut self, slot: Slot) -> Result<(), PipelineError> {
         let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
@@ -451,7 +469,10 @@ impl Pipeline {
     /// Resumes a partition that is still assigned.
     fn begin_again(&self, slot: Slot) -> Result<(), PipelineError> {
         let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
-        let offered = self.consumer.offered(&at)?;
+        let offered = match self.consumer.offered(&at)? {
+            Ok(offered) => offered,
+            Err(untold) => return self.stop(slot, untold.to_string()),
+        };
         match self.assignment.again(offered).map_err(ConsumeError::Resume)? {
             Some(offset) => {
                 self.consumer.seek(&at, offset)?;
@@ -470,14 +491,14 @@ impl Pipeline {
         self.ahead.retain(|at, _| !stopped.contains_key(at));
         if self.others_looked.elapsed() >= OTHERS_LOOK {
             self.others_looked = Instant::now();
-            let others: Vec<TopicPartition> =
-                self.ahead.keys().filter(|at| !self.assignment.is_assigned(at)).cloned().collect();
-            for at in others {
-                let end = self
+            for at in self.assignment.of_others(self.ahead.keys()) {
+                let reached = self
                     .assignment
-                    .chain_end(&at)
+                    .reached_by_others(&at)
                     .map_err(|source| PipelineError::Chain { at: at.clone(), source: source.into() })?;
-                self.reached(&at, end.offset, None);
+                if let Some(offset) = reached {
+                    self.reached(&at, offset, None);
+                }
             }
         }
         Ok(self.ahead.is_empty())

@@ -207,22 +207,29 @@ impl Watch {
         self.state.turned.store(self.state.began.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// The group changed what is ours by so many partitions. With the first answer the group is joined.
+    /// The group changed what is ours by so many partitions. With its first answer it is joined, until it takes them away
+    /// without asking, as from who was silent for too long.
     pub fn rebalanced(&self, change: Change, partitions: usize) {
         if partitions > 0 {
             self.metrics.rebalanced(change, 1);
         }
         let mut shared = self.state.shared();
-        if shared.phase == Phase::Group && change == Change::Assigned {
-            shared.phase = Phase::Consuming;
-        }
+        shared.phase = match (shared.phase, change) {
+            (Phase::Group, Change::Assigned) => Phase::Consuming,
+            (Phase::Consuming, Change::Lost) => Phase::Group,
+            (phase, _) => phase,
+        };
     }
 
     /// A partition is ours, durable up to one offset, with a log up to another. Its worker says there what it holds.
     pub fn assigned(&self, at: &TopicPartition, durable: i64, end: i64) -> Told {
         let told = Told::default();
-        let partition = Partition { durable, end, unread_since: now(), stopped: false, told: told.clone() };
-        self.state.shared().partitions.insert(at.clone(), partition);
+        let mut shared = self.state.shared();
+        // One that begins again waits since it began to wait.
+        let known = shared.partitions.get(at).filter(|known| known.lag() > 0).map(|known| known.unread_since);
+        let unread_since = known.unwrap_or_else(now);
+        let partition = Partition { durable, end, unread_since, stopped: false, told: told.clone() };
+        shared.partitions.insert(at.clone(), partition);
         told
     }
 
@@ -498,6 +505,12 @@ mod tests {
         watch.rebalanced(Change::Assigned, 0);
         says("");
         assert_eq!(value(&watch, "partner_feeds_ready"), 1);
+        watch.rebalanced(Change::Revoked, 2);
+        says("");
+        watch.rebalanced(Change::Lost, 2);
+        says("joining the group");
+        watch.rebalanced(Change::Assigned, 2);
+        says("");
         watch.enters(Phase::Stopping);
         says("stopping");
         assert_eq!(watch.why_not_live(), None);

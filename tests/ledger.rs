@@ -433,7 +433,10 @@ async fn a_merge_takes_files_up_to_its_limits_and_copies_rows_and_gaps() {
         let (store, path) = (&store, Tree::Journal.file(&partition(), at(from)));
         async move { store.read(&path).await.expect("read").expect("there").len() as u64 }
     };
-    let two = Limits { bytes: size(0).await + size(4).await, ..Limits::default() };
+    let rejects = store.list(&Tree::Rejects.folder(&partition())).await.expect("listed");
+    // What was rejected counts like what was accepted.
+    let one = Limits { bytes: size(0).await + rejects[0].bytes, ..Limits::default() };
+    let two = Limits { bytes: one.bytes + size(4).await, ..Limits::default() };
     let made = merge(&store, &partition(), two).await.expect("merged").expect("files");
     assert_eq!((made.next, made.files, made.rows), (at(10), 2, 8));
     let made = merge(&store, &partition(), Limits::default()).await.expect("merged").expect("files");
@@ -806,6 +809,20 @@ async fn a_file_missing_in_the_middle_is_damage_to_readers_and_found_by_verify()
     let report = verify(&store).await.expect("looked");
     assert_eq!(report.findings.len(), 1);
     assert_eq!(report.findings[0].to_string(), error.to_string().split_once("more: ").expect("finding").1);
+}
+
+#[tokio::test]
+async fn a_merge_does_not_pass_over_a_file_that_is_missing() {
+    let (_, store) = memory();
+    for batch in [batch(0, 4), batch(4, 10), batch(10, 20)] {
+        journal::commit(&store, &partition(), &batch, at(0)).await.expect("certain");
+    }
+    let missing = Tree::Journal.file(&partition(), at(4));
+    store.delete(&missing).await.expect("deleted");
+    let made = merge(&store, &partition(), Limits::default()).await.expect("merged").expect("files");
+    assert_eq!(made.next, at(4));
+    let error = merge(&store, &partition(), Limits::default()).await.expect_err("nothing joins");
+    assert_eq!(error.damaged(), Some(&*missing));
 }
 
 #[tokio::test]

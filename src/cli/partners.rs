@@ -90,14 +90,15 @@ impl Release {
         let (config, reference) = self.connection.load()?;
         let partner = &*self.partner;
         let known = reference.partners.ids();
-        if !known.contains(partner) {
-            bail!("`{partner}` is not in partners.toml{}", hint(partner, known));
-        }
-        let store = config.store.open()?;
-        if !runtime()?.block_on(parked::release(&store, partner))? {
+        let (store, runtime) = (config.store.open()?, runtime()?);
+        if !runtime.block_on(parked::partners(&store))?.contains(partner) {
+            if !known.contains(partner) {
+                bail!("`{partner}` is not in partners.toml{}", hint(partner, known));
+            }
             println!("{partner} is not parked");
             return Ok(ExitCode::SUCCESS);
         }
+        runtime.block_on(parked::release(&store, partner))?;
         println!("{partner} is released: running consumers read its records again within {} s", LOOK_EVERY.as_secs());
         println!(
             "then send again what waits: partner-feeds rejects replay --partner {partner} --reason partner.parked"

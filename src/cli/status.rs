@@ -83,7 +83,7 @@ impl Status {
         let surveys = runtime()?.block_on(found.look_at_store(&store))?;
         let told = before.and_then(|(onlooker, committed)| found.look_at_broker(&onlooker, committed, &surveys));
         if let Err(error) = told {
-            found.to_do.push(format!("the broker was not asked: {:#}", anyhow::Error::from(error)));
+            found.to_do.push(format!("the broker did not tell all: {:#}", anyhow::Error::from(error)));
         }
         let mut out = io::stdout().lock();
         match self.format {
@@ -136,7 +136,11 @@ impl Found {
         self.newest_age_seconds = newest.map(|newest| (now().0 - newest.0) / Micros::PER_SECOND);
         self.parked = parked::partners(store).await?.into_iter().collect();
         if !self.parked.is_empty() {
-            self.to_do.push(format!("parked, since they sent nothing but rejects: {}", self.parked.join(", ")));
+            let parked = self.parked.join(", ");
+            self.to_do.push(format!(
+                "parked, since they sent nothing but rejects: {parked}. `partners list` says why; once mended, \
+                 `partners release`"
+            ));
         }
         Ok(surveys)
     }

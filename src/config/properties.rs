@@ -83,8 +83,19 @@ impl Client {
 
 /// Whether the value of a property must not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
-    let ends =
-        ["password", "passphrase", "secret", "key", "pem", "token", "base64", "jaas.config", "sasl.oauthbearer.config"];
+    let ends = [
+        "password",
+        "passphrase",
+        "secret",
+        "key",
+        "pem",
+        "token",
+        "base64",
+        "jaas.config",
+        "sasl.oauthbearer.config",
+        // A URL may hold a user and a password.
+        "proxy_url",
+    ];
     ends.iter().any(|end| name.ends_with(end))
 }
 

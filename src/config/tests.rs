@@ -84,6 +84,11 @@ fn everything_wrong_is_told_at_once_with_place_key_value_and_bound() {
     assert!(faults.0.iter().any(|f| f.file.ends_with("a.toml")));
 }
 
+const SECRETS: [(&str, &str); 2] = [
+    ("PARTNER_FEEDS_KAFKA_PROPERTIES_SASL_PASSWORD", "from-a-variable"),
+    ("PARTNER_FEEDS_STORE_PROPERTIES_PROXY_URL", "http://user:from-a-url@proxy:3128"),
+];
+
 #[test]
 fn a_secret_is_handed_on_and_never_shown() {
     let folder = tempfile::tempdir().expect("folder");
@@ -93,8 +98,7 @@ fn a_secret_is_handed_on_and_never_shown() {
         "kafka.properties.'ssl.key.password_file' = '{}'\nkafka.properties.security.protocol = 'sasl_ssl'",
         path.display()
     );
-    let config =
-        resolve(&file, &[("PARTNER_FEEDS_KAFKA_PROPERTIES_SASL_PASSWORD", "from-a-variable")], |o| o).expect("config");
+    let config = resolve(&file, &SECRETS, |o| o).expect("config");
     let properties: Vec<_> = config.kafka.properties.iter().collect();
     let expected =
         [("sasl.password", "from-a-variable"), ("security.protocol", "sasl_ssl"), ("ssl.key.password", "from-a-file")];

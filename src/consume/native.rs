@@ -221,7 +221,7 @@ pub(crate) enum Told {
     Nothing,
 }
 
-/// What the broker tells of topics; `None` where it does not answer within `wait`.
+/// What the broker tells of topics; `None` where it does not answer within `wait`, or not to the point.
 ///
 /// `client` must be valid for the call, and should not be one that fetches: there the answer takes half
 /// a second.
@@ -254,8 +254,13 @@ pub(crate) fn topic_ids(client: *mut sys::rd_kafka_t, topics: &[String], wait: D
 unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Option<Vec<Told>> {
     // SAFETY: as the caller says; the results live as long as the event.
     unsafe {
-        if event.is_null() || sys::rd_kafka_event_error(event) != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+        if event.is_null() {
             return None;
+        }
+        match sys::rd_kafka_event_error(event) {
+            Code::RD_KAFKA_RESP_ERR_NO_ERROR => {}
+            Code::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE => return Some(vec![Told::Nothing; topics.len()]),
+            _ => return None,
         }
         let result = sys::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {

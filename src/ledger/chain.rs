@@ -40,7 +40,7 @@ pub enum ChainError {
     Ledger(#[from] LedgerError),
     #[error("the chain of {partition} is damaged, verify tells more: {finding}")]
     Damaged { partition: TopicPartition, finding: Finding },
-    #[error("the files of {0} came and went in {LOOKS_MAX} looks: try again")]
+    #[error("the files of {0} came and went in each look: try again")]
     Restless(TopicPartition),
 }
 

@@ -27,7 +27,7 @@ const DELETES_AT_ONCE: usize = 16;
 pub struct Limits {
     /// Journal files.
     pub files: usize,
-    /// Their bytes together.
+    /// Their bytes together, and those of their rejects: what the merge holds in memory, about.
     pub bytes: u64,
 }
 
@@ -96,6 +96,9 @@ async fn merge_if(
     let journal: Vec<(Position, u64)> = files.collect();
     if !is_worth_it(&journal) {
         return Ok(None);
+    }
+    if journal[0].0 != ledger_end && chain::ledger_end(store, partition).await?.position == ledger_end {
+        return Err(LedgerError::Missing { path: Tree::Journal.file(partition, ledger_end) });
     }
     // What was found is built on: its names must be durable.
     store.sync_folder(&Tree::Ledger.folder(partition)).await?;
@@ -194,7 +197,9 @@ impl Run {
     ) -> Result<Option<Self>> {
         let mut run: Option<Self> = None;
         for &(from, size) in journal {
-            let has_room = run.as_ref().is_none_or(|run| run.files < limits.files && run.bytes + size <= limits.bytes);
+            let has_room = run
+                .as_ref()
+                .is_none_or(|run| run.files < limits.files && run.bytes + run.rejects_bytes + size <= limits.bytes);
             if !has_room || from != run.as_ref().map_or(ledger_end, |run| run.footer.next) {
                 break;
             }

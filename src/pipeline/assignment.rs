@@ -13,7 +13,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::worker::{Assigned, Order};
 use super::{Loss, Slot};
-use crate::consume::{Certain, Identity, Message, Offered, Partitions, Start};
+use crate::consume::{Certain, Identity, Message, Offered, Partitions, Start, Untold};
 use crate::contract::TopicRules;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, ChainError, Resume};
@@ -53,6 +53,8 @@ pub(super) struct Assignment {
 #[derive(Default)]
 struct State {
     next_slot: u64,
+    /// Whether the group has said what is ours.
+    is_joined: bool,
     assigned: BTreeMap<TopicPartition, Route>,
     stopped: BTreeMap<TopicPartition, String>,
     /// With `until_end`: the offset at which a partition's batch is cut at once.
@@ -201,8 +203,10 @@ impl Assignment {
         self.state().assigned.values().any(|route| route.slot == slot)
     }
 
-    pub(super) fn is_assigned(&self, at: &TopicPartition) -> bool {
-        self.state().assigned.contains_key(at)
+    /// Of some partitions those that others have, as far as the group has said; none before it has.
+    pub(super) fn of_others<'p>(&self, partitions: impl Iterator<Item = &'p TopicPartition>) -> Vec<TopicPartition> {
+        let state = self.state();
+        partitions.filter(|at| state.is_joined && !state.assigned.contains_key(*at)).cloned().collect()
     }
 
     /// What may arrive on a topic.
@@ -247,9 +251,16 @@ impl Assignment {
         self.workers[worker].send(order).expect("the worker is there");
     }
 
-    /// The end of a chain that another consumer writes.
-    pub(super) fn chain_end(&self, at: &TopicPartition) -> Result<Position, ChainError> {
-        self.runtime.block_on(chain::resume(&self.store, at)).map(|resume| resume.end)
+    /// How far a chain has come that another consumer writes; not known where a broker does not say that the log goes so
+    /// far, as when the topic was made again, or where the chain is damaged: who has the partition tells why.
+    pub(super) fn reached_by_others(&self, at: &TopicPartition) -> Result<Option<i64>, ChainError> {
+        match self.runtime.block_on(chain::resume(&self.store, at)) {
+            Ok(Resume { end, .. }) => {
+                Ok(self.identity.log_end(at).filter(|high| end.offset <= *high).map(|_| end.offset))
+            }
+            Err(ChainError::Ledger(error)) if error.damaged().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Resumes each partition from its chain, all within the deadline; where the chain's last file is damaged, says so.
@@ -277,8 +288,20 @@ impl Assignment {
         let at = &offered.at;
         let mut resume = match resume {
             Ok(resume) => resume,
-            Err(damage) => return Ok(self.refuse(at, damage)),
+            Err(damage) => {
+                // What is durable, nobody can read: the group's offset says it.
+                let (low, high) = offered.watermarks;
+                let durable = offered.committed.as_ref().map_or(low, |(offset, _)| *offset);
+                self.watch.assigned(at, durable, high);
+                return Ok(self.refuse(at, damage));
+            }
         };
+        let mut offered = offered.clone();
+        if resume.end.offset > offered.watermarks.1 {
+            // The broker was asked first: another consumer may have committed what came since.
+            offered.watermarks.1 = self.identity.log_end(at).unwrap_or(offered.watermarks.1);
+        }
+        let offered = &offered;
         let durable = durable_of(resume.end, offered.watermarks);
         let told = self.watch.assigned(at, durable, offered.watermarks.1);
         let committed = group_position(offered, resume.end);
@@ -377,10 +400,19 @@ impl Assignment {
 }
 
 impl Partitions for Assignment {
-    fn assigned(&self, offered: Vec<Offered>) -> anyhow::Result<Vec<Start>> {
-        let starts = self.take_over(&offered)?;
-        self.watch.rebalanced(Change::Assigned, offered.len());
-        Ok(starts)
+    fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>> {
+        self.watch.rebalanced(Change::Assigned, offers.len());
+        let offered: Vec<Offered> = offers.iter().filter_map(|offer| offer.as_ref().ok()).cloned().collect();
+        let mut starts = self.take_over(&offered)?.into_iter();
+        self.state().is_joined = true;
+        let start = |offer: &Result<Offered, Untold>| match offer {
+            Ok(_) => starts.next().expect("each offer has a start"),
+            Err(untold) => {
+                self.watch.assigned(&untold.at, 0, 0);
+                self.refuse(&untold.at, untold.to_string())
+            }
+        };
+        Ok(offers.iter().map(start).collect())
     }
 
     fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain> {

@@ -46,9 +46,10 @@ impl Lag {
 fn ask(identity: &Identity, watch: &Watch, ended: &Receiver<()>) {
     while ended.recv_timeout(ASK) == Err(RecvTimeoutError::Timeout) {
         for at in watch.unfetched() {
-            // Where no broker answers, none would tell of the others either.
-            let Some(end) = identity.log_end(&at) else { break };
-            watch.log_ends([(at, end)]);
+            // One whose leader is away does not hide the others.
+            if let Some(end) = identity.log_end(&at) {
+                watch.log_ends([(at, end)]);
+            }
         }
     }
 }

@@ -132,7 +132,12 @@ impl Letters {
         };
         let mut pause = PAUSE_FIRST;
         while let Err(error) = self.try_send(store, at, &unsent, &mut next).await {
+            let is_damage = matches!(&error, LettersError::Kept(error) if error.is_damage());
             let error = format!("{:#}", anyhow::Error::from(error));
+            if is_damage {
+                tracing::error!(partition = %at, from = %next, error, "dead letters owed are given up: their file is damaged");
+                return true;
+            }
             let topic = &*self.topic;
             tracing::warn!(partition = %at, topic, error, "dead letters are not taken: the group's offset waits");
             tokio::time::sleep(pause).await;

@@ -15,7 +15,7 @@ use super::breaker::Breaker;
 use super::letters::{Outbox, Unsent};
 use super::{PipelineError, Report, Settings, Slot, Tally};
 use crate::consume::{Certain, Identity, Message, TopicAbsent};
-use crate::contract::{Incoming, TopicRules, judge_unless_parked};
+use crate::contract::{Incoming, TopicRules, judge};
 use crate::crash;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::journal::{self, JournalError, Outcome, Prepared};
@@ -83,7 +83,7 @@ pub(super) enum Committed {
         answer: Option<Answer>,
     },
     /// It is certain, but the partition goes before its dead letters were taken: its next owner sends them.
-    Unmirrored,
+    Unmirrored(Option<Answer>),
     Lost,
     /// The topic's id changed.
     Recreated,
@@ -163,7 +163,7 @@ impl Gather {
         self.tally.oldest.get_or_insert_with(|| Oldest { read: Instant::now(), received: at.received });
         self.tally.last = at.received;
         let (rules, breaker, rows) = (&self.rules, &*self.breaker, &mut self.rows);
-        let judged = judge_unless_parked(&incoming, rules, &|source| breaker.is_parked(source), |record| {
+        let judged = judge(&incoming, rules, &|source| breaker.is_parked(source), |record| {
             breaker.accepted(record.source);
             rows.append(at, record);
             rules.partner(record.source)
@@ -266,6 +266,7 @@ impl Gather {
         }
         let rows = self.encoded.take().expect("encoded just now").finish(&footer)?;
         tally.bytes = (rows.len() + rejects.as_ref().map_or(0, |(_, bytes)| bytes.len())) as u64;
+        self.cut_at = self.cut_at.filter(|offset| self.next < *offset);
         let certain = Certain { at: self.certain.at.clone(), from: self.from, next };
         self.pending = Some((certain, Some(tally)));
         (self.from, self.bytes) = (next, 0);
@@ -386,7 +387,8 @@ impl Worker {
         gather.next = gather.next.max(offset);
         gather.at_end = true;
         tracing::debug!(partition = %gather.certain.at, offset, gathered = gather.records(), "caught up");
-        if gather.records() == 0 && gather.pending.is_none() {
+        let is_durable = gather.pending.as_ref().is_none_or(|(_, tally)| tally.is_none());
+        if gather.records() == 0 && is_durable {
             self.report(Report::Reached { slot, offset });
         }
         self.press(slot);
@@ -411,21 +413,17 @@ impl Worker {
     fn fit(&mut self) {
         while self.gathers.values().map(|g| g.bytes).sum::<usize>() > self.share {
             let largest = |pending: bool| {
-                let of = self.gathers.iter().filter(|(_, g)| g.pending.is_some() == pending && g.records() > 0);
+                let is_of = |g: &Gather| g.pending.is_some() == pending && g.records() > 0 && !g.full;
+                let of = self.gathers.iter().filter(|(_, g)| is_of(g));
                 of.max_by_key(|(_, g)| g.bytes).map(|(slot, _)| *slot)
             };
             if let Some(slot) = largest(false) {
                 self.cut(slot);
                 continue;
             }
-            let Some(gather) = largest(true).and_then(|slot| self.gathers.get_mut(&slot).map(|g| (slot, g))) else {
-                return;
-            };
-            let (slot, gather) = gather;
-            if !gather.full {
-                gather.full = true;
-                self.report(Report::Full(slot));
-            }
+            let Some(slot) = largest(true) else { return };
+            self.gathers.get_mut(&slot).expect("found just now").full = true;
+            self.report(Report::Full(slot));
             return;
         }
     }
@@ -455,7 +453,13 @@ impl Worker {
             Ok(Committed::Certain { ledger_end, answer: of_create }) => {
                 self.certain(slot, ledger_end, of_create, answer);
             }
-            Ok(Committed::Unmirrored) => drop(self.gathers.remove(&slot)),
+            Ok(Committed::Unmirrored(of_create)) => {
+                // It counts, and nobody is told that the group's offset may pass it.
+                let pending = self.gathers.remove(&slot).and_then(|gather| gather.pending);
+                if let Some(((certain, Some(tally)), answer)) = pending.zip(of_create) {
+                    self.report(Report::Certain { slot, certain, tally, answer });
+                }
+            }
             Ok(Committed::Lost) => {
                 self.gathers.remove(&slot);
                 self.report(Report::Lost(slot));
@@ -553,7 +557,7 @@ impl Commits {
         self.runtime.spawn(async move {
             let outcome = commit(&commits.store, commits.identity.clone(), &at, &batch, ledger_end).await;
             let mut outcome = outcome.map_err(|source| PipelineError::Commit { at: at.clone(), source });
-            if let Ok(Committed::Certain { .. }) = outcome {
+            if let Ok(Committed::Certain { answer, .. }) = outcome {
                 let Footer { from, next, accepted, rejected, .. } = &batch.footer;
                 let bytes = batch.rows.len();
                 tracing::debug!(partition = %at, %from, %next, accepted, rejected, bytes, "durable");
@@ -561,7 +565,7 @@ impl Commits {
                 if let Some((name, rejects)) = batch.rejects
                     && !commits.are_sent(&at, Unsent::Batch(name, rejects), &going).await
                 {
-                    outcome = Ok(Committed::Unmirrored);
+                    outcome = Ok(Committed::Unmirrored(answer));
                 }
             }
             drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
@@ -575,7 +579,7 @@ impl Commits {
         self.runtime.spawn(async move {
             let sent = commits.are_sent(&at, Unsent::From(from), &going).await;
             let outcome =
-                Ok(if sent { Committed::Certain { ledger_end, answer: None } } else { Committed::Unmirrored });
+                Ok(if sent { Committed::Certain { ledger_end, answer: None } } else { Committed::Unmirrored(None) });
             drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
         });
     }

@@ -32,6 +32,8 @@ const FULL_QUEUE_WAIT: Duration = Duration::from_millis(2);
 pub(crate) fn producer(kafka: &Kafka, timeout: Duration) -> ClientConfig {
     let mut config = client(kafka);
     config
+        // A topic has as many partitions as somebody chose: a broker that would make one is not asked to.
+        .set("allow.auto.create.topics", "false")
         .set("partitioner", "murmur2_random")
         .set("compression.type", "zstd")
         .set("queue.buffering.max.messages", QUEUE_EVENTS_MAX)

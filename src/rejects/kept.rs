@@ -17,6 +17,19 @@ pub enum KeptError {
     Rejects(#[from] RejectsError),
 }
 
+impl KeptError {
+    /// Whether a file is damaged: reading it again would not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Chain(ChainError::Damaged { .. }) | Self::Rejects(RejectsError::NotRejects { .. }) => true,
+            Self::Chain(ChainError::Ledger(error)) | Self::Rejects(RejectsError::Ledger(error)) => {
+                error.damaged().is_some()
+            }
+            Self::Chain(_) | Self::Rejects(_) => false,
+        }
+    }
+}
+
 type Result<T, E = KeptError> = std::result::Result<T, E>;
 
 /// The rejects of a partition from a position on, each once.

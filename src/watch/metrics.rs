@@ -209,7 +209,7 @@ impl Collector for Scraped {
         let of_state = |stopped| partitions.values().filter(|partition| partition.stopped == stopped).count() as f64;
         gauges.family(
             "partner_feeds_partitions",
-            "Partitions of this process: consumed, or stopped because broker and ledger disagree",
+            "Partitions of this process: consumed, or stopped because broker and ledger disagree or a file is damaged",
             states.into_iter().map(|(labels, stopped)| (labels, of_state(stopped))),
         )?;
         let gathered: Vec<_> = partitions.values().map(|partition| partition.told.told()).collect();

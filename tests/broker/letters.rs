@@ -9,6 +9,7 @@ use crate::await_that;
 use crate::broker::Sent;
 use crate::events::{records, refused};
 use crate::feeds::{Asked, Feeds, Letter};
+use crate::oracle;
 use crate::plain::PERSONAL;
 
 fn feeds() -> Feeds {
@@ -121,6 +122,21 @@ fn letters_that_a_killed_process_owed_are_found_where_their_rejects_were_merged_
     feeds.assert_all_each_once();
     feeds.assert_group_is_at_the_end();
     feeds.assert_letters();
+}
+
+#[test]
+fn letters_owed_of_a_damaged_file_are_given_up_and_the_partition_goes_on() {
+    let feeds = Asked { partitions: 1, letters: Some(&[]), ..Asked::default() }.start();
+    feeds.send(records(0..90));
+    feeds.ingest().killed_at("journal.certain", 1).run().killed();
+    let files = oracle::files(&feeds.store().join("rejects"));
+    let whole: Vec<_> = files.iter().map(|file| std::fs::read(file).expect("a file")).collect();
+    files.iter().for_each(|file| std::fs::write(file, "damaged").expect("written"));
+    feeds.send(records(90..180));
+    feeds.ingest().until_end().run().succeeds().saying("dead letters owed are given up");
+    files.iter().zip(whole).for_each(|(file, whole)| std::fs::write(file, whole).expect("written"));
+    feeds.assert_group_is_at_the_end();
+    assert!(!feeds.broker.records(&feeds.letters()).is_empty(), "those after it were sent");
 }
 
 #[test]

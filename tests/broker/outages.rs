@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::mocking::MockCluster;
 use rustix::process::Signal;
 
-use crate::broker::OwnBroker;
-use crate::events::records;
+use crate::await_that;
+use crate::broker::{Broker, OwnBroker};
+use crate::events::{crime, records};
 use crate::feeds::Asked;
 use crate::oracle;
 
@@ -34,6 +36,20 @@ fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
     own.resume();
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();
+}
+
+#[test]
+fn a_partition_that_no_broker_leads_is_stopped_alone() {
+    let cluster = MockCluster::new(1).expect("a cluster");
+    let broker = Broker { address: cluster.bootstrap_servers() };
+    let feeds = Asked { partitions: 2, broker, ..Asked::default() }.prepare();
+    cluster.create_topic(&feeds.police(), 2, 1).expect("a topic");
+    feeds.send((0..20).map(|n| crime(n).to(n as i32 % 2)));
+    cluster.partition_leader(&feeds.police(), 1, None).expect("nobody leads it");
+    let mut consumer = feeds.ingest().start();
+    consumer.until("no broker tells how far its log goes", 1);
+    await_that("the other partition is read", || oracle::read(&feeds.store()).rows.len() == 10);
+    consumer.terminate().with_status(1).saying(&format!("stopped: {}/1", feeds.police()));
 }
 
 #[test]

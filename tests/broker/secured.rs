@@ -95,7 +95,7 @@ fn what_is_wrong_with_a_secured_connection_is_told_after_a_bounded_wait() {
         ),
         (secured.stranger(&["ingest"]), "verify that ssl.ca.location is correctly configured"),
         (secured.ingest().set("kafka.properties.security.protocol", "plaintext"), "error: no Kafka broker answered"),
-        (secured.ingest().set("kafka.brokers", &secured.feeds.broker.address), "SSL handshake failed"),
+        (secured.ingest().set("kafka.brokers", &secured.feeds.broker.address), "in state SSL_HANDSHAKE"),
         (
             secured.program(&["topics", "create"]).set("kafka.properties.sasl.username", "nobody"),
             "Authentication failed during authentication due to invalid credentials",

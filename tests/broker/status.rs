@@ -76,6 +76,8 @@ fn it_tells_of_the_store_alone_where_there_is_no_broker() {
     let before = oracle::files(&feeds.store());
     let ended = feeds.program(&["status"]).set("kafka.brokers", "127.0.0.1:1").run().with_status(1);
     let ended = ended.saying("records     27 accepted, 3 rejected").saying("parked      kent-police\n");
-    ended.saying("lag         not known").saying("the broker was not asked: no Kafka broker answered at 127.0.0.1:1");
+    ended
+        .saying("lag         not known")
+        .saying("the broker did not tell all: no Kafka broker answered at 127.0.0.1:1");
     assert_eq!(oracle::files(&feeds.store()), before);
 }

@@ -9,7 +9,7 @@ use crate::broker::Sent;
 use crate::events::{crime, records};
 use crate::feeds::{Asked, Feeds};
 use crate::logs::lines;
-use crate::oracle::Row;
+use crate::oracle::{self, Row};
 use crate::program::{Program, Running};
 
 /// A run that answers probes at an address of its own.
@@ -204,6 +204,20 @@ fn a_run_without_new_records_or_with_a_stopped_partition_is_no_stall() {
     }
     assert_eq!(watched.get("/ready").expect("an answer").0, 200);
     assert_eq!(watched.run.says("stalled"), 0);
+    watched.run.terminate().with_status(1);
+}
+
+#[test]
+fn a_partition_with_a_damaged_file_is_told_among_the_stopped_with_what_waits_there() {
+    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    feeds.send((0..10).map(crime));
+    feeds.ingest().until_end().run().succeeds();
+    let journal = oracle::files(&feeds.store().join("journal"));
+    std::fs::write(journal.last().expect("a file"), "damaged").expect("written");
+    feeds.send((10..15).map(crime));
+    let watched = Watched::start(feeds.ingest());
+    watched.until_it_counts("partner_feeds_partitions", &["stopped"], 1.0);
+    watched.until_it_counts("partner_feeds_lag_records", &[], 5.0);
     watched.run.terminate().with_status(1);
 }
 
