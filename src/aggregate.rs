@@ -62,7 +62,7 @@ pub enum Error {
     Parquet(#[from] ParquetError),
     /// Arrow refused.
     #[error("cannot decode columns")]
-    Arrow(#[from] arrow::error::ArrowError),
+    Arrow(#[from] arrow_schema::ArrowError),
     /// A file of the chain lacks a column, or has it with another type.
     #[error("a file of the ledger has no column `{0}` of the type this version knows")]
     Column(&'static str),

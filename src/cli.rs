@@ -19,6 +19,7 @@ mod tables;
 mod topics;
 mod verify;
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -128,6 +129,11 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Whether the reader of standard output, `head` say, wanted no more: that is its right.
+fn is_closed_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
 /// What runs a command's asynchronous work.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().context("cannot start the threads of the program")
@@ -179,6 +185,9 @@ pub fn main() -> ExitCode {
         Command::Plan(command) => command.run(),
     };
     result.unwrap_or_else(|error| {
+        if error.downcast_ref().is_some_and(is_closed_pipe) {
+            return ExitCode::SUCCESS;
+        }
         match format {
             LogFormat::Text => eprintln!("error: {error:#}"),
             LogFormat::Json => tracing::error!("{error:#}"),

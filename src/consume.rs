@@ -8,6 +8,7 @@
 
 mod native;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const CALL: Duration = Duration::from_secs(10);
 /// How long partitions may be without a leader, as while a broker restarts, before that is an error.
 const LEADERLESS_MAX: Duration = Duration::from_mins(1);
+/// When the same complaint of a client is said again.
+const SAID_AGAIN: Duration = Duration::from_mins(1);
 /// What asking for watermarks is called.
 const ASK_WATERMARKS: &str = "ask for a partition's first and last offset";
 /// The pause before the watermarks of such a partition are asked for again.
@@ -187,31 +190,48 @@ fn call(act: &'static str) -> impl Fn(KafkaError) -> ConsumeError {
     move |source| ConsumeError::Call { act, source }
 }
 
+/// What was said in the last minute, by its words without numbers: while no broker answers, a client complains of the same
+/// many times a second.
+#[derive(Default)]
+struct Lately(Mutex<HashMap<String, Instant>>);
+
+impl Lately {
+    fn is_new(&self, text: &str) -> bool {
+        let words = text.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let mut said = self.0.lock().expect("no panic while held");
+        said.retain(|_, when| when.elapsed() < SAID_AGAIN);
+        let is_new = !said.contains_key(&words);
+        if is_new {
+            said.insert(words, Instant::now());
+        }
+        is_new
+    }
+}
+
 /// Answers rebalances. Lives inside the client.
 struct Context {
     partitions: Arc<dyn Partitions>,
+    lately: Lately,
     queue: Arc<OnceLock<Mutex<Option<native::Queue>>>>,
     failed: Mutex<Option<ConsumeError>>,
 }
 
 impl ClientContext for Context {
+    /// librdkafka's own log lines: of brokers, groups and connections, never of records.
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        log(level, fac, message);
+        use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
+        match level {
+            Info | Debug => tracing::debug!(fac, "librdkafka: {message}"),
+            _ if !self.lately.is_new(message) => {}
+            Emerg | Alert | Critical | Error => tracing::warn!(fac, "librdkafka: {message}"),
+            Warning | Notice => tracing::info!(fac, "librdkafka: {message}"),
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "Kafka");
-    }
-}
-
-/// librdkafka's own log lines: of brokers, groups and connections, never of records.
-fn log(level: RDKafkaLogLevel, fac: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-            tracing::warn!(fac, "librdkafka: {message}");
+        if self.lately.is_new(&format!("{error} {reason}")) {
+            tracing::warn!(%error, reason, "Kafka");
         }
-        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::info!(fac, "librdkafka: {message}"),
-        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(fac, "librdkafka: {message}"),
     }
 }
 
@@ -431,7 +451,8 @@ impl Consumer {
         partitions: Arc<dyn Partitions>,
     ) -> Result<Self, ConsumeError> {
         let queue = Arc::new(OnceLock::new());
-        let context = Context { partitions, queue: Arc::clone(&queue), failed: Mutex::new(None) };
+        let context =
+            Context { partitions, lately: Lately::default(), queue: Arc::clone(&queue), failed: Mutex::new(None) };
         let client = BaseConsumer::from_config_and_context(config, context).map_err(ConsumeError::Client)?;
         let consumer = Self { client, queue };
         consumer.partition_counts(topics)?;
@@ -465,14 +486,17 @@ impl Consumer {
 
     /// Answers what the group asks, waiting at most so long for it.
     pub fn poll(&self, wait: Duration) -> Result<(), ConsumeError> {
-        if let Some(Err(error)) = self.client.poll(wait) {
-            match error {
-                KafkaError::MessageConsumptionFatal(code) => return Err(ConsumeError::Fatal(code.to_string())),
-                KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                    tracing::warn!("a topic of the subscription does not exist on the broker");
-                }
-                error => tracing::warn!(%error, "Kafka"),
+        match self.client.poll(wait) {
+            None => {}
+            // Read here it would be read by nobody.
+            Some(Ok(_)) => {
+                return Err(ConsumeError::Fatal("a record came by another queue than its partition's".into()));
             }
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => return Err(ConsumeError::Fatal(code.to_string())),
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
+                tracing::warn!("a topic of the subscription does not exist on the broker");
+            }
+            Some(Err(error)) => self.client.context().error(error, ""),
         }
         if let Some((code, reason)) = self.client.client().fatal_error() {
             return Err(ConsumeError::Fatal(format!("{code}: {reason}")));

@@ -194,7 +194,7 @@ impl Micros {
 
     /// From Kafka's milliseconds.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis * 1000)
+        Self(millis.saturating_mul(1000))
     }
 
     /// This time moved by whole seconds.

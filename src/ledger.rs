@@ -14,9 +14,10 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchReader as _, new_null_array};
-use arrow::datatypes::{DataType, FieldRef, Fields, Int32Type, Int64Type, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader as _, new_null_array};
+use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -546,8 +547,8 @@ async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaDa
 pub(crate) mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{DictionaryArray, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
-    use arrow::datatypes::{Field, TimeUnit};
+    use arrow_array::{DictionaryArray, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
+    use arrow_schema::{Field, TimeUnit};
 
     use super::*;
 
@@ -562,7 +563,7 @@ pub(crate) mod tests {
         let eras = Int32Array::from_iter_values(positions.iter().map(|p| i32::from(p.era)));
         let offsets = Int64Array::from_iter_values(positions.iter().map(|p| p.offset));
         let received = TimestampMicrosecondArray::from_iter_values(positions.iter().map(|p| p.offset * 1_000_000));
-        let columns: Vec<arrow::array::ArrayRef> =
+        let columns: Vec<arrow_array::ArrayRef> =
             vec![Arc::new(eras), Arc::new(offsets), Arc::new(received.with_timezone("UTC"))];
         RecordBatch::try_new(Arc::new(schema), columns).expect("columns fit")
     }
@@ -581,7 +582,7 @@ pub(crate) mod tests {
         ]));
         let (sources, subjects) = (["a", "b", "a"], ["a-1", "b-2", "a-3"]);
         let rows = |nothing: Option<&str>| {
-            let columns: Vec<arrow::array::ArrayRef> = vec![
+            let columns: Vec<arrow_array::ArrayRef> = vec![
                 Arc::new(sources.into_iter().collect::<DictionaryArray<Int32Type>>()),
                 Arc::new([nothing; 3].into_iter().collect::<DictionaryArray<Int32Type>>()),
                 Arc::new(StringArray::from_iter_values(subjects)),

@@ -8,9 +8,10 @@ mod column;
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{ArrayRef, Int32Builder, Int64Builder, RecordBatch, TimestampMicrosecondBuilder};
-use arrow::array::{Int32Array, Int64Array, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow_array::builder::{Int32Builder, Int64Builder, TimestampMicrosecondBuilder};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{Int32Array, Int64Array, TimestampMicrosecondArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::contract::Record;
 use crate::contract::record::with_columns;
@@ -167,7 +168,7 @@ pub struct Rows<'b> {
 impl<'b> Rows<'b> {
     /// Over a batch with columns of [`schema`], in any order.
     pub fn new(batch: &'b RecordBatch) -> Self {
-        let column = |name| batch.column_by_name(name).map(arrow::array::Array::as_any);
+        let column = |name| batch.column_by_name(name).map(arrow_array::Array::as_any);
         Self {
             era: column("era").and_then(|c| c.downcast_ref()),
             offset: column("offset").and_then(|c| c.downcast_ref()),

@@ -7,12 +7,13 @@ pub mod kept;
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder,
+use arrow_array::builder::{
+    BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 
@@ -155,7 +156,7 @@ impl RejectsBuilder {
 
     /// How many records were kept.
     pub fn len(&self) -> usize {
-        use arrow::array::ArrayBuilder;
+        use arrow_array::builder::ArrayBuilder;
         self.era.len()
     }
 
@@ -241,18 +242,18 @@ pub fn read(path: &str, bytes: Bytes, raw: bool) -> Result<impl Iterator<Item = 
 
 /// The columns of a batch, by their types.
 struct Columns<'a> {
-    era: &'a arrow::array::Int32Array,
-    offset: &'a arrow::array::Int64Array,
-    received: &'a arrow::array::TimestampMicrosecondArray,
-    texts: [&'a arrow::array::StringArray; 5],
+    era: &'a arrow_array::Int32Array,
+    offset: &'a arrow_array::Int64Array,
+    received: &'a arrow_array::TimestampMicrosecondArray,
+    texts: [&'a arrow_array::StringArray; 5],
     raw: Option<RawColumns<'a>>,
 }
 
 struct RawColumns<'a> {
-    key: &'a arrow::array::BinaryArray,
-    value: &'a arrow::array::BinaryArray,
-    header_names: &'a arrow::array::ListArray,
-    header_values: &'a arrow::array::ListArray,
+    key: &'a arrow_array::BinaryArray,
+    value: &'a arrow_array::BinaryArray,
+    header_names: &'a arrow_array::ListArray,
+    header_values: &'a arrow_array::ListArray,
 }
 
 impl<'a> Columns<'a> {
@@ -270,7 +271,7 @@ impl<'a> Columns<'a> {
 
     fn row(&self, row: usize) -> Reject {
         let [reason, pointer, rule, partner, kind] = self.texts;
-        let some = |texts: &arrow::array::StringArray| texts.is_valid(row).then(|| texts.value(row).to_owned());
+        let some = |texts: &arrow_array::StringArray| texts.is_valid(row).then(|| texts.value(row).to_owned());
         Reject {
             position: Position { era: self.era.value(row) as u16, offset: self.offset.value(row) },
             received: Micros(self.received.value(row)),
@@ -296,7 +297,7 @@ impl<'a> RawColumns<'a> {
 
     /// Null headers mark a record of which nothing was kept.
     fn row(&self, row: usize) -> Option<Raw> {
-        let bytes = |column: &arrow::array::BinaryArray| column.is_valid(row).then(|| column.value(row).to_owned());
+        let bytes = |column: &arrow_array::BinaryArray| column.is_valid(row).then(|| column.value(row).to_owned());
         let names = self.header_names.is_valid(row).then(|| self.header_names.value(row))?;
         let values = self.header_values.value(row);
         let names = names.as_string_opt::<i32>()?.iter();
@@ -384,13 +385,13 @@ mod tests {
     }
 
     fn column_bytes(batch: &RecordBatch) -> Vec<u8> {
-        let columns = batch.columns().iter().map(Array::to_data);
-        let buffers = |data: &arrow::array::ArrayData| -> Vec<u8> {
-            let own = data.buffers().iter().flat_map(|b| b.as_slice().to_vec());
-            let inner = data.child_data().iter().flat_map(|d| d.buffers().iter().flat_map(|b| b.as_slice().to_vec()));
-            own.chain(inner).collect()
-        };
-        columns.flat_map(|data| buffers(&data)).collect()
+        let mut bytes = Vec::new();
+        for data in batch.columns().iter().map(Array::to_data) {
+            for part in std::iter::once(&data).chain(data.child_data()) {
+                part.buffers().iter().for_each(|buffer| bytes.extend_from_slice(buffer));
+            }
+        }
+        bytes
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod rules;
 
 use std::collections::BTreeSet;
 
-use arrow::datatypes::DataType;
+use arrow_schema::DataType;
 
 use crate::aggregate::{Wanted, events};
 use crate::event::{Feed, Month};

@@ -415,7 +415,13 @@ fn failed(act: &'static str, path: &str, error: object_store::Error) -> StorageE
 
 /// What the operating system said, without the layers that say it again.
 fn cause(error: &object_store::Error) -> io::Error {
-    if let object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } = error {
+    // A list that is refused is told by its status alone; what comes after it is the server's XML.
+    let text = error.to_string();
+    let text = text.split(['\n', '<']).next().unwrap_or_default().trim_end_matches([' ', ':']);
+    let is_refused = ["401 Unauthorized", "403 Forbidden"].iter().any(|status| text.contains(status));
+    if is_refused
+        || matches!(error, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })
+    {
         return io::Error::new(io::ErrorKind::PermissionDenied, "the server refuses these keys");
     }
     let mut inner: Option<&(dyn std::error::Error + 'static)> = error.source();
@@ -425,7 +431,7 @@ fn cause(error: &object_store::Error) -> io::Error {
         }
         inner = found.source();
     }
-    io::Error::other(error.to_string())
+    io::Error::other(text)
 }
 
 /// Makes a folder, durably; one that is there may have been made by another just now.

@@ -9,8 +9,9 @@ mod columns;
 mod counts;
 mod tokens;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
 use hashbrown::HashMap;
 
 use super::calendar::{Calendar, days_since_1970};

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Int32Array, StringArray, StringBuilder, TimestampMicrosecondArray,
-};
-use arrow::datatypes::{DataType, Field, Int32Type, SchemaRef};
+use arrow_array::builder::StringBuilder;
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, BooleanArray, DictionaryArray, Int32Array, StringArray, TimestampMicrosecondArray};
+use arrow_schema::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 
 use super::Error;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
 use tokio::runtime::Handle;
 
 use super::Error;

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::StringArray;
+use arrow_array::StringArray;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 /// The number of an absent text.

@@ -8,8 +8,9 @@
 
 use std::cmp::Ordering;
 
-use arrow::array::{AsArray, Int32Array, RecordBatch, StringArray};
-use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType};
+use arrow_array::{Int32Array, RecordBatch, StringArray};
 use hashbrown::HashTable;
 use twox_hash::XxHash3_128;
 

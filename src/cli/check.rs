@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use super::import::is_closed_pipe;
-use super::{Connection, Format};
+use super::{Connection, Format, is_closed_pipe};
 use crate::contract::Rejection;
 use crate::event::{Kind, Micros};
 use crate::publish::lines::Lines;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::import::is_closed_pipe;
 use crate::event::Kind;
 use crate::generate::{Document, Generator, Options};
 
@@ -44,10 +43,8 @@ fn share(text: &str) -> Result<f64, &'static str> {
 impl Generate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let options = Options { events: self.events, kind: self.kind, bad: self.bad };
-        match write(Generator::new(self.seed, options), io::stdout().lock()) {
-            Err(error) if !is_closed_pipe(&error) => Err(error.into()),
-            _ => Ok(ExitCode::SUCCESS),
-        }
+        write(Generator::new(self.seed, options), io::stdout().lock())?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

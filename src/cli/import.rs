@@ -1,11 +1,12 @@
 //! `partner-feeds import`.
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::is_closed_pipe;
 use crate::import::police_uk::{self, IdScope};
 use crate::import::{Release, hclic};
 
@@ -125,9 +126,4 @@ impl Hclic {
 
 fn standard_output() -> impl Write {
     BufWriter::with_capacity(1 << 16, io::stdout().lock())
-}
-
-/// Whether the reader of standard output, `head` say, wanted no more: that is its right.
-pub(super) fn is_closed_pipe(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::BrokenPipe
 }

@@ -133,12 +133,9 @@ impl List {
         }
         let store = self.connection.store()?;
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let print = runtime()?.block_on(self.print(&store, &mut out)).and_then(|()| Ok(out.flush()?));
-        match print {
-            // Who reads us has seen enough.
-            Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
-            print => print.map(|()| ExitCode::SUCCESS),
-        }
+        runtime()?.block_on(self.print(&store, &mut out))?;
+        out.flush()?;
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn print(&self, store: &Store, out: &mut impl Write) -> anyhow::Result<()> {
@@ -156,10 +153,6 @@ impl List {
         }
         Ok(())
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// A table without rows yet.

@@ -158,9 +158,14 @@ impl Found {
             let id = ids.entry(at.topic.clone()).or_insert_with(|| onlooker.topic_id(&at.topic));
             let offered = Offered { at, watermarks, committed };
             *self.lag.entry(offered.at.topic.clone()).or_default() += lag(&resume, watermarks);
+            let is_of = |survey: &&Survey| survey.chain.partition == offered.at;
+            if surveys.iter().find(is_of).is_some_and(|survey| !survey.findings.is_empty()) {
+                continue; // where its chain ends is not known until that is mended
+            }
             if let Some(found) = disagreement(&resume, &offered, onlooker.cluster(), id) {
                 let loss = Loss { at: offered.at, from: resume.end, to: found.to };
-                self.to_do.push(format!("{} is stopped: {}. Or `ingest --accept {loss}`", loss.at, found.why));
+                let (at, why) = (&loss.at, found.why);
+                self.to_do.push(format!("{at} is stopped: {why}. Where it cannot be mended: `ingest --accept {loss}`"));
             }
         }
         self.members = onlooker.members(&self.group);

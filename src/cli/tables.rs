@@ -85,7 +85,8 @@ async fn folders(store: &Store) -> anyhow::Result<Vec<Folder>> {
 
 /// The months of each partner's kind by data status.
 fn months(bytes: bytes::Bytes) -> anyhow::Result<BTreeMap<(String, String), BTreeMap<String, i64>>> {
-    use arrow::array::{Array, AsArray};
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
     let mut months: BTreeMap<_, BTreeMap<String, i64>> = BTreeMap::new();
     for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
         let batch = batch?;

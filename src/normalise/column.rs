@@ -7,12 +7,14 @@ use std::cell::RefCell;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, BooleanArray, BooleanBuilder, DictionaryArray, Int32Array, Int32Builder, RecordBatch, StringArray,
-    StringBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder, new_null_array,
+use arrow_array::builder::{BooleanBuilder, Int32Builder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    new_null_array,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, Int32Type, TimeUnit};
+use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, TimeUnit};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::contract::moment::{Moment, Precision};
@@ -240,7 +242,7 @@ dictionary_column! {
 
 macro_rules! pad {
     ($builder:ident, $row:expr) => {{
-        use arrow::array::ArrayBuilder;
+        use arrow_array::builder::ArrayBuilder;
         let missing = $row - $builder.len();
         if missing > 0 {
             $builder.append_nulls(missing);
@@ -260,7 +262,7 @@ macro_rules! finish {
 /// The column of a builder at so many rows.
 macro_rules! finished {
     ($kind:ident, $builder:ident, $rows:ident, $data_type:expr) => {{
-        use arrow::array::ArrayBuilder;
+        use arrow_array::builder::ArrayBuilder;
         if $builder.is_empty() {
             absent(&$data_type, $rows)
         } else {
@@ -281,7 +283,7 @@ macro_rules! memory {
         $builder.values_slice().len() * 8
     };
     ($kind:ident, $builder:ident) => {{
-        use arrow::array::ArrayBuilder;
+        use arrow_array::builder::ArrayBuilder;
         $builder.len() * 4
     }};
 }

@@ -131,7 +131,7 @@ pub(crate) fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, to
     if !end.is_era_start() && end.offset < low {
         let why = format!(
             "offsets {} to {} expired on the broker before they were read ({} offsets are lost): lengthen the \
-             topic's retention",
+             topic's retention, or more will",
             end.offset,
             low - 1,
             low - end.offset

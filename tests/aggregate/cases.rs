@@ -269,7 +269,7 @@ fn an_event_lists_priorities_of_the_plan_in_force_in_its_month() {
     );
     assert_eq!((text(1, "plan"), text(1, "priorities")), (None, None));
     let mental_health = events.0.column_by_name("mental_health").expect("column");
-    let mental_health = arrow::array::AsArray::as_boolean(mental_health.as_ref());
+    let mental_health = arrow_array::cast::AsArray::as_boolean(mental_health.as_ref());
     assert_eq!(mental_health.iter().collect::<Vec<_>>(), [Some(false), None]);
 }
 

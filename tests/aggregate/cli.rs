@@ -78,3 +78,22 @@ fn settings_that_are_wrong_are_refused_although_this_command_needs_no_broker() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("kafka.brokers"));
 }
+
+#[test]
+fn a_reader_of_the_output_that_wants_no_more_is_no_fault() {
+    let place = Place::new();
+    let generate = ["generate", "--events", "3000"];
+    let sql = ["sql", "window_totals", "--plan", "smp-2017-18"];
+    for command in [&["partners", "list"][..], &["verify"], &generate, &sql] {
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut program = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
+        program.current_dir(place.folder.path()).args(command).stdout(closed);
+        if command[0] != "generate" {
+            program.args(["--config", "settings.toml"]);
+        }
+        let ended = program.output().expect("started");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && !said.contains("fault") && !said.contains("error"), "{command:?}: {said}");
+    }
+}

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use arrow::datatypes::DataType;
+use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::aggregate::{ABOUT_KEY, DESCRIPTIONS_KEY};
 

@@ -1,7 +1,8 @@
 //! Split into any files, over any partitions, in any order, with any of them sent again: the same bytes.
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_select::filter::filter_record_batch;
 use proptest::prelude::*;
 
 use crate::chain::{Chain, HOUSING, POLICE, REFERENCE, Table};

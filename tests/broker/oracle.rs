@@ -1,13 +1,14 @@
 //! What a store holds, read as any reader of Parquet would, with none of the program's code.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// Topic and partition.
@@ -167,18 +168,18 @@ pub(crate) fn every_value(store: &Path) -> String {
 }
 
 fn append(column: &dyn Array, all: &mut String) {
+    let mut line = |value: &dyn Display| writeln!(all, "{value}").expect("a string takes all");
     if let Some(bytes) = column.as_binary_opt::<i32>() {
-        bytes.iter().flatten().for_each(|value| {
-            all.push_str(&String::from_utf8_lossy(value));
-            all.push('\n');
-        });
+        bytes.iter().flatten().for_each(|value| line(&String::from_utf8_lossy(value)));
+    } else if let Some(texts) = column.as_string_opt::<i32>() {
+        texts.iter().flatten().for_each(|value| line(&value));
+    } else if let Some(numbers) = column.as_primitive_opt::<Int32Type>() {
+        numbers.iter().flatten().for_each(|value| line(&value));
+    } else if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+        numbers.iter().flatten().for_each(|value| line(&value));
     } else if let Some(list) = column.as_list_opt::<i32>() {
         append(list.values().as_ref(), all);
-    } else if !matches!(column.data_type(), DataType::Timestamp(..)) {
-        let options = FormatOptions::default();
-        let shown = ArrayFormatter::try_new(column, &options).expect("a column that can be shown");
-        for row in 0..column.len() {
-            writeln!(all, "{}", shown.value(row)).expect("a string takes all");
-        }
+    } else {
+        assert!(matches!(column.data_type(), DataType::Boolean | DataType::Timestamp(..)), "{}", column.data_type());
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! In a combination a text is its number, an integer itself plus 1, a boolean 1 or 2; 0 is absent.
 
-use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Int32Type, TimestampMicrosecondType};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType};
+use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
+use arrow_schema::DataType;
 
 use super::super::Error;
 use super::super::intern::{ABSENT, Texts};

@@ -4,8 +4,9 @@
 //! months before. A key of tokens lasts a year: for 12 months a record carries the token under the old key too, which
 //! joins the two. No token leaves this module.
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::Int32Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, RecordBatch, StringArray};
 use hashbrown::HashMap;
 use twox_hash::XxHash3_128;
 
@@ -48,7 +49,7 @@ pub(super) struct Columns<'b> {
 }
 
 struct Texts<'b> {
-    keys: Option<&'b arrow::array::Int32Array>,
+    keys: Option<&'b arrow_array::Int32Array>,
     values: &'b StringArray,
 }
 
