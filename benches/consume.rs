@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partner_feeds::config::{Config, Overrides};
-use partner_feeds::consume::{self, Certain, Consumer, Message, Offered, Partitions, Said, Start, Untold};
+use partner_feeds::consume::{
+    self, Certain, Consumer, LEADERLESS_MAX, Message, Offered, Partitions, Said, Start, Untold,
+};
 use partner_feeds::event::TopicPartition;
 
 /// Every partition from its first offset.
@@ -41,7 +43,7 @@ fn main() -> anyhow::Result<()> {
     let mut left = BTreeMap::new();
     for partition in 0..consumer.partition_counts(&topics)?[0] as i32 {
         let at = TopicPartition { topic: topic.clone(), partition };
-        let (first, end) = consumer.watermarks(&at)?;
+        let (first, end) = consumer.watermarks(&at, Instant::now() + LEADERLESS_MAX)?;
         if end > first {
             left.insert(partition, end);
         }

@@ -1,5 +1,13 @@
 //! The commands: one file each, arguments in, a recipe, text out.
 
+/// Prints a line, as `println!` does, but to a reader that wants no more: what else is to be done is done.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        $crate::cli::unless_closed(writeln!(std::io::stdout(), $($line)*)).expect("standard output takes a line")
+    }};
+}
+
 mod aggregate;
 mod check;
 mod demo;
@@ -132,6 +140,11 @@ pub(crate) enum Format {
 /// Whether the reader of standard output, `head` say, wanted no more: that is its right.
 fn is_closed_pipe(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// A reader that wants no more is no error; the exit status still says what was found.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
 }
 
 /// What runs a command's asynchronous work.

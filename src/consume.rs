@@ -17,6 +17,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{Producer as _, ThreadedProducer};
 use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaErrorCode;
@@ -36,7 +37,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How long one call to a broker may take.
 const CALL: Duration = Duration::from_secs(10);
 /// How long partitions may be without a leader, as while a broker restarts, before that is an error.
-const LEADERLESS_MAX: Duration = Duration::from_mins(1);
+pub const LEADERLESS_MAX: Duration = Duration::from_mins(1);
 /// When the same complaint of a client is said again.
 const SAID_AGAIN: Duration = Duration::from_mins(1);
 /// What asking for watermarks is called.
@@ -95,12 +96,14 @@ pub struct Offered {
 
 /// A partition of which no broker says how far its log goes, as while none leads it.
 #[derive(Debug, thiserror::Error)]
-#[error("no broker tells how far its log goes: is one away that leads it? Start again when it is back: {source}")]
+#[error("no broker tells how far its log goes: is one away that leads it, or is there no right to read it? {source}")]
 pub struct Untold {
     /// The partition.
     pub at: TopicPartition,
+    /// The group's committed offset and its metadata, if there is one.
+    pub committed: Committed,
     /// What librdkafka said.
-    pub source: KafkaError,
+    pub source: Box<KafkaError>,
 }
 
 /// A committed offset and its metadata, if there is one.
@@ -330,7 +333,7 @@ fn offers(
     let committed = committed(consumer, partitions_of(list), deadline)?.into_iter();
     let offers = committed.map(|(at, committed)| match watermarks(consumer, &at, deadline) {
         Ok(watermarks) => Ok(Offered { at, watermarks, committed }),
-        Err(source) => Err(Untold { at, source }),
+        Err(source) => Err(Untold { at, committed, source: source.into() }),
     });
     Ok(offers.collect())
 }
@@ -345,7 +348,7 @@ fn committed<C: ConsumerContext>(
     for at in partitions {
         asked.add_partition(&at.topic, at.partition);
     }
-    let told = until(deadline, || consumer.committed_offsets(asked.clone(), CALL));
+    let told = until(deadline, |wait| consumer.committed_offsets(asked.clone(), wait));
     let told = told.map_err(call("ask for the group's offsets"))?;
     let of = |element: &TopicPartitionListElem<'_>| match element.offset() {
         Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
@@ -360,14 +363,16 @@ fn watermarks<C: ConsumerContext>(
     at: &TopicPartition,
     deadline: Instant,
 ) -> Result<(i64, i64), KafkaError> {
-    until(deadline, || consumer.fetch_watermarks(&at.topic, at.partition, CALL))
+    until(deadline, |wait| consumer.fetch_watermarks(&at.topic, at.partition, wait))
 }
 
 /// Asks; while a partition has no leader or is not yet known here, or the group has no coordinator, again until the
 /// deadline.
-fn until<T>(deadline: Instant, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+fn until<T>(deadline: Instant, ask: impl Fn(Duration) -> Result<T, KafkaError>) -> Result<T, KafkaError> {
     loop {
-        let asked = ask();
+        // Many partitions share a deadline: past it each is asked once more, and not for long.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let asked = ask(left.clamp(ANSWER, CALL));
         match asked.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
             Some(
                 RDKafkaErrorCode::NotLeaderForPartition
@@ -474,9 +479,17 @@ impl Consumer {
         Ok(offered.expect("one was asked for"))
     }
 
+    /// Whether a broker leads a partition now: asked for, and not as the client last heard.
+    pub(crate) fn is_led(&self, at: &TopicPartition) -> bool {
+        self.client.fetch_metadata(Some(&at.topic), ANSWER).is_ok_and(|metadata| {
+            let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+            partitions.any(|found| found.id() == at.partition && found.leader() >= 0 && found.error().is_none())
+        })
+    }
+
     /// The first and the next offset of a partition.
-    pub fn watermarks(&self, at: &TopicPartition) -> Result<(i64, i64), ConsumeError> {
-        watermarks(&self.client, at, Instant::now() + LEADERLESS_MAX).map_err(call(ASK_WATERMARKS))
+    pub fn watermarks(&self, at: &TopicPartition, deadline: Instant) -> Result<(i64, i64), ConsumeError> {
+        watermarks(&self.client, at, deadline).map_err(call(ASK_WATERMARKS))
     }
 
     /// The next offset of a partition's log as the last fetch told it; `None` before the first. No broker is asked.
@@ -571,14 +584,13 @@ fn one(at: &TopicPartition) -> TopicPartitionList {
 pub(crate) struct Identity {
     client: ThreadedProducer<Heard>,
     topics: Vec<String>,
-    tells_topic_ids: bool,
+    tells_topic_ids: OnceLock<bool>,
     /// The cluster's id; empty where the broker does not tell.
     pub(crate) cluster: String,
 }
 
 impl Identity {
-    /// Waits for a broker to answer, then asks once whether it tells topic ids (one below 2.8, or without
-    /// the describe right, does not): if not, none are asked for again.
+    /// Waits for a broker to answer, then asks for the topics' ids: if it tells none, none are asked for again.
     pub(crate) fn probe(config: &ClientConfig, topics: &[String], wait: Duration) -> Result<Self, ConsumeError> {
         let client = kafka::reach(config, wait).map_err(|unreached| match unreached {
             Unreached::Client(error) => ConsumeError::Client(error),
@@ -588,16 +600,26 @@ impl Identity {
             }
         })?;
         let cluster = client.client().fetch_cluster_id(CALL).unwrap_or_default();
-        let mut identity = Self { client, topics: topics.to_vec(), tells_topic_ids: true, cluster };
-        let tells = |told: Vec<Told>| told.iter().any(|told| matches!(told, Told::Id(_)));
-        // No answer now says nothing: the first commit asks again.
-        identity.tells_topic_ids = !identity.cluster.starts_with(MOCK) && identity.ask(CALL).is_none_or(tells);
-        if !identity.tells_topic_ids {
-            tracing::warn!(
-                "the broker tells no topic ids: a topic that is deleted and made again is not always noticed"
-            );
+        let identity = Self { client, topics: topics.to_vec(), tells_topic_ids: OnceLock::new(), cluster };
+        let told = if identity.cluster.starts_with(MOCK) { Some(Vec::new()) } else { identity.ask(CALL) };
+        if let Some(told) = told {
+            identity.tells_topic_ids(&told);
         }
         Ok(identity)
+    }
+
+    /// Whether the broker tells topic ids: by its first answer, since one below 2.8, or without the right to describe, tells
+    /// none at all.
+    fn tells_topic_ids(&self, told: &[Told]) -> bool {
+        *self.tells_topic_ids.get_or_init(|| {
+            let tells = told.iter().any(|told| matches!(told, Told::Id(_)));
+            if !tells {
+                tracing::warn!(
+                    "the broker tells no topic ids: a topic that is deleted and made again is not always noticed"
+                );
+            }
+            tells
+        })
     }
 
     fn ask(&self, wait: Duration) -> Option<Vec<Told>> {
@@ -611,11 +633,15 @@ impl Identity {
 
     /// The topic's id, empty where the broker does not tell any; `None` where it did not answer now.
     pub(crate) fn topic_id(&self, topic: &str) -> Option<Result<String, TopicAbsent>> {
-        if !self.tells_topic_ids {
+        if self.tells_topic_ids.get() == Some(&false) {
             return Some(Ok(String::new()));
         }
         let place = self.topics.iter().position(|t| t == topic)?;
-        match self.ask(CALL)?.swap_remove(place) {
+        let mut told = self.ask(CALL)?;
+        if !self.tells_topic_ids(&told) {
+            return Some(Ok(String::new()));
+        }
+        match told.swap_remove(place) {
             Told::Id(id) => Some(Ok(id)),
             Told::Absent => Some(Err(TopicAbsent)),
             Told::Nothing => None,

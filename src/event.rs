@@ -200,7 +200,7 @@ impl Micros {
     /// This time moved by whole seconds.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
-        Self(self.0 + seconds * Self::PER_SECOND)
+        Self(self.0.saturating_add(seconds * Self::PER_SECOND))
     }
 
     /// The last instant of a day in London.

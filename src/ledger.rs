@@ -60,7 +60,7 @@ pub enum LedgerError {
     Encode(#[source] ParquetError),
     #[error("`{path}` is not readable as Parquet")]
     NotParquet { path: String, source: ParquetError },
-    #[error("`{path}` is missing, and files come after it")]
+    #[error("`{path}` is missing")]
     Missing { path: String },
     #[error("the footer of `{path}` has no valid `{key}`")]
     Footer { path: String, key: &'static str },

@@ -27,7 +27,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::config::ClientConfig;
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::consume::{Certain, ConsumeError, Consumer, Identity, Message, Said};
+use crate::consume::{Certain, ConsumeError, Consumer, Identity, LEADERLESS_MAX, Message, Said};
 use crate::contract::{Reason, TopicRules};
 use crate::event::{Micros, TopicPartition};
 use crate::ledger::LedgerError;
@@ -60,8 +60,12 @@ const OTHERS_LOOK: Duration = Duration::from_secs(1);
 const LEAVE_MAX: Duration = Duration::from_secs(10);
 /// Commits lost in a row, with none won, after which a partition is stopped.
 const LOST_MAX: u32 = 5;
-/// Fetches of a partition that may fail running, with nothing durable between: the client tries twice a second.
-const UNFETCHED_MAX: u32 = 20;
+/// How long a partition may not be fetched beyond `flush_age`, after which what was read before is durable.
+const UNFETCHED_MAX: Duration = Duration::from_mins(1);
+/// How often it is looked whether a broker leads a partition of which none told how far its log goes.
+const UNTOLD_LOOK: Duration = Duration::from_secs(30);
+/// How long it may be unknown how far another consumer is in a partition.
+const OTHERS_MAX: Duration = Duration::from_mins(1);
 
 /// What a run needs to know.
 pub struct Ingest {
@@ -164,8 +168,8 @@ struct Slot(u64);
 
 /// What the workers tell the consumer.
 enum Report {
-    /// A batch is durable.
-    Certain { slot: Slot, certain: Certain, tally: Tally, answer: Answer },
+    /// A batch is durable; the group's offset may pass it only if its dead letters were taken.
+    Certain { slot: Slot, certain: Certain, tally: Tally, answer: Answer, is_mirrored: bool },
     /// The group's offset is behind the chain's end.
     Behind { slot: Slot, end: Certain },
     /// Everything below this offset is durable or holds no record.
@@ -224,9 +228,12 @@ struct Pipeline {
     /// With `until_end`: partitions whose end is not durable yet, with that end.
     ahead: BTreeMap<TopicPartition, i64>,
     others_looked: Instant,
-    /// How often running a commit was lost, or a fetch failed.
+    /// Since when it is not known how far others are.
+    unknown: BTreeMap<TopicPartition, Instant>,
+    /// How often running a commit was lost; since when nothing could be fetched.
     lost: BTreeMap<TopicPartition, u32>,
-    unfetched: BTreeMap<TopicPartition, u32>,
+    unfetched: BTreeMap<Slot, Instant>,
+    untold_looked: Instant,
     merging: Merging,
     watch: Watch,
     lag: Lag,
@@ -276,8 +283,10 @@ impl Pipeline {
             settings,
             ahead,
             others_looked: Instant::now(),
+            unknown: BTreeMap::new(),
             lost: BTreeMap::new(),
             unfetched: BTreeMap::new(),
+            untold_looked: Instant::now(),
             merging,
             watch,
             lag,
@@ -319,6 +328,7 @@ impl Pipeline {
             } else {
                 self.fetch()?;
             }
+            self.begin_untold()?;
             self.progress.tick(self.summary.read());
             self.lag.tick(&self.consumer);
         }
@@ -366,12 +376,12 @@ impl Pipeline {
         let mut certain_now: BTreeMap<TopicPartition, Certain> = BTreeMap::new();
         while let Ok(report) = self.reports.try_recv() {
             match report {
-                Report::Certain { slot, certain, tally, answer } => {
+                Report::Certain { slot, certain, tally, answer, is_mirrored } => {
                     self.count(&certain.at, &tally, answer);
                     self.merging.grew(&certain.at, tally.bytes);
-                    if self.assignment.is_current(slot) {
+                    if is_mirrored && self.assignment.is_current(slot) {
                         self.lost.remove(&certain.at);
-                        self.unfetched.remove(&certain.at);
+                        self.unfetched.remove(&slot);
                         self.reached(&certain.at, certain.next.offset, Some(tally.last));
                         certain_now.insert(certain.at.clone(), certain);
                     }
@@ -433,17 +443,37 @@ impl Pipeline {
         }
     }
 
-    /// A partition cannot be fetched: its log may have moved away from under us, and then what the chain says of it
-    /// decides. What comes again and again is another's to mend.
+    /// A partition cannot be fetched: its log moved away from under us, and then what the chain says of it decides; or the
+    /// client tries on, and for so long what was gathered before becomes durable.
     fn unfetched(&mut self, slot: Slot, code: RDKafkaErrorCode) -> Result<(), PipelineError> {
+        use RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange, UnknownPartition, UnknownTopicOrPartition};
         let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
-        tracing::warn!(partition = %at, %code, "a partition cannot be fetched");
-        let failed = self.unfetched.entry(at).or_default();
-        *failed += 1;
-        if *failed < UNFETCHED_MAX {
+        let since = *self.unfetched.entry(slot).or_insert_with(|| {
+            tracing::warn!(partition = %at, %code, "a partition cannot be fetched");
+            Instant::now()
+        });
+        if let AutoOffsetReset | OffsetOutOfRange | UnknownPartition | UnknownTopicOrPartition = code {
             return self.begin_again(slot);
         }
-        self.stop(slot, format!("it could not be fetched {UNFETCHED_MAX} times running: {code}"))
+        if since.elapsed() < self.settings.flush_age + UNFETCHED_MAX {
+            return Ok(());
+        }
+        self.unfetched.remove(&slot);
+        self.stop(slot, format!("it cannot be fetched: {code}"))
+    }
+
+    /// Begins with partitions of which no broker told how far the log goes, when one leads them.
+    fn begin_untold(&mut self) -> Result<(), PipelineError> {
+        if self.untold_looked.elapsed() < UNTOLD_LOOK {
+            return Ok(());
+        }
+        for at in self.assignment.untold() {
+            if self.consumer.is_led(&at) {
+                self.begin(&at)?;
+            }
+        }
+        self.untold_looked = Instant::now();
+        Ok(())
     }
 
     /// Another consumer won: begin again from the chain's end, but not for ever.
@@ -468,18 +498,25 @@ impl Pipeline {
 
     /// Resumes a partition that is still assigned.
     fn begin_again(&self, slot: Slot) -> Result<(), PipelineError> {
-        let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
-        let offered = match self.consumer.offered(&at)? {
-            Ok(offered) => offered,
-            Err(untold) => return self.stop(slot, untold.to_string()),
-        };
-        match self.assignment.again(offered).map_err(ConsumeError::Resume)? {
-            Some(offset) => {
-                self.consumer.seek(&at, offset)?;
-                // The batch that was lost may have been full, and its partition paused.
-                self.consumer.resume(&at)?;
+        self.assignment.partition(slot).map_or(Ok(()), |at| self.begin(&at))
+    }
+
+    /// Resumes a partition from its chain.
+    fn begin(&self, at: &TopicPartition) -> Result<(), PipelineError> {
+        let start = match self.consumer.offered(at)? {
+            Ok(offered) => self.assignment.again(offered).map_err(ConsumeError::Resume)?,
+            Err(untold) => {
+                self.assignment.wait_for(&untold);
+                None
             }
-            None => self.consumer.pause(&at)?,
+        };
+        match start {
+            Some(offset) => {
+                self.consumer.seek(at, offset)?;
+                // The batch that was lost may have been full, and its partition paused.
+                self.consumer.resume(at)?;
+            }
+            None => self.consumer.pause(at)?,
         }
         Ok(())
     }
@@ -490,16 +527,28 @@ impl Pipeline {
         let stopped = self.assignment.stopped();
         self.ahead.retain(|at, _| !stopped.contains_key(at));
         if self.others_looked.elapsed() >= OTHERS_LOOK {
-            self.others_looked = Instant::now();
-            for at in self.assignment.of_others(self.ahead.keys()) {
+            let others: Vec<TopicPartition> =
+                self.ahead.keys().filter(|at| !self.assignment.is_assigned(at)).cloned().collect();
+            for at in others {
                 let reached = self
                     .assignment
                     .reached_by_others(&at)
                     .map_err(|source| PipelineError::Chain { at: at.clone(), source: source.into() })?;
-                if let Some(offset) = reached {
-                    self.reached(&at, offset, None);
+                match reached {
+                    Some(offset) => {
+                        self.unknown.remove(&at);
+                        self.reached(&at, offset, None);
+                    }
+                    // It may yet be ours, and then it is seen what is wrong; where another has it, that one says so.
+                    None if self.unknown.entry(at.clone()).or_insert_with(Instant::now).elapsed() > OTHERS_MAX => {
+                        let why =
+                            "another consumer has it, and its chain is damaged or no way through this log".to_owned();
+                        self.assignment.stop(&at, why);
+                    }
+                    None => {}
                 }
             }
+            self.others_looked = Instant::now();
         }
         Ok(self.ahead.is_empty())
     }
@@ -528,13 +577,15 @@ impl Pipeline {
 
 /// The end of every partition of the topics, where there is anything before it.
 fn ends(consumer: &Consumer, topics: &[String]) -> Result<BTreeMap<TopicPartition, i64>, PipelineError> {
-    let mut ends = BTreeMap::new();
+    let (mut ends, deadline) = (BTreeMap::new(), Instant::now() + LEADERLESS_MAX);
     for (topic, count) in topics.iter().zip(consumer.partition_counts(topics)?) {
         for partition in 0..count as i32 {
             let at = TopicPartition { topic: topic.clone(), partition };
-            let (_, high) = consumer.watermarks(&at)?;
-            if high > 0 {
-                ends.insert(at, high);
+            match consumer.watermarks(&at, deadline) {
+                Ok((_, high)) if high > 0 => drop(ends.insert(at, high)),
+                Ok(_) => {}
+                // Whoever gets it stops it, and says why.
+                Err(error) => tracing::warn!(partition = %at, %error, "how far the log goes is not known"),
             }
         }
     }

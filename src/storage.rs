@@ -415,9 +415,13 @@ fn failed(act: &'static str, path: &str, error: object_store::Error) -> StorageE
 
 /// What the operating system said, without the layers that say it again.
 fn cause(error: &object_store::Error) -> io::Error {
-    // A list that is refused is told by its status alone; what comes after it is the server's XML.
+    // A list that is refused is told by its status alone; what comes after it is the server's XML, of which two parts
+    // are for people.
     let text = error.to_string();
-    let text = text.split(['\n', '<']).next().unwrap_or_default().trim_end_matches([' ', ':']);
+    let part = |name: &str| Some(text.split_once(&format!("<{name}>"))?.1.split_once('<')?.0);
+    let status = text.split(['\n', '<']).next().unwrap_or_default().trim_end_matches([' ', ':']);
+    let parts = [Some(status), part("Code"), part("Message")].into_iter().flatten();
+    let text = parts.collect::<Vec<_>>().join(": ");
     let is_refused = ["401 Unauthorized", "403 Forbidden"].iter().any(|status| text.contains(status));
     if is_refused
         || matches!(error, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })

@@ -30,15 +30,8 @@ pub fn start(filter: &str, format: LogFormat) {
     panic::set_hook(Box::new(log_panic));
 }
 
-/// How the panic begins by which `println!` ends where nobody reads it any more.
-const CLOSED_PIPE: &str = "failed printing to stdout: Broken pipe";
-
 /// A panic is a fault of this program. Its text is said only where it is fixed: any other may hold a value.
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    // Who reads standard output, `head` say, wanted no more: that is its right.
-    if panic.payload().downcast_ref::<String>().is_some_and(|text| text.starts_with(CLOSED_PIPE)) {
-        std::process::exit(0);
-    }
     let at = panic.location().map(ToString::to_string).unwrap_or_default();
     let why = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not told: it may hold a value)");
     let thread = std::thread::current().name().unwrap_or_default().to_owned();

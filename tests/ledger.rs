@@ -826,6 +826,19 @@ async fn a_merge_does_not_pass_over_a_file_that_is_missing() {
 }
 
 #[tokio::test]
+async fn a_merge_does_not_pass_over_rejects_that_are_missing() {
+    let (_, store) = memory();
+    let second = batch(4, 10);
+    let missing = rejects_file(&partition(), &second.footer.rejects[0]);
+    for batch in [batch(0, 4), second, batch(10, 20)] {
+        journal::commit(&store, &partition(), &batch, at(0)).await.expect("certain");
+    }
+    store.delete(&missing).await.expect("deleted");
+    let error = merge(&store, &partition(), Limits::default()).await.expect_err("rejects are missing");
+    assert_eq!(error.damaged(), Some(&*missing));
+}
+
+#[tokio::test]
 async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
     let (inner, store) = memory();
     for (from, next) in [(0, 4), (4, 8), (8, 12)] {

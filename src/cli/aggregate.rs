@@ -47,13 +47,13 @@ impl Aggregate {
         let Some(summary) = summary else {
             match self.format {
                 Format::Text => eprintln!("the store `{}` holds no record yet: nothing written", store.root()),
-                Format::Json => println!("{}", json!({ "rows": 0, "written": [] })),
+                Format::Json => say!("{}", json!({ "rows": 0, "written": [] })),
             }
             return Ok(ExitCode::from(1));
         };
         match self.format {
-            Format::Text => print!("{}", text(&summary)),
-            Format::Json => println!("{}", json(&summary)),
+            Format::Text => say!("{}", text(&summary).trim_end()),
+            Format::Json => say!("{}", json(&summary)),
         }
         for (path, why) in &summary.not_made {
             eprintln!("not made: {path}: {why}");

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use super::{Connection, Format, is_closed_pipe};
+use super::{Connection, Format, unless_closed};
 use crate::contract::Rejection;
 use crate::event::{Kind, Micros};
 use crate::publish::lines::Lines;
@@ -143,9 +143,4 @@ impl Listing {
         }
         Ok(())
     }
-}
-
-/// A reader that wants no more is no error; the exit status still says what was found.
-fn unless_closed(written: io::Result<()>) -> io::Result<()> {
-    written.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
 }

@@ -70,9 +70,9 @@ impl Demo {
             broker.create_topic(topic, PARTITIONS, 1).context("cannot create the topics of the embedded broker")?;
         }
         let plan = super::aggregate::plan(&reference, PLAN)?;
-        println!("{} invented events through an embedded broker, into {}", grouped(self.events), self.store);
+        say!("{} invented events through an embedded broker, into {}", grouped(self.events), self.store);
         if replaced {
-            println!("What an earlier demo wrote there is replaced.");
+            say!("What an earlier demo wrote there is replaced.");
         }
 
         let mut shown = Shown::new();
@@ -86,9 +86,9 @@ impl Demo {
         shown.0.finish_and_clear();
         let Some(written) = written else { bail!("no event was accepted: there is nothing to count") };
 
-        print!("\n{}\n{}", counts(self.events, &read), files(&written));
-        println!("\n{}", figures::of(&store, plan, runtime.handle())?);
-        println!("To look further, with DuckDB:\n{}", query(&self.store, plan));
+        say!("\n{}\n{}", counts(self.events, &read), files(&written).trim_end());
+        say!("\n{}", figures::of(&store, plan, runtime.handle())?);
+        say!("To look further, with DuckDB:\n{}", query(&self.store, plan));
         Ok(ExitCode::SUCCESS)
     }
 }

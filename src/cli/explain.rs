@@ -65,8 +65,8 @@ impl Explain {
             return Ok(ExitCode::from(1));
         }
         match self.format {
-            Format::Text => print!("{}", text(&told)?),
-            Format::Json => told.iter().for_each(|explanation| println!("{}", json(explanation))),
+            Format::Text => say!("{}", text(&told)?.trim_end()),
+            Format::Json => told.iter().for_each(|explanation| say!("{}", json(explanation))),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -193,9 +193,9 @@ fn print(summary: &Summary) {
     }
     rows.add_row(["durable".to_owned(), summary.read().to_string()]);
     align_right(&mut rows, 1..=1);
-    println!("{}", rows.trim_fmt());
-    println!("{} batches, {} bytes", summary.batches, summary.bytes);
+    say!("{}", rows.trim_fmt());
+    say!("{} batches, {} bytes", summary.batches, summary.bytes);
     for (partition, why) in &summary.stopped {
-        println!("stopped: {partition}: {why}");
+        say!("stopped: {partition}: {why}");
     }
 }

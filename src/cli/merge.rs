@@ -45,7 +45,7 @@ impl Merge {
         let mut code = ExitCode::SUCCESS;
         for partition in runtime.block_on(chain::partitions(&store))? {
             match runtime.block_on(merge_all(&store, &partition, config.ingest.merge)) {
-                Ok(done) if self.format == Format::Json => println!("{}", json(&partition, &done)?),
+                Ok(done) if self.format == Format::Json => say!("{}", json(&partition, &done)?),
                 Ok(done) => {
                     rows.add_row(cells(&partition, &done));
                 }
@@ -57,7 +57,7 @@ impl Merge {
         }
         align_right(&mut rows, 1..=5);
         if !rows.is_empty() {
-            println!("{}", rows.trim_fmt());
+            say!("{}", rows.trim_fmt());
         }
         Ok(code)
     }
@@ -70,17 +70,22 @@ async fn merge_all(
     limits: Limits,
 ) -> Result<Done, crate::ledger::LedgerError> {
     let mut done = Done::default();
-    while let Some(merged) = merge::merge(store, partition, limits).await? {
-        let Merged { files, rows, bytes_before, bytes_after, .. } = merged;
-        tracing::debug!(%partition, next = %merged.next, files, rows, "merged");
-        done.files += files;
-        done.into += 1;
-        done.rows += rows;
-        done.bytes_before += bytes_before;
-        done.bytes_after += bytes_after;
-    }
+    let merged = loop {
+        match merge::merge(store, partition, limits).await {
+            Ok(None) => break Ok(()),
+            Ok(Some(Merged { next, files, rows, bytes_before, bytes_after })) => {
+                tracing::debug!(%partition, %next, files, rows, "merged");
+                done.files += files;
+                done.into += 1;
+                done.rows += rows;
+                done.bytes_before += bytes_before;
+                done.bytes_after += bytes_after;
+            }
+            Err(error) => break Err(error),
+        }
+    };
     done.swept = merge::sweep(store, partition, Position::ORIGIN).await?;
-    Ok(done)
+    merged.map(|()| done)
 }
 
 fn cells(partition: &TopicPartition, done: &Done) -> [String; 7] {

@@ -66,7 +66,7 @@ impl List {
             let parked = parked.get(id);
             if self.format == Format::Json {
                 let sources: Vec<_> = sources.iter().map(|(topic, source)| json!([topic, source])).collect();
-                println!("{}", json!({ "partner": id, "sources": sources, "parked": parked }));
+                say!("{}", json!({ "partner": id, "sources": sources, "parked": parked }));
                 continue;
             }
             let reasons = |(reason, count): (&String, &u64)| format!("{reason} {count}");
@@ -79,7 +79,7 @@ impl List {
             }
         }
         if self.format == Format::Text {
-            println!("{}", rows.trim_fmt());
+            say!("{}", rows.trim_fmt());
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -95,14 +95,12 @@ impl Release {
             if !known.contains(partner) {
                 bail!("`{partner}` is not in partners.toml{}", hint(partner, known));
             }
-            println!("{partner} is not parked");
+            say!("{partner} is not parked");
             return Ok(ExitCode::SUCCESS);
         }
         runtime.block_on(parked::release(&store, partner))?;
-        println!("{partner} is released: running consumers read its records again within {} s", LOOK_EVERY.as_secs());
-        println!(
-            "then send again what waits: partner-feeds rejects replay --partner {partner} --reason partner.parked"
-        );
+        say!("{partner} is released: running consumers read its records again within {} s", LOOK_EVERY.as_secs());
+        say!("then send again what waits: partner-feeds rejects replay --partner {partner} --reason partner.parked");
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::aggregate::{Shown, grouped, plan};
-use super::{Connection, Format, align_right, runtime, table};
+use super::{Connection, Format, align_right, runtime, table, unless_closed};
 use crate::aggregate::{self, Settings, Wanted};
 use crate::config::Faults;
 use crate::plan::{Plan as Held, SeriesKind};
@@ -64,7 +64,7 @@ impl Check {
             }
             Err(error) => error.downcast::<Faults>()?,
         };
-        print_refused(&refused, self.format, out)?;
+        unless_closed(print_refused(&refused, self.format, out))?;
         Ok(ExitCode::from(1))
     }
 }
@@ -222,7 +222,7 @@ impl Diff {
         };
         match self.format {
             Format::Text => print_diff(&diff, io::stdout().lock())?,
-            Format::Json => println!("{}", diff_json(&diff)),
+            Format::Json => say!("{}", diff_json(&diff)),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -49,8 +49,8 @@ impl Record {
         let matched = matched(&latest.record(), named, &reference);
         let shown = json!({ "source": self.source, "subject": self.subject, "revisions": revisions, "plan": matched });
         match self.format {
-            Format::Json => println!("{shown}"),
-            Format::Text => print!("{}", text(&shown)?),
+            Format::Json => say!("{shown}"),
+            Format::Text => say!("{}", text(&shown)?.trim_end()),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -36,7 +36,7 @@ impl Sql {
         let folder = wanted(&reference, &plans)?.into_iter().next().context("no plan")?;
         let query = sql::query(&self.table, &folder, &reference, self.dialect);
         let unknown = || anyhow!("there is no table `{}`; there are: {}", self.table, sql::tables().join(", "));
-        print!("{}", query.ok_or_else(unknown)?);
+        say!("{}", query.ok_or_else(unknown)?.trim_end());
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::aggregate::grouped;
 use super::check::now;
-use super::{Connection, Format, runtime};
+use super::{Connection, Format, runtime, unless_closed};
 use crate::config::Config;
 use crate::consume::{self, Committed, ConsumeError, Offered, Onlooker};
 use crate::event::{Micros, TopicPartition};
@@ -86,10 +86,10 @@ impl Status {
             found.to_do.push(format!("the broker did not tell all: {:#}", anyhow::Error::from(error)));
         }
         let mut out = io::stdout().lock();
-        match self.format {
-            Format::Text => found.print(&mut out)?,
-            Format::Json => writeln!(out, "{}", serde_json::to_string(&found)?)?,
-        }
+        unless_closed(match self.format {
+            Format::Text => found.print(&mut out),
+            Format::Json => writeln!(out, "{}", serde_json::to_string(&found)?),
+        })?;
         Ok(super::check::status(!found.to_do.is_empty()))
     }
 }

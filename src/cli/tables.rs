@@ -44,7 +44,7 @@ impl Tables {
         }
         match self.format {
             Format::Text => folders.iter().for_each(print),
-            Format::Json => folders.iter().for_each(|folder| println!("{}", json(folder))),
+            Format::Json => folders.iter().for_each(|folder| say!("{}", json(folder))),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -106,22 +106,22 @@ fn months(bytes: bytes::Bytes) -> anyhow::Result<BTreeMap<(String, String), BTre
 }
 
 fn print(folder: &Folder) {
-    println!("{} as at {}", folder.path, folder.as_at.as_deref().unwrap_or("no receipt"));
+    say!("{} as at {}", folder.path, folder.as_at.as_deref().unwrap_or("no receipt"));
     let mut rows = table(["table", "rows", "bytes"]);
     rows.add_rows(
         folder.tables.iter().map(|(name, rows, bytes)| [name.clone(), grouped(*rows as u64), grouped(*bytes)]),
     );
     align_right(&mut rows, 1..=2);
-    println!("{}", rows.trim_fmt());
+    say!("{}", rows.trim_fmt());
     if !folder.months.is_empty() {
         let mut rows = table(["partner", "kind", "months by data status"]);
         for ((partner, kind), months) in &folder.months {
             let months: Vec<String> = months.iter().map(|(status, count)| format!("{count} {status}")).collect();
             rows.add_row([partner, kind, &months.join(", ")]);
         }
-        println!("{}", rows.trim_fmt());
+        say!("{}", rows.trim_fmt());
     }
-    println!();
+    say!();
 }
 
 fn json(folder: &Folder) -> Value {

@@ -56,13 +56,10 @@ impl Create {
         let created = publish::create(&config.kafka, &names, self.partitions, self.replication, TIMEOUT);
         let mut wrong = false;
         for (name, standing) in runtime.block_on(created)? {
-            println!("{name}: {standing}");
+            say!("{name}: {standing}");
             match standing {
                 Standing::Existed { partitions, .. } if partitions != self.partitions as usize => {
-                    println!(
-                        "{name}: {} partitions were asked for; those of a topic that exists stay",
-                        self.partitions
-                    );
+                    say!("{name}: {} partitions were asked for; those of a topic that exists stay", self.partitions);
                 }
                 Standing::Refused(_) => wrong = true,
                 _ => {}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Connection, Format, align_right, runtime, table};
+use super::{Connection, Format, align_right, runtime, table, unless_closed};
 use crate::ledger::Gap;
 use crate::ledger::chain::Finding;
 use crate::ledger::verify::{Report, Summary, verify};
@@ -29,10 +29,10 @@ impl Verify {
         let store = self.connection.store()?;
         let report = runtime()?.block_on(verify(&store))?;
         let out = io::stdout().lock();
-        match self.format {
-            Format::Text => print_text(&report, out)?,
-            Format::Json => print_json(&report, out)?,
-        }
+        unless_closed(match self.format {
+            Format::Text => print_text(&report, out),
+            Format::Json => print_json(&report, out),
+        })?;
         Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
 }
@@ -99,7 +99,7 @@ struct FindingLine<'a> {
     detail: &'a str,
 }
 
-fn print_json(report: &Report, mut out: impl Write) -> anyhow::Result<()> {
+fn print_json(report: &Report, mut out: impl Write) -> io::Result<()> {
     for summary in &report.partitions {
         let line = PartitionLine {
             topic: &summary.partition.topic,

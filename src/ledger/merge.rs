@@ -97,8 +97,8 @@ async fn merge_if(
     if !is_worth_it(&journal) {
         return Ok(None);
     }
-    if journal[0].0 != ledger_end && chain::ledger_end(store, partition).await?.position == ledger_end {
-        return Err(LedgerError::Missing { path: Tree::Journal.file(partition, ledger_end) });
+    if journal[0].0 != ledger_end {
+        gone(store, partition, ledger_end, Tree::Journal.file(partition, ledger_end)).await?;
     }
     // What was found is built on: its names must be durable.
     store.sync_folder(&Tree::Ledger.folder(partition)).await?;
@@ -204,7 +204,7 @@ impl Run {
                 break;
             }
             let path = Tree::Journal.file(partition, from);
-            let Some(bytes) = store.read(&path).await? else { return Ok(None) };
+            let Some(bytes) = store.read(&path).await? else { return gone(store, partition, ledger_end, path).await };
             let (footer, rows) = ledger::open(&path, bytes, run.as_ref().map(|run| &run.schema))?;
             // What is swept afterwards is what the footer says, and never to be had again.
             if footer.from != from {
@@ -215,7 +215,9 @@ impl Run {
             }
             let mut rejected = Vec::new();
             for path in footer.rejects.iter().map(|name| rejects_file(partition, name)) {
-                let Some(bytes) = store.read(&path).await? else { return Ok(None) };
+                let Some(bytes) = store.read(&path).await? else {
+                    return gone(store, partition, ledger_end, path).await;
+                };
                 rejected.push((path, bytes));
             }
             let run = match &mut run {
@@ -298,6 +300,14 @@ impl Run {
             bytes_after: (rows.len() + rejects.as_ref().map_or(0, Bytes::len)) as u64,
         };
         Ok(Made { from: footer.from, rows, rejects: rejects.map(|bytes| (name, bytes)), merged })
+    }
+}
+
+/// A file that was listed or named is not there: another merge took it, or it is missing.
+async fn gone(store: &Store, partition: &TopicPartition, ledger_end: Position, path: String) -> Result<Option<Run>> {
+    match chain::ledger_end(store, partition).await?.position {
+        end if end == ledger_end => Err(LedgerError::Missing { path }),
+        _ => Ok(None),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Where they disagree, that partition alone is stopped, and what would be lost is said. What somebody accepted, by
 //! just these positions, is written down in the chain, and the partition goes on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -53,10 +53,10 @@ pub(super) struct Assignment {
 #[derive(Default)]
 struct State {
     next_slot: u64,
-    /// Whether the group has said what is ours.
-    is_joined: bool,
     assigned: BTreeMap<TopicPartition, Route>,
     stopped: BTreeMap<TopicPartition, String>,
+    /// Of those that are stopped, where no broker told how far the log goes.
+    untold: BTreeSet<TopicPartition>,
     /// With `until_end`: the offset at which a partition's batch is cut at once.
     aims: BTreeMap<TopicPartition, i64>,
     /// Routes by the client's topic handle and partition, as messages name them.
@@ -203,10 +203,8 @@ impl Assignment {
         self.state().assigned.values().any(|route| route.slot == slot)
     }
 
-    /// Of some partitions those that others have, as far as the group has said; none before it has.
-    pub(super) fn of_others<'p>(&self, partitions: impl Iterator<Item = &'p TopicPartition>) -> Vec<TopicPartition> {
-        let state = self.state();
-        partitions.filter(|at| state.is_joined && !state.assigned.contains_key(*at)).cloned().collect()
+    pub(super) fn is_assigned(&self, at: &TopicPartition) -> bool {
+        self.state().assigned.contains_key(at)
     }
 
     /// What may arrive on a topic.
@@ -251,16 +249,33 @@ impl Assignment {
         self.workers[worker].send(order).expect("the worker is there");
     }
 
-    /// How far a chain has come that another consumer writes; not known where a broker does not say that the log goes so
-    /// far, as when the topic was made again, or where the chain is damaged: who has the partition tells why.
+    /// How far a chain has come that another consumer writes. `None` where that is no way through this log: the chain is
+    /// damaged, or of another topic or cluster, or no broker says that the log goes so far.
     pub(super) fn reached_by_others(&self, at: &TopicPartition) -> Result<Option<i64>, ChainError> {
-        match self.runtime.block_on(chain::resume(&self.store, at)) {
-            Ok(Resume { end, .. }) => {
-                Ok(self.identity.log_end(at).filter(|high| end.offset <= *high).map(|_| end.offset))
-            }
-            Err(ChainError::Ledger(error)) if error.damaged().is_some() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let Resume { end, last, .. } = match self.runtime.block_on(chain::resume(&self.store, at)) {
+            Err(ChainError::Ledger(error)) if error.damaged().is_some() => return Ok(None),
+            resumed => resumed?,
+        };
+        let differs = |was: &str, is: &str| !was.is_empty() && !is.is_empty() && was != is;
+        let is_anothers = last.filter(|_| !end.is_era_start()).is_some_and(|last| {
+            let topic_id = self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
+            differs(&last.cluster_id, &self.identity.cluster) || differs(&last.topic_id, &topic_id)
+        });
+        let log_end = if is_anothers { None } else { self.identity.log_end(at) };
+        Ok(log_end.filter(|high| end.offset <= *high).map(|_| end.offset))
+    }
+
+    /// Partitions of which no broker told how far the log goes.
+    pub(super) fn untold(&self) -> Vec<TopicPartition> {
+        self.state().untold.iter().cloned().collect()
+    }
+
+    /// Stops a partition for as long as no broker tells how far its log goes.
+    pub(super) fn wait_for(&self, untold: &Untold) {
+        let durable = untold.committed.as_ref().map_or(0, |(offset, _)| *offset);
+        self.watch.assigned(&untold.at, durable, durable);
+        self.refuse(&untold.at, untold.to_string());
+        self.state().untold.insert(untold.at.clone());
     }
 
     /// Resumes each partition from its chain, all within the deadline; where the chain's last file is damaged, says so.
@@ -328,6 +343,7 @@ impl Assignment {
         let route = Route { slot: Slot(state.next_slot), worker: state.next_slot as usize % self.workers.len() };
         state.next_slot += 1;
         state.stopped.remove(at);
+        state.untold.remove(at);
         state.assigned.insert(at.clone(), route);
         state.known.clear();
         let start = if resume.end.is_era_start() { offered.watermarks.0 } else { resume.end.offset };
@@ -401,18 +417,18 @@ impl Assignment {
 
 impl Partitions for Assignment {
     fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>> {
-        self.watch.rebalanced(Change::Assigned, offers.len());
         let offered: Vec<Offered> = offers.iter().filter_map(|offer| offer.as_ref().ok()).cloned().collect();
         let mut starts = self.take_over(&offered)?.into_iter();
-        self.state().is_joined = true;
         let start = |offer: &Result<Offered, Untold>| match offer {
             Ok(_) => starts.next().expect("each offer has a start"),
             Err(untold) => {
-                self.watch.assigned(&untold.at, 0, 0);
-                self.refuse(&untold.at, untold.to_string())
+                self.wait_for(untold);
+                Start::Stopped
             }
         };
-        Ok(offers.iter().map(start).collect())
+        let starts = offers.iter().map(start).collect();
+        self.watch.rebalanced(Change::Assigned, offers.len());
+        Ok(starts)
     }
 
     fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain> {
@@ -420,6 +436,7 @@ impl Partitions for Assignment {
         let mut state = self.state();
         for at in &partitions {
             state.stopped.remove(at);
+            state.untold.remove(at);
             self.watch.revoked(at);
             if let Some(route) = state.assigned.remove(at) {
                 by_worker.entry(route.worker).or_default().push(route.slot);

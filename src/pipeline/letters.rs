@@ -132,12 +132,14 @@ impl Letters {
         };
         let mut pause = PAUSE_FIRST;
         while let Err(error) = self.try_send(store, at, &unsent, &mut next).await {
-            let is_damage = matches!(&error, LettersError::Kept(error) if error.is_damage());
-            let error = format!("{:#}", anyhow::Error::from(error));
-            if is_damage {
-                tracing::error!(partition = %at, from = %next, error, "dead letters owed are given up: their file is damaged");
-                return true;
-            }
+            let error = match error {
+                // Tried again it would be no better, and the partition goes on without them.
+                LettersError::Kept(error) if error.is_damage() => {
+                    give_up(at, next, error);
+                    return true;
+                }
+                error => format!("{:#}", anyhow::Error::from(error)),
+            };
             let topic = &*self.topic;
             tracing::warn!(partition = %at, topic, error, "dead letters are not taken: the group's offset waits");
             tokio::time::sleep(pause).await;
@@ -167,10 +169,20 @@ impl Letters {
             }
             Unsent::From(_) => {
                 let mut kept = Kept::new(store, at, *next, true);
-                while let Some(rejects) = kept.next().await? {
-                    self.deliver_all(at, rejects, next).await?;
+                loop {
+                    let delivered = match kept.next().await {
+                        Ok(None) => return Ok(()),
+                        Ok(Some(rejects)) => self.deliver_all(at, rejects, next).await,
+                        Err(error) => Err(error.into()),
+                    };
+                    match delivered {
+                        // The files after it are whole.
+                        Err(LettersError::Kept(error @ KeptError::Rejects(_))) if error.is_damage() => {
+                            give_up(at, *next, error);
+                        }
+                        delivered => delivered?,
+                    }
                 }
-                Ok(())
             }
         }
     }
@@ -220,6 +232,12 @@ impl Letters {
         (record.key, record.payload) = (raw.key.as_deref(), raw.value.as_deref());
         self.producer.send(record, TAKEN_MAX).await.map(drop).map_err(|(error, _)| error)
     }
+}
+
+/// Says which letters will not be sent.
+fn give_up(at: &TopicPartition, from: Position, error: KeptError) {
+    let error = format!("{:#}", anyhow::Error::from(error));
+    tracing::error!(partition = %at, %from, error, "dead letters owed are given up: a file is damaged");
 }
 
 fn is_too_large(error: &KafkaError) -> bool {

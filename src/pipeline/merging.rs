@@ -91,15 +91,22 @@ impl Merger {
     fn look(&mut self, at: &TopicPartition) -> Result<(), LedgerError> {
         let runtime = self.runtime.clone();
         let store = self.store.clone();
-        while !self.stopping.load(Ordering::Relaxed) {
-            let Some(merged) = runtime.block_on(merge::merge_full(&store, at, self.limits))? else { break };
-            let merge::Merged { next, files, rows, bytes_before, bytes_after } = merged;
-            tracing::info!(partition = %at, %next, files, rows, bytes_before, bytes_after, "merged");
-            self.watch.merged(files);
-        }
+        let merged = loop {
+            if self.stopping.load(Ordering::Relaxed) {
+                break Ok(());
+            }
+            match runtime.block_on(merge::merge_full(&store, at, self.limits)) {
+                Ok(None) => break Ok(()),
+                Ok(Some(merge::Merged { next, files, rows, bytes_before, bytes_after })) => {
+                    tracing::info!(partition = %at, %next, files, rows, bytes_before, bytes_after, "merged");
+                    self.watch.merged(files);
+                }
+                Err(error) => break Err(error),
+            }
+        };
         let since = self.swept.get(at).copied().unwrap_or_default();
         let swept = runtime.block_on(merge::sweep(&store, at, since))?;
         self.swept.insert(at.clone(), swept.to);
-        Ok(())
+        merged
     }
 }

@@ -454,10 +454,10 @@ impl Worker {
                 self.certain(slot, ledger_end, of_create, answer);
             }
             Ok(Committed::Unmirrored(of_create)) => {
-                // It counts, and nobody is told that the group's offset may pass it.
+                // It counts, but the group's offset may not pass it.
                 let pending = self.gathers.remove(&slot).and_then(|gather| gather.pending);
                 if let Some(((certain, Some(tally)), answer)) = pending.zip(of_create) {
-                    self.report(Report::Certain { slot, certain, tally, answer });
+                    self.report(Report::Certain { slot, certain, tally, answer, is_mirrored: false });
                 }
             }
             Ok(Committed::Lost) => {
@@ -495,7 +495,9 @@ impl Worker {
         // Past the batch the log held nothing but marks of transactions, which make no batch.
         let reached = (gather.at_end && gather.records() == 0).then_some(gather.next);
         self.report(match tally.zip(of_create) {
-            Some((tally, answer)) => Report::Certain { slot, certain: certain.clone(), tally, answer },
+            Some((tally, answer)) => {
+                Report::Certain { slot, certain: certain.clone(), tally, answer, is_mirrored: true }
+            }
             None => Report::Behind { slot, end: certain.clone() },
         });
         if let Some(answer) = answer {

@@ -97,3 +97,19 @@ fn a_reader_of_the_output_that_wants_no_more_is_no_fault() {
         assert!(ended.status.success() && !said.contains("fault") && !said.contains("error"), "{command:?}: {said}");
     }
 }
+
+#[test]
+fn what_was_found_is_in_the_exit_status_also_where_nobody_reads_it() {
+    let place = Place::new();
+    let journal = Path::new(place.chain.root()).join("journal/topic=police.events.v1/partition=0");
+    let file = std::fs::read_dir(journal).expect("a folder").next().expect("a file").expect("listed").path();
+    std::fs::write(file, "damaged").expect("written");
+    for command in [&["verify"][..], &["merge", "--format", "json"]] {
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut program = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
+        program.current_dir(place.folder.path()).args(command).args(["--config", "settings.toml"]).stdout(closed);
+        let ended = program.output().expect("started");
+        assert_eq!(ended.status.code(), Some(1), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
+    }
+}

@@ -39,7 +39,7 @@ fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
 }
 
 #[test]
-fn a_partition_that_no_broker_leads_is_stopped_alone() {
+fn a_partition_that_no_broker_leads_is_stopped_alone_until_one_does() {
     let cluster = MockCluster::new(1).expect("a cluster");
     let broker = Broker { address: cluster.bootstrap_servers() };
     let feeds = Asked { partitions: 2, broker, ..Asked::default() }.prepare();
@@ -49,7 +49,10 @@ fn a_partition_that_no_broker_leads_is_stopped_alone() {
     let mut consumer = feeds.ingest().start();
     consumer.until("no broker tells how far its log goes", 1);
     await_that("the other partition is read", || oracle::read(&feeds.store()).rows.len() == 10);
-    consumer.terminate().with_status(1).saying(&format!("stopped: {}/1", feeds.police()));
+    assert_eq!(consumer.says(&format!("stopped partition={}/1", feeds.police())), 1);
+    cluster.partition_leader(&feeds.police(), 1, Some(1)).expect("somebody leads it again");
+    await_that("that one is read too", || oracle::read(&feeds.store()).rows.len() == 20);
+    consumer.terminate().succeeds();
 }
 
 #[test]

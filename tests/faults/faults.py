@@ -245,7 +245,8 @@ class Programme:
             "KAFKA_BROKERS": self.brokers, "KAFKA_TOPICS": TOPIC, "KAFKA_SESSION_TIMEOUT": f"{SESSION}s",
             "KAFKA_GROUP": f"faults.{self.store.kind}.{self.protocol.replace(' ', '-')}",
             "INGEST_FLUSH_ROWS": "200", "INGEST_FLUSH_AGE": "1s", "INGEST_MERGE_FILES": "4", "INGEST_GRACE": "5s",
-            "LOG": "info,partner_feeds=debug", **PROTOCOLS[self.protocol], **self.store.environment,
+            # With batches of a second its bound would be what a busy machine takes for breath.
+            "WATCH_STALL_INTERVALS": "60", "LOG": "info,partner_feeds=debug", **PROTOCOLS[self.protocol], **self.store.environment,
         }
         if self.store.proxies:
             settings["STORE_PROPERTIES_ENDPOINT"] = f"http://127.0.0.1:{self.store.proxies[verb == 'merge'].port}"

@@ -72,7 +72,7 @@ impl Replay {
             let Some(raw) = reject.raw.take().filter(|_| fate == Fate::Sent) else { return Ok(()) };
             match (&mut publisher, self.format) {
                 (Some(publisher), _) => publisher.send_again(&partition.topic, &raw)?,
-                (None, Format::Json) => println!("{}", serde_json::to_string(&Line::new(partition, &reject))?),
+                (None, Format::Json) => say!("{}", serde_json::to_string(&Line::new(partition, &reject))?),
                 (None, Format::Text) => drop(listed.add_row(cells(partition, reject))),
             }
             Ok(())
@@ -82,7 +82,7 @@ impl Replay {
             publisher.finish()?;
         }
         if !listed.is_empty() {
-            println!("{}\n", listed.trim_fmt());
+            say!("{}\n", listed.trim_fmt());
         }
         Ok(counts)
     }
@@ -93,7 +93,7 @@ impl Replay {
         match self.format {
             Format::Json => {
                 let counts = counted.map(|(fate, count)| (name(fate).replace(' ', "_"), Value::from(count)));
-                println!("{}", serde_json::to_string(&counts.collect::<serde_json::Map<_, _>>())?);
+                say!("{}", serde_json::to_string(&counts.collect::<serde_json::Map<_, _>>())?);
             }
             Format::Text => {
                 let mut rows = table(["", "rejects", ""]);
@@ -101,7 +101,7 @@ impl Replay {
                     rows.add_row([name(fate).to_owned(), count.to_string(), fate.meaning().to_owned()]);
                 }
                 align_right(&mut rows, 1..=1);
-                println!("{}", rows.trim_fmt());
+                say!("{}", rows.trim_fmt());
             }
         }
         Ok(())
