@@ -45,8 +45,6 @@ class Spark:
             "spark.driver.memory": "3g", "spark.sql.codegen.wholeStage": "false", "spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false",
             "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "spark.sql.warehouse.dir": tempfile.mkdtemp(),
             "spark.default.parallelism": "2", "spark.sql.adaptive.enabled": "false",
-            # What runs for seconds is not worth the second compiler, which has no core of its own here.
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         }  # fmt: skip
         builder = SparkSession.builder.master("local[2]").appName("compare")
         for name, value in settings.items():
