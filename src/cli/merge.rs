@@ -70,20 +70,19 @@ async fn merge_all(
     limits: Limits,
 ) -> Result<Done, crate::ledger::LedgerError> {
     let mut done = Done::default();
-    let merged = loop {
-        match merge::merge(store, partition, limits).await {
-            Ok(None) => break Ok(()),
-            Ok(Some(Merged { next, files, rows, bytes_before, bytes_after })) => {
-                tracing::debug!(%partition, %next, files, rows, "merged");
-                done.files += files;
-                done.into += 1;
-                done.rows += rows;
-                done.bytes_before += bytes_before;
-                done.bytes_after += bytes_after;
-            }
-            Err(error) => break Err(error),
+    let merging = async {
+        while let Some(merged) = merge::merge(store, partition, limits).await? {
+            let Merged { next, files, rows, bytes_before, bytes_after } = merged;
+            tracing::debug!(%partition, %next, files, rows, "merged");
+            done.files += files;
+            done.into += 1;
+            done.rows += rows;
+            done.bytes_before += bytes_before;
+            done.bytes_after += bytes_after;
         }
+        Ok(())
     };
+    let merged = merging.await; // what was merged before an error is swept, too
     done.swept = merge::sweep(store, partition, Position::ORIGIN).await?;
     merged.map(|()| done)
 }

@@ -154,12 +154,12 @@ impl Found {
         let mut ids: BTreeMap<String, String> = BTreeMap::new();
         for (at, committed) in committed {
             let watermarks = onlooker.watermarks(&at)?;
-            let resume = resume_of(surveys, &at);
+            let survey = surveys.iter().find(|survey| survey.chain.partition == at);
+            let resume = resume_of(survey);
             let id = ids.entry(at.topic.clone()).or_insert_with(|| onlooker.topic_id(&at.topic));
             let offered = Offered { at, watermarks, committed };
             *self.lag.entry(offered.at.topic.clone()).or_default() += lag(&resume, watermarks);
-            let is_of = |survey: &&Survey| survey.chain.partition == offered.at;
-            if surveys.iter().find(is_of).is_some_and(|survey| !survey.findings.is_empty()) {
+            if survey.is_some_and(|survey| !survey.findings.is_empty()) {
                 continue; // where its chain ends is not known until that is mended
             }
             if let Some(found) = disagreement(&resume, &offered, onlooker.cluster(), id) {
@@ -239,9 +239,8 @@ async fn newest_of(store: &Store, chain: &Chain) -> Result<Option<Micros>, Chain
 }
 
 /// Where a consumer of a partition would go on. Unlike [`chain::resume`] nothing is tidied up.
-fn resume_of(surveys: &[Survey], at: &TopicPartition) -> Resume {
-    let found = surveys.iter().find(|survey| survey.chain.partition == *at);
-    found.map_or_else(Resume::default, |Survey { chain, .. }| Resume {
+fn resume_of(survey: Option<&Survey>) -> Resume {
+    survey.map_or_else(Resume::default, |Survey { chain, .. }| Resume {
         end: chain.end,
         last: chain.files.last().map(|file| file.footer.clone()),
         ledger_end: chain.ledger_end,

@@ -148,8 +148,8 @@ async fn place(store: &Store, path: &str, bytes: &Bytes, attempt: &str) -> Resul
             let source = unsettled.unwrap_or_else(|| gone().into());
             return Err(JournalError::Unsettled { path: path.to_owned(), source });
         }
-        let told = |error| anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        let error = unsettled.as_ref().map(|error| told(error));
+        let causes = |error| anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>();
+        let error = unsettled.as_ref().map(|error| causes(error).join(": "));
         tracing::warn!(path, tried, error, "a create has no certain answer, trying again");
         tokio::time::sleep(pause).await;
         pause *= 2;

@@ -252,17 +252,16 @@ impl Assignment {
     /// How far a chain has come that another consumer writes. `None` where that is no way through this log: the chain is
     /// damaged, or of another topic or cluster, or no broker says that the log goes so far.
     pub(super) fn reached_by_others(&self, at: &TopicPartition) -> Result<Option<i64>, ChainError> {
-        let Resume { end, last, .. } = match self.runtime.block_on(chain::resume(&self.store, at)) {
+        let resume = match self.runtime.block_on(chain::resume(&self.store, at)) {
             Err(ChainError::Ledger(error)) if error.damaged().is_some() => return Ok(None),
             resumed => resumed?,
         };
-        let differs = |was: &str, is: &str| !was.is_empty() && !is.is_empty() && was != is;
-        let is_anothers = last.filter(|_| !end.is_era_start()).is_some_and(|last| {
-            let topic_id = self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
-            differs(&last.cluster_id, &self.identity.cluster) || differs(&last.topic_id, &topic_id)
-        });
-        let log_end = if is_anothers { None } else { self.identity.log_end(at) };
-        Ok(log_end.filter(|high| end.offset <= *high).map(|_| end.offset))
+        let Some(high) = self.identity.log_end(at) else { return Ok(None) };
+        let topic_id = self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
+        // What expired, and the group's offset, are for who has the partition.
+        let offered = Offered { at: at.clone(), watermarks: (0, high), committed: None };
+        let disagrees = disagreement(&resume, &offered, &self.identity.cluster, &topic_id).is_some();
+        Ok((!disagrees).then_some(resume.end.offset))
     }
 
     /// Partitions of which no broker told how far the log goes.

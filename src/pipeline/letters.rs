@@ -170,21 +170,29 @@ impl Letters {
             Unsent::From(_) => {
                 let mut kept = Kept::new(store, at, *next, true);
                 loop {
-                    let delivered = match kept.next().await {
-                        Ok(None) => return Ok(()),
-                        Ok(Some(rejects)) => self.deliver_all(at, rejects, next).await,
-                        Err(error) => Err(error.into()),
-                    };
-                    match delivered {
+                    match self.deliver_next(at, &mut kept, next).await {
                         // The files after it are whole.
                         Err(LettersError::Kept(error @ KeptError::Rejects(_))) if error.is_damage() => {
                             give_up(at, *next, error);
                         }
-                        delivered => delivered?,
+                        Ok(true) => {}
+                        end => return end.map(drop),
                     }
                 }
             }
         }
+    }
+
+    /// Sends those of the chain's next file; false where there is none.
+    async fn deliver_next(
+        &self,
+        at: &TopicPartition,
+        kept: &mut Kept<'_>,
+        next: &mut Position,
+    ) -> Result<bool, LettersError> {
+        let Some(rejects) = kept.next().await? else { return Ok(false) };
+        self.deliver_all(at, rejects, next).await?;
+        Ok(true)
     }
 
     async fn deliver_all(

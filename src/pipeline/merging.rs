@@ -87,26 +87,23 @@ impl Merger {
         }
     }
 
-    /// Merges the whole runs there are, and sweeps.
+    /// Merges, and sweeps what was merged also where an error ended that.
     fn look(&mut self, at: &TopicPartition) -> Result<(), LedgerError> {
-        let runtime = self.runtime.clone();
-        let store = self.store.clone();
-        let merged = loop {
-            if self.stopping.load(Ordering::Relaxed) {
-                break Ok(());
-            }
-            match runtime.block_on(merge::merge_full(&store, at, self.limits)) {
-                Ok(None) => break Ok(()),
-                Ok(Some(merge::Merged { next, files, rows, bytes_before, bytes_after })) => {
-                    tracing::info!(partition = %at, %next, files, rows, bytes_before, bytes_after, "merged");
-                    self.watch.merged(files);
-                }
-                Err(error) => break Err(error),
-            }
-        };
+        let merged = self.merge(at);
         let since = self.swept.get(at).copied().unwrap_or_default();
-        let swept = runtime.block_on(merge::sweep(&store, at, since))?;
+        let swept = self.runtime.block_on(merge::sweep(&self.store, at, since))?;
         self.swept.insert(at.clone(), swept.to);
         merged
+    }
+
+    /// Merges the whole runs there are.
+    fn merge(&self, at: &TopicPartition) -> Result<(), LedgerError> {
+        while !self.stopping.load(Ordering::Relaxed) {
+            let merged = self.runtime.block_on(merge::merge_full(&self.store, at, self.limits))?;
+            let Some(merge::Merged { next, files, rows, bytes_before, bytes_after }) = merged else { break };
+            tracing::info!(partition = %at, %next, files, rows, bytes_before, bytes_after, "merged");
+            self.watch.merged(files);
+        }
+        Ok(())
     }
 }

@@ -37,6 +37,15 @@ impl Place {
         command.current_dir(self.folder.path()).args(arguments).envs(environment.iter().copied());
         command.output().expect("started")
     }
+
+    /// The same, where nobody reads what it prints.
+    fn run_unread(&self, arguments: &[&str]) -> Output {
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
+        command.current_dir(self.folder.path()).args(arguments).stdout(closed);
+        command.output().expect("started")
+    }
 }
 
 #[track_caller]
@@ -83,16 +92,10 @@ fn settings_that_are_wrong_are_refused_although_this_command_needs_no_broker() {
 fn a_reader_of_the_output_that_wants_no_more_is_no_fault() {
     let place = Place::new();
     let generate = ["generate", "--events", "3000"];
-    let sql = ["sql", "window_totals", "--plan", "smp-2017-18"];
-    for command in [&["partners", "list"][..], &["verify"], &generate, &sql] {
-        let (reader, closed) = std::io::pipe().expect("a pipe");
-        drop(reader);
-        let mut program = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
-        program.current_dir(place.folder.path()).args(command).stdout(closed);
-        if command[0] != "generate" {
-            program.args(["--config", "settings.toml"]);
-        }
-        let ended = program.output().expect("started");
+    let sql = ["sql", "window_totals", "--plan", "smp-2017-18", "--config", "settings.toml"];
+    let partners = ["partners", "list", "--config", "settings.toml"];
+    for command in [&partners[..], &["verify", "--config", "settings.toml"], &generate, &sql] {
+        let ended = place.run_unread(command);
         let said = String::from_utf8_lossy(&ended.stderr);
         assert!(ended.status.success() && !said.contains("fault") && !said.contains("error"), "{command:?}: {said}");
     }
@@ -104,12 +107,9 @@ fn what_was_found_is_in_the_exit_status_also_where_nobody_reads_it() {
     let journal = Path::new(place.chain.root()).join("journal/topic=police.events.v1/partition=0");
     let file = std::fs::read_dir(journal).expect("a folder").next().expect("a file").expect("listed").path();
     std::fs::write(file, "damaged").expect("written");
-    for command in [&["verify"][..], &["merge", "--format", "json"]] {
-        let (reader, closed) = std::io::pipe().expect("a pipe");
-        drop(reader);
-        let mut program = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
-        program.current_dir(place.folder.path()).args(command).args(["--config", "settings.toml"]).stdout(closed);
-        let ended = program.output().expect("started");
+    let merge = ["merge", "--format", "json", "--config", "settings.toml"];
+    for command in [&["verify", "--config", "settings.toml"][..], &merge] {
+        let ended = place.run_unread(command);
         assert_eq!(ended.status.code(), Some(1), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
     }
 }
