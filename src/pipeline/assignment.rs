@@ -3,7 +3,7 @@
 //! Where they disagree, that partition alone is stopped, and what would be lost is said. What somebody accepted, by
 //! just these positions, is written down in the chain, and the partition goes on.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -54,13 +54,18 @@ pub(super) struct Assignment {
 struct State {
     next_slot: u64,
     assigned: BTreeMap<TopicPartition, Route>,
-    stopped: BTreeMap<TopicPartition, String>,
-    /// Of those that are stopped, where no broker told how far the log goes.
-    untold: BTreeSet<TopicPartition>,
+    stopped: BTreeMap<TopicPartition, Stop>,
     /// With `until_end`: the offset at which a partition's batch is cut at once.
     aims: BTreeMap<TopicPartition, i64>,
     /// Routes by the client's topic handle and partition, as messages name them.
     known: HashMap<(usize, i32), Option<Route>>,
+}
+
+/// Why a partition is stopped.
+struct Stop {
+    why: String,
+    /// Only until a broker leads it.
+    is_untold: bool,
 }
 
 /// Finds the route of each message.
@@ -214,19 +219,23 @@ impl Assignment {
 
     /// Partitions that were stopped, and why.
     pub(super) fn stopped(&self) -> BTreeMap<TopicPartition, String> {
-        self.state().stopped.clone()
+        self.state().stopped.iter().map(|(at, stop)| (at.clone(), stop.why.clone())).collect()
     }
 
     /// Stops a partition for good: what was gathered of it is dropped.
     pub(super) fn stop(&self, at: &TopicPartition, why: String) {
-        tracing::error!(partition = %at, why, "stopped");
+        self.stop_as(at, Stop { why, is_untold: false });
+    }
+
+    fn stop_as(&self, at: &TopicPartition, stop: Stop) {
+        tracing::error!(partition = %at, why = stop.why, "stopped");
         self.watch.stopped(at);
         let mut state = self.state();
         if let Some(route) = state.assigned.get(at).copied() {
             self.forget(route);
         }
         state.known.clear();
-        state.stopped.insert(at.clone(), why);
+        state.stopped.insert(at.clone(), stop);
     }
 
     /// Resumes a partition that is still assigned, under a new slot; `None` if it had to be stopped.
@@ -266,15 +275,14 @@ impl Assignment {
 
     /// Partitions of which no broker told how far the log goes.
     pub(super) fn untold(&self) -> Vec<TopicPartition> {
-        self.state().untold.iter().cloned().collect()
+        self.state().stopped.iter().filter(|(_, stop)| stop.is_untold).map(|(at, _)| at.clone()).collect()
     }
 
     /// Stops a partition for as long as no broker tells how far its log goes.
-    pub(super) fn wait_for(&self, untold: &Untold) {
+    pub(super) fn wait_for(&self, untold: &Untold) -> Start {
         let durable = untold.committed.as_ref().map_or(0, |(offset, _)| *offset);
         self.watch.assigned(&untold.at, durable, durable);
-        self.refuse(&untold.at, untold.to_string());
-        self.state().untold.insert(untold.at.clone());
+        self.refuse(&untold.at, Stop { why: untold.to_string(), is_untold: true })
     }
 
     /// Resumes each partition from its chain, all within the deadline; where the chain's last file is damaged, says so.
@@ -307,7 +315,7 @@ impl Assignment {
                 let (low, high) = offered.watermarks;
                 let durable = offered.committed.as_ref().map_or(low, |(offset, _)| *offset);
                 self.watch.assigned(at, durable, high);
-                return Ok(self.refuse(at, damage));
+                return Ok(self.refuse(at, Stop { why: damage, is_untold: false }));
             }
         };
         let mut offered = offered.clone();
@@ -324,7 +332,7 @@ impl Assignment {
             let loss = Loss { at: at.clone(), from: resume.end, to: found.to };
             if !self.accepted.contains(&loss) {
                 let why = format!("{}. If that is so and cannot be mended: --accept {loss}", found.why);
-                return Ok(self.refuse(at, why));
+                return Ok(self.refuse(at, Stop { why, is_untold: false }));
             }
             tracing::warn!(%loss, why = found.why, "a loss is accepted");
             match found.accepted {
@@ -342,7 +350,6 @@ impl Assignment {
         let route = Route { slot: Slot(state.next_slot), worker: state.next_slot as usize % self.workers.len() };
         state.next_slot += 1;
         state.stopped.remove(at);
-        state.untold.remove(at);
         state.assigned.insert(at.clone(), route);
         state.known.clear();
         let start = if resume.end.is_era_start() { offered.watermarks.0 } else { resume.end.offset };
@@ -370,9 +377,9 @@ impl Assignment {
     }
 
     /// Stops a partition before it begins.
-    fn refuse(&self, at: &TopicPartition, why: String) -> Start {
+    fn refuse(&self, at: &TopicPartition, stop: Stop) -> Start {
         self.state().assigned.remove(at);
-        self.stop(at, why);
+        self.stop_as(at, stop);
         Start::Stopped
     }
 
@@ -420,10 +427,7 @@ impl Partitions for Assignment {
         let mut starts = self.take_over(&offered)?.into_iter();
         let start = |offer: &Result<Offered, Untold>| match offer {
             Ok(_) => starts.next().expect("each offer has a start"),
-            Err(untold) => {
-                self.wait_for(untold);
-                Start::Stopped
-            }
+            Err(untold) => self.wait_for(untold),
         };
         let starts = offers.iter().map(start).collect();
         self.watch.rebalanced(Change::Assigned, offers.len());
@@ -435,7 +439,6 @@ impl Partitions for Assignment {
         let mut state = self.state();
         for at in &partitions {
             state.stopped.remove(at);
-            state.untold.remove(at);
             self.watch.revoked(at);
             if let Some(route) = state.assigned.remove(at) {
                 by_worker.entry(route.worker).or_default().push(route.slot);
