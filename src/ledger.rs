@@ -5,13 +5,13 @@
 //! file's footer alone tells what the file covers, and needs no second copy anywhere.
 
 pub mod chain;
+pub(crate) mod checksum;
 pub mod journal;
 pub mod merge;
 pub mod verify;
 pub mod walk;
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -62,6 +62,8 @@ pub enum LedgerError {
     NotParquet { path: String, source: ParquetError },
     #[error("`{path}` is missing")]
     Missing { path: String },
+    #[error("`{path}` was changed after it was written, by its checksum")]
+    Changed { path: String },
     #[error("the footer of `{path}` has no valid `{key}`")]
     Footer { path: String, key: &'static str },
     #[error("`{path}` has no column `{column}` of the ledger's type")]
@@ -74,6 +76,7 @@ impl LedgerError {
         match self {
             Self::NotParquet { path, .. }
             | Self::Missing { path }
+            | Self::Changed { path }
             | Self::Footer { path, .. }
             | Self::Column { path, .. } => Some(path),
             Self::Storage(_) | Self::Encode(_) => None,
@@ -84,6 +87,7 @@ impl LedgerError {
     fn fault(&self) -> String {
         match self {
             Self::NotParquet { source, .. } => format!("is not readable as Parquet: {source}"),
+            Self::Changed { .. } => "was changed after it was written, by its checksum".to_owned(),
             Self::Footer { key, .. } => format!("the footer has no valid `{key}`"),
             Self::Column { column, .. } => format!("has no column `{column}` of the ledger's type"),
             Self::Missing { .. } | Self::Storage(_) | Self::Encode(_) => self.to_string(),
@@ -362,10 +366,13 @@ impl Encoder {
 
     /// The file, whole.
     pub fn finish(mut self, footer: &Footer) -> Result<Bytes> {
-        for pair in footer.to_key_values() {
+        let checksum = KeyValue::new(checksum::KEY.to_owned(), checksum::UNSEALED.to_owned());
+        for pair in footer.to_key_values().into_iter().chain([checksum]) {
             self.writer.append_key_value_metadata(pair);
         }
-        self.writer.into_inner().map(Bytes::from).map_err(LedgerError::Encode)
+        let mut file = self.writer.into_inner().map_err(LedgerError::Encode)?;
+        checksum::seal(&mut file);
+        Ok(Bytes::from(file))
     }
 }
 
@@ -376,19 +383,17 @@ pub fn encode(schema: &SchemaRef, batches: &[RecordBatch], footer: &Footer) -> R
     encoder.finish(footer)
 }
 
-/// The rows of a file, batch by batch. A damaged file ends with one error, also where the reader of Parquet panics on it
-/// or would give the error for ever. Columns of the schema that the reader does not read are made up of nulls.
+/// The rows of a file, batch by batch. Columns of the schema that the reader does not read are made up of nulls.
 pub struct Rows {
     schema: SchemaRef,
-    /// `None` = at the end.
-    reader: Option<ParquetRecordBatchReader>,
+    reader: ParquetRecordBatchReader,
     /// Nulls of each type, as many as a batch has rows.
     absent: HashMap<DataType, ArrayRef>,
 }
 
 impl Rows {
     fn new(reader: ParquetRecordBatchReader) -> Self {
-        Self { schema: reader.schema(), reader: Some(reader), absent: HashMap::new() }
+        Self { schema: reader.schema(), reader, absent: HashMap::new() }
     }
 
     /// The types of its columns.
@@ -418,20 +423,24 @@ impl Iterator for Rows {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let reader = self.reader.as_mut()?;
-        let panicked = |_| Some(Err(ArrowError::ParquetError("its pages make no sense".to_owned())));
-        let batch = catch_unwind(AssertUnwindSafe(|| reader.next())).unwrap_or_else(panicked);
-        if !matches!(batch, Some(Ok(_))) {
-            self.reader = None;
-        }
-        batch.map(|read| self.filled(read?))
+        let read = self.reader.next()?;
+        Some(read.and_then(|read| self.filled(read)))
     }
+}
+
+/// What a whole file says of its columns.
+fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
+    let metadata = ArrowReaderMetadata::load(bytes, ArrowReaderOptions::new());
+    let metadata = metadata.map_err(|error| LedgerError::not_parquet(path, error))?;
+    checksum::check(path, bytes)?;
+    Ok(metadata)
 }
 
 /// The rows of a file, of the named columns only; of all where none is named. `path` is for the error only.
 pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<Rows> {
     let damaged = |error| LedgerError::not_parquet(path, error);
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(damaged)?;
+    let metadata = load(path, &bytes)?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
     let mask = match columns {
         [] => ProjectionMask::all(),
         _ => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
@@ -445,7 +454,7 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<Rows> {
 /// only.
 fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<(Footer, Rows)> {
     let damaged = |error| LedgerError::not_parquet(path, error);
-    let plain = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(damaged)?;
+    let plain = load(path, &bytes)?;
     let footer = Footer::of(path, plain.metadata().file_metadata())?;
     let of_like = like.filter(|like| plain_types(like) == plain_types(plain.schema())).cloned();
     let schema = of_like.unwrap_or_else(|| written_types(plain.schema(), plain.metadata()));
@@ -492,10 +501,10 @@ fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(typed).collect::<Fields>()))
 }
 
-/// The positions of a file's rows, in their order there. All columns are decoded, so that damage in any is found.
+/// The positions of a file's rows, in their order there. Damage is found in any column, by the checksum.
 pub fn coordinates(path: &str, bytes: Bytes) -> Result<Vec<Position>> {
     let mut positions = Vec::new();
-    for batch in decode(path, bytes, &[])? {
+    for batch in decode(path, bytes, &["era", "offset"])? {
         let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
         let missing = |column| LedgerError::Column { path: path.to_owned(), column };
         let find = |column| batch.column_by_name(column).filter(|found| found.null_count() == 0);
@@ -535,6 +544,7 @@ async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaDa
         let mut reader = ParquetMetaDataReader::new();
         match reader.try_parse_sized(&tail.bytes, tail.file_bytes) {
             Ok(()) => {
+                checksum::check_footer(path, &tail.bytes)?;
                 return reader.finish().map(Some).map_err(|error| LedgerError::not_parquet(path, error));
             }
             Err(ParquetError::NeedMoreData(bytes)) if bytes as u64 > bytes_max => bytes_max = bytes as u64,
@@ -648,6 +658,31 @@ pub(crate) mod tests {
         store.create("y", encode(&batch.schema(), &[batch], &still).expect("encoded")).await.expect("created");
         let error = read_footer(&store, "y").await.expect_err("does not advance");
         assert_eq!(error.to_string(), "the footer of `y` has no valid `next`");
+    }
+
+    #[tokio::test]
+    async fn a_byte_changed_anywhere_is_told_before_rows_are_decoded_and_in_the_footer_without_the_rest() {
+        let batch = rows(&[at(0), at(1)]);
+        let footer = Footer { topic_id: "crc32:".repeat(4), ..Footer::attempt(at(0), at(2)) };
+        let file = encode(&batch.schema(), &[batch], &footer).expect("encoded");
+        let (_, trailer) = file.split_last_chunk::<8>().expect("a trailer");
+        let [a, b, c, d, _, _, _, _] = *trailer;
+        let footer_at = file.len() - 8 - u32::from_le_bytes([a, b, c, d]) as usize;
+        let changed = |place: usize, bit: u8| {
+            let mut bytes = file.to_vec();
+            bytes[place] ^= 1 << bit;
+            Bytes::from(bytes)
+        };
+        for place in 0..file.len() {
+            let bytes = changed(place, (place % 8) as u8);
+            assert!(coordinates("x", bytes.clone()).is_err(), "byte {place}");
+            assert!(open("x", bytes.clone(), None).is_err(), "byte {place}");
+            let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
+            store.create("x", bytes).await.expect("created");
+            assert_eq!(read_footer(&store, "x").await.is_err(), place >= footer_at, "byte {place}");
+        }
+        let error = coordinates("x", changed(footer_at - 1, 0)).expect_err("changed");
+        assert_eq!(error.to_string(), "`x` was changed after it was written, by its checksum");
     }
 
     #[test]

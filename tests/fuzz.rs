@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -112,12 +113,17 @@ fn whatever_stands_in_settings_and_plans_is_read_or_refused() {
 }
 
 #[test]
-fn whatever_stands_in_a_file_of_the_store_is_read_or_called_damaged() {
+fn what_was_changed_in_a_file_of_the_store_is_called_damaged() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut demo = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
     let made = demo.args(["demo", "--events", "300", "--store", "store"]).current_dir(folder.path()).output();
     assert!(made.expect("it runs").status.success());
     let mut seeds = Vec::new();
     files(folder.path(), &mut seeds);
-    hand("ledger", ledger::run, &seeds);
+    let read_or_damaged = |bytes: &[u8]| {
+        ledger::run(bytes);
+        let is_damaged = partner_feeds::ledger::coordinates("x", Bytes::copy_from_slice(bytes)).is_err();
+        assert!(is_damaged || seeds.iter().any(|seed| seed == bytes), "what nobody wrote is read");
+    };
+    hand("ledger", read_or_damaged, &seeds);
 }

@@ -13,7 +13,8 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::Error;
-use crate::ledger::chain::Chain;
+use crate::ledger::chain::{Chain, ChainError};
+use crate::ledger::checksum;
 use crate::normalise;
 
 /// Rows decoded at once.
@@ -80,7 +81,9 @@ impl Files<'_> {
         if self.rows[file] == 0 {
             return Ok(true);
         }
-        let bytes = (self.open)(self.paths[file])?;
+        let path = self.paths[file];
+        let bytes = (self.open)(path)?;
+        checksum::check(path, &bytes).map_err(ChainError::from)?;
         let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new().with_skip_arrow_metadata(true))?;
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
         let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)?;
