@@ -6,31 +6,29 @@
 
 pub mod chain;
 pub(crate) mod checksum;
+mod copy;
+mod encode;
 pub mod journal;
 pub mod merge;
 pub mod verify;
 pub mod walk;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
+use arrow_array::Array as _;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader as _, new_null_array};
-use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
-use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
+
+pub use encode::{Encoder, encode};
 
 use crate::event::{Micros, Position, TopicPartition};
 use crate::storage::{StorageError, Store};
@@ -40,12 +38,6 @@ pub const PROGRAM: &str = concat!("partner-feeds ", env!("CARGO_PKG_VERSION"));
 
 /// The version of the row schema, in every footer. It only grows, by nullable columns.
 pub const SCHEMA: &str = "1";
-
-/// Rows in a row group: as `DuckDB` cuts them, so that each is read by a thread of its own.
-pub const ROW_GROUP_ROWS: usize = 122_880;
-
-/// Rows copied at once.
-const BATCH_ROWS: usize = 8_192;
 
 /// How much of a file's end is read for its footer; more only where a footer is longer.
 const FOOTER_BYTES: u64 = 64 * 1024;
@@ -306,129 +298,7 @@ impl Footer {
     }
 }
 
-/// How files of the ledger are written: the one place to tune.
-///
-/// What seldom repeats (texts that are no dictionary, times, offsets) is written as differences, without a
-/// dictionary that would be given up after the first pages: a sixth smaller, and faster.
-fn properties(schema: &Schema) -> WriterProperties {
-    let builder = WriterProperties::builder()
-        .set_created_by(PROGRAM.to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        // A page is cut by its bytes alone: each column with a page cut holds a compressor of 300 KiB to the end.
-        .set_data_page_row_count_limit(ROW_GROUP_ROWS)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
-    let differences = schema.fields().iter().filter_map(|field| Some((field.name(), difference(field.data_type())?)));
-    differences
-        .fold(builder, |builder, (name, encoding)| {
-            let column = ColumnPath::from(name.as_str());
-            builder.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding)
-        })
-        .build()
-}
-
-/// The encoding by differences of a type whose values seldom repeat.
-const fn difference(data_type: &DataType) -> Option<Encoding> {
-    match data_type {
-        DataType::Utf8 => Some(Encoding::DELTA_BYTE_ARRAY),
-        DataType::Int64 | DataType::Timestamp(..) => Some(Encoding::DELTA_BINARY_PACKED),
-        _ => None,
-    }
-}
-
-/// What a column's writer holds from its start: a compressor and, never used, a decompressor.
-const CODEC_BYTES: usize = 96 << 10;
-
-/// Makes the bytes of one file, with plain types, batch by batch: what was encoded is a tenth of its rows.
-pub struct Encoder {
-    writer: ArrowWriter<Vec<u8>>,
-    columns: usize,
-}
-
-impl Encoder {
-    /// An encoder of a file without rows.
-    pub fn new(schema: &SchemaRef) -> Result<Self> {
-        let options = ArrowWriterOptions::new().with_properties(properties(schema)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options);
-        writer.map(|writer| Self { writer, columns: schema.fields().len() }).map_err(LedgerError::Encode)
-    }
-
-    /// Adds rows.
-    pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.writer.write(rows).map_err(LedgerError::Encode)
-    }
-
-    /// Memory held, in bytes, nearly.
-    pub fn bytes(&self) -> usize {
-        self.writer.inner().capacity() + self.writer.memory_size() + self.columns * CODEC_BYTES
-    }
-
-    /// The file, whole.
-    pub fn finish(mut self, footer: &Footer) -> Result<Bytes> {
-        let checksum = KeyValue::new(checksum::KEY.to_owned(), checksum::UNSEALED.to_owned());
-        for pair in footer.to_key_values().into_iter().chain([checksum]) {
-            self.writer.append_key_value_metadata(pair);
-        }
-        let mut file = self.writer.into_inner().map_err(LedgerError::Encode)?;
-        checksum::seal(&mut file);
-        Ok(Bytes::from(file))
-    }
-}
-
-/// Rows as the bytes of a Parquet file, and the footer.
-pub fn encode(schema: &SchemaRef, batches: &[RecordBatch], footer: &Footer) -> Result<Bytes> {
-    let mut encoder = Encoder::new(schema)?;
-    batches.iter().try_for_each(|batch| encoder.write(batch))?;
-    encoder.finish(footer)
-}
-
-/// The rows of a file, batch by batch. Columns of the schema that the reader does not read are made up of nulls.
-pub struct Rows {
-    schema: SchemaRef,
-    reader: ParquetRecordBatchReader,
-    /// Nulls of each type, as many as a batch has rows.
-    absent: HashMap<DataType, ArrayRef>,
-}
-
-impl Rows {
-    fn new(reader: ParquetRecordBatchReader) -> Self {
-        Self { schema: reader.schema(), reader, absent: HashMap::new() }
-    }
-
-    /// The types of its columns.
-    pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    /// A batch with all columns.
-    fn filled(&mut self, read: RecordBatch) -> Result<RecordBatch, ArrowError> {
-        if read.schema_ref() == &self.schema {
-            return Ok(read);
-        }
-        let mut found = read.columns().iter().zip(read.schema_ref().fields()).peekable();
-        let columns = self.schema.fields().iter().map(|field| {
-            if let Some((column, _)) = found.next_if(|(_, own)| own.name() == field.name()) {
-                return Arc::clone(column);
-            }
-            let nulls = self.absent.entry(field.data_type().clone());
-            nulls.or_insert_with(|| new_null_array(field.data_type(), BATCH_ROWS)).slice(0, read.num_rows())
-        });
-        let columns = columns.collect();
-        RecordBatch::try_new(Arc::clone(&self.schema), columns)
-    }
-}
-
-impl Iterator for Rows {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let read = self.reader.next()?;
-        Some(read.and_then(|read| self.filled(read)))
-    }
-}
-
-/// What a whole file says of its columns.
+/// What a whole file says of its columns, if it is as it was written.
 fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
     let metadata = ArrowReaderMetadata::load(bytes, ArrowReaderOptions::new());
     let metadata = metadata.map_err(|error| LedgerError::not_parquet(path, error))?;
@@ -437,7 +307,7 @@ fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
 }
 
 /// The rows of a file, of the named columns only; of all where none is named. `path` is for the error only.
-pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<Rows> {
+pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecordBatchReader> {
     let damaged = |error| LedgerError::not_parquet(path, error);
     let metadata = load(path, &bytes)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
@@ -445,60 +315,7 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<Rows> {
         [] => ProjectionMask::all(),
         _ => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
     };
-    builder.with_projection(mask).build().map(Rows::new).map_err(damaged)
-}
-
-/// What a file says of itself, and its rows: in the types of a schema, if they are of it, else in those that lead to the
-/// encodings they have; in batches as large as they are encoded. Most columns of a file have no value, as most belong to
-/// other kinds of record: these are not read, which is half of what copying a file would cost. `path` is for the error
-/// only.
-fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<(Footer, Rows)> {
-    let damaged = |error| LedgerError::not_parquet(path, error);
-    let plain = load(path, &bytes)?;
-    let footer = Footer::of(path, plain.metadata().file_metadata())?;
-    let of_like = like.filter(|like| plain_types(like) == plain_types(plain.schema())).cloned();
-    let schema = of_like.unwrap_or_else(|| written_types(plain.schema(), plain.metadata()));
-    let options = ArrowReaderOptions::new().with_schema(Arc::clone(&schema));
-    let typed = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).map_err(damaged)?;
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, typed).with_batch_size(BATCH_ROWS);
-    let kept = (0..builder.parquet_schema().num_columns()).filter(|leaf| holds_values(plain.metadata(), *leaf));
-    let mask = ProjectionMask::leaves(builder.parquet_schema(), kept);
-    let rows = builder.with_projection(mask).build().map(Rows::new).map_err(damaged)?;
-    Ok((footer, Rows { schema, ..rows }))
-}
-
-/// Whether a column may have a value. One of lists may, for an empty list counts as a null there.
-fn holds_values(metadata: &ParquetMetaData, leaf: usize) -> bool {
-    metadata.row_groups().iter().map(|group| group.column(leaf)).any(|chunk| {
-        let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
-        chunk.column_descr().max_rep_level() > 0 || nulls != Some(chunk.num_values() as u64)
-    })
-}
-
-/// Names and types, those of dictionaries as the types of their values.
-fn plain_types(schema: &Schema) -> Vec<(&str, &DataType)> {
-    let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Dictionary(_, values) => (field.name().as_str(), &**values),
-        plain => (field.name().as_str(), plain),
-    });
-    fields.collect()
-}
-
-/// Texts that were not written as differences are those of a dictionary.
-fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
-    let columns = metadata.row_groups().first().map(RowGroupMetaData::columns).unwrap_or_default();
-    let is_of_dictionary = |name: &str| {
-        let column = columns.iter().find(|column| column.column_path().string() == name);
-        column.is_some_and(|column| column.encodings().all(|encoding| encoding != Encoding::DELTA_BYTE_ARRAY))
-    };
-    let typed = |field: &FieldRef| match field.data_type() {
-        DataType::Utf8 if is_of_dictionary(field.name()) => {
-            let texts = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
-            Arc::new(field.as_ref().clone().with_data_type(texts))
-        }
-        _ => Arc::clone(field),
-    };
-    Arc::new(Schema::new(schema.fields().iter().map(typed).collect::<Fields>()))
+    builder.with_projection(mask).build().map_err(damaged)
 }
 
 /// The positions of a file's rows, in their order there. Damage is found in any column, by the checksum.
@@ -557,8 +374,8 @@ async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaDa
 pub(crate) mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{DictionaryArray, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
-    use arrow_schema::{Field, TimeUnit};
+    use arrow_array::{Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+    use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
     use super::*;
 
@@ -580,36 +397,6 @@ pub(crate) mod tests {
 
     fn at(offset: i64) -> Position {
         Position::ORIGIN.at(offset)
-    }
-
-    #[test]
-    fn rows_are_read_in_the_types_that_lead_to_their_encodings() {
-        let of_dictionary = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
-        let schema: SchemaRef = Arc::new(Schema::new(vec![
-            Field::new("source", of_dictionary.clone(), false),
-            Field::new("nothing_yet", of_dictionary, true),
-            Field::new("subject", DataType::Utf8, false),
-        ]));
-        let (sources, subjects) = (["a", "b", "a"], ["a-1", "b-2", "a-3"]);
-        let rows = |nothing: Option<&str>| {
-            let columns: Vec<arrow_array::ArrayRef> = vec![
-                Arc::new(sources.into_iter().collect::<DictionaryArray<Int32Type>>()),
-                Arc::new([nothing; 3].into_iter().collect::<DictionaryArray<Int32Type>>()),
-                Arc::new(StringArray::from_iter_values(subjects)),
-            ];
-            RecordBatch::try_new(schema.clone(), columns).expect("columns fit")
-        };
-        let encoded = |nothing| encode(&schema, &[rows(nothing)], &Footer::attempt(at(0), at(3))).expect("encoded");
-        let (footer, read) = open("x", encoded(None), None).expect("a file");
-        assert_eq!((&read.schema, footer.next), (&schema, at(3)));
-        let batches: Vec<_> = read.map(|batch| batch.expect("rows")).collect();
-        assert_eq!(batches, [rows(None)]);
-        let (_, read) = open("x", encoded(Some("c")), Some(&schema)).expect("a file");
-        let batches: Vec<_> = read.map(|batch| batch.expect("rows")).collect();
-        assert_eq!(batches, [rows(Some("c"))]);
-        let other: SchemaRef = Arc::new(Schema::new(vec![Field::new("source", DataType::Utf8, false)]));
-        let (_, read) = open("x", encoded(None), Some(&other)).expect("a file");
-        assert_eq!(read.schema, schema, "of another schema: as it was written");
     }
 
     #[tokio::test]
@@ -676,7 +463,6 @@ pub(crate) mod tests {
         for place in 0..file.len() {
             let bytes = changed(place, (place % 8) as u8);
             assert!(coordinates("x", bytes.clone()).is_err(), "byte {place}");
-            assert!(open("x", bytes.clone(), None).is_err(), "byte {place}");
             let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
             store.create("x", bytes).await.expect("created");
             assert_eq!(read_footer(&store, "x").await.is_err(), place >= footer_at, "byte {place}");

@@ -4,17 +4,13 @@
 //! row says. The invariant: rows are copied in the order of their offsets, once in their life, and only what the
 //! ledger's end has passed is deleted. Copying keeps a thread busy: call from one that has nothing else to do.
 
-use std::sync::Arc;
-
-use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::crash;
 use crate::event::{Position, TopicPartition};
-use crate::ledger::{
-    self, Encoder, Footer, LedgerError, Rows, Tree, chain, rejects_file, rejects_name, rejects_position,
-};
+use crate::ledger::copy::Original;
+use crate::ledger::{self, Encoder, Footer, LedgerError, Tree, chain, rejects_file, rejects_name, rejects_position};
 use crate::storage::{Creation, Entry, Store};
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -170,9 +166,8 @@ pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -
 /// Journal files as they become one: of one era and one schema, each starting where the one before ends.
 struct Run {
     footer: Footer,
-    schema: SchemaRef,
     rows: Encoder,
-    rejects: Option<(SchemaRef, Encoder)>,
+    rejects: Option<Encoder>,
     files: usize,
     bytes: u64,
     rejects_bytes: u64,
@@ -205,16 +200,16 @@ impl Run {
             }
             let path = Tree::Journal.file(partition, from);
             let Some(bytes) = store.read(&path).await? else { return gone(store, partition, ledger_end, path).await };
-            let (footer, rows) = ledger::open(&path, bytes, run.as_ref().map(|run| &run.schema))?;
+            let file = Original::open(&path, bytes, run.as_ref().map(|run| run.rows.schema()))?;
             // What is swept afterwards is what the footer says, and never to be had again.
-            if footer.from != from {
+            if file.footer.from != from {
                 return Err(LedgerError::Footer { path, key: "from" });
             }
-            if run.as_ref().is_some_and(|run| !run.takes(&footer, &rows)) {
+            if run.as_ref().is_some_and(|run| !run.takes(&file)) {
                 break;
             }
             let mut rejected = Vec::new();
-            for path in footer.rejects.iter().map(|name| rejects_file(partition, name)) {
+            for path in file.footer.rejects.iter().map(|name| rejects_file(partition, name)) {
                 let Some(bytes) = store.read(&path).await? else {
                     return gone(store, partition, ledger_end, path).await;
                 };
@@ -222,55 +217,41 @@ impl Run {
             }
             let run = match &mut run {
                 Some(run) => run,
-                None => run.insert(Self::new(from, &rows)?),
+                None => run.insert(Self::new(&file)?),
             };
-            run.add(&path, size, &footer, rows, rejected)?;
+            run.add(&file, size, rejected)?;
         }
         Ok(run)
     }
 
-    fn new(from: Position, first: &Rows) -> Result<Self> {
-        let schema = Arc::clone(&first.schema);
-        let rows = Encoder::new(&schema)?;
-        Ok(Self {
-            footer: Footer::attempt(from, from),
-            schema,
-            rows,
-            rejects: None,
-            files: 0,
-            bytes: 0,
-            rejects_bytes: 0,
-        })
+    fn new(first: &Original) -> Result<Self> {
+        let Footer { from, .. } = first.footer;
+        let footer = Footer::attempt(from, from);
+        let rows = Encoder::new(&first.schema)?;
+        Ok(Self { footer, rows, rejects: None, files: 0, bytes: 0, rejects_bytes: 0 })
     }
 
     /// Whether a file may go with those before it. One that ends an era has no rows, and stays alone.
-    fn takes(&self, footer: &Footer, rows: &Rows) -> bool {
+    fn takes(&self, file: &Original) -> bool {
         let is_of_era = |footer: &Footer| footer.next.era == self.footer.from.era;
-        let same_schema = footer.schema == self.footer.schema && rows.schema == self.schema;
-        is_of_era(footer) && is_of_era(&self.footer) && same_schema
+        let same_schema = file.footer.schema == self.footer.schema && file.schema == *self.rows.schema();
+        is_of_era(&file.footer) && is_of_era(&self.footer) && same_schema
     }
 
-    fn add(
-        &mut self,
-        path: &str,
-        bytes: u64,
-        footer: &Footer,
-        rows: Rows,
-        rejected: Vec<(String, Bytes)>,
-    ) -> Result<()> {
-        copy(path, rows, &mut self.rows)?;
+    fn add(&mut self, file: &Original, bytes: u64, rejected: Vec<(String, Bytes)>) -> Result<()> {
+        file.copy(&mut self.rows)?;
         self.files += 1;
         self.bytes += bytes;
         for (path, bytes) in rejected {
             self.rejects_bytes += bytes.len() as u64;
-            let (_, rows) = ledger::open(&path, bytes, self.rejects.as_ref().map(|(schema, _)| schema))?;
-            let schema = Arc::clone(&rows.schema);
-            let (_, encoder) = match &mut self.rejects {
+            let file = Original::open(&path, bytes, self.rejects.as_ref().map(Encoder::schema))?;
+            let rejects = match &mut self.rejects {
                 Some(rejects) => rejects,
-                none => none.insert((Arc::clone(&schema), Encoder::new(&schema)?)),
+                none => none.insert(Encoder::new(&file.schema)?),
             };
-            copy(&path, rows, encoder)?;
+            file.copy(rejects)?;
         }
+        let footer = &file.footer;
         let own = &mut self.footer;
         own.next = footer.next;
         own.read += footer.read;
@@ -290,7 +271,7 @@ impl Run {
         let Self { mut footer, rows, rejects, files, bytes, rejects_bytes, .. } = self;
         let name = rejects_name(footer.from, &footer.attempt);
         footer.rejects.extend(rejects.is_some().then(|| name.clone()));
-        let rejects = rejects.map(|(_, encoder)| encoder.finish(&footer)).transpose()?;
+        let rejects = rejects.map(|rejects| rejects.finish(&footer)).transpose()?;
         let rows = rows.finish(&footer)?;
         let merged = Merged {
             next: footer.next,
@@ -309,12 +290,4 @@ async fn gone(store: &Store, partition: &TopicPartition, ledger_end: Position, p
         end if end == ledger_end => Err(LedgerError::Missing { path }),
         _ => Ok(None),
     }
-}
-
-/// Copies the rows of a file.
-fn copy(path: &str, rows: Rows, to: &mut Encoder) -> Result<()> {
-    for batch in rows {
-        to.write(&batch.map_err(|error| LedgerError::not_parquet(path, error))?)?;
-    }
-    Ok(())
 }

@@ -1,0 +1,232 @@
+//! Copying a file's rows into another: large row groups as they are, small ones decoded and encoded together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::{Array as _, ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef};
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Encoding;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
+
+use super::encode::{Encoder, ROW_GROUP_ROWS};
+use super::{Footer, LedgerError, Result, load};
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 8_192;
+
+/// Rows from which a row group is large: encoded anew with its neighbours, it would not be much smaller.
+const LARGE_ROWS: usize = ROW_GROUP_ROWS / 4;
+
+/// A file of which the rows are copied.
+pub(super) struct Original {
+    path: String,
+    bytes: Bytes,
+    metadata: ArrowReaderMetadata,
+    /// What it says of itself.
+    pub(super) footer: Footer,
+    /// Its rows in the types that lead to the encodings they have.
+    pub(super) schema: SchemaRef,
+}
+
+impl Original {
+    /// Opens a file. `like` are types that are taken where they are of the same values.
+    pub(super) fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<Self> {
+        let plain = load(path, &bytes)?;
+        let footer = Footer::of(path, plain.metadata().file_metadata())?;
+        let of_like = like.filter(|like| plain_types(like) == plain_types(plain.schema())).cloned();
+        let schema = of_like.unwrap_or_else(|| written_types(plain.schema(), plain.metadata()));
+        let options = ArrowReaderOptions::new().with_schema(Arc::clone(&schema));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options);
+        let metadata = metadata.map_err(|error| LedgerError::not_parquet(path, error))?;
+        Ok(Self { path: path.to_owned(), bytes, metadata, footer, schema })
+    }
+
+    /// Adds its rows to another file.
+    pub(super) fn copy(&self, to: &mut Encoder) -> Result<()> {
+        for (number, group) in self.metadata.metadata().row_groups().iter().enumerate() {
+            if group.num_rows() >= LARGE_ROWS as i64 && to.takes(group) {
+                to.append(&self.bytes, group)?;
+            } else {
+                self.decode(number, group, |rows| to.write(rows))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on the rows of a row group, in batches as large as they are encoded. Most columns have no value, as most
+    /// belong to other kinds of record: these are not read, which is half of what copying would cost.
+    fn decode<'a>(
+        &'a self,
+        number: usize,
+        group: &RowGroupMetaData,
+        mut hand_on: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let damaged = |error: ParquetError| LedgerError::not_parquet(&self.path, error);
+        let held = (0..group.num_columns()).filter(|&leaf| holds_values(group.column(leaf)));
+        let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), held);
+        let read = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
+            .with_row_groups(vec![number])
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(damaged)?;
+        let nulls_max = BATCH_ROWS.min(group.num_rows() as usize);
+        let mut nulls: HashMap<&DataType, ArrayRef> = HashMap::new();
+        for rows in read {
+            let rows = rows.map_err(|error| damaged(error.into()))?;
+            let column = |field: &'a FieldRef| {
+                let null = || {
+                    let nulls = nulls.entry(field.data_type());
+                    nulls.or_insert_with(|| new_null_array(field.data_type(), nulls_max)).slice(0, rows.num_rows())
+                };
+                rows.column_by_name(field.name()).cloned().unwrap_or_else(null)
+            };
+            let columns = self.schema.fields().iter().map(column).collect();
+            let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns);
+            hand_on(&rows.map_err(|error| damaged(error.into()))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a column may have a value. One of lists may, for an empty list counts as a null there.
+fn holds_values(column: &ColumnChunkMetaData) -> bool {
+    let nulls = column.statistics().and_then(Statistics::null_count_opt);
+    column.column_descr().max_rep_level() > 0 || nulls != Some(column.num_values() as u64)
+}
+
+/// Names and types, those of dictionaries as the types of their values.
+fn plain_types(schema: &Schema) -> Vec<(&str, &DataType)> {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Dictionary(_, values) => (field.name().as_str(), &**values),
+        plain => (field.name().as_str(), plain),
+    });
+    fields.collect()
+}
+
+/// Texts that were not written as differences are those of a dictionary.
+fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
+    let columns = metadata.row_groups().first().map(RowGroupMetaData::columns).unwrap_or_default();
+    let is_of_dictionary = |name: &str| {
+        let column = columns.iter().find(|column| column.column_path().string() == name);
+        column.is_some_and(|column| column.encodings().all(|encoding| encoding != Encoding::DELTA_BYTE_ARRAY))
+    };
+    let typed = |field: &FieldRef| match field.data_type() {
+        DataType::Utf8 if is_of_dictionary(field.name()) => {
+            let texts = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+            Arc::new(field.as_ref().clone().with_data_type(texts))
+        }
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(typed).collect::<Fields>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::types::Int32Type;
+    use arrow_array::{DictionaryArray, Int64Array, StringArray};
+    use arrow_schema::Field;
+
+    use super::super::encode::encode;
+    use super::*;
+    use crate::event::Position;
+
+    fn schema() -> SchemaRef {
+        let texts = || DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+        Arc::new(Schema::new(vec![
+            Field::new("offset", DataType::Int64, false),
+            Field::new("source", texts(), false),
+            Field::new("nothing_yet", texts(), true),
+            Field::new("subject", DataType::Utf8, false),
+        ]))
+    }
+
+    fn rows(offsets: std::ops::Range<i64>, nothing: Option<&str>) -> RecordBatch {
+        let source = |offset: i64| if offset % 3 == 0 { "a" } else { "b" };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter_values(offsets.clone())),
+            Arc::new(offsets.clone().map(source).collect::<DictionaryArray<Int32Type>>()),
+            Arc::new(offsets.clone().map(|_| nothing).collect::<DictionaryArray<Int32Type>>()),
+            Arc::new(StringArray::from_iter_values(offsets.map(|offset| format!("s-{offset}")))),
+        ];
+        RecordBatch::try_new(schema(), columns).expect("columns fit")
+    }
+
+    fn file(batches: &[RecordBatch]) -> Bytes {
+        let at = |offset| Position::ORIGIN.at(offset);
+        encode(&schema(), batches, &Footer::attempt(at(0), at(1))).expect("encoded")
+    }
+
+    fn opened(bytes: Bytes, like: Option<&SchemaRef>) -> Original {
+        Original::open("x", bytes, like).expect("a file")
+    }
+
+    /// The rows of a file, a batch a row group.
+    fn groups(bytes: Bytes) -> Vec<RecordBatch> {
+        let file = opened(bytes, None);
+        let groups = file.metadata.metadata().row_groups().iter().enumerate();
+        let decoded = groups.map(|(number, group)| {
+            let mut batches = Vec::new();
+            let hand_on = |rows: &RecordBatch| {
+                batches.push(rows.clone());
+                Ok(())
+            };
+            file.decode(number, group, hand_on).expect("rows");
+            arrow_select::concat::concat_batches(&file.schema, &batches).expect("of one schema")
+        });
+        decoded.collect()
+    }
+
+    #[test]
+    fn rows_are_copied_in_the_types_that_lead_to_their_encodings() {
+        assert_eq!(opened(file(&[rows(0..3, None)]), None).schema, schema());
+        assert_eq!(groups(file(&[rows(0..3, None)])), [rows(0..3, None)]);
+        assert_eq!(groups(file(&[rows(0..3, Some("c"))])), [rows(0..3, Some("c"))]);
+        let bytes = file(&[rows(0..3, None)]);
+        assert_eq!(opened(bytes.clone(), Some(&schema())).schema, schema());
+        let other = Arc::new(Schema::new(vec![Field::new("source", DataType::Utf8, false)]));
+        assert_eq!(opened(bytes, Some(&other)).schema, schema(), "of another schema: as it was written");
+    }
+
+    #[test]
+    fn large_row_groups_are_copied_as_they_are_and_small_ones_become_one() {
+        let large = LARGE_ROWS as i64;
+        let parts = [0..5, 5..9, 9..9 + large, 9 + large..12 + large];
+        let mut copy = Encoder::new(&schema()).expect("an encoder");
+        for (number, part) in parts.iter().enumerate() {
+            let nothing = (number % 2 == 1).then_some("c");
+            opened(file(&[rows(part.clone(), nothing)]), Some(&schema())).copy(&mut copy).expect("copied");
+        }
+        let at = |offset| Position::ORIGIN.at(offset);
+        let copy = copy.finish(&Footer::attempt(at(0), at(1))).expect("encoded");
+        let original = file(&[rows(parts[2].clone(), None)]);
+        let (copied, originals) = (opened(copy.clone(), None), opened(original.clone(), None));
+        let pages = |bytes: &Bytes, group: &RowGroupMetaData| {
+            let column = |column: &ColumnChunkMetaData| {
+                let (from, length) = column.byte_range();
+                bytes.slice(from as usize..(from + length) as usize)
+            };
+            group.columns().iter().map(column).collect::<Vec<_>>()
+        };
+        let group = |file: &Original, number: usize| file.metadata.metadata().row_group(number).clone();
+        assert_eq!(pages(&copy, &group(&copied, 1)), pages(&original, &group(&originals, 0)));
+        let small = arrow_select::concat::concat_batches(&schema(), &[rows(0..5, None), rows(5..9, Some("c"))]);
+        let read = groups(copy);
+        assert_eq!(read.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [9, LARGE_ROWS, 3]);
+        assert_eq!(read[1], rows(parts[2].clone(), None));
+        assert_eq!(read[0].column(0), small.expect("of one schema").column(0));
+        assert_eq!(read[2], rows(parts[3].clone(), Some("c")));
+    }
+
+    #[test]
+    fn a_row_group_ends_where_it_is_full() {
+        let full = ROW_GROUP_ROWS as i64;
+        let read = groups(file(&[rows(0..full - 1, None), rows(full - 1..full + 2, None)]));
+        assert_eq!(read, [rows(0..full, None), rows(full..full + 2, None)]);
+    }
+}
