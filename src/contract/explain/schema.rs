@@ -1,12 +1,14 @@
 //! `data` by the JSON Schema of its kind, as partners have it in `schemas/`.
 //!
-//! The schemas are built into the program and compiled when the first record is refused.
+//! The schemas are built into the program and read when the first record is refused. They use a few keywords only, whose
+//! meaning is JSON Schema's (draft 2020-12, Validation, section 6; Core, section 10); a test holds what is found here
+//! against a general engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use jsonschema::error::{TypeKind, ValidationErrorKind as Broken};
-use jsonschema::{Registry, ValidationError, Validator};
+use regex_lite::Regex;
 use serde_json::Value;
 
 use crate::contract::rejection::{Fault, Reason};
@@ -30,14 +32,25 @@ static DOCUMENTS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
     FILES.iter().map(|(name, text)| (*name, serde_json::from_str(text).expect("a schema is JSON"))).collect()
 });
 
-static VALIDATORS: LazyLock<BTreeMap<&'static str, Validator>> = LazyLock::new(|| {
-    let parts = &DOCUMENTS["parts"];
-    let registry =
-        parts["$id"].as_str().map(|id| Registry::new().add(id, parts).and_then(jsonschema::RegistryBuilder::prepare));
-    let registry = registry.expect("the parts have an id").expect("the parts are a schema");
-    let build = |schema| jsonschema::options().with_registry(&registry).build(schema).expect("a schema compiles");
-    DOCUMENTS.iter().map(|(name, schema)| (*name, build(schema))).collect()
+/// Every pattern of a schema, compiled.
+static PATTERNS: LazyLock<HashMap<&'static str, Regex>> = LazyLock::new(|| {
+    let mut patterns = HashMap::new();
+    DOCUMENTS.values().for_each(|document| gather_patterns(document, &mut patterns));
+    patterns
 });
+
+fn gather_patterns(schema: &'static Value, patterns: &mut HashMap<&'static str, Regex>) {
+    match schema {
+        Value::Object(keywords) => {
+            if let Some(Value::String(pattern)) = keywords.get("pattern") {
+                patterns.entry(pattern).or_insert_with(|| Regex::new(pattern).expect("a pattern compiles"));
+            }
+            keywords.values().for_each(|inner| gather_patterns(inner, patterns));
+        }
+        Value::Array(inner) => inner.iter().for_each(|inner| gather_patterns(inner, patterns)),
+        _ => {}
+    }
+}
 
 /// Every schema as JSON, with the name of its file.
 pub(crate) fn documents() -> impl Iterator<Item = (&'static str, &'static Value)> {
@@ -51,54 +64,174 @@ pub fn files() -> &'static [(&'static str, &'static str)] {
 
 /// The fault of `data` with the smallest pointer, by bytes, and then the first code.
 pub(super) fn check(kind: Kind, data: &Value) -> Option<Fault> {
-    let faults = VALIDATORS[kind.as_str()].iter_errors(data).map(|error| fault_of(&error));
-    faults.min_by(|a, b| (&a.pointer, a.reason).cmp(&(&b.pointer, b.reason)))
+    let document = &DOCUMENTS[kind.as_str()];
+    let mut check = Check { pointer: "/data".to_owned(), first: None };
+    check.value(document, document, data);
+    check.first
 }
 
-fn fault_of(error: &ValidationError<'_>) -> Fault {
-    let pointer = format!("/data{}", error.instance_path());
-    let (reason, rule) = match error.kind() {
-        Broken::Type { kind } => (Reason::SchemaType, format!("must be {}", type_names(kind))),
-        Broken::Required { property } => {
-            let name = property.as_str().unwrap_or_default();
-            (Reason::SchemaRequired, format!("`{name}` is required here: send it"))
-        }
-        Broken::Enum { options } => (Reason::SchemaEnum, format!("must be one of {}", list(options))),
-        Broken::Pattern { pattern } => (Reason::SchemaPattern, format!("must have the form {pattern}")),
-        Broken::Minimum { limit } => (Reason::SchemaRange, format!("must be at least {limit}")),
-        Broken::Maximum { limit } => (Reason::SchemaRange, format!("must be at most {limit}")),
-        Broken::MinItems { limit } => (Reason::SchemaItems, format!("must have at least {limit} items")),
-        Broken::MaxItems { limit } => (Reason::SchemaItems, format!("must have at most {limit} items")),
-        Broken::AdditionalProperties { .. } => {
-            let rule = "holds a field that the contract does not have: correct its spelling, or leave it out";
-            (Reason::SchemaUnknownField, rule.to_owned())
-        }
-        // No other keyword is used.
-        _ => (Reason::SchemaType, "is not as the schema of its kind says".to_owned()),
-    };
-    Fault::new(reason, pointer, rule)
+/// A value as it is held against a schema.
+struct Check {
+    /// Where in the event it is looked.
+    pointer: String,
+    first: Option<Fault>,
 }
 
-fn type_names(kind: &TypeKind) -> String {
-    let name = |kind: jsonschema::JsonType| match kind.as_str() {
-        "null" => "absent (or null)".to_owned(),
-        name @ ("array" | "integer" | "object") => format!("an {name}"),
-        name => format!("a {name}"),
-    };
-    match kind {
-        TypeKind::Single(kind) => name(*kind),
-        TypeKind::Multiple(kinds) => kinds.iter().map(name).collect::<Vec<_>>().join(" or "),
+impl Check {
+    /// Holds a value against a schema that stands in a document.
+    fn value(&mut self, document: &'static Value, schema: &'static Value, value: &Value) {
+        for (keyword, said) in schema.as_object().into_iter().flatten() {
+            match (keyword.as_str(), value) {
+                ("$ref", _) => {
+                    let (document, schema) = referred(document, said);
+                    self.value(document, schema, value);
+                }
+                ("type", _) if !names(said).any(|name| is_of_type(name, value)) => {
+                    self.keep(Reason::SchemaType, || format!("must be {}", type_names(said)));
+                }
+                ("enum", _) if !elements(said).any(|one| one == value) => {
+                    self.keep(Reason::SchemaEnum, || {
+                        format!("must be one of {}", names(said).collect::<Vec<_>>().join(", "))
+                    });
+                }
+                ("pattern", Value::String(text)) => {
+                    let pattern = said.as_str().expect("a pattern is a text");
+                    if !PATTERNS[pattern].is_match(text) {
+                        self.keep(Reason::SchemaPattern, || format!("must have the form {pattern}"));
+                    }
+                }
+                ("minimum", Value::Number(number)) if number.as_f64() < said.as_f64() => {
+                    self.keep(Reason::SchemaRange, || format!("must be at least {said}"));
+                }
+                ("maximum", Value::Number(number)) if number.as_f64() > said.as_f64() => {
+                    self.keep(Reason::SchemaRange, || format!("must be at most {said}"));
+                }
+                ("minItems", Value::Array(items)) if said.as_u64() > Some(items.len() as u64) => {
+                    self.keep(Reason::SchemaItems, || format!("must have at least {said} items"));
+                }
+                ("maxItems", Value::Array(items)) if said.as_u64() < Some(items.len() as u64) => {
+                    self.keep(Reason::SchemaItems, || format!("must have at most {said} items"));
+                }
+                ("items", Value::Array(items)) => {
+                    for (number, item) in items.iter().enumerate() {
+                        self.at(&number.to_string(), |check| check.value(document, said, item));
+                    }
+                }
+                ("required", Value::Object(fields)) => {
+                    for name in names(said).filter(|name| !fields.contains_key(*name)) {
+                        self.keep(Reason::SchemaRequired, || format!("`{name}` is required here: send it"));
+                    }
+                }
+                ("properties", Value::Object(fields)) => {
+                    for (name, schema) in said.as_object().into_iter().flatten() {
+                        if let Some(value) = fields.get(name) {
+                            self.at(name, |check| check.value(document, schema, value));
+                        }
+                    }
+                }
+                ("additionalProperties", Value::Object(fields))
+                    if fields.keys().any(|name| schema["properties"].get(name).is_none()) =>
+                {
+                    let rule = "holds a field that the contract does not have: correct its spelling, or leave it out";
+                    self.keep(Reason::SchemaUnknownField, || rule.to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Looks at a part of the value, by its name or number.
+    fn at(&mut self, part: &str, look: impl FnOnce(&mut Self)) {
+        let length = self.pointer.len();
+        write!(self.pointer, "/{part}").expect("a string takes all");
+        look(self);
+        self.pointer.truncate(length);
+    }
+
+    /// Keeps the fault if it comes before the one that is kept.
+    fn keep(&mut self, reason: Reason, rule: impl FnOnce() -> String) {
+        if self.first.as_ref().is_none_or(|first| (&*self.pointer, reason) < (&*first.pointer, first.reason)) {
+            self.first = Some(Fault::new(reason, self.pointer.clone(), rule()));
+        }
     }
 }
 
-fn list(options: &Value) -> String {
-    let names: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    names.join(", ")
+/// The document and schema of a `$ref`: in the same document, or in another file.
+fn referred(document: &'static Value, reference: &Value) -> (&'static Value, &'static Value) {
+    let (file, pointer) = reference.as_str().and_then(|text| text.split_once('#')).expect("a reference has a pointer");
+    let document = file.strip_suffix(".schema.json").map_or(document, |name| &DOCUMENTS[name]);
+    (document, document.pointer(pointer).expect("what is referred to is there"))
 }
 
+/// What a keyword says: the elements of its list, or its one value.
+fn elements(said: &Value) -> impl Iterator<Item = &Value> {
+    said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice).iter()
+}
+
+fn names(said: &Value) -> impl Iterator<Item = &str> {
+    elements(said).filter_map(Value::as_str)
+}
+
+fn is_of_type(name: &str, value: &Value) -> bool {
+    match name {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        _ => unreachable!("no schema names another type"),
+    }
+}
+
+fn type_names(said: &Value) -> String {
+    let text = |name| match name {
+        "null" => "absent (or null)".to_owned(),
+        "array" | "integer" | "object" => format!("an {name}"),
+        _ => format!("a {name}"),
+    };
+    names(said).map(text).collect::<Vec<_>>().join(" or ")
+}
+
+/// A general engine of JSON Schema over the same files.
 #[cfg(test)]
-pub(crate) fn accepts_envelope(event: &Value) -> bool {
-    VALIDATORS["envelope"].is_valid(event)
+pub(super) mod engine {
+    use jsonschema::error::ValidationErrorKind as Broken;
+    use jsonschema::{Registry, RegistryBuilder, ValidationError, Validator};
+
+    use super::*;
+
+    static VALIDATORS: LazyLock<BTreeMap<&'static str, Validator>> = LazyLock::new(|| {
+        let parts = &DOCUMENTS["parts"];
+        let id = parts["$id"].as_str().expect("the parts have an id");
+        let registry =
+            Registry::new().add(id, parts).and_then(RegistryBuilder::prepare).expect("the parts are a schema");
+        let build = |schema| jsonschema::options().with_registry(&registry).build(schema).expect("a schema compiles");
+        DOCUMENTS.iter().map(|(name, schema)| (*name, build(schema))).collect()
+    });
+
+    pub(in super::super) fn accepts_envelope(event: &Value) -> bool {
+        VALIDATORS["envelope"].is_valid(event)
+    }
+
+    /// Reason and pointer of the fault that [`check`] should find.
+    pub(in super::super) fn check(kind: Kind, data: &Value) -> Option<(String, Reason)> {
+        let fault = |error: ValidationError<'_>| (format!("/data{}", error.instance_path()), reason_of(error.kind()));
+        VALIDATORS[kind.as_str()].iter_errors(data).map(fault).min()
+    }
+
+    fn reason_of(kind: &Broken) -> Reason {
+        match kind {
+            Broken::Type { .. } => Reason::SchemaType,
+            Broken::Required { .. } => Reason::SchemaRequired,
+            Broken::Enum { .. } => Reason::SchemaEnum,
+            Broken::Pattern { .. } => Reason::SchemaPattern,
+            Broken::Minimum { .. } | Broken::Maximum { .. } => Reason::SchemaRange,
+            Broken::MinItems { .. } | Broken::MaxItems { .. } => Reason::SchemaItems,
+            Broken::AdditionalProperties { .. } => Reason::SchemaUnknownField,
+            other => panic!("no schema uses what was broken: {other:?}"),
+        }
+    }
 }
 
 #[cfg(test)]

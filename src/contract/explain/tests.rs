@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value};
 
+use super::schema::engine;
 use super::{Document, Gate, explain, profile, schema};
 use crate::contract::moment::{Moment, Precision};
 use crate::contract::{ATTRIBUTES, Event, Record, type_of};
@@ -358,7 +359,13 @@ fn check(document: &str, accepted: &Cell<u32>) {
     let parsed = profile::parse(document, "");
     if let Ok(value) = &parsed {
         let in_envelope = fault.is_some_and(|reason| reason.as_str().starts_with("envelope."));
-        assert_eq!(in_envelope, !schema::accepts_envelope(value), "envelope and its schema disagree: {document}");
+        assert_eq!(in_envelope, !engine::accepts_envelope(value), "envelope and its schema disagree: {document}");
+        let is_of =
+            |kind: &&Kind| value["type"].as_str().is_some_and(|name| name.split('.').any(|part| part == kind.as_str()));
+        for (kind, data) in Kind::ALL.iter().filter(is_of).zip(value.get("data")) {
+            let found = schema::check(*kind, data).map(|fault| (fault.pointer, fault.reason));
+            assert_eq!(found, engine::check(*kind, data), "`data` and its schema: {document}");
+        }
     }
     let Ok(event) = event else { return };
     accepted.set(accepted.get() + 1);
