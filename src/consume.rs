@@ -24,7 +24,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::config;
 use crate::event::{Position, TopicPartition};
-use crate::kafka::{self, Complaint, Heard, Unreached};
+use crate::kafka::{self, ANSWER, Heard, Unreached};
 use native::Told;
 pub use native::{Message, Said};
 
@@ -32,8 +32,6 @@ pub use native::{Message, Said};
 const MOCK: &str = "mockCluster";
 /// Messages handed out in one go at most.
 const BATCH_MESSAGES: usize = 10_000;
-/// How long a broker that is there takes to answer at most.
-const ANSWER: Duration = Duration::from_secs(2);
 /// How long one call to a broker may take.
 const CALL: Duration = Duration::from_secs(10);
 /// How long partitions may be without a leader, as while a broker restarts, before that is an error.
@@ -140,22 +138,9 @@ pub trait Partitions: Send + Sync {
 /// What went wrong with Kafka.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
-    /// The client could not be made from its properties.
-    #[error("make a Kafka client of kafka.properties")]
-    Client(#[source] KafkaError),
-    /// No broker answered.
-    #[error(
-        "no Kafka broker answered at {brokers} within {seconds} s: is it running, and are the address (--brokers) and \
-         kafka.properties right?"
-    )]
-    NoBroker {
-        /// The address asked.
-        brokers: String,
-        /// How long was waited.
-        seconds: u64,
-        /// What the client said.
-        source: Option<Complaint>,
-    },
+    /// There is no client, or no broker.
+    #[error(transparent)]
+    Unreached(#[from] Unreached),
     /// A topic of the configuration does not exist.
     #[error("topic {0} does not exist on the broker: create it (partner-feeds topics create) or correct kafka.topics")]
     NoTopic(String),
@@ -408,7 +393,7 @@ impl Onlooker {
     /// Waits for a broker to answer, at most so long.
     pub(crate) fn connect(config: &ClientConfig, topics: &[String], wait: Duration) -> Result<Self, ConsumeError> {
         let identity = Identity::probe(config, topics, wait)?;
-        Ok(Self { client: config.create().map_err(ConsumeError::Client)?, identity })
+        Ok(Self { client: config.create().map_err(Unreached::Client)?, identity })
     }
 
     /// The cluster's id; empty where the broker does not tell.
@@ -458,7 +443,7 @@ impl Consumer {
         let queue = Arc::new(OnceLock::new());
         let context =
             Context { partitions, lately: Lately::default(), queue: Arc::clone(&queue), failed: Mutex::new(None) };
-        let client = BaseConsumer::from_config_and_context(config, context).map_err(ConsumeError::Client)?;
+        let client = BaseConsumer::from_config_and_context(config, context).map_err(Unreached::Client)?;
         let consumer = Self { client, queue };
         consumer.partition_counts(topics)?;
         let native = native::Queue::new(consumer.client.client().native_ptr()).map_err(QueueError::from)?;
@@ -592,13 +577,7 @@ pub(crate) struct Identity {
 impl Identity {
     /// Waits for a broker to answer, then asks for the topics' ids: if it tells none, none are asked for again.
     pub(crate) fn probe(config: &ClientConfig, topics: &[String], wait: Duration) -> Result<Self, ConsumeError> {
-        let client = kafka::reach(config, wait).map_err(|unreached| match unreached {
-            Unreached::Client(error) => ConsumeError::Client(error),
-            Unreached::Silence(source) => {
-                let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
-                ConsumeError::NoBroker { brokers, seconds: wait.as_secs(), source }
-            }
-        })?;
+        let client = kafka::reach(config, wait)?;
         let cluster = client.client().fetch_cluster_id(CALL).unwrap_or_default();
         let identity = Self { client, topics: topics.to_vec(), tells_topic_ids: OnceLock::new(), cluster };
         let told = if identity.cluster.starts_with(MOCK) { Some(Vec::new()) } else { identity.ask(CALL) };

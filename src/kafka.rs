@@ -1,4 +1,4 @@
-//! What every client of Kafka shares: which properties there are, and what it last complained of.
+//! What every client of Kafka shares: which properties there are, how a broker is reached, and why none is.
 //!
 //! It refuses to know what a client is for. The invariant: no value of a secret property is in what it says.
 
@@ -13,7 +13,7 @@ use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::{RDKafkaConfRes, RDKafkaErrorCode};
 
 /// How long a broker that is there takes to answer at most.
-const ANSWER: Duration = Duration::from_secs(2);
+pub(crate) const ANSWER: Duration = Duration::from_secs(2);
 
 /// What librdkafka has against a property, if anything.
 pub(crate) fn fault_of(name: &str, value: &str, is_secret: bool) -> Option<String> {
@@ -35,18 +35,40 @@ pub(crate) fn reach(config: &ClientConfig, wait: Duration) -> Result<ThreadedPro
     let deadline = Instant::now() + wait;
     while client.client().fetch_metadata(None, ANSWER).is_err() {
         if Instant::now() >= deadline {
-            return Err(Unreached::Silence(client.context().complaint()));
+            let brokers = config.get("bootstrap.servers").unwrap_or_default();
+            return Err(Unreached::silence(brokers, wait, client.context()));
         }
     }
     Ok(client)
 }
 
 /// Why no broker was reached.
-pub(crate) enum Unreached {
+#[derive(Debug, thiserror::Error)]
+pub enum Unreached {
     /// The client could not be made from its properties.
-    Client(KafkaError),
+    #[error("cannot make a Kafka client of kafka.properties")]
+    Client(#[source] KafkaError),
     /// None answered in time.
-    Silence(Option<Complaint>),
+    #[error(
+        "no Kafka broker answered at {brokers} within {} s: is it running, and are the address (--brokers) and \
+         kafka.properties right?",
+        wait.as_secs()
+    )]
+    Silence {
+        /// The address asked.
+        brokers: String,
+        /// How long was waited.
+        wait: Duration,
+        /// What the client said.
+        source: Option<Complaint>,
+    },
+}
+
+impl Unreached {
+    /// Of a client that has waited so long.
+    pub(crate) fn silence(brokers: &str, wait: Duration, heard: &Heard) -> Self {
+        Self::Silence { brokers: brokers.to_owned(), wait, source: heard.complaint() }
+    }
 }
 
 /// What a client said of its brokers: a refused password, a certificate nobody vouches for, a closed port.

@@ -19,7 +19,7 @@ use crate::config::Kafka;
 use crate::contract::judge::judge_document;
 use crate::contract::{Reason, Rejection};
 use crate::event::{Feed, Kind, Micros};
-use crate::kafka::Complaint;
+use crate::kafka::Unreached;
 use crate::reference::Partners;
 
 pub use producer::Publisher;
@@ -35,16 +35,9 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=UTF-8";
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the fields are what the message names")]
 pub enum Error {
-    /// The settings are not as librdkafka wants them.
-    #[error("cannot make a client of Kafka from the settings")]
-    Client(#[source] KafkaError),
-    /// Nobody there.
-    #[error(
-        "no broker of {brokers} answered within {} s: is it running, and are the address (--brokers) and \
-         kafka.properties right?",
-        timeout.as_secs()
-    )]
-    NoBroker { brokers: String, timeout: Duration, source: Option<Complaint> },
+    /// There is no client, or no broker.
+    #[error(transparent)]
+    Unreached(#[from] Unreached),
     /// Topics are never made by sending to them.
     #[error("topic {topic} does not exist; `partner-feeds topics create` creates it")]
     NoTopic { topic: String },

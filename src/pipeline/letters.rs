@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 
 use crate::config;
 use crate::event::{Position, TopicPartition};
+use crate::kafka::Unreached;
 use crate::publish;
 use crate::rejects::kept::{Kept, KeptError};
 use crate::rejects::{self, Raw, Reject};
@@ -114,10 +115,10 @@ enum LettersError {
 
 impl Letters {
     /// A producer to the topic; nobody is asked yet.
-    pub fn new(kafka: &config::Kafka, topic: &str) -> Result<Self, publish::Error> {
+    pub fn new(kafka: &config::Kafka, topic: &str) -> Result<Self, Unreached> {
         let mut config = publish::producer(kafka, TAKEN_MAX);
         config.set("acks", "all").set("message.max.bytes", LETTER_BYTES_MAX).set("batch.size", TOGETHER_BYTES_MAX);
-        Ok(Self { producer: config.create().map_err(publish::Error::Client)?, topic: topic.to_owned() })
+        Ok(Self { producer: config.create().map_err(Unreached::Client)?, topic: topic.to_owned() })
     }
 
     /// The topic's name.

@@ -19,7 +19,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::{CONTENT_TYPE, Error, client};
 use crate::config::Kafka;
-use crate::kafka::Heard;
+use crate::kafka::{Heard, Unreached};
 use crate::rejects::Raw;
 
 /// The most that waits to be sent.
@@ -95,7 +95,7 @@ impl Publisher {
     pub fn new(kafka: &Kafka, timeout: Duration) -> Result<Self, Error> {
         let mut config = producer(kafka, timeout);
         config.set("enable.idempotence", "true").set("linger.ms", "50").set("batch.num.messages", "10000");
-        let producer = config.create_with_context(Deliveries::default()).map_err(Error::Client)?;
+        let producer = config.create_with_context(Deliveries::default()).map_err(Unreached::Client)?;
         let headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(CONTENT_TYPE) });
         Ok(Self { producer, brokers: kafka.brokers.clone(), timeout, headers, topics: HashSet::new() })
     }
@@ -163,10 +163,11 @@ impl Publisher {
     }
 
     fn look_up(&mut self, topic: &str) -> Result<(), Error> {
-        let metadata = self.producer.client().fetch_metadata(Some(topic), self.timeout).map_err(|_| {
-            let source = self.deliveries().heard.complaint();
-            Error::NoBroker { brokers: self.brokers.clone(), timeout: self.timeout, source }
-        })?;
+        let metadata = self
+            .producer
+            .client()
+            .fetch_metadata(Some(topic), self.timeout)
+            .map_err(|_| Unreached::silence(&self.brokers, self.timeout, &self.deliveries().heard))?;
         let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(MetadataTopic::error);
         match error.map(RDKafkaErrorCode::from) {
             None => {

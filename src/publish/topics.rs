@@ -57,12 +57,8 @@ pub async fn create(
     replication: i32,
     timeout: Duration,
 ) -> Result<Vec<(String, Standing)>, Error> {
-    let reached = kafka::reach(&client(settings), timeout).map_err(|unreached| match unreached {
-        Unreached::Client(error) => Error::Client(error),
-        Unreached::Silence(source) => Error::NoBroker { brokers: settings.brokers.clone(), timeout, source },
-    });
-    drop(reached?);
-    let admin: AdminClient<DefaultClientContext> = client(settings).create().map_err(Error::Client)?;
+    drop(kafka::reach(&client(settings), timeout)?);
+    let admin: AdminClient<DefaultClientContext> = client(settings).create().map_err(Unreached::Client)?;
     let topics: Vec<_> = names
         .iter()
         .map(|name| {
