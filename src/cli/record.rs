@@ -1,10 +1,10 @@
 //! `partner-feeds record`.
 
-use std::fmt::Write;
+use std::fmt;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::aggregate::plan;
 use super::{Connection, Format, runtime};
@@ -45,128 +45,166 @@ impl Record {
             eprintln!("the store `{}` holds no such record", store.root());
             return Ok(ExitCode::from(1));
         };
-        let revisions = revisions(&history.revisions);
-        let matched = matched(&latest.record(), named, &reference);
-        let shown = json!({ "source": self.source, "subject": self.subject, "revisions": revisions, "plan": matched });
+        let told = Told {
+            source: &self.source,
+            subject: &self.subject,
+            revisions: versions(&history.revisions),
+            plan: Under::of(&latest.record(), named, &reference),
+        };
         match self.format {
-            Format::Json => say!("{shown}"),
-            Format::Text => say!("{}", text(&shown)?.trim_end()),
+            Format::Json => say!("{}", serde_json::to_string(&told)?),
+            Format::Text => say!("{}", told.to_string().trim_end()),
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Each revision with what it changed.
-fn revisions(rows: &[Revision]) -> Vec<Value> {
+/// What is told of a record.
+#[derive(Serialize)]
+struct Told<'r> {
+    source: &'r str,
+    subject: &'r str,
+    revisions: Vec<Version<'r>>,
+    plan: Under<'r>,
+}
+
+/// One revision, with what it changed.
+#[derive(Serialize)]
+struct Version<'r> {
+    topic: &'r str,
+    partition: i32,
+    position: String,
+    received: String,
+    revision: i32,
+    time: Option<String>,
+    latest: bool,
+    cancelled: Option<&'r str>,
+    sent_again: bool,
+    changes: Vec<Change>,
+}
+
+/// A field: its name, and its value before and after, empty where it has none.
+type Change = (&'static str, String, String);
+
+/// How a plan sees the record; `id` is `None` where none is in force.
+#[derive(Serialize)]
+struct Under<'r> {
+    id: Option<&'r str>,
+    month: Option<String>,
+    matches: Vec<Match<'r>>,
+}
+
+/// A series the record falls under, with the rule, and the keys and values that matched it.
+#[derive(Serialize)]
+struct Match<'r> {
+    kind: &'static str,
+    series: &'r str,
+    label: &'r str,
+    rule: &'r str,
+    hits: Vec<(String, String)>,
+}
+
+fn versions(rows: &[Revision]) -> Vec<Version<'_>> {
     let mut before: Option<Vec<(&'static str, String)>> = None;
-    let mut shown = Vec::new();
+    let mut versions = Vec::new();
     for (i, row) in rows.iter().enumerate() {
         let record = row.record();
         let fields = fields(&record);
         let changes = changes(before.as_deref().unwrap_or_default(), &fields);
-        shown.push(json!({
-                "topic": row.partition.topic,
-                "partition": row.partition.partition,
-                "position": row.at.position.to_string(),
-                "received": row.at.received.to_string(),
-                "revision": record.revision,
-                "time": record.time.map(|time| time.to_string()),
-                "latest": i + 1 == rows.len(),
-                "cancelled": record.cancellation_reason,
-                "sent_again": before.is_some() && changes.is_empty(),
-                "changes": changes,
-        }));
+        versions.push(Version {
+            topic: &row.partition.topic,
+            partition: row.partition.partition,
+            position: row.at.position.to_string(),
+            received: row.at.received.to_string(),
+            revision: record.revision,
+            time: record.time.map(|time| time.to_string()),
+            latest: i + 1 == rows.len(),
+            cancelled: record.cancellation_reason,
+            sent_again: before.is_some() && changes.is_empty(),
+            changes,
+        });
         before = Some(fields);
     }
-    shown
+    versions
 }
 
 /// The fields that are not as before; a token's value is never shown.
-fn changes(before: &[(&'static str, String)], after: &[(&'static str, String)]) -> Vec<Value> {
-    let old = |i: usize| before.get(i).map_or("", |(_, value)| value);
-    let changed = after.iter().enumerate().filter(|(i, (_, value))| old(*i) != value);
-    changed
-        .map(
-            |(i, (name, value))| {
-                if name.contains("token") { json!([name, "…", "…"]) } else { json!([name, old(i), value]) }
-            },
-        )
-        .collect()
+fn changes(before: &[(&'static str, String)], after: &[(&'static str, String)]) -> Vec<Change> {
+    let hidden = || "…".to_owned();
+    let change = |(i, (name, new)): (usize, &(&'static str, String))| {
+        let old = before.get(i).map_or("", |(_, value)| value);
+        let (old, new) = if name.contains("token") { (hidden(), hidden()) } else { (old.to_owned(), new.clone()) };
+        (*name, old, new)
+    };
+    let is_changed = |(i, (_, new)): &(usize, &(_, String))| before.get(*i).map_or("", |(_, value)| value) != new;
+    after.iter().enumerate().filter(is_changed).map(change).collect()
 }
 
-/// The series a record falls under, with the rules that matched and why.
-fn matched<'r>(record: &Flat<'r>, named: Option<&Plan>, reference: &'r Reference) -> Value {
-    let month = month_of(record, reference);
-    let plan = named.or_else(|| reference.plans.in_force(month?.first_day()));
-    let month = month.map(|month| month.to_string());
-    let Some(plan) = plan else { return json!({ "id": null, "month": month, "matches": [] }) };
-    let mut codes = Vec::new();
-    reference.source_codes(record, &mut codes);
-    let matches = plan.matches(record, &codes).into_iter().map(|found| {
-        let series = &plan.series[found.series];
-        let hits: Vec<Value> = found.hits.iter().map(|hit| json!([hit.key, hit.value])).collect();
-        json!({ "kind": series.kind.as_str(), "series": series.id, "label": series.label, "rule": found.rule.id, "hits": hits })
-    });
-    json!({ "id": plan.id, "month": month, "matches": matches.collect::<Vec<_>>() })
+impl<'r> Under<'r> {
+    fn of(record: &Flat<'r>, named: Option<&'r Plan>, reference: &'r Reference) -> Self {
+        let month = month_of(record, reference);
+        let plan = named.or_else(|| reference.plans.in_force(month?.first_day()));
+        let month = month.map(|month| month.to_string());
+        let Some(plan) = plan else { return Self { id: None, month, matches: Vec::new() } };
+        let mut codes = Vec::new();
+        reference.source_codes(record, &mut codes);
+        let matches = plan.matches(record, &codes).into_iter().map(|found| {
+            let series = &plan.series[found.series];
+            let hits = found.hits.into_iter().map(|hit| (hit.key, hit.value)).collect();
+            let (kind, rule) = (series.kind.as_str(), &*found.rule.id);
+            Match { kind, series: &series.id, label: &series.label, rule, hits }
+        });
+        Self { id: Some(&plan.id), month, matches: matches.collect() }
+    }
 }
 
-fn text(shown: &Value) -> Result<String, std::fmt::Error> {
-    let mut out = String::new();
-    let str_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    writeln!(out, "{} {}", str_of(&shown["source"]), str_of(&shown["subject"]))?;
-    for revision in shown["revisions"].as_array().into_iter().flatten() {
-        let latest = if revision["latest"] == true { "  ← latest" } else { "" };
-        writeln!(out, "\nrevision {}  {}{latest}", revision["revision"], str_of(&revision["time"]))?;
-        writeln!(
-            out,
-            "  received   {}  {}/{} {}",
-            str_of(&revision["received"]),
-            str_of(&revision["topic"]),
-            revision["partition"],
-            str_of(&revision["position"])
-        )?;
-        if let Some(reason) = revision["cancelled"].as_str() {
-            writeln!(out, "  cancelled  {reason}: the record does not count")?;
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}", self.source, self.subject)?;
+        for version in &self.revisions {
+            version.fmt(f)?;
         }
-        if revision["sent_again"] == true {
-            writeln!(out, "  sent again, nothing changed")?;
+        let month = self.plan.month.as_deref().unwrap_or_default();
+        let is_cancelled = self.revisions.last().is_some_and(|last| last.cancelled.is_some());
+        match self.plan.id {
+            None => writeln!(f, "\nno plan that is held is in force in {month}")?,
+            Some(plan) if is_cancelled => writeln!(f, "\nunder {plan}, in {month}, were it not cancelled")?,
+            Some(plan) => writeln!(f, "\nunder {plan}, counted in {month}")?,
         }
-        for change in revision["changes"].as_array().into_iter().flatten() {
-            let (name, old, new) = (str_of(&change[0]), str_of(&change[1]), str_of(&change[2]));
-            let said = match (&*old, &*new) {
+        if self.plan.id.is_some() && self.plan.matches.is_empty() {
+            writeln!(f, "  unmapped: no rule matches")?;
+        }
+        for Match { kind, series, rule, hits, .. } in &self.plan.matches {
+            let hits: Vec<String> = hits.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            writeln!(f, "  {kind:<9} {series:<30} rule {rule}: {}", hits.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Version<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { topic, partition, position, received, revision, .. } = self;
+        let latest = if self.latest { "  ← latest" } else { "" };
+        writeln!(f, "\nrevision {revision}  {}{latest}", self.time.as_deref().unwrap_or_default())?;
+        writeln!(f, "  received   {received}  {topic}/{partition} {position}")?;
+        if let Some(reason) = self.cancelled {
+            writeln!(f, "  cancelled  {reason}: the record does not count")?;
+        }
+        if self.sent_again {
+            writeln!(f, "  sent again, nothing changed")?;
+        }
+        for (name, old, new) in &self.changes {
+            let said = match (&**old, &**new) {
                 ("…", _) => "another than before (a token, not shown)".to_owned(),
                 ("", new) => new.to_owned(),
                 (old, "") => format!("{old} → nothing"),
                 (old, new) => format!("{old} → {new}"),
             };
-            writeln!(out, "  {name:<24} {said}")?;
+            writeln!(f, "  {name:<24} {said}")?;
         }
+        Ok(())
     }
-    let cancelled =
-        shown["revisions"].as_array().and_then(|all| all.last()).is_some_and(|r| r["cancelled"].is_string());
-    let (plan, month) = (shown["plan"]["id"].as_str(), str_of(&shown["plan"]["month"]));
-    match plan {
-        None => writeln!(out, "\nno plan that is held is in force in {month}")?,
-        Some(plan) if cancelled => writeln!(out, "\nunder {plan}, in {month}, were it not cancelled")?,
-        Some(plan) => writeln!(out, "\nunder {plan}, counted in {month}")?,
-    }
-    let matches = shown["plan"]["matches"].as_array();
-    if plan.is_some() && matches.is_none_or(Vec::is_empty) {
-        writeln!(out, "  unmapped: no rule matches")?;
-    }
-    for found in matches.into_iter().flatten() {
-        let hits = found["hits"].as_array().into_iter().flatten();
-        let hits: Vec<String> = hits.map(|hit| format!("{} = {}", str_of(&hit[0]), str_of(&hit[1]))).collect();
-        writeln!(
-            out,
-            "  {:<9} {:<30} rule {}: {}",
-            str_of(&found["kind"]),
-            str_of(&found["series"]),
-            str_of(&found["rule"]),
-            hits.join(", ")
-        )?;
-    }
-    Ok(out)
 }
 
 /// A field as text; empty = absent.
@@ -245,6 +283,7 @@ mod tests {
         let events = documents.each_ref().map(|document| Event::decode(document).expect("valid"));
         let [before, after] = events.each_ref().map(|event| fields(&Flat::of(event)));
         let changes = changes(&before, &after);
-        assert_eq!(changes, [json!(["what_category", "8N", "8S"]), json!(["victim_token", "…", "…"])]);
+        let told = |name, old: &str, new: &str| (name, old.to_owned(), new.to_owned());
+        assert_eq!(changes, [told("what_category", "8N", "8S"), told("victim_token", "…", "…")]);
     }
 }
