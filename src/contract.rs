@@ -2,7 +2,7 @@
 //!
 //! The typed path accepts exactly what JSON profile, envelope and schema accept together
 //! (`schemas/`); a property test holds the two together. It only says yes or no: what is wrong with a
-//! refused record is found by [`explain`], which alone runs the schema engine. Rules between fields
+//! refused record is found by [`explain`], which alone reads the schemas. Rules between fields
 //! ([`semantic`]) and the search for personal data ([`tripwire`]) come after, over the flat record.
 //!
 //! This module knows neither Kafka's client nor Parquet, and no error of it holds a value.

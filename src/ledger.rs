@@ -300,10 +300,10 @@ impl Footer {
 
 /// What a whole file says of its columns, if it is as it was written.
 fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
-    let metadata = ArrowReaderMetadata::load(bytes, ArrowReaderOptions::new());
-    let metadata = metadata.map_err(|error| LedgerError::not_parquet(path, error))?;
     checksum::check(path, bytes)?;
-    Ok(metadata)
+    // As a list, what is said of a column's pages goes into a copy of it.
+    let options = ArrowReaderOptions::new().with_encoding_stats_as_mask(false);
+    ArrowReaderMetadata::load(bytes, options).map_err(|error| LedgerError::not_parquet(path, error))
 }
 
 /// The rows of a file, of the named columns only; of all where none is named. `path` is for the error only.
@@ -318,10 +318,10 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecor
     builder.with_projection(mask).build().map_err(damaged)
 }
 
-/// The positions of a file's rows, in their order there. Damage is found in any column, by the checksum.
+/// The positions of a file's rows, in their order there. All columns are decoded, so that one that cannot be is found.
 pub fn coordinates(path: &str, bytes: Bytes) -> Result<Vec<Position>> {
     let mut positions = Vec::new();
-    for batch in decode(path, bytes, &["era", "offset"])? {
+    for batch in decode(path, bytes, &[])? {
         let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
         let missing = |column| LedgerError::Column { path: path.to_owned(), column };
         let find = |column| batch.column_by_name(column).filter(|found| found.null_count() == 0);
@@ -355,19 +355,16 @@ pub async fn newest(store: &Store, path: &str) -> Result<Option<Micros>> {
 }
 
 async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaData>> {
-    let mut bytes_max = FOOTER_BYTES;
-    loop {
-        let Some(tail) = store.read_tail(path, bytes_max).await? else { return Ok(None) };
-        let mut reader = ParquetMetaDataReader::new();
-        match reader.try_parse_sized(&tail.bytes, tail.file_bytes) {
-            Ok(()) => {
-                checksum::check_footer(path, &tail.bytes)?;
-                return reader.finish().map(Some).map_err(|error| LedgerError::not_parquet(path, error));
-            }
-            Err(ParquetError::NeedMoreData(bytes)) if bytes as u64 > bytes_max => bytes_max = bytes as u64,
-            Err(error) => return Err(LedgerError::not_parquet(path, error)),
-        }
+    let Some(mut tail) = store.read_tail(path, FOOTER_BYTES).await? else { return Ok(None) };
+    let footer_bytes = checksum::footer_bytes(&tail.bytes).unwrap_or_default() as u64;
+    if (FOOTER_BYTES..tail.file_bytes).contains(&footer_bytes) {
+        let Some(longer) = store.read_tail(path, footer_bytes).await? else { return Ok(None) };
+        tail = longer;
     }
+    checksum::check_footer(path, &tail.bytes)?;
+    let mut reader = ParquetMetaDataReader::new();
+    let parsed = reader.try_parse_sized(&tail.bytes, tail.file_bytes).and_then(|()| reader.finish());
+    parsed.map(Some).map_err(|error| LedgerError::not_parquet(path, error))
 }
 
 #[cfg(test)]
@@ -466,6 +463,9 @@ pub(crate) mod tests {
             let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
             store.create("x", bytes).await.expect("created");
             assert_eq!(read_footer(&store, "x").await.is_err(), place >= footer_at, "byte {place}");
+        }
+        for length in 0..file.len() {
+            assert!(coordinates("x", file.slice(..length)).is_err(), "{length} bytes");
         }
         let error = coordinates("x", changed(footer_at - 1, 0)).expect_err("changed");
         assert_eq!(error.to_string(), "`x` was changed after it was written, by its checksum");

@@ -134,7 +134,12 @@ mod tests {
 
     use super::super::encode::encode;
     use super::*;
-    use crate::event::Position;
+    use crate::contract::rejection::{Reason, Rejection};
+    use crate::contract::{Event, Record};
+    use crate::event::{Kind, Micros, Position};
+    use crate::generate::{Document, Generator, Options};
+    use crate::normalise::{Coordinates, RowBuilder};
+    use crate::rejects::RejectsBuilder;
 
     fn schema() -> SchemaRef {
         let texts = || DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
@@ -205,22 +210,78 @@ mod tests {
         let at = |offset| Position::ORIGIN.at(offset);
         let copy = copy.finish(&Footer::attempt(at(0), at(1))).expect("encoded");
         let original = file(&[rows(parts[2].clone(), None)]);
-        let (copied, originals) = (opened(copy.clone(), None), opened(original.clone(), None));
-        let pages = |bytes: &Bytes, group: &RowGroupMetaData| {
-            let column = |column: &ColumnChunkMetaData| {
-                let (from, length) = column.byte_range();
-                bytes.slice(from as usize..(from + length) as usize)
-            };
-            group.columns().iter().map(column).collect::<Vec<_>>()
-        };
-        let group = |file: &Original, number: usize| file.metadata.metadata().row_group(number).clone();
-        assert_eq!(pages(&copy, &group(&copied, 1)), pages(&original, &group(&originals, 0)));
+        assert_eq!(pages(&opened(copy.clone(), None), 1), pages(&opened(original, None), 0));
         let small = arrow_select::concat::concat_batches(&schema(), &[rows(0..5, None), rows(5..9, Some("c"))]);
         let read = groups(copy);
         assert_eq!(read.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [9, LARGE_ROWS, 3]);
         assert_eq!(read[1], rows(parts[2].clone(), None));
         assert_eq!(read[0].column(0), small.expect("of one schema").column(0));
         assert_eq!(read[2], rows(parts[3].clone(), Some("c")));
+    }
+
+    /// The bytes of each column.
+    fn pages(file: &Original, group: usize) -> Vec<Bytes> {
+        let column = |column: &ColumnChunkMetaData| {
+            let (from, length) = column.byte_range();
+            file.bytes.slice(from as usize..(from + length) as usize)
+        };
+        file.metadata.metadata().row_group(group).columns().iter().map(column).collect()
+    }
+
+    #[test]
+    fn rows_and_rejects_of_a_store_are_copied_as_they_are_with_all_that_is_said_of_them() {
+        let mut generator = Generator::new(1, Options { events: 500, ..Options::default() });
+        let (mut documents, mut document) = (Vec::new(), Document::new());
+        while generator.write_next(&mut document) {
+            documents.push(String::from_utf8(document.bytes.clone()).expect("JSON"));
+        }
+        let (reason, pointer, rule) = (Reason::SchemaEnum, "/data/area".into(), "must be one of a, b".into());
+        let rejection = Rejection { reason, pointer, rule, partner: None, kind: Some(Kind::Crime) };
+        let (mut accepted, mut rejected) = (RowBuilder::default(), RejectsBuilder::default());
+        for (offset, document) in (0..LARGE_ROWS as i64).zip(documents.iter().cycle()) {
+            let (position, received) = (Position::ORIGIN.at(offset), Micros(offset * 1_000));
+            let event = Event::decode(document).expect("valid");
+            accepted.append(Coordinates { position, received }, &Record::of(&event));
+            let headers = [("a", Some(document.as_bytes())), ("b", None)].into_iter().take(offset as usize % 3);
+            rejected.append(position, received, &rejection, Some(b"key"), Some(document.as_bytes()), headers);
+        }
+        for batch in [accepted.finish(), rejected.finish().expect("columns fit")] {
+            let footer = Footer::attempt(Position::ORIGIN, Position::ORIGIN.at(1));
+            let original = opened(encode(&batch.schema(), &[batch], &footer).expect("encoded"), None);
+            let mut copy = Encoder::new(&original.schema).expect("an encoder");
+            original.copy(&mut copy).expect("copied");
+            let copy = opened(copy.finish(&footer).expect("encoded"), None);
+            assert_eq!(pages(&copy, 0), pages(&original, 0));
+            let columns = |file: &Original| file.metadata.metadata().row_group(0).columns().to_vec();
+            for (copy, original) in columns(&copy).iter().zip(&columns(&original)) {
+                let said = |column: &ColumnChunkMetaData| {
+                    let statistics = column.statistics().expect("statistics");
+                    let bounds = (
+                        statistics.min_bytes_opt().map(<[u8]>::to_vec),
+                        statistics.max_bytes_opt().map(<[u8]>::to_vec),
+                    );
+                    let sizes = (column.num_values(), column.compressed_size(), column.uncompressed_size());
+                    let encodings = (column.encodings().collect::<Vec<_>>(), column.page_encoding_stats().cloned());
+                    (bounds, statistics.null_count_opt(), sizes, encodings)
+                };
+                assert_eq!(said(copy), said(original), "{}", original.column_path());
+            }
+            assert_eq!(groups(copy.bytes), groups(original.bytes));
+        }
+    }
+
+    #[test]
+    fn a_large_row_group_of_other_columns_is_encoded_anew() {
+        let large = LARGE_ROWS as i64;
+        let original = opened(file(&[rows(0..large, None)]), None);
+        let optional = |field: &FieldRef| field.as_ref().clone().with_nullable(true);
+        let other: SchemaRef = Arc::new(Schema::new(schema().fields().iter().map(optional).collect::<Vec<_>>()));
+        let mut copy = Encoder::new(&other).expect("an encoder");
+        original.copy(&mut copy).expect("copied");
+        let at = |offset| Position::ORIGIN.at(offset);
+        let copy = opened(copy.finish(&Footer::attempt(at(0), at(1))).expect("encoded"), None);
+        assert_eq!(copy.schema, other);
+        assert_eq!(groups(copy.bytes)[0].columns(), rows(0..large, None).columns());
     }
 
     #[test]

@@ -99,13 +99,14 @@ impl Encoder {
         if self.group.columns.is_empty() {
             self.group.columns = self.writers.create_column_writers(self.file.flushed_row_groups().len())?;
         }
+        // Before the columns have them: a group of which a column failed does not close.
+        self.group.rows += rows.num_rows();
         let mut writers = self.group.columns.iter_mut();
         for (field, column) in self.schema.fields().iter().zip(rows.columns()) {
             for leaf in compute_leaves(field, column)? {
                 writers.next().expect("a writer a leaf").write(&leaf)?;
             }
         }
-        self.group.rows += rows.num_rows();
         if self.group.rows == ROW_GROUP_ROWS { self.cut() } else { Ok(()) }
     }
 

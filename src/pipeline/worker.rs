@@ -373,8 +373,7 @@ impl Worker {
         if let Some(gather) = self.gathers.get_mut(&slot)
             && let Err(source) = gather.take_all(records)
         {
-            let at = gather.certain.at.clone();
-            self.report(Report::Failed(PipelineError::Encode { at, source }));
+            self.fail(slot, source);
         }
         self.in_flight.fetch_sub(records.iter().map(Message::size).sum(), Ordering::Relaxed);
         self.press(slot);
@@ -440,10 +439,14 @@ impl Worker {
         let Some(gather) = self.gathers.get_mut(&slot) else { return };
         match gather.cut(&self.commits.identity.cluster) {
             Ok(prepared) => self.commits.begin(slot, gather, prepared, self.orders.clone()),
-            Err(source) => {
-                let at = gather.certain.at.clone();
-                self.report(Report::Failed(PipelineError::Encode { at, source }));
-            }
+            Err(source) => self.fail(slot, source),
+        }
+    }
+
+    /// What was gathered cannot be encoded: the run ends, and no file is made of the rest of it.
+    fn fail(&mut self, slot: Slot, source: LedgerError) {
+        if let Some(gather) = self.gathers.remove(&slot) {
+            self.report(Report::Failed(PipelineError::Encode { at: gather.certain.at, source }));
         }
     }
 

@@ -236,6 +236,8 @@ pub(super) mod engine {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     /// Calls `f` with the name and keywords of every field of a schema.
@@ -268,6 +270,69 @@ mod tests {
             });
         }
         assert!(count > 150, "{count}");
+    }
+
+    #[test]
+    fn a_fault_says_what_to_send() {
+        let crime = |changed: &str, value: Value| {
+            let mut data = json!({
+                "what": { "list": "ho-crime", "edition": "2016-04", "category": "8N" },
+                "when": { "occurred_from": "2017-02" },
+                "area": { "code": "E01024374", "level": "lsoa", "role": "incident" },
+            });
+            *data.pointer_mut(changed).expect("a place") = value;
+            check(Kind::Crime, &data).map(|fault| (fault.pointer, fault.reason, fault.rule.into_owned()))
+        };
+        let without = json!({});
+        let with_more = json!({ "occurred_from": "2017-02", "until": "2017-03" });
+        let cases = [
+            ("/what", json!([]), "/data/what", Reason::SchemaType, "must be an object"),
+            ("/what/list", json!(7), "/data/what/list", Reason::SchemaType, "must be a string"),
+            (
+                "/area/level",
+                json!("house"),
+                "/data/area/level",
+                Reason::SchemaEnum,
+                "must be one of lsoa, msoa, ward, ",
+            ),
+            ("/what/edition", json!("x"), "/data/what/edition", Reason::SchemaPattern, "must have the form ^"),
+            ("/when", without, "/data/when", Reason::SchemaRequired, "`occurred_from` is required here: send it"),
+            (
+                "/when",
+                with_more,
+                "/data/when",
+                Reason::SchemaUnknownField,
+                "holds a field that the contract does not have",
+            ),
+        ];
+        for (changed, value, pointer, reason, rule) in cases {
+            let (at, why, said) = crime(changed, value).expect("a fault");
+            assert_eq!((&*at, why), (pointer, reason));
+            assert!(said.starts_with(rule), "{said}");
+        }
+        assert_eq!(crime("/area/role", json!("incident")), None);
+        let of = |schema: Value, value: Value| {
+            let mut check = Check { pointer: String::new(), first: None };
+            let schema: &'static Value = Box::leak(Box::new(schema));
+            check.value(schema, schema, &value);
+            check.first.map(|fault| (fault.reason, fault.rule.into_owned()))
+        };
+        let fault = |reason, rule: &str| Some((reason, rule.to_owned()));
+        let range = json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 20 });
+        assert_eq!(of(range.clone(), json!(0)), fault(Reason::SchemaRange, "must be at least 1"));
+        assert_eq!(of(range.clone(), json!(21)), fault(Reason::SchemaRange, "must be at most 20"));
+        assert_eq!(of(range.clone(), json!("1")), fault(Reason::SchemaType, "must be an integer or absent (or null)"));
+        assert_eq!(
+            [of(range.clone(), json!(1)), of(range.clone(), json!(20)), of(range, Value::Null)],
+            [None, None, None]
+        );
+        let items = json!({ "minItems": 1, "maxItems": 2, "items": { "type": "boolean" } });
+        assert_eq!(of(items.clone(), json!([])), fault(Reason::SchemaItems, "must have at least 1 items"));
+        assert_eq!(
+            of(items.clone(), json!([true, true, true])),
+            fault(Reason::SchemaItems, "must have at most 2 items")
+        );
+        assert_eq!(of(items, json!([true, 1])), fault(Reason::SchemaType, "must be a boolean"));
     }
 
     #[test]
