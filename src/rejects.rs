@@ -13,7 +13,7 @@ use arrow_array::builder::{
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 
@@ -21,14 +21,12 @@ use crate::contract::rejection::Rejection;
 use crate::event::{Micros, Position};
 use crate::ledger::{self, LedgerError};
 
-/// Why rejects could not be built or read.
+/// Why rejects could not be read.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each variant says what it is in its message")]
 pub enum RejectsError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("cannot put rejects into columns")]
-    Columns(#[from] ArrowError),
     #[error("`{path}` does not hold rejects")]
     NotRejects { path: String },
 }
@@ -171,7 +169,7 @@ impl RejectsBuilder {
     }
 
     /// The rows, and an empty builder.
-    pub fn finish(&mut self) -> Result<RecordBatch> {
+    pub fn finish(&mut self) -> RecordBatch {
         self.bytes = 0;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.era.finish()),
@@ -187,7 +185,7 @@ impl RejectsBuilder {
             Arc::new(self.header_names.finish()),
             Arc::new(self.header_values.finish()),
         ];
-        Ok(RecordBatch::try_new(schema(), columns)?)
+        RecordBatch::try_new(schema(), columns).expect("the columns are those of the schema")
     }
 }
 
@@ -325,7 +323,7 @@ mod tests {
     }
 
     fn file(builder: &mut RejectsBuilder) -> Bytes {
-        let batch = builder.finish().expect("columns fit");
+        let batch = builder.finish();
         let footer = Footer::attempt(Position::ORIGIN, Position::ORIGIN.at(9));
         ledger::encode(&schema(), &[batch], &footer).expect("encoded")
     }
@@ -374,7 +372,7 @@ mod tests {
             let headers: [Header<'_>; 1] = [("943 476 5919", Some(secret))];
             let rejection = Rejection { partner: None, kind: None, ..rejection(reason) };
             builder.append(Position::ORIGIN, Micros(1), &rejection, Some(secret), Some(secret), headers);
-            let batch = builder.finish().expect("columns fit");
+            let batch = builder.finish();
             for name in ["key", "value", "header_names", "header_values"] {
                 let column = batch.column_by_name(name).expect("column");
                 assert_eq!(column.is_null(0), reason.as_str().starts_with("personal."), "{reason} {name}");

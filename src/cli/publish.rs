@@ -40,7 +40,7 @@ pub(crate) struct Publish {
     /// Topic of a line whose type cannot be read
     #[arg(long, value_name = "NAME", requires = "unchecked")]
     topic: Option<String>,
-    /// Seconds to wait for a broker and for an event to arrive
+    /// Seconds to wait for a broker, and while none takes an event
     #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
     /// Events, one a line; `-` is standard input

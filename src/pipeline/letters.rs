@@ -116,7 +116,8 @@ enum LettersError {
 impl Letters {
     /// A producer to the topic; nobody is asked yet.
     pub fn new(kafka: &config::Kafka, topic: &str) -> Result<Self, Unreached> {
-        let mut config = publish::producer(kafka, TAKEN_MAX);
+        let mut config = publish::producer(kafka);
+        config.set("message.timeout.ms", TAKEN_MAX.as_millis().to_string());
         config.set("acks", "all").set("message.max.bytes", LETTER_BYTES_MAX).set("batch.size", TOGETHER_BYTES_MAX);
         Ok(Self { producer: config.create().map_err(Unreached::Client)?, topic: topic.to_owned() })
     }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::breaker::Breaker;
@@ -20,13 +22,15 @@ use crate::crash;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::journal::{self, JournalError, Outcome, Prepared};
 use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
-use crate::normalise::{Coordinates, RowBuilder, schema};
-use crate::rejects::{self, RejectsBuilder};
+use crate::normalise::{Coordinates, RowBuilder};
+use crate::rejects::RejectsBuilder;
 use crate::storage::Store;
 use crate::watch::{Answer, Gathered, Oldest, Share, Told};
 
 /// Rows that are encoded together: the columns of so many stay in the processor's caches.
 const ENCODE_ROWS: usize = 8192;
+/// Bytes of rejects, as they came, that are encoded together.
+const ENCODE_REJECTS_BYTES: usize = 4 << 20;
 /// Bytes of one batch at most, as gathered.
 const BATCH_BYTES_MAX: usize = 64 << 20;
 /// How often ages are looked at.
@@ -107,6 +111,8 @@ struct Gather {
     /// The rows before those, encoded.
     encoded: Option<Encoder>,
     rejects: RejectsBuilder,
+    /// The rejects before those, encoded.
+    rejects_encoded: Option<Encoder>,
     tally: Tally,
     bytes: usize,
     /// The batch whose commit is under way; without a tally, only the dead letters of what was certain before are.
@@ -136,6 +142,7 @@ impl Gather {
             rows: RowBuilder::default(),
             encoded: None,
             rejects: RejectsBuilder::default(),
+            rejects_encoded: None,
             tally: Tally::default(),
             bytes: 0,
             pending: None,
@@ -147,7 +154,11 @@ impl Gather {
     }
 
     fn records(&self) -> usize {
-        self.tally.accepted as usize + self.rejects.len()
+        (self.tally.accepted + self.rejected()) as usize
+    }
+
+    fn rejected(&self) -> u64 {
+        self.tally.rejected.values().sum()
     }
 
     /// Judges one record into a row or a reject.
@@ -199,19 +210,14 @@ impl Gather {
             self.take(message, &mut headers);
         }
         if self.rows.len() >= ENCODE_ROWS {
-            self.encode()?;
+            encode(&mut self.encoded, &self.rows.finish())?;
         }
-        self.bytes = self.rows.bytes() + self.encoded.as_ref().map_or(0, Encoder::bytes) + self.rejects.bytes();
+        if self.rejects.bytes() >= ENCODE_REJECTS_BYTES {
+            encode(&mut self.rejects_encoded, &self.rejects.finish())?;
+        }
+        let encoded = [&self.encoded, &self.rejects_encoded].into_iter().flatten().map(Encoder::bytes);
+        self.bytes = self.rows.bytes() + self.rejects.bytes() + encoded.sum::<usize>();
         Ok(())
-    }
-
-    /// Encodes the rows gathered.
-    fn encode(&mut self) -> Result<(), LedgerError> {
-        let encoder = match self.encoded.take() {
-            Some(encoder) => encoder,
-            None => Encoder::new(&schema())?,
-        };
-        self.encoded.insert(encoder).write(&self.rows.finish())
     }
 
     /// Whether the batch should be cut now, apart from memory.
@@ -235,8 +241,8 @@ impl Gather {
     /// The batch gathered, encoded; the next one starts after it.
     fn cut(&mut self, cluster_id: &str) -> Result<Prepared, LedgerError> {
         let next = self.from.at(self.next);
+        let rejected = self.rejected();
         let mut tally = std::mem::take(&mut self.tally);
-        let rejected = tally.rejected.values().sum();
         let mut footer = Footer {
             cluster_id: cluster_id.to_owned(),
             topic_id: self.topic_id.clone(),
@@ -258,13 +264,9 @@ impl Gather {
         if rejected > 0 {
             let name = ledger::rejects_name(self.from, &footer.attempt);
             footer.rejects.push(name.clone());
-            let batch = self.rejects.finish().expect("the columns are those of the schema");
-            rejects = Some((name, ledger::encode(&rejects::schema(), &[batch], &footer)?));
+            rejects = Some((name, file(self.rejects_encoded.take(), &self.rejects.finish(), &footer)?));
         }
-        if !self.rows.is_empty() || self.encoded.is_none() {
-            self.encode()?;
-        }
-        let rows = self.encoded.take().expect("encoded just now").finish(&footer)?;
+        let rows = file(self.encoded.take(), &self.rows.finish(), &footer)?;
         tally.bytes = (rows.len() + rejects.as_ref().map_or(0, |(_, bytes)| bytes.len())) as u64;
         self.cut_at = self.cut_at.filter(|offset| self.next < *offset);
         let certain = Certain { at: self.certain.at.clone(), from: self.from, next };
@@ -272,6 +274,21 @@ impl Gather {
         (self.from, self.bytes) = (next, 0);
         Ok(Prepared { footer, rows, rejects })
     }
+}
+
+/// Adds rows to what is encoded.
+fn encode(to: &mut Option<Encoder>, rows: &RecordBatch) -> Result<(), LedgerError> {
+    let encoder = match to {
+        Some(encoder) => encoder,
+        none => none.insert(Encoder::new(&rows.schema())?),
+    };
+    encoder.write(rows)
+}
+
+/// What is encoded and the rows after it, as a file.
+fn file(mut encoded: Option<Encoder>, rows: &RecordBatch, footer: &Footer) -> Result<Bytes, LedgerError> {
+    encode(&mut encoded, rows)?;
+    encoded.expect("made where there was none").finish(footer)
 }
 
 /// A worker's thread.

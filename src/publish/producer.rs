@@ -27,9 +27,11 @@ const QUEUE_EVENTS_MAX: &str = "100000";
 const QUEUE_KIB_MAX: &str = "65536";
 /// How long a full queue is left alone.
 const FULL_QUEUE_WAIT: Duration = Duration::from_millis(2);
+/// How often it is looked whether what is on its way is still taken.
+const SETTLE_WAIT: Duration = Duration::from_secs(1);
 
 /// The properties of every producer: a bounded queue, and partitions by keys as all others choose them.
-pub(crate) fn producer(kafka: &Kafka, timeout: Duration) -> ClientConfig {
+pub(crate) fn producer(kafka: &Kafka) -> ClientConfig {
     let mut config = client(kafka);
     config
         // A topic has as many partitions as somebody chose: a broker that would make one is not asked to.
@@ -37,8 +39,7 @@ pub(crate) fn producer(kafka: &Kafka, timeout: Duration) -> ClientConfig {
         .set("partitioner", "murmur2_random")
         .set("compression.type", "zstd")
         .set("queue.buffering.max.messages", QUEUE_EVENTS_MAX)
-        .set("queue.buffering.max.kbytes", QUEUE_KIB_MAX)
-        .set("message.timeout.ms", timeout.as_millis().to_string());
+        .set("queue.buffering.max.kbytes", QUEUE_KIB_MAX);
     config
 }
 
@@ -90,10 +91,31 @@ impl ProducerContext for Deliveries {
     }
 }
 
+/// How long nothing has been taken.
+struct Waiting {
+    delivered: u64,
+    since: Instant,
+}
+
+impl Waiting {
+    fn new(delivered: u64) -> Self {
+        Self { delivered, since: Instant::now() }
+    }
+
+    fn idle(&mut self, delivered: u64) -> Duration {
+        if delivered > self.delivered {
+            *self = Self::new(delivered);
+        }
+        self.since.elapsed()
+    }
+}
+
 impl Publisher {
     /// A publisher to the brokers of the settings; nothing is sent yet, nobody asked.
     pub fn new(kafka: &Kafka, timeout: Duration) -> Result<Self, Error> {
-        let mut config = producer(kafka, timeout);
+        let mut config = producer(kafka);
+        // An event waits for as long as others are taken: `timeout` is of the brokers, not of the queue.
+        config.set("message.timeout.ms", "0");
         config.set("enable.idempotence", "true").set("linger.ms", "50").set("batch.num.messages", "10000");
         let producer = config.create_with_context(Deliveries::default()).map_err(Unreached::Client)?;
         let headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(CONTENT_TYPE) });
@@ -126,7 +148,7 @@ impl Publisher {
         }
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).headers(headers);
         (record.key, record.payload) = (key, value);
-        let mut last_taken = (Instant::now(), self.delivered());
+        let mut waiting = Waiting::new(self.delivered());
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
@@ -134,10 +156,7 @@ impl Publisher {
                 Err((error, _)) => return Err(self.failure_by(Some(error))),
             }
             let delivered = self.delivered();
-            if delivered > last_taken.1 {
-                last_taken = (Instant::now(), delivered);
-            }
-            if last_taken.0.elapsed() > self.timeout {
+            if waiting.idle(delivered) > self.timeout {
                 return Err(Error::Stalled { delivered, timeout: self.timeout });
             }
             sleep(FULL_QUEUE_WAIT);
@@ -151,11 +170,22 @@ impl Publisher {
 
     /// Waits until all that was handed over arrived, and says how many did.
     pub fn finish(self) -> Result<u64, Error> {
-        let flushed = self.producer.flush(self.timeout + Duration::from_secs(1));
+        let flushed = self.settle();
         if flushed.is_err() || self.deliveries().failed.load(Ordering::Relaxed) > 0 {
             return Err(self.failure_by(flushed.err()));
         }
         Ok(self.delivered())
+    }
+
+    /// Waits until what was handed over is settled, for as long as any of it is taken.
+    fn settle(&self) -> Result<(), KafkaError> {
+        let mut waiting = Waiting::new(self.delivered());
+        loop {
+            match self.producer.flush(SETTLE_WAIT) {
+                Err(_) if waiting.idle(self.delivered()) <= self.timeout => {}
+                flushed => return flushed,
+            }
+        }
     }
 
     fn deliveries(&self) -> &Deliveries {
@@ -181,8 +211,7 @@ impl Publisher {
 
     /// The failure of what was sent, once what is on its way is settled.
     fn failure(&self) -> Error {
-        let flushed = self.producer.flush(self.timeout + Duration::from_secs(1));
-        self.failure_by(flushed.err())
+        self.failure_by(self.settle().err())
     }
 
     fn failure_by(&self, last: Option<KafkaError>) -> Error {

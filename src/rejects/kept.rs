@@ -25,7 +25,7 @@ impl KeptError {
             Self::Chain(ChainError::Ledger(error)) | Self::Rejects(RejectsError::Ledger(error)) => {
                 error.damaged().is_some()
             }
-            Self::Chain(_) | Self::Rejects(_) => false,
+            Self::Chain(_) => false,
         }
     }
 }

@@ -104,7 +104,7 @@ impl Chain {
         footer.rejects = vec![name.clone()];
         let mut rejected = RejectsBuilder::default();
         rejected.append(from, received, rejection, None, None, []);
-        let rejected = rejected.finish().expect("a batch");
+        let rejected = rejected.finish();
         let rejected = ledger::encode(&rejects::schema(), &[rejected], &footer).expect("encoded");
         let rows = ledger::encode(&normalise::schema(), &[], &footer).expect("encoded");
         let next = footer.next;

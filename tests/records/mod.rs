@@ -55,7 +55,7 @@ fn rejected(positions: &[Position]) -> RecordBatch {
         };
         builder.append(position, Micros(position.offset), &rejection, Some(b"key"), Some(b"value"), []);
     }
-    builder.finish().expect("columns fit")
+    builder.finish()
 }
 
 /// A file with its rejects, as `footer` says, of the given rows.
