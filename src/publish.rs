@@ -19,17 +19,20 @@ use crate::config::Kafka;
 use crate::contract::judge::judge_document;
 use crate::contract::{Reason, Rejection};
 use crate::event::{Feed, Kind, Micros};
-use crate::kafka::Unreached;
+use crate::kafka::{Complaint, Unreached};
 use crate::reference::Partners;
 
 pub use producer::Publisher;
 pub(crate) use producer::{headers, producer};
 pub use topics::{Standing, create};
 
-/// How long to wait for a broker's answer, and for a message to be delivered.
+/// How long to wait for a broker's answer, and while events wait and none is taken.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header of every event sent.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=UTF-8";
+
+/// What is beneath an error: an answer, or what the client complained of.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why events could not be sent, or topics not be created.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +49,10 @@ pub enum Error {
     Topic { topic: String, code: rdkafka::types::RDKafkaErrorCode },
     /// Some of what was handed over did not arrive.
     #[error("{delivered} events were sent, {failed} were not")]
-    Delivery { delivered: u64, failed: u64, source: Option<KafkaError> },
-    /// The queue stays full.
+    Delivery { delivered: u64, failed: u64, source: Option<Cause> },
+    /// Events wait, and none is taken.
     #[error("{delivered} events were sent; then nothing was taken for {} s", timeout.as_secs())]
-    Stalled { delivered: u64, timeout: Duration },
+    Stalled { delivered: u64, timeout: Duration, source: Option<Complaint> },
     /// An answer that is not about a topic.
     #[error("cannot create topics")]
     Create(#[source] KafkaError),

@@ -7,16 +7,18 @@ use crate::kafka;
 use crate::storage::is_property;
 
 /// Properties of librdkafka that are ours, with the reason why they may not be set.
-const OWNED: [(&str, &str); 13] = [
+const OWNED: [(&str, &str); 15] = [
     ("auto.commit.interval.ms", "offsets are committed after a file is created, never by a timer"),
     ("auto.offset.reset", "the chain of the ledger says where to start"),
     ("bootstrap.servers", "is kafka.brokers"),
+    ("delivery.timeout.ms", "how long an event waits is `--timeout` of publish, and of dead letters what a stall lets"),
     ("enable.auto.commit", "offsets are committed after a file is created, never by a timer"),
     ("enable.auto.offset.store", "offsets are stored after a file is created"),
     ("enable.idempotence", "a publisher that is tried again must not send twice"),
     ("enable.partition.eof", "the end of a partition must be seen"),
     ("group.id", "is kafka.group"),
     ("isolation.level", "only committed records are read"),
+    ("message.timeout.ms", "how long an event waits is `--timeout` of publish, and of dead letters what a stall lets"),
     ("metadata.broker.list", "is kafka.brokers"),
     ("partitioner", "all revisions of a record share a partition, whatever the publisher"),
     ("session.timeout.ms", "is kafka.session_timeout"),

@@ -31,7 +31,7 @@ use crate::watch::{Answer, Gathered, Oldest, Share, Told};
 const ENCODE_ROWS: usize = 8192;
 /// Bytes of rejects, as they came, that are encoded together.
 const ENCODE_REJECTS_BYTES: usize = 4 << 20;
-/// Bytes of one batch at most, as gathered.
+/// Bytes of one batch at most: of rows mostly encoded, of rejects as they came, since who reads them unpacks them.
 const BATCH_BYTES_MAX: usize = 64 << 20;
 /// How often ages are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -113,6 +113,8 @@ struct Gather {
     rejects: RejectsBuilder,
     /// The rejects before those, encoded.
     rejects_encoded: Option<Encoder>,
+    /// Bytes of those, as they came.
+    rejects_bytes: usize,
     tally: Tally,
     bytes: usize,
     /// The batch whose commit is under way; without a tally, only the dead letters of what was certain before are.
@@ -143,6 +145,7 @@ impl Gather {
             encoded: None,
             rejects: RejectsBuilder::default(),
             rejects_encoded: None,
+            rejects_bytes: 0,
             tally: Tally::default(),
             bytes: 0,
             pending: None,
@@ -213,6 +216,7 @@ impl Gather {
             encode(&mut self.encoded, &self.rows.finish())?;
         }
         if self.rejects.bytes() >= ENCODE_REJECTS_BYTES {
+            self.rejects_bytes += self.rejects.bytes();
             encode(&mut self.rejects_encoded, &self.rejects.finish())?;
         }
         let encoded = [&self.encoded, &self.rejects_encoded].into_iter().flatten().map(Encoder::bytes);
@@ -228,7 +232,8 @@ impl Gather {
     }
 
     fn is_full(&self, settings: &Settings) -> bool {
-        self.records() >= settings.flush_rows || self.bytes >= BATCH_BYTES_MAX
+        let bytes = self.bytes.max(self.rejects_bytes + self.rejects.bytes());
+        self.records() >= settings.flush_rows || bytes >= BATCH_BYTES_MAX
     }
 
     /// Says what is held and not yet durable.
@@ -271,7 +276,7 @@ impl Gather {
         self.cut_at = self.cut_at.filter(|offset| self.next < *offset);
         let certain = Certain { at: self.certain.at.clone(), from: self.from, next };
         self.pending = Some((certain, Some(tally)));
-        (self.from, self.bytes) = (next, 0);
+        (self.from, self.bytes, self.rejects_bytes) = (next, 0, 0);
         Ok(Prepared { footer, rows, rejects })
     }
 }

@@ -1,7 +1,7 @@
 //! Sends events, and knows how many arrived.
 //!
-//! The queue is bounded, every wait is bounded, and a message that does not arrive ends the sending: an
-//! event is sent or the caller is told.
+//! The queue is bounded, the wait while events wait and none is taken is bounded, and an event that is refused ends the
+//! sending: an event is sent or the caller is told. Of a partition that takes none beside others that do, at the end.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::{CONTENT_TYPE, Error, client};
+use super::{CONTENT_TYPE, Cause, Error, client};
 use crate::config::Kafka;
 use crate::kafka::{Heard, Unreached};
 use crate::rejects::Raw;
@@ -55,6 +55,7 @@ pub struct Publisher {
     producer: ThreadedProducer<Deliveries>,
     brokers: String,
     timeout: Duration,
+    waiting: Waiting,
     headers: OwnedHeaders,
     topics: HashSet<String>,
 }
@@ -119,7 +120,8 @@ impl Publisher {
         config.set("enable.idempotence", "true").set("linger.ms", "50").set("batch.num.messages", "10000");
         let producer = config.create_with_context(Deliveries::default()).map_err(Unreached::Client)?;
         let headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(CONTENT_TYPE) });
-        Ok(Self { producer, brokers: kafka.brokers.clone(), timeout, headers, topics: HashSet::new() })
+        let (brokers, waiting) = (kafka.brokers.clone(), Waiting::new(0));
+        Ok(Self { producer, brokers, timeout, waiting, headers, topics: HashSet::new() })
     }
 
     /// Hands an event over to be sent; waits while the queue is full. The first event of a topic asks
@@ -148,19 +150,27 @@ impl Publisher {
         }
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).headers(headers);
         (record.key, record.payload) = (key, value);
-        let mut waiting = Waiting::new(self.delivered());
         loop {
+            if self.is_stalled() {
+                let (delivered, source) = (self.delivered(), self.deliveries().heard.complaint());
+                return Err(Error::Stalled { delivered, timeout: self.timeout, source });
+            }
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => record = again,
                 Err((error, _)) => return Err(self.failure_by(Some(error))),
             }
-            let delivered = self.delivered();
-            if waiting.idle(delivered) > self.timeout {
-                return Err(Error::Stalled { delivered, timeout: self.timeout });
-            }
             sleep(FULL_QUEUE_WAIT);
         }
+    }
+
+    /// Whether events wait, and none is taken.
+    fn is_stalled(&mut self) -> bool {
+        let delivered = self.delivered();
+        if self.producer.in_flight_count() == 0 {
+            self.waiting = Waiting::new(delivered);
+        }
+        self.waiting.idle(delivered) > self.timeout
     }
 
     /// How many events the brokers have taken.
@@ -217,11 +227,13 @@ impl Publisher {
     fn failure_by(&self, last: Option<KafkaError>) -> Error {
         let deliveries = self.deliveries();
         let first = deliveries.first_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Where none failed the brokers are silent: what the client complained of says more than that.
+        let complaint = || deliveries.heard.complaint().map(Cause::from);
         let waiting = u64::try_from(self.producer.in_flight_count()).unwrap_or(0);
         Error::Delivery {
             delivered: self.delivered(),
             failed: deliveries.failed.load(Ordering::Relaxed) + waiting,
-            source: first.or(last),
+            source: first.map(Cause::from).or_else(complaint).or_else(|| last.map(Cause::from)),
         }
     }
 }

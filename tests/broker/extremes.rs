@@ -1,5 +1,7 @@
 //! Records of a size, and of a number of names, that nobody meant to send.
 
+use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
+
 use crate::broker::Sent;
 use crate::events::{crime, example, records};
 use crate::feeds::{Asked, Feeds};
@@ -28,6 +30,29 @@ fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_b
     assert!(peak < 800, "{peak} MiB");
     feeds.program(&["merge"]).run().succeeds();
     feeds.assert_all_each_once();
+}
+
+#[test]
+fn large_records_that_shrink_are_cut_by_what_they_were_since_readers_unpack_them() {
+    let bytes = 10_000_000;
+    let settings = [("max.message.bytes", "11000000")];
+    let feeds = Asked { partitions: 1, topic_settings: &settings, ..Asked::default() }.start();
+    for number in 0..24 {
+        let value = format!("{number}").into_bytes().into_iter().chain(spaces()).take(bytes).collect::<Vec<_>>();
+        feeds.broker.send_with(&feeds.police(), [Sent::new("large", value)], &[("message.max.bytes", "11000000")]);
+    }
+    feeds.ingest().set("ingest.flush_age", "10m").until_end().run().succeeds();
+    let kept = oracle::files(&feeds.store().join("rejects"));
+    let unpacked = |path: &std::path::PathBuf| {
+        let file = std::fs::File::open(path).expect("a file");
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).expect("Parquet");
+        metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size).sum::<i64>()
+    };
+    let unpacked: Vec<i64> = kept.iter().map(unpacked).collect();
+    assert!(unpacked.iter().sum::<i64>() >= 24 * bytes as i64, "{unpacked:?}");
+    assert!(unpacked.iter().all(|bytes| *bytes < 128 << 20), "{unpacked:?}");
+    feeds.program(&["merge"]).run().succeeds();
+    feeds.program(&["verify"]).run().succeeds();
 }
 
 fn spaces() -> impl Iterator<Item = u8> {

@@ -122,3 +122,37 @@ fn a_broker_that_goes_away_ends_the_sending_with_how_much_arrived() {
     let delivered: i64 = said.split(' ').next().and_then(|n| n.parse().ok()).expect("how many arrived");
     assert!(0 < delivered && delivered <= arrived, "{said}; {arrived} arrived");
 }
+
+/// A publisher that has sent one event, and of which the broker is gone then.
+fn left_alone(own: &OwnBroker) -> (Feeds, Running, std::process::ChildStdin) {
+    let feeds = Asked { broker: own.broker.clone(), ..Asked::default() }.start();
+    let arguments = ["publish", "--unchecked", "--timeout", "3", "--topic", &feeds.police(), "-"];
+    let mut publisher = feeds.program(&arguments).fed().start();
+    let mut input = publisher.child.stdin.take().expect("fed");
+    input.write_all(LINE).expect("taken");
+    await_that("it arrived", || (0..3).map(|at| feeds.broker.watermarks(&feeds.police(), at).end).sum::<i64>() == 1);
+    own.stop();
+    (feeds, publisher, input)
+}
+
+const LINE: &[u8] = b"{\"subject\":\"x\"}\n";
+
+#[test]
+fn a_broker_that_goes_away_ends_the_sending_of_what_comes_slowly_and_of_what_is_at_its_end() {
+    let own = OwnBroker::start();
+    let (_feeds, mut publisher, mut input) = left_alone(&own);
+    await_that("no more is sent", || {
+        // That it has ended shows in its status.
+        input.write_all(LINE).ok();
+        std::thread::sleep(Duration::from_millis(200));
+        publisher.child.try_wait().expect("a status").is_some()
+    });
+    publisher.ends().with_status(2).saying("1 events were sent; then nothing was taken for 3 s");
+    own.resume();
+
+    let (_feeds, publisher, mut input) = left_alone(&own);
+    input.write_all(LINE).expect("taken");
+    drop(input);
+    publisher.ends().with_status(2).saying("1 events were sent, 1 were not");
+    own.resume();
+}
