@@ -5,7 +5,7 @@
 //! file's footer alone tells what the file covers, and needs no second copy anywhere.
 
 pub mod chain;
-pub(crate) mod checksum;
+mod checksum;
 mod copy;
 mod encode;
 pub mod journal;
@@ -298,8 +298,8 @@ impl Footer {
     }
 }
 
-/// What a whole file says of its columns, if it is as it was written.
-fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
+/// What a whole file says of its columns, if it is as it was written. `path` is for the error only.
+pub(crate) fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
     checksum::check(path, bytes)?;
     // As a list, what is said of a column's pages goes into a copy of it.
     let options = ArrowReaderOptions::new().with_encoding_stats_as_mask(false);
@@ -308,14 +308,13 @@ fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
 
 /// The rows of a file, of the named columns only; of all where none is named. `path` is for the error only.
 pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecordBatchReader> {
-    let damaged = |error| LedgerError::not_parquet(path, error);
     let metadata = load(path, &bytes)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
     let mask = match columns {
         [] => ProjectionMask::all(),
         _ => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
     };
-    builder.with_projection(mask).build().map_err(damaged)
+    builder.with_projection(mask).build().map_err(|error| LedgerError::not_parquet(path, error))
 }
 
 /// The positions of a file's rows, in their order there. All columns are decoded, so that one that cannot be is found.

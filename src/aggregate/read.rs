@@ -13,8 +13,8 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::Error;
+use crate::ledger;
 use crate::ledger::chain::{Chain, ChainError};
-use crate::ledger::checksum;
 use crate::normalise;
 
 /// Rows decoded at once.
@@ -83,8 +83,7 @@ impl Files<'_> {
         }
         let path = self.paths[file];
         let bytes = (self.open)(path)?;
-        checksum::check(path, &bytes).map_err(ChainError::from)?;
-        let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new().with_skip_arrow_metadata(true))?;
+        let metadata = ledger::load(path, &bytes).map_err(ChainError::from)?;
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
         let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)?;
         let mut first_row = 0;

@@ -130,14 +130,13 @@ fn versions(rows: &[Revision]) -> Vec<Version<'_>> {
 
 /// The fields that are not as before; a token's value is never shown.
 fn changes(before: &[(&'static str, String)], after: &[(&'static str, String)]) -> Vec<Change> {
-    let hidden = || "…".to_owned();
-    let change = |(i, (name, new)): (usize, &(&'static str, String))| {
-        let old = before.get(i).map_or("", |(_, value)| value);
-        let (old, new) = if name.contains("token") { (hidden(), hidden()) } else { (old.to_owned(), new.clone()) };
-        (*name, old, new)
+    let old = before.iter().map(|(_, value)| &**value).chain(std::iter::repeat(""));
+    let changed = after.iter().zip(old).filter(|((_, new), old)| new != old);
+    let change = |((name, new), old): (&(&'static str, String), &str)| {
+        let (old, new) = if name.contains("token") { ("…", "…") } else { (old, &**new) };
+        (*name, old.to_owned(), new.to_owned())
     };
-    let is_changed = |(i, (_, new)): &(usize, &(_, String))| before.get(*i).map_or("", |(_, value)| value) != new;
-    after.iter().enumerate().filter(is_changed).map(change).collect()
+    changed.map(change).collect()
 }
 
 impl<'r> Under<'r> {

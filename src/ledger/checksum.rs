@@ -82,7 +82,7 @@ pub(super) fn seal(file: &mut [u8]) {
 ///
 /// [`LedgerError::Changed`]; [`LedgerError::Footer`] where there is no checksum, [`LedgerError::NotParquet`] where the end
 /// is not Parquet's.
-pub(crate) fn check(path: &str, file: &[u8]) -> Result<()> {
+pub(super) fn check(path: &str, file: &[u8]) -> Result<()> {
     check_parts(path, file, |places| places.of_rows(file) == file[places.rows.clone()])
 }
 

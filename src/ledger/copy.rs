@@ -132,12 +132,12 @@ mod tests {
     use arrow_array::{DictionaryArray, Int64Array, StringArray};
     use arrow_schema::Field;
 
-    use super::super::encode::encode;
     use super::*;
     use crate::contract::rejection::{Reason, Rejection};
     use crate::contract::{Event, Record};
     use crate::event::{Kind, Micros, Position};
     use crate::generate::{Document, Generator, Options};
+    use crate::ledger::encode;
     use crate::normalise::{Coordinates, RowBuilder};
     use crate::rejects::RejectsBuilder;
 
@@ -162,9 +162,12 @@ mod tests {
         RecordBatch::try_new(schema(), columns).expect("columns fit")
     }
 
+    fn footer() -> Footer {
+        Footer::attempt(Position::ORIGIN, Position::ORIGIN.at(1))
+    }
+
     fn file(batches: &[RecordBatch]) -> Bytes {
-        let at = |offset| Position::ORIGIN.at(offset);
-        encode(&schema(), batches, &Footer::attempt(at(0), at(1))).expect("encoded")
+        encode(&schema(), batches, &footer()).expect("encoded")
     }
 
     fn opened(bytes: Bytes, like: Option<&SchemaRef>) -> Original {
@@ -207,8 +210,7 @@ mod tests {
             let nothing = (number % 2 == 1).then_some("c");
             opened(file(&[rows(part.clone(), nothing)]), Some(&schema())).copy(&mut copy).expect("copied");
         }
-        let at = |offset| Position::ORIGIN.at(offset);
-        let copy = copy.finish(&Footer::attempt(at(0), at(1))).expect("encoded");
+        let copy = copy.finish(&footer()).expect("encoded");
         let original = file(&[rows(parts[2].clone(), None)]);
         assert_eq!(pages(&opened(copy.clone(), None), 1), pages(&opened(original, None), 0));
         let small = arrow_select::concat::concat_batches(&schema(), &[rows(0..5, None), rows(5..9, Some("c"))]);
@@ -246,11 +248,10 @@ mod tests {
             rejected.append(position, received, &rejection, Some(b"key"), Some(document.as_bytes()), headers);
         }
         for batch in [accepted.finish(), rejected.finish()] {
-            let footer = Footer::attempt(Position::ORIGIN, Position::ORIGIN.at(1));
-            let original = opened(encode(&batch.schema(), &[batch], &footer).expect("encoded"), None);
+            let original = opened(encode(&batch.schema(), &[batch], &footer()).expect("encoded"), None);
             let mut copy = Encoder::new(&original.schema).expect("an encoder");
             original.copy(&mut copy).expect("copied");
-            let copy = opened(copy.finish(&footer).expect("encoded"), None);
+            let copy = opened(copy.finish(&footer()).expect("encoded"), None);
             assert_eq!(pages(&copy, 0), pages(&original, 0));
             let columns = |file: &Original| file.metadata.metadata().row_group(0).columns().to_vec();
             for (copy, original) in columns(&copy).iter().zip(&columns(&original)) {
@@ -278,8 +279,7 @@ mod tests {
         let other: SchemaRef = Arc::new(Schema::new(schema().fields().iter().map(optional).collect::<Vec<_>>()));
         let mut copy = Encoder::new(&other).expect("an encoder");
         original.copy(&mut copy).expect("copied");
-        let at = |offset| Position::ORIGIN.at(offset);
-        let copy = opened(copy.finish(&Footer::attempt(at(0), at(1))).expect("encoded"), None);
+        let copy = opened(copy.finish(&footer()).expect("encoded"), None);
         assert_eq!(copy.schema, other);
         assert_eq!(groups(copy.bytes)[0].columns(), rows(0..large, None).columns());
     }
