@@ -1,5 +1,6 @@
 //! What reading alone costs: the records of a topic up to where it ends now are fetched as `ingest`
-//! fetches them, and dropped. Prints one JSON object; `tests/bench/ingest.py` runs it beside `ingest`.
+//! fetches them, and dropped. Prints one JSON object; `tests/bench/ingest.py` runs it beside
+//! `ingest`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +17,10 @@ struct FromTheStart;
 
 impl Partitions for FromTheStart {
     fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>> {
-        offers.into_iter().map(|offer| Ok(Start::At(offer?.watermarks.0))).collect()
+        offers
+            .into_iter()
+            .map(|offer| Ok(Start::At(offer?.watermarks.0)))
+            .collect()
     }
 
     fn revoked(&self, _: Vec<TopicPartition>, _: bool) -> Vec<Certain> {
@@ -26,12 +30,17 @@ impl Partitions for FromTheStart {
 
 fn main() -> anyhow::Result<()> {
     // `cargo bench` passes options of its own; without a topic there is nothing to read.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
     let [brokers, group, topic] = &arguments[..] else {
         println!("consume BROKERS GROUP TOPIC: reads a topic to its end and drops what it reads");
         return Ok(());
     };
-    let settings = Overrides::new(None).with("kafka.brokers", Some(brokers)).with("kafka.group", Some(group));
+    let settings = Overrides::new(None)
+        .with("kafka.brokers", Some(brokers))
+        .with("kafka.group", Some(group));
     let mut client = consume::client(&Config::load(&settings)?.kafka);
     // Nobody waits for workers here: as large as it makes reading any faster.
     client
@@ -42,7 +51,10 @@ fn main() -> anyhow::Result<()> {
     let consumer = Consumer::join(&client, &topics, Arc::new(FromTheStart))?;
     let mut left = BTreeMap::new();
     for partition in 0..consumer.partition_counts(&topics)?[0] as i32 {
-        let at = TopicPartition { topic: topic.clone(), partition };
+        let at = TopicPartition {
+            topic: topic.clone(),
+            partition,
+        };
         let (first, end) = consumer.watermarks(&at, Instant::now() + LEADERLESS_MAX)?;
         if end > first {
             left.insert(partition, end);
@@ -58,7 +70,10 @@ fn main() -> anyhow::Result<()> {
                 bytes += message.size() as u64;
             }
             let read = message.offset() + i64::from(matches!(message.said(), Said::Record));
-            if left.get(&message.partition()).is_some_and(|end| read >= *end) {
+            if left
+                .get(&message.partition())
+                .is_some_and(|end| read >= *end)
+            {
                 left.remove(&message.partition());
             }
         });

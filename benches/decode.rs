@@ -1,5 +1,5 @@
-//! What one event costs: decoding, laying flat, the rules between fields, the search for personal data,
-//! and all of it at the front door; and what a refusal costs.
+//! What one event costs: decoding, laying flat, the rules between fields, the search for personal
+//! data, and all of it at the front door; and what a refusal costs.
 
 use std::hint::black_box;
 
@@ -16,16 +16,29 @@ fn decode(criterion: &mut Criterion) {
     let event = Event::decode(document).expect("valid");
     let record = Record::of(&event);
     let mut group = criterion.benchmark_group("crime");
-    group.bench_function("decode", |b| b.iter(|| Event::decode(black_box(document)).is_ok()));
-    group.bench_function("decode and lay flat", |b| {
-        b.iter(|| Event::decode(black_box(document)).map(|event| Record::of(black_box(&event)).revision));
+    group.bench_function("decode", |b| {
+        b.iter(|| Event::decode(black_box(document)).is_ok())
     });
-    group.bench_function("semantic", |b| b.iter(|| semantic::check(black_box(&record), RECEIVED)));
-    group.bench_function("tripwire", |b| b.iter(|| tripwire::check(black_box(&record), &event.envelope)));
+    group.bench_function("decode and lay flat", |b| {
+        b.iter(|| {
+            Event::decode(black_box(document)).map(|event| Record::of(black_box(&event)).revision)
+        });
+    });
+    group.bench_function("semantic", |b| {
+        b.iter(|| semantic::check(black_box(&record), RECEIVED))
+    });
+    group.bench_function("tripwire", |b| {
+        b.iter(|| tripwire::check(black_box(&record), &event.envelope))
+    });
     let rules = TopicRules::new(Feed::Police, [event.envelope.source.to_string()]);
     let whole = |document: &str| {
         let key = Some(&b"46-001234-17"[..]);
-        let incoming = Incoming { value: Some(document.as_bytes()), key, headers: &[], received: RECEIVED };
+        let incoming = Incoming {
+            value: Some(document.as_bytes()),
+            key,
+            headers: &[],
+            received: RECEIVED,
+        };
         judge(&incoming, &rules, &|_| false, |record| record.revision)
     };
     assert!(whole(document).is_ok());

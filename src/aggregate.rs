@@ -1,8 +1,9 @@
 //! The ledger under a plan as tables: the current state of every record, and figures by month.
 //!
-//! A pure function of the chain, the plan and the reference data: no clock, no network, no state. The same
-//! events make the same bytes however they were split, ordered across partitions or sent again. Tables
-//! hold exact figures, for the partnership; what may be published is made of them later.
+//! A pure function of the chain, the plan and the reference data: no clock, no network, no state.
+//! The same events make the same bytes however they were split, ordered across partitions or sent
+//! again. Tables hold exact figures, for the partnership; what may be published is made of them
+//! later.
 
 pub mod events;
 
@@ -101,11 +102,14 @@ pub enum Wanted<'s> {
 }
 
 impl<'s> Wanted<'s> {
-    /// What ids of plans, and `in-force`, stand for; none = every adopted plan, and `in-force`. Fails with an id that
-    /// is not held.
+    /// What ids of plans, and `in-force`, stand for; none = every adopted plan, and `in-force`.
+    /// Fails with an id that is not held.
     pub fn named<'i>(reference: &'s Reference, ids: &'i [String]) -> Result<Vec<Self>, &'i str> {
         if ids.is_empty() {
-            let adopted = reference.plans.iter().filter(|plan| plan.status == Status::Adopted);
+            let adopted = reference
+                .plans
+                .iter()
+                .filter(|plan| plan.status == Status::Adopted);
             return Ok(adopted.map(Self::Plan).chain([Self::InForce]).collect());
         }
         let named = |id: &'i String| match reference.plans.get(id) {
@@ -159,7 +163,11 @@ impl<'s> Settings<'s> {
             match *folder {
                 Wanted::InForce => {
                     let adopted = |(_, plan): &(usize, &&Plan)| plan.status == Status::Adopted;
-                    plans.iter().enumerate().filter(adopted).for_each(|(place, _)| want(place));
+                    plans
+                        .iter()
+                        .enumerate()
+                        .filter(adopted)
+                        .for_each(|(place, _)| want(place));
                 }
                 Wanted::Plan(plan) => {
                     let held = plans.iter().position(|held| std::ptr::eq(*held, plan));
@@ -170,14 +178,32 @@ impl<'s> Settings<'s> {
                 }
             }
         }
-        let rules = || plans.iter().flat_map(|plan| plan.rules()).map(|(_, _, rule)| rule);
+        let rules = || {
+            plans
+                .iter()
+                .flat_map(|plan| plan.rules())
+                .map(|(_, _, rule)| rule)
+        };
         let asks_for_time = rules().any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty());
         let within_an_hour = |minutes: i32| minutes % 60 != 0;
-        let in_minutes =
-            |hours: crate::plan::rule::Hours| within_an_hour(hours.minutes().0) || within_an_hour(hours.minutes().1);
+        let in_minutes = |hours: crate::plan::rule::Hours| {
+            within_an_hour(hours.minutes().0) || within_an_hour(hours.minutes().1)
+        };
         let asks_for_minutes = rules().any(|rule| rule.hours.is_some_and(in_minutes));
-        let lsoas = rules().flat_map(|rule| &rule.lsoas).map(String::as_str).collect();
-        Self { folders, reference, as_at, plans, wanted, asks_for_time, asks_for_minutes, lsoas }
+        let lsoas = rules()
+            .flat_map(|rule| &rule.lsoas)
+            .map(String::as_str)
+            .collect();
+        Self {
+            folders,
+            reference,
+            as_at,
+            plans,
+            wanted,
+            asks_for_time,
+            asks_for_minutes,
+            lsoas,
+        }
     }
 
     /// A plan that tables are made under.
@@ -193,13 +219,20 @@ impl<'s> Settings<'s> {
     /// The plan in force on the first day of a month, by its place in `plans`.
     fn in_force(&self, month: Month) -> Option<u32> {
         let on = month.first_day();
-        self.plans.iter().position(|plan| plan.in_force(on)).map(|place| place as u32)
+        self.plans
+            .iter()
+            .position(|plan| plan.in_force(on))
+            .map(|place| place as u32)
     }
 
     /// The wanted plan in force through all months from one to another.
     fn in_force_through(&self, first: Month, last: Month) -> Option<usize> {
         let plan = self.in_force(first)?;
-        let same = first.to(last).all(|month| self.in_force(month) == Some(plan));
-        self.wanted.iter().position(|wanted| same && *wanted == plan as usize)
+        let same = first
+            .to(last)
+            .all(|month| self.in_force(month) == Some(plan));
+        self.wanted
+            .iter()
+            .position(|wanted| same && *wanted == plan as usize)
     }
 }

@@ -1,6 +1,7 @@
 //! The commands: one file each, arguments in, a recipe, text out.
 
-/// Prints a line, as `println!` does, but to a reader that wants no more: what else is to be done is done.
+/// Prints a line, as `println!` does, but to a reader that wants no more: what else is to be done
+/// is done.
 macro_rules! say {
     ($($line:tt)*) => {{
         use std::io::Write as _;
@@ -41,9 +42,10 @@ use crate::telemetry::{self, LogFormat};
 
 /// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
 ///
-/// Settings come from config/partner-feeds.toml, then the environment (`PARTNER_FEEDS_KAFKA_BROKERS`), then the
-/// options of a command. `PARTNER_FEEDS_LOG` says what is logged on standard error: a level, such as warn;
-/// `PARTNER_FEEDS_LOG_FORMAT` how: text, or json, one object a line.
+/// Settings come from config/partner-feeds.toml, then the environment
+/// (`PARTNER_FEEDS_KAFKA_BROKERS`), then the options of a command. `PARTNER_FEEDS_LOG` says what is
+/// logged on standard error: a level, such as warn; `PARTNER_FEEDS_LOG_FORMAT` how: text, or json,
+/// one object a line.
 #[derive(Debug, Parser)]
 #[command(name = "partner-feeds", version, max_term_width = 100)]
 struct Cli {
@@ -84,8 +86,8 @@ impl Command {
     }
 }
 
-/// Where the configuration, Kafka and the store are: the same options for every command that touches either, so
-/// that one set serves a whole script.
+/// Where the configuration, Kafka and the store are: the same options for every command that
+/// touches either, so that one set serves a whole script.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Connection {
     /// File of settings [default: config/partner-feeds.toml if it is there]
@@ -109,7 +111,10 @@ impl Connection {
     }
 
     /// The same, with settings that are options of the command.
-    pub(crate) fn load_with(&self, more: impl FnOnce(Overrides) -> Overrides) -> anyhow::Result<(Config, Reference)> {
+    pub(crate) fn load_with(
+        &self,
+        more: impl FnOnce(Overrides) -> Overrides,
+    ) -> anyhow::Result<(Config, Reference)> {
         let overrides = Overrides::new(self.config.clone())
             .with("kafka.brokers", self.brokers.as_deref())
             .with("kafka.group", self.group.as_deref())
@@ -144,7 +149,13 @@ fn is_closed_pipe(error: &io::Error) -> bool {
 
 /// A reader that wants no more is no error; the exit status still says what was found.
 fn unless_closed(written: io::Result<()>) -> io::Result<()> {
-    written.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
+    written.or_else(|error| {
+        if is_closed_pipe(&error) {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
 }
 
 /// What runs a command's asynchronous work.
@@ -155,7 +166,9 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// Text in columns, without lines.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(header);
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_header(header);
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -163,13 +176,21 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
 }
 
 /// Sets columns of numbers under one another.
-pub(crate) fn align_right(table: &mut comfy_table::Table, columns: std::ops::RangeInclusive<usize>) {
-    for (_, column) in table.column_iter_mut().enumerate().filter(|(place, _)| columns.contains(place)) {
+pub(crate) fn align_right(
+    table: &mut comfy_table::Table,
+    columns: std::ops::RangeInclusive<usize>,
+) {
+    for (_, column) in table
+        .column_iter_mut()
+        .enumerate()
+        .filter(|(place, _)| columns.contains(place))
+    {
         column.set_cell_alignment(comfy_table::CellAlignment::Right);
     }
 }
 
-/// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not done.
+/// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not
+/// done.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let Some(format) = config::log_format() else {

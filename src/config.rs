@@ -1,9 +1,9 @@
 //! Files and environment in, checked settings out.
 //!
-//! Four layers, each above the one before: the built-in `config/partner-feeds.toml`, which names every
-//! setting; a file; the environment; the command line. Whatever is wrong is refused with the place it
-//! came from, key, value and bound, all of it at once. Only this module reads the environment, and no
-//! secret is ever shown.
+//! Four layers, each above the one before: the built-in `config/partner-feeds.toml`, which names
+//! every setting; a file; the environment; the command line. Whatever is wrong is refused with the
+//! place it came from, key, value and bound, all of it at once. Only this module reads the
+//! environment, and no secret is ever shown.
 
 pub mod fault;
 pub mod files;
@@ -33,13 +33,19 @@ pub const FILE: &str = "config/partner-feeds.toml";
 pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
 
 /// What is logged: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`.
-#[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the module that reads the environment"
+)]
 pub fn log_filter(default: &str) -> String {
     std::env::var("PARTNER_FEEDS_LOG").unwrap_or_else(|_| default.to_owned())
 }
 
 /// How log lines are written: `PARTNER_FEEDS_LOG_FORMAT`, text or json; `None` where it is neither.
-#[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the module that reads the environment"
+)]
 pub fn log_format() -> Option<LogFormat> {
     match std::env::var("PARTNER_FEEDS_LOG_FORMAT").as_deref() {
         Err(_) | Ok("" | "text") => Some(LogFormat::Text),
@@ -48,7 +54,8 @@ pub fn log_format() -> Option<LogFormat> {
     }
 }
 
-/// The settings of a run, checked. Units, bounds and defaults are those of `config/partner-feeds.toml`.
+/// The settings of a run, checked. Units, bounds and defaults are those of
+/// `config/partner-feeds.toml`.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the records come from.
@@ -144,13 +151,17 @@ pub struct Overrides {
 impl Overrides {
     /// With a file of settings, if one is named.
     pub fn new(file: Option<PathBuf>) -> Self {
-        Self { file, settings: Vec::new() }
+        Self {
+            file,
+            settings: Vec::new(),
+        }
     }
 
     /// And a setting by its key, such as `kafka.brokers`, if it is given.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: Option<impl ToString>) -> Self {
-        self.settings.extend(value.map(|value| (key, value.to_string())));
+        self.settings
+            .extend(value.map(|value| (key, value.to_string())));
         self
     }
 }
@@ -158,8 +169,9 @@ impl Overrides {
 impl Config {
     /// The settings of this process: built in, file, environment, command line.
     pub fn load(overrides: &Overrides) -> Result<Self, Faults> {
-        let environment =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         Self::resolve(overrides, environment)
     }
 
@@ -193,11 +205,15 @@ impl Config {
             brokers: settings.brokers("kafka.brokers"),
             group: settings.filled("kafka.group"),
             topics: settings.texts("kafka.topics"),
-            dead_letter_topic: Some(settings.text("kafka.dead_letter_topic")).filter(|topic| !topic.is_empty()),
-            session_timeout: settings.optional_duration("kafka.session_timeout", (secs(6), secs(300))),
+            dead_letter_topic: Some(settings.text("kafka.dead_letter_topic"))
+                .filter(|topic| !topic.is_empty()),
+            session_timeout: settings
+                .optional_duration("kafka.session_timeout", (secs(6), secs(300))),
             properties: settings.properties(Client::Kafka),
         };
-        if kafka.session_timeout.is_some() && kafka.properties.get("group.protocol") == Some("consumer") {
+        if kafka.session_timeout.is_some()
+            && kafka.properties.get("group.protocol") == Some("consumer")
+        {
             let reason = "must be \"\" with group.protocol = consumer: there the broker decides";
             settings.fault("kafka.session_timeout", reason);
         }
@@ -206,8 +222,13 @@ impl Config {
         let flush_age = settings.duration("ingest.flush_age", (secs(1), secs(3600)));
         Self {
             kafka,
-            store: Location { root: settings.filled("store.root"), properties: settings.properties(Client::Store) },
-            reference: Some(settings.text("reference.folder")).filter(|f| !f.is_empty()).map(PathBuf::from),
+            store: Location {
+                root: settings.filled("store.root"),
+                properties: settings.properties(Client::Store),
+            },
+            reference: Some(settings.text("reference.folder"))
+                .filter(|f| !f.is_empty())
+                .map(PathBuf::from),
             ingest: Ingest {
                 flush_rows: settings.integer("ingest.flush_rows", (1, 10_000_000)),
                 flush_age,
@@ -219,7 +240,8 @@ impl Config {
                     bytes: (settings.integer("ingest.merge_mib", (1, 1_024)) << 20) as u64,
                 },
                 breaker: settings.integer("ingest.breaker", (0, 1_000_000_000)) as u32,
-                aggregate_every: settings.optional_duration("ingest.aggregate_every", (secs(1), secs(168 * 3600))),
+                aggregate_every: settings
+                    .optional_duration("ingest.aggregate_every", (secs(1), secs(168 * 3600))),
             },
             watch: Watch {
                 listen: settings.optional_address("watch.listen"),
@@ -234,26 +256,58 @@ impl Config {
     pub fn check(&self, reference: &Reference) -> Result<(), Faults> {
         let mut faults = Faults::default();
         let topics: Vec<&str> = reference.partners.topics().map(|t| &*t.name).collect();
-        for topic in self.kafka.topics.iter().filter(|topic| !topics.contains(&&***topic)) {
+        for topic in self
+            .kafka
+            .topics
+            .iter()
+            .filter(|topic| !topics.contains(&&***topic))
+        {
             let hint = fault::hint(topic, topics.iter().copied());
-            faults.0.push(Fault::new("settings", "kafka.topics", format!("`{topic}` is not in partners.toml{hint}")));
+            faults.0.push(Fault::new(
+                "settings",
+                "kafka.topics",
+                format!("`{topic}` is not in partners.toml{hint}"),
+            ));
         }
-        if let Some(topic) = self.kafka.dead_letter_topic.as_deref().filter(|topic| topics.contains(topic)) {
-            let reason = format!("`{topic}` is a feed's topic of partners.toml: letters would be read as events");
-            faults.0.push(Fault::new("settings", "kafka.dead_letter_topic", reason));
+        if let Some(topic) = self
+            .kafka
+            .dead_letter_topic
+            .as_deref()
+            .filter(|topic| topics.contains(topic))
+        {
+            let reason = format!(
+                "`{topic}` is a feed's topic of partners.toml: letters would be read as events"
+            );
+            faults
+                .0
+                .push(Fault::new("settings", "kafka.dead_letter_topic", reason));
         }
-        let plans: Vec<&str> = reference.plans.iter().map(|plan| &*plan.id).chain(["in-force"]).collect();
+        let plans: Vec<&str> = reference
+            .plans
+            .iter()
+            .map(|plan| &*plan.id)
+            .chain(["in-force"])
+            .collect();
         for plan in self.plans.iter().filter(|plan| !plans.contains(&&***plan)) {
             let hint = fault::hint(plan, plans.iter().copied());
-            faults.0.push(Fault::new("settings", "aggregate.plans", format!("plan `{plan}` is not held{hint}")));
+            faults.0.push(Fault::new(
+                "settings",
+                "aggregate.plans",
+                format!("plan `{plan}` is not held{hint}"),
+            ));
         }
         faults.into_result(())
     }
 
     /// The topics to consume, with their feeds.
     pub fn topics<'p>(&'p self, partners: &'p Partners) -> impl Iterator<Item = (&'p str, Feed)> {
-        let chosen = |topic: &&Topic| self.kafka.topics.is_empty() || self.kafka.topics.contains(&topic.name);
-        partners.topics().filter(chosen).map(|topic| (&*topic.name, topic.feed))
+        let chosen = |topic: &&Topic| {
+            self.kafka.topics.is_empty() || self.kafka.topics.contains(&topic.name)
+        };
+        partners
+            .topics()
+            .filter(chosen)
+            .map(|topic| (&*topic.name, topic.feed))
     }
 }
 

@@ -1,10 +1,11 @@
 //! The only place that knows rdkafka's consumer: answers rebalances, hands out records with their
 //! coordinates.
 //!
-//! It knows nothing of contracts or Parquet. Where a partition starts and what may be committed when it
-//! goes is decided by a [`Partitions`], inside the rebalance: start offsets go into the assignment, so
-//! that nothing is fetched from elsewhere first. Messages of all partitions come through one queue of our
-//! own, because librdkafka's bound on fetched memory holds for a queue, not for each of sixty.
+//! It knows nothing of contracts or Parquet. Where a partition starts and what may be committed
+//! when it goes is decided by a [`Partitions`], inside the rebalance: start offsets go into the
+//! assignment, so that nothing is fetched from elsewhere first. Messages of all partitions come
+//! through one queue of our own, because librdkafka's bound on fetched memory holds for a queue,
+//! not for each of sixty.
 
 mod native;
 
@@ -28,13 +29,15 @@ use crate::kafka::{self, ANSWER, Heard, Unreached};
 use native::Told;
 pub use native::{Message, Said};
 
-/// How the id of librdkafka's own mock of a cluster begins, which is silent on what it does not know.
+/// How the id of librdkafka's own mock of a cluster begins, which is silent on what it does not
+/// know.
 const MOCK: &str = "mockCluster";
 /// Messages handed out in one go at most.
 const BATCH_MESSAGES: usize = 10_000;
 /// How long one call to a broker may take.
 const CALL: Duration = Duration::from_secs(10);
-/// How long partitions may be without a leader, as while a broker restarts, before that is an error.
+/// How long partitions may be without a leader, as while a broker restarts, before that is an
+/// error.
 pub const LEADERLESS_MAX: Duration = Duration::from_mins(1);
 /// When the same complaint of a client is said again.
 const SAID_AGAIN: Duration = Duration::from_mins(1);
@@ -45,8 +48,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// The consumer's properties: those that are ours, defaults that may be changed, and the settings.
 ///
-/// The defaults of fetching keep small what waits for the workers, unpacked: it would be the greatest part of the
-/// process's memory. With twice the queue and four times the fetch `ingest` was no faster that could be measured.
+/// The defaults of fetching keep small what waits for the workers, unpacked: it would be the
+/// greatest part of the process's memory. With twice the queue and four times the fetch `ingest`
+/// was no faster that could be measured.
 pub fn client(kafka: &config::Kafka) -> ClientConfig {
     let mut client = ClientConfig::new();
     let tuned = [
@@ -56,7 +60,8 @@ pub fn client(kafka: &config::Kafka) -> ClientConfig {
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("queued.max.messages.kbytes", "16384"),
         ("queued.min.messages", "20000"),
-        // A record is given out whole, however large: refused, it would be asked for again for ever.
+        // A record is given out whole, however large: refused, it would be asked for again for
+        // ever.
         ("receive.message.max.bytes", "2147483647"),
     ];
     let owned = [
@@ -68,7 +73,11 @@ pub fn client(kafka: &config::Kafka) -> ClientConfig {
         ("group.id", &kafka.group),
         ("isolation.level", "read_committed"),
     ];
-    for (name, value) in tuned.into_iter().chain(kafka.properties.iter()).chain(owned) {
+    for (name, value) in tuned
+        .into_iter()
+        .chain(kafka.properties.iter())
+        .chain(owned)
+    {
         client.set(name, value);
     }
     if let Some(timeout) = kafka.session_timeout {
@@ -94,7 +103,9 @@ pub struct Offered {
 
 /// A partition of which no broker says how far its log goes, as while none leads it.
 #[derive(Debug, thiserror::Error)]
-#[error("no broker tells how far its log goes: is one away that leads it, or is there no right to read it? {source}")]
+#[error(
+    "no broker tells how far its log goes: is one away that leads it, or is there no right to read it? {source}"
+)]
 pub struct Untold {
     /// The partition.
     pub at: TopicPartition,
@@ -129,7 +140,8 @@ pub struct Certain {
 
 /// Decides what happens to partitions that come and go.
 pub trait Partitions: Send + Sync {
-    /// Partitions were assigned: where does each start? An error makes the consumer leave the group.
+    /// Partitions were assigned: where does each start? An error makes the consumer leave the
+    /// group.
     fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>>;
     /// Partitions go; what is certain of them? Nothing is committed where they were lost.
     fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain>;
@@ -142,7 +154,9 @@ pub enum ConsumeError {
     #[error(transparent)]
     Unreached(#[from] Unreached),
     /// A topic of the configuration does not exist.
-    #[error("topic {0} does not exist on the broker: create it (partner-feeds topics create) or correct kafka.topics")]
+    #[error(
+        "topic {0} does not exist on the broker: create it (partner-feeds topics create) or correct kafka.topics"
+    )]
     NoTopic(String),
     /// A call failed.
     #[error("{act}")]
@@ -178,8 +192,8 @@ fn call(act: &'static str) -> impl Fn(KafkaError) -> ConsumeError {
     move |source| ConsumeError::Call { act, source }
 }
 
-/// What was said in the last minute, by its words without numbers: while no broker answers, a client complains of the same
-/// many times a second.
+/// What was said in the last minute, by its words without numbers: while no broker answers, a
+/// client complains of the same many times a second.
 #[derive(Default)]
 struct Lately(Mutex<HashMap<String, Instant>>);
 
@@ -237,7 +251,8 @@ impl ConsumerContext for Context {
     }
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        // A partition that does not start was given the end of the log: it is paused before it fetches.
+        // A partition that does not start was given the end of the log: it is paused before it
+        // fetches.
         if let Rebalance::Assign(list) = rebalance {
             let mut stopped = TopicPartitionList::new();
             for element in list.elements().iter().filter(|e| e.offset() == Offset::End) {
@@ -254,30 +269,52 @@ impl ConsumerContext for Context {
 
 impl Context {
     fn fail(&self, error: ConsumeError) {
-        self.failed.lock().expect("no panic while held").get_or_insert(error);
+        self.failed
+            .lock()
+            .expect("no panic while held")
+            .get_or_insert(error);
     }
 
-    fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), ConsumeError> {
+    fn assign(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> Result<(), ConsumeError> {
         let offers = offers(consumer, list)?;
-        if let Some(queue) = self.queue.get().and_then(|q| q.lock().ok()).as_deref().and_then(Option::as_ref) {
+        if let Some(queue) = self
+            .queue
+            .get()
+            .and_then(|q| q.lock().ok())
+            .as_deref()
+            .and_then(Option::as_ref)
+        {
             for at in partitions_of(list) {
-                queue.forward(&at.topic, at.partition).map_err(QueueError::from)?;
+                queue
+                    .forward(&at.topic, at.partition)
+                    .map_err(QueueError::from)?;
             }
         }
-        let starts = self.partitions.assigned(offers).map_err(ConsumeError::Resume)?;
+        let starts = self
+            .partitions
+            .assigned(offers)
+            .map_err(ConsumeError::Resume)?;
         for (mut element, start) in list.elements().into_iter().zip(starts) {
             let offset = match start {
                 Start::At(offset) => Offset::Offset(offset),
                 Start::Stopped => Offset::End,
             };
-            element.set_offset(offset).map_err(call("set a start offset"))?;
+            element
+                .set_offset(offset)
+                .map_err(call("set a start offset"))?;
         }
         Ok(())
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let assignment_lost = consumer.assignment_lost();
-        let certain = self.partitions.revoked(partitions_of(list), assignment_lost);
+        let certain = self
+            .partitions
+            .revoked(partitions_of(list), assignment_lost);
         // A pause outlives the assignment: one that comes back would never be fetched.
         if let Err(error) = consumer.resume(list) {
             self.fail(call("resume partitions")(error));
@@ -293,8 +330,10 @@ impl Context {
 }
 
 fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
-    let partition =
-        |e: &TopicPartitionListElem<'_>| TopicPartition { topic: e.topic().to_owned(), partition: e.partition() };
+    let partition = |e: &TopicPartitionListElem<'_>| TopicPartition {
+        topic: e.topic().to_owned(),
+        partition: e.partition(),
+    };
     list.elements().iter().map(partition).collect()
 }
 
@@ -303,7 +342,9 @@ fn offsets_of(certain: &[Certain]) -> TopicPartitionList {
     for each in certain {
         let mut element = list.add_partition(&each.at.topic, each.at.partition);
         // An offset of the log is a valid offset; the metadata are two positions.
-        element.set_offset(Offset::Offset(each.next.offset)).expect("offsets are not negative");
+        element
+            .set_offset(Offset::Offset(each.next.offset))
+            .expect("offsets are not negative");
         element.set_metadata(format!("{} {}", each.from, each.next));
     }
     list
@@ -316,10 +357,20 @@ fn offers(
 ) -> Result<Vec<Result<Offered, Untold>>, ConsumeError> {
     let deadline = Instant::now() + LEADERLESS_MAX;
     let committed = committed(consumer, partitions_of(list), deadline)?.into_iter();
-    let offers = committed.map(|(at, committed)| match watermarks(consumer, &at, deadline) {
-        Ok(watermarks) => Ok(Offered { at, watermarks, committed }),
-        Err(source) => Err(Untold { at, committed, source: source.into() }),
-    });
+    let offers = committed.map(
+        |(at, committed)| match watermarks(consumer, &at, deadline) {
+            Ok(watermarks) => Ok(Offered {
+                at,
+                watermarks,
+                committed,
+            }),
+            Err(source) => Err(Untold {
+                at,
+                committed,
+                source: source.into(),
+            }),
+        },
+    );
     Ok(offers.collect())
 }
 
@@ -333,13 +384,18 @@ fn committed<C: ConsumerContext>(
     for at in partitions {
         asked.add_partition(&at.topic, at.partition);
     }
-    let told = until(deadline, |wait| consumer.committed_offsets(asked.clone(), wait));
+    let told = until(deadline, |wait| {
+        consumer.committed_offsets(asked.clone(), wait)
+    });
     let told = told.map_err(call("ask for the group's offsets"))?;
     let of = |element: &TopicPartitionListElem<'_>| match element.offset() {
         Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
         _ => None,
     };
-    Ok(partitions_of(&told).into_iter().zip(told.elements().iter().map(of)).collect())
+    Ok(partitions_of(&told)
+        .into_iter()
+        .zip(told.elements().iter().map(of))
+        .collect())
 }
 
 /// The first and the next offset of a partition.
@@ -348,12 +404,17 @@ fn watermarks<C: ConsumerContext>(
     at: &TopicPartition,
     deadline: Instant,
 ) -> Result<(i64, i64), KafkaError> {
-    until(deadline, |wait| consumer.fetch_watermarks(&at.topic, at.partition, wait))
+    until(deadline, |wait| {
+        consumer.fetch_watermarks(&at.topic, at.partition, wait)
+    })
 }
 
-/// Asks; while a partition has no leader or is not yet known here, or the group has no coordinator, again until the
-/// deadline.
-fn until<T>(deadline: Instant, ask: impl Fn(Duration) -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+/// Asks; while a partition has no leader or is not yet known here, or the group has no coordinator,
+/// again until the deadline.
+fn until<T>(
+    deadline: Instant,
+    ask: impl Fn(Duration) -> Result<T, KafkaError>,
+) -> Result<T, KafkaError> {
     loop {
         // Many partitions share a deadline: past it each is asked once more, and not for long.
         let left = deadline.saturating_duration_since(Instant::now());
@@ -376,11 +437,22 @@ fn until<T>(deadline: Instant, ask: impl Fn(Duration) -> Result<T, KafkaError>) 
 }
 
 /// The number of partitions of a topic; one that does not exist is an error.
-fn partition_count<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> Result<usize, ConsumeError> {
-    let metadata = consumer.fetch_metadata(Some(topic), CALL).map_err(call("ask for a topic"))?;
+fn partition_count<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+) -> Result<usize, ConsumeError> {
+    let metadata = consumer
+        .fetch_metadata(Some(topic), CALL)
+        .map_err(call("ask for a topic"))?;
     let found = metadata.topics().iter().find(|t| t.name() == topic);
-    let count = found.filter(|t| t.error().is_none()).map_or(0, |t| t.partitions().len());
-    if count == 0 { Err(ConsumeError::NoTopic(topic.to_owned())) } else { Ok(count) }
+    let count = found
+        .filter(|t| t.error().is_none())
+        .map_or(0, |t| t.partitions().len());
+    if count == 0 {
+        Err(ConsumeError::NoTopic(topic.to_owned()))
+    } else {
+        Ok(count)
+    }
 }
 
 /// Somebody who looks at a group and its topics, and joins nothing.
@@ -391,9 +463,16 @@ pub(crate) struct Onlooker {
 
 impl Onlooker {
     /// Waits for a broker to answer, at most so long.
-    pub(crate) fn connect(config: &ClientConfig, topics: &[String], wait: Duration) -> Result<Self, ConsumeError> {
+    pub(crate) fn connect(
+        config: &ClientConfig,
+        topics: &[String],
+        wait: Duration,
+    ) -> Result<Self, ConsumeError> {
         let identity = Identity::probe(config, topics, wait)?;
-        Ok(Self { client: config.create().map_err(Unreached::Client)?, identity })
+        Ok(Self {
+            client: config.create().map_err(Unreached::Client)?,
+            identity,
+        })
     }
 
     /// The cluster's id; empty where the broker does not tell.
@@ -403,13 +482,22 @@ impl Onlooker {
 
     /// The topic's id; empty where the broker does not tell.
     pub(crate) fn topic_id(&self, topic: &str) -> String {
-        self.identity.topic_id(topic).and_then(Result::ok).unwrap_or_default()
+        self.identity
+            .topic_id(topic)
+            .and_then(Result::ok)
+            .unwrap_or_default()
     }
 
     /// The partitions of a topic, each with the group's offset.
-    pub(crate) fn committed(&self, topic: &str) -> Result<Vec<(TopicPartition, Committed)>, ConsumeError> {
+    pub(crate) fn committed(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<(TopicPartition, Committed)>, ConsumeError> {
         let count = partition_count(&self.client, topic)? as i32;
-        let partitions = (0..count).map(|partition| TopicPartition { topic: topic.to_owned(), partition });
+        let partitions = (0..count).map(|partition| TopicPartition {
+            topic: topic.to_owned(),
+            partition,
+        });
         committed(&self.client, partitions, Instant::now() + ANSWER)
     }
 
@@ -418,11 +506,15 @@ impl Onlooker {
         watermarks(&self.client, at, Instant::now() + ANSWER).map_err(call(ASK_WATERMARKS))
     }
 
-    /// How many members the group has; `None` where the broker does not tell, as of a group that it assigns itself.
+    /// How many members the group has; `None` where the broker does not tell, as of a group that it
+    /// assigns itself.
     pub(crate) fn members(&self, group: &str) -> Option<usize> {
         let told = self.client.fetch_group_list(Some(group), CALL).ok()?;
-        let Some(found) = told.groups().iter().find(|found| found.name() == group) else { return Some(0) };
-        (found.protocol_type() == "consumer" || found.state() == "Empty").then(|| found.members().len())
+        let Some(found) = told.groups().iter().find(|found| found.name() == group) else {
+            return Some(0);
+        };
+        (found.protocol_type() == "consumer" || found.state() == "Empty")
+            .then(|| found.members().len())
     }
 }
 
@@ -441,43 +533,67 @@ impl Consumer {
         partitions: Arc<dyn Partitions>,
     ) -> Result<Self, ConsumeError> {
         let queue = Arc::new(OnceLock::new());
-        let context =
-            Context { partitions, lately: Lately::default(), queue: Arc::clone(&queue), failed: Mutex::new(None) };
-        let client = BaseConsumer::from_config_and_context(config, context).map_err(Unreached::Client)?;
+        let context = Context {
+            partitions,
+            lately: Lately::default(),
+            queue: Arc::clone(&queue),
+            failed: Mutex::new(None),
+        };
+        let client =
+            BaseConsumer::from_config_and_context(config, context).map_err(Unreached::Client)?;
         let consumer = Self { client, queue };
         consumer.partition_counts(topics)?;
-        let native = native::Queue::new(consumer.client.client().native_ptr()).map_err(QueueError::from)?;
+        let native =
+            native::Queue::new(consumer.client.client().native_ptr()).map_err(QueueError::from)?;
         consumer.queue.get_or_init(|| Mutex::new(Some(native)));
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer.client.subscribe(&names).map_err(call("subscribe to the topics"))?;
+        consumer
+            .client
+            .subscribe(&names)
+            .map_err(call("subscribe to the topics"))?;
         Ok(consumer)
     }
 
     /// The number of partitions of each topic; a topic that does not exist is an error.
     pub fn partition_counts(&self, topics: &[String]) -> Result<Vec<usize>, ConsumeError> {
-        topics.iter().map(|topic| partition_count(&self.client, topic)).collect()
+        topics
+            .iter()
+            .map(|topic| partition_count(&self.client, topic))
+            .collect()
     }
 
     /// What the broker says of a partition now, and the group's offset.
-    pub(crate) fn offered(&self, at: &TopicPartition) -> Result<Result<Offered, Untold>, ConsumeError> {
+    pub(crate) fn offered(
+        &self,
+        at: &TopicPartition,
+    ) -> Result<Result<Offered, Untold>, ConsumeError> {
         let offered = offers(&self.client, &one(at))?.pop();
         Ok(offered.expect("one was asked for"))
     }
 
     /// Whether a broker leads a partition now: asked for, and not as the client last heard.
     pub(crate) fn is_led(&self, at: &TopicPartition) -> bool {
-        self.client.fetch_metadata(Some(&at.topic), ANSWER).is_ok_and(|metadata| {
-            let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-            partitions.any(|found| found.id() == at.partition && found.leader() >= 0 && found.error().is_none())
-        })
+        self.client
+            .fetch_metadata(Some(&at.topic), ANSWER)
+            .is_ok_and(|metadata| {
+                let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+                partitions.any(|found| {
+                    found.id() == at.partition && found.leader() >= 0 && found.error().is_none()
+                })
+            })
     }
 
     /// The first and the next offset of a partition.
-    pub fn watermarks(&self, at: &TopicPartition, deadline: Instant) -> Result<(i64, i64), ConsumeError> {
+    pub fn watermarks(
+        &self,
+        at: &TopicPartition,
+        deadline: Instant,
+    ) -> Result<(i64, i64), ConsumeError> {
         watermarks(&self.client, at, deadline).map_err(call(ASK_WATERMARKS))
     }
 
-    /// The next offset of a partition's log as the last fetch told it; `None` before the first. No broker is asked.
+    /// The next offset of a partition's log as the last fetch told it; `None` before the first. No
+    /// broker is asked.
     pub(crate) fn known_end(&self, at: &TopicPartition) -> Option<i64> {
         native::known_end(self.client.client().native_ptr(), &at.topic, at.partition)
     }
@@ -488,10 +604,16 @@ impl Consumer {
             None => {}
             // Read here it would be read by nobody.
             Some(Ok(_)) => {
-                return Err(ConsumeError::Fatal("a record came by another queue than its partition's".into()));
+                return Err(ConsumeError::Fatal(
+                    "a record came by another queue than its partition's".into(),
+                ));
             }
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => return Err(ConsumeError::Fatal(code.to_string())),
-            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                return Err(ConsumeError::Fatal(code.to_string()));
+            }
+            Some(Err(KafkaError::MessageConsumption(
+                RDKafkaErrorCode::UnknownTopicOrPartition,
+            ))) => {
                 tracing::warn!("a topic of the subscription does not exist on the broker");
             }
             Some(Err(error)) => self.client.context().error(error, ""),
@@ -499,13 +621,24 @@ impl Consumer {
         if let Some((code, reason)) = self.client.client().fatal_error() {
             return Err(ConsumeError::Fatal(format!("{code}: {reason}")));
         }
-        let failed = self.client.context().failed.lock().expect("no panic while held").take();
+        let failed = self
+            .client
+            .context()
+            .failed
+            .lock()
+            .expect("no panic while held")
+            .take();
         failed.map_or(Ok(()), Err)
     }
 
     /// Waits for messages, at most so long, and hands each to `take`.
     pub fn fetch(&self, wait: Duration, mut take: impl FnMut(Message)) {
-        let mut queue = self.queue.get().expect("made when the group was joined").lock().expect("no panic while held");
+        let mut queue = self
+            .queue
+            .get()
+            .expect("made when the group was joined")
+            .lock()
+            .expect("no panic while held");
         if let Some(queue) = queue.as_mut() {
             queue.batch(BATCH_MESSAGES, wait).for_each(&mut take);
         }
@@ -524,12 +657,16 @@ impl Consumer {
     /// Stops fetching a partition.
     pub(crate) fn pause(&self, at: &TopicPartition) -> Result<(), ConsumeError> {
         tracing::debug!(partition = %at, "paused");
-        self.client.pause(&one(at)).map_err(call("pause a partition"))
+        self.client
+            .pause(&one(at))
+            .map_err(call("pause a partition"))
     }
 
     /// Goes on fetching a partition.
     pub(crate) fn resume(&self, at: &TopicPartition) -> Result<(), ConsumeError> {
-        self.client.resume(&one(at)).map_err(call("resume a partition"))
+        self.client
+            .resume(&one(at))
+            .map_err(call("resume a partition"))
     }
 
     /// Fetches a partition from another offset; what was fetched before is dropped.
@@ -538,16 +675,23 @@ impl Consumer {
         let added = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset));
         let sought = added.and_then(|()| self.client.seek_partitions(list, CALL));
         // Whether it worked is told by each partition: where it did not, records would be missed.
-        let refused = |list: TopicPartitionList| list.elements().iter().try_for_each(TopicPartitionListElem::error);
-        sought.and_then(refused).map_err(call("seek in a partition"))
+        let refused = |list: TopicPartitionList| {
+            list.elements()
+                .iter()
+                .try_for_each(TopicPartitionListElem::error)
+        };
+        sought
+            .and_then(refused)
+            .map_err(call("seek in a partition"))
     }
 
-    /// Leaves the group. The partitions are revoked inside; no message may be held when the consumer is
-    /// dropped afterwards.
+    /// Leaves the group. The partitions are revoked inside; no message may be held when the
+    /// consumer is dropped afterwards.
     pub fn leave(&self, wait: Duration) {
         let deadline = Instant::now() + wait;
         self.client.unsubscribe();
-        let assigned = |c: &BaseConsumer<Context>| c.assignment().is_ok_and(|list| list.count() > 0);
+        let assigned =
+            |c: &BaseConsumer<Context>| c.assignment().is_ok_and(|list| list.count() > 0);
         while assigned(&self.client) && Instant::now() < deadline {
             if let Some(Err(error)) = self.client.poll(Duration::from_millis(50)) {
                 tracing::debug!(%error, "Kafka");
@@ -575,20 +719,34 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Waits for a broker to answer, then asks for the topics' ids: if it tells none, none are asked for again.
-    pub(crate) fn probe(config: &ClientConfig, topics: &[String], wait: Duration) -> Result<Self, ConsumeError> {
+    /// Waits for a broker to answer, then asks for the topics' ids: if it tells none, none are
+    /// asked for again.
+    pub(crate) fn probe(
+        config: &ClientConfig,
+        topics: &[String],
+        wait: Duration,
+    ) -> Result<Self, ConsumeError> {
         let client = kafka::reach(config, wait)?;
         let cluster = client.client().fetch_cluster_id(CALL).unwrap_or_default();
-        let identity = Self { client, topics: topics.to_vec(), tells_topic_ids: OnceLock::new(), cluster };
-        let told = if identity.cluster.starts_with(MOCK) { Some(Vec::new()) } else { identity.ask(CALL) };
+        let identity = Self {
+            client,
+            topics: topics.to_vec(),
+            tells_topic_ids: OnceLock::new(),
+            cluster,
+        };
+        let told = if identity.cluster.starts_with(MOCK) {
+            Some(Vec::new())
+        } else {
+            identity.ask(CALL)
+        };
         if let Some(told) = told {
             identity.tells_topic_ids(&told);
         }
         Ok(identity)
     }
 
-    /// Whether the broker tells topic ids: by its first answer, since one below 2.8, or without the right to describe, tells
-    /// none at all.
+    /// Whether the broker tells topic ids: by its first answer, since one below 2.8, or without the
+    /// right to describe, tells none at all.
     fn tells_topic_ids(&self, told: &[Told]) -> bool {
         *self.tells_topic_ids.get_or_init(|| {
             let tells = told.iter().any(|told| matches!(told, Told::Id(_)));
@@ -607,10 +765,15 @@ impl Identity {
 
     /// The next offset of a partition's log, asked for now; `None` where no broker answers.
     pub(crate) fn log_end(&self, at: &TopicPartition) -> Option<i64> {
-        self.client.client().fetch_watermarks(&at.topic, at.partition, ANSWER).ok().map(|(_, high)| high)
+        self.client
+            .client()
+            .fetch_watermarks(&at.topic, at.partition, ANSWER)
+            .ok()
+            .map(|(_, high)| high)
     }
 
-    /// The topic's id, empty where the broker does not tell any; `None` where it did not answer now.
+    /// The topic's id, empty where the broker does not tell any; `None` where it did not answer
+    /// now.
     pub(crate) fn topic_id(&self, topic: &str) -> Option<Result<String, TopicAbsent>> {
         if self.tells_topic_ids.get() == Some(&false) {
             return Some(Ok(String::new()));

@@ -1,8 +1,8 @@
 //! From a Kafka record's bytes to a typed [`Event`], or a [`Rejection`] that says why not.
 //!
 //! The typed path accepts exactly what JSON profile, envelope and schema accept together
-//! (`schemas/`); a property test holds the two together. It only says yes or no: what is wrong with a
-//! refused record is found by [`explain`], which alone reads the schemas. Rules between fields
+//! (`schemas/`); a property test holds the two together. It only says yes or no: what is wrong with
+//! a refused record is found by [`explain`], which alone reads the schemas. Rules between fields
 //! ([`semantic`]) and the search for personal data ([`tripwire`]) come after, over the flat record.
 //!
 //! This module knows neither Kafka's client nor Parquet, and no error of it holds a value.
@@ -84,7 +84,10 @@ pub struct Envelope<'a> {
 impl Envelope<'_> {
     /// Whether `id` is `<subject>.<revision>`, as the contracts advise.
     pub fn has_advised_id(&self) -> bool {
-        let revision = self.id.strip_prefix(&*self.subject).and_then(|rest| rest.strip_prefix('.'));
+        let revision = self
+            .id
+            .strip_prefix(&*self.subject)
+            .and_then(|rest| rest.strip_prefix('.'));
         revision.and_then(revision_of) == Some(self.revision)
     }
 }
@@ -136,9 +139,14 @@ data! {
 
 /// The feed and kind of an event's `type`, `uk.community-safety.<feed>.<kind>.v1`.
 pub fn parse_type(text: &str) -> Option<(Feed, Kind)> {
-    let (feed, kind) = text.strip_prefix("uk.community-safety.")?.strip_suffix(".v1")?.split_once('.')?;
+    let (feed, kind) = text
+        .strip_prefix("uk.community-safety.")?
+        .strip_suffix(".v1")?
+        .split_once('.')?;
     let (feed, kind) = (Feed::from_name(feed)?, Kind::from_name(kind)?);
-    kind.feed().is_none_or(|owner| owner == feed).then_some((feed, kind))
+    kind.feed()
+        .is_none_or(|owner| owner == feed)
+        .then_some((feed, kind))
 }
 
 /// The `type` of an event of a feed and kind.
@@ -153,7 +161,10 @@ impl<'a> Event<'a> {
     }
 
     /// Decodes a value whose attributes came in headers (binary mode), each given once.
-    pub fn decode_binary(attributes: &[(&'a str, &'a str)], value: &'a str) -> Result<Self, Refused> {
+    pub fn decode_binary(
+        attributes: &[(&'a str, &'a str)],
+        value: &'a str,
+    ) -> Result<Self, Refused> {
         let mut envelope = Draft::default();
         for (name, text) in attributes {
             envelope.attribute(name, text).ok_or(Refused)?;
@@ -212,7 +223,9 @@ impl<'a> Draft<'a> {
     fn attribute(&mut self, name: &'a str, text: &'a str) -> Option<()> {
         match name {
             "specversion" => self.specversion = (text == "1.0").then_some(true)?,
-            "datacontenttype" => self.datacontenttype = (text == "application/json").then_some(true)?,
+            "datacontenttype" => {
+                self.datacontenttype = (text == "application/json").then_some(true)?
+            }
             "type" => self.kind = Some(parse_type(text)?),
             "id" => self.id = Some(Id::new(text)?),
             "source" => self.source = Some(Source::new(text)?),
@@ -253,13 +266,17 @@ fn revision_of(text: &str) -> Option<Revision> {
 
 /// The name of an attribute that middleware may add: `[a-z0-9]{1,20}`.
 pub(crate) fn is_extension_name(name: &str) -> bool {
-    (1..=20).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    (1..=20).contains(&name.len())
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
 /// Reads an event, attribute by attribute.
 fn read_event<'a>(json: &mut Json<'a>) -> Result<Event<'a>, Refused> {
     let mut draft = Draft::default();
-    let (mut datacontenttype, mut dataschema, mut data, mut data_read_early) = (None, None, None, None);
+    let (mut datacontenttype, mut dataschema, mut data, mut data_read_early) =
+        (None, None, None, None);
     json.object(|json, name| match &*name {
         "specversion" => {
             let is_known = &*json.value::<Plain<'_>>()? == "1.0";
@@ -271,7 +288,10 @@ fn read_event<'a>(json: &mut Json<'a>) -> Result<Event<'a>, Refused> {
         }
         "id" => once(&mut draft.id, json.value()?),
         "source" => once(&mut draft.source, json.value()?),
-        "type" => once(&mut draft.kind, parse_type(&json.value::<Plain<'_>>()?).ok_or(Refused)?),
+        "type" => once(
+            &mut draft.kind,
+            parse_type(&json.value::<Plain<'_>>()?).ok_or(Refused)?,
+        ),
         "subject" => once(&mut draft.subject, json.value()?),
         "revision" => once(&mut draft.revision, json.value()?),
         "time" => once(&mut draft.time, json.value()?),
@@ -303,7 +323,11 @@ fn read_event<'a>(json: &mut Json<'a>) -> Result<Event<'a>, Refused> {
 
 /// Takes the value of a name, which may be given once.
 fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Refused> {
-    if slot.replace(value).is_some() { Err(Refused) } else { Ok(()) }
+    if slot.replace(value).is_some() {
+        Err(Refused)
+    } else {
+        Ok(())
+    }
 }
 
 /// The attributes the contract knows.
@@ -322,19 +346,27 @@ pub(crate) const ATTRIBUTES: [&str; 11] = [
 ];
 
 impl<'a> Draft<'a> {
-    fn extension(&mut self, name: Cow<'a, str>, value: Option<Extension<'a>>) -> Result<(), Refused> {
+    fn extension(
+        &mut self,
+        name: Cow<'a, str>,
+        value: Option<Extension<'a>>,
+    ) -> Result<(), Refused> {
         if !is_extension_name(&name) {
             return Err(Refused);
         }
         if self.extensions.iter().any(|(seen, _)| *seen == name) {
             return Err(Refused);
         }
-        self.extensions.push((name, value.map_or(Cow::Borrowed(""), |Extension(text)| text)));
+        self.extensions.push((
+            name,
+            value.map_or(Cow::Borrowed(""), |Extension(text)| text),
+        ));
         Ok(())
     }
 }
 
-/// The value of an attribute that middleware added; empty of a boolean or an integer, which tell nothing.
+/// The value of an attribute that middleware added; empty of a boolean or an integer, which tell
+/// nothing.
 struct Extension<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Extension<'de> {
@@ -352,15 +384,21 @@ impl<'de> Deserialize<'de> for Extension<'de> {
             }
 
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Extension<'de>, E> {
-                i32::try_from(value).map(|_| Extension(Cow::Borrowed(""))).map_err(E::custom)
+                i32::try_from(value)
+                    .map(|_| Extension(Cow::Borrowed("")))
+                    .map_err(E::custom)
             }
 
             fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Extension<'de>, E> {
-                Printable::new(text).map(|t| Extension(t.into_cow())).ok_or_else(|| E::custom("extension"))
+                Printable::new(text)
+                    .map(|t| Extension(t.into_cow()))
+                    .ok_or_else(|| E::custom("extension"))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Extension<'de>, E> {
-                Printable::new(text.to_owned()).map(|t| Extension(t.into_cow())).ok_or_else(|| E::custom("extension"))
+                Printable::new(text.to_owned())
+                    .map(|t| Extension(t.into_cow()))
+                    .ok_or_else(|| E::custom("extension"))
             }
         }
         deserializer.deserialize_any(V)
@@ -382,7 +420,11 @@ mod tests {
     #[test]
     fn data_may_stand_before_type() {
         let start = CRIME.find(r#""data""#).expect("data");
-        let moved = format!("{{{},{}}}", &CRIME[start..CRIME.len() - 1], &CRIME[1..start - 1]);
+        let moved = format!(
+            "{{{},{}}}",
+            &CRIME[start..CRIME.len() - 1],
+            &CRIME[1..start - 1]
+        );
         let event = Event::decode(&moved).expect("valid");
         assert_eq!(serde_json::to_string(&event).expect("json"), CRIME);
     }
@@ -398,15 +440,47 @@ mod tests {
     fn the_typed_path_is_as_strict_as_the_profile() {
         check(r#""008/06""#, r#""008\/06""#, true);
         check(r#""revision":2"#, r#""revision":2.0"#, false);
-        check(r#""revision":2"#, r#""revision":2,"\u0072evision":2"#, false);
-        check(r#""revision":2"#, r#""revision":2,"data_base64":"e30=""#, false);
-        check(r#""revision":2"#, r#""revision":2,"traceparent":"x","dataschema":null"#, true);
-        check(r#""revision":2"#, r#""revision":2,"traceparent":null,"traceparent":null"#, false);
-        check(r#""revision":2"#, r#""revision":2,"traceParent":"x""#, false);
-        check(r#""revision":2"#, r#""revision":2,"traceparent":1.5"#, false);
-        check(r#""when":{"occurred_from":"2017-02-03T23:10:00Z"}"#, r#""when":["2017-02-03T23:10:00Z"]"#, false);
+        check(
+            r#""revision":2"#,
+            r#""revision":2,"\u0072evision":2"#,
+            false,
+        );
+        check(
+            r#""revision":2"#,
+            r#""revision":2,"data_base64":"e30=""#,
+            false,
+        );
+        check(
+            r#""revision":2"#,
+            r#""revision":2,"traceparent":"x","dataschema":null"#,
+            true,
+        );
+        check(
+            r#""revision":2"#,
+            r#""revision":2,"traceparent":null,"traceparent":null"#,
+            false,
+        );
+        check(
+            r#""revision":2"#,
+            r#""revision":2,"traceParent":"x""#,
+            false,
+        );
+        check(
+            r#""revision":2"#,
+            r#""revision":2,"traceparent":1.5"#,
+            false,
+        );
+        check(
+            r#""when":{"occurred_from":"2017-02-03T23:10:00Z"}"#,
+            r#""when":["2017-02-03T23:10:00Z"]"#,
+            false,
+        );
         check(r#""domestic_abuse":true"#, r#""domestic_abuse":null"#, true);
-        check(r#""domestic_abuse":true"#, r#""domestic_abuse":true,"domestic_abuse":true"#, false);
+        check(
+            r#""domestic_abuse":true"#,
+            r#""domestic_abuse":true,"domestic_abuse":true"#,
+            false,
+        );
         check(r#""code":"008/06""#, r#""code":null"#, true);
     }
 

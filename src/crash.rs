@@ -1,13 +1,17 @@
-//! Named steps of the commit at which a test may kill the process, let it sleep, or hold that step alone.
+//! Named steps of the commit at which a test may kill the process, let it sleep, or hold that step
+//! alone.
 //!
-//! A point means "everything before me is done, nothing after me has begun". It knows nothing of what is
-//! committed. In a release it is an empty function, so none can be told to die. Where debug assertions are on,
-//! `PARTNER_FEEDS_CRASH_AT` names the point, `PARTNER_FEEDS_CRASH_AFTER` the how-manieth passing of it
-//! (default: the first), and `PARTNER_FEEDS_CRASH_WITH` what happens there: `kill` (the default), `stop`
-//! (until the process is told to continue), or `hold` (this step waits for as long as the file
-//! `PARTNER_FEEDS_CRASH_HOLD` is there; all else goes on).
+//! A point means "everything before me is done, nothing after me has begun". It knows nothing of
+//! what is committed. In a release it is an empty function, so none can be told to die. Where debug
+//! assertions are on, `PARTNER_FEEDS_CRASH_AT` names the point, `PARTNER_FEEDS_CRASH_AFTER` the
+//! how-manieth passing of it (default: the first), and `PARTNER_FEEDS_CRASH_WITH` what happens
+//! there: `kill` (the default), `stop` (until the process is told to continue), or `hold` (this
+//! step waits for as long as the file `PARTNER_FEEDS_CRASH_HOLD` is there; all else goes on).
 
-#![cfg_attr(debug_assertions, expect(clippy::disallowed_methods, reason = "only a test sets these"))]
+#![cfg_attr(
+    debug_assertions,
+    expect(clippy::disallowed_methods, reason = "only a test sets these")
+)]
 
 /// Every point, in the order of the steps.
 pub const POINTS: [&str; 9] = [
@@ -35,12 +39,17 @@ pub fn point(name: &str) {
 
     static AT: LazyLock<Option<String>> = LazyLock::new(|| {
         let at = std::env::var("PARTNER_FEEDS_CRASH_AT").ok()?;
-        assert!(POINTS.contains(&at.as_str()), "PARTNER_FEEDS_CRASH_AT names no crash point: {at}");
+        assert!(
+            POINTS.contains(&at.as_str()),
+            "PARTNER_FEEDS_CRASH_AT names no crash point: {at}"
+        );
         Some(at)
     });
     static LEFT: LazyLock<AtomicU64> = LazyLock::new(|| {
         let after = std::env::var("PARTNER_FEEDS_CRASH_AFTER").ok();
-        AtomicU64::new(after.map_or(1, |n| n.parse().expect("PARTNER_FEEDS_CRASH_AFTER is a number")))
+        AtomicU64::new(after.map_or(1, |n| {
+            n.parse().expect("PARTNER_FEEDS_CRASH_AFTER is a number")
+        }))
     });
     debug_assert!(POINTS.contains(&name), "{name} is not listed");
     if AT.as_deref() == Some(name) && LEFT.fetch_sub(1, Ordering::SeqCst) == 1 {
@@ -62,7 +71,8 @@ fn strike() {
         }
         Ok("stop") => signal(Signal::STOP),
         Ok("hold") => {
-            let file = std::env::var("PARTNER_FEEDS_CRASH_HOLD").expect("PARTNER_FEEDS_CRASH_HOLD names a file");
+            let file = std::env::var("PARTNER_FEEDS_CRASH_HOLD")
+                .expect("PARTNER_FEEDS_CRASH_HOLD names a file");
             eprintln!("held");
             while std::fs::exists(&file).expect("a file can be looked for") {
                 std::thread::sleep(std::time::Duration::from_millis(10));

@@ -48,8 +48,8 @@ impl fmt::Display for Feed {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal in $feed:expr),+ $(,)?) => {
-        /// What an event is about: fifteen kinds of record, and the count of a partner that can only
-        /// send totals.
+        /// What an event is about: fifteen kinds of record, and the count of a partner that can
+        /// only send totals.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind { $($(#[$doc])* $variant),+ }
 
@@ -67,7 +67,8 @@ macro_rules! kinds {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
             }
 
-            /// The only feed that may send this kind; `None` for a count, which every feed may send.
+            /// The only feed that may send this kind; `None` for a count, which every feed may
+            /// send.
             pub const fn feed(self) -> Option<Feed> {
                 match self { $(Self::$variant => $feed),+ }
             }
@@ -149,7 +150,10 @@ impl Position {
     /// The same era at another offset.
     #[must_use]
     pub const fn at(self, offset: i64) -> Self {
-        Self { era: self.era, offset }
+        Self {
+            era: self.era,
+            offset,
+        }
     }
 
     /// Whether an era begins here.
@@ -205,7 +209,10 @@ impl Micros {
 
     /// The last instant of a day in London.
     pub fn end_of_day_in_london(date: civil::Date) -> Self {
-        let next = date.tomorrow().ok().and_then(|next| Self::of_london(next.into()));
+        let next = date
+            .tomorrow()
+            .ok()
+            .and_then(|next| Self::of_london(next.into()));
         next.map_or(Self(i64::MAX), |next| Self(next.0 - 1))
     }
 
@@ -233,8 +240,9 @@ impl fmt::Display for Micros {
     }
 }
 
-static LONDON: LazyLock<TimeZone> =
-    LazyLock::new(|| TimeZone::get("Europe/London").expect("the time zone database is built into the program"));
+static LONDON: LazyLock<TimeZone> = LazyLock::new(|| {
+    TimeZone::get("Europe/London").expect("the time zone database is built into the program")
+});
 
 /// A calendar month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -252,7 +260,11 @@ impl Month {
 
     /// Its first day.
     pub fn first_day(self) -> civil::Date {
-        civil::date(Self::FIRST_YEAR + (self.0 / 12) as i16, (self.0 % 12) as i8 + 1, 1)
+        civil::date(
+            Self::FIRST_YEAR + (self.0 / 12) as i16,
+            (self.0 % 12) as i8 + 1,
+            1,
+        )
     }
 
     /// Its last day.
@@ -302,9 +314,16 @@ impl FromStr for Month {
 
     /// `yyyy-mm`.
     fn from_str(text: &str) -> Result<Self, NotAMonth> {
-        let parts = text.split_once('-').filter(|(year, month)| year.len() == 4 && month.len() == 2);
-        let parsed = parts.and_then(|(year, month)| civil::Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok());
-        parsed.filter(|date| date.year() >= Self::FIRST_YEAR).map(Self::of).ok_or(NotAMonth)
+        let parts = text
+            .split_once('-')
+            .filter(|(year, month)| year.len() == 4 && month.len() == 2);
+        let parsed = parts.and_then(|(year, month)| {
+            civil::Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()
+        });
+        parsed
+            .filter(|date| date.year() >= Self::FIRST_YEAR)
+            .map(Self::of)
+            .ok_or(NotAMonth)
     }
 }
 
@@ -321,12 +340,24 @@ mod tests {
     fn a_month_begins_and_ends_as_the_calendar_says() {
         let month = Month::of(civil::date(2020, 2, 17));
         assert_eq!(month.to_string(), "2020-02");
-        assert_eq!((month.first_day(), month.last_day()), (civil::date(2020, 2, 1), civil::date(2020, 2, 29)));
-        let months: Vec<_> = month.to(month.next().next()).map(|m| m.to_string()).collect();
+        assert_eq!(
+            (month.first_day(), month.last_day()),
+            (civil::date(2020, 2, 1), civil::date(2020, 2, 29))
+        );
+        let months: Vec<_> = month
+            .to(month.next().next())
+            .map(|m| m.to_string())
+            .collect();
         assert_eq!(months, ["2020-02", "2020-03", "2020-04"]);
         assert_eq!(months[0].parse(), Ok(month));
-        assert_eq!((month.plus(-2).to_string(), month.plus(11).to_string()), ("2019-12".into(), "2021-01".into()));
-        assert_eq!(["2020-13", "2020-2", "20-02", "1899-12", ""].map(str::parse::<Month>), [Err(NotAMonth); 5]);
+        assert_eq!(
+            (month.plus(-2).to_string(), month.plus(11).to_string()),
+            ("2019-12".into(), "2021-01".into())
+        );
+        assert_eq!(
+            ["2020-13", "2020-2", "20-02", "1899-12", ""].map(str::parse::<Month>),
+            [Err(NotAMonth); 5]
+        );
     }
 
     #[test]
@@ -347,7 +378,13 @@ mod tests {
 
     #[test]
     fn a_name_of_another_shape_is_no_position() {
-        for text in ["", "0-1", "0000-000000000000000000", "0000-00000000000000000+1", "+000-0000000000000000001"] {
+        for text in [
+            "",
+            "0-1",
+            "0000-000000000000000000",
+            "0000-00000000000000000+1",
+            "+000-0000000000000000001",
+        ] {
             assert!(text.parse::<Position>().is_err(), "{text}");
         }
     }
@@ -356,6 +393,9 @@ mod tests {
     fn a_june_evening_in_utc_is_already_the_next_day_in_london() {
         let local = Micros(1_717_197_600_000_000).in_london(); // 2024-05-31T23:20:00Z
         assert_eq!(local.date(), civil::date(2024, 6, 1));
-        assert_eq!(Micros::of_london(local), Some(Micros(1_717_197_600_000_000)));
+        assert_eq!(
+            Micros::of_london(local),
+            Some(Micros(1_717_197_600_000_000))
+        );
     }
 }

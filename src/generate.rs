@@ -1,9 +1,9 @@
 //! An invented partnership's events: five years of three feeds, for tests, benchmarks and the demo.
 //!
-//! Nothing here is real but the codes: no event stands for a person or an incident. A document is a pure
-//! function of its record's seed and its revision, so a record sent again is the same bytes, and a
-//! correction needs no memory of the record: only a short ring of seeds is kept, however many events are
-//! asked for. The same seed and options give the same bytes.
+//! Nothing here is real but the codes: no event stands for a person or an incident. A document is a
+//! pure function of its record's seed and its revision, so a record sent again is the same bytes,
+//! and a correction needs no memory of the record: only a short ring of seeds is kept, however many
+//! events are asked for. The same seed and options give the same bytes.
 
 mod broken;
 mod calendar;
@@ -70,7 +70,12 @@ pub struct Document {
 impl Document {
     /// An empty document, to be written by [`Generator::write_next`].
     pub const fn new() -> Self {
-        Self { feed: Feed::Police, key: Vec::new(), bytes: Vec::new(), broken: None }
+        Self {
+            feed: Feed::Police,
+            key: Vec::new(),
+            bytes: Vec::new(),
+            broken: None,
+        }
     }
 }
 
@@ -133,7 +138,12 @@ impl Generator {
         }
         let progress = self.written as f64 / self.options.events as f64;
         let kind = self.options.kind.unwrap_or_else(|| draw.weighted(&MIX));
-        let record = Record::new(kind, self.records, self.months.day_at(progress, &mut draw), self.rng.next_u64());
+        let record = Record::new(
+            kind,
+            self.records,
+            self.months.day_at(progress, &mut draw),
+            self.rng.next_u64(),
+        );
         match self.recent.get_mut(self.records as usize % RECENT) {
             Some(oldest) => *oldest = record,
             None => self.recent.push(record),

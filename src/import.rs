@@ -1,7 +1,8 @@
 //! Published files become events: one module a publisher.
 //!
-//! An importer reads a whole release of one publisher, checks that it is what it seems to be, and only
-//! then writes. It knows the contracts and no Kafka: its output goes to a file or to `publish`.
+//! An importer reads a whole release of one publisher, checks that it is what it seems to be, and
+//! only then writes. It knows the contracts and no Kafka: its output goes to a file or to
+//! `publish`.
 
 pub mod hclic;
 pub mod police_uk;
@@ -36,7 +37,10 @@ impl FromStr for Release {
             return Err(NotAMonth);
         }
         let number = |text: &str| text.parse().map_err(|_| NotAMonth);
-        Ok(Self { year: number(&text[..4])?, month: number(&text[5..])? })
+        Ok(Self {
+            year: number(&text[..4])?,
+            month: number(&text[5..])?,
+        })
     }
 }
 
@@ -71,7 +75,8 @@ impl Release {
     }
 }
 
-/// A label in lower case, each run of other characters one hyphen: so there is no table to be wrong.
+/// A label in lower case, each run of other characters one hyphen: so there is no table to be
+/// wrong.
 pub(crate) fn slug(label: &str) -> String {
     let mut slug = String::with_capacity(label.len());
     for c in label.chars() {
@@ -113,7 +118,10 @@ mod tests {
 
     #[test]
     fn a_label_becomes_a_slug_mechanically() {
-        assert_eq!(slug("Violence and sexual offences"), "violence-and-sexual-offences");
+        assert_eq!(
+            slug("Violence and sexual offences"),
+            "violence-and-sexual-offences"
+        );
         assert_eq!(
             slug("Investigation complete; no suspect identified"),
             "investigation-complete-no-suspect-identified"

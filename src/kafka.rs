@@ -1,6 +1,8 @@
-//! What every client of Kafka shares: which properties there are, how a broker is reached, and why none is.
+//! What every client of Kafka shares: which properties there are, how a broker is reached, and why
+//! none is.
 //!
-//! It refuses to know what a client is for. The invariant: no value of a secret property is in what it says.
+//! It refuses to know what a client is for. The invariant: no value of a secret property is in what
+//! it says.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,8 +32,13 @@ pub(crate) fn fault_of(name: &str, value: &str, is_secret: bool) -> Option<Strin
 /// A client that a broker has answered, for whatever is to be asked of it.
 ///
 /// A producer, since it alone hands on what its connections complain of.
-pub(crate) fn reach(config: &ClientConfig, wait: Duration) -> Result<ThreadedProducer<Heard>, Unreached> {
-    let client: ThreadedProducer<Heard> = config.create_with_context(Heard::default()).map_err(Unreached::Client)?;
+pub(crate) fn reach(
+    config: &ClientConfig,
+    wait: Duration,
+) -> Result<ThreadedProducer<Heard>, Unreached> {
+    let client: ThreadedProducer<Heard> = config
+        .create_with_context(Heard::default())
+        .map_err(Unreached::Client)?;
     let deadline = Instant::now() + wait;
     while client.client().fetch_metadata(None, ANSWER).is_err() {
         if Instant::now() >= deadline {
@@ -67,11 +74,16 @@ pub enum Unreached {
 impl Unreached {
     /// Of a client that has waited so long.
     pub(crate) fn silence(brokers: &str, wait: Duration, heard: &Heard) -> Self {
-        Self::Silence { brokers: brokers.to_owned(), wait, source: heard.complaint() }
+        Self::Silence {
+            brokers: brokers.to_owned(),
+            wait,
+            source: heard.complaint(),
+        }
     }
 }
 
-/// What a client said of its brokers: a refused password, a certificate nobody vouches for, a closed port.
+/// What a client said of its brokers: a refused password, a certificate nobody vouches for, a
+/// closed port.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Complaint(String);
@@ -82,7 +94,10 @@ pub(crate) struct Heard(Mutex<Option<Complaint>>);
 
 impl Heard {
     pub(crate) fn complaint(&self) -> Option<Complaint> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -90,7 +105,8 @@ impl ClientContext for Heard {
     fn error(&self, error: KafkaError, reason: &str) {
         // That all brokers are down is said after the reason.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Complaint(reason.to_owned()));
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Complaint(reason.to_owned()));
         }
     }
 }

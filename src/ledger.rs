@@ -1,8 +1,8 @@
 //! The ledger: every record read, as a chain of Parquet files that are created once.
 //!
-//! This module names the files and reads and writes them with their [`Footer`]. It refuses to know what a
-//! row says beyond its coordinates (`era`, `offset`), so the schema may grow without it. The invariant: a
-//! file's footer alone tells what the file covers, and needs no second copy anywhere.
+//! This module names the files and reads and writes them with their [`Footer`]. It refuses to know
+//! what a row says beyond its coordinates (`era`, `offset`), so the schema may grow without it. The
+//! invariant: a file's footer alone tells what the file covers, and needs no second copy anywhere.
 
 pub mod chain;
 mod checksum;
@@ -21,10 +21,13 @@ use arrow_array::types::{Int32Type, Int64Type};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{
+    FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::file::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +90,10 @@ impl LedgerError {
     }
 
     pub(crate) fn not_parquet(path: &str, source: impl Into<ParquetError>) -> Self {
-        Self::NotParquet { path: path.to_owned(), source: source.into() }
+        Self::NotParquet {
+            path: path.to_owned(),
+            source: source.into(),
+        }
     }
 }
 
@@ -116,7 +122,12 @@ impl Tree {
 
     /// The folder of one partition in this tree.
     pub fn folder(self, partition: &TopicPartition) -> String {
-        format!("{}/topic={}/partition={}", self.as_str(), encode_name(&partition.topic), partition.partition)
+        format!(
+            "{}/topic={}/partition={}",
+            self.as_str(),
+            encode_name(&partition.topic),
+            partition.partition
+        )
     }
 
     /// The file of one partition that starts at a position (of the ledger and the journal).
@@ -176,7 +187,9 @@ fn decode_name(name: &str) -> Option<String> {
             rest = after;
         }
     }
-    String::from_utf8(bytes).ok().filter(|topic| encode_name(topic) == name)
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|topic| encode_name(topic) == name)
 }
 
 /// Offsets that were declared lost, and by whom.
@@ -197,12 +210,19 @@ pub struct Gap {
 mod position_text {
     use super::{Deserialize, Position};
 
-    pub(super) fn serialize<S: serde::Serializer>(position: &Position, s: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: serde::Serializer>(
+        position: &Position,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
         s.collect_str(position)
     }
 
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Position, D::Error> {
-        std::borrow::Cow::<str>::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        d: D,
+    ) -> Result<Position, D::Error> {
+        std::borrow::Cow::<str>::deserialize(d)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -273,9 +293,13 @@ impl Footer {
     /// From a file's metadata; `path` is for the error only.
     pub fn of(path: &str, metadata: &FileMetaData) -> Result<Self> {
         let pairs = metadata.key_value_metadata().into_iter().flatten();
-        let texts: HashMap<&str, &str> =
-            pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?))).collect();
-        let wrong = |key| LedgerError::Footer { path: path.to_owned(), key };
+        let texts: HashMap<&str, &str> = pairs
+            .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
+            .collect();
+        let wrong = |key| LedgerError::Footer {
+            path: path.to_owned(),
+            key,
+        };
         let text = |key| texts.get(key).copied().ok_or_else(|| wrong(key));
         let position = |key| text(key)?.parse::<Position>().map_err(|_| wrong(key));
         let count = |key| text(key)?.parse::<u64>().map_err(|_| wrong(key));
@@ -288,13 +312,20 @@ impl Footer {
             read: count("read")?,
             accepted: count("accepted")?,
             rejected: count("rejected")?,
-            rejects: text("rejects")?.split_ascii_whitespace().map(str::to_owned).collect(),
+            rejects: text("rejects")?
+                .split_ascii_whitespace()
+                .map(str::to_owned)
+                .collect(),
             gaps: serde_json::from_str(text("gaps")?).map_err(|_| wrong("gaps"))?,
             program: text("program")?.to_owned(),
             schema: text("schema")?.to_owned(),
         };
         // A chain that does not advance would be followed for ever.
-        if footer.next > footer.from { Ok(footer) } else { Err(wrong("next")) }
+        if footer.next > footer.from {
+            Ok(footer)
+        } else {
+            Err(wrong("next"))
+        }
     }
 }
 
@@ -306,7 +337,8 @@ pub(crate) fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
     ArrowReaderMetadata::load(bytes, options).map_err(|error| LedgerError::not_parquet(path, error))
 }
 
-/// The rows of a file, of the named columns only; of all where none is named. `path` is for the error only.
+/// The rows of a file, of the named columns only; of all where none is named. `path` is for the
+/// error only.
 pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecordBatchReader> {
     let metadata = load(path, &bytes)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
@@ -314,19 +346,33 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecor
         [] => ProjectionMask::all(),
         _ => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
     };
-    builder.with_projection(mask).build().map_err(|error| LedgerError::not_parquet(path, error))
+    builder
+        .with_projection(mask)
+        .build()
+        .map_err(|error| LedgerError::not_parquet(path, error))
 }
 
-/// The positions of a file's rows, in their order there. All columns are decoded, so that one that cannot be is found.
+/// The positions of a file's rows, in their order there. All columns are decoded, so that one that
+/// cannot be is found.
 pub fn coordinates(path: &str, bytes: Bytes) -> Result<Vec<Position>> {
     let mut positions = Vec::new();
     for batch in decode(path, bytes, &[])? {
         let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
-        let missing = |column| LedgerError::Column { path: path.to_owned(), column };
-        let find = |column| batch.column_by_name(column).filter(|found| found.null_count() == 0);
-        let eras = find("era").and_then(|c| c.as_primitive_opt::<Int32Type>()).ok_or_else(|| missing("era"))?;
-        let offsets =
-            find("offset").and_then(|c| c.as_primitive_opt::<Int64Type>()).ok_or_else(|| missing("offset"))?;
+        let missing = |column| LedgerError::Column {
+            path: path.to_owned(),
+            column,
+        };
+        let find = |column| {
+            batch
+                .column_by_name(column)
+                .filter(|found| found.null_count() == 0)
+        };
+        let eras = find("era")
+            .and_then(|c| c.as_primitive_opt::<Int32Type>())
+            .ok_or_else(|| missing("era"))?;
+        let offsets = find("offset")
+            .and_then(|c| c.as_primitive_opt::<Int64Type>())
+            .ok_or_else(|| missing("offset"))?;
         for (&era, &offset) in eras.values().iter().zip(offsets.values()) {
             let era = u16::try_from(era).map_err(|_| missing("era"))?;
             positions.push(Position { era, offset });
@@ -338,32 +384,51 @@ pub fn coordinates(path: &str, bytes: Bytes) -> Result<Vec<Position>> {
 /// The footer of a file, from its last 64 KiB; `None` where there is no file.
 pub async fn read_footer(store: &Store, path: &str) -> Result<Option<Footer>> {
     let metadata = read_metadata(store, path).await?;
-    metadata.map(|metadata| Footer::of(path, metadata.file_metadata())).transpose()
+    metadata
+        .map(|metadata| Footer::of(path, metadata.file_metadata()))
+        .transpose()
 }
 
-/// The greatest Kafka timestamp of a file's rows, by its statistics; `None` where there is no row, or no file.
+/// The greatest Kafka timestamp of a file's rows, by its statistics; `None` where there is no row,
+/// or no file.
 pub async fn newest(store: &Store, path: &str) -> Result<Option<Micros>> {
-    let Some(metadata) = read_metadata(store, path).await? else { return Ok(None) };
-    let columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let Some(metadata) = read_metadata(store, path).await? else {
+        return Ok(None);
+    };
+    let columns = metadata
+        .row_groups()
+        .iter()
+        .flat_map(RowGroupMetaData::columns);
     let received = columns.filter(|column| column.column_path().string() == "received");
     let greatest = |statistics: &Statistics| match statistics {
         Statistics::Int64(times) => times.max_opt().copied(),
         _ => None,
     };
-    Ok(received.filter_map(|column| column.statistics().and_then(greatest)).max().map(Micros))
+    Ok(received
+        .filter_map(|column| column.statistics().and_then(greatest))
+        .max()
+        .map(Micros))
 }
 
 async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaData>> {
-    let Some(mut tail) = store.read_tail(path, FOOTER_BYTES).await? else { return Ok(None) };
+    let Some(mut tail) = store.read_tail(path, FOOTER_BYTES).await? else {
+        return Ok(None);
+    };
     let footer_bytes = checksum::footer_bytes(&tail.bytes).unwrap_or_default() as u64;
     if (FOOTER_BYTES..tail.file_bytes).contains(&footer_bytes) {
-        let Some(longer) = store.read_tail(path, footer_bytes).await? else { return Ok(None) };
+        let Some(longer) = store.read_tail(path, footer_bytes).await? else {
+            return Ok(None);
+        };
         tail = longer;
     }
     checksum::check_footer(path, &tail.bytes)?;
     let mut reader = ParquetMetaDataReader::new();
-    let parsed = reader.try_parse_sized(&tail.bytes, tail.file_bytes).and_then(|()| reader.finish());
-    parsed.map(Some).map_err(|error| LedgerError::not_parquet(path, error))
+    let parsed = reader
+        .try_parse_sized(&tail.bytes, tail.file_bytes)
+        .and_then(|()| reader.finish());
+    parsed
+        .map(Some)
+        .map_err(|error| LedgerError::not_parquet(path, error))
 }
 
 #[cfg(test)]
@@ -385,9 +450,14 @@ pub(crate) mod tests {
         ]);
         let eras = Int32Array::from_iter_values(positions.iter().map(|p| i32::from(p.era)));
         let offsets = Int64Array::from_iter_values(positions.iter().map(|p| p.offset));
-        let received = TimestampMicrosecondArray::from_iter_values(positions.iter().map(|p| p.offset * 1_000_000));
-        let columns: Vec<arrow_array::ArrayRef> =
-            vec![Arc::new(eras), Arc::new(offsets), Arc::new(received.with_timezone("UTC"))];
+        let received = TimestampMicrosecondArray::from_iter_values(
+            positions.iter().map(|p| p.offset * 1_000_000),
+        );
+        let columns: Vec<arrow_array::ArrayRef> = vec![
+            Arc::new(eras),
+            Arc::new(offsets),
+            Arc::new(received.with_timezone("UTC")),
+        ];
         RecordBatch::try_new(Arc::new(schema), columns).expect("columns fit")
     }
 
@@ -404,49 +474,89 @@ pub(crate) mod tests {
             accepted: 2,
             rejected: 3,
             rejects: vec!["a.parquet".into(), "b.parquet".into()],
-            gaps: vec![Gap { from: at(3), to: at(7), reason: "expired".into(), accepted_by: "ingest --accept".into() }],
+            gaps: vec![Gap {
+                from: at(3),
+                to: at(7),
+                reason: "expired".into(),
+                accepted_by: "ingest --accept".into(),
+            }],
             ..Footer::attempt(at(1), Position { era: 1, offset: 0 })
         };
         let batch = rows(&[at(1), at(2)]);
-        let bytes = encode(&batch.schema(), std::slice::from_ref(&batch), &footer).expect("encoded");
-        assert_eq!(coordinates("x", bytes.clone()).expect("rows"), [at(1), at(2)]);
-        let back = decode("x", bytes.clone(), &[]).expect("file").next().expect("batch").expect("rows");
+        let bytes =
+            encode(&batch.schema(), std::slice::from_ref(&batch), &footer).expect("encoded");
+        assert_eq!(
+            coordinates("x", bytes.clone()).expect("rows"),
+            [at(1), at(2)]
+        );
+        let back = decode("x", bytes.clone(), &[])
+            .expect("file")
+            .next()
+            .expect("batch")
+            .expect("rows");
         assert_eq!(back, batch, "plain types need no Arrow metadata");
 
         let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
         store.create("x", bytes).await.expect("created");
         assert_eq!(read_footer(&store, "x").await.expect("read"), Some(footer));
         assert_eq!(read_footer(&store, "y").await.expect("read"), None);
-        assert_eq!(newest(&store, "x").await.expect("read"), Some(Micros(2_000_000)));
+        assert_eq!(
+            newest(&store, "x").await.expect("read"),
+            Some(Micros(2_000_000))
+        );
         assert_eq!(newest(&store, "y").await.expect("read"), None);
     }
 
     #[tokio::test]
     async fn a_footer_longer_than_the_tail_is_read_whole() {
-        let footer = Footer { rejects: vec!["r".repeat(100_000)], ..Footer::attempt(at(0), at(1)) };
+        let footer = Footer {
+            rejects: vec!["r".repeat(100_000)],
+            ..Footer::attempt(at(0), at(1))
+        };
         let batch = rows(&[at(0)]);
         let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
-        store.create("x", encode(&batch.schema(), &[batch], &footer).expect("encoded")).await.expect("created");
+        store
+            .create(
+                "x",
+                encode(&batch.schema(), &[batch], &footer).expect("encoded"),
+            )
+            .await
+            .expect("created");
         assert_eq!(read_footer(&store, "x").await.expect("read"), Some(footer));
     }
 
     #[tokio::test]
     async fn a_file_that_is_not_the_ledgers_is_named() {
         let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
-        store.create("x", "not Parquet".into()).await.expect("created");
+        store
+            .create("x", "not Parquet".into())
+            .await
+            .expect("created");
         let error = read_footer(&store, "x").await.expect_err("damaged");
         assert_eq!(error.damaged(), Some("x"));
         let batch = rows(&[at(0)]);
         let still = Footer::attempt(at(1), at(1));
-        store.create("y", encode(&batch.schema(), &[batch], &still).expect("encoded")).await.expect("created");
-        let error = read_footer(&store, "y").await.expect_err("does not advance");
+        store
+            .create(
+                "y",
+                encode(&batch.schema(), &[batch], &still).expect("encoded"),
+            )
+            .await
+            .expect("created");
+        let error = read_footer(&store, "y")
+            .await
+            .expect_err("does not advance");
         assert_eq!(error.to_string(), "the footer of `y` has no valid `next`");
     }
 
     #[tokio::test]
-    async fn a_byte_changed_anywhere_is_told_before_rows_are_decoded_and_in_the_footer_without_the_rest() {
+    async fn a_byte_changed_anywhere_is_told_before_rows_are_decoded_and_in_the_footer_without_the_rest()
+     {
         let batch = rows(&[at(0), at(1)]);
-        let footer = Footer { topic_id: "crc32:".repeat(4), ..Footer::attempt(at(0), at(2)) };
+        let footer = Footer {
+            topic_id: "crc32:".repeat(4),
+            ..Footer::attempt(at(0), at(2))
+        };
         let file = encode(&batch.schema(), &[batch], &footer).expect("encoded");
         let (_, trailer) = file.split_last_chunk::<8>().expect("a trailer");
         let [a, b, c, d, _, _, _, _] = *trailer;
@@ -461,27 +571,50 @@ pub(crate) mod tests {
             assert!(coordinates("x", bytes.clone()).is_err(), "byte {place}");
             let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
             store.create("x", bytes).await.expect("created");
-            assert_eq!(read_footer(&store, "x").await.is_err(), place >= footer_at, "byte {place}");
+            assert_eq!(
+                read_footer(&store, "x").await.is_err(),
+                place >= footer_at,
+                "byte {place}"
+            );
         }
         for length in 0..file.len() {
-            assert!(coordinates("x", file.slice(..length)).is_err(), "{length} bytes");
+            assert!(
+                coordinates("x", file.slice(..length)).is_err(),
+                "{length} bytes"
+            );
         }
         let error = coordinates("x", changed(footer_at - 1, 0)).expect_err("changed");
-        assert_eq!(error.to_string(), "`x` was changed after it was written, by its checksum");
+        assert_eq!(
+            error.to_string(),
+            "`x` was changed after it was written, by its checksum"
+        );
     }
 
     #[test]
     fn a_topic_of_any_name_has_a_folder_of_its_own() {
-        for (topic, folder) in [("police.events.v1", "police.events.v1"), ("a/b %é", "a%2Fb%20%25%C3%A9"), ("", "")] {
+        for (topic, folder) in [
+            ("police.events.v1", "police.events.v1"),
+            ("a/b %é", "a%2Fb%20%25%C3%A9"),
+            ("", ""),
+        ] {
             assert_eq!(encode_name(topic), folder);
             assert_eq!(decode_name(folder).as_deref(), Some(topic));
         }
         for folder in ["%", "%2", "%zz", "%41", "%2f", "a b"] {
             assert_eq!(decode_name(folder), None, "{folder}");
         }
-        let partition = TopicPartition { topic: "t".into(), partition: 3 };
+        let partition = TopicPartition {
+            topic: "t".into(),
+            partition: 3,
+        };
         let path = Tree::Journal.file(&partition, at(7));
-        assert_eq!(path, "journal/topic=t/partition=3/0000-0000000000000000007.parquet");
-        assert_eq!(rejects_position(&rejects_name(at(7), &attempt())), Some(at(7)));
+        assert_eq!(
+            path,
+            "journal/topic=t/partition=3/0000-0000000000000000007.parquet"
+        );
+        assert_eq!(
+            rejects_position(&rejects_name(at(7), &attempt())),
+            Some(at(7))
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Flat records to the ledger's rows, and back.
 //!
-//! One wide row holds the whole event, so that the ledger is the only truth: the event can be rebuilt
-//! from it. The columns are those of [`Record`], after the three coordinates. The schema only grows, by
-//! nullable columns: a reader takes a column it does not find as absent.
+//! One wide row holds the whole event, so that the ledger is the only truth: the event can be
+//! rebuilt from it. The columns are those of [`Record`], after the three coordinates. The schema
+//! only grows, by nullable columns: a reader takes a column it does not find as absent.
 
 mod column;
 
@@ -15,7 +15,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::contract::Record;
 use crate::contract::record::with_columns;
-#[allow(clippy::wildcard_imports, reason = "the list of columns names the kinds of column")]
+#[allow(
+    clippy::wildcard_imports,
+    reason = "the list of columns names the kinds of column"
+)]
 use crate::contract::record::*;
 use crate::event::{Micros, Position};
 use column::{Column, MARKS, PRECISION, timestamps};
@@ -31,9 +34,24 @@ pub struct Coordinates {
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let mut fields = vec![
-        column::described("era", DataType::Int32, false, "One life of the topic, from 0."),
-        column::described("offset", DataType::Int64, false, "Kafka's offset in the partition."),
-        column::described("received", column::timestamp(), false, "The record's Kafka timestamp (UTC)."),
+        column::described(
+            "era",
+            DataType::Int32,
+            false,
+            "One life of the topic, from 0.",
+        ),
+        column::described(
+            "offset",
+            DataType::Int64,
+            false,
+            "Kafka's offset in the partition.",
+        ),
+        column::described(
+            "received",
+            column::timestamp(),
+            false,
+            "The record's Kafka timestamp (UTC).",
+        ),
     ];
     fields.extend(Columns::fields());
     Arc::new(Schema::new(fields))
@@ -44,13 +62,15 @@ pub fn schema() -> SchemaRef {
     SCHEMA.clone()
 }
 
-/// The columns that hold a field of [`Record`]: two for a time, with its precision, and for the flags;
-/// else one of the same name.
+/// The columns that hold a field of [`Record`]: two for a time, with its precision, and for the
+/// flags; else one of the same name.
 pub fn columns_of(field: &str) -> impl Iterator<Item = &'static str> {
     let fields = SCHEMA.fields().iter().map(|f| f.name().as_str());
     fields.filter(move |name| {
         let suffix = name.strip_prefix(field);
-        suffix.is_some_and(|s| s.is_empty() || s == PRECISION || (field == "flags" && MARKS.contains(&s)))
+        suffix.is_some_and(|s| {
+            s.is_empty() || s == PRECISION || (field == "flags" && MARKS.contains(&s))
+        })
     })
 }
 
@@ -147,16 +167,19 @@ impl RowBuilder {
 
     /// The rows gathered, and an empty builder again.
     pub fn finish(&mut self) -> RecordBatch {
-        let mut columns: Vec<ArrayRef> =
-            vec![Arc::new(self.era.finish()), Arc::new(self.offset.finish()), Arc::new(timestamps(&mut self.received))];
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(self.era.finish()),
+            Arc::new(self.offset.finish()),
+            Arc::new(timestamps(&mut self.received)),
+        ];
         self.columns.finish(self.rows, &mut columns);
         self.rows = 0;
         RecordBatch::try_new(schema(), columns).expect("the columns are those of the schema")
     }
 }
 
-/// Reads the rows of a batch as flat records. The batch may hold a part of the columns: the others read
-/// as absent.
+/// Reads the rows of a batch as flat records. The batch may hold a part of the columns: the others
+/// read as absent.
 pub struct Rows<'b> {
     era: Option<&'b Int32Array>,
     offset: Option<&'b Int64Array>,
@@ -193,7 +216,10 @@ impl<'b> Rows<'b> {
         let era = self.era.map_or(0, |c| c.value(row) as u16);
         let offset = self.offset.map_or(0, |c| c.value(row));
         let received = Micros(self.received.map_or(0, |c| c.value(row)));
-        Coordinates { position: Position { era, offset }, received }
+        Coordinates {
+            position: Position { era, offset },
+            received,
+        }
     }
 
     /// A row as a flat record.
@@ -212,18 +238,37 @@ mod tests {
 
     #[test]
     fn a_row_reads_as_the_record_it_was_built_from() {
-        let events = [CRIME, ADMISSION, CRIME].map(|document| Event::decode(document).expect("valid"));
+        let events =
+            [CRIME, ADMISSION, CRIME].map(|document| Event::decode(document).expect("valid"));
         let mut builder = RowBuilder::default();
         for (offset, event) in events.iter().enumerate() {
-            let position = Position { era: 3, offset: offset as i64 };
-            builder.append(Coordinates { position, received: Micros(7) }, &Record::of(event));
+            let position = Position {
+                era: 3,
+                offset: offset as i64,
+            };
+            builder.append(
+                Coordinates {
+                    position,
+                    received: Micros(7),
+                },
+                &Record::of(event),
+            );
         }
         let batch = builder.finish();
         assert!(builder.is_empty());
         let rows = Rows::new(&batch);
-        assert_eq!(rows.coordinates(1), Coordinates { position: Position { era: 3, offset: 1 }, received: Micros(7) });
+        assert_eq!(
+            rows.coordinates(1),
+            Coordinates {
+                position: Position { era: 3, offset: 1 },
+                received: Micros(7)
+            }
+        );
         let further = std::cell::RefCell::new(Vec::new());
-        rows.record(1).icd10_further.expect("further").for_each(|code| further.borrow_mut().push(code));
+        rows.record(1)
+            .icd10_further
+            .expect("further")
+            .for_each(|code| further.borrow_mut().push(code));
         assert_eq!(*further.borrow(), ["X99.9"]);
         for (row, event) in events.iter().enumerate() {
             let (mut built, mut read) = (Record::of(event), rows.record(row));
@@ -236,12 +281,26 @@ mod tests {
     fn a_column_that_was_not_read_is_absent() {
         let event = Event::decode(CRIME).expect("valid");
         let mut builder = RowBuilder::default();
-        builder.append(Coordinates { position: Position::ORIGIN, received: Micros(0) }, &Record::of(&event));
+        builder.append(
+            Coordinates {
+                position: Position::ORIGIN,
+                received: Micros(0),
+            },
+            &Record::of(&event),
+        );
         let batch = builder.finish();
-        let some = batch.project(&[schema().index_of("subject").expect("column")]).expect("projected");
+        let some = batch
+            .project(&[schema().index_of("subject").expect("column")])
+            .expect("projected");
         let record = Rows::new(&some).record(0);
-        assert_eq!((record.subject, record.what_category, record.flags.yes), ("46-001234-17", None, 0));
-        assert_eq!(columns_of("occurred_from").collect::<Vec<_>>(), ["occurred_from", "occurred_from_precision"]);
+        assert_eq!(
+            (record.subject, record.what_category, record.flags.yes),
+            ("46-001234-17", None, 0)
+        );
+        assert_eq!(
+            columns_of("occurred_from").collect::<Vec<_>>(),
+            ["occurred_from", "occurred_from_precision"]
+        );
         assert_eq!(columns_of("flags").count(), 2);
         assert_eq!(columns_of("children").count(), 1);
     }

@@ -1,8 +1,8 @@
 //! Partners that are parked: a file of the store for each, so that all consumers of a store agree.
 //!
-//! A partner of which one record after another was refused is parked: its records are kept with their bytes among the
-//! rejects, and not looked into, until somebody releases it. The file is the fact: created if absent, deleted to
-//! release. What it says is for people.
+//! A partner of which one record after another was refused is parked: its records are kept with
+//! their bytes among the rejects, and not looked into, until somebody releases it. The file is the
+//! fact: created if absent, deleted to release. What it says is for people.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,12 @@ pub async fn park(store: &Store, partner: &str, parked: &Parked) -> Result<Creat
 
 /// The partners that are parked.
 pub async fn partners(store: &Store) -> Result<BTreeSet<String>, StorageError> {
-    Ok(store.list(FOLDER).await?.into_iter().map(|entry| entry.name).collect())
+    Ok(store
+        .list(FOLDER)
+        .await?
+        .into_iter()
+        .map(|entry| entry.name)
+        .collect())
 }
 
 /// Those that are parked, with what is said of each; nothing, where its file was made by hand.
@@ -65,14 +70,30 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
         assert_eq!(partners(&store).await.expect("listed"), BTreeSet::new());
-        let parked = |rejects| Parked { rejects, reasons: [("schema.enum".into(), 3)].into(), ..Parked::default() };
-        assert_eq!(park(&store, "a", &parked(3)).await.expect("parked"), Creation::Created);
-        assert_eq!(park(&store, "a", &parked(4)).await.expect("parked"), Creation::Exists);
+        let parked = |rejects| Parked {
+            rejects,
+            reasons: [("schema.enum".into(), 3)].into(),
+            ..Parked::default()
+        };
+        assert_eq!(
+            park(&store, "a", &parked(3)).await.expect("parked"),
+            Creation::Created
+        );
+        assert_eq!(
+            park(&store, "a", &parked(4)).await.expect("parked"),
+            Creation::Exists
+        );
         std::fs::write(folder.path().join("parked/b"), "by hand").expect("written");
         let found = all(&store).await.expect("read");
-        assert_eq!(found, BTreeMap::from([("a".into(), parked(3)), ("b".into(), Parked::default())]));
+        assert_eq!(
+            found,
+            BTreeMap::from([("a".into(), parked(3)), ("b".into(), Parked::default())])
+        );
         release(&store, "a").await.expect("released");
         release(&store, "a").await.expect("nothing to do");
-        assert_eq!(partners(&store).await.expect("listed"), BTreeSet::from(["b".into()]));
+        assert_eq!(
+            partners(&store).await.expect("listed"),
+            BTreeSet::from(["b".into()])
+        );
     }
 }

@@ -1,13 +1,13 @@
 //! Joins the stages: the loop, when to flush, the order write → durable → commit, shutdown.
 //!
-//! One thread consumes and answers rebalances ([`crate::consume`]). It hands the records of a partition
-//! to one of a few workers ([`worker`]), which judge, gather and encode them, and give each finished
-//! batch to a commit task. A partition's worker never waits for a commit: the next batch is gathered
-//! meanwhile. Every bound is written down: bytes between consumer and workers, bytes gathered, one
-//! commit under way a partition, a grace at the end.
+//! One thread consumes and answers rebalances ([`crate::consume`]). It hands the records of a
+//! partition to one of a few workers ([`worker`]), which judge, gather and encode them, and give
+//! each finished batch to a commit task. A partition's worker never waits for a commit: the next
+//! batch is gathered meanwhile. Every bound is written down: bytes between consumer and workers,
+//! bytes gathered, one commit under way a partition, a grace at the end.
 //!
-//! An assignment of a partition is a [`Slot`]. When it ends, by a rebalance or because another consumer
-//! won a commit, what still arrives under the old slot is dropped.
+//! An assignment of a partition is a [`Slot`]. When it ends, by a rebalance or because another
+//! consumer won a commit, what still arrives under the old slot is dropped.
 
 mod assignment;
 mod breaker;
@@ -47,8 +47,8 @@ pub use loss::Loss;
 use merging::Merging;
 use worker::{Commits, Order, Worker};
 
-/// Bytes of records between consumer and workers, at most (and what is fetched in one go over). Each record
-/// holds on to the whole set it was unpacked with, so little is enough.
+/// Bytes of records between consumer and workers, at most (and what is fetched in one go over).
+/// Each record holds on to the whole set it was unpacked with, so little is enough.
 const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
 /// How long the consumer waits for a full batch of messages.
 const FETCH_WAIT: Duration = Duration::from_millis(50);
@@ -60,9 +60,11 @@ const OTHERS_LOOK: Duration = Duration::from_secs(1);
 const LEAVE_MAX: Duration = Duration::from_secs(10);
 /// Commits lost in a row, with none won, after which a partition is stopped.
 const LOST_MAX: u32 = 5;
-/// How long a partition may not be fetched beyond `flush_age`, after which what was read before is durable.
+/// How long a partition may not be fetched beyond `flush_age`, after which what was read before is
+/// durable.
 const UNFETCHED_MAX: Duration = Duration::from_mins(1);
-/// How often it is looked whether a broker leads a partition of which none told how far its log goes.
+/// How often it is looked whether a broker leads a partition of which none told how far its log
+/// goes.
 const UNTOLD_LOOK: Duration = Duration::from_secs(30);
 /// How long it may be unknown how far another consumer is in a partition.
 const OTHERS_MAX: Duration = Duration::from_mins(1);
@@ -169,7 +171,13 @@ struct Slot(u64);
 /// What the workers tell the consumer.
 enum Report {
     /// A batch is durable; the group's offset may pass it only if its dead letters were taken.
-    Certain { slot: Slot, certain: Certain, tally: Tally, answer: Answer, is_mirrored: bool },
+    Certain {
+        slot: Slot,
+        certain: Certain,
+        tally: Tally,
+        answer: Answer,
+        is_mirrored: bool,
+    },
     /// The group's offset is behind the chain's end.
     Behind { slot: Slot, end: Certain },
     /// Everything below this offset is durable or holds no record.
@@ -202,9 +210,12 @@ struct Tally {
     bytes: u64,
 }
 
-/// Runs until `stop` is ready or, with [`Settings::until_end`], until everything that was in the topics at
-/// the start is durable.
-pub async fn run(ingest: Ingest, stop: impl Future<Output = ()> + Send + 'static) -> Result<Summary, PipelineError> {
+/// Runs until `stop` is ready or, with [`Settings::until_end`], until everything that was in the
+/// topics at the start is durable.
+pub async fn run(
+    ingest: Ingest,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<Summary, PipelineError> {
     let stopping = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stopping);
     let signal = tokio::spawn(async move {
@@ -212,7 +223,8 @@ pub async fn run(ingest: Ingest, stop: impl Future<Output = ()> + Send + 'static
         seen.store(true, Ordering::Relaxed);
     });
     let runtime = tokio::runtime::Handle::current();
-    let done = tokio::task::spawn_blocking(move || Pipeline::start(ingest, runtime)?.run(&stopping)).await;
+    let done =
+        tokio::task::spawn_blocking(move || Pipeline::start(ingest, runtime)?.run(&stopping)).await;
     signal.abort();
     done.expect("the consuming thread does not panic")
 }
@@ -245,13 +257,27 @@ struct Pipeline {
 
 impl Pipeline {
     fn start(ingest: Ingest, runtime: tokio::runtime::Handle) -> Result<Self, PipelineError> {
-        let Ingest { kafka, topics, accepted, letters, store, settings, watch } = ingest;
+        let Ingest {
+            kafka,
+            topics,
+            accepted,
+            letters,
+            store,
+            settings,
+            watch,
+        } = ingest;
         let names: Vec<String> = topics.keys().cloned().collect();
         watch.enters(Phase::Broker);
         let identity = Arc::new(Identity::probe(&kafka, &names, settings.broker_wait)?);
-        let letter_topic: Vec<String> = letters.iter().map(|letters| letters.topic().to_owned()).collect();
+        let letter_topic: Vec<String> = letters
+            .iter()
+            .map(|letters| letters.topic().to_owned())
+            .collect();
         let outbox = letters.map(|letters| Outbox::start(letters, store.clone(), runtime.clone()));
-        let (breaker, to_park) = Breaker::new(settings.breaker, topics.values().flat_map(|rules| &rules.partners));
+        let (breaker, to_park) = Breaker::new(
+            settings.breaker,
+            topics.values().flat_map(|rules| &rules.partners),
+        );
         if let Err(error) = runtime.block_on(breaker.look(&store)) {
             tracing::warn!(%error, "who is parked is not known yet");
         }
@@ -264,14 +290,31 @@ impl Pipeline {
             })
             .collect();
         let watching = runtime.spawn(breaker.watch(store.clone(), to_park));
-        let merging = Merging::start(settings.merge, store.clone(), runtime.clone(), watch.clone());
+        let merging = Merging::start(
+            settings.merge,
+            store.clone(),
+            runtime.clone(),
+            watch.clone(),
+        );
         let lag = Lag::start(Arc::clone(&identity), watch.clone());
         let orders = workers.iter().map(|(orders, _)| orders.clone()).collect();
-        let assignment = Arc::new(Assignment::new(topics, accepted, store, identity, runtime, orders, watch.clone()));
+        let assignment = Arc::new(Assignment::new(
+            topics,
+            accepted,
+            store,
+            identity,
+            runtime,
+            orders,
+            watch.clone(),
+        ));
         watch.enters(Phase::Group);
         let consumer = Consumer::join(&kafka, &names, Arc::clone(&assignment) as Arc<_>)?;
         consumer.partition_counts(&letter_topic)?;
-        let ahead = if settings.until_end { ends(&consumer, &names)? } else { BTreeMap::new() };
+        let ahead = if settings.until_end {
+            ends(&consumer, &names)?
+        } else {
+            BTreeMap::new()
+        };
         assignment.aim(&ahead);
         let progress = Progress::new();
         Ok(Self {
@@ -300,7 +343,15 @@ impl Pipeline {
         let ended = self.consume(stopping);
         self.watch.enters(Phase::Stopping);
         let ended = ended.and_then(|()| self.finish());
-        let Self { consumer, workers, mut summary, assignment, merging, watching, .. } = self;
+        let Self {
+            consumer,
+            workers,
+            mut summary,
+            assignment,
+            merging,
+            watching,
+            ..
+        } = self;
         summary.stopped = assignment.stopped();
         consumer.leave(LEAVE_MAX);
         for (orders, thread) in workers {
@@ -341,25 +392,42 @@ impl Pipeline {
         let mut ends = Vec::new();
         let mut errors = Vec::new();
         let (routes, mut bytes) = (self.assignment.routes(), 0);
-        self.consumer.fetch(FETCH_WAIT, |message| match message.said() {
-            Said::Record => {
-                let Some(route) = routes.of(&message) else { return };
-                bytes += message.size();
-                match runs.iter_mut().find(|(r, _)| r.slot == route.slot) {
-                    Some((_, run)) => run.push(message),
-                    None => runs.push((route, vec![message])),
+        self.consumer
+            .fetch(FETCH_WAIT, |message| match message.said() {
+                Said::Record => {
+                    let Some(route) = routes.of(&message) else {
+                        return;
+                    };
+                    bytes += message.size();
+                    match runs.iter_mut().find(|(r, _)| r.slot == route.slot) {
+                        Some((_, run)) => run.push(message),
+                        None => runs.push((route, vec![message])),
+                    }
                 }
-            }
-            Said::End => ends.extend(routes.of(&message).map(|route| (route, message.offset()))),
-            Said::Error(code) => errors.extend(routes.of(&message).map(|route| (route, code))),
-        });
+                Said::End => {
+                    ends.extend(routes.of(&message).map(|route| (route, message.offset())))
+                }
+                Said::Error(code) => errors.extend(routes.of(&message).map(|route| (route, code))),
+            });
         drop(routes);
         self.in_flight.fetch_add(bytes, Ordering::Relaxed);
         for (route, records) in runs {
-            self.order(route, Order::Records { slot: route.slot, records });
+            self.order(
+                route,
+                Order::Records {
+                    slot: route.slot,
+                    records,
+                },
+            );
         }
         for (route, offset) in ends {
-            self.order(route, Order::End { slot: route.slot, offset });
+            self.order(
+                route,
+                Order::End {
+                    slot: route.slot,
+                    offset,
+                },
+            );
         }
         for (route, code) in errors {
             self.unfetched(route.slot, code)?;
@@ -368,7 +436,10 @@ impl Pipeline {
     }
 
     fn order(&self, route: Route, order: Order) {
-        self.workers[route.worker].0.send(order).expect("the worker is there");
+        self.workers[route.worker]
+            .0
+            .send(order)
+            .expect("the worker is there");
     }
 
     /// Acts on what the workers said.
@@ -376,7 +447,13 @@ impl Pipeline {
         let mut certain_now: BTreeMap<TopicPartition, Certain> = BTreeMap::new();
         while let Ok(report) = self.reports.try_recv() {
             match report {
-                Report::Certain { slot, certain, tally, answer, is_mirrored } => {
+                Report::Certain {
+                    slot,
+                    certain,
+                    tally,
+                    answer,
+                    is_mirrored,
+                } => {
                     self.count(&certain.at, &tally, answer);
                     self.merging.grew(&certain.at, tally.bytes);
                     if is_mirrored && self.assignment.is_current(slot) {
@@ -427,7 +504,12 @@ impl Pipeline {
     }
 
     fn count(&mut self, at: &TopicPartition, tally: &Tally, answer: Answer) {
-        self.watch.durable(self.assignment.rules(&at.topic), &tally.shares, &tally.rejected, answer);
+        self.watch.durable(
+            self.assignment.rules(&at.topic),
+            &tally.shares,
+            &tally.rejected,
+            answer,
+        );
         *self.summary.accepted.entry(at.topic.clone()).or_default() += tally.accepted;
         for (reason, count) in &tally.rejected {
             *self.summary.rejected.entry(*reason).or_default() += count;
@@ -443,16 +525,23 @@ impl Pipeline {
         }
     }
 
-    /// A partition cannot be fetched: its log moved away from under us, and then what the chain says of it decides; or the
-    /// client tries on, and for so long what was gathered before becomes durable.
+    /// A partition cannot be fetched: its log moved away from under us, and then what the chain
+    /// says of it decides; or the client tries on, and for so long what was gathered before becomes
+    /// durable.
     fn unfetched(&mut self, slot: Slot, code: RDKafkaErrorCode) -> Result<(), PipelineError> {
-        use RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange, UnknownPartition, UnknownTopicOrPartition};
-        let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
+        use RDKafkaErrorCode::{
+            AutoOffsetReset, OffsetOutOfRange, UnknownPartition, UnknownTopicOrPartition,
+        };
+        let Some(at) = self.assignment.partition(slot) else {
+            return Ok(());
+        };
         let since = *self.unfetched.entry(slot).or_insert_with(|| {
             tracing::warn!(partition = %at, %code, "a partition cannot be fetched");
             Instant::now()
         });
-        if let AutoOffsetReset | OffsetOutOfRange | UnknownPartition | UnknownTopicOrPartition = code {
+        if let AutoOffsetReset | OffsetOutOfRange | UnknownPartition | UnknownTopicOrPartition =
+            code
+        {
             return self.begin_again(slot);
         }
         if since.elapsed() < self.settings.flush_age + UNFETCHED_MAX {
@@ -478,33 +567,44 @@ impl Pipeline {
 
     /// Another consumer won: begin again from the chain's end, but not for ever.
     fn lose(&mut self, slot: Slot) -> Result<(), PipelineError> {
-        let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
+        let Some(at) = self.assignment.partition(slot) else {
+            return Ok(());
+        };
         let lost = self.lost.entry(at.clone()).or_default();
         *lost += 1;
         tracing::warn!(partition = %at, lost, "another consumer committed here first: resuming from the chain's end");
         if *lost < LOST_MAX {
             return self.begin_again(slot);
         }
-        let why = format!("lost {LOST_MAX} commits running: another consumer, perhaps of another group, writes here");
+        let why = format!(
+            "lost {LOST_MAX} commits running: another consumer, perhaps of another group, writes here"
+        );
         self.stop(slot, why)
     }
 
     /// Stops a partition that is assigned.
     fn stop(&self, slot: Slot, why: String) -> Result<(), PipelineError> {
-        let Some(at) = self.assignment.partition(slot) else { return Ok(()) };
+        let Some(at) = self.assignment.partition(slot) else {
+            return Ok(());
+        };
         self.assignment.stop(&at, why);
         Ok(self.consumer.pause(&at)?)
     }
 
     /// Resumes a partition that is still assigned.
     fn begin_again(&self, slot: Slot) -> Result<(), PipelineError> {
-        self.assignment.partition(slot).map_or(Ok(()), |at| self.begin(&at))
+        self.assignment
+            .partition(slot)
+            .map_or(Ok(()), |at| self.begin(&at))
     }
 
     /// Resumes a partition from its chain.
     fn begin(&self, at: &TopicPartition) -> Result<(), PipelineError> {
         let start = match self.consumer.offered(at)? {
-            Ok(offered) => self.assignment.again(offered).map_err(ConsumeError::Resume)?,
+            Ok(offered) => self
+                .assignment
+                .again(offered)
+                .map_err(ConsumeError::Resume)?,
             Err(untold) => {
                 self.assignment.wait_for(&untold);
                 None
@@ -521,26 +621,39 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Whether everything that was in the topics at the start is durable, whoever made it so. Stopped
-    /// partitions are not waited for.
+    /// Whether everything that was in the topics at the start is durable, whoever made it so.
+    /// Stopped partitions are not waited for.
     fn is_at_end(&mut self) -> Result<bool, PipelineError> {
         let stopped = self.assignment.stopped();
         self.ahead.retain(|at, _| !stopped.contains_key(at));
         if self.others_looked.elapsed() >= OTHERS_LOOK {
-            let others: Vec<TopicPartition> =
-                self.ahead.keys().filter(|at| !self.assignment.is_assigned(at)).cloned().collect();
+            let others: Vec<TopicPartition> = self
+                .ahead
+                .keys()
+                .filter(|at| !self.assignment.is_assigned(at))
+                .cloned()
+                .collect();
             for at in others {
-                let reached = self
-                    .assignment
-                    .reached_by_others(&at)
-                    .map_err(|source| PipelineError::Chain { at: at.clone(), source: source.into() })?;
+                let reached = self.assignment.reached_by_others(&at).map_err(|source| {
+                    PipelineError::Chain {
+                        at: at.clone(),
+                        source: source.into(),
+                    }
+                })?;
                 match reached {
                     Some(offset) => {
                         self.unknown.remove(&at);
                         self.reached(&at, offset, None);
                     }
-                    // It may yet be ours, and then it is seen what is wrong; where another has it, that one says so.
-                    None if self.unknown.entry(at.clone()).or_insert_with(Instant::now).elapsed() > OTHERS_MAX => {
+                    // It may yet be ours, and then it is seen what is wrong; where another has it,
+                    // that one says so.
+                    None if self
+                        .unknown
+                        .entry(at.clone())
+                        .or_insert_with(Instant::now)
+                        .elapsed()
+                        > OTHERS_MAX =>
+                    {
                         let why =
                             "another consumer has it, and its chain is damaged or no way through this log".to_owned();
                         self.assignment.stop(&at, why);
@@ -557,7 +670,11 @@ impl Pipeline {
     fn finish(&mut self) -> Result<(), PipelineError> {
         let (answer, answers) = unbounded();
         for (orders, _) in &self.workers {
-            orders.send(Order::Finish { answer: answer.clone() }).expect("the worker is there");
+            orders
+                .send(Order::Finish {
+                    answer: answer.clone(),
+                })
+                .expect("the worker is there");
         }
         drop(answer);
         let deadline = Instant::now() + self.settings.grace;
@@ -569,23 +686,33 @@ impl Pipeline {
             self.hear()?;
         }
         if open > 0 {
-            tracing::warn!("the grace is over: batches under way were dropped, and are read again at the next start");
+            tracing::warn!(
+                "the grace is over: batches under way were dropped, and are read again at the next start"
+            );
         }
         Ok(())
     }
 }
 
 /// The end of every partition of the topics, where there is anything before it.
-fn ends(consumer: &Consumer, topics: &[String]) -> Result<BTreeMap<TopicPartition, i64>, PipelineError> {
+fn ends(
+    consumer: &Consumer,
+    topics: &[String],
+) -> Result<BTreeMap<TopicPartition, i64>, PipelineError> {
     let (mut ends, deadline) = (BTreeMap::new(), Instant::now() + LEADERLESS_MAX);
     for (topic, count) in topics.iter().zip(consumer.partition_counts(topics)?) {
         for partition in 0..count as i32 {
-            let at = TopicPartition { topic: topic.clone(), partition };
+            let at = TopicPartition {
+                topic: topic.clone(),
+                partition,
+            };
             match consumer.watermarks(&at, deadline) {
                 Ok((_, high)) if high > 0 => drop(ends.insert(at, high)),
                 Ok(_) => {}
                 // Whoever gets it stops it, and says why.
-                Err(error) => tracing::warn!(partition = %at, %error, "how far the log goes is not known"),
+                Err(error) => {
+                    tracing::warn!(partition = %at, %error, "how far the log goes is not known")
+                }
             }
         }
     }
@@ -602,7 +729,10 @@ impl Progress {
     const EVERY: Duration = Duration::from_secs(10);
 
     fn new() -> Self {
-        Self { said: Instant::now(), read: 0 }
+        Self {
+            said: Instant::now(),
+            read: 0,
+        }
     }
 
     fn tick(&mut self, read: u64) {
@@ -610,7 +740,10 @@ impl Progress {
         if elapsed >= Self::EVERY && read > self.read {
             let per_second = ((read - self.read) as f64 / elapsed.as_secs_f64()).round();
             tracing::info!(records = read, per_second, "durable");
-            *self = Self { said: Instant::now(), read };
+            *self = Self {
+                said: Instant::now(),
+                read,
+            };
         }
     }
 }

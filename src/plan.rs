@@ -1,10 +1,10 @@
-//! A plan: the priorities and cross-cutting themes of a partnership for a year or more, as rules over
-//! what partners sent.
+//! A plan: the priorities and cross-cutting themes of a partnership for a year or more, as rules
+//! over what partners sent.
 //!
-//! A record falls under a series when any of its rules matches; a rule matches when every key it has
-//! holds; a key holds when any of its values does. There are no tiers, no order and no weights, so the
-//! figures of priorities overlap. This module knows neither files' places nor Parquet; a [`Plan`] that
-//! exists was checked whole ([`load`]).
+//! A record falls under a series when any of its rules matches; a rule matches when every key it
+//! has holds; a key holds when any of its values does. There are no tiers, no order and no weights,
+//! so the figures of priorities overlap. This module knows neither files' places nor Parquet; a
+//! [`Plan`] that exists was checked whole ([`load`]).
 
 mod check;
 mod index;
@@ -41,12 +41,18 @@ pub enum Status {
 
 impl Status {
     /// Every status by its name.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("draft", Self::Draft), ("adopted", Self::Adopted), ("withdrawn", Self::Withdrawn)];
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("draft", Self::Draft),
+        ("adopted", Self::Adopted),
+        ("withdrawn", Self::Withdrawn),
+    ];
 
     /// The name in a plan's file.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, s)| *s == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, s)| *s == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -71,7 +77,10 @@ impl SeriesKind {
 
 /// What became of a series of an earlier plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each variant is the word of the plan's file that it is named after")]
+#[allow(
+    missing_docs,
+    reason = "each variant is the word of the plan's file that it is named after"
+)]
 pub enum Change {
     Continued,
     Relabelled,
@@ -98,7 +107,10 @@ impl Change {
 
     /// The name in a plan's file and in tables.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, c)| *c == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, c)| *c == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -128,7 +140,8 @@ pub struct Series {
     pub from: Vec<Lineage>,
     /// Any of these puts a record under it; empty = nothing does.
     pub rules: Vec<Rule>,
-    /// 12 hexadecimal digits of the SHA-256 over the sorted rules: equal scope = comparable figures.
+    /// 12 hexadecimal digits of the SHA-256 over the sorted rules: equal scope = comparable
+    /// figures.
     pub scope: String,
 }
 
@@ -194,7 +207,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The series a record falls under; `codes` are those of [`crate::reference::Reference::source_codes`].
+    /// The series a record falls under; `codes` are those of
+    /// [`crate::reference::Reference::source_codes`].
     pub fn classify(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> SeriesSet {
         self.series_of(self.rules_matching(record, codes))
     }
@@ -205,7 +219,9 @@ impl Plan {
         let mut matching = RuleSet::default();
         for at in self.index.of_kind(record.kind) {
             let holds = at.holds(&hits, record.flags);
-            if holds && (!at.goes_further || self.series[at.series].rules[at.rule].holds_further(record)) {
+            if holds
+                && (!at.goes_further || self.series[at.series].rules[at.rule].holds_further(record))
+            {
                 matching.insert(at.number);
             }
         }
@@ -214,29 +230,50 @@ impl Plan {
 
     /// The series that rules put a record under.
     pub fn series_of(&self, rules: RuleSet) -> SeriesSet {
-        self.rules().filter(|(number, ..)| rules.contains(*number)).map(|(_, series, _)| series).collect()
+        self.rules()
+            .filter(|(number, ..)| rules.contains(*number))
+            .map(|(_, series, _)| series)
+            .collect()
     }
 
     /// Every rule with its number and the place of its series in [`Plan::series`].
     pub fn rules(&self) -> impl Iterator<Item = (usize, usize, &Rule)> {
-        let of_series = self.series.iter().enumerate().flat_map(|(s, of)| of.rules.iter().map(move |rule| (s, rule)));
-        of_series.enumerate().map(|(number, (series, rule))| (number, series, rule))
+        let of_series = self
+            .series
+            .iter()
+            .enumerate()
+            .flat_map(|(s, of)| of.rules.iter().map(move |rule| (s, rule)));
+        of_series
+            .enumerate()
+            .map(|(number, (series, rule))| (number, series, rule))
     }
 
     /// Every rule that matches a record, and what of the record it matched.
-    pub fn matches<'p>(&'p self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> Vec<RuleMatch<'p>> {
+    pub fn matches<'p>(
+        &'p self,
+        record: &Record<'_>,
+        codes: &[SourceCode<'_>],
+    ) -> Vec<RuleMatch<'p>> {
         let of_series = |(series, s): (usize, &'p Series)| {
-            let found = move |rule: &'p Rule| Some(RuleMatch { series, rule, hits: rule.explain(record, codes)? });
+            let found = move |rule: &'p Rule| {
+                Some(RuleMatch {
+                    series,
+                    rule,
+                    hits: rule.explain(record, codes)?,
+                })
+            };
             s.rules.iter().filter_map(found).collect::<Vec<_>>()
         };
         self.series.iter().enumerate().flat_map(of_series).collect()
     }
 
-    /// The series that a kind can show at all, given what its partner's system carries: outside of it a
-    /// figure is not supplied, never 0.
+    /// The series that a kind can show at all, given what its partner's system carries: outside of
+    /// it a figure is not supplied, never 0.
     pub fn applicable(&self, carried: &Carried, kind: Kind) -> SeriesSet {
         let shows = |s: &Series| s.rules.iter().any(|rule| rule.applicable(carried, kind));
-        (0..self.series.len()).filter(|i| shows(&self.series[*i])).collect()
+        (0..self.series.len())
+            .filter(|i| shows(&self.series[*i]))
+            .collect()
     }
 
     /// The place of a series in [`Plan::series`].

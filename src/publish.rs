@@ -1,8 +1,9 @@
 //! What partners use: check a file of events, send it, create the topics.
 //!
-//! A file holds one event a line. It is read in bounded memory and judged as the consumer will judge it;
-//! what passes goes to its feed's topic with the record's subject as key, so that all revisions of a
-//! record share a partition. This module knows Kafka's producer, and nothing of what is read from Kafka.
+//! A file holds one event a line. It is read in bounded memory and judged as the consumer will
+//! judge it; what passes goes to its feed's topic with the record's subject as key, so that all
+//! revisions of a record share a partition. This module knows Kafka's producer, and nothing of what
+//! is read from Kafka.
 
 pub mod lines;
 mod producer;
@@ -46,13 +47,24 @@ pub enum Error {
     NoTopic { topic: String },
     /// The broker has the topic and does not give it.
     #[error("topic {topic} cannot be used: {code}")]
-    Topic { topic: String, code: rdkafka::types::RDKafkaErrorCode },
+    Topic {
+        topic: String,
+        code: rdkafka::types::RDKafkaErrorCode,
+    },
     /// Some of what was handed over did not arrive.
     #[error("{delivered} events were sent, {failed} were not")]
-    Delivery { delivered: u64, failed: u64, source: Option<Cause> },
+    Delivery {
+        delivered: u64,
+        failed: u64,
+        source: Option<Cause>,
+    },
     /// Events wait, and none is taken.
     #[error("{delivered} events were sent; then nothing was taken for {} s", timeout.as_secs())]
-    Stalled { delivered: u64, timeout: Duration, source: Option<Complaint> },
+    Stalled {
+        delivered: u64,
+        timeout: Duration,
+        source: Option<Complaint>,
+    },
     /// An answer that is not about a topic.
     #[error("cannot create topics")]
     Create(#[source] KafkaError),
@@ -82,8 +94,8 @@ pub struct Passed {
     pub feed: Feed,
     /// What it is about.
     pub kind: Kind,
-    /// The subject is ten or eleven digits and nothing else: sooner or later one of them is a valid NHS
-    /// number or a telephone number, and that record will be refused.
+    /// The subject is ten or eleven digits and nothing else: sooner or later one of them is a valid
+    /// NHS number or a telephone number, and that record will be refused.
     pub bare_digits: bool,
 }
 
@@ -96,13 +108,19 @@ impl<'r> Checker<'r> {
     /// Judges a document; the subject of one that passes is put in place of what was in `key`.
     pub fn check(&self, document: &[u8], key: &mut Vec<u8>) -> Result<Passed, Box<Rejection>> {
         let registered = |feed: Feed, source: &str| {
-            self.partners.topics().any(|topic| topic.feed == feed && self.partners.is_registered(&topic.name, source))
+            self.partners
+                .topics()
+                .any(|topic| topic.feed == feed && self.partners.is_registered(&topic.name, source))
         };
         judge_document(document, &registered, self.now, |record| {
             key.clear();
             key.extend_from_slice(record.subject.as_bytes());
             let bare_digits = matches!(key.len(), 10 | 11) && key.iter().all(u8::is_ascii_digit);
-            Passed { feed: record.feed, kind: record.kind, bare_digits }
+            Passed {
+                feed: record.feed,
+                kind: record.kind,
+                bare_digits,
+            }
         })
     }
 
@@ -113,7 +131,10 @@ impl<'r> Checker<'r> {
 }
 
 fn topic_of(partners: &Partners, feed: Feed) -> Option<&str> {
-    partners.topics().find(|topic| topic.feed == feed).map(|topic| &*topic.name)
+    partners
+        .topics()
+        .find(|topic| topic.feed == feed)
+        .map(|topic| &*topic.name)
 }
 
 /// How many lines passed, and why the others did not.
@@ -156,8 +177,12 @@ pub fn peek(document: &[u8]) -> (Option<String>, Option<Feed>) {
         #[serde(rename = "type")]
         of: Option<String>,
     }
-    let Ok(Peek { subject, of }) = serde_json::from_slice(document) else { return (None, None) };
-    let feed = of.and_then(|of| Feed::from_name(of.strip_prefix("uk.community-safety.")?.split('.').next()?));
+    let Ok(Peek { subject, of }) = serde_json::from_slice(document) else {
+        return (None, None);
+    };
+    let feed = of.and_then(|of| {
+        Feed::from_name(of.strip_prefix("uk.community-safety.")?.split('.').next()?)
+    });
     (subject, feed)
 }
 

@@ -34,7 +34,14 @@ pub use harm::HarmSet;
 pub use partners::{Carried, DateBasis, Partners, Topic};
 
 /// Schemes of the contracts whose codes are held in no list.
-const OPEN: [&str; 6] = ["ampds", "icd-10", "nhs-pathways", "noise-source", "nrm-exploitation", "prevent-concern"];
+const OPEN: [&str; 6] = [
+    "ampds",
+    "icd-10",
+    "nhs-pathways",
+    "noise-source",
+    "nrm-exploitation",
+    "prevent-concern",
+];
 
 /// The reference data, checked.
 #[derive(Clone, Debug)]
@@ -59,7 +66,8 @@ pub struct Reference {
     pub harm: Vec<HarmSet>,
     /// What is odd but not refused.
     pub warnings: Vec<Fault>,
-    /// SHA-256 over the names and texts of its files, in hexadecimal: equal = the same reference data.
+    /// SHA-256 over the names and texts of its files, in hexadecimal: equal = the same reference
+    /// data.
     pub sha256: String,
 }
 
@@ -86,15 +94,41 @@ impl Reference {
         let codes = CodeLists::read(files, &sink);
         let crosswalks = Crosswalks::read(files, &sink);
         let schemes = known_schemes(&codes, &crosswalks);
-        let partners = Partners::read(files, &partners::Known { schemes: &schemes, crosswalks: &crosswalks }, &sink);
+        let partners = Partners::read(
+            files,
+            &partners::Known {
+                schemes: &schemes,
+                crosswalks: &crosswalks,
+            },
+            &sink,
+        );
         let geography = Geography::read(files, &sink);
-        let known =
-            plan::load::Known { codes: &codes, crosswalks: &crosswalks, schemes: &schemes, geography: &geography };
+        let known = plan::load::Known {
+            codes: &codes,
+            crosswalks: &crosswalks,
+            schemes: &schemes,
+            geography: &geography,
+        };
         let (plans, mut warnings) = plan::load::read(files, &known, &sink);
-        warnings.extend(plans.iter().filter(|plan| geography.scope(&plan.area).is_none()).map(without_area));
-        let of_breaks = breaks::Known { partners: partners.ids(), plans: &known };
+        warnings.extend(
+            plans
+                .iter()
+                .filter(|plan| geography.scope(&plan.area).is_none())
+                .map(without_area),
+        );
+        let of_breaks = breaks::Known {
+            partners: partners.ids(),
+            plans: &known,
+        };
         let breaks = breaks::read(files, &of_breaks, &sink);
-        let harm = harm::read(files, &harm::Known { schemes: &schemes, codes: &codes }, &sink);
+        let harm = harm::read(
+            files,
+            &harm::Known {
+                schemes: &schemes,
+                codes: &codes,
+            },
+            &sink,
+        );
         let windows = Windows::read(files, &sink);
         let controls = controls::read(files, &windows, &sink);
         let sha256 = checksum(files);
@@ -118,8 +152,8 @@ impl Reference {
         self.harm.first()
     }
 
-    /// Puts the codes of a record into `out`, in place of what was there: first its own, then the groups
-    /// that crosswalks give them.
+    /// Puts the codes of a record into `out`, in place of what was there: first its own, then the
+    /// groups that crosswalks give them.
     pub fn source_codes<'r>(&'r self, record: &Record<'r>, out: &mut Vec<SourceCode<'r>>) {
         out.clear();
         own_codes(record, &mut |scheme, code, edition| {
@@ -127,13 +161,23 @@ impl Reference {
                 "ho-category" if code.contains('.') => Cow::Owned(code.replace('.', "/")),
                 _ => Cow::Borrowed(code),
             };
-            out.push(SourceCode { scheme, code, edition });
+            out.push(SourceCode {
+                scheme,
+                code,
+                edition,
+            });
         });
         for i in 0..out.len() {
-            let SourceCode { scheme, edition, .. } = out[i];
+            let SourceCode {
+                scheme, edition, ..
+            } = out[i];
             for groups in self.crosswalks.of(scheme, &out[i].code) {
                 if let Some(group) = groups.group(edition) {
-                    out.push(SourceCode { scheme: &groups.scheme, code: Cow::Borrowed(group), edition: None });
+                    out.push(SourceCode {
+                        scheme: &groups.scheme,
+                        code: Cow::Borrowed(group),
+                        edition: None,
+                    });
                 }
             }
         }
@@ -143,26 +187,43 @@ impl Reference {
 fn checksum(files: &Files) -> String {
     let mut hasher = Sha256::new();
     // The settings of a run are no reference data.
-    for (path, text) in files.iter().filter(|(path, _)| *path != "partner-feeds.toml") {
+    for (path, text) in files
+        .iter()
+        .filter(|(path, _)| *path != "partner-feeds.toml")
+    {
         for part in [path, text] {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
     }
-    hasher.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hasher
+        .finalize()
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// The warning that no figures by ward, place or set can be given.
 fn without_area(plan: &Plan) -> Fault {
-    let reason = format!("`{}` is in no file of geography/: there will be no figures by area", plan.area);
+    let reason = format!(
+        "`{}` is in no file of geography/: there will be no figures by area",
+        plan.area
+    );
     Fault::new(format!("plans/{}.toml", plan.id), "area", reason)
 }
 
 /// Every name that a rule may use as a scheme.
 fn known_schemes(codes: &CodeLists, crosswalks: &Crosswalks) -> BTreeSet<String> {
-    let lists = codes.iter().map(|list| &*list.scheme).filter(|scheme| !scheme.ends_with("-outcome"));
+    let lists = codes
+        .iter()
+        .map(|list| &*list.scheme)
+        .filter(|scheme| !scheme.ends_with("-outcome"));
     let groups = crosswalks.schemes().map(|(scheme, _)| scheme);
-    lists.chain(groups).chain(crosswalks.lists()).chain(OPEN).map(str::to_owned).collect()
+    lists
+        .chain(groups)
+        .chain(crosswalks.lists())
+        .chain(OPEN)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Calls `add` with scheme, code and edition of each code of a record.
@@ -171,19 +232,29 @@ fn own_codes<'r>(record: &Record<'r>, add: &mut impl FnMut(&'r str, &'r str, Opt
     if let (Some(list), Some(category)) = (record.what_list, record.what_category) {
         if list == "ho-crime" {
             add("ho-category", category, edition);
-            record.what_code.iter().for_each(|code| add("ho-offence", code, edition));
+            record
+                .what_code
+                .iter()
+                .for_each(|code| add("ho-offence", code, edition));
         } else {
             add(list, category, edition);
         }
         return;
     }
-    let every =
-        |list: Option<Strs<'r>>, f: &mut dyn FnMut(&'r str)| list.into_iter().for_each(|items| items.for_each(&mut *f));
+    let every = |list: Option<Strs<'r>>, f: &mut dyn FnMut(&'r str)| {
+        list.into_iter().for_each(|items| items.for_each(&mut *f))
+    };
     let Some(category) = record.what_category else {
-        return every(record.support_needs, &mut |need| add("hclic-need", need, edition));
+        return every(record.support_needs, &mut |need| {
+            add("hclic-need", need, edition)
+        });
     };
     match record.kind {
-        Kind::Detention => add("mha-legal-status", if category == "s136" { "20" } else { "19" }, None),
+        Kind::Detention => add(
+            "mha-legal-status",
+            if category == "s136" { "20" } else { "19" },
+            None,
+        ),
         Kind::MentalHealthDetention => add("mha-legal-status", category, None),
         Kind::StopSearch => add("stop-search-object", category, None),
         Kind::Treatment => add("ndtms-group", category, None),
@@ -204,7 +275,9 @@ fn own_codes<'r>(record: &Record<'r>, add: &mut impl FnMut(&'r str, &'r str, Opt
         }
         Kind::HomelessnessCase => {
             add("hclic-reason", category, edition);
-            every(record.support_needs, &mut |need| add("hclic-need", need, edition));
+            every(record.support_needs, &mut |need| {
+                add("hclic-need", need, edition)
+            });
         }
         Kind::Crime
         | Kind::Incident

@@ -1,14 +1,16 @@
-//! Rejects: the records that broke their contract, with why and, unless they looked personal, their bytes.
+//! Rejects: the records that broke their contract, with why and, unless they looked personal, their
+//! bytes.
 //!
-//! It refuses to judge: a [`Rejection`] comes in ready. The invariant: of a record refused as personal no
-//! byte of value, key or header is kept, here or anywhere.
+//! It refuses to judge: a [`Rejection`] comes in ready. The invariant: of a record refused as
+//! personal no byte of value, key or header is kept, here or anywhere.
 
 pub mod kept;
 
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{
-    BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder,
+    BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
@@ -33,14 +35,19 @@ pub enum RejectsError {
 
 type Result<T, E = RejectsError> = std::result::Result<T, E>;
 
-/// The columns of a rejects file. Headers are two lists side by side, in the order they came in, repeats kept.
+/// The columns of a rejects file. Headers are two lists side by side, in the order they came in,
+/// repeats kept.
 pub fn schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         let list = |item| DataType::List(Arc::new(Field::new("element", item, true)));
         Arc::new(Schema::new(vec![
             Field::new("era", DataType::Int32, false),
             Field::new("offset", DataType::Int64, false),
-            Field::new("received", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+            Field::new(
+                "received",
+                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+                false,
+            ),
             Field::new("reason", DataType::Utf8, false),
             Field::new("pointer", DataType::Utf8, false),
             Field::new("rule", DataType::Utf8, false),
@@ -56,7 +63,9 @@ pub fn schema() -> SchemaRef {
 }
 
 /// The columns without what the record itself held.
-const PLAIN: [&str; 8] = ["era", "offset", "received", "reason", "pointer", "rule", "partner", "kind"];
+const PLAIN: [&str; 8] = [
+    "era", "offset", "received", "reason", "pointer", "rule", "partner", "kind",
+];
 
 /// A header as Kafka gives it: a name, and bytes or null.
 pub type Header<'a> = (&'a str, Option<&'a [u8]>);
@@ -80,7 +89,8 @@ pub struct RejectsBuilder {
 }
 
 impl Default for RejectsBuilder {
-    /// A builder without memory: as many partitions are gathered as are assigned, and most have no reject.
+    /// A builder without memory: as many partitions are gathered as are assigned, and most have no
+    /// reject.
     fn default() -> Self {
         let text = || StringBuilder::with_capacity(0, 0);
         let raw = || BinaryBuilder::with_capacity(0, 0);
@@ -97,7 +107,8 @@ impl Default for RejectsBuilder {
             key: raw(),
             value: raw(),
             header_names: ListBuilder::with_capacity(text(), 0).with_field(element(DataType::Utf8)),
-            header_values: ListBuilder::with_capacity(raw(), 0).with_field(element(DataType::Binary)),
+            header_values: ListBuilder::with_capacity(raw(), 0)
+                .with_field(element(DataType::Binary)),
             bytes: 0,
         }
     }
@@ -124,7 +135,8 @@ impl RejectsBuilder {
         self.pointer.append_value(&rejection.pointer);
         self.rule.append_value(&rejection.rule);
         self.partner.append_option(rejection.partner.as_deref());
-        self.kind.append_option(rejection.kind.map(crate::event::Kind::as_str));
+        self.kind
+            .append_option(rejection.kind.map(crate::event::Kind::as_str));
         self.bytes += Self::ROW_BYTES + rejection.pointer.len() + rejection.rule.len();
         if rejection.reason.is_personal() {
             self.append_raw(None, None, None::<[Header<'_>; 0]>);
@@ -211,17 +223,29 @@ pub struct Raw {
 }
 
 /// The rejects of a file, in order; what they held only if `raw`. `path` is for the error only.
-pub fn read(path: &str, bytes: Bytes, raw: bool) -> Result<impl Iterator<Item = Result<Reject>> + use<>> {
+pub fn read(
+    path: &str,
+    bytes: Bytes,
+    raw: bool,
+) -> Result<impl Iterator<Item = Result<Reject>> + use<>> {
     let columns: &[&str] = if raw { &[] } else { &PLAIN };
     let batches = ledger::decode(path, bytes, columns)?;
     let path = path.to_owned();
     Ok(batches.flat_map(move |batch| {
         let rows = batch
-            .map_err(|error| LedgerError::NotParquet { path: path.clone(), source: ParquetError::from(error) }.into())
+            .map_err(|error| {
+                LedgerError::NotParquet {
+                    path: path.clone(),
+                    source: ParquetError::from(error),
+                }
+                .into()
+            })
             .and_then(|batch| {
-                let columns =
-                    Columns::of(&batch, raw).ok_or_else(|| RejectsError::NotRejects { path: path.clone() })?;
-                Ok((0..batch.num_rows()).map(|row| Ok(columns.row(row))).collect::<Vec<_>>())
+                let columns = Columns::of(&batch, raw)
+                    .ok_or_else(|| RejectsError::NotRejects { path: path.clone() })?;
+                Ok((0..batch.num_rows())
+                    .map(|row| Ok(columns.row(row)))
+                    .collect::<Vec<_>>())
             });
         rows.unwrap_or_else(|error| vec![Err(error)])
     }))
@@ -246,21 +270,42 @@ struct RawColumns<'a> {
 impl<'a> Columns<'a> {
     fn of(batch: &'a RecordBatch, raw: bool) -> Option<Self> {
         let text = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
-        let raw = if raw { Some(RawColumns::of(batch)?) } else { None };
+        let raw = if raw {
+            Some(RawColumns::of(batch)?)
+        } else {
+            None
+        };
         Some(Self {
-            era: batch.column_by_name("era")?.as_primitive_opt::<Int32Type>()?,
-            offset: batch.column_by_name("offset")?.as_primitive_opt::<Int64Type>()?,
-            received: batch.column_by_name("received")?.as_primitive_opt::<TimestampMicrosecondType>()?,
-            texts: [text("reason")?, text("pointer")?, text("rule")?, text("partner")?, text("kind")?],
+            era: batch
+                .column_by_name("era")?
+                .as_primitive_opt::<Int32Type>()?,
+            offset: batch
+                .column_by_name("offset")?
+                .as_primitive_opt::<Int64Type>()?,
+            received: batch
+                .column_by_name("received")?
+                .as_primitive_opt::<TimestampMicrosecondType>()?,
+            texts: [
+                text("reason")?,
+                text("pointer")?,
+                text("rule")?,
+                text("partner")?,
+                text("kind")?,
+            ],
             raw,
         })
     }
 
     fn row(&self, row: usize) -> Reject {
         let [reason, pointer, rule, partner, kind] = self.texts;
-        let some = |texts: &arrow_array::StringArray| texts.is_valid(row).then(|| texts.value(row).to_owned());
+        let some = |texts: &arrow_array::StringArray| {
+            texts.is_valid(row).then(|| texts.value(row).to_owned())
+        };
         Reject {
-            position: Position { era: self.era.value(row) as u16, offset: self.offset.value(row) },
+            position: Position {
+                era: self.era.value(row) as u16,
+                offset: self.offset.value(row),
+            },
             received: Micros(self.received.value(row)),
             reason: reason.value(row).to_owned(),
             pointer: pointer.value(row).to_owned(),
@@ -284,13 +329,24 @@ impl<'a> RawColumns<'a> {
 
     /// Null headers mark a record of which nothing was kept.
     fn row(&self, row: usize) -> Option<Raw> {
-        let bytes = |column: &arrow_array::BinaryArray| column.is_valid(row).then(|| column.value(row).to_owned());
-        let names = self.header_names.is_valid(row).then(|| self.header_names.value(row))?;
+        let bytes = |column: &arrow_array::BinaryArray| {
+            column.is_valid(row).then(|| column.value(row).to_owned())
+        };
+        let names = self
+            .header_names
+            .is_valid(row)
+            .then(|| self.header_names.value(row))?;
         let values = self.header_values.value(row);
         let names = names.as_string_opt::<i32>()?.iter();
         let values = values.as_binary_opt::<i32>()?.iter();
-        let headers = names.zip(values).map(|(name, value)| (name.unwrap_or("").to_owned(), value.map(<[u8]>::to_vec)));
-        Some(Raw { key: bytes(self.key), value: bytes(self.value), headers: headers.collect() })
+        let headers = names
+            .zip(values)
+            .map(|(name, value)| (name.unwrap_or("").to_owned(), value.map(<[u8]>::to_vec)));
+        Some(Raw {
+            key: bytes(self.key),
+            value: bytes(self.value),
+            headers: headers.collect(),
+        })
     }
 }
 
@@ -323,12 +379,28 @@ mod tests {
         let headers: [Header<'_>; 3] = [("b", Some(b"\xff\x00")), ("a", None), ("b", Some(b""))];
         let position = Position { era: 2, offset: 7 };
         let key = Some(&b"\xfe"[..]);
-        builder.append(position, Micros(11), &rejection(Reason::SchemaEnum), key, Some(b"{}"), headers);
-        builder.append(position.at(8), Micros(12), &rejection(Reason::TransportEmpty), None, None, []);
+        builder.append(
+            position,
+            Micros(11),
+            &rejection(Reason::SchemaEnum),
+            key,
+            Some(b"{}"),
+            headers,
+        );
+        builder.append(
+            position.at(8),
+            Micros(12),
+            &rejection(Reason::TransportEmpty),
+            None,
+            None,
+            [],
+        );
         assert!(builder.bytes() > 2 * RejectsBuilder::ROW_BYTES);
 
-        let rows: Vec<Reject> =
-            read("x", file(&mut builder), true).expect("file").collect::<Result<_>>().expect("rows");
+        let rows: Vec<Reject> = read("x", file(&mut builder), true)
+            .expect("file")
+            .collect::<Result<_>>()
+            .expect("rows");
         assert_eq!(builder.bytes(), 0);
         let first = Reject {
             position,
@@ -358,15 +430,34 @@ mod tests {
         for &reason in Reason::ALL {
             let mut builder = RejectsBuilder::default();
             let headers: [Header<'_>; 1] = [("943 476 5919", Some(secret))];
-            let rejection = Rejection { partner: None, kind: None, ..rejection(reason) };
-            builder.append(Position::ORIGIN, Micros(1), &rejection, Some(secret), Some(secret), headers);
+            let rejection = Rejection {
+                partner: None,
+                kind: None,
+                ..rejection(reason)
+            };
+            builder.append(
+                Position::ORIGIN,
+                Micros(1),
+                &rejection,
+                Some(secret),
+                Some(secret),
+                headers,
+            );
             let batch = builder.finish();
             for name in ["key", "value", "header_names", "header_values"] {
                 let column = batch.column_by_name(name).expect("column");
-                assert_eq!(column.is_null(0), reason.as_str().starts_with("personal."), "{reason} {name}");
+                assert_eq!(
+                    column.is_null(0),
+                    reason.as_str().starts_with("personal."),
+                    "{reason} {name}"
+                );
             }
             let bytes = column_bytes(&batch);
-            assert_eq!(bytes.windows(3).any(|w| w == b"943"), !reason.is_personal(), "{reason}");
+            assert_eq!(
+                bytes.windows(3).any(|w| w == b"943"),
+                !reason.is_personal(),
+                "{reason}"
+            );
         }
     }
 
@@ -374,7 +465,9 @@ mod tests {
         let mut bytes = Vec::new();
         for data in batch.columns().iter().map(Array::to_data) {
             for part in std::iter::once(&data).chain(data.child_data()) {
-                part.buffers().iter().for_each(|buffer| bytes.extend_from_slice(buffer));
+                part.buffers()
+                    .iter()
+                    .for_each(|buffer| bytes.extend_from_slice(buffer));
             }
         }
         bytes
@@ -383,11 +476,24 @@ mod tests {
     #[test]
     fn what_a_record_held_is_read_only_when_asked_for() {
         let mut builder = RejectsBuilder::default();
-        builder.append(Position::ORIGIN, Micros(1), &rejection(Reason::JsonSyntax), None, Some(&[b'x'; 99]), []);
+        builder.append(
+            Position::ORIGIN,
+            Micros(1),
+            &rejection(Reason::JsonSyntax),
+            None,
+            Some(&[b'x'; 99]),
+            [],
+        );
         let file = file(&mut builder);
-        let row = read("x", file.clone(), false).expect("file").next().expect("one").expect("row");
+        let row = read("x", file.clone(), false)
+            .expect("file")
+            .next()
+            .expect("one")
+            .expect("row");
         assert_eq!(row.raw, None);
-        let error = read("x", Bytes::from_static(b"no"), false).err().expect("refused");
+        let error = read("x", Bytes::from_static(b"no"), false)
+            .err()
+            .expect("refused");
         assert_eq!(error.to_string(), "`x` is not readable as Parquet");
     }
 
@@ -395,9 +501,23 @@ mod tests {
     fn a_value_of_twenty_megabytes_is_kept_whole() {
         let value = vec![b'v'; 20 << 20];
         let mut builder = RejectsBuilder::default();
-        builder.append(Position::ORIGIN, Micros(1), &rejection(Reason::TransportTooLarge), None, Some(&value), []);
+        builder.append(
+            Position::ORIGIN,
+            Micros(1),
+            &rejection(Reason::TransportTooLarge),
+            None,
+            Some(&value),
+            [],
+        );
         assert!(builder.bytes() >= value.len());
-        let row = read("x", file(&mut builder), true).expect("file").next().expect("one").expect("row");
-        assert_eq!(row.raw.and_then(|raw| raw.value).map(|v| v.len()), Some(value.len()));
+        let row = read("x", file(&mut builder), true)
+            .expect("file")
+            .next()
+            .expect("one")
+            .expect("row");
+        assert_eq!(
+            row.raw.and_then(|raw| raw.value).map(|v| v.len()),
+            Some(value.len())
+        );
     }
 }

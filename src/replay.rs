@@ -1,8 +1,10 @@
-//! Which rejects may be sent again: those that keep their contract today, and whose revision the chain does not hold.
+//! Which rejects may be sent again: those that keep their contract today, and whose revision the
+//! chain does not hold.
 //!
-//! It refuses to send. A revision is known by (`source`, `subject`, `revision`): once a replayed record is read, the
-//! chain holds it, so replaying twice sends nothing the second time; and what the partner itself sent mended under the
-//! same revision stands. Of the same revision in several rejects the first goes.
+//! It refuses to send. A revision is known by (`source`, `subject`, `revision`): once a replayed
+//! record is read, the chain holds it, so replaying twice sends nothing the second time; and what
+//! the partner itself sent mended under the same revision stands. Of the same revision in several
+//! rejects the first goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,8 +43,15 @@ pub enum Fate {
 
 impl Fate {
     /// All of them, in the order they are told.
-    pub const ALL: [Self; 7] =
-        [Self::Sent, Self::Held, Self::Repeated, Self::Refused, Self::Parked, Self::Unread, Self::Personal];
+    pub const ALL: [Self; 7] = [
+        Self::Sent,
+        Self::Held,
+        Self::Repeated,
+        Self::Refused,
+        Self::Parked,
+        Self::Unread,
+        Self::Personal,
+    ];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -76,11 +85,13 @@ type Revision = u128;
 
 fn revision_of(record: &Record<'_>) -> Revision {
     // A zero byte is in no source and no subject.
-    XxHash3_128::oneshot(format!("{}\0{}\0{}", record.source, record.subject, record.revision).as_bytes())
+    XxHash3_128::oneshot(
+        format!("{}\0{}\0{}", record.source, record.subject, record.revision).as_bytes(),
+    )
 }
 
-/// Decides, reject by reject. First each is [`noticed`](Replay::notice); then what the chain holds is
-/// [`struck`](Replay::strike_held); then each is [`decided`](Replay::decide).
+/// Decides, reject by reject. First each is [`noticed`](Replay::notice); then what the chain holds
+/// is [`struck`](Replay::strike_held); then each is [`decided`](Replay::decide).
 pub struct Replay {
     topics: BTreeMap<String, Arc<TopicRules>>,
     parked: BTreeSet<String>,
@@ -93,17 +104,36 @@ pub struct Replay {
 
 impl Replay {
     /// Under the rules of topics as they are now, but for partners that are parked.
-    pub fn new(topics: BTreeMap<String, Arc<TopicRules>>, parked: BTreeSet<String>, now: Micros) -> Self {
-        Self { topics, parked, now, revisions: HashMap::new(), noticed: BTreeSet::new() }
+    pub fn new(
+        topics: BTreeMap<String, Arc<TopicRules>>,
+        parked: BTreeSet<String>,
+        now: Micros,
+    ) -> Self {
+        Self {
+            topics,
+            parked,
+            now,
+            revisions: HashMap::new(),
+            noticed: BTreeSet::new(),
+        }
     }
 
     /// The revision that a reject holds, if it may be sent at all.
     fn judge(&self, topic: &str, reject: &Reject) -> Result<Revision, Fate> {
         let raw = reject.raw.as_ref().ok_or(Fate::Personal)?;
         let rules = self.topics.get(topic).ok_or(Fate::Unread)?;
-        let headers: Vec<_> = raw.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+        let headers: Vec<_> = raw
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref()))
+            .collect();
         let (key, value) = (raw.key.as_deref(), raw.value.as_deref());
-        let incoming = Incoming { value, key, headers: &headers, received: self.now };
+        let incoming = Incoming {
+            value,
+            key,
+            headers: &headers,
+            received: self.now,
+        };
         let parked = |source: &str| self.parked.contains(partner_of(source));
         judge(&incoming, rules, &parked, revision_of).map_err(|rejection| match rejection.reason {
             Reason::PartnerParked => Fate::Parked,
@@ -122,7 +152,11 @@ impl Replay {
     }
 
     /// Strikes out what the chain of a partition holds.
-    pub async fn strike_held(&mut self, store: &Store, partition: &TopicPartition) -> Result<(), ChainError> {
+    pub async fn strike_held(
+        &mut self,
+        store: &Store,
+        partition: &TopicPartition,
+    ) -> Result<(), ChainError> {
         if !self.noticed.contains(&partition.topic) {
             return Ok(());
         }

@@ -1,11 +1,12 @@
 //! Every table as one SQL query over `events/` and the dimension tables of its folder.
 //!
-//! The queries say the same as [`crate::aggregate`], in another language and for another engine, so that a figure can
-//! be followed to its records, checked, or made where the data are too many for one machine. They share no code with
-//! it. What no file holds (rules, code lists, due days) is written into the query.
+//! The queries say the same as [`crate::aggregate`], in another language and for another engine, so
+//! that a figure can be followed to its records, checked, or made where the data are too many for
+//! one machine. They share no code with it. What no file holds (rules, code lists, due days) is
+//! written into the query.
 //!
-//! The text is one for both dialects: what differs is in [`Dialect`], and what depends on plan and reference data
-//! fills the names in braces ([`Query::fill`]).
+//! The text is one for both dialects: what differs is in [`Dialect`], and what depends on plan and
+//! reference data fills the names in braces ([`Query::fill`]).
 
 #![expect(clippy::format_push_string, reason = "a query is put together once")]
 
@@ -44,11 +45,15 @@ const FUNCTIONS: [(&str, &str); 7] = [
 ];
 
 impl Dialect {
-    /// A Parquet file as a table; for Spark by a name, as it would look into the file wherever it stands.
+    /// A Parquet file as a table; for Spark by a name, as it would look into the file wherever it
+    /// stands.
     fn parquet(self, path: &str) -> String {
         match self {
             Self::Duckdb => format!("'{path}'"),
-            Self::Spark => format!("file_{}", path.trim_end_matches(".parquet").replace(['/', '-'], "_")),
+            Self::Spark => format!(
+                "file_{}",
+                path.trim_end_matches(".parquet").replace(['/', '-'], "_")
+            ),
         }
     }
 
@@ -56,9 +61,13 @@ impl Dialect {
     fn open(self, paths: &[String], query: &str) -> String {
         let open = |path: &String| {
             let name = self.parquet(path);
-            format!("CREATE OR REPLACE TEMPORARY VIEW {name} USING parquet OPTIONS (path '{path}');\n")
+            format!(
+                "CREATE OR REPLACE TEMPORARY VIEW {name} USING parquet OPTIONS (path '{path}');\n"
+            )
         };
-        let used = paths.iter().filter(|path| self == Self::Spark && query.contains(&self.parquet(path)));
+        let used = paths
+            .iter()
+            .filter(|path| self == Self::Spark && query.contains(&self.parquet(path)));
         used.map(open).collect()
     }
 
@@ -76,7 +85,11 @@ impl Dialect {
 
     fn translate(self, query: &str) -> String {
         match self {
-            Self::Duckdb => FUNCTIONS.iter().fold(query.to_owned(), |query, (spark, own)| query.replace(spark, own)),
+            Self::Duckdb => FUNCTIONS
+                .iter()
+                .fold(query.to_owned(), |query, (spark, own)| {
+                    query.replace(spark, own)
+                }),
             Self::Spark => statements(&query.replace('"', "`")),
         }
     }
@@ -101,14 +114,19 @@ const KEPT: [&str; 15] = [
     "worst",
 ];
 
-/// A query with parts (`WITH`) as one statement for each. Of a part that stands in one query several times, Spark plans each
-/// place anew, and in parts of parts these multiply: the planning of one query alone took minutes.
+/// A query with parts (`WITH`) as one statement for each. Of a part that stands in one query
+/// several times, Spark plans each place anew, and in parts of parts these multiply: the planning
+/// of one query alone took minutes.
 fn statements(query: &str) -> String {
     let mut script = String::new();
     let mut part = None;
     for line in query.lines() {
         let line = line.strip_prefix("WITH ").unwrap_or(line);
-        match (part, line.strip_suffix(" AS (").filter(|name| !name.starts_with(' '))) {
+        match (
+            part,
+            line.strip_suffix(" AS (")
+                .filter(|name| !name.starts_with(' ')),
+        ) {
             (None, Some(name)) => {
                 part = Some(name);
                 script.push_str(&if KEPT.contains(&name) {
@@ -165,7 +183,10 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "change",
-        text: &[include_str!("sql/charted.sql"), include_str!("sql/change.sql")],
+        text: &[
+            include_str!("sql/charted.sql"),
+            include_str!("sql/change.sql"),
+        ],
         windows: ANY,
         lines: ANY,
         places: NOT_SPARSE_CODES,
@@ -173,7 +194,10 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "factors",
-        text: &[include_str!("sql/tallied.sql"), include_str!("sql/factors.sql")],
+        text: &[
+            include_str!("sql/tallied.sql"),
+            include_str!("sql/factors.sql"),
+        ],
         windows: ANY,
         lines: "split_part(line, '|', 2) IN ('total', 'priority')",
         places: NOT_SPARSE,
@@ -189,7 +213,10 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "outcomes",
-        text: &[include_str!("sql/tallied.sql"), include_str!("sql/outcomes.sql")],
+        text: &[
+            include_str!("sql/tallied.sql"),
+            include_str!("sql/outcomes.sql"),
+        ],
         windows: "family <> 'month'",
         lines: OF_PLAN,
         places: NOT_SPARSE,
@@ -213,7 +240,10 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "profile",
-        text: &[include_str!("sql/tallied.sql"), include_str!("sql/profile.sql")],
+        text: &[
+            include_str!("sql/tallied.sql"),
+            include_str!("sql/profile.sql"),
+        ],
         windows: "family NOT IN ('month', 'quarter')",
         lines: OF_PLAN,
         places: NOT_SPARSE,
@@ -229,7 +259,10 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "repeats",
-        text: &[include_str!("sql/tallied.sql"), include_str!("sql/repeats.sql")],
+        text: &[
+            include_str!("sql/tallied.sql"),
+            include_str!("sql/repeats.sql"),
+        ],
         windows: "family <> 'month'",
         lines: OF_PLAN,
         places: NOT_SPARSE,
@@ -254,8 +287,18 @@ const TABLES: [Table; 12] = [
 ];
 
 /// The tables to join, which need no query.
-const DIMENSIONS: [&str; 10] =
-    ["areas", "breaks", "intake", "lineage", "placements", "populations", "priorities", "rules", "sources", "windows"];
+const DIMENSIONS: [&str; 10] = [
+    "areas",
+    "breaks",
+    "intake",
+    "lineage",
+    "placements",
+    "populations",
+    "priorities",
+    "rules",
+    "sources",
+    "windows",
+];
 
 /// What every query of a table of counts begins with.
 const BEGINNING: [&str; 5] = [
@@ -320,12 +363,21 @@ const COLUMNS: [&str; 48] = [
 
 /// The tables there are, in order.
 pub fn tables() -> Vec<&'static str> {
-    let names: BTreeSet<&str> = TABLES.iter().map(|table| table.name).chain(DIMENSIONS).collect();
+    let names: BTreeSet<&str> = TABLES
+        .iter()
+        .map(|table| table.name)
+        .chain(DIMENSIONS)
+        .collect();
     names.into_iter().collect()
 }
 
 /// The query of a table, to be run in the folder of the store; `None` = there is no such table.
-pub fn query(table: &str, wanted: &Wanted<'_>, reference: &Reference, dialect: Dialect) -> Option<String> {
+pub fn query(
+    table: &str,
+    wanted: &Wanted<'_>,
+    reference: &Reference,
+    dialect: Dialect,
+) -> Option<String> {
     if DIMENSIONS.contains(&table) {
         let path = format!("aggregates/{}/{table}.parquet", wanted.folder());
         let query = format!("SELECT * FROM {}\n", dialect.parquet(&path));
@@ -334,9 +386,22 @@ pub fn query(table: &str, wanted: &Wanted<'_>, reference: &Reference, dialect: D
     let table = TABLES.iter().find(|own| own.name == table)?;
     let plans = match *wanted {
         Wanted::Plan(plan) => vec![plan],
-        Wanted::InForce => reference.plans.iter().filter(|plan| plan.status == Status::Adopted).collect(),
+        Wanted::InForce => reference
+            .plans
+            .iter()
+            .filter(|plan| plan.status == Status::Adopted)
+            .collect(),
     };
-    Some(Query { table, wanted, plans, reference, dialect }.text())
+    Some(
+        Query {
+            table,
+            wanted,
+            plans,
+            reference,
+            dialect,
+        }
+        .text(),
+    )
 }
 
 struct Query<'q> {
@@ -350,12 +415,24 @@ struct Query<'q> {
 impl Query<'_> {
     fn text(&self) -> String {
         let has_weights = self.reference.harm().is_some();
-        let parts = BEGINNING.iter().chain(self.table.text).copied().collect::<String>();
-        let harmed = if has_weights { include_str!("sql/harmed.sql").trim_end() } else { "" };
+        let parts = BEGINNING
+            .iter()
+            .chain(self.table.text)
+            .copied()
+            .collect::<String>();
+        let harmed = if has_weights {
+            include_str!("sql/harmed.sql").trim_end()
+        } else {
+            ""
+        };
         let query = self.fill(format!("WITH {parts}").replace("{harmed}", harmed));
-        let dimensions = DIMENSIONS.map(|table| format!("aggregates/{}/{table}.parquet", self.wanted.folder()));
-        let paths: Vec<String> =
-            Feed::ALL.map(|feed| format!("events/{feed}.parquet")).into_iter().chain(dimensions).collect();
+        let dimensions =
+            DIMENSIONS.map(|table| format!("aggregates/{}/{table}.parquet", self.wanted.folder()));
+        let paths: Vec<String> = Feed::ALL
+            .map(|feed| format!("events/{feed}.parquet"))
+            .into_iter()
+            .chain(dimensions)
+            .collect();
         self.dialect.open(&paths, &query) + &self.dialect.translate(&query)
     }
 
@@ -366,7 +443,10 @@ impl Query<'_> {
         // In this order: what is put in may name what comes later.
         let names: Vec<(&str, String)> = vec![
             ("events", self.events()),
-            ("keys", "{plan_keys}, {kind_keys}, {place_keys}, {window_keys}, {status_keys}".to_owned()),
+            (
+                "keys",
+                "{plan_keys}, {kind_keys}, {place_keys}, {window_keys}, {status_keys}".to_owned(),
+            ),
             ("plan_keys", PLAN_KEYS.to_owned()),
             ("kind_keys", KIND_KEYS.to_owned()),
             ("place_keys", PLACE_KEYS.to_owned()),
@@ -400,9 +480,19 @@ impl Query<'_> {
             ("plan", self.plan()),
             (
                 "due_days",
-                keyed(self.reference.partners.due_days().map(|(key, days)| (key, days.unwrap_or(-1))), "-1", true),
+                keyed(
+                    self.reference
+                        .partners
+                        .due_days()
+                        .map(|(key, days)| (key, days.unwrap_or(-1))),
+                    "-1",
+                    true,
+                ),
             ),
-            ("settle_months", keyed(self.reference.partners.settle_months(), "0", false)),
+            (
+                "settle_months",
+                keyed(self.reference.partners.settle_months(), "0", false),
+            ),
             ("rate_unit", self.rate_unit()),
             ("tiers_of", self.tiers_of()),
             ("segment", self.segment()),
@@ -420,9 +510,16 @@ impl Query<'_> {
         let mut query = query;
         for (name, value) in names {
             // Which lines a table is of, and the lines of a plan, go by one name.
-            let value = if name == "lines" { conditions.lines() } else { value };
+            let value = if name == "lines" {
+                conditions.lines()
+            } else {
+                value
+            };
             if name == "lines" {
-                query = query.replace("'*|total|total|'{lines}", &format!("'*|total|total|'{value}"));
+                query = query.replace(
+                    "'*|total|total|'{lines}",
+                    &format!("'*|total|total|'{value}"),
+                );
                 query = query.replace("{lines}", self.table.lines);
                 continue;
             }
@@ -475,17 +572,31 @@ impl Query<'_> {
 
     /// The date that puts a kind's records into months.
     fn basis(&self) -> String {
-        let recorded = self.reference.partners.date_bases().map(|(key, basis)| (key, basis.as_str()));
-        let recorded: Vec<(&str, String)> = recorded.map(|(key, basis)| (key, text(basis))).collect();
+        let recorded = self
+            .reference
+            .partners
+            .date_bases()
+            .map(|(key, basis)| (key, basis.as_str()));
+        let recorded: Vec<(&str, String)> =
+            recorded.map(|(key, basis)| (key, text(basis))).collect();
         let (partner, kind) = ("split_part({whose}, '|', 1)", "split_part({whose}, '|', 3)");
-        let cases = cases(recorded.iter().map(|(key, basis)| (*key, basis.clone())), partner, kind);
+        let cases = cases(
+            recorded.iter().map(|(key, basis)| (*key, basis.clone())),
+            partner,
+            kind,
+        );
         let cases = if cases.is_empty() {
             text(DateBasis::Occurred.as_str())
         } else {
             format!("coalesce({cases}, '{}')", DateBasis::Occurred.as_str())
         };
-        let whose = if self.table.name == "feed_quality" { "i.whose" } else { "c.whose" };
-        format!("CASE WHEN {kind} LIKE 'count:%' THEN 'own' ELSE {cases} END").replace("{whose}", whose)
+        let whose = if self.table.name == "feed_quality" {
+            "i.whose"
+        } else {
+            "c.whose"
+        };
+        format!("CASE WHEN {kind} LIKE 'count:%' THEN 'own' ELSE {cases} END")
+            .replace("{whose}", whose)
     }
 
     fn rate_unit(&self) -> String {
@@ -516,23 +627,52 @@ impl Query<'_> {
     }
 
     fn weights(&self) -> String {
-        let weights = self.reference.harm().into_iter().flat_map(crate::reference::HarmSet::weights);
+        let weights = self
+            .reference
+            .harm()
+            .into_iter()
+            .flat_map(crate::reference::HarmSet::weights);
         let mut rows: Vec<String> = weights
-            .map(|(scheme, code, weight)| format!("({}, {}, CAST({weight} AS DOUBLE))", text(scheme), text(code)))
+            .map(|(scheme, code, weight)| {
+                format!(
+                    "({}, {}, CAST({weight} AS DOUBLE))",
+                    text(scheme),
+                    text(code)
+                )
+            })
             .collect();
         rows.sort();
         values(&rows, "(CAST(NULL AS STRING), '', CAST(0 AS DOUBLE))")
     }
 
     fn tiers_of(&self) -> String {
-        const SENT: [&str; 8] =
-            ["lsoa", "msoa", "ward", "district", "county", "police_force", "icb", "outward_postcode"];
-        let scope = self.plans.first().and_then(|plan| self.reference.geography.scope(&plan.area));
+        const SENT: [&str; 8] = [
+            "lsoa",
+            "msoa",
+            "ward",
+            "district",
+            "county",
+            "police_force",
+            "icb",
+            "outward_postcode",
+        ];
+        let scope = self
+            .plans
+            .first()
+            .and_then(|plan| self.reference.geography.scope(&plan.area));
         let mut rows = Vec::new();
         for level in SENT {
             for tier in scope.iter().flat_map(|scope| scope.tiers_of(level)) {
-                let vintage = tier.vintage.map(|year| year.to_string()).unwrap_or_default();
-                rows.push(format!("({}, {}, {})", text(level), text(tier.level.as_str()), text(&vintage)));
+                let vintage = tier
+                    .vintage
+                    .map(|year| year.to_string())
+                    .unwrap_or_default();
+                rows.push(format!(
+                    "({}, {}, {})",
+                    text(level),
+                    text(tier.level.as_str()),
+                    text(&vintage)
+                ));
             }
         }
         values(&rows, "(CAST(NULL AS STRING), '', '')")
@@ -547,8 +687,14 @@ impl Query<'_> {
             } else {
                 String::new()
             };
-            let begun = format!("CASE WHEN {} <= w.m0 + w.months - 1 THEN 1 ELSE 0 END", number(of.from));
-            sum.push_str(&format!("\n        + CASE WHEN {} THEN {begun}{ended} ELSE 0 END", rules::applies(of)));
+            let begun = format!(
+                "CASE WHEN {} <= w.m0 + w.months - 1 THEN 1 ELSE 0 END",
+                number(of.from)
+            );
+            sum.push_str(&format!(
+                "\n        + CASE WHEN {} THEN {begun}{ended} ELSE 0 END",
+                rules::applies(of)
+            ));
         }
         sum
     }
@@ -557,33 +703,74 @@ impl Query<'_> {
     fn breaks(&self) -> String {
         let id = |of: &crate::reference::Break| {
             // The first day of the base lies before the last of the break.
-            let last = if of.to.day() > 1 { number(of.to) } else { number(of.to) - 1 };
-            let within = format!("b.base_m0 <= {last} AND {} <= w.m0 + w.months - 1", number(of.from));
-            format!("CASE WHEN {} AND {within} THEN {} END", rules::applies(of), text(&of.id))
+            let last = if of.to.day() > 1 {
+                number(of.to)
+            } else {
+                number(of.to) - 1
+            };
+            let within = format!(
+                "b.base_m0 <= {last} AND {} <= w.m0 + w.months - 1",
+                number(of.from)
+            );
+            format!(
+                "CASE WHEN {} AND {within} THEN {} END",
+                rules::applies(of),
+                text(&of.id)
+            )
         };
         let ids: Vec<String> = self.reference.breaks.iter().map(id).collect();
-        if ids.is_empty() { "''".to_owned() } else { format!("concat_ws(';', {})", ids.join(", ")) }
+        if ids.is_empty() {
+            "''".to_owned()
+        } else {
+            format!("concat_ws(';', {})", ids.join(", "))
+        }
     }
 
     /// Whether a code is one of those that its list names for a purpose.
     fn is_any(&self, of: impl Fn(&CodeList) -> &[String]) -> String {
-        let named = self.reference.codes.iter().flat_map(|list| of(list).iter().map(|code| (&*list.scheme, &**code)));
+        let named = self
+            .reference
+            .codes
+            .iter()
+            .flat_map(|list| of(list).iter().map(|code| (&*list.scheme, &**code)));
         let named: BTreeSet<(&str, &str)> = named.collect();
-        let named =
-            named.into_iter().map(|(scheme, code)| format!("scheme = {} AND code = {}", text(scheme), text(code)));
+        let named = named
+            .into_iter()
+            .map(|(scheme, code)| format!("scheme = {} AND code = {}", text(scheme), text(code)));
         let named: Vec<String> = named.collect();
-        if named.is_empty() { "false".to_owned() } else { format!("coalesce({}, false)", named.join(" OR ")) }
+        if named.is_empty() {
+            "false".to_owned()
+        } else {
+            format!("coalesce({}, false)", named.join(" OR "))
+        }
     }
 
     /// How many districts a place has that is a set; of others, none.
     fn districts_of(&self) -> String {
-        let scope = self.plans.first().and_then(|plan| self.reference.geography.scope(&plan.area));
-        let sets = scope.iter().flat_map(|scope| scope.areas(Tier::of(Level::Set)));
+        let scope = self
+            .plans
+            .first()
+            .and_then(|plan| self.reference.geography.scope(&plan.area));
+        let sets = scope
+            .iter()
+            .flat_map(|scope| scope.areas(Tier::of(Level::Set)));
         let whens = sets.fold(String::new(), |whens, set| {
-            let districts = self.reference.geography.districts_of(&set.code).unwrap_or_default();
-            whens + &format!(" WHEN place LIKE {} THEN {districts}", text(&format!("{}|set|%", set.code)))
+            let districts = self
+                .reference
+                .geography
+                .districts_of(&set.code)
+                .unwrap_or_default();
+            whens
+                + &format!(
+                    " WHEN place LIKE {} THEN {districts}",
+                    text(&format!("{}|set|%", set.code))
+                )
         });
-        if whens.is_empty() { "0".to_owned() } else { format!("CASE{whens} ELSE 0 END") }
+        if whens.is_empty() {
+            "0".to_owned()
+        } else {
+            format!("CASE{whens} ELSE 0 END")
+        }
     }
 
     fn is_exclusive(&self) -> String {
@@ -600,19 +787,37 @@ impl Query<'_> {
             for code in &list.codes {
                 let folded = crate::plan::rule::Fold::of(&list.scheme).folded(&code.code);
                 if let (Some(folded), Some(said)) = (folded, of(&list.scheme, &code.code)) {
-                    rows.insert(format!("({}, {}, {})", text(&list.scheme), text(&folded), text(&said)));
+                    rows.insert(format!(
+                        "({}, {}, {})",
+                        text(&list.scheme),
+                        text(&folded),
+                        text(&said)
+                    ));
                 }
             }
         }
-        values(&rows.into_iter().collect::<Vec<_>>(), "(CAST(NULL AS STRING), '', '')")
+        values(
+            &rows.into_iter().collect::<Vec<_>>(),
+            "(CAST(NULL AS STRING), '', '')",
+        )
     }
 
     fn labels(&self) -> String {
-        self.said(|scheme, code| self.reference.codes.label(scheme, None, code).map(str::to_owned))
+        self.said(|scheme, code| {
+            self.reference
+                .codes
+                .label(scheme, None, code)
+                .map(str::to_owned)
+        })
     }
 
     fn outcomes(&self) -> String {
-        let group = |scheme: &str, code: &str| self.reference.codes.group(scheme, None, code).map(str::to_owned);
+        let group = |scheme: &str, code: &str| {
+            self.reference
+                .codes
+                .group(scheme, None, code)
+                .map(str::to_owned)
+        };
         self.said(|scheme, code| group(scheme, code).filter(|_| scheme.ends_with("-outcome")))
     }
 
@@ -621,7 +826,12 @@ impl Query<'_> {
         for plan in &self.plans {
             for factor in &plan.factors {
                 for flag in crate::contract::parts::Flags::names(factor.flags) {
-                    rows.push(format!("({}, {}, {})", text(&plan.id), text(&factor.id), text(flag)));
+                    rows.push(format!(
+                        "({}, {}, {})",
+                        text(&plan.id),
+                        text(&factor.id),
+                        text(flag)
+                    ));
                 }
             }
         }
@@ -630,9 +840,21 @@ impl Query<'_> {
 
     fn controls(&self) -> String {
         let row = |control: &crate::reference::Control| {
-            let of = [&control.partner, &control.kind, &control.area, &control.window.id].map(|t| text(t)).join(", ");
+            let of = [
+                &control.partner,
+                &control.kind,
+                &control.area,
+                &control.window.id,
+            ]
+            .map(|t| text(t))
+            .join(", ");
             let window = &control.window;
-            format!("({of}, {}, {}, {})", number(window.from()), window.months, control.value)
+            format!(
+                "({of}, {}, {}, {})",
+                number(window.from()),
+                window.months,
+                control.value
+            )
         };
         values(
             &self.reference.controls.iter().map(row).collect::<Vec<_>>(),
@@ -644,17 +866,14 @@ impl Query<'_> {
 const PLAN_KEYS: &str =
     "nullif(c.frame, '') AS plan, split_part(c.line, '|', 2) AS series_kind, split_part(c.line, '|', 3) AS series,
     nullif(split_part(c.line, '|', 4), '') AS scheme";
-const KIND_KEYS: &str =
-    "split_part(c.whose, '|', 1) AS partner, split_part(c.whose, '|', 2) AS feed, split_part(c.whose, '|', 3) AS kind";
+const KIND_KEYS: &str = "split_part(c.whose, '|', 1) AS partner, split_part(c.whose, '|', 2) AS feed, split_part(c.whose, '|', 3) AS kind";
 const PLACE_KEYS: &str = "split_part(c.place, '|', 1) AS area_code, split_part(c.place, '|', 2) AS area_level,
     nullif(split_part(c.place, '|', 3), '') AS area_vintage, nullif(split_part(c.place, '|', 4), '') AS area_role";
 const WINDOW_KEYS: &str = "w.\"window\", w.window_from, w.window_to";
 const STATUS_KEYS: &str = "{basis} AS date_basis,
     CASE coalesce(worst.status, 0) {status_names} END AS data_status";
-const UNIT_PLACE: &str =
-    "CASE coalesce(unit, 'events') WHEN 'households' THEN 0 WHEN 'persons' THEN 1 WHEN 'events' THEN 2 ELSE 3 END";
-const STATUS_NAMES: &str =
-    "WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional' WHEN 4 THEN 'final'";
+const UNIT_PLACE: &str = "CASE coalesce(unit, 'events') WHEN 'households' THEN 0 WHEN 'persons' THEN 1 WHEN 'events' THEN 2 ELSE 3 END";
+const STATUS_NAMES: &str = "WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional' WHEN 4 THEN 'final'";
 const BLOCK: &str = "exact AS \"count\", c.lo AS count_min, most AS count_max,
     CASE WHEN supply = 2 THEN 'not_supplied' WHEN supply = 1 THEN 'partial' WHEN exact IS NULL THEN 'interval' ELSE 'exact' END
         AS count_status";
@@ -671,7 +890,11 @@ const BASELINES: &str = "
 
 /// Rows of a `VALUES`, which must not be without one.
 fn values(rows: &[String], none: &str) -> String {
-    if rows.is_empty() { none.to_owned() } else { rows.join(", ") }
+    if rows.is_empty() {
+        none.to_owned()
+    } else {
+        rows.join(", ")
+    }
 }
 
 /// The number of a day's month: 12 x year + month - 1.
@@ -681,9 +904,12 @@ fn number(date: jiff::civil::Date) -> i32 {
 }
 
 fn type_of(column: &str) -> &'static str {
-    let held = Feed::ALL
-        .into_iter()
-        .find_map(|feed| events::schema_of(feed).field_with_name(column).ok().map(|f| f.data_type().clone()));
+    let held = Feed::ALL.into_iter().find_map(|feed| {
+        events::schema_of(feed)
+            .field_with_name(column)
+            .ok()
+            .map(|f| f.data_type().clone())
+    });
     match held {
         Some(DataType::Int32) => "INT",
         Some(DataType::Boolean) => "BOOLEAN",
@@ -693,17 +919,30 @@ fn type_of(column: &str) -> &'static str {
 }
 
 /// What is said by `partner:kind`, else by kind; empty = nothing is.
-fn cases<T: std::fmt::Display>(said: impl Iterator<Item = (impl AsRef<str>, T)>, partner: &str, kind: &str) -> String {
+fn cases<T: std::fmt::Display>(
+    said: impl Iterator<Item = (impl AsRef<str>, T)>,
+    partner: &str,
+    kind: &str,
+) -> String {
     let (mut of_partner, mut of_kind) = (String::new(), String::new());
     for (key, value) in said {
         let key = key.as_ref();
         let is_kind = key.starts_with("count:") || !key.contains(':');
-        let cases = if is_kind { &mut of_kind } else { &mut of_partner };
+        let cases = if is_kind {
+            &mut of_kind
+        } else {
+            &mut of_partner
+        };
         cases.push_str(&format!(" WHEN {} THEN {value}", text(key)));
     }
-    let of_partner = (!of_partner.is_empty()).then(|| format!("CASE {partner} || ':' || {kind}{of_partner} END"));
+    let of_partner = (!of_partner.is_empty())
+        .then(|| format!("CASE {partner} || ':' || {kind}{of_partner} END"));
     let of_kind = (!of_kind.is_empty()).then(|| format!("CASE {kind}{of_kind} END"));
-    of_partner.into_iter().chain(of_kind).collect::<Vec<_>>().join(", ")
+    of_partner
+        .into_iter()
+        .chain(of_kind)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn keyed<T: std::fmt::Display>(
@@ -712,16 +951,30 @@ fn keyed<T: std::fmt::Display>(
     is_null: bool,
 ) -> String {
     let cases = cases(said, "partner", "kind");
-    let value = if cases.is_empty() { otherwise.to_owned() } else { format!("coalesce({cases}, {otherwise})") };
-    if is_null { format!("nullif({value}, {otherwise})") } else { value }
+    let value = if cases.is_empty() {
+        otherwise.to_owned()
+    } else {
+        format!("coalesce({cases}, {otherwise})")
+    };
+    if is_null {
+        format!("nullif({value}, {otherwise})")
+    } else {
+        value
+    }
 }
 
 /// The lines of plans: `plan|kind|id|`, and the whole, which is of every plan.
 fn plan_lines(plans: &[&Plan]) -> String {
     let mut rows = vec!["('*|total|total|')".to_owned()];
     for plan in plans {
-        rows.extend(["mapped", "unmapped"].map(|of| format!("({})", text(&format!("{}|{of}|{of}|", plan.id)))));
-        let series = plan.series.iter().map(|of| format!("{}|{}|{}|", plan.id, of.kind.as_str(), of.id));
+        rows.extend(
+            ["mapped", "unmapped"]
+                .map(|of| format!("({})", text(&format!("{}|{of}|{of}|", plan.id)))),
+        );
+        let series = plan
+            .series
+            .iter()
+            .map(|of| format!("{}|{}|{}|", plan.id, of.kind.as_str(), of.id));
         rows.extend(series.map(|line| format!("({})", text(&line))));
     }
     rows.join(", ")
@@ -736,12 +989,18 @@ mod tests {
         let reference = Reference::load(None).expect("built in");
         let folders = Wanted::named(&reference, &[]).expect("plans are held");
         for dialect in [Dialect::Duckdb, Dialect::Spark] {
-            for (table, wanted) in tables().into_iter().flat_map(|table| folders.iter().map(move |w| (table, w))) {
+            for (table, wanted) in tables()
+                .into_iter()
+                .flat_map(|table| folders.iter().map(move |w| (table, w)))
+            {
                 let query = query(table, wanted, &reference, dialect).expect("a query");
                 assert!(!query.contains(['{', '}']), "{table} {}", wanted.folder());
             }
         }
-        assert_eq!(query("areas_", &folders[0], &reference, Dialect::Duckdb), None);
+        assert_eq!(
+            query("areas_", &folders[0], &reference, Dialect::Duckdb),
+            None
+        );
     }
 
     #[test]

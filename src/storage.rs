@@ -1,9 +1,9 @@
 //! The store: names and the bytes under them, on a local disk or in a bucket of S3.
 //!
-//! It refuses to know what the bytes mean. Nothing else in the crate creates, replaces or deletes a file.
-//! The invariant: what [`Store::create`] answered [`Creation::Created`] to is whole and on the disk, and no
-//! later create changes it. What is derived is put in the place of what was there, a folder at a time
-//! ([`Replacement`]).
+//! It refuses to know what the bytes mean. Nothing else in the crate creates, replaces or deletes a
+//! file. The invariant: what [`Store::create`] answered [`Creation::Created`] to is whole and on
+//! the disk, and no later create changes it. What is derived is put in the place of what was there,
+//! a folder at a time ([`Replacement`]).
 
 mod replacement;
 mod s3;
@@ -40,11 +40,15 @@ pub enum StorageError {
     Properties { root: String, reason: String },
     #[error("there is no bucket for the store `{0}`: create it, or name another")]
     NoBucket(String),
-    #[error("cannot create the store `{root}`: create the folder yourself, or name one this user may write")]
+    #[error(
+        "cannot create the store `{root}`: create the folder yourself, or name one this user may write"
+    )]
     CreateRoot { root: String, source: io::Error },
     #[error("cannot write in the store `{root}`: give this user the right to create files in it")]
     NotWritable { root: String, source: io::Error },
-    #[error("no file can be made in the store `{root}`: name a folder on a local disk, or a bucket with its keys")]
+    #[error(
+        "no file can be made in the store `{root}`: name a folder on a local disk, or a bucket with its keys"
+    )]
     Unusable { root: String, source: io::Error },
     #[error("the disk of the store `{root}` is full: free space and start again, nothing is lost")]
     Full { root: String, source: io::Error },
@@ -58,7 +62,11 @@ pub enum StorageError {
     #[error("`{0}` cannot name a file of the store")]
     Name(String),
     #[error("cannot {act} `{path}`")]
-    Failed { act: &'static str, path: String, source: io::Error },
+    Failed {
+        act: &'static str,
+        path: String,
+        source: io::Error,
+    },
 }
 
 type Result<T, E = StorageError> = std::result::Result<T, E>;
@@ -108,30 +116,52 @@ impl Store {
     }
 
     /// The same, with properties of the object store's client, by their names.
-    pub fn open_with<'p>(root: &str, properties: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Self> {
+    pub fn open_with<'p>(
+        root: &str,
+        properties: impl IntoIterator<Item = (&'p str, &'p str)>,
+    ) -> Result<Self> {
         if root.contains("://") {
             return Ok(Self::of(s3::open(root, properties)?, root.to_owned(), None));
         }
         let disk = std::fs::canonicalize(root).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => StorageError::Absent(root.to_owned()),
-            _ => StorageError::Failed { act: "open the store", path: root.to_owned(), source },
+            _ => StorageError::Failed {
+                act: "open the store",
+                path: root.to_owned(),
+                source,
+            },
         })?;
         if !disk.is_dir() {
             return Err(StorageError::NotAFolder(root.to_owned()));
         }
-        let inner = LocalFileSystem::new_with_prefix(&disk).map_err(|error| failed("open the store", root, error))?;
-        Ok(Self::of(Arc::new(inner.with_fsync(true)), root.to_owned(), Some(disk)))
+        let inner = LocalFileSystem::new_with_prefix(&disk)
+            .map_err(|error| failed("open the store", root, error))?;
+        Ok(Self::of(
+            Arc::new(inner.with_fsync(true)),
+            root.to_owned(),
+            Some(disk),
+        ))
     }
 
     fn of(inner: Arc<dyn ObjectStore>, root: String, disk: Option<PathBuf>) -> Self {
-        Self { inner, root, disk, reached: Arc::default() }
+        Self {
+            inner,
+            root,
+            disk,
+            reached: Arc::default(),
+        }
     }
 
     /// The store at `root`, whose folder is made if need be.
-    pub fn open_or_create<'p>(root: &str, properties: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Self> {
+    pub fn open_or_create<'p>(
+        root: &str,
+        properties: impl IntoIterator<Item = (&'p str, &'p str)>,
+    ) -> Result<Self> {
         if !root.contains("://") {
-            create_root(DiskPath::new(root))
-                .map_err(|source| StorageError::CreateRoot { root: root.to_owned(), source })?;
+            create_root(DiskPath::new(root)).map_err(|source| StorageError::CreateRoot {
+                root: root.to_owned(),
+                source,
+            })?;
         }
         Self::open_with(root, properties)
     }
@@ -142,13 +172,18 @@ impl Store {
         Self::of(inner, root, None)
     }
 
-    /// Removes a folder and all in it, if it is there: for what can be made again, never for a ledger in use.
+    /// Removes a folder and all in it, if it is there: for what can be made again, never for a
+    /// ledger in use.
     pub fn remove_folder(&self, folder: &str) -> Result<()> {
-        let Some(disk) = &self.disk else { return Ok(()) };
+        let Some(disk) = &self.disk else {
+            return Ok(());
+        };
         match std::fs::remove_dir_all(disk.join(folder)) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(StorageError::Failed { act: "remove", path: folder.to_owned(), source })
-            }
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StorageError::Failed {
+                act: "remove",
+                path: folder.to_owned(),
+                source,
+            }),
             _ => Ok(()),
         }
     }
@@ -158,10 +193,14 @@ impl Store {
         &self.root
     }
 
-    /// Creates a file unless one of that name is there. An error settles nothing: the file may be there, or
-    /// come later.
+    /// Creates a file unless one of that name is there. An error settles nothing: the file may be
+    /// there, or come later.
     pub async fn create(&self, path: &str, bytes: Bytes) -> Result<Creation> {
-        match self.inner.put_opts(&parse(path)?, bytes.into(), PutMode::Create.into()).await {
+        match self
+            .inner
+            .put_opts(&parse(path)?, bytes.into(), PutMode::Create.into())
+            .await
+        {
             Ok(_) => {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 if !self.is_reached(folder) {
@@ -169,9 +208,10 @@ impl Store {
                 }
                 Ok(Creation::Created)
             }
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(Creation::Exists)
-            }
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => Ok(Creation::Exists),
             Err(object_store::Error::NotFound { .. }) if self.disk.is_none() => {
                 Err(StorageError::NoBucket(self.root.clone()))
             }
@@ -189,16 +229,30 @@ impl Store {
 
     /// A whole file; `None` where there is none.
     pub async fn read(&self, path: &str) -> Result<Option<Bytes>> {
-        let Some(found) = present(self.inner.get(&parse(path)?).await, path)? else { return Ok(None) };
-        found.bytes().await.map(Some).map_err(|error| failed("read", path, error))
+        let Some(found) = present(self.inner.get(&parse(path)?).await, path)? else {
+            return Ok(None);
+        };
+        found
+            .bytes()
+            .await
+            .map(Some)
+            .map_err(|error| failed("read", path, error))
     }
 
     /// At most the last `bytes_max` of a file; `None` where there is none.
     pub async fn read_tail(&self, path: &str, bytes_max: u64) -> Result<Option<Tail>> {
-        let options = GetOptions { range: Some(GetRange::Suffix(bytes_max)), ..GetOptions::default() };
-        let Some(found) = present(self.inner.get_opts(&parse(path)?, options).await, path)? else { return Ok(None) };
+        let options = GetOptions {
+            range: Some(GetRange::Suffix(bytes_max)),
+            ..GetOptions::default()
+        };
+        let Some(found) = present(self.inner.get_opts(&parse(path)?, options).await, path)? else {
+            return Ok(None);
+        };
         let file_bytes = found.meta.size;
-        let bytes = found.bytes().await.map_err(|error| failed("read", path, error))?;
+        let bytes = found
+            .bytes()
+            .await
+            .map_err(|error| failed("read", path, error))?;
         Ok(Some(Tail { bytes, file_bytes }))
     }
 
@@ -210,17 +264,24 @@ impl Store {
     /// The files of a folder, by name; none where there is no folder.
     pub async fn list(&self, folder: &str) -> Result<Vec<Entry>> {
         let found = self.inner.list_with_delimiter(Some(&parse(folder)?)).await;
-        let objects = found.map_err(|error| failed("list", folder, error))?.objects;
+        let objects = found
+            .map_err(|error| failed("list", folder, error))?
+            .objects;
         let mut entries: Vec<Entry> = objects
             .into_iter()
-            .filter_map(|object| Some(Entry { name: object.location.filename()?.to_owned(), bytes: object.size }))
+            .filter_map(|object| {
+                Some(Entry {
+                    name: object.location.filename()?.to_owned(),
+                    bytes: object.size,
+                })
+            })
             .collect();
         entries.sort_unstable();
         Ok(entries)
     }
 
-    /// The files of a folder from a name on, in order, for as long as the caller wants them: of a bucket, only so many
-    /// pages of the list are asked for.
+    /// The files of a folder from a name on, in order, for as long as the caller wants them: of a
+    /// bucket, only so many pages of the list are asked for.
     pub async fn list_from(
         &self,
         folder: &str,
@@ -229,18 +290,30 @@ impl Store {
     ) -> Result<Vec<Entry>> {
         if self.disk.is_some() {
             let listed = self.list(folder).await?.into_iter();
-            return Ok(listed.filter(|entry| *entry.name >= *first).take_while(wanted).collect());
+            return Ok(listed
+                .filter(|entry| *entry.name >= *first)
+                .take_while(wanted)
+                .collect());
         }
         let folder_path = parse(folder)?;
-        // What a store lists after a name does not have that name itself: its last character is left out.
-        let shorter = first.char_indices().next_back().map_or("", |(end, _)| &first[..end]);
+        // What a store lists after a name does not have that name itself: its last character is
+        // left out.
+        let shorter = first
+            .char_indices()
+            .next_back()
+            .map_or("", |(end, _)| &first[..end]);
         let after = parse(&format!("{folder}/{shorter}"))?;
         let mut listed = self.inner.list_with_offset(Some(&folder_path), &after);
         let mut entries = Vec::new();
         while let Some(object) = listed.next().await {
             let object = object.map_err(|error| failed("list", folder, error))?;
-            let Some(name) = object.location.filename().filter(|name| *name >= first) else { continue };
-            let entry = Entry { name: name.to_owned(), bytes: object.size };
+            let Some(name) = object.location.filename().filter(|name| *name >= first) else {
+                continue;
+            };
+            let entry = Entry {
+                name: name.to_owned(),
+                bytes: object.size,
+            };
             if !wanted(&entry) {
                 break;
             }
@@ -252,8 +325,13 @@ impl Store {
     /// The names of the folders in a folder.
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
         let found = self.inner.list_with_delimiter(Some(&parse(folder)?)).await;
-        let prefixes = found.map_err(|error| failed("list", folder, error))?.common_prefixes;
-        let mut names: Vec<String> = prefixes.iter().filter_map(|p| p.filename().map(str::to_owned)).collect();
+        let prefixes = found
+            .map_err(|error| failed("list", folder, error))?
+            .common_prefixes;
+        let mut names: Vec<String> = prefixes
+            .iter()
+            .filter_map(|p| p.filename().map(str::to_owned))
+            .collect();
         names.sort_unstable();
         Ok(names)
     }
@@ -266,31 +344,57 @@ impl Store {
         }
     }
 
-    /// Makes the names of a folder durable, and those that lead to it: another process may have linked one, or made
-    /// the folder, and not yet synced it. To be called before building on a name that was found.
+    /// Makes the names of a folder durable, and those that lead to it: another process may have
+    /// linked one, or made the folder, and not yet synced it. To be called before building on a
+    /// name that was found.
     pub async fn sync_folder(&self, folder: &str) -> Result<()> {
         let path = folder.to_owned();
         let is_reached = self.is_reached(folder);
-        let above = if is_reached || folder.is_empty() { 0 } else { folder.split('/').count() };
-        let sync = move |disk: PathBuf| match disk.ancestors().take(1 + above).try_for_each(sync_disk_folder) {
+        let above = if is_reached || folder.is_empty() {
+            0
+        } else {
+            folder.split('/').count()
+        };
+        let sync = move |disk: PathBuf| match disk
+            .ancestors()
+            .take(1 + above)
+            .try_for_each(sync_disk_folder)
+        {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(StorageError::Failed { act: "sync the folder", path, source }),
+            Err(source) => Err(StorageError::Failed {
+                act: "sync the folder",
+                path,
+                source,
+            }),
         };
         if self.on_disk(folder, sync).await? && !is_reached {
-            self.reached.lock().expect("no panic while held").insert(folder.to_owned());
+            self.reached
+                .lock()
+                .expect("no panic while held")
+                .insert(folder.to_owned());
         }
         Ok(())
     }
 
     fn is_reached(&self, folder: &str) -> bool {
-        self.disk.is_none() || self.reached.lock().expect("no panic while held").contains(folder)
+        self.disk.is_none()
+            || self
+                .reached
+                .lock()
+                .expect("no panic while held")
+                .contains(folder)
     }
 
-    /// Removes what killed writers left in a folder: names `<name>#<digits>` whose `<name>` is `old`.
+    /// Removes what killed writers left in a folder: names `<name>#<digits>` whose `<name>` is
+    /// `old`.
     ///
     /// A live writer that loses its file so fails to link it, and settles that by reading the name.
-    pub async fn remove_leftovers(&self, folder: &str, old: impl Fn(&str) -> bool + Send + 'static) -> Result<usize> {
+    pub async fn remove_leftovers(
+        &self,
+        folder: &str,
+        old: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<usize> {
         let path = folder.to_owned();
         self.on_disk(folder, move |disk| {
             remove_staged(&disk, &old).map_err(|source| StorageError::Failed {
@@ -302,23 +406,37 @@ impl Store {
         .await
     }
 
-    /// Tries whether the store keeps what the ledger rests on: a file created is never created again, not by
-    /// eight at once; names that are read back at once; folders that can be synced.
+    /// Tries whether the store keeps what the ledger rests on: a file created is never created
+    /// again, not by eight at once; names that are read back at once; folders that can be synced.
     pub async fn probe(&self) -> Result<()> {
         self.refuse_network()?;
         let unique = random();
-        let (twice, rivals) = (format!(".probe-{unique:016x}-1"), format!(".probe-{unique:016x}-2"));
+        let (twice, rivals) = (
+            format!(".probe-{unique:016x}-1"),
+            format!(".probe-{unique:016x}-2"),
+        );
         let outcome = self.probe_names(&twice, &rivals).await;
         let removed = self.delete(&twice).await.and(self.delete(&rivals).await);
         let synced = self.sync_folder("").await;
-        outcome.and(removed).and(synced).map_err(|error| match error {
-            StorageError::Failed { source, .. } => StorageError::Unusable { root: self.root.clone(), source },
-            error => error,
-        })
+        outcome
+            .and(removed)
+            .and(synced)
+            .map_err(|error| match error {
+                StorageError::Failed { source, .. } => StorageError::Unusable {
+                    root: self.root.clone(),
+                    source,
+                },
+                error => error,
+            })
     }
 
     async fn probe_names(&self, twice: &str, rivals: &str) -> Result<()> {
-        let unfit = |lacks| Err(StorageError::Unfit { root: self.root.clone(), lacks });
+        let unfit = |lacks| {
+            Err(StorageError::Unfit {
+                root: self.root.clone(),
+                lacks,
+            })
+        };
         if self.create(twice, "first".into()).await? != Creation::Created {
             return unfit("a fresh name was said to exist");
         }
@@ -329,7 +447,9 @@ impl Store {
             return unfit("a file changed after its creation");
         }
         let tries: Vec<_> = futures::stream::iter(0..PROBE_RIVALS)
-            .map(|rival| async move { (rival, self.create(rivals, rival.to_string().into()).await) })
+            .map(
+                |rival| async move { (rival, self.create(rivals, rival.to_string().into()).await) },
+            )
             .buffer_unordered(PROBE_RIVALS)
             .collect()
             .await;
@@ -348,14 +468,19 @@ impl Store {
     }
 
     fn refuse_network(&self) -> Result<()> {
-        let Some(disk) = &self.disk else { return Ok(()) };
+        let Some(disk) = &self.disk else {
+            return Ok(());
+        };
         let found = rustix::fs::statfs(disk).map_err(|error| StorageError::Failed {
             act: "look at the file system of",
             path: self.root.clone(),
             source: error.into(),
         })?;
         match network_kind(found.f_type as u64) {
-            Some(kind) => Err(StorageError::Network { root: self.root.clone(), kind }),
+            Some(kind) => Err(StorageError::Network {
+                root: self.root.clone(),
+                kind,
+            }),
             None => Ok(()),
         }
     }
@@ -366,23 +491,40 @@ impl Store {
         folder: &str,
         act: impl FnOnce(PathBuf) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let Some(root) = &self.disk else { return Ok(T::default()) };
+        let Some(root) = &self.disk else {
+            return Ok(T::default());
+        };
         let disk = root.join(folder);
         let blocking = tokio::task::spawn_blocking(move || act(disk));
         blocking.await.unwrap_or_else(|error| {
-            Err(StorageError::Failed { act: "use", path: folder.to_owned(), source: io::Error::other(error) })
+            Err(StorageError::Failed {
+                act: "use",
+                path: folder.to_owned(),
+                source: io::Error::other(error),
+            })
         })
     }
 
-    fn not_written(&self, act: &'static str, path: &str, error: &object_store::Error) -> StorageError {
+    fn not_written(
+        &self,
+        act: &'static str,
+        path: &str,
+        error: &object_store::Error,
+    ) -> StorageError {
         let source = cause(error);
         let root = self.root.clone();
         match source.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 StorageError::NotWritable { root, source }
             }
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full { root, source },
-            _ => StorageError::Failed { act, path: path.to_owned(), source },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                StorageError::Full { root, source }
+            }
+            _ => StorageError::Failed {
+                act,
+                path: path.to_owned(),
+                source,
+            },
         }
     }
 }
@@ -391,7 +533,11 @@ impl Store {
 pub fn random() -> u64 {
     let mut bytes = [0; 8];
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    assert_eq!(filled, Ok(bytes.len()), "the operating system gives random bytes");
+    assert_eq!(
+        filled,
+        Ok(bytes.len()),
+        "the operating system gives random bytes"
+    );
     u64::from_le_bytes(bytes)
 }
 
@@ -410,28 +556,49 @@ fn present<T>(answer: object_store::Result<T>, path: &str) -> Result<Option<T>> 
 
 #[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
 fn failed(act: &'static str, path: &str, error: object_store::Error) -> StorageError {
-    StorageError::Failed { act, path: path.to_owned(), source: cause(&error) }
+    StorageError::Failed {
+        act,
+        path: path.to_owned(),
+        source: cause(&error),
+    }
 }
 
 /// What the operating system said, without the layers that say it again.
 fn cause(error: &object_store::Error) -> io::Error {
-    // A list that is refused is told by its status alone; what comes after it is the server's XML, of which two parts
-    // are for people.
+    // A list that is refused is told by its status alone; what comes after it is the server's XML,
+    // of which two parts are for people.
     let text = error.to_string();
     let part = |name: &str| Some(text.split_once(&format!("<{name}>"))?.1.split_once('<')?.0);
-    let status = text.split(['\n', '<']).next().unwrap_or_default().trim_end_matches([' ', ':']);
-    let parts = [Some(status), part("Code"), part("Message")].into_iter().flatten();
+    let status = text
+        .split(['\n', '<'])
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches([' ', ':']);
+    let parts = [Some(status), part("Code"), part("Message")]
+        .into_iter()
+        .flatten();
     let text = parts.collect::<Vec<_>>().join(": ");
-    let is_refused = ["401 Unauthorized", "403 Forbidden"].iter().any(|status| text.contains(status));
+    let is_refused = ["401 Unauthorized", "403 Forbidden"]
+        .iter()
+        .any(|status| text.contains(status));
     if is_refused
-        || matches!(error, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })
+        || matches!(
+            error,
+            object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. }
+        )
     {
-        return io::Error::new(io::ErrorKind::PermissionDenied, "the server refuses these keys");
+        return io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the server refuses these keys",
+        );
     }
     let mut inner: Option<&(dyn std::error::Error + 'static)> = error.source();
     while let Some(found) = inner {
         if let Some(io) = found.downcast_ref::<io::Error>() {
-            return io.raw_os_error().map_or_else(|| io.kind().into(), io::Error::from_raw_os_error);
+            return io
+                .raw_os_error()
+                .map_or_else(|| io.kind().into(), io::Error::from_raw_os_error);
         }
         inner = found.source();
     }
@@ -441,7 +608,10 @@ fn cause(error: &object_store::Error) -> io::Error {
 /// Makes a folder, durably; one that is there may have been made by another just now.
 fn create_root(root: &DiskPath) -> io::Result<()> {
     let root = std::path::absolute(root)?;
-    let made = root.ancestors().take_while(|folder| !folder.exists()).count();
+    let made = root
+        .ancestors()
+        .take_while(|folder| !folder.exists())
+        .count();
     if made > 0 {
         std::fs::create_dir_all(&root)?;
     }
@@ -466,8 +636,12 @@ fn remove_staged(folder: &DiskPath, old: &dyn Fn(&str) -> bool) -> io::Result<us
     let mut removed = 0;
     for entry in entries {
         let path = entry?.path();
-        let staged = path.file_name().and_then(|name| name.to_str()?.rsplit_once('#'));
-        if staged.is_some_and(|(name, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && old(name)) {
+        let staged = path
+            .file_name()
+            .and_then(|name| name.to_str()?.rsplit_once('#'));
+        if staged.is_some_and(|(name, n)| {
+            !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && old(name)
+        }) {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => removed += 1,
@@ -503,12 +677,31 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_created_once_and_keeps_its_first_bytes() {
         let (_folder, store) = store();
-        assert_eq!(store.create("a/b/c", "one".into()).await.expect("create"), Creation::Created);
-        assert_eq!(store.create("a/b/c", "two".into()).await.expect("create"), Creation::Exists);
-        assert_eq!(store.read("a/b/c").await.expect("read").as_deref(), Some(&b"one"[..]));
-        let tail = store.read_tail("a/b/c", 2).await.expect("read").expect("there");
+        assert_eq!(
+            store.create("a/b/c", "one".into()).await.expect("create"),
+            Creation::Created
+        );
+        assert_eq!(
+            store.create("a/b/c", "two".into()).await.expect("create"),
+            Creation::Exists
+        );
+        assert_eq!(
+            store.read("a/b/c").await.expect("read").as_deref(),
+            Some(&b"one"[..])
+        );
+        let tail = store
+            .read_tail("a/b/c", 2)
+            .await
+            .expect("read")
+            .expect("there");
         assert_eq!((&tail.bytes[..], tail.file_bytes), (&b"ne"[..], 3));
-        assert_eq!(store.list("a/b").await.expect("list"), [Entry { name: "c".into(), bytes: 3 }]);
+        assert_eq!(
+            store.list("a/b").await.expect("list"),
+            [Entry {
+                name: "c".into(),
+                bytes: 3
+            }]
+        );
         assert_eq!(store.folders("a").await.expect("list"), ["b"]);
     }
 
@@ -529,9 +722,18 @@ mod tests {
         for name in ["1.parquet", "1.parquet#1", "2.parquet#12", "3.parquet#x"] {
             std::fs::write(folder.path().join(name), "x").expect("write");
         }
-        let removed = store.remove_leftovers("", |name| name < "2").await.expect("remove");
+        let removed = store
+            .remove_leftovers("", |name| name < "2")
+            .await
+            .expect("remove");
         assert_eq!(removed, 1);
-        let left: Vec<_> = store.list("").await.expect("list").into_iter().map(|e| e.name).collect();
+        let left: Vec<_> = store
+            .list("")
+            .await
+            .expect("list")
+            .into_iter()
+            .map(|e| e.name)
+            .collect();
         assert_eq!(left, ["1.parquet", "3.parquet#x"]);
         assert!(folder.path().join("2.parquet#12").exists());
     }
@@ -554,14 +756,28 @@ mod tests {
             assert!(message.contains(words), "{message}");
         };
         check(Store::open(&at(&file)), "is a file: name a folder");
-        check(Store::open(&at(&folder.path().join("none"))), "there is no store at");
-        check(Store::open_or_create(&at(&file.join("under")), []), "create the folder yourself");
-        check(Store::open("gs://bucket/root"), "is `s3://bucket` or `s3://bucket/prefix`");
+        check(
+            Store::open(&at(&folder.path().join("none"))),
+            "there is no store at",
+        );
+        check(
+            Store::open_or_create(&at(&file.join("under")), []),
+            "create the folder yourself",
+        );
+        check(
+            Store::open("gs://bucket/root"),
+            "is `s3://bucket` or `s3://bucket/prefix`",
+        );
     }
 
     #[test]
     fn network_file_systems_are_known_by_their_numbers_and_local_ones_are_not_refused() {
-        for (number, kind) in [(0x6969, "NFS"), (0xfe53_4d42, "SMB"), (0xff53_4d42, "CIFS"), (0x00c3_6400, "Ceph")] {
+        for (number, kind) in [
+            (0x6969, "NFS"),
+            (0xfe53_4d42, "SMB"),
+            (0xff53_4d42, "CIFS"),
+            (0x00c3_6400, "Ceph"),
+        ] {
             assert_eq!(network_kind(number), Some(kind));
             // Some systems extend the sign of a number of 32 bits.
             assert_eq!(network_kind(number | 0xffff_ffff_0000_0000), Some(kind));
@@ -569,7 +785,11 @@ mod tests {
         for local in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
             assert_eq!(network_kind(local), None);
         }
-        let error = StorageError::Network { root: "store".to_owned(), kind: "NFS" }.to_string();
+        let error = StorageError::Network {
+            root: "store".to_owned(),
+            kind: "NFS",
+        }
+        .to_string();
         assert!(error.contains("name a folder on a local disk"), "{error}");
     }
 }

@@ -1,7 +1,8 @@
 //! How a run is seen from outside: whether it lives, is ready, gets on, and what it has done.
 //!
-//! It refuses to know Kafka's client and the store: the pipeline tells it. The invariants: a record is counted when
-//! it is durable and not before; what is told are names of the configuration and numbers, never a value of a record.
+//! It refuses to know Kafka's client and the store: the pipeline tells it. The invariants: a record
+//! is counted when it is durable and not before; what is told are names of the configuration and
+//! numbers, never a value of a record.
 
 mod metrics;
 mod server;
@@ -19,8 +20,8 @@ use metrics::Metrics;
 pub use metrics::{Answer, Change};
 pub use server::ListenError;
 
-/// How long the consuming loop may take over one turn: `max.poll.interval.ms`, after which the group has given its
-/// partitions to others.
+/// How long the consuming loop may take over one turn: `max.poll.interval.ms`, after which the
+/// group has given its partitions to others.
 const TURN_MAX: Duration = Duration::from_mins(5);
 /// How often the watchdog looks.
 const TICK: Duration = Duration::from_millis(500);
@@ -111,8 +112,8 @@ struct Partition {
     durable: i64,
     /// The next offset of the broker's log, as last heard.
     end: i64,
-    /// Where nothing was read of what is there: a time not after that of the oldest record. When it was first seen to
-    /// be there, or that of the last record before it.
+    /// Where nothing was read of what is there: a time not after that of the oldest record. When it
+    /// was first seen to be there, or that of the last record before it.
     unread_since: Micros,
     stopped: bool,
     told: Told,
@@ -132,7 +133,8 @@ impl Partition {
         }
     }
 
-    /// Whether there is something to be made durable. An open transaction is not: the log ends before it.
+    /// Whether there is something to be made durable. An open transaction is not: the log ends
+    /// before it.
     fn is_pending(&self) -> bool {
         let Gathered { oldest, at_end, .. } = self.told.told();
         !self.stopped && (oldest.is_some() || (self.lag() > 0 && !at_end))
@@ -204,11 +206,14 @@ impl Watch {
 
     /// The consuming loop turns.
     pub fn turns(&self) {
-        self.state.turned.store(self.state.began.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.state.turned.store(
+            self.state.began.elapsed().as_millis() as u64,
+            Ordering::Relaxed,
+        );
     }
 
-    /// The group changed what is ours by so many partitions. With its first answer it is joined, until it takes them away
-    /// without asking, as from who was silent for too long.
+    /// The group changed what is ours by so many partitions. With its first answer it is joined,
+    /// until it takes them away without asking, as from who was silent for too long.
     pub fn rebalanced(&self, change: Change, partitions: usize) {
         if partitions > 0 {
             self.metrics.rebalanced(change, 1);
@@ -221,14 +226,25 @@ impl Watch {
         };
     }
 
-    /// A partition is ours, durable up to one offset, with a log up to another. Its worker says there what it holds.
+    /// A partition is ours, durable up to one offset, with a log up to another. Its worker says
+    /// there what it holds.
     pub fn assigned(&self, at: &TopicPartition, durable: i64, end: i64) -> Told {
         let told = Told::default();
         let mut shared = self.state.shared();
         // One that begins again waits since it began to wait.
-        let known = shared.partitions.get(at).filter(|known| known.lag() > 0).map(|known| known.unread_since);
+        let known = shared
+            .partitions
+            .get(at)
+            .filter(|known| known.lag() > 0)
+            .map(|known| known.unread_since);
         let unread_since = known.unwrap_or_else(now);
-        let partition = Partition { durable, end, unread_since, stopped: false, told: told.clone() };
+        let partition = Partition {
+            durable,
+            end,
+            unread_since,
+            stopped: false,
+            told: told.clone(),
+        };
         shared.partitions.insert(at.clone(), partition);
         told
     }
@@ -246,8 +262,15 @@ impl Watch {
         self.state.shared().partitions.remove(at);
     }
 
-    /// A batch is durable: what it held, by the place of its partner and by reason, and how its create was answered.
-    pub fn durable(&self, rules: &TopicRules, shares: &[Share], rejected: &BTreeMap<Reason, u64>, answer: Answer) {
+    /// A batch is durable: what it held, by the place of its partner and by reason, and how its
+    /// create was answered.
+    pub fn durable(
+        &self,
+        rules: &TopicRules,
+        shares: &[Share],
+        rejected: &BTreeMap<Reason, u64>,
+        answer: Answer,
+    ) {
         self.metrics.created(answer, 1);
         self.metrics.count(rules, shares, rejected);
         let mut state = self.state.shared();
@@ -255,7 +278,8 @@ impl Watch {
         state.last_durable = Some(now());
     }
 
-    /// Everything of a partition below an offset is durable; the last record of it was received then.
+    /// Everything of a partition below an offset is durable; the last record of it was received
+    /// then.
     pub fn reached(&self, at: &TopicPartition, offset: i64, last: Option<Micros>) {
         if let Some(partition) = self.state.shared().partitions.get_mut(at) {
             partition.hear(now(), offset, offset);
@@ -301,14 +325,24 @@ impl Watch {
 
     fn partitions(&self, wanted: impl Fn(&Partition) -> bool) -> Vec<TopicPartition> {
         let shared = self.state.shared();
-        shared.partitions.iter().filter(|(_, partition)| wanted(partition)).map(|(at, _)| at.clone()).collect()
+        shared
+            .partitions
+            .iter()
+            .filter(|(_, partition)| wanted(partition))
+            .map(|(at, _)| at.clone())
+            .collect()
     }
 
     /// Why the process should be started again, in a line; `None` while the consuming loop turns.
     pub fn why_not_live(&self) -> Option<String> {
         let turned = Duration::from_millis(self.state.turned.load(Ordering::Relaxed));
         let since = self.state.began.elapsed().saturating_sub(turned);
-        (since > TURN_MAX).then(|| format!("the consuming loop has not turned for {} s", since.as_secs()))
+        (since > TURN_MAX).then(|| {
+            format!(
+                "the consuming loop has not turned for {} s",
+                since.as_secs()
+            )
+        })
     }
 
     /// Why no record becomes durable, in a line; `None` while all is well.
@@ -326,8 +360,8 @@ impl Watch {
         server::listen(self.clone(), address).await
     }
 
-    /// Watches that something becomes durable while work is pending: after `bound` the run is not ready, after twice
-    /// that the answer comes.
+    /// Watches that something becomes durable while work is pending: after `bound` the run is not
+    /// ready, after twice that the answer comes.
     ///
     /// It has a thread of its own, since whatever is stuck may have taken the others with it.
     pub fn stalls(&self, bound: Duration) -> impl Future<Output = Stalled> + use<> {
@@ -347,7 +381,10 @@ impl Watch {
                 std::thread::sleep(TICK);
             }
         };
-        std::thread::Builder::new().name("watchdog".to_owned()).spawn(watch).expect("the system starts a thread");
+        std::thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(watch)
+            .expect("the system starts a thread");
         async {
             match stalled.await {
                 Ok(stalled) => stalled,
@@ -367,7 +404,10 @@ impl Shared {
             (Phase::Consuming, None) => return None,
             (Phase::Consuming, Some(waited)) => {
                 let seconds = waited.as_secs();
-                return Some(format!("stalled: nothing became durable for {seconds} s, and {}", self.pending()));
+                return Some(format!(
+                    "stalled: nothing became durable for {seconds} s, and {}",
+                    self.pending()
+                ));
             }
         };
         Some(reason.to_owned())
@@ -375,7 +415,11 @@ impl Shared {
 
     /// What waits to be made durable.
     fn pending(&self) -> Pending {
-        let pending = || self.partitions.values().filter(|partition| partition.is_pending());
+        let pending = || {
+            self.partitions
+                .values()
+                .filter(|partition| partition.is_pending())
+        };
         Pending {
             partitions: pending().count(),
             lag: pending().map(Partition::lag).sum(),
@@ -394,8 +438,15 @@ struct Pending {
 
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { partitions, lag, bytes } = self;
-        write!(f, "{lag} records of {partitions} partitions are pending, {bytes} bytes of them gathered")
+        let Self {
+            partitions,
+            lag,
+            bytes,
+        } = self;
+        write!(
+            f,
+            "{lag} records of {partitions} partitions are pending, {bytes} bytes of them gathered"
+        )
     }
 }
 
@@ -422,9 +473,15 @@ impl Stall {
     /// Looks again after some time; the answer is that twice the bound is over.
     fn look(&mut self, shared: &mut Shared, passed: Duration, bound: Duration) -> Option<Stalled> {
         let pending = shared.pending();
-        let waits = shared.phase == Phase::Consuming && pending.partitions > 0 && shared.batches == self.batches;
+        let waits = shared.phase == Phase::Consuming
+            && pending.partitions > 0
+            && shared.batches == self.batches;
         self.batches = shared.batches;
-        self.waited = if waits { self.waited + passed } else { Duration::ZERO };
+        self.waited = if waits {
+            self.waited + passed
+        } else {
+            Duration::ZERO
+        };
         let is_over = self.waited >= bound;
         match (shared.stalled.is_some(), is_over) {
             (false, true) => tracing::error!(
@@ -439,12 +496,18 @@ impl Stall {
             _ => {}
         }
         shared.stalled = is_over.then_some(self.waited);
-        (self.waited >= 2 * bound).then_some(Stalled { waited: self.waited, pending })
+        (self.waited >= 2 * bound).then_some(Stalled {
+            waited: self.waited,
+            pending,
+        })
     }
 }
 
 /// The time of day.
-#[expect(clippy::disallowed_methods, reason = "watching is of now; nothing derived is made of it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "watching is of now; nothing derived is made of it"
+)]
 fn now() -> Micros {
     Micros(jiff::Timestamp::now().as_microsecond())
 }
@@ -461,11 +524,18 @@ mod tests {
     const BOUND: Duration = Duration::from_secs(10);
 
     fn at(partition: i32) -> TopicPartition {
-        TopicPartition { topic: "police.events.v1".to_owned(), partition }
+        TopicPartition {
+            topic: "police.events.v1".to_owned(),
+            partition,
+        }
     }
 
     fn rules() -> TopicRules {
-        let sources = ["urn:partner:kent-police:crime", "urn:partner:btp:crime", "urn:partner:kent-police:niche"];
+        let sources = [
+            "urn:partner:kent-police:crime",
+            "urn:partner:btp:crime",
+            "urn:partner:kent-police:niche",
+        ];
         TopicRules::new(Feed::Police, sources.map(str::to_owned))
     }
 
@@ -476,19 +546,35 @@ mod tests {
     }
 
     fn held(received: Micros) -> Gathered {
-        Gathered { oldest: Some(Oldest { read: Instant::now(), received }), bytes: 70, ..Gathered::default() }
+        Gathered {
+            oldest: Some(Oldest {
+                read: Instant::now(),
+                received,
+            }),
+            bytes: 70,
+            ..Gathered::default()
+        }
     }
 
     /// The value of a series, whole.
     #[track_caller]
     fn value(watch: &Watch, series: &str) -> i64 {
         let text = watch.exposition();
-        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {series} in\n{text}")).parse::<f64>().expect("a number") as i64
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series} in\n{text}"))
+            .parse::<f64>()
+            .expect("a number") as i64
     }
 
     fn lag(watch: &Watch, what: &str, partition: i32) -> i64 {
-        value(watch, &format!("partner_feeds_lag_{what}{{topic=\"police.events.v1\",partition=\"{partition}\"}}"))
+        value(
+            watch,
+            &format!(
+                "partner_feeds_lag_{what}{{topic=\"police.events.v1\",partition=\"{partition}\"}}"
+            ),
+        )
     }
 
     #[test]
@@ -520,19 +606,31 @@ mod tests {
     fn the_lag_is_what_the_log_has_past_what_is_durable() {
         let watch = watch();
         let told = watch.assigned(&at(0), 100, 100);
-        assert_eq!((lag(&watch, "records", 0), lag(&watch, "seconds", 0)), (0, 0));
+        assert_eq!(
+            (lag(&watch, "records", 0), lag(&watch, "seconds", 0)),
+            (0, 0)
+        );
         told.tell(held(Micros(now().0 - 40 * Micros::PER_SECOND)));
         watch.log_ends([(at(0), 130), (at(7), 5)]);
         assert_eq!(lag(&watch, "records", 0), 30);
         assert_eq!(lag(&watch, "seconds", 0), 40);
-        assert!(value(&watch, "partner_feeds_uncommitted_age_seconds") < 40, "since it was read");
+        assert!(
+            value(&watch, "partner_feeds_uncommitted_age_seconds") < 40,
+            "since it was read"
+        );
         assert_eq!(value(&watch, "partner_feeds_gathered_bytes"), 70);
         // What comes next was received after what is durable.
         told.tell(Gathered::default());
         watch.reached(&at(0), 120, Some(Micros(now().0 - 20 * Micros::PER_SECOND)));
-        assert_eq!((lag(&watch, "records", 0), lag(&watch, "seconds", 0)), (10, 20));
+        assert_eq!(
+            (lag(&watch, "records", 0), lag(&watch, "seconds", 0)),
+            (10, 20)
+        );
         watch.reached(&at(0), 130, None);
-        assert_eq!((lag(&watch, "records", 0), lag(&watch, "seconds", 0)), (0, 0));
+        assert_eq!(
+            (lag(&watch, "records", 0), lag(&watch, "seconds", 0)),
+            (0, 0)
+        );
         // After a pause it begins with what is seen now.
         watch.log_ends([(at(0), 131)]);
         assert!(lag(&watch, "seconds", 0) < 20);
@@ -547,11 +645,22 @@ mod tests {
         told.tell(held(Micros(0)));
         watch.stopped(&at(0));
         watch.log_ends([(at(0), 12)]);
-        assert_eq!((lag(&watch, "records", 0), lag(&watch, "records", 1)), (12, 4));
+        assert_eq!(
+            (lag(&watch, "records", 0), lag(&watch, "records", 1)),
+            (12, 4)
+        );
         assert_eq!(watch.unfetched(), [at(0)]);
         assert_eq!(watch.fetched(), [at(1)]);
-        assert_eq!(watch.state.shared().pending(), Pending { partitions: 1, lag: 4, bytes: 0 });
-        let states = ["assigned", "stopped"].map(|state| format!("partner_feeds_partitions{{state=\"{state}\"}}"));
+        assert_eq!(
+            watch.state.shared().pending(),
+            Pending {
+                partitions: 1,
+                lag: 4,
+                bytes: 0
+            }
+        );
+        let states = ["assigned", "stopped"]
+            .map(|state| format!("partner_feeds_partitions{{state=\"{state}\"}}"));
         assert_eq!(states.map(|state| value(&watch, &state)), [1, 1]);
         watch.revoked(&at(1));
         assert_eq!(watch.state.shared().pending(), Pending::default());
@@ -561,23 +670,33 @@ mod tests {
     fn a_partition_whose_log_ends_before_an_open_transaction_waits_for_nothing() {
         let watch = watch();
         let told = watch.assigned(&at(0), 5, 9);
-        told.tell(Gathered { at_end: true, ..Gathered::default() });
+        told.tell(Gathered {
+            at_end: true,
+            ..Gathered::default()
+        });
         assert_eq!(watch.state.shared().pending(), Pending::default());
         assert_eq!(lag(&watch, "records", 0), 4);
     }
 
     /// Looks every second, and says what became of each.
     fn look(stall: &mut Stall, watch: &Watch, times: u32) -> Option<Stalled> {
-        (0..times).find_map(|_| stall.look(&mut watch.state.shared(), Duration::from_secs(1), BOUND))
+        (0..times)
+            .find_map(|_| stall.look(&mut watch.state.shared(), Duration::from_secs(1), BOUND))
     }
 
     #[test]
     fn nothing_durable_while_work_is_pending_is_a_stall_and_twice_as_long_the_end() {
         let (watch, mut stall) = (watch(), Stall::default());
         let told = watch.assigned(&at(0), 0, 0);
-        assert!(look(&mut stall, &watch, 99).is_none(), "the group has not answered");
+        assert!(
+            look(&mut stall, &watch, 99).is_none(),
+            "the group has not answered"
+        );
         watch.rebalanced(Change::Assigned, 1);
-        assert!(look(&mut stall, &watch, 99).is_none(), "a partition that is merely empty");
+        assert!(
+            look(&mut stall, &watch, 99).is_none(),
+            "a partition that is merely empty"
+        );
         told.tell(held(Micros(0)));
         assert!(look(&mut stall, &watch, 9).is_none());
         assert_eq!(watch.why_not_ready(), None);
@@ -591,10 +710,18 @@ mod tests {
         assert_eq!(watch.why_not_ready(), None, "it went on");
         let stalled = look(&mut stall, &watch, 99).expect("the end");
         assert_eq!(stalled.waited, 2 * BOUND);
-        assert!(stalled.to_string().starts_with("stalled: nothing became durable for 20 s"), "{stalled}");
+        assert!(
+            stalled
+                .to_string()
+                .starts_with("stalled: nothing became durable for 20 s"),
+            "{stalled}"
+        );
 
         watch.enters(Phase::Stopping);
-        assert!(look(&mut stall, &watch, 99).is_none(), "the grace bounds a stop");
+        assert!(
+            look(&mut stall, &watch, 99).is_none(),
+            "the grace bounds a stop"
+        );
     }
 
     #[test]
@@ -608,32 +735,84 @@ mod tests {
         assert_eq!(series("btp", "accepted"), (0, 0));
         let volume = |records, bytes| Volume { records, bytes };
         let shares = [
-            Share { accepted: volume(1, 10), rejected: volume(2, 20) },
-            Share { accepted: volume(3, 30), rejected: volume(0, 0) },
-            Share { accepted: volume(0, 0), rejected: volume(4, 40) },
+            Share {
+                accepted: volume(1, 10),
+                rejected: volume(2, 20),
+            },
+            Share {
+                accepted: volume(3, 30),
+                rejected: volume(0, 0),
+            },
+            Share {
+                accepted: volume(0, 0),
+                rejected: volume(4, 40),
+            },
         ];
         let rejected = BTreeMap::from([(Reason::SchemaEnum, 2), (Reason::EnvelopeSource, 4)]);
         watch.durable(&rules(), &shares, &rejected, Answer::Settled);
-        assert_eq!((series("btp", "accepted"), series("btp", "rejected")), ((1, 10), (2, 20)));
-        assert_eq!((series("kent-police", "accepted"), series("kent-police", "rejected")), ((3, 30), (0, 0)));
-        assert_eq!((series("unknown", "accepted"), series("unknown", "rejected")), ((0, 0), (4, 40)));
-        assert_eq!(watch.exposition().matches("partner_feeds_records_total{").count(), 6);
-        let reason = |name| value(&watch, &format!("partner_feeds_rejects_total{{feed=\"police\",reason=\"{name}\"}}"));
-        assert_eq!(["schema.enum", "envelope.source", "json.syntax"].map(reason), [2, 4, 0]);
-        let created = |answer| value(&watch, &format!("partner_feeds_creates_total{{answer=\"{answer}\"}}"));
+        assert_eq!(
+            (series("btp", "accepted"), series("btp", "rejected")),
+            ((1, 10), (2, 20))
+        );
+        assert_eq!(
+            (
+                series("kent-police", "accepted"),
+                series("kent-police", "rejected")
+            ),
+            ((3, 30), (0, 0))
+        );
+        assert_eq!(
+            (series("unknown", "accepted"), series("unknown", "rejected")),
+            ((0, 0), (4, 40))
+        );
+        assert_eq!(
+            watch
+                .exposition()
+                .matches("partner_feeds_records_total{")
+                .count(),
+            6
+        );
+        let reason = |name| {
+            value(
+                &watch,
+                &format!("partner_feeds_rejects_total{{feed=\"police\",reason=\"{name}\"}}"),
+            )
+        };
+        assert_eq!(
+            ["schema.enum", "envelope.source", "json.syntax"].map(reason),
+            [2, 4, 0]
+        );
+        let created = |answer| {
+            value(
+                &watch,
+                &format!("partner_feeds_creates_total{{answer=\"{answer}\"}}"),
+            )
+        };
         assert_eq!(["won", "lost", "settled"].map(created), [0, 0, 1]);
     }
 
     /// The names, labels and types of all metrics, as they are told.
     fn told(watch: &Watch) -> BTreeMap<String, (String, String)> {
         let text = watch.exposition();
-        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let types = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let labels = |name: &str| {
-            let labels = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.split_once('}'));
-            let names = labels.map_or("", |(labels, _)| labels).split(',').filter_map(|label| label.split_once('='));
-            names.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            let labels = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.split_once('}'));
+            let names = labels
+                .map_or("", |(labels, _)| labels)
+                .split(',')
+                .filter_map(|label| label.split_once('='));
+            names
+                .map(|(name, _)| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
-        types.map(|(name, kind)| (name.to_owned(), (labels(name), kind.to_owned()))).collect()
+        types
+            .map(|(name, kind)| (name.to_owned(), (labels(name), kind.to_owned())))
+            .collect()
     }
 
     #[test]

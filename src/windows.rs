@@ -100,7 +100,9 @@ impl Family {
     /// The window that begins with a month, if one does.
     fn beginning(self, first: Month) -> Option<Window> {
         let day = first.first_day();
-        self.begins_in().contains(&day.month()).then(|| self.window(first))
+        self.begins_in()
+            .contains(&day.month())
+            .then(|| self.window(first))
     }
 
     /// The window that ends with a month, of a family whose windows go by their end.
@@ -120,7 +122,12 @@ impl Family {
             Self::Year | Self::AprilToOctober => format!("{:04}", day.year()),
             Self::Rolling12 | Self::Last36 | Self::Last59 | Self::Own => last.to_string(),
         };
-        Window { id: format!("{}:{span}", self.as_str()), family: self, first, months }
+        Window {
+            id: format!("{}:{span}", self.as_str()),
+            family: self,
+            first,
+            months,
+        }
     }
 }
 
@@ -145,9 +152,15 @@ impl Window {
         let year = |month: &str| format!("{}-{month}", span.get(..4)?).parse().ok();
         let window = match family {
             Family::Month => family.window(span.parse().ok()?),
-            Family::Rolling12 | Family::Last36 | Family::Last59 => family.ending(span.parse().ok()?),
+            Family::Rolling12 | Family::Last36 | Family::Last59 => {
+                family.ending(span.parse().ok()?)
+            }
             Family::Quarter => {
-                let number: u8 = span.get(6..)?.parse().ok().filter(|number| (1..=4).contains(number))?;
+                let number: u8 = span
+                    .get(6..)?
+                    .parse()
+                    .ok()
+                    .filter(|number| (1..=4).contains(number))?;
                 family.window(year(&format!("{:02}", number * 3 - 2))?)
             }
             Family::FinancialYear | Family::AprilToOctober => family.window(year("04")?),
@@ -191,7 +204,8 @@ impl Window {
 
     /// The day in its middle.
     pub fn middle(&self) -> civil::Date {
-        self.from().saturating_add(jiff::Span::new().days(self.days() / 2))
+        self.from()
+            .saturating_add(jiff::Span::new().days(self.days() / 2))
     }
 
     /// How many days it has.
@@ -222,12 +236,17 @@ pub struct Windows {
 
 impl Windows {
     pub(crate) fn read(files: &Files, sink: &Sink) -> Self {
-        let mut windows = Self { first_month: Month::of(civil::date(2013, 4, 1)), own: Vec::new() };
+        let mut windows = Self {
+            first_month: Month::of(civil::date(2013, 4, 1)),
+            own: Vec::new(),
+        };
         let Some(text) = files.text(FILE) else {
             sink.add(FILE, "", "is missing");
             return windows;
         };
-        let Some(table) = parse(FILE, text, sink) else { return windows };
+        let Some(table) = parse(FILE, text, sink) else {
+            return windows;
+        };
         let reader = Reader::new(FILE, &table, sink);
         reader.format();
         windows.first_month = read_month(&reader, "first_month").unwrap_or(windows.first_month);
@@ -239,27 +258,41 @@ impl Windows {
             }
             let (first, months) = (read_month(&window, "first"), read_months(&window));
             if let (Some(first), Some(months)) = (first, months) {
-                windows.own.push(Window { id: id.to_owned(), family: Family::Own, first, months });
+                windows.own.push(Window {
+                    id: id.to_owned(),
+                    family: Family::Own,
+                    first,
+                    months,
+                });
             }
         }
         windows.own.sort_by(|a, b| a.id.cmp(&b.id));
         windows
     }
 
-    /// The windows of a span of months that is held, in order of ids: of the families that go by their end those
-    /// that end with it, of the others all that have a month of it.
+    /// The windows of a span of months that is held, in order of ids: of the families that go by
+    /// their end those that end with it, of the others all that have a month of it.
     pub fn over(&self, first: Month, last: Month) -> Vec<Window> {
         let first = first.max(self.first_month);
         if first > last {
             return Vec::new();
         }
-        let mut windows: Vec<Window> = self.own.iter().filter(|own| own.overlaps(first, last)).cloned().collect();
+        let mut windows: Vec<Window> = self
+            .own
+            .iter()
+            .filter(|own| own.overlaps(first, last))
+            .cloned()
+            .collect();
         for family in Family::ALL {
             if family.begins_in().is_empty() {
                 windows.push(family.ending(last));
             } else {
                 let earliest = first.plus(1 - i32::from(family.months()));
-                windows.extend(earliest.to(last).filter_map(|month| family.beginning(month)));
+                windows.extend(
+                    earliest
+                        .to(last)
+                        .filter_map(|month| family.beginning(month)),
+                );
             }
         }
         windows.sort_by(|a, b| a.id.cmp(&b.id));
@@ -268,19 +301,28 @@ impl Windows {
 
     /// The window of an id, also of the partnership's own.
     pub fn get(&self, id: &str) -> Option<Window> {
-        self.own.iter().find(|own| own.id == id).cloned().or_else(|| Window::parse(id))
+        self.own
+            .iter()
+            .find(|own| own.id == id)
+            .cloned()
+            .or_else(|| Window::parse(id))
     }
 }
 
 fn read_month(reader: &Reader<'_>, key: &str) -> Option<Month> {
     let text = reader.required(key, reader.text(key))?;
-    text.parse().inspect_err(|error| reader.fault(key, format!("`{text}` {error}"))).ok()
+    text.parse()
+        .inspect_err(|error| reader.fault(key, format!("`{text}` {error}")))
+        .ok()
 }
 
 fn read_months(reader: &Reader<'_>) -> Option<u16> {
     let months = reader.required("months", reader.integer("months"))?;
     if !(1..=MONTHS_MAX).contains(&months) {
-        reader.fault("months", format!("{months} is not between 1 and {MONTHS_MAX}"));
+        reader.fault(
+            "months",
+            format!("{months} is not between 1 and {MONTHS_MAX}"),
+        );
         return None;
     }
     Some(months as u16)
@@ -296,7 +338,11 @@ mod tests {
     fn check(id: &str, from: &str, to: &str, days: i64) {
         let window = Window::parse(id).expect("a window");
         assert_eq!(
-            (window.id.as_str(), window.from().to_string(), window.to().to_string()),
+            (
+                window.id.as_str(),
+                window.from().to_string(),
+                window.to().to_string()
+            ),
             (id, from.into(), to.into())
         );
         assert_eq!(window.days(), days, "{id}");
@@ -341,7 +387,11 @@ mod tests {
 
     fn ids(windows: &Windows, first: &str, last: &str) -> Vec<String> {
         let months = (first.parse().expect("month"), last.parse().expect("month"));
-        windows.over(months.0, months.1).into_iter().map(|window| window.id).collect()
+        windows
+            .over(months.0, months.1)
+            .into_iter()
+            .map(|window| window.id)
+            .collect()
     }
 
     #[test]
@@ -365,14 +415,21 @@ mod tests {
         assert_eq!(from_the_first_plan, ids(&windows, "2013-04", "2013-04"));
         assert!(ids(&windows, "2001-01", "2013-03").is_empty());
         let five_months = ids(&windows, "2018-10", "2019-02");
-        assert!(five_months.iter().all(|id| Window::parse(id).is_some_and(|window| window.id == *id)));
+        assert!(
+            five_months
+                .iter()
+                .all(|id| Window::parse(id).is_some_and(|window| window.id == *id))
+        );
     }
 
     #[test]
     fn a_partnership_has_windows_of_its_own() {
         let own = "[[window]]\nid = \"summer-2018\"\nfirst = \"2018-06\"\nmonths = 3";
         let windows = reference_of(&changed("windows.toml", "# A span of your own:", own)).windows;
-        assert_eq!(windows.get("summer-2018").expect("own").to(), civil::date(2018, 8, 31));
+        assert_eq!(
+            windows.get("summer-2018").expect("own").to(),
+            civil::date(2018, 8, 31)
+        );
         assert_eq!(windows.get("year:2018"), Window::parse("year:2018"));
         assert!(ids(&windows, "2018-08", "2018-09").contains(&"summer-2018".to_owned()));
         assert!(!ids(&windows, "2018-09", "2018-09").contains(&"summer-2018".to_owned()));
@@ -382,18 +439,33 @@ mod tests {
     fn what_windows_may_not_say_is_refused() {
         let own = |window: &str| changed("windows.toml", "# A span of your own:", window);
         for (window, words) in [
-            ("[[window]]\nid = \"A\"\nfirst = \"2018-06\"\nmonths = 3", "window[0].id: `A` is not kebab-case"),
+            (
+                "[[window]]\nid = \"A\"\nfirst = \"2018-06\"\nmonths = 3",
+                "window[0].id: `A` is not kebab-case",
+            ),
             (
                 "[[window]]\nid = \"a\"\nfirst = \"June\"\nmonths = 3",
                 "window[0].first: `June` is no month such as 2018-10",
             ),
-            ("[[window]]\nid = \"a\"\nfirst = \"2018-06\"\nmonths = 0", "window[0].months: 0 is not between 1 and 240"),
-            ("[[window]]\nid = \"a\"\nfirst = \"2018-06\"", "window[0].months: is missing"),
-            ("[[window]]\nid = \"a\"\n[[window]]\nid = \"a\"", "window[1].id: `a` stands twice"),
+            (
+                "[[window]]\nid = \"a\"\nfirst = \"2018-06\"\nmonths = 0",
+                "window[0].months: 0 is not between 1 and 240",
+            ),
+            (
+                "[[window]]\nid = \"a\"\nfirst = \"2018-06\"",
+                "window[0].months: is missing",
+            ),
+            (
+                "[[window]]\nid = \"a\"\n[[window]]\nid = \"a\"",
+                "window[1].id: `a` stands twice",
+            ),
         ] {
             let said = said(&own(window));
             assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
         }
-        assert!(said(&changed("windows.toml", "2013-04", "2013")).contains("first_month: `2013` is no month"));
+        assert!(
+            said(&changed("windows.toml", "2013-04", "2013"))
+                .contains("first_month: `2013` is no month")
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `demo`, the program itself: what it says on the screen is what it wrote, and it can be run again.
+//! `demo`, the program itself: what it says on the screen is what it wrote, and it can be run
+//! again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,14 +30,22 @@ fn demo(store: &Path) -> Output {
 }
 
 fn screen(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
 /// The number at the end of the line that begins so.
 fn number(screen: &str, line: &str) -> u64 {
-    let found = screen.lines().find_map(|l| l.strip_prefix(line)?.split_whitespace().next_back());
-    found.and_then(|n| n.replace(',', "").parse().ok()).unwrap_or_else(|| panic!("a line `{line}`:\n{screen}"))
+    let found = screen
+        .lines()
+        .find_map(|l| l.strip_prefix(line)?.split_whitespace().next_back());
+    found
+        .and_then(|n| n.replace(',', "").parse().ok())
+        .unwrap_or_else(|| panic!("a line `{line}`:\n{screen}"))
 }
 
 /// The numbers of the lines that stand, further in, below the line that begins so.
@@ -44,18 +53,24 @@ fn below(screen: &str, line: &str) -> u64 {
     let lines = screen.lines().skip_while(|l| !l.starts_with(line)).skip(1);
     let inner = lines.take_while(|l| l.starts_with("  "));
     inner
-        .map(|l| l.split_whitespace().next_back().and_then(|n| n.replace(',', "").parse::<u64>().ok()))
+        .map(|l| {
+            l.split_whitespace()
+                .next_back()
+                .and_then(|n| n.replace(',', "").parse::<u64>().ok())
+        })
         .sum::<Option<_>>()
         .expect("numbers")
 }
 
-/// A month of a series, partner and kind as the table has it: `count`, `count_min`, `count_max`, `count_status`.
+/// A month of a series, partner and kind as the table has it: `count`, `count_min`, `count_max`,
+/// `count_status`.
 type Row = (Option<i64>, Option<i64>, Option<i64>, String);
 /// By series, feed, partner and kind; then by window.
 type Table = BTreeMap<(String, String, String), BTreeMap<String, Row>>;
 
 fn table(path: &Path) -> Table {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("there")).expect("Parquet");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("there"))
+        .expect("Parquet");
     let mut table = Table::new();
     for batch in reader.build().expect("readable") {
         let batch = batch.expect("readable");
@@ -66,10 +81,19 @@ fn table(path: &Path) -> Table {
         };
         for row in (0..batch.num_rows()).filter(|row| text("area_code", *row) == "all") {
             let who = format!("{} {}", text("partner", row), text("kind", row));
-            let count =
-                (number("count", row), number("count_min", row), number("count_max", row), text("count_status", row));
-            let of = table.entry((text("series", row), text("feed", row), who)).or_default();
-            assert!(of.insert(text("window", row), count).is_none(), "one row a month");
+            let count = (
+                number("count", row),
+                number("count_min", row),
+                number("count_max", row),
+                text("count_status", row),
+            );
+            let of = table
+                .entry((text("series", row), text("feed", row), who))
+                .or_default();
+            assert!(
+                of.insert(text("window", row), count).is_none(),
+                "one row a month"
+            );
         }
     }
     table
@@ -87,20 +111,44 @@ fn what_is_on_the_screen_is_what_was_written() {
     let screen = screen(&demo(&store));
 
     let (accepted, rejected) = (number(&screen, "accepted"), number(&screen, "rejected"));
-    assert_eq!((number(&screen, "generated"), accepted + rejected), (EVENTS, EVENTS), "{screen}");
-    assert_eq!((below(&screen, "accepted"), below(&screen, "rejected")), (accepted, rejected), "{screen}");
+    assert_eq!(
+        (number(&screen, "generated"), accepted + rejected),
+        (EVENTS, EVENTS),
+        "{screen}"
+    );
+    assert_eq!(
+        (below(&screen, "accepted"), below(&screen, "rejected")),
+        (accepted, rejected),
+        "{screen}"
+    );
     assert!(rejected > 0, "{screen}");
 
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let opened = Store::open(store.to_str().expect("a name")).expect("a store");
     let report = runtime.block_on(verify(&opened)).expect("readable");
     assert!(report.findings.is_empty(), "{:?}", report.findings);
-    assert_eq!(report.partitions.iter().map(|p| p.rows).sum::<u64>(), accepted);
-    assert_eq!(report.partitions.iter().map(|p| p.rejected).sum::<u64>(), rejected);
-    assert_eq!((number(&screen, "journal/"), number(&screen, "rejects/")), (accepted, rejected));
-    let written: Vec<&str> =
-        screen.lines().filter_map(|l| l.split_whitespace().next()).filter(|w| w.ends_with(".parquet")).collect();
-    assert_eq!(written.len(), 3 + 22, "three feeds and the tables of a plan: {screen}");
+    assert_eq!(
+        report.partitions.iter().map(|p| p.rows).sum::<u64>(),
+        accepted
+    );
+    assert_eq!(
+        report.partitions.iter().map(|p| p.rejected).sum::<u64>(),
+        rejected
+    );
+    assert_eq!(
+        (number(&screen, "journal/"), number(&screen, "rejects/")),
+        (accepted, rejected)
+    );
+    let written: Vec<&str> = screen
+        .lines()
+        .filter_map(|l| l.split_whitespace().next())
+        .filter(|w| w.ends_with(".parquet"))
+        .collect();
+    assert_eq!(
+        written.len(),
+        3 + 22,
+        "three feeds and the tables of a plan: {screen}"
+    );
     for file in written {
         assert_eq!(number(&screen, file), rows_of(&store.join(file)), "{file}");
     }
@@ -111,10 +159,15 @@ fn what_is_on_the_screen_is_what_was_written() {
 fn assert_figures(screen: &str, table: &Table) {
     let reference = Reference::load(None).expect("built in");
     let plan = reference.plans.get("smp-2017-18").expect("held");
-    let months: Vec<Month> = Month::of(plan.valid_from).to(Month::of(plan.valid_to)).collect();
+    let months: Vec<Month> = Month::of(plan.valid_from)
+        .to(Month::of(plan.valid_to))
+        .collect();
     let window = |month: &Month| format!("month:{month}");
     let before = |month: &Month| window(&Month::of(month.first_day().saturating_sub(1.year())));
-    let mut lines = screen.lines().skip_while(|line| !line.starts_with("Safer Maidstone")).skip(5);
+    let mut lines = screen
+        .lines()
+        .skip_while(|line| !line.starts_with("Safer Maidstone"))
+        .skip(5);
     let mut numbers = 0;
     for series in &plan.series {
         let heading = format!("{} ({})", series.label, series.kind.as_str());
@@ -136,30 +189,55 @@ fn assert_figures(screen: &str, table: &Table) {
             let line = lines.next().expect("a line a feed").trim();
             if let Some(rest) = line.strip_prefix(feed.as_str()) {
                 assert_eq!(rest.trim(), "not supplied", "{screen}");
-                assert!(of_feed.values().all(|rows| sum(rows).is_none()), "{} of {feed} is supplied", series.id);
+                assert!(
+                    of_feed.values().all(|rows| sum(rows).is_none()),
+                    "{} of {feed} is supplied",
+                    series.id
+                );
                 continue;
             }
             let words: Vec<&str> = line.split_whitespace().collect();
             let (who, shown) = words.split_at(2);
-            let rows = of_feed.get(&*who.join(" ")).unwrap_or_else(|| panic!("{who:?} is of {feed}"));
-            assert_eq!(sum(rows), of_feed.values().filter_map(|rows| sum(rows)).max(), "{} {who:?}", series.id);
+            let rows = of_feed
+                .get(&*who.join(" "))
+                .unwrap_or_else(|| panic!("{who:?} is of {feed}"));
+            assert_eq!(
+                sum(rows),
+                of_feed.values().filter_map(|rows| sum(rows)).max(),
+                "{} {who:?}",
+                series.id
+            );
             let figure = |window: &str| match rows.get(window) {
                 Some((Some(count), .., status)) if status == "exact" => count.to_string(),
-                Some((None, Some(min), Some(max), status)) if status == "interval" => format!("{min}-{max}"),
-                Some((None, Some(min), None, status)) if status == "interval" || status == "partial" => {
+                Some((None, Some(min), Some(max), status)) if status == "interval" => {
+                    format!("{min}-{max}")
+                }
+                Some((None, Some(min), None, status))
+                    if status == "interval" || status == "partial" =>
+                {
                     format!("{min}+")
                 }
                 Some((.., status)) if status == "not_supplied" => "n/s".to_owned(),
                 None => "n/s".to_owned(),
                 other => panic!("{other:?}"),
             };
-            assert_eq!(shown, months.iter().map(|m| figure(&window(m))).collect::<Vec<_>>(), "{} {who:?}", series.id);
+            assert_eq!(
+                shown,
+                months
+                    .iter()
+                    .map(|m| figure(&window(m)))
+                    .collect::<Vec<_>>(),
+                "{} {who:?}",
+                series.id
+            );
             let count = |window: &str| rows.get(window).and_then(|row| row.0);
             let change = |m: &Month| Some(count(&window(m))? - count(&before(m))?);
             let changes: Vec<i64> = months.iter().filter_map(change).collect();
             let shown = lines.next().expect("changes").split_whitespace();
             assert_eq!(
-                shown.map(|c| c.parse().expect("a number")).collect::<Vec<i64>>(),
+                shown
+                    .map(|c| c.parse().expect("a number"))
+                    .collect::<Vec<i64>>(),
                 changes,
                 "{} {who:?}",
                 series.id
@@ -176,15 +254,26 @@ fn a_second_demo_replaces_the_first_and_no_other_folder() {
     let store = folder.path().join("store");
     let first = screen(&demo(&store));
     let again = screen(&demo(&store));
-    let without =
-        |text: &str| text.lines().filter(|l| !l.starts_with("What an earlier demo")).collect::<Vec<_>>().join("\n");
+    let without = |text: &str| {
+        text.lines()
+            .filter(|l| !l.starts_with("What an earlier demo"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
     assert_ne!(first, again);
-    assert_eq!(without(&first), without(&again), "the same events make the same figures");
+    assert_eq!(
+        without(&first),
+        without(&again),
+        "the same events make the same figures"
+    );
 
     let others = folder.path().join("others");
     std::fs::create_dir_all(others.join("journal")).expect("made");
     let refused = demo(&others);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("is not empty"), "{refused:?}");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("is not empty"),
+        "{refused:?}"
+    );
     assert!(others.join("journal").is_dir() && !others.join("DEMO.txt").exists());
 }

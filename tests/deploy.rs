@@ -1,5 +1,6 @@
-//! What is deployed beside the program says the program's words: the board and the alerts ask for metrics there are, and
-//! the runbook has an entry for each alert and for whatever the program says when it refuses or gives up.
+//! What is deployed beside the program says the program's words: the board and the alerts ask for
+//! metrics there are, and the runbook has an entry for each alert and for whatever the program says
+//! when it refuses or gives up.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,12 +17,16 @@ fn text(path: impl AsRef<Path>) -> String {
 /// The metrics a text names.
 fn metrics(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.filter(|word| word.starts_with("partner_feeds_") || word.starts_with("process_")).collect()
+    words
+        .filter(|word| word.starts_with("partner_feeds_") || word.starts_with("process_"))
+        .collect()
 }
 
 /// The metrics of `ingest`: those of the table, which a test holds to what is exposed.
 fn known(page: &str) -> BTreeSet<&str> {
-    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let cells = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     cells.map(|(cell, _)| cell).flat_map(metrics).collect()
 }
 
@@ -31,8 +36,15 @@ fn board_alerts_and_runbook_name_metrics_that_there_are_and_the_board_shows_each
     serde_json::from_str::<serde_json::Value>(&board).expect("JSON");
     let page = text("docs/data-engineers.md");
     let known = known(&page);
-    for text in [&board, &text("deploy/prometheus/alerts.yml"), &text("docs/runbook.md")] {
-        let unknown: Vec<_> = metrics(text).into_iter().filter(|name| !known.contains(name)).collect();
+    for text in [
+        &board,
+        &text("deploy/prometheus/alerts.yml"),
+        &text("docs/runbook.md"),
+    ] {
+        let unknown: Vec<_> = metrics(text)
+            .into_iter()
+            .filter(|name| !known.contains(name))
+            .collect();
         assert_eq!(unknown, [""; 0]);
     }
     assert_eq!(metrics(&board), known);
@@ -40,20 +52,33 @@ fn board_alerts_and_runbook_name_metrics_that_there_are_and_the_board_shows_each
 
 #[test]
 fn every_alert_has_an_entry_in_the_runbook_and_a_test() {
-    let (alerts, tests) = (text("deploy/prometheus/alerts.yml"), text("deploy/prometheus/alerts_test.yml"));
+    let (alerts, tests) = (
+        text("deploy/prometheus/alerts.yml"),
+        text("deploy/prometheus/alerts_test.yml"),
+    );
     let named = |text: &str, key: &str| -> BTreeSet<String> {
-        text.lines().filter_map(|line| line.trim().strip_prefix(key)).map(str::to_owned).collect()
+        text.lines()
+            .filter_map(|line| line.trim().strip_prefix(key))
+            .map(str::to_owned)
+            .collect()
     };
     let all = named(&alerts, "- alert: ");
     assert!(all.len() >= 10, "{all:?}");
-    assert_eq!(named(&text("docs/runbook.md"), "### Partner").len(), all.len());
+    assert_eq!(
+        named(&text("docs/runbook.md"), "### Partner").len(),
+        all.len()
+    );
     for name in &all {
-        assert!(text("docs/runbook.md").contains(&format!("\n### {name}\n")), "{name} is not in the runbook");
+        assert!(
+            text("docs/runbook.md").contains(&format!("\n### {name}\n")),
+            "{name} is not in the runbook"
+        );
     }
     assert_eq!(named(&tests, "- alertname: "), all);
 }
 
-/// Of these the message itself says what to do, or it is about a file that somebody is just writing.
+/// Of these the message itself says what to do, or it is about a file that somebody is just
+/// writing.
 const SELF_EXPLAINED: [&str; 4] = ["src/import", "src/plan", "src/geography", "src/reference"];
 
 #[test]
@@ -61,8 +86,14 @@ fn every_error_of_the_program_has_an_entry_in_the_runbook() {
     let runbook = bare(&text("docs/runbook.md"));
     let (mut missing, mut found) = (Vec::new(), 0);
     for file in sources(&root().join("src")) {
-        let file = file.strip_prefix(root()).expect("in the project").to_owned();
-        if SELF_EXPLAINED.iter().any(|folder| file.with_extension("").starts_with(folder)) {
+        let file = file
+            .strip_prefix(root())
+            .expect("in the project")
+            .to_owned();
+        if SELF_EXPLAINED
+            .iter()
+            .any(|folder| file.with_extension("").starts_with(folder))
+        {
             continue;
         }
         for message in messages(&text(&file)) {
@@ -77,19 +108,34 @@ fn every_error_of_the_program_has_an_entry_in_the_runbook() {
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = folder.read_dir().expect("a folder").map(|entry| entry.expect("listed").path());
-    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    let entries = folder
+        .read_dir()
+        .expect("a folder")
+        .map(|entry| entry.expect("listed").path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 /// The texts of `#[error("…")]`, what varies as `…`; those that only hand on another are none.
 fn messages(source: &str) -> Vec<String> {
     let literal = |after: &str| {
         let text = after.trim_start().strip_prefix('"')?;
-        let end = text.match_indices('"').find(|(at, _)| !text[..*at].ends_with('\\'))?.0;
+        let end = text
+            .match_indices('"')
+            .find(|(at, _)| !text[..*at].ends_with('\\'))?
+            .0;
         Some(bare(&text[..end].replace("\\\n", "").replace("\\\"", "\"")))
     };
     let all = source.split("#[error(").skip(1).filter_map(literal);
-    all.filter(|message| message.chars().any(char::is_alphabetic)).collect()
+    all.filter(|message| message.chars().any(char::is_alphabetic))
+        .collect()
 }
 
 /// Without marks of code, with single spaces, and `…` for what varies.
@@ -101,5 +147,8 @@ fn bare(text: &str) -> String {
         rest = after.split_once('}').map_or("", |(_, after)| after);
     }
     bare.push_str(rest);
-    bare.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ")
+    bare.replace('`', "")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }

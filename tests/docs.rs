@@ -1,4 +1,5 @@
-//! Every command and query of the documents, run as it stands, page by page, in a folder of its own.
+//! Every command and query of the documents, run as it stands, page by page, in a folder of its
+//! own.
 //!
 //! A block is run by its language; a second word says what it needs beside the program:
 //!
@@ -12,10 +13,14 @@
 //! | `python` | by `python` | the same |
 //! | `text` | not: a picture, or what is printed | |
 //!
-//! Without what they need, those blocks are left out; `tests/docs/run` has it all. Files of `tests/docs/*.csv` and a
-//! workbook written here stand in for those that a reader has downloaded, and `tests/docs/cargo` for cargo: what it would build is built.
+//! Without what they need, those blocks are left out; `tests/docs/run` has it all. Files of
+//! `tests/docs/*.csv` and a workbook written here stand in for those that a reader has downloaded,
+//! and `tests/docs/cargo` for cargo: what it would build is built.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads the environment itself"
+)]
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -24,8 +29,13 @@ use std::process::Command;
 use partner_feeds::reference::Reference;
 use rdkafka::mocking::MockCluster;
 
-const PAGES: [&str; 5] =
-    ["README.md", "docs/data-engineers.md", "docs/analysts.md", "docs/partners.md", "CONTRIBUTING.md"];
+const PAGES: [&str; 5] = [
+    "README.md",
+    "docs/data-engineers.md",
+    "docs/analysts.md",
+    "docs/partners.md",
+    "CONTRIBUTING.md",
+];
 
 /// A fenced block of a page.
 struct Block<'p> {
@@ -42,9 +52,17 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
             Some(_) if open => open = false,
             Some(tag) => {
                 open = true;
-                blocks.push(Block { line: number + 2, tag, text: String::new() });
+                blocks.push(Block {
+                    line: number + 2,
+                    tag,
+                    text: String::new(),
+                });
             }
-            None if open => blocks.last_mut().expect("one is open").text.extend([line, "\n"]),
+            None if open => blocks
+                .last_mut()
+                .expect("one is open")
+                .text
+                .extend([line, "\n"]),
             None => {}
         }
     }
@@ -64,7 +82,8 @@ impl Tools {
         Self {
             brokers: variable("PARTNER_FEEDS_TEST_BROKERS"),
             // Blocks are run elsewhere.
-            folder: variable("PARTNER_FEEDS_TEST_TOOLS").map(|folder| std::path::absolute(folder).expect("a path")),
+            folder: variable("PARTNER_FEEDS_TEST_TOOLS")
+                .map(|folder| std::path::absolute(folder).expect("a path")),
         }
     }
 
@@ -74,11 +93,19 @@ impl Tools {
         for Block { line, tag, text } in blocks(text) {
             let run = match tag {
                 "sh" => Some(text),
-                "sh fails" => Some(format!("if {{\n{text}}}; then echo 'this should have failed'; exit 1; fi\n")),
+                "sh fails" => Some(format!(
+                    "if {{\n{text}}}; then echo 'this should have failed'; exit 1; fi\n"
+                )),
                 "sh kafka" => self.brokers.as_ref().map(|_| text),
                 "sh duckdb" => self.folder.as_ref().map(|_| text),
-                "sql" => self.folder.as_ref().map(|_| format!("duckdb -bail <<'END_OF_BLOCK'\n{text}END_OF_BLOCK\n")),
-                "python" => self.folder.as_ref().map(|_| format!("python - <<'END_OF_BLOCK'\n{text}END_OF_BLOCK\n")),
+                "sql" => self
+                    .folder
+                    .as_ref()
+                    .map(|_| format!("duckdb -bail <<'END_OF_BLOCK'\n{text}END_OF_BLOCK\n")),
+                "python" => self
+                    .folder
+                    .as_ref()
+                    .map(|_| format!("python - <<'END_OF_BLOCK'\n{text}END_OF_BLOCK\n")),
                 "text" => continue,
                 other => panic!("{page}:{line}: nobody runs a block `{other}`"),
             };
@@ -94,34 +121,56 @@ impl Tools {
     fn run(&self, page: &str, script: &str) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = tempfile::tempdir().expect("a folder");
-        for file in root.join("tests/docs").read_dir().expect("a folder").map(|file| file.expect("listed").path()) {
+        for file in root
+            .join("tests/docs")
+            .read_dir()
+            .expect("a folder")
+            .map(|file| file.expect("listed").path())
+        {
             if file.extension().is_some_and(|extension| extension == "csv") {
-                std::fs::copy(&file, folder.path().join(file.file_name().expect("a name"))).expect("copied");
+                std::fs::copy(&file, folder.path().join(file.file_name().expect("a name")))
+                    .expect("copied");
             }
         }
         write_workbook(&folder.path().join("DetailedLA_201806.xlsx"));
         for link in ["config", "schemas"] {
             std::os::unix::fs::symlink(root.join(link), folder.path().join(link)).expect("linked");
         }
-        let program = Path::new(env!("CARGO_BIN_EXE_partner-feeds")).parent().expect("a folder").to_owned();
+        let program = Path::new(env!("CARGO_BIN_EXE_partner-feeds"))
+            .parent()
+            .expect("a folder")
+            .to_owned();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = [root.join("tests/docs"), program]
             .into_iter()
             .chain(self.folder.clone())
             .chain(std::env::split_paths(&path));
         let broker = self.brokers.is_none().then(embedded_broker);
-        let brokers = broker.as_ref().map(MockCluster::bootstrap_servers).or_else(|| self.brokers.clone());
+        let brokers = broker
+            .as_ref()
+            .map(MockCluster::bootstrap_servers)
+            .or_else(|| self.brokers.clone());
         let done = Command::new("bash")
             .args(["-c", script])
             .current_dir(folder.path())
             .env("PATH", std::env::join_paths(path).expect("a path"))
             .env("PARTNER_FEEDS_KAFKA_BROKERS", brokers.unwrap_or_default())
             // A store that is new needs a group that is new.
-            .env("PARTNER_FEEDS_KAFKA_GROUP", format!("docs-{}-{}", std::process::id(), page.replace('/', "-")))
+            .env(
+                "PARTNER_FEEDS_KAFKA_GROUP",
+                format!("docs-{}-{}", std::process::id(), page.replace('/', "-")),
+            )
             .output()
             .expect("bash runs");
-        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-        assert!(done.status.success(), "{page}: {}\n{out}\n{err}", done.status);
+        let (out, err) = (
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr),
+        );
+        assert!(
+            done.status.success(),
+            "{page}: {}\n{out}\n{err}",
+            done.status
+        );
         println!("{out}\n{err}");
     }
 }
@@ -129,15 +178,38 @@ impl Tools {
 /// A workbook with the form of the tables of statutory homelessness, and figures of one authority.
 fn write_workbook(path: &Path) {
     let mut book = rust_xlsxwriter::Workbook::new();
-    let sheet = book.add_worksheet().set_name("A1 - Apr-Jun 18").expect("a name");
+    let sheet = book
+        .add_worksheet()
+        .set_name("A1 - Apr-Jun 18")
+        .expect("a name");
     for (row, cells) in [
-        (0, ["Table A1 - Households assessed\nEngland, April to June 2018", "", "", ""]),
-        (2, ["", "", "Total initial assessments1,2", "Assessed as owed a duty"]),
+        (
+            0,
+            [
+                "Table A1 - Households assessed\nEngland, April to June 2018",
+                "",
+                "",
+                "",
+            ],
+        ),
+        (
+            2,
+            [
+                "",
+                "",
+                "Total initial assessments1,2",
+                "Assessed as owed a duty",
+            ],
+        ),
         (3, ["", "", "", "Total"]),
         (5, ["E92000001", "ENGLAND", "67830", "61210"]),
         (6, ["E07000110", "Maidstone", "253", "224"]),
     ] {
-        for (column, cell) in cells.into_iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
+        for (column, cell) in cells
+            .into_iter()
+            .enumerate()
+            .filter(|(_, cell)| !cell.is_empty())
+        {
             match cell.parse::<f64>() {
                 Ok(number) => sheet.write(row, column as u16, number),
                 Err(_) => sheet.write(row, column as u16, cell),
@@ -197,14 +269,23 @@ fn what_contributors_are_told_works() {
 #[test]
 fn no_other_page_has_a_block_to_run() {
     for folder in ["", "docs", "schemas"] {
-        let files = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).read_dir().expect("a folder");
+        let files = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(folder)
+            .read_dir()
+            .expect("a folder");
         let names = files.map(|file| PathBuf::from(file.expect("listed").file_name()));
         let is_page = |name: &PathBuf| name.extension().is_some_and(|extension| extension == "md");
-        for page in names.filter(is_page).map(|name| Path::new(folder).join(name)) {
+        for page in names
+            .filter(is_page)
+            .map(|name| Path::new(folder).join(name))
+        {
             let page = page.to_str().expect("UTF-8");
             if !PAGES.contains(&page) {
                 let text = text_of(page);
-                assert!(blocks(&text).iter().all(|block| block.tag == "text"), "nobody runs the blocks of {page}");
+                assert!(
+                    blocks(&text).iter().all(|block| block.tag == "text"),
+                    "nobody runs the blocks of {page}"
+                );
             }
         }
     }
@@ -212,8 +293,14 @@ fn no_other_page_has_a_block_to_run() {
 
 #[test]
 fn a_block_that_fails_is_told() {
-    let tools = Tools { brokers: None, folder: None };
-    let (script, left_out) = tools.script("page", "```sh\npartner-feeds check nowhere\n```\n```sql\nFROM x\n```\n");
+    let tools = Tools {
+        brokers: None,
+        folder: None,
+    };
+    let (script, left_out) = tools.script(
+        "page",
+        "```sh\npartner-feeds check nowhere\n```\n```sql\nFROM x\n```\n",
+    );
     assert_eq!(left_out, 1);
     assert!(std::panic::catch_unwind(|| tools.run("page", &script)).is_err());
     assert!(std::panic::catch_unwind(|| tools.script("page", "```ruby\n```\n")).is_err());

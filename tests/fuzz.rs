@@ -1,5 +1,6 @@
 //! The targets of `fuzz/` without the fuzzer: real files, changed blindly, for as many seconds as
-//! `PARTNER_FEEDS_TEST_FUZZ_SECONDS` says. `fuzz/run` looks at what each change reaches, and takes longer to build.
+//! `PARTNER_FEEDS_TEST_FUZZ_SECONDS` says. `fuzz/run` looks at what each change reaches, and takes
+//! longer to build.
 
 #[path = "../fuzz/src/event.rs"]
 mod event;
@@ -19,9 +20,13 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Hands changed seeds to a target until the time is over, others in each run; the input of a panic is kept.
+/// Hands changed seeds to a target until the time is over, others in each run; the input of a panic
+/// is kept.
 fn hand(target: &str, run: impl Fn(&[u8]), seeds: &[Vec<u8>]) {
-    #[expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test reads the environment itself"
+    )]
     let seconds = std::env::var("PARTNER_FEEDS_TEST_FUZZ_SECONDS").ok();
     let seconds = seconds.map_or(1, |text| text.parse().expect("a number of seconds"));
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -62,9 +67,20 @@ fn changed(random: &mut ChaCha8Rng, seeds: &[Vec<u8>]) -> Vec<u8> {
                 drop(bytes.splice(at..end, other[from..to].iter().copied()));
             }
             _ => {
-                let words: [&[u8]; 8] =
-                    [b"-1", b"0", b"99999999999999999999", b"null", b"\"", b"{", b"\xff\xff\xff\xff", b"1e309"];
-                drop(bytes.splice(at..end.min(at + 4), words[below(words.len())].iter().copied()));
+                let words: [&[u8]; 8] = [
+                    b"-1",
+                    b"0",
+                    b"99999999999999999999",
+                    b"null",
+                    b"\"",
+                    b"{",
+                    b"\xff\xff\xff\xff",
+                    b"1e309",
+                ];
+                drop(bytes.splice(
+                    at..end.min(at + 4),
+                    words[below(words.len())].iter().copied(),
+                ));
             }
         }
     }
@@ -76,14 +92,28 @@ fn root(path: &str) -> PathBuf {
 }
 
 fn examples() -> Vec<Vec<u8>> {
-    let entries = root("schemas/examples").read_dir().expect("a folder").map(|entry| entry.expect("listed").path());
+    let entries = root("schemas/examples")
+        .read_dir()
+        .expect("a folder")
+        .map(|entry| entry.expect("listed").path());
     let files = entries.filter(|path| !path.ends_with("refused.json"));
-    files.map(|path| std::fs::read(path).expect("an example").trim_ascii_end().to_vec()).collect()
+    files
+        .map(|path| {
+            std::fs::read(path)
+                .expect("an example")
+                .trim_ascii_end()
+                .to_vec()
+        })
+        .collect()
 }
 
 /// Every Parquet file of a partition, in a folder and below it.
 fn files(folder: &Path, found: &mut Vec<Vec<u8>>) {
-    for path in folder.read_dir().expect("a folder").map(|entry| entry.expect("listed").path()) {
+    for path in folder
+        .read_dir()
+        .expect("a folder")
+        .map(|entry| entry.expect("listed").path())
+    {
         if path.is_dir() {
             files(&path, found);
         } else if path.to_string_lossy().contains("/partition=") {
@@ -109,21 +139,32 @@ fn whatever_stands_in_settings_and_plans_is_read_or_refused() {
         let text = std::fs::read(root("config").join(name)).expect("a file");
         [&[which as u8], &text[..]].concat()
     };
-    hand("settings", settings::run, &names.enumerate().map(seed).collect::<Vec<_>>());
+    hand(
+        "settings",
+        settings::run,
+        &names.enumerate().map(seed).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn what_was_changed_in_a_file_of_the_store_is_called_damaged() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut demo = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
-    let made = demo.args(["demo", "--events", "300", "--store", "store"]).current_dir(folder.path()).output();
+    let made = demo
+        .args(["demo", "--events", "300", "--store", "store"])
+        .current_dir(folder.path())
+        .output();
     assert!(made.expect("it runs").status.success());
     let mut seeds = Vec::new();
     files(folder.path(), &mut seeds);
     let read_or_damaged = |bytes: &[u8]| {
         ledger::run(bytes);
-        let is_damaged = partner_feeds::ledger::coordinates("x", Bytes::copy_from_slice(bytes)).is_err();
-        assert!(is_damaged || seeds.iter().any(|seed| seed == bytes), "what nobody wrote is read");
+        let is_damaged =
+            partner_feeds::ledger::coordinates("x", Bytes::copy_from_slice(bytes)).is_err();
+        assert!(
+            is_damaged || seeds.iter().any(|seed| seed == bytes),
+            "what nobody wrote is read"
+        );
     };
     hand("ledger", read_or_damaged, &seeds);
 }

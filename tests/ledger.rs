@@ -1,7 +1,8 @@
-//! The ledger over the real code: crashes at every operation, answers that lie, rivals, merges, damage.
+//! The ledger over the real code: crashes at every operation, answers that lie, rivals, merges,
+//! damage.
 //!
-//! One oracle: the coordinates in chain and rejects are the log below the chain's end, each once; and
-//! `verify` finds nothing.
+//! One oracle: the coordinates in chain and rejects are the log below the chain's end, each once;
+//! and `verify` finds nothing.
 
 mod records;
 
@@ -17,8 +18,8 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
 };
 use partner_feeds::event::{Position, TopicPartition};
 use partner_feeds::ledger::chain::{self, ChainError, Rule};
@@ -34,16 +35,21 @@ use tokio::runtime::Handle;
 /// Records in the log of a test.
 const LOG: i64 = 30;
 
-/// One life of a consumer: resumes, commits batches of `cut` records, to the log's end or its first error.
+/// One life of a consumer: resumes, commits batches of `cut` records, to the log's end or its first
+/// error.
 async fn consume(store: &Store, mut cut: impl FnMut() -> i64) -> Result<(), String> {
     let partition = partition();
     'resume: loop {
-        let resume = chain::resume(store, &partition).await.map_err(|error| error.to_string())?;
+        let resume = chain::resume(store, &partition)
+            .await
+            .map_err(|error| error.to_string())?;
         let (mut end, mut ledger_end) = (resume.end.offset, resume.ledger_end);
         while end < LOG {
             let next = LOG.min(end + cut());
             match journal::commit(store, &partition, &batch(end, next), ledger_end).await {
-                Ok(Outcome::Certain { ledger_end: read, .. }) => (end, ledger_end) = (next, read),
+                Ok(Outcome::Certain {
+                    ledger_end: read, ..
+                }) => (end, ledger_end) = (next, read),
                 Ok(Outcome::Lost) => continue 'resume,
                 Err(error) => return Err(error.to_string()),
             }
@@ -108,16 +114,28 @@ impl fmt::Display for Double {
 }
 
 fn broken() -> object_store::Error {
-    object_store::Error::Generic { store: "double", source: "503".into() }
+    object_store::Error::Generic {
+        store: "double",
+        source: "503".into(),
+    }
 }
 
 fn exists(path: &Path) -> object_store::Error {
-    object_store::Error::AlreadyExists { path: path.to_string(), source: "412".into() }
+    object_store::Error::AlreadyExists {
+        path: path.to_string(),
+        source: "412".into(),
+    }
 }
 
 impl Double {
     fn new(inner: Arc<InMemory>, fault: Option<(u64, Fault)>) -> Self {
-        Self { inner, script: Arc::new(Mutex::new(Script { fault, ..Script::default() })) }
+        Self {
+            inner,
+            script: Arc::new(Mutex::new(Script {
+                fault,
+                ..Script::default()
+            })),
+        }
     }
 
     /// The fault of the next operation; an error if the process is dead.
@@ -128,10 +146,20 @@ impl Double {
             let done = script.done;
             let (landed, late) = script.late.drain(..).partition(|(due, ..)| *due <= done);
             script.late = late;
-            let fault = script.fault.filter(|(n, _)| *n == done).map(|(_, fault)| fault);
+            let fault = script
+                .fault
+                .filter(|(n, _)| *n == done)
+                .map(|(_, fault)| fault);
             let dead = script.dead;
             script.dead |= matches!(fault, Some(Fault::Dies | Fault::DiesAfter));
-            (if dead || fault == Some(Fault::Dies) { Err(broken()) } else { Ok(fault) }, landed)
+            (
+                if dead || fault == Some(Fault::Dies) {
+                    Err(broken())
+                } else {
+                    Ok(fault)
+                },
+                landed,
+            )
         };
         self.land(landed).await;
         if let Ok(Some(Fault::Meanwhile)) = fault {
@@ -174,7 +202,12 @@ fn plain(fault: Option<Fault>) -> StoreResult<()> {
 
 #[async_trait]
 impl ObjectStore for Double {
-    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> StoreResult<PutResult> {
         let fault = self.next().await?;
         self.script.lock().expect("lock").creates += 1;
         match fault {
@@ -196,7 +229,11 @@ impl ObjectStore for Double {
         }
     }
 
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> StoreResult<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> StoreResult<Box<dyn MultipartUpload>> {
         Err(broken())
     }
 
@@ -205,7 +242,10 @@ impl ObjectStore for Double {
         self.inner.get_opts(path, options).await
     }
 
-    fn delete_stream(&self, paths: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, StoreResult<Path>>,
+    ) -> BoxStream<'static, StoreResult<Path>> {
         self.inner.delete_stream(paths)
     }
 
@@ -213,7 +253,11 @@ impl ObjectStore for Double {
         self.inner.list(prefix)
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, StoreResult<ObjectMeta>> {
         let (double, prefix, offset) = (self.clone(), prefix.cloned(), offset.clone());
         let counted = Arc::clone(&self.script);
         let listed = async move {
@@ -221,7 +265,10 @@ impl ObjectStore for Double {
             answer.map(|()| double.inner.list_with_offset(prefix.as_ref(), &offset))
         };
         let count = move |_: &StoreResult<ObjectMeta>| counted.lock().expect("lock").listed += 1;
-        futures::stream::once(listed).try_flatten().inspect(count).boxed()
+        futures::stream::once(listed)
+            .try_flatten()
+            .inspect(count)
+            .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
@@ -250,9 +297,14 @@ fn memory() -> (Arc<InMemory>, Store) {
 async fn whatever_operation_fails_each_record_is_one_row() {
     let (inner, _) = memory();
     let counted = Double::new(inner, None);
-    consume(&Store::over(Arc::new(counted.clone())), || 11).await.expect("no fault");
+    consume(&Store::over(Arc::new(counted.clone())), || 11)
+        .await
+        .expect("no fault");
     let operations = counted.script.lock().expect("lock").done;
-    assert!(operations < 25, "three batches with rejects took {operations} operations");
+    assert!(
+        operations < 25,
+        "three batches with rejects took {operations} operations"
+    );
 
     let faults = [
         Fault::Fails,
@@ -272,7 +324,10 @@ async fn whatever_operation_fails_each_record_is_one_row() {
             let (inner, store) = memory();
             let double = Double::new(inner, Some((operation, fault)));
             let first = consume(&Store::over(Arc::new(double.clone())), || 11).await;
-            assert!(fault != Fault::Dies || first.is_err(), "{fault:?} at {operation}");
+            assert!(
+                fault != Fault::Dies || first.is_err(),
+                "{fault:?} at {operation}"
+            );
             // The next life cuts otherwise, while what the first sent may still land.
             consume(&store, || 7).await.expect("no fault");
             double.settle().await;
@@ -284,13 +339,34 @@ async fn whatever_operation_fails_each_record_is_one_row() {
 #[tokio::test(start_paused = true)]
 async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
     let late = [Fault::LandsLate(1), Fault::LandsLate(2)];
-    for fault in [Fault::Fails, Fault::AnswerLost, Fault::Exists, Fault::Conflicts].into_iter().chain(late) {
+    for fault in [
+        Fault::Fails,
+        Fault::AnswerLost,
+        Fault::Exists,
+        Fault::Conflicts,
+    ]
+    .into_iter()
+    .chain(late)
+    {
         let (inner, store) = memory();
         let double = Double::new(inner, Some((2, fault))); // the rejects are the first
-        let answer = journal::commit(&Store::over(Arc::new(double.clone())), &partition(), &batch(0, 10), at(0)).await;
+        let answer = journal::commit(
+            &Store::over(Arc::new(double.clone())),
+            &partition(),
+            &batch(0, 10),
+            at(0),
+        )
+        .await;
         // Where the second create was the one that worked, its answer told.
         let settled = !matches!(fault, Fault::Fails | Fault::Conflicts);
-        assert_eq!(answer.expect("settled"), Outcome::Certain { ledger_end: at(0), settled }, "{fault:?}");
+        assert_eq!(
+            answer.expect("settled"),
+            Outcome::Certain {
+                ledger_end: at(0),
+                settled
+            },
+            "{fault:?}"
+        );
         double.settle().await;
         assert_each_once(&store, 10).await;
     }
@@ -301,9 +377,15 @@ async fn creates_that_never_answer_are_counted_and_not_called_failed() {
     let (inner, _) = memory();
     let double = Double::new(inner, Some((1, Fault::Dies)));
     let store = Store::over(Arc::new(double.clone()));
-    let error = journal::commit(&store, &partition(), &batch(0, 3), at(0)).await.expect_err("not settled");
+    let error = journal::commit(&store, &partition(), &batch(0, 3), at(0))
+        .await
+        .expect_err("not settled");
     assert!(matches!(error, JournalError::Unsettled { .. }), "{error}");
-    assert_eq!(double.script.lock().expect("lock").done, u64::from(2 * CREATES_MAX), "a create and a read each");
+    assert_eq!(
+        double.script.lock().expect("lock").done,
+        u64::from(2 * CREATES_MAX),
+        "a create and a read each"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -316,7 +398,9 @@ async fn of_four_writers_each_record_is_kept_once() {
             tokio::spawn(async move {
                 let mut state = seed * 31 + writer * 7 + 1;
                 consume(&store, move || {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1_442_695_040_888_963_407);
                     1 + i64::try_from((state >> 40) % 6).expect("small")
                 })
                 .await
@@ -333,8 +417,15 @@ async fn of_four_writers_each_record_is_kept_once() {
 async fn a_leftover_of_a_killed_writer_is_removed_below_the_end() {
     let folder = tempfile::tempdir().expect("folder");
     let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
-    journal::commit(&store, &partition(), &batch(0, 3), at(0)).await.expect("certain");
-    let staged = |offset| folder.path().join(format!("{}#1", Tree::Journal.file(&partition(), at(offset))));
+    journal::commit(&store, &partition(), &batch(0, 3), at(0))
+        .await
+        .expect("certain");
+    let staged = |offset| {
+        folder.path().join(format!(
+            "{}#1",
+            Tree::Journal.file(&partition(), at(offset))
+        ))
+    };
     std::fs::write(staged(0), "half").expect("write");
     std::fs::write(staged(3), "half").expect("write");
     consume(&store, || 7).await.expect("no fault");
@@ -352,16 +443,33 @@ async fn a_leftover_of_a_killed_writer_is_removed_below_the_end() {
 async fn merged(store: &Store, cuts: &[i64], merged: i64, swept: bool) {
     let mut from = 0;
     for &next in cuts {
-        journal::commit(store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+        journal::commit(store, &partition(), &batch(from, next), at(0))
+            .await
+            .expect("certain");
         from = next;
     }
     let files = cuts.iter().filter(|next| **next <= merged).count();
-    let limits = Limits { files, ..Limits::default() };
-    let made = merge(store, &partition(), limits).await.expect("merged").expect("files");
+    let limits = Limits {
+        files,
+        ..Limits::default()
+    };
+    let made = merge(store, &partition(), limits)
+        .await
+        .expect("merged")
+        .expect("files");
     assert_eq!((made.next, made.files), (at(merged), files));
     if swept {
-        let gone = sweep(store, &partition(), Position::ORIGIN).await.expect("swept");
-        assert_eq!(gone, Swept { journal: files, rejects: files, to: at(merged) });
+        let gone = sweep(store, &partition(), Position::ORIGIN)
+            .await
+            .expect("swept");
+        assert_eq!(
+            gone,
+            Swept {
+                journal: files,
+                rejects: files,
+                to: at(merged)
+            }
+        );
     }
 }
 
@@ -378,7 +486,13 @@ async fn readers_take_the_merged_file_and_the_journal_after_it() {
         assert_each_once(&store, 20).await;
         let report = verify(&store).await.expect("looked");
         let left = if swept { 0 } else { 2 };
-        assert_eq!((report.partitions[0].superseded, report.partitions[0].orphans), (left, left));
+        assert_eq!(
+            (
+                report.partitions[0].superseded,
+                report.partitions[0].orphans
+            ),
+            (left, left)
+        );
         let resume = chain::resume(&store, &partition()).await.expect("resumed");
         assert_eq!((resume.end, resume.ledger_end), (at(20), at(10)));
         assert_eq!(resume.last.expect("a last file").from, at(15));
@@ -389,106 +503,233 @@ async fn readers_take_the_merged_file_and_the_journal_after_it() {
 async fn rejects_are_read_once_each_and_whole_while_their_files_are_merged_away() {
     let (_, store) = memory();
     for from in (0..30).step_by(5) {
-        journal::commit(&store, &partition(), &batch(from, from + 5), at(0)).await.expect("certain");
+        journal::commit(&store, &partition(), &batch(from, from + 5), at(0))
+            .await
+            .expect("certain");
     }
     let partition = partition();
     let mut kept = Kept::new(&store, &partition, at(4), true);
     let mut read = Vec::new();
-    // The first run ends before what is read next, the second covers what was read and what was not.
+    // The first run ends before what is read next, the second covers what was read and what was
+    // not.
     for files in [1, 2, 0, 0, 0, 0] {
-        let Some(rejects) = kept.next().await.expect("readable") else { break };
+        let Some(rejects) = kept.next().await.expect("readable") else {
+            break;
+        };
         for reject in rejects.map(|reject| reject.expect("a row")) {
             let raw = reject.raw.expect("what it held, merged or not");
-            assert_eq!((raw.value.as_deref(), raw.headers.len()), (Some(&b"value"[..]), 0));
+            assert_eq!(
+                (raw.value.as_deref(), raw.headers.len()),
+                (Some(&b"value"[..]), 0)
+            );
             read.push(reject.position.offset);
         }
         if files > 0 {
-            merge(&store, &partition, Limits { files, ..Limits::default() }).await.expect("merged").expect("files");
-            sweep(&store, &partition, Position::ORIGIN).await.expect("swept");
+            merge(
+                &store,
+                &partition,
+                Limits {
+                    files,
+                    ..Limits::default()
+                },
+            )
+            .await
+            .expect("merged")
+            .expect("files");
+            sweep(&store, &partition, Position::ORIGIN)
+                .await
+                .expect("swept");
         }
     }
-    assert_eq!(read, (4..30).filter(|offset| is_rejected(*offset)).collect::<Vec<_>>());
+    assert_eq!(
+        read,
+        (4..30)
+            .filter(|offset| is_rejected(*offset))
+            .collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]
 async fn rejects_that_are_missing_are_damage_to_those_who_read_them() {
     let (_, store) = memory();
     let lost = batch(0, 10);
-    journal::commit(&store, &partition(), &lost, at(0)).await.expect("certain");
-    store.delete(&rejects_file(&partition(), &lost.footer.rejects[0])).await.expect("deleted");
+    journal::commit(&store, &partition(), &lost, at(0))
+        .await
+        .expect("certain");
+    store
+        .delete(&rejects_file(&partition(), &lost.footer.rejects[0]))
+        .await
+        .expect("deleted");
     let (partition, from) = (partition(), Position::ORIGIN);
-    let error = Kept::new(&store, &partition, from, true).next().await.err().expect("damaged");
-    assert!(error.to_string().contains("one of the rejects that it names, is missing"), "{error}");
+    let error = Kept::new(&store, &partition, from, true)
+        .next()
+        .await
+        .err()
+        .expect("damaged");
+    assert!(
+        error
+            .to_string()
+            .contains("one of the rejects that it names, is missing"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_merge_takes_files_up_to_its_limits_and_copies_rows_and_gaps() {
     let (_, store) = memory();
-    let lost = Gap { from: at(10), to: at(12), reason: "expired".into(), accepted_by: "ops".into() };
-    let expired = prepare(Footer { gaps: vec![lost.clone()], ..Footer::attempt(at(10), at(12)) }, &[], &[]);
+    let lost = Gap {
+        from: at(10),
+        to: at(12),
+        reason: "expired".into(),
+        accepted_by: "ops".into(),
+    };
+    let expired = prepare(
+        Footer {
+            gaps: vec![lost.clone()],
+            ..Footer::attempt(at(10), at(12))
+        },
+        &[],
+        &[],
+    );
     for batch in [batch(0, 4), batch(4, 10), expired, batch(12, 20)] {
-        journal::commit(&store, &partition(), &batch, at(0)).await.expect("certain");
+        journal::commit(&store, &partition(), &batch, at(0))
+            .await
+            .expect("certain");
     }
     let size = |from| {
         let (store, path) = (&store, Tree::Journal.file(&partition(), at(from)));
         async move { store.read(&path).await.expect("read").expect("there").len() as u64 }
     };
-    let rejects = store.list(&Tree::Rejects.folder(&partition())).await.expect("listed");
+    let rejects = store
+        .list(&Tree::Rejects.folder(&partition()))
+        .await
+        .expect("listed");
     // What was rejected counts like what was accepted.
-    let one = Limits { bytes: size(0).await + rejects[0].bytes, ..Limits::default() };
-    let two = Limits { bytes: one.bytes + size(4).await, ..Limits::default() };
-    let made = merge(&store, &partition(), two).await.expect("merged").expect("files");
+    let one = Limits {
+        bytes: size(0).await + rejects[0].bytes,
+        ..Limits::default()
+    };
+    let two = Limits {
+        bytes: one.bytes + size(4).await,
+        ..Limits::default()
+    };
+    let made = merge(&store, &partition(), two)
+        .await
+        .expect("merged")
+        .expect("files");
     assert_eq!((made.next, made.files, made.rows), (at(10), 2, 8));
-    let made = merge(&store, &partition(), Limits::default()).await.expect("merged").expect("files");
+    let made = merge(&store, &partition(), Limits::default())
+        .await
+        .expect("merged")
+        .expect("files");
     assert_eq!((made.next, made.files, made.rows), (at(20), 2, 6));
-    assert_eq!(merge(&store, &partition(), Limits::default()).await.expect("looked"), None);
-    sweep(&store, &partition(), Position::ORIGIN).await.expect("swept");
+    assert_eq!(
+        merge(&store, &partition(), Limits::default())
+            .await
+            .expect("looked"),
+        None
+    );
+    sweep(&store, &partition(), Position::ORIGIN)
+        .await
+        .expect("swept");
     let chain = chain::read(&store, &partition()).await.expect("joins");
     let starts: Vec<_> = chain.files.iter().map(|file| file.path.as_str()).collect();
-    assert_eq!(starts, [Tree::Ledger.file(&partition(), at(0)), Tree::Ledger.file(&partition(), at(10))]);
+    assert_eq!(
+        starts,
+        [
+            Tree::Ledger.file(&partition(), at(0)),
+            Tree::Ledger.file(&partition(), at(10))
+        ]
+    );
     let footer = &chain.files[1].footer;
     assert_eq!((footer.read, footer.accepted, footer.rejected), (8, 6, 2));
-    assert_eq!((&footer.gaps[..], &*footer.topic_id, footer.rejects.len()), (&[lost][..], "t", 1));
+    assert_eq!(
+        (&footer.gaps[..], &*footer.topic_id, footer.rejects.len()),
+        (&[lost][..], "t", 1)
+    );
     let report = verify(&store).await.expect("looked");
-    assert_eq!((report.findings, report.partitions[0].orphans), (Vec::new(), 0));
+    assert_eq!(
+        (report.findings, report.partitions[0].orphans),
+        (Vec::new(), 0)
+    );
 }
 
 #[tokio::test]
 async fn a_merge_stops_at_the_end_of_an_era_and_at_another_schema() {
     let (_, store) = memory();
     let era = |offset| Position { era: 1, offset };
-    let reset = Footer { gaps: vec![gap(4, era(0), "ops")], topic_id: "new".into(), ..Footer::attempt(at(4), era(0)) };
-    let after = Footer { topic_id: "new".into(), ..Footer::attempt(era(0), era(1)) };
-    let newer = Footer { topic_id: "new".into(), schema: "2".into(), ..Footer::attempt(era(1), era(2)) };
-    for batch in [batch(0, 4), prepare(reset, &[], &[]), prepare(after, &[era(0)], &[]), prepare(newer, &[era(1)], &[])]
-    {
-        journal::commit(&store, &partition(), &batch, at(0)).await.expect("certain");
+    let reset = Footer {
+        gaps: vec![gap(4, era(0), "ops")],
+        topic_id: "new".into(),
+        ..Footer::attempt(at(4), era(0))
+    };
+    let after = Footer {
+        topic_id: "new".into(),
+        ..Footer::attempt(era(0), era(1))
+    };
+    let newer = Footer {
+        topic_id: "new".into(),
+        schema: "2".into(),
+        ..Footer::attempt(era(1), era(2))
+    };
+    for batch in [
+        batch(0, 4),
+        prepare(reset, &[], &[]),
+        prepare(after, &[era(0)], &[]),
+        prepare(newer, &[era(1)], &[]),
+    ] {
+        journal::commit(&store, &partition(), &batch, at(0))
+            .await
+            .expect("certain");
     }
     for next in [at(4), era(0), era(1), era(2)] {
-        let made = merge(&store, &partition(), Limits::default()).await.expect("merged").expect("a file");
+        let made = merge(&store, &partition(), Limits::default())
+            .await
+            .expect("merged")
+            .expect("a file");
         assert_eq!((made.next, made.files), (next, 1));
     }
 }
 
-/// Whatever operation of a merge and a sweep fails, answers wrongly or lands late, the next ones mend it.
+/// Whatever operation of a merge and a sweep fails, answers wrongly or lands late, the next ones
+/// mend it.
 #[tokio::test(start_paused = true)]
 async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
     let both = |store: Store| async move {
-        merge(&store, &partition(), Limits { files: 2, ..Limits::default() }).await?;
+        merge(
+            &store,
+            &partition(),
+            Limits {
+                files: 2,
+                ..Limits::default()
+            },
+        )
+        .await?;
         sweep(&store, &partition(), Position::ORIGIN).await
     };
     let committed = |store: Store| async move {
         for (from, next) in [(0, 4), (4, 10), (10, 15)] {
-            journal::commit(&store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+            journal::commit(&store, &partition(), &batch(from, next), at(0))
+                .await
+                .expect("certain");
         }
     };
     let (inner, store) = memory();
     committed(store).await;
     let counted = Double::new(inner, None);
-    both(Store::over(Arc::new(counted.clone()))).await.expect("no fault");
+    both(Store::over(Arc::new(counted.clone())))
+        .await
+        .expect("no fault");
     let operations = counted.script.lock().expect("lock").done;
     let late = [1, 2, 5, 99].map(Fault::LandsLate);
-    let here = [Fault::Fails, Fault::AnswerLost, Fault::Exists, Fault::Conflicts, Fault::Dies, Fault::DiesAfter];
+    let here = [
+        Fault::Fails,
+        Fault::AnswerLost,
+        Fault::Exists,
+        Fault::Conflicts,
+        Fault::Dies,
+        Fault::DiesAfter,
+    ];
     for fault in here.into_iter().chain(late) {
         for operation in 1..=operations {
             let (inner, store) = memory();
@@ -500,10 +741,19 @@ async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
             both(store.clone()).await.expect("no fault");
             double.settle().await;
             assert_each_once(&store, LOG).await;
-            while merge(&store, &partition(), Limits::default()).await.expect("no fault").is_some() {}
-            sweep(&store, &partition(), Position::ORIGIN).await.expect("no fault");
+            while merge(&store, &partition(), Limits::default())
+                .await
+                .expect("no fault")
+                .is_some()
+            {}
+            sweep(&store, &partition(), Position::ORIGIN)
+                .await
+                .expect("no fault");
             let report = verify(&store).await.expect("looked");
-            let left = (report.partitions[0].superseded, report.partitions[0].orphans);
+            let left = (
+                report.partitions[0].superseded,
+                report.partitions[0].orphans,
+            );
             assert_eq!(left, (0, 0), "{fault:?} at {operation}");
             assert_each_once(&store, LOG).await;
         }
@@ -536,9 +786,14 @@ async fn beside_writers_and_readers_several_merges_keep_each_record_once() {
                     let chain = chain::read(&store, &partition()).await.expect("joins");
                     assert!(chain.end >= chain.ledger_end);
                 } else {
-                    let limits = Limits { files: other + 1, ..Limits::default() };
+                    let limits = Limits {
+                        files: other + 1,
+                        ..Limits::default()
+                    };
                     merge(&store, &partition(), limits).await.expect("merged");
-                    sweep(&store, &partition(), Position::ORIGIN).await.expect("swept");
+                    sweep(&store, &partition(), Position::ORIGIN)
+                        .await
+                        .expect("swept");
                 }
             };
             tokio::task::spawn_blocking(move || {
@@ -557,7 +812,10 @@ async fn beside_writers_and_readers_several_merges_keep_each_record_once() {
         }
         assert_each_once(&store, LOG).await;
         let report = verify(&store).await.expect("looked");
-        assert!(report.partitions[0].ledger_end > at(0), "something was merged");
+        assert!(
+            report.partitions[0].ledger_end > at(0),
+            "something was merged"
+        );
     }
 }
 
@@ -576,38 +834,75 @@ async fn a_journal_of_100_000_files_is_resumed_merged_and_swept_by_few_names_of_
     const FILES: i64 = 100_000;
     let (inner, store) = memory();
     let small = |from| {
-        let footer = Footer { cluster_id: "c".into(), topic_id: "t".into(), ..Footer::attempt(at(from), at(from + 1)) };
+        let footer = Footer {
+            cluster_id: "c".into(),
+            topic_id: "t".into(),
+            ..Footer::attempt(at(from), at(from + 1))
+        };
         prepare(footer, &[at(from)], &[])
     };
-    let limits = Limits { files: 100, ..Limits::default() };
+    let limits = Limits {
+        files: 100,
+        ..Limits::default()
+    };
     // Only those that are read hold what they say.
     let between = small(0).rows;
     for from in 0..FILES {
         let is_read = from <= limits.files as i64 || from == FILES - 1;
-        let rows = if is_read { small(from).rows } else { between.clone() };
-        store.create(&Tree::Journal.file(&partition(), at(from)), rows).await.expect("created");
+        let rows = if is_read {
+            small(from).rows
+        } else {
+            between.clone()
+        };
+        store
+            .create(&Tree::Journal.file(&partition(), at(from)), rows)
+            .await
+            .expect("created");
     }
     let double = Double::new(inner, None);
     let watched = Store::over(Arc::new(double.clone()));
     let listed = || std::mem::take(&mut double.script.lock().expect("lock").listed);
 
-    let resumed = chain::resume(&watched, &partition()).await.expect("resumed");
-    assert_eq!((resumed.end, listed()), (at(FILES), FILES as u64), "without a hint: all");
+    let resumed = chain::resume(&watched, &partition())
+        .await
+        .expect("resumed");
+    assert_eq!(
+        (resumed.end, listed()),
+        (at(FILES), FILES as u64),
+        "without a hint: all"
+    );
     let near = Some(at(FILES - 20));
-    let hinted = chain::resume_from(&watched, &partition(), near).await.expect("resumed");
+    let hinted = chain::resume_from(&watched, &partition(), near)
+        .await
+        .expect("resumed");
     assert_eq!(hinted, resumed);
     assert!(listed() <= 30);
     let past = Some(at(FILES));
-    assert_eq!(chain::resume_from(&watched, &partition(), past).await.expect("resumed"), resumed, "nothing is there");
+    assert_eq!(
+        chain::resume_from(&watched, &partition(), past)
+            .await
+            .expect("resumed"),
+        resumed,
+        "nothing is there"
+    );
     listed();
 
-    let merged = merge(&watched, &partition(), limits).await.expect("merged").expect("a run");
+    let merged = merge(&watched, &partition(), limits)
+        .await
+        .expect("merged")
+        .expect("a run");
     assert_eq!((merged.files, merged.next), (limits.files, at(100)));
     let swept = sweep(&watched, &partition(), at(0)).await.expect("swept");
     assert_eq!((swept.journal, swept.to), (limits.files, at(100)));
     assert!(listed() <= 250, "as many names as were merged, twice");
-    let resumed = chain::resume_from(&watched, &partition(), Some(at(50))).await.expect("resumed");
-    assert_eq!((resumed.end, resumed.ledger_end), (at(FILES), at(100)), "a hint below the ledger's end");
+    let resumed = chain::resume_from(&watched, &partition(), Some(at(50)))
+        .await
+        .expect("resumed");
+    assert_eq!(
+        (resumed.end, resumed.ledger_end),
+        (at(FILES), at(100)),
+        "a hint below the ledger's end"
+    );
 }
 
 #[tokio::test]
@@ -615,20 +910,33 @@ async fn a_create_under_a_name_that_was_merged_and_swept_is_lost() {
     let (_, store) = memory();
     merged(&store, &[4, 10, 15], 10, true).await;
     for from in [0, 4] {
-        let answer = journal::commit(&store, &partition(), &batch(from, 9), at(0)).await.expect("settled");
+        let answer = journal::commit(&store, &partition(), &batch(from, 9), at(0))
+            .await
+            .expect("settled");
         assert_eq!(answer, Outcome::Lost, "from {from}");
     }
     assert_each_once(&store, 15).await;
-    let answer = journal::commit(&store, &partition(), &batch(15, 18), at(0)).await.expect("settled");
-    assert_eq!(answer, Outcome::Certain { ledger_end: at(10), settled: false }, "an old ledger end is stepped on from");
+    let answer = journal::commit(&store, &partition(), &batch(15, 18), at(0))
+        .await
+        .expect("settled");
+    assert_eq!(
+        answer,
+        Outcome::Certain {
+            ledger_end: at(10),
+            settled: false
+        },
+        "an old ledger end is stepped on from"
+    );
 }
 
-/// A chain 0, 4, 10 in the journal; at one operation others merge and sweep it, and a stale writer makes the
-/// last name again, with another end.
+/// A chain 0, 4, 10 in the journal; at one operation others merge and sweep it, and a stale writer
+/// makes the last name again, with another end.
 async fn overtaken(operation: u64) -> (Double, Store) {
     let (inner, store) = memory();
     for (from, next) in [(0, 4), (4, 10)] {
-        journal::commit(&store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+        journal::commit(&store, &partition(), &batch(from, next), at(0))
+            .await
+            .expect("certain");
     }
     let double = Double::new(inner, Some((operation, Fault::Meanwhile)));
     let run = batch(0, 10);
@@ -638,7 +946,10 @@ async fn overtaken(operation: u64) -> (Double, Store) {
         (Tree::Ledger.file(&partition(), at(0)), Some(run.rows)),
         (Tree::Journal.file(&partition(), at(0)), None),
         (Tree::Journal.file(&partition(), at(4)), None),
-        (Tree::Journal.file(&partition(), at(4)), Some(batch(4, 7).rows)),
+        (
+            Tree::Journal.file(&partition(), at(4)),
+            Some(batch(4, 7).rows),
+        ),
     ];
     (double, store)
 }
@@ -648,7 +959,9 @@ async fn a_merge_and_a_stale_writer_at_any_moment_move_no_end() {
     for operation in 1..20 {
         let (double, store) = overtaken(operation).await;
         let watched = Store::over(Arc::new(double.clone()));
-        let resume = chain::resume(&watched, &partition()).await.expect("resumed");
+        let resume = chain::resume(&watched, &partition())
+            .await
+            .expect("resumed");
         assert_eq!(resume.end, at(10), "resume at {operation}");
 
         let (double, _) = overtaken(operation).await;
@@ -656,12 +969,17 @@ async fn a_merge_and_a_stale_writer_at_any_moment_move_no_end() {
         let chain = chain::read(&watched, &partition()).await.expect("joins");
         assert_eq!(chain.end, at(10), "reader at {operation}");
         let (last, firsts) = chain.files.split_last().expect("files");
-        assert!(last.footer.next == at(10) && firsts.iter().all(|file| file.footer.next == at(4)), "{operation}");
+        assert!(
+            last.footer.next == at(10) && firsts.iter().all(|file| file.footer.next == at(4)),
+            "{operation}"
+        );
 
         let (double, store_of_zombie) = overtaken(operation).await;
         double.script.lock().expect("lock").meanwhile.pop();
         let zombie = Store::over(Arc::new(double.clone()));
-        let answer = journal::commit(&zombie, &partition(), &batch(4, 9), at(0)).await.expect("settled");
+        let answer = journal::commit(&zombie, &partition(), &batch(4, 9), at(0))
+            .await
+            .expect("settled");
         assert_eq!(answer, Outcome::Lost, "commit at {operation}");
         double.others().await;
         assert_each_once(&store_of_zombie, 10).await;
@@ -675,11 +993,17 @@ async fn a_reader_takes_no_old_list_for_the_whole() {
         for operation in 1..12 {
             let (inner, store) = memory();
             merged(&store, cuts, 10, true).await;
-            let double = Store::over(Arc::new(Double::new(inner, Some((operation, Fault::Forgets)))));
+            let double = Store::over(Arc::new(Double::new(
+                inner,
+                Some((operation, Fault::Forgets)),
+            )));
             let chain = chain::read(&double, &partition()).await.expect("joins");
             let found = held(&store, &chain).await.expect("read").expect("there");
             // A list of the journal may be old, and what came since is not there yet.
-            assert!(found == log(10) || found == log(end), "list {operation} old: {found:?}");
+            assert!(
+                found == log(10) || found == log(end),
+                "list {operation} old: {found:?}"
+            );
             assert_eq!(found, log(chain.end.offset));
         }
     }
@@ -688,10 +1012,15 @@ async fn a_reader_takes_no_old_list_for_the_whole() {
 #[tokio::test]
 async fn a_reader_is_told_that_the_ledger_moved_on() {
     let (_, store) = memory();
-    journal::commit(&store, &partition(), &batch(0, 10), at(0)).await.expect("certain");
+    journal::commit(&store, &partition(), &batch(0, 10), at(0))
+        .await
+        .expect("certain");
     let chain = chain::read(&store, &partition()).await.expect("joins");
     assert!(!chain.moved(&store).await.expect("ledger"));
-    store.create(&Tree::Ledger.file(&partition(), at(0)), batch(0, 10).rows).await.expect("created");
+    store
+        .create(&Tree::Ledger.file(&partition(), at(0)), batch(0, 10).rows)
+        .await
+        .expect("created");
     assert!(chain.moved(&store).await.expect("ledger"));
 }
 
@@ -699,13 +1028,28 @@ async fn a_reader_is_told_that_the_ledger_moved_on() {
 async fn all_partitions_of_a_store_are_read_in_order() {
     let (_, store) = memory();
     let mut expected = Vec::new();
-    for (topic, number) in [("a b", 0), ("health.events.v1", 2), ("health.events.v1", 10)] {
-        let partition = TopicPartition { topic: topic.into(), partition: number };
-        journal::commit(&store, &partition, &batch(0, 5), at(0)).await.expect("certain");
+    for (topic, number) in [
+        ("a b", 0),
+        ("health.events.v1", 2),
+        ("health.events.v1", 10),
+    ] {
+        let partition = TopicPartition {
+            topic: topic.into(),
+            partition: number,
+        };
+        journal::commit(&store, &partition, &batch(0, 5), at(0))
+            .await
+            .expect("certain");
         expected.push(partition);
     }
     let chains = chain::read_all(&store).await.expect("read");
-    assert_eq!(chains.iter().map(|chain| chain.partition.clone()).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        chains
+            .iter()
+            .map(|chain| chain.partition.clone())
+            .collect::<Vec<_>>(),
+        expected
+    );
     assert!(chains.iter().all(|chain| chain.end == at(5)));
 }
 
@@ -716,20 +1060,38 @@ async fn all_partitions_of_a_store_are_read_in_order() {
 async fn check(second: Prepared, broken: &[Rule]) {
     let (inner, store) = memory();
     let (from, next) = (second.footer.from, second.footer.next);
-    journal::commit(&store, &partition(), &batch(0, 4), at(0)).await.expect("certain");
+    journal::commit(&store, &partition(), &batch(0, 4), at(0))
+        .await
+        .expect("certain");
     let name = Tree::Journal.file(&partition(), from);
-    inner.put(&name.as_str().into(), second.rows.into()).await.expect("put");
+    inner
+        .put(&name.as_str().into(), second.rows.into())
+        .await
+        .expect("put");
     if let Some((name, bytes)) = second.rejects {
-        inner.put(&rejects_file(&partition(), &name).as_str().into(), bytes.into()).await.expect("put");
+        inner
+            .put(
+                &rejects_file(&partition(), &name).as_str().into(),
+                bytes.into(),
+            )
+            .await
+            .expect("put");
     }
     if next.era == 0 {
         let last = batch(next.offset, next.offset + 5);
-        journal::commit(&store, &partition(), &last, at(0)).await.expect("certain");
+        journal::commit(&store, &partition(), &last, at(0))
+            .await
+            .expect("certain");
     }
     let report = verify(&store).await.expect("looked");
     let found: Vec<Rule> = report.findings.iter().map(|finding| finding.rule).collect();
     assert_eq!(found, broken, "{:?}", report.findings);
-    assert!(report.findings.iter().all(|finding| !finding.file.is_empty() && !finding.detail.is_empty()));
+    assert!(
+        report
+            .findings
+            .iter()
+            .all(|finding| !finding.file.is_empty() && !finding.detail.is_empty())
+    );
 }
 
 fn sound() -> (Footer, Vec<Position>, Vec<Position>) {
@@ -738,24 +1100,53 @@ fn sound() -> (Footer, Vec<Position>, Vec<Position>) {
 }
 
 fn gap(from: i64, to: Position, accepted_by: &str) -> Gap {
-    Gap { from: at(from), to, reason: "expired".into(), accepted_by: accepted_by.into() }
+    Gap {
+        from: at(from),
+        to,
+        reason: "expired".into(),
+        accepted_by: accepted_by.into(),
+    }
 }
 
 #[tokio::test]
 async fn a_sound_file_breaks_no_rule() {
     let (footer, accepted, _) = sound();
-    check(prepare(Footer { rejects: vec![], ..footer.clone() }, &accepted, &[]), &[]).await;
+    check(
+        prepare(
+            Footer {
+                rejects: vec![],
+                ..footer.clone()
+            },
+            &accepted,
+            &[],
+        ),
+        &[],
+    )
+    .await;
     let era = Position { era: 1, offset: 0 };
-    let empty = Footer { next: at(8), gaps: vec![gap(4, at(8), "ops")], rejects: vec![], ..footer.clone() };
+    let empty = Footer {
+        next: at(8),
+        gaps: vec![gap(4, at(8), "ops")],
+        rejects: vec![],
+        ..footer.clone()
+    };
     check(prepare(empty.clone(), &[], &[]), &[]).await;
-    let reset = Footer { next: era, gaps: vec![gap(4, era, "ops")], topic_id: "new".into(), ..empty };
+    let reset = Footer {
+        next: era,
+        gaps: vec![gap(4, era, "ops")],
+        topic_id: "new".into(),
+        ..empty
+    };
     check(prepare(reset, &[], &[]), &[]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_rule_that_is_broken_is_found() {
     let (footer, accepted, _) = sound();
-    let footer = Footer { rejects: vec![], ..footer };
+    let footer = Footer {
+        rejects: vec![],
+        ..footer
+    };
     let with = |change: &dyn Fn(&mut Footer)| {
         let mut prepared = prepare(footer.clone(), &accepted, &[]).footer;
         change(&mut prepared);
@@ -773,9 +1164,21 @@ async fn each_rule_that_is_broken_is_found() {
     open.rows = open.rows.slice(..open.rows.len() - 1);
     check(open, &[Rule::Open]).await;
     check(sealed(&|f| (f.read, f.accepted) = (5, 5)), &[Rule::Count]).await;
-    check(seal(with(&|_| {}), &[4, 5, 6, 8].map(at), &[]), &[Rule::Offsets]).await;
-    check(seal(with(&|_| {}), &[4, 6, 5, 7].map(at), &[]), &[Rule::Offsets]).await;
-    check(seal(with(&|_| {}), &[4, 5, 5, 7].map(at), &[]), &[Rule::Once]).await;
+    check(
+        seal(with(&|_| {}), &[4, 5, 6, 8].map(at), &[]),
+        &[Rule::Offsets],
+    )
+    .await;
+    check(
+        seal(with(&|_| {}), &[4, 6, 5, 7].map(at), &[]),
+        &[Rule::Offsets],
+    )
+    .await;
+    check(
+        seal(with(&|_| {}), &[4, 5, 5, 7].map(at), &[]),
+        &[Rule::Once],
+    )
+    .await;
     check(prepare(footer.clone(), &accepted, &[at(7)]), &[Rule::Once]).await;
     check(sealed(&|f| f.read = 5), &[Rule::Read]).await;
     check(sealed(&|f| f.topic_id = "other".into()), &[Rule::Source]).await;
@@ -783,7 +1186,11 @@ async fn each_rule_that_is_broken_is_found() {
     let era = Position { era: 1, offset: 0 };
     check(sealed(&|f| f.next = era), &[Rule::Era]).await;
     check(prepare(footer.clone(), &[], &[]), &[Rule::Gap]).await;
-    check(sealed(&|f| f.gaps = vec![gap(5, at(9), "ops")]), &[Rule::Gap]).await;
+    check(
+        sealed(&|f| f.gaps = vec![gap(5, at(9), "ops")]),
+        &[Rule::Gap],
+    )
+    .await;
     check(sealed(&|f| f.gaps = vec![gap(5, at(6), "")]), &[Rule::Gap]).await;
 
     let mut missing = prepare(footer.clone(), &accepted[..3], &accepted[3..]);
@@ -791,37 +1198,65 @@ async fn each_rule_that_is_broken_is_found() {
     check(missing, &[Rule::Rejects]).await;
     let mut fewer = prepare(footer.clone(), &accepted[..3], &accepted[3..]).footer;
     (fewer.read, fewer.rejected) = (5, 2);
-    check(seal(fewer, &accepted[..3], &accepted[3..]), &[Rule::Rejects]).await;
+    check(
+        seal(fewer, &accepted[..3], &accepted[3..]),
+        &[Rule::Rejects],
+    )
+    .await;
     let mut misnamed = prepare(footer, &accepted[..3], &accepted[3..]).footer;
     misnamed.rejects = vec![rejects_name(at(5), "x")];
-    check(seal(misnamed, &accepted[..3], &accepted[3..]), &[Rule::Name]).await;
+    check(
+        seal(misnamed, &accepted[..3], &accepted[3..]),
+        &[Rule::Name],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_file_missing_in_the_middle_is_damage_to_readers_and_found_by_verify() {
     let (_, store) = memory();
     for (from, next) in [(0, 4), (4, 8), (8, 12)] {
-        journal::commit(&store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+        journal::commit(&store, &partition(), &batch(from, next), at(0))
+            .await
+            .expect("certain");
     }
-    store.delete(&Tree::Journal.file(&partition(), at(4))).await.expect("deleted");
-    let error = chain::read(&store, &partition()).await.expect_err("damaged");
-    assert!(matches!(&error, ChainError::Damaged { finding, .. } if finding.position == at(8)), "{error}");
+    store
+        .delete(&Tree::Journal.file(&partition(), at(4)))
+        .await
+        .expect("deleted");
+    let error = chain::read(&store, &partition())
+        .await
+        .expect_err("damaged");
+    assert!(
+        matches!(&error, ChainError::Damaged { finding, .. } if finding.position == at(8)),
+        "{error}"
+    );
     let report = verify(&store).await.expect("looked");
     assert_eq!(report.findings.len(), 1);
-    assert_eq!(report.findings[0].to_string(), error.to_string().split_once("more: ").expect("finding").1);
+    assert_eq!(
+        report.findings[0].to_string(),
+        error.to_string().split_once("more: ").expect("finding").1
+    );
 }
 
 #[tokio::test]
 async fn a_merge_does_not_pass_over_a_file_that_is_missing() {
     let (_, store) = memory();
     for batch in [batch(0, 4), batch(4, 10), batch(10, 20)] {
-        journal::commit(&store, &partition(), &batch, at(0)).await.expect("certain");
+        journal::commit(&store, &partition(), &batch, at(0))
+            .await
+            .expect("certain");
     }
     let missing = Tree::Journal.file(&partition(), at(4));
     store.delete(&missing).await.expect("deleted");
-    let made = merge(&store, &partition(), Limits::default()).await.expect("merged").expect("files");
+    let made = merge(&store, &partition(), Limits::default())
+        .await
+        .expect("merged")
+        .expect("files");
     assert_eq!(made.next, at(4));
-    let error = merge(&store, &partition(), Limits::default()).await.expect_err("nothing joins");
+    let error = merge(&store, &partition(), Limits::default())
+        .await
+        .expect_err("nothing joins");
     assert_eq!(error.damaged(), Some(&*missing));
 }
 
@@ -831,10 +1266,14 @@ async fn a_merge_does_not_pass_over_rejects_that_are_missing() {
     let second = batch(4, 10);
     let missing = rejects_file(&partition(), &second.footer.rejects[0]);
     for batch in [batch(0, 4), second, batch(10, 20)] {
-        journal::commit(&store, &partition(), &batch, at(0)).await.expect("certain");
+        journal::commit(&store, &partition(), &batch, at(0))
+            .await
+            .expect("certain");
     }
     store.delete(&missing).await.expect("deleted");
-    let error = merge(&store, &partition(), Limits::default()).await.expect_err("rejects are missing");
+    let error = merge(&store, &partition(), Limits::default())
+        .await
+        .expect_err("rejects are missing");
     assert_eq!(error.damaged(), Some(&*missing));
 }
 
@@ -842,42 +1281,96 @@ async fn a_merge_does_not_pass_over_rejects_that_are_missing() {
 async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
     let (inner, store) = memory();
     for (from, next) in [(0, 4), (4, 8), (8, 12)] {
-        journal::commit(&store, &partition(), &batch(from, next), at(0)).await.expect("certain");
+        journal::commit(&store, &partition(), &batch(from, next), at(0))
+            .await
+            .expect("certain");
     }
     let name = |from| Tree::Journal.file(&partition(), at(from));
-    let put = async |from, bytes: Bytes| drop(inner.put(&name(from).as_str().into(), bytes.into()).await.expect("put"));
-    let get = async |path: String| inner.get(&path.as_str().into()).await.expect("get").bytes().await.expect("bytes");
+    let put = async |from, bytes: Bytes| {
+        drop(
+            inner
+                .put(&name(from).as_str().into(), bytes.into())
+                .await
+                .expect("put"),
+        )
+    };
+    let get = async |path: String| {
+        inner
+            .get(&path.as_str().into())
+            .await
+            .expect("get")
+            .bytes()
+            .await
+            .expect("bytes")
+    };
     let (second, third) = (get(name(4)).await, get(name(8)).await);
 
     // As its rows would be taken for those that its place lacks, and those swept away.
     put(4, third.clone()).await;
-    let error = merge(&store, &partition(), Limits::default()).await.expect_err("refused");
+    let error = merge(&store, &partition(), Limits::default())
+        .await
+        .expect_err("refused");
     assert_eq!(error.damaged(), Some(&*name(4)), "{error}");
-    assert_eq!(chain::resume(&store, &partition()).await.expect("resumed").end, at(12), "the last file is whole");
+    assert_eq!(
+        chain::resume(&store, &partition())
+            .await
+            .expect("resumed")
+            .end,
+        at(12),
+        "the last file is whole"
+    );
 
     put(4, second.clone()).await;
     put(8, second).await;
-    let error = chain::resume(&store, &partition()).await.expect_err("refused");
-    assert!(matches!(&error, ChainError::Ledger(error) if error.damaged() == Some(&*name(8))), "{error}");
+    let error = chain::resume(&store, &partition())
+        .await
+        .expect_err("refused");
+    assert!(
+        matches!(&error, ChainError::Ledger(error) if error.damaged() == Some(&*name(8))),
+        "{error}"
+    );
 
     put(8, third).await;
-    merge(&store, &partition(), Limits::default()).await.expect("merged").expect("files");
+    merge(&store, &partition(), Limits::default())
+        .await
+        .expect("merged")
+        .expect("files");
     assert_each_once(&store, 12).await;
     let misnamed = Tree::Ledger.file(&partition(), at(12));
     let merged = get(Tree::Ledger.file(&partition(), at(0))).await;
-    inner.put(&misnamed.as_str().into(), merged.into()).await.expect("put");
-    let error = chain::resume(&store, &partition()).await.expect_err("refused");
-    assert!(matches!(&error, ChainError::Ledger(error) if error.damaged() == Some(&*misnamed)), "{error}");
+    inner
+        .put(&misnamed.as_str().into(), merged.into())
+        .await
+        .expect("put");
+    let error = chain::resume(&store, &partition())
+        .await
+        .expect_err("refused");
+    assert!(
+        matches!(&error, ChainError::Ledger(error) if error.damaged() == Some(&*misnamed)),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_ledger_file_that_cannot_be_read_is_found() {
     let (inner, store) = memory();
-    journal::commit(&store, &partition(), &batch(0, 4), at(0)).await.expect("certain");
+    journal::commit(&store, &partition(), &batch(0, 4), at(0))
+        .await
+        .expect("certain");
     let path = Tree::Ledger.file(&partition(), at(0));
-    inner.put(&path.as_str().into(), "not Parquet".into()).await.expect("put");
+    inner
+        .put(&path.as_str().into(), "not Parquet".into())
+        .await
+        .expect("put");
     let report = verify(&store).await.expect("looked");
-    assert_eq!(report.findings.iter().map(|f| (f.rule, f.file.as_str())).collect::<Vec<_>>(), [(Rule::Open, &*path)]);
+    assert_eq!(
+        report
+            .findings
+            .iter()
+            .map(|f| (f.rule, f.file.as_str()))
+            .collect::<Vec<_>>(),
+        [(Rule::Open, &*path)]
+    );
 }
 
 #[tokio::test]

@@ -1,17 +1,21 @@
-//! The ledger's protocol, state by state: writers, mergers, a sweeper and a reader over the real code, one operation
-//! on the store at a time, in an order and with faults that a seed decides.
+//! The ledger's protocol, state by state: writers, mergers, a sweeper and a reader over the real
+//! code, one operation on the store at a time, in an order and with faults that a seed decides.
 //!
-//! The store is a double in memory. Its operations wait until the schedule lets them go on: done, failed, done
-//! without an answer, answered as done before, or on their way to land later, also after their sender died. Lists may
-//! be old. After every change all is held against the invariants: files join, the end never goes back, nothing is
-//! replaced, rejects that are named are there, who resumes or commits is not past the end. A reader gets each record
-//! from the origin to an end that was the chain's while it read. At last every record is one row, and `verify` finds
+//! The store is a double in memory. Its operations wait until the schedule lets them go on: done,
+//! failed, done without an answer, answered as done before, or on their way to land later, also
+//! after their sender died. Lists may be old. After every change all is held against the
+//! invariants: files join, the end never goes back, nothing is replaced, rejects that are named are
+//! there, who resumes or commits is not past the end. A reader gets each record from the origin to
+//! an end that was the chain's while it read. At last every record is one row, and `verify` finds
 //! nothing.
 //!
-//! A seed that fails is printed; it runs alone, and tells each step, by
-//! `PARTNER_FEEDS_TEST_SEED=17 cargo test --test states`. `PARTNER_FEEDS_TEST_RUNS` asks for more runs.
+//! A seed that fails is printed; it runs alone, and tells each step, by `PARTNER_FEEDS_TEST_SEED=17
+//! cargo test --test states`. `PARTNER_FEEDS_TEST_RUNS` asks for more runs.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads the environment itself"
+)]
 
 mod records;
 
@@ -29,8 +33,9 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result as StoreResult,
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::event::Position;
@@ -64,8 +69,15 @@ enum Role {
     Reader,
 }
 
-const ACTORS: [Role; 7] =
-    [Role::Writer, Role::Writer, Role::Writer, Role::Merger, Role::Merger, Role::Sweeper, Role::Reader];
+const ACTORS: [Role; 7] = [
+    Role::Writer,
+    Role::Writer,
+    Role::Writer,
+    Role::Merger,
+    Role::Merger,
+    Role::Sweeper,
+    Role::Reader,
+];
 
 // ---------------------------------------------------------------------------------------------------------
 // The store.
@@ -153,7 +165,11 @@ impl World {
 
     /// Does a change, and holds what is there now against the invariants.
     fn change(&mut self, change: Change) -> StoreResult<PutResult> {
-        let nothing = PutResult { e_tag: None, version: None, extensions: object_store::Extensions::default() };
+        let nothing = PutResult {
+            e_tag: None,
+            version: None,
+            extensions: object_store::Extensions::default(),
+        };
         let answer = match change {
             Change::Put(path, payload, options) => {
                 let footer = (!path.as_ref().starts_with("rejects/")).then(|| footer_of(&payload));
@@ -190,8 +206,9 @@ impl World {
 
     /// Of what was sent by those who do not wait for an answer any more, some will still be done.
     fn forget_given_up(&mut self) {
-        let (given_up, waiting) =
-            std::mem::take(&mut self.waiting).into_iter().partition::<Vec<_>, _>(|w| w.go.is_canceled());
+        let (given_up, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition::<Vec<_>, _>(|w| w.go.is_canceled());
         self.waiting = waiting;
         for Waiting { operation, .. } in given_up {
             if let Operation::Change(change) = operation
@@ -209,19 +226,33 @@ impl World {
             let folder = tree.folder(&partition());
             let ledger_end = end;
             for (name, footer) in &self.names {
-                let Some(footer) = footer.as_ref().filter(|_| name.starts_with(&folder)) else { continue };
+                let Some(footer) = footer.as_ref().filter(|_| name.starts_with(&folder)) else {
+                    continue;
+                };
                 if tree == Tree::Journal && *name < tree.file(&partition(), ledger_end) {
                     continue; // merged
                 }
-                assert_eq!(*name, tree.file(&partition(), end), "the chain does not join at {name}");
+                assert_eq!(
+                    *name,
+                    tree.file(&partition(), end),
+                    "the chain does not join at {name}"
+                );
                 assert_eq!(footer.from, end);
                 for rejects in &footer.rejects {
-                    assert!(self.names.contains_key(&rejects_file(&partition(), rejects)), "{rejects} is not there");
+                    assert!(
+                        self.names
+                            .contains_key(&rejects_file(&partition(), rejects)),
+                        "{rejects} is not there"
+                    );
                 }
                 end = footer.next;
             }
         }
-        assert!(end >= self.end, "the end went back from {} to {end}", self.end);
+        assert!(
+            end >= self.end,
+            "the end went back from {} to {end}",
+            self.end
+        );
         self.end = end;
     }
 }
@@ -238,12 +269,19 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn broken() -> Error {
-    Error::Generic { store: "double", source: "503".into() }
+    Error::Generic {
+        store: "double",
+        source: "503".into(),
+    }
 }
 
 fn conflict(path: &Path, precondition: bool) -> Error {
     let (path, source) = (path.to_string(), "as if it were there".into());
-    if precondition { Error::Precondition { path, source } } else { Error::AlreadyExists { path, source } }
+    if precondition {
+        Error::Precondition { path, source }
+    } else {
+        Error::AlreadyExists { path, source }
+    }
 }
 
 /// The store as one actor sees it.
@@ -278,10 +316,16 @@ impl Double {
                 return Verdict::Done;
             }
             let (go, going) = oneshot::channel();
-            world.waiting.push(Waiting { actor: self.actor, operation, go });
+            world.waiting.push(Waiting {
+                actor: self.actor,
+                operation,
+                go,
+            });
             going
         };
-        going.await.expect("the schedule lives as long as its actors")
+        going
+            .await
+            .expect("the schedule lives as long as its actors")
     }
 
     /// A list, of the files as they are or as they were.
@@ -292,7 +336,9 @@ impl Double {
             Verdict::Done => list(&world.files),
             Verdict::Old(changes) => {
                 let was = world.past.len().saturating_sub(1 + changes);
-                let Some((files, end)) = world.past.get(was) else { return Err(broken()) };
+                let Some((files, end)) = world.past.get(was) else {
+                    return Err(broken());
+                };
                 let (listed, end) = (list(files), *end);
                 world.wronged[self.actor].1 = true;
                 world.floors[self.actor] = end.min(world.floors[self.actor]);
@@ -312,7 +358,9 @@ impl Double {
             Verdict::Fails | Verdict::Old(_) => Err(broken()),
             Verdict::AnswerLost => world.change(change).and_then(|_| Err(broken())),
             Verdict::Conflict => Err(conflict(&path, world.random.once_in(2))),
-            Verdict::Exists => world.change(change).and_then(|_| Err(conflict(&path, false))),
+            Verdict::Exists => world
+                .change(change)
+                .and_then(|_| Err(conflict(&path, false))),
             Verdict::Late => {
                 world.late.push(change);
                 Err(broken())
@@ -323,11 +371,21 @@ impl Double {
 
 #[async_trait]
 impl ObjectStore for Double {
-    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
-        self.change(Change::Put(path.clone(), payload, options)).await
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> StoreResult<PutResult> {
+        self.change(Change::Put(path.clone(), payload, options))
+            .await
     }
 
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> StoreResult<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> StoreResult<Box<dyn MultipartUpload>> {
         Err(broken())
     }
 
@@ -338,11 +396,19 @@ impl ObjectStore for Double {
         }
     }
 
-    fn delete_stream(&self, paths: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, StoreResult<Path>>,
+    ) -> BoxStream<'static, StoreResult<Path>> {
         let double = self.clone();
         let delete = move |path: Path| {
             let double = double.clone();
-            async move { double.change(Change::Delete(path.clone())).await.map(|_| path) }
+            async move {
+                double
+                    .change(Change::Delete(path.clone()))
+                    .await
+                    .map(|_| path)
+            }
         };
         paths.and_then(delete).boxed()
     }
@@ -351,10 +417,18 @@ impl ObjectStore for Double {
         futures::stream::iter([Err(broken())]).boxed()
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, StoreResult<ObjectMeta>> {
         let (double, prefix, offset) = (self.clone(), prefix.cloned(), offset.clone());
         let listed = async move {
-            let of = |files: &InMemory| files.list_with_offset(prefix.as_ref(), &offset).try_collect::<Vec<_>>();
+            let of = |files: &InMemory| {
+                files
+                    .list_with_offset(prefix.as_ref(), &offset)
+                    .try_collect::<Vec<_>>()
+            };
             let listed = double.listed(|files| now(of(files))).await;
             listed.map(|listed| futures::stream::iter(listed.into_iter().map(Ok)))
         };
@@ -362,7 +436,8 @@ impl ObjectStore for Double {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
-        self.listed(|files| now(files.list_with_delimiter(prefix))).await
+        self.listed(|files| now(files.list_with_delimiter(prefix)))
+            .await
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> StoreResult<()> {
@@ -402,7 +477,11 @@ impl Double {
             Ok(done) => Some(done),
             Err(error) => {
                 let mut world = self.world();
-                assert_ne!(world.wronged[self.actor], (false, false), "without a fault: {error}");
+                assert_ne!(
+                    world.wronged[self.actor],
+                    (false, false),
+                    "without a fault: {error}"
+                );
                 world.saw("gave up");
                 None
             }
@@ -413,7 +492,11 @@ impl Double {
     fn told(&self, end: Position) {
         let world = self.world();
         let floor = world.floors[self.actor];
-        assert!((floor..=world.end).contains(&end), "told {end}, where the end was {floor} to {}", world.end);
+        assert!(
+            (floor..=world.end).contains(&end),
+            "told {end}, where the end was {floor} to {}",
+            world.end
+        );
     }
 }
 
@@ -422,18 +505,29 @@ async fn write(store: &Store, me: &Double) {
     // A hint is right whatever it is.
     let hint = {
         let World { random, end, .. } = &mut *me.world();
-        random.once_in(2).then(|| at(random.below(end.offset as usize + 2) as i64))
+        random
+            .once_in(2)
+            .then(|| at(random.below(end.offset as usize + 2) as i64))
     };
-    let Some(resumed) = me.excuses(chain::resume_from(store, &partition(), hint).await) else { return };
+    let Some(resumed) = me.excuses(chain::resume_from(store, &partition(), hint).await) else {
+        return;
+    };
     me.told(resumed.end);
     let (mut from, mut ledger_end) = (resumed.end, resumed.ledger_end);
     loop {
         let next = from.offset + 1 + me.world().random.below(3) as i64;
-        let committed = journal::commit(store, &partition(), &batch(from.offset, next), ledger_end).await;
+        let committed =
+            journal::commit(store, &partition(), &batch(from.offset, next), ledger_end).await;
         match me.excuses(committed) {
-            Some(Outcome::Certain { ledger_end: read, .. }) => {
+            Some(Outcome::Certain {
+                ledger_end: read, ..
+            }) => {
                 let mut world = me.world();
-                assert!(at(next) <= world.end, "{next} is certain, where the end is {}", world.end);
+                assert!(
+                    at(next) <= world.end,
+                    "{next} is certain, where the end is {}",
+                    world.end
+                );
                 world.saw("certain");
                 (from, ledger_end) = (at(next), read);
             }
@@ -444,10 +538,16 @@ async fn write(store: &Store, me: &Double) {
 }
 
 async fn merge_once(store: &Store, me: &Double) {
-    let limits = Limits { files: 1 + me.world().random.below(3), ..Limits::default() };
+    let limits = Limits {
+        files: 1 + me.world().random.below(3),
+        ..Limits::default()
+    };
     let full = me.world().random.once_in(2);
-    let merged =
-        if full { merge_full(store, &partition(), limits).await } else { merge(store, &partition(), limits).await };
+    let merged = if full {
+        merge_full(store, &partition(), limits).await
+    } else {
+        merge(store, &partition(), limits).await
+    };
     if me.excuses(merged).is_some() {
         me.excuses(sweep(store, &partition(), Position::ORIGIN).await);
     }
@@ -458,27 +558,43 @@ async fn read(store: &Store, me: &Double) {
     let lists_were_old = || me.world().wronged[me.actor].1;
     if me.world().random.once_in(2) {
         let verified = verify(store).await;
-        if matches!(verified, Err(VerifyError::Restless(_) | VerifyError::Chain(ChainError::Restless(_)))) {
+        if matches!(
+            verified,
+            Err(VerifyError::Restless(_) | VerifyError::Chain(ChainError::Restless(_)))
+        ) {
             return me.world().saw("restless");
         }
-        let Some(report) = me.excuses(verified) else { return };
-        assert!(report.findings.is_empty() || lists_were_old(), "{:?}", report.findings);
+        let Some(report) = me.excuses(verified) else {
+            return;
+        };
+        assert!(
+            report.findings.is_empty() || lists_were_old(),
+            "{:?}",
+            report.findings
+        );
         return me.world().saw("verified");
     }
     let chain = chain::read(store, &partition()).await;
     if matches!(chain, Err(ChainError::Restless(_))) {
         return me.world().saw("restless");
     }
-    let Some(chain) = me.excuses(chain) else { return };
+    let Some(chain) = me.excuses(chain) else {
+        return;
+    };
     me.told(chain.end);
-    let Some(found) = me.excuses(held(store, &chain).await) else { return };
+    let Some(found) = me.excuses(held(store, &chain).await) else {
+        return;
+    };
     let moved = me.excuses(chain.moved(store).await);
     match (found, moved) {
         (Some(found), _) => {
             assert_eq!(found, log(chain.end.offset));
             me.world().saw("read");
         }
-        (None, Some(moved)) => assert!(moved, "a file of the chain is gone, and no merge made it so"),
+        (None, Some(moved)) => assert!(
+            moved,
+            "a file of the chain is gone, and no merge made it so"
+        ),
         (None, None) => {}
     }
 }
@@ -491,7 +607,8 @@ struct Schedule {
     lives: Vec<Pin<Box<dyn Future<Output = ()>>>>,
     /// How quick each actor is now; 0 = it sleeps.
     weights: [usize; ACTORS.len()],
-    /// One change in so many goes wrong, one list in so many is old, an actor dies once in so many steps.
+    /// One change in so many goes wrong, one list in so many is old, an actor dies once in so many
+    /// steps.
     faults: usize,
     old: usize,
     deaths: usize,
@@ -501,8 +618,11 @@ struct Schedule {
 impl Schedule {
     fn new(seed: u64) -> Self {
         let mut random = Random(ChaCha8Rng::seed_from_u64(seed));
-        let [faults, old, deaths] =
-            [[0, 10, 3][random.below(3)], [0, 0, 4][random.below(3)], [0, 60, 15][random.below(3)]];
+        let [faults, old, deaths] = [
+            [0, 10, 3][random.below(3)],
+            [0, 0, 4][random.below(3)],
+            [0, 60, 15][random.below(3)],
+        ];
         let world = World {
             files: InMemory::new(),
             past: VecDeque::from([(InMemory::new(), Position::ORIGIN)]),
@@ -518,7 +638,15 @@ impl Schedule {
         };
         let world = Arc::new(Mutex::new(world));
         let lives = (0..ACTORS.len()).map(|actor| born(actor, &world)).collect();
-        Self { world, lives, weights: [1; ACTORS.len()], faults, old, deaths, trace: None }
+        Self {
+            world,
+            lives,
+            weights: [1; ACTORS.len()],
+            faults,
+            old,
+            deaths,
+            trace: None,
+        }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -533,7 +661,10 @@ impl Schedule {
 
     /// Lets an actor go on until it waits.
     async fn wake(&mut self, actor: usize) {
-        assert!(futures::poll!(self.lives[actor].as_mut()).is_pending(), "an actor does not end");
+        assert!(
+            futures::poll!(self.lives[actor].as_mut()).is_pending(),
+            "an actor does not end"
+        );
         self.world().forget_given_up();
     }
 
@@ -556,7 +687,11 @@ impl Schedule {
         let (lands, dies, late) = {
             let mut world = self.world();
             let late = world.late.len();
-            (late > 0 && world.random.once_in(8), world.random.once_in(self.deaths), late)
+            (
+                late > 0 && world.random.once_in(8),
+                world.random.once_in(self.deaths),
+                late,
+            )
         };
         if lands {
             let change = {
@@ -582,8 +717,16 @@ impl Schedule {
     fn choose(&mut self) -> Option<Waiting> {
         let weights = self.weights;
         let mut world = self.world();
-        let total: usize = world.waiting.iter().map(|waiting| weights[waiting.actor]).sum();
-        let mut drawn = if total == 0 { return None } else { world.random.below(total) };
+        let total: usize = world
+            .waiting
+            .iter()
+            .map(|waiting| weights[waiting.actor])
+            .sum();
+        let mut drawn = if total == 0 {
+            return None;
+        } else {
+            world.random.below(total)
+        };
         let chosen = world.waiting.iter().position(|waiting| {
             let weight = weights[waiting.actor];
             let here = drawn < weight;
@@ -593,7 +736,14 @@ impl Schedule {
         chosen.map(|index| world.waiting.remove(index))
     }
 
-    async fn grant(&mut self, Waiting { actor, operation, go }: Waiting) {
+    async fn grant(
+        &mut self,
+        Waiting {
+            actor,
+            operation,
+            go,
+        }: Waiting,
+    ) {
         let verdict = self.verdict(&operation);
         self.tell(|| {
             let operation = match &operation {
@@ -621,11 +771,21 @@ impl Schedule {
             return Verdict::Old(1 + random.below(OLD_MAX - 1));
         }
         // Of the few changes more go wrong than of the many looks.
-        let once_in = if matches!(operation, Operation::Change(_)) { self.faults } else { self.faults * 8 };
+        let once_in = if matches!(operation, Operation::Change(_)) {
+            self.faults
+        } else {
+            self.faults * 8
+        };
         if !random.once_in(once_in) {
             return Verdict::Done;
         }
-        let all = [Verdict::Fails, Verdict::AnswerLost, Verdict::Late, Verdict::Conflict, Verdict::Exists];
+        let all = [
+            Verdict::Fails,
+            Verdict::AnswerLost,
+            Verdict::Late,
+            Verdict::Conflict,
+            Verdict::Exists,
+        ];
         match operation {
             Operation::Read | Operation::List => Verdict::Fails,
             Operation::Change(Change::Delete(_)) => all[random.below(3)],
@@ -644,13 +804,19 @@ impl Schedule {
     /// Who neither waits for the store nor is done, sleeps: until now.
     async fn pass_time(&mut self) {
         tokio::time::advance(PAUSE).await;
-        let busy: BTreeSet<usize> = self.world().waiting.iter().map(|waiting| waiting.actor).collect();
+        let busy: BTreeSet<usize> = self
+            .world()
+            .waiting
+            .iter()
+            .map(|waiting| waiting.actor)
+            .collect();
         for actor in (0..ACTORS.len()).filter(|actor| !busy.contains(actor)) {
             self.wake(actor).await;
         }
     }
 
-    /// All die; what is on its way lands before or after the last consumer; then every record is one row.
+    /// All die; what is on its way lands before or after the last consumer; then every record is
+    /// one row.
     async fn settle(&mut self) {
         (0..ACTORS.len()).for_each(|actor| self.kill(actor));
         self.lives.clear();
@@ -662,13 +828,21 @@ impl Schedule {
             world.land(late);
             after
         };
-        let store = Store::over(Arc::new(Double { actor: 0, world: Arc::clone(&self.world) }));
+        let store = Store::over(Arc::new(Double {
+            actor: 0,
+            world: Arc::clone(&self.world),
+        }));
         let resumed = chain::resume(&store, &partition()).await.expect("no fault");
         assert_eq!(resumed.end, self.world().end);
         let (mut from, mut ledger_end) = (resumed.end.offset, resumed.ledger_end);
         for next in [from + 2, from + 3] {
-            match journal::commit(&store, &partition(), &batch(from, next), ledger_end).await.expect("no fault") {
-                Outcome::Certain { ledger_end: read, .. } => (from, ledger_end) = (next, read),
+            match journal::commit(&store, &partition(), &batch(from, next), ledger_end)
+                .await
+                .expect("no fault")
+            {
+                Outcome::Certain {
+                    ledger_end: read, ..
+                } => (from, ledger_end) = (next, read),
                 Outcome::Lost => panic!("nobody else writes"),
             }
         }
@@ -676,18 +850,33 @@ impl Schedule {
         let end = self.world().end; // a create that landed late may be the last file
         assert!(end >= at(from));
         assert_each_once(&store, end.offset).await;
-        while merge(&store, &partition(), Limits::default()).await.expect("no fault").is_some() {}
-        sweep(&store, &partition(), Position::ORIGIN).await.expect("no fault");
+        while merge(&store, &partition(), Limits::default())
+            .await
+            .expect("no fault")
+            .is_some()
+        {}
+        sweep(&store, &partition(), Position::ORIGIN)
+            .await
+            .expect("no fault");
         assert_each_once(&store, end.offset).await;
         let report = verify(&store).await.expect("no fault");
         let summary = &report.partitions[0];
-        assert_eq!((summary.files > 0, summary.superseded, summary.orphans), (true, 0, 0));
+        assert_eq!(
+            (summary.files > 0, summary.superseded, summary.orphans),
+            (true, 0, 0)
+        );
         assert_eq!(summary.ledger_end, end);
     }
 }
 
 fn born(actor: usize, world: &Arc<Mutex<World>>) -> Pin<Box<dyn Future<Output = ()>>> {
-    Box::pin(live(ACTORS[actor], Double { actor, world: Arc::clone(world) }))
+    Box::pin(live(
+        ACTORS[actor],
+        Double {
+            actor,
+            world: Arc::clone(world),
+        },
+    ))
 }
 
 fn shown(change: &Change) -> String {
@@ -709,17 +898,30 @@ struct Failing<'s> {
 impl Drop for Failing<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.schedule.trace.iter().flatten().for_each(|step| eprintln!("{step}"));
-            eprintln!("alone, with each step: PARTNER_FEEDS_TEST_SEED={} cargo test --test states", self.seed);
+            self.schedule
+                .trace
+                .iter()
+                .flatten()
+                .for_each(|step| eprintln!("{step}"));
+            eprintln!(
+                "alone, with each step: PARTNER_FEEDS_TEST_SEED={} cargo test --test states",
+                self.seed
+            );
         }
     }
 }
 
 fn run(seed: u64, traced: bool) -> Schedule {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     let mut schedule = Schedule::new(seed);
     schedule.trace = traced.then(Vec::new);
-    let failing = Failing { seed, schedule: &mut schedule };
+    let failing = Failing {
+        seed,
+        schedule: &mut schedule,
+    };
     runtime.expect("a runtime").block_on(async {
         failing.schedule.run().await;
         failing.schedule.settle().await;
@@ -729,7 +931,12 @@ fn run(seed: u64, traced: bool) -> Schedule {
 }
 
 fn number(name: &str) -> Option<u64> {
-    Some(std::env::var(name).ok()?.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    Some(
+        std::env::var(name)
+            .ok()?
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is a number")),
+    )
 }
 
 #[test]
@@ -737,7 +944,10 @@ fn whoever_acts_dies_or_is_answered_wrongly_in_any_order_each_record_is_one_row(
     if let Some(seed) = number("PARTNER_FEEDS_TEST_SEED") {
         return drop(run(seed, true));
     }
-    let (next, runs) = (AtomicU64::new(0), number("PARTNER_FEEDS_TEST_RUNS").unwrap_or(RUNS));
+    let (next, runs) = (
+        AtomicU64::new(0),
+        number("PARTNER_FEEDS_TEST_RUNS").unwrap_or(RUNS),
+    );
     let all = Mutex::new(Seen::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -749,7 +959,10 @@ fn whoever_acts_dies_or_is_answered_wrongly_in_any_order_each_record_is_one_row(
                     }
                     let schedule = run(seed, false);
                     for (what, times) in &schedule.world().seen {
-                        *all.lock().expect("no panic while held").entry(what.clone()).or_default() += times;
+                        *all.lock()
+                            .expect("no panic while held")
+                            .entry(what.clone())
+                            .or_default() += times;
                     }
                 }
             });
@@ -773,7 +986,10 @@ fn whoever_acts_dies_or_is_answered_wrongly_in_any_order_each_record_is_one_row(
         "read",
         "verified",
     ] {
-        assert!(all.get(what).is_some_and(|times| *times >= runs / 10), "{what} happened too seldom: {all:?}");
+        assert!(
+            all.get(what).is_some_and(|times| *times >= runs / 10),
+            "{what} happened too seldom: {all:?}"
+        );
     }
 }
 
@@ -782,7 +998,9 @@ fn a_seed_always_tells_the_same_story() {
     let story = |seed| {
         let told = run(seed, true).trace.expect("told");
         // The ids of attempts are the system's.
-        told.into_iter().map(|step| step.split('-').take(2).collect::<String>()).collect::<Vec<_>>()
+        told.into_iter()
+            .map(|step| step.split('-').take(2).collect::<String>())
+            .collect::<Vec<_>>()
     };
     for seed in 0..20 {
         assert_eq!(story(seed), story(seed));

@@ -1,5 +1,5 @@
-//! Any bytes: the decoder accepts exactly what JSON profile, envelope and schema accept together, and a record is judged
-//! without a panic.
+//! Any bytes: the decoder accepts exactly what JSON profile, envelope and schema accept together,
+//! and a record is judged without a panic.
 
 use partner_feeds::contract::{Event, Incoming, TopicRules, explain, judge, judge_document};
 use partner_feeds::event::{Feed, Micros};
@@ -13,9 +13,21 @@ pub(crate) fn run(bytes: &[u8]) {
         );
     }
     let now = Micros(1_800_000_000_000_000);
-    drop(judge_document(bytes, &|_, _| true, now, |record| record.subject.len()));
+    drop(judge_document(bytes, &|_, _| true, now, |record| {
+        record.subject.len()
+    }));
     let rules = TopicRules::new(Feed::Police, ["urn:partner:kent-police:crime".to_owned()]);
-    let headers = [("content-type", Some(&b"application/json"[..])), ("ce_subject", Some(bytes))];
-    let incoming = Incoming { value: Some(bytes), key: Some(b"46-001234-17"), headers: &headers, received: now };
-    drop(judge(&incoming, &rules, &|_| false, |record| record.subject.len()));
+    let headers = [
+        ("content-type", Some(&b"application/json"[..])),
+        ("ce_subject", Some(bytes)),
+    ];
+    let incoming = Incoming {
+        value: Some(bytes),
+        key: Some(b"46-001234-17"),
+        headers: &headers,
+        received: now,
+    };
+    drop(judge(&incoming, &rules, &|_| false, |record| {
+        record.subject.len()
+    }));
 }

@@ -1,5 +1,5 @@
-//! A damaged file of a store: whoever meets it says so, and nobody panics. It stands in the journal, in the ledger and
-//! among the rejects.
+//! A damaged file of a store: whoever meets it says so, and nobody panics. It stands in the
+//! journal, in the ledger and among the rejects.
 
 use std::sync::Arc;
 
@@ -18,12 +18,21 @@ pub(crate) fn run(bytes: &[u8]) {
         rows.for_each(drop);
     }
     drop(ledger::coordinates("x", bytes.clone()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     runtime.expect("a runtime").block_on(async {
-        let partition = TopicPartition { topic: "t".to_owned(), partition: 0 };
+        let partition = TopicPartition {
+            topic: "t".to_owned(),
+            partition: 0,
+        };
         for tree in [Tree::Journal, Tree::Ledger] {
             let store = Store::over(Arc::new(InMemory::new()));
-            store.create(&tree.file(&partition, Position::ORIGIN), bytes.clone()).await.expect("created");
+            store
+                .create(&tree.file(&partition, Position::ORIGIN), bytes.clone())
+                .await
+                .expect("created");
             drop(chain::resume(&store, &partition).await);
             drop(verify(&store).await);
             drop(merge(&store, &partition, Limits::default()).await);

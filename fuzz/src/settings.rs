@@ -1,4 +1,5 @@
-//! Files that people write: settings, plans, partners, breaks, windows. Each is read, or refused with its faults.
+//! Files that people write: settings, plans, partners, breaks, windows. Each is read, or refused
+//! with its faults.
 //!
 //! The first byte says which.
 
@@ -8,12 +9,21 @@ use partner_feeds::config::{Config, Files, Overrides};
 use partner_feeds::reference::Reference;
 
 /// By the first byte.
-pub(crate) const FILES: [&str; 5] =
-    ["plans/smp-2017-18.toml", "partners.toml", "breaks.toml", "windows.toml", "codes/da-service.csv"];
+pub(crate) const FILES: [&str; 5] = [
+    "plans/smp-2017-18.toml",
+    "partners.toml",
+    "breaks.toml",
+    "windows.toml",
+    "codes/da-service.csv",
+];
 
 pub(crate) fn run(bytes: &[u8]) {
-    let Some((which, text)) = bytes.split_first() else { return };
-    let Ok(text) = std::str::from_utf8(text) else { return };
+    let Some((which, text)) = bytes.split_first() else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
     if let Some(file) = FILES.get(usize::from(*which)) {
         let mut files = Files::built_in();
         files.put(*file, text.to_owned());
@@ -24,5 +34,8 @@ pub(crate) fn run(bytes: &[u8]) {
     }
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(text.as_bytes()).expect("written");
-    drop(Config::resolve(&Overrides::new(Some(file.path().to_owned())), []).map(|config| config.to_string()));
+    drop(
+        Config::resolve(&Overrides::new(Some(file.path().to_owned())), [])
+            .map(|config| config.to_string()),
+    );
 }

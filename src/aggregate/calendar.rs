@@ -1,6 +1,7 @@
 //! Months, weekdays and hours of the United Kingdom, by which figures are counted.
 //!
-//! A time zone is asked once an hour of the data, not once a record: the clocks there change on the hour.
+//! A time zone is asked once an hour of the data, not once a record: the clocks there change on the
+//! hour.
 
 use hashbrown::HashMap;
 use jiff::civil;
@@ -10,7 +11,8 @@ use crate::event::{Micros, Month};
 
 /// Days since 1970-01-01, as Parquet and Arrow write a date.
 pub(super) fn days_since_1970(date: civil::Date) -> i32 {
-    date.since(civil::date(1970, 1, 1)).map_or(0, |span| span.get_days())
+    date.since(civil::date(1970, 1, 1))
+        .map_or(0, |span| span.get_days())
 }
 
 /// Whether the second day is not more than 12 months after the first (Europe/London).
@@ -63,7 +65,11 @@ impl Calendar {
     }
 
     /// The weekday (1 = Monday) and hour of a moment, as far as it is known so exactly.
-    pub(super) fn weekday_and_hour(&mut self, at: Micros, precision: Precision) -> (Option<u8>, Option<u8>) {
+    pub(super) fn weekday_and_hour(
+        &mut self,
+        at: Micros,
+        precision: Precision,
+    ) -> (Option<u8>, Option<u8>) {
         let wall = self.at(at);
         match precision {
             Precision::Month => (None, None),
@@ -82,9 +88,21 @@ mod tests {
         let mut calendar = Calendar::default();
         let at = Micros(1_717_197_600_000_000); // 2024-05-31T23:20:00Z, a Saturday in London
         assert_eq!(calendar.at(at).month.to_string(), "2024-06");
-        assert_eq!(calendar.at(at).day, days_since_1970(civil::date(2024, 6, 1)));
-        assert_eq!(calendar.weekday_and_hour(at, Precision::Instant), (Some(6), Some(0)));
-        assert_eq!(calendar.weekday_and_hour(at, Precision::Day), (Some(6), None));
-        assert_eq!(calendar.weekday_and_hour(at, Precision::Month), (None, None));
+        assert_eq!(
+            calendar.at(at).day,
+            days_since_1970(civil::date(2024, 6, 1))
+        );
+        assert_eq!(
+            calendar.weekday_and_hour(at, Precision::Instant),
+            (Some(6), Some(0))
+        );
+        assert_eq!(
+            calendar.weekday_and_hour(at, Precision::Day),
+            (Some(6), None)
+        );
+        assert_eq!(
+            calendar.weekday_and_hour(at, Precision::Month),
+            (None, None)
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! `change`: what changed against a baseline, and may one say so?
 //!
-//! Told where there is something on either side: not where both are 0, nor where neither was supplied.
+//! Told where there is something on either side: not where both are 0, nor where neither was
+//! supplied.
 
 use std::collections::BTreeMap;
 
@@ -74,20 +75,35 @@ impl Base {
     fn mean(blocks: &[Block], serves: bool) -> Option<Self> {
         let sum = Block::sum(blocks.iter().copied())?;
         let n = blocks.len() as i64;
-        let value = sum.exact().filter(|_| serves).map(|sum| sum as f64 / n as f64);
+        let value = sum
+            .exact()
+            .filter(|_| serves)
+            .map(|sum| sum as f64 / n as f64);
         let max = sum.max().map(|max| (max + n - 1).div_euclid(n));
-        Some(Self { min: sum.min.div_euclid(n), max, status: sum.status(), value })
+        Some(Self {
+            min: sum.min.div_euclid(n),
+            max,
+            status: sum.status(),
+            value,
+        })
     }
 
     /// The centre of a chart.
     fn centre(centre: f64) -> Self {
-        Self { min: centre.floor() as i64, max: Some(centre.ceil() as i64), status: 0, value: Some(centre) }
+        Self {
+            min: centre.floor() as i64,
+            max: Some(centre.ceil() as i64),
+            status: 0,
+            value: Some(centre),
+        }
     }
 }
 
 /// Whether there is a change to tell of: not where both are 0, nor where neither was supplied.
 fn says_something(block: Block, base: &Base) -> bool {
-    let nothing = |exact: Option<i64>, status: u32| exact == Some(0) || status == Block::NOT_SUPPLIED.status();
+    let nothing = |exact: Option<i64>, status: u32| {
+        exact == Some(0) || status == Block::NOT_SUPPLIED.status()
+    };
     let base_exact = base.max.filter(|max| *max == base.min);
     !nothing(block.exact(), block.status()) || !nothing(base_exact, base.status)
 }
@@ -98,7 +114,11 @@ fn diff(row: &Line<More>) -> Option<f64> {
 
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
     type Row = Line<More>;
-    let mut columns: Vec<_> = folder.key_columns().into_iter().chain(Folder::block_columns()).collect();
+    let mut columns: Vec<_> = folder
+        .key_columns()
+        .into_iter()
+        .chain(Folder::block_columns())
+        .collect();
     columns.extend([
         column(
             "baseline",
@@ -158,7 +178,11 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
                 continue;
             }
             changes(folder, &strip, (place, of), &mut |window, block, more| {
-                table.push(Line { key: strip.key(number, window), block, more })
+                table.push(Line {
+                    key: strip.key(number, window),
+                    block,
+                    more,
+                })
             })?;
         }
     }
@@ -171,28 +195,61 @@ fn changes(
     (place, of): (usize, &Place),
     emit: &mut dyn FnMut(u32, Block, More) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let Some(held) = folder.figures.held[strip.kind].as_ref() else { return Ok(()) };
-    let charted = if spc::is_charted(of) { spc::charts(folder, strip, place) } else { Vec::new() };
-    let centres: BTreeMap<u32, f64> =
-        charted.iter().filter_map(|(window, _, _, point)| Some((*window, point.limits?.centre))).collect();
+    let Some(held) = folder.figures.held[strip.kind].as_ref() else {
+        return Ok(());
+    };
+    let charted = if spc::is_charted(of) {
+        spc::charts(folder, strip, place)
+    } else {
+        Vec::new()
+    };
+    let centres: BTreeMap<u32, f64> = charted
+        .iter()
+        .filter_map(|(window, _, _, point)| Some((*window, point.limits?.centre)))
+        .collect();
     for (number, window) in strip.windows() {
-        let Some(block) = strip.block(place, window) else { continue };
+        let Some(block) = strip.block(place, window) else {
+            continue;
+        };
         let serves = held.worst(window.first, window.months).serves();
         for baseline in Baseline::ALL {
             let runs = baseline.runs(window);
-            let blocks: Option<Vec<Block>> =
-                runs.iter().map(|first| strip.sheet.block(strip.row, place, *first, window.months)).collect();
+            let blocks: Option<Vec<Block>> = runs
+                .iter()
+                .map(|first| strip.sheet.block(strip.row, place, *first, window.months))
+                .collect();
             let base = if baseline == Baseline::Spc {
                 centres.get(&number).map(|centre| Base::centre(*centre))
             } else {
-                let base_serves = runs.iter().all(|first| held.worst(*first, window.months).serves());
-                blocks.as_ref().and_then(|blocks| Base::mean(blocks, base_serves))
+                let base_serves = runs
+                    .iter()
+                    .all(|first| held.worst(*first, window.months).serves());
+                blocks
+                    .as_ref()
+                    .and_then(|blocks| Base::mean(blocks, base_serves))
             };
-            let Some(base) = base.filter(|base| says_something(block, base)) else { continue };
+            let Some(base) = base.filter(|base| says_something(block, base)) else {
+                continue;
+            };
             // Within a segment of a chart there is no break.
-            let breaks = runs.first().map(|first| strip.breaks(*first, window, of)).unwrap_or_default();
-            let (comparable, breaks) = (serves && breaks.is_empty(), Some(breaks).filter(|b| !b.is_empty()));
-            emit(number, block, More { baseline, base, comparable, breaks })?;
+            let breaks = runs
+                .first()
+                .map(|first| strip.breaks(*first, window, of))
+                .unwrap_or_default();
+            let (comparable, breaks) = (
+                serves && breaks.is_empty(),
+                Some(breaks).filter(|b| !b.is_empty()),
+            );
+            emit(
+                number,
+                block,
+                More {
+                    baseline,
+                    base,
+                    comparable,
+                    breaks,
+                },
+            )?;
         }
     }
     Ok(())

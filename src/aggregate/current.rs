@@ -1,8 +1,8 @@
 //! The current state of every record that counts, compactly, with what is derived from it.
 //!
-//! A record's texts repeat in combinations: what it is, its marks and people, its area, its details. Each
-//! combination is kept once, so that a record is its subject, its times and four numbers, and is
-//! classified once a combination. Ten million records fit in about a gigabyte.
+//! A record's texts repeat in combinations: what it is, its marks and people, its area, its
+//! details. Each combination is kept once, so that a record is its subject, its times and four
+//! numbers, and is classified once a combination. Ten million records fit in about a gigabyte.
 
 mod chunk;
 mod columns;
@@ -61,7 +61,8 @@ pub(super) struct Category {
     pub(super) scheme: String,
     pub(super) code: String,
     pub(super) edition: Option<String>,
-    /// `category` (a partner's own code), `group` (of a crosswalk) or `class` (of the offence list).
+    /// `category` (a partner's own code), `group` (of a crosswalk) or `class` (of the offence
+    /// list).
     pub(super) kind: &'static str,
 }
 
@@ -128,14 +129,17 @@ pub(super) struct Fact {
     /// Weekday and hour as far as they are known.
     pub(super) week: Week,
     pub(super) repeats: Repeats,
-    /// Whether it happened or began once sections 80 to 83 of the Policing and Crime Act 2017 were in force.
+    /// Whether it happened or began once sections 80 to 83 of the Policing and Crime Act 2017 were
+    /// in force.
     pub(super) is_under_2017_act: bool,
 }
 
-/// 2017-12-11T00:00:00 in London, when sections 80 to 83 of the Policing and Crime Act 2017 commenced.
+/// 2017-12-11T00:00:00 in London, when sections 80 to 83 of the Policing and Crime Act 2017
+/// commenced.
 const ACT_COMMENCED: i64 = 1_512_950_400 * Micros::PER_SECOND;
 
-/// A weekday and hour as far as they are known: 25 x weekday (1 = Monday) + hour + 1; without either, 0.
+/// A weekday and hour as far as they are known: 25 x weekday (1 = Monday) + hour + 1; without
+/// either, 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Week(pub(super) u8);
 
@@ -220,13 +224,15 @@ pub(super) struct Current {
     pub(super) sources: Vec<Vec<String>>,
     /// For each of these the flags that its records say true or false.
     pub(super) marked: Vec<Vec<u32>>,
-    /// For each partner and kind: whether its records say in which place of the partnership they are.
+    /// For each partner and kind: whether its records say in which place of the partnership they
+    /// are.
     says_places: Vec<bool>,
     /// The flags of each combination of marks.
     pub(super) flags: Vec<Flags>,
     pub(super) categories: Vec<Category>,
     pub(super) labels: Vec<Label>,
-    /// Code, level, vintage, role and zone of each area, as numbers of texts; the vintage is one too.
+    /// Code, level, vintage, role and zone of each area, as numbers of texts; the vintage is one
+    /// too.
     pub(super) areas: Vec<[u32; 5]>,
     pub(super) classes: Vec<Class>,
     /// What, marks, place and time of the week of each profile.
@@ -272,8 +278,15 @@ impl Current {
 
     /// An area as it was sent.
     pub(super) fn sent(&self, area: u32) -> Sent<'_> {
-        let [code, level, vintage, role, zone] = self.areas[area as usize].map(|number| self.texts.text(number));
-        Sent { code, level: level.unwrap_or_default(), vintage, role, zone }
+        let [code, level, vintage, role, zone] =
+            self.areas[area as usize].map(|number| self.texts.text(number));
+        Sent {
+            code,
+            level: level.unwrap_or_default(),
+            vintage,
+            role,
+            zone,
+        }
     }
 }
 
@@ -351,8 +364,10 @@ impl<'s> Builder<'s> {
         let batch = Batch::read(&part.batch, &rows, &mut self.current.texts)?;
         let records = Rows::new(&part.batch);
         let cancelled = part.batch.column_by_name("cancellation_reason");
-        let received =
-            part.batch.column_by_name("received").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let received = part
+            .batch
+            .column_by_name("received")
+            .and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let received = received.ok_or(Error::Column("received"))?;
         let tokens = tokens::Columns::of(&part.batch);
         let mut chunks: [Chunk; 3] = Default::default();
@@ -360,7 +375,15 @@ impl<'s> Builder<'s> {
         for (i, &row) in rows.iter().enumerate() {
             let numbers = self.combinations(&batch, i, &records, row as usize, &mut scratch);
             let what = &self.current.what[numbers[0] as usize];
-            let What { partner_kind, source, unknown_code, kind, feed, basis, .. } = *what;
+            let What {
+                partner_kind,
+                source,
+                unknown_code,
+                kind,
+                feed,
+                basis,
+                ..
+            } = *what;
             let recorded = batch.time(columns::RECORDED_AT, i);
             let falls_back = basis == DateBasis::Recorded && recorded.is_none();
             let dated = match (kind, basis) {
@@ -368,13 +391,24 @@ impl<'s> Builder<'s> {
                 (_, DateBasis::Recorded) => recorded.or(batch.time(columns::OCCURRED_FROM, i)),
                 (_, DateBasis::Occurred) => batch.time(columns::OCCURRED_FROM, i),
             };
-            let month = self.calendar.at(Micros(dated.unwrap_or(batch.sent(i)))).month;
+            let month = self
+                .calendar
+                .at(Micros(dated.unwrap_or(batch.sent(i))))
+                .month;
             // A total is due after the last month of its period.
-            let last = batch.time(columns::PERIOD_TO, i).filter(|_| kind == Kind::Count);
+            let last = batch
+                .time(columns::PERIOD_TO, i)
+                .filter(|_| kind == Kind::Count);
             let last = last.map_or(month, |at| self.calendar.at(Micros(at)).month);
             let due = self.due(partner_kind, last);
-            let quality = self.current.quality.entry((partner_kind, month)).or_default();
-            quality.last_received = quality.last_received.max(Some(received.value(row as usize)));
+            let quality = self
+                .current
+                .quality
+                .entry((partner_kind, month))
+                .or_default();
+            quality.last_received = quality
+                .last_received
+                .max(Some(received.value(row as usize)));
             if cancelled.is_some_and(|reasons| reasons.is_valid(row as usize)) {
                 quality.cancelled += 1;
                 continue;
@@ -383,11 +417,13 @@ impl<'s> Builder<'s> {
             let located = self.areas.row(area)[0] != ABSENT;
             quality.records += 1;
             quality.sources.add(source);
-            quality.revised += i64::from(latest.is_revised(part.file, part.first_row + row as usize));
+            quality.revised +=
+                i64::from(latest.is_revised(part.file, part.first_row + row as usize));
             quality.date_fallback += i64::from(falls_back && kind != Kind::Count);
             quality.unknown_code += i64::from(unknown_code);
             quality.no_location += i64::from(!located);
-            quality.late += i64::from(latest.first_day(part.file, part.first_row + row as usize) > due);
+            quality.late +=
+                i64::from(latest.first_day(part.file, part.first_row + row as usize) > due);
             let week = self.week(&batch, i);
             let asked = self.asked(&batch, i, week);
             let record = || records.record(row as usize);
@@ -395,14 +431,35 @@ impl<'s> Builder<'s> {
             let label = self.label(profile, month, &record);
             let partner_kind = partner_kind as u16;
             if kind == Kind::Count {
-                self.current.counts.extend(count(&record(), &Counted { partner_kind, area, profile, month }));
+                self.current.counts.extend(count(
+                    &record(),
+                    &Counted {
+                        partner_kind,
+                        area,
+                        profile,
+                        month,
+                    },
+                ));
             } else {
-                let at =
-                    Row { feed, chunk: self.current.feeds[feed as usize].len(), place: chunks[feed as usize].len() };
+                let at = Row {
+                    feed,
+                    chunk: self.current.feeds[feed as usize].len(),
+                    place: chunks[feed as usize].len(),
+                };
                 let (details, repeats) = (numbers[Group::Details as usize], Repeats::default());
                 tokens.add(row as usize, &mut self.tokens, self.current.facts.len(), at);
-                let is_under_2017_act = batch.time(columns::OCCURRED_FROM, i) >= Some(ACT_COMMENCED);
-                let fact = Fact { partner_kind, month, area, profile, details, week, repeats, is_under_2017_act };
+                let is_under_2017_act =
+                    batch.time(columns::OCCURRED_FROM, i) >= Some(ACT_COMMENCED);
+                let fact = Fact {
+                    partner_kind,
+                    month,
+                    area,
+                    profile,
+                    details,
+                    week,
+                    repeats,
+                    is_under_2017_act,
+                };
                 self.current.facts.push(fact);
             }
             chunks[feed as usize].push(&batch, i, numbers, month, label);
@@ -451,7 +508,10 @@ impl<'s> Builder<'s> {
         let partner = partner_of(record.source);
         let basis = reference.partners.date_basis(partner, record.kind);
         let (kind, date_basis) = match record.kind {
-            Kind::Count => (format!("count:{}", record.what_list.unwrap_or_default()), "own"),
+            Kind::Count => (
+                format!("count:{}", record.what_list.unwrap_or_default()),
+                "own",
+            ),
             kind => (kind.as_str().to_owned(), basis.as_str()),
         };
         let partner_kind = PartnerKind {
@@ -476,42 +536,84 @@ impl<'s> Builder<'s> {
                 numbers.push(number);
             }
         }
-        let of = |scheme| codes.iter().find(|code| code.scheme == scheme).map(|code| &*code.code);
-        let class = of("ho-offence").and_then(|offence| reference.codes.class(offence, of("ho-category")));
+        let of = |scheme| {
+            codes
+                .iter()
+                .find(|code| code.scheme == scheme)
+                .map(|code| &*code.code)
+        };
+        let class =
+            of("ho-offence").and_then(|offence| reference.codes.class(offence, of("ho-category")));
         numbers.extend(class.map(|class| {
             let (scheme, code) = ("ho-offence".to_owned(), class.to_owned());
-            self.categories.number(Category { scheme, code, edition: None, kind: "class" })
+            self.categories.number(Category {
+                scheme,
+                code,
+                edition: None,
+                kind: "class",
+            })
         }));
         let partner_kind = self.partner_kinds.number(partner_kind);
-        self.current.sources.resize(self.partner_kinds.values().len(), Vec::new());
+        self.current
+            .sources
+            .resize(self.partner_kinds.values().len(), Vec::new());
         let sources = &mut self.current.sources[partner_kind as usize];
-        let source = sources.iter().position(|source| source == record.source).unwrap_or_else(|| {
-            sources.push(record.source.to_owned());
-            sources.len() - 1
-        });
+        let source = sources
+            .iter()
+            .position(|source| source == record.source)
+            .unwrap_or_else(|| {
+                sources.push(record.source.to_owned());
+                sources.len() - 1
+            });
         let source = SourceSet::one(source);
         let (kind, feed) = (record.kind, record.feed);
-        let unknown_code = codes.iter().any(|code| reference.codes.knows(code.scheme, &code.code) == Some(false));
-        self.current.what.push(What { partner_kind, source, codes: numbers, unknown_code, kind, feed, basis });
+        let unknown_code = codes
+            .iter()
+            .any(|code| reference.codes.knows(code.scheme, &code.code) == Some(false));
+        self.current.what.push(What {
+            partner_kind,
+            source,
+            codes: numbers,
+            unknown_code,
+            kind,
+            feed,
+            basis,
+        });
     }
 
     fn meet_area(&mut self, row: &[u32]) {
         let of = |name| row[AREA.iter().position(|n| *n == name).unwrap_or_default()];
         // The vintage is a number, not that of a text.
-        let vintage = of("area_vintage").checked_sub(1).map(|year| year.to_string());
+        let vintage = of("area_vintage")
+            .checked_sub(1)
+            .map(|year| year.to_string());
         let vintage = self.current.texts.number_of(vintage.as_deref());
-        let (area, _) =
-            self.areas.number(&[of("area_code"), of("area_level"), vintage, of("area_role"), of("area_zone")]);
+        let (area, _) = self.areas.number(&[
+            of("area_code"),
+            of("area_level"),
+            vintage,
+            of("area_role"),
+            of("area_zone"),
+        ]);
         // A place is made of LSOAs: of others the code is no matter to any rule.
-        let lsoa = self.current.texts.text(of("area_code")).is_some_and(|code| self.settings.lsoas.contains(code));
+        let lsoa = self
+            .current
+            .texts
+            .text(of("area_code"))
+            .is_some_and(|code| self.settings.lsoas.contains(code));
         let lsoa = if lsoa { of("area_code") } else { ABSENT };
-        let (place, _) = self.places.number(&[of("area_role"), of("area_zone"), lsoa]);
+        let (place, _) = self
+            .places
+            .number(&[of("area_role"), of("area_zone"), lsoa]);
         self.area_of.push((area, place));
     }
 
     /// When a month's records were due, in days since 1970.
     fn due(&mut self, partner_kind: u32, month: Month) -> i32 {
-        let (partners, kinds) = (&self.settings.reference.partners, self.partner_kinds.values());
+        let (partners, kinds) = (
+            &self.settings.reference.partners,
+            self.partner_kinds.values(),
+        );
         *self.due.entry((partner_kind, month)).or_insert_with(|| {
             let of = &kinds[partner_kind as usize];
             days_since_1970(partners.due(&of.partner, &of.kind, month))
@@ -519,7 +621,8 @@ impl<'s> Builder<'s> {
     }
 
     fn week(&mut self, batch: &Batch<'_>, i: usize) -> Week {
-        let Some((at, precision)) = batch.moment(columns::OCCURRED_FROM, i, &self.current.texts) else {
+        let Some((at, precision)) = batch.moment(columns::OCCURRED_FROM, i, &self.current.texts)
+        else {
             return Week::default();
         };
         let (weekday, hour) = self.calendar.weekday_and_hour(at, precision);
@@ -528,7 +631,11 @@ impl<'s> Builder<'s> {
 
     /// The time of a record as far as any rule asks for it, as a number.
     fn asked(&self, batch: &Batch<'_>, i: usize, week: Week) -> u32 {
-        let hour = if self.settings.asks_for_time { u32::from(week.0) } else { 0 };
+        let hour = if self.settings.asks_for_time {
+            u32::from(week.0)
+        } else {
+            0
+        };
         if !self.settings.asks_for_minutes || week.hour().is_none() {
             return hour * 60;
         }
@@ -544,14 +651,20 @@ impl<'s> Builder<'s> {
     {
         let (profile, new) = self.current.profiles.number(&row);
         if new {
-            self.labelled.resize(self.labelled.len() + self.settings.plans.len(), UNKNOWN);
+            self.labelled
+                .resize(self.labelled.len() + self.settings.plans.len(), UNKNOWN);
             let what = row[0];
             for wanted in 0..self.settings.wanted.len() {
                 let rules = self.rules_matching(self.settings.plan(wanted), &record());
-                self.current.class_of.push(self.classes.number(Class { rules, what }));
+                self.current
+                    .class_of
+                    .push(self.classes.number(Class { rules, what }));
             }
             if self.settings.wanted.is_empty() {
-                self.current.class_of.push(self.classes.number(Class { rules: RuleSet::default(), what }));
+                self.current.class_of.push(self.classes.number(Class {
+                    rules: RuleSet::default(),
+                    what,
+                }));
             }
         }
         profile
@@ -562,13 +675,24 @@ impl<'s> Builder<'s> {
         's: 'r,
     {
         let settings = self.settings;
-        let plan = *self.in_force.entry(month).or_insert_with(|| settings.in_force(month));
-        let Some(plan) = plan else { return self.labels.number(Label { plan: None, series: SeriesSet::EMPTY }) };
+        let plan = *self
+            .in_force
+            .entry(month)
+            .or_insert_with(|| settings.in_force(month));
+        let Some(plan) = plan else {
+            return self.labels.number(Label {
+                plan: None,
+                series: SeriesSet::EMPTY,
+            });
+        };
         let at = profile as usize * settings.plans.len() + plan as usize;
         if self.labelled[at] == UNKNOWN {
             let of = settings.plans[plan as usize];
             let series = of.series_of(self.rules_matching(of, &record()));
-            self.labelled[at] = self.labels.number(Label { plan: Some(plan), series });
+            self.labelled[at] = self.labels.number(Label {
+                plan: Some(plan),
+                series,
+            });
         }
         self.labelled[at]
     }
@@ -588,11 +712,14 @@ impl<'s> Builder<'s> {
         current.categories = self.categories.into_values();
         current.labels = self.labels.into_values();
         current.classes = self.classes.into_values();
-        current.areas =
-            (0..self.areas.len()).map(|n| self.areas.row(n as u32).try_into().unwrap_or_default()).collect();
+        current.areas = (0..self.areas.len())
+            .map(|n| self.areas.row(n as u32).try_into().unwrap_or_default())
+            .collect();
         self.tokens.find_repeats(&mut current);
         current.marked = marked(&current);
-        current.facts.sort_unstable_by_key(|fact| (fact.partner_kind, fact.area));
+        current
+            .facts
+            .sort_unstable_by_key(|fact| (fact.partner_kind, fact.area));
         current.says_places = says_places(&current);
         current
     }
@@ -600,9 +727,15 @@ impl<'s> Builder<'s> {
 
 /// For each partner's kind and source: the flags that its records say true or false.
 fn marked(current: &Current) -> Vec<Vec<u32>> {
-    let mut marked: Vec<Vec<u32>> = current.sources.iter().map(|sources| vec![0; sources.len()]).collect();
+    let mut marked: Vec<Vec<u32>> = current
+        .sources
+        .iter()
+        .map(|sources| vec![0; sources.len()])
+        .collect();
     for profile in 0..current.profiles.len() as u32 {
-        let [what, marks, ..] = *current.profiles.row(profile) else { continue };
+        let [what, marks, ..] = *current.profiles.row(profile) else {
+            continue;
+        };
         let (what, flags) = (&current.what[what as usize], current.flags[marks as usize]);
         let of = &mut marked[what.partner_kind as usize];
         let source = what.source.first().min(of.len() - 1);
@@ -614,7 +747,10 @@ fn marked(current: &Current) -> Vec<Vec<u32>> {
 /// For each partner's kind whether any record has what tells a place: an LSOA, or a zone.
 fn says_places(current: &Current) -> Vec<bool> {
     let mut says = vec![false; current.partner_kinds.len()];
-    for facts in current.facts.chunk_by(|a, b| (a.partner_kind, a.area) == (b.partner_kind, b.area)) {
+    for facts in current
+        .facts
+        .chunk_by(|a, b| (a.partner_kind, a.area) == (b.partner_kind, b.area))
+    {
         let sent = current.sent(facts[0].area);
         says[facts[0].partner_kind as usize] |= sent.level == "lsoa" || sent.zone.is_some();
     }

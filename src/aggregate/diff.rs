@@ -20,7 +20,8 @@ pub struct Moved {
     pub before: Option<String>,
     /// Its id in the second plan; none = dropped.
     pub after: Option<String>,
-    /// The word for it: that of the second plan's lineage, `new`, `dropped`, or `continued` where both have the id.
+    /// The word for it: that of the second plan's lineage, `new`, `dropped`, or `continued` where
+    /// both have the id.
     pub change: &'static str,
     /// Rules that only the second plan has, as tests.
     pub added: Vec<String>,
@@ -43,8 +44,8 @@ pub struct Diff {
     pub not_measurable: Vec<String>,
 }
 
-/// Compares the two plans that the settings want, over the records of a window (none = of all time); `None` where the
-/// store holds nothing.
+/// Compares the two plans that the settings want, over the records of a window (none = of all
+/// time); `None` where the store holds nothing.
 pub fn diff(
     store: &Store,
     settings: &Settings<'_>,
@@ -52,14 +53,19 @@ pub fn diff(
     runtime: &Handle,
     progress: &mut dyn Progress,
 ) -> Result<Option<Diff>, Error> {
-    let read = over_chains(store, runtime, |chains| Read::of(store, chains, settings, runtime, progress))?;
-    let Some((_, read)) = read else { return Ok(None) };
+    let read = over_chains(store, runtime, |chains| {
+        Read::of(store, chains, settings, runtime, progress)
+    })?;
+    let Some((_, read)) = read else {
+        return Ok(None);
+    };
     let [before, after] = [0, 1].map(|wanted| settings.plan(wanted.min(settings.wanted.len() - 1)));
     let current = &read.current;
     // Records by what the two plans make of them.
     let mut classes: BTreeMap<[u32; 2], i64> = BTreeMap::new();
     let last = settings.wanted.len() - 1;
-    let counted = |month| window.is_none_or(|window| (window.first..=window.last()).contains(&month));
+    let counted =
+        |month| window.is_none_or(|window| (window.first..=window.last()).contains(&month));
     for fact in current.facts.iter().filter(|fact| counted(fact.month)) {
         let of = [0, last].map(|wanted| current.class_of(fact.profile, wanted));
         *classes.entry(of).or_default() += 1;
@@ -70,11 +76,18 @@ pub fn diff(
         let ids = [ids(before, of(before, a)), ids(after, of(after, b))];
         *sets.entry(ids).or_default() += count;
     }
-    let count = |is: &dyn Fn(&[BTreeSet<&str>; 2]) -> bool| sets.iter().filter(|(of, _)| is(of)).map(|(_, n)| n).sum();
+    let count = |is: &dyn Fn(&[BTreeSet<&str>; 2]) -> bool| {
+        sets.iter().filter(|(of, _)| is(of)).map(|(_, n)| n).sum()
+    };
     let of_pair = |(a, b): (Option<&Series>, Option<&Series>)| {
-        let is_in = |series: Option<&Series>, set: &BTreeSet<&str>| series.is_some_and(|s| set.contains(&*s.id));
-        let records =
-            [count(&|[x, _]| is_in(a, x)), count(&|[_, y]| is_in(b, y)), count(&|[x, y]| is_in(a, x) && is_in(b, y))];
+        let is_in = |series: Option<&Series>, set: &BTreeSet<&str>| {
+            series.is_some_and(|s| set.contains(&*s.id))
+        };
+        let records = [
+            count(&|[x, _]| is_in(a, x)),
+            count(&|[_, y]| is_in(b, y)),
+            count(&|[x, y]| is_in(a, x) && is_in(b, y)),
+        ];
         moved(before, a, b, records)
     };
     Ok(Some(Diff {
@@ -89,31 +102,61 @@ fn ids(plan: &Plan, set: crate::plan::SeriesSet) -> BTreeSet<&str> {
     plan.of_set(set).map(|series| &*series.id).collect()
 }
 
-/// Every series of the second plan with each it comes from, and those of the first that nothing comes from.
+/// Every series of the second plan with each it comes from, and those of the first that nothing
+/// comes from.
 fn pairs<'p>(before: &'p Plan, after: &'p Plan) -> Vec<(Option<&'p Series>, Option<&'p Series>)> {
     let mut pairs = Vec::new();
     for series in &after.series {
-        let named = series.from.iter().filter(|from| from.plan == before.id).map(|from| &from.id);
-        let named: Vec<&String> =
-            if series.from.iter().any(|from| from.plan == before.id) { named.collect() } else { vec![&series.id] };
-        let parents: Vec<_> = before.series.iter().filter(|parent| named.contains(&&parent.id)).collect();
+        let named = series
+            .from
+            .iter()
+            .filter(|from| from.plan == before.id)
+            .map(|from| &from.id);
+        let named: Vec<&String> = if series.from.iter().any(|from| from.plan == before.id) {
+            named.collect()
+        } else {
+            vec![&series.id]
+        };
+        let parents: Vec<_> = before
+            .series
+            .iter()
+            .filter(|parent| named.contains(&&parent.id))
+            .collect();
         if parents.is_empty() {
             pairs.push((None, Some(series)));
         }
-        pairs.extend(parents.into_iter().map(|parent| (Some(parent), Some(series))));
+        pairs.extend(
+            parents
+                .into_iter()
+                .map(|parent| (Some(parent), Some(series))),
+        );
     }
-    let kept: BTreeSet<&str> = pairs.iter().filter_map(|(parent, _)| Some(&*(*parent)?.id)).collect();
-    let dropped = before.series.iter().filter(|series| !kept.contains(&*series.id));
+    let kept: BTreeSet<&str> = pairs
+        .iter()
+        .filter_map(|(parent, _)| Some(&*(*parent)?.id))
+        .collect();
+    let dropped = before
+        .series
+        .iter()
+        .filter(|series| !kept.contains(&*series.id));
     pairs.extend(dropped.map(|series| (Some(series), None)));
     pairs
 }
 
 fn moved(before: &Plan, a: Option<&Series>, b: Option<&Series>, records: [i64; 3]) -> Moved {
     let rules = |series: Option<&Series>| -> BTreeSet<String> {
-        series.into_iter().flat_map(|series| &series.rules).map(crate::plan::Rule::canonical).collect()
+        series
+            .into_iter()
+            .flat_map(|series| &series.rules)
+            .map(crate::plan::Rule::canonical)
+            .collect()
     };
     let (old, new) = (rules(a), rules(b));
-    let said = b.zip(a).and_then(|(b, a)| b.from.iter().find(|from| from.plan == before.id && from.id == a.id));
+    let said = b.zip(a).and_then(|(b, a)| {
+        b.from
+            .iter()
+            .find(|from| from.plan == before.id && from.id == a.id)
+    });
     let change = match (a, b, said) {
         (_, _, Some(from)) => from.change.as_str(),
         (None, ..) => "new",
@@ -132,9 +175,16 @@ fn moved(before: &Plan, a: Option<&Series>, b: Option<&Series>, records: [i64; 3
 
 fn not_measurable(plan: &Plan, settings: &Settings<'_>) -> Vec<String> {
     let partners = &settings.reference.partners;
-    let shown = Kind::ALL.iter().flat_map(|kind| partners.ids().into_iter().map(move |id| (id, *kind)));
-    let shown = shown.map(|(partner, kind)| plan.applicable(&partners.carried(partner, kind), kind));
+    let shown = Kind::ALL
+        .iter()
+        .flat_map(|kind| partners.ids().into_iter().map(move |id| (id, *kind)));
+    let shown =
+        shown.map(|(partner, kind)| plan.applicable(&partners.carried(partner, kind), kind));
     let shown = shown.fold(crate::plan::SeriesSet::EMPTY, crate::plan::SeriesSet::union);
-    let of_none = plan.series.iter().enumerate().filter(|(place, _)| !shown.contains(*place));
+    let of_none = plan
+        .series
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| !shown.contains(*place));
     of_none.map(|(_, series)| series.id.clone()).collect()
 }

@@ -1,8 +1,8 @@
 //! What a figure is made of, and what changed it between two times.
 //!
-//! The same code counts here that makes the tables. A change is split exactly: a record that came into a cell
-//! or left it has one reason, the first that holds of cancelled, reinstated, late, redated, relocated,
-//! reclassified.
+//! The same code counts here that makes the tables. A change is split exactly: a record that came
+//! into a cell or left it has one reason, the first that holds of cancelled, reinstated, late,
+//! redated, relocated, reclassified.
 
 use std::collections::BTreeMap;
 
@@ -91,12 +91,16 @@ pub struct Difference {
 impl Difference {
     /// All reasons together: the count now less the count before.
     pub fn sum(&self) -> i64 {
-        let moved: i64 = [self.reclassified, self.redated, self.relocated].iter().map(|(came, left)| came - left).sum();
+        let moved: i64 = [self.reclassified, self.redated, self.relocated]
+            .iter()
+            .map(|(came, left)| came - left)
+            .sum();
         self.late + moved - self.cancelled + self.reinstated
     }
 }
 
-/// Explains a cell as at the time of the settings, which must want its plan; `None` where the store holds nothing.
+/// Explains a cell as at the time of the settings, which must want its plan; `None` where the store
+/// holds nothing.
 pub fn explain(
     store: &Store,
     settings: &Settings<'_>,
@@ -109,19 +113,30 @@ pub fn explain(
         let read = Read::of(store, chains, settings, runtime, progress)?;
         let open = |path: &str| fetch(store, path, runtime);
         let changes = match before {
-            Some(before) => changes(&Files::of(chains, &open), settings, cell, (before, read.as_at))?,
+            Some(before) => changes(
+                &Files::of(chains, &open),
+                settings,
+                cell,
+                (before, read.as_at),
+            )?,
             None => HashMap::new(),
         };
         Ok((read, changes))
     })?;
-    let Some((_, (read, changes))) = read else { return Ok(None) };
+    let Some((_, (read, changes))) = read else {
+        return Ok(None);
+    };
     let figures = Figures::of(&read.current, settings, &cell.plan.area, read.as_at)?;
     let folder = Folder::of(&figures, Wanted::Plan(cell.plan));
-    let strips = folder.strips().filter(|strip| is_named(strip.series, &cell.series));
+    let strips = folder
+        .strips()
+        .filter(|strip| is_named(strip.series, &cell.series));
     let mut told = Vec::new();
     for strip in strips {
         for (place, _, of) in strip.places().filter(|(_, _, of)| of.code == cell.area) {
-            let Some(block) = strip.block(place, &cell.window) else { continue };
+            let Some(block) = strip.block(place, &cell.window) else {
+                continue;
+            };
             let mut explanation = explanation(&figures, &strip, place, &cell.window, block);
             let kind = strip.partner_kind();
             explanation.change = before.map(|_| {
@@ -139,17 +154,31 @@ pub fn explain(
 fn is_named(series: &Series, name: &str) -> bool {
     match &series.scheme {
         None => series.id == name,
-        Some(scheme) => name.strip_prefix(&**scheme).and_then(|rest| rest.strip_prefix(':')) == Some(&series.id),
+        Some(scheme) => {
+            name.strip_prefix(&**scheme)
+                .and_then(|rest| rest.strip_prefix(':'))
+                == Some(&series.id)
+        }
     }
 }
 
-fn explanation(figures: &Figures<'_>, strip: &Strip<'_>, place: usize, window: &Window, block: Block) -> Explanation {
+fn explanation(
+    figures: &Figures<'_>,
+    strip: &Strip<'_>,
+    place: usize,
+    window: &Window,
+    block: Block,
+) -> Explanation {
     let kind = strip.partner_kind();
     let place_of = strip.place(place);
     let months = window.first.to(window.last()).map(|month| {
         let held = figures.held[strip.kind].as_ref();
-        let status = held.and_then(|held| held.status_of(month)).unwrap_or(Status::Overdue);
-        let count = strip.block(place, &Window::of_month(month)).and_then(Block::exact);
+        let status = held
+            .and_then(|held| held.status_of(month))
+            .unwrap_or(Status::Overdue);
+        let count = strip
+            .block(place, &Window::of_month(month))
+            .and_then(Block::exact);
         (month, count, Status::NAMES[status as usize])
     });
     let (rules, codes) = made_of(figures, strip, place, window);
@@ -177,7 +206,12 @@ fn explanation(figures: &Figures<'_>, strip: &Strip<'_>, place: usize, window: &
 type Counts = Vec<(String, i64)>;
 
 /// The records of a cell by rule and by code.
-fn made_of(figures: &Figures<'_>, strip: &Strip<'_>, place: usize, window: &Window) -> (Counts, Counts) {
+fn made_of(
+    figures: &Figures<'_>,
+    strip: &Strip<'_>,
+    place: usize,
+    window: &Window,
+) -> (Counts, Counts) {
     let (current, frame) = (figures.current, &strip.framed.frame);
     let target = figures.places.of_kind[strip.kind][place];
     let series = strip.number - strip.framed.first_series;
@@ -186,7 +220,12 @@ fn made_of(figures: &Figures<'_>, strip: &Strip<'_>, place: usize, window: &Wind
     for fact in figures.facts(strip.kind).iter().filter(in_window) {
         let class = frame.class(current, fact.profile);
         let counts = frame.of_class[class as usize].contains(&series);
-        if counts && figures.places.targets(strip.kind, fact.area).contains(&target) {
+        if counts
+            && figures
+                .places
+                .targets(strip.kind, fact.area)
+                .contains(&target)
+        {
             *of_class.entry(class).or_default() += 1;
         }
     }
@@ -194,16 +233,24 @@ fn made_of(figures: &Figures<'_>, strip: &Strip<'_>, place: usize, window: &Wind
     for (class, count) in of_class {
         let class = &current.classes[class as usize];
         let own = frame.plan.into_iter().flat_map(Plan::rules);
-        let own = own.filter(|(_, of, _)| frame.plan.is_some_and(|plan| plan.series[*of].id == strip.series.id));
+        let own = own.filter(|(_, of, _)| {
+            frame
+                .plan
+                .is_some_and(|plan| plan.series[*of].id == strip.series.id)
+        });
         own.filter(|(number, ..)| class.rules.contains(*number))
             .for_each(|(number, ..)| *rules.entry(number).or_default() += count);
         for code in &current.what[class.what as usize].codes {
             let code = &current.categories[*code as usize];
-            *codes.entry(format!("{}:{}", code.scheme, code.code)).or_default() += count;
+            *codes
+                .entry(format!("{}:{}", code.scheme, code.code))
+                .or_default() += count;
         }
     }
     let named = frame.plan.into_iter().flat_map(Plan::rules);
-    let rules = named.filter_map(|(number, _, rule)| Some((rule.id.clone(), *rules.get(&number)?))).collect();
+    let rules = named
+        .filter_map(|(number, _, rule)| Some((rule.id.clone(), *rules.get(&number)?)))
+        .collect();
     let mut codes: Counts = codes.into_iter().collect();
     codes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     (rules, codes)
@@ -214,7 +261,10 @@ type Key = (String, String, Option<String>);
 
 /// A record at one time, as far as a cell asks.
 #[derive(Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own"
+)]
 struct State {
     key: Key,
     cancelled: bool,
@@ -239,12 +289,25 @@ fn changes(
     cell: &Cell<'_>,
     (before, now): (Micros, Option<Micros>),
 ) -> Result<HashMap<Key, Difference>, Error> {
-    let latest = [Latest::find(files, Some(before), |_| {})?, Latest::find(files, now, |_| {})?];
-    let scope = settings.reference.geography.scope(&cell.plan.area).ok_or_else(|| lacks_area(&cell.plan.area))?;
+    let latest = [
+        Latest::find(files, Some(before), |_| {})?,
+        Latest::find(files, now, |_| {})?,
+    ];
+    let scope = settings
+        .reference
+        .geography
+        .scope(&cell.plan.area)
+        .ok_or_else(|| lacks_area(&cell.plan.area))?;
     let schema = normalise::schema();
-    let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let columns: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
     let mut states = States::new();
-    files.for_each(&columns, |part| differing(part, &latest, settings, cell, &scope, &mut states))?;
+    files.for_each(&columns, |part| {
+        differing(part, &latest, settings, cell, &scope, &mut states)
+    })?;
     let mut changes: HashMap<Key, Difference> = HashMap::new();
     for [before, now] in states.into_values() {
         for (key, reason) in reasons(before.as_ref(), now.as_ref()) {
@@ -263,8 +326,14 @@ fn differing(
     states: &mut States,
 ) -> Result<(), Error> {
     let rows = 0..part.batch.num_rows();
-    let holds = |row: usize| latest.each_ref().map(|latest| latest.holds(part.file, part.first_row + row));
-    let differing: Vec<usize> = rows.filter(|row| matches!(holds(*row), [true, false] | [false, true])).collect();
+    let holds = |row: usize| {
+        latest
+            .each_ref()
+            .map(|latest| latest.holds(part.file, part.first_row + row))
+    };
+    let differing: Vec<usize> = rows
+        .filter(|row| matches!(holds(*row), [true, false] | [false, true]))
+        .collect();
     if differing.is_empty() {
         return Ok(());
     }
@@ -278,7 +347,12 @@ fn differing(
 }
 
 /// None for a partner's own total, which no record explains.
-fn state<'r>(record: &Record<'r>, settings: &'r Settings<'_>, cell: &Cell<'_>, scope: &Scope<'_>) -> Option<State> {
+fn state<'r>(
+    record: &Record<'r>,
+    settings: &'r Settings<'_>,
+    cell: &Cell<'_>,
+    scope: &Scope<'_>,
+) -> Option<State> {
     if record.kind == Kind::Count {
         return None;
     }
@@ -293,7 +367,10 @@ fn state<'r>(record: &Record<'r>, settings: &'r Settings<'_>, cell: &Cell<'_>, s
         "unmapped" => series.is_empty(),
         name => {
             let of_plan = cell.plan.of_set(series).any(|series| series.id == name);
-            of_plan || codes.iter().any(|code| name == format!("{}:{}", code.scheme, code.code))
+            of_plan
+                || codes
+                    .iter()
+                    .any(|code| name == format!("{}:{}", code.scheme, code.code))
         }
     };
     let placed = |(code, level): (&str, &str)| {
@@ -305,17 +382,23 @@ fn state<'r>(record: &Record<'r>, settings: &'r Settings<'_>, cell: &Cell<'_>, s
     let in_all = cell.area == super::places::ALL;
     let role = record.area_role.filter(|_| !in_all).map(str::to_owned);
     Some(State {
-        key: (record.partner().to_owned(), record.kind.as_str().to_owned(), role),
+        key: (
+            record.partner().to_owned(),
+            record.kind.as_str().to_owned(),
+            role,
+        ),
         cancelled: record.cancellation_reason.is_some(),
         of_series,
-        in_window: month.is_some_and(|month| (cell.window.first..=cell.window.last()).contains(&month)),
+        in_window: month
+            .is_some_and(|month| (cell.window.first..=cell.window.last()).contains(&month)),
         in_area: in_all || area.is_some_and(placed),
     })
 }
 
 type Reason = fn(&mut Difference);
 
-/// Why a record came into a cell or left it: once, or, where its role changed too, once for each role.
+/// Why a record came into a cell or left it: once, or, where its role changed too, once for each
+/// role.
 fn reasons(before: Option<&State>, now: Option<&State>) -> Vec<(Key, Reason)> {
     let was_in = before.filter(|state| state.is_in());
     let is_in = now.filter(|state| state.is_in());

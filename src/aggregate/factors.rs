@@ -1,7 +1,8 @@
 //! `factors`: how much of every priority has a mental-health side, or another that the plan names?
 //!
-//! With = any flag of the factor is true; without = one is false and none true; else not known. Shares are of
-//! what is known. Where what a partner sends cannot show the factor, with is not supplied.
+//! With = any flag of the factor is true; without = one is false and none true; else not known.
+//! Shares are of what is known. Where what a partner sends cannot show the factor, with is not
+//! supplied.
 
 use super::Error;
 use super::current::{Fact, SourceSet};
@@ -13,8 +14,7 @@ use super::window_totals::percent;
 use crate::plan::Factor;
 
 /// What the table answers.
-const ABOUT: &str =
-    "How much has a side that the plan asks after, such as mental health? Records with, without and unknown.";
+const ABOUT: &str = "How much has a side that the plan asks after, such as mental health? Records with, without and unknown.";
 
 struct More<'f> {
     factor: &'f Factor,
@@ -35,12 +35,16 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
         column(
             "count_without",
             "Records recorded as without it.",
-            Of::Integer(Box::new(|row: &Row<'c>| row.block.exact().map(|_| row.more.without))),
+            Of::Integer(Box::new(|row: &Row<'c>| {
+                row.block.exact().map(|_| row.more.without)
+            })),
         ),
         column(
             "count_unknown",
             "Records that do not say.",
-            Of::Integer(Box::new(|row: &Row<'c>| row.block.exact().map(|_| row.more.unknown))),
+            Of::Integer(Box::new(|row: &Row<'c>| {
+                row.block.exact().map(|_| row.more.unknown)
+            })),
         ),
         column(
             "share_of_known_pct",
@@ -57,24 +61,63 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let mut table = Table::new(ABOUT, columns(folder))?;
     let is_told = |strip: &Strip<'_>| matches!(strip.series.kind, "total" | "priority");
-    for strip in folder.strips().filter(|strip| is_told(strip) && !strip.is_of_totals()) {
-        let Some(held) = folder.figures.held[strip.kind].as_ref() else { continue };
-        let factors = strip.framed.frame.plan.map_or(&[][..], |plan| &plan.factors);
-        let counted = factors.iter().map(|factor| Counted::of(folder, &strip, factor));
+    for strip in folder
+        .strips()
+        .filter(|strip| is_told(strip) && !strip.is_of_totals())
+    {
+        let Some(held) = folder.figures.held[strip.kind].as_ref() else {
+            continue;
+        };
+        let factors = strip
+            .framed
+            .frame
+            .plan
+            .map_or(&[][..], |plan| &plan.factors);
+        let counted = factors
+            .iter()
+            .map(|factor| Counted::of(folder, &strip, factor));
         let counted: Vec<Counted<'_>> = counted.collect();
         for (place, number, _) in strip.places().filter(|(_, _, of)| !of.is_sparse()) {
             for (window, months) in strip.windows() {
-                let Some((from, to)) = clip(held.first, held.months(), months.first, months.months.into()) else {
+                let Some((from, to)) = clip(
+                    held.first,
+                    held.months(),
+                    months.first,
+                    months.months.into(),
+                ) else {
                     continue;
                 };
-                for Counted { factor, tally, supply } in &counted {
+                for Counted {
+                    factor,
+                    tally,
+                    supply,
+                } in &counted
+                {
                     let count = |key| tally.sum(place, 0, key, (from, to));
-                    let Some(months_supply) = supply[from..to].iter().copied().reduce(Supply::and) else { continue };
+                    let Some(months_supply) = supply[from..to].iter().copied().reduce(Supply::and)
+                    else {
+                        continue;
+                    };
                     let whole = to - from == usize::from(months.months);
-                    let supply = if whole { months_supply } else { months_supply.and(Supply::Nothing) };
+                    let supply = if whole {
+                        months_supply
+                    } else {
+                        months_supply.and(Supply::Nothing)
+                    };
                     let [with, without, unknown] = [WITH, WITHOUT, UNKNOWN].map(count);
-                    let (block, more) = (Block::counted(with, supply), More { factor, without, unknown });
-                    table.push(Line { key: strip.key(number, window), block, more })?;
+                    let (block, more) = (
+                        Block::counted(with, supply),
+                        More {
+                            factor,
+                            without,
+                            unknown,
+                        },
+                    );
+                    table.push(Line {
+                        key: strip.key(number, window),
+                        block,
+                        more,
+                    })?;
                 }
             }
         }
@@ -98,7 +141,9 @@ impl<'f> Counted<'f> {
     fn of(folder: &Folder<'_>, strip: &Strip<'_>, factor: &'f Factor) -> Self {
         let (figures, current) = (folder.figures, folder.figures.current);
         let held = figures.held[strip.kind].as_ref();
-        let state = |fact: &Fact| match factor.of(current.flags[current.profiles.row(fact.profile)[1] as usize]) {
+        let state = |fact: &Fact| match factor
+            .of(current.flags[current.profiles.row(fact.profile)[1] as usize])
+        {
             Some(true) => WITH,
             Some(false) => WITHOUT,
             None => UNKNOWN,
@@ -107,15 +152,34 @@ impl<'f> Counted<'f> {
         let mut shown = SourceSet::default();
         let kind = current.partner_kinds[strip.kind].of;
         for (i, source) in current.sources[strip.kind].iter().enumerate() {
-            let carried = figures.settings.reference.partners.carried_by(source, kind).flags & factor.flags != 0;
-            if carried || current.marked[strip.kind].get(i).is_some_and(|flags| flags & factor.flags != 0) {
+            let carried = figures
+                .settings
+                .reference
+                .partners
+                .carried_by(source, kind)
+                .flags
+                & factor.flags
+                != 0;
+            if carried
+                || current.marked[strip.kind]
+                    .get(i)
+                    .is_some_and(|flags| flags & factor.flags != 0)
+            {
                 shown.add(SourceSet::one(i));
             }
         }
         let of_series = strip.shown();
-        let supply = held
-            .map_or_else(Vec::new, |held| held.fed.iter().map(|fed| Supply::of(*fed, shown.and(of_series))).collect());
+        let supply = held.map_or_else(Vec::new, |held| {
+            held.fed
+                .iter()
+                .map(|fed| Supply::of(*fed, shown.and(of_series)))
+                .collect()
+        });
         let none = Tally::none();
-        Self { factor, tally: held.map_or(none, |held| strip.tally(held, 3, &key)), supply }
+        Self {
+            factor,
+            tally: held.map_or(none, |held| strip.tally(held, 3, &key)),
+            supply,
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! What all tables are made of: the records that count, where and when they count, and how far the months
-//! may be used.
+//! What all tables are made of: the records that count, where and when they count, and how far the
+//! months may be used.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,10 @@ impl Held {
     /// The worst status of a run of months; those before the first were never supplied.
     pub(super) fn worst(&self, first: Month, months: u16) -> Status {
         let status = |month| self.status_of(month).unwrap_or(Status::Overdue);
-        (0..i32::from(months)).map(|i| status(first.plus(i))).min().unwrap_or(Status::Overdue)
+        (0..i32::from(months))
+            .map(|i| status(first.plus(i)))
+            .min()
+            .unwrap_or(Status::Overdue)
     }
 }
 
@@ -74,9 +77,25 @@ impl<'f> Figures<'f> {
         as_at: Option<Micros>,
     ) -> Result<Self, Error> {
         let reference = settings.reference;
-        let scope = reference.geography.scope(area).ok_or_else(|| lacks_area(area))?;
-        let held_months = || current.quality.iter().filter(|(_, quality)| quality.records > 0).map(|((_, m), _)| *m);
-        let last = held_months().chain(current.counts.iter().map(|c| c.first.plus(i32::from(c.months) - 1))).max();
+        let scope = reference
+            .geography
+            .scope(area)
+            .ok_or_else(|| lacks_area(area))?;
+        let held_months = || {
+            current
+                .quality
+                .iter()
+                .filter(|(_, quality)| quality.records > 0)
+                .map(|((_, m), _)| *m)
+        };
+        let last = held_months()
+            .chain(
+                current
+                    .counts
+                    .iter()
+                    .map(|c| c.first.plus(i32::from(c.months) - 1)),
+            )
+            .max();
         let first = reference.windows.first_month;
         let first = held_months().min().map_or(first, |month| month.max(first));
         let last = last.unwrap_or(first);
@@ -89,7 +108,11 @@ impl<'f> Figures<'f> {
         Ok(Self {
             places: Places::of(current, &scope),
             held: (0..current.partner_kinds.len()).map(held).collect(),
-            windows: if first <= last { reference.windows.over(first, last) } else { Vec::new() },
+            windows: if first <= last {
+                reference.windows.over(first, last)
+            } else {
+                Vec::new()
+            },
             current,
             settings,
             scope,
@@ -110,7 +133,10 @@ impl<'f> Figures<'f> {
 
 /// The geography does not hold an area that a plan is for.
 pub(super) fn lacks_area(area: &str) -> Error {
-    Error::Lacks { file: "geography/areas.csv".to_owned(), key: area.to_owned() }
+    Error::Lacks {
+        file: "geography/areas.csv".to_owned(),
+        key: area.to_owned(),
+    }
 }
 
 fn held(
@@ -121,14 +147,29 @@ fn held(
     as_at: Option<Micros>,
 ) -> Option<Held> {
     let of = &current.partner_kinds[kind];
-    let quality = current.quality.iter().filter(|((of, month), _)| *of as usize == kind && *month >= first);
-    let sources: BTreeMap<Month, SourceSet> = quality.clone().map(|((_, month), q)| (*month, q.sources)).collect();
+    let quality = current
+        .quality
+        .iter()
+        .filter(|((of, month), _)| *of as usize == kind && *month >= first);
+    let sources: BTreeMap<Month, SourceSet> = quality
+        .clone()
+        .map(|((_, month), q)| (*month, q.sources))
+        .collect();
     // For each month that has records how many, and the last month of their period.
     let mut months: BTreeMap<Month, (i64, Month)> = BTreeMap::new();
     if of.is_count() {
         // Of a total whose period is not whole months the month it begins in is known to have come.
-        months.extend(quality.clone().filter(|(_, q)| q.records > 0).map(|((_, month), _)| (*month, (1, *month))));
-        for count in current.counts.iter().filter(|c| usize::from(c.partner_kind) == kind && c.first >= first) {
+        months.extend(
+            quality
+                .clone()
+                .filter(|(_, q)| q.records > 0)
+                .map(|((_, month), _)| (*month, (1, *month))),
+        );
+        for count in current
+            .counts
+            .iter()
+            .filter(|c| usize::from(c.partner_kind) == kind && c.first >= first)
+        {
             let end = count.first.plus(i32::from(count.months) - 1);
             for month in count.first.to(end) {
                 let (records, last) = months.entry(month).or_insert((0, end));
@@ -136,21 +177,40 @@ fn held(
             }
         }
     } else {
-        months.extend(quality.filter(|(_, q)| q.records > 0).map(|((_, month), q)| (*month, (q.records, *month))));
+        months.extend(
+            quality
+                .filter(|(_, q)| q.records > 0)
+                .map(|((_, month), q)| (*month, (q.records, *month))),
+        );
     }
     let first = *months.first_key_value()?.0;
-    let records: BTreeMap<Month, i64> = months.iter().map(|(month, (records, _))| (*month, *records)).collect();
+    let records: BTreeMap<Month, i64> = months
+        .iter()
+        .map(|(month, (records, _))| (*month, *records))
+        .collect();
     let today = as_at.map_or(civil::Date::MIN, |at| at.in_london().date());
     let partners = &settings.reference.partners;
     let state = |month: Month| {
-        let reference = if of.is_count() { None } else { Reference::of(&records, month) };
+        let reference = if of.is_count() {
+            None
+        } else {
+            Reference::of(&records, month)
+        };
         let (records, end) = months.get(&month).copied().unwrap_or((0, month));
         let late = today > partners.due(&of.partner, &of.kind, end);
-        status(records, reference, late, today > partners.settled(&of.partner, &of.kind, end))
+        status(
+            records,
+            reference,
+            late,
+            today > partners.settled(&of.partner, &of.kind, end),
+        )
     };
     Some(Held {
         first,
-        fed: first.to(last).map(|month| sources.get(&month).copied().unwrap_or_default()).collect(),
+        fed: first
+            .to(last)
+            .map(|month| sources.get(&month).copied().unwrap_or_default())
+            .collect(),
         status: first.to(last).map(state).collect(),
         records,
     })

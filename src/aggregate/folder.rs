@@ -1,7 +1,7 @@
 //! A folder of tables: the figures under one plan, or each month's under the plan in force.
 //!
-//! A table's rows are told frame by frame in the order of their keys, and each row by the places of its
-//! keys, so that a table says only what it has more than they.
+//! A table's rows are told frame by frame in the order of their keys, and each row by the places of
+//! its keys, so that a table says only what it has more than they.
 
 use super::current::{Fact, PartnerKind, SourceSet};
 use super::figures::{Figures, Held};
@@ -76,21 +76,34 @@ impl<'f> Folder<'f> {
         let settings = figures.settings;
         let mut framed: Vec<Framed<'f>> = Vec::new();
         let mut add = |wanted: Option<usize>, is_told: &dyn Fn(&Window) -> bool| {
-            let windows = (0_u32..).zip(&figures.windows).filter(|(_, window)| is_told(window)).map(|(i, _)| i);
+            let windows = (0_u32..)
+                .zip(&figures.windows)
+                .filter(|(_, window)| is_told(window))
+                .map(|(i, _)| i);
             let windows: Vec<u32> = windows.collect();
             if windows.is_empty() {
                 return;
             }
             let frame = Frame::of(figures.current, settings, wanted);
-            let of_kind = |(kind, held): (usize, &Option<_>)| Some(Sheet::of(figures, &frame, kind, held.as_ref()?));
+            let of_kind = |(kind, held): (usize, &Option<_>)| {
+                Some(Sheet::of(figures, &frame, kind, held.as_ref()?))
+            };
             let sheets = figures.held.iter().enumerate().map(of_kind).collect();
-            let first_series = framed.last().map_or(0, |last| last.first_series + last.frame.series.len() as u32);
-            framed.push(Framed { frame, sheets, windows, first_series });
+            let first_series = framed
+                .last()
+                .map_or(0, |last| last.first_series + last.frame.series.len() as u32);
+            framed.push(Framed {
+                frame,
+                sheets,
+                windows,
+                first_series,
+            });
         };
         match wanted {
             Wanted::Plan(plan) => add(settings.place_of(plan), &|_| true),
             Wanted::InForce => {
-                let under = |window: &Window| settings.in_force_through(window.first, window.last());
+                let under =
+                    |window: &Window| settings.in_force_through(window.first, window.last());
                 add(None, &|window| under(window).is_none());
                 for wanted in 0..settings.wanted.len() {
                     add(Some(wanted), &|window| under(window) == Some(wanted));
@@ -101,12 +114,19 @@ impl<'f> Folder<'f> {
             Wanted::Plan(plan) => Some(plan.id.clone()),
             Wanted::InForce => None,
         };
-        Self { figures, framed, plan }
+        Self {
+            figures,
+            framed,
+            plan,
+        }
     }
 
     /// The plans of the tables, in the order of their rows.
     pub(super) fn plans(&self) -> Vec<&'f Plan> {
-        self.framed.iter().filter_map(|framed| framed.frame.plan).collect()
+        self.framed
+            .iter()
+            .filter_map(|framed| framed.frame.plan)
+            .collect()
     }
 
     /// The id of the plan, where all months are under one.
@@ -117,16 +137,31 @@ impl<'f> Folder<'f> {
     /// Every series of every partner's kind, in the order of keys.
     pub(super) fn strips(&self) -> impl Iterator<Item = Strip<'_>> {
         let of_frame = move |framed| {
-            let Framed { frame, sheets, first_series, .. }: &Framed<'_> = framed;
-            (0_u32..).zip(&frame.series).flat_map(move |(place, series)| {
-                let strip = move |kind: &u32| {
-                    let sheet = sheets[*kind as usize].as_ref()?;
-                    let row = sheet.position(place)?;
-                    let (number, kind) = (first_series + place, *kind as usize);
-                    Some(Strip { framed, series, number, kind, sheet, row, figures: self.figures })
-                };
-                self.figures.order.iter().filter_map(strip)
-            })
+            let Framed {
+                frame,
+                sheets,
+                first_series,
+                ..
+            }: &Framed<'_> = framed;
+            (0_u32..)
+                .zip(&frame.series)
+                .flat_map(move |(place, series)| {
+                    let strip = move |kind: &u32| {
+                        let sheet = sheets[*kind as usize].as_ref()?;
+                        let row = sheet.position(place)?;
+                        let (number, kind) = (first_series + place, *kind as usize);
+                        Some(Strip {
+                            framed,
+                            series,
+                            number,
+                            kind,
+                            sheet,
+                            row,
+                            figures: self.figures,
+                        })
+                    };
+                    self.figures.order.iter().filter_map(strip)
+                })
         };
         self.framed.iter().flat_map(of_frame)
     }
@@ -135,7 +170,9 @@ impl<'f> Folder<'f> {
     pub(super) fn each_series<T>(&self, of: impl Fn(&Framed<'f>, u32) -> T) -> Vec<T> {
         let of_frame = |framed| {
             let framed: &Framed<'f> = framed;
-            (0..framed.frame.series.len() as u32).map(|series| of(framed, series)).collect::<Vec<T>>()
+            (0..framed.frame.series.len() as u32)
+                .map(|series| of(framed, series))
+                .collect::<Vec<T>>()
         };
         self.framed.iter().flat_map(of_frame).collect()
     }
@@ -143,7 +180,10 @@ impl<'f> Folder<'f> {
     /// The columns that every table of counts begins with.
     pub(super) fn key_columns<'c, M: 'c>(&'c self) -> Vec<Column<'c, Line<M>>> {
         let series = |of: &dyn Fn(&Framed<'_>, &Series) -> Option<String>| {
-            let texts = texts(self.each_series(|framed, series| of(framed, &framed.frame.series[series as usize])));
+            let texts =
+                texts(self.each_series(|framed, series| {
+                    of(framed, &framed.frame.series[series as usize])
+                }));
             Of::Choice(texts, Box::new(|line: &Line<M>| Some(line.key.series)))
         };
         let mut columns = vec![
@@ -176,11 +216,18 @@ impl<'f> Folder<'f> {
     }
 
     /// Who sent what.
-    pub(super) fn kind_columns<'c, R: 'c>(&self, of: impl Fn(&R) -> u32 + Copy + Sync + 'c) -> [Column<'c, R>; 3] {
+    pub(super) fn kind_columns<'c, R: 'c>(
+        &self,
+        of: impl Fn(&R) -> u32 + Copy + Sync + 'c,
+    ) -> [Column<'c, R>; 3] {
         let kinds = &self.figures.current.partner_kinds;
         let choice = |texts| Of::Choice(texts, Box::new(move |row: &R| Some(of(row))));
         [
-            column("partner", "Who sent the records.", choice(texts(kinds.iter().map(|k| Some(&k.partner))))),
+            column(
+                "partner",
+                "Who sent the records.",
+                choice(texts(kinds.iter().map(|k| Some(&k.partner)))),
+            ),
             column(
                 "feed",
                 "`police`, `health` or `housing`.",
@@ -195,7 +242,10 @@ impl<'f> Folder<'f> {
     }
 
     /// Where.
-    pub(super) fn place_columns<'c, R: 'c>(&self, of: impl Fn(&R) -> u32 + Copy + Sync + 'c) -> [Column<'c, R>; 4] {
+    pub(super) fn place_columns<'c, R: 'c>(
+        &self,
+        of: impl Fn(&R) -> u32 + Copy + Sync + 'c,
+    ) -> [Column<'c, R>; 4] {
         let choice = |text: &dyn Fn(&Place) -> Option<String>| {
             let texts = texts(self.figures.places.sorted.iter().map(text));
             Of::Choice(texts, Box::new(move |row: &R| Some(of(row))))
@@ -225,23 +275,33 @@ impl<'f> Folder<'f> {
     }
 
     /// When.
-    pub(super) fn window_columns<'c, R: 'c>(&'c self, of: impl Fn(&R) -> u32 + Copy + Sync + 'c) -> [Column<'c, R>; 3] {
+    pub(super) fn window_columns<'c, R: 'c>(
+        &'c self,
+        of: impl Fn(&R) -> u32 + Copy + Sync + 'c,
+    ) -> [Column<'c, R>; 3] {
         let windows = &self.figures.windows;
         [
             column(
                 "window",
                 "The months counted, such as `month:2018-10` or `fy:2018-19`.",
-                Of::Choice(texts(windows.iter().map(|w| Some(&w.id))), Box::new(move |row: &R| Some(of(row)))),
+                Of::Choice(
+                    texts(windows.iter().map(|w| Some(&w.id))),
+                    Box::new(move |row: &R| Some(of(row))),
+                ),
             ),
             column(
                 "window_from",
                 "First day of the window.",
-                Of::Date(Box::new(move |row: &R| Some(windows[of(row) as usize].from()))),
+                Of::Date(Box::new(move |row: &R| {
+                    Some(windows[of(row) as usize].from())
+                })),
             ),
             column(
                 "window_to",
                 "Last day of the window.",
-                Of::Date(Box::new(move |row: &R| Some(windows[of(row) as usize].to()))),
+                Of::Date(Box::new(move |row: &R| {
+                    Some(windows[of(row) as usize].to())
+                })),
             ),
         ]
     }
@@ -257,8 +317,10 @@ impl<'f> Folder<'f> {
             .held
             .iter()
             .map(|held| {
-                let status =
-                    |window: &Window| held.as_ref().map_or(Status::Overdue, |h| h.worst(window.first, window.months));
+                let status = |window: &Window| {
+                    held.as_ref()
+                        .map_or(Status::Overdue, |h| h.worst(window.first, window.months))
+                };
                 self.figures.windows.iter().map(status).collect()
             })
             .collect();
@@ -266,7 +328,10 @@ impl<'f> Folder<'f> {
             column(
                 "date_basis",
                 "The date that puts a record into its month: `recorded` (`recorded_at`, else `occurred_from`), `occurred`, or `own` for totals that the partner sent.",
-                Of::Choice(texts(kinds.iter().map(|k| Some(&k.date_basis))), Box::new(move |row: &R| Some(of(row).0))),
+                Of::Choice(
+                    texts(kinds.iter().map(|k| Some(&k.date_basis))),
+                    Box::new(move |row: &R| Some(of(row).0)),
+                ),
             ),
             column(
                 "data_status",
@@ -285,8 +350,16 @@ impl<'f> Folder<'f> {
     /// The count block.
     pub(super) fn block_columns<'c, M: 'c>() -> [Column<'c, Line<M>>; 4] {
         [
-            column("count", "How many; null unless exact.", Of::Integer(Box::new(|line: &Line<M>| line.block.exact()))),
-            column("count_min", "At least so many.", Of::Integer(Box::new(|line: &Line<M>| Some(line.block.min)))),
+            column(
+                "count",
+                "How many; null unless exact.",
+                Of::Integer(Box::new(|line: &Line<M>| line.block.exact())),
+            ),
+            column(
+                "count_min",
+                "At least so many.",
+                Of::Integer(Box::new(|line: &Line<M>| Some(line.block.min))),
+            ),
             column(
                 "count_max",
                 "At most so many; null = no upper bound is known.",
@@ -295,7 +368,10 @@ impl<'f> Folder<'f> {
             column(
                 "count_status",
                 "`exact`; `interval` (known within bounds); `partial` (a part was not supplied: known from below); `not_supplied` (what was sent cannot show it, which is not 0).",
-                Of::Choice(texts(Block::STATUSES.map(Some)), Box::new(|line: &Line<M>| Some(line.block.status()))),
+                Of::Choice(
+                    texts(Block::STATUSES.map(Some)),
+                    Box::new(|line: &Line<M>| Some(line.block.status())),
+                ),
             ),
         ]
     }
@@ -321,24 +397,53 @@ impl<'f> Strip<'f> {
     }
 
     /// Counts its records by a further key.
-    pub(super) fn tally(&self, held: &Held, keys: usize, key: &dyn Fn(&Fact) -> Option<usize>) -> Tally {
+    pub(super) fn tally(
+        &self,
+        held: &Held,
+        keys: usize,
+        key: &dyn Fn(&Fact) -> Option<usize>,
+    ) -> Tally {
         let frame = &self.framed.frame;
         let series = self.number - self.framed.first_series;
-        let of_class: Vec<Vec<u32>> =
-            frame.of_class.iter().map(|all| if all.contains(&series) { vec![0] } else { Vec::new() }).collect();
+        let of_class: Vec<Vec<u32>> = frame
+            .of_class
+            .iter()
+            .map(|all| {
+                if all.contains(&series) {
+                    vec![0]
+                } else {
+                    Vec::new()
+                }
+            })
+            .collect();
         let class = |fact: &Fact| frame.class(self.figures.current, fact.profile);
-        Tally::of(self.figures, self.kind, held, (1, &class), &of_class, (keys, key))
+        Tally::of(
+            self.figures,
+            self.kind,
+            held,
+            (1, &class),
+            &of_class,
+            (keys, key),
+        )
     }
 
     /// The windows it is told for, with their numbers.
     pub(super) fn windows(&self) -> impl Iterator<Item = (u32, &'f Window)> {
         let windows = &self.figures.windows;
-        self.framed.windows.iter().map(move |number| (*number, &windows[*number as usize]))
+        self.framed
+            .windows
+            .iter()
+            .map(move |number| (*number, &windows[*number as usize]))
     }
 
     /// The keys of a row.
     pub(super) const fn key(&self, place: u32, window: u32) -> Key {
-        Key { series: self.number, kind: self.kind as u32, place, window }
+        Key {
+            series: self.number,
+            kind: self.kind as u32,
+            place,
+            window,
+        }
     }
 
     /// Whose it is, and of which kind.
@@ -354,28 +459,41 @@ impl<'f> Strip<'f> {
     /// The breaks in the series at a place.
     fn breaks_at(&self, place: &Place) -> impl Iterator<Item = &'f Break> + use<'_, 'f> {
         let of = self.partner_kind();
-        let code = self.series.scheme.as_deref().map(|scheme| (scheme, &*self.series.id));
+        let code = self
+            .series
+            .scheme
+            .as_deref()
+            .map(|scheme| (scheme, &*self.series.id));
         let level = Level::from_name(&place.level);
         let breaks = &self.figures.settings.reference.breaks;
-        breaks.iter().filter(move |of_series| of_series.applies(&of.partner, &of.kind, level, code))
+        breaks
+            .iter()
+            .filter(move |of_series| of_series.applies(&of.partner, &of.kind, level, code))
     }
 
     /// The ids of the breaks between a run of months and a window, or in either, joined by `;`.
     pub(super) fn breaks(&self, base: Month, window: &Window, place: &Place) -> String {
-        let within = self.breaks_at(place).filter(|of| of.within(base.first_day(), window.to()));
+        let within = self
+            .breaks_at(place)
+            .filter(|of| of.within(base.first_day(), window.to()));
         within.map(|of| &*of.id).collect::<Vec<_>>().join(";")
     }
 
-    /// The number of the segment that a window lies in: a break begins one, and so does the end of one that lasts.
+    /// The number of the segment that a window lies in: a break begins one, and so does the end of
+    /// one that lasts.
     pub(super) fn segment(&self, window: &Window, place: &Place) -> usize {
-        let begun = self
-            .breaks_at(place)
-            .map(|of| usize::from(of.from <= window.to()) + usize::from(of.to > of.from && of.to < window.from()));
+        let begun = self.breaks_at(place).map(|of| {
+            usize::from(of.from <= window.to())
+                + usize::from(of.to > of.from && of.to < window.from())
+        });
         1 + begun.sum::<usize>()
     }
 
     /// Calls `f` with every row of the months, in the order of keys.
-    pub(super) fn each_month(&self, mut f: impl FnMut(Key, Block) -> Result<(), Error>) -> Result<(), Error> {
+    pub(super) fn each_month(
+        &self,
+        mut f: impl FnMut(Key, Block) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         for (place, number, of) in self.places() {
             for (window, months) in self.windows().filter(|(_, window)| window.is_month()) {
                 let block = self.block(place, months);
@@ -389,7 +507,8 @@ impl<'f> Strip<'f> {
 
     /// Its count at a place in a window.
     pub(super) fn block(&self, place: usize, window: &Window) -> Option<Block> {
-        self.sheet.block(self.row, place, window.first, window.months)
+        self.sheet
+            .block(self.row, place, window.first, window.months)
     }
 }
 

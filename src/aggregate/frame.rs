@@ -1,4 +1,5 @@
-//! The series of the tables under one plan: what they are, which records count in each, and who can show it.
+//! The series of the tables under one plan: what they are, which records count in each, and who can
+//! show it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,11 @@ pub(super) struct Series {
 
 impl Series {
     fn plain(kind: &'static str, id: &str) -> Self {
-        Self { kind, id: id.to_owned(), scheme: None }
+        Self {
+            kind,
+            id: id.to_owned(),
+            scheme: None,
+        }
     }
 
     /// What falls under any priority or theme.
@@ -40,7 +45,8 @@ pub(super) struct Frame<'f> {
     pub(super) series: Vec<Series>,
     /// For each class of records the series it counts in, each once, in order.
     pub(super) of_class: Vec<Vec<u32>>,
-    /// For each partner and kind the series it has rows for, in order, and the sources that can show each.
+    /// For each partner and kind the series it has rows for, in order, and the sources that can
+    /// show each.
     pub(super) of_kind: Vec<Vec<(u32, SourceSet)>>,
 }
 
@@ -55,11 +61,22 @@ impl<'f> Frame<'f> {
         let codes = current.what.iter().flat_map(|what| &what.codes);
         series.extend(codes.map(|code| series_of(&current.categories[*code as usize])));
         let series: Vec<Series> = series.into_iter().collect();
-        let mut frame =
-            Self { plan, wanted: wanted.unwrap_or_default(), series, of_class: Vec::new(), of_kind: Vec::new() };
-        frame.of_class = current.classes.iter().map(|class| frame.of_class(current, class)).collect();
+        let mut frame = Self {
+            plan,
+            wanted: wanted.unwrap_or_default(),
+            series,
+            of_class: Vec::new(),
+            of_kind: Vec::new(),
+        };
+        frame.of_class = current
+            .classes
+            .iter()
+            .map(|class| frame.of_class(current, class))
+            .collect();
         // A class is of one plan's rules: under another their numbers mean other rules.
-        let own: BTreeSet<u32> = (0..current.profiles.len() as u32).map(|of| frame.class(current, of)).collect();
+        let own: BTreeSet<u32> = (0..current.profiles.len() as u32)
+            .map(|of| frame.class(current, of))
+            .collect();
         let of_kind = |kind| frame.of_kind(current, settings, &own, kind);
         frame.of_kind = (0..current.partner_kinds.len()).map(of_kind).collect();
         frame
@@ -67,12 +84,16 @@ impl<'f> Frame<'f> {
 
     /// The place of a series.
     pub(super) fn position(&self, series: &Series) -> Option<u32> {
-        self.series.binary_search(series).ok().map(|place| place as u32)
+        self.series
+            .binary_search(series)
+            .ok()
+            .map(|place| place as u32)
     }
 
     /// The place of the whole.
     pub(super) fn total(&self) -> u32 {
-        self.position(&Series::plain("total", "total")).unwrap_or_default()
+        self.position(&Series::plain("total", "total"))
+            .unwrap_or_default()
     }
 
     /// The class of a record's profile under this plan.
@@ -82,21 +103,34 @@ impl<'f> Frame<'f> {
 
     fn of_class(&self, current: &Current, class: &Class) -> Vec<u32> {
         let what = &current.what[class.what as usize];
-        let mut series: BTreeSet<Series> =
-            what.codes.iter().map(|c| series_of(&current.categories[*c as usize])).collect();
+        let mut series: BTreeSet<Series> = what
+            .codes
+            .iter()
+            .map(|c| series_of(&current.categories[*c as usize]))
+            .collect();
         series.insert(Series::plain("total", "total"));
         if let Some(plan) = self.plan {
             let of_plan = plan.series_of(class.rules);
-            let whole = if of_plan.is_empty() { "unmapped" } else { "mapped" };
+            let whole = if of_plan.is_empty() {
+                "unmapped"
+            } else {
+                "mapped"
+            };
             series.insert(Series::plain(whole, whole));
-            series.extend(plan.of_set(of_plan).map(|s| Series::plain(s.kind.as_str(), &s.id)));
+            series.extend(
+                plan.of_set(of_plan)
+                    .map(|s| Series::plain(s.kind.as_str(), &s.id)),
+            );
         }
-        series.iter().filter_map(|series| self.position(series)).collect()
+        series
+            .iter()
+            .filter_map(|series| self.position(series))
+            .collect()
     }
 
-    /// The series of a partner's kind: the plan's all; the codes it sent. A source can show the codes of the
-    /// schemes it carries and those it sent all the same; of the plan's, what its rules can match in what it
-    /// carries, and what a record of it fell under all the same.
+    /// The series of a partner's kind: the plan's all; the codes it sent. A source can show the
+    /// codes of the schemes it carries and those it sent all the same; of the plan's, what its
+    /// rules can match in what it carries, and what a record of it fell under all the same.
     fn of_kind(
         &self,
         current: &Current,
@@ -106,7 +140,10 @@ impl<'f> Frame<'f> {
     ) -> Vec<(u32, SourceSet)> {
         let mut sources_of: BTreeMap<u32, SourceSet> = BTreeMap::new();
         for class in own {
-            let (class, series) = (&current.classes[*class as usize], &self.of_class[*class as usize]);
+            let (class, series) = (
+                &current.classes[*class as usize],
+                &self.of_class[*class as usize],
+            );
             let what = &current.what[class.what as usize];
             if what.partner_kind as usize == kind {
                 for s in series {
@@ -114,7 +151,12 @@ impl<'f> Frame<'f> {
                 }
             }
         }
-        for (place, series) in self.series.iter().enumerate().filter(|(_, series)| series.is_of_plan()) {
+        for (place, series) in self
+            .series
+            .iter()
+            .enumerate()
+            .filter(|(_, series)| series.is_of_plan())
+        {
             let by = sources_of.entry(place as u32).or_default();
             if ["total", "mapped", "unmapped"].contains(&series.kind) {
                 by.add(EVERY);
@@ -130,7 +172,9 @@ impl<'f> Frame<'f> {
                 let series = &self.series[*place as usize];
                 let shows = match &series.scheme {
                     Some(scheme) => carried.schemes.contains(scheme),
-                    None => self.plan.is_some_and(|plan| plan.of_set(applicable).any(|s| s.id == series.id)),
+                    None => self
+                        .plan
+                        .is_some_and(|plan| plan.of_set(applicable).any(|s| s.id == series.id)),
                 };
                 if shows {
                     by.add(SourceSet::one(i));
@@ -145,12 +189,20 @@ fn of_plan(plan: Option<&Plan>) -> Vec<Series> {
     let mut series = vec![Series::plain("total", "total")];
     if let Some(plan) = plan {
         series.extend(["mapped", "unmapped"].map(|kind| Series::plain(kind, kind)));
-        series.extend(plan.series.iter().map(|s| Series::plain(s.kind.as_str(), &s.id)));
+        series.extend(
+            plan.series
+                .iter()
+                .map(|s| Series::plain(s.kind.as_str(), &s.id)),
+        );
     }
     series
 }
 
 /// The series of a code.
 pub(super) fn series_of(category: &Category) -> Series {
-    Series { kind: category.kind, id: category.code.clone(), scheme: Some(category.scheme.clone()) }
+    Series {
+        kind: category.kind,
+        id: category.code.clone(),
+        scheme: Some(category.scheme.clone()),
+    }
 }

@@ -27,8 +27,8 @@ pub struct Revision {
     row: RecordBatch,
 }
 
-/// All rows of one record, oldest revision first; the last is its state. Of rows with one revision and time
-/// the first received is the last here: it is the one that counts.
+/// All rows of one record, oldest revision first; the last is its state. Of rows with one revision
+/// and time the first received is the last here: it is the one that counts.
 pub struct History {
     /// The rows.
     pub revisions: Vec<Revision>,
@@ -42,7 +42,12 @@ impl Revision {
 }
 
 /// Reads every row of a record.
-pub fn history(store: &Store, runtime: &Handle, source: &str, subject: &str) -> Result<History, Error> {
+pub fn history(
+    store: &Store,
+    runtime: &Handle,
+    source: &str,
+    subject: &str,
+) -> Result<History, Error> {
     let mut revisions = Vec::new();
     for chain in runtime.block_on(chain::read_all(store))? {
         let open = |path: &str| fetch(store, path, runtime);
@@ -55,14 +60,27 @@ pub fn history(store: &Store, runtime: &Handle, source: &str, subject: &str) -> 
             Ok(())
         })?;
         // The others count as empty, so that only files that hold the record are read whole.
-        files.rows.iter_mut().enumerate().filter(|(file, _)| !holding.contains(file)).for_each(|(_, rows)| *rows = 0);
+        files
+            .rows
+            .iter_mut()
+            .enumerate()
+            .filter(|(file, _)| !holding.contains(file))
+            .for_each(|(_, rows)| *rows = 0);
         let schema = normalise::schema();
-        let all: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let all: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         files.for_each(&all, |part| {
             for row in rows_of(&part.batch, source, subject)? {
                 let row = part.batch.slice(row, 1);
                 let at = Rows::new(&row).coordinates(0);
-                revisions.push(Revision { partition: chain.partition.clone(), at, row });
+                revisions.push(Revision {
+                    partition: chain.partition.clone(),
+                    at,
+                    row,
+                });
             }
             Ok(())
         })?;
@@ -70,15 +88,20 @@ pub fn history(store: &Store, runtime: &Handle, source: &str, subject: &str) -> 
     revisions.sort_by_cached_key(|revision| {
         let record = revision.record();
         let order = (record.revision, record.time.and_then(Moment::low));
-        let first_received =
-            std::cmp::Reverse((revision.at.received, revision.partition.clone(), revision.at.position));
+        let first_received = std::cmp::Reverse((
+            revision.at.received,
+            revision.partition.clone(),
+            revision.at.position,
+        ));
         (order, first_received)
     });
     Ok(History { revisions })
 }
 
 fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize>, Error> {
-    let subjects = batch.column_by_name("subject").and_then(|c| c.as_string_opt::<i32>());
+    let subjects = batch
+        .column_by_name("subject")
+        .and_then(|c| c.as_string_opt::<i32>());
     let subjects = subjects.ok_or(Error::Column("subject"))?;
     let records = Rows::new(batch);
     let is = |row: &usize| subjects.value(*row) == subject && records.record(*row).source == source;

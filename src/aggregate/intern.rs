@@ -56,7 +56,13 @@ pub(super) struct Tuples {
 
 impl Tuples {
     pub(super) fn new(width: usize) -> Self {
-        Self { width, numbers: Vec::new(), index: HashTable::new(), hasher: DefaultHashBuilder::default(), last: None }
+        Self {
+            width,
+            numbers: Vec::new(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            last: None,
+        }
     }
 
     /// The number of a row, and whether it is new.
@@ -73,7 +79,8 @@ impl Tuples {
         let found = self.index.find(hash, |number| at(*number) == row).copied();
         let number = found.unwrap_or_else(|| {
             let number = (numbers.len() / width) as u32;
-            self.index.insert_unique(hash, number, |number| hasher.hash_one(at(*number)));
+            self.index
+                .insert_unique(hash, number, |number| hasher.hash_one(at(*number)));
             number
         });
         if found.is_none() {
@@ -102,7 +109,10 @@ pub(super) struct Numbered<T> {
 
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
-        Self { numbers: HashMap::new(), values: Vec::new() }
+        Self {
+            numbers: HashMap::new(),
+            values: Vec::new(),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Which row is the state of its record: the highest revision, then the latest time, then the first
 //! received.
 //!
-//! A record is known by the 128-bit hash of its source and subject, so that ten million of them fit in
-//! half a gigabyte; two of a hundred million share a hash with a chance of 1 in 10^22. Rows of one file,
-//! and files of one partition, are in order of arrival, so a row's place decides between rows received at
-//! one instant, and a replay changes nothing.
+//! A record is known by the 128-bit hash of its source and subject, so that ten million of them fit
+//! in half a gigabyte; two of a hundred million share a hash with a chance of 1 in 10^22. Rows of
+//! one file, and files of one partition, are in order of arrival, so a row's place decides between
+//! rows received at one instant, and a replay changes nothing.
 
 use std::cmp::Ordering;
 
@@ -71,7 +71,11 @@ pub(super) struct Latest {
 impl Latest {
     /// Reads the identity of every row.
     /// Only what was received by `as_at` counts.
-    pub(super) fn find(files: &Files<'_>, as_at: Option<Micros>, mut progress: impl FnMut(u64)) -> Result<Self, Error> {
+    pub(super) fn find(
+        files: &Files<'_>,
+        as_at: Option<Micros>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Self, Error> {
         let mut records = Records::with_capacity(files.rows.iter().sum::<u64>() as usize);
         let (mut rows, mut newest_received) = (0, None);
         files.for_each(&COLUMNS, |part| {
@@ -83,7 +87,11 @@ impl Latest {
         })?;
         let mut best: Vec<Bits> = files.rows.iter().map(|rows| Bits::new(*rows)).collect();
         let mut revised = best.clone();
-        let mut first_days: Vec<Vec<u16>> = files.rows.iter().map(|rows| vec![0; *rows as usize]).collect();
+        let mut first_days: Vec<Vec<u16>> = files
+            .rows
+            .iter()
+            .map(|rows| vec![0; *rows as usize])
+            .collect();
         for entry in &records.entries {
             first_days[entry.file as usize][entry.row as usize] = entry.first_day;
             best[entry.file as usize].set(entry.row as usize);
@@ -91,7 +99,14 @@ impl Latest {
                 revised[entry.file as usize].set(entry.row as usize);
             }
         }
-        Ok(Self { best, revised, first_days, records: records.entries.len(), rows, newest_received })
+        Ok(Self {
+            best,
+            revised,
+            first_days,
+            records: records.entries.len(),
+            rows,
+            newest_received,
+        })
     }
 
     /// Whether a row is the state of its record.
@@ -140,10 +155,15 @@ impl Records {
         let (batch, mut added) = (&part.batch, Added::default());
         let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
         let identity = Identity::of(batch)?;
-        let revisions = column("revision")?.as_primitive_opt::<Int32Type>().ok_or(Error::Column("revision"))?;
-        let times = column("time")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or(Error::Column("time"))?;
-        let receipts =
-            column("received")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or(Error::Column("received"))?;
+        let revisions = column("revision")?
+            .as_primitive_opt::<Int32Type>()
+            .ok_or(Error::Column("revision"))?;
+        let times = column("time")?
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .ok_or(Error::Column("time"))?;
+        let receipts = column("received")?
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .ok_or(Error::Column("received"))?;
         for row in 0..batch.num_rows() {
             let received = receipts.value(row);
             if received > as_at {
@@ -170,13 +190,18 @@ impl Records {
     fn insert(&mut self, new: Entry) {
         let entries = &mut self.entries;
         // The record's hash is as good as random: any part of it serves the table.
-        let found = self.index.find(new.record[0], |i| entries[*i as usize].record == new.record);
+        let found = self
+            .index
+            .find(new.record[0], |i| entries[*i as usize].record == new.record);
         if let Some(&found) = found {
             return entries[found as usize].weigh(new);
         }
         let place = entries.len() as u32;
         entries.push(new);
-        self.index.insert_unique(entries[place as usize].record[0], place, |i| entries[*i as usize].record[0]);
+        self.index
+            .insert_unique(entries[place as usize].record[0], place, |i| {
+                entries[*i as usize].record[0]
+            });
     }
 }
 
@@ -204,17 +229,31 @@ struct Identity<'b> {
 impl<'b> Identity<'b> {
     fn of(batch: &'b RecordBatch) -> Result<Self, Error> {
         let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
-        let sources = column("source")?.as_any_dictionary_opt().ok_or(Error::Column("source"))?;
+        let sources = column("source")?
+            .as_any_dictionary_opt()
+            .ok_or(Error::Column("source"))?;
         Ok(Self {
-            source_keys: sources.keys().as_primitive_opt::<Int32Type>().ok_or(Error::Column("source"))?,
-            sources: sources.values().as_string_opt::<i32>().ok_or(Error::Column("source"))?,
-            subjects: column("subject")?.as_string_opt::<i32>().ok_or(Error::Column("subject"))?,
+            source_keys: sources
+                .keys()
+                .as_primitive_opt::<Int32Type>()
+                .ok_or(Error::Column("source"))?,
+            sources: sources
+                .values()
+                .as_string_opt::<i32>()
+                .ok_or(Error::Column("source"))?,
+            subjects: column("subject")?
+                .as_string_opt::<i32>()
+                .ok_or(Error::Column("subject"))?,
         })
     }
 
     fn hash(&self, scratch: &mut Vec<u8>, row: usize) -> [u64; 2] {
         scratch.clear();
-        scratch.extend_from_slice(self.sources.value(self.source_keys.value(row) as usize).as_bytes());
+        scratch.extend_from_slice(
+            self.sources
+                .value(self.source_keys.value(row) as usize)
+                .as_bytes(),
+        );
         scratch.push(0); // in no source
         scratch.extend_from_slice(self.subjects.value(row).as_bytes());
         let hash = XxHash3_128::oneshot(scratch);
@@ -225,5 +264,8 @@ impl<'b> Identity<'b> {
 /// The records that some rows of a batch are of.
 pub(super) fn identities(batch: &RecordBatch, rows: &[usize]) -> Result<Vec<[u64; 2]>, Error> {
     let (identity, mut scratch) = (Identity::of(batch)?, Vec::new());
-    Ok(rows.iter().map(|row| identity.hash(&mut scratch, *row)).collect())
+    Ok(rows
+        .iter()
+        .map(|row| identity.hash(&mut scratch, *row))
+        .collect())
 }

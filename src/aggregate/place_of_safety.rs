@@ -1,9 +1,9 @@
-//! `place_of_safety`: where were people taken who were detained under sections 135 and 136 of the Mental Health Act
-//! 1983, before and after the law changed?
+//! `place_of_safety`: where were people taken who were detained under sections 135 and 136 of the
+//! Mental Health Act 1983, before and after the law changed?
 //!
-//! Police cells ceased to be a place of safety for most on 11 December 2017 (Policing and Crime Act 2017, sections
-//! 80 to 83), for detentions that began from that day. Police and health report the same people: side by
-//! side, never added.
+//! Police cells ceased to be a place of safety for most on 11 December 2017 (Policing and Crime Act
+//! 2017, sections 80 to 83), for detentions that began from that day. Police and health report the
+//! same people: side by side, never added.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,7 @@ use super::table::{Column, File, Of, column, file, texts};
 use crate::event::{Kind, Month};
 
 /// What the table answers.
-const ABOUT: &str =
-    "Where were people taken? Detentions under sections 135 and 136 by power, regime, place and transport.";
+const ABOUT: &str = "Where were people taken? Detentions under sections 135 and 136 by power, regime, place and transport.";
 
 /// `s135` and `s136`, by the code of the legal status.
 const POWERS: [(&str, &str); 2] = [("19", "s135"), ("20", "s136")];
@@ -47,7 +46,9 @@ struct Counted {
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Counted>> {
     let text = |of: fn(&Row) -> u32| {
         let texts = &folder.figures.current.texts;
-        Of::Text(Box::new(move |counted: &Counted| texts.text(of(&counted.row)).map(str::to_owned)))
+        Of::Text(Box::new(move |counted: &Counted| {
+            texts.text(of(&counted.row)).map(str::to_owned)
+        }))
     };
     let mut columns = vec![column(
         "plan",
@@ -100,30 +101,59 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
             continue;
         }
         for fact in figures.facts(kind as usize) {
-            let Some(row) = row(folder, fact) else { continue };
+            let Some(row) = row(folder, fact) else {
+                continue;
+            };
             for place in figures.places.targets(kind as usize, fact.area) {
-                *counts.entry(Row { rank, place: *place, ..row }).or_default() += 1;
+                *counts
+                    .entry(Row {
+                        rank,
+                        place: *place,
+                        ..row
+                    })
+                    .or_default() += 1;
             }
         }
     }
-    let month = |month: Month| figures.windows.iter().position(|window| window.is_month() && window.first == month);
+    let month = |month: Month| {
+        figures
+            .windows
+            .iter()
+            .position(|window| window.is_month() && window.first == month)
+    };
     let counted = counts.into_iter().filter_map(|(row, count)| {
-        Some(Counted { row, kind: figures.order[row.rank as usize], window: month(row.month)? as u32, count })
+        Some(Counted {
+            row,
+            kind: figures.order[row.rank as usize],
+            window: month(row.month)? as u32,
+            count,
+        })
     });
     file(ABOUT, columns(folder), counted)
 }
 
 fn row(folder: &Folder<'_>, fact: &Fact) -> Option<Row> {
     let current = folder.figures.current;
-    let [what, marks, ..] = *current.profiles.row(fact.profile) else { return None };
-    let codes = current.what[what as usize].codes.iter().map(|code| &current.categories[*code as usize]);
+    let [what, marks, ..] = *current.profiles.row(fact.profile) else {
+        return None;
+    };
+    let codes = current.what[what as usize]
+        .codes
+        .iter()
+        .map(|code| &current.categories[*code as usize]);
     let mut codes = codes.filter(|code| code.scheme == "mha-legal-status");
-    let power = codes.find_map(|code| POWERS.iter().position(|(status, _)| *status == code.code))?;
+    let power =
+        codes.find_map(|code| POWERS.iter().position(|(status, _)| *status == code.code))?;
     let of = |column: &str, number: u32| {
-        group_of(column).map_or(0, |(group, place)| current.groups[group as usize].row(number)[place])
+        group_of(column).map_or(0, |(group, place)| {
+            current.groups[group as usize].row(number)[place]
+        })
     };
     let band = current.texts.text(of("person_age_band", marks));
-    debug_assert_eq!(group_of("person_age_band").map(|(group, _)| group), Some(Group::Marks));
+    debug_assert_eq!(
+        group_of("person_age_band").map(|(group, _)| group),
+        Some(Group::Marks)
+    );
     Some(Row {
         rank: 0,
         place: 0,
@@ -139,7 +169,13 @@ fn row(folder: &Folder<'_>, fact: &Fact) -> Option<Row> {
 /// Whether a band of ages lies from 18 on; none = on both sides.
 fn is_adult(band: &str) -> Option<bool> {
     const ADULT: u32 = 18;
-    let (low, high) = band.split_once('-').unwrap_or((band.trim_end_matches('+'), ""));
+    let (low, high) = band
+        .split_once('-')
+        .unwrap_or((band.trim_end_matches('+'), ""));
     let (low, high) = (low.parse::<u32>().ok()?, high.parse::<u32>().ok());
-    if low >= ADULT { Some(true) } else { high.filter(|high| *high < ADULT).map(|_| false) }
+    if low >= ADULT {
+        Some(true)
+    } else {
+        high.filter(|high| *high < ADULT).map(|_| false)
+    }
 }

@@ -1,8 +1,8 @@
 //! The places of the tables, and which of them a record counts in.
 //!
-//! A record counts once in `all`, and at every tier (a level and its vintage) that its partner and kind can
-//! show: in an area, or in `no-location`, `outside` or `unplaced`, so that at a tier the parts make the total.
-//! Roles are never added: each is a place of its own.
+//! A record counts once in `all`, and at every tier (a level and its vintage) that its partner and
+//! kind can show: in an area, or in `no-location`, `outside` or `unplaced`, so that at a tier the
+//! parts make the total. Roles are never added: each is a place of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +83,9 @@ impl Places {
         let mut placements = BTreeSet::new();
         for areas in &sent_by {
             let kind = Kind::of(current, scope, areas);
-            let targets = areas.iter().map(|area| (*area, kind.targets(scope, current.sent(*area))));
+            let targets = areas
+                .iter()
+                .map(|area| (*area, kind.targets(scope, current.sent(*area))));
             let targets: BTreeMap<u32, Vec<Place>> = targets.collect();
             let mut places = kind.dense(scope);
             places.extend(targets.values().flatten().cloned());
@@ -93,14 +95,25 @@ impl Places {
             held.push(places);
             keys.push(targets);
         }
-        let sorted: Vec<Place> = held.iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let sorted: Vec<Place> = held
+            .iter()
+            .flatten()
+            .cloned()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         let number = |place: &Place| sorted.binary_search(place).unwrap_or_default() as u32;
         let numbered = |targets: BTreeMap<u32, Vec<Place>>| {
-            let each = targets.into_iter().map(|(area, places)| (area, places.iter().map(number).collect()));
+            let each = targets
+                .into_iter()
+                .map(|(area, places)| (area, places.iter().map(number).collect()));
             each.collect::<HashMap<u32, Vec<u32>>>()
         };
         Self {
-            of_kind: held.iter().map(|held| held.iter().map(number).collect()).collect(),
+            of_kind: held
+                .iter()
+                .map(|held| held.iter().map(number).collect())
+                .collect(),
             targets: keys.into_iter().map(numbered).collect(),
             placements,
             sorted,
@@ -109,7 +122,9 @@ impl Places {
 
     /// Where a record of an area counts.
     pub(super) fn targets(&self, partner_kind: usize, area: u32) -> &[u32] {
-        self.targets[partner_kind].get(&area).map_or(&[], Vec::as_slice)
+        self.targets[partner_kind]
+            .get(&area)
+            .map_or(&[], Vec::as_slice)
     }
 }
 
@@ -129,7 +144,9 @@ fn sent_areas(current: &Current) -> Vec<BTreeSet<u32>> {
 }
 
 fn placed(sent: &Sent<'_>, places: &[Place]) -> Vec<Placement> {
-    let Some(code) = sent.code else { return Vec::new() };
+    let Some(code) = sent.code else {
+        return Vec::new();
+    };
     let real = places.iter().filter(|place| place.level != ALL);
     let placement = |place: &Place| Placement {
         sent_code: code.to_owned(),
@@ -150,9 +167,16 @@ struct Kind {
 
 impl Kind {
     fn of(current: &Current, scope: &Scope<'_>, areas: &BTreeSet<u32>) -> Self {
-        let located = || areas.iter().map(|area| current.sent(*area)).filter(|sent| sent.code.is_some());
+        let located = || {
+            areas
+                .iter()
+                .map(|area| current.sent(*area))
+                .filter(|sent| sent.code.is_some())
+        };
         Self {
-            tiers: located().flat_map(|sent| scope.tiers_of(sent.level)).collect(),
+            tiers: located()
+                .flat_map(|sent| scope.tiers_of(sent.level))
+                .collect(),
             roles: located().map(|sent| sent.role.map(str::to_owned)).collect(),
         }
     }
@@ -172,7 +196,10 @@ impl Kind {
         for &tier in &self.tiers {
             places.insert(Self::key(tier, NO_LOCATION, None));
             for role in &self.roles {
-                let areas = scope.areas(tier).iter().map(|area| Self::key(tier, &area.code, role.as_deref()));
+                let areas = scope
+                    .areas(tier)
+                    .iter()
+                    .map(|area| Self::key(tier, &area.code, role.as_deref()));
                 places.extend(areas.filter(|place| !place.is_sparse()));
             }
         }
@@ -205,5 +232,10 @@ impl Kind {
 }
 
 fn all() -> Place {
-    Place { code: ALL.to_owned(), level: ALL.to_owned(), vintage: None, role: None }
+    Place {
+        code: ALL.to_owned(),
+        level: ALL.to_owned(),
+        vintage: None,
+        role: None,
+    }
 }

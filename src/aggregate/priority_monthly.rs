@@ -1,20 +1,32 @@
-//! `priority_monthly`: how much, month by month, of each priority and theme, in total, and under none.
+//! `priority_monthly`: how much, month by month, of each priority and theme, in total, and under
+//! none.
 
 use super::Error;
 use super::folder::{Folder, Line};
 use super::table::{Column, File, Table};
 
 /// What the table answers.
-const ABOUT: &str = "What level, month by month? Counts of each priority and theme, in total, mapped and unmapped.";
+const ABOUT: &str =
+    "What level, month by month? Counts of each priority and theme, in total, mapped and unmapped.";
 
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<()>>> {
-    folder.key_columns().into_iter().chain(Folder::block_columns()).collect()
+    folder
+        .key_columns()
+        .into_iter()
+        .chain(Folder::block_columns())
+        .collect()
 }
 
 pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips().filter(|strip| strip.series.is_of_plan()) {
-        strip.each_month(|key, block| table.push(Line { key, block, more: () }))?;
+        strip.each_month(|key, block| {
+            table.push(Line {
+                key,
+                block,
+                more: (),
+            })
+        })?;
     }
     table.finish()
 }

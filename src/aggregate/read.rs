@@ -1,7 +1,8 @@
 //! The chain's files as batches of columns, in the order of the chain.
 //!
-//! Texts that repeat come as dictionaries, which the files' own reader cannot know: they are written with
-//! plain types. One thread reads and decodes while the caller works on the batch before.
+//! Texts that repeat come as dictionaries, which the files' own reader cannot know: they are
+//! written with plain types. One thread reads and decodes while the caller works on the batch
+//! before.
 
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::Error;
@@ -39,7 +42,11 @@ impl<'a> Files<'a> {
     ) -> Self {
         let files: Vec<_> = chains.into_iter().flat_map(|chain| &chain.files).collect();
         let rows = files.iter().map(|file| file.footer.accepted).collect();
-        Self { rows, paths: files.iter().map(|file| &*file.path).collect(), open }
+        Self {
+            rows,
+            paths: files.iter().map(|file| &*file.path).collect(),
+            open,
+        }
     }
 }
 
@@ -53,7 +60,8 @@ pub(super) struct Part {
 }
 
 impl Files<'_> {
-    /// Calls `f` with every part in order, holding the columns named but for those without a value there.
+    /// Calls `f` with every part in order, holding the columns named but for those without a value
+    /// there.
     pub(super) fn for_each(
         &self,
         columns: &[&str],
@@ -77,7 +85,12 @@ impl Files<'_> {
     }
 
     /// Hands a file's parts on until it is told to stop; whether it was not.
-    fn read(&self, file: usize, columns: &[&str], hand_on: &mut dyn FnMut(Part) -> bool) -> Result<bool, Error> {
+    fn read(
+        &self,
+        file: usize,
+        columns: &[&str],
+        hand_on: &mut dyn FnMut(Part) -> bool,
+    ) -> Result<bool, Error> {
         if self.rows[file] == 0 {
             return Ok(true);
         }
@@ -89,16 +102,22 @@ impl Files<'_> {
         let mut first_row = 0;
         // A dictionary lasts for a row group: read across two and it is decoded and built again.
         for (row_group, held) in metadata.metadata().row_groups().iter().enumerate() {
-            // A column of nulls as a dictionary costs its reader more than one of values: half of the whole run.
+            // A column of nulls as a dictionary costs its reader more than one of values: half of
+            // the whole run.
             let columns = columns.iter().copied().filter(|name| !is_null(held, name));
             let mask = ProjectionMask::columns(metadata.parquet_schema(), columns);
-            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
-                .with_row_groups(vec![row_group])
-                .with_projection(mask)
-                .with_batch_size(BATCH_ROWS)
-                .build()?;
+            let reader =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
+                    .with_row_groups(vec![row_group])
+                    .with_projection(mask)
+                    .with_batch_size(BATCH_ROWS)
+                    .build()?;
             for batch in reader {
-                let part = Part { file, first_row, batch: batch? };
+                let part = Part {
+                    file,
+                    first_row,
+                    batch: batch?,
+                };
                 first_row += part.batch.num_rows();
                 if !hand_on(part) {
                     return Ok(false);
@@ -111,7 +130,10 @@ impl Files<'_> {
 
 /// Whether a column is known to have no value in a row group.
 fn is_null(row_group: &RowGroupMetaData, column: &str) -> bool {
-    let of = row_group.columns().iter().find(|chunk| chunk.column_path().parts() == [column]);
+    let of = row_group
+        .columns()
+        .iter()
+        .find(|chunk| chunk.column_path().parts() == [column]);
     let nulls = of.and_then(|chunk| chunk.statistics()?.null_count_opt());
     nulls.is_some_and(|nulls| nulls == row_group.num_rows() as u64)
 }
@@ -121,7 +143,16 @@ fn with_dictionaries(file: &SchemaRef) -> SchemaRef {
     let ours = normalise::schema();
     let typed = |field: &Arc<Field>| {
         let ours = ours.field_with_name(field.name()).ok();
-        ours.map_or(field.clone(), |ours| Arc::new(field.as_ref().clone().with_data_type(ours.data_type().clone())))
+        ours.map_or(field.clone(), |ours| {
+            Arc::new(
+                field
+                    .as_ref()
+                    .clone()
+                    .with_data_type(ours.data_type().clone()),
+            )
+        })
     };
-    Arc::new(Schema::new(file.fields().iter().map(typed).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        file.fields().iter().map(typed).collect::<Vec<_>>(),
+    ))
 }

@@ -26,8 +26,14 @@ pub(super) struct Read {
 const CHECKS: [(&str, &str); 5] = [
     ("accepted-rejected", "accepted + rejected = records read"),
     ("areas", "areas + pseudo-areas of a level = total"),
-    ("categories", "codes of a list whose codes exclude one another = total"),
-    ("control-total", "our count = the partner's own control total"),
+    (
+        "categories",
+        "codes of a list whose codes exclude one another = total",
+    ),
+    (
+        "control-total",
+        "our count = the partner's own control total",
+    ),
     ("mapped-unmapped", "mapped + unmapped = total"),
 ];
 
@@ -63,30 +69,61 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row>> {
             "What is checked: `accepted-rejected`, `areas`, `categories`, `control-total` or `mapped-unmapped`.",
             Of::Text(Box::new(|row: &Row| Some(CHECKS[row.check].0.to_owned()))),
         ),
-        column("partner", "Whose figures; null for partitions.", Of::Text(Box::new(|row: &Row| row.partner.clone()))),
-        column("kind", "Of which kind; null for partitions.", Of::Text(Box::new(|row: &Row| row.kind.clone()))),
+        column(
+            "partner",
+            "Whose figures; null for partitions.",
+            Of::Text(Box::new(|row: &Row| row.partner.clone())),
+        ),
+        column(
+            "kind",
+            "Of which kind; null for partitions.",
+            Of::Text(Box::new(|row: &Row| row.kind.clone())),
+        ),
         column(
             "area_code",
             "What the parts are parts of: the level (with its vintage and role), the list, or the topic and partition.",
             Of::Text(Box::new(|row: &Row| row.of.clone())),
         ),
-        column("window", "The months; null = all that was read.", Of::Text(Box::new(|row: &Row| row.window.clone()))),
-        column("left", "The sum of the parts; null = not all are exact.", Of::Integer(Box::new(|row: &Row| row.left))),
-        column("right", "The whole; null = not exact, or not sent.", Of::Integer(Box::new(|row: &Row| row.right))),
-        column("difference", "left - right.", Of::Integer(Box::new(|row: &Row| Some(row.left? - row.right?)))),
+        column(
+            "window",
+            "The months; null = all that was read.",
+            Of::Text(Box::new(|row: &Row| row.window.clone())),
+        ),
+        column(
+            "left",
+            "The sum of the parts; null = not all are exact.",
+            Of::Integer(Box::new(|row: &Row| row.left)),
+        ),
+        column(
+            "right",
+            "The whole; null = not exact, or not sent.",
+            Of::Integer(Box::new(|row: &Row| row.right)),
+        ),
+        column(
+            "difference",
+            "left - right.",
+            Of::Integer(Box::new(|row: &Row| Some(row.left? - row.right?))),
+        ),
         column(
             "result",
             "`pass`, `fail` or `not_tested`.",
             Of::Text(Box::new(|row: &Row| Some(row.result().to_owned()))),
         ),
-        column("text", "The check in words.", Of::Text(Box::new(|row: &Row| Some(CHECKS[row.check].1.to_owned())))),
+        column(
+            "text",
+            "The check in words.",
+            Of::Text(Box::new(|row: &Row| Some(CHECKS[row.check].1.to_owned()))),
+        ),
     ]
 }
 
 pub(super) fn write(folder: &Folder<'_>, read: &[Read]) -> Result<File, Error> {
     let mut rows: Vec<Row> = read.iter().map(accepted_and_rejected).collect();
     for strip in folder.strips().filter(|strip| strip.series.kind == "total") {
-        for (_, window) in strip.windows().filter(|(_, window)| window.is_month() || strip.is_of_totals()) {
+        for (_, window) in strip
+            .windows()
+            .filter(|(_, window)| window.is_month() || strip.is_of_totals())
+        {
             if strip.is_of_totals() {
                 rows.extend(categories(folder, &strip, window));
             } else {
@@ -96,7 +133,15 @@ pub(super) fn write(folder: &Folder<'_>, read: &[Read]) -> Result<File, Error> {
         }
     }
     rows.extend(control_totals(folder));
-    let key = |row: &Row| (row.check, row.partner.clone(), row.kind.clone(), row.of.clone(), row.window.clone());
+    let key = |row: &Row| {
+        (
+            row.check,
+            row.partner.clone(),
+            row.kind.clone(),
+            row.of.clone(),
+            row.window.clone(),
+        )
+    };
     rows.sort_by_cached_key(key);
     file(ABOUT, columns(folder), rows)
 }
@@ -106,7 +151,10 @@ fn accepted_and_rejected(read: &Read) -> Row {
         check: 0,
         partner: None,
         kind: None,
-        of: Some(format!("{}-{}", read.partition.topic, read.partition.partition)),
+        of: Some(format!(
+            "{}-{}",
+            read.partition.topic, read.partition.partition
+        )),
         window: None,
         left: Some(read.accepted + read.rejected),
         right: Some(read.records),
@@ -143,14 +191,23 @@ fn areas(strip: &Strip<'_>, window: &Window) -> Vec<Row> {
     let mut parts: BTreeMap<String, Option<Block>> = BTreeMap::new();
     for (place, _, of) in strip.places() {
         if Level::from_name(&of.level).is_some_and(Level::is_partition) {
-            let vintage = if of.level == "lsoa" { None } else { of.vintage.as_deref() };
-            let tier = vintage.map_or(of.level.clone(), |vintage| format!("{} {vintage}", of.level));
+            let vintage = if of.level == "lsoa" {
+                None
+            } else {
+                of.vintage.as_deref()
+            };
+            let tier = vintage.map_or(of.level.clone(), |vintage| {
+                format!("{} {vintage}", of.level)
+            });
             let sum = parts.entry(tier).or_default();
             *sum = Block::sum(sum.iter().copied().chain(strip.block(place, window)));
         }
     }
     let whole = whole(strip, window);
-    parts.into_iter().map(|(tier, parts)| row(1, strip, tier, window, parts, whole)).collect()
+    parts
+        .into_iter()
+        .map(|(tier, parts)| row(1, strip, tier, window, parts, whole))
+        .collect()
 }
 
 fn mapped_and_unmapped(strip: &Strip<'_>, window: &Window) -> Option<Row> {
@@ -158,31 +215,66 @@ fn mapped_and_unmapped(strip: &Strip<'_>, window: &Window) -> Option<Row> {
     let series = &strip.framed.frame.series;
     let parts = ["mapped", "unmapped"].map(|kind| {
         let place = series.iter().position(|series| series.kind == kind)?;
-        strip.sheet.block(strip.sheet.position(place as u32)?, all, window.first, window.months)
+        strip.sheet.block(
+            strip.sheet.position(place as u32)?,
+            all,
+            window.first,
+            window.months,
+        )
     });
     strip.framed.frame.plan?;
     let [mapped, unmapped] = parts;
-    Some(row(4, strip, ALL.to_owned(), window, mapped.zip(unmapped).map(|(a, b)| a.plus(b)), whole(strip, window)))
+    Some(row(
+        4,
+        strip,
+        ALL.to_owned(),
+        window,
+        mapped.zip(unmapped).map(|(a, b)| a.plus(b)),
+        whole(strip, window),
+    ))
 }
 
 /// Totals that a partner sent: the codes of an exclusive list against the total it sent with them.
 fn categories(folder: &Folder<'_>, strip: &Strip<'_>, window: &Window) -> Vec<Row> {
     let codes = &folder.figures.settings.reference.codes;
     let mut rows = Vec::new();
-    for (place, _, of) in strip.places().filter(|(_, _, place)| !place.is_pseudo() || place.level == ALL) {
-        let (mut parts, mut totals, mut scheme): (Option<Block>, Option<Block>, &str) = (None, None, "");
+    for (place, _, of) in strip
+        .places()
+        .filter(|(_, _, place)| !place.is_pseudo() || place.level == ALL)
+    {
+        let (mut parts, mut totals, mut scheme): (Option<Block>, Option<Block>, &str) =
+            (None, None, "");
         for (row, series) in strip.sheet.series.iter().enumerate() {
             let series = &strip.framed.frame.series[*series as usize];
-            let Some(list) = series.scheme.as_deref().filter(|_| series.kind == "category") else { continue };
-            let Some(block) = strip.sheet.block(row, place, window.first, window.months) else { continue };
+            let Some(list) = series
+                .scheme
+                .as_deref()
+                .filter(|_| series.kind == "category")
+            else {
+                continue;
+            };
+            let Some(block) = strip.sheet.block(row, place, window.first, window.months) else {
+                continue;
+            };
             scheme = list;
-            let sum = if codes.is_total(list, &series.id) { &mut totals } else { &mut parts };
+            let sum = if codes.is_total(list, &series.id) {
+                &mut totals
+            } else {
+                &mut parts
+            };
             if !crate::plan::rule::is_base(&series.id) || codes.is_total(list, &series.id) {
                 *sum = Block::sum(sum.iter().copied().chain([block]));
             }
         }
         if codes.is_exclusive(scheme) && totals.is_some() {
-            rows.push(row(2, strip, format!("{scheme} {}", of.code), window, parts, totals));
+            rows.push(row(
+                2,
+                strip,
+                format!("{scheme} {}", of.code),
+                window,
+                parts,
+                totals,
+            ));
         }
     }
     rows
@@ -192,12 +284,22 @@ fn categories(folder: &Folder<'_>, strip: &Strip<'_>, window: &Window) -> Vec<Ro
 fn control_totals(folder: &Folder<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     for control in &folder.figures.settings.reference.controls {
-        let ours = folder.strips().filter(|strip| strip.series.kind == "total").find_map(|strip| {
-            let kind = strip.partner_kind();
-            (kind.partner == control.partner && kind.kind == control.kind).then_some(())?;
-            let (place, ..) = strip.places().find(|(_, _, place)| place.code == control.area)?;
-            strip.sheet.block(strip.row, place, control.window.first, control.window.months)
-        });
+        let ours = folder
+            .strips()
+            .filter(|strip| strip.series.kind == "total")
+            .find_map(|strip| {
+                let kind = strip.partner_kind();
+                (kind.partner == control.partner && kind.kind == control.kind).then_some(())?;
+                let (place, ..) = strip
+                    .places()
+                    .find(|(_, _, place)| place.code == control.area)?;
+                strip.sheet.block(
+                    strip.row,
+                    place,
+                    control.window.first,
+                    control.window.months,
+                )
+            });
         rows.push(Row {
             check: 3,
             partner: Some(control.partner.clone()),

@@ -1,7 +1,8 @@
 //! `repeats`: how many come back within 12 months?
 //!
-//! By the partner's own mark, or by the token of a person who stood in another record of the partner's kind
-//! within the 12 months before. A definition for which a partner's kind sent nothing is told once, in `all`, as not supplied.
+//! By the partner's own mark, or by the token of a person who stood in another record of the
+//! partner's kind within the 12 months before. A definition for which a partner's kind sent nothing
+//! is told once, in `all`, as not supplied.
 
 use super::Error;
 use super::current::{Fact, Repeats, group_of};
@@ -39,7 +40,10 @@ const DEFINITIONS: [(&str, Definition); 6] = [
 impl Definition {
     /// Whether the contract of a kind has what it takes.
     fn is_for(self, kind: Kind) -> bool {
-        let has_parties = matches!(kind, Kind::Crime | Kind::Incident | Kind::AntisocialBehaviourCase);
+        let has_parties = matches!(
+            kind,
+            Kind::Crime | Kind::Incident | Kind::AntisocialBehaviourCase
+        );
         match self {
             Self::Flag(_) => kind != Kind::Count,
             Self::Referral => kind == Kind::Referral,
@@ -71,7 +75,9 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
         column(
             "repeat_pct",
             "100 x count by cases; null where there are none.",
-            Of::Double(Box::new(|row: &Line<More>| percent(row.block.exact(), row.more.cases))),
+            Of::Double(Box::new(|row: &Line<More>| {
+                percent(row.block.exact(), row.more.cases)
+            })),
         ),
     ]);
     columns
@@ -84,14 +90,26 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let mut table = Table::new(ABOUT, columns(folder))?;
     for strip in folder.strips().filter(|strip| strip.series.is_of_plan()) {
         let kind = folder.figures.current.partner_kinds[strip.kind].of;
-        let Some(held) = folder.figures.held[strip.kind].as_ref() else { continue };
-        let definitions = DEFINITIONS.into_iter().filter(|(_, definition)| definition.is_for(kind));
-        let tallied: Vec<(&'static str, Option<Tally>)> =
-            definitions.map(|(name, definition)| (name, tally(folder, &strip, definition))).collect();
+        let Some(held) = folder.figures.held[strip.kind].as_ref() else {
+            continue;
+        };
+        let definitions = DEFINITIONS
+            .into_iter()
+            .filter(|(_, definition)| definition.is_for(kind));
+        let tallied: Vec<(&'static str, Option<Tally>)> = definitions
+            .map(|(name, definition)| (name, tally(folder, &strip, definition)))
+            .collect();
         for (place, number, of) in strip.places().filter(|(_, _, of)| !of.is_sparse()) {
             for (window, months) in strip.windows().filter(|(_, window)| !window.is_month()) {
-                let Some(whole) = strip.block(place, months) else { continue };
-                let range = clip(held.first, held.months(), months.first, months.months.into());
+                let Some(whole) = strip.block(place, months) else {
+                    continue;
+                };
+                let range = clip(
+                    held.first,
+                    held.months(),
+                    months.first,
+                    months.months.into(),
+                );
                 for (definition, tally) in &tallied {
                     let key = strip.key(number, window);
                     let count = |key| {
@@ -99,11 +117,17 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
                         Some(tally.as_ref()?.sum(place, 0, key, (from, to)))
                     };
                     let (block, cases) = match count(AGAIN).zip(count(NOT)) {
-                        Some((again, not)) => (Block::counted(again, whole.supply), Some(again + not)),
+                        Some((again, not)) => {
+                            (Block::counted(again, whole.supply), Some(again + not))
+                        }
                         None if of.level == super::places::ALL => (Block::NOT_SUPPLIED, None),
                         None => continue,
                     };
-                    table.push(Line { key, block, more: More { definition, cases } })?;
+                    table.push(Line {
+                        key,
+                        block,
+                        more: More { definition, cases },
+                    })?;
                 }
             }
         }
@@ -116,7 +140,11 @@ fn tally(folder: &Folder<'_>, strip: &Strip<'_>, definition: Definition) -> Opti
     let figures = folder.figures;
     let held = figures.held[strip.kind].as_ref()?;
     let is_repeat = |fact: &Fact| is_repeat(folder, fact, definition);
-    figures.facts(strip.kind).iter().any(|fact| is_repeat(fact).is_some()).then_some(())?;
+    figures
+        .facts(strip.kind)
+        .iter()
+        .any(|fact| is_repeat(fact).is_some())
+        .then_some(())?;
     let key = |fact: &Fact| is_repeat(fact).map(|again| if again { AGAIN } else { NOT });
     Some(strip.tally(held, 2, &key))
 }
@@ -137,4 +165,7 @@ fn is_repeat(folder: &Folder<'_>, fact: &Fact, definition: Definition) -> Option
     }
 }
 
-const _: () = assert!(Repeats::ROLES.len() == 3, "a definition names a role by its place");
+const _: () = assert!(
+    Repeats::ROLES.len() == 3,
+    "a definition names a role by its place"
+);

@@ -1,6 +1,6 @@
-//! The run: chain in, tables out. All are made before any is seen; then each folder takes the place of the
-//! one before it whole, with a file that says what it was made of. Figures as at an instant in the past have a
-//! folder of their own.
+//! The run: chain in, tables out. All are made before any is seen; then each folder takes the place
+//! of the one before it whole, with a file that says what it was made of. Figures as at an instant
+//! in the past have a folder of their own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use super::current::{Chunk, Current};
-use super::dimensions::{areas, breaks, intake, lineage, placements, populations, priorities, rules, sources, windows};
+use super::dimensions::{
+    areas, breaks, intake, lineage, placements, populations, priorities, rules, sources, windows,
+};
 use super::feed_quality::Rejected;
 use super::figures::Figures;
 use super::folder::Folder;
@@ -18,8 +20,8 @@ use super::latest::Latest;
 use super::read::Files;
 use super::table::File;
 use super::{
-    Error, Settings, Wanted, category_monthly, change, events, factors, feed_quality, outcomes, place_of_safety,
-    priority_monthly, profile, reconciliation, repeats, spc, window_totals,
+    Error, Settings, Wanted, category_monthly, change, events, factors, feed_quality, outcomes,
+    place_of_safety, priority_monthly, profile, reconciliation, repeats, spc, window_totals,
 };
 use crate::event::{Feed, Micros};
 use crate::ledger::chain::{self, Chain};
@@ -75,22 +77,35 @@ pub struct Summary {
     pub not_made: Vec<(String, String)>,
 }
 
-/// Writes `events/` and a folder under `aggregates/` for each wanted; `None` where no record was ever accepted, and
-/// nothing is written.
+/// Writes `events/` and a folder under `aggregates/` for each wanted; `None` where no record was
+/// ever accepted, and nothing is written.
 pub fn run(
     store: &Store,
     settings: &Settings<'_>,
     runtime: &Handle,
     progress: &mut dyn Progress,
 ) -> Result<Option<Summary>, Error> {
-    let read = over_chains(store, runtime, |chains| Read::of(store, chains, settings, runtime, progress))?;
-    let Some((chains, mut read)) = read else { return Ok(None) };
+    let read = over_chains(store, runtime, |chains| {
+        Read::of(store, chains, settings, runtime, progress)
+    })?;
+    let Some((chains, mut read)) = read else {
+        return Ok(None);
+    };
     let feeds = std::mem::take(&mut read.current.feeds);
-    let output = Output { store, settings, runtime, chains: &chains, read: &read, feeds, written: Vec::new() };
+    let output = Output {
+        store,
+        settings,
+        runtime,
+        chains: &chains,
+        read: &read,
+        feeds,
+        written: Vec::new(),
+    };
     output.write(progress).map(Some)
 }
 
-/// What `f` reads of the chains: again, where a merge passed it meanwhile; `None` where no record was ever accepted.
+/// What `f` reads of the chains: again, where a merge passed it meanwhile; `None` where no record
+/// was ever accepted.
 pub(super) fn over_chains<T>(
     store: &Store,
     runtime: &Handle,
@@ -98,7 +113,11 @@ pub(super) fn over_chains<T>(
 ) -> Result<Option<(Vec<Chain>, T)>, Error> {
     for _ in 0..TRIES_MAX {
         let chains = runtime.block_on(chain::read_all(store))?;
-        if chains.iter().flat_map(|chain| &chain.files).all(|file| file.footer.accepted == 0) {
+        if chains
+            .iter()
+            .flat_map(|chain| &chain.files)
+            .all(|file| file.footer.accepted == 0)
+        {
             return Ok(None);
         }
         let read = f(&chains);
@@ -109,7 +128,8 @@ pub(super) fn over_chains<T>(
     Err(Error::Moved(TRIES_MAX))
 }
 
-/// Whether a merge passed what was read: a file that was deleted may have been put back by a late writer.
+/// Whether a merge passed what was read: a file that was deleted may have been put back by a late
+/// writer.
 fn moved(store: &Store, chains: &[Chain], runtime: &Handle) -> Result<bool, Error> {
     for chain in chains {
         if runtime.block_on(chain.moved(store))? {
@@ -146,12 +166,21 @@ impl Read {
         let current = Current::read(&files, &latest, settings, |rows| progress.advance(rows))?;
         let (rejected, rejects) = rejected(store, chains, settings, runtime)?;
         let as_at = settings.as_at.or(latest.newest_received.map(Micros));
-        Ok(Self { rows: latest.rows, records: latest.records as u64, as_at, current, rejected, rejects })
+        Ok(Self {
+            rows: latest.rows,
+            records: latest.records as u64,
+            as_at,
+            current,
+            rejected,
+            rejects,
+        })
     }
 }
 
 pub(super) fn fetch(store: &Store, path: &str, runtime: &Handle) -> Result<Bytes, Error> {
-    runtime.block_on(store.read(path))?.ok_or_else(|| Error::Missing(path.to_owned()))
+    runtime
+        .block_on(store.read(path))?
+        .ok_or_else(|| Error::Missing(path.to_owned()))
 }
 
 /// The rejects that the chains name, and how many they are.
@@ -193,13 +222,20 @@ struct Output<'o> {
 }
 
 /// A table's name, and how its file is made.
-type Make<'m> = (&'static str, &'m (dyn Fn(&Folder<'_>) -> Result<File, Error> + Sync));
+type Make<'m> = (
+    &'static str,
+    &'m (dyn Fn(&Folder<'_>) -> Result<File, Error> + Sync),
+);
 
 /// Threads that make tables: each also has its columns encoded by others.
 const THREADS: usize = 2;
 
 /// Makes every table of a folder; calls `done` as each is there.
-fn make_all(folder: &Folder<'_>, tables: &[Make<'_>], mut done: impl FnMut()) -> Vec<Result<File, Error>> {
+fn make_all(
+    folder: &Folder<'_>,
+    tables: &[Make<'_>],
+    mut done: impl FnMut(),
+) -> Vec<Result<File, Error>> {
     let next = AtomicUsize::new(0);
     let (sender, finished) = crossbeam_channel::unbounded();
     let mut files: Vec<(usize, Result<File, Error>)> = std::thread::scope(|scope| {
@@ -208,7 +244,9 @@ fn make_all(folder: &Folder<'_>, tables: &[Make<'_>], mut done: impl FnMut()) ->
             scope.spawn(move || {
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((_, make)) = tables.get(place) else { return };
+                    let Some((_, make)) = tables.get(place) else {
+                        return;
+                    };
                     // The receiver waits for all.
                     drop(sender.send((place, make(folder))));
                 }
@@ -223,8 +261,16 @@ fn make_all(folder: &Folder<'_>, tables: &[Make<'_>], mut done: impl FnMut()) ->
 
 impl Output<'_> {
     fn write(mut self, progress: &mut dyn Progress) -> Result<Summary, Error> {
-        let Read { rows, records, as_at, current, rejected, rejects } = self.read;
-        let rows_of = |chunks: &Vec<Chunk>| chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        let Read {
+            rows,
+            records,
+            as_at,
+            current,
+            rejected,
+            rejects,
+        } = self.read;
+        let rows_of =
+            |chunks: &Vec<Chunk>| chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         let counted = self.feeds.iter().map(rows_of).sum();
         let base = self.base();
         progress.begin("make events", counted);
@@ -234,7 +280,9 @@ impl Output<'_> {
         feeds.sort_by_key(|feed| rows_of(&self.feeds[*feed as usize]));
         for feed in feeds {
             let chunks = std::mem::take(&mut self.feeds[feed as usize]);
-            let bytes = events::write(current, feed, &chunks, self.settings, |rows| progress.advance(rows))?;
+            let bytes = events::write(current, feed, &chunks, self.settings, |rows| {
+                progress.advance(rows)
+            })?;
             let rows = rows_of(&chunks);
             drop(chunks);
             self.put(&mut folders[0], &feed.to_string(), File { bytes, rows })?;
@@ -269,7 +317,10 @@ impl Output<'_> {
             ("window_totals", &window_totals::write),
             ("windows", &windows::write),
         ];
-        progress.begin("make aggregates", (self.settings.folders.len() * tables.len()) as u64);
+        progress.begin(
+            "make aggregates",
+            (self.settings.folders.len() * tables.len()) as u64,
+        );
         let mut not_made = Vec::new();
         for wanted in &self.settings.folders {
             let path = format!("{base}aggregates/{}", wanted.folder());
@@ -312,21 +363,29 @@ impl Output<'_> {
 
     /// Where figures as at an instant in the past are, apart from today's.
     fn base(&self) -> String {
-        self.settings.as_at.map_or_else(String::new, |at| format!("as-at/{}/", at.to_string().replace(':', "")))
+        self.settings.as_at.map_or_else(String::new, |at| {
+            format!("as-at/{}/", at.to_string().replace(':', ""))
+        })
     }
 
     /// The area that figures are for.
     fn area<'w>(&'w self, wanted: &'w Wanted<'_>) -> &'w str {
         match wanted {
             Wanted::Plan(plan) => &plan.area,
-            Wanted::InForce => self.settings.wanted.first().map_or("", |plan| &self.settings.plans[*plan].area),
+            Wanted::InForce => self
+                .settings
+                .wanted
+                .first()
+                .map_or("", |plan| &self.settings.plans[*plan].area),
         }
     }
 
     /// What the chain says it read.
     fn reads(&self) -> Vec<reconciliation::Read> {
         let read = |chain: &Chain| {
-            let sum = |of: fn(&Footer) -> u64| chain.files.iter().map(|file| of(&file.footer) as i64).sum();
+            let sum = |of: fn(&Footer) -> u64| {
+                chain.files.iter().map(|file| of(&file.footer) as i64).sum()
+            };
             reconciliation::Read {
                 partition: chain.partition.clone(),
                 records: sum(|footer| footer.read),
@@ -338,17 +397,25 @@ impl Output<'_> {
     }
 
     fn begin(&self, folder: &str) -> Result<Replaced, Error> {
-        Ok(Replaced { path: folder.to_owned(), files: self.runtime.block_on(self.store.replacement(folder))? })
+        Ok(Replaced {
+            path: folder.to_owned(),
+            files: self.runtime.block_on(self.store.replacement(folder))?,
+        })
     }
 
     fn put(&mut self, folder: &mut Replaced, table: &str, file: File) -> Result<(), Error> {
         let (name, bytes) = (format!("{table}.parquet"), file.bytes.len() as u64);
         self.runtime.block_on(folder.files.put(&name, file.bytes))?;
-        self.written.push(Written { path: format!("{}/{name}", folder.path), rows: file.rows, bytes });
+        self.written.push(Written {
+            path: format!("{}/{name}", folder.path),
+            rows: file.rows,
+            bytes,
+        });
         Ok(())
     }
 
-    /// Says what a folder was made of: last, so that where files are replaced one by one it vouches for all.
+    /// Says what a folder was made of: last, so that where files are replaced one by one it vouches
+    /// for all.
     fn put_provenance(&self, folder: &mut Replaced, plans: &[&Plan]) -> Result<(), Error> {
         let plan = |plan: &&Plan| json!({ "id": plan.id, "sha256": checksum(plan) });
         let end = |chain: &Chain| {
@@ -363,7 +430,9 @@ impl Output<'_> {
             "as_at": self.read.as_at.map(|at| at.to_string()),
         });
         let text = format!("{provenance:#}\n");
-        Ok(self.runtime.block_on(folder.files.put(PROVENANCE, text.into()))?)
+        Ok(self
+            .runtime
+            .block_on(folder.files.put(PROVENANCE, text.into()))?)
     }
 }
 
@@ -375,7 +444,10 @@ struct Replaced {
 
 /// SHA-256 of what a plan says that figures depend on.
 fn checksum(plan: &Plan) -> String {
-    let series = plan.series.iter().map(|s| json!([s.kind.as_str(), s.id, s.label, s.scope]));
+    let series = plan
+        .series
+        .iter()
+        .map(|s| json!([s.kind.as_str(), s.id, s.label, s.scope]));
     let factors = plan.factors.iter().map(|f| json!([f.id, f.flags]));
     let said = json!([
         plan.id,
@@ -385,5 +457,7 @@ fn checksum(plan: &Plan) -> String {
         series.collect::<Vec<Value>>(),
         factors.collect::<Vec<Value>>(),
     ]);
-    Sha256::digest(said.to_string()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    Sha256::digest(said.to_string())
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

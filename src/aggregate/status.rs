@@ -1,4 +1,5 @@
-//! May a month of a partner's kind be used? What a month's records say of it at the time of the figures.
+//! May a month of a partner's kind be used? What a month's records say of it at the time of the
+//! figures.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,8 @@ pub(super) enum Status {
 
 impl Status {
     /// Every name, in order.
-    pub(super) const NAMES: [&'static str; 5] = ["overdue", "not_due", "suspect", "provisional", "final"];
+    pub(super) const NAMES: [&'static str; 5] =
+        ["overdue", "not_due", "suspect", "provisional", "final"];
 
     /// Whether its months may serve as baseline, limit or rank.
     pub(super) fn serves(self) -> bool {
@@ -48,7 +50,10 @@ impl Reference {
     /// A month held against the months with records around it.
     pub(super) fn of(records: &BTreeMap<Month, i64>, month: Month) -> Option<Self> {
         let around = records.range(month.plus(-AROUND)..=month.plus(AROUND));
-        let mut others: Vec<i64> = around.filter(|(other, n)| **other != month && **n > 0).map(|(_, n)| *n).collect();
+        let mut others: Vec<i64> = around
+            .filter(|(other, n)| **other != month && **n > 0)
+            .map(|(_, n)| *n)
+            .collect();
         if others.len() < MONTHS_MIN {
             return None;
         }
@@ -56,7 +61,10 @@ impl Reference {
         let (low, high) = (others[(others.len() - 1) / 2], others[others.len() / 2]);
         let median = (low + high) as f64 / 2.0;
         let own = records.get(&month).copied().unwrap_or_default();
-        Some(Self { median, ratio: own as f64 / median })
+        Some(Self {
+            median,
+            ratio: own as f64 / median,
+        })
     }
 
     fn is_suspect(self) -> bool {
@@ -64,9 +72,14 @@ impl Reference {
     }
 }
 
-/// The status of a month: `late` and `settled` say whether the time of the figures is past its due date and past
-/// the time when it no longer changes.
-pub(super) fn status(records: i64, reference: Option<Reference>, late: bool, settled: bool) -> Status {
+/// The status of a month: `late` and `settled` say whether the time of the figures is past its due
+/// date and past the time when it no longer changes.
+pub(super) fn status(
+    records: i64,
+    reference: Option<Reference>,
+    late: bool,
+    settled: bool,
+) -> Status {
     match records {
         0 if late => Status::Overdue,
         0 => Status::NotDue,
@@ -82,9 +95,15 @@ mod tests {
 
     fn check(records: &[i64], place: usize, expected: Option<(f64, bool)>) {
         let first: Month = "2018-10".parse().expect("a month");
-        let records: BTreeMap<Month, i64> = (0..).map(|i| first.plus(i)).zip(records.iter().copied()).collect();
+        let records: BTreeMap<Month, i64> = (0..)
+            .map(|i| first.plus(i))
+            .zip(records.iter().copied())
+            .collect();
         let reference = Reference::of(&records, first.plus(place as i32));
-        assert_eq!(reference.map(|r| ((r.ratio * 1000.0).round() / 1000.0, r.is_suspect())), expected);
+        assert_eq!(
+            reference.map(|r| ((r.ratio * 1000.0).round() / 1000.0, r.is_suspect())),
+            expected
+        );
     }
 
     #[test]
@@ -92,7 +111,11 @@ mod tests {
         let kent = [17_347, 11_690, 6_132, 15_659, 14_125];
         check(&kent, 2, Some((0.412, true)));
         check(&kent, 1, Some((0.785, false)));
-        check(&[2_049, 2_128, 2_306, 2_133, 2_166], 2, Some((1.082, false)));
+        check(
+            &[2_049, 2_128, 2_306, 2_133, 2_166],
+            2,
+            Some((1.082, false)),
+        );
         check(&[1, 2, 3], 1, None);
         check(&[10, 0, 10, 10, 17], 4, Some((1.7, true)));
     }
@@ -103,8 +126,15 @@ mod tests {
         assert_eq!(status(0, None, true, true), Status::Overdue);
         assert_eq!(status(9, None, true, false), Status::Provisional);
         assert_eq!(status(9, None, true, true), Status::Final);
-        let half = Reference { median: 20.0, ratio: 0.45 };
+        let half = Reference {
+            median: 20.0,
+            ratio: 0.45,
+        };
         assert_eq!(status(9, Some(half), true, true), Status::Suspect);
-        assert!(Status::Overdue < Status::NotDue && Status::Provisional.serves() && !Status::Suspect.serves());
+        assert!(
+            Status::Overdue < Status::NotDue
+                && Status::Provisional.serves()
+                && !Status::Suspect.serves()
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! How many, as far as it is known: a count with its bounds, and how sums carry them.
 //!
-//! "Not supplied" is never 0. What records cannot show is not supplied; where some parts of a sum are and
-//! others are not, the sum is known only from below.
+//! "Not supplied" is never 0. What records cannot show is not supplied; where some parts of a sum
+//! are and others are not, the sum is known only from below.
 
 use super::current::SourceSet;
 
@@ -46,16 +46,28 @@ impl Block {
     /// Every status, in the order of [`Block::status`].
     pub(super) const STATUSES: [&'static str; 4] = ["exact", "interval", "partial", "not_supplied"];
     /// Nothing is known.
-    pub(super) const NOT_SUPPLIED: Self = Self { min: 0, max: None, supply: Supply::Nothing };
+    pub(super) const NOT_SUPPLIED: Self = Self {
+        min: 0,
+        max: None,
+        supply: Supply::Nothing,
+    };
 
     /// Records that were counted.
     pub(super) const fn counted(count: i64, supply: Supply) -> Self {
-        Self { min: count, max: Some(count), supply }
+        Self {
+            min: count,
+            max: Some(count),
+            supply,
+        }
     }
 
     /// A total that is known within bounds.
     pub(super) const fn between(min: i64, max: Option<i64>) -> Self {
-        Self { min, max, supply: Supply::Whole }
+        Self {
+            min,
+            max,
+            supply: Supply::Whole,
+        }
     }
 
     /// At most so many; none = no upper bound, also where a part was not supplied.
@@ -82,7 +94,11 @@ impl Block {
     #[must_use]
     pub(super) fn plus(self, other: Self) -> Self {
         let max = self.max.zip(other.max).map(|(a, b)| a + b);
-        Self { min: self.min + other.min, max, supply: self.supply.and(other.supply) }
+        Self {
+            min: self.min + other.min,
+            max,
+            supply: self.supply.and(other.supply),
+        }
     }
 
     /// What is left when a part is taken away.
@@ -90,18 +106,35 @@ impl Block {
     pub(super) fn minus(self, part: Self) -> Self {
         let min = part.max().map_or(0, |most| (self.min - most).max(0));
         let max = self.max.map(|max| (max - part.min).max(0));
-        Self { min, max, supply: self.supply.and(part.supply) }
+        Self {
+            min,
+            max,
+            supply: self.supply.and(part.supply),
+        }
     }
 
     /// Parts that overlap: at least the largest, at most their sum, and no more than the whole.
-    pub(super) fn overlapping(parts: impl IntoIterator<Item = Self>, whole: Option<Self>) -> Option<Self> {
+    pub(super) fn overlapping(
+        parts: impl IntoIterator<Item = Self>,
+        whole: Option<Self>,
+    ) -> Option<Self> {
         let mut largest = 0;
-        let sum = Self::sum(parts.into_iter().inspect(|part| largest = largest.max(part.min)))?;
+        let sum = Self::sum(
+            parts
+                .into_iter()
+                .inspect(|part| largest = largest.max(part.min)),
+        )?;
         let most = whole.and_then(Self::max);
-        let max = sum.max.map_or(most, |sum| Some(most.map_or(sum, |most| most.min(sum))));
+        let max = sum
+            .max
+            .map_or(most, |sum| Some(most.map_or(sum, |most| most.min(sum))));
         // Where a part is larger than the whole, as a partner may print it, the part stands.
         let max = max.map(|max| max.max(largest));
-        Some(Self { min: largest, max, supply: sum.supply })
+        Some(Self {
+            min: largest,
+            max,
+            supply: sum.supply,
+        })
     }
 
     /// All parts together; none = there is no part.
@@ -116,7 +149,11 @@ mod tests {
 
     fn check(parts: &[Block], count: Option<i64>, min: i64, max: Option<i64>, status: &str) {
         let sum = Block::sum(parts.iter().copied()).expect("a part");
-        assert_eq!((sum.exact(), sum.min, sum.max()), (count, min, max), "{parts:?}");
+        assert_eq!(
+            (sum.exact(), sum.min, sum.max()),
+            (count, min, max),
+            "{parts:?}"
+        );
         assert_eq!(Block::STATUSES[sum.status() as usize], status, "{parts:?}");
     }
 
@@ -124,21 +161,51 @@ mod tests {
     fn sums_carry_bounds_and_say_what_was_not_supplied() {
         let exact = |n| Block::counted(n, Supply::Whole);
         check(&[exact(3), exact(4)], Some(7), 7, Some(7), "exact");
-        check(&[exact(3), Block::between(1, Some(7))], None, 4, Some(10), "interval");
-        check(&[exact(3), Block::between(2, None)], None, 5, None, "interval");
+        check(
+            &[exact(3), Block::between(1, Some(7))],
+            None,
+            4,
+            Some(10),
+            "interval",
+        );
+        check(
+            &[exact(3), Block::between(2, None)],
+            None,
+            5,
+            None,
+            "interval",
+        );
         check(&[exact(3), Block::NOT_SUPPLIED], None, 3, None, "partial");
-        check(&[Block::NOT_SUPPLIED, Block::NOT_SUPPLIED], None, 0, None, "not_supplied");
-        check(&[Block::counted(2, Supply::Partial), exact(5)], None, 7, None, "partial");
+        check(
+            &[Block::NOT_SUPPLIED, Block::NOT_SUPPLIED],
+            None,
+            0,
+            None,
+            "not_supplied",
+        );
+        check(
+            &[Block::counted(2, Supply::Partial), exact(5)],
+            None,
+            7,
+            None,
+            "partial",
+        );
     }
 
     #[test]
     fn parts_that_overlap_lie_between_the_largest_and_the_whole() {
         let exact = |n| Block::counted(n, Supply::Whole);
-        let of = |whole| Block::overlapping([exact(13), exact(8)], whole).map(|block| (block.min, block.max()));
+        let of = |whole| {
+            Block::overlapping([exact(13), exact(8)], whole).map(|block| (block.min, block.max()))
+        };
         assert_eq!(of(Some(exact(132))), Some((13, Some(21))));
         assert_eq!(of(Some(exact(17))), Some((13, Some(17))));
         assert_eq!(of(None), Some((13, Some(21))));
-        assert_eq!(of(Some(exact(10))), Some((13, Some(13))), "a part that is larger than the whole");
+        assert_eq!(
+            of(Some(exact(10))),
+            Some((13, Some(13))),
+            "a part that is larger than the whole"
+        );
         assert_eq!(Block::overlapping([], None), None);
         let rest = exact(132).minus(Block::between(13, Some(21)));
         assert_eq!((rest.min, rest.max()), (111, Some(119)));

@@ -1,8 +1,8 @@
-//! A table as a Parquet file: plain types, a description of every column, and one way to write, so that
-//! equal tables are equal bytes.
+//! A table as a Parquet file: plain types, a description of every column, and one way to write, so
+//! that equal tables are equal bytes.
 //!
-//! Each text column is handed over as a dictionary and written as plain strings: what reads the file sees
-//! no dictionary. The columns of a row group are made and encoded by several threads.
+//! Each text column is handed over as a dictionary and written as plain strings: what reads the
+//! file sees no dictionary. The columns of a row group are made and encoded by several threads.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,14 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int32Array, Int64Array,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use jiff::civil;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -61,25 +63,48 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A table without rows yet: what it answers, and its columns; `distinct` are columns whose texts are hardly ever the same.
-    pub(super) fn new(about: &str, schema: &SchemaRef, distinct: &[&str]) -> Result<Self, ParquetError> {
-        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties(about, schema, distinct)))?;
+    /// A table without rows yet: what it answers, and its columns; `distinct` are columns whose
+    /// texts are hardly ever the same.
+    pub(super) fn new(
+        about: &str,
+        schema: &SchemaRef,
+        distinct: &[&str],
+    ) -> Result<Self, ParquetError> {
+        let writer = ArrowWriter::try_new(
+            Vec::new(),
+            schema.clone(),
+            Some(properties(about, schema, distinct)),
+        )?;
         let (file, row_groups) = writer.into_serialized_writer()?;
-        Ok(Self { schema: schema.clone(), file, row_groups, written: 0 })
+        Ok(Self {
+            schema: schema.clone(),
+            file,
+            row_groups,
+            written: 0,
+        })
     }
 
     /// Adds a row group; `column` makes the column at a place in the schema.
-    pub(super) fn row_group(&mut self, column: &(dyn Fn(usize) -> ArrayRef + Sync)) -> Result<(), ParquetError> {
+    pub(super) fn row_group(
+        &mut self,
+        column: &(dyn Fn(usize) -> ArrayRef + Sync),
+    ) -> Result<(), ParquetError> {
         let writers = self.row_groups.create_column_writers(self.written)?;
-        let writers: Vec<_> = writers.into_iter().map(|writer| Mutex::new(Some(writer))).collect();
+        let writers: Vec<_> = writers
+            .into_iter()
+            .map(|writer| Mutex::new(Some(writer)))
+            .collect();
         let chunks: Vec<_> = writers.iter().map(|_| Mutex::new(None)).collect();
         let (next, schema) = (AtomicUsize::new(0), &self.schema);
         let work = || {
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
-                let Some(writer) = writers.get(place) else { return };
+                let Some(writer) = writers.get(place) else {
+                    return;
+                };
                 let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let chunk = writer.map(|writer| encode(writer, schema.field(place), &column(place)));
+                let chunk =
+                    writer.map(|writer| encode(writer, schema.field(place), &column(place)));
                 *chunks[place].lock().unwrap_or_else(PoisonError::into_inner) = chunk;
             }
         };
@@ -133,17 +158,30 @@ impl<R> Of<'_, R> {
     fn column(&self, rows: &[R]) -> ArrayRef {
         match self {
             Self::Choice(texts, of) => {
-                let keys: Int32Array = rows.iter().map(|row| of(row).map(|place| place as i32)).collect();
-                Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(texts.clone())))
+                let keys: Int32Array = rows
+                    .iter()
+                    .map(|row| of(row).map(|place| place as i32))
+                    .collect();
+                Arc::new(DictionaryArray::<Int32Type>::new(
+                    keys,
+                    Arc::new(texts.clone()),
+                ))
             }
             Self::Text(of) => Arc::new(rows.iter().map(of).collect::<StringArray>()),
             Self::Integer(of) => Arc::new(rows.iter().map(of).collect::<Int64Array>()),
             Self::Double(of) => Arc::new(rows.iter().map(of).collect::<Float64Array>()),
             Self::Boolean(of) => Arc::new(rows.iter().map(of).collect::<BooleanArray>()),
-            Self::Date(of) => Arc::new(rows.iter().map(|row| of(row).map(days_since_1970)).collect::<Date32Array>()),
-            Self::Instant(of) => {
-                Arc::new(rows.iter().map(of).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-            }
+            Self::Date(of) => Arc::new(
+                rows.iter()
+                    .map(|row| of(row).map(days_since_1970))
+                    .collect::<Date32Array>(),
+            ),
+            Self::Instant(of) => Arc::new(
+                rows.iter()
+                    .map(of)
+                    .collect::<TimestampMicrosecondArray>()
+                    .with_timezone("UTC"),
+            ),
         }
     }
 }
@@ -156,8 +194,16 @@ pub(super) struct Column<'c, R> {
 }
 
 /// A column with what it means.
-pub(super) const fn column<'c, R>(name: &'static str, description: &'static str, of: Of<'c, R>) -> Column<'c, R> {
-    Column { name, description, of }
+pub(super) const fn column<'c, R>(
+    name: &'static str,
+    description: &'static str,
+    of: Of<'c, R>,
+) -> Column<'c, R> {
+    Column {
+        name,
+        description,
+        of,
+    }
 }
 
 /// A table's file.
@@ -177,20 +223,32 @@ pub(super) struct Table<'c, R> {
 impl<'c, R: Sync> Table<'c, R> {
     /// A table without rows yet.
     pub(super) fn new(about: &str, columns: Vec<Column<'c, R>>) -> Result<Self, Error> {
-        let fields = columns.iter().map(|column| field(column.name, column.of.data_type(), column.description));
+        let fields = columns
+            .iter()
+            .map(|column| field(column.name, column.of.data_type(), column.description));
         let writer = Writer::new(about, &schema(fields), &[])?;
-        Ok(Self { columns, writer, rows: Vec::new(), written: 0 })
+        Ok(Self {
+            columns,
+            writer,
+            rows: Vec::new(),
+            written: 0,
+        })
     }
 
     /// Adds a row.
     pub(super) fn push(&mut self, row: R) -> Result<(), Error> {
         self.rows.push(row);
-        if self.rows.len() < TABLE_ROW_GROUP_ROWS { Ok(()) } else { self.flush() }
+        if self.rows.len() < TABLE_ROW_GROUP_ROWS {
+            Ok(())
+        } else {
+            self.flush()
+        }
     }
 
     fn flush(&mut self) -> Result<(), Error> {
         let (columns, rows) = (&self.columns, &self.rows);
-        self.writer.row_group(&|place| columns[place].of.column(rows))?;
+        self.writer
+            .row_group(&|place| columns[place].of.column(rows))?;
         self.written += self.rows.len() as u64;
         self.rows.clear();
         Ok(())
@@ -201,7 +259,10 @@ impl<'c, R: Sync> Table<'c, R> {
         if !self.rows.is_empty() {
             self.flush()?;
         }
-        Ok(File { bytes: self.writer.finish()?, rows: self.written })
+        Ok(File {
+            bytes: self.writer.finish()?,
+            rows: self.written,
+        })
     }
 }
 
@@ -221,7 +282,11 @@ pub(super) fn texts<T: AsRef<str>>(texts: impl IntoIterator<Item = Option<T>>) -
     texts.into_iter().collect()
 }
 
-fn encode(mut writer: ArrowColumnWriter, field: &Field, column: &ArrayRef) -> Result<ArrowColumnChunk, ParquetError> {
+fn encode(
+    mut writer: ArrowColumnWriter,
+    field: &Field,
+    column: &ArrayRef,
+) -> Result<ArrowColumnChunk, ParquetError> {
     for leaf in compute_leaves(field, column)? {
         writer.write(&leaf)?;
     }
@@ -229,9 +294,13 @@ fn encode(mut writer: ArrowColumnWriter, field: &Field, column: &ArrayRef) -> Re
 }
 
 fn properties(about: &str, schema: &Schema, distinct: &[&str]) -> WriterProperties {
-    let described = schema.fields().iter().filter_map(|f| Some((f.name(), f.metadata().get(DESCRIPTION_KEY)?)));
-    let descriptions: serde_json::Map<_, _> =
-        described.map(|(name, text)| (name.clone(), text.clone().into())).collect();
+    let described = schema
+        .fields()
+        .iter()
+        .filter_map(|f| Some((f.name(), f.metadata().get(DESCRIPTION_KEY)?)));
+    let descriptions: serde_json::Map<_, _> = described
+        .map(|(name, text)| (name.clone(), text.clone().into()))
+        .collect();
     let descriptions = serde_json::Value::Object(descriptions).to_string();
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))

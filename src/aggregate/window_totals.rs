@@ -1,5 +1,5 @@
-//! `window_totals`: how much in a window, how much that is for the people there, and how it ranks among areas
-//! alike.
+//! `window_totals`: how much in a window, how much that is for the people there, and how it ranks
+//! among areas alike.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use crate::geography::{Population, Unit};
 use crate::windows::Window;
 
 /// What the table answers.
-const ABOUT: &str = "How much, how heavy, against others? Counts of a window with shares, rates, ranks and harm.";
+const ABOUT: &str =
+    "How much, how heavy, against others? Counts of a window with shares, rates, ranks and harm.";
 
 /// What the table says beside the count.
 struct More<'f> {
@@ -55,9 +56,16 @@ pub(super) fn rate_per_1000(count: i64, population: i64) -> f64 {
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
     type Row<'f> = Line<More<'f>>;
     let days = |row: &Row<'c>| Some(folder.figures.windows[row.key.window as usize].days());
-    let rank = |of: fn(&Rank<'c>) -> i64| Of::Integer(Box::new(move |row: &Row<'c>| row.more.rank.as_ref().map(of)));
-    let mut columns: Vec<Column<'c, Row<'c>>> =
-        folder.key_columns().into_iter().chain(Folder::block_columns()).collect();
+    let rank = |of: fn(&Rank<'c>) -> i64| {
+        Of::Integer(Box::new(move |row: &Row<'c>| {
+            row.more.rank.as_ref().map(of)
+        }))
+    };
+    let mut columns: Vec<Column<'c, Row<'c>>> = folder
+        .key_columns()
+        .into_iter()
+        .chain(Folder::block_columns())
+        .collect();
     columns.extend([
         column("days", "Days of the window.", Of::Integer(Box::new(days))),
         column(
@@ -134,9 +142,16 @@ pub(super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
                 continue;
             }
             for (at, (window, months)) in strip.windows().enumerate() {
-                let Some(block) = cells.blocks[place][at].filter(|block| is_told(sparse, *block)) else { continue };
+                let Some(block) = cells.blocks[place][at].filter(|block| is_told(sparse, *block))
+                else {
+                    continue;
+                };
                 let more = cells.more(&strip, place, at, months);
-                table.push(Line { key: strip.key(number, window), block, more })?;
+                table.push(Line {
+                    key: strip.key(number, window),
+                    block,
+                    more,
+                })?;
             }
         }
     }
@@ -155,11 +170,27 @@ struct Cells<'f> {
 impl<'f> Cells<'f> {
     fn of(folder: &'f Folder<'f>, strip: &Strip<'f>) -> Self {
         let figures = folder.figures;
-        let row = |place| strip.windows().map(|(_, window)| strip.block(place, window)).collect();
-        let blocks: Vec<Vec<Option<Block>>> = strip.places().map(|(place, ..)| row(place)).collect();
-        let unit = figures.settings.reference.partners.rate_unit(&figures.current.partner_kinds[strip.kind].kind);
+        let row = |place| {
+            strip
+                .windows()
+                .map(|(_, window)| strip.block(place, window))
+                .collect()
+        };
+        let blocks: Vec<Vec<Option<Block>>> =
+            strip.places().map(|(place, ..)| row(place)).collect();
+        let unit = figures
+            .settings
+            .reference
+            .partners
+            .rate_unit(&figures.current.partner_kinds[strip.kind].kind);
         let harm = super::harm::tally(figures, strip);
-        let mut cells = Self { folder, blocks, unit, ranks: BTreeMap::new(), harm };
+        let mut cells = Self {
+            folder,
+            blocks,
+            unit,
+            ranks: BTreeMap::new(),
+            harm,
+        };
         cells.rank(strip);
         cells
     }
@@ -167,7 +198,8 @@ impl<'f> Cells<'f> {
     fn more(&self, strip: &Strip<'f>, place: usize, at: usize, window: &Window) -> More<'f> {
         let total = strip.sheet.position(strip.framed.frame.total());
         More {
-            total: total.and_then(|total| strip.sheet.block(total, place, window.first, window.months)),
+            total: total
+                .and_then(|total| strip.sheet.block(total, place, window.first, window.months)),
             population: self.population(strip.place(place), window),
             unit: self.unit,
             rank: self.ranks.get(&(place, at)).copied(),
@@ -179,11 +211,15 @@ impl<'f> Cells<'f> {
     }
 
     fn population(&self, place: &Place, window: &Window) -> Option<&'f Population> {
-        self.folder.figures.settings.reference.geography.population(&place.code, self.unit, window.middle())
+        self.folder.figures.settings.reference.geography.population(
+            &place.code,
+            self.unit,
+            window.middle(),
+        )
     }
 
-    /// Ranks areas alike, in each window of which a month may serve: one suspect month of several is as suspect in
-    /// every area, and `data_status` says so.
+    /// Ranks areas alike, in each window of which a month may serve: one suspect month of several
+    /// is as suspect in every area, and `data_status` says so.
     fn rank(&mut self, strip: &Strip<'f>) {
         let figures = self.folder.figures;
         let held = figures.held[strip.kind].as_ref();
@@ -192,8 +228,15 @@ impl<'f> Cells<'f> {
                 if !held.is_some_and(|held| held.any_serves(window.first, window.months)) {
                     continue;
                 }
-                let population = |place: usize| self.population(strip.place(place), window).map(|p| p.value as i64);
-                let populations: Option<Vec<i64>> = peers.places.iter().map(|place| population(*place)).collect();
+                let population = |place: usize| {
+                    self.population(strip.place(place), window)
+                        .map(|p| p.value as i64)
+                };
+                let populations: Option<Vec<i64>> = peers
+                    .places
+                    .iter()
+                    .map(|place| population(*place))
+                    .collect();
                 let values: Vec<(f64, f64)> = (0..peers.places.len())
                     .map(|i| {
                         let block = self.blocks[peers.places[i]][at].unwrap_or(Block::NOT_SUPPLIED);
@@ -204,14 +247,19 @@ impl<'f> Cells<'f> {
                         (by(block.min), block.max().map_or(f64::INFINITY, by))
                     })
                     .collect();
-                let supplied = |place: &&usize| self.blocks[**place][at].is_some_and(|block| block.max().is_some());
+                let supplied = |place: &&usize| {
+                    self.blocks[**place][at].is_some_and(|block| block.max().is_some())
+                };
                 let of = peers.places.iter().filter(supplied).count() as i64;
                 for (place, (min, max)) in peers.places.iter().zip(&values) {
                     if !supplied(&place) {
                         continue;
                     }
-                    let higher = |is: &dyn Fn(&(f64, f64)) -> bool| 1 + values.iter().filter(|v| is(v)).count() as i64;
-                    // Itself is never certainly higher than itself; possibly, where it is not exact.
+                    let higher = |is: &dyn Fn(&(f64, f64)) -> bool| {
+                        1 + values.iter().filter(|v| is(v)).count() as i64
+                    };
+                    // Itself is never certainly higher than itself; possibly, where it is not
+                    // exact.
                     let own = i64::from(max > min);
                     let rank = Rank {
                         min: higher(&|other| other.0 > *max),
@@ -240,7 +288,14 @@ fn peers<'f>(folder: &'f Folder<'f>, strip: &Strip<'f>) -> Vec<Peers<'f>> {
     for (place, _, of) in strip.places().filter(|(_, _, place)| !place.is_pseudo()) {
         if let Some(set) = scope.ranked_in(&of.code) {
             let key = (&*of.level, of.vintage.as_deref(), of.role.as_deref());
-            peers.entry(key).or_insert(Peers { set, places: Vec::new() }).places.push(place);
+            peers
+                .entry(key)
+                .or_insert(Peers {
+                    set,
+                    places: Vec::new(),
+                })
+                .places
+                .push(place);
         }
     }
     peers.into_values().collect()
@@ -258,24 +313,48 @@ mod tests {
     #[test]
     fn a_rounded_denominator_does_not_give_the_published_rates() {
         for population in 294_686..=294_691 {
-            assert_eq!((thousandths(3_456, population), thousandths(6_743, population)), (11_728, 22_882));
+            assert_eq!(
+                (
+                    thousandths(3_456, population),
+                    thousandths(6_743, population)
+                ),
+                (11_728, 22_882)
+            );
         }
-        assert_eq!((thousandths(3_456, 294_700), thousandths(6_743, 294_700)), (11_727, 22_881));
+        assert_eq!(
+            (thousandths(3_456, 294_700), thousandths(6_743, 294_700)),
+            (11_727, 22_881)
+        );
         assert_eq!(thousandths(3_456, 294_692), 11_727);
     }
 
-    /// Two published figures of Kent: only these populations give a rate of 123.4, and one unit is a misprint.
+    /// Two published figures of Kent: only these populations give a rate of 123.4, and one unit is
+    /// a misprint.
     #[test]
     fn a_published_rate_tells_the_population_it_was_made_with() {
         let tenths = |population| (10.0 * rate_per_1000(13_310, population)).round() as i64;
         assert!((107_817..=107_904).all(|population| tenths(population) == 1_234));
         assert_eq!((tenths(107_816), tenths(107_905)), (1_235, 1_233));
-        assert_eq!(thousandths(16_987, 169_870), 100_000, "persons, not households");
+        assert_eq!(
+            thousandths(16_987, 169_870),
+            100_000,
+            "persons, not households"
+        );
     }
 
     #[test]
     fn a_share_of_nothing_or_of_what_is_not_known_is_none() {
-        assert_eq!(percent(Some(78), Some(224)).map(|share| (10.0 * share).round()), Some(348.0));
-        assert_eq!((percent(Some(0), Some(0)), percent(None, Some(3)), percent(Some(3), None)), (None, None, None));
+        assert_eq!(
+            percent(Some(78), Some(224)).map(|share| (10.0 * share).round()),
+            Some(348.0)
+        );
+        assert_eq!(
+            (
+                percent(Some(0), Some(0)),
+                percent(None, Some(3)),
+                percent(Some(3), None)
+            ),
+            (None, None, None)
+        );
     }
 }

@@ -19,8 +19,8 @@ use crate::reference::Reference;
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
 pub(crate) struct Aggregate {
-    /// A plan under which figures are counted, or in-force for each month under its own; as often as wanted
-    /// [default: aggregate.plans of the settings, else every adopted plan and in-force]
+    /// A plan under which figures are counted, or in-force for each month under its own; as often
+    /// as wanted [default: aggregate.plans of the settings, else every adopted plan and in-force]
     #[arg(long = "plan", value_name = "ID")]
     plans: Vec<String>,
     /// Count only what was received by a day's end (London) or an instant, into the folder as-at/
@@ -36,7 +36,11 @@ pub(crate) struct Aggregate {
 impl Aggregate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let plans = if self.plans.is_empty() { &config.plans } else { &self.plans };
+        let plans = if self.plans.is_empty() {
+            &config.plans
+        } else {
+            &self.plans
+        };
         let folders = wanted(&reference, plans)?;
         let store = config.store.open()?;
         let runtime = runtime()?;
@@ -46,7 +50,10 @@ impl Aggregate {
         shown.end();
         let Some(summary) = summary else {
             match self.format {
-                Format::Text => eprintln!("the store `{}` holds no record yet: nothing written", store.root()),
+                Format::Text => eprintln!(
+                    "the store `{}` holds no record yet: nothing written",
+                    store.root()
+                ),
                 Format::Json => say!("{}", json!({ "rows": 0, "written": [] })),
             }
             return Ok(ExitCode::from(1));
@@ -58,18 +65,28 @@ impl Aggregate {
         for (path, why) in &summary.not_made {
             eprintln!("not made: {path}: {why}");
         }
-        Ok(if summary.not_made.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        Ok(if summary.not_made.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(1)
+        })
     }
 }
 
 /// The folders of tables that ids of plans stand for.
-pub(super) fn wanted<'r>(reference: &'r Reference, plans: &[String]) -> anyhow::Result<Vec<Wanted<'r>>> {
+pub(super) fn wanted<'r>(
+    reference: &'r Reference,
+    plans: &[String],
+) -> anyhow::Result<Vec<Wanted<'r>>> {
     Wanted::named(reference, plans).map_err(|id| not_held(reference, id))
 }
 
 /// The plan of that id.
 pub(super) fn plan<'r>(reference: &'r Reference, id: &str) -> anyhow::Result<&'r Plan> {
-    reference.plans.get(id).ok_or_else(|| not_held(reference, id))
+    reference
+        .plans
+        .get(id)
+        .ok_or_else(|| not_held(reference, id))
 }
 
 fn not_held(reference: &Reference, id: &str) -> anyhow::Error {
@@ -80,13 +97,19 @@ fn not_held(reference: &Reference, id: &str) -> anyhow::Error {
 /// An instant, or the end of a day in London.
 pub(super) fn instant(text: &str) -> Result<Micros, String> {
     let day = |date: civil::Date| Micros::end_of_day_in_london(date);
-    let instant = || text.parse::<jiff::Timestamp>().ok().map(|at| Micros(at.as_microsecond()));
+    let instant = || {
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|at| Micros(at.as_microsecond()))
+    };
     text.parse()
         .ok()
         .filter(|_| text.len() == "2018-10-31".len())
         .map(day)
         .or_else(instant)
-        .ok_or_else(|| "write a day such as 2018-10-31, or an instant such as 2018-10-31T17:00:00Z".to_owned())
+        .ok_or_else(|| {
+            "write a day such as 2018-10-31, or an instant such as 2018-10-31T17:00:00Z".to_owned()
+        })
 }
 
 fn text(summary: &Summary) -> String {
@@ -105,7 +128,12 @@ fn text(summary: &Summary) -> String {
         ),
     ];
     lines.extend(summary.as_at.map(|at| format!("as at  {at}")));
-    let width = summary.written.iter().map(|file| file.path.len()).max().unwrap_or_default();
+    let width = summary
+        .written
+        .iter()
+        .map(|file| file.path.len())
+        .max()
+        .unwrap_or_default();
     for (i, file) in summary.written.iter().enumerate() {
         let verb = if i == 0 { "wrote" } else { "" };
         lines.push(format!(
@@ -132,7 +160,10 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 fn json(summary: &Summary) -> serde_json::Value {
-    let written = summary.written.iter().map(|f| json!({ "path": f.path, "rows": f.rows, "bytes": f.bytes }));
+    let written = summary
+        .written
+        .iter()
+        .map(|f| json!({ "path": f.path, "rows": f.rows, "bytes": f.bytes }));
     json!({
         "partitions": summary.partitions,
         "files": summary.files,
@@ -173,7 +204,9 @@ impl Progress for Shown {
         self.end();
         (self.stage, self.steps, self.done, self.said) = (stage, steps, 0, Some(Instant::now()));
         if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{msg:26} {wide_bar} {human_pos} of {human_len} {eta}");
+            let style = ProgressStyle::with_template(
+                "{msg:26} {wide_bar} {human_pos} of {human_len} {eta}",
+            );
             let bar = ProgressBar::new(steps).with_message(stage);
             self.bar = Some(style.map_or(bar.clone(), |style| bar.with_style(style)));
         }
@@ -184,7 +217,12 @@ impl Progress for Shown {
         if let Some(bar) = &self.bar {
             bar.set_position(self.done);
         } else if self.said.is_some_and(|said| said.elapsed() >= Self::EVERY) {
-            eprintln!("{}: {} of {}", self.stage, grouped(self.done), grouped(self.steps));
+            eprintln!(
+                "{}: {} of {}",
+                self.stage,
+                grouped(self.done),
+                grouped(self.steps)
+            );
             self.said = Some(Instant::now());
         }
     }

@@ -16,9 +16,9 @@ use crate::publish::{Checker, Tally};
 
 /// Check a file of events against the contracts
 ///
-/// Judges each line as it would be judged when it is read from its topic; needs no Kafka. Each refusal is a line
-/// with its reason, a JSON pointer and the rule, never a value. Exit status: 0 = all accepted, 1 = some refused,
-/// 2 = the file could not be read.
+/// Judges each line as it would be judged when it is read from its topic; needs no Kafka. Each
+/// refusal is a line with its reason, a JSON pointer and the rule, never a value. Exit status: 0 =
+/// all accepted, 1 = some refused, 2 = the file could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// File of settings [default: config/partner-feeds.toml if it is there]
@@ -34,7 +34,11 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (_, reference) = Connection { config: self.config, ..Connection::default() }.load()?;
+        let (_, reference) = Connection {
+            config: self.config,
+            ..Connection::default()
+        }
+        .load()?;
         let mut lines = Lines::new(open(&self.file)?);
         let checker = Checker::new(&reference.partners, now());
         let mut listing = Listing::new(self.format);
@@ -71,7 +75,10 @@ pub(super) fn cannot_read(path: &Path) -> String {
 }
 
 /// The time by this machine's clock, which a file of events has in place of Kafka's.
-#[expect(clippy::disallowed_methods, reason = "the caller's clock: what judges is told the time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the caller's clock: what judges is told the time"
+)]
 pub(super) fn now() -> Micros {
     Micros(jiff::Timestamp::now().as_microsecond())
 }
@@ -89,11 +96,20 @@ pub(super) struct Listing {
 
 impl Listing {
     pub(super) fn new(format: Format) -> Self {
-        Self { out: BufWriter::new(io::stdout().lock()), format }
+        Self {
+            out: BufWriter::new(io::stdout().lock()),
+            format,
+        }
     }
 
     pub(super) fn refuse(&mut self, line: u64, rejection: &Rejection) -> io::Result<()> {
-        let Rejection { reason, pointer, rule, partner, kind } = rejection;
+        let Rejection {
+            reason,
+            pointer,
+            rule,
+            partner,
+            kind,
+        } = rejection;
         let written = match self.format {
             Format::Text => writeln!(self.out, "line {line}: {rejection}"),
             Format::Json => {
@@ -114,7 +130,11 @@ impl Listing {
         let written = match self.format {
             Format::Text => writeln!(self.out, "line {line}: warning at /subject: {RULE}"),
             Format::Json => {
-                writeln!(self.out, "{}", serde_json::json!({"line": line, "warning": RULE, "pointer": "/subject"}))
+                writeln!(
+                    self.out,
+                    "{}",
+                    serde_json::json!({"line": line, "warning": RULE, "pointer": "/subject"})
+                )
             }
         };
         unless_closed(written)
@@ -124,8 +144,11 @@ impl Listing {
         let written = match self.format {
             Format::Text => self.write_text(tally),
             Format::Json => {
-                let refused: serde_json::Map<_, _> =
-                    tally.refused.iter().map(|(reason, n)| (reason.as_str().to_owned(), (*n).into())).collect();
+                let refused: serde_json::Map<_, _> = tally
+                    .refused
+                    .iter()
+                    .map(|(reason, n)| (reason.as_str().to_owned(), (*n).into()))
+                    .collect();
                 let object = serde_json::json!({
                     "lines": tally.lines, "accepted": tally.accepted, "bare_digits": tally.bare_digits, "refused": refused,
                 });
@@ -137,7 +160,11 @@ impl Listing {
 
     fn write_text(&mut self, tally: &Tally) -> io::Result<()> {
         let refusals = tally.refusals();
-        writeln!(self.out, "{} lines, {} accepted, {refusals} refused", tally.lines, tally.accepted)?;
+        writeln!(
+            self.out,
+            "{} lines, {} accepted, {refusals} refused",
+            tally.lines, tally.accepted
+        )?;
         for (reason, n) in &tally.refused {
             writeln!(self.out, "{n:>9}  {reason}")?;
         }

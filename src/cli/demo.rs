@@ -42,14 +42,21 @@ const PLAN: &str = "smp-2017-18";
 const MARK: &str = "DEMO.txt";
 const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
 /// All that a store holds.
-const FOLDERS: [&str; 6] = ["journal", "ledger", "rejects", "parked", "events", "aggregates"];
+const FOLDERS: [&str; 6] = [
+    "journal",
+    "ledger",
+    "rejects",
+    "parked",
+    "events",
+    "aggregates",
+];
 
 /// Try the whole pipeline with an embedded broker and generated events
 ///
-/// Needs no service. A broker inside the program holds the topics; invented events of police, health and
-/// housing, some of them broken, are published to it, and then read, checked, committed and counted as
-/// `ingest` and `aggregate` do it. No configuration is read. What was written stays and can be queried; the
-/// next demo replaces it.
+/// Needs no service. A broker inside the program holds the topics; invented events of police,
+/// health and housing, some of them broken, are published to it, and then read, checked, committed
+/// and counted as `ingest` and `aggregate` do it. No configuration is read. What was written stays
+/// and can be queried; the next demo replaces it.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Folder of the store: new, empty, or an earlier demo's
@@ -67,10 +74,16 @@ impl Demo {
         let broker = MockCluster::new(1).context("cannot start the embedded broker")?;
         let (config, reference) = settings(broker.bootstrap_servers(), &self.store)?;
         for (topic, _) in config.topics(&reference.partners) {
-            broker.create_topic(topic, PARTITIONS, 1).context("cannot create the topics of the embedded broker")?;
+            broker
+                .create_topic(topic, PARTITIONS, 1)
+                .context("cannot create the topics of the embedded broker")?;
         }
         let plan = super::aggregate::plan(&reference, PLAN)?;
-        say!("{} invented events through an embedded broker, into {}", grouped(self.events), self.store);
+        say!(
+            "{} invented events through an embedded broker, into {}",
+            grouped(self.events),
+            self.store
+        );
         if replaced {
             say!("What an earlier demo wrote there is replaced.");
         }
@@ -80,22 +93,38 @@ impl Demo {
         shown.begin("read, check and commit them", 0);
         let ingest = ingest::of_settings(&config, &reference, store.clone(), true);
         let read = runtime.block_on(pipeline::run(ingest, future::pending()))?;
-        ensure!(read.read() == self.events, "{} events were published, {} were read", self.events, read.read());
+        ensure!(
+            read.read() == self.events,
+            "{} events were published, {} were read",
+            self.events,
+            read.read()
+        );
         let settings = aggregate::Settings::new(vec![Wanted::Plan(plan)], &reference, None);
         let written = aggregate::run(&store, &settings, runtime.handle(), &mut shown)?;
         shown.0.finish_and_clear();
-        let Some(written) = written else { bail!("no event was accepted: there is nothing to count") };
+        let Some(written) = written else {
+            bail!("no event was accepted: there is nothing to count")
+        };
 
-        say!("\n{}\n{}", counts(self.events, &read), files(&written).trim_end());
+        say!(
+            "\n{}\n{}",
+            counts(self.events, &read),
+            files(&written).trim_end()
+        );
         say!("\n{}", figures::of(&store, plan, runtime.handle())?);
-        say!("To look further, with DuckDB:\n{}", query(&self.store, plan));
+        say!(
+            "To look further, with DuckDB:\n{}",
+            query(&self.store, plan)
+        );
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// The store with nothing in it, and whether what an earlier demo left had to go.
 async fn cleared(root: &str) -> anyhow::Result<(Store, bool)> {
-    let is_empty = Path::new(root).read_dir().map_or(true, |mut entries| entries.next().is_none());
+    let is_empty = Path::new(root)
+        .read_dir()
+        .map_or(true, |mut entries| entries.next().is_none());
     let store = Store::open_or_create(root, [])?;
     let is_demo = store.read(MARK).await?.is_some();
     if !is_empty && !is_demo {
@@ -113,19 +142,37 @@ async fn cleared(root: &str) -> anyhow::Result<(Store, bool)> {
 
 /// The built-in settings and reference data, with the embedded broker in the place of Kafka.
 fn settings(brokers: String, store: &str) -> anyhow::Result<(Config, Reference)> {
-    let overrides = Overrides::default().with("kafka.brokers", Some(brokers)).with("store.root", Some(store));
+    let overrides = Overrides::default()
+        .with("kafka.brokers", Some(brokers))
+        .with("store.root", Some(store));
     Ok((Config::built_in(&overrides)?, Reference::load(None)?))
 }
 
 /// Publishes the events, broken ones too: what partners send is not what they should.
-fn publish(config: &Config, reference: &Reference, events: u64, shown: &mut Shown) -> anyhow::Result<()> {
+fn publish(
+    config: &Config,
+    reference: &Reference,
+    events: u64,
+    shown: &mut Shown,
+) -> anyhow::Result<()> {
     let topics: Vec<_> = config.topics(&reference.partners).collect();
     shown.begin("publish the events", events);
     let mut publisher = Publisher::new(&config.kafka, TIMEOUT)?;
-    let mut generator = Generator::new(1, Options { events, kind: None, bad: BAD });
+    let mut generator = Generator::new(
+        1,
+        Options {
+            events,
+            kind: None,
+            bad: BAD,
+        },
+    );
     let mut document = Document::new();
     while generator.write_next(&mut document) {
-        let topic = topics.iter().find(|(_, feed)| *feed == document.feed).context("a feed has no topic")?.0;
+        let topic = topics
+            .iter()
+            .find(|(_, feed)| *feed == document.feed)
+            .context("a feed has no topic")?
+            .0;
         publisher.send(topic, Some(&document.key), &document.bytes)?;
         shown.advance(1);
     }
@@ -156,7 +203,10 @@ fn counts(events: u64, read: &pipeline::Summary) -> String {
 /// What was written.
 fn files(written: &aggregate::Summary) -> String {
     let mut rows = table(["written", "rows"]);
-    rows.add_row(["journal/ (the ledger's files until they are merged)".to_owned(), grouped(written.rows)]);
+    rows.add_row([
+        "journal/ (the ledger's files until they are merged)".to_owned(),
+        grouped(written.rows),
+    ]);
     rows.add_row(["rejects/".to_owned(), grouped(written.rejected)]);
     for file in &written.written {
         rows.add_row([file.path.clone(), grouped(file.rows)]);
@@ -191,7 +241,11 @@ impl Progress for Shown {
             return;
         }
         let counted = "{spinner} {msg:28} {wide_bar} {human_pos} of {human_len}";
-        let style = ProgressStyle::with_template(if steps == 0 { "{spinner} {msg} {elapsed}" } else { counted });
+        let style = ProgressStyle::with_template(if steps == 0 {
+            "{spinner} {msg} {elapsed}"
+        } else {
+            counted
+        });
         self.0 = ProgressBar::new(steps)
             .with_message(stage)
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));

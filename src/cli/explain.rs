@@ -14,8 +14,8 @@ use crate::event::Micros;
 
 /// Show what a figure is made of, and what changed it
 ///
-/// The figure of each partner and kind is told apart with its rules, codes, months and breaks. With --before, the
-/// change since that time is split into its reasons, which add up to it exactly.
+/// The figure of each partner and kind is told apart with its rules, codes, months and breaks. With
+/// --before, the change since that time is split into its reasons, which add up to it exactly.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// The plan
@@ -44,14 +44,30 @@ impl Explain {
         let (config, reference) = self.connection.load()?;
         let plan = plan(&reference, &self.plan)?;
         let window = reference.windows.get(&self.window);
-        let window =
-            window.ok_or_else(|| anyhow!("`{}` is no window such as month:2018-10 or fy:2018-19", self.window))?;
+        let window = window.ok_or_else(|| {
+            anyhow!(
+                "`{}` is no window such as month:2018-10 or fy:2018-19",
+                self.window
+            )
+        })?;
         let store = config.store.open()?;
         let runtime = runtime()?;
         let settings = Settings::new(vec![Wanted::Plan(plan)], &reference, self.as_at);
-        let cell = Cell { plan, series: self.series, area: self.area, window };
+        let cell = Cell {
+            plan,
+            series: self.series,
+            area: self.area,
+            window,
+        };
         let mut shown = Shown::default();
-        let told = explain(&store, &settings, &cell, self.before, runtime.handle(), &mut shown)?;
+        let told = explain(
+            &store,
+            &settings,
+            &cell,
+            self.before,
+            runtime.handle(),
+            &mut shown,
+        )?;
         shown.end();
         let told = told.unwrap_or_default();
         if told.is_empty() {
@@ -66,7 +82,9 @@ impl Explain {
         }
         match self.format {
             Format::Text => say!("{}", text(&told)?.trim_end()),
-            Format::Json => told.iter().for_each(|explanation| say!("{}", json(explanation))),
+            Format::Json => told
+                .iter()
+                .for_each(|explanation| say!("{}", json(explanation))),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -85,7 +103,10 @@ fn count(explanation: &Explanation) -> String {
 fn text(told: &[Explanation]) -> anyhow::Result<String> {
     let mut text = String::new();
     for (i, explanation) in told.iter().enumerate() {
-        let role = explanation.role.as_ref().map_or_else(String::new, |role| format!(", place of {role}"));
+        let role = explanation
+            .role
+            .as_ref()
+            .map_or_else(String::new, |role| format!(", place of {role}"));
         let gap = if i == 0 { "" } else { "\n" };
         writeln!(
             text,
@@ -98,7 +119,11 @@ fn text(told: &[Explanation]) -> anyhow::Result<String> {
         let counts = [("rule", &explanation.rules), ("code", &explanation.codes)];
         for (name, counts) in counts.into_iter().filter(|(_, counts)| !counts.is_empty()) {
             let mut rows = table([name, "records"]);
-            rows.add_rows(counts.iter().map(|(name, count)| [name.clone(), grouped(*count as u64)]));
+            rows.add_rows(
+                counts
+                    .iter()
+                    .map(|(name, count)| [name.clone(), grouped(*count as u64)]),
+            );
             align_right(&mut rows, 1..=1);
             writeln!(text, "{}", rows.trim_fmt())?;
         }
@@ -146,7 +171,10 @@ fn changed(change: &Difference) -> String {
 
 fn json(of: &Explanation) -> Value {
     let counts = |counts: &[(String, i64)]| -> Value {
-        counts.iter().map(|(name, count)| json!({ "name": name, "records": count })).collect()
+        counts
+            .iter()
+            .map(|(name, count)| json!({ "name": name, "records": count }))
+            .collect()
     };
     let months = of
         .months

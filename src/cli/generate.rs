@@ -13,8 +13,8 @@ const BUFFER_BYTES: usize = 1 << 18;
 
 /// Write an invented partnership's events to standard output
 ///
-/// One event a line, of all feeds, from April 2013 to March 2018, with corrections, cancellations and events sent
-/// twice. Only codes and areas are real.
+/// One event a line, of all feeds, from April 2013 to March 2018, with corrections, cancellations
+/// and events sent twice. Only codes and areas are real.
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
     /// The same seed gives the same bytes
@@ -32,17 +32,30 @@ pub(crate) struct Generate {
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
-    let names = || Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+    let names = || {
+        Kind::ALL
+            .iter()
+            .map(|kind| kind.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     Kind::from_name(text).ok_or_else(|| format!("a kind is one of {}", names()))
 }
 
 fn share(text: &str) -> Result<f64, &'static str> {
-    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or("a share is 0 to 1")
+    text.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or("a share is 0 to 1")
 }
 
 impl Generate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let options = Options { events: self.events, kind: self.kind, bad: self.bad };
+        let options = Options {
+            events: self.events,
+            kind: self.kind,
+            bad: self.bad,
+        };
         write(Generator::new(self.seed, options), io::stdout().lock())?;
         Ok(ExitCode::SUCCESS)
     }

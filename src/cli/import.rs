@@ -21,15 +21,17 @@ pub(crate) struct Import {
 enum Publisher {
     /// The files of data.police.uk: one release of one force, all its months together
     ///
-    /// Street files give crimes and incidents, stop-and-search files searches; outcome files give crimes of the
-    /// street files their outcomes and are no events of their own. Events go to standard output, one a line; what
-    /// was made of the rows is told on standard error. A row without an id is known by its content and its place
-    /// among equal rows, so none is lost or merged.
+    /// Street files give crimes and incidents, stop-and-search files searches; outcome files give
+    /// crimes of the street files their outcomes and are no events of their own. Events go to
+    /// standard output, one a line; what was made of the rows is told on standard error. A row
+    /// without an id is known by its content and its place among equal rows, so none is lost or
+    /// merged.
     PoliceUk(PoliceUk),
-    /// The detailed local authority tables of statutory homelessness (H-CLIC): A1, A2, A2P, A2R and A3
+    /// The detailed local authority tables of statutory homelessness (H-CLIC): A1, A2, A2P, A2R and
+    /// A3
     ///
-    /// Counts of all authorities go to standard output, one a line; what was made of the tables is told on
-    /// standard error. Tables of several quarters may be imported together.
+    /// Counts of all authorities go to standard output, one a line; what was made of the tables is
+    /// told on standard error. Tables of several quarters may be imported together.
     Hclic(Hclic),
 }
 
@@ -38,7 +40,8 @@ struct PoliceUk {
     /// Month the release came out in, yyyy-mm: no file states it
     #[arg(long, value_name = "MONTH")]
     release: Release,
-    /// File of the release before, or a folder of them: what vanished since is cancelled; may be repeated
+    /// File of the release before, or a folder of them: what vanished since is cancelled; may be
+    /// repeated
     #[arg(long, value_name = "PATH")]
     previous: Vec<PathBuf>,
     /// Within what an id identifies a record: `month` where a force uses its ids again
@@ -47,7 +50,8 @@ struct PoliceUk {
     /// Year of the boundaries, 2001, 2011 or 2021, where the codes do not show it
     #[arg(long, value_name = "YEAR", value_parser = vintage)]
     vintage: Option<i32>,
-    /// Files as they are named there: 2018-10-kent-street.csv, -outcomes.csv, -stop-and-search.csv, or .csv.gz
+    /// Files as they are named there: 2018-10-kent-street.csv, -outcomes.csv, -stop-and-search.csv,
+    /// or .csv.gz
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -100,8 +104,19 @@ impl PoliceUk {
             Scope::Release => IdScope::Release,
             Scope::Month => IdScope::Month,
         };
-        let Self { release, previous, vintage, files, .. } = self;
-        let options = police_uk::Options { release, previous, id_scope, vintage };
+        let Self {
+            release,
+            previous,
+            vintage,
+            files,
+            ..
+        } = self;
+        let options = police_uk::Options {
+            release,
+            previous,
+            id_scope,
+            vintage,
+        };
         match police_uk::import(&files, &options, standard_output()) {
             Ok(summary) => eprint!("{summary}"),
             Err(police_uk::Error::Write(error)) if is_closed_pipe(&error) => {}
@@ -113,8 +128,17 @@ impl PoliceUk {
 
 impl Hclic {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { release, previous, authority, files } = self;
-        let options = hclic::Options { release, previous, authority };
+        let Self {
+            release,
+            previous,
+            authority,
+            files,
+        } = self;
+        let options = hclic::Options {
+            release,
+            previous,
+            authority,
+        };
         match hclic::import(&files, &options, standard_output()) {
             Ok(summary) => eprint!("{summary}"),
             Err(hclic::Error::Write(error)) if is_closed_pipe(&error) => {}

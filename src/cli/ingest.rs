@@ -23,9 +23,10 @@ const BROKER_WAIT: Duration = Duration::from_secs(30);
 
 /// Consume the topics and write the ledger
 ///
-/// Runs until it is told to stop (SIGINT or SIGTERM), then writes what was gathered, commits and leaves the
-/// group; a second signal leaves at once, and nothing is lost. Exit status: 0 = done, 1 = a partition was
-/// stopped because broker and ledger disagree, 2 = could not go on, or nothing became durable for too long.
+/// Runs until it is told to stop (SIGINT or SIGTERM), then writes what was gathered, commits and
+/// leaves the group; a second signal leaves at once, and nothing is lost. Exit status: 0 = done, 1
+/// = a partition was stopped because broker and ledger disagree, 2 = could not go on, or nothing
+/// became durable for too long.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
     #[command(flatten)]
@@ -62,7 +63,9 @@ impl Ingest {
             let letters = config.kafka.dead_letter_topic.as_deref();
             let run = pipeline::Ingest {
                 accepted: self.accept,
-                letters: letters.map(|topic| Letters::new(&config.kafka, topic)).transpose()?,
+                letters: letters
+                    .map(|topic| Letters::new(&config.kafka, topic))
+                    .transpose()?,
                 ..of_settings(&config, &reference, store.clone(), self.until_end)
             };
             let watch = run.watch.clone();
@@ -71,7 +74,12 @@ impl Ingest {
             }
             store.probe().await?;
             if let Some(every) = config.ingest.aggregate_every {
-                tokio::spawn(aggregate_every(every, store, config.plans.clone(), Arc::new(reference)));
+                tokio::spawn(aggregate_every(
+                    every,
+                    store,
+                    config.plans.clone(),
+                    Arc::new(reference),
+                ));
             }
             tokio::select! {
                 summary = pipeline::run(run, stop_signal()?) => anyhow::Ok(summary?),
@@ -83,7 +91,11 @@ impl Ingest {
         runtime.shutdown_background();
         let summary = summary?;
         print(&summary);
-        Ok(if summary.stopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        Ok(if summary.stopped.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(1)
+        })
     }
 }
 
@@ -97,7 +109,12 @@ pub(super) fn topics(config: &Config, reference: &Reference) -> BTreeMap<String,
 }
 
 /// A run by the settings.
-pub(super) fn of_settings(config: &Config, reference: &Reference, store: Store, until_end: bool) -> pipeline::Ingest {
+pub(super) fn of_settings(
+    config: &Config,
+    reference: &Reference,
+    store: Store,
+    until_end: bool,
+) -> pipeline::Ingest {
     let topics = topics(config, reference);
     pipeline::Ingest {
         watch: Watch::new(topics.values().map(|rules| &**rules)),
@@ -121,29 +138,45 @@ pub(super) fn of_settings(config: &Config, reference: &Reference, store: Store, 
 }
 
 /// Writes events and aggregates so often, one run after another, off the threads that consume.
-async fn aggregate_every(every: Duration, store: Store, plans: Vec<String>, reference: Arc<Reference>) {
+async fn aggregate_every(
+    every: Duration,
+    store: Store,
+    plans: Vec<String>,
+    reference: Arc<Reference>,
+) {
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let (store, plans, reference) = (store.clone(), plans.clone(), Arc::clone(&reference));
-        let written = tokio::task::spawn_blocking(move || write_figures(&store, &plans, &reference)).await;
+        let written =
+            tokio::task::spawn_blocking(move || write_figures(&store, &plans, &reference)).await;
         if let Err(error) = written {
             tracing::warn!(%error, "figures were not written: the run broke off");
         }
     }
 }
 
-/// Events and aggregates under the plans of the settings. A failure is told and changes nothing: what was written
-/// before stays.
+/// Events and aggregates under the plans of the settings. A failure is told and changes nothing:
+/// what was written before stays.
 fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
     let began = Instant::now();
     // An id that is not held was refused when the settings were checked.
     let folders = Wanted::named(reference, plans).unwrap_or_default();
     let settings = aggregate::Settings::new(folders, reference, None);
-    match aggregate::run(store, &settings, &tokio::runtime::Handle::current(), &mut Untold) {
+    match aggregate::run(
+        store,
+        &settings,
+        &tokio::runtime::Handle::current(),
+        &mut Untold,
+    ) {
         Ok(None) => {} // no record yet
-        Ok(Some(aggregate::Summary { records, rejected, not_made, .. })) => {
+        Ok(Some(aggregate::Summary {
+            records,
+            rejected,
+            not_made,
+            ..
+        })) => {
             for (path, why) in not_made {
                 tracing::warn!(path, why, "not made");
             }
@@ -165,14 +198,18 @@ impl aggregate::Progress for Untold {
     fn advance(&mut self, _steps: u64) {}
 }
 
-/// Ready at the first SIGINT or SIGTERM. At the second the process ends at once: what was not committed is
-/// read again at the next start.
+/// Ready at the first SIGINT or SIGTERM. At the second the process ends at once: what was not
+/// committed is read again at the next start.
 fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     let (stop, stopped) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
-        let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
+        let mut next =
+            async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
         next().await;
         tracing::info!("told to stop: writing what was gathered");
         stop.send(()).ok(); // the run may have ended

@@ -13,9 +13,9 @@ use crate::storage::Store;
 
 /// Merge the journal into the ledger
 ///
-/// `ingest` does so as it goes; this takes what there is, also where no run is full. It may run at any time, beside
-/// consumers, readers and other merges. Exit status: 0 = done, 1 = a partition could not be merged (each is named,
-/// and the others are), 2 = the store could not be read.
+/// `ingest` does so as it goes; this takes what there is, also where no run is full. It may run at
+/// any time, beside consumers, readers and other merges. Exit status: 0 = done, 1 = a partition
+/// could not be merged (each is named, and the others are), 2 = the store could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Merge {
     #[command(flatten)]
@@ -41,7 +41,15 @@ impl Merge {
         let (config, _) = self.connection.load()?;
         let store = config.store.open()?;
         let runtime = runtime()?;
-        let mut rows = table(["partition", "files", "into", "rows", "bytes before", "after", "ledger's end"]);
+        let mut rows = table([
+            "partition",
+            "files",
+            "into",
+            "rows",
+            "bytes before",
+            "after",
+            "ledger's end",
+        ]);
         let mut code = ExitCode::SUCCESS;
         for partition in runtime.block_on(chain::partitions(&store))? {
             match runtime.block_on(merge_all(&store, &partition, config.ingest.merge)) {
@@ -50,7 +58,10 @@ impl Merge {
                     rows.add_row(cells(&partition, &done));
                 }
                 Err(error) => {
-                    eprintln!("error: {partition} is not merged: {:#}", anyhow::Error::from(error));
+                    eprintln!(
+                        "error: {partition} is not merged: {:#}",
+                        anyhow::Error::from(error)
+                    );
                     code = ExitCode::from(1);
                 }
             }
@@ -72,7 +83,13 @@ async fn merge_all(
     let mut done = Done::default();
     let merging = async {
         while let Some(merged) = merge::merge(store, partition, limits).await? {
-            let Merged { next, files, rows, bytes_before, bytes_after } = merged;
+            let Merged {
+                next,
+                files,
+                rows,
+                bytes_before,
+                bytes_after,
+            } = merged;
             tracing::debug!(%partition, %next, files, rows, "merged");
             done.files += files;
             done.into += 1;
@@ -88,10 +105,32 @@ async fn merge_all(
 }
 
 fn cells(partition: &TopicPartition, done: &Done) -> [String; 7] {
-    let Done { files, into, rows, bytes_before, bytes_after, swept } = done;
-    let numbers = [*files as u64, *into as u64, *rows, *bytes_before, *bytes_after].map(|number| number.to_string());
+    let Done {
+        files,
+        into,
+        rows,
+        bytes_before,
+        bytes_after,
+        swept,
+    } = done;
+    let numbers = [
+        *files as u64,
+        *into as u64,
+        *rows,
+        *bytes_before,
+        *bytes_after,
+    ]
+    .map(|number| number.to_string());
     let [files, into, rows, bytes_before, bytes_after] = numbers;
-    [partition.to_string(), files, into, rows, bytes_before, bytes_after, swept.to.to_string()]
+    [
+        partition.to_string(),
+        files,
+        into,
+        rows,
+        bytes_before,
+        bytes_after,
+        swept.to.to_string(),
+    ]
 }
 
 #[derive(Serialize)]
@@ -109,7 +148,14 @@ struct Line<'a> {
 }
 
 fn json(partition: &TopicPartition, done: &Done) -> serde_json::Result<String> {
-    let Done { files, into, rows, bytes_before, bytes_after, swept } = *done;
+    let Done {
+        files,
+        into,
+        rows,
+        bytes_before,
+        bytes_after,
+        swept,
+    } = *done;
     serde_json::to_string(&Line {
         topic: &partition.topic,
         partition: partition.partition,

@@ -59,20 +59,39 @@ impl List {
         let store = config.store.open()?;
         let parked = runtime()?.block_on(parked::all(&store))?;
         let partners = &reference.partners;
-        let mut rows = table(["partner", "topic", "source", "parked since", "rejects in a row"]);
+        let mut rows = table([
+            "partner",
+            "topic",
+            "source",
+            "parked since",
+            "rejects in a row",
+        ]);
         for id in partners.ids() {
-            let topics = partners.topics().flat_map(|topic| partners.sources(&topic.name).map(|s| (&*topic.name, s)));
-            let sources: Vec<_> = topics.filter(|(_, source)| partner_of(source) == id).collect();
+            let topics = partners
+                .topics()
+                .flat_map(|topic| partners.sources(&topic.name).map(|s| (&*topic.name, s)));
+            let sources: Vec<_> = topics
+                .filter(|(_, source)| partner_of(source) == id)
+                .collect();
             let parked = parked.get(id);
             if self.format == Format::Json {
-                let sources: Vec<_> = sources.iter().map(|(topic, source)| json!([topic, source])).collect();
-                say!("{}", json!({ "partner": id, "sources": sources, "parked": parked }));
+                let sources: Vec<_> = sources
+                    .iter()
+                    .map(|(topic, source)| json!([topic, source]))
+                    .collect();
+                say!(
+                    "{}",
+                    json!({ "partner": id, "sources": sources, "parked": parked })
+                );
                 continue;
             }
             let reasons = |(reason, count): (&String, &u64)| format!("{reason} {count}");
             let (since, rejects) = parked.map_or_else(Default::default, |parked| {
                 let reasons: Vec<_> = parked.reasons.iter().map(reasons).collect();
-                (parked.since.clone(), format!("{}: {}", parked.rejects, reasons.join(", ")))
+                (
+                    parked.since.clone(),
+                    format!("{}: {}", parked.rejects, reasons.join(", ")),
+                )
             });
             for (topic, source) in sources {
                 rows.add_row([id, topic, source, &since, &rejects]);
@@ -91,16 +110,27 @@ impl Release {
         let partner = &*self.partner;
         let known = reference.partners.ids();
         let (store, runtime) = (config.store.open()?, runtime()?);
-        if !runtime.block_on(parked::partners(&store))?.contains(partner) {
+        if !runtime
+            .block_on(parked::partners(&store))?
+            .contains(partner)
+        {
             if !known.contains(partner) {
-                bail!("`{partner}` is not in partners.toml{}", hint(partner, known));
+                bail!(
+                    "`{partner}` is not in partners.toml{}",
+                    hint(partner, known)
+                );
             }
             say!("{partner} is not parked");
             return Ok(ExitCode::SUCCESS);
         }
         runtime.block_on(parked::release(&store, partner))?;
-        say!("{partner} is released: running consumers read its records again within {} s", LOOK_EVERY.as_secs());
-        say!("then send again what waits: partner-feeds rejects replay --partner {partner} --reason partner.parked");
+        say!(
+            "{partner} is released: running consumers read its records again within {} s",
+            LOOK_EVERY.as_secs()
+        );
+        say!(
+            "then send again what waits: partner-feeds rejects replay --partner {partner} --reason partner.parked"
+        );
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -39,8 +39,9 @@ impl Plan {
 
 /// Check plans, partners, codes, geography, windows, breaks and weights
 ///
-/// Everything is checked against everything, and all that is wrong is told at once. Where nothing is, each plan is
-/// a line, and what is odd follows. Exit status: 0 = nothing is wrong, 1 = refused, 2 = not checked.
+/// Everything is checked against everything, and all that is wrong is told at once. Where nothing
+/// is, each plan is a line, and what is odd follows. Exit status: 0 = nothing is wrong, 1 =
+/// refused, 2 = not checked.
 #[derive(Debug, Args)]
 struct Check {
     /// File of settings [default: config/partner-feeds.toml if it is there]
@@ -54,7 +55,12 @@ struct Check {
 impl Check {
     fn run(self) -> anyhow::Result<ExitCode> {
         let out = io::stdout().lock();
-        let refused = match (Connection { config: self.config, ..Connection::default() }).load() {
+        let refused = match (Connection {
+            config: self.config,
+            ..Connection::default()
+        })
+        .load()
+        {
             Ok((_, reference)) => {
                 match self.format {
                     Format::Text => print_text(&reference, out)?,
@@ -73,7 +79,8 @@ fn print_refused(refused: &Faults, format: Format, mut out: impl Write) -> io::R
     match format {
         Format::Text => writeln!(out, "{refused}"),
         Format::Json => refused.0.iter().try_for_each(|fault| {
-            let line = serde_json::json!({"file": fault.file, "key": fault.key, "reason": fault.reason});
+            let line =
+                serde_json::json!({"file": fault.file, "key": fault.key, "reason": fault.reason});
             writeln!(out, "{line}")
         }),
     }
@@ -82,16 +89,31 @@ fn print_refused(refused: &Faults, format: Format, mut out: impl Write) -> io::R
 /// What is odd about a plan: the warnings of its file.
 fn warnings(reference: &Reference, plan: &Held) -> Vec<String> {
     let file = format!("plans/{}.toml", plan.id);
-    let of_file = reference.warnings.iter().filter(|warning| warning.file == file);
-    of_file.map(|warning| format!("{}: {}", warning.key, warning.reason)).collect()
+    let of_file = reference
+        .warnings
+        .iter()
+        .filter(|warning| warning.file == file);
+    of_file
+        .map(|warning| format!("{}: {}", warning.key, warning.reason))
+        .collect()
 }
 
 fn count(plan: &Held, kind: SeriesKind) -> usize {
-    plan.series.iter().filter(|series| series.kind == kind).count()
+    plan.series
+        .iter()
+        .filter(|series| series.kind == kind)
+        .count()
 }
 
 fn print_text(reference: &Reference, mut out: impl Write) -> io::Result<()> {
-    let mut rows = table(["plan", "status", "valid", "priorities", "themes", "warnings"]);
+    let mut rows = table([
+        "plan",
+        "status",
+        "valid",
+        "priorities",
+        "themes",
+        "warnings",
+    ]);
     for plan in reference.plans.iter() {
         rows.add_row([
             plan.id.clone(),
@@ -104,7 +126,10 @@ fn print_text(reference: &Reference, mut out: impl Write) -> io::Result<()> {
     }
     align_right(&mut rows, 3..=5);
     writeln!(out, "{}", rows.trim_fmt())?;
-    reference.warnings.iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))
+    reference
+        .warnings
+        .iter()
+        .try_for_each(|warning| writeln!(out, "warning: {warning}"))
 }
 
 #[derive(Serialize)]
@@ -160,20 +185,26 @@ warning: plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01
         let mut out = Vec::new();
         print_json(&reference, &mut out).expect("printed");
         let lines = String::from_utf8(out).expect("utf-8");
-        let warned =
-            r#""valid_to":"2018-03-31","priorities":5,"themes":3,"warnings":["valid_from: no plan is in force"#;
-        assert!(lines.lines().count() == 8 && lines.contains(warned), "{lines}");
+        let warned = r#""valid_to":"2018-03-31","priorities":5,"themes":3,"warnings":["valid_from: no plan is in force"#;
+        assert!(
+            lines.lines().count() == 8 && lines.contains(warned),
+            "{lines}"
+        );
     }
 
     #[test]
     fn what_is_refused_is_told_with_file_and_key() {
-        let refused = Faults(vec![Fault::new("windows.toml", "first_month", "is missing"), Fault::new("a", "", "b")]);
+        let refused = Faults(vec![
+            Fault::new("windows.toml", "first_month", "is missing"),
+            Fault::new("a", "", "b"),
+        ]);
         let told = |format| {
             let mut out = Vec::new();
             print_refused(&refused, format, &mut out).expect("printed");
             String::from_utf8(out).expect("utf-8")
         };
-        let text = "configuration refused (2 faults)\n  windows.toml: first_month: is missing\n  a: b\n";
+        let text =
+            "configuration refused (2 faults)\n  windows.toml: first_month: is missing\n  a: b\n";
         assert_eq!(told(Format::Text), text);
         assert_eq!(
             told(Format::Json).lines().next(),
@@ -184,7 +215,8 @@ warning: plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01
 
 /// Show what moves between two plans, over the records held
 ///
-/// Records are counted whatever their kind: how many each priority and theme has under either plan and under both.
+/// Records are counted whatever their kind: how many each priority and theme has under either plan
+/// and under both.
 #[derive(Debug, Args)]
 struct Diff {
     /// The plan before
@@ -204,7 +236,10 @@ struct Diff {
 impl Diff {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let plans = [plan(&reference, &self.before)?, plan(&reference, &self.after)?];
+        let plans = [
+            plan(&reference, &self.before)?,
+            plan(&reference, &self.after)?,
+        ];
         let window = |id: String| {
             let window = reference.windows.get(&id);
             window.ok_or_else(|| anyhow!("`{id}` is no window such as month:2018-10 or fy:2018-19"))
@@ -214,7 +249,13 @@ impl Diff {
         let runtime = runtime()?;
         let settings = Settings::new(plans.map(Wanted::Plan).into(), &reference, None);
         let mut shown = Shown::default();
-        let diff = aggregate::diff(&store, &settings, window.as_ref(), runtime.handle(), &mut shown)?;
+        let diff = aggregate::diff(
+            &store,
+            &settings,
+            window.as_ref(),
+            runtime.handle(),
+            &mut shown,
+        )?;
         shown.end();
         let Some(diff) = diff else {
             eprintln!("the store `{}` holds no record yet", store.root());
@@ -229,22 +270,56 @@ impl Diff {
 }
 
 fn print_diff(diff: &aggregate::Diff, mut out: impl Write) -> io::Result<()> {
-    let mut rows = table(["before", "after", "change", "before", "after", "both", "only before", "only after"]);
+    let mut rows = table([
+        "before",
+        "after",
+        "change",
+        "before",
+        "after",
+        "both",
+        "only before",
+        "only after",
+    ]);
     let name = |id: &Option<String>| id.clone().unwrap_or_else(|| "-".to_owned());
     for moved in &diff.moved {
         let [before, after, both] = moved.records;
-        let counts = [before, after, both, before - both, after - both].map(|count| grouped(count as u64));
-        let names = [name(&moved.before), name(&moved.after), moved.change.to_owned()];
+        let counts =
+            [before, after, both, before - both, after - both].map(|count| grouped(count as u64));
+        let names = [
+            name(&moved.before),
+            name(&moved.after),
+            moved.change.to_owned(),
+        ];
         rows.add_row(names.into_iter().chain(counts));
     }
     let unmapped = diff.unmapped.map(|count| grouped(count as u64));
-    rows.add_row(["unmapped", "unmapped", "", &unmapped[0], &unmapped[1], "", "", ""]);
+    rows.add_row([
+        "unmapped",
+        "unmapped",
+        "",
+        &unmapped[0],
+        &unmapped[1],
+        "",
+        "",
+        "",
+    ]);
     align_right(&mut rows, 3..=7);
-    writeln!(out, "{}\nof {} records", rows.trim_fmt(), grouped(diff.records as u64))?;
+    writeln!(
+        out,
+        "{}\nof {} records",
+        rows.trim_fmt(),
+        grouped(diff.records as u64)
+    )?;
     for moved in &diff.moved {
         for (sign, rules) in [("+", &moved.added), ("-", &moved.removed)] {
-            let id = moved.after.as_ref().or(moved.before.as_ref()).map_or("", String::as_str);
-            rules.iter().try_for_each(|rule| writeln!(out, "{sign} {id}: {rule}"))?;
+            let id = moved
+                .after
+                .as_ref()
+                .or(moved.before.as_ref())
+                .map_or("", String::as_str);
+            rules
+                .iter()
+                .try_for_each(|rule| writeln!(out, "{sign} {id}: {rule}"))?;
         }
     }
     let not_measurable = diff.not_measurable.join(", ");

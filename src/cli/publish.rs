@@ -21,9 +21,9 @@ const LOOK_EVERY: u64 = 1024;
 
 /// Send a file of events to their topics
 ///
-/// Checks each line as `check` does, lists those that are refused and sends the others, each to the topic of its
-/// feed, keyed by its subject. Sending a file again does no harm. Exit status: 0 = done (1 with --strict if a line
-/// was refused), 2 = not all that should be was sent.
+/// Checks each line as `check` does, lists those that are refused and sends the others, each to the
+/// topic of its feed, keyed by its subject. Sending a file again does no harm. Exit status: 0 =
+/// done (1 with --strict if a line was refused), 2 = not all that should be was sent.
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
     #[command(flatten)]
@@ -59,13 +59,16 @@ impl Publish {
         let mut unsendable = 0_u64;
         while let Some((number, line)) = lines.read().with_context(|| cannot_read(&self.file))? {
             if self.unchecked {
-                unsendable += u64::from(!self.send_unchecked(&checker, &mut publisher, number, line)?);
+                unsendable +=
+                    u64::from(!self.send_unchecked(&checker, &mut publisher, number, line)?);
             } else {
                 let verdict = checker.check(line, &mut key);
                 tally.count(&verdict);
                 match verdict {
                     Ok(passed) => {
-                        let topic = checker.topic_of(passed.feed).context("a feed has no topic in partners.toml")?;
+                        let topic = checker
+                            .topic_of(passed.feed)
+                            .context("a feed has no topic in partners.toml")?;
                         publisher.send(topic, Some(&key), line)?;
                     }
                     Err(rejection) => listing.refuse(number, &rejection)?,
@@ -78,7 +81,9 @@ impl Publish {
         if !self.unchecked {
             listing.close(&tally)?;
         }
-        Ok(status(unsendable > 0 || self.strict && tally.refusals() > 0))
+        Ok(status(
+            unsendable > 0 || self.strict && tally.refusals() > 0,
+        ))
     }
 
     /// `false` for a line that has no topic.
@@ -90,8 +95,13 @@ impl Publish {
         line: &[u8],
     ) -> anyhow::Result<bool> {
         let (subject, feed) = peek(line);
-        let Some(topic) = feed.and_then(|feed| checker.topic_of(feed)).or(self.topic.as_deref()) else {
-            eprintln!("line {number}: not sent, its type names no feed; --topic says where such lines go");
+        let Some(topic) = feed
+            .and_then(|feed| checker.topic_of(feed))
+            .or(self.topic.as_deref())
+        else {
+            eprintln!(
+                "line {number}: not sent, its type names no feed; --topic says where such lines go"
+            );
             return Ok(false);
         };
         publisher.send(topic, subject.as_deref().map(str::as_bytes), line)?;
@@ -99,7 +109,8 @@ impl Publish {
     }
 }
 
-/// Tells on standard error how far it has come: a line that moves on a terminal, else one now and then.
+/// Tells on standard error how far it has come: a line that moves on a terminal, else one now and
+/// then.
 struct Progress {
     bar: Option<ProgressBar>,
     began: Instant,
@@ -110,9 +121,14 @@ impl Progress {
     fn new() -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{spinner} {pos} sent, {per_sec}, {elapsed}");
-            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+            ProgressBar::new_spinner()
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
-        Self { bar, began: Instant::now(), told: Instant::now() }
+        Self {
+            bar,
+            began: Instant::now(),
+            told: Instant::now(),
+        }
     }
 
     fn tell(&mut self, line: u64, publisher: &Publisher) {
@@ -134,6 +150,9 @@ impl Progress {
             bar.finish_and_clear();
         }
         let seconds = self.began.elapsed().as_secs_f64();
-        eprintln!("{sent} sent in {seconds:.1} s, {:.0} a second", sent as f64 / seconds.max(1e-9));
+        eprintln!(
+            "{sent} sent in {seconds:.1} s, {:.0} a second",
+            sent as f64 / seconds.max(1e-9)
+        );
     }
 }

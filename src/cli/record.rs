@@ -37,7 +37,11 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let named = self.plan.as_deref().map(|id| plan(&reference, id)).transpose()?;
+        let named = self
+            .plan
+            .as_deref()
+            .map(|id| plan(&reference, id))
+            .transpose()?;
         let store = config.store.open()?;
         let runtime = runtime()?;
         let history = history(&store, runtime.handle(), &self.source, &self.subject)?;
@@ -130,10 +134,17 @@ fn versions(rows: &[Revision]) -> Vec<Version<'_>> {
 
 /// The fields that are not as before; a token's value is never shown.
 fn changes(before: &[(&'static str, String)], after: &[(&'static str, String)]) -> Vec<Change> {
-    let old = before.iter().map(|(_, value)| &**value).chain(std::iter::repeat(""));
+    let old = before
+        .iter()
+        .map(|(_, value)| &**value)
+        .chain(std::iter::repeat(""));
     let changed = after.iter().zip(old).filter(|((_, new), old)| new != old);
     let change = |((name, new), old): (&(&'static str, String), &str)| {
-        let (old, new) = if name.contains("token") { ("…", "…") } else { (old, &**new) };
+        let (old, new) = if name.contains("token") {
+            ("…", "…")
+        } else {
+            (old, &**new)
+        };
         (*name, old.to_owned(), new.to_owned())
     };
     changed.map(change).collect()
@@ -144,16 +155,36 @@ impl<'r> Under<'r> {
         let month = month_of(record, reference);
         let plan = named.or_else(|| reference.plans.in_force(month?.first_day()));
         let month = month.map(|month| month.to_string());
-        let Some(plan) = plan else { return Self { id: None, month, matches: Vec::new() } };
+        let Some(plan) = plan else {
+            return Self {
+                id: None,
+                month,
+                matches: Vec::new(),
+            };
+        };
         let mut codes = Vec::new();
         reference.source_codes(record, &mut codes);
         let matches = plan.matches(record, &codes).into_iter().map(|found| {
             let series = &plan.series[found.series];
-            let hits = found.hits.into_iter().map(|hit| (hit.key, hit.value)).collect();
+            let hits = found
+                .hits
+                .into_iter()
+                .map(|hit| (hit.key, hit.value))
+                .collect();
             let (kind, rule) = (series.kind.as_str(), &*found.rule.id);
-            Match { kind, series: &series.id, label: &series.label, rule, hits }
+            Match {
+                kind,
+                series: &series.id,
+                label: &series.label,
+                rule,
+                hits,
+            }
         });
-        Self { id: Some(&plan.id), month, matches: matches.collect() }
+        Self {
+            id: Some(&plan.id),
+            month,
+            matches: matches.collect(),
+        }
     }
 }
 
@@ -164,18 +195,37 @@ impl fmt::Display for Told<'_> {
             version.fmt(f)?;
         }
         let month = self.plan.month.as_deref().unwrap_or_default();
-        let is_cancelled = self.revisions.last().is_some_and(|last| last.cancelled.is_some());
+        let is_cancelled = self
+            .revisions
+            .last()
+            .is_some_and(|last| last.cancelled.is_some());
         match self.plan.id {
             None => writeln!(f, "\nno plan that is held is in force in {month}")?,
-            Some(plan) if is_cancelled => writeln!(f, "\nunder {plan}, in {month}, were it not cancelled")?,
+            Some(plan) if is_cancelled => {
+                writeln!(f, "\nunder {plan}, in {month}, were it not cancelled")?
+            }
             Some(plan) => writeln!(f, "\nunder {plan}, counted in {month}")?,
         }
         if self.plan.id.is_some() && self.plan.matches.is_empty() {
             writeln!(f, "  unmapped: no rule matches")?;
         }
-        for Match { kind, series, rule, hits, .. } in &self.plan.matches {
-            let hits: Vec<String> = hits.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-            writeln!(f, "  {kind:<9} {series:<30} rule {rule}: {}", hits.join(", "))?;
+        for Match {
+            kind,
+            series,
+            rule,
+            hits,
+            ..
+        } in &self.plan.matches
+        {
+            let hits: Vec<String> = hits
+                .iter()
+                .map(|(key, value)| format!("{key} = {value}"))
+                .collect();
+            writeln!(
+                f,
+                "  {kind:<9} {series:<30} rule {rule}: {}",
+                hits.join(", ")
+            )?;
         }
         Ok(())
     }
@@ -183,9 +233,20 @@ impl fmt::Display for Told<'_> {
 
 impl fmt::Display for Version<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { topic, partition, position, received, revision, .. } = self;
+        let Self {
+            topic,
+            partition,
+            position,
+            received,
+            revision,
+            ..
+        } = self;
         let latest = if self.latest { "  ← latest" } else { "" };
-        writeln!(f, "\nrevision {revision}  {}{latest}", self.time.as_deref().unwrap_or_default())?;
+        writeln!(
+            f,
+            "\nrevision {revision}  {}{latest}",
+            self.time.as_deref().unwrap_or_default()
+        )?;
         writeln!(f, "  received   {received}  {topic}/{partition} {position}")?;
         if let Some(reason) = self.cancelled {
             writeln!(f, "  cancelled  {reason}: the record does not count")?;
@@ -235,11 +296,17 @@ shown! {
 
 impl Shown for Option<Strs<'_>> {
     fn shown(&self) -> String {
-        let Some(texts) = *self else { return String::new() };
+        let Some(texts) = *self else {
+            return String::new();
+        };
         let mut all = Vec::new();
         let all_ref = std::cell::RefCell::new(&mut all);
         texts.for_each(|text| all_ref.borrow_mut().push(text.to_owned()));
-        if all.is_empty() { "none".to_owned() } else { all.join(";") }
+        if all.is_empty() {
+            "none".to_owned()
+        } else {
+            all.join(";")
+        }
     }
 }
 
@@ -277,12 +344,23 @@ mod tests {
                 r#"{{"specversion":"1.0","id":"a","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"a","revision":1,"time":"2017-02-06T09:15:00Z","data":{{"what":{{"list":"ho-crime","edition":"2016-04","category":"{category}"}},"when":{{"occurred_from":"2017-02"}},"victim":{{"token":"k17:{token}"}}}}}}"#
             )
         };
-        let (before, after) = ("9f86d081884c7d659a2feaa0c55ad015", "92eb5ffee6ae2fec3ad71c777531578f");
+        let (before, after) = (
+            "9f86d081884c7d659a2feaa0c55ad015",
+            "92eb5ffee6ae2fec3ad71c777531578f",
+        );
         let documents = [crime("8N", before), crime("8S", after)];
-        let events = documents.each_ref().map(|document| Event::decode(document).expect("valid"));
+        let events = documents
+            .each_ref()
+            .map(|document| Event::decode(document).expect("valid"));
         let [before, after] = events.each_ref().map(|event| fields(&Flat::of(event)));
         let changes = changes(&before, &after);
         let told = |name, old: &str, new: &str| (name, old.to_owned(), new.to_owned());
-        assert_eq!(changes, [told("what_category", "8N", "8S"), told("victim_token", "…", "…")]);
+        assert_eq!(
+            changes,
+            [
+                told("what_category", "8N", "8S"),
+                told("victim_token", "…", "…")
+            ]
+        );
     }
 }

@@ -72,11 +72,18 @@ struct Filter {
 
 fn reason(text: &str) -> Result<String, String> {
     let known = |reason: &&Reason| is_reason(reason.as_str(), text);
-    Reason::ALL.iter().find(known).map(|_| text.to_owned()).ok_or_else(|| "no such reason code or family".to_owned())
+    Reason::ALL
+        .iter()
+        .find(known)
+        .map(|_| text.to_owned())
+        .ok_or_else(|| "no such reason code or family".to_owned())
 }
 
 fn is_reason(code: &str, wanted: &str) -> bool {
-    code == wanted || code.split_once('.').is_some_and(|(family, _)| family == wanted)
+    code == wanted
+        || code
+            .split_once('.')
+            .is_some_and(|(family, _)| family == wanted)
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
@@ -86,15 +93,22 @@ fn kind(text: &str) -> Result<Kind, String> {
 impl Filter {
     fn takes(&self, reject: &Reject) -> bool {
         let day = || reject.received.in_london().date();
-        self.partner.as_ref().is_none_or(|partner| reject.partner.as_ref() == Some(partner))
-            && self.reason.as_ref().is_none_or(|reason| is_reason(&reject.reason, reason))
-            && self.kind.is_none_or(|kind| reject.kind.as_deref() == Some(kind.as_str()))
+        self.partner
+            .as_ref()
+            .is_none_or(|partner| reject.partner.as_ref() == Some(partner))
+            && self
+                .reason
+                .as_ref()
+                .is_none_or(|reason| is_reason(&reject.reason, reason))
+            && self
+                .kind
+                .is_none_or(|kind| reject.kind.as_deref() == Some(kind.as_str()))
             && self.from.is_none_or(|from| from <= day())
             && self.to.is_none_or(|to| day() <= to)
     }
 
-    /// Hands on each reject that it takes, in the order of partitions and positions; with its bytes only if they are
-    /// wanted.
+    /// Hands on each reject that it takes, in the order of partitions and positions; with its bytes
+    /// only if they are wanted.
     async fn each(
         &self,
         store: &Store,
@@ -142,12 +156,23 @@ impl List {
         let mut rows = header();
         let print = |partition: &TopicPartition, reject| {
             match self.format {
-                Format::Json => writeln!(out, "{}", serde_json::to_string(&Line::new(partition, &reject))?)?,
+                Format::Json => writeln!(
+                    out,
+                    "{}",
+                    serde_json::to_string(&Line::new(partition, &reject))?
+                )?,
                 Format::Text => drop(rows.add_row(cells(partition, reject))),
             }
             Ok(())
         };
-        self.filter.each(store, &chain::partitions(store).await?, self.show_raw, print).await?;
+        self.filter
+            .each(
+                store,
+                &chain::partitions(store).await?,
+                self.show_raw,
+                print,
+            )
+            .await?;
         if self.format == Format::Text && !rows.is_empty() {
             writeln!(out, "{}", rows.trim_fmt())?;
         }
@@ -157,7 +182,16 @@ impl List {
 
 /// A table without rows yet.
 fn header() -> comfy_table::Table {
-    table(["received", "topic", "partition", "offset", "reason", "pointer", "partner", "kind"])
+    table([
+        "received",
+        "topic",
+        "partition",
+        "offset",
+        "reason",
+        "pointer",
+        "partner",
+        "kind",
+    ])
 }
 
 fn cells(partition: &TopicPartition, reject: Reject) -> [String; 8] {
@@ -224,7 +258,10 @@ fn raw_fields(raw: &Raw) -> Map<String, Value> {
 /// Bytes as text; as `<name>_base64` where they are none.
 fn put_bytes(line: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>) {
     match bytes.map(|bytes| (std::str::from_utf8(bytes), bytes)) {
-        Some((Err(_), bytes)) => line.insert(format!("{name}_base64"), json!(BASE64_STANDARD.encode(bytes))),
+        Some((Err(_), bytes)) => line.insert(
+            format!("{name}_base64"),
+            json!(BASE64_STANDARD.encode(bytes)),
+        ),
         Some((Ok(text), _)) => line.insert(name.to_owned(), json!(text)),
         None => line.insert(name.to_owned(), Value::Null),
     };
@@ -251,26 +288,87 @@ mod tests {
     #[test]
     fn a_filter_takes_what_fits_all_of_it() {
         let day = |day| Some(jiff::civil::date(2024, 6, day));
-        let check = |filter: Filter, taken| assert_eq!(filter.takes(&reject()), taken, "{filter:?}");
+        let check =
+            |filter: Filter, taken| assert_eq!(filter.takes(&reject()), taken, "{filter:?}");
         check(Filter::default(), true);
-        check(Filter { partner: Some("kent-police".into()), reason: Some("schema".into()), ..Filter::default() }, true);
-        check(Filter { partner: Some("kent".into()), ..Filter::default() }, false);
-        check(Filter { reason: Some("schema.enum".into()), kind: Some(Kind::Crime), ..Filter::default() }, true);
-        check(Filter { reason: Some("schema.en".into()), ..Filter::default() }, false);
-        check(Filter { kind: Some(Kind::Incident), ..Filter::default() }, false);
-        check(Filter { from: day(1), to: day(1), ..Filter::default() }, true);
-        check(Filter { from: day(2), ..Filter::default() }, false);
-        check(Filter { to: jiff::civil::date(2024, 5, 31).into(), ..Filter::default() }, false);
-        assert!(reason("personal").is_ok() && reason("personal.email").is_ok() && reason("person").is_err());
+        check(
+            Filter {
+                partner: Some("kent-police".into()),
+                reason: Some("schema".into()),
+                ..Filter::default()
+            },
+            true,
+        );
+        check(
+            Filter {
+                partner: Some("kent".into()),
+                ..Filter::default()
+            },
+            false,
+        );
+        check(
+            Filter {
+                reason: Some("schema.enum".into()),
+                kind: Some(Kind::Crime),
+                ..Filter::default()
+            },
+            true,
+        );
+        check(
+            Filter {
+                reason: Some("schema.en".into()),
+                ..Filter::default()
+            },
+            false,
+        );
+        check(
+            Filter {
+                kind: Some(Kind::Incident),
+                ..Filter::default()
+            },
+            false,
+        );
+        check(
+            Filter {
+                from: day(1),
+                to: day(1),
+                ..Filter::default()
+            },
+            true,
+        );
+        check(
+            Filter {
+                from: day(2),
+                ..Filter::default()
+            },
+            false,
+        );
+        check(
+            Filter {
+                to: jiff::civil::date(2024, 5, 31).into(),
+                ..Filter::default()
+            },
+            false,
+        );
+        assert!(
+            reason("personal").is_ok()
+                && reason("personal.email").is_ok()
+                && reason("person").is_err()
+        );
     }
 
     #[test]
     fn a_line_has_no_value_unless_it_was_asked_for() {
-        let partition = TopicPartition { topic: "police.events.v1".into(), partition: 3 };
-        let line = |reject: &Reject| serde_json::to_string(&Line::new(&partition, reject)).expect("json");
+        let partition = TopicPartition {
+            topic: "police.events.v1".into(),
+            partition: 3,
+        };
+        let line =
+            |reject: &Reject| serde_json::to_string(&Line::new(&partition, reject)).expect("json");
         assert_eq!(
             line(&reject()),
-            r#"{"topic":"police.events.v1","partition":3,"offset":42,"reason":"schema.enum","#.to_owned()
+            r#"{"topic":"police.events.v1","partition":3,"offset":42,"reason":"schema.enum","#
+                .to_owned()
                 + r#""pointer":"/data/outcome","partner":"kent-police","kind":"crime","#
                 + r#""received":"2024-05-31T23:20:00Z","rule":"is not in the list","era":1}"#
         );
@@ -279,7 +377,10 @@ mod tests {
             value: Some(b"{}".to_vec()),
             headers: vec![("a".into(), Some(b"\xff".to_vec())), ("a".into(), None)],
         };
-        let full = line(&Reject { raw: Some(raw), ..reject() });
+        let full = line(&Reject {
+            raw: Some(raw),
+            ..reject()
+        });
         let full: Value = serde_json::from_str(&full).expect("json");
         assert_eq!((&full["key"], &full["value"]), (&Value::Null, &json!("{}")));
         let headers = json!([{"name": "a", "value_base64": "/w=="}, {"name": "a", "value": null}]);

@@ -11,8 +11,9 @@ use crate::sql::{self, Dialect};
 
 /// Print a table as one SQL query over events and the tables to join
 ///
-/// It gives the same table, cell by cell, and runs in the folder of the store: paths are relative to it. So a figure
-/// can be followed to its records, checked by another engine, or made by Spark where one machine is too small.
+/// It gives the same table, cell by cell, and runs in the folder of the store: paths are relative
+/// to it. So a figure can be followed to its records, checked by another engine, or made by Spark
+/// where one machine is too small.
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
     /// The table, such as `window_totals`
@@ -31,11 +32,23 @@ pub(crate) struct Sql {
 impl Sql {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let plan = self.plan.or_else(|| config.plans.first().cloned()).unwrap_or_else(|| "in-force".to_owned());
+        let plan = self
+            .plan
+            .or_else(|| config.plans.first().cloned())
+            .unwrap_or_else(|| "in-force".to_owned());
         let plans = [plan];
-        let folder = wanted(&reference, &plans)?.into_iter().next().context("no plan")?;
+        let folder = wanted(&reference, &plans)?
+            .into_iter()
+            .next()
+            .context("no plan")?;
         let query = sql::query(&self.table, &folder, &reference, self.dialect);
-        let unknown = || anyhow!("there is no table `{}`; there are: {}", self.table, sql::tables().join(", "));
+        let unknown = || {
+            anyhow!(
+                "there is no table `{}`; there are: {}",
+                self.table,
+                sql::tables().join(", ")
+            )
+        };
         say!("{}", query.ok_or_else(unknown)?.trim_end());
         Ok(ExitCode::SUCCESS)
     }

@@ -26,9 +26,9 @@ const BROKER_WAIT: Duration = Duration::from_secs(5);
 
 /// Say how a store and its group are
 ///
-/// Reads the footers of the files and asks the broker; changes nothing, and may run beside consumers. Without a broker
-/// it tells of the store alone, and that there was none. Exit status: 0 = nothing is to be done, 1 = the last lines say
-/// what is, 2 = the store could not be read.
+/// Reads the footers of the files and asks the broker; changes nothing, and may run beside
+/// consumers. Without a broker it tells of the store alone, and that there was none. Exit status: 0
+/// = nothing is to be done, 1 = the last lines say what is, 2 = the store could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
@@ -72,18 +72,29 @@ impl Status {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let store = config.store.open()?;
-        let topics: Vec<String> = config.topics(&reference.partners).map(|(topic, _)| topic.to_owned()).collect();
-        // What is committed is in the chain, and what is in the chain was in the log: so they are asked in this order,
-        // or a consumer at work would look like a disagreement.
-        let before = Onlooker::connect(&consume::client(&config.kafka), &topics, BROKER_WAIT).and_then(|onlooker| {
-            let committed = topics.iter().map(|topic| onlooker.committed(topic)).collect::<Result<Vec<_>, _>>()?;
-            Ok((onlooker, committed.concat()))
-        });
+        let topics: Vec<String> = config
+            .topics(&reference.partners)
+            .map(|(topic, _)| topic.to_owned())
+            .collect();
+        // What is committed is in the chain, and what is in the chain was in the log: so they are
+        // asked in this order, or a consumer at work would look like a disagreement.
+        let before = Onlooker::connect(&consume::client(&config.kafka), &topics, BROKER_WAIT)
+            .and_then(|onlooker| {
+                let committed = topics
+                    .iter()
+                    .map(|topic| onlooker.committed(topic))
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok((onlooker, committed.concat()))
+            });
         let mut found = Found::of_store(&config);
         let surveys = runtime()?.block_on(found.look_at_store(&store))?;
-        let told = before.and_then(|(onlooker, committed)| found.look_at_broker(&onlooker, committed, &surveys));
+        let told = before
+            .and_then(|(onlooker, committed)| found.look_at_broker(&onlooker, committed, &surveys));
         if let Err(error) = told {
-            found.to_do.push(format!("the broker did not tell all: {:#}", anyhow::Error::from(error)));
+            found.to_do.push(format!(
+                "the broker did not tell all: {:#}",
+                anyhow::Error::from(error)
+            ));
         }
         let mut out = io::stdout().lock();
         unless_closed(match self.format {
@@ -107,7 +118,10 @@ impl Found {
     async fn look_at_store(&mut self, store: &Store) -> Result<Vec<Survey>, ChainError> {
         let surveys = chain::survey_all(store).await?;
         let mut newest = None;
-        for Survey { chain, findings, .. } in &surveys {
+        for Survey {
+            chain, findings, ..
+        } in &surveys
+        {
             self.partitions += 1;
             for (tree, size) in [
                 (Tree::Journal, &mut self.journal),
@@ -124,12 +138,14 @@ impl Found {
             }
             newest = newest.max(newest_of(store, chain).await?);
             if let Some(finding) = findings.first() {
-                self.to_do.push(format!("damaged, `verify` tells more: {finding}"));
+                self.to_do
+                    .push(format!("damaged, `verify` tells more: {finding}"));
             }
             if chain.files.iter().any(|file| file.footer.schema != SCHEMA) {
                 let partition = &chain.partition;
-                self.to_do
-                    .push(format!("{partition} has files of a schema this program does not know: use a newer one"));
+                self.to_do.push(format!(
+                    "{partition} has files of a schema this program does not know: use a newer one"
+                ));
             }
         }
         self.newest = newest.map(text_of);
@@ -156,22 +172,37 @@ impl Found {
             let watermarks = onlooker.watermarks(&at)?;
             let survey = surveys.iter().find(|survey| survey.chain.partition == at);
             let resume = resume_of(survey);
-            let id = ids.entry(at.topic.clone()).or_insert_with(|| onlooker.topic_id(&at.topic));
-            let offered = Offered { at, watermarks, committed };
+            let id = ids
+                .entry(at.topic.clone())
+                .or_insert_with(|| onlooker.topic_id(&at.topic));
+            let offered = Offered {
+                at,
+                watermarks,
+                committed,
+            };
             *self.lag.entry(offered.at.topic.clone()).or_default() += lag(&resume, watermarks);
             if survey.is_some_and(|survey| !survey.findings.is_empty()) {
                 continue; // where its chain ends is not known until that is mended
             }
             if let Some(found) = disagreement(&resume, &offered, onlooker.cluster(), id) {
-                let loss = Loss { at: offered.at, from: resume.end, to: found.to };
+                let loss = Loss {
+                    at: offered.at,
+                    from: resume.end,
+                    to: found.to,
+                };
                 let (at, why) = (&loss.at, found.why);
-                self.to_do.push(format!("{at} is stopped: {why}. Where it cannot be mended: `ingest --accept {loss}`"));
+                self.to_do.push(format!(
+                    "{at} is stopped: {why}. Where it cannot be mended: `ingest --accept {loss}`"
+                ));
             }
         }
         self.members = onlooker.members(&self.group);
         let waiting: i64 = self.lag.values().sum();
         if self.members == Some(0) && waiting > 0 {
-            self.to_do.push(format!("start `ingest`: nobody consumes, and {} records wait", grouped(waiting as u64)));
+            self.to_do.push(format!(
+                "start `ingest`: nobody consumes, and {} records wait",
+                grouped(waiting as u64)
+            ));
         }
         Ok(())
     }
@@ -179,13 +210,24 @@ impl Found {
     fn print(&self, mut out: impl Write) -> io::Result<()> {
         let mut line = |name: &str, text: String| writeln!(out, "{name:<12}{text}");
         line("store", self.store.clone())?;
-        for (name, Size { files, bytes }) in
-            [("journal", self.journal), ("ledger", self.ledger), ("rejects", self.rejects)]
-        {
-            line(name, format!("{} files, {}", grouped(files), HumanBytes(bytes)))?;
+        for (name, Size { files, bytes }) in [
+            ("journal", self.journal),
+            ("ledger", self.ledger),
+            ("rejects", self.rejects),
+        ] {
+            line(
+                name,
+                format!("{} files, {}", grouped(files), HumanBytes(bytes)),
+            )?;
         }
         let (accepted, rejected) = (grouped(self.accepted), grouped(self.rejected));
-        line("records", format!("{accepted} accepted, {rejected} rejected, of {} partitions", self.partitions))?;
+        line(
+            "records",
+            format!(
+                "{accepted} accepted, {rejected} rejected, of {} partitions",
+                self.partitions
+            ),
+        )?;
         line(
             "newest",
             match (&self.newest, self.newest_age_seconds) {
@@ -193,7 +235,10 @@ impl Found {
                 _ => "none".to_owned(),
             },
         )?;
-        let writers = self.written_by.iter().map(|(writer, files)| format!("{writer}: {} files", grouped(*files)));
+        let writers = self
+            .written_by
+            .iter()
+            .map(|(writer, files)| format!("{writer}: {} files", grouped(*files)));
         line("written by", or_none(writers))?;
         line(
             "group",
@@ -206,14 +251,22 @@ impl Found {
             "lag",
             match self.lag.len() {
                 0 => "not known".to_owned(),
-                _ => or_none(self.lag.iter().map(|(topic, lag)| format!("{topic} {}", grouped(*lag as u64)))),
+                _ => or_none(
+                    self.lag
+                        .iter()
+                        .map(|(topic, lag)| format!("{topic} {}", grouped(*lag as u64))),
+                ),
             },
         )?;
         line("parked", or_none(self.parked.iter().cloned()))?;
         for to_do in &self.to_do {
             line("to do", to_do.clone())?;
         }
-        if self.to_do.is_empty() { line("to do", "nothing".to_owned()) } else { Ok(()) }
+        if self.to_do.is_empty() {
+            line("to do", "nothing".to_owned())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -227,10 +280,17 @@ impl Size {
     }
 }
 
-/// When Kafka received the newest record of a chain: it is in the last file, or in the rejects of that.
+/// When Kafka received the newest record of a chain: it is in the last file, or in the rejects of
+/// that.
 async fn newest_of(store: &Store, chain: &Chain) -> Result<Option<Micros>, ChainError> {
-    let Some(last) = chain.files.last() else { return Ok(None) };
-    let rejects = last.footer.rejects.iter().map(|name| ledger::rejects_file(&chain.partition, name));
+    let Some(last) = chain.files.last() else {
+        return Ok(None);
+    };
+    let rejects = last
+        .footer
+        .rejects
+        .iter()
+        .map(|name| ledger::rejects_file(&chain.partition, name));
     let mut newest = None;
     for path in std::iter::once(last.path.clone()).chain(rejects) {
         newest = newest.max(ledger::newest(store, &path).await?);
@@ -253,12 +313,18 @@ fn lag(resume: &Resume, watermarks: (i64, i64)) -> i64 {
 }
 
 fn text_of(time: Micros) -> String {
-    jiff::Timestamp::from_microsecond(time.0).unwrap_or_default().to_string()
+    jiff::Timestamp::from_microsecond(time.0)
+        .unwrap_or_default()
+        .to_string()
 }
 
 fn or_none(parts: impl Iterator<Item = String>) -> String {
     let parts: Vec<String> = parts.collect();
-    if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join("; ")
+    }
 }
 
 fn age(seconds: i64) -> String {
@@ -279,7 +345,10 @@ mod tests {
     fn text_is_a_line_a_thing_and_last_what_is_to_be_done() {
         let mut found = Found {
             store: "store".into(),
-            journal: Size { files: 12, bytes: 3_400_000 },
+            journal: Size {
+                files: 12,
+                bytes: 3_400_000,
+            },
             accepted: 4_750,
             rejected: 250,
             partitions: 18,
@@ -289,7 +358,11 @@ mod tests {
             brokers: "localhost:9092".into(),
             group: "partner-feeds".into(),
             members: Some(2),
-            lag: [("health.events.v1".into(), 0), ("police.events.v1".into(), 1_234)].into(),
+            lag: [
+                ("health.events.v1".into(), 0),
+                ("police.events.v1".into(), 1_234),
+            ]
+            .into(),
             ..Found::default()
         };
         let printed = |found: &Found| {
@@ -317,11 +390,26 @@ to do       nothing
 
     #[test]
     fn the_lag_is_what_the_log_still_has_and_the_chain_has_not() {
-        let at = |offset| Resume { end: Position::ORIGIN.at(offset), ..Resume::default() };
-        let cases = [(at(5), (0, 9), 4), (at(0), (3, 9), 6), (at(9), (0, 9), 0), (at(12), (2, 9), 7)];
+        let at = |offset| Resume {
+            end: Position::ORIGIN.at(offset),
+            ..Resume::default()
+        };
+        let cases = [
+            (at(5), (0, 9), 4),
+            (at(0), (3, 9), 6),
+            (at(9), (0, 9), 0),
+            (at(12), (2, 9), 7),
+        ];
         for (resume, watermarks, expected) in cases {
-            assert_eq!(lag(&resume, watermarks), expected, "{resume:?} {watermarks:?}");
+            assert_eq!(
+                lag(&resume, watermarks),
+                expected,
+                "{resume:?} {watermarks:?}"
+            );
         }
-        assert_eq!([59, 3_600, 90_000, 260_000].map(age), ["59 s", "60 min", "25 h", "3 days"]);
+        assert_eq!(
+            [59, 3_600, 90_000, 260_000].map(age),
+            ["59 s", "60 min", "25 h", "3 days"]
+        );
     }
 }

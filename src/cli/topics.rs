@@ -20,10 +20,12 @@ pub(crate) struct Topics {
 
 #[derive(Debug, Subcommand)]
 enum Act {
-    /// Create the topics of partners.toml that are not there, and the dead-letter topic of the settings
+    /// Create the topics of partners.toml that are not there, and the dead-letter topic of the
+    /// settings
     ///
-    /// The time of their records is the broker's (`LogAppendTime`), so that no publisher can date one back. Exit
-    /// status: 0 = all are there, 1 = the broker refused one, 2 = no broker answered.
+    /// The time of their records is the broker's (`LogAppendTime`), so that no publisher can date
+    /// one back. Exit status: 0 = all are there, 1 = the broker refused one, 2 = no broker
+    /// answered.
     Create(Create),
 }
 
@@ -51,15 +53,26 @@ impl Create {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let feeds = config.topics(&reference.partners).map(|(name, _)| name);
-        let names: Vec<&str> = feeds.chain(config.kafka.dead_letter_topic.as_deref()).collect();
+        let names: Vec<&str> = feeds
+            .chain(config.kafka.dead_letter_topic.as_deref())
+            .collect();
         let runtime = runtime()?;
-        let created = publish::create(&config.kafka, &names, self.partitions, self.replication, TIMEOUT);
+        let created = publish::create(
+            &config.kafka,
+            &names,
+            self.partitions,
+            self.replication,
+            TIMEOUT,
+        );
         let mut wrong = false;
         for (name, standing) in runtime.block_on(created)? {
             say!("{name}: {standing}");
             match standing {
                 Standing::Existed { partitions, .. } if partitions != self.partitions as usize => {
-                    say!("{name}: {} partitions were asked for; those of a topic that exists stay", self.partitions);
+                    say!(
+                        "{name}: {} partitions were asked for; those of a topic that exists stay",
+                        self.partitions
+                    );
                 }
                 Standing::Refused(_) => wrong = true,
                 _ => {}

@@ -13,8 +13,9 @@ use crate::ledger::verify::{Report, Summary, verify};
 
 /// Check that a store is whole
 ///
-/// Reads every file of the journal, the ledger and the rejects, and changes nothing. Exit status: 0 = whole,
-/// 1 = something is wrong (each finding names file, position and rule), 2 = the store could not be read.
+/// Reads every file of the journal, the ledger and the rejects, and changes nothing. Exit status: 0
+/// = whole, 1 = something is wrong (each finding names file, position and rule), 2 = the store
+/// could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -33,15 +34,29 @@ impl Verify {
             Format::Text => print_text(&report, out),
             Format::Json => print_json(&report, out),
         })?;
-        Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        Ok(if report.findings.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(1)
+        })
     }
 }
 
 fn print_text(report: &Report, mut out: impl Write) -> io::Result<()> {
-    let Report { partitions, findings } = report;
+    let Report {
+        partitions,
+        findings,
+    } = report;
     let mut rows = table(["partition", "files", "rows", "rejected", "end"]);
     for summary in partitions {
-        let Summary { partition, files, rows: accepted, rejected, end, .. } = summary;
+        let Summary {
+            partition,
+            files,
+            rows: accepted,
+            rejected,
+            end,
+            ..
+        } = summary;
         rows.add_row([
             partition.to_string(),
             files.to_string(),
@@ -56,8 +71,17 @@ fn print_text(report: &Report, mut out: impl Write) -> io::Result<()> {
     }
     for summary in partitions {
         for gap in &summary.gaps {
-            let Gap { from, to, reason, accepted_by } = gap;
-            writeln!(out, "gap: {} {from} to {to}: {reason}, accepted by {accepted_by}", summary.partition)?;
+            let Gap {
+                from,
+                to,
+                reason,
+                accepted_by,
+            } = gap;
+            writeln!(
+                out,
+                "gap: {} {from} to {to}: {reason}, accepted by {accepted_by}",
+                summary.partition
+            )?;
         }
     }
     let sum = |count: fn(&Summary) -> u64| partitions.iter().map(count).sum::<u64>();
@@ -115,8 +139,19 @@ fn print_json(report: &Report, mut out: impl Write) -> io::Result<()> {
         };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
-    for Finding { file, position, rule, detail } in &report.findings {
-        let line = FindingLine { file, position: position.to_string(), rule: rule.as_str(), detail };
+    for Finding {
+        file,
+        position,
+        rule,
+        detail,
+    } in &report.findings
+    {
+        let line = FindingLine {
+            file,
+            position: position.to_string(),
+            rule: rule.as_str(),
+            detail,
+        };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
     Ok(())
@@ -133,7 +168,10 @@ mod tests {
         let at = |offset| Position::ORIGIN.at(offset);
         let report = Report {
             partitions: vec![Summary {
-                partition: TopicPartition { topic: "police.events.v1".into(), partition: 3 },
+                partition: TopicPartition {
+                    topic: "police.events.v1".into(),
+                    partition: 3,
+                },
                 files: 2,
                 rows: 100,
                 rejected: 7,
@@ -141,7 +179,12 @@ mod tests {
                 end: at(120),
                 superseded: 1,
                 orphans: 4,
-                gaps: vec![Gap { from: at(5), to: at(18), reason: "expired".into(), accepted_by: "ops".into() }],
+                gaps: vec![Gap {
+                    from: at(5),
+                    to: at(18),
+                    reason: "expired".into(),
+                    accepted_by: "ops".into(),
+                }],
             }],
             findings: vec![Finding {
                 file: "journal/x".into(),

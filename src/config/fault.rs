@@ -7,7 +7,8 @@ use std::fmt;
 pub struct Fault {
     /// The file, relative to the folder of the configuration, or another place a setting came from.
     pub file: String,
-    /// The key, as a path (`priority[0].rules[1].codes.ho-category`); empty for the file as a whole.
+    /// The key, as a path (`priority[0].rules[1].codes.ho-category`); empty for the file as a
+    /// whole.
     pub key: String,
     /// What is wrong with it, and what would be right.
     pub reason: String,
@@ -16,7 +17,11 @@ pub struct Fault {
 impl Fault {
     /// A fault at a key of a file.
     pub fn new(file: impl Into<String>, key: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { file: file.into(), key: key.into(), reason: reason.into() }
+        Self {
+            file: file.into(),
+            key: key.into(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -47,7 +52,12 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "configuration refused ({} fault{})", self.0.len(), if self.0.len() == 1 { "" } else { "s" })?;
+        write!(
+            f,
+            "configuration refused ({} fault{})",
+            self.0.len(),
+            if self.0.len() == 1 { "" } else { "s" }
+        )?;
         self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
 }
@@ -55,7 +65,12 @@ impl fmt::Display for Faults {
 /// The known name nearest to `name`, if near enough to be what was meant.
 pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let bound = 1 + name.len() / 4;
-    known.into_iter().map(|k| (distance(name, k), k)).filter(|(d, _)| *d <= bound).min().map(|(_, k)| k)
+    known
+        .into_iter()
+        .map(|k| (distance(name, k), k))
+        .filter(|(d, _)| *d <= bound)
+        .min()
+        .map(|(_, k)| k)
 }
 
 /// `; did you mean …?` where a known name is near, else nothing.

@@ -1,7 +1,8 @@
 //! The files of `config/`: built into the program, replaced or added to by a folder.
 //!
-//! A file in the folder takes the place of the built-in one of the same name; a file of another name is
-//! added; an empty file takes the built-in one away. This module does not know what any file means.
+//! A file in the folder takes the place of the built-in one of the same name; a file of another
+//! name is added; an empty file takes the built-in one away. This module does not know what any
+//! file means.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -55,12 +56,19 @@ impl Files {
         self.0.iter().map(|(path, text)| (&**path, &**text))
     }
 
-    /// Path and text of every file directly in a folder whose name has the ending, in order of names.
-    pub fn in_folder<'f>(&'f self, folder: &'f str, ending: &'f str) -> impl Iterator<Item = (&'f str, &'f str)> {
+    /// Path and text of every file directly in a folder whose name has the ending, in order of
+    /// names.
+    pub fn in_folder<'f>(
+        &'f self,
+        folder: &'f str,
+        ending: &'f str,
+    ) -> impl Iterator<Item = (&'f str, &'f str)> {
         self.0
             .iter()
             .filter(move |(path, _)| {
-                let name = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+                let name = path
+                    .strip_prefix(folder)
+                    .and_then(|rest| rest.strip_prefix('/'));
                 name.is_some_and(|name| !name.contains('/') && name.ends_with(ending))
             })
             .map(|(path, text)| (&**path, &**text))
@@ -69,16 +77,32 @@ impl Files {
     fn gather(&mut self, folder: &Path, below: &str, faults: &mut Faults) {
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) => return faults.0.push(Fault::new(folder.display().to_string(), "", error.to_string())),
+            Err(error) => {
+                return faults.0.push(Fault::new(
+                    folder.display().to_string(),
+                    "",
+                    error.to_string(),
+                ));
+            }
         };
         for entry in entries.filter_map(Result::ok) {
-            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            let (path, name) = (
+                entry.path(),
+                entry.file_name().to_string_lossy().into_owned(),
+            );
             if path.is_dir() {
                 self.gather(&path, &format!("{below}{name}/"), faults);
-            } else if path.extension().is_some_and(|end| end == "toml" || end == "csv") {
+            } else if path
+                .extension()
+                .is_some_and(|end| end == "toml" || end == "csv")
+            {
                 match std::fs::read_to_string(&path) {
                     Ok(text) => self.put(format!("{below}{name}"), text),
-                    Err(error) => faults.0.push(Fault::new(path.display().to_string(), "", error.to_string())),
+                    Err(error) => faults.0.push(Fault::new(
+                        path.display().to_string(),
+                        "",
+                        error.to_string(),
+                    )),
                 }
             }
         }
@@ -111,7 +135,10 @@ mod tests {
         write("plans/smp-2015-16.toml", "");
         let files = Files::load(Some(folder.path())).expect("files");
         assert_eq!(files.text("partners.toml"), Some("format = 2"));
-        let plans: Vec<_> = files.in_folder("plans", ".toml").map(|(path, _)| path).collect();
+        let plans: Vec<_> = files
+            .in_folder("plans", ".toml")
+            .map(|(path, _)| path)
+            .collect();
         assert!(plans.contains(&"plans/other.toml") && plans.contains(&"plans/smp-2017-18.toml"));
         assert!(!plans.contains(&"plans/smp-2015-16.toml"));
     }

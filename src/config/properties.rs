@@ -1,4 +1,5 @@
-//! Further properties of the clients of Kafka and of object stores: whatever the program does not set itself.
+//! Further properties of the clients of Kafka and of object stores: whatever the program does not
+//! set itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,21 +9,51 @@ use crate::storage::is_property;
 
 /// Properties of librdkafka that are ours, with the reason why they may not be set.
 const OWNED: [(&str, &str); 15] = [
-    ("auto.commit.interval.ms", "offsets are committed after a file is created, never by a timer"),
-    ("auto.offset.reset", "the chain of the ledger says where to start"),
+    (
+        "auto.commit.interval.ms",
+        "offsets are committed after a file is created, never by a timer",
+    ),
+    (
+        "auto.offset.reset",
+        "the chain of the ledger says where to start",
+    ),
     ("bootstrap.servers", "is kafka.brokers"),
-    ("delivery.timeout.ms", "how long an event waits is `--timeout` of publish, and of dead letters what a stall lets"),
-    ("enable.auto.commit", "offsets are committed after a file is created, never by a timer"),
-    ("enable.auto.offset.store", "offsets are stored after a file is created"),
-    ("enable.idempotence", "a publisher that is tried again must not send twice"),
-    ("enable.partition.eof", "the end of a partition must be seen"),
+    (
+        "delivery.timeout.ms",
+        "how long an event waits is `--timeout` of publish, and of dead letters what a stall lets",
+    ),
+    (
+        "enable.auto.commit",
+        "offsets are committed after a file is created, never by a timer",
+    ),
+    (
+        "enable.auto.offset.store",
+        "offsets are stored after a file is created",
+    ),
+    (
+        "enable.idempotence",
+        "a publisher that is tried again must not send twice",
+    ),
+    (
+        "enable.partition.eof",
+        "the end of a partition must be seen",
+    ),
     ("group.id", "is kafka.group"),
     ("isolation.level", "only committed records are read"),
-    ("message.timeout.ms", "how long an event waits is `--timeout` of publish, and of dead letters what a stall lets"),
+    (
+        "message.timeout.ms",
+        "how long an event waits is `--timeout` of publish, and of dead letters what a stall lets",
+    ),
     ("metadata.broker.list", "is kafka.brokers"),
-    ("partitioner", "all revisions of a record share a partition, whatever the publisher"),
+    (
+        "partitioner",
+        "all revisions of a record share a partition, whatever the publisher",
+    ),
     ("session.timeout.ms", "is kafka.session_timeout"),
-    ("statistics.interval.ms", "metrics are read at an interval of their own"),
+    (
+        "statistics.interval.ms",
+        "metrics are read at an interval of their own",
+    ),
 ];
 
 /// A client that has properties of its own.
@@ -45,15 +76,20 @@ impl Client {
 
     /// The client that a setting is a property of.
     pub(super) fn of(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|client| key.starts_with(client.section()))
+        Self::ALL
+            .into_iter()
+            .find(|client| key.starts_with(client.section()))
     }
 
-    /// The key that a variable of the environment without its prefix stands for, if it is a property.
+    /// The key that a variable of the environment without its prefix stands for, if it is a
+    /// property.
     pub(super) fn key_of(variable: &str) -> Option<String> {
         let key = |client: Self| {
             let section = client.section().to_uppercase().replace('.', "_");
             let name = variable.strip_prefix(&section)?;
-            let (name, end) = name.strip_suffix("_FILE").map_or((name, ""), |name| (name, "_file"));
+            let (name, end) = name
+                .strip_suffix("_FILE")
+                .map_or((name, ""), |name| (name, "_file"));
             let name = match client {
                 Self::Kafka => name.to_lowercase().replace('_', "."),
                 Self::Store => name.to_lowercase(),
@@ -70,7 +106,8 @@ impl Client {
                 let owned = OWNED.iter().find(|(own, _)| *own == name);
                 owned.map(|(_, reason)| format!("may not be set: {reason}"))
             }
-            Self::Store => (!is_property(name)).then(|| "is no property of the object store's client".to_owned()),
+            Self::Store => (!is_property(name))
+                .then(|| "is no property of the object store's client".to_owned()),
         }
     }
 
@@ -125,7 +162,9 @@ impl FromIterator<(String, String)> for Properties {
 
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.iter().map(|(name, value)| (name, if is_secret(name) { "(hidden)" } else { value }));
+        let shown = self
+            .iter()
+            .map(|(name, value)| (name, if is_secret(name) { "(hidden)" } else { value }));
         f.debug_map().entries(shown).finish()
     }
 }

@@ -1,4 +1,5 @@
-//! Typed reading of TOML that gathers every fault with file and key, instead of stopping at the first.
+//! Typed reading of TOML that gathers every fault with file and key, instead of stopping at the
+//! first.
 //!
 //! A reader never fails: what is missing or of another type leaves a fault and `None`. A key that
 //! nobody asked for is unknown, and is reported when the table is dropped.
@@ -32,8 +33,14 @@ pub fn parse(file: &str, text: &str, sink: &Sink) -> Option<toml::Table> {
     match text.parse() {
         Ok(table) => Some(table),
         Err(error) => {
-            let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-            sink.add(file, &format!("line {line}"), toml::de::Error::message(&error));
+            let line = error
+                .span()
+                .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            sink.add(
+                file,
+                &format!("line {line}"),
+                toml::de::Error::message(&error),
+            );
             None
         }
     }
@@ -61,7 +68,13 @@ pub struct Item<'t> {
 impl<'t> Reader<'t> {
     /// The table of a whole file.
     pub fn new(file: &'t str, table: &'t toml::Table, sink: &'t Sink) -> Self {
-        Self { file, path: String::new(), table, asked: RefCell::default(), sink }
+        Self {
+            file,
+            path: String::new(),
+            table,
+            asked: RefCell::default(),
+            sink,
+        }
     }
 
     /// The file it is in.
@@ -71,9 +84,19 @@ impl<'t> Reader<'t> {
 
     /// The full path of a key of this table.
     pub fn path(&self, key: &str) -> String {
-        let bare = key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-        let key = if bare { key.to_owned() } else { format!("{key:?}") };
-        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
+        let bare = key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let key = if bare {
+            key.to_owned()
+        } else {
+            format!("{key:?}")
+        };
+        if self.path.is_empty() {
+            key
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     /// Adds a fault at a key of this table.
@@ -107,7 +130,12 @@ impl<'t> Reader<'t> {
         self.table.get(key)
     }
 
-    fn typed<T>(&self, key: &str, wanted: &str, read: impl FnOnce(&'t Value) -> Option<T>) -> Option<T> {
+    fn typed<T>(
+        &self,
+        key: &str,
+        wanted: &str,
+        read: impl FnOnce(&'t Value) -> Option<T>,
+    ) -> Option<T> {
         let value = self.get(key)?;
         let read = read(value);
         if read.is_none() {
@@ -138,7 +166,10 @@ impl<'t> Reader<'t> {
     pub fn id(&self, key: &str) -> &'t str {
         let id = self.name(key);
         if self.has(key) && !is_kebab(id) {
-            self.fault(key, format!("`{id}` is not kebab-case (a-z, 0-9 and single hyphens)"));
+            self.fault(
+                key,
+                format!("`{id}` is not kebab-case (a-z, 0-9 and single hyphens)"),
+            );
         }
         id
     }
@@ -166,14 +197,24 @@ impl<'t> Reader<'t> {
         self.typed(key, "a date", |value| {
             let at = value.as_datetime()?;
             let date = at.date.filter(|_| at.time.is_none())?;
-            civil::Date::new(i16::try_from(date.year).ok()?, date.month as i8, date.day as i8).ok()
+            civil::Date::new(
+                i16::try_from(date.year).ok()?,
+                date.month as i8,
+                date.day as i8,
+            )
+            .ok()
         })
     }
 
     /// A list of texts; empty if there is none. An empty list is a fault.
     pub fn texts(&self, key: &str) -> Vec<Item<'t>> {
         let items = self.list(key);
-        if items.is_empty() && self.table.get(key).is_some_and(|v| v.as_array().is_some_and(Vec::is_empty)) {
+        if items.is_empty()
+            && self
+                .table
+                .get(key)
+                .is_some_and(|v| v.as_array().is_some_and(Vec::is_empty))
+        {
             self.fault(key, "is an empty list");
         }
         items
@@ -181,7 +222,9 @@ impl<'t> Reader<'t> {
 
     /// A list of texts that may be empty.
     pub fn list(&self, key: &str) -> Vec<Item<'t>> {
-        let Some(values) = self.typed(key, "a list of texts", Value::as_array) else { return Vec::new() };
+        let Some(values) = self.typed(key, "a list of texts", Value::as_array) else {
+            return Vec::new();
+        };
         let read = |(i, value): (usize, &'t Value)| {
             let key = format!("{}[{i}]", self.path(key));
             let Some(text) = value.as_str() else {
@@ -195,12 +238,15 @@ impl<'t> Reader<'t> {
 
     /// An optional table.
     pub fn table(&self, key: &str) -> Option<Reader<'t>> {
-        self.typed(key, "a table", Value::as_table).map(|table| self.below(self.path(key), table))
+        self.typed(key, "a table", Value::as_table)
+            .map(|table| self.below(self.path(key), table))
     }
 
     /// A list of tables; empty if there is none.
     pub fn tables(&self, key: &str) -> Vec<Reader<'t>> {
-        let Some(values) = self.typed(key, "a list of tables", Value::as_array) else { return Vec::new() };
+        let Some(values) = self.typed(key, "a list of tables", Value::as_array) else {
+            return Vec::new();
+        };
         let read = |(i, value): (usize, &'t Value)| {
             let path = format!("{}[{i}]", self.path(key));
             let Some(table) = value.as_table() else {
@@ -213,7 +259,13 @@ impl<'t> Reader<'t> {
     }
 
     fn below(&self, path: String, table: &'t toml::Table) -> Reader<'t> {
-        Reader { file: self.file, path, table, asked: RefCell::default(), sink: self.sink }
+        Reader {
+            file: self.file,
+            path,
+            table,
+            asked: RefCell::default(),
+            sink: self.sink,
+        }
     }
 }
 
@@ -222,14 +274,20 @@ impl Drop for Reader<'_> {
         let asked = self.asked.borrow();
         for key in self.table.keys().filter(|key| !asked.contains(*key)) {
             let hint = hint(key, asked.iter().map(String::as_str));
-            self.sink.add(self.file, &self.path(key), format!("unknown key{hint}"));
+            self.sink
+                .add(self.file, &self.path(key), format!("unknown key{hint}"));
         }
     }
 }
 
 /// Whether a name is in kebab-case: `a-z`, `0-9` and single hyphens between them.
 pub fn is_kebab(name: &str) -> bool {
-    let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
     name.split('-').all(part)
 }
 
@@ -255,7 +313,12 @@ mod tests {
         assert_eq!(reader.texts("list").len(), 1);
         assert_eq!(reader.table("below").expect("table").date("date"), None);
         drop(reader);
-        let said: Vec<String> = sink.into_faults().0.iter().map(ToString::to_string).collect();
+        let said: Vec<String> = sink
+            .into_faults()
+            .0
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert!(said[0].starts_with("a.toml: line 5: "), "{}", said[0]);
         assert_eq!(
             said[1..],

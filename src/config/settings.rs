@@ -1,4 +1,5 @@
-//! Settings as they are written, layer above layer, by their full key; each knows where it came from.
+//! Settings as they are written, layer above layer, by their full key; each knows where it came
+//! from.
 //!
 //! What they mean is for [`super::Config`]. A value that is a secret is in no fault and no text.
 
@@ -38,10 +39,19 @@ struct Setting {
 
 impl Settings {
     pub(super) fn built_in() -> Self {
-        let mut settings = Self { by_key: BTreeMap::new(), sink: Sink::default() };
+        let mut settings = Self {
+            by_key: BTreeMap::new(),
+            sink: Sink::default(),
+        };
         let table = parse("built in", BUILT_IN, &settings.sink).unwrap_or_default();
         for (key, value) in flat(&table) {
-            settings.by_key.insert(key, Setting { value, origin: "built in".to_owned() });
+            settings.by_key.insert(
+                key,
+                Setting {
+                    value,
+                    origin: "built in".to_owned(),
+                },
+            );
         }
         settings
     }
@@ -59,7 +69,10 @@ impl Settings {
         }
     }
 
-    pub(super) fn overlay_environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+    pub(super) fn overlay_environment(
+        &mut self,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) {
         let mut variables: Vec<(String, String)> = variables.into_iter().collect();
         variables.sort();
         for (variable, text) in variables {
@@ -67,7 +80,9 @@ impl Settings {
                 self.overlay_aws(&variable, text);
                 continue;
             }
-            let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+            let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) else {
+                continue;
+            };
             if NOT_SETTINGS.iter().any(|other| name.starts_with(other)) {
                 continue;
             }
@@ -76,7 +91,8 @@ impl Settings {
             } else {
                 let known: Vec<String> = self.by_key.keys().map(|key| variable_of(key)).collect();
                 let hint = hint(&variable, known.iter().map(String::as_str));
-                self.sink.add("environment", &variable, format!("is no setting{hint}"));
+                self.sink
+                    .add("environment", &variable, format!("is no setting{hint}"));
             }
         }
     }
@@ -91,7 +107,10 @@ impl Settings {
             self.by_key.contains_key(&key) || self.by_key.contains_key(&format!("{key}_file"))
         };
         if !said(&name) && !said(own) {
-            let setting = Setting { value: text.into(), origin: variable.to_owned() };
+            let setting = Setting {
+                value: text.into(),
+                origin: variable.to_owned(),
+            };
             self.by_key.insert(format!("{section}{own}"), setting);
         }
     }
@@ -104,8 +123,12 @@ impl Settings {
 
     /// The key that a variable without its prefix stands for.
     fn key_of(&self, name: &str) -> Option<String> {
-        let plain =
-            || self.by_key.keys().find(|key| variable_of(key) == format!("{ENVIRONMENT_PREFIX}{name}")).cloned();
+        let plain = || {
+            self.by_key
+                .keys()
+                .find(|key| variable_of(key) == format!("{ENVIRONMENT_PREFIX}{name}"))
+                .cloned()
+        };
         Client::key_of(name).or_else(plain)
     }
 
@@ -114,7 +137,10 @@ impl Settings {
         let value = match self.by_key.get(key).map(|setting| &setting.value) {
             Some(Value::Integer(_)) => text.parse().map_or_else(|_| text.into(), Value::Integer),
             Some(Value::Array(_)) => {
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                let items = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
                 Value::Array(items.map(Value::from).collect())
             }
             _ => text.into(),
@@ -124,7 +150,13 @@ impl Settings {
 
     fn set(&mut self, key: &str, value: Value, origin: &str) {
         if self.by_key.contains_key(key) || Client::of(key).is_some() {
-            self.by_key.insert(key.to_owned(), Setting { value, origin: origin.to_owned() });
+            self.by_key.insert(
+                key.to_owned(),
+                Setting {
+                    value,
+                    origin: origin.to_owned(),
+                },
+            );
         } else {
             let hint = hint(key, self.by_key.keys().map(String::as_str));
             self.sink.add(origin, key, format!("unknown setting{hint}"));
@@ -142,7 +174,12 @@ impl Settings {
     }
 
     /// Reads a setting; `None` after a fault that shows the value and what it should be.
-    fn typed<'s, T>(&'s self, key: &str, wanted: &str, read: impl FnOnce(&'s Value) -> Option<T>) -> Option<T> {
+    fn typed<'s, T>(
+        &'s self,
+        key: &str,
+        wanted: &str,
+        read: impl FnOnce(&'s Value) -> Option<T>,
+    ) -> Option<T> {
         let value = &self.by_key.get(key)?.value;
         let read = read(value);
         if read.is_none() {
@@ -152,26 +189,47 @@ impl Settings {
     }
 
     pub(super) fn text(&self, key: &str) -> String {
-        self.typed(key, "a text", Value::as_str).unwrap_or_default().to_owned()
+        self.typed(key, "a text", Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// A text that is not empty.
     pub(super) fn filled(&self, key: &str) -> String {
-        let filled = |value: &Value| value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
-        self.typed(key, "a text that is not empty", filled).unwrap_or_default()
+        let filled = |value: &Value| {
+            value
+                .as_str()
+                .filter(|text| !text.trim().is_empty())
+                .map(str::to_owned)
+        };
+        self.typed(key, "a text that is not empty", filled)
+            .unwrap_or_default()
     }
 
     pub(super) fn texts(&self, key: &str) -> Vec<String> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let texts = |value: &Value| value.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
-        self.typed(key, "a list of texts", texts).unwrap_or_default()
+        let texts = |value: &Value| {
+            value
+                .as_array()?
+                .iter()
+                .map(text)
+                .collect::<Option<Vec<String>>>()
+        };
+        self.typed(key, "a list of texts", texts)
+            .unwrap_or_default()
     }
 
     /// Addresses `host:port` joined by commas.
     pub(super) fn brokers(&self, key: &str) -> String {
         let is_broker = |address: &str| port_of(address.trim()).is_some_and(|port| port > 0);
-        let brokers = |value: &Value| value.as_str().filter(|text| text.split(',').all(is_broker)).map(str::to_owned);
-        self.typed(key, "host:port, joined by commas", brokers).unwrap_or_default()
+        let brokers = |value: &Value| {
+            value
+                .as_str()
+                .filter(|text| text.split(',').all(is_broker))
+                .map(str::to_owned)
+        };
+        self.typed(key, "host:port, joined by commas", brokers)
+            .unwrap_or_default()
     }
 
     /// An address `host:port`, or none where the text is empty.
@@ -188,7 +246,8 @@ impl Settings {
             let number = usize::try_from(value.as_integer()?).ok()?;
             (low..=high).contains(&number).then_some(number)
         };
-        self.typed(key, &format!("an integer from {low} to {high}"), within).unwrap_or(low)
+        self.typed(key, &format!("an integer from {low} to {high}"), within)
+            .unwrap_or(low)
     }
 
     pub(super) fn duration(&self, key: &str, bounds: (Duration, Duration)) -> Duration {
@@ -197,23 +256,42 @@ impl Settings {
     }
 
     /// A duration, or none where the text is empty.
-    pub(super) fn optional_duration(&self, key: &str, bounds: (Duration, Duration)) -> Option<Duration> {
+    pub(super) fn optional_duration(
+        &self,
+        key: &str,
+        bounds: (Duration, Duration),
+    ) -> Option<Duration> {
         let within = |value: &Value| match value.as_str()? {
             "" => Some(None),
             text => within(text, &(bounds.0..=bounds.1)).map(Some),
         };
-        self.typed(key, &format!("{}, or empty", wanted(bounds)), within).flatten()
+        self.typed(key, &format!("{}, or empty", wanted(bounds)), within)
+            .flatten()
     }
 
     /// The properties of a client, those in files read.
     pub(super) fn properties(&self, client: Client) -> Properties {
         let name = |key: &str| key.strip_prefix(client.section()).map(str::to_owned);
-        let given = self.by_key.iter().filter_map(|(key, setting)| Some((key, name(key)?, setting)));
-        given.filter_map(|(key, name, setting)| self.property(client, key, &name, &setting.value)).collect()
+        let given = self
+            .by_key
+            .iter()
+            .filter_map(|(key, setting)| Some((key, name(key)?, setting)));
+        given
+            .filter_map(|(key, name, setting)| self.property(client, key, &name, &setting.value))
+            .collect()
     }
 
-    fn property(&self, client: Client, key: &str, name: &str, value: &Value) -> Option<(String, String)> {
-        let own = name.strip_suffix("_file").filter(|own| client.refuses(own).is_none()).unwrap_or(name);
+    fn property(
+        &self,
+        client: Client,
+        key: &str,
+        name: &str,
+        value: &Value,
+    ) -> Option<(String, String)> {
+        let own = name
+            .strip_suffix("_file")
+            .filter(|own| client.refuses(own).is_none())
+            .unwrap_or(name);
         if let Some(reason) = client.refuses(own) {
             self.fault(key, reason);
             return None;
@@ -229,7 +307,10 @@ impl Settings {
         if own == name {
             return self.taken(client, key, own, text);
         }
-        if self.by_key.contains_key(&format!("{}{own}", client.section())) {
+        if self
+            .by_key
+            .contains_key(&format!("{}{own}", client.section()))
+        {
             self.fault(key, format!("stands beside `{own}`; only one of them may"));
         }
         match std::fs::read_to_string(&text) {
@@ -242,7 +323,13 @@ impl Settings {
     }
 
     /// A property that its client takes.
-    fn taken(&self, client: Client, key: &str, name: &str, value: String) -> Option<(String, String)> {
+    fn taken(
+        &self,
+        client: Client,
+        key: &str,
+        name: &str,
+        value: String,
+    ) -> Option<(String, String)> {
         match client.fault_of(name, &value) {
             None => Some((name.to_owned(), value)),
             Some(reason) => {
@@ -269,14 +356,20 @@ impl fmt::Display for Settings {
 /// The leaves of a table by their full key.
 fn flat(table: &Table) -> Vec<(String, Value)> {
     let leaf = |(key, value): (&String, &Value)| match value {
-        Value::Table(below) => flat(below).into_iter().map(|(rest, value)| (format!("{key}.{rest}"), value)).collect(),
+        Value::Table(below) => flat(below)
+            .into_iter()
+            .map(|(rest, value)| (format!("{key}.{rest}"), value))
+            .collect(),
         value => vec![(key.clone(), value.clone())],
     };
     table.iter().flat_map(leaf).collect()
 }
 
 fn variable_of(key: &str) -> String {
-    format!("{ENVIRONMENT_PREFIX}{}", key.to_uppercase().replace('.', "_"))
+    format!(
+        "{ENVIRONMENT_PREFIX}{}",
+        key.to_uppercase().replace('.', "_")
+    )
 }
 
 /// The port of `host:port`.

@@ -11,7 +11,9 @@ fn resolve(
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("a.toml");
     fs::write(&path, file).expect("file");
-    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Config::resolve(&overrides(Overrides::new(Some(path))), environment)
 }
 
@@ -19,14 +21,30 @@ fn resolve(
 fn the_built_in_file_is_the_default() {
     let config = resolve("", &[], |o| o).expect("config");
     assert_eq!(
-        (&*config.kafka.brokers, &*config.kafka.group, &*config.store.root),
+        (
+            &*config.kafka.brokers,
+            &*config.kafka.group,
+            &*config.store.root
+        ),
         ("localhost:9092", "partner-feeds", "store")
     );
-    assert_eq!((config.ingest.flush_rows, config.ingest.memory_bytes), (250_000, 96 << 20));
+    assert_eq!(
+        (config.ingest.flush_rows, config.ingest.memory_bytes),
+        (250_000, 96 << 20)
+    );
     assert_eq!(config.ingest.merge, Limits::default());
-    assert_eq!((config.ingest.flush_age, config.ingest.grace), (secs(60), secs(30)));
-    assert_eq!((config.kafka.session_timeout, config.ingest.aggregate_every), (Some(secs(10)), None));
-    assert_eq!((&config.watch.listen, config.watch.stall), (&None, secs(600)));
+    assert_eq!(
+        (config.ingest.flush_age, config.ingest.grace),
+        (secs(60), secs(30))
+    );
+    assert_eq!(
+        (config.kafka.session_timeout, config.ingest.aggregate_every),
+        (Some(secs(10)), None)
+    );
+    assert_eq!(
+        (&config.watch.listen, config.watch.stall),
+        (&None, secs(600))
+    );
     assert!(config.ingest.workers >= 1 && config.plans.is_empty() && config.reference.is_none());
     let reference = Reference::load(None).expect("reference");
     assert_eq!(config.topics(&reference.partners).count(), 3);
@@ -39,28 +57,60 @@ fn each_layer_stands_above_the_one_before() {
     let environment = [
         ("PARTNER_FEEDS_KAFKA_BROKERS", "env:2"),
         ("PARTNER_FEEDS_INGEST_FLUSH_ROWS", "4"),
-        ("PARTNER_FEEDS_KAFKA_TOPICS", "police.events.v1, health.events.v1"),
+        (
+            "PARTNER_FEEDS_KAFKA_TOPICS",
+            "police.events.v1, health.events.v1",
+        ),
         ("PARTNER_FEEDS_STORE_ROOT", "env"),
         ("PARTNER_FEEDS_TEST_BROKERS", "not a setting"),
         ("PATH", "/bin"),
     ];
-    let config = resolve(file, &environment, |o| o.with("store.root", Some("cli")).with("kafka.group", None::<String>))
-        .expect("config");
-    assert_eq!((&*config.kafka.brokers, &*config.kafka.group, &*config.store.root), ("env:2", "file", "cli"));
-    assert_eq!(config.kafka.topics, ["police.events.v1", "health.events.v1"]);
-    assert_eq!((config.ingest.flush_rows, config.ingest.aggregate_every), (4, Some(secs(300))));
+    let config = resolve(file, &environment, |o| {
+        o.with("store.root", Some("cli"))
+            .with("kafka.group", None::<String>)
+    })
+    .expect("config");
+    assert_eq!(
+        (
+            &*config.kafka.brokers,
+            &*config.kafka.group,
+            &*config.store.root
+        ),
+        ("env:2", "file", "cli")
+    );
+    assert_eq!(
+        config.kafka.topics,
+        ["police.events.v1", "health.events.v1"]
+    );
+    assert_eq!(
+        (config.ingest.flush_rows, config.ingest.aggregate_every),
+        (4, Some(secs(300)))
+    );
     let shown = config.to_string();
-    assert!(shown.contains("kafka.brokers = \"env:2\"  # PARTNER_FEEDS_KAFKA_BROKERS\n"), "{shown}");
-    assert!(shown.contains("ingest.flush_age = \"60s\"  # built in\n"), "{shown}");
+    assert!(
+        shown.contains("kafka.brokers = \"env:2\"  # PARTNER_FEEDS_KAFKA_BROKERS\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("ingest.flush_age = \"60s\"  # built in\n"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn everything_wrong_is_told_at_once_with_place_key_value_and_bound() {
     let file = "[kafka]\nbrokers = 'localhost'\ngroop = 'x'\n[kafka.properties]\n'group.id' = 'x'\n'sasl.password_file' = '/nowhere'\n\
         [ingest]\nflush_rows = 0\nflush_age = '2d'\ngrace = '11m'\nworkers = '2'\n[watch]\nlisten = '9600'\nstall_intervals = 1\n[store]\nroot = ''";
-    let environment = [("PARTNER_FEEDS_INGEST_MEMORY_MIB", "lots"), ("PARTNER_FEEDS_INGST_GRACE", "1s")];
+    let environment = [
+        ("PARTNER_FEEDS_INGEST_MEMORY_MIB", "lots"),
+        ("PARTNER_FEEDS_INGST_GRACE", "1s"),
+    ];
     let faults = resolve(file, &environment, |o| o).expect_err("refused");
-    let mut told: Vec<String> = faults.0.iter().map(|f| format!("{}: {}", f.key, f.reason)).collect();
+    let mut told: Vec<String> = faults
+        .0
+        .iter()
+        .map(|f| format!("{}: {}", f.key, f.reason))
+        .collect();
     told.sort();
     assert_eq!(
         told,
@@ -80,13 +130,24 @@ fn everything_wrong_is_told_at_once_with_place_key_value_and_bound() {
             "watch.stall_intervals: 1 is not an integer from 2 to 1000",
         ]
     );
-    assert!(faults.0.iter().any(|f| f.file == "PARTNER_FEEDS_INGEST_MEMORY_MIB"));
+    assert!(
+        faults
+            .0
+            .iter()
+            .any(|f| f.file == "PARTNER_FEEDS_INGEST_MEMORY_MIB")
+    );
     assert!(faults.0.iter().any(|f| f.file.ends_with("a.toml")));
 }
 
 const SECRETS: [(&str, &str); 2] = [
-    ("PARTNER_FEEDS_KAFKA_PROPERTIES_SASL_PASSWORD", "from-a-variable"),
-    ("PARTNER_FEEDS_STORE_PROPERTIES_PROXY_URL", "http://user:from-a-url@proxy:3128"),
+    (
+        "PARTNER_FEEDS_KAFKA_PROPERTIES_SASL_PASSWORD",
+        "from-a-variable",
+    ),
+    (
+        "PARTNER_FEEDS_STORE_PROPERTIES_PROXY_URL",
+        "http://user:from-a-url@proxy:3128",
+    ),
 ];
 
 #[test]
@@ -100,18 +161,27 @@ fn a_secret_is_handed_on_and_never_shown() {
     );
     let config = resolve(&file, &SECRETS, |o| o).expect("config");
     let properties: Vec<_> = config.kafka.properties.iter().collect();
-    let expected =
-        [("sasl.password", "from-a-variable"), ("security.protocol", "sasl_ssl"), ("ssl.key.password", "from-a-file")];
+    let expected = [
+        ("sasl.password", "from-a-variable"),
+        ("security.protocol", "sasl_ssl"),
+        ("ssl.key.password", "from-a-file"),
+    ];
     assert_eq!(properties, expected);
     let shown = format!("{config}{config:?}");
-    assert!(!shown.contains("from-a-") && shown.contains("sasl_ssl") && shown.contains("(hidden)"), "{shown}");
+    assert!(
+        !shown.contains("from-a-") && shown.contains("sasl_ssl") && shown.contains("(hidden)"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn a_property_that_no_client_knows_or_takes_is_refused_without_a_secret() {
     let file = "kafka.properties.'sasl.pasword' = 'hidden'\nkafka.properties.'security.protocol' = 'sasl_tls'";
     let told = resolve(file, &[], |o| o).expect_err("refused").to_string();
-    assert!(told.contains("kafka.properties.sasl.pasword: is no property of librdkafka"), "{told}");
+    assert!(
+        told.contains("kafka.properties.sasl.pasword: is no property of librdkafka"),
+        "{told}"
+    );
     assert!(told.contains("Invalid value \"sasl_tls\""), "{told}");
     assert!(!told.contains("hidden"), "{told}");
 }
@@ -120,9 +190,13 @@ fn a_property_that_no_client_knows_or_takes_is_refused_without_a_secret() {
 fn the_broker_decides_the_session_of_the_new_group_protocol() {
     let file = "kafka.properties.'group.protocol' = 'consumer'";
     assert!(
-        resolve(file, &[], |o| o).expect_err("refused").to_string().contains("kafka.session_timeout: must be \"\"")
+        resolve(file, &[], |o| o)
+            .expect_err("refused")
+            .to_string()
+            .contains("kafka.session_timeout: must be \"\"")
     );
-    let config = resolve(&format!("{file}\nkafka.session_timeout = ''"), &[], |o| o).expect("config");
+    let config =
+        resolve(&format!("{file}\nkafka.session_timeout = ''"), &[], |o| o).expect("config");
     assert_eq!(config.kafka.session_timeout, None);
 }
 
@@ -131,11 +205,22 @@ fn topics_and_plans_must_be_held() {
     let config =
         resolve("kafka.topics = ['police.events.v2']\nkafka.dead_letter_topic = 'health.events.v1'\naggregate.plans = ['smp-2017-81', 'in-force']", &[], |o| o)
             .expect("config");
-    let told = config.check(&Reference::load(None).expect("reference")).expect_err("refused").to_string();
+    let told = config
+        .check(&Reference::load(None).expect("reference"))
+        .expect_err("refused")
+        .to_string();
     assert!(
         told.contains("kafka.topics: `police.events.v2` is not in partners.toml; did you mean `police.events.v1`?"),
         "{told}"
     );
-    assert!(told.contains("kafka.dead_letter_topic: `health.events.v1` is a feed's topic"), "{told}");
-    assert!(told.contains("aggregate.plans: plan `smp-2017-81` is not held; did you mean `smp-2017-18`?"), "{told}");
+    assert!(
+        told.contains("kafka.dead_letter_topic: `health.events.v1` is a feed's topic"),
+        "{told}"
+    );
+    assert!(
+        told.contains(
+            "aggregate.plans: plan `smp-2017-81` is not held; did you mean `smp-2017-18`?"
+        ),
+        "{told}"
+    );
 }

@@ -1,9 +1,9 @@
-//! What rdkafka's safe interface lacks: messages that outlive the call, from a queue of our own, with the
-//! marks of a partition's end; the end of a log as it is known; and the topic id.
+//! What rdkafka's safe interface lacks: messages that outlive the call, from a queue of our own,
+//! with the marks of a partition's end; the end of a log as it is known; and the topic id.
 //!
-//! The only unsafe code of the crate. Three rules keep it sound: a [`Message`] owns its native message
-//! and destroys it once; a [`Queue`] and every message are gone before their client is (the consumer's
-//! `close` sees to it); nothing borrowed from a message outlives it.
+//! The only unsafe code of the crate. Three rules keep it sound: a [`Message`] owns its native
+//! message and destroys it once; a [`Queue`] and every message are gone before their client is (the
+//! consumer's `close` sees to it); nothing borrowed from a message outlives it.
 
 #![expect(unsafe_code, reason = "rdkafka's safe interface lacks these calls")]
 
@@ -19,7 +19,8 @@ use crate::event::Micros;
 /// A record, or the mark of a partition's end, as librdkafka holds it.
 pub struct Message(NonNull<sys::rd_kafka_message_t>);
 
-// SAFETY: librdkafka's messages may be read and destroyed on any thread; this owns the only pointer.
+// SAFETY: librdkafka's messages may be read and destroyed on any thread; this owns the only
+// pointer.
 unsafe impl Send for Message {}
 
 impl Drop for Message {
@@ -118,8 +119,15 @@ impl Message {
         for index in 0.. {
             let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
             // SAFETY: the headers are valid; the call writes three values, or none past the end.
-            let got =
-                unsafe { sys::rd_kafka_header_get_all(headers, index, &raw mut name, &raw mut value, &raw mut size) };
+            let got = unsafe {
+                sys::rd_kafka_header_get_all(
+                    headers,
+                    index,
+                    &raw mut name,
+                    &raw mut value,
+                    &raw mut size,
+                )
+            };
             if got != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
                 return;
             }
@@ -131,8 +139,8 @@ impl Message {
 }
 
 fn bytes<'m>(start: *const c_void, len: usize) -> Option<&'m [u8]> {
-    // SAFETY: librdkafka gives a start and a length that live as long as the message, to which every
-    // caller ties the lifetime.
+    // SAFETY: librdkafka gives a start and a length that live as long as the message, to which
+    // every caller ties the lifetime.
     (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), len) })
 }
 
@@ -145,7 +153,8 @@ pub(crate) struct Queue {
 // SAFETY: librdkafka's queues may be used on any thread.
 unsafe impl Send for Queue {}
 
-/// A queue that could not be made: the name of the topic holds a zero byte, or memory is at its end.
+/// A queue that could not be made: the name of the topic holds a zero byte, or memory is at its
+/// end.
 #[derive(Debug, thiserror::Error)]
 #[error("make a queue of the Kafka client")]
 pub(crate) struct NoQueue;
@@ -175,10 +184,14 @@ impl Queue {
 
     /// Waits for messages, until there are `max` or the time is over.
     ///
-    /// One call a message: up to librdkafka 2.12 the batch call takes the mark of a partition's end for a
-    /// record (its issue 4844). At the next pause, which every rebalance brings, it then skips the record that
-    /// has come to stand there: it was lost without a word.
-    pub(crate) fn batch(&mut self, max: usize, wait: Duration) -> impl Iterator<Item = Message> + '_ {
+    /// One call a message: up to librdkafka 2.12 the batch call takes the mark of a partition's end
+    /// for a record (its issue 4844). At the next pause, which every rebalance brings, it then
+    /// skips the record that has come to stand there: it was lost without a word.
+    pub(crate) fn batch(
+        &mut self,
+        max: usize,
+        wait: Duration,
+    ) -> impl Iterator<Item = Message> + '_ {
         let deadline = Instant::now() + wait;
         let rest = move || deadline.saturating_duration_since(Instant::now());
         (0..max).map_while(move |_| self.next(Duration::ZERO).or_else(|| self.next(rest())))
@@ -187,19 +200,28 @@ impl Queue {
     fn next(&mut self, wait: Duration) -> Option<Message> {
         let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is valid; the message, if there is one, is ours.
-        NonNull::new(unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), millis) }).map(Message)
+        NonNull::new(unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), millis) })
+            .map(Message)
     }
 }
 
-/// The next offset of a partition's log as the last fetch told it; `None` before the first. No broker is asked.
+/// The next offset of a partition's log as the last fetch told it; `None` before the first. No
+/// broker is asked.
 ///
 /// `client` must be valid for the call.
 pub(crate) fn known_end(client: *mut sys::rd_kafka_t, topic: &str, partition: i32) -> Option<i64> {
     let topic = CString::new(topic).ok()?;
     let (mut low, mut high) = (0, 0);
     // SAFETY: client and name are valid; the call writes two numbers.
-    let got =
-        unsafe { sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition, &raw mut low, &raw mut high) };
+    let got = unsafe {
+        sys::rd_kafka_get_watermark_offsets(
+            client,
+            topic.as_ptr(),
+            partition,
+            &raw mut low,
+            &raw mut high,
+        )
+    };
     (got == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
 }
 
@@ -221,22 +243,34 @@ pub(crate) enum Told {
     Nothing,
 }
 
-/// What the broker tells of topics; `None` where it does not answer within `wait`, or not to the point.
+/// What the broker tells of topics; `None` where it does not answer within `wait`, or not to the
+/// point.
 ///
-/// `client` must be valid for the call, and should not be one that fetches: there the answer takes half
-/// a second.
-pub(crate) fn topic_ids(client: *mut sys::rd_kafka_t, topics: &[String], wait: Duration) -> Option<Vec<Told>> {
-    let names: Vec<CString> = topics.iter().map(|t| CString::new(t.as_str())).collect::<Result<_, _>>().ok()?;
+/// `client` must be valid for the call, and should not be one that fetches: there the answer takes
+/// half a second.
+pub(crate) fn topic_ids(
+    client: *mut sys::rd_kafka_t,
+    topics: &[String],
+    wait: Duration,
+) -> Option<Vec<Told>> {
+    let names: Vec<CString> = topics
+        .iter()
+        .map(|t| CString::new(t.as_str()))
+        .collect::<Result<_, _>>()
+        .ok()?;
     let mut pointers: Vec<*const c_char> = names.iter().map(|n| n.as_ptr()).collect();
     let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: every pointer given is valid for the call; what is made is destroyed, what is borrowed from
-    // the event is copied before the event is.
+    // SAFETY: every pointer given is valid for the call; what is made is destroyed, what is
+    // borrowed from the event is copied before the event is.
     unsafe {
         let queue = Queue::new(client).ok()?;
-        let options =
-            sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        let options = sys::rd_kafka_AdminOptions_new(
+            client,
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+        );
         sys::rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
-        let collection = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+        let collection =
+            sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
         sys::rd_kafka_DescribeTopics(client, collection, options, queue.queue.as_ptr());
         let event = sys::rd_kafka_queue_poll(queue.queue.as_ptr(), millis);
         let ids = described(event, topics);
@@ -259,7 +293,9 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Opt
         }
         match sys::rd_kafka_event_error(event) {
             Code::RD_KAFKA_RESP_ERR_NO_ERROR => {}
-            Code::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE => return Some(vec![Told::Nothing; topics.len()]),
+            Code::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE => {
+                return Some(vec![Told::Nothing; topics.len()]);
+            }
             _ => return None,
         }
         let result = sys::rd_kafka_event_DescribeTopics_result(event);
@@ -272,9 +308,15 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Opt
         for index in 0..count {
             let topic = *found.add(index);
             let name = CStr::from_ptr(sys::rd_kafka_TopicDescription_name(topic)).to_string_lossy();
-            let id = CStr::from_ptr(sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic)));
+            let id = CStr::from_ptr(sys::rd_kafka_Uuid_base64str(
+                sys::rd_kafka_TopicDescription_topic_id(topic),
+            ));
             let error = sys::rd_kafka_TopicDescription_error(topic);
-            let code = if error.is_null() { Code::RD_KAFKA_RESP_ERR_NO_ERROR } else { sys::rd_kafka_error_code(error) };
+            let code = if error.is_null() {
+                Code::RD_KAFKA_RESP_ERR_NO_ERROR
+            } else {
+                sys::rd_kafka_error_code(error)
+            };
             if let Some(place) = topics.iter().position(|t| *t == name) {
                 told[place] = match code {
                     Code::RD_KAFKA_RESP_ERR_NO_ERROR => Told::Id(id.to_string_lossy().into_owned()),

@@ -40,7 +40,11 @@ impl<'de> Deserialize<'de> for FlagName {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<FlagName, E> {
-                Flags::NAMES.into_iter().find(|name| *name == text).map(FlagName).ok_or_else(|| E::custom("no flag"))
+                Flags::NAMES
+                    .into_iter()
+                    .find(|name| *name == text)
+                    .map(FlagName)
+                    .ok_or_else(|| E::custom("no flag"))
             }
         }
         deserializer.deserialize_str(V)

@@ -1,8 +1,8 @@
 //! Why a document was refused: the one reason, found slowly and with care, since few are.
 //!
-//! The typed path only says no. Here the document is read again as plain JSON, family by family: the
-//! JSON profile, the key, the envelope, and `data` by its schema. A rule says what to do and never what
-//! was sent.
+//! The typed path only says no. Here the document is read again as plain JSON, family by family:
+//! the JSON profile, the key, the envelope, and `data` by its schema. A rule says what to do and
+//! never what was sent.
 
 mod envelope;
 mod profile;
@@ -27,7 +27,10 @@ pub(crate) fn explain(document: &Document<'_>, gate: &Gate<'_>) -> Option<Fault>
         Ok(read) => read,
         Err(fault) => return Some(fault),
     };
-    let subject = attributes.get("subject").and_then(Value::as_str).filter(|subject| Id::new(*subject).is_some());
+    let subject = attributes
+        .get("subject")
+        .and_then(Value::as_str)
+        .filter(|subject| Id::new(*subject).is_some());
     if subject.is_some_and(|subject| !gate.admits_subject(subject)) {
         return Some(Fault::new(Reason::TransportKey, "/subject", KEY_RULE));
     }
@@ -36,7 +39,8 @@ pub(crate) fn explain(document: &Document<'_>, gate: &Gate<'_>) -> Option<Fault>
 }
 
 /// The rule of the key.
-pub(crate) const KEY_RULE: &str = "the record's key is the event's `subject`, byte for byte: send it";
+pub(crate) const KEY_RULE: &str =
+    "the record's key is the event's `subject`, byte for byte: send it";
 
 /// Whether JSON profile, envelope and schema accept a document together, by the slow path alone.
 pub fn accepts(document: &str) -> bool {
@@ -48,12 +52,18 @@ fn attributes(document: &Document<'_>) -> Result<(Map<String, Value>, bool), Fau
     match document {
         Document::Structured(text) => match profile::parse(text, "")? {
             Value::Object(attributes) => Ok((attributes, false)),
-            _ => Err(Fault::new(Reason::EnvelopeNotObject, "", "an event is one JSON object: send one a record")),
+            _ => Err(Fault::new(
+                Reason::EnvelopeNotObject,
+                "",
+                "an event is one JSON object: send one a record",
+            )),
         },
         Document::Binary { attributes, data } => {
             let data = profile::parse(data, "data")?;
-            let mut map: Map<_, _> =
-                attributes.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect();
+            let mut map: Map<_, _> = attributes
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).into()))
+                .collect();
             map.insert("data".to_owned(), data);
             Ok((map, true))
         }
@@ -61,8 +71,16 @@ fn attributes(document: &Document<'_>) -> Result<(Map<String, Value>, bool), Fau
 }
 
 /// Keeps the fault of least rank.
-fn keep_first(kept: &mut Option<Fault>, reason: Reason, pointer: &str, rule: impl Into<Cow<'static, str>>) {
-    if kept.as_ref().is_none_or(|before| (reason, pointer) < before.rank()) {
+fn keep_first(
+    kept: &mut Option<Fault>,
+    reason: Reason,
+    pointer: &str,
+    rule: impl Into<Cow<'static, str>>,
+) {
+    if kept
+        .as_ref()
+        .is_none_or(|before| (reason, pointer) < before.rank())
+    {
         *kept = Some(Fault::new(reason, pointer, rule));
     }
 }

@@ -1,11 +1,14 @@
 //! The kinds of the housing feed.
 //!
 //! Sources: Homelessness Case Level Information Collection, H-CLIC (homelessness-case); `HouseMark`
-//! (antisocial-behaviour-case); Environmental Protection Act 1990, s. 79 (noise-complaint); Ministry of
-//! Justice possession statistics (possession); Domestic Abuse Act 2021, Part 4 (domestic-abuse-support).
+//! (antisocial-behaviour-case); Environmental Protection Act 1990, s. 79 (noise-complaint);
+//! Ministry of Justice possession statistics (possession); Domestic Abuse Act 2021, Part 4
+//! (domestic-abuse-support).
 
 use super::moment::Moment;
-use super::parts::{Area, AreaCoarse, Cancellation, Children, Flags, List, Person, What, When, closed, object};
+use super::parts::{
+    Area, AreaCoarse, Cancellation, Children, Flags, List, Person, What, When, closed, object,
+};
 use super::text::{Code, Slug};
 
 closed! {

@@ -1,10 +1,11 @@
 //! The JSON profile: reads a text once, and accepts only what a schema can accept.
 //!
-//! Where serde's derives over a general reader are more lenient than a schema (an array in place of an object, by
-//! position; `{"s136":null}` in place of an enum; `2.0` in place of an integer), [`Json`] is not: an object is an
-//! object, an enum is a string, a number is an integer. It says only that it refuses; a fault is never built, since
-//! [`explain`](super::explain) finds what is wrong. Strings without escapes, which are nearly all, are borrowed after
-//! one look at eight bytes at a time; one with escapes is left to `serde_json`.
+//! Where serde's derives over a general reader are more lenient than a schema (an array in place of
+//! an object, by position; `{"s136":null}` in place of an enum; `2.0` in place of an integer),
+//! [`Json`] is not: an object is an object, an enum is a string, a number is an integer. It says
+//! only that it refuses; a fault is never built, since [`explain`](super::explain) finds what is
+//! wrong. Strings without escapes, which are nearly all, are borrowed after one look at eight bytes
+//! at a time; one with escapes is left to `serde_json`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -55,7 +56,11 @@ impl<'de> Json<'de> {
     pub(crate) fn read<T>(text: &'de str, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let mut json = Self { text, at: 0 };
         let value = read(&mut json)?;
-        if json.peek().is_some() { Err(Refused) } else { Ok(value) }
+        if json.peek().is_some() {
+            Err(Refused)
+        } else {
+            Ok(value)
+        }
     }
 
     /// The next byte that is not white space.
@@ -129,7 +134,12 @@ impl<'de> Json<'de> {
         let bytes = self.text.as_bytes();
         let is_negative = self.peek() == Some(b'-');
         let from = self.at + usize::from(is_negative);
-        let digits = bytes.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = bytes
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         let to = from + digits;
         let is_padded = digits > 1 && bytes[from] == b'0';
         if digits == 0 || is_padded || matches!(bytes.get(to), Some(b'.' | b'e' | b'E')) {
@@ -137,7 +147,11 @@ impl<'de> Json<'de> {
         }
         let value: i64 = self.text[self.at..to].parse().map_err(|_| Refused)?;
         self.at = to;
-        if is_negative && value == 0 { Err(Refused) } else { Ok(value) }
+        if is_negative && value == 0 {
+            Err(Refused)
+        } else {
+            Ok(value)
+        }
     }
 
     /// A value of the type that is wanted.
@@ -147,9 +161,16 @@ impl<'de> Json<'de> {
     }
 
     /// The names of an object, each with the reader at its value.
-    pub(crate) fn object(&mut self, mut each: impl FnMut(&mut Self, Cow<'de, str>) -> Result<()>) -> Result<()> {
+    pub(crate) fn object(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Cow<'de, str>) -> Result<()>,
+    ) -> Result<()> {
         self.pass(b'{')?;
-        let mut items = Items { json: self, end: b'}', is_first: true };
+        let mut items = Items {
+            json: self,
+            end: b'}',
+            is_first: true,
+        };
         while items.has_next()? {
             let name = items.json.value::<Plain<'_>>()?.into_cow();
             items.json.pass(b':')?;
@@ -173,21 +194,26 @@ impl<'de> Json<'de> {
 fn end_of_plain(bytes: &[u8], from: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A byte that is 0: the lowest bit found is never wrong (Anderson, Bit Twiddling Hacks, "Determine if a word has a
-    // byte less than n").
+    // A byte that is 0: the lowest bit found is never wrong (Anderson, Bit Twiddling Hacks,
+    // "Determine if a word has a byte less than n").
     let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let mut at = from;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\'))) | control;
+        let found = zero(word ^ (ONES * u64::from(b'"')))
+            | zero(word ^ (ONES * u64::from(b'\\')))
+            | control;
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
         at += 8;
     }
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+    at + rest
+        .iter()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+        .unwrap_or(rest.len())
 }
 
 impl<'de> Deserializer<'de> for &mut Json<'de> {
@@ -241,7 +267,11 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.pass(b'{')?;
-        let value = visitor.visit_map(Items { json: self, end: b'}', is_first: true })?;
+        let value = visitor.visit_map(Items {
+            json: self,
+            end: b'}',
+            is_first: true,
+        })?;
         self.pass(b'}')?;
         Ok(value)
     }
@@ -258,7 +288,11 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.pass(b'[')?;
-        let value = visitor.visit_seq(Items { json: self, end: b']', is_first: true })?;
+        let value = visitor.visit_seq(Items {
+            json: self,
+            end: b']',
+            is_first: true,
+        })?;
         self.pass(b']')?;
         Ok(value)
     }
@@ -314,7 +348,11 @@ impl<'de> MapAccess<'de> for Items<'_, 'de> {
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        if self.has_next()? { seed.deserialize(&mut *self.json).map(Some) } else { Ok(None) }
+        if self.has_next()? {
+            seed.deserialize(&mut *self.json).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     #[inline]
@@ -329,7 +367,11 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        if self.has_next()? { seed.deserialize(&mut *self.json).map(Some) } else { Ok(None) }
+        if self.has_next()? {
+            seed.deserialize(&mut *self.json).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 
@@ -341,7 +383,11 @@ mod tests {
     #[track_caller]
     fn check_text(document: &str) {
         let read = Json::read(document, |json| Ok(json.value::<Plain<'_>>()?.into_cow())).ok();
-        assert_eq!(read.as_deref(), serde_json::from_str::<String>(document).ok().as_deref(), "{document:?}");
+        assert_eq!(
+            read.as_deref(),
+            serde_json::from_str::<String>(document).ok().as_deref(),
+            "{document:?}"
+        );
     }
 
     #[test]
@@ -378,7 +424,11 @@ mod tests {
     fn an_integer_is_read_as_a_schema_takes_it() {
         for document in ["0", "7", "-3", " 12 ", "2147483647", "-2147483648"] {
             let expected = serde_json::from_str::<i32>(document).expect("an integer");
-            assert_eq!(Json::read(document, |json| i32::deserialize(json)), Ok(expected), "{document}");
+            assert_eq!(
+                Json::read(document, |json| i32::deserialize(json)),
+                Ok(expected),
+                "{document}"
+            );
         }
         for document in [
             "",
@@ -395,7 +445,10 @@ mod tests {
             "\"1\"",
             "null",
         ] {
-            assert!(Json::read(document, |json| i32::deserialize(json)).is_err(), "{document}");
+            assert!(
+                Json::read(document, |json| i32::deserialize(json)).is_err(),
+                "{document}"
+            );
         }
     }
 
@@ -409,8 +462,20 @@ mod tests {
     #[test]
     fn an_object_is_an_object_and_nothing_else() {
         let read = |document| Json::read(document, |json| Object::deserialize(json));
-        assert_eq!(read(r#" { "b" : [ 1 , null ] } "#), Ok(Object { a: None, b: vec![Some(1), None] }));
-        assert_eq!(read(r#"{"\u0061":true,"b":[]}"#), Ok(Object { a: Some(true), b: vec![] }));
+        assert_eq!(
+            read(r#" { "b" : [ 1 , null ] } "#),
+            Ok(Object {
+                a: None,
+                b: vec![Some(1), None]
+            })
+        );
+        assert_eq!(
+            read(r#"{"\u0061":true,"b":[]}"#),
+            Ok(Object {
+                a: Some(true),
+                b: vec![]
+            })
+        );
         for document in [
             "",
             "{}",
@@ -432,7 +497,10 @@ mod tests {
         ] {
             assert!(read(document).is_err(), "{document}");
             let is_array = document.starts_with('[');
-            assert!(is_array || serde_json::from_str::<Object>(document).is_err(), "{document}");
+            assert!(
+                is_array || serde_json::from_str::<Object>(document).is_err(),
+                "{document}"
+            );
         }
     }
 

@@ -1,8 +1,9 @@
 //! The front door: a Kafka record, or a document alone, is accepted or refused for one reason.
 //!
-//! The families of reasons are judged in the order of the contract. An accepted record is read once, and
-//! nothing is allocated for it but, in binary mode, the list of its attributes; a refused one is read again,
-//! to say why and to search it for personal data, which outranks every other reason.
+//! The families of reasons are judged in the order of the contract. An accepted record is read
+//! once, and nothing is allocated for it but, in binary mode, the list of its attributes; a refused
+//! one is read again, to say why and to search it for personal data, which outranks every other
+//! reason.
 
 use hashbrown::HashMap;
 
@@ -41,13 +42,26 @@ impl TopicRules {
     /// A topic of a feed, to which these sources may send.
     pub fn new(feed: Feed, sources: impl IntoIterator<Item = String>) -> Self {
         let sources: Vec<String> = sources.into_iter().collect();
-        let mut partners: Vec<String> = sources.iter().map(|source| partner_of(source).to_owned()).collect();
+        let mut partners: Vec<String> = sources
+            .iter()
+            .map(|source| partner_of(source).to_owned())
+            .collect();
         partners.sort_unstable();
         partners.dedup();
-        let place = |source: &str| partners.iter().position(|partner| partner == partner_of(source));
-        let sources = sources.into_iter().filter_map(|source| Some((place(&source)?, source)));
+        let place = |source: &str| {
+            partners
+                .iter()
+                .position(|partner| partner == partner_of(source))
+        };
+        let sources = sources
+            .into_iter()
+            .filter_map(|source| Some((place(&source)?, source)));
         let sources = sources.map(|(place, source)| (source, place)).collect();
-        Self { feed, partners, sources }
+        Self {
+            feed,
+            partners,
+            sources,
+        }
     }
 
     /// The place of a source's partner in [`Self::partners`]; `None` where it is not registered.
@@ -58,8 +72,8 @@ impl TopicRules {
 
 /// Judges a Kafka record, and hands an accepted one, laid flat, to `accept`.
 ///
-/// One whose source is `parked` is refused for that alone, unless it looks personal: why else it might be, which takes
-/// long to say, is not asked.
+/// One whose source is `parked` is refused for that alone, unless it looks personal: why else it
+/// might be, which takes long to say, is not asked.
 pub fn judge<T>(
     incoming: &Incoming<'_>,
     rules: &TopicRules,
@@ -67,7 +81,12 @@ pub fn judge<T>(
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
     let registered = |_, source: &str| rules.partner(source).is_some();
-    let gate = Gate { feed: Some(rules.feed), key: Key::Is(incoming.key), registered: &registered, parked };
+    let gate = Gate {
+        feed: Some(rules.feed),
+        key: Key::Is(incoming.key),
+        registered: &registered,
+        parked,
+    };
     let mut attributes = Attributes::default();
     let opened = open(incoming, &mut attributes);
     let document = opened.map(|text| attributes.document(text));
@@ -75,10 +94,18 @@ pub fn judge<T>(
         Ok(document) => weigh(document, &gate, incoming.received, accept),
         Err(fault) => Err(fault.clone().into()),
     };
-    verdict.map_err(|objection| Box::new(refuse(objection, incoming.value.unwrap_or_default(), &attributes.0, &gate)))
+    verdict.map_err(|objection| {
+        Box::new(refuse(
+            objection,
+            incoming.value.unwrap_or_default(),
+            &attributes.0,
+            &gate,
+        ))
+    })
 }
 
-/// Judges a document with no Kafka record around it: no key, no headers, `now` for the time of receipt.
+/// Judges a document with no Kafka record around it: no key, no headers, `now` for the time of
+/// receipt.
 ///
 /// `registered` says whether a source may send a feed.
 pub fn judge_document<T>(
@@ -87,8 +114,13 @@ pub fn judge_document<T>(
     now: Micros,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
-    let gate = Gate { registered, ..Gate::open() };
-    let structured = sized(Some(document)).and_then(decoded).map(Document::Structured);
+    let gate = Gate {
+        registered,
+        ..Gate::open()
+    };
+    let structured = sized(Some(document))
+        .and_then(decoded)
+        .map(Document::Structured);
     let verdict = match &structured {
         Ok(structured) => weigh(structured, &gate, now, accept),
         Err(fault) => Err(fault.clone().into()),
@@ -117,7 +149,12 @@ pub(crate) struct Gate<'a> {
 impl Gate<'_> {
     /// Everyone passes.
     pub(crate) fn open() -> Self {
-        Self { feed: None, key: Key::None, registered: &|_, _| true, parked: &|_| false }
+        Self {
+            feed: None,
+            key: Key::None,
+            registered: &|_, _| true,
+            parked: &|_| false,
+        }
     }
 
     /// Whether the record's key is this subject, byte for byte.
@@ -213,7 +250,9 @@ fn weigh<'d, T>(
     received: Micros,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Objection<'d>> {
-    let Ok(event) = document.decode() else { return Err(Objection::Unexplained(document)) };
+    let Ok(event) = document.decode() else {
+        return Err(Objection::Unexplained(document));
+    };
     gate.admit(&event.envelope)?;
     let record = Record::of(&event);
     if let Some(fault) = semantic::check(&record, received) {
@@ -230,25 +269,45 @@ fn weigh<'d, T>(
 fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Fault {
     explain::explain(document, gate).unwrap_or_else(|| {
         debug_assert!(false, "the typed path refused what the contract accepts");
-        Fault::new(Reason::SchemaType, "/data", "is not as the schema of its kind says")
+        Fault::new(
+            Reason::SchemaType,
+            "/data",
+            "is not as the schema of its kind says",
+        )
     })
 }
 
-/// The rejection of a fault: personal data outranks it, then that the partner is parked; the document says whose it is.
+/// The rejection of a fault: personal data outranks it, then that the partner is parked; the
+/// document says whose it is.
 #[cold]
-fn refuse(objection: Objection<'_>, body: &[u8], attributes: &[(&str, &str)], gate: &Gate<'_>) -> Rejection {
+fn refuse(
+    objection: Objection<'_>,
+    body: &[u8],
+    attributes: &[(&str, &str)],
+    gate: &Gate<'_>,
+) -> Rejection {
     let mut search = tripwire::search(body, !attributes.is_empty());
     for (name, text) in attributes {
         search.look_at_attribute(name, text);
     }
     let partner = registered_partner(&search, gate);
     let is_parked = partner.is_some() && search.source.as_deref().is_some_and(gate.parked);
-    let Fault { reason, pointer, rule } = match search.personal {
+    let Fault {
+        reason,
+        pointer,
+        rule,
+    } = match search.personal {
         Some(fault) => fault,
         None if is_parked => Fault::new(Reason::PartnerParked, "/source", PARKED_RULE),
         None => objection.into_fault(gate),
     };
-    Rejection { reason, pointer, rule, partner, kind: search.kind }
+    Rejection {
+        reason,
+        pointer,
+        rule,
+        partner,
+        kind: search.kind,
+    }
 }
 
 /// The rule of a parked partner.
@@ -258,7 +317,9 @@ const PARKED_RULE: &str = "the partner is parked, since only rejects came of it:
 /// The partner of the document, if its source is registered; any other may be a person's name.
 fn registered_partner(search: &Search, gate: &Gate<'_>) -> Option<String> {
     let source = search.source.as_deref()?;
-    let registered = Feed::ALL.into_iter().any(|feed| gate.admits_source(feed, source));
+    let registered = Feed::ALL
+        .into_iter()
+        .any(|feed| gate.admits_source(feed, source));
     search.partner().filter(|_| registered).map(str::to_owned)
 }
 
@@ -271,16 +332,25 @@ impl<'a> Attributes<'a> {
     fn document<'s>(&'s self, text: &'s str) -> Document<'s> {
         match &self.0[..] {
             [] => Document::Structured(text),
-            attributes => Document::Binary { attributes, data: text },
+            attributes => Document::Binary {
+                attributes,
+                data: text,
+            },
         }
     }
 
     /// Takes the `ce_` headers; a name stands once.
     fn gather(&mut self, headers: &[(&'a str, Option<&'a [u8]>)]) -> Judged<()> {
         for (name, value) in headers {
-            let Some(name) = name.strip_prefix(ATTRIBUTE_PREFIX) else { continue };
+            let Some(name) = name.strip_prefix(ATTRIBUTE_PREFIX) else {
+                continue;
+            };
             let Some(text) = value.and_then(|bytes| std::str::from_utf8(bytes).ok()) else {
-                return fault(Reason::TransportHeader, "", "a `ce_` header has a value in UTF-8: check the client");
+                return fault(
+                    Reason::TransportHeader,
+                    "",
+                    "a `ce_` header has a value in UTF-8: check the client",
+                );
             };
             if name == "data" || self.0.iter().any(|(seen, _)| *seen == name) {
                 let rule = "a `ce_` header stands once, and `data` is the value: check the client";
@@ -301,16 +371,33 @@ impl<'a> Attributes<'a> {
 /// What the name of a header begins with that holds an attribute.
 const ATTRIBUTE_PREFIX: &str = "ce_";
 /// The attributes that binary mode has in headers.
-const REQUIRED: [&str; 7] = ["specversion", "id", "source", "type", "subject", "revision", "time"];
+const REQUIRED: [&str; 7] = [
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "revision",
+    "time",
+];
 
 /// Transport and encoding: from a record to its text, and its attributes in binary mode.
 fn open<'a>(incoming: &Incoming<'a>, attributes: &mut Attributes<'a>) -> Judged<&'a str> {
     let value = without_prefix(sized(incoming.value)?)?;
     let is_structured = content_type(incoming.headers)?;
     if incoming.headers.len() > HEADERS_MAX {
-        return fault(Reason::TransportHeader, "", "a record has at most 32 headers: send fewer");
+        return fault(
+            Reason::TransportHeader,
+            "",
+            "a record has at most 32 headers: send fewer",
+        );
     }
-    if !is_structured && incoming.headers.iter().any(|(name, _)| *name == "ce_specversion") {
+    if !is_structured
+        && incoming
+            .headers
+            .iter()
+            .any(|(name, _)| *name == "ce_specversion")
+    {
         attributes.gather(incoming.headers)?;
     }
     decoded(value)
@@ -319,13 +406,14 @@ fn open<'a>(incoming: &Incoming<'a>, attributes: &mut Attributes<'a>) -> Judged<
 fn sized(value: Option<&[u8]>) -> Judged<&[u8]> {
     match value {
         None | Some([]) => {
-            let rule =
-                "a record has a value, and a tombstone is no correction: send the last state with `cancellation`";
+            let rule = "a record has a value, and a tombstone is no correction: send the last state with `cancellation`";
             fault(Reason::TransportEmpty, "", rule)
         }
-        Some(value) if value.len() > VALUE_BYTES_MAX => {
-            fault(Reason::TransportTooLarge, "", "a value has at most 16,384 bytes: send one event a record")
-        }
+        Some(value) if value.len() > VALUE_BYTES_MAX => fault(
+            Reason::TransportTooLarge,
+            "",
+            "a value has at most 16,384 bytes: send one event a record",
+        ),
         Some(value) => Ok(value),
     }
 }
@@ -334,16 +422,26 @@ fn sized(value: Option<&[u8]>) -> Judged<&[u8]> {
 fn without_prefix(value: &[u8]) -> Judged<&[u8]> {
     match value {
         [0, _, _, _, _, rest @ ..] if !rest.is_empty() => Ok(rest),
-        [0, ..] => fault(Reason::TransportPrefix, "", "after a zero byte come four of a schema id, and then the event"),
+        [0, ..] => fault(
+            Reason::TransportPrefix,
+            "",
+            "after a zero byte come four of a schema id, and then the event",
+        ),
         value => Ok(value),
     }
 }
 
-/// Refuses what is neither one `CloudEvents` document nor JSON; whether it is said to be the former.
+/// Refuses what is neither one `CloudEvents` document nor JSON; whether it is said to be the
+/// former.
 fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
     let mut is_structured = false;
-    for (_, value) in headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-        let text = value.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+    for (_, value) in headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
+        let text = value
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default();
         let media_type = text.split(';').next().unwrap_or_default().trim();
         let is_event = media_type.eq_ignore_ascii_case("application/cloudevents+json");
         if !is_event && !media_type.eq_ignore_ascii_case("application/json") {
@@ -359,10 +457,16 @@ fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
 /// The text of a value: its bytes are looked at once.
 fn decoded(value: &[u8]) -> Judged<&str> {
     match std::str::from_utf8(value) {
-        Err(_) => fault(Reason::EncodingUtf8, "", "the value is UTF-8: write the file or message in that encoding"),
-        Ok(text) if text.starts_with('\u{feff}') => {
-            fault(Reason::EncodingBom, "", "the value does not begin with a byte order mark: leave it out")
-        }
+        Err(_) => fault(
+            Reason::EncodingUtf8,
+            "",
+            "the value is UTF-8: write the file or message in that encoding",
+        ),
+        Ok(text) if text.starts_with('\u{feff}') => fault(
+            Reason::EncodingBom,
+            "",
+            "the value does not begin with a byte order mark: leave it out",
+        ),
         Ok(text) => Ok(text),
     }
 }

@@ -35,7 +35,9 @@ impl Precision {
 
     /// The precision of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Month, Self::Day, Self::Instant].into_iter().find(|p| p.as_str() == name)
+        [Self::Month, Self::Day, Self::Instant]
+            .into_iter()
+            .find(|p| p.as_str() == name)
     }
 }
 
@@ -99,7 +101,9 @@ impl Moment {
     /// The moment that a stored time and its precision stand for; an instant comes back in UTC.
     pub fn from_stored(at: Micros, precision: Precision) -> Self {
         let local = match precision {
-            Precision::Instant => Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(at.0).unwrap_or_default()),
+            Precision::Instant => {
+                Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(at.0).unwrap_or_default())
+            }
             Precision::Month | Precision::Day => at.in_london(),
         };
         Self {
@@ -134,7 +138,8 @@ impl Moment {
         }
     }
 
-    /// The last instant of the moment, to the microsecond; `None` if the date is not in the calendar.
+    /// The last instant of the moment, to the microsecond; `None` if the date is not in the
+    /// calendar.
     pub fn high(self) -> Option<Micros> {
         let date = civil::Date::new(self.year, self.month, self.day).ok()?;
         let after = match self.precision {
@@ -155,12 +160,21 @@ fn two(b: &[u8], at: usize, low: i8, high: i8) -> Option<i8> {
 
 /// A fraction of 1 to 9 digits, cut to microseconds, and what follows it.
 fn fraction(b: &[u8]) -> Option<(i32, &[u8])> {
-    let Some(rest) = b.strip_prefix(b".") else { return Some((0, b)) };
+    let Some(rest) = b.strip_prefix(b".") else {
+        return Some((0, b));
+    };
     let len = rest.iter().take_while(|c| c.is_ascii_digit()).count();
     if !(1..=9).contains(&len) {
         return None;
     }
-    let micros = (0..6).fold(0, |sum, i| sum * 10 + if i < len { i32::from(rest[i] - b'0') } else { 0 });
+    let micros = (0..6).fold(0, |sum, i| {
+        sum * 10
+            + if i < len {
+                i32::from(rest[i] - b'0')
+            } else {
+                0
+            }
+    });
     Some((micros, &rest[len..]))
 }
 
@@ -194,7 +208,12 @@ impl fmt::Display for Moment {
             0 => f.write_str("Z"),
             minutes => {
                 let sign = if minutes < 0 { '-' } else { '+' };
-                write!(f, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+                write!(
+                    f,
+                    "{sign}{:02}:{:02}",
+                    minutes.abs() / 60,
+                    minutes.abs() % 60
+                )
             }
         }
     }
@@ -280,17 +299,44 @@ mod tests {
     #[track_caller]
     fn check(text: &str, low: &str, high: &str) {
         let moment = Moment::parse(text).expect(text);
-        let shown = (moment.low().map(|m| m.to_string()), moment.high().map(|m| m.to_string()));
-        assert_eq!(shown, (Some(low.to_owned()), Some(high.to_owned())), "{text}");
+        let shown = (
+            moment.low().map(|m| m.to_string()),
+            moment.high().map(|m| m.to_string()),
+        );
+        assert_eq!(
+            shown,
+            (Some(low.to_owned()), Some(high.to_owned())),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_moment_runs_from_its_first_to_its_last_instant() {
-        check("2017-02", "2017-02-01T00:00:00Z", "2017-02-28T23:59:59.999999Z");
-        check("2017-07", "2017-06-30T23:00:00Z", "2017-07-31T22:59:59.999999Z");
-        check("2017-03-26", "2017-03-26T00:00:00Z", "2017-03-26T22:59:59.999999Z");
-        check("2017-04-12T19:05:00+01:00", "2017-04-12T18:05:00Z", "2017-04-12T18:05:00Z");
-        check("2017-04-12T19:05:00.1234567-00:00", "2017-04-12T19:05:00.123456Z", "2017-04-12T19:05:00.123456Z");
+        check(
+            "2017-02",
+            "2017-02-01T00:00:00Z",
+            "2017-02-28T23:59:59.999999Z",
+        );
+        check(
+            "2017-07",
+            "2017-06-30T23:00:00Z",
+            "2017-07-31T22:59:59.999999Z",
+        );
+        check(
+            "2017-03-26",
+            "2017-03-26T00:00:00Z",
+            "2017-03-26T22:59:59.999999Z",
+        );
+        check(
+            "2017-04-12T19:05:00+01:00",
+            "2017-04-12T18:05:00Z",
+            "2017-04-12T18:05:00Z",
+        );
+        check(
+            "2017-04-12T19:05:00.1234567-00:00",
+            "2017-04-12T19:05:00.123456Z",
+            "2017-04-12T19:05:00.123456Z",
+        );
     }
 
     #[test]
@@ -326,12 +372,20 @@ mod tests {
 
     #[test]
     fn a_stored_moment_comes_back() {
-        for text in
-            ["2017-02", "2017-07", "2017-07-31", "2017-12-01", "2017-07-31T22:10:09Z", "2017-07-31T22:10:09.000120Z"]
-        {
+        for text in [
+            "2017-02",
+            "2017-07",
+            "2017-07-31",
+            "2017-12-01",
+            "2017-07-31T22:10:09Z",
+            "2017-07-31T22:10:09.000120Z",
+        ] {
             let moment = Moment::parse(text).expect(text);
             let low = moment.low().expect(text);
-            assert_eq!(Moment::from_stored(low, moment.precision()).to_string(), text);
+            assert_eq!(
+                Moment::from_stored(low, moment.precision()).to_string(),
+                text
+            );
         }
     }
 }

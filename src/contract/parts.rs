@@ -1,4 +1,5 @@
-//! The parts that several kinds share: `what`, `when`, `area`, `flags`, people, outcome, cancellation.
+//! The parts that several kinds share: `what`, `when`, `area`, `flags`, people, outcome,
+//! cancellation.
 
 use std::fmt;
 
@@ -313,7 +314,11 @@ impl Flags {
 
     /// The flags of a set of bits, in alphabetical order.
     pub fn names(bits: u32) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().enumerate().filter(move |(i, _)| bits & (1 << i) != 0).map(|(_, name)| *name)
+        Self::NAMES
+            .iter()
+            .enumerate()
+            .filter(move |(i, _)| bits & (1 << i) != 0)
+            .map(|(_, name)| *name)
     }
 }
 
@@ -375,7 +380,9 @@ impl<'de> Deserialize<'de> for FlagBit {
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<FlagBit, E> {
-                Flags::bit(name).map(FlagBit).ok_or_else(|| E::custom("unknown field"))
+                Flags::bit(name)
+                    .map(FlagBit)
+                    .ok_or_else(|| E::custom("unknown field"))
             }
         }
         deserializer.deserialize_identifier(V)
@@ -392,9 +399,15 @@ impl<T: Serialize, const MIN: usize, const MAX: usize> Serialize for List<T, MIN
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'de> for List<T, MIN, MAX> {
+impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'de>
+    for List<T, MIN, MAX>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let items = Vec::deserialize(deserializer)?;
-        if (MIN..=MAX).contains(&items.len()) { Ok(Self(items)) } else { Err(de::Error::custom("number of items")) }
+        if (MIN..=MAX).contains(&items.len()) {
+            Ok(Self(items))
+        } else {
+            Err(de::Error::custom("number of items"))
+        }
     }
 }

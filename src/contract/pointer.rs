@@ -1,7 +1,8 @@
 //! A place in a document, as far as the contract knows its names.
 //!
-//! A pointer in a rejection may be read by anyone, and a key that the contract does not know may itself
-//! be personal: below such a key, or too deep, a place points to the last parent that is known.
+//! A pointer in a rejection may be read by anyone, and a key that the contract does not know may
+//! itself be personal: below such a key, or too deep, a place points to the last parent that is
+//! known.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -27,7 +28,9 @@ pub(crate) enum Step {
 impl Step {
     /// The step to a field.
     pub(crate) fn to(name: &str) -> Self {
-        NAMES.get(name).map_or(Self::Unknown, |name| Self::Field(name))
+        NAMES
+            .get(name)
+            .map_or(Self::Unknown, |name| Self::Field(name))
     }
 }
 
@@ -85,7 +88,9 @@ static NAMES: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
 });
 
 fn gather(schema: &'static Value, names: &mut BTreeSet<&'static str>) {
-    let Value::Object(keywords) = schema else { return };
+    let Value::Object(keywords) = schema else {
+        return;
+    };
     if let Some(Value::Object(properties)) = keywords.get("properties") {
         names.extend(properties.keys().map(String::as_str));
     }

@@ -1,12 +1,13 @@
 //! The kinds of the police feed.
 //!
-//! Sources: Home Office Counting Rules and National Standard for Incident Recording (crime, incident);
-//! Mental Health Act 1983, ss. 135 and 136 (detention); data.police.uk (stop-search); National Referral
-//! Mechanism, Prevent and `SafeLives` (referral).
+//! Sources: Home Office Counting Rules and National Standard for Incident Recording (crime,
+//! incident); Mental Health Act 1983, ss. 135 and 136 (detention); data.police.uk (stop-search);
+//! National Referral Mechanism, Prevent and `SafeLives` (referral).
 
 use super::moment::Moment;
 use super::parts::{
-    Area, AreaCoarse, Cancellation, Children, Flags, List, Outcome, Person, What, When, closed, object,
+    Area, AreaCoarse, Cancellation, Children, Flags, List, Outcome, Person, What, When, closed,
+    object,
 };
 use super::text::Slug;
 

@@ -1,7 +1,8 @@
 //! The event that a flat record was laid from: the inverse of [`Record::of`].
 //!
-//! What the ledger does not keep does not come back: attributes of middleware, parts without a field,
-//! the difference between absent and null, and the offset of an instant, which is written in UTC.
+//! What the ledger does not keep does not come back: attributes of middleware, parts without a
+//! field, the difference between absent and null, and the offset of an instant, which is written in
+//! UTC.
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +17,13 @@ impl Record<'_> {
     pub(crate) fn to_event(self) -> Value {
         let mut event = Fields::default();
         event.put("specversion", "1.0");
-        event.put("id", self.id.map_or_else(|| format!("{}.{}", self.subject, self.revision), str::to_owned));
+        event.put(
+            "id",
+            self.id.map_or_else(
+                || format!("{}.{}", self.subject, self.revision),
+                str::to_owned,
+            ),
+        );
         event.put("source", self.source);
         event.put("type", type_of(self.feed, self.kind));
         event.put("subject", self.subject);
@@ -36,13 +43,28 @@ impl Record<'_> {
         data.put("outcome", self.outcome());
         data.put(
             "person",
-            person(self.person_token, self.person_token_previous, self.person_age_band, self.person_sex),
+            person(
+                self.person_token,
+                self.person_token_previous,
+                self.person_age_band,
+                self.person_sex,
+            ),
         );
         data.put(
             "victim",
-            person(self.victim_token, self.victim_token_previous, self.victim_age_band, self.victim_sex),
+            person(
+                self.victim_token,
+                self.victim_token_previous,
+                self.victim_age_band,
+                self.victim_sex,
+            ),
         );
-        let suspect = [self.suspect_token, self.suspect_token_previous, self.suspect_age_band, self.suspect_sex];
+        let suspect = [
+            self.suspect_token,
+            self.suspect_token_previous,
+            self.suspect_age_band,
+            self.suspect_sex,
+        ];
         let [token, previous, age_band, sex] = suspect;
         data.put("suspect", person(token, previous, age_band, sex));
         self.put_own_fields(&mut data);
@@ -147,7 +169,12 @@ impl Record<'_> {
     }
 }
 
-fn person(token: Option<&str>, token_previous: Option<&str>, age_band: Option<&str>, sex: Option<&str>) -> Value {
+fn person(
+    token: Option<&str>,
+    token_previous: Option<&str>,
+    age_band: Option<&str>,
+    sex: Option<&str>,
+) -> Value {
     let mut person = Fields::default();
     person.put("token", token);
     person.put("token_previous", token_previous);
@@ -180,7 +207,11 @@ impl Fields {
 
 impl From<Fields> for Value {
     fn from(Fields(fields): Fields) -> Self {
-        if fields.is_empty() { Self::Null } else { Self::Object(fields) }
+        if fields.is_empty() {
+            Self::Null
+        } else {
+            Self::Object(fields)
+        }
     }
 }
 
@@ -210,7 +241,9 @@ impl<T: Written> Written for Option<T> {
 impl Written for Moment {
     fn written(self) -> Value {
         let in_utc = match self.precision() {
-            Precision::Instant => self.low().map(|at| Self::from_stored(at, Precision::Instant)),
+            Precision::Instant => self
+                .low()
+                .map(|at| Self::from_stored(at, Precision::Instant)),
             Precision::Month | Precision::Day => None,
         };
         in_utc.unwrap_or(self).to_string().into()

@@ -1,15 +1,22 @@
-//! An event laid flat: every field of every kind once. The rules between fields, the search for personal
-//! data and the ledger's row all work on it, so that none of them is written sixteen times.
+//! An event laid flat: every field of every kind once. The rules between fields, the search for
+//! personal data and the ledger's row all work on it, so that none of them is written sixteen
+//! times.
 //!
-//! A column is named as its field is in the contract, with the part before it (`area_code`), and holds
-//! what the partner sent. Where a kind's own field is its classification (`legal_power`, `icd10`), it is
-//! `what_category`.
+//! A column is named as its field is in the contract, with the part before it (`area_code`), and
+//! holds what the partner sent. Where a kind's own field is its classification (`legal_power`,
+//! `icd10`), it is `what_category`.
 
 use super::count::Count;
-use super::health::{Admission, AmbulanceCall, AssaultAttendance, MentalHealthDetention, Treatment};
-use super::housing::{AntisocialBehaviourCase, DomesticAbuseSupport, HomelessnessCase, NoiseComplaint, Possession};
+use super::health::{
+    Admission, AmbulanceCall, AssaultAttendance, MentalHealthDetention, Treatment,
+};
+use super::housing::{
+    AntisocialBehaviourCase, DomesticAbuseSupport, HomelessnessCase, NoiseComplaint, Possession,
+};
 use super::moment::Moment;
-use super::parts::{Area, AreaCoarse, Cancellation, Flags, List as Items, Outcome, Person, What, When};
+use super::parts::{
+    Area, AreaCoarse, Cancellation, Flags, List as Items, Outcome, Person, What, When,
+};
 use super::police::{Crime, Detention, Incident, Referral, StopSearch};
 use super::text::Text as Formed;
 use super::{Data, Event};
@@ -338,7 +345,10 @@ impl<'r> Record<'r> {
 
 /// The partner in a `source`, `urn:partner:<partner>:<system>`.
 pub fn partner_of(source: &str) -> &str {
-    source.strip_prefix("urn:partner:").and_then(|rest| rest.split(':').next()).unwrap_or(source)
+    source
+        .strip_prefix("urn:partner:")
+        .and_then(|rest| rest.split(':').next())
+        .unwrap_or(source)
 }
 
 fn text<'r, F>(text: Option<&'r Formed<'_, F>>) -> Option<&'r str> {
@@ -411,15 +421,36 @@ impl<'r> Record<'r> {
     }
 
     fn lay_person(&mut self, person: Option<&'r Person<'_>>) {
-        lay_person!(self, person, person_token, person_token_previous, person_age_band, person_sex);
+        lay_person!(
+            self,
+            person,
+            person_token,
+            person_token_previous,
+            person_age_band,
+            person_sex
+        );
     }
 
     fn lay_victim(&mut self, victim: Option<&'r Person<'_>>) {
-        lay_person!(self, victim, victim_token, victim_token_previous, victim_age_band, victim_sex);
+        lay_person!(
+            self,
+            victim,
+            victim_token,
+            victim_token_previous,
+            victim_age_band,
+            victim_sex
+        );
     }
 
     fn lay_suspect(&mut self, suspect: Option<&'r Person<'_>>) {
-        lay_person!(self, suspect, suspect_token, suspect_token_previous, suspect_age_band, suspect_sex);
+        lay_person!(
+            self,
+            suspect,
+            suspect_token,
+            suspect_token_previous,
+            suspect_age_band,
+            suspect_sex
+        );
     }
 
     fn lay_flags(&mut self, flags: Option<Flags>) {
@@ -600,7 +631,10 @@ impl<'r> Record<'r> {
         self.assessment = Some(d.assessment.as_str());
         self.section_21 = d.section_21;
         self.what_category = text(d.loss_reason.as_ref());
-        self.support_needs = d.support_needs.as_ref().map(|Items(items)| Strs::Slugs(items));
+        self.support_needs = d
+            .support_needs
+            .as_ref()
+            .map(|Items(items)| Strs::Slugs(items));
         self.children_present = d.children;
         self.ended_at = d.ended_at;
         self.end = text(d.end.as_ref());

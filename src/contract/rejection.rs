@@ -1,5 +1,5 @@
-//! Why a record was refused: a closed list of reasons, a place in the document, the rule and what to
-//! do. Never a value: values may be personal.
+//! Why a record was refused: a closed list of reasons, a place in the document, the rule and what
+//! to do. Never a value: values may be personal.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +14,8 @@ macro_rules! reasons {
         pub enum Reason { $($variant),+ }
 
         impl Reason {
-            /// All reasons: families in the order they are judged in, codes in the order of the contracts.
+            /// All reasons: families in the order they are judged in, codes in the order of the
+            /// contracts.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The reason code.
@@ -104,8 +105,16 @@ pub struct Fault {
 
 impl Fault {
     /// A fault at a place; empty where it is at none.
-    pub(crate) fn new(reason: Reason, pointer: impl Into<String>, rule: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, pointer: pointer.into(), rule: rule.into() }
+    pub(crate) fn new(
+        reason: Reason,
+        pointer: impl Into<String>,
+        rule: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            reason,
+            pointer: pointer.into(),
+            rule: rule.into(),
+        }
     }
 
     /// Of several faults of a family the one of least rank is told: the code listed first, then the
@@ -120,8 +129,8 @@ impl Fault {
 pub struct Rejection {
     /// Why.
     pub reason: Reason,
-    /// JSON pointer of what is wrong; of its parent where a field is missing or unknown. It holds only
-    /// names the contract knows. Empty where the fault is not at a place in the document.
+    /// JSON pointer of what is wrong; of its parent where a field is missing or unknown. It holds
+    /// only names the contract knows. Empty where the fault is not at a place in the document.
     pub pointer: String,
     /// The rule that was broken, and what to do, in a sentence.
     pub rule: Cow<'static, str>,

@@ -1,7 +1,8 @@
 //! The rules between fields, over the flat record: what a schema cannot say.
 //!
-//! Each rule answers with the first fault it finds; the rules stand in the order of their codes, so that
-//! a replay gives the same reason. "Now" is the time Kafka gave the record, never this machine's clock.
+//! Each rule answers with the first fault it finds; the rules stand in the order of their codes, so
+//! that a replay gives the same reason. "Now" is the time Kafka gave the record, never this
+//! machine's clock.
 
 use super::Record;
 use super::moment::Moment;
@@ -10,7 +11,8 @@ use crate::event::Micros;
 
 /// How far an event's `time` may lie after the time Kafka gave the record, in seconds.
 pub const AHEAD_OF_KAFKA_SECONDS_MAX: i64 = 15 * 60;
-/// How far a moment may lie after the event's `time`, and `recorded_at` before `occurred_from`, in seconds.
+/// How far a moment may lie after the event's `time`, and `recorded_at` before `occurred_from`, in
+/// seconds.
 pub const SLACK_SECONDS: i64 = 24 * 60 * 60;
 
 /// The first rule between fields that a record breaks.
@@ -39,11 +41,21 @@ struct Known {
 
 impl Known {
     fn of(pointer: &'static str, moment: Option<Moment>) -> Result<Option<Self>, Fault> {
-        let Some(moment) = moment else { return Ok(None) };
+        let Some(moment) = moment else {
+            return Ok(None);
+        };
         let low = moment.low().ok_or_else(|| {
-            Fault::new(Reason::SemanticCalendar, pointer, "the date is not in the calendar: send a day that exists")
+            Fault::new(
+                Reason::SemanticCalendar,
+                pointer,
+                "the date is not in the calendar: send a day that exists",
+            )
         })?;
-        Ok(Some(Self { pointer, moment, low }))
+        Ok(Some(Self {
+            pointer,
+            moment,
+            low,
+        }))
     }
 
     /// Whether all of it lies before an instant.
@@ -100,7 +112,11 @@ impl Times {
             self.recorded_at,
         ];
         let ahead = |pointer, rule| Fault::new(Reason::SemanticFuture, pointer, rule);
-        if let Some(late) = moments.into_iter().flatten().find(|known| known.low > latest) {
+        if let Some(late) = moments
+            .into_iter()
+            .flatten()
+            .find(|known| known.low > latest)
+        {
             return Some(ahead(
                 late.pointer,
                 "a moment is at most 24 hours after `time`: check the year and the clock",
@@ -114,25 +130,54 @@ impl Times {
     fn order(&self) -> Option<Fault> {
         let from = self.occurred_from;
         let pairs = [
-            (self.arrived_at, from, "`arrived_at` is not before `occurred_from`: correct one of them"),
-            (self.closed_at, from, "`closed_at` is not before `occurred_from`: correct one of them"),
-            (self.ended_at, from, "`ended_at` is not before `occurred_from`: correct one of them"),
-            (self.ended_at, self.arrived_at, "`ended_at` is not before `arrived_at`: correct one of them"),
-            (self.period_to, self.period_from, "`to` is not before `from`, both days included: correct one of them"),
-            (self.occurred_to, from, "`occurred_to` is not before `occurred_from`: correct one of them"),
+            (
+                self.arrived_at,
+                from,
+                "`arrived_at` is not before `occurred_from`: correct one of them",
+            ),
+            (
+                self.closed_at,
+                from,
+                "`closed_at` is not before `occurred_from`: correct one of them",
+            ),
+            (
+                self.ended_at,
+                from,
+                "`ended_at` is not before `occurred_from`: correct one of them",
+            ),
+            (
+                self.ended_at,
+                self.arrived_at,
+                "`ended_at` is not before `arrived_at`: correct one of them",
+            ),
+            (
+                self.period_to,
+                self.period_from,
+                "`to` is not before `from`, both days included: correct one of them",
+            ),
+            (
+                self.occurred_to,
+                from,
+                "`occurred_to` is not before `occurred_from`: correct one of them",
+            ),
         ];
         pairs.into_iter().find_map(|(later, earlier, rule)| {
             let (later, earlier) = (later?, earlier?);
-            later.is_before(earlier.low).then(|| Fault::new(Reason::SemanticOrder, later.pointer, rule))
+            later
+                .is_before(earlier.low)
+                .then(|| Fault::new(Reason::SemanticOrder, later.pointer, rule))
         })
     }
 
     fn recorded(&self) -> Option<Fault> {
         let (recorded, from) = (self.recorded_at?, self.occurred_from?);
-        recorded.is_before(from.low.plus_seconds(-SLACK_SECONDS)).then(|| {
-            let rule = "`recorded_at` is at most 24 hours before `occurred_from`: correct one of them";
-            Fault::new(Reason::SemanticRecorded, recorded.pointer, rule)
-        })
+        recorded
+            .is_before(from.low.plus_seconds(-SLACK_SECONDS))
+            .then(|| {
+                let rule =
+                    "`recorded_at` is at most 24 hours before `occurred_from`: correct one of them";
+                Fault::new(Reason::SemanticRecorded, recorded.pointer, rule)
+            })
     }
 }
 
@@ -140,15 +185,20 @@ fn area(record: &Record<'_>) -> Option<Fault> {
     let (code, level) = (record.area_code?, record.area_level?);
     let fault = |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticArea, pointer, rule));
     if !is_of_level(code, level) {
-        return fault("/data/area/code", "`code` is an area of the `level`: correct one of them");
+        return fault(
+            "/data/area/code",
+            "`code` is an area of the `level`: correct one of them",
+        );
     }
     match (level, record.area_vintage) {
-        ("lsoa" | "msoa" | "ward", None) => {
-            fault("/data/area", "`vintage`, the year of the boundaries, is required for an lsoa, msoa or ward: send it")
-        }
-        ("lsoa" | "msoa", Some(year)) if !matches!(year, 2001 | 2011 | 2021) => {
-            fault("/data/area/vintage", "`vintage` of an lsoa or msoa is the year of a census: send 2001, 2011 or 2021")
-        }
+        ("lsoa" | "msoa" | "ward", None) => fault(
+            "/data/area",
+            "`vintage`, the year of the boundaries, is required for an lsoa, msoa or ward: send it",
+        ),
+        ("lsoa" | "msoa", Some(year)) if !matches!(year, 2001 | 2011 | 2021) => fault(
+            "/data/area/vintage",
+            "`vintage` of an lsoa or msoa is the year of a census: send 2001, 2011 or 2021",
+        ),
         _ => None,
     }
 }
@@ -171,7 +221,8 @@ pub(crate) fn is_of_level(code: &str, level: &str) -> bool {
 /// Lists whose codes have a form.
 fn code(record: &Record<'_>) -> Option<Fault> {
     let fault = |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticCode, pointer, rule));
-    if record.outcome_list == Some("ho-outcome") && !record.outcome_code.is_some_and(is_ho_outcome) {
+    if record.outcome_list == Some("ho-outcome") && !record.outcome_code.is_some_and(is_ho_outcome)
+    {
         return fault(
             "/data/outcome/code",
             "an outcome of `ho-outcome` is 1 to 22, with a capital where the list has one",
@@ -179,10 +230,16 @@ fn code(record: &Record<'_>) -> Option<Fault> {
     }
     if record.what_list == Some("ho-crime") {
         if !record.what_category.is_some_and(is_ho_category) {
-            return fault("/data/what/category", "a category of `ho-crime` is written as 8N, 4/10 or NFIB1A");
+            return fault(
+                "/data/what/category",
+                "a category of `ho-crime` is written as 8N, 4/10 or NFIB1A",
+            );
         }
         if !record.what_code.is_none_or(is_ho_offence) {
-            return fault("/data/what/code", "a code of `ho-crime` is three digits, a slash and two digits, as 008/06");
+            return fault(
+                "/data/what/code",
+                "a code of `ho-crime` is three digits, a slash and two digits, as 008/06",
+            );
         }
     }
     None
@@ -201,17 +258,21 @@ fn is_ho_category(category: &str) -> bool {
 
 /// `[0-9]{3}/[0-9]{2}`.
 fn is_ho_offence(code: &str) -> bool {
-    code.split_once('/').is_some_and(|(class, part)| are_digits(class, 3, 3) && are_digits(part, 2, 2))
+    code.split_once('/')
+        .is_some_and(|(class, part)| are_digits(class, 3, 3) && are_digits(part, 2, 2))
 }
 
 /// `1` to `22` and perhaps a letter.
 fn is_ho_outcome(code: &str) -> bool {
     let number = without_letter(code);
-    are_digits(number, 1, 2) && !number.starts_with('0') && number.parse().is_ok_and(|n: u8| n <= 22)
+    are_digits(number, 1, 2)
+        && !number.starts_with('0')
+        && number.parse().is_ok_and(|n: u8| n <= 22)
 }
 
 fn without_letter(text: &str) -> &str {
-    text.strip_suffix(|c: char| c.is_ascii_uppercase()).unwrap_or(text)
+    text.strip_suffix(|c: char| c.is_ascii_uppercase())
+        .unwrap_or(text)
 }
 
 fn are_digits(text: &str, min: usize, max: usize) -> bool {
@@ -226,19 +287,24 @@ fn age(record: &Record<'_>) -> Option<Fault> {
         ("/data/victim/age_band", record.victim_age_band),
     ];
     let rule = "the first year of a band is below the last, as 18-24: send no single years";
-    let (pointer, _) = bands.into_iter().find(|(_, band)| band.is_some_and(|band| !rises(band)))?;
+    let (pointer, _) = bands
+        .into_iter()
+        .find(|(_, band)| band.is_some_and(|band| !rises(band)))?;
     Some(Fault::new(Reason::SemanticAge, pointer, rule))
 }
 
 /// Whether a band, `18-24` or `65+`, begins below its end.
 fn rises(band: &str) -> bool {
-    let Some((low, high)) = band.split_once('-') else { return true };
+    let Some((low, high)) = band.split_once('-') else {
+        return true;
+    };
     matches!((low.parse::<u16>(), high.parse::<u16>()), (Ok(low), Ok(high)) if low < high)
 }
 
 fn count(record: &Record<'_>) -> Option<Fault> {
     let (value, least, most) = (record.value, record.at_least, record.at_most);
-    let fault = |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticCount, pointer, rule));
+    let fault =
+        |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticCount, pointer, rule));
     // The first number that is there and should not be, in the order of pointers.
     let extra = || match (least, most) {
         (Some(_), _) => Some("/data/at_least"),
@@ -246,20 +312,34 @@ fn count(record: &Record<'_>) -> Option<Fault> {
         (None, None) => None,
     };
     match record.status? {
-        "exact" if extra().is_some() => fault(extra()?, "an exact count has `value` alone: leave out the bounds"),
+        "exact" if extra().is_some() => fault(
+            extra()?,
+            "an exact count has `value` alone: leave out the bounds",
+        ),
         "exact" if value.is_none() => fault("/data", "an exact count has a `value`: send it"),
         "rounded" => match (least, value, most) {
             (Some(least), Some(value), Some(most)) if least <= value && value <= most => None,
-            (Some(_), Some(_), Some(_)) => fault("/data/value", "`value` lies between `at_least` and `at_most`"),
-            _ => fault("/data", "a rounded count has `value`, `at_least` and `at_most`: send all three"),
+            (Some(_), Some(_), Some(_)) => fault(
+                "/data/value",
+                "`value` lies between `at_least` and `at_most`",
+            ),
+            _ => fault(
+                "/data",
+                "a rounded count has `value`, `at_least` and `at_most`: send all three",
+            ),
         },
-        "suppressed" if value.is_some() => fault("/data/value", "a suppressed count has no `value`: leave it out"),
-        "suppressed" if least.zip(most).is_some_and(|(least, most)| most < least) => {
-            fault("/data/at_most", "`at_most` is not below `at_least`: correct one of them")
-        }
-        "not_supplied" if extra().is_some() || value.is_some() => {
-            fault(extra().unwrap_or("/data/value"), "a count that is not supplied has no number: leave it out")
-        }
+        "suppressed" if value.is_some() => fault(
+            "/data/value",
+            "a suppressed count has no `value`: leave it out",
+        ),
+        "suppressed" if least.zip(most).is_some_and(|(least, most)| most < least) => fault(
+            "/data/at_most",
+            "`at_most` is not below `at_least`: correct one of them",
+        ),
+        "not_supplied" if extra().is_some() || value.is_some() => fault(
+            extra().unwrap_or("/data/value"),
+            "a count that is not supplied has no number: leave it out",
+        ),
         _ => None,
     }
 }
@@ -280,8 +360,16 @@ mod tests {
             &["8N", "4/10", "4.10", "NFIB1A", "NFIB19", "104"],
             &["8n", "N", "NFIB", "4/", "1048", "8NN"],
         );
-        check(is_ho_offence, &["008/06"], &["8/6", "008", "008/060", "0080/6"]);
-        check(is_ho_outcome, &["1", "22", "1A", "16"], &["0", "23", "01", "A", "1a", "116"]);
+        check(
+            is_ho_offence,
+            &["008/06"],
+            &["8/6", "008", "008/060", "0080/6"],
+        );
+        check(
+            is_ho_outcome,
+            &["1", "22", "1A", "16"],
+            &["0", "23", "01", "A", "1a", "116"],
+        );
     }
 
     #[test]

@@ -29,7 +29,10 @@ impl<'a, F: Form> Text<'a, F> {
     /// The text, if it has the form.
     pub fn new(text: impl Into<Cow<'a, str>>) -> Option<Self> {
         let text = text.into();
-        F::admits(text.as_bytes()).then_some(Self { text, form: PhantomData })
+        F::admits(text.as_bytes()).then_some(Self {
+            text,
+            form: PhantomData,
+        })
     }
 
     /// The text, borrowed if it was.
@@ -48,7 +51,10 @@ impl<F> Deref for Text<'_, F> {
 
 impl<F> Clone for Text<'_, F> {
     fn clone(&self) -> Self {
-        Self { text: self.text.clone(), form: PhantomData }
+        Self {
+            text: self.text.clone(),
+            form: PhantomData,
+        }
     }
 }
 
@@ -175,7 +181,12 @@ forms! {
     Printable = PrintableForm("printable text") |b| (1..=256).contains(&b.len()) && b.iter().all(|c| matches!(c, b' '..=b'~'));
 }
 
-fn starts_and_goes_on(b: &[u8], max: usize, first: impl Fn(u8) -> bool, rest: impl Fn(u8) -> bool) -> bool {
+fn starts_and_goes_on(
+    b: &[u8],
+    max: usize,
+    first: impl Fn(u8) -> bool,
+    rest: impl Fn(u8) -> bool,
+) -> bool {
     b.len() <= max && b.first().is_some_and(|c| first(*c)) && b[1..].iter().all(|c| rest(*c))
 }
 
@@ -213,25 +224,49 @@ mod tests {
     #[track_caller]
     fn check<F: Form>(admitted: &[&str], refused: &[&str]) {
         for text in admitted {
-            assert!(F::admits(text.as_bytes()), "{} should admit {text}", F::NAME);
+            assert!(
+                F::admits(text.as_bytes()),
+                "{} should admit {text}",
+                F::NAME
+            );
         }
         for text in refused {
-            assert!(!F::admits(text.as_bytes()), "{} should refuse {text:?}", F::NAME);
+            assert!(
+                !F::admits(text.as_bytes()),
+                "{} should refuse {text:?}",
+                F::NAME
+            );
         }
     }
 
     #[test]
     fn forms_admit_what_the_contract_says() {
-        check::<IdForm>(&["46-001234-17", "N/17/00871.1", "a~b_c:d"], &["", "-a", "a b", "é"]);
+        check::<IdForm>(
+            &["46-001234-17", "N/17/00871.1", "a~b_c:d"],
+            &["", "-a", "a b", "é"],
+        );
         check::<SourceForm>(
             &["urn:partner:kent-police:crime"],
-            &["urn:partner:kent-police", "urn:partner::a", "urn:partner:a:b:c"],
+            &[
+                "urn:partner:kent-police",
+                "urn:partner::a",
+                "urn:partner:a:b:c",
+            ],
         );
         check::<SlugForm>(&["ho-crime", "0"], &["", "Ho", "-a", &"a".repeat(65)]);
-        check::<CodeForm>(&["8N", "008/06", "4.10", "non_opiate"], &["", "_8N", "8+N", "008/06\n"]);
-        check::<EditionForm>(&["2016", "2016-04", "2016-12"], &["2016-13", "2016-4", "201", "2016-00", "٢٠١٦"]);
+        check::<CodeForm>(
+            &["8N", "008/06", "4.10", "non_opiate"],
+            &["", "_8N", "8+N", "008/06\n"],
+        );
+        check::<EditionForm>(
+            &["2016", "2016-04", "2016-12"],
+            &["2016-13", "2016-4", "201", "2016-00", "٢٠١٦"],
+        );
         check::<SiteForm>(&["RWF03", "RXY"], &["RW", "rwf03", "ABCDEFGHIJKLM"]);
-        check::<AreaCodeForm>(&["E01024374", "ME14", "M1", "W1A"], &["E0102437", "ME14 1XX", "MEE1", "ME", "ME1A1"]);
+        check::<AreaCodeForm>(
+            &["E01024374", "ME14", "M1", "W1A"],
+            &["E0102437", "ME14 1XX", "MEE1", "ME", "ME1A1"],
+        );
         check::<TokenForm>(
             &["k17:9f86d081884c7d659a2feaa0c55ad015"],
             &[
@@ -240,8 +275,14 @@ mod tests {
                 "k17:9F86d081884c7d659a2feaa0c55ad015",
             ],
         );
-        check::<AgeBandForm>(&["18-24", "65+", "0-17", "24-18"], &["18", "-24", "18-", "+", "18-24+", "1234+"]);
-        check::<Icd10Form>(&["X99", "S21.1", "X999", "F10.2A", "X99.X"], &["X9", "X99.", "x99", "X99.A", "X99.111"]);
+        check::<AgeBandForm>(
+            &["18-24", "65+", "0-17", "24-18"],
+            &["18", "-24", "18-", "+", "18-24+", "1234+"],
+        );
+        check::<Icd10Form>(
+            &["X99", "S21.1", "X999", "F10.2A", "X99.X"],
+            &["X9", "X99.", "x99", "X99.A", "X99.111"],
+        );
         check::<LegalStatusForm>(&["19"], &["S136", "1", "190"]);
         check::<PrintableForm>(&["https://example.org/a b"], &["", "a\tb", "é"]);
     }

@@ -1,9 +1,9 @@
-//! The search for personal data: no contract has a field for it, so whatever looks like it was sent by
-//! mistake and must not be kept.
+//! The search for personal data: no contract has a field for it, so whatever looks like it was sent
+//! by mistake and must not be kept.
 //!
 //! [`check`] runs on every accepted event and looks only at the strings loose enough to hold such a
-//! value. [`search`] runs on a refused document, over all its keys and strings. Neither repeats what it
-//! found.
+//! value. [`search`] runs on a refused document, over all its keys and strings. Neither repeats
+//! what it found.
 
 mod scanner;
 mod shapes;
@@ -20,7 +20,11 @@ use scanner::Part;
 /// It says what was found and not where: [`search`] does.
 pub fn check(record: &Record<'_>, envelope: &Envelope<'_>) -> Option<Reason> {
     // What stands alone in the subject does in an `id` that goes on after it with a full stop.
-    let subject = if record.id.is_none() { "" } else { record.subject };
+    let subject = if record.id.is_none() {
+        ""
+    } else {
+        record.subject
+    };
     let always = [&*envelope.id, subject, record.source];
     let codes = [
         record.what_list,
@@ -45,13 +49,19 @@ pub fn check(record: &Record<'_>, envelope: &Envelope<'_>) -> Option<Reason> {
     let mut look = |text: &str| found = first(found, shapes::find(text.as_bytes()));
     always.into_iter().for_each(&mut look);
     codes.into_iter().flatten().for_each(&mut look);
-    for list in [record.concerns, record.support_needs].into_iter().flatten() {
+    for list in [record.concerns, record.support_needs]
+        .into_iter()
+        .flatten()
+    {
         list.for_each(&mut look);
     }
     for (_, text) in &envelope.extensions {
         look(text);
     }
-    let named = envelope.extensions.iter().any(|(name, _)| is_personal_name(name));
+    let named = envelope
+        .extensions
+        .iter()
+        .any(|(name, _)| is_personal_name(name));
     first(found, named.then_some(Reason::PersonalField))
 }
 
@@ -66,8 +76,8 @@ pub struct Search {
     pub kind: Option<Kind>,
 }
 
-/// Searches all keys and strings of whatever can be told apart in these bytes: an event, or in binary
-/// mode its `data`.
+/// Searches all keys and strings of whatever can be told apart in these bytes: an event, or in
+/// binary mode its `data`.
 pub fn search(bytes: &[u8], binary: bool) -> Search {
     let mut search = Search::default();
     let mut root = Place::default();
@@ -99,7 +109,11 @@ impl Search {
     fn look_at_value(&mut self, place: &Place, text: &[u8]) {
         let steps = place.steps();
         let is_moment = matches!(steps, Some([.., Step::Field(name)]) if MOMENTS.contains(name));
-        let found = if is_moment { shapes::find_but_dates(text) } else { shapes::find(text) };
+        let found = if is_moment {
+            shapes::find_but_dates(text)
+        } else {
+            shapes::find(text)
+        };
         self.note(place, found);
         if let (Some([Step::Field(name)]), Ok(text)) = (steps, std::str::from_utf8(text)) {
             match *name {
@@ -113,7 +127,11 @@ impl Search {
     fn note(&mut self, place: &Place, found: Option<Reason>) {
         let Some(reason) = found else { return };
         let fault = Fault::new(reason, place.pointer(), rule_of(reason));
-        if self.personal.as_ref().is_none_or(|before| fault.rank() < before.rank()) {
+        if self
+            .personal
+            .as_ref()
+            .is_none_or(|before| fault.rank() < before.rank())
+        {
             self.personal = Some(fault);
         }
     }
@@ -133,15 +151,21 @@ pub(crate) fn kind_of(text: &str) -> Option<Kind> {
 /// The rule of a personal reason, and what to do.
 pub(crate) fn rule_of(reason: Reason) -> &'static str {
     match reason {
-        Reason::PersonalNhsNumber => "looks like an NHS number: no identifier of a person is sent, send a keyed token",
-        Reason::PersonalPostcode => "looks like a whole postcode: send an area code or the outward half alone",
+        Reason::PersonalNhsNumber => {
+            "looks like an NHS number: no identifier of a person is sent, send a keyed token"
+        }
+        Reason::PersonalPostcode => {
+            "looks like a whole postcode: send an area code or the outward half alone"
+        }
         Reason::PersonalEmail => "looks like an e-mail address: leave it out",
         Reason::PersonalPhone => {
             "looks like a telephone number: leave it out, or put a letter before a token of ten or eleven digits"
         }
         Reason::PersonalNiNumber => "looks like a National Insurance number: leave it out",
         Reason::PersonalBirthDate => "looks like a date of birth: leave it out, send an age band",
-        _ => "a field here has the name of personal data: leave it out, the contract has no field for it",
+        _ => {
+            "a field here has the name of personal data: leave it out, the contract has no field for it"
+        }
     }
 }
 
@@ -154,8 +178,18 @@ fn first(a: Option<Reason>, b: Option<Reason>) -> Option<Reason> {
 }
 
 /// The contract's own fields that hold dates.
-const MOMENTS: [&str; 10] =
-    ["time", "occurred_from", "occurred_to", "recorded_at", "at", "arrived_at", "ended_at", "closed_at", "from", "to"];
+const MOMENTS: [&str; 10] = [
+    "time",
+    "occurred_from",
+    "occurred_to",
+    "recorded_at",
+    "at",
+    "arrived_at",
+    "ended_at",
+    "closed_at",
+    "from",
+    "to",
+];
 
 /// Names of personal data, without separators.
 const NAMES: [&str; 27] = [
@@ -189,14 +223,25 @@ const NAMES: [&str; 27] = [
 ];
 
 /// Last words of names of personal data, without separators.
-const ENDINGS: [&str; 8] = ["name", "surname", "dob", "address", "postcode", "phone", "email", "nhsnumber"];
+const ENDINGS: [&str; 8] = [
+    "name",
+    "surname",
+    "dob",
+    "address",
+    "postcode",
+    "phone",
+    "email",
+    "nhsnumber",
+];
 
 /// Whether a field has a name of personal data, in any case and with any separator.
 fn is_personal_name(name: &str) -> bool {
     let words = words_of(name);
     let joined = |words: &str| words.replace('_', "");
     NAMES.contains(&joined(&words).as_str())
-        || words.match_indices('_').any(|(at, _)| ENDINGS.contains(&joined(&words[at..]).as_str()))
+        || words
+            .match_indices('_')
+            .any(|(at, _)| ENDINGS.contains(&joined(&words[at..]).as_str()))
 }
 
 /// A name in lower case, its words parted by `_`.
@@ -237,7 +282,16 @@ mod tests {
         ] {
             assert!(is_personal_name(name), "{name}");
         }
-        for name in ["filename", "rename", "traceparent", "place_code", "site_code", "place_token", "subject", ""] {
+        for name in [
+            "filename",
+            "rename",
+            "traceparent",
+            "place_code",
+            "site_code",
+            "place_token",
+            "subject",
+            "",
+        ] {
             assert!(!is_personal_name(name), "{name}");
         }
     }
@@ -245,46 +299,95 @@ mod tests {
     #[test]
     fn a_subject_that_begins_the_id_is_searched_with_it() {
         let example = include_str!("../../schemas/examples/crime.json");
-        for (subject, id) in [("9434765919", "9434765919.2"), ("9434765919", "94347659192"), ("9434765919", "x.2")] {
-            let document = example.replace("46-001234-17.2", id).replace("46-001234-17", subject);
+        for (subject, id) in [
+            ("9434765919", "9434765919.2"),
+            ("9434765919", "94347659192"),
+            ("9434765919", "x.2"),
+        ] {
+            let document = example
+                .replace("46-001234-17.2", id)
+                .replace("46-001234-17", subject);
             let event = super::super::Event::decode(&document).expect("valid");
-            assert_eq!(check(&Record::of(&event), &event.envelope), Some(Reason::PersonalNhsNumber), "{id}");
+            assert_eq!(
+                check(&Record::of(&event), &event.envelope),
+                Some(Reason::PersonalNhsNumber),
+                "{id}"
+            );
         }
     }
 
     #[track_caller]
     fn check_search(document: &str, expected: Option<(Reason, &str)>) {
-        let found = search(document.as_bytes(), false).personal.map(|fault| (fault.reason, fault.pointer));
-        assert_eq!(found, expected.map(|(reason, pointer)| (reason, pointer.to_owned())), "{document}");
+        let found = search(document.as_bytes(), false)
+            .personal
+            .map(|fault| (fault.reason, fault.pointer));
+        assert_eq!(
+            found,
+            expected.map(|(reason, pointer)| (reason, pointer.to_owned())),
+            "{document}"
+        );
     }
 
     #[test]
     fn a_search_sees_keys_escapes_and_broken_documents() {
-        use Reason::{PersonalBirthDate, PersonalEmail, PersonalField, PersonalNhsNumber, PersonalPostcode};
-        check_search(r#"{"data":{"x":{"y":"a\u0040b.example"}}}"#, Some((PersonalEmail, "/data")));
-        check_search(r#"{"data":{"icd10":["X99","ME14 1XX"#, Some((PersonalPostcode, "/data/icd10/1")));
-        check_search(r#"{"data":{"943 476 5919":1}}"#, Some((PersonalNhsNumber, "/data")));
-        check_search(r#"{"data":{"victim":{"dob":null}}}"#, Some((PersonalField, "/data/victim")));
+        use Reason::{
+            PersonalBirthDate, PersonalEmail, PersonalField, PersonalNhsNumber, PersonalPostcode,
+        };
+        check_search(
+            r#"{"data":{"x":{"y":"a\u0040b.example"}}}"#,
+            Some((PersonalEmail, "/data")),
+        );
+        check_search(
+            r#"{"data":{"icd10":["X99","ME14 1XX"#,
+            Some((PersonalPostcode, "/data/icd10/1")),
+        );
+        check_search(
+            r#"{"data":{"943 476 5919":1}}"#,
+            Some((PersonalNhsNumber, "/data")),
+        );
+        check_search(
+            r#"{"data":{"victim":{"dob":null}}}"#,
+            Some((PersonalField, "/data/victim")),
+        );
         check_search(r#"{"data":{"when":{"occurred_from":"1984-03-12"}}}"#, None);
-        check_search(r#"{"data":{"x":{"occurred_from":"1984-03-12"}}}"#, Some((PersonalBirthDate, "/data")));
-        check_search(r#"{"time":"1984-03-12","data":{"code":"1984-03-12"}}"#, Some((PersonalBirthDate, "/data/code")));
-        check_search(r#"]]}{"subject":"9434765919""#, Some((PersonalNhsNumber, "/subject")));
+        check_search(
+            r#"{"data":{"x":{"occurred_from":"1984-03-12"}}}"#,
+            Some((PersonalBirthDate, "/data")),
+        );
+        check_search(
+            r#"{"time":"1984-03-12","data":{"code":"1984-03-12"}}"#,
+            Some((PersonalBirthDate, "/data/code")),
+        );
+        check_search(
+            r#"]]}{"subject":"9434765919""#,
+            Some((PersonalNhsNumber, "/subject")),
+        );
     }
 
     #[test]
     fn a_search_survives_depth_and_size() {
-        let deep = format!(r#"{}"ME14 1XX"{}"#, r#"{"a":["#.repeat(5000), "]}".repeat(5000));
+        let deep = format!(
+            r#"{}"ME14 1XX"{}"#,
+            r#"{"a":["#.repeat(5000),
+            "]}".repeat(5000)
+        );
         check_search(&deep, Some((Reason::PersonalPostcode, "")));
-        let huge = format!(r#"{{"data":{{"zone":"{}"}},"subject":"9434765919"}}"#, "a".repeat(20_000_000));
+        let huge = format!(
+            r#"{{"data":{{"zone":"{}"}},"subject":"9434765919"}}"#,
+            "a".repeat(20_000_000)
+        );
         check_search(&huge, Some((Reason::PersonalNhsNumber, "/subject")));
     }
 
     #[test]
     fn a_search_reads_who_sent_it() {
-        let document =
-            r#"{"data":{"source":"x"},"source":"urn:partner:a:b","type":"uk.community-safety.police.crime.v2"#;
+        let document = r#"{"data":{"source":"x"},"source":"urn:partner:a:b","type":"uk.community-safety.police.crime.v2"#;
         let found = search(document.as_bytes(), false);
-        assert_eq!((found.partner(), found.kind), (Some("a"), None), "cut short within `type`");
+        assert_eq!(
+            (found.partner(), found.kind),
+            (Some("a"), None),
+            "cut short within `type`"
+        );
         let found = search(format!("{document}\"").as_bytes(), false);
         assert_eq!(found.kind, Some(Kind::Crime));
     }

@@ -8,27 +8,75 @@ use crate::event::Feed;
 /// Faults, by what is found and what is put there; the first occurrence is changed. A fault that a
 /// document has no place for leaves it to the next.
 const CHANGES: [(&str, &str, &str); 22] = [
-    ("specversion", r#""specversion":"1.0""#, r#""specversion":"0.3""#),
+    (
+        "specversion",
+        r#""specversion":"1.0""#,
+        r#""specversion":"0.3""#,
+    ),
     ("no id", r#""id":"#, r#""identifier":"#),
     ("e-mail as id", r#""id":""#, r#""id":"a.b@kent.example"#),
-    ("unknown source", r#""source":"urn:partner:"#, r#""source":"urn:partner:nobody-"#),
-    ("source of another form", r#""source":"urn:partner:"#, r#""source":"https://partner.example/"#),
+    (
+        "unknown source",
+        r#""source":"urn:partner:"#,
+        r#""source":"urn:partner:nobody-"#,
+    ),
+    (
+        "source of another form",
+        r#""source":"urn:partner:"#,
+        r#""source":"https://partner.example/"#,
+    ),
     ("unknown kind", r#".v1","subject""#, r#"s.v1","subject""#),
     ("later version", r#".v1","subject""#, r#".v9","subject""#),
-    ("revision as text", r#""revision":"#, r#""revision":"1","was":"#),
-    ("revision twice", r#""revision":"#, r#""revision":7,"revision":"#),
-    ("revision with a fraction", r#""revision":"#, r#""revision":1.0,"was":"#),
+    (
+        "revision as text",
+        r#""revision":"#,
+        r#""revision":"1","was":"#,
+    ),
+    (
+        "revision twice",
+        r#""revision":"#,
+        r#""revision":7,"revision":"#,
+    ),
+    (
+        "revision with a fraction",
+        r#""revision":"#,
+        r#""revision":1.0,"was":"#,
+    ),
     ("time without an offset", r#"Z","data""#, r#"","data""#),
-    ("unknown field", r#""data":{"#, r#""data":{"note":"see the file","#),
-    ("NHS number in a note", r#""data":{"#, r#""data":{"note":"pt 943 476 5919 seen","#),
-    ("name of a person", r#""data":{"#, r#""data":{"victim_name":"x","#),
-    ("postcode as zone", r#""role":"#, r#""zone":"me14-1xx","role":"#),
-    ("date of another shape", r#""occurred_from":"20"#, r#""occurred_from":"04/02/20"#),
+    (
+        "unknown field",
+        r#""data":{"#,
+        r#""data":{"note":"see the file","#,
+    ),
+    (
+        "NHS number in a note",
+        r#""data":{"#,
+        r#""data":{"note":"pt 943 476 5919 seen","#,
+    ),
+    (
+        "name of a person",
+        r#""data":{"#,
+        r#""data":{"victim_name":"x","#,
+    ),
+    (
+        "postcode as zone",
+        r#""role":"#,
+        r#""zone":"me14-1xx","role":"#,
+    ),
+    (
+        "date of another shape",
+        r#""occurred_from":"20"#,
+        r#""occurred_from":"04/02/20"#,
+    ),
     ("no time of the event", r#""when":"#, r#""whne":"#),
     ("area without a level", r#""level":"#, r#""lvel":"#),
     ("flag as a number", r#"":true"#, r#"":1"#),
     ("code without zeros", r#""code":"0"#, r#""code":""#),
-    ("category in lower case", r#""2016-04","category":""#, r#""2016-04","category":"x"#),
+    (
+        "category in lower case",
+        r#""2016-04","category":""#,
+        r#""2016-04","category":"x"#,
+    ),
     ("list of a wrong type", r#""list":""#, r#""list":1,"was":""#),
 ];
 
@@ -41,7 +89,8 @@ pub(super) const WAYS: usize = CHANGES.len() + WHOLE;
 pub(super) fn spoil(document: &mut Document, draw: &mut Draw) {
     let mut sort = draw.below_usize(WAYS);
     loop {
-        document.broken = whole(document, sort).or_else(|| change(document, sort.checked_sub(WHOLE)?));
+        document.broken =
+            whole(document, sort).or_else(|| change(document, sort.checked_sub(WHOLE)?));
         if document.broken.is_some() {
             return;
         }
@@ -70,12 +119,20 @@ fn whole(document: &mut Document, sort: usize) -> Option<&'static str> {
             Some("an array")
         }
         4 => {
-            document.feed = if document.feed == Feed::Police { Feed::Health } else { Feed::Police };
+            document.feed = if document.feed == Feed::Police {
+                Feed::Health
+            } else {
+                Feed::Police
+            };
             Some("another feed's topic")
         }
         5 => {
             let key = std::mem::replace(&mut document.key, b"9434765919".to_vec());
-            replace(bytes, &[br#""subject":""#, &key[..]].concat(), br#""subject":"9434765919"#);
+            replace(
+                bytes,
+                &[br#""subject":""#, &key[..]].concat(),
+                br#""subject":"9434765919"#,
+            );
             Some("NHS number as subject")
         }
         _ => None,

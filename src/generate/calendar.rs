@@ -1,7 +1,7 @@
 //! When invented things happen: five years with seasons, weekdays and hours.
 //!
-//! Days count from 1970-01-01, seconds from its midnight, both by the clock of the United Kingdom; they
-//! are written in UTC, or with the offset of British Summer Time.
+//! Days count from 1970-01-01, seconds from its midnight, both by the clock of the United Kingdom;
+//! they are written in UTC, or with the offset of British Summer Time.
 
 use super::{Draw, Padded, Put, put};
 
@@ -17,8 +17,12 @@ const GROWTH: u32 = 4;
 const WEEKDAYS: [u32; 7] = [105, 92, 90, 92, 95, 110, 120];
 /// How much happens in each hour, of things of the day and of the night.
 const HOURS: [[u32; 24]; 2] = [
-    [9, 5, 3, 2, 2, 3, 7, 16, 30, 36, 40, 44, 50, 50, 52, 58, 62, 62, 58, 50, 42, 34, 26, 16],
-    [52, 46, 38, 28, 16, 9, 7, 9, 12, 14, 16, 20, 24, 24, 28, 36, 38, 38, 40, 42, 46, 50, 56, 60],
+    [
+        9, 5, 3, 2, 2, 3, 7, 16, 30, 36, 40, 44, 50, 50, 52, 58, 62, 62, 58, 50, 42, 34, 26, 16,
+    ],
+    [
+        52, 46, 38, 28, 16, 9, 7, 9, 12, 14, 16, 20, 24, 24, 28, 36, 38, 38, 40, 42, 46, 50, 56, 60,
+    ],
 ];
 
 const SECONDS: i64 = 86_400;
@@ -37,13 +41,18 @@ impl Months {
             sum += SEASONS[((FIRST.1 - 1 + month) % 12) as usize] * (100 + GROWTH * month / 12);
             sum
         });
-        Self { ends: ends.collect() }
+        Self {
+            ends: ends.collect(),
+        }
     }
 
     /// A day near that share of the five years.
     pub(super) fn day_at(&self, progress: f64, draw: &mut Draw) -> i32 {
         let reached = (progress * f64::from(self.ends[self.ends.len() - 1])) as u32;
-        let month = self.ends.partition_point(|end| *end <= reached).min(self.ends.len() - 1) as u32;
+        let month = self
+            .ends
+            .partition_point(|end| *end <= reached)
+            .min(self.ends.len() - 1) as u32;
         let first = first_of(month);
         let days = (first_of(month + 1) - first) as u32;
         loop {
@@ -90,12 +99,21 @@ pub(super) const fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
 pub(super) const fn civil(day: i32) -> (u32, u32, u32) {
     let z = day + 719_468;
     let (era, day_of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year as u32, month as u32, (day_of_year - (153 * shifted + 2) / 5 + 1) as u32)
+    (
+        year as u32,
+        month as u32,
+        (day_of_year - (153 * shifted + 2) / 5 + 1) as u32,
+    )
 }
 
 /// Whether a day is in British Summer Time, whose Sundays of change are given whole to it or not.
@@ -148,13 +166,32 @@ pub(super) struct Local(pub(super) i64);
 impl Put for Local {
     fn put(&self, out: &mut Vec<u8>) {
         clock(self.0, out);
-        put!(out, if is_summer((self.0 / SECONDS) as i32) { "+01:00" } else { "Z" });
+        put!(
+            out,
+            if is_summer((self.0 / SECONDS) as i32) {
+                "+01:00"
+            } else {
+                "Z"
+            }
+        );
     }
 }
 
 fn clock(seconds: i64, out: &mut Vec<u8>) {
-    let (day, rest) = (seconds.div_euclid(SECONDS) as i32, seconds.rem_euclid(SECONDS) as u32);
-    put!(out, Day(day), "T", Padded(rest / 3600, 2), ":", Padded(rest / 60 % 60, 2), ":", Padded(rest % 60, 2));
+    let (day, rest) = (
+        seconds.div_euclid(SECONDS) as i32,
+        seconds.rem_euclid(SECONDS) as u32,
+    );
+    put!(
+        out,
+        Day(day),
+        "T",
+        Padded(rest / 3600, 2),
+        ":",
+        Padded(rest / 60 % 60, 2),
+        ":",
+        Padded(rest % 60, 2)
+    );
 }
 
 #[cfg(test)]
@@ -169,7 +206,12 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_calendar() {
-        for (text, day) in [("1970-01-01", 0), ("2016-02-29", 16_860), ("2017-12-11", 17_511), ("2018-03-31", 17_621)] {
+        for (text, day) in [
+            ("1970-01-01", 0),
+            ("2016-02-29", 16_860),
+            ("2017-12-11", 17_511),
+            ("2018-03-31", 17_621),
+        ] {
             assert_eq!(written(&Day(day)), text);
             let (year, month, of_month) = civil(day);
             assert_eq!(days_from_civil(year as i32, month, of_month), day);
@@ -186,16 +228,26 @@ mod tests {
         );
         assert_eq!(
             (written(&Utc(summer)), written(&Local(summer))),
-            ("2017-07-01T11:00:00Z".into(), "2017-07-01T12:00:00+01:00".into())
+            (
+                "2017-07-01T11:00:00Z".into(),
+                "2017-07-01T12:00:00+01:00".into()
+            )
         );
-        assert!(is_summer(days_from_civil(2017, 3, 26)) && !is_summer(days_from_civil(2017, 3, 25)));
-        assert!(is_summer(days_from_civil(2017, 10, 28)) && !is_summer(days_from_civil(2017, 10, 29)));
+        assert!(
+            is_summer(days_from_civil(2017, 3, 26)) && !is_summer(days_from_civil(2017, 3, 25))
+        );
+        assert!(
+            is_summer(days_from_civil(2017, 10, 28)) && !is_summer(days_from_civil(2017, 10, 29))
+        );
     }
 
     #[test]
     fn days_run_from_the_first_month_to_the_last() {
         let (months, mut draw) = (Months::new(), Draw(1));
         assert_eq!(written(&Month(months.day_at(0.0, &mut draw))), "2013-04");
-        assert_eq!(written(&Month(months.day_at(0.999_999, &mut draw))), "2018-03");
+        assert_eq!(
+            written(&Month(months.day_at(0.999_999, &mut draw))),
+            "2018-03"
+        );
     }
 }

@@ -14,9 +14,20 @@ fn text(document: &Document) -> &str {
 #[test]
 fn every_kind_keeps_its_contract() {
     for kind in Kind::ALL {
-        for document in documents(7, Options { events: 150, kind: Some(*kind), bad: 0.0 }) {
-            let event = Event::decode(text(&document)).unwrap_or_else(|_| panic!("{}", text(&document)));
-            assert_eq!((event.envelope.kind, event.envelope.feed), (*kind, document.feed));
+        for document in documents(
+            7,
+            Options {
+                events: 150,
+                kind: Some(*kind),
+                bad: 0.0,
+            },
+        ) {
+            let event =
+                Event::decode(text(&document)).unwrap_or_else(|_| panic!("{}", text(&document)));
+            assert_eq!(
+                (event.envelope.kind, event.envelope.feed),
+                (*kind, document.feed)
+            );
             assert_eq!(event.envelope.subject.as_bytes(), document.key);
         }
     }
@@ -24,52 +35,100 @@ fn every_kind_keeps_its_contract() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
-    let options = Options { events: 2_000, kind: None, bad: 0.1 };
+    let options = Options {
+        events: 2_000,
+        kind: None,
+        bad: 0.1,
+    };
     assert_eq!(documents(3, options), documents(3, options));
     assert_ne!(documents(3, options), documents(4, options));
 }
 
 #[test]
 fn a_partnership_has_all_kinds_corrections_cancellations_and_duplicates() {
-    let documents = documents(1, Options { events: 10_000, kind: None, bad: 0.0 });
-    let kinds: BTreeSet<_> =
-        documents.iter().filter_map(|d| Some(Event::decode(text(d)).ok()?.envelope.kind)).collect();
+    let documents = documents(
+        1,
+        Options {
+            events: 10_000,
+            kind: None,
+            bad: 0.0,
+        },
+    );
+    let kinds: BTreeSet<_> = documents
+        .iter()
+        .filter_map(|d| Some(Event::decode(text(d)).ok()?.envelope.kind))
+        .collect();
     assert_eq!(kinds.len(), Kind::ALL.len());
     let unique: BTreeSet<&[u8]> = documents.iter().map(|d| &d.bytes[..]).collect();
     let again = (documents.len() - unique.len()) * 1000 / documents.len();
-    assert!((15..=35).contains(&again), "{again} in a thousand are sent again");
+    assert!(
+        (15..=35).contains(&again),
+        "{again} in a thousand are sent again"
+    );
     let with = |part: &str| documents.iter().filter(|d| text(d).contains(part)).count();
     assert!(with(r#""revision":2,"#) > 500 && with(r#""revision":3,"#) > 20);
     assert!(with(r#""cancellation""#) > 30);
-    assert!(with(r#""mental_health_suspect":true"#) > 30 && with(r#""mental_health_suspect":false"#) > 30);
+    assert!(
+        with(r#""mental_health_suspect":true"#) > 30
+            && with(r#""mental_health_suspect":false"#) > 30
+    );
     assert!(with("2017-11-") > 0 && with("2013-05-") > 0);
 }
 
 #[test]
 fn a_subject_and_revision_are_always_the_same_event() {
     let mut seen = BTreeMap::new();
-    for document in documents(5, Options { events: 6_000, kind: None, bad: 0.0 }) {
+    for document in documents(
+        5,
+        Options {
+            events: 6_000,
+            kind: None,
+            bad: 0.0,
+        },
+    ) {
         let event = Event::decode(text(&document)).expect("valid");
-        let identity =
-            (event.envelope.source.to_string(), event.envelope.subject.to_string(), event.envelope.revision.0);
-        let first = seen.entry(identity).or_insert_with(|| document.bytes.clone());
+        let identity = (
+            event.envelope.source.to_string(),
+            event.envelope.subject.to_string(),
+            event.envelope.revision.0,
+        );
+        let first = seen
+            .entry(identity)
+            .or_insert_with(|| document.bytes.clone());
         assert_eq!(*first, document.bytes);
     }
 }
 
 #[test]
 fn a_share_of_documents_is_broken_in_every_way() {
-    let documents = documents(2, Options { events: 5_000, kind: None, bad: 0.2 });
+    let documents = documents(
+        2,
+        Options {
+            events: 5_000,
+            kind: None,
+            bad: 0.2,
+        },
+    );
     let broken: Vec<_> = documents.iter().filter(|d| d.broken.is_some()).collect();
     assert!((850..1_150).contains(&broken.len()), "{}", broken.len());
     let ways: BTreeSet<_> = broken.iter().filter_map(|d| d.broken).collect();
     assert_eq!(ways.len(), broken::WAYS);
-    assert!(documents.iter().all(|d| !d.bytes.contains(&b'\n')), "a document is a line");
+    assert!(
+        documents.iter().all(|d| !d.bytes.contains(&b'\n')),
+        "a document is a line"
+    );
 }
 
 #[test]
 fn a_crime_is_about_five_hundred_bytes() {
-    let documents = documents(1, Options { events: 5_000, kind: Some(Kind::Crime), bad: 0.0 });
+    let documents = documents(
+        1,
+        Options {
+            events: 5_000,
+            kind: Some(Kind::Crime),
+            bad: 0.0,
+        },
+    );
     let mean = documents.iter().map(|d| d.bytes.len()).sum::<usize>() / documents.len();
     assert!((450..650).contains(&mean), "{mean}");
 }

@@ -79,23 +79,46 @@ impl Geography {
     }
 
     fn read_areas(&mut self, files: &Files, sink: &Sink) {
-        for row in rows(files, AREAS, sink, |row: &AreaRow| format!("{},{}", row.code, row.vintage)) {
-            let AreaRow { code, level, vintage, name } = row;
-            let Some(level) = Level::from_name(&level).filter(|level| !matches!(level, Level::Set | Level::Place))
+        for row in rows(files, AREAS, sink, |row: &AreaRow| {
+            format!("{},{}", row.code, row.vintage)
+        }) {
+            let AreaRow {
+                code,
+                level,
+                vintage,
+                name,
+            } = row;
+            let Some(level) = Level::from_name(&level)
+                .filter(|level| !matches!(level, Level::Set | Level::Place))
             else {
-                sink.add(AREAS, &code, format!("`{level}` is no level of a code (lsoa, ward, district)"));
+                sink.add(
+                    AREAS,
+                    &code,
+                    format!("`{level}` is no level of a code (lsoa, ward, district)"),
+                );
                 continue;
             };
-            let area = self.areas.entry(code.clone()).or_insert(Area { code, level, vintages: Vec::new(), name });
+            let area = self.areas.entry(code.clone()).or_insert(Area {
+                code,
+                level,
+                vintages: Vec::new(),
+                name,
+            });
             if area.level != level {
-                sink.add(AREAS, &area.code, format!("is a {} and a {}", area.level.as_str(), level.as_str()));
+                sink.add(
+                    AREAS,
+                    &area.code,
+                    format!("is a {} and a {}", area.level.as_str(), level.as_str()),
+                );
             }
             area.vintages.push(vintage);
         }
     }
 
     fn read_lookup(&mut self, files: &Files, sink: &Sink) {
-        for row in rows(files, LOOKUP, sink, |row: &LookupRow| format!("{},{}", row.child, row.parent)) {
+        for row in rows(files, LOOKUP, sink, |row: &LookupRow| {
+            format!("{},{}", row.child, row.parent)
+        }) {
             let key = format!("{},{}", row.child, row.parent);
             if let Err(reason) = self.add_part(row) {
                 sink.add(LOOKUP, &key, reason);
@@ -104,29 +127,59 @@ impl Geography {
         for (child, parts) in &self.parents {
             self.check_shares(child, parts, sink);
         }
-        for area in self.areas.values().filter(|area| self.district_of(&area.code).is_none()) {
-            sink.add(LOOKUP, &area.code, "lies in no district: add a row to its ward or its district");
+        for area in self
+            .areas
+            .values()
+            .filter(|area| self.district_of(&area.code).is_none())
+        {
+            sink.add(
+                LOOKUP,
+                &area.code,
+                "lies in no district: add a row to its ward or its district",
+            );
         }
     }
 
     fn add_part(&mut self, row: LookupRow) -> Result<(), String> {
-        let LookupRow { child, parent, share, method } = row;
+        let LookupRow {
+            child,
+            parent,
+            share,
+            method,
+        } = row;
         let child_area = self.areas.get(&child);
         if child_area.is_none() && !is_outward(&child) {
             return Err(format!("`{child}` is not in areas.csv"));
         }
-        let parent_area = self.areas.get(&parent).ok_or_else(|| format!("`{parent}` is not in areas.csv"))?;
+        let parent_area = self
+            .areas
+            .get(&parent)
+            .ok_or_else(|| format!("`{parent}` is not in areas.csv"))?;
         if child_area.is_some_and(|child| !goes_up(child, parent_area)) {
             return Err("the parent is neither larger than the child nor later".to_owned());
         }
         if let Some(share) = share.filter(|share| !(0.0..=1.0).contains(share)) {
             return Err(format!("share {share} is not between 0 and 1"));
         }
-        let known = Method::ALL.into_iter().find(|known| known.as_str() == method);
-        let method = known.ok_or_else(|| format!("`{method}` is none of official, population, area"))?;
-        let part = Part { child, parent, share, method };
-        self.children.entry(part.parent.clone()).or_default().push(part.clone());
-        self.parents.entry(part.child.clone()).or_default().push(part);
+        let known = Method::ALL
+            .into_iter()
+            .find(|known| known.as_str() == method);
+        let method =
+            known.ok_or_else(|| format!("`{method}` is none of official, population, area"))?;
+        let part = Part {
+            child,
+            parent,
+            share,
+            method,
+        };
+        self.children
+            .entry(part.parent.clone())
+            .or_default()
+            .push(part.clone());
+        self.parents
+            .entry(part.child.clone())
+            .or_default()
+            .push(part);
         Ok(())
     }
 
@@ -134,35 +187,71 @@ impl Geography {
     fn check_shares(&self, child: &str, parts: &[Part], sink: &Sink) {
         let mut sums: BTreeMap<Tier, f64> = BTreeMap::new();
         for part in parts {
-            let tiers = self.areas.get(&part.parent).into_iter().flat_map(Area::tiers);
+            let tiers = self
+                .areas
+                .get(&part.parent)
+                .into_iter()
+                .flat_map(Area::tiers);
             tiers.for_each(|tier| *sums.entry(tier).or_default() += part.share.unwrap_or(0.0));
         }
-        for (tier, sum) in sums.into_iter().filter(|(_, sum)| *sum > 1.0 + SHARE_ERROR_MAX) {
-            sink.add(LOOKUP, child, format!("its shares at {tier} add up to {sum}"));
+        for (tier, sum) in sums
+            .into_iter()
+            .filter(|(_, sum)| *sum > 1.0 + SHARE_ERROR_MAX)
+        {
+            sink.add(
+                LOOKUP,
+                child,
+                format!("its shares at {tier} add up to {sum}"),
+            );
         }
     }
 
     fn read_sets(&mut self, files: &Files, sink: &Sink) {
-        for row in rows(files, SETS, sink, |row: &SetRow| format!("{},{}", row.id, row.area)) {
+        for row in rows(files, SETS, sink, |row: &SetRow| {
+            format!("{},{}", row.id, row.area)
+        }) {
             let SetRow { id, code, area } = row;
-            if self.areas.get(&area).is_none_or(|area| area.level != Level::District) {
-                sink.add(SETS, &format!("{id},{area}"), format!("`{area}` is no district of areas.csv"));
+            if self
+                .areas
+                .get(&area)
+                .is_none_or(|area| area.level != Level::District)
+            {
+                sink.add(
+                    SETS,
+                    &format!("{id},{area}"),
+                    format!("`{area}` is no district of areas.csv"),
+                );
             }
-            if self.sets.iter().any(|(other, set)| (*other == id) != (set.code == code)) {
+            if self
+                .sets
+                .iter()
+                .any(|(other, set)| (*other == id) != (set.code == code))
+            {
                 sink.add(
                     SETS,
                     &format!("{id},{area}"),
                     format!("`{code}` is another code of its set, or another set's"),
                 );
             }
-            let set = self.sets.entry(id).or_insert_with(|| Districts { code, districts: BTreeSet::new() });
+            let set = self.sets.entry(id).or_insert_with(|| Districts {
+                code,
+                districts: BTreeSet::new(),
+            });
             set.districts.insert(area);
         }
         for (id, set) in &self.sets {
             let size = set.districts.len();
             // "Kent" alone has twelve districts to the council and thirteen to the police.
-            if !is_kebab(id) || id.rsplit_once('-').is_none_or(|(_, number)| number != size.to_string()) {
-                sink.add(SETS, id, format!("does not end in the number of its districts, as `kent-{size}` would"));
+            if !is_kebab(id)
+                || id
+                    .rsplit_once('-')
+                    .is_none_or(|(_, number)| number != size.to_string())
+            {
+                sink.add(
+                    SETS,
+                    id,
+                    format!("does not end in the number of its districts, as `kent-{size}` would"),
+                );
             }
         }
         let areas = self.sets.keys().map(|id| named(id, Level::Set));
@@ -171,20 +260,39 @@ impl Geography {
 
     fn read_places(&mut self, files: &Files, sink: &Sink) {
         let mut taken: BTreeMap<String, String> = BTreeMap::new();
-        for row in rows(files, PLACES, sink, |row: &PlaceRow| format!("{},{}", row.id, row.lsoa)) {
+        for row in rows(files, PLACES, sink, |row: &PlaceRow| {
+            format!("{},{}", row.id, row.lsoa)
+        }) {
             let PlaceRow { id, lsoa, vintage } = row;
             let key = format!("{id},{lsoa}");
             if !is_kebab(&id) {
                 sink.add(PLACES, &key, format!("`{id}` is not kebab-case"));
             }
-            let is_held = |area: &Area| area.level == Level::Lsoa && area.vintages.contains(&vintage);
+            let is_held =
+                |area: &Area| area.level == Level::Lsoa && area.vintages.contains(&vintage);
             if !self.areas.get(&lsoa).is_some_and(is_held) {
-                sink.add(PLACES, &key, format!("`{lsoa}` is no LSOA of {vintage} of areas.csv"));
+                sink.add(
+                    PLACES,
+                    &key,
+                    format!("`{lsoa}` is no LSOA of {vintage} of areas.csv"),
+                );
             }
-            if let Some(other) = taken.insert(lsoa.clone(), id.clone()).filter(|other| *other != id) {
-                sink.add(PLACES, &key, format!("`{lsoa}` is part of `{other}` already"));
+            if let Some(other) = taken
+                .insert(lsoa.clone(), id.clone())
+                .filter(|other| *other != id)
+            {
+                sink.add(
+                    PLACES,
+                    &key,
+                    format!("`{lsoa}` is part of `{other}` already"),
+                );
             }
-            self.places.entry(id).or_default().entry(vintage).or_default().insert(lsoa);
+            self.places
+                .entry(id)
+                .or_default()
+                .entry(vintage)
+                .or_default()
+                .insert(lsoa);
         }
         let areas = self.places.keys().map(|id| named(id, Level::Place));
         self.areas.extend(areas.collect::<Vec<_>>());
@@ -201,27 +309,56 @@ impl Geography {
     }
 
     fn add_population(&mut self, row: PopulationRow) -> Result<(), String> {
-        let PopulationRow { code, vintage, unit, value, reference_date, source } = row;
-        if !self.areas.get(&code).is_some_and(|area| area.vintages.contains(&vintage)) {
+        let PopulationRow {
+            code,
+            vintage,
+            unit,
+            value,
+            reference_date,
+            source,
+        } = row;
+        if !self
+            .areas
+            .get(&code)
+            .is_some_and(|area| area.vintages.contains(&vintage))
+        {
             return Err(format!("is not in areas.csv with vintage {vintage}"));
         }
-        let unit =
-            Unit::from_name(&unit).ok_or_else(|| format!("`{unit}` is none of persons, households, adult-women"))?;
-        let date: civil::Date =
-            reference_date.parse().map_err(|_| format!("`{reference_date}` is no date such as 2021-03-21"))?;
+        let unit = Unit::from_name(&unit)
+            .ok_or_else(|| format!("`{unit}` is none of persons, households, adult-women"))?;
+        let date: civil::Date = reference_date
+            .parse()
+            .map_err(|_| format!("`{reference_date}` is no date such as 2021-03-21"))?;
         if source.to_lowercase().contains("rounded") {
-            return Err(format!("its source is marked as rounded, `{source}`: a rate needs an exact number"));
+            return Err(format!(
+                "its source is marked as rounded, `{source}`: a rate needs an exact number"
+            ));
         }
-        let population = Population { value, date, vintage: Some(vintage), source };
-        self.populations.entry(code).or_default().entry(unit).or_default().push(population);
+        let population = Population {
+            value,
+            date,
+            vintage: Some(vintage),
+            source,
+        };
+        self.populations
+            .entry(code)
+            .or_default()
+            .entry(unit)
+            .or_default()
+            .push(population);
         Ok(())
     }
 
-    /// Gives wards, then districts, places and sets the sum of their parts, where each part has a population and
-    /// they have none of their own.
+    /// Gives wards, then districts, places and sets the sum of their parts, where each part has a
+    /// population and they have none of their own.
     fn sum_populations(&mut self) {
         for level in [Level::Ward, Level::District, Level::Place, Level::Set] {
-            let areas: Vec<Area> = self.areas.values().filter(|area| area.level == level).cloned().collect();
+            let areas: Vec<Area> = self
+                .areas
+                .values()
+                .filter(|area| area.level == level)
+                .cloned()
+                .collect();
             for area in areas {
                 for unit in Unit::ALL {
                     let of_area = self.populations.get(&area.code);
@@ -235,24 +372,42 @@ impl Geography {
 
     fn sum_population(&mut self, area: &Area, unit: Unit) {
         let sums = |parts: &BTreeSet<&str>| self.sum(parts, unit);
-        let Some(mut sums) = self.divisions(area).iter().map(sums).find(|sums| !sums.is_empty()) else { return };
+        let Some(mut sums) = self
+            .divisions(area)
+            .iter()
+            .map(sums)
+            .find(|sums| !sums.is_empty())
+        else {
+            return;
+        };
         for sum in &mut sums {
             sum.vintage = area.vintages.first().copied();
         }
-        self.populations.entry(area.code.clone()).or_default().insert(unit, sums);
+        self.populations
+            .entry(area.code.clone())
+            .or_default()
+            .insert(unit, sums);
     }
 
-    /// The ways in which an area falls into parts, each whole: a district into its wards of one year, or another.
+    /// The ways in which an area falls into parts, each whole: a district into its wards of one
+    /// year, or another.
     fn divisions(&self, area: &Area) -> Vec<BTreeSet<&str>> {
         if let Some(set) = self.sets.get(&area.code) {
             return vec![set.districts.iter().map(String::as_str).collect()];
         }
         if let Some(place) = self.places.get(&area.code) {
-            return place.values().map(|lsoas| lsoas.iter().map(String::as_str).collect()).collect();
+            return place
+                .values()
+                .map(|lsoas| lsoas.iter().map(String::as_str).collect())
+                .collect();
         }
         let mut by_tier: BTreeMap<Tier, BTreeSet<&str>> = BTreeMap::new();
         for part in self.parts(&area.code) {
-            let tiers = self.areas.get(&part.child).into_iter().flat_map(Area::tiers);
+            let tiers = self
+                .areas
+                .get(&part.child)
+                .into_iter()
+                .flat_map(Area::tiers);
             for tier in tiers {
                 by_tier.entry(tier).or_default().insert(&part.child);
             }
@@ -262,11 +417,20 @@ impl Geography {
 
     /// The sums over areas, one for each day of which all of them have a population.
     fn sum(&self, areas: &BTreeSet<&str>, unit: Unit) -> Vec<Population> {
-        let of = |area: &str| self.populations.get(area).and_then(|units| units.get(&unit));
-        let Some(first) = areas.first().and_then(|area| of(area)) else { return Vec::new() };
+        let of = |area: &str| {
+            self.populations
+                .get(area)
+                .and_then(|units| units.get(&unit))
+        };
+        let Some(first) = areas.first().and_then(|area| of(area)) else {
+            return Vec::new();
+        };
         let on = |area: &str, date| of(area)?.iter().find(|p| p.date == date).map(|p| p.value);
         let sum = |p: &Population| {
-            let value = areas.iter().map(|area| on(area, p.date)).sum::<Option<u64>>()?;
+            let value = areas
+                .iter()
+                .map(|area| on(area, p.date))
+                .sum::<Option<u64>>()?;
             Some(Population { value, ..p.clone() })
         };
         first.iter().filter_map(sum).collect()
@@ -275,22 +439,35 @@ impl Geography {
 
 /// A place or a set, which goes by its id.
 fn named(id: &str, level: Level) -> (String, Area) {
-    (id.to_owned(), Area { code: id.to_owned(), level, vintages: Vec::new(), name: id.to_owned() })
+    (
+        id.to_owned(),
+        Area {
+            code: id.to_owned(),
+            level,
+            vintages: Vec::new(),
+            name: id.to_owned(),
+        },
+    )
 }
 
-/// Whether a parent is larger than its child, or of the same size and all of it later: so no chain is a ring.
+/// Whether a parent is larger than its child, or of the same size and all of it later: so no chain
+/// is a ring.
 fn goes_up(child: &Area, parent: &Area) -> bool {
-    parent.level > child.level || (parent.level == child.level && parent.vintages.first() > child.vintages.last())
+    parent.level > child.level
+        || (parent.level == child.level && parent.vintages.first() > child.vintages.last())
 }
 
-/// The rows of a file, which must be sorted by a key that none has twice. A file that is not there has none.
+/// The rows of a file, which must be sorted by a key that none has twice. A file that is not there
+/// has none.
 fn rows<T: serde::de::DeserializeOwned, K: Ord + Display>(
     files: &Files,
     path: &'static str,
     sink: &Sink,
     key: impl Fn(&T) -> K,
 ) -> Vec<T> {
-    let Some(text) = files.text(path) else { return Vec::new() };
+    let Some(text) = files.text(path) else {
+        return Vec::new();
+    };
     remark(path, text, "source", sink);
     remark(path, text, "licence", sink);
     let rows: Vec<T> = read_rows(path, text, sink);
@@ -299,7 +476,11 @@ fn rows<T: serde::de::DeserializeOwned, K: Ord + Display>(
         if first == next {
             sink.add(path, &next.to_string(), "stands twice");
         } else if first > next {
-            sink.add(path, &next.to_string(), format!("stands after {first}: sort the rows"));
+            sink.add(
+                path,
+                &next.to_string(),
+                format!("stands after {first}: sort the rows"),
+            );
         }
     }
     rows

@@ -16,8 +16,8 @@ pub enum Placed<'a> {
     Unplaced,
 }
 
-/// What the tables of one plan show. Below the district that is what lies inside the plan's area; districts are
-/// those of all sets, to compare with.
+/// What the tables of one plan show. Below the district that is what lies inside the plan's area;
+/// districts are those of all sets, to compare with.
 #[derive(Clone, Debug)]
 pub struct Scope<'g> {
     geography: &'g Geography,
@@ -32,11 +32,30 @@ pub struct Scope<'g> {
 
 impl<'g> Scope<'g> {
     pub(super) fn of(geography: &'g Geography, id: &'g str, inside: BTreeSet<&'g str>) -> Self {
-        let mut scope = Self { geography, id, inside, tiers: Vec::new(), areas: Vec::new() };
-        let shown: Vec<&Area> = geography.areas.values().filter(|area| scope.shows(area)).collect();
+        let mut scope = Self {
+            geography,
+            id,
+            inside,
+            tiers: Vec::new(),
+            areas: Vec::new(),
+        };
+        let shown: Vec<&Area> = geography
+            .areas
+            .values()
+            .filter(|area| scope.shows(area))
+            .collect();
         let tiers: BTreeSet<Tier> = shown.iter().flat_map(|area| area.tiers()).collect();
-        scope.tiers = tiers.into_iter().chain([Tier::of(Level::OutwardPostcode)]).collect();
-        let of_tier = |tier: &Tier| shown.iter().copied().filter(|area| area.is_of(*tier)).collect();
+        scope.tiers = tiers
+            .into_iter()
+            .chain([Tier::of(Level::OutwardPostcode)])
+            .collect();
+        let of_tier = |tier: &Tier| {
+            shown
+                .iter()
+                .copied()
+                .filter(|area| area.is_of(*tier))
+                .collect()
+        };
         scope.areas = scope.tiers.iter().map(of_tier).collect();
         scope
     }
@@ -44,10 +63,18 @@ impl<'g> Scope<'g> {
     fn shows(&self, area: &Area) -> bool {
         match area.level {
             Level::Lsoa | Level::Ward => self.is_inside(&area.code) == Some(true),
-            Level::Place => self.geography.lsoas_of(&area.code).any(|lsoa| self.is_inside(lsoa) == Some(true)),
+            Level::Place => self
+                .geography
+                .lsoas_of(&area.code)
+                .any(|lsoa| self.is_inside(lsoa) == Some(true)),
             Level::District => {
                 let code = &*area.code;
-                self.inside.contains(code) || self.geography.sets.values().any(|set| set.districts.contains(code))
+                self.inside.contains(code)
+                    || self
+                        .geography
+                        .sets
+                        .values()
+                        .any(|set| set.districts.contains(code))
             }
             Level::Set => true,
             Level::OutwardPostcode => false,
@@ -59,20 +86,27 @@ impl<'g> Scope<'g> {
         &self.tiers
     }
 
-    /// The areas of a tier, in order of codes; none for outward postcodes, which are known by being sent.
+    /// The areas of a tier, in order of codes; none for outward postcodes, which are known by being
+    /// sent.
     pub fn areas(&self, tier: Tier) -> &[&'g Area] {
-        self.tiers.iter().position(|own| *own == tier).map_or(&[], |i| &self.areas[i])
+        self.tiers
+            .iter()
+            .position(|own| *own == tier)
+            .map_or(&[], |i| &self.areas[i])
     }
 
-    /// The area or set among whose parts an area ranks: wards in the plan's area, districts in the smallest set that
-    /// holds it.
+    /// The area or set among whose parts an area ranks: wards in the plan's area, districts in the
+    /// smallest set that holds it.
     pub fn ranked_in(&self, code: &str) -> Option<&'g str> {
         let area = self.geography.areas.get(code)?;
         match area.level {
             Level::Ward if self.is_inside(code) == Some(true) => Some(self.id),
             Level::District => {
-                let holds =
-                    |set: &&super::Districts| self.inside.iter().all(|district| set.districts.contains(*district));
+                let holds = |set: &&super::Districts| {
+                    self.inside
+                        .iter()
+                        .all(|district| set.districts.contains(*district))
+                };
                 let sets = self.geography.sets.iter().filter(|(_, set)| holds(set));
                 let (id, set) = sets.min_by_key(|(_, set)| set.districts.len())?;
                 set.districts.contains(code).then_some(&**id)
@@ -84,15 +118,27 @@ impl<'g> Scope<'g> {
     /// The tiers that rows sent at a level (as the contracts name it) can be shown at.
     pub fn tiers_of(&self, level: &str) -> BTreeSet<Tier> {
         let levels: &[Level] = match level {
-            "lsoa" => &[Level::Lsoa, Level::Ward, Level::Place, Level::District, Level::Set],
+            "lsoa" => &[
+                Level::Lsoa,
+                Level::Ward,
+                Level::Place,
+                Level::District,
+                Level::Set,
+            ],
             "ward" => &[Level::Ward, Level::District, Level::Set],
             "district" => &[Level::District, Level::Set],
             "county" | "police_force" => &[Level::Set],
-            "outward_postcode" if self.has_outward_parts() => &[Level::District, Level::OutwardPostcode],
+            "outward_postcode" if self.has_outward_parts() => {
+                &[Level::District, Level::OutwardPostcode]
+            }
             "outward_postcode" => &[Level::OutwardPostcode],
             _ => &[],
         };
-        self.tiers.iter().copied().filter(|tier| levels.contains(&tier.level)).collect()
+        self.tiers
+            .iter()
+            .copied()
+            .filter(|tier| levels.contains(&tier.level))
+            .collect()
     }
 
     /// Whether any outward postcode lies in a district.
@@ -100,9 +146,16 @@ impl<'g> Scope<'g> {
         self.geography.parents.keys().any(|child| is_outward(child))
     }
 
-    /// Where in a tier a row belongs, by its code, the level it was sent at and its zone: one answer, but for sets,
-    /// of which a code may be in several. Asked once for an area, not for every row of it.
-    pub fn place<'a>(&self, code: &'a str, level: &str, zone: Option<&'a str>, tier: Tier) -> Vec<Placed<'a>>
+    /// Where in a tier a row belongs, by its code, the level it was sent at and its zone: one
+    /// answer, but for sets, of which a code may be in several. Asked once for an area, not for
+    /// every row of it.
+    pub fn place<'a>(
+        &self,
+        code: &'a str,
+        level: &str,
+        zone: Option<&'a str>,
+        tier: Tier,
+    ) -> Vec<Placed<'a>>
     where
         'g: 'a,
     {
@@ -121,8 +174,15 @@ impl<'g> Scope<'g> {
     }
 
     fn in_place<'a>(&self, place: &'a str) -> Placed<'a> {
-        let shown = self.areas(Tier::of(Level::Place)).iter().any(|area| area.code == place);
-        if shown { Placed::At(place) } else { Placed::Outside }
+        let shown = self
+            .areas(Tier::of(Level::Place))
+            .iter()
+            .any(|area| area.code == place);
+        if shown {
+            Placed::At(place)
+        } else {
+            Placed::Outside
+        }
     }
 
     fn below_district<'a>(&self, code: &'a str, level: &str, tier: Tier) -> Placed<'a>
@@ -134,15 +194,26 @@ impl<'g> Scope<'g> {
             Some(false) => return Placed::Outside,
             None => return unknown(code, level),
         }
-        let Some(area) = self.geography.areas.get(code) else { return Placed::Unplaced };
+        let Some(area) = self.geography.areas.get(code) else {
+            return Placed::Unplaced;
+        };
         let is_lsoa = area.level == Level::Lsoa;
         match tier.level {
             _ if area.is_of(tier) => Placed::At(&area.code),
-            Level::Ward if is_lsoa => self.geography.ward_of(&area.code, tier).map_or(Placed::Unplaced, Placed::At),
+            Level::Ward if is_lsoa => self
+                .geography
+                .ward_of(&area.code, tier)
+                .map_or(Placed::Unplaced, Placed::At),
             Level::Place if is_lsoa => {
                 let places = self.areas(tier).iter();
-                let mut holding = places.filter(|place| self.geography.lsoas_of(&place.code).any(|lsoa| lsoa == code));
-                holding.next().map_or(Placed::Outside, |place| Placed::At(&place.code))
+                let mut holding = places.filter(|place| {
+                    self.geography
+                        .lsoas_of(&place.code)
+                        .any(|lsoa| lsoa == code)
+                });
+                holding
+                    .next()
+                    .map_or(Placed::Outside, |place| Placed::At(&place.code))
             }
             _ => Placed::Unplaced,
         }
@@ -153,10 +224,21 @@ impl<'g> Scope<'g> {
         'g: 'a,
     {
         let Some(district) = self.geography.district_of(code) else {
-            return if self.set_of(code).is_some() { Placed::Unplaced } else { unknown(code, level) };
+            return if self.set_of(code).is_some() {
+                Placed::Unplaced
+            } else {
+                unknown(code, level)
+            };
         };
-        let shown = self.areas(Tier::of(Level::District)).iter().any(|area| area.code == district);
-        if shown { Placed::At(district) } else { Placed::Outside }
+        let shown = self
+            .areas(Tier::of(Level::District))
+            .iter()
+            .any(|area| area.code == district);
+        if shown {
+            Placed::At(district)
+        } else {
+            Placed::Outside
+        }
     }
 
     fn in_sets<'a>(&self, code: &'a str, level: &str) -> Vec<Placed<'a>>
@@ -164,15 +246,24 @@ impl<'g> Scope<'g> {
         'g: 'a,
     {
         // A county lies in every set that has all its districts.
-        let districts: BTreeSet<&str> = match (self.geography.district_of(code), self.set_of(code)) {
+        let districts: BTreeSet<&str> = match (self.geography.district_of(code), self.set_of(code))
+        {
             (Some(district), _) => [district].into(),
             (None, Some(own)) => own.districts.iter().map(String::as_str).collect(),
             (None, None) => return vec![unknown(code, level)],
         };
-        let holds = |set: &super::Districts| districts.iter().all(|district| set.districts.contains(*district));
+        let holds = |set: &super::Districts| {
+            districts
+                .iter()
+                .all(|district| set.districts.contains(*district))
+        };
         let sets = self.geography.sets.iter().filter(|(_, set)| holds(set));
         let placed: Vec<Placed<'a>> = sets.map(|(id, _)| Placed::At(id)).collect();
-        if placed.is_empty() { vec![Placed::Outside] } else { placed }
+        if placed.is_empty() {
+            vec![Placed::Outside]
+        } else {
+            placed
+        }
     }
 
     /// Whether an area lies inside the plan's area; `None` = not known, or partly.
@@ -180,9 +271,14 @@ impl<'g> Scope<'g> {
         if let Some(district) = self.geography.district_of(code) {
             return Some(self.inside.contains(district));
         }
-        // A county or a force that holds none of the plan's area lies elsewhere; another is too coarse.
+        // A county or a force that holds none of the plan's area lies elsewhere; another is too
+        // coarse.
         let set = self.set_of(code)?;
-        Some(self.inside.iter().any(|district| set.districts.contains(*district)))
+        Some(
+            self.inside
+                .iter()
+                .any(|district| set.districts.contains(*district)),
+        )
     }
 
     /// The set of a county or a police force.
@@ -193,8 +289,15 @@ impl<'g> Scope<'g> {
 
 /// Where a code belongs that is not held: elsewhere, if it is one of its level.
 fn unknown<'a>(code: &str, level: &str) -> Placed<'a> {
-    let has_areas = matches!(level, "lsoa" | "ward" | "district" | "county" | "police_force");
-    if has_areas && is_of_level(code, level) { Placed::Outside } else { Placed::Unplaced }
+    let has_areas = matches!(
+        level,
+        "lsoa" | "ward" | "district" | "county" | "police_force"
+    );
+    if has_areas && is_of_level(code, level) {
+        Placed::Outside
+    } else {
+        Placed::Unplaced
+    }
 }
 
 /// Whether a code is an outward postcode: no other is so short.

@@ -1,9 +1,9 @@
 //! The detailed local authority tables of statutory homelessness (H-CLIC) become counts.
 //!
-//! One run imports one release: the workbooks, or the long CSV of one authority, that were published by then.
-//! Every cell of an authority is one record, known by table, quarter, authority and category. Shares, rates and
-//! the sub-totals of reasons are no counts of their own and are not sent; what is withheld keeps the bounds
-//! that the row itself prints.
+//! One run imports one release: the workbooks, or the long CSV of one authority, that were
+//! published by then. Every cell of an authority is one record, known by table, quarter, authority
+//! and category. Shares, rates and the sub-totals of reasons are no counts of their own and are not
+//! sent; what is withheld keeps the bounds that the row itself prints.
 
 mod heading;
 mod table;
@@ -28,8 +28,22 @@ use crate::event::{Feed, Kind};
 /// The source of the events.
 pub const SOURCE: &str = "urn:partner:mhclg:hclic";
 /// The first quarter of each edition of the code lists, and the edition.
-const EDITIONS: [(Quarter, &str); 2] =
-    [(Quarter { year: 2018, last: 6 }, "2018-04"), (Quarter { year: 2023, last: 9 }, "2023-07")];
+const EDITIONS: [(Quarter, &str); 2] = [
+    (
+        Quarter {
+            year: 2018,
+            last: 6,
+        },
+        "2018-04",
+    ),
+    (
+        Quarter {
+            year: 2023,
+            last: 9,
+        },
+        "2023-07",
+    ),
+];
 /// The months, as titles name them.
 const MONTHS: [&str; 12] = [
     "January",
@@ -48,7 +62,10 @@ const MONTHS: [&str; 12] = [
 
 /// What tables could not be imported for. Names files and cells; never a value of a cell.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the fields are the places that the message names")]
+#[allow(
+    missing_docs,
+    reason = "the fields are the places that the message names"
+)]
 pub enum Error {
     /// Another kind of file.
     #[error("{} is neither a workbook (.xlsx) nor the long CSV (.csv)", file.display())]
@@ -58,7 +75,10 @@ pub enum Error {
     Read { file: PathBuf, source: io::Error },
     /// Not the shape of a workbook.
     #[error("cannot read {}", file.display())]
-    Workbook { file: PathBuf, source: calamine::XlsxError },
+    Workbook {
+        file: PathBuf,
+        source: calamine::XlsxError,
+    },
     /// Not the shape of a CSV file.
     #[error("cannot read {}", file.display())]
     Csv { file: PathBuf, source: csv::Error },
@@ -69,14 +89,26 @@ pub enum Error {
     #[error("{} does not say of which authority it is: say it by --authority", file.display())]
     NoAuthority { file: PathBuf },
     /// A code that is of no authority.
-    #[error("--authority takes the code of a district, unitary authority or borough: E06 to E09 and six digits")]
+    #[error(
+        "--authority takes the code of a district, unitary authority or borough: E06 to E09 and six digits"
+    )]
     NotAnAuthority,
     /// A cell, column or line that is not as it should be.
     #[error("{}, {place}: {rule}", file.display())]
-    Place { file: PathBuf, place: String, rule: &'static str },
+    Place {
+        file: PathBuf,
+        place: String,
+        rule: &'static str,
+    },
     /// Households would be counted twice.
     #[error("{table} of {quarter} is for {authority} in {} and in {}", one.display(), other.display())]
-    Twice { table: Name, quarter: Quarter, authority: String, one: PathBuf, other: PathBuf },
+    Twice {
+        table: Name,
+        quarter: Quarter,
+        authority: String,
+        one: PathBuf,
+        other: PathBuf,
+    },
     /// The events could not be written.
     #[error("cannot write the events")]
     Write(#[source] io::Error),
@@ -91,7 +123,8 @@ pub struct Quarter {
 
 impl Quarter {
     fn new(year: i32, last: i32) -> Option<Self> {
-        ((2000..2100).contains(&year) && [3, 6, 9, 12].contains(&last)).then_some(Self { year, last })
+        ((2000..2100).contains(&year) && [3, 6, 9, 12].contains(&last))
+            .then_some(Self { year, last })
     }
 
     /// The quarter of `201806`.
@@ -102,7 +135,10 @@ impl Quarter {
 
     /// The quarter of a title that names it: `April to June 2018`.
     fn of_title(title: &str) -> Option<Self> {
-        let words: Vec<&str> = title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
+        let words: Vec<&str> = title
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|w| !w.is_empty())
+            .collect();
         let month = |name: &str| Some(MONTHS.iter().position(|month| *month == name)? as i32 + 1);
         words.windows(4).find_map(|words| match words {
             [first, "to", last, year] => {
@@ -114,7 +150,12 @@ impl Quarter {
     }
 
     fn edition(self) -> &'static str {
-        EDITIONS.iter().rev().find(|(from, _)| *from <= self).unwrap_or(&EDITIONS[0]).1
+        EDITIONS
+            .iter()
+            .rev()
+            .find(|(from, _)| *from <= self)
+            .unwrap_or(&EDITIONS[0])
+            .1
     }
 
     /// The quarter's days.
@@ -122,7 +163,10 @@ impl Quarter {
         let Self { year, last } = self;
         let days = if last == 6 || last == 9 { 30 } else { 31 };
         let from = Date::parse(&format!("{year}-{:02}-01", last - 2))?;
-        Some(Period { from, to: Date::parse(&format!("{year}-{last:02}-{days}"))? })
+        Some(Period {
+            from,
+            to: Date::parse(&format!("{year}-{last:02}-{days}"))?,
+        })
     }
 }
 
@@ -180,7 +224,10 @@ pub struct TableSummary {
 impl Summary {
     /// The events written.
     pub fn events(&self) -> usize {
-        self.tables.iter().map(|t| t.exact + t.suppressed + t.not_supplied).sum()
+        self.tables
+            .iter()
+            .map(|t| t.exact + t.suppressed + t.not_supplied)
+            .sum()
     }
 }
 
@@ -189,7 +236,10 @@ impl fmt::Display for Summary {
         writeln!(f, "{SOURCE}")?;
         let line = |f: &mut fmt::Formatter<'_>, begins: String, numbers: [usize; 4]| {
             let [authorities, exact, suppressed, not_supplied] = numbers;
-            writeln!(f, "{begins:<14}{authorities:>12}{exact:>9}{suppressed:>12}{not_supplied:>14}")
+            writeln!(
+                f,
+                "{begins:<14}{authorities:>12}{exact:>9}{suppressed:>12}{not_supplied:>14}"
+            )
         };
         writeln!(
             f,
@@ -198,8 +248,19 @@ impl fmt::Display for Summary {
         )?;
         let mut all = [0; 3];
         for table in &self.tables {
-            let TableSummary { quarter, name, authorities, exact, suppressed, not_supplied } = *table;
-            line(f, format!("{quarter} {name}"), [authorities, exact, suppressed, not_supplied])?;
+            let TableSummary {
+                quarter,
+                name,
+                authorities,
+                exact,
+                suppressed,
+                not_supplied,
+            } = *table;
+            line(
+                f,
+                format!("{quarter} {name}"),
+                [authorities, exact, suppressed, not_supplied],
+            )?;
             all = [all[0] + exact, all[1] + suppressed, all[2] + not_supplied];
         }
         writeln!(f, "{:<26}{:>9}{:>12}{:>14}", "all", all[0], all[1], all[2])?;
@@ -220,12 +281,17 @@ struct Held<'f> {
     subjects: HashSet<u128>,
 }
 
-/// Writes the events of a release, a line each, in the order of files, sheets, rows and columns; then the
-/// cancellations, in the order of the release before.
+/// Writes the events of a release, a line each, in the order of files, sheets, rows and columns;
+/// then the cancellations, in the order of the release before.
 ///
-/// All files are read twice, so that nothing is written before all was checked, with one sheet in memory.
+/// All files are read twice, so that nothing is written before all was checked, with one sheet in
+/// memory.
 pub fn import(files: &[PathBuf], options: &Options, mut out: impl Write) -> Result<Summary, Error> {
-    if options.authority.as_deref().is_some_and(|code| !is_authority(code)) {
+    if options
+        .authority
+        .as_deref()
+        .is_some_and(|code| !is_authority(code))
+    {
         return Err(Error::NotAnAuthority);
     }
     let (now, _) = read_all(files, options, None, &mut io::sink())?;
@@ -233,11 +299,14 @@ pub fn import(files: &[PathBuf], options: &Options, mut out: impl Write) -> Resu
     let (_, summary) = read_all(files, options, None, &mut out)?;
     let (_, gone) = read_all(&options.previous, options, Some(&now), &mut out)?;
     out.flush().map_err(Error::Write)?;
-    Ok(Summary { cancelled: gone.events(), ..summary })
+    Ok(Summary {
+        cancelled: gone.events(),
+        ..summary
+    })
 }
 
-/// Writes the records of files; of the release before, given the records of this one, only what is gone from the
-/// tables that both hold.
+/// Writes the records of files; of the release before, given the records of this one, only what is
+/// gone from the tables that both hold.
 fn read_all<'f>(
     files: &'f [PathBuf],
     options: &Options,
@@ -264,9 +333,15 @@ fn read_all<'f>(
 }
 
 /// Refuses an authority whose table was read before.
-fn check_new<'f>(table: &Table<'f>, seen: &mut HashMap<(Quarter, Name, String), &'f Path>) -> Result<(), Error> {
+fn check_new<'f>(
+    table: &Table<'f>,
+    seen: &mut HashMap<(Quarter, Name, String), &'f Path>,
+) -> Result<(), Error> {
     for row in &table.rows {
-        if let Some(one) = seen.insert((table.quarter, table.name, row.authority.clone()), table.file) {
+        if let Some(one) = seen.insert(
+            (table.quarter, table.name, row.authority.clone()),
+            table.file,
+        ) {
             return Err(Error::Twice {
                 table: table.name,
                 quarter: table.quarter,
@@ -282,7 +357,11 @@ fn check_new<'f>(table: &Table<'f>, seen: &mut HashMap<(Quarter, Name, String), 
 /// What is made of a column.
 enum Use {
     /// Counts of a category.
-    Count { category: String, digest: String, unit: Unit },
+    Count {
+        category: String,
+        digest: String,
+        unit: Unit,
+    },
     /// A share or a rate.
     NotCount,
     /// The sum of other columns.
@@ -304,20 +383,47 @@ struct TableWriter<'t> {
 }
 
 impl<'t> TableWriter<'t> {
-    fn new(table: &'t Table<'t>, release: Release, now: Option<&'t Held<'t>>) -> Result<Self, Error> {
+    fn new(
+        table: &'t Table<'t>,
+        release: Release,
+        now: Option<&'t Held<'t>>,
+    ) -> Result<Self, Error> {
         let Table { quarter, name, .. } = *table;
         let refused = |rule| Err(table.refused(first_column(table)?, None, rule));
         if (quarter.year, quarter.last) > (release.year, release.month) {
             return refused("the quarter ends after the release");
         }
-        let Some(period) = quarter.period() else { return refused("the quarter is not of the calendar") };
-        let written = TableSummary { quarter, name, authorities: 0, exact: 0, suppressed: 0, not_supplied: 0 };
+        let Some(period) = quarter.period() else {
+            return refused("the quarter is not of the calendar");
+        };
+        let written = TableSummary {
+            quarter,
+            name,
+            authorities: 0,
+            exact: 0,
+            suppressed: 0,
+            not_supplied: 0,
+        };
         let base = base_of(table);
         let (uses, subjects) = (uses_of(table, base)?, Vec::new());
-        Ok(Self { table, release, period, uses, base, now, subjects, written })
+        Ok(Self {
+            table,
+            release,
+            period,
+            uses,
+            base,
+            now,
+            subjects,
+            written,
+        })
     }
 
-    fn write(&mut self, row: &Row, summary: &mut Summary, out: &mut impl Write) -> Result<(), Error> {
+    fn write(
+        &mut self,
+        row: &Row,
+        summary: &mut Summary,
+        out: &mut impl Write,
+    ) -> Result<(), Error> {
         let key = (self.table.quarter, self.table.name, row.authority.clone());
         if self.now.is_some_and(|now| !now.tables.contains_key(&key)) {
             return Ok(());
@@ -337,10 +443,19 @@ impl<'t> TableWriter<'t> {
     fn write_cell(&mut self, i: usize, row: &Row, out: &mut impl Write) -> Result<(), Error> {
         let table = self.table;
         let refused = |rule| table.refused(&table.columns[i], Some(row), rule);
-        let Use::Count { category, digest, unit } = &self.uses[i] else { return Ok(()) };
+        let Use::Count {
+            category,
+            digest,
+            unit,
+        } = &self.uses[i]
+        else {
+            return Ok(());
+        };
         let figure = self.figure(i, row).map_err(refused)?;
-        let subject =
-            format!("{}.{}{:02}.{}.{digest}", table.name, table.quarter.year, table.quarter.last, row.authority);
+        let subject = format!(
+            "{}.{}{:02}.{}.{digest}",
+            table.name, table.quarter.year, table.quarter.last, row.authority
+        );
         let hash = XxHash3_128::oneshot(subject.as_bytes());
         if self.now.is_some_and(|now| now.subjects.contains(&hash)) {
             return Ok(());
@@ -380,7 +495,14 @@ impl<'t> TableWriter<'t> {
             dataschema: None,
             extensions: Vec::new(),
         };
-        write_line(&Event { envelope, data: Data::Count(count) }, out).map_err(Error::Write)?;
+        write_line(
+            &Event {
+                envelope,
+                data: Data::Count(count),
+            },
+            out,
+        )
+        .map_err(Error::Write)?;
         match figure.status {
             CountStatus::Suppressed => self.written.suppressed += 1,
             CountStatus::NotSupplied => self.written.not_supplied += 1,
@@ -389,21 +511,39 @@ impl<'t> TableWriter<'t> {
         Ok(())
     }
 
-    /// What a cell says. What is withheld lies between 0 and the households of the row; needs are at least one
-    /// for each of them.
+    /// What a cell says. What is withheld lies between 0 and the households of the row; needs are
+    /// at least one for each of them.
     fn figure(&self, i: usize, row: &Row) -> Result<Figure, &'static str> {
-        let nothing = Figure { status: CountStatus::NotSupplied, value: None, at_least: None, at_most: None };
+        let nothing = Figure {
+            status: CountStatus::NotSupplied,
+            value: None,
+            at_least: None,
+            at_most: None,
+        };
         match row.cells[i] {
-            Cell::Number(value) => Ok(Figure { status: CountStatus::Exact, value: Some(value), ..nothing }),
+            Cell::Number(value) => Ok(Figure {
+                status: CountStatus::Exact,
+                value: Some(value),
+                ..nothing
+            }),
             Cell::Suppressed => {
                 let Some(Cell::Number(base)) = self.base.map(|base| row.cells[base]) else {
-                    return Err("a figure is withheld and its row does not print the households it is of");
+                    return Err(
+                        "a figure is withheld and its row does not print the households it is of",
+                    );
                 };
                 let (at_least, at_most) = match &self.uses[i] {
-                    Use::Count { unit: Unit::Other, .. } => (base, None),
+                    Use::Count {
+                        unit: Unit::Other, ..
+                    } => (base, None),
                     _ => (Quantity(0), Some(base)),
                 };
-                Ok(Figure { status: CountStatus::Suppressed, at_least: Some(at_least), at_most, ..nothing })
+                Ok(Figure {
+                    status: CountStatus::Suppressed,
+                    at_least: Some(at_least),
+                    at_most,
+                    ..nothing
+                })
             }
             Cell::NotSupplied => Ok(nothing),
             Cell::Blank | Cell::Other => Err("a count is a whole number, `..`, `-` or blank"),
@@ -431,7 +571,10 @@ fn first_column<'t>(table: &'t Table<'_>) -> Result<&'t Column, Error> {
 /// The households that a table is about: its first figure, or in A3 the total of those with needs.
 fn base_of(table: &Table<'_>) -> Option<usize> {
     match table.name {
-        Name::A3 => table.columns.iter().position(|column| column.heading.is_total()),
+        Name::A3 => table
+            .columns
+            .iter()
+            .position(|column| column.heading.is_total()),
         _ => Some(0),
     }
 }
@@ -452,16 +595,32 @@ fn uses_of(table: &Table<'_>, base: Option<usize>) -> Result<Vec<Use>, Error> {
             return Err(table.refused(column, None, "the heading names no category"));
         }
         if !categories.insert(category.clone()) {
-            return Err(table.refused(column, None, "the heading names the category of another column"));
+            return Err(table.refused(
+                column,
+                None,
+                "the heading names the category of another column",
+            ));
         }
-        let unit = if heading.is_number_of_needs() { Unit::Other } else { Unit::Households };
-        Ok(Use::Count { digest: digest([category.as_str()]), category, unit })
+        let unit = if heading.is_number_of_needs() {
+            Unit::Other
+        } else {
+            Unit::Households
+        };
+        Ok(Use::Count {
+            digest: digest([category.as_str()]),
+            category,
+            unit,
+        })
     };
     table.columns.iter().enumerate().map(use_of).collect()
 }
 
 fn absent_from(release: Release) -> Cancellation<'static> {
-    Cancellation { reason: CancellationReason::AbsentFromRelease, at: release.moment(), replaced_by: None }
+    Cancellation {
+        reason: CancellationReason::AbsentFromRelease,
+        at: release.moment(),
+        replaced_by: None,
+    }
 }
 
 fn district(authority: &str) -> Result<Area<'_>, &'static str> {
@@ -490,8 +649,8 @@ mod tests {
 
     use super::*;
 
-    /// As published in 2018: titles above, headings over several columns and rows, footnotes below. Cells are parted
-    /// by `|`; `<` belongs to the cell on its left, `^` to the one above.
+    /// As published in 2018: titles above, headings over several columns and rows, footnotes below.
+    /// Cells are parted by `|`; `<` belongs to the cell on its left, `^` to the one above.
     const A1: &str = "\
 Table A1 - Number of households assessed, England, April to June 2018
 |||||Number of households
@@ -543,26 +702,43 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
 
         fn csv(&self, lines: &str) -> PathBuf {
             let path = self.0.path().join("long.csv");
-            std::fs::write(&path, format!("quarter_end,table,col,measure,value\n{lines}")).expect("a file");
+            std::fs::write(
+                &path,
+                format!("quarter_end,table,col,measure,value\n{lines}"),
+            )
+            .expect("a file");
             path
         }
     }
 
     fn write_sheet(sheet: &mut Worksheet, cells: &str) {
-        let rows: Vec<Vec<&str>> = cells.lines().map(|line| line.split('|').collect()).collect();
+        let rows: Vec<Vec<&str>> = cells
+            .lines()
+            .map(|line| line.split('|').collect())
+            .collect();
         let at = |row: usize, column: usize| rows.get(row).and_then(|row| row.get(column)).copied();
-        for (row, column) in (0..rows.len()).flat_map(|row| (0..rows[row].len()).map(move |column| (row, column))) {
+        for (row, column) in
+            (0..rows.len()).flat_map(|row| (0..rows[row].len()).map(move |column| (row, column)))
+        {
             let text = rows[row][column];
-            let right = (column + 1..rows[row].len()).take_while(|column| at(row, *column) == Some("<")).count();
-            let down = (row + 1..rows.len()).take_while(|row| at(*row, column) == Some("^")).count();
+            let right = (column + 1..rows[row].len())
+                .take_while(|column| at(row, *column) == Some("<"))
+                .count();
+            let down = (row + 1..rows.len())
+                .take_while(|row| at(*row, column) == Some("^"))
+                .count();
             let (row, column) = (row as u32, column as u16);
             match text.parse::<f64>() {
                 _ if ["", "<", "^"].contains(&text) => {}
                 Ok(number) => drop(sheet.write(row, column, number).expect("a cell")),
-                Err(_) if right + down == 0 => drop(sheet.write(row, column, text).expect("a cell")),
+                Err(_) if right + down == 0 => {
+                    drop(sheet.write(row, column, text).expect("a cell"))
+                }
                 Err(_) => {
                     let (last, end) = (row + down as u32, column + right as u16);
-                    sheet.merge_range(row, column, last, end, text, &Format::new()).expect("cells");
+                    sheet
+                        .merge_range(row, column, last, end, text, &Format::new())
+                        .expect("cells");
                 }
             }
         }
@@ -570,10 +746,17 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
 
     fn options(authority: Option<&str>) -> Options {
         let release = "2023-12".parse().expect("a month");
-        Options { release, previous: Vec::new(), authority: authority.map(str::to_owned) }
+        Options {
+            release,
+            previous: Vec::new(),
+            authority: authority.map(str::to_owned),
+        }
     }
 
-    fn imported(files: &[PathBuf], authority: Option<&str>) -> Result<(Vec<Value>, Summary), Error> {
+    fn imported(
+        files: &[PathBuf],
+        authority: Option<&str>,
+    ) -> Result<(Vec<Value>, Summary), Error> {
         imported_with(files, &options(authority))
     }
 
@@ -581,8 +764,16 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
         let mut out = Vec::new();
         let summary = import(files, options, &mut out)?;
         let text = String::from_utf8(out).expect("UTF-8");
-        assert!(text.lines().all(|line| Event::decode(line).is_ok()), "every line keeps the contract");
-        Ok((text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect(), summary))
+        assert!(
+            text.lines().all(|line| Event::decode(line).is_ok()),
+            "every line keeps the contract"
+        );
+        Ok((
+            text.lines()
+                .map(|line| serde_json::from_str(line).expect("JSON"))
+                .collect(),
+            summary,
+        ))
     }
 
     /// The figures of an authority by category: value or status, bounds.
@@ -594,7 +785,13 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
         };
         let entry = |event: &Value| {
             let data = &event["data"];
-            (data["what"]["category"].as_str().expect("a category").to_owned(), figure(data))
+            (
+                data["what"]["category"]
+                    .as_str()
+                    .expect("a category")
+                    .to_owned(),
+                figure(data),
+            )
         };
         events.iter().filter(of).map(entry).collect()
     }
@@ -602,7 +799,14 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
     #[test]
     fn every_count_of_an_authority_is_an_event() {
         let folder = Folder::new();
-        let book = folder.book("a.xlsx", &[("Contents", "Table A1"), ("A1 - Apr-Jun 18", A1), ("A10", "Table A10")]);
+        let book = folder.book(
+            "a.xlsx",
+            &[
+                ("Contents", "Table A1"),
+                ("A1 - Apr-Jun 18", A1),
+                ("A10", "Table A10"),
+            ],
+        );
         let (events, summary) = imported(&[book], None).expect("events");
         let digest = "58674c62da88753beb2a40d57916664b";
         let expected = json!({
@@ -624,7 +828,10 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
         });
         assert_eq!(json!(figures(&events, "E07000110")), maidstone);
         let london = figures(&events, "E09000001");
-        assert_eq!(london["total-initial-assessments"], json!(["not_supplied", null, null]));
+        assert_eq!(
+            london["total-initial-assessments"],
+            json!(["not_supplied", null, null])
+        );
         assert_eq!((london.len(), summary.events(), summary.blank), (4, 9, 1));
         assert_eq!((summary.not_counts, summary.rounded_rows), (2, 2));
     }
@@ -632,45 +839,85 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
     #[test]
     fn sub_totals_of_reasons_are_not_sent() {
         let folder = Folder::new();
-        let (events, summary) = imported(&[folder.book("a.xlsx", &[("A2P", A2P)])], None).expect("events");
-        let reasons =
-            json!({"total-owed-a-prevention-duty": 135, "domestic-abuse/victim": 7, "other-reasons-not-known": 127});
+        let (events, summary) =
+            imported(&[folder.book("a.xlsx", &[("A2P", A2P)])], None).expect("events");
+        let reasons = json!({"total-owed-a-prevention-duty": 135, "domestic-abuse/victim": 7, "other-reasons-not-known": 127});
         assert_eq!(json!(figures(&events, "E07000110")), reasons);
         assert_eq!(summary.sub_totals, 1);
         let what = &events[0]["data"]["what"];
-        assert_eq!((&what["list"], &what["edition"]), (&json!("hclic-reason"), &json!("2023-07")));
-        assert_eq!(events[0]["data"]["period"], json!({"from": "2023-07-01", "to": "2023-09-30"}));
+        assert_eq!(
+            (&what["list"], &what["edition"]),
+            (&json!("hclic-reason"), &json!("2023-07"))
+        );
+        assert_eq!(
+            events[0]["data"]["period"],
+            json!({"from": "2023-07-01", "to": "2023-09-30"})
+        );
     }
 
     #[test]
     fn what_is_withheld_lies_between_bounds_that_the_row_prints() {
         let folder = Folder::new();
-        let (events, summary) = imported(&[folder.book("a.xlsx", &[("A3 - Apr-Jun 18", A3)])], None).expect("events");
+        let (events, summary) =
+            imported(&[folder.book("a.xlsx", &[("A3 - Apr-Jun 18", A3)])], None).expect("events");
         let london = figures(&events, "E09000001");
         assert_eq!(london["old-age"], json!(["suppressed", 0, 4]));
-        assert_eq!(london["care-leaver-aged-21-24"], json!(["suppressed", 0, 4]));
-        assert_eq!(london["total-number-of-support-needs"], json!(["suppressed", 4, null]));
+        assert_eq!(
+            london["care-leaver-aged-21-24"],
+            json!(["suppressed", 0, 4])
+        );
+        assert_eq!(
+            london["total-number-of-support-needs"],
+            json!(["suppressed", 4, null])
+        );
         assert_eq!(london["households-with-one-or-more-support-needs/3"], 1);
-        let units: Vec<&Value> = events.iter().map(|e| &e["data"]["unit"]).filter(|unit| *unit == "other").collect();
+        let units: Vec<&Value> = events
+            .iter()
+            .map(|e| &e["data"]["unit"])
+            .filter(|unit| *unit == "other")
+            .collect();
         assert_eq!((units.len(), summary.tables[0].suppressed), (2, 3));
     }
 
     #[test]
     fn what_vanished_since_the_release_before_is_cancelled() {
         let folder = Folder::new();
-        let before = A2P
-            .replace("Victim", "Victims")
-            .replace("E07000110|Maidstone|", "E07000110|Maidstone|135|8|7|127\nE07000111|Swale|");
+        let before = A2P.replace("Victim", "Victims").replace(
+            "E07000110|Maidstone|",
+            "E07000110|Maidstone|135|8|7|127\nE07000111|Swale|",
+        );
         let before = folder.book("before.xlsx", &[("A2P", &before), ("A3", A3)]);
         let now = folder.book("now.xlsx", &[("A2P", A2P)]);
-        let with_previous = Options { previous: vec![before.clone()], ..options(None) };
-        let (events, summary) = imported_with(std::slice::from_ref(&now), &with_previous).expect("events");
-        assert_eq!((events.len(), summary.events(), summary.cancelled), (4, 3, 1));
+        let with_previous = Options {
+            previous: vec![before.clone()],
+            ..options(None)
+        };
+        let (events, summary) =
+            imported_with(std::slice::from_ref(&now), &with_previous).expect("events");
+        assert_eq!(
+            (events.len(), summary.events(), summary.cancelled),
+            (4, 3, 1)
+        );
         let gone = &events[3]["data"];
-        assert_eq!((&gone["what"]["category"], &gone["value"]), (&json!("domestic-abuse/victims"), &json!(7)));
-        assert_eq!(gone["cancellation"], json!({"reason": "absent_from_release", "at": "2023-12"}));
-        let with_itself = Options { previous: vec![now.clone()], ..options(None) };
-        assert_eq!(imported_with(&[now], &with_itself).expect("events").1.cancelled, 0);
+        assert_eq!(
+            (&gone["what"]["category"], &gone["value"]),
+            (&json!("domestic-abuse/victims"), &json!(7))
+        );
+        assert_eq!(
+            gone["cancellation"],
+            json!({"reason": "absent_from_release", "at": "2023-12"})
+        );
+        let with_itself = Options {
+            previous: vec![now.clone()],
+            ..options(None)
+        };
+        assert_eq!(
+            imported_with(&[now], &with_itself)
+                .expect("events")
+                .1
+                .cancelled,
+            0
+        );
     }
 
     #[test]
@@ -686,11 +933,15 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
              201806,A1,7,Households in area (000s),73.579\n\
              201806,A10,4,Total,253\n",
         );
-        let (long, summary) = imported(std::slice::from_ref(&csv), Some("E07000110")).expect("events");
+        let (long, summary) =
+            imported(std::slice::from_ref(&csv), Some("E07000110")).expect("events");
         assert_eq!(long, events[..5]);
         assert_eq!((summary.not_counts, summary.tables.len()), (1, 1));
         let refused = imported(&[csv], None).expect_err("whose?");
-        assert!(matches!(refused, Error::NoAuthority { .. }) && refused.to_string().contains("--authority"));
+        assert!(
+            matches!(refused, Error::NoAuthority { .. })
+                && refused.to_string().contains("--authority")
+        );
     }
 
     #[test]
@@ -700,15 +951,33 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
         let refused = |sheet: &str, cells: &str| {
             let bad = folder.book("bad.xlsx", &[(sheet, cells)]);
             let mut out = Vec::new();
-            let refused = import(&[good.clone(), bad], &options(None), &mut out).expect_err("refused").to_string();
+            let refused = import(&[good.clone(), bad], &options(None), &mut out)
+                .expect_err("refused")
+                .to_string();
             assert!(out.is_empty(), "{refused}");
             refused
         };
         for (sheet, cells, end) in [
-            ("A2P", A2P.replace("|7|127", "|7.5|127"), "cell E9: a count is a whole number, `..`, `-` or blank"),
-            ("A2P", A2P.replace("|7|127", "|seven|127"), "cell E9: a count is a whole number, `..`, `-` or blank"),
-            ("A2P", A2P.replace("|7|127", "|7|127|9"), "cell G9: a figure stands under no heading"),
-            ("A2P", A2P.replace("Other reasons / not known 7", "Of which:"), "column F: the heading names no category"),
+            (
+                "A2P",
+                A2P.replace("|7|127", "|7.5|127"),
+                "cell E9: a count is a whole number, `..`, `-` or blank",
+            ),
+            (
+                "A2P",
+                A2P.replace("|7|127", "|seven|127"),
+                "cell E9: a count is a whole number, `..`, `-` or blank",
+            ),
+            (
+                "A2P",
+                A2P.replace("|7|127", "|7|127|9"),
+                "cell G9: a figure stands under no heading",
+            ),
+            (
+                "A2P",
+                A2P.replace("Other reasons / not known 7", "Of which:"),
+                "column F: the heading names no category",
+            ),
             (
                 "A3",
                 A3.replace("Old age", "Care leaver aged 21-24"),
@@ -724,15 +993,29 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
                 A3.replace("April to June", "May to June"),
                 "cell A1: the title names no quarter, such as `April to June 2018`",
             ),
-            ("A2P", A2P.replace("2023", "2024"), "column C: the quarter ends after the release"),
-            ("A3", A3.replace("E0", "X"), "column A: no row begins with the code of an area"),
+            (
+                "A2P",
+                A2P.replace("2023", "2024"),
+                "column C: the quarter ends after the release",
+            ),
+            (
+                "A3",
+                A3.replace("E0", "X"),
+                "column A: no row begins with the code of an area",
+            ),
         ] {
             let refused = refused(sheet, &cells);
-            assert!(refused.ends_with(&format!("bad.xlsx, sheet `{sheet}`, {end}")), "{refused}");
+            assert!(
+                refused.ends_with(&format!("bad.xlsx, sheet `{sheet}`, {end}")),
+                "{refused}"
+            );
         }
         assert!(refused("B1", A1).ends_with("has no sheet of the tables A1, A2, A2P, A2R and A3"));
         let again = refused("A1", A1);
-        assert!(again.starts_with("A1 of 2018-06 is for E07000110 in "), "{again}");
+        assert!(
+            again.starts_with("A1 of 2018-06 is for E07000110 in "),
+            "{again}"
+        );
     }
 
     #[test]
@@ -742,8 +1025,16 @@ E07000110|Maidstone|92|132|50|82|349|5|3";
             quarter("Table A1 - Households\nEngland, October to December 2018 (revised)"),
             Some("2018-12".into())
         );
-        assert_eq!(quarter("England, January to March 2019"), Some("2019-03".into()));
-        for title in ["England, 2018", "January to June 2018", "February to April 2018", "April to June 18"] {
+        assert_eq!(
+            quarter("England, January to March 2019"),
+            Some("2019-03".into())
+        );
+        for title in [
+            "England, 2018",
+            "January to June 2018",
+            "February to April 2018",
+            "April to June 18",
+        ] {
             assert_eq!(quarter(title), None, "{title}");
         }
     }

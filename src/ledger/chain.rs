@@ -1,8 +1,8 @@
 //! The chain: which files, in which order, are the ledger of a partition, and where it ends.
 //!
-//! It refuses to know who writes and what the rows say. The invariant is that of the protocol, *tail first,
-//! ledger end last*: what was read from the journal counts only if the ledger's end, read afterwards, is not
-//! past it.
+//! It refuses to know who writes and what the rows say. The invariant is that of the protocol,
+//! *tail first, ledger end last*: what was read from the journal counts only if the ledger's end,
+//! read afterwards, is not past it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -12,7 +12,9 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::crash;
 use crate::event::{Position, TopicPartition};
-use crate::ledger::{Footer, LedgerError, Tree, decode_name, position_of, read_footer, rejects_position};
+use crate::ledger::{
+    Footer, LedgerError, Tree, decode_name, position_of, read_footer, rejects_position,
+};
 use crate::storage::{StorageError, Store};
 
 /// Footers read at once.
@@ -24,7 +26,8 @@ const PARTITIONS_AT_ONCE: usize = 4;
 /// Looks at a partition whose files come and go, before giving up.
 const LOOKS_MAX: u32 = 20;
 
-/// Looks that must find the same fault before it is damage, and not a file that came while we listed.
+/// Looks that must find the same fault before it is damage, and not a file that came while we
+/// listed.
 const SAME_LOOKS: u32 = 3;
 
 /// The pause between two looks.
@@ -39,7 +42,10 @@ pub enum ChainError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error("the chain of {partition} is damaged, verify tells more: {finding}")]
-    Damaged { partition: TopicPartition, finding: Finding },
+    Damaged {
+        partition: TopicPartition,
+        finding: Finding,
+    },
     #[error("the files of {0} came and went in each look: try again")]
     Restless(TopicPartition),
 }
@@ -106,7 +112,14 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}: {}: {}", self.file, self.position, self.rule.as_str(), self.detail)
+        write!(
+            f,
+            "{} at {}: {}: {}",
+            self.file,
+            self.position,
+            self.rule.as_str(),
+            self.detail
+        )
     }
 }
 
@@ -122,25 +135,43 @@ pub struct LedgerEnd {
 impl LedgerEnd {
     /// An end as it was once read.
     pub const fn at(position: Position) -> Self {
-        Self { position, last: None }
+        Self {
+            position,
+            last: None,
+        }
     }
 }
 
 /// The ledger's end of a partition.
-pub async fn ledger_end(store: &Store, partition: &TopicPartition) -> Result<LedgerEnd, LedgerError> {
-    let last = positions(store, Tree::Ledger, partition).await?.last().copied();
+pub async fn ledger_end(
+    store: &Store,
+    partition: &TopicPartition,
+) -> Result<LedgerEnd, LedgerError> {
+    let last = positions(store, Tree::Ledger, partition)
+        .await?
+        .last()
+        .copied();
     step_on(store, partition, LedgerEnd::at(last.unwrap_or_default())).await
 }
 
 /// The ledger's end, from one that may be old: steps on while a ledger file starts there.
-pub async fn step_on(store: &Store, partition: &TopicPartition, mut end: LedgerEnd) -> Result<LedgerEnd, LedgerError> {
+pub async fn step_on(
+    store: &Store,
+    partition: &TopicPartition,
+    mut end: LedgerEnd,
+) -> Result<LedgerEnd, LedgerError> {
     loop {
         let path = Tree::Ledger.file(partition, end.position);
-        let Some(footer) = read_footer(store, &path).await? else { return Ok(end) };
+        let Some(footer) = read_footer(store, &path).await? else {
+            return Ok(end);
+        };
         if footer.from != end.position {
             return Err(LedgerError::Footer { path, key: "from" });
         }
-        end = LedgerEnd { position: footer.next, last: Some(footer) };
+        end = LedgerEnd {
+            position: footer.next,
+            last: Some(footer),
+        };
     }
 }
 
@@ -160,10 +191,14 @@ pub async fn resume(store: &Store, partition: &TopicPartition) -> Result<Resume>
     resume_from(store, partition, None).await
 }
 
-/// The same, with a position at which a file of the chain once started: the journal is listed from there on, so that a
-/// long one costs no more than a short one. Any name found there is on the chain; where none is, it is listed from the
-/// ledger's end.
-pub async fn resume_from(store: &Store, partition: &TopicPartition, hint: Option<Position>) -> Result<Resume> {
+/// The same, with a position at which a file of the chain once started: the journal is listed from
+/// there on, so that a long one costs no more than a short one. Any name found there is on the
+/// chain; where none is, it is listed from the ledger's end.
+pub async fn resume_from(
+    store: &Store,
+    partition: &TopicPartition,
+    hint: Option<Position>,
+) -> Result<Resume> {
     for _ in 0..LOOKS_MAX {
         let mut listed = match hint {
             Some(hint) => last_from(store, partition, hint).await?,
@@ -195,18 +230,34 @@ pub async fn resume_from(store: &Store, partition: &TopicPartition, hint: Option
         store.sync_folder(&Tree::Journal.folder(partition)).await?;
         store.sync_folder(&Tree::Ledger.folder(partition)).await?;
         remove_leftovers(store, partition, ledger.position, end).await?;
-        return Ok(Resume { end, last, ledger_end: ledger.position });
+        return Ok(Resume {
+            end,
+            last,
+            ledger_end: ledger.position,
+        });
     }
     Err(ChainError::Restless(partition.clone()))
 }
 
 /// The last name of the journal, of those from a position on.
-async fn last_from(store: &Store, partition: &TopicPartition, from: Position) -> Result<Option<Position>, LedgerError> {
-    let listed = store.list_from(&Tree::Journal.folder(partition), &from.to_string(), |_| true).await?;
-    Ok(listed.iter().rev().find_map(|entry| position_of(&entry.name)))
+async fn last_from(
+    store: &Store,
+    partition: &TopicPartition,
+    from: Position,
+) -> Result<Option<Position>, LedgerError> {
+    let listed = store
+        .list_from(&Tree::Journal.folder(partition), &from.to_string(), |_| {
+            true
+        })
+        .await?;
+    Ok(listed
+        .iter()
+        .rev()
+        .find_map(|entry| position_of(&entry.name)))
 }
 
-/// Removes what killed writers left below the end. At the ledger's end and past it a merge may be under way.
+/// Removes what killed writers left below the end. At the ledger's end and past it a merge may be
+/// under way.
 async fn remove_leftovers(
     store: &Store,
     partition: &TopicPartition,
@@ -214,10 +265,16 @@ async fn remove_leftovers(
     end: Position,
 ) -> Result<()> {
     let below = |end: Position| move |name: &str| position_of(name).is_some_and(|from| from < end);
-    store.remove_leftovers(&Tree::Journal.folder(partition), below(end)).await?;
-    store.remove_leftovers(&Tree::Ledger.folder(partition), below(ledger_end)).await?;
+    store
+        .remove_leftovers(&Tree::Journal.folder(partition), below(end))
+        .await?;
+    store
+        .remove_leftovers(&Tree::Ledger.folder(partition), below(ledger_end))
+        .await?;
     let old = move |name: &str| rejects_position(name).is_some_and(|from| from < ledger_end);
-    store.remove_leftovers(&Tree::Rejects.folder(partition), old).await?;
+    store
+        .remove_leftovers(&Tree::Rejects.folder(partition), old)
+        .await?;
     Ok(())
 }
 
@@ -246,10 +303,12 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Whether the ledger moved on since this was read, so that a journal or rejects file may be gone: to be
-    /// asked after reading the files, and where one is missing.
+    /// Whether the ledger moved on since this was read, so that a journal or rejects file may be
+    /// gone: to be asked after reading the files, and where one is missing.
     pub async fn moved(&self, store: &Store) -> Result<bool> {
-        Ok(store.exists(&Tree::Ledger.file(&self.partition, self.ledger_end)).await?)
+        Ok(store
+            .exists(&Tree::Ledger.file(&self.partition, self.ledger_end))
+            .await?)
     }
 
     /// The paths of the rejects files that this chain names, in order.
@@ -261,10 +320,15 @@ impl Chain {
 
 /// Reads the chain of a partition.
 pub async fn read(store: &Store, partition: &TopicPartition) -> Result<Chain> {
-    let Survey { chain, findings, .. } = survey(store, partition).await?;
+    let Survey {
+        chain, findings, ..
+    } = survey(store, partition).await?;
     match findings.into_iter().next() {
         None => Ok(chain),
-        Some(finding) => Err(ChainError::Damaged { partition: partition.clone(), finding }),
+        Some(finding) => Err(ChainError::Damaged {
+            partition: partition.clone(),
+            finding,
+        }),
     }
 }
 
@@ -283,10 +347,21 @@ pub async fn partitions(store: &Store) -> Result<BTreeSet<TopicPartition>> {
     let mut found = BTreeSet::new();
     for tree in [Tree::Ledger, Tree::Journal] {
         for folder in store.folders(tree.as_str()).await? {
-            let Some(topic) = folder.strip_prefix("topic=").and_then(decode_name) else { continue };
-            for name in store.folders(&format!("{}/{folder}", tree.as_str())).await? {
-                let Some(partition) = name.strip_prefix("partition=").and_then(|n| n.parse().ok()) else { continue };
-                found.insert(TopicPartition { topic: topic.clone(), partition });
+            let Some(topic) = folder.strip_prefix("topic=").and_then(decode_name) else {
+                continue;
+            };
+            for name in store
+                .folders(&format!("{}/{folder}", tree.as_str()))
+                .await?
+            {
+                let Some(partition) = name.strip_prefix("partition=").and_then(|n| n.parse().ok())
+                else {
+                    continue;
+                };
+                found.insert(TopicPartition {
+                    topic: topic.clone(),
+                    partition,
+                });
             }
         }
     }
@@ -302,8 +377,8 @@ pub(crate) struct Survey {
     pub(crate) superseded: u64,
 }
 
-/// Footers by path. What is read stays true: a file of the ledger is never replaced, and one of the journal
-/// that was replaced is below a ledger's end read later.
+/// Footers by path. What is read stays true: a file of the ledger is never replaced, and one of the
+/// journal that was replaced is below a ledger's end read later.
 type Known = HashMap<String, Footer>;
 
 /// Looks until a look finds nothing wrong, or the same again and again.
@@ -313,7 +388,11 @@ pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<
     let mut same = 0;
     for _ in 0..LOOKS_MAX {
         let survey = look(store, partition, &mut known).await?;
-        same = if survey.findings == before { same + 1 } else { 1 };
+        same = if survey.findings == before {
+            same + 1
+        } else {
+            1
+        };
         if survey.findings.is_empty() || same >= SAME_LOOKS {
             return Ok(survey);
         }
@@ -342,19 +421,36 @@ async fn look(store: &Store, partition: &TopicPartition, known: &mut Known) -> R
     let mut ledger = positions(store, Tree::Ledger, partition).await?;
     ledger.retain(|&from| from < ledger_end);
     let mut found = footers(store, Tree::Ledger, partition, &ledger, known).await?;
-    let (old, journal): (Vec<Found>, Vec<Found>) = journal.into_iter().partition(|file| file.from < ledger_end);
+    let (old, journal): (Vec<Found>, Vec<Found>) =
+        journal.into_iter().partition(|file| file.from < ledger_end);
     found.extend(journal);
     let superseded = below.len() + old.len();
     let (files, mut findings) = join(found);
-    let listed_end = files.last().map_or(Position::ORIGIN, |file| file.footer.next);
+    let listed_end = files
+        .last()
+        .map_or(Position::ORIGIN, |file| file.footer.next);
     if findings.is_empty() && listed_end < ledger_end {
         let detail = format!("is not listed, where the ledger ends at {ledger_end}");
         let file = Tree::Ledger.file(partition, listed_end);
-        findings.push(Finding { file, position: listed_end, rule: Rule::Join, detail });
+        findings.push(Finding {
+            file,
+            position: listed_end,
+            rule: Rule::Join,
+            detail,
+        });
     }
     let end = files.last().map_or(ledger_end, |file| file.footer.next);
-    let chain = Chain { partition: partition.clone(), files, ledger_end, end };
-    Ok(Survey { chain, findings, superseded: superseded as u64 })
+    let chain = Chain {
+        partition: partition.clone(),
+        files,
+        ledger_end,
+        end,
+    };
+    Ok(Survey {
+        chain,
+        findings,
+        superseded: superseded as u64,
+    })
 }
 
 /// A file that is there, readable or not.
@@ -370,7 +466,14 @@ fn join(found: Vec<Found>) -> (Vec<ChainFile>, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut end = Some(Position::ORIGIN);
     for Found { path, from, footer } in found {
-        let mut finding = |rule, detail| findings.push(Finding { file: path.clone(), position: from, rule, detail });
+        let mut finding = |rule, detail| {
+            findings.push(Finding {
+                file: path.clone(),
+                position: from,
+                rule,
+                detail,
+            })
+        };
         if let Some(end) = end.filter(|&end| end != from) {
             finding(Rule::Join, format!("the file before ends at {end}"));
         }
@@ -381,7 +484,10 @@ fn join(found: Vec<Found>) -> (Vec<ChainFile>, Vec<Finding>) {
             }
             Ok(footer) => {
                 if footer.from != from {
-                    finding(Rule::Name, format!("the footer says it starts at {}", footer.from));
+                    finding(
+                        Rule::Name,
+                        format!("the footer says it starts at {}", footer.from),
+                    );
                 }
                 files.push(ChainFile { path, from, footer });
                 files.last().map(|file| file.footer.next)
@@ -420,14 +526,23 @@ async fn footers(
         .await?;
     for file in &found {
         if let Ok(footer) = &file.footer {
-            known.entry(file.path.clone()).or_insert_with(|| footer.clone());
+            known
+                .entry(file.path.clone())
+                .or_insert_with(|| footer.clone());
         }
     }
     Ok(found)
 }
 
 /// The positions that name files of a folder, in order. Other names are nobody's.
-async fn positions(store: &Store, tree: Tree, partition: &TopicPartition) -> Result<Vec<Position>, LedgerError> {
+async fn positions(
+    store: &Store,
+    tree: Tree,
+    partition: &TopicPartition,
+) -> Result<Vec<Position>, LedgerError> {
     let entries = store.list(&tree.folder(partition)).await?;
-    Ok(entries.iter().filter_map(|entry| position_of(&entry.name)).collect())
+    Ok(entries
+        .iter()
+        .filter_map(|entry| position_of(&entry.name))
+        .collect())
 }

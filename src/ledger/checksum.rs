@@ -1,9 +1,11 @@
-//! The checksum of a file: what was changed after it was written is told before anything of it is believed.
+//! The checksum of a file: what was changed after it was written is told before anything of it is
+//! believed.
 //!
-//! A reader of Parquet believes what a footer or a page says, and asks for as much memory as a changed count names. So
-//! every file bears two CRC-32 (ISO-HDLC, that of gzip), as the last of its key-value pairs: of what stands before the
-//! footer, and of the footer, in which the second's own digits count as zeros. The footer's can be checked without the
-//! rest. They find what disks and hands change; who wants to forge a file can.
+//! A reader of Parquet believes what a footer or a page says, and asks for as much memory as a
+//! changed count names. So every file bears two CRC-32 (ISO-HDLC, that of gzip), as the last of its
+//! key-value pairs: of what stands before the footer, and of the footer, in which the second's own
+//! digits count as zeros. The footer's can be checked without the rest. They find what disks and
+//! hands change; who wants to forge a file can.
 
 use std::ops::Range;
 
@@ -37,10 +39,16 @@ impl Places {
     /// `None` where there is no checksum, or the footer is not there whole.
     fn of(bytes: &[u8]) -> Option<Self> {
         let footer = bytes.len().checked_sub(footer_bytes(bytes)?)?;
-        let mark = bytes[footer..].windows(MARK.len()).rposition(|window| window == MARK)?;
+        let mark = bytes[footer..]
+            .windows(MARK.len())
+            .rposition(|window| window == MARK)?;
         let rows = footer + mark + MARK.len();
         let own = rows + DIGITS + 1;
-        let places = Self { footer, rows: rows..rows + DIGITS, own: own..own + DIGITS };
+        let places = Self {
+            footer,
+            rows: rows..rows + DIGITS,
+            own: own..own + DIGITS,
+        };
         (places.own.end <= bytes.len()).then_some(places)
     }
 
@@ -49,13 +57,19 @@ impl Places {
     }
 
     fn of_footer(&self, bytes: &[u8]) -> [u8; DIGITS] {
-        digits(&[&bytes[self.footer..self.own.start], b"00000000", &bytes[self.own.end..]])
+        digits(&[
+            &bytes[self.footer..self.own.start],
+            b"00000000",
+            &bytes[self.own.end..],
+        ])
     }
 }
 
 /// How long the footer is, by a file's last bytes; `None` where it is not Parquet.
 pub(super) fn footer_bytes(tail: &[u8]) -> Option<usize> {
-    let (_, [length @ .., b'P', b'A', b'R', b'1']) = tail.split_last_chunk::<8>()? else { return None };
+    let (_, [length @ .., b'P', b'A', b'R', b'1']) = tail.split_last_chunk::<8>()? else {
+        return None;
+    };
     Some(8 + u32::from_le_bytes(*length) as usize)
 }
 
@@ -64,7 +78,10 @@ fn digits(parts: &[&[u8]]) -> [u8; DIGITS] {
     for part in parts {
         crc.update(part);
     }
-    format!("{:08x}", crc.sum()).into_bytes().try_into().expect("eight digits")
+    format!("{:08x}", crc.sum())
+        .into_bytes()
+        .try_into()
+        .expect("eight digits")
 }
 
 /// Writes the digits into a new file.
@@ -80,10 +97,12 @@ pub(super) fn seal(file: &mut [u8]) {
 ///
 /// # Errors
 ///
-/// [`LedgerError::Changed`]; [`LedgerError::Footer`] where there is no checksum, [`LedgerError::NotParquet`] where the end
-/// is not Parquet's.
+/// [`LedgerError::Changed`]; [`LedgerError::Footer`] where there is no checksum,
+/// [`LedgerError::NotParquet`] where the end is not Parquet's.
 pub(super) fn check(path: &str, file: &[u8]) -> Result<()> {
-    check_parts(path, file, |places| places.of_rows(file) == file[places.rows.clone()])
+    check_parts(path, file, |places| {
+        places.of_rows(file) == file[places.rows.clone()]
+    })
 }
 
 /// Checks the footer, with the bytes of a file's end that hold it.
@@ -97,10 +116,18 @@ pub(super) fn check_footer(path: &str, tail: &[u8]) -> Result<()> {
 
 fn check_parts(path: &str, bytes: &[u8], rows_agree: impl Fn(&Places) -> bool) -> Result<()> {
     if footer_bytes(bytes).is_none() {
-        return Err(LedgerError::not_parquet(path, ParquetError::General("its end is not there".to_owned())));
+        return Err(LedgerError::not_parquet(
+            path,
+            ParquetError::General("its end is not there".to_owned()),
+        ));
     }
     let path = || path.to_owned();
-    let places = Places::of(bytes).ok_or_else(|| LedgerError::Footer { path: path(), key: KEY })?;
+    let places = Places::of(bytes).ok_or_else(|| LedgerError::Footer {
+        path: path(),
+        key: KEY,
+    })?;
     let agrees = places.of_footer(bytes) == bytes[places.own.clone()] && rows_agree(&places);
-    agrees.then_some(()).ok_or_else(|| LedgerError::Changed { path: path() })
+    agrees
+        .then_some(())
+        .ok_or_else(|| LedgerError::Changed { path: path() })
 }

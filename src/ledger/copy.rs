@@ -1,4 +1,5 @@
-//! Copying a file's rows into another: large row groups as they are, small ones decoded and encoded together.
+//! Copying a file's rows into another: large row groups as they are, small ones decoded and encoded
+//! together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +8,9 @@ use arrow_array::{Array as _, ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
@@ -19,7 +22,8 @@ use super::{Footer, LedgerError, Result, load};
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8_192;
 
-/// Rows from which a row group is large: encoded anew with its neighbours, it would not be much smaller.
+/// Rows from which a row group is large: encoded anew with its neighbours, it would not be much
+/// smaller.
 const LARGE_ROWS: usize = ROW_GROUP_ROWS / 4;
 
 /// A file of which the rows are copied.
@@ -38,12 +42,20 @@ impl Original {
     pub(super) fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<Self> {
         let plain = load(path, &bytes)?;
         let footer = Footer::of(path, plain.metadata().file_metadata())?;
-        let of_like = like.filter(|like| plain_types(like) == plain_types(plain.schema())).cloned();
+        let of_like = like
+            .filter(|like| plain_types(like) == plain_types(plain.schema()))
+            .cloned();
         let schema = of_like.unwrap_or_else(|| written_types(plain.schema(), plain.metadata()));
         let options = ArrowReaderOptions::new().with_schema(Arc::clone(&schema));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options);
         let metadata = metadata.map_err(|error| LedgerError::not_parquet(path, error))?;
-        Ok(Self { path: path.to_owned(), bytes, metadata, footer, schema })
+        Ok(Self {
+            path: path.to_owned(),
+            bytes,
+            metadata,
+            footer,
+            schema,
+        })
     }
 
     /// Adds its rows to another file.
@@ -58,8 +70,9 @@ impl Original {
         Ok(())
     }
 
-    /// Hands on the rows of a row group, in batches as large as they are encoded. Most columns have no value, as most
-    /// belong to other kinds of record: these are not read, which is half of what copying would cost.
+    /// Hands on the rows of a row group, in batches as large as they are encoded. Most columns have
+    /// no value, as most belong to other kinds of record: these are not read, which is half of what
+    /// copying would cost.
     fn decode<'a>(
         &'a self,
         number: usize,
@@ -69,12 +82,15 @@ impl Original {
         let damaged = |error: ParquetError| LedgerError::not_parquet(&self.path, error);
         let held = (0..group.num_columns()).filter(|&leaf| holds_values(group.column(leaf)));
         let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), held);
-        let read = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
-            .with_row_groups(vec![number])
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(damaged)?;
+        let read = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            self.bytes.clone(),
+            self.metadata.clone(),
+        )
+        .with_row_groups(vec![number])
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(damaged)?;
         let nulls_max = BATCH_ROWS.min(group.num_rows() as usize);
         let mut nulls: HashMap<&DataType, ArrayRef> = HashMap::new();
         for rows in read {
@@ -82,9 +98,13 @@ impl Original {
             let column = |field: &'a FieldRef| {
                 let null = || {
                     let nulls = nulls.entry(field.data_type());
-                    nulls.or_insert_with(|| new_null_array(field.data_type(), nulls_max)).slice(0, rows.num_rows())
+                    nulls
+                        .or_insert_with(|| new_null_array(field.data_type(), nulls_max))
+                        .slice(0, rows.num_rows())
                 };
-                rows.column_by_name(field.name()).cloned().unwrap_or_else(null)
+                rows.column_by_name(field.name())
+                    .cloned()
+                    .unwrap_or_else(null)
             };
             let columns = self.schema.fields().iter().map(column).collect();
             let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns);
@@ -111,10 +131,20 @@ fn plain_types(schema: &Schema) -> Vec<(&str, &DataType)> {
 
 /// Texts that were not written as differences are those of a dictionary.
 fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
-    let columns = metadata.row_groups().first().map(RowGroupMetaData::columns).unwrap_or_default();
+    let columns = metadata
+        .row_groups()
+        .first()
+        .map(RowGroupMetaData::columns)
+        .unwrap_or_default();
     let is_of_dictionary = |name: &str| {
-        let column = columns.iter().find(|column| column.column_path().string() == name);
-        column.is_some_and(|column| column.encodings().all(|encoding| encoding != Encoding::DELTA_BYTE_ARRAY))
+        let column = columns
+            .iter()
+            .find(|column| column.column_path().string() == name);
+        column.is_some_and(|column| {
+            column
+                .encodings()
+                .all(|encoding| encoding != Encoding::DELTA_BYTE_ARRAY)
+        })
     };
     let typed = |field: &FieldRef| match field.data_type() {
         DataType::Utf8 if is_of_dictionary(field.name()) => {
@@ -123,7 +153,9 @@ fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
         }
         _ => Arc::clone(field),
     };
-    Arc::new(Schema::new(schema.fields().iter().map(typed).collect::<Fields>()))
+    Arc::new(Schema::new(
+        schema.fields().iter().map(typed).collect::<Fields>(),
+    ))
 }
 
 #[cfg(test)]
@@ -155,9 +187,21 @@ mod tests {
         let source = |offset: i64| if offset % 3 == 0 { "a" } else { "b" };
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from_iter_values(offsets.clone())),
-            Arc::new(offsets.clone().map(source).collect::<DictionaryArray<Int32Type>>()),
-            Arc::new(offsets.clone().map(|_| nothing).collect::<DictionaryArray<Int32Type>>()),
-            Arc::new(StringArray::from_iter_values(offsets.map(|offset| format!("s-{offset}")))),
+            Arc::new(
+                offsets
+                    .clone()
+                    .map(source)
+                    .collect::<DictionaryArray<Int32Type>>(),
+            ),
+            Arc::new(
+                offsets
+                    .clone()
+                    .map(|_| nothing)
+                    .collect::<DictionaryArray<Int32Type>>(),
+            ),
+            Arc::new(StringArray::from_iter_values(
+                offsets.map(|offset| format!("s-{offset}")),
+            )),
         ];
         RecordBatch::try_new(schema(), columns).expect("columns fit")
     }
@@ -194,11 +238,22 @@ mod tests {
     fn rows_are_copied_in_the_types_that_lead_to_their_encodings() {
         assert_eq!(opened(file(&[rows(0..3, None)]), None).schema, schema());
         assert_eq!(groups(file(&[rows(0..3, None)])), [rows(0..3, None)]);
-        assert_eq!(groups(file(&[rows(0..3, Some("c"))])), [rows(0..3, Some("c"))]);
+        assert_eq!(
+            groups(file(&[rows(0..3, Some("c"))])),
+            [rows(0..3, Some("c"))]
+        );
         let bytes = file(&[rows(0..3, None)]);
         assert_eq!(opened(bytes.clone(), Some(&schema())).schema, schema());
-        let other = Arc::new(Schema::new(vec![Field::new("source", DataType::Utf8, false)]));
-        assert_eq!(opened(bytes, Some(&other)).schema, schema(), "of another schema: as it was written");
+        let other = Arc::new(Schema::new(vec![Field::new(
+            "source",
+            DataType::Utf8,
+            false,
+        )]));
+        assert_eq!(
+            opened(bytes, Some(&other)).schema,
+            schema(),
+            "of another schema: as it was written"
+        );
     }
 
     #[test]
@@ -208,14 +263,25 @@ mod tests {
         let mut copy = Encoder::new(&schema()).expect("an encoder");
         for (number, part) in parts.iter().enumerate() {
             let nothing = (number % 2 == 1).then_some("c");
-            opened(file(&[rows(part.clone(), nothing)]), Some(&schema())).copy(&mut copy).expect("copied");
+            opened(file(&[rows(part.clone(), nothing)]), Some(&schema()))
+                .copy(&mut copy)
+                .expect("copied");
         }
         let copy = copy.finish(&footer()).expect("encoded");
         let original = file(&[rows(parts[2].clone(), None)]);
-        assert_eq!(pages(&opened(copy.clone(), None), 1), pages(&opened(original, None), 0));
-        let small = arrow_select::concat::concat_batches(&schema(), &[rows(0..5, None), rows(5..9, Some("c"))]);
+        assert_eq!(
+            pages(&opened(copy.clone(), None), 1),
+            pages(&opened(original, None), 0)
+        );
+        let small = arrow_select::concat::concat_batches(
+            &schema(),
+            &[rows(0..5, None), rows(5..9, Some("c"))],
+        );
         let read = groups(copy);
-        assert_eq!(read.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [9, LARGE_ROWS, 3]);
+        assert_eq!(
+            read.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(),
+            [9, LARGE_ROWS, 3]
+        );
         assert_eq!(read[1], rows(parts[2].clone(), None));
         assert_eq!(read[0].column(0), small.expect("of one schema").column(0));
         assert_eq!(read[2], rows(parts[3].clone(), Some("c")));
@@ -227,33 +293,68 @@ mod tests {
             let (from, length) = column.byte_range();
             file.bytes.slice(from as usize..(from + length) as usize)
         };
-        file.metadata.metadata().row_group(group).columns().iter().map(column).collect()
+        file.metadata
+            .metadata()
+            .row_group(group)
+            .columns()
+            .iter()
+            .map(column)
+            .collect()
     }
 
     #[test]
     fn rows_and_rejects_of_a_store_are_copied_as_they_are_with_all_that_is_said_of_them() {
-        let mut generator = Generator::new(1, Options { events: 500, ..Options::default() });
+        let mut generator = Generator::new(
+            1,
+            Options {
+                events: 500,
+                ..Options::default()
+            },
+        );
         let (mut documents, mut document) = (Vec::new(), Document::new());
         while generator.write_next(&mut document) {
             documents.push(String::from_utf8(document.bytes.clone()).expect("JSON"));
         }
-        let (reason, pointer, rule) = (Reason::SchemaEnum, "/data/area".into(), "must be one of a, b".into());
-        let rejection = Rejection { reason, pointer, rule, partner: None, kind: Some(Kind::Crime) };
+        let (reason, pointer, rule) = (
+            Reason::SchemaEnum,
+            "/data/area".into(),
+            "must be one of a, b".into(),
+        );
+        let rejection = Rejection {
+            reason,
+            pointer,
+            rule,
+            partner: None,
+            kind: Some(Kind::Crime),
+        };
         let (mut accepted, mut rejected) = (RowBuilder::default(), RejectsBuilder::default());
         for (offset, document) in (0..LARGE_ROWS as i64).zip(documents.iter().cycle()) {
             let (position, received) = (Position::ORIGIN.at(offset), Micros(offset * 1_000));
             let event = Event::decode(document).expect("valid");
             accepted.append(Coordinates { position, received }, &Record::of(&event));
-            let headers = [("a", Some(document.as_bytes())), ("b", None)].into_iter().take(offset as usize % 3);
-            rejected.append(position, received, &rejection, Some(b"key"), Some(document.as_bytes()), headers);
+            let headers = [("a", Some(document.as_bytes())), ("b", None)]
+                .into_iter()
+                .take(offset as usize % 3);
+            rejected.append(
+                position,
+                received,
+                &rejection,
+                Some(b"key"),
+                Some(document.as_bytes()),
+                headers,
+            );
         }
         for batch in [accepted.finish(), rejected.finish()] {
-            let original = opened(encode(&batch.schema(), &[batch], &footer()).expect("encoded"), None);
+            let original = opened(
+                encode(&batch.schema(), &[batch], &footer()).expect("encoded"),
+                None,
+            );
             let mut copy = Encoder::new(&original.schema).expect("an encoder");
             original.copy(&mut copy).expect("copied");
             let copy = opened(copy.finish(&footer()).expect("encoded"), None);
             assert_eq!(pages(&copy, 0), pages(&original, 0));
-            let columns = |file: &Original| file.metadata.metadata().row_group(0).columns().to_vec();
+            let columns =
+                |file: &Original| file.metadata.metadata().row_group(0).columns().to_vec();
             for (copy, original) in columns(&copy).iter().zip(&columns(&original)) {
                 let said = |column: &ColumnChunkMetaData| {
                     let statistics = column.statistics().expect("statistics");
@@ -261,8 +362,15 @@ mod tests {
                         statistics.min_bytes_opt().map(<[u8]>::to_vec),
                         statistics.max_bytes_opt().map(<[u8]>::to_vec),
                     );
-                    let sizes = (column.num_values(), column.compressed_size(), column.uncompressed_size());
-                    let encodings = (column.encodings().collect::<Vec<_>>(), column.page_encoding_stats().cloned());
+                    let sizes = (
+                        column.num_values(),
+                        column.compressed_size(),
+                        column.uncompressed_size(),
+                    );
+                    let encodings = (
+                        column.encodings().collect::<Vec<_>>(),
+                        column.page_encoding_stats().cloned(),
+                    );
                     (bounds, statistics.null_count_opt(), sizes, encodings)
                 };
                 assert_eq!(said(copy), said(original), "{}", original.column_path());
@@ -276,18 +384,26 @@ mod tests {
         let large = LARGE_ROWS as i64;
         let original = opened(file(&[rows(0..large, None)]), None);
         let optional = |field: &FieldRef| field.as_ref().clone().with_nullable(true);
-        let other: SchemaRef = Arc::new(Schema::new(schema().fields().iter().map(optional).collect::<Vec<_>>()));
+        let other: SchemaRef = Arc::new(Schema::new(
+            schema().fields().iter().map(optional).collect::<Vec<_>>(),
+        ));
         let mut copy = Encoder::new(&other).expect("an encoder");
         original.copy(&mut copy).expect("copied");
         let copy = opened(copy.finish(&footer()).expect("encoded"), None);
         assert_eq!(copy.schema, other);
-        assert_eq!(groups(copy.bytes)[0].columns(), rows(0..large, None).columns());
+        assert_eq!(
+            groups(copy.bytes)[0].columns(),
+            rows(0..large, None).columns()
+        );
     }
 
     #[test]
     fn a_row_group_ends_where_it_is_full() {
         let full = ROW_GROUP_ROWS as i64;
-        let read = groups(file(&[rows(0..full - 1, None), rows(full - 1..full + 2, None)]));
+        let read = groups(file(&[
+            rows(0..full - 1, None),
+            rows(full - 1..full + 2, None),
+        ]));
         assert_eq!(read, [rows(0..full, None), rows(full..full + 2, None)]);
     }
 }

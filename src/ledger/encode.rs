@@ -21,21 +21,27 @@ pub(super) const ROW_GROUP_ROWS: usize = 122_880;
 /// What a column's writer holds from its start: a compressor and, never used, a decompressor.
 const CODEC_BYTES: usize = 96 << 10;
 
-/// What seldom repeats (texts that are no dictionary, times, offsets) is written as differences, without a
-/// dictionary that would be given up after the first pages: a sixth smaller, and faster.
+/// What seldom repeats (texts that are no dictionary, times, offsets) is written as differences,
+/// without a dictionary that would be given up after the first pages: a sixth smaller, and faster.
 fn properties(schema: &Schema) -> WriterProperties {
     let builder = WriterProperties::builder()
         .set_created_by(PROGRAM.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        // A page is cut by its bytes alone: each column with a page cut holds a compressor of 300 KiB to the end.
+        // A page is cut by its bytes alone: each column with a page cut holds a compressor of 300
+        // KiB to the end.
         .set_data_page_row_count_limit(ROW_GROUP_ROWS);
-    let differences = schema.fields().iter().filter_map(|field| Some((field.name(), difference(field.data_type())?)));
+    let differences = schema
+        .fields()
+        .iter()
+        .filter_map(|field| Some((field.name(), difference(field.data_type())?)));
     differences
         .fold(builder, |builder, (name, encoding)| {
             let column = ColumnPath::from(name.as_str());
-            builder.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding)
+            builder
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_encoding(column, encoding)
         })
         .build()
 }
@@ -49,7 +55,8 @@ const fn difference(data_type: &DataType) -> Option<Encoding> {
     }
 }
 
-/// Makes the bytes of one file, with plain types, batch by batch: what was encoded is a tenth of its rows.
+/// Makes the bytes of one file, with plain types, batch by batch: what was encoded is a tenth of
+/// its rows.
 pub struct Encoder {
     file: SerializedFileWriter<Vec<u8>>,
     writers: ArrowRowGroupWriterFactory,
@@ -72,9 +79,18 @@ impl Encoder {
 
     fn try_new(schema: &SchemaRef) -> Result<Self, ParquetError> {
         let types = ArrowSchemaConverter::new().convert(schema)?;
-        let file = SerializedFileWriter::new(Vec::new(), types.root_schema_ptr(), properties(schema).into())?;
+        let file = SerializedFileWriter::new(
+            Vec::new(),
+            types.root_schema_ptr(),
+            properties(schema).into(),
+        )?;
         let writers = ArrowRowGroupWriterFactory::new(&file, schema.clone());
-        Ok(Self { file, writers, schema: schema.clone(), group: RowGroup::default() })
+        Ok(Self {
+            file,
+            writers,
+            schema: schema.clone(),
+            group: RowGroup::default(),
+        })
     }
 
     /// The types of its rows.
@@ -97,7 +113,9 @@ impl Encoder {
     /// Adds rows that the row group has room for.
     fn try_write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
         if self.group.columns.is_empty() {
-            self.group.columns = self.writers.create_column_writers(self.file.flushed_row_groups().len())?;
+            self.group.columns = self
+                .writers
+                .create_column_writers(self.file.flushed_row_groups().len())?;
         }
         // Before the columns have them: a group of which a column failed does not close.
         self.group.rows += rows.num_rows();
@@ -107,7 +125,11 @@ impl Encoder {
                 writers.next().expect("a writer a leaf").write(&leaf)?;
             }
         }
-        if self.group.rows == ROW_GROUP_ROWS { self.cut() } else { Ok(()) }
+        if self.group.rows == ROW_GROUP_ROWS {
+            self.cut()
+        } else {
+            Ok(())
+        }
     }
 
     /// Ends the row group, if there is one.
@@ -152,7 +174,12 @@ impl Encoder {
 
     /// Memory held, in bytes, nearly.
     pub fn bytes(&self) -> usize {
-        let group: usize = self.group.columns.iter().map(|column| column.memory_size() + CODEC_BYTES).sum();
+        let group: usize = self
+            .group
+            .columns
+            .iter()
+            .map(|column| column.memory_size() + CODEC_BYTES)
+            .sum();
         self.file.inner().capacity() + group
     }
 

@@ -1,8 +1,8 @@
 //! The commit of one batch: its rejects, then its journal file, created if absent.
 //!
-//! It refuses to know Kafka and who else writes. The invariant: [`Outcome::Certain`] means that the batch is
-//! in the chain for good, [`Outcome::Lost`] that it is not and never will be; anything else is an error, after
-//! which only [`resume`](crate::ledger::chain::resume) tells.
+//! It refuses to know Kafka and who else writes. The invariant: [`Outcome::Certain`] means that the
+//! batch is in the chain for good, [`Outcome::Lost`] that it is not and never will be; anything
+//! else is an error, after which only [`resume`](crate::ledger::chain::resume) tells.
 
 use std::time::Duration;
 
@@ -45,7 +45,8 @@ pub struct Prepared {
     pub footer: Footer,
     /// The journal file, encoded with that footer.
     pub rows: Bytes,
-    /// The name and bytes of the rejects file, encoded with that footer; `None` where nothing was rejected.
+    /// The name and bytes of the rejects file, encoded with that footer; `None` where nothing was
+    /// rejected.
     pub rejects: Option<(String, Bytes)>,
 }
 
@@ -63,8 +64,8 @@ pub enum Outcome {
     Lost,
 }
 
-/// Commits a batch: [`write_rejects`], then [`create`]. Who asks the broker for the topic's id calls the two
-/// itself, and asks in between.
+/// Commits a batch: [`write_rejects`], then [`create`]. Who asks the broker for the topic's id
+/// calls the two itself, and asks in between.
 pub async fn commit(
     store: &Store,
     partition: &TopicPartition,
@@ -76,11 +77,21 @@ pub async fn commit(
 }
 
 /// Makes the rejects of a batch durable. Nobody can see them before its journal file names them.
-pub async fn write_rejects(store: &Store, partition: &TopicPartition, batch: &Prepared) -> Result<()> {
+pub async fn write_rejects(
+    store: &Store,
+    partition: &TopicPartition,
+    batch: &Prepared,
+) -> Result<()> {
     crash::point("commit.started");
     if let Some((name, bytes)) = &batch.rejects {
         // The name is of this attempt alone, so whoever is there is us.
-        place(store, &rejects_file(partition, name), bytes, &batch.footer.attempt).await?;
+        place(
+            store,
+            &rejects_file(partition, name),
+            bytes,
+            &batch.footer.attempt,
+        )
+        .await?;
         crash::point("rejects.durable");
     }
     Ok(())
@@ -100,14 +111,19 @@ pub async fn create(
         return Ok(Outcome::Lost);
     }
     crash::point("journal.created");
-    // The name may have been merged and swept before we made it again: only a ledger's end that is not past
-    // it, read after the create, makes it count.
-    let ledger_end = chain::step_on(store, partition, LedgerEnd::at(ledger_end)).await?.position;
+    // The name may have been merged and swept before we made it again: only a ledger's end that is
+    // not past it, read after the create, makes it count.
+    let ledger_end = chain::step_on(store, partition, LedgerEnd::at(ledger_end))
+        .await?
+        .position;
     if ledger_end > from {
         return Ok(Outcome::Lost);
     }
     crash::point("journal.certain");
-    Ok(Outcome::Certain { ledger_end, settled: owner == Owner::Settled })
+    Ok(Outcome::Certain {
+        ledger_end,
+        settled: owner == Owner::Settled,
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,8 +143,8 @@ async fn place(store: &Store, path: &str, bytes: &Bytes, attempt: &str) -> Resul
         if let Ok(Creation::Created) = answer {
             return Ok(Owner::This);
         }
-        // Every other answer may hide a create that worked: the name tells. Where it is absent nothing is
-        // settled, for a create may still be on its way.
+        // Every other answer may hide a create that worked: the name tells. Where it is absent
+        // nothing is settled, for a create may still be on its way.
         let unsettled = match read_footer(store, path).await {
             Ok(Some(found)) if found.attempt == attempt => {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -146,11 +162,23 @@ async fn place(store: &Store, path: &str, bytes: &Bytes, attempt: &str) -> Resul
                 source: std::io::ErrorKind::NotFound.into(),
             };
             let source = unsettled.unwrap_or_else(|| gone().into());
-            return Err(JournalError::Unsettled { path: path.to_owned(), source });
+            return Err(JournalError::Unsettled {
+                path: path.to_owned(),
+                source,
+            });
         }
-        let causes = |error| anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>();
+        let causes = |error| {
+            anyhow::Chain::new(error)
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
         let error = unsettled.as_ref().map(|error| causes(error).join(": "));
-        tracing::warn!(path, tried, error, "a create has no certain answer, trying again");
+        tracing::warn!(
+            path,
+            tried,
+            error,
+            "a create has no certain answer, trying again"
+        );
         tokio::time::sleep(pause).await;
         pause *= 2;
     }

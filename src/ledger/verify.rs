@@ -1,13 +1,16 @@
 //! Whether a store is whole: the rules of the ledger, held against every file.
 //!
-//! It only reads, and may run beside consumers and merges. It refuses to mend. The invariant: a store without
-//! a finding holds each record below its chains' ends, that was not declared lost, as exactly one row.
+//! It only reads, and may run beside consumers and merges. It refuses to mend. The invariant: a
+//! store without a finding holds each record below its chains' ends, that was not declared lost, as
+//! exactly one row.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Finding, Rule, Survey};
-use crate::ledger::{Footer, Gap, LedgerError, SCHEMA, Tree, coordinates, rejects_file, rejects_position};
+use crate::ledger::{
+    Footer, Gap, LedgerError, SCHEMA, Tree, coordinates, rejects_file, rejects_position,
+};
 use crate::storage::{StorageError, Store};
 
 /// How often a partition is read again because merges took files away meanwhile.
@@ -83,7 +86,12 @@ fn end_unreadable(error: &LedgerError) -> Finding {
     let file = error.damaged().unwrap_or_default().to_owned();
     let name = file.rsplit('/').next().unwrap_or_default();
     let position = super::position_of(name).unwrap_or_default();
-    Finding { file, position, rule: Rule::Open, detail: error.fault() }
+    Finding {
+        file,
+        position,
+        rule: Rule::Open,
+        detail: error.fault(),
+    }
 }
 
 async fn verify_partition(
@@ -92,8 +100,17 @@ async fn verify_partition(
     mut survey: Survey,
 ) -> Result<(Summary, Vec<Finding>)> {
     for _ in 0..PASSES_MAX {
-        let Survey { chain, mut findings, superseded } = survey;
-        let mut check = Check { store, partition, findings: Vec::new(), missing: false };
+        let Survey {
+            chain,
+            mut findings,
+            superseded,
+        } = survey;
+        let mut check = Check {
+            store,
+            partition,
+            findings: Vec::new(),
+            missing: false,
+        };
         check.eras(&chain.files);
         for file in &chain.files {
             check.file(file).await?;
@@ -115,7 +132,11 @@ fn summary(chain: Chain, superseded: u64, orphans: u64) -> Summary {
         files: chain.files.len() as u64,
         rows: sum(|footer| footer.accepted),
         rejected: sum(|footer| footer.rejected),
-        gaps: chain.files.iter().flat_map(|file| file.footer.gaps.clone()).collect(),
+        gaps: chain
+            .files
+            .iter()
+            .flat_map(|file| file.footer.gaps.clone())
+            .collect(),
         ledger_end: chain.ledger_end,
         end: chain.end,
         partition: chain.partition,
@@ -125,9 +146,17 @@ fn summary(chain: Chain, superseded: u64, orphans: u64) -> Summary {
 }
 
 async fn orphans(store: &Store, chain: &Chain) -> Result<u64> {
-    let named: HashSet<&str> = chain.files.iter().flat_map(|f| &f.footer.rejects).map(String::as_str).collect();
+    let named: HashSet<&str> = chain
+        .files
+        .iter()
+        .flat_map(|f| &f.footer.rejects)
+        .map(String::as_str)
+        .collect();
     let listed = store.list(&Tree::Rejects.folder(&chain.partition)).await?;
-    Ok(listed.iter().filter(|entry| !named.contains(entry.name.as_str())).count() as u64)
+    Ok(listed
+        .iter()
+        .filter(|entry| !named.contains(entry.name.as_str()))
+        .count() as u64)
 }
 
 /// One pass over the files of a partition.
@@ -141,7 +170,12 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn find(&mut self, file: &str, position: Position, rule: Rule, detail: String) {
-        self.findings.push(Finding { file: file.to_owned(), position, rule, detail });
+        self.findings.push(Finding {
+            file: file.to_owned(),
+            position,
+            rule,
+            detail,
+        });
     }
 
     /// One source an era, and an era ends only in a file without rows.
@@ -149,19 +183,30 @@ impl Check<'_> {
         let mut sources: BTreeMap<u16, [&str; 2]> = BTreeMap::new();
         for ChainFile { path, from, footer } in files {
             let known = sources.entry(footer.next.era).or_default();
-            for (id, (known, found)) in
-                ["cluster", "topic"].into_iter().zip(known.iter_mut().zip([&footer.cluster_id, &footer.topic_id]))
+            for (id, (known, found)) in ["cluster", "topic"]
+                .into_iter()
+                .zip(known.iter_mut().zip([&footer.cluster_id, &footer.topic_id]))
             {
                 if known.is_empty() {
                     *known = found;
                 } else if !found.is_empty() && known != found {
-                    self.find(path, *from, Rule::Source, format!("{id} id {found}, where the era began with {known}"));
+                    self.find(
+                        path,
+                        *from,
+                        Rule::Source,
+                        format!("{id} id {found}, where the era began with {known}"),
+                    );
                 }
             }
             let Footer { from, next, .. } = *footer;
             let reset = next.era == from.era + 1 && next.is_era_start() && footer.read == 0;
             if from.era != next.era && !reset {
-                self.find(path, from, Rule::Era, format!("goes on to {next} other than as a file without rows may"));
+                self.find(
+                    path,
+                    from,
+                    Rule::Era,
+                    format!("goes on to {next} other than as a file without rows may"),
+                );
             }
         }
     }
@@ -178,10 +223,17 @@ impl Check<'_> {
         for name in &footer.rejects {
             let path = rejects_file(self.partition, name);
             if rejects_position(name) != Some(*from) {
-                self.find(&path, *from, Rule::Name, format!("is not named after {from}"));
+                self.find(
+                    &path,
+                    *from,
+                    Rule::Name,
+                    format!("is not named after {from}"),
+                );
             }
             let rows = self.rows(&path, *from, Rule::Rejects, footer).await?;
-            rejected = rejected.zip(rows.as_ref()).map(|(sum, rows)| sum + rows.len());
+            rejected = rejected
+                .zip(rows.as_ref())
+                .map(|(sum, rows)| sum + rows.len());
             positions.extend(rows.into_iter().flatten());
         }
         if let Some(rejected) = rejected {
@@ -196,33 +248,69 @@ impl Check<'_> {
 
     /// What the footer alone tells.
     fn footer(&mut self, path: &str, from: Position, footer: &Footer) {
-        let Footer { read, accepted, rejected, .. } = *footer;
+        let Footer {
+            read,
+            accepted,
+            rejected,
+            ..
+        } = *footer;
         if read != accepted + rejected {
-            self.find(path, from, Rule::Read, format!("{read} read, {accepted} accepted, {rejected} rejected"));
+            self.find(
+                path,
+                from,
+                Rule::Read,
+                format!("{read} read, {accepted} accepted, {rejected} rejected"),
+            );
         }
         if footer.schema != SCHEMA {
-            self.find(path, from, Rule::Schema, format!("schema {} is not known here", footer.schema));
+            self.find(
+                path,
+                from,
+                Rule::Schema,
+                format!("schema {} is not known here", footer.schema),
+            );
         }
         if read == 0 && footer.gaps.is_empty() {
-            self.find(path, from, Rule::Gap, "has no rows and declares no loss".to_owned());
+            self.find(
+                path,
+                from,
+                Rule::Gap,
+                "has no rows and declares no loss".to_owned(),
+            );
         }
         for gap in &footer.gaps {
             if gap.from < footer.from || gap.to > footer.next || gap.from >= gap.to {
-                self.find(path, gap.from, Rule::Gap, format!("a loss up to {} is not inside the file", gap.to));
+                self.find(
+                    path,
+                    gap.from,
+                    Rule::Gap,
+                    format!("a loss up to {} is not inside the file", gap.to),
+                );
             }
             if gap.accepted_by.is_empty() {
-                self.find(path, gap.from, Rule::Gap, "nobody accepted the loss".to_owned());
+                self.find(
+                    path,
+                    gap.from,
+                    Rule::Gap,
+                    "nobody accepted the loss".to_owned(),
+                );
             }
         }
     }
 
     fn count(&mut self, path: &str, from: Position, rule: Rule, rows: usize, said: u64) {
         if rows as u64 != said {
-            self.find(path, from, rule, format!("{rows} rows, where the footer says {said}"));
+            self.find(
+                path,
+                from,
+                rule,
+                format!("{rows} rows, where the footer says {said}"),
+            );
         }
     }
 
-    /// The positions of a file's rows, which must rise inside `[from, next)`; `None` where they cannot be read.
+    /// The positions of a file's rows, which must rise inside `[from, next)`; `None` where they
+    /// cannot be read.
     async fn rows(
         &mut self,
         path: &str,
@@ -242,13 +330,26 @@ impl Check<'_> {
             }
             Ok(rows) => rows,
         };
-        let outside = |row: &&Position| row.era != footer.from.era || **row < footer.from || **row >= footer.next;
+        let outside = |row: &&Position| {
+            row.era != footer.from.era || **row < footer.from || **row >= footer.next
+        };
         if let Some(&row) = rows.iter().find(outside) {
-            self.find(path, row, Rule::Offsets, format!("is not inside {} to {}", footer.from, footer.next));
+            self.find(
+                path,
+                row,
+                Rule::Offsets,
+                format!("is not inside {} to {}", footer.from, footer.next),
+            );
         }
-        // The same row twice is told by another rule, where accepted and rejected are held together.
+        // The same row twice is told by another rule, where accepted and rejected are held
+        // together.
         if let Some(pair) = rows.windows(2).find(|pair| pair[0] > pair[1]) {
-            self.find(path, pair[1], Rule::Offsets, format!("comes after {}", pair[0]));
+            self.find(
+                path,
+                pair[1],
+                Rule::Offsets,
+                format!("comes after {}", pair[0]),
+            );
         }
         Ok(Some(rows))
     }

@@ -29,7 +29,13 @@ pub struct Walked {
 impl<'a> Walk<'a> {
     /// A walk from a position to the chain's end.
     pub fn new(store: &'a Store, partition: &'a TopicPartition, from: Position) -> Self {
-        Self { store, partition, next: from, chain: None, passes: 0 }
+        Self {
+            store,
+            partition,
+            next: from,
+            chain: None,
+            passes: 0,
+        }
     }
 
     /// The next file; `None` at the end.
@@ -38,14 +44,19 @@ impl<'a> Walk<'a> {
             Some(chain) => chain,
             None => chain::read(self.store, self.partition).await?,
         };
-        let place = chain.files.partition_point(|file| file.footer.next <= self.next);
+        let place = chain
+            .files
+            .partition_point(|file| file.footer.next <= self.next);
         let file = chain.files.get(place).cloned();
         self.chain = Some(chain);
-        Ok(file.map(|file| Walked { from: std::mem::replace(&mut self.next, file.footer.next), file }))
+        Ok(file.map(|file| Walked {
+            from: std::mem::replace(&mut self.next, file.footer.next),
+            file,
+        }))
     }
 
-    /// The last file, or one that it names, was not there: goes back before it, to read the chain again. That is
-    /// damage unless the ledger moved on.
+    /// The last file, or one that it names, was not there: goes back before it, to read the chain
+    /// again. That is damage unless the ledger moved on.
     pub async fn again(&mut self, last: &Walked) -> Result<(), ChainError> {
         self.next = last.from;
         self.passes += 1;
@@ -60,7 +71,10 @@ impl<'a> Walk<'a> {
                 rule: Rule::Rejects,
                 detail: "it, or one of the rejects that it names, is missing".to_owned(),
             };
-            return Err(ChainError::Damaged { partition: self.partition.clone(), finding });
+            return Err(ChainError::Damaged {
+                partition: self.partition.clone(),
+                finding,
+            });
         }
         if self.passes >= PASSES_MAX {
             return Err(ChainError::Restless(self.partition.clone()));

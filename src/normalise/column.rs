@@ -1,17 +1,19 @@
 //! The kinds of column: how each is built and read.
 //!
-//! A column costs what it holds: an absent value is not appended but made up for when the next value
-//! comes, or at the end. Texts that repeat are dictionaries, so that a buffered row is small.
+//! A column costs what it holds: an absent value is not appended but made up for when the next
+//! value comes, or at the end. Texts that repeat are dictionaries, so that a buffered row is small.
 
 use std::cell::RefCell;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Int32Builder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::builder::{
+    BooleanBuilder, Int32Builder, StringBuilder, TimestampMicrosecondBuilder,
+};
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, TimeUnit};
@@ -20,7 +22,8 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use crate::contract::moment::{Moment, Precision};
 use crate::contract::parts::Flags;
 use crate::contract::record::{
-    Bool, Code, FeedName, Int, Key, KindName, List, Marks, Name, Number, Sent, Strs, Text, Time, Value,
+    Bool, Code, FeedName, Int, Key, KindName, List, Marks, Name, Number, Sent, Strs, Text, Time,
+    Value,
 };
 use crate::event::{Feed, Kind, Micros};
 
@@ -29,7 +32,8 @@ pub(super) trait Column: Value {
     type Builder;
     type Reader<'b>;
 
-    /// A builder without memory: as many partitions are gathered as are assigned, and most columns have no value.
+    /// A builder without memory: as many partitions are gathered as are assigned, and most columns
+    /// have no value.
     fn builder() -> Self::Builder;
 
     fn fields(name: &str, description: &str, into: &mut Vec<Field>);
@@ -45,8 +49,14 @@ pub(super) trait Column: Value {
 }
 
 /// A field with its description.
-pub(super) fn described(name: &str, data_type: DataType, nullable: bool, description: &str) -> Field {
-    let metadata: std::collections::HashMap<_, _> = [("description".to_owned(), description.to_owned())].into();
+pub(super) fn described(
+    name: &str,
+    data_type: DataType,
+    nullable: bool,
+    description: &str,
+) -> Field {
+    let metadata: std::collections::HashMap<_, _> =
+        [("description".to_owned(), description.to_owned())].into();
     Field::new(name, data_type, nullable).with_metadata(metadata)
 }
 
@@ -72,10 +82,13 @@ thread_local! {
 /// A column that no row of the batch has a value in, as most are: a part of one that is made once.
 fn absent(data_type: &DataType, rows: usize) -> ArrayRef {
     ABSENT.with_borrow_mut(|arrays| {
-        let place = arrays.iter().position(|array| array.data_type() == data_type).unwrap_or_else(|| {
-            arrays.push(new_null_array(data_type, rows));
-            arrays.len() - 1
-        });
+        let place = arrays
+            .iter()
+            .position(|array| array.data_type() == data_type)
+            .unwrap_or_else(|| {
+                arrays.push(new_null_array(data_type, rows));
+                arrays.len() - 1
+            });
         if arrays[place].len() < rows {
             arrays[place] = new_null_array(data_type, rows.next_power_of_two());
         }
@@ -112,14 +125,18 @@ impl Dictionary {
         }
         let hash = self.hasher.hash_one(text.as_bytes());
         let (ends, bytes) = (&self.ends, &self.bytes);
-        if let Some(&key) = self.index.find(hash, |key| slice(ends, bytes, *key) == text.as_bytes()) {
+        if let Some(&key) = self
+            .index
+            .find(hash, |key| slice(ends, bytes, *key) == text.as_bytes())
+        {
             return key;
         }
         let key = self.ends.len() as i32;
         self.bytes.extend_from_slice(text.as_bytes());
         self.ends.push(self.bytes.len() as i32);
         let (ends, bytes, hasher) = (&self.ends, &self.bytes, &self.hasher);
-        self.index.insert_unique(hash, key, |key| hasher.hash_one(slice(ends, bytes, *key)));
+        self.index
+            .insert_unique(hash, key, |key| hasher.hash_one(slice(ends, bytes, *key)));
         key
     }
 
@@ -139,8 +156,12 @@ impl Dictionary {
         }
         self.keys.resize(rows, NULL);
         let mut keys = std::mem::take(&mut self.keys);
-        let nulls = keys.contains(&NULL).then(|| keys.iter().map(|key| *key != NULL).collect::<NullBuffer>());
-        keys.iter_mut().filter(|key| **key == NULL).for_each(|key| *key = 0);
+        let nulls = keys
+            .contains(&NULL)
+            .then(|| keys.iter().map(|key| *key != NULL).collect::<NullBuffer>());
+        keys.iter_mut()
+            .filter(|key| **key == NULL)
+            .for_each(|key| *key = 0);
         let mut offsets = std::mem::take(&mut self.ends);
         offsets.insert(0, 0);
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
@@ -151,7 +172,10 @@ impl Dictionary {
     }
 
     fn memory(&self) -> usize {
-        self.keys.capacity() * 4 + self.ends.capacity() * 4 + self.bytes.capacity() + self.index.capacity() * 5
+        self.keys.capacity() * 4
+            + self.ends.capacity() * 4
+            + self.bytes.capacity()
+            + self.index.capacity() * 5
     }
 }
 
@@ -170,20 +194,26 @@ pub(super) enum Texts<'b> {
 
 impl<'b> Texts<'b> {
     fn new(batch: &'b RecordBatch, name: &str) -> Self {
-        let Some(column) = batch.column_by_name(name) else { return Self::Absent };
+        let Some(column) = batch.column_by_name(name) else {
+            return Self::Absent;
+        };
         if let Some(plain) = column.as_any().downcast_ref() {
             return Self::Plain(plain);
         }
         let dictionary = column.as_any().downcast_ref::<DictionaryArray<Int32Type>>();
         let parts = dictionary.and_then(|d| Some((d.keys(), d.values().as_any().downcast_ref()?)));
-        parts.map_or(Self::Absent, |(keys, values)| Self::Dictionary(keys, values))
+        parts.map_or(Self::Absent, |(keys, values)| {
+            Self::Dictionary(keys, values)
+        })
     }
 
     fn get(&self, row: usize) -> Option<&'b str> {
         match *self {
             Self::Absent => None,
             Self::Plain(texts) => texts.is_valid(row).then(|| texts.value(row)),
-            Self::Dictionary(keys, texts) => keys.is_valid(row).then(|| texts.value(keys.value(row) as usize)),
+            Self::Dictionary(keys, texts) => keys
+                .is_valid(row)
+                .then(|| texts.value(keys.value(row) as usize)),
         }
     }
 }
@@ -361,13 +391,21 @@ impl Column for Time {
     type Reader<'b> = (Option<&'b TimestampMicrosecondArray>, Texts<'b>);
 
     fn builder() -> Self::Builder {
-        (TimestampMicrosecondBuilder::with_capacity(0), Dictionary::default())
+        (
+            TimestampMicrosecondBuilder::with_capacity(0),
+            Dictionary::default(),
+        )
     }
 
     fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
         into.push(described(name, timestamp(), true, description));
         let description = format!("How exactly `{name}` is known: `month`, `day` or `instant`.");
-        into.push(described(&format!("{name}{PRECISION}"), dictionary(), true, &description));
+        into.push(described(
+            &format!("{name}{PRECISION}"),
+            dictionary(),
+            true,
+            &description,
+        ));
     }
 
     fn append((times, precisions): &mut Self::Builder, row: usize, value: Option<Moment>) {
@@ -390,7 +428,9 @@ impl Column for Time {
     }
 
     fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Self::Reader<'b> {
-        let times = batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref());
+        let times = batch
+            .column_by_name(name)
+            .and_then(|c| c.as_any().downcast_ref());
         (times, Texts::new(batch, &format!("{name}{PRECISION}")))
     }
 
@@ -503,8 +543,15 @@ impl Column for Marks {
 
     fn fields(name: &str, _: &str, into: &mut Vec<Field>) {
         for (suffix, said) in MARKS.into_iter().zip(["true", "false"]) {
-            let description = format!("The marks recorded as {said}, joined by `;`; in neither column = not recorded.");
-            into.push(described(&format!("{name}{suffix}"), dictionary(), true, &description));
+            let description = format!(
+                "The marks recorded as {said}, joined by `;`; in neither column = not recorded."
+            );
+            into.push(described(
+                &format!("{name}{suffix}"),
+                dictionary(),
+                true,
+                &description,
+            ));
         }
     }
 
@@ -530,10 +577,16 @@ impl Column for Marks {
         'b: 'b,
     {
         let bits = |texts: &Texts<'b>| texts.get(row).map_or(0, flag_bits);
-        Flags { yes: bits(yes), no: bits(no) }
+        Flags {
+            yes: bits(yes),
+            no: bits(no),
+        }
     }
 }
 
 fn flag_bits(joined: &str) -> u32 {
-    joined.split(';').filter_map(Flags::bit).fold(0, |bits, bit| bits | bit)
+    joined
+        .split(';')
+        .filter_map(Flags::bit)
+        .fold(0, |bits, bit| bits | bit)
 }

@@ -1,7 +1,8 @@
 //! Which partitions are ours, where each begins, and whether broker and chain agree.
 //!
-//! Where they disagree, that partition alone is stopped, and what would be lost is said. What somebody accepted, by
-//! just these positions, is written down in the chain, and the partition goes on.
+//! Where they disagree, that partition alone is stopped, and what would be lost is said. What
+//! somebody accepted, by just these positions, is written down in the chain, and the partition goes
+//! on.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -79,8 +80,15 @@ impl Routes<'_> {
         if let Some(route) = state.known.get(&key) {
             return *route;
         }
-        let at = TopicPartition { topic: message.topic(), partition: message.partition() };
-        let route = state.assigned.get(&at).filter(|_| !state.stopped.contains_key(&at)).copied();
+        let at = TopicPartition {
+            topic: message.topic(),
+            partition: message.partition(),
+        };
+        let route = state
+            .assigned
+            .get(&at)
+            .filter(|_| !state.stopped.contains_key(&at))
+            .copied();
         state.known.insert(key, route);
         route
     }
@@ -105,13 +113,28 @@ enum Accepted {
 }
 
 /// Holds what a broker says of a partition against its chain.
-pub(crate) fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, topic_id: &str) -> Option<Disagreement> {
+pub(crate) fn disagreement(
+    resume: &Resume,
+    offered: &Offered,
+    cluster: &str,
+    topic_id: &str,
+) -> Option<Disagreement> {
     let (end, (low, high)) = (resume.end, offered.watermarks);
-    let source = resume.last.as_ref().map(|last| (last.cluster_id.as_str(), last.topic_id.as_str()));
+    let source = resume
+        .last
+        .as_ref()
+        .map(|last| (last.cluster_id.as_str(), last.topic_id.as_str()));
     let differs = |was: &str, is: &str| !was.is_empty() && !is.is_empty() && was != is;
     let another_life = |why| {
-        let to = Position { era: end.era + 1, offset: 0 };
-        Some(Disagreement { why, to, accepted: Accepted::Gap("recreated") })
+        let to = Position {
+            era: end.era + 1,
+            offset: 0,
+        };
+        Some(Disagreement {
+            why,
+            to,
+            accepted: Accepted::Gap("recreated"),
+        })
     };
     if let Some((was_cluster, was_topic)) = source.filter(|_| !end.is_era_start()) {
         if differs(was_cluster, cluster) {
@@ -141,7 +164,11 @@ pub(crate) fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, to
             low - 1,
             low - end.offset
         );
-        return Some(Disagreement { why, to: end.at(low), accepted: Accepted::Gap("expired") });
+        return Some(Disagreement {
+            why,
+            to: end.at(low),
+            accepted: Accepted::Gap("expired"),
+        });
     }
     group_position(offered, end).filter(|committed| *committed > end).map(|to| {
         let why = format!(
@@ -152,9 +179,14 @@ pub(crate) fn disagreement(resume: &Resume, offered: &Offered, cluster: &str, to
     })
 }
 
-/// The offset below which nothing that the log still has is missing of a chain: the first where the log is another's.
+/// The offset below which nothing that the log still has is missing of a chain: the first where the
+/// log is another's.
 pub(crate) fn durable_of(end: Position, (low, high): (i64, i64)) -> i64 {
-    if end.offset > high { low } else { end.offset.max(low) }
+    if end.offset > high {
+        low
+    } else {
+        end.offset.max(low)
+    }
 }
 
 /// Where the last file started when a group's offset was committed.
@@ -164,13 +196,20 @@ fn last_file(metadata: &str) -> Option<Position> {
 
 /// The position of the group's offset, if it has one.
 fn group_position(offered: &Offered, end: Position) -> Option<Position> {
-    offered.committed.as_ref().map(|(offset, metadata)| committed_position(end, *offset, metadata))
+    offered
+        .committed
+        .as_ref()
+        .map(|(offset, metadata)| committed_position(end, *offset, metadata))
 }
 
-/// The position of a group's offset: of the metadata we wrote, or in the chain's era if it is another's.
+/// The position of a group's offset: of the metadata we wrote, or in the chain's era if it is
+/// another's.
 fn committed_position(end: Position, offset: i64, metadata: &str) -> Position {
-    let ours = metadata.split_once(' ').and_then(|(_, next)| next.parse::<Position>().ok());
-    ours.filter(|next| next.offset == offset).unwrap_or_else(|| end.at(offset))
+    let ours = metadata
+        .split_once(' ')
+        .and_then(|(_, next)| next.parse::<Position>().ok());
+    ours.filter(|next| next.offset == offset)
+        .unwrap_or_else(|| end.at(offset))
 }
 
 impl Assignment {
@@ -183,7 +222,16 @@ impl Assignment {
         workers: Vec<Sender<Order>>,
         watch: Watch,
     ) -> Self {
-        Self { topics, accepted, store, identity, runtime, workers, watch, state: Mutex::default() }
+        Self {
+            topics,
+            accepted,
+            store,
+            identity,
+            runtime,
+            workers,
+            watch,
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -201,11 +249,18 @@ impl Assignment {
 
     /// The partition of a slot that is still current.
     pub(super) fn partition(&self, slot: Slot) -> Option<TopicPartition> {
-        self.state().assigned.iter().find(|(_, route)| route.slot == slot).map(|(at, _)| at.clone())
+        self.state()
+            .assigned
+            .iter()
+            .find(|(_, route)| route.slot == slot)
+            .map(|(at, _)| at.clone())
     }
 
     pub(super) fn is_current(&self, slot: Slot) -> bool {
-        self.state().assigned.values().any(|route| route.slot == slot)
+        self.state()
+            .assigned
+            .values()
+            .any(|route| route.slot == slot)
     }
 
     pub(super) fn is_assigned(&self, at: &TopicPartition) -> bool {
@@ -219,12 +274,22 @@ impl Assignment {
 
     /// Partitions that were stopped, and why.
     pub(super) fn stopped(&self) -> BTreeMap<TopicPartition, String> {
-        self.state().stopped.iter().map(|(at, stop)| (at.clone(), stop.why.clone())).collect()
+        self.state()
+            .stopped
+            .iter()
+            .map(|(at, stop)| (at.clone(), stop.why.clone()))
+            .collect()
     }
 
     /// Stops a partition for good: what was gathered of it is dropped.
     pub(super) fn stop(&self, at: &TopicPartition, why: String) {
-        self.stop_as(at, Stop { why, is_untold: false });
+        self.stop_as(
+            at,
+            Stop {
+                why,
+                is_untold: false,
+            },
+        );
     }
 
     fn stop_as(&self, at: &TopicPartition, stop: Stop) {
@@ -238,7 +303,8 @@ impl Assignment {
         state.stopped.insert(at.clone(), stop);
     }
 
-    /// Resumes a partition that is still assigned, under a new slot; `None` if it had to be stopped.
+    /// Resumes a partition that is still assigned, under a new slot; `None` if it had to be
+    /// stopped.
     pub(super) fn again(&self, offered: Offered) -> anyhow::Result<Option<i64>> {
         if let Some(route) = self.state().assigned.get(&offered.at).copied() {
             self.forget(route);
@@ -251,71 +317,127 @@ impl Assignment {
 
     fn forget(&self, route: Route) {
         let (answer, _) = unbounded();
-        self.send(route.worker, Order::Revoked { slots: vec![route.slot], answer });
+        self.send(
+            route.worker,
+            Order::Revoked {
+                slots: vec![route.slot],
+                answer,
+            },
+        );
     }
 
     fn send(&self, worker: usize, order: Order) {
-        self.workers[worker].send(order).expect("the worker is there");
+        self.workers[worker]
+            .send(order)
+            .expect("the worker is there");
     }
 
-    /// How far a chain has come that another consumer writes. `None` where that is no way through this log: the chain is
-    /// damaged, or of another topic or cluster, or no broker says that the log goes so far.
+    /// How far a chain has come that another consumer writes. `None` where that is no way through
+    /// this log: the chain is damaged, or of another topic or cluster, or no broker says that the
+    /// log goes so far.
     pub(super) fn reached_by_others(&self, at: &TopicPartition) -> Result<Option<i64>, ChainError> {
         let resume = match self.runtime.block_on(chain::resume(&self.store, at)) {
             Err(ChainError::Ledger(error)) if error.damaged().is_some() => return Ok(None),
             resumed => resumed?,
         };
-        let Some(high) = self.identity.log_end(at) else { return Ok(None) };
-        let topic_id = self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
+        let Some(high) = self.identity.log_end(at) else {
+            return Ok(None);
+        };
+        let topic_id = self
+            .identity
+            .topic_id(&at.topic)
+            .and_then(Result::ok)
+            .unwrap_or_default();
         // What expired, and the group's offset, are for who has the partition.
-        let offered = Offered { at: at.clone(), watermarks: (0, high), committed: None };
-        let disagrees = disagreement(&resume, &offered, &self.identity.cluster, &topic_id).is_some();
+        let offered = Offered {
+            at: at.clone(),
+            watermarks: (0, high),
+            committed: None,
+        };
+        let disagrees =
+            disagreement(&resume, &offered, &self.identity.cluster, &topic_id).is_some();
         Ok((!disagrees).then_some(resume.end.offset))
     }
 
     /// Partitions of which no broker told how far the log goes.
     pub(super) fn untold(&self) -> Vec<TopicPartition> {
-        self.state().stopped.iter().filter(|(_, stop)| stop.is_untold).map(|(at, _)| at.clone()).collect()
+        self.state()
+            .stopped
+            .iter()
+            .filter(|(_, stop)| stop.is_untold)
+            .map(|(at, _)| at.clone())
+            .collect()
     }
 
     /// Stops a partition for as long as no broker tells how far its log goes.
     pub(super) fn wait_for(&self, untold: &Untold) -> Start {
         let durable = untold.committed.as_ref().map_or(0, |(offset, _)| *offset);
         self.watch.assigned(&untold.at, durable, durable);
-        self.refuse(&untold.at, Stop { why: untold.to_string(), is_untold: true })
+        self.refuse(
+            &untold.at,
+            Stop {
+                why: untold.to_string(),
+                is_untold: true,
+            },
+        )
     }
 
-    /// Resumes each partition from its chain, all within the deadline; where the chain's last file is damaged, says so.
+    /// Resumes each partition from its chain, all within the deadline; where the chain's last file
+    /// is damaged, says so.
     fn resume(&self, offered: &[Offered]) -> anyhow::Result<Vec<Result<Resume, String>>> {
         let resumes = futures::stream::iter(offered)
             .map(|offer| async move {
-                let hint = offer.committed.as_ref().and_then(|(_, metadata)| last_file(metadata));
+                let hint = offer
+                    .committed
+                    .as_ref()
+                    .and_then(|(_, metadata)| last_file(metadata));
                 match chain::resume_from(&self.store, &offer.at, hint).await {
                     Err(ChainError::Ledger(error)) if error.damaged().is_some() => {
                         let error = anyhow::Error::from(error);
-                        let what_to_do = "put that file back from the backup (verify tells what else is wrong)";
-                        Ok(Err(format!("a file of the ledger is damaged: {error:#}: {what_to_do}")))
+                        let what_to_do =
+                            "put that file back from the backup (verify tells what else is wrong)";
+                        Ok(Err(format!(
+                            "a file of the ledger is damaged: {error:#}: {what_to_do}"
+                        )))
                     }
-                    resumed => resumed.map(Ok).with_context(|| format!("resume {} from its chain", offer.at)),
+                    resumed => resumed
+                        .map(Ok)
+                        .with_context(|| format!("resume {} from its chain", offer.at)),
                 }
             })
             .buffered(RESUMES_AT_ONCE)
             .try_collect();
         let resumes = async { tokio::time::timeout(RESUME_MAX, resumes).await };
-        self.runtime.block_on(resumes).context("the store took too long to resume the assigned partitions")?
+        self.runtime
+            .block_on(resumes)
+            .context("the store took too long to resume the assigned partitions")?
     }
 
     /// Takes one resumed partition over, or stops it.
-    fn begin(&self, offered: &Offered, resume: Result<Resume, String>, topic_id: &str) -> anyhow::Result<Start> {
+    fn begin(
+        &self,
+        offered: &Offered,
+        resume: Result<Resume, String>,
+        topic_id: &str,
+    ) -> anyhow::Result<Start> {
         let at = &offered.at;
         let mut resume = match resume {
             Ok(resume) => resume,
             Err(damage) => {
                 // What is durable, nobody can read: the group's offset says it.
                 let (low, high) = offered.watermarks;
-                let durable = offered.committed.as_ref().map_or(low, |(offset, _)| *offset);
+                let durable = offered
+                    .committed
+                    .as_ref()
+                    .map_or(low, |(offset, _)| *offset);
                 self.watch.assigned(at, durable, high);
-                return Ok(self.refuse(at, Stop { why: damage, is_untold: false }));
+                return Ok(self.refuse(
+                    at,
+                    Stop {
+                        why: damage,
+                        is_untold: false,
+                    },
+                ));
             }
         };
         let mut offered = offered.clone();
@@ -329,10 +451,23 @@ impl Assignment {
         let committed = group_position(offered, resume.end);
         let mut behind = committed.is_none_or(|committed| committed < resume.end);
         while let Some(found) = disagreement(&resume, offered, &self.identity.cluster, topic_id) {
-            let loss = Loss { at: at.clone(), from: resume.end, to: found.to };
+            let loss = Loss {
+                at: at.clone(),
+                from: resume.end,
+                to: found.to,
+            };
             if !self.accepted.contains(&loss) {
-                let why = format!("{}. If that is so and cannot be mended: --accept {loss}", found.why);
-                return Ok(self.refuse(at, Stop { why, is_untold: false }));
+                let why = format!(
+                    "{}. If that is so and cannot be mended: --accept {loss}",
+                    found.why
+                );
+                return Ok(self.refuse(
+                    at,
+                    Stop {
+                        why,
+                        is_untold: false,
+                    },
+                ));
             }
             tracing::warn!(%loss, why = found.why, "a loss is accepted");
             match found.accepted {
@@ -347,12 +482,19 @@ impl Assignment {
             tracing::info!(partition = %at, "the group has no offset here: its lag, and dead letters, begin at the chain's end");
         }
         let mut state = self.state();
-        let route = Route { slot: Slot(state.next_slot), worker: state.next_slot as usize % self.workers.len() };
+        let route = Route {
+            slot: Slot(state.next_slot),
+            worker: state.next_slot as usize % self.workers.len(),
+        };
         state.next_slot += 1;
         state.stopped.remove(at);
         state.assigned.insert(at.clone(), route);
         state.known.clear();
-        let start = if resume.end.is_era_start() { offered.watermarks.0 } else { resume.end.offset };
+        let start = if resume.end.is_era_start() {
+            offered.watermarks.0
+        } else {
+            resume.end.offset
+        };
         let end = Certain {
             at: at.clone(),
             from: resume.last.as_ref().map_or(resume.end, |last| last.from),
@@ -383,8 +525,15 @@ impl Assignment {
         Start::Stopped
     }
 
-    /// Commits a file without rows that says what was lost, and who accepted it; where it goes on from there.
-    fn accept(&self, resume: &Resume, loss: &Loss, reason: &str, topic_id: &str) -> anyhow::Result<Resume> {
+    /// Commits a file without rows that says what was lost, and who accepted it; where it goes on
+    /// from there.
+    fn accept(
+        &self,
+        resume: &Resume,
+        loss: &Loss,
+        reason: &str,
+        topic_id: &str,
+    ) -> anyhow::Result<Resume> {
         let Loss { at, from, to } = loss;
         let footer = Footer {
             cluster_id: self.identity.cluster.clone(),
@@ -398,10 +547,20 @@ impl Assignment {
             ..Footer::attempt(*from, *to)
         };
         let rows = Encoder::new(&schema())?.finish(&footer)?;
-        let file = Prepared { footer: footer.clone(), rows, rejects: None };
-        let committed = self.runtime.block_on(journal::commit(&self.store, at, &file, resume.ledger_end));
+        let file = Prepared {
+            footer: footer.clone(),
+            rows,
+            rejects: None,
+        };
+        let committed =
+            self.runtime
+                .block_on(journal::commit(&self.store, at, &file, resume.ledger_end));
         match committed.with_context(|| format!("accept the loss {loss}"))? {
-            Outcome::Certain { ledger_end, .. } => Ok(Resume { end: *to, last: Some(footer), ledger_end }),
+            Outcome::Certain { ledger_end, .. } => Ok(Resume {
+                end: *to,
+                last: Some(footer),
+                ledger_end,
+            }),
             // Another consumer went on here: its chain counts.
             Outcome::Lost => Ok(self.runtime.block_on(chain::resume(&self.store, at))?),
         }
@@ -413,17 +572,28 @@ impl Assignment {
         let mut ids: BTreeMap<&str, String> = BTreeMap::new();
         for Offered { at, .. } in offered {
             // Without an answer the id is not known: the first commit asks again.
-            let id = || self.identity.topic_id(&at.topic).and_then(Result::ok).unwrap_or_default();
+            let id = || {
+                self.identity
+                    .topic_id(&at.topic)
+                    .and_then(Result::ok)
+                    .unwrap_or_default()
+            };
             ids.entry(&at.topic).or_insert_with(id);
         }
-        let begin = |(offer, resume): (&Offered, _)| self.begin(offer, resume, &ids[offer.at.topic.as_str()]);
+        let begin = |(offer, resume): (&Offered, _)| {
+            self.begin(offer, resume, &ids[offer.at.topic.as_str()])
+        };
         offered.iter().zip(resumes).map(begin).collect()
     }
 }
 
 impl Partitions for Assignment {
     fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>> {
-        let offered: Vec<Offered> = offers.iter().filter_map(|offer| offer.as_ref().ok()).cloned().collect();
+        let offered: Vec<Offered> = offers
+            .iter()
+            .filter_map(|offer| offer.as_ref().ok())
+            .cloned()
+            .collect();
         let mut starts = self.take_over(&offered)?.into_iter();
         let start = |offer: &Result<Offered, Untold>| match offer {
             Ok(_) => starts.next().expect("each offer has a start"),
@@ -447,10 +617,19 @@ impl Partitions for Assignment {
         state.known.clear();
         drop(state);
         tracing::info!(partitions = partitions.len(), lost, "revoked");
-        self.watch.rebalanced(if lost { Change::Lost } else { Change::Revoked }, partitions.len());
+        self.watch.rebalanced(
+            if lost { Change::Lost } else { Change::Revoked },
+            partitions.len(),
+        );
         let (answer, answers) = unbounded();
         for (worker, slots) in by_worker {
-            self.send(worker, Order::Revoked { slots, answer: answer.clone() });
+            self.send(
+                worker,
+                Order::Revoked {
+                    slots,
+                    answer: answer.clone(),
+                },
+            );
         }
         drop(answer);
         if lost {
@@ -471,12 +650,23 @@ mod tests {
             topic_id: topic_id.to_owned(),
             ..Footer::attempt(Position::ORIGIN, Position::ORIGIN.at(end.max(1)))
         };
-        Resume { end: Position::ORIGIN.at(end), last: (end > 0).then_some(footer), ledger_end: Position::ORIGIN }
+        Resume {
+            end: Position::ORIGIN.at(end),
+            last: (end > 0).then_some(footer),
+            ledger_end: Position::ORIGIN,
+        }
     }
 
     fn offered(low: i64, high: i64, committed: Option<i64>) -> Offered {
-        let at = TopicPartition { topic: "t".to_owned(), partition: 0 };
-        Offered { at, watermarks: (low, high), committed: committed.map(|offset| (offset, String::new())) }
+        let at = TopicPartition {
+            topic: "t".to_owned(),
+            partition: 0,
+        };
+        Offered {
+            at,
+            watermarks: (low, high),
+            committed: committed.map(|offset| (offset, String::new())),
+        }
     }
 
     #[track_caller]
@@ -487,7 +677,10 @@ mod tests {
             Some((why, to)) => {
                 let found = found.expect("they disagree");
                 assert!(found.why.contains(why), "{found:?}");
-                assert_eq!((found.to, found.accepted == Accepted::Group), (to, why.contains("group")));
+                assert_eq!(
+                    (found.to, found.accepted == Accepted::Group),
+                    (to, why.contains("group"))
+                );
             }
         }
     }
@@ -498,13 +691,36 @@ mod tests {
         check(&resumed(0, ""), &offered(5, 9, None), None); // nothing was read before: the start is where the broker's is
         check(&resumed(7, "id"), &offered(0, 9, Some(7)), None);
         check(&resumed(7, ""), &offered(7, 7, Some(3)), None);
-        let (at, next_life) = (|offset| Position::ORIGIN.at(offset), Position { era: 1, offset: 0 });
-        check(&resumed(7, "id"), &offered(8, 9, None), Some(("offsets 7 to 7 expired", at(8))));
-        check(&resumed(7, "id"), &offered(0, 6, None), Some(("the ledger ends at", next_life)));
-        check(&resumed(7, "other"), &offered(0, 9, None), Some(("made again", next_life)));
+        let (at, next_life) = (
+            |offset| Position::ORIGIN.at(offset),
+            Position { era: 1, offset: 0 },
+        );
+        check(
+            &resumed(7, "id"),
+            &offered(8, 9, None),
+            Some(("offsets 7 to 7 expired", at(8))),
+        );
+        check(
+            &resumed(7, "id"),
+            &offered(0, 6, None),
+            Some(("the ledger ends at", next_life)),
+        );
+        check(
+            &resumed(7, "other"),
+            &offered(0, 9, None),
+            Some(("made again", next_life)),
+        );
         let ahead = "the group committed 0000-0000000000000000008";
-        check(&resumed(7, "id"), &offered(0, 9, Some(8)), Some((ahead, at(8))));
-        check(&resumed(0, ""), &offered(0, 9, Some(8)), Some((ahead, at(8))));
+        check(
+            &resumed(7, "id"),
+            &offered(0, 9, Some(8)),
+            Some((ahead, at(8))),
+        );
+        check(
+            &resumed(0, ""),
+            &offered(0, 9, Some(8)),
+            Some((ahead, at(8))),
+        );
     }
 
     #[test]
@@ -513,6 +729,9 @@ mod tests {
         let metadata = "0000-0000000000000000000 0000-0000000000000000009";
         let committed = committed_position(end, 9, metadata);
         assert_eq!(committed, Position { era: 0, offset: 9 });
-        assert_eq!(committed_position(end, 4, metadata), Position { era: 1, offset: 4 });
+        assert_eq!(
+            committed_position(end, 4, metadata),
+            Position { era: 1, offset: 4 }
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! The breaker: a partner of which one record after another is refused is parked, and stops nobody else.
+//! The breaker: a partner of which one record after another is refused is parked, and stops nobody
+//! else.
 //!
-//! Workers tell it of each record; while no partner has a reject since its last accepted record and none is parked,
-//! that costs them two loads. It refuses to touch the store on their threads: a task creates the file of a partner
-//! that is to be parked, and looks every few seconds which are ([`crate::parked`]), whoever parked or released them.
+//! Workers tell it of each record; while no partner has a reject since its last accepted record and
+//! none is parked, that costs them two loads. It refuses to touch the store on their threads: a
+//! task creates the file of a partner that is to be parked, and looks every few seconds which are
+//! ([`crate::parked`]), whoever parked or released them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -46,17 +48,30 @@ pub(super) type ToPark = mpsc::UnboundedReceiver<(String, Parked)>;
 
 impl Breaker {
     /// For some partners, by name.
-    pub(super) fn new<'n>(limit: u32, names: impl IntoIterator<Item = &'n String>) -> (Arc<Self>, ToPark) {
+    pub(super) fn new<'n>(
+        limit: u32,
+        names: impl IntoIterator<Item = &'n String>,
+    ) -> (Arc<Self>, ToPark) {
         let (to_park, waiting) = mpsc::unbounded_channel();
-        let partners = names.into_iter().map(|name| (name.clone(), Partner::default())).collect();
-        let breaker = Self { limit, partners, parked: AtomicUsize::new(0), suspects: AtomicUsize::new(0), to_park };
+        let partners = names
+            .into_iter()
+            .map(|name| (name.clone(), Partner::default()))
+            .collect();
+        let breaker = Self {
+            limit,
+            partners,
+            parked: AtomicUsize::new(0),
+            suspects: AtomicUsize::new(0),
+            to_park,
+        };
         (Arc::new(breaker), waiting)
     }
 
     /// Whether the partner of a source is parked.
     pub(super) fn is_parked(&self, source: &str) -> bool {
         let of = || self.partners.get(partner_of(source));
-        self.parked.load(Ordering::Relaxed) > 0 && of().is_some_and(|partner| partner.parked.load(Ordering::Relaxed))
+        self.parked.load(Ordering::Relaxed) > 0
+            && of().is_some_and(|partner| partner.parked.load(Ordering::Relaxed))
     }
 
     /// A record was accepted.
@@ -69,7 +84,9 @@ impl Breaker {
     }
 
     fn forgive(&self, partner: &Partner) {
-        if partner.rejects.load(Ordering::Relaxed) > 0 && partner.rejects.swap(0, Ordering::Relaxed) > 0 {
+        if partner.rejects.load(Ordering::Relaxed) > 0
+            && partner.rejects.swap(0, Ordering::Relaxed) > 0
+        {
             self.suspects.fetch_sub(1, Ordering::Relaxed);
             partner.reasons.lock().expect("no panic while held").clear();
         }
@@ -77,7 +94,10 @@ impl Breaker {
 
     /// A record was refused. What is refused for being parked says nothing new.
     pub(super) fn rejected(&self, rejection: &Rejection, received: Micros) {
-        let Some((name, partner)) = rejection.partner.as_ref().and_then(|name| self.partners.get_key_value(name))
+        let Some((name, partner)) = rejection
+            .partner
+            .as_ref()
+            .and_then(|name| self.partners.get_key_value(name))
         else {
             return;
         };
@@ -92,8 +112,15 @@ impl Breaker {
         }
         // Again and again, should the store not take it.
         if rejects.is_multiple_of(self.limit) {
-            let reasons = reasons.iter().map(|(reason, count)| (reason.to_string(), *count)).collect();
-            let parked = Parked { since: received.to_string(), rejects: rejects.into(), reasons };
+            let reasons = reasons
+                .iter()
+                .map(|(reason, count)| (reason.to_string(), *count))
+                .collect();
+            let parked = Parked {
+                since: received.to_string(),
+                rejects: rejects.into(),
+                reasons,
+            };
             drop(self.to_park.send((name.clone(), parked))); // the run may be at its end
         }
     }
@@ -119,7 +146,9 @@ impl Breaker {
         let now = parked::partners(store).await?;
         for (name, partner) in &self.partners {
             match (self.set(partner, now.contains(name)), now.contains(name)) {
-                (false, true) => tracing::warn!(partner = name, "parked: its records wait among the rejects"),
+                (false, true) => {
+                    tracing::warn!(partner = name, "parked: its records wait among the rejects")
+                }
                 (true, false) => {
                     self.forgive(partner);
                     tracing::info!(partner = name, "released");
@@ -131,7 +160,9 @@ impl Breaker {
     }
 
     async fn park(&self, store: &Store, name: &str, parked: &Parked) -> Result<(), StorageError> {
-        let Some(partner) = self.partners.get(name) else { return Ok(()) };
+        let Some(partner) = self.partners.get(name) else {
+            return Ok(());
+        };
         parked::park(store, name, parked).await?;
         if !self.set(partner, true) {
             let (rejects, reasons) = (parked.rejects, &parked.reasons);
@@ -165,7 +196,13 @@ mod tests {
     const B: &str = "urn:partner:b:x";
 
     fn rejection(partner: &str, reason: Reason) -> Rejection {
-        Rejection { reason, pointer: String::new(), rule: "".into(), partner: Some(partner.to_owned()), kind: None }
+        Rejection {
+            reason,
+            pointer: String::new(),
+            rule: "".into(),
+            partner: Some(partner.to_owned()),
+            kind: None,
+        }
     }
 
     fn breaker(limit: u32) -> (Arc<Breaker>, ToPark) {
@@ -188,9 +225,19 @@ mod tests {
         breaker.accepted(B);
         assert_eq!(reject("a", Reason::PersonalEmail), None);
         assert_eq!(reject("a", Reason::PartnerParked), None, "says nothing new");
-        let reasons = [("personal.email".to_owned(), 1), ("schema.type".to_owned(), 2)];
-        let parked = Parked { since: "1970-01-01T00:00:00Z".to_owned(), rejects: 3, reasons: reasons.into() };
-        assert_eq!(reject("a", Reason::SchemaType), Some(("a".to_owned(), parked)));
+        let reasons = [
+            ("personal.email".to_owned(), 1),
+            ("schema.type".to_owned(), 2),
+        ];
+        let parked = Parked {
+            since: "1970-01-01T00:00:00Z".to_owned(),
+            rejects: 3,
+            reasons: reasons.into(),
+        };
+        assert_eq!(
+            reject("a", Reason::SchemaType),
+            Some(("a".to_owned(), parked))
+        );
         assert_eq!(breaker.suspects.load(Ordering::Relaxed), 1);
         breaker.accepted(A);
         assert_eq!(breaker.suspects.load(Ordering::Relaxed), 0);
@@ -210,8 +257,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
         let ((one, _), (other, _)) = (breaker(3), breaker(3));
-        one.park(&store, "a", &Parked::default()).await.expect("parked");
-        assert_eq!((one.is_parked(A), one.is_parked(B), other.is_parked(A)), (true, false, false));
+        one.park(&store, "a", &Parked::default())
+            .await
+            .expect("parked");
+        assert_eq!(
+            (one.is_parked(A), one.is_parked(B), other.is_parked(A)),
+            (true, false, false)
+        );
         other.look(&store).await.expect("looked");
         assert!(other.is_parked(A));
         other.rejected(&rejection("a", Reason::SchemaEnum), Micros(0));
@@ -219,7 +271,13 @@ mod tests {
         for breaker in [&one, &other] {
             breaker.look(&store).await.expect("looked");
             assert!(!breaker.is_parked(A));
-            assert_eq!((breaker.parked.load(Ordering::Relaxed), breaker.suspects.load(Ordering::Relaxed)), (0, 0));
+            assert_eq!(
+                (
+                    breaker.parked.load(Ordering::Relaxed),
+                    breaker.suspects.load(Ordering::Relaxed)
+                ),
+                (0, 0)
+            );
         }
     }
 }

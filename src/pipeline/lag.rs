@@ -1,7 +1,8 @@
 //! How far each partition's log goes, beside what is durable of it.
 //!
-//! The client knows the end of each log that it fetches, and no broker is asked. Of a partition that is stopped or
-//! paused it hears nothing: there a broker is asked, now and then, on a thread of its own.
+//! The client knows the end of each log that it fetches, and no broker is asked. Of a partition
+//! that is stopped or paused it hears nothing: there a broker is asked, now and then, on a thread
+//! of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,15 +30,25 @@ impl Lag {
         let (asks, ended) = bounded(0);
         let asker = watch.clone();
         let thread = std::thread::Builder::new().name("lag".to_owned());
-        thread.spawn(move || ask(&identity, &asker, &ended)).expect("the system starts a thread");
-        Self { watch, looked: Instant::now(), _asks: asks }
+        thread
+            .spawn(move || ask(&identity, &asker, &ended))
+            .expect("the system starts a thread");
+        Self {
+            watch,
+            looked: Instant::now(),
+            _asks: asks,
+        }
     }
 
     /// Looks at what the client knows, every second.
     pub(super) fn tick(&mut self, consumer: &Consumer) {
         if self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();
-            let known = self.watch.fetched().into_iter().filter_map(|at| Some((consumer.known_end(&at)?, at)));
+            let known = self
+                .watch
+                .fetched()
+                .into_iter()
+                .filter_map(|at| Some((consumer.known_end(&at)?, at)));
             self.watch.log_ends(known.map(|(end, at)| (at, end)));
         }
     }

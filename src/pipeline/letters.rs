@@ -1,9 +1,10 @@
 //! Dead letters: what was rejected, also in a topic, for those who watch one.
 //!
-//! The topic is a mirror: the store holds every reject, whatever becomes of its letter. The invariant: the group's
-//! offset passes a reject only when its letter was taken, so none is missing after a crash; those past the group's
-//! offset are sent again, and a header with the row's position tells a repeat. While the broker takes none, that
-//! commit counts as under way, and nothing is lost.
+//! The topic is a mirror: the store holds every reject, whatever becomes of its letter. The
+//! invariant: the group's offset passes a reject only when its letter was taken, so none is missing
+//! after a crash; those past the group's offset are sent again, and a header with the row's
+//! position tells a repeat. While the broker takes none, that commit counts as under way, and
+//! nothing is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +36,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const LETTERS_AT_ONCE: usize = 1_000;
 /// The largest letter that is tried whole. It must fit in the client's queue.
 const LETTER_BYTES_MAX: &str = "33554432";
-/// Bytes of letters that go as one: the broker refuses them together, so what is too large must go alone.
+/// Bytes of letters that go as one: the broker refuses them together, so what is too large must go
+/// alone.
 const TOGETHER_BYTES_MAX: &str = "65536";
 
 /// Kafka Connect's names for where a record was, and what was wrong with it.
@@ -44,7 +46,8 @@ const PARTITION: &str = "__connect.errors.partition";
 const OFFSET: &str = "__connect.errors.offset";
 const CLASS: &str = "__connect.errors.exception.class.name";
 const MESSAGE: &str = "__connect.errors.exception.message";
-/// The position of the row: of two letters with the same topic, partition and position one is a repeat.
+/// The position of the row: of two letters with the same topic, partition and position one is a
+/// repeat.
 const POSITION: &str = "partner-feeds.position";
 /// The JSON pointer of what is wrong.
 const POINTER: &str = "partner-feeds.pointer";
@@ -74,7 +77,13 @@ impl Outbox {
         let (outbox, mut jobs) = mpsc::unbounded_channel::<Job>();
         let shared = Arc::new((letters, store));
         let serve = async move {
-            while let Some(Job { at, unsent, going, taken }) = jobs.recv().await {
+            while let Some(Job {
+                at,
+                unsent,
+                going,
+                taken,
+            }) = jobs.recv().await
+            {
                 let shared = Arc::clone(&shared);
                 tokio::task::spawn_local(async move {
                     let (letters, store) = &*shared;
@@ -89,10 +98,21 @@ impl Outbox {
         Self(outbox)
     }
 
-    /// Sends letters until all were taken. `false` = the partition went first: its next owner sends them.
-    pub(super) async fn send(&self, at: &TopicPartition, unsent: Unsent, going: &Arc<AtomicBool>) -> bool {
+    /// Sends letters until all were taken. `false` = the partition went first: its next owner sends
+    /// them.
+    pub(super) async fn send(
+        &self,
+        at: &TopicPartition,
+        unsent: Unsent,
+        going: &Arc<AtomicBool>,
+    ) -> bool {
         let (taken, answer) = oneshot::channel();
-        let sent = self.0.send(Job { at: at.clone(), unsent, going: Arc::clone(going), taken });
+        let sent = self.0.send(Job {
+            at: at.clone(),
+            unsent,
+            going: Arc::clone(going),
+            taken,
+        });
         sent.is_ok() && answer.await.unwrap_or(false)
     }
 }
@@ -118,8 +138,14 @@ impl Letters {
     pub fn new(kafka: &config::Kafka, topic: &str) -> Result<Self, Unreached> {
         let mut config = publish::producer(kafka);
         config.set("message.timeout.ms", TAKEN_MAX.as_millis().to_string());
-        config.set("acks", "all").set("message.max.bytes", LETTER_BYTES_MAX).set("batch.size", TOGETHER_BYTES_MAX);
-        Ok(Self { producer: config.create().map_err(Unreached::Client)?, topic: topic.to_owned() })
+        config
+            .set("acks", "all")
+            .set("message.max.bytes", LETTER_BYTES_MAX)
+            .set("batch.size", TOGETHER_BYTES_MAX);
+        Ok(Self {
+            producer: config.create().map_err(Unreached::Client)?,
+            topic: topic.to_owned(),
+        })
     }
 
     /// The topic's name.
@@ -127,7 +153,13 @@ impl Letters {
         &self.topic
     }
 
-    async fn send(&self, store: &Store, at: &TopicPartition, unsent: Unsent, going: &AtomicBool) -> bool {
+    async fn send(
+        &self,
+        store: &Store,
+        at: &TopicPartition,
+        unsent: Unsent,
+        going: &AtomicBool,
+    ) -> bool {
         let mut next = match unsent {
             Unsent::Batch(..) => Position::ORIGIN,
             Unsent::From(position) => position,
@@ -167,14 +199,17 @@ impl Letters {
         match unsent {
             Unsent::Batch(name, bytes) => {
                 let rejects = rejects::read(name, bytes.clone(), true).map_err(KeptError::from)?;
-                self.deliver_all(at, rejects.map(|reject| Ok(reject?)), next).await
+                self.deliver_all(at, rejects.map(|reject| Ok(reject?)), next)
+                    .await
             }
             Unsent::From(_) => {
                 let mut kept = Kept::new(store, at, *next, true);
                 loop {
                     match self.deliver_next(at, &mut kept, next).await {
                         // The files after it are whole.
-                        Err(LettersError::Kept(error @ KeptError::Rejects(_))) if error.is_damage() => {
+                        Err(LettersError::Kept(error @ KeptError::Rejects(_)))
+                            if error.is_damage() =>
+                        {
                             give_up(at, *next, error);
                         }
                         Ok(true) => {}
@@ -192,7 +227,9 @@ impl Letters {
         kept: &mut Kept<'_>,
         next: &mut Position,
     ) -> Result<bool, LettersError> {
-        let Some(rejects) = kept.next().await? else { return Ok(false) };
+        let Some(rejects) = kept.next().await? else {
+            return Ok(false);
+        };
         self.deliver_all(at, rejects, next).await?;
         Ok(true)
     }
@@ -204,7 +241,11 @@ impl Letters {
         next: &mut Position,
     ) -> Result<(), LettersError> {
         let from = *next;
-        let is_unsent = |reject: &Result<Reject, _>| reject.as_ref().map_or(true, |reject| reject.position >= from);
+        let is_unsent = |reject: &Result<Reject, _>| {
+            reject
+                .as_ref()
+                .map_or(true, |reject| reject.position >= from)
+        };
         let mut taken = futures::stream::iter(rejects.filter(is_unsent))
             .map(|reject| async { self.deliver(at, reject?).await })
             .buffered(LETTERS_AT_ONCE);
@@ -218,11 +259,14 @@ impl Letters {
     async fn deliver(&self, at: &TopicPartition, reject: Reject) -> Result<Position, LettersError> {
         let position = reject.position;
         let Some(raw) = &reject.raw else {
-            let headers = context(OwnedHeaders::new(), at, &reject).insert(text(LEFT_OUT, "personal"));
+            let headers =
+                context(OwnedHeaders::new(), at, &reject).insert(text(LEFT_OUT, "personal"));
             self.produce(&Raw::default(), headers).await?;
             return Ok(position);
         };
-        let whole = self.produce(raw, context(publish::headers(raw), at, &reject)).await;
+        let whole = self
+            .produce(raw, context(publish::headers(raw), at, &reject))
+            .await;
         if !whole.as_ref().is_err_and(is_too_large) {
             return Ok(whole.map(|()| position)?);
         }
@@ -240,7 +284,11 @@ impl Letters {
     async fn produce(&self, raw: &Raw, headers: OwnedHeaders) -> Result<(), KafkaError> {
         let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic).headers(headers);
         (record.key, record.payload) = (raw.key.as_deref(), raw.value.as_deref());
-        self.producer.send(record, TAKEN_MAX).await.map(drop).map_err(|(error, _)| error)
+        self.producer
+            .send(record, TAKEN_MAX)
+            .await
+            .map(drop)
+            .map_err(|(error, _)| error)
     }
 }
 
@@ -252,12 +300,21 @@ fn give_up(at: &TopicPartition, from: Position, error: KeptError) {
 
 fn is_too_large(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
-    matches!(code, Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge))
+    matches!(
+        code,
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge)
+    )
 }
 
 /// Adds where a record was and what was wrong with it: never a value of it.
 fn context(headers: OwnedHeaders, at: &TopicPartition, reject: &Reject) -> OwnedHeaders {
-    let Reject { position, reason, pointer, rule, .. } = reject;
+    let Reject {
+        position,
+        reason,
+        pointer,
+        rule,
+        ..
+    } = reject;
     let place = if pointer.is_empty() { "" } else { " at " };
     headers
         .insert(text(TOPIC, &at.topic))
@@ -270,5 +327,8 @@ fn context(headers: OwnedHeaders, at: &TopicPartition, reject: &Reject) -> Owned
 }
 
 fn text<'t>(key: &'t str, value: &'t str) -> Header<'t, &'t str> {
-    Header { key, value: Some(value) }
+    Header {
+        key,
+        value: Some(value),
+    }
 }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::event::{Position, TopicPartition};
 
-/// What is missing of a partition: from one position to another. Written `topic/partition:from..to`.
+/// What is missing of a partition: from one position to another. Written
+/// `topic/partition:from..to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     /// Where.
@@ -24,7 +25,9 @@ impl fmt::Display for Loss {
 
 /// A text that is not a loss.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a loss as `ingest` names it where it stops a partition: topic/partition:from..to")]
+#[error(
+    "`{0}` is not a loss as `ingest` names it where it stops a partition: topic/partition:from..to"
+)]
 pub struct NotALoss(String);
 
 impl FromStr for Loss {
@@ -35,8 +38,15 @@ impl FromStr for Loss {
             let (at, positions) = text.rsplit_once(':')?;
             let (topic, partition) = at.rsplit_once('/')?;
             let (from, to) = positions.split_once("..")?;
-            let at = TopicPartition { topic: topic.to_owned(), partition: partition.parse().ok()? };
-            Some(Self { at, from: from.parse().ok()?, to: to.parse().ok()? })
+            let at = TopicPartition {
+                topic: topic.to_owned(),
+                partition: partition.parse().ok()?,
+            };
+            Some(Self {
+                at,
+                from: from.parse().ok()?,
+                to: to.parse().ok()?,
+            })
         };
         parse().ok_or_else(|| NotALoss(text.to_owned()))
     }
@@ -50,11 +60,24 @@ mod tests {
     fn a_loss_is_read_as_it_is_written() {
         let text = "police.events.v1/3:0000-0000000000000000100..0001-0000000000000000000";
         let loss: Loss = text.parse().expect("a loss");
-        assert_eq!((loss.at.partition, loss.from.offset, loss.to.era), (3, 100, 1));
+        assert_eq!(
+            (loss.at.partition, loss.from.offset, loss.to.era),
+            (3, 100, 1)
+        );
         assert_eq!(loss.to_string(), text);
-        for text in ["", "police.events.v1/3", "police.events.v1/3:1..2", "police.events.v1:0000-0000000000000000100"] {
+        for text in [
+            "",
+            "police.events.v1/3",
+            "police.events.v1/3:1..2",
+            "police.events.v1:0000-0000000000000000100",
+        ] {
             let error = text.parse::<Loss>().expect_err("refused");
-            assert!(error.to_string().starts_with(&format!("`{text}` is not a loss")), "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("`{text}` is not a loss")),
+                "{error}"
+            );
         }
     }
 }

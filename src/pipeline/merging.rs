@@ -1,7 +1,8 @@
 //! Merges what this process commits, on a thread of its own.
 //!
-//! It refuses to know who owns a partition: any number of processes may merge one at once. What it leaves undone
-//! (a failure, a stop) is there for the next, and changes nothing of what readers see.
+//! It refuses to know who owns a partition: any number of processes may merge one at once. What it
+//! leaves undone (a failure, a stop) is there for the next, and changes nothing of what readers
+//! see.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ const LOOKS_A_RUN: u64 = 8;
 /// The merging of a run, as the consuming thread sees it.
 pub(super) struct Merging {
     limits: Limits,
-    /// Files and bytes committed since a partition was looked at; nothing is known of one that is not here.
+    /// Files and bytes committed since a partition was looked at; nothing is known of one that is
+    /// not here.
     grown: BTreeMap<TopicPartition, (u64, u64)>,
     looks: Sender<TopicPartition>,
     stopping: Arc<AtomicBool>,
@@ -30,13 +32,33 @@ pub(super) struct Merging {
 }
 
 impl Merging {
-    pub(super) fn start(limits: Limits, store: Store, runtime: tokio::runtime::Handle, watch: Watch) -> Self {
+    pub(super) fn start(
+        limits: Limits,
+        store: Store,
+        runtime: tokio::runtime::Handle,
+        watch: Watch,
+    ) -> Self {
         let (looks, inbox) = unbounded();
         let stopping = Arc::new(AtomicBool::new(false));
-        let merger = Merger { limits, store, runtime, stopping: Arc::clone(&stopping), swept: BTreeMap::new(), watch };
+        let merger = Merger {
+            limits,
+            store,
+            runtime,
+            stopping: Arc::clone(&stopping),
+            swept: BTreeMap::new(),
+            watch,
+        };
         let thread = std::thread::Builder::new().name("merge".to_owned());
-        let thread = thread.spawn(move || merger.run(&inbox)).expect("the system starts a thread");
-        Self { limits, grown: BTreeMap::new(), looks, stopping, thread }
+        let thread = thread
+            .spawn(move || merger.run(&inbox))
+            .expect("the system starts a thread");
+        Self {
+            limits,
+            grown: BTreeMap::new(),
+            looks,
+            stopping,
+            thread,
+        }
     }
 
     /// A batch of so many bytes was committed.
@@ -45,7 +67,8 @@ impl Merging {
             None => true, // what is there was left by others
             Some((files, sum)) => {
                 (*files, *sum) = (*files + 1, *sum + bytes);
-                *files * LOOKS_A_RUN >= self.limits.files as u64 || *sum * LOOKS_A_RUN >= self.limits.bytes
+                *files * LOOKS_A_RUN >= self.limits.files as u64
+                    || *sum * LOOKS_A_RUN >= self.limits.bytes
             }
         };
         if look {
@@ -91,7 +114,9 @@ impl Merger {
     fn look(&mut self, at: &TopicPartition) -> Result<(), LedgerError> {
         let merged = self.merge(at);
         let since = self.swept.get(at).copied().unwrap_or_default();
-        let swept = self.runtime.block_on(merge::sweep(&self.store, at, since))?;
+        let swept = self
+            .runtime
+            .block_on(merge::sweep(&self.store, at, since))?;
         self.swept.insert(at.clone(), swept.to);
         merged
     }
@@ -99,8 +124,19 @@ impl Merger {
     /// Merges the whole runs there are.
     fn merge(&self, at: &TopicPartition) -> Result<(), LedgerError> {
         while !self.stopping.load(Ordering::Relaxed) {
-            let merged = self.runtime.block_on(merge::merge_full(&self.store, at, self.limits))?;
-            let Some(merge::Merged { next, files, rows, bytes_before, bytes_after }) = merged else { break };
+            let merged = self
+                .runtime
+                .block_on(merge::merge_full(&self.store, at, self.limits))?;
+            let Some(merge::Merged {
+                next,
+                files,
+                rows,
+                bytes_before,
+                bytes_after,
+            }) = merged
+            else {
+                break;
+            };
             tracing::info!(partition = %at, %next, files, rows, bytes_before, bytes_after, "merged");
             self.watch.merged(files);
         }

@@ -1,7 +1,8 @@
 //! A worker: judges, gathers and encodes the records of its partitions, off the async threads.
 //!
-//! It never waits for a commit: a finished batch goes to a task of its own, at most one a partition, and
-//! its outcome comes back as an order. What was gathered after a batch falls with it.
+//! It never waits for a commit: a finished batch goes to a task of its own, at most one a
+//! partition, and its outcome comes back as an order. What was gathered after a batch falls with
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,13 +32,15 @@ use crate::watch::{Answer, Gathered, Oldest, Share, Told};
 const ENCODE_ROWS: usize = 8192;
 /// Bytes of rejects, as they came, that are encoded together.
 const ENCODE_REJECTS_BYTES: usize = 4 << 20;
-/// Bytes of one batch at most: of rows mostly encoded, of rejects as they came, since who reads them unpacks them.
+/// Bytes of one batch at most: of rows mostly encoded, of rejects as they came, since who reads
+/// them unpacks them.
 const BATCH_BYTES_MAX: usize = 64 << 20;
 /// How often ages are looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// The pause before a broker that gave no topic id is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// How often running a broker must say that a topic does not exist: just after its start it may not yet know.
+/// How often running a broker must say that a topic does not exist: just after its start it may not
+/// yet know.
 const ABSENT_MAX: u32 = 5;
 
 /// What a worker is told.
@@ -49,9 +52,15 @@ pub(super) enum Order {
     /// Its log ends here for now.
     End { slot: Slot, offset: i64 },
     /// A commit ended.
-    Committed { slot: Slot, outcome: Result<Committed, PipelineError> },
+    Committed {
+        slot: Slot,
+        outcome: Result<Committed, PipelineError>,
+    },
     /// Partitions go: answer what is certain of each, when no create is under way.
-    Revoked { slots: Vec<Slot>, answer: Sender<Certain> },
+    Revoked {
+        slots: Vec<Slot>,
+        answer: Sender<Certain>,
+    },
     /// Nothing more will come.
     Stop,
     /// Cut everything; answer when all is certain.
@@ -70,7 +79,8 @@ pub(super) struct Assigned {
     pub(super) behind: bool,
     /// The group's offset, where it is behind: dead letters from there on may be missing.
     pub(super) letters_from: Option<Position>,
-    /// The first offset fetched: past the end only where an era begins after the broker's first offset.
+    /// The first offset fetched: past the end only where an era begins after the broker's first
+    /// offset.
     pub(super) first_offset: i64,
     pub(super) ledger_end: Position,
     /// Cut at once when this offset is reached.
@@ -86,7 +96,8 @@ pub(super) enum Committed {
         /// How its create was answered; `None` where only dead letters were sent.
         answer: Option<Answer>,
     },
-    /// It is certain, but the partition goes before its dead letters were taken: its next owner sends them.
+    /// It is certain, but the partition goes before its dead letters were taken: its next owner
+    /// sends them.
     Unmirrored(Option<Answer>),
     Lost,
     /// The topic's id changed.
@@ -117,7 +128,8 @@ struct Gather {
     rejects_bytes: usize,
     tally: Tally,
     bytes: usize,
-    /// The batch whose commit is under way; without a tally, only the dead letters of what was certain before are.
+    /// The batch whose commit is under way; without a tally, only the dead letters of what was
+    /// certain before are.
     pending: Option<(Certain, Option<Tally>)>,
     /// Whether the partition goes: nobody waits for dead letters any more.
     going: Arc<AtomicBool>,
@@ -130,7 +142,16 @@ struct Gather {
 
 impl Gather {
     fn new(assigned: Assigned, breaker: Arc<Breaker>) -> Self {
-        let Assigned { rules, topic_id, end, first_offset, ledger_end, cut_at, told, .. } = assigned;
+        let Assigned {
+            rules,
+            topic_id,
+            end,
+            first_offset,
+            ledger_end,
+            cut_at,
+            told,
+            ..
+        } = assigned;
         Self {
             rules,
             breaker,
@@ -172,25 +193,48 @@ impl Gather {
         }
         self.next = offset + 1;
         message.headers(headers);
-        let at = Coordinates { position: self.from.at(offset), received: message.received() };
-        let incoming = Incoming { value: message.value(), key: message.key(), headers, received: at.received };
-        self.tally.oldest.get_or_insert_with(|| Oldest { read: Instant::now(), received: at.received });
+        let at = Coordinates {
+            position: self.from.at(offset),
+            received: message.received(),
+        };
+        let incoming = Incoming {
+            value: message.value(),
+            key: message.key(),
+            headers,
+            received: at.received,
+        };
+        self.tally.oldest.get_or_insert_with(|| Oldest {
+            read: Instant::now(),
+            received: at.received,
+        });
         self.tally.last = at.received;
         let (rules, breaker, rows) = (&self.rules, &*self.breaker, &mut self.rows);
-        let judged = judge(&incoming, rules, &|source| breaker.is_parked(source), |record| {
-            breaker.accepted(record.source);
-            rows.append(at, record);
-            rules.partner(record.source)
-        });
+        let judged = judge(
+            &incoming,
+            rules,
+            &|source| breaker.is_parked(source),
+            |record| {
+                breaker.accepted(record.source);
+                rows.append(at, record);
+                rules.partner(record.source)
+            },
+        );
         match judged {
             Ok(partner) => {
                 self.tally.accepted += 1;
-                self.tally.shares[partner.unwrap_or(rules.partners.len())].accepted.add(message.size());
+                self.tally.shares[partner.unwrap_or(rules.partners.len())]
+                    .accepted
+                    .add(message.size());
             }
             Err(rejection) => {
                 breaker.rejected(&rejection, at.received);
-                let partner = rules.partners.iter().position(|partner| rejection.partner.as_ref() == Some(partner));
-                self.tally.shares[partner.unwrap_or(rules.partners.len())].rejected.add(message.size());
+                let partner = rules
+                    .partners
+                    .iter()
+                    .position(|partner| rejection.partner.as_ref() == Some(partner));
+                self.tally.shares[partner.unwrap_or(rules.partners.len())]
+                    .rejected
+                    .add(message.size());
                 *self.tally.rejected.entry(rejection.reason).or_default() += 1;
                 self.rejects.append(
                     at.position,
@@ -207,7 +251,9 @@ impl Gather {
     /// Takes a partition's next records.
     fn take_all(&mut self, messages: &[Message]) -> Result<(), LedgerError> {
         self.at_end = false;
-        self.tally.shares.resize(self.rules.partners.len() + 1, Share::default());
+        self.tally
+            .shares
+            .resize(self.rules.partners.len() + 1, Share::default());
         let mut headers = Vec::new();
         for message in messages {
             self.take(message, &mut headers);
@@ -219,7 +265,10 @@ impl Gather {
             self.rejects_bytes += self.rejects.bytes();
             encode(&mut self.rejects_encoded, &self.rejects.finish())?;
         }
-        let encoded = [&self.encoded, &self.rejects_encoded].into_iter().flatten().map(Encoder::bytes);
+        let encoded = [&self.encoded, &self.rejects_encoded]
+            .into_iter()
+            .flatten()
+            .map(Encoder::bytes);
         self.bytes = self.rows.bytes() + self.rejects.bytes() + encoded.sum::<usize>();
         Ok(())
     }
@@ -227,7 +276,10 @@ impl Gather {
     /// Whether the batch should be cut now, apart from memory.
     fn is_due(&self, settings: &Settings) -> bool {
         let reached = self.cut_at.is_some_and(|offset| self.next >= offset);
-        let old = self.tally.oldest.is_some_and(|oldest| oldest.read.elapsed() >= settings.flush_age);
+        let old = self
+            .tally
+            .oldest
+            .is_some_and(|oldest| oldest.read.elapsed() >= settings.flush_age);
         self.records() > 0 && (reached || old || self.is_full(settings))
     }
 
@@ -238,9 +290,17 @@ impl Gather {
 
     /// Says what is held and not yet durable.
     fn tell(&self) {
-        let pending = self.pending.as_ref().and_then(|(_, tally)| tally.as_ref()?.oldest);
+        let pending = self
+            .pending
+            .as_ref()
+            .and_then(|(_, tally)| tally.as_ref()?.oldest);
         let oldest = pending.or(self.tally.oldest);
-        self.told.tell(Gathered { oldest, bytes: self.bytes, at_end: self.at_end, full: self.full });
+        self.told.tell(Gathered {
+            oldest,
+            bytes: self.bytes,
+            at_end: self.at_end,
+            full: self.full,
+        });
     }
 
     /// The batch gathered, encoded; the next one starts after it.
@@ -257,7 +317,8 @@ impl Gather {
             ..Footer::attempt(self.from, next)
         };
         if self.from.is_era_start() && self.first_offset > 0 {
-            // Nothing was read before: the broker's first offset is where this ledger's knowledge begins.
+            // Nothing was read before: the broker's first offset is where this ledger's knowledge
+            // begins.
             footer.gaps.push(Gap {
                 from: self.from,
                 to: self.from.at(self.first_offset),
@@ -269,15 +330,26 @@ impl Gather {
         if rejected > 0 {
             let name = ledger::rejects_name(self.from, &footer.attempt);
             footer.rejects.push(name.clone());
-            rejects = Some((name, file(self.rejects_encoded.take(), &self.rejects.finish(), &footer)?));
+            rejects = Some((
+                name,
+                file(self.rejects_encoded.take(), &self.rejects.finish(), &footer)?,
+            ));
         }
         let rows = file(self.encoded.take(), &self.rows.finish(), &footer)?;
         tally.bytes = (rows.len() + rejects.as_ref().map_or(0, |(_, bytes)| bytes.len())) as u64;
         self.cut_at = self.cut_at.filter(|offset| self.next < *offset);
-        let certain = Certain { at: self.certain.at.clone(), from: self.from, next };
+        let certain = Certain {
+            at: self.certain.at.clone(),
+            from: self.from,
+            next,
+        };
         self.pending = Some((certain, Some(tally)));
         (self.from, self.bytes, self.rejects_bytes) = (next, 0, 0);
-        Ok(Prepared { footer, rows, rejects })
+        Ok(Prepared {
+            footer,
+            rows,
+            rejects,
+        })
     }
 }
 
@@ -291,7 +363,11 @@ fn encode(to: &mut Option<Encoder>, rows: &RecordBatch) -> Result<(), LedgerErro
 }
 
 /// What is encoded and the rows after it, as a file.
-fn file(mut encoded: Option<Encoder>, rows: &RecordBatch, footer: &Footer) -> Result<Bytes, LedgerError> {
+fn file(
+    mut encoded: Option<Encoder>,
+    rows: &RecordBatch,
+    footer: &Footer,
+) -> Result<Bytes, LedgerError> {
     encode(&mut encoded, rows)?;
     encoded.expect("made where there was none").finish(footer)
 }
@@ -336,7 +412,9 @@ impl Worker {
             finishing: None,
         };
         let thread = std::thread::Builder::new().name("worker".to_owned());
-        let thread = thread.spawn(move || worker.run(&inbox)).expect("the system starts a thread");
+        let thread = thread
+            .spawn(move || worker.run(&inbox))
+            .expect("the system starts a thread");
         (orders, thread)
     }
 
@@ -367,7 +445,9 @@ impl Worker {
             Order::Records { slot, records } => self.gather(slot, &records),
             Order::End { slot, offset } => self.end(slot, offset),
             Order::Committed { slot, outcome } => self.committed(slot, outcome),
-            Order::Revoked { slots, answer } => slots.into_iter().for_each(|slot| self.revoke(slot, &answer)),
+            Order::Revoked { slots, answer } => slots
+                .into_iter()
+                .for_each(|slot| self.revoke(slot, &answer)),
             Order::Finish { answer } => {
                 self.finishing = Some(answer);
                 self.cut_due();
@@ -378,12 +458,14 @@ impl Worker {
     fn assign(&mut self, assigned: Assigned) {
         let (slot, behind, letters_from) = (assigned.slot, assigned.behind, assigned.letters_from);
         let mut gather = Gather::new(assigned, Arc::clone(&self.breaker));
-        // Lag tools read the group's offset: bring it to the chain's end, after the dead letters up to there.
+        // Lag tools read the group's offset: bring it to the chain's end, after the dead letters up
+        // to there.
         let end = gather.certain.clone();
         match letters_from.filter(|_| self.commits.letters.is_some()) {
             Some(from) => {
                 gather.pending = Some((end, None));
-                self.commits.mirror(slot, &gather, from, self.orders.clone());
+                self.commits
+                    .mirror(slot, &gather, from, self.orders.clone());
             }
             None if behind => self.report(Report::Behind { slot, end }),
             None => {}
@@ -397,18 +479,24 @@ impl Worker {
         {
             self.fail(slot, source);
         }
-        self.in_flight.fetch_sub(records.iter().map(Message::size).sum(), Ordering::Relaxed);
+        self.in_flight
+            .fetch_sub(records.iter().map(Message::size).sum(), Ordering::Relaxed);
         self.press(slot);
         self.fit();
     }
 
     /// The log ends at `offset`: what lies between the last record and it are no records.
     fn end(&mut self, slot: Slot, offset: i64) {
-        let Some(gather) = self.gathers.get_mut(&slot) else { return };
+        let Some(gather) = self.gathers.get_mut(&slot) else {
+            return;
+        };
         gather.next = gather.next.max(offset);
         gather.at_end = true;
         tracing::debug!(partition = %gather.certain.at, offset, gathered = gather.records(), "caught up");
-        let is_durable = gather.pending.as_ref().is_none_or(|(_, tally)| tally.is_none());
+        let is_durable = gather
+            .pending
+            .as_ref()
+            .is_none_or(|(_, tally)| tally.is_none());
         if gather.records() == 0 && is_durable {
             self.report(Report::Reached { slot, offset });
         }
@@ -418,8 +506,12 @@ impl Worker {
     /// Cuts the batch if it is due, or asks for a pause if it is full and must wait.
     fn press(&mut self, slot: Slot) {
         let finishing = self.finishing.is_some();
-        let Some(gather) = self.gathers.get_mut(&slot) else { return };
-        if gather.pending.is_none() && (gather.is_due(&self.settings) || (finishing && gather.records() > 0)) {
+        let Some(gather) = self.gathers.get_mut(&slot) else {
+            return;
+        };
+        if gather.pending.is_none()
+            && (gather.is_due(&self.settings) || (finishing && gather.records() > 0))
+        {
             self.cut(slot);
         } else if gather.is_full(&self.settings) && !gather.full {
             gather.full = true;
@@ -434,7 +526,8 @@ impl Worker {
     fn fit(&mut self) {
         while self.gathers.values().map(|g| g.bytes).sum::<usize>() > self.share {
             let largest = |pending: bool| {
-                let is_of = |g: &Gather| g.pending.is_some() == pending && g.records() > 0 && !g.full;
+                let is_of =
+                    |g: &Gather| g.pending.is_some() == pending && g.records() > 0 && !g.full;
                 let of = self.gathers.iter().filter(|(_, g)| is_of(g));
                 of.max_by_key(|(_, g)| g.bytes).map(|(slot, _)| *slot)
             };
@@ -458,9 +551,13 @@ impl Worker {
     }
 
     fn cut(&mut self, slot: Slot) {
-        let Some(gather) = self.gathers.get_mut(&slot) else { return };
+        let Some(gather) = self.gathers.get_mut(&slot) else {
+            return;
+        };
         match gather.cut(&self.commits.identity.cluster) {
-            Ok(prepared) => self.commits.begin(slot, gather, prepared, self.orders.clone()),
+            Ok(prepared) => self
+                .commits
+                .begin(slot, gather, prepared, self.orders.clone()),
             Err(source) => self.fail(slot, source),
         }
     }
@@ -468,21 +565,33 @@ impl Worker {
     /// What was gathered cannot be encoded: the run ends, and no file is made of the rest of it.
     fn fail(&mut self, slot: Slot, source: LedgerError) {
         if let Some(gather) = self.gathers.remove(&slot) {
-            self.report(Report::Failed(PipelineError::Encode { at: gather.certain.at, source }));
+            self.report(Report::Failed(PipelineError::Encode {
+                at: gather.certain.at,
+                source,
+            }));
         }
     }
 
     fn committed(&mut self, slot: Slot, outcome: Result<Committed, PipelineError>) {
         let answer = self.leaving.remove(&slot);
         match outcome {
-            Ok(Committed::Certain { ledger_end, answer: of_create }) => {
+            Ok(Committed::Certain {
+                ledger_end,
+                answer: of_create,
+            }) => {
                 self.certain(slot, ledger_end, of_create, answer);
             }
             Ok(Committed::Unmirrored(of_create)) => {
                 // It counts, but the group's offset may not pass it.
                 let pending = self.gathers.remove(&slot).and_then(|gather| gather.pending);
                 if let Some(((certain, Some(tally)), answer)) = pending.zip(of_create) {
-                    self.report(Report::Certain { slot, certain, tally, answer, is_mirrored: false });
+                    self.report(Report::Certain {
+                        slot,
+                        certain,
+                        tally,
+                        answer,
+                        is_mirrored: false,
+                    });
                 }
             }
             Ok(Committed::Lost) => {
@@ -512,18 +621,29 @@ impl Worker {
         of_create: Option<Answer>,
         answer: Option<Sender<Certain>>,
     ) {
-        let Some(gather) = self.gathers.get_mut(&slot) else { return };
-        let Some((certain, tally)) = gather.pending.take() else { return };
+        let Some(gather) = self.gathers.get_mut(&slot) else {
+            return;
+        };
+        let Some((certain, tally)) = gather.pending.take() else {
+            return;
+        };
         gather.certain = certain.clone();
         gather.ledger_end = ledger_end;
         let waits = std::mem::take(&mut gather.full);
         // Past the batch the log held nothing but marks of transactions, which make no batch.
         let reached = (gather.at_end && gather.records() == 0).then_some(gather.next);
         self.report(match tally.zip(of_create) {
-            Some((tally, answer)) => {
-                Report::Certain { slot, certain: certain.clone(), tally, answer, is_mirrored: true }
-            }
-            None => Report::Behind { slot, end: certain.clone() },
+            Some((tally, answer)) => Report::Certain {
+                slot,
+                certain: certain.clone(),
+                tally,
+                answer,
+                is_mirrored: true,
+            },
+            None => Report::Behind {
+                slot,
+                end: certain.clone(),
+            },
         });
         if let Some(answer) = answer {
             self.gathers.remove(&slot);
@@ -541,7 +661,9 @@ impl Worker {
 
     /// Drops what was gathered; waits for a commit under way before it answers.
     fn revoke(&mut self, slot: Slot, answer: &Sender<Certain>) {
-        let Some(gather) = self.gathers.get_mut(&slot) else { return };
+        let Some(gather) = self.gathers.get_mut(&slot) else {
+            return;
+        };
         if gather.pending.is_some() {
             gather.going.store(true, Ordering::Relaxed);
             self.leaving.insert(slot, answer.clone());
@@ -551,7 +673,10 @@ impl Worker {
     }
 
     fn answer_if_finished(&mut self) {
-        let open = self.gathers.values().any(|g| g.pending.is_some() || g.records() > 0);
+        let open = self
+            .gathers
+            .values()
+            .any(|g| g.pending.is_some() || g.records() > 0);
         if !open && let Some(answer) = self.finishing.take() {
             answer.send(()).ok(); // past the grace nobody listens
         }
@@ -575,7 +700,12 @@ impl Commits {
         runtime: &tokio::runtime::Handle,
     ) -> Self {
         let (identity, letters) = (Arc::clone(identity), letters.cloned());
-        Self { store: store.clone(), identity, letters, runtime: runtime.clone() }
+        Self {
+            store: store.clone(),
+            identity,
+            letters,
+            runtime: runtime.clone(),
+        }
     }
 
     fn begin(&self, slot: Slot, gather: &Gather, mut batch: Prepared, orders: Sender<Order>) {
@@ -605,15 +735,24 @@ impl Commits {
         let (at, ledger_end) = (gather.certain.at.clone(), gather.ledger_end);
         self.runtime.spawn(async move {
             let sent = commits.are_sent(&at, Unsent::From(from), &going).await;
-            let outcome =
-                Ok(if sent { Committed::Certain { ledger_end, answer: None } } else { Committed::Unmirrored(None) });
+            let outcome = Ok(if sent {
+                Committed::Certain {
+                    ledger_end,
+                    answer: None,
+                }
+            } else {
+                Committed::Unmirrored(None)
+            });
             drop(orders.send(Order::Committed { slot, outcome })); // the worker may have ended with an error
         });
     }
 
-    /// Sends dead letters, if anybody wants them; false if the partition goes before they are taken.
+    /// Sends dead letters, if anybody wants them; false if the partition goes before they are
+    /// taken.
     async fn are_sent(&self, at: &TopicPartition, unsent: Unsent, going: &Arc<AtomicBool>) -> bool {
-        let Some(letters) = &self.letters else { return true };
+        let Some(letters) = &self.letters else {
+            return true;
+        };
         let sent = letters.send(at, unsent, going).await;
         if sent {
             crash::point("letters.sent");
@@ -622,7 +761,8 @@ impl Commits {
     }
 }
 
-/// The commit of one batch: its rejects; then the topic is still the one it was read from; then its file.
+/// The commit of one batch: its rejects; then the topic is still the one it was read from; then its
+/// file.
 async fn commit(
     store: &Store,
     identity: Arc<Identity>,
@@ -637,9 +777,17 @@ async fn commit(
         Ok(_) => {}
     }
     Ok(match journal::create(store, at, batch, ledger_end).await? {
-        Outcome::Certain { ledger_end, settled } => {
-            Committed::Certain { ledger_end, answer: Some(if settled { Answer::Settled } else { Answer::Won }) }
-        }
+        Outcome::Certain {
+            ledger_end,
+            settled,
+        } => Committed::Certain {
+            ledger_end,
+            answer: Some(if settled {
+                Answer::Settled
+            } else {
+                Answer::Won
+            }),
+        },
         Outcome::Lost => Committed::Lost,
     })
 }
@@ -658,7 +806,10 @@ async fn topic_id(identity: Arc<Identity>, topic: String) -> Result<String, Topi
         if absent >= ABSENT_MAX {
             return Err(TopicAbsent);
         }
-        tracing::warn!(topic, "no broker tells the topic's id: a batch waits for its commit");
+        tracing::warn!(
+            topic,
+            "no broker tells the topic's id: a batch waits for its commit"
+        );
         tokio::time::sleep(ASK_AGAIN).await;
     }
 }

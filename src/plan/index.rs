@@ -1,5 +1,5 @@
-//! The rules of a plan turned round: from a kind to the rules that may match, from a code to the rules
-//! that name it, so that a record costs a few look-ups however many codes the plan lists.
+//! The rules of a plan turned round: from a kind to the rules that may match, from a code to the
+//! rules that name it, so that a record costs a few look-ups however many codes the plan lists.
 
 use hashbrown::HashMap;
 
@@ -28,9 +28,11 @@ pub(super) struct At {
 }
 
 impl At {
-    /// Whether the tests of codes and flags hold: most rules are done with here, without being read.
+    /// Whether the tests of codes and flags hold: most rules are done with here, without being
+    /// read.
     pub(super) const fn holds(self, hits: &RuleSet, flags: Flags) -> bool {
-        (!self.coded || hits.contains(self.number)) && (self.flags == 0 || self.flags & flags.yes != 0)
+        (!self.coded || hits.contains(self.number))
+            && (self.flags == 0 || self.flags & flags.yes != 0)
     }
 }
 
@@ -70,11 +72,16 @@ struct Scheme {
 impl Index {
     /// Of a plan with at most [`RULES_MAX`] rules.
     pub(super) fn of(series: &[Series]) -> Self {
-        let mut index = Self { kinds: vec![Vec::new(); Kind::ALL.len()], ..Self::default() };
-        let places = series
-            .iter()
-            .enumerate()
-            .flat_map(|(s, of)| of.rules.iter().enumerate().map(move |(r, rule)| (s, r, rule)));
+        let mut index = Self {
+            kinds: vec![Vec::new(); Kind::ALL.len()],
+            ..Self::default()
+        };
+        let places = series.iter().enumerate().flat_map(|(s, of)| {
+            of.rules
+                .iter()
+                .enumerate()
+                .map(move |(r, rule)| (s, r, rule))
+        });
         for (number, (series, place, rule)) in places.enumerate().take(RULES_MAX) {
             for kind in Kind::ALL.iter().filter(|kind| rule.takes(**kind)) {
                 index.kinds[*kind as usize].push(At {
@@ -95,7 +102,11 @@ impl Index {
 
     fn add(&mut self, scheme: &str, pattern: &Pattern, number: usize) {
         let fold = Fold::of(scheme);
-        let new = || Scheme { fold, exact: HashMap::new(), others: Vec::new() };
+        let new = || Scheme {
+            fold,
+            exact: HashMap::new(),
+            others: Vec::new(),
+        };
         let scheme = self.schemes.entry_ref(scheme).or_insert_with(new);
         match pattern.as_exact() {
             Some(code) => scheme.exact.entry_ref(code).or_default().insert(number),
@@ -112,12 +123,17 @@ impl Index {
     pub(super) fn hits(&self, codes: &[SourceCode<'_>]) -> RuleSet {
         let mut hits = RuleSet::default();
         for code in codes {
-            let Some(scheme) = self.schemes.get(code.scheme) else { continue };
+            let Some(scheme) = self.schemes.get(code.scheme) else {
+                continue;
+            };
             scheme.fold.with(&code.code, |folded| {
                 if let Some(rules) = scheme.exact.get(folded) {
                     hits.add(*rules);
                 }
-                let found = scheme.others.iter().filter(|(pattern, _)| pattern.matches(folded, code.edition));
+                let found = scheme
+                    .others
+                    .iter()
+                    .filter(|(pattern, _)| pattern.matches(folded, code.edition));
                 found.for_each(|(_, number)| hits.insert(*number));
             });
         }

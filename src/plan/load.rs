@@ -1,4 +1,5 @@
-//! Plans' files read and checked, each alone and then together (`check`); every fault is told at once.
+//! Plans' files read and checked, each alone and then together (`check`); every fault is told at
+//! once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,14 +49,23 @@ fn read_plan(reader: &Reader<'_>, known: &Known<'_>) -> Plan {
     let status = choice(reader, "status", &Status::ALL).unwrap_or(Status::Draft);
     let adopted = reader.date("adopted");
     if status == Status::Adopted && !reader.has("adopted") {
-        reader.fault("adopted", "is missing: an adopted plan has the date of its adoption");
+        reader.fault(
+            "adopted",
+            "is missing: an adopted plan has the date of its adoption",
+        );
     }
     let (valid_from, valid_to) = read_validity(reader);
     let owners = read_owners(reader);
-    let rules = Rules { known, editions: read_editions(reader, known) };
+    let rules = Rules {
+        known,
+        editions: read_editions(reader, known),
+    };
     let mut ids = BTreeSet::new();
     let mut series = Vec::new();
-    for (key, kind) in [("priority", SeriesKind::Priority), ("theme", SeriesKind::Theme)] {
+    for (key, kind) in [
+        ("priority", SeriesKind::Priority),
+        ("theme", SeriesKind::Theme),
+    ] {
         for table in reader.tables(key) {
             let one = read_series(&table, kind, &owners, &rules);
             once(&table, &one.id, &mut ids);
@@ -74,7 +84,11 @@ fn read_plan(reader: &Reader<'_>, known: &Known<'_>) -> Plan {
         valid_from,
         valid_to,
         follows: reader.text("follows").map(str::to_owned),
-        dropped: reader.list("dropped").into_iter().map(|item| item.text.to_owned()).collect(),
+        dropped: reader
+            .list("dropped")
+            .into_iter()
+            .map(|item| item.text.to_owned())
+            .collect(),
         owners,
         factors: read_factors(reader),
         index: Index::of(&series),
@@ -94,7 +108,10 @@ fn read_area(reader: &Reader<'_>) -> String {
     let area = reader.name("area");
     let is_code = area.len() == 9 && area.starts_with(|c: char| c.is_ascii_uppercase());
     if reader.has("area") && !(is_code && area[1..].bytes().all(|b| b.is_ascii_digit())) {
-        reader.fault("area", format!("`{area}` is no area code such as E07000110"));
+        reader.fault(
+            "area",
+            format!("`{area}` is no area code such as E07000110"),
+        );
     }
     area.to_owned()
 }
@@ -108,7 +125,10 @@ fn read_validity(reader: &Reader<'_>) -> (civil::Date, civil::Date) {
         reader.fault("valid_from", format!("{from} is after valid_to, {to}"));
     }
     // After a fault: a span that holds no day, so that no second fault follows from it.
-    (from.unwrap_or(civil::Date::MAX), to.unwrap_or(civil::Date::MIN))
+    (
+        from.unwrap_or(civil::Date::MAX),
+        to.unwrap_or(civil::Date::MIN),
+    )
 }
 
 fn read_owners(reader: &Reader<'_>) -> Vec<Owner> {
@@ -116,8 +136,16 @@ fn read_owners(reader: &Reader<'_>) -> Vec<Owner> {
     let read = |table: Reader<'_>| {
         let id = table.id("id").to_owned();
         once(&table, &id, &mut ids);
-        let formed_from = table.list("formed_from").into_iter().map(|item| kebab(&table, &item)).collect();
-        Owner { id, label: table.name("label").to_owned(), formed_from }
+        let formed_from = table
+            .list("formed_from")
+            .into_iter()
+            .map(|item| kebab(&table, &item))
+            .collect();
+        Owner {
+            id,
+            label: table.name("label").to_owned(),
+            formed_from,
+        }
     };
     reader.tables("owners").into_iter().map(read).collect()
 }
@@ -129,14 +157,20 @@ fn read_factors(reader: &Reader<'_>) -> Vec<Factor> {
         once(&table, &id, &mut ids);
         let flags = read_flags(&table, "flags");
         table.required("flags", Some(()).filter(|()| flags != 0));
-        Factor { id, label: table.name("label").to_owned(), flags }
+        Factor {
+            id,
+            label: table.name("label").to_owned(),
+            flags,
+        }
     };
     reader.tables("factor").into_iter().map(read).collect()
 }
 
 /// The editions that codes are checked in, by scheme.
 fn read_editions<'t>(reader: &Reader<'t>, known: &Known<'_>) -> BTreeMap<&'t str, Vec<&'t str>> {
-    let Some(table) = reader.table("editions") else { return BTreeMap::new() };
+    let Some(table) = reader.table("editions") else {
+        return BTreeMap::new();
+    };
     let mut editions = BTreeMap::new();
     for scheme in table.keys() {
         let items = table.texts(scheme);
@@ -152,20 +186,51 @@ fn read_editions<'t>(reader: &Reader<'t>, known: &Known<'_>) -> BTreeMap<&'t str
     editions
 }
 
-fn check_edition(reader: &Reader<'_>, key: &str, scheme: &str, edition: &str, known: &Known<'_>) -> bool {
-    let held: Vec<&str> = known.codes.of(scheme).filter_map(|list| list.edition.as_deref()).collect();
+fn check_edition(
+    reader: &Reader<'_>,
+    key: &str,
+    scheme: &str,
+    edition: &str,
+    known: &Known<'_>,
+) -> bool {
+    let held: Vec<&str> = known
+        .codes
+        .of(scheme)
+        .filter_map(|list| list.edition.as_deref())
+        .collect();
     let is_held = held.contains(&edition);
     if !is_held {
-        let held = if held.is_empty() { "none".to_owned() } else { held.join(", ") };
-        reader.fault_at(key, format!("edition `{edition}` of {scheme} is not held (held: {held})"));
+        let held = if held.is_empty() {
+            "none".to_owned()
+        } else {
+            held.join(", ")
+        };
+        reader.fault_at(
+            key,
+            format!("edition `{edition}` of {scheme} is not held (held: {held})"),
+        );
     }
     is_held
 }
 
-fn read_series(reader: &Reader<'_>, kind: SeriesKind, owners: &[Owner], rules: &Rules<'_, '_>) -> Series {
+fn read_series(
+    reader: &Reader<'_>,
+    kind: SeriesKind,
+    owners: &[Owner],
+    rules: &Rules<'_, '_>,
+) -> Series {
     let owner = reader.text("owner").map(str::to_owned);
-    if let Some(owner) = owner.as_deref().filter(|id| owners.iter().all(|o| o.id != *id)) {
-        reader.fault("owner", format!("unknown owner `{owner}`{}", hint(owner, owners.iter().map(|o| &*o.id))));
+    if let Some(owner) = owner
+        .as_deref()
+        .filter(|id| owners.iter().all(|o| o.id != *id))
+    {
+        reader.fault(
+            "owner",
+            format!(
+                "unknown owner `{owner}`{}",
+                hint(owner, owners.iter().map(|o| &*o.id))
+            ),
+        );
     }
     let mut ids = BTreeSet::new();
     let read = |table: Reader<'_>| {
@@ -208,7 +273,13 @@ fn scope(rules: &[Rule]) -> String {
 
 fn check_size(reader: &Reader<'_>, series: &[Series]) {
     if series.len() > SERIES_MAX {
-        reader.fault("priority", format!("{} priorities and themes; at most {SERIES_MAX}", series.len()));
+        reader.fault(
+            "priority",
+            format!(
+                "{} priorities and themes; at most {SERIES_MAX}",
+                series.len()
+            ),
+        );
     }
     let rules: usize = series.iter().map(|s| s.rules.len()).sum();
     if rules > RULES_MAX {
@@ -224,7 +295,10 @@ struct Rules<'k, 't> {
 
 impl Rules<'_, '_> {
     fn read(&self, reader: &Reader<'_>) -> Rule {
-        let kinds: Vec<(&str, Kind)> = Kind::ALL.iter().map(|kind| (kind.as_str(), *kind)).collect();
+        let kinds: Vec<(&str, Kind)> = Kind::ALL
+            .iter()
+            .map(|kind| (kind.as_str(), *kind))
+            .collect();
         let roles = [Role::Incident, Role::Home, Role::Service].map(|role| (role.as_str(), role));
         let places = self.read_places(reader);
         let rule = Rule {
@@ -232,16 +306,25 @@ impl Rules<'_, '_> {
             kinds: each(reader, "kinds", "kind", &kinds),
             codes: self.read_codes(reader),
             flags: read_flags(reader, "flags"),
-            lsoas: places.iter().flat_map(|place| self.known.geography.lsoas_of(place)).map(str::to_owned).collect(),
+            lsoas: places
+                .iter()
+                .flat_map(|place| self.known.geography.lsoas_of(place))
+                .map(str::to_owned)
+                .collect(),
             places,
             roles: each(reader, "roles", "role", &roles),
             ages: read_ages(reader),
             hours: read_hours(reader),
             weekdays: each(reader, "weekdays", "day", &WEEKDAYS),
         };
-        let tests = ["kinds", "codes", "flags", "places", "roles", "ages", "hours", "weekdays"];
+        let tests = [
+            "kinds", "codes", "flags", "places", "roles", "ages", "hours", "weekdays",
+        ];
         if tests.iter().all(|key| !reader.has(key)) {
-            reader.fault("id", format!("rule `{}` has no test, so everything would match", rule.id));
+            reader.fault(
+                "id",
+                format!("rule `{}` has no test, so everything would match", rule.id),
+            );
         }
         rule
     }
@@ -251,7 +334,10 @@ impl Rules<'_, '_> {
             let place = kebab(reader, &item);
             let known = self.known.geography.places();
             if !known.clone().any(|known| known == place) {
-                reader.fault_at(&item.key, format!("unknown place `{place}`{}", hint(&place, known)));
+                reader.fault_at(
+                    &item.key,
+                    format!("unknown place `{place}`{}", hint(&place, known)),
+                );
             }
             place
         };
@@ -259,7 +345,9 @@ impl Rules<'_, '_> {
     }
 
     fn read_codes(&self, reader: &Reader<'_>) -> BTreeMap<String, Vec<Pattern>> {
-        let Some(table) = reader.table("codes") else { return BTreeMap::new() };
+        let Some(table) = reader.table("codes") else {
+            return BTreeMap::new();
+        };
         let schemes = table.keys();
         if schemes.is_empty() {
             reader.fault("codes", "names no scheme");
@@ -269,7 +357,10 @@ impl Rules<'_, '_> {
             if !self.known.schemes.contains(scheme) {
                 table.fault(scheme, unknown_scheme(scheme, self.known));
             }
-            let patterns = items.iter().filter_map(|item| self.read_pattern(&table, scheme, item)).collect();
+            let patterns = items
+                .iter()
+                .filter_map(|item| self.read_pattern(&table, scheme, item))
+                .collect();
             (scheme.to_owned(), patterns)
         };
         schemes.into_iter().map(read).collect()
@@ -296,9 +387,18 @@ impl Rules<'_, '_> {
             return;
         }
         if let Some(groups) = self.known.crosswalks.groups_of(scheme) {
-            if !groups.iter().any(|group| pattern.matches(&group.to_uppercase(), None)) {
+            if !groups
+                .iter()
+                .any(|group| pattern.matches(&group.to_uppercase(), None))
+            {
                 let hint = hint(item.text, groups.iter().map(String::as_str));
-                reader.fault_at(&item.key, format!("no row of crosswalks/{scheme}.csv gives `{}`{hint}", item.text));
+                reader.fault_at(
+                    &item.key,
+                    format!(
+                        "no row of crosswalks/{scheme}.csv gives `{}`{hint}",
+                        item.text
+                    ),
+                );
             }
             return;
         }
@@ -308,12 +408,18 @@ impl Rules<'_, '_> {
             (None, Some(listed)) => edition.is_none_or(|edition| listed.contains(&edition)),
             (None, None) => true,
         };
-        let mut lists = self.known.codes.of(scheme).filter(|list| counts(list.edition.as_deref())).peekable();
+        let mut lists = self
+            .known
+            .codes
+            .of(scheme)
+            .filter(|list| counts(list.edition.as_deref()))
+            .peekable();
         if lists.peek().is_none() || lists.clone().any(|list| list.has(pattern)) {
             return;
         }
         let is_range = item.text.split_once('-').is_some_and(|(first, last)| {
-            lists.clone().any(|list| list.get(first).is_some()) && lists.clone().any(|list| list.get(last).is_some())
+            lists.clone().any(|list| list.get(first).is_some())
+                && lists.clone().any(|list| list.get(last).is_some())
         });
         let editions: Vec<&str> = lists.filter_map(|list| list.edition.as_deref()).collect();
         let reason = match (is_range, pattern.is_exact()) {
@@ -327,15 +433,25 @@ impl Rules<'_, '_> {
 }
 
 /// Patterns by scheme, as rules have them, under `codes`.
-pub(crate) fn read_patterns(reader: &Reader<'_>, known: &Known<'_>) -> BTreeMap<String, Vec<Pattern>> {
-    Rules { known, editions: BTreeMap::new() }.read_codes(reader)
+pub(crate) fn read_patterns(
+    reader: &Reader<'_>,
+    known: &Known<'_>,
+) -> BTreeMap<String, Vec<Pattern>> {
+    Rules {
+        known,
+        editions: BTreeMap::new(),
+    }
+    .read_codes(reader)
 }
 
 fn read_ages(reader: &Reader<'_>) -> Vec<Ages> {
     let read = |item: Item<'_>| {
         let ages = Ages::parse(item.text);
         if ages.is_none() {
-            reader.fault_at(&item.key, format!("`{}` is no age band such as 0-17 or 65+", item.text));
+            reader.fault_at(
+                &item.key,
+                format!("`{}` is no age band such as 0-17 or 65+", item.text),
+            );
         }
         ages
     };
@@ -346,13 +462,19 @@ fn read_hours(reader: &Reader<'_>) -> Option<Hours> {
     let text = reader.text("hours")?;
     let hours = Hours::parse(text);
     if hours.is_none() {
-        reader.fault("hours", format!("`{text}` is no span of hours such as 18:00-06:00"));
+        reader.fault(
+            "hours",
+            format!("`{text}` is no span of hours such as 18:00-06:00"),
+        );
     }
     hours
 }
 
 fn unknown_scheme(scheme: &str, known: &Known<'_>) -> String {
-    format!("unknown scheme `{scheme}`{}", hint(scheme, known.schemes.iter().map(String::as_str)))
+    format!(
+        "unknown scheme `{scheme}`{}",
+        hint(scheme, known.schemes.iter().map(String::as_str))
+    )
 }
 
 fn once(reader: &Reader<'_>, id: &str, ids: &mut BTreeSet<String>) {
@@ -369,9 +491,16 @@ fn kebab(reader: &Reader<'_>, item: &Item<'_>) -> String {
 }
 
 /// A value of a closed list that must be there.
-pub(crate) fn choice<T: Copy>(reader: &Reader<'_>, key: &str, choices: &[(&'static str, T)]) -> Option<T> {
+pub(crate) fn choice<T: Copy>(
+    reader: &Reader<'_>,
+    key: &str,
+    choices: &[(&'static str, T)],
+) -> Option<T> {
     let name = reader.required(key, reader.text(key))?;
-    let found = choices.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    let found = choices
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, value)| *value);
     if found.is_none() {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         reader.fault(key, format!("`{name}` is none of {}", names.join(", ")));
@@ -380,9 +509,17 @@ pub(crate) fn choice<T: Copy>(reader: &Reader<'_>, key: &str, choices: &[(&'stat
 }
 
 /// Values of a closed list.
-pub(crate) fn each<T: Copy>(reader: &Reader<'_>, key: &str, what: &str, choices: &[(&'static str, T)]) -> Vec<T> {
+pub(crate) fn each<T: Copy>(
+    reader: &Reader<'_>,
+    key: &str,
+    what: &str,
+    choices: &[(&'static str, T)],
+) -> Vec<T> {
     let read = |item: Item<'_>| {
-        let found = choices.iter().find(|(name, _)| *name == item.text).map(|(_, value)| *value);
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == item.text)
+            .map(|(_, value)| *value);
         if found.is_none() {
             let hint = hint(item.text, choices.iter().map(|(name, _)| *name));
             reader.fault_at(&item.key, format!("unknown {what} `{}`{hint}", item.text));

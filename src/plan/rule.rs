@@ -50,7 +50,9 @@ pub struct Hit {
 impl Rule {
     /// Every pattern with its scheme.
     pub fn patterns(&self) -> impl Iterator<Item = (&str, &Pattern)> {
-        self.codes.iter().flat_map(|(scheme, patterns)| patterns.iter().map(move |pattern| (&**scheme, pattern)))
+        self.codes
+            .iter()
+            .flat_map(|(scheme, patterns)| patterns.iter().map(move |pattern| (&**scheme, pattern)))
     }
 
     /// Whether records of a kind may match.
@@ -61,7 +63,11 @@ impl Rule {
     /// Whether a kind of record can match at all, given what its partner's system carries.
     pub fn applicable(&self, carried: &Carried, kind: Kind) -> bool {
         self.takes(kind)
-            && (self.codes.is_empty() || self.codes.keys().any(|scheme| carried.schemes.contains(scheme)))
+            && (self.codes.is_empty()
+                || self
+                    .codes
+                    .keys()
+                    .any(|scheme| carried.schemes.contains(scheme)))
             && (self.flags == 0 || self.flags & carried.flags != 0)
     }
 
@@ -87,7 +93,12 @@ impl Rule {
             return None;
         }
         let mut hits = Vec::new();
-        let mut add = |key: &str, value: &str| hits.push(Hit { key: key.to_owned(), value: value.to_owned() });
+        let mut add = |key: &str, value: &str| {
+            hits.push(Hit {
+                key: key.to_owned(),
+                value: value.to_owned(),
+            })
+        };
         if !self.kinds.is_empty() {
             add("kinds", record.kind.as_str());
         }
@@ -97,33 +108,59 @@ impl Rule {
             found_code = true;
         }
         Flags::names(self.flags & record.flags.yes).for_each(|name| add("flags", name));
-        let mut found = |key: &str, value: Option<String>| value.iter().for_each(|value| add(key, value));
+        let mut found =
+            |key: &str, value: Option<String>| value.iter().for_each(|value| add(key, value));
         found("places", self.place(record).map(str::to_owned));
         found("roles", self.role(record).map(str::to_owned));
         found("ages", self.age(record).map(str::to_owned));
-        found("hours", self.hour(record).map(|time| time.strftime("%H:%M").to_string()));
-        found("weekdays", self.weekday(record).map(|day| weekday_name(day).to_owned()));
+        found(
+            "hours",
+            self.hour(record)
+                .map(|time| time.strftime("%H:%M").to_string()),
+        );
+        found(
+            "weekdays",
+            self.weekday(record).map(|day| weekday_name(day).to_owned()),
+        );
         found_code.then_some(hits)
     }
 
     fn names(&self, code: &SourceCode<'_>) -> bool {
-        let Some(patterns) = self.codes.get(code.scheme) else { return false };
-        let like = |folded: &str| patterns.iter().any(|pattern| pattern.matches(folded, code.edition));
-        Fold::of(code.scheme).with(&code.code, like).unwrap_or(false)
+        let Some(patterns) = self.codes.get(code.scheme) else {
+            return false;
+        };
+        let like = |folded: &str| {
+            patterns
+                .iter()
+                .any(|pattern| pattern.matches(folded, code.edition))
+        };
+        Fold::of(code.scheme)
+            .with(&code.code, like)
+            .unwrap_or(false)
     }
 
     fn place<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
-        let zone = record.area_zone.filter(|zone| self.places.iter().any(|place| place == zone));
+        let zone = record
+            .area_zone
+            .filter(|zone| self.places.iter().any(|place| place == zone));
         zone.or_else(|| record.area_code.filter(|code| self.lsoas.contains(*code)))
     }
 
     fn role<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
-        record.area_role.filter(|name| self.roles.iter().any(|role| role.as_str() == *name))
+        record
+            .area_role
+            .filter(|name| self.roles.iter().any(|role| role.as_str() == *name))
     }
 
     fn age<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
-        let bands = [record.person_age_band, record.victim_age_band, record.suspect_age_band];
-        let inside = |band: &&str| Ages::parse(band).is_some_and(|band| self.ages.iter().any(|ages| ages.hold(band)));
+        let bands = [
+            record.person_age_band,
+            record.victim_age_band,
+            record.suspect_age_band,
+        ];
+        let inside = |band: &&str| {
+            Ages::parse(band).is_some_and(|band| self.ages.iter().any(|ages| ages.hold(band)))
+        };
         bands.into_iter().flatten().find(inside)
     }
 
@@ -147,18 +184,47 @@ impl Rule {
                 by_key.insert(key.to_owned(), values);
             }
         };
-        test("kinds", self.kinds.iter().map(ToString::to_string).collect());
+        test(
+            "kinds",
+            self.kinds.iter().map(ToString::to_string).collect(),
+        );
         for (scheme, patterns) in &self.codes {
-            test(&format!("codes.{scheme}"), patterns.iter().map(Pattern::canonical).collect());
+            test(
+                &format!("codes.{scheme}"),
+                patterns.iter().map(Pattern::canonical).collect(),
+            );
         }
-        test("flags", Flags::names(self.flags).map(str::to_owned).collect());
+        test(
+            "flags",
+            Flags::names(self.flags).map(str::to_owned).collect(),
+        );
         test("places", self.places.clone());
-        test("roles", self.roles.iter().map(|role| role.as_str().to_owned()).collect());
-        test("ages", self.ages.iter().copied().map(Ages::canonical).collect());
-        test("hours", self.hours.into_iter().map(Hours::canonical).collect());
-        test("weekdays", self.weekdays.iter().map(|day| weekday_name(*day).to_owned()).collect());
-        let lines: Vec<String> =
-            by_key.into_iter().map(|(key, values)| format!("{key}={}", values.join(","))).collect();
+        test(
+            "roles",
+            self.roles
+                .iter()
+                .map(|role| role.as_str().to_owned())
+                .collect(),
+        );
+        test(
+            "ages",
+            self.ages.iter().copied().map(Ages::canonical).collect(),
+        );
+        test(
+            "hours",
+            self.hours.into_iter().map(Hours::canonical).collect(),
+        );
+        test(
+            "weekdays",
+            self.weekdays
+                .iter()
+                .map(|day| weekday_name(*day).to_owned())
+                .collect(),
+        );
+        let lines: Vec<String> = by_key
+            .into_iter()
+            .map(|(key, values)| format!("{key}={}", values.join(",")))
+            .collect();
         lines.join(";")
     }
 }
@@ -166,7 +232,10 @@ impl Rule {
 /// The local civil time at which a record's event began, if it is known at least so exactly.
 fn began(record: &Record<'_>, at_least: Precision) -> Option<jiff::civil::DateTime> {
     let moment: Moment = record.occurred_from?;
-    (moment.precision() >= at_least).then(|| moment.low()).flatten().map(crate::event::Micros::in_london)
+    (moment.precision() >= at_least)
+        .then(|| moment.low())
+        .flatten()
+        .map(crate::event::Micros::in_london)
 }
 
 /// How the codes of a scheme are brought to one form before they are compared.
@@ -199,12 +268,17 @@ impl Fold {
         }
     }
 
-    /// Calls `f` with the code in the form; `None` for a code that can match nothing. No allocation.
+    /// Calls `f` with the code in the form; `None` for a code that can match nothing. No
+    /// allocation.
     pub fn with<T>(self, code: &str, f: impl FnOnce(&str) -> T) -> Option<T> {
         if matches!(self, Self::NoBase | Self::UpToSlash) && is_base(code) {
             return None;
         }
-        let code = if self == Self::UpToSlash { code.split('/').next()? } else { code };
+        let code = if self == Self::UpToSlash {
+            code.split('/').next()?
+        } else {
+            code
+        };
         let (mut buffer, mut len) = ([0; CODE_BYTES_MAX], 0);
         for byte in code.bytes() {
             let byte = match (self, byte) {
@@ -226,7 +300,10 @@ impl Fold {
 
 /// Whether a code of H-CLIC is a base that others are shares of: in no pattern, in no sum.
 pub fn is_base(code: &str) -> bool {
-    let begins = |start: &str| code.get(..start.len()).is_some_and(|c| c.eq_ignore_ascii_case(start));
+    let begins = |start: &str| {
+        code.get(..start.len())
+            .is_some_and(|c| c.eq_ignore_ascii_case(start))
+    };
     begins("total-") || begins("households-with-")
 }
 
@@ -255,7 +332,9 @@ pub enum NoPattern {
     #[error("the range is reversed")]
     Reversed,
     /// Ends of the wrong width.
-    #[error("a range needs both ends whole: three characters in `icd-10`, `ddd/dd` in `ho-offence`")]
+    #[error(
+        "a range needs both ends whole: three characters in `icd-10`, `ddd/dd` in `ho-offence`"
+    )]
     Width,
     /// A `*` that is not at the end, an empty code or edition.
     #[error("is no code, `code@edition`, `start*` or, in `icd-10` and `ho-offence`, `first-last`")]
@@ -276,8 +355,15 @@ impl Pattern {
         if matches!(fold, Fold::NoBase | Fold::UpToSlash) && is_base(code) {
             return Err(NoPattern::Base);
         }
-        let is_code = |code: &str| code.bytes().all(|b| b.is_ascii_alphanumeric() || b"./_-".contains(&b));
-        let folded = |code: &str| fold.folded(code).filter(|_| is_code(code)).ok_or(NoPattern::Shape);
+        let is_code = |code: &str| {
+            code.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"./_-".contains(&b))
+        };
+        let folded = |code: &str| {
+            fold.folded(code)
+                .filter(|_| is_code(code))
+                .ok_or(NoPattern::Shape)
+        };
         let width = match scheme {
             "icd-10" => Some(3),
             "ho-offence" => Some(6),
@@ -285,7 +371,9 @@ impl Pattern {
         };
         let test = match (code.strip_suffix('*'), code.split_once('-'), width) {
             (Some(start), ..) => Test::Prefix(folded(start)?),
-            (None, Some((first, last)), Some(width)) => range(folded(first)?, folded(last)?, width)?,
+            (None, Some((first, last)), Some(width)) => {
+                range(folded(first)?, folded(last)?, width)?
+            }
             _ if scheme == "icd-10" && folded(code)?.len() == 3 => Test::Prefix(folded(code)?),
             _ => Test::Exact(folded(code)?),
         };
@@ -302,11 +390,14 @@ impl Pattern {
         let like = match &self.test {
             Test::Exact(code) => folded == code,
             Test::Prefix(start) => folded.starts_with(&**start),
-            Test::Range(first, last) => {
-                folded.get(..first.len()).is_some_and(|code| &**first <= code && code <= &**last)
-            }
+            Test::Range(first, last) => folded
+                .get(..first.len())
+                .is_some_and(|code| &**first <= code && code <= &**last),
         };
-        like && self.edition.as_deref().is_none_or(|own| edition == Some(own))
+        like && self
+            .edition
+            .as_deref()
+            .is_none_or(|own| edition == Some(own))
     }
 
     /// What it asks of a code, whatever its edition.
@@ -338,7 +429,9 @@ impl Pattern {
             Test::Prefix(start) => format!("{start}*"),
             Test::Range(first, last) => format!("{first}-{last}"),
         };
-        self.edition.iter().fold(code, |code, edition| format!("{code}@{edition}"))
+        self.edition
+            .iter()
+            .fold(code, |code, edition| format!("{code}@{edition}"))
     }
 }
 
@@ -363,12 +456,24 @@ pub struct Ages {
 impl Ages {
     /// `18-24` or `65+`; the first below the second.
     pub fn parse(text: &str) -> Option<Self> {
-        let number = |t: &str| (1..=3).contains(&t.len()).then(|| t.parse::<u8>().ok()).flatten();
+        let number = |t: &str| {
+            (1..=3)
+                .contains(&t.len())
+                .then(|| t.parse::<u8>().ok())
+                .flatten()
+        };
         if let Some(low) = text.strip_suffix('+') {
-            return Some(Self { low: number(low)?, high: u8::MAX });
+            return Some(Self {
+                low: number(low)?,
+                high: u8::MAX,
+            });
         }
         let (low, high) = text.split_once('-')?;
-        Some(Self { low: number(low)?, high: number(high)? }).filter(|ages| ages.low < ages.high)
+        Some(Self {
+            low: number(low)?,
+            high: number(high)?,
+        })
+        .filter(|ages| ages.low < ages.high)
     }
 
     /// The lowest and the highest year; the highest of an open band is 255.
@@ -382,7 +487,11 @@ impl Ages {
     }
 
     fn canonical(self) -> String {
-        if self.high == u8::MAX { format!("{}+", self.low) } else { format!("{}-{}", self.low, self.high) }
+        if self.high == u8::MAX {
+            format!("{}+", self.low)
+        } else {
+            format!("{}-{}", self.low, self.high)
+        }
     }
 }
 
@@ -397,11 +506,17 @@ impl Hours {
     /// `18:00-06:00`.
     pub fn parse(text: &str) -> Option<Self> {
         let time = |t: &str| {
-            let (hour, minute) = t.split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
+            let (hour, minute) = t
+                .split_once(':')
+                .filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
             Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
         };
         let (from, to) = text.split_once('-')?;
-        Some(Self { from: time(from)?, to: time(to)? }).filter(|hours| hours.from != hours.to)
+        Some(Self {
+            from: time(from)?,
+            to: time(to)?,
+        })
+        .filter(|hours| hours.from != hours.to)
     }
 
     /// From which time to which, in minutes of the day.
@@ -412,11 +527,19 @@ impl Hours {
 
     /// Whether a local time lies inside.
     pub fn hold(self, time: Time) -> bool {
-        if self.from < self.to { self.from <= time && time < self.to } else { self.from <= time || time < self.to }
+        if self.from < self.to {
+            self.from <= time && time < self.to
+        } else {
+            self.from <= time || time < self.to
+        }
     }
 
     fn canonical(self) -> String {
-        format!("{}-{}", self.from.strftime("%H:%M"), self.to.strftime("%H:%M"))
+        format!(
+            "{}-{}",
+            self.from.strftime("%H:%M"),
+            self.to.strftime("%H:%M")
+        )
     }
 }
 
@@ -432,5 +555,8 @@ pub const WEEKDAYS: [(&str, Weekday); 7] = [
 ];
 
 fn weekday_name(day: Weekday) -> &'static str {
-    WEEKDAYS.iter().find(|(_, d)| *d == day).map_or("", |(name, _)| name)
+    WEEKDAYS
+        .iter()
+        .find(|(_, d)| *d == day)
+        .map_or("", |(name, _)| name)
 }

@@ -1,7 +1,7 @@
 //! The lines of a file, one after another in one buffer.
 //!
-//! A line that is longer than any event is cut, just so long that it is still too long: memory stays
-//! bounded whatever the file.
+//! A line that is longer than any event is cut, just so long that it is still too long: memory
+//! stays bounded whatever the file.
 
 use std::io::{self, BufRead};
 
@@ -21,7 +21,11 @@ pub struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     /// The lines of a reader.
     pub fn new(reader: R) -> Self {
-        Self { reader, number: 0, line: Vec::new() }
+        Self {
+            reader,
+            number: 0,
+            line: Vec::new(),
+        }
     }
 
     /// The next line that is not empty, without its end, and its number from 1.
@@ -49,7 +53,8 @@ impl<R: BufRead> Lines<R> {
             found = true;
             let end = bytes.iter().position(|byte| *byte == b'\n');
             let part = &bytes[..end.unwrap_or(bytes.len())];
-            self.line.extend_from_slice(&part[..part.len().min(KEPT_BYTES_MAX - self.line.len())]);
+            self.line
+                .extend_from_slice(&part[..part.len().min(KEPT_BYTES_MAX - self.line.len())]);
             let used = part.len() + usize::from(end.is_some());
             self.reader.consume(used);
             if end.is_some() {
@@ -72,7 +77,15 @@ mod tests {
         let long = "x".repeat(KEPT_BYTES_MAX * 2);
         let text = format!("one\r\n\n{long}\nfour");
         let mut lines = Lines::new(io::BufReader::with_capacity(100, text.as_bytes()));
-        let mut next = || lines.read().expect("readable").map(|(number, line)| (number, line.len()));
-        assert_eq!([next(), next(), next(), next()], [Some((1, 3)), Some((3, KEPT_BYTES_MAX)), Some((4, 4)), None]);
+        let mut next = || {
+            lines
+                .read()
+                .expect("readable")
+                .map(|(number, line)| (number, line.len()))
+        };
+        assert_eq!(
+            [next(), next(), next(), next()],
+            [Some((1, 3)), Some((3, KEPT_BYTES_MAX)), Some((4, 4)), None]
+        );
     }
 }

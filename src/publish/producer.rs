@@ -1,7 +1,8 @@
 //! Sends events, and knows how many arrived.
 //!
-//! The queue is bounded, the wait while events wait and none is taken is bounded, and an event that is refused ends the
-//! sending: an event is sent or the caller is told. Of a partition that takes none beside others that do, at the end.
+//! The queue is bounded, the wait while events wait and none is taken is bounded, and an event that
+//! is refused ends the sending: an event is sent or the caller is told. Of a partition that takes
+//! none beside others that do, at the end.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,11 +31,13 @@ const FULL_QUEUE_WAIT: Duration = Duration::from_millis(2);
 /// How often it is looked whether what is on its way is still taken.
 const SETTLE_WAIT: Duration = Duration::from_secs(1);
 
-/// The properties of every producer: a bounded queue, and partitions by keys as all others choose them.
+/// The properties of every producer: a bounded queue, and partitions by keys as all others choose
+/// them.
 pub(crate) fn producer(kafka: &Kafka) -> ClientConfig {
     let mut config = client(kafka);
     config
-        // A topic has as many partitions as somebody chose: a broker that would make one is not asked to.
+        // A topic has as many partitions as somebody chose: a broker that would make one is not
+        // asked to.
         .set("allow.auto.create.topics", "false")
         .set("partitioner", "murmur2_random")
         .set("compression.type", "zstd")
@@ -47,7 +50,12 @@ pub(crate) fn producer(kafka: &Kafka) -> ClientConfig {
 pub(crate) fn headers(raw: &Raw) -> OwnedHeaders {
     raw.headers
         .iter()
-        .fold(OwnedHeaders::new(), |headers, (name, value)| headers.insert(Header { key: name, value: value.as_ref() }))
+        .fold(OwnedHeaders::new(), |headers, (name, value)| {
+            headers.insert(Header {
+                key: name,
+                value: value.as_ref(),
+            })
+        })
 }
 
 /// Sends events to their topics.
@@ -85,7 +93,10 @@ impl ProducerContext for Deliveries {
             }
             Err((error, _)) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
-                let mut first = self.first_failure.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut first = self
+                    .first_failure
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 first.get_or_insert_with(|| error.clone());
             }
         }
@@ -100,7 +111,10 @@ struct Waiting {
 
 impl Waiting {
     fn new(delivered: u64) -> Self {
-        Self { delivered, since: Instant::now() }
+        Self {
+            delivered,
+            since: Instant::now(),
+        }
     }
 
     fn idle(&mut self, delivered: u64) -> Duration {
@@ -115,24 +129,45 @@ impl Publisher {
     /// A publisher to the brokers of the settings; nothing is sent yet, nobody asked.
     pub fn new(kafka: &Kafka, timeout: Duration) -> Result<Self, Error> {
         let mut config = producer(kafka);
-        // An event waits for as long as others are taken: `timeout` is of the brokers, not of the queue.
+        // An event waits for as long as others are taken: `timeout` is of the brokers, not of the
+        // queue.
         config.set("message.timeout.ms", "0");
-        config.set("enable.idempotence", "true").set("linger.ms", "50").set("batch.num.messages", "10000");
-        let producer = config.create_with_context(Deliveries::default()).map_err(Unreached::Client)?;
-        let headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(CONTENT_TYPE) });
+        config
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "50")
+            .set("batch.num.messages", "10000");
+        let producer = config
+            .create_with_context(Deliveries::default())
+            .map_err(Unreached::Client)?;
+        let headers = OwnedHeaders::new().insert(Header {
+            key: "content-type",
+            value: Some(CONTENT_TYPE),
+        });
         let (brokers, waiting) = (kafka.brokers.clone(), Waiting::new(0));
-        Ok(Self { producer, brokers, timeout, waiting, headers, topics: HashSet::new() })
+        Ok(Self {
+            producer,
+            brokers,
+            timeout,
+            waiting,
+            headers,
+            topics: HashSet::new(),
+        })
     }
 
-    /// Hands an event over to be sent; waits while the queue is full. The first event of a topic asks
-    /// whether the topic exists.
+    /// Hands an event over to be sent; waits while the queue is full. The first event of a topic
+    /// asks whether the topic exists.
     pub fn send(&mut self, topic: &str, key: Option<&[u8]>, value: &[u8]) -> Result<(), Error> {
         self.send_with(topic, key, Some(value), self.headers.clone())
     }
 
     /// Hands a record over that was rejected, as it came.
     pub fn send_again(&mut self, topic: &str, raw: &Raw) -> Result<(), Error> {
-        self.send_with(topic, raw.key.as_deref(), raw.value.as_deref(), headers(raw))
+        self.send_with(
+            topic,
+            raw.key.as_deref(),
+            raw.value.as_deref(),
+            headers(raw),
+        )
     }
 
     fn send_with(
@@ -153,11 +188,17 @@ impl Publisher {
         loop {
             if self.is_stalled() {
                 let (delivered, source) = (self.delivered(), self.deliveries().heard.complaint());
-                return Err(Error::Stalled { delivered, timeout: self.timeout, source });
+                return Err(Error::Stalled {
+                    delivered,
+                    timeout: self.timeout,
+                    source,
+                });
             }
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => record = again,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
+                    record = again
+                }
                 Err((error, _)) => return Err(self.failure_by(Some(error))),
             }
             sleep(FULL_QUEUE_WAIT);
@@ -207,15 +248,26 @@ impl Publisher {
             .producer
             .client()
             .fetch_metadata(Some(topic), self.timeout)
-            .map_err(|_| Unreached::silence(&self.brokers, self.timeout, &self.deliveries().heard))?;
-        let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(MetadataTopic::error);
+            .map_err(|_| {
+                Unreached::silence(&self.brokers, self.timeout, &self.deliveries().heard)
+            })?;
+        let error = metadata
+            .topics()
+            .iter()
+            .find(|found| found.name() == topic)
+            .and_then(MetadataTopic::error);
         match error.map(RDKafkaErrorCode::from) {
             None => {
                 self.topics.insert(topic.to_owned());
                 Ok(())
             }
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Error::NoTopic { topic: topic.to_owned() }),
-            Some(code) => Err(Error::Topic { topic: topic.to_owned(), code }),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Error::NoTopic {
+                topic: topic.to_owned(),
+            }),
+            Some(code) => Err(Error::Topic {
+                topic: topic.to_owned(),
+                code,
+            }),
         }
     }
 
@@ -226,14 +278,22 @@ impl Publisher {
 
     fn failure_by(&self, last: Option<KafkaError>) -> Error {
         let deliveries = self.deliveries();
-        let first = deliveries.first_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Where none failed the brokers are silent: what the client complained of says more than that.
+        let first = deliveries
+            .first_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        // Where none failed the brokers are silent: what the client complained of says more than
+        // that.
         let complaint = || deliveries.heard.complaint().map(Cause::from);
         let waiting = u64::try_from(self.producer.in_flight_count()).unwrap_or(0);
         Error::Delivery {
             delivered: self.delivered(),
             failed: deliveries.failed.load(Ordering::Relaxed) + waiting,
-            source: first.map(Cause::from).or_else(complaint).or_else(|| last.map(Cause::from)),
+            source: first
+                .map(Cause::from)
+                .or_else(complaint)
+                .or_else(|| last.map(Cause::from)),
         }
     }
 }

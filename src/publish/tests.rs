@@ -14,8 +14,17 @@ fn what_is_generated_passes_and_goes_to_its_feed() {
     let partners = partners();
     let checker = Checker::new(&partners, NOW);
     let mut key = Vec::new();
-    for document in Generator::new(11, Options { events: 3_000, kind: None, bad: 0.0 }) {
-        let passed = checker.check(&document.bytes, &mut key).unwrap_or_else(|rejection| panic!("{rejection}"));
+    for document in Generator::new(
+        11,
+        Options {
+            events: 3_000,
+            kind: None,
+            bad: 0.0,
+        },
+    ) {
+        let passed = checker
+            .check(&document.bytes, &mut key)
+            .unwrap_or_else(|rejection| panic!("{rejection}"));
         assert_eq!((passed.feed, &key), (document.feed, &document.key));
         assert!(checker.topic_of(passed.feed).is_some() && !passed.bare_digits);
     }
@@ -26,9 +35,18 @@ fn what_is_broken_is_refused_for_a_reason_but_where_only_the_topic_is_wrong() {
     let partners = partners();
     let checker = Checker::new(&partners, NOW);
     let (mut key, mut tally) = (Vec::new(), Tally::default());
-    for document in Generator::new(12, Options { events: 3_000, kind: None, bad: 0.5 }) {
+    for document in Generator::new(
+        12,
+        Options {
+            events: 3_000,
+            kind: None,
+            bad: 0.5,
+        },
+    ) {
         let verdict = checker.check(&document.bytes, &mut key);
-        let sound = document.broken.is_none_or(|way| way == "another feed's topic");
+        let sound = document
+            .broken
+            .is_none_or(|way| way == "another feed's topic");
         assert_eq!(verdict.is_ok(), sound, "{:?}", document.broken);
         tally.count(&verdict);
     }
@@ -41,11 +59,23 @@ fn what_is_broken_is_refused_for_a_reason_but_where_only_the_topic_is_wrong() {
 #[test]
 fn a_subject_of_bare_digits_passes_with_a_warning() {
     let partners = partners();
-    let document = Generator::new(1, Options { events: 1, kind: Some(Kind::Crime), bad: 0.0 }).next().expect("one");
+    let document = Generator::new(
+        1,
+        Options {
+            events: 1,
+            kind: Some(Kind::Crime),
+            bad: 0.0,
+        },
+    )
+    .next()
+    .expect("one");
     let text = String::from_utf8(document.bytes).expect("UTF-8");
     let subject = format!("\"{}\"", String::from_utf8(document.key).expect("UTF-8"));
     let mut key = Vec::new();
-    let passed = Checker::new(&partners, NOW).check(text.replace(&subject, "\"1234567890\"").as_bytes(), &mut key);
+    let passed = Checker::new(&partners, NOW).check(
+        text.replace(&subject, "\"1234567890\"").as_bytes(),
+        &mut key,
+    );
     assert_eq!(passed.map(|passed| passed.bare_digits), Ok(true));
 }
 

@@ -1,5 +1,5 @@
-//! The register of breaks: days on which a series began to mean something else, so that a change across
-//! one is not a change in crime.
+//! The register of breaks: days on which a series began to mean something else, so that a change
+//! across one is not a change in crime.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,10 @@ const FILE: &str = "breaks.toml";
 
 /// What a break is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each variant is the word of the file that it is named after")]
+#[allow(
+    missing_docs,
+    reason = "each variant is the word of the file that it is named after"
+)]
 pub enum Effect {
     Definition,
     Recording,
@@ -39,7 +42,10 @@ impl Effect {
 
     /// The name in files and tables.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, effect)| *effect == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, effect)| *effect == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -71,24 +77,39 @@ pub struct Break {
 }
 
 impl Break {
-    /// Whether it touches a series of a partner's kind (as tables name it, `count:<list>`) at a level (`None` =
-    /// over all areas). `code` is scheme and code of a series that is one; a series of many codes is touched by a
-    /// break of any.
-    pub fn applies(&self, partner: &str, kind: &str, level: Option<Level>, code: Option<(&str, &str)>) -> bool {
-        let named = |names: &[String], name: &str| names.is_empty() || names.iter().any(|own| own == name);
+    /// Whether it touches a series of a partner's kind (as tables name it, `count:<list>`) at a
+    /// level (`None` = over all areas). `code` is scheme and code of a series that is one; a series
+    /// of many codes is touched by a break of any.
+    pub fn applies(
+        &self,
+        partner: &str,
+        kind: &str,
+        level: Option<Level>,
+        code: Option<(&str, &str)>,
+    ) -> bool {
+        let named =
+            |names: &[String], name: &str| names.is_empty() || names.iter().any(|own| own == name);
         named(&self.partners, partner)
             && named(&self.kinds, kind)
             && (self.levels.is_empty() || level.is_some_and(|level| self.levels.contains(&level)))
-            && (self.codes.is_empty() || code.is_none_or(|(scheme, code)| self.has_code(scheme, code)))
+            && (self.codes.is_empty()
+                || code.is_none_or(|(scheme, code)| self.has_code(scheme, code)))
     }
 
     fn has_code(&self, scheme: &str, code: &str) -> bool {
-        let Some(patterns) = self.codes.get(scheme) else { return false };
-        let like = |folded: &str| patterns.iter().any(|pattern| pattern.matches(folded, pattern.edition()));
+        let Some(patterns) = self.codes.get(scheme) else {
+            return false;
+        };
+        let like = |folded: &str| {
+            patterns
+                .iter()
+                .any(|pattern| pattern.matches(folded, pattern.edition()))
+        };
         Fold::of(scheme).with(code, like).unwrap_or(false)
     }
 
-    /// Whether a comparison straddles or holds it: days from `from` to `to` are not all before it nor all after.
+    /// Whether a comparison straddles or holds it: days from `from` to `to` are not all before it
+    /// nor all after.
     pub fn within(&self, from: civil::Date, to: civil::Date) -> bool {
         from < self.to && self.from <= to
     }
@@ -102,8 +123,12 @@ pub(super) struct Known<'k> {
 
 /// The breaks, in order of days.
 pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Vec<Break> {
-    let Some(text) = files.text(FILE) else { return Vec::new() };
-    let Some(table) = parse(FILE, text, sink) else { return Vec::new() };
+    let Some(text) = files.text(FILE) else {
+        return Vec::new();
+    };
+    let Some(table) = parse(FILE, text, sink) else {
+        return Vec::new();
+    };
     let reader = Reader::new(FILE, &table, sink);
     reader.format();
     let mut ids = BTreeSet::new();
@@ -122,7 +147,10 @@ pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Vec<Break> 
 fn read_break(reader: &Reader<'_>, id: &str, known: &Known<'_>) -> Break {
     let (from, to) = read_days(reader);
     let announced = reader.date("announced");
-    let one_of = |key: &str, is_known: &dyn Fn(&str) -> bool, hint: &dyn Fn(&str) -> String| -> Vec<String> {
+    let one_of = |key: &str,
+                  is_known: &dyn Fn(&str) -> bool,
+                  hint: &dyn Fn(&str) -> String|
+     -> Vec<String> {
         let read = |Item { key, text }: Item<'_>| {
             if !is_known(text) {
                 reader.fault_at(&key, format!("`{text}` is not known{}", hint(text)));
@@ -140,7 +168,9 @@ fn read_break(reader: &Reader<'_>, id: &str, known: &Known<'_>) -> Break {
         effect: choice(reader, "effect", &Effect::ALL).unwrap_or(Effect::Definition),
         text: reader.name("text").to_owned(),
         source: reader.name("source").to_owned(),
-        partners: one_of("partners", &|name| partners.contains(name), &|name| hint(name, partners.iter().copied())),
+        partners: one_of("partners", &|name| partners.contains(name), &|name| {
+            hint(name, partners.iter().copied())
+        }),
         kinds: one_of("kinds", &|name| is_kind(name, known.plans.schemes), &|_| {
             " (a kind, or `count:<list>`)".to_owned()
         }),
@@ -161,7 +191,10 @@ fn read_days(reader: &Reader<'_>) -> (civil::Date, civil::Date) {
         (true, false, false) | (false, true, true) => {}
         _ => reader.fault("date", "write either `date`, or both `from` and `to`"),
     }
-    let (from, to) = (date.or(from).unwrap_or_default(), date.or(to).unwrap_or_default());
+    let (from, to) = (
+        date.or(from).unwrap_or_default(),
+        date.or(to).unwrap_or_default(),
+    );
     if from > to {
         reader.fault("from", format!("{from} is after to, {to}"));
     }
@@ -188,8 +221,14 @@ mod tests {
     fn a_comparison_straddles_or_holds_a_break_or_lies_on_one_side() {
         assert!(within("hclic-2023", "2023-04-01", "2023-09-30"));
         assert!(within("hclic-2023", "2023-06-30", "2023-07-01"));
-        assert!(!within("hclic-2023", "2023-07-01", "2023-12-31"), "all of it is new");
-        assert!(!within("hclic-2023", "2022-07-01", "2023-06-30"), "all of it is old");
+        assert!(
+            !within("hclic-2023", "2023-07-01", "2023-12-31"),
+            "all of it is new"
+        );
+        assert!(
+            !within("hclic-2023", "2022-07-01", "2023-06-30"),
+            "all of it is old"
+        );
         assert!(within("kent-system-2018", "2018-11-01", "2018-12-31"));
         assert!(within("kent-system-2018", "2018-12-01", "2019-01-31"));
         assert!(within("kent-system-2018", "2018-10-01", "2018-11-30"));
@@ -201,7 +240,12 @@ mod tests {
     fn a_break_touches_what_it_names_and_no_more() {
         let kent = built_in("kent-system-2018");
         assert!(kent.applies("kent-police", "crime", None, None));
-        assert!(kent.applies("kent-police", "crime", Some(Level::Ward), Some(("police-uk", "drugs"))));
+        assert!(kent.applies(
+            "kent-police",
+            "crime",
+            Some(Level::Ward),
+            Some(("police-uk", "drugs"))
+        ));
         assert!(!kent.applies("kent-police", "incident", None, None));
         assert!(!kent.applies("essex-police", "crime", None, None));
         let wards = built_in("wards-2024");
@@ -209,20 +253,47 @@ mod tests {
         assert!(!wards.applies("secamb", "ambulance-call", Some(Level::District), None));
         assert!(!wards.applies("secamb", "ambulance-call", None, None));
         let nsir = built_in("nsir-2011");
-        assert!(nsir.applies("kent-police", "incident", None, None), "a total has its codes");
+        assert!(
+            nsir.applies("kent-police", "incident", None, None),
+            "a total has its codes"
+        );
         assert!(nsir.applies("kent-police", "incident", None, Some(("nsir", "personal"))));
-        assert!(!nsir.applies("kent-police", "incident", None, Some(("police-uk", "anti-social-behaviour"))));
+        assert!(!nsir.applies(
+            "kent-police",
+            "incident",
+            None,
+            Some(("police-uk", "anti-social-behaviour"))
+        ));
         assert!(built_in("hclic-2023").applies("mhclg", "count:hclic-need", None, None));
-        assert_eq!(built_in("s136-2017").announced, Some(civil::date(2017, 4, 1)));
+        assert_eq!(
+            built_in("s136-2017").announced,
+            Some(civil::date(2017, 4, 1))
+        );
     }
 
     #[test]
     fn what_breaks_may_not_say_is_refused() {
         for (from, to, words) in [
-            ("id = \"hclic-2023\"", "id = \"hclic-2018\"", "break[5].id: `hclic-2018` stands twice"),
-            ("date = 2011-04-01\n", "", "break[0].date: write either `date`, or both `from` and `to`"),
-            ("from = 2016-01-01", "from = 2019-01-01", "break[1].from: 2019-01-01 is after to, 2018-12-31"),
-            ("to = 2018-12-31\npartners = [\"kent-police\"]", "date = 2018-12-31", "write either `date`"),
+            (
+                "id = \"hclic-2023\"",
+                "id = \"hclic-2018\"",
+                "break[5].id: `hclic-2018` stands twice",
+            ),
+            (
+                "date = 2011-04-01\n",
+                "",
+                "break[0].date: write either `date`, or both `from` and `to`",
+            ),
+            (
+                "from = 2016-01-01",
+                "from = 2019-01-01",
+                "break[1].from: 2019-01-01 is after to, 2018-12-31",
+            ),
+            (
+                "to = 2018-12-31\npartners = [\"kent-police\"]",
+                "date = 2018-12-31",
+                "write either `date`",
+            ),
             (
                 "[\"kent-police\"]",
                 "[\"kent-polce\"]",
@@ -233,20 +304,36 @@ mod tests {
                 "\"count:nisr\"",
                 "break[0].kinds[1]: `count:nisr` is not known (a kind, or `count:<list>`)",
             ),
-            ("[\"incident\", ", "[\"count\", ", "break[0].kinds[0]: `count` is not known"),
+            (
+                "[\"incident\", ",
+                "[\"count\", ",
+                "break[0].kinds[0]: `count` is not known",
+            ),
             (
                 "{ nsir = [\"*\"] }",
                 "{ nisr = [\"*\"] }",
                 "break[0].codes.nisr: unknown scheme `nisr`; did you mean `nsir`?",
             ),
-            ("{ nsir = [\"*\"] }", "{ nsir = [\"private\"] }", "break[0].codes.nsir[0]: `private` is a code of none"),
-            ("[\"ward\"]", "[\"wards\"]", "levels[0]: unknown level `wards`; did you mean `ward`?"),
+            (
+                "{ nsir = [\"*\"] }",
+                "{ nsir = [\"private\"] }",
+                "break[0].codes.nsir[0]: `private` is a code of none",
+            ),
+            (
+                "[\"ward\"]",
+                "[\"wards\"]",
+                "levels[0]: unknown level `wards`; did you mean `ward`?",
+            ),
             (
                 "effect = \"law\"",
                 "effect = \"laws\"",
                 "effect: `laws` is none of definition, recording, system, boundary, law",
             ),
-            ("source = \"HMICFRS", "sauce = \"HMICFRS", "break[1].source: is missing"),
+            (
+                "source = \"HMICFRS",
+                "sauce = \"HMICFRS",
+                "break[1].source: is missing",
+            ),
         ] {
             let said = said(&changed(FILE, from, to));
             assert!(said.contains(words), "wanted: {words}\nsaid: {said}");

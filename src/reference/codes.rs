@@ -1,10 +1,11 @@
 //! Lists of codes: which codes exist, in which edition, and what people call them.
 //!
-//! A list is a file `config/codes/<scheme>@<edition>.csv` (or `<scheme>.csv`, of any edition): comment
-//! lines that name source, licence, whether its codes exclude one another and, where there are any, the
-//! codes that together are the whole (`# totals: a, b`) and those of which the others are parts that may
-//! overlap (`# base: a`), then `code` and, where there are any, `label`, `group`, `subgroup`. A code that is in no list is no fault of a record; it is
-//! counted as unknown.
+//! A list is a file `config/codes/<scheme>@<edition>.csv` (or `<scheme>.csv`, of any edition):
+//! comment lines that name source, licence, whether its codes exclude one another and, where there
+//! are any, the codes that together are the whole (`# totals: a, b`) and those of which the others
+//! are parts that may overlap (`# base: a`), then `code` and, where there are any, `label`,
+//! `group`, `subgroup`. A code that is in no list is no fault of a record; it is counted as
+//! unknown.
 
 use hashbrown::HashMap;
 
@@ -27,7 +28,8 @@ pub struct CodeList {
     pub exclusive: bool,
     /// Codes that add up to the whole, so that a share is one of it; empty = the others do.
     pub totals: Vec<String>,
-    /// Codes that say how many have any of the others, where one may have several; empty = the whole does.
+    /// Codes that say how many have any of the others, where one may have several; empty = the
+    /// whole does.
     pub bases: Vec<String>,
     /// Its codes, in the order of the file.
     pub codes: Vec<Code>,
@@ -49,7 +51,8 @@ pub struct Code {
     /// The finer group; empty = none.
     #[serde(default)]
     pub subgroup: String,
-    /// Of an offence: `V` = it has a victim, `S` = it is against the state, `S/V` = either; empty = not said.
+    /// Of an offence: `V` = it has a victim, `S` = it is against the state, `S/V` = either; empty =
+    /// not said.
     #[serde(default)]
     pub class: String,
 }
@@ -58,19 +61,27 @@ impl CodeList {
     /// A code, whatever its case and, in `ho-category` and `icd-10`, its point.
     pub fn get(&self, code: &str) -> Option<&Code> {
         let find = |folded: &str| self.by_code.get(folded).copied();
-        Fold::of(&self.scheme).with(code, find)?.map(|i| &self.codes[i])
+        Fold::of(&self.scheme)
+            .with(code, find)?
+            .map(|i| &self.codes[i])
     }
 
-    /// Whether a code, or what of it is listed, is written here. A need is listed up to its slash, also one that no
-    /// pattern may be like.
+    /// Whether a code, or what of it is listed, is written here. A need is listed up to its slash,
+    /// also one that no pattern may be like.
     fn lists(&self, code: &str) -> bool {
-        let listed = if self.scheme == "hclic-need" { code.split('/').next().unwrap_or(code) } else { code };
+        let listed = if self.scheme == "hclic-need" {
+            code.split('/').next().unwrap_or(code)
+        } else {
+            code
+        };
         self.codes.iter().any(|own| own.code == listed)
     }
 
     /// Whether a pattern is like any of its codes.
     pub fn has(&self, pattern: &Pattern) -> bool {
-        self.by_code.keys().any(|folded| pattern.matches(folded, pattern.edition()))
+        self.by_code
+            .keys()
+            .any(|folded| pattern.matches(folded, pattern.edition()))
     }
 }
 
@@ -80,7 +91,9 @@ pub struct CodeLists(Vec<CodeList>);
 
 impl CodeLists {
     pub(super) fn read(files: &Files, sink: &Sink) -> Self {
-        let lists = files.in_folder("codes", ".csv").map(|(path, text)| read_list(path, text, sink));
+        let lists = files
+            .in_folder("codes", ".csv")
+            .map(|(path, text)| read_list(path, text, sink));
         let mut lists: Vec<CodeList> = lists.collect();
         lists.sort_by(|a, b| (&a.scheme, &a.edition).cmp(&(&b.scheme, &b.edition)));
         Self(lists)
@@ -98,26 +111,40 @@ impl CodeLists {
 
     /// A code, from the edition asked for if that is held, else from the newest that has it.
     pub fn get(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&Code> {
-        let asked = self.of(scheme).find(|list| edition.is_some() && list.edition.as_deref() == edition);
+        let asked = self
+            .of(scheme)
+            .find(|list| edition.is_some() && list.edition.as_deref() == edition);
         let found = asked.and_then(|list| list.get(code));
         found.or_else(|| self.of(scheme).filter_map(|list| list.get(code)).last())
     }
 
     /// What people call a code.
     pub fn label(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&str> {
-        self.get(scheme, edition, code).map(|c| &*c.label).filter(|label| !label.is_empty())
+        self.get(scheme, edition, code)
+            .map(|c| &*c.label)
+            .filter(|label| !label.is_empty())
     }
 
     /// The group of a code, such as the outcome group of an outcome (`court`, `no-suspect`).
     pub fn group(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&str> {
-        self.get(scheme, edition, code).map(|c| &*c.group).filter(|group| !group.is_empty())
+        self.get(scheme, edition, code)
+            .map(|c| &*c.group)
+            .filter(|group| !group.is_empty())
     }
 
-    /// Whether an offence in a category has a victim (`V`), is against the state (`S`) or either (`S/V`).
+    /// Whether an offence in a category has a victim (`V`), is against the state (`S`) or either
+    /// (`S/V`).
     pub fn class(&self, offence: &str, category: Option<&str>) -> Option<&str> {
-        let rows = || self.of("ho-offence").flat_map(|list| &list.codes).filter(|code| code.code == offence);
-        let row = rows().find(|code| category.is_none_or(|category| code.group == category)).or_else(|| rows().next());
-        row.map(|code| &*code.class).filter(|class| !class.is_empty())
+        let rows = || {
+            self.of("ho-offence")
+                .flat_map(|list| &list.codes)
+                .filter(|code| code.code == offence)
+        };
+        let row = rows()
+            .find(|code| category.is_none_or(|category| code.group == category))
+            .or_else(|| rows().next());
+        row.map(|code| &*code.class)
+            .filter(|class| !class.is_empty())
     }
 
     /// Whether a record has at most one code of a scheme, so that counts by code add up.
@@ -127,12 +154,14 @@ impl CodeLists {
 
     /// Whether a code is one of those that add up to the whole.
     pub fn is_total(&self, scheme: &str, code: &str) -> bool {
-        self.of(scheme).any(|list| list.totals.iter().any(|total| total == code))
+        self.of(scheme)
+            .any(|list| list.totals.iter().any(|total| total == code))
     }
 
     /// Whether a code says how many have any of the others.
     pub fn is_base(&self, scheme: &str, code: &str) -> bool {
-        self.of(scheme).any(|list| list.bases.iter().any(|base| base == code))
+        self.of(scheme)
+            .any(|list| list.bases.iter().any(|base| base == code))
     }
 
     /// Whether a code is in a list; `None` where no list of the scheme is held.
@@ -145,7 +174,9 @@ impl CodeLists {
 
 fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
     let name = path.trim_start_matches("codes/").trim_end_matches(".csv");
-    let (scheme, edition) = name.split_once('@').map_or((name, None), |(scheme, edition)| (scheme, Some(edition)));
+    let (scheme, edition) = name
+        .split_once('@')
+        .map_or((name, None), |(scheme, edition)| (scheme, Some(edition)));
     let mut list = CodeList {
         scheme: scheme.to_owned(),
         edition: edition.map(str::to_owned),
@@ -164,7 +195,9 @@ fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
     }
     for (i, code) in list.codes.iter().enumerate() {
         // A base folds to nothing: it is a code of the list, yet no pattern may be like it.
-        let Some(folded) = Fold::of(scheme).folded(&code.code) else { continue };
+        let Some(folded) = Fold::of(scheme).folded(&code.code) else {
+            continue;
+        };
         let first = *list.by_code.entry(folded).or_insert(i);
         if first != i && list.codes[first].group == code.group {
             sink.add(path, &code.code, "stands twice");
@@ -176,26 +209,47 @@ fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
 /// The value of a comment line `# <name>: <value>`, which must be there.
 pub(crate) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String {
     said(text, name).unwrap_or_else(|| {
-        sink.add(path, name, format!("is missing: write `# {name}: …` above the header"));
+        sink.add(
+            path,
+            name,
+            format!("is missing: write `# {name}: …` above the header"),
+        );
         String::new()
     })
 }
 
 /// The codes that a comment line names.
 fn codes_said(text: &str, name: &str) -> Vec<String> {
-    said(text, name).map_or_else(Vec::new, |codes| codes.split(", ").map(str::to_owned).collect())
+    said(text, name).map_or_else(Vec::new, |codes| {
+        codes.split(", ").map(str::to_owned).collect()
+    })
 }
 
 /// The value of a comment line above the header.
 fn said(text: &str, name: &str) -> Option<String> {
     let lines = text.lines().take_while(|line| line.starts_with('#'));
-    let value = |line: &str| Some(line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned());
+    let value = |line: &str| {
+        Some(
+            line.strip_prefix("# ")?
+                .strip_prefix(name)?
+                .strip_prefix(": ")?
+                .trim()
+                .to_owned(),
+        )
+    };
     lines.into_iter().find_map(value)
 }
 
-/// The rows of a file of comma-separated values with `#` comments; each that cannot be read is a fault.
-pub(crate) fn read_rows<T: serde::de::DeserializeOwned>(path: &str, text: &str, sink: &Sink) -> Vec<T> {
-    let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
+/// The rows of a file of comma-separated values with `#` comments; each that cannot be read is a
+/// fault.
+pub(crate) fn read_rows<T: serde::de::DeserializeOwned>(
+    path: &str,
+    text: &str,
+    sink: &Sink,
+) -> Vec<T> {
+    let mut reader = csv::ReaderBuilder::new()
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
     let row = |row: csv::Result<T>| match row {
         Ok(row) => Some(row),
         Err(error) => {

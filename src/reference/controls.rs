@@ -41,15 +41,38 @@ struct Row {
 }
 
 pub(super) fn read(files: &Files, windows: &Windows, sink: &Sink) -> Vec<Control> {
-    let Some(text) = files.text(FILE) else { return Vec::new() };
+    let Some(text) = files.text(FILE) else {
+        return Vec::new();
+    };
     let control = |row: Row| {
         let Some(window) = windows.get(&row.window) else {
             let key = format!("{},{},{},{}", row.partner, row.kind, row.area, row.window);
-            sink.add(FILE, &key, format!("`{}` is no window such as fy:2018-19", row.window));
+            sink.add(
+                FILE,
+                &key,
+                format!("`{}` is no window such as fy:2018-19", row.window),
+            );
             return None;
         };
-        let Row { partner, kind, area, value, source, .. } = row;
-        Some(Control { partner, kind, area, window, value, source })
+        let Row {
+            partner,
+            kind,
+            area,
+            value,
+            source,
+            ..
+        } = row;
+        Some(Control {
+            partner,
+            kind,
+            area,
+            window,
+            value,
+            source,
+        })
     };
-    read_rows::<Row>(FILE, text, sink).into_iter().filter_map(control).collect()
+    read_rows::<Row>(FILE, text, sink)
+        .into_iter()
+        .filter_map(control)
+        .collect()
 }

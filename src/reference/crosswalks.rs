@@ -1,7 +1,7 @@
 //! Groups of raw codes: a knife is a knife whatever a department's own number for it.
 //!
-//! `config/crosswalks/<scheme>.csv` makes a scheme of groups: a record with a listed code has its group
-//! too. An empty edition stands for any; the exact one wins.
+//! `config/crosswalks/<scheme>.csv` makes a scheme of groups: a record with a listed code has its
+//! group too. An empty edition stands for any; the exact one wins.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,9 @@ impl Groups {
     /// The group in an edition of the code's list.
     pub fn group(&self, edition: Option<&str>) -> Option<&str> {
         let exact = edition.and_then(|edition| self.by_edition.get(edition));
-        exact.or_else(|| self.by_edition.get("")).map(String::as_str)
+        exact
+            .or_else(|| self.by_edition.get(""))
+            .map(String::as_str)
     }
 }
 
@@ -51,14 +53,20 @@ impl Crosswalks {
     pub(super) fn read(files: &Files, sink: &Sink) -> Self {
         let mut crosswalks = Self::default();
         for (path, text) in files.in_folder("crosswalks", ".csv") {
-            let scheme = path.trim_start_matches("crosswalks/").trim_end_matches(".csv");
+            let scheme = path
+                .trim_start_matches("crosswalks/")
+                .trim_end_matches(".csv");
             remark(path, text, "source", sink);
             remark(path, text, "licence", sink);
             crosswalks.groups.entry(scheme.to_owned()).or_default();
             for row in read_rows::<Row>(path, text, sink) {
                 let key = format!("{},{},{}", row.list, row.edition, row.code);
                 if !is_kebab(&row.group) {
-                    sink.add(path, &key, format!("group `{}` is not kebab-case", row.group));
+                    sink.add(
+                        path,
+                        &key,
+                        format!("group `{}` is not kebab-case", row.group),
+                    );
                 }
                 if let Err(other) = crosswalks.add(scheme, row) {
                     sink.add(path, &key, format!("has a group already: `{other}`"));
@@ -70,26 +78,47 @@ impl Crosswalks {
 
     /// Adds a row; fails with the group that the code has already.
     fn add(&mut self, scheme: &str, row: Row) -> Result<(), String> {
-        self.groups.entry(scheme.to_owned()).or_default().insert(row.group.clone());
+        self.groups
+            .entry(scheme.to_owned())
+            .or_default()
+            .insert(row.group.clone());
         let code = Fold::of(&row.list).folded(&row.code).unwrap_or_default();
-        let of_code = self.lists.entry(row.list).or_default().entry(code).or_default();
-        let place = of_code.iter().position(|groups| groups.scheme == scheme).unwrap_or_else(|| {
-            of_code.push(Groups { scheme: scheme.to_owned(), by_edition: BTreeMap::new() });
-            of_code.len() - 1
-        });
-        of_code[place].by_edition.insert(row.edition, row.group).map_or(Ok(()), Err)
+        let of_code = self
+            .lists
+            .entry(row.list)
+            .or_default()
+            .entry(code)
+            .or_default();
+        let place = of_code
+            .iter()
+            .position(|groups| groups.scheme == scheme)
+            .unwrap_or_else(|| {
+                of_code.push(Groups {
+                    scheme: scheme.to_owned(),
+                    by_edition: BTreeMap::new(),
+                });
+                of_code.len() - 1
+            });
+        of_code[place]
+            .by_edition
+            .insert(row.edition, row.group)
+            .map_or(Ok(()), Err)
     }
 
     /// The groups of a code, one for each scheme of groups it is in.
     pub fn of(&self, list: &str, code: &str) -> &[Groups] {
-        let Some(codes) = self.lists.get(list) else { return &[] };
+        let Some(codes) = self.lists.get(list) else {
+            return &[];
+        };
         let groups = Fold::of(list).with(code, |folded| codes.get(folded));
         groups.flatten().map_or(&[], Vec::as_slice)
     }
 
     /// The schemes of groups, each with its groups.
     pub fn schemes(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
-        self.groups.iter().map(|(scheme, groups)| (&**scheme, groups))
+        self.groups
+            .iter()
+            .map(|(scheme, groups)| (&**scheme, groups))
     }
 
     /// The groups of a scheme of groups.
@@ -104,7 +133,12 @@ impl Crosswalks {
 
     /// The schemes of groups that a list's codes are in.
     pub fn schemes_of(&self, list: &str) -> BTreeSet<&str> {
-        let codes = self.lists.get(list).into_iter().flat_map(HashMap::values).flatten();
+        let codes = self
+            .lists
+            .get(list)
+            .into_iter()
+            .flat_map(HashMap::values)
+            .flatten();
         codes.map(|groups| &*groups.scheme).collect()
     }
 }

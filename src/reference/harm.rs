@@ -29,18 +29,27 @@ pub struct HarmSet {
 impl HarmSet {
     /// Every weight by its scheme and folded code, in no order.
     pub fn weights(&self) -> impl Iterator<Item = (&str, &str, f64)> {
-        self.weights.iter().flat_map(|(scheme, codes)| of_scheme(scheme, codes))
+        self.weights
+            .iter()
+            .flat_map(|(scheme, codes)| of_scheme(scheme, codes))
     }
 
     /// The weight of a code; `None` = it has none.
     pub fn weight(&self, scheme: &str, code: &str) -> Option<f64> {
         let codes = self.weights.get(scheme)?;
-        Fold::of(scheme).with(code, |folded| codes.get(folded).copied()).flatten()
+        Fold::of(scheme)
+            .with(code, |folded| codes.get(folded).copied())
+            .flatten()
     }
 }
 
-fn of_scheme<'s>(scheme: &'s str, codes: &'s HashMap<String, f64>) -> impl Iterator<Item = (&'s str, &'s str, f64)> {
-    codes.iter().map(move |(code, weight)| (scheme, &**code, *weight))
+fn of_scheme<'s>(
+    scheme: &'s str,
+    codes: &'s HashMap<String, f64>,
+) -> impl Iterator<Item = (&'s str, &'s str, f64)> {
+    codes
+        .iter()
+        .map(move |(code, weight)| (scheme, &**code, *weight))
 }
 
 #[derive(Deserialize)]
@@ -61,18 +70,27 @@ pub(super) struct Known<'k> {
 
 /// The sets, in order of ids.
 pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Vec<HarmSet> {
-    files.in_folder("harm", ".csv").map(|(path, text)| read_set(path, text, known, sink)).collect()
+    files
+        .in_folder("harm", ".csv")
+        .map(|(path, text)| read_set(path, text, known, sink))
+        .collect()
 }
 
 fn read_set(path: &str, text: &str, known: &Known<'_>, sink: &Sink) -> HarmSet {
-    let id = path.trim_start_matches("harm/").trim_end_matches(".csv").to_owned();
+    let id = path
+        .trim_start_matches("harm/")
+        .trim_end_matches(".csv")
+        .to_owned();
     if !is_kebab(&id) {
         sink.add(path, "", "has a name that is not kebab-case");
     }
     remark(path, text, "licence", sink);
     let rows: Vec<Row> = read_rows(path, text, sink);
-    let mut set =
-        HarmSet { id, unit: rows.first().map(|row| row.unit.clone()).unwrap_or_default(), weights: HashMap::new() };
+    let mut set = HarmSet {
+        id,
+        unit: rows.first().map(|row| row.unit.clone()).unwrap_or_default(),
+        weights: HashMap::new(),
+    };
     for row in rows {
         let key = format!("{},{}", row.scheme, row.code);
         if let Err(reason) = set.add(row, known) {
@@ -91,14 +109,22 @@ fn read_set(path: &str, text: &str, known: &Known<'_>, sink: &Sink) -> HarmSet {
 
 impl HarmSet {
     fn add(&mut self, row: Row, known: &Known<'_>) -> Result<(), String> {
-        let Row { scheme, code, weight, unit, source } = row;
+        let Row {
+            scheme,
+            code,
+            weight,
+            unit,
+            source,
+        } = row;
         if !known.schemes.contains(&scheme) {
             return Err(format!(
                 "unknown scheme `{scheme}`{}",
                 hint(&scheme, known.schemes.iter().map(String::as_str))
             ));
         }
-        let folded = Fold::of(&scheme).folded(&code).ok_or("is a base, which is never weighed")?;
+        let folded = Fold::of(&scheme)
+            .folded(&code)
+            .ok_or("is a base, which is never weighed")?;
         if known.codes.knows(&scheme, &code) == Some(false) {
             return Err(format!("`{code}` is in no edition of {scheme}"));
         }
@@ -114,7 +140,11 @@ impl HarmSet {
         if source.is_empty() {
             return Err("names no source".to_owned());
         }
-        let before = self.weights.entry(scheme).or_default().insert(folded, weight);
+        let before = self
+            .weights
+            .entry(scheme)
+            .or_default()
+            .insert(folded, weight);
         before.map_or(Ok(()), |_| Err("stands twice".to_owned()))
     }
 }
@@ -134,32 +164,70 @@ mod tests {
 
     #[test]
     fn a_code_has_its_weight_or_none() {
-        assert!(reference_of(&Files::built_in()).harm.is_empty(), "none is built in");
-        let files = with("ho-category,4/10,5475,days,us\nho-category,8N,1.5,days,us\npolice-uk,drugs,0,days,us\n");
+        assert!(
+            reference_of(&Files::built_in()).harm.is_empty(),
+            "none is built in"
+        );
+        let files = with(
+            "ho-category,4/10,5475,days,us\nho-category,8N,1.5,days,us\npolice-uk,drugs,0,days,us\n",
+        );
         let sets = reference_of(&files).harm;
-        assert_eq!((&*sets[0].id, &*sets[0].unit, sets.len()), ("own", "days", 1));
+        assert_eq!(
+            (&*sets[0].id, &*sets[0].unit, sets.len()),
+            ("own", "days", 1)
+        );
         let weight = |scheme, code| sets[0].weight(scheme, code);
-        assert_eq!([weight("ho-category", "4.10"), weight("ho-category", "8n")], [Some(5475.0), Some(1.5)]);
-        assert_eq!([weight("police-uk", "drugs"), weight("police-uk", "burglary")], [Some(0.0), None]);
+        assert_eq!(
+            [weight("ho-category", "4.10"), weight("ho-category", "8n")],
+            [Some(5475.0), Some(1.5)]
+        );
+        assert_eq!(
+            [
+                weight("police-uk", "drugs"),
+                weight("police-uk", "burglary")
+            ],
+            [Some(0.0), None]
+        );
         assert_eq!(weight("ho-offence", "008/06"), None);
     }
 
     #[test]
     fn what_weights_may_not_say_is_refused() {
         for (rows, words) in [
-            ("ho-categroy,8N,1,days,us", "harm/own.csv: ho-categroy,8N: unknown scheme `ho-categroy`; did you mean"),
-            ("ho-category,999,1,days,us", "ho-category,999: `999` is in no edition of ho-category"),
-            ("ho-category,8N,-1,days,us", "weight -1 is no number from 0 on"),
-            ("ho-category,8N,NaN,days,us", "weight NaN is no number from 0 on"),
+            (
+                "ho-categroy,8N,1,days,us",
+                "harm/own.csv: ho-categroy,8N: unknown scheme `ho-categroy`; did you mean",
+            ),
+            (
+                "ho-category,999,1,days,us",
+                "ho-category,999: `999` is in no edition of ho-category",
+            ),
+            (
+                "ho-category,8N,-1,days,us",
+                "weight -1 is no number from 0 on",
+            ),
+            (
+                "ho-category,8N,NaN,days,us",
+                "weight NaN is no number from 0 on",
+            ),
             ("ho-category,8N,heavy,days,us", "harm/own.csv: line 3: "),
             (
                 "ho-category,8N,1,days,us\nho-category,8P,1,pounds,us",
                 "unit `pounds` is not that of the first row, `days`",
             ),
             ("ho-category,8N,1,days,", "ho-category,8N: names no source"),
-            ("ho-category,4.10,1,days,us\nho-category,4/10,2,days,us", "ho-category,4/10: stands twice"),
-            ("hclic-need,total-number-of-support-needs,1,days,us", "is a base, which is never weighed"),
-            ("ho-category,8N,1,days,us\nho-offence,008/06,2,days,us", "ho-category: stands beside ho-offence"),
+            (
+                "ho-category,4.10,1,days,us\nho-category,4/10,2,days,us",
+                "ho-category,4/10: stands twice",
+            ),
+            (
+                "hclic-need,total-number-of-support-needs,1,days,us",
+                "is a base, which is never weighed",
+            ),
+            (
+                "ho-category,8N,1,days,us\nho-offence,008/06,2,days,us",
+                "ho-category: stands beside ho-offence",
+            ),
         ] {
             let said = said(&with(rows));
             assert!(said.contains(words), "wanted: {words}\nsaid: {said}");

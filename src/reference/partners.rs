@@ -1,7 +1,7 @@
 //! Who sends what: topics, registered sources, and which schemes and flags each carries.
 //!
-//! What a partner carries decides whether a figure of 0 may be said at all: where no rule of a priority
-//! can match what is sent, the figure is not supplied.
+//! What a partner carries decides whether a figure of 0 may be said at all: where no rule of a
+//! priority can match what is sent, the figure is not supplied.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Month};
 use crate::geography::Unit;
 
-/// That records are due at the end of the quarter after theirs: the duty of section 17A of the Crime and Disorder
-/// Act 1998, and what is so unless the file says another.
+/// That records are due at the end of the quarter after theirs: the duty of section 17A of the
+/// Crime and Disorder Act 1998, and what is so unless the file says another.
 const END_OF_NEXT_QUARTER: &str = "end-of-next-quarter";
 /// The most days, or months, that the file may give.
 const NUMBER_MAX: i64 = 1000;
@@ -73,7 +73,9 @@ impl DateBasis {
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Occurred, Self::Recorded].into_iter().find(|basis| basis.as_str() == name)
+        [Self::Occurred, Self::Recorded]
+            .into_iter()
+            .find(|basis| basis.as_str() == name)
     }
 }
 
@@ -113,35 +115,55 @@ impl Partners {
 
     /// The sources registered for a topic, in order.
     pub fn sources(&self, topic: &str) -> impl Iterator<Item = &str> {
-        self.sources.get(topic).into_iter().flatten().map(String::as_str)
+        self.sources
+            .get(topic)
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
     }
 
     /// Whether a source is registered for a topic.
     pub fn is_registered(&self, topic: &str, source: &str) -> bool {
-        self.sources.get(topic).is_some_and(|sources| sources.contains(source))
+        self.sources
+            .get(topic)
+            .is_some_and(|sources| sources.contains(source))
     }
 
     /// What any system of a partner carries in records of a kind.
     pub fn carried(&self, partner: &str, kind: Kind) -> Carried {
-        let own = self.carried.iter().filter(|(source, _)| partner_of(source) == partner);
-        own.filter_map(|(_, kinds)| kinds.get(&kind)).fold(Carried::default(), Carried::union)
+        let own = self
+            .carried
+            .iter()
+            .filter(|(source, _)| partner_of(source) == partner);
+        own.filter_map(|(_, kinds)| kinds.get(&kind))
+            .fold(Carried::default(), Carried::union)
     }
 
-    /// What one source carries in records of a kind: a partner's open data shows less than its own systems.
+    /// What one source carries in records of a kind: a partner's open data shows less than its own
+    /// systems.
     pub fn carried_by(&self, source: &str, kind: Kind) -> Carried {
-        self.carried.get(source).and_then(|kinds| kinds.get(&kind)).cloned().unwrap_or_default()
+        self.carried
+            .get(source)
+            .and_then(|kinds| kinds.get(&kind))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The date basis of a partner's kind.
     pub fn date_basis(&self, partner: &str, kind: Kind) -> DateBasis {
         let own = self.date_basis.get(&format!("{partner}:{kind}"));
-        own.or_else(|| self.date_basis.get(kind.as_str())).copied().unwrap_or(DateBasis::Occurred)
+        own.or_else(|| self.date_basis.get(kind.as_str()))
+            .copied()
+            .unwrap_or(DateBasis::Occurred)
     }
 
-    /// The last day on which a month's records of a kind (as tables name it) may arrive and not be late.
+    /// The last day on which a month's records of a kind (as tables name it) may arrive and not be
+    /// late.
     pub fn due(&self, partner: &str, kind: &str, month: Month) -> civil::Date {
         match of_kind(&self.due, partner, kind) {
-            Some(Due::Days(days)) => month.last_day().saturating_add(jiff::Span::new().days(*days)),
+            Some(Due::Days(days)) => month
+                .last_day()
+                .saturating_add(jiff::Span::new().days(*days)),
             Some(Due::EndOfNextQuarter) | None => {
                 let into_quarter = (month.first_day().month() - 1) % 3;
                 month.plus(5 - i32::from(into_quarter)).last_day()
@@ -149,11 +171,16 @@ impl Partners {
         }
     }
 
-    /// The last day on which a month's figures of a kind may still change as a matter of course; never before they
-    /// are due.
+    /// The last day on which a month's figures of a kind may still change as a matter of course;
+    /// never before they are due.
     pub fn settled(&self, partner: &str, kind: &str, month: Month) -> civil::Date {
-        let months = of_kind(&self.settle_months, partner, kind).copied().unwrap_or_default();
-        month.plus(months).last_day().max(self.due(partner, kind, month))
+        let months = of_kind(&self.settle_months, partner, kind)
+            .copied()
+            .unwrap_or_default();
+        month
+            .plus(months)
+            .last_day()
+            .max(self.due(partner, kind, month))
     }
 
     /// What a kind is told in relation to: so many for every thousand of these.
@@ -166,8 +193,8 @@ impl Partners {
         self.date_basis.iter().map(|(key, basis)| (&**key, *basis))
     }
 
-    /// Days after a month by which its records are due, by kind or `partner:kind`; `None` = the end of the next
-    /// quarter, as also where nothing is said.
+    /// Days after a month by which its records are due, by kind or `partner:kind`; `None` = the end
+    /// of the next quarter, as also where nothing is said.
     pub fn due_days(&self) -> impl Iterator<Item = (&str, Option<i32>)> {
         let days = |due: &Due| match due {
             Due::Days(days) => Some(*days),
@@ -178,7 +205,9 @@ impl Partners {
 
     /// Months until figures settle, by kind or `partner:kind`; 0 where nothing is said.
     pub fn settle_months(&self) -> impl Iterator<Item = (&str, i32)> {
-        self.settle_months.iter().map(|(key, months)| (&**key, *months))
+        self.settle_months
+            .iter()
+            .map(|(key, months)| (&**key, *months))
     }
 
     /// What rates count by, by kind; persons where nothing is said.
@@ -193,7 +222,10 @@ impl Partners {
 
     /// The partners, in order of ids.
     pub fn ids(&self) -> BTreeSet<&str> {
-        self.carried.keys().map(|source| partner_of(source)).collect()
+        self.carried
+            .keys()
+            .map(|source| partner_of(source))
+            .collect()
     }
 }
 
@@ -210,29 +242,46 @@ impl Partners {
             sink.add(FILE, "", "is missing");
             return partners;
         };
-        let Some(table) = parse(FILE, text, sink) else { return partners };
+        let Some(table) = parse(FILE, text, sink) else {
+            return partners;
+        };
         let reader = Reader::new(FILE, &table, sink);
         reader.format();
         let topics = partners.read_topics(&reader);
-        reader.tables("system").iter().for_each(|system| partners.read_system(system, &topics, known));
+        reader
+            .tables("system")
+            .iter()
+            .for_each(|system| partners.read_system(system, &topics, known));
         partners.read_date_basis(&reader);
         partners.read_due(&reader, known);
         partners.read_settle_months(&reader, known);
         partners.read_rate_unit(&reader, known);
         if let Some(labels) = reader.table("labels") {
-            partners.labels = labels.keys().iter().map(|id| ((*id).to_owned(), labels.name(id).to_owned())).collect();
+            partners.labels = labels
+                .keys()
+                .iter()
+                .map(|id| ((*id).to_owned(), labels.name(id).to_owned()))
+                .collect();
         }
         partners
     }
 
     /// Gives the names of all topics, also of those with a fault.
     fn read_topics<'t>(&mut self, reader: &Reader<'t>) -> Vec<&'t str> {
-        let Some(topics) = reader.required("topics", reader.table("topics")) else { return Vec::new() };
+        let Some(topics) = reader.required("topics", reader.table("topics")) else {
+            return Vec::new();
+        };
         for name in topics.keys() {
             let feed = topics.name(name);
             match Feed::from_name(feed) {
-                Some(feed) => self.topics.push(Topic { name: name.to_owned(), feed }),
-                None => topics.fault(name, format!("`{feed}` is no feed (police, health, housing)")),
+                Some(feed) => self.topics.push(Topic {
+                    name: name.to_owned(),
+                    feed,
+                }),
+                None => topics.fault(
+                    name,
+                    format!("`{feed}` is no feed (police, health, housing)"),
+                ),
             }
         }
         topics.keys()
@@ -248,9 +297,13 @@ impl Partners {
         let mut kinds = BTreeMap::new();
         if let Some(table) = reader.required("kinds", reader.table("kinds")) {
             for name in table.keys() {
-                let of_feed = |kind: &Kind| feed.is_none() || kind.feed().is_none() || kind.feed() == feed;
+                let of_feed =
+                    |kind: &Kind| feed.is_none() || kind.feed().is_none() || kind.feed() == feed;
                 let kind = Kind::from_name(name).filter(of_feed);
-                let carried = table.table(name).map(|table| read_carried(&table, known)).unwrap_or_default();
+                let carried = table
+                    .table(name)
+                    .map(|table| read_carried(&table, known))
+                    .unwrap_or_default();
                 match kind {
                     Some(kind) => drop(kinds.insert(kind, carried)),
                     None => table.fault(name, "is no kind of this topic's feed"),
@@ -261,18 +314,31 @@ impl Partners {
         reader.required("partners", (!partners.is_empty()).then_some(()));
         for Item { key, text: partner } in partners {
             if !is_kebab(partner) || partner.len() > NAME_BYTES_MAX || name.len() > NAME_BYTES_MAX {
-                reader.fault_at(&key, format!("`{partner}` is not kebab-case of at most {NAME_BYTES_MAX} characters"));
+                reader.fault_at(
+                    &key,
+                    format!("`{partner}` is not kebab-case of at most {NAME_BYTES_MAX} characters"),
+                );
             }
             let source = format!("urn:partner:{partner}:{name}");
-            if !self.sources.entry(topic.to_owned()).or_default().insert(source.clone()) {
+            if !self
+                .sources
+                .entry(topic.to_owned())
+                .or_default()
+                .insert(source.clone())
+            {
                 reader.fault_at(&key, format!("{source} is registered twice for {topic}"));
             }
-            self.carried.entry(source).or_default().extend(kinds.clone());
+            self.carried
+                .entry(source)
+                .or_default()
+                .extend(kinds.clone());
         }
     }
 
     fn read_date_basis(&mut self, reader: &Reader<'_>) {
-        let Some(table) = reader.table("date_basis") else { return };
+        let Some(table) = reader.table("date_basis") else {
+            return;
+        };
         for key in table.keys() {
             let kind = key.rsplit(':').next().unwrap_or(key);
             if Kind::from_name(kind).is_none() {
@@ -286,11 +352,16 @@ impl Partners {
     }
 
     fn read_due(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
-        let Some(table) = reader.table("due") else { return };
+        let Some(table) = reader.table("due") else {
+            return;
+        };
         for key in self.partners_kinds(&table, known) {
             if table.is_text(key) {
                 if table.name(key) != END_OF_NEXT_QUARTER {
-                    table.fault(key, format!("is neither a number of days nor `{END_OF_NEXT_QUARTER}`"));
+                    table.fault(
+                        key,
+                        format!("is neither a number of days nor `{END_OF_NEXT_QUARTER}`"),
+                    );
                 }
                 self.due.insert(key.to_owned(), Due::EndOfNextQuarter);
             } else if let Some(days) = read_number(&table, key) {
@@ -300,7 +371,9 @@ impl Partners {
     }
 
     fn read_settle_months(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
-        let Some(table) = reader.table("settle_months") else { return };
+        let Some(table) = reader.table("settle_months") else {
+            return;
+        };
         for key in self.partners_kinds(&table, known) {
             if let Some(months) = read_number(&table, key) {
                 self.settle_months.insert(key.to_owned(), months);
@@ -310,18 +383,25 @@ impl Partners {
 
     /// The keys of a table, each of which must be a kind, or a registered partner with one.
     fn partners_kinds<'t>(&self, table: &Reader<'t>, known: &Known<'_>) -> Vec<&'t str> {
-        let of_partner = |(partner, kind): (&str, &str)| self.ids().contains(partner) && is_kind(kind, known.schemes);
+        let of_partner = |(partner, kind): (&str, &str)| {
+            self.ids().contains(partner) && is_kind(kind, known.schemes)
+        };
         let keys = table.keys();
         for key in &keys {
             if !is_kind(key, known.schemes) && !key.split_once(':').is_some_and(of_partner) {
-                table.fault(key, "is neither a kind (a count is `count:<list>`) nor `partner:kind`");
+                table.fault(
+                    key,
+                    "is neither a kind (a count is `count:<list>`) nor `partner:kind`",
+                );
             }
         }
         keys
     }
 
     fn read_rate_unit(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
-        let Some(table) = reader.table("rate_unit") else { return };
+        let Some(table) = reader.table("rate_unit") else {
+            return;
+        };
         for kind in table.keys() {
             if !is_kind(kind, known.schemes) {
                 table.fault(kind, "is no kind (a count is `count:<list>`)");
@@ -336,7 +416,8 @@ impl Partners {
 
 /// What is said of a partner's kind, else of the kind.
 fn of_kind<'m, T>(map: &'m BTreeMap<String, T>, partner: &str, kind: &str) -> Option<&'m T> {
-    map.get(&format!("{partner}:{kind}")).or_else(|| map.get(kind))
+    map.get(&format!("{partner}:{kind}"))
+        .or_else(|| map.get(kind))
 }
 
 /// Whether tables have a kind of that name: a kind of record, or `count:<list>`.
@@ -365,7 +446,13 @@ fn read_carried(reader: &Reader<'_>, known: &Known<'_>) -> Carried {
             reader.fault_at(&key, format!("unknown scheme `{scheme}`{hint}"));
         }
         carried.schemes.insert(scheme.to_owned());
-        carried.schemes.extend(known.crosswalks.schemes_of(scheme).into_iter().map(str::to_owned));
+        carried.schemes.extend(
+            known
+                .crosswalks
+                .schemes_of(scheme)
+                .into_iter()
+                .map(str::to_owned),
+        );
     }
     carried.flags = read_flags(reader, "flags");
     carried
@@ -376,9 +463,20 @@ pub(crate) fn read_flags(reader: &Reader<'_>, key: &str) -> u32 {
     let bit = |item: Item<'_>| {
         let bit = Flags::bit(item.text);
         if bit.is_none() {
-            reader.fault_at(&item.key, format!("unknown flag `{}`{}", item.text, hint(item.text, Flags::NAMES)));
+            reader.fault_at(
+                &item.key,
+                format!(
+                    "unknown flag `{}`{}",
+                    item.text,
+                    hint(item.text, Flags::NAMES)
+                ),
+            );
         }
         bit
     };
-    reader.texts(key).into_iter().filter_map(bit).fold(0, |bits, bit| bits | bit)
+    reader
+        .texts(key)
+        .into_iter()
+        .filter_map(bit)
+        .fold(0, |bits, bit| bits | bit)
 }

@@ -33,7 +33,10 @@ fn the_built_in_files_are_whole() {
     for warning in &reference.warnings {
         writeln!(odd, "{warning}").expect("text");
     }
-    assert_eq!(odd, "plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01 to 2017-03-31\n");
+    assert_eq!(
+        odd,
+        "plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01 to 2017-03-31\n"
+    );
 }
 
 const PARTNERS: &str = "partners.toml";
@@ -41,15 +44,24 @@ const PARTNERS: &str = "partners.toml";
 #[test]
 fn a_source_is_registered_for_its_topic_alone() {
     let partners = Reference::load(None).expect("built in").partners;
-    let topics: Vec<_> = partners.topics().map(|t| (&*t.name, t.feed.as_str())).collect();
+    let topics: Vec<_> = partners
+        .topics()
+        .map(|t| (&*t.name, t.feed.as_str()))
+        .collect();
     assert_eq!(
         topics,
-        [("health.events.v1", "health"), ("housing.events.v1", "housing"), ("police.events.v1", "police")]
+        [
+            ("health.events.v1", "health"),
+            ("housing.events.v1", "housing"),
+            ("police.events.v1", "police")
+        ]
     );
     assert!(partners.is_registered("police.events.v1", "urn:partner:kent-police:crime"));
     assert!(!partners.is_registered("health.events.v1", "urn:partner:kent-police:crime"));
     assert!(!partners.is_registered("police.events.v1", "urn:partner:nobody:x"));
-    let open = partners.sources("police.events.v1").filter(|source| source.ends_with(":open-data"));
+    let open = partners
+        .sources("police.events.v1")
+        .filter(|source| source.ends_with(":open-data"));
     assert_eq!(open.count(), 43 + 3);
 }
 
@@ -59,17 +71,26 @@ fn a_partner_carries_what_any_of_its_systems_does() {
     let own = partners.carried_by("urn:partner:kent-police:crime", Kind::Crime);
     let open = partners.carried_by("urn:partner:kent-police:open-data", Kind::Crime);
     assert_eq!((open.flags, own.flags.count_ones()), (0, 26));
-    assert_eq!(partners.carried("kent-police", Kind::Crime), own.union(&open));
+    assert_eq!(
+        partners.carried("kent-police", Kind::Crime),
+        own.union(&open)
+    );
     let methods = partners.carried("mtw-nhs", Kind::AssaultAttendance).schemes;
     assert!(methods.contains("istv-method") && methods.contains("assault-method"));
-    assert_eq!(partners.carried("essex-police", Kind::Referral), Carried::default());
+    assert_eq!(
+        partners.carried("essex-police", Kind::Referral),
+        Carried::default()
+    );
 }
 
 #[test]
 fn crime_and_incident_go_by_recording_and_the_rest_by_occurrence() {
-    let partners =
-        reference_of(&changed(PARTNERS, "[date_basis]", "[date_basis]\n\"secamb:ambulance-call\" = \"recorded\""))
-            .partners;
+    let partners = reference_of(&changed(
+        PARTNERS,
+        "[date_basis]",
+        "[date_basis]\n\"secamb:ambulance-call\" = \"recorded\"",
+    ))
+    .partners;
     let recorded = |partner, kind| partners.date_basis(partner, kind) == DateBasis::Recorded;
     assert!(recorded("kent-police", Kind::Crime) && recorded("kent-police", Kind::Incident));
     assert!(recorded("secamb", Kind::AmbulanceCall) && !recorded("eeast", Kind::AmbulanceCall));
@@ -80,26 +101,53 @@ fn crime_and_incident_go_by_recording_and_the_rest_by_occurrence() {
 fn records_are_due_and_settled_as_the_partner_agreed() {
     let own = "[due]\n\"mhclg:count:hclic-need\" = 90\n\"kent-police:crime\" = 10\n";
     let partners = reference_of(&changed(PARTNERS, "[due]", own)).partners;
-    let due = |partner, kind, month: &str| partners.due(partner, kind, month.parse().expect("month")).to_string();
+    let due = |partner, kind, month: &str| {
+        partners
+            .due(partner, kind, month.parse().expect("month"))
+            .to_string()
+    };
     assert_eq!(due("essex-police", "crime", "2018-10"), "2018-12-30");
     assert_eq!(due("kent-police", "crime", "2018-10"), "2018-11-10");
-    assert_eq!(due("mtw-nhs", "assault-attendance", "2018-10"), "2018-12-01");
-    let quarter = ["2018-10", "2018-11", "2018-12"].map(|month| due("maidstone-bc", "homelessness-case", month));
+    assert_eq!(
+        due("mtw-nhs", "assault-attendance", "2018-10"),
+        "2018-12-01"
+    );
+    let quarter = ["2018-10", "2018-11", "2018-12"]
+        .map(|month| due("maidstone-bc", "homelessness-case", month));
     assert_eq!(quarter, ["2019-03-31"; 3]);
-    assert_eq!(due("secamb", "ambulance-call", "2018-09"), "2018-12-31", "the duty is the default");
+    assert_eq!(
+        due("secamb", "ambulance-call", "2018-09"),
+        "2018-12-31",
+        "the duty is the default"
+    );
     assert_eq!(due("mhclg", "count:hclic-need", "2018-06"), "2018-09-28");
     assert_eq!(due("mhclg", "count:hclic-reason", "2018-06"), "2018-09-30");
-    let settled = |partner, kind| partners.settled(partner, kind, "2018-10".parse().expect("month")).to_string();
+    let settled = |partner, kind| {
+        partners
+            .settled(partner, kind, "2018-10".parse().expect("month"))
+            .to_string()
+    };
     assert_eq!(settled("kent-police", "crime"), "2019-01-31");
-    assert_eq!(settled("mtw-nhs", "assault-attendance"), "2018-12-01", "never before it is due");
-    assert_eq!(partners.rate_unit("count:hclic-assessment"), Unit::Households);
+    assert_eq!(
+        settled("mtw-nhs", "assault-attendance"),
+        "2018-12-01",
+        "never before it is due"
+    );
+    assert_eq!(
+        partners.rate_unit("count:hclic-assessment"),
+        Unit::Households
+    );
     assert_eq!(partners.rate_unit("crime"), Unit::Persons);
 }
 
 #[test]
 fn what_partners_may_not_say_is_refused() {
     for (from, to, words) in [
-        ("\"health\"\n", "\"heath\"\n", "topics.\"health.events.v1\": `heath` is no feed"),
+        (
+            "\"health\"\n",
+            "\"heath\"\n",
+            "topics.\"health.events.v1\": `heath` is no feed",
+        ),
         (
             "topic = \"police.events.v1\"",
             "topic = \"police.events.v2\"",
@@ -120,7 +168,11 @@ fn what_partners_may_not_say_is_refused() {
             "flags = [\"mental-health\"]",
             "system[5].kinds.referral.flags[0]: unknown flag `mental-health`; did you mean `mental_health`?",
         ),
-        ("partners = [\"secamb\"]", "partners = []", "system[9].partners: is an empty list"),
+        (
+            "partners = [\"secamb\"]",
+            "partners = []",
+            "system[9].partners: is an empty list",
+        ),
         (
             "partners = [\"secamb\"]",
             "partners = [\"SECAmb\"]",
@@ -131,16 +183,56 @@ fn what_partners_may_not_say_is_refused() {
             "system = \"nrm\"",
             "system[4].partners[0]: urn:partner:kent-police:nrm is registered twice for police.events.v1",
         ),
-        ("crime = \"recorded\"", "crime = \"known\"", "date_basis.crime: is neither `occurred` nor `recorded`"),
-        ("crime = 60", "crimes = 60", "due.crimes: is neither a kind (a count is `count:<list>`) nor `partner:kind`"),
-        ("crime = 60", "\"count:x\" = 60", "due.\"count:x\": is neither a kind"),
-        ("crime = 60", "\"kent:crime\" = 60", "due.\"kent:crime\": is neither a kind"),
-        ("crime = 60", "crime = -1", "due.crime: -1 is not between 0 and 1000"),
-        ("crime = 60", "crime = \"soon\"", "due.crime: is neither a number of days nor `end-of-next-quarter`"),
-        ("crime = 3\n", "crime = \"end-of-next-quarter\"\n", "settle_months.crime: is a string, not an integer"),
-        ("homelessness-case = \"households\"", "homelessness = \"households\"", "rate_unit.homelessness: is no kind"),
-        ("= \"households\"", "= \"people\"", "rate_unit.homelessness-case: is none of persons, households"),
-        ("crime = \"recorded\"", "crimes = \"recorded\"", "date_basis.crimes: is neither a kind nor `partner:kind`"),
+        (
+            "crime = \"recorded\"",
+            "crime = \"known\"",
+            "date_basis.crime: is neither `occurred` nor `recorded`",
+        ),
+        (
+            "crime = 60",
+            "crimes = 60",
+            "due.crimes: is neither a kind (a count is `count:<list>`) nor `partner:kind`",
+        ),
+        (
+            "crime = 60",
+            "\"count:x\" = 60",
+            "due.\"count:x\": is neither a kind",
+        ),
+        (
+            "crime = 60",
+            "\"kent:crime\" = 60",
+            "due.\"kent:crime\": is neither a kind",
+        ),
+        (
+            "crime = 60",
+            "crime = -1",
+            "due.crime: -1 is not between 0 and 1000",
+        ),
+        (
+            "crime = 60",
+            "crime = \"soon\"",
+            "due.crime: is neither a number of days nor `end-of-next-quarter`",
+        ),
+        (
+            "crime = 3\n",
+            "crime = \"end-of-next-quarter\"\n",
+            "settle_months.crime: is a string, not an integer",
+        ),
+        (
+            "homelessness-case = \"households\"",
+            "homelessness = \"households\"",
+            "rate_unit.homelessness: is no kind",
+        ),
+        (
+            "= \"households\"",
+            "= \"people\"",
+            "rate_unit.homelessness-case: is none of persons, households",
+        ),
+        (
+            "crime = \"recorded\"",
+            "crimes = \"recorded\"",
+            "date_basis.crimes: is neither a kind nor `partner:kind`",
+        ),
     ] {
         let said = said(&changed(PARTNERS, from, to));
         assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
@@ -153,7 +245,10 @@ fn codes_of(json: &str) -> Vec<String> {
     let event = crate::contract::Event::decode(json).expect("a valid event");
     let mut codes = Vec::new();
     reference.source_codes(&Record::of(&event), &mut codes);
-    codes.iter().map(|c| format!("{}:{}@{}", c.scheme, c.code, c.edition.unwrap_or("any"))).collect()
+    codes
+        .iter()
+        .map(|c| format!("{}:{}@{}", c.scheme, c.code, c.edition.unwrap_or("any")))
+        .collect()
 }
 
 #[test]
@@ -163,7 +258,11 @@ fn every_kind_gives_the_schemes_of_its_contract() {
         &["nsir:personal@2011-04"],
         &["mha-legal-status:20@any"],
         &["stop-search-object:detailed-object-of-search-unavailable@any"],
-        &["referral-scheme:nrm@any", "nrm-exploitation:criminal@any", "nrm-exploitation:sexual@any"],
+        &[
+            "referral-scheme:nrm@any",
+            "nrm-exploitation:criminal@any",
+            "nrm-exploitation:sexual@any",
+        ],
         &["istv-method:05@2014-09", "assault-method:knife@any"],
         &["nhs-pathways:Dx012@2017-01"],
         &["icd-10:S21.1@any", "icd-10:X99.9@any"],
@@ -185,13 +284,26 @@ fn every_kind_gives_the_schemes_of_its_contract() {
         assert_eq!(codes_of(json), expected);
     }
     let crime = examples.lines().next().expect("crime");
-    assert_eq!(codes_of(&crime.replacen("\"8N\"", "\"4.10\"", 1))[0], "ho-category:4/10@2016-04");
+    assert_eq!(
+        codes_of(&crime.replacen("\"8N\"", "\"4.10\"", 1))[0],
+        "ho-category:4/10@2016-04"
+    );
     let detention = examples.lines().nth(2).expect("detention");
-    assert_eq!(codes_of(&detention.replacen("s136", "s135_1", 1)), ["mha-legal-status:19@any"]);
+    assert_eq!(
+        codes_of(&detention.replacen("s136", "s135_1", 1)),
+        ["mha-legal-status:19@any"]
+    );
     let case = examples.lines().nth(10).expect("case");
-    assert_eq!(codes_of(&case.replacen("\"loss_reason\":\"domestic-abuse\",", "", 1)).len(), 2);
+    assert_eq!(
+        codes_of(&case.replacen("\"loss_reason\":\"domestic-abuse\",", "", 1)).len(),
+        2
+    );
     let search = examples.lines().nth(3).expect("search");
-    let search = search.replacen("\"object\":\"detailed-object-of-search-unavailable\",", "", 1);
+    let search = search.replacen(
+        "\"object\":\"detailed-object-of-search-unavailable\",",
+        "",
+        1,
+    );
     assert_eq!(codes_of(&search), [""; 0]);
 }
 
@@ -199,20 +311,35 @@ fn every_kind_gives_the_schemes_of_its_contract() {
 fn the_exact_edition_of_a_crosswalk_wins() {
     let mut files = Files::built_in();
     let rows = "list,edition,code,group\nown,,1,any\nown,2020,1,exact\n";
-    files.put("crosswalks/grouped.csv", format!("# source: us\n# licence: ours\n{rows}"));
+    files.put(
+        "crosswalks/grouped.csv",
+        format!("# source: us\n# licence: ours\n{rows}"),
+    );
     let crosswalks = reference_of(&files).crosswalks;
     let group = |edition| crosswalks.of("own", "1")[0].group(edition);
-    assert_eq!([group(None), group(Some("2019")), group(Some("2020"))], [Some("any"), Some("any"), Some("exact")]);
+    assert_eq!(
+        [group(None), group(Some("2019")), group(Some("2020"))],
+        [Some("any"), Some("any"), Some("exact")]
+    );
     assert!(crosswalks.of("own", "2").is_empty());
 }
 
 #[test]
 fn codes_have_labels_and_groups_in_their_edition() {
     let codes = Reference::load(None).expect("built in").codes;
-    assert_eq!(codes.label("ho-category", Some("2019"), "8n"), Some("Assault with injury"));
-    assert_eq!(codes.label("ho-category", Some("2016-04"), "4.10"), codes.label("ho-category", None, "4/10"));
+    assert_eq!(
+        codes.label("ho-category", Some("2019"), "8n"),
+        Some("Assault with injury")
+    );
+    assert_eq!(
+        codes.label("ho-category", Some("2016-04"), "4.10"),
+        codes.label("ho-category", None, "4/10")
+    );
     assert_eq!(codes.group("ho-offence", None, "008/67"), Some("8U"));
-    assert_eq!(codes.group("police-uk-outcome", None, "local-resolution"), Some("out-of-court"));
+    assert_eq!(
+        codes.group("police-uk-outcome", None, "local-resolution"),
+        Some("out-of-court")
+    );
     assert_eq!(codes.knows("ho-category", "999"), Some(false));
     assert_eq!(codes.knows("icd-10", "X99"), None);
     assert!(codes.is_exclusive("hclic-reason") && !codes.is_exclusive("hclic-need"));
@@ -231,7 +358,11 @@ fn lists_of_the_contract_hold_what_the_contract_does() {
         ("possession-stage", housing::PossessionStage::NAMES),
         ("da-service", housing::Service::NAMES),
     ] {
-        let held: Vec<&str> = codes.of(scheme).flat_map(|list| &list.codes).map(|code| &*code.code).collect();
+        let held: Vec<&str> = codes
+            .of(scheme)
+            .flat_map(|list| &list.codes)
+            .map(|code| &*code.code)
+            .collect();
         assert_eq!(held, names, "{scheme}");
     }
 }
@@ -239,10 +370,19 @@ fn lists_of_the_contract_hold_what_the_contract_does() {
 #[test]
 fn a_code_list_names_its_source_and_has_each_code_once() {
     let mut files = Files::built_in();
-    files.put("codes/own.csv", "# source: us\n# exclusive: no\ncode,label\n1,one\n1,two\n");
-    files.put("codes/odd.csv", "# source: us\n# exclusive: no\n# licence: x\ncode,colour\n1,red\n");
+    files.put(
+        "codes/own.csv",
+        "# source: us\n# exclusive: no\ncode,label\n1,one\n1,two\n",
+    );
+    files.put(
+        "codes/odd.csv",
+        "# source: us\n# exclusive: no\n# licence: x\ncode,colour\n1,red\n",
+    );
     let said = said(&files);
-    assert!(said.contains("codes/own.csv: licence: is missing: write `# licence: …` above the header"), "{said}");
+    assert!(
+        said.contains("codes/own.csv: licence: is missing: write `# licence: …` above the header"),
+        "{said}"
+    );
     assert!(said.contains("codes/own.csv: 1: stands twice"), "{said}");
     assert!(said.contains("codes/odd.csv: line "), "{said}");
 }

@@ -21,7 +21,8 @@ impl KeptError {
     /// Whether a file is damaged: reading it again would not help.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Chain(ChainError::Damaged { .. }) | Self::Rejects(RejectsError::NotRejects { .. }) => true,
+            Self::Chain(ChainError::Damaged { .. })
+            | Self::Rejects(RejectsError::NotRejects { .. }) => true,
             Self::Chain(ChainError::Ledger(error)) | Self::Rejects(RejectsError::Ledger(error)) => {
                 error.damaged().is_some()
             }
@@ -43,7 +44,12 @@ pub struct Kept<'a> {
 impl<'a> Kept<'a> {
     /// Those from a position to the chain's end; what the records held only if `raw`.
     pub fn new(store: &'a Store, partition: &'a TopicPartition, from: Position, raw: bool) -> Self {
-        Self { store, partition, walk: Walk::new(store, partition, from), raw }
+        Self {
+            store,
+            partition,
+            walk: Walk::new(store, partition, from),
+            raw,
+        }
     }
 
     /// The rejects of the next file of the chain; `None` at the end.
@@ -58,17 +64,31 @@ impl<'a> Kept<'a> {
     }
 
     /// `None` if one of the files is gone.
-    async fn open(&self, walked: &Walked) -> Result<Option<impl Iterator<Item = Result<Reject>> + use<>>> {
+    async fn open(
+        &self,
+        walked: &Walked,
+    ) -> Result<Option<impl Iterator<Item = Result<Reject>> + use<>>> {
         let Walked { file, from } = walked;
         let mut opened = Vec::new();
         for name in &file.footer.rejects {
             let path = rejects_file(self.partition, name);
-            let Some(bytes) = self.store.read(&path).await.map_err(ChainError::from)? else { return Ok(None) };
+            let Some(bytes) = self.store.read(&path).await.map_err(ChainError::from)? else {
+                return Ok(None);
+            };
             opened.push(rejects::read(&path, bytes, self.raw)?);
         }
         let from = *from;
-        let is_new =
-            move |reject: &Result<Reject, RejectsError>| reject.as_ref().map_or(true, |reject| reject.position >= from);
-        Ok(Some(opened.into_iter().flatten().filter(is_new).map(|reject| Ok(reject?))))
+        let is_new = move |reject: &Result<Reject, RejectsError>| {
+            reject
+                .as_ref()
+                .map_or(true, |reject| reject.position >= from)
+        };
+        Ok(Some(
+            opened
+                .into_iter()
+                .flatten()
+                .filter(is_new)
+                .map(|reject| Ok(reject?)),
+        ))
     }
 }

@@ -1,6 +1,7 @@
 //! Rules of plans, and the scope of breaks, as conditions over columns.
 //!
-//! Codes are tested once for each record (`c0`, `c1`, ...), all other keys where the rules are put together.
+//! Codes are tested once for each record (`c0`, `c1`, ...), all other keys where the rules are put
+//! together.
 
 use crate::contract::parts::Flags;
 use crate::plan::rule::{Ages, Pattern, Rule, Test, WEEKDAYS};
@@ -47,7 +48,11 @@ pub(super) struct Conditions<'p> {
 impl<'p> Conditions<'p> {
     pub(super) fn of(plans: &'p [&'p Plan]) -> Self {
         let mut tests: Vec<String> = Vec::new();
-        for test in plans.iter().flat_map(|plan| plan.rules()).filter_map(|(.., rule)| codes(rule)) {
+        for test in plans
+            .iter()
+            .flat_map(|plan| plan.rules())
+            .filter_map(|(.., rule)| codes(rule))
+        {
             if !tests.contains(&test) {
                 tests.push(test);
             }
@@ -57,13 +62,16 @@ impl<'p> Conditions<'p> {
 
     /// The columns of the table of tests.
     pub(super) fn tests(&self) -> String {
-        let column =
-            |(number, test): (usize, &String)| format!(",\n        bool_or(coalesce({test}, false)) AS c{number}");
+        let column = |(number, test): (usize, &String)| {
+            format!(",\n        bool_or(coalesce({test}, false)) AS c{number}")
+        };
         self.tests.iter().enumerate().map(column).collect()
     }
 
     pub(super) fn test_names(&self) -> String {
-        (0..self.tests.len()).fold(String::new(), |names, number| names + &format!(", c{number}"))
+        (0..self.tests.len()).fold(String::new(), |names, number| {
+            names + &format!(", c{number}")
+        })
     }
 
     /// A column for each series of each plan: whether a record falls under it.
@@ -71,7 +79,10 @@ impl<'p> Conditions<'p> {
         let mut columns = String::new();
         for (p, plan) in self.plans.iter().enumerate() {
             for (s, series) in plan.series.iter().enumerate() {
-                columns.push_str(&format!(",\n        coalesce({}, false) AS p{p}_s{s}", self.series(series)));
+                columns.push_str(&format!(
+                    ",\n        coalesce({}, false) AS p{p}_s{s}",
+                    self.series(series)
+                ));
             }
         }
         columns
@@ -81,43 +92,75 @@ impl<'p> Conditions<'p> {
     pub(super) fn lines(&self) -> String {
         let mut lines = String::new();
         for (p, plan) in self.plans.iter().enumerate() {
-            let names: Vec<String> = (0..plan.series.len()).map(|s| format!("p{p}_s{s}")).collect();
-            let any = if names.is_empty() { "false".to_owned() } else { names.join(" OR ") };
+            let names: Vec<String> = (0..plan.series.len())
+                .map(|s| format!("p{p}_s{s}"))
+                .collect();
+            let any = if names.is_empty() {
+                "false".to_owned()
+            } else {
+                names.join(" OR ")
+            };
             let id = &plan.id;
             lines.push_str(&format!(
                 ",\n            CASE WHEN {any} THEN '{id}|mapped|mapped|' ELSE '{id}|unmapped|unmapped|' END"
             ));
             for (name, series) in names.iter().zip(&plan.series) {
                 let line = format!("{id}|{}|{}|", series.kind.as_str(), series.id);
-                lines.push_str(&format!(",\n            CASE WHEN {name} THEN {} END", text(&line)));
+                lines.push_str(&format!(
+                    ",\n            CASE WHEN {name} THEN {} END",
+                    text(&line)
+                ));
             }
         }
         lines
     }
 
     fn series(&self, series: &Series) -> String {
-        let rules: Vec<String> = series.rules.iter().map(|rule| format!("({})", self.rule(rule))).collect();
-        if rules.is_empty() { "false".to_owned() } else { rules.join(" OR ") }
+        let rules: Vec<String> = series
+            .rules
+            .iter()
+            .map(|rule| format!("({})", self.rule(rule)))
+            .collect();
+        if rules.is_empty() {
+            "false".to_owned()
+        } else {
+            rules.join(" OR ")
+        }
     }
 
     fn rule(&self, rule: &Rule) -> String {
         let mut all: Vec<String> = Vec::new();
         let any = |conditions: Vec<String>| format!("({})", conditions.join(" OR "));
         if !rule.kinds.is_empty() {
-            all.push(format!("type IN ({})", list(rule.kinds.iter().map(|kind| kind.as_str()))));
+            all.push(format!(
+                "type IN ({})",
+                list(rule.kinds.iter().map(|kind| kind.as_str()))
+            ));
         }
         let test = codes(rule).and_then(|test| self.tests.iter().position(|own| *own == test));
         all.extend(test.map(|number| format!("c{number}")));
         if rule.flags != 0 {
-            all.push(any(Flags::names(rule.flags).map(|flag| format!("instr(yes, ';{flag};') > 0")).collect()));
+            all.push(any(Flags::names(rule.flags)
+                .map(|flag| format!("instr(yes, ';{flag};') > 0"))
+                .collect()));
         }
         if !rule.places.is_empty() {
             let lsoas = list(rule.lsoas.iter().map(String::as_str));
-            let lsoas = if lsoas.is_empty() { String::new() } else { format!(" OR area_code IN ({lsoas})") };
-            all.push(format!("(zone IN ({}){lsoas})", list(rule.places.iter().map(String::as_str))));
+            let lsoas = if lsoas.is_empty() {
+                String::new()
+            } else {
+                format!(" OR area_code IN ({lsoas})")
+            };
+            all.push(format!(
+                "(zone IN ({}){lsoas})",
+                list(rule.places.iter().map(String::as_str))
+            ));
         }
         if !rule.roles.is_empty() {
-            all.push(format!("role IN ({})", list(rule.roles.iter().map(|role| role.as_str()))));
+            all.push(format!(
+                "role IN ({})",
+                list(rule.roles.iter().map(|role| role.as_str()))
+            ));
         }
         if !rule.ages.is_empty() {
             let inside = |ages: &Ages| {
@@ -131,13 +174,19 @@ impl<'p> Conditions<'p> {
         if let Some(hours) = rule.hours {
             let (from, to) = hours.minutes();
             let joined = if from < to { "AND" } else { "OR" };
-            all.push(format!("(minute_of_day >= {from} {joined} minute_of_day < {to})"));
+            all.push(format!(
+                "(minute_of_day >= {from} {joined} minute_of_day < {to})"
+            ));
         }
         if !rule.weekdays.is_empty() {
-            let days = (1..).zip(WEEKDAYS).filter(|(_, (_, day))| rule.weekdays.contains(day));
+            let days = (1..)
+                .zip(WEEKDAYS)
+                .filter(|(_, (_, day))| rule.weekdays.contains(day));
             all.push(format!(
                 "\"weekday\" IN ({})",
-                days.map(|(number, _): (i32, _)| number.to_string()).collect::<Vec<_>>().join(", ")
+                days.map(|(number, _): (i32, _)| number.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ));
         }
         all.join(" AND ")
@@ -151,7 +200,11 @@ fn list<'t>(texts: impl Iterator<Item = &'t str>) -> String {
 /// What a rule asks of codes; none where it names none.
 fn codes(rule: &Rule) -> Option<String> {
     let of_scheme = |(scheme, patterns): (&String, &Vec<Pattern>)| {
-        format!("scheme = {} AND ({})", text(scheme), like("folded", patterns, true))
+        format!(
+            "scheme = {} AND ({})",
+            text(scheme),
+            like("folded", patterns, true)
+        )
     };
     let tests: Vec<String> = rule.codes.iter().map(of_scheme).collect();
     (!tests.is_empty()).then(|| tests.join(" OR "))
@@ -177,8 +230,10 @@ fn like(folded: &str, patterns: &[Pattern], in_edition: bool) -> String {
                 width = first.len()
             ),
         };
-        let edition =
-            pattern.edition().filter(|_| in_edition).map(|edition| format!(" AND edition = {}", text(edition)));
+        let edition = pattern
+            .edition()
+            .filter(|_| in_edition)
+            .map(|edition| format!(" AND edition = {}", text(edition)));
         any.push(test + &edition.unwrap_or_default());
     }
     if !exact.is_empty() {
@@ -191,22 +246,41 @@ fn like(folded: &str, patterns: &[Pattern], in_edition: bool) -> String {
 pub(super) fn applies(of: &Break) -> String {
     let mut all = vec!["true".to_owned()];
     let named = |key: &str, part: u8, names: Vec<&str>| {
-        format!("split_part({key}, '|', {part}) IN ({})", list(names.into_iter()))
+        format!(
+            "split_part({key}, '|', {part}) IN ({})",
+            list(names.into_iter())
+        )
     };
     if !of.partners.is_empty() {
-        all.push(named("c.whose", 1, of.partners.iter().map(String::as_str).collect()));
+        all.push(named(
+            "c.whose",
+            1,
+            of.partners.iter().map(String::as_str).collect(),
+        ));
     }
     if !of.kinds.is_empty() {
-        all.push(named("c.whose", 3, of.kinds.iter().map(String::as_str).collect()));
+        all.push(named(
+            "c.whose",
+            3,
+            of.kinds.iter().map(String::as_str).collect(),
+        ));
     }
     if !of.levels.is_empty() {
-        all.push(named("c.place", 2, of.levels.iter().map(|level| level.as_str()).collect()));
+        all.push(named(
+            "c.place",
+            2,
+            of.levels.iter().map(|level| level.as_str()).collect(),
+        ));
     }
     if !of.codes.is_empty() {
         let (scheme, code) = ("split_part(c.line, '|', 4)", "split_part(c.line, '|', 3)");
         let folded = folded(scheme, code);
         let of_scheme = |(own, patterns): (&String, &Vec<Pattern>)| {
-            format!("{scheme} = {} AND ({})", text(own), like(&format!("({folded})"), patterns, false))
+            format!(
+                "{scheme} = {} AND ({})",
+                text(own),
+                like(&format!("({folded})"), patterns, false)
+            )
         };
         let codes: Vec<String> = of.codes.iter().map(of_scheme).collect();
         all.push(format!("({scheme} = '' OR {})", codes.join(" OR ")));

@@ -1,11 +1,12 @@
 //! A derived folder that takes the place of the one before it whole.
 //!
-//! On a local disk the files are written into a hidden folder and the two are exchanged in one step, so at
-//! every instant, also after a kill, the folder is all of one run: no old file beside a new one, none that
-//! the run no longer makes. A reader that opens files by path one after another may pass the exchange in
-//! between and so read files of two runs, each of them whole. Where there is no such exchange (an object
-//! store, an old file system) file after file is replaced, in the order they were put, and what the run no
-//! longer makes goes last: each file is whole at every instant, and after a kill the next run mends the rest.
+//! On a local disk the files are written into a hidden folder and the two are exchanged in one
+//! step, so at every instant, also after a kill, the folder is all of one run: no old file beside a
+//! new one, none that the run no longer makes. A reader that opens files by path one after another
+//! may pass the exchange in between and so read files of two runs, each of them whole. Where there
+//! is no such exchange (an object store, an old file system) file after file is replaced, in the
+//! order they were put, and what the run no longer makes goes last: each file is whole at every
+//! instant, and after a kill the next run mends the rest.
 
 use std::fs::{self, File};
 use std::io;
@@ -42,17 +43,29 @@ struct Made {
 }
 
 impl Store {
-    /// Begins a folder that will take the place of another: for what is derived and can be made again, never
-    /// for the ledger. Any number of processes may: the last to publish wins.
+    /// Begins a folder that will take the place of another: for what is derived and can be made
+    /// again, never for the ledger. Any number of processes may: the last to publish wins.
     pub async fn replacement(&self, folder: &str) -> Result<Replacement> {
-        let fail = |source| StorageError::Failed { act: "make", path: MAKING.to_owned(), source };
+        let fail = |source| StorageError::Failed {
+            act: "make",
+            path: MAKING.to_owned(),
+            source,
+        };
         let made = move |disk: PathBuf| {
             let lock = swept(&disk).map_err(fail)?;
             let folder = format!("{MAKING}/{:016x}", random());
-            Ok(Some(Made { folder, _lock: lock }))
+            Ok(Some(Made {
+                folder,
+                _lock: lock,
+            }))
         };
         let made = self.on_disk(MAKING, made).await?;
-        Ok(Replacement { store: self.clone(), folder: folder.to_owned(), names: Vec::new(), made })
+        Ok(Replacement {
+            store: self.clone(),
+            folder: folder.to_owned(),
+            names: Vec::new(),
+            made,
+        })
     }
 }
 
@@ -60,24 +73,42 @@ impl Replacement {
     /// Puts a file into the folder.
     pub async fn put(&mut self, name: &str, bytes: Bytes) -> Result<()> {
         let folder = self.made.as_ref().map_or(&self.folder, |made| &made.folder);
-        self.store.replace(&format!("{folder}/{name}"), bytes).await?;
+        self.store
+            .replace(&format!("{folder}/{name}"), bytes)
+            .await?;
         self.names.push(name.to_owned());
         Ok(())
     }
 
     /// Puts the folder in its place; what was there goes.
     pub async fn publish(self) -> Result<()> {
-        let Self { store, folder, names, made } = self;
+        let Self {
+            store,
+            folder,
+            names,
+            made,
+        } = self;
         if let Some(made) = made {
             let (path, names) = (folder.clone(), names.clone());
-            let fail = |source| StorageError::Failed { act: "replace the folder", path, source };
+            let fail = |source| StorageError::Failed {
+                act: "replace the folder",
+                path,
+                source,
+            };
             let moved = move |root: PathBuf| {
                 let moved = put_in_place(&root.join(&made.folder), &root.join(&folder), &names);
-                moved.and_then(|()| sync_disk_folder(&root.join(MAKING))).map_err(fail)
+                moved
+                    .and_then(|()| sync_disk_folder(&root.join(MAKING)))
+                    .map_err(fail)
             };
             return store.on_disk("", moved).await;
         }
-        for entry in store.list(&folder).await?.into_iter().filter(|entry| !names.contains(&entry.name)) {
+        for entry in store
+            .list(&folder)
+            .await?
+            .into_iter()
+            .filter(|entry| !names.contains(&entry.name))
+        {
             store.delete(&format!("{folder}/{}", entry.name)).await?;
         }
         Ok(())
@@ -107,11 +138,19 @@ fn put_in_place(made: &Path, place: &Path, names: &[String]) -> io::Result<()> {
     fs::create_dir_all(parent)?;
     sync_disk_folder(made)?;
     match exchange(made, place) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::XDEV) => one_by_one(made, place, names)?,
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::XDEV) => {
+            one_by_one(made, place, names)?
+        }
         result => result?,
     }
     sync_disk_folder(parent)?;
-    fs::remove_dir_all(made).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+    fs::remove_dir_all(made).or_else(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
 }
 
 /// Changes the places of two folders at once; the second need not be there.
@@ -162,7 +201,10 @@ mod tests {
     async fn replaced(store: &Store, files: &[(&str, &str)]) {
         let mut folder = store.replacement("a/b").await.expect("begun");
         for (name, text) in files {
-            folder.put(name, (*text).to_owned().into()).await.expect("put");
+            folder
+                .put(name, (*text).to_owned().into())
+                .await
+                .expect("put");
         }
         folder.publish().await.expect("published");
     }
@@ -170,26 +212,41 @@ mod tests {
     async fn held(store: &Store) -> Vec<(String, Bytes)> {
         let mut held = Vec::new();
         for entry in store.list("a/b").await.expect("list") {
-            let bytes = store.read(&format!("a/b/{}", entry.name)).await.expect("read").expect("there");
+            let bytes = store
+                .read(&format!("a/b/{}", entry.name))
+                .await
+                .expect("read")
+                .expect("there");
             held.push((entry.name, bytes));
         }
         held
     }
 
     fn files(files: &[(&str, &str)]) -> Vec<(String, Bytes)> {
-        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned().into())).collect()
+        files
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned().into()))
+            .collect()
     }
 
     #[tokio::test]
     async fn what_is_made_no_more_is_gone() {
         let (folder, disk) = disk();
-        for store in [disk, Store::over(Arc::new(object_store::memory::InMemory::new()))] {
+        for store in [
+            disk,
+            Store::over(Arc::new(object_store::memory::InMemory::new())),
+        ] {
             for now in [&[("x", "1"), ("y", "1")][..], &[("y", "2"), ("z", "2")]] {
                 replaced(&store, now).await;
                 assert_eq!(held(&store).await, files(now));
             }
         }
-        assert_eq!(fs::read_dir(folder.path().join(MAKING)).expect("folder").count(), 0);
+        assert_eq!(
+            fs::read_dir(folder.path().join(MAKING))
+                .expect("folder")
+                .count(),
+            0
+        );
     }
 
     #[tokio::test]
@@ -198,7 +255,11 @@ mod tests {
         replaced(&store, &[("x", "1")]).await;
         let mut dropped = store.replacement("a/b").await.expect("begun");
         dropped.put("x", "2".into()).await.expect("put");
-        let left = || fs::read_dir(folder.path().join(MAKING)).expect("folder").count();
+        let left = || {
+            fs::read_dir(folder.path().join(MAKING))
+                .expect("folder")
+                .count()
+        };
         let beside = store.replacement("a/c").await.expect("begun");
         assert_eq!(left(), 1, "another run's is not swept");
         drop((dropped, beside));
@@ -232,7 +293,10 @@ mod tests {
     async fn a_reader_sees_one_run_whole_at_every_instant() {
         let (folder, store) = disk();
         replaced(&store, &[("x", "0"), ("y", "0"), ("z", "0")]).await;
-        let (whole, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (whole, done) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (path, seen, until) = (folder.path().join("a/b"), whole.clone(), done.clone());
         let reader = std::thread::spawn(move || {
             while !until.load(Ordering::Relaxed) {
@@ -252,7 +316,10 @@ mod tests {
         let deadline = Instant::now() + Duration::from_mins(1);
         let mut run = 0;
         while run < 100 || whole.load(Ordering::Relaxed) < 100 {
-            assert!(!reader.is_finished() && Instant::now() < deadline, "the reader saw too little");
+            assert!(
+                !reader.is_finished() && Instant::now() < deadline,
+                "the reader saw too little"
+            );
             run += 1;
             let text = run.to_string();
             replaced(&store, &[("x", &text), ("y", &text), ("z", &text)]).await;

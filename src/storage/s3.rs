@@ -1,7 +1,7 @@
 //! A store in a bucket of S3, or of a server that speaks its protocol.
 //!
-//! Create-if-absent is a `PUT` with `If-None-Match: *`; whether a server honours it, [`Store::probe`](super::Store::probe)
-//! finds out.
+//! Create-if-absent is a `PUT` with `If-None-Match: *`; whether a server honours it,
+//! [`Store::probe`](super::Store::probe) finds out.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use super::{Result, StorageError};
 const REQUEST_MAX: Duration = Duration::from_mins(2);
 /// How long a connection may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// How long the client tries again by itself. What is not settled then is for its callers, who know the protocol.
+/// How long the client tries again by itself. What is not settled then is for its callers, who know
+/// the protocol.
 const RETRY_MAX: Duration = Duration::from_secs(20);
 /// How often.
 const RETRIES: usize = 3;
@@ -32,18 +33,29 @@ pub(super) fn open<'p>(
     url: &str,
     properties: impl IntoIterator<Item = (&'p str, &'p str)>,
 ) -> Result<Arc<dyn ObjectStore>> {
-    let path = url.strip_prefix("s3://").unwrap_or_default().trim_end_matches('/');
+    let path = url
+        .strip_prefix("s3://")
+        .unwrap_or_default()
+        .trim_end_matches('/');
     let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
     if bucket.is_empty() {
         return Err(StorageError::Url(url.to_owned()));
     }
     let prefix = super::parse(prefix)?;
-    let wrong =
-        |error: object_store::Error| StorageError::Properties { root: url.to_owned(), reason: error.to_string() };
+    let wrong = |error: object_store::Error| StorageError::Properties {
+        root: url.to_owned(),
+        reason: error.to_string(),
+    };
     // One provider of cryptography for all of the process; another may have been first.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let client = ClientOptions::new().with_timeout(REQUEST_MAX).with_connect_timeout(CONNECT_MAX);
-    let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_MAX, ..RetryConfig::default() };
+    let client = ClientOptions::new()
+        .with_timeout(REQUEST_MAX)
+        .with_connect_timeout(CONNECT_MAX);
+    let retry = RetryConfig {
+        max_retries: RETRIES,
+        retry_timeout: RETRY_MAX,
+        ..RetryConfig::default()
+    };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_client_options(client)
@@ -66,7 +78,13 @@ mod tests {
 
     #[test]
     fn properties_are_known_by_their_names() {
-        for name in ["endpoint", "aws_region", "access_key_id", "secret_access_key", "aws_session_token"] {
+        for name in [
+            "endpoint",
+            "aws_region",
+            "access_key_id",
+            "secret_access_key",
+            "aws_session_token",
+        ] {
             assert!(is_property(name), "{name}");
         }
         for name in ["", "bucket", "aws_bucket_name", "password", "profile"] {
@@ -76,7 +94,11 @@ mod tests {
 
     #[test]
     fn a_url_names_a_bucket_and_what_is_wrong_is_told_without_a_secret() {
-        let keys = [("access_key_id", "a"), ("secret_access_key", "hidden"), ("endpoint", "http://127.0.0.1:9")];
+        let keys = [
+            ("access_key_id", "a"),
+            ("secret_access_key", "hidden"),
+            ("endpoint", "http://127.0.0.1:9"),
+        ];
         open("s3://bucket/a/b/", keys).expect("a store");
         open("s3://bucket", keys).expect("a store");
         for url in ["s3://", "s3:///a", "gs://bucket"] {

@@ -1,7 +1,7 @@
 //! The metrics: what is counted as it happens, and what is looked up when somebody asks.
 //!
-//! Their number is bounded by the configuration: a label is a name of `partners.toml`, a word of this program, or a
-//! partition.
+//! Their number is bounded by the configuration: a label is a name of `partners.toml`, a word of
+//! this program, or a partition.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -89,7 +89,10 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new<'t>(topics: impl IntoIterator<Item = &'t TopicRules>, state: Arc<State>) -> Self {
+    pub(super) fn new<'t>(
+        topics: impl IntoIterator<Item = &'t TopicRules>,
+        state: Arc<State>,
+    ) -> Self {
         let mut metrics = Self {
             registry: Registry::default(),
             records: Family::default(),
@@ -103,17 +106,41 @@ impl Metrics {
         let registry = &mut metrics.registry;
         // The library ends a help text with a full stop, and the name of a counter with `_total`.
         let ours = registry.sub_registry_with_prefix("partner_feeds");
-        ours.register("records", "Records that became durable", metrics.records.clone());
-        ours.register("record_bytes", "Bytes of their keys and values, as read from Kafka", metrics.bytes.clone());
-        ours.register("rejects", "Records rejected, by the reason of their contract", metrics.rejects.clone());
+        ours.register(
+            "records",
+            "Records that became durable",
+            metrics.records.clone(),
+        );
+        ours.register(
+            "record_bytes",
+            "Bytes of their keys and values, as read from Kafka",
+            metrics.bytes.clone(),
+        );
+        ours.register(
+            "rejects",
+            "Records rejected, by the reason of their contract",
+            metrics.rejects.clone(),
+        );
         ours.register(
             "creates",
             "Files of batches: created, lost to another consumer, or created without a certain answer",
             metrics.creates.clone(),
         );
-        ours.register("rebalances", "Changes of what the group gives this process", metrics.rebalances.clone());
-        ours.register("merges", "Merges of a partition's journal into the ledger", metrics.merges.clone());
-        ours.register("merged_files", "Journal files that were merged", metrics.merged_files.clone());
+        ours.register(
+            "rebalances",
+            "Changes of what the group gives this process",
+            metrics.rebalances.clone(),
+        );
+        ours.register(
+            "merges",
+            "Merges of a partition's journal into the ledger",
+            metrics.merges.clone(),
+        );
+        ours.register(
+            "merged_files",
+            "Journal files that were merged",
+            metrics.merged_files.clone(),
+        );
         registry.register_collector(Box::new(Scraped(state)));
         metrics.begin_at_zero(topics);
         metrics
@@ -123,7 +150,11 @@ impl Metrics {
     fn begin_at_zero<'t>(&self, topics: impl IntoIterator<Item = &'t TopicRules>) {
         let no_rejects = Reason::ALL.iter().map(|reason| (*reason, 0)).collect();
         for rules in topics {
-            self.count(rules, &vec![Share::default(); rules.partners.len() + 1], &no_rejects);
+            self.count(
+                rules,
+                &vec![Share::default(); rules.partners.len() + 1],
+                &no_rejects,
+            );
         }
         for answer in Answer::ALL {
             self.created(answer, 0);
@@ -137,7 +168,12 @@ impl Metrics {
     }
 
     /// Counts a batch of a topic: its shares by the place of their partner, the unknown last.
-    pub(super) fn count(&self, rules: &TopicRules, shares: &[Share], rejected: &BTreeMap<Reason, u64>) {
+    pub(super) fn count(
+        &self,
+        rules: &TopicRules,
+        shares: &[Share],
+        rejected: &BTreeMap<Reason, u64>,
+    ) {
         let partners = rules.partners.iter().map(String::as_str).chain([UNKNOWN]);
         for (partner, share) in partners.zip(shares) {
             for (outcome, volume) in [("accepted", share.accepted), ("rejected", share.rejected)] {
@@ -151,17 +187,24 @@ impl Metrics {
             }
         }
         for (reason, count) in rejected {
-            let labels = [("feed", rules.feed.as_str().to_owned()), ("reason", reason.as_str().to_owned())];
+            let labels = [
+                ("feed", rules.feed.as_str().to_owned()),
+                ("reason", reason.as_str().to_owned()),
+            ];
             self.rejects.get_or_create(&labels).inc_by(*count);
         }
     }
 
     pub(super) fn created(&self, answer: Answer, times: u64) {
-        self.creates.get_or_create(&[("answer", answer.as_str().to_owned())]).inc_by(times);
+        self.creates
+            .get_or_create(&[("answer", answer.as_str().to_owned())])
+            .inc_by(times);
     }
 
     pub(super) fn rebalanced(&self, change: Change, times: u64) {
-        self.rebalances.get_or_create(&[("change", change.as_str().to_owned())]).inc_by(times);
+        self.rebalances
+            .get_or_create(&[("change", change.as_str().to_owned())])
+            .inc_by(times);
     }
 
     pub(super) fn merged(&self, files: usize) {
@@ -174,7 +217,9 @@ impl Metrics {
     }
 
     fn ended(&self, outcome: &str, times: u64) {
-        self.merges.get_or_create(&[("outcome", outcome.to_owned())]).inc_by(times);
+        self.merges
+            .get_or_create(&[("outcome", outcome.to_owned())])
+            .inc_by(times);
     }
 
     pub(super) fn exposition(&self) -> String {
@@ -206,14 +251,26 @@ impl Collector for Scraped {
             |partition| partition.lag_seconds(now),
         )?;
         let states = ["assigned", "stopped"].map(|state| ([("state", state)], state == "stopped"));
-        let of_state = |stopped| partitions.values().filter(|partition| partition.stopped == stopped).count() as f64;
+        let of_state = |stopped| {
+            partitions
+                .values()
+                .filter(|partition| partition.stopped == stopped)
+                .count() as f64
+        };
         gauges.family(
             "partner_feeds_partitions",
             "Partitions of this process: consumed, or stopped because broker and ledger disagree or a file is damaged",
             states.into_iter().map(|(labels, stopped)| (labels, of_state(stopped))),
         )?;
-        let gathered: Vec<_> = partitions.values().map(|partition| partition.told.told()).collect();
-        let oldest = gathered.iter().filter_map(|gathered| gathered.oldest).map(|oldest| oldest.read).min();
+        let gathered: Vec<_> = partitions
+            .values()
+            .map(|partition| partition.told.told())
+            .collect();
+        let oldest = gathered
+            .iter()
+            .filter_map(|gathered| gathered.oldest)
+            .map(|oldest| oldest.read)
+            .min();
         gauges.gauge(
             "partner_feeds_uncommitted_age_seconds",
             "Time since the oldest record that is not durable was read, 0 where there is none",
@@ -222,12 +279,17 @@ impl Collector for Scraped {
         gauges.gauge(
             "partner_feeds_gathered_bytes",
             "Bytes of records gathered for files not yet written",
-            gathered.iter().map(|gathered| gathered.bytes).sum::<usize>() as f64,
+            gathered
+                .iter()
+                .map(|gathered| gathered.bytes)
+                .sum::<usize>() as f64,
         )?;
         gauges.gauge(
             "partner_feeds_last_durable_timestamp_seconds",
             "When this process last made a batch durable, 0 where it has made none",
-            shared.last_durable.map_or(0.0, |Micros(micros)| seconds(micros)),
+            shared
+                .last_durable
+                .map_or(0.0, |Micros(micros)| seconds(micros)),
         )?;
         gauges.gauge(
             "partner_feeds_ready",
@@ -235,7 +297,11 @@ impl Collector for Scraped {
             f64::from(u8::from(shared.why_not_ready().is_none())),
         )?;
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1.0)];
-        gauges.family("partner_feeds_build_info", "The version of the program", version)?;
+        gauges.family(
+            "partner_feeds_build_info",
+            "The version of the program",
+            version,
+        )?;
         drop(shared);
         gauges.process(self.0.began_at)
     }
@@ -246,7 +312,12 @@ struct Gauges<'e>(DescriptorEncoder<'e>);
 
 impl Gauges<'_> {
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        ConstGauge::new(value).encode(self.0.encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?)
+        ConstGauge::new(value).encode(self.0.encode_descriptor(
+            name,
+            &sentence(help),
+            None,
+            MetricType::Gauge,
+        )?)
     }
 
     fn family<'l, const N: usize>(
@@ -255,7 +326,9 @@ impl Gauges<'_> {
         help: &str,
         series: impl IntoIterator<Item = ([(&'l str, &'l str); N], f64)>,
     ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?;
+        let mut family =
+            self.0
+                .encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?;
         for (labels, value) in series {
             ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
         }
@@ -269,10 +342,19 @@ impl Gauges<'_> {
         partitions: &BTreeMap<TopicPartition, Partition>,
         value: impl Fn(&Partition) -> f64,
     ) -> fmt::Result {
-        let numbers: Vec<String> = partitions.keys().map(|at| at.partition.to_string()).collect();
-        let series = partitions.iter().zip(&numbers).map(|((at, partition), number)| {
-            ([("topic", at.topic.as_str()), ("partition", number.as_str())], value(partition))
-        });
+        let numbers: Vec<String> = partitions
+            .keys()
+            .map(|at| at.partition.to_string())
+            .collect();
+        let series = partitions
+            .iter()
+            .zip(&numbers)
+            .map(|((at, partition), number)| {
+                (
+                    [("topic", at.topic.as_str()), ("partition", number.as_str())],
+                    value(partition),
+                )
+            });
         self.family(name, help, series)
     }
 
@@ -281,12 +363,22 @@ impl Gauges<'_> {
         let used = clock_gettime(ClockId::ProcessCPUTime);
         let used = used.tv_sec as f64 + used.tv_nsec as f64 / 1e9;
         let help = sentence("Processor time used, of user and system");
-        let counter = self.0.encode_descriptor("process_cpu_seconds", &help, None, MetricType::Counter)?;
+        let counter =
+            self.0
+                .encode_descriptor("process_cpu_seconds", &help, None, MetricType::Counter)?;
         ConstCounter::new(used).encode(counter)?;
         if let Some(bytes) = resident_bytes() {
-            self.gauge("process_resident_memory_bytes", "Memory held, as the system counts it", bytes)?;
+            self.gauge(
+                "process_resident_memory_bytes",
+                "Memory held, as the system counts it",
+                bytes,
+            )?;
         }
-        self.gauge("process_start_time_seconds", "When the process began", seconds(began_at.0))
+        self.gauge(
+            "process_start_time_seconds",
+            "When the process began",
+            seconds(began_at.0),
+        )
     }
 }
 
@@ -297,6 +389,8 @@ fn sentence(help: &str) -> String {
 /// Memory held; `None` where the system has no `/proc`.
 fn resident_bytes() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))?;
     Some(kib.trim().parse::<f64>().ok()? * 1024.0)
 }

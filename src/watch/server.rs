@@ -15,7 +15,9 @@ use super::Watch;
 
 /// The address cannot be listened at.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen at {address} (watch.listen): is another program there, or is it no address of this machine?")]
+#[error(
+    "cannot listen at {address} (watch.listen): is another program there, or is it no address of this machine?"
+)]
 pub struct ListenError {
     address: String,
     source: std::io::Error,
@@ -27,7 +29,10 @@ pub(super) async fn listen(watch: Watch, address: &str) -> Result<(), ListenErro
         let listener = TcpListener::bind(address).await?;
         Ok((listener.local_addr()?, listener))
     };
-    let (bound, listener) = bound.await.map_err(|source| ListenError { address: address.to_owned(), source })?;
+    let (bound, listener) = bound.await.map_err(|source| ListenError {
+        address: address.to_owned(),
+        source,
+    })?;
     tracing::info!(address = %bound, "answering /live, /ready and /metrics");
     let metrics = {
         let watch = watch.clone();
@@ -38,7 +43,10 @@ pub(super) async fn listen(watch: Watch, address: &str) -> Result<(), ListenErro
         async move || probed("ready", watch.why_not_ready())
     };
     let live = async move || probed("live", watch.why_not_live());
-    let routes = Router::new().route("/live", get(live)).route("/ready", get(ready)).route("/metrics", get(metrics));
+    let routes = Router::new()
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics));
     tokio::spawn(axum::serve(listener, routes).into_future());
     Ok(())
 }
@@ -47,6 +55,9 @@ pub(super) async fn listen(watch: Watch, address: &str) -> Result<(), ListenErro
 fn probed(what: &str, why_not: Option<String>) -> impl IntoResponse {
     match why_not {
         None => (StatusCode::OK, format!("{what}\n")),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not {what}: {why}\n")),
+        Some(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not {what}: {why}\n"),
+        ),
     }
 }

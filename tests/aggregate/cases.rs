@@ -22,45 +22,79 @@ fn crime(subject: &str, revision: i32, category: &str, month: &str, more: &str) 
 }
 
 const CANCELLED: &str = r#","cancellation":{"reason":"no_offence","at":"2018-02-01"}"#;
-const LSOA: &str = r#","area":{"code":"E01024374","level":"lsoa","vintage":2011,"role":"incident"}"#;
+const LSOA: &str =
+    r#","area":{"code":"E01024374","level":"lsoa","vintage":2011,"role":"incident"}"#;
 
 fn chain(documents: &[String]) -> Chain {
     let mut chain = Chain::new();
-    chain.commit(POLICE, 0, documents.iter().enumerate().map(|(i, d)| (i as i64, &**d)));
+    chain.commit(
+        POLICE,
+        0,
+        documents.iter().enumerate().map(|(i, d)| (i as i64, &**d)),
+    );
     chain.aggregate(PLAN);
     chain
 }
 
 fn subjects(events: &Table) -> Vec<&str> {
-    (0..events.rows()).filter_map(|row| events.text(row, "subject")).collect()
+    (0..events.rows())
+        .filter_map(|row| events.text(row, "subject"))
+        .collect()
 }
 
 fn totals(chain: &Chain) -> Vec<(String, Option<i64>)> {
     let table = chain.table(PRIORITY);
-    let rows: Vec<usize> = table.find(&[("series", "total"), ("area_code", "all")]).collect();
+    let rows: Vec<usize> = table
+        .find(&[("series", "total"), ("area_code", "all")])
+        .collect();
     rows.into_iter()
-        .map(|row| (table.text(row, "window").expect("window").to_owned(), table.number(row, "count")))
+        .map(|row| {
+            (
+                table.text(row, "window").expect("window").to_owned(),
+                table.number(row, "count"),
+            )
+        })
         .collect()
 }
 
 #[test]
 fn the_highest_revision_counts_whenever_it_came() {
-    let chain = chain(&[crime("a", 2, "8N", "2017-05", ""), crime("a", 1, "92D", "2017-04", "")]);
+    let chain = chain(&[
+        crime("a", 2, "8N", "2017-05", ""),
+        crime("a", 1, "92D", "2017-04", ""),
+    ]);
     let events = chain.table("events/police.parquet");
     assert_eq!(
-        (events.rows(), events.text(0, "what_category"), events.text(0, "month")),
+        (
+            events.rows(),
+            events.text(0, "what_category"),
+            events.text(0, "month")
+        ),
         (1, Some("8N"), Some("2017-05"))
     );
     let quality = chain.table(QUALITY);
-    assert_eq!((quality.number(0, "records"), quality.number(0, "revised")), (Some(1), Some(1)));
+    assert_eq!(
+        (quality.number(0, "records"), quality.number(0, "revised")),
+        (Some(1), Some(1))
+    );
 }
 
 #[test]
 fn of_equal_revisions_the_first_received_counts() {
-    let chain = chain(&[crime("a", 1, "8N", "2017-05", ""), crime("a", 1, "92D", "2017-05", "")]);
+    let chain = chain(&[
+        crime("a", 1, "8N", "2017-05", ""),
+        crime("a", 1, "92D", "2017-05", ""),
+    ]);
     let events = chain.table("events/police.parquet");
-    assert_eq!((events.rows(), events.text(0, "what_category")), (1, Some("8N")));
-    assert_eq!(chain.table(QUALITY).number(0, "revised"), Some(0), "sent again is not revised");
+    assert_eq!(
+        (events.rows(), events.text(0, "what_category")),
+        (1, Some("8N"))
+    );
+    assert_eq!(
+        chain.table(QUALITY).number(0, "revised"),
+        Some(0),
+        "sent again is not revised"
+    );
 }
 
 #[test]
@@ -73,7 +107,10 @@ fn a_cancelled_record_does_not_count_until_it_is_reinstated() {
     let chain = self::chain(&cancelled);
     assert_eq!(subjects(&chain.table("events/police.parquet")), ["b"]);
     let quality = chain.table(QUALITY);
-    assert_eq!((quality.number(0, "records"), quality.number(0, "cancelled")), (Some(1), Some(1)));
+    assert_eq!(
+        (quality.number(0, "records"), quality.number(0, "cancelled")),
+        (Some(1), Some(1))
+    );
     assert_eq!(totals(&chain), [("month:2017-05".to_owned(), Some(1))]);
 
     let mut reinstated = cancelled.to_vec();
@@ -91,11 +128,25 @@ fn a_redated_record_moves_and_a_month_without_records_is_not_supplied() {
         crime("b", 1, "8N", "2017-05", ""),
     ]);
     let month = |month: &str, count| (format!("month:{month}"), count);
-    assert_eq!(totals(&chain), [month("2017-05", Some(1)), month("2017-06", None), month("2017-07", Some(1))]);
-    let texts = [("series", "total"), ("area_code", "all"), ("window", "month:2017-06")];
+    assert_eq!(
+        totals(&chain),
+        [
+            month("2017-05", Some(1)),
+            month("2017-06", None),
+            month("2017-07", Some(1))
+        ]
+    );
+    let texts = [
+        ("series", "total"),
+        ("area_code", "all"),
+        ("window", "month:2017-06"),
+    ];
     let table = chain.table(PRIORITY);
     assert_eq!(table.block(&texts), "not_supplied - 0 -");
-    assert_eq!(table.text(table.one(&texts), "data_status"), Some("overdue"));
+    assert_eq!(
+        table.text(table.one(&texts), "data_status"),
+        Some("overdue")
+    );
 }
 
 #[test]
@@ -104,13 +155,27 @@ fn what_the_feed_cannot_show_is_not_supplied_and_what_it_can_is_zero() {
     let chain = chain(&[document.to_owned()]);
     let table = chain.table(PRIORITY);
     let said = |series: &str| {
-        let row = table.find(&[("series", series), ("area_code", "all")]).next().expect("a row");
+        let row = table
+            .find(&[("series", series), ("area_code", "all")])
+            .next()
+            .expect("a row");
         let number = |name| table.number(row, name);
-        (table.text(row, "count_status").expect("status"), number("count"), number("count_min"), number("count_max"))
+        (
+            table.text(row, "count_status").expect("status"),
+            number("count"),
+            number("count_min"),
+            number("count_max"),
+        )
     };
-    assert_eq!(said("substance-misuse"), ("exact", Some(1), Some(1), Some(1)));
+    assert_eq!(
+        said("substance-misuse"),
+        ("exact", Some(1), Some(1), Some(1))
+    );
     assert_eq!(said("gangs-cse"), ("exact", Some(0), Some(0), Some(0)));
-    assert_eq!(said("organised-crime"), ("not_supplied", None, Some(0), None));
+    assert_eq!(
+        said("organised-crime"),
+        ("not_supplied", None, Some(0), None)
+    );
     assert_eq!(said("mental-health"), ("not_supplied", None, Some(0), None));
     assert_eq!(said("unmapped"), ("exact", Some(0), Some(0), Some(0)));
 }
@@ -131,14 +196,36 @@ fn what_a_partner_can_show_is_asked_of_the_systems_that_sent_the_month() {
         published("d", "2017-07"),
     ]);
     let said = |table: &Table, series: &str, area: &str, level: &str| -> Vec<String> {
-        let texts = [("series", series), ("area_code", area), ("area_level", level)];
-        let window = |row| table.text(row, "window").expect("a window").trim_start_matches("month:2017-");
-        table.find(&texts).map(|row| format!("{} {}", window(row), table.block_of(row))).collect()
+        let texts = [
+            ("series", series),
+            ("area_code", area),
+            ("area_level", level),
+        ];
+        let window = |row| {
+            table
+                .text(row, "window")
+                .expect("a window")
+                .trim_start_matches("month:2017-")
+        };
+        table
+            .find(&texts)
+            .map(|row| format!("{} {}", window(row), table.block_of(row)))
+            .collect()
     };
     let (priority, category) = (chain.table(PRIORITY), chain.table(CATEGORY));
     // In June nobody sent anything.
-    let expected = ["04 exact 1 1 1", "05 not_supplied - 0 -", "06 not_supplied - 0 -", "07 partial - 1 -"];
-    let zero = ["04 exact 0 0 0", expected[1], expected[2], "07 partial - 0 -"];
+    let expected = [
+        "04 exact 1 1 1",
+        "05 not_supplied - 0 -",
+        "06 not_supplied - 0 -",
+        "07 partial - 1 -",
+    ];
+    let zero = [
+        "04 exact 0 0 0",
+        expected[1],
+        expected[2],
+        "07 partial - 0 -",
+    ];
     for (area, level, expected) in [
         ("all", "all", expected),
         ("no-location", "lsoa", zero),
@@ -146,24 +233,46 @@ fn what_a_partner_can_show_is_asked_of_the_systems_that_sent_the_month() {
         ("E07000110", "district", expected),
         ("E01024374", "lsoa", expected),
     ] {
-        assert_eq!(said(&priority, "organised-crime", area, level), expected, "{area}");
+        assert_eq!(
+            said(&priority, "organised-crime", area, level),
+            expected,
+            "{area}"
+        );
         assert_eq!(said(&category, "106", area, level), expected, "{area}");
     }
-    let total = ["04 exact 1 1 1", "05 exact 1 1 1", expected[2], "07 exact 2 2 2"];
+    let total = [
+        "04 exact 1 1 1",
+        "05 exact 1 1 1",
+        expected[2],
+        "07 exact 2 2 2",
+    ];
     assert_eq!(said(&priority, "total", "E01024374", "lsoa"), total);
 }
 
 #[test]
 fn figures_under_a_plan_are_the_same_whatever_other_plans_are_asked_for() {
     let flagged = r#","flags":{"domestic_abuse":true,"gang":false}"#;
-    let documents =
-        [crime("a", 1, "106", "2017-04", flagged), crime("b", 1, "58A", "2017-05", LSOA), published("c", "2017-05")];
+    let documents = [
+        crime("a", 1, "106", "2017-04", flagged),
+        crime("b", 1, "58A", "2017-05", LSOA),
+        published("c", "2017-05"),
+    ];
     let alone = chain(&documents);
     let among = chain(&documents);
     let plan = |id| Wanted::Plan(REFERENCE.plans.get(id).expect("the plan is held"));
-    let settings = Settings::new(vec![plan("smp-2014-15"), plan("smp-2018-19"), plan(PLAN)], &REFERENCE, None);
-    aggregate::run(&among.store, &settings, among.runtime.handle(), &mut Quiet).expect("aggregated");
-    for file in [PRIORITY, CATEGORY, QUALITY, "aggregates/smp-2017-18/rules.parquet"] {
+    let settings = Settings::new(
+        vec![plan("smp-2014-15"), plan("smp-2018-19"), plan(PLAN)],
+        &REFERENCE,
+        None,
+    );
+    aggregate::run(&among.store, &settings, among.runtime.handle(), &mut Quiet)
+        .expect("aggregated");
+    for file in [
+        PRIORITY,
+        CATEGORY,
+        QUALITY,
+        "aggregates/smp-2017-18/rules.parquet",
+    ] {
         assert_eq!(alone.bytes(file), among.bytes(file), "{file}");
     }
 }
@@ -171,32 +280,64 @@ fn figures_under_a_plan_are_the_same_whatever_other_plans_are_asked_for() {
 #[test]
 fn hours_of_a_rule_begin_and_end_at_their_minutes() {
     let folder = tempfile::tempdir().expect("a folder");
-    let plan = include_str!("../../config/plans/smp-2014-15.toml").replace("18:00-06:00", "18:30-06:00");
+    let plan =
+        include_str!("../../config/plans/smp-2014-15.toml").replace("18:00-06:00", "18:30-06:00");
     std::fs::create_dir(folder.path().join("plans")).expect("a folder");
     std::fs::write(folder.path().join("plans/smp-2014-15.toml"), plan).expect("written");
     let reference = Reference::load(Some(folder.path())).expect("the plan is right");
-    let at = |subject: &str, time: &str| crime(subject, 1, "8N", "2015-01", "").replace("T23:10", time);
-    let chain = chain(&[at("a", "T18:29"), at("b", "T18:30"), at("c", "T05:59"), at("d", "T06:00"), at("e", "T18:10")]);
-    let plan = Wanted::Plan(reference.plans.get("smp-2014-15").expect("the plan is held"));
+    let at =
+        |subject: &str, time: &str| crime(subject, 1, "8N", "2015-01", "").replace("T23:10", time);
+    let chain = chain(&[
+        at("a", "T18:29"),
+        at("b", "T18:30"),
+        at("c", "T05:59"),
+        at("d", "T06:00"),
+        at("e", "T18:10"),
+    ]);
+    let plan = Wanted::Plan(
+        reference
+            .plans
+            .get("smp-2014-15")
+            .expect("the plan is held"),
+    );
     let settings = Settings::new(vec![plan], &reference, None);
-    aggregate::run(&chain.store, &settings, chain.runtime.handle(), &mut Quiet).expect("aggregated");
+    aggregate::run(&chain.store, &settings, chain.runtime.handle(), &mut Quiet)
+        .expect("aggregated");
     let table = chain.table("aggregates/smp-2014-15/priority_monthly.parquet");
-    assert_eq!(table.counts(&[("series", "night-time-violence"), ("area_code", "all")]), [Some(2)]);
+    assert_eq!(
+        table.counts(&[("series", "night-time-violence"), ("area_code", "all")]),
+        [Some(2)]
+    );
 }
 
 /// Of each level the areas that hold a record, and the number of areas that hold none.
 #[test]
 fn a_record_counts_once_at_every_level_and_what_has_no_place_there_is_told_apart() {
     let area = |code: &str, level: &str, vintage: u16| {
-        format!(r#","area":{{"code":"{code}","level":"{level}","vintage":{vintage},"role":"incident"}}"#)
+        format!(
+            r#","area":{{"code":"{code}","level":"{level}","vintage":{vintage},"role":"incident"}}"#
+        )
     };
     let district = r#","area":{"code":"E07000110","level":"district","role":"incident"}"#;
     let county = r#","area":{"code":"E10000016","level":"county","role":"incident"}"#;
-    let [elsewhere, canterbury] = [area("E01000001", "lsoa", 2011), area("E01024059", "lsoa", 2011)];
+    let [elsewhere, canterbury] = [
+        area("E01000001", "lsoa", 2011),
+        area("E01024059", "lsoa", 2011),
+    ];
     let old_ward = area("E05004996", "ward", 2017);
-    let areas = [LSOA, &old_ward, "", district, county, &elsewhere, &canterbury];
-    let documents: Vec<String> =
-        (0..).zip(areas).map(|(i, area)| crime(&format!("r-{i}"), 1, "8N", "2017-05", area)).collect();
+    let areas = [
+        LSOA,
+        &old_ward,
+        "",
+        district,
+        county,
+        &elsewhere,
+        &canterbury,
+    ];
+    let documents: Vec<String> = (0..)
+        .zip(areas)
+        .map(|(i, area)| crime(&format!("r-{i}"), 1, "8N", "2017-05", area))
+        .collect();
     let table = chain(&documents).table(PRIORITY);
     let mut zeros: BTreeMap<String, usize> = BTreeMap::new();
     let mut told = Vec::new();
@@ -205,11 +346,17 @@ fn a_record_counts_once_at_every_level_and_what_has_no_place_there_is_told_apart
         let tier = format!("{} {}", text("area_level"), text("area_vintage"));
         match table.number(row, "count").expect("exact") {
             0 => *zeros.entry(tier).or_default() += 1,
-            count => told.push(format!("{} {tier} {} {count}", text("area_code"), text("area_role"))),
+            count => told.push(format!(
+                "{} {tier} {} {count}",
+                text("area_code"),
+                text("area_role")
+            )),
         }
     }
-    let key =
-        |line: &String| line.split_once(' ').map(|(code, rest)| (rest[..rest.len() - 1].to_owned(), code.to_owned()));
+    let key = |line: &String| {
+        line.split_once(' ')
+            .map(|(code, rest)| (rest[..rest.len() - 1].to_owned(), code.to_owned()))
+    };
     told.sort_by_key(key);
     assert_eq!(
         told,
@@ -241,17 +388,39 @@ fn a_record_counts_once_at_every_level_and_what_has_no_place_there_is_told_apart
             "unplaced ward 2025 incident 3",
         ]
     );
-    let zeros: Vec<(&str, usize)> = zeros.iter().map(|(tier, count)| (&**tier, *count)).collect();
-    let dense = [("district -", 11), ("place -", 1), ("ward 2019", 25), ("ward 2025", 21)];
-    assert_eq!(zeros, dense, "every ward and district has a row, of LSOAs those with a record");
+    let zeros: Vec<(&str, usize)> = zeros
+        .iter()
+        .map(|(tier, count)| (&**tier, *count))
+        .collect();
+    let dense = [
+        ("district -", 11),
+        ("place -", 1),
+        ("ward 2019", 25),
+        ("ward 2025", 21),
+    ];
+    assert_eq!(
+        zeros, dense,
+        "every ward and district has a row, of LSOAs those with a record"
+    );
 }
 
 #[test]
 fn codes_are_counted_by_scheme_with_label_and_editions() {
-    let table = chain(&[crime("a", 1, "8N", "2017-05", ""), crime("b", 1, "92D", "2017-05", "")]).table(CATEGORY);
-    let row = table.find(&[("scheme", "ho-category"), ("series", "8N")]).next().expect("a row");
+    let table = chain(&[
+        crime("a", 1, "8N", "2017-05", ""),
+        crime("b", 1, "92D", "2017-05", ""),
+    ])
+    .table(CATEGORY);
+    let row = table
+        .find(&[("scheme", "ho-category"), ("series", "8N")])
+        .next()
+        .expect("a row");
     assert_eq!(
-        (table.number(row, "count"), table.text(row, "edition"), table.text(row, "series_kind")),
+        (
+            table.number(row, "count"),
+            table.text(row, "edition"),
+            table.text(row, "series_kind")
+        ),
         (Some(1), Some("2026-04"), Some("category"))
     );
     assert!(table.text(row, "label").is_some());
@@ -260,17 +429,27 @@ fn codes_are_counted_by_scheme_with_label_and_editions() {
 #[test]
 fn an_event_lists_priorities_of_the_plan_in_force_in_its_month() {
     let flags = r#","flags":{"domestic_abuse":true,"mental_health_victim":false,"alcohol":true}"#;
-    let events = chain(&[crime("a", 1, "8N", "2017-05", flags), crime("b", 1, "8N", "2003-05", "")])
-        .table("events/police.parquet");
+    let events = chain(&[
+        crime("a", 1, "8N", "2017-05", flags),
+        crime("b", 1, "8N", "2003-05", ""),
+    ])
+    .table("events/police.parquet");
     let text = |row, name| events.text(row, name);
     assert_eq!(
         (text(0, "plan"), text(0, "priorities"), text(0, "themes")),
-        (Some(PLAN), Some("substance-misuse;domestic-abuse-violent-crime"), Some(""))
+        (
+            Some(PLAN),
+            Some("substance-misuse;domestic-abuse-violent-crime"),
+            Some("")
+        )
     );
     assert_eq!((text(1, "plan"), text(1, "priorities")), (None, None));
     let mental_health = events.0.column_by_name("mental_health").expect("column");
     let mental_health = arrow_array::cast::AsArray::as_boolean(mental_health.as_ref());
-    assert_eq!(mental_health.iter().collect::<Vec<_>>(), [Some(false), None]);
+    assert_eq!(
+        mental_health.iter().collect::<Vec<_>>(),
+        [Some(false), None]
+    );
 }
 
 #[test]
@@ -282,21 +461,45 @@ fn a_count_is_an_event_and_in_no_sum_of_records() {
     assert_eq!((summary.rows, summary.records), (1, 1));
     let events = chain.table("events/housing.parquet");
     assert_eq!(
-        (events.rows(), events.text(0, "month"), events.text(0, "unit")),
+        (
+            events.rows(),
+            events.text(0, "month"),
+            events.text(0, "unit")
+        ),
         (1, Some("2018-04"), Some("households"))
     );
     let priority = chain.table(PRIORITY);
-    assert_eq!(priority.rows(), 0, "a quarter is no month, and is never split");
+    assert_eq!(
+        priority.rows(),
+        0,
+        "a quarter is no month, and is never split"
+    );
     let totals = chain.table("aggregates/smp-2017-18/window_totals.parquet");
-    let of = |series, window| [("series", series), ("area_code", "E07000110"), ("window", window)];
-    assert_eq!(totals.block(&of("domestic-abuse-violent-crime", "quarter:2018-q2")), "exact 14 14 14");
-    assert_eq!(totals.block(&of("organised-crime", "quarter:2018-q2")), "not_supplied - 0 -");
+    let of = |series, window| {
+        [
+            ("series", series),
+            ("area_code", "E07000110"),
+            ("window", window),
+        ]
+    };
+    assert_eq!(
+        totals.block(&of("domestic-abuse-violent-crime", "quarter:2018-q2")),
+        "exact 14 14 14"
+    );
+    assert_eq!(
+        totals.block(&of("organised-crime", "quarter:2018-q2")),
+        "not_supplied - 0 -"
+    );
     assert_eq!(totals.find(&[("window", "month:2018-04")]).count(), 0);
     let quality = chain.table(QUALITY);
-    assert_eq!((quality.text(0, "kind"), quality.number(0, "records")), (Some("count:hclic-reason"), Some(1)));
+    assert_eq!(
+        (quality.text(0, "kind"), quality.number(0, "records")),
+        (Some("count:hclic-reason"), Some(1))
+    );
 }
 
-/// Most totals are of persons: 10 and 4. Episodes beside them are not added, and stand for themselves where nothing else does.
+/// Most totals are of persons: 10 and 4. Episodes beside them are not added, and stand for
+/// themselves where nothing else does.
 #[test]
 fn totals_in_different_units_are_never_added() {
     let count = |subject: &str, group: &str, unit: &str, value: i64| {
@@ -304,20 +507,39 @@ fn totals_in_different_units_are_never_added() {
             r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:kent-treatment:ndtms","type":"uk.community-safety.health.count.v1","subject":"{subject}","revision":1,"time":"2018-07-15T00:00:00Z","data":{{"what":{{"list":"ndtms-group","edition":"2016","category":"{group}"}},"period":{{"from":"2018-04-01","to":"2018-04-30"}},"area":{{"code":"E07000110","level":"district","role":"service"}},"unit":"{unit}","status":"exact","value":{value}}}}}"#
         )
     };
-    let sent =
-        [("opiate", "events", 25), ("opiate", "persons", 10), ("alcohol", "persons", 4), ("non_opiate", "events", 7)];
-    let documents: Vec<String> =
-        sent.iter().map(|(group, unit, value)| count(&format!("{group}-{unit}"), group, unit, *value)).collect();
+    let sent = [
+        ("opiate", "events", 25),
+        ("opiate", "persons", 10),
+        ("alcohol", "persons", 4),
+        ("non_opiate", "events", 7),
+    ];
+    let documents: Vec<String> = sent
+        .iter()
+        .map(|(group, unit, value)| count(&format!("{group}-{unit}"), group, unit, *value))
+        .collect();
     let mut chain = Chain::new();
     chain.commit(HEALTH, 3, documents.iter().map(|document| (1, &**document)));
     chain.aggregate(PLAN).expect("records");
     let totals = chain.table("aggregates/smp-2017-18/window_totals.parquet");
-    let of = |series| totals.block(&[("series", series), ("area_code", "E07000110"), ("window", "month:2018-04")]);
+    let of = |series| {
+        totals.block(&[
+            ("series", series),
+            ("area_code", "E07000110"),
+            ("window", "month:2018-04"),
+        ])
+    };
     assert_eq!(
         (of("opiate"), of("alcohol"), of("non_opiate")),
-        ("exact 10 10 10".into(), "exact 4 4 4".into(), "exact 7 7 7".into())
+        (
+            "exact 10 10 10".into(),
+            "exact 4 4 4".into(),
+            "exact 7 7 7".into()
+        )
     );
-    assert_eq!((of("total"), of("substance-misuse")), ("exact 14 14 14".into(), "exact 14 14 14".into()));
+    assert_eq!(
+        (of("total"), of("substance-misuse")),
+        ("exact 14 14 14".into(), "exact 14 14 14".into())
+    );
 }
 
 #[test]
@@ -328,8 +550,13 @@ fn rejects_are_counted_where_the_partner_is_known() {
     let received = Micros(1_577_836_800_000_000); // 2020-01-01T00:00:00Z
     for partner in [Some("kent-police".to_owned()), None] {
         let (reason, kind) = (Reason::SchemaType, Some(Kind::Crime));
-        let rejection =
-            Rejection { reason, pointer: "/data".to_owned(), rule: "is of another type".into(), partner, kind };
+        let rejection = Rejection {
+            reason,
+            pointer: "/data".to_owned(),
+            rule: "is of another type".into(),
+            partner,
+            kind,
+        };
         chain.commit_rejected(POLICE, 0, received, &rejection);
     }
     let summary = chain.aggregate(PLAN).expect("a record");
@@ -337,11 +564,19 @@ fn rejects_are_counted_where_the_partner_is_known() {
     let quality = chain.table(QUALITY);
     let rows = (0..quality.rows()).map(|row| {
         let number = |name| quality.number(row, name).expect("a number");
-        (quality.text(row, "kind"), quality.text(row, "window"), number("records"), number("rejected"))
+        (
+            quality.text(row, "kind"),
+            quality.text(row, "window"),
+            number("records"),
+            number("rejected"),
+        )
     });
     assert_eq!(
         rows.collect::<Vec<_>>(),
-        [(Some("crime"), Some("month:2017-05"), 1, 0), (Some("crime"), Some("month:2020-01"), 0, 1)]
+        [
+            (Some("crime"), Some("month:2017-05"), 1, 0),
+            (Some("crime"), Some("month:2020-01"), 0, 1)
+        ]
     );
 }
 
@@ -353,10 +588,25 @@ fn a_history_has_every_revision_and_the_one_that_counts_last() {
         crime("a", 1, "92D", "2017-04", ""),
         crime("a", 2, "106", "2017-05", ""),
     ]);
-    let history = history(&chain.store, chain.runtime.handle(), "urn:partner:kent-police:crime", "a").expect("read");
-    let rows: Vec<_> = history.revisions.iter().map(|r| (r.record().revision, r.record().what_category)).collect();
+    let history = history(
+        &chain.store,
+        chain.runtime.handle(),
+        "urn:partner:kent-police:crime",
+        "a",
+    )
+    .expect("read");
+    let rows: Vec<_> = history
+        .revisions
+        .iter()
+        .map(|r| (r.record().revision, r.record().what_category))
+        .collect();
     assert_eq!(rows, [(1, Some("92D")), (2, Some("106")), (2, Some("8N"))]);
-    assert_eq!(chain.table("events/police.parquet").text(0, "what_category"), Some("8N"));
+    assert_eq!(
+        chain
+            .table("events/police.parquet")
+            .text(0, "what_category"),
+        Some("8N")
+    );
 }
 
 #[test]
@@ -377,7 +627,12 @@ fn a_run_leaves_its_own_files_and_no_others() {
     assert_ne!(chain.bytes("events/police.parquet"), before);
     assert_eq!(
         chain.names("events"),
-        ["_provenance.json", "health.parquet", "housing.parquet", "police.parquet"],
+        [
+            "_provenance.json",
+            "health.parquet",
+            "housing.parquet",
+            "police.parquet"
+        ],
         "each feed has its file, also one without records"
     );
     let tables = [
@@ -407,7 +662,11 @@ fn a_run_leaves_its_own_files_and_no_others() {
     let files = tables.map(|table| format!("{table}.parquet"));
     assert_eq!(
         chain.names("aggregates/smp-2017-18"),
-        ["_provenance.json".to_owned()].iter().chain(&files).cloned().collect::<Vec<_>>()
+        ["_provenance.json".to_owned()]
+            .iter()
+            .chain(&files)
+            .cloned()
+            .collect::<Vec<_>>()
     );
     assert_eq!(chain.names(".replacing"), [""; 0], "nothing is left over");
     for folder in ["events", "aggregates/smp-2017-18"] {
@@ -415,6 +674,9 @@ fn a_run_leaves_its_own_files_and_no_others() {
         let provenance: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
         assert_eq!(provenance["chain"][0]["end"], "0000-0000000000000000002");
         assert_eq!(provenance["as_at"], "2020-01-01T00:00:09Z");
-        assert_eq!(provenance["reference"]["sha256"].as_str().map(str::len), Some(64));
+        assert_eq!(
+            provenance["reference"]["sha256"].as_str().map(str::len),
+            Some(64)
+        );
     }
 }

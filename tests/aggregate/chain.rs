@@ -43,7 +43,12 @@ pub(crate) fn reference_with(texts: &[(&str, &str)]) -> Reference {
 /// Noon of a day (UTC), in the seconds by which [`Chain::commit`] says when something was received.
 pub(crate) fn noon(day: &str) -> i64 {
     let day: jiff::civil::Date = day.parse().expect("a day");
-    day.at(12, 0, 0, 0).in_tz("UTC").expect("a time").timestamp().as_second() - EPOCH
+    day.at(12, 0, 0, 0)
+        .in_tz("UTC")
+        .expect("a time")
+        .timestamp()
+        .as_second()
+        - EPOCH
 }
 
 /// 2020-01-01T00:00:00Z.
@@ -64,8 +69,16 @@ impl Chain {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path().to_str().expect("a name")).expect("a store");
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Self { folder, store, runtime: runtime.expect("threads"), ends: BTreeMap::new() }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
+        Self {
+            folder,
+            store,
+            runtime: runtime.expect("threads"),
+            ends: BTreeMap::new(),
+        }
     }
 
     /// The store's folder, by name.
@@ -74,12 +87,25 @@ impl Chain {
     }
 
     /// Commits documents as one file of a partition.
-    pub(crate) fn commit<'d>(&mut self, topic: &str, partition: i32, sent: impl IntoIterator<Item = (i64, &'d str)>) {
-        let partition = TopicPartition { topic: topic.to_owned(), partition };
-        let from = self.ends.get(&partition).copied().unwrap_or(Position::ORIGIN);
+    pub(crate) fn commit<'d>(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        sent: impl IntoIterator<Item = (i64, &'d str)>,
+    ) {
+        let partition = TopicPartition {
+            topic: topic.to_owned(),
+            partition,
+        };
+        let from = self
+            .ends
+            .get(&partition)
+            .copied()
+            .unwrap_or(Position::ORIGIN);
         let mut rows = RowBuilder::default();
         for (received, document) in sent {
-            let event = Event::decode(document).unwrap_or_else(|error| panic!("{error:?}: {document}"));
+            let event =
+                Event::decode(document).unwrap_or_else(|error| panic!("{error:?}: {document}"));
             let position = from.at(from.offset + rows.len() as i64);
             let received = Micros(EPOCH * Micros::PER_SECOND).plus_seconds(received);
             rows.append(Coordinates { position, received }, &Record::of(&event));
@@ -87,17 +113,35 @@ impl Chain {
         let next = from.at(from.offset + rows.len() as i64);
         let mut footer = Footer::attempt(from, next);
         (footer.read, footer.accepted) = (rows.len() as u64, rows.len() as u64);
-        let rows = ledger::encode(&normalise::schema(), &[rows.finish()], &footer).expect("encoded");
-        let batch = Prepared { footer, rows, rejects: None };
+        let rows =
+            ledger::encode(&normalise::schema(), &[rows.finish()], &footer).expect("encoded");
+        let batch = Prepared {
+            footer,
+            rows,
+            rejects: None,
+        };
         let committed = journal::commit(&self.store, &partition, &batch, Position::ORIGIN);
         self.runtime.block_on(committed).expect("committed");
         self.ends.insert(partition, next);
     }
 
     /// Commits one refused record as a file of a partition.
-    pub(crate) fn commit_rejected(&mut self, topic: &str, partition: i32, received: Micros, rejection: &Rejection) {
-        let partition = TopicPartition { topic: topic.to_owned(), partition };
-        let from = self.ends.get(&partition).copied().unwrap_or(Position::ORIGIN);
+    pub(crate) fn commit_rejected(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        received: Micros,
+        rejection: &Rejection,
+    ) {
+        let partition = TopicPartition {
+            topic: topic.to_owned(),
+            partition,
+        };
+        let from = self
+            .ends
+            .get(&partition)
+            .copied()
+            .unwrap_or(Position::ORIGIN);
         let mut footer = Footer::attempt(from, from.at(from.offset + 1));
         (footer.read, footer.rejected) = (1, 1);
         let name = ledger::rejects_name(from, &footer.attempt);
@@ -108,8 +152,19 @@ impl Chain {
         let rejected = ledger::encode(&rejects::schema(), &[rejected], &footer).expect("encoded");
         let rows = ledger::encode(&normalise::schema(), &[], &footer).expect("encoded");
         let next = footer.next;
-        let batch = Prepared { footer, rows, rejects: Some((name, rejected)) };
-        self.runtime.block_on(journal::commit(&self.store, &partition, &batch, Position::ORIGIN)).expect("committed");
+        let batch = Prepared {
+            footer,
+            rows,
+            rejects: Some((name, rejected)),
+        };
+        self.runtime
+            .block_on(journal::commit(
+                &self.store,
+                &partition,
+                &batch,
+                Position::ORIGIN,
+            ))
+            .expect("committed");
         self.ends.insert(partition, next);
     }
 
@@ -129,26 +184,44 @@ impl Chain {
         let folders = Wanted::named(reference, &ids).expect("held");
         let as_at = as_at.map(|day| Micros::end_of_day_in_london(day.parse().expect("a day")));
         let settings = Settings::new(folders, reference, as_at);
-        aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet).expect("aggregated")
+        aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet)
+            .expect("aggregated")
     }
 
     /// A table of the folder of a plan that a run wrote.
     pub(crate) fn table_of(&self, run: &Summary, folder: &str, table: &str) -> Table {
         let ending = format!("aggregates/{folder}/{table}.parquet");
-        let mut written = run.written.iter().filter(|file| file.path.ends_with(&ending));
-        self.table(&written.next().unwrap_or_else(|| panic!("{ending} was written")).path)
+        let mut written = run
+            .written
+            .iter()
+            .filter(|file| file.path.ends_with(&ending));
+        self.table(
+            &written
+                .next()
+                .unwrap_or_else(|| panic!("{ending} was written"))
+                .path,
+        )
     }
 
     /// The bytes of a file that was written.
     pub(crate) fn bytes(&self, path: &str) -> Bytes {
-        std::fs::read(self.folder.path().join(path)).unwrap_or_else(|_| panic!("{path} is there")).into()
+        std::fs::read(self.folder.path().join(path))
+            .unwrap_or_else(|_| panic!("{path} is there"))
+            .into()
     }
 
     /// The names in a folder.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path().join(folder)).expect("a folder");
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("UTF-8")
+            })
+            .collect();
         names.sort();
         names
     }
@@ -172,7 +245,11 @@ impl Table {
     pub(crate) fn read(bytes: Bytes) -> Self {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("Parquet");
         let schema = reader.schema().clone();
-        let batches: Vec<_> = reader.build().expect("readable").collect::<Result<_, _>>().expect("readable");
+        let batches: Vec<_> = reader
+            .build()
+            .expect("readable")
+            .collect::<Result<_, _>>()
+            .expect("readable");
         Self(concat_batches(&schema, &batches).expect("one schema"))
     }
 
@@ -181,7 +258,10 @@ impl Table {
     }
 
     fn column(&self, name: &str) -> &dyn Array {
-        self.0.column_by_name(name).unwrap_or_else(|| panic!("a column {name}")).as_ref()
+        self.0
+            .column_by_name(name)
+            .unwrap_or_else(|| panic!("a column {name}"))
+            .as_ref()
     }
 
     pub(crate) fn text(&self, row: usize, name: &str) -> Option<&str> {
@@ -230,25 +310,46 @@ impl Table {
     }
 
     pub(crate) fn block_of(&self, row: usize) -> String {
-        let number = |name| self.number(row, name).map_or("-".to_owned(), |n| n.to_string());
+        let number = |name| {
+            self.number(row, name)
+                .map_or("-".to_owned(), |n| n.to_string())
+        };
         let status = self.text(row, "count_status").expect("a status");
-        format!("{status} {} {} {}", number("count"), number("count_min"), number("count_max"))
+        format!(
+            "{status} {} {} {}",
+            number("count"),
+            number("count_min"),
+            number("count_max")
+        )
     }
 
     /// The count of that row, which is exact.
     #[track_caller]
     pub(crate) fn count(&self, texts: &[(&str, &str)]) -> i64 {
-        self.number(self.one(texts), "count").unwrap_or_else(|| panic!("the count of {texts:?} is exact"))
+        self.number(self.one(texts), "count")
+            .unwrap_or_else(|| panic!("the count of {texts:?} is exact"))
     }
 
     /// The rows whose texts are these.
-    pub(crate) fn find<'t>(&'t self, texts: &'t [(&str, &str)]) -> impl Iterator<Item = usize> + 't {
-        let columns: Vec<_> = texts.iter().map(|(name, text)| (self.column(name).as_string::<i32>(), *text)).collect();
-        (0..self.rows()).filter(move |row| columns.iter().all(|(c, text)| c.is_valid(*row) && c.value(*row) == *text))
+    pub(crate) fn find<'t>(
+        &'t self,
+        texts: &'t [(&str, &str)],
+    ) -> impl Iterator<Item = usize> + 't {
+        let columns: Vec<_> = texts
+            .iter()
+            .map(|(name, text)| (self.column(name).as_string::<i32>(), *text))
+            .collect();
+        (0..self.rows()).filter(move |row| {
+            columns
+                .iter()
+                .all(|(c, text)| c.is_valid(*row) && c.value(*row) == *text)
+        })
     }
 
     /// The counts of those rows, in order.
     pub(crate) fn counts(&self, texts: &[(&str, &str)]) -> Vec<Option<i64>> {
-        self.find(texts).map(|row| self.number(row, "count")).collect()
+        self.find(texts)
+            .map(|row| self.number(row, "count"))
+            .collect()
     }
 }

@@ -7,8 +7,8 @@ use crate::chain::Chain;
 
 const CRIME: &str = r#"{"specversion":"1.0","id":"a.1","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"a","revision":1,"time":"2018-02-06T09:15:00Z","data":{"what":{"list":"ho-crime","edition":"2026-04","category":"8N"},"when":{"occurred_from":"2017-05-03"},"flags":{"domestic_abuse":true}}}"#;
 
-/// A store with one crime, a folder to start the program in, and reference data of its own in `own`: the
-/// adopted plan under another label, which no built-in file has.
+/// A store with one crime, a folder to start the program in, and reference data of its own in
+/// `own`: the adopted plan under another label, which no built-in file has.
 struct Place {
     chain: Chain,
     folder: tempfile::TempDir,
@@ -27,14 +27,26 @@ impl Place {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             std::fs::write(path, text).expect("a file");
         };
-        write("own/plans/smp-2017-18.toml", &plan.replace(label, "label = \"Renamed here\""));
-        write("settings.toml", &format!("[store]\nroot = {:?}\n[reference]\nfolder = \"own\"\n", chain.root()));
+        write(
+            "own/plans/smp-2017-18.toml",
+            &plan.replace(label, "label = \"Renamed here\""),
+        );
+        write(
+            "settings.toml",
+            &format!(
+                "[store]\nroot = {:?}\n[reference]\nfolder = \"own\"\n",
+                chain.root()
+            ),
+        );
         Self { chain, folder }
     }
 
     fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
-        command.current_dir(self.folder.path()).args(arguments).envs(environment.iter().copied());
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .envs(environment.iter().copied());
         command.output().expect("started")
     }
 
@@ -43,14 +55,21 @@ impl Place {
         let (reader, closed) = std::io::pipe().expect("a pipe");
         drop(reader);
         let mut command = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
-        command.current_dir(self.folder.path()).args(arguments).stdout(closed);
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .stdout(closed);
         command.output().expect("started")
     }
 }
 
 #[track_caller]
 fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
@@ -60,9 +79,20 @@ const AGGREGATE: [&str; 3] = ["aggregate", "--plan", "smp-2017-18"];
 #[test]
 fn store_and_reference_data_come_from_the_file_of_settings() {
     let place = Place::new();
-    said(&place.run(&[&AGGREGATE[..], &["--config", "settings.toml"]].concat(), &[]));
-    assert!(Path::new(place.chain.root()).join("aggregates/smp-2017-18/feed_quality.parquet").is_file());
-    let json = [&RECORD[..], &["--config", "settings.toml", "--format", "json"]].concat();
+    said(&place.run(
+        &[&AGGREGATE[..], &["--config", "settings.toml"]].concat(),
+        &[],
+    ));
+    assert!(
+        Path::new(place.chain.root())
+            .join("aggregates/smp-2017-18/feed_quality.parquet")
+            .is_file()
+    );
+    let json = [
+        &RECORD[..],
+        &["--config", "settings.toml", "--format", "json"],
+    ]
+    .concat();
     assert!(said(&place.run(&json, &[])).contains("Renamed here"));
 }
 
@@ -71,13 +101,27 @@ fn the_environment_stands_above_the_file_and_the_command_line_above_both() {
     let place = Place::new();
     let elsewhere = Chain::new();
     let settings = ["--config", "settings.toml"];
-    let empty = place.run(&[&RECORD[..], &settings].concat(), &[("PARTNER_FEEDS_STORE_ROOT", elsewhere.root())]);
-    assert_eq!(empty.status.code(), Some(1), "that store has no such record");
+    let empty = place.run(
+        &[&RECORD[..], &settings].concat(),
+        &[("PARTNER_FEEDS_STORE_ROOT", elsewhere.root())],
+    );
+    assert_eq!(
+        empty.status.code(),
+        Some(1),
+        "that store has no such record"
+    );
     let named = [&RECORD[..], &settings, &["--store", place.chain.root()]].concat();
     said(&place.run(&named, &[("PARTNER_FEEDS_STORE_ROOT", elsewhere.root())]));
-    let built_in = [&RECORD[..], &["--store", place.chain.root(), "--format", "json"]].concat();
+    let built_in = [
+        &RECORD[..],
+        &["--store", place.chain.root(), "--format", "json"],
+    ]
+    .concat();
     assert!(said(&place.run(&built_in, &[])).contains("Domestic Abuse and Violent Crime"));
-    assert!(said(&place.run(&built_in, &[("PARTNER_FEEDS_REFERENCE_FOLDER", "own")])).contains("Renamed here"));
+    assert!(
+        said(&place.run(&built_in, &[("PARTNER_FEEDS_REFERENCE_FOLDER", "own")]))
+            .contains("Renamed here")
+    );
 }
 
 #[test]
@@ -92,12 +136,27 @@ fn settings_that_are_wrong_are_refused_although_this_command_needs_no_broker() {
 fn a_reader_of_the_output_that_wants_no_more_is_no_fault() {
     let place = Place::new();
     let generate = ["generate", "--events", "3000"];
-    let sql = ["sql", "window_totals", "--plan", "smp-2017-18", "--config", "settings.toml"];
+    let sql = [
+        "sql",
+        "window_totals",
+        "--plan",
+        "smp-2017-18",
+        "--config",
+        "settings.toml",
+    ];
     let partners = ["partners", "list", "--config", "settings.toml"];
-    for command in [&partners[..], &["verify", "--config", "settings.toml"], &generate, &sql] {
+    for command in [
+        &partners[..],
+        &["verify", "--config", "settings.toml"],
+        &generate,
+        &sql,
+    ] {
         let ended = place.run_unread(command);
         let said = String::from_utf8_lossy(&ended.stderr);
-        assert!(ended.status.success() && !said.contains("fault") && !said.contains("error"), "{command:?}: {said}");
+        assert!(
+            ended.status.success() && !said.contains("fault") && !said.contains("error"),
+            "{command:?}: {said}"
+        );
     }
 }
 
@@ -105,11 +164,21 @@ fn a_reader_of_the_output_that_wants_no_more_is_no_fault() {
 fn what_was_found_is_in_the_exit_status_also_where_nobody_reads_it() {
     let place = Place::new();
     let journal = Path::new(place.chain.root()).join("journal/topic=police.events.v1/partition=0");
-    let file = std::fs::read_dir(journal).expect("a folder").next().expect("a file").expect("listed").path();
+    let file = std::fs::read_dir(journal)
+        .expect("a folder")
+        .next()
+        .expect("a file")
+        .expect("listed")
+        .path();
     std::fs::write(file, "damaged").expect("written");
     let merge = ["merge", "--format", "json", "--config", "settings.toml"];
     for command in [&["verify", "--config", "settings.toml"][..], &merge] {
         let ended = place.run_unread(command);
-        assert_eq!(ended.status.code(), Some(1), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
+        assert_eq!(
+            ended.status.code(),
+            Some(1),
+            "{command:?}: {}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
     }
 }

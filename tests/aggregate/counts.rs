@@ -1,5 +1,5 @@
-//! Totals that a partner sent, in tables: the published figures of statutory homelessness, and a briefing that does
-//! not add up.
+//! Totals that a partner sent, in tables: the published figures of statutory homelessness, and a
+//! briefing that does not add up.
 
 use std::sync::LazyLock;
 
@@ -22,17 +22,34 @@ struct Counts {
 static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
     let documents = documents();
     let mut chain = Chain::new();
-    chain.commit(HOUSING, 0, documents.iter().map(|document| (noon("2026-04-15"), &**document)));
+    chain.commit(
+        HOUSING,
+        0,
+        documents
+            .iter()
+            .map(|document| (noon("2026-04-15"), &**document)),
+    );
     let run = chain.aggregate(PLAN).expect("records");
-    let [totals, change, spc] = ["window_totals", "change", "spc"].map(|table| chain.table_of(&run, PLAN, table));
-    Counts { totals, change, spc, events: chain.table("events/housing.parquet") }
+    let [totals, change, spc] =
+        ["window_totals", "change", "spc"].map(|table| chain.table_of(&run, PLAN, table));
+    Counts {
+        totals,
+        change,
+        spc,
+        events: chain.table("events/housing.parquet"),
+    }
 });
 
 /// The events of Kent, Medway and the City of London, imported or made of the extract.
 fn documents() -> Vec<String> {
     let Some(events) = published() else {
         say("totals of homelessness: made of the extract");
-        return EXTRACT.lines().enumerate().filter(|(_, line)| line.starts_with('A')).map(made).collect();
+        return EXTRACT
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.starts_with('A'))
+            .map(made)
+            .collect();
     };
     let is_here = |area: &str| area == "E09000001" || kent().any(|district| district == area);
     events
@@ -43,17 +60,32 @@ fn documents() -> Vec<String> {
 
 /// Medway and the twelve districts.
 fn kent() -> impl Iterator<Item = String> {
-    (105..=116).map(|district| format!("E07000{district}")).chain(["E06000035".to_owned()])
+    (105..=116)
+        .map(|district| format!("E07000{district}"))
+        .chain(["E06000035".to_owned()])
 }
 
 /// The event of a line of the extract, known by its number.
 fn made((number, line): (usize, &str)) -> String {
-    let [table, quarter, authority, category, value] = line.split(',').collect::<Vec<_>>()[..] else {
+    let [table, quarter, authority, category, value] = line.split(',').collect::<Vec<_>>()[..]
+    else {
         panic!("five fields: {line}")
     };
-    let list = if table == "A1" { "hclic-assessment" } else { "hclic-need" };
-    let edition = if quarter < "202307" { "2018-04" } else { "2023-07" };
-    let unit = if category.starts_with("total-number-of-support-needs") { "other" } else { "households" };
+    let list = if table == "A1" {
+        "hclic-assessment"
+    } else {
+        "hclic-need"
+    };
+    let edition = if quarter < "202307" {
+        "2018-04"
+    } else {
+        "2023-07"
+    };
+    let unit = if category.starts_with("total-number-of-support-needs") {
+        "other"
+    } else {
+        "households"
+    };
     let said = match (value, value.split_once('-')) {
         ("..", _) => r#""not_supplied""#.to_owned(),
         (_, Some((low, ""))) => format!(r#""suppressed","at_least":{low}"#),
@@ -74,14 +106,27 @@ fn the_extract_is_what_is_published() {
     let Some(events) = published() else { return };
     let of_cell = |event: &serde_json::Value| {
         let data = &event["data"];
-        let subject: Vec<&str> = event["subject"].as_str().expect("a subject").split('.').take(3).collect();
-        let number = |name: &str| data[name].as_i64().map_or_else(String::new, |number| number.to_string());
+        let subject: Vec<&str> = event["subject"]
+            .as_str()
+            .expect("a subject")
+            .split('.')
+            .take(3)
+            .collect();
+        let number = |name: &str| {
+            data[name]
+                .as_i64()
+                .map_or_else(String::new, |number| number.to_string())
+        };
         let value = match data["status"].as_str().expect("a status") {
             "exact" => number("value"),
             "not_supplied" => "..".to_owned(),
             _ => format!("{}-{}", number("at_least"), number("at_most")),
         };
-        format!("{},{},{value}", subject.join(","), data["what"]["category"].as_str().expect("a category"))
+        format!(
+            "{},{},{value}",
+            subject.join(","),
+            data["what"]["category"].as_str().expect("a category")
+        )
     };
     let cells: std::collections::HashSet<String> = events.map(of_cell).collect();
     for line in EXTRACT.lines().filter(|line| line.starts_with('A')) {
@@ -89,8 +134,18 @@ fn the_extract_is_what_is_published() {
     }
 }
 
-fn cell<'a>(kind: &'a str, series: &'a str, area: &'a str, window: &'a str) -> [(&'a str, &'a str); 4] {
-    [("kind", kind), ("series", series), ("area_code", area), ("window", window)]
+fn cell<'a>(
+    kind: &'a str,
+    series: &'a str,
+    area: &'a str,
+    window: &'a str,
+) -> [(&'a str, &'a str); 4] {
+    [
+        ("kind", kind),
+        ("series", series),
+        ("area_code", area),
+        ("window", window),
+    ]
 }
 
 const ASSESSMENT: &str = "count:hclic-assessment";
@@ -100,7 +155,9 @@ const NEED: &str = "count:hclic-need";
 fn assessments_are_those_owed_a_duty_and_the_others() {
     let totals = &COUNTS.totals;
     let said = |window, all: &[&str]| -> Vec<i64> {
-        all.iter().map(|series| totals.count(&cell(ASSESSMENT, series, MAIDSTONE, window))).collect()
+        all.iter()
+            .map(|series| totals.count(&cell(ASSESSMENT, series, MAIDSTONE, window)))
+            .collect()
     };
     let parts = ["total", "owed", "not-homeless"];
     assert_eq!(said("quarter:2018-q2", &parts), [253, 224, 29]);
@@ -111,7 +168,10 @@ fn assessments_are_those_owed_a_duty_and_the_others() {
     assert_eq!(said("quarter:2023-q4", &parts), [380, 265, 38, 68, 9]);
     // No rule of the plan asks after assessments: all of them are under none.
     let of = |series| totals.block(&cell(ASSESSMENT, series, MAIDSTONE, "quarter:2018-q2"));
-    assert_eq!((of("mapped"), of("unmapped")), ("exact 0 0 0".to_owned(), "exact 253 253 253".to_owned()));
+    assert_eq!(
+        (of("mapped"), of("unmapped")),
+        ("exact 0 0 0".to_owned(), "exact 253 253 253".to_owned())
+    );
     assert_eq!(of("mental-health"), "not_supplied - 0 -");
 }
 
@@ -121,10 +181,19 @@ fn a_total_that_crosses_a_break_is_not_comparable() {
     let said = |series| {
         let [kind, series, area, window] = cell(ASSESSMENT, series, MAIDSTONE, "quarter:2023-q3");
         let row = change.one(&[kind, series, area, window, ("baseline", "prior")]);
-        let percent = change.double(row, "diff_pct").map(|percent| format!("{percent:.1}"));
+        let percent = change
+            .double(row, "diff_pct")
+            .map(|percent| format!("{percent:.1}"));
         let number = |name| change.number(row, name).expect("a number");
-        assert_eq!((change.truth(row, "comparable"), change.text(row, "breaks")), (Some(false), Some("hclic-2023")));
-        (number("count"), number("base_min"), percent.expect("a change"))
+        assert_eq!(
+            (change.truth(row, "comparable"), change.text(row, "breaks")),
+            (Some(false), Some("hclic-2023"))
+        );
+        (
+            number("count"),
+            number("base_min"),
+            percent.expect("a change"),
+        )
     };
     assert_eq!(said("total"), (626, 296, "111.5".to_owned()));
     assert_eq!(said("owed"), (261, 271, "-3.7".to_owned()));
@@ -134,14 +203,21 @@ fn a_total_that_crosses_a_break_is_not_comparable() {
 fn a_set_of_which_a_district_sent_nothing_is_known_from_below() {
     let totals = &COUNTS.totals;
     let total = |set, window| totals.block(&cell(ASSESSMENT, "total", set, window));
-    assert_eq!(total("kent-12", "quarter:2023-q2"), "partial - 1501 -", "Canterbury did not supply");
+    assert_eq!(
+        total("kent-12", "quarter:2023-q2"),
+        "partial - 1501 -",
+        "Canterbury did not supply"
+    );
     assert_eq!(total("kent-12", "quarter:2018-q2"), "exact 1931 1931 1931");
     assert_eq!(total("kent-13", "quarter:2018-q2"), "exact 2402 2402 2402");
     assert_eq!(total("kent-12", "quarter:2023-q3"), "exact 4169 4169 4169");
     assert_eq!(total("kent-13", "quarter:2023-q3"), "exact 5238 5238 5238");
     // Of the other quarters only Maidstone's figures are held: they are not those of the county.
     let maidstone = totals.count(&cell(ASSESSMENT, "total", MAIDSTONE, "quarter:2019-q2"));
-    assert_eq!((maidstone, total("kent-12", "quarter:2019-q2").as_str()), (298, "partial - 298 -"));
+    assert_eq!(
+        (maidstone, total("kent-12", "quarter:2019-q2").as_str()),
+        (298, "partial - 298 -")
+    );
 }
 
 #[test]
@@ -149,16 +225,27 @@ fn a_rate_has_its_exact_households_and_a_rank_that_allows_for_who_did_not_supply
     let totals = &COUNTS.totals;
     let prevention = |window, area| totals.one(&cell(ASSESSMENT, "prevention", area, window));
     let row = prevention("quarter:2023-q2", MAIDSTONE);
-    assert_eq!((totals.number(row, "count"), totals.number(row, "population")), (Some(147), Some(73_579)));
+    assert_eq!(
+        (
+            totals.number(row, "count"),
+            totals.number(row, "population")
+        ),
+        (Some(147), Some(73_579))
+    );
     assert_eq!(totals.text(row, "population_unit"), Some("households"));
     let rate = totals.double(row, "rate_per_1000").expect("a rate");
     assert!((rate - 1.997_852_648_174_07).abs() < 1e-9, "{rate}");
-    let ranks = |row| ["rank_min", "rank_max", "rank_of"].map(|name| totals.number(row, name).expect("a rank"));
+    let ranks = |row| {
+        ["rank_min", "rank_max", "rank_of"].map(|name| totals.number(row, name).expect("a rank"))
+    };
     assert_eq!(ranks(row), [1, 2, 11]);
     assert_eq!(ranks(prevention("quarter:2023-q3", MAIDSTONE)), [3, 3, 12]);
     let canterbury = prevention("quarter:2023-q2", "E07000106");
     assert_eq!(
-        (totals.block_of(canterbury).as_str(), totals.number(canterbury, "rank_min")),
+        (
+            totals.block_of(canterbury).as_str(),
+            totals.number(canterbury, "rank_min")
+        ),
         ("not_supplied - 0 -", None)
     );
     assert_eq!(totals.double(canterbury, "rate_per_1000"), None);
@@ -169,17 +256,40 @@ fn needs_that_a_household_may_have_together_lie_between_the_largest_and_the_sum(
     let totals = &COUNTS.totals;
     let said = |series| totals.block(&cell(NEED, series, MAIDSTONE, "quarter:2018-q2"));
     assert_eq!(said("substance-misuse"), "interval - 13 21");
-    assert_eq!(said("total"), "exact 224 224 224", "with none, with unknown and with some: 92 + 0 + 132");
-    let share = |series| totals.double(totals.one(&cell(NEED, series, MAIDSTONE, "quarter:2018-q2")), "share_pct");
     assert_eq!(
-        (said("mental-health").as_str(), share("mental-health").map(|s| format!("{s:.1}"))),
+        said("total"),
+        "exact 224 224 224",
+        "with none, with unknown and with some: 92 + 0 + 132"
+    );
+    let share = |series| {
+        totals.double(
+            totals.one(&cell(NEED, series, MAIDSTONE, "quarter:2018-q2")),
+            "share_pct",
+        )
+    };
+    assert_eq!(
+        (
+            said("mental-health").as_str(),
+            share("mental-health").map(|s| format!("{s:.1}"))
+        ),
         ("exact 78 78 78", Some("34.8".to_owned()))
     );
-    assert_eq!(share("substance-misuse"), None, "what is not exact has no share");
+    assert_eq!(
+        share("substance-misuse"),
+        None,
+        "what is not exact has no share"
+    );
     // What is mapped are those with needs at most, 132, though the needs of the rules sum to more.
-    assert_eq!((said("mapped").as_str(), said("unmapped").as_str()), ("interval - 78 132", "interval - 92 146"));
+    assert_eq!(
+        (said("mapped").as_str(), said("unmapped").as_str()),
+        ("interval - 78 132", "interval - 92 146")
+    );
     assert_eq!(said("total-number-of-support-needs"), "exact 349 349 349");
-    assert_eq!(said("organised-crime"), "not_supplied - 0 -", "that edition has no code for modern slavery");
+    assert_eq!(
+        said("organised-crime"),
+        "not_supplied - 0 -",
+        "that edition has no code for modern slavery"
+    );
 }
 
 #[test]
@@ -191,8 +301,14 @@ fn what_a_partner_withheld_keeps_the_bounds_it_prints() {
         ("status", "suppressed"),
         ("month", "2018-04"),
     ]);
-    let mut bounds: Vec<_> =
-        rows.map(|row| (events.number32(row, "at_least"), events.number32(row, "at_most"))).collect();
+    let mut bounds: Vec<_> = rows
+        .map(|row| {
+            (
+                events.number32(row, "at_least"),
+                events.number32(row, "at_most"),
+            )
+        })
+        .collect();
     bounds.sort_unstable();
     let mut expected = vec![(Some(0), Some(4)); 20];
     expected.push((Some(4), None));
@@ -212,34 +328,65 @@ fn what_a_partner_withheld_keeps_the_bounds_it_prints() {
     assert_eq!(said("total"), "exact 5 5 5");
 }
 
-/// Window, signal and segment of every point of a chart that says something, and the limits of a window.
+/// Window, signal and segment of every point of a chart that says something, and the limits of a
+/// window.
 fn chart(series: &str, limits_of: &str) -> (Vec<String>, [Option<String>; 3]) {
     let spc = &COUNTS.spc;
-    let texts = [("kind", ASSESSMENT), ("series", series), ("area_code", MAIDSTONE)];
-    let said = spc.find(&texts).filter(|row| spc.text(*row, "signal") != Some("none")).map(|row| {
-        let text = |name| spc.text(row, name).expect("a text");
-        let number = |name| spc.number(row, name).expect("a number");
-        format!("{} {} {} of {}", text("window"), text("signal"), number("segment"), number("points"))
-    });
+    let texts = [
+        ("kind", ASSESSMENT),
+        ("series", series),
+        ("area_code", MAIDSTONE),
+    ];
+    let said = spc
+        .find(&texts)
+        .filter(|row| spc.text(*row, "signal") != Some("none"))
+        .map(|row| {
+            let text = |name| spc.text(row, name).expect("a text");
+            let number = |name| spc.number(row, name).expect("a number");
+            format!(
+                "{} {} {} of {}",
+                text("window"),
+                text("signal"),
+                number("segment"),
+                number("points")
+            )
+        });
     let row = spc.one(&cell(ASSESSMENT, series, MAIDSTONE, limits_of));
-    (said.collect(), ["centre", "lower", "upper"].map(|name| spc.decimals(row, name)))
+    (
+        said.collect(),
+        ["centre", "lower", "upper"].map(|name| spc.decimals(row, name)),
+    )
 }
 
 #[test]
 fn charts_of_homelessness_are_based_anew_at_the_break() {
     // After the break there are ten quarters where the long table is at hand, in the extract too.
-    let after: Vec<String> =
-        ["2023-q3", "2023-q4", "2024-q1", "2024-q2", "2024-q3", "2024-q4", "2025-q1", "2025-q2", "2025-q3", "2025-q4"]
-            .map(|quarter| format!("quarter:{quarter} insufficient 3 of 10"))
-            .into();
+    let after: Vec<String> = [
+        "2023-q3", "2023-q4", "2024-q1", "2024-q2", "2024-q3", "2024-q4", "2025-q1", "2025-q2",
+        "2025-q3", "2025-q4",
+    ]
+    .map(|quarter| format!("quarter:{quarter} insufficient 3 of 10"))
+    .into();
     let limits = |all: [&str; 3]| all.map(|limit| Some(limit.to_owned()));
-    let with = |first: &[&str]| first.iter().map(|said| (*said).to_owned()).chain(after.clone()).collect::<Vec<_>>();
+    let with = |first: &[&str]| {
+        first
+            .iter()
+            .map(|said| (*said).to_owned())
+            .chain(after.clone())
+            .collect::<Vec<_>>()
+    };
     let (said, of) = chart("owed", "quarter:2018-q2");
     assert_eq!(of, limits(["235.571", "165.746", "305.396"]));
     assert_eq!(said, with(&["quarter:2022-q1 run 2 of 21"]));
     let (said, of) = chart("total", "quarter:2023-q2");
     assert_eq!(of, limits(["283.524", "209.443", "357.605"]));
-    assert_eq!(said, with(&["quarter:2021-q1 run 2 of 21", "quarter:2021-q2 below 2 of 21"]));
+    assert_eq!(
+        said,
+        with(&[
+            "quarter:2021-q1 run 2 of 21",
+            "quarter:2021-q2 below 2 of 21"
+        ])
+    );
     let (_, none) = chart("total", "quarter:2023-q3");
     assert_eq!(none, [None, None, None]);
 }
@@ -273,7 +420,11 @@ other-crimes
 
 /// A count of the briefing.
 fn briefed(from: &str, to: &str, category: &str, area: &str, said: &str) -> String {
-    let list = if category == "sexual-offences" { "briefing-offence" } else { "briefing" };
+    let list = if category == "sexual-offences" {
+        "briefing-offence"
+    } else {
+        "briefing"
+    };
     let subject = format!("{category}.{area}.{from}.{to}");
     format!(
         r#"{{"specversion":"1.0","id":"{subject}","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.count.v1","subject":"{subject}","revision":1,"time":"2015-06-01T00:00:00Z","data":{{"what":{{"list":"{list}","edition":"2014","category":"{category}"}},"period":{{"from":"{from}","to":"{to}"}},"area":{{"code":"{area}","level":"district","role":"incident"}},"unit":"events","status":{said}}}}}"#
@@ -290,10 +441,13 @@ fn an_area_that_is_not_exact_widens_the_ranks_of_the_others() {
         ("E07000107", r#""exact","value":6"#),
         ("E07000108", r#""exact","value":2"#),
     ];
-    let documents = all.map(|(area, said)| briefed("2014-04-01", "2014-06-30", "all-crime", area, said));
+    let documents =
+        all.map(|(area, said)| briefed("2014-04-01", "2014-06-30", "all-crime", area, said));
     let mut chain = Chain::new();
     chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
-    let run = chain.aggregate_with(&reference, &[PLAN], None).expect("records");
+    let run = chain
+        .aggregate_with(&reference, &[PLAN], None)
+        .expect("records");
     let totals = chain.table_of(&run, PLAN, "window_totals");
     let ranks = all.map(|(area, _)| {
         let row = totals.one(&cell("count:briefing", "total", area, "quarter:2014-q2"));
@@ -309,18 +463,33 @@ fn a_briefing_that_does_not_add_up_is_told_so() {
     let offences = BRIEFING_LIST
         .replace("# totals: all-crime\n", "")
         .replace("all-crime\nvictim-based\nother-crimes", "sexual-offences");
-    let reference = reference_with(&[("codes/briefing.csv", BRIEFING_LIST), ("codes/briefing-offence.csv", &offences)]);
+    let reference = reference_with(&[
+        ("codes/briefing.csv", BRIEFING_LIST),
+        ("codes/briefing-offence.csv", &offences),
+    ]);
     let documents = BRIEFING.map(|(from, to, category, value)| {
-        briefed(from, to, category, MAIDSTONE, &format!(r#""exact","value":{value}"#))
+        briefed(
+            from,
+            to,
+            category,
+            MAIDSTONE,
+            &format!(r#""exact","value":{value}"#),
+        )
     });
     let mut chain = Chain::new();
     chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
-    let run = chain.aggregate_with(&reference, &[PLAN], None).expect("records");
+    let run = chain
+        .aggregate_with(&reference, &[PLAN], None)
+        .expect("records");
     let change = chain.table_of(&run, PLAN, "change");
     let said = |kind, series, window| {
         let [kind, series, area, window] = cell(kind, series, MAIDSTONE, window);
         let row = change.one(&[kind, series, area, window, ("baseline", "year-before")]);
-        let decimals = |name, places: usize| change.double(row, name).map(|number| format!("{number:.places$}"));
+        let decimals = |name, places: usize| {
+            change
+                .double(row, name)
+                .map(|number| format!("{number:.places$}"))
+        };
         (
             change.number(row, "diff").expect("exact"),
             decimals("diff_pct", 1).expect("a share"),
@@ -328,22 +497,64 @@ fn a_briefing_that_does_not_add_up_is_told_so() {
         )
     };
     let briefing = |series, window| said("count:briefing", series, window);
-    assert_eq!(briefing("total", "quarter:2014-q2"), (185, "8.5".to_owned(), "2.03".to_owned()));
+    assert_eq!(
+        briefing("total", "quarter:2014-q2"),
+        (185, "8.5".to_owned(), "2.03".to_owned())
+    );
     assert_eq!(briefing("total", "fy:2014-15").1, "12.5");
-    let parts = ["victim-based", "other-crimes"].map(|series| briefing(series, "quarter:2014-q2").0);
-    assert_eq!((parts, parts.iter().sum::<i64>()), ([144, 38], 182), "not 185");
-    assert_eq!(said("count:briefing-offence", "sexual-offences", "quarter:2014-q2").1, "78.1");
+    let parts =
+        ["victim-based", "other-crimes"].map(|series| briefing(series, "quarter:2014-q2").0);
+    assert_eq!(
+        (parts, parts.iter().sum::<i64>()),
+        ([144, 38], 182),
+        "not 185"
+    );
+    assert_eq!(
+        said(
+            "count:briefing-offence",
+            "sexual-offences",
+            "quarter:2014-q2"
+        )
+        .1,
+        "78.1"
+    );
     let totals = chain.table_of(&run, PLAN, "window_totals");
-    let unmapped = totals.one(&cell("count:briefing", "unmapped", MAIDSTONE, "quarter:2013-q2"));
-    assert_eq!(totals.number(unmapped, "count"), Some(2_127), "the total is no part of itself");
+    let unmapped = totals.one(&cell(
+        "count:briefing",
+        "unmapped",
+        MAIDSTONE,
+        "quarter:2013-q2",
+    ));
+    assert_eq!(
+        totals.number(unmapped, "count"),
+        Some(2_127),
+        "the total is no part of itself"
+    );
     let checks = chain.table_of(&run, PLAN, "reconciliation");
     let of = |window| {
         let area = format!("briefing {MAIDSTONE}");
-        let row = checks.one(&[("check", "categories"), ("area_code", &area), ("window", window)]);
-        let numbers = ["left", "right", "difference"].map(|name| checks.number(row, name).expect("a number"));
-        (numbers, checks.text(row, "result").expect("a result").to_owned())
+        let row = checks.one(&[
+            ("check", "categories"),
+            ("area_code", &area),
+            ("window", window),
+        ]);
+        let numbers =
+            ["left", "right", "difference"].map(|name| checks.number(row, name).expect("a number"));
+        (
+            numbers,
+            checks.text(row, "result").expect("a result").to_owned(),
+        )
     };
-    assert_eq!(of("quarter:2013-q2"), ([2_127, 2_172, -45], "fail".to_owned()));
-    assert_eq!(of("quarter:2014-q2"), ([2_309, 2_357, -48], "fail".to_owned()));
-    assert!(REFERENCE.controls.is_empty(), "no control total is built in");
+    assert_eq!(
+        of("quarter:2013-q2"),
+        ([2_127, 2_172, -45], "fail".to_owned())
+    );
+    assert_eq!(
+        of("quarter:2014-q2"),
+        ([2_309, 2_357, -48], "fail".to_owned())
+    );
+    assert!(
+        REFERENCE.controls.is_empty(),
+        "no control total is built in"
+    );
 }

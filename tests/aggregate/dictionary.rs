@@ -1,8 +1,12 @@
 //! The data dictionary is what the files themselves say.
 //!
-//! After a change of columns: `PARTNER_FEEDS_WRITE_DICTIONARY=1 cargo test --test aggregate dictionary`.
+//! After a change of columns: `PARTNER_FEEDS_WRITE_DICTIONARY=1 cargo test --test aggregate
+//! dictionary`.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads the environment itself"
+)]
 
 use std::fmt::Write as _;
 
@@ -39,15 +43,41 @@ fn kind(data_type: &DataType) -> &'static str {
 /// The page's section for a file.
 fn section(chain: &Chain, path: &str) -> String {
     let reader = ParquetRecordBatchReaderBuilder::try_new(chain.bytes(path)).expect("Parquet");
-    let metadata = reader.metadata().file_metadata().key_value_metadata().expect("metadata");
-    let value = |key: &str| metadata.iter().find(|kv| kv.key == key).and_then(|kv| kv.value.clone()).expect(key);
-    let descriptions: serde_json::Value = serde_json::from_str(&value(DESCRIPTIONS_KEY)).expect("JSON");
-    let name = path.trim_start_matches("aggregates/smp-2017-18/").trim_end_matches(".parquet");
-    let mut text = format!("\n## {name}\n\n{}\n\n| column | type | meaning |\n|---|---|---|\n", value(ABOUT_KEY));
+    let metadata = reader
+        .metadata()
+        .file_metadata()
+        .key_value_metadata()
+        .expect("metadata");
+    let value = |key: &str| {
+        metadata
+            .iter()
+            .find(|kv| kv.key == key)
+            .and_then(|kv| kv.value.clone())
+            .expect(key)
+    };
+    let descriptions: serde_json::Value =
+        serde_json::from_str(&value(DESCRIPTIONS_KEY)).expect("JSON");
+    let name = path
+        .trim_start_matches("aggregates/smp-2017-18/")
+        .trim_end_matches(".parquet");
+    let mut text = format!(
+        "\n## {name}\n\n{}\n\n| column | type | meaning |\n|---|---|---|\n",
+        value(ABOUT_KEY)
+    );
     for field in reader.schema().fields() {
         let meaning = descriptions[field.name()].as_str().unwrap_or_default();
-        assert!(!meaning.is_empty(), "{path} says what `{}` is", field.name());
-        writeln!(text, "| `{}` | {} | {meaning} |", field.name(), kind(field.data_type())).expect("written");
+        assert!(
+            !meaning.is_empty(),
+            "{path} says what `{}` is",
+            field.name()
+        );
+        writeln!(
+            text,
+            "| `{}` | {} | {meaning} |",
+            field.name(),
+            kind(field.data_type())
+        )
+        .expect("written");
     }
     text
 }
@@ -59,15 +89,23 @@ fn the_data_dictionary_says_what_the_files_say() {
     chain.aggregate(PLAN).expect("tables");
     let folders = ["events".to_owned(), format!("aggregates/{PLAN}")];
     let files = folders.iter().flat_map(|folder| {
-        let names = chain.names(folder).into_iter().filter(|name| name.ends_with(".parquet"));
-        names.map(|name| format!("{folder}/{name}")).collect::<Vec<_>>()
+        let names = chain
+            .names(folder)
+            .into_iter()
+            .filter(|name| name.ends_with(".parquet"));
+        names
+            .map(|name| format!("{folder}/{name}"))
+            .collect::<Vec<_>>()
     });
     let page = files.fold(HEAD.to_owned(), |page, path| page + &section(&chain, &path));
     if std::env::var_os("PARTNER_FEEDS_WRITE_DICTIONARY").is_some() {
         std::fs::write(PAGE, &page).expect("written");
     }
     let held = std::fs::read_to_string(PAGE).unwrap_or_default();
-    let differs = page.lines().zip(held.lines()).find(|(made, held)| made != held);
+    let differs = page
+        .lines()
+        .zip(held.lines())
+        .find(|(made, held)| made != held);
     assert!(
         page == held,
         "docs/dictionary.md is not what the files say, first here: {differs:?}; see the top of this file"

@@ -1,4 +1,5 @@
-//! Split into any files, over any partitions, in any order, with any of them sent again: the same bytes.
+//! Split into any files, over any partitions, in any order, with any of them sent again: the same
+//! bytes.
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -24,19 +25,27 @@ struct Sent {
 
 impl Sent {
     fn document(&self) -> String {
-        let Self { subject, revision, month, .. } = self;
+        let Self {
+            subject,
+            revision,
+            month,
+            ..
+        } = self;
         let (source, kind, what) = if self.housing {
             (
                 "maidstone-bc:hclic",
                 "housing.homelessness-case",
-                r#""edition":"2018-04","assessment":"relief_duty","loss_reason":"domestic-abuse""#.to_owned(),
+                r#""edition":"2018-04","assessment":"relief_duty","loss_reason":"domestic-abuse""#
+                    .to_owned(),
             )
         } else {
             let category = ["8N", "92D", "106", "999", "58A"][self.code];
             (
                 "kent-police:crime",
                 "police.crime",
-                format!(r#""what":{{"list":"ho-crime","edition":"2026-04","category":"{category}"}}"#),
+                format!(
+                    r#""what":{{"list":"ho-crime","edition":"2026-04","category":"{category}"}}"#
+                ),
             )
         };
         let area = [
@@ -45,9 +54,16 @@ impl Sent {
             r#","area":{"code":"E01024375","level":"lsoa","vintage":2011,"role":"incident"}"#,
             r#","area":{"code":"E07000110","level":"district","role":"home"}"#,
         ][self.area];
-        let flags =
-            ["", r#","flags":{"domestic_abuse":true}"#, r#","flags":{"mental_health":false,"drugs":true}"#][self.flags];
-        let cancelled = if self.cancelled { r#","cancellation":{"reason":"duplicate","at":"2018-07-01"}"# } else { "" };
+        let flags = [
+            "",
+            r#","flags":{"domestic_abuse":true}"#,
+            r#","flags":{"mental_health":false,"drugs":true}"#,
+        ][self.flags];
+        let cancelled = if self.cancelled {
+            r#","cancellation":{"reason":"duplicate","at":"2018-07-01"}"#
+        } else {
+            ""
+        };
         format!(
             r#"{{"specversion":"1.0","id":"{subject}.{revision}","source":"urn:partner:{source}","type":"uk.community-safety.{kind}.v1","subject":"s-{subject}","revision":{revision},"time":"2018-07-06T09:15:00Z","data":{{{what},"when":{{"occurred_from":"2018-0{month}-1{revision}T22:10:00Z"}}{area}{flags}{cancelled}}}}}"#
         )
@@ -55,18 +71,28 @@ impl Sent {
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
-    (any::<bool>(), 0_u8..8, 1_u8..4, 1_u8..6, 0_usize..5, 0_usize..4, 0_usize..3, prop::bool::weighted(0.2)).prop_map(
-        |(housing, subject, revision, month, code, area, flags, cancelled)| Sent {
-            housing,
-            subject,
-            revision,
-            month,
-            code,
-            area,
-            flags,
-            cancelled,
-        },
+    (
+        any::<bool>(),
+        0_u8..8,
+        1_u8..4,
+        1_u8..6,
+        0_usize..5,
+        0_usize..4,
+        0_usize..3,
+        prop::bool::weighted(0.2),
     )
+        .prop_map(
+            |(housing, subject, revision, month, code, area, flags, cancelled)| Sent {
+                housing,
+                subject,
+                revision,
+                month,
+                code,
+                area,
+                flags,
+                cancelled,
+            },
+        )
 }
 
 /// Commits what was received, each in the partition and file that `place` says.
@@ -76,8 +102,10 @@ fn written(received: &[(i64, &Sent)], place: &[(u8, u8)]) -> Vec<(String, bytes:
     for file in 0..3 {
         for partition in 0..3 {
             for (topic, housing) in [(POLICE, false), (HOUSING, true)] {
-                let here = (0..received.len())
-                    .filter(|i| received[*i].1.housing == housing && place[*i % place.len()] == (partition, file));
+                let here = (0..received.len()).filter(|i| {
+                    received[*i].1.housing == housing
+                        && place[*i % place.len()] == (partition, file)
+                });
                 let here: Vec<_> = here.map(|i| (received[i].0, &*documents[i])).collect();
                 if !here.is_empty() {
                     chain.commit(topic, i32::from(partition), here);
@@ -85,15 +113,22 @@ fn written(received: &[(i64, &Sent)], place: &[(u8, u8)]) -> Vec<(String, bytes:
             }
         }
     }
-    let run = chain.aggregate_with(&REFERENCE, &FOLDERS, None).expect("records");
-    run.written.into_iter().map(|file| (file.path.clone(), chain.bytes(&file.path))).collect()
+    let run = chain
+        .aggregate_with(&REFERENCE, &FOLDERS, None)
+        .expect("records");
+    run.written
+        .into_iter()
+        .map(|file| (file.path.clone(), chain.bytes(&file.path)))
+        .collect()
 }
 
 /// The checks of figures, not those of partitions.
 fn checks(file: &bytes::Bytes) -> RecordBatch {
     let Table(all) = Table::read(file.clone());
-    let of_figures =
-        all["check"].as_string::<i32>().iter().map(|check| check.map(|check| check != "accepted-rejected"));
+    let of_figures = all["check"]
+        .as_string::<i32>()
+        .iter()
+        .map(|check| check.map(|check| check != "accepted-rejected"));
     filter_record_batch(&all, &of_figures.collect()).expect("filtered")
 }
 

@@ -31,13 +31,30 @@ static KENT: LazyLock<Kent> = LazyLock::new(|| {
     let documents: Vec<String> = lines.lines().collect::<Result<_, _>>().expect("text");
     let mut chain = Chain::new();
     for (i, documents) in documents.chunks(20_000).enumerate() {
-        chain.commit(POLICE, i as i32 % 3, documents.iter().map(|document| (i as i64, &**document)));
+        chain.commit(
+            POLICE,
+            i as i32 % 3,
+            documents.iter().map(|document| (i as i64, &**document)),
+        );
     }
     chain.aggregate(PLAN).expect("records");
-    let [priority, category, totals, change] =
-        ["priority_monthly", "category_monthly", "window_totals", "change"].map(|table| of_plan(&chain, table));
+    let [priority, category, totals, change] = [
+        "priority_monthly",
+        "category_monthly",
+        "window_totals",
+        "change",
+    ]
+    .map(|table| of_plan(&chain, table));
     let events = chain.table("events/police.parquet");
-    Kent { street, chain, priority, category, totals, change, events }
+    Kent {
+        street,
+        chain,
+        priority,
+        category,
+        totals,
+        change,
+        events,
+    }
 });
 
 fn of_plan(chain: &Chain, table: &str) -> Table {
@@ -47,8 +64,17 @@ fn of_plan(chain: &Chain, table: &str) -> Table {
 impl Kent {
     /// Counts by month of the total of a kind in an area at a level.
     fn months(&self, kind: &str, level: &str, area: &str) -> Vec<i64> {
-        let texts = [("series", "total"), ("kind", kind), ("area_level", level), ("area_code", area)];
-        self.priority.counts(&texts).into_iter().map(|count| count.expect("exact")).collect()
+        let texts = [
+            ("series", "total"),
+            ("kind", kind),
+            ("area_level", level),
+            ("area_code", area),
+        ];
+        self.priority
+            .counts(&texts)
+            .into_iter()
+            .map(|count| count.expect("exact"))
+            .collect()
     }
 
     /// The total of a kind in the five months.
@@ -57,19 +83,36 @@ impl Kent {
     }
 }
 
-fn five_months<'a>(series: &'a str, kind: &'a str, level: &'a str, area: &'a str) -> [(&'a str, &'a str); 5] {
-    [("series", series), ("kind", kind), ("area_level", level), ("area_code", area), ("window", FIVE_MONTHS)]
+fn five_months<'a>(
+    series: &'a str,
+    kind: &'a str,
+    level: &'a str,
+    area: &'a str,
+) -> [(&'a str, &'a str); 5] {
+    [
+        ("series", series),
+        ("kind", kind),
+        ("area_level", level),
+        ("area_code", area),
+        ("window", FIVE_MONTHS),
+    ]
 }
 
 #[test]
 fn rows_by_month_are_those_of_the_files() {
     let kent = &*KENT;
-    let (crimes, incidents) = (kent.months("crime", "all", "all"), kent.months("incident", "all", "all"));
+    let (crimes, incidents) = (
+        kent.months("crime", "all", "all"),
+        kent.months("incident", "all", "all"),
+    );
     assert_eq!(crimes, [17_347, 11_690, 6_132, 15_659, 14_125]);
     assert_eq!(incidents, [2_049, 2_128, 2_306, 2_133, 2_166]);
     let both: Vec<i64> = crimes.iter().zip(incidents).map(|(a, b)| a + b).collect();
     assert_eq!(both, [19_396, 13_818, 8_438, 17_792, 16_291]);
-    assert_eq!(kent.events.rows(), 19_396 + 13_818 + 8_438 + 17_792 + 16_291);
+    assert_eq!(
+        kent.events.rows(),
+        19_396 + 13_818 + 8_438 + 17_792 + 16_291
+    );
 }
 
 #[test]
@@ -77,27 +120,46 @@ fn a_set_with_what_has_no_location_and_what_is_outside_makes_the_total() {
     let kent = &*KENT;
     let october = |kind, area| kent.months(kind, "set", area)[0];
     let both = |area| october("crime", area) + october("incident", area);
-    assert_eq!((both("kent-13"), both("no-location"), both("outside")), (18_943, 434, 19));
+    assert_eq!(
+        (both("kent-13"), both("no-location"), both("outside")),
+        (18_943, 434, 19)
+    );
     assert_eq!(october("crime", "kent-13") + 434 + 19, 17_347);
-    assert_eq!((october("crime", "no-location"), october("crime", "outside")), (434, 19));
+    assert_eq!(
+        (october("crime", "no-location"), october("crime", "outside")),
+        (434, 19)
+    );
     assert_eq!(october("crime", "kent-12"), 13_930);
-    let five = |area: &str, level| ["crime", "incident"].map(|kind| kent.five_months(kind, level, area));
-    assert_eq!((five("kent-12", "set"), five(MEDWAY, "district")), ([52_338, 8_872], [11_114, 1_902]));
+    let five =
+        |area: &str, level| ["crime", "incident"].map(|kind| kent.five_months(kind, level, area));
+    assert_eq!(
+        (five("kent-12", "set"), five(MEDWAY, "district")),
+        ([52_338, 8_872], [11_114, 1_902])
+    );
 }
 
 #[test]
 fn maidstone_by_month_and_by_type() {
     let kent = &*KENT;
-    let (crimes, incidents) =
-        (kent.months("crime", "district", MAIDSTONE), kent.months("incident", "district", MAIDSTONE));
+    let (crimes, incidents) = (
+        kent.months("crime", "district", MAIDSTONE),
+        kent.months("incident", "district", MAIDSTONE),
+    );
     assert_eq!(crimes, [1_498, 930, 542, 1_390, 1_234]);
     let both: Vec<i64> = crimes.iter().zip(&incidents).map(|(a, b)| a + b).collect();
     assert_eq!(both, [1_756, 1_127, 786, 1_588, 1_463]);
-    assert_eq!((both.iter().sum::<i64>(), crimes.iter().sum::<i64>()), (6_720, 5_594));
+    assert_eq!(
+        (both.iter().sum::<i64>(), crimes.iter().sum::<i64>()),
+        (6_720, 5_594)
+    );
     let mut types: BTreeMap<&str, i64> = BTreeMap::new();
-    for row in kent.category.find(&[("scheme", "police-uk"), ("area_code", MAIDSTONE)]) {
-        *types.entry(kent.category.text(row, "series").expect("a code")).or_default() +=
-            kent.category.number(row, "count").expect("exact");
+    for row in kent
+        .category
+        .find(&[("scheme", "police-uk"), ("area_code", MAIDSTONE)])
+    {
+        *types
+            .entry(kent.category.text(row, "series").expect("a code"))
+            .or_default() += kent.category.number(row, "count").expect("exact");
     }
     let expected = [
         ("anti-social-behaviour", 1_126),
@@ -119,11 +181,20 @@ fn maidstone_by_month_and_by_type() {
 }
 
 /// Count, population, rate and rank of the crimes of an area in the five months.
-fn rated(kent: &Kent, level: &str, area: &str) -> (i64, Option<i64>, Option<String>, [Option<i64>; 3]) {
+fn rated(
+    kent: &Kent,
+    level: &str,
+    area: &str,
+) -> (i64, Option<i64>, Option<String>, [Option<i64>; 3]) {
     let row = kent.totals.one(&five_months("total", "crime", level, area));
     let number = |name| kent.totals.number(row, name);
     let ranks = ["rank_min", "rank_max", "rank_of"].map(number);
-    (number("count").expect("exact"), number("population"), kent.totals.decimals(row, "rate_per_1000"), ranks)
+    (
+        number("count").expect("exact"),
+        number("population"),
+        kent.totals.decimals(row, "rate_per_1000"),
+        ranks,
+    )
 }
 
 #[test]
@@ -132,23 +203,59 @@ fn wards_of_2019_by_count_rate_and_rank() {
     let ward = |code| rated(kent, "ward", code);
     let said = |rate: &str| Some(rate.to_owned());
     let ranks = |rank| [Some(rank), Some(rank), Some(26)];
-    assert_eq!(ward("E05004996"), (1_419, Some(11_924), said("119.004"), ranks(1)), "High Street");
+    assert_eq!(
+        ward("E05004996"),
+        (1_419, Some(11_924), said("119.004"), ranks(1)),
+        "High Street"
+    );
     let (count, _, rate, rank) = ward("E05005002");
-    assert_eq!((count, rate, rank), (416, said("44.392"), ranks(2)), "Park Wood");
+    assert_eq!(
+        (count, rate, rank),
+        (416, said("44.392"), ranks(2)),
+        "Park Wood"
+    );
     let (count, _, rate, rank) = ward("E05005004");
-    assert_eq!((count, rate, rank), (242, said("40.968"), ranks(3)), "Shepway South");
+    assert_eq!(
+        (count, rate, rank),
+        (242, said("40.968"), ranks(3)),
+        "Shepway South"
+    );
     let (count, _, rate, rank) = ward("E05004995");
-    assert_eq!((count, rate, rank), (299, said("40.351"), ranks(4)), "Heath");
+    assert_eq!(
+        (count, rate, rank),
+        (299, said("40.351"), ranks(4)),
+        "Heath"
+    );
     let (count, _, rate, _) = ward("E05004984");
     assert_eq!((count, rate), (77, said("9.212")), "Bearsted");
-    assert_eq!(ward("E05004983"), (15, Some(2_428), said("6.178"), ranks(26)), "Barming and Teston");
+    assert_eq!(
+        ward("E05004983"),
+        (15, Some(2_428), said("6.178"), ranks(26)),
+        "Barming and Teston"
+    );
     let (count, population, rate, _) = rated(kent, "district", MAIDSTONE);
-    assert_eq!((count, population, rate), (5_594, Some(175_736), said("31.832")), "175,700 would give 31.838");
-    let row = kent.totals.one(&five_months("total", "crime", "ward", "E05004996"));
+    assert_eq!(
+        (count, population, rate),
+        (5_594, Some(175_736), said("31.832")),
+        "175,700 would give 31.838"
+    );
+    let row = kent
+        .totals
+        .one(&five_months("total", "crime", "ward", "E05004996"));
     let text = |name| kent.totals.text(row, name);
     assert_eq!(
-        [text("population_unit"), text("rank_set"), text("rank_measure"), text("area_vintage")],
-        [Some("persons"), Some(MAIDSTONE), Some("rate_per_1000"), Some("2019")]
+        [
+            text("population_unit"),
+            text("rank_set"),
+            text("rank_measure"),
+            text("area_vintage")
+        ],
+        [
+            Some("persons"),
+            Some(MAIDSTONE),
+            Some("rate_per_1000"),
+            Some("2019")
+        ]
     );
 }
 
@@ -166,21 +273,53 @@ fn wards_of_2025_hold_whole_rows_and_say_how_many_persons_are_misplaced() {
         ])
         .filter(|row| kent.totals.text(*row, "area_role") == Some("incident"))
         .map(|row| {
-            (kent.totals.text(row, "area_code").expect("a code"), kent.totals.number(row, "count").expect("exact"))
+            (
+                kent.totals.text(row, "area_code").expect("a code"),
+                kent.totals.number(row, "count").expect("exact"),
+            )
         })
         .collect();
-    let of = |code| wards.iter().find(|(ward, _)| *ward == code).map(|(_, count)| *count);
-    let named = ["E05015603", "E05015608", "E05015612", "E05015609", "E05015611"].map(of);
-    assert_eq!(named, [1_277, 456, 446, 410, 39].map(Some), "High Street, Park Wood, Shepway, Penenden Heath, Senacre");
+    let of = |code| {
+        wards
+            .iter()
+            .find(|(ward, _)| *ward == code)
+            .map(|(_, count)| *count)
+    };
+    let named = [
+        "E05015603",
+        "E05015608",
+        "E05015612",
+        "E05015609",
+        "E05015611",
+    ]
+    .map(of);
+    assert_eq!(
+        named,
+        [1_277, 456, 446, 410, 39].map(Some),
+        "High Street, Park Wood, Shepway, Penenden Heath, Senacre"
+    );
     let held = || wards.iter().filter(|(code, _)| code.starts_with("E05"));
-    assert_eq!((held().count(), held().map(|(_, count)| count).sum::<i64>()), (22, 5_594));
+    assert_eq!(
+        (held().count(), held().map(|(_, count)| count).sum::<i64>()),
+        (22, 5_594)
+    );
     assert_eq!(of("unplaced"), None, "every row has a ward");
     let areas = of_plan(&kent.chain, "areas");
-    let of_wards: Vec<usize> = areas.find(&[("area_level", "ward"), ("area_vintage", "2025")]).collect();
-    let misplaced: f64 = of_wards.iter().filter_map(|row| areas.double(*row, "misplaced_persons")).sum();
+    let of_wards: Vec<usize> = areas
+        .find(&[("area_level", "ward"), ("area_vintage", "2025")])
+        .collect();
+    let misplaced: f64 = of_wards
+        .iter()
+        .filter_map(|row| areas.double(*row, "misplaced_persons"))
+        .sum();
     assert_eq!((of_wards.len(), misplaced.round()), (22, 14_957.0));
-    let share = areas.double(of_wards[0], "misplaced_share").expect("a share");
-    assert_eq!(format!("{:.1} {:.0}", 100.0 * share, share * 175_736.0), "8.5 14957");
+    let share = areas
+        .double(of_wards[0], "misplaced_share")
+        .expect("a share");
+    assert_eq!(
+        format!("{:.1} {:.0}", 100.0 * share, share * 175_736.0),
+        "8.5 14957"
+    );
     assert_eq!(areas.text(of_wards[0], "method"), Some("area"));
 }
 
@@ -188,13 +327,27 @@ fn wards_of_2025_hold_whole_rows_and_say_how_many_persons_are_misplaced() {
 fn a_place_of_few_residents_has_a_rate_that_misleads_and_says_both() {
     let kent = &*KENT;
     let (count, population, rate, ranks) = rated(kent, "place", "town-centre");
-    assert_eq!((count, population, rate), (991, Some(2_188), Some("452.925".to_owned())));
+    assert_eq!(
+        (count, population, rate),
+        (991, Some(2_188), Some("452.925".to_owned()))
+    );
     assert_eq!(ranks, [None; 3], "a place has no areas alike");
     assert_eq!(kent.five_months("incident", "place", "town-centre"), 200);
     for kind in ["crime", "incident"] {
-        let lsoa = ["series", "kind", "area_level", "area_code"].into_iter().zip(["total", kind, "lsoa", "E01033090"]);
-        let months: i64 = kent.priority.counts(&lsoa.collect::<Vec<_>>()).into_iter().flatten().sum();
-        assert_eq!(months, kent.five_months(kind, "place", "town-centre"), "the same records");
+        let lsoa = ["series", "kind", "area_level", "area_code"]
+            .into_iter()
+            .zip(["total", kind, "lsoa", "E01033090"]);
+        let months: i64 = kent
+            .priority
+            .counts(&lsoa.collect::<Vec<_>>())
+            .into_iter()
+            .flatten()
+            .sum();
+        assert_eq!(
+            months,
+            kent.five_months(kind, "place", "town-centre"),
+            "the same records"
+        );
     }
 }
 
@@ -204,11 +357,25 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
     let quality = of_plan(&kent.chain, "feed_quality");
     let said = |kind, month: &str| {
         let row = quality.one(&[("kind", kind), ("window", month)]);
-        (quality.decimals(row, "ratio").expect("a ratio"), quality.text(row, "data_status").expect("a status"))
+        (
+            quality.decimals(row, "ratio").expect("a ratio"),
+            quality.text(row, "data_status").expect("a status"),
+        )
     };
-    assert_eq!(said("crime", "month:2018-12"), ("0.412".to_owned(), "suspect"));
-    assert_eq!(said("crime", "month:2018-11"), ("0.785".to_owned(), "final"));
-    let outside = |kind| quality.number(quality.one(&[("kind", kind), ("window", "month:2018-10")]), "outside");
+    assert_eq!(
+        said("crime", "month:2018-12"),
+        ("0.412".to_owned(), "suspect")
+    );
+    assert_eq!(
+        said("crime", "month:2018-11"),
+        ("0.785".to_owned(), "final")
+    );
+    let outside = |kind| {
+        quality.number(
+            quality.one(&[("kind", kind), ("window", "month:2018-10")]),
+            "outside",
+        )
+    };
     assert_eq!((outside("crime"), outside("incident")), (Some(19), Some(0)));
     let (ratio, status) = said("incident", "month:2018-12");
     assert_eq!((ratio.as_str(), status), ("1.082", "final"));
@@ -220,13 +387,22 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
         ("baseline", "prior"),
     ]);
     let change = &kent.change;
-    let percent = change.double(row, "diff_pct").map(|percent| format!("{percent:.1}"));
+    let percent = change
+        .double(row, "diff_pct")
+        .map(|percent| format!("{percent:.1}"));
     assert_eq!(
-        (change.number(row, "base_min"), change.number(row, "diff"), percent),
+        (
+            change.number(row, "base_min"),
+            change.number(row, "diff"),
+            percent
+        ),
         (Some(930), Some(-388), Some("-41.7".to_owned()))
     );
     assert_eq!(change.truth(row, "comparable"), Some(false));
-    assert_eq!(change.text(row, "breaks"), Some("kent-recording-2016-2018;kent-system-2018"));
+    assert_eq!(
+        change.text(row, "breaks"),
+        Some("kent-recording-2016-2018;kent-system-2018")
+    );
     assert_eq!(change.text(row, "data_status"), Some("suspect"));
     let after = [
         ("series", "total"),
@@ -237,18 +413,30 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
     ];
     let after = change.one(&after);
     assert_eq!(
-        (change.number(after, "base_min"), change.number(after, "diff")),
+        (
+            change.number(after, "base_min"),
+            change.number(after, "diff")
+        ),
         (Some(542), None),
         "a suspect month is no base"
     );
 }
 
-/// For rows of 2018-10 without an id that are equal in every column: the groups, and the rows in them.
+/// For rows of 2018-10 without an id that are equal in every column: the groups, and the rows in
+/// them.
 fn equal_rows(kent: &Kent, within: impl Fn(&str) -> bool) -> (usize, usize) {
     let mut groups: HashMap<&str, usize> = HashMap::new();
-    for row in kent.events.find(&[("kind", "incident"), ("month", "2018-10")]) {
+    for row in kent
+        .events
+        .find(&[("kind", "incident"), ("month", "2018-10")])
+    {
         if within(kent.events.text(row, "area_code").unwrap_or_default()) {
-            let (group, _ordinal) = kent.events.text(row, "subject").expect("a subject").rsplit_once('.').expect("n");
+            let (group, _ordinal) = kent
+                .events
+                .text(row, "subject")
+                .expect("a subject")
+                .rsplit_once('.')
+                .expect("n");
             *groups.entry(group).or_default() += 1;
         }
     }
@@ -260,7 +448,10 @@ fn equal_rows(kent: &Kent, within: impl Fn(&str) -> bool) -> (usize, usize) {
 fn identical_incidents_all_count() {
     let kent = &*KENT;
     assert_eq!(equal_rows(kent, |_| true), (328, 915));
-    assert_eq!(equal_rows(kent, |lsoa| kent.street.maidstone.contains(lsoa)), (40, 114));
+    assert_eq!(
+        equal_rows(kent, |lsoa| kent.street.maidstone.contains(lsoa)),
+        (40, 114)
+    );
     assert_eq!(kent.months("incident", "all", "all")[0], 2_049);
     assert_eq!(kent.months("incident", "district", MAIDSTONE)[0], 258);
 }
@@ -268,17 +459,37 @@ fn identical_incidents_all_count() {
 #[test]
 fn maidstone_under_the_plan_of_2017() {
     let kent = &*KENT;
-    let count = |kind, series| kent.totals.count(&five_months(series, kind, "district", MAIDSTONE));
+    let count = |kind, series| {
+        kent.totals
+            .count(&five_months(series, kind, "district", MAIDSTONE))
+    };
     assert_eq!(count("crime", "domestic-abuse-violent-crime"), 2_496);
     assert_eq!(count("crime", "substance-misuse"), 119);
     assert_eq!(count("crime", "gangs-cse"), 34);
-    assert_eq!((count("crime", "mapped"), count("crime", "unmapped"), count("crime", "total")), (2_649, 2_945, 5_594));
-    assert_eq!((count("incident", "antisocial-behaviour"), count("incident", "total")), (1_126, 1_126));
+    assert_eq!(
+        (
+            count("crime", "mapped"),
+            count("crime", "unmapped"),
+            count("crime", "total")
+        ),
+        (2_649, 2_945, 5_594)
+    );
+    assert_eq!(
+        (
+            count("incident", "antisocial-behaviour"),
+            count("incident", "total")
+        ),
+        (1_126, 1_126)
+    );
     for series in ["organised-crime", "mental-health", "prevent", "reoffending"] {
         let rows: Vec<usize> = kent.priority.find(&[("series", series)]).collect();
         assert!(rows.len() > 2 * 5, "{series} has rows at every level");
         for row in rows {
-            assert_eq!(kent.priority.block_of(row), "not_supplied - 0 -", "{series}");
+            assert_eq!(
+                kent.priority.block_of(row),
+                "not_supplied - 0 -",
+                "{series}"
+            );
         }
     }
 }
@@ -286,8 +497,14 @@ fn maidstone_under_the_plan_of_2017() {
 #[test]
 fn what_a_later_plan_asks_and_open_data_lacks_is_not_supplied() {
     let kent = &*KENT;
-    let run =
-        kent.chain.aggregate_with(&crate::chain::REFERENCE, &["smp-2018-19"], Some("2020-01-02")).expect("records");
+    let run = kent
+        .chain
+        .aggregate_with(
+            &crate::chain::REFERENCE,
+            &["smp-2018-19"],
+            Some("2020-01-02"),
+        )
+        .expect("records");
     let totals = kent.chain.table_of(&run, "smp-2018-19", "window_totals");
     let said = |series| totals.block(&five_months(series, "crime", "district", MAIDSTONE));
     assert_eq!(said("domestic-abuse"), "not_supplied - 0 -");
@@ -298,24 +515,58 @@ fn what_a_later_plan_asks_and_open_data_lacks_is_not_supplied() {
 fn districts_rank_by_count_where_not_every_population_is_held() {
     let kent = &*KENT;
     let ranked = |district| {
-        let row = kent.totals.one(&five_months("total", "crime", "district", district));
+        let row = kent
+            .totals
+            .one(&five_months("total", "crime", "district", district));
         assert_eq!(
-            (kent.totals.text(row, "rank_set"), kent.totals.text(row, "rank_measure")),
+            (
+                kent.totals.text(row, "rank_set"),
+                kent.totals.text(row, "rank_measure")
+            ),
             (Some("kent-12"), Some("count"))
         );
         let number = |name| kent.totals.number(row, name).expect("a number");
-        [number("count"), number("rank_min"), number("rank_max"), number("rank_of")]
+        [
+            number("count"),
+            number("rank_min"),
+            number("rank_max"),
+            number("rank_of"),
+        ]
     };
     assert_eq!(ranked("E07000114"), [6_502, 1, 1, 12], "Thanet");
     assert_eq!(ranked("E07000106"), [5_647, 2, 2, 12], "Canterbury");
     assert_eq!(ranked(MAIDSTONE), [5_594, 3, 3, 12]);
-    let thanet = kent.totals.one(&five_months("total", "crime", "district", "E07000114"));
-    let (population, rate) = (kent.totals.number(thanet, "population"), kent.totals.double(thanet, "rate_per_1000"));
-    assert_eq!((population, rate), (None, None), "no residents of Thanet are held: no rate");
-    let medway = kent.totals.one(&five_months("total", "crime", "district", MEDWAY));
-    assert_eq!(kent.totals.number(medway, "rank_min"), None, "not of the county");
-    let suspect = [("series", "total"), ("kind", "crime"), ("area_code", MAIDSTONE), ("window", "month:2018-12")];
-    assert_eq!(kent.totals.number(kent.totals.one(&suspect), "rank_min"), None, "a suspect month has no rank");
+    let thanet = kent
+        .totals
+        .one(&five_months("total", "crime", "district", "E07000114"));
+    let (population, rate) = (
+        kent.totals.number(thanet, "population"),
+        kent.totals.double(thanet, "rate_per_1000"),
+    );
+    assert_eq!(
+        (population, rate),
+        (None, None),
+        "no residents of Thanet are held: no rate"
+    );
+    let medway = kent
+        .totals
+        .one(&five_months("total", "crime", "district", MEDWAY));
+    assert_eq!(
+        kent.totals.number(medway, "rank_min"),
+        None,
+        "not of the county"
+    );
+    let suspect = [
+        ("series", "total"),
+        ("kind", "crime"),
+        ("area_code", MAIDSTONE),
+        ("window", "month:2018-12"),
+    ];
+    assert_eq!(
+        kent.totals.number(kent.totals.one(&suspect), "rank_min"),
+        None,
+        "a suspect month has no rank"
+    );
 }
 
 #[test]
@@ -327,10 +578,17 @@ fn outcomes_of_maidstone_by_group() {
         .map(|row| {
             let share = outcomes.double(row, "share_pct").expect("a share");
             let group = outcomes.text(row, "outcome_group").expect("a group");
-            (group, outcomes.number(row, "count").expect("exact"), format!("{share:.1}"))
+            (
+                group,
+                outcomes.number(row, "count").expect("exact"),
+                format!("{share:.1}"),
+            )
         })
         .collect();
-    let counts: Vec<_> = groups.iter().map(|(group, count, _)| (*group, *count)).collect();
+    let counts: Vec<_> = groups
+        .iter()
+        .map(|(group, count, _)| (*group, *count))
+        .collect();
     let expected = [
         ("court", 369),
         ("evidential", 2_245),
@@ -344,8 +602,16 @@ fn outcomes_of_maidstone_by_group() {
     assert_eq!(counts, expected);
     assert_eq!((&*groups[1].2, &*groups[2].2), ("40.1", "35.8"));
     let texts = five_months("total", "crime", "district", MAIDSTONE);
-    let coded = outcomes.find(&texts).filter(|row| outcomes.text(*row, "outcome").is_some());
-    assert_eq!(coded.map(|row| outcomes.number(row, "count").expect("exact")).sum::<i64>(), 5_594, "each has one");
+    let coded = outcomes
+        .find(&texts)
+        .filter(|row| outcomes.text(*row, "outcome").is_some());
+    assert_eq!(
+        coded
+            .map(|row| outcomes.number(row, "count").expect("exact"))
+            .sum::<i64>(),
+        5_594,
+        "each has one"
+    );
 }
 
 /// At every level and vintage, and in both kinds.
@@ -355,20 +621,46 @@ fn the_parts_of_a_level_make_the_total() {
     let reconciliation = of_plan(&kent.chain, "reconciliation");
     let tested = |check| reconciliation.find(&[("check", check)]).count();
     // Seven tiers (LSOA, two wards, place, district), five months, two kinds.
-    assert_eq!((tested("areas"), tested("mapped-unmapped"), tested("accepted-rejected")), (5 * 5 * 2, 5 * 2, 3));
+    assert_eq!(
+        (
+            tested("areas"),
+            tested("mapped-unmapped"),
+            tested("accepted-rejected")
+        ),
+        (5 * 5 * 2, 5 * 2, 3)
+    );
     for row in 0..reconciliation.rows() {
-        assert_eq!(reconciliation.text(row, "result"), Some("pass"), "{:?}", reconciliation.text(row, "area_code"));
+        assert_eq!(
+            reconciliation.text(row, "result"),
+            Some("pass"),
+            "{:?}",
+            reconciliation.text(row, "area_code")
+        );
     }
-    let sum = |texts: &[(&str, &str)]| kent.priority.counts(texts).into_iter().flatten().sum::<i64>();
+    let sum = |texts: &[(&str, &str)]| {
+        kent.priority
+            .counts(texts)
+            .into_iter()
+            .flatten()
+            .sum::<i64>()
+    };
     let total = sum(&[("series", "total"), ("area_code", "all")]);
     for (level, vintage) in [("ward", "2019"), ("ward", "2025")] {
         assert_eq!(
-            sum(&[("series", "total"), ("area_level", level), ("area_vintage", vintage)]),
+            sum(&[
+                ("series", "total"),
+                ("area_level", level),
+                ("area_vintage", vintage)
+            ]),
             total,
             "{level} {vintage}"
         );
     }
     for level in ["lsoa", "place", "district"] {
-        assert_eq!(sum(&[("series", "total"), ("area_level", level)]), total, "{level}");
+        assert_eq!(
+            sum(&[("series", "total"), ("area_level", level)]),
+            total,
+            "{level}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Events and aggregates of chains that were made by hand, split and shuffled, or of published files.
+//! Events and aggregates of chains that were made by hand, split and shuffled, or of published
+//! files.
 
 mod as_at;
 mod behaviours;

@@ -17,11 +17,14 @@ fn with(file: &str, text: &str, plan: &str) -> (Chain, Summary) {
     let settings = Settings::new(plans.into(), &reference, None);
     let mut chain = Chain::new();
     let crime = include_str!("../../schemas/examples/crime.json");
-    let closed = crime
-        .replace(r#""list":"ho-outcome","code":"16""#, r#""list":"police-uk-outcome","code":"awaiting-court-outcome""#);
+    let closed = crime.replace(
+        r#""list":"ho-outcome","code":"16""#,
+        r#""list":"police-uk-outcome","code":"awaiting-court-outcome""#,
+    );
     assert_ne!(closed, crime);
     chain.commit(POLICE, 0, [(0, &*closed)]);
-    let summary = aggregate::run(&chain.store, &settings, chain.runtime.handle(), &mut Quiet).expect("aggregated");
+    let summary = aggregate::run(&chain.store, &settings, chain.runtime.handle(), &mut Quiet)
+        .expect("aggregated");
     (chain, summary.expect("a record"))
 }
 
@@ -29,11 +32,24 @@ fn with(file: &str, text: &str, plan: &str) -> (Chain, Summary) {
 fn without_a_list_of_outcomes_only_their_table_is_not_made() {
     let (chain, summary) = with("codes/police-uk-outcome.csv", "", "smp-2018-19");
     let paths: Vec<&str> = summary.not_made.iter().map(|(path, _)| &**path).collect();
-    assert_eq!(paths, ["aggregates/smp-2017-18/outcomes.parquet", "aggregates/smp-2018-19/outcomes.parquet"]);
-    assert!(summary.not_made[0].1.contains("`codes/police-uk-outcome.csv` is not held"), "{:?}", summary.not_made);
+    assert_eq!(
+        paths,
+        [
+            "aggregates/smp-2017-18/outcomes.parquet",
+            "aggregates/smp-2018-19/outcomes.parquet"
+        ]
+    );
+    assert!(
+        summary.not_made[0]
+            .1
+            .contains("`codes/police-uk-outcome.csv` is not held"),
+        "{:?}",
+        summary.not_made
+    );
     let names = chain.names("aggregates/smp-2017-18");
     assert!(
-        names.iter().any(|name| name == "window_totals.parquet") && names.iter().all(|name| name != "outcomes.parquet")
+        names.iter().any(|name| name == "window_totals.parquet")
+            && names.iter().all(|name| name != "outcomes.parquet")
     );
 }
 
@@ -45,10 +61,19 @@ fn a_plan_for_an_area_that_is_not_held_has_no_tables_and_another_has() {
         .replace(r#"status = "adopted""#, r#"status = "draft""#)
         .replace("follows = ", "# follows = ")
         .replace("dropped = ", "# dropped = ");
-    let own = own.lines().filter(|line| !line.starts_with("from = ")).collect::<Vec<_>>().join("\n");
+    let own = own
+        .lines()
+        .filter(|line| !line.starts_with("from = "))
+        .collect::<Vec<_>>()
+        .join("\n");
     let (chain, summary) = with("plans/elsewhere.toml", &own, "elsewhere");
-    let [(path, why)] = &summary.not_made[..] else { panic!("one: {:?}", summary.not_made) };
+    let [(path, why)] = &summary.not_made[..] else {
+        panic!("one: {:?}", summary.not_made)
+    };
     assert_eq!(path, "aggregates/elsewhere");
-    assert!(why.contains("geography/areas.csv") && why.contains("E06000001"), "{why}");
+    assert!(
+        why.contains("geography/areas.csv") && why.contains("E06000001"),
+        "{why}"
+    );
     assert_eq!(chain.names("aggregates"), [PLAN]);
 }

@@ -1,10 +1,14 @@
-//! The street files as data.police.uk published them, or, where they are not at hand, files made of the same
-//! figures: so the tests of published figures always run, and say on standard output on what.
+//! The street files as data.police.uk published them, or, where they are not at hand, files made of
+//! the same figures: so the tests of published figures always run, and say on standard output on
+//! what.
 //!
-//! The files are looked for in the folder that `PARTNER_FEEDS_TEST_DATA` names (empty = take the figures), else
-//! in `../shared/data`.
+//! The files are looked for in the folder that `PARTNER_FEEDS_TEST_DATA` names (empty = take the
+//! figures), else in `../shared/data`.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads the environment itself"
+)]
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write as _;
@@ -28,10 +32,14 @@ pub(crate) fn data() -> Option<PathBuf> {
             return None;
         }
         let named = PathBuf::from(named);
-        assert!(named.join("police").is_dir(), "{VARIABLE} names a folder without `police`");
+        assert!(
+            named.join("police").is_dir(),
+            "{VARIABLE} names a folder without `police`"
+        );
         return Some(named);
     }
-    Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data")).filter(|data| data.join("police").is_dir())
+    Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"))
+        .filter(|data| data.join("police").is_dir())
 }
 
 /// Says on what the tests run: to the real standard output, which the harness does not withhold.
@@ -52,21 +60,37 @@ impl Street {
     /// The published files of a force, or files made of its figures.
     pub(crate) fn of(force: &str, figures: impl FnOnce(&mut Made)) -> Self {
         if let Some(data) = data() {
-            say(&format!("figures of {force}: the published files in {}", data.display()));
+            say(&format!(
+                "figures of {force}: the published files in {}",
+                data.display()
+            ));
             let names = std::fs::read_dir(data.join("police")).expect("a folder");
             let paths = names.map(|entry| entry.expect("an entry").path());
-            let of_force = |path: &PathBuf| path.to_string_lossy().ends_with(&format!("-{force}-street.csv.gz"));
+            let of_force = |path: &PathBuf| {
+                path.to_string_lossy()
+                    .ends_with(&format!("-{force}-street.csv.gz"))
+            };
             let mut files: Vec<PathBuf> = paths.filter(of_force).collect();
             files.sort();
-            return Self { files, maidstone: maidstone(&data), _folder: None };
+            return Self {
+                files,
+                maidstone: maidstone(&data),
+                _folder: None,
+            };
         }
-        say(&format!("figures of {force}: files made of the extract, the published ones are not at hand"));
+        say(&format!(
+            "figures of {force}: files made of the extract, the published ones are not at hand"
+        ));
         let mut made = Made::default();
         figures(&mut made);
         let folder = tempfile::tempdir().expect("a folder");
         let files = made.write(folder.path(), force);
         let of_maidstone = Areas::of("lsoa", "").0.into_iter().map(|area| area.key);
-        Self { files, maidstone: of_maidstone.collect(), _folder: Some(folder) }
+        Self {
+            files,
+            maidstone: of_maidstone.collect(),
+            _folder: Some(folder),
+        }
     }
 
     pub(crate) fn kent() -> Self {
@@ -78,7 +102,9 @@ fn maidstone(data: &Path) -> HashSet<String> {
     let lookup = data.join("geography/kent-lsoa11-ward19-district19.csv");
     let mut lookup = csv::Reader::from_path(lookup).expect("a look-up");
     let rows = lookup.records().map(|row| row.expect("a row"));
-    rows.filter(|row| &row[5] == "E07000110").map(|row| row[1].to_owned()).collect()
+    rows.filter(|row| &row[5] == "E07000110")
+        .map(|row| row[1].to_owned())
+        .collect()
 }
 
 /// Rows by month, made of figures.
@@ -90,12 +116,28 @@ pub(crate) struct Made {
 
 impl Made {
     /// Adds so many equal rows, equal to no other.
-    fn add(&mut self, month: &str, id: &str, lsoa: &str, crime_type: &str, outcome: &str, alike: usize) {
+    fn add(
+        &mut self,
+        month: &str,
+        id: &str,
+        lsoa: &str,
+        crime_type: &str,
+        outcome: &str,
+        alike: usize,
+    ) {
         self.made += 1;
-        let place =
-            if lsoa.is_empty() { ",,No Location".to_owned() } else { format!("0.5,51.2,\"Place {}, A\"", self.made) };
-        let row = format!("{id},{month},A Force,A Force,{place},{lsoa},Somewhere,{crime_type},{outcome},\n");
-        self.rows.entry(month.to_owned()).or_default().extend(std::iter::repeat_n(row, alike));
+        let place = if lsoa.is_empty() {
+            ",,No Location".to_owned()
+        } else {
+            format!("0.5,51.2,\"Place {}, A\"", self.made)
+        };
+        let row = format!(
+            "{id},{month},A Force,A Force,{place},{lsoa},Somewhere,{crime_type},{outcome},\n"
+        );
+        self.rows
+            .entry(month.to_owned())
+            .or_default()
+            .extend(std::iter::repeat_n(row, alike));
     }
 
     /// So many ids, each once in so many of the months.
@@ -113,8 +155,8 @@ impl Made {
         (0..rows).for_each(|_| self.add(month, "", lsoa, ASB, "", 1));
     }
 
-    /// Rows of Kent: as many of each month, type and number of equal ones as were published, dealt to areas and
-    /// outcomes so that each has its own number.
+    /// Rows of Kent: as many of each month, type and number of equal ones as were published, dealt
+    /// to areas and outcomes so that each has its own number.
     fn kent(&mut self) {
         let mut maidstone = Areas::of("lsoa", "");
         let mut outcomes = Areas::of("outcome", "");
@@ -122,7 +164,12 @@ impl Made {
         let mut lines: Vec<[&str; 5]> = KENT
             .lines()
             .filter(|line| line.starts_with("20"))
-            .map(|line| line.split(',').collect::<Vec<_>>().try_into().expect("five fields"))
+            .map(|line| {
+                line.split(',')
+                    .collect::<Vec<_>>()
+                    .try_into()
+                    .expect("five fields")
+            })
             .collect();
         let number = |text: &str| text.parse::<usize>().expect("a number");
         // What is alike is in one area: the largest are dealt while there is room for them.
@@ -133,13 +180,23 @@ impl Made {
                 let lsoa = match area {
                     "maidstone" => maidstone.deal(is_incident, alike),
                     "elsewhere" => {
-                        let areas = elsewhere.entry(month).or_insert_with(|| Areas::of("district", month).by_lsoa());
+                        let areas = elsewhere
+                            .entry(month)
+                            .or_insert_with(|| Areas::of("district", month).by_lsoa());
                         areas.deal(is_incident, alike)
                     }
                     _ => String::new(),
                 };
-                let outcome = if area == "maidstone" && !is_incident { outcomes.deal(false, 1) } else { String::new() };
-                let id = if is_incident { String::new() } else { format!("{:064x}", self.made) };
+                let outcome = if area == "maidstone" && !is_incident {
+                    outcomes.deal(false, 1)
+                } else {
+                    String::new()
+                };
+                let id = if is_incident {
+                    String::new()
+                } else {
+                    format!("{:064x}", self.made)
+                };
                 self.add(month, &id, &lsoa, crime_type, &outcome, alike);
             }
         }
@@ -152,8 +209,14 @@ impl Made {
     /// Gives the n-th row with an id of a month the id of another.
     fn share_id(&mut self, from: (&str, usize), to: (&str, usize)) {
         let place = |rows: &[String], n| {
-            let with_id = rows.iter().enumerate().filter(|(_, row)| !row.starts_with(','));
-            with_id.map(|(place, _)| place).nth(n).expect("a row with an id")
+            let with_id = rows
+                .iter()
+                .enumerate()
+                .filter(|(_, row)| !row.starts_with(','));
+            with_id
+                .map(|(place, _)| place)
+                .nth(n)
+                .expect("a row with an id")
         };
         let rows = &self.rows[from.0];
         let id = rows[place(rows, from.1)][..64].to_owned();
@@ -185,7 +248,10 @@ impl Areas {
     /// Those of the extract, of one sort and month.
     fn of(by: &str, month: &str) -> Self {
         let left = |line: &str| {
-            let [of, of_month, key, crimes, incidents] = line.split(',').collect::<Vec<_>>()[..] else { return None };
+            let [of, of_month, key, crimes, incidents] = line.split(',').collect::<Vec<_>>()[..]
+            else {
+                return None;
+            };
             (of == by && of_month == month).then(|| Left {
                 key: key.to_owned(),
                 crimes: crimes.parse().expect("a number"),
@@ -199,17 +265,36 @@ impl Areas {
     fn by_lsoa(mut self) -> Self {
         let geography = &crate::chain::REFERENCE.geography;
         for Left { key, .. } in &mut self.0 {
-            let lsoas = geography.parts(key).flat_map(|ward| geography.parts(&ward.child));
-            *key = lsoas.map(|lsoa| lsoa.child.clone()).min().unwrap_or_else(|| "E01000001".to_owned());
+            let lsoas = geography
+                .parts(key)
+                .flat_map(|ward| geography.parts(&ward.child));
+            *key = lsoas
+                .map(|lsoa| lsoa.child.clone())
+                .min()
+                .unwrap_or_else(|| "E01000001".to_owned());
         }
         self
     }
 
     /// The one that so many rows go to: that which most are left of.
     fn deal(&mut self, is_incident: bool, rows: usize) -> String {
-        let left = |left: &Left| if is_incident { left.incidents } else { left.crimes };
-        let most = self.0.iter_mut().max_by_key(|area| left(area)).expect("an area");
-        let of = if is_incident { &mut most.incidents } else { &mut most.crimes };
+        let left = |left: &Left| {
+            if is_incident {
+                left.incidents
+            } else {
+                left.crimes
+            }
+        };
+        let most = self
+            .0
+            .iter_mut()
+            .max_by_key(|area| left(area))
+            .expect("an area");
+        let of = if is_incident {
+            &mut most.incidents
+        } else {
+            &mut most.crimes
+        };
         *of = of.checked_sub(rows).expect("the extracts agree");
         most.key.clone()
     }

@@ -1,8 +1,8 @@
-//! Builds the ledger that `aggregate` is measured on: generated events of three feeds and five years, written
-//! as merges would leave them, without Kafka.
+//! Builds the ledger that `aggregate` is measured on: generated events of three feeds and five
+//! years, written as merges would leave them, without Kafka.
 //!
-//! `cargo run --release --example ledger -- <store> <rows> [<seed>]`; the store must not be there yet. In place of a number
-//! of rows, a file of events, one a line, makes a ledger of these.
+//! `cargo run --release --example ledger -- <store> <rows> [<seed>]`; the store must not be there
+//! yet. In place of a number of rows, a file of events, one a line, makes a ledger of these.
 
 use std::process::ExitCode;
 
@@ -37,21 +37,34 @@ impl Builder {
     fn add(&mut self, document: &Document, received: Micros) -> anyhow::Result<()> {
         let event = Event::decode(std::str::from_utf8(&document.bytes)?);
         let event = event.map_err(|_| anyhow::anyhow!("a generated event breaks its contract"))?;
-        let partition = document.key.iter().fold(0_usize, |hash, byte| hash.wrapping_mul(31) + usize::from(*byte));
+        let partition = document.key.iter().fold(0_usize, |hash, byte| {
+            hash.wrapping_mul(31) + usize::from(*byte)
+        });
         let partition = partition % PARTITIONS;
         let part = &mut self.parts[document.feed as usize][partition];
         let position = part.next.at(part.next.offset + part.rows.len() as i64);
-        part.rows.append(Coordinates { position, received }, &Record::of(&event));
-        if part.rows.len() == FILE_ROWS { self.write(document.feed, partition) } else { Ok(()) }
+        part.rows
+            .append(Coordinates { position, received }, &Record::of(&event));
+        if part.rows.len() == FILE_ROWS {
+            self.write(document.feed, partition)
+        } else {
+            Ok(())
+        }
     }
 
     /// Adds the events of a text, one a line.
     fn add_lines(&mut self, text: &str) -> anyhow::Result<()> {
         for (line, received) in text.lines().zip(0..) {
-            let event = Event::decode(line).map_err(|error| anyhow::anyhow!("line {}: {error:?}", received + 1))?;
+            let event = Event::decode(line)
+                .map_err(|error| anyhow::anyhow!("line {}: {error:?}", received + 1))?;
             let feed = Record::of(&event).feed;
             let key = Record::of(&event).subject.as_bytes().to_vec();
-            let document = Document { feed, key, bytes: line.as_bytes().to_vec(), broken: None };
+            let document = Document {
+                feed,
+                key,
+                bytes: line.as_bytes().to_vec(),
+                broken: None,
+            };
             self.add(&document, Micros(RECEIVED.0 + received * RECEIVED.1))?;
         }
         Ok(())
@@ -66,9 +79,17 @@ impl Builder {
         let mut footer = Footer::attempt(*from, from.at(from.offset + len as i64));
         (footer.read, footer.accepted) = (len as u64, len as u64);
         let bytes = ledger::encode(&normalise::schema(), &[rows.finish()], &footer)?;
-        let of = TopicPartition { topic: format!("{feed}.events.v1"), partition: partition as i32 };
-        let created = self.runtime.block_on(self.store.create(&Tree::Ledger.file(&of, *from), bytes))?;
-        anyhow::ensure!(created == Creation::Created, "the store holds a ledger already");
+        let of = TopicPartition {
+            topic: format!("{feed}.events.v1"),
+            partition: partition as i32,
+        };
+        let created = self
+            .runtime
+            .block_on(self.store.create(&Tree::Ledger.file(&of, *from), bytes))?;
+        anyhow::ensure!(
+            created == Creation::Created,
+            "the store holds a ledger already"
+        );
         *from = footer.next;
         Ok(())
     }
@@ -82,9 +103,16 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let seed = arguments.get(2).map_or(Ok(1), |seed| seed.parse())?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let mut builder = Builder { store: Store::open_or_create(root, [])?, runtime, parts: Default::default() };
+    let mut builder = Builder {
+        store: Store::open_or_create(root, [])?,
+        runtime,
+        parts: Default::default(),
+    };
     if let Ok(events) = rows.parse() {
-        let options = Options { events, ..Options::default() };
+        let options = Options {
+            events,
+            ..Options::default()
+        };
         let (mut generator, mut document) = (Generator::new(seed, options), Document::new());
         let mut received = RECEIVED.0;
         while generator.write_next(&mut document) {

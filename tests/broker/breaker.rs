@@ -12,7 +12,11 @@ use crate::replays::replay;
 fn register_another(feeds: &Feeds) {
     let path = feeds.path("reference/partners.toml");
     let partners = std::fs::read_to_string(&path).expect("the partners' file");
-    let more = partners.replacen("[\"kent-police\"]", "[\"kent-police\", \"another-police\"]", 1);
+    let more = partners.replacen(
+        "[\"kent-police\"]",
+        "[\"kent-police\", \"another-police\"]",
+        1,
+    );
     assert_ne!(partners, more);
     std::fs::write(path, more).expect("written");
 }
@@ -22,7 +26,9 @@ fn of_another(number: usize) -> Sent {
     let Sent { key, value, .. } = crime(number);
     let changed = |bytes: Option<Vec<u8>>| {
         let text = String::from_utf8(bytes.expect("bytes")).expect("text");
-        text.replace("kent-police", "another-police").replace("c-0", "a-0").into_bytes()
+        text.replace("kent-police", "another-police")
+            .replace("c-0", "a-0")
+            .into_bytes()
     };
     Sent::new(changed(key), changed(value))
 }
@@ -33,15 +39,26 @@ fn broken(number: usize) -> Sent {
 }
 
 fn accepted(held: &Held) -> BTreeSet<&str> {
-    held.rows.iter().filter_map(|row| row.subject.as_deref()).collect()
+    held.rows
+        .iter()
+        .filter_map(|row| row.subject.as_deref())
+        .collect()
 }
 
 fn rejected(held: &Held, reason: &str) -> usize {
-    held.rows.iter().filter(|row| row.rejected.as_ref().is_some_and(|(code, _)| code == reason)).count()
+    held.rows
+        .iter()
+        .filter(|row| {
+            row.rejected
+                .as_ref()
+                .is_some_and(|(code, _)| code == reason)
+        })
+        .count()
 }
 
 #[test]
-fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_it_mended_is_accepted() {
+fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_it_mended_is_accepted()
+ {
     let feeds = Feeds::start();
     register_another(&feeds);
     let ingest = || feeds.ingest().set("ingest.breaker", 20);
@@ -54,30 +71,61 @@ fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_i
 
     // It has mended its feed, but for one record.
     let personal = crime(999).value.expect("a value");
-    let personal = String::from_utf8(personal).expect("text").replace("\"8N\"", "\"ME14 1XX\"");
+    let personal = String::from_utf8(personal)
+        .expect("text")
+        .replace("\"8N\"", "\"ME14 1XX\"");
     let mended = || (1_000..1_040).map(crime);
-    feeds.send(mended().chain([Sent::new("c-000999", personal)]).chain((20..60).map(of_another)));
+    feeds.send(
+        mended()
+            .chain([Sent::new("c-000999", personal)])
+            .chain((20..60).map(of_another)),
+    );
     feeds.settled();
     let held = feeds.assert_all_each_once();
     assert_eq!(rejected(&held, "partner.parked"), 40);
-    assert_eq!((rejected(&held, "envelope.revision"), rejected(&held, "personal.postcode")), (20, 1));
+    assert_eq!(
+        (
+            rejected(&held, "envelope.revision"),
+            rejected(&held, "personal.postcode")
+        ),
+        (20, 1)
+    );
     assert_eq!(accepted(&held).len(), 60, "the other partner's");
     let waiting = ["--reason", "partner.parked"];
     let counts = replay(&feeds, &waiting);
-    assert_eq!((&counts["parked"], &counts["sent"]), (&40.into(), &0.into()));
+    assert_eq!(
+        (&counts["parked"], &counts["sent"]),
+        (&40.into(), &0.into())
+    );
     consumer.terminate().succeeds();
 
     // Whoever comes next agrees.
     feeds.send([crime(1_040), of_another(60)]);
-    ingest().set("ingest.breaker", 0).until_end().run().succeeds().saying("rejected, partner.parked");
+    ingest()
+        .set("ingest.breaker", 0)
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("rejected, partner.parked");
 
     let mut consumer = ingest().start();
     consumer.until("assigned", 3);
-    feeds.program(&["partners", "release", "kent-polce"]).run().with_status(2).saying("did you mean `kent-police`?");
-    let released = feeds.program(&["partners", "release", "kent-police"]).run().succeeds();
+    feeds
+        .program(&["partners", "release", "kent-polce"])
+        .run()
+        .with_status(2)
+        .saying("did you mean `kent-police`?");
+    let released = feeds
+        .program(&["partners", "release", "kent-police"])
+        .run()
+        .succeeds();
     released.saying("rejects replay --partner kent-police --reason partner.parked");
     consumer.until("released", 1);
-    feeds.program(&["partners", "release", "kent-police"]).run().succeeds().saying("is not parked");
+    feeds
+        .program(&["partners", "release", "kent-police"])
+        .run()
+        .succeeds()
+        .saying("is not parked");
     assert!(!list().out.contains("envelope.revision"));
 
     let counts = replay(&feeds, &waiting);
@@ -85,7 +133,9 @@ fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_i
     feeds.send([crime(1_041)]);
     feeds.settled();
     let held = feeds.assert_all_each_once();
-    let kent: BTreeSet<_> = (1_000..1_042).map(|number| format!("c-{number:06}")).collect();
+    let kent: BTreeSet<_> = (1_000..1_042)
+        .map(|number| format!("c-{number:06}"))
+        .collect();
     let all = accepted(&held);
     assert!(kent.iter().all(|subject| all.contains(subject.as_str())));
     assert_eq!(all.len(), 61 + 42);

@@ -1,6 +1,9 @@
 //! The broker as a test sees it, by plain clients of its own: topics, records, groups, the log.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads the environment itself")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads the environment itself"
+)]
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,7 +12,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -38,11 +43,18 @@ pub(crate) struct Sent {
 
 impl Sent {
     pub(crate) fn new(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        Self { key: Some(key.into()), value: Some(value.into()), ..Self::default() }
+        Self {
+            key: Some(key.into()),
+            value: Some(value.into()),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn to(self, partition: i32) -> Self {
-        Self { partition: Some(partition), ..self }
+        Self {
+            partition: Some(partition),
+            ..self
+        }
     }
 }
 
@@ -82,7 +94,9 @@ impl Broker {
 
     pub(crate) fn create_topic(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
+        let new = settings
+            .iter()
+            .fold(new, |new, (name, value)| new.set(name, value));
         let admin = self.admin();
         // A name that was just deleted is free a moment later.
         await_that("the topic is created", || {
@@ -92,19 +106,28 @@ impl Broker {
                 Err((_, code)) => panic!("{topic} is not created: {code}"),
             }
         });
-        await_that("the topic has its partitions", || self.partitions(topic) == partitions as usize);
+        await_that("the topic has its partitions", || {
+            self.partitions(topic) == partitions as usize
+        });
     }
 
     /// Gives a topic more partitions.
     pub(crate) fn grow_topic(&self, topic: &str, partitions: i32) {
         let more = NewPartitions::new(topic, partitions as usize);
-        let grown = wait(self.admin().create_partitions([&more], &AdminOptions::new())).expect("an answer");
+        let grown = wait(
+            self.admin()
+                .create_partitions([&more], &AdminOptions::new()),
+        )
+        .expect("an answer");
         grown[0].as_ref().expect("grown");
-        await_that("the topic has its partitions", || self.partitions(topic) == partitions as usize);
+        await_that("the topic has its partitions", || {
+            self.partitions(topic) == partitions as usize
+        });
     }
 
     pub(crate) fn delete_topic(&self, topic: &str) {
-        let deleted = wait(self.admin().delete_topics(&[topic], &AdminOptions::new())).expect("an answer");
+        let deleted =
+            wait(self.admin().delete_topics(&[topic], &AdminOptions::new())).expect("an answer");
         deleted[0].as_ref().expect("deleted");
         await_that("the topic is gone", || self.partitions(topic) == 0);
     }
@@ -112,7 +135,8 @@ impl Broker {
     /// Deletes the records below an offset, as retention would.
     pub(crate) fn expire(&self, topic: &str, partition: i32, before: i64) {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset");
+        list.add_partition_offset(topic, partition, Offset::Offset(before))
+            .expect("an offset");
         wait(self.admin().delete_records(&list, &AdminOptions::new())).expect("deleted");
         assert_eq!(self.watermarks(topic, partition).start, before);
     }
@@ -120,14 +144,25 @@ impl Broker {
     /// A setting of a topic.
     pub(crate) fn setting(&self, topic: &str, name: &str) -> Option<String> {
         let asked = self.admin();
-        let answers = wait(asked.describe_configs([&ResourceSpecifier::Topic(topic)], &AdminOptions::new()));
-        answers.expect("an answer").remove(0).expect("described").get(name).and_then(|entry| entry.value.clone())
+        let answers =
+            wait(asked.describe_configs([&ResourceSpecifier::Topic(topic)], &AdminOptions::new()));
+        answers
+            .expect("an answer")
+            .remove(0)
+            .expect("described")
+            .get(name)
+            .and_then(|entry| entry.value.clone())
     }
 
     pub(crate) fn partitions(&self, topic: &str) -> usize {
         let asked = self.client::<BaseConsumer>(&[]);
         let metadata = asked.fetch_metadata(Some(topic), CALL).expect("metadata");
-        metadata.topics().iter().filter(|found| found.error().is_none()).map(|found| found.partitions().len()).sum()
+        metadata
+            .topics()
+            .iter()
+            .filter(|found| found.error().is_none())
+            .map(|found| found.partitions().len())
+            .sum()
     }
 
     /// The first and the next offset.
@@ -148,15 +183,27 @@ impl Broker {
     }
 
     /// The same, by a producer with settings.
-    pub(crate) fn send_with(&self, topic: &str, records: impl IntoIterator<Item = Sent>, settings: &[(&str, &str)]) {
+    pub(crate) fn send_with(
+        &self,
+        topic: &str,
+        records: impl IntoIterator<Item = Sent>,
+        settings: &[(&str, &str)],
+    ) {
         let producer = self.producer(settings);
         produce(&producer, topic, records);
         producer.flush(DEADLINE).expect("arrived");
         assert_eq!(producer.in_flight_count(), 0);
     }
 
-    pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> ThreadedProducer<DefaultProducerContext> {
-        let own = [("message.max.bytes", "60000000"), ("partitioner", "murmur2_random"), ("linger.ms", "5")];
+    pub(crate) fn producer(
+        &self,
+        settings: &[(&str, &str)],
+    ) -> ThreadedProducer<DefaultProducerContext> {
+        let own = [
+            ("message.max.bytes", "60000000"),
+            ("partitioner", "murmur2_random"),
+            ("linger.ms", "5"),
+        ];
         self.client(&[&own, settings].concat())
     }
 
@@ -164,7 +211,10 @@ impl Broker {
     pub(crate) fn log(&self, topic: &str) -> Log {
         let mut log = Log::new();
         self.read(topic, |message| {
-            drop(log.insert((message.partition(), message.offset()), message.key().map(<[u8]>::to_vec)));
+            drop(log.insert(
+                (message.partition(), message.offset()),
+                message.key().map(<[u8]>::to_vec),
+            ));
         });
         log
     }
@@ -173,11 +223,18 @@ impl Broker {
     pub(crate) fn records(&self, topic: &str) -> Vec<Sent> {
         let mut records = Vec::new();
         self.read(topic, |message| {
-            let header = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(<[u8]>::to_vec));
+            let header = |header: Header<'_, &[u8]>| {
+                (header.key.to_owned(), header.value.map(<[u8]>::to_vec))
+            };
             records.push(Sent {
                 key: message.key().map(<[u8]>::to_vec),
                 value: message.payload().map(<[u8]>::to_vec),
-                headers: message.headers().into_iter().flat_map(Headers::iter).map(header).collect(),
+                headers: message
+                    .headers()
+                    .into_iter()
+                    .flat_map(Headers::iter)
+                    .map(header)
+                    .collect(),
                 ..Sent::default()
             });
         });
@@ -198,12 +255,17 @@ impl Broker {
         ]);
         let mut assigned = TopicPartitionList::new();
         for partition in 0..partitions as i32 {
-            assigned.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+            assigned
+                .add_partition_offset(topic, partition, Offset::Beginning)
+                .expect("an offset");
         }
         consumer.assign(&assigned).expect("assigned");
         let mut ended = 0;
         while ended < partitions {
-            match consumer.poll(DEADLINE).expect("a record or the end in time") {
+            match consumer
+                .poll(DEADLINE)
+                .expect("a record or the end in time")
+            {
                 Ok(message) => take(&message),
                 Err(KafkaError::PartitionEOF(_)) => ended += 1,
                 Err(error) => panic!("{topic}: {error}"),
@@ -217,14 +279,19 @@ impl Broker {
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, partition);
         let answer = asked.committed_offsets(list, CALL).expect("an answer");
-        answer.elements()[0].offset().to_raw().filter(|offset| *offset >= 0)
+        answer.elements()[0]
+            .offset()
+            .to_raw()
+            .filter(|offset| *offset >= 0)
     }
 
     /// Commits an offset in the group's name.
     pub(crate) fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) {
-        let client: BaseConsumer = self.client(&[("group.id", group), ("enable.auto.commit", "false")]);
+        let client: BaseConsumer =
+            self.client(&[("group.id", group), ("enable.auto.commit", "false")]);
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset");
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("an offset");
         client.commit(&list, CommitMode::Sync).expect("committed");
     }
 
@@ -232,7 +299,11 @@ impl Broker {
     pub(crate) fn members(&self, group: &str) -> usize {
         let asked = self.client::<BaseConsumer>(&[]);
         let groups = asked.fetch_group_list(Some(group), CALL).expect("groups");
-        groups.groups().iter().map(|found| found.members().len()).sum()
+        groups
+            .groups()
+            .iter()
+            .map(|found| found.members().len())
+            .sum()
     }
 }
 
@@ -243,14 +314,23 @@ pub(crate) fn produce(
     records: impl IntoIterator<Item = Sent>,
 ) {
     for sent in records {
-        let headers = sent.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
-            headers.insert(Header { key: name, value: value.as_ref() })
-        });
+        let headers = sent
+            .headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (name, value)| {
+                headers.insert(Header {
+                    key: name,
+                    value: value.as_ref(),
+                })
+            });
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).headers(headers);
         (record.key, record.payload) = (sent.key.as_deref(), sent.value.as_deref());
         (record.partition, record.timestamp) = (sent.partition, sent.timestamp);
         while let Err((error, again)) = producer.send(record) {
-            assert_eq!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
+            assert_eq!(
+                error,
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)
+            );
             record = again;
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -258,7 +338,11 @@ pub(crate) fn produce(
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
 }
 
 /// A broker of a test's own, that it may stop.
@@ -282,7 +366,14 @@ impl OwnBroker {
     fn start_as(secured: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_ports();
-        let own = Self { broker: Broker { address: format!("127.0.0.1:{port}") }, folder, port, secured };
+        let own = Self {
+            broker: Broker {
+                address: format!("127.0.0.1:{port}"),
+            },
+            folder,
+            port,
+            secured,
+        };
         own.resume();
         own
     }
@@ -315,12 +406,23 @@ impl OwnBroker {
     fn kafka(&self, verb: &str) {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/services/kafka.sh");
         let mut command = Command::new(script);
-        command.arg(verb).env("KAFKA_DATA", self.folder.path()).env("KAFKA_PORT", self.port.to_string());
+        command
+            .arg(verb)
+            .env("KAFKA_DATA", self.folder.path())
+            .env("KAFKA_PORT", self.port.to_string());
         if self.secured {
             command.env("KAFKA_SECURED", "yes");
         }
-        let done = command.env("KAFKA_HEAP", "256m").env("KAFKA_WAIT", "120").output().expect("the script runs");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let done = command
+            .env("KAFKA_HEAP", "256m")
+            .env("KAFKA_WAIT", "120")
+            .output()
+            .expect("the script runs");
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 }
 

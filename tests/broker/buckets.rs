@@ -8,11 +8,20 @@ use crate::feeds::{Asked, Feeds};
 use crate::oracle;
 
 fn feeds() -> Feeds {
-    Asked { in_bucket: true, ..Asked::default() }.start()
+    Asked {
+        in_bucket: true,
+        ..Asked::default()
+    }
+    .start()
 }
 
 fn copied(from: &Path, to: &Path) {
-    let copied = Command::new("cp").arg("-R").arg(from).arg(to).status().expect("cp runs");
+    let copied = Command::new("cp")
+        .arg("-R")
+        .arg(from)
+        .arg(to)
+        .status()
+        .expect("cp runs");
     assert!(copied.success());
 }
 
@@ -21,19 +30,35 @@ fn a_ledger_in_a_bucket_gives_the_tables_that_it_gives_on_a_disk() {
     let feeds = feeds();
     for first in [0, 300] {
         feeds.send(records(first..first + 300));
-        feeds.ingest().set("ingest.merge_files", 10_000).until_end().run().succeeds();
+        feeds
+            .ingest()
+            .set("ingest.merge_files", 10_000)
+            .until_end()
+            .run()
+            .succeeds();
     }
     let journal = || oracle::files(&feeds.store().join("journal")).len();
     assert!(journal() >= 6, "a file a partition and run: {}", journal());
     feeds.program(&["merge"]).run().succeeds();
-    assert_eq!((journal(), oracle::files(&feeds.store().join("ledger")).len()), (0, 3), "merged and swept");
+    assert_eq!(
+        (
+            journal(),
+            oracle::files(&feeds.store().join("ledger")).len()
+        ),
+        (0, 3),
+        "merged and swept"
+    );
     feeds.assert_all_each_once();
 
     let disk = feeds.path("disk");
     copied(&feeds.store(), &disk);
     let plan = ["aggregate", "--plan", "smp-2017-18"];
     feeds.program(&plan).run().succeeds();
-    feeds.program(&plan).set("store.root", disk.display()).run().succeeds();
+    feeds
+        .program(&plan)
+        .set("store.root", disk.display())
+        .run()
+        .succeeds();
     for folder in ["events", "aggregates"] {
         let made = oracle::files(&feeds.store().join(folder));
         assert!(!made.is_empty());
@@ -46,18 +71,41 @@ fn a_ledger_in_a_bucket_gives_the_tables_that_it_gives_on_a_disk() {
             );
         }
     }
-    feeds.program(&["tables"]).run().succeeds().saying("priority_monthly");
-    feeds.program(&["rejects", "list"]).run().succeeds().saying("envelope.revision");
+    feeds
+        .program(&["tables"])
+        .run()
+        .succeeds()
+        .saying("priority_monthly");
+    feeds
+        .program(&["rejects", "list"])
+        .run()
+        .succeeds()
+        .saying("envelope.revision");
 }
 
 #[test]
 fn a_bucket_that_cannot_be_used_is_refused_with_what_to_do() {
     let feeds = feeds();
     let secret = "not-the-secret-that-it-is";
-    let refused = feeds.ingest().set("store.properties.secret_access_key", secret).until_end().run().with_status(2);
+    let refused = feeds
+        .ingest()
+        .set("store.properties.secret_access_key", secret)
+        .until_end()
+        .run()
+        .with_status(2);
     let refused = refused.saying("store.properties");
-    assert!(!refused.err.contains(secret) && !refused.out.contains(secret), "{}", refused.err);
-    feeds.ingest().set("store.root", "s3://no-such-bucket/x").until_end().run().with_status(2).saying("create it");
+    assert!(
+        !refused.err.contains(secret) && !refused.out.contains(secret),
+        "{}",
+        refused.err
+    );
+    feeds
+        .ingest()
+        .set("store.root", "s3://no-such-bucket/x")
+        .until_end()
+        .run()
+        .with_status(2)
+        .saying("create it");
     feeds
         .ingest()
         .set("store.properties.endpoint", "http://127.0.0.1:1")
@@ -65,5 +113,11 @@ fn a_bucket_that_cannot_be_used_is_refused_with_what_to_do() {
         .run()
         .with_status(2)
         .saying("127.0.0.1:1");
-    feeds.ingest().set("store.properties.endpoind", "x").until_end().run().with_status(2).saying("endpoind");
+    feeds
+        .ingest()
+        .set("store.properties.endpoind", "x")
+        .until_end()
+        .run()
+        .with_status(2)
+        .saying("endpoind");
 }

@@ -1,4 +1,5 @@
-//! The process dies, or sleeps, at each named step of commits, merges and sweeps, on a disk and in a bucket.
+//! The process dies, or sleeps, at each named step of commits, merges and sweeps, on a disk and in
+//! a bucket.
 
 use partner_feeds::crash::POINTS;
 use rustix::process::Signal;
@@ -10,7 +11,17 @@ fn for_each(points: &[&'static str], in_bucket: bool, story: fn(&Feeds, &str)) {
     std::thread::scope(|scope| {
         for point in points {
             let thread = std::thread::Builder::new().name(format!("at {point}"));
-            let told = move || story(&Asked { in_bucket, letters: Some(&[]), ..Asked::default() }.start(), point);
+            let told = move || {
+                story(
+                    &Asked {
+                        in_bucket,
+                        letters: Some(&[]),
+                        ..Asked::default()
+                    }
+                    .start(),
+                    point,
+                )
+            };
             thread.spawn_scoped(scope, told).expect("a thread");
         }
     });
@@ -18,7 +29,10 @@ fn for_each(points: &[&'static str], in_bucket: bool, story: fn(&Feeds, &str)) {
 
 /// The steps after the resume.
 fn committing() -> Vec<&'static str> {
-    POINTS.into_iter().filter(|point| *point != "resume.read").collect()
+    POINTS
+        .into_iter()
+        .filter(|point| *point != "resume.read")
+        .collect()
 }
 
 #[test]
@@ -36,7 +50,11 @@ fn killed(feeds: &Feeds, point: &str) {
     // At once, in the middle of commits side by side, and again right after the start.
     for nth in [1, 7, 1] {
         // A life has one resume, and few merges.
-        let nth = if ["resume.read", "merge.rejects", "merge.created"].contains(&point) { 1 } else { nth };
+        let nth = if ["resume.read", "merge.rejects", "merge.created"].contains(&point) {
+            1
+        } else {
+            nth
+        };
         feeds.ingest().killed_at(point, nth).run().killed();
         feeds.assert_each_once();
         feeds.assert_letters();

@@ -18,7 +18,11 @@ fn to(partition: i32, numbers: std::ops::Range<usize>) -> impl Iterator<Item = S
 
 /// Two partitions, each with a hundred records that were read.
 fn read_once() -> Feeds {
-    let feeds = Asked { partitions: 2, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 2,
+        ..Asked::default()
+    }
+    .start();
     feeds.send(to(0, 0..100).chain(to(1, 0..100)));
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();
@@ -28,9 +32,15 @@ fn read_once() -> Feeds {
 /// The loss that a run names where it stops the first partition.
 #[track_caller]
 fn loss_of_the_first(feeds: &Feeds, err: &str) -> String {
-    let named = err.split(|c: char| c.is_whitespace() || c == '"').filter(|word| word.contains(".."));
+    let named = err
+        .split(|c: char| c.is_whitespace() || c == '"')
+        .filter(|word| word.contains(".."));
     let of_first = format!("{}/0:", feeds.police());
-    named.into_iter().find(|word| word.starts_with(&of_first)).expect("a loss is named").to_owned()
+    named
+        .into_iter()
+        .find(|word| word.starts_with(&of_first))
+        .expect("a loss is named")
+        .to_owned()
 }
 
 /// Accepts what stopped the first partition, and no other loss.
@@ -39,8 +49,21 @@ fn accepted(feeds: &Feeds) {
     let stopped = feeds.ingest().until_end().run().with_status(1);
     let loss = loss_of_the_first(feeds, &stopped.err);
     let other = loss.replace("..0", "..1");
-    feeds.ingest().until_end().arg("--accept").arg(&other).run().with_status(1);
-    feeds.ingest().until_end().arg("--accept").arg(&loss).run().succeeds().saying("a loss is accepted");
+    feeds
+        .ingest()
+        .until_end()
+        .arg("--accept")
+        .arg(&other)
+        .run()
+        .with_status(1);
+    feeds
+        .ingest()
+        .until_end()
+        .arg("--accept")
+        .arg(&loss)
+        .run()
+        .succeeds()
+        .saying("a loss is accepted");
     // It was accepted once, and is in the chain.
     feeds.ingest().until_end().run().succeeds();
 }
@@ -49,10 +72,15 @@ fn accepted(feeds: &Feeds) {
 #[track_caller]
 fn assert_only_the_first_stops(feeds: &Feeds, why: &str) {
     let ended = feeds.ingest().until_end().run().with_status(1);
-    ended.saying(&format!("stopped: {}/0: ", feeds.police())).saying(why);
+    ended
+        .saying(&format!("stopped: {}/0: ", feeds.police()))
+        .saying(why);
     let held = oracle::read(&feeds.store());
     assert_eq!(held.ends[&(feeds.police(), 0)], 100);
-    assert_eq!(held.ends[&(feeds.police(), 1)], feeds.broker.watermarks(&feeds.police(), 1).end);
+    assert_eq!(
+        held.ends[&(feeds.police(), 1)],
+        feeds.broker.watermarks(&feeds.police(), 1).end
+    );
     feeds.program(&["verify"]).run().succeeds().saying("whole");
 }
 
@@ -61,11 +89,18 @@ fn records_that_expired_unread_stop_their_partition() {
     let feeds = read_once();
     feeds.send(to(0, 100..200).chain(to(1, 100..200)));
     feeds.broker.expire(&feeds.police(), 0, 150);
-    assert_only_the_first_stops(&feeds, "offsets 100 to 149 expired on the broker before they were read (50 offsets");
+    assert_only_the_first_stops(
+        &feeds,
+        "offsets 100 to 149 expired on the broker before they were read (50 offsets",
+    );
     // And again: nothing was mended by trying.
     assert_only_the_first_stops(&feeds, "offsets 100 to 149 expired");
     accepted(&feeds);
-    feeds.program(&["verify"]).run().succeeds().saying("expired, accepted by ingest --accept");
+    feeds
+        .program(&["verify"])
+        .run()
+        .succeeds()
+        .saying("expired, accepted by ingest --accept");
     feeds.program(&["merge"]).run().succeeds();
     feeds.program(&["verify"]).run().succeeds();
     assert_eq!(oracle::read(&feeds.store()).rows.len(), 350);
@@ -84,12 +119,20 @@ fn records_that_expired_after_they_were_read_are_nothing() {
 
 #[test]
 fn a_first_start_begins_where_the_broker_does_and_records_so() {
-    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     feeds.send(to(0, 0..100));
     feeds.broker.expire(&feeds.police(), 0, 40);
     feeds.ingest().until_end().run().succeeds();
     assert_eq!(feeds.assert_all_each_once().rows.len(), 60);
-    feeds.program(&["verify"]).run().succeeds().saying("accepted by first start");
+    feeds
+        .program(&["verify"])
+        .run()
+        .succeeds()
+        .saying("accepted by first start");
 }
 
 #[test]
@@ -107,7 +150,10 @@ fn records_that_expire_while_a_consumer_runs_stop_their_partition() {
     let end = |partition| oracle::read(&feeds.store()).ends[&(feeds.police(), partition)];
     await_that("the other partition goes on", || end(1) == 200);
     running.until("to 149 expired on the broker before they were read", 1);
-    running.terminate().with_status(1).saying(&format!("stopped: {}/0: ", feeds.police()));
+    running
+        .terminate()
+        .with_status(1)
+        .saying(&format!("stopped: {}/0: ", feeds.police()));
     assert!(end(0) <= 101);
 }
 
@@ -119,19 +165,36 @@ fn a_topic_made_again_stops_whether_smaller_or_larger_than_before() {
     feeds.send(to(0, 500..550).chain(to(1, 500..700)));
     let ended = feeds.ingest().until_end().run().with_status(1);
     for partition in 0..2 {
-        let stopped = format!("stopped: {}/{partition}: the topic was deleted and made again", feeds.police());
+        let stopped = format!(
+            "stopped: {}/{partition}: the topic was deleted and made again",
+            feeds.police()
+        );
         assert!(ended.out.contains(&stopped), "{}", ended.out);
     }
     assert_eq!(oracle::read(&feeds.store()).rows.len(), 200);
     feeds.program(&["verify"]).run().succeeds();
-    let losses = (0..2)
-        .map(|partition| format!("{}/{partition}:0000-0000000000000000100..0001-0000000000000000000", feeds.police()));
-    let accepting = losses.fold(feeds.ingest().until_end(), |run, loss| run.arg("--accept").arg(&loss));
+    let losses = (0..2).map(|partition| {
+        format!(
+            "{}/{partition}:0000-0000000000000000100..0001-0000000000000000000",
+            feeds.police()
+        )
+    });
+    let accepting = losses.fold(feeds.ingest().until_end(), |run, loss| {
+        run.arg("--accept").arg(&loss)
+    });
     accepting.run().succeeds();
     let held = oracle::read(&feeds.store());
-    assert_eq!(held.rows.iter().filter(|row| row.era == 1).count(), 250, "all of the new topic");
+    assert_eq!(
+        held.rows.iter().filter(|row| row.era == 1).count(),
+        250,
+        "all of the new topic"
+    );
     feeds.program(&["merge"]).run().succeeds();
-    feeds.program(&["verify"]).run().succeeds().saying("recreated, accepted by ingest --accept");
+    feeds
+        .program(&["verify"])
+        .run()
+        .succeeds()
+        .saying("recreated, accepted by ingest --accept");
 }
 
 #[test]
@@ -143,7 +206,12 @@ fn an_old_ledger_is_not_the_end_of_a_new_topic_while_a_dead_member_delays_the_gr
     feeds.broker.delete_topic(&feeds.police());
     feeds.broker.create_topic(&feeds.police(), 2, &[]);
     feeds.send(to(0, 500..550).chain(to(1, 500..550)));
-    feeds.ingest().until_end().run().with_status(1).saying("the topic was deleted and made again");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .with_status(1)
+        .saying("the topic was deleted and made again");
 }
 
 #[test]
@@ -163,9 +231,18 @@ fn a_topic_made_again_while_a_consumer_runs_stops_it() {
 
 #[test]
 fn a_topic_deleted_while_a_consumer_runs_leaves_the_other_topics_alone() {
-    let feeds = Asked { feeds: &["police", "health"], partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        feeds: &["police", "health"],
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     let hold = feeds.path("hold");
-    let mut running = feeds.ingest().set("ingest.grace", "5s").held_at("commit.started", &hold).start();
+    let mut running = feeds
+        .ingest()
+        .set("ingest.grace", "5s")
+        .held_at("commit.started", &hold)
+        .start();
     running.until("assigned", 2);
     // A batch of it is about to be committed when the topic goes.
     feeds.broker.send(&feeds.topic("health"), [crime(0)]);
@@ -173,8 +250,16 @@ fn a_topic_deleted_while_a_consumer_runs_leaves_the_other_topics_alone() {
     feeds.broker.delete_topic(&feeds.topic("health"));
     std::fs::remove_file(&hold).expect("released");
     feeds.send(records(0..200));
-    await_that("the police's records are there", || oracle::count(&feeds.store()) >= 200);
-    running.until(&format!("{}/0 why=\"the topic does not exist any more", feeds.topic("health")), 1);
+    await_that("the police's records are there", || {
+        oracle::count(&feeds.store()) >= 200
+    });
+    running.until(
+        &format!(
+            "{}/0 why=\"the topic does not exist any more",
+            feeds.topic("health")
+        ),
+        1,
+    );
     running.terminate();
     feeds.program(&["verify"]).run().succeeds();
 }
@@ -184,7 +269,10 @@ fn a_group_that_committed_past_the_chain_stops_its_partition() {
     let feeds = read_once();
     feeds.send(to(0, 100..200).chain(to(1, 100..200)));
     feeds.broker.commit(&feeds.group(), &feeds.police(), 0, 150);
-    assert_only_the_first_stops(&feeds, "the group committed 0000-0000000000000000150, but the ledger ends at");
+    assert_only_the_first_stops(
+        &feeds,
+        "the group committed 0000-0000000000000000150, but the ledger ends at",
+    );
     accepted(&feeds);
     feeds.assert_all_each_once();
     feeds.assert_group_is_at_the_end();
@@ -192,22 +280,44 @@ fn a_group_that_committed_past_the_chain_stops_its_partition() {
 
 #[test]
 fn a_lost_file_of_the_chain_stops_and_verify_says_where() {
-    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     for part in 0..4 {
         feeds.send(to(0, part * 100..(part + 1) * 100));
-        feeds.ingest().set("ingest.merge_files", 10_000).until_end().run().succeeds();
+        feeds
+            .ingest()
+            .set("ingest.merge_files", 10_000)
+            .until_end()
+            .run()
+            .succeeds();
     }
     let files = oracle::files(&feeds.store().join("journal"));
     assert_eq!(files.len(), 4);
     std::fs::remove_file(files.last().expect("a file")).expect("removed");
-    feeds.ingest().until_end().run().with_status(1).saying("were files of it lost?");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .with_status(1)
+        .saying("were files of it lost?");
     std::fs::remove_file(&files[1]).expect("removed");
-    feeds.program(&["verify"]).run().with_status(1).saying("join");
+    feeds
+        .program(&["verify"])
+        .run()
+        .with_status(1)
+        .saying("join");
 }
 
 /// One partition with four files that are not merged, and where they are.
 fn four_files() -> (Feeds, Vec<PathBuf>) {
-    let feeds = Asked { partitions: 2, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 2,
+        ..Asked::default()
+    }
+    .start();
     for part in 0..4 {
         feeds.send(to(0, part * 100..(part + 1) * 100).chain(to(1, part * 100..(part + 1) * 100)));
         unmerged(&feeds).run().succeeds();
@@ -228,16 +338,44 @@ fn a_damaged_last_file_stops_its_partition_alone_and_what_kafka_holds_is_read_ag
     let last = &files[3];
     let whole = std::fs::read(last).expect("a file");
     feeds.send(to(0, 400..500).chain(to(1, 400..500)));
-    let named = last.strip_prefix(feeds.store()).expect("in the store").display().to_string();
-    for damaged in [&whole[..whole.len() / 2], b"", b"foreign", &std::fs::read(&files[0]).expect("a file")] {
+    let named = last
+        .strip_prefix(feeds.store())
+        .expect("in the store")
+        .display()
+        .to_string();
+    for damaged in [
+        &whole[..whole.len() / 2],
+        b"",
+        b"foreign",
+        &std::fs::read(&files[0]).expect("a file"),
+    ] {
         std::fs::write(last, damaged).expect("written");
-        let stopped = unmerged(&feeds).run().with_status(1).saying("a file of the ledger is damaged: ");
-        stopped.saying(&named).saying("put that file back from the backup");
-        feeds.program(&["verify"]).run().with_status(1).saying(&named);
-        feeds.program(&["aggregate", "--plan", "smp-2017-18"]).run().with_status(2).saying(&named);
+        let stopped = unmerged(&feeds)
+            .run()
+            .with_status(1)
+            .saying("a file of the ledger is damaged: ");
+        stopped
+            .saying(&named)
+            .saying("put that file back from the backup");
+        feeds
+            .program(&["verify"])
+            .run()
+            .with_status(1)
+            .saying(&named);
+        feeds
+            .program(&["aggregate", "--plan", "smp-2017-18"])
+            .run()
+            .with_status(2)
+            .saying(&named);
     }
-    let journal = feeds.store().join(format!("journal/topic={}/partition=1", feeds.police()));
-    assert_eq!(oracle::files(&journal).len(), 5, "the other partition went on");
+    let journal = feeds
+        .store()
+        .join(format!("journal/topic={}/partition=1", feeds.police()));
+    assert_eq!(
+        oracle::files(&journal).len(),
+        5,
+        "the other partition went on"
+    );
 
     // Restored, all goes on.
     std::fs::write(last, &whole).expect("written");
@@ -245,12 +383,16 @@ fn a_damaged_last_file_stops_its_partition_alone_and_what_kafka_holds_is_read_ag
     feeds.assert_all_each_once();
 
     // Without a backup: without the files from the damaged one on, Kafka's records are read again.
-    for file in
-        oracle::files(&feeds.store().join("journal")).iter().filter(|file| *file >= last && same_folder(file, last))
+    for file in oracle::files(&feeds.store().join("journal"))
+        .iter()
+        .filter(|file| *file >= last && same_folder(file, last))
     {
         std::fs::remove_file(file).expect("removed");
     }
-    let stopped = unmerged(&feeds).run().with_status(1).saying("were files of it lost?");
+    let stopped = unmerged(&feeds)
+        .run()
+        .with_status(1)
+        .saying("were files of it lost?");
     let loss = loss_of_the_first(&feeds, &stopped.err);
     unmerged(&feeds).arg("--accept").arg(&loss).run().succeeds();
     feeds.assert_all_each_once();
@@ -266,10 +408,17 @@ fn a_file_damaged_or_renamed_in_the_middle_is_named_loses_nothing_and_can_be_put
     let (feeds, files) = four_files();
     let middle = &files[1];
     let whole = std::fs::read(middle).expect("a file");
-    let named = middle.strip_prefix(feeds.store()).expect("in the store").display().to_string();
+    let named = middle
+        .strip_prefix(feeds.store())
+        .expect("in the store")
+        .display()
+        .to_string();
     let renamed = middle.with_file_name("0000-0000000000000000150.parquet");
     let mends: [(&dyn Fn(), &str); 3] = [
-        (&|| std::fs::write(middle, &whole[..100]).expect("written"), "open: is not readable as Parquet"),
+        (
+            &|| std::fs::write(middle, &whole[..100]).expect("written"),
+            "open: is not readable as Parquet",
+        ),
         (
             &|| std::fs::write(middle, std::fs::read(&files[2]).expect("a file")).expect("written"),
             "name: the footer says",
@@ -288,14 +437,26 @@ fn a_file_damaged_or_renamed_in_the_middle_is_named_loses_nothing_and_can_be_put
         // What comes is read on; nothing is made of what is there.
         unmerged(&feeds).run().succeeds();
         feeds.program(&["verify"]).run().with_status(1).saying(rule);
-        feeds.program(&["aggregate", "--plan", "smp-2017-18"]).run().with_status(2).saying("verify tells more");
-        feeds.program(&["merge"]).run().with_status(1).saying(&named);
+        feeds
+            .program(&["aggregate", "--plan", "smp-2017-18"])
+            .run()
+            .with_status(2)
+            .saying("verify tells more");
+        feeds
+            .program(&["merge"])
+            .run()
+            .with_status(1)
+            .saying(&named);
         std::fs::write(middle, &whole).expect("written");
         std::fs::remove_file(&renamed).ok(); // only one of them made it
         feeds.assert_all_each_once();
     }
     std::fs::write(middle.with_file_name("notes.txt"), "nobody's").expect("written");
-    std::fs::write(middle.with_file_name("copy of 0000-0000000000000000100.parquet"), &whole).expect("written");
+    std::fs::write(
+        middle.with_file_name("copy of 0000-0000000000000000100.parquet"),
+        &whole,
+    )
+    .expect("written");
     feeds.program(&["verify"]).run().succeeds();
     feeds.program(&["merge"]).run().succeeds();
     feeds.program(&["verify"]).run().succeeds().saying("whole");

@@ -1,4 +1,5 @@
-//! Events to send: good ones by number, and every bad input of the contract with the reason it must get.
+//! Events to send: good ones by number, and every bad input of the contract with the reason it must
+//! get.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,15 +9,32 @@ use crate::broker::Sent;
 /// The example of each kind, as partners find them.
 pub(crate) fn examples() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/examples");
-    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("examples").map(|e| e.expect("an entry").path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .expect("examples")
+        .map(|e| e.expect("an entry").path())
+        .collect();
     paths.retain(|path| !path.ends_with("refused.json"));
     paths.sort();
-    paths.iter().map(|path| std::fs::read_to_string(path).expect("an example").trim_end().to_owned()).collect()
+    paths
+        .iter()
+        .map(|path| {
+            std::fs::read_to_string(path)
+                .expect("an example")
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
 }
 
 pub(crate) fn example(kind: &str) -> String {
-    let path = format!("{}/schemas/examples/{kind}.json", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(path).expect("an example").trim_end().to_owned()
+    let path = format!(
+        "{}/schemas/examples/{kind}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    std::fs::read_to_string(path)
+        .expect("an example")
+        .trim_end()
+        .to_owned()
 }
 
 /// A good record of its own.
@@ -39,13 +57,20 @@ pub(crate) fn records(numbers: std::ops::Range<usize>) -> impl Iterator<Item = S
 
 /// Text attributes of a document.
 pub(crate) fn attribute(document: &str, name: &str) -> Option<String> {
-    serde_json::from_str::<Value>(document).ok()?.get(name)?.as_str().map(str::to_owned)
+    serde_json::from_str::<Value>(document)
+        .ok()?
+        .get(name)?
+        .as_str()
+        .map(str::to_owned)
 }
 
 /// The feed in an event's type.
 pub(crate) fn feed_of(document: &str) -> String {
     let kind = attribute(document, "type").expect("a type");
-    kind.strip_prefix("uk.community-safety.").and_then(|rest| rest.split('.').next()).expect("a feed").to_owned()
+    kind.strip_prefix("uk.community-safety.")
+        .and_then(|rest| rest.split('.').next())
+        .expect("a feed")
+        .to_owned()
 }
 
 /// A record that must be refused.
@@ -96,14 +121,17 @@ struct Row {
 }
 
 /// Tells null from absent.
-fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 /// Every bad input of the contract.
 pub(crate) fn refused() -> Vec<Refused> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/examples/refused.json");
-    let rows: Vec<Row> = serde_json::from_str(&std::fs::read_to_string(path).expect("rows")).expect("rows");
+    let rows: Vec<Row> =
+        serde_json::from_str(&std::fs::read_to_string(path).expect("rows")).expect("rows");
     rows.into_iter().map(Row::refused).collect()
 }
 
@@ -115,29 +143,64 @@ impl Row {
             document = document.replacen(from, to, 1);
         }
         let key = attribute(&document, "subject").or_else(|| attribute(&base, "subject"));
-        let received = self.received.clone().or_else(|| attribute(&base, "time")).expect("a time");
+        let received = self
+            .received
+            .clone()
+            .or_else(|| attribute(&base, "time"))
+            .expect("a time");
         let sent = Sent {
-            key: self.key.as_ref().map_or(key, |key| key.as_str().map(str::to_owned)).map(String::into_bytes),
-            value: if self.value.is_some() { None } else { Some(self.value_of(&document)) },
+            key: self
+                .key
+                .as_ref()
+                .map_or(key, |key| key.as_str().map(str::to_owned))
+                .map(String::into_bytes),
+            value: if self.value.is_some() {
+                None
+            } else {
+                Some(self.value_of(&document))
+            },
             headers: self.headers_of(&document),
-            timestamp: Some(received.parse::<jiff::Timestamp>().expect("a time").as_millisecond()),
+            timestamp: Some(
+                received
+                    .parse::<jiff::Timestamp>()
+                    .expect("a time")
+                    .as_millisecond(),
+            ),
             partition: None,
         };
         let feed = self.topic.unwrap_or_else(|| feed_of(&base));
-        Refused { feed, sent, reason: self.reason, pointer: self.pointer }
+        Refused {
+            feed,
+            sent,
+            reason: self.reason,
+            pointer: self.pointer,
+        }
     }
 
     fn value_of(&self, document: &str) -> Vec<u8> {
         let mut value = if self.binary {
-            serde_json::from_str::<Value>(document).expect("json")["data"].to_string().into_bytes()
+            serde_json::from_str::<Value>(document).expect("json")["data"]
+                .to_string()
+                .into_bytes()
         } else if let Some(levels) = self.nest {
-            document.replacen(r#""data":"#, &format!(r#""x":{}"data":"#, "[".repeat(levels)), 1).into_bytes()
+            document
+                .replacen(
+                    r#""data":"#,
+                    &format!(r#""x":{}"data":"#, "[".repeat(levels)),
+                    1,
+                )
+                .into_bytes()
         } else {
             document.as_bytes().to_vec()
         };
         if let Some((from, hex)) = &self.byte {
             let at = document.find(from).expect("a place");
-            value = [&document.as_bytes()[..at], &bytes_of(hex), &document.as_bytes()[at + from.len()..]].concat();
+            value = [
+                &document.as_bytes()[..at],
+                &bytes_of(hex),
+                &document.as_bytes()[at + from.len()..],
+            ]
+            .concat();
         }
         if let Some(hex) = &self.before_hex {
             value.splice(0..0, bytes_of(hex));
@@ -151,9 +214,12 @@ impl Row {
     fn headers_of(&self, document: &str) -> Vec<(String, Option<Vec<u8>>)> {
         let mut headers = Vec::new();
         if self.binary {
-            let event: serde_json::Map<String, Value> = serde_json::from_str(document).expect("json");
+            let event: serde_json::Map<String, Value> =
+                serde_json::from_str(document).expect("json");
             for (name, value) in event.into_iter().filter(|(name, _)| name != "data") {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let text = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
                 headers.push((format!("ce_{name}"), Some(text.into_bytes())));
             }
         }
@@ -169,5 +235,8 @@ impl Row {
 }
 
 fn bytes_of(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hexadecimal")).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hexadecimal"))
+        .collect()
 }

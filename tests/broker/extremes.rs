@@ -11,11 +11,27 @@ use crate::oracle;
 fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_bounded() {
     let bytes = 100_000_000;
     let settings = [("max.message.bytes", "104000000")];
-    let feeds = Asked { partitions: 1, topic_settings: &settings, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        topic_settings: &settings,
+        ..Asked::default()
+    }
+    .start();
     feeds.send([crime(0)]);
-    let large =
-        Sent::new("large", example("crime").into_bytes().into_iter().chain(spaces()).take(bytes).collect::<Vec<_>>());
-    feeds.broker.send_with(&feeds.police(), [large], &[("message.max.bytes", "104000000")]);
+    let large = Sent::new(
+        "large",
+        example("crime")
+            .into_bytes()
+            .into_iter()
+            .chain(spaces())
+            .take(bytes)
+            .collect::<Vec<_>>(),
+    );
+    feeds.broker.send_with(
+        &feeds.police(),
+        [large],
+        &[("message.max.bytes", "104000000")],
+    );
     feeds.send(records(1..300));
     let consumer = feeds.ingest().start();
     feeds.settled();
@@ -26,7 +42,10 @@ fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_b
     let (reason, _) = held.rows[1].rejected.clone().expect("a reject");
     assert_eq!((held.rows.len(), &*reason), (301, "transport.too_large"));
     let kept = oracle::files(&feeds.store().join("rejects"));
-    assert!(kept.iter().any(|file| file.metadata().expect("a file").len() > 1000));
+    assert!(
+        kept.iter()
+            .any(|file| file.metadata().expect("a file").len() > 1000)
+    );
     assert!(peak < 800, "{peak} MiB");
     feeds.program(&["merge"]).run().succeeds();
     feeds.assert_all_each_once();
@@ -36,21 +55,52 @@ fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_b
 fn large_records_that_shrink_are_cut_by_what_they_were_since_readers_unpack_them() {
     let bytes = 10_000_000;
     let settings = [("max.message.bytes", "11000000")];
-    let feeds = Asked { partitions: 1, topic_settings: &settings, ..Asked::default() }.start();
-    for number in 0..24 {
-        let value = format!("{number}").into_bytes().into_iter().chain(spaces()).take(bytes).collect::<Vec<_>>();
-        feeds.broker.send_with(&feeds.police(), [Sent::new("large", value)], &[("message.max.bytes", "11000000")]);
+    let feeds = Asked {
+        partitions: 1,
+        topic_settings: &settings,
+        ..Asked::default()
     }
-    feeds.ingest().set("ingest.flush_age", "10m").until_end().run().succeeds();
+    .start();
+    for number in 0..24 {
+        let value = format!("{number}")
+            .into_bytes()
+            .into_iter()
+            .chain(spaces())
+            .take(bytes)
+            .collect::<Vec<_>>();
+        feeds.broker.send_with(
+            &feeds.police(),
+            [Sent::new("large", value)],
+            &[("message.max.bytes", "11000000")],
+        );
+    }
+    feeds
+        .ingest()
+        .set("ingest.flush_age", "10m")
+        .until_end()
+        .run()
+        .succeeds();
     let kept = oracle::files(&feeds.store().join("rejects"));
     let unpacked = |path: &std::path::PathBuf| {
         let file = std::fs::File::open(path).expect("a file");
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).expect("Parquet");
-        metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size).sum::<i64>()
+        let metadata = ParquetMetaDataReader::new()
+            .parse_and_finish(&file)
+            .expect("Parquet");
+        metadata
+            .row_groups()
+            .iter()
+            .map(RowGroupMetaData::total_byte_size)
+            .sum::<i64>()
     };
     let unpacked: Vec<i64> = kept.iter().map(unpacked).collect();
-    assert!(unpacked.iter().sum::<i64>() >= 24 * bytes as i64, "{unpacked:?}");
-    assert!(unpacked.iter().all(|bytes| *bytes < 128 << 20), "{unpacked:?}");
+    assert!(
+        unpacked.iter().sum::<i64>() >= 24 * bytes as i64,
+        "{unpacked:?}"
+    );
+    assert!(
+        unpacked.iter().all(|bytes| *bytes < 128 << 20),
+        "{unpacked:?}"
+    );
     feeds.program(&["merge"]).run().succeeds();
     feeds.program(&["verify"]).run().succeeds();
 }
@@ -64,7 +114,10 @@ fn names_of_partners_that_nobody_registered_are_rejects_and_cost_no_memory() {
     let feeds = Feeds::start();
     let good = example("crime");
     let invented = |number: usize| {
-        let document = good.replace("urn:partner:kent-police:crime", &format!("urn:partner:p{number:07}:crime"));
+        let document = good.replace(
+            "urn:partner:kent-police:crime",
+            &format!("urn:partner:p{number:07}:crime"),
+        );
         Sent::new("46-001234-17", document).to((number % 3) as i32)
     };
     let number = 60_000;
@@ -74,7 +127,15 @@ fn names_of_partners_that_nobody_registered_are_rejects_and_cost_no_memory() {
     let peak = consumer.peak_mib();
     consumer.terminate().succeeds();
     let held = feeds.assert_all_each_once();
-    let reasons = held.rows.iter().filter_map(|row| Some(&*row.rejected.as_ref()?.0));
-    assert_eq!(reasons.filter(|reason| *reason == "envelope.source").count(), number);
+    let reasons = held
+        .rows
+        .iter()
+        .filter_map(|row| Some(&*row.rejected.as_ref()?.0));
+    assert_eq!(
+        reasons
+            .filter(|reason| *reason == "envelope.source")
+            .count(),
+        number
+    );
     assert!(peak < 400, "{peak} MiB");
 }

@@ -47,22 +47,40 @@ impl Asked<'_> {
     pub(crate) fn start(self) -> Feeds {
         let feeds = self.prepare();
         for feed in self.feeds {
-            feeds.broker.create_topic(&feeds.topic(feed), self.partitions, self.topic_settings);
+            feeds
+                .broker
+                .create_topic(&feeds.topic(feed), self.partitions, self.topic_settings);
         }
         if let Some(settings) = self.letters {
-            feeds.broker.create_topic(&feeds.letters(), self.partitions, settings);
+            feeds
+                .broker
+                .create_topic(&feeds.letters(), self.partitions, settings);
         }
         feeds
     }
 
     /// Without the topics.
     pub(crate) fn prepare(&self) -> Feeds {
-        let folder =
-            tempfile::Builder::new().prefix("feeds-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-        let name = folder.path().file_name().expect("a name").to_string_lossy().into_owned();
+        let folder = tempfile::Builder::new()
+            .prefix("feeds-")
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .expect("a folder");
+        let name = folder
+            .path()
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         let bucket = self.in_bucket.then(Bucket::shared);
         let (broker, mirrored) = (self.broker.clone(), self.letters.is_some());
-        let feeds = Feeds { folder, name, broker, partitions: self.partitions, bucket, mirrored };
+        let feeds = Feeds {
+            folder,
+            name,
+            broker,
+            partitions: self.partitions,
+            bucket,
+            mirrored,
+        };
         std::fs::create_dir(feeds.path("reference")).expect("a folder");
         let partners = concat!(env!("CARGO_MANIFEST_DIR"), "/config/partners.toml");
         let mut partners = std::fs::read_to_string(partners).expect("the partners' file");
@@ -101,7 +119,10 @@ impl Bucket {
                 panic!("{name} is not set: `tests/services/s3.sh run COMMAND` starts a server for the tests")
             })
         };
-        Self { endpoint: of("PARTNER_FEEDS_TEST_S3"), folder: of("PARTNER_FEEDS_TEST_S3_FOLDER").into() }
+        Self {
+            endpoint: of("PARTNER_FEEDS_TEST_S3"),
+            folder: of("PARTNER_FEEDS_TEST_S3_FOLDER").into(),
+        }
     }
 }
 
@@ -117,7 +138,10 @@ impl Feeds {
 
     /// The folder that holds the store's files, in a bucket too.
     pub(crate) fn store(&self) -> PathBuf {
-        self.bucket.as_ref().map_or_else(|| self.path("store"), |bucket| bucket.folder.join(&self.name))
+        self.bucket.as_ref().map_or_else(
+            || self.path("store"),
+            |bucket| bucket.folder.join(&self.name),
+        )
     }
 
     /// Where the program is told the store is.
@@ -168,7 +192,11 @@ impl Feeds {
                 .set("store.properties.secret_access_key", "partner-feeds"),
             None => program,
         };
-        let program = if self.mirrored { program.set("kafka.dead_letter_topic", self.letters()) } else { program };
+        let program = if self.mirrored {
+            program.set("kafka.dead_letter_topic", self.letters())
+        } else {
+            program
+        };
         program
             .set("kafka.brokers", &self.broker.address)
             .set("kafka.group", self.group())
@@ -192,7 +220,8 @@ impl Feeds {
         self.broker.send(&self.police(), sent);
     }
 
-    /// Sends records to the police's topic, so many every tenth of a second, until it is told to end.
+    /// Sends records to the police's topic, so many every tenth of a second, until it is told to
+    /// end.
     pub(crate) fn load(&self, each: usize) -> Load {
         let (broker, topic) = (self.broker.clone(), self.police());
         let ending = Arc::new(AtomicBool::new(false));
@@ -209,32 +238,55 @@ impl Feeds {
             }
             producer.flush(DEADLINE).expect("arrived");
         });
-        Load { ending, thread: Some(thread) }
+        Load {
+            ending,
+            thread: Some(thread),
+        }
     }
 
     /// Waits until all that is in the topics is in the store.
     #[track_caller]
     pub(crate) fn settled(&self) {
-        let sent: usize = self.topics().iter().map(|topic| self.broker.log(topic).len()).sum();
-        await_that(&format!("the store holds {sent} records"), || oracle::count(&self.store()) >= sent);
+        let sent: usize = self
+            .topics()
+            .iter()
+            .map(|topic| self.broker.log(topic).len())
+            .sum();
+        await_that(&format!("the store holds {sent} records"), || {
+            oracle::count(&self.store()) >= sent
+        });
     }
 
-    /// The oracle: what is in the store is the log below the chains' ends, each record once, and accepted rows
-    /// are the record of their offset; `verify` finds nothing.
+    /// The oracle: what is in the store is the log below the chains' ends, each record once, and
+    /// accepted rows are the record of their offset; `verify` finds nothing.
     #[track_caller]
     pub(crate) fn assert_each_once(&self) -> Held {
         let held = oracle::read(&self.store());
         for topic in self.topics() {
             let mut log = self.broker.log(&topic);
             log.retain(|(partition, offset), _| {
-                held.ends.get(&(topic.clone(), *partition)).is_some_and(|end| offset < end)
+                held.ends
+                    .get(&(topic.clone(), *partition))
+                    .is_some_and(|end| offset < end)
             });
-            let rows: Vec<_> = held.rows.iter().filter(|row| row.place.0 == topic).collect();
+            let rows: Vec<_> = held
+                .rows
+                .iter()
+                .filter(|row| row.place.0 == topic)
+                .collect();
             let found: Vec<_> = rows.iter().map(|row| (row.place.1, row.offset)).collect();
-            assert_eq!(found, log.keys().copied().collect::<Vec<_>>(), "{topic}: offsets in the store, and in the log");
+            assert_eq!(
+                found,
+                log.keys().copied().collect::<Vec<_>>(),
+                "{topic}: offsets in the store, and in the log"
+            );
             for row in rows.into_iter().filter(|row| row.subject.is_some()) {
                 let key = &log[&(row.place.1, row.offset)];
-                assert_eq!(row.subject.as_ref().map(String::as_bytes), key.as_deref(), "the record of {row:?}");
+                assert_eq!(
+                    row.subject.as_ref().map(String::as_bytes),
+                    key.as_deref(),
+                    "the record of {row:?}"
+                );
             }
         }
         self.program(&["verify"]).run().succeeds().saying("whole");
@@ -245,8 +297,16 @@ impl Feeds {
     #[track_caller]
     pub(crate) fn assert_all_each_once(&self) -> Held {
         let held = self.assert_each_once();
-        let sent: usize = self.topics().iter().map(|topic| self.broker.log(topic).len()).sum();
-        assert_eq!(held.rows.len(), sent, "rows in the store, and records in the log");
+        let sent: usize = self
+            .topics()
+            .iter()
+            .map(|topic| self.broker.log(topic).len())
+            .sum();
+        assert_eq!(
+            held.rows.len(),
+            sent,
+            "rows in the store, and records in the log"
+        );
         held
     }
 
@@ -254,36 +314,64 @@ impl Feeds {
     #[track_caller]
     pub(crate) fn assert_each_once_of_what_is_left(&self) -> Held {
         let held = oracle::read(&self.store());
-        let mut found: Vec<_> = held.rows.iter().map(|row| (row.place.1, row.offset)).collect();
+        let mut found: Vec<_> = held
+            .rows
+            .iter()
+            .map(|row| (row.place.1, row.offset))
+            .collect();
         let rows = found.len();
         found.dedup();
         assert_eq!(found.len(), rows, "no row twice");
-        let missing = self.broker.log(&self.police()).into_keys().find(|at| found.binary_search(at).is_err());
+        let missing = self
+            .broker
+            .log(&self.police())
+            .into_keys()
+            .find(|at| found.binary_search(at).is_err());
         assert_eq!(missing, None, "in the log, and not in the store");
         self.program(&["verify"]).run().succeeds().saying("whole");
         held
     }
 
-    /// Every reject below the group's offset has a letter, and every letter is of a reject; also of a store in use.
+    /// Every reject below the group's offset has a letter, and every letter is of a reject; also of
+    /// a store in use.
     #[track_caller]
     pub(crate) fn assert_letters(&self) -> Vec<Letter> {
         let group: Vec<_> = (0..self.partitions)
-            .map(|p| self.broker.committed(&self.group(), &self.police(), p).unwrap_or(0))
+            .map(|p| {
+                self.broker
+                    .committed(&self.group(), &self.police(), p)
+                    .unwrap_or(0)
+            })
             .collect();
-        let letters: Vec<_> = self.broker.records(&self.letters()).into_iter().map(Letter::of).collect();
+        let letters: Vec<_> = self
+            .broker
+            .records(&self.letters())
+            .into_iter()
+            .map(Letter::of)
+            .collect();
         let held = oracle::read(&self.store());
-        let told: BTreeSet<_> = letters.iter().map(|letter| (letter.row.place.clone(), letter.row.offset)).collect();
+        let told: BTreeSet<_> = letters
+            .iter()
+            .map(|letter| (letter.row.place.clone(), letter.row.offset))
+            .collect();
         let rejects = held.rows.iter().filter(|row| row.rejected.is_some());
         let known: BTreeSet<_> = rejects.map(|row| (row.place.clone(), row.offset)).collect();
         let of_group = |((topic, partition), offset): &&(oracle::Place, i64)| {
             *topic != self.police() || *offset < group[*partition as usize]
         };
         assert_eq!(
-            known.iter().filter(of_group).find(|place| !told.contains(place)),
+            known
+                .iter()
+                .filter(of_group)
+                .find(|place| !told.contains(place)),
             None,
             "a reject without a letter"
         );
-        assert_eq!(told.iter().find(|place| !known.contains(place)), None, "a letter of no reject");
+        assert_eq!(
+            told.iter().find(|place| !known.contains(place)),
+            None,
+            "a letter of no reject"
+        );
         for Letter { row, .. } in &letters {
             assert!(held.rows.binary_search(row).is_ok(), "{row:?}");
         }
@@ -295,8 +383,14 @@ impl Feeds {
     pub(crate) fn assert_group_is_at_the_end(&self) {
         let held = oracle::read(&self.store());
         for partition in 0..self.partitions {
-            let committed = self.broker.committed(&self.group(), &self.police(), partition);
-            assert_eq!(committed, held.ends.get(&(self.police(), partition)).copied(), "partition {partition}");
+            let committed = self
+                .broker
+                .committed(&self.group(), &self.police(), partition);
+            assert_eq!(
+                committed,
+                held.ends.get(&(self.police(), partition)).copied(),
+                "partition {partition}"
+            );
         }
     }
 }
@@ -313,17 +407,30 @@ pub(crate) struct Letter {
 
 impl Letter {
     fn of(mut record: Sent) -> Self {
-        let own =
-            |(name, _): &mut (String, _)| name.starts_with("__connect.errors.") || name.starts_with("partner-feeds.");
+        let own = |(name, _): &mut (String, _)| {
+            name.starts_with("__connect.errors.") || name.starts_with("partner-feeds.")
+        };
         let told: BTreeMap<String, String> = record
             .headers
             .extract_if(.., own)
-            .map(|(name, value)| (name, String::from_utf8(value.expect("a value")).expect("UTF-8")))
+            .map(|(name, value)| {
+                (
+                    name,
+                    String::from_utf8(value.expect("a value")).expect("UTF-8"),
+                )
+            })
             .collect();
-        let (era, offset) = told["partner-feeds.position"].split_once('-').expect("a position");
-        let partition = told["__connect.errors.partition"].parse().expect("a number");
+        let (era, offset) = told["partner-feeds.position"]
+            .split_once('-')
+            .expect("a position");
+        let partition = told["__connect.errors.partition"]
+            .parse()
+            .expect("a number");
         let reason = told["__connect.errors.exception.class.name"].clone();
-        assert_eq!(told["__connect.errors.offset"].parse::<i64>(), offset.parse());
+        assert_eq!(
+            told["__connect.errors.offset"].parse::<i64>(),
+            offset.parse()
+        );
         let row = Row {
             place: (told["__connect.errors.topic"].clone(), partition),
             era: era.parse().expect("a number"),
@@ -332,7 +439,12 @@ impl Letter {
             rejected: Some((reason, told["partner-feeds.pointer"].clone())),
         };
         let left_out = told.get("partner-feeds.left-out").cloned();
-        Self { row, record, left_out, message: told["__connect.errors.exception.message"].clone() }
+        Self {
+            row,
+            record,
+            left_out,
+            message: told["__connect.errors.exception.message"].clone(),
+        }
     }
 }
 
@@ -355,7 +467,11 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) fn end(mut self) {
         self.ending.store(true, Ordering::Relaxed);
-        self.thread.take().expect("once").join().expect("all arrived");
+        self.thread
+            .take()
+            .expect("once")
+            .join()
+            .expect("all arrived");
     }
 }
 

@@ -13,14 +13,26 @@ use crate::oracle;
 use crate::plain::PERSONAL;
 
 fn feeds() -> Feeds {
-    Asked { letters: Some(&[]), ..Asked::default() }.start()
+    Asked {
+        letters: Some(&[]),
+        ..Asked::default()
+    }
+    .start()
 }
 
 #[test]
 fn each_reject_is_a_letter_with_all_that_the_record_held_unless_it_is_personal() {
     let topic_settings = &[("max.message.bytes", "25000000"), ("retention.ms", "-1")];
-    let asked = Asked { feeds: &["police", "health", "housing"], topic_settings, ..Asked::default() };
-    let feeds = Asked { letters: Some(&[]), ..asked }.start();
+    let asked = Asked {
+        feeds: &["police", "health", "housing"],
+        topic_settings,
+        ..Asked::default()
+    };
+    let feeds = Asked {
+        letters: Some(&[]),
+        ..asked
+    }
+    .start();
     let mut sent = BTreeMap::new();
     let mut next: BTreeMap<String, i64> = BTreeMap::new();
     for bad in refused() {
@@ -34,35 +46,69 @@ fn each_reject_is_a_letter_with_all_that_the_record_held_unless_it_is_personal()
     feeds.assert_all_each_once();
     let letters = feeds.assert_letters();
     assert_eq!(letters.len(), sent.len());
-    for Letter { row, record, left_out, message } in letters {
+    for Letter {
+        row,
+        record,
+        left_out,
+        message,
+    } in letters
+    {
         let bad = &sent[&(row.place, row.offset)];
-        assert_eq!(row.rejected, Some((bad.reason.clone(), bad.pointer.clone())));
-        let place = if bad.pointer.is_empty() { String::new() } else { format!(" at {}", bad.pointer) };
-        assert!(message.starts_with(&format!("{}{place}: ", bad.reason)), "{message}");
+        assert_eq!(
+            row.rejected,
+            Some((bad.reason.clone(), bad.pointer.clone()))
+        );
+        let place = if bad.pointer.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", bad.pointer)
+        };
+        assert!(
+            message.starts_with(&format!("{}{place}: ", bad.reason)),
+            "{message}"
+        );
         let all = [&record.key, &record.value]
             .into_iter()
             .flatten()
             .chain(record.headers.iter().filter_map(|h| h.1.as_ref()));
-        let all = all.map(|bytes| String::from_utf8_lossy(bytes)).collect::<Vec<_>>().join("\n") + &message;
+        let all = all
+            .map(|bytes| String::from_utf8_lossy(bytes))
+            .collect::<Vec<_>>()
+            .join("\n")
+            + &message;
         for planted in PERSONAL {
             assert!(!all.contains(planted), "`{planted}` is in a letter");
         }
         if bad.reason.starts_with("personal.") {
-            assert_eq!((record.key, record.value, record.headers), (None, None, Vec::new()));
+            assert_eq!(
+                (record.key, record.value, record.headers),
+                (None, None, Vec::new())
+            );
             assert_eq!(left_out.as_deref(), Some("personal"));
         } else {
-            assert_eq!((record.key, record.value), (bad.sent.key.clone(), bad.sent.value.clone()));
+            assert_eq!(
+                (record.key, record.value),
+                (bad.sent.key.clone(), bad.sent.value.clone())
+            );
             assert_eq!((record.headers, left_out), (bad.sent.headers.clone(), None));
         }
     }
 }
 
 #[test]
-fn of_a_record_too_large_for_the_dead_letter_topic_the_letter_goes_bare_and_the_partition_goes_on() {
+fn of_a_record_too_large_for_the_dead_letter_topic_the_letter_goes_bare_and_the_partition_goes_on()
+{
     let topic_settings = &[("max.message.bytes", "50000000")];
     let letters = Some(&[("max.message.bytes", "200000")][..]);
-    let feeds = Asked { partitions: 1, topic_settings, letters, ..Asked::default() }.start();
-    // Larger than the topic, and than the client takes; neither loses more than half by compression.
+    let feeds = Asked {
+        partitions: 1,
+        topic_settings,
+        letters,
+        ..Asked::default()
+    }
+    .start();
+    // Larger than the topic, and than the client takes; neither loses more than half by
+    // compression.
     let mut noise = ChaCha8Rng::seed_from_u64(1);
     let mut large = |size| {
         let mut value = vec![0; size];
@@ -78,12 +124,23 @@ fn of_a_record_too_large_for_the_dead_letter_topic_the_letter_goes_bare_and_the_
     for sent in sent {
         feeds.broker.send(&feeds.police(), [sent]);
     }
-    feeds.ingest().until_end().run().succeeds().saying("too large for the dead-letter topic");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("too large for the dead-letter topic");
     feeds.assert_all_each_once();
     feeds.assert_group_is_at_the_end();
     let letters = feeds.assert_letters();
-    let bare = |letter: &&Letter| letter.left_out.as_deref() == Some("too-large") && letter.record.value.is_none();
-    let bare: BTreeSet<_> = letters.iter().filter(bare).map(|letter| letter.row.offset).collect();
+    let bare = |letter: &&Letter| {
+        letter.left_out.as_deref() == Some("too-large") && letter.record.value.is_none()
+    };
+    let bare: BTreeSet<_> = letters
+        .iter()
+        .filter(bare)
+        .map(|letter| letter.row.offset)
+        .collect();
     assert_eq!((bare, letters.len()), (BTreeSet::from([20, 40]), 11));
 }
 
@@ -96,17 +153,29 @@ fn while_letters_are_not_taken_the_groups_offset_waits_and_then_none_is_missing(
     feeds.send(records(0..90));
     consumer.until("dead letters are not taken: the group's offset waits", 3);
     feeds.settled();
-    let committed = || (0..3).filter_map(|p| feeds.broker.committed(&feeds.group(), &feeds.police(), p)).sum::<i64>();
+    let committed = || {
+        (0..3)
+            .filter_map(|p| feeds.broker.committed(&feeds.group(), &feeds.police(), p))
+            .sum::<i64>()
+    };
     assert_eq!(committed(), 0, "rejects are in every partition");
     // A stop waits no longer than it may.
     consumer.signal(rustix::process::Signal::TERM);
     consumer.until("the grace is over", 1);
     consumer.ends().succeeds();
     feeds.assert_all_each_once();
-    feeds.ingest().run().with_status(2).saying(&format!("topic {} does not exist on the broker", feeds.letters()));
+    feeds.ingest().run().with_status(2).saying(&format!(
+        "topic {} does not exist on the broker",
+        feeds.letters()
+    ));
 
     feeds.broker.create_topic(&feeds.letters(), 3, &[]);
-    feeds.ingest().until_end().run().succeeds().saying("dead letters past the group's offset were sent again");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("dead letters past the group's offset were sent again");
     feeds.assert_group_is_at_the_end();
     assert_eq!(feeds.assert_letters().len(), 9);
 }
@@ -115,10 +184,19 @@ fn while_letters_are_not_taken_the_groups_offset_waits_and_then_none_is_missing(
 fn letters_that_a_killed_process_owed_are_found_where_their_rejects_were_merged_to() {
     let feeds = feeds();
     feeds.send(records(0..300));
-    feeds.ingest().killed_at("journal.certain", 1).run().killed();
+    feeds
+        .ingest()
+        .killed_at("journal.certain", 1)
+        .run()
+        .killed();
     assert!(feeds.assert_letters().is_empty());
     feeds.program(&["merge"]).run().succeeds();
-    feeds.ingest().until_end().run().succeeds().saying("dead letters past the group's offset were sent again");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("dead letters past the group's offset were sent again");
     feeds.assert_all_each_once();
     feeds.assert_group_is_at_the_end();
     feeds.assert_letters();
@@ -126,25 +204,58 @@ fn letters_that_a_killed_process_owed_are_found_where_their_rejects_were_merged_
 
 #[test]
 fn letters_owed_of_a_damaged_file_are_given_up_and_the_partition_goes_on() {
-    let feeds = Asked { partitions: 1, letters: Some(&[]), ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        letters: Some(&[]),
+        ..Asked::default()
+    }
+    .start();
     feeds.send(records(0..90));
-    feeds.ingest().killed_at("journal.certain", 1).run().killed();
+    feeds
+        .ingest()
+        .killed_at("journal.certain", 1)
+        .run()
+        .killed();
     let files = oracle::files(&feeds.store().join("rejects"));
-    let whole: Vec<_> = files.iter().map(|file| std::fs::read(file).expect("a file")).collect();
-    files.iter().for_each(|file| std::fs::write(file, "damaged").expect("written"));
+    let whole: Vec<_> = files
+        .iter()
+        .map(|file| std::fs::read(file).expect("a file"))
+        .collect();
+    files
+        .iter()
+        .for_each(|file| std::fs::write(file, "damaged").expect("written"));
     feeds.send(records(90..180));
-    feeds.ingest().until_end().run().succeeds().saying("dead letters owed are given up");
-    files.iter().zip(whole).for_each(|(file, whole)| std::fs::write(file, whole).expect("written"));
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("dead letters owed are given up");
+    files
+        .iter()
+        .zip(whole)
+        .for_each(|(file, whole)| std::fs::write(file, whole).expect("written"));
     feeds.assert_group_is_at_the_end();
-    assert!(!feeds.broker.records(&feeds.letters()).is_empty(), "those after it were sent");
+    assert!(
+        !feeds.broker.records(&feeds.letters()).is_empty(),
+        "those after it were sent"
+    );
 }
 
 #[test]
 fn a_group_without_an_offset_is_owed_no_letters_of_what_the_store_holds() {
     let feeds = feeds();
     feeds.send(records(0..90));
-    feeds.ingest().set("kafka.dead_letter_topic", "").until_end().run().succeeds();
-    let other = feeds.ingest().set("kafka.group", format!("{}.other", feeds.group())).until_end();
+    feeds
+        .ingest()
+        .set("kafka.dead_letter_topic", "")
+        .until_end()
+        .run()
+        .succeeds();
+    let other = feeds
+        .ingest()
+        .set("kafka.group", format!("{}.other", feeds.group()))
+        .until_end();
     other.run().succeeds().saying("begin at the chain's end");
     assert!(feeds.broker.records(&feeds.letters()).is_empty());
 }
@@ -169,12 +280,32 @@ fn the_partition_goes_on_with_another_consumer_that_sends_what_the_first_owed() 
 
 #[test]
 fn the_dead_letter_topic_is_created_with_the_others_and_is_none_of_them() {
-    let feeds = Asked { letters: Some(&[]), ..Asked::default() }.prepare();
+    let feeds = Asked {
+        letters: Some(&[]),
+        ..Asked::default()
+    }
+    .prepare();
     let letters = feeds.letters();
-    feeds.program(&["topics", "create"]).run().succeeds().saying(&format!("{letters}: created"));
-    await_that("the topic is there", || feeds.broker.partitions(&letters) == 6);
-    assert_eq!(feeds.broker.setting(&letters, "retention.ms").as_deref(), Some("1209600000"));
-    assert_eq!(feeds.broker.setting(&letters, "cleanup.policy").as_deref(), Some("delete"));
-    let refused = feeds.ingest().set("kafka.dead_letter_topic", feeds.police()).run().with_status(2);
+    feeds
+        .program(&["topics", "create"])
+        .run()
+        .succeeds()
+        .saying(&format!("{letters}: created"));
+    await_that("the topic is there", || {
+        feeds.broker.partitions(&letters) == 6
+    });
+    assert_eq!(
+        feeds.broker.setting(&letters, "retention.ms").as_deref(),
+        Some("1209600000")
+    );
+    assert_eq!(
+        feeds.broker.setting(&letters, "cleanup.policy").as_deref(),
+        Some("delete")
+    );
+    let refused = feeds
+        .ingest()
+        .set("kafka.dead_letter_topic", feeds.police())
+        .run()
+        .with_status(2);
     refused.saying("is a feed's topic of partners.toml: letters would be read as events");
 }

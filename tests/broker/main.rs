@@ -1,9 +1,10 @@
-//! The program as its users run it, against a real broker: crashes, rebalances, strange logs, bad records.
+//! The program as its users run it, against a real broker: crashes, rebalances, strange logs, bad
+//! records.
 //!
-//! One oracle for all ([`oracle`]): the coordinates in chain and rejects are the broker's log below the
-//! chain's end, each once, and `verify` finds nothing. Topics, group and store are fresh for each test, so
-//! all run side by side. They need a broker whose address is in `PARTNER_FEEDS_TEST_BROKERS`, and the bucket of
-//! `PARTNER_FEEDS_TEST_S3`:
+//! One oracle for all ([`oracle`]): the coordinates in chain and rejects are the broker's log below
+//! the chain's end, each once, and `verify` finds nothing. Topics, group and store are fresh for
+//! each test, so all run side by side. They need a broker whose address is in
+//! `PARTNER_FEEDS_TEST_BROKERS`, and the bucket of `PARTNER_FEEDS_TEST_S3`:
 //!
 //! ```text
 //! tests/services/s3.sh run tests/services/kafka.sh run cargo test --test broker -- --test-threads 8
@@ -43,7 +44,11 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 pub(crate) fn await_that(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
-        assert!(Instant::now() < deadline, "waited {} s in vain: {what}", DEADLINE.as_secs());
+        assert!(
+            Instant::now() < deadline,
+            "waited {} s in vain: {what}",
+            DEADLINE.as_secs()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -46,11 +46,28 @@ impl Parquet {
     /// `None` = it was merged away.
     fn open(path: PathBuf) -> Option<Self> {
         let file = present(&path)?;
-        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file.try_clone().expect("a file")).expect("Parquet");
-        let pairs = reader.metadata().file_metadata().key_value_metadata().into_iter().flatten();
-        let footer = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
-        Some(Self { path, name, footer, file })
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file.try_clone().expect("a file"))
+            .expect("Parquet");
+        let pairs = reader
+            .metadata()
+            .file_metadata()
+            .key_value_metadata()
+            .into_iter()
+            .flatten();
+        let footer = pairs
+            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+            .collect();
+        Some(Self {
+            path,
+            name,
+            footer,
+            file,
+        })
     }
 }
 
@@ -63,7 +80,11 @@ fn present(path: &Path) -> Option<File> {
 
 fn batches(file: File) -> Vec<RecordBatch> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
-    reader.build().expect("a reader").map(|batch| batch.expect("rows")).collect()
+    reader
+        .build()
+        .expect("a reader")
+        .map(|batch| batch.expect("rows"))
+        .collect()
 }
 
 /// Every Parquet file in a folder and below it.
@@ -83,16 +104,28 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn place_of(path: &Path) -> Place {
     let value = |start: &str| {
-        let mut parts = path.components().filter_map(|part| part.as_os_str().to_str());
-        parts.find_map(|part| part.strip_prefix(start).map(str::to_owned)).expect("a folder that says it")
+        let mut parts = path
+            .components()
+            .filter_map(|part| part.as_os_str().to_str());
+        parts
+            .find_map(|part| part.strip_prefix(start).map(str::to_owned))
+            .expect("a folder that says it")
     };
-    (value("topic="), value("partition=").parse().expect("a number"))
+    (
+        value("topic="),
+        value("partition=").parse().expect("a number"),
+    )
 }
 
-/// The files of the chain: those of the ledger, and those of the journal that the ledger, looked at afterwards, does
-/// not cover.
+/// The files of the chain: those of the ledger, and those of the journal that the ledger, looked at
+/// afterwards, does not cover.
 fn chain(store: &Path) -> Vec<Parquet> {
-    let open = |tree: &str| files(&store.join(tree)).into_iter().filter_map(Parquet::open).collect::<Vec<_>>();
+    let open = |tree: &str| {
+        files(&store.join(tree))
+            .into_iter()
+            .filter_map(Parquet::open)
+            .collect::<Vec<_>>()
+    };
     let journal = open("journal");
     let mut chain = open("ledger");
     let mut merged: BTreeMap<Place, String> = BTreeMap::new();
@@ -100,14 +133,21 @@ fn chain(store: &Path) -> Vec<Parquet> {
         let end = merged.entry(place_of(&file.path)).or_default();
         *end = file.footer["next"].clone().max(std::mem::take(end));
     }
-    let covered = |file: &Parquet| merged.get(&place_of(&file.path)).is_some_and(|end| file.name < *end);
+    let covered = |file: &Parquet| {
+        merged
+            .get(&place_of(&file.path))
+            .is_some_and(|end| file.name < *end)
+    };
     chain.extend(journal.into_iter().filter(|file| !covered(file)));
     chain
 }
 
 /// How many records the chains hold, by their footers.
 pub(crate) fn count(store: &Path) -> usize {
-    chain(store).iter().map(|file| file.footer["read"].parse::<usize>().expect("a number")).sum()
+    chain(store)
+        .iter()
+        .map(|file| file.footer["read"].parse::<usize>().expect("a number"))
+        .sum()
 }
 
 /// Reads the chains.
@@ -122,14 +162,25 @@ pub(crate) fn read(store: &Path) -> Held {
 
 fn look(store: &Path) -> Option<Held> {
     let mut held = Held::default();
-    for Parquet { path, footer, file, .. } in chain(store) {
+    for Parquet {
+        path, footer, file, ..
+    } in chain(store)
+    {
         let place = place_of(&path);
-        let next: i64 = footer["next"].split_once('-').expect("a position").1.parse().expect("an offset");
+        let next: i64 = footer["next"]
+            .split_once('-')
+            .expect("a position")
+            .1
+            .parse()
+            .expect("an offset");
         let end = held.ends.entry(place.clone()).or_default();
         *end = next.max(*end);
-        let rejects = footer["rejects"]
-            .split_whitespace()
-            .map(|name| present(&store.join(format!("rejects/topic={}/partition={}/{name}", place.0, place.1))));
+        let rejects = footer["rejects"].split_whitespace().map(|name| {
+            present(&store.join(format!(
+                "rejects/topic={}/partition={}/{name}",
+                place.0, place.1
+            )))
+        });
         for file in std::iter::once(Some(file)).chain(rejects) {
             for batch in batches(file?) {
                 held.rows.extend(rows(&place, &batch));
@@ -142,15 +193,23 @@ fn look(store: &Path) -> Option<Held> {
 
 fn rows<'b>(place: &'b Place, batch: &'b RecordBatch) -> impl Iterator<Item = Row> + 'b {
     let texts = |name| batch.column_by_name(name).map(AsArray::as_string::<i32>);
-    let eras = batch.column_by_name("era").expect("eras").as_primitive::<Int32Type>();
-    let offsets = batch.column_by_name("offset").expect("offsets").as_primitive::<Int64Type>();
+    let eras = batch
+        .column_by_name("era")
+        .expect("eras")
+        .as_primitive::<Int32Type>();
+    let offsets = batch
+        .column_by_name("offset")
+        .expect("offsets")
+        .as_primitive::<Int64Type>();
     let (subjects, reasons, pointers) = (texts("subject"), texts("reason"), texts("pointer"));
     (0..batch.num_rows()).map(move |row| Row {
         place: place.clone(),
         era: eras.value(row),
         offset: offsets.value(row),
         subject: subjects.map(|column| column.value(row).to_owned()),
-        rejected: reasons.zip(pointers).map(|(r, p)| (r.value(row).to_owned(), p.value(row).to_owned())),
+        rejected: reasons
+            .zip(pointers)
+            .map(|(r, p)| (r.value(row).to_owned(), p.value(row).to_owned())),
     })
 }
 
@@ -170,7 +229,10 @@ pub(crate) fn every_value(store: &Path) -> String {
 fn append(column: &dyn Array, all: &mut String) {
     let mut line = |value: &dyn Display| writeln!(all, "{value}").expect("a string takes all");
     if let Some(bytes) = column.as_binary_opt::<i32>() {
-        bytes.iter().flatten().for_each(|value| line(&String::from_utf8_lossy(value)));
+        bytes
+            .iter()
+            .flatten()
+            .for_each(|value| line(&String::from_utf8_lossy(value)));
     } else if let Some(texts) = column.as_string_opt::<i32>() {
         texts.iter().flatten().for_each(|value| line(&value));
     } else if let Some(numbers) = column.as_primitive_opt::<Int32Type>() {
@@ -180,6 +242,13 @@ fn append(column: &dyn Array, all: &mut String) {
     } else if let Some(list) = column.as_list_opt::<i32>() {
         append(list.values().as_ref(), all);
     } else {
-        assert!(matches!(column.data_type(), DataType::Boolean | DataType::Timestamp(..)), "{}", column.data_type());
+        assert!(
+            matches!(
+                column.data_type(),
+                DataType::Boolean | DataType::Timestamp(..)
+            ),
+            "{}",
+            column.data_type()
+        );
     }
 }

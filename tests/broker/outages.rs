@@ -14,7 +14,11 @@ use crate::oracle;
 #[test]
 fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
     let own = OwnBroker::start();
-    let feeds = Asked { broker: own.broker.clone(), ..Asked::default() }.start();
+    let feeds = Asked {
+        broker: own.broker.clone(),
+        ..Asked::default()
+    }
+    .start();
     feeds.send(records(0..300));
     let mut consumer = feeds.ingest().set("ingest.grace", "1s").start();
     feeds.settled();
@@ -41,30 +45,61 @@ fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
 #[test]
 fn a_partition_that_no_broker_leads_is_stopped_alone_until_one_does() {
     let cluster = MockCluster::new(1).expect("a cluster");
-    let broker = Broker { address: cluster.bootstrap_servers() };
-    let feeds = Asked { partitions: 2, broker, ..Asked::default() }.prepare();
-    cluster.create_topic(&feeds.police(), 2, 1).expect("a topic");
+    let broker = Broker {
+        address: cluster.bootstrap_servers(),
+    };
+    let feeds = Asked {
+        partitions: 2,
+        broker,
+        ..Asked::default()
+    }
+    .prepare();
+    cluster
+        .create_topic(&feeds.police(), 2, 1)
+        .expect("a topic");
     feeds.send((0..20).map(|n| crime(n).to(n as i32 % 2)));
-    cluster.partition_leader(&feeds.police(), 1, None).expect("nobody leads it");
+    cluster
+        .partition_leader(&feeds.police(), 1, None)
+        .expect("nobody leads it");
     let mut consumer = feeds.ingest().start();
     consumer.until("no broker tells how far its log goes", 1);
-    await_that("the other partition is read", || oracle::read(&feeds.store()).rows.len() == 10);
-    assert_eq!(consumer.says(&format!("stopped partition={}/1", feeds.police())), 1);
-    cluster.partition_leader(&feeds.police(), 1, Some(1)).expect("somebody leads it again");
-    await_that("that one is read too", || oracle::read(&feeds.store()).rows.len() == 20);
+    await_that("the other partition is read", || {
+        oracle::read(&feeds.store()).rows.len() == 10
+    });
+    assert_eq!(
+        consumer.says(&format!("stopped partition={}/1", feeds.police())),
+        1
+    );
+    cluster
+        .partition_leader(&feeds.police(), 1, Some(1))
+        .expect("somebody leads it again");
+    await_that("that one is read too", || {
+        oracle::read(&feeds.store()).rows.len() == 20
+    });
     consumer.terminate().succeeds();
 }
 
 #[test]
 fn the_store_of_another_cluster_stops_every_partition() {
     let own = OwnBroker::start();
-    let feeds = Asked { partitions: 2, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 2,
+        ..Asked::default()
+    }
+    .start();
     feeds.send(records(0..200));
     feeds.ingest().until_end().run().succeeds();
     own.broker.create_topic(&feeds.police(), 2, &[]);
     own.broker.send(&feeds.police(), records(200..600));
-    let ended = feeds.ingest().set("kafka.brokers", &own.broker.address).until_end().run().with_status(1);
-    ended.saying("this is cluster").saying("use another store for another cluster");
+    let ended = feeds
+        .ingest()
+        .set("kafka.brokers", &own.broker.address)
+        .until_end()
+        .run()
+        .with_status(1);
+    ended
+        .saying("this is cluster")
+        .saying("use another store for another cluster");
     assert_eq!(oracle::read(&feeds.store()).rows.len(), 200);
     feeds.assert_all_each_once();
 }

@@ -30,8 +30,12 @@ pub(crate) const PERSONAL: [&str; 14] = [
 #[test]
 fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
     let settings = [("max.message.bytes", "25000000"), ("retention.ms", "-1")];
-    let feeds =
-        Asked { feeds: &["police", "health", "housing"], topic_settings: &settings, ..Asked::default() }.start();
+    let feeds = Asked {
+        feeds: &["police", "health", "housing"],
+        topic_settings: &settings,
+        ..Asked::default()
+    }
+    .start();
     let mut expected = BTreeMap::new();
     let mut next: BTreeMap<String, i64> = BTreeMap::new();
     let mut send = |feed: &str, sent: Sent| {
@@ -56,10 +60,12 @@ fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
 
     let held = feeds.assert_all_each_once();
     assert_eq!(held.rows.len(), records_sent);
-    let rejected = held
-        .rows
-        .iter()
-        .filter_map(|row| Some(((row.place.0.clone(), row.place.1, row.offset), row.rejected.clone()?)));
+    let rejected = held.rows.iter().filter_map(|row| {
+        Some((
+            (row.place.0.clone(), row.place.1, row.offset),
+            row.rejected.clone()?,
+        ))
+    });
     assert_eq!(rejected.collect::<BTreeMap<_, _>>(), expected);
     assert_eq!(listed(&feeds), expected);
     assert_no_personal_value_is_kept(&feeds);
@@ -67,12 +73,20 @@ fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
 
 /// What `rejects list` says.
 fn listed(feeds: &Feeds) -> BTreeMap<(String, i32, i64), (String, String)> {
-    let printed = feeds.program(&["rejects", "list", "--format", "json"]).run().succeeds().out;
+    let printed = feeds
+        .program(&["rejects", "list", "--format", "json"])
+        .run()
+        .succeeds()
+        .out;
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let line = |line: &str| {
         let line: Value = serde_json::from_str(line).expect("json");
         let (partition, offset) = (line["partition"].as_i64(), line["offset"].as_i64());
-        let at = (text(&line["topic"]), partition.expect("a partition") as i32, offset.expect("an offset"));
+        let at = (
+            text(&line["topic"]),
+            partition.expect("a partition") as i32,
+            offset.expect("an offset"),
+        );
         (at, (text(&line["reason"]), text(&line["pointer"])))
     };
     printed.lines().map(line).collect()
@@ -81,16 +95,26 @@ fn listed(feeds: &Feeds) -> BTreeMap<(String, i32, i64), (String, String)> {
 #[track_caller]
 fn assert_no_personal_value_is_kept(feeds: &Feeds) {
     let values = oracle::every_value(&feeds.store());
-    assert!(values.contains("46-001234-18"), "the keys of other rejects are kept");
+    assert!(
+        values.contains("46-001234-18"),
+        "the keys of other rejects are kept"
+    );
     for planted in PERSONAL {
         assert!(!values.contains(planted), "`{planted}` is in the store");
     }
     for entry in std::fs::read_dir(feeds.path("")).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if path.extension().is_some_and(|end| end == "err" || end == "out") {
+        if path
+            .extension()
+            .is_some_and(|end| end == "err" || end == "out")
+        {
             let said = std::fs::read_to_string(&path).expect("readable");
             for planted in PERSONAL {
-                assert!(!said.contains(planted), "`{planted}` is in {}", path.display());
+                assert!(
+                    !said.contains(planted),
+                    "`{planted}` is in {}",
+                    path.display()
+                );
             }
         }
     }
@@ -98,8 +122,16 @@ fn assert_no_personal_value_is_kept(feeds: &Feeds) {
 
 #[test]
 fn a_file_published_twice_changes_no_figure() {
-    let feeds = Asked { feeds: &["police", "health", "housing"], ..Asked::default() }.start();
-    let generated = feeds.program(&["generate", "--seed", "7", "--events", "600"]).run().succeeds().out;
+    let feeds = Asked {
+        feeds: &["police", "health", "housing"],
+        ..Asked::default()
+    }
+    .start();
+    let generated = feeds
+        .program(&["generate", "--seed", "7", "--events", "600"])
+        .run()
+        .succeeds()
+        .out;
     std::fs::write(feeds.path("events.jsonl"), &generated).expect("written");
     let figures = || {
         feeds.program(&["publish", "events.jsonl"]).run().succeeds();
@@ -108,14 +140,25 @@ fn a_file_published_twice_changes_no_figure() {
         aggregate(&feeds);
         let store = feeds.store();
         let read = |path: &std::path::PathBuf| (path.clone(), std::fs::read(path).expect("a file"));
-        let tables = [oracle::files(&store.join("events")), oracle::files(&store.join("aggregates"))].concat();
+        let tables = [
+            oracle::files(&store.join("events")),
+            oracle::files(&store.join("aggregates")),
+        ]
+        .concat();
         // How much was read is more than before, and reconciled with what came of it.
         let is_figure = |path: &&std::path::PathBuf| !path.ends_with("reconciliation.parquet");
-        tables.iter().filter(is_figure).map(read).collect::<BTreeMap<_, _>>()
+        tables
+            .iter()
+            .filter(is_figure)
+            .map(read)
+            .collect::<BTreeMap<_, _>>()
     };
     let (once, twice) = (figures(), figures());
     assert!(once.len() >= 4, "{:?}", once.keys());
-    assert_eq!(once.keys().collect::<Vec<_>>(), twice.keys().collect::<Vec<_>>());
+    assert_eq!(
+        once.keys().collect::<Vec<_>>(),
+        twice.keys().collect::<Vec<_>>()
+    );
     for (path, bytes) in &once {
         assert!(*bytes == twice[path], "{} changed", path.display());
     }
@@ -130,7 +173,12 @@ fn a_second_run_goes_on_where_the_first_ended() {
         feeds.assert_all_each_once();
         feeds.assert_group_is_at_the_end();
     }
-    feeds.ingest().until_end().run().succeeds().saying("0 batches");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("0 batches");
 }
 
 #[test]
@@ -139,9 +187,18 @@ fn another_group_finds_all_done_and_commits_the_end() {
     feeds.send(records(0..200));
     feeds.ingest().until_end().run().succeeds();
     let other = format!("{}.other", feeds.group());
-    feeds.ingest().set("kafka.group", &other).until_end().run().succeeds().saying("0 batches");
+    feeds
+        .ingest()
+        .set("kafka.group", &other)
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("0 batches");
     let end = Broker::shared().watermarks(&feeds.police(), 0).end;
-    assert_eq!(feeds.broker.committed(&other, &feeds.police(), 0), Some(end));
+    assert_eq!(
+        feeds.broker.committed(&other, &feeds.police(), 0),
+        Some(end)
+    );
 }
 
 #[test]
@@ -150,7 +207,11 @@ fn figures_are_written_while_records_are_read_and_a_failure_stops_nothing() {
     feeds.send(records(0..100));
     std::fs::create_dir(feeds.store()).expect("a folder");
     std::fs::write(feeds.store().join("aggregates"), "in the way").expect("written");
-    let ingest = feeds.ingest().set("aggregate.plans", "smp-2017-18").arg("--aggregate-every").arg("1s");
+    let ingest = feeds
+        .ingest()
+        .set("aggregate.plans", "smp-2017-18")
+        .arg("--aggregate-every")
+        .arg("1s");
     let mut consumer = ingest.start();
     consumer.until("WARN figures were not written: those of before stay", 1);
     std::fs::remove_file(feeds.store().join("aggregates")).expect("removed");
@@ -159,7 +220,11 @@ fn figures_are_written_while_records_are_read_and_a_failure_stops_nothing() {
     // What is written beside the reading is what the command writes.
     consumer.until("figures written records=180 rejected=20", 1);
     consumer.terminate().succeeds();
-    let table = |name: &str| feeds.store().join(format!("aggregates/smp-2017-18/{name}_monthly.parquet"));
+    let table = |name: &str| {
+        feeds
+            .store()
+            .join(format!("aggregates/smp-2017-18/{name}_monthly.parquet"))
+    };
     let read = || ["priority", "category"].map(|name| std::fs::read(table(name)).expect("a table"));
     let while_reading = read();
     aggregate(&feeds);
@@ -171,5 +236,9 @@ fn figures_are_written_while_records_are_read_and_a_failure_stops_nothing() {
 fn aggregate(feeds: &Feeds) {
     let store = feeds.store();
     let command = feeds.program(&["aggregate", "--plan", "smp-2017-18"]);
-    command.arg("--store").arg(store.to_str().expect("utf-8")).run().succeeds();
+    command
+        .arg("--store")
+        .arg(store.to_str().expect("utf-8"))
+        .run()
+        .succeeds();
 }

@@ -1,4 +1,5 @@
-//! The program as a process: started as its user starts it, watched by its log, signalled by its id.
+//! The program as a process: started as its user starts it, watched by its log, signalled by its
+//! id.
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
@@ -23,14 +24,21 @@ impl Program {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let mut command = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
-        command.args(arguments).current_dir(folder).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PARTNER_FEEDS_")) {
             command.env_remove(name);
         }
         command.env("PARTNER_FEEDS_LOG", "info,partner_feeds=debug");
         let verb = arguments.first().expect("a command");
         let file = |end: &str| folder.join(format!("{number:02}-{verb}.{end}"));
-        Self { command, out: file("out"), err: file("err") }
+        Self {
+            command,
+            out: file("out"),
+            err: file("err"),
+        }
     }
 
     pub(crate) fn arg(mut self, argument: &str) -> Self {
@@ -56,18 +64,22 @@ impl Program {
 
     /// It kills itself when it passes a point for the nth time.
     pub(crate) fn killed_at(self, point: &str, nth: usize) -> Self {
-        self.env("PARTNER_FEEDS_CRASH_AT", point).env("PARTNER_FEEDS_CRASH_AFTER", nth)
+        self.env("PARTNER_FEEDS_CRASH_AT", point)
+            .env("PARTNER_FEEDS_CRASH_AFTER", nth)
     }
 
     /// It falls asleep when it passes a point for the nth time.
     pub(crate) fn asleep_at(self, point: &str, nth: usize) -> Self {
-        self.killed_at(point, nth).env("PARTNER_FEEDS_CRASH_WITH", "stop")
+        self.killed_at(point, nth)
+            .env("PARTNER_FEEDS_CRASH_WITH", "stop")
     }
 
     /// One step of it waits at a point, for as long as a file is there; the rest goes on.
     pub(crate) fn held_at(self, point: &str, file: &Path) -> Self {
         std::fs::write(file, "").expect("written");
-        self.killed_at(point, 1).env("PARTNER_FEEDS_CRASH_WITH", "hold").env("PARTNER_FEEDS_CRASH_HOLD", file.display())
+        self.killed_at(point, 1)
+            .env("PARTNER_FEEDS_CRASH_WITH", "hold")
+            .env("PARTNER_FEEDS_CRASH_HOLD", file.display())
     }
 
     /// Whatever is written to its standard input.
@@ -80,7 +92,11 @@ impl Program {
         let file = |path: &Path| File::create(path).expect("a file");
         self.command.stdout(file(&self.out)).stderr(file(&self.err));
         let child = self.command.spawn().expect("the program starts");
-        Running { child, out: self.out, err: self.err }
+        Running {
+            child,
+            out: self.out,
+            err: self.err,
+        }
     }
 
     /// Runs it to its end.
@@ -105,9 +121,17 @@ impl Running {
 
     /// The most memory it has had, in MiB.
     pub(crate) fn peak_mib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .expect("a peak");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .expect("a number")
+            / 1024
     }
 
     /// How often its log says something.
@@ -121,7 +145,11 @@ impl Running {
         await_that(&format!("the log says {times} times: {what}"), || {
             let said = self.says(what) >= times;
             let status = self.child.try_wait().expect("a status");
-            assert!(said || status.is_none(), "ended before it said `{what}`: {status:?}\n{}", self.log());
+            assert!(
+                said || status.is_none(),
+                "ended before it said `{what}`: {status:?}\n{}",
+                self.log()
+            );
             said
         });
     }
@@ -137,7 +165,8 @@ impl Running {
         let path = format!("/proc/{}/stat", self.child.id());
         await_that("the program sleeps", || {
             let stat = std::fs::read_to_string(&path).expect("the process is there");
-            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('T'))
         });
     }
 
@@ -149,7 +178,11 @@ impl Running {
             status = self.child.try_wait().expect("a status");
             status.is_some()
         });
-        Ended { status: status.expect("awaited"), out: text(&self.out), err: text(&self.err) }
+        Ended {
+            status: status.expect("awaited"),
+            out: text(&self.out),
+            err: text(&self.err),
+        }
     }
 
     /// Tells it to stop, and waits for its end.
@@ -187,20 +220,39 @@ impl Ended {
 
     #[track_caller]
     pub(crate) fn with_status(self, code: i32) -> Self {
-        assert_eq!(self.status.code(), Some(code), "{:?}\n{}\n{}", self.status, self.out, self.err);
+        assert_eq!(
+            self.status.code(),
+            Some(code),
+            "{:?}\n{}\n{}",
+            self.status,
+            self.out,
+            self.err
+        );
         self
     }
 
     #[track_caller]
     pub(crate) fn killed(self) -> Self {
-        assert_eq!(self.status.signal(), Some(9), "{:?}\n{}\n{}", self.status, self.out, self.err);
+        assert_eq!(
+            self.status.signal(),
+            Some(9),
+            "{:?}\n{}\n{}",
+            self.status,
+            self.out,
+            self.err
+        );
         self
     }
 
     /// What it printed, on either stream, holds a text.
     #[track_caller]
     pub(crate) fn saying(self, what: &str) -> Self {
-        assert!(self.out.contains(what) || self.err.contains(what), "not said: {what}\n{}\n{}", self.out, self.err);
+        assert!(
+            self.out.contains(what) || self.err.contains(what),
+            "not said: {what}\n{}\n{}",
+            self.out,
+            self.err
+        );
         self
     }
 }

@@ -17,38 +17,71 @@ use crate::{DEADLINE, await_that};
 fn a_missing_topic_is_named_and_nothing_is_made_by_sending() {
     let feeds = Asked::default().prepare();
     std::fs::write(feeds.path("events.jsonl"), examples().join("\n")).expect("written");
-    let ended = feeds.program(&["publish", "events.jsonl"]).run().with_status(2);
+    let ended = feeds
+        .program(&["publish", "events.jsonl"])
+        .run()
+        .with_status(2);
     ended.saying("does not exist; `partner-feeds topics create` creates it");
     assert_eq!(Broker::shared().partitions(&feeds.police()), 0);
 }
 
 #[test]
 fn topics_are_created_with_the_brokers_time_and_those_that_exist_are_told() {
-    let feeds = Asked { feeds: &["police", "housing"], ..Asked::default() }.prepare();
-    let create = |partitions: &str| feeds.program(&["topics", "create", "--partitions", partitions]).run().succeeds();
+    let feeds = Asked {
+        feeds: &["police", "housing"],
+        ..Asked::default()
+    }
+    .prepare();
+    let create = |partitions: &str| {
+        feeds
+            .program(&["topics", "create", "--partitions", partitions])
+            .run()
+            .succeeds()
+    };
     let (police, housing) = (feeds.police(), feeds.topic("housing"));
     create("4").saying(&format!("{housing}: created\n{police}: created\n"));
     for topic in [&police, &housing] {
-        await_that("the topic has its partitions", || feeds.broker.partitions(topic) == 4);
-        assert_eq!(feeds.broker.setting(topic, "message.timestamp.type").as_deref(), Some("LogAppendTime"));
+        await_that("the topic has its partitions", || {
+            feeds.broker.partitions(topic) == 4
+        });
+        assert_eq!(
+            feeds
+                .broker
+                .setting(topic, "message.timestamp.type")
+                .as_deref(),
+            Some("LogAppendTime")
+        );
     }
     let again = create("4").saying(&format!("{police}: exists already, partitions: 4\n"));
-    assert!(!again.out.contains("asked for") && !again.out.contains("LogAppendTime"), "{}", again.out);
+    assert!(
+        !again.out.contains("asked for") && !again.out.contains("LogAppendTime"),
+        "{}",
+        again.out
+    );
     create("6")
         .saying(&format!("{police}: exists already, partitions: 4\n"))
-        .saying(&format!("{police}: 6 partitions were asked for; those of a topic that exists stay\n"));
+        .saying(&format!(
+            "{police}: 6 partitions were asked for; those of a topic that exists stay\n"
+        ));
     assert_eq!(feeds.broker.partitions(&police), 4);
 }
 
 #[test]
 fn a_topic_with_the_publishers_time_is_told() {
     let feeds = Feeds::start();
-    let told = feeds.program(&["topics", "create", "--partitions", "3"]).run().succeeds();
+    let told = feeds
+        .program(&["topics", "create", "--partitions", "3"])
+        .run()
+        .succeeds();
     told.saying("exists already, partitions: 3; its message.timestamp.type is not LogAppendTime");
 }
 
 /// Feeds lines to a publisher for as long as it takes them; counts them.
-fn feed(publisher: &mut Running, line: String, lines: usize) -> (Arc<AtomicUsize>, std::thread::JoinHandle<()>) {
+fn feed(
+    publisher: &mut Running,
+    line: String,
+    lines: usize,
+) -> (Arc<AtomicUsize>, std::thread::JoinHandle<()>) {
     let mut input = publisher.child.stdin.take().expect("fed");
     let fed = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&fed);
@@ -80,30 +113,65 @@ fn until_stuck(fed: &AtomicUsize) -> usize {
 fn a_broker_that_answers_slowly_fills_the_queue_and_nothing_is_lost() {
     const LINES: usize = 200_000;
     let own = OwnBroker::start();
-    let feeds = Asked { broker: own.broker.clone(), ..Asked::default() }.start();
+    let feeds = Asked {
+        broker: own.broker.clone(),
+        ..Asked::default()
+    }
+    .start();
     let arguments = ["publish", "--unchecked", "--topic", &feeds.police(), "-"];
     let mut publisher = feeds.program(&arguments).fed().start();
     let node = Pid::from_raw(own.pid()).expect("a process id");
-    publisher.child.stdin.as_mut().expect("fed").write_all(b"{}\n").expect("written");
-    await_that("it has begun", || !feeds.broker.log(&feeds.police()).is_empty());
+    publisher
+        .child
+        .stdin
+        .as_mut()
+        .expect("fed")
+        .write_all(b"{}\n")
+        .expect("written");
+    await_that("it has begun", || {
+        !feeds.broker.log(&feeds.police()).is_empty()
+    });
     kill_process(node, Signal::STOP).expect("stopped");
     let (fed, feeding) = feed(&mut publisher, "{}\n".to_owned(), LINES - 1);
     let stuck = until_stuck(&fed);
     kill_process(node, Signal::CONT).expect("continued");
-    assert!(stuck < LINES - 1, "the queue is bounded, and took all {stuck}");
+    assert!(
+        stuck < LINES - 1,
+        "the queue is bounded, and took all {stuck}"
+    );
     feeding.join().expect("fed");
     publisher.ends().succeeds().saying(&format!("{LINES} sent"));
-    let sent: i64 = (0..3).map(|partition| feeds.broker.watermarks(&feeds.police(), partition).end).sum();
+    let sent: i64 = (0..3)
+        .map(|partition| feeds.broker.watermarks(&feeds.police(), partition).end)
+        .sum();
     assert_eq!(sent, LINES as i64);
 }
 
 #[test]
 fn a_broker_that_goes_away_ends_the_sending_with_how_much_arrived() {
     let own = OwnBroker::start();
-    let feeds = Asked { broker: own.broker.clone(), ..Asked::default() }.start();
-    let mut publisher =
-        feeds.program(&["publish", "--unchecked", "--timeout", "5", "--topic", &feeds.police(), "-"]).fed().start();
-    let (fed, feeding) = feed(&mut publisher, "{\"subject\":\"x\"}\n".to_owned(), 10_000_000);
+    let feeds = Asked {
+        broker: own.broker.clone(),
+        ..Asked::default()
+    }
+    .start();
+    let mut publisher = feeds
+        .program(&[
+            "publish",
+            "--unchecked",
+            "--timeout",
+            "5",
+            "--topic",
+            &feeds.police(),
+            "-",
+        ])
+        .fed()
+        .start();
+    let (fed, feeding) = feed(
+        &mut publisher,
+        "{\"subject\":\"x\"}\n".to_owned(),
+        10_000_000,
+    );
     await_that("some arrived", || {
         feeds.broker.watermarks(&feeds.police(), 0).end
             + feeds.broker.watermarks(&feeds.police(), 1).end
@@ -117,20 +185,50 @@ fn a_broker_that_goes_away_ends_the_sending_with_how_much_arrived() {
     assert!(began.elapsed() < DEADLINE / 2);
     assert!(fed.load(Ordering::Relaxed) < 10_000_000);
     own.resume();
-    let arrived: i64 = (0..3).map(|partition| feeds.broker.watermarks(&feeds.police(), partition).end).sum();
-    let said = ended.err.lines().find_map(|line| line.strip_prefix("error: ")).expect("an error");
-    let delivered: i64 = said.split(' ').next().and_then(|n| n.parse().ok()).expect("how many arrived");
-    assert!(0 < delivered && delivered <= arrived, "{said}; {arrived} arrived");
+    let arrived: i64 = (0..3)
+        .map(|partition| feeds.broker.watermarks(&feeds.police(), partition).end)
+        .sum();
+    let said = ended
+        .err
+        .lines()
+        .find_map(|line| line.strip_prefix("error: "))
+        .expect("an error");
+    let delivered: i64 = said
+        .split(' ')
+        .next()
+        .and_then(|n| n.parse().ok())
+        .expect("how many arrived");
+    assert!(
+        0 < delivered && delivered <= arrived,
+        "{said}; {arrived} arrived"
+    );
 }
 
 /// A publisher that has sent one event, and of which the broker is gone then.
 fn left_alone(own: &OwnBroker) -> (Feeds, Running, std::process::ChildStdin) {
-    let feeds = Asked { broker: own.broker.clone(), ..Asked::default() }.start();
-    let arguments = ["publish", "--unchecked", "--timeout", "3", "--topic", &feeds.police(), "-"];
+    let feeds = Asked {
+        broker: own.broker.clone(),
+        ..Asked::default()
+    }
+    .start();
+    let arguments = [
+        "publish",
+        "--unchecked",
+        "--timeout",
+        "3",
+        "--topic",
+        &feeds.police(),
+        "-",
+    ];
     let mut publisher = feeds.program(&arguments).fed().start();
     let mut input = publisher.child.stdin.take().expect("fed");
     input.write_all(LINE).expect("taken");
-    await_that("it arrived", || (0..3).map(|at| feeds.broker.watermarks(&feeds.police(), at).end).sum::<i64>() == 1);
+    await_that("it arrived", || {
+        (0..3)
+            .map(|at| feeds.broker.watermarks(&feeds.police(), at).end)
+            .sum::<i64>()
+            == 1
+    });
     own.stop();
     (feeds, publisher, input)
 }
@@ -147,12 +245,18 @@ fn a_broker_that_goes_away_ends_the_sending_of_what_comes_slowly_and_of_what_is_
         std::thread::sleep(Duration::from_millis(200));
         publisher.child.try_wait().expect("a status").is_some()
     });
-    publisher.ends().with_status(2).saying("1 events were sent; then nothing was taken for 3 s");
+    publisher
+        .ends()
+        .with_status(2)
+        .saying("1 events were sent; then nothing was taken for 3 s");
     own.resume();
 
     let (_feeds, publisher, mut input) = left_alone(&own);
     input.write_all(LINE).expect("taken");
     drop(input);
-    publisher.ends().with_status(2).saying("1 events were sent, 1 were not");
+    publisher
+        .ends()
+        .with_status(2)
+        .saying("1 events were sent, 1 were not");
     own.resume();
 }

@@ -9,7 +9,11 @@ use crate::program::Program;
 /// A storm of rebalances under load.
 #[track_caller]
 fn storm(consumer: impl Fn(&Feeds) -> Program) {
-    let feeds = Asked { partitions: 6, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 6,
+        ..Asked::default()
+    }
+    .start();
     let load = feeds.load(60);
     let mut first = consumer(&feeds).start();
     first.until("durable", 3);
@@ -38,20 +42,37 @@ fn consumers_come_go_and_die_with_cooperative_rebalances() {
 
 #[test]
 fn consumers_come_go_and_die_with_eager_rebalances() {
-    storm(|feeds| feeds.ingest().set("kafka.properties.partition.assignment.strategy", "range,roundrobin"));
+    storm(|feeds| {
+        feeds.ingest().set(
+            "kafka.properties.partition.assignment.strategy",
+            "range,roundrobin",
+        )
+    });
 }
 
 #[test]
 fn consumers_come_go_and_die_where_the_broker_assigns() {
-    storm(|feeds| feeds.ingest().set("kafka.properties.group.protocol", "consumer").set("kafka.session_timeout", ""));
+    storm(|feeds| {
+        feeds
+            .ingest()
+            .set("kafka.properties.group.protocol", "consumer")
+            .set("kafka.session_timeout", "")
+    });
 }
 
 /// Partitions are added while consumers run.
 #[track_caller]
 fn grown(consumer: impl Fn(&Feeds) -> Program) {
-    let mut feeds = Asked { partitions: 2, ..Asked::default() }.start();
-    let refreshed =
-        |feeds: &Feeds| consumer(feeds).set("kafka.properties.topic.metadata.refresh.interval.ms", 500).start();
+    let mut feeds = Asked {
+        partitions: 2,
+        ..Asked::default()
+    }
+    .start();
+    let refreshed = |feeds: &Feeds| {
+        consumer(feeds)
+            .set("kafka.properties.topic.metadata.refresh.interval.ms", 500)
+            .start()
+    };
     let (mut first, mut second) = (refreshed(&feeds), refreshed(&feeds));
     feeds.send(records(0..100));
     feeds.settled();
@@ -72,12 +93,21 @@ fn partitions_that_are_added_are_read_from_their_start() {
 
 #[test]
 fn partitions_that_are_added_are_read_where_the_broker_assigns() {
-    grown(|feeds| feeds.ingest().set("kafka.properties.group.protocol", "consumer").set("kafka.session_timeout", ""));
+    grown(|feeds| {
+        feeds
+            .ingest()
+            .set("kafka.properties.group.protocol", "consumer")
+            .set("kafka.session_timeout", "")
+    });
 }
 
 #[test]
 fn the_record_that_comes_after_a_rebalance_at_the_end_of_the_log_is_read() {
-    let feeds = Asked { partitions: 4, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 4,
+        ..Asked::default()
+    }
+    .start();
     feeds.send(records(0..100));
     let mut first = feeds.ingest().start();
     first.until("caught up", 4);
@@ -96,8 +126,12 @@ fn members_of_a_static_group_that_restart_lose_and_double_nothing() {
     let feeds = Feeds::start();
     let load = feeds.load(30);
     // A session outlasts a restart, however busy the machine.
-    let member =
-        |id: &str| feeds.ingest().set("kafka.properties.group.instance.id", id).set("kafka.session_timeout", "1m");
+    let member = |id: &str| {
+        feeds
+            .ingest()
+            .set("kafka.properties.group.instance.id", id)
+            .set("kafka.session_timeout", "1m")
+    };
     let mut first = member("first").start();
     first.until("durable", 2);
     let mut second = member("second").start();
@@ -134,28 +168,49 @@ fn a_consumer_that_slept_past_its_session_comes_back_and_does_no_harm() {
 
 #[test]
 fn of_two_groups_on_one_store_the_slower_stops_and_says_why() {
-    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     let load = feeds.load(20);
     let mut winner = feeds.ingest().start();
     winner.until("durable", 2);
     let other = format!("{}.other", feeds.group());
-    let slower =
-        feeds.ingest().set("kafka.group", other).set("ingest.flush_age", "4s").set("ingest.flush_rows", 100_000);
+    let slower = feeds
+        .ingest()
+        .set("kafka.group", other)
+        .set("ingest.flush_age", "4s")
+        .set("ingest.flush_rows", 100_000);
     let mut loser = slower.start();
-    loser.until("lost 5 commits running: another consumer, perhaps of another group, writes here", 1);
+    loser.until(
+        "lost 5 commits running: another consumer, perhaps of another group, writes here",
+        1,
+    );
     load.end();
     feeds.settled();
-    loser.terminate().with_status(1).saying(&format!("stopped: {}/0: lost 5 commits running", feeds.police()));
+    loser.terminate().with_status(1).saying(&format!(
+        "stopped: {}/0: lost 5 commits running",
+        feeds.police()
+    ));
     winner.terminate().succeeds();
     feeds.assert_all_each_once();
 }
 
 #[test]
 fn a_group_that_never_wins_a_record_stops_also_where_records_are_few() {
-    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     let other = format!("{}.other", feeds.group());
     let mut winner = feeds.ingest().start();
-    let mut loser = feeds.ingest().set("kafka.group", other).set("ingest.flush_age", "3s").start();
+    let mut loser = feeds
+        .ingest()
+        .set("kafka.group", other)
+        .set("ingest.flush_age", "3s")
+        .start();
     winner.until("assigned", 1);
     loser.until("assigned", 1);
     for lost in 1..=5 {
@@ -175,21 +230,34 @@ fn of_two_groups_on_one_store_that_read_the_same_backlog_nothing_is_lost_or_doub
     let other = format!("{}.other", feeds.group());
     // So small that the next batch is always full when a commit is lost.
     let consumer = || feeds.ingest().set("ingest.flush_rows", 10).until_end();
-    let (first, second) = (consumer().start(), consumer().set("kafka.group", other).start());
+    let (first, second) = (
+        consumer().start(),
+        consumer().set("kafka.group", other).start(),
+    );
     // Either may give a partition up to the other, which then brings it to its end.
     let statuses = [first.ends(), second.ends()].map(|ended| ended.status.code());
-    assert!(statuses.iter().all(|status| matches!(status, Some(0 | 1))), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| matches!(status, Some(0 | 1))),
+        "{statuses:?}"
+    );
     consumer().run().succeeds();
     feeds.assert_all_each_once();
 }
 
 #[test]
 fn a_partition_that_was_full_when_its_commit_was_lost_goes_on() {
-    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     let load = feeds.load(20);
     let hold = feeds.path("hold");
     let other = format!("{}.other", feeds.group());
-    let slower = feeds.ingest().set("kafka.group", other).set("ingest.flush_rows", 10);
+    let slower = feeds
+        .ingest()
+        .set("kafka.group", other)
+        .set("ingest.flush_rows", 10);
     let mut loser = slower.held_at("commit.started", &hold).start();
     loser.until("paused", 1);
     let mut winner = feeds.ingest().start();
@@ -206,10 +274,18 @@ fn a_partition_that_was_full_when_its_commit_was_lost_goes_on() {
 
 #[test]
 fn a_partition_that_was_full_when_it_was_revoked_goes_on_when_it_comes_back() {
-    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     let load = feeds.load(20);
     let hold = feeds.path("hold");
-    let mut first = feeds.ingest().set("ingest.flush_rows", 10).held_at("commit.started", &hold).start();
+    let mut first = feeds
+        .ingest()
+        .set("ingest.flush_rows", 10)
+        .held_at("commit.started", &hold)
+        .start();
     first.until("paused", 1);
     first.signal(Signal::STOP);
     first.until_asleep();

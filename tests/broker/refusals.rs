@@ -7,14 +7,19 @@ use crate::feeds::{Asked, Feeds};
 fn no_broker_is_said_after_a_bounded_wait() {
     let feeds = Asked::default().prepare();
     let nobody = || feeds.ingest().set("kafka.brokers", "127.0.0.1:1");
-    nobody().run().with_status(2).saying("no Kafka broker answered at 127.0.0.1:1 within 30 s");
+    nobody()
+        .run()
+        .with_status(2)
+        .saying("no Kafka broker answered at 127.0.0.1:1 within 30 s");
 }
 
 #[test]
 fn a_topic_that_is_not_there_is_named() {
     let feeds = Asked::default().prepare();
-    let said =
-        format!("topic {} does not exist on the broker: create it (partner-feeds topics create)", feeds.police());
+    let said = format!(
+        "topic {} does not exist on the broker: create it (partner-feeds topics create)",
+        feeds.police()
+    );
     feeds.ingest().run().with_status(2).saying(&said);
 }
 

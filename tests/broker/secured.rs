@@ -1,5 +1,5 @@
-//! A broker that demands TLS and a password (SASL/SCRAM): everything that asks one works with `kafka.properties`, and
-//! whatever is wrong with those is told, without the password.
+//! A broker that demands TLS and a password (SASL/SCRAM): everything that asks one works with
+//! `kafka.properties`, and whatever is wrong with those is told, without the password.
 
 use std::path::Path;
 
@@ -20,13 +20,21 @@ impl Secured {
     fn start() -> Self {
         let own = OwnBroker::start_secured();
         let feeds = &["police", "health", "housing"];
-        let feeds = Asked { broker: own.broker.clone(), feeds, ..Asked::default() }.prepare();
+        let feeds = Asked {
+            broker: own.broker.clone(),
+            feeds,
+            ..Asked::default()
+        }
+        .prepare();
         Self { own, feeds }
     }
 
     /// A command that comes in by the second door.
     fn program(&self, arguments: &[&str]) -> Program {
-        self.stranger(arguments).set("kafka.properties.ssl.ca.location", self.own.path("ca.pem").display())
+        self.stranger(arguments).set(
+            "kafka.properties.ssl.ca.location",
+            self.own.path("ca.pem").display(),
+        )
     }
 
     /// The same, of a machine that does not know the authority.
@@ -37,39 +45,71 @@ impl Secured {
             .set("kafka.properties.security.protocol", "sasl_ssl")
             .set("kafka.properties.sasl.mechanism", "SCRAM-SHA-512")
             .set("kafka.properties.sasl.username", "partner")
-            .set("kafka.properties.sasl.password_file", self.own.path("password").display())
+            .set(
+                "kafka.properties.sasl.password_file",
+                self.own.path("password").display(),
+            )
     }
 
     fn ingest(&self) -> Program {
         self.program(&["ingest"]).until_end()
     }
 
-    /// Nothing that was printed or logged, nor any file of the store, holds the password or the wrong one.
+    /// Nothing that was printed or logged, nor any file of the store, holds the password or the
+    /// wrong one.
     #[track_caller]
     fn assert_no_password_is_told(&self) {
         let password = std::fs::read_to_string(self.own.path("password")).expect("a password");
         for path in files(&self.feeds.path("")) {
             let bytes = std::fs::read(&path).expect("readable");
             for secret in [password.trim(), WRONG] {
-                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-                assert!(!found || path.ends_with("wrong"), "a password is in {}", path.display());
+                let found = bytes
+                    .windows(secret.len())
+                    .any(|window| window == secret.as_bytes());
+                assert!(
+                    !found || path.ends_with("wrong"),
+                    "a password is in {}",
+                    path.display()
+                );
             }
         }
     }
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let entries = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 #[test]
 fn a_broker_that_demands_tls_and_a_password_is_served_by_all_commands() {
     let secured = Secured::start();
-    secured.program(&["topics", "create", "--partitions", "3"]).run().succeeds().saying("created");
-    let events = secured.feeds.program(&["generate", "--events", "200"]).run().succeeds().out;
+    secured
+        .program(&["topics", "create", "--partitions", "3"])
+        .run()
+        .succeeds()
+        .saying("created");
+    let events = secured
+        .feeds
+        .program(&["generate", "--events", "200"])
+        .run()
+        .succeeds()
+        .out;
     std::fs::write(secured.feeds.path("events.jsonl"), &events).expect("written");
-    secured.program(&["publish", "events.jsonl"]).run().succeeds();
+    secured
+        .program(&["publish", "events.jsonl"])
+        .run()
+        .succeeds();
     secured.feeds.send(records(0..300));
     secured
         .ingest()
@@ -90,26 +130,51 @@ fn what_is_wrong_with_a_secured_connection_is_told_after_a_bounded_wait() {
     // Each waits for a broker that may yet come: side by side.
     let waiting = [
         (
-            secured.ingest().set("kafka.properties.sasl.password_file", secured.feeds.path("wrong").display()),
+            secured.ingest().set(
+                "kafka.properties.sasl.password_file",
+                secured.feeds.path("wrong").display(),
+            ),
             "Authentication failed during authentication due to invalid credentials",
         ),
-        (secured.stranger(&["ingest"]), "verify that ssl.ca.location is correctly configured"),
-        (secured.ingest().set("kafka.properties.security.protocol", "plaintext"), "error: no Kafka broker answered"),
-        (secured.ingest().set("kafka.brokers", &secured.feeds.broker.address), "in state SSL_HANDSHAKE"),
         (
-            secured.program(&["topics", "create"]).set("kafka.properties.sasl.username", "nobody"),
+            secured.stranger(&["ingest"]),
+            "verify that ssl.ca.location is correctly configured",
+        ),
+        (
+            secured
+                .ingest()
+                .set("kafka.properties.security.protocol", "plaintext"),
+            "error: no Kafka broker answered",
+        ),
+        (
+            secured
+                .ingest()
+                .set("kafka.brokers", &secured.feeds.broker.address),
+            "in state SSL_HANDSHAKE",
+        ),
+        (
+            secured
+                .program(&["topics", "create"])
+                .set("kafka.properties.sasl.username", "nobody"),
             "Authentication failed during authentication due to invalid credentials",
         ),
     ];
     let waiting = waiting.map(|(program, why)| (program.start(), why));
     for (program, why) in waiting {
-        program.ends().with_status(2).saying("answered").saying("kafka.properties right?").saying(why);
+        program
+            .ends()
+            .with_status(2)
+            .saying("answered")
+            .saying("kafka.properties right?")
+            .saying(why);
     }
     // And these wait for nobody.
     let refused = |key: &str, value: &str| secured.ingest().set(key, value).run().with_status(2);
-    refused("kafka.properties.sasl.password_file", "/nowhere").saying("file /nowhere cannot be read");
+    refused("kafka.properties.sasl.password_file", "/nowhere")
+        .saying("file /nowhere cannot be read");
     refused("kafka.properties.ssl.ca.location", "/nowhere.pem").saying("ssl.ca.location");
     refused("kafka.properties.sasl.mechanism", "SCRAM-SHA-3").saying("SCRAM-SHA-3");
-    refused("kafka.properties.sasl.pasword", WRONG).saying("sasl.pasword: is no property of librdkafka");
+    refused("kafka.properties.sasl.pasword", WRONG)
+        .saying("sasl.pasword: is no property of librdkafka");
     secured.assert_no_password_is_told();
 }

@@ -29,22 +29,49 @@ fn it_tells_what_the_store_holds_and_how_far_the_group_is() {
     load.end();
     feeds.settled();
     let beside = told(&status(&feeds).run().succeeds());
-    assert_eq!((&beside["members"], &beside["lag"][feeds.police()]), (&1.into(), &0.into()), "{beside}");
+    assert_eq!(
+        (&beside["members"], &beside["lag"][feeds.police()]),
+        (&1.into(), &0.into()),
+        "{beside}"
+    );
     consumer.terminate().succeeds();
 
     let held = feeds.assert_all_each_once();
-    let rejected = held.rows.iter().filter(|row| row.rejected.is_some()).count();
-    assert_eq!((&beside["accepted"], &beside["rejected"]), (&(held.rows.len() - rejected).into(), &rejected.into()));
+    let rejected = held
+        .rows
+        .iter()
+        .filter(|row| row.rejected.is_some())
+        .count();
+    assert_eq!(
+        (&beside["accepted"], &beside["rejected"]),
+        (&(held.rows.len() - rejected).into(), &rejected.into())
+    );
     assert_eq!(beside["partitions"], 3);
-    assert!(beside["newest_age_seconds"].as_i64().is_some_and(|age| (0..600).contains(&age)), "{beside}");
+    assert!(
+        beside["newest_age_seconds"]
+            .as_i64()
+            .is_some_and(|age| (0..600).contains(&age)),
+        "{beside}"
+    );
 
     feeds.send(records(0..40));
     let alone = told(&status(&feeds).run().with_status(1));
-    assert_eq!((&alone["members"], &alone["lag"][feeds.police()]), (&0.into(), &40.into()), "{alone}");
+    assert_eq!(
+        (&alone["members"], &alone["lag"][feeds.police()]),
+        (&0.into(), &40.into()),
+        "{alone}"
+    );
     for tree in ["journal", "ledger", "rejects"] {
         let files = oracle::files(&feeds.store().join(tree));
-        let bytes: u64 = files.iter().map(|file| file.metadata().expect("a file").len()).sum();
-        assert_eq!((&alone[tree]["files"], &alone[tree]["bytes"]), (&files.len().into(), &bytes.into()), "{tree}");
+        let bytes: u64 = files
+            .iter()
+            .map(|file| file.metadata().expect("a file").len())
+            .sum();
+        assert_eq!(
+            (&alone[tree]["files"], &alone[tree]["bytes"]),
+            (&files.len().into(), &bytes.into()),
+            "{tree}"
+        );
     }
     let text = feeds.program(&["status"]).run().with_status(1);
     text.saying("to do       start `ingest`: nobody consumes, and 40 records wait\n");
@@ -52,30 +79,50 @@ fn it_tells_what_the_store_holds_and_how_far_the_group_is() {
 
 #[test]
 fn it_names_what_stopped_a_partition_before_anybody_consumes() {
-    let feeds = Asked { partitions: 2, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 2,
+        ..Asked::default()
+    }
+    .start();
     feeds.send((0..10).map(|number| crime(number).to(0)));
     feeds.ingest().until_end().run().succeeds();
     feeds.send((10..20).map(|number| crime(number).to(0)));
     feeds.broker.expire(&feeds.police(), 0, 15);
     let stopped = feeds.ingest().until_end().run().with_status(1);
-    let loss = format!("--accept {}/0:0000-0000000000000000010..0000-0000000000000000015", feeds.police());
+    let loss = format!(
+        "--accept {}/0:0000-0000000000000000010..0000-0000000000000000015",
+        feeds.police()
+    );
     stopped.saying(&loss);
     let said = feeds.program(&["status"]).run().with_status(1);
-    said.saying(&format!("to do       {}/0 is stopped: offsets 10 to 14 expired", feeds.police())).saying(&loss);
+    said.saying(&format!(
+        "to do       {}/0 is stopped: offsets 10 to 14 expired",
+        feeds.police()
+    ))
+    .saying(&loss);
 }
 
 #[test]
 fn it_tells_of_the_store_alone_where_there_is_no_broker() {
     let feeds = Feeds::start();
-    status(&feeds).run().with_status(2).saying("there is no store at");
+    status(&feeds)
+        .run()
+        .with_status(2)
+        .saying("there is no store at");
     feeds.send(records(0..30));
     feeds.ingest().until_end().run().succeeds();
     let parked = feeds.store().join("parked");
     std::fs::create_dir(&parked).expect("a folder");
     std::fs::write(parked.join("kent-police"), "{}").expect("written");
     let before = oracle::files(&feeds.store());
-    let ended = feeds.program(&["status"]).set("kafka.brokers", "127.0.0.1:1").run().with_status(1);
-    let ended = ended.saying("records     27 accepted, 3 rejected").saying("parked      kent-police\n");
+    let ended = feeds
+        .program(&["status"])
+        .set("kafka.brokers", "127.0.0.1:1")
+        .run()
+        .with_status(1);
+    let ended = ended
+        .saying("records     27 accepted, 3 rejected")
+        .saying("parked      kent-police\n");
     ended
         .saying("lag         not known")
         .saying("the broker did not tell all: no Kafka broker answered at 127.0.0.1:1");

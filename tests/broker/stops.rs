@@ -28,14 +28,21 @@ fn told_to_stop_it_writes_what_was_gathered_commits_and_leaves_the_group() {
 
     let began = Instant::now();
     slow().until_end().run().succeeds().saying("0 batches");
-    assert!(began.elapsed() < Duration::from_mins(1), "the next one waited for a member that had left");
+    assert!(
+        began.elapsed() < Duration::from_mins(1),
+        "the next one waited for a member that had left"
+    );
 }
 
 #[test]
 fn until_end_outwaits_a_dead_member() {
     let feeds = Feeds::start();
     feeds.send(records(0..300));
-    let mut dead = feeds.ingest().set("ingest.flush_age", "1h").set("ingest.flush_rows", 100_000).start();
+    let mut dead = feeds
+        .ingest()
+        .set("ingest.flush_age", "1h")
+        .set("ingest.flush_rows", 100_000)
+        .start();
     dead.until("caught up", 3);
     drop(dead);
     feeds.ingest().until_end().run().succeeds();
@@ -57,7 +64,12 @@ fn until_end_also_ends_where_another_member_has_the_partitions() {
 #[test]
 fn until_end_of_an_empty_topic_ends_at_once() {
     let feeds = Feeds::start();
-    feeds.ingest().until_end().run().succeeds().saying("0 batches");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("0 batches");
     assert_eq!(feeds.assert_all_each_once().rows, []);
 }
 
@@ -66,12 +78,19 @@ fn told_twice_it_leaves_at_once_and_loses_nothing() {
     let feeds = Feeds::start();
     feeds.send(records(0..300));
     let hold = feeds.path("hold");
-    let mut stuck = feeds.ingest().set("ingest.grace", "10m").held_at("commit.started", &hold).start();
+    let mut stuck = feeds
+        .ingest()
+        .set("ingest.grace", "10m")
+        .held_at("commit.started", &hold)
+        .start();
     stuck.until("assigned", 3);
     stuck.until("caught up", 3);
     stuck.signal(Signal::TERM);
     stuck.until("told to stop: writing what was gathered", 1);
-    stuck.terminate().with_status(130).saying("told again: leaving at once");
+    stuck
+        .terminate()
+        .with_status(130)
+        .saying("told again: leaving at once");
     feeds.assert_each_once();
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();

@@ -21,7 +21,12 @@ fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
         producer.begin_transaction().expect("begun");
         produce(&producer, &feeds.police(), records(numbers));
         producer.flush(CALL).expect("arrived");
-        if commits { producer.commit_transaction(CALL) } else { producer.abort_transaction(CALL) }.expect("ended");
+        if commits {
+            producer.commit_transaction(CALL)
+        } else {
+            producer.abort_transaction(CALL)
+        }
+        .expect("ended");
     };
     transaction(0..100, false);
     transaction(100..250, true);
@@ -30,7 +35,12 @@ fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
     let held = feeds.assert_all_each_once();
     assert_eq!(held.rows.len(), 150);
     // Nothing but markers and aborted records is left: there is nothing to do.
-    feeds.ingest().until_end().run().succeeds().saying("0 batches");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("0 batches");
     transaction(300..400, true);
     transaction(400..410, false);
     feeds.ingest().until_end().run().succeeds();
@@ -39,7 +49,11 @@ fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
 
 #[test]
 fn until_end_passes_a_partition_that_holds_only_an_aborted_transaction() {
-    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     let id = format!("{}.publisher", feeds.group());
     let producer = feeds.broker.producer(&[("transactional.id", &id)]);
     producer.init_transactions(CALL).expect("ready");
@@ -47,13 +61,22 @@ fn until_end_passes_a_partition_that_holds_only_an_aborted_transaction() {
     produce(&producer, &feeds.police(), records(0..50));
     producer.flush(CALL).expect("arrived");
     producer.abort_transaction(CALL).expect("aborted");
-    feeds.ingest().until_end().run().succeeds().saying("0 batches");
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("0 batches");
     assert_eq!(feeds.assert_all_each_once().rows, []);
 }
 
 #[test]
 fn until_end_passes_the_mark_of_a_transaction_that_follows_a_full_batch() {
-    let feeds = Asked { partitions: 1, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
     let id = format!("{}.publisher", feeds.group());
     let producer = feeds.broker.producer(&[("transactional.id", &id)]);
     producer.init_transactions(CALL).expect("ready");
@@ -61,9 +84,16 @@ fn until_end_passes_the_mark_of_a_transaction_that_follows_a_full_batch() {
     produce(&producer, &feeds.police(), records(0..100));
     producer.flush(CALL).expect("arrived");
     producer.commit_transaction(CALL).expect("committed");
-    await_that("the mark is in the log", || feeds.broker.watermarks(&feeds.police(), 0).end == 101);
+    await_that("the mark is in the log", || {
+        feeds.broker.watermarks(&feeds.police(), 0).end == 101
+    });
     let hold = feeds.path("hold");
-    let mut ingest = feeds.ingest().set("ingest.flush_rows", 100).until_end().held_at("commit.started", &hold).start();
+    let mut ingest = feeds
+        .ingest()
+        .set("ingest.flush_rows", 100)
+        .until_end()
+        .held_at("commit.started", &hold)
+        .start();
     // The end of the log is told while the commit is under way.
     ingest.until("caught up", 1);
     std::fs::remove_file(&hold).expect("released");
@@ -79,7 +109,12 @@ fn a_compacted_log_is_read_over_its_gaps() {
         ("min.cleanable.dirty.ratio", "0.001"),
         ("max.compaction.lag.ms", "100"),
     ];
-    let feeds = Asked { partitions: 1, topic_settings: &settings, ..Asked::default() }.start();
+    let feeds = Asked {
+        partitions: 1,
+        topic_settings: &settings,
+        ..Asked::default()
+    }
+    .start();
     // Fifty subjects again and again, of which compaction leaves the last.
     let rounds = || (0..6).flat_map(|_| (0..50).map(crime));
     feeds.send(rounds());
@@ -87,9 +122,16 @@ fn a_compacted_log_is_read_over_its_gaps() {
         feeds.send([crime(999_999)]);
         feeds.broker.log(&feeds.police()).len() as i64
     };
-    await_that("the log has gaps", || size() < feeds.broker.watermarks(&feeds.police(), 0).end - 100);
+    await_that("the log has gaps", || {
+        size() < feeds.broker.watermarks(&feeds.police(), 0).end - 100
+    });
     feeds.send(records(0..100));
-    feeds.ingest().set("ingest.flush_rows", 40).until_end().run().succeeds();
+    feeds
+        .ingest()
+        .set("ingest.flush_rows", 40)
+        .until_end()
+        .run()
+        .succeeds();
     let held = feeds.assert_each_once_of_what_is_left();
     assert!(held.rows.len() >= 150);
 }

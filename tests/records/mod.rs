@@ -14,7 +14,10 @@ use partner_feeds::rejects::{self, RejectsBuilder};
 use partner_feeds::storage::{StorageError, Store};
 
 pub(crate) fn partition() -> TopicPartition {
-    TopicPartition { topic: "police.events.v1".into(), partition: 3 }
+    TopicPartition {
+        topic: "police.events.v1".into(),
+        partition: 3,
+    }
 }
 
 pub(crate) fn at(offset: i64) -> Position {
@@ -39,7 +42,11 @@ fn rows(positions: &[Position]) -> RecordBatch {
     let eras = Int32Array::from_iter_values(positions.iter().map(|p| i32::from(p.era)));
     let offsets = Int64Array::from_iter_values(positions.iter().map(|p| p.offset));
     let received = TimestampMicrosecondArray::from_iter_values(positions.iter().map(|p| p.offset));
-    let columns: Vec<ArrayRef> = vec![Arc::new(eras), Arc::new(offsets), Arc::new(received.with_timezone("UTC"))];
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(eras),
+        Arc::new(offsets),
+        Arc::new(received.with_timezone("UTC")),
+    ];
     RecordBatch::try_new(row_schema(), columns).expect("columns fit")
 }
 
@@ -53,7 +60,14 @@ fn rejected(positions: &[Position]) -> RecordBatch {
             partner: None,
             kind: None,
         };
-        builder.append(position, Micros(position.offset), &rejection, Some(b"key"), Some(b"value"), []);
+        builder.append(
+            position,
+            Micros(position.offset),
+            &rejection,
+            Some(b"key"),
+            Some(b"value"),
+            [],
+        );
     }
     builder.finish()
 }
@@ -73,22 +87,45 @@ pub(crate) fn prepare(mut footer: Footer, accepted: &[Position], refused: &[Posi
 pub(crate) fn seal(footer: Footer, accepted: &[Position], refused: &[Position]) -> Prepared {
     let encode = |schema, batch| ledger::encode(&schema, &[batch], &footer).expect("encoded");
     let rows = encode(row_schema(), rows(accepted));
-    let rejects = footer.rejects.first().map(|name| (name.clone(), encode(rejects::schema(), rejected(refused))));
-    Prepared { footer, rows, rejects }
+    let rejects = footer
+        .rejects
+        .first()
+        .map(|name| (name.clone(), encode(rejects::schema(), rejected(refused))));
+    Prepared {
+        footer,
+        rows,
+        rejects,
+    }
 }
 
 /// The batch of the log from one offset to another.
 pub(crate) fn batch(from: i64, next: i64) -> Prepared {
-    let footer = Footer { cluster_id: "c".into(), topic_id: "t".into(), ..Footer::attempt(at(from), at(next)) };
-    let (refused, accepted): (Vec<_>, Vec<_>) = (from..next).map(at).partition(|p| is_rejected(p.offset));
+    let footer = Footer {
+        cluster_id: "c".into(),
+        topic_id: "t".into(),
+        ..Footer::attempt(at(from), at(next))
+    };
+    let (refused, accepted): (Vec<_>, Vec<_>) =
+        (from..next).map(at).partition(|p| is_rejected(p.offset));
     prepare(footer, &accepted, &refused)
 }
 
-/// The positions of all that a chain holds, accepted or rejected, in order; `None` = a file is gone.
-pub(crate) async fn held(store: &Store, chain: &Chain) -> Result<Option<Vec<Position>>, StorageError> {
+/// The positions of all that a chain holds, accepted or rejected, in order; `None` = a file is
+/// gone.
+pub(crate) async fn held(
+    store: &Store,
+    chain: &Chain,
+) -> Result<Option<Vec<Position>>, StorageError> {
     let mut found = Vec::new();
-    for path in chain.files.iter().map(|file| file.path.clone()).chain(chain.rejects()) {
-        let Some(bytes) = store.read(&path).await? else { return Ok(None) };
+    for path in chain
+        .files
+        .iter()
+        .map(|file| file.path.clone())
+        .chain(chain.rejects())
+    {
+        let Some(bytes) = store.read(&path).await? else {
+            return Ok(None);
+        };
         found.extend(ledger::coordinates(&path, bytes).expect("rows"));
     }
     found.sort_unstable();
@@ -102,7 +139,9 @@ pub(crate) fn log(end: i64) -> Vec<Position> {
 
 /// The oracle.
 pub(crate) async fn assert_each_once(store: &Store, end: i64) {
-    let chain = chain::read(store, &partition()).await.expect("the chain joins");
+    let chain = chain::read(store, &partition())
+        .await
+        .expect("the chain joins");
     assert_eq!(chain.end, at(end));
     assert!(!chain.moved(store).await.expect("ledger"));
     assert_eq!(held(store, &chain).await.expect("read"), Some(log(end)));

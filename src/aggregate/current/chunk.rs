@@ -24,7 +24,14 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// Adds a row of a batch, but for its times.
-    pub(super) fn push(&mut self, batch: &Batch<'_>, i: usize, numbers: [u32; 4], month: Month, label: u32) {
+    pub(super) fn push(
+        &mut self,
+        batch: &Batch<'_>,
+        i: usize,
+        numbers: [u32; 4],
+        month: Month,
+        label: u32,
+    ) {
         self.subjects.push_str(batch.subject(i));
         self.ends.push(self.subjects.len() as u32);
         self.revisions.push(batch.revision(i));
@@ -45,7 +52,11 @@ impl Chunk {
             let all = batch.times(time);
             if !all.is_empty() {
                 let times: Vec<i64> = places.iter().map(|i| all[*i as usize]).collect();
-                *column = if times.iter().all(|at| *at == NO_TIME) { Vec::new() } else { times };
+                *column = if times.iter().all(|at| *at == NO_TIME) {
+                    Vec::new()
+                } else {
+                    times
+                };
             }
         }
         self.ends.shrink_to_fit();
@@ -68,12 +79,19 @@ impl Chunk {
     }
 
     pub(crate) fn subject(&self, row: usize) -> &str {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        let start = if row == 0 {
+            0
+        } else {
+            self.ends[row - 1] as usize
+        };
         &self.subjects[start..self.ends[row] as usize]
     }
 
     /// A row's time, where there is one.
     pub(crate) fn time(&self, time: usize, row: usize) -> Option<i64> {
-        self.times[time].get(row).copied().filter(|at| *at != NO_TIME)
+        self.times[time]
+            .get(row)
+            .copied()
+            .filter(|at| *at != NO_TIME)
     }
 }

@@ -43,8 +43,14 @@ pub(crate) const MARKS: [&str; 8] = [
     "suspect_age_band",
     "suspect_sex",
 ];
-pub(crate) const AREA: [&str; 6] =
-    ["area_code", "area_level", "area_role", "area_vintage", "area_confidence", "area_zone"];
+pub(crate) const AREA: [&str; 6] = [
+    "area_code",
+    "area_level",
+    "area_role",
+    "area_vintage",
+    "area_confidence",
+    "area_zone",
+];
 pub(crate) const DETAILS: [&str; 58] = [
     "occurred_from_precision",
     "occurred_to_precision",
@@ -149,15 +155,25 @@ impl Group {
 
 /// Where a column is: its group and its place in it.
 pub(crate) fn group_of(column: &str) -> Option<(Group, usize)> {
-    Group::ALL.into_iter().find_map(|group| Some((group, group.columns().iter().position(|c| *c == column)?)))
+    Group::ALL
+        .into_iter()
+        .find_map(|group| Some((group, group.columns().iter().position(|c| *c == column)?)))
 }
 
 /// The ledger's columns that are read.
 pub(super) fn read() -> Vec<&'static str> {
-    let groups = Group::ALL.into_iter().flat_map(|group| group.columns().iter().copied());
+    let groups = Group::ALL
+        .into_iter()
+        .flat_map(|group| group.columns().iter().copied());
     groups
         .chain(TIMES)
-        .chain(["subject", "revision", "time", "received", "cancellation_reason"])
+        .chain([
+            "subject",
+            "revision",
+            "time",
+            "received",
+            "cancellation_reason",
+        ])
         .chain(TOKENS)
         .collect()
 }
@@ -173,14 +189,19 @@ pub(super) struct Batch<'b> {
 }
 
 impl<'b> Batch<'b> {
-    pub(super) fn read(batch: &'b RecordBatch, rows: &'b [u32], texts: &mut Texts) -> Result<Self, Error> {
+    pub(super) fn read(
+        batch: &'b RecordBatch,
+        rows: &'b [u32],
+        texts: &mut Texts,
+    ) -> Result<Self, Error> {
         let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
         let mut numbers: [Vec<Vec<u32>>; 4] = Default::default();
         for group in Group::ALL {
             for name in group.columns() {
                 // A column that the file does not have yet is absent.
-                let read =
-                    batch.column_by_name(name).map(|c| numbers_of(c.as_ref(), rows, texts).ok_or(Error::Column(name)));
+                let read = batch
+                    .column_by_name(name)
+                    .map(|c| numbers_of(c.as_ref(), rows, texts).ok_or(Error::Column(name)));
                 numbers[group as usize].push(read.transpose()?.unwrap_or_default());
             }
         }
@@ -194,16 +215,27 @@ impl<'b> Batch<'b> {
             numbers,
             times,
             rows,
-            subjects: column("subject")?.as_string_opt().ok_or(Error::Column("subject"))?,
-            revisions: column("revision")?.as_primitive_opt::<Int32Type>().ok_or(Error::Column("revision"))?,
-            sent: column("time")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or(Error::Column("time"))?.values(),
+            subjects: column("subject")?
+                .as_string_opt()
+                .ok_or(Error::Column("subject"))?,
+            revisions: column("revision")?
+                .as_primitive_opt::<Int32Type>()
+                .ok_or(Error::Column("revision"))?,
+            sent: column("time")?
+                .as_primitive_opt::<TimestampMicrosecondType>()
+                .ok_or(Error::Column("time"))?
+                .values(),
         })
     }
 
     /// A row's combination in a group.
     pub(super) fn row(&self, group: Group, i: usize, into: &mut Vec<u32>) {
         into.clear();
-        into.extend(self.numbers[group as usize].iter().map(|c| c.get(i).copied().unwrap_or(ABSENT)));
+        into.extend(
+            self.numbers[group as usize]
+                .iter()
+                .map(|c| c.get(i).copied().unwrap_or(ABSENT)),
+        );
     }
 
     /// A row's time, where there is one.
@@ -212,7 +244,12 @@ impl<'b> Batch<'b> {
     }
 
     /// A row's time with how exactly it is known.
-    pub(super) fn moment(&self, time: usize, i: usize, texts: &Texts) -> Option<(Micros, Precision)> {
+    pub(super) fn moment(
+        &self,
+        time: usize,
+        i: usize,
+        texts: &Texts,
+    ) -> Option<(Micros, Precision)> {
         let at = self.time(time, i)?;
         let precision = self.numbers[Group::Details as usize][time].get(i)?;
         Some((Micros(at), Precision::from_name(texts.text(*precision)?)?))
@@ -243,7 +280,13 @@ fn numbers_of(column: &dyn Array, rows: &[u32], texts: &mut Texts) -> Option<Vec
         return Some(Vec::new());
     }
     let each = |number: &dyn Fn(usize) -> u32| -> Vec<u32> {
-        let or_absent = |row: &u32| if column.is_null(*row as usize) { ABSENT } else { number(*row as usize) };
+        let or_absent = |row: &u32| {
+            if column.is_null(*row as usize) {
+                ABSENT
+            } else {
+                number(*row as usize)
+            }
+        };
         rows.iter().map(or_absent).collect()
     };
     match column.data_type() {
@@ -256,8 +299,13 @@ fn numbers_of(column: &dyn Array, rows: &[u32], texts: &mut Texts) -> Option<Vec
         }
         DataType::Utf8 => {
             let column = column.as_string_opt::<i32>()?;
-            let or_absent =
-                |row: &u32| texts.number_of(column.is_valid(*row as usize).then(|| column.value(*row as usize)));
+            let or_absent = |row: &u32| {
+                texts.number_of(
+                    column
+                        .is_valid(*row as usize)
+                        .then(|| column.value(*row as usize)),
+                )
+            };
             Some(rows.iter().map(or_absent).collect())
         }
         DataType::Int32 => {
@@ -277,6 +325,12 @@ fn times_of(column: &dyn Array, rows: &[u32]) -> Option<Vec<i64>> {
         return Some(Vec::new());
     }
     let column = column.as_primitive_opt::<TimestampMicrosecondType>()?;
-    let or_none = |row: &u32| if column.is_null(*row as usize) { NO_TIME } else { column.value(*row as usize) };
+    let or_none = |row: &u32| {
+        if column.is_null(*row as usize) {
+            NO_TIME
+        } else {
+            column.value(*row as usize)
+        }
+    };
     Some(rows.iter().map(or_none).collect())
 }

@@ -23,7 +23,11 @@ pub(super) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
         return None;
     }
     let number = |value: Option<i32>| value.map(i64::from);
-    let (value, at_least, at_most) = (number(record.value), number(record.at_least), number(record.at_most));
+    let (value, at_least, at_most) = (
+        number(record.value),
+        number(record.at_least),
+        number(record.at_most),
+    );
     let block = match record.status? {
         "exact" => Block::between(value?, value),
         "not_supplied" => Block::NOT_SUPPLIED,
@@ -31,7 +35,9 @@ pub(super) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
         _ => Block::between(at_least.unwrap_or_default(), at_most),
     };
     let divided = record.age_band.is_some() || record.sex.is_some();
-    let flag = record.with_flag.map(|flag| Flags::bit(flag).unwrap_or_default());
+    let flag = record
+        .with_flag
+        .map(|flag| Flags::bit(flag).unwrap_or_default());
     Some(Count {
         partner_kind: of.partner_kind,
         area: of.area,

@@ -17,7 +17,10 @@ struct Row<'c> {
 }
 
 fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
-    let (geography, scope) = (&folder.figures.settings.reference.geography, &folder.figures.scope);
+    let (geography, scope) = (
+        &folder.figures.settings.reference.geography,
+        &folder.figures.scope,
+    );
     vec![
         column(
             "area_code",
@@ -27,12 +30,16 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
         column(
             "area_level",
             "`lsoa`, `ward`, `place`, `district` or `set`.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.tier.level.as_str().to_owned()))),
+            Of::Text(Box::new(|row: &Row<'c>| {
+                Some(row.tier.level.as_str().to_owned())
+            })),
         ),
         column(
             "area_vintage",
             "Year of the boundaries, where the tables tell several apart (wards).",
-            Of::Text(Box::new(|row: &Row<'c>| row.tier.vintage.map(|year| year.to_string()))),
+            Of::Text(Box::new(|row: &Row<'c>| {
+                row.tier.vintage.map(|year| year.to_string())
+            })),
         ),
         column(
             "name",
@@ -42,17 +49,23 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
         column(
             "rank_set",
             "The area or set among whose parts it ranks; null = none.",
-            Of::Text(Box::new(|row: &Row<'c>| scope.ranked_in(&row.area.code).map(str::to_owned))),
+            Of::Text(Box::new(|row: &Row<'c>| {
+                scope.ranked_in(&row.area.code).map(str::to_owned)
+            })),
         ),
         column(
             "method",
             "How smaller areas are put into its level: `official`, `population` or, as an illustration that may not be released, `area`.",
-            Of::Text(Box::new(|row: &Row<'c>| row.method.map(|method| method.as_str().to_owned()))),
+            Of::Text(Box::new(|row: &Row<'c>| {
+                row.method.map(|method| method.as_str().to_owned())
+            })),
         ),
         column(
             "misplaced_persons",
             "Persons counted here who live outside, because a smaller area is never split; null = not known.",
-            Of::Double(Box::new(|row: &Row<'c>| geography.misplaced_persons(&row.area.code))),
+            Of::Double(Box::new(|row: &Row<'c>| {
+                geography.misplaced_persons(&row.area.code)
+            })),
         ),
         column(
             "misplaced_share",
@@ -63,11 +76,19 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let (geography, scope) = (&folder.figures.settings.reference.geography, &folder.figures.scope);
+    let (geography, scope) = (
+        &folder.figures.settings.reference.geography,
+        &folder.figures.scope,
+    );
     let mut rows = Vec::new();
     for &tier in scope.tiers() {
         let (method, misplaced_share) = (geography.method(tier), geography.misplaced_share(tier));
-        rows.extend(scope.areas(tier).iter().map(|area| Row { tier, area, method, misplaced_share }));
+        rows.extend(scope.areas(tier).iter().map(|area| Row {
+            tier,
+            area,
+            method,
+            misplaced_share,
+        }));
     }
     file(ABOUT, columns(folder), rows)
 }

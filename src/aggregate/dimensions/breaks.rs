@@ -1,5 +1,5 @@
-//! `breaks`: what changed in how things are defined, recorded or counted, so that a change across it is no change in
-//! crime.
+//! `breaks`: what changed in how things are defined, recorded or counted, so that a change across
+//! it is no change in crime.
 
 use super::super::Error;
 use super::super::folder::Folder;
@@ -15,8 +15,16 @@ fn columns<'c>() -> Vec<Column<'c, &'c Break>> {
         Of::Text(Box::new(text))
     };
     vec![
-        column("id", "Its id, by which `change` names it.", Of::Text(Box::new(|row: &&'c Break| Some(row.id.clone())))),
-        column("break_from", "The day from which it holds.", Of::Date(Box::new(|row: &&'c Break| Some(row.from)))),
+        column(
+            "id",
+            "Its id, by which `change` names it.",
+            Of::Text(Box::new(|row: &&'c Break| Some(row.id.clone()))),
+        ),
+        column(
+            "break_from",
+            "The day from which it holds.",
+            Of::Date(Box::new(|row: &&'c Break| Some(row.from))),
+        ),
         column(
             "break_to",
             "The last day, where it lasted; else the same.",
@@ -30,7 +38,9 @@ fn columns<'c>() -> Vec<Column<'c, &'c Break>> {
         column(
             "effect",
             "`definition`, `recording`, `system`, `boundary` or `law`.",
-            Of::Text(Box::new(|row: &&'c Break| Some(row.effect.as_str().to_owned()))),
+            Of::Text(Box::new(|row: &&'c Break| {
+                Some(row.effect.as_str().to_owned())
+            })),
         ),
         column(
             "partners",
@@ -47,8 +57,16 @@ fn columns<'c>() -> Vec<Column<'c, &'c Break>> {
             "At which levels of area, joined by `;`; null = all.",
             joined(|of| of.levels.iter().map(|level| level.as_str()).collect()),
         ),
-        column("text", "What changed.", Of::Text(Box::new(|row: &&'c Break| Some(row.text.clone())))),
-        column("source", "Where that is said.", Of::Text(Box::new(|row: &&'c Break| Some(row.source.clone())))),
+        column(
+            "text",
+            "What changed.",
+            Of::Text(Box::new(|row: &&'c Break| Some(row.text.clone()))),
+        ),
+        column(
+            "source",
+            "Where that is said.",
+            Of::Text(Box::new(|row: &&'c Break| Some(row.source.clone()))),
+        ),
     ]
 }
 

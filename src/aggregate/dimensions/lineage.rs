@@ -1,4 +1,5 @@
-//! `lineage`: where each priority and theme comes from, and what a plan gave up, over all plans held.
+//! `lineage`: where each priority and theme comes from, and what a plan gave up, over all plans
+//! held.
 
 use super::super::Error;
 use super::super::folder::Folder;
@@ -6,7 +7,8 @@ use super::super::table::{Column, File, Of, column, file};
 use crate::plan::Plan;
 
 /// What the table answers.
-const ABOUT: &str = "Where each priority and theme of every plan comes from, and what a plan gave up.";
+const ABOUT: &str =
+    "Where each priority and theme of every plan comes from, and what a plan gave up.";
 
 struct Row<'c> {
     plan: &'c Plan,
@@ -27,14 +29,26 @@ fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
     let text = |of: Text| Of::Text(Box::new(move |row: &Row<'c>| of(row).map(str::to_owned)));
     vec![
         column("plan", "The plan.", text(|row| Some(&row.plan.id))),
-        column("series", "Its priority or theme; null = dropped.", text(|row| row.series)),
+        column(
+            "series",
+            "Its priority or theme; null = dropped.",
+            text(|row| row.series),
+        ),
         column(
             "change",
             "`continued`, `relabelled`, `promoted`, `demoted`, `narrowed`, `widened`, `split`, `merged`, `new` or `dropped`.",
             text(|row| Some(row.change)),
         ),
-        column("from_plan", "The plan it comes from; null = new.", text(|row| row.from_plan)),
-        column("from_series", "The series it comes from.", text(|row| row.from_series)),
+        column(
+            "from_plan",
+            "The plan it comes from; null = new.",
+            text(|row| row.from_plan),
+        ),
+        column(
+            "from_series",
+            "The series it comes from.",
+            text(|row| row.from_series),
+        ),
         column(
             "same_scope",
             "Whether both have the same rules, so that one line may be drawn through both.",
@@ -44,7 +58,17 @@ fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
 }
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(ABOUT, columns(), folder.figures.settings.reference.plans.iter().flat_map(|plan| rows(folder, plan)))
+    file(
+        ABOUT,
+        columns(),
+        folder
+            .figures
+            .settings
+            .reference
+            .plans
+            .iter()
+            .flat_map(|plan| rows(folder, plan)),
+    )
 }
 
 fn rows<'c>(folder: &Folder<'c>, plan: &'c Plan) -> Vec<Row<'c>> {
@@ -65,7 +89,12 @@ fn rows<'c>(folder: &Folder<'c>, plan: &'c Plan) -> Vec<Row<'c>> {
             let before = folder.figures.settings.reference.plans.get(&from.plan);
             let before = before.and_then(|plan| plan.series.iter().find(|s| s.id == from.id));
             let same = before.map(|before| before.scope == series.scope);
-            rows.push(row(from.change.as_str(), Some(&*from.plan), Some(&*from.id), same));
+            rows.push(row(
+                from.change.as_str(),
+                Some(&*from.plan),
+                Some(&*from.id),
+                same,
+            ));
         }
     }
     let follows = plan.follows.as_deref();

@@ -10,12 +10,32 @@ const ABOUT: &str = "In which areas of the tables records sent for an area count
 
 fn columns<'c>() -> Vec<Column<'c, &'c Placement>> {
     type Text = for<'r> fn(&'r Placement) -> Option<&'r str>;
-    let text = |of: Text| Of::Text(Box::new(move |row: &&'c Placement| of(row).map(str::to_owned)));
+    let text = |of: Text| {
+        Of::Text(Box::new(move |row: &&'c Placement| {
+            of(row).map(str::to_owned)
+        }))
+    };
     vec![
-        column("sent_code", "`area_code` as the partner sent it.", text(|row| Some(&row.sent_code))),
-        column("sent_level", "`area_level` as the partner sent it.", text(|row| Some(&row.sent_level))),
-        column("sent_zone", "`area_zone` as the partner sent it; null = none.", text(|row| row.sent_zone.as_deref())),
-        column("area_code", "The area of the tables, or `outside` or `unplaced`.", text(|row| Some(&row.code))),
+        column(
+            "sent_code",
+            "`area_code` as the partner sent it.",
+            text(|row| Some(&row.sent_code)),
+        ),
+        column(
+            "sent_level",
+            "`area_level` as the partner sent it.",
+            text(|row| Some(&row.sent_level)),
+        ),
+        column(
+            "sent_zone",
+            "`area_zone` as the partner sent it; null = none.",
+            text(|row| row.sent_zone.as_deref()),
+        ),
+        column(
+            "area_code",
+            "The area of the tables, or `outside` or `unplaced`.",
+            text(|row| Some(&row.code)),
+        ),
         column("area_level", "Its level.", text(|row| Some(&row.level))),
         column(
             "area_vintage",

@@ -22,8 +22,16 @@ fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
             "`persons`, `households` or `adult-women`.",
             Of::Text(Box::new(|row: &Row<'c>| Some(row.1.as_str().to_owned()))),
         ),
-        column("population", "How many.", Of::Integer(Box::new(|row: &Row<'c>| Some(row.2.value as i64)))),
-        column("population_date", "The day it is for.", Of::Date(Box::new(|row: &Row<'c>| Some(row.2.date)))),
+        column(
+            "population",
+            "How many.",
+            Of::Integer(Box::new(|row: &Row<'c>| Some(row.2.value as i64))),
+        ),
+        column(
+            "population_date",
+            "The day it is for.",
+            Of::Date(Box::new(|row: &Row<'c>| Some(row.2.date))),
+        ),
         column(
             "source",
             "Who counted, in which publication.",
@@ -34,8 +42,17 @@ fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
 
 pub(in super::super) fn write(folder: &Folder<'_>) -> Result<File, Error> {
     let geography = &folder.figures.settings.reference.geography;
-    let of_area = |code| geography.populations(code).map(move |(unit, population)| (code, unit, population));
-    let codes: std::collections::BTreeSet<&str> =
-        folder.figures.places.sorted.iter().map(|place| &*place.code).collect();
+    let of_area = |code| {
+        geography
+            .populations(code)
+            .map(move |(unit, population)| (code, unit, population))
+    };
+    let codes: std::collections::BTreeSet<&str> = folder
+        .figures
+        .places
+        .sorted
+        .iter()
+        .map(|place| &*place.code)
+        .collect();
     file(ABOUT, columns(), codes.into_iter().flat_map(of_area))
 }

@@ -15,20 +15,38 @@ fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, &'c Window>> {
         Some(settings.plan(wanted).id.clone())
     };
     vec![
-        column("window", "Its id.", Of::Text(Box::new(|window: &&'c Window| Some(window.id.clone())))),
+        column(
+            "window",
+            "Its id.",
+            Of::Text(Box::new(|window: &&'c Window| Some(window.id.clone()))),
+        ),
         column(
             "family",
             "What runs alike it is of: `month`, `quarter`, `year`, `fy`, `nov-oct`, `apr-oct`, `r12`, `last36`, `last59`, or `own` (config/windows.toml).",
-            Of::Text(Box::new(|window: &&'c Window| Some(window.family.as_str().to_owned()))),
+            Of::Text(Box::new(|window: &&'c Window| {
+                Some(window.family.as_str().to_owned())
+            })),
         ),
-        column("window_from", "Its first day.", Of::Date(Box::new(|window: &&'c Window| Some(window.from())))),
-        column("window_to", "Its last day.", Of::Date(Box::new(|window: &&'c Window| Some(window.to())))),
+        column(
+            "window_from",
+            "Its first day.",
+            Of::Date(Box::new(|window: &&'c Window| Some(window.from()))),
+        ),
+        column(
+            "window_to",
+            "Its last day.",
+            Of::Date(Box::new(|window: &&'c Window| Some(window.to()))),
+        ),
         column(
             "months",
             "How many months it has.",
             Of::Integer(Box::new(|window: &&'c Window| Some(window.months.into()))),
         ),
-        column("days", "How many days it has.", Of::Integer(Box::new(|window: &&'c Window| Some(window.days())))),
+        column(
+            "days",
+            "How many days it has.",
+            Of::Integer(Box::new(|window: &&'c Window| Some(window.days()))),
+        ),
         column(
             "plan_in_force",
             "The plan in force through all its months, of those the tables are made under; null = none.",

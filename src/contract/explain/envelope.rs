@@ -1,4 +1,5 @@
-//! The attributes of an event: the twin of `schemas/envelope.schema.json`, with a code for each fault.
+//! The attributes of an event: the twin of `schemas/envelope.schema.json`, with a code for each
+//! fault.
 
 use serde_json::{Map, Value};
 
@@ -12,8 +13,15 @@ use crate::contract::{ATTRIBUTES, is_extension_name, parse_type, revision_of};
 use crate::event::{Feed, Kind};
 
 /// The first fault of the attributes, and the kind in `type`.
-pub(super) fn check(attributes: &Map<String, Value>, binary: bool, gate: &Gate<'_>) -> (Option<Fault>, Option<Kind>) {
-    let mut check = Check { attributes, fault: None };
+pub(super) fn check(
+    attributes: &Map<String, Value>,
+    binary: bool,
+    gate: &Gate<'_>,
+) -> (Option<Fault>, Option<Kind>) {
+    let mut check = Check {
+        attributes,
+        fault: None,
+    };
     check.specversion();
     check.required();
     check.forms();
@@ -32,12 +40,27 @@ struct Check<'a> {
 /// The attributes every event has, but for `specversion`.
 const REQUIRED: [(&str, &str); 7] = [
     ("data", "`data` is required: send the record"),
-    ("id", "`id` is required: send one for each event, such as <subject>.<revision>"),
-    ("revision", "`revision` is required: send a number that grows with each correction"),
-    ("source", "`source` is required: send urn:partner:<partner>:<system>"),
+    (
+        "id",
+        "`id` is required: send one for each event, such as <subject>.<revision>",
+    ),
+    (
+        "revision",
+        "`revision` is required: send a number that grows with each correction",
+    ),
+    (
+        "source",
+        "`source` is required: send urn:partner:<partner>:<system>",
+    ),
     ("subject", "`subject` is required: send the record's token"),
-    ("time", "`time` is required: send when this revision was true"),
-    ("type", "`type` is required: send uk.community-safety.<feed>.<kind>.v1"),
+    (
+        "time",
+        "`time` is required: send when this revision was true",
+    ),
+    (
+        "type",
+        "`type` is required: send uk.community-safety.<feed>.<kind>.v1",
+    ),
 ];
 
 impl<'a> Check<'a> {
@@ -52,14 +75,24 @@ impl<'a> Check<'a> {
 
     fn specversion(&mut self) {
         match self.given("specversion") {
-            None => self.note(Reason::EnvelopeRequired, "", "`specversion` is required: send 1.0"),
+            None => self.note(
+                Reason::EnvelopeRequired,
+                "",
+                "`specversion` is required: send 1.0",
+            ),
             Some(Value::String(text)) if text == "1.0" => {}
-            Some(_) => self.note(Reason::EnvelopeSpecversion, "/specversion", "`specversion` is 1.0"),
+            Some(_) => self.note(
+                Reason::EnvelopeSpecversion,
+                "/specversion",
+                "`specversion` is 1.0",
+            ),
         }
     }
 
     fn required(&mut self) {
-        let missing = REQUIRED.into_iter().find(|(name, _)| self.given(name).is_none());
+        let missing = REQUIRED
+            .into_iter()
+            .find(|(name, _)| self.given(name).is_none());
         if let Some((_, rule)) = missing {
             self.note(Reason::EnvelopeRequired, "", rule);
         }
@@ -67,7 +100,11 @@ impl<'a> Check<'a> {
 
     fn forms(&mut self) {
         let id = "1 to 128 letters, digits and . _ : ~ / -, beginning with a letter or digit";
-        self.form("/data_base64", |_| false, "`data_base64` is not read: send `data` as JSON");
+        self.form(
+            "/data_base64",
+            |_| false,
+            "`data_base64` is not read: send `data` as JSON",
+        );
         self.form(
             "/datacontenttype",
             |text| text == "application/json",
@@ -95,7 +132,11 @@ impl<'a> Check<'a> {
     fn form(&mut self, pointer: &'static str, admits: impl Fn(&str) -> bool, rule: &'static str) {
         let name = &pointer[1..];
         // Even null is no `data_base64`: with it an event would have two bodies.
-        let given = if name == "data_base64" { self.attributes.get(name) } else { self.given(name) };
+        let given = if name == "data_base64" {
+            self.attributes.get(name)
+        } else {
+            self.given(name)
+        };
         if given.is_some_and(|value| !value.as_str().is_some_and(&admits)) {
             self.note(Reason::EnvelopeInvalid, pointer, rule);
         }
@@ -104,7 +145,9 @@ impl<'a> Check<'a> {
     fn revision(&mut self, binary: bool) {
         let fits = |value: &Value| match value {
             Value::String(text) if binary => revision_of(text).is_some(),
-            value => value.as_i64().is_some_and(|n| (1..=i64::from(i32::MAX)).contains(&n)),
+            value => value
+                .as_i64()
+                .is_some_and(|n| (1..=i64::from(i32::MAX)).contains(&n)),
         };
         if self.given("revision").is_some_and(|value| !fits(value)) {
             self.note(
@@ -122,7 +165,10 @@ impl<'a> Check<'a> {
             Value::String(text) => Printable::new(text.as_str()).is_some(),
             Value::Array(_) | Value::Object(_) => false,
         };
-        let mut others = self.attributes.iter().filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()));
+        let mut others = self
+            .attributes
+            .iter()
+            .filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()));
         if others.any(|(name, value)| !is_extension_name(name) || !fits(value)) {
             let rule = "other attributes have names of 1 to 20 lower-case letters and digits, and printable ASCII of 1 to \
                         256 characters, a boolean or an integer of 32 bits: remove or correct them";
@@ -135,7 +181,10 @@ impl<'a> Check<'a> {
         let typed = given.as_str().and_then(parse_type);
         if typed.is_none() {
             let (reason, rule) = if given.as_str().is_some_and(is_other_version) {
-                (Reason::EnvelopeVersion, "this version of the kind is not read yet: send v1")
+                (
+                    Reason::EnvelopeVersion,
+                    "this version of the kind is not read yet: send v1",
+                )
             } else {
                 (
                     Reason::EnvelopeType,
@@ -161,14 +210,17 @@ impl<'a> Check<'a> {
 }
 
 /// The rule of the feed.
-pub(crate) const FEED_RULE: &str = "the feed in `type` is the topic's: send the event to the topic of its feed";
+pub(crate) const FEED_RULE: &str =
+    "the feed in `type` is the topic's: send the event to the topic of its feed";
 /// The rule of the source.
-pub(crate) const SOURCE_RULE: &str = "`source` is registered for the topic: have it registered, or correct it";
+pub(crate) const SOURCE_RULE: &str =
+    "`source` is registered for the topic: have it registered, or correct it";
 
 /// Whether it is the `type` of a kind we know, in another version.
 fn is_other_version(text: &str) -> bool {
     let version = text.rsplit_once(".v").map(|(_, version)| version);
-    let is_number =
-        |v: &str| !v.starts_with('0') && (1..=9).contains(&v.len()) && v.bytes().all(|c| c.is_ascii_digit());
+    let is_number = |v: &str| {
+        !v.starts_with('0') && (1..=9).contains(&v.len()) && v.bytes().all(|c| c.is_ascii_digit())
+    };
     version.is_some_and(is_number) && kind_of(text).is_some()
 }

@@ -21,7 +21,13 @@ pub(super) fn parse(text: &str, root: &str) -> Result<Value, Fault> {
     if !root.is_empty() {
         place.enter(Step::to(root));
     }
-    let mut parser = Parser { text, at: 0, depth: 0, place, fault: None };
+    let mut parser = Parser {
+        text,
+        at: 0,
+        depth: 0,
+        place,
+        fault: None,
+    };
     let value = parser.document().ok_or_else(|| {
         let rule = "the value is one JSON text (RFC 8259), complete and at most 16 levels deep: check the encoder";
         Fault::new(Reason::JsonSyntax, "", rule)
@@ -80,7 +86,10 @@ impl Parser<'_> {
             self.place.enter(Step::to(&name));
             let value = self.value()?;
             if fields.insert(name, value).is_some() {
-                self.note(Reason::JsonDuplicateKey, "a name stands once in an object, also when written with escapes");
+                self.note(
+                    Reason::JsonDuplicateKey,
+                    "a name stands once in an object, also when written with escapes",
+                );
             }
             self.place.leave();
             self.skip_whitespace();
@@ -114,7 +123,9 @@ impl Parser<'_> {
         let mut text = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let plain = rest.bytes().position(|c| c == b'"' || c == b'\\' || c < b' ')?;
+            let plain = rest
+                .bytes()
+                .position(|c| c == b'"' || c == b'\\' || c < b' ')?;
             text.push_str(&rest[..plain]);
             self.at += plain + 1;
             match rest.as_bytes()[plain] {
@@ -170,7 +181,10 @@ impl Parser<'_> {
     fn hex(&mut self) -> Option<u16> {
         let digits = self.text.get(self.at..self.at + 4)?;
         self.at += 4;
-        digits.bytes().all(|c| c.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
+        digits
+            .bytes()
+            .all(|c| c.is_ascii_hexdigit())
+            .then(|| u16::from_str_radix(digits, 16).ok())?
     }
 
     fn number(&mut self) -> Option<Value> {
@@ -189,7 +203,11 @@ impl Parser<'_> {
             (self.digits() > 0).then_some(())?;
         }
         let token = &self.text[start..self.at];
-        let number = if plain && token.len() <= NUMBER_LEN_MAX { integer(token) } else { None };
+        let number = if plain && token.len() <= NUMBER_LEN_MAX {
+            integer(token)
+        } else {
+            None
+        };
         if number.is_none() {
             self.note(
                 Reason::JsonNumber,
@@ -200,7 +218,10 @@ impl Parser<'_> {
     }
 
     fn digits(&mut self) -> usize {
-        let count = self.text[self.at..].bytes().take_while(u8::is_ascii_digit).count();
+        let count = self.text[self.at..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
         self.at += count;
         count
     }
@@ -234,7 +255,11 @@ impl Parser<'_> {
 }
 
 fn integer(token: &str) -> Option<Number> {
-    token.parse::<i64>().map(Number::from).or_else(|_| token.parse::<u64>().map(Number::from)).ok()
+    token
+        .parse::<i64>()
+        .map(Number::from)
+        .or_else(|_| token.parse::<u64>().map(Number::from))
+        .ok()
 }
 
 #[cfg(test)]
@@ -243,15 +268,22 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Result<&str, (Reason, &str)>) {
-        let read = parse(text, "").map(|value| value.to_string()).map_err(|fault| (fault.reason, fault.pointer));
-        let expected = expected.map(str::to_owned).map_err(|(reason, pointer)| (reason, pointer.to_owned()));
+        let read = parse(text, "")
+            .map(|value| value.to_string())
+            .map_err(|fault| (fault.reason, fault.pointer));
+        let expected = expected
+            .map(str::to_owned)
+            .map_err(|(reason, pointer)| (reason, pointer.to_owned()));
         assert_eq!(read, expected, "{text}");
     }
 
     #[test]
     fn the_profile_is_narrower_than_json() {
         use Reason::{JsonDuplicateKey, JsonEscape, JsonNumber, JsonSyntax};
-        check(r#" {"a" : [1, -20 ,true,null,"\u00e9\ud83d\ude00\/"]} "#, Ok(r#"{"a":[1,-20,true,null,"é😀/"]}"#));
+        check(
+            r#" {"a" : [1, -20 ,true,null,"\u00e9\ud83d\ude00\/"]} "#,
+            Ok(r#"{"a":[1,-20,true,null,"é😀/"]}"#),
+        );
         for text in [
             "",
             "{",
@@ -278,13 +310,22 @@ mod tests {
         }
         check(r#"{"subject":"\ud800"}"#, Err((JsonEscape, "/subject")));
         check(r#"["\ude00","\ud800\ud800"]"#, Err((JsonEscape, "/0")));
-        check(r#"{"data":{"what":1,"\u0077hat":1}}"#, Err((JsonDuplicateKey, "/data/what")));
+        check(
+            r#"{"data":{"what":1,"\u0077hat":1}}"#,
+            Err((JsonDuplicateKey, "/data/what")),
+        );
         check(r#"{"x":{"a":1,"a":1}}"#, Err((JsonDuplicateKey, "")));
         for number in ["2.0", "2e0", "-0", "1e999", "12345678901234567890", "-0.0"] {
             check(number, Err((JsonNumber, "")));
         }
         check("9999999999999999999", Ok("9999999999999999999"));
-        check(&format!("{}{}", "[".repeat(16), "]".repeat(16)), Ok(&format!("{}{}", "[".repeat(16), "]".repeat(16))));
-        check(&format!("{}{}", "[".repeat(17), "]".repeat(17)), Err((JsonSyntax, "")));
+        check(
+            &format!("{}{}", "[".repeat(16), "]".repeat(16)),
+            Ok(&format!("{}{}", "[".repeat(16), "]".repeat(16))),
+        );
+        check(
+            &format!("{}{}", "[".repeat(17), "]".repeat(17)),
+            Err((JsonSyntax, "")),
+        );
     }
 }

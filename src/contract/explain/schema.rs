@@ -1,8 +1,8 @@
 //! `data` by the JSON Schema of its kind, as partners have it in `schemas/`.
 //!
-//! The schemas are built into the program and read when the first record is refused. They use a few keywords only, whose
-//! meaning is JSON Schema's (draft 2020-12, Validation, section 6; Core, section 10); a test holds what is found here
-//! against a general engine.
+//! The schemas are built into the program and read when the first record is refused. They use a few
+//! keywords only, whose meaning is JSON Schema's (draft 2020-12, Validation, section 6; Core,
+//! section 10); a test holds what is found here against a general engine.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -29,13 +29,18 @@ files! {
 }
 
 static DOCUMENTS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
-    FILES.iter().map(|(name, text)| (*name, serde_json::from_str(text).expect("a schema is JSON"))).collect()
+    FILES
+        .iter()
+        .map(|(name, text)| (*name, serde_json::from_str(text).expect("a schema is JSON")))
+        .collect()
 });
 
 /// Every pattern of a schema, compiled.
 static PATTERNS: LazyLock<HashMap<&'static str, Regex>> = LazyLock::new(|| {
     let mut patterns = HashMap::new();
-    DOCUMENTS.values().for_each(|document| gather_patterns(document, &mut patterns));
+    DOCUMENTS
+        .values()
+        .for_each(|document| gather_patterns(document, &mut patterns));
     patterns
 });
 
@@ -43,11 +48,17 @@ fn gather_patterns(schema: &'static Value, patterns: &mut HashMap<&'static str, 
     match schema {
         Value::Object(keywords) => {
             if let Some(Value::String(pattern)) = keywords.get("pattern") {
-                patterns.entry(pattern).or_insert_with(|| Regex::new(pattern).expect("a pattern compiles"));
+                patterns
+                    .entry(pattern)
+                    .or_insert_with(|| Regex::new(pattern).expect("a pattern compiles"));
             }
-            keywords.values().for_each(|inner| gather_patterns(inner, patterns));
+            keywords
+                .values()
+                .for_each(|inner| gather_patterns(inner, patterns));
         }
-        Value::Array(inner) => inner.iter().for_each(|inner| gather_patterns(inner, patterns)),
+        Value::Array(inner) => inner
+            .iter()
+            .for_each(|inner| gather_patterns(inner, patterns)),
         _ => {}
     }
 }
@@ -65,7 +76,10 @@ pub fn files() -> &'static [(&'static str, &'static str)] {
 /// The fault of `data` with the smallest pointer, by bytes, and then the first code.
 pub(super) fn check(kind: Kind, data: &Value) -> Option<Fault> {
     let document = &DOCUMENTS[kind.as_str()];
-    let mut check = Check { pointer: "/data".to_owned(), first: None };
+    let mut check = Check {
+        pointer: "/data".to_owned(),
+        first: None,
+    };
     check.value(document, document, data);
     check.first
 }
@@ -87,17 +101,24 @@ impl Check {
                     self.value(document, schema, value);
                 }
                 ("type", _) if !names(said).any(|name| is_of_type(name, value)) => {
-                    self.keep(Reason::SchemaType, || format!("must be {}", type_names(said)));
+                    self.keep(Reason::SchemaType, || {
+                        format!("must be {}", type_names(said))
+                    });
                 }
                 ("enum", _) if !elements(said).any(|one| one == value) => {
                     self.keep(Reason::SchemaEnum, || {
-                        format!("must be one of {}", names(said).collect::<Vec<_>>().join(", "))
+                        format!(
+                            "must be one of {}",
+                            names(said).collect::<Vec<_>>().join(", ")
+                        )
                     });
                 }
                 ("pattern", Value::String(text)) => {
                     let pattern = said.as_str().expect("a pattern is a text");
                     if !PATTERNS[pattern].is_match(text) {
-                        self.keep(Reason::SchemaPattern, || format!("must have the form {pattern}"));
+                        self.keep(Reason::SchemaPattern, || {
+                            format!("must have the form {pattern}")
+                        });
                     }
                 }
                 ("minimum", Value::Number(number)) if number.as_f64() < said.as_f64() => {
@@ -107,19 +128,27 @@ impl Check {
                     self.keep(Reason::SchemaRange, || format!("must be at most {said}"));
                 }
                 ("minItems", Value::Array(items)) if said.as_u64() > Some(items.len() as u64) => {
-                    self.keep(Reason::SchemaItems, || format!("must have at least {said} items"));
+                    self.keep(Reason::SchemaItems, || {
+                        format!("must have at least {said} items")
+                    });
                 }
                 ("maxItems", Value::Array(items)) if said.as_u64() < Some(items.len() as u64) => {
-                    self.keep(Reason::SchemaItems, || format!("must have at most {said} items"));
+                    self.keep(Reason::SchemaItems, || {
+                        format!("must have at most {said} items")
+                    });
                 }
                 ("items", Value::Array(items)) => {
                     for (number, item) in items.iter().enumerate() {
-                        self.at(&number.to_string(), |check| check.value(document, said, item));
+                        self.at(&number.to_string(), |check| {
+                            check.value(document, said, item)
+                        });
                     }
                 }
                 ("required", Value::Object(fields)) => {
                     for name in names(said).filter(|name| !fields.contains_key(*name)) {
-                        self.keep(Reason::SchemaRequired, || format!("`{name}` is required here: send it"));
+                        self.keep(Reason::SchemaRequired, || {
+                            format!("`{name}` is required here: send it")
+                        });
                     }
                 }
                 ("properties", Value::Object(fields)) => {
@@ -130,7 +159,9 @@ impl Check {
                     }
                 }
                 ("additionalProperties", Value::Object(fields))
-                    if fields.keys().any(|name| schema["properties"].get(name).is_none()) =>
+                    if fields
+                        .keys()
+                        .any(|name| schema["properties"].get(name).is_none()) =>
                 {
                     let rule = "holds a field that the contract does not have: correct its spelling, or leave it out";
                     self.keep(Reason::SchemaUnknownField, || rule.to_owned());
@@ -150,7 +181,11 @@ impl Check {
 
     /// Keeps the fault if it comes before the one that is kept.
     fn keep(&mut self, reason: Reason, rule: impl FnOnce() -> String) {
-        if self.first.as_ref().is_none_or(|first| (&*self.pointer, reason) < (&*first.pointer, first.reason)) {
+        if self
+            .first
+            .as_ref()
+            .is_none_or(|first| (&*self.pointer, reason) < (&*first.pointer, first.reason))
+        {
             self.first = Some(Fault::new(reason, self.pointer.clone(), rule()));
         }
     }
@@ -158,14 +193,26 @@ impl Check {
 
 /// The document and schema of a `$ref`: in the same document, or in another file.
 fn referred(document: &'static Value, reference: &Value) -> (&'static Value, &'static Value) {
-    let (file, pointer) = reference.as_str().and_then(|text| text.split_once('#')).expect("a reference has a pointer");
-    let document = file.strip_suffix(".schema.json").map_or(document, |name| &DOCUMENTS[name]);
-    (document, document.pointer(pointer).expect("what is referred to is there"))
+    let (file, pointer) = reference
+        .as_str()
+        .and_then(|text| text.split_once('#'))
+        .expect("a reference has a pointer");
+    let document = file
+        .strip_suffix(".schema.json")
+        .map_or(document, |name| &DOCUMENTS[name]);
+    (
+        document,
+        document
+            .pointer(pointer)
+            .expect("what is referred to is there"),
+    )
 }
 
 /// What a keyword says: the elements of its list, or its one value.
 fn elements(said: &Value) -> impl Iterator<Item = &Value> {
-    said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice).iter()
+    said.as_array()
+        .map_or(std::slice::from_ref(said), Vec::as_slice)
+        .iter()
 }
 
 fn names(said: &Value) -> impl Iterator<Item = &str> {
@@ -204,10 +251,20 @@ pub(super) mod engine {
     static VALIDATORS: LazyLock<BTreeMap<&'static str, Validator>> = LazyLock::new(|| {
         let parts = &DOCUMENTS["parts"];
         let id = parts["$id"].as_str().expect("the parts have an id");
-        let registry =
-            Registry::new().add(id, parts).and_then(RegistryBuilder::prepare).expect("the parts are a schema");
-        let build = |schema| jsonschema::options().with_registry(&registry).build(schema).expect("a schema compiles");
-        DOCUMENTS.iter().map(|(name, schema)| (*name, build(schema))).collect()
+        let registry = Registry::new()
+            .add(id, parts)
+            .and_then(RegistryBuilder::prepare)
+            .expect("the parts are a schema");
+        let build = |schema| {
+            jsonschema::options()
+                .with_registry(&registry)
+                .build(schema)
+                .expect("a schema compiles")
+        };
+        DOCUMENTS
+            .iter()
+            .map(|(name, schema)| (*name, build(schema)))
+            .collect()
     });
 
     pub(in super::super) fn accepts_envelope(event: &Value) -> bool {
@@ -216,7 +273,12 @@ pub(super) mod engine {
 
     /// Reason and pointer of the fault that [`check`] should find.
     pub(in super::super) fn check(kind: Kind, data: &Value) -> Option<(String, Reason)> {
-        let fault = |error: ValidationError<'_>| (format!("/data{}", error.instance_path()), reason_of(error.kind()));
+        let fault = |error: ValidationError<'_>| {
+            (
+                format!("/data{}", error.instance_path()),
+                reason_of(error.kind()),
+            )
+        };
         VALIDATORS[kind.as_str()].iter_errors(data).map(fault).min()
     }
 
@@ -242,7 +304,9 @@ mod tests {
 
     /// Calls `f` with the name and keywords of every field of a schema.
     fn each_field(schema: &Value, f: &mut impl FnMut(&str, &serde_json::Map<String, Value>)) {
-        let Value::Object(keywords) = schema else { return };
+        let Value::Object(keywords) = schema else {
+            return;
+        };
         if let Some(Value::Object(fields)) = keywords.get("properties") {
             for (name, field) in fields {
                 f(name, field.as_object().expect("keywords"));
@@ -251,7 +315,11 @@ mod tests {
         }
         for (name, inner) in keywords.iter().filter(|(name, _)| *name != "properties") {
             if name == "$defs" {
-                inner.as_object().into_iter().flatten().for_each(|(_, part)| each_field(part, f));
+                inner
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .for_each(|(_, part)| each_field(part, f));
             }
         }
     }
@@ -262,11 +330,19 @@ mod tests {
         for (file, document) in documents() {
             each_field(document, &mut |name, field| {
                 count += 1;
-                let text = field.get("description").and_then(Value::as_str).unwrap_or_default();
-                let is_part =
-                    field.get("$ref").is_some_and(|r| !r.to_string().contains("string")) && field.get("type").is_none();
+                let text = field
+                    .get("description")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let is_part = field
+                    .get("$ref")
+                    .is_some_and(|r| !r.to_string().contains("string"))
+                    && field.get("type").is_none();
                 assert!(text.ends_with('.'), "{file} {name}");
-                assert!(is_part || field.get("properties").is_some() || text.contains("Source: "), "{file} {name}");
+                assert!(
+                    is_part || field.get("properties").is_some() || text.contains("Source: "),
+                    "{file} {name}"
+                );
             });
         }
         assert!(count > 150, "{count}");
@@ -281,13 +357,26 @@ mod tests {
                 "area": { "code": "E01024374", "level": "lsoa", "role": "incident" },
             });
             *data.pointer_mut(changed).expect("a place") = value;
-            check(Kind::Crime, &data).map(|fault| (fault.pointer, fault.reason, fault.rule.into_owned()))
+            check(Kind::Crime, &data)
+                .map(|fault| (fault.pointer, fault.reason, fault.rule.into_owned()))
         };
         let without = json!({});
         let with_more = json!({ "occurred_from": "2017-02", "until": "2017-03" });
         let cases = [
-            ("/what", json!([]), "/data/what", Reason::SchemaType, "must be an object"),
-            ("/what/list", json!(7), "/data/what/list", Reason::SchemaType, "must be a string"),
+            (
+                "/what",
+                json!([]),
+                "/data/what",
+                Reason::SchemaType,
+                "must be an object",
+            ),
+            (
+                "/what/list",
+                json!(7),
+                "/data/what/list",
+                Reason::SchemaType,
+                "must be a string",
+            ),
             (
                 "/area/level",
                 json!("house"),
@@ -295,8 +384,20 @@ mod tests {
                 Reason::SchemaEnum,
                 "must be one of lsoa, msoa, ward, ",
             ),
-            ("/what/edition", json!("x"), "/data/what/edition", Reason::SchemaPattern, "must have the form ^"),
-            ("/when", without, "/data/when", Reason::SchemaRequired, "`occurred_from` is required here: send it"),
+            (
+                "/what/edition",
+                json!("x"),
+                "/data/what/edition",
+                Reason::SchemaPattern,
+                "must have the form ^",
+            ),
+            (
+                "/when",
+                without,
+                "/data/when",
+                Reason::SchemaRequired,
+                "`occurred_from` is required here: send it",
+            ),
             (
                 "/when",
                 with_more,
@@ -312,27 +413,51 @@ mod tests {
         }
         assert_eq!(crime("/area/role", json!("incident")), None);
         let of = |schema: Value, value: Value| {
-            let mut check = Check { pointer: String::new(), first: None };
+            let mut check = Check {
+                pointer: String::new(),
+                first: None,
+            };
             let schema: &'static Value = Box::leak(Box::new(schema));
             check.value(schema, schema, &value);
-            check.first.map(|fault| (fault.reason, fault.rule.into_owned()))
+            check
+                .first
+                .map(|fault| (fault.reason, fault.rule.into_owned()))
         };
         let fault = |reason, rule: &str| Some((reason, rule.to_owned()));
         let range = json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 20 });
-        assert_eq!(of(range.clone(), json!(0)), fault(Reason::SchemaRange, "must be at least 1"));
-        assert_eq!(of(range.clone(), json!(21)), fault(Reason::SchemaRange, "must be at most 20"));
-        assert_eq!(of(range.clone(), json!("1")), fault(Reason::SchemaType, "must be an integer or absent (or null)"));
         assert_eq!(
-            [of(range.clone(), json!(1)), of(range.clone(), json!(20)), of(range, Value::Null)],
+            of(range.clone(), json!(0)),
+            fault(Reason::SchemaRange, "must be at least 1")
+        );
+        assert_eq!(
+            of(range.clone(), json!(21)),
+            fault(Reason::SchemaRange, "must be at most 20")
+        );
+        assert_eq!(
+            of(range.clone(), json!("1")),
+            fault(Reason::SchemaType, "must be an integer or absent (or null)")
+        );
+        assert_eq!(
+            [
+                of(range.clone(), json!(1)),
+                of(range.clone(), json!(20)),
+                of(range, Value::Null)
+            ],
             [None, None, None]
         );
         let items = json!({ "minItems": 1, "maxItems": 2, "items": { "type": "boolean" } });
-        assert_eq!(of(items.clone(), json!([])), fault(Reason::SchemaItems, "must have at least 1 items"));
+        assert_eq!(
+            of(items.clone(), json!([])),
+            fault(Reason::SchemaItems, "must have at least 1 items")
+        );
         assert_eq!(
             of(items.clone(), json!([true, true, true])),
             fault(Reason::SchemaItems, "must have at most 2 items")
         );
-        assert_eq!(of(items, json!([true, 1])), fault(Reason::SchemaType, "must be a boolean"));
+        assert_eq!(
+            of(items, json!([true, 1])),
+            fault(Reason::SchemaType, "must be a boolean")
+        );
     }
 
     #[test]
@@ -357,19 +482,29 @@ mod tests {
             "propertyNames",
         ];
         fn walk(file: &str, schema: &Value) {
-            let Value::Object(keywords) = schema else { return };
+            let Value::Object(keywords) = schema else {
+                return;
+            };
             for (name, inner) in keywords {
                 assert!(ALLOWED.contains(&name.as_str()), "{file} {name}");
                 // Only the envelope has names and values we do not know: those of middleware.
-                let open = name == "propertyNames" || (name == "additionalProperties" && inner != &Value::Bool(false));
+                let open = name == "propertyNames"
+                    || (name == "additionalProperties" && inner != &Value::Bool(false));
                 assert!(!open || file == "envelope", "{file} {name}");
                 match name.as_str() {
-                    "properties" | "$defs" => inner.as_object().into_iter().flatten().for_each(|(_, s)| walk(file, s)),
+                    "properties" | "$defs" => inner
+                        .as_object()
+                        .into_iter()
+                        .flatten()
+                        .for_each(|(_, s)| walk(file, s)),
                     _ => walk(file, inner),
                 }
             }
             if keywords.contains_key("properties") {
-                assert!(keywords.contains_key("additionalProperties"), "{file}: an object names all its fields");
+                assert!(
+                    keywords.contains_key("additionalProperties"),
+                    "{file}: an object names all its fields"
+                );
             }
         }
         for (file, document) in documents() {

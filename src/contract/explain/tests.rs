@@ -1,5 +1,5 @@
-//! The typed path accepts what JSON profile, envelope and schema accept together: documents are made
-//! from the schemas, damaged at random, and judged by both.
+//! The typed path accepts what JSON profile, envelope and schema accept together: documents are
+//! made from the schemas, damaged at random, and judged by both.
 
 use std::cell::Cell;
 
@@ -115,10 +115,19 @@ fn texts(form: &str) -> &'static [&'static str] {
         "age_band" => &["18-24", "65+", "24-18"],
         "icd10" => &["X99", "S21.1", "F102", "F10.2A", "X99.X"],
         "legal_status" => &["19", "20"],
-        "moment" => &["2017-02", "2017-02-30", "2017-07-04T01:30:00.1234567+01:00", "2017-02-04T01:30:00-00:00"],
+        "moment" => &[
+            "2017-02",
+            "2017-02-30",
+            "2017-07-04T01:30:00.1234567+01:00",
+            "2017-02-04T01:30:00-00:00",
+        ],
         "instant" => &["2017-02-06T09:15:00Z", "2017-07-06T09:15:00.5+14:59"],
         "date" => &["2017-03-01", "2017-02-31"],
-        _ => &["urn:partner:kent-police:crime", "https://example.org/a b", "x"],
+        _ => &[
+            "urn:partner:kent-police:crime",
+            "https://example.org/a b",
+            "x",
+        ],
     }
 }
 
@@ -188,39 +197,61 @@ struct Maker<'d> {
 impl Maker<'_> {
     /// A value that a schema is likely to accept.
     fn value(&mut self, schema: &'static Value) -> Node {
-        let allows_null = schema["type"].as_array().is_some_and(|types| types.contains(&Value::from("null")));
+        let allows_null = schema["type"]
+            .as_array()
+            .is_some_and(|types| types.contains(&Value::from("null")));
         if allows_null && self.dice.one_in(12) {
             return Node::Token("null".to_owned());
         }
         if let Some(form) = schema["$ref"].as_str().and_then(|r| r.rsplit('/').next()) {
             let part = &self.parts["$defs"][form];
-            return if part.get("properties").is_some() { self.value(part) } else { self.text(form) };
+            return if part.get("properties").is_some() {
+                self.value(part)
+            } else {
+                self.text(form)
+            };
         }
         if let Some(options) = schema["enum"].as_array() {
             return Node::Token(self.dice.pick(options).to_string());
         }
-        let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or_default();
+        let kind = schema["type"]
+            .as_str()
+            .or_else(|| schema["type"][0].as_str())
+            .unwrap_or_default();
         match kind {
             "object" => self.object(schema),
             "array" => {
-                let count = self.dice.below(4).max(usize::from(schema.get("minItems").is_some()));
+                let count = self
+                    .dice
+                    .below(4)
+                    .max(usize::from(schema.get("minItems").is_some()));
                 Node::Array((0..count).map(|_| self.value(&schema["items"])).collect())
             }
             "boolean" => Node::Token(self.dice.pick(&["true", "false"]).to_string()),
-            "integer" => Node::Token(self.dice.pick(&[&schema["minimum"], &schema["maximum"]]).to_string()),
+            "integer" => Node::Token(
+                self.dice
+                    .pick(&[&schema["minimum"], &schema["maximum"]])
+                    .to_string(),
+            ),
             _ => self.text(""),
         }
     }
 
     fn text(&mut self, form: &str) -> Node {
         let odd = self.dice.one_in(150);
-        let text = if odd { self.dice.pick(&ODD) } else { self.dice.pick(texts(form)) };
+        let text = if odd {
+            self.dice.pick(&ODD)
+        } else {
+            self.dice.pick(texts(form))
+        };
         Node::Token(quoted(text))
     }
 
     fn object(&mut self, schema: &'static Value) -> Node {
         let required = schema["required"].as_array().cloned().unwrap_or_default();
-        let Some(fields) = schema["properties"].as_object() else { return Node::Object(Vec::new()) };
+        let Some(fields) = schema["properties"].as_object() else {
+            return Node::Object(Vec::new());
+        };
         let few = if fields.len() > 20 { 5 } else { 2 };
         let mut made = Vec::new();
         for (name, field) in fields {
@@ -233,9 +264,16 @@ impl Maker<'_> {
 
     /// An event of a kind, its attributes in any order.
     fn event(&mut self, feed: Feed, kind: Kind) -> Node {
-        let schema_of = |name: &str| schema::documents().find(|(file, _)| *file == name).expect("a schema").1;
+        let schema_of = |name: &str| {
+            schema::documents()
+                .find(|(file, _)| *file == name)
+                .expect("a schema")
+                .1
+        };
         let data = self.value(schema_of(kind.as_str()));
-        let Node::Object(mut fields) = self.object(schema_of("envelope")) else { unreachable!() };
+        let Node::Object(mut fields) = self.object(schema_of("envelope")) else {
+            unreachable!()
+        };
         for (name, value) in &mut fields {
             match name.as_str() {
                 "\"data\"" => *value = data.clone(),
@@ -245,8 +283,18 @@ impl Maker<'_> {
             }
         }
         if self.dice.one_in(4) {
-            let value = Node::Token(self.dice.pick(&["\"00-4bf9\"", "true", "7", "null", "1.5", "\"\""]).to_owned());
-            fields.push((quoted(self.dice.pick(&["traceparent", "x1", "traceParent", "data_base64"])), value));
+            let value = Node::Token(
+                self.dice
+                    .pick(&["\"00-4bf9\"", "true", "7", "null", "1.5", "\"\""])
+                    .to_owned(),
+            );
+            fields.push((
+                quoted(
+                    self.dice
+                        .pick(&["traceparent", "x1", "traceParent", "data_base64"]),
+                ),
+                value,
+            ));
         }
         if self.dice.one_in(2) {
             let turn = self.dice.below(fields.len());
@@ -258,7 +306,9 @@ impl Maker<'_> {
     /// Damages, or only rewrites, one place.
     fn change(&mut self, event: &mut Node) {
         let mut at = self.dice.below(event.count());
-        let Some(node) = event.nth(&mut at) else { return };
+        let Some(node) = event.nth(&mut at) else {
+            return;
+        };
         match node {
             Node::Object(fields) if !fields.is_empty() => self.change_object(fields),
             Node::Array(items) if self.dice.one_in(2) => items.push(Node::Token("null".to_owned())),
@@ -283,7 +333,9 @@ impl Maker<'_> {
 
     fn change_value(&mut self, node: &mut Node) {
         let as_array = match &*node {
-            Node::Object(fields) => Node::Array(fields.iter().map(|(_, value)| value.clone()).collect()),
+            Node::Object(fields) => {
+                Node::Array(fields.iter().map(|(_, value)| value.clone()).collect())
+            }
             other => Node::Array(vec![other.clone()]),
         };
         *node = match (self.dice.below(6), &*node) {
@@ -291,10 +343,14 @@ impl Maker<'_> {
             (1, Node::Token(token)) if token.starts_with('"') => {
                 Node::Object(vec![(token.clone(), Node::Token("null".to_owned()))])
             }
-            (2, Node::Token(token)) if token.len() > 2 && token.starts_with('"') && token.is_ascii() => {
+            (2, Node::Token(token))
+                if token.len() > 2 && token.starts_with('"') && token.is_ascii() =>
+            {
                 Node::Token(format!("\"\\u{:04X}{}", token.as_bytes()[1], &token[2..]))
             }
-            (3, Node::Token(token)) if token.starts_with('"') => Node::Token(token.replace('/', "\\/")),
+            (3, Node::Token(token)) if token.starts_with('"') => {
+                Node::Token(token.replace('/', "\\/"))
+            }
             (4, Node::Token(_)) => Node::Token(quoted(self.dice.pick(&ODD))),
             _ => Node::Token(self.dice.pick(&TOKENS).to_owned()),
         };
@@ -306,8 +362,14 @@ fn document(seed: u64) -> String {
     dice.below(2);
     let kind = dice.pick(Kind::ALL);
     let feed = kind.feed().unwrap_or_else(|| dice.pick(&Feed::ALL));
-    let parts = schema::documents().find(|(name, _)| *name == "parts").expect("parts").1;
-    let mut maker = Maker { dice: &mut dice, parts };
+    let parts = schema::documents()
+        .find(|(name, _)| *name == "parts")
+        .expect("parts")
+        .1;
+    let mut maker = Maker {
+        dice: &mut dice,
+        parts,
+    };
     let mut event = maker.event(feed, kind);
     for _ in 0..maker.dice.below(3) {
         maker.change(&mut event);
@@ -330,7 +392,9 @@ fn document(seed: u64) -> String {
 
 /// What a record keeps of an event: no middleware, nothing that says nothing, instants in UTC.
 fn kept(event: Value) -> Value {
-    let Value::Object(mut attributes) = event else { panic!("no object") };
+    let Value::Object(mut attributes) = event else {
+        panic!("no object")
+    };
     attributes.retain(|name, _| ATTRIBUTES.contains(&name.as_str()) && name != "datacontenttype");
     said(Value::Object(attributes))
 }
@@ -340,7 +404,11 @@ fn said(value: Value) -> Value {
         Value::Object(fields) => {
             let fields = fields.into_iter().map(|(name, value)| (name, said(value)));
             let fields: Map<_, _> = fields.filter(|(_, value)| !value.is_null()).collect();
-            if fields.is_empty() { Value::Null } else { fields.into() }
+            if fields.is_empty() {
+                Value::Null
+            } else {
+                fields.into()
+            }
         }
         Value::String(text) => in_utc(&text).unwrap_or(text).into(),
         other => other,
@@ -349,22 +417,42 @@ fn said(value: Value) -> Value {
 
 fn in_utc(text: &str) -> Option<String> {
     let moment = Moment::parse(text).filter(|moment| moment.precision() == Precision::Instant)?;
-    Some(moment.low().map_or(moment, |low| Moment::from_stored(low, Precision::Instant)).to_string())
+    Some(
+        moment
+            .low()
+            .map_or(moment, |low| Moment::from_stored(low, Precision::Instant))
+            .to_string(),
+    )
 }
 
 fn check(document: &str, accepted: &Cell<u32>) {
     let event = Event::decode(document);
     let fault = explain(&Document::Structured(document), &Gate::open()).map(|fault| fault.reason);
-    assert_eq!(event.is_err(), fault.is_some(), "typed path and schemas disagree, {fault:?}: {document}");
+    assert_eq!(
+        event.is_err(),
+        fault.is_some(),
+        "typed path and schemas disagree, {fault:?}: {document}"
+    );
     let parsed = profile::parse(document, "");
     if let Ok(value) = &parsed {
         let in_envelope = fault.is_some_and(|reason| reason.as_str().starts_with("envelope."));
-        assert_eq!(in_envelope, !engine::accepts_envelope(value), "envelope and its schema disagree: {document}");
-        let is_of =
-            |kind: &&Kind| value["type"].as_str().is_some_and(|name| name.split('.').any(|part| part == kind.as_str()));
+        assert_eq!(
+            in_envelope,
+            !engine::accepts_envelope(value),
+            "envelope and its schema disagree: {document}"
+        );
+        let is_of = |kind: &&Kind| {
+            value["type"]
+                .as_str()
+                .is_some_and(|name| name.split('.').any(|part| part == kind.as_str()))
+        };
         for (kind, data) in Kind::ALL.iter().filter(is_of).zip(value.get("data")) {
             let found = schema::check(*kind, data).map(|fault| (fault.pointer, fault.reason));
-            assert_eq!(found, engine::check(*kind, data), "`data` and its schema: {document}");
+            assert_eq!(
+                found,
+                engine::check(*kind, data),
+                "`data` and its schema: {document}"
+            );
         }
     }
     let Ok(event) = event else { return };
@@ -379,12 +467,19 @@ fn check(document: &str, accepted: &Cell<u32>) {
 #[test]
 fn typed_path_and_schemas_accept_the_same_and_a_row_holds_the_whole_event() {
     let accepted = Cell::new(0);
-    let mut runner = TestRunner::new(Config { cases: DOCUMENTS, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: DOCUMENTS,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let judged = runner.run(&any::<u64>(), |seed| {
         check(&document(seed), &accepted);
         Ok(())
     });
     judged.expect("agreement");
     let share = f64::from(accepted.get()) / f64::from(DOCUMENTS);
-    assert!((0.2..0.8).contains(&share), "{share} of the documents were accepted: too one-sided a test");
+    assert!(
+        (0.2..0.8).contains(&share),
+        "{share} of the documents were accepted: too one-sided a test"
+    );
 }

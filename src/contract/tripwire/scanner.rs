@@ -1,6 +1,8 @@
-//! Finds the keys and strings of what may be JSON: cut short, too deep, too large or not well formed.
+//! Finds the keys and strings of what may be JSON: cut short, too deep, too large or not well
+//! formed.
 //!
-//! It does not judge and does not recurse; it keeps as much of the path as a place of the contract has.
+//! It does not judge and does not recurse; it keeps as much of the path as a place of the contract
+//! has.
 
 use std::borrow::Cow;
 
@@ -26,7 +28,15 @@ struct Level {
 
 /// Calls `visit` with every key and string, escapes undone, in order.
 pub(super) fn strings(bytes: &[u8], place: Place, visit: impl FnMut(&Place, Part, &[u8])) {
-    Scanner { bytes, at: 0, place, levels: Vec::with_capacity(LEVELS_MAX), deeper: 0, visit }.run();
+    Scanner {
+        bytes,
+        at: 0,
+        place,
+        levels: Vec::with_capacity(LEVELS_MAX),
+        deeper: 0,
+        visit,
+    }
+    .run();
 }
 
 struct Scanner<'a, V> {
@@ -61,7 +71,11 @@ impl<V: FnMut(&Place, Part, &[u8])> Scanner<'_, V> {
         if let Some(level) = self.levels.last() {
             self.place.enter(level.next);
         }
-        let next = if is_array { Step::Item(0) } else { Step::Unknown };
+        let next = if is_array {
+            Step::Item(0)
+        } else {
+            Step::Unknown
+        };
         self.levels.push(Level { is_array, next });
     }
 
@@ -99,10 +113,17 @@ impl<V: FnMut(&Place, Part, &[u8])> Scanner<'_, V> {
     }
 
     fn value(&mut self, text: &[u8], closed: bool) {
-        let step = if self.deeper > 0 { Some(Step::Unknown) } else { self.levels.last().map(|level| level.next) };
+        let step = if self.deeper > 0 {
+            Some(Step::Unknown)
+        } else {
+            self.levels.last().map(|level| level.next)
+        };
         // What is cut short may still be personal, but it does not say who sent it.
-        let step =
-            if closed || !matches!(step, Some(Step::Field("source" | "type"))) { step } else { Some(Step::Unknown) };
+        let step = if closed || !matches!(step, Some(Step::Field("source" | "type"))) {
+            step
+        } else {
+            Some(Step::Unknown)
+        };
         if let Some(step) = step {
             self.place.enter(step);
         }
@@ -113,7 +134,9 @@ impl<V: FnMut(&Place, Part, &[u8])> Scanner<'_, V> {
     }
 
     fn is_before_colon(&self) -> bool {
-        let next = self.bytes[self.at..].iter().find(|byte| !byte.is_ascii_whitespace());
+        let next = self.bytes[self.at..]
+            .iter()
+            .find(|byte| !byte.is_ascii_whitespace());
         next == Some(&b':')
     }
 }
@@ -148,7 +171,9 @@ fn unescaped(raw: &[u8]) -> Cow<'_, [u8]> {
         match tail {
             [b'u', a, b, c, d, after @ ..] => {
                 let digits = [*a, *b, *c, *d];
-                let unit = std::str::from_utf8(&digits).ok().and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                let unit = std::str::from_utf8(&digits)
+                    .ok()
+                    .and_then(|hex| u32::from_str_radix(hex, 16).ok());
                 let c = unit.and_then(char::from_u32).unwrap_or(' ');
                 text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 rest = after;

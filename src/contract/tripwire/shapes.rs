@@ -1,26 +1,38 @@
 //! The shapes of values that identify a person, found in a text.
 //!
-//! A shape stands alone: no letter or digit on either side, so that a run inside a longer token passes.
-//! Every shape but an e-mail address begins where a word does, a word being a run of letters and digits.
+//! A shape stands alone: no letter or digit on either side, so that a run inside a longer token
+//! passes. Every shape but an e-mail address begins where a word does, a word being a run of
+//! letters and digits.
 
 use crate::contract::rejection::Reason;
 
 /// The first shape, in the order of the reason codes, that is in a text.
 #[inline]
 pub(super) fn find(text: &[u8]) -> Option<Reason> {
-    if may_hold_one(text) { find_in(text, true) } else { None }
+    if may_hold_one(text) {
+        find_in(text, true)
+    } else {
+        None
+    }
 }
 
 /// As [`find`], but that a date is none: for the contract's own moments.
 pub(super) fn find_but_dates(text: &[u8]) -> Option<Reason> {
-    if may_hold_one(text) { find_in(text, false) } else { None }
+    if may_hold_one(text) {
+        find_in(text, false)
+    } else {
+        None
+    }
 }
 
-/// The shortest shape, `B11AA`, has five bytes, and every shape but an e-mail address has two digits.
+/// The shortest shape, `B11AA`, has five bytes, and every shape but an e-mail address has two
+/// digits.
 #[inline]
 fn may_hold_one(text: &[u8]) -> bool {
     text.len() >= 5
-        && text.iter().fold(0_u32, |n, c| n + u32::from(c.is_ascii_digit()) + 2 * u32::from(*c == b'@')) >= 2
+        && text.iter().fold(0_u32, |n, c| {
+            n + u32::from(c.is_ascii_digit()) + 2 * u32::from(*c == b'@')
+        }) >= 2
 }
 
 #[inline(never)]
@@ -36,16 +48,23 @@ fn find_in(text: &[u8], dates: bool) -> Option<Reason> {
         found = super::first(found, shape_at(text, at, end, dates));
         at = end;
     }
-    super::first(found, (text.contains(&b'@') && is_email(text)).then_some(Reason::PersonalEmail))
+    super::first(
+        found,
+        (text.contains(&b'@') && is_email(text)).then_some(Reason::PersonalEmail),
+    )
 }
 
 fn word_end(text: &[u8], at: usize) -> usize {
-    text[at..].iter().position(|c| !c.is_ascii_alphanumeric()).map_or(text.len(), |len| at + len)
+    text[at..]
+        .iter()
+        .position(|c| !c.is_ascii_alphanumeric())
+        .map_or(text.len(), |len| at + len)
 }
 
 /// The first shape that begins with the word at `at`.
 fn shape_at(text: &[u8], at: usize, end: usize, dates: bool) -> Option<Reason> {
-    let from_plus = at > 0 && text[at - 1] == b'+' && (at == 1 || !text[at - 2].is_ascii_alphanumeric());
+    let from_plus =
+        at > 0 && text[at - 1] == b'+' && (at == 1 || !text[at - 2].is_ascii_alphanumeric());
     if text[at].is_ascii_digit() {
         if is_nhs_number(text, at, end) {
             return Some(Reason::PersonalNhsNumber);
@@ -67,13 +86,16 @@ fn fits(text: &[u8], at: usize, template: &[u8]) -> bool {
     let end = at + template.len();
     end <= text.len()
         && text.get(end).is_none_or(|c| !c.is_ascii_alphanumeric())
-        && template.iter().zip(&text[at..end]).all(|(form, c)| match form {
-            b'd' => c.is_ascii_digit(),
-            b'L' => c.is_ascii_uppercase(),
-            b'-' => matches!(c, b' ' | b'-'),
-            b'/' => matches!(c, b'-' | b'/' | b'.'),
-            other => c == other,
-        })
+        && template
+            .iter()
+            .zip(&text[at..end])
+            .all(|(form, c)| match form {
+                b'd' => c.is_ascii_digit(),
+                b'L' => c.is_ascii_uppercase(),
+                b'-' => matches!(c, b' ' | b'-'),
+                b'/' => matches!(c, b'-' | b'/' | b'.'),
+                other => c == other,
+            })
 }
 
 fn is_nhs_number(text: &[u8], at: usize, end: usize) -> bool {
@@ -84,11 +106,16 @@ fn is_nhs_number(text: &[u8], at: usize, end: usize) -> bool {
 
 /// 11 less the sum of the first nine digits by 10, 9 .. 2, modulo 11; 11 is 0, 10 is none.
 fn has_check_digit(text: &[u8]) -> bool {
-    let digits = text.iter().filter(|c| c.is_ascii_digit()).map(|c| u32::from(c - b'0'));
-    let (sum, last) = digits.zip((1..=10).rev()).fold((0, 0), |(sum, _), (digit, weight)| match weight {
-        1 => (sum, digit),
-        _ => (sum + digit * weight, 0),
-    });
+    let digits = text
+        .iter()
+        .filter(|c| c.is_ascii_digit())
+        .map(|c| u32::from(c - b'0'));
+    let (sum, last) = digits
+        .zip((1..=10).rev())
+        .fold((0, 0), |(sum, _), (digit, weight)| match weight {
+            1 => (sum, digit),
+            _ => (sum + digit * weight, 0),
+        });
     (11 - sum % 11) % 11 == last
 }
 
@@ -129,7 +156,10 @@ fn is_outward(b: &[u8], any_case: bool) -> bool {
 
 fn is_postcode_area(letters: &[u8]) -> bool {
     let upper = |i: usize| letters.get(i).map_or(b' ', u8::to_ascii_uppercase);
-    AREAS.as_bytes().chunks_exact(3).any(|area| area[0] == upper(0) && area[1] == upper(1))
+    AREAS
+        .as_bytes()
+        .chunks_exact(3)
+        .any(|area| area[0] == upper(0) && area[1] == upper(1))
 }
 
 /// Every postcode area, in three bytes each. Source: Royal Mail, with the Crown dependencies.
@@ -140,13 +170,18 @@ TS TW UB W  WA WC WD WF WN WR WS WV YO ZE ";
 
 fn is_email(text: &[u8]) -> bool {
     let outside = |c: &u8| c.is_ascii_whitespace() || *c == b'@';
-    text.iter().enumerate().filter(|(_, c)| **c == b'@').any(|(at, _)| {
-        let host = &text[at + 1..];
-        let host = &host[..host.iter().position(outside).unwrap_or(host.len())];
-        at > 0
-            && !outside(&text[at - 1])
-            && host.windows(3).skip(1).any(|w| w[0] == b'.' && w[1].is_ascii_alphabetic() && w[2].is_ascii_alphabetic())
-    })
+    text.iter()
+        .enumerate()
+        .filter(|(_, c)| **c == b'@')
+        .any(|(at, _)| {
+            let host = &text[at + 1..];
+            let host = &host[..host.iter().position(outside).unwrap_or(host.len())];
+            at > 0
+                && !outside(&text[at - 1])
+                && host.windows(3).skip(1).any(|w| {
+                    w[0] == b'.' && w[1].is_ascii_alphabetic() && w[2].is_ascii_alphabetic()
+                })
+        })
 }
 
 /// `+44`, `0044` or `0`, then the number as it is grouped.
@@ -165,7 +200,9 @@ fn is_national(text: &[u8], at: usize) -> bool {
     match text.get(at) {
         Some(b'2') if fits(b"dd-dddd-dddd") => true,
         Some(b'1' | b'2') if fits(b"ddd-ddd-dddd") => true,
-        Some(b'1' | b'2' | b'3' | b'7') => fits(b"dddddddddd") || fits(b"dddd-ddd-ddd") || fits(b"dddd-dddddd"),
+        Some(b'1' | b'2' | b'3' | b'7') => {
+            fits(b"dddddddddd") || fits(b"dddd-ddd-ddd") || fits(b"dddd-dddddd")
+        }
         _ => false,
     }
 }
@@ -180,17 +217,32 @@ fn is_ni_number(text: &[u8], at: usize, end: usize) -> bool {
     shape
         && !matches!(text[at], b'D' | b'F' | b'I' | b'Q' | b'U' | b'V')
         && !matches!(text[at + 1], b'D' | b'F' | b'I' | b'O' | b'Q' | b'U' | b'V')
-        && !matches!(&text[at..at + 2], b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ")
+        && !matches!(
+            &text[at..at + 2],
+            b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ"
+        )
         && matches!(text[last], b'A'..=b'D')
 }
 
 /// A day from 1900 to 2009, the year first or last; later years pass, since references carry them.
 fn is_birth_date(text: &[u8], at: usize) -> bool {
-    let number = |range: std::ops::Range<usize>| text[range].iter().fold(0, |n, c| n * 10 + u32::from(c - b'0'));
+    let number = |range: std::ops::Range<usize>| {
+        text[range]
+            .iter()
+            .fold(0, |n, c| n * 10 + u32::from(c - b'0'))
+    };
     let (year, month, day) = if fits(text, at, b"dddd/dd/dd") {
-        (number(at..at + 4), number(at + 5..at + 7), number(at + 8..at + 10))
+        (
+            number(at..at + 4),
+            number(at + 5..at + 7),
+            number(at + 8..at + 10),
+        )
     } else if fits(text, at, b"dd/dd/dddd") {
-        (number(at + 6..at + 10), number(at + 3..at + 5), number(at..at + 2))
+        (
+            number(at + 6..at + 10),
+            number(at + 3..at + 5),
+            number(at..at + 2),
+        )
     } else {
         return false;
     };
@@ -210,9 +262,25 @@ mod tests {
 
     #[test]
     fn what_identifies_a_person_is_found() {
-        check(Some(Reason::PersonalNhsNumber), &["9434765919", "case.943-476-5919", "pt 943 476 5919 seen"]);
-        check(Some(Reason::PersonalPostcode), &["ME14 1XX", "me14-1xx", "ME141XX", "B11AA", "w1a 0ax", "at M1 1AE."]);
-        check(Some(Reason::PersonalEmail), &["a.b@kent.example", "x@y.uk", "to: é@b.example"]);
+        check(
+            Some(Reason::PersonalNhsNumber),
+            &["9434765919", "case.943-476-5919", "pt 943 476 5919 seen"],
+        );
+        check(
+            Some(Reason::PersonalPostcode),
+            &[
+                "ME14 1XX",
+                "me14-1xx",
+                "ME141XX",
+                "B11AA",
+                "w1a 0ax",
+                "at M1 1AE.",
+            ],
+        );
+        check(
+            Some(Reason::PersonalEmail),
+            &["a.b@kent.example", "x@y.uk", "to: é@b.example"],
+        );
         check(
             Some(Reason::PersonalPhone),
             &[
@@ -227,8 +295,14 @@ mod tests {
                 "tel:03001234567",
             ],
         );
-        check(Some(Reason::PersonalNiNumber), &["AB123456C", "AB 12 34 56 C", "x/AB123456D"]);
-        check(Some(Reason::PersonalBirthDate), &["b-1984-03-12", "12/03/1984", "2009.12.31", "31.12.1900"]);
+        check(
+            Some(Reason::PersonalNiNumber),
+            &["AB123456C", "AB 12 34 56 C", "x/AB123456D"],
+        );
+        check(
+            Some(Reason::PersonalBirthDate),
+            &["b-1984-03-12", "12/03/1984", "2009.12.31", "31.12.1900"],
+        );
     }
 
     #[test]
@@ -281,11 +355,15 @@ mod tests {
             state ^= state << 17;
             state % n
         };
-        (0..20_000).map(|_| u32::from(find(token(&mut below).as_bytes()).is_some())).sum()
+        (0..20_000)
+            .map(|_| u32::from(find(token(&mut below).as_bytes()).is_some()))
+            .sum()
     }
 
     fn of(alphabet: &str, len: usize, below: &mut dyn FnMut(u64) -> u64) -> String {
-        (0..len).map(|_| char::from(alphabet.as_bytes()[below(alphabet.len() as u64) as usize])).collect()
+        (0..len)
+            .map(|_| char::from(alphabet.as_bytes()[below(alphabet.len() as u64) as usize]))
+            .collect()
     }
 
     #[test]
@@ -295,14 +373,33 @@ mod tests {
         const ULID: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         const BASE36: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
         for len in [7, 32, 64] {
-            assert_eq!(hits(|below| of(HEX, len, below)), 0, "{len} hexadecimal digits");
+            assert_eq!(
+                hits(|below| of(HEX, len, below)),
+                0,
+                "{len} hexadecimal digits"
+            );
         }
         assert_eq!(hits(|below| of(ULID, 26, below)), 0);
         assert_eq!(hits(|below| of(DIGITS, 9, below)), 0);
-        assert_eq!(hits(|below| format!("46/{}/{}", of(DIGITS, 6, below), of(DIGITS, 2, below))), 0);
-        assert_eq!(hits(|below| [8, 4, 4, 4, 12].map(|len| of(HEX, len, below)).join("-")), 0);
-        assert!((10..80).contains(&hits(|below| of(BASE36, 7, below))), "about 0.2 %");
-        assert!((650..950).contains(&hits(|below| of(DIGITS, 11, below))), "about 4 %");
-        assert!((1150..1450).contains(&hits(|below| of(DIGITS, 10, below))), "about 6.5 %");
+        assert_eq!(
+            hits(|below| format!("46/{}/{}", of(DIGITS, 6, below), of(DIGITS, 2, below))),
+            0
+        );
+        assert_eq!(
+            hits(|below| [8, 4, 4, 4, 12].map(|len| of(HEX, len, below)).join("-")),
+            0
+        );
+        assert!(
+            (10..80).contains(&hits(|below| of(BASE36, 7, below))),
+            "about 0.2 %"
+        );
+        assert!(
+            (650..950).contains(&hits(|below| of(DIGITS, 11, below))),
+            "about 4 %"
+        );
+        assert!(
+            (1150..1450).contains(&hits(|below| of(DIGITS, 10, below))),
+            "about 6.5 %"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What a column counts: its heading, printed over several rows, becomes a category by rule.
 //!
-//! The leaf alone does not tell categories apart, and the whole is too long and changes with the title: so it
-//! is the first and the last part of what is left when titles and fillers are dropped.
+//! The leaf alone does not tell categories apart, and the whole is too long and changes with the
+//! title: so it is the first and the last part of what is left when titles and fillers are dropped.
 
 use crate::import::slug;
 
@@ -15,14 +15,20 @@ pub(super) struct Heading(Vec<String>);
 impl Heading {
     pub(super) fn of<'t>(parts: impl IntoIterator<Item = &'t str>) -> Self {
         let one_line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self(parts.into_iter().map(|part| without_footnotes(&one_line(part)).to_owned()).collect())
+        Self(
+            parts
+                .into_iter()
+                .map(|part| without_footnotes(&one_line(part)).to_owned())
+                .collect(),
+        )
     }
 
     fn last(&self) -> &str {
         self.0.last().map_or("", String::as_str)
     }
 
-    /// Whether the figures below are counts: told by the heading, since a share of 0 % or 100 % looks like one.
+    /// Whether the figures below are counts: told by the heading, since a share of 0 % or 100 %
+    /// looks like one.
     pub(super) fn is_count(&self) -> bool {
         let last = self.last();
         !(last == "%" || last.starts_with("Number and %") || last.ends_with("(000s)"))
@@ -40,7 +46,10 @@ impl Heading {
 
     /// The category: first part and, where it differs, last part.
     pub(super) fn category(&self) -> String {
-        let mut parts = self.0.iter().filter(|part| !FILLERS.iter().any(|filler| part.starts_with(filler)));
+        let mut parts = self
+            .0
+            .iter()
+            .filter(|part| !FILLERS.iter().any(|filler| part.starts_with(filler)));
         let first = parts.next().map(|part| slug(part)).unwrap_or_default();
         match parts.next_back().map(|part| slug(part)) {
             Some(last) if last != first => format!("{first}/{last}"),
@@ -49,7 +58,8 @@ impl Heading {
     }
 }
 
-/// A text without the numbers of footnotes at its end; `aged 21-24`, `3+` and a bare number have none.
+/// A text without the numbers of footnotes at its end; `aged 21-24`, `3+` and a bare number have
+/// none.
 fn without_footnotes(text: &str) -> &str {
     let stem = text.trim_end_matches(|c: char| c.is_ascii_digit() || c == ',');
     match stem.chars().next_back() {
@@ -68,16 +78,26 @@ mod tests {
 
     #[test]
     fn the_category_is_the_first_and_the_last_part_that_say_something() {
-        assert_eq!(category("Total initial assessments1,2"), "total-initial-assessments");
         assert_eq!(
-            category("Assessed as owed a duty > Of which: > due to service of valid Section 21 Notice3"),
+            category("Total initial assessments1,2"),
+            "total-initial-assessments"
+        );
+        assert_eq!(
+            category(
+                "Assessed as owed a duty > Of which: > due to service of valid Section 21 Notice3"
+            ),
             "assessed-as-owed-a-duty/due-to-service-of-valid-section-21-notice"
         );
         assert_eq!(
-            category("Table A3 – Support needs, April to June 2018 > Of which households with: > Old age"),
+            category(
+                "Table A3 – Support needs, April to June 2018 > Of which households with: > Old age"
+            ),
             "old-age"
         );
-        assert_eq!(category("Old age > Of which households with: > Old age"), "old-age");
+        assert_eq!(
+            category("Old age > Of which households with: > Old age"),
+            "old-age"
+        );
         assert_eq!(
             category("Households with one or more support needs1,2 > 3+"),
             "households-with-one-or-more-support-needs/3"
@@ -91,8 +111,14 @@ mod tests {
             ("Care leaver aged 21-24 3", "care-leaver-aged-21-24"),
             ("Care leaver aged 21-24", "care-leaver-aged-21-24"),
             ("Care leaver aged 25+ 4", "care-leaver-aged-25"),
-            ("Home no longer suitable - disability / ill health 6", "home-no-longer-suitable-disability-ill-health"),
-            ("Changes\n in benefit \u{a0}entitlement10", "changes-in-benefit-entitlement"),
+            (
+                "Home no longer suitable - disability / ill health 6",
+                "home-no-longer-suitable-disability-ill-health",
+            ),
+            (
+                "Changes\n in benefit \u{a0}entitlement10",
+                "changes-in-benefit-entitlement",
+            ),
             ("2", "2"),
         ] {
             assert_eq!(category(heading), category_of);
@@ -103,7 +129,11 @@ mod tests {
     fn a_share_or_a_rate_is_no_count_whatever_its_value() {
         let is_count = |heading: &str| Heading::of(heading.split(" > ")).is_count();
         assert!(is_count("Number of households > Total owed a relief duty1"));
-        for heading in ["Total owed a relief duty > %", "Number and % of households", "Households in area5 (000s)"] {
+        for heading in [
+            "Total owed a relief duty > %",
+            "Number and % of households",
+            "Households in area5 (000s)",
+        ] {
             assert!(!is_count(heading), "{heading}");
         }
     }

@@ -1,6 +1,8 @@
-//! The published tables as they stand in the files: a sheet of a workbook, or lines of the long CSV.
+//! The published tables as they stand in the files: a sheet of a workbook, or lines of the long
+//! CSV.
 //!
-//! Read one at a time; only the rows of authorities, since those of regions and of England are rounded.
+//! Read one at a time; only the rows of authorities, since those of regions and of England are
+//! rounded.
 
 use std::fmt;
 use std::fs::File;
@@ -13,7 +15,8 @@ use super::heading::Heading;
 use super::{Error, Quarter};
 use crate::contract::parts::Quantity;
 
-/// So many rows above the first figures are headings; what stands higher is title, unit or for the look-up sheets.
+/// So many rows above the first figures are headings; what stands higher is title, unit or for the
+/// look-up sheets.
 const HEADING_ROWS: u32 = 4;
 /// The first column that may hold figures: before it are code and name.
 const FIRST_FIGURE: u32 = 2;
@@ -52,7 +55,10 @@ impl FromStr for Name {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|name| name.to_string() == text).ok_or(())
+        Self::ALL
+            .into_iter()
+            .find(|name| name.to_string() == text)
+            .ok_or(())
     }
 }
 
@@ -118,8 +124,13 @@ impl Cell {
     /// What is integral is an integer: a workbook has no other numbers than floating ones.
     fn of_number(number: f64) -> Self {
         let (least, most) = Quantity::BOUNDS;
-        let is_quantity = number.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(&number);
-        if is_quantity { Self::Number(Quantity(number as i32)) } else { Self::Other }
+        let is_quantity =
+            number.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(&number);
+        if is_quantity {
+            Self::Number(Quantity(number as i32))
+        } else {
+            Self::Other
+        }
     }
 
     fn of(data: Option<&Data>) -> Self {
@@ -137,22 +148,33 @@ impl Table<'_> {
     /// The refusal of a column's heading, or of a cell.
     pub(super) fn refused(&self, column: &Column, row: Option<&Row>, rule: &'static str) -> Error {
         let place = match (&self.sheet, row) {
-            (Some(sheet), Some(row)) => format!("sheet `{sheet}`, cell {}{}", letters(column.at), row.at + 1),
+            (Some(sheet), Some(row)) => {
+                format!("sheet `{sheet}`, cell {}{}", letters(column.at), row.at + 1)
+            }
             (Some(sheet), None) => format!("sheet `{sheet}`, column {}", letters(column.at)),
             (None, _) => format!("line {}", column.line),
         };
-        Error::Place { file: self.file.to_owned(), place, rule }
+        Error::Place {
+            file: self.file.to_owned(),
+            place,
+            rule,
+        }
     }
 }
 
 /// The letters of a column, as spreadsheets show them.
 fn letters(column: u32) -> String {
     let last = char::from(b'A' + (column % 26) as u8);
-    let before = if column < 26 { String::new() } else { letters(column / 26 - 1) };
+    let before = if column < 26 {
+        String::new()
+    } else {
+        letters(column / 26 - 1)
+    };
     format!("{before}{last}")
 }
 
-/// Hands out the tables of a file, one at a time. The long CSV does not say which authority it is of.
+/// Hands out the tables of a file, one at a time. The long CSV does not say which authority it is
+/// of.
 pub(super) fn each_table<'f>(
     file: &'f Path,
     authority: Option<&str>,
@@ -161,22 +183,44 @@ pub(super) fn each_table<'f>(
     match file.extension().and_then(|ending| ending.to_str()) {
         Some("xlsx") => each_sheet(file, each),
         Some("csv") => each_quarter(file, authority, each),
-        _ => Err(Error::Ending { file: file.to_owned() }),
+        _ => Err(Error::Ending {
+            file: file.to_owned(),
+        }),
     }
 }
 
-fn each_sheet<'f>(file: &'f Path, mut each: impl FnMut(Table<'f>) -> Result<(), Error>) -> Result<(), Error> {
-    let broken = |source| Error::Workbook { file: file.to_owned(), source };
+fn each_sheet<'f>(
+    file: &'f Path,
+    mut each: impl FnMut(Table<'f>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let broken = |source| Error::Workbook {
+        file: file.to_owned(),
+        source,
+    };
     let mut book: Xlsx<_> = open_workbook(file).map_err(broken)?;
     // `A1`, and `A1 - Apr-Jun 18` in 2018.
-    let name_of = |sheet: &String| Some((sheet.split_whitespace().next()?.parse().ok()?, sheet.clone()));
+    let name_of = |sheet: &String| {
+        Some((
+            sheet.split_whitespace().next()?.parse().ok()?,
+            sheet.clone(),
+        ))
+    };
     let sheets: Vec<(Name, String)> = book.sheet_names().iter().filter_map(name_of).collect();
     if sheets.is_empty() {
-        return Err(Error::NoTables { file: file.to_owned() });
+        return Err(Error::NoTables {
+            file: file.to_owned(),
+        });
     }
     for (name, sheet) in sheets {
         let range = book.worksheet_range(&sheet).map_err(broken)?;
-        each(Sheet { file, name: sheet, range }.table(name)?)?;
+        each(
+            Sheet {
+                file,
+                name: sheet,
+                range,
+            }
+            .table(name)?,
+        )?;
     }
     Ok(())
 }
@@ -190,47 +234,98 @@ struct Sheet<'f> {
 
 impl<'f> Sheet<'f> {
     fn table(self, name: Name) -> Result<Table<'f>, Error> {
-        let quarter = Quarter::of_title(self.text(0, 0).unwrap_or_default())
-            .ok_or_else(|| self.refused("cell A1", "the title names no quarter, such as `April to June 2018`"))?;
-        let (_, (last_row, last_column)) = (self.range.start(), self.range.end().unwrap_or_default());
+        let quarter = Quarter::of_title(self.text(0, 0).unwrap_or_default()).ok_or_else(|| {
+            self.refused(
+                "cell A1",
+                "the title names no quarter, such as `April to June 2018`",
+            )
+        })?;
+        let (_, (last_row, last_column)) =
+            (self.range.start(), self.range.end().unwrap_or_default());
         let first_row = (0..=last_row)
             .find(|row| self.text(*row, 0).is_some_and(is_area))
             .ok_or_else(|| self.refused("column A", "no row begins with the code of an area"))?;
         let headings = first_row.saturating_sub(HEADING_ROWS)..first_row;
         let columns: Vec<Column> = (FIRST_FIGURE..=last_column)
-            .filter_map(|at| Some(Column { heading: self.heading(headings.clone(), at)?, at, line: 0 }))
+            .filter_map(|at| {
+                Some(Column {
+                    heading: self.heading(headings.clone(), at)?,
+                    at,
+                    line: 0,
+                })
+            })
             .collect();
         let (mut rows, mut rounded_rows) = (Vec::new(), 0);
         for at in first_row..=last_row {
             match self.text(at, 0) {
-                Some(code) if is_authority(code) => rows.push(self.row(code.to_owned(), at, &columns, last_column)?),
-                Some(_) if columns.iter().any(|column| matches!(self.cell(at, column.at), Cell::Number(_))) => {
+                Some(code) if is_authority(code) => {
+                    rows.push(self.row(code.to_owned(), at, &columns, last_column)?)
+                }
+                Some(_)
+                    if columns
+                        .iter()
+                        .any(|column| matches!(self.cell(at, column.at), Cell::Number(_))) =>
+                {
                     rounded_rows += 1;
                 }
                 _ => {}
             }
         }
-        Ok(Table { file: self.file, sheet: Some(self.name), name, quarter, columns, rows, rounded_rows })
+        Ok(Table {
+            file: self.file,
+            sheet: Some(self.name),
+            name,
+            quarter,
+            columns,
+            rows,
+            rounded_rows,
+        })
     }
 
-    /// The heading of a column: down to the last text in the column itself, and in each row above the text that
-    /// stands there or, for a heading over several columns, to the left.
+    /// The heading of a column: down to the last text in the column itself, and in each row above
+    /// the text that stands there or, for a heading over several columns, to the left.
     fn heading(&self, rows: std::ops::Range<u32>, column: u32) -> Option<Heading> {
-        let leaf = rows.clone().rev().find(|row| self.printed(*row, column).is_some())?;
-        let part = |row| (0..=column).rev().find_map(|column| self.printed(row, column));
+        let leaf = rows
+            .clone()
+            .rev()
+            .find(|row| self.printed(*row, column).is_some())?;
+        let part = |row| {
+            (0..=column)
+                .rev()
+                .find_map(|column| self.printed(row, column))
+        };
         let parts: Vec<String> = (rows.start..=leaf).filter_map(part).collect();
         Some(Heading::of(parts.iter().map(String::as_str)))
     }
 
-    fn row(&self, authority: String, at: u32, columns: &[Column], last_column: u32) -> Result<Row, Error> {
-        let has_heading = |at: u32| columns.binary_search_by_key(&at, |column| column.at).is_ok();
+    fn row(
+        &self,
+        authority: String,
+        at: u32,
+        columns: &[Column],
+        last_column: u32,
+    ) -> Result<Row, Error> {
+        let has_heading = |at: u32| {
+            columns
+                .binary_search_by_key(&at, |column| column.at)
+                .is_ok()
+        };
         let is_figure = |column: u32| matches!(self.cell(at, column), Cell::Number(_));
-        if let Some(column) = (FIRST_FIGURE..=last_column).find(|column| !has_heading(*column) && is_figure(*column)) {
+        if let Some(column) =
+            (FIRST_FIGURE..=last_column).find(|column| !has_heading(*column) && is_figure(*column))
+        {
             let place = format!("cell {}{}", letters(column), at + 1);
             return Err(self.refused(&place, "a figure stands under no heading"));
         }
-        let cells = columns.iter().map(|column| self.cell(at, column.at)).collect();
-        Ok(Row { authority, cells, at })
+        let cells = columns
+            .iter()
+            .map(|column| self.cell(at, column.at))
+            .collect();
+        Ok(Row {
+            authority,
+            cells,
+            at,
+        })
     }
 
     fn cell(&self, row: u32, column: u32) -> Cell {
@@ -251,7 +346,11 @@ impl<'f> Sheet<'f> {
     }
 
     fn refused(&self, place: &str, rule: &'static str) -> Error {
-        Error::Place { file: self.file.to_owned(), place: format!("sheet `{}`, {place}", self.name), rule }
+        Error::Place {
+            file: self.file.to_owned(),
+            place: format!("sheet `{}`, {place}", self.name),
+            rule,
+        }
     }
 }
 
@@ -280,48 +379,96 @@ fn each_quarter<'f>(
     authority: Option<&str>,
     mut each: impl FnMut(Table<'f>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let authority = authority.ok_or_else(|| Error::NoAuthority { file: file.to_owned() })?;
-    let broken = |source| Error::Csv { file: file.to_owned(), source };
-    let opened = File::open(file).map_err(|source| Error::Read { file: file.to_owned(), source })?;
+    let authority = authority.ok_or_else(|| Error::NoAuthority {
+        file: file.to_owned(),
+    })?;
+    let broken = |source| Error::Csv {
+        file: file.to_owned(),
+        source,
+    };
+    let opened = File::open(file).map_err(|source| Error::Read {
+        file: file.to_owned(),
+        source,
+    })?;
     let mut reader = csv::Reader::from_reader(opened);
     if *reader.headers().map_err(broken)? != HEADER[..] {
         let rule = "the header is not `quarter_end,table,col,measure,value`";
-        return Err(Error::Place { file: file.to_owned(), place: "line 1".to_owned(), rule });
+        return Err(Error::Place {
+            file: file.to_owned(),
+            place: "line 1".to_owned(),
+            rule,
+        });
     }
     let mut open: Option<Table<'f>> = None;
     for record in reader.records() {
-        let Some(line) = line_of(file, &record.map_err(broken)?)? else { continue };
-        if let Some(whole) = open.take_if(|table| (table.quarter, table.name) != (line.quarter, line.name)) {
+        let Some(line) = line_of(file, &record.map_err(broken)?)? else {
+            continue;
+        };
+        if let Some(whole) =
+            open.take_if(|table| (table.quarter, table.name) != (line.quarter, line.name))
+        {
             each(whole)?;
         }
-        open.get_or_insert_with(|| empty_table(file, authority, &line)).push(line);
+        open.get_or_insert_with(|| empty_table(file, authority, &line))
+            .push(line);
     }
     open.map_or(Ok(()), each)
 }
 
 fn empty_table<'f>(file: &'f Path, authority: &str, line: &Line) -> Table<'f> {
-    let row = Row { authority: authority.to_owned(), cells: Vec::new(), at: 0 };
+    let row = Row {
+        authority: authority.to_owned(),
+        cells: Vec::new(),
+        at: 0,
+    };
     let (name, quarter) = (line.name, line.quarter);
-    Table { file, sheet: None, name, quarter, columns: Vec::new(), rows: vec![row], rounded_rows: 0 }
+    Table {
+        file,
+        sheet: None,
+        name,
+        quarter,
+        columns: Vec::new(),
+        rows: vec![row],
+        rounded_rows: 0,
+    }
 }
 
 impl Table<'_> {
     fn push(&mut self, line: Line) {
-        self.columns.push(Column { heading: line.heading, at: line.at, line: line.number });
+        self.columns.push(Column {
+            heading: line.heading,
+            at: line.at,
+            line: line.number,
+        });
         self.rows[0].cells.push(line.cell);
     }
 }
 
 /// A line of a table that is imported; the others hold tables that are not.
 fn line_of(file: &Path, record: &csv::StringRecord) -> Result<Option<Line>, Error> {
-    let Ok(name) = record[1].parse() else { return Ok(None) };
+    let Ok(name) = record[1].parse() else {
+        return Ok(None);
+    };
     let number = record.position().map_or(0, csv::Position::line);
-    let refused = |rule| Error::Place { file: PathBuf::from(file), place: format!("line {number}"), rule };
+    let refused = |rule| Error::Place {
+        file: PathBuf::from(file),
+        place: format!("line {number}"),
+        rule,
+    };
     let quarter = Quarter::of_digits(&record[0])
         .ok_or_else(|| refused("`quarter_end` is the last month of a quarter, yyyymm"))?;
-    let at = record[2].parse().map_err(|_| refused("`col` is the number of a column, from 0"))?;
+    let at = record[2]
+        .parse()
+        .map_err(|_| refused("`col` is the number of a column, from 0"))?;
     let heading = Heading::of(record[3].split(" > "));
-    Ok(Some(Line { number, quarter, name, at, heading, cell: Cell::of_text(&record[4]) }))
+    Ok(Some(Line {
+        number,
+        quarter,
+        name,
+        at,
+        heading,
+        cell: Cell::of_text(&record[4]),
+    }))
 }
 
 #[cfg(test)]
@@ -350,7 +497,10 @@ mod tests {
 
     #[test]
     fn a_column_has_the_letters_of_a_spreadsheet() {
-        assert_eq!([0, 25, 26, 51, 52, 702].map(letters), ["A", "Z", "AA", "AZ", "BA", "AAA"]);
+        assert_eq!(
+            [0, 25, 26, 51, 52, 702].map(letters),
+            ["A", "Z", "AA", "AZ", "BA", "AAA"]
+        );
     }
 
     #[test]
@@ -358,7 +508,15 @@ mod tests {
         for code in ["E06000001", "E07000110", "E08000001", "E09000001"] {
             assert!(is_authority(code), "{code}");
         }
-        for code in ["E92000001", "E12000007", "E10000016", "E0700011", "W06000001", "-", "1"] {
+        for code in [
+            "E92000001",
+            "E12000007",
+            "E10000016",
+            "E0700011",
+            "W06000001",
+            "-",
+            "1",
+        ] {
             assert!(!is_authority(code), "{code}");
         }
     }

@@ -19,12 +19,15 @@ pub(super) enum Holds {
 }
 
 impl Holds {
-    const ENDINGS: [(&'static str, Self); 3] =
-        [("-street.csv", Self::Street), ("-outcomes.csv", Self::Outcomes), ("-stop-and-search.csv", Self::Searches)];
+    const ENDINGS: [(&'static str, Self); 3] = [
+        ("-street.csv", Self::Street),
+        ("-outcomes.csv", Self::Outcomes),
+        ("-stop-and-search.csv", Self::Searches),
+    ];
 }
 
-/// A file's name: `<yyyy-mm>-<force>-street.csv`, or `<yyyy-mm>_to_<yyyy-mm>-<force>-street.csv`; the others
-/// likewise. Each may end in `.gz`.
+/// A file's name: `<yyyy-mm>-<force>-street.csv`, or `<yyyy-mm>_to_<yyyy-mm>-<force>-street.csv`;
+/// the others likewise. Each may end in `.gz`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     /// The first month of the file.
@@ -40,14 +43,21 @@ impl Name {
     pub(super) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         let name = name.strip_suffix(".gz").unwrap_or(name);
-        let (name, holds) = Holds::ENDINGS.iter().find_map(|(end, holds)| Some((name.strip_suffix(end)?, *holds)))?;
+        let (name, holds) = Holds::ENDINGS
+            .iter()
+            .find_map(|(end, holds)| Some((name.strip_suffix(end)?, *holds)))?;
         let month = |text: &str| is_month(text).then(|| text.to_owned());
         let first = month(name.get(..7)?)?;
         let (last, force) = match name[7..].strip_prefix("_to_") {
             Some(rest) => (month(rest.get(..7)?)?, rest[7..].strip_prefix('-')?),
             None => (first.clone(), name[7..].strip_prefix('-')?),
         };
-        let named = Self { first, last, force: force.to_owned(), holds };
+        let named = Self {
+            first,
+            last,
+            force: force.to_owned(),
+            holds,
+        };
         SourceForm::admits(named.source().as_bytes()).then_some(named)
     }
 
@@ -73,7 +83,10 @@ pub(super) fn sort(mut paths: Vec<PathBuf>) -> Result<Vec<(PathBuf, Name)>, Erro
     for path in paths {
         let name = Name::of(&path).ok_or_else(|| Error::Name { file: path.clone() })?;
         if let Some((_, first)) = files.first().filter(|(_, first)| first.force != name.force) {
-            return Err(Error::Forces { one: first.force.clone(), other: name.force });
+            return Err(Error::Forces {
+                one: first.force.clone(),
+                other: name.force,
+            });
         }
         files.push((path, name));
     }
@@ -83,8 +96,15 @@ pub(super) fn sort(mut paths: Vec<PathBuf>) -> Result<Vec<(PathBuf, Name)>, Erro
 /// Refuses files whose names have a month in common.
 pub(super) fn check_months(files: &[(PathBuf, Name)]) -> Result<(), Error> {
     for (i, (other, name)) in files.iter().enumerate() {
-        if let Some((one, _)) = files[..i].iter().find(|(_, one)| one.has(&name.first) || name.has(&one.first)) {
-            return Err(Error::MonthTwice { month: name.first.clone(), one: one.clone(), other: other.clone() });
+        if let Some((one, _)) = files[..i]
+            .iter()
+            .find(|(_, one)| one.has(&name.first) || name.has(&one.first))
+        {
+            return Err(Error::MonthTwice {
+                month: name.first.clone(),
+                one: one.clone(),
+                other: other.clone(),
+            });
         }
     }
     Ok(())
@@ -107,7 +127,12 @@ impl<'r> Line<'r> {
 
     /// The refusal of a field.
     pub(super) fn refused(self, column: usize, rule: &'static str) -> Error {
-        Error::Field { file: self.file.to_owned(), line: self.number, column: self.header[column], rule }
+        Error::Field {
+            file: self.file.to_owned(),
+            line: self.number,
+            column: self.header[column],
+            rule,
+        }
     }
 }
 
@@ -117,20 +142,40 @@ pub(super) fn each_line(
     header: &'static [&'static str],
     mut each: impl FnMut(Line<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let csv_error = |source| Error::Csv { file: file.to_owned(), source };
-    let opened = open(file).map_err(|source| Error::Read { file: file.to_owned(), source })?;
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(opened);
+    let csv_error = |source| Error::Csv {
+        file: file.to_owned(),
+        source,
+    };
+    let opened = open(file).map_err(|source| Error::Read {
+        file: file.to_owned(),
+        source,
+    })?;
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(opened);
     let mut record = csv::StringRecord::new();
     if !reader.read_record(&mut record).map_err(csv_error)? {
-        return Err(Error::Empty { file: file.to_owned() });
+        return Err(Error::Empty {
+            file: file.to_owned(),
+        });
     }
     if let Some(missing) = (0..header.len()).find(|i| record.get(*i) != Some(header[*i])) {
-        let line = Line { file, number: 1, header, record: &record };
+        let line = Line {
+            file,
+            number: 1,
+            header,
+            record: &record,
+        };
         return Err(line.refused(missing, "the header of such a file has this column here"));
     }
     while reader.read_record(&mut record).map_err(csv_error)? {
         let number = record.position().map_or(0, csv::Position::line);
-        each(Line { file, number, header, record: &record })?;
+        each(Line {
+            file,
+            number,
+            header,
+            record: &record,
+        })?;
     }
     Ok(())
 }
@@ -138,7 +183,11 @@ pub(super) fn each_line(
 fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
     let file = BufReader::with_capacity(1 << 16, File::open(path)?);
     let packed = path.extension().is_some_and(|ending| ending == "gz");
-    Ok(if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    Ok(if packed {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    })
 }
 
 #[cfg(test)]
@@ -147,17 +196,36 @@ mod tests {
 
     #[test]
     fn the_force_the_months_and_what_it_holds_are_in_the_name() {
-        let named = |name: &str| Name::of(Path::new(name)).map(|n| (n.first.clone(), n.last.clone(), n.source()));
-        let kent = |last: &str| Some(("2018-10".into(), last.into(), "urn:partner:kent-police:open-data".into()));
+        let named = |name: &str| {
+            Name::of(Path::new(name)).map(|n| (n.first.clone(), n.last.clone(), n.source()))
+        };
+        let kent = |last: &str| {
+            Some((
+                "2018-10".into(),
+                last.into(),
+                "urn:partner:kent-police:open-data".into(),
+            ))
+        };
         assert_eq!(named("a/2018-10-kent-street.csv.gz"), kent("2018-10"));
         assert_eq!(named("2018-10_to_2019-02-kent-street.csv"), kent("2019-02"));
         let irish = named("2018-10-northern-ireland-street.csv").map(|n| n.2);
-        assert_eq!(irish.as_deref(), Some("urn:partner:northern-ireland-police:open-data"));
-        for other in ["kent-street.csv", "2018-13-kent-street.csv", "2018-10-kent-crimes.csv", "2018-10--street.csv"] {
+        assert_eq!(
+            irish.as_deref(),
+            Some("urn:partner:northern-ireland-police:open-data")
+        );
+        for other in [
+            "kent-street.csv",
+            "2018-13-kent-street.csv",
+            "2018-10-kent-crimes.csv",
+            "2018-10--street.csv",
+        ] {
             assert_eq!(named(other), None, "{other}");
         }
         let holds = |name: &str| Name::of(Path::new(name)).map(|n| n.holds);
         assert_eq!(holds("2018-10-kent-outcomes.csv"), Some(Holds::Outcomes));
-        assert_eq!(holds("2018-10-kent-stop-and-search.csv.gz"), Some(Holds::Searches));
+        assert_eq!(
+            holds("2018-10-kent-stop-and-search.csv.gz"),
+            Some(Holds::Searches)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The outcome files: no events of their own, but the outcomes of crimes, by their ids, with their months.
+//! The outcome files: no events of their own, but the outcomes of crimes, by their ids, with their
+//! months.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -27,8 +28,8 @@ const CRIME_ID: usize = 0;
 const MONTH: usize = 1;
 const OUTCOME_TYPE: usize = 9;
 
-/// The groups of the outcome mix, the highest first: of several outcomes of a crime, one for each suspect say, the
-/// highest tells how it was resolved.
+/// The groups of the outcome mix, the highest first: of several outcomes of a crime, one for each
+/// suspect say, the highest tells how it was resolved.
 const GROUPS: [&str; 8] = [
     "court",
     "taken-into-consideration",
@@ -67,14 +68,20 @@ impl Given {
 
 impl Outcomes {
     /// Reads the outcomes of the crimes in street rows.
-    pub(super) fn read(files: &[(PathBuf, Name)], crimes: &Table, release: Release) -> Result<Self, Error> {
+    pub(super) fn read(
+        files: &[(PathBuf, Name)],
+        crimes: &Table,
+        release: Release,
+    ) -> Result<Self, Error> {
         file::check_months(files)?;
         let mut outcomes = Self::default();
         if files.is_empty() {
             return Ok(outcomes);
         }
-        let mut best: HashMap<&str, Option<Given>> =
-            crimes.rows().map(|row| (row.field(Column::CrimeId), None)).collect();
+        let mut best: HashMap<&str, Option<Given>> = crimes
+            .rows()
+            .map(|row| (row.field(Column::CrimeId), None))
+            .collect();
         best.remove("");
         let ranks = ranks();
         for (path, name) in files {
@@ -87,14 +94,24 @@ impl Outcomes {
                 };
                 let code = slug(line.field(OUTCOME_TYPE));
                 let rank = ranks.get(&code).copied().unwrap_or(GROUPS.len());
-                let given = Given { rank, month: line.field(MONTH).to_owned(), code };
-                if best.as_ref().is_none_or(|best| given.order() < best.order()) {
+                let given = Given {
+                    rank,
+                    month: line.field(MONTH).to_owned(),
+                    code,
+                };
+                if best
+                    .as_ref()
+                    .is_none_or(|best| given.order() < best.order())
+                {
                     *best = Some(given);
                 }
                 Ok(())
             })?;
         }
-        outcomes.by_id = best.into_iter().filter_map(|(id, given)| Some((id.to_owned(), given?))).collect();
+        outcomes.by_id = best
+            .into_iter()
+            .filter_map(|(id, given)| Some((id.to_owned(), given?)))
+            .collect();
         Ok(outcomes)
     }
 
@@ -124,9 +141,16 @@ fn check(line: Line<'_>, name: &Name, release: Release) -> Result<(), Error> {
 /// The places of outcomes in the order of their groups; what is in no group comes last.
 fn ranks() -> HashMap<String, usize> {
     let codes = Reference::load(None).expect("built in").codes;
-    let rank = |group: &str| GROUPS.iter().position(|known| *known == group).unwrap_or(GROUPS.len());
+    let rank = |group: &str| {
+        GROUPS
+            .iter()
+            .position(|known| *known == group)
+            .unwrap_or(GROUPS.len())
+    };
     let lists = codes.of(OUTCOME_LIST).flat_map(|list| &list.codes);
-    lists.map(|code| (code.code.clone(), rank(&code.group))).collect()
+    lists
+        .map(|code| (code.code.clone(), rank(&code.group)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The stop-and-search files: each row is a search, known by its content and its place among equal rows.
+//! The stop-and-search files: each row is a search, known by its content and its place among equal
+//! rows.
 //!
 //! Ethnicity, outer clothing and coordinates are part of what tells rows apart, and are not sent.
 
@@ -68,7 +69,9 @@ impl Searches {
         let mut searches = Self::default();
         let mut equal: HashMap<String, usize> = HashMap::new();
         for (path, name) in files {
-            searches.months.insert((name.first.clone(), name.last.clone()));
+            searches
+                .months
+                .insert((name.first.clone(), name.last.clone()));
             file::each_line(path, &HEADER, |line| {
                 let at = instant(line)?;
                 let month = Moment::from_stored(at, Precision::Month).to_string();
@@ -78,7 +81,11 @@ impl Searches {
                 let base = format!("{month}.{}", digest(identity(line)));
                 let n = equal.entry(base.clone()).or_default();
                 *n += 1;
-                searches.all.push(Search { subject: format!("{base}.{n}"), month, data: stop_search(line, at)? });
+                searches.all.push(Search {
+                    subject: format!("{base}.{n}"),
+                    month,
+                    data: stop_search(line, at)?,
+                });
                 Ok(())
             })?;
         }
@@ -87,25 +94,37 @@ impl Searches {
 
     /// Whether a month is one of the files'.
     pub(super) fn has(&self, month: &str) -> bool {
-        self.months.iter().any(|(first, last)| (first.as_str()..=last.as_str()).contains(&month))
+        self.months
+            .iter()
+            .any(|(first, last)| (first.as_str()..=last.as_str()).contains(&month))
     }
 }
 
 /// All columns but those of the outcome, which changes.
 fn identity(line: Line<'_>) -> impl Iterator<Item = &str> {
-    (0..HEADER.len()).filter(|column| ![OUTCOME, OUTCOME_LINKED].contains(column)).map(move |column| line.field(column))
+    (0..HEADER.len())
+        .filter(|column| ![OUTCOME, OUTCOME_LINKED].contains(column))
+        .map(move |column| line.field(column))
 }
 
 fn instant(line: Line<'_>) -> Result<Micros, Error> {
     Moment::parse(line.field(DATE))
         .filter(|moment| moment.precision() == Precision::Instant)
         .and_then(Moment::low)
-        .ok_or_else(|| line.refused(DATE, "a date is an instant with its offset, such as 2024-05-31T23:20:00+00:00"))
+        .ok_or_else(|| {
+            line.refused(
+                DATE,
+                "a date is an instant with its offset, such as 2024-05-31T23:20:00+00:00",
+            )
+        })
 }
 
 fn stop_search(line: Line<'_>, at: Micros) -> Result<StopSearch<'static>, Error> {
-    let when =
-        When { occurred_from: Moment::from_stored(at, Precision::Instant), occurred_to: None, recorded_at: None };
+    let when = When {
+        occurred_from: Moment::from_stored(at, Precision::Instant),
+        occurred_to: None,
+        recorded_at: None,
+    };
     Ok(StopSearch {
         search_type: search_type(line)?,
         when,
@@ -126,13 +145,22 @@ fn search_type(line: Line<'_>) -> Result<SearchType, Error> {
         "Person search" => Ok(SearchType::Person),
         "Vehicle search" => Ok(SearchType::Vehicle),
         "Person and Vehicle search" => Ok(SearchType::PersonAndVehicle),
-        _ => Err(line.refused(TYPE, "a type is `Person search`, `Vehicle search` or `Person and Vehicle search`")),
+        _ => Err(line.refused(
+            TYPE,
+            "a type is `Person search`, `Vehicle search` or `Person and Vehicle search`",
+        )),
     }
 }
 
 fn outcome(line: Line<'_>) -> Result<Option<Outcome<'static>>, Error> {
-    let Some(code) = slug_of(line, OUTCOME)? else { return Ok(None) };
-    Ok(Some(Outcome { list: formed(line, OUTCOME, OUTCOME_LIST.to_owned())?, code, at: None }))
+    let Some(code) = slug_of(line, OUTCOME)? else {
+        return Ok(None);
+    };
+    Ok(Some(Outcome {
+        list: formed(line, OUTCOME, OUTCOME_LIST.to_owned())?,
+        code,
+        at: None,
+    }))
 }
 
 fn boolean(line: Line<'_>, column: usize) -> Result<Option<bool>, Error> {
@@ -155,7 +183,12 @@ fn person(line: Line<'_>) -> Result<Option<Person<'static>>, Error> {
     };
     let age_band = age_band(line)?;
     let is_known = sex.is_some() || age_band.is_some();
-    Ok(is_known.then_some(Person { token: None, token_previous: None, age_band, sex }))
+    Ok(is_known.then_some(Person {
+        token: None,
+        token_previous: None,
+        age_band,
+        sex,
+    }))
 }
 
 fn age_band(line: Line<'_>) -> Result<Option<AgeBand<'static>>, Error> {

@@ -1,7 +1,7 @@
 //! The rows of street files, as published: read whole, checked by column, kept in one text.
 //!
-//! A row is refused by file, line and column. What is not sent (`Reported by`, `LSOA name`, `Context`)
-//! is not kept either.
+//! A row is refused by file, line and column. What is not sent (`Reported by`, `LSOA name`,
+//! `Context`) is not kept either.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,8 +44,8 @@ pub(super) enum Column {
 }
 
 impl Column {
-    /// The columns by which rows are told apart, in the order they are joined in. The outcome is not
-    /// among them: it changes.
+    /// The columns by which rows are told apart, in the order they are joined in. The outcome is
+    /// not among them: it changes.
     pub(super) const IDENTITY: [Self; 7] = [
         Self::Month,
         Self::FallsWithin,
@@ -85,19 +85,30 @@ pub(super) struct Row<'a> {
 impl<'a> Row<'a> {
     pub(super) fn field(self, column: Column) -> &'a str {
         let Span { start, ends, .. } = self.span;
-        let from = if column as usize == 0 { 0 } else { ends[column as usize - 1] };
+        let from = if column as usize == 0 {
+            0
+        } else {
+            ends[column as usize - 1]
+        };
         &self.table.text[start + usize::from(from)..start + usize::from(ends[column as usize])]
     }
 
     /// What identifies the row where it has no id.
     pub(super) fn identity(self) -> impl Iterator<Item = &'a str> {
-        Column::IDENTITY.into_iter().map(move |column| self.field(column))
+        Column::IDENTITY
+            .into_iter()
+            .map(move |column| self.field(column))
     }
 
     /// The refusal of a field of this row.
     pub(super) fn refused(self, column: Column, rule: &'static str) -> Error {
         let file = self.table.files[self.span.file as usize].clone();
-        Error::Field { file, line: self.span.line, column: HEADER[KEPT[column as usize]], rule }
+        Error::Field {
+            file,
+            line: self.span.line,
+            column: HEADER[KEPT[column as usize]],
+            rule,
+        }
     }
 }
 
@@ -125,20 +136,33 @@ impl Table {
     }
 
     pub(super) fn row(&self, index: usize) -> Row<'_> {
-        Row { table: self, span: &self.rows[index] }
+        Row {
+            table: self,
+            span: &self.rows[index],
+        }
     }
 
     fn check(&mut self, file: usize, line: Line<'_>, name: &Name) -> Result<(), Error> {
         let field = |column: Column| line.field(KEPT[column as usize]);
-        let (id, month, lsoa) = (field(Column::CrimeId), field(Column::Month), field(Column::LsoaCode));
+        let (id, month, lsoa) = (
+            field(Column::CrimeId),
+            field(Column::Month),
+            field(Column::LsoaCode),
+        );
         let broken = if !is_month(month) {
             Some((Column::Month, "a month is yyyy-mm"))
         } else if !name.has(month) {
             Some((Column::Month, "the month is not of the file's name"))
         } else if !(id.is_empty() || id.len() <= ID_BYTES_MAX && IdForm::admits(id.as_bytes())) {
-            Some((Column::CrimeId, "an id is 1 to 100 letters, digits, `._:~/-`"))
+            Some((
+                Column::CrimeId,
+                "an id is 1 to 100 letters, digits, `._:~/-`",
+            ))
         } else if !(lsoa.is_empty() || is_lsoa(lsoa)) {
-            Some((Column::LsoaCode, "an LSOA code is E01, W01 or S01 and six digits"))
+            Some((
+                Column::LsoaCode,
+                "an LSOA code is E01, W01 or S01 and six digits",
+            ))
         } else if field(Column::CrimeType).is_empty() {
             Some((Column::CrimeType, "every row has a crime type"))
         } else {
@@ -153,7 +177,11 @@ impl Table {
         };
         if owner != file {
             let (one, other) = (self.files[owner].clone(), self.files[file].clone());
-            return Err(Error::MonthTwice { month: month.to_owned(), one, other });
+            return Err(Error::MonthTwice {
+                month: month.to_owned(),
+                one,
+                other,
+            });
         }
         Ok(())
     }
@@ -166,7 +194,12 @@ impl Table {
             *end = u16::try_from(self.text.len() - start)
                 .map_err(|_| line.refused(column, "a row has at most 65,535 bytes"))?;
         }
-        self.rows.push(Span { start, ends, file: file as u32, line: line.number });
+        self.rows.push(Span {
+            start,
+            ends,
+            file: file as u32,
+            line: line.number,
+        });
         Ok(())
     }
 }
