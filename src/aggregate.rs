@@ -5,39 +5,13 @@
 //! again. Tables hold exact figures, for the partnership; what may be published is made of them
 //! later.
 
-pub mod events;
+pub mod tables;
 
-mod calendar;
-mod category_monthly;
-mod change;
-mod current;
 mod diff;
-mod dimensions;
 mod explain;
-mod factors;
-mod feed_quality;
-mod figures;
-mod folder;
-mod frame;
-mod harm;
-mod history;
-mod intern;
-mod latest;
-mod outcomes;
-mod place_of_safety;
-mod places;
-mod priority_monthly;
-mod profile;
-mod read;
-mod reconciliation;
-mod repeats;
+pub(crate) mod figures;
 mod run;
-mod sheet;
-mod spc;
-mod status;
-mod supply;
-mod table;
-mod window_totals;
+pub(crate) mod state;
 
 use std::collections::BTreeSet;
 
@@ -51,9 +25,9 @@ use crate::rejects::RejectsError;
 use crate::storage::StorageError;
 pub use diff::{Diff, Moved, diff};
 pub use explain::{Cell, Difference, Explanation, explain};
-pub use history::{History, Revision, history, month_of};
 pub use run::{PROVENANCE, Progress, Summary, Written, run};
-pub use table::{ABOUT_KEY, DESCRIPTIONS_KEY};
+pub use state::history::{History, Revision, history, month_of};
+pub use tables::table::{ABOUT_KEY, DESCRIPTIONS_KEY};
 
 /// Why no tables came of it.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +88,7 @@ impl<'s> Wanted<'s> {
         }
         let named = |id: &'i String| match reference.plans.get(id) {
             Some(plan) => Ok(Self::Plan(plan)),
-            None if id == folder::IN_FORCE => Ok(Self::InForce),
+            None if id == figures::table_set::IN_FORCE => Ok(Self::InForce),
             None => Err(&**id),
         };
         ids.iter().map(named).collect()
@@ -124,7 +98,7 @@ impl<'s> Wanted<'s> {
     pub fn folder(&self) -> &str {
         match self {
             Self::Plan(plan) => &plan.id,
-            Self::InForce => folder::IN_FORCE,
+            Self::InForce => figures::table_set::IN_FORCE,
         }
     }
 }
@@ -207,17 +181,17 @@ impl<'s> Settings<'s> {
     }
 
     /// A plan that tables are made under.
-    fn plan(&self, wanted: usize) -> &'s Plan {
+    pub(crate) fn plan(&self, wanted: usize) -> &'s Plan {
         self.plans[self.wanted[wanted]]
     }
 
     /// The place of a plan among the wanted.
-    fn place_of(&self, plan: &Plan) -> Option<usize> {
+    pub(crate) fn place_of(&self, plan: &Plan) -> Option<usize> {
         (0..self.wanted.len()).find(|wanted| std::ptr::eq(self.plan(*wanted), plan))
     }
 
     /// The plan in force on the first day of a month, by its place in `plans`.
-    fn in_force(&self, month: Month) -> Option<u32> {
+    pub(crate) fn in_force(&self, month: Month) -> Option<u32> {
         let on = month.first_day();
         self.plans
             .iter()
@@ -226,7 +200,7 @@ impl<'s> Settings<'s> {
     }
 
     /// The wanted plan in force through all months from one to another.
-    fn in_force_through(&self, first: Month, last: Month) -> Option<usize> {
+    pub(crate) fn in_force_through(&self, first: Month, last: Month) -> Option<usize> {
         let plan = self.in_force(first)?;
         let same = first
             .to(last)

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use arrow_schema::DataType;
 
-use crate::aggregate::{Wanted, events};
+use crate::aggregate::{Wanted, tables::events};
 use crate::event::{Feed, Month};
 use crate::geography::{Level, Tier};
 use crate::plan::{Plan, Status};

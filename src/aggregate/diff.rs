@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::runtime::Handle;
 
-use super::run::{Read, over_chains};
-use super::{Error, Progress, Settings};
+use crate::aggregate::run::{Read, over_chains};
+use crate::aggregate::{Error, Progress, Settings};
 use crate::event::Kind;
 use crate::plan::{Plan, Series};
 use crate::storage::Store;

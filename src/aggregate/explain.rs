@@ -9,16 +9,17 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 use tokio::runtime::Handle;
 
-use super::current::Fact;
-use super::figures::{Figures, lacks_area};
-use super::folder::{Folder, Strip};
-use super::frame::Series;
-use super::latest::{Latest, identities};
-use super::read::{Files, Part};
-use super::run::{Read, fetch, over_chains};
-use super::status::Status;
-use super::supply::Block;
-use super::{Error, Progress, Settings, Wanted, history};
+use crate::aggregate::figures::bounded_count::Block;
+use crate::aggregate::figures::periods::{Figures, lacks_area};
+use crate::aggregate::figures::series::Series;
+use crate::aggregate::figures::status::Status;
+use crate::aggregate::figures::table_set::{Folder, Strip};
+use crate::aggregate::run::{Read, fetch, over_chains};
+use crate::aggregate::state::current::Fact;
+use crate::aggregate::state::files::{Files, Part};
+use crate::aggregate::state::history;
+use crate::aggregate::state::latest::{Latest, identities};
+use crate::aggregate::{Error, Progress, Settings, Wanted};
 use crate::contract::Record;
 use crate::event::{Kind, Micros, Month};
 use crate::geography::{Placed, Scope};
@@ -379,7 +380,7 @@ fn state<'r>(
         placed.any(|placed| placed == Placed::At(&cell.area))
     };
     let area = record.area_code.zip(record.area_level);
-    let in_all = cell.area == super::places::ALL;
+    let in_all = cell.area == crate::aggregate::figures::areas::ALL;
     let role = record.area_role.filter(|_| !in_all).map(str::to_owned);
     Some(State {
         key: (

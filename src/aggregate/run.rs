@@ -9,20 +9,21 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
-use super::current::{Chunk, Current};
-use super::dimensions::{
+use crate::aggregate::figures::periods::Figures;
+use crate::aggregate::figures::table_set::Folder;
+use crate::aggregate::state::current::{Chunk, Current};
+use crate::aggregate::state::files::Files;
+use crate::aggregate::state::latest::Latest;
+use crate::aggregate::tables::feed_quality::Rejected;
+use crate::aggregate::tables::table::File;
+use crate::aggregate::tables::{
     areas, breaks, intake, lineage, placements, populations, priorities, rules, sources, windows,
 };
-use super::feed_quality::Rejected;
-use super::figures::Figures;
-use super::folder::Folder;
-use super::latest::Latest;
-use super::read::Files;
-use super::table::File;
-use super::{
-    Error, Settings, Wanted, category_monthly, change, events, factors, feed_quality, outcomes,
-    place_of_safety, priority_monthly, profile, reconciliation, repeats, spc, window_totals,
+use crate::aggregate::tables::{
+    category_monthly, change, events, factors, feed_quality, outcomes, place_of_safety,
+    priority_monthly, profile, reconciliation, repeats, spc, window_totals,
 };
+use crate::aggregate::{Error, Settings, Wanted};
 use crate::event::{Feed, Micros};
 use crate::ledger::chain::{self, Chain};
 use crate::ledger::{Footer, PROGRAM};
@@ -106,7 +107,7 @@ pub fn run(
 
 /// What `f` reads of the chains: again, where a merge passed it meanwhile; `None` where no record
 /// was ever accepted.
-pub(super) fn over_chains<T>(
+pub(crate) fn over_chains<T>(
     store: &Store,
     runtime: &Handle,
     mut f: impl FnMut(&[Chain]) -> Result<T, Error>,
@@ -140,17 +141,17 @@ fn moved(store: &Store, chains: &[Chain], runtime: &Handle) -> Result<bool, Erro
 }
 
 /// All that is read.
-pub(super) struct Read {
+pub(crate) struct Read {
     rows: u64,
     records: u64,
-    pub(super) as_at: Option<Micros>,
-    pub(super) current: Current,
+    pub(crate) as_at: Option<Micros>,
+    pub(crate) current: Current,
     rejected: Rejected,
     rejects: u64,
 }
 
 impl Read {
-    pub(super) fn of(
+    pub(crate) fn of(
         store: &Store,
         chains: &[Chain],
         settings: &Settings<'_>,
@@ -177,7 +178,7 @@ impl Read {
     }
 }
 
-pub(super) fn fetch(store: &Store, path: &str, runtime: &Handle) -> Result<Bytes, Error> {
+pub(crate) fn fetch(store: &Store, path: &str, runtime: &Handle) -> Result<Bytes, Error> {
     runtime
         .block_on(store.read(path))?
         .ok_or_else(|| Error::Missing(path.to_owned()))

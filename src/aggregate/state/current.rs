@@ -1,0 +1,758 @@
+//! The current state of every record that counts, compactly, with what is derived from it.
+//!
+//! A record's texts repeat in combinations: what it is, its marks and people, its area, its
+//! details. Each combination is kept once, so that a record is its subject, its times and four
+//! numbers, and is classified once a combination. Ten million records fit in about a gigabyte.
+
+mod chunk;
+mod columns;
+mod counts;
+mod tokens;
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use hashbrown::HashMap;
+
+use crate::aggregate::figures::areas::Sent;
+use crate::aggregate::figures::bounded_count::Block;
+use crate::aggregate::state::calendar::{Calendar, days_since_1970};
+use crate::aggregate::state::files::{Files, Part};
+use crate::aggregate::state::intern::{ABSENT, Numbered, Texts, Tuples};
+use crate::aggregate::state::latest::Latest;
+use crate::aggregate::{Error, Settings};
+use crate::contract::Record;
+use crate::contract::parts::Flags;
+use crate::contract::record::partner_of;
+use crate::event::{Feed, Kind, Micros, Month};
+use crate::normalise::Rows;
+use crate::plan::{Plan, Rule, RuleSet, SeriesSet};
+use crate::reference::{Carried, DateBasis};
+pub(crate) use chunk::Chunk;
+use columns::Batch;
+pub(crate) use columns::{AREA, Group, TIMES, group_of};
+use counts::{Counted, count};
+pub(crate) use tokens::Repeats;
+use tokens::{Row, Tokens};
+
+/// A partner and one kind of its records: figures are never added across.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PartnerKind {
+    pub(crate) partner: String,
+    pub(crate) feed: Feed,
+    /// A kind, or `count:<list>`.
+    pub(crate) kind: String,
+    /// The date that puts its records into months.
+    pub(crate) date_basis: String,
+    /// The kind of record; `Kind::Count` for counts.
+    pub(crate) of: Kind,
+}
+
+impl PartnerKind {
+    /// Whether its records are totals, which no sum of records may hold.
+    pub(crate) fn is_count(&self) -> bool {
+        self.of == Kind::Count
+    }
+}
+
+/// A code of a record as tables name it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Category {
+    pub(crate) scheme: String,
+    pub(crate) code: String,
+    pub(crate) edition: Option<String>,
+    /// `category` (a partner's own code), `group` (of a crosswalk) or `class` (of the offence
+    /// list).
+    pub(crate) kind: &'static str,
+}
+
+/// Sources of one partner and kind: bit i stands for the i-th of [`Current::sources`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SourceSet(pub(crate) u64);
+
+impl SourceSet {
+    /// The i-th source; those after the 64th, which no partner has, share a bit.
+    pub(crate) fn one(i: usize) -> Self {
+        Self(1 << i.min(63))
+    }
+
+    /// Those in both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The place of the first.
+    pub(crate) const fn first(self) -> usize {
+        self.0.trailing_zeros() as usize
+    }
+
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+/// What the first group of columns says.
+pub(crate) struct What {
+    /// A place in [`Current::partner_kinds`].
+    pub(crate) partner_kind: u32,
+    /// Its source among those of its partner and kind.
+    pub(crate) source: SourceSet,
+    /// Places in [`Current::categories`], each once.
+    pub(crate) codes: Vec<u32>,
+    /// Whether a list that is held lacks one of the codes.
+    pub(crate) unknown_code: bool,
+    kind: Kind,
+    feed: Feed,
+    basis: DateBasis,
+}
+
+/// What a record is counted as under a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Class {
+    /// The rules of the plan that match it.
+    pub(crate) rules: RuleSet,
+    /// A place in [`Current::what`] that has its codes.
+    pub(crate) what: u32,
+}
+
+/// A record as the tables see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fact {
+    pub(crate) partner_kind: u16,
+    pub(crate) month: Month,
+    /// A place in [`Current::areas`].
+    pub(crate) area: u32,
+    /// All that a rule may ask for: a place in [`Current::profiles`].
+    pub(crate) profile: u32,
+    /// A combination of [`Group::Details`].
+    pub(crate) details: u32,
+    /// Weekday and hour as far as they are known.
+    pub(crate) week: Week,
+    pub(crate) repeats: Repeats,
+    /// Whether it happened or began once sections 80 to 83 of the Policing and Crime Act 2017 were
+    /// in force.
+    pub(crate) is_under_2017_act: bool,
+}
+
+/// 2017-12-11T00:00:00 in London, when sections 80 to 83 of the Policing and Crime Act 2017
+/// commenced.
+const ACT_COMMENCED: i64 = 1_512_950_400 * Micros::PER_SECOND;
+
+/// A weekday and hour as far as they are known: 25 x weekday (1 = Monday) + hour + 1; without
+/// either, 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Week(pub(crate) u8);
+
+impl Week {
+    /// More than any.
+    pub(crate) const END: usize = 8 * 25;
+
+    fn of(weekday: Option<u8>, hour: Option<u8>) -> Self {
+        Self(weekday.unwrap_or_default() * 25 + hour.map_or(0, |hour| hour + 1))
+    }
+
+    /// 1 = Monday.
+    pub(crate) fn weekday(self) -> Option<u8> {
+        Some(self.0 / 25).filter(|day| *day > 0)
+    }
+
+    /// 0 to 23.
+    pub(crate) fn hour(self) -> Option<u8> {
+        (self.0 % 25).checked_sub(1)
+    }
+}
+
+/// A total that a partner sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Count {
+    pub(crate) partner_kind: u16,
+    pub(crate) area: u32,
+    pub(crate) profile: u32,
+    /// The first month it covers, and how many; only whole months fill a window.
+    pub(crate) first: Month,
+    pub(crate) months: u16,
+    pub(crate) block: Block,
+    pub(crate) unit: Unit,
+    /// Whether it is one of a series that must not be summed over time.
+    pub(crate) is_snapshot: bool,
+    /// Of which: with a flag (as a bit), of an age or a sex; in no total.
+    pub(crate) part: Option<u32>,
+}
+
+/// What a total counts. In the order in which, of two that a partner uses as often, one is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unit {
+    Households,
+    Persons,
+    Events,
+    /// Anything else, of which nothing is summed.
+    Other,
+}
+
+/// How a month of a partner's kind was fed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quality {
+    pub(crate) records: i64,
+    pub(crate) revised: i64,
+    pub(crate) cancelled: i64,
+    /// Records first received after the month was due.
+    pub(crate) late: i64,
+    pub(crate) unknown_code: i64,
+    pub(crate) date_fallback: i64,
+    pub(crate) no_location: i64,
+    pub(crate) last_received: Option<i64>,
+    /// The sources that sent the records.
+    pub(crate) sources: SourceSet,
+}
+
+/// Priorities and themes under the plan in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Label {
+    /// A place in [`Settings::plans`]; none in force.
+    pub(crate) plan: Option<u32>,
+    pub(crate) series: SeriesSet,
+}
+
+/// The records that count, and what the tables need of them.
+pub(crate) struct Current {
+    pub(crate) texts: Texts,
+    /// Combinations of the columns of each [`Group`].
+    pub(crate) groups: [Tuples; 4],
+    pub(crate) what: Vec<What>,
+    pub(crate) partner_kinds: Vec<PartnerKind>,
+    /// For each partner and kind: the sources that sent it.
+    pub(crate) sources: Vec<Vec<String>>,
+    /// For each of these the flags that its records say true or false.
+    pub(crate) marked: Vec<Vec<u32>>,
+    /// For each partner and kind: whether its records say in which place of the partnership they
+    /// are.
+    says_places: Vec<bool>,
+    /// The flags of each combination of marks.
+    pub(crate) flags: Vec<Flags>,
+    pub(crate) categories: Vec<Category>,
+    pub(crate) labels: Vec<Label>,
+    /// Code, level, vintage, role and zone of each area, as numbers of texts; the vintage is one
+    /// too.
+    pub(crate) areas: Vec<[u32; 5]>,
+    pub(crate) classes: Vec<Class>,
+    /// What, marks, place and time of the week of each profile.
+    pub(crate) profiles: Tuples,
+    /// For each profile its class under each wanted plan.
+    class_of: Vec<u32>,
+    /// By partner, kind and area.
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) counts: Vec<Count>,
+    pub(crate) quality: HashMap<(u32, Month), Quality>,
+    /// Rows by feed.
+    pub(crate) feeds: [Vec<Chunk>; 3],
+}
+
+impl Current {
+    /// Reads the latest row of every record.
+    pub(crate) fn read(
+        files: &Files<'_>,
+        latest: &Latest,
+        settings: &Settings<'_>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Self, Error> {
+        let mut builder = Builder::new(settings, latest.records);
+        let names = columns::read();
+        files.for_each(&names, |part| {
+            builder.add(part, latest)?;
+            progress(part.batch.num_rows() as u64);
+            Ok(())
+        })?;
+        Ok(builder.finish())
+    }
+
+    /// The class of a profile under a wanted plan.
+    pub(crate) fn class_of(&self, profile: u32, wanted: usize) -> u32 {
+        self.class_of[profile as usize * (self.class_of.len() / self.profiles.len()) + wanted]
+    }
+
+    /// Whether a rule can match what a source carries in records of a partner's kind.
+    pub(crate) fn can_show(&self, kind: usize, rule: &Rule, carried: &Carried) -> bool {
+        let somewhere = rule.places.is_empty() || self.says_places[kind];
+        somewhere && rule.applicable(carried, self.partner_kinds[kind].of)
+    }
+
+    /// An area as it was sent.
+    pub(crate) fn sent(&self, area: u32) -> Sent<'_> {
+        let [code, level, vintage, role, zone] =
+            self.areas[area as usize].map(|number| self.texts.text(number));
+        Sent {
+            code,
+            level: level.unwrap_or_default(),
+            vintage,
+            role,
+            zone,
+        }
+    }
+}
+
+struct Builder<'s> {
+    settings: &'s Settings<'s>,
+    calendar: Calendar,
+    in_force: HashMap<Month, Option<u32>>,
+    partner_kinds: Numbered<PartnerKind>,
+    categories: Numbered<Category>,
+    labels: Numbered<Label>,
+    classes: Numbered<Class>,
+    areas: Tuples,
+    /// For each combination of area columns: the place in `areas`, and in `places`.
+    area_of: Vec<(u32, u32)>,
+    /// Role, zone and LSOA, as far as rules may ask for them.
+    places: Tuples,
+    /// For each profile: under each plan its label.
+    labelled: Vec<u32>,
+    due: HashMap<(u32, Month), i32>,
+    tokens: Tokens,
+    current: Current,
+}
+
+/// Not classified yet.
+const UNKNOWN: u32 = u32::MAX;
+
+impl<'s> Builder<'s> {
+    fn new(settings: &'s Settings<'s>, records: usize) -> Self {
+        let groups = Group::ALL.map(|group| Tuples::new(group.columns().len()));
+        Self {
+            settings,
+            calendar: Calendar::default(),
+            in_force: HashMap::new(),
+            partner_kinds: Numbered::default(),
+            categories: Numbered::default(),
+            labels: Numbered::default(),
+            classes: Numbered::default(),
+            areas: Tuples::new(5),
+            area_of: Vec::new(),
+            places: Tuples::new(3),
+            labelled: Vec::new(),
+            due: HashMap::new(),
+            tokens: Tokens::default(),
+            current: Current {
+                texts: Texts::default(),
+                groups,
+                what: Vec::new(),
+                partner_kinds: Vec::new(),
+                sources: Vec::new(),
+                categories: Vec::new(),
+                labels: Vec::new(),
+                areas: Vec::new(),
+                classes: Vec::new(),
+                profiles: Tuples::new(4),
+                class_of: Vec::new(),
+                flags: Vec::new(),
+                marked: Vec::new(),
+                says_places: Vec::new(),
+                counts: Vec::new(),
+                facts: Vec::with_capacity(records),
+                quality: HashMap::new(),
+                feeds: Default::default(),
+            },
+        }
+    }
+
+    /// Adds the latest rows of a part.
+    fn add(&mut self, part: &Part, latest: &Latest) -> Result<(), Error> {
+        let rows: Vec<u32> = (0..part.batch.num_rows() as u32)
+            .filter(|r| latest.holds(part.file, part.first_row + *r as usize))
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch::read(&part.batch, &rows, &mut self.current.texts)?;
+        let records = Rows::new(&part.batch);
+        let cancelled = part.batch.column_by_name("cancellation_reason");
+        let received = part
+            .batch
+            .column_by_name("received")
+            .and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let received = received.ok_or(Error::Column("received"))?;
+        let tokens = tokens::Columns::of(&part.batch);
+        let mut chunks: [Chunk; 3] = Default::default();
+        let mut scratch = Vec::new();
+        for (i, &row) in rows.iter().enumerate() {
+            let numbers = self.combinations(&batch, i, &records, row as usize, &mut scratch);
+            let what = &self.current.what[numbers[0] as usize];
+            let What {
+                partner_kind,
+                source,
+                unknown_code,
+                kind,
+                feed,
+                basis,
+                ..
+            } = *what;
+            let recorded = batch.time(columns::RECORDED_AT, i);
+            let falls_back = basis == DateBasis::Recorded && recorded.is_none();
+            let dated = match (kind, basis) {
+                (Kind::Count, _) => batch.time(columns::PERIOD_FROM, i),
+                (_, DateBasis::Recorded) => recorded.or(batch.time(columns::OCCURRED_FROM, i)),
+                (_, DateBasis::Occurred) => batch.time(columns::OCCURRED_FROM, i),
+            };
+            let month = self
+                .calendar
+                .at(Micros(dated.unwrap_or(batch.sent(i))))
+                .month;
+            // A total is due after the last month of its period.
+            let last = batch
+                .time(columns::PERIOD_TO, i)
+                .filter(|_| kind == Kind::Count);
+            let last = last.map_or(month, |at| self.calendar.at(Micros(at)).month);
+            let due = self.due(partner_kind, last);
+            let quality = self
+                .current
+                .quality
+                .entry((partner_kind, month))
+                .or_default();
+            quality.last_received = quality
+                .last_received
+                .max(Some(received.value(row as usize)));
+            if cancelled.is_some_and(|reasons| reasons.is_valid(row as usize)) {
+                quality.cancelled += 1;
+                continue;
+            }
+            let (area, place) = self.area_of[numbers[2] as usize];
+            let located = self.areas.row(area)[0] != ABSENT;
+            quality.records += 1;
+            quality.sources.add(source);
+            quality.revised +=
+                i64::from(latest.is_revised(part.file, part.first_row + row as usize));
+            quality.date_fallback += i64::from(falls_back && kind != Kind::Count);
+            quality.unknown_code += i64::from(unknown_code);
+            quality.no_location += i64::from(!located);
+            quality.late +=
+                i64::from(latest.first_day(part.file, part.first_row + row as usize) > due);
+            let week = self.week(&batch, i);
+            let asked = self.asked(&batch, i, week);
+            let record = || records.record(row as usize);
+            let profile = self.profile([numbers[0], numbers[1], place, asked], &record);
+            let label = self.label(profile, month, &record);
+            let partner_kind = partner_kind as u16;
+            if kind == Kind::Count {
+                self.current.counts.extend(count(
+                    &record(),
+                    &Counted {
+                        partner_kind,
+                        area,
+                        profile,
+                        month,
+                    },
+                ));
+            } else {
+                let at = Row {
+                    feed,
+                    chunk: self.current.feeds[feed as usize].len(),
+                    place: chunks[feed as usize].len(),
+                };
+                let (details, repeats) = (numbers[Group::Details as usize], Repeats::default());
+                tokens.add(row as usize, &mut self.tokens, self.current.facts.len(), at);
+                let is_under_2017_act =
+                    batch.time(columns::OCCURRED_FROM, i) >= Some(ACT_COMMENCED);
+                let fact = Fact {
+                    partner_kind,
+                    month,
+                    area,
+                    profile,
+                    details,
+                    week,
+                    repeats,
+                    is_under_2017_act,
+                };
+                self.current.facts.push(fact);
+            }
+            chunks[feed as usize].push(&batch, i, numbers, month, label);
+        }
+        for (chunks, mut chunk) in self.current.feeds.iter_mut().zip(chunks) {
+            if !chunk.is_empty() {
+                chunk.take_times(&batch);
+                chunks.push(chunk);
+            }
+        }
+        Ok(())
+    }
+
+    /// The numbers of a row's combinations; what is new is looked at once.
+    fn combinations<'r>(
+        &mut self,
+        batch: &Batch<'_>,
+        i: usize,
+        records: &Rows<'r>,
+        row: usize,
+        scratch: &mut Vec<u32>,
+    ) -> [u32; 4]
+    where
+        's: 'r,
+    {
+        Group::ALL.map(|group| {
+            batch.row(group, i, scratch);
+            let (number, new) = self.current.groups[group as usize].number(scratch);
+            if new {
+                match group {
+                    Group::What => self.meet_what(&records.record(row)),
+                    Group::Marks => self.current.flags.push(records.record(row).flags),
+                    Group::Area => self.meet_area(scratch),
+                    Group::Details => {}
+                }
+            }
+            number
+        })
+    }
+
+    fn meet_what<'r>(&mut self, record: &Record<'r>)
+    where
+        's: 'r,
+    {
+        let reference = self.settings.reference;
+        let partner = partner_of(record.source);
+        let basis = reference.partners.date_basis(partner, record.kind);
+        let (kind, date_basis) = match record.kind {
+            Kind::Count => (
+                format!("count:{}", record.what_list.unwrap_or_default()),
+                "own",
+            ),
+            kind => (kind.as_str().to_owned(), basis.as_str()),
+        };
+        let partner_kind = PartnerKind {
+            partner: partner.to_owned(),
+            feed: record.feed,
+            kind,
+            date_basis: date_basis.to_owned(),
+            of: record.kind,
+        };
+        let mut codes = Vec::new();
+        reference.source_codes(record, &mut codes);
+        let mut numbers: Vec<u32> = Vec::new();
+        for code in &codes {
+            let is_group = reference.crosswalks.groups_of(code.scheme).is_some();
+            let number = self.categories.number(Category {
+                scheme: code.scheme.to_owned(),
+                code: code.code.clone().into_owned(),
+                edition: code.edition.map(str::to_owned),
+                kind: if is_group { "group" } else { "category" },
+            });
+            if !numbers.contains(&number) {
+                numbers.push(number);
+            }
+        }
+        let of = |scheme| {
+            codes
+                .iter()
+                .find(|code| code.scheme == scheme)
+                .map(|code| &*code.code)
+        };
+        let class =
+            of("ho-offence").and_then(|offence| reference.codes.class(offence, of("ho-category")));
+        numbers.extend(class.map(|class| {
+            let (scheme, code) = ("ho-offence".to_owned(), class.to_owned());
+            self.categories.number(Category {
+                scheme,
+                code,
+                edition: None,
+                kind: "class",
+            })
+        }));
+        let partner_kind = self.partner_kinds.number(partner_kind);
+        self.current
+            .sources
+            .resize(self.partner_kinds.values().len(), Vec::new());
+        let sources = &mut self.current.sources[partner_kind as usize];
+        let source = sources
+            .iter()
+            .position(|source| source == record.source)
+            .unwrap_or_else(|| {
+                sources.push(record.source.to_owned());
+                sources.len() - 1
+            });
+        let source = SourceSet::one(source);
+        let (kind, feed) = (record.kind, record.feed);
+        let unknown_code = codes
+            .iter()
+            .any(|code| reference.codes.knows(code.scheme, &code.code) == Some(false));
+        self.current.what.push(What {
+            partner_kind,
+            source,
+            codes: numbers,
+            unknown_code,
+            kind,
+            feed,
+            basis,
+        });
+    }
+
+    fn meet_area(&mut self, row: &[u32]) {
+        let of = |name| row[AREA.iter().position(|n| *n == name).unwrap_or_default()];
+        // The vintage is a number, not that of a text.
+        let vintage = of("area_vintage")
+            .checked_sub(1)
+            .map(|year| year.to_string());
+        let vintage = self.current.texts.number_of(vintage.as_deref());
+        let (area, _) = self.areas.number(&[
+            of("area_code"),
+            of("area_level"),
+            vintage,
+            of("area_role"),
+            of("area_zone"),
+        ]);
+        // A place is made of LSOAs: of others the code is no matter to any rule.
+        let lsoa = self
+            .current
+            .texts
+            .text(of("area_code"))
+            .is_some_and(|code| self.settings.lsoas.contains(code));
+        let lsoa = if lsoa { of("area_code") } else { ABSENT };
+        let (place, _) = self
+            .places
+            .number(&[of("area_role"), of("area_zone"), lsoa]);
+        self.area_of.push((area, place));
+    }
+
+    /// When a month's records were due, in days since 1970.
+    fn due(&mut self, partner_kind: u32, month: Month) -> i32 {
+        let (partners, kinds) = (
+            &self.settings.reference.partners,
+            self.partner_kinds.values(),
+        );
+        *self.due.entry((partner_kind, month)).or_insert_with(|| {
+            let of = &kinds[partner_kind as usize];
+            days_since_1970(partners.due(&of.partner, &of.kind, month))
+        })
+    }
+
+    fn week(&mut self, batch: &Batch<'_>, i: usize) -> Week {
+        let Some((at, precision)) = batch.moment(columns::OCCURRED_FROM, i, &self.current.texts)
+        else {
+            return Week::default();
+        };
+        let (weekday, hour) = self.calendar.weekday_and_hour(at, precision);
+        Week::of(weekday, hour)
+    }
+
+    /// The time of a record as far as any rule asks for it, as a number.
+    fn asked(&self, batch: &Batch<'_>, i: usize, week: Week) -> u32 {
+        let hour = if self.settings.asks_for_time {
+            u32::from(week.0)
+        } else {
+            0
+        };
+        if !self.settings.asks_for_minutes || week.hour().is_none() {
+            return hour * 60;
+        }
+        // Clocks in London differ from UTC by whole hours.
+        let at = batch.time(columns::OCCURRED_FROM, i).unwrap_or_default();
+        hour * 60 + at.div_euclid(60 * Micros::PER_SECOND).rem_euclid(60) as u32
+    }
+
+    /// The number of a profile; what is new is classified under every wanted plan.
+    fn profile<'r>(&mut self, row: [u32; 4], record: &impl Fn() -> Record<'r>) -> u32
+    where
+        's: 'r,
+    {
+        let (profile, new) = self.current.profiles.number(&row);
+        if new {
+            self.labelled
+                .resize(self.labelled.len() + self.settings.plans.len(), UNKNOWN);
+            let what = row[0];
+            for wanted in 0..self.settings.wanted.len() {
+                let rules = self.rules_matching(self.settings.plan(wanted), &record());
+                self.current
+                    .class_of
+                    .push(self.classes.number(Class { rules, what }));
+            }
+            if self.settings.wanted.is_empty() {
+                self.current.class_of.push(self.classes.number(Class {
+                    rules: RuleSet::default(),
+                    what,
+                }));
+            }
+        }
+        profile
+    }
+
+    fn label<'r>(&mut self, profile: u32, month: Month, record: &impl Fn() -> Record<'r>) -> u32
+    where
+        's: 'r,
+    {
+        let settings = self.settings;
+        let plan = *self
+            .in_force
+            .entry(month)
+            .or_insert_with(|| settings.in_force(month));
+        let Some(plan) = plan else {
+            return self.labels.number(Label {
+                plan: None,
+                series: SeriesSet::EMPTY,
+            });
+        };
+        let at = profile as usize * settings.plans.len() + plan as usize;
+        if self.labelled[at] == UNKNOWN {
+            let of = settings.plans[plan as usize];
+            let series = of.series_of(self.rules_matching(of, &record()));
+            self.labelled[at] = self.labels.number(Label {
+                plan: Some(plan),
+                series,
+            });
+        }
+        self.labelled[at]
+    }
+
+    fn rules_matching<'r>(&self, plan: &Plan, record: &Record<'r>) -> RuleSet
+    where
+        's: 'r,
+    {
+        let mut codes = Vec::new();
+        self.settings.reference.source_codes(record, &mut codes);
+        plan.rules_matching(record, &codes)
+    }
+
+    fn finish(self) -> Current {
+        let mut current = self.current;
+        current.partner_kinds = self.partner_kinds.into_values();
+        current.categories = self.categories.into_values();
+        current.labels = self.labels.into_values();
+        current.classes = self.classes.into_values();
+        current.areas = (0..self.areas.len())
+            .map(|n| self.areas.row(n as u32).try_into().unwrap_or_default())
+            .collect();
+        self.tokens.find_repeats(&mut current);
+        current.marked = marked(&current);
+        current
+            .facts
+            .sort_unstable_by_key(|fact| (fact.partner_kind, fact.area));
+        current.says_places = says_places(&current);
+        current
+    }
+}
+
+/// For each partner's kind and source: the flags that its records say true or false.
+fn marked(current: &Current) -> Vec<Vec<u32>> {
+    let mut marked: Vec<Vec<u32>> = current
+        .sources
+        .iter()
+        .map(|sources| vec![0; sources.len()])
+        .collect();
+    for profile in 0..current.profiles.len() as u32 {
+        let [what, marks, ..] = *current.profiles.row(profile) else {
+            continue;
+        };
+        let (what, flags) = (&current.what[what as usize], current.flags[marks as usize]);
+        let of = &mut marked[what.partner_kind as usize];
+        let source = what.source.first().min(of.len() - 1);
+        of[source] |= flags.yes | flags.no;
+    }
+    marked
+}
+
+/// For each partner's kind whether any record has what tells a place: an LSOA, or a zone.
+fn says_places(current: &Current) -> Vec<bool> {
+    let mut says = vec![false; current.partner_kinds.len()];
+    for facts in current
+        .facts
+        .chunk_by(|a, b| (a.partner_kind, a.area) == (b.partner_kind, b.area))
+    {
+        let sent = current.sent(facts[0].area);
+        says[facts[0].partner_kind as usize] |= sent.level == "lsoa" || sent.zone.is_some();
+    }
+    says
+}

@@ -1,0 +1,57 @@
+//! A partner's own total, as the tables see it.
+
+use super::{Block, Count, Unit};
+use crate::contract::Record;
+use crate::contract::moment::Moment;
+use crate::contract::parts::Flags;
+use crate::event::Month;
+
+/// What is known of a total before its own columns are read.
+pub(crate) struct Counted {
+    pub(crate) partner_kind: u16,
+    pub(crate) area: u32,
+    pub(crate) profile: u32,
+    /// The month its period begins in.
+    pub(crate) month: Month,
+}
+
+/// The total of a record; none if its period is not whole months, since it can fill no window then.
+pub(crate) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
+    let date = |moment: Option<Moment>| Some(moment?.low()?.in_london().date());
+    let (from, to) = (date(record.period_from)?, date(record.period_to)?);
+    if from.day() != 1 || to != to.last_of_month() {
+        return None;
+    }
+    let number = |value: Option<i32>| value.map(i64::from);
+    let (value, at_least, at_most) = (
+        number(record.value),
+        number(record.at_least),
+        number(record.at_most),
+    );
+    let block = match record.status? {
+        "exact" => Block::between(value?, value),
+        "not_supplied" => Block::NOT_SUPPLIED,
+        // Rounded or suppressed: what the publisher lets be known, and no more.
+        _ => Block::between(at_least.unwrap_or_default(), at_most),
+    };
+    let divided = record.age_band.is_some() || record.sex.is_some();
+    let flag = record
+        .with_flag
+        .map(|flag| Flags::bit(flag).unwrap_or_default());
+    Some(Count {
+        partner_kind: of.partner_kind,
+        area: of.area,
+        profile: of.profile,
+        first: of.month,
+        months: (Month::of(to).since(of.month) + 1) as u16,
+        block,
+        unit: match record.unit {
+            Some("households") => Unit::Households,
+            Some("persons") => Unit::Persons,
+            None | Some("events") => Unit::Events,
+            Some(_) => Unit::Other,
+        },
+        is_snapshot: record.date_basis == Some("snapshot"),
+        part: flag.or_else(|| divided.then_some(0)),
+    })
+}

@@ -1,0 +1,186 @@
+//! Who comes again: the tokens of people, compared within one partner's kind and then forgotten.
+//!
+//! A record is a repeat where the same person stood in another record of the partner's kind within
+//! the 12 months before. A key of tokens lasts a year: for 12 months a record carries the token
+//! under the old key too, which joins the two. No token leaves this module.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, RecordBatch, StringArray};
+use hashbrown::HashMap;
+use twox_hash::XxHash3_128;
+
+use super::{Current, columns};
+use crate::aggregate::state::calendar::within_a_year;
+use crate::event::{Feed, Micros};
+
+/// Whether a record is a repeat of a person, a victim, a suspect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Repeats(u8);
+
+impl Repeats {
+    /// The parts people have, by the names of the columns that say whether they come again.
+    pub(crate) const ROLES: [&'static str; 3] = ["person", "victim", "suspect"];
+
+    /// Whether the one of that role comes again; none = no token was sent.
+    pub(crate) fn of(self, role: usize) -> Option<bool> {
+        match self.0 >> (2 * role) & 3 {
+            0 => None,
+            known => Some(known == 3),
+        }
+    }
+
+    fn set(&mut self, role: usize, again: bool) {
+        self.0 |= (1 | u8::from(again) << 1) << (2 * role);
+    }
+}
+
+/// Where a record's row is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Row {
+    pub(crate) feed: Feed,
+    pub(crate) chunk: usize,
+    pub(crate) place: usize,
+}
+
+/// The columns of tokens in a batch.
+pub(crate) struct Columns<'b> {
+    tokens: [[Option<Texts<'b>>; 2]; 3],
+}
+
+struct Texts<'b> {
+    keys: Option<&'b arrow_array::Int32Array>,
+    values: &'b StringArray,
+}
+
+impl<'b> Texts<'b> {
+    fn of(batch: &'b RecordBatch, name: &str) -> Option<Self> {
+        let column = batch.column_by_name(name)?;
+        if let Some(values) = column.as_string_opt::<i32>() {
+            return Some(Self { keys: None, values });
+        }
+        let dictionary = column.as_any_dictionary_opt()?;
+        let keys = dictionary.keys().as_primitive_opt::<Int32Type>()?;
+        Some(Self {
+            keys: Some(keys),
+            values: dictionary.values().as_string_opt::<i32>()?,
+        })
+    }
+
+    fn get(&self, row: usize) -> Option<&'b str> {
+        match self.keys {
+            Some(keys) => keys
+                .is_valid(row)
+                .then(|| self.values.value(keys.value(row) as usize)),
+            None => self.values.is_valid(row).then(|| self.values.value(row)),
+        }
+    }
+}
+
+impl<'b> Columns<'b> {
+    pub(crate) fn of(batch: &'b RecordBatch) -> Self {
+        let of_role = |role: &str| {
+            [format!("{role}_token"), format!("{role}_token_previous")]
+                .map(|name| Texts::of(batch, &name))
+        };
+        Self {
+            tokens: Repeats::ROLES.map(of_role),
+        }
+    }
+
+    /// Adds what a row has.
+    pub(crate) fn add(&self, row: usize, into: &mut Tokens, fact: usize, at: Row) {
+        for (role, [token, previous]) in self.tokens.iter().enumerate() {
+            let hash = |texts: &Option<Texts<'_>>| {
+                texts
+                    .as_ref()?
+                    .get(row)
+                    .map(|t| XxHash3_128::oneshot(t.as_bytes()) as u64)
+            };
+            let Some(token) = hash(token) else { continue };
+            into.seen.push(Seen {
+                token,
+                fact: fact as u32,
+                role: role as u8,
+                at,
+            });
+            if let Some(previous) = hash(previous) {
+                into.renewed.push((previous, token));
+            }
+        }
+    }
+}
+
+/// A token of a record.
+struct Seen {
+    token: u64,
+    fact: u32,
+    role: u8,
+    at: Row,
+}
+
+/// The tokens of all records.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    seen: Vec<Seen>,
+    /// A token and that of the same person under the next key.
+    renewed: Vec<(u64, u64)>,
+}
+
+/// How often a key can have changed in the years figures are made of.
+const KEYS_MAX: usize = 64;
+
+impl Tokens {
+    /// Marks the records whose people were there within 12 months before.
+    pub(crate) fn find_repeats(mut self, current: &mut Current) {
+        let mut next: HashMap<u64, u64> = HashMap::new();
+        for (old, new) in self.renewed {
+            next.entry(old)
+                .and_modify(|held| *held = (*held).max(new))
+                .or_insert(new);
+        }
+        for seen in &mut self.seen {
+            for _ in 0..KEYS_MAX {
+                let Some(new) = next.get(&seen.token).filter(|new| **new != seen.token) else {
+                    break;
+                };
+                seen.token = *new;
+            }
+        }
+        let kind = |seen: &Seen| current.facts[seen.fact as usize].partner_kind;
+        let chunk = |seen: &Seen| &current.feeds[seen.at.feed as usize][seen.at.chunk];
+        let when = |seen: &Seen| {
+            chunk(seen)
+                .time(columns::OCCURRED_FROM, seen.at.place)
+                .unwrap_or_default()
+        };
+        let order = |a: &Seen, b: &Seen| {
+            let key = |seen: &Seen| (kind(seen), seen.role, seen.token, when(seen));
+            key(a).cmp(&key(b)).then_with(|| {
+                chunk(a)
+                    .subject(a.at.place)
+                    .cmp(chunk(b).subject(b.at.place))
+            })
+        };
+        self.seen.sort_unstable_by(order);
+        let mut again = Vec::with_capacity(self.seen.len());
+        for (i, seen) in self.seen.iter().enumerate() {
+            let before = i.checked_sub(1).map(|i| &self.seen[i]);
+            let same = |before: &&Seen| {
+                (kind(before), before.role, before.token) == (kind(seen), seen.role, seen.token)
+            };
+            let before = before.filter(same);
+            again.push(
+                before
+                    .is_some_and(|before| within_a_year(Micros(when(before)), Micros(when(seen)))),
+            );
+        }
+        for (seen, again) in self.seen.iter().zip(again) {
+            current.facts[seen.fact as usize]
+                .repeats
+                .set(seen.role.into(), again);
+            let repeats = current.facts[seen.fact as usize].repeats;
+            current.feeds[seen.at.feed as usize][seen.at.chunk].repeats[seen.at.place] = repeats;
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One record's revisions, as the chain holds them: what a partner asks after.
+
+use std::collections::BTreeSet;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use tokio::runtime::Handle;
+
+use crate::aggregate::Error;
+use crate::aggregate::run::fetch;
+use crate::aggregate::state::calendar::Calendar;
+use crate::aggregate::state::files::Files;
+use crate::contract::Record;
+use crate::contract::moment::Moment;
+use crate::event::{Kind, Micros, Month, TopicPartition};
+use crate::ledger::chain;
+use crate::normalise::{self, Coordinates, Rows};
+use crate::reference::{DateBasis, Reference};
+use crate::storage::Store;
+
+/// A row of the chain.
+pub struct Revision {
+    /// Where it was read from.
+    pub partition: TopicPartition,
+    /// Its place there, and when it was received.
+    pub at: Coordinates,
+    row: RecordBatch,
+}
+
+/// All rows of one record, oldest revision first; the last is its state. Of rows with one revision
+/// and time the first received is the last here: it is the one that counts.
+pub struct History {
+    /// The rows.
+    pub revisions: Vec<Revision>,
+}
+
+impl Revision {
+    /// The row as a flat record.
+    pub fn record(&self) -> Record<'_> {
+        Rows::new(&self.row).record(0)
+    }
+}
+
+/// Reads every row of a record.
+pub fn history(
+    store: &Store,
+    runtime: &Handle,
+    source: &str,
+    subject: &str,
+) -> Result<History, Error> {
+    let mut revisions = Vec::new();
+    for chain in runtime.block_on(chain::read_all(store))? {
+        let open = |path: &str| fetch(store, path, runtime);
+        let mut files = Files::of([&chain], &open);
+        let mut holding = BTreeSet::new();
+        files.for_each(&["source", "subject"], |part| {
+            if !rows_of(&part.batch, source, subject)?.is_empty() {
+                holding.insert(part.file);
+            }
+            Ok(())
+        })?;
+        // The others count as empty, so that only files that hold the record are read whole.
+        files
+            .rows
+            .iter_mut()
+            .enumerate()
+            .filter(|(file, _)| !holding.contains(file))
+            .for_each(|(_, rows)| *rows = 0);
+        let schema = normalise::schema();
+        let all: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        files.for_each(&all, |part| {
+            for row in rows_of(&part.batch, source, subject)? {
+                let row = part.batch.slice(row, 1);
+                let at = Rows::new(&row).coordinates(0);
+                revisions.push(Revision {
+                    partition: chain.partition.clone(),
+                    at,
+                    row,
+                });
+            }
+            Ok(())
+        })?;
+    }
+    revisions.sort_by_cached_key(|revision| {
+        let record = revision.record();
+        let order = (record.revision, record.time.and_then(Moment::low));
+        let first_received = std::cmp::Reverse((
+            revision.at.received,
+            revision.partition.clone(),
+            revision.at.position,
+        ));
+        (order, first_received)
+    });
+    Ok(History { revisions })
+}
+
+fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize>, Error> {
+    let subjects = batch
+        .column_by_name("subject")
+        .and_then(|c| c.as_string_opt::<i32>());
+    let subjects = subjects.ok_or(Error::Column("subject"))?;
+    let records = Rows::new(batch);
+    let is = |row: &usize| subjects.value(*row) == subject && records.record(*row).source == source;
+    Ok((0..subjects.len()).filter(is).collect())
+}
+
+/// The month a record counts in.
+pub fn month_of(record: &Record<'_>, reference: &Reference) -> Option<Month> {
+    let basis = reference.partners.date_basis(record.partner(), record.kind);
+    let dated = match (record.kind, basis) {
+        (Kind::Count, _) => record.period_from,
+        (_, DateBasis::Recorded) => record.recorded_at.or(record.occurred_from),
+        (_, DateBasis::Occurred) => record.occurred_from,
+    };
+    let at: Micros = dated?.low()?;
+    Some(Calendar::default().at(at).month)
+}

@@ -1,0 +1,271 @@
+//! Which row is the state of its record: the highest revision, then the latest time, then the first
+//! received.
+//!
+//! A record is known by the 128-bit hash of its source and subject, so that ten million of them fit
+//! in half a gigabyte; two of a hundred million share a hash with a chance of 1 in 10^22. Rows of
+//! one file, and files of one partition, are in order of arrival, so a row's place decides between
+//! rows received at one instant, and a replay changes nothing.
+
+use std::cmp::Ordering;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType};
+use arrow_array::{Int32Array, RecordBatch, StringArray};
+use hashbrown::HashTable;
+use twox_hash::XxHash3_128;
+
+use crate::aggregate::Error;
+use crate::aggregate::state::calendar::Calendar;
+use crate::aggregate::state::files::{Files, Part};
+use crate::event::Micros;
+
+/// The columns that decide.
+const COLUMNS: [&str; 5] = ["source", "subject", "revision", "time", "received"];
+
+/// The best row of a record so far.
+struct Entry {
+    record: [u64; 2],
+    time: i64,
+    received: i64,
+    revision: i32,
+    file: u32,
+    row: u32,
+    /// The day of the first receipt of any revision (Europe/London), in days since 1970.
+    first_day: u16,
+    /// Whether another revision was seen.
+    revised: bool,
+}
+
+/// A bit for each row of a file.
+#[derive(Clone, Default)]
+pub(crate) struct Bits(Vec<u64>);
+
+impl Bits {
+    fn new(len: u64) -> Self {
+        Self(vec![0; len.div_ceil(64) as usize])
+    }
+
+    fn set(&mut self, row: usize) {
+        self.0[row / 64] |= 1 << (row % 64);
+    }
+
+    pub(crate) fn get(&self, row: usize) -> bool {
+        self.0[row / 64] & (1 << (row % 64)) != 0
+    }
+}
+
+/// The latest rows of every file.
+pub(crate) struct Latest {
+    best: Vec<Bits>,
+    revised: Vec<Bits>,
+    /// For each row of every file that is the state of its record, the day it was first received.
+    first_days: Vec<Vec<u16>>,
+    /// Records there are.
+    pub(crate) records: usize,
+    /// Rows that count.
+    pub(crate) rows: u64,
+    /// The newest receipt, in microseconds since 1970.
+    pub(crate) newest_received: Option<i64>,
+}
+
+impl Latest {
+    /// Reads the identity of every row.
+    /// Only what was received by `as_at` counts.
+    pub(crate) fn find(
+        files: &Files<'_>,
+        as_at: Option<Micros>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Self, Error> {
+        let mut records = Records::with_capacity(files.rows.iter().sum::<u64>() as usize);
+        let (mut rows, mut newest_received) = (0, None);
+        files.for_each(&COLUMNS, |part| {
+            let added = records.add(part, as_at.map_or(i64::MAX, |at| at.0))?;
+            newest_received = newest_received.max(added.newest_received);
+            rows += added.rows;
+            progress(part.batch.num_rows() as u64);
+            Ok(())
+        })?;
+        let mut best: Vec<Bits> = files.rows.iter().map(|rows| Bits::new(*rows)).collect();
+        let mut revised = best.clone();
+        let mut first_days: Vec<Vec<u16>> = files
+            .rows
+            .iter()
+            .map(|rows| vec![0; *rows as usize])
+            .collect();
+        for entry in &records.entries {
+            first_days[entry.file as usize][entry.row as usize] = entry.first_day;
+            best[entry.file as usize].set(entry.row as usize);
+            if entry.revised {
+                revised[entry.file as usize].set(entry.row as usize);
+            }
+        }
+        Ok(Self {
+            best,
+            revised,
+            first_days,
+            records: records.entries.len(),
+            rows,
+            newest_received,
+        })
+    }
+
+    /// Whether a row is the state of its record.
+    pub(crate) fn holds(&self, file: usize, row: usize) -> bool {
+        self.best[file].get(row)
+    }
+
+    /// The day that record was first received, in days since 1970.
+    pub(crate) fn first_day(&self, file: usize, row: usize) -> i32 {
+        self.first_days[file][row].into()
+    }
+
+    /// Whether that record had another revision before.
+    pub(crate) fn is_revised(&self, file: usize, row: usize) -> bool {
+        self.revised[file].get(row)
+    }
+}
+
+/// What a part added.
+#[derive(Default)]
+struct Added {
+    rows: u64,
+    newest_received: Option<i64>,
+}
+
+struct Records {
+    index: HashTable<u32>,
+    entries: Vec<Entry>,
+    /// Where source and subject are joined for the hash.
+    scratch: Vec<u8>,
+    calendar: Calendar,
+}
+
+impl Records {
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            index: HashTable::with_capacity(rows),
+            entries: Vec::with_capacity(rows),
+            scratch: Vec::new(),
+            calendar: Calendar::default(),
+        }
+    }
+
+    /// Adds the rows of a part that were received by an instant.
+    fn add(&mut self, part: &Part, as_at: i64) -> Result<Added, Error> {
+        let (batch, mut added) = (&part.batch, Added::default());
+        let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
+        let identity = Identity::of(batch)?;
+        let revisions = column("revision")?
+            .as_primitive_opt::<Int32Type>()
+            .ok_or(Error::Column("revision"))?;
+        let times = column("time")?
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .ok_or(Error::Column("time"))?;
+        let receipts = column("received")?
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .ok_or(Error::Column("received"))?;
+        for row in 0..batch.num_rows() {
+            let received = receipts.value(row);
+            if received > as_at {
+                continue;
+            }
+            added.rows += 1;
+            added.newest_received = added.newest_received.max(Some(received));
+            let record = identity.hash(&mut self.scratch, row);
+            let day = self.calendar.at(Micros(received)).day;
+            self.insert(Entry {
+                record,
+                time: times.value(row),
+                received,
+                revision: revisions.value(row),
+                file: part.file as u32,
+                row: (part.first_row + row) as u32,
+                first_day: day.clamp(0, u16::MAX.into()) as u16,
+                revised: false,
+            });
+        }
+        Ok(added)
+    }
+
+    fn insert(&mut self, new: Entry) {
+        let entries = &mut self.entries;
+        // The record's hash is as good as random: any part of it serves the table.
+        let found = self
+            .index
+            .find(new.record[0], |i| entries[*i as usize].record == new.record);
+        if let Some(&found) = found {
+            return entries[found as usize].weigh(new);
+        }
+        let place = entries.len() as u32;
+        entries.push(new);
+        self.index
+            .insert_unique(entries[place as usize].record[0], place, |i| {
+                entries[*i as usize].record[0]
+            });
+    }
+}
+
+impl Entry {
+    /// Keeps the better of two rows.
+    fn weigh(&mut self, new: Self) {
+        let newer = (new.revision, new.time).cmp(&(self.revision, self.time));
+        let first_day = self.first_day.min(new.first_day);
+        let revised = self.revised || newer != Ordering::Equal;
+        let first = (new.received, new.file, new.row) < (self.received, self.file, self.row);
+        if newer == Ordering::Greater || (newer == Ordering::Equal && first) {
+            *self = new;
+        }
+        (self.revised, self.first_day) = (revised, first_day);
+    }
+}
+
+/// The columns that say which record a row is of.
+struct Identity<'b> {
+    source_keys: &'b Int32Array,
+    sources: &'b StringArray,
+    subjects: &'b StringArray,
+}
+
+impl<'b> Identity<'b> {
+    fn of(batch: &'b RecordBatch) -> Result<Self, Error> {
+        let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
+        let sources = column("source")?
+            .as_any_dictionary_opt()
+            .ok_or(Error::Column("source"))?;
+        Ok(Self {
+            source_keys: sources
+                .keys()
+                .as_primitive_opt::<Int32Type>()
+                .ok_or(Error::Column("source"))?,
+            sources: sources
+                .values()
+                .as_string_opt::<i32>()
+                .ok_or(Error::Column("source"))?,
+            subjects: column("subject")?
+                .as_string_opt::<i32>()
+                .ok_or(Error::Column("subject"))?,
+        })
+    }
+
+    fn hash(&self, scratch: &mut Vec<u8>, row: usize) -> [u64; 2] {
+        scratch.clear();
+        scratch.extend_from_slice(
+            self.sources
+                .value(self.source_keys.value(row) as usize)
+                .as_bytes(),
+        );
+        scratch.push(0); // in no source
+        scratch.extend_from_slice(self.subjects.value(row).as_bytes());
+        let hash = XxHash3_128::oneshot(scratch);
+        [(hash >> 64) as u64, hash as u64]
+    }
+}
+
+/// The records that some rows of a batch are of.
+pub(crate) fn identities(batch: &RecordBatch, rows: &[usize]) -> Result<Vec<[u64; 2]>, Error> {
+    let (identity, mut scratch) = (Identity::of(batch)?, Vec::new());
+    Ok(rows
+        .iter()
+        .map(|row| identity.hash(&mut scratch, *row))
+        .collect())
+}

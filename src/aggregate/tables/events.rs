@@ -1,0 +1,764 @@
+//! `events/<feed>.parquet`: the current state of every record that counts, one row each, with its
+//! month and the priorities and themes it falls under.
+//!
+//! Nothing here depends on how a record came: no coordinates, no receipt, so equal events make
+//! equal bytes. No token of a person or place is here either; what counts repeats reads the ledger.
+
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, BooleanArray, DictionaryArray, Int32Array, StringArray, TimestampMicrosecondArray,
+};
+use arrow_schema::{DataType, Field, SchemaRef};
+use bytes::Bytes;
+
+use crate::aggregate::Error;
+use crate::aggregate::Settings;
+use crate::aggregate::state::calendar::Calendar;
+use crate::aggregate::state::current::{Chunk, Current, Group, TIMES, group_of};
+use crate::aggregate::state::intern::{ABSENT, Texts};
+use crate::aggregate::tables::table::{ROW_GROUP_ROWS, Writer, field, schema, timestamp};
+use crate::contract::moment::Precision;
+use crate::contract::parts::Flags;
+use crate::event::{Feed, Micros, Month};
+use crate::normalise;
+use crate::plan::SeriesKind;
+use crate::plan::rule::is_base;
+
+/// What the table answers.
+const ABOUT: &str =
+    "What is known of each record? The current state of every record that counts, one row each.";
+
+/// Columns that are worked out, beside those of the ledger.
+const DERIVED: [(&str, DataType, &str); 18] = [
+    ("partner", DataType::Utf8, "Who sent it, from `source`."),
+    (
+        "month",
+        DataType::Utf8,
+        "The month it counts in, yyyy-mm (Europe/London), by `date_basis`.",
+    ),
+    (
+        "date_basis",
+        DataType::Utf8,
+        "The date that puts it into its month: `recorded` (`recorded_at`, else `occurred_from`) or `occurred`; of a count, its own.",
+    ),
+    (
+        "weekday",
+        DataType::Int32,
+        "Day of the week it happened or began, 1 = Monday (Europe/London); null = not known so exactly.",
+    ),
+    (
+        "hour",
+        DataType::Int32,
+        "Hour it happened or began, 0 to 23 (Europe/London); null = not known so exactly.",
+    ),
+    (
+        "scheme",
+        DataType::Utf8,
+        "The scheme of `code`, as in category_monthly.",
+    ),
+    (
+        "code",
+        DataType::Utf8,
+        "Its first code under that scheme; null = none sent.",
+    ),
+    (
+        "codes",
+        DataType::Utf8,
+        "Its codes, each `scheme:code`, joined by `;`; empty = none sent. Of totals, without the codes that are bases of others.",
+    ),
+    (
+        "groups",
+        DataType::Utf8,
+        "The groups that crosswalks give its codes, each `scheme:group`, joined by `;`; empty = none.",
+    ),
+    (
+        "class",
+        DataType::Utf8,
+        "Whether its offence has a victim (`V`), is against the state (`S`) or either (`S/V`), by the offence list; null = not an offence of a list that is held.",
+    ),
+    (
+        "unknown_code",
+        DataType::Boolean,
+        "Whether the code list held for the scheme of a code lacks it.",
+    ),
+    (
+        "person_again",
+        DataType::Boolean,
+        "Whether the person stood in another record of this partner and kind within the 12 months before; null = no token sent.",
+    ),
+    (
+        "victim_again",
+        DataType::Boolean,
+        "As `person_again`, of the harmed person.",
+    ),
+    (
+        "suspect_again",
+        DataType::Boolean,
+        "As `person_again`, of the person suspected.",
+    ),
+    (
+        "mental_health",
+        DataType::Boolean,
+        "Whether mental health plays a part: any of its three flags is true; none is and one is false; null = not recorded.",
+    ),
+    (
+        "plan",
+        DataType::Utf8,
+        "The plan in force in its month; null = none held.",
+    ),
+    (
+        "priorities",
+        DataType::Utf8,
+        "Priorities of that plan it falls under, joined by `;`; empty = none, null = no plan.",
+    ),
+    (
+        "themes",
+        DataType::Utf8,
+        "Cross-cutting themes of that plan it falls under, joined by `;`; empty = none, null = no plan.",
+    ),
+];
+
+/// Columns of every feed, in order; a time stands with its precision.
+const EVERY: [&str; 44] = [
+    "source",
+    "partner",
+    "feed",
+    "kind",
+    "subject",
+    "revision",
+    "time",
+    "month",
+    "date_basis",
+    "weekday",
+    "hour",
+    "what_list",
+    "what_edition",
+    "what_category",
+    "what_code",
+    "scheme",
+    "code",
+    "codes",
+    "groups",
+    "class",
+    "unknown_code",
+    "occurred_from",
+    "occurred_to",
+    "recorded_at",
+    "area_code",
+    "area_level",
+    "area_role",
+    "area_vintage",
+    "area_confidence",
+    "area_zone",
+    "flags_true",
+    "flags_false",
+    "mental_health",
+    "plan",
+    "priorities",
+    "themes",
+    "person_again",
+    "victim_again",
+    "suspect_again",
+    "person_age_band",
+    "person_sex",
+    "referred_by",
+    "ended_at",
+    "children",
+];
+const POLICE: [&str; 22] = [
+    "victim_age_band",
+    "victim_sex",
+    "suspect_age_band",
+    "suspect_sex",
+    "outcome_list",
+    "outcome_code",
+    "outcome_at",
+    "crime_recorded",
+    "place_of_safety",
+    "arrived_at",
+    "extended",
+    "result",
+    "transport",
+    "police_vehicle_reason",
+    "police_station_reason",
+    "professional_consulted",
+    "search_type",
+    "legislation",
+    "outcome_linked",
+    "operation",
+    "concerns",
+    "stage",
+];
+const POLICE_REPEATS: [&str; 2] = ["repeat", "repeat_definition"];
+const HEALTH: [&str; 10] = [
+    "icd10_further",
+    "method",
+    "site_code",
+    "place_code",
+    "response_category",
+    "conveyed",
+    "place_of_safety",
+    "arrived_at",
+    "setting",
+    "end",
+];
+const HOUSING: [&str; 20] = [
+    "victim_age_band",
+    "victim_sex",
+    "suspect_age_band",
+    "suspect_sex",
+    "assessment",
+    "section_21",
+    "support_needs",
+    "children_present",
+    "closed_at",
+    "end",
+    "action",
+    "case_review",
+    "police_informed",
+    "tenure",
+    "statutory_nuisance",
+    "procedure",
+    "landlord",
+    "ground",
+    "supported",
+    "not_supported_reason",
+];
+/// Of a count.
+const COUNTS: [&str; 11] = [
+    "period_from",
+    "period_to",
+    "unit",
+    "provisional",
+    "age_band",
+    "sex",
+    "with_flag",
+    "status",
+    "value",
+    "at_least",
+    "at_most",
+];
+
+fn names(feed: Feed) -> Vec<&'static str> {
+    let own: &[&[&str]] = match feed {
+        Feed::Police => &[&POLICE, &POLICE_REPEATS],
+        Feed::Health => &[&HEALTH],
+        Feed::Housing => &[&HOUSING],
+    };
+    EVERY
+        .iter()
+        .chain(own.iter().copied().flatten())
+        .chain(&COUNTS)
+        .copied()
+        .collect()
+}
+
+/// Where a column comes from.
+#[derive(Clone, Copy)]
+enum Origin {
+    Subject,
+    Revision,
+    Sent,
+    /// A time, by its place in [`TIMES`].
+    Time(usize),
+    /// A text, integer or boolean of a combination.
+    Combined(Group, usize, Form),
+    /// By its name in [`DERIVED`].
+    Derived(&'static str),
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Integer,
+    Boolean,
+}
+
+/// The columns of a feed's file.
+fn columns(feed: Feed) -> Vec<(Field, Origin)> {
+    let mut columns = Vec::new();
+    for name in names(feed) {
+        if let Some((_, data_type, description)) =
+            DERIVED.iter().find(|(derived, ..)| *derived == name)
+        {
+            columns.push((
+                field(name, data_type.clone(), description),
+                Origin::Derived(name),
+            ));
+            continue;
+        }
+        let ledger = normalise::schema();
+        let parts: Vec<&str> = if TIMES.contains(&name) {
+            normalise::columns_of(name).collect()
+        } else {
+            vec![name]
+        };
+        for part in parts {
+            let of_ledger = ledger.field_with_name(part).ok();
+            let description = of_ledger
+                .and_then(|f| f.metadata().get("description"))
+                .map_or("", String::as_str);
+            let (data_type, from) = origin(part, of_ledger.map(Field::data_type));
+            columns.push((field(part, data_type, description), from));
+        }
+    }
+    columns
+}
+
+fn origin(name: &str, in_ledger: Option<&DataType>) -> (DataType, Origin) {
+    match name {
+        "subject" => return (DataType::Utf8, Origin::Subject),
+        "revision" => return (DataType::Int32, Origin::Revision),
+        "time" => return (timestamp(), Origin::Sent),
+        _ => {}
+    }
+    if let Some(time) = TIMES.iter().position(|time| *time == name) {
+        return (timestamp(), Origin::Time(time));
+    }
+    let (group, place) = group_of(name).unwrap_or((Group::Details, 0));
+    match in_ledger {
+        Some(DataType::Int32) => (
+            DataType::Int32,
+            Origin::Combined(group, place, Form::Integer),
+        ),
+        Some(DataType::Boolean) => (
+            DataType::Boolean,
+            Origin::Combined(group, place, Form::Boolean),
+        ),
+        _ => (DataType::Utf8, Origin::Combined(group, place, Form::Text)),
+    }
+}
+
+/// The columns of a feed's file, described.
+pub fn schema_of(feed: Feed) -> SchemaRef {
+    schema(columns(feed).into_iter().map(|(field, _)| field))
+}
+
+/// A row of a chunk, with the beginning of its subject so that most comparisons need no more.
+#[derive(Clone, Copy)]
+struct Place {
+    beginning: u64,
+    chunk: u32,
+    row: u32,
+}
+
+/// The file of a feed; rows are sorted by source and subject.
+pub(crate) fn write(
+    current: &Current,
+    feed: Feed,
+    chunks: &[Chunk],
+    settings: &Settings<'_>,
+    mut progress: impl FnMut(u64),
+) -> Result<Bytes, Error> {
+    let columns = columns(feed);
+    let places = sorted(current, chunks);
+    let mut writer = Writer::new(ABOUT, &schema_of(feed), &["subject"])?;
+    let texts = current.texts.values();
+    let named = Named::new(current, settings);
+    for places in places.chunks(ROW_GROUP_ROWS) {
+        let rows = Rows::gather(chunks, places);
+        let make = |place: usize| {
+            let column: &(Field, Origin) = &columns[place];
+            rows.column(column.1, current, &texts, &named)
+        };
+        writer.row_group(&make)?;
+        progress(places.len() as u64);
+    }
+    Ok(writer.finish()?)
+}
+
+fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<Place> {
+    let (group, place) = group_of("source").unwrap_or((Group::What, 0));
+    let source_of = |what: u32| current.groups[group as usize].row(what)[place];
+    let mut by_source: Vec<(u32, Vec<Place>)> = Vec::new();
+    for (c, chunk) in chunks.iter().enumerate() {
+        for row in 0..chunk.len() {
+            let source = source_of(chunk.numbers[group as usize][row]);
+            let at = by_source
+                .iter()
+                .position(|(s, _)| *s == source)
+                .unwrap_or_else(|| {
+                    by_source.push((source, Vec::new()));
+                    by_source.len() - 1
+                });
+            by_source[at].1.push(Place {
+                beginning: 0,
+                chunk: c as u32,
+                row: row as u32,
+            });
+        }
+    }
+    by_source.sort_by_key(|(source, _)| current.texts.text(*source));
+    let subject = |place: &Place| chunks[place.chunk as usize].subject(place.row as usize);
+    for (_, places) in &mut by_source {
+        let same = places.first().map_or(0, |first| {
+            common(places.iter().map(subject), subject(first))
+        });
+        for place in places.iter_mut() {
+            place.beginning = beginning(&subject(place).as_bytes()[same..]);
+        }
+        places.sort_unstable_by(|a, b| {
+            a.beginning
+                .cmp(&b.beginning)
+                .then_with(|| subject(a).cmp(subject(b)))
+        });
+    }
+    let mut sorted = Vec::with_capacity(by_source.iter().map(|(_, places)| places.len()).sum());
+    for (_, places) in by_source {
+        sorted.extend(places);
+    }
+    sorted
+}
+
+/// How many bytes all texts begin with alike.
+fn common<'t>(texts: impl Iterator<Item = &'t str>, first: &str) -> usize {
+    texts.fold(first.len(), |same, text| {
+        first
+            .bytes()
+            .zip(text.bytes())
+            .take(same)
+            .take_while(|(a, b)| a == b)
+            .count()
+    })
+}
+
+/// The first 8 bytes as a number in the order of the texts.
+fn beginning(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let len = bytes.len().min(8);
+    first[..len].copy_from_slice(&bytes[..len]);
+    u64::from_be_bytes(first)
+}
+
+/// Texts that are not the ledger's.
+struct Named {
+    partners: StringArray,
+    bases: StringArray,
+    schemes: StringArray,
+    codes: StringArray,
+    all_codes: StringArray,
+    groups: StringArray,
+    classes: StringArray,
+    plans: StringArray,
+    priorities: StringArray,
+    themes: StringArray,
+}
+
+impl Named {
+    fn new(current: &Current, settings: &Settings<'_>) -> Self {
+        let first = |what: &crate::aggregate::state::current::What| {
+            what.codes
+                .first()
+                .map(|code| &current.categories[*code as usize])
+        };
+        let of_what = |what: &crate::aggregate::state::current::What| {
+            &current.partner_kinds[what.partner_kind as usize]
+        };
+        let joined_codes = |kind: &'static str| {
+            current.what.iter().map(move |what| {
+                let codes = what
+                    .codes
+                    .iter()
+                    .map(|code| &current.categories[*code as usize]);
+                let codes = codes.filter(|c| c.kind == kind && !is_base(&c.code));
+                Some(
+                    codes
+                        .map(|c| format!("{}:{}", c.scheme, c.code))
+                        .collect::<Vec<_>>()
+                        .join(";"),
+                )
+            })
+        };
+        let class = |what: &crate::aggregate::state::current::What| {
+            let codes = what
+                .codes
+                .iter()
+                .map(|code| &current.categories[*code as usize]);
+            codes
+                .filter(|code| code.kind == "class")
+                .map(|code| &*code.code)
+                .next()
+        };
+        let plan_of = |label: &crate::aggregate::state::current::Label| {
+            label.plan.map(|plan| settings.plans[plan as usize])
+        };
+        let joined = |kind: SeriesKind| {
+            current.labels.iter().map(move |label| {
+                let plan = plan_of(label)?;
+                let ids = plan
+                    .of_set(label.series)
+                    .filter(|s| s.kind == kind)
+                    .map(|s| &*s.id);
+                Some(ids.collect::<Vec<_>>().join(";"))
+            })
+        };
+        Self {
+            partners: current
+                .what
+                .iter()
+                .map(|what| Some(&*of_what(what).partner))
+                .collect(),
+            bases: current
+                .what
+                .iter()
+                .map(|what| Some(&*of_what(what).date_basis))
+                .collect(),
+            schemes: current
+                .what
+                .iter()
+                .map(|what| first(what).map(|c| &*c.scheme))
+                .collect(),
+            codes: current
+                .what
+                .iter()
+                .map(|what| first(what).map(|c| &*c.code))
+                .collect(),
+            all_codes: joined_codes("category").collect(),
+            groups: joined_codes("group").collect(),
+            classes: current.what.iter().map(class).collect(),
+            plans: current
+                .labels
+                .iter()
+                .map(|label| plan_of(label).map(|plan| &*plan.id))
+                .collect(),
+            priorities: joined(SeriesKind::Priority).collect(),
+            themes: joined(SeriesKind::Theme).collect(),
+        }
+    }
+}
+
+/// The rows of a row group, gathered once for all their columns.
+struct Rows<'c> {
+    chunks: &'c [Chunk],
+    places: &'c [Place],
+    numbers: [Vec<u32>; 4],
+    labels: Vec<u32>,
+}
+
+impl<'c> Rows<'c> {
+    fn gather(chunks: &'c [Chunk], places: &'c [Place]) -> Self {
+        let each = |of: &dyn Fn(&Chunk, usize) -> u32| {
+            places
+                .iter()
+                .map(|p| of(&chunks[p.chunk as usize], p.row as usize))
+                .collect::<Vec<u32>>()
+        };
+        let numbers =
+            Group::ALL.map(|group| each(&|chunk, row| chunk.numbers[group as usize][row]));
+        Self {
+            chunks,
+            places,
+            numbers,
+            labels: each(&|chunk, row| chunk.labels[row]),
+        }
+    }
+
+    fn each<T>(&self, of: impl Fn(&'c Chunk, usize) -> T) -> impl Iterator<Item = T> {
+        self.places
+            .iter()
+            .map(move |p| of(&self.chunks[p.chunk as usize], p.row as usize))
+    }
+
+    fn column(
+        &self,
+        from: Origin,
+        current: &Current,
+        texts: &Arc<StringArray>,
+        named: &Named,
+    ) -> ArrayRef {
+        let what = &self.numbers[Group::What as usize];
+        match from {
+            Origin::Subject => self.subjects(),
+            Origin::Revision => Arc::new(Int32Array::from_iter_values(
+                self.each(|chunk, row| chunk.revisions[row]),
+            )),
+            Origin::Sent => utc(TimestampMicrosecondArray::from_iter_values(
+                self.each(|chunk, row| chunk.sent[row]),
+            )),
+            Origin::Time(time) => utc(self.each(|chunk, row| chunk.time(time, row)).collect()),
+            Origin::Combined(group, place, form) => {
+                self.combined(current, group, place, form, texts)
+            }
+            Origin::Derived("partner") => of_table(&named.partners, what),
+            Origin::Derived("date_basis") => self.date_basis(current, named, texts),
+            Origin::Derived("scheme") => of_table(&named.schemes, what),
+            Origin::Derived("code") => of_table(&named.codes, what),
+            Origin::Derived("codes") => of_table(&named.all_codes, what),
+            Origin::Derived("groups") => of_table(&named.groups, what),
+            Origin::Derived("class") => of_table(&named.classes, what),
+            Origin::Derived("unknown_code") => {
+                let unknown = what
+                    .iter()
+                    .map(|number| Some(current.what[*number as usize].unknown_code));
+                Arc::new(unknown.collect::<BooleanArray>())
+            }
+            Origin::Derived("person_again") => self.again(0),
+            Origin::Derived("victim_again") => self.again(1),
+            Origin::Derived("suspect_again") => self.again(2),
+            Origin::Derived("plan") => of_table(&named.plans, &self.labels),
+            Origin::Derived("priorities") => of_table(&named.priorities, &self.labels),
+            Origin::Derived("themes") => of_table(&named.themes, &self.labels),
+            Origin::Derived("mental_health") => {
+                let marks = &self.numbers[Group::Marks as usize];
+                Arc::new(
+                    marks
+                        .iter()
+                        .map(|number| mental_health(current.flags[*number as usize]))
+                        .collect::<BooleanArray>(),
+                )
+            }
+            Origin::Derived("month") => self.months(),
+            Origin::Derived("weekday") => self.week(current, false),
+            Origin::Derived("hour") => self.week(current, true),
+            Origin::Derived(name) => unreachable!("{name} is derived nowhere"),
+        }
+    }
+
+    /// Whether the one of a role comes again.
+    fn again(&self, role: usize) -> ArrayRef {
+        Arc::new(
+            self.each(|chunk, row| chunk.repeats[row].of(role))
+                .collect::<BooleanArray>(),
+        )
+    }
+
+    fn subjects(&self) -> ArrayRef {
+        let mut builder = StringBuilder::with_capacity(self.places.len(), self.places.len() * 24);
+        self.each(Chunk::subject)
+            .for_each(|subject| builder.append_value(subject));
+        Arc::new(builder.finish())
+    }
+
+    /// A column of a combination: the combinations are few, so each is looked at once.
+    fn combined(
+        &self,
+        current: &Current,
+        group: Group,
+        place: usize,
+        form: Form,
+        texts: &Arc<StringArray>,
+    ) -> ArrayRef {
+        let (numbers, tuples) = (
+            &self.numbers[group as usize],
+            &current.groups[group as usize],
+        );
+        let number = |combination: &u32| tuples.row(*combination)[place];
+        let present = |combination: &u32| Some(number(combination)).filter(|n| *n != ABSENT);
+        match form {
+            Form::Text => {
+                let keys: Int32Array = numbers
+                    .iter()
+                    .map(|c| present(c).map(|n| n as i32 - 1))
+                    .collect();
+                Arc::new(DictionaryArray::<Int32Type>::new(keys, texts.clone()))
+            }
+            Form::Integer => Arc::new(
+                numbers
+                    .iter()
+                    .map(|c| present(c).map(|n| n as i32 - 1))
+                    .collect::<Int32Array>(),
+            ),
+            Form::Boolean => Arc::new(
+                numbers
+                    .iter()
+                    .map(|c| present(c).map(|n| n == 2))
+                    .collect::<BooleanArray>(),
+            ),
+        }
+    }
+
+    /// The partner's basis for the kind; a count brings its own.
+    fn date_basis(&self, current: &Current, named: &Named, texts: &Arc<StringArray>) -> ArrayRef {
+        let (group, place) = group_of("date_basis").unwrap_or((Group::Details, 0));
+        let tuples = &current.groups[group as usize];
+        let own = |c: u32| {
+            Some(tuples.row(c)[place])
+                .filter(|n| *n != ABSENT)
+                .map(|n| texts.value(n as usize - 1))
+        };
+        let rows = self.numbers[Group::What as usize]
+            .iter()
+            .zip(&self.numbers[group as usize]);
+        let basis = rows.map(|(what, details)| {
+            let is_count = current.partner_kinds
+                [current.what[*what as usize].partner_kind as usize]
+                .is_count();
+            if is_count {
+                own(*details)
+            } else {
+                Some(named.bases.value(*what as usize))
+            }
+        });
+        Arc::new(basis.collect::<StringArray>())
+    }
+
+    fn months(&self) -> ArrayRef {
+        let mut texts = Texts::default();
+        let mut known: Option<(Month, u32)> = None;
+        let keys = self.each(|chunk, row| chunk.months[row]).map(|month| {
+            let number = match known {
+                Some((last, number)) if last == month => number,
+                _ => texts.number(&month.to_string()),
+            };
+            known = Some((month, number));
+            number as i32 - 1
+        });
+        let keys = Int32Array::from_iter_values(keys.collect::<Vec<_>>());
+        Arc::new(DictionaryArray::<Int32Type>::new(keys, texts.values()))
+    }
+
+    /// Weekday or hour.
+    fn week(&self, current: &Current, hour: bool) -> ArrayRef {
+        let mut calendar = Calendar::default();
+        let details = &current.groups[Group::Details as usize];
+        let rows = self
+            .each(|chunk, row| chunk.time(0, row))
+            .zip(&self.numbers[Group::Details as usize]);
+        let values = rows.map(|(at, combination)| {
+            let precision = current
+                .texts
+                .text(details.row(*combination)[0])
+                .and_then(Precision::from_name)?;
+            let (weekday, hours) = calendar.weekday_and_hour(Micros(at?), precision);
+            if hour {
+                hours.map(i32::from)
+            } else {
+                weekday.map(i32::from)
+            }
+        });
+        Arc::new(values.collect::<Int32Array>())
+    }
+}
+
+/// The flags of which one makes mental health play a part.
+const MENTAL_HEALTH: [&str; 3] = [
+    "mental_health",
+    "mental_health_suspect",
+    "mental_health_victim",
+];
+
+/// Whether mental health plays a part: any of three flags is true; none is and one is false; not
+/// recorded.
+fn mental_health(flags: Flags) -> Option<bool> {
+    let bits = MENTAL_HEALTH
+        .into_iter()
+        .filter_map(Flags::bit)
+        .fold(0, |bits, bit| bits | bit);
+    flags.any(bits)
+}
+
+fn utc(times: TimestampMicrosecondArray) -> ArrayRef {
+    Arc::new(times.with_timezone("UTC"))
+}
+
+/// The texts of a small table by number.
+fn of_table(table: &StringArray, numbers: &[u32]) -> ArrayRef {
+    let keys = Int32Array::from_iter_values(numbers.iter().map(|number| *number as i32));
+    Arc::new(DictionaryArray::<Int32Type>::new(
+        keys,
+        Arc::new(table.clone()),
+    ))
+}
