@@ -1,11 +1,11 @@
-# The program alone, without a shell; settings come by PARTNER_FEEDS_*, and /store is the store unless they say another.
+# Only the program, without a shell. Settings come from PARTNER_FEEDS_* variables; the default store is /store.
 FROM rust:1-slim-bookworm AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ make pkg-config libssl-dev
 WORKDIR /build
 COPY . .
 RUN cargo build --release --locked && mkdir /store
 
-# Has what the program links (tests/deploy/run looks): libc, libgcc, OpenSSL; and the certificates of public authorities.
+# Contains what the program links (checked by tests/deploy/run): libc, libgcc, OpenSSL; and public CA certificates.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /build/target/release/partner-feeds /usr/local/bin/
 COPY --from=build --chown=nonroot:nonroot /store /store
