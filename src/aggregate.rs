@@ -61,9 +61,6 @@ pub enum Error {
         /// What it should have.
         key: String,
     },
-    /// Merges went on for as long as was tried.
-    #[error("the ledger was merged while it was read, {0} times running; try again")]
-    Moved(u32),
 }
 
 /// Under which plan the tables of a folder are.

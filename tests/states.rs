@@ -558,11 +558,8 @@ async fn read(store: &Store, me: &Double) {
     let lists_were_old = || me.world().wronged[me.actor].1;
     if me.world().random.once_in(2) {
         let verified = verify(store).await;
-        if matches!(
-            verified,
-            Err(VerifyError::Restless(_) | VerifyError::Chain(ChainError::Restless(_)))
-        ) {
-            return me.world().saw("restless");
+        if matches!(verified, Err(VerifyError::Chain(ChainError::Unstable(_)))) {
+            return me.world().saw("unstable");
         }
         let Some(report) = me.excuses(verified) else {
             return;
@@ -575,8 +572,8 @@ async fn read(store: &Store, me: &Double) {
         return me.world().saw("verified");
     }
     let chain = chain::read(store, &partition()).await;
-    if matches!(chain, Err(ChainError::Restless(_))) {
-        return me.world().saw("restless");
+    if matches!(chain, Err(ChainError::Unstable(_))) {
+        return me.world().saw("unstable");
     }
     let Some(chain) = me.excuses(chain) else {
         return;

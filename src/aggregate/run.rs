@@ -25,14 +25,12 @@ use crate::aggregate::tables::{
 };
 use crate::aggregate::{Error, Settings, Wanted};
 use crate::event::{Feed, Micros};
-use crate::ledger::chain::{self, Chain};
+use crate::ledger::chain::{self, Chain, Passes};
 use crate::ledger::{Footer, PROGRAM};
 use crate::plan::Plan;
 use crate::rejects;
 use crate::storage::{Replacement, Store};
 
-/// How often a chain that moved while it was read is read again.
-const TRIES_MAX: u32 = 5;
 /// The name of what a folder was made of.
 pub const PROVENANCE: &str = "_provenance.json";
 
@@ -112,7 +110,8 @@ pub(crate) fn over_chains<T>(
     runtime: &Handle,
     mut f: impl FnMut(&[Chain]) -> Result<T, Error>,
 ) -> Result<Option<(Vec<Chain>, T)>, Error> {
-    for _ in 0..TRIES_MAX {
+    let mut passes = Passes::default();
+    loop {
         let chains = runtime.block_on(chain::read_all(store))?;
         if chains
             .iter()
@@ -122,22 +121,11 @@ pub(crate) fn over_chains<T>(
             return Ok(None);
         }
         let read = f(&chains);
-        if !moved(store, &chains, runtime)? {
+        // Also where nothing was missing: a late writer may have put a deleted file back.
+        if !runtime.block_on(passes.again_if_any_moved(store, &chains))? {
             return Ok(Some((chains, read?)));
         }
     }
-    Err(Error::Moved(TRIES_MAX))
-}
-
-/// Whether a merge passed what was read: a file that was deleted may have been put back by a late
-/// writer.
-fn moved(store: &Store, chains: &[Chain], runtime: &Handle) -> Result<bool, Error> {
-    for chain in chains {
-        if runtime.block_on(chain.moved(store))? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// All that is read.

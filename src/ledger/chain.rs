@@ -23,15 +23,15 @@ const FOOTERS_AT_ONCE: usize = 16;
 /// Partitions read at once.
 const PARTITIONS_AT_ONCE: usize = 4;
 
-/// Looks at a partition whose files come and go, before giving up.
-const LOOKS_MAX: u32 = 20;
+/// Passes over a partition whose files merges move, before a reader gives up.
+const PASSES_MAX: u32 = 20;
 
-/// Looks that must find the same fault before it is damage, and not a file that came while we
-/// listed.
-const SAME_LOOKS: u32 = 3;
-
-/// The pause between two looks.
+/// The pause between two passes.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Passes that must find the same fault before it is damage, and not a file that was created
+/// during the listing.
+const SAME_PASSES: u32 = 3;
 
 /// Why a chain could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +46,61 @@ pub enum ChainError {
         partition: TopicPartition,
         finding: Finding,
     },
-    #[error("the files of {0} came and went in each look: try again")]
-    Restless(TopicPartition),
+    #[error(
+        "cannot read {0}: merges moved its files during each of {PASSES_MAX} passes; try again"
+    )]
+    Unstable(TopicPartition),
 }
 
 type Result<T, E = ChainError> = std::result::Result<T, E>;
+
+/// Counts the passes of one reader over a chain: merges move files meanwhile, and what they moved
+/// is read again.
+#[derive(Debug, Default)]
+pub(crate) struct Passes(u32);
+
+impl Passes {
+    /// Pauses before another pass.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Unstable`] after the last one.
+    async fn again(&mut self, partition: &TopicPartition) -> Result<()> {
+        self.0 += 1;
+        if self.0 >= PASSES_MAX {
+            return Err(ChainError::Unstable(partition.clone()));
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
+    }
+
+    /// Whether the chain must be read again, since a merge moved it after it was read.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Unstable`] where it moved during the last pass too.
+    pub(crate) async fn again_if_moved(&mut self, store: &Store, chain: &Chain) -> Result<bool> {
+        let moved = chain.moved(store).await?;
+        if moved {
+            self.again(&chain.partition).await?;
+        }
+        Ok(moved)
+    }
+
+    /// The same of several chains, all of which are then read again.
+    pub(crate) async fn again_if_any_moved(
+        &mut self,
+        store: &Store,
+        chains: &[Chain],
+    ) -> Result<bool> {
+        for chain in chains {
+            if self.again_if_moved(store, chain).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
 
 macro_rules! rules {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
@@ -199,7 +249,8 @@ pub async fn resume_from(
     partition: &TopicPartition,
     hint: Option<Position>,
 ) -> Result<Resume> {
-    for _ in 0..LOOKS_MAX {
+    let mut passes = Passes::default();
+    loop {
         let mut listed = match hint {
             Some(hint) => last_from(store, partition, hint).await?,
             None => None,
@@ -213,7 +264,10 @@ pub async fn resume_from(
             Some(name) => {
                 let path = Tree::Journal.file(partition, name);
                 match read_footer(store, &path).await? {
-                    None => continue, // merged and swept meanwhile
+                    None => {
+                        passes.again(partition).await?; // merged and swept meanwhile
+                        continue;
+                    }
                     Some(footer) if footer.from != name => {
                         return Err(LedgerError::Footer { path, key: "from" }.into());
                     }
@@ -236,7 +290,6 @@ pub async fn resume_from(
             ledger_end: ledger.position,
         });
     }
-    Err(ChainError::Restless(partition.clone()))
 }
 
 /// The last name of the journal, of those from a position on.
@@ -379,27 +432,25 @@ pub(crate) struct Survey {
 
 /// Footers by path. What is read stays true: a file of the ledger is never replaced, and one of the
 /// journal that was replaced is below a ledger's end read later.
-type Known = HashMap<String, Footer>;
+type FooterCache = HashMap<String, Footer>;
 
-/// Looks until a look finds nothing wrong, or the same again and again.
+/// Reads a chain until a pass finds nothing wrong, or several in a row find the same.
 pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<Survey> {
-    let mut known = Known::new();
-    let mut before = Vec::new();
-    let mut same = 0;
-    for _ in 0..LOOKS_MAX {
-        let survey = look(store, partition, &mut known).await?;
+    let (mut passes, mut footers) = (Passes::default(), FooterCache::new());
+    let (mut before, mut same) = (Vec::new(), 0);
+    loop {
+        let survey = survey_once(store, partition, &mut footers).await?;
         same = if survey.findings == before {
             same + 1
         } else {
             1
         };
-        if survey.findings.is_empty() || same >= SAME_LOOKS {
+        if survey.findings.is_empty() || same >= SAME_PASSES {
             return Ok(survey);
         }
         before = survey.findings;
-        tokio::time::sleep(PAUSE).await;
+        passes.again(partition).await?;
     }
-    Err(ChainError::Restless(partition.clone()))
 }
 
 /// Looks at all partitions, in their order.
@@ -412,15 +463,20 @@ pub(crate) async fn survey_all(store: &Store) -> Result<Vec<Survey>> {
         .await
 }
 
-async fn look(store: &Store, partition: &TopicPartition, known: &mut Known) -> Result<Survey> {
+async fn survey_once(
+    store: &Store,
+    partition: &TopicPartition,
+    cache: &mut FooterCache,
+) -> Result<Survey> {
     let early = ledger_end(store, partition).await?; // spares reading what is below it
     let listed = positions(store, Tree::Journal, partition).await?;
     let (below, above) = listed.split_at(listed.partition_point(|&from| from < early.position));
-    let journal = footers(store, Tree::Journal, partition, above, known).await?;
-    let ledger_end = step_on(store, partition, early).await?.position; // after the journal: this is what counts
+    let journal = footers(store, Tree::Journal, partition, above, cache).await?;
+    // Read after the journal: this end is the one that counts.
+    let ledger_end = step_on(store, partition, early).await?.position;
     let mut ledger = positions(store, Tree::Ledger, partition).await?;
     ledger.retain(|&from| from < ledger_end);
-    let mut found = footers(store, Tree::Ledger, partition, &ledger, known).await?;
+    let mut found = footers(store, Tree::Ledger, partition, &ledger, cache).await?;
     let (old, journal): (Vec<Found>, Vec<Found>) =
         journal.into_iter().partition(|file| file.from < ledger_end);
     found.extend(journal);
@@ -503,9 +559,9 @@ async fn footers(
     tree: Tree,
     partition: &TopicPartition,
     names: &[Position],
-    known: &mut Known,
+    cache: &mut FooterCache,
 ) -> Result<Vec<Found>> {
-    let shared = &*known;
+    let shared = &*cache;
     let found: Vec<Found> = futures::stream::iter(names)
         .map(|&from| async move {
             let path = tree.file(partition, from);
@@ -526,7 +582,7 @@ async fn footers(
         .await?;
     for file in &found {
         if let Ok(footer) = &file.footer {
-            known
+            cache
                 .entry(file.path.clone())
                 .or_insert_with(|| footer.clone());
         }

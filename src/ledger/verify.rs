@@ -7,14 +7,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::event::{Position, TopicPartition};
-use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Finding, Rule, Survey};
+use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Finding, Passes, Rule, Survey};
 use crate::ledger::{
     Footer, Gap, LedgerError, SCHEMA, Tree, coordinates, rejects_file, rejects_position,
 };
 use crate::storage::{StorageError, Store};
-
-/// How often a partition is read again because merges took files away meanwhile.
-const PASSES_MAX: u32 = 5;
 
 /// Why the store could not be looked at; what is wrong in it is a [`Finding`].
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +20,7 @@ pub enum VerifyError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error(transparent)]
     Chain(#[from] ChainError),
-    #[error("files of {0} were merged away {PASSES_MAX} times while they were read: try again")]
-    Restless(TopicPartition),
 }
 
 type Result<T, E = VerifyError> = std::result::Result<T, E>;
@@ -68,16 +61,17 @@ pub struct Report {
 pub async fn verify(store: &Store) -> Result<Report> {
     let mut report = Report::default();
     for partition in chain::partitions(store).await? {
-        let survey = match chain::survey(store, &partition).await {
-            Err(ChainError::Ledger(error)) if error.damaged().is_some() => {
-                report.findings.push(end_unreadable(&error)); // nothing of this partition can be told
-                continue;
+        match verify_partition(store, &partition).await {
+            Ok((summary, findings)) => {
+                report.partitions.push(summary);
+                report.findings.extend(findings);
             }
-            survey => survey?,
-        };
-        let (summary, findings) = verify_partition(store, &partition, survey).await?;
-        report.partitions.push(summary);
-        report.findings.extend(findings);
+            // The partition has no end that can be read, so there is nothing more to check.
+            Err(VerifyError::Chain(ChainError::Ledger(error))) if error.damaged().is_some() => {
+                report.findings.push(end_unreadable(&error));
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(report)
 }
@@ -97,14 +91,14 @@ fn end_unreadable(error: &LedgerError) -> Finding {
 async fn verify_partition(
     store: &Store,
     partition: &TopicPartition,
-    mut survey: Survey,
 ) -> Result<(Summary, Vec<Finding>)> {
-    for _ in 0..PASSES_MAX {
+    let mut passes = Passes::default();
+    loop {
         let Survey {
             chain,
             mut findings,
             superseded,
-        } = survey;
+        } = chain::survey(store, partition).await?;
         let mut check = Check {
             store,
             partition,
@@ -115,15 +109,13 @@ async fn verify_partition(
         for file in &chain.files {
             check.file(file).await?;
         }
-        if !(check.missing && chain.moved(store).await?) {
+        if !(check.missing && passes.again_if_moved(store, &chain).await?) {
             findings.append(&mut check.findings);
             findings.sort_by_key(|finding| (finding.position, finding.rule));
             let orphans = orphans(store, &chain).await?;
             return Ok((summary(chain, superseded, orphans), findings));
         }
-        survey = chain::survey(store, partition).await?;
     }
-    Err(VerifyError::Restless(partition.clone()))
 }
 
 fn summary(chain: Chain, superseded: u64, orphans: u64) -> Summary {

@@ -1,11 +1,8 @@
 //! The files of a chain, one after another, each once, although merges take files away meanwhile.
 
 use crate::event::{Position, TopicPartition};
-use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Finding, Rule};
+use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Finding, Passes, Rule};
 use crate::storage::Store;
-
-/// How often a chain is read again because a merge took a file away meanwhile.
-const PASSES_MAX: u32 = 5;
 
 /// A way along a partition's chain.
 pub struct Walk<'a> {
@@ -14,7 +11,7 @@ pub struct Walk<'a> {
     /// All below was walked.
     next: Position,
     chain: Option<Chain>,
-    passes: u32,
+    passes: Passes,
 }
 
 /// A file on the way.
@@ -34,7 +31,7 @@ impl<'a> Walk<'a> {
             partition,
             next: from,
             chain: None,
-            passes: 0,
+            passes: Passes::default(),
         }
     }
 
@@ -59,12 +56,10 @@ impl<'a> Walk<'a> {
     /// again. That is damage unless the ledger moved on.
     pub async fn again(&mut self, last: &Walked) -> Result<(), ChainError> {
         self.next = last.from;
-        self.passes += 1;
-        let moved = match self.chain.take() {
-            Some(chain) => chain.moved(self.store).await?,
-            None => true,
+        let Some(chain) = self.chain.take() else {
+            return Ok(()); // it is to be read again anyway
         };
-        if !moved {
+        if !self.passes.again_if_moved(self.store, &chain).await? {
             let finding = Finding {
                 file: last.file.path.clone(),
                 position: last.file.from,
@@ -75,9 +70,6 @@ impl<'a> Walk<'a> {
                 partition: self.partition.clone(),
                 finding,
             });
-        }
-        if self.passes >= PASSES_MAX {
-            return Err(ChainError::Restless(self.partition.clone()));
         }
         Ok(())
     }
