@@ -19,8 +19,8 @@ use parquet::errors::ParquetError;
 
 use crate::event::{Micros, Month};
 use crate::ledger::chain::ChainError;
-use crate::plan::{Plan, Status};
 use crate::reference::Reference;
+use crate::reference::plan::{Plan, Status};
 use crate::rejects::RejectsError;
 use crate::storage::StorageError;
 pub use diff::{Diff, Moved, diff};
@@ -157,7 +157,7 @@ impl<'s> Settings<'s> {
         };
         let asks_for_time = rules().any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty());
         let within_an_hour = |minutes: i32| minutes % 60 != 0;
-        let in_minutes = |hours: crate::plan::rule::Hours| {
+        let in_minutes = |hours: crate::reference::plan::rule::Hours| {
             within_an_hour(hours.minutes().0) || within_an_hour(hours.minutes().1)
         };
         let asks_for_minutes = rules().any(|rule| rule.hours.is_some_and(in_minutes));

@@ -1,14 +1,11 @@
-//! Files and environment in, checked settings out.
+//! TextFiles and environment in, checked settings out.
 //!
 //! Four layers, each above the one before: the built-in `config/partner-feeds.toml`, which names
 //! every setting; a file; the environment; the command line. Whatever is wrong is refused with the
 //! place it came from, key, value and bound, all of it at once. Only this module reads the
 //! environment, and no secret is ever shown.
 
-pub mod fault;
-pub mod files;
 mod properties;
-pub mod reader;
 mod settings;
 
 use std::fmt;
@@ -16,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::event::Feed;
+use crate::files::fault::hint;
+use crate::files::{Fault, Faults};
 use crate::ledger::merge::Limits;
 use crate::reference::{Partners, Reference, Topic};
 use crate::storage::{StorageError, Store};
@@ -23,8 +22,6 @@ use crate::telemetry::LogFormat;
 use properties::Client;
 use settings::Settings;
 
-pub use fault::{Fault, Faults};
-pub use files::Files;
 pub use properties::Properties;
 
 /// Where the file of settings is, unless another is named.
@@ -262,7 +259,7 @@ impl Config {
             .iter()
             .filter(|topic| !topics.contains(&&***topic))
         {
-            let hint = fault::hint(topic, topics.iter().copied());
+            let hint = hint(topic, topics.iter().copied());
             faults.0.push(Fault::new(
                 "settings",
                 "kafka.topics",
@@ -289,7 +286,7 @@ impl Config {
             .chain(["in-force"])
             .collect();
         for plan in self.plans.iter().filter(|plan| !plans.contains(&&***plan)) {
-            let hint = fault::hint(plan, plans.iter().copied());
+            let hint = hint(plan, plans.iter().copied());
             faults.0.push(Fault::new(
                 "settings",
                 "aggregate.plans",

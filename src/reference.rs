@@ -4,44 +4,40 @@
 //! What is loaded never changes, so everything derived from it is a pure function.
 
 pub mod breaks;
+pub mod carried;
 pub mod codes;
 pub mod controls;
 pub mod crosswalks;
+pub mod geography;
 pub mod harm;
 pub mod partners;
+pub mod pattern;
+pub mod plan;
+mod schemes;
+pub mod source_code;
+pub mod windows;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::reader::Sink;
-use crate::config::{Fault, Faults, Files};
 use crate::contract::Record;
-use crate::contract::record::Strs;
-use crate::event::Kind;
-use crate::geography::Geography;
-use crate::plan;
-use crate::windows::Windows;
+use crate::files::fault::FaultSink;
+use crate::files::{Fault, Faults, TextFiles};
+use geography::Geography;
+use schemes::{Schemes, scheme_names};
+use windows::Windows;
 
-pub use crate::plan::{Plan, Plans};
 pub use breaks::Break;
+pub use carried::Carried;
 pub use codes::CodeLists;
 pub use controls::Control;
 pub use crosswalks::Crosswalks;
 pub use harm::HarmSet;
-pub use partners::{Carried, DateBasis, Partners, Topic};
-
-/// Schemes of the contracts whose codes are held in no list.
-const OPEN: [&str; 6] = [
-    "ampds",
-    "icd-10",
-    "nhs-pathways",
-    "noise-source",
-    "nrm-exploitation",
-    "prevent-concern",
-];
+pub use partners::{DateBasis, Partners, Topic};
+pub use plan::{Plan, Plans};
+pub use source_code::SourceCode;
 
 /// The reference data, checked.
 #[derive(Clone, Debug)]
@@ -71,64 +67,34 @@ pub struct Reference {
     pub sha256: String,
 }
 
-/// A code of a record, under the scheme by which plans and tables name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceCode<'r> {
-    /// The scheme, such as `ho-category` or a `list` of a partner's own.
-    pub scheme: &'r str,
-    /// The code, as sent but for `ho-category`, where `.` is `/`.
-    pub code: Cow<'r, str>,
-    /// The edition of the list, where one was sent.
-    pub edition: Option<&'r str>,
-}
-
 impl Reference {
     /// The built-in reference data, with the files of a folder in place of those of the same name.
     pub fn load(folder: Option<&Path>) -> Result<Self, Faults> {
-        Self::read(&Files::load(folder)?)
+        Self::read(&TextFiles::load(folder)?)
     }
 
     /// Reads and checks files.
-    pub fn read(files: &Files) -> Result<Self, Faults> {
-        let sink = Sink::default();
+    pub fn read(files: &TextFiles) -> Result<Self, Faults> {
+        let sink = FaultSink::default();
         let codes = CodeLists::read(files, &sink);
         let crosswalks = Crosswalks::read(files, &sink);
-        let schemes = known_schemes(&codes, &crosswalks);
-        let partners = Partners::read(
-            files,
-            &partners::Known {
-                schemes: &schemes,
-                crosswalks: &crosswalks,
-            },
-            &sink,
-        );
-        let geography = Geography::read(files, &sink);
-        let known = plan::load::Known {
+        let names = scheme_names(&codes, &crosswalks);
+        let schemes = Schemes {
+            names: &names,
             codes: &codes,
             crosswalks: &crosswalks,
-            schemes: &schemes,
-            geography: &geography,
         };
-        let (plans, mut warnings) = plan::load::read(files, &known, &sink);
+        let partners = Partners::read(files, &schemes, &sink);
+        let geography = Geography::read(files, &sink);
+        let (plans, mut warnings) = plan::load::read(files, &schemes, &geography, &sink);
         warnings.extend(
             plans
                 .iter()
                 .filter(|plan| geography.scope(&plan.area).is_none())
                 .map(without_area),
         );
-        let of_breaks = breaks::Known {
-            partners: partners.ids(),
-            plans: &known,
-        };
-        let breaks = breaks::read(files, &of_breaks, &sink);
-        let harm = harm::read(
-            files,
-            &harm::Known {
-                schemes: &schemes,
-                codes: &codes,
-            },
-            &sink,
-        );
+        let breaks = breaks::read(files, &schemes, &partners.ids(), &sink);
+        let harm = harm::read(files, &schemes, &sink);
         let windows = Windows::read(files, &sink);
         let controls = controls::read(files, &windows, &sink);
         let sha256 = checksum(files);
@@ -156,7 +122,7 @@ impl Reference {
     /// groups that crosswalks give them.
     pub fn source_codes<'r>(&'r self, record: &Record<'r>, out: &mut Vec<SourceCode<'r>>) {
         out.clear();
-        own_codes(record, &mut |scheme, code, edition| {
+        source_code::own_codes(record, &mut |scheme, code, edition| {
             let code = match scheme {
                 "ho-category" if code.contains('.') => Cow::Owned(code.replace('.', "/")),
                 _ => Cow::Borrowed(code),
@@ -171,7 +137,7 @@ impl Reference {
             let SourceCode {
                 scheme, edition, ..
             } = out[i];
-            for groups in self.crosswalks.of(scheme, &out[i].code) {
+            for groups in self.crosswalks.groups_for(scheme, &out[i].code) {
                 if let Some(group) = groups.group(edition) {
                     out.push(SourceCode {
                         scheme: &groups.scheme,
@@ -184,7 +150,7 @@ impl Reference {
     }
 }
 
-fn checksum(files: &Files) -> String {
+fn checksum(files: &TextFiles) -> String {
     let mut hasher = Sha256::new();
     // The settings of a run are no reference data.
     for (path, text) in files
@@ -209,84 +175,6 @@ fn without_area(plan: &Plan) -> Fault {
         plan.area
     );
     Fault::new(format!("plans/{}.toml", plan.id), "area", reason)
-}
-
-/// Every name that a rule may use as a scheme.
-fn known_schemes(codes: &CodeLists, crosswalks: &Crosswalks) -> BTreeSet<String> {
-    let lists = codes
-        .iter()
-        .map(|list| &*list.scheme)
-        .filter(|scheme| !scheme.ends_with("-outcome"));
-    let groups = crosswalks.schemes().map(|(scheme, _)| scheme);
-    lists
-        .chain(groups)
-        .chain(crosswalks.lists())
-        .chain(OPEN)
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Calls `add` with scheme, code and edition of each code of a record.
-fn own_codes<'r>(record: &Record<'r>, add: &mut impl FnMut(&'r str, &'r str, Option<&'r str>)) {
-    let edition = record.what_edition;
-    if let (Some(list), Some(category)) = (record.what_list, record.what_category) {
-        if list == "ho-crime" {
-            add("ho-category", category, edition);
-            record
-                .what_code
-                .iter()
-                .for_each(|code| add("ho-offence", code, edition));
-        } else {
-            add(list, category, edition);
-        }
-        return;
-    }
-    let every = |list: Option<Strs<'r>>, f: &mut dyn FnMut(&'r str)| {
-        list.into_iter().for_each(|items| items.for_each(&mut *f))
-    };
-    let Some(category) = record.what_category else {
-        return every(record.support_needs, &mut |need| {
-            add("hclic-need", need, edition)
-        });
-    };
-    match record.kind {
-        Kind::Detention => add(
-            "mha-legal-status",
-            if category == "s136" { "20" } else { "19" },
-            None,
-        ),
-        Kind::MentalHealthDetention => add("mha-legal-status", category, None),
-        Kind::StopSearch => add("stop-search-object", category, None),
-        Kind::Treatment => add("ndtms-group", category, None),
-        Kind::Possession => add("possession-stage", category, None),
-        Kind::DomesticAbuseSupport => add("da-service", category, None),
-        Kind::Admission => {
-            add("icd-10", category, None);
-            every(record.icd10_further, &mut |code| add("icd-10", code, None));
-        }
-        Kind::Referral => {
-            add("referral-scheme", category, None);
-            let concern = match category {
-                "nrm" | "duty_to_notify" => "nrm-exploitation",
-                "prevent" => "prevent-concern",
-                _ => return,
-            };
-            every(record.concerns, &mut |code| add(concern, code, None));
-        }
-        Kind::HomelessnessCase => {
-            add("hclic-reason", category, edition);
-            every(record.support_needs, &mut |need| {
-                add("hclic-need", need, edition)
-            });
-        }
-        Kind::Crime
-        | Kind::Incident
-        | Kind::AssaultAttendance
-        | Kind::AmbulanceCall
-        | Kind::AntisocialBehaviourCase
-        | Kind::NoiseComplaint
-        | Kind::Count => {}
-    }
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ use arrow_schema::DataType;
 
 use crate::aggregate::{Wanted, tables::events};
 use crate::event::{Feed, Month};
-use crate::geography::{Level, Tier};
-use crate::plan::{Plan, Status};
 use crate::reference::codes::CodeList;
+use crate::reference::geography::{Level, Tier};
+use crate::reference::plan::{Plan, Status};
 use crate::reference::{DateBasis, Reference};
 use rules::{Conditions, folded, text};
 
@@ -785,7 +785,8 @@ impl Query<'_> {
         let mut rows = BTreeSet::new();
         for list in self.reference.codes.iter() {
             for code in &list.codes {
-                let folded = crate::plan::rule::Fold::of(&list.scheme).folded(&code.code);
+                let folded =
+                    crate::reference::pattern::Fold::for_scheme(&list.scheme).folded(&code.code);
                 if let (Some(folded), Some(said)) = (folded, of(&list.scheme, &code.code)) {
                     rows.insert(format!(
                         "({}, {}, {})",

@@ -79,7 +79,7 @@ fn every_alert_has_an_entry_in_the_runbook_and_a_test() {
 
 /// Of these the message itself says what to do, or it is about a file that somebody is just
 /// writing.
-const SELF_EXPLAINED: [&str; 4] = ["src/import", "src/plan", "src/geography", "src/reference"];
+const SELF_EXPLAINED: [&str; 2] = ["src/import", "src/reference"];
 
 #[test]
 fn every_error_of_the_program_has_an_entry_in_the_runbook() {

@@ -5,7 +5,8 @@
 
 use std::io::Write;
 
-use partner_feeds::config::{Config, Files, Overrides};
+use partner_feeds::config::{Config, Overrides};
+use partner_feeds::files::TextFiles;
 use partner_feeds::reference::Reference;
 
 /// By the first byte.
@@ -25,7 +26,7 @@ pub(crate) fn run(bytes: &[u8]) {
         return;
     };
     if let Some(file) = FILES.get(usize::from(*which)) {
-        let mut files = Files::built_in();
+        let mut files = TextFiles::built_in();
         files.put(*file, text.to_owned());
         if let Err(faults) = Reference::read(&files) {
             assert!(!faults.to_string().is_empty());

@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 use crate::aggregate::run::{Read, over_chains};
 use crate::aggregate::{Error, Progress, Settings};
 use crate::event::Kind;
-use crate::plan::{Plan, Series};
+use crate::reference::plan::{Plan, Series};
+use crate::reference::windows::Window;
 use crate::storage::Store;
-use crate::windows::Window;
 
 /// What becomes of one priority or theme.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn diff(
     }))
 }
 
-fn ids(plan: &Plan, set: crate::plan::SeriesSet) -> BTreeSet<&str> {
+fn ids(plan: &Plan, set: crate::reference::plan::SeriesSet) -> BTreeSet<&str> {
     plan.of_set(set).map(|series| &*series.id).collect()
 }
 
@@ -148,7 +148,7 @@ fn moved(before: &Plan, a: Option<&Series>, b: Option<&Series>, records: [i64; 3
         series
             .into_iter()
             .flat_map(|series| &series.rules)
-            .map(crate::plan::Rule::canonical)
+            .map(crate::reference::plan::Rule::canonical)
             .collect()
     };
     let (old, new) = (rules(a), rules(b));
@@ -180,7 +180,10 @@ fn not_measurable(plan: &Plan, settings: &Settings<'_>) -> Vec<String> {
         .flat_map(|kind| partners.ids().into_iter().map(move |id| (id, *kind)));
     let shown =
         shown.map(|(partner, kind)| plan.applicable(&partners.carried(partner, kind), kind));
-    let shown = shown.fold(crate::plan::SeriesSet::EMPTY, crate::plan::SeriesSet::union);
+    let shown = shown.fold(
+        crate::reference::plan::SeriesSet::EMPTY,
+        crate::reference::plan::SeriesSet::union,
+    );
     let of_none = plan
         .series
         .iter()

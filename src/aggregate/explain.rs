@@ -22,11 +22,11 @@ use crate::aggregate::state::latest::{Latest, identities};
 use crate::aggregate::{Error, Progress, Settings, Wanted};
 use crate::contract::Record;
 use crate::event::{Kind, Micros, Month};
-use crate::geography::{Placed, Scope};
 use crate::normalise::{self, Rows};
-use crate::plan::Plan;
+use crate::reference::geography::{Placed, Scope};
+use crate::reference::plan::Plan;
+use crate::reference::windows::Window;
 use crate::storage::Store;
-use crate::windows::Window;
 
 /// A cell of the tables, but for partner and kind.
 #[derive(Clone, Debug)]

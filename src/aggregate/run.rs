@@ -27,7 +27,7 @@ use crate::aggregate::{Error, Settings, Wanted};
 use crate::event::{Feed, Micros};
 use crate::ledger::chain::{self, Chain, Passes};
 use crate::ledger::{Footer, PROGRAM};
-use crate::plan::Plan;
+use crate::reference::plan::Plan;
 use crate::rejects;
 use crate::storage::{Replacement, Store};
 

@@ -13,8 +13,8 @@ use serde_json::json;
 use super::{Connection, Format, runtime};
 use crate::aggregate::{self, Progress, Settings, Summary, Wanted};
 use crate::event::Micros;
-use crate::plan::Plan;
 use crate::reference::Reference;
+use crate::reference::plan::Plan;
 
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]

@@ -19,9 +19,9 @@ use crate::aggregate::{self, Progress, Wanted};
 use crate::config::{Config, Overrides};
 use crate::generate::{Document, Generator, Options};
 use crate::pipeline;
-use crate::plan::Plan;
 use crate::publish::{Publisher, TIMEOUT};
 use crate::reference::Reference;
+use crate::reference::plan::Plan;
 use crate::storage::Store;
 
 /// What is logged: that a stage is done. What else is logged is of the embedded broker, which

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Connection, Format, runtime, table};
-use crate::config::fault::hint;
 use crate::contract::record::partner_of;
+use crate::files::fault::hint;
 use crate::parked;
 use crate::pipeline::LOOK_EVERY;
 

@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::aggregate::{Shown, grouped, plan};
 use super::{Connection, Format, align_right, runtime, table, unless_closed};
 use crate::aggregate::{self, Settings, Wanted};
-use crate::config::Faults;
-use crate::plan::{Plan as Held, SeriesKind};
+use crate::files::Faults;
 use crate::reference::Reference;
+use crate::reference::plan::{Plan as Held, SeriesKind};
 
 /// Look after plans and the other reference data
 #[derive(Debug, Args)]
@@ -162,7 +162,7 @@ fn print_json(reference: &Reference, mut out: impl Write) -> anyhow::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Fault;
+    use crate::files::Fault;
 
     #[test]
     fn text_is_a_line_a_plan_then_what_is_odd() {

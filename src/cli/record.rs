@@ -14,8 +14,8 @@ use crate::contract::moment::Moment;
 use crate::contract::parts::Flags;
 use crate::contract::record::{Strs, with_columns};
 use crate::event::{Feed, Kind};
-use crate::plan::Plan;
 use crate::reference::Reference;
+use crate::reference::plan::Plan;
 
 /// Show one record's revisions and the rules that matched
 #[derive(Debug, Args)]

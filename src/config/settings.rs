@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::fault::hint;
 use super::properties::{Client, Properties, is_secret};
-use super::reader::{Sink, parse};
-use super::{ENVIRONMENT_PREFIX, FILE, Faults};
+use super::{ENVIRONMENT_PREFIX, FILE};
+use crate::files::Faults;
+use crate::files::fault::{FaultSink, hint};
+use crate::files::toml_reader::parse;
 use crate::storage::is_property;
 
 /// The built-in file, which names every setting.
@@ -27,7 +28,7 @@ const NOT_SETTINGS: [&str; 3] = ["CRASH_", "LOG", "TEST_"];
 #[derive(Debug)]
 pub(super) struct Settings {
     by_key: BTreeMap<String, Setting>,
-    sink: Sink,
+    sink: FaultSink,
 }
 
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Settings {
     pub(super) fn built_in() -> Self {
         let mut settings = Self {
             by_key: BTreeMap::new(),
-            sink: Sink::default(),
+            sink: FaultSink::default(),
         };
         let table = parse("built in", BUILT_IN, &settings.sink).unwrap_or_default();
         for (key, value) in flat(&table) {

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil;
 
 use super::partners::is_kind;
-use crate::config::Files;
-use crate::config::fault::hint;
-use crate::config::reader::{Item, Reader, Sink, parse};
-use crate::geography::Level;
-use crate::plan::load::{choice, each, read_patterns};
-use crate::plan::rule::{Fold, Pattern};
+use super::schemes::{Editions, Schemes};
+use crate::files::TextFiles;
+use crate::files::fault::{FaultSink, hint};
+use crate::files::toml_reader::{ListItem, TomlReader, parse};
+use crate::reference::geography::Level;
+use crate::reference::pattern::{Fold, Pattern};
 
 /// The file.
 const FILE: &str = "breaks.toml";
@@ -105,7 +105,7 @@ impl Break {
                 .iter()
                 .any(|pattern| pattern.matches(folded, pattern.edition()))
         };
-        Fold::of(scheme).with(code, like).unwrap_or(false)
+        Fold::for_scheme(scheme).with(code, like).unwrap_or(false)
     }
 
     /// Whether a comparison straddles or holds it: days from `from` to `to` are not all before it
@@ -115,77 +115,83 @@ impl Break {
     }
 }
 
-/// What the file is checked against.
-pub(super) struct Known<'k> {
-    pub(super) partners: BTreeSet<&'k str>,
-    pub(super) plans: &'k crate::plan::load::Known<'k>,
-}
-
 /// The breaks, in order of days.
-pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Vec<Break> {
+pub(super) fn read(
+    files: &TextFiles,
+    schemes: &Schemes<'_>,
+    partners: &BTreeSet<&str>,
+    sink: &FaultSink,
+) -> Vec<Break> {
     let Some(text) = files.text(FILE) else {
         return Vec::new();
     };
     let Some(table) = parse(FILE, text, sink) else {
         return Vec::new();
     };
-    let reader = Reader::new(FILE, &table, sink);
+    let reader = TomlReader::new(FILE, &table, sink);
     reader.format();
     let mut ids = BTreeSet::new();
     let mut breaks = Vec::new();
     for table in reader.tables("break") {
         let id = table.id("id");
         if !ids.insert(id) {
-            table.fault("id", format!("`{id}` stands twice"));
+            table.fault("id", format!("`{id}` is given twice"));
         }
-        breaks.push(read_break(&table, id, known));
+        breaks.push(read_break(&table, id, schemes, partners));
     }
     breaks.sort_by(|a, b| (a.from, &a.id).cmp(&(b.from, &b.id)));
     breaks
 }
 
-fn read_break(reader: &Reader<'_>, id: &str, known: &Known<'_>) -> Break {
+fn read_break(
+    reader: &TomlReader<'_>,
+    id: &str,
+    schemes: &Schemes<'_>,
+    partners: &BTreeSet<&str>,
+) -> Break {
     let (from, to) = read_days(reader);
     let announced = reader.date("announced");
-    let one_of = |key: &str,
-                  is_known: &dyn Fn(&str) -> bool,
-                  hint: &dyn Fn(&str) -> String|
-     -> Vec<String> {
-        let read = |Item { key, text }: Item<'_>| {
-            if !is_known(text) {
-                reader.fault_at(&key, format!("`{text}` is not known{}", hint(text)));
-            }
-            text.to_owned()
-        };
-        reader.texts(key).into_iter().map(read).collect()
-    };
-    let partners = &known.partners;
+    let levels = Level::ALL.map(|level| (level.as_str(), level));
+    let effect = reader.choice("effect", &Effect::ALL);
     Break {
         id: id.to_owned(),
         from,
         to,
         announced,
-        effect: choice(reader, "effect", &Effect::ALL).unwrap_or(Effect::Definition),
+        effect: effect.unwrap_or(Effect::Definition),
         text: reader.name("text").to_owned(),
         source: reader.name("source").to_owned(),
-        partners: one_of("partners", &|name| partners.contains(name), &|name| {
-            hint(name, partners.iter().copied())
-        }),
-        kinds: one_of("kinds", &|name| is_kind(name, known.plans.schemes), &|_| {
-            " (a kind, or `count:<list>`)".to_owned()
-        }),
-        codes: read_patterns(reader, known.plans),
-        levels: read_levels(reader),
+        partners: read_partners(reader, partners),
+        kinds: read_kinds(reader, schemes),
+        codes: schemes.read_patterns(reader, &Editions::new()),
+        levels: reader.choices("levels", "level", &levels),
     }
 }
 
-fn read_levels(reader: &Reader<'_>) -> Vec<Level> {
-    let levels = Level::ALL.map(|level| (level.as_str(), level));
-    each(reader, "levels", "level", &levels)
+fn read_partners(reader: &TomlReader<'_>, partners: &BTreeSet<&str>) -> Vec<String> {
+    let items = reader.texts("partners");
+    for ListItem { key, text } in &items {
+        if !partners.contains(text) {
+            let hint = hint(text, partners.iter().copied());
+            reader.fault_at(key, format!("unknown partner `{text}`{hint}"));
+        }
+    }
+    items.into_iter().map(|item| item.text.to_owned()).collect()
+}
+
+fn read_kinds(reader: &TomlReader<'_>, schemes: &Schemes<'_>) -> Vec<String> {
+    let items = reader.texts("kinds");
+    for ListItem { key, text } in &items {
+        if !is_kind(text, schemes.names) {
+            let reason = format!("unknown kind `{text}` (a kind, or `count:<list>`)");
+            reader.fault_at(key, reason);
+        }
+    }
+    items.into_iter().map(|item| item.text.to_owned()).collect()
 }
 
 /// Either `date` or `from` and `to`.
-fn read_days(reader: &Reader<'_>) -> (civil::Date, civil::Date) {
+fn read_days(reader: &TomlReader<'_>) -> (civil::Date, civil::Date) {
     let (date, from, to) = (reader.date("date"), reader.date("from"), reader.date("to"));
     match (reader.has("date"), reader.has("from"), reader.has("to")) {
         (true, false, false) | (false, true, true) => {}
@@ -277,7 +283,7 @@ mod tests {
             (
                 "id = \"hclic-2023\"",
                 "id = \"hclic-2018\"",
-                "break[5].id: `hclic-2018` stands twice",
+                "break[5].id: `hclic-2018` is given twice",
             ),
             (
                 "date = 2011-04-01\n",
@@ -297,17 +303,17 @@ mod tests {
             (
                 "[\"kent-police\"]",
                 "[\"kent-polce\"]",
-                "partners[0]: `kent-polce` is not known; did you mean `kent-police`?",
+                "partners[0]: unknown partner `kent-polce`; did you mean `kent-police`?",
             ),
             (
                 "\"count:nsir\"",
                 "\"count:nisr\"",
-                "break[0].kinds[1]: `count:nisr` is not known (a kind, or `count:<list>`)",
+                "break[0].kinds[1]: unknown kind `count:nisr` (a kind, or `count:<list>`)",
             ),
             (
                 "[\"incident\", ",
                 "[\"count\", ",
-                "break[0].kinds[0]: `count` is not known",
+                "break[0].kinds[0]: unknown kind `count`",
             ),
             (
                 "{ nsir = [\"*\"] }",
@@ -317,7 +323,7 @@ mod tests {
             (
                 "{ nsir = [\"*\"] }",
                 "{ nsir = [\"private\"] }",
-                "break[0].codes.nsir[0]: `private` is a code of none",
+                "break[0].codes.nsir[0]: `private` is not a code of the editions",
             ),
             (
                 "[\"ward\"]",
@@ -327,7 +333,7 @@ mod tests {
             (
                 "effect = \"law\"",
                 "effect = \"laws\"",
-                "effect: `laws` is none of definition, recording, system, boundary, law",
+                "effect: `laws` is not one of definition, recording, system, boundary, law",
             ),
             (
                 "source = \"HMICFRS",

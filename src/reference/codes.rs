@@ -9,9 +9,10 @@
 
 use hashbrown::HashMap;
 
-use crate::config::Files;
-use crate::config::reader::Sink;
-use crate::plan::rule::{Fold, Pattern};
+use crate::files::TextFiles;
+use crate::files::csv::{comment, read_rows, required_comment};
+use crate::files::fault::FaultSink;
+use crate::reference::pattern::{Fold, Pattern};
 
 /// A list of codes in one edition.
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl CodeList {
     /// A code, whatever its case and, in `ho-category` and `icd-10`, its point.
     pub fn get(&self, code: &str) -> Option<&Code> {
         let find = |folded: &str| self.by_code.get(folded).copied();
-        Fold::of(&self.scheme)
+        Fold::for_scheme(&self.scheme)
             .with(code, find)?
             .map(|i| &self.codes[i])
     }
@@ -90,7 +91,7 @@ impl CodeList {
 pub struct CodeLists(Vec<CodeList>);
 
 impl CodeLists {
-    pub(super) fn read(files: &Files, sink: &Sink) -> Self {
+    pub(super) fn read(files: &TextFiles, sink: &FaultSink) -> Self {
         let lists = files
             .in_folder("codes", ".csv")
             .map(|(path, text)| read_list(path, text, sink));
@@ -105,17 +106,21 @@ impl CodeLists {
     }
 
     /// The lists of a scheme, oldest edition first; none = the scheme's codes are open.
-    pub fn of(&self, scheme: &str) -> impl Iterator<Item = &CodeList> + Clone {
+    pub fn lists_of(&self, scheme: &str) -> impl Iterator<Item = &CodeList> + Clone {
         self.0.iter().filter(move |list| list.scheme == scheme)
     }
 
     /// A code, from the edition asked for if that is held, else from the newest that has it.
     pub fn get(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&Code> {
         let asked = self
-            .of(scheme)
+            .lists_of(scheme)
             .find(|list| edition.is_some() && list.edition.as_deref() == edition);
         let found = asked.and_then(|list| list.get(code));
-        found.or_else(|| self.of(scheme).filter_map(|list| list.get(code)).last())
+        found.or_else(|| {
+            self.lists_of(scheme)
+                .filter_map(|list| list.get(code))
+                .last()
+        })
     }
 
     /// What people call a code.
@@ -136,7 +141,7 @@ impl CodeLists {
     /// (`S/V`).
     pub fn class(&self, offence: &str, category: Option<&str>) -> Option<&str> {
         let rows = || {
-            self.of("ho-offence")
+            self.lists_of("ho-offence")
                 .flat_map(|list| &list.codes)
                 .filter(|code| code.code == offence)
         };
@@ -149,30 +154,30 @@ impl CodeLists {
 
     /// Whether a record has at most one code of a scheme, so that counts by code add up.
     pub fn is_exclusive(&self, scheme: &str) -> bool {
-        self.of(scheme).any(|list| list.exclusive)
+        self.lists_of(scheme).any(|list| list.exclusive)
     }
 
     /// Whether a code is one of those that add up to the whole.
     pub fn is_total(&self, scheme: &str, code: &str) -> bool {
-        self.of(scheme)
+        self.lists_of(scheme)
             .any(|list| list.totals.iter().any(|total| total == code))
     }
 
     /// Whether a code says how many have any of the others.
     pub fn is_base(&self, scheme: &str, code: &str) -> bool {
-        self.of(scheme)
+        self.lists_of(scheme)
             .any(|list| list.bases.iter().any(|base| base == code))
     }
 
     /// Whether a code is in a list; `None` where no list of the scheme is held.
     pub fn knows(&self, scheme: &str, code: &str) -> Option<bool> {
-        let mut lists = self.of(scheme).peekable();
+        let mut lists = self.lists_of(scheme).peekable();
         lists.peek()?;
         Some(lists.any(|list| list.get(code).is_some()))
     }
 }
 
-fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
+fn read_list(path: &str, text: &str, sink: &FaultSink) -> CodeList {
     let name = path.trim_start_matches("codes/").trim_end_matches(".csv");
     let (scheme, edition) = name
         .split_once('@')
@@ -180,83 +185,35 @@ fn read_list(path: &str, text: &str, sink: &Sink) -> CodeList {
     let mut list = CodeList {
         scheme: scheme.to_owned(),
         edition: edition.map(str::to_owned),
-        source: remark(path, text, "source", sink),
-        licence: remark(path, text, "licence", sink),
-        exclusive: remark(path, text, "exclusive", sink) == "yes",
-        totals: codes_said(text, "totals"),
-        bases: codes_said(text, "base"),
+        source: required_comment(path, text, "source", sink),
+        licence: required_comment(path, text, "licence", sink),
+        exclusive: required_comment(path, text, "exclusive", sink) == "yes",
+        totals: listed_codes(text, "totals"),
+        bases: listed_codes(text, "base"),
         codes: read_rows(path, text, sink),
         by_code: HashMap::new(),
     };
     for (key, named) in [("totals", &list.totals), ("base", &list.bases)] {
         for code in named.iter().filter(|code| !list.lists(code)) {
-            sink.add(path, key, format!("`{code}` is no code of the list"));
+            sink.add(path, key, format!("`{code}` is not a code of the list"));
         }
     }
     for (i, code) in list.codes.iter().enumerate() {
         // A base folds to nothing: it is a code of the list, yet no pattern may be like it.
-        let Some(folded) = Fold::of(scheme).folded(&code.code) else {
+        let Some(folded) = Fold::for_scheme(scheme).folded(&code.code) else {
             continue;
         };
         let first = *list.by_code.entry(folded).or_insert(i);
         if first != i && list.codes[first].group == code.group {
-            sink.add(path, &code.code, "stands twice");
+            sink.add(path, &code.code, "is given twice");
         }
     }
     list
 }
 
-/// The value of a comment line `# <name>: <value>`, which must be there.
-pub(crate) fn remark(path: &str, text: &str, name: &str, sink: &Sink) -> String {
-    said(text, name).unwrap_or_else(|| {
-        sink.add(
-            path,
-            name,
-            format!("is missing: write `# {name}: …` above the header"),
-        );
-        String::new()
-    })
-}
-
 /// The codes that a comment line names.
-fn codes_said(text: &str, name: &str) -> Vec<String> {
-    said(text, name).map_or_else(Vec::new, |codes| {
+fn listed_codes(text: &str, name: &str) -> Vec<String> {
+    comment(text, name).map_or_else(Vec::new, |codes| {
         codes.split(", ").map(str::to_owned).collect()
     })
-}
-
-/// The value of a comment line above the header.
-fn said(text: &str, name: &str) -> Option<String> {
-    let lines = text.lines().take_while(|line| line.starts_with('#'));
-    let value = |line: &str| {
-        Some(
-            line.strip_prefix("# ")?
-                .strip_prefix(name)?
-                .strip_prefix(": ")?
-                .trim()
-                .to_owned(),
-        )
-    };
-    lines.into_iter().find_map(value)
-}
-
-/// The rows of a file of comma-separated values with `#` comments; each that cannot be read is a
-/// fault.
-pub(crate) fn read_rows<T: serde::de::DeserializeOwned>(
-    path: &str,
-    text: &str,
-    sink: &Sink,
-) -> Vec<T> {
-    let mut reader = csv::ReaderBuilder::new()
-        .comment(Some(b'#'))
-        .from_reader(text.as_bytes());
-    let row = |row: csv::Result<T>| match row {
-        Ok(row) => Some(row),
-        Err(error) => {
-            let line = error.position().map_or(0, csv::Position::line);
-            sink.add(path, &format!("line {line}"), error.to_string());
-            None
-        }
-    };
-    reader.deserialize().filter_map(row).collect()
 }

@@ -4,10 +4,10 @@
 
 use serde::Deserialize;
 
-use super::codes::read_rows;
-use crate::config::Files;
-use crate::config::reader::Sink;
-use crate::windows::{Window, Windows};
+use crate::files::TextFiles;
+use crate::files::csv::read_rows;
+use crate::files::fault::FaultSink;
+use crate::reference::windows::{Window, Windows};
 
 /// The file.
 const FILE: &str = "controls.csv";
@@ -40,7 +40,7 @@ struct Row {
     source: String,
 }
 
-pub(super) fn read(files: &Files, windows: &Windows, sink: &Sink) -> Vec<Control> {
+pub(super) fn read(files: &TextFiles, windows: &Windows, sink: &FaultSink) -> Vec<Control> {
     let Some(text) = files.text(FILE) else {
         return Vec::new();
     };

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use super::codes::{read_rows, remark};
-use crate::config::Files;
-use crate::config::reader::{Sink, is_kebab};
-use crate::plan::rule::Fold;
+use crate::files::TextFiles;
+use crate::files::csv::{read_rows, required_comment};
+use crate::files::fault::FaultSink;
+use crate::files::toml_reader::is_kebab;
+use crate::reference::pattern::Fold;
 
 /// The crosswalks that are held.
 #[derive(Clone, Debug, Default)]
@@ -50,14 +51,14 @@ struct Row {
 }
 
 impl Crosswalks {
-    pub(super) fn read(files: &Files, sink: &Sink) -> Self {
+    pub(super) fn read(files: &TextFiles, sink: &FaultSink) -> Self {
         let mut crosswalks = Self::default();
         for (path, text) in files.in_folder("crosswalks", ".csv") {
             let scheme = path
                 .trim_start_matches("crosswalks/")
                 .trim_end_matches(".csv");
-            remark(path, text, "source", sink);
-            remark(path, text, "licence", sink);
+            required_comment(path, text, "source", sink);
+            required_comment(path, text, "licence", sink);
             crosswalks.groups.entry(scheme.to_owned()).or_default();
             for row in read_rows::<Row>(path, text, sink) {
                 let key = format!("{},{},{}", row.list, row.edition, row.code);
@@ -82,7 +83,9 @@ impl Crosswalks {
             .entry(scheme.to_owned())
             .or_default()
             .insert(row.group.clone());
-        let code = Fold::of(&row.list).folded(&row.code).unwrap_or_default();
+        let code = Fold::for_scheme(&row.list)
+            .folded(&row.code)
+            .unwrap_or_default();
         let of_code = self
             .lists
             .entry(row.list)
@@ -106,11 +109,11 @@ impl Crosswalks {
     }
 
     /// The groups of a code, one for each scheme of groups it is in.
-    pub fn of(&self, list: &str, code: &str) -> &[Groups] {
+    pub fn groups_for(&self, list: &str, code: &str) -> &[Groups] {
         let Some(codes) = self.lists.get(list) else {
             return &[];
         };
-        let groups = Fold::of(list).with(code, |folded| codes.get(folded));
+        let groups = Fold::for_scheme(list).with(code, |folded| codes.get(folded));
         groups.flatten().map_or(&[], Vec::as_slice)
     }
 

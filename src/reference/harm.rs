@@ -3,17 +3,15 @@
 //! A set is a file `config/harm/<id>.csv`. None is built in: who uses one brings it, under its own
 //! licence. A code without a weight is told as unweighted, never weighed 0.
 
-use std::collections::BTreeSet;
-
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use super::CodeLists;
-use super::codes::{read_rows, remark};
-use crate::config::Files;
-use crate::config::fault::hint;
-use crate::config::reader::{Sink, is_kebab};
-use crate::plan::rule::Fold;
+use super::schemes::Schemes;
+use crate::files::TextFiles;
+use crate::files::csv::{read_rows, required_comment};
+use crate::files::fault::FaultSink;
+use crate::files::toml_reader::is_kebab;
+use crate::reference::pattern::Fold;
 
 /// A set of weights.
 #[derive(Clone, Debug)]
@@ -37,7 +35,7 @@ impl HarmSet {
     /// The weight of a code; `None` = it has none.
     pub fn weight(&self, scheme: &str, code: &str) -> Option<f64> {
         let codes = self.weights.get(scheme)?;
-        Fold::of(scheme)
+        Fold::for_scheme(scheme)
             .with(code, |folded| codes.get(folded).copied())
             .flatten()
     }
@@ -62,21 +60,15 @@ struct Row {
     source: String,
 }
 
-/// What the files are checked against.
-pub(super) struct Known<'k> {
-    pub(super) schemes: &'k BTreeSet<String>,
-    pub(super) codes: &'k CodeLists,
-}
-
 /// The sets, in order of ids.
-pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Vec<HarmSet> {
+pub(super) fn read(files: &TextFiles, schemes: &Schemes<'_>, sink: &FaultSink) -> Vec<HarmSet> {
     files
         .in_folder("harm", ".csv")
-        .map(|(path, text)| read_set(path, text, known, sink))
+        .map(|(path, text)| read_set(path, text, schemes, sink))
         .collect()
 }
 
-fn read_set(path: &str, text: &str, known: &Known<'_>, sink: &Sink) -> HarmSet {
+fn read_set(path: &str, text: &str, schemes: &Schemes<'_>, sink: &FaultSink) -> HarmSet {
     let id = path
         .trim_start_matches("harm/")
         .trim_end_matches(".csv")
@@ -84,7 +76,7 @@ fn read_set(path: &str, text: &str, known: &Known<'_>, sink: &Sink) -> HarmSet {
     if !is_kebab(&id) {
         sink.add(path, "", "has a name that is not kebab-case");
     }
-    remark(path, text, "licence", sink);
+    required_comment(path, text, "licence", sink);
     let rows: Vec<Row> = read_rows(path, text, sink);
     let mut set = HarmSet {
         id,
@@ -93,7 +85,7 @@ fn read_set(path: &str, text: &str, known: &Known<'_>, sink: &Sink) -> HarmSet {
     };
     for row in rows {
         let key = format!("{},{}", row.scheme, row.code);
-        if let Err(reason) = set.add(row, known) {
+        if let Err(reason) = set.add(row, schemes) {
             sink.add(path, &key, reason);
         }
     }
@@ -108,7 +100,7 @@ fn read_set(path: &str, text: &str, known: &Known<'_>, sink: &Sink) -> HarmSet {
 }
 
 impl HarmSet {
-    fn add(&mut self, row: Row, known: &Known<'_>) -> Result<(), String> {
+    fn add(&mut self, row: Row, schemes: &Schemes<'_>) -> Result<(), String> {
         let Row {
             scheme,
             code,
@@ -116,16 +108,13 @@ impl HarmSet {
             unit,
             source,
         } = row;
-        if !known.schemes.contains(&scheme) {
-            return Err(format!(
-                "unknown scheme `{scheme}`{}",
-                hint(&scheme, known.schemes.iter().map(String::as_str))
-            ));
+        if !schemes.contains(&scheme) {
+            return Err(schemes.unknown(&scheme));
         }
-        let folded = Fold::of(&scheme)
+        let folded = Fold::for_scheme(&scheme)
             .folded(&code)
             .ok_or("is a base, which is never weighed")?;
-        if known.codes.knows(&scheme, &code) == Some(false) {
+        if schemes.codes.knows(&scheme, &code) == Some(false) {
             return Err(format!("`{code}` is in no edition of {scheme}"));
         }
         if !weight.is_finite() || weight < 0.0 {
@@ -145,7 +134,7 @@ impl HarmSet {
             .entry(scheme)
             .or_default()
             .insert(folded, weight);
-        before.map_or(Ok(()), |_| Err("stands twice".to_owned()))
+        before.map_or(Ok(()), |_| Err("is given twice".to_owned()))
     }
 }
 
@@ -156,8 +145,8 @@ mod tests {
 
     const HEADER: &str = "# licence: ours\nscheme,code,weight,unit,source\n";
 
-    fn with(rows: &str) -> Files {
-        let mut files = Files::built_in();
+    fn with(rows: &str) -> TextFiles {
+        let mut files = TextFiles::built_in();
         files.put("harm/own.csv", format!("{HEADER}{rows}"));
         files
     }
@@ -165,7 +154,7 @@ mod tests {
     #[test]
     fn a_code_has_its_weight_or_none() {
         assert!(
-            reference_of(&Files::built_in()).harm.is_empty(),
+            reference_of(&TextFiles::built_in()).harm.is_empty(),
             "none is built in"
         );
         let files = with(
@@ -218,7 +207,7 @@ mod tests {
             ("ho-category,8N,1,days,", "ho-category,8N: names no source"),
             (
                 "ho-category,4.10,1,days,us\nho-category,4/10,2,days,us",
-                "ho-category,4/10: stands twice",
+                "ho-category,4/10: is given twice",
             ),
             (
                 "hclic-need,total-number-of-support-needs,1,days,us",

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil;
 
-use super::Crosswalks;
-use crate::config::Files;
-use crate::config::fault::hint;
-use crate::config::reader::{Item, Reader, Sink, is_kebab, parse};
-use crate::contract::parts::Flags;
+use super::carried::{Carried, read_flags};
+use super::geography::Unit;
+use super::schemes::Schemes;
 use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Month};
-use crate::geography::Unit;
+use crate::files::TextFiles;
+use crate::files::fault::{FaultSink, hint};
+use crate::files::toml_reader::{ListItem, TomlReader, is_kebab, parse};
 
 /// That records are due at the end of the quarter after theirs: the duty of section 17A of the
 /// Crime and Disorder Act 1998, and what is so unless the file says another.
@@ -33,25 +33,6 @@ pub struct Topic {
     pub name: String,
     /// Its feed.
     pub feed: Feed,
-}
-
-/// Which schemes and flags records of a kind hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Carried {
-    /// The schemes, with the groups that crosswalks make of them.
-    pub schemes: BTreeSet<String>,
-    /// The flags, as bits ([`Flags::NAMES`]).
-    pub flags: u32,
-}
-
-impl Carried {
-    /// What either carries.
-    #[must_use]
-    pub fn union(mut self, other: &Self) -> Self {
-        self.schemes.extend(other.schemes.iter().cloned());
-        self.flags |= other.flags;
-        self
-    }
 }
 
 /// The date by which a record is put into a month.
@@ -229,14 +210,8 @@ impl Partners {
     }
 }
 
-/// What the file is checked against.
-pub(super) struct Known<'k> {
-    pub(super) schemes: &'k BTreeSet<String>,
-    pub(super) crosswalks: &'k Crosswalks,
-}
-
 impl Partners {
-    pub(super) fn read(files: &Files, known: &Known<'_>, sink: &Sink) -> Self {
+    pub(super) fn read(files: &TextFiles, schemes: &Schemes<'_>, sink: &FaultSink) -> Self {
         let mut partners = Self::default();
         let Some(text) = files.text(FILE) else {
             sink.add(FILE, "", "is missing");
@@ -245,17 +220,17 @@ impl Partners {
         let Some(table) = parse(FILE, text, sink) else {
             return partners;
         };
-        let reader = Reader::new(FILE, &table, sink);
+        let reader = TomlReader::new(FILE, &table, sink);
         reader.format();
         let topics = partners.read_topics(&reader);
         reader
             .tables("system")
             .iter()
-            .for_each(|system| partners.read_system(system, &topics, known));
+            .for_each(|system| partners.read_system(system, &topics, schemes));
         partners.read_date_basis(&reader);
-        partners.read_due(&reader, known);
-        partners.read_settle_months(&reader, known);
-        partners.read_rate_unit(&reader, known);
+        partners.read_due(&reader, schemes);
+        partners.read_settle_months(&reader, schemes);
+        partners.read_rate_unit(&reader, schemes);
         if let Some(labels) = reader.table("labels") {
             partners.labels = labels
                 .keys()
@@ -267,7 +242,7 @@ impl Partners {
     }
 
     /// Gives the names of all topics, also of those with a fault.
-    fn read_topics<'t>(&mut self, reader: &Reader<'t>) -> Vec<&'t str> {
+    fn read_topics<'t>(&mut self, reader: &TomlReader<'t>) -> Vec<&'t str> {
         let Some(topics) = reader.required("topics", reader.table("topics")) else {
             return Vec::new();
         };
@@ -287,7 +262,7 @@ impl Partners {
         topics.keys()
     }
 
-    fn read_system(&mut self, reader: &Reader<'_>, topics: &[&str], known: &Known<'_>) {
+    fn read_system(&mut self, reader: &TomlReader<'_>, topics: &[&str], schemes: &Schemes<'_>) {
         let (name, topic) = (reader.id("system"), reader.name("topic"));
         let feed = self.feed_of(topic);
         if reader.has("topic") && !topics.contains(&topic) {
@@ -302,7 +277,7 @@ impl Partners {
                 let kind = Kind::from_name(name).filter(of_feed);
                 let carried = table
                     .table(name)
-                    .map(|table| read_carried(&table, known))
+                    .map(|table| read_carried(&table, schemes))
                     .unwrap_or_default();
                 match kind {
                     Some(kind) => drop(kinds.insert(kind, carried)),
@@ -312,7 +287,7 @@ impl Partners {
         }
         let partners = reader.texts("partners");
         reader.required("partners", (!partners.is_empty()).then_some(()));
-        for Item { key, text: partner } in partners {
+        for ListItem { key, text: partner } in partners {
             if !is_kebab(partner) || partner.len() > NAME_BYTES_MAX || name.len() > NAME_BYTES_MAX {
                 reader.fault_at(
                     &key,
@@ -335,7 +310,7 @@ impl Partners {
         }
     }
 
-    fn read_date_basis(&mut self, reader: &Reader<'_>) {
+    fn read_date_basis(&mut self, reader: &TomlReader<'_>) {
         let Some(table) = reader.table("date_basis") else {
             return;
         };
@@ -351,11 +326,11 @@ impl Partners {
         }
     }
 
-    fn read_due(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
+    fn read_due(&mut self, reader: &TomlReader<'_>, schemes: &Schemes<'_>) {
         let Some(table) = reader.table("due") else {
             return;
         };
-        for key in self.partners_kinds(&table, known) {
+        for key in self.partners_kinds(&table, schemes) {
             if table.is_text(key) {
                 if table.name(key) != END_OF_NEXT_QUARTER {
                     table.fault(
@@ -370,11 +345,11 @@ impl Partners {
         }
     }
 
-    fn read_settle_months(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
+    fn read_settle_months(&mut self, reader: &TomlReader<'_>, schemes: &Schemes<'_>) {
         let Some(table) = reader.table("settle_months") else {
             return;
         };
-        for key in self.partners_kinds(&table, known) {
+        for key in self.partners_kinds(&table, schemes) {
             if let Some(months) = read_number(&table, key) {
                 self.settle_months.insert(key.to_owned(), months);
             }
@@ -382,13 +357,13 @@ impl Partners {
     }
 
     /// The keys of a table, each of which must be a kind, or a registered partner with one.
-    fn partners_kinds<'t>(&self, table: &Reader<'t>, known: &Known<'_>) -> Vec<&'t str> {
+    fn partners_kinds<'t>(&self, table: &TomlReader<'t>, schemes: &Schemes<'_>) -> Vec<&'t str> {
         let of_partner = |(partner, kind): (&str, &str)| {
-            self.ids().contains(partner) && is_kind(kind, known.schemes)
+            self.ids().contains(partner) && is_kind(kind, schemes.names)
         };
         let keys = table.keys();
         for key in &keys {
-            if !is_kind(key, known.schemes) && !key.split_once(':').is_some_and(of_partner) {
+            if !is_kind(key, schemes.names) && !key.split_once(':').is_some_and(of_partner) {
                 table.fault(
                     key,
                     "is neither a kind (a count is `count:<list>`) nor `partner:kind`",
@@ -398,17 +373,17 @@ impl Partners {
         keys
     }
 
-    fn read_rate_unit(&mut self, reader: &Reader<'_>, known: &Known<'_>) {
+    fn read_rate_unit(&mut self, reader: &TomlReader<'_>, schemes: &Schemes<'_>) {
         let Some(table) = reader.table("rate_unit") else {
             return;
         };
         for kind in table.keys() {
-            if !is_kind(kind, known.schemes) {
+            if !is_kind(kind, schemes.names) {
                 table.fault(kind, "is no kind (a count is `count:<list>`)");
             }
             match Unit::from_name(table.name(kind)) {
                 Some(unit) => drop(self.rate_unit.insert(kind.to_owned(), unit)),
-                None => table.fault(kind, "is none of persons, households, adult-women"),
+                None => table.fault(kind, "is not one of persons, households, adult-women"),
             }
         }
     }
@@ -429,7 +404,7 @@ pub(super) fn is_kind(name: &str, schemes: &BTreeSet<String>) -> bool {
 }
 
 /// A whole number that is not negative.
-fn read_number(table: &Reader<'_>, key: &str) -> Option<i32> {
+fn read_number(table: &TomlReader<'_>, key: &str) -> Option<i32> {
     let number = table.integer(key)?;
     if !(0..=NUMBER_MAX).contains(&number) {
         table.fault(key, format!("{number} is not between 0 and {NUMBER_MAX}"));
@@ -438,16 +413,16 @@ fn read_number(table: &Reader<'_>, key: &str) -> Option<i32> {
     Some(number as i32)
 }
 
-fn read_carried(reader: &Reader<'_>, known: &Known<'_>) -> Carried {
+fn read_carried(reader: &TomlReader<'_>, schemes: &Schemes<'_>) -> Carried {
     let mut carried = Carried::default();
-    for Item { key, text: scheme } in reader.texts("schemes") {
-        if !known.schemes.contains(scheme) {
-            let hint = hint(scheme, known.schemes.iter().map(String::as_str));
+    for ListItem { key, text: scheme } in reader.texts("schemes") {
+        if !schemes.contains(scheme) {
+            let hint = hint(scheme, schemes.names.iter().map(String::as_str));
             reader.fault_at(&key, format!("unknown scheme `{scheme}`{hint}"));
         }
         carried.schemes.insert(scheme.to_owned());
         carried.schemes.extend(
-            known
+            schemes
                 .crosswalks
                 .schemes_of(scheme)
                 .into_iter()
@@ -456,27 +431,4 @@ fn read_carried(reader: &Reader<'_>, known: &Known<'_>) -> Carried {
     }
     carried.flags = read_flags(reader, "flags");
     carried
-}
-
-/// A list of flags as bits.
-pub(crate) fn read_flags(reader: &Reader<'_>, key: &str) -> u32 {
-    let bit = |item: Item<'_>| {
-        let bit = Flags::bit(item.text);
-        if bit.is_none() {
-            reader.fault_at(
-                &item.key,
-                format!(
-                    "unknown flag `{}`{}",
-                    item.text,
-                    hint(item.text, Flags::NAMES)
-                ),
-            );
-        }
-        bit
-    };
-    reader
-        .texts(key)
-        .into_iter()
-        .filter_map(bit)
-        .fold(0, |bits, bit| bits | bit)
 }

@@ -1,12 +1,14 @@
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::*;
-use crate::geography::Unit;
+use crate::event::Kind;
+use crate::reference::geography::Unit;
 
 /// The built-in files with `from` replaced by `to` in one of them.
 #[track_caller]
-pub(crate) fn changed(file: &str, from: &str, to: &str) -> Files {
-    let mut files = Files::built_in();
+pub(crate) fn changed(file: &str, from: &str, to: &str) -> TextFiles {
+    let mut files = TextFiles::built_in();
     let text = files.text(file).expect("a built-in file").to_owned();
     assert!(text.contains(from), "{file} does not hold `{from}`");
     files.put(file.to_owned(), text.replacen(from, to, 1));
@@ -14,7 +16,7 @@ pub(crate) fn changed(file: &str, from: &str, to: &str) -> Files {
 }
 
 #[track_caller]
-pub(crate) fn said(files: &Files) -> String {
+pub(crate) fn said(files: &TextFiles) -> String {
     match Reference::read(files) {
         Ok(_) => String::new(),
         Err(faults) => faults.to_string(),
@@ -22,7 +24,7 @@ pub(crate) fn said(files: &Files) -> String {
 }
 
 #[track_caller]
-pub(crate) fn reference_of(files: &Files) -> Reference {
+pub(crate) fn reference_of(files: &TextFiles) -> Reference {
     Reference::read(files).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
@@ -226,7 +228,7 @@ fn what_partners_may_not_say_is_refused() {
         (
             "= \"households\"",
             "= \"people\"",
-            "rate_unit.homelessness-case: is none of persons, households",
+            "rate_unit.homelessness-case: is not one of persons, households",
         ),
         (
             "crime = \"recorded\"",
@@ -279,7 +281,7 @@ fn every_kind_gives_the_schemes_of_its_contract() {
         &["da-service:refuge@any"],
         &["ndtms-group:opiate@2016"],
     ];
-    let examples = include_str!("../plan/examples.jsonl");
+    let examples = include_str!("plan/examples.jsonl");
     for (json, expected) in examples.lines().zip(expected) {
         assert_eq!(codes_of(json), expected);
     }
@@ -309,19 +311,19 @@ fn every_kind_gives_the_schemes_of_its_contract() {
 
 #[test]
 fn the_exact_edition_of_a_crosswalk_wins() {
-    let mut files = Files::built_in();
+    let mut files = TextFiles::built_in();
     let rows = "list,edition,code,group\nown,,1,any\nown,2020,1,exact\n";
     files.put(
         "crosswalks/grouped.csv",
         format!("# source: us\n# licence: ours\n{rows}"),
     );
     let crosswalks = reference_of(&files).crosswalks;
-    let group = |edition| crosswalks.of("own", "1")[0].group(edition);
+    let group = |edition| crosswalks.groups_for("own", "1")[0].group(edition);
     assert_eq!(
         [group(None), group(Some("2019")), group(Some("2020"))],
         [Some("any"), Some("any"), Some("exact")]
     );
-    assert!(crosswalks.of("own", "2").is_empty());
+    assert!(crosswalks.groups_for("own", "2").is_empty());
 }
 
 #[test]
@@ -343,7 +345,9 @@ fn codes_have_labels_and_groups_in_their_edition() {
     assert_eq!(codes.knows("ho-category", "999"), Some(false));
     assert_eq!(codes.knows("icd-10", "X99"), None);
     assert!(codes.is_exclusive("hclic-reason") && !codes.is_exclusive("hclic-need"));
-    let outcomes = codes.of("police-uk-outcome").flat_map(|list| &list.codes);
+    let outcomes = codes
+        .lists_of("police-uk-outcome")
+        .flat_map(|list| &list.codes);
     let groups: BTreeSet<&str> = outcomes.map(|code| &*code.group).collect();
     assert_eq!(groups.len(), 8);
 }
@@ -359,7 +363,7 @@ fn lists_of_the_contract_hold_what_the_contract_does() {
         ("da-service", housing::Service::NAMES),
     ] {
         let held: Vec<&str> = codes
-            .of(scheme)
+            .lists_of(scheme)
             .flat_map(|list| &list.codes)
             .map(|code| &*code.code)
             .collect();
@@ -369,7 +373,7 @@ fn lists_of_the_contract_hold_what_the_contract_does() {
 
 #[test]
 fn a_code_list_names_its_source_and_has_each_code_once() {
-    let mut files = Files::built_in();
+    let mut files = TextFiles::built_in();
     files.put(
         "codes/own.csv",
         "# source: us\n# exclusive: no\ncode,label\n1,one\n1,two\n",
@@ -383,6 +387,6 @@ fn a_code_list_names_its_source_and_has_each_code_once() {
         said.contains("codes/own.csv: licence: is missing: write `# licence: …` above the header"),
         "{said}"
     );
-    assert!(said.contains("codes/own.csv: 1: stands twice"), "{said}");
+    assert!(said.contains("codes/own.csv: 1: is given twice"), "{said}");
     assert!(said.contains("codes/odd.csv: line "), "{said}");
 }

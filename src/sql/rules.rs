@@ -4,9 +4,10 @@
 //! together.
 
 use crate::contract::parts::Flags;
-use crate::plan::rule::{Ages, Pattern, Rule, Test, WEEKDAYS};
-use crate::plan::{Plan, Series};
 use crate::reference::Break;
+use crate::reference::pattern::{Pattern, PatternTest};
+use crate::reference::plan::rule::{Ages, Rule, WEEKDAYS};
+use crate::reference::plan::{Plan, Series};
 
 /// A literal.
 pub(super) fn text(text: &str) -> String {
@@ -216,14 +217,16 @@ fn like(folded: &str, patterns: &[Pattern], in_edition: bool) -> String {
     let mut any = Vec::new();
     for pattern in patterns {
         let test = match pattern.test() {
-            Test::Exact(code) if pattern.edition().is_none() || !in_edition => {
+            PatternTest::Exact(code) if pattern.edition().is_none() || !in_edition => {
                 exact.push(text(code));
                 continue;
             }
-            Test::Exact(code) => format!("{folded} = {}", text(code)),
-            Test::Prefix(start) if start.is_empty() => format!("{folded} IS NOT NULL"),
-            Test::Prefix(start) => format!("left({folded}, {}) = {}", start.len(), text(start)),
-            Test::Range(first, last) => format!(
+            PatternTest::Exact(code) => format!("{folded} = {}", text(code)),
+            PatternTest::Prefix(start) if start.is_empty() => format!("{folded} IS NOT NULL"),
+            PatternTest::Prefix(start) => {
+                format!("left({folded}, {}) = {}", start.len(), text(start))
+            }
+            PatternTest::Range(first, last) => format!(
                 "length({folded}) >= {width} AND left({folded}, {width}) BETWEEN {} AND {}",
                 text(first),
                 text(last),

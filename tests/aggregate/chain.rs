@@ -10,9 +10,9 @@ use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::aggregate::{self, Progress, Settings, Summary, Wanted};
-use partner_feeds::config::Files;
 use partner_feeds::contract::{Event, Record, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
+use partner_feeds::files::TextFiles;
 use partner_feeds::ledger::journal::{self, Prepared};
 use partner_feeds::ledger::{self, Footer};
 use partner_feeds::normalise::{self, Coordinates, RowBuilder};
@@ -30,7 +30,7 @@ pub(crate) static REFERENCE: LazyLock<Reference> = LazyLock::new(|| reference_wi
 
 /// The built-in reference data with [`FIVE_MONTHS`], and texts in the place of its files.
 pub(crate) fn reference_with(texts: &[(&str, &str)]) -> Reference {
-    let mut files = Files::built_in();
+    let mut files = TextFiles::built_in();
     let own = format!("[[window]]\nid = \"{FIVE_MONTHS}\"\nfirst = \"2018-10\"\nmonths = 5\n");
     let windows = format!("{}\n{own}", files.text("windows.toml").expect("windows"));
     files.put("windows.toml", windows);

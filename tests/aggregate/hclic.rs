@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 use calamine::{Data, DataType, Reader, Xlsx, open_workbook};
 use partner_feeds::import::hclic::{self, Options, Summary};
-use partner_feeds::plan::rule::is_base;
 use partner_feeds::reference::Reference;
+use partner_feeds::reference::pattern::is_base;
 use serde_json::Value;
 
 use crate::published::{data, say};
@@ -427,7 +427,7 @@ fn code_lists_are_the_published_categories() {
     assert_eq!(used.len(), 6);
     for ((scheme, edition), categories) in used {
         let list = codes
-            .of(&scheme)
+            .lists_of(&scheme)
             .find(|list| list.edition.as_ref() == Some(&edition))
             .expect("a list");
         let held: BTreeSet<String> = list.codes.iter().map(|code| code.code.clone()).collect();

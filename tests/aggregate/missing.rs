@@ -1,7 +1,7 @@
 //! A table for which something is missing is not made, and says what; the others are.
 
 use partner_feeds::aggregate::{self, Settings, Summary, Wanted};
-use partner_feeds::config::Files;
+use partner_feeds::files::TextFiles;
 use partner_feeds::reference::Reference;
 
 use crate::chain::{Chain, POLICE, Quiet};
@@ -10,7 +10,7 @@ const PLAN: &str = "smp-2017-18";
 
 /// Aggregates one crime under a plan, with a text in the place of a built-in file.
 fn with(file: &str, text: &str, plan: &str) -> (Chain, Summary) {
-    let mut files = Files::built_in();
+    let mut files = TextFiles::built_in();
     files.put(file.to_owned(), text.to_owned());
     let reference = Reference::read(&files).unwrap_or_else(|faults| panic!("{faults}"));
     let plans = [PLAN, plan].map(|id| Wanted::Plan(reference.plans.get(id).expect("held")));

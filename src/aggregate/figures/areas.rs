@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use crate::aggregate::state::current::Current;
-use crate::geography::{Level, Placed, Scope, Tier};
+use crate::reference::geography::{Level, Placed, Scope, Tier};
 
 /// Over all areas and roles.
 pub(crate) const ALL: &str = "all";

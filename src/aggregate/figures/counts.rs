@@ -13,7 +13,7 @@ use crate::aggregate::figures::periods::{Figures, Held};
 use crate::aggregate::figures::series::Frame;
 use crate::aggregate::state::current::{Count, Current, Fact, Unit};
 use crate::event::Month;
-use crate::geography::Level;
+use crate::reference::geography::Level;
 
 /// Counts by series, place and month.
 pub(crate) struct Sheet {
@@ -474,7 +474,7 @@ impl<'f> Sums<'f> {
         let whole = sent(&|code| lists.is_total(scheme, code));
         let base = sent(&|code| lists.is_base(scheme, code)).or(whole);
         let is_whole =
-            |code: &str| crate::plan::rule::is_base(code) || lists.is_total(scheme, code);
+            |code: &str| crate::reference::pattern::is_base(code) || lists.is_total(scheme, code);
         let parts = coded.into_iter().filter(|of| !is(of, &is_whole));
         let mut sums = Self {
             parts: parts.collect(),

@@ -8,7 +8,7 @@ use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::table_set::Strip;
 use crate::aggregate::state::current::Fact;
 use crate::event::Month;
-use crate::windows::Window;
+use crate::reference::windows::Window;
 
 /// A series' records by weight, place and month.
 pub(crate) struct Tallied {

@@ -10,8 +10,8 @@ use crate::aggregate::figures::status::{Reference, Status, status};
 use crate::aggregate::state::current::{Current, Fact, SourceSet};
 use crate::aggregate::{Error, Settings};
 use crate::event::{Micros, Month};
-use crate::geography::Scope;
-use crate::windows::Window;
+use crate::reference::geography::Scope;
+use crate::reference::windows::Window;
 
 /// The months of a partner's kind, from its first to the last that any has.
 pub(crate) struct Held {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aggregate::Settings;
 use crate::aggregate::state::current::{Category, Class, Current, SourceSet};
-use crate::plan::{Plan, SeriesSet};
+use crate::reference::plan::{Plan, SeriesSet};
 
 /// A line of figures.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

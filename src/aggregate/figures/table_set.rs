@@ -13,10 +13,10 @@ use crate::aggregate::state::current::{Fact, PartnerKind, SourceSet};
 use crate::aggregate::tables::table::{Column, Of, column, texts};
 use crate::aggregate::{Error, Wanted};
 use crate::event::Month;
-use crate::geography::Level;
-use crate::plan::Plan;
 use crate::reference::Break;
-use crate::windows::Window;
+use crate::reference::geography::Level;
+use crate::reference::plan::Plan;
+use crate::reference::windows::Window;
 
 /// The name of the folder whose months are each under the plan in force.
 pub(crate) const IN_FORCE: &str = "in-force";

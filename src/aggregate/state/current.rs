@@ -26,7 +26,7 @@ use crate::contract::parts::Flags;
 use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Micros, Month};
 use crate::normalise::Rows;
-use crate::plan::{Plan, Rule, RuleSet, SeriesSet};
+use crate::reference::plan::{Plan, Rule, RuleSet, SeriesSet};
 use crate::reference::{Carried, DateBasis};
 pub(crate) use chunk::Chunk;
 use columns::Batch;

@@ -3,7 +3,7 @@
 use crate::aggregate::Error;
 use crate::aggregate::figures::table_set::Folder;
 use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::geography::{Area, Method, Tier};
+use crate::reference::geography::{Area, Method, Tier};
 
 /// What the table answers.
 const ABOUT: &str = "The areas of the tables, and how well smaller ones are put into them.";

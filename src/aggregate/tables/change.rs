@@ -12,7 +12,7 @@ use crate::aggregate::figures::table_set::{Folder, Line, Strip};
 use crate::aggregate::tables::spc;
 use crate::aggregate::tables::table::{Column, File, Of, Table, column, texts};
 use crate::event::Month;
-use crate::windows::Window;
+use crate::reference::windows::Window;
 
 /// What the table answers.
 const ABOUT: &str = "What changed, and may one say so? Counts of a window against baselines, with the breaks between; no row where both sides are 0 or neither was supplied.";

@@ -24,8 +24,8 @@ use crate::contract::moment::Precision;
 use crate::contract::parts::Flags;
 use crate::event::{Feed, Micros, Month};
 use crate::normalise;
-use crate::plan::SeriesKind;
-use crate::plan::rule::is_base;
+use crate::reference::pattern::is_base;
+use crate::reference::plan::SeriesKind;
 
 /// What the table answers.
 const ABOUT: &str =

@@ -11,7 +11,7 @@ use crate::aggregate::figures::table_set::{Folder, Line, Strip};
 use crate::aggregate::state::current::{Fact, SourceSet};
 use crate::aggregate::tables::table::{Column, File, Of, Table, column};
 use crate::aggregate::tables::window_totals::percent;
-use crate::plan::Factor;
+use crate::reference::plan::Factor;
 
 /// What the table answers.
 const ABOUT: &str = "How much has a side that the plan asks after, such as mental health? Records with, without and unknown.";

@@ -10,7 +10,7 @@ use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::current::Quality;
 use crate::aggregate::tables::table::{Column, File, Of, column, file, texts};
 use crate::event::{Feed, Micros, Month};
-use crate::windows::Window;
+use crate::reference::windows::Window;
 
 /// What the table answers.
 const ABOUT: &str =

@@ -5,7 +5,7 @@ use crate::aggregate::Error;
 use crate::aggregate::figures::table_set::Folder;
 use crate::aggregate::tables::feed_quality::{Rejected, Row, rows};
 use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::windows::Window;
+use crate::reference::windows::Window;
 
 /// What the table answers.
 const ABOUT: &str = "How a month's records came, and when they were due.";

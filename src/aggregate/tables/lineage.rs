@@ -4,7 +4,7 @@
 use crate::aggregate::Error;
 use crate::aggregate::figures::table_set::Folder;
 use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::plan::Plan;
+use crate::reference::plan::Plan;
 
 /// What the table answers.
 const ABOUT: &str =

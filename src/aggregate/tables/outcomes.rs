@@ -15,7 +15,7 @@ use crate::aggregate::state::current::{Fact, Group, group_of};
 use crate::aggregate::tables::table::{Column, File, Of, Table, column};
 use crate::aggregate::tables::window_totals::percent;
 use crate::event::Kind;
-use crate::windows::Window;
+use crate::reference::windows::Window;
 
 /// What the table answers.
 const ABOUT: &str = "How were cases resolved, as known then? Counts by outcome and group of outcomes, of windows longer than a month.";
@@ -160,7 +160,7 @@ impl Outcomes {
         let not_held = lists
             .into_iter()
             .filter_map(|list| current.texts.text(list))
-            .find(|list| codes.of(list).next().is_none());
+            .find(|list| codes.lists_of(list).next().is_none());
         if let Some(list) = not_held {
             return Err(Error::Lacks {
                 file: format!("codes/{list}.csv"),

@@ -3,7 +3,7 @@
 use crate::aggregate::Error;
 use crate::aggregate::figures::table_set::Folder;
 use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::geography::{Population, Unit};
+use crate::reference::geography::{Population, Unit};
 
 /// What the table answers.
 const ABOUT: &str = "The denominators of rates, exact, each with its day.";

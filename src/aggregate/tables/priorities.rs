@@ -3,7 +3,7 @@
 use crate::aggregate::Error;
 use crate::aggregate::figures::table_set::Folder;
 use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::plan::{Plan, Series};
+use crate::reference::plan::{Plan, Series};
 
 /// What the table answers.
 const ABOUT: &str =

@@ -8,8 +8,8 @@ use crate::aggregate::figures::bounded_count::Block;
 use crate::aggregate::figures::table_set::{Folder, Strip};
 use crate::aggregate::tables::table::{Column, File, Of, column, file};
 use crate::event::TopicPartition;
-use crate::geography::Level;
-use crate::windows::Window;
+use crate::reference::geography::Level;
+use crate::reference::windows::Window;
 
 /// What the table answers.
 const ABOUT: &str = "Do the parts make the whole? Sums held against what they are parts of.";
@@ -262,7 +262,7 @@ fn categories(folder: &Folder<'_>, strip: &Strip<'_>, window: &Window) -> Vec<Ro
             } else {
                 &mut parts
             };
-            if !crate::plan::rule::is_base(&series.id) || codes.is_total(list, &series.id) {
+            if !crate::reference::pattern::is_base(&series.id) || codes.is_total(list, &series.id) {
                 *sum = Block::sum(sum.iter().copied().chain([block]));
             }
         }

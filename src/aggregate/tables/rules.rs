@@ -7,7 +7,7 @@ use crate::aggregate::Error;
 use crate::aggregate::figures::table_set::{Folder, Framed};
 use crate::aggregate::state::current::Current;
 use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::plan::{Plan, Rule};
+use crate::reference::plan::{Plan, Rule};
 
 /// What the table answers.
 const ABOUT: &str = "What puts records under each priority and theme, whether a source can show it, and what it matched.";

@@ -13,7 +13,7 @@ use crate::aggregate::figures::bounded_count::Block;
 use crate::aggregate::figures::status::Status;
 use crate::aggregate::figures::table_set::{Folder, Line, Strip, is_told};
 use crate::aggregate::tables::table::{Column, File, Of, Table, column, texts};
-use crate::windows::Window;
+use crate::reference::windows::Window;
 
 /// What the table answers.
 const ABOUT: &str =

@@ -8,8 +8,8 @@ use crate::aggregate::figures::areas::Place;
 use crate::aggregate::figures::bounded_count::Block;
 use crate::aggregate::figures::table_set::{Folder, Line, Strip, is_told};
 use crate::aggregate::tables::table::{Column, File, Of, Table, column, texts};
-use crate::geography::{Population, Unit};
-use crate::windows::Window;
+use crate::reference::geography::{Population, Unit};
+use crate::reference::windows::Window;
 
 /// What the table answers.
 const ABOUT: &str =

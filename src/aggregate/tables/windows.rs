@@ -3,7 +3,7 @@
 use crate::aggregate::Error;
 use crate::aggregate::figures::table_set::Folder;
 use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::windows::Window;
+use crate::reference::windows::Window;
 
 /// What the table answers.
 const ABOUT: &str = "The runs of months that figures are told for.";

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 use crate::event::Feed;
 use crate::event::Month;
-use crate::plan::Plan;
+use crate::reference::plan::Plan;
 use crate::storage::Store;
 
 /// A month that was not supplied.

@@ -147,7 +147,7 @@ fn ranks() -> HashMap<String, usize> {
             .position(|known| *known == group)
             .unwrap_or(GROUPS.len())
     };
-    let lists = codes.of(OUTCOME_LIST).flat_map(|list| &list.codes);
+    let lists = codes.lists_of(OUTCOME_LIST).flat_map(|list| &list.codes);
     lists
         .map(|code| (code.code.clone(), rank(&code.group)))
         .collect()

@@ -16,9 +16,9 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config");
 
 /// Texts by their path relative to `config/`, with `/` between the parts.
 #[derive(Clone, Debug)]
-pub struct Files(BTreeMap<String, Cow<'static, str>>);
+pub struct TextFiles(BTreeMap<String, Cow<'static, str>>);
 
-impl Files {
+impl TextFiles {
     /// The built-in files alone.
     pub fn built_in() -> Self {
         let mut files = BTreeMap::new();
@@ -133,7 +133,7 @@ mod tests {
         write("partners.toml", "format = 2");
         write("plans/other.toml", "id = \"other\"");
         write("plans/smp-2015-16.toml", "");
-        let files = Files::load(Some(folder.path())).expect("files");
+        let files = TextFiles::load(Some(folder.path())).expect("files");
         assert_eq!(files.text("partners.toml"), Some("format = 2"));
         let plans: Vec<_> = files
             .in_folder("plans", ".toml")
@@ -145,6 +145,6 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_refused() {
-        assert!(Files::load(Some(Path::new("/nowhere/at/all"))).is_err());
+        assert!(TextFiles::load(Some(Path::new("/nowhere/at/all"))).is_err());
     }
 }

@@ -4,10 +4,10 @@
 use hashbrown::HashMap;
 
 use super::Series;
-use super::rule::{Fold, Pattern};
 use crate::contract::parts::Flags;
 use crate::event::Kind;
-use crate::reference::SourceCode;
+use crate::reference::pattern::{Fold, Pattern};
+use crate::reference::source_code::SourceCode;
 
 /// The most rules a plan may have.
 pub(super) const RULES_MAX: usize = 256;
@@ -101,7 +101,7 @@ impl Index {
     }
 
     fn add(&mut self, scheme: &str, pattern: &Pattern, number: usize) {
-        let fold = Fold::of(scheme);
+        let fold = Fold::for_scheme(scheme);
         let new = || Scheme {
             fold,
             exact: HashMap::new(),

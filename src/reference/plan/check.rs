@@ -1,11 +1,11 @@
 //! Plans checked against one another: days, and what becomes of each priority.
 
 use super::{Plan, Series, SeriesKind, Status};
-use crate::config::Fault;
-use crate::config::reader::Sink;
+use crate::files::Fault;
+use crate::files::fault::FaultSink;
 
 /// Checks all plans together; gives what is odd but not refused.
-pub(super) fn together(plans: &[Plan], sink: &Sink) -> Vec<Fault> {
+pub(super) fn together(plans: &[Plan], sink: &FaultSink) -> Vec<Fault> {
     let mut warnings = Vec::new();
     days(plans, sink, &mut warnings);
     for plan in plans {
@@ -16,7 +16,7 @@ pub(super) fn together(plans: &[Plan], sink: &Sink) -> Vec<Fault> {
 
 /// Two adopted plans on one day, plans of several partnerships; and, as a warning, days without a
 /// plan.
-fn days(plans: &[Plan], sink: &Sink, warnings: &mut Vec<Fault>) {
+fn days(plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
     if let Some((first, other)) = plans
         .first()
         .zip(plans.iter().find(|p| p.partnership != plans[0].partnership))
@@ -57,7 +57,7 @@ fn days(plans: &[Plan], sink: &Sink, warnings: &mut Vec<Fault>) {
 }
 
 /// Where series come from and what becomes of those before.
-fn lineage(plan: &Plan, plans: &[Plan], sink: &Sink, warnings: &mut Vec<Fault>) {
+fn lineage(plan: &Plan, plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
     let held = |id: &str| plans.iter().find(|p| p.id == id);
     for (key, series) in keyed(plan) {
         for (i, from) in series.from.iter().enumerate() {
@@ -101,7 +101,7 @@ fn lineage(plan: &Plan, plans: &[Plan], sink: &Sink, warnings: &mut Vec<Fault>) 
     }
 }
 
-fn successor(plan: &Plan, before: &Plan, sink: &Sink, warnings: &mut Vec<Fault>) {
+fn successor(plan: &Plan, before: &Plan, sink: &FaultSink, warnings: &mut Vec<Fault>) {
     for (i, id) in plan
         .dropped
         .iter()

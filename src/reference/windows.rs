@@ -8,9 +8,10 @@ use std::fmt;
 
 use jiff::civil;
 
-use crate::config::Files;
-use crate::config::reader::{Reader, Sink, parse};
 use crate::event::Month;
+use crate::files::TextFiles;
+use crate::files::fault::FaultSink;
+use crate::files::toml_reader::{TomlReader, parse};
 
 /// The file.
 const FILE: &str = "windows.toml";
@@ -235,7 +236,7 @@ pub struct Windows {
 }
 
 impl Windows {
-    pub(crate) fn read(files: &Files, sink: &Sink) -> Self {
+    pub(crate) fn read(files: &TextFiles, sink: &FaultSink) -> Self {
         let mut windows = Self {
             first_month: Month::of(civil::date(2013, 4, 1)),
             own: Vec::new(),
@@ -247,14 +248,14 @@ impl Windows {
         let Some(table) = parse(FILE, text, sink) else {
             return windows;
         };
-        let reader = Reader::new(FILE, &table, sink);
+        let reader = TomlReader::new(FILE, &table, sink);
         reader.format();
         windows.first_month = read_month(&reader, "first_month").unwrap_or(windows.first_month);
         let mut ids = BTreeSet::new();
         for window in reader.tables("window") {
             let id = window.id("id");
             if !ids.insert(id) {
-                window.fault("id", format!("`{id}` stands twice"));
+                window.fault("id", format!("`{id}` is given twice"));
             }
             let (first, months) = (read_month(&window, "first"), read_months(&window));
             if let (Some(first), Some(months)) = (first, months) {
@@ -309,14 +310,14 @@ impl Windows {
     }
 }
 
-fn read_month(reader: &Reader<'_>, key: &str) -> Option<Month> {
+fn read_month(reader: &TomlReader<'_>, key: &str) -> Option<Month> {
     let text = reader.required(key, reader.text(key))?;
     text.parse()
         .inspect_err(|error| reader.fault(key, format!("`{text}` {error}")))
         .ok()
 }
 
-fn read_months(reader: &Reader<'_>) -> Option<u16> {
+fn read_months(reader: &TomlReader<'_>) -> Option<u16> {
     let months = reader.required("months", reader.integer("months"))?;
     if !(1..=MONTHS_MAX).contains(&months) {
         reader.fault(
@@ -457,7 +458,7 @@ mod tests {
             ),
             (
                 "[[window]]\nid = \"a\"\n[[window]]\nid = \"a\"",
-                "window[1].id: `a` stands twice",
+                "window[1].id: `a` is given twice",
             ),
         ] {
             let said = said(&own(window));

@@ -1,5 +1,6 @@
 //! What is wrong with a file: where, and why. Faults are gathered, never thrown one by one.
 
+use std::cell::RefCell;
 use std::fmt;
 
 /// One thing that is wrong (or, as a warning, odd) in a file.
@@ -59,6 +60,22 @@ impl fmt::Display for Faults {
             if self.0.len() == 1 { "" } else { "s" }
         )?;
         self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+/// Where faults are gathered while files are read.
+#[derive(Debug, Default)]
+pub struct FaultSink(RefCell<Vec<Fault>>);
+
+impl FaultSink {
+    /// Adds a fault.
+    pub fn add(&self, file: &str, key: &str, reason: impl Into<String>) {
+        self.0.borrow_mut().push(Fault::new(file, key, reason));
+    }
+
+    /// What was gathered.
+    pub fn into_faults(self) -> Faults {
+        Faults(self.0.into_inner())
     }
 }
 

@@ -498,7 +498,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "areas",
             "E01016017,lsoa",
             "E01016016,lsoa",
-            "E01016016,2011: stands twice",
+            "E01016016,2011: is given twice",
         ),
         (
             "areas",
@@ -534,7 +534,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "lookup",
             "E01024321,E05015607,0.9651,area",
             "E01024321,E05015607,0.9651,eye",
-            "`eye` is none of official",
+            "`eye` is not one of official",
         ),
         (
             "lookup",
@@ -547,7 +547,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "populations",
             "persons,1745,",
             "people,1745,",
-            "`people` is none of persons, households, adult-women",
+            "`people` is not one of persons, households, adult-women",
         ),
         (
             "populations",
@@ -616,7 +616,7 @@ fn what_the_geography_may_not_say_is_refused() {
         &format!("{twice}{twice}"),
     ));
     assert!(
-        said.contains("geography/lookup.csv: E01024320,E05004982: stands twice"),
+        said.contains("geography/lookup.csv: E01024320,E05004982: is given twice"),
         "{said}"
     );
 }

@@ -10,26 +10,10 @@ use std::collections::BTreeSet;
 use jiff::civil;
 use toml::Value;
 
-use super::fault::{Fault, hint};
-
-/// Where faults are gathered while files are read.
-#[derive(Debug, Default)]
-pub struct Sink(RefCell<Vec<Fault>>);
-
-impl Sink {
-    /// Adds a fault.
-    pub fn add(&self, file: &str, key: &str, reason: impl Into<String>) {
-        self.0.borrow_mut().push(Fault::new(file, key, reason));
-    }
-
-    /// What was gathered.
-    pub fn into_faults(self) -> super::Faults {
-        super::Faults(self.0.into_inner())
-    }
-}
+use super::fault::{FaultSink, hint};
 
 /// Parses a file; what is no TOML is a fault.
-pub fn parse(file: &str, text: &str, sink: &Sink) -> Option<toml::Table> {
+pub fn parse(file: &str, text: &str, sink: &FaultSink) -> Option<toml::Table> {
     match text.parse() {
         Ok(table) => Some(table),
         Err(error) => {
@@ -48,26 +32,26 @@ pub fn parse(file: &str, text: &str, sink: &Sink) -> Option<toml::Table> {
 
 /// A table of a file, read key by key.
 #[derive(Debug)]
-pub struct Reader<'t> {
+pub struct TomlReader<'t> {
     file: &'t str,
     path: String,
     table: &'t toml::Table,
     asked: RefCell<BTreeSet<String>>,
-    sink: &'t Sink,
+    sink: &'t FaultSink,
 }
 
 /// A text of a list, with the key it stands at.
 #[derive(Debug)]
-pub struct Item<'t> {
+pub struct ListItem<'t> {
     /// The key, with the place in the list.
     pub key: String,
     /// The text.
     pub text: &'t str,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> TomlReader<'t> {
     /// The table of a whole file.
-    pub fn new(file: &'t str, table: &'t toml::Table, sink: &'t Sink) -> Self {
+    pub fn new(file: &'t str, table: &'t toml::Table, sink: &'t FaultSink) -> Self {
         Self {
             file,
             path: String::new(),
@@ -207,7 +191,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of texts; empty if there is none. An empty list is a fault.
-    pub fn texts(&self, key: &str) -> Vec<Item<'t>> {
+    pub fn texts(&self, key: &str) -> Vec<ListItem<'t>> {
         let items = self.list(key);
         if items.is_empty()
             && self
@@ -221,7 +205,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of texts that may be empty.
-    pub fn list(&self, key: &str) -> Vec<Item<'t>> {
+    pub fn list(&self, key: &str) -> Vec<ListItem<'t>> {
         let Some(values) = self.typed(key, "a list of texts", Value::as_array) else {
             return Vec::new();
         };
@@ -231,19 +215,19 @@ impl<'t> Reader<'t> {
                 self.fault_at(&key, format!("is {}, not a text", article(value)));
                 return None;
             };
-            Some(Item { key, text })
+            Some(ListItem { key, text })
         };
         values.iter().enumerate().filter_map(read).collect()
     }
 
     /// An optional table.
-    pub fn table(&self, key: &str) -> Option<Reader<'t>> {
+    pub fn table(&self, key: &str) -> Option<TomlReader<'t>> {
         self.typed(key, "a table", Value::as_table)
             .map(|table| self.below(self.path(key), table))
     }
 
     /// A list of tables; empty if there is none.
-    pub fn tables(&self, key: &str) -> Vec<Reader<'t>> {
+    pub fn tables(&self, key: &str) -> Vec<TomlReader<'t>> {
         let Some(values) = self.typed(key, "a list of tables", Value::as_array) else {
             return Vec::new();
         };
@@ -258,8 +242,49 @@ impl<'t> Reader<'t> {
         values.iter().enumerate().filter_map(read).collect()
     }
 
-    fn below(&self, path: String, table: &'t toml::Table) -> Reader<'t> {
-        Reader {
+    /// A value of a closed list that must be there.
+    pub fn choice<T: Copy>(&self, key: &str, choices: &[(&'static str, T)]) -> Option<T> {
+        let name = self.required(key, self.text(key))?;
+        let found = named(name, choices);
+        if found.is_none() {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            self.fault(key, format!("`{name}` is not one of {}", names.join(", ")));
+        }
+        found
+    }
+
+    /// Values of a closed list; `what` names one of them in a fault.
+    pub fn choices<T: Copy>(&self, key: &str, what: &str, choices: &[(&'static str, T)]) -> Vec<T> {
+        let mut values = Vec::new();
+        for item in self.texts(key) {
+            match named(item.text, choices) {
+                Some(value) => values.push(value),
+                None => {
+                    let hint = hint(item.text, choices.iter().map(|(name, _)| *name));
+                    self.fault_at(&item.key, format!("unknown {what} `{}`{hint}", item.text));
+                }
+            }
+        }
+        values
+    }
+
+    /// Checks that an item is kebab-case and returns its text.
+    pub fn kebab(&self, item: &ListItem<'_>) -> String {
+        if !is_kebab(item.text) {
+            self.fault_at(&item.key, format!("`{}` is not kebab-case", item.text));
+        }
+        item.text.to_owned()
+    }
+
+    /// Adds a fault if another table of the list has the same `id`.
+    pub fn unique_id(&self, id: &str, ids: &mut BTreeSet<String>) {
+        if !id.is_empty() && !ids.insert(id.to_owned()) {
+            self.fault("id", format!("`{id}` is given twice"));
+        }
+    }
+
+    fn below(&self, path: String, table: &'t toml::Table) -> TomlReader<'t> {
+        TomlReader {
             file: self.file,
             path,
             table,
@@ -269,7 +294,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-impl Drop for Reader<'_> {
+impl Drop for TomlReader<'_> {
     fn drop(&mut self) {
         let asked = self.asked.borrow();
         for key in self.table.keys().filter(|key| !asked.contains(*key)) {
@@ -291,6 +316,12 @@ pub fn is_kebab(name: &str) -> bool {
     name.split('-').all(part)
 }
 
+/// The value of a closed list that goes by `name`.
+fn named<T: Copy>(name: &str, choices: &[(&'static str, T)]) -> Option<T> {
+    let found = choices.iter().find(|(known, _)| *known == name);
+    found.map(|(_, value)| *value)
+}
+
 fn article(value: &Value) -> String {
     match value.type_str() {
         kind @ ("array" | "integer") => format!("an {kind}"),
@@ -304,11 +335,11 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_file_is_gathered_with_its_key() {
-        let sink = Sink::default();
+        let sink = FaultSink::default();
         let text = "nme = 'x'\nid = 'Not Kebab'\nlist = ['a', 2]\n[below]\ndate = 2017-02-30x";
         assert!(parse("a.toml", text, &sink).is_none());
         let table = parse("b.toml", &text.replace("2017-02-30x", "12"), &sink).expect("toml");
-        let reader = Reader::new("b.toml", &table, &sink);
+        let reader = TomlReader::new("b.toml", &table, &sink);
         assert_eq!((reader.name("name"), reader.id("id")), ("", "Not Kebab"));
         assert_eq!(reader.texts("list").len(), 1);
         assert_eq!(reader.table("below").expect("table").date("date"), None);

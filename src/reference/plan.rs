@@ -18,7 +18,8 @@ use jiff::civil;
 use crate::contract::Record;
 use crate::contract::parts::Flags;
 use crate::event::Kind;
-use crate::reference::{Carried, SourceCode};
+use crate::reference::carried::Carried;
+use crate::reference::source_code::SourceCode;
 use index::Index;
 
 pub use index::RuleSet;

@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::scope::is_outward;
 use super::{Area, Districts, Geography, Level, Method, Part, Population, Tier, Unit};
-use crate::config::Files;
-use crate::config::reader::{Sink, is_kebab};
-use crate::reference::codes::{read_rows, remark};
+use crate::files::TextFiles;
+use crate::files::csv::{read_rows, required_comment};
+use crate::files::fault::FaultSink;
+use crate::files::toml_reader::is_kebab;
 
 const AREAS: &str = "geography/areas.csv";
 const LOOKUP: &str = "geography/lookup.csv";
@@ -67,7 +68,7 @@ struct PlaceRow {
 }
 
 impl Geography {
-    pub(crate) fn read(files: &Files, sink: &Sink) -> Self {
+    pub(crate) fn read(files: &TextFiles, sink: &FaultSink) -> Self {
         let mut geography = Self::default();
         geography.read_areas(files, sink);
         geography.read_lookup(files, sink);
@@ -78,7 +79,7 @@ impl Geography {
         geography
     }
 
-    fn read_areas(&mut self, files: &Files, sink: &Sink) {
+    fn read_areas(&mut self, files: &TextFiles, sink: &FaultSink) {
         for row in rows(files, AREAS, sink, |row: &AreaRow| {
             format!("{},{}", row.code, row.vintage)
         }) {
@@ -115,7 +116,7 @@ impl Geography {
         }
     }
 
-    fn read_lookup(&mut self, files: &Files, sink: &Sink) {
+    fn read_lookup(&mut self, files: &TextFiles, sink: &FaultSink) {
         for row in rows(files, LOOKUP, sink, |row: &LookupRow| {
             format!("{},{}", row.child, row.parent)
         }) {
@@ -165,7 +166,7 @@ impl Geography {
             .into_iter()
             .find(|known| known.as_str() == method);
         let method =
-            known.ok_or_else(|| format!("`{method}` is none of official, population, area"))?;
+            known.ok_or_else(|| format!("`{method}` is not one of official, population, area"))?;
         let part = Part {
             child,
             parent,
@@ -184,7 +185,7 @@ impl Geography {
     }
 
     /// The shares of a child in one tier are at most the whole of it.
-    fn check_shares(&self, child: &str, parts: &[Part], sink: &Sink) {
+    fn check_shares(&self, child: &str, parts: &[Part], sink: &FaultSink) {
         let mut sums: BTreeMap<Tier, f64> = BTreeMap::new();
         for part in parts {
             let tiers = self
@@ -206,7 +207,7 @@ impl Geography {
         }
     }
 
-    fn read_sets(&mut self, files: &Files, sink: &Sink) {
+    fn read_sets(&mut self, files: &TextFiles, sink: &FaultSink) {
         for row in rows(files, SETS, sink, |row: &SetRow| {
             format!("{},{}", row.id, row.area)
         }) {
@@ -258,7 +259,7 @@ impl Geography {
         self.areas.extend(areas.collect::<Vec<_>>());
     }
 
-    fn read_places(&mut self, files: &Files, sink: &Sink) {
+    fn read_places(&mut self, files: &TextFiles, sink: &FaultSink) {
         let mut taken: BTreeMap<String, String> = BTreeMap::new();
         for row in rows(files, PLACES, sink, |row: &PlaceRow| {
             format!("{},{}", row.id, row.lsoa)
@@ -298,7 +299,7 @@ impl Geography {
         self.areas.extend(areas.collect::<Vec<_>>());
     }
 
-    fn read_populations(&mut self, files: &Files, sink: &Sink) {
+    fn read_populations(&mut self, files: &TextFiles, sink: &FaultSink) {
         let key = |row: &PopulationRow| format!("{},{},{}", row.code, row.unit, row.reference_date);
         for row in rows(files, POPULATIONS, sink, key) {
             let key = key(&row);
@@ -325,7 +326,7 @@ impl Geography {
             return Err(format!("is not in areas.csv with vintage {vintage}"));
         }
         let unit = Unit::from_name(&unit)
-            .ok_or_else(|| format!("`{unit}` is none of persons, households, adult-women"))?;
+            .ok_or_else(|| format!("`{unit}` is not one of persons, households, adult-women"))?;
         let date: civil::Date = reference_date
             .parse()
             .map_err(|_| format!("`{reference_date}` is no date such as 2021-03-21"))?;
@@ -460,21 +461,21 @@ fn goes_up(child: &Area, parent: &Area) -> bool {
 /// The rows of a file, which must be sorted by a key that none has twice. A file that is not there
 /// has none.
 fn rows<T: serde::de::DeserializeOwned, K: Ord + Display>(
-    files: &Files,
+    files: &TextFiles,
     path: &'static str,
-    sink: &Sink,
+    sink: &FaultSink,
     key: impl Fn(&T) -> K,
 ) -> Vec<T> {
     let Some(text) = files.text(path) else {
         return Vec::new();
     };
-    remark(path, text, "source", sink);
-    remark(path, text, "licence", sink);
+    required_comment(path, text, "source", sink);
+    required_comment(path, text, "licence", sink);
     let rows: Vec<T> = read_rows(path, text, sink);
     for pair in rows.windows(2) {
         let (first, next) = (key(&pair[0]), key(&pair[1]));
         if first == next {
-            sink.add(path, &next.to_string(), "stands twice");
+            sink.add(path, &next.to_string(), "is given twice");
         } else if first > next {
             sink.add(
                 path,

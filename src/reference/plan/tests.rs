@@ -87,7 +87,7 @@ fn street(kind: &str, slug: &str) -> String {
 fn published_crime_types_show_three_priorities_and_one_theme() {
     let reference = adopted();
     let plan = reference.plans.get("smp-2017-18").expect("plan");
-    for list in reference.codes.of("police-uk") {
+    for list in reference.codes.lists_of("police-uk") {
         for code in &list.codes {
             let expected: &[&str] = match &*code.code {
                 "violence-and-sexual-offences" | "robbery" => &["domestic-abuse-violent-crime"],
@@ -571,7 +571,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "status = \"adopted\"",
         "status = \"agreed\"",
-        "status: `agreed` is none of draft, adopted, withdrawn",
+        "status: `agreed` is not one of draft, adopted, withdrawn",
     ),
     (
         "adopted = 2017-04-12",
@@ -611,12 +611,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "id = \"prevent\"",
         "id = \"gangs-cse\"",
-        "theme[0].id: `gangs-cse` stands twice",
+        "theme[0].id: `gangs-cse` is given twice",
     ),
     (
         "id = \"nrm\"",
         "id = \"flags\"",
-        "priority[0].rules[3].id: `flags` stands twice",
+        "priority[0].rules[3].id: `flags` is given twice",
     ),
     (
         "owner = \"ocg-subgroup\"",
@@ -636,17 +636,17 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "ho-category = [\"2019\"",
         "ho-category = [\"2018\"",
-        "editions.ho-category[0]: edition `2018` of ho-category is not held (held: 2019, 2026-04)",
+        "editions.ho-category[0]: no list has edition `2018` of ho-category (known: 2019, 2026-04)",
     ),
     (
         "\"106\", \"72\"",
         "\"106@2018\", \"72\"",
-        "priority[0].rules[0].codes.ho-category[0]: edition `2018` of ho-category is not held (held: 2019, 2026-04)",
+        "priority[0].rules[0].codes.ho-category[0]: no list has edition `2018` of ho-category (known: 2019, 2026-04)",
     ),
     (
         "\"106\", \"72\"",
         "\"107\", \"72\"",
-        "priority[0].rules[0].codes.ho-category[0]: `107` is a code of none of the editions 2019, 2026-04",
+        "priority[0].rules[0].codes.ho-category[0]: `107` is not a code of the editions 2019, 2026-04",
     ),
     (
         "\"106\", \"72\"",
@@ -661,7 +661,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "\"106\", \"72\"",
         "\"1*6\", \"72\"",
-        "priority[0].rules[0].codes.ho-category[0]: `1*6`: is no code, `code@edition`, `start*` or, in `icd-10` and `ho-offence`, `first-last`",
+        "priority[0].rules[0].codes.ho-category[0]: `1*6`: is not a code, `code@edition`, `start*` or, in `icd-10` and `ho-offence`, `first-last`",
     ),
     (
         "\"066/53-066/82\"",
@@ -766,7 +766,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "change = \"widened\"",
         "change = \"grown\"",
-        "priority[3].from[0].change: `grown` is none of continued, relabelled, promoted, demoted, narrowed, widened, split, merged",
+        "priority[3].from[0].change: `grown` is not one of continued, relabelled, promoted, demoted, narrowed, widened, split, merged",
     ),
     (
         "flags = [\"mental_health\", \"mental_health_suspect\", \"mental_health_victim\"]\n",
