@@ -122,9 +122,8 @@ def week(x, y, width):
     for hour in (0, 6, 12, 18):
         text(x + 36 + hour * cell, y + 34 + 7 * tall + 14, f"{hour:02}:00", 11, MUTED)
     (day, hour, index) = max(found, key=lambda of: of[2])
-    rect(
-        x + 36 + hour * cell - 1, y + 34 + (day - 1) * tall - 1, cell + 0.5, tall + 0.5, "none", f'stroke="{SIGNAL}" stroke-width="1.5"'
-    )
+    frame = f'stroke="{SIGNAL}" stroke-width="1.5"'
+    rect(x + 35 + hour * cell, y + 33 + (day - 1) * tall, cell + 0.5, tall + 0.5, "none", frame)
     text(x + width, y + 17, f"{NAMES[day - 1]} {hour}:00: {index:.1f} times the mean hour", 11.5, SIGNAL, "end")
 
 
