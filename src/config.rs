@@ -15,14 +15,13 @@ use std::time::Duration;
 use crate::event::Feed;
 use crate::files::fault::hint;
 use crate::files::{Fault, Faults};
+use crate::kafka::KafkaSettings;
 use crate::ledger::merge::Limits;
 use crate::reference::{Partners, Reference, Topic};
-use crate::storage::{StorageError, Store};
+use crate::storage::StoreLocation;
 use crate::telemetry::LogFormat;
 use properties::Client;
 use settings::Settings;
-
-pub use properties::Properties;
 
 /// Where the file of settings is, unless another is named.
 pub const FILE: &str = "config/partner-feeds.toml";
@@ -56,9 +55,9 @@ pub fn log_format() -> Option<LogFormat> {
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the records come from.
-    pub kafka: Kafka,
+    pub kafka: KafkaSettings,
     /// Where the journal, the ledger and all that is derived are.
-    pub store: Location,
+    pub store: StoreLocation,
     /// Folder of reference files that replace or add to the built-in ones.
     pub reference: Option<PathBuf>,
     /// How records become files.
@@ -68,44 +67,6 @@ pub struct Config {
     /// Ids of the plans to aggregate under; empty = every adopted plan, and `in-force`.
     pub plans: Vec<String>,
     resolved: String,
-}
-
-/// The connection to Kafka.
-#[derive(Clone, Debug)]
-pub struct Kafka {
-    /// Brokers, `host:port` joined by commas.
-    pub brokers: String,
-    /// The consumer group.
-    pub group: String,
-    /// Names of the topics to consume; empty = all of the partners' file.
-    pub topics: Vec<String>,
-    /// Where rejects are mirrored; `None` = nowhere.
-    pub dead_letter_topic: Option<String>,
-    /// How long a dead consumer keeps its partitions; `None` = the broker decides.
-    pub session_timeout: Option<Duration>,
-    /// Further properties of librdkafka.
-    pub properties: Properties,
-}
-
-/// Where a store is.
-#[derive(Clone, Debug)]
-pub struct Location {
-    /// A folder, or `s3://bucket/prefix`.
-    pub root: String,
-    /// Properties of the object store's client.
-    pub properties: Properties,
-}
-
-impl Location {
-    /// The store, which must be there.
-    pub fn open(&self) -> Result<Store, StorageError> {
-        Store::open_with(&self.root, self.properties.iter())
-    }
-
-    /// The store, whose folder is made if need be.
-    pub fn open_or_create(&self) -> Result<Store, StorageError> {
-        Store::open_or_create(&self.root, self.properties.iter())
-    }
 }
 
 /// How records become files.
@@ -198,7 +159,7 @@ impl Config {
     }
 
     fn read(settings: &Settings) -> Self {
-        let kafka = Kafka {
+        let kafka = KafkaSettings {
             brokers: settings.brokers("kafka.brokers"),
             group: settings.filled("kafka.group"),
             topics: settings.texts("kafka.topics"),
@@ -219,7 +180,7 @@ impl Config {
         let flush_age = settings.duration("ingest.flush_age", (secs(1), secs(3600)));
         Self {
             kafka,
-            store: Location {
+            store: StoreLocation {
                 root: settings.filled("store.root"),
                 properties: settings.properties(Client::Store),
             },

@@ -23,8 +23,8 @@ use rdkafka::producer::{Producer as _, ThreadedProducer};
 use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::config;
 use crate::event::{Position, TopicPartition};
+use crate::kafka::KafkaSettings;
 use crate::kafka::{self, ANSWER, Heard, Unreached};
 use native::Told;
 pub use native::{Message, Said};
@@ -51,7 +51,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// The defaults of fetching keep small what waits for the workers, unpacked: it would be the
 /// greatest part of the process's memory. With twice the queue and four times the fetch `ingest`
 /// was no faster that could be measured.
-pub fn client(kafka: &config::Kafka) -> ClientConfig {
+pub fn client(kafka: &KafkaSettings) -> ClientConfig {
     let mut client = ClientConfig::new();
     let tuned = [
         ("fetch.max.bytes", "1048576"),

@@ -14,6 +14,25 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::{RDKafkaConfRes, RDKafkaErrorCode};
 
+use crate::properties::Properties;
+
+/// The connection to Kafka.
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    /// Brokers, `host:port` joined by commas.
+    pub brokers: String,
+    /// The consumer group.
+    pub group: String,
+    /// Names of the topics to consume; empty = all of the partners' file.
+    pub topics: Vec<String>,
+    /// Where rejects are mirrored; `None` = nowhere.
+    pub dead_letter_topic: Option<String>,
+    /// How long a dead consumer keeps its partitions; `None` = the broker decides.
+    pub session_timeout: Option<Duration>,
+    /// Further properties of librdkafka.
+    pub properties: Properties,
+}
+
 /// How long a broker that is there takes to answer at most.
 pub(crate) const ANSWER: Duration = Duration::from_secs(2);
 

@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod normalise;
 pub mod parked;
 pub mod pipeline;
+pub mod properties;
 pub mod publish;
 pub mod reference;
 pub mod rejects;

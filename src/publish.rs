@@ -16,10 +16,10 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use serde::Deserialize;
 
-use crate::config::Kafka;
 use crate::contract::judge::judge_document;
 use crate::contract::{Reason, Rejection};
 use crate::event::{Feed, Kind, Micros};
+use crate::kafka::KafkaSettings;
 use crate::kafka::{Complaint, Unreached};
 use crate::reference::Partners;
 
@@ -71,7 +71,7 @@ pub enum Error {
 }
 
 /// A client's settings: those of the file and the environment, then what the program sets itself.
-fn client(kafka: &Kafka) -> ClientConfig {
+fn client(kafka: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     for (name, value) in kafka.properties.iter() {
         config.set(name, value);

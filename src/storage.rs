@@ -20,6 +20,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode};
 
+use crate::properties::Properties;
+
 pub use replacement::Replacement;
 pub use s3::is_property;
 
@@ -96,6 +98,27 @@ pub struct Tail {
     pub bytes: Bytes,
     /// The size of the whole file.
     pub file_bytes: u64,
+}
+
+/// Where a store is.
+#[derive(Clone, Debug)]
+pub struct StoreLocation {
+    /// A folder, or `s3://bucket/prefix`.
+    pub root: String,
+    /// Properties of the object store's client.
+    pub properties: Properties,
+}
+
+impl StoreLocation {
+    /// The store, which must be there.
+    pub fn open(&self) -> Result<Store, StorageError> {
+        Store::open_with(&self.root, self.properties.iter())
+    }
+
+    /// The store, whose folder is made if need be.
+    pub fn open_or_create(&self) -> Result<Store, StorageError> {
+        Store::open_or_create(&self.root, self.properties.iter())
+    }
 }
 
 /// A folder of files that are created once. Cheap to clone.

@@ -1,10 +1,8 @@
 //! Further properties of the clients of Kafka and of object stores: whatever the program does not
 //! set itself.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use crate::kafka;
+use crate::properties::is_secret;
 use crate::storage::is_property;
 
 /// Properties of librdkafka that are ours, with the reason why they may not be set.
@@ -117,54 +115,5 @@ impl Client {
             Self::Kafka => kafka::fault_of(name, value, is_secret(name)),
             Self::Store => None, // said when the store is opened
         }
-    }
-}
-
-/// Whether the value of a property must not be shown.
-pub(super) fn is_secret(name: &str) -> bool {
-    let ends = [
-        "password",
-        "passphrase",
-        "secret",
-        "key",
-        "pem",
-        "token",
-        "base64",
-        "jaas.config",
-        "sasl.oauthbearer.config",
-        // A URL may hold a user and a password.
-        "proxy_url",
-    ];
-    ends.iter().any(|end| name.ends_with(end))
-}
-
-/// Names and values of properties. Values that are secrets are not in its `Debug`.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Properties(BTreeMap<String, String>);
-
-impl Properties {
-    /// Name and value of each, in order of names.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
-    }
-
-    /// The value of one.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-}
-
-impl FromIterator<(String, String)> for Properties {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(properties: I) -> Self {
-        Self(properties.into_iter().collect())
-    }
-}
-
-impl fmt::Debug for Properties {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self
-            .iter()
-            .map(|(name, value)| (name, if is_secret(name) { "(hidden)" } else { value }));
-        f.debug_map().entries(shown).finish()
     }
 }

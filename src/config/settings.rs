@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::properties::{Client, Properties, is_secret};
+use super::properties::Client;
 use super::{ENVIRONMENT_PREFIX, FILE};
 use crate::files::Faults;
 use crate::files::fault::{FaultSink, hint};
 use crate::files::toml_reader::parse;
+use crate::properties::{Properties, is_secret};
 use crate::storage::is_property;
 
 /// The built-in file, which names every setting.

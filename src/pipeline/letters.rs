@@ -19,8 +19,8 @@ use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use crate::config;
 use crate::event::{Position, TopicPartition};
+use crate::kafka::KafkaSettings;
 use crate::kafka::Unreached;
 use crate::publish;
 use crate::rejects::kept::{Kept, KeptError};
@@ -135,7 +135,7 @@ enum LettersError {
 
 impl Letters {
     /// A producer to the topic; nobody is asked yet.
-    pub fn new(kafka: &config::Kafka, topic: &str) -> Result<Self, Unreached> {
+    pub fn new(kafka: &KafkaSettings, topic: &str) -> Result<Self, Unreached> {
         let mut config = publish::producer(kafka);
         config.set("message.timeout.ms", TAKEN_MAX.as_millis().to_string());
         config

@@ -19,7 +19,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::{CONTENT_TYPE, Cause, Error, client};
-use crate::config::Kafka;
+use crate::kafka::KafkaSettings;
 use crate::kafka::{Heard, Unreached};
 use crate::rejects::Raw;
 
@@ -33,7 +33,7 @@ const SETTLE_WAIT: Duration = Duration::from_secs(1);
 
 /// The properties of every producer: a bounded queue, and partitions by keys as all others choose
 /// them.
-pub(crate) fn producer(kafka: &Kafka) -> ClientConfig {
+pub(crate) fn producer(kafka: &KafkaSettings) -> ClientConfig {
     let mut config = client(kafka);
     config
         // A topic has as many partitions as somebody chose: a broker that would make one is not
@@ -127,7 +127,7 @@ impl Waiting {
 
 impl Publisher {
     /// A publisher to the brokers of the settings; nothing is sent yet, nobody asked.
-    pub fn new(kafka: &Kafka, timeout: Duration) -> Result<Self, Error> {
+    pub fn new(kafka: &KafkaSettings, timeout: Duration) -> Result<Self, Error> {
         let mut config = producer(kafka);
         // An event waits for as long as others are taken: `timeout` is of the brokers, not of the
         // queue.

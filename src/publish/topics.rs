@@ -10,7 +10,7 @@ use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::{Error, client};
-use crate::config::Kafka;
+use crate::kafka::KafkaSettings;
 use crate::kafka::{self, Unreached};
 
 /// The setting of a topic that every rule about "now" rests on.
@@ -59,7 +59,7 @@ impl fmt::Display for Standing {
 /// Creates topics with so many partitions; replication -1 is the broker's default. The answer is in
 /// the order of the names.
 pub async fn create(
-    settings: &Kafka,
+    settings: &KafkaSettings,
     names: &[&str],
     partitions: i32,
     replication: i32,
