@@ -1,13 +1,10 @@
 //! The commands: one file each, arguments in, a recipe, text out.
 
-/// Prints a line, as `println!` does, but to a reader that wants no more: what else is to be done
-/// is done.
-macro_rules! say {
-    ($($line:tt)*) => {{
-        use std::io::Write as _;
-        $crate::cli::unless_closed(writeln!(std::io::stdout(), $($line)*)).expect("standard output takes a line")
-    }};
-}
+#[macro_use]
+mod text;
+
+mod lookup;
+mod progress;
 
 mod aggregate;
 mod check;
@@ -28,7 +25,6 @@ mod tables;
 mod topics;
 mod verify;
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,6 +32,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Overrides};
+use crate::event::Micros;
 use crate::reference::Reference;
 use crate::storage::Store;
 use crate::telemetry::{self, LogFormat};
@@ -142,51 +139,23 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Whether the reader of standard output, `head` say, wanted no more: that is its right.
-fn is_closed_pipe(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
-}
-
-/// A reader that wants no more is no error; the exit status still says what was found.
-fn unless_closed(written: io::Result<()>) -> io::Result<()> {
-    written.or_else(|error| {
-        if is_closed_pipe(&error) {
-            Ok(())
-        } else {
-            Err(error)
-        }
-    })
-}
-
 /// What runs a command's asynchronous work.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().context("cannot start the threads of the program")
 }
 
-/// Text in columns, without lines.
-pub(crate) fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
-    let mut table = comfy_table::Table::new();
-    table
-        .load_style(comfy_table::presets::NOTHING)
-        .set_header(header);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
+/// The time by this machine's clock, which a file of events has in place of Kafka's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the caller's clock: validation is given the time"
+)]
+pub(crate) fn now() -> Micros {
+    Micros(jiff::Timestamp::now().as_microsecond())
 }
 
-/// Sets columns of numbers under one another.
-pub(crate) fn align_right(
-    table: &mut comfy_table::Table,
-    columns: std::ops::RangeInclusive<usize>,
-) {
-    for (_, column) in table
-        .column_iter_mut()
-        .enumerate()
-        .filter(|(place, _)| columns.contains(place))
-    {
-        column.set_cell_alignment(comfy_table::CellAlignment::Right);
-    }
+/// The exit status of a command that did its work: 1 if it found something wrong, else 0.
+pub(crate) fn exit_code(found_wrong: bool) -> ExitCode {
+    ExitCode::from(u8::from(found_wrong))
 }
 
 /// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not
@@ -219,7 +188,7 @@ pub fn main() -> ExitCode {
         Command::Plan(command) => command.run(),
     };
     result.unwrap_or_else(|error| {
-        if error.downcast_ref().is_some_and(is_closed_pipe) {
+        if error.downcast_ref().is_some_and(text::is_closed_pipe) {
             return ExitCode::SUCCESS;
         }
         match format {

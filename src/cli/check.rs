@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use super::{Connection, Format, unless_closed};
+use super::text::ignore_closed_pipe;
+use super::{Connection, Format, exit_code, now};
 use crate::contract::Rejection;
-use crate::event::{Kind, Micros};
+use crate::event::Kind;
 use crate::publish::lines::Lines;
 use crate::publish::{Checker, Tally};
 
@@ -53,7 +54,7 @@ impl Check {
             }
         }
         listing.close(&tally)?;
-        Ok(status(tally.refusals() > 0))
+        Ok(exit_code(tally.refusals() > 0))
     }
 }
 
@@ -72,20 +73,6 @@ pub(super) fn cannot_read(path: &Path) -> String {
     } else {
         format!("cannot read {}", path.display())
     }
-}
-
-/// The time by this machine's clock, which a file of events has in place of Kafka's.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the caller's clock: what judges is told the time"
-)]
-pub(super) fn now() -> Micros {
-    Micros(jiff::Timestamp::now().as_microsecond())
-}
-
-/// 1 where something was found wrong.
-pub(super) fn status(wrong: bool) -> ExitCode {
-    ExitCode::from(u8::from(wrong))
 }
 
 /// Lists refusals on standard output.
@@ -120,7 +107,7 @@ impl Listing {
                 writeln!(self.out, "{object}")
             }
         };
-        unless_closed(written)
+        ignore_closed_pipe(written)
     }
 
     /// Says that a subject is bare digits.
@@ -137,7 +124,7 @@ impl Listing {
                 )
             }
         };
-        unless_closed(written)
+        ignore_closed_pipe(written)
     }
 
     pub(super) fn close(mut self, tally: &Tally) -> io::Result<()> {
@@ -155,7 +142,7 @@ impl Listing {
                 writeln!(self.out, "{object}")
             }
         };
-        unless_closed(written.and_then(|()| self.out.flush()))
+        ignore_closed_pipe(written.and_then(|()| self.out.flush()))
     }
 
     fn write_text(&mut self, tally: &Tally) -> io::Result<()> {

@@ -3,19 +3,17 @@
 mod figures;
 
 use std::future;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use rdkafka::mocking::MockCluster;
 
-use super::aggregate::grouped;
-use super::{align_right, ingest, runtime, table};
-use crate::aggregate::{self, Progress, Wanted};
+use super::progress::Progress;
+use super::text::{align_right, grouped, table};
+use super::{ingest, lookup, runtime};
+use crate::aggregate::{self, Wanted};
 use crate::config::{Config, Overrides};
 use crate::generate::{Document, Generator, Options};
 use crate::pipeline;
@@ -26,7 +24,7 @@ use crate::storage::Store;
 
 /// What is logged: that a stage is done. What else is logged is of the embedded broker, which
 /// cannot do all that Kafka can.
-pub(super) const LOG_FILTER: &str = "error,partner_feeds::cli::demo=info";
+pub(super) const LOG_FILTER: &str = "error,partner_feeds::cli::progress=debug";
 
 /// Events of a demo: five years of a partnership, at a tenth of its size.
 const EVENTS: u64 = 60_000;
@@ -78,7 +76,7 @@ impl Demo {
                 .create_topic(topic, PARTITIONS, 1)
                 .context("cannot create the topics of the embedded broker")?;
         }
-        let plan = super::aggregate::plan(&reference, PLAN)?;
+        let plan = lookup::plan(&reference, PLAN)?;
         say!(
             "{} invented events through an embedded broker, into {}",
             grouped(self.events),
@@ -88,9 +86,9 @@ impl Demo {
             say!("What an earlier demo wrote there is replaced.");
         }
 
-        let mut shown = Shown::new();
-        publish(&config, &reference, self.events, &mut shown)?;
-        shown.begin("read, check and commit them", 0);
+        let mut progress = Progress::new();
+        publish(&config, &reference, self.events, &mut progress)?;
+        progress.begin("read, check and commit them", 0);
         let ingest = ingest::of_settings(&config, &reference, store.clone(), true);
         let read = runtime.block_on(pipeline::run(ingest, future::pending()))?;
         ensure!(
@@ -100,8 +98,8 @@ impl Demo {
             read.read()
         );
         let settings = aggregate::Settings::new(vec![Wanted::Plan(plan)], &reference, None);
-        let written = aggregate::run(&store, &settings, runtime.handle(), &mut shown)?;
-        shown.0.finish_and_clear();
+        let written = aggregate::run(&store, &settings, runtime.handle(), &mut progress)?;
+        progress.end();
         let Some(written) = written else {
             bail!("no event was accepted: there is nothing to count")
         };
@@ -153,10 +151,10 @@ fn publish(
     config: &Config,
     reference: &Reference,
     events: u64,
-    shown: &mut Shown,
+    progress: &mut Progress,
 ) -> anyhow::Result<()> {
     let topics: Vec<_> = config.topics(&reference.partners).collect();
-    shown.begin("publish the events", events);
+    progress.begin("publish the events", events);
     let mut publisher = Publisher::new(&config.kafka, TIMEOUT)?;
     let mut generator = Generator::new(
         1,
@@ -174,7 +172,7 @@ fn publish(
             .context("a feed has no topic")?
             .0;
         publisher.send(topic, Some(&document.key), &document.bytes)?;
-        shown.advance(1);
+        progress.advance(1);
     }
     publisher.finish()?;
     Ok(())
@@ -222,37 +220,4 @@ fn query(store: &str, plan: &Plan) -> String {
          '{store}/{}' WHERE area_code = 'all' AND series_kind = 'priority' ORDER BY ALL\"",
         figures::file(plan)
     )
-}
-
-/// Progress on a terminal: a bar for each stage. Elsewhere a log line.
-struct Shown(ProgressBar);
-
-impl Shown {
-    fn new() -> Self {
-        Self(ProgressBar::hidden())
-    }
-}
-
-impl Progress for Shown {
-    fn begin(&mut self, stage: &'static str, steps: u64) {
-        self.0.finish_and_clear();
-        if !std::io::stderr().is_terminal() {
-            tracing::info!("{stage}");
-            return;
-        }
-        let counted = "{spinner} {msg:28} {wide_bar} {human_pos} of {human_len}";
-        let style = ProgressStyle::with_template(if steps == 0 {
-            "{spinner} {msg} {elapsed}"
-        } else {
-            counted
-        });
-        self.0 = ProgressBar::new(steps)
-            .with_message(stage)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        self.0.enable_steady_tick(Duration::from_millis(100));
-    }
-
-    fn advance(&mut self, steps: u64) {
-        self.0.inc(steps);
-    }
 }

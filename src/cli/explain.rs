@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::aggregate::{Shown, grouped, instant, plan};
-use super::{Connection, Format, align_right, runtime, table};
+use super::progress::Progress;
+use super::text::{align_right, grouped, parse_instant, table};
+use super::{Connection, Format, lookup, runtime};
 use crate::aggregate::{Cell, Difference, Explanation, Settings, Wanted, explain};
 use crate::event::Micros;
 
@@ -27,10 +27,10 @@ pub(crate) struct Explain {
     /// The window, such as month:2018-10 or fy:2018-19
     window: String,
     /// Split the change since a day's end (London) or an instant
-    #[arg(long, value_name = "TIME", value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     before: Option<Micros>,
     /// Count only what was received by a day's end (London) or an instant
-    #[arg(long, value_name = "TIME", value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     as_at: Option<Micros>,
     /// How to show it
     #[arg(long, value_enum, default_value_t)]
@@ -42,14 +42,8 @@ pub(crate) struct Explain {
 impl Explain {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let plan = plan(&reference, &self.plan)?;
-        let window = reference.windows.get(&self.window);
-        let window = window.ok_or_else(|| {
-            anyhow!(
-                "`{}` is no window such as month:2018-10 or fy:2018-19",
-                self.window
-            )
-        })?;
+        let plan = lookup::plan(&reference, &self.plan)?;
+        let window = lookup::window(&reference, &self.window)?;
         let store = config.store.open()?;
         let runtime = runtime()?;
         let settings = Settings::new(vec![Wanted::Plan(plan)], &reference, self.as_at);
@@ -59,16 +53,16 @@ impl Explain {
             area: self.area,
             window,
         };
-        let mut shown = Shown::default();
+        let mut progress = Progress::new();
         let told = explain(
             &store,
             &settings,
             &cell,
             self.before,
             runtime.handle(),
-            &mut shown,
+            &mut progress,
         )?;
-        shown.end();
+        progress.end();
         let told = told.unwrap_or_default();
         if told.is_empty() {
             eprintln!(

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::lookup::parse_kind;
 use crate::event::Kind;
 use crate::generate::{Document, Generator, Options};
 
@@ -24,22 +25,11 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     events: u64,
     /// Only this kind, such as `crime`
-    #[arg(long, value_name = "KIND", value_parser = kind)]
+    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     kind: Option<Kind>,
     /// Share of events that break their contract, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     bad: f64,
-}
-
-fn kind(text: &str) -> Result<Kind, String> {
-    let names = || {
-        Kind::ALL
-            .iter()
-            .map(|kind| kind.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    Kind::from_name(text).ok_or_else(|| format!("a kind is one of {}", names()))
 }
 
 fn share(text: &str) -> Result<f64, &'static str> {

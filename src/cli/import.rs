@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::is_closed_pipe;
+use super::text::is_closed_pipe;
 use crate::import::police_uk::{self, IdScope};
 use crate::import::{Release, hclic};
 

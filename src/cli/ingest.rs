@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{Connection, align_right, runtime, table};
+use super::progress::NoProgress;
+use super::text::{align_right, table};
+use super::{Connection, exit_code, runtime};
 use crate::aggregate::{self, Wanted};
 use crate::config::Config;
 use crate::consume;
@@ -91,11 +93,7 @@ impl Ingest {
         runtime.shutdown_background();
         let summary = summary?;
         print(&summary);
-        Ok(if summary.stopped.is_empty() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(1)
-        })
+        Ok(exit_code(!summary.stopped.is_empty()))
     }
 }
 
@@ -168,7 +166,7 @@ fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
         store,
         &settings,
         &tokio::runtime::Handle::current(),
-        &mut Untold,
+        &mut NoProgress,
     ) {
         Ok(None) => {} // no record yet
         Ok(Some(aggregate::Summary {
@@ -188,14 +186,6 @@ fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
             tracing::warn!(error, "figures were not written: those of before stay");
         }
     }
-}
-
-/// Progress that nobody watches.
-struct Untold;
-
-impl aggregate::Progress for Untold {
-    fn begin(&mut self, _stage: &'static str, _steps: u64) {}
-    fn advance(&mut self, _steps: u64) {}
 }
 
 /// Ready at the first SIGINT or SIGTERM. At the second the process ends at once: what was not

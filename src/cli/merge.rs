@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Connection, Format, align_right, runtime, table};
+use super::text::{align_right, table};
+use super::{Connection, Format, runtime};
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain;
 use crate::ledger::merge::{self, Limits, Merged, Swept};

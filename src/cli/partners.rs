@@ -6,7 +6,8 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Connection, Format, runtime, table};
+use super::text::table;
+use super::{Connection, Format, runtime};
 use crate::contract::record::partner_of;
 use crate::files::fault::hint;
 use crate::parked;

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::aggregate::{Shown, grouped, plan};
-use super::{Connection, Format, align_right, runtime, table, unless_closed};
+use super::progress::Progress;
+use super::text::{align_right, grouped, ignore_closed_pipe, table};
+use super::{Connection, Format, lookup, runtime};
 use crate::aggregate::{self, Settings, Wanted};
 use crate::files::Faults;
 use crate::reference::Reference;
@@ -70,7 +70,7 @@ impl Check {
             }
             Err(error) => error.downcast::<Faults>()?,
         };
-        unless_closed(print_refused(&refused, self.format, out))?;
+        ignore_closed_pipe(print_refused(&refused, self.format, out))?;
         Ok(ExitCode::from(1))
     }
 }
@@ -237,26 +237,25 @@ impl Diff {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let plans = [
-            plan(&reference, &self.before)?,
-            plan(&reference, &self.after)?,
+            lookup::plan(&reference, &self.before)?,
+            lookup::plan(&reference, &self.after)?,
         ];
-        let window = |id: String| {
-            let window = reference.windows.get(&id);
-            window.ok_or_else(|| anyhow!("`{id}` is no window such as month:2018-10 or fy:2018-19"))
+        let window = match &self.window {
+            Some(id) => Some(lookup::window(&reference, id)?),
+            None => None,
         };
-        let window = self.window.map(window).transpose()?;
         let store = config.store.open()?;
         let runtime = runtime()?;
         let settings = Settings::new(plans.map(Wanted::Plan).into(), &reference, None);
-        let mut shown = Shown::default();
+        let mut progress = Progress::new();
         let diff = aggregate::diff(
             &store,
             &settings,
             window.as_ref(),
             runtime.handle(),
-            &mut shown,
+            &mut progress,
         )?;
-        shown.end();
+        progress.end();
         let Some(diff) = diff else {
             eprintln!("the store `{}` holds no record yet", store.root());
             return Ok(ExitCode::from(1));

@@ -1,23 +1,21 @@
 //! `partner-feeds publish`.
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::check::{Listing, cannot_read, now, open, status};
-use super::{Connection, Format};
+use super::check::{Listing, cannot_read, open};
+use super::progress::Progress;
+use super::text::grouped;
+use super::{Connection, Format, exit_code, now};
 use crate::publish::lines::Lines;
 use crate::publish::{Checker, Publisher, TIMEOUT, Tally, peek};
 
-/// How often progress is told where there is no terminal.
-const TELL_EVERY: Duration = Duration::from_secs(5);
-/// Events between two looks at the clock.
-const LOOK_EVERY: u64 = 1024;
+/// Lines between two updates of the progress.
+const PROGRESS_LINES: u64 = 1024;
 
 /// Send a file of events to their topics
 ///
@@ -54,7 +52,9 @@ impl Publish {
         let mut lines = Lines::new(open(&self.file)?);
         let checker = Checker::new(&reference.partners, now());
         let mut publisher = Publisher::new(&config.kafka, Duration::from_secs(self.timeout))?;
-        let (mut listing, mut progress) = (Listing::new(self.format), Progress::new());
+        let mut listing = Listing::new(self.format);
+        let (began, mut progress) = (Instant::now(), Progress::new());
+        progress.begin("publish", 0);
         let (mut tally, mut key) = (Tally::default(), Vec::new());
         let mut unsendable = 0_u64;
         while let Some((number, line)) = lines.read().with_context(|| cannot_read(&self.file))? {
@@ -74,14 +74,22 @@ impl Publish {
                     Err(rejection) => listing.refuse(number, &rejection)?,
                 }
             }
-            progress.tell(number, &publisher);
+            if number.is_multiple_of(PROGRESS_LINES) {
+                let delivered = grouped(publisher.delivered());
+                progress.set_message(|| format!("{delivered} sent, at line {number}"));
+            }
         }
         let sent = publisher.finish()?;
-        progress.close(sent);
+        progress.end();
+        let seconds = began.elapsed().as_secs_f64();
+        eprintln!(
+            "{sent} sent in {seconds:.1} s, {:.0} a second",
+            sent as f64 / seconds.max(1e-9)
+        );
         if !self.unchecked {
             listing.close(&tally)?;
         }
-        Ok(status(
+        Ok(exit_code(
             unsendable > 0 || self.strict && tally.refusals() > 0,
         ))
     }
@@ -106,53 +114,5 @@ impl Publish {
         };
         publisher.send(topic, subject.as_deref().map(str::as_bytes), line)?;
         Ok(true)
-    }
-}
-
-/// Tells on standard error how far it has come: a line that moves on a terminal, else one now and
-/// then.
-struct Progress {
-    bar: Option<ProgressBar>,
-    began: Instant,
-    told: Instant,
-}
-
-impl Progress {
-    fn new() -> Self {
-        let bar = io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{spinner} {pos} sent, {per_sec}, {elapsed}");
-            ProgressBar::new_spinner()
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        });
-        Self {
-            bar,
-            began: Instant::now(),
-            told: Instant::now(),
-        }
-    }
-
-    fn tell(&mut self, line: u64, publisher: &Publisher) {
-        if !line.is_multiple_of(LOOK_EVERY) {
-            return;
-        }
-        match &self.bar {
-            Some(bar) => bar.set_position(publisher.delivered()),
-            None if self.told.elapsed() >= TELL_EVERY => {
-                self.told = Instant::now();
-                eprintln!("{} sent, at line {line}", publisher.delivered());
-            }
-            None => {}
-        }
-    }
-
-    fn close(self, sent: u64) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-        let seconds = self.began.elapsed().as_secs_f64();
-        eprintln!(
-            "{sent} sent in {seconds:.1} s, {:.0} a second",
-            sent as f64 / seconds.max(1e-9)
-        );
     }
 }

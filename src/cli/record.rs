@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::aggregate::plan;
-use super::{Connection, Format, runtime};
+use super::{Connection, Format, lookup, runtime};
 use crate::aggregate::{Revision, history, month_of};
 use crate::contract::Record as Flat;
 use crate::contract::moment::Moment;
@@ -40,7 +39,7 @@ impl Record {
         let named = self
             .plan
             .as_deref()
-            .map(|id| plan(&reference, id))
+            .map(|id| lookup::plan(&reference, id))
             .transpose()?;
         let store = config.store.open()?;
         let runtime = runtime()?;

@@ -14,7 +14,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Connection, Format, runtime, table};
+use super::lookup::parse_kind;
+use super::text::table;
+use super::{Connection, Format, runtime};
 use crate::contract::rejection::Reason;
 use crate::event::{Kind, Position, TopicPartition};
 use crate::ledger::chain;
@@ -60,7 +62,7 @@ struct Filter {
     #[arg(long, value_name = "CODE", value_parser = reason)]
     reason: Option<String>,
     /// Only of this kind
-    #[arg(long, value_parser = kind)]
+    #[arg(long, value_parser = parse_kind)]
     kind: Option<Kind>,
     /// Only received on this day (London) or later
     #[arg(long, value_name = "DATE")]
@@ -84,10 +86,6 @@ fn is_reason(code: &str, wanted: &str) -> bool {
         || code
             .split_once('.')
             .is_some_and(|(family, _)| family == wanted)
-}
-
-fn kind(text: &str) -> Result<Kind, String> {
-    Kind::from_name(text).ok_or_else(|| "no such kind".to_owned())
 }
 
 impl Filter {

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::Connection;
-use super::aggregate::wanted;
+use super::lookup::table_folders;
 use crate::sql::{self, Dialect};
 
 /// Print a table as one SQL query over events and the tables to join
@@ -37,7 +37,7 @@ impl Sql {
             .or_else(|| config.plans.first().cloned())
             .unwrap_or_else(|| "in-force".to_owned());
         let plans = [plan];
-        let folder = wanted(&reference, &plans)?
+        let folder = table_folders(&reference, &plans)?
             .into_iter()
             .next()
             .context("no plan")?;

@@ -9,9 +9,8 @@ use clap::Args;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use super::aggregate::grouped;
-use super::check::now;
-use super::{Connection, Format, runtime, unless_closed};
+use super::text::{grouped, ignore_closed_pipe};
+use super::{Connection, Format, exit_code, now, runtime};
 use crate::config::Config;
 use crate::consume::{self, Committed, ConsumeError, Offered, Onlooker};
 use crate::event::{Micros, TopicPartition};
@@ -97,11 +96,11 @@ impl Status {
             ));
         }
         let mut out = io::stdout().lock();
-        unless_closed(match self.format {
+        ignore_closed_pipe(match self.format {
             Format::Text => found.print(&mut out),
             Format::Json => writeln!(out, "{}", serde_json::to_string(&found)?),
         })?;
-        Ok(super::check::status(!found.to_do.is_empty()))
+        Ok(exit_code(!found.to_do.is_empty()))
     }
 }
 

@@ -9,8 +9,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde_json::{Value, json};
 
-use super::aggregate::grouped;
-use super::{Connection, Format, align_right, runtime, table};
+use super::text::{align_right, grouped, table};
+use super::{Connection, Format, runtime};
 use crate::aggregate::PROVENANCE;
 use crate::storage::Store;
 

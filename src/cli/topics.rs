@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::check::status;
-use super::{Connection, runtime};
+use super::{Connection, exit_code, runtime};
 use crate::publish::{self, Standing, TIMEOUT};
 
 /// Partitions of a new topic: as many consumers can share it.
@@ -78,6 +77,6 @@ impl Create {
                 _ => {}
             }
         }
-        Ok(status(wrong))
+        Ok(exit_code(wrong))
     }
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Connection, Format, align_right, runtime, table, unless_closed};
+use super::text::{align_right, ignore_closed_pipe, table};
+use super::{Connection, Format, exit_code, runtime};
 use crate::ledger::Gap;
 use crate::ledger::chain::Finding;
 use crate::ledger::verify::{Report, Summary, verify};
@@ -30,15 +31,11 @@ impl Verify {
         let store = self.connection.store()?;
         let report = runtime()?.block_on(verify(&store))?;
         let out = io::stdout().lock();
-        unless_closed(match self.format {
+        ignore_closed_pipe(match self.format {
             Format::Text => print_text(&report, out),
             Format::Json => print_json(&report, out),
         })?;
-        Ok(if report.findings.is_empty() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(1)
-        })
+        Ok(exit_code(!report.findings.is_empty()))
     }
 }
 

@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{Filter, Line, cells, header};
-use crate::cli::check::now;
-use crate::cli::{Connection, Format, align_right, ingest, runtime, table};
+use crate::cli::text::{align_right, table};
+use crate::cli::{Connection, Format, ingest, now, runtime};
 use crate::event::TopicPartition;
 use crate::ledger::chain;
 use crate::parked;

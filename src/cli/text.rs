@@ -1,0 +1,75 @@
+//! How commands print: lines and tables on standard output, numbers and times as text.
+//!
+//! A reader of standard output that stops early, such as `head`, is never an error: the command
+//! finishes its work and its exit status still reports the result.
+
+use std::io;
+use std::ops::RangeInclusive;
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::HumanCount;
+
+use crate::event::Micros;
+
+/// Prints a line as `println!` does, but ignores that the reader closed the pipe.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        $crate::cli::text::ignore_closed_pipe(writeln!(std::io::stdout(), $($line)*))
+            .expect("standard output takes a line")
+    }};
+}
+
+/// Whether the reader of standard output has stopped reading.
+pub(super) fn is_closed_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// The result of a write, where a reader that stopped reading is not an error.
+pub(super) fn ignore_closed_pipe(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if is_closed_pipe(&error) => Ok(()),
+        other => other,
+    }
+}
+
+/// A table for the screen: aligned columns without lines.
+pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// Aligns columns of numbers, given by index, to the right.
+pub(super) fn align_right(table: &mut Table, columns: RangeInclusive<usize>) {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if columns.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// A number with commas between thousands.
+pub(super) fn grouped(number: u64) -> String {
+    HumanCount(number).to_string()
+}
+
+/// Reads an argument that is an instant (RFC 3339), or a day, which means its end in London.
+pub(super) fn parse_instant(text: &str) -> Result<Micros, String> {
+    // A civil date also parses from an instant, whose time of day would be lost.
+    if text.len() == "2018-10-31".len()
+        && let Ok(day) = text.parse()
+    {
+        return Ok(Micros::end_of_day_in_london(day));
+    }
+    match text.parse::<jiff::Timestamp>() {
+        Ok(instant) => Ok(Micros(instant.as_microsecond())),
+        Err(_) => Err(
+            "expected a day such as 2018-10-31, or an instant such as 2018-10-31T17:00:00Z"
+                .to_owned(),
+        ),
+    }
+}
