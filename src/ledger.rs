@@ -6,6 +6,7 @@
 
 pub mod chain;
 mod checksum;
+pub(crate) mod columns;
 mod copy;
 mod encode;
 pub mod journal;

@@ -7,15 +7,12 @@ use std::sync::Arc;
 use arrow_array::{Array as _, ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
-use parquet::file::statistics::Statistics;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
+use super::columns::{dictionary, read_row_group, with_types};
 use super::encode::{Encoder, ROW_GROUP_ROWS};
 use super::{Footer, LedgerError, Result, load};
 
@@ -46,9 +43,8 @@ impl Original {
             .filter(|like| plain_types(like) == plain_types(plain.schema()))
             .cloned();
         let schema = of_like.unwrap_or_else(|| written_types(plain.schema(), plain.metadata()));
-        let options = ArrowReaderOptions::new().with_schema(Arc::clone(&schema));
-        let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options);
-        let metadata = metadata.map_err(|error| LedgerError::not_parquet(path, error))?;
+        let metadata = with_types(&plain, Arc::clone(&schema))
+            .map_err(|error| LedgerError::not_parquet(path, error))?;
         Ok(Self {
             path: path.to_owned(),
             bytes,
@@ -70,9 +66,8 @@ impl Original {
         Ok(())
     }
 
-    /// Hands on the rows of a row group, in batches as large as they are encoded. Most columns have
-    /// no value, as most belong to other kinds of record: these are not read, which is half of what
-    /// copying would cost.
+    /// Passes on the rows of a row group, in batches as large as they are encoded. Columns without
+    /// a value are not read, but filled in.
     fn decode<'a>(
         &'a self,
         number: usize,
@@ -80,17 +75,8 @@ impl Original {
         mut hand_on: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let damaged = |error: ParquetError| LedgerError::not_parquet(&self.path, error);
-        let held = (0..group.num_columns()).filter(|&leaf| holds_values(group.column(leaf)));
-        let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), held);
-        let read = ParquetRecordBatchReaderBuilder::new_with_metadata(
-            self.bytes.clone(),
-            self.metadata.clone(),
-        )
-        .with_row_groups(vec![number])
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(damaged)?;
+        let read = read_row_group(&self.bytes, &self.metadata, number, &[], BATCH_ROWS)
+            .map_err(damaged)?;
         let nulls_max = BATCH_ROWS.min(group.num_rows() as usize);
         let mut nulls: HashMap<&DataType, ArrayRef> = HashMap::new();
         for rows in read {
@@ -112,12 +98,6 @@ impl Original {
         }
         Ok(())
     }
-}
-
-/// Whether a column may have a value. One of lists may, for an empty list counts as a null there.
-fn holds_values(column: &ColumnChunkMetaData) -> bool {
-    let nulls = column.statistics().and_then(Statistics::null_count_opt);
-    column.column_descr().max_rep_level() > 0 || nulls != Some(column.num_values() as u64)
 }
 
 /// Names and types, those of dictionaries as the types of their values.
@@ -148,8 +128,7 @@ fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
     };
     let typed = |field: &FieldRef| match field.data_type() {
         DataType::Utf8 if is_of_dictionary(field.name()) => {
-            let texts = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
-            Arc::new(field.as_ref().clone().with_data_type(texts))
+            Arc::new(field.as_ref().clone().with_data_type(dictionary()))
         }
         _ => Arc::clone(field),
     };
@@ -163,6 +142,7 @@ mod tests {
     use arrow_array::types::Int32Type;
     use arrow_array::{DictionaryArray, Int64Array, StringArray};
     use arrow_schema::Field;
+    use parquet::file::metadata::ColumnChunkMetaData;
 
     use super::*;
     use crate::contract::rejection::{Reason, Rejection};
@@ -174,11 +154,10 @@ mod tests {
     use crate::rejects::RejectsBuilder;
 
     fn schema() -> SchemaRef {
-        let texts = || DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
         Arc::new(Schema::new(vec![
             Field::new("offset", DataType::Int64, false),
-            Field::new("source", texts(), false),
-            Field::new("nothing_yet", texts(), true),
+            Field::new("source", dictionary(), false),
+            Field::new("nothing_yet", dictionary(), true),
             Field::new("subject", DataType::Utf8, false),
         ]))
     }

@@ -26,6 +26,7 @@ use crate::contract::record::{
     Value,
 };
 use crate::event::{Feed, Kind, Micros};
+use crate::ledger::columns::{TextColumn, dictionary};
 
 /// How a kind of column is built and read.
 pub(super) trait Column: Value {
@@ -68,10 +69,6 @@ pub(super) fn timestamp() -> DataType {
 /// The times gathered, marked as UTC.
 pub(super) fn timestamps(builder: &mut TimestampMicrosecondBuilder) -> TimestampMicrosecondArray {
     builder.finish().with_timezone("UTC")
-}
-
-fn dictionary() -> DataType {
-    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
 thread_local! {
@@ -185,45 +182,12 @@ fn slice<'d>(ends: &[i32], bytes: &'d [u8], key: i32) -> &'d [u8] {
     &bytes[start..ends[key] as usize]
 }
 
-/// A column of texts, however the file was read.
-pub(super) enum Texts<'b> {
-    Absent,
-    Plain(&'b StringArray),
-    Dictionary(&'b Int32Array, &'b StringArray),
-}
-
-impl<'b> Texts<'b> {
-    fn new(batch: &'b RecordBatch, name: &str) -> Self {
-        let Some(column) = batch.column_by_name(name) else {
-            return Self::Absent;
-        };
-        if let Some(plain) = column.as_any().downcast_ref() {
-            return Self::Plain(plain);
-        }
-        let dictionary = column.as_any().downcast_ref::<DictionaryArray<Int32Type>>();
-        let parts = dictionary.and_then(|d| Some((d.keys(), d.values().as_any().downcast_ref()?)));
-        parts.map_or(Self::Absent, |(keys, values)| {
-            Self::Dictionary(keys, values)
-        })
-    }
-
-    fn get(&self, row: usize) -> Option<&'b str> {
-        match *self {
-            Self::Absent => None,
-            Self::Plain(texts) => texts.is_valid(row).then(|| texts.value(row)),
-            Self::Dictionary(keys, texts) => keys
-                .is_valid(row)
-                .then(|| texts.value(keys.value(row) as usize)),
-        }
-    }
-}
-
 /// A column of texts in a dictionary: from a value to its text, if it has one, and back.
 macro_rules! dictionary_column {
     ($($kind:ident (nullable $nullable:literal): |$value:ident| $to:expr, |$text:ident| $from:expr;)+) => { $(
         impl Column for $kind {
             type Builder = Dictionary;
-            type Reader<'b> = Texts<'b>;
+            type Reader<'b> = TextColumn<'b>;
 
             fn builder() -> Dictionary {
                 Dictionary::default()
@@ -248,11 +212,11 @@ macro_rules! dictionary_column {
                 builder.memory()
             }
 
-            fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Texts<'b> {
-                Texts::new(batch, name)
+            fn reader<'b>(batch: &'b RecordBatch, name: &str) -> TextColumn<'b> {
+                TextColumn::new(batch, name)
             }
 
-            fn read<'b>(reader: &Texts<'b>, row: usize) -> Self::Of<'b>
+            fn read<'b>(reader: &TextColumn<'b>, row: usize) -> Self::Of<'b>
     where
         'b: 'b,
     {
@@ -388,7 +352,7 @@ pub(super) const MARKS: [&str; 2] = ["_true", "_false"];
 
 impl Column for Time {
     type Builder = (TimestampMicrosecondBuilder, Dictionary);
-    type Reader<'b> = (Option<&'b TimestampMicrosecondArray>, Texts<'b>);
+    type Reader<'b> = (Option<&'b TimestampMicrosecondArray>, TextColumn<'b>);
 
     fn builder() -> Self::Builder {
         (
@@ -431,7 +395,7 @@ impl Column for Time {
         let times = batch
             .column_by_name(name)
             .and_then(|c| c.as_any().downcast_ref());
-        (times, Texts::new(batch, &format!("{name}{PRECISION}")))
+        (times, TextColumn::new(batch, &format!("{name}{PRECISION}")))
     }
 
     fn read<'b>((times, precisions): &Self::Reader<'b>, row: usize) -> Option<Moment>
@@ -469,7 +433,7 @@ fn join(joined: &mut String, text: &str) {
 
 impl Column for List {
     type Builder = Joined;
-    type Reader<'b> = Texts<'b>;
+    type Reader<'b> = TextColumn<'b>;
 
     fn builder() -> Joined {
         Joined::default()
@@ -493,11 +457,11 @@ impl Column for List {
         builder.texts.memory()
     }
 
-    fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Texts<'b> {
-        Texts::new(batch, name)
+    fn reader<'b>(batch: &'b RecordBatch, name: &str) -> TextColumn<'b> {
+        TextColumn::new(batch, name)
     }
 
-    fn read<'b>(reader: &Texts<'b>, row: usize) -> Option<Strs<'b>>
+    fn read<'b>(reader: &TextColumn<'b>, row: usize) -> Option<Strs<'b>>
     where
         'b: 'b,
     {
@@ -535,7 +499,7 @@ impl FlagSets {
 
 impl Column for Marks {
     type Builder = [FlagSets; 2];
-    type Reader<'b> = [Texts<'b>; 2];
+    type Reader<'b> = [TextColumn<'b>; 2];
 
     fn builder() -> Self::Builder {
         Self::Builder::default()
@@ -569,14 +533,14 @@ impl Column for Marks {
     }
 
     fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Self::Reader<'b> {
-        MARKS.map(|suffix| Texts::new(batch, &format!("{name}{suffix}")))
+        MARKS.map(|suffix| TextColumn::new(batch, &format!("{name}{suffix}")))
     }
 
     fn read<'b>([yes, no]: &Self::Reader<'b>, row: usize) -> Flags
     where
         'b: 'b,
     {
-        let bits = |texts: &Texts<'b>| texts.get(row).map_or(0, flag_bits);
+        let bits = |texts: &TextColumn<'b>| texts.get(row).map_or(0, flag_bits);
         Flags {
             yes: bits(yes),
             no: bits(no),

@@ -9,15 +9,11 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
-use parquet::file::metadata::RowGroupMetaData;
 
 use crate::aggregate::Error;
 use crate::ledger;
 use crate::ledger::chain::{Chain, ChainError};
+use crate::ledger::columns::{read_row_group, with_types};
 use crate::normalise;
 
 /// Rows decoded at once.
@@ -97,22 +93,11 @@ impl Files<'_> {
         let path = self.paths[file];
         let bytes = (self.open)(path)?;
         let metadata = ledger::load(path, &bytes).map_err(ChainError::from)?;
-        let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
-        let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)?;
+        let metadata = with_types(&metadata, with_dictionaries(metadata.schema()))?;
         let mut first_row = 0;
         // A dictionary lasts for a row group: read across two and it is decoded and built again.
-        for (row_group, held) in metadata.metadata().row_groups().iter().enumerate() {
-            // A column of nulls as a dictionary costs its reader more than one of values: half of
-            // the whole run.
-            let columns = columns.iter().copied().filter(|name| !is_null(held, name));
-            let mask = ProjectionMask::columns(metadata.parquet_schema(), columns);
-            let reader =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
-                    .with_row_groups(vec![row_group])
-                    .with_projection(mask)
-                    .with_batch_size(BATCH_ROWS)
-                    .build()?;
-            for batch in reader {
+        for row_group in 0..metadata.metadata().num_row_groups() {
+            for batch in read_row_group(&bytes, &metadata, row_group, columns, BATCH_ROWS)? {
                 let part = Part {
                     file,
                     first_row,
@@ -126,16 +111,6 @@ impl Files<'_> {
         }
         Ok(true)
     }
-}
-
-/// Whether a column is known to have no value in a row group.
-fn is_null(row_group: &RowGroupMetaData, column: &str) -> bool {
-    let of = row_group
-        .columns()
-        .iter()
-        .find(|chunk| chunk.column_path().parts() == [column]);
-    let nulls = of.and_then(|chunk| chunk.statistics()?.null_count_opt());
-    nulls.is_some_and(|nulls| nulls == row_group.num_rows() as u64)
 }
 
 /// A file's schema with the types of the ledger's rows.

@@ -8,9 +8,9 @@
 
 use std::cmp::Ordering;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMicrosecondType};
-use arrow_array::{Int32Array, RecordBatch, StringArray};
 use hashbrown::HashTable;
 use twox_hash::XxHash3_128;
 
@@ -18,6 +18,7 @@ use crate::aggregate::Error;
 use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::files::{Files, Part};
 use crate::event::Micros;
+use crate::ledger::columns::TextColumn;
 
 /// The columns that decide.
 const COLUMNS: [&str; 5] = ["source", "subject", "revision", "time", "received"];
@@ -219,43 +220,29 @@ impl Entry {
     }
 }
 
-/// The columns that say which record a row is of.
+/// The columns that identify the record of a row.
 struct Identity<'b> {
-    source_keys: &'b Int32Array,
-    sources: &'b StringArray,
-    subjects: &'b StringArray,
+    sources: TextColumn<'b>,
+    subjects: TextColumn<'b>,
 }
 
 impl<'b> Identity<'b> {
     fn of(batch: &'b RecordBatch) -> Result<Self, Error> {
-        let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
-        let sources = column("source")?
-            .as_any_dictionary_opt()
-            .ok_or(Error::Column("source"))?;
+        let column = |name| match TextColumn::new(batch, name) {
+            TextColumn::Absent => Err(Error::Column(name)),
+            texts => Ok(texts),
+        };
         Ok(Self {
-            source_keys: sources
-                .keys()
-                .as_primitive_opt::<Int32Type>()
-                .ok_or(Error::Column("source"))?,
-            sources: sources
-                .values()
-                .as_string_opt::<i32>()
-                .ok_or(Error::Column("source"))?,
-            subjects: column("subject")?
-                .as_string_opt::<i32>()
-                .ok_or(Error::Column("subject"))?,
+            sources: column("source")?,
+            subjects: column("subject")?,
         })
     }
 
     fn hash(&self, scratch: &mut Vec<u8>, row: usize) -> [u64; 2] {
         scratch.clear();
-        scratch.extend_from_slice(
-            self.sources
-                .value(self.source_keys.value(row) as usize)
-                .as_bytes(),
-        );
+        scratch.extend_from_slice(self.sources.get(row).unwrap_or_default().as_bytes());
         scratch.push(0); // in no source
-        scratch.extend_from_slice(self.subjects.value(row).as_bytes());
+        scratch.extend_from_slice(self.subjects.get(row).unwrap_or_default().as_bytes());
         let hash = XxHash3_128::oneshot(scratch);
         [(hash >> 64) as u64, hash as u64]
     }

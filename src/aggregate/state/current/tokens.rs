@@ -4,15 +4,14 @@
 //! the 12 months before. A key of tokens lasts a year: for 12 months a record carries the token
 //! under the old key too, which joins the two. No token leaves this module.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::RecordBatch;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_128;
 
 use super::{Current, columns};
 use crate::aggregate::state::calendar::within_a_year;
 use crate::event::{Feed, Micros};
+use crate::ledger::columns::TextColumn;
 
 /// Whether a record is a repeat of a person, a victim, a suspect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,43 +44,14 @@ pub(crate) struct Row {
 
 /// The columns of tokens in a batch.
 pub(crate) struct Columns<'b> {
-    tokens: [[Option<Texts<'b>>; 2]; 3],
-}
-
-struct Texts<'b> {
-    keys: Option<&'b arrow_array::Int32Array>,
-    values: &'b StringArray,
-}
-
-impl<'b> Texts<'b> {
-    fn of(batch: &'b RecordBatch, name: &str) -> Option<Self> {
-        let column = batch.column_by_name(name)?;
-        if let Some(values) = column.as_string_opt::<i32>() {
-            return Some(Self { keys: None, values });
-        }
-        let dictionary = column.as_any_dictionary_opt()?;
-        let keys = dictionary.keys().as_primitive_opt::<Int32Type>()?;
-        Some(Self {
-            keys: Some(keys),
-            values: dictionary.values().as_string_opt::<i32>()?,
-        })
-    }
-
-    fn get(&self, row: usize) -> Option<&'b str> {
-        match self.keys {
-            Some(keys) => keys
-                .is_valid(row)
-                .then(|| self.values.value(keys.value(row) as usize)),
-            None => self.values.is_valid(row).then(|| self.values.value(row)),
-        }
-    }
+    tokens: [[TextColumn<'b>; 2]; 3],
 }
 
 impl<'b> Columns<'b> {
     pub(crate) fn of(batch: &'b RecordBatch) -> Self {
         let of_role = |role: &str| {
             [format!("{role}_token"), format!("{role}_token_previous")]
-                .map(|name| Texts::of(batch, &name))
+                .map(|name| TextColumn::new(batch, &name))
         };
         Self {
             tokens: Repeats::ROLES.map(of_role),
@@ -91,11 +61,9 @@ impl<'b> Columns<'b> {
     /// Adds what a row has.
     pub(crate) fn add(&self, row: usize, into: &mut Tokens, fact: usize, at: Row) {
         for (role, [token, previous]) in self.tokens.iter().enumerate() {
-            let hash = |texts: &Option<Texts<'_>>| {
-                texts
-                    .as_ref()?
-                    .get(row)
-                    .map(|t| XxHash3_128::oneshot(t.as_bytes()) as u64)
+            let hash = |tokens: &TextColumn<'_>| {
+                let token = tokens.get(row)?;
+                Some(XxHash3_128::oneshot(token.as_bytes()) as u64)
             };
             let Some(token) = hash(token) else { continue };
             into.seen.push(Seen {
