@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use toml::{Table, Value};
 
 use super::properties::Client;
@@ -253,8 +253,9 @@ impl Settings {
     }
 
     pub(super) fn duration(&self, key: &str, bounds: (Duration, Duration)) -> Duration {
-        let within = |value: &Value| within(value.as_str()?, &(bounds.0..=bounds.1));
-        self.typed(key, &wanted(bounds), within).unwrap_or(bounds.0)
+        let within = |value: &Value| parse_duration(value.as_str()?, bounds);
+        self.typed(key, &duration_between(bounds), within)
+            .unwrap_or(bounds.0)
     }
 
     /// A duration, or none where the text is empty.
@@ -265,10 +266,14 @@ impl Settings {
     ) -> Option<Duration> {
         let within = |value: &Value| match value.as_str()? {
             "" => Some(None),
-            text => within(text, &(bounds.0..=bounds.1)).map(Some),
+            text => parse_duration(text, bounds).map(Some),
         };
-        self.typed(key, &format!("{}, or empty", wanted(bounds)), within)
-            .flatten()
+        self.typed(
+            key,
+            &format!("{}, or empty", duration_between(bounds)),
+            within,
+        )
+        .flatten()
     }
 
     /// The properties of a client, those in files read.
@@ -380,24 +385,13 @@ fn port_of(address: &str) -> Option<u16> {
     port.parse().ok().filter(|_| !host.is_empty())
 }
 
-fn within(text: &str, bounds: &RangeInclusive<Duration>) -> Option<Duration> {
-    let end = text.find(|c: char| !c.is_ascii_digit())?;
-    let millis = match &text[end..] {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    let duration = Duration::from_millis(text[..end].parse::<u64>().ok()?.checked_mul(millis)?);
-    bounds.contains(&duration).then_some(duration)
+/// The duration of a text such as `30s` or `1h30m`, if it is within the bounds.
+fn parse_duration(text: &str, (low, high): (Duration, Duration)) -> Option<Duration> {
+    let duration = Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()?;
+    (low..=high).contains(&duration).then_some(duration)
 }
 
-fn wanted((low, high): (Duration, Duration)) -> String {
-    let text = |duration: Duration| match duration.as_secs() {
-        s if s >= 3600 => format!("{}h", s / 3600),
-        s if s >= 60 => format!("{}m", s / 60),
-        s => format!("{s}s"),
-    };
-    format!("a duration from {} to {}", text(low), text(high))
+fn duration_between((low, high): (Duration, Duration)) -> String {
+    let [low, high] = [low, high].map(|bound| SignedDuration::from_secs(bound.as_secs() as i64));
+    format!("a duration from {low:#} to {high:#}")
 }
