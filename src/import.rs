@@ -7,7 +7,7 @@
 pub mod hclic;
 pub mod police_uk;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
 
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::contract::Event;
 use crate::contract::moment::{Instant, Moment};
 use crate::contract::parts::Revision;
+use crate::hex;
 
 /// A publisher's release, by the month it came out in. No file states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,11 +100,7 @@ pub(crate) fn digest<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
         }
         hasher.update(text);
     }
-    let mut digest = String::with_capacity(32);
-    for byte in &hasher.finalize()[..16] {
-        write!(digest, "{byte:02x}").expect("a String takes all");
-    }
-    digest
+    hex::encode(&hasher.finalize()[..16])
 }
 
 /// Writes an event as a line.

@@ -18,6 +18,7 @@ pub mod crash;
 pub mod event;
 pub mod files;
 pub mod generate;
+mod hex;
 pub mod import;
 pub mod kafka;
 pub mod ledger;

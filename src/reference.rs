@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::contract::Record;
 use crate::files::fault::FaultSink;
 use crate::files::{Fault, Faults, TextFiles};
+use crate::hex;
 use geography::Geography;
 use schemes::{Schemes, scheme_names};
 use windows::Windows;
@@ -162,10 +163,7 @@ fn checksum(files: &TextFiles) -> String {
             hasher.update(part);
         }
     }
-    hasher
-        .finalize()
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex::encode(&hasher.finalize())
 }
 
 /// The warning that no figures by ward, place or set can be given.

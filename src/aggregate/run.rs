@@ -25,6 +25,7 @@ use crate::aggregate::tables::{
 };
 use crate::aggregate::{Error, Settings, Wanted};
 use crate::event::{Feed, Micros};
+use crate::hex;
 use crate::ledger::chain::{self, Chain, Passes};
 use crate::ledger::{Footer, PROGRAM};
 use crate::reference::plan::Plan;
@@ -446,7 +447,5 @@ fn checksum(plan: &Plan) -> String {
         series.collect::<Vec<Value>>(),
         factors.collect::<Vec<Value>>(),
     ]);
-    Sha256::digest(said.to_string())
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex::encode(&Sha256::digest(said.to_string()))
 }

@@ -91,11 +91,6 @@ impl<'b> TextColumn<'b> {
         Some(Self::Dictionary(dictionary.keys(), texts))
     }
 
-    /// Whether no row can have a text.
-    pub(crate) const fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
-    }
-
     /// The text of a row, if it has one.
     pub(crate) fn get(&self, row: usize) -> Option<&'b str> {
         match *self {
@@ -132,7 +127,8 @@ mod tests {
         }
         for name in ["number", "none"] {
             let column = TextColumn::new(&batch, name);
-            assert!(column.is_absent() && column.get(0).is_none(), "{name}");
+            assert!(matches!(column, TextColumn::Absent), "{name}");
+            assert_eq!(column.get(0), None, "{name}");
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::event::Kind;
 use crate::files::TextFiles;
 use crate::files::fault::{Fault, FaultSink, hint};
 use crate::files::toml_reader::{ListItem, TomlReader, parse};
+use crate::hex;
 use crate::reference::carried::read_flags;
 use crate::reference::geography::Geography;
 use crate::reference::schemes::{Editions, Schemes};
@@ -240,12 +241,9 @@ fn scope(rules: &[Rule]) -> String {
     let mut rules: Vec<String> = rules.iter().map(Rule::canonical).collect();
     rules.sort();
     rules.dedup();
-    let hash = Sha256::digest(rules.join("\n"));
-    hash.iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .take(SCOPE_DIGITS)
-        .filter_map(|n| char::from_digit(n.into(), 16))
-        .collect()
+    let mut scope = hex::encode(&Sha256::digest(rules.join("\n")));
+    scope.truncate(SCOPE_DIGITS);
+    scope
 }
 
 fn check_size(reader: &TomlReader<'_>, series: &[Series]) {
