@@ -13,11 +13,12 @@ use arrow_array::builder::{
     TimestampMicrosecondBuilder,
 };
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
-use parquet::errors::ParquetError;
 
 use crate::contract::rejection::Rejection;
 use crate::event::{Micros, Position};
@@ -35,84 +36,155 @@ pub enum RejectsError {
 
 type Result<T, E = RejectsError> = std::result::Result<T, E>;
 
-/// The columns of a rejects file. Headers are two lists side by side, in the order they came in,
-/// repeats kept.
+/// How a type of column is built and read.
+trait RejectColumn {
+    type Builder;
+    type Array: Array + 'static;
+
+    fn data_type() -> DataType;
+
+    /// A builder without memory: there is one per assigned partition, and most have no reject.
+    fn builder() -> Self::Builder;
+}
+
+macro_rules! column_types {
+    ($($name:ident: $array:ty, $data_type:expr, $builder:ty = $empty:expr;)+) => { $(
+        struct $name;
+
+        impl RejectColumn for $name {
+            type Builder = $builder;
+            type Array = $array;
+
+            fn data_type() -> DataType {
+                $data_type
+            }
+
+            fn builder() -> $builder {
+                $empty
+            }
+        }
+    )+ };
+}
+
+column_types! {
+    Int32: Int32Array, DataType::Int32, Int32Builder = Int32Builder::with_capacity(0);
+    Int64: Int64Array, DataType::Int64, Int64Builder = Int64Builder::with_capacity(0);
+    Time: TimestampMicrosecondArray, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        TimestampMicrosecondBuilder
+            = TimestampMicrosecondBuilder::with_capacity(0).with_timezone("UTC");
+    Text: StringArray, DataType::Utf8, StringBuilder = StringBuilder::with_capacity(0, 0);
+    Binary: BinaryArray, DataType::Binary, BinaryBuilder = BinaryBuilder::with_capacity(0, 0);
+    TextList: ListArray, DataType::List(element::<Text>().into()), ListBuilder<StringBuilder>
+        = ListBuilder::with_capacity(Text::builder(), 0).with_field(element::<Text>());
+    BinaryList: ListArray, DataType::List(element::<Binary>().into()), ListBuilder<BinaryBuilder>
+        = ListBuilder::with_capacity(Binary::builder(), 0).with_field(element::<Binary>());
+}
+
+fn element<C: RejectColumn>() -> Field {
+    Field::new("element", C::data_type(), true)
+}
+
+/// The columns of a rejects file, once: those that say what was rejected and why, and those that
+/// contain the record itself.
+macro_rules! columns {
+    (
+        about { $($name:ident: $column:ident (nullable $nullable:literal),)+ }
+        record { $($raw_name:ident: $raw_column:ident (nullable $raw_nullable:literal),)+ }
+    ) => {
+        /// The columns without the record itself.
+        const ABOUT: &[&str] = &[$(stringify!($name)),+];
+
+        fn fields() -> Vec<Field> {
+            vec![
+                $(Field::new(stringify!($name), $column::data_type(), $nullable),)+
+                $(Field::new(stringify!($raw_name), $raw_column::data_type(), $raw_nullable),)+
+            ]
+        }
+
+        /// Gathers the rejects of a batch.
+        #[derive(Debug)]
+        pub struct RejectsBuilder {
+            $($name: <$column as RejectColumn>::Builder,)+
+            $($raw_name: <$raw_column as RejectColumn>::Builder,)+
+            bytes: usize,
+        }
+
+        impl Default for RejectsBuilder {
+            fn default() -> Self {
+                Self {
+                    $($name: $column::builder(),)+
+                    $($raw_name: $raw_column::builder(),)+
+                    bytes: 0,
+                }
+            }
+        }
+
+        impl RejectsBuilder {
+            /// The rows, and an empty builder.
+            pub fn finish(&mut self) -> RecordBatch {
+                self.bytes = 0;
+                let columns: Vec<ArrayRef> = vec![
+                    $(Arc::new(self.$name.finish()),)+
+                    $(Arc::new(self.$raw_name.finish()),)+
+                ];
+                RecordBatch::try_new(schema(), columns).expect("the columns fit the schema")
+            }
+        }
+
+        struct AboutColumns<'a> {
+            $($name: &'a <$column as RejectColumn>::Array,)+
+        }
+
+        impl<'a> AboutColumns<'a> {
+            fn new(batch: &'a RecordBatch) -> Option<Self> {
+                Some(Self { $($name: find::<$column>(batch, stringify!($name))?,)+ })
+            }
+        }
+
+        struct RawColumns<'a> {
+            $($raw_name: &'a <$raw_column as RejectColumn>::Array,)+
+        }
+
+        impl<'a> RawColumns<'a> {
+            fn new(batch: &'a RecordBatch) -> Option<Self> {
+                Some(Self { $($raw_name: find::<$raw_column>(batch, stringify!($raw_name))?,)+ })
+            }
+        }
+    };
+}
+
+fn find<'a, C: RejectColumn>(batch: &'a RecordBatch, name: &str) -> Option<&'a C::Array> {
+    batch.column_by_name(name)?.as_any().downcast_ref()
+}
+
+// Headers are two lists side by side, in the order received, repeats included.
+columns! {
+    about {
+        era: Int32 (nullable false),
+        offset: Int64 (nullable false),
+        received: Time (nullable false),
+        reason: Text (nullable false),
+        pointer: Text (nullable false),
+        rule: Text (nullable false),
+        partner: Text (nullable true),
+        kind: Text (nullable true),
+    }
+    record {
+        key: Binary (nullable true),
+        value: Binary (nullable true),
+        header_names: TextList (nullable true),
+        header_values: BinaryList (nullable true),
+    }
+}
+
+/// The columns of a rejects file.
 pub fn schema() -> SchemaRef {
-    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-        let list = |item| DataType::List(Arc::new(Field::new("element", item, true)));
-        Arc::new(Schema::new(vec![
-            Field::new("era", DataType::Int32, false),
-            Field::new("offset", DataType::Int64, false),
-            Field::new(
-                "received",
-                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-                false,
-            ),
-            Field::new("reason", DataType::Utf8, false),
-            Field::new("pointer", DataType::Utf8, false),
-            Field::new("rule", DataType::Utf8, false),
-            Field::new("partner", DataType::Utf8, true),
-            Field::new("kind", DataType::Utf8, true),
-            Field::new("key", DataType::Binary, true),
-            Field::new("value", DataType::Binary, true),
-            Field::new("header_names", list(DataType::Utf8), true),
-            Field::new("header_values", list(DataType::Binary), true),
-        ]))
-    });
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields())));
     SCHEMA.clone()
 }
 
-/// The columns without what the record itself held.
-const PLAIN: [&str; 8] = [
-    "era", "offset", "received", "reason", "pointer", "rule", "partner", "kind",
-];
-
 /// A header as Kafka gives it: a name, and bytes or null.
 pub type Header<'a> = (&'a str, Option<&'a [u8]>);
-
-/// Gathers the rejects of a batch.
-#[derive(Debug)]
-pub struct RejectsBuilder {
-    era: Int32Builder,
-    offset: Int64Builder,
-    received: TimestampMicrosecondBuilder,
-    reason: StringBuilder,
-    pointer: StringBuilder,
-    rule: StringBuilder,
-    partner: StringBuilder,
-    kind: StringBuilder,
-    key: BinaryBuilder,
-    value: BinaryBuilder,
-    header_names: ListBuilder<StringBuilder>,
-    header_values: ListBuilder<BinaryBuilder>,
-    bytes: usize,
-}
-
-impl Default for RejectsBuilder {
-    /// A builder without memory: as many partitions are gathered as are assigned, and most have no
-    /// reject.
-    fn default() -> Self {
-        let text = || StringBuilder::with_capacity(0, 0);
-        let raw = || BinaryBuilder::with_capacity(0, 0);
-        let element = |data_type| Field::new("element", data_type, true);
-        Self {
-            era: Int32Builder::with_capacity(0),
-            offset: Int64Builder::with_capacity(0),
-            received: TimestampMicrosecondBuilder::with_capacity(0).with_timezone("UTC"),
-            reason: text(),
-            pointer: text(),
-            rule: text(),
-            partner: text(),
-            kind: text(),
-            key: raw(),
-            value: raw(),
-            header_names: ListBuilder::with_capacity(text(), 0).with_field(element(DataType::Utf8)),
-            header_values: ListBuilder::with_capacity(raw(), 0)
-                .with_field(element(DataType::Binary)),
-            bytes: 0,
-        }
-    }
-}
 
 impl RejectsBuilder {
     /// Bytes a row takes beside its texts.
@@ -168,26 +240,6 @@ impl RejectsBuilder {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
-
-    /// The rows, and an empty builder.
-    pub fn finish(&mut self) -> RecordBatch {
-        self.bytes = 0;
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(self.era.finish()),
-            Arc::new(self.offset.finish()),
-            Arc::new(self.received.finish()),
-            Arc::new(self.reason.finish()),
-            Arc::new(self.pointer.finish()),
-            Arc::new(self.rule.finish()),
-            Arc::new(self.partner.finish()),
-            Arc::new(self.kind.finish()),
-            Arc::new(self.key.finish()),
-            Arc::new(self.value.finish()),
-            Arc::new(self.header_names.finish()),
-            Arc::new(self.header_values.finish()),
-        ];
-        RecordBatch::try_new(schema(), columns).expect("the columns are those of the schema")
-    }
 }
 
 /// A reject as it is read back.
@@ -222,120 +274,68 @@ pub struct Raw {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// The rejects of a file, in order; what they held only if `raw`. `path` is for the error only.
+/// The rejects of a file, in order; what they contained only if `raw`. `path` is for errors only.
 pub fn read(
     path: &str,
     bytes: Bytes,
     raw: bool,
 ) -> Result<impl Iterator<Item = Result<Reject>> + use<>> {
-    let columns: &[&str] = if raw { &[] } else { &PLAIN };
+    let columns = if raw { &[] } else { ABOUT };
     let batches = ledger::decode(path, bytes, columns)?;
     let path = path.to_owned();
     Ok(batches.flat_map(move |batch| {
-        let rows = batch
-            .map_err(|error| {
-                LedgerError::NotParquet {
-                    path: path.clone(),
-                    source: ParquetError::from(error),
-                }
-                .into()
-            })
-            .and_then(|batch| {
-                let columns = Columns::of(&batch, raw)
-                    .ok_or_else(|| RejectsError::NotRejects { path: path.clone() })?;
-                Ok((0..batch.num_rows())
-                    .map(|row| Ok(columns.row(row)))
-                    .collect::<Vec<_>>())
-            });
-        rows.unwrap_or_else(|error| vec![Err(error)])
+        let rejects = batch
+            .map_err(|error| LedgerError::not_parquet(&path, error).into())
+            .and_then(|batch| read_batch(&path, &batch, raw));
+        match rejects {
+            Ok(rejects) => rejects.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        }
     }))
 }
 
-/// The columns of a batch, by their types.
-struct Columns<'a> {
-    era: &'a arrow_array::Int32Array,
-    offset: &'a arrow_array::Int64Array,
-    received: &'a arrow_array::TimestampMicrosecondArray,
-    texts: [&'a arrow_array::StringArray; 5],
-    raw: Option<RawColumns<'a>>,
+fn read_batch(path: &str, batch: &RecordBatch, raw: bool) -> Result<Vec<Reject>> {
+    let not_rejects = || RejectsError::NotRejects {
+        path: path.to_owned(),
+    };
+    let about = AboutColumns::new(batch).ok_or_else(not_rejects)?;
+    let raw = raw
+        .then(|| RawColumns::new(batch).ok_or_else(not_rejects))
+        .transpose()?;
+    let rows = 0..batch.num_rows();
+    Ok(rows.map(|row| about.reject(row, raw.as_ref())).collect())
 }
 
-struct RawColumns<'a> {
-    key: &'a arrow_array::BinaryArray,
-    value: &'a arrow_array::BinaryArray,
-    header_names: &'a arrow_array::ListArray,
-    header_values: &'a arrow_array::ListArray,
-}
-
-impl<'a> Columns<'a> {
-    fn of(batch: &'a RecordBatch, raw: bool) -> Option<Self> {
-        let text = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
-        let raw = if raw {
-            Some(RawColumns::of(batch)?)
-        } else {
-            None
-        };
-        Some(Self {
-            era: batch
-                .column_by_name("era")?
-                .as_primitive_opt::<Int32Type>()?,
-            offset: batch
-                .column_by_name("offset")?
-                .as_primitive_opt::<Int64Type>()?,
-            received: batch
-                .column_by_name("received")?
-                .as_primitive_opt::<TimestampMicrosecondType>()?,
-            texts: [
-                text("reason")?,
-                text("pointer")?,
-                text("rule")?,
-                text("partner")?,
-                text("kind")?,
-            ],
-            raw,
-        })
-    }
-
-    fn row(&self, row: usize) -> Reject {
-        let [reason, pointer, rule, partner, kind] = self.texts;
-        let some = |texts: &arrow_array::StringArray| {
-            texts.is_valid(row).then(|| texts.value(row).to_owned())
-        };
+impl AboutColumns<'_> {
+    /// A reject; with its record if there are columns of it.
+    fn reject(&self, row: usize, raw: Option<&RawColumns<'_>>) -> Reject {
         Reject {
             position: Position {
                 era: self.era.value(row) as u16,
                 offset: self.offset.value(row),
             },
             received: Micros(self.received.value(row)),
-            reason: reason.value(row).to_owned(),
-            pointer: pointer.value(row).to_owned(),
-            rule: rule.value(row).to_owned(),
-            partner: some(partner),
-            kind: some(kind),
-            raw: self.raw.as_ref().and_then(|raw| raw.row(row)),
+            reason: self.reason.value(row).to_owned(),
+            pointer: self.pointer.value(row).to_owned(),
+            rule: self.rule.value(row).to_owned(),
+            partner: text(self.partner, row),
+            kind: text(self.kind, row),
+            raw: raw.and_then(|raw| raw.record(row)),
         }
     }
 }
 
-impl<'a> RawColumns<'a> {
-    fn of(batch: &'a RecordBatch) -> Option<Self> {
-        Some(Self {
-            key: batch.column_by_name("key")?.as_binary_opt()?,
-            value: batch.column_by_name("value")?.as_binary_opt()?,
-            header_names: batch.column_by_name("header_names")?.as_list_opt()?,
-            header_values: batch.column_by_name("header_values")?.as_list_opt()?,
-        })
-    }
+fn text(texts: &StringArray, row: usize) -> Option<String> {
+    texts.is_valid(row).then(|| texts.value(row).to_owned())
+}
 
-    /// Null headers mark a record of which nothing was kept.
-    fn row(&self, row: usize) -> Option<Raw> {
-        let bytes = |column: &arrow_array::BinaryArray| {
-            column.is_valid(row).then(|| column.value(row).to_owned())
-        };
-        let names = self
-            .header_names
-            .is_valid(row)
-            .then(|| self.header_names.value(row))?;
+impl RawColumns<'_> {
+    /// What a record contained. Null headers mark a record of which nothing was stored.
+    fn record(&self, row: usize) -> Option<Raw> {
+        if self.header_names.is_null(row) {
+            return None;
+        }
+        let names = self.header_names.value(row);
         let values = self.header_values.value(row);
         let names = names.as_string_opt::<i32>()?.iter();
         let values = values.as_binary_opt::<i32>()?.iter();
@@ -343,11 +343,15 @@ impl<'a> RawColumns<'a> {
             .zip(values)
             .map(|(name, value)| (name.unwrap_or("").to_owned(), value.map(<[u8]>::to_vec)));
         Some(Raw {
-            key: bytes(self.key),
-            value: bytes(self.value),
+            key: bytes(self.key, row),
+            value: bytes(self.value, row),
             headers: headers.collect(),
         })
     }
+}
+
+fn bytes(column: &BinaryArray, row: usize) -> Option<Vec<u8>> {
+    column.is_valid(row).then(|| column.value(row).to_owned())
 }
 
 #[cfg(test)]
