@@ -14,14 +14,15 @@ const RECEIVED: Micros = Micros(1_486_372_500_000_000);
 fn decode(criterion: &mut Criterion) {
     let document = CRIME.trim_end();
     let event = Event::decode(document).expect("valid");
-    let record = Record::of(&event);
+    let record = Record::from_event(&event);
     let mut group = criterion.benchmark_group("crime");
     group.bench_function("decode", |b| {
         b.iter(|| Event::decode(black_box(document)).is_ok())
     });
     group.bench_function("decode and lay flat", |b| {
         b.iter(|| {
-            Event::decode(black_box(document)).map(|event| Record::of(black_box(&event)).revision)
+            Event::decode(black_box(document))
+                .map(|event| Record::from_event(black_box(&event)).revision)
         });
     });
     group.bench_function("semantic", |b| {

@@ -7,12 +7,14 @@
 //!
 //! This module knows neither Kafka's client nor Parquet, and no error of it holds a value.
 
+pub mod columns;
 pub mod count;
 pub mod explain;
 pub mod health;
 pub mod housing;
 mod json;
 pub mod judge;
+mod kind;
 pub mod moment;
 pub mod parts;
 mod pointer;
@@ -31,8 +33,9 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::event::{Feed, Kind};
+use crate::event::{Feed, Kind, with_kinds};
 use json::Json;
+pub use kind::KindField;
 use moment::Instant;
 use parts::Revision;
 use text::{Id, Plain, Printable, Source};
@@ -93,11 +96,17 @@ impl Envelope<'_> {
 }
 
 macro_rules! data {
-    ($($kind:ident in $module:ident),+ $(,)?) => {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal in $module:ident,)+) => {
         /// What an event says of its record, by kind.
         #[derive(Clone, Debug)]
-        #[allow(missing_docs, reason = "each variant holds the type of its kind")]
-        pub enum Data<'a> { $($kind($module::$kind<'a>)),+ }
+        pub enum Data<'a> { $($(#[$doc])* $kind($module::$kind<'a>)),+ }
+
+        impl Data<'_> {
+            /// Lays the fields in the columns of a flat record.
+            fn lay<'r>(&'r self, record: &mut Record<'r>) {
+                match self { $(Self::$kind(data) => data.lay(record)),+ }
+            }
+        }
 
         impl Serialize for Data<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -105,37 +114,37 @@ macro_rules! data {
             }
         }
 
-        impl<'de> DeserializeSeed<'de> for DataOf {
+        impl<'de> DeserializeSeed<'de> for DataReader {
             type Value = Data<'de>;
 
             fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Data<'de>, D::Error> {
-                match self.0 { $(Kind::$kind => $module::$kind::deserialize(deserializer).map(Data::$kind)),+ }
+                match self.0 {
+                    $(Kind::$kind => $module::$kind::deserialize(deserializer).map(Data::$kind)),+
+                }
             }
+        }
+
+        /// The fields of a kind's `data`, in the order of its contract.
+        pub const fn fields(kind: Kind) -> &'static [KindField] {
+            match kind { $(Kind::$kind => $module::$kind::FIELDS),+ }
+        }
+
+        /// Whether the `data` of a kind has a field.
+        pub fn has_field(kind: Kind, name: &str) -> bool {
+            fields(kind).iter().any(|field| field.name == name)
+        }
+
+        /// The code list of a kind's classification, where it has a field of its own for it and
+        /// no `what`.
+        pub const fn own_code_list(kind: Kind) -> Option<&'static str> {
+            match kind { $(Kind::$kind => $module::$kind::CODE_LIST),+ }
         }
     };
 }
+with_kinds!(data);
 
 /// Reads the `data` of a kind.
-struct DataOf(Kind);
-
-data! {
-    Crime in police,
-    Incident in police,
-    Detention in police,
-    StopSearch in police,
-    Referral in police,
-    AssaultAttendance in health,
-    AmbulanceCall in health,
-    Admission in health,
-    MentalHealthDetention in health,
-    Treatment in health,
-    HomelessnessCase in housing,
-    AntisocialBehaviourCase in housing,
-    NoiseComplaint in housing,
-    Possession in housing,
-    DomesticAbuseSupport in housing,
-    Count in count,
-}
+struct DataReader(Kind);
 
 /// The feed and kind of an event's `type`, `uk.community-safety.<feed>.<kind>.v1`.
 pub fn parse_type(text: &str) -> Option<(Feed, Kind)> {
@@ -176,7 +185,7 @@ impl<'a> Event<'a> {
 }
 
 fn decode_data(kind: Kind, json: &str) -> Result<Data<'_>, Refused> {
-    Json::read(json, |json| DataOf(kind).deserialize(json))
+    Json::read(json, |json| DataReader(kind).deserialize(json))
 }
 
 /// An event is written as a `CloudEvents` document, its `type` before its `data`.
@@ -306,7 +315,7 @@ fn read_event<'a>(json: &mut Json<'a>) -> Result<Event<'a>, Refused> {
         "data" if data_read_early.is_some() => Err(Refused),
         // Publishers put `type` before `data`; any other order costs a second look at `data`.
         "data" => match draft.kind {
-            Some((_, kind)) => once(&mut data, DataOf(kind).deserialize(json)?),
+            Some((_, kind)) => once(&mut data, DataReader(kind).deserialize(json)?),
             None => once(&mut data_read_early, json.raw()?),
         },
         _ => draft.extension(name, json.value()?),

@@ -46,70 +46,96 @@ impl fmt::Display for Feed {
     }
 }
 
+/// Hands the list of kinds to a macro, in the order of the contracts: what it is, and then
+/// `Variant = "name" in feed`. Each feed may send a `count`.
+///
+/// The feed is also the file of [`crate::contract`] that declares the kind.
+macro_rules! with_kinds {
+    ($callback:ident) => {
+        $callback! {
+            /// A recorded crime.
+            Crime = "crime" in police,
+            /// An incident of anti-social behaviour, or another that is not a crime.
+            Incident = "incident" in police,
+            /// A detention under section 135 or 136 of the Mental Health Act 1983.
+            Detention = "detention" in police,
+            /// A stop and search.
+            StopSearch = "stop-search" in police,
+            /// A referral to the National Referral Mechanism, Prevent or a MARAC.
+            Referral = "referral" in police,
+            /// An assault seen by an emergency department.
+            AssaultAttendance = "assault-attendance" in health,
+            /// A call to the ambulance service.
+            AmbulanceCall = "ambulance-call" in health,
+            /// A hospital admission.
+            Admission = "admission" in health,
+            /// A period of detention recorded by a mental-health trust.
+            MentalHealthDetention = "mental-health-detention" in health,
+            /// A course of drug or alcohol treatment.
+            Treatment = "treatment" in health,
+            /// A homelessness application.
+            HomelessnessCase = "homelessness-case" in housing,
+            /// A landlord's or council's case of anti-social behaviour.
+            AntisocialBehaviourCase = "antisocial-behaviour-case" in housing,
+            /// A complaint about noise.
+            NoiseComplaint = "noise-complaint" in housing,
+            /// One stage of a possession case.
+            Possession = "possession" in housing,
+            /// A request for safe accommodation or other domestic-abuse support.
+            DomesticAbuseSupport = "domestic-abuse-support" in housing,
+            /// A total for an area and period.
+            Count = "count" in count,
+        }
+    };
+}
+pub(crate) use with_kinds;
+
+/// The feed of a kind, by its file.
+macro_rules! feed_of {
+    (police) => {
+        Some(Feed::Police)
+    };
+    (health) => {
+        Some(Feed::Health)
+    };
+    (housing) => {
+        Some(Feed::Housing)
+    };
+    (count) => {
+        None
+    };
+}
+
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal in $feed:expr),+ $(,)?) => {
-        /// What an event is about: fifteen kinds of record, and the count of a partner that can
-        /// only send totals.
+    ($($(#[$doc:meta])* $kind:ident = $name:literal in $feed:ident,)+) => {
+        /// What an event is about: a kind of record, or the count of a partner that can only send
+        /// totals.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Kind { $($(#[$doc])* $variant),+ }
+        pub enum Kind { $($(#[$doc])* $kind),+ }
 
         impl Kind {
             /// All kinds, in the order of the contracts.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub const ALL: &'static [Self] = &[$(Self::$kind),+];
 
             /// The name in an event's `type` and in tables.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
+                match self { $(Self::$kind => $name),+ }
             }
 
             /// The kind of that name.
             pub fn from_name(name: &str) -> Option<Self> {
-                match name { $($name => Some(Self::$variant),)+ _ => None }
+                match name { $($name => Some(Self::$kind),)+ _ => None }
             }
 
             /// The only feed that may send this kind; `None` for a count, which every feed may
             /// send.
             pub const fn feed(self) -> Option<Feed> {
-                match self { $(Self::$variant => $feed),+ }
+                match self { $(Self::$kind => feed_of!($feed)),+ }
             }
         }
     };
 }
-
-kinds! {
-    /// A recorded crime.
-    Crime = "crime" in Some(Feed::Police),
-    /// An incident of anti-social behaviour or another that is no crime.
-    Incident = "incident" in Some(Feed::Police),
-    /// A detention under section 135 or 136 of the Mental Health Act 1983.
-    Detention = "detention" in Some(Feed::Police),
-    /// A stop and search.
-    StopSearch = "stop-search" in Some(Feed::Police),
-    /// A referral to the National Referral Mechanism, Prevent or a MARAC.
-    Referral = "referral" in Some(Feed::Police),
-    /// An assault seen by an emergency department.
-    AssaultAttendance = "assault-attendance" in Some(Feed::Health),
-    /// A call to the ambulance service.
-    AmbulanceCall = "ambulance-call" in Some(Feed::Health),
-    /// A hospital admission.
-    Admission = "admission" in Some(Feed::Health),
-    /// A period of detention recorded by a mental-health trust.
-    MentalHealthDetention = "mental-health-detention" in Some(Feed::Health),
-    /// A course of drug or alcohol treatment.
-    Treatment = "treatment" in Some(Feed::Health),
-    /// A homelessness application.
-    HomelessnessCase = "homelessness-case" in Some(Feed::Housing),
-    /// A landlord's or council's case of anti-social behaviour.
-    AntisocialBehaviourCase = "antisocial-behaviour-case" in Some(Feed::Housing),
-    /// A complaint about noise.
-    NoiseComplaint = "noise-complaint" in Some(Feed::Housing),
-    /// One stage of a possession case.
-    Possession = "possession" in Some(Feed::Housing),
-    /// A request for safe accommodation or other domestic-abuse support.
-    DomesticAbuseSupport = "domestic-abuse-support" in Some(Feed::Housing),
-    /// A total for an area and period.
-    Count = "count" in None,
-}
+with_kinds!(kinds);
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

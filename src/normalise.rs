@@ -11,17 +11,16 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::builder::{Int32Builder, Int64Builder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_array::{Int32Array, Int64Array, TimestampMicrosecondArray};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use crate::contract::Record;
-use crate::contract::record::with_columns;
 #[allow(
     clippy::wildcard_imports,
-    reason = "the list of columns names the kinds of column"
+    reason = "the list of columns names their types"
 )]
-use crate::contract::record::*;
+use crate::contract::columns::*;
 use crate::event::{Micros, Position};
-use column::{Column, MARKS, PRECISION, timestamps};
+use column::{Column, timestamps};
 
 /// A record's place in its partition and when Kafka received it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +30,9 @@ pub struct Coordinates {
     /// The record's Kafka timestamp.
     pub received: Micros,
 }
+
+/// The column of the record's Kafka timestamp.
+pub const RECEIVED: &str = "received";
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let mut fields = vec![
@@ -47,7 +49,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
             "Kafka's offset in the partition.",
         ),
         column::described(
-            "received",
+            RECEIVED,
             column::timestamp(),
             false,
             "The record's Kafka timestamp (UTC).",
@@ -62,20 +64,25 @@ pub fn schema() -> SchemaRef {
     SCHEMA.clone()
 }
 
-/// The columns that hold a field of [`Record`]: two for a time, with its precision, and for the
+/// The ledger's columns of a field of [`Record`]: two for a time, with its precision, and for the
 /// flags; else one of the same name.
-pub fn columns_of(field: &str) -> impl Iterator<Item = &'static str> {
-    let fields = SCHEMA.fields().iter().map(|f| f.name().as_str());
-    fields.filter(move |name| {
-        let suffix = name.strip_prefix(field);
-        suffix.is_some_and(|s| {
-            s.is_empty() || s == PRECISION || (field == "flags" && MARKS.contains(&s))
-        })
-    })
+pub fn columns_of(field: &Definition) -> &'static [FieldRef] {
+    &SCHEMA.fields()[COORDINATES + field.first..][..field.width]
 }
 
+/// What a column of the ledger means.
+pub fn description(column: &Field) -> &str {
+    column
+        .metadata()
+        .get(column::DESCRIPTION)
+        .map_or("", String::as_str)
+}
+
+/// How many columns there are before those of [`Record`].
+const COORDINATES: usize = 3;
+
 macro_rules! columns {
-    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident,)+) => {
+    ($($(#[$doc:meta])+ $name:ident: $kind:ident, $group:ident, $feeds:expr, $role:ident;)+) => {
         /// One builder a column.
         struct Columns { $($name: <$kind as Column>::Builder),+ }
 
@@ -86,7 +93,8 @@ macro_rules! columns {
 
             fn fields() -> Vec<Field> {
                 let mut fields = Vec::new();
-                $($kind::fields(stringify!($name), concat!($($doc),+).trim(), &mut fields);)+
+                $(let column = COLUMNS.$name.definition();
+                $kind::fields(column.name, column.description, &mut fields);)+
                 fields
             }
 
@@ -195,7 +203,7 @@ impl<'b> Rows<'b> {
         Self {
             era: column("era").and_then(|c| c.downcast_ref()),
             offset: column("offset").and_then(|c| c.downcast_ref()),
-            received: column("received").and_then(|c| c.downcast_ref()),
+            received: column(RECEIVED).and_then(|c| c.downcast_ref()),
             readers: Readers::new(batch),
             len: batch.num_rows(),
         }
@@ -230,6 +238,7 @@ impl<'b> Rows<'b> {
 
 #[cfg(test)]
 mod tests {
+    use super::column::{MARKS, PRECISION};
     use super::*;
     use crate::contract::Event;
 
@@ -251,7 +260,7 @@ mod tests {
                     position,
                     received: Micros(7),
                 },
-                &Record::of(event),
+                &Record::from_event(event),
             );
         }
         let batch = builder.finish();
@@ -271,7 +280,7 @@ mod tests {
             .for_each(|code| further.borrow_mut().push(code));
         assert_eq!(*further.borrow(), ["X99.9"]);
         for (row, event) in events.iter().enumerate() {
-            let (mut built, mut read) = (Record::of(event), rows.record(row));
+            let (mut built, mut read) = (Record::from_event(event), rows.record(row));
             (built.icd10_further, read.icd10_further) = (None, None);
             assert_eq!(format!("{read:?}"), format!("{built:?}"));
         }
@@ -286,7 +295,7 @@ mod tests {
                 position: Position::ORIGIN,
                 received: Micros(0),
             },
-            &Record::of(&event),
+            &Record::from_event(&event),
         );
         let batch = builder.finish();
         let some = batch
@@ -297,11 +306,25 @@ mod tests {
             (record.subject, record.what_category, record.flags.yes),
             ("46-001234-17", None, 0)
         );
-        assert_eq!(
-            columns_of("occurred_from").collect::<Vec<_>>(),
-            ["occurred_from", "occurred_from_precision"]
-        );
-        assert_eq!(columns_of("flags").count(), 2);
-        assert_eq!(columns_of("children").count(), 1);
+    }
+
+    #[test]
+    fn each_field_has_its_columns_in_the_ledger() {
+        let mut found = COORDINATES;
+        for definition in &DEFINITIONS {
+            let columns = columns_of(definition);
+            let names: Vec<&str> = columns.iter().map(|column| &**column.name()).collect();
+            let expected: &[&str] = match definition.width {
+                1 => &[""],
+                _ if definition.name == "flags" => &MARKS,
+                _ => &["", PRECISION],
+            };
+            let expected = expected
+                .iter()
+                .map(|suffix| format!("{}{suffix}", definition.name));
+            assert_eq!(names, expected.collect::<Vec<_>>());
+            found += columns.len();
+        }
+        assert_eq!(found, schema().fields().len());
     }
 }

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::{Connection, Format, lookup, runtime};
 use crate::aggregate::{Revision, history, month_of};
 use crate::contract::Record as Flat;
+use crate::contract::columns::with_columns;
 use crate::contract::moment::Moment;
 use crate::contract::parts::Flags;
-use crate::contract::record::{Strs, with_columns};
+use crate::contract::text::Strs;
 use crate::event::{Feed, Kind};
 use crate::reference::Reference;
 use crate::reference::plan::Plan;
@@ -321,7 +322,7 @@ impl Shown for Flags {
 const ASIDE: [&str; 6] = ["id", "source", "subject", "revision", "time", "version"];
 
 macro_rules! fields {
-    ($($(#[$doc:meta])+ $name:ident: $kind:ident,)+) => {
+    ($($(#[$doc:meta])+ $name:ident: $of:ident, $group:ident, $feeds:expr, $role:ident;)+) => {
         /// The fields of a record by name, as texts.
         fn fields(record: &Flat<'_>) -> Vec<(&'static str, String)> {
             let all = [$((stringify!($name), record.$name.shown())),+];
@@ -351,7 +352,9 @@ mod tests {
         let events = documents
             .each_ref()
             .map(|document| Event::decode(document).expect("valid"));
-        let [before, after] = events.each_ref().map(|event| fields(&Flat::of(event)));
+        let [before, after] = events
+            .each_ref()
+            .map(|event| fields(&Flat::from_event(event)));
         let changes = changes(&before, &after);
         let told = |name, old: &str, new: &str| (name, old.to_owned(), new.to_owned());
         assert_eq!(

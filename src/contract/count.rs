@@ -6,8 +6,8 @@
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
-use super::moment::Date;
-use super::parts::{Area, Cancellation, Flags, Quantity, Sex, What, closed, object};
+use super::kind::kind;
+use super::parts::{Flags, Flat, Period, Quantity, Sex, closed};
 use super::text::AgeBand;
 
 closed! {
@@ -51,57 +51,40 @@ impl<'de> Deserialize<'de> for FlagName {
     }
 }
 
-object! {
-    /// The period of a count, both days inclusive.
-    Period {
-        /// The first day.
-        from: Date,
-        /// The last day.
-        to: Date,
+impl Flat<'_> for FlagName {
+    type Of = &'static str;
+
+    fn flat(&self) -> Option<&'static str> {
+        Some(self.0)
     }
 }
 
-object! {
+kind! {
     /// A total for an area and period.
-    Count<'a> {
-        /// The partner's own classification.
-        #[serde(borrow)]
-        what: What<'a>,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+    Count {
+        what, area,
         /// The period it covers.
         period: Period,
         /// What is counted.
         unit: Unit,
         /// The date it goes by.
-        #[serde(skip_serializing_if = "Option::is_none")]
         date_basis: Option<DateBasis>,
         /// Whether it may still change.
-        #[serde(skip_serializing_if = "Option::is_none")]
         provisional: Option<bool>,
         /// Of which: in this band of years.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         age_band: Option<AgeBand<'a>>,
         /// Of which: of this sex.
-        #[serde(skip_serializing_if = "Option::is_none")]
         sex: Option<Sex>,
         /// Of which: with this flag.
-        #[serde(skip_serializing_if = "Option::is_none")]
         with_flag: Option<FlagName>,
         /// How much the number says.
         status: CountStatus,
         /// The number.
-        #[serde(skip_serializing_if = "Option::is_none")]
         value: Option<Quantity>,
         /// The least it can be.
-        #[serde(skip_serializing_if = "Option::is_none")]
         at_least: Option<Quantity>,
         /// The most it can be.
-        #[serde(skip_serializing_if = "Option::is_none")]
         at_most: Option<Quantity>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        cancellation,
     }
 }

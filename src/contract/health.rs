@@ -4,40 +4,23 @@
 //! (assault-attendance); SI 2007/1831 (ambulance-call, admission); Mental Health Services Data Set,
 //! MHS401 (mental-health-detention); National Drug Treatment Monitoring System (treatment).
 
+use super::kind::kind;
 use super::moment::Moment;
-use super::parts::{Area, Cancellation, Flags, List, Person, What, When, closed, object};
+use super::parts::{List, closed};
 use super::police::PlaceOfSafety;
 use super::text::{Icd10, LegalStatus, PlaceCode, Site, Slug};
 
-object! {
+kind! {
     /// An assault seen by an emergency department.
-    AssaultAttendance<'a> {
-        /// The partner's own classification.
-        #[serde(borrow)]
-        what: What<'a>,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+    AssaultAttendance {
+        what, when, area,
         /// The hospital site, by its ODS code.
-        #[serde(borrow)]
         site_code: Site<'a>,
         /// Arrival at the department.
-        #[serde(skip_serializing_if = "Option::is_none")]
         arrived_at: Option<Moment>,
         /// The kind of place of the assault.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         place_code: Option<PlaceCode<'a>>,
-        /// The person harmed.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        person: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        person, flags, cancellation,
     }
 }
 
@@ -58,129 +41,64 @@ closed! {
     }
 }
 
-object! {
+kind! {
     /// A call to the ambulance service.
-    AmbulanceCall<'a> {
-        /// The partner's own classification.
-        #[serde(borrow)]
-        what: What<'a>,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+    AmbulanceCall {
+        what, when, area,
         /// How urgent it was.
-        #[serde(skip_serializing_if = "Option::is_none")]
         response_category: Option<ResponseCategory>,
         /// Whether the patient was taken to a hospital.
-        #[serde(skip_serializing_if = "Option::is_none")]
         conveyed: Option<bool>,
-        /// The patient.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        person: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        person, flags, cancellation,
     }
 }
 
-object! {
+kind! {
     /// A hospital admission.
-    Admission<'a> {
+    Admission {
         /// The diagnoses, the primary one first.
-        #[serde(borrow)]
-        icd10: List<Icd10<'a>, 1, 12>,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+        icd10: List<Icd10<'a>, 1, 12> => what_category of "icd-10",
+        when, area,
         /// How the patient was admitted.
-        #[serde(skip_serializing_if = "Option::is_none")]
         method: Option<AdmissionMethod>,
         /// The hospital site, by its ODS code.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         site_code: Option<Site<'a>>,
-        /// The patient.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        person: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        person, flags, cancellation,
     }
 }
 
-object! {
+kind! {
     /// A period of detention recorded by a mental-health trust.
-    MentalHealthDetention<'a> {
+    MentalHealthDetention {
         /// The legal status: 19 is section 135, 20 is section 136.
-        #[serde(borrow)]
-        legal_status: LegalStatus<'a>,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+        legal_status: LegalStatus<'a> => what_category of "mha-legal-status",
+        when, area,
         /// Where the person was taken first.
-        #[serde(skip_serializing_if = "Option::is_none")]
         place_of_safety: Option<PlaceOfSafety>,
         /// Arrival there.
-        #[serde(skip_serializing_if = "Option::is_none")]
         arrived_at: Option<Moment>,
         /// The end of the period.
-        #[serde(skip_serializing_if = "Option::is_none")]
         ended_at: Option<Moment>,
         /// The hospital site, by its ODS code.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         site_code: Option<Site<'a>>,
-        /// The person detained.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        person: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        person, flags, cancellation,
     }
 }
 
-object! {
+kind! {
     /// A course of drug or alcohol treatment.
-    Treatment<'a> {
+    Treatment {
         /// What it is for.
-        substance_group: SubstanceGroup,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+        substance_group: SubstanceGroup => what_category of "ndtms-group",
+        when, area,
         /// Where it is given.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         setting: Option<Slug<'a>>,
         /// Who referred.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         referred_by: Option<Slug<'a>>,
         /// The end of the course.
-        #[serde(skip_serializing_if = "Option::is_none")]
         ended_at: Option<Moment>,
         /// How it ended.
-        #[serde(skip_serializing_if = "Option::is_none")]
         end: Option<TreatmentEnd>,
-        /// The person treated.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        person: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        person, flags, cancellation,
     }
 }

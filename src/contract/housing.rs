@@ -5,10 +5,9 @@
 //! Ministry of Justice possession statistics (possession); Domestic Abuse Act 2021, Part 4
 //! (domestic-abuse-support).
 
+use super::kind::kind;
 use super::moment::Moment;
-use super::parts::{
-    Area, AreaCoarse, Cancellation, Children, Flags, List, Person, What, When, closed, object,
-};
+use super::parts::{AreaCoarse, Children, List, closed};
 use super::text::{Code, Slug};
 
 closed! {
@@ -53,181 +52,96 @@ closed! {
     }
 }
 
-object! {
+kind! {
     /// A homelessness application.
-    HomelessnessCase<'a> {
+    HomelessnessCase {
         /// The edition of its codes.
-        edition: HclicEdition,
+        edition: HclicEdition => what_edition,
         /// What the authority decided it owes.
         assessment: Assessment,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+        when, area,
         /// Whether a notice under section 21 was served.
-        #[serde(skip_serializing_if = "Option::is_none")]
         section_21: Option<bool>,
         /// Why the last settled home was lost.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        loss_reason: Option<Code<'a>>,
+        loss_reason: Option<Code<'a>> => what_category of "hclic-reason",
         /// Support needs: absent = not asked, empty = none.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         support_needs: Option<List<Slug<'a>, 0, 32>>,
         /// Whether there are children.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        children: Option<bool>,
+        children: Option<bool> => children_present,
         /// The end of the case.
-        #[serde(skip_serializing_if = "Option::is_none")]
         ended_at: Option<Moment>,
         /// How it ended.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         end: Option<Slug<'a>>,
-        /// The main applicant.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        person: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        person, flags, cancellation,
     }
 }
 
-object! {
+kind! {
     /// A landlord's or council's case of anti-social behaviour.
-    AntisocialBehaviourCase<'a> {
-        /// The partner's own classification.
-        #[serde(borrow)]
-        what: What<'a>,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+    AntisocialBehaviourCase {
+        what, when, area,
         /// When the case was closed.
-        #[serde(skip_serializing_if = "Option::is_none")]
         closed_at: Option<Moment>,
         /// What was done.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         action: Option<Slug<'a>>,
         /// Whether a case review was asked for.
-        #[serde(skip_serializing_if = "Option::is_none")]
         case_review: Option<bool>,
         /// Whether the police were told.
-        #[serde(skip_serializing_if = "Option::is_none")]
         police_informed: Option<bool>,
         /// How the dwelling is held.
-        #[serde(skip_serializing_if = "Option::is_none")]
         tenure: Option<Tenure>,
-        /// The harmed person.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        victim: Option<Person<'a>>,
-        /// The person whose behaviour it is.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        suspect: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        victim, suspect, flags, cancellation,
     }
 }
 
-object! {
+kind! {
     /// A complaint about noise.
-    NoiseComplaint<'a> {
-        /// The partner's own classification.
-        #[serde(borrow)]
-        what: What<'a>,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+    NoiseComplaint {
+        what, when, area,
         /// When the case was closed.
-        #[serde(skip_serializing_if = "Option::is_none")]
         closed_at: Option<Moment>,
         /// What was done.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         action: Option<Slug<'a>>,
         /// Whether it was a statutory nuisance.
-        #[serde(skip_serializing_if = "Option::is_none")]
         statutory_nuisance: Option<bool>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        flags, cancellation,
     }
 }
 
-object! {
+kind! {
     /// One stage of a possession case.
-    Possession<'a> {
+    Possession {
         /// The stage.
-        stage: PossessionStage,
-        /// When it happened and when it was recorded.
-        when: When,
-        /// Where.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        area: Option<Area<'a>>,
+        stage: PossessionStage => what_category of "possession-stage",
+        when, area,
         /// The procedure.
-        #[serde(skip_serializing_if = "Option::is_none")]
         procedure: Option<Procedure>,
         /// Who claims possession.
-        #[serde(skip_serializing_if = "Option::is_none")]
         landlord: Option<Landlord>,
         /// The ground.
-        #[serde(skip_serializing_if = "Option::is_none")]
         ground: Option<Ground>,
-        /// The occupier.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        person: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        person, flags, cancellation,
     }
 }
 
-object! {
+kind! {
     /// A request for safe accommodation or other domestic-abuse support.
-    DomesticAbuseSupport<'a> {
+    DomesticAbuseSupport {
         /// What was asked for.
-        service: Service,
+        service: Service => what_category of "da-service",
         /// Whether it was given.
         supported: bool,
-        /// When it happened and when it was recorded.
-        when: When,
+        when,
         /// Where: a district or larger.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         area: Option<AreaCoarse<'a>>,
         /// Why not.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         not_supported_reason: Option<Slug<'a>>,
         /// The end of the support.
-        #[serde(skip_serializing_if = "Option::is_none")]
         ended_at: Option<Moment>,
         /// How it ended.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
         end: Option<Slug<'a>>,
         /// Children in the household.
-        #[serde(skip_serializing_if = "Option::is_none")]
         children: Option<Children>,
-        /// The person who asked.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        person: Option<Person<'a>>,
-        /// Marks, each true, false or not recorded.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        flags: Option<Flags>,
-        /// The record no longer counts.
-        #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        cancellation: Option<Cancellation<'a>>,
+        person, flags, cancellation,
     }
 }

@@ -254,7 +254,7 @@ fn weigh<'d, T>(
         return Err(Objection::Unexplained(document));
     };
     gate.admit(&event.envelope)?;
-    let record = Record::of(&event);
+    let record = Record::from_event(&event);
     if let Some(fault) = semantic::check(&record, received) {
         return Err(Box::new(fault).into());
     }

@@ -3,12 +3,12 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::moment::Moment;
-use super::text::{AgeBand, AreaCode, Code, Edition, Id, Slug, Token};
+use super::moment::{Date, Moment};
+use super::text::{AgeBand, AreaCode, Code, Edition, Id, Slug, Strs, Text, Token};
 
 /// A closed list of the contract: an enum that is read from and written as a string.
 macro_rules! closed {
@@ -25,6 +25,16 @@ macro_rules! closed {
             /// The value as written.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl $crate::contract::parts::Field for $type {}
+
+        impl<'r> $crate::contract::parts::Flat<'r> for $type {
+            type Of = &'r str;
+
+            fn flat(&'r self) -> Option<&'r str> {
+                Some(self.as_str())
             }
         }
 
@@ -58,18 +68,80 @@ macro_rules! closed {
 }
 pub(crate) use closed;
 
-/// An object of the contract: every field is required, or, as `Option`, may be absent or null.
-macro_rules! object {
-    ($(#[$doc:meta])* $type:ident $(<$life:lifetime>)? { $($(#[$field_doc:meta])* $field:ident: $of:ty),+ $(,)? }) => {
+/// What a field of a kind contains.
+pub trait Field {
+    /// Whether it is left out of the event's JSON.
+    fn is_absent(&self) -> bool {
+        false
+    }
+}
+
+impl<T> Field for Option<T> {
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl Field for bool {}
+
+impl<F> Field for Text<'_, F> {}
+
+/// A field's value as a column of the flat record contains it.
+pub trait Flat<'r> {
+    /// The value, borrowed from the field.
+    type Of;
+
+    /// The value; `None` if the field is absent.
+    fn flat(&'r self) -> Option<Self::Of>;
+}
+
+impl<'r, T: Flat<'r>> Flat<'r> for Option<T> {
+    type Of = T::Of;
+
+    fn flat(&'r self) -> Option<T::Of> {
+        self.as_ref()?.flat()
+    }
+}
+
+impl<'r, F> Flat<'r> for Text<'_, F> {
+    type Of = &'r str;
+
+    fn flat(&'r self) -> Option<&'r str> {
+        Some(self)
+    }
+}
+
+impl Flat<'_> for bool {
+    type Of = Self;
+
+    fn flat(&self) -> Option<Self> {
+        Some(*self)
+    }
+}
+
+impl Flat<'_> for Moment {
+    type Of = Self;
+
+    fn flat(&self) -> Option<Self> {
+        Some(*self)
+    }
+}
+
+/// A part of the contract: every field is required, or, as `Option`, may be absent or null.
+macro_rules! part {
+    ($(#[$doc:meta])* $type:ident $(<$life:lifetime>)? {
+        $($(#[$field_doc:meta])* $field:ident: $of:ty),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
         #[serde(deny_unknown_fields)]
         pub struct $type $(<$life>)? {
             $($(#[$field_doc])* pub $field: $of),+
         }
+
+        impl $(<$life>)? Field for $type $(<$life>)? {}
     };
 }
-pub(crate) use object;
 
 /// An integer from 0 to 20, of children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +166,14 @@ macro_rules! bounded {
             pub const BOUNDS: (i32, i32) = ($low, $high);
         }
 
+        impl Flat<'_> for $type {
+            type Of = i32;
+
+            fn flat(&self) -> Option<i32> {
+                Some(self.0)
+            }
+        }
+
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_i32(self.0)
@@ -116,7 +196,7 @@ bounded! {
     Revision 1 to 2_147_483_647;
 }
 
-object! {
+part! {
     /// The partner's own classification of a record, never ours.
     What<'a> {
         /// The code list, such as `ho-crime`.
@@ -134,7 +214,7 @@ object! {
     }
 }
 
-object! {
+part! {
     /// When it happened and when it was recorded.
     When {
         /// When it happened, or began to.
@@ -145,6 +225,16 @@ object! {
         /// When the partner recorded it.
         #[serde(skip_serializing_if = "Option::is_none")]
         recorded_at: Option<Moment>,
+    }
+}
+
+part! {
+    /// The period of a count, both days inclusive.
+    Period {
+        /// The first day.
+        from: Date,
+        /// The last day.
+        to: Date,
     }
 }
 
@@ -173,43 +263,42 @@ closed! {
     }
 }
 
-macro_rules! areas {
-    ($($(#[$doc:meta])* $type:ident of $level:ident;)+) => { $(
-        object! {
-            $(#[$doc])*
-            $type<'a> {
-                /// The area's code, or an outward postcode.
-                #[serde(borrow)]
-                code: AreaCode<'a>,
-                /// How large the area is.
-                level: $level,
-                /// What the place is to the record.
-                role: Role,
-                /// The year of the boundaries.
-                #[serde(skip_serializing_if = "Option::is_none")]
-                vintage: Option<Vintage>,
-                /// How the place was found.
-                #[serde(skip_serializing_if = "Option::is_none")]
-                confidence: Option<Confidence>,
-                /// A place of the partnership, such as `town-centre`.
-                #[serde(borrow, skip_serializing_if = "Option::is_none")]
-                zone: Option<Slug<'a>>,
-                /// A keyed hash of the address, made at the partner.
-                #[serde(borrow, skip_serializing_if = "Option::is_none")]
-                place_token: Option<Token<'a>>,
-            }
-        }
-    )+ };
+/// Where it happened, or the home or the service; `L` names the levels that a kind admits.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    bound(
+        serialize = "L: Serialize",
+        deserialize = "'de: 'a, L: Deserialize<'de>"
+    )
+)]
+pub struct AreaAt<'a, L> {
+    /// The area's code, or an outward postcode.
+    pub code: AreaCode<'a>,
+    /// How large the area is.
+    pub level: L,
+    /// What the place is to the record.
+    pub role: Role,
+    /// The year of the boundaries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vintage: Option<Vintage>,
+    /// How the place was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// A place of the partnership, such as `town-centre`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Slug<'a>>,
+    /// A keyed hash of the address, made at the partner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place_token: Option<Token<'a>>,
 }
 
-areas! {
-    /// Where it happened, or the home or the service.
-    Area of Level;
-    /// An area that is never below a district.
-    AreaCoarse of CoarseLevel;
-}
+/// An area of any level.
+pub type Area<'a> = AreaAt<'a, Level>;
+/// An area that is never below a district.
+pub type AreaCoarse<'a> = AreaAt<'a, CoarseLevel>;
 
-object! {
+part! {
     /// What is said of a person: nothing that identifies one.
     Person<'a> {
         /// A keyed hash of the person's identifier, made at the partner.
@@ -227,7 +316,7 @@ object! {
     }
 }
 
-object! {
+part! {
     /// How a record was resolved.
     Outcome<'a> {
         /// The code list, such as `ho-outcome`.
@@ -242,7 +331,7 @@ object! {
     }
 }
 
-object! {
+part! {
     /// The record no longer counts.
     Cancellation<'a> {
         /// Why.
@@ -409,5 +498,15 @@ impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'
         } else {
             Err(de::Error::custom("number of items"))
         }
+    }
+}
+
+impl<T, const MIN: usize, const MAX: usize> Field for List<T, MIN, MAX> {}
+
+impl<'r, const MIN: usize, const MAX: usize> Flat<'r> for List<Slug<'_>, MIN, MAX> {
+    type Of = Strs<'r>;
+
+    fn flat(&'r self) -> Option<Strs<'r>> {
+        Some(Strs::Slugs(&self.0))
     }
 }

@@ -1,4 +1,4 @@
-//! The event that a flat record was laid from: the inverse of [`Record::of`].
+//! The event that a flat record was laid from: the inverse of [`Record::from_event`].
 //!
 //! What the ledger does not keep does not come back: attributes of middleware, parts without a
 //! field, the difference between absent and null, and the offset of an instant, which is written in
@@ -6,11 +6,16 @@
 
 use serde_json::{Map, Value, json};
 
+#[allow(
+    clippy::wildcard_imports,
+    reason = "the list of columns names their types"
+)]
+use super::columns::*;
 use super::moment::{Moment, Precision};
 use super::parts::Flags;
-use super::record::{Record, Strs};
-use super::type_of;
-use crate::event::Kind;
+use super::text::Strs;
+use super::{KindField, Record, fields, type_of};
+use crate::event::{Feed, Kind};
 
 impl Record<'_> {
     /// The event as a `CloudEvents` document.
@@ -36,60 +41,33 @@ impl Record<'_> {
 
     fn data(&self) -> Value {
         let mut data = Fields::default();
-        self.put_classification(&mut data);
-        data.put("when", self.when());
-        data.put("period", self.period());
-        data.put("area", self.area());
-        data.put("outcome", self.outcome());
-        data.put(
-            "person",
-            person(
-                self.person_token,
-                self.person_token_previous,
-                self.person_age_band,
-                self.person_sex,
-            ),
-        );
-        data.put(
-            "victim",
-            person(
-                self.victim_token,
-                self.victim_token_previous,
-                self.victim_age_band,
-                self.victim_sex,
-            ),
-        );
-        let suspect = [
-            self.suspect_token,
-            self.suspect_token_previous,
-            self.suspect_age_band,
-            self.suspect_sex,
-        ];
-        let [token, previous, age_band, sex] = suspect;
-        data.put("suspect", person(token, previous, age_band, sex));
-        self.put_own_fields(&mut data);
-        data.put("flags", flags(self.flags));
-        data.put("cancellation", self.cancellation());
+        for field in fields(self.kind) {
+            data.put(field.name, self.field(*field));
+        }
         data.into()
     }
 
-    /// `what`, or the field of the kind that stands for it.
-    fn put_classification(&self, data: &mut Fields) {
-        let own = match self.kind {
-            Kind::Detention => "legal_power",
-            Kind::StopSearch => "object",
-            Kind::Referral => "scheme",
-            Kind::MentalHealthDetention => "legal_status",
-            Kind::Treatment => "substance_group",
-            Kind::HomelessnessCase => "loss_reason",
-            Kind::Possession => "stage",
-            Kind::DomesticAbuseSupport => "service",
-            Kind::Admission => return data.put("icd10", self.diagnoses()),
-            _ => return data.put("what", self.what()),
-        };
-        data.put(own, self.what_category);
-        // Only a homelessness case has the edition of its codes and no list.
-        data.put("edition", self.what_edition);
+    fn field(&self, field: KindField) -> Value {
+        match field.name {
+            "what" => self.what(),
+            "when" => self.when(),
+            "period" => self.period(),
+            "area" => self.area(),
+            "outcome" => self.outcome(),
+            "person" | "victim" | "suspect" => self.person(field.name),
+            "icd10" => self.diagnoses(),
+            "flags" => flags(self.flags),
+            "cancellation" => self.cancellation(),
+            _ => self.column(field.column),
+        }
+    }
+
+    fn person(&self, role: &str) -> Value {
+        let mut person = Fields::default();
+        for name in ["token", "token_previous", "age_band", "sex"] {
+            person.put(name, self.column(&format!("{role}_{name}")));
+        }
+        person.into()
     }
 
     fn what(&self) -> Value {
@@ -151,37 +129,22 @@ impl Record<'_> {
         cancellation.put("replaced_by", self.cancellation_replaced_by);
         cancellation.into()
     }
-
-    /// The fields that are named in the record as they are in `data`.
-    fn put_own_fields(&self, data: &mut Fields) {
-        macro_rules! put {
-            ($($field:ident)+) => { $(data.put(stringify!($field), self.$field);)+ };
-        }
-        put! {
-            arrived_at ended_at closed_at end crime_recorded place_of_safety extended result transport
-            police_vehicle_reason police_station_reason professional_consulted search_type legislation outcome_linked
-            operation concerns referred_by stage repeat repeat_definition children site_code place_code
-            response_category conveyed method setting assessment section_21 support_needs action case_review
-            police_informed tenure statutory_nuisance procedure landlord ground supported not_supported_reason unit
-            date_basis provisional age_band sex with_flag status value at_least at_most
-        }
-        data.put("children", self.children_present);
-    }
 }
 
-fn person(
-    token: Option<&str>,
-    token_previous: Option<&str>,
-    age_band: Option<&str>,
-    sex: Option<&str>,
-) -> Value {
-    let mut person = Fields::default();
-    person.put("token", token);
-    person.put("token_previous", token_previous);
-    person.put("age_band", age_band);
-    person.put("sex", sex);
-    person.into()
+macro_rules! column {
+    ($($(#[$doc:meta])+ $name:ident: $of:ident, $group:ident, $feeds:expr, $role:ident;)+) => {
+        impl Record<'_> {
+            /// The value of a column, by name.
+            fn column(&self, name: &str) -> Value {
+                match name {
+                    $(stringify!($name) => self.$name.written(),)+
+                    _ => unreachable!("{name} is not a column"),
+                }
+            }
+        }
+    };
 }
+with_columns!(column);
 
 fn flags(flags: Flags) -> Value {
     let mut fields = Fields::default();
@@ -247,6 +210,24 @@ impl Written for Moment {
             Precision::Month | Precision::Day => None,
         };
         in_utc.unwrap_or(self).to_string().into()
+    }
+}
+
+impl Written for Feed {
+    fn written(self) -> Value {
+        self.as_str().into()
+    }
+}
+
+impl Written for Kind {
+    fn written(self) -> Value {
+        self.as_str().into()
+    }
+}
+
+impl Written for Flags {
+    fn written(self) -> Value {
+        flags(self)
     }
 }
 

@@ -5,6 +5,7 @@
 //! machine's clock.
 
 use super::Record;
+use super::columns::{Role, are_all_of};
 use super::moment::Moment;
 use super::rejection::{Fault, Reason};
 use crate::event::Micros;
@@ -17,7 +18,7 @@ pub const SLACK_SECONDS: i64 = 24 * 60 * 60;
 
 /// The first rule between fields that a record breaks.
 pub fn check(record: &Record<'_>, received: Micros) -> Option<Fault> {
-    let times = match Times::of(record) {
+    let times = match Times::from_record(record) {
         Ok(times) => times,
         Err(fault) => return Some(fault),
     };
@@ -40,7 +41,7 @@ struct Known {
 }
 
 impl Known {
-    fn of(pointer: &'static str, moment: Option<Moment>) -> Result<Option<Self>, Fault> {
+    fn new(pointer: &'static str, moment: Option<Moment>) -> Result<Option<Self>, Fault> {
         let Some(moment) = moment else {
             return Ok(None);
         };
@@ -64,38 +65,39 @@ impl Known {
     }
 }
 
-/// The moments of a record, in the order of their pointers.
-struct Times {
-    arrived_at: Option<Known>,
-    cancellation_at: Option<Known>,
-    closed_at: Option<Known>,
-    ended_at: Option<Known>,
-    outcome_at: Option<Known>,
-    period_from: Option<Known>,
-    period_to: Option<Known>,
-    occurred_from: Option<Known>,
-    occurred_to: Option<Known>,
-    recorded_at: Option<Known>,
-    time: Option<Known>,
+macro_rules! times {
+    ($($column:ident at $pointer:literal;)+) => {
+        /// The moments of a record, in the order of their pointers.
+        struct Times { $($column: Option<Known>),+ }
+
+        impl Times {
+            fn from_record(record: &Record<'_>) -> Result<Self, Fault> {
+                Ok(Self { $($column: Known::new($pointer, record.$column)?),+ })
+            }
+        }
+
+        const _: () = assert!(
+            are_all_of(Role::Moment, &[$(stringify!($column)),+]),
+            "a column of times is missing here"
+        );
+    };
+}
+
+times! {
+    arrived_at at "/data/arrived_at";
+    cancellation_at at "/data/cancellation/at";
+    closed_at at "/data/closed_at";
+    ended_at at "/data/ended_at";
+    outcome_at at "/data/outcome/at";
+    period_from at "/data/period/from";
+    period_to at "/data/period/to";
+    occurred_from at "/data/when/occurred_from";
+    occurred_to at "/data/when/occurred_to";
+    recorded_at at "/data/when/recorded_at";
+    time at "/time";
 }
 
 impl Times {
-    fn of(record: &Record<'_>) -> Result<Self, Fault> {
-        Ok(Self {
-            arrived_at: Known::of("/data/arrived_at", record.arrived_at)?,
-            cancellation_at: Known::of("/data/cancellation/at", record.cancellation_at)?,
-            closed_at: Known::of("/data/closed_at", record.closed_at)?,
-            ended_at: Known::of("/data/ended_at", record.ended_at)?,
-            outcome_at: Known::of("/data/outcome/at", record.outcome_at)?,
-            period_from: Known::of("/data/period/from", record.period_from)?,
-            period_to: Known::of("/data/period/to", record.period_to)?,
-            occurred_from: Known::of("/data/when/occurred_from", record.occurred_from)?,
-            occurred_to: Known::of("/data/when/occurred_to", record.occurred_to)?,
-            recorded_at: Known::of("/data/when/recorded_at", record.recorded_at)?,
-            time: Known::of("/time", record.time)?,
-        })
-    }
-
     /// `period_to` is left out: a provisional total may cover days to come.
     fn future(&self, received: Micros) -> Option<Fault> {
         let sent = self.time?;
@@ -279,18 +281,29 @@ fn are_digits(text: &str, min: usize, max: usize) -> bool {
     (min..=max).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit())
 }
 
-fn age(record: &Record<'_>) -> Option<Fault> {
-    let bands = [
-        ("/data/age_band", record.age_band),
-        ("/data/person/age_band", record.person_age_band),
-        ("/data/suspect/age_band", record.suspect_age_band),
-        ("/data/victim/age_band", record.victim_age_band),
-    ];
-    let rule = "the first year of a band is below the last, as 18-24: send no single years";
-    let (pointer, _) = bands
-        .into_iter()
-        .find(|(_, band)| band.is_some_and(|band| !rises(band)))?;
-    Some(Fault::new(Reason::SemanticAge, pointer, rule))
+macro_rules! ages {
+    ($($column:ident at $pointer:literal;)+) => {
+        fn age(record: &Record<'_>) -> Option<Fault> {
+            let bands = [$(($pointer, record.$column)),+];
+            let rule = "the first year of a band is below the last, as 18-24: send no single years";
+            let (pointer, _) = bands
+                .into_iter()
+                .find(|(_, band)| band.is_some_and(|band| !rises(band)))?;
+            Some(Fault::new(Reason::SemanticAge, pointer, rule))
+        }
+
+        const _: () = assert!(
+            are_all_of(Role::Age, &[$(stringify!($column)),+]),
+            "a column of age bands is missing here"
+        );
+    };
+}
+
+ages! {
+    age_band at "/data/age_band";
+    person_age_band at "/data/person/age_band";
+    suspect_age_band at "/data/suspect/age_band";
+    victim_age_band at "/data/victim/age_band";
 }
 
 /// Whether a band, `18-24` or `65+`, begins below its end.

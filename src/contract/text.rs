@@ -181,6 +181,29 @@ forms! {
     Printable = PrintableForm("printable text") |b| (1..=256).contains(&b.len()) && b.iter().all(|c| matches!(c, b' '..=b'~'));
 }
 
+/// Several texts, borrowed from an event or joined by `;` in a row.
+#[derive(Clone, Copy, Debug)]
+pub enum Strs<'r> {
+    /// Slugs of an event.
+    Slugs(&'r [Slug<'r>]),
+    /// Diagnoses of an event.
+    Icd10(&'r [Icd10<'r>]),
+    /// As a row contains them.
+    Joined(&'r str),
+}
+
+impl<'r> Strs<'r> {
+    /// Calls `f` with each text in order.
+    pub fn for_each(self, mut f: impl FnMut(&'r str)) {
+        match self {
+            Self::Slugs(items) => items.iter().for_each(|t| f(t)),
+            Self::Icd10(items) => items.iter().for_each(|t| f(t)),
+            Self::Joined("") => {}
+            Self::Joined(text) => text.split(';').for_each(f),
+        }
+    }
+}
+
 fn starts_and_goes_on(
     b: &[u8],
     max: usize,

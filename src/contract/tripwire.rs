@@ -9,52 +9,42 @@ mod scanner;
 mod shapes;
 
 use super::Envelope;
+#[allow(
+    clippy::wildcard_imports,
+    reason = "the list of columns names their types"
+)]
+use super::columns::*;
 use super::pointer::{Place, Step};
 use super::record::{Record, partner_of};
 use super::rejection::{Fault, Reason};
 use crate::event::Kind;
 use scanner::Part;
 
+macro_rules! open_texts {
+    ($($(#[$doc:meta])+ $name:ident: $of:ident, $group:ident, $feeds:expr, $role:ident;)+) => {
+        /// Calls `look` with each text of the columns that can contain personal data.
+        fn each_open_text(record: &Record<'_>, look: &mut impl FnMut(&str)) {
+            $(if const { matches!(Role::$role, Role::Open) } {
+                $of::for_each_text(record.$name, look);
+            })+
+        }
+    };
+}
+with_columns!(open_texts);
+
 /// The first thing, in the order of the reason codes, that looks personal in an accepted event.
 ///
 /// It says what was found and not where: [`search`] does.
 pub fn check(record: &Record<'_>, envelope: &Envelope<'_>) -> Option<Reason> {
-    // What stands alone in the subject does in an `id` that goes on after it with a full stop.
-    let subject = if record.id.is_none() {
-        ""
-    } else {
-        record.subject
-    };
-    let always = [&*envelope.id, subject, record.source];
-    let codes = [
-        record.what_list,
-        record.what_category,
-        record.what_code,
-        record.area_zone,
-        record.outcome_list,
-        record.outcome_code,
-        record.cancellation_replaced_by,
-        record.dataschema,
-        record.end,
-        record.legislation,
-        record.referred_by,
-        record.repeat_definition,
-        record.site_code,
-        record.place_code,
-        record.setting,
-        record.action,
-        record.not_supported_reason,
-    ];
     let mut found = None;
     let mut look = |text: &str| found = first(found, shapes::find(text.as_bytes()));
-    always.into_iter().for_each(&mut look);
-    codes.into_iter().flatten().for_each(&mut look);
-    for list in [record.concerns, record.support_needs]
-        .into_iter()
-        .flatten()
-    {
-        list.for_each(&mut look);
+    look(&envelope.id);
+    // An advised `id` begins with the subject and a full stop, so what is found in the subject is
+    // found in it as well.
+    if record.id.is_some() {
+        look(record.subject);
     }
+    each_open_text(record, &mut look);
     for (_, text) in &envelope.extensions {
         look(text);
     }
@@ -309,7 +299,7 @@ mod tests {
                 .replace("46-001234-17", subject);
             let event = super::super::Event::decode(&document).expect("valid");
             assert_eq!(
-                check(&Record::of(&event), &event.envelope),
+                check(&Record::from_event(&event), &event.envelope),
                 Some(Reason::PersonalNhsNumber),
                 "{id}"
             );

@@ -18,9 +18,11 @@ use twox_hash::XxHash3_128;
 pub use self::table::Name;
 use self::table::{Cell, Column, Row, Table, each_table, is_authority};
 use super::{Release, digest, write_line};
-use crate::contract::count::{Count, CountStatus, Period, Unit};
+use crate::contract::count::{Count, CountStatus, Unit};
 use crate::contract::moment::Date;
-use crate::contract::parts::{Area, Cancellation, CancellationReason, Level, Quantity, Role, What};
+use crate::contract::parts::{
+    Area, Cancellation, CancellationReason, Level, Period, Quantity, Role, What,
+};
 use crate::contract::text::{Form, Text};
 use crate::contract::{Data, Envelope, Event};
 use crate::event::{Feed, Kind};

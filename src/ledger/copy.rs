@@ -310,7 +310,10 @@ mod tests {
         for (offset, document) in (0..LARGE_ROWS as i64).zip(documents.iter().cycle()) {
             let (position, received) = (Position::ORIGIN.at(offset), Micros(offset * 1_000));
             let event = Event::decode(document).expect("valid");
-            accepted.append(Coordinates { position, received }, &Record::of(&event));
+            accepted.append(
+                Coordinates { position, received },
+                &Record::from_event(&event),
+            );
             let headers = [("a", Some(document.as_bytes())), ("b", None)]
                 .into_iter()
                 .take(offset as usize % 3);

@@ -19,12 +19,13 @@ use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, TimeUnit};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
+use crate::contract::columns::{
+    Bool, FeedName, Int, KindName, Marks, Number, RepeatedText, SentTime, SourceName, SubjectId,
+    TextList, Time, UniqueText, Value,
+};
 use crate::contract::moment::{Moment, Precision};
 use crate::contract::parts::Flags;
-use crate::contract::record::{
-    Bool, Code, FeedName, Int, Key, KindName, List, Marks, Name, Number, Sent, Strs, Text, Time,
-    Value,
-};
+use crate::contract::text::Strs;
 use crate::event::{Feed, Kind, Micros};
 use crate::ledger::columns::{TextColumn, dictionary};
 
@@ -49,6 +50,9 @@ pub(super) trait Column: Value {
         'b: 'b;
 }
 
+/// The key of a column's description in its metadata.
+pub(super) const DESCRIPTION: &str = "description";
+
 /// A field with its description.
 pub(super) fn described(
     name: &str,
@@ -57,7 +61,7 @@ pub(super) fn described(
     description: &str,
 ) -> Field {
     let metadata: std::collections::HashMap<_, _> =
-        [("description".to_owned(), description.to_owned())].into();
+        [(DESCRIPTION.to_owned(), description.to_owned())].into();
     Field::new(name, data_type, nullable).with_metadata(metadata)
 }
 
@@ -228,8 +232,8 @@ macro_rules! dictionary_column {
 }
 
 dictionary_column! {
-    Code (nullable true): |value| value, |text| text;
-    Name (nullable false): |value| Some(value), |text| text.unwrap_or_default();
+    RepeatedText (nullable true): |value| value, |text| text;
+    SourceName (nullable false): |value| Some(value), |text| text.unwrap_or_default();
     FeedName (nullable false): |value| Some(value.as_str()), |text| text.and_then(Feed::from_name).unwrap_or(Feed::Police);
     KindName (nullable false): |value| Some(value.as_str()), |text| text.and_then(Kind::from_name).unwrap_or(Kind::Count);
 }
@@ -245,7 +249,7 @@ macro_rules! pad {
 }
 
 macro_rules! finish {
-    (Sent, $builder:ident) => {
+    (SentTime, $builder:ident) => {
         timestamps($builder)
     };
     ($kind:ident, $builder:ident) => {
@@ -267,13 +271,13 @@ macro_rules! finished {
 }
 
 macro_rules! memory {
-    (Key, $builder:ident) => {
+    (SubjectId, $builder:ident) => {
         $builder.values_slice().len() + $builder.offsets_slice().len() * 4
     };
-    (Text, $builder:ident) => {
+    (UniqueText, $builder:ident) => {
         $builder.values_slice().len() + $builder.offsets_slice().len() * 4
     };
-    (Sent, $builder:ident) => {
+    (SentTime, $builder:ident) => {
         $builder.values_slice().len() * 8
     };
     ($kind:ident, $builder:ident) => {{
@@ -330,9 +334,9 @@ macro_rules! plain_column {
 }
 
 plain_column! {
-    Key (nullable false, DataType::Utf8): StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
+    SubjectId (nullable false, DataType::Utf8): StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
         |value| Some(value), |read| read.unwrap_or_default();
-    Text (nullable true, DataType::Utf8): StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
+    UniqueText (nullable true, DataType::Utf8): StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
         |value| value, |read| read;
     Number (nullable false, DataType::Int32): Int32Builder = Int32Builder::with_capacity(0), Int32Array,
         |value| Some(value), |read| read.unwrap_or_default();
@@ -340,7 +344,7 @@ plain_column! {
         |value| value, |read| read;
     Bool (nullable true, DataType::Boolean): BooleanBuilder = BooleanBuilder::with_capacity(0), BooleanArray,
         |value| value, |read| read;
-    Sent (nullable false, timestamp()): TimestampMicrosecondBuilder = TimestampMicrosecondBuilder::with_capacity(0), TimestampMicrosecondArray,
+    SentTime (nullable false, timestamp()): TimestampMicrosecondBuilder = TimestampMicrosecondBuilder::with_capacity(0), TimestampMicrosecondArray,
         |value| value.and_then(Moment::low).map(|at| at.0),
         |read| read.map(|at| Moment::from_stored(Micros(at), Precision::Instant));
 }
@@ -383,7 +387,7 @@ impl Column for Time {
     }
 
     fn finish((times, precisions): &mut Self::Builder, rows: usize, into: &mut Vec<ArrayRef>) {
-        into.push(finished!(Sent, times, rows, timestamp()));
+        into.push(finished!(SentTime, times, rows, timestamp()));
         into.push(precisions.finish(rows));
     }
 
@@ -431,7 +435,7 @@ fn join(joined: &mut String, text: &str) {
     joined.push_str(text);
 }
 
-impl Column for List {
+impl Column for TextList {
     type Builder = Joined;
     type Reader<'b> = TextColumn<'b>;
 

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::contract::Record;
-use crate::contract::record::Strs;
-use crate::event::Kind;
+use crate::contract::{self, Record};
 
 /// A code of a record, under the scheme by which plans and tables name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,62 +21,36 @@ pub(super) fn own_codes<'r>(
     add: &mut impl FnMut(&'r str, &'r str, Option<&'r str>),
 ) {
     let edition = record.what_edition;
-    if let (Some(list), Some(category)) = (record.what_list, record.what_category) {
-        if list == "ho-crime" {
+    let lists = (record.what_list, contract::own_code_list(record.kind));
+    match (record.what_category, lists) {
+        (Some(category), (Some("ho-crime"), _)) => {
             add("ho-category", category, edition);
             record
                 .what_code
                 .iter()
                 .for_each(|code| add("ho-offence", code, edition));
-        } else {
+        }
+        (Some(category), (Some(list), _)) => add(list, category, edition),
+        // The sections are numbers there: 19 is section 135, 20 is section 136.
+        (Some("s136"), (None, Some(list @ "mha-legal-status"))) => add(list, "20", edition),
+        (Some(section), (None, Some(list @ "mha-legal-status"))) if section.starts_with('s') => {
+            add(list, "19", edition);
+        }
+        (Some(category), (None, Some(list))) => {
             add(list, category, edition);
+            let further = record.icd10_further.into_iter();
+            further.for_each(|codes| codes.for_each(|code| add(list, code, edition)));
         }
-        return;
+        (None, _) | (_, (None, None)) => {}
     }
-    let every = |list: Option<Strs<'r>>, f: &mut dyn FnMut(&'r str)| {
-        list.into_iter().for_each(|items| items.for_each(&mut *f))
+    let concerns = match record.what_category {
+        Some("nrm" | "duty_to_notify") => Some("nrm-exploitation"),
+        Some("prevent") => Some("prevent-concern"),
+        _ => None,
     };
-    let Some(category) = record.what_category else {
-        return every(record.support_needs, &mut |need| {
-            add("hclic-need", need, edition)
-        });
-    };
-    match record.kind {
-        Kind::Detention => add(
-            "mha-legal-status",
-            if category == "s136" { "20" } else { "19" },
-            None,
-        ),
-        Kind::MentalHealthDetention => add("mha-legal-status", category, None),
-        Kind::StopSearch => add("stop-search-object", category, None),
-        Kind::Treatment => add("ndtms-group", category, None),
-        Kind::Possession => add("possession-stage", category, None),
-        Kind::DomesticAbuseSupport => add("da-service", category, None),
-        Kind::Admission => {
-            add("icd-10", category, None);
-            every(record.icd10_further, &mut |code| add("icd-10", code, None));
-        }
-        Kind::Referral => {
-            add("referral-scheme", category, None);
-            let concern = match category {
-                "nrm" | "duty_to_notify" => "nrm-exploitation",
-                "prevent" => "prevent-concern",
-                _ => return,
-            };
-            every(record.concerns, &mut |code| add(concern, code, None));
-        }
-        Kind::HomelessnessCase => {
-            add("hclic-reason", category, edition);
-            every(record.support_needs, &mut |need| {
-                add("hclic-need", need, edition)
-            });
-        }
-        Kind::Crime
-        | Kind::Incident
-        | Kind::AssaultAttendance
-        | Kind::AmbulanceCall
-        | Kind::AntisocialBehaviourCase
-        | Kind::NoiseComplaint
-        | Kind::Count => {}
+    if let (Some(list), Some(concerns)) = (concerns, record.concerns) {
+        concerns.for_each(|concern| add(list, concern, None));
     }
+    let needs = record.support_needs.into_iter();
+    needs.for_each(|needs| needs.for_each(|need| add("hclic-need", need, edition)));
 }

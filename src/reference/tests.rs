@@ -246,7 +246,7 @@ fn codes_of(json: &str) -> Vec<String> {
     let reference = Reference::load(None).expect("built in");
     let event = crate::contract::Event::decode(json).expect("a valid event");
     let mut codes = Vec::new();
-    reference.source_codes(&Record::of(&event), &mut codes);
+    reference.source_codes(&Record::from_event(&event), &mut codes);
     codes
         .iter()
         .map(|c| format!("{}:{}@{}", c.scheme, c.code, c.edition.unwrap_or("any")))

@@ -108,7 +108,10 @@ impl Chain {
                 Event::decode(document).unwrap_or_else(|error| panic!("{error:?}: {document}"));
             let position = from.at(from.offset + rows.len() as i64);
             let received = Micros(EPOCH * Micros::PER_SECOND).plus_seconds(received);
-            rows.append(Coordinates { position, received }, &Record::of(&event));
+            rows.append(
+                Coordinates { position, received },
+                &Record::from_event(&event),
+            );
         }
         let next = from.at(from.offset + rows.len() as i64);
         let mut footer = Footer::attempt(from, next);

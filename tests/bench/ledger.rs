@@ -43,8 +43,10 @@ impl Builder {
         let partition = partition % PARTITIONS;
         let part = &mut self.parts[document.feed as usize][partition];
         let position = part.next.at(part.next.offset + part.rows.len() as i64);
-        part.rows
-            .append(Coordinates { position, received }, &Record::of(&event));
+        part.rows.append(
+            Coordinates { position, received },
+            &Record::from_event(&event),
+        );
         if part.rows.len() == FILE_ROWS {
             self.write(document.feed, partition)
         } else {
@@ -57,8 +59,8 @@ impl Builder {
         for (line, received) in text.lines().zip(0..) {
             let event = Event::decode(line)
                 .map_err(|error| anyhow::anyhow!("line {}: {error:?}", received + 1))?;
-            let feed = Record::of(&event).feed;
-            let key = Record::of(&event).subject.as_bytes().to_vec();
+            let feed = Record::from_event(&event).feed;
+            let key = Record::from_event(&event).subject.as_bytes().to_vec();
             let document = Document {
                 feed,
                 key,

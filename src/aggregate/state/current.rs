@@ -22,15 +22,16 @@ use crate::aggregate::state::intern::{ABSENT, Numbered, Texts, Tuples};
 use crate::aggregate::state::latest::Latest;
 use crate::aggregate::{Error, Settings};
 use crate::contract::Record;
+use crate::contract::columns::{AreaColumn, COLUMNS, ColumnId, Group};
 use crate::contract::parts::Flags;
 use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Micros, Month};
-use crate::normalise::Rows;
+use crate::normalise::{RECEIVED, Rows};
 use crate::reference::plan::{Plan, Rule, RuleSet, SeriesSet};
 use crate::reference::{Carried, DateBasis};
 pub(crate) use chunk::Chunk;
 use columns::Batch;
-pub(crate) use columns::{AREA, Group, TIMES, group_of};
+pub(crate) use columns::precision_of;
 use counts::{Counted, count};
 pub(crate) use tokens::Repeats;
 use tokens::{Row, Tokens};
@@ -265,6 +266,17 @@ impl Current {
         Ok(builder.finish())
     }
 
+    /// What a combination contains in a column of its group, as a number.
+    pub(crate) fn value<const GROUP: u8>(&self, column: ColumnId<GROUP>, combination: u32) -> u32 {
+        const {
+            assert!(
+                (GROUP as usize) < Group::COMBINED.len(),
+                "not a column of combinations"
+            )
+        }
+        self.groups[GROUP as usize].row(combination)[column.index()]
+    }
+
     /// The class of a profile under a wanted plan.
     pub(crate) fn class_of(&self, profile: u32, wanted: usize) -> u32 {
         self.class_of[profile as usize * (self.class_of.len() / self.profiles.len()) + wanted]
@@ -315,7 +327,7 @@ const UNKNOWN: u32 = u32::MAX;
 
 impl<'s> Builder<'s> {
     fn new(settings: &'s Settings<'s>, records: usize) -> Self {
-        let groups = Group::ALL.map(|group| Tuples::new(group.columns().len()));
+        let groups = Group::COMBINED.map(|group| Tuples::new(columns::width(group)));
         Self {
             settings,
             calendar: Calendar::default(),
@@ -363,12 +375,14 @@ impl<'s> Builder<'s> {
         }
         let batch = Batch::read(&part.batch, &rows, &mut self.current.texts)?;
         let records = Rows::new(&part.batch);
-        let cancelled = part.batch.column_by_name("cancellation_reason");
+        let cancelled = part
+            .batch
+            .column_by_name(COLUMNS.cancellation_reason.name());
         let received = part
             .batch
-            .column_by_name("received")
+            .column_by_name(RECEIVED)
             .and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let received = received.ok_or(Error::Column("received"))?;
+        let received = received.ok_or(Error::Column(RECEIVED))?;
         let tokens = tokens::Columns::of(&part.batch);
         let mut chunks: [Chunk; 3] = Default::default();
         let mut scratch = Vec::new();
@@ -384,12 +398,12 @@ impl<'s> Builder<'s> {
                 basis,
                 ..
             } = *what;
-            let recorded = batch.time(columns::RECORDED_AT, i);
+            let recorded = batch.time(COLUMNS.recorded_at, i);
             let falls_back = basis == DateBasis::Recorded && recorded.is_none();
             let dated = match (kind, basis) {
-                (Kind::Count, _) => batch.time(columns::PERIOD_FROM, i),
-                (_, DateBasis::Recorded) => recorded.or(batch.time(columns::OCCURRED_FROM, i)),
-                (_, DateBasis::Occurred) => batch.time(columns::OCCURRED_FROM, i),
+                (Kind::Count, _) => batch.time(COLUMNS.period_from, i),
+                (_, DateBasis::Recorded) => recorded.or(batch.time(COLUMNS.occurred_from, i)),
+                (_, DateBasis::Occurred) => batch.time(COLUMNS.occurred_from, i),
             };
             let month = self
                 .calendar
@@ -397,7 +411,7 @@ impl<'s> Builder<'s> {
                 .month;
             // A total is due after the last month of its period.
             let last = batch
-                .time(columns::PERIOD_TO, i)
+                .time(COLUMNS.period_to, i)
                 .filter(|_| kind == Kind::Count);
             let last = last.map_or(month, |at| self.calendar.at(Micros(at)).month);
             let due = self.due(partner_kind, last);
@@ -413,7 +427,7 @@ impl<'s> Builder<'s> {
                 quality.cancelled += 1;
                 continue;
             }
-            let (area, place) = self.area_of[numbers[2] as usize];
+            let (area, place) = self.area_of[numbers[Group::Area as usize] as usize];
             let located = self.areas.row(area)[0] != ABSENT;
             quality.records += 1;
             quality.sources.add(source);
@@ -448,8 +462,7 @@ impl<'s> Builder<'s> {
                 };
                 let (details, repeats) = (numbers[Group::Details as usize], Repeats::default());
                 tokens.add(row as usize, &mut self.tokens, self.current.facts.len(), at);
-                let is_under_2017_act =
-                    batch.time(columns::OCCURRED_FROM, i) >= Some(ACT_COMMENCED);
+                let is_under_2017_act = batch.time(COLUMNS.occurred_from, i) >= Some(ACT_COMMENCED);
                 let fact = Fact {
                     partner_kind,
                     month,
@@ -485,7 +498,7 @@ impl<'s> Builder<'s> {
     where
         's: 'r,
     {
-        Group::ALL.map(|group| {
+        Group::COMBINED.map(|group| {
             batch.row(group, i, scratch);
             let (number, new) = self.current.groups[group as usize].number(scratch);
             if new {
@@ -493,7 +506,7 @@ impl<'s> Builder<'s> {
                     Group::What => self.meet_what(&records.record(row)),
                     Group::Marks => self.current.flags.push(records.record(row).flags),
                     Group::Area => self.meet_area(scratch),
-                    Group::Details => {}
+                    _ => {}
                 }
             }
             number
@@ -582,29 +595,26 @@ impl<'s> Builder<'s> {
     }
 
     fn meet_area(&mut self, row: &[u32]) {
-        let of = |name| row[AREA.iter().position(|n| *n == name).unwrap_or_default()];
+        let [code, level, role, vintage, zone] = [
+            COLUMNS.area_code,
+            COLUMNS.area_level,
+            COLUMNS.area_role,
+            COLUMNS.area_vintage,
+            COLUMNS.area_zone,
+        ]
+        .map(|column: AreaColumn| row[column.index()]);
         // The vintage is a number, not that of a text.
-        let vintage = of("area_vintage")
-            .checked_sub(1)
-            .map(|year| year.to_string());
+        let vintage = vintage.checked_sub(1).map(|year| year.to_string());
         let vintage = self.current.texts.number_of(vintage.as_deref());
-        let (area, _) = self.areas.number(&[
-            of("area_code"),
-            of("area_level"),
-            vintage,
-            of("area_role"),
-            of("area_zone"),
-        ]);
+        let (area, _) = self.areas.number(&[code, level, vintage, role, zone]);
         // A place is made of LSOAs: of others the code is no matter to any rule.
-        let lsoa = self
+        let is_lsoa = self
             .current
             .texts
-            .text(of("area_code"))
+            .text(code)
             .is_some_and(|code| self.settings.lsoas.contains(code));
-        let lsoa = if lsoa { of("area_code") } else { ABSENT };
-        let (place, _) = self
-            .places
-            .number(&[of("area_role"), of("area_zone"), lsoa]);
+        let lsoa = if is_lsoa { code } else { ABSENT };
+        let (place, _) = self.places.number(&[role, zone, lsoa]);
         self.area_of.push((area, place));
     }
 
@@ -621,7 +631,7 @@ impl<'s> Builder<'s> {
     }
 
     fn week(&mut self, batch: &Batch<'_>, i: usize) -> Week {
-        let Some((at, precision)) = batch.moment(columns::OCCURRED_FROM, i, &self.current.texts)
+        let Some((at, precision)) = batch.moment(COLUMNS.occurred_from, i, &self.current.texts)
         else {
             return Week::default();
         };
@@ -640,7 +650,7 @@ impl<'s> Builder<'s> {
             return hour * 60;
         }
         // Clocks in London differ from UTC by whole hours.
-        let at = batch.time(columns::OCCURRED_FROM, i).unwrap_or_default();
+        let at = batch.time(COLUMNS.occurred_from, i).unwrap_or_default();
         hour * 60 + at.div_euclid(60 * Micros::PER_SECOND).rem_euclid(60) as u32
     }
 

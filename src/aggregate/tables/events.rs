@@ -17,9 +17,10 @@ use bytes::Bytes;
 use crate::aggregate::Error;
 use crate::aggregate::Settings;
 use crate::aggregate::state::calendar::Calendar;
-use crate::aggregate::state::current::{Chunk, Current, Group, TIMES, group_of};
+use crate::aggregate::state::current::{Chunk, Current, precision_of};
 use crate::aggregate::state::intern::{ABSENT, Texts};
 use crate::aggregate::tables::table::{ROW_GROUP_ROWS, Writer, field, schema, timestamp};
+use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group};
 use crate::contract::moment::Precision;
 use crate::contract::parts::Flags;
 use crate::event::{Feed, Micros, Month};
@@ -31,230 +32,178 @@ use crate::reference::plan::SeriesKind;
 const ABOUT: &str =
     "What is known of each record? The current state of every record that counts, one row each.";
 
-/// Columns that are worked out, beside those of the ledger.
-const DERIVED: [(&str, DataType, &str); 18] = [
-    ("partner", DataType::Utf8, "Who sent it, from `source`."),
-    (
-        "month",
-        DataType::Utf8,
-        "The month it counts in, yyyy-mm (Europe/London), by `date_basis`.",
-    ),
-    (
-        "date_basis",
-        DataType::Utf8,
-        "The date that puts it into its month: `recorded` (`recorded_at`, else `occurred_from`) or `occurred`; of a count, its own.",
-    ),
-    (
-        "weekday",
-        DataType::Int32,
-        "Day of the week it happened or began, 1 = Monday (Europe/London); null = not known so exactly.",
-    ),
-    (
-        "hour",
-        DataType::Int32,
-        "Hour it happened or began, 0 to 23 (Europe/London); null = not known so exactly.",
-    ),
-    (
-        "scheme",
-        DataType::Utf8,
-        "The scheme of `code`, as in category_monthly.",
-    ),
-    (
-        "code",
-        DataType::Utf8,
-        "Its first code under that scheme; null = none sent.",
-    ),
-    (
-        "codes",
-        DataType::Utf8,
-        "Its codes, each `scheme:code`, joined by `;`; empty = none sent. Of totals, without the codes that are bases of others.",
-    ),
-    (
-        "groups",
-        DataType::Utf8,
-        "The groups that crosswalks give its codes, each `scheme:group`, joined by `;`; empty = none.",
-    ),
-    (
-        "class",
-        DataType::Utf8,
-        "Whether its offence has a victim (`V`), is against the state (`S`) or either (`S/V`), by the offence list; null = not an offence of a list that is held.",
-    ),
-    (
-        "unknown_code",
-        DataType::Boolean,
-        "Whether the code list held for the scheme of a code lacks it.",
-    ),
-    (
-        "person_again",
-        DataType::Boolean,
-        "Whether the person stood in another record of this partner and kind within the 12 months before; null = no token sent.",
-    ),
-    (
-        "victim_again",
-        DataType::Boolean,
-        "As `person_again`, of the harmed person.",
-    ),
-    (
-        "suspect_again",
-        DataType::Boolean,
-        "As `person_again`, of the person suspected.",
-    ),
-    (
-        "mental_health",
-        DataType::Boolean,
-        "Whether mental health plays a part: any of its three flags is true; none is and one is false; null = not recorded.",
-    ),
-    (
-        "plan",
-        DataType::Utf8,
-        "The plan in force in its month; null = none held.",
-    ),
-    (
-        "priorities",
-        DataType::Utf8,
-        "Priorities of that plan it falls under, joined by `;`; empty = none, null = no plan.",
-    ),
-    (
-        "themes",
-        DataType::Utf8,
-        "Cross-cutting themes of that plan it falls under, joined by `;`; empty = none, null = no plan.",
-    ),
-];
-
-/// Columns of every feed, in order; a time stands with its precision.
-const EVERY: [&str; 44] = [
-    "source",
-    "partner",
-    "feed",
-    "kind",
-    "subject",
-    "revision",
-    "time",
-    "month",
-    "date_basis",
-    "weekday",
-    "hour",
-    "what_list",
-    "what_edition",
-    "what_category",
-    "what_code",
-    "scheme",
-    "code",
-    "codes",
-    "groups",
-    "class",
-    "unknown_code",
-    "occurred_from",
-    "occurred_to",
-    "recorded_at",
-    "area_code",
-    "area_level",
-    "area_role",
-    "area_vintage",
-    "area_confidence",
-    "area_zone",
-    "flags_true",
-    "flags_false",
-    "mental_health",
-    "plan",
-    "priorities",
-    "themes",
-    "person_again",
-    "victim_again",
-    "suspect_again",
-    "person_age_band",
-    "person_sex",
-    "referred_by",
-    "ended_at",
-    "children",
-];
-const POLICE: [&str; 22] = [
-    "victim_age_band",
-    "victim_sex",
-    "suspect_age_band",
-    "suspect_sex",
-    "outcome_list",
-    "outcome_code",
-    "outcome_at",
-    "crime_recorded",
-    "place_of_safety",
-    "arrived_at",
-    "extended",
-    "result",
-    "transport",
-    "police_vehicle_reason",
-    "police_station_reason",
-    "professional_consulted",
-    "search_type",
-    "legislation",
-    "outcome_linked",
-    "operation",
-    "concerns",
-    "stage",
-];
-const POLICE_REPEATS: [&str; 2] = ["repeat", "repeat_definition"];
-const HEALTH: [&str; 10] = [
-    "icd10_further",
-    "method",
-    "site_code",
-    "place_code",
-    "response_category",
-    "conveyed",
-    "place_of_safety",
-    "arrived_at",
-    "setting",
-    "end",
-];
-const HOUSING: [&str; 20] = [
-    "victim_age_band",
-    "victim_sex",
-    "suspect_age_band",
-    "suspect_sex",
-    "assessment",
-    "section_21",
-    "support_needs",
-    "children_present",
-    "closed_at",
-    "end",
-    "action",
-    "case_review",
-    "police_informed",
-    "tenure",
-    "statutory_nuisance",
-    "procedure",
-    "landlord",
-    "ground",
-    "supported",
-    "not_supported_reason",
-];
-/// Of a count.
-const COUNTS: [&str; 11] = [
-    "period_from",
-    "period_to",
-    "unit",
-    "provisional",
-    "age_band",
-    "sex",
-    "with_flag",
-    "status",
-    "value",
-    "at_least",
-    "at_most",
-];
-
-fn names(feed: Feed) -> Vec<&'static str> {
-    let own: &[&[&str]] = match feed {
-        Feed::Police => &[&POLICE, &POLICE_REPEATS],
-        Feed::Health => &[&HEALTH],
-        Feed::Housing => &[&HOUSING],
-    };
-    EVERY
-        .iter()
-        .chain(own.iter().copied().flatten())
-        .chain(&COUNTS)
-        .copied()
-        .collect()
+/// A column that is worked out, beside those of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Derived {
+    Partner,
+    Month,
+    DateBasis,
+    Weekday,
+    Hour,
+    Scheme,
+    Code,
+    Codes,
+    Groups,
+    Class,
+    UnknownCode,
+    PersonAgain,
+    VictimAgain,
+    SuspectAgain,
+    MentalHealth,
+    Plan,
+    Priorities,
+    Themes,
 }
+
+impl Derived {
+    /// Its name, its type and what it means.
+    const fn definition(self) -> (&'static str, DataType, &'static str) {
+        match self {
+            Self::Partner => ("partner", DataType::Utf8, "Who sent it, from `source`."),
+            Self::Month => (
+                "month",
+                DataType::Utf8,
+                "The month it counts in, yyyy-mm (Europe/London), by `date_basis`.",
+            ),
+            Self::DateBasis => (
+                "date_basis",
+                DataType::Utf8,
+                "The date that puts it into its month: `recorded` (`recorded_at`, else \
+                 `occurred_from`) or `occurred`; of a count, its own.",
+            ),
+            Self::Weekday => (
+                "weekday",
+                DataType::Int32,
+                "Day of the week it happened or began, 1 = Monday (Europe/London); null = not \
+                 known so exactly.",
+            ),
+            Self::Hour => (
+                "hour",
+                DataType::Int32,
+                "Hour it happened or began, 0 to 23 (Europe/London); null = not known so exactly.",
+            ),
+            Self::Scheme => (
+                "scheme",
+                DataType::Utf8,
+                "The scheme of `code`, as in category_monthly.",
+            ),
+            Self::Code => (
+                "code",
+                DataType::Utf8,
+                "Its first code under that scheme; null = none sent.",
+            ),
+            Self::Codes => (
+                "codes",
+                DataType::Utf8,
+                "Its codes, each `scheme:code`, joined by `;`; empty = none sent. Of totals, \
+                 without the codes that are bases of others.",
+            ),
+            Self::Groups => (
+                "groups",
+                DataType::Utf8,
+                "The groups that crosswalks give its codes, each `scheme:group`, joined by `;`; \
+                 empty = none.",
+            ),
+            Self::Class => (
+                "class",
+                DataType::Utf8,
+                "Whether its offence has a victim (`V`), is against the state (`S`) or either \
+                 (`S/V`), by the offence list; null = not an offence of a list that is held.",
+            ),
+            Self::UnknownCode => (
+                "unknown_code",
+                DataType::Boolean,
+                "Whether the code list held for the scheme of a code lacks it.",
+            ),
+            Self::PersonAgain => (
+                "person_again",
+                DataType::Boolean,
+                "Whether the person stood in another record of this partner and kind within the 12 \
+                 months before; null = no token sent.",
+            ),
+            Self::VictimAgain => (
+                "victim_again",
+                DataType::Boolean,
+                "As `person_again`, of the harmed person.",
+            ),
+            Self::SuspectAgain => (
+                "suspect_again",
+                DataType::Boolean,
+                "As `person_again`, of the person suspected.",
+            ),
+            Self::MentalHealth => (
+                "mental_health",
+                DataType::Boolean,
+                "Whether mental health plays a part: any of its three flags is true; none is and \
+                 one is false; null = not recorded.",
+            ),
+            Self::Plan => (
+                "plan",
+                DataType::Utf8,
+                "The plan in force in its month; null = none held.",
+            ),
+            Self::Priorities => (
+                "priorities",
+                DataType::Utf8,
+                "Priorities of that plan it falls under, joined by `;`; empty = none, null = no \
+                 plan.",
+            ),
+            Self::Themes => (
+                "themes",
+                DataType::Utf8,
+                "Cross-cutting themes of that plan it falls under, joined by `;`; empty = none, \
+                 null = no plan.",
+            ),
+        }
+    }
+}
+
+/// A column of the file of a feed.
+#[derive(Clone, Copy)]
+enum EventColumn {
+    /// One of the ledger's, in the files of the feeds it names.
+    Ledger(&'static Definition),
+    /// One that is worked out, in every file.
+    Derived(Derived),
+}
+
+macro_rules! ledger {
+    ($($name:ident)+) => { &[$(EventColumn::Ledger(COLUMNS.$name.definition())),+] };
+}
+
+macro_rules! derived {
+    ($($name:ident)+) => { &[$(EventColumn::Derived(Derived::$name)),+] };
+}
+
+/// The order of the columns. Those of the ledger that it does not name follow in the ledger's
+/// order, so that a new one comes last.
+const ORDER: [&[EventColumn]; 9] = [
+    ledger![source],
+    derived![Partner],
+    ledger![feed kind subject revision time],
+    derived![Month DateBasis Weekday Hour],
+    ledger![what_list what_edition what_category what_code],
+    derived![Scheme Code Codes Groups Class UnknownCode],
+    ledger![
+        occurred_from occurred_to recorded_at
+        area_code area_level area_role area_vintage area_confidence area_zone
+        flags
+    ],
+    derived![MentalHealth Plan Priorities Themes PersonAgain VictimAgain SuspectAgain],
+    ledger![
+        person_age_band person_sex referred_by ended_at children
+        victim_age_band victim_sex suspect_age_band suspect_sex
+        outcome_list outcome_code outcome_at crime_recorded
+        icd10_further method site_code place_code response_category conveyed
+        place_of_safety arrived_at extended result transport police_vehicle_reason
+        police_station_reason professional_consulted search_type legislation outcome_linked
+        operation concerns stage repeat repeat_definition setting assessment section_21
+        support_needs children_present closed_at end action case_review police_informed tenure
+        statutory_nuisance procedure landlord ground supported not_supported_reason
+        period_from period_to unit provisional age_band sex with_flag status value at_least
+        at_most
+    ],
+];
 
 /// Where a column comes from.
 #[derive(Clone, Copy)]
@@ -262,12 +211,12 @@ enum Origin {
     Subject,
     Revision,
     Sent,
-    /// A time, by its place in [`TIMES`].
+    /// A time, by its index.
     Time(usize),
     /// A text, integer or boolean of a combination.
     Combined(Group, usize, Form),
-    /// By its name in [`DERIVED`].
-    Derived(&'static str),
+    /// One that is worked out.
+    Derived(Derived),
 }
 
 #[derive(Clone, Copy)]
@@ -277,59 +226,78 @@ enum Form {
     Boolean,
 }
 
+/// All columns of the ledger's and those worked out, in order, whatever the feed.
+fn in_order() -> impl Iterator<Item = EventColumn> {
+    let named = || ORDER.into_iter().flatten().copied();
+    let others = DEFINITIONS.iter().filter(move |column| {
+        !named().any(|own| matches!(own, EventColumn::Ledger(own) if own.name == column.name))
+    });
+    named().chain(others.map(EventColumn::Ledger))
+}
+
 /// The columns of a feed's file.
 fn columns(feed: Feed) -> Vec<(Field, Origin)> {
+    columns_where(|column| column.feeds.contains(&feed))
+}
+
+fn columns_where(is_in: impl Fn(&Definition) -> bool) -> Vec<(Field, Origin)> {
     let mut columns = Vec::new();
-    for name in names(feed) {
-        if let Some((_, data_type, description)) =
-            DERIVED.iter().find(|(derived, ..)| *derived == name)
-        {
-            columns.push((
-                field(name, data_type.clone(), description),
-                Origin::Derived(name),
-            ));
-            continue;
-        }
-        let ledger = normalise::schema();
-        let parts: Vec<&str> = if TIMES.contains(&name) {
-            normalise::columns_of(name).collect()
-        } else {
-            vec![name]
-        };
-        for part in parts {
-            let of_ledger = ledger.field_with_name(part).ok();
-            let description = of_ledger
-                .and_then(|f| f.metadata().get("description"))
-                .map_or("", String::as_str);
-            let (data_type, from) = origin(part, of_ledger.map(Field::data_type));
-            columns.push((field(part, data_type, description), from));
+    for column in in_order() {
+        match column {
+            EventColumn::Ledger(column) if is_in(column) => add_ledger_column(column, &mut columns),
+            EventColumn::Ledger(_) => {}
+            EventColumn::Derived(column) => {
+                let (name, data_type, description) = column.definition();
+                columns.push((field(name, data_type, description), Origin::Derived(column)));
+            }
         }
     }
     columns
 }
 
-fn origin(name: &str, in_ledger: Option<&DataType>) -> (DataType, Origin) {
-    match name {
-        "subject" => return (DataType::Utf8, Origin::Subject),
-        "revision" => return (DataType::Int32, Origin::Revision),
-        "time" => return (timestamp(), Origin::Sent),
-        _ => {}
+/// Adds a column of the ledger: each of its parts, as a time has two.
+fn add_ledger_column(column: &'static Definition, columns: &mut Vec<(Field, Origin)>) {
+    for (part, in_ledger) in normalise::columns_of(column).iter().enumerate() {
+        let origin = origin(column, part, in_ledger.data_type());
+        let data_type = match origin {
+            Origin::Time(_) | Origin::Sent => timestamp(),
+            Origin::Revision | Origin::Combined(_, _, Form::Integer) => DataType::Int32,
+            Origin::Combined(_, _, Form::Boolean) => DataType::Boolean,
+            Origin::Subject | Origin::Combined(_, _, Form::Text) | Origin::Derived(_) => {
+                DataType::Utf8
+            }
+        };
+        let description = normalise::description(in_ledger);
+        columns.push((field(in_ledger.name(), data_type, description), origin));
     }
-    if let Some(time) = TIMES.iter().position(|time| *time == name) {
-        return (timestamp(), Origin::Time(time));
+}
+
+fn origin(column: &Definition, part: usize, in_ledger: &DataType) -> Origin {
+    let form = match in_ledger {
+        DataType::Int32 => Form::Integer,
+        DataType::Boolean => Form::Boolean,
+        _ => Form::Text,
+    };
+    match column.group {
+        Group::Times if part == 0 => Origin::Time(column.index),
+        Group::Times => Origin::Combined(Group::Details, column.index, form),
+        group @ (Group::What | Group::Marks | Group::Area | Group::Details) => {
+            Origin::Combined(group, column.index + part, form)
+        }
+        Group::Apart if column.name == COLUMNS.subject.name() => Origin::Subject,
+        Group::Apart if column.name == COLUMNS.revision.name() => Origin::Revision,
+        Group::Apart if column.name == COLUMNS.time.name() => Origin::Sent,
+        Group::Apart | Group::Tokens => unreachable!("{} is kept for no table", column.name),
     }
-    let (group, place) = group_of(name).unwrap_or((Group::Details, 0));
-    match in_ledger {
-        Some(DataType::Int32) => (
-            DataType::Int32,
-            Origin::Combined(group, place, Form::Integer),
-        ),
-        Some(DataType::Boolean) => (
-            DataType::Boolean,
-            Origin::Combined(group, place, Form::Boolean),
-        ),
-        _ => (DataType::Utf8, Origin::Combined(group, place, Form::Text)),
-    }
+}
+
+/// The columns of all feeds' files together, in order.
+pub fn schema_of_all() -> SchemaRef {
+    schema(
+        columns_where(|column| !column.feeds.is_empty())
+            .into_iter()
+            .map(|(field, _)| field),
+    )
 }
 
 /// The columns of a feed's file, described.
@@ -371,12 +339,11 @@ pub(crate) fn write(
 }
 
 fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<Place> {
-    let (group, place) = group_of("source").unwrap_or((Group::What, 0));
-    let source_of = |what: u32| current.groups[group as usize].row(what)[place];
     let mut by_source: Vec<(u32, Vec<Place>)> = Vec::new();
     for (c, chunk) in chunks.iter().enumerate() {
         for row in 0..chunk.len() {
-            let source = source_of(chunk.numbers[group as usize][row]);
+            let what = chunk.numbers[Group::What as usize][row];
+            let source = current.value(COLUMNS.source, what);
             let at = by_source
                 .iter()
                 .position(|(s, _)| *s == source)
@@ -547,7 +514,7 @@ impl<'c> Rows<'c> {
                 .collect::<Vec<u32>>()
         };
         let numbers =
-            Group::ALL.map(|group| each(&|chunk, row| chunk.numbers[group as usize][row]));
+            Group::COMBINED.map(|group| each(&|chunk, row| chunk.numbers[group as usize][row]));
         Self {
             chunks,
             places,
@@ -578,30 +545,30 @@ impl<'c> Rows<'c> {
             Origin::Sent => utc(TimestampMicrosecondArray::from_iter_values(
                 self.each(|chunk, row| chunk.sent[row]),
             )),
-            Origin::Time(time) => utc(self.each(|chunk, row| chunk.time(time, row)).collect()),
+            Origin::Time(index) => utc(self.each(|chunk, row| chunk.time_at(index, row)).collect()),
             Origin::Combined(group, place, form) => {
                 self.combined(current, group, place, form, texts)
             }
-            Origin::Derived("partner") => of_table(&named.partners, what),
-            Origin::Derived("date_basis") => self.date_basis(current, named, texts),
-            Origin::Derived("scheme") => of_table(&named.schemes, what),
-            Origin::Derived("code") => of_table(&named.codes, what),
-            Origin::Derived("codes") => of_table(&named.all_codes, what),
-            Origin::Derived("groups") => of_table(&named.groups, what),
-            Origin::Derived("class") => of_table(&named.classes, what),
-            Origin::Derived("unknown_code") => {
+            Origin::Derived(Derived::Partner) => of_table(&named.partners, what),
+            Origin::Derived(Derived::DateBasis) => self.date_basis(current, named, texts),
+            Origin::Derived(Derived::Scheme) => of_table(&named.schemes, what),
+            Origin::Derived(Derived::Code) => of_table(&named.codes, what),
+            Origin::Derived(Derived::Codes) => of_table(&named.all_codes, what),
+            Origin::Derived(Derived::Groups) => of_table(&named.groups, what),
+            Origin::Derived(Derived::Class) => of_table(&named.classes, what),
+            Origin::Derived(Derived::UnknownCode) => {
                 let unknown = what
                     .iter()
                     .map(|number| Some(current.what[*number as usize].unknown_code));
                 Arc::new(unknown.collect::<BooleanArray>())
             }
-            Origin::Derived("person_again") => self.again(0),
-            Origin::Derived("victim_again") => self.again(1),
-            Origin::Derived("suspect_again") => self.again(2),
-            Origin::Derived("plan") => of_table(&named.plans, &self.labels),
-            Origin::Derived("priorities") => of_table(&named.priorities, &self.labels),
-            Origin::Derived("themes") => of_table(&named.themes, &self.labels),
-            Origin::Derived("mental_health") => {
+            Origin::Derived(Derived::PersonAgain) => self.again(0),
+            Origin::Derived(Derived::VictimAgain) => self.again(1),
+            Origin::Derived(Derived::SuspectAgain) => self.again(2),
+            Origin::Derived(Derived::Plan) => of_table(&named.plans, &self.labels),
+            Origin::Derived(Derived::Priorities) => of_table(&named.priorities, &self.labels),
+            Origin::Derived(Derived::Themes) => of_table(&named.themes, &self.labels),
+            Origin::Derived(Derived::MentalHealth) => {
                 let marks = &self.numbers[Group::Marks as usize];
                 Arc::new(
                     marks
@@ -610,10 +577,9 @@ impl<'c> Rows<'c> {
                         .collect::<BooleanArray>(),
                 )
             }
-            Origin::Derived("month") => self.months(),
-            Origin::Derived("weekday") => self.week(current, false),
-            Origin::Derived("hour") => self.week(current, true),
-            Origin::Derived(name) => unreachable!("{name} is derived nowhere"),
+            Origin::Derived(Derived::Month) => self.months(),
+            Origin::Derived(Derived::Weekday) => self.week(current, false),
+            Origin::Derived(Derived::Hour) => self.week(current, true),
         }
     }
 
@@ -672,16 +638,14 @@ impl<'c> Rows<'c> {
 
     /// The partner's basis for the kind; a count brings its own.
     fn date_basis(&self, current: &Current, named: &Named, texts: &Arc<StringArray>) -> ArrayRef {
-        let (group, place) = group_of("date_basis").unwrap_or((Group::Details, 0));
-        let tuples = &current.groups[group as usize];
-        let own = |c: u32| {
-            Some(tuples.row(c)[place])
+        let own = |details: u32| {
+            Some(current.value(COLUMNS.date_basis, details))
                 .filter(|n| *n != ABSENT)
                 .map(|n| texts.value(n as usize - 1))
         };
         let rows = self.numbers[Group::What as usize]
             .iter()
-            .zip(&self.numbers[group as usize]);
+            .zip(&self.numbers[Group::Details as usize]);
         let basis = rows.map(|(what, details)| {
             let is_count = current.partner_kinds
                 [current.what[*what as usize].partner_kind as usize]
@@ -715,12 +679,12 @@ impl<'c> Rows<'c> {
         let mut calendar = Calendar::default();
         let details = &current.groups[Group::Details as usize];
         let rows = self
-            .each(|chunk, row| chunk.time(0, row))
+            .each(|chunk, row| chunk.time(COLUMNS.occurred_from, row))
             .zip(&self.numbers[Group::Details as usize]);
         let values = rows.map(|(at, combination)| {
             let precision = current
                 .texts
-                .text(details.row(*combination)[0])
+                .text(details.row(*combination)[precision_of(COLUMNS.occurred_from)])
                 .and_then(Precision::from_name)?;
             let (weekday, hours) = calendar.weekday_and_hour(Micros(at?), precision);
             if hour {

@@ -11,9 +11,10 @@ use crate::aggregate::figures::areas::Place;
 use crate::aggregate::figures::bounded_count::Block;
 use crate::aggregate::figures::counts::{Tally, clip};
 use crate::aggregate::figures::table_set::{Folder, Line};
-use crate::aggregate::state::current::{Fact, Group, group_of};
+use crate::aggregate::state::current::Fact;
 use crate::aggregate::tables::table::{Column, File, Of, Table, column};
 use crate::aggregate::tables::window_totals::percent;
+use crate::contract::columns::{COLUMNS, Group};
 use crate::event::Kind;
 use crate::reference::windows::Window;
 
@@ -129,12 +130,14 @@ impl Outcomes {
     fn of(folder: &Folder<'_>) -> Result<Self, Error> {
         let current = folder.figures.current;
         let codes = &folder.figures.settings.reference.codes;
-        let column = |name| group_of(name).map_or(0, |(_, place)| place);
-        let (list, code) = (column("outcome_list"), column("outcome_code"));
         let details = &current.groups[Group::Details as usize];
         let outcome = |number: u32| {
-            let row = details.row(number);
-            let (list, code) = (current.texts.text(row[list]), current.texts.text(row[code]));
+            let list = current
+                .texts
+                .text(current.value(COLUMNS.outcome_list, number));
+            let code = current
+                .texts
+                .text(current.value(COLUMNS.outcome_code, number));
             let group = list
                 .zip(code)
                 .and_then(|(list, code)| codes.group(list, None, code));
@@ -156,7 +159,9 @@ impl Outcomes {
             .facts
             .iter()
             .filter(|fact| current.partner_kinds[usize::from(fact.partner_kind)].of == Kind::Crime);
-        let lists: BTreeSet<u32> = crimes.map(|fact| details.row(fact.details)[list]).collect();
+        let lists: BTreeSet<u32> = crimes
+            .map(|fact| current.value(COLUMNS.outcome_list, fact.details))
+            .collect();
         let not_held = lists
             .into_iter()
             .filter_map(|list| current.texts.text(list))

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use crate::aggregate::Error;
 use crate::aggregate::figures::bounded_count::{Block, Supply};
 use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::state::current::{Fact, Group, PartnerKind, group_of};
+use crate::aggregate::state::current::{Fact, PartnerKind};
 use crate::aggregate::tables::table::{Column, File, Of, column, file, texts};
+use crate::contract::columns::COLUMNS;
 use crate::event::{Kind, Month};
 
 /// What the table answers.
@@ -144,24 +145,17 @@ fn row(folder: &Folder<'_>, fact: &Fact) -> Option<Row> {
     let mut codes = codes.filter(|code| code.scheme == "mha-legal-status");
     let power =
         codes.find_map(|code| POWERS.iter().position(|(status, _)| *status == code.code))?;
-    let of = |column: &str, number: u32| {
-        group_of(column).map_or(0, |(group, place)| {
-            current.groups[group as usize].row(number)[place]
-        })
-    };
-    let band = current.texts.text(of("person_age_band", marks));
-    debug_assert_eq!(
-        group_of("person_age_band").map(|(group, _)| group),
-        Some(Group::Marks)
-    );
+    let band = current
+        .texts
+        .text(current.value(COLUMNS.person_age_band, marks));
     Some(Row {
         rank: 0,
         place: 0,
         month: fact.month,
         power,
         changed: fact.is_under_2017_act,
-        place_of_safety: of("place_of_safety", fact.details),
-        transport: of("transport", fact.details),
+        place_of_safety: current.value(COLUMNS.place_of_safety, fact.details),
+        transport: current.value(COLUMNS.transport, fact.details),
         age: band.and_then(is_adult),
     })
 }

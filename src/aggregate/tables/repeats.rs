@@ -8,9 +8,11 @@ use crate::aggregate::Error;
 use crate::aggregate::figures::bounded_count::Block;
 use crate::aggregate::figures::counts::{Tally, clip};
 use crate::aggregate::figures::table_set::{Folder, Line, Strip};
-use crate::aggregate::state::current::{Fact, Repeats, group_of};
+use crate::aggregate::state::current::{Fact, Repeats};
 use crate::aggregate::tables::table::{Column, File, Of, Table, column};
 use crate::aggregate::tables::window_totals::percent;
+use crate::contract::columns::COLUMNS;
+use crate::contract::has_field;
 use crate::contract::parts::Flags;
 use crate::event::Kind;
 
@@ -40,16 +42,12 @@ const DEFINITIONS: [(&str, Definition); 6] = [
 impl Definition {
     /// Whether the contract of a kind has what it takes.
     fn is_for(self, kind: Kind) -> bool {
-        let has_parties = matches!(
-            kind,
-            Kind::Crime | Kind::Incident | Kind::AntisocialBehaviourCase
-        );
-        match self {
-            Self::Flag(_) => kind != Kind::Count,
-            Self::Referral => kind == Kind::Referral,
-            Self::Token(0) => !has_parties && !matches!(kind, Kind::NoiseComplaint | Kind::Count),
-            Self::Token(_) => has_parties,
-        }
+        let field = match self {
+            Self::Flag(_) => "flags",
+            Self::Referral => COLUMNS.repeat.name(),
+            Self::Token(role) => Repeats::ROLES[role],
+        };
+        has_field(kind, field)
     }
 }
 
@@ -160,9 +158,8 @@ fn is_repeat(folder: &Folder<'_>, fact: &Fact, definition: Definition) -> Option
             current.flags[current.profiles.row(fact.profile)[1] as usize].any(bit)
         }
         Definition::Referral => {
-            let (group, place) = group_of("repeat")?;
-            let of = current.groups[group as usize].row(fact.details)[place];
-            of.checked_sub(1).map(|repeat| repeat == 1)
+            let repeat = current.value(COLUMNS.repeat, fact.details);
+            repeat.checked_sub(1).map(|repeat| repeat == 1)
         }
     }
 }

@@ -12,21 +12,24 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 use crate::contract::rejection::{Fault, Reason};
-use crate::event::Kind;
+use crate::event::{Kind, with_kinds};
 
-macro_rules! files {
-    ($($name:literal)+) => {
-        /// Every schema, by the name of its file without `.schema.json`.
-        const FILES: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("../../../schemas/", $name, ".schema.json")))),+];
+macro_rules! schema {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../../schemas/", $name, ".schema.json")),
+        )
     };
 }
 
-files! {
-    "admission" "ambulance-call" "antisocial-behaviour-case" "assault-attendance" "count" "crime" "detention"
-    "domestic-abuse-support" "envelope" "homelessness-case" "incident" "mental-health-detention" "noise-complaint"
-    "parts" "possession" "referral" "stop-search" "treatment"
+macro_rules! files {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal in $feed:ident,)+) => {
+        /// Every schema, by the name of its file without `.schema.json`.
+        const FILES: &[(&str, &str)] = &[schema!("envelope"), schema!("parts"), $(schema!($name)),+];
+    };
 }
+with_kinds!(files);
 
 static DOCUMENTS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
     FILES

@@ -457,11 +457,11 @@ fn check(document: &str, accepted: &Cell<u32>) {
     }
     let Ok(event) = event else { return };
     accepted.set(accepted.get() + 1);
-    let rebuilt = Record::of(&event).to_event();
+    let rebuilt = Record::from_event(&event).to_event();
     assert_eq!(rebuilt, kept(parsed.expect("accepted")), "{document}");
     let text = rebuilt.to_string();
     let again = Event::decode(&text).expect("a rebuilt event is valid");
-    assert_eq!(Record::of(&again).to_event(), rebuilt);
+    assert_eq!(Record::from_event(&again).to_event(), rebuilt);
 }
 
 #[test]

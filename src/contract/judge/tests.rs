@@ -7,21 +7,16 @@ use serde_json::Value;
 
 use super::*;
 use crate::contract::moment::Instant;
-use crate::event::Kind;
+use crate::event::{Kind, with_kinds};
 
 macro_rules! examples {
-    ($($name:literal)+) => {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal in $feed:ident,)+) => {
         /// The valid example of each kind.
         pub(crate) const EXAMPLES: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../../schemas/examples/", $name, ".json")))),+];
     };
 }
-
-examples! {
-    "crime" "incident" "detention" "stop-search" "referral" "assault-attendance" "ambulance-call" "admission"
-    "mental-health-detention" "treatment" "homelessness-case" "antisocial-behaviour-case" "noise-complaint"
-    "possession" "domestic-abuse-support" "count"
-}
+with_kinds!(examples);
 
 pub(crate) fn example(kind: &str) -> &'static str {
     EXAMPLES

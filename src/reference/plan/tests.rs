@@ -12,7 +12,7 @@ const LAST: &str = "plans/smp-2022-25.toml";
 /// The ids of the series that an event falls under, in order.
 fn classified(reference: &Reference, plan: &Plan, json: &str) -> Vec<String> {
     let event = Event::decode(json).expect("a valid event");
-    let record = Record::of(&event);
+    let record = Record::from_event(&event);
     let mut codes = Vec::new();
     reference.source_codes(&record, &mut codes);
     let set = plan.classify(&record, &codes);
@@ -190,7 +190,7 @@ fn a_match_names_rule_key_and_value() {
     let reference = adopted();
     let plan = reference.plans.get("smp-2017-18").expect("plan");
     let event = Event::decode(EXAMPLES.lines().next().expect("crime")).expect("valid");
-    let record = Record::of(&event);
+    let record = Record::from_event(&event);
     let mut codes = Vec::new();
     reference.source_codes(&record, &mut codes);
     let told: Vec<String> = plan

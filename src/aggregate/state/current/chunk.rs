@@ -2,6 +2,7 @@
 
 use super::columns::{Batch, NO_TIME, TIMES};
 use super::{Month, Repeats};
+use crate::contract::columns::TimeColumn;
 
 /// Some records of a feed.
 #[derive(Default)]
@@ -17,7 +18,7 @@ pub(crate) struct Chunk {
     pub(crate) labels: Vec<u32>,
     pub(crate) repeats: Vec<Repeats>,
     /// Times by column; empty where no record has one.
-    times: [Vec<i64>; TIMES.len()],
+    times: [Vec<i64>; TIMES],
     /// Places in the batch, until its times are taken.
     places: Vec<u32>,
 }
@@ -48,8 +49,7 @@ impl Chunk {
     /// Takes the times of the rows pushed, and no more room than the rows need.
     pub(crate) fn take_times(&mut self, batch: &Batch<'_>) {
         let places = std::mem::take(&mut self.places);
-        for (time, column) in self.times.iter_mut().enumerate() {
-            let all = batch.times(time);
+        for (all, column) in batch.times().iter().zip(&mut self.times) {
             if !all.is_empty() {
                 let times: Vec<i64> = places.iter().map(|i| all[*i as usize]).collect();
                 *column = if times.iter().all(|at| *at == NO_TIME) {
@@ -88,8 +88,13 @@ impl Chunk {
     }
 
     /// A row's time, where there is one.
-    pub(crate) fn time(&self, time: usize, row: usize) -> Option<i64> {
-        self.times[time]
+    pub(crate) fn time(&self, time: TimeColumn, row: usize) -> Option<i64> {
+        self.time_at(time.index(), row)
+    }
+
+    /// The same, by the time's index among the times.
+    pub(crate) fn time_at(&self, index: usize, row: usize) -> Option<i64> {
+        self.times[index]
             .get(row)
             .copied()
             .filter(|at| *at != NO_TIME)

@@ -1,187 +1,86 @@
-//! The ledger's columns that are kept, in groups, and a batch of them as numbers.
+//! The ledger's columns that are kept, by group, and a batch of them as numbers.
 //!
 //! In a combination a text is its number, an integer itself plus 1, a boolean 1 or 2; 0 is absent.
 
+use std::sync::LazyLock;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMicrosecondType};
-use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
 use crate::aggregate::Error;
 use crate::aggregate::state::intern::{ABSENT, Texts};
+use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group, TimeColumn, columns_in};
 use crate::contract::moment::Precision;
 use crate::event::Micros;
+use crate::normalise::{self, RECEIVED};
 
-/// Columns whose values repeat together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
-    What,
-    Marks,
-    Area,
-    Details,
+/// The ledger's columns of each combination, each at its index.
+static COMBINED: LazyLock<[Vec<&'static str>; 4]> =
+    LazyLock::new(|| Group::COMBINED.map(columns_of_group));
+
+fn columns_of_group(group: Group) -> Vec<&'static str> {
+    let of_times = if group == Group::Details {
+        fields(Group::Times).map(precision).collect()
+    } else {
+        Vec::new()
+    };
+    let own = fields(group).flat_map(normalise::columns_of);
+    of_times
+        .into_iter()
+        .chain(own.map(|column| &**column.name()))
+        .collect()
 }
 
-pub(crate) const WHAT: [&str; 10] = [
-    "source",
-    "feed",
-    "kind",
-    "what_list",
-    "what_edition",
-    "what_category",
-    "what_code",
-    "icd10_further",
-    "concerns",
-    "support_needs",
+fn fields(group: Group) -> impl Iterator<Item = &'static Definition> {
+    DEFINITIONS.iter().filter(move |field| field.group == group)
+}
+
+/// The index, in a combination of details, of how exactly a time is known.
+pub(crate) const fn precision_of(time: TimeColumn) -> usize {
+    time.index()
+}
+
+/// The ledger's column that says how exactly a time is known: the second of the two.
+fn precision(time: &Definition) -> &'static str {
+    normalise::columns_of(time)[1].name()
+}
+
+/// How many columns a combination of a group has.
+pub(crate) fn width(group: Group) -> usize {
+    COMBINED[group as usize].len()
+}
+
+/// How many times a record has.
+pub(crate) const TIMES: usize = columns_in(Group::Times);
+
+/// Columns that are read for each record and not kept in a group.
+const EACH: [&str; 5] = [
+    COLUMNS.subject.name(),
+    COLUMNS.revision.name(),
+    COLUMNS.time.name(),
+    RECEIVED,
+    COLUMNS.cancellation_reason.name(),
 ];
-pub(crate) const MARKS: [&str; 8] = [
-    "flags_true",
-    "flags_false",
-    "person_age_band",
-    "person_sex",
-    "victim_age_band",
-    "victim_sex",
-    "suspect_age_band",
-    "suspect_sex",
-];
-pub(crate) const AREA: [&str; 6] = [
-    "area_code",
-    "area_level",
-    "area_role",
-    "area_vintage",
-    "area_confidence",
-    "area_zone",
-];
-pub(crate) const DETAILS: [&str; 58] = [
-    "occurred_from_precision",
-    "occurred_to_precision",
-    "recorded_at_precision",
-    "period_from_precision",
-    "period_to_precision",
-    "outcome_at_precision",
-    "arrived_at_precision",
-    "ended_at_precision",
-    "closed_at_precision",
-    "outcome_list",
-    "outcome_code",
-    "end",
-    "crime_recorded",
-    "place_of_safety",
-    "extended",
-    "result",
-    "transport",
-    "police_vehicle_reason",
-    "police_station_reason",
-    "professional_consulted",
-    "search_type",
-    "legislation",
-    "outcome_linked",
-    "operation",
-    "referred_by",
-    "stage",
-    "repeat",
-    "repeat_definition",
-    "children",
-    "children_present",
-    "site_code",
-    "place_code",
-    "response_category",
-    "conveyed",
-    "method",
-    "setting",
-    "assessment",
-    "section_21",
-    "action",
-    "case_review",
-    "police_informed",
-    "tenure",
-    "statutory_nuisance",
-    "procedure",
-    "landlord",
-    "ground",
-    "supported",
-    "not_supported_reason",
-    "unit",
-    "date_basis",
-    "provisional",
-    "age_band",
-    "sex",
-    "with_flag",
-    "status",
-    "value",
-    "at_least",
-    "at_most",
-];
-/// The times, each with its precision at the same place in [`DETAILS`].
-pub(crate) const TIMES: [&str; 9] = [
-    "occurred_from",
-    "occurred_to",
-    "recorded_at",
-    "period_from",
-    "period_to",
-    "outcome_at",
-    "arrived_at",
-    "ended_at",
-    "closed_at",
-];
-/// What says who comes again, and is kept no longer than that takes.
-const TOKENS: [&str; 6] = [
-    "person_token",
-    "person_token_previous",
-    "victim_token",
-    "victim_token_previous",
-    "suspect_token",
-    "suspect_token_previous",
-];
-pub(crate) const OCCURRED_FROM: usize = 0;
-pub(crate) const RECORDED_AT: usize = 2;
-pub(crate) const PERIOD_FROM: usize = 3;
-pub(crate) const PERIOD_TO: usize = 4;
+
+/// The ledger's columns that are read.
+pub(crate) fn read() -> Vec<&'static str> {
+    let combined = COMBINED.iter().flatten().copied();
+    combined
+        .chain(fields(Group::Times).map(|time| time.name))
+        .chain(EACH)
+        .chain(fields(Group::Tokens).map(|token| token.name))
+        .collect()
+}
 
 /// The value of an absent time.
 pub(crate) const NO_TIME: i64 = i64::MIN;
 
-impl Group {
-    pub(crate) const ALL: [Self; 4] = [Self::What, Self::Marks, Self::Area, Self::Details];
-
-    pub(crate) const fn columns(self) -> &'static [&'static str] {
-        match self {
-            Self::What => &WHAT,
-            Self::Marks => &MARKS,
-            Self::Area => &AREA,
-            Self::Details => &DETAILS,
-        }
-    }
-}
-
-/// Where a column is: its group and its place in it.
-pub(crate) fn group_of(column: &str) -> Option<(Group, usize)> {
-    Group::ALL
-        .into_iter()
-        .find_map(|group| Some((group, group.columns().iter().position(|c| *c == column)?)))
-}
-
-/// The ledger's columns that are read.
-pub(crate) fn read() -> Vec<&'static str> {
-    let groups = Group::ALL
-        .into_iter()
-        .flat_map(|group| group.columns().iter().copied());
-    groups
-        .chain(TIMES)
-        .chain([
-            "subject",
-            "revision",
-            "time",
-            "received",
-            "cancellation_reason",
-        ])
-        .chain(TOKENS)
-        .collect()
-}
-
 /// Some rows of a part, as numbers, column by column; a column without a value is empty.
 pub(crate) struct Batch<'b> {
     numbers: [Vec<Vec<u32>>; 4],
-    times: [Vec<i64>; TIMES.len()],
+    times: [Vec<i64>; TIMES],
     rows: &'b [u32],
     subjects: &'b StringArray,
     revisions: &'b Int32Array,
@@ -194,36 +93,37 @@ impl<'b> Batch<'b> {
         rows: &'b [u32],
         texts: &mut Texts,
     ) -> Result<Self, Error> {
-        let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
         let mut numbers: [Vec<Vec<u32>>; 4] = Default::default();
-        for group in Group::ALL {
-            for name in group.columns() {
+        for (columns, numbers) in COMBINED.iter().zip(&mut numbers) {
+            for name in columns {
                 // A column that the file does not have yet is absent.
                 let read = batch
                     .column_by_name(name)
                     .map(|c| numbers_of(c.as_ref(), rows, texts).ok_or(Error::Column(name)));
-                numbers[group as usize].push(read.transpose()?.unwrap_or_default());
+                numbers.push(read.transpose()?.unwrap_or_default());
             }
         }
-        let mut times: [Vec<i64>; TIMES.len()] = Default::default();
-        for (name, times) in TIMES.into_iter().zip(&mut times) {
-            if let Some(column) = batch.column_by_name(name) {
-                *times = times_of(column.as_ref(), rows).ok_or(Error::Column(name))?;
+        let mut times: [Vec<i64>; TIMES] = Default::default();
+        for (time, times) in fields(Group::Times).zip(&mut times) {
+            if let Some(column) = batch.column_by_name(time.name) {
+                *times = times_of(column.as_ref(), rows).ok_or(Error::Column(time.name))?;
             }
         }
+        let (subject, revision) = (COLUMNS.subject.name(), COLUMNS.revision.name());
+        let sent = COLUMNS.time.name();
         Ok(Self {
             numbers,
             times,
             rows,
-            subjects: column("subject")?
+            subjects: required(batch, subject)?
                 .as_string_opt()
-                .ok_or(Error::Column("subject"))?,
-            revisions: column("revision")?
+                .ok_or(Error::Column(subject))?,
+            revisions: required(batch, revision)?
                 .as_primitive_opt::<Int32Type>()
-                .ok_or(Error::Column("revision"))?,
-            sent: column("time")?
+                .ok_or(Error::Column(revision))?,
+            sent: required(batch, sent)?
                 .as_primitive_opt::<TimestampMicrosecondType>()
-                .ok_or(Error::Column("time"))?
+                .ok_or(Error::Column(sent))?
                 .values(),
         })
     }
@@ -239,19 +139,22 @@ impl<'b> Batch<'b> {
     }
 
     /// A row's time, where there is one.
-    pub(crate) fn time(&self, time: usize, i: usize) -> Option<i64> {
-        self.times[time].get(i).copied().filter(|at| *at != NO_TIME)
+    pub(crate) fn time(&self, time: TimeColumn, i: usize) -> Option<i64> {
+        self.times[time.index()]
+            .get(i)
+            .copied()
+            .filter(|at| *at != NO_TIME)
     }
 
     /// A row's time with how exactly it is known.
     pub(crate) fn moment(
         &self,
-        time: usize,
+        time: TimeColumn,
         i: usize,
         texts: &Texts,
     ) -> Option<(Micros, Precision)> {
         let at = self.time(time, i)?;
-        let precision = self.numbers[Group::Details as usize][time].get(i)?;
+        let precision = self.numbers[Group::Details as usize][precision_of(time)].get(i)?;
         Some((Micros(at), Precision::from_name(texts.text(*precision)?)?))
     }
 
@@ -268,10 +171,14 @@ impl<'b> Batch<'b> {
         self.revisions.value(self.rows[i] as usize)
     }
 
-    /// One column of times, empty where none of the rows has one.
-    pub(crate) fn times(&self, time: usize) -> &[i64] {
-        &self.times[time]
+    /// The columns of times, each empty where none of the rows has one.
+    pub(crate) fn times(&self) -> &[Vec<i64>; TIMES] {
+        &self.times
     }
+}
+
+fn required<'b>(batch: &'b RecordBatch, name: &'static str) -> Result<&'b ArrayRef, Error> {
+    batch.column_by_name(name).ok_or(Error::Column(name))
 }
 
 /// A column's values as numbers; `None` if it is of a type that no row has.
@@ -333,4 +240,31 @@ fn times_of(column: &dyn Array, rows: &[u32]) -> Option<Vec<i64>> {
         }
     };
     Some(rows.iter().map(or_none).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_column_of_a_group_is_at_its_index() {
+        for definition in &DEFINITIONS {
+            let Some(columns) = COMBINED.get(definition.group as usize) else {
+                continue;
+            };
+            let own: Vec<_> = normalise::columns_of(definition)
+                .iter()
+                .map(|c| &**c.name())
+                .collect();
+            assert_eq!(columns[definition.index..][..own.len()], own);
+        }
+        for time in fields(Group::Times) {
+            assert_eq!(
+                COMBINED[Group::Details as usize][time.index],
+                precision(time)
+            );
+        }
+        assert_eq!(fields(Group::Times).count(), TIMES);
+        assert_eq!(Group::COMBINED.map(width), [10, 8, 6, 58]);
+    }
 }

@@ -8,8 +8,9 @@ use arrow_array::RecordBatch;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_128;
 
-use super::{Current, columns};
+use super::Current;
 use crate::aggregate::state::calendar::within_a_year;
+use crate::contract::columns::COLUMNS;
 use crate::event::{Feed, Micros};
 use crate::ledger::columns::TextColumn;
 
@@ -42,6 +43,22 @@ pub(crate) struct Row {
     pub(crate) place: usize,
 }
 
+/// For each role the columns of its token and of the token under the key before.
+const TOKENS: [[&str; 2]; 3] = [
+    [
+        COLUMNS.person_token.name(),
+        COLUMNS.person_token_previous.name(),
+    ],
+    [
+        COLUMNS.victim_token.name(),
+        COLUMNS.victim_token_previous.name(),
+    ],
+    [
+        COLUMNS.suspect_token.name(),
+        COLUMNS.suspect_token_previous.name(),
+    ],
+];
+
 /// The columns of tokens in a batch.
 pub(crate) struct Columns<'b> {
     tokens: [[TextColumn<'b>; 2]; 3],
@@ -49,12 +66,8 @@ pub(crate) struct Columns<'b> {
 
 impl<'b> Columns<'b> {
     pub(crate) fn of(batch: &'b RecordBatch) -> Self {
-        let of_role = |role: &str| {
-            [format!("{role}_token"), format!("{role}_token_previous")]
-                .map(|name| TextColumn::new(batch, &name))
-        };
         Self {
-            tokens: Repeats::ROLES.map(of_role),
+            tokens: TOKENS.map(|names| names.map(|name| TextColumn::new(batch, name))),
         }
     }
 
@@ -119,7 +132,7 @@ impl Tokens {
         let chunk = |seen: &Seen| &current.feeds[seen.at.feed as usize][seen.at.chunk];
         let when = |seen: &Seen| {
             chunk(seen)
-                .time(columns::OCCURRED_FROM, seen.at.place)
+                .time(COLUMNS.occurred_from, seen.at.place)
                 .unwrap_or_default()
         };
         let order = |a: &Seen, b: &Seen| {

@@ -1,0 +1,160 @@
+//! How a kind of event is declared: each field once. Its type, its JSON, the columns it is laid in
+//! and what the program asks about the kind follow from that.
+
+/// A field of a kind and the column that contains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindField {
+    /// The name in the event's `data`.
+    pub name: &'static str,
+    /// The column; for a part, such as `when`, the name again.
+    pub column: &'static str,
+}
+
+/// Declares a kind. Each line is one of
+///
+/// - `name: Type`: a field of the kind's own, contained in the column of its name;
+/// - `name: Type => column`: the same, in a column of another name;
+/// - `name: Type => what_category of "list"`: the classification of a kind that has no `what`, with
+///   the code list it is from;
+/// - `name`: a part that several kinds share, contained in columns of its own.
+macro_rules! kind {
+    ($(#[$doc:meta])* $kind:ident { $(
+        $(#[$field_doc:meta])* $field:ident $(: $of:ty)? $(=> $column:ident $(of $list:literal)?)?
+    ),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
+        #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+        pub struct $kind<'a> { $(
+            $(#[$field_doc])*
+            #[doc = $crate::contract::kind::part_description!($field)]
+            #[serde(skip_serializing_if = "crate::contract::parts::Field::is_absent")]
+            pub $field: $crate::contract::kind::field_type!($field $(: $of)?)
+        ),+ }
+
+        impl $kind<'_> {
+            /// Its fields, in the order in which they are written.
+            pub const FIELDS: &'static [$crate::contract::kind::KindField] = &[$(
+                $crate::contract::kind::KindField {
+                    name: stringify!($field),
+                    column: $crate::contract::kind::column_name!($field $($column)?),
+                }
+            ),+];
+            /// The code list of its classification, where it has no `what`.
+            pub const CODE_LIST: Option<&'static str> = {
+                let lists: &[&str] = &[$($($($list,)?)?)+];
+                lists.first().copied()
+            };
+
+            /// Lays its fields in the columns of a flat record.
+            pub(crate) fn lay<'r>(&'r self, record: &mut $crate::contract::record::Record<'r>) {
+                $($crate::contract::kind::lay_field!(self record $field $($column)?);)+
+            }
+        }
+    };
+}
+pub(crate) use kind;
+
+/// The type of a field: that of its line, or of the part.
+macro_rules! field_type {
+    ($field:ident: $of:ty) => { $of };
+    (what) => { $crate::contract::parts::What<'a> };
+    (when) => { $crate::contract::parts::When };
+    (area) => { Option<$crate::contract::parts::Area<'a>> };
+    (outcome) => { Option<$crate::contract::parts::Outcome<'a>> };
+    (person) => { Option<$crate::contract::parts::Person<'a>> };
+    (victim) => { Option<$crate::contract::parts::Person<'a>> };
+    (suspect) => { Option<$crate::contract::parts::Person<'a>> };
+    (flags) => { Option<$crate::contract::parts::Flags> };
+    (cancellation) => { Option<$crate::contract::parts::Cancellation<'a>> };
+}
+pub(crate) use field_type;
+
+/// What a part is to the record; nothing for a kind's own field, whose line describes it.
+macro_rules! part_description {
+    (what) => {
+        "The partner's own classification."
+    };
+    (when) => {
+        "When it happened and when it was recorded."
+    };
+    (area) => {
+        "Where."
+    };
+    (outcome) => {
+        "How it was resolved."
+    };
+    (person) => {
+        "The person it is about."
+    };
+    (victim) => {
+        "The harmed person."
+    };
+    (suspect) => {
+        "The person suspected, or whose behaviour it is."
+    };
+    (flags) => {
+        "Flags, each true, false or not recorded."
+    };
+    (cancellation) => {
+        "The record no longer counts."
+    };
+    ($own:ident) => {
+        ""
+    };
+}
+pub(crate) use part_description;
+
+/// The name of the column that contains a field.
+macro_rules! column_name {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $column:ident) => {
+        stringify!($column)
+    };
+}
+pub(crate) use column_name;
+
+/// Lays one field in its columns.
+macro_rules! lay_field {
+    ($data:ident $record:ident what) => {
+        $record.lay_what(&$data.what)
+    };
+    ($data:ident $record:ident when) => {
+        $record.lay_when(&$data.when)
+    };
+    ($data:ident $record:ident period) => {
+        $record.lay_period(&$data.period)
+    };
+    ($data:ident $record:ident area) => {
+        $record.lay_area($data.area.as_ref())
+    };
+    ($data:ident $record:ident outcome) => {
+        $record.lay_outcome($data.outcome.as_ref())
+    };
+    ($data:ident $record:ident person) => {
+        $record.lay_person($data.person.as_ref())
+    };
+    ($data:ident $record:ident victim) => {
+        $record.lay_victim($data.victim.as_ref())
+    };
+    ($data:ident $record:ident suspect) => {
+        $record.lay_suspect($data.suspect.as_ref())
+    };
+    ($data:ident $record:ident flags) => {
+        $record.flags = $data.flags.unwrap_or_default()
+    };
+    ($data:ident $record:ident cancellation) => {
+        $record.lay_cancellation($data.cancellation.as_ref())
+    };
+    ($data:ident $record:ident icd10 $column:ident) => {
+        $record.lay_diagnoses(&$data.icd10)
+    };
+    ($data:ident $record:ident $field:ident) => {
+        $record.$field = $crate::contract::parts::Flat::flat(&$data.$field)
+    };
+    ($data:ident $record:ident $field:ident $column:ident) => {
+        $record.$column = $crate::contract::parts::Flat::flat(&$data.$field)
+    };
+}
+pub(crate) use lay_field;
