@@ -7,6 +7,7 @@
 
 mod broken;
 mod calendar;
+mod kinds;
 mod record;
 
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +15,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::event::{Feed, Kind};
 use calendar::Months;
+use kinds::MIX;
 use record::Record;
 
 /// Events in a thousand that are sent a second time, byte for byte.
@@ -22,26 +24,6 @@ pub const DUPLICATES_PER_MILLE: u32 = 25;
 pub const CORRECTIONS_PER_MILLE: u32 = 130;
 /// Records that may still be corrected or sent again.
 const RECENT: usize = 4096;
-
-/// How many events in a thousand are of each kind.
-const MIX: [(Kind, u32); 16] = [
-    (Kind::Crime, 520),
-    (Kind::Incident, 250),
-    (Kind::Detention, 8),
-    (Kind::StopSearch, 20),
-    (Kind::Referral, 8),
-    (Kind::AssaultAttendance, 25),
-    (Kind::AmbulanceCall, 70),
-    (Kind::Admission, 15),
-    (Kind::MentalHealthDetention, 6),
-    (Kind::Treatment, 12),
-    (Kind::HomelessnessCase, 12),
-    (Kind::AntisocialBehaviourCase, 25),
-    (Kind::NoiseComplaint, 14),
-    (Kind::Possession, 5),
-    (Kind::DomesticAbuseSupport, 5),
-    (Kind::Count, 5),
-];
 
 /// What to generate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
