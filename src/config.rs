@@ -1,9 +1,9 @@
-//! TextFiles and environment in, checked settings out.
+//! Settings: files and environment in, checked values out.
 //!
-//! Four layers, each above the one before: the built-in `config/partner-feeds.toml`, which names
-//! every setting; a file; the environment; the command line. Whatever is wrong is refused with the
-//! place it came from, key, value and bound, all of it at once. Only this module reads the
-//! environment, and no secret is ever shown.
+//! Four layers, each overriding the one before: the built-in `config/partner-feeds.toml`, which names
+//! every setting; a file; the environment; the command line. Every fault is
+//! reported with its layer, key, value and bounds. Only this module reads the environment, and no
+//! secret is ever shown. It builds the settings that `kafka`, `storage`, `pipeline` and `watch` own.
 
 mod properties;
 mod settings;
@@ -23,12 +23,12 @@ use crate::telemetry::LogFormat;
 use properties::Client;
 use settings::Settings;
 
-/// Where the file of settings is, unless another is named.
+/// The settings file, unless the command line names another.
 pub const FILE: &str = "config/partner-feeds.toml";
-/// What every environment variable of the program begins with.
+/// The prefix of the program's environment variables.
 pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
 
-/// What is logged: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`.
+/// The log filter: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the module that reads the environment"
@@ -37,7 +37,7 @@ pub fn log_filter(default: &str) -> String {
     std::env::var("PARTNER_FEEDS_LOG").unwrap_or_else(|_| default.to_owned())
 }
 
-/// How log lines are written: `PARTNER_FEEDS_LOG_FORMAT`, text or json; `None` where it is neither.
+/// The log format: `PARTNER_FEEDS_LOG_FORMAT`, text or json; `None` where it is neither.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the module that reads the environment"
@@ -99,7 +99,7 @@ pub struct Watch {
     pub stall: Duration,
 }
 
-/// What the command line says of the settings.
+/// The settings given on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     file: Option<PathBuf>,
@@ -133,7 +133,7 @@ impl Config {
         Self::resolve(overrides, environment)
     }
 
-    /// The settings that are built in, but for those of the command line: no file, no environment.
+    /// The built-in settings, overridden by the command line only.
     pub fn built_in(overrides: &Overrides) -> Result<Self, Faults> {
         let mut settings = Settings::built_in();
         settings.overlay_command_line(&overrides.settings);
@@ -141,7 +141,7 @@ impl Config {
         settings.into_faults().into_result(config)
     }
 
-    /// The settings under a given environment.
+    /// The settings in a given environment.
     pub fn resolve(
         overrides: &Overrides,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -251,7 +251,7 @@ impl Config {
             faults.0.push(Fault::new(
                 "settings",
                 "aggregate.plans",
-                format!("plan `{plan}` is not held{hint}"),
+                format!("unknown plan `{plan}`{hint}"),
             ));
         }
         faults.into_result(())

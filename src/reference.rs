@@ -1,7 +1,8 @@
 //! Everything in `config/` but the run settings: who sends what, the plans, the code lists.
 //!
-//! Loaded once and checked whole, everything against everything; what is wrong is told all at once.
-//! What is loaded never changes, so everything derived from it is a pure function.
+//! Loaded once and checked as a whole, each file against the others; every fault is reported, not
+//! only the first. Loaded data never changes, so everything derived from it is a pure function. This
+//! module does not know the settings of a run.
 
 pub mod breaks;
 pub mod carried;
@@ -53,15 +54,15 @@ pub struct Reference {
     pub crosswalks: Crosswalks,
     /// Areas, populations, sets and places.
     pub geography: Geography,
-    /// The spans that figures are given for.
+    /// The spans for which figures are given.
     pub windows: Windows,
-    /// Days on which series began to mean something else, in order.
+    /// Dates at which a series changed its meaning, in order.
     pub breaks: Vec<Break>,
-    /// What partners' own publications count.
+    /// Partners' own published counts.
     pub controls: Vec<Control>,
     /// Weights of harm, in order of ids.
     pub harm: Vec<HarmSet>,
-    /// What is odd but not refused.
+    /// Oddities that are not faults.
     pub warnings: Vec<Fault>,
     /// SHA-256 over the names and texts of its files, in hexadecimal: equal = the same reference
     /// data.
@@ -69,7 +70,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The built-in reference data, with the files of a folder in place of those of the same name.
+    /// The built-in reference data, with the files of a folder replacing those of the same name.
     pub fn load(folder: Option<&Path>) -> Result<Self, Faults> {
         Self::read(&TextFiles::load(folder)?)
     }
@@ -114,13 +115,13 @@ impl Reference {
         })
     }
 
-    /// The set of weights that harm is counted by: the first of those held.
+    /// The harm weights in use: the first set.
     pub fn harm(&self) -> Option<&HarmSet> {
         self.harm.first()
     }
 
-    /// Puts the codes of a record into `out`, in place of what was there: first its own, then the
-    /// groups that crosswalks give them.
+    /// Replaces the content of `out` with the codes of a record: first its own, then the groups that
+    /// crosswalks give them.
     pub fn source_codes<'r>(&'r self, record: &Record<'r>, out: &mut Vec<SourceCode<'r>>) {
         out.clear();
         source_code::own_codes(record, &mut |scheme, code, edition| {
@@ -153,7 +154,7 @@ impl Reference {
 
 fn checksum(files: &TextFiles) -> String {
     let mut hasher = Sha256::new();
-    // The settings of a run are no reference data.
+    // The settings of a run are not reference data.
     for (path, text) in files
         .iter()
         .filter(|(path, _)| *path != "partner-feeds.toml")
@@ -166,7 +167,7 @@ fn checksum(files: &TextFiles) -> String {
     hex::encode(&hasher.finalize())
 }
 
-/// The warning that no figures by ward, place or set can be given.
+/// The warning that a plan will have no figures by ward, place or set.
 fn without_area(plan: &Plan) -> Fault {
     let reason = format!(
         "`{}` is in no file of geography/: there will be no figures by area",

@@ -753,12 +753,12 @@ impl Query<'_> {
             .and_then(|plan| self.reference.geography.scope(&plan.area));
         let sets = scope
             .iter()
-            .flat_map(|scope| scope.areas(Tier::of(Level::Set)));
+            .flat_map(|scope| scope.areas(Tier::new(Level::Set)));
         let whens = sets.fold(String::new(), |whens, set| {
             let districts = self
                 .reference
                 .geography
-                .districts_of(&set.code)
+                .district_count(&set.code)
                 .unwrap_or_default();
             whens
                 + &format!(

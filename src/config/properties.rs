@@ -1,11 +1,11 @@
-//! Further properties of the clients of Kafka and of object stores: whatever the program does not
+//! Further properties of the clients of Kafka and of object stores: those that the program does not
 //! set itself.
 
 use crate::kafka;
 use crate::properties::is_secret;
 use crate::storage::is_property;
 
-/// Properties of librdkafka that are ours, with the reason why they may not be set.
+/// Properties of librdkafka that the program sets, and why a user may not.
 const OWNED: [(&str, &str); 15] = [
     (
         "auto.commit.interval.ms",
@@ -13,7 +13,7 @@ const OWNED: [(&str, &str); 15] = [
     ),
     (
         "auto.offset.reset",
-        "the chain of the ledger says where to start",
+        "the ledger determines the start offset",
     ),
     ("bootstrap.servers", "is kafka.brokers"),
     (
@@ -34,7 +34,7 @@ const OWNED: [(&str, &str); 15] = [
     ),
     (
         "enable.partition.eof",
-        "the end of a partition must be seen",
+        "the consumer needs to see the end of a partition",
     ),
     ("group.id", "is kafka.group"),
     ("isolation.level", "only committed records are read"),
@@ -45,7 +45,7 @@ const OWNED: [(&str, &str); 15] = [
     ("metadata.broker.list", "is kafka.brokers"),
     (
         "partitioner",
-        "all revisions of a record share a partition, whatever the publisher",
+        "all revisions of a record share a partition, with any publisher",
     ),
     ("session.timeout.ms", "is kafka.session_timeout"),
     (
@@ -79,25 +79,27 @@ impl Client {
             .find(|client| key.starts_with(client.section()))
     }
 
-    /// The key that a variable of the environment without its prefix stands for, if it is a
-    /// property.
+    /// The key for an environment variable without its prefix, if it is a property.
     pub(super) fn key_of(variable: &str) -> Option<String> {
-        let key = |client: Self| {
-            let section = client.section().to_uppercase().replace('.', "_");
-            let name = variable.strip_prefix(&section)?;
-            let (name, end) = name
-                .strip_suffix("_FILE")
-                .map_or((name, ""), |name| (name, "_file"));
-            let name = match client {
-                Self::Kafka => name.to_lowercase().replace('_', "."),
-                Self::Store => name.to_lowercase(),
-            };
-            Some(format!("{}{name}{end}", client.section()))
-        };
-        Self::ALL.into_iter().find_map(key)
+        Self::ALL
+            .into_iter()
+            .find_map(|client| client.own_key_of(variable))
     }
 
-    /// Why a property may not be set, if so.
+    fn own_key_of(self, variable: &str) -> Option<String> {
+        let section = self.section().to_uppercase().replace('.', "_");
+        let name = variable.strip_prefix(&section)?;
+        let (name, end) = name
+            .strip_suffix("_FILE")
+            .map_or((name, ""), |name| (name, "_file"));
+        let name = match self {
+            Self::Kafka => name.to_lowercase().replace('_', "."),
+            Self::Store => name.to_lowercase(),
+        };
+        Some(format!("{}{name}{end}", self.section()))
+    }
+
+    /// Why a property may not be set; `None` if it may.
     pub(super) fn refuses(self, name: &str) -> Option<String> {
         match self {
             Self::Kafka => {
@@ -105,15 +107,15 @@ impl Client {
                 owned.map(|(_, reason)| format!("may not be set: {reason}"))
             }
             Self::Store => (!is_property(name))
-                .then(|| "is no property of the object store's client".to_owned()),
+                .then(|| "is not a property of the object store's client".to_owned()),
         }
     }
 
-    /// What the client has against a property's name or value, if anything.
+    /// Why the client rejects a property's name or value, if it does.
     pub(super) fn fault_of(self, name: &str, value: &str) -> Option<String> {
         match self {
             Self::Kafka => kafka::fault_of(name, value, is_secret(name)),
-            Self::Store => None, // said when the store is opened
+            Self::Store => None, // checked when the store is opened
         }
     }
 }

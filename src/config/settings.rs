@@ -1,7 +1,6 @@
-//! Settings as they are written, layer above layer, by their full key; each knows where it came
-//! from.
+//! Settings by full key, each with the layer it came from.
 //!
-//! What they mean is for [`super::Config`]. A value that is a secret is in no fault and no text.
+//! [`super::Config`] gives them their meaning. A secret value never appears in a fault or text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,9 +20,9 @@ use crate::storage::is_property;
 
 /// The built-in file, which names every setting.
 const BUILT_IN: &str = include_str!("../../config/partner-feeds.toml");
-/// Variables by which S3's own tools are told of keys, region and endpoint.
+/// The prefix of the variables that S3's own tools read.
 const AWS: &str = "AWS_";
-/// Variables of the environment that are no settings: of logging and of tests.
+/// Environment variables for logging and tests, which are not settings.
 const NOT_SETTINGS: [&str; 3] = ["CRASH_", "LOG", "TEST_"];
 
 #[derive(Debug)]
@@ -94,21 +93,21 @@ impl Settings {
                 let known: Vec<String> = self.by_key.keys().map(|key| variable_of(key)).collect();
                 let hint = hint(&variable, known.iter().map(String::as_str));
                 self.sink
-                    .add("environment", &variable, format!("is no setting{hint}"));
+                    .add("environment", &variable, format!("is not a setting{hint}"));
             }
         }
     }
 
-    /// A variable that many tools share is below what is said to this program.
+    /// A variable shared with other tools is overridden by any setting of this program.
     fn overlay_aws(&mut self, variable: &str, text: String) {
         let name = variable.to_lowercase();
         let own = name.trim_start_matches("aws_");
         let section = Client::Store.section();
-        let said = |name: &str| {
+        let is_set = [&*name, own].iter().any(|name| {
             let key = format!("{section}{name}");
             self.by_key.contains_key(&key) || self.by_key.contains_key(&format!("{key}_file"))
-        };
-        if !said(&name) && !said(own) {
+        });
+        if !is_set {
             let setting = Setting {
                 value: text.into(),
                 origin: variable.to_owned(),
@@ -125,13 +124,12 @@ impl Settings {
 
     /// The key that a variable without its prefix stands for.
     fn key_of(&self, name: &str) -> Option<String> {
-        let plain = || {
+        Client::key_of(name).or_else(|| {
             self.by_key
                 .keys()
                 .find(|key| variable_of(key) == format!("{ENVIRONMENT_PREFIX}{name}"))
                 .cloned()
-        };
-        Client::key_of(name).or_else(plain)
+        })
     }
 
     /// Sets a key to a text, read as the type that the built-in value has.
@@ -198,58 +196,47 @@ impl Settings {
 
     /// A text that is not empty.
     pub(super) fn filled(&self, key: &str) -> String {
-        let filled = |value: &Value| {
-            value
-                .as_str()
-                .filter(|text| !text.trim().is_empty())
-                .map(str::to_owned)
-        };
-        self.typed(key, "a text that is not empty", filled)
-            .unwrap_or_default()
+        let filled = self.typed(key, "a text that is not empty", |value| {
+            value.as_str().filter(|text| !text.trim().is_empty())
+        });
+        filled.unwrap_or_default().to_owned()
     }
 
     pub(super) fn texts(&self, key: &str) -> Vec<String> {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let texts = |value: &Value| {
-            value
-                .as_array()?
-                .iter()
-                .map(text)
-                .collect::<Option<Vec<String>>>()
-        };
-        self.typed(key, "a list of texts", texts)
-            .unwrap_or_default()
+        let texts = self.typed(key, "a list of texts", |value| {
+            let values = value.as_array()?.iter();
+            let texts = values.map(|value| value.as_str().map(str::to_owned));
+            texts.collect::<Option<Vec<String>>>()
+        });
+        texts.unwrap_or_default()
     }
 
     /// Addresses `host:port` joined by commas.
     pub(super) fn brokers(&self, key: &str) -> String {
-        let is_broker = |address: &str| port_of(address.trim()).is_some_and(|port| port > 0);
-        let brokers = |value: &Value| {
-            value
-                .as_str()
-                .filter(|text| text.split(',').all(is_broker))
-                .map(str::to_owned)
-        };
-        self.typed(key, "host:port, joined by commas", brokers)
-            .unwrap_or_default()
+        let brokers = self.typed(key, "host:port, joined by commas", |value| {
+            value.as_str().filter(|text| text.split(',').all(is_broker))
+        });
+        brokers.unwrap_or_default().to_owned()
     }
 
     /// An address `host:port`, or none where the text is empty.
     pub(super) fn optional_address(&self, key: &str) -> Option<String> {
-        let address = |value: &Value| match value.as_str()? {
-            "" => Some(None),
-            text => port_of(text).map(|_| Some(text.to_owned())),
-        };
-        self.typed(key, "host:port, or empty", address).flatten()
+        self.typed(key, "host:port, or empty", |value| {
+            match value.as_str()? {
+                "" => Some(None),
+                text => port_of(text).map(|_| Some(text.to_owned())),
+            }
+        })
+        .flatten()
     }
 
     pub(super) fn integer(&self, key: &str, (low, high): (usize, usize)) -> usize {
-        let within = |value: &Value| {
+        let wanted = format!("an integer from {low} to {high}");
+        let number = self.typed(key, &wanted, |value| {
             let number = usize::try_from(value.as_integer()?).ok()?;
             (low..=high).contains(&number).then_some(number)
-        };
-        self.typed(key, &format!("an integer from {low} to {high}"), within)
-            .unwrap_or(low)
+        });
+        number.unwrap_or(low)
     }
 
     pub(super) fn duration(&self, key: &str, bounds: (Duration, Duration)) -> Duration {
@@ -276,15 +263,14 @@ impl Settings {
         .flatten()
     }
 
-    /// The properties of a client, those in files read.
+    /// The properties of a client; those given as files are read.
     pub(super) fn properties(&self, client: Client) -> Properties {
-        let name = |key: &str| key.strip_prefix(client.section()).map(str::to_owned);
-        let given = self
-            .by_key
+        self.by_key
             .iter()
-            .filter_map(|(key, setting)| Some((key, name(key)?, setting)));
-        given
-            .filter_map(|(key, name, setting)| self.property(client, key, &name, &setting.value))
+            .filter_map(|(key, setting)| {
+                let name = key.strip_prefix(client.section())?;
+                self.property(client, key, name, &setting.value)
+            })
             .collect()
     }
 
@@ -312,16 +298,19 @@ impl Settings {
             }
         };
         if own == name {
-            return self.taken(client, key, own, text);
+            return self.checked(client, key, own, text);
         }
         if self
             .by_key
             .contains_key(&format!("{}{own}", client.section()))
         {
-            self.fault(key, format!("stands beside `{own}`; only one of them may"));
+            self.fault(
+                key,
+                format!("is given together with `{own}`; give only one"),
+            );
         }
         match std::fs::read_to_string(&text) {
-            Ok(content) => self.taken(client, key, own, content.trim_end().to_owned()),
+            Ok(content) => self.checked(client, key, own, content.trim_end().to_owned()),
             Err(error) => {
                 self.fault(key, format!("file {text} cannot be read: {error}"));
                 None
@@ -329,8 +318,8 @@ impl Settings {
         }
     }
 
-    /// A property that its client takes.
-    fn taken(
+    /// A property, if its client accepts it.
+    fn checked(
         &self,
         client: Client,
         key: &str,
@@ -360,16 +349,19 @@ impl fmt::Display for Settings {
     }
 }
 
-/// The leaves of a table by their full key.
+/// The values of a table and its subtables, by full key.
 fn flat(table: &Table) -> Vec<(String, Value)> {
-    let leaf = |(key, value): (&String, &Value)| match value {
-        Value::Table(below) => flat(below)
-            .into_iter()
-            .map(|(rest, value)| (format!("{key}.{rest}"), value))
-            .collect(),
-        value => vec![(key.clone(), value.clone())],
-    };
-    table.iter().flat_map(leaf).collect()
+    let mut values = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(below) => {
+                let below = flat(below).into_iter();
+                values.extend(below.map(|(rest, value)| (format!("{key}.{rest}"), value)));
+            }
+            value => values.push((key.clone(), value.clone())),
+        }
+    }
+    values
 }
 
 fn variable_of(key: &str) -> String {
@@ -377,6 +369,10 @@ fn variable_of(key: &str) -> String {
         "{ENVIRONMENT_PREFIX}{}",
         key.to_uppercase().replace('.', "_")
     )
+}
+
+fn is_broker(address: &str) -> bool {
+    port_of(address.trim()).is_some_and(|port| port > 0)
 }
 
 /// The port of `host:port`.

@@ -52,7 +52,7 @@ fn the_built_in_file_is_the_default() {
 }
 
 #[test]
-fn each_layer_stands_above_the_one_before() {
+fn each_layer_overrides_the_one_before() {
     let file = "[kafka]\nbrokers = 'file:1'\ngroup = 'file'\n[ingest]\nflush_rows = 3\naggregate_every = '5m'\n[store]\nroot = 'file'";
     let environment = [
         ("PARTNER_FEEDS_KAFKA_BROKERS", "env:2"),
@@ -115,7 +115,7 @@ fn everything_wrong_is_told_at_once_with_place_key_value_and_bound() {
     assert_eq!(
         told,
         [
-            "PARTNER_FEEDS_INGST_GRACE: is no setting; did you mean `PARTNER_FEEDS_INGEST_GRACE`?",
+            "PARTNER_FEEDS_INGST_GRACE: is not a setting; did you mean `PARTNER_FEEDS_INGEST_GRACE`?",
             "ingest.flush_age: \"2d\" is not a duration from 1s to 1h",
             "ingest.flush_rows: 0 is not an integer from 1 to 10000000",
             "ingest.grace: \"11m\" is not a duration from 0s to 10m",
@@ -218,9 +218,7 @@ fn topics_and_plans_must_be_held() {
         "{told}"
     );
     assert!(
-        told.contains(
-            "aggregate.plans: plan `smp-2017-81` is not held; did you mean `smp-2017-18`?"
-        ),
+        told.contains("aggregate.plans: unknown plan `smp-2017-81`; did you mean `smp-2017-18`?"),
         "{told}"
     );
 }

@@ -19,20 +19,14 @@ pub(crate) fn required_comment(path: &str, text: &str, name: &str, sink: &FaultS
 /// The value of a comment line above the header.
 pub(crate) fn comment(text: &str, name: &str) -> Option<String> {
     let lines = text.lines().take_while(|line| line.starts_with('#'));
-    let value = |line: &str| {
-        Some(
-            line.strip_prefix("# ")?
-                .strip_prefix(name)?
-                .strip_prefix(": ")?
-                .trim()
-                .to_owned(),
-        )
-    };
-    lines.into_iter().find_map(value)
+    let start = format!("# {name}: ");
+    lines
+        .filter_map(|line| line.strip_prefix(&start))
+        .map(|value| value.trim().to_owned())
+        .next()
 }
 
-/// The rows of a file of comma-separated values with `#` comments; each that cannot be read is a
-/// fault.
+/// The rows of a file with `#` comments; a row that cannot be read is a fault.
 pub(crate) fn read_rows<T: serde::de::DeserializeOwned>(
     path: &str,
     text: &str,
@@ -41,13 +35,15 @@ pub(crate) fn read_rows<T: serde::de::DeserializeOwned>(
     let mut reader = csv::ReaderBuilder::new()
         .comment(Some(b'#'))
         .from_reader(text.as_bytes());
-    let row = |row: csv::Result<T>| match row {
-        Ok(row) => Some(row),
-        Err(error) => {
-            let line = error.position().map_or(0, csv::Position::line);
-            sink.add(path, &format!("line {line}"), error.to_string());
-            None
+    let mut rows = Vec::new();
+    for row in reader.deserialize() {
+        match row {
+            Ok(row) => rows.push(row),
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                sink.add(path, &format!("line {line}"), error.to_string());
+            }
         }
-    };
-    reader.deserialize().filter_map(row).collect()
+    }
+    rows
 }

@@ -1,8 +1,7 @@
 //! The files of `config/`: built into the program, replaced or added to by a folder.
 //!
-//! A file in the folder takes the place of the built-in one of the same name; a file of another
-//! name is added; an empty file takes the built-in one away. This module does not know what any
-//! file means.
+//! A file in the folder replaces the built-in one of the same name; a file of another name is added;
+//! an empty file removes the built-in one.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,7 +25,7 @@ impl TextFiles {
         Self(files)
     }
 
-    /// The built-in files, with those of a folder in their place or beside them.
+    /// The built-in files, replaced or extended by those of a folder.
     pub fn load(folder: Option<&Path>) -> Result<Self, Faults> {
         let mut files = Self::built_in();
         let mut faults = Faults::default();
@@ -36,7 +35,7 @@ impl TextFiles {
         faults.into_result(files)
     }
 
-    /// Puts a text in the place of a file; an empty one takes the file away.
+    /// Replaces the text of a file, or adds it; an empty text removes the file.
     pub fn put(&mut self, path: impl Into<String>, text: impl Into<Cow<'static, str>>) {
         let (path, text) = (path.into(), text.into());
         if text.trim().is_empty() {

@@ -1,8 +1,8 @@
-//! Typed reading of TOML that gathers every fault with file and key, instead of stopping at the
+//! Typed reading of TOML that collects every fault with file and key, instead of stopping at the
 //! first.
 //!
-//! A reader never fails: what is missing or of another type leaves a fault and `None`. A key that
-//! nobody asked for is unknown, and is reported when the table is dropped.
+//! A reader never fails: a missing value, or one of another type, adds a fault and reads as `None`. A
+//! key that was never read is unknown; the reader reports it when it is dropped.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use toml::Value;
 
 use super::fault::{FaultSink, hint};
 
-/// Parses a file; what is no TOML is a fault.
+/// Parses a file; a syntax error is a fault.
 pub fn parse(file: &str, text: &str, sink: &FaultSink) -> Option<toml::Table> {
     match text.parse() {
         Ok(table) => Some(table),
@@ -36,14 +36,14 @@ pub struct TomlReader<'t> {
     file: &'t str,
     path: String,
     table: &'t toml::Table,
-    asked: RefCell<BTreeSet<String>>,
+    read_keys: RefCell<BTreeSet<String>>,
     sink: &'t FaultSink,
 }
 
-/// A text of a list, with the key it stands at.
+/// A text of a list, with its key.
 #[derive(Debug)]
 pub struct ListItem<'t> {
-    /// The key, with the place in the list.
+    /// The key, with the index in the list.
     pub key: String,
     /// The text.
     pub text: &'t str,
@@ -56,7 +56,7 @@ impl<'t> TomlReader<'t> {
             file,
             path: String::new(),
             table,
-            asked: RefCell::default(),
+            read_keys: RefCell::default(),
             sink,
         }
     }
@@ -93,9 +93,11 @@ impl<'t> TomlReader<'t> {
         self.sink.add(self.file, path, reason);
     }
 
-    /// The keys of the table, each of which now counts as asked for.
+    /// The keys of the table, all of which now count as read.
     pub fn keys(&self) -> Vec<&'t str> {
-        self.asked.borrow_mut().extend(self.table.keys().cloned());
+        self.read_keys
+            .borrow_mut()
+            .extend(self.table.keys().cloned());
         self.table.keys().map(String::as_str).collect()
     }
 
@@ -110,7 +112,7 @@ impl<'t> TomlReader<'t> {
     }
 
     fn get(&self, key: &str) -> Option<&'t Value> {
-        self.asked.borrow_mut().insert(key.to_owned());
+        self.read_keys.borrow_mut().insert(key.to_owned());
         self.table.get(key)
     }
 
@@ -209,15 +211,15 @@ impl<'t> TomlReader<'t> {
         let Some(values) = self.typed(key, "a list of texts", Value::as_array) else {
             return Vec::new();
         };
-        let read = |(i, value): (usize, &'t Value)| {
+        let mut items = Vec::new();
+        for (i, value) in values.iter().enumerate() {
             let key = format!("{}[{i}]", self.path(key));
-            let Some(text) = value.as_str() else {
-                self.fault_at(&key, format!("is {}, not a text", article(value)));
-                return None;
-            };
-            Some(ListItem { key, text })
-        };
-        values.iter().enumerate().filter_map(read).collect()
+            match value.as_str() {
+                Some(text) => items.push(ListItem { key, text }),
+                None => self.fault_at(&key, format!("is {}, not a text", article(value))),
+            }
+        }
+        items
     }
 
     /// An optional table.
@@ -231,15 +233,15 @@ impl<'t> TomlReader<'t> {
         let Some(values) = self.typed(key, "a list of tables", Value::as_array) else {
             return Vec::new();
         };
-        let read = |(i, value): (usize, &'t Value)| {
+        let mut tables = Vec::new();
+        for (i, value) in values.iter().enumerate() {
             let path = format!("{}[{i}]", self.path(key));
-            let Some(table) = value.as_table() else {
-                self.fault_at(&path, format!("is {}, not a table", article(value)));
-                return None;
-            };
-            Some(self.below(path, table))
-        };
-        values.iter().enumerate().filter_map(read).collect()
+            match value.as_table() {
+                Some(table) => tables.push(self.below(path, table)),
+                None => self.fault_at(&path, format!("is {}, not a table", article(value))),
+            }
+        }
+        tables
     }
 
     /// A value of a closed list that must be there.
@@ -288,7 +290,7 @@ impl<'t> TomlReader<'t> {
             file: self.file,
             path,
             table,
-            asked: RefCell::default(),
+            read_keys: RefCell::default(),
             sink: self.sink,
         }
     }
@@ -296,9 +298,9 @@ impl<'t> TomlReader<'t> {
 
 impl Drop for TomlReader<'_> {
     fn drop(&mut self) {
-        let asked = self.asked.borrow();
-        for key in self.table.keys().filter(|key| !asked.contains(*key)) {
-            let hint = hint(key, asked.iter().map(String::as_str));
+        let read_keys = self.read_keys.borrow();
+        for key in self.table.keys().filter(|key| !read_keys.contains(*key)) {
+            let hint = hint(key, read_keys.iter().map(String::as_str));
             self.sink
                 .add(self.file, &self.path(key), format!("unknown key{hint}"));
         }
@@ -307,16 +309,15 @@ impl Drop for TomlReader<'_> {
 
 /// Whether a name is in kebab-case: `a-z`, `0-9` and single hyphens between them.
 pub fn is_kebab(name: &str) -> bool {
-    let part = |part: &str| {
+    name.split('-').all(|part| {
         !part.is_empty()
             && part
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
-    name.split('-').all(part)
+    })
 }
 
-/// The value of a closed list that goes by `name`.
+/// The value of a closed list with the name.
 fn named<T: Copy>(name: &str, choices: &[(&'static str, T)]) -> Option<T> {
     let found = choices.iter().find(|(known, _)| *known == name);
     found.map(|(_, value)| *value)
@@ -344,15 +345,15 @@ mod tests {
         assert_eq!(reader.texts("list").len(), 1);
         assert_eq!(reader.table("below").expect("table").date("date"), None);
         drop(reader);
-        let said: Vec<String> = sink
+        let faults: Vec<String> = sink
             .into_faults()
             .0
             .iter()
             .map(ToString::to_string)
             .collect();
-        assert!(said[0].starts_with("a.toml: line 5: "), "{}", said[0]);
+        assert!(faults[0].starts_with("a.toml: line 5: "), "{}", faults[0]);
         assert_eq!(
-            said[1..],
+            faults[1..],
             [
                 "b.toml: name: is missing",
                 "b.toml: id: `Not Kebab` is not kebab-case (a-z, 0-9 and single hyphens)",

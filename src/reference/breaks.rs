@@ -1,5 +1,5 @@
-//! The register of breaks: days on which a series began to mean something else, so that a change
-//! across one is not a change in crime.
+//! The register of breaks: dates at which a series changed its meaning, so that a change across one
+//! is not a change in crime.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::reference::pattern::{Fold, Pattern};
 /// The file.
 const FILE: &str = "breaks.toml";
 
-/// What a break is of.
+/// What changed at a break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     missing_docs,
@@ -54,32 +54,32 @@ impl Effect {
 pub struct Break {
     /// Its id.
     pub id: String,
-    /// The day it came about, or the first of the days over which it did.
+    /// The day of the change, or the first day of a gradual one.
     pub from: civil::Date,
-    /// The last of those days; the same as `from` for one of a single day.
+    /// The last day of the change; `from` if it took one day.
     pub to: civil::Date,
-    /// The day on which it was said to come about, where that was another.
+    /// The day announced in advance, where the change came on another.
     pub announced: Option<civil::Date>,
-    /// What it is of.
+    /// What changed.
     pub effect: Effect,
     /// What happened.
     pub text: String,
-    /// Who says so.
+    /// Who published it.
     pub source: String,
-    /// The partners it touches; empty = all.
+    /// The partners it affects; empty = all.
     pub partners: Vec<String>,
-    /// The kinds it touches, as tables name them; empty = all.
+    /// The kinds it affects, as tables name them; empty = all.
     pub kinds: Vec<String>,
-    /// The codes it touches, by scheme; empty = all.
+    /// The codes it affects, by scheme; empty = all.
     pub codes: BTreeMap<String, Vec<Pattern>>,
-    /// The levels of area it touches; empty = all.
+    /// The levels of area it affects; empty = all.
     pub levels: Vec<Level>,
 }
 
 impl Break {
-    /// Whether it touches a series of a partner's kind (as tables name it, `count:<list>`) at a
-    /// level (`None` = over all areas). `code` is scheme and code of a series that is one; a series
-    /// of many codes is touched by a break of any.
+    /// Whether it affects a series of a partner's kind (as tables name it, `count:<list>`) at a level
+    /// (`None` = over all areas). `code` is the scheme and code of a series of one code; a series of
+    /// many codes is affected by a break of any.
     pub fn applies(
         &self,
         partner: &str,
@@ -87,35 +87,35 @@ impl Break {
         level: Option<Level>,
         code: Option<(&str, &str)>,
     ) -> bool {
-        let named =
-            |names: &[String], name: &str| names.is_empty() || names.iter().any(|own| own == name);
-        named(&self.partners, partner)
-            && named(&self.kinds, kind)
+        is_any_or_listed(&self.partners, partner)
+            && is_any_or_listed(&self.kinds, kind)
             && (self.levels.is_empty() || level.is_some_and(|level| self.levels.contains(&level)))
             && (self.codes.is_empty()
                 || code.is_none_or(|(scheme, code)| self.has_code(scheme, code)))
     }
 
     fn has_code(&self, scheme: &str, code: &str) -> bool {
-        let Some(patterns) = self.codes.get(scheme) else {
-            return false;
-        };
-        let like = |folded: &str| {
+        let patterns = self.codes.get(scheme).into_iter().flatten();
+        Fold::for_scheme(scheme).any(code, |folded| {
             patterns
-                .iter()
+                .clone()
                 .any(|pattern| pattern.matches(folded, pattern.edition()))
-        };
-        Fold::for_scheme(scheme).with(code, like).unwrap_or(false)
+        })
     }
 
-    /// Whether a comparison straddles or holds it: days from `from` to `to` are not all before it
-    /// nor all after.
+    /// Whether it is inside a comparison: some of the days from `from` to `to` are before it or
+    /// during it, and some are not before it.
     pub fn within(&self, from: civil::Date, to: civil::Date) -> bool {
         from < self.to && self.from <= to
     }
 }
 
-/// The breaks, in order of days.
+/// Whether a list is empty, which means all, or has the name.
+fn is_any_or_listed(names: &[String], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|listed| listed == name)
+}
+
+/// Reads the breaks, in order of days.
 pub(super) fn read(
     files: &TextFiles,
     schemes: &Schemes<'_>,
@@ -209,7 +209,7 @@ fn read_days(reader: &TomlReader<'_>) -> (civil::Date, civil::Date) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{changed, said};
+    use super::super::tests::{changed, faults_of};
     use super::super::{Break, Reference};
     use super::*;
 
@@ -341,8 +341,11 @@ mod tests {
                 "break[1].source: is missing",
             ),
         ] {
-            let said = said(&changed(FILE, from, to));
-            assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
+            let faults = faults_of(&changed(FILE, from, to));
+            assert!(
+                faults.contains(words),
+                "expected: {words}\nfaults: {faults}"
+            );
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Lists of codes: which codes exist, in which edition, and what people call them.
 //!
 //! A list is a file `config/codes/<scheme>@<edition>.csv` (or `<scheme>.csv`, of any edition):
-//! comment lines that name source, licence, whether its codes exclude one another and, where there
-//! are any, the codes that together are the whole (`# totals: a, b`) and those of which the others
-//! are parts that may overlap (`# base: a`), then `code` and, where there are any, `label`,
-//! `group`, `subgroup`. A code that is in no list is no fault of a record; it is counted as
-//! unknown.
+//! comment lines with the source, the licence, whether a record has at most one of the codes
+//! (`# exclusive: yes`) and, optionally, the codes that add up to the total (`# totals: a, b`) and
+//! the codes of which the others are overlapping parts (`# base: a`); then the columns `code` and,
+//! optionally, `label`, `group`, `subgroup`, `class`. A record whose code is in no list is accepted,
+//! and its code is counted as unknown.
 
 use hashbrown::HashMap;
 
@@ -17,7 +17,7 @@ use crate::reference::pattern::{Fold, Pattern};
 /// A list of codes in one edition.
 #[derive(Clone, Debug)]
 pub struct CodeList {
-    /// The scheme it is of.
+    /// Its scheme.
     pub scheme: String,
     /// Its edition; `None` = any.
     pub edition: Option<String>,
@@ -27,17 +27,17 @@ pub struct CodeList {
     pub licence: String,
     /// Whether a record has at most one of its codes, so that counts by code add up.
     pub exclusive: bool,
-    /// Codes that add up to the whole, so that a share is one of it; empty = the others do.
+    /// Codes that add up to the total, of which shares are taken; empty = all codes do.
     pub totals: Vec<String>,
-    /// Codes that say how many have any of the others, where one may have several; empty = the
-    /// whole does.
+    /// Codes that count everyone who has any of the other codes, where one person or household may
+    /// have several; empty = the total does.
     pub bases: Vec<String>,
     /// Its codes, in the order of the file.
     pub codes: Vec<Code>,
     by_code: HashMap<String, usize>,
 }
 
-/// A code of a list. An offence code that lies in several categories is there once for each.
+/// A code of a list. An offence code of several categories occurs once for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Code {
@@ -52,23 +52,22 @@ pub struct Code {
     /// The finer group; empty = none.
     #[serde(default)]
     pub subgroup: String,
-    /// Of an offence: `V` = it has a victim, `S` = it is against the state, `S/V` = either; empty =
-    /// not said.
+    /// For an offence: `V` = it has a victim, `S` = it is against the state, `S/V` = either; empty =
+    /// unknown.
     #[serde(default)]
     pub class: String,
 }
 
 impl CodeList {
-    /// A code, whatever its case and, in `ho-category` and `icd-10`, its point.
+    /// A code in any spelling that folds to the same form ([`Fold`]).
     pub fn get(&self, code: &str) -> Option<&Code> {
-        let find = |folded: &str| self.by_code.get(folded).copied();
-        Fold::for_scheme(&self.scheme)
-            .with(code, find)?
-            .map(|i| &self.codes[i])
+        let index =
+            Fold::for_scheme(&self.scheme).with(code, |folded| self.by_code.get(folded))??;
+        Some(&self.codes[*index])
     }
 
-    /// Whether a code, or what of it is listed, is written here. A need is listed up to its slash,
-    /// also one that no pattern may be like.
+    /// Whether the list has a code in exactly this spelling, bases included. A need is listed up to
+    /// its slash.
     fn lists(&self, code: &str) -> bool {
         let listed = if self.scheme == "hclic-need" {
             code.split('/').next().unwrap_or(code)
@@ -78,7 +77,7 @@ impl CodeList {
         self.codes.iter().any(|own| own.code == listed)
     }
 
-    /// Whether a pattern is like any of its codes.
+    /// Whether a pattern matches any of its codes.
     pub fn has(&self, pattern: &Pattern) -> bool {
         self.by_code
             .keys()
@@ -86,7 +85,7 @@ impl CodeList {
     }
 }
 
-/// The code lists that are held.
+/// All code lists.
 #[derive(Clone, Debug, Default)]
 pub struct CodeLists(Vec<CodeList>);
 
@@ -105,17 +104,18 @@ impl CodeLists {
         self.0.iter()
     }
 
-    /// The lists of a scheme, oldest edition first; none = the scheme's codes are open.
+    /// The lists of a scheme, oldest edition first; none if the scheme has no list.
     pub fn lists_of(&self, scheme: &str) -> impl Iterator<Item = &CodeList> + Clone {
         self.0.iter().filter(move |list| list.scheme == scheme)
     }
 
-    /// A code, from the edition asked for if that is held, else from the newest that has it.
+    /// A code from the list of an edition; without such a list or code there, from the newest list
+    /// that has it.
     pub fn get(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<&Code> {
-        let asked = self
+        let of_edition = self
             .lists_of(scheme)
             .find(|list| edition.is_some() && list.edition.as_deref() == edition);
-        let found = asked.and_then(|list| list.get(code));
+        let found = of_edition.and_then(|list| list.get(code));
         found.or_else(|| {
             self.lists_of(scheme)
                 .filter_map(|list| list.get(code))
@@ -140,14 +140,14 @@ impl CodeLists {
     /// Whether an offence in a category has a victim (`V`), is against the state (`S`) or either
     /// (`S/V`).
     pub fn class(&self, offence: &str, category: Option<&str>) -> Option<&str> {
-        let rows = || {
-            self.lists_of("ho-offence")
-                .flat_map(|list| &list.codes)
-                .filter(|code| code.code == offence)
-        };
-        let row = rows()
+        let mut rows = self
+            .lists_of("ho-offence")
+            .flat_map(|list| &list.codes)
+            .filter(|code| code.code == offence);
+        let first = rows.clone().next();
+        let row = rows
             .find(|code| category.is_none_or(|category| code.group == category))
-            .or_else(|| rows().next());
+            .or(first);
         row.map(|code| &*code.class)
             .filter(|class| !class.is_empty())
     }
@@ -157,19 +157,19 @@ impl CodeLists {
         self.lists_of(scheme).any(|list| list.exclusive)
     }
 
-    /// Whether a code is one of those that add up to the whole.
+    /// Whether a code is one of those that add up to the total.
     pub fn is_total(&self, scheme: &str, code: &str) -> bool {
         self.lists_of(scheme)
             .any(|list| list.totals.iter().any(|total| total == code))
     }
 
-    /// Whether a code says how many have any of the others.
+    /// Whether a code counts everyone who has any of the other codes.
     pub fn is_base(&self, scheme: &str, code: &str) -> bool {
         self.lists_of(scheme)
             .any(|list| list.bases.iter().any(|base| base == code))
     }
 
-    /// Whether a code is in a list; `None` where no list of the scheme is held.
+    /// Whether a code is in a list; `None` if the scheme has no list.
     pub fn knows(&self, scheme: &str, code: &str) -> Option<bool> {
         let mut lists = self.lists_of(scheme).peekable();
         lists.peek()?;
@@ -199,7 +199,7 @@ fn read_list(path: &str, text: &str, sink: &FaultSink) -> CodeList {
         }
     }
     for (i, code) in list.codes.iter().enumerate() {
-        // A base folds to nothing: it is a code of the list, yet no pattern may be like it.
+        // A base has no folded form: it is a code of the list, but no pattern may match it.
         let Some(folded) = Fold::for_scheme(scheme).folded(&code.code) else {
             continue;
         };

@@ -1,6 +1,7 @@
-//! Control totals: what a partner's own publication counts, to hold our figures against.
+//! Control totals: a partner's own published counts, with which our figures are compared.
 //!
-//! `config/controls.csv` has `partner,kind,area,window,value,source`; it need not be there.
+//! `config/controls.csv` has the columns `partner,kind,area,window,value,source`; the file is
+//! optional.
 
 use serde::Deserialize;
 
@@ -12,10 +13,10 @@ use crate::reference::windows::{Window, Windows};
 /// The file.
 const FILE: &str = "controls.csv";
 
-/// What a partner published for one of our cells.
+/// A published count for one of our figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// Whose records.
+    /// Whose records it counts.
     pub partner: String,
     /// Their kind, as tables name it.
     pub kind: String,
@@ -23,15 +24,15 @@ pub struct Control {
     pub area: String,
     /// The months.
     pub window: Window,
-    /// How many the partner counts.
+    /// The published count.
     pub value: i64,
-    /// Where it says so.
+    /// The publication.
     pub source: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
+struct ControlRow {
     partner: String,
     kind: String,
     area: String,
@@ -40,39 +41,30 @@ struct Row {
     source: String,
 }
 
+/// Reads the control totals.
 pub(super) fn read(files: &TextFiles, windows: &Windows, sink: &FaultSink) -> Vec<Control> {
     let Some(text) = files.text(FILE) else {
         return Vec::new();
     };
-    let control = |row: Row| {
-        let Some(window) = windows.get(&row.window) else {
-            let key = format!("{},{},{},{}", row.partner, row.kind, row.area, row.window);
-            sink.add(
-                FILE,
-                &key,
-                format!("`{}` is no window such as fy:2018-19", row.window),
-            );
-            return None;
-        };
-        let Row {
-            partner,
-            kind,
-            area,
-            value,
-            source,
-            ..
-        } = row;
-        Some(Control {
-            partner,
-            kind,
-            area,
-            window,
-            value,
-            source,
-        })
-    };
-    read_rows::<Row>(FILE, text, sink)
+    read_rows::<ControlRow>(FILE, text, sink)
         .into_iter()
-        .filter_map(control)
+        .filter_map(|row| read_control(row, windows, sink))
         .collect()
+}
+
+fn read_control(row: ControlRow, windows: &Windows, sink: &FaultSink) -> Option<Control> {
+    let Some(window) = windows.get(&row.window) else {
+        let key = format!("{},{},{},{}", row.partner, row.kind, row.area, row.window);
+        let reason = format!("`{}` is not a window such as fy:2018-19", row.window);
+        sink.add(FILE, &key, reason);
+        return None;
+    };
+    Some(Control {
+        partner: row.partner,
+        kind: row.kind,
+        area: row.area,
+        window,
+        value: row.value,
+        source: row.source,
+    })
 }

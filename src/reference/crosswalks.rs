@@ -1,7 +1,7 @@
-//! Groups of raw codes: a knife is a knife whatever a department's own number for it.
+//! Crosswalks: groups of raw codes, so that a knife is a knife whichever number a hospital gives it.
 //!
-//! `config/crosswalks/<scheme>.csv` makes a scheme of groups: a record with a listed code has its
-//! group too. An empty edition stands for any; the exact one wins.
+//! `config/crosswalks/<scheme>.csv` defines a scheme of groups: a record with a listed code also has
+//! the code's group. An empty edition matches any; an exact edition wins.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::files::fault::FaultSink;
 use crate::files::toml_reader::is_kebab;
 use crate::reference::pattern::Fold;
 
-/// The crosswalks that are held.
+/// All crosswalks.
 #[derive(Clone, Debug, Default)]
 pub struct Crosswalks {
     /// By list, then by folded code.
@@ -43,7 +43,7 @@ impl Groups {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
+struct CrosswalkRow {
     list: String,
     edition: String,
     code: String,
@@ -60,7 +60,7 @@ impl Crosswalks {
             required_comment(path, text, "source", sink);
             required_comment(path, text, "licence", sink);
             crosswalks.groups.entry(scheme.to_owned()).or_default();
-            for row in read_rows::<Row>(path, text, sink) {
+            for row in read_rows::<CrosswalkRow>(path, text, sink) {
                 let key = format!("{},{},{}", row.list, row.edition, row.code);
                 if !is_kebab(&row.group) {
                     sink.add(
@@ -70,15 +70,15 @@ impl Crosswalks {
                     );
                 }
                 if let Err(other) = crosswalks.add(scheme, row) {
-                    sink.add(path, &key, format!("has a group already: `{other}`"));
+                    sink.add(path, &key, format!("already has the group `{other}`"));
                 }
             }
         }
         crosswalks
     }
 
-    /// Adds a row; fails with the group that the code has already.
-    fn add(&mut self, scheme: &str, row: Row) -> Result<(), String> {
+    /// Adds a row. Fails with the group that the code already has.
+    fn add(&mut self, scheme: &str, row: CrosswalkRow) -> Result<(), String> {
         self.groups
             .entry(scheme.to_owned())
             .or_default()
@@ -86,23 +86,23 @@ impl Crosswalks {
         let code = Fold::for_scheme(&row.list)
             .folded(&row.code)
             .unwrap_or_default();
-        let of_code = self
+        let groups_of_code = self
             .lists
             .entry(row.list)
             .or_default()
             .entry(code)
             .or_default();
-        let place = of_code
+        let index = groups_of_code
             .iter()
             .position(|groups| groups.scheme == scheme)
             .unwrap_or_else(|| {
-                of_code.push(Groups {
+                groups_of_code.push(Groups {
                     scheme: scheme.to_owned(),
                     by_edition: BTreeMap::new(),
                 });
-                of_code.len() - 1
+                groups_of_code.len() - 1
             });
-        of_code[place]
+        groups_of_code[index]
             .by_edition
             .insert(row.edition, row.group)
             .map_or(Ok(()), Err)

@@ -1,9 +1,9 @@
-//! Areas: what lies in what, who lives there, and where a row that a partner sent can be shown.
+//! Areas: which contains which, how many people live there, and where a partner's row is shown.
 //!
-//! Codes decide, never names, and whatever vintage was sent: the Office for National Statistics
-//! keeps a code only for an area that does not change. A child has one parent in a tier, the one
-//! that holds most of it; a count is never split. What lies elsewhere in truth is told
-//! ([`Geography::misplaced_persons`]). This module knows neither partners nor plans.
+//! Areas are matched by code, never by name, in any vintage: the Office for National Statistics
+//! keeps a code only while the area does not change. A child has one parent in a tier, the one that
+//! contains most of it; a count is never split. How many people this puts in the wrong area is
+//! reported ([`Geography::misplaced_persons`]). This module knows neither partners nor plans.
 
 mod load;
 mod scope;
@@ -18,7 +18,7 @@ pub use scope::{Placed, Scope};
 /// How large an area is, smallest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// The smallest area that figures are published for: about 1,500 persons.
+    /// The smallest area with published figures: about 1,500 people.
     Lsoa,
     /// An electoral ward.
     Ward,
@@ -28,7 +28,7 @@ pub enum Level {
     District,
     /// Several districts.
     Set,
-    /// The first half of a postcode, which lies across the others.
+    /// The first half of a postcode, which crosses the boundaries of the others.
     OutwardPostcode,
 }
 
@@ -66,25 +66,25 @@ impl Level {
     }
 }
 
-/// A kind of row in a table by area: a level and, for wards, the year of the boundaries.
+/// A layer of areas in a table: a level and, for wards, the year of the boundaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tier {
     /// The level.
     pub level: Level,
-    /// The year of the boundaries, where several are shown side by side.
+    /// The year of the boundaries, where a table shows several.
     pub vintage: Option<u16>,
 }
 
 impl Tier {
-    /// A level that has one tier.
-    pub const fn of(level: Level) -> Self {
+    /// The only tier of a level.
+    pub const fn new(level: Level) -> Self {
         Self {
             level,
             vintage: None,
         }
     }
 
-    /// Wards as of a year.
+    /// The wards of a year.
     pub const fn wards(vintage: u16) -> Self {
         Self {
             level: Level::Ward,
@@ -102,16 +102,16 @@ impl fmt::Display for Tier {
     }
 }
 
-/// An area that is held.
+/// A known area.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Area {
     /// Its code; the id of a place or a set.
     pub code: String,
     /// How large it is.
     pub level: Level,
-    /// The years whose boundaries have it, earliest first; none for a place or a set.
+    /// The years of the boundaries that contain it, earliest first; none for a place or a set.
     pub vintages: Vec<u16>,
-    /// What people call it. Names occur twice: only codes are compared.
+    /// Its name. Two areas may have the same name: only codes are compared.
     pub name: String,
 }
 
@@ -123,24 +123,24 @@ impl Area {
                 .is_none_or(|vintage| self.vintages.contains(&vintage))
     }
 
-    /// The tiers it is a row of.
+    /// The tiers in which it is an area.
     fn tiers(&self) -> impl Iterator<Item = Tier> {
         let wards = self.vintages.iter().map(|vintage| Tier::wards(*vintage));
-        let others = (self.level != Level::Ward).then_some(Tier::of(self.level));
+        let others = (self.level != Level::Ward).then_some(Tier::new(self.level));
         others
             .into_iter()
             .chain(wards.filter(|_| self.level == Level::Ward))
     }
 }
 
-/// How a share was found, the soundest first.
+/// The source of a share, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {
     /// Published by the Office for National Statistics.
     Official,
-    /// From persons counted in both areas.
+    /// From the people counted in both areas.
     Population,
-    /// From surface alone: an illustration, which may not be released.
+    /// From the size of the land alone: an illustration that may not be released.
     Area,
 }
 
@@ -158,17 +158,24 @@ impl Method {
     }
 }
 
-/// That an area is part of another.
+/// A link from an area to one that contains it, or that replaced it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// The smaller, or earlier, area.
     pub child: String,
     /// The larger, or later, one.
     pub parent: String,
-    /// How much of the child lies in the parent, 0 to 1; `None` = not published.
+    /// The share of the child that is in the parent, 0 to 1; `None` = not published.
     pub share: Option<f64>,
-    /// How that was found.
+    /// The source of the share.
     pub method: Method,
+}
+
+impl Part {
+    /// The share; where none is published, all of the child.
+    fn share_or_all(&self) -> f64 {
+        self.share.unwrap_or(1.0)
+    }
 }
 
 /// What a population counts.
@@ -201,20 +208,20 @@ impl Unit {
     }
 }
 
-/// How many there are in an area, exactly.
+/// An exact population of an area.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Population {
-    /// How many.
+    /// The number of people or households.
     pub value: u64,
-    /// The day it is of.
+    /// The reference date.
     pub date: civil::Date,
     /// The year of the boundaries it was counted in; `None` for a place or a set.
     pub vintage: Option<u16>,
-    /// Who counted, in which publication.
+    /// The publication.
     pub source: String,
 }
 
-/// Several districts.
+/// The districts of an area set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Districts {
     /// Its code as a county or a police force area.
@@ -222,10 +229,18 @@ struct Districts {
     districts: BTreeSet<String>,
 }
 
+impl Districts {
+    fn contains_all(&self, districts: &BTreeSet<&str>) -> bool {
+        districts
+            .iter()
+            .all(|district| self.districts.contains(*district))
+    }
+}
+
 /// The LSOAs of a place, by vintage.
 type Lsoas = BTreeMap<u16, BTreeSet<String>>;
 
-/// What is known of areas, checked.
+/// All areas with their links and populations, checked.
 #[derive(Clone, Debug, Default)]
 pub struct Geography {
     /// By code; places and sets by id.
@@ -259,12 +274,12 @@ impl Geography {
             .map(String::as_str)
     }
 
-    /// How many districts a set has, by its id; `None` = it is no set.
-    pub fn districts_of(&self, set: &str) -> Option<usize> {
+    /// The number of districts of a set, by its id; `None` = not a set.
+    pub fn district_count(&self, set: &str) -> Option<usize> {
         self.sets.get(set).map(|set| set.districts.len())
     }
 
-    /// The view of a plan whose area is a district, or a set by its code or id; `None` = not held.
+    /// The view of a plan whose area is a district, or a set by its code or id; `None` = unknown area.
     pub fn scope(&self, area: &str) -> Option<Scope<'_>> {
         let set = self
             .sets
@@ -277,10 +292,10 @@ impl Geography {
             }
             _ => return None,
         };
-        Some(Scope::of(self, id, inside))
+        Some(Scope::new(self, id, inside))
     }
 
-    /// What an area is made of: each child with its largest share here, in order of codes.
+    /// The children that have their largest share in an area, in order of codes.
     pub fn parts(&self, parent: &str) -> impl Iterator<Item = &Part> {
         self.children
             .get(parent)
@@ -289,7 +304,7 @@ impl Geography {
             .filter(move |part| self.is_main(part))
     }
 
-    /// Every population of an area, with what it counts.
+    /// Every population of an area, by unit.
     pub fn populations(&self, code: &str) -> impl Iterator<Item = (Unit, &Population)> {
         let units = self.populations.get(code).into_iter().flatten();
         units.flat_map(|(unit, populations)| {
@@ -297,18 +312,16 @@ impl Geography {
         })
     }
 
-    /// The population of an area whose day is nearest to one; the earlier of two as near.
+    /// The population of an area whose date is nearest to `near`; of two as near, the earlier.
     pub fn population(&self, code: &str, unit: Unit, near: civil::Date) -> Option<&Population> {
-        let days = |p: &&Population| p.date.duration_until(near).unsigned_abs();
-        self.populations
-            .get(code)?
-            .get(&unit)?
+        let populations = self.populations.get(code)?.get(&unit)?;
+        populations
             .iter()
-            .min_by_key(days)
+            .min_by_key(|population| population.date.duration_until(near).unsigned_abs())
     }
 
-    /// The persons who are counted in an area but live outside of it, because counts are not split;
-    /// `None` where a share or a population is not known.
+    /// The number of people who are counted in an area but live outside it, because counts are not
+    /// split; `None` where a share or a population is unknown.
     pub fn misplaced_persons(&self, parent: &str) -> Option<f64> {
         let mut parts = self
             .parts(parent)
@@ -320,7 +333,7 @@ impl Geography {
             .sum()
     }
 
-    /// The share of a tier's persons who are counted in an area that they do not live in.
+    /// The share of a tier's people who are counted in an area that they do not live in.
     pub fn misplaced_share(&self, tier: Tier) -> Option<f64> {
         let mut sum = (0.0, 0.0);
         for area in self.areas.values().filter(|area| area.is_of(tier)) {
@@ -330,7 +343,7 @@ impl Geography {
         (sum.1 > 0.0).then(|| sum.0 / sum.1)
     }
 
-    /// The least sound method by which rows are put into a tier; `None` where nothing is put.
+    /// The weakest method by which areas are linked to a tier; `None` if none is linked.
     pub fn method(&self, tier: Tier) -> Option<Method> {
         let areas = self.areas.values().filter(|area| area.is_of(tier));
         let parts = areas
@@ -344,7 +357,7 @@ impl Geography {
             .map(|p| p.value)
     }
 
-    /// The district of an area. An outward postcode has one only where it lies in it whole.
+    /// The district of an area. An outward postcode has one only if all of it is there.
     fn district_of<'g>(&'g self, code: &'g str) -> Option<&'g str> {
         if self
             .areas
@@ -353,37 +366,32 @@ impl Geography {
         {
             return Some(code);
         }
-        let whole = |part: &&Part| self.areas.contains_key(code) || part.share == Some(1.0);
+        let is_area = self.areas.contains_key(code);
         self.parents
             .get(code)?
             .iter()
-            .filter(whole)
+            .filter(|part| is_area || part.share == Some(1.0))
             .find_map(|part| self.district_of(&part.parent))
     }
 
-    /// The ward of a year that an LSOA is counted in: its own, or the one that all its later parts
-    /// (or all that it was made of) are in.
+    /// The ward of a year that an LSOA is counted in: its own, or the one that contains all LSOAs that
+    /// replaced it (or, without any, all that it replaced).
     fn ward_of(&self, lsoa: &str, tier: Tier) -> Option<&str> {
         if let Some(own) = self.main_parent(lsoa, tier) {
             return Some(own);
         }
-        let lsoas = |of: Option<&'_ Vec<Part>>, code: fn(&Part) -> &String| -> Vec<String> {
-            let codes = of.into_iter().flatten().map(code);
-            codes
-                .filter(|code| {
-                    self.areas
-                        .get(*code)
-                        .is_some_and(|a| a.level == Level::Lsoa)
-                })
-                .cloned()
-                .collect()
-        };
-        let later = lsoas(self.parents.get(lsoa), |part| &part.parent);
-        let related = if later.is_empty() {
-            lsoas(self.children.get(lsoa), |part| &part.child)
-        } else {
-            later
-        };
+        let later = self.parents.get(lsoa).into_iter().flatten();
+        let mut related: Vec<&str> = later
+            .map(|part| &*part.parent)
+            .filter(|code| self.is_lsoa(code))
+            .collect();
+        if related.is_empty() {
+            let earlier = self.children.get(lsoa).into_iter().flatten();
+            related = earlier
+                .map(|part| &*part.child)
+                .filter(|code| self.is_lsoa(code))
+                .collect();
+        }
         let wards: BTreeSet<Option<&str>> = related
             .iter()
             .map(|lsoa| self.main_parent(lsoa, tier))
@@ -395,19 +403,24 @@ impl Geography {
         }
     }
 
-    /// The parent in a tier that holds the largest share; the first code of two that hold as much.
+    fn is_lsoa(&self, code: &str) -> bool {
+        let area = self.areas.get(code);
+        area.is_some_and(|area| area.level == Level::Lsoa)
+    }
+
+    /// The parent in a tier with the largest share; of two with the same share, the first code.
     fn main_parent(&self, child: &str, tier: Tier) -> Option<&str> {
-        let of_tier = |part: &&Part| {
-            self.areas
+        let mut main: Option<&Part> = None;
+        for part in self.parents.get(child)? {
+            let is_of_tier = self
+                .areas
                 .get(&part.parent)
-                .is_some_and(|area| area.is_of(tier))
-        };
-        let parents = self.parents.get(child)?.iter().filter(of_tier);
-        let larger =
-            |best: &'_ Part, next: &'_ Part| next.share.unwrap_or(1.0) > best.share.unwrap_or(1.0);
-        parents
-            .reduce(|best, next| if larger(best, next) { next } else { best })
-            .map(|part| &*part.parent)
+                .is_some_and(|area| area.is_of(tier));
+            if is_of_tier && main.is_none_or(|main| part.share_or_all() > main.share_or_all()) {
+                main = Some(part);
+            }
+        }
+        main.map(|part| &*part.parent)
     }
 
     fn is_main(&self, part: &Part) -> bool {
@@ -418,11 +431,11 @@ impl Geography {
         })
     }
 
-    /// Whether the parent is of a larger level, not the same place in later boundaries.
+    /// Whether the parent is of a larger level, rather than the same place in later boundaries.
     fn is_nesting(&self, part: &Part) -> bool {
-        let level = |code: &str| self.areas.get(code).map(|area| area.level);
-        level(&part.child)
-            .is_none_or(|child| level(&part.parent).is_some_and(|parent| parent > child))
+        let child = self.areas.get(&part.child).map(|area| area.level);
+        let parent = self.areas.get(&part.parent).map(|area| area.level);
+        child.is_none_or(|child| parent.is_some_and(|parent| parent > child))
     }
 }
 

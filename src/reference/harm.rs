@@ -1,7 +1,7 @@
-//! Weights of harm: how heavy a record of a code is beside one of another.
+//! Harm weights: how much a record of one code counts against a record of another.
 //!
-//! A set is a file `config/harm/<id>.csv`. None is built in: who uses one brings it, under its own
-//! licence. A code without a weight is told as unweighted, never weighed 0.
+//! A set is a file `config/harm/<id>.csv`. None is built in: each has a licence of its own. A code
+//! without a weight is reported as unweighted; its weight is never 0.
 
 use hashbrown::HashMap;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::reference::pattern::Fold;
 /// A set of weights.
 #[derive(Clone, Debug)]
 pub struct HarmSet {
-    /// Its id, which is its file's name.
+    /// Its id: the name of its file.
     pub id: String,
     /// What a weight counts, such as `days` of imprisonment.
     pub unit: String,
@@ -29,7 +29,7 @@ impl HarmSet {
     pub fn weights(&self) -> impl Iterator<Item = (&str, &str, f64)> {
         self.weights
             .iter()
-            .flat_map(|(scheme, codes)| of_scheme(scheme, codes))
+            .flat_map(|(scheme, codes)| weights_of_scheme(scheme, codes))
     }
 
     /// The weight of a code; `None` = it has none.
@@ -41,7 +41,7 @@ impl HarmSet {
     }
 }
 
-fn of_scheme<'s>(
+fn weights_of_scheme<'s>(
     scheme: &'s str,
     codes: &'s HashMap<String, f64>,
 ) -> impl Iterator<Item = (&'s str, &'s str, f64)> {
@@ -52,7 +52,7 @@ fn of_scheme<'s>(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
+struct HarmRow {
     scheme: String,
     code: String,
     weight: f64,
@@ -60,7 +60,7 @@ struct Row {
     source: String,
 }
 
-/// The sets, in order of ids.
+/// Reads the sets, in order of ids.
 pub(super) fn read(files: &TextFiles, schemes: &Schemes<'_>, sink: &FaultSink) -> Vec<HarmSet> {
     files
         .in_folder("harm", ".csv")
@@ -77,7 +77,7 @@ fn read_set(path: &str, text: &str, schemes: &Schemes<'_>, sink: &FaultSink) -> 
         sink.add(path, "", "has a name that is not kebab-case");
     }
     required_comment(path, text, "licence", sink);
-    let rows: Vec<Row> = read_rows(path, text, sink);
+    let rows: Vec<HarmRow> = read_rows(path, text, sink);
     let mut set = HarmSet {
         id,
         unit: rows.first().map(|row| row.unit.clone()).unwrap_or_default(),
@@ -93,15 +93,15 @@ fn read_set(path: &str, text: &str, schemes: &Schemes<'_>, sink: &FaultSink) -> 
         sink.add(
             path,
             "ho-category",
-            "stands beside ho-offence: a crime has a code of both and would be weighed twice",
+            "is used together with ho-offence: a crime has both codes and would be weighted twice",
         );
     }
     set
 }
 
 impl HarmSet {
-    fn add(&mut self, row: Row, schemes: &Schemes<'_>) -> Result<(), String> {
-        let Row {
+    fn add(&mut self, row: HarmRow, schemes: &Schemes<'_>) -> Result<(), String> {
+        let HarmRow {
             scheme,
             code,
             weight,
@@ -113,12 +113,12 @@ impl HarmSet {
         }
         let folded = Fold::for_scheme(&scheme)
             .folded(&code)
-            .ok_or("is a base, which is never weighed")?;
+            .ok_or("is a base, which has no weight")?;
         if schemes.codes.knows(&scheme, &code) == Some(false) {
             return Err(format!("`{code}` is in no edition of {scheme}"));
         }
         if !weight.is_finite() || weight < 0.0 {
-            return Err(format!("weight {weight} is no number from 0 on"));
+            return Err(format!("weight {weight} is not a number of at least 0"));
         }
         if unit != self.unit || unit.is_empty() {
             return Err(format!(
@@ -140,7 +140,7 @@ impl HarmSet {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{reference_of, said};
+    use super::super::tests::{faults_of, reference_of};
     use super::*;
 
     const HEADER: &str = "# licence: ours\nscheme,code,weight,unit,source\n";
@@ -193,11 +193,11 @@ mod tests {
             ),
             (
                 "ho-category,8N,-1,days,us",
-                "weight -1 is no number from 0 on",
+                "weight -1 is not a number of at least 0",
             ),
             (
                 "ho-category,8N,NaN,days,us",
-                "weight NaN is no number from 0 on",
+                "weight NaN is not a number of at least 0",
             ),
             ("ho-category,8N,heavy,days,us", "harm/own.csv: line 3: "),
             (
@@ -211,15 +211,18 @@ mod tests {
             ),
             (
                 "hclic-need,total-number-of-support-needs,1,days,us",
-                "is a base, which is never weighed",
+                "is a base, which has no weight",
             ),
             (
                 "ho-category,8N,1,days,us\nho-offence,008/06,2,days,us",
-                "ho-category: stands beside ho-offence",
+                "ho-category: is used together with ho-offence",
             ),
         ] {
-            let said = said(&with(rows));
-            assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
+            let faults = faults_of(&with(rows));
+            assert!(
+                faults.contains(words),
+                "expected: {words}\nfaults: {faults}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Who sends what: topics, registered sources, and which schemes and flags each carries.
 //!
-//! What a partner carries decides whether a figure of 0 may be said at all: where no rule of a
-//! priority can match what is sent, the figure is not supplied.
+//! What a partner's systems carry decides whether a figure can be 0: if no rule of a priority can
+//! match what a partner sends, the figure is not supplied.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ use crate::files::TextFiles;
 use crate::files::fault::{FaultSink, hint};
 use crate::files::toml_reader::{ListItem, TomlReader, is_kebab, parse};
 
-/// That records are due at the end of the quarter after theirs: the duty of section 17A of the
-/// Crime and Disorder Act 1998, and what is so unless the file says another.
+/// Records are due at the end of the quarter after theirs, by the duty of section 17A of the Crime
+/// and Disorder Act 1998. The default.
 const END_OF_NEXT_QUARTER: &str = "end-of-next-quarter";
 /// The most days, or months, that the file may give.
 const NUMBER_MAX: i64 = 1000;
@@ -63,7 +63,7 @@ impl DateBasis {
 /// When a month's records are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
-    /// So many days after the month's last.
+    /// A number of days after the month's last day.
     Days(i32),
     /// By the end of the quarter after the month's.
     EndOfNextQuarter,
@@ -164,34 +164,33 @@ impl Partners {
             .max(self.due(partner, kind, month))
     }
 
-    /// What a kind is told in relation to: so many for every thousand of these.
+    /// The population that rates of a kind are per thousand of.
     pub fn rate_unit(&self, kind: &str) -> Unit {
         self.rate_unit.get(kind).copied().unwrap_or(Unit::Persons)
     }
 
-    /// What is said of date bases, by kind or `partner:kind`; the latter wins.
+    /// Date bases by kind or `partner:kind`; the latter wins.
     pub fn date_bases(&self) -> impl Iterator<Item = (&str, DateBasis)> {
         self.date_basis.iter().map(|(key, basis)| (&**key, *basis))
     }
 
     /// Days after a month by which its records are due, by kind or `partner:kind`; `None` = the end
-    /// of the next quarter, as also where nothing is said.
+    /// of the next quarter, which is also the default.
     pub fn due_days(&self) -> impl Iterator<Item = (&str, Option<i32>)> {
-        let days = |due: &Due| match due {
-            Due::Days(days) => Some(*days),
-            Due::EndOfNextQuarter => None,
-        };
-        self.due.iter().map(move |(key, due)| (&**key, days(due)))
+        self.due.iter().map(|(key, due)| match due {
+            Due::Days(days) => (&**key, Some(*days)),
+            Due::EndOfNextQuarter => (&**key, None),
+        })
     }
 
-    /// Months until figures settle, by kind or `partner:kind`; 0 where nothing is said.
+    /// Months until figures settle, by kind or `partner:kind`; the default is 0.
     pub fn settle_months(&self) -> impl Iterator<Item = (&str, i32)> {
         self.settle_months
             .iter()
             .map(|(key, months)| (&**key, *months))
     }
 
-    /// What rates count by, by kind; persons where nothing is said.
+    /// The populations that rates are per, by kind; the default is persons.
     pub fn rate_units(&self) -> impl Iterator<Item = (&str, Unit)> {
         self.rate_unit.iter().map(|(kind, unit)| (&**kind, *unit))
     }
@@ -255,7 +254,7 @@ impl Partners {
                 }),
                 None => topics.fault(
                     name,
-                    format!("`{feed}` is no feed (police, health, housing)"),
+                    format!("`{feed}` is not a feed (police, health, housing)"),
                 ),
             }
         }
@@ -281,7 +280,7 @@ impl Partners {
                     .unwrap_or_default();
                 match kind {
                     Some(kind) => drop(kinds.insert(kind, carried)),
-                    None => table.fault(name, "is no kind of this topic's feed"),
+                    None => table.fault(name, "is not a kind of this topic's feed"),
                 }
             }
         }
@@ -358,12 +357,9 @@ impl Partners {
 
     /// The keys of a table, each of which must be a kind, or a registered partner with one.
     fn partners_kinds<'t>(&self, table: &TomlReader<'t>, schemes: &Schemes<'_>) -> Vec<&'t str> {
-        let of_partner = |(partner, kind): (&str, &str)| {
-            self.ids().contains(partner) && is_kind(kind, schemes.names)
-        };
         let keys = table.keys();
         for key in &keys {
-            if !is_kind(key, schemes.names) && !key.split_once(':').is_some_and(of_partner) {
+            if !is_kind(key, schemes.names) && !self.is_partners_kind(key, schemes) {
                 table.fault(
                     key,
                     "is neither a kind (a count is `count:<list>`) nor `partner:kind`",
@@ -373,13 +369,21 @@ impl Partners {
         keys
     }
 
+    /// Whether a key is `partner:kind` of a registered partner.
+    fn is_partners_kind(&self, key: &str, schemes: &Schemes<'_>) -> bool {
+        let Some((partner, kind)) = key.split_once(':') else {
+            return false;
+        };
+        self.ids().contains(partner) && is_kind(kind, schemes.names)
+    }
+
     fn read_rate_unit(&mut self, reader: &TomlReader<'_>, schemes: &Schemes<'_>) {
         let Some(table) = reader.table("rate_unit") else {
             return;
         };
         for kind in table.keys() {
             if !is_kind(kind, schemes.names) {
-                table.fault(kind, "is no kind (a count is `count:<list>`)");
+                table.fault(kind, "is not a kind (a count is `count:<list>`)");
             }
             match Unit::from_name(table.name(kind)) {
                 Some(unit) => drop(self.rate_unit.insert(kind.to_owned(), unit)),
@@ -389,7 +393,7 @@ impl Partners {
     }
 }
 
-/// What is said of a partner's kind, else of the kind.
+/// The entry for a partner's kind, else for the kind.
 fn of_kind<'m, T>(map: &'m BTreeMap<String, T>, partner: &str, kind: &str) -> Option<&'m T> {
     map.get(&format!("{partner}:{kind}"))
         .or_else(|| map.get(kind))

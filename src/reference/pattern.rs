@@ -1,20 +1,20 @@
-//! Codes as plans, breaks and crosswalks compare them: one form for each scheme, and patterns over
+//! How plans, breaks and crosswalks compare codes: one folded form per scheme, and patterns over
 //! that form.
 //!
-//! Codes are compared as texts, never as numbers.
+//! Codes are compared as texts, never as numbers: `4.10` is not `4.1`.
 
-/// How the codes of a scheme are brought to one form before they are compared.
+/// How the codes of a scheme are folded to one form before they are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fold {
     /// Upper case.
     Plain,
-    /// And `.` becomes `/`: `4.10` is `4/10` (`ho-category`).
+    /// Upper case, `.` becomes `/`: `4.10` is `4/10` (`ho-category`).
     Slash,
-    /// And `.` goes: `X99.1` is `X991` (`icd-10`).
+    /// Upper case without `.`: `X99.1` is `X991` (`icd-10`).
     NoPoint,
-    /// And what begins as a base does matches nothing: `total-…`, `households-with-…` (`hclic-…`).
+    /// Upper case; a base (`total-…`, `households-with-…`) matches nothing (`hclic-…`).
     NoBase,
-    /// As `NoBase`, and the code ends before its first `/` (`hclic-need`).
+    /// As `NoBase`, cut before the first `/` (`hclic-need`).
     UpToSlash,
 }
 
@@ -22,7 +22,7 @@ pub enum Fold {
 const CODE_BYTES_MAX: usize = 128;
 
 impl Fold {
-    /// The form of a scheme.
+    /// The folding of a scheme.
     pub fn for_scheme(scheme: &str) -> Self {
         match scheme {
             "ho-category" => Self::Slash,
@@ -33,8 +33,7 @@ impl Fold {
         }
     }
 
-    /// Calls `f` with the code in the form; `None` for a code that can match nothing. No
-    /// allocation.
+    /// Calls `f` with the folded code, without allocating; `None` for a code that matches nothing.
     pub fn with<T>(self, code: &str, f: impl FnOnce(&str) -> T) -> Option<T> {
         if matches!(self, Self::NoBase | Self::UpToSlash) && is_base(code) {
             return None;
@@ -57,19 +56,34 @@ impl Fold {
         std::str::from_utf8(&buffer[..len]).ok().map(f)
     }
 
-    /// The code in the form.
+    /// Whether a condition is true of the folded code; false for a code that matches nothing.
+    pub fn any(self, code: &str, condition: impl FnOnce(&str) -> bool) -> bool {
+        self.with(code, condition).unwrap_or(false)
+    }
+
+    /// The folded code of a pattern.
+    fn parse(self, code: &str) -> Result<String, PatternError> {
+        let is_code = code
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"./_-".contains(&b));
+        self.folded(code)
+            .filter(|_| is_code)
+            .ok_or(PatternError::Shape)
+    }
+
+    /// The folded code.
     pub fn folded(self, code: &str) -> Option<String> {
         self.with(code, str::to_owned)
     }
 }
 
-/// Whether a code of H-CLIC is a base that others are shares of: in no pattern, in no sum.
+/// Whether an H-CLIC code is a base, a total of which other codes are shares: no pattern names it
+/// and no sum includes it.
 pub fn is_base(code: &str) -> bool {
-    let begins = |start: &str| {
+    ["total-", "households-with-"].iter().any(|start| {
         code.get(..start.len())
-            .is_some_and(|c| c.eq_ignore_ascii_case(start))
-    };
-    begins("total-") || begins("households-with-")
+            .is_some_and(|prefix| prefix.eq_ignore_ascii_case(start))
+    })
 }
 
 /// A pattern over the codes of a scheme, folded.
@@ -79,26 +93,26 @@ pub struct Pattern {
     edition: Option<String>,
 }
 
-/// What a pattern asks of a folded code.
+/// The test a pattern makes of a folded code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PatternTest {
-    /// To be this one.
+    /// The code itself.
     Exact(String),
-    /// To begin so.
+    /// A prefix.
     Prefix(String),
-    /// The first and the last, both inclusive, compared on as many characters as they have.
+    /// First and last code, both inclusive, compared over the length of the first.
     Range(String, String),
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// First after last.
+    /// The first code is after the last.
     #[error("the range is reversed")]
     Reversed,
-    /// Ends of the wrong width.
+    /// An end with the wrong number of characters.
     #[error(
-        "a range needs both ends whole: three characters in `icd-10`, `ddd/dd` in `ho-offence`"
+        "a range needs two complete codes: three characters in `icd-10`, `ddd/dd` in `ho-offence`"
     )]
     Width,
     /// A `*` that is not at the end, an empty code or edition.
@@ -106,13 +120,15 @@ pub enum PatternError {
         "is not a code, `code@edition`, `start*` or, in `icd-10` and `ho-offence`, `first-last`"
     )]
     Shape,
-    /// A base of H-CLIC.
-    #[error("a code that begins `total-` or `households-with-` is a base, in no pattern")]
+    /// An H-CLIC base.
+    #[error(
+        "a code that begins `total-` or `households-with-` is a base, which no pattern may name"
+    )]
     Base,
 }
 
 impl Pattern {
-    /// Reads a pattern of a scheme.
+    /// Parses a pattern over the codes of a scheme.
     pub fn parse(scheme: &str, pattern: &str) -> Result<Self, PatternError> {
         let fold = Fold::for_scheme(scheme);
         let (code, edition) = match pattern.split_once('@') {
@@ -122,56 +138,48 @@ impl Pattern {
         if matches!(fold, Fold::NoBase | Fold::UpToSlash) && is_base(code) {
             return Err(PatternError::Base);
         }
-        let is_code = |code: &str| {
-            code.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"./_-".contains(&b))
-        };
-        let folded = |code: &str| {
-            fold.folded(code)
-                .filter(|_| is_code(code))
-                .ok_or(PatternError::Shape)
-        };
         let width = match scheme {
             "icd-10" => Some(3),
             "ho-offence" => Some(6),
             _ => None,
         };
         let test = match (code.strip_suffix('*'), code.split_once('-'), width) {
-            (Some(start), ..) => PatternTest::Prefix(folded(start)?),
+            (Some(start), ..) => PatternTest::Prefix(fold.parse(start)?),
             (None, Some((first, last)), Some(width)) => {
-                range(folded(first)?, folded(last)?, width)?
+                range(fold.parse(first)?, fold.parse(last)?, width)?
             }
-            _ if scheme == "icd-10" && folded(code)?.len() == 3 => {
-                PatternTest::Prefix(folded(code)?)
+            _ if scheme == "icd-10" && fold.parse(code)?.len() == 3 => {
+                PatternTest::Prefix(fold.parse(code)?)
             }
-            _ => PatternTest::Exact(folded(code)?),
+            _ => PatternTest::Exact(fold.parse(code)?),
         };
         let (PatternTest::Exact(inside)
         | PatternTest::Prefix(inside)
         | PatternTest::Range(inside, _)) = &test;
-        let whole = matches!(test, PatternTest::Prefix(_)) || !inside.is_empty();
-        if !whole || edition.as_deref() == Some("") {
+        let is_empty = inside.is_empty() && !matches!(test, PatternTest::Prefix(_));
+        if is_empty || edition.as_deref() == Some("") {
             return Err(PatternError::Shape);
         }
         Ok(Self { test, edition })
     }
 
-    /// Whether it is like a folded code of an edition.
+    /// Whether it matches a folded code of an edition.
     pub fn matches(&self, folded: &str, edition: Option<&str>) -> bool {
-        let like = match &self.test {
+        let matches = match &self.test {
             PatternTest::Exact(code) => folded == code,
             PatternTest::Prefix(start) => folded.starts_with(&**start),
             PatternTest::Range(first, last) => folded
                 .get(..first.len())
                 .is_some_and(|code| &**first <= code && code <= &**last),
         };
-        like && self
-            .edition
-            .as_deref()
-            .is_none_or(|own| edition == Some(own))
+        matches
+            && self
+                .edition
+                .as_deref()
+                .is_none_or(|own| edition == Some(own))
     }
 
-    /// What it asks of a code, whatever its edition.
+    /// Its test, in any edition.
     pub const fn test(&self) -> &PatternTest {
         &self.test
     }
@@ -181,7 +189,7 @@ impl Pattern {
         self.edition.as_deref()
     }
 
-    /// The code it is, if it stands for just one in any edition.
+    /// The code, if it names exactly one code of any edition.
     pub(crate) fn as_exact(&self) -> Option<&str> {
         match (&self.test, &self.edition) {
             (PatternTest::Exact(code), None) => Some(code),

@@ -20,7 +20,7 @@ use crate::contract::parts::Flags;
 use crate::event::Kind;
 use crate::reference::carried::Carried;
 use crate::reference::source_code::SourceCode;
-use index::Index;
+use index::RuleIndex;
 
 pub use index::RuleSet;
 
@@ -76,7 +76,7 @@ impl SeriesKind {
     }
 }
 
-/// What became of a series of an earlier plan.
+/// What a plan did with a series of an earlier plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     missing_docs,
@@ -122,7 +122,7 @@ pub struct Lineage {
     pub plan: String,
     /// The series in it.
     pub id: String,
-    /// What became of it.
+    /// What the plan did with it.
     pub change: Change,
 }
 
@@ -131,7 +131,7 @@ pub struct Lineage {
 pub struct Series {
     /// Which of the two.
     pub kind: SeriesKind,
-    /// Kept while the scope is meant to be the same, whatever the label.
+    /// Stays the same while the scope is meant to be the same, even if the label changes.
     pub id: String,
     /// What people call it.
     pub label: String,
@@ -139,7 +139,7 @@ pub struct Series {
     pub owner: Option<String>,
     /// The series of earlier plans it comes from; empty = new.
     pub from: Vec<Lineage>,
-    /// Any of these puts a record under it; empty = nothing does.
+    /// A record that passes any of these belongs to it; empty = no record does.
     pub rules: Vec<Rule>,
     /// 12 hexadecimal digits of the SHA-256 over the sorted rules: equal scope = comparable
     /// figures.
@@ -169,8 +169,9 @@ pub struct Factor {
 }
 
 impl Factor {
-    /// With (any of the flags is true), without (one is false and none true) or not recorded.
-    pub fn of(&self, flags: Flags) -> Option<bool> {
+    /// `Some(true)` if any of the flags is true, `Some(false)` if one is false and none is true,
+    /// `None` if they are not recorded.
+    pub fn value(&self, flags: Flags) -> Option<bool> {
         flags.any(self.flags)
     }
 }
@@ -186,7 +187,7 @@ pub struct Plan {
     pub area: String,
     /// Its title.
     pub label: String,
-    /// Whether it counts.
+    /// Whether it is in use.
     pub status: Status,
     /// When it was adopted.
     pub adopted: Option<civil::Date>,
@@ -194,9 +195,9 @@ pub struct Plan {
     pub valid_from: civil::Date,
     /// The last day it is valid.
     pub valid_to: civil::Date,
-    /// The plan before it, if that is held.
+    /// The plan before it, if known.
     pub follows: Option<String>,
-    /// Series of the plan before it that it says it gives up.
+    /// Series of the plan before it that it drops.
     pub dropped: Vec<String>,
     /// The groups that answer for priorities.
     pub owners: Vec<Owner>,
@@ -204,7 +205,7 @@ pub struct Plan {
     pub series: Vec<Series>,
     /// Shares measured inside every priority.
     pub factors: Vec<Factor>,
-    index: Index,
+    index: RuleIndex,
 }
 
 impl Plan {
@@ -218,12 +219,12 @@ impl Plan {
     pub fn rules_matching(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> RuleSet {
         let hits = self.index.hits(codes);
         let mut matching = RuleSet::default();
-        for at in self.index.of_kind(record.kind) {
-            let holds = at.holds(&hits, record.flags);
-            if holds
-                && (!at.goes_further || self.series[at.series].rules[at.rule].holds_further(record))
+        for indexed in self.index.rules_for(record.kind) {
+            let rule = &self.series[indexed.series].rules[indexed.rule];
+            if indexed.passes(&hits, record.flags)
+                && (!indexed.has_other_tests || rule.passes_other_tests(record))
             {
-                matching.insert(at.number);
+                matching.insert(indexed.number);
             }
         }
         matching
@@ -237,47 +238,43 @@ impl Plan {
             .collect()
     }
 
-    /// Every rule with its number and the place of its series in [`Plan::series`].
+    /// Every rule with its number and the index of its series in [`Plan::series`].
     pub fn rules(&self) -> impl Iterator<Item = (usize, usize, &Rule)> {
-        let of_series = self
+        let rules = self
             .series
             .iter()
             .enumerate()
-            .flat_map(|(s, of)| of.rules.iter().map(move |rule| (s, rule)));
-        of_series
+            .flat_map(|(index, series)| series.rules.iter().map(move |rule| (index, rule)));
+        rules
             .enumerate()
             .map(|(number, (series, rule))| (number, series, rule))
     }
 
-    /// Every rule that matches a record, and what of the record it matched.
+    /// Every rule that matches a record, with the values that it matched.
     pub fn matches<'p>(
         &'p self,
         record: &Record<'_>,
         codes: &[SourceCode<'_>],
     ) -> Vec<RuleMatch<'p>> {
-        let of_series = |(series, s): (usize, &'p Series)| {
-            let found = move |rule: &'p Rule| {
-                Some(RuleMatch {
-                    series,
-                    rule,
-                    hits: rule.explain(record, codes)?,
-                })
-            };
-            s.rules.iter().filter_map(found).collect::<Vec<_>>()
-        };
-        self.series.iter().enumerate().flat_map(of_series).collect()
+        let mut matches = Vec::new();
+        for (_, series, rule) in self.rules() {
+            if let Some(hits) = rule.explain(record, codes) {
+                matches.push(RuleMatch { series, rule, hits });
+            }
+        }
+        matches
     }
 
-    /// The series that a kind can show at all, given what its partner's system carries: outside of
-    /// it a figure is not supplied, never 0.
+    /// The series that a kind can show, given what its partner's system carries. For any other
+    /// series a figure is not supplied, never 0.
     pub fn applicable(&self, carried: &Carried, kind: Kind) -> SeriesSet {
-        let shows = |s: &Series| s.rules.iter().any(|rule| rule.applicable(carried, kind));
-        (0..self.series.len())
-            .filter(|i| shows(&self.series[*i]))
+        self.rules()
+            .filter(|(_, _, rule)| rule.applicable(carried, kind))
+            .map(|(_, series, _)| series)
             .collect()
     }
 
-    /// The place of a series in [`Plan::series`].
+    /// The index of a series in [`Plan::series`].
     pub fn position(&self, id: &str) -> Option<usize> {
         self.series.iter().position(|s| s.id == id)
     }
@@ -301,11 +298,11 @@ impl Plan {
 /// A rule that matches a record.
 #[derive(Clone, Debug)]
 pub struct RuleMatch<'p> {
-    /// The place of its series in [`Plan::series`].
+    /// The index of its series in [`Plan::series`].
     pub series: usize,
     /// The rule.
     pub rule: &'p Rule,
-    /// For each key of the rule, the values of the record that made it hold.
+    /// For each key of the rule, the values of the record that passed its test.
     pub hits: Vec<Hit>,
 }
 
@@ -317,27 +314,27 @@ impl SeriesSet {
     /// No series.
     pub const EMPTY: Self = Self(0);
 
-    /// Whether `plan.series[i]` is in it.
+    /// Whether it contains `plan.series[i]`.
     pub const fn contains(self, i: usize) -> bool {
         self.0 & (1 << i) != 0
     }
 
-    /// Puts `plan.series[i]` into it.
+    /// Adds `plan.series[i]`.
     pub const fn insert(&mut self, i: usize) {
         self.0 |= 1 << i;
     }
 
-    /// Whether there is none in it: the record is unmapped.
+    /// Whether it is empty: the record is unmapped.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The places of its series, in order.
+    /// The indexes of its series, in order.
     pub fn iter(self) -> impl Iterator<Item = usize> {
         (0..SERIES_MAX).filter(move |i| self.contains(*i))
     }
 
-    /// Those in either.
+    /// The series in either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -345,14 +342,14 @@ impl SeriesSet {
 }
 
 impl FromIterator<usize> for SeriesSet {
-    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+    fn from_iter<I: IntoIterator<Item = usize>>(indexes: I) -> Self {
         let mut set = Self::EMPTY;
-        places.into_iter().for_each(|i| set.insert(i));
+        indexes.into_iter().for_each(|i| set.insert(i));
         set
     }
 }
 
-/// The plans that are held, by id.
+/// All plans, in order of ids.
 #[derive(Clone, Debug, Default)]
 pub struct Plans(Vec<Plan>);
 

@@ -15,7 +15,7 @@ pub struct SourceCode<'r> {
     pub edition: Option<&'r str>,
 }
 
-/// Calls `add` with scheme, code and edition of each code of a record.
+/// Calls `add` with scheme, code and edition of each code of a record, groups excluded.
 pub(super) fn own_codes<'r>(
     record: &Record<'r>,
     add: &mut impl FnMut(&'r str, &'r str, Option<&'r str>),

@@ -10,13 +10,13 @@ use crate::reference::geography::Unit;
 pub(crate) fn changed(file: &str, from: &str, to: &str) -> TextFiles {
     let mut files = TextFiles::built_in();
     let text = files.text(file).expect("a built-in file").to_owned();
-    assert!(text.contains(from), "{file} does not hold `{from}`");
+    assert!(text.contains(from), "{file} does not contain `{from}`");
     files.put(file.to_owned(), text.replacen(from, to, 1));
     files
 }
 
 #[track_caller]
-pub(crate) fn said(files: &TextFiles) -> String {
+pub(crate) fn faults_of(files: &TextFiles) -> String {
     match Reference::read(files) {
         Ok(_) => String::new(),
         Err(faults) => faults.to_string(),
@@ -148,7 +148,7 @@ fn what_partners_may_not_say_is_refused() {
         (
             "\"health\"\n",
             "\"heath\"\n",
-            "topics.\"health.events.v1\": `heath` is no feed",
+            "topics.\"health.events.v1\": `heath` is not a feed",
         ),
         (
             "topic = \"police.events.v1\"",
@@ -163,7 +163,7 @@ fn what_partners_may_not_say_is_refused() {
         (
             "[system.kinds.incident]",
             "[system.kinds.possession]",
-            "system[1].kinds.possession: is no kind of this topic's feed",
+            "system[1].kinds.possession: is not a kind of this topic's feed",
         ),
         (
             "flags = [\"extremism\", \"mental_health\"]",
@@ -223,7 +223,7 @@ fn what_partners_may_not_say_is_refused() {
         (
             "homelessness-case = \"households\"",
             "homelessness = \"households\"",
-            "rate_unit.homelessness: is no kind",
+            "rate_unit.homelessness: is not a kind",
         ),
         (
             "= \"households\"",
@@ -236,8 +236,11 @@ fn what_partners_may_not_say_is_refused() {
             "date_basis.crimes: is neither a kind nor `partner:kind`",
         ),
     ] {
-        let said = said(&changed(PARTNERS, from, to));
-        assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
+        let faults = faults_of(&changed(PARTNERS, from, to));
+        assert!(
+            faults.contains(words),
+            "expected: {words}\nfaults: {faults}"
+        );
     }
 }
 
@@ -382,11 +385,15 @@ fn a_code_list_names_its_source_and_has_each_code_once() {
         "codes/odd.csv",
         "# source: us\n# exclusive: no\n# licence: x\ncode,colour\n1,red\n",
     );
-    let said = said(&files);
+    let faults = faults_of(&files);
     assert!(
-        said.contains("codes/own.csv: licence: is missing: write `# licence: …` above the header"),
-        "{said}"
+        faults
+            .contains("codes/own.csv: licence: is missing: write `# licence: …` above the header"),
+        "{faults}"
     );
-    assert!(said.contains("codes/own.csv: 1: is given twice"), "{said}");
-    assert!(said.contains("codes/odd.csv: line "), "{said}");
+    assert!(
+        faults.contains("codes/own.csv: 1: is given twice"),
+        "{faults}"
+    );
+    assert!(faults.contains("codes/odd.csv: line "), "{faults}");
 }

@@ -1,7 +1,7 @@
-//! Windows: the spans of whole calendar months (Europe/London) that figures are given for.
+//! Windows: spans of whole calendar months (Europe/London) for which figures are given.
 //!
-//! A window goes by its id, `<family>:<span>`, which says all there is to know of it; those of a
-//! partnership's own stand in `config/windows.toml`, under an id without a family.
+//! A window's id, `<family>:<span>`, defines it. A partnership can add its own in
+//! `config/windows.toml`, under an id without a family.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,7 +18,7 @@ const FILE: &str = "windows.toml";
 /// The longest window of one's own, in months.
 const MONTHS_MAX: i64 = 240;
 
-/// Windows of one length and rhythm, which may be compared with one another.
+/// Windows of one length and rhythm, which can be compared with one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// April to October, before the assessment is written: `apr-oct:2017`.
@@ -106,7 +106,7 @@ impl Family {
             .then(|| self.window(first))
     }
 
-    /// The window that ends with a month, of a family whose windows go by their end.
+    /// The window that ends with a month.
     fn ending(self, last: Month) -> Window {
         self.window(last.plus(1 - i32::from(self.months())))
     }
@@ -137,7 +137,7 @@ impl Family {
 pub struct Window {
     /// Its id in tables.
     pub id: String,
-    /// What it is like.
+    /// Its family.
     pub family: Family,
     /// Its first month.
     pub first: Month,
@@ -146,11 +146,10 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of an id; `None` for a text that is none, and for those of a partnership's own.
+    /// Parses an id; `None` for any other text, and for a partnership's own windows.
     pub fn parse(id: &str) -> Option<Self> {
         let (family, span) = id.split_once(':')?;
         let family = Family::ALL.into_iter().find(|own| own.as_str() == family)?;
-        let year = |month: &str| format!("{}-{month}", span.get(..4)?).parse().ok();
         let window = match family {
             Family::Month => family.window(span.parse().ok()?),
             Family::Rolling12 | Family::Last36 | Family::Last59 => {
@@ -162,14 +161,16 @@ impl Window {
                     .parse()
                     .ok()
                     .filter(|number| (1..=4).contains(number))?;
-                family.window(year(&format!("{:02}", number * 3 - 2))?)
+                family.window(month_of_year(span, number * 3 - 2)?)
             }
-            Family::FinancialYear | Family::AprilToOctober => family.window(year("04")?),
-            Family::NovemberToOctober => family.window(year("11")?),
-            Family::Year => family.window(year("01")?),
+            Family::FinancialYear | Family::AprilToOctober => {
+                family.window(month_of_year(span, 4)?)
+            }
+            Family::NovemberToOctober => family.window(month_of_year(span, 11)?),
+            Family::Year => family.window(month_of_year(span, 1)?),
             Family::Own => return None,
         };
-        // What is written another way (`fy:2017-19`, `year:2018-`) is no id.
+        // Another spelling (`fy:2017-19`, `year:2018-`) is not an id.
         Some(window).filter(|window| window.id == id)
     }
 
@@ -271,8 +272,8 @@ impl Windows {
         windows
     }
 
-    /// The windows of a span of months that is held, in order of ids: of the families that go by
-    /// their end those that end with it, of the others all that have a month of it.
+    /// The windows over a span of months, in order of ids: for families named by their last month, the
+    /// window that ends with the span; for the others, every window with a month of it.
     pub fn over(&self, first: Month, last: Month) -> Vec<Window> {
         let first = first.max(self.first_month);
         if first > last {
@@ -310,6 +311,11 @@ impl Windows {
     }
 }
 
+/// The month of the year with which a span begins.
+fn month_of_year(span: &str, month: u8) -> Option<Month> {
+    format!("{}-{month:02}", span.get(..4)?).parse().ok()
+}
+
 fn read_month(reader: &TomlReader<'_>, key: &str) -> Option<Month> {
     let text = reader.required(key, reader.text(key))?;
     text.parse()
@@ -333,7 +339,7 @@ fn read_months(reader: &TomlReader<'_>) -> Option<u16> {
 mod tests {
     use super::*;
     use crate::reference::Reference;
-    use crate::reference::tests::{changed, reference_of, said};
+    use crate::reference::tests::{changed, faults_of, reference_of};
 
     #[track_caller]
     fn check(id: &str, from: &str, to: &str, days: i64) {
@@ -426,7 +432,7 @@ mod tests {
     #[test]
     fn a_partnership_has_windows_of_its_own() {
         let own = "[[window]]\nid = \"summer-2018\"\nfirst = \"2018-06\"\nmonths = 3";
-        let windows = reference_of(&changed("windows.toml", "# A span of your own:", own)).windows;
+        let windows = reference_of(&changed("windows.toml", "# An example:", own)).windows;
         assert_eq!(
             windows.get("summer-2018").expect("own").to(),
             civil::date(2018, 8, 31)
@@ -438,7 +444,7 @@ mod tests {
 
     #[test]
     fn what_windows_may_not_say_is_refused() {
-        let own = |window: &str| changed("windows.toml", "# A span of your own:", window);
+        let own = |window: &str| changed("windows.toml", "# An example:", window);
         for (window, words) in [
             (
                 "[[window]]\nid = \"A\"\nfirst = \"2018-06\"\nmonths = 3",
@@ -461,11 +467,14 @@ mod tests {
                 "window[1].id: `a` is given twice",
             ),
         ] {
-            let said = said(&own(window));
-            assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
+            let faults = faults_of(&own(window));
+            assert!(
+                faults.contains(words),
+                "expected: {words}\nfaults: {faults}"
+            );
         }
         assert!(
-            said(&changed("windows.toml", "2013-04", "2013"))
+            faults_of(&changed("windows.toml", "2013-04", "2013"))
                 .contains("first_month: `2013` is no month")
         );
     }

@@ -299,7 +299,7 @@ impl Totals {
                 .settings
                 .reference
                 .geography
-                .districts_of(&place.code);
+                .district_count(&place.code);
             if of_set.is_some_and(|all| *sent < all)
                 && let Some(sum) = self
                     .blocks

@@ -142,7 +142,7 @@ impl<'f> Counted<'f> {
         let (figures, current) = (folder.figures, folder.figures.current);
         let held = figures.held[strip.kind].as_ref();
         let state = |fact: &Fact| match factor
-            .of(current.flags[current.profiles.row(fact.profile)[1] as usize])
+            .value(current.flags[current.profiles.row(fact.profile)[1] as usize])
         {
             Some(true) => WITH,
             Some(false) => WITHOUT,

@@ -1,4 +1,4 @@
-//! The files of `geography/` read and checked; every fault is told at once.
+//! Reads and checks the files of `geography/`. Every fault is reported, not only the first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -19,7 +19,7 @@ const POPULATIONS: &str = "geography/populations.csv";
 const SETS: &str = "geography/sets.csv";
 const PLACES: &str = "geography/places.csv";
 
-/// The most by which the shares of a child may exceed 1: their sources round.
+/// The largest excess of a child's shares over 1, since their sources round.
 const SHARE_ERROR_MAX: f64 = 1e-9;
 
 #[derive(Deserialize)]
@@ -49,6 +49,12 @@ struct PopulationRow {
     value: u64,
     reference_date: String,
     source: String,
+}
+
+impl PopulationRow {
+    fn key(&self) -> String {
+        format!("{},{},{}", self.code, self.unit, self.reference_date)
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,7 +101,7 @@ impl Geography {
                 sink.add(
                     AREAS,
                     &code,
-                    format!("`{level}` is no level of a code (lsoa, ward, district)"),
+                    format!("`{level}` is not a level of a code (lsoa, ward, district)"),
                 );
                 continue;
             };
@@ -136,7 +142,7 @@ impl Geography {
             sink.add(
                 LOOKUP,
                 &area.code,
-                "lies in no district: add a row to its ward or its district",
+                "is in no district: add a row to its ward or its district",
             );
         }
     }
@@ -184,7 +190,7 @@ impl Geography {
         Ok(())
     }
 
-    /// The shares of a child in one tier are at most the whole of it.
+    /// Checks that the shares of a child in one tier add up to at most 1.
     fn check_shares(&self, child: &str, parts: &[Part], sink: &FaultSink) {
         let mut sums: BTreeMap<Tier, f64> = BTreeMap::new();
         for part in parts {
@@ -220,7 +226,7 @@ impl Geography {
                 sink.add(
                     SETS,
                     &format!("{id},{area}"),
-                    format!("`{area}` is no district of areas.csv"),
+                    format!("`{area}` is not a district of areas.csv"),
                 );
             }
             if self
@@ -255,12 +261,12 @@ impl Geography {
                 );
             }
         }
-        let areas = self.sets.keys().map(|id| named(id, Level::Set));
+        let areas = self.sets.keys().map(|id| area_with_id(id, Level::Set));
         self.areas.extend(areas.collect::<Vec<_>>());
     }
 
     fn read_places(&mut self, files: &TextFiles, sink: &FaultSink) {
-        let mut taken: BTreeMap<String, String> = BTreeMap::new();
+        let mut place_of_lsoa: BTreeMap<String, String> = BTreeMap::new();
         for row in rows(files, PLACES, sink, |row: &PlaceRow| {
             format!("{},{}", row.id, row.lsoa)
         }) {
@@ -269,16 +275,18 @@ impl Geography {
             if !is_kebab(&id) {
                 sink.add(PLACES, &key, format!("`{id}` is not kebab-case"));
             }
-            let is_held =
-                |area: &Area| area.level == Level::Lsoa && area.vintages.contains(&vintage);
-            if !self.areas.get(&lsoa).is_some_and(is_held) {
+            if !self
+                .areas
+                .get(&lsoa)
+                .is_some_and(|area| area.level == Level::Lsoa && area.vintages.contains(&vintage))
+            {
                 sink.add(
                     PLACES,
                     &key,
-                    format!("`{lsoa}` is no LSOA of {vintage} of areas.csv"),
+                    format!("`{lsoa}` is not a {vintage} LSOA of areas.csv"),
                 );
             }
-            if let Some(other) = taken
+            if let Some(other) = place_of_lsoa
                 .insert(lsoa.clone(), id.clone())
                 .filter(|other| *other != id)
             {
@@ -295,14 +303,13 @@ impl Geography {
                 .or_default()
                 .insert(lsoa);
         }
-        let areas = self.places.keys().map(|id| named(id, Level::Place));
+        let areas = self.places.keys().map(|id| area_with_id(id, Level::Place));
         self.areas.extend(areas.collect::<Vec<_>>());
     }
 
     fn read_populations(&mut self, files: &TextFiles, sink: &FaultSink) {
-        let key = |row: &PopulationRow| format!("{},{},{}", row.code, row.unit, row.reference_date);
-        for row in rows(files, POPULATIONS, sink, key) {
-            let key = key(&row);
+        for row in rows(files, POPULATIONS, sink, PopulationRow::key) {
+            let key = row.key();
             if let Err(reason) = self.add_population(row) {
                 sink.add(POPULATIONS, &key, reason);
             }
@@ -329,7 +336,7 @@ impl Geography {
             .ok_or_else(|| format!("`{unit}` is not one of persons, households, adult-women"))?;
         let date: civil::Date = reference_date
             .parse()
-            .map_err(|_| format!("`{reference_date}` is no date such as 2021-03-21"))?;
+            .map_err(|_| format!("`{reference_date}` is not a date such as 2021-03-21"))?;
         if source.to_lowercase().contains("rounded") {
             return Err(format!(
                 "its source is marked as rounded, `{source}`: a rate needs an exact number"
@@ -350,8 +357,8 @@ impl Geography {
         Ok(())
     }
 
-    /// Gives wards, then districts, places and sets the sum of their parts, where each part has a
-    /// population and they have none of their own.
+    /// Sums the populations of parts for wards, then districts, places and sets that have none of
+    /// their own, where each part has one.
     fn sum_populations(&mut self) {
         for level in [Level::Ward, Level::District, Level::Place, Level::Set] {
             let areas: Vec<Area> = self
@@ -372,11 +379,10 @@ impl Geography {
     }
 
     fn sum_population(&mut self, area: &Area, unit: Unit) {
-        let sums = |parts: &BTreeSet<&str>| self.sum(parts, unit);
         let Some(mut sums) = self
             .divisions(area)
             .iter()
-            .map(sums)
+            .map(|parts| self.sum(parts, unit))
             .find(|sums| !sums.is_empty())
         else {
             return;
@@ -390,8 +396,8 @@ impl Geography {
             .insert(unit, sums);
     }
 
-    /// The ways in which an area falls into parts, each whole: a district into its wards of one
-    /// year, or another.
+    /// The complete divisions of an area into parts: a district into its wards of one year, or of
+    /// another.
     fn divisions(&self, area: &Area) -> Vec<BTreeSet<&str>> {
         if let Some(set) = self.sets.get(&area.code) {
             return vec![set.districts.iter().map(String::as_str).collect()];
@@ -416,30 +422,38 @@ impl Geography {
         by_tier.into_values().collect()
     }
 
-    /// The sums over areas, one for each day of which all of them have a population.
+    /// The sums over areas, one for each date at which all of them have a population.
     fn sum(&self, areas: &BTreeSet<&str>, unit: Unit) -> Vec<Population> {
-        let of = |area: &str| {
-            self.populations
-                .get(area)
-                .and_then(|units| units.get(&unit))
-        };
-        let Some(first) = areas.first().and_then(|area| of(area)) else {
-            return Vec::new();
-        };
-        let on = |area: &str, date| of(area)?.iter().find(|p| p.date == date).map(|p| p.value);
-        let sum = |p: &Population| {
-            let value = areas
+        let first = areas.first().and_then(|area| self.populations.get(*area));
+        let mut sums = Vec::new();
+        for population in first
+            .and_then(|units| units.get(&unit))
+            .into_iter()
+            .flatten()
+        {
+            let values = areas
                 .iter()
-                .map(|area| on(area, p.date))
-                .sum::<Option<u64>>()?;
-            Some(Population { value, ..p.clone() })
-        };
-        first.iter().filter_map(sum).collect()
+                .map(|area| self.value_on(area, unit, population.date));
+            if let Some(value) = values.sum::<Option<u64>>() {
+                sums.push(Population {
+                    value,
+                    ..population.clone()
+                });
+            }
+        }
+        sums
+    }
+
+    /// The population of an area at a date.
+    fn value_on(&self, area: &str, unit: Unit, date: civil::Date) -> Option<u64> {
+        let populations = self.populations.get(area)?.get(&unit)?;
+        let population = populations.iter().find(|p| p.date == date)?;
+        Some(population.value)
     }
 }
 
-/// A place or a set, which goes by its id.
-fn named(id: &str, level: Level) -> (String, Area) {
+/// A place or a set, which is keyed by its id.
+fn area_with_id(id: &str, level: Level) -> (String, Area) {
     (
         id.to_owned(),
         Area {
@@ -451,15 +465,14 @@ fn named(id: &str, level: Level) -> (String, Area) {
     )
 }
 
-/// Whether a parent is larger than its child, or of the same size and all of it later: so no chain
-/// is a ring.
+/// Whether a parent is larger than its child, or of the same level and later. So links never form
+/// a cycle.
 fn goes_up(child: &Area, parent: &Area) -> bool {
     parent.level > child.level
         || (parent.level == child.level && parent.vintages.first() > child.vintages.last())
 }
 
-/// The rows of a file, which must be sorted by a key that none has twice. A file that is not there
-/// has none.
+/// The rows of a file, which must be sorted by a unique key; none if the file is missing.
 fn rows<T: serde::de::DeserializeOwned, K: Ord + Display>(
     files: &TextFiles,
     path: &'static str,
@@ -480,7 +493,7 @@ fn rows<T: serde::de::DeserializeOwned, K: Ord + Display>(
             sink.add(
                 path,
                 &next.to_string(),
-                format!("stands after {first}: sort the rows"),
+                format!("comes after {first}: sort the rows"),
             );
         }
     }

@@ -1,23 +1,23 @@
-//! The view of one plan: which areas its tables show, and where in them a row belongs.
+//! The areas that the tables of one plan show, and the area in which a row counts.
 
 use std::collections::BTreeSet;
 
 use super::{Area, Geography, Level, Tier};
 use crate::contract::semantic::is_of_level;
 
-/// Where in a tier a row belongs.
+/// Where in a tier a row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Placed<'a> {
     /// In the area of this code (id of a place or a set).
     At(&'a str),
-    /// In none: its area is known to lie elsewhere.
+    /// In no area shown: it is known to be elsewhere.
     Outside,
-    /// Not known: the area is too coarse for the tier, or its code is none.
+    /// Unknown: the area is too coarse for the tier, or its code does not exist.
     Unplaced,
 }
 
-/// What the tables of one plan show. Below the district that is what lies inside the plan's area;
-/// districts are those of all sets, to compare with.
+/// The areas that the tables of one plan show: wards, LSOAs and places inside the plan's area, and,
+/// for comparison, the districts of all sets.
 #[derive(Clone, Debug)]
 pub struct Scope<'g> {
     geography: &'g Geography,
@@ -26,12 +26,12 @@ pub struct Scope<'g> {
     /// The districts of the plan's area.
     inside: BTreeSet<&'g str>,
     tiers: Vec<Tier>,
-    /// By place in `tiers`.
+    /// By index in `tiers`.
     areas: Vec<Vec<&'g Area>>,
 }
 
 impl<'g> Scope<'g> {
-    pub(super) fn of(geography: &'g Geography, id: &'g str, inside: BTreeSet<&'g str>) -> Self {
+    pub(super) fn new(geography: &'g Geography, id: &'g str, inside: BTreeSet<&'g str>) -> Self {
         let mut scope = Self {
             geography,
             id,
@@ -47,16 +47,12 @@ impl<'g> Scope<'g> {
         let tiers: BTreeSet<Tier> = shown.iter().flat_map(|area| area.tiers()).collect();
         scope.tiers = tiers
             .into_iter()
-            .chain([Tier::of(Level::OutwardPostcode)])
+            .chain([Tier::new(Level::OutwardPostcode)])
             .collect();
-        let of_tier = |tier: &Tier| {
-            shown
-                .iter()
-                .copied()
-                .filter(|area| area.is_of(*tier))
-                .collect()
-        };
-        scope.areas = scope.tiers.iter().map(of_tier).collect();
+        for tier in &scope.tiers {
+            let areas = shown.iter().copied().filter(|area| area.is_of(*tier));
+            scope.areas.push(areas.collect());
+        }
         scope
     }
 
@@ -81,13 +77,12 @@ impl<'g> Scope<'g> {
         }
     }
 
-    /// The kinds of rows that the tables have, in order.
+    /// The tiers of the tables, in order.
     pub fn tiers(&self) -> &[Tier] {
         &self.tiers
     }
 
-    /// The areas of a tier, in order of codes; none for outward postcodes, which are known by being
-    /// sent.
+    /// The areas of a tier, in order of codes; none for outward postcodes, which no file lists.
     pub fn areas(&self, tier: Tier) -> &[&'g Area] {
         self.tiers
             .iter()
@@ -96,18 +91,14 @@ impl<'g> Scope<'g> {
     }
 
     /// The area or set among whose parts an area ranks: wards in the plan's area, districts in the
-    /// smallest set that holds it.
+    /// smallest set that contains it.
     pub fn ranked_in(&self, code: &str) -> Option<&'g str> {
         let area = self.geography.areas.get(code)?;
         match area.level {
             Level::Ward if self.is_inside(code) == Some(true) => Some(self.id),
             Level::District => {
-                let holds = |set: &&super::Districts| {
-                    self.inside
-                        .iter()
-                        .all(|district| set.districts.contains(*district))
-                };
-                let sets = self.geography.sets.iter().filter(|(_, set)| holds(set));
+                let sets = self.geography.sets.iter();
+                let sets = sets.filter(|(_, set)| set.contains_all(&self.inside));
                 let (id, set) = sets.min_by_key(|(_, set)| set.districts.len())?;
                 set.districts.contains(code).then_some(&**id)
             }
@@ -141,13 +132,13 @@ impl<'g> Scope<'g> {
             .collect()
     }
 
-    /// Whether any outward postcode lies in a district.
+    /// Whether any outward postcode is linked to a district.
     fn has_outward_parts(&self) -> bool {
         self.geography.parents.keys().any(|child| is_outward(child))
     }
 
-    /// Where in a tier a row belongs, by its code, the level it was sent at and its zone: one
-    /// answer, but for sets, of which a code may be in several. Asked once for an area, not for
+    /// Where in a tier a row counts, by its code, the level it was sent at and its zone. The answer is
+    /// one area, except for sets: a code may be in several. Callers ask once for an area, not for
     /// every row of it.
     pub fn place<'a>(
         &self,
@@ -175,7 +166,7 @@ impl<'g> Scope<'g> {
 
     fn in_place<'a>(&self, place: &'a str) -> Placed<'a> {
         let shown = self
-            .areas(Tier::of(Level::Place))
+            .areas(Tier::new(Level::Place))
             .iter()
             .any(|area| area.code == place);
         if shown {
@@ -205,15 +196,12 @@ impl<'g> Scope<'g> {
                 .ward_of(&area.code, tier)
                 .map_or(Placed::Unplaced, Placed::At),
             Level::Place if is_lsoa => {
-                let places = self.areas(tier).iter();
-                let mut holding = places.filter(|place| {
+                let place = self.areas(tier).iter().find(|place| {
                     self.geography
                         .lsoas_of(&place.code)
                         .any(|lsoa| lsoa == code)
                 });
-                holding
-                    .next()
-                    .map_or(Placed::Outside, |place| Placed::At(&place.code))
+                place.map_or(Placed::Outside, |place| Placed::At(&place.code))
             }
             _ => Placed::Unplaced,
         }
@@ -231,7 +219,7 @@ impl<'g> Scope<'g> {
             };
         };
         let shown = self
-            .areas(Tier::of(Level::District))
+            .areas(Tier::new(Level::District))
             .iter()
             .any(|area| area.code == district);
         if shown {
@@ -245,19 +233,15 @@ impl<'g> Scope<'g> {
     where
         'g: 'a,
     {
-        // A county lies in every set that has all its districts.
+        // A county is in every set that has all its districts.
         let districts: BTreeSet<&str> = match (self.geography.district_of(code), self.set_of(code))
         {
             (Some(district), _) => [district].into(),
-            (None, Some(own)) => own.districts.iter().map(String::as_str).collect(),
+            (None, Some(set)) => set.districts.iter().map(String::as_str).collect(),
             (None, None) => return vec![unknown(code, level)],
         };
-        let holds = |set: &super::Districts| {
-            districts
-                .iter()
-                .all(|district| set.districts.contains(*district))
-        };
-        let sets = self.geography.sets.iter().filter(|(_, set)| holds(set));
+        let sets = self.geography.sets.iter();
+        let sets = sets.filter(|(_, set)| set.contains_all(&districts));
         let placed: Vec<Placed<'a>> = sets.map(|(id, _)| Placed::At(id)).collect();
         if placed.is_empty() {
             vec![Placed::Outside]
@@ -266,12 +250,12 @@ impl<'g> Scope<'g> {
         }
     }
 
-    /// Whether an area lies inside the plan's area; `None` = not known, or partly.
+    /// Whether an area is inside the plan's area; `None` = unknown, or partly.
     fn is_inside(&self, code: &str) -> Option<bool> {
         if let Some(district) = self.geography.district_of(code) {
             return Some(self.inside.contains(district));
         }
-        // A county or a force that holds none of the plan's area lies elsewhere; another is too
+        // A county or police force with none of the plan's districts is elsewhere; any other is too
         // coarse.
         let set = self.set_of(code)?;
         Some(
@@ -287,7 +271,7 @@ impl<'g> Scope<'g> {
     }
 }
 
-/// Where a code belongs that is not held: elsewhere, if it is one of its level.
+/// Where an unknown code counts: outside, if it is a valid code of its level.
 fn unknown<'a>(code: &str, level: &str) -> Placed<'a> {
     let has_areas = matches!(
         level,
@@ -300,7 +284,7 @@ fn unknown<'a>(code: &str, level: &str) -> Placed<'a> {
     }
 }
 
-/// Whether a code is an outward postcode: no other is so short.
+/// Whether a code is an outward postcode: no other code is as short.
 pub(super) fn is_outward(code: &str) -> bool {
     is_of_level(code, "outward_postcode")
 }

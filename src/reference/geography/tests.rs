@@ -1,15 +1,15 @@
 use super::*;
 use crate::reference::Reference;
-use crate::reference::tests::{changed, reference_of, said};
+use crate::reference::tests::{changed, faults_of, reference_of};
 use Placed::{At, Outside, Unplaced};
 
 const MAIDSTONE: &str = "E07000110";
 const CENSUS: civil::Date = civil::date(2021, 3, 21);
-const LSOA: Tier = Tier::of(Level::Lsoa);
-const PLACE: Tier = Tier::of(Level::Place);
-const DISTRICT: Tier = Tier::of(Level::District);
-const SET: Tier = Tier::of(Level::Set);
-const OUTWARD: Tier = Tier::of(Level::OutwardPostcode);
+const LSOA: Tier = Tier::new(Level::Lsoa);
+const PLACE: Tier = Tier::new(Level::Place);
+const DISTRICT: Tier = Tier::new(Level::District);
+const SET: Tier = Tier::new(Level::Set);
+const OUTWARD: Tier = Tier::new(Level::OutwardPostcode);
 const WARD_2019: Tier = Tier::wards(2019);
 const WARD_2025: Tier = Tier::wards(2025);
 
@@ -486,7 +486,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "areas",
             "E07000110,district",
             "E07000110,borough",
-            "E07000110: `borough` is no level of a code",
+            "E07000110: `borough` is not a level of a code",
         ),
         (
             "areas",
@@ -504,7 +504,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "areas",
             "E01016016,lsoa",
             "E01016020,lsoa",
-            "E01016017,2011: stands after E01016020,2011: sort the rows",
+            "E01016017,2011: comes after E01016020,2011: sort the rows",
         ),
         (
             "areas",
@@ -540,7 +540,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "lookup",
             "E05004982,E07000110,1,official\n",
             "",
-            "E05004982: lies in no district",
+            "E05004982: is in no district",
         ),
         ("populations", "persons,1745,", "persons,1745.5,", "line "),
         (
@@ -565,7 +565,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "populations",
             "persons,1745,2021-03-21",
             "persons,1745,21/03/2021",
-            "`21/03/2021` is no date",
+            "`21/03/2021` is not a date",
         ),
         (
             "sets",
@@ -583,7 +583,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "sets",
             "kent-12,E10000016,E07000116",
             "kent-12,E10000016,E07000199",
-            "`E07000199` is no district",
+            "`E07000199` is not a district",
         ),
         (
             "sets",
@@ -595,7 +595,7 @@ fn what_the_geography_may_not_say_is_refused() {
             "places",
             "E01033090,2011",
             "E01033090,2021",
-            "`E01033090` is no LSOA of 2021",
+            "`E01033090` is not a 2021 LSOA",
         ),
         (
             "places",
@@ -606,17 +606,20 @@ fn what_the_geography_may_not_say_is_refused() {
         ("places", "# licence: ", "# ", "licence: is missing"),
     ] {
         let file = format!("geography/{file}.csv");
-        let said = said(&changed(&file, from, to));
-        assert!(said.contains(words), "wanted: {words}\nsaid: {said}");
+        let faults = faults_of(&changed(&file, from, to));
+        assert!(
+            faults.contains(words),
+            "expected: {words}\nfaults: {faults}"
+        );
     }
     let twice = "E01024320,E05004982,,official\n";
-    let said = said(&changed(
+    let faults = faults_of(&changed(
         "geography/lookup.csv",
         twice,
         &format!("{twice}{twice}"),
     ));
     assert!(
-        said.contains("geography/lookup.csv: E01024320,E05004982: is given twice"),
-        "{said}"
+        faults.contains("geography/lookup.csv: E01024320,E05004982: is given twice"),
+        "{faults}"
     );
 }

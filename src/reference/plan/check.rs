@@ -4,7 +4,7 @@ use super::{Plan, Series, SeriesKind, Status};
 use crate::files::Fault;
 use crate::files::fault::FaultSink;
 
-/// Checks all plans together; gives what is odd but not refused.
+/// Checks all plans together; returns warnings.
 pub(super) fn together(plans: &[Plan], sink: &FaultSink) -> Vec<Fault> {
     let mut warnings = Vec::new();
     days(plans, sink, &mut warnings);
@@ -22,7 +22,8 @@ fn days(plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
         .zip(plans.iter().find(|p| p.partnership != plans[0].partnership))
     {
         let reason = format!(
-            "is another partnership's than {}; an empty file of a built-in plan's name takes that plan away",
+            "belongs to another partnership than {}; an empty file with the name of a built-in plan removes \
+             that plan",
             file(first)
         );
         sink.add(&file(other), "partnership", reason);
@@ -33,10 +34,10 @@ fn days(plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
         .collect();
     adopted.sort_by_key(|plan| plan.valid_from);
     for (i, plan) in adopted.iter().enumerate() {
-        let overlap = |other: &&&Plan| {
+        let overlapping = adopted[..i].iter().filter(|other| {
             other.partnership == plan.partnership && other.valid_to >= plan.valid_from
-        };
-        for other in adopted[..i].iter().filter(overlap) {
+        });
+        for other in overlapping {
             let reason = format!(
                 "{} is in force on that day, until {}",
                 other.id, other.valid_to
@@ -56,18 +57,18 @@ fn days(plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
     }
 }
 
-/// Where series come from and what becomes of those before.
+/// Where series come from, and what the plan did with those of the plan before it.
 fn lineage(plan: &Plan, plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
-    let held = |id: &str| plans.iter().find(|p| p.id == id);
     for (key, series) in keyed(plan) {
         for (i, from) in series.from.iter().enumerate() {
-            match held(&from.plan).map(|p| p.position(&from.id)) {
+            match find(plans, &from.plan).map(|p| p.position(&from.id)) {
                 None => {
-                    let reason = format!("plan `{}` is not held", from.plan);
+                    let reason = format!("plan `{}` does not exist", from.plan);
                     sink.add(&file(plan), &format!("{key}.from[{i}].plan"), reason);
                 }
                 Some(None) => {
-                    let reason = format!("`{}` is no priority or theme of {}", from.id, from.plan);
+                    let reason =
+                        format!("`{}` is not a priority or theme of {}", from.id, from.plan);
                     sink.add(&file(plan), &format!("{key}.from[{i}].id"), reason);
                 }
                 Some(Some(_)) => {}
@@ -91,12 +92,12 @@ fn lineage(plan: &Plan, plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fau
         }
         return;
     };
-    match held(follows) {
+    match find(plans, follows) {
         Some(before) => successor(plan, before, sink, warnings),
         None => sink.add(
             &file(plan),
             "follows",
-            format!("plan `{follows}` is not held"),
+            format!("plan `{follows}` does not exist"),
         ),
     }
 }
@@ -111,19 +112,13 @@ fn successor(plan: &Plan, before: &Plan, sink: &FaultSink, warnings: &mut Vec<Fa
         sink.add(
             &file(plan),
             &format!("dropped[{i}]"),
-            format!("`{id}` is no priority or theme of {}", before.id),
+            format!("`{id}` is not a priority or theme of {}", before.id),
         );
     }
-    let named = |id: &str| {
-        plan.series
-            .iter()
-            .flat_map(|s| &s.from)
-            .any(|from| from.plan == before.id && from.id == id)
-    };
     for gone in before
         .series
         .iter()
-        .filter(|s| !named(&s.id) && !plan.dropped.contains(&s.id))
+        .filter(|s| !comes_from(plan, before, &s.id) && !plan.dropped.contains(&s.id))
     {
         let reason = format!(
             "`{}` of {} is neither named in a `from` nor dropped",
@@ -153,17 +148,25 @@ fn keyed(plan: &Plan) -> impl Iterator<Item = (String, &Series)> {
         .iter()
         .filter(|s| s.kind == SeriesKind::Priority)
         .count();
-    let key = move |i: usize| {
-        if i < priorities {
-            format!("priority[{i}]")
-        } else {
-            format!("theme[{}]", i - priorities)
-        }
-    };
+    plan.series.iter().enumerate().map(move |(i, series)| {
+        let key = match i.checked_sub(priorities) {
+            None => format!("priority[{i}]"),
+            Some(theme) => format!("theme[{theme}]"),
+        };
+        (key, series)
+    })
+}
+
+fn find<'p>(plans: &'p [Plan], id: &str) -> Option<&'p Plan> {
+    plans.iter().find(|plan| plan.id == id)
+}
+
+/// Whether a series of a plan comes from a series of the plan before it.
+fn comes_from(plan: &Plan, before: &Plan, id: &str) -> bool {
     plan.series
         .iter()
-        .enumerate()
-        .map(move |(i, series)| (key(i), series))
+        .flat_map(|series| &series.from)
+        .any(|from| from.plan == before.id && from.id == id)
 }
 
 fn file(plan: &Plan) -> String {

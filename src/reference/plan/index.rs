@@ -1,5 +1,5 @@
-//! The rules of a plan turned round: from a kind to the rules that may match, from a code to the
-//! rules that name it, so that a record costs a few look-ups however many codes the plan lists.
+//! An index over the rules of a plan: from a kind to the rules that may match, from a code to the
+//! rules that name it. A record costs a few look-ups, however many codes the plan lists.
 
 use hashbrown::HashMap;
 
@@ -12,26 +12,25 @@ use crate::reference::source_code::SourceCode;
 /// The most rules a plan may have.
 pub(super) const RULES_MAX: usize = 256;
 
-/// Where a rule stands.
+/// A rule's position in its plan, and the tests that the index answers.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct At {
+pub(super) struct IndexedRule {
     pub(super) series: usize,
     pub(super) rule: usize,
     /// Its number among all rules of the plan.
     pub(super) number: usize,
-    /// Whether it names codes.
-    coded: bool,
+    names_codes: bool,
     /// The flags it names.
     flags: u32,
     /// Whether it tests more than kind, codes and flags.
-    pub(super) goes_further: bool,
+    pub(super) has_other_tests: bool,
 }
 
-impl At {
-    /// Whether the tests of codes and flags hold: most rules are done with here, without being
-    /// read.
-    pub(super) const fn holds(self, hits: &RuleSet, flags: Flags) -> bool {
-        (!self.coded || hits.contains(self.number))
+impl IndexedRule {
+    /// Whether a record passes the tests of codes and flags. Most rules fail here, so the rule
+    /// itself is not read.
+    pub(super) const fn passes(self, hits: &RuleSet, flags: Flags) -> bool {
+        (!self.names_codes || hits.contains(self.number))
             && (self.flags == 0 || self.flags & flags.yes != 0)
     }
 }
@@ -41,7 +40,7 @@ impl At {
 pub struct RuleSet([u64; RULES_MAX / 64]);
 
 impl RuleSet {
-    /// Whether the rule of that number is in it.
+    /// Whether it contains the rule of that number.
     pub const fn contains(self, number: usize) -> bool {
         self.0[number / 64] & (1 << (number % 64)) != 0
     }
@@ -56,41 +55,39 @@ impl RuleSet {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Index {
-    kinds: Vec<Vec<At>>,
-    schemes: HashMap<String, Scheme>,
+pub(super) struct RuleIndex {
+    kinds: Vec<Vec<IndexedRule>>,
+    schemes: HashMap<String, SchemePatterns>,
 }
 
 /// The patterns of all rules for one scheme.
 #[derive(Clone, Debug)]
-struct Scheme {
+struct SchemePatterns {
     fold: Fold,
     exact: HashMap<String, RuleSet>,
     others: Vec<(Pattern, usize)>,
 }
 
-impl Index {
-    /// Of a plan with at most [`RULES_MAX`] rules.
-    pub(super) fn of(series: &[Series]) -> Self {
+impl RuleIndex {
+    /// Indexes a plan of at most [`RULES_MAX`] rules.
+    pub(super) fn new(series: &[Series]) -> Self {
         let mut index = Self {
             kinds: vec![Vec::new(); Kind::ALL.len()],
             ..Self::default()
         };
-        let places = series.iter().enumerate().flat_map(|(s, of)| {
-            of.rules
-                .iter()
-                .enumerate()
-                .map(move |(r, rule)| (s, r, rule))
+        let positions = series.iter().enumerate().flat_map(|(index, series)| {
+            let rules = series.rules.iter().enumerate();
+            rules.map(move |(rule_index, rule)| (index, rule_index, rule))
         });
-        for (number, (series, place, rule)) in places.enumerate().take(RULES_MAX) {
-            for kind in Kind::ALL.iter().filter(|kind| rule.takes(**kind)) {
-                index.kinds[*kind as usize].push(At {
+        for (number, (series, rule_index, rule)) in positions.enumerate().take(RULES_MAX) {
+            for kind in Kind::ALL.iter().filter(|kind| rule.accepts(**kind)) {
+                index.kinds[*kind as usize].push(IndexedRule {
                     series,
-                    rule: place,
+                    rule: rule_index,
                     number,
-                    coded: !rule.codes.is_empty(),
+                    names_codes: !rule.codes.is_empty(),
                     flags: rule.flags,
-                    goes_further: rule.goes_further(),
+                    has_other_tests: rule.has_other_tests(),
                 });
             }
             for (scheme, pattern) in rule.patterns() {
@@ -102,12 +99,12 @@ impl Index {
 
     fn add(&mut self, scheme: &str, pattern: &Pattern, number: usize) {
         let fold = Fold::for_scheme(scheme);
-        let new = || Scheme {
+        let scheme = self.schemes.entry_ref(scheme);
+        let scheme = scheme.or_insert_with(|| SchemePatterns {
             fold,
             exact: HashMap::new(),
             others: Vec::new(),
-        };
-        let scheme = self.schemes.entry_ref(scheme).or_insert_with(new);
+        });
         match pattern.as_exact() {
             Some(code) => scheme.exact.entry_ref(code).or_default().insert(number),
             None => scheme.others.push((pattern.clone(), number)),
@@ -115,7 +112,7 @@ impl Index {
     }
 
     /// The rules that may match a record of a kind.
-    pub(super) fn of_kind(&self, kind: Kind) -> &[At] {
+    pub(super) fn rules_for(&self, kind: Kind) -> &[IndexedRule] {
         self.kinds.get(kind as usize).map_or(&[], Vec::as_slice)
     }
 

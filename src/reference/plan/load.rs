@@ -1,5 +1,5 @@
-//! Plans' files read and checked, each alone and then together (`check`); every fault is told at
-//! once.
+//! Reads the files of `plans/` and checks them, each alone and then together ([`check`]). Every
+//! fault is reported, not only the first.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use jiff::civil;
 use sha2::{Digest, Sha256};
 
 use super::check;
-use super::index::{Index, RULES_MAX};
+use super::index::{RULES_MAX, RuleIndex};
 use super::rule::{Ages, Hours, Rule, WEEKDAYS};
 use super::{Change, Factor, Lineage, Owner, Plan, Plans, SERIES_MAX, Series, SeriesKind, Status};
 use crate::contract::parts::Role;
@@ -23,7 +23,7 @@ use crate::reference::schemes::{Editions, Schemes};
 /// Hexadecimal digits of a scope.
 const SCOPE_DIGITS: usize = 12;
 
-/// Reads every file of `plans/`; gives the plans and what is odd but not refused.
+/// Reads every file of `plans/`. Returns the plans, and warnings.
 pub(crate) fn read(
     files: &TextFiles,
     schemes: &Schemes<'_>,
@@ -94,7 +94,7 @@ fn read_plan(reader: &TomlReader<'_>, schemes: &Schemes<'_>, geography: &Geograp
             .collect(),
         owners,
         factors: read_factors(reader),
-        index: Index::of(&series),
+        index: RuleIndex::new(&series),
         series,
     }
 }
@@ -113,7 +113,7 @@ fn read_area(reader: &TomlReader<'_>) -> String {
     if reader.has("area") && !(is_code && area[1..].bytes().all(|b| b.is_ascii_digit())) {
         reader.fault(
             "area",
-            format!("`{area}` is no area code such as E07000110"),
+            format!("`{area}` is not an area code such as E07000110"),
         );
     }
     area.to_owned()
@@ -127,7 +127,7 @@ fn read_validity(reader: &TomlReader<'_>) -> (civil::Date, civil::Date) {
     {
         reader.fault("valid_from", format!("{from} is after valid_to, {to}"));
     }
-    // After a fault: a span that holds no day, so that no second fault follows from it.
+    // After a fault: a span without a day, so that no second fault follows from it.
     (
         from.unwrap_or(civil::Date::MAX),
         to.unwrap_or(civil::Date::MIN),
@@ -236,7 +236,8 @@ fn read_lineage(reader: &TomlReader<'_>) -> Lineage {
     }
 }
 
-/// What makes figures comparable: the rules, whatever their order, ids and label.
+/// A hash of the rules, independent of their order, ids and labels: figures of equal scope are
+/// comparable.
 fn scope(rules: &[Rule]) -> String {
     let mut rules: Vec<String> = rules.iter().map(Rule::canonical).collect();
     rules.sort();
@@ -327,7 +328,7 @@ fn read_ages(reader: &TomlReader<'_>) -> Vec<Ages> {
         if ages.is_none() {
             reader.fault_at(
                 &item.key,
-                format!("`{}` is no age band such as 0-17 or 65+", item.text),
+                format!("`{}` is not an age band such as 0-17 or 65+", item.text),
             );
         }
         ages
@@ -341,7 +342,7 @@ fn read_hours(reader: &TomlReader<'_>) -> Option<Hours> {
     if hours.is_none() {
         reader.fault(
             "hours",
-            format!("`{text}` is no span of hours such as 18:00-06:00"),
+            format!("`{text}` is not a span of hours such as 18:00-06:00"),
         );
     }
     hours

@@ -1,7 +1,7 @@
-//! A rule: tests over what a partner sent, all of which must hold.
+//! A rule of a plan: tests over what a partner sent. A record qualifies if it passes all of them.
 //!
-//! A record that lacks what a test asks (no hour, no age, a flag not recorded) fails it. Codes are
-//! compared as texts, never as numbers, after both sides are brought to one form ([`Fold`]).
+//! A record without the value that a test reads (no hour, no age, a flag not recorded) fails the
+//! test. Codes are compared in the folded form of their scheme ([`Fold`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,24 +15,24 @@ use crate::reference::carried::Carried;
 use crate::reference::pattern::{Fold, Pattern};
 use crate::reference::source_code::SourceCode;
 
-/// Tests over a record, all of which must hold; an absent key is no test.
+/// Tests over a record; an absent key is not tested.
 #[derive(Clone, Debug, Default)]
 pub struct Rule {
     /// Its id within its series.
     pub id: String,
     /// Any of these kinds; empty = any kind.
     pub kinds: Vec<Kind>,
-    /// Any code of the record is like any of these patterns, by scheme; empty = any codes or none.
+    /// Any code of the record matches any of these patterns, by scheme; empty = any codes or none.
     pub codes: BTreeMap<String, Vec<Pattern>>,
-    /// Any of these flags is true, as bits ([`Flags::NAMES`]); 0 = whatever the flags.
+    /// Any of these flags is true, as bits ([`Flags::NAMES`]); 0 = any flags or none.
     pub flags: u32,
     /// The record's zone is any of these places, or its LSOA is part of one; empty = anywhere.
     pub places: Vec<String>,
     /// The LSOAs of those places.
     pub lsoas: BTreeSet<String>,
-    /// The place is any of these to the record; empty = any role.
+    /// The area plays any of these roles in the record; empty = any role.
     pub roles: Vec<Role>,
-    /// The age band of the person, victim or suspect lies inside any of these; empty = any age.
+    /// The age band of the person, victim or suspect is inside any of these; empty = any age.
     pub ages: Vec<Ages>,
     /// It happened, or began, in these hours of the day (Europe/London).
     pub hours: Option<Hours>,
@@ -40,7 +40,7 @@ pub struct Rule {
     pub weekdays: Vec<Weekday>,
 }
 
-/// A test of a rule that held, and what of the record made it hold.
+/// A test that a record passed, and the value by which it did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// The key of the rule, such as `flags` or `codes.ho-category`.
@@ -58,13 +58,13 @@ impl Rule {
     }
 
     /// Whether records of a kind may match.
-    pub fn takes(&self, kind: Kind) -> bool {
+    pub fn accepts(&self, kind: Kind) -> bool {
         self.kinds.is_empty() || self.kinds.contains(&kind)
     }
 
     /// Whether a kind of record can match at all, given what its partner's system carries.
     pub fn applicable(&self, carried: &Carried, kind: Kind) -> bool {
-        self.takes(kind)
+        self.accepts(kind)
             && (self.codes.is_empty()
                 || self
                     .codes
@@ -74,13 +74,13 @@ impl Rule {
     }
 
     /// Whether it tests more than kind, codes and flags.
-    pub(super) fn goes_further(&self) -> bool {
-        let of_place = !self.places.is_empty() || !self.roles.is_empty();
-        of_place || !self.ages.is_empty() || self.hours.is_some() || !self.weekdays.is_empty()
+    pub(super) fn has_other_tests(&self) -> bool {
+        let tests_area = !self.places.is_empty() || !self.roles.is_empty();
+        tests_area || !self.ages.is_empty() || self.hours.is_some() || !self.weekdays.is_empty()
     }
 
-    /// Whether every test but those of kind, codes and flags holds.
-    pub(super) fn holds_further(&self, record: &Record<'_>) -> bool {
+    /// Whether a record passes every test other than those of kind, codes and flags.
+    pub(super) fn passes_other_tests(&self, record: &Record<'_>) -> bool {
         (self.places.is_empty() || self.place(record).is_some())
             && (self.roles.is_empty() || self.role(record).is_some())
             && (self.ages.is_empty() || self.age(record).is_some())
@@ -88,10 +88,10 @@ impl Rule {
             && (self.weekdays.is_empty() || self.weekday(record).is_some())
     }
 
-    /// What of the record each key matched; `None` if the rule does not match.
+    /// The values of the record that each key matched; `None` if the rule does not match.
     pub fn explain(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> Option<Vec<Hit>> {
-        let marked = self.flags == 0 || self.flags & record.flags.yes != 0;
-        if !self.takes(record.kind) || !marked || !self.holds_further(record) {
+        let has_flag = self.flags == 0 || self.flags & record.flags.yes != 0;
+        if !self.accepts(record.kind) || !has_flag || !self.passes_other_tests(record) {
             return None;
         }
         let mut hits = Vec::new();
@@ -128,17 +128,12 @@ impl Rule {
     }
 
     fn names(&self, code: &SourceCode<'_>) -> bool {
-        let Some(patterns) = self.codes.get(code.scheme) else {
-            return false;
-        };
-        let like = |folded: &str| {
+        let patterns = self.codes.get(code.scheme).into_iter().flatten();
+        Fold::for_scheme(code.scheme).any(&code.code, |folded| {
             patterns
-                .iter()
+                .clone()
                 .any(|pattern| pattern.matches(folded, code.edition))
-        };
-        Fold::for_scheme(code.scheme)
-            .with(&code.code, like)
-            .unwrap_or(false)
+        })
     }
 
     fn place<'r>(&self, record: &Record<'r>) -> Option<&'r str> {
@@ -160,15 +155,16 @@ impl Rule {
             record.victim_age_band,
             record.suspect_age_band,
         ];
-        let inside = |band: &&str| {
-            Ages::parse(band).is_some_and(|band| self.ages.iter().any(|ages| ages.hold(band)))
-        };
-        bands.into_iter().flatten().find(inside)
+        bands.into_iter().flatten().find(|band| {
+            Ages::parse(band).is_some_and(|band| self.ages.iter().any(|ages| ages.contains(band)))
+        })
     }
 
     fn hour(&self, record: &Record<'_>) -> Option<Time> {
         let local = began(record, Precision::Instant)?.time();
-        self.hours.filter(|hours| hours.hold(local)).map(|_| local)
+        self.hours
+            .filter(|hours| hours.contains(local))
+            .map(|_| local)
     }
 
     fn weekday(&self, record: &Record<'_>) -> Option<Weekday> {
@@ -176,7 +172,7 @@ impl Rule {
         self.weekdays.contains(&day).then_some(day)
     }
 
-    /// The tests in one form, whatever their order in the file: what a series' scope is made of.
+    /// The tests in one form, independent of their order in the file. A series' scope is a hash of it.
     pub fn canonical(&self) -> String {
         let mut by_key: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut test = |key: &str, mut values: Vec<String>| {
@@ -244,7 +240,7 @@ fn began(record: &Record<'_>, at_least: Precision) -> Option<jiff::civil::DateTi
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ages {
     low: u8,
-    /// `u8::MAX` where there is no end.
+    /// `u8::MAX` for an open band.
     high: u8,
 }
 
@@ -276,8 +272,8 @@ impl Ages {
         (self.low, self.high)
     }
 
-    /// Whether a band lies inside.
-    pub const fn hold(self, band: Self) -> bool {
+    /// Whether another band is inside this one.
+    pub const fn contains(self, band: Self) -> bool {
         self.low <= band.low && band.high <= self.high
     }
 
@@ -320,8 +316,8 @@ impl Hours {
         (minutes(self.from), minutes(self.to))
     }
 
-    /// Whether a local time lies inside.
-    pub fn hold(self, time: Time) -> bool {
+    /// Whether a local time is inside.
+    pub fn contains(self, time: Time) -> bool {
         if self.from < self.to {
             self.from <= time && time < self.to
         } else {

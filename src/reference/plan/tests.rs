@@ -1,7 +1,7 @@
 use super::*;
 use crate::contract::Event;
 use crate::reference::Reference;
-use crate::reference::tests::{changed, reference_of, said};
+use crate::reference::tests::{changed, faults_of, reference_of};
 
 /// One event of each kind, in the order of the contracts.
 const EXAMPLES: &str = include_str!("examples.jsonl");
@@ -501,14 +501,14 @@ fn a_factor_is_with_without_or_not_recorded() {
         Flags::bit("mental_health_suspect").expect("flag"),
     );
     assert_eq!(
-        factor.of(Flags {
+        factor.value(Flags {
             yes: suspect,
             no: plain
         }),
         Some(true)
     );
-    assert_eq!(factor.of(Flags { yes: 0, no: plain }), Some(false));
-    assert_eq!(factor.of(Flags::NONE), None);
+    assert_eq!(factor.value(Flags { yes: 0, no: plain }), Some(false));
+    assert_eq!(factor.value(Flags::NONE), None);
 }
 
 #[test]
@@ -548,14 +548,14 @@ fn the_plan_in_force_is_the_adopted_one_of_the_day() {
 /// The adopted plan, changed in one place, is refused with these words.
 #[track_caller]
 fn refused(from: &str, to: &str, words: &str) {
-    let said = said(&changed(PLAN, from, to));
+    let faults = faults_of(&changed(PLAN, from, to));
     assert!(
-        said.lines().any(|line| line.trim() == words),
-        "wanted:\n  {words}\nsaid:\n{said}"
+        faults.lines().any(|line| line.trim() == words),
+        "wanted:\n  {words}\nsaid:\n{faults}"
     );
 }
 
-/// One change of the adopted plan a line, and what is said of it after the file's name.
+/// One change of the adopted plan a line, and what is faults of it after the file's name.
 const REFUSED: &[(&str, &str, &str)] = &[
     (
         "format = 1",
@@ -596,7 +596,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "area = \"E07000110\"",
         "area = \"Maidstone\"",
-        "area: `Maidstone` is no area code such as E07000110",
+        "area: `Maidstone` is not an area code such as E07000110",
     ),
     (
         "id = \"smp-2017-18\"",
@@ -626,7 +626,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "partnership = \"Safer Maidstone Partnership\"",
         "partnership = \"Safer Swale\"",
-        "partnership: is another partnership's than plans/smp-2013-14.toml; an empty file of a built-in plan's name takes that plan away",
+        "partnership: belongs to another partnership than plans/smp-2013-14.toml; an empty file with the name of a built-in plan removes that plan",
     ),
     (
         "{ ho-category = [\"106\"",
@@ -676,12 +676,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "[\"X85-Y09\"], istv",
         "[\"X85-Y0\"], istv",
-        "priority[3].rules[2].codes.icd-10[0]: `X85-Y0`: a range needs both ends whole: three characters in `icd-10`, `ddd/dd` in `ho-offence`",
+        "priority[3].rules[2].codes.icd-10[0]: `X85-Y0`: a range needs two complete codes: three characters in `icd-10`, `ddd/dd` in `ho-offence`",
     ),
     (
         "\"offending-history\"",
         "\"total-*\"",
-        "theme[1].rules[1].codes.hclic-need[0]: `total-*`: a code that begins `total-` or `households-with-` is a base, in no pattern",
+        "theme[1].rules[1].codes.hclic-need[0]: `total-*`: a code that begins `total-` or `households-with-` is a base, which no pattern may name",
     ),
     (
         "\"knife\", \"firearm\"",
@@ -701,7 +701,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "ages = [\"0-17\"]",
         "ages = [\"17-0\"]",
-        "priority[1].rules[4].ages[0]: `17-0` is no age band such as 0-17 or 65+",
+        "priority[1].rules[4].ages[0]: `17-0` is not an age band such as 0-17 or 65+",
     ),
     (
         "ages = [\"0-17\"]",
@@ -711,7 +711,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "ages = [\"0-17\"]",
         "hours = \"18-06\"",
-        "priority[1].rules[4].hours: `18-06` is no span of hours such as 18:00-06:00",
+        "priority[1].rules[4].hours: `18-06` is not a span of hours such as 18:00-06:00",
     ),
     (
         "ages = [\"0-17\"]",
@@ -736,7 +736,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "follows = \"smp-2015-16\"",
         "follows = \"smp-2016-17\"",
-        "follows: plan `smp-2016-17` is not held",
+        "follows: plan `smp-2016-17` does not exist",
     ),
     (
         "follows = \"smp-2015-16\"",
@@ -751,17 +751,17 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "dropped = [\"road-safety\"]",
         "dropped = [\"road-safety\", \"roads\"]",
-        "dropped[1]: `roads` is no priority or theme of smp-2015-16",
+        "dropped[1]: `roads` is not a priority or theme of smp-2015-16",
     ),
     (
         "plan = \"smp-2015-16\", id = \"reoffending\"",
         "plan = \"smp-2012-13\", id = \"reoffending\"",
-        "theme[1].from[0].plan: plan `smp-2012-13` is not held",
+        "theme[1].from[0].plan: plan `smp-2012-13` does not exist",
     ),
     (
         "plan = \"smp-2015-16\", id = \"reoffending\"",
         "plan = \"smp-2015-16\", id = \"offending\"",
-        "theme[1].from[0].id: `offending` is no priority or theme of smp-2015-16",
+        "theme[1].from[0].id: `offending` is not a priority or theme of smp-2015-16",
     ),
     (
         "change = \"widened\"",
@@ -786,12 +786,12 @@ fn what_a_plan_may_not_say_is_refused_with_file_key_and_reason() {
 fn a_place_must_be_one_of_the_geography() {
     let mut files = changed(PLAN, "ages = [\"0-17\"]", "places = [\"town-center\"]");
     assert!(
-        said(&files)
+        faults_of(&files)
             .contains("places[0]: unknown place `town-center`; did you mean `town-centre`?")
     );
     files.put("geography/places.csv", "");
     assert!(
-        said(&files)
+        faults_of(&files)
             .lines()
             .any(|line| line.ends_with("places[0]: unknown place `town-center`")),
         "none is held"
@@ -806,15 +806,15 @@ fn every_fault_of_every_file_is_told_at_once() {
         "crosswalks/x.csv",
         "list,edition,code,group\na,,1,x\na,,1,y\n",
     );
-    let said = said(&files);
+    let faults = faults_of(&files);
     assert!(
-        said.starts_with("configuration refused (5 faults)"),
-        "{said}"
+        faults.starts_with("configuration refused (5 faults)"),
+        "{faults}"
     );
-    assert!(said.contains("plans/another.toml: line 2: "), "{said}");
+    assert!(faults.contains("plans/another.toml: line 2: "), "{faults}");
     assert!(
-        said.contains("crosswalks/x.csv: a,,1: has a group already: `x`"),
-        "{said}"
+        faults.contains("crosswalks/x.csv: a,,1: already has the group `x`"),
+        "{faults}"
     );
 }
 
