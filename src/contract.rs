@@ -10,6 +10,7 @@
 pub mod columns;
 pub mod count;
 pub mod explain;
+mod gate;
 pub mod health;
 pub mod housing;
 mod json;
@@ -23,6 +24,7 @@ pub mod police;
 mod rebuild;
 pub mod record;
 pub mod rejection;
+pub mod schemas;
 pub mod semantic;
 pub mod text;
 pub mod tripwire;
@@ -158,6 +160,12 @@ pub fn parse_type(text: &str) -> Option<(Feed, Kind)> {
         .then_some((feed, kind))
 }
 
+/// The kind in a `type`, of any version.
+pub(crate) fn kind_of(text: &str) -> Option<Kind> {
+    let (head, _) = text.rsplit_once(".v")?;
+    parse_type(&format!("{head}.v{}", VERSION)).map(|(_, kind)| kind)
+}
+
 /// The `type` of an event of a feed and kind.
 pub fn type_of(feed: Feed, kind: Kind) -> String {
     format!("uk.community-safety.{feed}.{kind}.v{VERSION}")
@@ -181,6 +189,28 @@ impl<'a> Event<'a> {
         let envelope = envelope.finish().ok_or(Refused)?;
         let data = decode_data(envelope.kind, value)?;
         Ok(Self { envelope, data })
+    }
+}
+
+/// A value whose bytes are text, with what belongs to it.
+pub(crate) enum Document<'a> {
+    /// A whole event.
+    Structured(&'a str),
+    /// The `data` of an event, its attributes from headers.
+    Binary {
+        /// Names, without `ce_`, and values.
+        attributes: &'a [(&'a str, &'a str)],
+        /// The value.
+        data: &'a str,
+    },
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn decode(&self) -> Result<Event<'a>, Refused> {
+        match self {
+            Self::Structured(text) => Event::decode(text),
+            Self::Binary { attributes, data } => Event::decode_binary(attributes, data),
+        }
     }
 }
 

@@ -14,10 +14,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-pub(crate) use envelope::{FEED_RULE, SOURCE_RULE};
-pub use schema::files as schemas;
-
-use super::judge::{Document, Gate};
+use super::Document;
+use super::gate::{Gate, KEY_RULE};
 use super::rejection::{Fault, Reason};
 use super::text::Id;
 
@@ -37,10 +35,6 @@ pub(crate) fn explain(document: &Document<'_>, gate: &Gate<'_>) -> Option<Fault>
     let (fault, kind) = envelope::check(&attributes, binary, gate);
     fault.or_else(|| schema::check(kind?, attributes.get("data")?))
 }
-
-/// The rule of the key.
-pub(crate) const KEY_RULE: &str =
-    "the record's key is the event's `subject`, byte for byte: send it";
 
 /// Whether JSON profile, envelope and schema accept a document together, by the slow path alone.
 pub fn accepts(document: &str) -> bool {

@@ -7,11 +7,12 @@
 
 use hashbrown::HashMap;
 
-use super::explain::{self, KEY_RULE};
+use super::explain;
+use super::gate::{Gate, Judged, PAUSED_RULE, RecordKey, fault};
 use super::record::partner_of;
 use super::rejection::{Fault, Reason, Rejection};
 use super::tripwire::{self, Search};
-use super::{Envelope, Event, HEADERS_MAX, Record, Refused, VALUE_BYTES_MAX, semantic};
+use super::{Document, HEADERS_MAX, Record, VALUE_BYTES_MAX, semantic};
 use crate::event::{Feed, Micros};
 
 /// A record as Kafka hands it out.
@@ -34,7 +35,7 @@ pub struct TopicRules {
     pub feed: Feed,
     /// The partners of the sources registered for it, in order.
     pub partners: Vec<String>,
-    /// Those sources, each with the place of its partner.
+    /// Those sources, each with the index of its partner.
     sources: HashMap<String, usize>,
 }
 
@@ -48,23 +49,21 @@ impl TopicRules {
             .collect();
         partners.sort_unstable();
         partners.dedup();
-        let place = |source: &str| {
-            partners
-                .iter()
-                .position(|partner| partner == partner_of(source))
-        };
-        let sources = sources
-            .into_iter()
-            .filter_map(|source| Some((place(&source)?, source)));
-        let sources = sources.map(|(place, source)| (source, place)).collect();
+        let mut index_of = HashMap::new();
+        for source in sources {
+            let partner = partner_of(&source);
+            if let Ok(index) = partners.binary_search_by(|own| own.as_str().cmp(partner)) {
+                index_of.insert(source, index);
+            }
+        }
         Self {
             feed,
             partners,
-            sources,
+            sources: index_of,
         }
     }
 
-    /// The place of a source's partner in [`Self::partners`]; `None` where it is not registered.
+    /// The index of a source's partner in [`Self::partners`]; `None` where it is not registered.
     pub fn partner(&self, source: &str) -> Option<usize> {
         self.sources.get(source).copied()
     }
@@ -72,20 +71,20 @@ impl TopicRules {
 
 /// Judges a Kafka record, and hands an accepted one, laid flat, to `accept`.
 ///
-/// One whose source is `parked` is refused for that alone, unless it looks personal: why else it
+/// One whose source is `paused` is refused for that alone, unless it looks personal: why else it
 /// might be, which takes long to say, is not asked.
 pub fn judge<T>(
     incoming: &Incoming<'_>,
     rules: &TopicRules,
-    parked: &dyn Fn(&str) -> bool,
+    paused: &dyn Fn(&str) -> bool,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
     let registered = |_, source: &str| rules.partner(source).is_some();
     let gate = Gate {
         feed: Some(rules.feed),
-        key: Key::Is(incoming.key),
+        key: RecordKey::Is(incoming.key),
         registered: &registered,
-        parked,
+        paused,
     };
     let mut attributes = Attributes::default();
     let opened = open(incoming, &mut attributes);
@@ -128,94 +127,6 @@ pub fn judge_document<T>(
     verdict.map_err(|objection| Box::new(refuse(objection, document, &[], &gate)))
 }
 
-/// The key of a Kafka record, which is the subject of its event.
-enum Key<'a> {
-    /// There is no record.
-    None,
-    /// The record's key.
-    Is(Option<&'a [u8]>),
-}
-
-/// Who may pass.
-pub(crate) struct Gate<'a> {
-    /// The feed of the topic, if there is one.
-    feed: Option<Feed>,
-    key: Key<'a>,
-    registered: &'a dyn Fn(Feed, &str) -> bool,
-    /// Sources that are not looked into.
-    parked: &'a dyn Fn(&str) -> bool,
-}
-
-impl Gate<'_> {
-    /// Everyone passes.
-    pub(crate) fn open() -> Self {
-        Self {
-            feed: None,
-            key: Key::None,
-            registered: &|_, _| true,
-            parked: &|_| false,
-        }
-    }
-
-    /// Whether the record's key is this subject, byte for byte.
-    pub(crate) fn admits_subject(&self, subject: &str) -> bool {
-        match self.key {
-            Key::None => true,
-            Key::Is(key) => key == Some(subject.as_bytes()),
-        }
-    }
-
-    /// Whether a feed may pass.
-    pub(crate) fn admits_feed(&self, feed: Feed) -> bool {
-        self.feed.is_none_or(|own| own == feed)
-    }
-
-    fn admit(&self, envelope: &Envelope<'_>) -> Judged<()> {
-        if !self.admits_subject(&envelope.subject) {
-            return fault(Reason::TransportKey, "/subject", KEY_RULE);
-        }
-        if !self.admits_feed(envelope.feed) {
-            return fault(Reason::EnvelopeFeed, "/type", explain::FEED_RULE);
-        }
-        if !self.admits_source(envelope.feed, &envelope.source) {
-            return fault(Reason::EnvelopeSource, "/source", explain::SOURCE_RULE);
-        }
-        if (self.parked)(&envelope.source) {
-            return fault(Reason::PartnerParked, "/source", PARKED_RULE);
-        }
-        Ok(())
-    }
-
-    /// Whether a source may pass with events of a feed.
-    pub(crate) fn admits_source(&self, feed: Feed, source: &str) -> bool {
-        (self.registered)(self.feed.unwrap_or(feed), source)
-    }
-}
-
-/// A value whose bytes are text, with what belongs to it.
-pub(crate) enum Document<'a> {
-    /// A whole event.
-    Structured(&'a str),
-    /// The `data` of an event, its attributes from headers.
-    Binary {
-        /// Names, without `ce_`, and values.
-        attributes: &'a [(&'a str, &'a str)],
-        /// The value.
-        data: &'a str,
-    },
-}
-
-impl<'a> Document<'a> {
-    fn decode(&self) -> Result<Event<'a>, Refused> {
-        match self {
-            Self::Structured(text) => Event::decode(text),
-            Self::Binary { attributes, data } => Event::decode_binary(attributes, data),
-        }
-    }
-}
-
-type Judged<T> = Result<T, Box<Fault>>;
-
 /// What speaks against a record.
 enum Objection<'d> {
     /// This.
@@ -237,10 +148,6 @@ impl Objection<'_> {
             Self::Unexplained(document) => explained(document, gate),
         }
     }
-}
-
-fn fault<T>(reason: Reason, pointer: &str, rule: &'static str) -> Judged<T> {
-    Err(Box::new(Fault::new(reason, pointer, rule)))
 }
 
 /// Everything after the bytes are text.
@@ -277,7 +184,7 @@ fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Fault {
     })
 }
 
-/// The rejection of a fault: personal data outranks it, then that the partner is parked; the
+/// The rejection of a fault: personal data outranks it, then that the partner is paused; the
 /// document says whose it is.
 #[cold]
 fn refuse(
@@ -291,14 +198,14 @@ fn refuse(
         search.look_at_attribute(name, text);
     }
     let partner = registered_partner(&search, gate);
-    let is_parked = partner.is_some() && search.source.as_deref().is_some_and(gate.parked);
+    let is_paused = partner.is_some() && search.source.as_deref().is_some_and(gate.paused);
     let Fault {
         reason,
         pointer,
         rule,
     } = match search.personal {
         Some(fault) => fault,
-        None if is_parked => Fault::new(Reason::PartnerParked, "/source", PARKED_RULE),
+        None if is_paused => Fault::new(Reason::PartnerParked, "/source", PAUSED_RULE),
         None => objection.into_fault(gate),
     };
     Rejection {
@@ -309,10 +216,6 @@ fn refuse(
         kind: search.kind,
     }
 }
-
-/// The rule of a parked partner.
-const PARKED_RULE: &str = "the partner is parked, since only rejects came of it: mend the feed and have it released, and \
-                           this record is sent again";
 
 /// The partner of the document, if its source is registered; any other may be a person's name.
 fn registered_partner(search: &Search, gate: &Gate<'_>) -> Option<String> {

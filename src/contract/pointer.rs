@@ -1,17 +1,16 @@
-//! A place in a document, as far as the contract knows its names.
+//! A JSON pointer into a document, as far as the contract knows its names.
 //!
-//! A pointer in a rejection may be read by anyone, and a key that the contract does not know may
-//! itself be personal: below such a key, or too deep, a place points to the last parent that is
-//! known.
+//! Anyone may read the pointer of a rejection, and a key that the contract does not know may itself
+//! be personal: below such a key, or too deep, a pointer ends at the last known parent.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::{ATTRIBUTES, explain};
+use super::{ATTRIBUTES, schemas};
 
-/// How many steps a place remembers; no place of the contract is deeper.
+/// The most steps of a pointer; no field of the contract is deeper.
 const STEPS_MAX: usize = 16;
 
 /// One step down.
@@ -34,15 +33,15 @@ impl Step {
     }
 }
 
-/// Where one is in a document.
+/// The steps from the root of a document to a value.
 #[derive(Default)]
-pub(crate) struct Place {
+pub(crate) struct Pointer {
     steps: Vec<Step>,
-    /// How many steps were taken since the last that is known.
+    /// How many steps were taken since the last known one.
     hidden: usize,
 }
 
-impl Place {
+impl Pointer {
     /// Goes one step down.
     pub(crate) fn enter(&mut self, step: Step) {
         if self.hidden > 0 || matches!(step, Step::Unknown) || self.steps.len() == STEPS_MAX {
@@ -61,13 +60,13 @@ impl Place {
         }
     }
 
-    /// The steps from the root, if all are known.
+    /// The steps, if all are known.
     pub(crate) fn steps(&self) -> Option<&[Step]> {
         (self.hidden == 0).then_some(&self.steps)
     }
 
-    /// The JSON pointer, as far as names are known.
-    pub(crate) fn pointer(&self) -> String {
+    /// The JSON pointer as text, as far as names are known.
+    pub(crate) fn text(&self) -> String {
         let mut pointer = String::new();
         for step in &self.steps {
             match step {
@@ -83,7 +82,7 @@ impl Place {
 /// Every name of a field of the contract.
 static NAMES: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     let mut names = BTreeSet::from(ATTRIBUTES);
-    explain::schema::documents().for_each(|(_, document)| gather(document, &mut names));
+    schemas::documents().for_each(|(_, document)| gather(document, &mut names));
     names
 });
 
@@ -103,14 +102,14 @@ mod tests {
 
     #[test]
     fn a_pointer_stops_at_the_first_unknown_name() {
-        let mut place = Place::default();
+        let mut pointer = Pointer::default();
         for name in ["data", "victim", "surname", "token"] {
-            place.enter(Step::to(name));
+            pointer.enter(Step::to(name));
         }
-        assert_eq!(place.pointer(), "/data/victim");
-        place.leave();
-        place.leave();
-        place.enter(Step::Item(3));
-        assert_eq!(place.pointer(), "/data/victim/3");
+        assert_eq!(pointer.text(), "/data/victim");
+        pointer.leave();
+        pointer.leave();
+        pointer.enter(Step::Item(3));
+        assert_eq!(pointer.text(), "/data/victim/3");
     }
 }

@@ -8,15 +8,15 @@
 mod scanner;
 mod shapes;
 
-use super::Envelope;
 #[allow(
     clippy::wildcard_imports,
     reason = "the list of columns names their types"
 )]
 use super::columns::*;
-use super::pointer::{Place, Step};
+use super::pointer::{Pointer, Step};
 use super::record::{Record, partner_of};
 use super::rejection::{Fault, Reason};
+use super::{Envelope, kind_of};
 use crate::event::Kind;
 use scanner::Part;
 
@@ -70,13 +70,13 @@ pub struct Search {
 /// binary mode its `data`.
 pub fn search(bytes: &[u8], binary: bool) -> Search {
     let mut search = Search::default();
-    let mut root = Place::default();
+    let mut root = Pointer::default();
     if binary {
         root.enter(Step::to("data"));
     }
-    scanner::strings(bytes, root, |place, part, text| match part {
-        Part::Key => search.look_at_key(place, text),
-        Part::Value => search.look_at_value(place, text),
+    scanner::strings(bytes, root, |pointer, part, text| match part {
+        Part::Key => search.look_at_key(pointer, text),
+        Part::Value => search.look_at_value(pointer, text),
     });
     search
 }
@@ -84,27 +84,27 @@ pub fn search(bytes: &[u8], binary: bool) -> Search {
 impl Search {
     /// Looks at an attribute that came in a header.
     pub fn look_at_attribute(&mut self, name: &str, text: &str) {
-        let mut place = Place::default();
-        self.look_at_key(&place, name.as_bytes());
-        place.enter(Step::to(name));
-        self.look_at_value(&place, text.as_bytes());
+        let mut pointer = Pointer::default();
+        self.look_at_key(&pointer, name.as_bytes());
+        pointer.enter(Step::to(name));
+        self.look_at_value(&pointer, text.as_bytes());
     }
 
-    fn look_at_key(&mut self, place: &Place, name: &[u8]) {
-        self.note(place, shapes::find(name));
+    fn look_at_key(&mut self, pointer: &Pointer, name: &[u8]) {
+        self.note(pointer, shapes::find(name));
         let personal = std::str::from_utf8(name).is_ok_and(is_personal_name);
-        self.note(place, personal.then_some(Reason::PersonalField));
+        self.note(pointer, personal.then_some(Reason::PersonalField));
     }
 
-    fn look_at_value(&mut self, place: &Place, text: &[u8]) {
-        let steps = place.steps();
+    fn look_at_value(&mut self, pointer: &Pointer, text: &[u8]) {
+        let steps = pointer.steps();
         let is_moment = matches!(steps, Some([.., Step::Field(name)]) if MOMENTS.contains(name));
         let found = if is_moment {
             shapes::find_but_dates(text)
         } else {
             shapes::find(text)
         };
-        self.note(place, found);
+        self.note(pointer, found);
         if let (Some([Step::Field(name)]), Ok(text)) = (steps, std::str::from_utf8(text)) {
             match *name {
                 "source" if self.source.is_none() => self.source = Some(text.to_owned()),
@@ -114,9 +114,9 @@ impl Search {
         }
     }
 
-    fn note(&mut self, place: &Place, found: Option<Reason>) {
+    fn note(&mut self, pointer: &Pointer, found: Option<Reason>) {
         let Some(reason) = found else { return };
-        let fault = Fault::new(reason, place.pointer(), rule_of(reason));
+        let fault = Fault::new(reason, pointer.text(), rule_of(reason));
         if self
             .personal
             .as_ref()
@@ -130,12 +130,6 @@ impl Search {
     pub fn partner(&self) -> Option<&str> {
         self.source.as_deref().map(partner_of)
     }
-}
-
-/// The kind in a `type`, of whatever version.
-pub(crate) fn kind_of(text: &str) -> Option<Kind> {
-    let (head, _) = text.rsplit_once(".v")?;
-    super::parse_type(&format!("{head}.v{}", super::VERSION)).map(|(_, kind)| kind)
 }
 
 /// The rule of a personal reason, and what to do.

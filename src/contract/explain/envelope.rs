@@ -4,12 +4,11 @@
 use serde_json::{Map, Value};
 
 use super::keep_first;
-use crate::contract::judge::Gate;
+use crate::contract::gate::{FEED_RULE, Gate, SOURCE_RULE};
 use crate::contract::moment::Instant;
 use crate::contract::rejection::{Fault, Reason};
 use crate::contract::text::{Id, Printable, Source};
-use crate::contract::tripwire::kind_of;
-use crate::contract::{ATTRIBUTES, is_extension_name, parse_type, revision_of};
+use crate::contract::{ATTRIBUTES, is_extension_name, kind_of, parse_type, revision_of};
 use crate::event::{Feed, Kind};
 
 /// The first fault of the attributes, and the kind in `type`.
@@ -208,13 +207,6 @@ impl<'a> Check<'a> {
         }
     }
 }
-
-/// The rule of the feed.
-pub(crate) const FEED_RULE: &str =
-    "the feed in `type` is the topic's: send the event to the topic of its feed";
-/// The rule of the source.
-pub(crate) const SOURCE_RULE: &str =
-    "`source` is registered for the topic: have it registered, or correct it";
 
 /// Whether it is the `type` of a kind we know, in another version.
 fn is_other_version(text: &str) -> bool {

@@ -7,7 +7,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::keep_first;
-use crate::contract::pointer::{Place, Step};
+use crate::contract::pointer::{Pointer, Step};
 use crate::contract::rejection::{Fault, Reason};
 
 /// How many arrays and objects may stand within each other.
@@ -17,15 +17,15 @@ const NUMBER_LEN_MAX: usize = 19;
 
 /// The value of a document under the profile; `root` is the field it stands in, or empty.
 pub(super) fn parse(text: &str, root: &str) -> Result<Value, Fault> {
-    let mut place = Place::default();
+    let mut pointer = Pointer::default();
     if !root.is_empty() {
-        place.enter(Step::to(root));
+        pointer.enter(Step::to(root));
     }
     let mut parser = Parser {
         text,
         at: 0,
         depth: 0,
-        place,
+        pointer,
         fault: None,
     };
     let value = parser.document().ok_or_else(|| {
@@ -40,7 +40,7 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
-    place: Place,
+    pointer: Pointer,
     fault: Option<Fault>,
 }
 
@@ -83,7 +83,7 @@ impl Parser<'_> {
             let name = self.string()?;
             self.skip_whitespace();
             self.take(b':').then_some(())?;
-            self.place.enter(Step::to(&name));
+            self.pointer.enter(Step::to(&name));
             let value = self.value()?;
             if fields.insert(name, value).is_some() {
                 self.note(
@@ -91,7 +91,7 @@ impl Parser<'_> {
                     "a name stands once in an object, also when written with escapes",
                 );
             }
-            self.place.leave();
+            self.pointer.leave();
             self.skip_whitespace();
             if self.take(b'}') {
                 return Some(Value::Object(fields));
@@ -107,9 +107,9 @@ impl Parser<'_> {
             return Some(Value::Array(items));
         }
         loop {
-            self.place.enter(Step::Item(items.len()));
+            self.pointer.enter(Step::Item(items.len()));
             items.push(self.value()?);
-            self.place.leave();
+            self.pointer.leave();
             self.skip_whitespace();
             if self.take(b']') {
                 return Some(Value::Array(items));
@@ -234,7 +234,7 @@ impl Parser<'_> {
     }
 
     fn note(&mut self, reason: Reason, rule: &'static str) {
-        keep_first(&mut self.fault, reason, &self.place.pointer(), rule);
+        keep_first(&mut self.fault, reason, &self.pointer.text(), rule);
     }
 
     fn peek(&self) -> Option<u8> {

@@ -1,10 +1,10 @@
 //! `data` by the JSON Schema of its kind, as partners have it in `schemas/`.
 //!
-//! The schemas are built into the program and read when the first record is refused. They use a few
+//! The schemas use a few
 //! keywords only, whose meaning is JSON Schema's (draft 2020-12, Validation, section 6; Core,
 //! section 10); a test holds what is found here against a general engine.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -12,31 +12,8 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 use crate::contract::rejection::{Fault, Reason};
-use crate::event::{Kind, with_kinds};
-
-macro_rules! schema {
-    ($name:literal) => {
-        (
-            $name,
-            include_str!(concat!("../../../schemas/", $name, ".schema.json")),
-        )
-    };
-}
-
-macro_rules! files {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal in $feed:ident,)+) => {
-        /// Every schema, by the name of its file without `.schema.json`.
-        const FILES: &[(&str, &str)] = &[schema!("envelope"), schema!("parts"), $(schema!($name)),+];
-    };
-}
-with_kinds!(files);
-
-static DOCUMENTS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
-    FILES
-        .iter()
-        .map(|(name, text)| (*name, serde_json::from_str(text).expect("a schema is JSON")))
-        .collect()
-});
+use crate::contract::schemas::DOCUMENTS;
+use crate::event::Kind;
 
 /// Every pattern of a schema, compiled.
 static PATTERNS: LazyLock<HashMap<&'static str, Regex>> = LazyLock::new(|| {
@@ -64,16 +41,6 @@ fn gather_patterns(schema: &'static Value, patterns: &mut HashMap<&'static str, 
             .for_each(|inner| gather_patterns(inner, patterns)),
         _ => {}
     }
-}
-
-/// Every schema as JSON, with the name of its file.
-pub(crate) fn documents() -> impl Iterator<Item = (&'static str, &'static Value)> {
-    DOCUMENTS.iter().map(|(name, document)| (*name, document))
-}
-
-/// Every schema as it is published: the name of its file without `.schema.json`, and its text.
-pub fn files() -> &'static [(&'static str, &'static str)] {
-    FILES
 }
 
 /// The fault of `data` with the smallest pointer, by bytes, and then the first code.
@@ -246,6 +213,8 @@ fn type_names(said: &Value) -> String {
 /// A general engine of JSON Schema over the same files.
 #[cfg(test)]
 pub(super) mod engine {
+    use std::collections::BTreeMap;
+
     use jsonschema::error::ValidationErrorKind as Broken;
     use jsonschema::{Registry, RegistryBuilder, ValidationError, Validator};
 
@@ -304,6 +273,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::contract::schemas::documents;
 
     /// Calls `f` with the name and keywords of every field of a schema.
     fn each_field(schema: &Value, f: &mut impl FnMut(&str, &serde_json::Map<String, Value>)) {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::schema::engine;
 use super::{Document, Gate, explain, profile, schema};
 use crate::contract::moment::{Moment, Precision};
+use crate::contract::schemas::documents;
 use crate::contract::{ATTRIBUTES, Event, Record, type_of};
 use crate::event::{Feed, Kind};
 
@@ -265,7 +266,7 @@ impl Maker<'_> {
     /// An event of a kind, its attributes in any order.
     fn event(&mut self, feed: Feed, kind: Kind) -> Node {
         let schema_of = |name: &str| {
-            schema::documents()
+            documents()
                 .find(|(file, _)| *file == name)
                 .expect("a schema")
                 .1
@@ -362,7 +363,7 @@ fn document(seed: u64) -> String {
     dice.below(2);
     let kind = dice.pick(Kind::ALL);
     let feed = kind.feed().unwrap_or_else(|| dice.pick(&Feed::ALL));
-    let parts = schema::documents()
+    let parts = documents()
         .find(|(name, _)| *name == "parts")
         .expect("parts")
         .1;

@@ -1,23 +1,23 @@
 //! Finds the keys and strings of what may be JSON: cut short, too deep, too large or not well
 //! formed.
 //!
-//! It does not judge and does not recurse; it keeps as much of the path as a place of the contract
+//! It does not judge and does not recurse; it keeps as much of the path as a field of the contract
 //! has.
 
 use std::borrow::Cow;
 
-use crate::contract::pointer::{Place, Step};
+use crate::contract::pointer::{Pointer, Step};
 
 /// What a string is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// The name of a field of the object at the place.
+    /// The name of a field of the object at the pointer.
     Key,
-    /// The string at the place.
+    /// The string at the pointer.
     Value,
 }
 
-/// How many containers are remembered; what is deeper has no place in the contract.
+/// How many containers are remembered; the contract has no field below.
 const LEVELS_MAX: usize = 32;
 
 /// An open container, and the step to what comes next in it.
@@ -27,11 +27,11 @@ struct Level {
 }
 
 /// Calls `visit` with every key and string, escapes undone, in order.
-pub(super) fn strings(bytes: &[u8], place: Place, visit: impl FnMut(&Place, Part, &[u8])) {
+pub(super) fn strings(bytes: &[u8], pointer: Pointer, visit: impl FnMut(&Pointer, Part, &[u8])) {
     Scanner {
         bytes,
         at: 0,
-        place,
+        pointer,
         levels: Vec::with_capacity(LEVELS_MAX),
         deeper: 0,
         visit,
@@ -42,14 +42,14 @@ pub(super) fn strings(bytes: &[u8], place: Place, visit: impl FnMut(&Place, Part
 struct Scanner<'a, V> {
     bytes: &'a [u8],
     at: usize,
-    place: Place,
+    pointer: Pointer,
     levels: Vec<Level>,
     /// How many containers are open beyond those remembered.
     deeper: usize,
     visit: V,
 }
 
-impl<V: FnMut(&Place, Part, &[u8])> Scanner<'_, V> {
+impl<V: FnMut(&Pointer, Part, &[u8])> Scanner<'_, V> {
     fn run(mut self) {
         while let Some(&byte) = self.bytes.get(self.at) {
             self.at += 1;
@@ -69,7 +69,7 @@ impl<V: FnMut(&Place, Part, &[u8])> Scanner<'_, V> {
             return;
         }
         if let Some(level) = self.levels.last() {
-            self.place.enter(level.next);
+            self.pointer.enter(level.next);
         }
         let next = if is_array {
             Step::Item(0)
@@ -83,7 +83,7 @@ impl<V: FnMut(&Place, Part, &[u8])> Scanner<'_, V> {
         if self.deeper > 0 {
             self.deeper -= 1;
         } else if self.levels.pop().is_some() && !self.levels.is_empty() {
-            self.place.leave();
+            self.pointer.leave();
         }
     }
 
@@ -103,7 +103,7 @@ impl<V: FnMut(&Place, Part, &[u8])> Scanner<'_, V> {
         self.at += raw.len() + usize::from(closed);
         let text = unescaped(raw);
         if closed && self.is_before_colon() {
-            (self.visit)(&self.place, Part::Key, &text);
+            (self.visit)(&self.pointer, Part::Key, &text);
             if let (0, Some(level)) = (self.deeper, self.levels.last_mut()) {
                 level.next = std::str::from_utf8(&text).map_or(Step::Unknown, Step::to);
             }
@@ -125,11 +125,11 @@ impl<V: FnMut(&Place, Part, &[u8])> Scanner<'_, V> {
             Some(Step::Unknown)
         };
         if let Some(step) = step {
-            self.place.enter(step);
+            self.pointer.enter(step);
         }
-        (self.visit)(&self.place, Part::Value, text);
+        (self.visit)(&self.pointer, Part::Value, text);
         if step.is_some() {
-            self.place.leave();
+            self.pointer.leave();
         }
     }
 
