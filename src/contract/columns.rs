@@ -30,7 +30,7 @@ macro_rules! with_columns {
             source: SourceName, What, EVERY, Open;
             /// `police`, `health` or `housing`.
             feed: FeedName, What, EVERY, Closed;
-            /// What the event is about: one of the fifteen kinds, or `count`.
+            /// What the event is about, such as `crime`; `count` = a partner's total.
             kind: KindName, What, EVERY, Closed;
             /// Version of the contract the event was read under.
             version: Number, Apart, NONE, Closed;

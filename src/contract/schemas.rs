@@ -42,3 +42,24 @@ pub(crate) fn documents() -> impl Iterator<Item = (&'static str, &'static Value)
 pub fn files() -> &'static [(&'static str, &'static str)] {
     FILES
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::event::{Feed, Kind};
+
+    #[test]
+    fn the_page_for_partners_names_every_kind_in_the_row_of_its_feed() {
+        let page = include_str!("../../schemas/README.md");
+        for kind in Kind::ALL {
+            let feed = kind.feed().map_or("each", Feed::as_str);
+            let row = page
+                .lines()
+                .find(|line| line.starts_with(&format!("| {feed} |")));
+            let row = row.expect("a row for each feed");
+            assert!(
+                row.contains(&format!("`{kind}`")),
+                "{kind} is missing in: {row}"
+            );
+        }
+    }
+}
