@@ -1,22 +1,29 @@
-//! An invented partnership's events: five years of three feeds, for tests, benchmarks and the demo.
+//! Events of an invented partnership: five years of three feeds, for tests, benchmarks and the demo.
 //!
-//! Nothing here is real but the codes: no event stands for a person or an incident. A document is a
-//! pure function of its record's seed and its revision, so a record sent again is the same bytes,
-//! and a correction needs no memory of the record: only a short ring of seeds is kept, however many
-//! events are asked for. The same seed and options give the same bytes.
+//! Only the codes are real: no event stands for a person or an incident. An event is a pure function
+//! of its record's seed and revision, so a record sent again has the same bytes, and a correction
+//! needs no memory of the record. Only a short ring of seeds is kept, for any number of events. The
+//! same seed and options give the same bytes.
 
 mod broken;
 mod calendar;
+mod health;
+mod housing;
+mod json;
 mod kinds;
+mod parts;
+mod police;
 mod record;
+
+use std::fmt::{self, Display, Formatter};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::event::{Feed, Kind};
-use calendar::Months;
+use calendar::InventedMonths;
 use kinds::MIX;
-use record::Record;
+use record::InventedRecord;
 
 /// Events in a thousand that are sent a second time, byte for byte.
 pub const DUPLICATES_PER_MILLE: u32 = 25;
@@ -27,18 +34,18 @@ const RECENT: usize = 4096;
 
 /// What to generate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Options {
-    /// How many documents.
+pub struct GeneratorOptions {
+    /// How many events.
     pub events: u64,
     /// Only this kind.
     pub kind: Option<Kind>,
-    /// The share of documents that break their contract, 0 to 1.
+    /// The share of events that break their contract, 0 to 1.
     pub bad: f64,
 }
 
 /// An event as it would be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
+pub struct GeneratedEvent {
     /// The feed whose topic it is sent to.
     pub feed: Feed,
     /// The key: the record's subject.
@@ -49,8 +56,8 @@ pub struct Document {
     pub broken: Option<&'static str>,
 }
 
-impl Document {
-    /// An empty document, to be written by [`Generator::write_next`].
+impl GeneratedEvent {
+    /// An empty event, to be written by [`Generator::write_next`].
     pub const fn new() -> Self {
         Self {
             feed: Feed::Police,
@@ -61,53 +68,53 @@ impl Document {
     }
 }
 
-impl Default for Document {
+impl Default for GeneratedEvent {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// Generates documents, in about the order they happened.
+/// Generates events, roughly in the order in which they happened.
 #[derive(Clone, Debug)]
 pub struct Generator {
-    options: Options,
+    options: GeneratorOptions,
     rng: ChaCha8Rng,
-    months: Months,
+    months: InventedMonths,
     written: u64,
     records: u32,
-    recent: Vec<Record>,
+    recent: Vec<InventedRecord>,
 }
 
 impl Generator {
-    /// A generator at its first document.
-    pub fn new(seed: u64, options: Options) -> Self {
+    /// A generator before its first event.
+    pub fn new(seed: u64, options: GeneratorOptions) -> Self {
         Self {
             options,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            months: Months::new(),
+            months: InventedMonths::new(),
             written: 0,
             records: 0,
             recent: Vec::new(),
         }
     }
 
-    /// Writes the next document over `document`; `false` when all are written.
-    pub fn write_next(&mut self, document: &mut Document) -> bool {
+    /// Writes the next event over `event`; `false` when all are written.
+    pub fn write_next(&mut self, event: &mut GeneratedEvent) -> bool {
         if self.written >= self.options.events {
             return false;
         }
         let record = self.next_record();
         self.written += 1;
-        record.write(document);
-        document.broken = None;
+        record.write(event);
+        event.broken = None;
         let mut draw = Draw(self.rng.next_u64());
         if self.options.bad > 0.0 && draw.share() < self.options.bad {
-            broken::spoil(document, &mut draw);
+            broken::spoil(event, &mut draw);
         }
         true
     }
 
-    fn next_record(&mut self) -> Record {
+    fn next_record(&mut self) -> InventedRecord {
         let mut draw = Draw(self.rng.next_u64());
         let roll = draw.below(1000);
         if roll < DUPLICATES_PER_MILLE + CORRECTIONS_PER_MILLE && !self.recent.is_empty() {
@@ -120,7 +127,7 @@ impl Generator {
         }
         let progress = self.written as f64 / self.options.events as f64;
         let kind = self.options.kind.unwrap_or_else(|| draw.weighted(&MIX));
-        let record = Record::new(
+        let record = InventedRecord::new(
             kind,
             self.records,
             self.months.day_at(progress, &mut draw),
@@ -136,11 +143,11 @@ impl Generator {
 }
 
 impl Iterator for Generator {
-    type Item = Document;
+    type Item = GeneratedEvent;
 
-    fn next(&mut self) -> Option<Document> {
-        let mut document = Document::new();
-        self.write_next(&mut document).then_some(document)
+    fn next(&mut self) -> Option<GeneratedEvent> {
+        let mut event = GeneratedEvent::new();
+        self.write_next(&mut event).then_some(event)
     }
 }
 
@@ -168,16 +175,16 @@ impl Draw {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// True so many times in a hundred.
-    const fn percent(&mut self, of_hundred: u32) -> bool {
-        self.below(100) < of_hundred
+    /// True in that many of a hundred draws.
+    const fn percent(&mut self, chance: u32) -> bool {
+        self.below(100) < chance
     }
 
     fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below_usize(items.len())]
     }
 
-    /// One of the items, each as often as its weight says.
+    /// One of the items, with a probability in proportion to its weight.
     fn weighted<T: Copy>(&mut self, items: &[(T, u32)]) -> T {
         let mut left = self.below(items.iter().map(|item| item.1).sum());
         for (item, weight) in items {
@@ -196,66 +203,19 @@ const fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The feed of a document's kind; a count is of the health feed.
+/// The feed of a kind; counts are generated for the health feed.
 fn feed_of(kind: Kind) -> Feed {
     kind.feed().unwrap_or(Feed::Health)
 }
 
-/// Writes values one after another into a buffer.
-trait Put {
-    fn put(&self, out: &mut Vec<u8>);
-}
-
-impl Put for &str {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.as_bytes());
-    }
-}
-
-impl Put for u32 {
-    fn put(&self, out: &mut Vec<u8>) {
-        Padded(*self, 1).put(out);
-    }
-}
-
-impl Put for bool {
-    fn put(&self, out: &mut Vec<u8>) {
-        if *self { "true" } else { "false" }.put(out);
-    }
-}
-
-/// A number with leading zeros up to a width.
-struct Padded(u32, usize);
-
-impl Put for Padded {
-    fn put(&self, out: &mut Vec<u8>) {
-        let (mut digits, mut left, mut at) = ([b'0'; 10], self.0, 10);
-        while left > 0 {
-            at -= 1;
-            digits[at] = b'0' + (left % 10) as u8;
-            left /= 10;
-        }
-        out.extend_from_slice(&digits[at.min(10 - self.1)..]);
-    }
-}
-
 /// 32 hexadecimal digits that stand for a number.
-struct Hash(u64);
+struct HexToken(u64);
 
-impl Put for Hash {
-    fn put(&self, out: &mut Vec<u8>) {
-        for half in [mix(self.0), mix(!self.0)] {
-            for shift in (0..16).rev() {
-                out.push(b"0123456789abcdef"[(half >> (shift * 4)) as usize & 15]);
-            }
-        }
+impl Display for HexToken {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:016x}", mix(self.0), mix(!self.0))
     }
 }
-
-macro_rules! put {
-    ($out:expr, $($value:expr),+ $(,)?) => {{ $($crate::generate::Put::put(&$value, $out);)+ }};
-}
-use put;
 
 #[cfg(test)]
 mod tests;

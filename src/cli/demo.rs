@@ -15,7 +15,7 @@ use super::text::{align_right, grouped, table};
 use super::{ingest, lookup, runtime};
 use crate::aggregate::{self, Wanted};
 use crate::config::{Config, Overrides};
-use crate::generate::{Document, Generator, Options};
+use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
 use crate::pipeline;
 use crate::publish::{Publisher, TIMEOUT};
 use crate::reference::Reference;
@@ -158,13 +158,13 @@ fn publish(
     let mut publisher = Publisher::new(&config.kafka, TIMEOUT)?;
     let mut generator = Generator::new(
         1,
-        Options {
+        GeneratorOptions {
             events,
             kind: None,
             bad: BAD,
         },
     );
-    let mut document = Document::new();
+    let mut document = GeneratedEvent::new();
     while generator.write_next(&mut document) {
         let topic = topics
             .iter()

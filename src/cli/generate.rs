@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::lookup::parse_kind;
 use crate::event::Kind;
-use crate::generate::{Document, Generator, Options};
+use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
 
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -41,7 +41,7 @@ fn share(text: &str) -> Result<f64, &'static str> {
 
 impl Generate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let options = Options {
+        let options = GeneratorOptions {
             events: self.events,
             kind: self.kind,
             bad: self.bad,
@@ -52,7 +52,7 @@ impl Generate {
 }
 
 fn write(mut generator: Generator, mut out: impl Write) -> io::Result<()> {
-    let (mut document, mut lines) = (Document::new(), Vec::with_capacity(BUFFER_BYTES));
+    let (mut document, mut lines) = (GeneratedEvent::new(), Vec::with_capacity(BUFFER_BYTES));
     while generator.write_next(&mut document) {
         lines.extend_from_slice(&document.bytes);
         lines.push(b'\n');

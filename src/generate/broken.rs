@@ -1,13 +1,13 @@
-//! Documents that break their contract, one fault each, as partners really send them.
+//! Events that break their contract, with one fault each, as partners really send them.
 //!
 //! The personal-looking values are invented: test numbers and addresses that nobody has.
 
-use super::{Document, Draw};
+use super::{Draw, GeneratedEvent};
 use crate::event::Feed;
 
-/// Faults, by what is found and what is put there; the first occurrence is changed. A fault that a
-/// document has no place for leaves it to the next.
-const CHANGES: [(&str, &str, &str); 22] = [
+/// Faults as replacements: name, text to find, text to put there. Only the first occurrence is
+/// replaced; an event without the text gets the next fault.
+const REPLACEMENTS: [(&str, &str, &str); 22] = [
     (
         "specversion",
         r#""specversion":"1.0""#,
@@ -80,27 +80,27 @@ const CHANGES: [(&str, &str, &str); 22] = [
     ("list of a wrong type", r#""list":""#, r#""list":1,"was":""#),
 ];
 
-/// The faults that are not at one place.
-const WHOLE: usize = 6;
-/// How many ways there are to break a document.
-pub(super) const WAYS: usize = CHANGES.len() + WHOLE;
+/// The number of faults that are not a replacement.
+const OTHERS: usize = 6;
 
-/// Breaks a document in one way.
-pub(super) fn spoil(document: &mut Document, draw: &mut Draw) {
-    let mut sort = draw.below_usize(WAYS);
+pub(super) const WAYS: usize = REPLACEMENTS.len() + OTHERS;
+
+/// Breaks an event in one way.
+pub(super) fn spoil(event: &mut GeneratedEvent, draw: &mut Draw) {
+    let mut fault = draw.below_usize(WAYS);
     loop {
-        document.broken =
-            whole(document, sort).or_else(|| change(document, sort.checked_sub(WHOLE)?));
-        if document.broken.is_some() {
+        event.broken = break_otherwise(event, fault)
+            .or_else(|| break_by_replacement(event, fault.checked_sub(OTHERS)?));
+        if event.broken.is_some() {
             return;
         }
-        sort = (sort + 1) % WAYS;
+        fault = (fault + 1) % WAYS;
     }
 }
 
-fn whole(document: &mut Document, sort: usize) -> Option<&'static str> {
-    let bytes = &mut document.bytes;
-    match sort {
+fn break_otherwise(event: &mut GeneratedEvent, fault: usize) -> Option<&'static str> {
+    let bytes = &mut event.bytes;
+    match fault {
         0 => {
             bytes.truncate(bytes.len() / 2);
             Some("cut short")
@@ -119,7 +119,7 @@ fn whole(document: &mut Document, sort: usize) -> Option<&'static str> {
             Some("an array")
         }
         4 => {
-            document.feed = if document.feed == Feed::Police {
+            event.feed = if event.feed == Feed::Police {
                 Feed::Health
             } else {
                 Feed::Police
@@ -127,7 +127,7 @@ fn whole(document: &mut Document, sort: usize) -> Option<&'static str> {
             Some("another feed's topic")
         }
         5 => {
-            let key = std::mem::replace(&mut document.key, b"9434765919".to_vec());
+            let key = std::mem::replace(&mut event.key, b"9434765919".to_vec());
             replace(
                 bytes,
                 &[br#""subject":""#, &key[..]].concat(),
@@ -139,9 +139,9 @@ fn whole(document: &mut Document, sort: usize) -> Option<&'static str> {
     }
 }
 
-fn change(document: &mut Document, sort: usize) -> Option<&'static str> {
-    let (name, from, to) = CHANGES[sort];
-    replace(&mut document.bytes, from.as_bytes(), to.as_bytes()).then_some(name)
+fn break_by_replacement(event: &mut GeneratedEvent, fault: usize) -> Option<&'static str> {
+    let (name, from, to) = REPLACEMENTS[fault];
+    replace(&mut event.bytes, from.as_bytes(), to.as_bytes()).then_some(name)
 }
 
 /// Replaces the first occurrence; `false` if there is none.

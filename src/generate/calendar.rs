@@ -1,9 +1,11 @@
-//! When invented things happen: five years with seasons, weekdays and hours.
+//! When invented events happen: five years with seasons, weekdays and hours.
 //!
 //! Days count from 1970-01-01, seconds from its midnight, both by the clock of the United Kingdom;
 //! they are written in UTC, or with the offset of British Summer Time.
 
-use super::{Draw, Padded, Put, put};
+use std::fmt::{self, Display, Formatter};
+
+use super::Draw;
 
 /// The first month: its year and number.
 const FIRST: (i32, u32) = (2013, 4);
@@ -15,7 +17,7 @@ const SEASONS: [u32; 12] = [94, 92, 100, 100, 106, 106, 110, 108, 100, 102, 98, 
 const GROWTH: u32 = 4;
 /// How much happens on each day of a week, from Sunday.
 const WEEKDAYS: [u32; 7] = [105, 92, 90, 92, 95, 110, 120];
-/// How much happens in each hour, of things of the day and of the night.
+/// How much happens in each hour: by day, and by night.
 const HOURS: [[u32; 24]; 2] = [
     [
         9, 5, 3, 2, 2, 3, 7, 16, 30, 36, 40, 44, 50, 50, 52, 58, 62, 62, 58, 50, 42, 34, 26, 16,
@@ -29,12 +31,12 @@ const SECONDS: i64 = 86_400;
 
 /// The five years, by how much happens in each month.
 #[derive(Clone, Debug)]
-pub(super) struct Months {
+pub(super) struct InventedMonths {
     /// The weight of each month and all before it.
     ends: Vec<u32>,
 }
 
-impl Months {
+impl InventedMonths {
     pub(super) fn new() -> Self {
         let mut sum = 0;
         let ends = (0..MONTHS).map(|month| {
@@ -53,8 +55,8 @@ impl Months {
             .ends
             .partition_point(|end| *end <= reached)
             .min(self.ends.len() - 1) as u32;
-        let first = first_of(month);
-        let days = (first_of(month + 1) - first) as u32;
+        let first = first_day(month);
+        let days = (first_day(month + 1) - first) as u32;
         loop {
             let day = first + draw.below(days) as i32;
             if draw.below(120) < WEEKDAYS[weekday(day)] {
@@ -64,9 +66,9 @@ impl Months {
     }
 }
 
-/// The second of a day at which something of the day or of the night happens.
-pub(super) fn second_of_day(night: bool, draw: &mut Draw) -> i64 {
-    let hours = &HOURS[usize::from(night)];
+/// The second of a day at which something happens that is typical of the day, or of the night.
+pub(super) fn second_of_day(is_at_night: bool, draw: &mut Draw) -> i64 {
+    let hours = &HOURS[usize::from(is_at_night)];
     loop {
         let hour = draw.below(24);
         if draw.below(64) < hours[hour as usize] {
@@ -75,8 +77,8 @@ pub(super) fn second_of_day(night: bool, draw: &mut Draw) -> i64 {
     }
 }
 
-/// The first day of the month so many after the first.
-fn first_of(month: u32) -> i32 {
+/// The first day of a month, counted from [`FIRST`].
+fn first_day(month: u32) -> i32 {
     let months = FIRST.1 - 1 + month;
     days_from_civil(FIRST.0 + (months / 12) as i32, months % 12 + 1, 1)
 }
@@ -116,7 +118,8 @@ pub(super) const fn civil(day: i32) -> (u32, u32, u32) {
     )
 }
 
-/// Whether a day is in British Summer Time, whose Sundays of change are given whole to it or not.
+/// Whether a day is in British Summer Time; the Sunday on which the clock changes counts in full
+/// as the time that begins on it.
 const fn is_summer(day: i32) -> bool {
     let (year, month, _) = civil(day);
     match month {
@@ -130,79 +133,66 @@ const fn is_summer(day: i32) -> bool {
     }
 }
 
-/// A month, `yyyy-mm`, of a day.
-pub(super) struct Month(pub(super) i32);
+/// The day of a second.
+pub(super) const fn day_of(second: i64) -> i32 {
+    second.div_euclid(SECONDS) as i32
+}
 
-impl Put for Month {
-    fn put(&self, out: &mut Vec<u8>) {
+/// The month of a day, as `yyyy-mm`.
+pub(super) struct CalendarMonth(pub(super) i32);
+
+impl Display for CalendarMonth {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (year, month, _) = civil(self.0);
-        put!(out, Padded(year, 4), "-", Padded(month, 2));
+        write!(f, "{year:04}-{month:02}")
     }
 }
 
-/// A day, `yyyy-mm-dd`.
-pub(super) struct Day(pub(super) i32);
+/// A day, as `yyyy-mm-dd`.
+pub(super) struct CalendarDay(pub(super) i32);
 
-impl Put for Day {
-    fn put(&self, out: &mut Vec<u8>) {
-        put!(out, Month(self.0), "-", Padded(civil(self.0).2, 2));
+impl Display for CalendarDay {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.0);
+        write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }
 
-/// An instant in UTC, of seconds by the clock of the United Kingdom.
-pub(super) struct Utc(pub(super) i64);
+/// A second by the clock of the United Kingdom, written in UTC.
+pub(super) struct UtcTime(pub(super) i64);
 
-impl Put for Utc {
-    fn put(&self, out: &mut Vec<u8>) {
-        let hour_ahead = is_summer((self.0 / SECONDS) as i32);
-        clock(self.0 - if hour_ahead { 3600 } else { 0 }, out);
-        out.push(b'Z');
+impl Display for UtcTime {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let offset = if is_summer(day_of(self.0)) { 3600 } else { 0 };
+        write_clock(f, self.0 - offset)?;
+        f.write_str("Z")
     }
 }
 
-/// An instant with its offset, of seconds by the clock of the United Kingdom.
-pub(super) struct Local(pub(super) i64);
+/// A second by the clock of the United Kingdom, written with its offset from UTC.
+pub(super) struct LocalTime(pub(super) i64);
 
-impl Put for Local {
-    fn put(&self, out: &mut Vec<u8>) {
-        clock(self.0, out);
-        put!(
-            out,
-            if is_summer((self.0 / SECONDS) as i32) {
-                "+01:00"
-            } else {
-                "Z"
-            }
-        );
+impl Display for LocalTime {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write_clock(f, self.0)?;
+        f.write_str(if is_summer(day_of(self.0)) {
+            "+01:00"
+        } else {
+            "Z"
+        })
     }
 }
 
-fn clock(seconds: i64, out: &mut Vec<u8>) {
-    let (day, rest) = (
-        seconds.div_euclid(SECONDS) as i32,
-        seconds.rem_euclid(SECONDS) as u32,
-    );
-    put!(
-        out,
-        Day(day),
-        "T",
-        Padded(rest / 3600, 2),
-        ":",
-        Padded(rest / 60 % 60, 2),
-        ":",
-        Padded(rest % 60, 2)
-    );
+fn write_clock(f: &mut Formatter<'_>, second: i64) -> fmt::Result {
+    let of_day = second.rem_euclid(SECONDS);
+    let (hour, minute) = (of_day / 3600, of_day / 60 % 60);
+    let day = CalendarDay(day_of(second));
+    write!(f, "{day}T{hour:02}:{minute:02}:{:02}", of_day % 60)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn written(value: &impl Put) -> String {
-        let mut out = Vec::new();
-        value.put(&mut out);
-        String::from_utf8(out).expect("ASCII")
-    }
 
     #[test]
     fn days_are_those_of_the_calendar() {
@@ -212,7 +202,7 @@ mod tests {
             ("2017-12-11", 17_511),
             ("2018-03-31", 17_621),
         ] {
-            assert_eq!(written(&Day(day)), text);
+            assert_eq!(CalendarDay(day).to_string(), text);
             let (year, month, of_month) = civil(day);
             assert_eq!(days_from_civil(year as i32, month, of_month), day);
         }
@@ -223,11 +213,11 @@ mod tests {
         let noon = |day: i32| i64::from(day) * SECONDS + 12 * 3600;
         let (winter, summer) = (noon(17_511), noon(days_from_civil(2017, 7, 1)));
         assert_eq!(
-            (written(&Utc(winter)), written(&Local(winter))),
+            (UtcTime(winter).to_string(), LocalTime(winter).to_string()),
             ("2017-12-11T12:00:00Z".into(), "2017-12-11T12:00:00Z".into())
         );
         assert_eq!(
-            (written(&Utc(summer)), written(&Local(summer))),
+            (UtcTime(summer).to_string(), LocalTime(summer).to_string()),
             (
                 "2017-07-01T11:00:00Z".into(),
                 "2017-07-01T12:00:00+01:00".into()
@@ -243,10 +233,13 @@ mod tests {
 
     #[test]
     fn days_run_from_the_first_month_to_the_last() {
-        let (months, mut draw) = (Months::new(), Draw(1));
-        assert_eq!(written(&Month(months.day_at(0.0, &mut draw))), "2013-04");
+        let (months, mut draw) = (InventedMonths::new(), Draw(1));
         assert_eq!(
-            written(&Month(months.day_at(0.999_999, &mut draw))),
+            CalendarMonth(months.day_at(0.0, &mut draw)).to_string(),
+            "2013-04"
+        );
+        assert_eq!(
+            CalendarMonth(months.day_at(0.999_999, &mut draw)).to_string(),
             "2018-03"
         );
     }

@@ -148,7 +148,7 @@ mod tests {
     use crate::contract::rejection::{Reason, Rejection};
     use crate::contract::{Event, Record};
     use crate::event::{Kind, Micros, Position};
-    use crate::generate::{Document, Generator, Options};
+    use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
     use crate::ledger::encode;
     use crate::normalise::{Coordinates, RowBuilder};
     use crate::rejects::RejectsBuilder;
@@ -285,12 +285,12 @@ mod tests {
     fn rows_and_rejects_of_a_store_are_copied_as_they_are_with_all_that_is_said_of_them() {
         let mut generator = Generator::new(
             1,
-            Options {
+            GeneratorOptions {
                 events: 500,
-                ..Options::default()
+                ..GeneratorOptions::default()
             },
         );
-        let (mut documents, mut document) = (Vec::new(), Document::new());
+        let (mut documents, mut document) = (Vec::new(), GeneratedEvent::new());
         while generator.write_next(&mut document) {
             documents.push(String::from_utf8(document.bytes.clone()).expect("JSON"));
         }

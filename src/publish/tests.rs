@@ -1,5 +1,5 @@
 use super::*;
-use crate::generate::{Generator, Options};
+use crate::generate::{Generator, GeneratorOptions};
 use crate::reference::Reference;
 
 /// After everything that is generated.
@@ -16,7 +16,7 @@ fn what_is_generated_passes_and_goes_to_its_feed() {
     let mut key = Vec::new();
     for document in Generator::new(
         11,
-        Options {
+        GeneratorOptions {
             events: 3_000,
             kind: None,
             bad: 0.0,
@@ -37,7 +37,7 @@ fn what_is_broken_is_refused_for_a_reason_but_where_only_the_topic_is_wrong() {
     let (mut key, mut tally) = (Vec::new(), Tally::default());
     for document in Generator::new(
         12,
-        Options {
+        GeneratorOptions {
             events: 3_000,
             kind: None,
             bad: 0.5,
@@ -61,7 +61,7 @@ fn a_subject_of_bare_digits_passes_with_a_warning() {
     let partners = partners();
     let document = Generator::new(
         1,
-        Options {
+        GeneratorOptions {
             events: 1,
             kind: Some(Kind::Crime),
             bad: 0.0,

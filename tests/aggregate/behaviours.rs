@@ -1,6 +1,6 @@
 //! What a single table does with a few records, where no published figure shows it.
 
-use partner_feeds::generate::{Document, Generator, Options};
+use partner_feeds::generate::{GeneratedEvent, Generator, GeneratorOptions};
 
 use crate::chain::{Chain, HOUSING, POLICE, REFERENCE, Table, noon, reference_with};
 
@@ -494,13 +494,13 @@ fn all_checks_of_generated_events_pass() {
     let reference = reference_with(&[("windows.toml", windows)]);
     let mut generator = Generator::new(
         11,
-        Options {
+        GeneratorOptions {
             events: 1_500,
-            ..Options::default()
+            ..GeneratorOptions::default()
         },
     );
     let (mut police, mut health, mut housing) = (Vec::new(), Vec::new(), Vec::new());
-    let mut document = Document::new();
+    let mut document = GeneratedEvent::new();
     while generator.write_next(&mut document) {
         let text = String::from_utf8(document.bytes.clone()).expect("UTF-8");
         match document.feed.as_str() {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use partner_feeds::contract::{Event, Record};
 use partner_feeds::event::{Feed, Micros, Position, TopicPartition};
-use partner_feeds::generate::{Document, Generator, Options};
+use partner_feeds::generate::{GeneratedEvent, Generator, GeneratorOptions};
 use partner_feeds::ledger::{self, Footer, Tree};
 use partner_feeds::normalise::{self, Coordinates, RowBuilder};
 use partner_feeds::storage::{Creation, Store};
@@ -34,7 +34,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn add(&mut self, document: &Document, received: Micros) -> anyhow::Result<()> {
+    fn add(&mut self, document: &GeneratedEvent, received: Micros) -> anyhow::Result<()> {
         let event = Event::decode(std::str::from_utf8(&document.bytes)?);
         let event = event.map_err(|_| anyhow::anyhow!("a generated event breaks its contract"))?;
         let partition = document.key.iter().fold(0_usize, |hash, byte| {
@@ -61,7 +61,7 @@ impl Builder {
                 .map_err(|error| anyhow::anyhow!("line {}: {error:?}", received + 1))?;
             let feed = Record::from_event(&event).feed;
             let key = Record::from_event(&event).subject.as_bytes().to_vec();
-            let document = Document {
+            let document = GeneratedEvent {
                 feed,
                 key,
                 bytes: line.as_bytes().to_vec(),
@@ -111,11 +111,11 @@ fn main() -> anyhow::Result<ExitCode> {
         parts: Default::default(),
     };
     if let Ok(events) = rows.parse() {
-        let options = Options {
+        let options = GeneratorOptions {
             events,
-            ..Options::default()
+            ..GeneratorOptions::default()
         };
-        let (mut generator, mut document) = (Generator::new(seed, options), Document::new());
+        let (mut generator, mut document) = (Generator::new(seed, options), GeneratedEvent::new());
         let mut received = RECEIVED.0;
         while generator.write_next(&mut document) {
             builder.add(&document, Micros(received))?;
