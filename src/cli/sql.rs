@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
-use clap::Args;
+use anyhow::Context;
+use clap::{Args, ValueEnum};
 
 use super::Connection;
 use super::lookup::table_folders;
@@ -11,9 +11,9 @@ use crate::sql::{self, Dialect};
 
 /// Print a table as one SQL query over events and the tables to join
 ///
-/// It gives the same table, cell by cell, and runs in the folder of the store: paths are relative
-/// to it. So a figure can be followed to its records, checked by another engine, or made by Spark
-/// where one machine is too small.
+/// The query computes the same table, cell by cell. Run it in the folder of the store: its paths
+/// are relative. Use it to follow a figure to its records, to check it with another engine, or to
+/// compute it with Spark where the data exceed one machine.
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
     /// The table, such as `window_totals`
@@ -22,11 +22,27 @@ pub(crate) struct Sql {
     /// [default: the first of aggregate.plans of the settings, else in-force]
     #[arg(long, value_name = "ID")]
     plan: Option<String>,
-    /// The engine that is to run it
+    /// The engine that runs the query
     #[arg(long, value_enum, default_value = "duckdb")]
-    dialect: Dialect,
+    dialect: DialectName,
     #[command(flatten)]
     connection: Connection,
+}
+
+/// A dialect, as `--dialect` names it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DialectName {
+    Duckdb,
+    Spark,
+}
+
+impl From<DialectName> for Dialect {
+    fn from(name: DialectName) -> Self {
+        match name {
+            DialectName::Duckdb => Self::DuckDb,
+            DialectName::Spark => Self::Spark,
+        }
+    }
 }
 
 impl Sql {
@@ -41,15 +57,15 @@ impl Sql {
             .into_iter()
             .next()
             .context("no plan")?;
-        let query = sql::query(&self.table, &folder, &reference, self.dialect);
-        let unknown = || {
-            anyhow!(
-                "there is no table `{}`; there are: {}",
-                self.table,
-                sql::tables().join(", ")
+        let query = sql::query(&self.table, &folder, &reference, self.dialect.into());
+        let query = query.with_context(|| {
+            let tables = sql::tables().join(", ");
+            format!(
+                "there is no table `{}`; choose one of: {tables}",
+                self.table
             )
-        };
-        say!("{}", query.ok_or_else(unknown)?.trim_end());
+        })?;
+        say!("{}", query.trim_end());
         Ok(ExitCode::SUCCESS)
     }
 }

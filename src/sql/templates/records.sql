@@ -1,6 +1,17 @@
--- Records, each with its month (12 x year + month - 1), its area as sent and all that says what it is.
-events AS ({events}),
-records AS (
+{% call part('events') %}
+    -- Records, each with its month (12 x year + month - 1), its area as sent and all that says what it is.
+{% for feed in feeds %}
+    {{ 'UNION ALL' if not loop.first }}
+    SELECT
+        {% for column in feed.columns %}
+        {{ ', ' if not loop.first }}
+        {%- if column.is_sent %}"{{ column.name }}"{% else %}CAST(NULL AS {{ column.sql_type }}) AS "{{ column.name }}"{% endif %}
+
+        {% endfor %}
+    FROM {{ file(feed.feed) }}
+{% endfor %}
+{% endcall %}
+{% call part('records') %}
     SELECT *,
         concat_ws('#', coalesce(what_edition, ''), coalesce(own_codes, ''), coalesce("groups", ''), coalesce("class", '')) AS what,
         CASE WHEN instr(yes, ';repeat_offender;') > 0 THEN true WHEN instr(no, ';repeat_offender;') > 0 THEN false END
@@ -25,24 +36,24 @@ records AS (
             ';' || coalesce(flags_false, '') || ';' AS no
         FROM events
     ) AS e
-),
--- What records are: their codes, and the groups and classes of these.
-whats AS (
+{% endcall %}
+{% call part('whats') %}
+    -- What records are: their codes, and the groups and classes of these.
     SELECT DISTINCT what, what_edition AS edition, own_codes, "groups", "class" FROM records
-),
-coded AS (
+{% endcall %}
+{% call part('coded') %}
     SELECT DISTINCT what, edition, series_kind, split_part(item, ':', 1) AS scheme,
         substr(item, instr(item, ':') + 1) AS code
     FROM (
-        SELECT what, edition, 'category' AS series_kind, explode(split(own_codes, ';')) AS item
+        SELECT what, edition, 'category' AS series_kind, {{ dialect.rows_of_text('own_codes') }} AS item
         FROM whats WHERE own_codes <> ''
         UNION ALL
-        SELECT what, NULL, 'group', explode(split("groups", ';')) FROM whats WHERE "groups" <> ''
+        SELECT what, NULL, 'group', {{ dialect.rows_of_text('"groups"') }} FROM whats WHERE "groups" <> ''
         UNION ALL
         SELECT what, NULL, 'class', 'ho-offence:' || "class" FROM whats WHERE "class" IS NOT NULL
     ) AS items
-),
--- Codes in the form in which they are compared; null = a base, which is like nothing.
-folded AS (
-    SELECT *, {fold} AS folded FROM coded
-),
+{% endcall %}
+{% call part('folded') %}
+    -- Codes in the form in which they are compared; null = a base, which is like nothing.
+    SELECT *, {{ folded_code }} AS folded FROM coded
+{% endcall %}

@@ -1,6 +1,11 @@
-,
--- Every definition that the contract of a kind has what it takes for.
-definitions AS (
+{% set window_filter %}family <> 'month'{% endset %}
+{% set series_filter = shared.without_codes %}
+{% set area_filter = shared.without_small_areas %}
+{% set split_by %}, person_again, victim_again, suspect_again, "repeat", offender_again, victim_flagged{% endset %}
+{% include 'cells.sql' %}
+{% include 'split_counts.sql' %}
+{% call part('definitions') %}
+    -- Every definition that the contract of a kind has what it takes for.
     SELECT h.whose, d.definition
     FROM held AS h CROSS JOIN (VALUES ('flag-repeat-offender'), ('flag-repeat-victim'), ('referral-repeat'),
         ('token-person'), ('token-suspect'), ('token-victim')) AS d(definition)
@@ -10,8 +15,8 @@ definitions AS (
         WHEN 'token-suspect' THEN kind IN ('crime', 'incident', 'antisocial-behaviour-case')
         WHEN 'token-victim' THEN kind IN ('crime', 'incident', 'antisocial-behaviour-case')
         ELSE true END
-),
-says AS (
+{% endcall %}
+{% call part('says') %}
     SELECT t.*, d.definition, CASE d.definition
         WHEN 'flag-repeat-offender' THEN offender_again
         WHEN 'flag-repeat-victim' THEN victim_flagged
@@ -20,13 +25,13 @@ says AS (
         WHEN 'token-suspect' THEN suspect_again
         ELSE victim_again END AS again
     FROM tallied AS t JOIN definitions AS d ON d.whose = t.whose
-),
-again AS (
+{% endcall %}
+{% call part('again') %}
     SELECT line, whose, place, m0, months, definition, sum(CASE WHEN again THEN n ELSE 0 END) AS repeats, sum(n) AS cases
     FROM says WHERE again IS NOT NULL GROUP BY line, whose, place, m0, months, definition
-),
--- What a partner's kind has ever said.
-said AS (
+{% endcall %}
+{% call part('said') %}
+    -- What a partner's kind has ever said.
     SELECT d.whose, d.definition
     FROM definitions AS d JOIN judged AS r ON r.whose = d.whose
     WHERE CASE d.definition
@@ -37,8 +42,8 @@ said AS (
         WHEN 'token-suspect' THEN suspect_again
         ELSE victim_again END IS NOT NULL
     GROUP BY d.whose, d.definition
-),
-repeat_cells AS (
+{% endcall %}
+{% call part('repeat_cells') %}
     SELECT frame, line, whose, place, m0, months, definition, lo, cases, supply,
         CASE WHEN supply = 0 THEN lo END AS exact, CASE WHEN supply = 0 THEN lo END AS most
     FROM (
@@ -53,6 +58,6 @@ repeat_cells AS (
             AND again.months = c.months AND again.definition = d.definition
         WHERE said.whose IS NOT NULL OR split_part(c.place, '|', 2) = 'all'
     ) AS r
-)
-SELECT {keys}, definition, {block}, cases, 1e2 * exact / nullif(cases, 0) AS repeat_pct
-FROM repeat_cells AS c {joins}
+{% endcall %}
+SELECT {{ shared.keys }}, definition, {{ shared.count }}, cases, 1e2 * exact / nullif(cases, 0) AS repeat_pct
+FROM repeat_cells AS c {{ shared.joins }}

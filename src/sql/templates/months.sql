@@ -1,30 +1,30 @@
--- Windows with their first month, and the plan whose figures they show (the frame; '' = none).
-all_wins AS (
+{% call part('all_wins', stored=true) %}
+    -- Windows with their first month, and the plan whose figures they show (the frame; '' = none).
     SELECT "window", family, window_from, window_to, CAST(months AS INT) AS months, CAST(days AS INT) AS days,
-        year(window_from) * 12 + month(window_from) - 1 AS m0, {frame} AS frame
-    FROM {windows}
-),
-wins AS (
-    SELECT * FROM all_wins WHERE {families}
-),
-span AS (
+        year(window_from) * 12 + month(window_from) - 1 AS m0, {{ shared.window_plan }} AS frame
+    FROM {{ file('windows') }}
+{% endcall %}
+{% call part('wins') %}
+    SELECT * FROM all_wins WHERE {{ window_filter }}
+{% endcall %}
+{% call part('span') %}
     SELECT min(m0) AS from_m, max(m0) AS to_m FROM all_wins WHERE family = 'month'
-),
-calendar AS (
+{% endcall %}
+{% call part('calendar') %}
     SELECT m0 AS m FROM all_wins WHERE family = 'month'
-),
--- Totals of whole months, which alone fill windows.
-totals AS (
+{% endcall %}
+{% call part('totals', stored=true) %}
+    -- Totals of whole months, which alone fill windows.
     SELECT *, m + 0 AS m0, year(last_day_of) * 12 + month(last_day_of) - m AS months,
         CASE status WHEN 'not_supplied' THEN 2 ELSE 0 END AS supply,
         CAST(CASE status WHEN 'exact' THEN "value" WHEN 'not_supplied' THEN 0 ELSE coalesce(at_least, 0) END AS BIGINT) AS lo,
         CAST(CASE status WHEN 'exact' THEN "value" WHEN 'not_supplied' THEN NULL ELSE at_most END AS BIGINT) AS hi
-    FROM (SELECT *, {period_from} AS first_day_of, {period_to} AS last_day_of FROM judged WHERE is_total) AS r
+    FROM (SELECT *, {{ dialect.london_day('period_from') }} AS first_day_of, {{ dialect.london_day('period_to') }} AS last_day_of FROM judged WHERE is_total) AS r
     WHERE day(first_day_of) = 1 AND last_day_of = last_day(last_day_of) AND status IS NOT NULL
         AND (status <> 'exact' OR "value" IS NOT NULL)
-),
--- For each partner's kind: its records of a month, and when these are due.
-month_records AS (
+{% endcall %}
+{% call part('month_records') %}
+    -- For each partner's kind: its records of a month, and when these are due.
     SELECT whose, m, count(*) AS records, m AS last_m FROM records CROSS JOIN span
     WHERE NOT is_total AND m >= from_m GROUP BY whose, m
     UNION ALL
@@ -37,27 +37,27 @@ month_records AS (
         -- Of a total whose period is not whole months the month it begins in is known to have come.
         SELECT whose, m, count(*), m FROM records CROSS JOIN span WHERE is_total AND m >= from_m GROUP BY whose, m
     ) AS t GROUP BY whose, m
-),
-held AS (
+{% endcall %}
+{% call part('held') %}
     SELECT whose, split_part(whose, '|', 1) AS partner, split_part(whose, '|', 3) AS kind,
         split_part(whose, '|', 3) LIKE 'count:%' AS of_totals, min(m) AS from_m
     FROM month_records GROUP BY whose
-),
-held_months AS (
+{% endcall %}
+{% call part('held_months', stored=true) %}
     SELECT held.whose, held.of_totals, held.partner, held.kind, calendar.m,
         coalesce(r.records, 0) AS records, coalesce(r.last_m, calendar.m) AS last_m
     FROM held JOIN calendar ON calendar.m >= held.from_m
     LEFT JOIN month_records AS r ON r.whose = held.whose AND r.m = calendar.m
-),
--- The median of the months around.
-around AS (
+{% endcall %}
+{% call part('around') %}
+    -- The median of the months around.
     SELECT a.whose, a.m, median(b.records) AS median
     FROM held_months AS a
     JOIN month_records AS b ON b.whose = a.whose AND b.m BETWEEN a.m - 12 AND a.m + 12 AND b.m <> a.m
     WHERE NOT a.of_totals
     GROUP BY a.whose, a.m HAVING count(*) >= 3
-),
-timely AS (
+{% endcall %}
+{% call part('timely') %}
     SELECT *, greatest(due, last_day(make_date(CAST(floor((last_m + settle_months) / 12) AS INT),
         CAST((last_m + settle_months) % 12 + 1 AS INT), 1))) AS settled
     FROM (
@@ -65,26 +65,28 @@ timely AS (
             WHEN due_days IS NULL THEN last_day(make_date(
                 CAST(floor((last_m + 5 - last_m % 3) / 12) AS INT), CAST((last_m + 5 - last_m % 3) % 12 + 1 AS INT), 1))
             ELSE last_day(make_date(CAST(floor(last_m / 12) AS INT), CAST(last_m % 12 + 1 AS INT), 1)) + due_days END AS due
-        FROM (SELECT *, {due_days} AS due_days, {settle_months} AS settle_months FROM held_months) AS h
+        FROM (SELECT *, nullif({{ shared.setting(due_days, 'partner', 'kind', -1) }}, -1) AS due_days,
+            {{ shared.setting(settle_months, 'partner', 'kind', 0) }} AS settle_months FROM held_months) AS h
     ) AS h
-),
--- May a month be used? 0 overdue, 1 not due, 2 suspect, 3 provisional, 4 final.
-usable AS (
+{% endcall %}
+{% call part('usable', stored=true) %}
+    -- May a month be used? 0 overdue, 1 not due, 2 suspect, 3 provisional, 4 final.
     SELECT h.whose, h.m, h.records, CASE
         WHEN records = 0 THEN CASE WHEN as_of > due THEN 0 ELSE 1 END
         WHEN records / median < 0.6 OR records / median > 1.67 THEN 2
         WHEN as_of > settled THEN 4
         ELSE 3 END AS status
     FROM timely AS h
-    CROSS JOIN (SELECT max(as_of) AS as_of FROM {intake}) AS t
+    CROSS JOIN (SELECT max(as_of) AS as_of FROM {{ file('intake') }}) AS t
     LEFT JOIN around ON around.whose = h.whose AND around.m = h.m
-),
--- The runs of months that figures are wanted for.
-spans AS (
-    SELECT DISTINCT frame, m0, months FROM wins{more_spans}
-),
-worst AS (
+{% endcall %}
+{% call part('spans') %}
+    -- The runs of months that figures are wanted for.
+    SELECT DISTINCT frame, m0, months FROM wins
+    {{ more_spans }}
+{% endcall %}
+{% call part('worst', stored=true) %}
     SELECT whose, m0, months, CASE WHEN count(*) < months THEN 0 ELSE min(status) END AS status, max(status) AS best
     FROM usable JOIN (SELECT DISTINCT m0, months FROM spans) AS s ON m BETWEEN m0 AND m0 + months - 1
     GROUP BY whose, m0, months
-),
+{% endcall %}

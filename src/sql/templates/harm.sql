@@ -1,14 +1,18 @@
-,
--- The weight of a record is that of the first of its codes that has one.
-weighed AS (
+{% call part('weighed') %}
+    -- The weight of a record is that of the first of its codes that has one.
     SELECT f.what, min_by(weight, CASE series_kind WHEN 'category'
             THEN instr(';' || own_codes || ';', ';' || f.scheme || ':' || f.code || ';')
             ELSE 100000 + instr(';' || "groups" || ';', ';' || f.scheme || ':' || f.code || ';') END) AS weight
-    FROM folded AS f JOIN (VALUES {weights}) AS t(scheme, like_code, weight) ON t.scheme = f.scheme AND like_code = folded
+    FROM folded AS f JOIN (
+        VALUES
+        {% for scheme, code, weight in weights %}
+        {{ ', ' if not loop.first }}({{ scheme | literal }}, {{ code | literal }}, CAST({{ weight }} AS DOUBLE))
+        {% endfor %}
+    ) AS t(scheme, like_code, weight) ON t.scheme = f.scheme AND like_code = folded
     JOIN whats ON whats.what = f.what
     GROUP BY f.what
-),
-harmed AS (
+{% endcall %}
+{% call part('harmed') %}
     SELECT line, h.whose, place, s.m0, s.months, sum(harm) AS harm, CAST(sum(unweighted) AS BIGINT) AS unweighted
     FROM (
         SELECT line, whose, sent, m, sum(weight) AS harm, count(*) - count(weight) AS unweighted
@@ -19,4 +23,4 @@ harmed AS (
     JOIN (SELECT DISTINCT m0, months FROM spans) AS s ON m BETWEEN m0 AND m0 + months - 1
     CROSS JOIN span WHERE m >= from_m
     GROUP BY line, h.whose, place, s.m0, s.months
-)
+{% endcall %}

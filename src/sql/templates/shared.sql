@@ -1,0 +1,154 @@
+{# Columns and conditions that several templates share. They refer to a cell `c`, the status of its
+   months `worst`, and its window `w`. #}
+
+{% set empty_texts %}(CAST(NULL AS STRING), '', ''){% endset %}
+{% set empty_control %}(CAST(NULL AS STRING), '', '', '', 0, 0, 0){% endset %}
+{# Rows as literals. `VALUES` needs at least one: without rows it is one that joins nothing. #}
+{% macro values(rows, empty=empty_texts) %}
+VALUES
+{% for row in rows %}
+    {{ ', ' if not loop.first }}(
+    {%- for value in row %}{{ value | literal }}{{ ', ' if not loop.last }}{% endfor -%}
+    )
+{% else %}
+    {{ empty }}
+{% endfor %}
+{% endmacro %}
+
+{# A setting by partner and kind, else by kind, else the default. #}
+{% macro setting(settings, partner, kind, default) %}
+{% if settings.by_partner or settings.by_kind %}
+coalesce(
+    {% if settings.by_partner %}
+    CASE {{ partner }} || ':' || {{ kind }}
+        {% for key, value in settings.by_partner %}
+        WHEN {{ key | literal }} THEN {{ value | literal }}
+        {% endfor %}
+    END,
+    {% endif %}
+    {% if settings.by_kind %}
+    CASE {{ kind }}
+        {% for key, value in settings.by_kind %}
+        WHEN {{ key | literal }} THEN {{ value | literal }}
+        {% endfor %}
+    END,
+    {% endif %}
+    {{ default | literal }})
+{%- else %}
+{{ default | literal }}
+{%- endif %}
+{% endmacro %}
+
+{# The date that decides a record's month. #}
+{% macro date_basis(whose) %}
+{% set partner %}split_part({{ whose }}, '|', 1){% endset %}
+{% set kind %}split_part({{ whose }}, '|', 3){% endset %}
+CASE WHEN {{ kind }} LIKE 'count:%' THEN 'own' ELSE {{ setting(date_bases, partner, kind, 'occurred') }} END
+{%- endmacro %}
+
+{# Whether the code is one of `codes`, pairs of scheme and code. #}
+{% macro is_any(codes) %}
+{% if codes %}
+coalesce(
+    {% for code_scheme, own in codes %}
+    {{ 'OR ' if not loop.first }}scheme = {{ code_scheme | literal }} AND code = {{ own | literal }}
+    {% endfor %}
+    , false)
+{%- else %}
+false
+{%- endif %}
+{% endmacro %}
+{% set is_sum = is_any(total_codes) %}
+{% set is_base = is_any(base_codes) %}
+{% set is_exclusive %}
+coalesce(scheme IN (
+    {%- for scheme in exclusive_schemes %}{{ scheme | literal }}{{ ', ' if not loop.last }}{% endfor -%}
+    ), false)
+{%- endset %}
+
+{# Whether an area is too small to have a row where nothing was counted. #}
+{% macro is_small(place) -%}
+(split_part({{ place }}, '|', 2) IN ('lsoa', 'outward_postcode')
+    AND split_part({{ place }}, '|', 1) NOT IN ('no-location', 'outside', 'unplaced'))
+{%- endmacro %}
+{% set is_small_area = is_small('c.place') %}
+{% set has_code %}split_part(c.line, '|', 4) <> ''{% endset %}
+
+{# What tables restrict their windows, series and areas to. #}
+{% set months %}family = 'month'{% endset %}
+{% set without_codes %}split_part(line, '|', 4) = ''{% endset %}
+{% set without_small_areas -%}
+(split_part(place, '|', 2) NOT IN ('lsoa', 'outward_postcode')
+    OR split_part(place, '|', 1) IN ('no-location', 'outside', 'unplaced'))
+{%- endset %}
+{% set without_codes_of_small_areas -%}
+(split_part(line, '|', 4) = '' OR split_part(place, '|', 2) NOT IN ('lsoa', 'outward_postcode')
+    OR split_part(place, '|', 1) IN ('no-location', 'outside', 'unplaced'))
+{%- endset %}
+
+{# The plan whose figures a window shows; empty: none. #}
+{% set window_plan -%}
+{% if plan_id is none %}coalesce(plan_in_force, ''){% else %}{{ plan_id | literal }}{% endif %}
+{%- endset %}
+{% set plan -%}
+{% if plan_id is none %}CAST(NULL AS STRING){% else %}{{ plan_id | literal }}{% endif %}
+{%- endset %}
+
+{# The columns that identify a row. #}
+{% set plan_keys -%}
+nullif(c.frame, '') AS plan, split_part(c.line, '|', 2) AS series_kind,
+    split_part(c.line, '|', 3) AS series, nullif(split_part(c.line, '|', 4), '') AS scheme
+{%- endset %}
+{% set sender_keys -%}
+split_part(c.whose, '|', 1) AS partner, split_part(c.whose, '|', 2) AS feed,
+    split_part(c.whose, '|', 3) AS kind
+{%- endset %}
+{% set area_keys -%}
+split_part(c.place, '|', 1) AS area_code, split_part(c.place, '|', 2) AS area_level,
+    nullif(split_part(c.place, '|', 3), '') AS area_vintage,
+    nullif(split_part(c.place, '|', 4), '') AS area_role
+{%- endset %}
+{% set window_keys %}w."window", w.window_from, w.window_to{% endset %}
+{% set status_names -%}
+WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional'
+    WHEN 4 THEN 'final'
+{%- endset %}
+{% set status_keys -%}
+{{ date_basis('c.whose') }} AS date_basis,
+    CASE coalesce(worst.status, 0) {{ status_names }} END AS data_status
+{%- endset %}
+{% set keys -%}
+{{ plan_keys }},
+    {{ sender_keys }},
+    {{ area_keys }},
+    {{ window_keys }},
+    {{ status_keys }}
+{%- endset %}
+
+{# A count, its bounds and whether it is exact. #}
+{% set count -%}
+exact AS "count", c.lo AS count_min, most AS count_max,
+    CASE WHEN supply = 2 THEN 'not_supplied' WHEN supply = 1 THEN 'partial'
+        WHEN exact IS NULL THEN 'interval' ELSE 'exact' END AS count_status
+{%- endset %}
+{% set unit_rank -%}
+CASE coalesce(unit, 'events') WHEN 'households' THEN 0 WHEN 'persons' THEN 1
+    WHEN 'events' THEN 2 ELSE 3 END
+{%- endset %}
+
+{# Joins the status and the window of each cell. #}
+{% set joins -%}
+LEFT JOIN worst ON worst.whose = c.whose AND worst.m0 = c.m0 AND worst.months = c.months
+JOIN wins AS w ON w.frame = c.frame AND w.m0 = c.m0 AND w.months = c.months
+{%- endset %}
+
+{# The months that each window is compared with. #}
+{% set baselines %}
+SELECT frame, "window", months, baseline, m0 - 12 * years AS base_m0
+FROM wins CROSS JOIN (
+    VALUES ('year-before', 1), ('mean-5-years', 1), ('mean-5-years', 2), ('mean-5-years', 3),
+        ('mean-5-years', 4), ('mean-5-years', 5)
+) AS y(baseline, years)
+UNION ALL
+SELECT frame, "window", months, 'prior', m0 - months FROM wins WHERE family IN ('month', 'quarter')
+{% endset %}

@@ -1,0 +1,6 @@
+{% set window_filter = shared.months %}
+{% set series_filter = shared.without_codes %}
+{% include 'cells.sql' %}
+SELECT {{ shared.keys }}, {{ shared.count }}
+FROM cells AS c {{ shared.joins }}
+WHERE NOT {{ shared.is_small_area }} OR exact IS NULL OR exact <> 0
