@@ -20,26 +20,13 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 
-use crate::aggregate::Wanted;
+use crate::aggregate::PlanChoice;
+use crate::aggregate::tables::{self, TableKind};
 use crate::reference::Reference;
 use parameters::Parameters;
 use script::{QueryPart, Script};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/sql/templates");
-
-/// The tables to join: their query is the file itself.
-const TABLES_TO_JOIN: [&str; 10] = [
-    "areas",
-    "breaks",
-    "intake",
-    "lineage",
-    "placements",
-    "populations",
-    "priorities",
-    "rules",
-    "sources",
-    "windows",
-];
 
 /// A language of queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,28 +63,16 @@ impl Dialect {
     }
 }
 
-/// The names of all tables, sorted.
-pub fn tables() -> Vec<&'static str> {
-    let queries = TEMPLATES.get_dir("tables").into_iter().flat_map(Dir::files);
-    let mut names: Vec<&str> = queries
-        .filter_map(|file| file.path().file_stem()?.to_str())
-        .chain(TABLES_TO_JOIN)
-        .collect();
-    names.sort_unstable();
-    names
-}
-
 /// The query of a table, to be run in the folder of the store; `None`: there is no such table.
 pub fn query(
     table: &str,
-    wanted: &Wanted<'_>,
+    wanted: &PlanChoice<'_>,
     reference: &Reference,
     dialect: Dialect,
 ) -> Option<String> {
-    let template = match table {
-        _ if TABLES_TO_JOIN.contains(&table) => "join.sql",
-        _ if tables().contains(&table) => "query.sql",
-        _ => return None,
+    let template = match tables::find(table)?.kind {
+        TableKind::ToJoin => "join.sql",
+        TableKind::Figures => "query.sql",
     };
     let parameters = Parameters::new(table, wanted, reference, dialect);
     let script = Script::new(dialect, wanted.folder());
@@ -176,14 +151,14 @@ mod tests {
     #[test]
     fn every_table_has_a_query_without_an_undefined_name() {
         let reference = Reference::load(None).expect("built in");
-        let folders = Wanted::named(&reference, &[]).expect("plans");
+        let folders = PlanChoice::parse(&reference, &[]).expect("plans");
         for dialect in [Dialect::DuckDb, Dialect::Spark] {
-            for (table, wanted) in tables()
-                .into_iter()
-                .flat_map(|table| folders.iter().map(move |w| (table, w)))
+            for (table, folder) in tables::TABLES
+                .iter()
+                .flat_map(|table| folders.iter().map(move |folder| (table.name, folder)))
             {
-                let query = query(table, wanted, &reference, dialect).expect("a query");
-                assert!(!query.contains(['{', '}']), "{table} {}", wanted.folder());
+                let query = query(table, folder, &reference, dialect).expect("a query");
+                assert!(!query.contains(['{', '}']), "{table} {}", folder.folder());
             }
         }
         assert_eq!(

@@ -1,27 +1,29 @@
-//! What moves between two plans, over the records that are held: told before a plan is adopted.
+//! What changes between two plans, over the records of the store: to be read before a plan is
+//! adopted.
 //!
-//! Records are counted whatever their kind: these are figures of the plans, not of crime.
+//! Records of all kinds are counted together: these are figures of the plans, not of crime.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::runtime::Handle;
 
-use crate::aggregate::run::{Read, over_chains};
-use crate::aggregate::{Error, Progress, Settings};
-use crate::event::Kind;
-use crate::reference::plan::{Plan, Series};
+use crate::aggregate::snapshot::{Snapshot, read_chains};
+use crate::aggregate::state::current::Current;
+use crate::aggregate::{AggregateError, AggregateSettings, RunProgress};
+use crate::event::{Kind, Month};
+use crate::reference::plan::{Plan, Rule, Series, SeriesSet};
 use crate::reference::windows::Window;
 use crate::storage::Store;
 
 /// What becomes of one priority or theme.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
+pub struct SeriesChange {
     /// Its id in the first plan; none = new.
     pub before: Option<String>,
     /// Its id in the second plan; none = dropped.
     pub after: Option<String>,
-    /// The word for it: that of the second plan's lineage, `new`, `dropped`, or `continued` where
-    /// both have the id.
+    /// The word for it: that of the second plan's lineage, `new`, `dropped`, or `continued` if both
+    /// plans have the id.
     pub change: &'static str,
     /// Rules that only the second plan has, as tests.
     pub added: Vec<String>,
@@ -31,79 +33,105 @@ pub struct Moved {
     pub records: [i64; 3],
 }
 
-/// What moves between two plans.
+/// What changes between two plans.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diff {
+pub struct PlanDiff {
     /// Priorities and themes, in the order of the second plan, then those dropped.
-    pub moved: Vec<Moved>,
+    pub series: Vec<SeriesChange>,
     /// Records that were counted.
     pub records: i64,
     /// Records under none, in the first plan and in the second.
     pub unmapped: [i64; 2],
-    /// Priorities of the second plan that nothing any partner carries can show.
+    /// Priorities of the second plan that no partner's data can show.
     pub not_measurable: Vec<String>,
 }
 
+/// Records by the ids of their series under the first plan and under the second.
+struct RecordCounts<'p>(BTreeMap<[BTreeSet<&'p str>; 2], i64>);
+
+impl<'p> RecordCounts<'p> {
+    fn new(current: &Current, plans: [(usize, &'p Plan); 2], window: Option<&Window>) -> Self {
+        let is_counted = |month: Month| {
+            window.is_none_or(|window| (window.first..=window.last()).contains(&month))
+        };
+        let mut by_class: BTreeMap<[u32; 2], i64> = BTreeMap::new();
+        for fact in current.facts.iter().filter(|fact| is_counted(fact.month)) {
+            let classes = plans.map(|(wanted, _)| current.class_of(fact.profile, wanted));
+            *by_class.entry(classes).or_default() += 1;
+        }
+        let mut counts: BTreeMap<[BTreeSet<&str>; 2], i64> = BTreeMap::new();
+        for ([before, after], count) in by_class {
+            let [(_, first), (_, second)] = plans;
+            let key = [
+                series_ids(first, current, before),
+                series_ids(second, current, after),
+            ];
+            *counts.entry(key).or_default() += count;
+        }
+        Self(counts)
+    }
+
+    /// The records whose series pass a test.
+    fn count(&self, test: impl Fn(&BTreeSet<&str>, &BTreeSet<&str>) -> bool) -> i64 {
+        let counts = self.0.iter();
+        counts
+            .filter(|([before, after], _)| test(before, after))
+            .map(|(_, count)| count)
+            .sum()
+    }
+}
+
+/// The ids of the series that the records of a class are in.
+fn series_ids<'p>(plan: &'p Plan, current: &Current, class: u32) -> BTreeSet<&'p str> {
+    let rules = current.classes[class as usize].rules;
+    plan.of_set(plan.series_of(rules))
+        .map(|series| &*series.id)
+        .collect()
+}
+
 /// Compares the two plans that the settings want, over the records of a window (none = of all
-/// time); `None` where the store holds nothing.
+/// time); `None` = the store has no records.
 pub fn diff(
     store: &Store,
-    settings: &Settings<'_>,
+    settings: &AggregateSettings<'_>,
     window: Option<&Window>,
     runtime: &Handle,
-    progress: &mut dyn Progress,
-) -> Result<Option<Diff>, Error> {
-    let read = over_chains(store, runtime, |chains| {
-        Read::of(store, chains, settings, runtime, progress)
+    progress: &mut dyn RunProgress,
+) -> Result<Option<PlanDiff>, AggregateError> {
+    let read = read_chains(store, runtime, |chains| {
+        Snapshot::read(store, chains, settings, runtime, progress)
     })?;
-    let Some((_, read)) = read else {
+    let Some((_, snapshot)) = read else {
         return Ok(None);
     };
-    let [before, after] = [0, 1].map(|wanted| settings.plan(wanted.min(settings.wanted.len() - 1)));
-    let current = &read.current;
-    // Records by what the two plans make of them.
-    let mut classes: BTreeMap<[u32; 2], i64> = BTreeMap::new();
     let last = settings.wanted.len() - 1;
-    let counted =
-        |month| window.is_none_or(|window| (window.first..=window.last()).contains(&month));
-    for fact in current.facts.iter().filter(|fact| counted(fact.month)) {
-        let of = [0, last].map(|wanted| current.class_of(fact.profile, wanted));
-        *classes.entry(of).or_default() += 1;
-    }
-    let mut sets: BTreeMap<[BTreeSet<&str>; 2], i64> = BTreeMap::new();
-    for ([a, b], count) in classes {
-        let of = |plan: &'_ Plan, class: u32| plan.series_of(current.classes[class as usize].rules);
-        let ids = [ids(before, of(before, a)), ids(after, of(after, b))];
-        *sets.entry(ids).or_default() += count;
-    }
-    let count = |is: &dyn Fn(&[BTreeSet<&str>; 2]) -> bool| {
-        sets.iter().filter(|(of, _)| is(of)).map(|(_, n)| n).sum()
-    };
-    let of_pair = |(a, b): (Option<&Series>, Option<&Series>)| {
-        let is_in = |series: Option<&Series>, set: &BTreeSet<&str>| {
-            series.is_some_and(|s| set.contains(&*s.id))
-        };
+    let (before, after) = (settings.plan(0), settings.plan(last.min(1)));
+    let counts = RecordCounts::new(&snapshot.current, [(0, before), (last, after)], window);
+    let series = pairs(before, after).into_iter().map(|(a, b)| {
         let records = [
-            count(&|[x, _]| is_in(a, x)),
-            count(&|[_, y]| is_in(b, y)),
-            count(&|[x, y]| is_in(a, x) && is_in(b, y)),
+            counts.count(|x, _| contains(x, a)),
+            counts.count(|_, y| contains(y, b)),
+            counts.count(|x, y| contains(x, a) && contains(y, b)),
         ];
-        moved(before, a, b, records)
-    };
-    Ok(Some(Diff {
-        moved: pairs(before, after).into_iter().map(of_pair).collect(),
-        records: count(&|_| true),
-        unmapped: [count(&|[x, _]| x.is_empty()), count(&|[_, y]| y.is_empty())],
+        series_change(before, a, b, records)
+    });
+    Ok(Some(PlanDiff {
+        series: series.collect(),
+        records: counts.count(|_, _| true),
+        unmapped: [
+            counts.count(|x, _| x.is_empty()),
+            counts.count(|_, y| y.is_empty()),
+        ],
         not_measurable: not_measurable(after, settings),
     }))
 }
 
-fn ids(plan: &Plan, set: crate::reference::plan::SeriesSet) -> BTreeSet<&str> {
-    plan.of_set(set).map(|series| &*series.id).collect()
+fn contains(ids: &BTreeSet<&str>, series: Option<&Series>) -> bool {
+    series.is_some_and(|series| ids.contains(&*series.id))
 }
 
-/// Every series of the second plan with each it comes from, and those of the first that nothing
-/// comes from.
+/// Every series of the second plan with each series it comes from, and those of the first plan that
+/// none comes from.
 fn pairs<'p>(before: &'p Plan, after: &'p Plan) -> Vec<(Option<&'p Series>, Option<&'p Series>)> {
     let mut pairs = Vec::new();
     for series in &after.series {
@@ -143,27 +171,25 @@ fn pairs<'p>(before: &'p Plan, after: &'p Plan) -> Vec<(Option<&'p Series>, Opti
     pairs
 }
 
-fn moved(before: &Plan, a: Option<&Series>, b: Option<&Series>, records: [i64; 3]) -> Moved {
-    let rules = |series: Option<&Series>| -> BTreeSet<String> {
-        series
-            .into_iter()
-            .flat_map(|series| &series.rules)
-            .map(crate::reference::plan::Rule::canonical)
-            .collect()
-    };
+fn series_change(
+    before: &Plan,
+    a: Option<&Series>,
+    b: Option<&Series>,
+    records: [i64; 3],
+) -> SeriesChange {
     let (old, new) = (rules(a), rules(b));
-    let said = b.zip(a).and_then(|(b, a)| {
+    let lineage = b.zip(a).and_then(|(b, a)| {
         b.from
             .iter()
             .find(|from| from.plan == before.id && from.id == a.id)
     });
-    let change = match (a, b, said) {
+    let change = match (a, b, lineage) {
         (_, _, Some(from)) => from.change.as_str(),
         (None, ..) => "new",
         (_, None, _) => "dropped",
         _ => "continued",
     };
-    Moved {
+    SeriesChange {
         before: a.map(|series| series.id.clone()),
         after: b.map(|series| series.id.clone()),
         change,
@@ -173,21 +199,25 @@ fn moved(before: &Plan, a: Option<&Series>, b: Option<&Series>, records: [i64; 3
     }
 }
 
-fn not_measurable(plan: &Plan, settings: &Settings<'_>) -> Vec<String> {
+/// The rules of a series, as tests.
+fn rules(series: Option<&Series>) -> BTreeSet<String> {
+    let rules = series.into_iter().flat_map(|series| &series.rules);
+    rules.map(Rule::canonical).collect()
+}
+
+/// The series of a plan that no partner's data can show.
+fn not_measurable(plan: &Plan, settings: &AggregateSettings<'_>) -> Vec<String> {
     let partners = &settings.reference.partners;
-    let shown = Kind::ALL
-        .iter()
-        .flat_map(|kind| partners.ids().into_iter().map(move |id| (id, *kind)));
-    let shown =
-        shown.map(|(partner, kind)| plan.applicable(&partners.carried(partner, kind), kind));
-    let shown = shown.fold(
-        crate::reference::plan::SeriesSet::EMPTY,
-        crate::reference::plan::SeriesSet::union,
-    );
-    let of_none = plan
-        .series
+    let mut shown = SeriesSet::EMPTY;
+    for &kind in Kind::ALL.iter() {
+        for partner in partners.ids() {
+            shown = shown.union(plan.applicable(&partners.carried(partner, kind), kind));
+        }
+    }
+    plan.series
         .iter()
         .enumerate()
-        .filter(|(place, _)| !shown.contains(*place));
-    of_none.map(|(_, series)| series.id.clone()).collect()
+        .filter(|(index, _)| !shown.contains(*index))
+        .map(|(_, series)| series.id.clone())
+        .collect()
 }

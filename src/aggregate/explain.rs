@@ -1,38 +1,38 @@
-//! What a figure is made of, and what changed it between two times.
+//! What a figure consists of, and what changed it between two times.
 //!
-//! The same code counts here that makes the tables. A change is split exactly: a record that came
-//! into a cell or left it has one reason, the first that holds of cancelled, reinstated, late,
-//! redated, relocated, reclassified.
+//! The code that builds the tables counts here too. A change is split exactly: a record that came
+//! into a cell or left it has one reason, the first of cancelled, reinstated, late, redated,
+//! relocated, reclassified that applies.
 
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 use tokio::runtime::Handle;
 
-use crate::aggregate::figures::bounded_count::Block;
-use crate::aggregate::figures::periods::{Figures, lacks_area};
-use crate::aggregate::figures::series::Series;
-use crate::aggregate::figures::status::Status;
-use crate::aggregate::figures::table_set::{Folder, Strip};
-use crate::aggregate::run::{Read, fetch, over_chains};
-use crate::aggregate::state::current::Fact;
-use crate::aggregate::state::files::{Files, Part};
-use crate::aggregate::state::history;
+use crate::aggregate::figures::areas::ALL;
+use crate::aggregate::figures::periods::{Figures, area_not_found};
+use crate::aggregate::figures::series::SeriesKey;
+use crate::aggregate::figures::status::DataStatus;
+use crate::aggregate::figures::table_set::{CountedArea, SeriesCounts, TableSet};
+use crate::aggregate::snapshot::{Snapshot, read_chains};
+use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::state::files::{Files, Part, fetch};
 use crate::aggregate::state::latest::{Latest, identities};
-use crate::aggregate::{Error, Progress, Settings, Wanted};
+use crate::aggregate::{AggregateError, AggregateSettings, PlanChoice, RunProgress, month_of};
 use crate::contract::Record;
 use crate::event::{Kind, Micros, Month};
 use crate::normalise::{self, Rows};
+use crate::reference::SourceCode;
 use crate::reference::geography::{Placed, Scope};
 use crate::reference::plan::Plan;
 use crate::reference::windows::Window;
 use crate::storage::Store;
 
-/// A cell of the tables, but for partner and kind.
+/// The key of a figure, without its partner and kind.
 #[derive(Clone, Debug)]
-pub struct Cell<'c> {
+pub struct FigureQuery<'q> {
     /// The plan.
-    pub plan: &'c Plan,
+    pub plan: &'q Plan,
     /// `total`, `mapped`, `unmapped`, a priority or theme, or `<scheme>:<code>`.
     pub series: String,
     /// A code of the tables, or `all`.
@@ -41,20 +41,33 @@ pub struct Cell<'c> {
     pub window: Window,
 }
 
-/// What a cell holds, for one partner's kind.
+impl FigureQuery<'_> {
+    fn is_of(&self, series: &SeriesKey) -> bool {
+        match &series.scheme {
+            None => series.id == self.series,
+            Some(scheme) => self.series == format!("{scheme}:{}", series.id),
+        }
+    }
+
+    fn includes(&self, month: Month) -> bool {
+        (self.window.first..=self.window.last()).contains(&month)
+    }
+}
+
+/// A figure of one partner's kind, and what it consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// Whose records.
+    /// The partner that sent the records.
     pub partner: String,
     /// Their kind.
     pub kind: String,
-    /// What the place is to the records; none where areas of all roles are together.
+    /// What the area is to the records; none = areas of all roles together.
     pub role: Option<String>,
     /// The number, where it is known.
     pub count: Option<i64>,
-    /// Its least.
+    /// Its lower bound.
     pub count_min: i64,
-    /// Its greatest, where one is known.
+    /// Its upper bound, where one is known.
     pub count_max: Option<i64>,
     /// `exact`, `interval`, `partial` or `not_supplied`.
     pub count_status: &'static str,
@@ -67,21 +80,21 @@ pub struct Explanation {
     /// Ids of the breaks in the window.
     pub breaks: Vec<String>,
     /// What changed it since an earlier time.
-    pub change: Option<Difference>,
+    pub change: Option<CountChange>,
 }
 
-/// A change between two times, by its reasons, each as records that came in or (negative) left.
+/// A change between two times, by its reasons, each as records that came in or left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
+pub struct CountChange {
     /// The count at the earlier time.
     pub before: i64,
     /// First received since.
     pub late: i64,
-    /// Under the series since; no more.
+    /// Under the series since; no longer.
     pub reclassified: (i64, i64),
-    /// In the window since; no more.
+    /// In the window since; no longer.
     pub redated: (i64, i64),
-    /// In the area since; no more.
+    /// In the area since; no longer.
     pub relocated: (i64, i64),
     /// Cancelled since.
     pub cancelled: i64,
@@ -89,228 +102,235 @@ pub struct Difference {
     pub reinstated: i64,
 }
 
-impl Difference {
+impl CountChange {
     /// All reasons together: the count now less the count before.
     pub fn sum(&self) -> i64 {
-        let moved: i64 = [self.reclassified, self.redated, self.relocated]
+        let net: i64 = [self.reclassified, self.redated, self.relocated]
             .iter()
             .map(|(came, left)| came - left)
             .sum();
-        self.late + moved - self.cancelled + self.reinstated
+        self.late + net - self.cancelled + self.reinstated
     }
 }
 
-/// Explains a cell as at the time of the settings, which must want its plan; `None` where the store
-/// holds nothing.
+/// Explains a figure at the time of the settings, whose folders must include its plan; `None` = the
+/// store has no records.
 pub fn explain(
     store: &Store,
-    settings: &Settings<'_>,
-    cell: &Cell<'_>,
+    settings: &AggregateSettings<'_>,
+    query: &FigureQuery<'_>,
     before: Option<Micros>,
     runtime: &Handle,
-    progress: &mut dyn Progress,
-) -> Result<Option<Vec<Explanation>>, Error> {
-    let read = over_chains(store, runtime, |chains| {
-        let read = Read::of(store, chains, settings, runtime, progress)?;
-        let open = |path: &str| fetch(store, path, runtime);
-        let changes = match before {
-            Some(before) => changes(
-                &Files::of(chains, &open),
-                settings,
-                cell,
-                (before, read.as_at),
-            )?,
-            None => HashMap::new(),
+    progress: &mut dyn RunProgress,
+) -> Result<Option<Vec<Explanation>>, AggregateError> {
+    let read = read_chains(store, runtime, |chains| {
+        let snapshot = Snapshot::read(store, chains, settings, runtime, progress)?;
+        let Some(before) = before else {
+            return Ok((snapshot, HashMap::new()));
         };
-        Ok((read, changes))
+        let open = |path: &str| fetch(store, path, runtime);
+        let files = Files::of(chains, &open);
+        let changes = changes(&files, settings, query, (before, snapshot.as_at))?;
+        Ok((snapshot, changes))
     })?;
-    let Some((_, (read, changes))) = read else {
+    let Some((_, (snapshot, changes))) = read else {
         return Ok(None);
     };
-    let figures = Figures::of(&read.current, settings, &cell.plan.area, read.as_at)?;
-    let folder = Folder::of(&figures, Wanted::Plan(cell.plan));
-    let strips = folder
-        .strips()
-        .filter(|strip| is_named(strip.series, &cell.series));
-    let mut told = Vec::new();
-    for strip in strips {
-        for (place, _, of) in strip.places().filter(|(_, _, of)| of.code == cell.area) {
-            let Some(block) = strip.block(place, &cell.window) else {
-                continue;
-            };
-            let mut explanation = explanation(&figures, &strip, place, &cell.window, block);
-            let kind = strip.partner_kind();
-            explanation.change = before.map(|_| {
-                let key = (kind.partner.clone(), kind.kind.clone(), of.role.clone());
-                let mut change = changes.get(&key).copied().unwrap_or_default();
-                change.before = block.min - change.sum();
-                change
-            });
-            told.push(explanation);
+    let Snapshot {
+        current,
+        intake,
+        as_at,
+        ..
+    } = &snapshot;
+    let figures = Figures::new(current, settings, &query.plan.area, *as_at)?;
+    let set = TableSet::new(&figures, intake, PlanChoice::Plan(query.plan));
+    let mut explanations = Vec::new();
+    for series in set.series().filter(|series| query.is_of(series.key)) {
+        for area in series.areas().filter(|area| area.key.code == query.area) {
+            if let Some(count) = series.count(area, &query.window) {
+                let mut explanation = explanation(&figures, &series, area, query, count);
+                if before.is_some() {
+                    explanation.change = Some(change_of(&explanation, &changes));
+                }
+                explanations.push(explanation);
+            }
         }
     }
-    Ok(Some(told))
+    Ok(Some(explanations))
 }
 
-fn is_named(series: &Series, name: &str) -> bool {
-    match &series.scheme {
-        None => series.id == name,
-        Some(scheme) => {
-            name.strip_prefix(&**scheme)
-                .and_then(|rest| rest.strip_prefix(':'))
-                == Some(&series.id)
-        }
+/// The change of a figure, of which only its reasons are known yet.
+fn change_of(figure: &Explanation, changes: &HashMap<FigureKey, CountChange>) -> CountChange {
+    let key = (
+        figure.partner.clone(),
+        figure.kind.clone(),
+        figure.role.clone(),
+    );
+    let change = changes.get(&key).copied().unwrap_or_default();
+    CountChange {
+        before: figure.count_min - change.sum(),
+        ..change
     }
 }
 
 fn explanation(
     figures: &Figures<'_>,
-    strip: &Strip<'_>,
-    place: usize,
-    window: &Window,
-    block: Block,
+    series: &SeriesCounts<'_>,
+    area: CountedArea<'_>,
+    query: &FigureQuery<'_>,
+    count: BoundedCount,
 ) -> Explanation {
-    let kind = strip.partner_kind();
-    let place_of = strip.place(place);
+    let kind = series.partner_kind();
+    let window = &query.window;
     let months = window.first.to(window.last()).map(|month| {
-        let held = figures.held[strip.kind].as_ref();
-        let status = held
-            .and_then(|held| held.status_of(month))
-            .unwrap_or(Status::Overdue);
-        let count = strip
-            .block(place, &Window::of_month(month))
-            .and_then(Block::exact);
-        (month, count, Status::NAMES[status as usize])
+        let status = series.months().and_then(|months| months.status(month));
+        let count = series.count(area, &Window::of_month(month));
+        (
+            month,
+            count.and_then(BoundedCount::exact),
+            status.unwrap_or(DataStatus::Overdue).as_str(),
+        )
     });
-    let (rules, codes) = made_of(figures, strip, place, window);
+    let by_class = records_by_class(figures, series, area, query);
     Explanation {
         partner: kind.partner.clone(),
         kind: kind.kind.clone(),
-        role: place_of.role.clone(),
-        count: block.exact(),
-        count_min: block.min,
-        count_max: block.max(),
-        count_status: Block::STATUSES[block.status() as usize],
-        rules,
-        codes,
+        role: area.key.role.clone(),
+        count: count.exact(),
+        count_min: count.min,
+        count_max: count.max(),
+        count_status: count.status().as_str(),
+        rules: records_by_rule(figures, series, &by_class),
+        codes: records_by_code(figures, &by_class),
         months: months.collect(),
-        breaks: strip
-            .breaks(window.first, window, place_of)
-            .split(';')
-            .filter(|id| !id.is_empty())
+        breaks: series
+            .breaks(window.first, window, area.key)
             .map(str::to_owned)
             .collect(),
         change: None,
     }
 }
 
-type Counts = Vec<(String, i64)>;
-
-/// The records of a cell by rule and by code.
-fn made_of(
+/// The records of a figure by their class.
+fn records_by_class(
     figures: &Figures<'_>,
-    strip: &Strip<'_>,
-    place: usize,
-    window: &Window,
-) -> (Counts, Counts) {
-    let (current, frame) = (figures.current, &strip.framed.frame);
-    let target = figures.places.of_kind[strip.kind][place];
-    let series = strip.number - strip.framed.first_series;
-    let mut of_class: BTreeMap<u32, i64> = BTreeMap::new();
-    let in_window = |fact: &&Fact| (window.first..=window.last()).contains(&fact.month);
-    for fact in figures.facts(strip.kind).iter().filter(in_window) {
-        let class = frame.class(current, fact.profile);
-        let counts = frame.of_class[class as usize].contains(&series);
-        if counts
-            && figures
-                .places
-                .targets(strip.kind, fact.area)
-                .contains(&target)
+    series: &SeriesCounts<'_>,
+    area: CountedArea<'_>,
+    query: &FigureQuery<'_>,
+) -> BTreeMap<u32, i64> {
+    let plan_series = &series.plan.series;
+    let mut by_class = BTreeMap::new();
+    for fact in figures.facts(series.kind) {
+        let class = plan_series.class(figures.current, fact.profile);
+        let targets = figures.areas.targets(series.kind, fact.area);
+        if query.includes(fact.month)
+            && plan_series.counts_in(class, series.series())
+            && targets.contains(&area.number)
         {
-            *of_class.entry(class).or_default() += 1;
+            *by_class.entry(class).or_default() += 1;
         }
     }
-    let (mut rules, mut codes): (BTreeMap<usize, i64>, BTreeMap<String, i64>) = Default::default();
-    for (class, count) in of_class {
-        let class = &current.classes[class as usize];
-        let own = frame.plan.into_iter().flat_map(Plan::rules);
-        let own = own.filter(|(_, of, _)| {
-            frame
-                .plan
-                .is_some_and(|plan| plan.series[*of].id == strip.series.id)
-        });
-        own.filter(|(number, ..)| class.rules.contains(*number))
-            .for_each(|(number, ..)| *rules.entry(number).or_default() += count);
-        for code in &current.what[class.what as usize].codes {
+    by_class
+}
+
+/// Records by the rules of a series that match them, in the order of the rules.
+fn records_by_rule(
+    figures: &Figures<'_>,
+    series: &SeriesCounts<'_>,
+    by_class: &BTreeMap<u32, i64>,
+) -> Vec<(String, i64)> {
+    let Some(plan) = series.plan.series.plan else {
+        return Vec::new();
+    };
+    let mut records = Vec::new();
+    for (number, index, rule) in plan.rules() {
+        if plan.series[index].id != series.key.id {
+            continue;
+        }
+        let matching: Vec<i64> = by_class
+            .iter()
+            .filter(|(class, _)| {
+                let class = &figures.current.classes[**class as usize];
+                class.rules.contains(number)
+            })
+            .map(|(_, count)| *count)
+            .collect();
+        if !matching.is_empty() {
+            records.push((rule.id.clone(), matching.iter().sum()));
+        }
+    }
+    records
+}
+
+/// Records by code, most first.
+fn records_by_code(figures: &Figures<'_>, by_class: &BTreeMap<u32, i64>) -> Vec<(String, i64)> {
+    let current = figures.current;
+    let mut by_code: BTreeMap<String, i64> = BTreeMap::new();
+    for (class, count) in by_class {
+        let what = &current.what[current.classes[*class as usize].what as usize];
+        for code in &what.codes {
             let code = &current.categories[*code as usize];
-            *codes
-                .entry(format!("{}:{}", code.scheme, code.code))
-                .or_default() += count;
+            let name = format!("{}:{}", code.scheme, code.code);
+            *by_code.entry(name).or_default() += count;
         }
     }
-    let named = frame.plan.into_iter().flat_map(Plan::rules);
-    let rules = named
-        .filter_map(|(number, _, rule)| Some((rule.id.clone(), *rules.get(&number)?)))
-        .collect();
-    let mut codes: Counts = codes.into_iter().collect();
-    codes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    (rules, codes)
+    let mut records: Vec<(String, i64)> = by_code.into_iter().collect();
+    records.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    records
 }
 
 /// Partner, kind and role.
-type Key = (String, String, Option<String>);
+type FigureKey = (String, String, Option<String>);
 
-/// A record at one time, as far as a cell asks.
+/// What a record is to a figure, at one time.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a question of its own"
+    reason = "each is a condition of its own"
 )]
-struct State {
-    key: Key,
-    cancelled: bool,
-    of_series: bool,
+struct Membership {
+    key: FigureKey,
+    is_cancelled: bool,
+    in_series: bool,
     in_window: bool,
     in_area: bool,
 }
 
-impl State {
-    fn is_in(&self) -> bool {
-        !self.cancelled && self.of_series && self.in_window && self.in_area
+impl Membership {
+    fn counts(&self) -> bool {
+        !self.is_cancelled && self.in_series && self.in_window && self.in_area
     }
 }
 
-/// The states of a record whose latest row is not the same at both times.
-type States = HashMap<[u64; 2], [Option<State>; 2]>;
+/// The membership of a record before and now, by identity, where its latest row differs.
+type Memberships = HashMap<[u64; 2], [Option<Membership>; 2]>;
 
-/// What changed a cell between two times, by partner, kind and role.
+/// What changed a figure between two times, by partner, kind and role.
 fn changes(
     files: &Files<'_>,
-    settings: &Settings<'_>,
-    cell: &Cell<'_>,
+    settings: &AggregateSettings<'_>,
+    query: &FigureQuery<'_>,
     (before, now): (Micros, Option<Micros>),
-) -> Result<HashMap<Key, Difference>, Error> {
+) -> Result<HashMap<FigureKey, CountChange>, AggregateError> {
     let latest = [
         Latest::find(files, Some(before), |_| {})?,
         Latest::find(files, now, |_| {})?,
     ];
-    let scope = settings
-        .reference
-        .geography
-        .scope(&cell.plan.area)
-        .ok_or_else(|| lacks_area(&cell.plan.area))?;
+    let area = &query.plan.area;
+    let scope = settings.reference.geography.scope(area);
+    let scope = scope.ok_or_else(|| area_not_found(area))?;
     let schema = normalise::schema();
     let columns: Vec<&str> = schema
         .fields()
         .iter()
         .map(|field| field.name().as_str())
         .collect();
-    let mut states = States::new();
+    let mut memberships = Memberships::new();
     files.for_each(&columns, |part| {
-        differing(part, &latest, settings, cell, &scope, &mut states)
+        add_memberships(part, &latest, settings, query, &scope, &mut memberships)
     })?;
-    let mut changes: HashMap<Key, Difference> = HashMap::new();
-    for [before, now] in states.into_values() {
+    let mut changes: HashMap<FigureKey, CountChange> = HashMap::new();
+    for [before, now] in memberships.into_values() {
         for (key, reason) in reasons(before.as_ref(), now.as_ref()) {
             reason(changes.entry(key).or_default());
         }
@@ -318,117 +338,122 @@ fn changes(
     Ok(changes)
 }
 
-fn differing(
+/// Adds the rows of a part that are the latest at one of the two times only.
+fn add_memberships(
     part: &Part,
     latest: &[Latest; 2],
-    settings: &Settings<'_>,
-    cell: &Cell<'_>,
+    settings: &AggregateSettings<'_>,
+    query: &FigureQuery<'_>,
     scope: &Scope<'_>,
-    states: &mut States,
-) -> Result<(), Error> {
-    let rows = 0..part.batch.num_rows();
-    let holds = |row: usize| {
+    memberships: &mut Memberships,
+) -> Result<(), AggregateError> {
+    let is_latest = |row: usize| {
         latest
             .each_ref()
             .map(|latest| latest.holds(part.file, part.first_row + row))
     };
-    let differing: Vec<usize> = rows
-        .filter(|row| matches!(holds(*row), [true, false] | [false, true]))
+    let differing: Vec<usize> = (0..part.batch.num_rows())
+        .filter(|row| matches!(is_latest(*row), [true, false] | [false, true]))
         .collect();
     if differing.is_empty() {
         return Ok(());
     }
     let records = Rows::new(&part.batch);
     for (row, identity) in differing.iter().zip(identities(&part.batch, &differing)?) {
-        let state = state(&records.record(*row), settings, cell, scope);
-        let time = usize::from(holds(*row)[1]);
-        states.entry(identity).or_default()[time] = state;
+        let membership = membership(&records.record(*row), settings, query, scope);
+        let time = usize::from(is_latest(*row)[1]);
+        memberships.entry(identity).or_default()[time] = membership;
     }
     Ok(())
 }
 
-/// None for a partner's own total, which no record explains.
-fn state<'r>(
+/// What a record is to a figure; none = it is a partner's own total, which no record explains.
+fn membership<'r>(
     record: &Record<'r>,
-    settings: &'r Settings<'_>,
-    cell: &Cell<'_>,
+    settings: &'r AggregateSettings<'_>,
+    query: &FigureQuery<'_>,
     scope: &Scope<'_>,
-) -> Option<State> {
+) -> Option<Membership> {
     if record.kind == Kind::Count {
         return None;
     }
     let reference = settings.reference;
-    let month = history::month_of(record, reference);
     let mut codes = Vec::new();
     reference.source_codes(record, &mut codes);
-    let series = cell.plan.classify(record, &codes);
-    let of_series = match &*cell.series {
-        "total" => true,
-        "mapped" => !series.is_empty(),
-        "unmapped" => series.is_empty(),
-        name => {
-            let of_plan = cell.plan.of_set(series).any(|series| series.id == name);
-            of_plan
-                || codes
-                    .iter()
-                    .any(|code| name == format!("{}:{}", code.scheme, code.code))
-        }
-    };
-    let placed = |(code, level): (&str, &str)| {
-        let tiers = scope.tiers_of(level).into_iter();
-        let mut placed = tiers.flat_map(|tier| scope.place(code, level, record.area_zone, tier));
-        placed.any(|placed| placed == Placed::At(&cell.area))
-    };
-    let area = record.area_code.zip(record.area_level);
-    let in_all = cell.area == crate::aggregate::figures::areas::ALL;
+    let in_all = query.area == ALL;
     let role = record.area_role.filter(|_| !in_all).map(str::to_owned);
-    Some(State {
+    Some(Membership {
         key: (
             record.partner().to_owned(),
             record.kind.as_str().to_owned(),
             role,
         ),
-        cancelled: record.cancellation_reason.is_some(),
-        of_series,
-        in_window: month
-            .is_some_and(|month| (cell.window.first..=cell.window.last()).contains(&month)),
-        in_area: in_all || area.is_some_and(placed),
+        is_cancelled: record.cancellation_reason.is_some(),
+        in_series: is_in_series(record, &codes, query),
+        in_window: month_of(record, reference).is_some_and(|month| query.includes(month)),
+        in_area: in_all || is_in_area(record, query, scope),
     })
 }
 
-type Reason = fn(&mut Difference);
+fn is_in_series(record: &Record<'_>, codes: &[SourceCode<'_>], query: &FigureQuery<'_>) -> bool {
+    let series = query.plan.classify(record, codes);
+    match &*query.series {
+        "total" => true,
+        "mapped" => !series.is_empty(),
+        "unmapped" => series.is_empty(),
+        name => {
+            let mut of_plan = query.plan.of_set(series);
+            let mut codes = codes.iter();
+            of_plan.any(|series| series.id == name)
+                || codes.any(|code| name == format!("{}:{}", code.scheme, code.code))
+        }
+    }
+}
 
-/// Why a record came into a cell or left it: once, or, where its role changed too, once for each
+fn is_in_area(record: &Record<'_>, query: &FigureQuery<'_>, scope: &Scope<'_>) -> bool {
+    let Some((code, level)) = record.area_code.zip(record.area_level) else {
+        return false;
+    };
+    scope
+        .tiers_of(level)
+        .into_iter()
+        .flat_map(|tier| scope.place(code, level, record.area_zone, tier))
+        .any(|placed| placed == Placed::At(&query.area))
+}
+
+type Reason = fn(&mut CountChange);
+
+/// Why a record came into a figure or left it: once, or, if its role changed too, once for each
 /// role.
-fn reasons(before: Option<&State>, now: Option<&State>) -> Vec<(Key, Reason)> {
-    let was_in = before.filter(|state| state.is_in());
-    let is_in = now.filter(|state| state.is_in());
-    match (was_in, is_in) {
+fn reasons(before: Option<&Membership>, now: Option<&Membership>) -> Vec<(FigureKey, Reason)> {
+    let counted_before = before.filter(|membership| membership.counts());
+    let counted_now = now.filter(|membership| membership.counts());
+    match (counted_before, counted_now) {
         (Some(before), Some(now)) if before.key != now.key => {
             vec![
                 (before.key.clone(), |change| change.relocated.1 += 1),
                 (now.key.clone(), |change| change.relocated.0 += 1),
             ]
         }
-        (Some(before), None) => vec![(before.key.clone(), left(now))],
-        (None, Some(now)) => vec![(now.key.clone(), came(before))],
+        (Some(before), None) => vec![(before.key.clone(), reason_left(now))],
+        (None, Some(now)) => vec![(now.key.clone(), reason_came(before))],
         _ => Vec::new(),
     }
 }
 
-fn left(now: Option<&State>) -> Reason {
+fn reason_left(now: Option<&Membership>) -> Reason {
     match now {
-        Some(now) if now.cancelled => |change| change.cancelled += 1,
+        Some(now) if now.is_cancelled => |change| change.cancelled += 1,
         Some(now) if !now.in_window => |change| change.redated.1 += 1,
         Some(now) if !now.in_area => |change| change.relocated.1 += 1,
         _ => |change| change.reclassified.1 += 1,
     }
 }
 
-fn came(before: Option<&State>) -> Reason {
+fn reason_came(before: Option<&Membership>) -> Reason {
     match before {
         None => |change| change.late += 1,
-        Some(before) if before.cancelled => |change| change.reinstated += 1,
+        Some(before) if before.is_cancelled => |change| change.reinstated += 1,
         Some(before) if !before.in_window => |change| change.redated.0 += 1,
         Some(before) if !before.in_area => |change| change.relocated.0 += 1,
         _ => |change| change.reclassified.0 += 1,

@@ -1,51 +1,41 @@
-//! The run: chain in, tables out. All are made before any is seen; then each folder takes the place
-//! of the one before it whole, with a file that says what it was made of. Figures as at an instant
-//! in the past have a folder of their own.
+//! The run: chain in, tables out. All tables are built before any is published. Each folder then
+//! replaces the one before it as a whole, with a file that names what it was built from. Figures as
+//! at a time in the past have a folder of their own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use crate::aggregate::figures::periods::Figures;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::state::current::{Chunk, Current};
-use crate::aggregate::state::files::Files;
-use crate::aggregate::state::latest::Latest;
-use crate::aggregate::tables::feed_quality::Rejected;
-use crate::aggregate::tables::table::File;
-use crate::aggregate::tables::{
-    areas, breaks, intake, lineage, placements, populations, priorities, rules, sources, windows,
-};
-use crate::aggregate::tables::{
-    category_monthly, change, events, factors, feed_quality, outcomes, place_of_safety,
-    priority_monthly, profile, reconciliation, repeats, spc, window_totals,
-};
-use crate::aggregate::{Error, Settings, Wanted};
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::snapshot::{Snapshot, read_chains};
+use crate::aggregate::state::current::Chunk;
+use crate::aggregate::tables::writer::TableFile;
+use crate::aggregate::tables::{TABLES, events};
+use crate::aggregate::{AggregateError, AggregateSettings, PlanChoice};
 use crate::event::{Feed, Micros};
 use crate::hex;
-use crate::ledger::chain::{self, Chain, Passes};
-use crate::ledger::{Footer, PROGRAM};
+use crate::ledger::PROGRAM;
+use crate::ledger::chain::Chain;
 use crate::reference::plan::Plan;
-use crate::rejects;
 use crate::storage::{Replacement, Store};
 
-/// The name of what a folder was made of.
+/// The name of the file that names what a folder was built from.
 pub const PROVENANCE: &str = "_provenance.json";
 
-/// Is told how far a run has come.
-pub trait Progress {
-    /// A stage of so many steps begins.
+/// Reports how far a run is.
+pub trait RunProgress {
+    /// A stage of some steps begins.
     fn begin(&mut self, stage: &'static str, steps: u64);
-    /// So many more steps are done.
+    /// More steps are done.
     fn advance(&mut self, steps: u64);
 }
 
 /// A file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenFile {
     /// Its path under the root.
     pub path: String,
     /// Its rows.
@@ -56,7 +46,7 @@ pub struct Written {
 
 /// What a run read and wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
+pub struct AggregateSummary {
     /// Partitions of the chain.
     pub partitions: usize,
     /// Files of the chain.
@@ -65,293 +55,170 @@ pub struct Summary {
     pub rows: u64,
     /// Records they are revisions of.
     pub records: u64,
-    /// Of these, cancelled.
+    /// How many of these are cancelled.
     pub cancelled: u64,
     /// Rejects that the chain names.
     pub rejected: u64,
-    /// The time of the figures: the one asked for, else the newest receipt.
+    /// The time of the figures: the one of the settings, else the newest receipt.
     pub as_at: Option<Micros>,
-    /// The tables, in the order they were made.
-    pub written: Vec<Written>,
-    /// What was not made for want of reference data, each with why: the others are there.
-    pub not_made: Vec<(String, String)>,
+    /// The files, in the order they were written.
+    pub written: Vec<WrittenFile>,
+    /// Tables and folders whose reference data is missing, each with the reason: all others were
+    /// written.
+    pub not_written: Vec<(String, String)>,
 }
 
-/// Writes `events/` and a folder under `aggregates/` for each wanted; `None` where no record was
+/// Writes `events/` and a folder under `aggregates/` for each choice of plan; `None` = no record was
 /// ever accepted, and nothing is written.
 pub fn run(
     store: &Store,
-    settings: &Settings<'_>,
+    settings: &AggregateSettings<'_>,
     runtime: &Handle,
-    progress: &mut dyn Progress,
-) -> Result<Option<Summary>, Error> {
-    let read = over_chains(store, runtime, |chains| {
-        Read::of(store, chains, settings, runtime, progress)
+    progress: &mut dyn RunProgress,
+) -> Result<Option<AggregateSummary>, AggregateError> {
+    let read = read_chains(store, runtime, |chains| {
+        Snapshot::read(store, chains, settings, runtime, progress)
     })?;
-    let Some((chains, mut read)) = read else {
+    let Some((chains, mut snapshot)) = read else {
         return Ok(None);
     };
-    let feeds = std::mem::take(&mut read.current.feeds);
+    let feeds = std::mem::take(&mut snapshot.current.feeds);
     let output = Output {
         store,
         settings,
         runtime,
         chains: &chains,
-        read: &read,
-        feeds,
+        snapshot: &snapshot,
+        folders: Vec::new(),
         written: Vec::new(),
+        not_written: Vec::new(),
     };
-    output.write(progress).map(Some)
+    output.write(feeds, progress).map(Some)
 }
 
-/// What `f` reads of the chains: again, where a merge passed it meanwhile; `None` where no record
-/// was ever accepted.
-pub(crate) fn over_chains<T>(
-    store: &Store,
-    runtime: &Handle,
-    mut f: impl FnMut(&[Chain]) -> Result<T, Error>,
-) -> Result<Option<(Vec<Chain>, T)>, Error> {
-    let mut passes = Passes::default();
-    loop {
-        let chains = runtime.block_on(chain::read_all(store))?;
-        if chains
-            .iter()
-            .flat_map(|chain| &chain.files)
-            .all(|file| file.footer.accepted == 0)
-        {
-            return Ok(None);
-        }
-        let read = f(&chains);
-        // Also where nothing was missing: a late writer may have put a deleted file back.
-        if !runtime.block_on(passes.again_if_any_moved(store, &chains))? {
-            return Ok(Some((chains, read?)));
-        }
-    }
-}
-
-/// All that is read.
-pub(crate) struct Read {
-    rows: u64,
-    records: u64,
-    pub(crate) as_at: Option<Micros>,
-    pub(crate) current: Current,
-    rejected: Rejected,
-    rejects: u64,
-}
-
-impl Read {
-    pub(crate) fn of(
-        store: &Store,
-        chains: &[Chain],
-        settings: &Settings<'_>,
-        runtime: &Handle,
-        progress: &mut dyn Progress,
-    ) -> Result<Self, Error> {
-        let open = |path: &str| fetch(store, path, runtime);
-        let files = Files::of(chains, &open);
-        let rows = files.rows.iter().sum();
-        progress.begin("find the latest revisions", rows);
-        let latest = Latest::find(&files, settings.as_at, |rows| progress.advance(rows))?;
-        progress.begin("read and classify them", rows);
-        let current = Current::read(&files, &latest, settings, |rows| progress.advance(rows))?;
-        let (rejected, rejects) = rejected(store, chains, settings, runtime)?;
-        let as_at = settings.as_at.or(latest.newest_received.map(Micros));
-        Ok(Self {
-            rows: latest.rows,
-            records: latest.records as u64,
-            as_at,
-            current,
-            rejected,
-            rejects,
-        })
-    }
-}
-
-pub(crate) fn fetch(store: &Store, path: &str, runtime: &Handle) -> Result<Bytes, Error> {
-    runtime
-        .block_on(store.read(path))?
-        .ok_or_else(|| Error::Missing(path.to_owned()))
-}
-
-/// The rejects that the chains name, and how many they are.
-fn rejected(
-    store: &Store,
-    chains: &[Chain],
-    settings: &Settings<'_>,
-    runtime: &Handle,
-) -> Result<(Rejected, u64), Error> {
-    let (mut rejected, mut all) = (Rejected::default(), 0);
-    for chain in chains {
-        let feed = settings.reference.partners.feed_of(&chain.partition.topic);
-        for path in chain.rejects() {
-            for reject in rejects::read(&path, fetch(store, &path, runtime)?, false)? {
-                let reject = reject?;
-                if settings.as_at.is_some_and(|at| reject.received > at) {
-                    continue;
-                }
-                all += 1;
-                if let (Some(feed), Some(partner)) = (feed, &reject.partner) {
-                    rejected.add(feed, partner, reject.kind.as_deref(), reject.received);
-                }
-            }
-        }
-    }
-    Ok((rejected, all))
-}
-
-/// Makes the tables of what was read, and puts them in their place when all are made.
+/// Builds the tables of what was read, and publishes them when all are built.
 struct Output<'o> {
     store: &'o Store,
-    settings: &'o Settings<'o>,
+    settings: &'o AggregateSettings<'o>,
     runtime: &'o Handle,
     chains: &'o [Chain],
-    read: &'o Read,
-    /// Rows by feed, until they are written.
-    feeds: [Vec<Chunk>; 3],
-    written: Vec<Written>,
+    snapshot: &'o Snapshot,
+    /// Complete, but not published yet.
+    folders: Vec<NewFolder>,
+    written: Vec<WrittenFile>,
+    not_written: Vec<(String, String)>,
 }
 
-/// A table's name, and how its file is made.
-type Make<'m> = (
-    &'static str,
-    &'m (dyn Fn(&Folder<'_>) -> Result<File, Error> + Sync),
-);
-
-/// Threads that make tables: each also has its columns encoded by others.
-const THREADS: usize = 2;
-
-/// Makes every table of a folder; calls `done` as each is there.
-fn make_all(
-    folder: &Folder<'_>,
-    tables: &[Make<'_>],
-    mut done: impl FnMut(),
-) -> Vec<Result<File, Error>> {
-    let next = AtomicUsize::new(0);
-    let (sender, finished) = crossbeam_channel::unbounded();
-    let mut files: Vec<(usize, Result<File, Error>)> = std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            let (next, sender) = (&next, sender.clone());
-            scope.spawn(move || {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((_, make)) = tables.get(place) else {
-                        return;
-                    };
-                    // The receiver waits for all.
-                    drop(sender.send((place, make(folder))));
-                }
-            });
-        }
-        drop(sender);
-        finished.iter().inspect(|_| done()).collect()
-    });
-    files.sort_by_key(|(place, _)| *place);
-    files.into_iter().map(|(_, file)| file).collect()
+/// A folder of tables that is not published yet.
+struct NewFolder {
+    path: String,
+    files: Replacement,
 }
 
 impl Output<'_> {
-    fn write(mut self, progress: &mut dyn Progress) -> Result<Summary, Error> {
-        let Read {
-            rows,
-            records,
-            as_at,
-            current,
-            rejected,
-            rejects,
-        } = self.read;
-        let rows_of =
-            |chunks: &Vec<Chunk>| chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
-        let counted = self.feeds.iter().map(rows_of).sum();
-        let base = self.base();
-        progress.begin("make events", counted);
-        let mut folders = vec![self.begin(&format!("{base}events"))?];
-        // The largest last, when the memory of the others is free.
-        let mut feeds = Feed::ALL;
-        feeds.sort_by_key(|feed| rows_of(&self.feeds[*feed as usize]));
-        for feed in feeds {
-            let chunks = std::mem::take(&mut self.feeds[feed as usize]);
-            let bytes = events::write(current, feed, &chunks, self.settings, |rows| {
-                progress.advance(rows)
-            })?;
-            let rows = rows_of(&chunks);
-            drop(chunks);
-            self.put(&mut folders[0], &feed.to_string(), File { bytes, rows })?;
+    fn write(
+        mut self,
+        feeds: [Vec<Chunk>; 3],
+        progress: &mut dyn RunProgress,
+    ) -> Result<AggregateSummary, AggregateError> {
+        let records_that_count = feeds.iter().map(|chunks| rows(chunks)).sum();
+        progress.begin("make events", records_that_count);
+        self.write_events(feeds, progress)?;
+        let tables = self.settings.folders.len() * TABLES.len();
+        progress.begin("make aggregates", tables as u64);
+        for folder in &self.settings.folders {
+            self.write_tables(*folder, progress)?;
         }
-        self.put_provenance(&mut folders[0], &self.settings.plans)?;
-
-        let read = self.reads();
-        let write_quality = |folder: &Folder<'_>| feed_quality::write(folder, rejected);
-        let write_intake = |folder: &Folder<'_>| intake::write(folder, rejected);
-        let write_reconciliation = |folder: &Folder<'_>| reconciliation::write(folder, &read);
-        let tables: [Make<'_>; 22] = [
-            ("areas", &areas::write),
-            ("breaks", &breaks::write),
-            ("category_monthly", &category_monthly::write),
-            ("change", &change::write),
-            ("factors", &factors::write),
-            ("feed_quality", &write_quality),
-            ("intake", &write_intake),
-            ("lineage", &lineage::write),
-            ("outcomes", &outcomes::write),
-            ("place_of_safety", &place_of_safety::write),
-            ("placements", &placements::write),
-            ("populations", &populations::write),
-            ("priorities", &priorities::write),
-            ("priority_monthly", &priority_monthly::write),
-            ("profile", &profile::write),
-            ("reconciliation", &write_reconciliation),
-            ("repeats", &repeats::write),
-            ("rules", &rules::write),
-            ("sources", &sources::write),
-            ("spc", &spc::write),
-            ("window_totals", &window_totals::write),
-            ("windows", &windows::write),
-        ];
-        progress.begin(
-            "make aggregates",
-            (self.settings.folders.len() * tables.len()) as u64,
-        );
-        let mut not_made = Vec::new();
-        for wanted in &self.settings.folders {
-            let path = format!("{base}aggregates/{}", wanted.folder());
-            let figures = match Figures::of(current, self.settings, self.area(wanted), *as_at) {
-                Err(error @ Error::Lacks { .. }) => {
-                    not_made.push((path, error.to_string()));
-                    continue;
-                }
-                figures => figures?,
-            };
-            let of = Folder::of(&figures, *wanted);
-            let mut folder = self.begin(&path)?;
-            let files = make_all(&of, &tables, || progress.advance(1));
-            for ((table, _), file) in tables.iter().zip(files) {
-                match file {
-                    Err(error @ Error::Lacks { .. }) => {
-                        not_made.push((format!("{path}/{table}.parquet"), error.to_string()));
-                    }
-                    file => self.put(&mut folder, table, file?)?,
-                }
-            }
-            self.put_provenance(&mut folder, &of.plans())?;
-            folders.push(folder);
-        }
-        for folder in folders {
+        for folder in self.folders {
             self.runtime.block_on(folder.files.publish())?;
         }
-        Ok(Summary {
+        let snapshot = self.snapshot;
+        Ok(AggregateSummary {
             partitions: self.chains.len(),
             files: self.chains.iter().map(|chain| chain.files.len()).sum(),
-            rows: *rows,
-            records: *records,
-            cancelled: records - counted,
-            rejected: *rejects,
-            as_at: *as_at,
+            rows: snapshot.rows,
+            records: snapshot.records,
+            cancelled: snapshot.records - records_that_count,
+            rejected: snapshot.rejected,
+            as_at: snapshot.as_at,
             written: self.written,
-            not_made,
+            not_written: self.not_written,
         })
     }
 
-    /// Where figures as at an instant in the past are, apart from today's.
+    /// Writes the events of each feed. The largest is last, when the memory of the others is free.
+    fn write_events(
+        &mut self,
+        mut feeds: [Vec<Chunk>; 3],
+        progress: &mut dyn RunProgress,
+    ) -> Result<(), AggregateError> {
+        let mut folder = self.new_folder(&format!("{}events", self.base()))?;
+        let mut smallest_first = Feed::ALL;
+        smallest_first.sort_by_key(|feed| rows(&feeds[*feed as usize]));
+        for feed in smallest_first {
+            let chunks = std::mem::take(&mut feeds[feed as usize]);
+            let file = TableFile {
+                rows: rows(&chunks),
+                bytes: events::write(
+                    &self.snapshot.current,
+                    feed,
+                    &chunks,
+                    self.settings,
+                    |rows| progress.advance(rows),
+                )?,
+            };
+            drop(chunks);
+            self.put(&mut folder, feed.as_str(), file)?;
+        }
+        let settings = self.settings;
+        self.finish_folder(folder, &settings.plans)
+    }
+
+    /// Writes the tables of one folder, without those whose reference data is missing.
+    fn write_tables(
+        &mut self,
+        choice: PlanChoice<'_>,
+        progress: &mut dyn RunProgress,
+    ) -> Result<(), AggregateError> {
+        let path = format!("{}aggregates/{}", self.base(), choice.folder());
+        let Snapshot {
+            current,
+            intake,
+            as_at,
+            ..
+        } = self.snapshot;
+        let figures = Figures::new(current, self.settings, self.area(&choice), *as_at);
+        let Some(figures) = self.unless_missing(&path, figures)? else {
+            return Ok(());
+        };
+        let set = TableSet::new(&figures, intake, choice);
+        let mut folder = self.new_folder(&path)?;
+        let files = build_all(&set, || progress.advance(1));
+        for (table, file) in TABLES.iter().zip(files) {
+            let path = format!("{path}/{}.parquet", table.name);
+            if let Some(file) = self.unless_missing(&path, file)? {
+                self.put(&mut folder, table.name, file)?;
+            }
+        }
+        self.finish_folder(folder, &set.plans().collect::<Vec<_>>())
+    }
+
+    /// The result; none = reference data is missing, which is noted for the summary.
+    fn unless_missing<T>(
+        &mut self,
+        path: &str,
+        result: Result<T, AggregateError>,
+    ) -> Result<Option<T>, AggregateError> {
+        match result {
+            Err(error @ AggregateError::ReferenceMissing { .. }) => {
+                self.not_written.push((path.to_owned(), error.to_string()));
+                Ok(None)
+            }
+            result => result.map(Some),
+        }
+    }
+
+    /// The folder of figures as at a time in the past, apart from today's.
     fn base(&self) -> String {
         self.settings.as_at.map_or_else(String::new, |at| {
             format!("as-at/{}/", at.to_string().replace(':', ""))
@@ -359,10 +226,10 @@ impl Output<'_> {
     }
 
     /// The area that figures are for.
-    fn area<'w>(&'w self, wanted: &'w Wanted<'_>) -> &'w str {
-        match wanted {
-            Wanted::Plan(plan) => &plan.area,
-            Wanted::InForce => self
+    fn area<'c>(&'c self, choice: &'c PlanChoice<'_>) -> &'c str {
+        match choice {
+            PlanChoice::Plan(plan) => &plan.area,
+            PlanChoice::InForce => self
                 .settings
                 .wanted
                 .first()
@@ -370,33 +237,22 @@ impl Output<'_> {
         }
     }
 
-    /// What the chain says it read.
-    fn reads(&self) -> Vec<reconciliation::Read> {
-        let read = |chain: &Chain| {
-            let sum = |of: fn(&Footer) -> u64| {
-                chain.files.iter().map(|file| of(&file.footer) as i64).sum()
-            };
-            reconciliation::Read {
-                partition: chain.partition.clone(),
-                records: sum(|footer| footer.read),
-                accepted: sum(|footer| footer.accepted),
-                rejected: sum(|footer| footer.rejected),
-            }
-        };
-        self.chains.iter().map(read).collect()
-    }
-
-    fn begin(&self, folder: &str) -> Result<Replaced, Error> {
-        Ok(Replaced {
-            path: folder.to_owned(),
-            files: self.runtime.block_on(self.store.replacement(folder))?,
+    fn new_folder(&self, path: &str) -> Result<NewFolder, AggregateError> {
+        Ok(NewFolder {
+            path: path.to_owned(),
+            files: self.runtime.block_on(self.store.replacement(path))?,
         })
     }
 
-    fn put(&mut self, folder: &mut Replaced, table: &str, file: File) -> Result<(), Error> {
+    fn put(
+        &mut self,
+        folder: &mut NewFolder,
+        table: &str,
+        file: TableFile,
+    ) -> Result<(), AggregateError> {
         let (name, bytes) = (format!("{table}.parquet"), file.bytes.len() as u64);
         self.runtime.block_on(folder.files.put(&name, file.bytes))?;
-        self.written.push(Written {
+        self.written.push(WrittenFile {
             path: format!("{}/{name}", folder.path),
             rows: file.rows,
             bytes,
@@ -404,48 +260,98 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// Says what a folder was made of: last, so that where files are replaced one by one it vouches
-    /// for all.
-    fn put_provenance(&self, folder: &mut Replaced, plans: &[&Plan]) -> Result<(), Error> {
-        let plan = |plan: &&Plan| json!({ "id": plan.id, "sha256": checksum(plan) });
-        let end = |chain: &Chain| {
-            let partition = &chain.partition;
-            json!({ "topic": partition.topic, "partition": partition.partition, "end": chain.end.to_string() })
-        };
-        let provenance = json!({
+    /// Completes a folder with what it was built from: last, so that where files are replaced one by
+    /// one it is proof that all are there.
+    fn finish_folder(
+        &mut self,
+        mut folder: NewFolder,
+        plans: &[&Plan],
+    ) -> Result<(), AggregateError> {
+        let text = format!("{:#}\n", self.provenance(plans));
+        self.runtime
+            .block_on(folder.files.put(PROVENANCE, text.into()))?;
+        self.folders.push(folder);
+        Ok(())
+    }
+
+    fn provenance(&self, plans: &[&Plan]) -> Value {
+        let plans: Vec<Value> = plans
+            .iter()
+            .map(|plan| json!({ "id": plan.id, "sha256": checksum(plan) }))
+            .collect();
+        let ends: Vec<Value> = self.chains.iter().map(end_of_chain).collect();
+        json!({
             "program": PROGRAM,
             "reference": { "sha256": self.settings.reference.sha256 },
-            "plans": plans.iter().map(plan).collect::<Vec<Value>>(),
-            "chain": self.chains.iter().map(end).collect::<Vec<Value>>(),
-            "as_at": self.read.as_at.map(|at| at.to_string()),
-        });
-        let text = format!("{provenance:#}\n");
-        Ok(self
-            .runtime
-            .block_on(folder.files.put(PROVENANCE, text.into()))?)
+            "plans": plans,
+            "chain": ends,
+            "as_at": self.snapshot.as_at.map(|at| at.to_string()),
+        })
     }
 }
 
-/// A folder of tables in the making.
-struct Replaced {
-    path: String,
-    files: Replacement,
+fn end_of_chain(chain: &Chain) -> Value {
+    json!({
+        "topic": chain.partition.topic,
+        "partition": chain.partition.partition,
+        "end": chain.end.to_string(),
+    })
 }
 
-/// SHA-256 of what a plan says that figures depend on.
+fn rows(chunks: &[Chunk]) -> u64 {
+    chunks.iter().map(|chunk| chunk.len() as u64).sum()
+}
+
+/// Threads that build tables. Each also has its columns encoded by others.
+const THREADS: usize = 2;
+
+/// Builds every table of a folder, in the order of the catalogue; calls `built` after each.
+fn build_all(
+    set: &TableSet<'_>,
+    mut built: impl FnMut(),
+) -> Vec<Result<TableFile, AggregateError>> {
+    let next = AtomicUsize::new(0);
+    let (sender, finished) = crossbeam_channel::unbounded();
+    let mut files: Vec<(usize, Result<TableFile, AggregateError>)> = std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(table) = TABLES.get(index) else {
+                        return;
+                    };
+                    // The receiver waits for all.
+                    drop(sender.send((index, (table.build)(set))));
+                }
+            });
+        }
+        drop(sender);
+        finished.iter().inspect(|_| built()).collect()
+    });
+    files.sort_by_key(|(index, _)| *index);
+    files.into_iter().map(|(_, file)| file).collect()
+}
+
+/// SHA-256 of what figures depend on in a plan.
 fn checksum(plan: &Plan) -> String {
-    let series = plan
+    let series: Vec<Value> = plan
         .series
         .iter()
-        .map(|s| json!([s.kind.as_str(), s.id, s.label, s.scope]));
-    let factors = plan.factors.iter().map(|f| json!([f.id, f.flags]));
-    let said = json!([
+        .map(|series| json!([series.kind.as_str(), series.id, series.label, series.scope]))
+        .collect();
+    let factors: Vec<Value> = plan
+        .factors
+        .iter()
+        .map(|factor| json!([factor.id, factor.flags]))
+        .collect();
+    let content = json!([
         plan.id,
         plan.status.as_str(),
         plan.valid_from.to_string(),
         plan.valid_to.to_string(),
-        series.collect::<Vec<Value>>(),
-        factors.collect::<Vec<Value>>(),
+        series,
+        factors,
     ]);
-    hex::encode(&Sha256::digest(said.to_string()))
+    hex::encode(&Sha256::digest(content.to_string()))
 }

@@ -1,26 +1,64 @@
-//! One file per table: its columns, their descriptions, and what each row shows.
+//! The catalogue of tables. One file per table has its columns, how it is built, and its query.
 
-pub(crate) mod areas;
-pub(crate) mod breaks;
-pub(crate) mod category_monthly;
-pub(crate) mod change;
+mod areas;
+mod breaks;
+mod category_monthly;
+mod change;
+pub(crate) mod column;
 pub mod events;
-pub(crate) mod factors;
-pub(crate) mod feed_quality;
-pub(crate) mod intake;
-pub(crate) mod lineage;
-pub(crate) mod outcomes;
-pub(crate) mod place_of_safety;
-pub(crate) mod placements;
-pub(crate) mod populations;
-pub(crate) mod priorities;
-pub(crate) mod priority_monthly;
-pub(crate) mod profile;
-pub(crate) mod reconciliation;
-pub(crate) mod repeats;
-pub(crate) mod rules;
-pub(crate) mod sources;
-pub(crate) mod spc;
-pub(crate) mod table;
-pub(crate) mod window_totals;
-pub(crate) mod windows;
+mod factors;
+mod feed_quality;
+mod intake;
+mod lineage;
+mod outcomes;
+pub(crate) mod parquet_file;
+mod place_of_safety;
+mod placements;
+mod populations;
+mod priorities;
+mod priority_monthly;
+mod profile;
+mod reconciliation;
+mod repeats;
+mod rules;
+mod shared_columns;
+mod sources;
+mod spc;
+pub(crate) mod spec;
+mod window_totals;
+mod windows;
+pub(crate) mod writer;
+
+pub use column::{ColumnSpec, Role, ValueType};
+pub use spec::{TableKind, TableSpec};
+
+/// Every table of a plan's folder, in the order of names.
+pub const TABLES: &[TableSpec] = &[
+    areas::TABLE,
+    breaks::TABLE,
+    category_monthly::TABLE,
+    change::TABLE,
+    factors::TABLE,
+    feed_quality::TABLE,
+    intake::TABLE,
+    lineage::TABLE,
+    outcomes::TABLE,
+    place_of_safety::TABLE,
+    placements::TABLE,
+    populations::TABLE,
+    priorities::TABLE,
+    priority_monthly::TABLE,
+    profile::TABLE,
+    reconciliation::TABLE,
+    repeats::TABLE,
+    rules::TABLE,
+    sources::TABLE,
+    spc::TABLE,
+    window_totals::TABLE,
+    windows::TABLE,
+];
+
+/// The table of a name.
+pub fn find(name: &str) -> Option<&'static TableSpec> {
+    TABLES.iter().find(|table| table.name == name)
+}

@@ -9,7 +9,7 @@ use super::lookup::table_folders;
 use super::progress::Progress;
 use super::text::{grouped, parse_instant};
 use super::{Connection, Format, exit_code, runtime};
-use crate::aggregate::{self, Settings, Summary};
+use crate::aggregate::{self, AggregateSettings, AggregateSummary};
 use crate::event::Micros;
 
 /// Write events and aggregates from the ledger
@@ -40,7 +40,7 @@ impl Aggregate {
         let folders = table_folders(&reference, plans)?;
         let store = config.store.open()?;
         let runtime = runtime()?;
-        let settings = Settings::new(folders, &reference, self.as_at);
+        let settings = AggregateSettings::new(folders, &reference, self.as_at);
         let mut progress = Progress::new();
         let summary = aggregate::run(&store, &settings, runtime.handle(), &mut progress)?;
         progress.end();
@@ -58,14 +58,14 @@ impl Aggregate {
             Format::Text => say!("{}", text(&summary).trim_end()),
             Format::Json => say!("{}", json(&summary)),
         }
-        for (path, why) in &summary.not_made {
+        for (path, why) in &summary.not_written {
             eprintln!("not made: {path}: {why}");
         }
-        Ok(exit_code(!summary.not_made.is_empty()))
+        Ok(exit_code(!summary.not_written.is_empty()))
     }
 }
 
-fn text(summary: &Summary) -> String {
+fn text(summary: &AggregateSummary) -> String {
     let mut lines = vec![
         format!(
             "read   {} rows in {} files of {} partitions",
@@ -99,7 +99,7 @@ fn text(summary: &Summary) -> String {
     lines.join("\n") + "\n"
 }
 
-fn json(summary: &Summary) -> serde_json::Value {
+fn json(summary: &AggregateSummary) -> serde_json::Value {
     let written = summary
         .written
         .iter()
@@ -113,6 +113,6 @@ fn json(summary: &Summary) -> serde_json::Value {
         "rejected": summary.rejected,
         "as_at": summary.as_at.map(|at| at.to_string()),
         "written": written.collect::<Vec<_>>(),
-        "not_made": summary.not_made.iter().map(|(path, why)| json!({ "path": path, "why": why })).collect::<Vec<_>>(),
+        "not_made": summary.not_written.iter().map(|(path, why)| json!({ "path": path, "why": why })).collect::<Vec<_>>(),
     })
 }

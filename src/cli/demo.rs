@@ -13,7 +13,7 @@ use rdkafka::mocking::MockCluster;
 use super::progress::Progress;
 use super::text::{align_right, grouped, table};
 use super::{ingest, lookup, runtime};
-use crate::aggregate::{self, Wanted};
+use crate::aggregate::{self, PlanChoice};
 use crate::config::{Config, Overrides};
 use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
 use crate::pipeline;
@@ -97,7 +97,8 @@ impl Demo {
             self.events,
             read.read()
         );
-        let settings = aggregate::Settings::new(vec![Wanted::Plan(plan)], &reference, None);
+        let settings =
+            aggregate::AggregateSettings::new(vec![PlanChoice::Plan(plan)], &reference, None);
         let written = aggregate::run(&store, &settings, runtime.handle(), &mut progress)?;
         progress.end();
         let Some(written) = written else {
@@ -199,7 +200,7 @@ fn counts(events: u64, read: &pipeline::Summary) -> String {
 }
 
 /// What was written.
-fn files(written: &aggregate::Summary) -> String {
+fn files(written: &aggregate::AggregateSummary) -> String {
     let mut rows = table(["written", "rows"]);
     rows.add_row([
         "journal/ (the ledger's files until they are merged)".to_owned(),

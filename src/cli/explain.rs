@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::text::{align_right, grouped, parse_instant, table};
 use super::{Connection, Format, lookup, runtime};
-use crate::aggregate::{Cell, Difference, Explanation, Settings, Wanted, explain};
+use crate::aggregate::{
+    AggregateSettings, CountChange, Explanation, FigureQuery, PlanChoice, explain,
+};
 use crate::event::Micros;
 
 /// Show what a figure is made of, and what changed it
@@ -46,8 +48,8 @@ impl Explain {
         let window = lookup::window(&reference, &self.window)?;
         let store = config.store.open()?;
         let runtime = runtime()?;
-        let settings = Settings::new(vec![Wanted::Plan(plan)], &reference, self.as_at);
-        let cell = Cell {
+        let settings = AggregateSettings::new(vec![PlanChoice::Plan(plan)], &reference, self.as_at);
+        let query = FigureQuery {
             plan,
             series: self.series,
             area: self.area,
@@ -57,7 +59,7 @@ impl Explain {
         let told = explain(
             &store,
             &settings,
-            &cell,
+            &query,
             self.before,
             runtime.handle(),
             &mut progress,
@@ -68,9 +70,9 @@ impl Explain {
             eprintln!(
                 "the store `{}` holds no figure of {} in {} for {}",
                 store.root(),
-                cell.series,
-                cell.area,
-                cell.window
+                query.series,
+                query.area,
+                query.window
             );
             return Ok(ExitCode::from(1));
         }
@@ -139,7 +141,7 @@ fn text(told: &[Explanation]) -> anyhow::Result<String> {
 }
 
 /// The reasons of a change, each with what it adds.
-fn reasons(change: &Difference) -> [(&'static str, i64); 9] {
+fn reasons(change: &CountChange) -> [(&'static str, i64); 9] {
     [
         ("late", change.late),
         ("reclassified in", change.reclassified.0),
@@ -153,7 +155,7 @@ fn reasons(change: &Difference) -> [(&'static str, i64); 9] {
     ]
 }
 
-fn changed(change: &Difference) -> String {
+fn changed(change: &CountChange) -> String {
     let mut rows = table(["change", "records"]);
     rows.add_row(["before".to_owned(), change.before.to_string()]);
     let some = reasons(change).into_iter().filter(|(_, count)| *count != 0);

@@ -11,7 +11,7 @@ use clap::Args;
 use super::progress::NoProgress;
 use super::text::{align_right, table};
 use super::{Connection, exit_code, runtime};
-use crate::aggregate::{self, Wanted};
+use crate::aggregate::{self, PlanChoice};
 use crate::config::Config;
 use crate::consume;
 use crate::contract::TopicRules;
@@ -160,8 +160,8 @@ async fn aggregate_every(
 fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
     let began = Instant::now();
     // An id that is not held was refused when the settings were checked.
-    let folders = Wanted::named(reference, plans).unwrap_or_default();
-    let settings = aggregate::Settings::new(folders, reference, None);
+    let folders = PlanChoice::parse(reference, plans).unwrap_or_default();
+    let settings = aggregate::AggregateSettings::new(folders, reference, None);
     match aggregate::run(
         store,
         &settings,
@@ -169,13 +169,13 @@ fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
         &mut NoProgress,
     ) {
         Ok(None) => {} // no record yet
-        Ok(Some(aggregate::Summary {
+        Ok(Some(aggregate::AggregateSummary {
             records,
             rejected,
-            not_made,
+            not_written,
             ..
         })) => {
-            for (path, why) in not_made {
+            for (path, why) in not_written {
                 tracing::warn!(path, why, "not made");
             }
             let seconds = began.elapsed().as_secs_f64();

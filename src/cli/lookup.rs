@@ -3,7 +3,7 @@
 
 use anyhow::anyhow;
 
-use crate::aggregate::Wanted;
+use crate::aggregate::PlanChoice;
 use crate::event::Kind;
 use crate::files::fault::nearest;
 use crate::reference::Reference;
@@ -22,8 +22,8 @@ pub(super) fn plan<'r>(reference: &'r Reference, id: &str) -> anyhow::Result<&'r
 pub(super) fn table_folders<'r>(
     reference: &'r Reference,
     ids: &[String],
-) -> anyhow::Result<Vec<Wanted<'r>>> {
-    Wanted::named(reference, ids).map_err(|id| unknown_plan(reference, id))
+) -> anyhow::Result<Vec<PlanChoice<'r>>> {
+    PlanChoice::parse(reference, ids).map_err(|id| unknown_plan(reference, id))
 }
 
 fn unknown_plan(reference: &Reference, id: &str) -> anyhow::Error {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::progress::Progress;
 use super::text::{align_right, grouped, ignore_closed_pipe, table};
 use super::{Connection, Format, lookup, runtime};
-use crate::aggregate::{self, Settings, Wanted};
+use crate::aggregate::{self, AggregateSettings, PlanChoice};
 use crate::files::Faults;
 use crate::reference::Reference;
 use crate::reference::plan::{Plan as Held, SeriesKind};
@@ -246,7 +246,7 @@ impl Diff {
         };
         let store = config.store.open()?;
         let runtime = runtime()?;
-        let settings = Settings::new(plans.map(Wanted::Plan).into(), &reference, None);
+        let settings = AggregateSettings::new(plans.map(PlanChoice::Plan).into(), &reference, None);
         let mut progress = Progress::new();
         let diff = aggregate::diff(
             &store,
@@ -268,7 +268,7 @@ impl Diff {
     }
 }
 
-fn print_diff(diff: &aggregate::Diff, mut out: impl Write) -> io::Result<()> {
+fn print_diff(diff: &aggregate::PlanDiff, mut out: impl Write) -> io::Result<()> {
     let mut rows = table([
         "before",
         "after",
@@ -280,7 +280,7 @@ fn print_diff(diff: &aggregate::Diff, mut out: impl Write) -> io::Result<()> {
         "only after",
     ]);
     let name = |id: &Option<String>| id.clone().unwrap_or_else(|| "-".to_owned());
-    for moved in &diff.moved {
+    for moved in &diff.series {
         let [before, after, both] = moved.records;
         let counts =
             [before, after, both, before - both, after - both].map(|count| grouped(count as u64));
@@ -309,7 +309,7 @@ fn print_diff(diff: &aggregate::Diff, mut out: impl Write) -> io::Result<()> {
         rows.trim_fmt(),
         grouped(diff.records as u64)
     )?;
-    for moved in &diff.moved {
+    for moved in &diff.series {
         for (sign, rules) in [("+", &moved.added), ("-", &moved.removed)] {
             let id = moved
                 .after
@@ -328,8 +328,8 @@ fn print_diff(diff: &aggregate::Diff, mut out: impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn diff_json(diff: &aggregate::Diff) -> serde_json::Value {
-    let moved = diff.moved.iter().map(|moved| {
+fn diff_json(diff: &aggregate::PlanDiff) -> serde_json::Value {
+    let moved = diff.series.iter().map(|moved| {
         let [before, after, both] = moved.records;
         serde_json::json!({
             "before": moved.before, "after": moved.after, "change": moved.change,

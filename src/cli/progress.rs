@@ -81,7 +81,7 @@ impl Progress {
     }
 }
 
-impl aggregate::Progress for Progress {
+impl aggregate::RunProgress for Progress {
     fn begin(&mut self, stage: &'static str, steps: u64) {
         Self::begin(self, stage, steps);
     }
@@ -107,7 +107,7 @@ fn bar(stage: &'static str, steps: u64) -> ProgressBar {
 /// Progress that nobody watches.
 pub(super) struct NoProgress;
 
-impl aggregate::Progress for NoProgress {
+impl aggregate::RunProgress for NoProgress {
     fn begin(&mut self, _stage: &'static str, _steps: u64) {}
     fn advance(&mut self, _steps: u64) {}
 }

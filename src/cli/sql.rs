@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::Connection;
 use super::lookup::table_folders;
+use crate::aggregate::tables::TABLES;
 use crate::sql::{self, Dialect};
 
 /// Print a table as one SQL query over events and the tables to join
@@ -59,7 +60,8 @@ impl Sql {
             .context("no plan")?;
         let query = sql::query(&self.table, &folder, &reference, self.dialect.into());
         let query = query.with_context(|| {
-            let tables = sql::tables().join(", ");
+            let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+            let tables = names.join(", ");
             format!(
                 "there is no table `{}`; choose one of: {tables}",
                 self.table

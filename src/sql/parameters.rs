@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Dialect;
 use super::conditions::{PlanConditions, break_applies, folded};
-use crate::aggregate::Wanted;
+use crate::aggregate::PlanChoice;
 use crate::aggregate::tables::events;
 use crate::contract::parts::Flags;
 use crate::event::{Feed, Month};
@@ -186,13 +186,13 @@ struct BreakParameters {
 impl Parameters {
     pub(super) fn new(
         table: &str,
-        wanted: &Wanted<'_>,
+        wanted: &PlanChoice<'_>,
         reference: &Reference,
         dialect: Dialect,
     ) -> Self {
         let (plan_id, plans) = match *wanted {
-            Wanted::Plan(plan) => (Some(plan.id.clone()), vec![plan]),
-            Wanted::InForce => (None, adopted_plans(reference)),
+            PlanChoice::Plan(plan) => (Some(plan.id.clone()), vec![plan]),
+            PlanChoice::InForce => (None, adopted_plans(reference)),
         };
         let conditions = PlanConditions::new(&plans, dialect);
         let area = plans.first().map(|plan| &*plan.area);

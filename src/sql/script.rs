@@ -7,7 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Dialect, TABLES_TO_JOIN};
+use super::Dialect;
+use crate::aggregate::tables::{self, TABLES, TableKind};
 use crate::event::Feed;
 
 /// A named part of a query, which later parts refer to.
@@ -99,7 +100,7 @@ impl Script {
     }
 
     fn path(&self, file: &str) -> String {
-        if TABLES_TO_JOIN.contains(&file) {
+        if tables::find(file).is_some() {
             format!("aggregates/{}/{file}.parquet", self.folder)
         } else {
             format!("events/{file}.parquet")
@@ -121,10 +122,11 @@ impl Script {
 
 /// The names of all files a query may read: feeds and tables to join.
 fn files() -> impl Iterator<Item = &'static str> {
-    Feed::ALL
-        .into_iter()
-        .map(Feed::as_str)
-        .chain(TABLES_TO_JOIN)
+    let to_join = TABLES
+        .iter()
+        .filter(|table| table.kind == TableKind::ToJoin);
+    let feeds = Feed::ALL.into_iter().map(Feed::as_str);
+    feeds.chain(to_join.map(|table| table.name))
 }
 
 #[cfg(test)]

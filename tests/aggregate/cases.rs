@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use partner_feeds::aggregate::{self, Settings, Wanted, history};
+use partner_feeds::aggregate::{self, AggregateSettings, PlanChoice, history};
 use partner_feeds::contract::{Reason, Rejection};
 use partner_feeds::event::{Kind, Micros};
 use partner_feeds::reference::Reference;
@@ -259,8 +259,8 @@ fn figures_under_a_plan_are_the_same_whatever_other_plans_are_asked_for() {
     ];
     let alone = chain(&documents);
     let among = chain(&documents);
-    let plan = |id| Wanted::Plan(REFERENCE.plans.get(id).expect("the plan is held"));
-    let settings = Settings::new(
+    let plan = |id| PlanChoice::Plan(REFERENCE.plans.get(id).expect("the plan is held"));
+    let settings = AggregateSettings::new(
         vec![plan("smp-2014-15"), plan("smp-2018-19"), plan(PLAN)],
         &REFERENCE,
         None,
@@ -294,13 +294,13 @@ fn hours_of_a_rule_begin_and_end_at_their_minutes() {
         at("d", "T06:00"),
         at("e", "T18:10"),
     ]);
-    let plan = Wanted::Plan(
+    let plan = PlanChoice::Plan(
         reference
             .plans
             .get("smp-2014-15")
             .expect("the plan is held"),
     );
-    let settings = Settings::new(vec![plan], &reference, None);
+    let settings = AggregateSettings::new(vec![plan], &reference, None);
     aggregate::run(&chain.store, &settings, chain.runtime.handle(), &mut Quiet)
         .expect("aggregated");
     let table = chain.table("aggregates/smp-2014-15/priority_monthly.parquet");

@@ -9,7 +9,9 @@ use arrow_array::{Array, RecordBatch};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use partner_feeds::aggregate::{self, Progress, Settings, Summary, Wanted};
+use partner_feeds::aggregate::{
+    self, AggregateSettings, AggregateSummary, PlanChoice, RunProgress,
+};
 use partner_feeds::contract::{Event, Record, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::files::TextFiles;
@@ -172,7 +174,7 @@ impl Chain {
     }
 
     /// Runs `aggregate` under a plan.
-    pub(crate) fn aggregate(&self, plan: &str) -> Option<Summary> {
+    pub(crate) fn aggregate(&self, plan: &str) -> Option<AggregateSummary> {
         self.aggregate_with(&REFERENCE, &[plan], None)
     }
 
@@ -182,17 +184,17 @@ impl Chain {
         reference: &Reference,
         folders: &[&str],
         as_at: Option<&str>,
-    ) -> Option<Summary> {
+    ) -> Option<AggregateSummary> {
         let ids: Vec<String> = folders.iter().map(|id| (*id).to_owned()).collect();
-        let folders = Wanted::named(reference, &ids).expect("held");
+        let folders = PlanChoice::parse(reference, &ids).expect("held");
         let as_at = as_at.map(|day| Micros::end_of_day_in_london(day.parse().expect("a day")));
-        let settings = Settings::new(folders, reference, as_at);
+        let settings = AggregateSettings::new(folders, reference, as_at);
         aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet)
             .expect("aggregated")
     }
 
     /// A table of the folder of a plan that a run wrote.
-    pub(crate) fn table_of(&self, run: &Summary, folder: &str, table: &str) -> Table {
+    pub(crate) fn table_of(&self, run: &AggregateSummary, folder: &str, table: &str) -> Table {
         let ending = format!("aggregates/{folder}/{table}.parquet");
         let mut written = run
             .written
@@ -236,7 +238,7 @@ impl Chain {
 
 pub(crate) struct Quiet;
 
-impl Progress for Quiet {
+impl RunProgress for Quiet {
     fn begin(&mut self, _: &'static str, _: u64) {}
     fn advance(&mut self, _: u64) {}
 }

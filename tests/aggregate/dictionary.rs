@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use partner_feeds::aggregate::{ABOUT_KEY, DESCRIPTIONS_KEY};
+use partner_feeds::aggregate::{COLUMN_DESCRIPTIONS_KEY, TABLE_DESCRIPTION_KEY};
 
 use crate::chain::{Chain, POLICE};
 
@@ -56,13 +56,13 @@ fn section(chain: &Chain, path: &str) -> String {
             .expect(key)
     };
     let descriptions: serde_json::Value =
-        serde_json::from_str(&value(DESCRIPTIONS_KEY)).expect("JSON");
+        serde_json::from_str(&value(COLUMN_DESCRIPTIONS_KEY)).expect("JSON");
     let name = path
         .trim_start_matches("aggregates/smp-2017-18/")
         .trim_end_matches(".parquet");
     let mut text = format!(
         "\n## {name}\n\n{}\n\n| column | type | meaning |\n|---|---|---|\n",
-        value(ABOUT_KEY)
+        value(TABLE_DESCRIPTION_KEY)
     );
     for field in reader.schema().fields() {
         let meaning = descriptions[field.name()].as_str().unwrap_or_default();

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use partner_feeds::aggregate::{Cell, Difference, Explanation, Settings, Wanted, diff, explain};
+use partner_feeds::aggregate::{
+    AggregateSettings, CountChange, Explanation, FigureQuery, PlanChoice, diff, explain,
+};
 use partner_feeds::event::Micros;
 use partner_feeds::import::police_uk::{self, Options};
 
@@ -40,9 +42,9 @@ fn explained(
     before: Option<i64>,
 ) -> Vec<Explanation> {
     let plan = REFERENCE.plans.get(PLAN).expect("held");
-    let settings = Settings::new(vec![Wanted::Plan(plan)], &REFERENCE, None);
+    let settings = AggregateSettings::new(vec![PlanChoice::Plan(plan)], &REFERENCE, None);
     let window = REFERENCE.windows.get(window).expect("a window");
-    let cell = Cell {
+    let cell = FigureQuery {
         plan,
         series: series.to_owned(),
         area: area.to_owned(),
@@ -107,7 +109,7 @@ fn a_change_is_split_into_reasons_that_add_up() {
         (told.count, told.rules.clone()),
         (Some(7), vec![("codes".to_owned(), 7)])
     );
-    let expected = Difference {
+    let expected = CountChange {
         before: 6,
         late: 2,
         reclassified: (1, 1),
@@ -188,10 +190,10 @@ fn a_burglary_that_the_next_release_redates_leaves_its_month() {
     assert_eq!((change.before, count), (11_690, Some(11_689)));
     assert_eq!(
         change,
-        Difference {
+        CountChange {
             before: 11_690,
             redated: (0, 1),
-            ..Difference::default()
+            ..CountChange::default()
         }
     );
     let (count, change) = crime("month:2018-12");
@@ -212,8 +214,8 @@ fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
     ];
     chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
     let plans = ["smp-2017-18", "smp-2018-19"]
-        .map(|id| Wanted::Plan(REFERENCE.plans.get(id).expect("held")));
-    let settings = Settings::new(plans.into(), &REFERENCE, None);
+        .map(|id| PlanChoice::Plan(REFERENCE.plans.get(id).expect("held")));
+    let settings = AggregateSettings::new(plans.into(), &REFERENCE, None);
     let told = diff(
         &chain.store,
         &settings,
@@ -225,7 +227,7 @@ fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
     .expect("records");
     assert_eq!((told.records, told.unmapped), (3, [1, 2]));
     let narrowed = told
-        .moved
+        .series
         .iter()
         .find(|moved| moved.after.as_deref() == Some("domestic-abuse"))
         .expect("held");
@@ -238,7 +240,7 @@ fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
                 .any(|rule| rule.starts_with("codes.ho-category="))
     );
     let dropped: Vec<_> = told
-        .moved
+        .series
         .iter()
         .filter(|moved| moved.change == "dropped")
         .collect();

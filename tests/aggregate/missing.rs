@@ -1,6 +1,6 @@
 //! A table for which something is missing is not made, and says what; the others are.
 
-use partner_feeds::aggregate::{self, Settings, Summary, Wanted};
+use partner_feeds::aggregate::{self, AggregateSettings, AggregateSummary, PlanChoice};
 use partner_feeds::files::TextFiles;
 use partner_feeds::reference::Reference;
 
@@ -9,12 +9,12 @@ use crate::chain::{Chain, POLICE, Quiet};
 const PLAN: &str = "smp-2017-18";
 
 /// Aggregates one crime under a plan, with a text in the place of a built-in file.
-fn with(file: &str, text: &str, plan: &str) -> (Chain, Summary) {
+fn with(file: &str, text: &str, plan: &str) -> (Chain, AggregateSummary) {
     let mut files = TextFiles::built_in();
     files.put(file.to_owned(), text.to_owned());
     let reference = Reference::read(&files).unwrap_or_else(|faults| panic!("{faults}"));
-    let plans = [PLAN, plan].map(|id| Wanted::Plan(reference.plans.get(id).expect("held")));
-    let settings = Settings::new(plans.into(), &reference, None);
+    let plans = [PLAN, plan].map(|id| PlanChoice::Plan(reference.plans.get(id).expect("held")));
+    let settings = AggregateSettings::new(plans.into(), &reference, None);
     let mut chain = Chain::new();
     let crime = include_str!("../../schemas/examples/crime.json");
     let closed = crime.replace(
@@ -29,9 +29,13 @@ fn with(file: &str, text: &str, plan: &str) -> (Chain, Summary) {
 }
 
 #[test]
-fn without_a_list_of_outcomes_only_their_table_is_not_made() {
+fn without_a_list_of_outcomes_only_their_table_is_not_written() {
     let (chain, summary) = with("codes/police-uk-outcome.csv", "", "smp-2018-19");
-    let paths: Vec<&str> = summary.not_made.iter().map(|(path, _)| &**path).collect();
+    let paths: Vec<&str> = summary
+        .not_written
+        .iter()
+        .map(|(path, _)| &**path)
+        .collect();
     assert_eq!(
         paths,
         [
@@ -40,11 +44,11 @@ fn without_a_list_of_outcomes_only_their_table_is_not_made() {
         ]
     );
     assert!(
-        summary.not_made[0]
+        summary.not_written[0]
             .1
             .contains("`codes/police-uk-outcome.csv` is not held"),
         "{:?}",
-        summary.not_made
+        summary.not_written
     );
     let names = chain.names("aggregates/smp-2017-18");
     assert!(
@@ -67,8 +71,8 @@ fn a_plan_for_an_area_that_is_not_held_has_no_tables_and_another_has() {
         .collect::<Vec<_>>()
         .join("\n");
     let (chain, summary) = with("plans/elsewhere.toml", &own, "elsewhere");
-    let [(path, why)] = &summary.not_made[..] else {
-        panic!("one: {:?}", summary.not_made)
+    let [(path, why)] = &summary.not_written[..] else {
+        panic!("one: {:?}", summary.not_written)
     };
     assert_eq!(path, "aggregates/elsewhere");
     assert!(

@@ -1,69 +1,79 @@
-//! The places of the tables, and which of them a record counts in.
+//! The areas of the tables, and in which of them a record counts.
 //!
 //! A record counts once in `all`, and at every tier (a level and its vintage) that its partner and
 //! kind can show: in an area, or in `no-location`, `outside` or `unplaced`, so that at a tier the
-//! parts make the total. Roles are never added: each is a place of its own.
+//! parts add up to the total. Roles are never added: each role has area keys of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
 use crate::aggregate::state::current::Current;
+use crate::aggregate::state::sent_area::SentArea;
 use crate::reference::geography::{Level, Placed, Scope, Tier};
 
 /// Over all areas and roles.
 pub(crate) const ALL: &str = "all";
 /// Records without an area.
 pub(crate) const NO_LOCATION: &str = "no-location";
-/// Records of a known area that is not shown.
+/// Records of a known area that the tables do not show.
 pub(crate) const OUTSIDE: &str = "outside";
-/// Records of an unknown area, or one too coarse for the tier.
+/// Records of an unknown area, or of one too coarse for the tier.
 pub(crate) const UNPLACED: &str = "unplaced";
 
-/// A place of the tables, by its key.
+/// The key of an area in the tables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct AreaKey {
     pub(crate) code: String,
     pub(crate) level: String,
     pub(crate) vintage: Option<String>,
     pub(crate) role: Option<String>,
 }
 
-impl Place {
-    /// Whether it is made so that parts make the total.
+impl AreaKey {
+    /// Over all areas and roles.
+    pub(crate) fn all() -> Self {
+        Self {
+            code: ALL.to_owned(),
+            level: ALL.to_owned(),
+            vintage: None,
+            role: None,
+        }
+    }
+
+    fn new(tier: Tier, code: &str, role: Option<&str>) -> Self {
+        Self {
+            code: code.to_owned(),
+            level: tier.level.as_str().to_owned(),
+            vintage: tier.vintage.map(|year| year.to_string()),
+            role: role.map(str::to_owned),
+        }
+    }
+
+    /// Whether it is `all`, or collects the records that no area of its tier can.
     pub(crate) fn is_pseudo(&self) -> bool {
         [ALL, NO_LOCATION, OUTSIDE, UNPLACED].contains(&&*self.code)
     }
 
-    /// Whether only counts above 0 are rows.
+    /// Whether only counts above 0 have rows.
     pub(crate) fn is_sparse(&self) -> bool {
         (self.level == "lsoa" || self.level == "outward_postcode") && !self.is_pseudo()
     }
 }
 
-/// An area as a partner sent it.
-#[derive(Clone, Copy)]
-pub(crate) struct Sent<'a> {
-    pub(crate) code: Option<&'a str>,
-    pub(crate) level: &'a str,
-    pub(crate) vintage: Option<&'a str>,
-    pub(crate) role: Option<&'a str>,
-    pub(crate) zone: Option<&'a str>,
-}
-
-/// The places of all partners and kinds.
-pub(crate) struct Places {
-    /// In the order of their keys.
-    pub(crate) sorted: Vec<Place>,
-    /// For each partner and kind the places it has rows for, in order.
-    pub(crate) of_kind: Vec<Vec<u32>>,
-    /// For each partner and kind, and area as sent: where it counts.
+/// The areas of all partners and kinds.
+pub(crate) struct Areas {
+    /// All keys, in order.
+    pub(crate) sorted: Vec<AreaKey>,
+    /// For each partner and kind the areas it has rows for, as indexes of `sorted`, in order.
+    pub(crate) by_kind: Vec<Vec<u32>>,
+    /// For each partner and kind, and area as sent: the indexes of `sorted` where it counts.
     targets: Vec<HashMap<u32, Vec<u32>>>,
-    /// What every area as sent counts as, for the table of areas.
+    /// Where every area as sent counts, for the table `placements`.
     pub(crate) placements: BTreeSet<Placement>,
 }
 
-/// That records sent for an area count in a place.
+/// Records sent for one area count in another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Placement {
     pub(crate) sent_code: String,
@@ -74,58 +84,65 @@ pub(crate) struct Placement {
     pub(crate) vintage: Option<String>,
 }
 
-impl Places {
-    /// The places of the areas that records and totals were sent for.
-    pub(crate) fn of(current: &Current, scope: &Scope<'_>) -> Self {
-        let sent_by = sent_areas(current);
-        let mut keys: Vec<BTreeMap<u32, Vec<Place>>> = Vec::new();
-        let mut held: Vec<BTreeSet<Place>> = Vec::new();
+/// The areas of one partner's kind: those with rows, and where each area as sent counts.
+struct KindAreas {
+    shown: BTreeSet<AreaKey>,
+    targets: BTreeMap<u32, Vec<AreaKey>>,
+}
+
+impl Areas {
+    /// The areas that records and totals were sent for.
+    pub(crate) fn new(current: &Current, scope: &Scope<'_>) -> Self {
         let mut placements = BTreeSet::new();
-        for areas in &sent_by {
-            let kind = Kind::of(current, scope, areas);
-            let targets = areas
-                .iter()
-                .map(|area| (*area, kind.targets(scope, current.sent(*area))));
-            let targets: BTreeMap<u32, Vec<Place>> = targets.collect();
-            let mut places = kind.dense(scope);
-            places.extend(targets.values().flatten().cloned());
-            for (area, places) in &targets {
-                placements.extend(placed(&current.sent(*area), places));
+        let mut kinds = Vec::new();
+        for sent_areas in &sent_areas(current) {
+            let reach = KindReach::new(current, scope, sent_areas);
+            let mut kind = KindAreas {
+                shown: reach.always_shown(scope),
+                targets: BTreeMap::new(),
+            };
+            for &area in sent_areas {
+                let sent = current.sent(area);
+                let targets = reach.targets(scope, sent);
+                placements.extend(sent_to(&sent, &targets));
+                kind.shown.extend(targets.iter().cloned());
+                kind.targets.insert(area, targets);
             }
-            held.push(places);
-            keys.push(targets);
+            kinds.push(kind);
         }
-        let sorted: Vec<Place> = held
-            .iter()
-            .flatten()
-            .cloned()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
-        let number = |place: &Place| sorted.binary_search(place).unwrap_or_default() as u32;
-        let numbered = |targets: BTreeMap<u32, Vec<Place>>| {
-            let each = targets
-                .into_iter()
-                .map(|(area, places)| (area, places.iter().map(number).collect()));
-            each.collect::<HashMap<u32, Vec<u32>>>()
-        };
+        let sorted: BTreeSet<&AreaKey> = kinds.iter().flat_map(|kind| &kind.shown).collect();
+        let sorted: Vec<AreaKey> = sorted.into_iter().cloned().collect();
         Self {
-            of_kind: held
+            by_kind: kinds
                 .iter()
-                .map(|held| held.iter().map(number).collect())
+                .map(|kind| indexes(&sorted, &kind.shown))
                 .collect(),
-            targets: keys.into_iter().map(numbered).collect(),
+            targets: kinds
+                .iter()
+                .map(|kind| {
+                    let targets = kind.targets.iter();
+                    targets
+                        .map(|(area, keys)| (*area, indexes(&sorted, keys)))
+                        .collect()
+                })
+                .collect(),
             placements,
             sorted,
         }
     }
 
-    /// Where a record of an area counts.
+    /// Where a record of an area as sent counts.
     pub(crate) fn targets(&self, partner_kind: usize, area: u32) -> &[u32] {
         self.targets[partner_kind]
             .get(&area)
             .map_or(&[], Vec::as_slice)
     }
+}
+
+fn indexes<'a>(sorted: &[AreaKey], keys: impl IntoIterator<Item = &'a AreaKey>) -> Vec<u32> {
+    keys.into_iter()
+        .map(|key| sorted.binary_search(key).unwrap_or_default() as u32)
+        .collect()
 }
 
 /// For each partner and kind: the areas as sent.
@@ -143,74 +160,64 @@ fn sent_areas(current: &Current) -> Vec<BTreeSet<u32>> {
     sent
 }
 
-fn placed(sent: &Sent<'_>, places: &[Place]) -> Vec<Placement> {
+fn sent_to(sent: &SentArea<'_>, targets: &[AreaKey]) -> Vec<Placement> {
     let Some(code) = sent.code else {
         return Vec::new();
     };
-    let real = places.iter().filter(|place| place.level != ALL);
-    let placement = |place: &Place| Placement {
-        sent_code: code.to_owned(),
-        sent_level: sent.level.to_owned(),
-        sent_zone: sent.zone.map(str::to_owned),
-        code: place.code.clone(),
-        level: place.level.clone(),
-        vintage: place.vintage.clone(),
-    };
-    real.map(placement).collect()
+    targets
+        .iter()
+        .filter(|key| key.level != ALL)
+        .map(|key| Placement {
+            sent_code: code.to_owned(),
+            sent_level: sent.level.to_owned(),
+            sent_zone: sent.zone.map(str::to_owned),
+            code: key.code.clone(),
+            level: key.level.clone(),
+            vintage: key.vintage.clone(),
+        })
+        .collect()
 }
 
-/// What a partner's kind can show.
-struct Kind {
+/// The tiers and roles that a partner's kind can show.
+struct KindReach {
     tiers: BTreeSet<Tier>,
     roles: BTreeSet<Option<String>>,
 }
 
-impl Kind {
-    fn of(current: &Current, scope: &Scope<'_>, areas: &BTreeSet<u32>) -> Self {
-        let located = || {
-            areas
-                .iter()
-                .map(|area| current.sent(*area))
-                .filter(|sent| sent.code.is_some())
-        };
-        Self {
-            tiers: located()
-                .flat_map(|sent| scope.tiers_of(sent.level))
-                .collect(),
-            roles: located().map(|sent| sent.role.map(str::to_owned)).collect(),
+impl KindReach {
+    fn new(current: &Current, scope: &Scope<'_>, sent_areas: &BTreeSet<u32>) -> Self {
+        let (mut tiers, mut roles) = (BTreeSet::new(), BTreeSet::new());
+        for &area in sent_areas {
+            let sent = current.sent(area);
+            if sent.code.is_some() {
+                tiers.extend(scope.tiers_of(sent.level));
+                roles.insert(sent.role.map(str::to_owned));
+            }
         }
+        Self { tiers, roles }
     }
 
-    fn key(tier: Tier, code: &str, role: Option<&str>) -> Place {
-        Place {
-            code: code.to_owned(),
-            level: tier.level.as_str().to_owned(),
-            vintage: tier.vintage.map(|year| year.to_string()),
-            role: role.map(str::to_owned),
-        }
-    }
-
-    /// The places that have rows also where nothing was counted.
-    fn dense(&self, scope: &Scope<'_>) -> BTreeSet<Place> {
-        let mut places = BTreeSet::from([all()]);
+    /// The areas that have rows also where nothing was counted.
+    fn always_shown(&self, scope: &Scope<'_>) -> BTreeSet<AreaKey> {
+        let mut keys = BTreeSet::from([AreaKey::all()]);
         for &tier in &self.tiers {
-            places.insert(Self::key(tier, NO_LOCATION, None));
+            keys.insert(AreaKey::new(tier, NO_LOCATION, None));
             for role in &self.roles {
                 let areas = scope
                     .areas(tier)
                     .iter()
-                    .map(|area| Self::key(tier, &area.code, role.as_deref()));
-                places.extend(areas.filter(|place| !place.is_sparse()));
+                    .map(|area| AreaKey::new(tier, &area.code, role.as_deref()));
+                keys.extend(areas.filter(|key| !key.is_sparse()));
             }
         }
-        places
+        keys
     }
 
-    fn targets(&self, scope: &Scope<'_>, sent: Sent<'_>) -> Vec<Place> {
-        let mut places = BTreeSet::from([all()]);
+    fn targets(&self, scope: &Scope<'_>, sent: SentArea<'_>) -> Vec<AreaKey> {
+        let mut keys = BTreeSet::from([AreaKey::all()]);
         for &tier in &self.tiers {
             let Some(code) = sent.code else {
-                places.insert(Self::key(tier, NO_LOCATION, None));
+                keys.insert(AreaKey::new(tier, NO_LOCATION, None));
                 continue;
             };
             for placed in scope.place(code, sent.level, sent.zone, tier) {
@@ -219,23 +226,14 @@ impl Kind {
                     Placed::Outside => OUTSIDE,
                     Placed::Unplaced => UNPLACED,
                 };
-                let mut place = Self::key(tier, code, sent.role);
-                if tier.level == Level::Lsoa && !place.is_pseudo() {
-                    // Codes of an unchanged area stand for several vintages: as sent.
-                    place.vintage = sent.vintage.map(str::to_owned);
+                let mut key = AreaKey::new(tier, code, sent.role);
+                if tier.level == Level::Lsoa && !key.is_pseudo() {
+                    // The code of an unchanged area is that of several vintages: keep the one sent.
+                    key.vintage = sent.vintage.map(str::to_owned);
                 }
-                places.insert(place);
+                keys.insert(key);
             }
         }
-        places.into_iter().collect()
-    }
-}
-
-fn all() -> Place {
-    Place {
-        code: ALL.to_owned(),
-        level: ALL.to_owned(),
-        vintage: None,
-        role: None,
+        keys.into_iter().collect()
     }
 }

@@ -3,75 +3,82 @@
 
 use std::collections::BTreeMap;
 
-use crate::aggregate::figures::counts::{Tally, clip};
-use crate::aggregate::figures::periods::Figures;
-use crate::aggregate::figures::table_set::Strip;
-use crate::aggregate::state::current::Fact;
-use crate::event::Month;
+use crate::aggregate::figures::counts::RecordTally;
+use crate::aggregate::figures::table_set::{CountedArea, SeriesCounts};
+use crate::aggregate::state::current::{Current, What};
+use crate::reference::HarmSet;
 use crate::reference::windows::Window;
 
-/// A series' records by weight, place and month.
-pub(crate) struct Tallied {
-    /// In order; those without a weight are last.
+/// A series' records by weight, area and month.
+pub(crate) struct HarmTally {
+    /// In order; the records without a weight are counted after them.
     weights: Vec<f64>,
-    first: Month,
-    months: usize,
-    tally: Tally,
+    tally: RecordTally,
 }
 
-/// Counts the records of a strip by weight; none = no weights are held, or it is made of totals.
-pub(crate) fn tally(figures: &Figures<'_>, strip: &Strip<'_>) -> Option<Tallied> {
-    let set = figures.settings.reference.harm()?;
-    let held = figures.held[strip.kind]
-        .as_ref()
-        .filter(|_| !strip.is_of_totals())?;
-    let current = figures.current;
-    let weight = |what: &crate::aggregate::state::current::What| {
-        let mut codes = what
-            .codes
-            .iter()
-            .map(|code| &current.categories[*code as usize]);
-        codes.find_map(|code| set.weight(&code.scheme, &code.code))
-    };
-    let of_what: Vec<Option<f64>> = current.what.iter().map(weight).collect();
-    let distinct: BTreeMap<u64, f64> = of_what
-        .iter()
-        .flatten()
-        .map(|weight| (weight.to_bits(), *weight))
-        .collect();
-    let weights: Vec<f64> = distinct.values().copied().collect();
-    let keys: Vec<usize> = distinct.keys().map(|bits| *bits as usize).collect();
-    let place = |weight: f64| {
-        keys.binary_search(&(weight.to_bits() as usize))
-            .unwrap_or(weights.len())
-    };
-    let key = |fact: &Fact| {
-        let what = current.profiles.row(fact.profile)[0];
-        Some(of_what[what as usize].map_or(weights.len(), place))
-    };
-    let tally = strip.tally(held, weights.len() + 1, &key);
-    Some(Tallied {
-        first: held.first,
-        months: held.months(),
-        weights,
-        tally,
-    })
+/// The harm of some records.
+#[derive(Clone, Copy)]
+pub(crate) struct HarmSum {
+    /// The sum of the records' weights.
+    pub(crate) weights: f64,
+    /// Records without a weight.
+    pub(crate) unweighted: i64,
 }
 
-impl Tallied {
-    /// The sum of weights at a place in a window, and how many records have none.
-    pub(crate) fn of(&self, place: usize, window: &Window) -> (f64, i64) {
-        let Some((from, to)) = clip(self.first, self.months, window.first, window.months.into())
-        else {
-            return (0.0, 0);
-        };
-        let count = |key| self.tally.sum(place, 0, key, (from, to));
-        let sum = self
-            .weights
+impl HarmTally {
+    /// Counts the records of a series by weight; none = there are no weights, or it is a series of
+    /// totals.
+    pub(crate) fn new(
+        current: &Current,
+        weights: Option<&HarmSet>,
+        series: &SeriesCounts<'_>,
+    ) -> Option<Self> {
+        let set = weights?;
+        let months = series.months().filter(|_| !series.is_of_totals())?;
+        let weight_of_what: Vec<Option<f64>> = current
+            .what
             .iter()
-            .enumerate()
-            .map(|(key, weight)| weight * count(key) as f64)
-            .sum();
-        (sum, count(self.weights.len()))
+            .map(|what| weight(current, set, what))
+            .collect();
+        let distinct: BTreeMap<u64, f64> = weight_of_what
+            .iter()
+            .flatten()
+            .map(|weight| (weight.to_bits(), *weight))
+            .collect();
+        let (keys, weights): (Vec<u64>, Vec<f64>) = distinct.into_iter().unzip();
+        let tally = series.tally(months, weights.len() + 1, &|fact| {
+            let what = current.profiles.row(fact.profile)[0];
+            Some(match weight_of_what[what as usize] {
+                Some(weight) => keys.binary_search(&weight.to_bits()).unwrap_or(keys.len()),
+                None => keys.len(),
+            })
+        });
+        Some(Self { weights, tally })
     }
+
+    /// The harm in an area over a window.
+    pub(crate) fn sum(&self, area: CountedArea<'_>, window: &Window) -> HarmSum {
+        let Some(range) = self.tally.range(window.first, window.months) else {
+            return HarmSum {
+                weights: 0.0,
+                unweighted: 0,
+            };
+        };
+        let weights =
+            self.weights.iter().enumerate().map(|(key, weight)| {
+                weight * self.tally.sum(area.index, 0, key, range.clone()) as f64
+            });
+        HarmSum {
+            weights: weights.sum(),
+            unweighted: self.tally.sum(area.index, 0, self.weights.len(), range),
+        }
+    }
+}
+
+/// The weight of the first code that has one.
+fn weight(current: &Current, set: &HarmSet, what: &What) -> Option<f64> {
+    what.codes.iter().find_map(|code| {
+        let category = &current.categories[*code as usize];
+        set.weight(&category.scheme, &category.code)
+    })
 }

@@ -1,118 +1,112 @@
-//! What all tables are made of: the records that count, where and when they count, and how far the
-//! months may be used.
+//! The figures that all tables of a folder are built from: the records that count, the areas and
+//! windows they count in, and how far each month may be used.
 
 use std::collections::BTreeMap;
 
 use jiff::civil;
 
-use crate::aggregate::figures::areas::Places;
-use crate::aggregate::figures::status::{Reference, Status, status};
-use crate::aggregate::state::current::{Current, Fact, SourceSet};
-use crate::aggregate::{Error, Settings};
+use crate::aggregate::figures::areas::Areas;
+use crate::aggregate::figures::status::{DataStatus, MedianComparison, month_status};
+use crate::aggregate::state::current::{Current, Fact};
+use crate::aggregate::state::source_set::SourceSet;
+use crate::aggregate::{AggregateError, AggregateSettings};
 use crate::event::{Micros, Month};
 use crate::reference::geography::Scope;
 use crate::reference::windows::Window;
 
-/// The months of a partner's kind, from its first to the last that any has.
-pub(crate) struct Held {
+/// The months of one partner's kind, from its own first to the last that any kind has.
+pub(crate) struct KindMonths {
     pub(crate) first: Month,
     /// For each month the sources that sent records.
-    pub(crate) fed: Vec<SourceSet>,
-    pub(crate) status: Vec<Status>,
+    pub(crate) sources: Vec<SourceSet>,
+    status: Vec<DataStatus>,
     /// Records by month.
     pub(crate) records: BTreeMap<Month, i64>,
 }
 
-impl Held {
-    pub(crate) fn months(&self) -> usize {
-        self.fed.len()
+impl KindMonths {
+    pub(crate) fn len(&self) -> usize {
+        self.sources.len()
     }
 
-    /// The status of a month that is held.
-    pub(crate) fn status_of(&self, month: Month) -> Option<Status> {
-        let place = usize::try_from(month.minus(self.first)).ok()?;
-        self.status.get(place).copied()
+    /// The status of a month; none = before the first.
+    pub(crate) fn status(&self, month: Month) -> Option<DataStatus> {
+        let index = usize::try_from(month.minus(self.first)).ok()?;
+        self.status.get(index).copied()
     }
 
-    /// Whether any of a run of months may serve.
-    pub(crate) fn any_serves(&self, first: Month, months: u16) -> bool {
-        let mut months = (0..i32::from(months)).filter_map(|i| self.status_of(first.plus(i)));
-        months.any(Status::serves)
+    /// Whether any month of a window may be used.
+    pub(crate) fn any_usable(&self, window: &Window) -> bool {
+        (0..i32::from(window.months))
+            .filter_map(|i| self.status(window.first.plus(i)))
+            .any(DataStatus::is_usable)
     }
 
-    /// The worst status of a run of months; those before the first were never supplied.
-    pub(crate) fn worst(&self, first: Month, months: u16) -> Status {
-        let status = |month| self.status_of(month).unwrap_or(Status::Overdue);
+    /// The worst status of a span of months; those before the first were never supplied.
+    pub(crate) fn worst_status(&self, first: Month, months: u16) -> DataStatus {
         (0..i32::from(months))
-            .map(|i| status(first.plus(i)))
+            .map(|i| self.status(first.plus(i)).unwrap_or(DataStatus::Overdue))
             .min()
-            .unwrap_or(Status::Overdue)
+            .unwrap_or(DataStatus::Overdue)
     }
 }
 
 /// The records that count, as one partnership sees them.
 pub(crate) struct Figures<'f> {
     pub(crate) current: &'f Current,
-    pub(crate) settings: &'f Settings<'f>,
+    pub(crate) settings: &'f AggregateSettings<'f>,
     pub(crate) scope: Scope<'f>,
-    pub(crate) places: Places,
-    /// By partner and kind; none where all its records are older than figures go back.
-    pub(crate) held: Vec<Option<Held>>,
+    pub(crate) areas: Areas,
+    /// By partner and kind; none = all its records are older than the first month of figures.
+    pub(crate) months: Vec<Option<KindMonths>>,
     /// Partners and kinds in the order of tables.
     pub(crate) order: Vec<u32>,
     /// Sorted by id.
     pub(crate) windows: Vec<Window>,
-    /// The first month figures are made for.
+    /// By partner and kind, and window: the worst status of the window's months.
+    window_status: Vec<Vec<DataStatus>>,
+    /// The first month with figures.
     pub(crate) first: Month,
     /// The time of the figures.
     pub(crate) as_at: Option<Micros>,
 }
 
 impl<'f> Figures<'f> {
-    /// What a partnership for an area sees.
-    pub(crate) fn of(
+    /// The figures of the partnership for an area.
+    pub(crate) fn new(
         current: &'f Current,
-        settings: &'f Settings<'f>,
+        settings: &'f AggregateSettings<'f>,
         area: &str,
         as_at: Option<Micros>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, AggregateError> {
         let reference = settings.reference;
         let scope = reference
             .geography
             .scope(area)
-            .ok_or_else(|| lacks_area(area))?;
-        let held_months = || {
-            current
-                .quality
-                .iter()
-                .filter(|(_, quality)| quality.records > 0)
-                .map(|((_, m), _)| *m)
+            .ok_or_else(|| area_not_found(area))?;
+        let (first, last) = first_and_last_month(current, reference.windows.first_month);
+        let today = as_at.map_or(civil::Date::MIN, |at| at.in_london().date());
+        let months: Vec<Option<KindMonths>> = (0..current.partner_kinds.len())
+            .map(|kind| kind_months(current, settings, kind, (first, last), today))
+            .collect();
+        let windows = if first <= last {
+            reference.windows.over(first, last)
+        } else {
+            Vec::new()
         };
-        let last = held_months()
-            .chain(
-                current
-                    .counts
-                    .iter()
-                    .map(|c| c.first.plus(i32::from(c.months) - 1)),
-            )
-            .max();
-        let first = reference.windows.first_month;
-        let first = held_months().min().map_or(first, |month| month.max(first));
-        let last = last.unwrap_or(first);
-        let held = |kind| held(current, settings, kind, (first, last), as_at);
         let mut order: Vec<u32> = (0..current.partner_kinds.len() as u32).collect();
         order.sort_by_key(|i| {
-            let of = &current.partner_kinds[*i as usize];
-            (&of.partner, of.feed.as_str(), &of.kind)
+            let kind = &current.partner_kinds[*i as usize];
+            (&kind.partner, kind.feed.as_str(), &kind.kind)
         });
         Ok(Self {
-            places: Places::of(current, &scope),
-            held: (0..current.partner_kinds.len()).map(held).collect(),
-            windows: if first <= last {
-                reference.windows.over(first, last)
-            } else {
-                Vec::new()
-            },
+            areas: Areas::new(current, &scope),
+            window_status: months
+                .iter()
+                .map(|months| window_status(months.as_ref(), &windows))
+                .collect(),
+            months,
+            windows,
             current,
             settings,
             scope,
@@ -129,89 +123,124 @@ impl<'f> Figures<'f> {
         let to = facts.partition_point(|fact| usize::from(fact.partner_kind) <= kind);
         &facts[from..to]
     }
+
+    /// The worst status of a window's months, for a partner's kind.
+    pub(crate) fn window_status(&self, kind: u32, window: u32) -> DataStatus {
+        self.window_status[kind as usize][window as usize]
+    }
 }
 
-/// The geography does not hold an area that a plan is for.
-pub(crate) fn lacks_area(area: &str) -> Error {
-    Error::Lacks {
+/// The error of a plan for an area that the geography does not have.
+pub(crate) fn area_not_found(area: &str) -> AggregateError {
+    AggregateError::ReferenceMissing {
         file: "geography/areas.csv".to_owned(),
         key: area.to_owned(),
     }
 }
 
-fn held(
+/// The first month of the records, not before the first month of figures; and the last of records
+/// and totals.
+fn first_and_last_month(current: &Current, first_of_figures: Month) -> (Month, Month) {
+    let with_records = || {
+        let quality = current.quality.iter();
+        quality
+            .filter(|(_, quality)| quality.records > 0)
+            .map(|((_, month), _)| *month)
+    };
+    let ends = current
+        .counts
+        .iter()
+        .map(|count| count.first.plus(i32::from(count.months) - 1));
+    let first = with_records().min();
+    let first = first.map_or(first_of_figures, |month| month.max(first_of_figures));
+    (first, with_records().chain(ends).max().unwrap_or(first))
+}
+
+fn window_status(months: Option<&KindMonths>, windows: &[Window]) -> Vec<DataStatus> {
+    windows
+        .iter()
+        .map(|window| {
+            months.map_or(DataStatus::Overdue, |months| {
+                months.worst_status(window.first, window.months)
+            })
+        })
+        .collect()
+}
+
+/// The months of a partner's kind; none = it has no month from `first` on.
+fn kind_months(
     current: &Current,
-    settings: &Settings<'_>,
+    settings: &AggregateSettings<'_>,
     kind: usize,
     (first, last): (Month, Month),
-    as_at: Option<Micros>,
-) -> Option<Held> {
-    let of = &current.partner_kinds[kind];
-    let quality = current
-        .quality
-        .iter()
-        .filter(|((of, month), _)| *of as usize == kind && *month >= first);
-    let sources: BTreeMap<Month, SourceSet> = quality
-        .clone()
-        .map(|((_, month), q)| (*month, q.sources))
-        .collect();
-    // For each month that has records how many, and the last month of their period.
-    let mut months: BTreeMap<Month, (i64, Month)> = BTreeMap::new();
-    if of.is_count() {
-        // Of a total whose period is not whole months the month it begins in is known to have come.
-        months.extend(
-            quality
-                .clone()
-                .filter(|(_, q)| q.records > 0)
-                .map(|((_, month), _)| (*month, (1, *month))),
-        );
-        for count in current
-            .counts
-            .iter()
-            .filter(|c| usize::from(c.partner_kind) == kind && c.first >= first)
-        {
-            let end = count.first.plus(i32::from(count.months) - 1);
-            for month in count.first.to(end) {
-                let (records, last) = months.entry(month).or_insert((0, end));
-                (*records, *last) = (*records + 1, (*last).max(end));
-            }
-        }
+    today: civil::Date,
+) -> Option<KindMonths> {
+    let partner_kind = &current.partner_kinds[kind];
+    let months = if partner_kind.is_count() {
+        months_of_totals(current, kind, first)
     } else {
-        months.extend(
-            quality
-                .filter(|(_, q)| q.records > 0)
-                .map(|((_, month), q)| (*month, (q.records, *month))),
-        );
-    }
+        months_of_records(current, kind, first)
+    };
     let first = *months.first_key_value()?.0;
     let records: BTreeMap<Month, i64> = months
         .iter()
         .map(|(month, (records, _))| (*month, *records))
         .collect();
-    let today = as_at.map_or(civil::Date::MIN, |at| at.in_london().date());
     let partners = &settings.reference.partners;
-    let state = |month: Month| {
-        let reference = if of.is_count() {
+    let status = first.to(last).map(|month| {
+        let comparison = if partner_kind.is_count() {
             None
         } else {
-            Reference::of(&records, month)
+            MedianComparison::new(&records, month)
         };
         let (records, end) = months.get(&month).copied().unwrap_or((0, month));
-        let late = today > partners.due(&of.partner, &of.kind, end);
-        status(
+        month_status(
             records,
-            reference,
-            late,
-            today > partners.settled(&of.partner, &of.kind, end),
+            comparison,
+            today > partners.due(&partner_kind.partner, &partner_kind.kind, end),
+            today > partners.settled(&partner_kind.partner, &partner_kind.kind, end),
         )
-    };
-    Some(Held {
+    });
+    let sources = first.to(last).map(|month| {
+        let quality = current.quality.get(&(kind as u32, month));
+        quality.map(|quality| quality.sources).unwrap_or_default()
+    });
+    Some(KindMonths {
         first,
-        fed: first
-            .to(last)
-            .map(|month| sources.get(&month).copied().unwrap_or_default())
-            .collect(),
-        status: first.to(last).map(state).collect(),
+        sources: sources.collect(),
+        status: status.collect(),
         records,
     })
+}
+
+/// For each month with records: how many, and the last month of their period.
+type RecordsByMonth = BTreeMap<Month, (i64, Month)>;
+
+fn months_of_records(current: &Current, kind: usize, first: Month) -> RecordsByMonth {
+    let quality = current.quality.iter();
+    quality
+        .filter(|((of, month), quality)| {
+            *of as usize == kind && *month >= first && quality.records > 0
+        })
+        .map(|((_, month), quality)| (*month, (quality.records, *month)))
+        .collect()
+}
+
+fn months_of_totals(current: &Current, kind: usize, first: Month) -> RecordsByMonth {
+    // A total whose period is not whole months counts in the month its period begins in.
+    let mut months = months_of_records(current, kind, first);
+    for (month, records) in &mut months {
+        *records = (1, *month);
+    }
+    for count in &current.counts {
+        if usize::from(count.partner_kind) != kind || count.first < first {
+            continue;
+        }
+        let end = count.first.plus(i32::from(count.months) - 1);
+        for month in count.first.to(end) {
+            let (records, last) = months.entry(month).or_insert((0, end));
+            (*records, *last) = (*records + 1, (*last).max(end));
+        }
+    }
+    months
 }

@@ -1,23 +1,25 @@
-//! The series of the tables under one plan: what they are, which records count in each, and who can
-//! show it.
+//! The series of the tables under one plan: what they are, which records count in each, and which
+//! sources can show it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aggregate::Settings;
-use crate::aggregate::state::current::{Category, Class, Current, SourceSet};
+use crate::aggregate::AggregateSettings;
+use crate::aggregate::state::current::{Category, Class, Current};
+use crate::aggregate::state::source_set::SourceSet;
 use crate::reference::plan::{Plan, SeriesSet};
 
-/// A line of figures.
+/// The key of a series in the tables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Series {
+pub(crate) struct SeriesKey {
     /// `total`, `mapped`, `unmapped`, `priority`, `theme`, `category`, `group` or `class`.
     pub(crate) kind: &'static str,
     pub(crate) id: String,
+    /// The scheme of a code; none = a series of the plan.
     pub(crate) scheme: Option<String>,
 }
 
-impl Series {
-    fn plain(kind: &'static str, id: &str) -> Self {
+impl SeriesKey {
+    fn of_plan(kind: &'static str, id: &str) -> Self {
         Self {
             kind,
             id: id.to_owned(),
@@ -25,75 +27,95 @@ impl Series {
         }
     }
 
-    /// What falls under any priority or theme.
-    pub(crate) fn mapped() -> Self {
-        Self::plain("mapped", "mapped")
+    fn total() -> Self {
+        Self::of_plan("total", "total")
     }
 
-    /// Whether it is one of the plan's, or the whole; not a code.
+    /// All records under any priority or theme.
+    pub(crate) fn mapped() -> Self {
+        Self::of_plan("mapped", "mapped")
+    }
+
+    fn unmapped() -> Self {
+        Self::of_plan("unmapped", "unmapped")
+    }
+
+    fn from_plan_series(series: &crate::reference::plan::Series) -> Self {
+        Self::of_plan(series.kind.as_str(), &series.id)
+    }
+
+    /// The series of a code.
+    pub(crate) fn from_category(category: &Category) -> Self {
+        Self {
+            kind: category.kind,
+            id: category.code.clone(),
+            scheme: Some(category.scheme.clone()),
+        }
+    }
+
+    /// Whether it is one of the plan's, or the total; not a code.
     pub(crate) const fn is_of_plan(&self) -> bool {
         self.scheme.is_none()
     }
 }
 
-/// The tables' series under one plan, or under none: then only the whole and the codes.
-pub(crate) struct Frame<'f> {
+/// The series of the tables under one plan, or under none: then only the total and the codes.
+pub(crate) struct PlanSeries<'f> {
     pub(crate) plan: Option<&'f Plan>,
-    /// The place of the plan in [`Settings::wanted`].
+    /// The index of the plan among those wanted.
     wanted: usize,
     /// Sorted.
-    pub(crate) series: Vec<Series>,
+    pub(crate) keys: Vec<SeriesKey>,
     /// For each class of records the series it counts in, each once, in order.
-    pub(crate) of_class: Vec<Vec<u32>>,
+    pub(crate) by_class: Vec<Vec<u32>>,
     /// For each partner and kind the series it has rows for, in order, and the sources that can
     /// show each.
-    pub(crate) of_kind: Vec<Vec<(u32, SourceSet)>>,
+    pub(crate) by_kind: Vec<Vec<(u32, SourceSet)>>,
 }
 
-/// All sources.
-const EVERY: SourceSet = SourceSet(u64::MAX);
-
-impl<'f> Frame<'f> {
+impl<'f> PlanSeries<'f> {
     /// The series under a wanted plan.
-    pub(crate) fn of(current: &Current, settings: &Settings<'f>, wanted: Option<usize>) -> Self {
+    pub(crate) fn new(
+        current: &Current,
+        settings: &AggregateSettings<'f>,
+        wanted: Option<usize>,
+    ) -> Self {
         let plan = wanted.map(|wanted| settings.plan(wanted));
-        let mut series: BTreeSet<Series> = of_plan(plan).into_iter().collect();
+        let mut keys: BTreeSet<SeriesKey> = series_of_plan(plan).into_iter().collect();
         let codes = current.what.iter().flat_map(|what| &what.codes);
-        series.extend(codes.map(|code| series_of(&current.categories[*code as usize])));
-        let series: Vec<Series> = series.into_iter().collect();
-        let mut frame = Self {
+        keys.extend(
+            codes.map(|code| SeriesKey::from_category(&current.categories[*code as usize])),
+        );
+        let mut series = Self {
             plan,
             wanted: wanted.unwrap_or_default(),
-            series,
-            of_class: Vec::new(),
-            of_kind: Vec::new(),
+            keys: keys.into_iter().collect(),
+            by_class: Vec::new(),
+            by_kind: Vec::new(),
         };
-        frame.of_class = current
+        series.by_class = current
             .classes
             .iter()
-            .map(|class| frame.of_class(current, class))
+            .map(|class| series.of_class(current, class))
             .collect();
-        // A class is of one plan's rules: under another their numbers mean other rules.
-        let own: BTreeSet<u32> = (0..current.profiles.len() as u32)
-            .map(|of| frame.class(current, of))
+        // A class has the numbers of one plan's rules: under another they mean other rules.
+        let own_classes: BTreeSet<u32> = (0..current.profiles.len() as u32)
+            .map(|profile| series.class(current, profile))
             .collect();
-        let of_kind = |kind| frame.of_kind(current, settings, &own, kind);
-        frame.of_kind = (0..current.partner_kinds.len()).map(of_kind).collect();
-        frame
+        series.by_kind = (0..current.partner_kinds.len())
+            .map(|kind| series.of_kind(current, settings, &own_classes, kind))
+            .collect();
+        series
     }
 
-    /// The place of a series.
-    pub(crate) fn position(&self, series: &Series) -> Option<u32> {
-        self.series
-            .binary_search(series)
-            .ok()
-            .map(|place| place as u32)
+    /// The index of a series.
+    pub(crate) fn index(&self, key: &SeriesKey) -> Option<u32> {
+        self.keys.binary_search(key).ok().map(|index| index as u32)
     }
 
-    /// The place of the whole.
+    /// The index of the total.
     pub(crate) fn total(&self) -> u32 {
-        self.position(&Series::plain("total", "total"))
-            .unwrap_or_default()
+        self.index(&SeriesKey::total()).unwrap_or_default()
     }
 
     /// The class of a record's profile under this plan.
@@ -101,83 +123,73 @@ impl<'f> Frame<'f> {
         current.class_of(profile, self.wanted)
     }
 
-    fn of_class(&self, current: &Current, class: &Class) -> Vec<u32> {
-        let what = &current.what[class.what as usize];
-        let mut series: BTreeSet<Series> = what
-            .codes
-            .iter()
-            .map(|c| series_of(&current.categories[*c as usize]))
-            .collect();
-        series.insert(Series::plain("total", "total"));
-        if let Some(plan) = self.plan {
-            let of_plan = plan.series_of(class.rules);
-            let whole = if of_plan.is_empty() {
-                "unmapped"
-            } else {
-                "mapped"
-            };
-            series.insert(Series::plain(whole, whole));
-            series.extend(
-                plan.of_set(of_plan)
-                    .map(|s| Series::plain(s.kind.as_str(), &s.id)),
-            );
-        }
-        series
-            .iter()
-            .filter_map(|series| self.position(series))
-            .collect()
+    /// Whether the records of a class count in a series.
+    pub(crate) fn counts_in(&self, class: u32, series: u32) -> bool {
+        self.by_class[class as usize].contains(&series)
     }
 
-    /// The series of a partner's kind: the plan's all; the codes it sent. A source can show the
-    /// codes of the schemes it carries and those it sent all the same; of the plan's, what its
-    /// rules can match in what it carries, and what a record of it fell under all the same.
+    fn of_class(&self, current: &Current, class: &Class) -> Vec<u32> {
+        let codes = &current.what[class.what as usize].codes;
+        let mut keys: BTreeSet<SeriesKey> = codes
+            .iter()
+            .map(|code| SeriesKey::from_category(&current.categories[*code as usize]))
+            .collect();
+        keys.insert(SeriesKey::total());
+        if let Some(plan) = self.plan {
+            let matching = plan.series_of(class.rules);
+            keys.insert(if matching.is_empty() {
+                SeriesKey::unmapped()
+            } else {
+                SeriesKey::mapped()
+            });
+            keys.extend(plan.of_set(matching).map(SeriesKey::from_plan_series));
+        }
+        keys.iter().filter_map(|key| self.index(key)).collect()
+    }
+
+    /// The series of a partner's kind: all of the plan's, and the codes it sent. A source can show
+    /// the codes of the schemes it carries, and any code it sent. It can show a series of the plan
+    /// whose rules can match what it carries, and any that a record of it falls under.
     fn of_kind(
         &self,
         current: &Current,
-        settings: &Settings<'_>,
-        own: &BTreeSet<u32>,
+        settings: &AggregateSettings<'_>,
+        own_classes: &BTreeSet<u32>,
         kind: usize,
     ) -> Vec<(u32, SourceSet)> {
         let mut sources_of: BTreeMap<u32, SourceSet> = BTreeMap::new();
-        for class in own {
-            let (class, series) = (
-                &current.classes[*class as usize],
-                &self.of_class[*class as usize],
-            );
-            let what = &current.what[class.what as usize];
+        for class in own_classes {
+            let what = &current.what[current.classes[*class as usize].what as usize];
             if what.partner_kind as usize == kind {
-                for s in series {
-                    sources_of.entry(*s).or_default().add(what.source);
+                for series in &self.by_class[*class as usize] {
+                    sources_of.entry(*series).or_default().add(what.source);
                 }
             }
         }
-        for (place, series) in self
-            .series
-            .iter()
-            .enumerate()
-            .filter(|(_, series)| series.is_of_plan())
-        {
-            let by = sources_of.entry(place as u32).or_default();
-            if ["total", "mapped", "unmapped"].contains(&series.kind) {
-                by.add(EVERY);
+        for (index, key) in (0_u32..).zip(&self.keys) {
+            if key.is_of_plan() {
+                let sources = sources_of.entry(index).or_default();
+                if ["total", "mapped", "unmapped"].contains(&key.kind) {
+                    sources.add(SourceSet::ALL);
+                }
             }
         }
-        let of = current.partner_kinds[kind].of;
+        let event_kind = current.partner_kinds[kind].of;
         for (i, source) in current.sources[kind].iter().enumerate() {
-            let carried = settings.reference.partners.carried_by(source, of);
+            let carried = settings.reference.partners.carried_by(source, event_kind);
             let rules = self.plan.into_iter().flat_map(Plan::rules);
             let rules = rules.filter(|(.., rule)| current.can_show(kind, rule, &carried));
             let applicable: SeriesSet = rules.map(|(_, series, _)| series).collect();
-            for (place, by) in &mut sources_of {
-                let series = &self.series[*place as usize];
-                let shows = match &series.scheme {
+            for (index, sources) in &mut sources_of {
+                let key = &self.keys[*index as usize];
+                let shows = match &key.scheme {
                     Some(scheme) => carried.schemes.contains(scheme),
                     None => self
                         .plan
-                        .is_some_and(|plan| plan.of_set(applicable).any(|s| s.id == series.id)),
+                        .is_some_and(|plan| plan.of_set(applicable).any(|s| s.id == key.id)),
                 };
                 if shows {
-                    by.add(SourceSet::one(i));
+                    sources.add(SourceSet::one(i));
                 }
             }
         }
@@ -185,24 +197,11 @@ impl<'f> Frame<'f> {
     }
 }
 
-fn of_plan(plan: Option<&Plan>) -> Vec<Series> {
-    let mut series = vec![Series::plain("total", "total")];
+fn series_of_plan(plan: Option<&Plan>) -> Vec<SeriesKey> {
+    let mut keys = vec![SeriesKey::total()];
     if let Some(plan) = plan {
-        series.extend(["mapped", "unmapped"].map(|kind| Series::plain(kind, kind)));
-        series.extend(
-            plan.series
-                .iter()
-                .map(|s| Series::plain(s.kind.as_str(), &s.id)),
-        );
+        keys.extend([SeriesKey::mapped(), SeriesKey::unmapped()]);
+        keys.extend(plan.series.iter().map(SeriesKey::from_plan_series));
     }
-    series
-}
-
-/// The series of a code.
-pub(crate) fn series_of(category: &Category) -> Series {
-    Series {
-        kind: category.kind,
-        id: category.code.clone(),
-        scheme: Some(category.scheme.clone()),
-    }
+    keys
 }

@@ -1,13 +1,13 @@
-//! May a month of a partner's kind be used? What a month's records say of it at the time of the
+//! Whether a month of a partner's kind may be used, as far as its records show at the time of the
 //! figures.
 
 use std::collections::BTreeMap;
 
 use crate::event::Month;
 
-/// How complete a month is; of a window, its worst month's. In order, worst first.
+/// How complete a month is; of a window, its worst month's. Worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Status {
+pub(crate) enum DataStatus {
     /// No records though they were due.
     Overdue,
     /// No records yet.
@@ -19,36 +19,41 @@ pub(crate) enum Status {
     Final,
 }
 
-impl Status {
-    /// Every name, in order.
+impl DataStatus {
+    /// Every name, in the order of the variants.
     pub(crate) const NAMES: [&'static str; 5] =
         ["overdue", "not_due", "suspect", "provisional", "final"];
 
-    /// Whether its months may serve as baseline, limit or rank.
-    pub(crate) fn serves(self) -> bool {
+    /// The name in tables.
+    pub(crate) const fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// Whether its months may be used as baseline, limit or rank.
+    pub(crate) fn is_usable(self) -> bool {
         self >= Self::Provisional
     }
 }
 
-/// Months on either side that a month is held against.
+/// Months on either side that a month is compared with.
 const AROUND: i32 = 12;
-/// The fewest months with records that it takes.
+/// The fewest of them with records.
 const MONTHS_MIN: usize = 3;
 /// The least and the greatest share of their median that is not suspect.
 const NOT_SUSPECT: std::ops::RangeInclusive<f64> = 0.6..=1.67;
 
-/// What the months around have.
+/// A month compared with the months around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Reference {
+pub(crate) struct MedianComparison {
     /// The median of their records.
     pub(crate) median: f64,
-    /// The month's records by that.
+    /// The month's records / the median.
     pub(crate) ratio: f64,
 }
 
-impl Reference {
-    /// A month held against the months with records around it.
-    pub(crate) fn of(records: &BTreeMap<Month, i64>, month: Month) -> Option<Self> {
+impl MedianComparison {
+    /// Compares a month with those of the months around it that have records; none = too few do.
+    pub(crate) fn new(records: &BTreeMap<Month, i64>, month: Month) -> Option<Self> {
         let around = records.range(month.plus(-AROUND)..=month.plus(AROUND));
         let mut others: Vec<i64> = around
             .filter(|(other, n)| **other != month && **n > 0)
@@ -72,20 +77,20 @@ impl Reference {
     }
 }
 
-/// The status of a month: `late` and `settled` say whether the time of the figures is past its due
-/// date and past the time when it no longer changes.
-pub(crate) fn status(
+/// The status of a month. `is_late` and `is_settled`: the time of the figures is past its due
+/// date, and past the time when it no longer changes.
+pub(crate) fn month_status(
     records: i64,
-    reference: Option<Reference>,
-    late: bool,
-    settled: bool,
-) -> Status {
+    comparison: Option<MedianComparison>,
+    is_late: bool,
+    is_settled: bool,
+) -> DataStatus {
     match records {
-        0 if late => Status::Overdue,
-        0 => Status::NotDue,
-        _ if reference.is_some_and(Reference::is_suspect) => Status::Suspect,
-        _ if settled => Status::Final,
-        _ => Status::Provisional,
+        0 if is_late => DataStatus::Overdue,
+        0 => DataStatus::NotDue,
+        _ if comparison.is_some_and(MedianComparison::is_suspect) => DataStatus::Suspect,
+        _ if is_settled => DataStatus::Final,
+        _ => DataStatus::Provisional,
     }
 }
 
@@ -93,15 +98,15 @@ pub(crate) fn status(
 mod tests {
     use super::*;
 
-    fn check(records: &[i64], place: usize, expected: Option<(f64, bool)>) {
+    fn check(records: &[i64], index: usize, expected: Option<(f64, bool)>) {
         let first: Month = "2018-10".parse().expect("a month");
         let records: BTreeMap<Month, i64> = (0..)
             .map(|i| first.plus(i))
             .zip(records.iter().copied())
             .collect();
-        let reference = Reference::of(&records, first.plus(place as i32));
+        let comparison = MedianComparison::new(&records, first.plus(index as i32));
         assert_eq!(
-            reference.map(|r| ((r.ratio * 1000.0).round() / 1000.0, r.is_suspect())),
+            comparison.map(|r| ((r.ratio * 1000.0).round() / 1000.0, r.is_suspect())),
             expected
         );
     }
@@ -122,19 +127,19 @@ mod tests {
 
     #[test]
     fn a_month_without_records_is_overdue_once_it_was_due() {
-        assert_eq!(status(0, None, false, false), Status::NotDue);
-        assert_eq!(status(0, None, true, true), Status::Overdue);
-        assert_eq!(status(9, None, true, false), Status::Provisional);
-        assert_eq!(status(9, None, true, true), Status::Final);
-        let half = Reference {
+        assert_eq!(month_status(0, None, false, false), DataStatus::NotDue);
+        assert_eq!(month_status(0, None, true, true), DataStatus::Overdue);
+        assert_eq!(month_status(9, None, true, false), DataStatus::Provisional);
+        assert_eq!(month_status(9, None, true, true), DataStatus::Final);
+        let half = MedianComparison {
             median: 20.0,
             ratio: 0.45,
         };
-        assert_eq!(status(9, Some(half), true, true), Status::Suspect);
+        assert_eq!(month_status(9, Some(half), true, true), DataStatus::Suspect);
         assert!(
-            Status::Overdue < Status::NotDue
-                && Status::Provisional.serves()
-                && !Status::Suspect.serves()
+            DataStatus::Overdue < DataStatus::NotDue
+                && DataStatus::Provisional.is_usable()
+                && !DataStatus::Suspect.is_usable()
         );
     }
 }

@@ -14,13 +14,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use hashbrown::HashMap;
 
-use crate::aggregate::figures::areas::Sent;
-use crate::aggregate::figures::bounded_count::Block;
+use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::calendar::{Calendar, days_since_1970};
 use crate::aggregate::state::files::{Files, Part};
 use crate::aggregate::state::intern::{ABSENT, Numbered, Texts, Tuples};
 use crate::aggregate::state::latest::Latest;
-use crate::aggregate::{Error, Settings};
+use crate::aggregate::state::sent_area::SentArea;
+use crate::aggregate::state::source_set::SourceSet;
+use crate::aggregate::{AggregateError, AggregateSettings};
 use crate::contract::Record;
 use crate::contract::columns::{AreaColumn, COLUMNS, ColumnId, Group};
 use crate::contract::parts::Flags;
@@ -65,31 +66,6 @@ pub(crate) struct Category {
     /// `category` (a partner's own code), `group` (of a crosswalk) or `class` (of the offence
     /// list).
     pub(crate) kind: &'static str,
-}
-
-/// Sources of one partner and kind: bit i stands for the i-th of [`Current::sources`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SourceSet(pub(crate) u64);
-
-impl SourceSet {
-    /// The i-th source; those after the 64th, which no partner has, share a bit.
-    pub(crate) fn one(i: usize) -> Self {
-        Self(1 << i.min(63))
-    }
-
-    /// Those in both.
-    pub(crate) const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// The place of the first.
-    pub(crate) const fn first(self) -> usize {
-        self.0.trailing_zeros() as usize
-    }
-
-    pub(crate) const fn add(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
 }
 
 /// What the first group of columns says.
@@ -172,7 +148,7 @@ pub(crate) struct Count {
     /// The first month it covers, and how many; only whole months fill a window.
     pub(crate) first: Month,
     pub(crate) months: u16,
-    pub(crate) block: Block,
+    pub(crate) block: BoundedCount,
     pub(crate) unit: Unit,
     /// Whether it is one of a series that must not be summed over time.
     pub(crate) is_snapshot: bool,
@@ -209,7 +185,7 @@ pub(crate) struct Quality {
 /// Priorities and themes under the plan in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
-    /// A place in [`Settings::plans`]; none in force.
+    /// A place in [`AggregateSettings::plans`]; none in force.
     pub(crate) plan: Option<u32>,
     pub(crate) series: SeriesSet,
 }
@@ -253,9 +229,9 @@ impl Current {
     pub(crate) fn read(
         files: &Files<'_>,
         latest: &Latest,
-        settings: &Settings<'_>,
+        settings: &AggregateSettings<'_>,
         mut progress: impl FnMut(u64),
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, AggregateError> {
         let mut builder = Builder::new(settings, latest.records);
         let names = columns::read();
         files.for_each(&names, |part| {
@@ -289,10 +265,10 @@ impl Current {
     }
 
     /// An area as it was sent.
-    pub(crate) fn sent(&self, area: u32) -> Sent<'_> {
+    pub(crate) fn sent(&self, area: u32) -> SentArea<'_> {
         let [code, level, vintage, role, zone] =
             self.areas[area as usize].map(|number| self.texts.text(number));
-        Sent {
+        SentArea {
             code,
             level: level.unwrap_or_default(),
             vintage,
@@ -303,7 +279,7 @@ impl Current {
 }
 
 struct Builder<'s> {
-    settings: &'s Settings<'s>,
+    settings: &'s AggregateSettings<'s>,
     calendar: Calendar,
     in_force: HashMap<Month, Option<u32>>,
     partner_kinds: Numbered<PartnerKind>,
@@ -326,7 +302,7 @@ struct Builder<'s> {
 const UNKNOWN: u32 = u32::MAX;
 
 impl<'s> Builder<'s> {
-    fn new(settings: &'s Settings<'s>, records: usize) -> Self {
+    fn new(settings: &'s AggregateSettings<'s>, records: usize) -> Self {
         let groups = Group::COMBINED.map(|group| Tuples::new(columns::width(group)));
         Self {
             settings,
@@ -366,7 +342,7 @@ impl<'s> Builder<'s> {
     }
 
     /// Adds the latest rows of a part.
-    fn add(&mut self, part: &Part, latest: &Latest) -> Result<(), Error> {
+    fn add(&mut self, part: &Part, latest: &Latest) -> Result<(), AggregateError> {
         let rows: Vec<u32> = (0..part.batch.num_rows() as u32)
             .filter(|r| latest.holds(part.file, part.first_row + *r as usize))
             .collect();
@@ -382,7 +358,7 @@ impl<'s> Builder<'s> {
             .batch
             .column_by_name(RECEIVED)
             .and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let received = received.ok_or(Error::Column(RECEIVED))?;
+        let received = received.ok_or(AggregateError::Column(RECEIVED))?;
         let tokens = tokens::Columns::of(&part.batch);
         let mut chunks: [Chunk; 3] = Default::default();
         let mut scratch = Vec::new();
@@ -641,12 +617,12 @@ impl<'s> Builder<'s> {
 
     /// The time of a record as far as any rule asks for it, as a number.
     fn asked(&self, batch: &Batch<'_>, i: usize, week: Week) -> u32 {
-        let hour = if self.settings.asks_for_time {
+        let hour = if self.settings.tests_time {
             u32::from(week.0)
         } else {
             0
         };
-        if !self.settings.asks_for_minutes || week.hour().is_none() {
+        if !self.settings.tests_minutes || week.hour().is_none() {
             return hour * 60;
         }
         // Clocks in London differ from UTC by whole hours.

@@ -9,17 +9,26 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
+use tokio::runtime::Handle;
 
-use crate::aggregate::Error;
+use crate::aggregate::AggregateError;
 use crate::ledger;
 use crate::ledger::chain::{Chain, ChainError};
 use crate::ledger::columns::{read_row_group, with_types};
 use crate::normalise;
+use crate::storage::Store;
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 65_536;
 /// Batches decoded ahead.
 const AHEAD: usize = 4;
+
+/// Reads a file that a chain names.
+pub(crate) fn fetch(store: &Store, path: &str, runtime: &Handle) -> Result<Bytes, AggregateError> {
+    runtime
+        .block_on(store.read(path))?
+        .ok_or_else(|| AggregateError::Missing(path.to_owned()))
+}
 
 /// The files to aggregate, in the order of topic, partition and position.
 pub(crate) struct Files<'a> {
@@ -27,14 +36,14 @@ pub(crate) struct Files<'a> {
     pub(crate) rows: Vec<u64>,
     paths: Vec<&'a str>,
     /// Fetches a file.
-    open: &'a (dyn Fn(&str) -> Result<Bytes, Error> + Sync),
+    open: &'a (dyn Fn(&str) -> Result<Bytes, AggregateError> + Sync),
 }
 
 impl<'a> Files<'a> {
     /// The files of chains.
     pub(crate) fn of(
         chains: impl IntoIterator<Item = &'a Chain>,
-        open: &'a (dyn Fn(&str) -> Result<Bytes, Error> + Sync),
+        open: &'a (dyn Fn(&str) -> Result<Bytes, AggregateError> + Sync),
     ) -> Self {
         let files: Vec<_> = chains.into_iter().flat_map(|chain| &chain.files).collect();
         let rows = files.iter().map(|file| file.footer.accepted).collect();
@@ -61,8 +70,8 @@ impl Files<'_> {
     pub(crate) fn for_each(
         &self,
         columns: &[&str],
-        mut f: impl FnMut(&Part) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut f: impl FnMut(&Part) -> Result<(), AggregateError>,
+    ) -> Result<(), AggregateError> {
         std::thread::scope(|scope| {
             let (sender, parts) = crossbeam_channel::bounded(AHEAD);
             scope.spawn(move || {
@@ -86,7 +95,7 @@ impl Files<'_> {
         file: usize,
         columns: &[&str],
         hand_on: &mut dyn FnMut(Part) -> bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, AggregateError> {
         if self.rows[file] == 0 {
             return Ok(true);
         }

@@ -6,10 +6,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use tokio::runtime::Handle;
 
-use crate::aggregate::Error;
-use crate::aggregate::run::fetch;
+use crate::aggregate::AggregateError;
 use crate::aggregate::state::calendar::Calendar;
-use crate::aggregate::state::files::Files;
+use crate::aggregate::state::files::{Files, fetch};
 use crate::contract::Record;
 use crate::contract::moment::Moment;
 use crate::event::{Kind, Micros, Month, TopicPartition};
@@ -47,7 +46,7 @@ pub fn history(
     runtime: &Handle,
     source: &str,
     subject: &str,
-) -> Result<History, Error> {
+) -> Result<History, AggregateError> {
     let mut revisions = Vec::new();
     for chain in runtime.block_on(chain::read_all(store))? {
         let open = |path: &str| fetch(store, path, runtime);
@@ -98,11 +97,11 @@ pub fn history(
     Ok(History { revisions })
 }
 
-fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize>, Error> {
+fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize>, AggregateError> {
     let subjects = batch
         .column_by_name("subject")
         .and_then(|c| c.as_string_opt::<i32>());
-    let subjects = subjects.ok_or(Error::Column("subject"))?;
+    let subjects = subjects.ok_or(AggregateError::Column("subject"))?;
     let records = Rows::new(batch);
     let is = |row: &usize| subjects.value(*row) == subject && records.record(*row).source == source;
     Ok((0..subjects.len()).filter(is).collect())

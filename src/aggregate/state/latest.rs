@@ -14,7 +14,7 @@ use arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use hashbrown::HashTable;
 use twox_hash::XxHash3_128;
 
-use crate::aggregate::Error;
+use crate::aggregate::AggregateError;
 use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::files::{Files, Part};
 use crate::event::Micros;
@@ -76,7 +76,7 @@ impl Latest {
         files: &Files<'_>,
         as_at: Option<Micros>,
         mut progress: impl FnMut(u64),
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, AggregateError> {
         let mut records = Records::with_capacity(files.rows.iter().sum::<u64>() as usize);
         let (mut rows, mut newest_received) = (0, None);
         files.for_each(&COLUMNS, |part| {
@@ -152,19 +152,23 @@ impl Records {
     }
 
     /// Adds the rows of a part that were received by an instant.
-    fn add(&mut self, part: &Part, as_at: i64) -> Result<Added, Error> {
+    fn add(&mut self, part: &Part, as_at: i64) -> Result<Added, AggregateError> {
         let (batch, mut added) = (&part.batch, Added::default());
-        let column = |name: &'static str| batch.column_by_name(name).ok_or(Error::Column(name));
+        let column = |name: &'static str| {
+            batch
+                .column_by_name(name)
+                .ok_or(AggregateError::Column(name))
+        };
         let identity = Identity::of(batch)?;
         let revisions = column("revision")?
             .as_primitive_opt::<Int32Type>()
-            .ok_or(Error::Column("revision"))?;
+            .ok_or(AggregateError::Column("revision"))?;
         let times = column("time")?
             .as_primitive_opt::<TimestampMicrosecondType>()
-            .ok_or(Error::Column("time"))?;
+            .ok_or(AggregateError::Column("time"))?;
         let receipts = column("received")?
             .as_primitive_opt::<TimestampMicrosecondType>()
-            .ok_or(Error::Column("received"))?;
+            .ok_or(AggregateError::Column("received"))?;
         for row in 0..batch.num_rows() {
             let received = receipts.value(row);
             if received > as_at {
@@ -227,9 +231,9 @@ struct Identity<'b> {
 }
 
 impl<'b> Identity<'b> {
-    fn of(batch: &'b RecordBatch) -> Result<Self, Error> {
+    fn of(batch: &'b RecordBatch) -> Result<Self, AggregateError> {
         let column = |name| match TextColumn::new(batch, name) {
-            TextColumn::Absent => Err(Error::Column(name)),
+            TextColumn::Absent => Err(AggregateError::Column(name)),
             texts => Ok(texts),
         };
         Ok(Self {
@@ -249,7 +253,10 @@ impl<'b> Identity<'b> {
 }
 
 /// The records that some rows of a batch are of.
-pub(crate) fn identities(batch: &RecordBatch, rows: &[usize]) -> Result<Vec<[u64; 2]>, Error> {
+pub(crate) fn identities(
+    batch: &RecordBatch,
+    rows: &[usize],
+) -> Result<Vec<[u64; 2]>, AggregateError> {
     let (identity, mut scratch) = (Identity::of(batch)?, Vec::new());
     Ok(rows
         .iter()

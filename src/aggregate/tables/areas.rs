@@ -1,94 +1,104 @@
-//! `areas`: the areas of the tables, what they lie in, and how well.
+//! `areas`: the areas of the tables, and how well smaller areas are placed in them.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, number, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::geography::{Area, Method, Tier};
 
-/// What the table answers.
-const ABOUT: &str = "The areas of the tables, and how well smaller ones are put into them.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "areas",
+    kind: TableKind::ToJoin,
+    description: "The areas of the tables, and how well smaller areas are placed in them.",
+    columns: || specs(columns()),
+    build,
+};
 
-struct Row<'c> {
+struct AreaRow<'f> {
     tier: Tier,
-    area: &'c Area,
+    area: &'f Area,
     /// Of the tier.
     method: Option<Method>,
     misplaced_share: Option<f64>,
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
-    let (geography, scope) = (
-        &folder.figures.settings.reference.geography,
-        &folder.figures.scope,
-    );
+fn columns<'f>() -> Vec<Column<'f, AreaRow<'f>>> {
     vec![
-        column(
+        text(
+            Role::AreaKey,
             "area_code",
             "The code; the id of a place or a set.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.area.code.clone()))),
+            |_, row: &AreaRow<'f>| Some(row.area.code.clone()),
         ),
-        column(
+        text(
+            Role::AreaKey,
             "area_level",
             "`lsoa`, `ward`, `place`, `district` or `set`.",
-            Of::Text(Box::new(|row: &Row<'c>| {
-                Some(row.tier.level.as_str().to_owned())
-            })),
+            |_, row| Some(row.tier.level.as_str().to_owned()),
         ),
-        column(
+        text(
+            Role::AreaKey,
             "area_vintage",
-            "Year of the boundaries, where the tables tell several apart (wards).",
-            Of::Text(Box::new(|row: &Row<'c>| {
-                row.tier.vintage.map(|year| year.to_string())
-            })),
+            "Year of the boundaries; null = the tables do not tell editions apart (all but wards).",
+            |_, row| row.tier.vintage.map(|year| year.to_string()),
         ),
-        column(
+        text(
+            Role::Attribute,
             "name",
-            "What people call it; names occur twice, codes do not.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.area.name.clone()))),
+            "The area's name. Names occur twice, codes do not.",
+            |_, row| Some(row.area.name.clone()),
         ),
-        column(
+        text(
+            Role::Attribute,
             "rank_set",
-            "The area or set among whose parts it ranks; null = none.",
-            Of::Text(Box::new(|row: &Row<'c>| {
-                scope.ranked_in(&row.area.code).map(str::to_owned)
-            })),
+            "The area or set among whose parts it is ranked; null = none.",
+            |set, row| {
+                set.figures
+                    .scope
+                    .ranked_in(&row.area.code)
+                    .map(str::to_owned)
+            },
         ),
-        column(
+        text(
+            Role::Attribute,
             "method",
-            "How smaller areas are put into its level: `official`, `population` or, as an illustration that may not be released, `area`.",
-            Of::Text(Box::new(|row: &Row<'c>| {
-                row.method.map(|method| method.as_str().to_owned())
-            })),
+            "How smaller areas are placed in its level: `official`, `population`, or `area`, \
+             which is an illustration that may not be released.",
+            |_, row| row.method.map(|method| method.as_str().to_owned()),
         ),
-        column(
+        number(
+            Role::Measure,
             "misplaced_persons",
-            "Persons counted here who live outside, because a smaller area is never split; null = not known.",
-            Of::Double(Box::new(|row: &Row<'c>| {
+            "Persons counted here who live outside, because a smaller area is never split; null = \
+             not known.",
+            |set, row| {
+                let geography = &set.figures.settings.reference.geography;
                 geography.misplaced_persons(&row.area.code)
-            })),
+            },
         ),
-        column(
+        number(
+            Role::Measure,
             "misplaced_share",
-            "Of the level and vintage, the share of persons who are counted in an area they do not live in.",
-            Of::Double(Box::new(|row: &Row<'c>| row.misplaced_share)),
+            "For the level and vintage, the share of persons who are counted in an area they do \
+             not live in.",
+            |_, row| row.misplaced_share,
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let (geography, scope) = (
-        &folder.figures.settings.reference.geography,
-        &folder.figures.scope,
-    );
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let geography = &set.figures.settings.reference.geography;
+    let scope = &set.figures.scope;
     let mut rows = Vec::new();
     for &tier in scope.tiers() {
         let (method, misplaced_share) = (geography.method(tier), geography.misplaced_share(tier));
-        rows.extend(scope.areas(tier).iter().map(|area| Row {
+        rows.extend(scope.areas(tier).iter().map(|area| AreaRow {
             tier,
             area,
             method,
             misplaced_share,
         }));
     }
-    file(ABOUT, columns(folder), rows)
+    write_rows(&TABLE, set, columns(), rows)
 }

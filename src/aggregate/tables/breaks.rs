@@ -1,75 +1,93 @@
-//! `breaks`: what changed in how things are defined, recorded or counted, so that a change across
-//! it is no change in crime.
+//! `breaks`: changes in how things are defined, recorded or counted. A change in the figures across
+//! a break is not a change in crime.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, date, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::Break;
 
-/// What the table answers.
-const ABOUT: &str = "What changed in how things are defined, recorded or counted.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "breaks",
+    kind: TableKind::ToJoin,
+    description: "Changes in how things are defined, recorded or counted.",
+    columns: || specs(columns()),
+    build,
+};
 
-fn columns<'c>() -> Vec<Column<'c, &'c Break>> {
-    let joined = |of: fn(&Break) -> Vec<&str>| {
-        let text = move |row: &&'c Break| Some(of(row).join(";")).filter(|text| !text.is_empty());
-        Of::Text(Box::new(text))
-    };
+fn columns<'f>() -> Vec<Column<'f, &'f Break>> {
     vec![
-        column(
+        text(
+            Role::OwnKey,
             "id",
             "Its id, by which `change` names it.",
-            Of::Text(Box::new(|row: &&'c Break| Some(row.id.clone()))),
+            |_, row: &&'f Break| Some(row.id.clone()),
         ),
-        column(
+        date(
+            Role::Attribute,
             "break_from",
-            "The day from which it holds.",
-            Of::Date(Box::new(|row: &&'c Break| Some(row.from))),
+            "The first day of the change.",
+            |_, row| Some(row.from),
         ),
-        column(
+        date(
+            Role::Attribute,
             "break_to",
-            "The last day, where it lasted; else the same.",
-            Of::Date(Box::new(|row: &&'c Break| Some(row.to))),
+            "The last day, if it lasted; else the same day.",
+            |_, row| Some(row.to),
         ),
-        column(
+        date(
+            Role::Attribute,
             "announced",
-            "The day that was announced for it, where that is another.",
-            Of::Date(Box::new(|row: &&'c Break| row.announced)),
+            "The day that was announced for it, if another.",
+            |_, row| row.announced,
         ),
-        column(
+        text(
+            Role::Attribute,
             "effect",
             "`definition`, `recording`, `system`, `boundary` or `law`.",
-            Of::Text(Box::new(|row: &&'c Break| {
-                Some(row.effect.as_str().to_owned())
-            })),
+            |_, row| Some(row.effect.as_str().to_owned()),
         ),
-        column(
+        text(
+            Role::Attribute,
             "partners",
-            "Whose records, joined by `;`; null = all.",
-            joined(|of| of.partners.iter().map(String::as_str).collect()),
+            "The partners whose records it affects, joined by `;`; null = all.",
+            |_, row| joined(row.partners.iter().map(String::as_str)),
         ),
-        column(
+        text(
+            Role::Attribute,
             "kinds",
-            "Of which kinds, joined by `;`; null = all.",
-            joined(|of| of.kinds.iter().map(String::as_str).collect()),
+            "The kinds it affects, joined by `;`; null = all.",
+            |_, row| joined(row.kinds.iter().map(String::as_str)),
         ),
-        column(
+        text(
+            Role::Attribute,
             "levels",
-            "At which levels of area, joined by `;`; null = all.",
-            joined(|of| of.levels.iter().map(|level| level.as_str()).collect()),
+            "The levels of area it affects, joined by `;`; null = all.",
+            |_, row| joined(row.levels.iter().map(|level| level.as_str())),
         ),
-        column(
-            "text",
-            "What changed.",
-            Of::Text(Box::new(|row: &&'c Break| Some(row.text.clone()))),
-        ),
-        column(
+        text(Role::Attribute, "text", "What changed.", |_, row| {
+            Some(row.text.clone())
+        }),
+        text(
+            Role::Attribute,
             "source",
-            "Where that is said.",
-            Of::Text(Box::new(|row: &&'c Break| Some(row.source.clone()))),
+            "The publication that documents it.",
+            |_, row| Some(row.source.clone()),
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(ABOUT, columns(), &folder.figures.settings.reference.breaks)
+/// Texts joined by `;`; none = there is no text.
+fn joined<'t>(texts: impl Iterator<Item = &'t str>) -> Option<String> {
+    Some(texts.collect::<Vec<_>>().join(";")).filter(|text| !text.is_empty())
+}
+
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    write_rows(
+        &TABLE,
+        set,
+        columns(),
+        &set.figures.settings.reference.breaks,
+    )
 }

@@ -1,95 +1,97 @@
 //! `category_monthly`: what makes the figures up, by the partners' own codes, the groups that
-//! crosswalks make of them, and whether an offence has a victim.
+//! crosswalks give them, and whether an offence has a victim.
 //!
-//! A record has one code of most schemes and several of some: rows of one scheme make the total
-//! only where the scheme's codes exclude one another.
+//! A record has one code of most schemes and several of some. The rows of a scheme add up to the
+//! total only if its codes exclude one another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::series::series_of;
-use crate::aggregate::figures::table_set::{Folder, Line};
-use crate::aggregate::tables::table::{Column, File, Of, Table, column};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::series::SeriesKey;
+use crate::aggregate::figures::table_set::{CountRow, TableSet, has_row};
+use crate::aggregate::tables::column::{Column, Role, choice, specs, text, texts};
+use crate::aggregate::tables::shared_columns::key_and_count_columns;
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 
-/// What the table answers.
-const ABOUT: &str = "What makes it up? Counts by the partners' own codes, groups of codes, and victim- or state-based offences.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "category_monthly",
+    kind: TableKind::Figures,
+    description: "What makes it up? Counts by the partners' own codes, groups of codes, and \
+        victim- or state-based offences.",
+    columns: || specs(columns()),
+    build,
+};
 
-/// By partner's kind and series.
-type Editions = BTreeMap<(u32, u32), String>;
+/// The editions under which a code was sent.
+struct CategoryDetail<'e> {
+    editions: Option<&'e str>,
+}
 
-fn columns<'c>(folder: &'c Folder<'_>, editions: &'c Editions) -> Vec<Column<'c, Line<()>>> {
-    let codes = &folder.figures.settings.reference.codes;
-    let label = |framed: &crate::aggregate::figures::table_set::Framed<'_>, series: u32| {
-        let series = &framed.frame.series[series as usize];
-        codes
-            .label(series.scheme.as_deref()?, None, &series.id)
-            .map(str::to_owned)
-    };
-    let mut columns: Vec<_> = folder
-        .key_columns()
-        .into_iter()
-        .chain(Folder::block_columns())
-        .collect();
+fn columns<'f>() -> Vec<Column<'f, CountRow<CategoryDetail<'f>>>> {
+    let mut columns = key_and_count_columns();
     columns.extend([
-        column(
+        choice(
+            Role::Attribute,
             "label",
-            "What people call the code; null = no list that is held has it.",
-            Of::Choice(
-                crate::aggregate::tables::table::texts(folder.each_series(label)),
-                Box::new(|line: &Line<()>| Some(line.key.series)),
-            ),
+            "What the code stands for; null = no code list here has it.",
+            |set| texts(set.series_keys().map(|(_, key)| label(set, key))),
+            |_, row: &CountRow<CategoryDetail<'f>>| Some(row.key.series),
         ),
-        column(
+        text(
+            Role::Attribute,
             "edition",
             "Editions of the list under which this partner and kind sent the code, joined by `;`.",
-            Of::Text(Box::new(|line: &Line<()>| {
-                editions.get(&(line.key.kind, line.key.series)).cloned()
-            })),
+            |_, row| row.detail.editions.map(str::to_owned),
         ),
     ]);
     columns
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let editions = editions(folder);
-    let mut table = Table::new(ABOUT, columns(folder, &editions))?;
-    for strip in folder.strips().filter(|strip| !strip.series.is_of_plan()) {
-        strip.each_month(|key, block| {
-            table.push(Line {
-                key,
-                block,
-                more: (),
-            })
-        })?;
-    }
-    table.finish()
+fn label<'s>(set: &'s TableSet<'_>, series: &SeriesKey) -> Option<&'s str> {
+    let codes = &set.figures.settings.reference.codes;
+    codes.label(series.scheme.as_deref()?, None, &series.id)
 }
 
-/// The editions that records which count name; a cancelled record's says nothing.
-fn editions(folder: &Folder<'_>) -> Editions {
-    let current = folder.figures.current;
-    let mut editions: BTreeMap<(u32, u32), BTreeSet<&str>> = BTreeMap::new();
-    for framed in &folder.framed {
-        for class in &current.classes {
-            let what = &current.what[class.what as usize];
-            for category in what
-                .codes
-                .iter()
-                .map(|code| &current.categories[*code as usize])
-            {
-                let Some(series) = framed.frame.position(&series_of(category)) else {
-                    continue;
-                };
-                let of = editions
-                    .entry((what.partner_kind, framed.first_series + series))
-                    .or_default();
-                of.extend(category.edition.as_deref());
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let editions = editions(set);
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.series().filter(|series| !series.key.is_of_plan()) {
+        for area in series.areas() {
+            for (window, months) in series.windows().filter(|(_, window)| window.is_month()) {
+                let key = series.row_key(area, window);
+                if let Some(count) = series.count(area, months)
+                    && has_row(area.key.is_sparse(), count)
+                {
+                    let editions = editions.get(&(key.kind, key.series)).map(String::as_str);
+                    let detail = CategoryDetail { editions };
+                    writer.push(CountRow { key, count, detail })?;
+                }
             }
         }
     }
-    let some = editions
+    writer.finish()
+}
+
+/// The editions that records name, by partner's kind and series. Cancelled records do not count.
+fn editions(set: &TableSet<'_>) -> BTreeMap<(u32, u32), String> {
+    let current = set.figures.current;
+    let mut editions: BTreeMap<(u32, u32), BTreeSet<&str>> = BTreeMap::new();
+    for plan in &set.plans {
+        for class in &current.classes {
+            let what = &current.what[class.what as usize];
+            for code in &what.codes {
+                let category = &current.categories[*code as usize];
+                let series = plan.series.index(&SeriesKey::from_category(category));
+                if let Some((series, edition)) = series.zip(category.edition.as_deref()) {
+                    let key = (what.partner_kind, plan.first_series + series);
+                    editions.entry(key).or_default().insert(edition);
+                }
+            }
+        }
+    }
+    editions
         .into_iter()
-        .filter(|(_, editions)| !editions.is_empty());
-    some.map(|(key, editions)| (key, editions.into_iter().collect::<Vec<_>>().join(";")))
+        .map(|(key, editions)| (key, editions.into_iter().collect::<Vec<_>>().join(";")))
         .collect()
 }

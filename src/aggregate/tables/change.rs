@@ -1,23 +1,33 @@
-//! `change`: what changed against a baseline, and may one say so?
+//! `change`: what changed against a baseline, and whether the two are comparable.
 //!
-//! Told where there is something on either side: not where both are 0, nor where neither was
-//! supplied.
+//! A comparison has a row unless both sides are 0 or not supplied.
 
 use std::collections::BTreeMap;
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::areas::Place;
-use crate::aggregate::figures::bounded_count::Block;
-use crate::aggregate::figures::table_set::{Folder, Line, Strip};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::periods::KindMonths;
+use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
+use crate::aggregate::state::bounded_count::{BoundedCount, CountStatus};
+use crate::aggregate::tables::column::{
+    Column, Role, boolean, choice, integer, number, specs, text, texts,
+};
+use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spc;
-use crate::aggregate::tables::table::{Column, File, Of, Table, column, texts};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::event::Month;
 use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str = "What changed, and may one say so? Counts of a window against baselines, with the breaks between; no row where both sides are 0 or neither was supplied.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "change",
+    kind: TableKind::Figures,
+    description: "What changed, and is it comparable? Counts of a window against baselines, with \
+        the breaks between; no row where both sides are 0 or neither was supplied.",
+    columns: || specs(columns()),
+    build,
+};
 
-/// What a window is held against, in the order of names.
+/// What a window is compared with, in the order of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Baseline {
     /// The mean of the same months of the five years before.
@@ -37,12 +47,15 @@ impl Baseline {
     const NAMES: [&'static str; 4] = ["mean-5-years", "prior", "spc", "year-before"];
     const ALL: [Self; 4] = [Self::MeanOf5Years, Self::Prior, Self::Spc, Self::YearBefore];
 
-    /// The runs of months it is made of, oldest first.
-    fn runs(self, window: &Window) -> Vec<Month> {
-        let years = |years: u16| window.first.plus(-12 * i32::from(years));
+    /// The first months of the spans that it is computed from, oldest first. Each is as long as the
+    /// window.
+    fn spans(self, window: &Window) -> Vec<Month> {
         match self {
-            Self::MeanOf5Years => (1..=YEARS).rev().map(years).collect(),
-            Self::YearBefore => vec![years(1)],
+            Self::MeanOf5Years => (1..=YEARS)
+                .rev()
+                .map(|years| years_before(window.first, years))
+                .collect(),
+            Self::YearBefore => vec![years_before(window.first, 1)],
             Self::Prior if window.is_month() || window.is_quarter() => {
                 vec![window.first.plus(-i32::from(window.months))]
             }
@@ -51,33 +64,36 @@ impl Baseline {
     }
 }
 
-/// What the table says beside the count.
-struct More {
+fn years_before(month: Month, years: u16) -> Month {
+    month.plus(-12 * i32::from(years))
+}
+
+struct ChangeDetail {
     baseline: Baseline,
-    base: Base,
-    /// The base may serve, and no break lies between.
+    base: BaseCount,
+    /// The months of both sides may be used, and there is no break between them.
     comparable: bool,
     breaks: Option<String>,
 }
 
-/// What a count is held against.
+/// What a count is compared with.
 #[derive(Clone, Copy)]
-struct Base {
+struct BaseCount {
     min: i64,
     max: Option<i64>,
-    status: u32,
-    /// The base itself, where it is exact and its months may serve.
+    status: CountStatus,
+    /// The base itself, if it is exact and its months may be used.
     value: Option<f64>,
 }
 
-impl Base {
-    /// The mean of runs; what is not supplied in any of them makes it unknown.
-    fn mean(blocks: &[Block], serves: bool) -> Option<Self> {
-        let sum = Block::sum(blocks.iter().copied())?;
-        let n = blocks.len() as i64;
+impl BaseCount {
+    /// The mean of spans; it is unknown if any of them was not supplied.
+    fn mean(counts: &[BoundedCount], is_usable: bool) -> Option<Self> {
+        let sum = BoundedCount::sum(counts.iter().copied())?;
+        let n = counts.len() as i64;
         let value = sum
             .exact()
-            .filter(|_| serves)
+            .filter(|_| is_usable)
             .map(|sum| sum as f64 / n as f64);
         let max = sum.max().map(|max| (max + n - 1).div_euclid(n));
         Some(Self {
@@ -93,164 +109,200 @@ impl Base {
         Self {
             min: centre.floor() as i64,
             max: Some(centre.ceil() as i64),
-            status: 0,
+            status: CountStatus::Exact,
             value: Some(centre),
         }
     }
+
+    /// Whether it is exactly 0, or not supplied.
+    fn is_nothing(&self) -> bool {
+        (self.min == 0 && self.max == Some(0)) || self.status == CountStatus::NotSupplied
+    }
 }
 
-/// Whether there is a change to tell of: not where both are 0, nor where neither was supplied.
-fn says_something(block: Block, base: &Base) -> bool {
-    let nothing = |exact: Option<i64>, status: u32| {
-        exact == Some(0) || status == Block::NOT_SUPPLIED.status()
-    };
-    let base_exact = base.max.filter(|max| *max == base.min);
-    !nothing(block.exact(), block.status()) || !nothing(base_exact, base.status)
+fn difference(row: &CountRow<ChangeDetail>) -> Option<f64> {
+    Some(row.count.exact()? as f64 - row.detail.base.value?)
 }
 
-fn diff(row: &Line<More>) -> Option<f64> {
-    Some(row.block.exact()? as f64 - row.more.base.value?)
-}
-
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
-    type Row = Line<More>;
-    let mut columns: Vec<_> = folder
-        .key_columns()
-        .into_iter()
-        .chain(Folder::block_columns())
-        .collect();
-    columns.extend([
-        column(
-            "baseline",
-            "What the window is held against: `year-before` (the same months), `prior` (the month or quarter just before), `mean-5-years` (the same months of five years, all needed) or `spc` (the centre of the control chart).",
-            Of::Choice(texts(Baseline::NAMES.map(Some)), Box::new(|row: &Row| Some(row.more.baseline as u32))),
-        ),
-        column("base_min", "The base is at least so much (of a mean, rounded down).", Of::Integer(Box::new(|row: &Row| Some(row.more.base.min)))),
-        column(
-            "base_max",
-            "The base is at most so much (of a mean, rounded up); null = no upper bound is known.",
-            Of::Integer(Box::new(|row: &Row| row.more.base.max)),
-        ),
-        column(
-            "base_status",
-            "As `count_status`, of the base.",
-            Of::Choice(texts(Block::STATUSES.map(Some)), Box::new(|row: &Row| Some(row.more.base.status))),
-        ),
-        column(
-            "diff",
-            "Count - base, to the nearest whole; null unless both are exact and the base's months may serve (not suspect).",
-            Of::Integer(Box::new(|row: &Row| diff(row).map(|diff| diff.round() as i64))),
-        ),
-        column(
-            "diff_pct",
-            "100 x (count - base) by base, unrounded; null also where the base is 0.",
-            Of::Double(Box::new(|row: &Row| {
-                let base = row.more.base.value.filter(|base| *base != 0.0)?;
-                Some(100.0 * diff(row)? / base)
-            })),
-        ),
-        column(
-            "diff_per_day",
-            "(Count - base) by the days of the window.",
-            Of::Double(Box::new(|row: &Row| {
-                Some(diff(row)? / folder.figures.windows[row.key.window as usize].days() as f64)
-            })),
-        ),
-        column(
-            "comparable",
-            "Whether the change may be called one: both counts are exact, their months may serve, and no break lies between.",
-            Of::Boolean(Box::new(|row: &Row| Some(row.more.comparable && diff(row).is_some()))),
-        ),
-        column(
-            "breaks",
-            "Ids of the breaks in series that the comparison straddles or holds, joined by `;` (table `breaks`); null = none.",
-            Of::Text(Box::new(|row: &Row| row.more.breaks.clone())),
-        ),
-    ]);
+fn columns<'f>() -> Vec<Column<'f, CountRow<ChangeDetail>>> {
+    let mut columns = key_and_count_columns();
+    columns.extend(base_columns());
+    columns.extend(difference_columns());
     columns
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(ABOUT, columns(folder))?;
-    for strip in folder.strips() {
-        for (place, number, of) in strip.places() {
-            if of.is_sparse() && !strip.series.is_of_plan() {
+fn base_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 4] {
+    [
+        choice(
+            Role::OwnKey,
+            "baseline",
+            "What the window is compared with: `year-before` (the same months), `prior` (the \
+             month or quarter just before), `mean-5-years` (the same months of five years, all \
+             needed) or `spc` (the centre of the control chart).",
+            |_| texts(Baseline::NAMES.map(Some)),
+            |_, row: &CountRow<ChangeDetail>| Some(row.detail.baseline as u32),
+        ),
+        integer(
+            Role::LowerBound,
+            "base_min",
+            "Lower bound of the base; a mean is rounded down.",
+            |_, row| Some(row.detail.base.min),
+        ),
+        integer(
+            Role::UpperBound,
+            "base_max",
+            "Upper bound of the base; a mean is rounded up; null = no upper bound is known.",
+            |_, row| row.detail.base.max,
+        ),
+        choice(
+            Role::Status,
+            "base_status",
+            "As `count_status`, for the base.",
+            |_| texts(CountStatus::NAMES.map(Some)),
+            |_, row| Some(row.detail.base.status as u32),
+        ),
+    ]
+}
+
+fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 5] {
+    [
+        integer(
+            Role::Measure,
+            "diff",
+            "Count - base, to the nearest whole; null unless both are exact and the base's months \
+             may be used (not suspect).",
+            |_, row: &CountRow<ChangeDetail>| {
+                difference(row).map(|difference| difference.round() as i64)
+            },
+        ),
+        number(
+            Role::Measure,
+            "diff_pct",
+            "100 × (count - base) / base, unrounded; null also where the base is 0.",
+            |_, row| {
+                let base = row.detail.base.value.filter(|base| *base != 0.0)?;
+                Some(100.0 * difference(row)? / base)
+            },
+        ),
+        number(
+            Role::Measure,
+            "diff_per_day",
+            "(Count - base) / the days of the window.",
+            |set, row| {
+                let days = set.figures.windows[row.key.window as usize].days();
+                Some(difference(row)? / days as f64)
+            },
+        ),
+        boolean(
+            Role::Measure,
+            "comparable",
+            "Whether the change may be reported as one: both counts are exact, their months may \
+             be used, and there is no break between them.",
+            |_, row| Some(row.detail.comparable && difference(row).is_some()),
+        ),
+        text(
+            Role::Attribute,
+            "breaks",
+            "Ids of the breaks in series within or between the two sides, joined by `;` (table \
+             `breaks`); null = none.",
+            |_, row| row.detail.breaks.clone(),
+        ),
+    ]
+}
+
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.series() {
+        let Some(months) = series.months() else {
+            continue;
+        };
+        for area in series.areas() {
+            if area.key.is_sparse() && !series.key.is_of_plan() {
                 continue;
             }
-            changes(folder, &strip, (place, of), &mut |window, block, more| {
-                table.push(Line {
-                    key: strip.key(number, window),
-                    block,
-                    more,
-                })
+            write_changes(&series, months, area, &mut writer)?;
+        }
+    }
+    writer.finish()
+}
+
+fn write_changes(
+    series: &SeriesCounts<'_>,
+    months: &KindMonths,
+    area: CountedArea<'_>,
+    writer: &mut TableWriter<'_, CountRow<ChangeDetail>>,
+) -> Result<(), AggregateError> {
+    let centres = chart_centres(series, area);
+    for (number, window) in series.windows() {
+        let Some(count) = series.count(area, window) else {
+            continue;
+        };
+        let is_nothing = count.exact() == Some(0) || count.status() == CountStatus::NotSupplied;
+        let is_usable = months.worst_status(window.first, window.months).is_usable();
+        for baseline in Baseline::ALL {
+            let base = match baseline {
+                Baseline::Spc => centres.get(&number).copied().map(BaseCount::centre),
+                _ => base_of_spans(series, months, area, window, baseline),
+            };
+            let Some(base) = base.filter(|base| !is_nothing || !base.is_nothing()) else {
+                continue;
+            };
+            let breaks = breaks_between(series, area, window, baseline);
+            writer.push(CountRow {
+                key: series.row_key(area, number),
+                count,
+                detail: ChangeDetail {
+                    baseline,
+                    base,
+                    comparable: is_usable && breaks.is_none(),
+                    breaks,
+                },
             })?;
         }
     }
-    table.finish()
+    Ok(())
 }
 
-fn changes(
-    folder: &Folder<'_>,
-    strip: &Strip<'_>,
-    (place, of): (usize, &Place),
-    emit: &mut dyn FnMut(u32, Block, More) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let Some(held) = folder.figures.held[strip.kind].as_ref() else {
-        return Ok(());
-    };
-    let charted = if spc::is_charted(of) {
-        spc::charts(folder, strip, place)
-    } else {
-        Vec::new()
-    };
-    let centres: BTreeMap<u32, f64> = charted
-        .iter()
-        .filter_map(|(window, _, _, point)| Some((*window, point.limits?.centre)))
-        .collect();
-    for (number, window) in strip.windows() {
-        let Some(block) = strip.block(place, window) else {
-            continue;
-        };
-        let serves = held.worst(window.first, window.months).serves();
-        for baseline in Baseline::ALL {
-            let runs = baseline.runs(window);
-            let blocks: Option<Vec<Block>> = runs
-                .iter()
-                .map(|first| strip.sheet.block(strip.row, place, *first, window.months))
-                .collect();
-            let base = if baseline == Baseline::Spc {
-                centres.get(&number).map(|centre| Base::centre(*centre))
-            } else {
-                let base_serves = runs
-                    .iter()
-                    .all(|first| held.worst(*first, window.months).serves());
-                blocks
-                    .as_ref()
-                    .and_then(|blocks| Base::mean(blocks, base_serves))
-            };
-            let Some(base) = base.filter(|base| says_something(block, base)) else {
-                continue;
-            };
-            // Within a segment of a chart there is no break.
-            let breaks = runs
-                .first()
-                .map(|first| strip.breaks(*first, window, of))
-                .unwrap_or_default();
-            let (comparable, breaks) = (
-                serves && breaks.is_empty(),
-                Some(breaks).filter(|b| !b.is_empty()),
-            );
-            emit(
-                number,
-                block,
-                More {
-                    baseline,
-                    base,
-                    comparable,
-                    breaks,
-                },
-            )?;
-        }
+/// The centres of an area's control charts, by window.
+fn chart_centres(series: &SeriesCounts<'_>, area: CountedArea<'_>) -> BTreeMap<u32, f64> {
+    if !spc::is_charted(area.key) {
+        return BTreeMap::new();
     }
-    Ok(())
+    spc::charts(series, area)
+        .iter()
+        .filter_map(|charted| Some((charted.window, charted.point.centre()?)))
+        .collect()
+}
+
+/// The base of a baseline that is computed from spans; none = it has no spans, or a span has no
+/// count.
+fn base_of_spans(
+    series: &SeriesCounts<'_>,
+    months: &KindMonths,
+    area: CountedArea<'_>,
+    window: &Window,
+    baseline: Baseline,
+) -> Option<BaseCount> {
+    let spans = baseline.spans(window);
+    let counts: Option<Vec<BoundedCount>> = spans
+        .iter()
+        .map(|first| series.count_from(area, *first, window.months))
+        .collect();
+    let is_usable = spans
+        .iter()
+        .all(|first| months.worst_status(*first, window.months).is_usable());
+    BaseCount::mean(&counts?, is_usable)
+}
+
+/// The ids of the breaks from a baseline to its window; none = there is no break. Within a segment
+/// of a chart there is none.
+fn breaks_between(
+    series: &SeriesCounts<'_>,
+    area: CountedArea<'_>,
+    window: &Window,
+    baseline: Baseline,
+) -> Option<String> {
+    let base = *baseline.spans(window).first()?;
+    let breaks: Vec<&str> = series.breaks(base, window, area.key).collect();
+    (!breaks.is_empty()).then(|| breaks.join(";"))
 }

@@ -14,12 +14,13 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 
-use crate::aggregate::Error;
-use crate::aggregate::Settings;
 use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::current::{Chunk, Current, precision_of};
 use crate::aggregate::state::intern::{ABSENT, Texts};
-use crate::aggregate::tables::table::{ROW_GROUP_ROWS, Writer, field, schema, timestamp};
+use crate::aggregate::tables::parquet_file::{
+    ParquetFile, ROW_GROUP_ROWS, field, schema, timestamp,
+};
+use crate::aggregate::{AggregateError, AggregateSettings};
 use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group};
 use crate::contract::moment::Precision;
 use crate::contract::parts::Flags;
@@ -28,8 +29,8 @@ use crate::normalise;
 use crate::reference::pattern::is_base;
 use crate::reference::plan::SeriesKind;
 
-/// What the table answers.
-const ABOUT: &str =
+/// The question it answers, and what its rows are.
+const DESCRIPTION: &str =
     "What is known of each record? The current state of every record that counts, one row each.";
 
 /// A column that is worked out, beside those of the ledger.
@@ -318,12 +319,12 @@ pub(crate) fn write(
     current: &Current,
     feed: Feed,
     chunks: &[Chunk],
-    settings: &Settings<'_>,
+    settings: &AggregateSettings<'_>,
     mut progress: impl FnMut(u64),
-) -> Result<Bytes, Error> {
+) -> Result<Bytes, AggregateError> {
     let columns = columns(feed);
     let places = sorted(current, chunks);
-    let mut writer = Writer::new(ABOUT, &schema_of(feed), &["subject"])?;
+    let mut writer = ParquetFile::new(DESCRIPTION, &schema_of(feed), &["subject"])?;
     let texts = current.texts.values();
     let named = Named::new(current, settings);
     for places in places.chunks(ROW_GROUP_ROWS) {
@@ -415,7 +416,7 @@ struct Named {
 }
 
 impl Named {
-    fn new(current: &Current, settings: &Settings<'_>) -> Self {
+    fn new(current: &Current, settings: &AggregateSettings<'_>) -> Self {
         let first = |what: &crate::aggregate::state::current::What| {
             what.codes
                 .first()

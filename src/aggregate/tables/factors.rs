@@ -1,185 +1,173 @@
-//! `factors`: how much of every priority has a mental-health side, or another that the plan names?
+//! `factors`: how much of every priority has a mental-health side, or another that the plan names.
 //!
-//! With = any flag of the factor is true; without = one is false and none true; else not known.
-//! Shares are of what is known. Where what a partner sends cannot show the factor, with is not
-//! supplied.
+//! With = any flag of the factor is true; without = one is false and none true; else unknown.
+//! Shares are of what is known. If what a partner sends cannot show the factor, the count with it
+//! is not supplied.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::bounded_count::{Block, Supply};
-use crate::aggregate::figures::counts::{Tally, clip};
-use crate::aggregate::figures::table_set::{Folder, Line, Strip};
-use crate::aggregate::state::current::{Fact, SourceSet};
-use crate::aggregate::tables::table::{Column, File, Of, Table, column};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::counts::{RecordTally, supply_over};
+use crate::aggregate::figures::periods::KindMonths;
+use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
+use crate::aggregate::state::bounded_count::{BoundedCount, Supply};
+use crate::aggregate::state::source_set::SourceSet;
+use crate::aggregate::tables::column::{Column, Role, integer, number, specs, text};
+use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::window_totals::percent;
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::reference::plan::Factor;
+use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str = "How much has a side that the plan asks after, such as mental health? Records with, without and unknown.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "factors",
+    kind: TableKind::Figures,
+    description: "How much has a side that the plan asks about, such as mental health? Records \
+        with it, without it, and unknown.",
+    columns: || specs(columns()),
+    build,
+};
 
-struct More<'f> {
+struct FactorDetail<'f> {
     factor: &'f Factor,
     without: i64,
     unknown: i64,
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
-    type Row<'f> = Line<More<'f>>;
-    let mut columns: Vec<Column<'c, Row<'c>>> = folder.key_columns();
-    columns.push(column(
+fn columns<'f>() -> Vec<Column<'f, CountRow<FactorDetail<'f>>>> {
+    let mut columns = key_columns();
+    columns.push(text(
+        Role::OwnKey,
         "factor",
         "Id of the factor; `count` is how many records have it.",
-        Of::Text(Box::new(|row: &Row<'c>| Some(row.more.factor.id.clone()))),
+        |_, row: &CountRow<FactorDetail<'f>>| Some(row.detail.factor.id.clone()),
     ));
-    columns.extend(Folder::block_columns());
+    columns.extend(count_columns());
     columns.extend([
-        column(
+        integer(
+            Role::Count,
             "count_without",
-            "Records recorded as without it.",
-            Of::Integer(Box::new(|row: &Row<'c>| {
-                row.block.exact().map(|_| row.more.without)
-            })),
+            "Records recorded as without it; null unless `count` is exact.",
+            |_, row: &CountRow<FactorDetail<'f>>| row.count.exact().map(|_| row.detail.without),
         ),
-        column(
+        integer(
+            Role::Count,
             "count_unknown",
-            "Records that do not say.",
-            Of::Integer(Box::new(|row: &Row<'c>| {
-                row.block.exact().map(|_| row.more.unknown)
-            })),
+            "Records that do not say; null unless `count` is exact.",
+            |_, row| row.count.exact().map(|_| row.detail.unknown),
         ),
-        column(
+        number(
+            Role::Measure,
             "share_of_known_pct",
-            "100 x with by (with + without); null where none is known.",
-            Of::Double(Box::new(|row: &Row<'c>| {
-                let with = row.block.exact()?;
-                percent(Some(with), Some(with + row.more.without))
-            })),
+            "100 × with / (with + without); null where none is known.",
+            |_, row| {
+                let with = row.count.exact()?;
+                percent(Some(with), Some(with + row.detail.without))
+            },
         ),
     ]);
     columns
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(ABOUT, columns(folder))?;
-    let is_told = |strip: &Strip<'_>| matches!(strip.series.kind, "total" | "priority");
-    for strip in folder
-        .strips()
-        .filter(|strip| is_told(strip) && !strip.is_of_totals())
-    {
-        let Some(held) = folder.figures.held[strip.kind].as_ref() else {
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.series_of_records() {
+        let Some(months) = series.months() else {
             continue;
         };
-        let factors = strip
-            .framed
-            .frame
-            .plan
-            .map_or(&[][..], |plan| &plan.factors);
-        let counted = factors
+        let Some(plan) = series.plan.series.plan else {
+            continue;
+        };
+        if !matches!(series.key.kind, "total" | "priority") {
+            continue;
+        }
+        let factors: Vec<FactorCounts<'_>> = plan
+            .factors
             .iter()
-            .map(|factor| Counted::of(folder, &strip, factor));
-        let counted: Vec<Counted<'_>> = counted.collect();
-        for (place, number, _) in strip.places().filter(|(_, _, of)| !of.is_sparse()) {
-            for (window, months) in strip.windows() {
-                let Some((from, to)) = clip(
-                    held.first,
-                    held.months(),
-                    months.first,
-                    months.months.into(),
-                ) else {
-                    continue;
-                };
-                for Counted {
-                    factor,
-                    tally,
-                    supply,
-                } in &counted
-                {
-                    let count = |key| tally.sum(place, 0, key, (from, to));
-                    let Some(months_supply) = supply[from..to].iter().copied().reduce(Supply::and)
-                    else {
-                        continue;
-                    };
-                    let whole = to - from == usize::from(months.months);
-                    let supply = if whole {
-                        months_supply
-                    } else {
-                        months_supply.and(Supply::Nothing)
-                    };
-                    let [with, without, unknown] = [WITH, WITHOUT, UNKNOWN].map(count);
-                    let (block, more) = (
-                        Block::counted(with, supply),
-                        More {
-                            factor,
-                            without,
-                            unknown,
-                        },
-                    );
-                    table.push(Line {
-                        key: strip.key(number, window),
-                        block,
-                        more,
-                    })?;
+            .map(|factor| FactorCounts::new(set, &series, months, factor))
+            .collect();
+        for area in series.dense_areas() {
+            for (number, window) in series.windows() {
+                for factor in &factors {
+                    if let Some((count, detail)) = factor.count(area, window) {
+                        let key = series.row_key(area, number);
+                        writer.push(CountRow { key, count, detail })?;
+                    }
                 }
             }
         }
     }
-    table.finish()
+    writer.finish()
 }
 
+/// Keys of the tally.
 const WITH: usize = 0;
 const WITHOUT: usize = 1;
 const UNKNOWN: usize = 2;
 
-/// A strip by one factor.
-struct Counted<'f> {
+/// A series' records by one factor.
+struct FactorCounts<'f> {
     factor: &'f Factor,
-    tally: Tally,
+    tally: RecordTally,
     /// By month.
     supply: Vec<Supply>,
 }
 
-impl<'f> Counted<'f> {
-    fn of(folder: &Folder<'_>, strip: &Strip<'_>, factor: &'f Factor) -> Self {
-        let (figures, current) = (folder.figures, folder.figures.current);
-        let held = figures.held[strip.kind].as_ref();
-        let state = |fact: &Fact| match factor
-            .value(current.flags[current.profiles.row(fact.profile)[1] as usize])
-        {
-            Some(true) => WITH,
-            Some(false) => WITHOUT,
-            None => UNKNOWN,
-        };
-        let key = |fact: &Fact| Some(state(fact));
-        let mut shown = SourceSet::default();
-        let kind = current.partner_kinds[strip.kind].of;
-        for (i, source) in current.sources[strip.kind].iter().enumerate() {
-            let carried = figures
-                .settings
-                .reference
-                .partners
-                .carried_by(source, kind)
-                .flags
-                & factor.flags
-                != 0;
-            if carried
-                || current.marked[strip.kind]
-                    .get(i)
-                    .is_some_and(|flags| flags & factor.flags != 0)
-            {
-                shown.add(SourceSet::one(i));
-            }
-        }
-        let of_series = strip.shown();
-        let supply = held.map_or_else(Vec::new, |held| {
-            held.fed
-                .iter()
-                .map(|fed| Supply::of(*fed, shown.and(of_series)))
-                .collect()
+impl<'f> FactorCounts<'f> {
+    fn new(
+        set: &TableSet<'_>,
+        series: &SeriesCounts<'_>,
+        months: &KindMonths,
+        factor: &'f Factor,
+    ) -> Self {
+        let current = set.figures.current;
+        let tally = series.tally(months, 3, &|fact| {
+            let flags = current.flags[current.profiles.row(fact.profile)[1] as usize];
+            Some(match factor.value(flags) {
+                Some(true) => WITH,
+                Some(false) => WITHOUT,
+                None => UNKNOWN,
+            })
         });
-        let none = Tally::none();
+        let can_show = sources_with(set, series.kind, factor).and(series.sources());
+        let sources = months.sources.iter();
         Self {
             factor,
-            tally: held.map_or(none, |held| strip.tally(held, 3, &key)),
-            supply,
+            tally,
+            supply: sources
+                .map(|sent| Supply::from_sources(*sent, can_show))
+                .collect(),
         }
     }
+
+    fn count(
+        &self,
+        area: CountedArea<'_>,
+        window: &Window,
+    ) -> Option<(BoundedCount, FactorDetail<'f>)> {
+        let range = self.tally.range(window.first, window.months)?;
+        let supply = supply_over(&self.supply, range.clone(), window.months)?;
+        let [with, without, unknown] =
+            [WITH, WITHOUT, UNKNOWN].map(|key| self.tally.sum(area.index, 0, key, range.clone()));
+        let detail = FactorDetail {
+            factor: self.factor,
+            without,
+            unknown,
+        };
+        Some((BoundedCount::counted(with, supply), detail))
+    }
+}
+
+/// The sources of a partner's kind that carry a flag of the factor, or sent one.
+fn sources_with(set: &TableSet<'_>, kind: usize, factor: &Factor) -> SourceSet {
+    let current = set.figures.current;
+    let partners = &set.figures.settings.reference.partners;
+    let mut sources = SourceSet::default();
+    for (i, source) in current.sources[kind].iter().enumerate() {
+        let carried = partners.carried_by(source, current.partner_kinds[kind].of);
+        let sent = current.marked[kind].get(i).copied().unwrap_or_default();
+        if (carried.flags | sent) & factor.flags != 0 {
+            sources.add(SourceSet::one(i));
+        }
+    }
+    sources
 }

@@ -1,302 +1,226 @@
-//! `feed_quality`: may a month of a partner's kind be used?
+//! `feed_quality`: whether a month of a partner's kind may be used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::aggregate::Error;
+use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::{ALL, OUTSIDE};
-use crate::aggregate::figures::status::{Reference, Status};
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::state::calendar::Calendar;
-use crate::aggregate::state::current::Quality;
-use crate::aggregate::tables::table::{Column, File, Of, column, file, texts};
-use crate::event::{Feed, Micros, Month};
+use crate::aggregate::figures::feed_months::{FeedMonth, feed_months};
+use crate::aggregate::figures::status::DataStatus;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{
+    Column, Role, choice, date, instant, integer, number, specs, text, texts,
+};
+use crate::aggregate::tables::shared_columns::{
+    DUE, FEED, LAST_RECEIVED, MONTH_WINDOW, PARTNER, WINDOW_FROM, WINDOW_TO,
+};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
+use crate::event::Month;
 use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str =
-    "May this month be used? What came of each partner's kind, and how complete it is.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "feed_quality",
+    kind: TableKind::Figures,
+    description: "May this month be used? What each partner's kind delivered, and how complete it \
+        is.",
+    columns: || specs(columns()),
+    build,
+};
 
-/// Rejected records by feed, partner, kind and the month they were received.
-#[derive(Default)]
-pub(crate) struct Rejected {
-    calendar: Calendar,
-    counts: BTreeMap<(String, &'static str, Option<String>, Month), i64>,
+struct QualityRow {
+    feed: FeedMonth,
+    unmapped: Option<i64>,
+    outside: Option<i64>,
 }
 
-impl Rejected {
-    /// Adds a reject whose partner is known.
-    pub(crate) fn add(&mut self, feed: Feed, partner: &str, kind: Option<&str>, received: Micros) {
-        let month = self.calendar.at(received).month;
-        let key = (
-            partner.to_owned(),
-            feed.as_str(),
-            kind.map(str::to_owned),
-            month,
-        );
-        *self.counts.entry(key).or_default() += 1;
-    }
+fn columns<'f>() -> Vec<Column<'f, QualityRow>> {
+    let mut columns = key_columns();
+    columns.extend(record_columns());
+    columns.extend(completeness_columns());
+    columns
 }
 
-/// Partner, feed and kind; none = a reject that did not say.
-pub(crate) type Key = (String, &'static str, Option<String>);
-
-/// What the months of a partner's kind hold.
-#[derive(Default)]
-struct Months {
-    /// The place of the partner's kind, if it sent a record.
-    kind: Option<usize>,
-    quality: BTreeMap<Month, Quality>,
-    rejected: BTreeMap<Month, i64>,
-}
-
-/// A month of a partner's kind.
-pub(crate) struct Row {
-    pub(crate) key: Key,
-    /// The place of the partner's kind, if it sent a record.
-    kind: Option<usize>,
-    pub(crate) month: Month,
-    pub(crate) quality: Quality,
-    pub(crate) rejected: i64,
-    reference: Option<Reference>,
-    status: Option<Status>,
-}
-
-type Counts = BTreeMap<(usize, Month), i64>;
-
-fn columns<'c>(
-    folder: &'c Folder<'_>,
-    unmapped: &'c Counts,
-    outside: &'c Counts,
-) -> Vec<Column<'c, Row>> {
-    type Number = fn(&Quality) -> i64;
-    let number = |of: Number| Of::Integer(Box::new(move |row: &Row| Some(of(&row.quality))));
-    let of = |counts: &'c Counts| {
-        Of::Integer(Box::new(move |row: &Row| {
-            counts.get(&(row.kind?, row.month)).copied()
-        }))
-    };
-    let basis = |row: &Row| {
-        Some(
-            folder.figures.current.partner_kinds[row.kind?]
-                .date_basis
-                .clone(),
-        )
-    };
-    let partners = &folder.figures.settings.reference.partners;
-    let due = |row: &Row| Some(partners.due(&row.key.0, row.key.2.as_deref()?, row.month));
+fn key_columns<'f>() -> Vec<Column<'f, QualityRow>> {
     vec![
-        column(
+        text(
+            Role::PlanKey,
             "plan",
-            "The plan by which records are unmapped; null where each month has its own.",
-            Of::Text(Box::new(|_| folder.plan_id())),
+            "The plan under which records are unmapped; null = each month has its own.",
+            |set, _| set.plan_id(),
         ),
-        column(
-            "partner",
-            "Who sent the records.",
-            Of::Text(Box::new(|row| Some(row.key.0.clone()))),
-        ),
-        column(
-            "feed",
-            "`police`, `health` or `housing`.",
-            Of::Text(Box::new(|row| Some(row.key.1.to_owned()))),
-        ),
-        column(
+        text(Role::KindKey, "partner", PARTNER, |_, row: &QualityRow| {
+            Some(row.feed.partner.clone())
+        }),
+        text(Role::KindKey, "feed", FEED, |_, row| {
+            Some(row.feed.feed.to_owned())
+        }),
+        text(
+            Role::KindKey,
             "kind",
-            "What the records are about; `count:<list>` for totals; null = a reject that did not say.",
-            Of::Text(Box::new(|row| row.key.2.clone())),
+            "What the records are about; `count:<list>` for totals; null = a reject that did not \
+             give its kind.",
+            |_, row| row.feed.kind.clone(),
         ),
-        column(
-            "window",
-            "The month, such as `month:2018-10`.",
-            Of::Text(Box::new(|row| Some(Window::of_month(row.month).id))),
-        ),
-        column(
-            "window_from",
-            "First day of the window.",
-            Of::Date(Box::new(|row| Some(row.month.first_day()))),
-        ),
-        column(
-            "window_to",
-            "Last day of the window.",
-            Of::Date(Box::new(|row| Some(row.month.last_day()))),
-        ),
-        column(
+        text(Role::WindowKey, "window", MONTH_WINDOW, |_, row| {
+            Some(Window::of_month(row.feed.month).id)
+        }),
+        date(Role::Attribute, "window_from", WINDOW_FROM, |_, row| {
+            Some(row.feed.month.first_day())
+        }),
+        date(Role::Attribute, "window_to", WINDOW_TO, |_, row| {
+            Some(row.feed.month.last_day())
+        }),
+        text(
+            Role::Attribute,
             "date_basis",
-            "The date that puts a record into its month: `recorded`, `occurred`, or `own` for totals.",
-            Of::Text(Box::new(basis)),
-        ),
-        column(
-            "records",
-            "Records that count: their latest revision is no cancellation.",
-            number(|q| q.records),
-        ),
-        column(
-            "late",
-            "Of the records, those first received after the month was due.",
-            number(|q| q.late),
-        ),
-        column(
-            "revised",
-            "Of the records, those of which an earlier revision was received.",
-            number(|q| q.revised),
-        ),
-        column(
-            "cancelled",
-            "Records whose latest revision is a cancellation, in the month of their last state.",
-            number(|q| q.cancelled),
-        ),
-        column(
-            "rejected",
-            "Events that broke their contract and named this partner and kind, by the month received.",
-            Of::Integer(Box::new(|row| Some(row.rejected))),
-        ),
-        column(
-            "unmapped",
-            "Of the records, those under no priority or theme of the plan in `plan`, or of the month's; null = no plan, or totals.",
-            of(unmapped),
-        ),
-        column(
-            "unknown_code",
-            "Of the records, those with a code that the code list held for its scheme lacks.",
-            number(|q| q.unknown_code),
-        ),
-        column(
-            "date_fallback",
-            "Of the records, those without `recorded_at` where months go by it.",
-            number(|q| q.date_fallback),
-        ),
-        column(
-            "no_location",
-            "Of the records, those without an area.",
-            number(|q| q.no_location),
-        ),
-        column(
-            "outside",
-            "Of the records, those in an area outside every set; null = their areas are too coarse to say, or totals.",
-            of(outside),
-        ),
-        column(
-            "reference",
-            "The median of the records of the months within 12 on either side; null = fewer than 3 have any, or totals.",
-            Of::Double(Box::new(|row| {
-                row.reference.map(|reference| reference.median)
-            })),
-        ),
-        column(
-            "ratio",
-            "Records by `reference`: below 0.6 or above 1.67 the month is suspect.",
-            Of::Double(Box::new(|row| {
-                row.reference.map(|reference| reference.ratio)
-            })),
-        ),
-        column(
-            "due",
-            "The last day on which the month was not late.",
-            Of::Date(Box::new(due)),
-        ),
-        column(
-            "data_status",
-            "`overdue` or `not_due` (no records), `suspect`, `provisional` (may still change) or `final`; null = a month before the partner's kind begins or figures do.",
-            Of::Choice(
-                texts(Status::NAMES.map(Some)),
-                Box::new(|row| row.status.map(|status| status as u32)),
-            ),
-        ),
-        column(
-            "last_received",
-            "When the newest of its latest revisions was received (UTC).",
-            Of::Instant(Box::new(|row| row.quality.last_received)),
+            "The date that puts a record into its month: `recorded`, `occurred`, or `own` for \
+             totals.",
+            |set, row| {
+                let kinds = &set.figures.current.partner_kinds;
+                Some(kinds[row.feed.partner_kind?].date_basis.clone())
+            },
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>, rejected: &Rejected) -> Result<File, Error> {
-    let unmapped = by_month(folder, "unmapped", ALL, ALL);
-    let outside = by_month(folder, "total", "set", OUTSIDE);
-    file(
-        ABOUT,
-        columns(folder, &unmapped, &outside),
-        rows(folder, rejected),
-    )
+fn record_columns<'f>() -> Vec<Column<'f, QualityRow>> {
+    vec![
+        integer(
+            Role::Count,
+            "records",
+            "Records that count: their latest revision is not a cancellation.",
+            |_, row: &QualityRow| Some(row.feed.quality.records),
+        ),
+        integer(
+            Role::Count,
+            "late",
+            "Number of the records first received after the month was due.",
+            |_, row| Some(row.feed.quality.late),
+        ),
+        integer(
+            Role::Count,
+            "revised",
+            "Number of the records that had an earlier revision.",
+            |_, row| Some(row.feed.quality.revised),
+        ),
+        integer(
+            Role::Count,
+            "cancelled",
+            "Records whose latest revision is a cancellation, in the month of their last state.",
+            |_, row| Some(row.feed.quality.cancelled),
+        ),
+        integer(
+            Role::Count,
+            "rejected",
+            "Events that broke their contract and named this partner and kind, by the month \
+             received.",
+            |_, row| Some(row.feed.rejected),
+        ),
+        integer(
+            Role::Count,
+            "unmapped",
+            "Number of the records under no priority or theme of the plan in `plan`, or of the \
+             month's plan; null = no plan, or totals.",
+            |_, row| row.unmapped,
+        ),
+        integer(
+            Role::Count,
+            "unknown_code",
+            "Number of the records with a code that is not in the code list of its scheme.",
+            |_, row| Some(row.feed.quality.unknown_code),
+        ),
+        integer(
+            Role::Count,
+            "date_fallback",
+            "Number of the records without `recorded_at`, where it decides the month.",
+            |_, row| Some(row.feed.quality.date_fallback),
+        ),
+        integer(
+            Role::Count,
+            "no_location",
+            "Number of the records without an area.",
+            |_, row| Some(row.feed.quality.no_location),
+        ),
+        integer(
+            Role::Count,
+            "outside",
+            "Number of the records in an area outside every set; null = their areas are too \
+             coarse to tell, or totals.",
+            |_, row| row.outside,
+        ),
+    ]
 }
 
-/// Counts of one of the whole series by month at the places of a code; 0 where a kind has the
-/// level, but not the place.
-fn by_month(folder: &Folder<'_>, series: &str, level: &str, code: &str) -> Counts {
-    let mut counts = Counts::new();
-    let strips = folder
-        .strips()
-        .filter(|strip| strip.series.kind == series && !strip.is_of_totals());
-    for strip in strips {
-        for (place, _, of) in strip.places().filter(|(_, _, place)| place.level == level) {
-            for (_, window) in strip.windows().filter(|(_, window)| window.is_month()) {
-                let Some(block) = strip.block(place, window) else {
-                    continue;
-                };
-                let here = if of.code == code { block.min } else { 0 };
-                *counts.entry((strip.kind, window.first)).or_default() += here;
+fn completeness_columns<'f>() -> Vec<Column<'f, QualityRow>> {
+    vec![
+        number(
+            Role::Measure,
+            "reference",
+            "The median of the records of the months within 12 on either side; null = fewer than \
+             3 have records, or totals.",
+            |_, row: &QualityRow| row.feed.comparison.map(|comparison| comparison.median),
+        ),
+        number(
+            Role::Measure,
+            "ratio",
+            "`records` / `reference`: below 0.6 or above 1.67 the month is suspect.",
+            |_, row| row.feed.comparison.map(|comparison| comparison.ratio),
+        ),
+        date(Role::Attribute, "due", DUE, |set, row| {
+            let partners = &set.figures.settings.reference.partners;
+            Some(partners.due(&row.feed.partner, row.feed.kind.as_deref()?, row.feed.month))
+        }),
+        choice(
+            Role::Status,
+            "data_status",
+            "`overdue` or `not_due` (no records), `suspect`, `provisional` (may still change) or \
+             `final`; null = a month before the partner's kind begins or figures do.",
+            |_| texts(DataStatus::NAMES.map(Some)),
+            |_, row| row.feed.status.map(|status| status as u32),
+        ),
+        instant(Role::Attribute, "last_received", LAST_RECEIVED, |_, row| {
+            row.feed.quality.last_received
+        }),
+    ]
+}
+
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let unmapped = counts_by_month(set, "unmapped", ALL, ALL);
+    let outside = counts_by_month(set, "total", "set", OUTSIDE);
+    let rows = feed_months(set).into_iter().map(|feed| {
+        let key = feed.partner_kind.map(|kind| (kind, feed.month));
+        QualityRow {
+            unmapped: key.and_then(|key| unmapped.get(&key).copied()),
+            outside: key.and_then(|key| outside.get(&key).copied()),
+            feed,
+        }
+    });
+    write_rows(&TABLE, set, columns(), rows)
+}
+
+/// The lower bounds of a kind of series in the areas with a code, by partner's kind and month; 0
+/// where a partner's kind has areas of the level, but not this one.
+fn counts_by_month(
+    set: &TableSet<'_>,
+    series_kind: &str,
+    level: &str,
+    code: &str,
+) -> BTreeMap<(usize, Month), i64> {
+    let mut counts = BTreeMap::new();
+    for series in set.series_of_records() {
+        if series.key.kind != series_kind {
+            continue;
+        }
+        for area in series.areas().filter(|area| area.key.level == level) {
+            for (_, month) in series.windows().filter(|(_, window)| window.is_month()) {
+                if let Some(count) = series.count(area, month) {
+                    let sum: &mut i64 = counts.entry((series.kind, month.first)).or_default();
+                    if area.key.code == code {
+                        *sum += count.min;
+                    }
+                }
             }
         }
     }
     counts
-}
-
-fn gather(folder: &Folder<'_>, rejected: &Rejected) -> BTreeMap<Key, Months> {
-    let current = folder.figures.current;
-    let mut months: BTreeMap<Key, Months> = BTreeMap::new();
-    for ((kind, month), quality) in &current.quality {
-        let of = &current.partner_kinds[*kind as usize];
-        let entry = months
-            .entry((of.partner.clone(), of.feed.as_str(), Some(of.kind.clone())))
-            .or_default();
-        entry.kind = Some(*kind as usize);
-        entry.quality.insert(*month, *quality);
-    }
-    for ((partner, feed, kind, month), count) in &rejected.counts {
-        let key = (partner.clone(), *feed, kind.clone());
-        months
-            .entry(key)
-            .or_default()
-            .rejected
-            .insert(*month, *count);
-    }
-    months
-}
-
-/// The months of every partner's kind: from the first with a record to the last that any has, and
-/// those with a reject.
-pub(crate) fn rows(folder: &Folder<'_>, rejected: &Rejected) -> Vec<Row> {
-    gather(folder, rejected)
-        .iter()
-        .flat_map(|(key, months)| rows_of(folder, key, months))
-        .collect()
-}
-
-fn rows_of(folder: &Folder<'_>, key: &Key, months: &Months) -> Vec<Row> {
-    let figures = folder.figures;
-    let is_count = months
-        .kind
-        .is_some_and(|kind| figures.current.partner_kinds[kind].is_count());
-    let held = months.kind.and_then(|kind| figures.held[kind].as_ref());
-    let due: Vec<Month> = match held {
-        // Between the periods of totals there are no months to wait for.
-        Some(held) if !is_count => (0..held.months() as i32)
-            .map(|i| held.first.plus(i))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let own = months.quality.keys().chain(months.rejected.keys()).copied();
-    let all: BTreeSet<Month> = due.into_iter().chain(own).collect();
-    let row = |month| Row {
-        key: key.clone(),
-        kind: months.kind,
-        month,
-        quality: months.quality.get(&month).copied().unwrap_or_default(),
-        rejected: months.rejected.get(&month).copied().unwrap_or_default(),
-        reference: held
-            .filter(|held| !is_count && held.status_of(month).is_some())
-            .and_then(|held| Reference::of(&held.records, month)),
-        status: held.and_then(|held| held.status_of(month)),
-    };
-    all.into_iter().map(row).collect()
 }

@@ -1,87 +1,89 @@
-//! `intake`: what only the ledger and the partners' file know of a month: how its records came, and
-//! when they were due.
+//! `intake`: what only the ledger and the partners' file show of a month: how its records arrived,
+//! and when they were due.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::feed_quality::{Rejected, Row, rows};
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::feed_months::{FeedMonth, feed_months};
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, date, instant, integer, specs, text};
+use crate::aggregate::tables::shared_columns::{DUE, FEED, LAST_RECEIVED, MONTH_WINDOW, PARTNER};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str = "How a month's records came, and when they were due.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "intake",
+    kind: TableKind::ToJoin,
+    description: "How a month's records arrived, and when they were due.",
+    columns: || specs(columns()),
+    build,
+};
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row>> {
-    let as_of = folder.figures.as_at.map(|at| at.in_london().date());
-    let partners = &folder.figures.settings.reference.partners;
-    let number = |of: fn(&Row) -> i64| Of::Integer(Box::new(move |row: &Row| Some(of(row))));
+fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
     vec![
-        column(
-            "partner",
-            "Who sent the records.",
-            Of::Text(Box::new(|row: &Row| Some(row.key.0.clone()))),
-        ),
-        column(
-            "feed",
-            "`police`, `health` or `housing`.",
-            Of::Text(Box::new(|row: &Row| Some(row.key.1.to_owned()))),
-        ),
-        column(
+        text(Role::KindKey, "partner", PARTNER, |_, row: &FeedMonth| {
+            Some(row.partner.clone())
+        }),
+        text(Role::KindKey, "feed", FEED, |_, row| {
+            Some(row.feed.to_owned())
+        }),
+        text(
+            Role::KindKey,
             "kind",
-            "What they are about; null = a reject that did not say.",
-            Of::Text(Box::new(|row: &Row| row.key.2.clone())),
+            "What they are about; null = a reject that did not give its kind.",
+            |_, row| row.kind.clone(),
         ),
-        column(
-            "window",
-            "The month, such as `month:2018-10`.",
-            Of::Text(Box::new(|row: &Row| Some(Window::of_month(row.month).id))),
-        ),
-        column(
+        text(Role::WindowKey, "window", MONTH_WINDOW, |_, row| {
+            Some(Window::of_month(row.month).id)
+        }),
+        integer(
+            Role::Count,
             "late",
             "Records that count, first received after the month was due.",
-            number(|row| row.quality.late),
+            |_, row| Some(row.quality.late),
         ),
-        column(
+        integer(
+            Role::Count,
             "revised",
-            "Records that count, of which an earlier revision was received.",
-            number(|row| row.quality.revised),
+            "Records that count and had an earlier revision.",
+            |_, row| Some(row.quality.revised),
         ),
-        column(
+        integer(
+            Role::Count,
             "cancelled",
             "Records whose latest revision is a cancellation.",
-            number(|row| row.quality.cancelled),
+            |_, row| Some(row.quality.cancelled),
         ),
-        column(
+        integer(
+            Role::Count,
             "rejected",
             "Events that broke their contract, by the month received.",
-            number(|row| row.rejected),
+            |_, row| Some(row.rejected),
         ),
-        column(
-            "due",
-            "The last day on which the month was not late.",
-            Of::Date(Box::new(|row: &Row| {
-                Some(partners.due(&row.key.0, row.key.2.as_deref()?, row.month))
-            })),
-        ),
-        column(
+        date(Role::Attribute, "due", DUE, |set, row| {
+            let partners = &set.figures.settings.reference.partners;
+            Some(partners.due(&row.partner, row.kind.as_deref()?, row.month))
+        }),
+        date(
+            Role::Attribute,
             "settled",
             "The day after which it no longer changes.",
-            Of::Date(Box::new(|row: &Row| {
-                Some(partners.settled(&row.key.0, row.key.2.as_deref()?, row.month))
-            })),
+            |set, row| {
+                let partners = &set.figures.settings.reference.partners;
+                Some(partners.settled(&row.partner, row.kind.as_deref()?, row.month))
+            },
         ),
-        column(
-            "last_received",
-            "When the newest of its latest revisions was received (UTC).",
-            Of::Instant(Box::new(|row: &Row| row.quality.last_received)),
-        ),
-        column(
+        instant(Role::Attribute, "last_received", LAST_RECEIVED, |_, row| {
+            row.quality.last_received
+        }),
+        date(
+            Role::Attribute,
             "as_of",
-            "The day of the figures: what was due before it and is not there is overdue.",
-            Of::Date(Box::new(move |_| as_of)),
+            "The day of the figures: what was due before it and is missing is overdue.",
+            |set, _| set.figures.as_at.map(|at| at.in_london().date()),
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>, rejected: &Rejected) -> Result<File, Error> {
-    file(ABOUT, columns(folder), rows(folder, rejected))
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    write_rows(&TABLE, set, columns(), feed_months(set))
 }

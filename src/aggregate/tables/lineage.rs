@@ -1,108 +1,114 @@
-//! `lineage`: where each priority and theme comes from, and what a plan gave up, over all plans
-//! held.
+//! `lineage`: where each priority and theme comes from, and what a plan dropped, over all plans.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::reference::plan::Plan;
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, boolean, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
+use crate::reference::plan::{Plan, Plans};
 
-/// What the table answers.
-const ABOUT: &str =
-    "Where each priority and theme of every plan comes from, and what a plan gave up.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "lineage",
+    kind: TableKind::ToJoin,
+    description: "Where each priority and theme of every plan comes from, and what a plan dropped.",
+    columns: || specs(columns()),
+    build,
+};
 
-struct Row<'c> {
-    plan: &'c Plan,
-    series: Option<&'c str>,
+struct LineageRow<'f> {
+    plan: &'f Plan,
+    series: Option<&'f str>,
     change: &'static str,
-    from_plan: Option<&'c str>,
-    from_series: Option<&'c str>,
+    from_plan: Option<&'f str>,
+    from_series: Option<&'f str>,
     same_scope: Option<bool>,
 }
 
-/// What a plan says of a series of the plan before that it no longer has.
+/// The change of a series of the plan before that this plan no longer has.
 const DROPPED: &str = "dropped";
-/// Of a series without a series that it comes from.
+/// The change of a series that does not come from another.
 const NEW: &str = "new";
 
-fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
-    type Text = for<'r, 'c> fn(&'r Row<'c>) -> Option<&'r str>;
-    let text = |of: Text| Of::Text(Box::new(move |row: &Row<'c>| of(row).map(str::to_owned)));
+fn columns<'f>() -> Vec<Column<'f, LineageRow<'f>>> {
     vec![
-        column("plan", "The plan.", text(|row| Some(&row.plan.id))),
-        column(
+        text(
+            Role::PlanKey,
+            "plan",
+            "The plan.",
+            |_, row: &LineageRow<'f>| Some(row.plan.id.clone()),
+        ),
+        text(
+            Role::SeriesKey,
             "series",
             "Its priority or theme; null = dropped.",
-            text(|row| row.series),
+            |_, row| row.series.map(str::to_owned),
         ),
-        column(
+        text(
+            Role::Attribute,
             "change",
-            "`continued`, `relabelled`, `promoted`, `demoted`, `narrowed`, `widened`, `split`, `merged`, `new` or `dropped`.",
-            text(|row| Some(row.change)),
+            "`continued`, `relabelled`, `promoted`, `demoted`, `narrowed`, `widened`, `split`, \
+             `merged`, `new` or `dropped`.",
+            |_, row| Some(row.change.to_owned()),
         ),
-        column(
+        text(
+            Role::OwnKey,
             "from_plan",
             "The plan it comes from; null = new.",
-            text(|row| row.from_plan),
+            |_, row| row.from_plan.map(str::to_owned),
         ),
-        column(
+        text(
+            Role::OwnKey,
             "from_series",
-            "The series it comes from.",
-            text(|row| row.from_series),
+            "The series it comes from; null = new.",
+            |_, row| row.from_series.map(str::to_owned),
         ),
-        column(
+        boolean(
+            Role::Attribute,
             "same_scope",
-            "Whether both have the same rules, so that one line may be drawn through both.",
-            Of::Boolean(Box::new(|row: &Row<'c>| row.same_scope)),
+            "Whether both have the same rules, so that one line may join their figures; null = \
+             new or dropped.",
+            |_, row| row.same_scope,
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(
-        ABOUT,
-        columns(),
-        folder
-            .figures
-            .settings
-            .reference
-            .plans
-            .iter()
-            .flat_map(|plan| rows(folder, plan)),
-    )
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let plans = &set.figures.settings.reference.plans;
+    let rows = plans.iter().flat_map(|plan| lineage(plans, plan));
+    write_rows(&TABLE, set, columns(), rows)
 }
 
-fn rows<'c>(folder: &Folder<'c>, plan: &'c Plan) -> Vec<Row<'c>> {
+fn lineage<'f>(plans: &'f Plans, plan: &'f Plan) -> Vec<LineageRow<'f>> {
     let mut rows = Vec::new();
     for series in &plan.series {
-        let row = |change, from_plan, from_series, same_scope| Row {
-            plan,
-            series: Some(&*series.id),
-            change,
-            from_plan,
-            from_series,
-            same_scope,
-        };
         if series.from.is_empty() {
-            rows.push(row(NEW, None, None, None));
+            rows.push(LineageRow {
+                plan,
+                series: Some(&series.id),
+                change: NEW,
+                from_plan: None,
+                from_series: None,
+                same_scope: None,
+            });
         }
         for from in &series.from {
-            let before = folder.figures.settings.reference.plans.get(&from.plan);
+            let before = plans.get(&from.plan);
             let before = before.and_then(|plan| plan.series.iter().find(|s| s.id == from.id));
-            let same = before.map(|before| before.scope == series.scope);
-            rows.push(row(
-                from.change.as_str(),
-                Some(&*from.plan),
-                Some(&*from.id),
-                same,
-            ));
+            rows.push(LineageRow {
+                plan,
+                series: Some(&series.id),
+                change: from.change.as_str(),
+                from_plan: Some(&from.plan),
+                from_series: Some(&from.id),
+                same_scope: before.map(|before| before.scope == series.scope),
+            });
         }
     }
-    let follows = plan.follows.as_deref();
-    rows.extend(plan.dropped.iter().map(|dropped| Row {
+    rows.extend(plan.dropped.iter().map(|dropped| LineageRow {
         plan,
         series: None,
         change: DROPPED,
-        from_plan: follows,
+        from_plan: plan.follows.as_deref(),
         from_series: Some(dropped),
         same_scope: None,
     }));

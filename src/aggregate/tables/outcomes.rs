@@ -1,27 +1,36 @@
-//! `outcomes`: how were cases resolved, as known at the time of the figures?
+//! `outcomes`: how cases were resolved, as known at the time of the figures.
 //!
-//! Told for kinds whose outcomes have groups in a code list. A record without an outcome is in the
-//! group `unknown`. The groups of a cell make the count of its series; an outcome's own rows are
-//! told where something was counted.
+//! Kinds whose outcomes have groups in a code list have rows. A record without an outcome is in the
+//! group `unknown`. The groups of a cell add up to the count of its series. A single outcome has a
+//! row only where something was counted.
 
 use std::collections::BTreeSet;
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::areas::Place;
-use crate::aggregate::figures::bounded_count::Block;
-use crate::aggregate::figures::counts::{Tally, clip};
-use crate::aggregate::figures::table_set::{Folder, Line};
-use crate::aggregate::state::current::Fact;
-use crate::aggregate::tables::table::{Column, File, Of, Table, column};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::counts::RecordTally;
+use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
+use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::state::current::Current;
+use crate::aggregate::tables::column::{Column, Role, date, number, specs, text};
+use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::window_totals::percent;
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::contract::columns::{COLUMNS, Group};
 use crate::event::Kind;
+use crate::reference::codes::CodeLists;
 use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str = "How were cases resolved, as known then? Counts by outcome and group of outcomes, of windows longer than a month.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "outcomes",
+    kind: TableKind::Figures,
+    description: "How were cases resolved, as known then? Counts by outcome and group of outcomes, \
+        for windows longer than a month.",
+    columns: || specs(columns()),
+    build,
+};
 
-/// The groups of the outcome mix, in the order of names.
+/// The groups of outcomes, in the order of names.
 const GROUPS: [&str; 8] = [
     "court",
     "evidential",
@@ -34,186 +43,206 @@ const GROUPS: [&str; 8] = [
 ];
 const UNKNOWN: &str = "unknown";
 
-struct More {
+struct OutcomeDetail {
     group: &'static str,
     /// None = the whole group.
     outcome: Option<String>,
+    /// The count of the series in the same cell.
     whole: Option<i64>,
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
-    let as_at = folder.figures.as_at.map(|at| at.in_london().date());
-    let mut columns: Vec<_> = folder.key_columns();
+fn columns<'f>() -> Vec<Column<'f, CountRow<OutcomeDetail>>> {
+    let mut columns = key_columns();
     columns.extend([
-        column(
+        text(
+            Role::OwnKey,
             "outcome_group",
-            "`court`, `taken-into-consideration`, `out-of-court`, `public-interest`, `evidential`, `no-suspect`, `other-body` or `unknown` (none sent, or in no group).",
-            Of::Text(Box::new(|row: &Line<More>| Some(row.more.group.to_owned()))),
+            "`court`, `taken-into-consideration`, `out-of-court`, `public-interest`, \
+             `evidential`, `no-suspect`, `other-body` or `unknown` (none sent, or in no group).",
+            |_, row: &CountRow<OutcomeDetail>| Some(row.detail.group.to_owned()),
         ),
-        column(
+        text(
+            Role::OwnKey,
             "outcome",
             "The outcome as the partner codes it; null = the whole group.",
-            Of::Text(Box::new(|row: &Line<More>| row.more.outcome.clone())),
+            |_, row| row.detail.outcome.clone(),
         ),
     ]);
-    columns.extend(Folder::block_columns());
+    columns.extend(count_columns());
     columns.extend([
-        column(
+        number(
+            Role::Measure,
             "share_pct",
-            "100 x count by the count of the series in the same cell.",
-            Of::Double(Box::new(|row: &Line<More>| {
-                percent(row.block.exact(), row.more.whole)
-            })),
+            "100 × `count` / the count of the series in the same cell.",
+            |_, row: &CountRow<OutcomeDetail>| percent(row.count.exact(), row.detail.whole),
         ),
-        column(
+        date(
+            Role::Attribute,
             "as_of",
             "The day of the figures: outcomes change for years.",
-            Of::Date(Box::new(move |_| as_at)),
+            |set, _| set.figures.as_at.map(|at| at.in_london().date()),
         ),
     ]);
     columns
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let outcomes = Outcomes::of(folder)?;
-    let mut table = Table::new(ABOUT, columns(folder))?;
-    for strip in folder.strips().filter(|strip| strip.series.is_of_plan()) {
-        let Some(held) = folder.figures.held[strip.kind].as_ref() else {
-            continue;
-        };
-        if folder.figures.current.partner_kinds[strip.kind].of != Kind::Crime
-            || !outcomes.is_sent_by(strip.kind)
-        {
-            continue;
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let outcomes = CaseOutcomes::new(set)?;
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.plan_series() {
+        if series.partner_kind().of == Kind::Crime && outcomes.sent_by.contains(&series.kind) {
+            write_series(&outcomes, &series, &mut writer)?;
         }
-        let key = |fact: &Fact| Some(outcomes.of_details[fact.details as usize]);
-        let tally = strip.tally(held, outcomes.sorted.len(), &key);
-        let told = |place: &Place| !place.is_sparse();
-        for (place, number, _) in strip.places().filter(|(_, _, of)| told(of)) {
-            for (window, months) in strip.windows().filter(|(_, window)| !window.is_month()) {
-                let Some(whole) = strip.block(place, months) else {
-                    continue;
-                };
-                let key = strip.key(number, window);
-                for (outcome, count) in
-                    outcomes.rows(&tally, place, (held.first, held.months()), months)
-                {
-                    let block = Block::counted(count, whole.supply);
-                    let (group, outcome) = outcome;
-                    let more = More {
-                        group,
-                        outcome: outcome.map(str::to_owned),
+    }
+    writer.finish()
+}
+
+fn write_series(
+    outcomes: &CaseOutcomes,
+    series: &SeriesCounts<'_>,
+    writer: &mut TableWriter<'_, CountRow<OutcomeDetail>>,
+) -> Result<(), AggregateError> {
+    let Some(months) = series.months() else {
+        return Ok(());
+    };
+    let tally = series.tally(months, outcomes.sorted.len(), &|fact| {
+        Some(outcomes.by_details[fact.details as usize])
+    });
+    for area in series.dense_areas() {
+        for (number, window) in series.windows().filter(|(_, window)| !window.is_month()) {
+            let Some(whole) = series.count(area, window) else {
+                continue;
+            };
+            for (outcome, count) in outcomes.counts(&tally, area, window) {
+                writer.push(CountRow {
+                    key: series.row_key(area, number),
+                    count: BoundedCount::counted(count, whole.supply),
+                    detail: OutcomeDetail {
+                        group: outcome.group,
+                        outcome: outcome.code,
                         whole: whole.exact(),
-                    };
-                    table.push(Line { key, block, more })?;
-                }
+                    },
+                })?;
             }
         }
     }
-    table.finish()
+    Ok(())
 }
 
-/// Group, and outcome (none = no outcome was sent).
-type Outcome = (&'static str, Option<String>);
+/// An outcome, or a whole group.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct CaseOutcome {
+    group: &'static str,
+    /// None = no outcome was sent, or the whole group.
+    code: Option<String>,
+}
 
 /// The outcomes that records have.
-struct Outcomes {
-    sorted: Vec<Outcome>,
-    /// For each combination of details its place in `sorted`.
-    of_details: Vec<usize>,
+struct CaseOutcomes {
+    sorted: Vec<CaseOutcome>,
+    /// For each combination of details the index of its outcome in `sorted`.
+    by_details: Vec<usize>,
+    /// The partner's kinds that sent an outcome.
     sent_by: BTreeSet<usize>,
 }
 
-impl Outcomes {
-    /// Fails where a list that crimes name for their outcomes is not held: none would have its
-    /// group.
-    fn of(folder: &Folder<'_>) -> Result<Self, Error> {
-        let current = folder.figures.current;
-        let codes = &folder.figures.settings.reference.codes;
-        let details = &current.groups[Group::Details as usize];
-        let outcome = |number: u32| {
-            let list = current
-                .texts
-                .text(current.value(COLUMNS.outcome_list, number));
-            let code = current
-                .texts
-                .text(current.value(COLUMNS.outcome_code, number));
-            let group = list
-                .zip(code)
-                .and_then(|(list, code)| codes.group(list, None, code));
-            let group = GROUPS
-                .into_iter()
-                .find(|known| Some(*known) == group)
-                .unwrap_or(UNKNOWN);
-            (group, code.map(str::to_owned))
-        };
-        let of_details: Vec<Outcome> = (0..details.len() as u32).map(outcome).collect();
-        let sorted: Vec<Outcome> = of_details
-            .iter()
-            .cloned()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
+impl CaseOutcomes {
+    /// Fails if a list that crimes name for their outcomes is missing, since no outcome would have
+    /// its group.
+    fn new(set: &TableSet<'_>) -> Result<Self, AggregateError> {
+        let current = set.figures.current;
+        let codes = &set.figures.settings.reference.codes;
+        require_lists(current, codes)?;
+        let details = current.groups[Group::Details as usize].len() as u32;
+        let by_details: Vec<CaseOutcome> = (0..details)
+            .map(|details| outcome_of(current, codes, details))
             .collect();
-        let place = |outcome: &Outcome| sorted.binary_search(outcome).unwrap_or_default();
-        let crimes = current
-            .facts
-            .iter()
-            .filter(|fact| current.partner_kinds[usize::from(fact.partner_kind)].of == Kind::Crime);
-        let lists: BTreeSet<u32> = crimes
-            .map(|fact| current.value(COLUMNS.outcome_list, fact.details))
-            .collect();
-        let not_held = lists
-            .into_iter()
-            .filter_map(|list| current.texts.text(list))
-            .find(|list| codes.lists_of(list).next().is_none());
-        if let Some(list) = not_held {
-            return Err(Error::Lacks {
-                file: format!("codes/{list}.csv"),
-                key: "code,label,group".to_owned(),
-            });
-        }
-        let sent = current
-            .facts
-            .iter()
-            .filter(|fact| of_details[fact.details as usize].1.is_some());
-        let sent_by = sent.map(|fact| usize::from(fact.partner_kind)).collect();
+        let sorted: BTreeSet<&CaseOutcome> = by_details.iter().collect();
+        let sorted: Vec<CaseOutcome> = sorted.into_iter().cloned().collect();
         Ok(Self {
-            of_details: of_details.iter().map(place).collect(),
+            sent_by: current
+                .facts
+                .iter()
+                .filter(|fact| by_details[fact.details as usize].code.is_some())
+                .map(|fact| usize::from(fact.partner_kind))
+                .collect(),
+            by_details: by_details
+                .iter()
+                .map(|outcome| sorted.binary_search(outcome).unwrap_or_default())
+                .collect(),
             sorted,
-            sent_by,
         })
     }
 
-    fn is_sent_by(&self, kind: usize) -> bool {
-        self.sent_by.contains(&kind)
-    }
-
-    /// The counts of a cell: each group, then its outcomes.
-    fn rows(
+    /// The counts of a cell: each group, followed by its outcomes.
+    fn counts(
         &self,
-        tally: &Tally,
-        place: usize,
-        (first, held): (crate::event::Month, usize),
+        tally: &RecordTally,
+        area: CountedArea<'_>,
         window: &Window,
-    ) -> Vec<((&'static str, Option<&str>), i64)> {
-        let Some((from, to)) = clip(first, held, window.first, window.months.into()) else {
+    ) -> Vec<(CaseOutcome, i64)> {
+        let Some(range) = tally.range(window.first, window.months) else {
             return Vec::new();
         };
-        let count = |key| tally.sum(place, 0, key, (from, to));
-        let mut rows = Vec::new();
+        let mut counts = Vec::new();
         for group in GROUPS {
-            let of_group = || {
-                self.sorted
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, (of, _))| *of == group)
-            };
-            rows.push(((group, None), of_group().map(|(key, _)| count(key)).sum()));
-            let own = of_group().filter_map(|(key, (_, outcome))| {
-                Some(((group, Some(outcome.as_deref()?)), count(key)))
-            });
-            rows.extend(own.filter(|(_, count)| *count > 0));
+            let of_group: Vec<(&CaseOutcome, i64)> = self
+                .sorted
+                .iter()
+                .enumerate()
+                .filter(|(_, outcome)| outcome.group == group)
+                .map(|(key, outcome)| (outcome, tally.sum(area.index, 0, key, range.clone())))
+                .collect();
+            let sum = of_group.iter().map(|(_, count)| count).sum();
+            counts.push((CaseOutcome { group, code: None }, sum));
+            counts.extend(
+                of_group
+                    .into_iter()
+                    .filter(|(outcome, count)| outcome.code.is_some() && *count > 0)
+                    .map(|(outcome, count)| (outcome.clone(), count)),
+            );
         }
-        rows
+        counts
+    }
+}
+
+/// The list that a combination of details names for its outcome.
+fn outcome_list(current: &Current, details: u32) -> Option<&str> {
+    let number = current.value(COLUMNS.outcome_list, details);
+    current.texts.text(number)
+}
+
+fn outcome_of(current: &Current, codes: &CodeLists, details: u32) -> CaseOutcome {
+    let list = outcome_list(current, details);
+    let code = current.value(COLUMNS.outcome_code, details);
+    let code = current.texts.text(code);
+    let group = list
+        .zip(code)
+        .and_then(|(list, code)| codes.group(list, None, code));
+    CaseOutcome {
+        group: GROUPS
+            .into_iter()
+            .find(|known| Some(*known) == group)
+            .unwrap_or(UNKNOWN),
+        code: code.map(str::to_owned),
+    }
+}
+
+fn require_lists(current: &Current, codes: &CodeLists) -> Result<(), AggregateError> {
+    let details: BTreeSet<u32> = current
+        .facts
+        .iter()
+        .filter(|fact| current.partner_kinds[usize::from(fact.partner_kind)].of == Kind::Crime)
+        .map(|fact| fact.details)
+        .collect();
+    let mut lists = details
+        .into_iter()
+        .filter_map(|details| outcome_list(current, details));
+    match lists.find(|list| codes.lists_of(list).next().is_none()) {
+        None => Ok(()),
+        Some(list) => Err(AggregateError::ReferenceMissing {
+            file: format!("codes/{list}.csv"),
+            key: "code,label,group".to_owned(),
+        }),
     }
 }

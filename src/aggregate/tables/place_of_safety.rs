@@ -1,5 +1,5 @@
-//! `place_of_safety`: where were people taken who were detained under sections 135 and 136 of the
-//! Mental Health Act 1983, before and after the law changed?
+//! `place_of_safety`: where people were taken who were detained under sections 135 and 136 of the
+//! Mental Health Act 1983, before and after the law changed.
 //!
 //! Police cells ceased to be a place of safety for most on 11 December 2017 (Policing and Crime Act
 //! 2017, sections 80 to 83), for detentions that began from that day. Police and health report the
@@ -7,160 +7,206 @@
 
 use std::collections::BTreeMap;
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::bounded_count::{Block, Supply};
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::state::current::{Fact, PartnerKind};
-use crate::aggregate::tables::table::{Column, File, Of, column, file, texts};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::{RowKey, TableSet};
+use crate::aggregate::state::bounded_count::CountStatus;
+use crate::aggregate::state::current::{Current, Fact};
+use crate::aggregate::tables::column::{Column, Role, choice, integer, specs, text, texts};
+use crate::aggregate::tables::shared_columns::{
+    FOLDER_PLAN, KeyedRow, LOWER_BOUND, UPPER_BOUND, kind_area_window_columns,
+};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::contract::columns::COLUMNS;
 use crate::event::{Kind, Month};
 
-/// What the table answers.
-const ABOUT: &str = "Where were people taken? Detentions under sections 135 and 136 by power, regime, place and transport.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "place_of_safety",
+    kind: TableKind::Figures,
+    description: "Where were people taken? Detentions under sections 135 and 136 by power, regime, \
+        place and transport.",
+    columns: || specs(columns()),
+    build,
+};
 
 /// `s135` and `s136`, by the code of the legal status.
 const POWERS: [(&str, &str); 2] = [("19", "s135"), ("20", "s136")];
-/// The regime by whether the law had changed.
+/// The law by whether it had changed.
 const REGIMES: [&str; 2] = ["before-2017-12-11", "from-2017-12-11"];
+const AGE_GROUPS: [&str; 3] = ["under-18", "adult", "unknown"];
 
-/// The keys of a row; texts by number.
+/// What detentions are counted apart by; texts by number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Row {
-    /// By rank.
+struct Detention {
+    /// The index of its partner's kind in the order of tables.
     rank: u32,
-    place: u32,
+    area: u32,
     month: Month,
     power: usize,
-    changed: bool,
+    is_under_2017_act: bool,
     place_of_safety: u32,
     transport: u32,
-    age: Option<bool>,
+    is_adult: Option<bool>,
 }
 
-struct Counted {
-    row: Row,
+/// A row: detentions that are alike.
+struct DetentionRow {
+    detention: Detention,
     kind: u32,
     window: u32,
     count: i64,
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Counted>> {
-    let text = |of: fn(&Row) -> u32| {
-        let texts = &folder.figures.current.texts;
-        Of::Text(Box::new(move |counted: &Counted| {
-            texts.text(of(&counted.row)).map(str::to_owned)
-        }))
-    };
-    let mut columns = vec![column(
+impl KeyedRow for DetentionRow {
+    fn key(&self) -> RowKey {
+        RowKey {
+            series: 0,
+            kind: self.kind,
+            area: self.detention.area,
+            window: self.window,
+        }
+    }
+}
+
+fn columns<'f>() -> Vec<Column<'f, DetentionRow>> {
+    let mut columns = vec![text(
+        Role::PlanKey,
         "plan",
-        "The plan of the folder; null where each month has its own.",
-        Of::Text(Box::new(|_| folder.plan_id())),
+        FOLDER_PLAN,
+        |set, _: &DetentionRow| set.plan_id(),
     )];
-    columns.extend(folder.kind_columns(|counted: &Counted| counted.kind));
-    columns.extend(folder.place_columns(|counted: &Counted| counted.row.place));
-    columns.extend(folder.window_columns(|counted: &Counted| counted.window));
-    columns.extend(folder.status_columns(|counted: &Counted| (counted.kind, counted.window)));
+    columns.extend(kind_area_window_columns());
+    columns.extend(detention_columns());
     columns.extend([
-        column(
-            "legal_power",
-            "`s135` (a warrant) or `s136` (a public place) of the Mental Health Act 1983.",
-            Of::Choice(texts(POWERS.map(|(_, power)| Some(power))), Box::new(|c: &Counted| Some(c.row.power as u32))),
+        integer(
+            Role::Count,
+            "count",
+            "Number of records. A combination without a row is 0 if the month has rows.",
+            |_, row: &DetentionRow| Some(row.count),
         ),
-        column(
-            "regime",
-            "The law by the day the detention began: the Policing and Crime Act 2017, ss. 80-83, commenced on 11 December 2017.",
-            Of::Choice(texts(REGIMES.map(Some)), Box::new(|c: &Counted| Some(c.row.changed.into()))),
-        ),
-        column("place_of_safety", "Where the person was taken; null = not sent.", text(|row| row.place_of_safety)),
-        column("transport", "How; null = not sent.", text(|row| row.transport)),
-        column(
-            "age_group",
-            "`under-18`, `adult` or `unknown`.",
-            Of::Choice(
-                texts([Some("under-18"), Some("adult"), Some("unknown")]),
-                Box::new(|c: &Counted| Some(c.row.age.map_or(2, u32::from))),
-            ),
-        ),
-        column("count", "How many; a combination that is no row is 0 where the month has rows.", Of::Integer(Box::new(|c: &Counted| Some(c.count)))),
-        column("count_min", "At least so many.", Of::Integer(Box::new(|c: &Counted| Some(c.count)))),
-        column("count_max", "At most so many.", Of::Integer(Box::new(|c: &Counted| Some(c.count)))),
-        column(
+        integer(Role::LowerBound, "count_min", LOWER_BOUND, |_, row| {
+            Some(row.count)
+        }),
+        integer(Role::UpperBound, "count_max", UPPER_BOUND, |_, row| {
+            Some(row.count)
+        }),
+        choice(
+            Role::Status,
             "count_status",
             "`exact`.",
-            Of::Choice(texts(Block::STATUSES.map(Some)), Box::new(|c: &Counted| Some(Block::counted(c.count, Supply::Whole).status()))),
+            |_| texts(CountStatus::NAMES.map(Some)),
+            |_, _| Some(CountStatus::Exact as u32),
         ),
     ]);
     columns
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let figures = folder.figures;
-    let mut counts: BTreeMap<Row, i64> = BTreeMap::new();
-    let detains = |of: &PartnerKind| matches!(of.of, Kind::Detention | Kind::MentalHealthDetention);
-    for (rank, &kind) in (0_u32..).zip(&figures.order) {
-        if !detains(&figures.current.partner_kinds[kind as usize]) {
-            continue;
-        }
-        for fact in figures.facts(kind as usize) {
-            let Some(row) = row(folder, fact) else {
-                continue;
-            };
-            for place in figures.places.targets(kind as usize, fact.area) {
-                *counts
-                    .entry(Row {
-                        rank,
-                        place: *place,
-                        ..row
-                    })
-                    .or_default() += 1;
-            }
-        }
-    }
-    let month = |month: Month| {
-        figures
-            .windows
-            .iter()
-            .position(|window| window.is_month() && window.first == month)
-    };
-    let counted = counts.into_iter().filter_map(|(row, count)| {
-        Some(Counted {
-            row,
-            kind: figures.order[row.rank as usize],
-            window: month(row.month)? as u32,
+fn detention_columns<'f>() -> [Column<'f, DetentionRow>; 5] {
+    [
+        choice(
+            Role::OwnKey,
+            "legal_power",
+            "`s135` (a warrant) or `s136` (a public place) of the Mental Health Act 1983.",
+            |_| texts(POWERS.map(|(_, power)| Some(power))),
+            |_, row: &DetentionRow| Some(row.detention.power as u32),
+        ),
+        choice(
+            Role::OwnKey,
+            "regime",
+            "The law on the day the detention began: the Policing and Crime Act 2017, ss. 80-83, \
+             commenced on 11 December 2017.",
+            |_| texts(REGIMES.map(Some)),
+            |_, row| Some(row.detention.is_under_2017_act.into()),
+        ),
+        text(
+            Role::OwnKey,
+            "place_of_safety",
+            "Where the person was taken; null = not sent.",
+            |set, row| own_text(set, row.detention.place_of_safety),
+        ),
+        text(
+            Role::OwnKey,
+            "transport",
+            "How the person was taken there; null = not sent.",
+            |set, row| own_text(set, row.detention.transport),
+        ),
+        choice(
+            Role::OwnKey,
+            "age_group",
+            "`under-18`, `adult` or `unknown`.",
+            |_| texts(AGE_GROUPS.map(Some)),
+            |_, row| Some(row.detention.is_adult.map_or(2, u32::from)),
+        ),
+    ]
+}
+
+fn own_text(set: &TableSet<'_>, number: u32) -> Option<String> {
+    set.figures.current.texts.text(number).map(str::to_owned)
+}
+
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let figures = set.figures;
+    let counts = detentions(set);
+    let rows = counts.into_iter().filter_map(|(detention, count)| {
+        let mut windows = figures.windows.iter();
+        let window =
+            windows.position(|window| window.is_month() && window.first == detention.month)?;
+        Some(DetentionRow {
+            detention,
+            kind: figures.order[detention.rank as usize],
+            window: window as u32,
             count,
         })
     });
-    file(ABOUT, columns(folder), counted)
+    write_rows(&TABLE, set, columns(), rows)
 }
 
-fn row(folder: &Folder<'_>, fact: &Fact) -> Option<Row> {
-    let current = folder.figures.current;
+fn detentions(set: &TableSet<'_>) -> BTreeMap<Detention, i64> {
+    let figures = set.figures;
+    let mut counts = BTreeMap::new();
+    for (rank, &kind) in (0_u32..).zip(&figures.order) {
+        let event_kind = figures.current.partner_kinds[kind as usize].of;
+        if !matches!(event_kind, Kind::Detention | Kind::MentalHealthDetention) {
+            continue;
+        }
+        for fact in figures.facts(kind as usize) {
+            let Some(detention) = detention(figures.current, fact, rank) else {
+                continue;
+            };
+            for &area in figures.areas.targets(kind as usize, fact.area) {
+                *counts.entry(Detention { area, ..detention }).or_default() += 1;
+            }
+        }
+    }
+    counts
+}
+
+/// A record as a detention, in no area yet; none = under another power.
+fn detention(current: &Current, fact: &Fact, rank: u32) -> Option<Detention> {
     let [what, marks, ..] = *current.profiles.row(fact.profile) else {
         return None;
     };
-    let codes = current.what[what as usize]
-        .codes
-        .iter()
-        .map(|code| &current.categories[*code as usize]);
-    let mut codes = codes.filter(|code| code.scheme == "mha-legal-status");
-    let power =
-        codes.find_map(|code| POWERS.iter().position(|(status, _)| *status == code.code))?;
-    let band = current
-        .texts
-        .text(current.value(COLUMNS.person_age_band, marks));
-    Some(Row {
-        rank: 0,
-        place: 0,
+    let power = current.what[what as usize].codes.iter().find_map(|code| {
+        let category = &current.categories[*code as usize];
+        let mut powers = POWERS.iter();
+        let power = powers.position(|(status, _)| *status == category.code)?;
+        (category.scheme == "mha-legal-status").then_some(power)
+    })?;
+    let age_band = current.value(COLUMNS.person_age_band, marks);
+    let age_band = current.texts.text(age_band);
+    Some(Detention {
+        rank,
+        area: 0,
         month: fact.month,
         power,
-        changed: fact.is_under_2017_act,
+        is_under_2017_act: fact.is_under_2017_act,
         place_of_safety: current.value(COLUMNS.place_of_safety, fact.details),
         transport: current.value(COLUMNS.transport, fact.details),
-        age: band.and_then(is_adult),
+        is_adult: age_band.and_then(is_adult),
     })
 }
 
-/// Whether a band of ages lies from 18 on; none = on both sides.
+/// Whether a band of ages is all from 18 on; none = it spans 18.
 fn is_adult(band: &str) -> Option<bool> {
     const ADULT: u32 = 18;
     let (low, high) = band

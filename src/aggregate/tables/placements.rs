@@ -1,50 +1,59 @@
-//! `placements`: in which areas of the tables records sent for an area count.
+//! `placements`: in which areas of the tables the records sent for an area count.
 
-use crate::aggregate::Error;
+use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::Placement;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 
-/// What the table answers.
-const ABOUT: &str = "In which areas of the tables records sent for an area count.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "placements",
+    kind: TableKind::ToJoin,
+    description: "In which areas of the tables the records sent for an area count.",
+    columns: || specs(columns()),
+    build,
+};
 
-fn columns<'c>() -> Vec<Column<'c, &'c Placement>> {
-    type Text = for<'r> fn(&'r Placement) -> Option<&'r str>;
-    let text = |of: Text| {
-        Of::Text(Box::new(move |row: &&'c Placement| {
-            of(row).map(str::to_owned)
-        }))
-    };
+fn columns<'f>() -> Vec<Column<'f, &'f Placement>> {
     vec![
-        column(
+        text(
+            Role::OwnKey,
             "sent_code",
             "`area_code` as the partner sent it.",
-            text(|row| Some(&row.sent_code)),
+            |_, row: &&'f Placement| Some(row.sent_code.clone()),
         ),
-        column(
+        text(
+            Role::OwnKey,
             "sent_level",
             "`area_level` as the partner sent it.",
-            text(|row| Some(&row.sent_level)),
+            |_, row| Some(row.sent_level.clone()),
         ),
-        column(
+        text(
+            Role::OwnKey,
             "sent_zone",
             "`area_zone` as the partner sent it; null = none.",
-            text(|row| row.sent_zone.as_deref()),
+            |_, row| row.sent_zone.clone(),
         ),
-        column(
+        text(
+            Role::AreaKey,
             "area_code",
             "The area of the tables, or `outside` or `unplaced`.",
-            text(|row| Some(&row.code)),
+            |_, row| Some(row.code.clone()),
         ),
-        column("area_level", "Its level.", text(|row| Some(&row.level))),
-        column(
+        text(Role::AreaKey, "area_level", "Its level.", |_, row| {
+            Some(row.level.clone())
+        }),
+        text(
+            Role::AreaKey,
             "area_vintage",
-            "Year of its boundaries; null where there is one only, and for LSOAs, which are told by the vintage they were sent in.",
-            text(|row| row.vintage.as_deref()),
+            "Year of its boundaries; null = there is only one edition, or an LSOA, which keeps the \
+             vintage it was sent with.",
+            |_, row| row.vintage.clone(),
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(ABOUT, columns(), &folder.figures.places.placements)
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    write_rows(&TABLE, set, columns(), &set.figures.areas.placements)
 }

@@ -1,58 +1,74 @@
 //! `populations`: the denominators of rates, exact, each with its day.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use std::collections::BTreeSet;
+
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, date, integer, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::geography::{Population, Unit};
 
-/// What the table answers.
-const ABOUT: &str = "The denominators of rates, exact, each with its day.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "populations",
+    kind: TableKind::ToJoin,
+    description: "The denominators of rates, exact, each with its day.",
+    columns: || specs(columns()),
+    build,
+};
 
-type Row<'c> = (&'c str, Unit, &'c Population);
+struct PopulationRow<'f> {
+    code: &'f str,
+    unit: Unit,
+    population: &'f Population,
+}
 
-fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
+fn columns<'f>() -> Vec<Column<'f, PopulationRow<'f>>> {
     vec![
-        column(
+        text(
+            Role::AreaKey,
             "area_code",
             "The area; the id of a place or a set.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.0.to_owned()))),
+            |_, row: &PopulationRow<'f>| Some(row.code.to_owned()),
         ),
-        column(
+        text(
+            Role::OwnKey,
             "population_unit",
             "`persons`, `households` or `adult-women`.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.1.as_str().to_owned()))),
+            |_, row| Some(row.unit.as_str().to_owned()),
         ),
-        column(
+        integer(
+            Role::Attribute,
             "population",
-            "How many.",
-            Of::Integer(Box::new(|row: &Row<'c>| Some(row.2.value as i64))),
+            "How many there are.",
+            |_, row| Some(row.population.value as i64),
         ),
-        column(
+        date(
+            Role::OwnKey,
             "population_date",
             "The day it is for.",
-            Of::Date(Box::new(|row: &Row<'c>| Some(row.2.date))),
+            |_, row| Some(row.population.date),
         ),
-        column(
+        text(
+            Role::Attribute,
             "source",
             "Who counted, in which publication.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.2.source.clone()))),
+            |_, row| Some(row.population.source.clone()),
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let geography = &folder.figures.settings.reference.geography;
-    let of_area = |code| {
-        geography
-            .populations(code)
-            .map(move |(unit, population)| (code, unit, population))
-    };
-    let codes: std::collections::BTreeSet<&str> = folder
-        .figures
-        .places
-        .sorted
-        .iter()
-        .map(|place| &*place.code)
-        .collect();
-    file(ABOUT, columns(), codes.into_iter().flat_map(of_area))
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let areas = &set.figures.areas.sorted;
+    let codes: BTreeSet<&str> = areas.iter().map(|area| &*area.code).collect();
+    let geography = &set.figures.settings.reference.geography;
+    let rows = codes.into_iter().flat_map(|code| {
+        let populations = geography.populations(code);
+        populations.map(move |(unit, population)| PopulationRow {
+            code,
+            unit,
+            population,
+        })
+    });
+    write_rows(&TABLE, set, columns(), rows)
 }

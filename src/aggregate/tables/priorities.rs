@@ -1,96 +1,101 @@
-//! `priorities`: the priorities and cross-cutting themes of the plans, and who answers for them.
+//! `priorities`: the priorities and cross-cutting themes of the plans, and who is responsible for
+//! them.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, date, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::plan::{Plan, Series};
 
-/// What the table answers.
-const ABOUT: &str =
-    "The priorities and cross-cutting themes of the plan, and who answers for them.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "priorities",
+    kind: TableKind::ToJoin,
+    description: "The priorities and cross-cutting themes of the plan, and who is responsible for \
+        them.",
+    columns: || specs(columns()),
+    build,
+};
 
-type Row<'c> = (&'c Plan, &'c Series);
+struct PriorityRow<'f> {
+    plan: &'f Plan,
+    series: &'f Series,
+}
 
-fn columns<'c>() -> Vec<Column<'c, Row<'c>>> {
-    let owner = |(plan, series): &Row<'c>| {
-        plan.owners
-            .iter()
-            .find(|owner| Some(&owner.id) == series.owner.as_ref())
-    };
+fn columns<'f>() -> Vec<Column<'f, PriorityRow<'f>>> {
     vec![
-        column(
+        text(
+            Role::PlanKey,
             "plan",
             "The plan.",
-            Of::Text(Box::new(|(plan, _): &Row<'c>| Some(plan.id.clone()))),
+            |_, row: &PriorityRow<'f>| Some(row.plan.id.clone()),
         ),
-        column(
-            "plan_label",
-            "Its title.",
-            Of::Text(Box::new(|(plan, _): &Row<'c>| Some(plan.label.clone()))),
-        ),
-        column(
+        text(Role::Attribute, "plan_label", "Its title.", |_, row| {
+            Some(row.plan.label.clone())
+        }),
+        text(
+            Role::Attribute,
             "status",
             "`draft`, `adopted` or `withdrawn`.",
-            Of::Text(Box::new(|(plan, _): &Row<'c>| {
-                Some(plan.status.as_str().to_owned())
-            })),
+            |_, row| Some(row.plan.status.as_str().to_owned()),
         ),
-        column(
+        date(
+            Role::Attribute,
             "adopted",
             "The day it was adopted.",
-            Of::Date(Box::new(|(plan, _): &Row<'c>| plan.adopted)),
+            |_, row| row.plan.adopted,
         ),
-        column(
-            "valid_from",
-            "Its first day.",
-            Of::Date(Box::new(|(plan, _): &Row<'c>| Some(plan.valid_from))),
-        ),
-        column(
-            "valid_to",
-            "Its last day.",
-            Of::Date(Box::new(|(plan, _): &Row<'c>| Some(plan.valid_to))),
-        ),
-        column(
+        date(Role::Attribute, "valid_from", "Its first day.", |_, row| {
+            Some(row.plan.valid_from)
+        }),
+        date(Role::Attribute, "valid_to", "Its last day.", |_, row| {
+            Some(row.plan.valid_to)
+        }),
+        text(
+            Role::SeriesKey,
             "series_kind",
             "`priority` or `theme`.",
-            Of::Text(Box::new(|(_, series): &Row<'c>| {
-                Some(series.kind.as_str().to_owned())
-            })),
+            |_, row| Some(row.series.kind.as_str().to_owned()),
         ),
-        column(
+        text(
+            Role::SeriesKey,
             "series",
             "Its id, by which tables name it.",
-            Of::Text(Box::new(|(_, series): &Row<'c>| Some(series.id.clone()))),
+            |_, row| Some(row.series.id.clone()),
         ),
-        column(
-            "label",
-            "What people call it.",
-            Of::Text(Box::new(|(_, series): &Row<'c>| Some(series.label.clone()))),
-        ),
-        column(
+        text(Role::Attribute, "label", "Its title.", |_, row| {
+            Some(row.series.label.clone())
+        }),
+        text(
+            Role::Attribute,
             "owner",
-            "Id of the group that answers for it; null = none named.",
-            Of::Text(Box::new(|(_, series): &Row<'c>| series.owner.clone())),
+            "Id of the group that is responsible for it; null = none is named.",
+            |_, row| row.series.owner.clone(),
         ),
-        column(
+        text(
+            Role::Attribute,
             "owner_label",
-            "What people call the group.",
-            Of::Text(Box::new(move |row: &Row<'c>| {
-                Some(owner(row)?.label.clone())
-            })),
+            "The name of the group.",
+            |_, row| {
+                let mut owners = row.plan.owners.iter();
+                let owner = owners.find(|owner| Some(&owner.id) == row.series.owner.as_ref());
+                Some(owner?.label.clone())
+            },
         ),
-        column(
+        text(
+            Role::Attribute,
             "scope",
-            "Equal scope = comparable figures, whatever the label: the first 12 hexadecimal digits of the SHA-256 over the sorted rules.",
-            Of::Text(Box::new(|(_, series): &Row<'c>| Some(series.scope.clone()))),
+            "Equal scopes have comparable figures, even under different labels: the first 12 \
+             hexadecimal digits of the SHA-256 over the sorted rules.",
+            |_, row| Some(row.series.scope.clone()),
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let rows = folder
-        .plans()
-        .into_iter()
-        .flat_map(|plan| plan.series.iter().map(move |series| (plan, series)));
-    file(ABOUT, columns(), rows)
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let rows = set.plans().flat_map(|plan| {
+        let series = plan.series.iter();
+        series.map(move |series| PriorityRow { plan, series })
+    });
+    write_rows(&TABLE, set, columns(), rows)
 }

@@ -1,32 +1,39 @@
-//! `priority_monthly`: how much, month by month, of each priority and theme, in total, and under
-//! none.
+//! `priority_monthly`: counts month by month, of each priority and theme, in total, and under none.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::{Folder, Line};
-use crate::aggregate::tables::table::{Column, File, Table};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::{CountRow, TableSet, has_row};
+use crate::aggregate::tables::column::{Column, specs};
+use crate::aggregate::tables::shared_columns::key_and_count_columns;
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 
-/// What the table answers.
-const ABOUT: &str =
-    "What level, month by month? Counts of each priority and theme, in total, mapped and unmapped.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "priority_monthly",
+    kind: TableKind::Figures,
+    description: "What level, month by month? Counts of each priority and theme, in total, mapped \
+        and unmapped.",
+    columns: || specs(columns()),
+    build,
+};
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<()>>> {
-    folder
-        .key_columns()
-        .into_iter()
-        .chain(Folder::block_columns())
-        .collect()
+fn columns<'f>() -> Vec<Column<'f, CountRow<()>>> {
+    key_and_count_columns()
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(ABOUT, columns(folder))?;
-    for strip in folder.strips().filter(|strip| strip.series.is_of_plan()) {
-        strip.each_month(|key, block| {
-            table.push(Line {
-                key,
-                block,
-                more: (),
-            })
-        })?;
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.plan_series() {
+        for area in series.areas() {
+            for (window, months) in series.windows().filter(|(_, window)| window.is_month()) {
+                if let Some(count) = series.count(area, months)
+                    && has_row(area.key.is_sparse(), count)
+                {
+                    let key = series.row_key(area, window);
+                    let detail = ();
+                    writer.push(CountRow { key, count, detail })?;
+                }
+            }
+        }
     }
-    table.finish()
+    writer.finish()
 }

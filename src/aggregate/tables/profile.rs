@@ -1,102 +1,107 @@
-//! `profile`: when does it happen? By weekday and hour, on the wall's clock.
+//! `profile`: when it happens, by weekday and hour of local time.
 //!
-//! Told for windows longer than a quarter, and only where something was counted: of 168 cells of a
-//! week most are empty.
+//! Windows longer than a quarter have rows, and only where something was counted: most of the 168
+//! hours of a week are empty.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::bounded_count::Block;
-use crate::aggregate::figures::counts::{Tally, clip};
-use crate::aggregate::figures::table_set::{Folder, Line};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::{CountRow, SeriesCounts, TableSet};
+use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::Week;
-use crate::aggregate::tables::table::{Column, File, Of, Table, column};
+use crate::aggregate::tables::column::{Column, Role, integer, number, specs};
+use crate::aggregate::tables::shared_columns::{HOUR, WEEKDAY, key_and_count_columns};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 
-/// What the table answers.
-const ABOUT: &str = "When does it happen? Counts by weekday and hour of windows longer than a quarter; a cell that is no row is 0.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "profile",
+    kind: TableKind::Figures,
+    description: "When does it happen? Counts by weekday and hour, for windows longer than a \
+        quarter. An hour without a row is 0.",
+    columns: || specs(columns()),
+    build,
+};
 
-/// Cells of a week.
-const CELLS: f64 = 168.0;
+/// Hours of a week.
+const HOURS: f64 = 168.0;
 
-struct More {
+struct ProfileDetail {
     week: Week,
     /// Records of the window whose weekday and hour are known.
     known: i64,
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
-    let mut columns: Vec<_> = folder
-        .key_columns()
-        .into_iter()
-        .chain(Folder::block_columns())
-        .collect();
+fn columns<'f>() -> Vec<Column<'f, CountRow<ProfileDetail>>> {
+    let mut columns = key_and_count_columns();
     columns.extend([
-        column(
+        integer(
+            Role::OwnKey,
             "weekday",
-            "Day of the week it happened or began, 1 = Monday (Europe/London); null = not known so exactly.",
-            Of::Integer(Box::new(|row: &Line<More>| row.more.week.weekday().map(i64::from))),
+            WEEKDAY,
+            |_, row: &CountRow<ProfileDetail>| row.detail.week.weekday().map(i64::from),
         ),
-        column(
-            "hour",
-            "Hour it happened or began, 0 to 23 (Europe/London); null = not known so exactly.",
-            Of::Integer(Box::new(|row: &Line<More>| row.more.week.hour().map(i64::from))),
-        ),
-        column(
+        integer(Role::OwnKey, "hour", HOUR, |_, row| {
+            row.detail.week.hour().map(i64::from)
+        }),
+        number(
+            Role::Measure,
             "index",
-            "Count by the mean of the 168 cells of a week; null where the hour is not known.",
-            Of::Double(Box::new(|row: &Line<More>| {
-                row.more.week.hour()?;
-                Some(row.block.exact()? as f64 * CELLS / row.more.known as f64)
-            })),
+            "Count / the mean of the 168 hours of a week; null where the hour is not known.",
+            |_, row| {
+                row.detail.week.hour()?;
+                Some(row.count.exact()? as f64 * HOURS / row.detail.known as f64)
+            },
         ),
     ]);
     columns
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(ABOUT, columns(folder))?;
-    for strip in folder
-        .strips()
-        .filter(|strip| strip.series.is_of_plan() && !strip.is_of_totals())
-    {
-        let Some(held) = folder.figures.held[strip.kind].as_ref() else {
-            continue;
-        };
-        let tally: Tally = strip.tally(held, Week::END, &|fact| Some(fact.week.0.into()));
-        for (place, number, _) in strip.places().filter(|(_, _, of)| !of.is_sparse()) {
-            for (window, months) in strip
-                .windows()
-                .filter(|(_, window)| !window.is_month() && !window.is_quarter())
-            {
-                let Some((from, to)) = clip(
-                    held.first,
-                    held.months(),
-                    months.first,
-                    months.months.into(),
-                ) else {
-                    continue;
-                };
-                let Some(whole) = strip.block(place, months) else {
-                    continue;
-                };
-                let count = |key: usize| tally.sum(place, 0, key, (from, to));
-                let counts: Vec<(Week, i64)> = (0..Week::END)
-                    .map(|key| (Week(key as u8), count(key)))
-                    .filter(|(_, count)| *count > 0)
-                    .collect();
-                let known = counts
-                    .iter()
-                    .filter(|(week, _)| week.hour().is_some())
-                    .map(|(_, count)| count)
-                    .sum();
-                for (week, count) in counts {
-                    let block = Block::counted(count, whole.supply);
-                    table.push(Line {
-                        key: strip.key(number, window),
-                        block,
-                        more: More { week, known },
-                    })?;
-                }
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.plan_series().filter(|series| !series.is_of_totals()) {
+        write_series(&series, &mut writer)?;
+    }
+    writer.finish()
+}
+
+fn write_series(
+    series: &SeriesCounts<'_>,
+    writer: &mut TableWriter<'_, CountRow<ProfileDetail>>,
+) -> Result<(), AggregateError> {
+    let Some(months) = series.months() else {
+        return Ok(());
+    };
+    let tally = series.tally(months, Week::END, &|fact| Some(fact.week.0.into()));
+    for area in series.dense_areas() {
+        for (number, window) in series.windows() {
+            if window.is_month() || window.is_quarter() {
+                continue;
+            }
+            let (Some(range), Some(whole)) = (
+                tally.range(window.first, window.months),
+                series.count(area, window),
+            ) else {
+                continue;
+            };
+            let counts: Vec<(Week, i64)> = (0..Week::END)
+                .map(|week| {
+                    let count = tally.sum(area.index, 0, week, range.clone());
+                    (Week(week as u8), count)
+                })
+                .filter(|(_, count)| *count > 0)
+                .collect();
+            let known = counts
+                .iter()
+                .filter(|(week, _)| week.hour().is_some())
+                .map(|(_, count)| count)
+                .sum();
+            for (week, count) in counts {
+                writer.push(CountRow {
+                    key: series.row_key(area, number),
+                    count: BoundedCount::counted(count, whole.supply),
+                    detail: ProfileDetail { week, known },
+                })?;
             }
         }
     }
-    table.finish()
+    Ok(())
 }

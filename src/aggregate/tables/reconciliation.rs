@@ -1,53 +1,96 @@
-//! `reconciliation`: do the parts make the whole? What does not add up is reported, not hidden.
+//! `reconciliation`: whether the parts add up to the whole. What does not add up is reported, not
+//! hidden.
 
 use std::collections::BTreeMap;
 
-use crate::aggregate::Error;
+use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::ALL;
-use crate::aggregate::figures::bounded_count::Block;
-use crate::aggregate::figures::table_set::{Folder, Strip};
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
-use crate::event::TopicPartition;
+use crate::aggregate::figures::intake::PartitionTotals;
+use crate::aggregate::figures::table_set::{CountedArea, SeriesCounts, TableSet};
+use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::tables::column::{Column, Role, integer, specs, text};
+use crate::aggregate::tables::shared_columns::FOLDER_PLAN;
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
+use crate::reference::codes::CodeLists;
 use crate::reference::geography::Level;
+use crate::reference::pattern;
 use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str = "Do the parts make the whole? Sums held against what they are parts of.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "reconciliation",
+    kind: TableKind::Figures,
+    description: "Do the parts add up to the whole? Sums compared with the totals they are parts \
+        of.",
+    columns: || specs(columns()),
+    build,
+};
 
-/// What the chain says it read of a partition.
-pub(crate) struct Read {
-    pub(crate) partition: TopicPartition,
-    pub(crate) records: i64,
-    pub(crate) accepted: i64,
-    pub(crate) rejected: i64,
+/// A check, in the order of names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum SumCheck {
+    AcceptedRejected,
+    Areas,
+    Categories,
+    ControlTotal,
+    MappedUnmapped,
 }
 
-/// The checks, in the order of names.
-const CHECKS: [(&str, &str); 5] = [
-    ("accepted-rejected", "accepted + rejected = records read"),
-    ("areas", "areas + pseudo-areas of a level = total"),
-    (
-        "categories",
-        "codes of a list whose codes exclude one another = total",
-    ),
-    (
-        "control-total",
-        "our count = the partner's own control total",
-    ),
-    ("mapped-unmapped", "mapped + unmapped = total"),
-];
+impl SumCheck {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::AcceptedRejected => "accepted-rejected",
+            Self::Areas => "areas",
+            Self::Categories => "categories",
+            Self::ControlTotal => "control-total",
+            Self::MappedUnmapped => "mapped-unmapped",
+        }
+    }
 
-struct Row {
-    check: usize,
+    const fn text(self) -> &'static str {
+        match self {
+            Self::AcceptedRejected => "accepted + rejected = records read",
+            Self::Areas => "areas + pseudo-areas of a level = total",
+            Self::Categories => "codes of a list whose codes exclude one another = total",
+            Self::ControlTotal => "our count = the partner's own control total",
+            Self::MappedUnmapped => "mapped + unmapped = total",
+        }
+    }
+}
+
+struct CheckRow {
+    check: SumCheck,
     partner: Option<String>,
     kind: Option<String>,
-    of: Option<String>,
+    /// What the parts are parts of.
+    whole_of: String,
     window: Option<String>,
     left: Option<i64>,
     right: Option<i64>,
 }
 
-impl Row {
+impl CheckRow {
+    /// The row of a series' partner and kind.
+    fn new(
+        check: SumCheck,
+        series: &SeriesCounts<'_>,
+        whole_of: String,
+        window: &Window,
+        parts: Option<BoundedCount>,
+        whole: Option<BoundedCount>,
+    ) -> Self {
+        let kind = series.partner_kind();
+        Self {
+            check,
+            partner: Some(kind.partner.clone()),
+            kind: Some(kind.kind.clone()),
+            whole_of,
+            window: Some(window.id.clone()),
+            left: parts.and_then(BoundedCount::exact),
+            right: whole.and_then(BoundedCount::exact),
+        }
+    }
+
     fn result(&self) -> &'static str {
         match self.left.zip(self.right) {
             Some((left, right)) if left == right => "pass",
@@ -57,258 +100,223 @@ impl Row {
     }
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row>> {
+fn columns<'f>() -> Vec<Column<'f, CheckRow>> {
     vec![
-        column(
-            "plan",
-            "The plan of the folder; null where each month has its own.",
-            Of::Text(Box::new(|_| folder.plan_id())),
-        ),
-        column(
+        text(Role::PlanKey, "plan", FOLDER_PLAN, |set, _: &CheckRow| {
+            set.plan_id()
+        }),
+        text(
+            Role::OwnKey,
             "check",
-            "What is checked: `accepted-rejected`, `areas`, `categories`, `control-total` or `mapped-unmapped`.",
-            Of::Text(Box::new(|row: &Row| Some(CHECKS[row.check].0.to_owned()))),
+            "What is checked: `accepted-rejected`, `areas`, `categories`, `control-total` or \
+             `mapped-unmapped`.",
+            |_, row| Some(row.check.name().to_owned()),
         ),
-        column(
+        text(
+            Role::KindKey,
             "partner",
-            "Whose figures; null for partitions.",
-            Of::Text(Box::new(|row: &Row| row.partner.clone())),
+            "The partner that sent the records; null for partitions.",
+            |_, row| row.partner.clone(),
         ),
-        column(
+        text(
+            Role::KindKey,
             "kind",
-            "Of which kind; null for partitions.",
-            Of::Text(Box::new(|row: &Row| row.kind.clone())),
+            "Their kind; null for partitions.",
+            |_, row| row.kind.clone(),
         ),
-        column(
+        text(
+            Role::OwnKey,
             "area_code",
-            "What the parts are parts of: the level (with its vintage and role), the list, or the topic and partition.",
-            Of::Text(Box::new(|row: &Row| row.of.clone())),
+            "The whole: the level (with its vintage and role), the list, or the topic and \
+             partition.",
+            |_, row| Some(row.whole_of.clone()),
         ),
-        column(
+        text(
+            Role::WindowKey,
             "window",
             "The months; null = all that was read.",
-            Of::Text(Box::new(|row: &Row| row.window.clone())),
+            |_, row| row.window.clone(),
         ),
-        column(
+        integer(
+            Role::Count,
             "left",
             "The sum of the parts; null = not all are exact.",
-            Of::Integer(Box::new(|row: &Row| row.left)),
+            |_, row| row.left,
         ),
-        column(
+        integer(
+            Role::Count,
             "right",
             "The whole; null = not exact, or not sent.",
-            Of::Integer(Box::new(|row: &Row| row.right)),
+            |_, row| row.right,
         ),
-        column(
-            "difference",
-            "left - right.",
-            Of::Integer(Box::new(|row: &Row| Some(row.left? - row.right?))),
-        ),
-        column(
+        integer(Role::Measure, "difference", "left - right.", |_, row| {
+            Some(row.left? - row.right?)
+        }),
+        text(
+            Role::Status,
             "result",
             "`pass`, `fail` or `not_tested`.",
-            Of::Text(Box::new(|row: &Row| Some(row.result().to_owned()))),
+            |_, row| Some(row.result().to_owned()),
         ),
-        column(
-            "text",
-            "The check in words.",
-            Of::Text(Box::new(|row: &Row| Some(CHECKS[row.check].1.to_owned()))),
-        ),
+        text(Role::Attribute, "text", "The check in words.", |_, row| {
+            Some(row.check.text().to_owned())
+        }),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>, read: &[Read]) -> Result<File, Error> {
-    let mut rows: Vec<Row> = read.iter().map(accepted_and_rejected).collect();
-    for strip in folder.strips().filter(|strip| strip.series.kind == "total") {
-        for (_, window) in strip
-            .windows()
-            .filter(|(_, window)| window.is_month() || strip.is_of_totals())
-        {
-            if strip.is_of_totals() {
-                rows.extend(categories(folder, &strip, window));
-            } else {
-                rows.extend(areas(&strip, window));
-                rows.extend(mapped_and_unmapped(&strip, window));
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let codes = &set.figures.settings.reference.codes;
+    let partitions = set.intake.partitions.iter();
+    let mut rows: Vec<CheckRow> = partitions.map(accepted_and_rejected).collect();
+    for series in set.series().filter(|series| series.key.kind == "total") {
+        for (_, window) in series.windows() {
+            if series.is_of_totals() {
+                rows.extend(categories(codes, &series, window));
+            } else if window.is_month() {
+                rows.extend(areas(&series, window));
+                rows.extend(mapped_and_unmapped(&series, window));
             }
         }
     }
-    rows.extend(control_totals(folder));
-    let key = |row: &Row| {
+    rows.extend(control_totals(set));
+    rows.sort_by_cached_key(|row| {
         (
             row.check,
             row.partner.clone(),
             row.kind.clone(),
-            row.of.clone(),
+            row.whole_of.clone(),
             row.window.clone(),
         )
-    };
-    rows.sort_by_cached_key(key);
-    file(ABOUT, columns(folder), rows)
+    });
+    write_rows(&TABLE, set, columns(), rows)
 }
 
-fn accepted_and_rejected(read: &Read) -> Row {
-    Row {
-        check: 0,
+fn accepted_and_rejected(totals: &PartitionTotals) -> CheckRow {
+    let partition = &totals.partition;
+    CheckRow {
+        check: SumCheck::AcceptedRejected,
         partner: None,
         kind: None,
-        of: Some(format!(
-            "{}-{}",
-            read.partition.topic, read.partition.partition
-        )),
+        whole_of: format!("{}-{}", partition.topic, partition.partition),
         window: None,
-        left: Some(read.accepted + read.rejected),
-        right: Some(read.records),
+        left: Some(totals.accepted + totals.rejected),
+        right: Some(totals.records),
     }
 }
 
-fn row(
-    check: usize,
-    strip: &Strip<'_>,
-    of: String,
-    window: &Window,
-    parts: Option<Block>,
-    whole: Option<Block>,
-) -> Row {
-    let kind = strip.partner_kind();
-    Row {
-        check,
-        partner: Some(kind.partner.clone()),
-        kind: Some(kind.kind.clone()),
-        of: Some(of),
-        window: Some(window.id.clone()),
-        left: parts.and_then(Block::exact),
-        right: whole.and_then(Block::exact),
-    }
+/// The area `all`.
+fn all_areas<'f>(series: &SeriesCounts<'f>) -> Option<CountedArea<'f>> {
+    series.areas().find(|area| area.key.level == ALL)
 }
 
-fn whole(strip: &Strip<'_>, window: &Window) -> Option<Block> {
-    let (all, ..) = strip.places().find(|(_, _, place)| place.level == ALL)?;
-    strip.block(all, window)
-}
-
-/// At each level and vintage; sets overlap, so that their level has no sum.
-fn areas(strip: &Strip<'_>, window: &Window) -> Vec<Row> {
-    let mut parts: BTreeMap<String, Option<Block>> = BTreeMap::new();
-    for (place, _, of) in strip.places() {
-        if Level::from_name(&of.level).is_some_and(Level::is_partition) {
-            let vintage = if of.level == "lsoa" {
-                None
-            } else {
-                of.vintage.as_deref()
-            };
-            let tier = vintage.map_or(of.level.clone(), |vintage| {
-                format!("{} {vintage}", of.level)
-            });
-            let sum = parts.entry(tier).or_default();
-            *sum = Block::sum(sum.iter().copied().chain(strip.block(place, window)));
+/// The sum of the areas of each level and vintage. Sets overlap, so their level has no sum.
+fn areas(series: &SeriesCounts<'_>, window: &Window) -> Vec<CheckRow> {
+    let mut parts: BTreeMap<String, Option<BoundedCount>> = BTreeMap::new();
+    for area in series.areas() {
+        let level = &area.key.level;
+        if !Level::from_name(level).is_some_and(Level::is_partition) {
+            continue;
         }
+        let tier = match &area.key.vintage {
+            Some(vintage) if level != "lsoa" => format!("{level} {vintage}"),
+            _ => level.clone(),
+        };
+        let sum = parts.entry(tier).or_default();
+        *sum = BoundedCount::sum(sum.iter().copied().chain(series.count(area, window)));
     }
-    let whole = whole(strip, window);
+    let whole = all_areas(series).and_then(|all| series.count(all, window));
     parts
         .into_iter()
-        .map(|(tier, parts)| row(1, strip, tier, window, parts, whole))
+        .map(|(tier, parts)| CheckRow::new(SumCheck::Areas, series, tier, window, parts, whole))
         .collect()
 }
 
-fn mapped_and_unmapped(strip: &Strip<'_>, window: &Window) -> Option<Row> {
-    let (all, ..) = strip.places().find(|(_, _, place)| place.level == ALL)?;
-    let series = &strip.framed.frame.series;
-    let parts = ["mapped", "unmapped"].map(|kind| {
-        let place = series.iter().position(|series| series.kind == kind)?;
-        strip.sheet.block(
-            strip.sheet.position(place as u32)?,
-            all,
-            window.first,
-            window.months,
-        )
+fn mapped_and_unmapped(series: &SeriesCounts<'_>, window: &Window) -> Option<CheckRow> {
+    let all = all_areas(series)?;
+    series.plan.series.plan?;
+    let [mapped, unmapped] = ["mapped", "unmapped"].map(|kind| {
+        let keys = &series.plan.series.keys;
+        let index = keys.iter().position(|key| key.kind == kind)?;
+        series.sibling(index as u32)?.count(all, window)
     });
-    strip.framed.frame.plan?;
-    let [mapped, unmapped] = parts;
-    Some(row(
-        4,
-        strip,
+    Some(CheckRow::new(
+        SumCheck::MappedUnmapped,
+        series,
         ALL.to_owned(),
         window,
         mapped.zip(unmapped).map(|(a, b)| a.plus(b)),
-        whole(strip, window),
+        series.count(all, window),
     ))
 }
 
-/// Totals that a partner sent: the codes of an exclusive list against the total it sent with them.
-fn categories(folder: &Folder<'_>, strip: &Strip<'_>, window: &Window) -> Vec<Row> {
-    let codes = &folder.figures.settings.reference.codes;
+/// The codes of an exclusive list of totals, compared with the total that the partner sent with
+/// them.
+fn categories(codes: &CodeLists, series: &SeriesCounts<'_>, window: &Window) -> Vec<CheckRow> {
     let mut rows = Vec::new();
-    for (place, _, of) in strip
-        .places()
-        .filter(|(_, _, place)| !place.is_pseudo() || place.level == ALL)
-    {
-        let (mut parts, mut totals, mut scheme): (Option<Block>, Option<Block>, &str) =
-            (None, None, "");
-        for (row, series) in strip.sheet.series.iter().enumerate() {
-            let series = &strip.framed.frame.series[*series as usize];
-            let Some(list) = series
-                .scheme
-                .as_deref()
-                .filter(|_| series.kind == "category")
-            else {
+    for area in series.areas() {
+        if area.key.is_pseudo() && area.key.level != ALL {
+            continue;
+        }
+        let (mut parts, mut total, mut scheme) = (None, None, None);
+        for category in series.siblings() {
+            let Some(list) = category.key.scheme.as_deref() else {
                 continue;
             };
-            let Some(block) = strip.sheet.block(row, place, window.first, window.months) else {
+            if category.key.kind != "category" {
+                continue;
+            }
+            let Some(count) = category.count(area, window) else {
                 continue;
             };
-            scheme = list;
-            let sum = if codes.is_total(list, &series.id) {
-                &mut totals
-            } else {
-                &mut parts
-            };
-            if !crate::reference::pattern::is_base(&series.id) || codes.is_total(list, &series.id) {
-                *sum = Block::sum(sum.iter().copied().chain([block]));
+            scheme = Some(list);
+            if codes.is_total(list, &category.key.id) {
+                total = add(total, count);
+            } else if !pattern::is_base(&category.key.id) {
+                parts = add(parts, count);
             }
         }
-        if codes.is_exclusive(scheme) && totals.is_some() {
-            rows.push(row(
-                2,
-                strip,
-                format!("{scheme} {}", of.code),
-                window,
-                parts,
-                totals,
-            ));
+        if let Some(scheme) = scheme
+            && codes.is_exclusive(scheme)
+            && total.is_some()
+        {
+            let whole_of = format!("{scheme} {}", area.key.code);
+            let check = SumCheck::Categories;
+            rows.push(CheckRow::new(check, series, whole_of, window, parts, total));
         }
     }
     rows
 }
 
+fn add(sum: Option<BoundedCount>, count: BoundedCount) -> Option<BoundedCount> {
+    Some(sum.map_or(count, |sum| sum.plus(count)))
+}
+
 /// The totals that partners' own publications give, from the configuration.
-fn control_totals(folder: &Folder<'_>) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for control in &folder.figures.settings.reference.controls {
-        let ours = folder
-            .strips()
-            .filter(|strip| strip.series.kind == "total")
-            .find_map(|strip| {
-                let kind = strip.partner_kind();
-                (kind.partner == control.partner && kind.kind == control.kind).then_some(())?;
-                let (place, ..) = strip
-                    .places()
-                    .find(|(_, _, place)| place.code == control.area)?;
-                strip.sheet.block(
-                    strip.row,
-                    place,
-                    control.window.first,
-                    control.window.months,
-                )
-            });
-        rows.push(Row {
-            check: 3,
-            partner: Some(control.partner.clone()),
-            kind: Some(control.kind.clone()),
-            of: Some(control.area.clone()),
-            window: Some(control.window.id.clone()),
-            left: ours.and_then(Block::exact),
-            right: Some(control.value),
-        });
-    }
-    rows
+fn control_totals(set: &TableSet<'_>) -> Vec<CheckRow> {
+    let controls = set.figures.settings.reference.controls.iter();
+    controls
+        .map(|control| {
+            let own = set
+                .series()
+                .filter(|series| series.key.kind == "total")
+                .find_map(|series| {
+                    let kind = series.partner_kind();
+                    if kind.partner != control.partner || kind.kind != control.kind {
+                        return None;
+                    }
+                    let mut areas = series.areas();
+                    let area = areas.find(|area| area.key.code == control.area)?;
+                    series.count(area, &control.window)
+                });
+            CheckRow {
+                check: SumCheck::ControlTotal,
+                partner: Some(control.partner.clone()),
+                kind: Some(control.kind.clone()),
+                whole_of: control.area.clone(),
+                window: Some(control.window.id.clone()),
+                left: own.and_then(BoundedCount::exact),
+                right: Some(control.value),
+            }
+        })
+        .collect()
 }

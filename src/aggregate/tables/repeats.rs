@@ -1,28 +1,39 @@
-//! `repeats`: how many come back within 12 months?
+//! `repeats`: how many come back within 12 months.
 //!
-//! By the partner's own mark, or by the token of a person who stood in another record of the
-//! partner's kind within the 12 months before. A definition for which a partner's kind sent nothing
-//! is told once, in `all`, as not supplied.
+//! A record is a repeat by the partner's own mark, or by the token of a person who was in another
+//! record of the partner's kind within the 12 months before. A definition that a partner's kind
+//! sent nothing for has one row, in `all`, as not supplied.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::bounded_count::Block;
-use crate::aggregate::figures::counts::{Tally, clip};
-use crate::aggregate::figures::table_set::{Folder, Line, Strip};
-use crate::aggregate::state::current::{Fact, Repeats};
-use crate::aggregate::tables::table::{Column, File, Of, Table, column};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::areas::ALL;
+use crate::aggregate::figures::counts::RecordTally;
+use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
+use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::state::current::{Current, Fact, Repeats};
+use crate::aggregate::tables::column::{Column, Role, integer, number, specs, text};
+use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::window_totals::percent;
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::contract::columns::COLUMNS;
 use crate::contract::has_field;
 use crate::contract::parts::Flags;
 use crate::event::Kind;
+use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str = "How many come back within 12 months? Records that are repeats, of windows longer than a month.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "repeats",
+    kind: TableKind::Figures,
+    description: "How many come back within 12 months? Records that are repeats, for windows \
+        longer than a month.",
+    columns: || specs(columns()),
+    build,
+};
 
 /// What makes a record a repeat.
 #[derive(Clone, Copy)]
-enum Definition {
-    /// The token of one with a role, by its place in [`Repeats::ROLES`].
+enum RepeatDefinition {
+    /// The token of a person with a role, by its index in [`Repeats::ROLES`].
     Token(usize),
     Flag(&'static str),
     /// The `repeat` of a referral.
@@ -30,17 +41,28 @@ enum Definition {
 }
 
 /// Every definition by its name, in order.
-const DEFINITIONS: [(&str, Definition); 6] = [
-    ("flag-repeat-offender", Definition::Flag("repeat_offender")),
-    ("flag-repeat-victim", Definition::Flag("repeat_victim")),
-    ("referral-repeat", Definition::Referral),
-    ("token-person", Definition::Token(0)),
-    ("token-suspect", Definition::Token(2)),
-    ("token-victim", Definition::Token(1)),
+const DEFINITIONS: [(&str, RepeatDefinition); 6] = [
+    (
+        "flag-repeat-offender",
+        RepeatDefinition::Flag("repeat_offender"),
+    ),
+    (
+        "flag-repeat-victim",
+        RepeatDefinition::Flag("repeat_victim"),
+    ),
+    ("referral-repeat", RepeatDefinition::Referral),
+    ("token-person", RepeatDefinition::Token(0)),
+    ("token-suspect", RepeatDefinition::Token(2)),
+    ("token-victim", RepeatDefinition::Token(1)),
 ];
 
-impl Definition {
-    /// Whether the contract of a kind has what it takes.
+const _: () = assert!(
+    Repeats::ROLES.len() == 3,
+    "a definition names a role by its index"
+);
+
+impl RepeatDefinition {
+    /// Whether the contract of a kind has the fields that it needs.
     fn is_for(self, kind: Kind) -> bool {
         let field = match self {
             Self::Flag(_) => "flags",
@@ -49,122 +71,142 @@ impl Definition {
         };
         has_field(kind, field)
     }
+
+    /// Whether a record is a repeat; none = it does not say.
+    fn is_repeat(self, current: &Current, fact: &Fact) -> Option<bool> {
+        match self {
+            Self::Token(role) => fact.repeats.of(role),
+            Self::Flag(flag) => {
+                let bit = Flags::bit(flag)?;
+                current.flags[current.profiles.row(fact.profile)[1] as usize].any(bit)
+            }
+            Self::Referral => {
+                let repeat = current.value(COLUMNS.repeat, fact.details);
+                repeat.checked_sub(1).map(|repeat| repeat == 1)
+            }
+        }
+    }
 }
 
-struct More {
+struct RepeatDetail {
     definition: &'static str,
     cases: Option<i64>,
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More>>> {
-    let mut columns: Vec<_> = folder.key_columns();
-    columns.push(column(
+fn columns<'f>() -> Vec<Column<'f, CountRow<RepeatDetail>>> {
+    let mut columns = key_columns();
+    columns.push(text(
+        Role::OwnKey,
         "definition",
-        "What makes a record a repeat: `token-person`, `token-victim`, `token-suspect` (the same person stood in another record within the 12 months before), `flag-repeat-victim`, `flag-repeat-offender` or `referral-repeat` (the partner's own mark). `count` is how many records are repeats.",
-        Of::Text(Box::new(|row: &Line<More>| Some(row.more.definition.to_owned()))),
+        "What makes a record a repeat: `token-person`, `token-victim`, `token-suspect` (the \
+             same person was in another record within the 12 months before), \
+             `flag-repeat-victim`, `flag-repeat-offender` or `referral-repeat` (the partner's own \
+             mark). `count` is how many records are repeats.",
+        |_, row: &CountRow<RepeatDetail>| Some(row.detail.definition.to_owned()),
     ));
-    columns.extend(Folder::block_columns());
+    columns.extend(count_columns());
     columns.extend([
-        column(
+        integer(
+            Role::Count,
             "cases",
-            "Records that say whether they are repeats.",
-            Of::Integer(Box::new(|row: &Line<More>| row.more.cases)),
+            "Records that show whether they are repeats.",
+            |_, row: &CountRow<RepeatDetail>| row.detail.cases,
         ),
-        column(
+        number(
+            Role::Measure,
             "repeat_pct",
-            "100 x count by cases; null where there are none.",
-            Of::Double(Box::new(|row: &Line<More>| {
-                percent(row.block.exact(), row.more.cases)
-            })),
+            "100 × `count` / `cases`; null where there are none.",
+            |_, row| percent(row.count.exact(), row.detail.cases),
         ),
     ]);
     columns
 }
 
-const AGAIN: usize = 0;
-const NOT: usize = 1;
+/// Keys of the tally.
+const REPEAT: usize = 0;
+const FIRST: usize = 1;
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(ABOUT, columns(folder))?;
-    for strip in folder.strips().filter(|strip| strip.series.is_of_plan()) {
-        let kind = folder.figures.current.partner_kinds[strip.kind].of;
-        let Some(held) = folder.figures.held[strip.kind].as_ref() else {
+/// A series' records by one definition; no tally = no record says whether it is a repeat.
+struct DefinitionTally {
+    name: &'static str,
+    tally: Option<RecordTally>,
+}
+
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.plan_series() {
+        if series.months().is_none() {
             continue;
-        };
-        let definitions = DEFINITIONS
+        }
+        let kind = series.partner_kind().of;
+        let tallies: Vec<DefinitionTally> = DEFINITIONS
             .into_iter()
-            .filter(|(_, definition)| definition.is_for(kind));
-        let tallied: Vec<(&'static str, Option<Tally>)> = definitions
-            .map(|(name, definition)| (name, tally(folder, &strip, definition)))
+            .filter(|(_, definition)| definition.is_for(kind))
+            .map(|(name, definition)| DefinitionTally {
+                name,
+                tally: tally(set, &series, definition),
+            })
             .collect();
-        for (place, number, of) in strip.places().filter(|(_, _, of)| !of.is_sparse()) {
-            for (window, months) in strip.windows().filter(|(_, window)| !window.is_month()) {
-                let Some(whole) = strip.block(place, months) else {
+        for area in series.dense_areas() {
+            for (number, window) in series.windows().filter(|(_, window)| !window.is_month()) {
+                let Some(whole) = series.count(area, window) else {
                     continue;
                 };
-                let range = clip(
-                    held.first,
-                    held.months(),
-                    months.first,
-                    months.months.into(),
-                );
-                for (definition, tally) in &tallied {
-                    let key = strip.key(number, window);
-                    let count = |key| {
-                        let (from, to) = range?;
-                        Some(tally.as_ref()?.sum(place, 0, key, (from, to)))
-                    };
-                    let (block, cases) = match count(AGAIN).zip(count(NOT)) {
-                        Some((again, not)) => {
-                            (Block::counted(again, whole.supply), Some(again + not))
-                        }
-                        None if of.level == crate::aggregate::figures::areas::ALL => {
-                            (Block::NOT_SUPPLIED, None)
-                        }
-                        None => continue,
-                    };
-                    table.push(Line {
-                        key,
-                        block,
-                        more: More { definition, cases },
-                    })?;
+                for definition in &tallies {
+                    if let Some((count, cases)) = definition.count(area, window, whole) {
+                        writer.push(CountRow {
+                            key: series.row_key(area, number),
+                            count,
+                            detail: RepeatDetail {
+                                definition: definition.name,
+                                cases,
+                            },
+                        })?;
+                    }
                 }
             }
         }
     }
-    table.finish()
+    writer.finish()
 }
 
-/// A strip's records by whether they are repeats; none = none says.
-fn tally(folder: &Folder<'_>, strip: &Strip<'_>, definition: Definition) -> Option<Tally> {
-    let figures = folder.figures;
-    let held = figures.held[strip.kind].as_ref()?;
-    let is_repeat = |fact: &Fact| is_repeat(folder, fact, definition);
-    figures
-        .facts(strip.kind)
-        .iter()
-        .any(|fact| is_repeat(fact).is_some())
-        .then_some(())?;
-    let key = |fact: &Fact| is_repeat(fact).map(|again| if again { AGAIN } else { NOT });
-    Some(strip.tally(held, 2, &key))
-}
-
-fn is_repeat(folder: &Folder<'_>, fact: &Fact, definition: Definition) -> Option<bool> {
-    let current = folder.figures.current;
-    match definition {
-        Definition::Token(role) => fact.repeats.of(role),
-        Definition::Flag(flag) => {
-            let bit = Flags::bit(flag)?;
-            current.flags[current.profiles.row(fact.profile)[1] as usize].any(bit)
-        }
-        Definition::Referral => {
-            let repeat = current.value(COLUMNS.repeat, fact.details);
-            repeat.checked_sub(1).map(|repeat| repeat == 1)
+impl DefinitionTally {
+    /// Repeats, and the records that say whether they are; none = no row.
+    fn count(
+        &self,
+        area: CountedArea<'_>,
+        window: &Window,
+        whole: BoundedCount,
+    ) -> Option<(BoundedCount, Option<i64>)> {
+        let tally = self.tally.as_ref();
+        let range = tally.and_then(|tally| tally.range(window.first, window.months));
+        match tally.zip(range) {
+            Some((tally, range)) => {
+                let repeats = tally.sum(area.index, 0, REPEAT, range.clone());
+                let cases = repeats + tally.sum(area.index, 0, FIRST, range);
+                let count = BoundedCount::counted(repeats, whole.supply);
+                Some((count, Some(cases)))
+            }
+            None if area.key.level == ALL => Some((BoundedCount::NOT_SUPPLIED, None)),
+            None => None,
         }
     }
 }
 
-const _: () = assert!(
-    Repeats::ROLES.len() == 3,
-    "a definition names a role by its place"
-);
+/// A series' records by whether they are repeats; none = no record of the kind says.
+fn tally(
+    set: &TableSet<'_>,
+    series: &SeriesCounts<'_>,
+    definition: RepeatDefinition,
+) -> Option<RecordTally> {
+    let (figures, current) = (set.figures, set.figures.current);
+    figures
+        .facts(series.kind)
+        .iter()
+        .any(|fact| definition.is_repeat(current, fact).is_some())
+        .then_some(())?;
+    Some(series.tally(series.months()?, 2, &|fact| {
+        let is_repeat = definition.is_repeat(current, fact)?;
+        Some(if is_repeat { REPEAT } else { FIRST })
+    }))
+}

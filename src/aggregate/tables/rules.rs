@@ -1,103 +1,111 @@
-//! `rules`: what puts records under each priority and theme, whether a source can show it, and how
-//! many records of the source it matched.
+//! `rules`: how records qualify for each priority and theme, whether a source can show it, and how
+//! many records of the source each rule matches.
 
 use std::collections::BTreeMap;
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::{Folder, Framed};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::{PlanCounts, TableSet};
 use crate::aggregate::state::current::Current;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use crate::aggregate::tables::column::{Column, Role, boolean, integer, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::plan::{Plan, Rule};
 
-/// What the table answers.
-const ABOUT: &str = "What puts records under each priority and theme, whether a source can show it, and what it matched.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "rules",
+    kind: TableKind::ToJoin,
+    description: "How records qualify for each priority and theme, whether a source can show it, \
+        and how many records match.",
+    columns: || specs(columns()),
+    build,
+};
 
-struct Row<'c> {
-    plan: &'c Plan,
+struct RuleRow<'f> {
+    plan: &'f Plan,
     series: usize,
-    rule: &'c Rule,
+    rule: &'f Rule,
     kind: usize,
-    source: &'c str,
+    source: &'f str,
     applicable: bool,
     matched: i64,
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
-    let kinds = &folder.figures.current.partner_kinds;
+fn columns<'f>() -> Vec<Column<'f, RuleRow<'f>>> {
     vec![
-        column(
+        text(
+            Role::PlanKey,
             "plan",
             "The plan.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.plan.id.clone()))),
+            |_, row: &RuleRow<'f>| Some(row.plan.id.clone()),
         ),
-        column(
+        text(
+            Role::SeriesKey,
             "series",
             "The priority or theme.",
-            Of::Text(Box::new(|row: &Row<'c>| {
-                Some(row.plan.series[row.series].id.clone())
-            })),
+            |_, row| Some(row.plan.series[row.series].id.clone()),
         ),
-        column(
+        text(
+            Role::OwnKey,
             "rule",
-            "Id of the rule. A record falls under a series when any of its rules matches.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.rule.id.clone()))),
+            "Id of the rule. A record falls under a series if any of its rules matches.",
+            |_, row| Some(row.rule.id.clone()),
         ),
-        column(
+        text(
+            Role::Attribute,
             "tests",
-            "What the rule asks for: all keys, of each any value.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.rule.canonical()))),
+            "What the rule tests: all its keys must match, each by any of its values.",
+            |_, row| Some(row.rule.canonical()),
         ),
-        column(
+        text(
+            Role::KindKey,
             "partner",
-            "Whose records.",
-            Of::Text(Box::new(|row: &Row<'c>| {
-                Some(kinds[row.kind].partner.clone())
-            })),
+            "The partner that sent the records.",
+            |set, row| Some(set.figures.current.partner_kinds[row.kind].partner.clone()),
         ),
-        column(
+        text(
+            Role::KindKey,
             "kind",
-            "Of which kind.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(kinds[row.kind].kind.clone()))),
+            "The kind of the records.",
+            |set, row| Some(set.figures.current.partner_kinds[row.kind].kind.clone()),
         ),
-        column(
-            "source",
-            "From which of the partner's systems.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.source.to_owned()))),
-        ),
-        column(
+        text(Role::OwnKey, "source", "The partner's system.", |_, row| {
+            Some(row.source.to_owned())
+        }),
+        boolean(
+            Role::Attribute,
             "applicable",
-            "Whether the rule can match what the source carries (config/partners.toml): where no rule can, a series is not supplied.",
-            Of::Boolean(Box::new(|row: &Row<'c>| Some(row.applicable))),
+            "Whether the rule can match what the source carries (config/partners.toml). A series \
+             without an applicable rule is not supplied.",
+            |_, row| Some(row.applicable),
         ),
-        column(
+        integer(
+            Role::Count,
             "matched",
-            "Records that it matches.",
-            Of::Integer(Box::new(|row: &Row<'c>| Some(row.matched))),
+            "Number of records that it matches.",
+            |_, row| Some(row.matched),
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(
-        ABOUT,
-        columns(folder),
-        folder.framed.iter().flat_map(|framed| rows(folder, framed)),
-    )
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let rows = set.plans.iter().flat_map(|counts| rows(set, counts));
+    write_rows(&TABLE, set, columns(), rows)
 }
 
-fn rows<'c>(folder: &'c Folder<'_>, framed: &'c Framed<'_>) -> Vec<Row<'c>> {
-    let Some(plan) = framed.frame.plan else {
+fn rows<'f>(set: &'f TableSet<'_>, counts: &'f PlanCounts<'_>) -> Vec<RuleRow<'f>> {
+    let Some(plan) = counts.series.plan else {
         return Vec::new();
     };
-    let (figures, current) = (folder.figures, folder.figures.current);
-    let matched = matched(current, framed, plan);
+    let (figures, current) = (set.figures, set.figures.current);
+    let matched = matched(current, counts, plan);
     let mut rows = Vec::new();
     for (number, series, rule) in plan.rules() {
         for &kind in &figures.order {
-            let of = current.partner_kinds[kind as usize].of;
+            let event_kind = current.partner_kinds[kind as usize].of;
             for (i, source) in current.sources[kind as usize].iter().enumerate() {
-                let carried = figures.settings.reference.partners.carried_by(source, of);
-                rows.push(Row {
+                let partners = &figures.settings.reference.partners;
+                let carried = partners.carried_by(source, event_kind);
+                rows.push(RuleRow {
                     plan,
                     series,
                     rule,
@@ -115,31 +123,27 @@ fn rows<'c>(folder: &'c Folder<'_>, framed: &'c Framed<'_>) -> Vec<Row<'c>> {
 /// Records by rule, partner's kind and source.
 fn matched(
     current: &Current,
-    framed: &Framed<'_>,
+    counts: &PlanCounts<'_>,
     plan: &Plan,
 ) -> BTreeMap<(usize, u32, usize), i64> {
-    let mut of_class = vec![0_i64; current.classes.len()];
-    let profiles = current
-        .facts
-        .iter()
-        .map(|fact| fact.profile)
-        .chain(current.counts.iter().map(|count| count.profile));
-    profiles.for_each(|profile| of_class[framed.frame.class(current, profile) as usize] += 1);
+    let mut by_class = vec![0_i64; current.classes.len()];
+    let facts = current.facts.iter().map(|fact| fact.profile);
+    let totals = current.counts.iter().map(|count| count.profile);
+    for profile in facts.chain(totals) {
+        by_class[counts.series.class(current, profile) as usize] += 1;
+    }
     let mut matched = BTreeMap::new();
-    for (class, count) in current
-        .classes
-        .iter()
-        .zip(of_class)
-        .filter(|(_, count)| *count > 0)
-    {
+    for (class, count) in current.classes.iter().zip(by_class) {
+        if count == 0 {
+            continue;
+        }
         let what = &current.what[class.what as usize];
-        for (number, ..) in plan
-            .rules()
-            .filter(|(number, ..)| class.rules.contains(*number))
-        {
-            *matched
-                .entry((number, what.partner_kind, what.source.first()))
-                .or_default() += count;
+        for (number, ..) in plan.rules() {
+            if class.rules.contains(number) {
+                *matched
+                    .entry((number, what.partner_kind, what.source.first()))
+                    .or_default() += count;
+            }
         }
     }
     matched

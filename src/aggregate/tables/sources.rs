@@ -1,76 +1,81 @@
-//! `sources`: what each source is said to carry (config/partners.toml), which decides whether a 0
-//! may be said.
+//! `sources`: what each source carries (config/partners.toml), which decides whether it can show a
+//! 0.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::contract::parts::Flags;
 
-/// What the table answers.
-const ABOUT: &str = "What each source is said to carry, which decides whether a 0 may be said.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "sources",
+    kind: TableKind::ToJoin,
+    description: "What each source carries, which decides whether it can show a 0.",
+    columns: || specs(columns()),
+    build,
+};
 
-struct Row<'c> {
+struct SourceRow<'f> {
     kind: usize,
-    source: &'c str,
+    source: &'f str,
     carries: &'static str,
     name: String,
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Row<'c>>> {
-    let kinds = &folder.figures.current.partner_kinds;
+fn columns<'f>() -> Vec<Column<'f, SourceRow<'f>>> {
     vec![
-        column(
+        text(
+            Role::OwnKey,
             "source",
             "The partner's system.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.source.to_owned()))),
+            |_, row: &SourceRow<'f>| Some(row.source.to_owned()),
         ),
-        column(
-            "partner",
-            "Whose it is.",
-            Of::Text(Box::new(|row: &Row<'c>| {
-                Some(kinds[row.kind].partner.clone())
-            })),
-        ),
-        column(
+        text(Role::Attribute, "partner", "The partner.", |set, row| {
+            Some(set.figures.current.partner_kinds[row.kind].partner.clone())
+        }),
+        text(
+            Role::KindKey,
             "kind",
             "The kind of its records.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(kinds[row.kind].kind.clone()))),
+            |set, row| Some(set.figures.current.partner_kinds[row.kind].kind.clone()),
         ),
-        column(
-            "carries",
-            "`scheme` or `flag`.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.carries.to_owned()))),
-        ),
-        column(
+        text(Role::OwnKey, "carries", "`scheme` or `flag`.", |_, row| {
+            Some(row.carries.to_owned())
+        }),
+        text(
+            Role::OwnKey,
             "name",
             "The scheme of codes, or the flag.",
-            Of::Text(Box::new(|row: &Row<'c>| Some(row.name.clone()))),
+            |_, row| Some(row.name.clone()),
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let (current, partners) = (
-        folder.figures.current,
-        &folder.figures.settings.reference.partners,
-    );
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let current = set.figures.current;
     let mut rows = Vec::new();
-    for &kind in &folder.figures.order {
+    for &kind in &set.figures.order {
         let kind = kind as usize;
         for source in &current.sources[kind] {
-            let carried = partners.carried_by(source, current.partner_kinds[kind].of);
-            let row = |carries, name: &str| Row {
+            let carried = set
+                .figures
+                .settings
+                .reference
+                .partners
+                .carried_by(source, current.partner_kinds[kind].of);
+            let schemes = carried.schemes.iter().map(|name| ("scheme", &**name));
+            let flags = Flags::names(carried.flags).map(|name| ("flag", name));
+            rows.extend(schemes.chain(flags).map(|(carries, name)| SourceRow {
                 kind,
                 source,
                 carries,
                 name: name.to_owned(),
-            };
-            rows.extend(carried.schemes.iter().map(|scheme| row("scheme", scheme)));
-            rows.extend(Flags::names(carried.flags).map(|flag| row("flag", flag)));
+            }));
         }
     }
     rows.sort_by(|a, b| {
         (a.source, a.kind, a.carries, &a.name).cmp(&(b.source, b.kind, b.carries, &b.name))
     });
-    file(ABOUT, columns(folder), rows)
+    write_rows(&TABLE, set, columns(), rows)
 }

@@ -1,5 +1,5 @@
-//! `spc`: spike, trend or noise? A chart of individual values and moving ranges (`XmR`), month by
-//! month and quarter by quarter, re-based at each break.
+//! `spc`: a chart of individual values and moving ranges (`XmR`), month by month and quarter by
+//! quarter, with new limits after each break.
 //!
 //! Limits are the mean and 2.66 mean moving ranges on either side (Wheeler, Understanding
 //! Variation, 1993: 2.66 = 3 / 1.128), over every point of the segment that is exact and final, at
@@ -7,28 +7,38 @@
 
 use std::cmp::Ordering;
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::areas::Place;
-use crate::aggregate::figures::bounded_count::Block;
-use crate::aggregate::figures::status::Status;
-use crate::aggregate::figures::table_set::{Folder, Line, Strip, is_told};
-use crate::aggregate::tables::table::{Column, File, Of, Table, column, texts};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::areas::{ALL, AreaKey};
+use crate::aggregate::figures::status::DataStatus;
+use crate::aggregate::figures::table_set::{
+    CountRow, CountedArea, SeriesCounts, TableSet, has_row,
+};
+use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::tables::column::{Column, Role, choice, integer, number, specs, texts};
+use crate::aggregate::tables::shared_columns::key_and_count_columns;
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str =
-    "Spike, trend or noise? Control charts (XmR) of months and quarters, re-based at each break.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "spc",
+    kind: TableKind::Figures,
+    description: "Spike, trend or noise? Control charts (XmR) of months and quarters, with new \
+        limits after each break.",
+    columns: || specs(columns()),
+    build,
+};
 
 /// Mean moving ranges from the centre to a limit.
 const RANGES: f64 = 2.66;
-/// The fewest points that limits are made of.
+/// The fewest points that give limits.
 const POINTS_MIN: usize = 12;
-/// So many points in a row on one side of the centre are a run.
+/// The number of points in a row on one side of the centre that are a run.
 const RUN: usize = 8;
 
-/// What a point says.
+/// What a point signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
+enum Signal {
     None,
     Above,
     Below,
@@ -43,76 +53,88 @@ impl Signal {
 
 /// The limits of a segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Limits {
-    pub(crate) centre: f64,
-    pub(crate) lower: f64,
-    pub(crate) upper: f64,
+struct ControlLimits {
+    centre: f64,
+    lower: f64,
+    upper: f64,
+}
+
+impl ControlLimits {
+    /// The limits of values in the order of time; none = too few values.
+    fn new(values: &[f64]) -> Option<Self> {
+        if values.len() < POINTS_MIN {
+            return None;
+        }
+        let centre = values.iter().sum::<f64>() / values.len() as f64;
+        let ranges = values.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        let spread = RANGES * ranges.sum::<f64>() / (values.len() - 1) as f64;
+        Some(Self {
+            centre,
+            lower: (centre - spread).max(0.0),
+            upper: centre + spread,
+        })
+    }
 }
 
 /// A point of a chart.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Point {
+pub(super) struct ChartPoint {
     /// The number of its segment, from 1.
-    pub(crate) segment: usize,
-    /// Points that make the segment's limits.
-    pub(crate) points: usize,
-    pub(crate) limits: Option<Limits>,
-    pub(crate) signal: Signal,
+    segment: usize,
+    /// The number of points that give the segment's limits.
+    points: usize,
+    limits: Option<ControlLimits>,
+    signal: Signal,
 }
 
-/// Limits of values in the order of time.
-fn limits(values: &[f64]) -> Option<Limits> {
-    if values.len() < POINTS_MIN {
-        return None;
+impl ChartPoint {
+    /// The centre of its segment, if it has limits.
+    pub(super) fn centre(&self) -> Option<f64> {
+        self.limits.map(|limits| limits.centre)
     }
-    let centre = values.iter().sum::<f64>() / values.len() as f64;
-    let ranges = values.windows(2).map(|pair| (pair[1] - pair[0]).abs());
-    let spread = RANGES * ranges.sum::<f64>() / (values.len() - 1) as f64;
-    Some(Limits {
-        centre,
-        lower: (centre - spread).max(0.0),
-        upper: centre + spread,
-    })
 }
 
 /// A chart of values in the order of time, each with its segment; none = not exact or not final.
-pub(crate) fn chart(values: &[(usize, Option<i64>)]) -> Vec<Point> {
+fn chart(values: &[(usize, Option<i64>)]) -> Vec<ChartPoint> {
     let mut points = Vec::with_capacity(values.len());
     for segment in values.chunk_by(|a, b| a.0 == b.0) {
         let included: Vec<f64> = segment
             .iter()
             .filter_map(|(_, value)| value.map(|value| value as f64))
             .collect();
-        let limits = limits(&included);
-        let mut run = Run {
-            side: Ordering::Equal,
-            length: 0,
-        };
-        points.extend(segment.iter().map(|(number, value)| {
-            let signal = match (value, limits) {
+        let limits = ControlLimits::new(&included);
+        let mut run = SideRun::default();
+        points.extend(segment.iter().map(|(number, value)| ChartPoint {
+            segment: *number,
+            points: included.len(),
+            limits,
+            signal: match (value, limits) {
                 (None, _) => Signal::Excluded,
                 (Some(_), None) => Signal::Insufficient,
                 (Some(value), Some(limits)) => run.signal(*value as f64, limits),
-            };
-            Point {
-                segment: *number,
-                points: included.len(),
-                limits,
-                signal,
-            }
+            },
         }));
     }
     points
 }
 
-/// Points in a row on one side.
-struct Run {
+/// Points in a row on one side of the centre.
+struct SideRun {
     side: Ordering,
     length: usize,
 }
 
-impl Run {
-    fn signal(&mut self, value: f64, limits: Limits) -> Signal {
+impl Default for SideRun {
+    fn default() -> Self {
+        Self {
+            side: Ordering::Equal,
+            length: 0,
+        }
+    }
+}
+
+impl SideRun {
+    fn signal(&mut self, value: f64, limits: ControlLimits) -> Signal {
         let side = value.partial_cmp(&limits.centre).unwrap_or(Ordering::Equal);
         self.length = match side {
             Ordering::Equal => 0,
@@ -129,105 +151,129 @@ impl Run {
     }
 }
 
-/// The charts of a strip at a place: for each window of months and quarters, in the order of time.
-pub(crate) fn charts<'f>(
-    folder: &Folder<'f>,
-    strip: &Strip<'f>,
-    place: usize,
-) -> Vec<(u32, &'f Window, Block, Point)> {
-    let held = folder.figures.held[strip.kind].as_ref();
-    let serves = |window: &Window| {
-        held.is_some_and(|held| held.worst(window.first, window.months) == Status::Final)
-    };
-    let mut points = Vec::new();
-    for is_of in [Window::is_month, Window::is_quarter] {
-        let mut windows: Vec<_> = strip
-            .windows()
-            .filter(|(_, window)| is_of(window))
-            .collect();
-        windows.sort_by_key(|(_, window)| window.first);
-        let told: Vec<(u32, &Window, Block)> = windows
-            .into_iter()
-            .filter_map(|(number, window)| Some((number, window, strip.block(place, window)?)))
-            .collect();
-        let value = |(_, window, block): &(u32, &Window, Block)| {
-            (
-                strip.segment(window, strip.place(place)),
-                block.exact().filter(|_| serves(window)),
-            )
-        };
-        let chart = chart(&told.iter().map(value).collect::<Vec<_>>());
-        points.extend(
-            told.into_iter()
-                .zip(chart)
-                .map(|((number, window, block), point)| (number, window, block, point)),
-        );
-    }
-    points
+/// The count of a window, as a point of a chart.
+pub(super) struct ChartedWindow {
+    pub(super) window: u32,
+    count: BoundedCount,
+    pub(super) point: ChartPoint,
 }
 
-/// Whether a place has charts.
-pub(crate) fn is_charted(place: &Place) -> bool {
-    matches!(&*place.level, "all" | "district" | "set")
-        && (!place.is_pseudo() || place.level == "all")
+/// The charts of a series in an area: of its months, then of its quarters, each in the order of
+/// time.
+pub(super) fn charts(series: &SeriesCounts<'_>, area: CountedArea<'_>) -> Vec<ChartedWindow> {
+    let mut charts = charted_windows(series, area, Window::is_month);
+    charts.extend(charted_windows(series, area, Window::is_quarter));
+    charts
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<Point>>> {
-    let limit = |of: fn(&Limits) -> f64| {
-        Of::Double(Box::new(move |row: &Line<Point>| {
-            row.more.limits.as_ref().map(of)
-        }))
-    };
-    let mut columns: Vec<_> = folder
-        .key_columns()
-        .into_iter()
-        .chain(Folder::block_columns())
+fn charted_windows(
+    series: &SeriesCounts<'_>,
+    area: CountedArea<'_>,
+    is_charted: fn(&Window) -> bool,
+) -> Vec<ChartedWindow> {
+    let mut counted: Vec<(u32, &Window, BoundedCount)> = series
+        .windows()
+        .filter(|(_, window)| is_charted(window))
+        .filter_map(|(number, window)| Some((number, window, series.count(area, window)?)))
         .collect();
+    counted.sort_by_key(|(_, window, _)| window.first);
+    let values: Vec<(usize, Option<i64>)> = counted
+        .iter()
+        .map(|(_, window, count)| {
+            let value = count.exact().filter(|_| is_final(series, window));
+            (series.segment(window, area.key), value)
+        })
+        .collect();
+    let points = chart(&values);
+    counted
+        .into_iter()
+        .zip(points)
+        .map(|((window, _, count), point)| ChartedWindow {
+            window,
+            count,
+            point,
+        })
+        .collect()
+}
+
+fn is_final(series: &SeriesCounts<'_>, window: &Window) -> bool {
+    series
+        .months()
+        .is_some_and(|months| months.worst_status(window.first, window.months) == DataStatus::Final)
+}
+
+/// Whether an area has charts.
+pub(super) fn is_charted(area: &AreaKey) -> bool {
+    matches!(&*area.level, "all" | "district" | "set") && (!area.is_pseudo() || area.level == ALL)
+}
+
+fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {
+    let mut columns = key_and_count_columns();
     columns.extend([
-        column("centre", "Mean of the points that make the limits; null = fewer than 12.", limit(|l| l.centre)),
-        column("lower", "Centre - 2.66 x mean moving range, not below 0.", limit(|l| l.lower)),
-        column("upper", "Centre + 2.66 x mean moving range.", limit(|l| l.upper)),
-        column(
+        number(
+            Role::Measure,
+            "centre",
+            "Mean of the points that give the limits; null = fewer than 12.",
+            |_, row: &CountRow<ChartPoint>| row.detail.centre(),
+        ),
+        number(
+            Role::Measure,
+            "lower",
+            "Centre - 2.66 × mean moving range, not below 0.",
+            |_, row| row.detail.limits.map(|limits| limits.lower),
+        ),
+        number(
+            Role::Measure,
+            "upper",
+            "Centre + 2.66 × mean moving range.",
+            |_, row| row.detail.limits.map(|limits| limits.upper),
+        ),
+        integer(
+            Role::Measure,
             "points",
-            "Points of the segment that make its limits: exact, and in final months.",
-            Of::Integer(Box::new(|row| Some(row.more.points as i64))),
+            "Number of the segment's points that give its limits: exact, and in final months.",
+            |_, row| Some(row.detail.points as i64),
         ),
-        column(
+        choice(
+            Role::Measure,
             "signal",
-            "`above` or `below` a limit; `run` = the 8th in a row on one side of the centre; `none`; `insufficient` = fewer than 12 points; `excluded` = not exact or not final.",
-            Of::Choice(texts(Signal::NAMES.map(Some)), Box::new(|row| Some(row.more.signal as u32))),
+            "`above` or `below` a limit; `run` = the 8th in a row on one side of the centre; \
+             `none`; `insufficient` = fewer than 12 points; `excluded` = not exact or not final.",
+            |_| texts(Signal::NAMES.map(Some)),
+            |_, row| Some(row.detail.signal as u32),
         ),
-        column(
+        integer(
+            Role::Attribute,
             "segment",
             "Number of the segment: a break begins a new one, with limits of its own.",
-            Of::Integer(Box::new(|row| Some(row.more.segment as i64))),
+            |_, row| Some(row.detail.segment as i64),
         ),
     ]);
     columns
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(ABOUT, columns(folder))?;
-    for strip in folder.strips() {
-        for (place, number, _) in strip.places().filter(|(_, _, of)| is_charted(of)) {
-            let mut points = charts(folder, &strip, place);
-            points.sort_by_key(|(window, ..)| *window);
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.series() {
+        for area in series.areas().filter(|area| is_charted(area.key)) {
+            let mut charts = charts(&series, area);
+            charts.sort_by_key(|charted| charted.window);
             // A code that was never counted has no chart.
-            if !strip.series.is_of_plan()
-                && points.iter().all(|(_, _, block, _)| !is_told(true, *block))
-            {
+            let has_chart = series.key.is_of_plan()
+                || charts.iter().any(|charted| has_row(true, charted.count));
+            if !has_chart {
                 continue;
             }
-            for (window, _, block, more) in points {
-                table.push(Line {
-                    key: strip.key(number, window),
-                    block,
-                    more,
+            for charted in charts {
+                writer.push(CountRow {
+                    key: series.row_key(area, charted.window),
+                    count: charted.count,
+                    detail: charted.point,
                 })?;
             }
         }
     }
-    table.finish()
+    writer.finish()
 }
 
 #[cfg(test)]
@@ -245,24 +291,21 @@ mod tests {
             .map(|(segment, value)| (*segment, Some(*value)))
             .collect();
         let chart = chart(&values);
-        let round = |value: f64| (value * 1000.0).round() / 1000.0;
-        let of = chart[0].limits.expect("limits");
-        assert_eq!(
-            (round(of.centre), round(of.lower), round(of.upper)),
-            (centre, limits.0, limits.1)
-        );
-        let said = chart
+        let actual = chart[0].limits.expect("limits");
+        let actual = [actual.centre, actual.lower, actual.upper]
+            .map(|value| (value * 1000.0).round() / 1000.0);
+        assert_eq!(actual, [centre, limits.0, limits.1]);
+        let actual: Vec<(usize, Signal)> = chart
             .iter()
             .enumerate()
-            .filter(|(_, point)| point.signal != Signal::None);
-        assert_eq!(
-            said.map(|(i, point)| (i, point.signal)).collect::<Vec<_>>(),
-            signals
-        );
+            .filter(|(_, point)| point.signal != Signal::None)
+            .map(|(i, point)| (i, point.signal))
+            .collect();
+        assert_eq!(actual, signals);
     }
 
     #[test]
-    fn limits_never_lie_below_nothing() {
+    fn limits_are_never_below_zero() {
         let values: Vec<_> = [0, 9, 0, 9, 0, 9, 0, 9, 0, 9, 0, 9]
             .map(|value| (1, value))
             .into();
@@ -270,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_point_outside_wins_over_a_run_and_a_break_begins_anew() {
+    fn a_point_outside_wins_over_a_run_and_a_break_begins_a_segment() {
         let mut values: Vec<(usize, i64)> = [10, 12, 11, 10, 12, 11, 10, 12, 11, 10, 12, 11]
             .map(|v| (1, v))
             .into();
@@ -285,11 +328,8 @@ mod tests {
             (chart[12].signal, chart[12].segment, chart[12].points),
             (Signal::Insufficient, 2, 2)
         );
-        let mut run = Run {
-            side: Ordering::Equal,
-            length: 0,
-        };
-        let limits = Limits {
+        let mut run = SideRun::default();
+        let limits = ControlLimits {
             centre: 10.0,
             lower: 5.0,
             upper: 15.0,
@@ -302,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_exact_is_no_point() {
+    fn a_count_that_is_not_exact_is_excluded() {
         let mut values = vec![(1, Some(10)); 12];
         values.insert(5, (1, None));
         let chart = chart(&values);

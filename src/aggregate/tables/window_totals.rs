@@ -1,301 +1,371 @@
-//! `window_totals`: how much in a window, how much that is for the people there, and how it ranks
-//! among areas alike.
+//! `window_totals`: the count of a window, its rate for the people there, and its rank among
+//! comparable areas.
 
 use std::collections::BTreeMap;
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::areas::Place;
-use crate::aggregate::figures::bounded_count::Block;
-use crate::aggregate::figures::table_set::{Folder, Line, Strip, is_told};
-use crate::aggregate::tables::table::{Column, File, Of, Table, column, texts};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::areas::AreaKey;
+use crate::aggregate::figures::harm::{HarmSum, HarmTally};
+use crate::aggregate::figures::table_set::{
+    CountRow, CountedArea, SeriesCounts, TableSet, has_row,
+};
+use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::tables::column::{
+    Column, Role, choice, date, integer, number, specs, text, texts,
+};
+use crate::aggregate::tables::shared_columns::key_and_count_columns;
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::reference::geography::{Population, Unit};
 use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str =
-    "How much, how heavy, against others? Counts of a window with shares, rates, ranks and harm.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "window_totals",
+    kind: TableKind::Figures,
+    description: "How much, how heavy, against others? Counts of a window with shares, rates, \
+        ranks and harm.",
+    columns: || specs(columns()),
+    build,
+};
 
-/// What the table says beside the count.
-struct More<'f> {
-    /// Of the same cell, all records.
-    total: Option<Block>,
+/// What a row shows beside its count.
+struct WindowDetail<'f> {
+    /// The count of all records in the same cell.
+    total: Option<BoundedCount>,
     population: Option<&'f Population>,
     unit: Unit,
-    rank: Option<Rank<'f>>,
-    harm: Option<Harm>,
+    rank: Option<AreaRank<'f>>,
+    harm: Option<HarmSum>,
 }
 
-/// A place among areas alike, 1 = highest.
+/// The rank of an area among comparable areas, 1 = highest.
 #[derive(Clone, Copy)]
-struct Rank<'f> {
+struct AreaRank<'f> {
     min: i64,
     max: i64,
-    of: i64,
+    /// Areas that supplied a figure.
+    ranked: i64,
     set: &'f str,
     by_rate: bool,
 }
 
-/// Events by their weight.
-#[derive(Clone, Copy)]
-struct Harm {
-    sum: f64,
-    unweighted: i64,
-}
-
-/// 100 parts of a whole, where both are known and there is a whole.
-pub(crate) fn percent(part: Option<i64>, whole: Option<i64>) -> Option<f64> {
+/// A part as a percentage of a whole; none = either is unknown, or the whole is 0.
+pub(super) fn percent(part: Option<i64>, whole: Option<i64>) -> Option<f64> {
     let (part, whole) = part.zip(whole)?;
     (whole != 0).then(|| 100.0 * part as f64 / whole as f64)
 }
 
 /// A count per 1,000 of a population.
-pub(crate) fn rate_per_1000(count: i64, population: i64) -> f64 {
+fn rate_per_1000(count: i64, population: i64) -> f64 {
     1000.0 * count as f64 / population as f64
 }
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, Line<More<'c>>>> {
-    type Row<'f> = Line<More<'f>>;
-    let days = |row: &Row<'c>| Some(folder.figures.windows[row.key.window as usize].days());
-    let rank = |of: fn(&Rank<'c>) -> i64| {
-        Of::Integer(Box::new(move |row: &Row<'c>| {
-            row.more.rank.as_ref().map(of)
-        }))
-    };
-    let mut columns: Vec<Column<'c, Row<'c>>> = folder
-        .key_columns()
-        .into_iter()
-        .chain(Folder::block_columns())
-        .collect();
-    columns.extend([
-        column("days", "Days of the window.", Of::Integer(Box::new(days))),
-        column(
-            "share_pct",
-            "100 x count by the count of `total` in the same cell; null unless both are exact and the total is not 0.",
-            Of::Double(Box::new(|row| percent(row.block.exact(), row.more.total?.exact()))),
-        ),
-        column(
-            "population",
-            "How many there are of `population_unit` in the area; null = no exact figure of these boundaries is held.",
-            Of::Integer(Box::new(|row| row.more.population.map(|p| p.value as i64))),
-        ),
-        column(
-            "population_unit",
-            "Who is counted in `population`: `persons`, `households` or `adult-women`.",
-            Of::Text(Box::new(|row| row.more.population.map(|_| row.more.unit.as_str().to_owned()))),
-        ),
-        column(
-            "population_date",
-            "The day `population` is for: of those held the nearest to the middle of the window.",
-            Of::Date(Box::new(|row| row.more.population.map(|p| p.date))),
-        ),
-        column(
-            "rate_per_1000",
-            "1000 x count by population; null without either.",
-            Of::Double(Box::new(|row| Some(rate_per_1000(row.block.exact()?, row.more.population?.value as i64)))),
-        ),
-        column(
-            "rank_min",
-            "The best rank it may have among the areas of `rank_set`, 1 = highest, equal values share the better; null where no month of the window may serve.",
-            rank(|rank| rank.min),
-        ),
-        column("rank_max", "The worst rank it may have: what is not exact elsewhere widens it.", rank(|rank| rank.max)),
-        column("rank_of", "Areas of the set that supplied a figure.", rank(|rank| rank.of)),
-        column(
-            "rank_set",
-            "The area or set of areas among whose parts it ranks.",
-            Of::Text(Box::new(|row| row.more.rank.map(|rank| rank.set.to_owned()))),
-        ),
-        column(
-            "rank_measure",
-            "What is ranked: `rate_per_1000` where every area of the set has a population, else `count`.",
-            Of::Choice(
-                texts([Some("count"), Some("rate_per_1000")]),
-                Box::new(|row| row.more.rank.map(|rank| u32::from(rank.by_rate))),
-            ),
-        ),
-        column(
-            "harm",
-            "Sum of the weights of the records' codes in `harm_set`; null = no weights are held or the count is not exact.",
-            Of::Double(Box::new(|row| row.more.harm.filter(|_| row.block.exact().is_some()).map(|harm| harm.sum))),
-        ),
-        column(
-            "harm_set",
-            "The set of weights (config/harm).",
-            Of::Text(Box::new(|row| row.more.harm.and(folder.figures.settings.reference.harm()).map(|set| set.id.clone()))),
-        ),
-        column(
-            "harm_unweighted",
-            "Records without a weight there, which are in no sum.",
-            Of::Integer(Box::new(|row| row.more.harm.map(|harm| harm.unweighted))),
-        ),
-    ]);
+type WindowRow<'f> = CountRow<WindowDetail<'f>>;
+
+fn columns<'f>() -> Vec<Column<'f, WindowRow<'f>>> {
+    let mut columns = key_and_count_columns();
+    columns.extend(rate_columns());
+    columns.extend(rank_columns());
+    columns.extend(harm_columns());
     columns
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    let mut table = Table::new(ABOUT, columns(folder))?;
-    for strip in folder.strips() {
-        let cells = Cells::of(folder, &strip);
-        for (place, number, of) in strip.places() {
-            let sparse = of.is_sparse() || !strip.series.is_of_plan();
-            if of.is_sparse() && !strip.series.is_of_plan() {
+fn rate_columns<'f>() -> [Column<'f, WindowRow<'f>>; 6] {
+    [
+        integer(
+            Role::Attribute,
+            "days",
+            "Days of the window.",
+            |set, row: &WindowRow<'f>| Some(set.figures.windows[row.key.window as usize].days()),
+        ),
+        number(
+            Role::Measure,
+            "share_pct",
+            "100 × `count` / the count of `total` in the same cell; null unless both are exact \
+             and the total is not 0.",
+            |_, row| percent(row.count.exact(), row.detail.total?.exact()),
+        ),
+        integer(
+            Role::Attribute,
+            "population",
+            "Number of `population_unit` in the area; null = the reference data has no exact \
+             figure for these boundaries.",
+            |_, row| {
+                row.detail
+                    .population
+                    .map(|population| population.value as i64)
+            },
+        ),
+        text(
+            Role::Attribute,
+            "population_unit",
+            "Who is counted in `population`: `persons`, `households` or `adult-women`.",
+            |_, row| {
+                let unit = row.detail.population.map(|_| row.detail.unit);
+                unit.map(|unit| unit.as_str().to_owned())
+            },
+        ),
+        date(
+            Role::Attribute,
+            "population_date",
+            "The day `population` is for: the nearest to the middle of the window.",
+            |_, row| row.detail.population.map(|population| population.date),
+        ),
+        number(
+            Role::Measure,
+            "rate_per_1000",
+            "1000 × `count` / `population`; null without either.",
+            |_, row| {
+                let population = row.detail.population?.value as i64;
+                Some(rate_per_1000(row.count.exact()?, population))
+            },
+        ),
+    ]
+}
+
+fn rank_columns<'f>() -> [Column<'f, WindowRow<'f>>; 5] {
+    [
+        integer(
+            Role::Measure,
+            "rank_min",
+            "The best rank it may have among the areas of `rank_set`, 1 = highest. Equal values \
+             share the better rank. Null where no month of the window may be used.",
+            |_, row: &WindowRow<'f>| row.detail.rank.map(|rank| rank.min),
+        ),
+        integer(
+            Role::Measure,
+            "rank_max",
+            "The worst rank it may have: counts of other areas that are not exact widen it.",
+            |_, row| row.detail.rank.map(|rank| rank.max),
+        ),
+        integer(
+            Role::Measure,
+            "rank_of",
+            "Number of areas of the set that supplied a figure.",
+            |_, row| row.detail.rank.map(|rank| rank.ranked),
+        ),
+        text(
+            Role::Attribute,
+            "rank_set",
+            "The area or set of areas among whose parts it is ranked.",
+            |_, row| row.detail.rank.map(|rank| rank.set.to_owned()),
+        ),
+        choice(
+            Role::Attribute,
+            "rank_measure",
+            "What is ranked: `rate_per_1000` if every area of the set has a population, else \
+             `count`.",
+            |_| texts([Some("count"), Some("rate_per_1000")]),
+            |_, row| row.detail.rank.map(|rank| u32::from(rank.by_rate)),
+        ),
+    ]
+}
+
+fn harm_columns<'f>() -> [Column<'f, WindowRow<'f>>; 3] {
+    [
+        number(
+            Role::Measure,
+            "harm",
+            "Sum of the weights of the records' codes in `harm_set`; null = there are no weights, \
+             or the count is not exact.",
+            |_, row: &WindowRow<'f>| {
+                row.count.exact()?;
+                row.detail.harm.map(|harm| harm.weights)
+            },
+        ),
+        text(
+            Role::Attribute,
+            "harm_set",
+            "The set of weights (config/harm).",
+            |set, row| {
+                let weights = set.figures.settings.reference.harm();
+                row.detail.harm.and(weights).map(|set| set.id.clone())
+            },
+        ),
+        integer(
+            Role::Count,
+            "harm_unweighted",
+            "Records without a weight, which are not in the sum.",
+            |_, row| row.detail.harm.map(|harm| harm.unweighted),
+        ),
+    ]
+}
+
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    for series in set.series() {
+        let grid = SeriesGrid::new(set, &series);
+        for area in series.areas() {
+            let is_sparse = area.key.is_sparse();
+            if is_sparse && !series.key.is_of_plan() {
                 continue;
             }
-            for (at, (window, months)) in strip.windows().enumerate() {
-                let Some(block) = cells.blocks[place][at].filter(|block| is_told(sparse, *block))
-                else {
+            for (column, (number, window)) in series.windows().enumerate() {
+                let Some(count) = grid.counts[area.index][column] else {
                     continue;
                 };
-                let more = cells.more(&strip, place, at, months);
-                table.push(Line {
-                    key: strip.key(number, window),
-                    block,
-                    more,
-                })?;
+                if has_row(is_sparse || !series.key.is_of_plan(), count) {
+                    writer.push(CountRow {
+                        key: series.row_key(area, number),
+                        count,
+                        detail: grid.detail(area, column, window),
+                    })?;
+                }
             }
         }
     }
-    table.finish()
+    writer.finish()
 }
 
-/// The counts of one series of one partner's kind, by place and window.
-struct Cells<'f> {
-    folder: &'f Folder<'f>,
-    blocks: Vec<Vec<Option<Block>>>,
+/// The counts of one series of one partner's kind, by area and window, with their ranks.
+struct SeriesGrid<'f> {
+    set: &'f TableSet<'f>,
+    /// By area, and by window of the series.
+    counts: Vec<Vec<Option<BoundedCount>>>,
+    total: Option<SeriesCounts<'f>>,
     unit: Unit,
-    ranks: BTreeMap<(usize, usize), Rank<'f>>,
-    harm: Option<crate::aggregate::figures::harm::Tallied>,
+    /// By area and window, as in `counts`.
+    ranks: BTreeMap<(usize, usize), AreaRank<'f>>,
+    harm: Option<HarmTally>,
 }
 
-impl<'f> Cells<'f> {
-    fn of(folder: &'f Folder<'f>, strip: &Strip<'f>) -> Self {
-        let figures = folder.figures;
-        let row = |place| {
-            strip
-                .windows()
-                .map(|(_, window)| strip.block(place, window))
+impl<'f> SeriesGrid<'f> {
+    fn new(set: &'f TableSet<'f>, series: &SeriesCounts<'f>) -> Self {
+        let reference = set.figures.settings.reference;
+        let counts = series.areas().map(|area| {
+            let windows = series.windows();
+            windows
+                .map(|(_, window)| series.count(area, window))
                 .collect()
-        };
-        let blocks: Vec<Vec<Option<Block>>> =
-            strip.places().map(|(place, ..)| row(place)).collect();
-        let unit = figures
-            .settings
-            .reference
-            .partners
-            .rate_unit(&figures.current.partner_kinds[strip.kind].kind);
-        let harm = crate::aggregate::figures::harm::tally(figures, strip);
-        let mut cells = Self {
-            folder,
-            blocks,
-            unit,
+        });
+        let mut grid = Self {
+            set,
+            counts: counts.collect(),
+            total: series.sibling(series.plan.series.total()),
+            unit: reference.partners.rate_unit(&series.partner_kind().kind),
             ranks: BTreeMap::new(),
-            harm,
+            harm: HarmTally::new(set.figures.current, reference.harm(), series),
         };
-        cells.rank(strip);
-        cells
-    }
-
-    fn more(&self, strip: &Strip<'f>, place: usize, at: usize, window: &Window) -> More<'f> {
-        let total = strip.sheet.position(strip.framed.frame.total());
-        More {
-            total: total
-                .and_then(|total| strip.sheet.block(total, place, window.first, window.months)),
-            population: self.population(strip.place(place), window),
-            unit: self.unit,
-            rank: self.ranks.get(&(place, at)).copied(),
-            harm: self.harm.as_ref().map(|tallied| {
-                let (sum, unweighted) = tallied.of(place, window);
-                Harm { sum, unweighted }
-            }),
-        }
-    }
-
-    fn population(&self, place: &Place, window: &Window) -> Option<&'f Population> {
-        self.folder.figures.settings.reference.geography.population(
-            &place.code,
-            self.unit,
-            window.middle(),
-        )
-    }
-
-    /// Ranks areas alike, in each window of which a month may serve: one suspect month of several
-    /// is as suspect in every area, and `data_status` says so.
-    fn rank(&mut self, strip: &Strip<'f>) {
-        let figures = self.folder.figures;
-        let held = figures.held[strip.kind].as_ref();
-        for peers in peers(self.folder, strip) {
-            for (at, (_, window)) in strip.windows().enumerate() {
-                if !held.is_some_and(|held| held.any_serves(window.first, window.months)) {
-                    continue;
-                }
-                let population = |place: usize| {
-                    self.population(strip.place(place), window)
-                        .map(|p| p.value as i64)
-                };
-                let populations: Option<Vec<i64>> = peers
-                    .places
-                    .iter()
-                    .map(|place| population(*place))
-                    .collect();
-                let values: Vec<(f64, f64)> = (0..peers.places.len())
-                    .map(|i| {
-                        let block = self.blocks[peers.places[i]][at].unwrap_or(Block::NOT_SUPPLIED);
-                        let by = |count: i64| match &populations {
-                            Some(populations) => rate_per_1000(count, populations[i]),
-                            None => count as f64,
-                        };
-                        (by(block.min), block.max().map_or(f64::INFINITY, by))
-                    })
-                    .collect();
-                let supplied = |place: &&usize| {
-                    self.blocks[**place][at].is_some_and(|block| block.max().is_some())
-                };
-                let of = peers.places.iter().filter(supplied).count() as i64;
-                for (place, (min, max)) in peers.places.iter().zip(&values) {
-                    if !supplied(&place) {
-                        continue;
-                    }
-                    let higher = |is: &dyn Fn(&(f64, f64)) -> bool| {
-                        1 + values.iter().filter(|v| is(v)).count() as i64
-                    };
-                    // Itself is never certainly higher than itself; possibly, where it is not
-                    // exact.
-                    let own = i64::from(max > min);
-                    let rank = Rank {
-                        min: higher(&|other| other.0 > *max),
-                        max: higher(&|other| other.1 > *min) - own,
-                        of,
-                        set: peers.set,
-                        by_rate: populations.is_some(),
-                    };
-                    self.ranks.insert((*place, at), rank);
+        for peers in peer_areas(set, series) {
+            for (column, (_, window)) in series.windows().enumerate() {
+                // One suspect month of several is as suspect in every area, and `data_status`
+                // shows it.
+                if series
+                    .months()
+                    .is_some_and(|months| months.any_usable(window))
+                {
+                    grid.rank(&peers, column, window);
                 }
             }
         }
+        grid
+    }
+
+    fn detail(&self, area: CountedArea<'f>, column: usize, window: &Window) -> WindowDetail<'f> {
+        let total = self.total.as_ref();
+        WindowDetail {
+            total: total.and_then(|total| total.count(area, window)),
+            population: self.population(area.key, window),
+            unit: self.unit,
+            rank: self.ranks.get(&(area.index, column)).copied(),
+            harm: self.harm.as_ref().map(|harm| harm.sum(area, window)),
+        }
+    }
+
+    fn population(&self, area: &AreaKey, window: &Window) -> Option<&'f Population> {
+        let geography = &self.set.figures.settings.reference.geography;
+        geography.population(&area.code, self.unit, window.middle())
+    }
+
+    /// Ranks comparable areas in one window.
+    fn rank(&mut self, peers: &PeerAreas<'f>, column: usize, window: &Window) {
+        let populations: Option<Vec<i64>> = peers
+            .areas
+            .iter()
+            .map(|area| Some(self.population(area.key, window)?.value as i64))
+            .collect();
+        let bounds: Vec<ValueBounds> = peers
+            .areas
+            .iter()
+            .enumerate()
+            .map(|(i, area)| {
+                let population = populations.as_ref().map(|populations| populations[i]);
+                let count = self.counts[area.index][column];
+                ValueBounds::new(count.unwrap_or(BoundedCount::NOT_SUPPLIED), population)
+            })
+            .collect();
+        let ranked = bounds.iter().filter(|bounds| bounds.is_supplied).count() as i64;
+        for (area, own) in peers.areas.iter().zip(&bounds) {
+            if !own.is_supplied {
+                continue;
+            }
+            let certainly = bounds.iter().filter(|other| other.min > own.max).count();
+            let possibly = bounds.iter().filter(|other| other.max > own.min).count();
+            // An area that is not exact is possibly higher than itself: leave it out.
+            let itself = i64::from(own.max > own.min);
+            let rank = AreaRank {
+                min: 1 + certainly as i64,
+                max: 1 + possibly as i64 - itself,
+                ranked,
+                set: peers.set,
+                by_rate: populations.is_some(),
+            };
+            self.ranks.insert((area.index, column), rank);
+        }
     }
 }
 
-/// Areas of one tier and role that rank among one another.
-struct Peers<'f> {
-    set: &'f str,
-    /// Places in the sheet.
-    places: Vec<usize>,
+/// The lower and upper bound of what is ranked.
+struct ValueBounds {
+    min: f64,
+    max: f64,
+    is_supplied: bool,
 }
 
-fn peers<'f>(folder: &'f Folder<'f>, strip: &Strip<'f>) -> Vec<Peers<'f>> {
-    let scope = &folder.figures.scope;
-    let mut peers: BTreeMap<(&str, Option<&str>, Option<&str>), Peers<'f>> = BTreeMap::new();
-    for (place, _, of) in strip.places().filter(|(_, _, place)| !place.is_pseudo()) {
-        if let Some(set) = scope.ranked_in(&of.code) {
-            let key = (&*of.level, of.vintage.as_deref(), of.role.as_deref());
+impl ValueBounds {
+    /// The bounds of a count, or of its rate in a population.
+    fn new(count: BoundedCount, population: Option<i64>) -> Self {
+        Self {
+            min: ranked_value(count.min, population),
+            max: count
+                .max()
+                .map_or(f64::INFINITY, |max| ranked_value(max, population)),
+            is_supplied: count.max().is_some(),
+        }
+    }
+}
+
+fn ranked_value(count: i64, population: Option<i64>) -> f64 {
+    match population {
+        Some(population) => rate_per_1000(count, population),
+        None => count as f64,
+    }
+}
+
+/// Areas of one tier and role that are ranked against one another.
+struct PeerAreas<'f> {
+    set: &'f str,
+    areas: Vec<CountedArea<'f>>,
+}
+
+fn peer_areas<'f>(set: &'f TableSet<'f>, series: &SeriesCounts<'f>) -> Vec<PeerAreas<'f>> {
+    let mut peers: BTreeMap<(&str, Option<&str>, Option<&str>), PeerAreas<'f>> = BTreeMap::new();
+    for area in series.areas().filter(|area| !area.key.is_pseudo()) {
+        if let Some(rank_set) = set.figures.scope.ranked_in(&area.key.code) {
+            let AreaKey {
+                level,
+                vintage,
+                role,
+                ..
+            } = area.key;
             peers
-                .entry(key)
-                .or_insert(Peers {
-                    set,
-                    places: Vec::new(),
+                .entry((level, vintage.as_deref(), role.as_deref()))
+                .or_insert(PeerAreas {
+                    set: rank_set,
+                    areas: Vec::new(),
                 })
-                .places
-                .push(place);
+                .areas
+                .push(area);
         }
     }
     peers.into_values().collect()
@@ -307,6 +377,10 @@ mod tests {
 
     fn thousandths(count: i64, population: i64) -> i64 {
         (1000.0 * rate_per_1000(count, population)).round() as i64
+    }
+
+    fn tenths(count: i64, population: i64) -> i64 {
+        (10.0 * rate_per_1000(count, population)).round() as i64
     }
 
     /// Two rates of the risk matrix of Leicester, which only an exact denominator reproduces.
@@ -331,10 +405,12 @@ mod tests {
     /// Two published figures of Kent: only these populations give a rate of 123.4, and one unit is
     /// a misprint.
     #[test]
-    fn a_published_rate_tells_the_population_it_was_made_with() {
-        let tenths = |population| (10.0 * rate_per_1000(13_310, population)).round() as i64;
-        assert!((107_817..=107_904).all(|population| tenths(population) == 1_234));
-        assert_eq!((tenths(107_816), tenths(107_905)), (1_235, 1_233));
+    fn a_published_rate_reveals_its_population() {
+        assert!((107_817..=107_904).all(|population| tenths(13_310, population) == 1_234));
+        assert_eq!(
+            (tenths(13_310, 107_816), tenths(13_310, 107_905)),
+            (1_235, 1_233)
+        );
         assert_eq!(
             thousandths(16_987, 169_870),
             100_000,
@@ -343,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_nothing_or_of_what_is_not_known_is_none() {
+    fn a_share_of_zero_or_of_an_unknown_count_is_none() {
         assert_eq!(
             percent(Some(78), Some(224)).map(|share| (10.0 * share).round()),
             Some(348.0)

@@ -1,60 +1,72 @@
-//! `windows`: the runs of months that figures are told for.
+//! `windows`: the spans of months that have figures.
 
-use crate::aggregate::Error;
-use crate::aggregate::figures::table_set::Folder;
-use crate::aggregate::tables::table::{Column, File, Of, column, file};
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::{Column, Role, date, integer, specs, text};
+use crate::aggregate::tables::spec::{TableKind, TableSpec};
+use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::windows::Window;
 
-/// What the table answers.
-const ABOUT: &str = "The runs of months that figures are told for.";
+pub(crate) const TABLE: TableSpec = TableSpec {
+    name: "windows",
+    kind: TableKind::ToJoin,
+    description: "The spans of months that have figures.",
+    columns: || specs(columns()),
+    build,
+};
 
-fn columns<'c>(folder: &'c Folder<'_>) -> Vec<Column<'c, &'c Window>> {
-    let settings = folder.figures.settings;
-    let plan = |window: &&'c Window| {
-        let wanted = settings.in_force_through(window.first, window.last())?;
-        Some(settings.plan(wanted).id.clone())
-    };
+fn columns<'f>() -> Vec<Column<'f, &'f Window>> {
     vec![
-        column(
+        text(
+            Role::WindowKey,
             "window",
             "Its id.",
-            Of::Text(Box::new(|window: &&'c Window| Some(window.id.clone()))),
+            |_, window: &&'f Window| Some(window.id.clone()),
         ),
-        column(
+        text(
+            Role::Attribute,
             "family",
-            "What runs alike it is of: `month`, `quarter`, `year`, `fy`, `nov-oct`, `apr-oct`, `r12`, `last36`, `last59`, or `own` (config/windows.toml).",
-            Of::Text(Box::new(|window: &&'c Window| {
-                Some(window.family.as_str().to_owned())
-            })),
+            "The family of windows it belongs to: `month`, `quarter`, `year`, `fy`, `nov-oct`, \
+             `apr-oct`, `r12`, `last36`, `last59`, or `own` (config/windows.toml).",
+            |_, window| Some(window.family.as_str().to_owned()),
         ),
-        column(
+        date(
+            Role::Attribute,
             "window_from",
             "Its first day.",
-            Of::Date(Box::new(|window: &&'c Window| Some(window.from()))),
+            |_, window| Some(window.from()),
         ),
-        column(
+        date(
+            Role::Attribute,
             "window_to",
             "Its last day.",
-            Of::Date(Box::new(|window: &&'c Window| Some(window.to()))),
+            |_, window| Some(window.to()),
         ),
-        column(
+        integer(
+            Role::Attribute,
             "months",
-            "How many months it has.",
-            Of::Integer(Box::new(|window: &&'c Window| Some(window.months.into()))),
+            "Its number of months.",
+            |_, window| Some(window.months.into()),
         ),
-        column(
+        integer(
+            Role::Attribute,
             "days",
-            "How many days it has.",
-            Of::Integer(Box::new(|window: &&'c Window| Some(window.days()))),
+            "Its number of days.",
+            |_, window| Some(window.days()),
         ),
-        column(
+        text(
+            Role::Attribute,
             "plan_in_force",
-            "The plan in force through all its months, of those the tables are made under; null = none.",
-            Of::Text(Box::new(plan)),
+            "The plan in force through all its months, if the tables are under it; null = none.",
+            |set, window| {
+                let settings = set.figures.settings;
+                let wanted = settings.in_force_through(window.first, window.last())?;
+                Some(settings.plan(wanted).id.clone())
+            },
         ),
     ]
 }
 
-pub(crate) fn write(folder: &Folder<'_>) -> Result<File, Error> {
-    file(ABOUT, columns(folder), &folder.figures.windows)
+fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
+    write_rows(&TABLE, set, columns(), &set.figures.windows)
 }

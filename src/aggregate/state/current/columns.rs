@@ -9,7 +9,7 @@ use arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
-use crate::aggregate::Error;
+use crate::aggregate::AggregateError;
 use crate::aggregate::state::intern::{ABSENT, Texts};
 use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group, TimeColumn, columns_in};
 use crate::contract::moment::Precision;
@@ -92,21 +92,22 @@ impl<'b> Batch<'b> {
         batch: &'b RecordBatch,
         rows: &'b [u32],
         texts: &mut Texts,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, AggregateError> {
         let mut numbers: [Vec<Vec<u32>>; 4] = Default::default();
         for (columns, numbers) in COMBINED.iter().zip(&mut numbers) {
             for name in columns {
                 // A column that the file does not have yet is absent.
-                let read = batch
-                    .column_by_name(name)
-                    .map(|c| numbers_of(c.as_ref(), rows, texts).ok_or(Error::Column(name)));
+                let read = batch.column_by_name(name).map(|c| {
+                    numbers_of(c.as_ref(), rows, texts).ok_or(AggregateError::Column(name))
+                });
                 numbers.push(read.transpose()?.unwrap_or_default());
             }
         }
         let mut times: [Vec<i64>; TIMES] = Default::default();
         for (time, times) in fields(Group::Times).zip(&mut times) {
             if let Some(column) = batch.column_by_name(time.name) {
-                *times = times_of(column.as_ref(), rows).ok_or(Error::Column(time.name))?;
+                *times =
+                    times_of(column.as_ref(), rows).ok_or(AggregateError::Column(time.name))?;
             }
         }
         let (subject, revision) = (COLUMNS.subject.name(), COLUMNS.revision.name());
@@ -117,13 +118,13 @@ impl<'b> Batch<'b> {
             rows,
             subjects: required(batch, subject)?
                 .as_string_opt()
-                .ok_or(Error::Column(subject))?,
+                .ok_or(AggregateError::Column(subject))?,
             revisions: required(batch, revision)?
                 .as_primitive_opt::<Int32Type>()
-                .ok_or(Error::Column(revision))?,
+                .ok_or(AggregateError::Column(revision))?,
             sent: required(batch, sent)?
                 .as_primitive_opt::<TimestampMicrosecondType>()
-                .ok_or(Error::Column(sent))?
+                .ok_or(AggregateError::Column(sent))?
                 .values(),
         })
     }
@@ -177,8 +178,13 @@ impl<'b> Batch<'b> {
     }
 }
 
-fn required<'b>(batch: &'b RecordBatch, name: &'static str) -> Result<&'b ArrayRef, Error> {
-    batch.column_by_name(name).ok_or(Error::Column(name))
+fn required<'b>(
+    batch: &'b RecordBatch,
+    name: &'static str,
+) -> Result<&'b ArrayRef, AggregateError> {
+    batch
+        .column_by_name(name)
+        .ok_or(AggregateError::Column(name))
 }
 
 /// A column's values as numbers; `None` if it is of a type that no row has.

@@ -1,6 +1,7 @@
 //! A partner's own total, as the tables see it.
 
-use super::{Block, Count, Unit};
+use super::{Count, Unit};
+use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::contract::Record;
 use crate::contract::moment::Moment;
 use crate::contract::parts::Flags;
@@ -29,10 +30,10 @@ pub(crate) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
         number(record.at_most),
     );
     let block = match record.status? {
-        "exact" => Block::between(value?, value),
-        "not_supplied" => Block::NOT_SUPPLIED,
+        "exact" => BoundedCount::between(value?, value),
+        "not_supplied" => BoundedCount::NOT_SUPPLIED,
         // Rounded or suppressed: what the publisher lets be known, and no more.
-        _ => Block::between(at_least.unwrap_or_default(), at_most),
+        _ => BoundedCount::between(at_least.unwrap_or_default(), at_most),
     };
     let divided = record.age_band.is_some() || record.sex.is_some();
     let flag = record

@@ -1,0 +1,98 @@
+//! Records counted by area, series, a further key and month.
+
+use std::ops::Range;
+
+use crate::aggregate::figures::periods::{Figures, KindMonths};
+use crate::aggregate::state::bounded_count::Supply;
+use crate::aggregate::state::current::Fact;
+use crate::event::Month;
+
+/// Counts of facts by area, series, a further key and month. Each fact counts in every area and
+/// series that it is in.
+pub(crate) struct RecordTally {
+    first: Month,
+    months: usize,
+    series: usize,
+    keys: usize,
+    counts: Vec<u32>,
+}
+
+impl RecordTally {
+    /// Counts the facts of a partner's kind, in the months it has.
+    ///
+    /// `series_of` gives the series that a fact counts in, below the number of series; `key_of` its
+    /// further key, below the number of keys, or none if the fact is not counted.
+    pub(crate) fn new<'t>(
+        figures: &Figures<'_>,
+        kind: usize,
+        months: &KindMonths,
+        (series, series_of): (usize, &dyn Fn(&Fact) -> &'t [u32]),
+        (keys, key_of): (usize, &dyn Fn(&Fact) -> Option<usize>),
+    ) -> Self {
+        let (areas, len) = (&figures.areas.by_kind[kind], months.len());
+        let width = series * keys * len;
+        let mut counts = vec![0; areas.len() * width];
+        let mut in_area = vec![0_u32; width];
+        for facts in figures.facts(kind).chunk_by(|a, b| a.area == b.area) {
+            in_area.fill(0);
+            for fact in facts.iter().filter(|fact| fact.month >= months.first) {
+                let Some(key) = key_of(fact) else { continue };
+                let month = fact.month.since(months.first);
+                for series in series_of(fact) {
+                    in_area[(*series as usize * keys + key) * len + month] += 1;
+                }
+            }
+            for target in figures.areas.targets(kind, facts[0].area) {
+                let Ok(area) = areas.binary_search(target) else {
+                    continue;
+                };
+                let sums = &mut counts[area * width..][..width];
+                sums.iter_mut()
+                    .zip(&in_area)
+                    .for_each(|(sum, count)| *sum += count);
+            }
+        }
+        Self {
+            first: months.first,
+            months: len,
+            series,
+            keys,
+            counts,
+        }
+    }
+
+    /// The part of a span of months that has counts, as indexes; none = no part.
+    pub(crate) fn range(&self, first: Month, months: u16) -> Option<Range<usize>> {
+        let offset = first.minus(self.first);
+        let from = offset.max(0) as usize;
+        let to = (offset + i32::from(months)).clamp(0, self.months as i32) as usize;
+        (from < to).then_some(from..to)
+    }
+
+    /// The sum over a range of months ([`Self::range`]).
+    pub(crate) fn sum(
+        &self,
+        area: usize,
+        series: usize,
+        key: usize,
+        Range { start, end }: Range<usize>,
+    ) -> i64 {
+        let row = ((area * self.series + series) * self.keys + key) * self.months;
+        self.counts[row + start..row + end]
+            .iter()
+            .map(|count| i64::from(*count))
+            .sum()
+    }
+}
+
+/// The supply over a span of months, given the range of it that has counts: partial where the
+/// range is not all of the span.
+pub(crate) fn supply_over(by_month: &[Supply], range: Range<usize>, months: u16) -> Option<Supply> {
+    let is_covered = range.len() == usize::from(months);
+    let supply = by_month[range].iter().copied().reduce(Supply::and)?;
+    Some(if is_covered {
+        supply
+    } else {
+        supply.and(Supply::Missing)
+    })
+}

@@ -1,0 +1,108 @@
+//! The months of every partner's kind as its feed delivered them: records, late ones, rejects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::aggregate::figures::intake::RejectKey;
+use crate::aggregate::figures::periods::KindMonths;
+use crate::aggregate::figures::status::{DataStatus, MedianComparison};
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::state::current::Quality;
+use crate::event::Month;
+
+/// A month of a partner's kind.
+pub(crate) struct FeedMonth {
+    pub(crate) partner: String,
+    pub(crate) feed: &'static str,
+    /// None = rejects that did not give their kind.
+    pub(crate) kind: Option<String>,
+    /// The index of the partner's kind, if it sent a record.
+    pub(crate) partner_kind: Option<usize>,
+    pub(crate) month: Month,
+    pub(crate) quality: Quality,
+    pub(crate) rejected: i64,
+    pub(crate) comparison: Option<MedianComparison>,
+    pub(crate) status: Option<DataStatus>,
+}
+
+/// What arrived from a partner's kind, by month.
+#[derive(Default)]
+struct Deliveries {
+    /// The index of the partner's kind, if it sent a record.
+    partner_kind: Option<usize>,
+    quality: BTreeMap<Month, Quality>,
+    rejected: BTreeMap<Month, i64>,
+}
+
+/// The months of every partner's kind: from the first with a record to the last that any has, and
+/// those with a reject.
+pub(crate) fn feed_months(set: &TableSet<'_>) -> Vec<FeedMonth> {
+    deliveries(set)
+        .iter()
+        .flat_map(|(key, deliveries)| months_of_kind(set, key, deliveries))
+        .collect()
+}
+
+fn deliveries(set: &TableSet<'_>) -> BTreeMap<RejectKey, Deliveries> {
+    let current = set.figures.current;
+    let mut by_kind: BTreeMap<RejectKey, Deliveries> = BTreeMap::new();
+    for ((index, month), quality) in &current.quality {
+        let kind = &current.partner_kinds[*index as usize];
+        let key = (
+            kind.partner.clone(),
+            kind.feed.as_str(),
+            Some(kind.kind.clone()),
+        );
+        let deliveries = by_kind.entry(key).or_default();
+        deliveries.partner_kind = Some(*index as usize);
+        deliveries.quality.insert(*month, *quality);
+    }
+    for (key, month, count) in set.intake.rejects.iter() {
+        let deliveries = by_kind.entry(key.clone()).or_default();
+        deliveries.rejected.insert(month, count);
+    }
+    by_kind
+}
+
+fn months_of_kind(
+    set: &TableSet<'_>,
+    (partner, feed, kind): &RejectKey,
+    deliveries: &Deliveries,
+) -> Vec<FeedMonth> {
+    let figures = set.figures;
+    let is_count = deliveries
+        .partner_kind
+        .is_some_and(|kind| figures.current.partner_kinds[kind].is_count());
+    let months = deliveries
+        .partner_kind
+        .and_then(|kind| figures.months[kind].as_ref());
+    let delivered = deliveries.quality.keys().chain(deliveries.rejected.keys());
+    let mut shown: BTreeSet<Month> = delivered.copied().collect();
+    if let Some(months) = months
+        && !is_count
+    {
+        // Totals have periods: no month between them is expected.
+        shown.extend((0..months.len() as i32).map(|i| months.first.plus(i)));
+    }
+    shown
+        .into_iter()
+        .map(|month| FeedMonth {
+            partner: partner.clone(),
+            feed,
+            kind: kind.clone(),
+            partner_kind: deliveries.partner_kind,
+            month,
+            quality: deliveries.quality.get(&month).copied().unwrap_or_default(),
+            rejected: deliveries.rejected.get(&month).copied().unwrap_or_default(),
+            comparison: months
+                .filter(|_| !is_count)
+                .and_then(|months| compared(months, month)),
+            status: months.and_then(|months| months.status(month)),
+        })
+        .collect()
+}
+
+/// A month compared with the months around it; none = before the first, or too few have records.
+fn compared(months: &KindMonths, month: Month) -> Option<MedianComparison> {
+    months.status(month)?;
+    MedianComparison::new(&months.records, month)
+}

@@ -1,0 +1,124 @@
+//! What a run reads of the ledger: the current records, and how they arrived.
+
+use tokio::runtime::Handle;
+
+use crate::aggregate::figures::intake::{Intake, PartitionTotals, RejectCounts};
+use crate::aggregate::state::current::Current;
+use crate::aggregate::state::files::{Files, fetch};
+use crate::aggregate::state::latest::Latest;
+use crate::aggregate::{AggregateError, AggregateSettings, RunProgress};
+use crate::event::Micros;
+use crate::ledger::Footer;
+use crate::ledger::chain::{self, Chain, Passes};
+use crate::rejects;
+use crate::storage::Store;
+
+/// All that a run reads.
+pub(crate) struct Snapshot {
+    /// Rows of the chains.
+    pub(super) rows: u64,
+    /// Records they are revisions of.
+    pub(super) records: u64,
+    /// Rejects that the chains name.
+    pub(super) rejected: u64,
+    /// The time of the figures: the one of the settings, else the newest receipt.
+    pub(super) as_at: Option<Micros>,
+    pub(super) current: Current,
+    pub(super) intake: Intake,
+}
+
+impl Snapshot {
+    pub(super) fn read(
+        store: &Store,
+        chains: &[Chain],
+        settings: &AggregateSettings<'_>,
+        runtime: &Handle,
+        progress: &mut dyn RunProgress,
+    ) -> Result<Self, AggregateError> {
+        let open = |path: &str| fetch(store, path, runtime);
+        let files = Files::of(chains, &open);
+        let rows = files.rows.iter().sum();
+        progress.begin("find the latest revisions", rows);
+        let latest = Latest::find(&files, settings.as_at, |rows| progress.advance(rows))?;
+        progress.begin("read and classify them", rows);
+        let current = Current::read(&files, &latest, settings, |rows| progress.advance(rows))?;
+        let (rejects, rejected) = read_rejects(store, chains, settings, runtime)?;
+        Ok(Self {
+            rows: latest.rows,
+            records: latest.records as u64,
+            rejected,
+            as_at: settings.as_at.or(latest.newest_received.map(Micros)),
+            current,
+            intake: Intake {
+                rejects,
+                partitions: chains.iter().map(partition_totals).collect(),
+            },
+        })
+    }
+}
+
+/// Reads the chains with `read`, again whenever a merge moved files meanwhile; `None` = no record
+/// was ever accepted.
+pub(super) fn read_chains<T>(
+    store: &Store,
+    runtime: &Handle,
+    mut read: impl FnMut(&[Chain]) -> Result<T, AggregateError>,
+) -> Result<Option<(Vec<Chain>, T)>, AggregateError> {
+    let mut passes = Passes::default();
+    loop {
+        let chains = runtime.block_on(chain::read_all(store))?;
+        let mut files = chains.iter().flat_map(|chain| &chain.files);
+        if files.all(|file| file.footer.accepted == 0) {
+            return Ok(None);
+        }
+        let result = read(&chains);
+        // Also where nothing was missing: a late writer may have put a deleted file back.
+        if !runtime.block_on(passes.again_if_any_moved(store, &chains))? {
+            return Ok(Some((chains, result?)));
+        }
+    }
+}
+
+/// The rejects that the chains name, received by the time of the settings, and their number.
+fn read_rejects(
+    store: &Store,
+    chains: &[Chain],
+    settings: &AggregateSettings<'_>,
+    runtime: &Handle,
+) -> Result<(RejectCounts, u64), AggregateError> {
+    let (mut counts, mut all) = (RejectCounts::default(), 0);
+    for chain in chains {
+        let feed = settings.reference.partners.feed_of(&chain.partition.topic);
+        for path in chain.rejects() {
+            for reject in rejects::read(&path, fetch(store, &path, runtime)?, false)? {
+                let reject = reject?;
+                if settings.as_at.is_some_and(|at| reject.received > at) {
+                    continue;
+                }
+                all += 1;
+                if let (Some(feed), Some(partner)) = (feed, &reject.partner) {
+                    counts.add(feed, partner, reject.kind.as_deref(), reject.received);
+                }
+            }
+        }
+    }
+    Ok((counts, all))
+}
+
+/// What the footers of a chain report.
+fn partition_totals(chain: &Chain) -> PartitionTotals {
+    PartitionTotals {
+        partition: chain.partition.clone(),
+        records: sum_of_footers(chain, |footer| footer.read),
+        accepted: sum_of_footers(chain, |footer| footer.accepted),
+        rejected: sum_of_footers(chain, |footer| footer.rejected),
+    }
+}
+
+fn sum_of_footers(chain: &Chain, value: fn(&Footer) -> u64) -> i64 {
+    chain
+        .files
+        .iter()
+        .map(|file| value(&file.footer) as i64)
+        .sum()
+}

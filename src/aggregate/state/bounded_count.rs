@@ -1,0 +1,243 @@
+//! A count with its lower and upper bound, and how sums carry them.
+//!
+//! "Not supplied" is never 0. A count that the records cannot show is not supplied. A sum with
+//! some parts supplied and others not has a lower bound only.
+
+use crate::aggregate::state::source_set::SourceSet;
+
+/// How much of a count was supplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Supply {
+    /// All parts.
+    Complete,
+    /// Some of them.
+    Partial,
+    /// None.
+    Missing,
+}
+
+impl Supply {
+    /// The supply of a series in a month, given the sources that sent records and those that can
+    /// show the series.
+    pub(crate) fn from_sources(sent: SourceSet, can_show: SourceSet) -> Self {
+        match sent.and(can_show) {
+            none if none.is_empty() => Self::Missing,
+            all if all == sent => Self::Complete,
+            _ => Self::Partial,
+        }
+    }
+
+    /// The supply of two parts together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Partial }
+    }
+}
+
+/// How well a count is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CountStatus {
+    /// The count is known.
+    Exact,
+    /// It is known within bounds.
+    Interval,
+    /// A part was not supplied: only its lower bound is known.
+    Partial,
+    /// What was sent cannot show it.
+    NotSupplied,
+}
+
+impl CountStatus {
+    /// Every name, in the order of the variants.
+    pub(crate) const NAMES: [&'static str; 4] = ["exact", "interval", "partial", "not_supplied"];
+
+    /// The name in tables.
+    pub(crate) const fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+/// A count with its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BoundedCount {
+    /// Lower bound.
+    pub(crate) min: i64,
+    /// Upper bound of what was supplied; none = no upper bound.
+    max: Option<i64>,
+    pub(crate) supply: Supply,
+}
+
+impl BoundedCount {
+    /// Nothing is known.
+    pub(crate) const NOT_SUPPLIED: Self = Self {
+        min: 0,
+        max: None,
+        supply: Supply::Missing,
+    };
+
+    /// Records that were counted.
+    pub(crate) const fn counted(count: i64, supply: Supply) -> Self {
+        Self {
+            min: count,
+            max: Some(count),
+            supply,
+        }
+    }
+
+    /// A total that is known within bounds.
+    pub(crate) const fn between(min: i64, max: Option<i64>) -> Self {
+        Self {
+            min,
+            max,
+            supply: Supply::Complete,
+        }
+    }
+
+    /// Upper bound; none = no upper bound, or a part was not supplied.
+    pub(crate) fn max(self) -> Option<i64> {
+        self.max.filter(|_| self.supply == Supply::Complete)
+    }
+
+    /// The number, where it is known.
+    pub(crate) fn exact(self) -> Option<i64> {
+        self.max().filter(|max| *max == self.min)
+    }
+
+    /// How well it is known.
+    pub(crate) fn status(self) -> CountStatus {
+        match self.supply {
+            Supply::Missing => CountStatus::NotSupplied,
+            Supply::Partial => CountStatus::Partial,
+            Supply::Complete if self.exact().is_none() => CountStatus::Interval,
+            Supply::Complete => CountStatus::Exact,
+        }
+    }
+
+    /// Two parts together.
+    #[must_use]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let max = self.max.zip(other.max).map(|(a, b)| a + b);
+        Self {
+            min: self.min + other.min,
+            max,
+            supply: self.supply.and(other.supply),
+        }
+    }
+
+    /// The rest without a part.
+    #[must_use]
+    pub(crate) fn minus(self, part: Self) -> Self {
+        let min = part.max().map_or(0, |max| (self.min - max).max(0));
+        let max = self.max.map(|max| (max - part.min).max(0));
+        Self {
+            min,
+            max,
+            supply: self.supply.and(part.supply),
+        }
+    }
+
+    /// The union of parts that overlap: at least the largest, at most their sum, and no more than
+    /// the whole.
+    pub(crate) fn overlapping(
+        parts: impl IntoIterator<Item = Self>,
+        whole: Option<Self>,
+    ) -> Option<Self> {
+        let mut largest = 0;
+        let sum = Self::sum(
+            parts
+                .into_iter()
+                .inspect(|part| largest = largest.max(part.min)),
+        )?;
+        let whole_max = whole.and_then(Self::max);
+        let max = sum.max.map_or(whole_max, |sum| {
+            Some(whole_max.map_or(sum, |max| max.min(sum)))
+        });
+        // A partner may publish a part that is larger than its whole: the part then wins.
+        let max = max.map(|max| max.max(largest));
+        Some(Self {
+            min: largest,
+            max,
+            supply: sum.supply,
+        })
+    }
+
+    /// The sum of all parts; none = there is no part.
+    pub(crate) fn sum(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        parts.into_iter().reduce(Self::plus)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(parts: &[BoundedCount], count: Option<i64>, min: i64, max: Option<i64>, status: &str) {
+        let sum = BoundedCount::sum(parts.iter().copied()).expect("a part");
+        assert_eq!(
+            (sum.exact(), sum.min, sum.max()),
+            (count, min, max),
+            "{parts:?}"
+        );
+        assert_eq!(sum.status().as_str(), status, "{parts:?}");
+    }
+
+    #[test]
+    fn sums_carry_bounds_and_report_what_was_not_supplied() {
+        let exact = |n| BoundedCount::counted(n, Supply::Complete);
+        check(&[exact(3), exact(4)], Some(7), 7, Some(7), "exact");
+        check(
+            &[exact(3), BoundedCount::between(1, Some(7))],
+            None,
+            4,
+            Some(10),
+            "interval",
+        );
+        check(
+            &[exact(3), BoundedCount::between(2, None)],
+            None,
+            5,
+            None,
+            "interval",
+        );
+        check(
+            &[exact(3), BoundedCount::NOT_SUPPLIED],
+            None,
+            3,
+            None,
+            "partial",
+        );
+        check(
+            &[BoundedCount::NOT_SUPPLIED, BoundedCount::NOT_SUPPLIED],
+            None,
+            0,
+            None,
+            "not_supplied",
+        );
+        check(
+            &[BoundedCount::counted(2, Supply::Partial), exact(5)],
+            None,
+            7,
+            None,
+            "partial",
+        );
+    }
+
+    #[test]
+    fn overlapping_parts_are_bounded_by_the_largest_and_the_whole() {
+        let exact = |n| BoundedCount::counted(n, Supply::Complete);
+        let union_in = |whole| {
+            BoundedCount::overlapping([exact(13), exact(8)], whole)
+                .map(|count| (count.min, count.max()))
+        };
+        assert_eq!(union_in(Some(exact(132))), Some((13, Some(21))));
+        assert_eq!(union_in(Some(exact(17))), Some((13, Some(17))));
+        assert_eq!(union_in(None), Some((13, Some(21))));
+        assert_eq!(
+            union_in(Some(exact(10))),
+            Some((13, Some(13))),
+            "a part that is larger than the whole"
+        );
+        assert_eq!(BoundedCount::overlapping([], None), None);
+        let rest = exact(132).minus(BoundedCount::between(13, Some(21)));
+        assert_eq!((rest.min, rest.max()), (111, Some(119)));
+    }
+}

@@ -1,0 +1,158 @@
+//! The Parquet file of a table: plain types, a description of every column, and one way to write,
+//! so that equal tables have equal bytes.
+//!
+//! A text column is given as a dictionary and written as plain strings: a reader sees no
+//! dictionary. Several threads build and encode the columns of a row group.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::ArrayRef;
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
+
+/// The most rows in a row group of events.
+pub(crate) const ROW_GROUP_ROWS: usize = 524_288;
+/// Threads that encode.
+const THREADS: usize = 2;
+/// The key of the table's description in a file's footer.
+pub const TABLE_DESCRIPTION_KEY: &str = "table_description";
+/// The key of the descriptions in a file's footer: a JSON object from column to text.
+pub const COLUMN_DESCRIPTIONS_KEY: &str = "column_descriptions";
+/// The key of a column's description in its Arrow field.
+const DESCRIPTION_KEY: &str = "description";
+
+/// A column with its description.
+pub(crate) fn field(name: &str, data_type: DataType, description: &str) -> Field {
+    let metadata: HashMap<_, _> = [(DESCRIPTION_KEY.to_owned(), description.to_owned())].into();
+    Field::new(name, data_type, true).with_metadata(metadata)
+}
+
+/// Microseconds since 1970, UTC.
+pub(crate) fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// Writes the file of a table, a row group at a time.
+pub(crate) struct ParquetFile {
+    schema: SchemaRef,
+    file: SerializedFileWriter<Vec<u8>>,
+    row_groups: ArrowRowGroupWriterFactory,
+    written: usize,
+}
+
+impl ParquetFile {
+    /// A file without rows. `distinct` names the text columns whose values hardly ever repeat.
+    pub(crate) fn new(
+        description: &str,
+        schema: &SchemaRef,
+        distinct: &[&str],
+    ) -> Result<Self, ParquetError> {
+        let writer = ArrowWriter::try_new(
+            Vec::new(),
+            schema.clone(),
+            Some(properties(description, schema, distinct)),
+        )?;
+        let (file, row_groups) = writer.into_serialized_writer()?;
+        Ok(Self {
+            schema: schema.clone(),
+            file,
+            row_groups,
+            written: 0,
+        })
+    }
+
+    /// Adds a row group; `column` builds the column with an index of the schema.
+    pub(crate) fn row_group(
+        &mut self,
+        column: &(dyn Fn(usize) -> ArrayRef + Sync),
+    ) -> Result<(), ParquetError> {
+        let writers = self.row_groups.create_column_writers(self.written)?;
+        let writers: Vec<_> = writers
+            .into_iter()
+            .map(|writer| Mutex::new(Some(writer)))
+            .collect();
+        let chunks: Vec<_> = writers.iter().map(|_| Mutex::new(None)).collect();
+        let (next, schema) = (AtomicUsize::new(0), &self.schema);
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(writer) = writers.get(index) else {
+                    return;
+                };
+                let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let chunk =
+                    writer.map(|writer| encode(writer, schema.field(index), &column(index)));
+                *chunks[index].lock().unwrap_or_else(PoisonError::into_inner) = chunk;
+            }
+        };
+        std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+        let mut row_group = self.file.next_row_group()?;
+        for chunk in chunks {
+            if let Some(chunk) = chunk.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                chunk?.append_to_row_group(&mut row_group)?;
+            }
+        }
+        row_group.close()?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn finish(mut self) -> Result<Bytes, ParquetError> {
+        self.file.finish()?;
+        Ok(std::mem::take(self.file.inner_mut()).into())
+    }
+}
+
+fn encode(
+    mut writer: ArrowColumnWriter,
+    field: &Field,
+    column: &ArrayRef,
+) -> Result<ArrowColumnChunk, ParquetError> {
+    for leaf in compute_leaves(field, column)? {
+        writer.write(&leaf)?;
+    }
+    writer.close()
+}
+
+fn properties(description: &str, schema: &Schema, distinct: &[&str]) -> WriterProperties {
+    let described = schema
+        .fields()
+        .iter()
+        .filter_map(|f| Some((f.name(), f.metadata().get(DESCRIPTION_KEY)?)));
+    let descriptions: serde_json::Map<_, _> = described
+        .map(|(name, text)| (name.clone(), text.clone().into()))
+        .collect();
+    let descriptions = serde_json::Value::Object(descriptions).to_string();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        .set_key_value_metadata(Some(vec![
+            KeyValue::new(TABLE_DESCRIPTION_KEY.to_owned(), description.to_owned()),
+            KeyValue::new(COLUMN_DESCRIPTIONS_KEY.to_owned(), descriptions),
+        ]));
+    distinct
+        .iter()
+        .fold(properties, |properties, name| {
+            properties.set_column_dictionary_enabled(ColumnPath::from(*name), false)
+        })
+        .build()
+}
+
+/// The schema of columns.
+pub(crate) fn schema(fields: impl IntoIterator<Item = Field>) -> SchemaRef {
+    Arc::new(Schema::new(fields.into_iter().collect::<Vec<_>>()))
+}

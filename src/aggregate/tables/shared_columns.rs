@@ -1,0 +1,255 @@
+//! Columns that several tables have, with one description each.
+
+use crate::aggregate::figures::areas::AreaKey;
+use crate::aggregate::figures::status::DataStatus;
+use crate::aggregate::figures::table_set::{CountRow, RowKey, TableSet};
+use crate::aggregate::state::bounded_count::CountStatus;
+use crate::aggregate::tables::column::{Column, Role, choice, date, integer, texts};
+
+pub(crate) const FEED: &str = "`police`, `health` or `housing`.";
+pub(crate) const PARTNER: &str = "The partner that sent the records.";
+pub(crate) const WEEKDAY: &str = "Day of the week it happened or began, 1 = Monday \
+    (Europe/London); null = not known to the day.";
+pub(crate) const HOUR: &str = "Hour it happened or began, 0 to 23 (Europe/London); null = not \
+    known to the hour.";
+pub(crate) const MONTH_WINDOW: &str = "The month, such as `month:2018-10`.";
+pub(crate) const WINDOW_FROM: &str = "First day of the window.";
+pub(crate) const WINDOW_TO: &str = "Last day of the window.";
+pub(crate) const LOWER_BOUND: &str = "Lower bound of the count.";
+pub(crate) const UPPER_BOUND: &str = "Upper bound of the count; null = no upper bound is known.";
+pub(crate) const FOLDER_PLAN: &str = "The plan of the folder; null = each month has its own.";
+pub(crate) const DUE: &str = "The last day on which the month was not late.";
+pub(crate) const LAST_RECEIVED: &str =
+    "When the newest of its latest revisions was received (UTC).";
+
+/// A row with a partner's kind, an area and a window.
+pub(crate) trait KeyedRow {
+    /// Its key. Only tables with columns of series use the series.
+    fn key(&self) -> RowKey;
+}
+
+impl<D> KeyedRow for CountRow<D> {
+    fn key(&self) -> RowKey {
+        self.key
+    }
+}
+
+/// The columns that every table of counts begins with.
+pub(crate) fn key_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
+    let mut columns = vec![
+        choice(
+            Role::PlanKey,
+            "plan",
+            "The plan whose priorities these are; null = no one plan is in force through the \
+             window.",
+            |set| texts(set.series_keys().map(|(plan, _)| plan.map(|plan| &plan.id))),
+            |_, row: &CountRow<D>| Some(row.key.series),
+        ),
+        choice(
+            Role::SeriesKey,
+            "series_kind",
+            "The kind of series: `total`, `mapped` (under a priority or theme), `unmapped` (under \
+             none), `priority`, `theme`, `category` (a partner's own code), `group` (a group of \
+             codes) or `class` (victim- or state-based).",
+            |set| texts(set.series_keys().map(|(_, key)| Some(key.kind))),
+            |_, row| Some(row.key.series),
+        ),
+        choice(
+            Role::SeriesKey,
+            "series",
+            "Id of the priority or theme, or the code. Priorities overlap, so never add them. \
+             `total` = `mapped` + `unmapped`.",
+            |set| texts(set.series_keys().map(|(_, key)| Some(&key.id))),
+            |_, row| Some(row.key.series),
+        ),
+        choice(
+            Role::SeriesKey,
+            "scheme",
+            "The scheme of the code; null unless a category, group or class.",
+            |set| texts(set.series_keys().map(|(_, key)| key.scheme.as_ref())),
+            |_, row| Some(row.key.series),
+        ),
+    ];
+    columns.extend(kind_area_window_columns());
+    columns
+}
+
+/// The columns of key and count that most tables of counts begin with.
+pub(crate) fn key_and_count_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
+    let mut columns = key_columns();
+    columns.extend(count_columns());
+    columns
+}
+
+/// Partner, feed and kind; area; window; and what is known of them.
+pub(crate) fn kind_area_window_columns<'f, R: KeyedRow>() -> Vec<Column<'f, R>> {
+    let mut columns = Vec::from(kind_columns());
+    columns.extend(area_columns());
+    columns.extend(window_columns());
+    columns.extend(status_columns());
+    columns
+}
+
+fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
+    [
+        choice(
+            Role::KindKey,
+            "partner",
+            PARTNER,
+            |set| {
+                let kinds = &set.figures.current.partner_kinds;
+                texts(kinds.iter().map(|kind| Some(&kind.partner)))
+            },
+            |_, row: &R| Some(row.key().kind),
+        ),
+        choice(
+            Role::KindKey,
+            "feed",
+            FEED,
+            |set| {
+                let kinds = &set.figures.current.partner_kinds;
+                texts(kinds.iter().map(|kind| Some(kind.feed.as_str())))
+            },
+            |_, row: &R| Some(row.key().kind),
+        ),
+        choice(
+            Role::KindKey,
+            "kind",
+            "What the records are about; `count:<list>` for totals that the partner sent. Never \
+             add across kinds.",
+            |set| {
+                let kinds = &set.figures.current.partner_kinds;
+                texts(kinds.iter().map(|kind| Some(&kind.kind)))
+            },
+            |_, row: &R| Some(row.key().kind),
+        ),
+    ]
+}
+
+/// A text of every area.
+fn area_texts<'s, T: AsRef<str>>(
+    set: &'s TableSet<'_>,
+    text: impl Fn(&'s AreaKey) -> Option<T>,
+) -> arrow_array::StringArray {
+    texts(set.figures.areas.sorted.iter().map(text))
+}
+
+fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
+    [
+        choice(
+            Role::AreaKey,
+            "area_code",
+            "The area. At a level and vintage, the areas add up to the total together with \
+             `no-location` (no area was sent), `outside` (an area that is not shown) and \
+             `unplaced` (unknown, or too coarse). `all` = every record once.",
+            |set| area_texts(set, |area| Some(&area.code)),
+            |_, row: &R| Some(row.key().area),
+        ),
+        choice(
+            Role::AreaKey,
+            "area_level",
+            "`lsoa`, `ward`, `place` (a place of the partnership), `outward_postcode`, \
+             `district`, `set` (of districts) or `all`.",
+            |set| area_texts(set, |area| Some(&area.level)),
+            |_, row: &R| Some(row.key().area),
+        ),
+        choice(
+            Role::AreaKey,
+            "area_vintage",
+            "Year of the boundaries; null = there is only one edition.",
+            |set| area_texts(set, |area| area.vintage.as_ref()),
+            |_, row: &R| Some(row.key().area),
+        ),
+        choice(
+            Role::AreaKey,
+            "area_role",
+            "What the area is to the record: `incident`, `home` or `service`; null for `all` and \
+             `no-location`. Never add across roles.",
+            |set| area_texts(set, |area| area.role.as_ref()),
+            |_, row: &R| Some(row.key().area),
+        ),
+    ]
+}
+
+fn window_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
+    [
+        choice(
+            Role::WindowKey,
+            "window",
+            "The months counted, such as `month:2018-10` or `fy:2018-19`.",
+            |set| texts(set.figures.windows.iter().map(|window| Some(&window.id))),
+            |_, row: &R| Some(row.key().window),
+        ),
+        date(
+            Role::Attribute,
+            "window_from",
+            WINDOW_FROM,
+            |set, row: &R| Some(set.figures.windows[row.key().window as usize].from()),
+        ),
+        date(Role::Attribute, "window_to", WINDOW_TO, |set, row: &R| {
+            Some(set.figures.windows[row.key().window as usize].to())
+        }),
+    ]
+}
+
+/// The date that decides the month, and how complete the window is.
+fn status_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 2] {
+    [
+        choice(
+            Role::Attribute,
+            "date_basis",
+            "The date that puts a record into its month: `recorded` (`recorded_at`, else \
+             `occurred_from`), `occurred`, or `own` for totals that the partner sent.",
+            |set| {
+                let kinds = &set.figures.current.partner_kinds;
+                texts(kinds.iter().map(|kind| Some(&kind.date_basis)))
+            },
+            |_, row: &R| Some(row.key().kind),
+        ),
+        choice(
+            Role::Status,
+            "data_status",
+            "How complete the window is, by its worst month: `overdue` or `not_due` (no records), \
+             `suspect` (far fewer or more than the months around), `provisional` (may still \
+             change) or `final`.",
+            |_| texts(DataStatus::NAMES.map(Some)),
+            |set, row: &R| {
+                let key = row.key();
+                Some(set.figures.window_status(key.kind, key.window) as u32)
+            },
+        ),
+    ]
+}
+
+/// The count with its bounds and its status.
+pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 4] {
+    [
+        integer(
+            Role::Count,
+            "count",
+            "Number of records; null unless exact.",
+            |_, row: &CountRow<D>| row.count.exact(),
+        ),
+        integer(
+            Role::LowerBound,
+            "count_min",
+            LOWER_BOUND,
+            |_, row: &CountRow<D>| Some(row.count.min),
+        ),
+        integer(
+            Role::UpperBound,
+            "count_max",
+            UPPER_BOUND,
+            |_, row: &CountRow<D>| row.count.max(),
+        ),
+        choice(
+            Role::Status,
+            "count_status",
+            "`exact`; `interval` (known within bounds); `partial` (a part was not supplied, so \
+             only the lower bound is known); `not_supplied` (what was sent cannot show it, which \
+             is not 0).",
+            |_| texts(CountStatus::NAMES.map(Some)),
+            |_, row: &CountRow<D>| Some(row.count.status() as u32),
+        ),
+    ]
+}

@@ -1,0 +1,35 @@
+//! The specification of a table: all that is known of it before it is built.
+
+use crate::aggregate::AggregateError;
+use crate::aggregate::figures::table_set::TableSet;
+use crate::aggregate::tables::column::ColumnSpec;
+use crate::aggregate::tables::writer::TableFile;
+
+/// What the rows of a table are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// Figures, computed from records. The query that computes them too is
+    /// `src/sql/templates/tables/<name>.sql`.
+    Figures,
+    /// Facts to join to figures: of plans, geography and partners.
+    ToJoin,
+}
+
+/// A table of a plan's folder.
+pub struct TableSpec {
+    /// The name of its file, without `.parquet`.
+    pub name: &'static str,
+    /// What its rows are.
+    pub kind: TableKind,
+    /// The question it answers, and what its rows are.
+    pub description: &'static str,
+    pub(super) columns: fn() -> Vec<ColumnSpec>,
+    pub(crate) build: fn(&TableSet<'_>) -> Result<TableFile, AggregateError>,
+}
+
+impl TableSpec {
+    /// Its columns, in order.
+    pub fn columns(&self) -> Vec<ColumnSpec> {
+        (self.columns)()
+    }
+}
