@@ -45,21 +45,26 @@ pub fn files() -> &'static [(&'static str, &'static str)] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::contract::type_of;
     use crate::event::{Feed, Kind};
 
     #[test]
-    fn the_page_for_partners_names_every_kind_in_the_row_of_its_feed() {
-        let page = include_str!("../../schemas/README.md");
-        for kind in Kind::ALL {
-            let feed = kind.feed().map_or("each", Feed::as_str);
-            let row = page
-                .lines()
-                .find(|line| line.starts_with(&format!("| {feed} |")));
-            let row = row.expect("a row for each feed");
-            assert!(
-                row.contains(&format!("`{kind}`")),
-                "{kind} is missing in: {row}"
+    fn the_envelope_lists_every_kind_of_every_feed() {
+        let listed = DOCUMENTS["envelope"]["properties"]["type"]["enum"].as_array();
+        let listed = listed.expect("a list").iter().filter_map(Value::as_str);
+        let mut types = BTreeSet::new();
+        for feed in Feed::ALL {
+            let own = |kind: &&Kind| kind.feed().is_none_or(|only| only == feed);
+            types.extend(
+                Kind::ALL
+                    .iter()
+                    .filter(own)
+                    .map(|kind| type_of(feed, *kind)),
             );
         }
+        assert_eq!(listed.map(str::to_owned).collect::<BTreeSet<_>>(), types);
     }
 }
