@@ -6,17 +6,17 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::text::{align_right, ignore_closed_pipe, table};
+use super::text::{align_right, grouped, ignore_closed_pipe, table};
 use super::{Connection, Format, exit_code, runtime};
 use crate::ledger::Gap;
 use crate::ledger::chain::Finding;
-use crate::ledger::verify::{Report, Summary, verify};
+use crate::ledger::verify::{PartitionSummary, VerifyReport, verify};
 
-/// Check that a store is whole
+/// Check that every record read is in the store, exactly once
 ///
 /// Reads every file of the journal, the ledger and the rejects, and changes nothing. Exit status: 0
-/// = whole, 1 = something is wrong (each finding names file, position and rule), 2 = the store
-/// could not be read.
+/// = OK, 1 = something is wrong (each finding names file, position and rule), 2 = the store could
+/// not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -39,32 +39,13 @@ impl Verify {
     }
 }
 
-fn print_text(report: &Report, mut out: impl Write) -> io::Result<()> {
-    let Report {
+fn print_text(report: &VerifyReport, mut out: impl Write) -> io::Result<()> {
+    let VerifyReport {
         partitions,
         findings,
     } = report;
-    let mut rows = table(["partition", "files", "rows", "rejected", "end"]);
-    for summary in partitions {
-        let Summary {
-            partition,
-            files,
-            rows: accepted,
-            rejected,
-            end,
-            ..
-        } = summary;
-        rows.add_row([
-            partition.to_string(),
-            files.to_string(),
-            accepted.to_string(),
-            rejected.to_string(),
-            end.to_string(),
-        ]);
-    }
-    align_right(&mut rows, 1..=3);
     if !partitions.is_empty() {
-        writeln!(out, "{}", rows.trim_fmt())?;
+        writeln!(out, "{}", partitions_table(partitions).trim_fmt())?;
     }
     for summary in partitions {
         for gap in &summary.gaps {
@@ -81,21 +62,65 @@ fn print_text(report: &Report, mut out: impl Write) -> io::Result<()> {
             )?;
         }
     }
-    let sum = |count: fn(&Summary) -> u64| partitions.iter().map(count).sum::<u64>();
-    let (superseded, orphans) = (sum(|s| s.superseded), sum(|s| s.orphans));
+    let superseded = sum(partitions, |partition| partition.superseded);
+    let orphans = sum(partitions, |partition| partition.orphans);
     if superseded + orphans > 0 {
+        let superseded = counted(superseded, "journal file");
+        let orphans = counted(orphans, "rejects file");
         writeln!(
             out,
-            "harmless leftovers: journal files already merged {superseded}, rejects files in no use {orphans}"
+            "harmless leftovers: {superseded} already merged, {orphans} not in use"
         )?;
     }
     for finding in findings {
-        writeln!(out, "wrong: {finding}")?;
+        writeln!(out, "finding: {finding}")?;
     }
-    match findings.len() {
-        0 => writeln!(out, "whole"),
-        wrong => writeln!(out, "not whole: {wrong} found wrong"),
+    if findings.is_empty() {
+        writeln!(out, "OK: {}", totals(partitions))
+    } else {
+        let findings = counted(findings.len() as u64, "finding");
+        writeln!(
+            out,
+            "FAILED: {findings}; see the runbook, \"Damaged files\""
+        )
     }
+}
+
+fn partitions_table(partitions: &[PartitionSummary]) -> comfy_table::Table {
+    let mut rows = table(["partition", "files", "rows", "rejected", "end"]);
+    for summary in partitions {
+        rows.add_row([
+            summary.partition.to_string(),
+            summary.files.to_string(),
+            summary.rows.to_string(),
+            summary.rejected.to_string(),
+            summary.end.to_string(),
+        ]);
+    }
+    align_right(&mut rows, 1..=3);
+    rows
+}
+
+/// `28 files, 1,771,502 records, no gaps`. A record is a row, accepted or rejected.
+fn totals(partitions: &[PartitionSummary]) -> String {
+    let files = counted(sum(partitions, |partition| partition.files), "file");
+    let records = sum(partitions, |partition| partition.rows + partition.rejected);
+    let records = counted(records, "record");
+    let gaps = match sum(partitions, |partition| partition.gaps.len() as u64) {
+        0 => "no gaps".to_owned(),
+        gaps => counted(gaps, "accepted gap"),
+    };
+    format!("{files}, {records}, {gaps}")
+}
+
+fn sum(partitions: &[PartitionSummary], count: fn(&PartitionSummary) -> u64) -> u64 {
+    partitions.iter().map(count).sum()
+}
+
+/// A number with its noun: `1 file`, `1,200 files`.
+fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
 }
 
 #[derive(Serialize)]
@@ -120,7 +145,7 @@ struct FindingLine<'a> {
     detail: &'a str,
 }
 
-fn print_json(report: &Report, mut out: impl Write) -> io::Result<()> {
+fn print_json(report: &VerifyReport, mut out: impl Write) -> io::Result<()> {
     for summary in &report.partitions {
         let line = PartitionLine {
             topic: &summary.partition.topic,
@@ -160,29 +185,42 @@ mod tests {
     use crate::event::{Position, TopicPartition};
     use crate::ledger::chain::Rule;
 
-    #[test]
-    fn text_is_a_line_a_partition_then_what_is_wrong() {
-        let at = |offset| Position::ORIGIN.at(offset);
-        let report = Report {
-            partitions: vec![Summary {
-                partition: TopicPartition {
-                    topic: "police.events.v1".into(),
-                    partition: 3,
-                },
-                files: 2,
-                rows: 100,
-                rejected: 7,
-                ledger_end: at(0),
-                end: at(120),
-                superseded: 1,
-                orphans: 4,
-                gaps: vec![Gap {
-                    from: at(5),
-                    to: at(18),
-                    reason: "expired".into(),
-                    accepted_by: "ops".into(),
-                }],
+    fn at(offset: i64) -> Position {
+        Position::ORIGIN.at(offset)
+    }
+
+    fn summary() -> PartitionSummary {
+        PartitionSummary {
+            partition: TopicPartition {
+                topic: "police.events.v1".into(),
+                partition: 3,
+            },
+            files: 2,
+            rows: 1_771_400,
+            rejected: 102,
+            ledger_end: at(0),
+            end: at(1_771_515),
+            superseded: 1,
+            orphans: 4,
+            gaps: vec![Gap {
+                from: at(5),
+                to: at(18),
+                reason: "expired".into(),
+                accepted_by: "ops".into(),
             }],
+        }
+    }
+
+    fn text(report: &VerifyReport) -> String {
+        let mut out = Vec::new();
+        print_text(report, &mut out).expect("printed");
+        String::from_utf8(out).expect("utf-8")
+    }
+
+    #[test]
+    fn text_has_a_line_for_each_partition_gap_and_finding() {
+        let report = VerifyReport {
+            partitions: vec![summary()],
             findings: vec![Finding {
                 file: "journal/x".into(),
                 position: at(9),
@@ -190,19 +228,38 @@ mod tests {
                 detail: "the file before ends at 7".into(),
             }],
         };
-        let mut out = Vec::new();
-        print_text(&report, &mut out).expect("printed");
         let expected = "\
-partition           files  rows  rejected  end
-police.events.v1/3      2   100         7  0000-0000000000000000120
-gap: police.events.v1/3 0000-0000000000000000005 to 0000-0000000000000000018: expired, accepted by ops
-harmless leftovers: journal files already merged 1, rejects files in no use 4
-wrong: journal/x at 0000-0000000000000000009: join: the file before ends at 7
-not whole: 1 found wrong
+partition           files     rows  rejected  end
+police.events.v1/3      2  1771400       102  0000-0000000000001771515
+gap: police.events.v1/3 0000-0000000000000000005 to 0000-0000000000000000018: expired, \
+    accepted by ops
+harmless leftovers: 1 journal file already merged, 4 rejects files not in use
+finding: journal/x at 0000-0000000000000000009: join: the file before ends at 7
+FAILED: 1 finding; see the runbook, \"Damaged files\"
 ";
-        assert_eq!(String::from_utf8(out).expect("utf-8"), expected);
+        assert_eq!(text(&report), expected);
         let mut out = Vec::new();
         print_json(&report, &mut out).expect("printed");
         assert_eq!(String::from_utf8(out).expect("utf-8").lines().count(), 2);
+    }
+
+    #[test]
+    fn the_last_line_of_a_store_without_findings_is_ok_and_its_totals() {
+        let without_gaps = PartitionSummary {
+            gaps: Vec::new(),
+            ..summary()
+        };
+        for (partition, last) in [
+            (summary(), "OK: 2 files, 1,771,502 records, 1 accepted gap"),
+            (without_gaps, "OK: 2 files, 1,771,502 records, no gaps"),
+        ] {
+            let report = VerifyReport {
+                partitions: vec![partition],
+                findings: Vec::new(),
+            };
+            assert_eq!(text(&report).lines().last(), Some(last));
+        }
+        let empty = text(&VerifyReport::default());
+        assert_eq!(empty, "OK: 0 files, 0 records, no gaps\n");
     }
 }

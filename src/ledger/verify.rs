@@ -27,7 +27,7 @@ type Result<T, E = VerifyError> = std::result::Result<T, E>;
 
 /// What a partition holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
+pub struct PartitionSummary {
     /// Whose.
     pub partition: TopicPartition,
     /// Files of the chain.
@@ -50,16 +50,16 @@ pub struct Summary {
 
 /// What a store holds, and what is wrong with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct VerifyReport {
     /// One summary a partition.
-    pub partitions: Vec<Summary>,
+    pub partitions: Vec<PartitionSummary>,
     /// Every rule that is broken, in the order of partitions and positions.
     pub findings: Vec<Finding>,
 }
 
 /// Looks at the whole store.
-pub async fn verify(store: &Store) -> Result<Report> {
-    let mut report = Report::default();
+pub async fn verify(store: &Store) -> Result<VerifyReport> {
+    let mut report = VerifyReport::default();
     for partition in chain::partitions(store).await? {
         match verify_partition(store, &partition).await {
             Ok((summary, findings)) => {
@@ -91,7 +91,7 @@ fn end_unreadable(error: &LedgerError) -> Finding {
 async fn verify_partition(
     store: &Store,
     partition: &TopicPartition,
-) -> Result<(Summary, Vec<Finding>)> {
+) -> Result<(PartitionSummary, Vec<Finding>)> {
     let mut passes = Passes::default();
     loop {
         let Survey {
@@ -118,9 +118,9 @@ async fn verify_partition(
     }
 }
 
-fn summary(chain: Chain, superseded: u64, orphans: u64) -> Summary {
+fn summary(chain: Chain, superseded: u64, orphans: u64) -> PartitionSummary {
     let sum = |count: fn(&Footer) -> u64| chain.files.iter().map(|file| count(&file.footer)).sum();
-    Summary {
+    PartitionSummary {
         files: chain.files.len() as u64,
         rows: sum(|footer| footer.accepted),
         rejected: sum(|footer| footer.rejected),

@@ -289,7 +289,7 @@ impl Feeds {
                 );
             }
         }
-        self.program(&["verify"]).run().succeeds().saying("whole");
+        self.program(&["verify"]).run().succeeds().saying("OK: ");
         held
     }
 
@@ -328,7 +328,7 @@ impl Feeds {
             .into_keys()
             .find(|at| found.binary_search(at).is_err());
         assert_eq!(missing, None, "in the log, and not in the store");
-        self.program(&["verify"]).run().succeeds().saying("whole");
+        self.program(&["verify"]).run().succeeds().saying("OK: ");
         held
     }
 
