@@ -16,7 +16,7 @@ use crate::event::Feed;
 use crate::files::fault::hint;
 use crate::files::{Fault, Faults};
 use crate::kafka::KafkaSettings;
-use crate::ledger::merge::Limits;
+use crate::ledger::merge::MergeLimits;
 use crate::reference::{Partners, Reference, Topic};
 use crate::storage::StoreLocation;
 use crate::telemetry::LogFormat;
@@ -83,7 +83,7 @@ pub struct Ingest {
     /// Threads that read and check events.
     pub workers: usize,
     /// When a partition's journal is merged, and how much at once.
-    pub merge: Limits,
+    pub merge: MergeLimits,
     /// Rejects in a row for which a partner is parked; 0 = none is.
     pub breaker: u32,
     /// How often events and aggregates are written while consuming; `None` = never.
@@ -193,7 +193,7 @@ impl Config {
                 memory_bytes: settings.integer("ingest.memory_mib", (16, 65_536)) << 20,
                 grace: settings.duration("ingest.grace", (secs(0), secs(600))),
                 workers: if workers == 0 { cores } else { workers },
-                merge: Limits {
+                merge: MergeLimits {
                     files: settings.integer("ingest.merge_files", (1, 10_000)),
                     bytes: (settings.integer("ingest.merge_mib", (1, 1_024)) << 20) as u64,
                 },

@@ -19,7 +19,7 @@ pub const POINTS: [&str; 9] = [
     "commit.started",
     "rejects.durable",
     "journal.created",
-    "journal.certain",
+    "journal.committed",
     "letters.sent",
     "merge.rejects",
     "merge.created",

@@ -1,7 +1,7 @@
-//! The shared words: what a feed, a kind, a position in Kafka and a time are.
+//! The shared vocabulary: feed, kind, position in Kafka, month and time.
 //!
-//! This module knows nobody. Everything here is a small value without behaviour beyond its own
-//! arithmetic; the rules of the contracts live in [`crate::contract`].
+//! It imports no other module. The invariant: everything here is a small value with nothing but
+//! its own arithmetic; the rules of the contracts are in [`crate::contract`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -158,22 +158,23 @@ impl fmt::Display for TopicPartition {
     }
 }
 
-/// A place in a partition's log: the era (one life of the topic) and the offset in it.
+/// A record's position in a partition: the epoch of the topic and the offset in it.
 ///
-/// Written as 4 and 19 digits, so that the order of names is the order of positions.
+/// An epoch is one life of the topic, and is called `era` in columns and file names. A position is
+/// written as 4 and 19 digits, so that names sort as positions do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// One life of the topic: cluster id and topic id. The first is 0.
+    /// The epoch: one cluster id and topic id. The first is 0.
     pub era: u16,
     /// Kafka's offset, from 0.
     pub offset: i64,
 }
 
 impl Position {
-    /// Where every chain begins: offset 0 of era 0.
+    /// Where every chain begins: offset 0 of the first epoch.
     pub const ORIGIN: Self = Self { era: 0, offset: 0 };
 
-    /// The same era at another offset.
+    /// The same epoch at another offset.
     #[must_use]
     pub const fn at(self, offset: i64) -> Self {
         Self {
@@ -182,7 +183,7 @@ impl Position {
         }
     }
 
-    /// Whether an era begins here.
+    /// Whether an epoch begins here.
     pub const fn is_era_start(self) -> bool {
         self.offset == 0
     }
@@ -203,15 +204,21 @@ impl FromStr for Position {
     type Err = NotAPosition;
 
     fn from_str(text: &str) -> Result<Self, NotAPosition> {
-        let parse = || {
-            let (era, offset) = text.split_once('-')?;
-            let digits = |s: &str, n| s.len() == n && s.bytes().all(|b| b.is_ascii_digit());
-            let era = digits(era, 4).then(|| era.parse().ok())??;
-            let offset = digits(offset, 19).then(|| offset.parse().ok())??;
-            Some(Self { era, offset })
-        };
-        parse().ok_or_else(|| NotAPosition(text.to_owned()))
+        text.split_once('-')
+            .and_then(|(era, offset)| {
+                Some(Self {
+                    era: digits(era, 4)?.parse().ok()?,
+                    offset: digits(offset, 19)?.parse().ok()?,
+                })
+            })
+            .ok_or_else(|| NotAPosition(text.to_owned()))
     }
+}
+
+/// The text, if it is `count` digits.
+fn digits(text: &str, count: usize) -> Option<&str> {
+    let are_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    (text.len() == count && are_digits).then_some(text)
 }
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z.
@@ -227,7 +234,7 @@ impl Micros {
         Self(millis.saturating_mul(1000))
     }
 
-    /// This time moved by whole seconds.
+    /// This time plus `seconds`.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds * Self::PER_SECOND))
@@ -238,19 +245,19 @@ impl Micros {
         let next = date
             .tomorrow()
             .ok()
-            .and_then(|next| Self::of_london(next.into()));
+            .and_then(|next| Self::from_london(next.into()));
         next.map_or(Self(i64::MAX), |next| Self(next.0 - 1))
     }
 
-    /// The civil date and time in the United Kingdom (Europe/London), by which months, weekdays and
-    /// hours are read.
+    /// The civil date and time in the United Kingdom (Europe/London): months, weekdays and hours
+    /// are taken from it.
     pub fn in_london(self) -> civil::DateTime {
         let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or_default();
         LONDON.to_datetime(timestamp)
     }
 
     /// The first instant of a civil date and time in the United Kingdom.
-    pub fn of_london(local: civil::DateTime) -> Option<Self> {
+    pub fn from_london(local: civil::DateTime) -> Option<Self> {
         let timestamp = LONDON.to_ambiguous_timestamp(local).compatible().ok()?;
         Some(Self(timestamp.as_microsecond()))
     }
@@ -275,11 +282,11 @@ static LONDON: LazyLock<TimeZone> = LazyLock::new(|| {
 pub struct Month(u16);
 
 impl Month {
-    /// The first year that can be said; contracts know none before.
+    /// The first year that can be expressed; no contract accepts an earlier one.
     const FIRST_YEAR: i16 = 1900;
 
     /// The month of a day.
-    pub fn of(date: civil::Date) -> Self {
+    pub fn from_date(date: civil::Date) -> Self {
         let years = i32::from(date.year()) - i32::from(Self::FIRST_YEAR);
         Self((years * 12 + i32::from(date.month()) - 1).max(0) as u16)
     }
@@ -304,7 +311,7 @@ impl Month {
         Self(self.0 + 1)
     }
 
-    /// So many months later, or earlier if negative.
+    /// `months` later, or earlier if negative.
     #[must_use]
     pub const fn plus(self, months: i32) -> Self {
         let at = self.0 as i32 + months;
@@ -348,14 +355,14 @@ impl FromStr for Month {
         });
         parsed
             .filter(|date| date.year() >= Self::FIRST_YEAR)
-            .map(Self::of)
+            .map(Self::from_date)
             .ok_or(NotAMonth)
     }
 }
 
 /// A text that is not `yyyy-mm`, from 1900 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is no month such as 2018-10")]
+#[error("is not a month such as 2018-10")]
 pub struct NotAMonth;
 
 #[cfg(test)]
@@ -363,8 +370,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_month_begins_and_ends_as_the_calendar_says() {
-        let month = Month::of(civil::date(2020, 2, 17));
+    fn a_month_begins_and_ends_as_in_the_calendar() {
+        let month = Month::from_date(civil::date(2020, 2, 17));
         assert_eq!(month.to_string(), "2020-02");
         assert_eq!(
             (month.first_day(), month.last_day()),
@@ -387,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn order_of_names_is_the_order_of_positions() {
+    fn names_sort_as_positions_do() {
         let positions = [
             Position::ORIGIN,
             Position { era: 0, offset: 9 },
@@ -403,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_another_shape_is_no_position() {
+    fn a_name_of_another_shape_is_not_a_position() {
         for text in [
             "",
             "0-1",
@@ -420,7 +427,7 @@ mod tests {
         let local = Micros(1_717_197_600_000_000).in_london(); // 2024-05-31T23:20:00Z
         assert_eq!(local.date(), civil::date(2024, 6, 1));
         assert_eq!(
-            Micros::of_london(local),
+            Micros::from_london(local),
             Some(Micros(1_717_197_600_000_000))
         );
     }

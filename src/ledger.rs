@@ -1,8 +1,8 @@
-//! The ledger: every record read, as a chain of Parquet files that are created once.
+//! The ledger: every record read, in a chain of Parquet files that are created once.
 //!
-//! This module names the files and reads and writes them with their [`Footer`]. It refuses to know
-//! what a row says beyond its coordinates (`era`, `offset`), so the schema may grow without it. The
-//! invariant: a file's footer alone tells what the file covers, and needs no second copy anywhere.
+//! This module names the files, and reads them and their [`Footer`]. It must not know what a row
+//! contains beyond its coordinates (`era`, `offset`), so that the schema can grow without it. The
+//! invariant: the footer alone states what a file covers; there is no second copy of that.
 
 pub mod chain;
 mod checksum;
@@ -11,14 +11,16 @@ mod copy;
 mod encode;
 pub mod journal;
 pub mod merge;
+pub mod rules;
 pub mod verify;
 pub mod walk;
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
-use arrow_array::Array as _;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array as _, ArrowPrimitiveType, RecordBatch};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -37,37 +39,37 @@ pub use encode::{Encoder, encode};
 use crate::event::{Micros, Position, TopicPartition};
 use crate::storage::{StorageError, Store};
 
-/// The program that writes, in every footer.
+/// The program and version that wrote a file, in every footer.
 pub const PROGRAM: &str = concat!("partner-feeds ", env!("CARGO_PKG_VERSION"));
 
-/// The version of the row schema, in every footer. It only grows, by nullable columns.
+/// The version of the row schema, in every footer. The schema only grows, by nullable columns.
 pub const SCHEMA: &str = "1";
 
-/// How much of a file's end is read for its footer; more only where a footer is longer.
+/// Bytes read from the end of a file for its footer; more only if the footer is longer.
 const FOOTER_BYTES: u64 = 64 * 1024;
 
 /// Why a file of the ledger could not be written or read.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant says what it is in its message")]
+#[allow(missing_docs, reason = "the message of each variant describes it")]
 pub enum LedgerError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error("cannot write rows as Parquet")]
     Encode(#[source] ParquetError),
-    #[error("`{path}` is not readable as Parquet")]
+    #[error("cannot read `{path}` as Parquet")]
     NotParquet { path: String, source: ParquetError },
     #[error("`{path}` is missing")]
     Missing { path: String },
-    #[error("`{path}` was changed after it was written, by its checksum")]
+    #[error("`{path}` does not match its checksum: it was changed after it was written")]
     Changed { path: String },
     #[error("the footer of `{path}` has no valid `{key}`")]
     Footer { path: String, key: &'static str },
-    #[error("`{path}` has no column `{column}` of the ledger's type")]
+    #[error("`{path}` has no column `{column}` of the type this version reads")]
     Column { path: String, column: &'static str },
 }
 
 impl LedgerError {
-    /// The file that is damaged, where the fault is in the file and not in reaching it.
+    /// The file that is damaged; `None` if it could not be reached.
     pub fn damaged(&self) -> Option<&str> {
         match self {
             Self::NotParquet { path, .. }
@@ -79,13 +81,17 @@ impl LedgerError {
         }
     }
 
-    /// What is wrong with that file, without its name.
+    /// The fault of that file, without its name.
     fn fault(&self) -> String {
         match self {
-            Self::NotParquet { source, .. } => format!("is not readable as Parquet: {source}"),
-            Self::Changed { .. } => "was changed after it was written, by its checksum".to_owned(),
+            Self::NotParquet { source, .. } => format!("cannot be read as Parquet: {source}"),
+            Self::Changed { .. } => {
+                "does not match its checksum: it was changed after it was written".to_owned()
+            }
             Self::Footer { key, .. } => format!("the footer has no valid `{key}`"),
-            Self::Column { column, .. } => format!("has no column `{column}` of the ledger's type"),
+            Self::Column { column, .. } => {
+                format!("has no column `{column}` of the type this version reads")
+            }
             Self::Missing { .. } | Self::Storage(_) | Self::Encode(_) => self.to_string(),
         }
     }
@@ -96,6 +102,13 @@ impl LedgerError {
             source: source.into(),
         }
     }
+
+    fn column(path: &str, column: &'static str) -> Self {
+        Self::Column {
+            path: path.to_owned(),
+            column,
+        }
+    }
 }
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -103,7 +116,7 @@ type Result<T, E = LedgerError> = std::result::Result<T, E>;
 /// One of the three trees under the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tree {
-    /// Runs of journal files, merged; never deleted.
+    /// Merged journal files; never deleted.
     Ledger,
     /// Committed batches; deleted once merged.
     Journal,
@@ -137,7 +150,7 @@ impl Tree {
     }
 }
 
-/// The path of a rejects file by its name.
+/// The path of a rejects file, from its name.
 pub fn rejects_file(partition: &TopicPartition, name: &str) -> String {
     format!("{}/{name}", Tree::Rejects.folder(partition))
 }
@@ -147,7 +160,7 @@ pub fn rejects_name(from: Position, attempt: &str) -> String {
     format!("{from}-{attempt}.parquet")
 }
 
-/// The position a rejects file starts from, by its name.
+/// The position where a rejects file starts, from its name.
 pub fn rejects_position(name: &str) -> Option<Position> {
     let (from, _attempt) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
     from.parse().ok()
@@ -158,18 +171,19 @@ pub fn attempt() -> String {
     format!("{:016x}", crate::storage::random())
 }
 
-fn position_of(name: &str) -> Option<Position> {
+/// The position where a file of the journal or the ledger starts, from its name.
+fn file_position(name: &str) -> Option<Position> {
     name.strip_suffix(".parquet")?.parse().ok()
 }
 
-/// A topic's name as a folder can bear it. Kafka's legal names stay as they are.
+/// A topic's name as the name of a folder. Names that are valid in Kafka stay as they are.
 fn encode_name(topic: &str) -> String {
     use std::fmt::Write as _;
     topic.bytes().fold(String::new(), |mut name, byte| {
         if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
             name.push(char::from(byte));
         } else {
-            write!(name, "%{byte:02X}").expect("a string takes all");
+            write!(name, "%{byte:02X}").expect("writing to a string cannot fail");
         }
         name
     })
@@ -193,7 +207,7 @@ fn decode_name(name: &str) -> Option<String> {
         .filter(|topic| encode_name(topic) == name)
 }
 
-/// Offsets that were declared lost, and by whom.
+/// An accepted loss: offsets that were declared lost, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The first position that is lost.
@@ -202,7 +216,7 @@ pub struct Gap {
     /// The first position after the loss.
     #[serde(with = "position_text")]
     pub to: Position,
-    /// What lost them: `expired`, `recreated`.
+    /// Why they are lost: `expired`, `recreated`.
     pub reason: String,
     /// Who accepted the loss.
     pub accepted_by: String,
@@ -227,18 +241,18 @@ mod position_text {
     }
 }
 
-/// What a file says of itself, in its key-value metadata: each value plain text, the gaps JSON.
+/// The facts about a file, in its key-value metadata: values are plain text, the gaps JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Footer {
-    /// Where the file starts: its name.
+    /// The position where the file starts: its name.
     pub from: Position,
-    /// Where the next one starts.
+    /// The position where the next file starts.
     pub next: Position,
-    /// Whose create this was.
+    /// The attempt to create it: tells one writer's file from another's.
     pub attempt: String,
-    /// The Kafka cluster, empty where it is not known.
+    /// The Kafka cluster's id; empty if the broker does not report it.
     pub cluster_id: String,
-    /// The topic's id in Kafka, empty where it is not known.
+    /// The topic's id in Kafka; empty if the broker does not report it.
     pub topic_id: String,
     /// Records read from Kafka.
     pub read: u64,
@@ -248,7 +262,7 @@ pub struct Footer {
     pub rejected: u64,
     /// Names of its rejects files.
     pub rejects: Vec<String>,
-    /// Offsets inside that were declared lost.
+    /// Accepted losses inside the file.
     pub gaps: Vec<Gap>,
     /// The program that wrote it.
     pub program: String,
@@ -292,54 +306,75 @@ impl Footer {
     }
 
     /// From a file's metadata; `path` is for the error only.
-    pub fn of(path: &str, metadata: &FileMetaData) -> Result<Self> {
+    pub fn from_metadata(path: &str, metadata: &FileMetaData) -> Result<Self> {
         let pairs = metadata.key_value_metadata().into_iter().flatten();
-        let texts: HashMap<&str, &str> = pairs
-            .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
-            .collect();
-        let wrong = |key| LedgerError::Footer {
-            path: path.to_owned(),
-            key,
+        let pairs = FooterPairs {
+            path,
+            texts: pairs
+                .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
+                .collect(),
         };
-        let text = |key| texts.get(key).copied().ok_or_else(|| wrong(key));
-        let position = |key| text(key)?.parse::<Position>().map_err(|_| wrong(key));
-        let count = |key| text(key)?.parse::<u64>().map_err(|_| wrong(key));
         let footer = Self {
-            from: position("from")?,
-            next: position("next")?,
-            attempt: text("attempt")?.to_owned(),
-            cluster_id: text("cluster_id")?.to_owned(),
-            topic_id: text("topic_id")?.to_owned(),
-            read: count("read")?,
-            accepted: count("accepted")?,
-            rejected: count("rejected")?,
-            rejects: text("rejects")?
+            from: pairs.parse("from")?,
+            next: pairs.parse("next")?,
+            attempt: pairs.parse("attempt")?,
+            cluster_id: pairs.parse("cluster_id")?,
+            topic_id: pairs.parse("topic_id")?,
+            read: pairs.parse("read")?,
+            accepted: pairs.parse("accepted")?,
+            rejected: pairs.parse("rejected")?,
+            rejects: pairs
+                .text("rejects")?
                 .split_ascii_whitespace()
                 .map(str::to_owned)
                 .collect(),
-            gaps: serde_json::from_str(text("gaps")?).map_err(|_| wrong("gaps"))?,
-            program: text("program")?.to_owned(),
-            schema: text("schema")?.to_owned(),
+            gaps: serde_json::from_str(pairs.text("gaps")?).map_err(|_| pairs.invalid("gaps"))?,
+            program: pairs.parse("program")?,
+            schema: pairs.parse("schema")?,
         };
         // A chain that does not advance would be followed for ever.
         if footer.next > footer.from {
             Ok(footer)
         } else {
-            Err(wrong("next"))
+            Err(pairs.invalid("next"))
         }
     }
 }
 
-/// What a whole file says of its columns, if it is as it was written. `path` is for the error only.
+/// The key-value pairs of a file.
+struct FooterPairs<'a> {
+    path: &'a str,
+    texts: HashMap<&'a str, &'a str>,
+}
+
+impl FooterPairs<'_> {
+    fn text(&self, key: &'static str) -> Result<&str> {
+        let text = self.texts.get(key).copied();
+        text.ok_or_else(|| self.invalid(key))
+    }
+
+    fn parse<T: FromStr>(&self, key: &'static str) -> Result<T> {
+        self.text(key)?.parse().map_err(|_| self.invalid(key))
+    }
+
+    fn invalid(&self, key: &'static str) -> LedgerError {
+        LedgerError::Footer {
+            path: self.path.to_owned(),
+            key,
+        }
+    }
+}
+
+/// Checks a file against its checksum and reads its metadata. `path` is for the error only.
 pub(crate) fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
     checksum::check(path, bytes)?;
-    // As a list, what is said of a column's pages goes into a copy of it.
+    // As a list, the statistics of page encodings survive a copy of the column.
     let options = ArrowReaderOptions::new().with_encoding_stats_as_mask(false);
     ArrowReaderMetadata::load(bytes, options).map_err(|error| LedgerError::not_parquet(path, error))
 }
 
-/// The rows of a file, of the named columns only; of all where none is named. `path` is for the
-/// error only.
+/// The rows of a file, with the named columns, or all if none is named. `path` is for the error
+/// only.
 pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecordBatchReader> {
     let metadata = load(path, &bytes)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
@@ -353,46 +388,47 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecor
         .map_err(|error| LedgerError::not_parquet(path, error))
 }
 
-/// The positions of a file's rows, in their order there. All columns are decoded, so that one that
-/// cannot be is found.
+/// The positions of a file's rows, in order. All columns are decoded, so that a damaged one is
+/// found.
 pub fn coordinates(path: &str, bytes: Bytes) -> Result<Vec<Position>> {
     let mut positions = Vec::new();
     for batch in decode(path, bytes, &[])? {
         let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
-        let missing = |column| LedgerError::Column {
-            path: path.to_owned(),
-            column,
-        };
-        let find = |column| {
-            batch
-                .column_by_name(column)
-                .filter(|found| found.null_count() == 0)
-        };
-        let eras = find("era")
-            .and_then(|c| c.as_primitive_opt::<Int32Type>())
-            .ok_or_else(|| missing("era"))?;
-        let offsets = find("offset")
-            .and_then(|c| c.as_primitive_opt::<Int64Type>())
-            .ok_or_else(|| missing("offset"))?;
-        for (&era, &offset) in eras.values().iter().zip(offsets.values()) {
-            let era = u16::try_from(era).map_err(|_| missing("era"))?;
+        let eras = numbers::<Int32Type>(path, &batch, "era")?;
+        let offsets = numbers::<Int64Type>(path, &batch, "offset")?;
+        for (&era, &offset) in eras.iter().zip(offsets) {
+            let era = u16::try_from(era).map_err(|_| LedgerError::column(path, "era"))?;
             positions.push(Position { era, offset });
         }
     }
     Ok(positions)
 }
 
-/// The footer of a file, from its last 64 KiB; `None` where there is no file.
+/// The values of a column without nulls.
+fn numbers<'b, T: ArrowPrimitiveType>(
+    path: &str,
+    batch: &'b RecordBatch,
+    column: &'static str,
+) -> Result<&'b [T::Native]> {
+    batch
+        .column_by_name(column)
+        .filter(|found| found.null_count() == 0)
+        .and_then(|found| found.as_primitive_opt::<T>())
+        .map(|found| &found.values()[..])
+        .ok_or_else(|| LedgerError::column(path, column))
+}
+
+/// The footer of a file, from its last 64 KiB; `None` if there is no file.
 pub async fn read_footer(store: &Store, path: &str) -> Result<Option<Footer>> {
     let metadata = read_metadata(store, path).await?;
     metadata
-        .map(|metadata| Footer::of(path, metadata.file_metadata()))
+        .map(|metadata| Footer::from_metadata(path, metadata.file_metadata()))
         .transpose()
 }
 
-/// The greatest Kafka timestamp of a file's rows, by its statistics; `None` where there is no row,
-/// or no file.
-pub async fn newest(store: &Store, path: &str) -> Result<Option<Micros>> {
+/// The greatest Kafka timestamp of a file's rows, from its statistics; `None` if there is no row or
+/// no file.
+pub async fn newest_received(store: &Store, path: &str) -> Result<Option<Micros>> {
     let Some(metadata) = read_metadata(store, path).await? else {
         return Ok(None);
     };
@@ -401,14 +437,11 @@ pub async fn newest(store: &Store, path: &str) -> Result<Option<Micros>> {
         .iter()
         .flat_map(RowGroupMetaData::columns);
     let received = columns.filter(|column| column.column_path().string() == "received");
-    let greatest = |statistics: &Statistics| match statistics {
+    let greatest = received.filter_map(|column| match column.statistics()? {
         Statistics::Int64(times) => times.max_opt().copied(),
         _ => None,
-    };
-    Ok(received
-        .filter_map(|column| column.statistics().and_then(greatest))
-        .max()
-        .map(Micros))
+    });
+    Ok(greatest.max().map(Micros))
 }
 
 async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaData>> {
@@ -436,12 +469,12 @@ async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaDa
 pub(crate) mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+    use arrow_array::{Int32Array, Int64Array, TimestampMicrosecondArray};
     use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
     use super::*;
 
-    /// Rows with nothing but their coordinates.
+    /// Rows with their coordinates only.
     pub(crate) fn rows(positions: &[Position]) -> RecordBatch {
         let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let schema = Schema::new(vec![
@@ -497,25 +530,25 @@ pub(crate) mod tests {
             .expect("rows");
         assert_eq!(back, batch, "plain types need no Arrow metadata");
 
-        let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
+        let store = Store::from_object_store(Arc::new(object_store::memory::InMemory::new()));
         store.create("x", bytes).await.expect("created");
         assert_eq!(read_footer(&store, "x").await.expect("read"), Some(footer));
         assert_eq!(read_footer(&store, "y").await.expect("read"), None);
         assert_eq!(
-            newest(&store, "x").await.expect("read"),
+            newest_received(&store, "x").await.expect("read"),
             Some(Micros(2_000_000))
         );
-        assert_eq!(newest(&store, "y").await.expect("read"), None);
+        assert_eq!(newest_received(&store, "y").await.expect("read"), None);
     }
 
     #[tokio::test]
-    async fn a_footer_longer_than_the_tail_is_read_whole() {
+    async fn a_footer_longer_than_the_tail_is_read_in_full() {
         let footer = Footer {
             rejects: vec!["r".repeat(100_000)],
             ..Footer::attempt(at(0), at(1))
         };
         let batch = rows(&[at(0)]);
-        let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
+        let store = Store::from_object_store(Arc::new(object_store::memory::InMemory::new()));
         store
             .create(
                 "x",
@@ -528,7 +561,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn a_file_that_is_not_the_ledgers_is_named() {
-        let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
+        let store = Store::from_object_store(Arc::new(object_store::memory::InMemory::new()));
         store
             .create("x", "not Parquet".into())
             .await
@@ -551,8 +584,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_byte_changed_anywhere_is_told_before_rows_are_decoded_and_in_the_footer_without_the_rest()
-     {
+    async fn a_changed_byte_is_found_before_rows_are_decoded_and_in_the_footer_without_the_rest() {
         let batch = rows(&[at(0), at(1)]);
         let footer = Footer {
             topic_id: "crc32:".repeat(4),
@@ -562,20 +594,15 @@ pub(crate) mod tests {
         let (_, trailer) = file.split_last_chunk::<8>().expect("a trailer");
         let [a, b, c, d, _, _, _, _] = *trailer;
         let footer_at = file.len() - 8 - u32::from_le_bytes([a, b, c, d]) as usize;
-        let changed = |place: usize, bit: u8| {
-            let mut bytes = file.to_vec();
-            bytes[place] ^= 1 << bit;
-            Bytes::from(bytes)
-        };
-        for place in 0..file.len() {
-            let bytes = changed(place, (place % 8) as u8);
-            assert!(coordinates("x", bytes.clone()).is_err(), "byte {place}");
-            let store = Store::over(Arc::new(object_store::memory::InMemory::new()));
+        for index in 0..file.len() {
+            let bytes = with_changed_bit(&file, index, index % 8);
+            assert!(coordinates("x", bytes.clone()).is_err(), "byte {index}");
+            let store = Store::from_object_store(Arc::new(object_store::memory::InMemory::new()));
             store.create("x", bytes).await.expect("created");
             assert_eq!(
                 read_footer(&store, "x").await.is_err(),
-                place >= footer_at,
-                "byte {place}"
+                index >= footer_at,
+                "byte {index}"
             );
         }
         for length in 0..file.len() {
@@ -584,11 +611,18 @@ pub(crate) mod tests {
                 "{length} bytes"
             );
         }
-        let error = coordinates("x", changed(footer_at - 1, 0)).expect_err("changed");
+        let error =
+            coordinates("x", with_changed_bit(&file, footer_at - 1, 0)).expect_err("changed");
         assert_eq!(
             error.to_string(),
-            "`x` was changed after it was written, by its checksum"
+            "`x` does not match its checksum: it was changed after it was written"
         );
+    }
+
+    fn with_changed_bit(file: &Bytes, index: usize, bit: usize) -> Bytes {
+        let mut bytes = file.to_vec();
+        bytes[index] ^= 1 << bit;
+        Bytes::from(bytes)
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::event::{Micros, TopicPartition};
 use crate::ledger::LedgerError;
 use crate::ledger::chain::ChainError;
 use crate::ledger::journal::JournalError;
-use crate::ledger::merge::Limits;
+use crate::ledger::merge::MergeLimits;
 use crate::storage::Store;
 use crate::watch::{Answer, Oldest, Phase, Share, Watch};
 use assignment::{Assignment, Route};
@@ -99,7 +99,7 @@ pub struct Settings {
     /// Threads that decode and encode.
     pub workers: usize,
     /// When a partition's journal is merged, and how much at once.
-    pub merge: Limits,
+    pub merge: MergeLimits,
     /// Rejects in a row for which a partner is parked; 0 = none is.
     pub breaker: u32,
     /// How long a first answer of a broker is waited for.

@@ -1,10 +1,10 @@
-//! Rejects: the records that broke their contract, with why and, unless they looked personal, their
+//! Rejects: records that broke their contract, with the reason and, unless they look personal, their
 //! bytes.
 //!
-//! It refuses to judge: a [`Rejection`] comes in ready. The invariant: of a record refused as
-//! personal no byte of value, key or header is kept, here or anywhere.
+//! It must not know how records are validated: it is given a [`Rejection`]. The invariant: of a
+//! record rejected as personal, no byte of value, key or header is stored.
 
-pub mod kept;
+pub mod reader;
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,16 +22,32 @@ use bytes::Bytes;
 
 use crate::contract::rejection::Rejection;
 use crate::event::{Micros, Position};
+use crate::ledger::chain::ChainError;
 use crate::ledger::{self, LedgerError};
 
 /// Why rejects could not be read.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant says what it is in its message")]
+#[allow(missing_docs, reason = "the message of each variant describes it")]
 pub enum RejectsError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("`{path}` does not hold rejects")]
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("`{path}` is not a rejects file")]
     NotRejects { path: String },
+}
+
+impl RejectsError {
+    /// Whether a file is damaged, so that reading it again would not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::NotRejects { .. } | Self::Chain(ChainError::Damaged { .. }) => true,
+            Self::Ledger(error) | Self::Chain(ChainError::Ledger(error)) => {
+                error.damaged().is_some()
+            }
+            Self::Chain(_) => false,
+        }
+    }
 }
 
 type Result<T, E = RejectsError> = std::result::Result<T, E>;
@@ -183,14 +199,14 @@ pub fn schema() -> SchemaRef {
     SCHEMA.clone()
 }
 
-/// A header as Kafka gives it: a name, and bytes or null.
+/// A header of a Kafka record: a name, and bytes or null.
 pub type Header<'a> = (&'a str, Option<&'a [u8]>);
 
 impl RejectsBuilder {
-    /// Bytes a row takes beside its texts.
+    /// Bytes of a row besides its texts.
     const ROW_BYTES: usize = 96;
 
-    /// Keeps one record that was refused; of one that looked personal, only where it was and why.
+    /// Adds a rejected record; for one that looks personal, only its position and the reason.
     pub fn append<'a>(
         &mut self,
         position: Position,
@@ -226,44 +242,44 @@ impl RejectsBuilder {
         self.key.append_option(key);
         self.value.append_option(value);
         self.bytes += key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-        let kept = headers.is_some();
+        let has_headers = headers.is_some();
         for (name, value) in headers.into_iter().flatten() {
             self.header_names.values().append_value(name);
             self.header_values.values().append_option(value);
             self.bytes += name.len() + value.map_or(0, <[u8]>::len);
         }
-        self.header_names.append(kept);
-        self.header_values.append(kept);
+        self.header_names.append(has_headers);
+        self.header_values.append(has_headers);
     }
 
-    /// About how much memory they take.
+    /// Memory in use, in bytes, approximately.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-/// A reject as it is read back.
+/// A rejected record, as read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
-    /// Where the record was in its partition.
+    /// The record's position in its partition.
     pub position: Position,
     /// Its Kafka timestamp.
     pub received: Micros,
     /// The reason code.
     pub reason: String,
-    /// What is wrong, as a JSON pointer.
+    /// A JSON pointer to what is wrong.
     pub pointer: String,
-    /// The rule, in a sentence.
+    /// The rule that failed, as a sentence.
     pub rule: String,
-    /// Whose, where that could be read.
+    /// The partner, if it could be read.
     pub partner: Option<String>,
-    /// Its kind, where that could be read.
+    /// The kind, if it could be read.
     pub kind: Option<String>,
-    /// What the record held, where that was asked for and was kept.
+    /// The record itself, if it was asked for and stored.
     pub raw: Option<Raw>,
 }
 
-/// What a rejected record held.
+/// The record that was rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Raw {
     /// Its key.
@@ -274,7 +290,7 @@ pub struct Raw {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// The rejects of a file, in order; what they contained only if `raw`. `path` is for errors only.
+/// The rejects of a file, in order; with their records only if `raw`. `path` is for errors only.
 pub fn read(
     path: &str,
     bytes: Bytes,
@@ -378,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reject_comes_back_as_it_was_sent() {
+    fn a_reject_reads_as_it_was_received() {
         let mut builder = RejectsBuilder::default();
         let headers: [Header<'_>; 3] = [("b", Some(b"\xff\x00")), ("a", None), ("b", Some(b""))];
         let position = Position { era: 2, offset: 7 };
@@ -429,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_record_refused_as_personal_no_byte_is_kept() {
+    fn no_byte_of_a_record_rejected_as_personal_is_stored() {
         let secret = b"943 476 5919";
         for &reason in Reason::ALL {
             let mut builder = RejectsBuilder::default();
@@ -478,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_record_held_is_read_only_when_asked_for() {
+    fn the_record_of_a_reject_is_read_only_when_asked_for() {
         let mut builder = RejectsBuilder::default();
         builder.append(
             Position::ORIGIN,
@@ -498,11 +514,11 @@ mod tests {
         let error = read("x", Bytes::from_static(b"no"), false)
             .err()
             .expect("refused");
-        assert_eq!(error.to_string(), "`x` is not readable as Parquet");
+        assert_eq!(error.to_string(), "cannot read `x` as Parquet");
     }
 
     #[test]
-    fn a_value_of_twenty_megabytes_is_kept_whole() {
+    fn a_value_of_twenty_megabytes_is_stored_in_full() {
         let value = vec![b'v'; 20 << 20];
         let mut builder = RejectsBuilder::default();
         builder.append(

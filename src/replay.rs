@@ -1,10 +1,10 @@
-//! Which rejects may be sent again: those that keep their contract today, and whose revision the
-//! chain does not hold.
+//! Decides which rejects are sent again: those that are valid under today's contract, and whose
+//! revision the chain does not contain.
 //!
-//! It refuses to send. A revision is known by (`source`, `subject`, `revision`): once a replayed
-//! record is read, the chain holds it, so replaying twice sends nothing the second time; and what
-//! the partner itself sent mended under the same revision stands. Of the same revision in several
-//! rejects the first goes.
+//! It must not know how they are sent. A revision is identified by (`source`, `subject`,
+//! `revision`). The invariant: no revision is sent that the chain contains, so a second replay sends
+//! nothing once the first was read, and a revision that the partner corrected stays. If several
+//! rejects have the same revision, the first is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,40 +16,40 @@ use crate::contract::record::partner_of;
 use crate::contract::{Incoming, Reason, Record, TopicRules, judge};
 use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::chain::ChainError;
-use crate::ledger::walk::Walk;
+use crate::ledger::walk::ChainWalk;
 use crate::ledger::{self, LedgerError};
 use crate::normalise::Rows;
 use crate::rejects::Reject;
 use crate::storage::Store;
 
-/// What becomes of a reject.
+/// What a replay does with a reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum ReplayOutcome {
     /// It is sent again.
     Sent,
-    /// The chain holds that revision of its record.
-    Held,
+    /// The chain contains that revision of its record.
+    Stored,
     /// The same revision was sent before it.
     Repeated,
     /// It still breaks its contract.
-    Refused,
-    /// Its partner is parked.
-    Parked,
-    /// Its topic is none of those that are consumed.
-    Unread,
-    /// Of a record refused as personal there is nothing to send.
+    Rejected,
+    /// Its partner is paused.
+    Paused,
+    /// Its topic is not consumed.
+    NotConsumed,
+    /// It was rejected as personal, so there are no bytes to send.
     Personal,
 }
 
-impl Fate {
-    /// All of them, in the order they are told.
+impl ReplayOutcome {
+    /// All of them, in the order of reports.
     pub const ALL: [Self; 7] = [
         Self::Sent,
-        Self::Held,
+        Self::Stored,
         Self::Repeated,
-        Self::Refused,
-        Self::Parked,
-        Self::Unread,
+        Self::Rejected,
+        Self::Paused,
+        Self::NotConsumed,
         Self::Personal,
     ];
 
@@ -57,25 +57,25 @@ impl Fate {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sent => "sent",
-            Self::Held => "held",
+            Self::Stored => "stored",
             Self::Repeated => "repeated",
-            Self::Refused => "refused",
-            Self::Parked => "parked",
-            Self::Unread => "unread",
+            Self::Rejected => "rejected",
+            Self::Paused => "paused",
+            Self::NotConsumed => "not_consumed",
             Self::Personal => "personal",
         }
     }
 
-    /// What it means, and what to do.
+    /// What it means, and the next step.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Sent => "keep their contract now",
-            Self::Held => "the ledger holds that revision of the record",
-            Self::Repeated => "the same revision goes before them",
-            Self::Refused => "still break their contract",
-            Self::Parked => "their partner is parked: release it first",
-            Self::Unread => "their topic is none of those that are consumed",
-            Self::Personal => "no bytes were kept: the partner must send them, mended",
+            Self::Sent => "are valid now",
+            Self::Stored => "the ledger already contains that revision of the record",
+            Self::Repeated => "an earlier reject has the same revision",
+            Self::Rejected => "still break their contract: the partner must fix them",
+            Self::Paused => "their partner is paused: resume it first",
+            Self::NotConsumed => "their topic is not consumed",
+            Self::Personal => "no bytes were stored: the partner must fix and send them",
         }
     }
 }
@@ -83,45 +83,46 @@ impl Fate {
 /// One revision of a record.
 type Revision = u128;
 
-fn revision_of(record: &Record<'_>) -> Revision {
+fn hash_revision(record: &Record<'_>) -> Revision {
     // A zero byte is in no source and no subject.
     XxHash3_128::oneshot(
         format!("{}\0{}\0{}", record.source, record.subject, record.revision).as_bytes(),
     )
 }
 
-/// Decides, reject by reject. First each is [`noticed`](Replay::notice); then what the chain holds
-/// is [`struck`](Replay::strike_held); then each is [`decided`](Replay::decide).
-pub struct Replay {
+/// Decides for each reject. First [`add`](ReplayPlan::add) each one; then
+/// [`exclude_stored`](ReplayPlan::exclude_stored) what the chains contain; then
+/// [`decide`](ReplayPlan::decide) for each.
+pub struct ReplayPlan {
     topics: BTreeMap<String, Arc<TopicRules>>,
-    parked: BTreeSet<String>,
+    paused: BTreeSet<String>,
     now: Micros,
-    /// Revisions that keep their contract, and what becomes of the next reject that holds one.
-    revisions: HashMap<Revision, Fate>,
-    /// Topics that those are of.
-    noticed: BTreeSet<String>,
+    /// Valid revisions, and the outcome of the next reject that has one.
+    revisions: HashMap<Revision, ReplayOutcome>,
+    /// Topics with a valid revision.
+    topics_with_valid: BTreeSet<String>,
 }
 
-impl Replay {
-    /// Under the rules of topics as they are now, but for partners that are parked.
+impl ReplayPlan {
+    /// A plan under the current rules of topics, without the paused partners.
     pub fn new(
         topics: BTreeMap<String, Arc<TopicRules>>,
-        parked: BTreeSet<String>,
+        paused: BTreeSet<String>,
         now: Micros,
     ) -> Self {
         Self {
             topics,
-            parked,
+            paused,
             now,
             revisions: HashMap::new(),
-            noticed: BTreeSet::new(),
+            topics_with_valid: BTreeSet::new(),
         }
     }
 
-    /// The revision that a reject holds, if it may be sent at all.
-    fn judge(&self, topic: &str, reject: &Reject) -> Result<Revision, Fate> {
-        let raw = reject.raw.as_ref().ok_or(Fate::Personal)?;
-        let rules = self.topics.get(topic).ok_or(Fate::Unread)?;
+    /// The revision of a reject, if it may be sent.
+    fn judge(&self, topic: &str, reject: &Reject) -> Result<Revision, ReplayOutcome> {
+        let raw = reject.raw.as_ref().ok_or(ReplayOutcome::Personal)?;
+        let rules = self.topics.get(topic).ok_or(ReplayOutcome::NotConsumed)?;
         let headers: Vec<_> = raw
             .headers
             .iter()
@@ -134,45 +135,48 @@ impl Replay {
             headers: &headers,
             received: self.now,
         };
-        let parked = |source: &str| self.parked.contains(partner_of(source));
-        judge(&incoming, rules, &parked, revision_of).map_err(|rejection| match rejection.reason {
-            Reason::PartnerParked => Fate::Parked,
-            _ => Fate::Refused,
+        let is_paused = |source: &str| self.paused.contains(partner_of(source));
+        judge(&incoming, rules, &is_paused, hash_revision).map_err(|rejection| {
+            match rejection.reason {
+                Reason::PartnerParked => ReplayOutcome::Paused,
+                _ => ReplayOutcome::Rejected,
+            }
         })
     }
 
-    /// Takes note of a reject, with what its record held.
-    pub fn notice(&mut self, topic: &str, reject: &Reject) {
+    /// Adds a reject, with the bytes of its record.
+    pub fn add(&mut self, topic: &str, reject: &Reject) {
         if let Ok(revision) = self.judge(topic, reject) {
-            self.revisions.insert(revision, Fate::Sent);
-            if !self.noticed.contains(topic) {
-                self.noticed.insert(topic.to_owned());
+            self.revisions.insert(revision, ReplayOutcome::Sent);
+            if !self.topics_with_valid.contains(topic) {
+                self.topics_with_valid.insert(topic.to_owned());
             }
         }
     }
 
-    /// Strikes out what the chain of a partition holds.
-    pub async fn strike_held(
+    /// Excludes the revisions that the chain of a partition contains.
+    pub async fn exclude_stored(
         &mut self,
         store: &Store,
         partition: &TopicPartition,
     ) -> Result<(), ChainError> {
-        if !self.noticed.contains(&partition.topic) {
+        if !self.topics_with_valid.contains(&partition.topic) {
             return Ok(());
         }
-        let mut walk = Walk::new(store, partition, Position::ORIGIN);
-        while let Some(walked) = walk.next().await? {
-            let path = &walked.file.path;
+        let mut walk = ChainWalk::new(store, partition, Position::ORIGIN);
+        while let Some(step) = walk.next().await? {
+            let path = &step.file.path;
             let Some(bytes) = store.read(path).await? else {
-                walk.again(&walked).await?;
+                walk.again(&step).await?;
                 continue;
             };
             for batch in ledger::decode(path, bytes, &["source", "subject", "revision"])? {
                 let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
                 let rows = Rows::new(&batch);
                 for row in 0..rows.len() {
-                    if let Some(fate) = self.revisions.get_mut(&revision_of(&rows.record(row))) {
-                        *fate = Fate::Held;
+                    if let Some(outcome) = self.revisions.get_mut(&hash_revision(&rows.record(row)))
+                    {
+                        *outcome = ReplayOutcome::Stored;
                     }
                 }
             }
@@ -180,17 +184,17 @@ impl Replay {
         Ok(())
     }
 
-    /// What becomes of a reject; `None` of one that was not noticed, since it came later.
-    pub fn decide(&mut self, topic: &str, reject: &Reject) -> Option<Fate> {
+    /// The outcome of a reject; `None` if it arrived after the others were added.
+    pub fn decide(&mut self, topic: &str, reject: &Reject) -> Option<ReplayOutcome> {
         let revision = match self.judge(topic, reject) {
             Ok(revision) => revision,
-            Err(fate) => return Some(fate),
+            Err(outcome) => return Some(outcome),
         };
         let next = self.revisions.get_mut(&revision)?;
-        let fate = *next;
-        if fate == Fate::Sent {
-            *next = Fate::Repeated;
+        let outcome = *next;
+        if outcome == ReplayOutcome::Sent {
+            *next = ReplayOutcome::Repeated;
         }
-        Some(fate)
+        Some(outcome)
     }
 }

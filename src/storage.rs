@@ -1,9 +1,9 @@
-//! The store: names and the bytes under them, on a local disk or in a bucket of S3.
+//! The store: named files on a local disk or in an S3 bucket.
 //!
-//! It refuses to know what the bytes mean. Nothing else in the crate creates, replaces or deletes a
-//! file. The invariant: what [`Store::create`] answered [`Creation::Created`] to is whole and on
-//! the disk, and no later create changes it. What is derived is put in the place of what was there,
-//! a folder at a time ([`Replacement`]).
+//! It must not know what the bytes mean. Nothing else in the crate creates, replaces or deletes a
+//! file. The invariant: once [`Store::create`] returns [`Creation::Created`], the file is complete
+//! and durable, and no later create changes it. Derived folders are replaced as one
+//! ([`Replacement`]).
 
 mod replacement;
 mod s3;
@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::error::Error as _;
 use std::io;
 use std::path::{Path as DiskPath, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -25,22 +25,22 @@ use crate::properties::Properties;
 pub use replacement::Replacement;
 pub use s3::is_property;
 
-/// How many create at once on one name in [`Store::probe`].
+/// Creates of one name at the same time in [`Store::probe`].
 const PROBE_RIVALS: usize = 8;
 
 /// Why the store could not be opened or used.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant says what it is in its message")]
+#[allow(missing_docs, reason = "the message of each variant describes it")]
 pub enum StorageError {
     #[error("`{0}` is a file: name a folder as the store")]
     NotAFolder(String),
     #[error("there is no store at `{0}`: check the path (ingest creates the folder)")]
     Absent(String),
-    #[error("a store by URL is `s3://bucket` or `s3://bucket/prefix`, not `{0}`")]
+    #[error("cannot open the store `{0}`: its URL must be `s3://bucket` or `s3://bucket/prefix`")]
     Url(String),
-    #[error("the store `{root}` cannot be reached so: {reason} (store.properties of the settings)")]
+    #[error("invalid store.properties for the store `{root}`: {reason}")]
     Properties { root: String, reason: String },
-    #[error("there is no bucket for the store `{0}`: create it, or name another")]
+    #[error("the bucket of the store `{0}` does not exist: create it, or name another")]
     NoBucket(String),
     #[error(
         "cannot create the store `{root}`: create the folder yourself, or name one this user may write"
@@ -49,19 +49,20 @@ pub enum StorageError {
     #[error("cannot write in the store `{root}`: give this user the right to create files in it")]
     NotWritable { root: String, source: io::Error },
     #[error(
-        "no file can be made in the store `{root}`: name a folder on a local disk, or a bucket with its keys"
+        "cannot create a file in the store `{root}`: \
+         name a folder on a local disk, or a bucket with its keys"
     )]
     Unusable { root: String, source: io::Error },
     #[error("the disk of the store `{root}` is full: free space and start again, nothing is lost")]
     Full { root: String, source: io::Error },
     #[error(
-        "the store `{root}` is on a network file system ({kind}), where a file may be there and not be seen: \
-         name a folder on a local disk"
+        "the store `{root}` is on a network file system ({kind}), \
+         which may hide files that exist: name a folder on a local disk"
     )]
     Network { root: String, kind: &'static str },
-    #[error("the store `{root}` cannot hold a ledger: {lacks}; use another disk")]
-    Unfit { root: String, lacks: &'static str },
-    #[error("`{0}` cannot name a file of the store")]
+    #[error("the store `{root}` cannot store a ledger: {fault}; use another disk or server")]
+    Unfit { root: String, fault: &'static str },
+    #[error("`{0}` is not a valid name for a file of the store")]
     Name(String),
     #[error("cannot {act} `{path}`")]
     Failed {
@@ -73,21 +74,21 @@ pub enum StorageError {
 
 type Result<T, E = StorageError> = std::result::Result<T, E>;
 
-/// The answer to a create that did not fail.
+/// The result of a create that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// The file is there, whole and durable, and this call made it.
+    /// This call created the file, which is complete and durable.
     Created,
-    /// A file of that name was there: perhaps this caller's own, from a try whose answer was lost.
+    /// The name exists: perhaps from an earlier attempt of this caller whose answer was lost.
     Exists,
 }
 
 /// A file found by [`Store::list`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub struct StoredFile {
     /// Its name in the folder.
     pub name: String,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
@@ -96,7 +97,7 @@ pub struct Entry {
 pub struct Tail {
     /// Its last bytes.
     pub bytes: Bytes,
-    /// The size of the whole file.
+    /// The size of the file in bytes.
     pub file_bytes: u64,
 }
 
@@ -121,19 +122,19 @@ impl StoreLocation {
     }
 }
 
-/// A folder of files that are created once. Cheap to clone.
+/// Files that are created once, under one root. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
     root: String,
-    /// Where it is on a local disk; there, folders are synced.
+    /// Its path on a local disk, where folders are synced; `None` for a bucket.
     disk: Option<PathBuf>,
-    /// Folders to which all names from the root on are durable.
-    reached: Arc<Mutex<HashSet<String>>>,
+    /// Folders whose names are durable, from the root on.
+    synced: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Store {
-    /// The store that is at `root`: a folder, or `s3://bucket/prefix`.
+    /// The existing store at `root`: a folder, or `s3://bucket/prefix`.
     pub fn open(root: &str) -> Result<Self> {
         Self::open_with(root, [])
     }
@@ -144,7 +145,8 @@ impl Store {
         properties: impl IntoIterator<Item = (&'p str, &'p str)>,
     ) -> Result<Self> {
         if root.contains("://") {
-            return Ok(Self::of(s3::open(root, properties)?, root.to_owned(), None));
+            let bucket = s3::open(root, properties)?;
+            return Ok(Self::new(bucket, root.to_owned(), None));
         }
         let disk = std::fs::canonicalize(root).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => StorageError::Absent(root.to_owned()),
@@ -159,23 +161,23 @@ impl Store {
         }
         let inner = LocalFileSystem::new_with_prefix(&disk)
             .map_err(|error| failed("open the store", root, error))?;
-        Ok(Self::of(
+        Ok(Self::new(
             Arc::new(inner.with_fsync(true)),
             root.to_owned(),
             Some(disk),
         ))
     }
 
-    fn of(inner: Arc<dyn ObjectStore>, root: String, disk: Option<PathBuf>) -> Self {
+    fn new(inner: Arc<dyn ObjectStore>, root: String, disk: Option<PathBuf>) -> Self {
         Self {
             inner,
             root,
             disk,
-            reached: Arc::default(),
+            synced: Arc::default(),
         }
     }
 
-    /// The store at `root`, whose folder is made if need be.
+    /// The store at `root`; its folder is created if it does not exist.
     pub fn open_or_create<'p>(
         root: &str,
         properties: impl IntoIterator<Item = (&'p str, &'p str)>,
@@ -189,13 +191,13 @@ impl Store {
         Self::open_with(root, properties)
     }
 
-    /// A store over any object store that honours create-if-absent: for tests, which let it fail.
-    pub fn over(inner: Arc<dyn ObjectStore>) -> Self {
+    /// A store over any object store that honours create-if-absent: for tests, which make it fail.
+    pub fn from_object_store(inner: Arc<dyn ObjectStore>) -> Self {
         let root = inner.to_string();
-        Self::of(inner, root, None)
+        Self::new(inner, root, None)
     }
 
-    /// Removes a folder and all in it, if it is there: for what can be made again, never for a
+    /// Removes a folder and its contents, if it exists: for what can be derived again, never for a
     /// ledger in use.
     pub fn remove_folder(&self, folder: &str) -> Result<()> {
         let Some(disk) = &self.disk else {
@@ -211,13 +213,13 @@ impl Store {
         }
     }
 
-    /// The folder, as it was named.
+    /// The root, as configured.
     pub fn root(&self) -> &str {
         &self.root
     }
 
-    /// Creates a file unless one of that name is there. An error settles nothing: the file may be
-    /// there, or come later.
+    /// Creates a file unless the name exists. An error settles nothing: the file may exist, or
+    /// appear later.
     pub async fn create(&self, path: &str, bytes: Bytes) -> Result<Creation> {
         match self
             .inner
@@ -226,7 +228,7 @@ impl Store {
         {
             Ok(_) => {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                if !self.is_reached(folder) {
+                if !self.is_synced(folder) {
                     self.sync_folder(folder).await?;
                 }
                 Ok(Creation::Created)
@@ -242,7 +244,7 @@ impl Store {
         }
     }
 
-    /// Puts a file in the place of another at once.
+    /// Replaces a file, or creates it, in one step.
     async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
         match self.inner.put(&parse(path)?, bytes.into()).await {
             Ok(_) => Ok(()),
@@ -250,7 +252,7 @@ impl Store {
         }
     }
 
-    /// A whole file; `None` where there is none.
+    /// The contents of a file; `None` if there is none.
     pub async fn read(&self, path: &str) -> Result<Option<Bytes>> {
         let Some(found) = present(self.inner.get(&parse(path)?).await, path)? else {
             return Ok(None);
@@ -262,7 +264,7 @@ impl Store {
             .map_err(|error| failed("read", path, error))
     }
 
-    /// At most the last `bytes_max` of a file; `None` where there is none.
+    /// At most the last `bytes_max` bytes of a file; `None` if there is none.
     pub async fn read_tail(&self, path: &str, bytes_max: u64) -> Result<Option<Tail>> {
         let options = GetOptions {
             range: Some(GetRange::Suffix(bytes_max)),
@@ -284,16 +286,16 @@ impl Store {
         Ok(present(self.inner.head(&parse(path)?).await, path)?.is_some())
     }
 
-    /// The files of a folder, by name; none where there is no folder.
-    pub async fn list(&self, folder: &str) -> Result<Vec<Entry>> {
+    /// The files of a folder, by name; empty if there is no folder.
+    pub async fn list(&self, folder: &str) -> Result<Vec<StoredFile>> {
         let found = self.inner.list_with_delimiter(Some(&parse(folder)?)).await;
         let objects = found
             .map_err(|error| failed("list", folder, error))?
             .objects;
-        let mut entries: Vec<Entry> = objects
+        let mut entries: Vec<StoredFile> = objects
             .into_iter()
             .filter_map(|object| {
-                Some(Entry {
+                Some(StoredFile {
                     name: object.location.filename()?.to_owned(),
                     bytes: object.size,
                 })
@@ -303,14 +305,14 @@ impl Store {
         Ok(entries)
     }
 
-    /// The files of a folder from a name on, in order, for as long as the caller wants them: of a
-    /// bucket, only so many pages of the list are asked for.
+    /// The files of a folder from a name on, in order, until `wanted` returns false. In a bucket,
+    /// no more pages of the list are requested than that needs.
     pub async fn list_from(
         &self,
         folder: &str,
         first: &str,
-        mut wanted: impl FnMut(&Entry) -> bool,
-    ) -> Result<Vec<Entry>> {
+        mut wanted: impl FnMut(&StoredFile) -> bool,
+    ) -> Result<Vec<StoredFile>> {
         if self.disk.is_some() {
             let listed = self.list(folder).await?.into_iter();
             return Ok(listed
@@ -319,8 +321,7 @@ impl Store {
                 .collect());
         }
         let folder_path = parse(folder)?;
-        // What a store lists after a name does not have that name itself: its last character is
-        // left out.
+        // A list that starts after a name does not contain the name: drop its last character.
         let shorter = first
             .char_indices()
             .next_back()
@@ -333,7 +334,7 @@ impl Store {
             let Some(name) = object.location.filename().filter(|name| *name >= first) else {
                 continue;
             };
-            let entry = Entry {
+            let entry = StoredFile {
                 name: name.to_owned(),
                 bytes: object.size,
             };
@@ -359,7 +360,7 @@ impl Store {
         Ok(names)
     }
 
-    /// Deletes a file; one that is gone is no error.
+    /// Deletes a file, if it exists.
     pub async fn delete(&self, path: &str) -> Result<()> {
         match self.inner.delete(&parse(path)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -367,60 +368,56 @@ impl Store {
         }
     }
 
-    /// Makes the names of a folder durable, and those that lead to it: another process may have
-    /// linked one, or made the folder, and not yet synced it. To be called before building on a
-    /// name that was found.
+    /// Makes the names in a folder durable, and the folder's own path: another process may have
+    /// created one and not yet synced it. To be called before relying on a name that was found.
     pub async fn sync_folder(&self, folder: &str) -> Result<()> {
         let path = folder.to_owned();
-        let is_reached = self.is_reached(folder);
-        let above = if is_reached || folder.is_empty() {
+        let is_synced = self.is_synced(folder);
+        let above = if is_synced || folder.is_empty() {
             0
         } else {
             folder.split('/').count()
         };
-        let sync = move |disk: PathBuf| match disk
-            .ancestors()
-            .take(1 + above)
-            .try_for_each(sync_disk_folder)
-        {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(StorageError::Failed {
-                act: "sync the folder",
-                path,
-                source,
-            }),
-        };
-        if self.on_disk(folder, sync).await? && !is_reached {
-            self.reached
-                .lock()
-                .expect("no panic while held")
-                .insert(folder.to_owned());
+        let exists = self
+            .on_disk(folder, move |disk| {
+                let mut folders = disk.ancestors().take(1 + above);
+                match folders.try_for_each(sync_disk_folder) {
+                    Ok(()) => Ok(true),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                    Err(source) => Err(StorageError::Failed {
+                        act: "sync the folder",
+                        path,
+                        source,
+                    }),
+                }
+            })
+            .await?;
+        if exists && !is_synced {
+            self.synced_folders().insert(folder.to_owned());
         }
         Ok(())
     }
 
-    fn is_reached(&self, folder: &str) -> bool {
-        self.disk.is_none()
-            || self
-                .reached
-                .lock()
-                .expect("no panic while held")
-                .contains(folder)
+    fn is_synced(&self, folder: &str) -> bool {
+        self.disk.is_none() || self.synced_folders().contains(folder)
     }
 
-    /// Removes what killed writers left in a folder: names `<name>#<digits>` whose `<name>` is
-    /// `old`.
+    fn synced_folders(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.synced.lock().expect("no thread panics with the lock")
+    }
+
+    /// Removes the files that killed writers left in a folder: names `<name>#<digits>` for which
+    /// `is_old(<name>)`.
     ///
-    /// A live writer that loses its file so fails to link it, and settles that by reading the name.
+    /// A live writer whose file is removed fails to link it, and settles that by reading the name.
     pub async fn remove_leftovers(
         &self,
         folder: &str,
-        old: impl Fn(&str) -> bool + Send + 'static,
+        is_old: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<usize> {
         let path = folder.to_owned();
         self.on_disk(folder, move |disk| {
-            remove_staged(&disk, &old).map_err(|source| StorageError::Failed {
+            remove_staged(&disk, &is_old).map_err(|source| StorageError::Failed {
                 act: "remove leftovers from",
                 path,
                 source,
@@ -429,8 +426,8 @@ impl Store {
         .await
     }
 
-    /// Tries whether the store keeps what the ledger rests on: a file created is never created
-    /// again, not by eight at once; names that are read back at once; folders that can be synced.
+    /// Checks that the store does what the ledger relies on: a name is created once, even by eight
+    /// writers at the same time; a created file is visible immediately; folders can be synced.
     pub async fn probe(&self) -> Result<()> {
         self.refuse_network()?;
         let unique = random();
@@ -454,20 +451,14 @@ impl Store {
     }
 
     async fn probe_names(&self, twice: &str, rivals: &str) -> Result<()> {
-        let unfit = |lacks| {
-            Err(StorageError::Unfit {
-                root: self.root.clone(),
-                lacks,
-            })
-        };
         if self.create(twice, "first".into()).await? != Creation::Created {
-            return unfit("a fresh name was said to exist");
+            return Err(self.unfit("a new name was reported to exist"));
         }
         if self.create(twice, "second".into()).await? != Creation::Exists {
-            return unfit("a file was created twice");
+            return Err(self.unfit("a file was created twice"));
         }
         if self.read(twice).await?.as_deref() != Some(b"first") {
-            return unfit("a file changed after its creation");
+            return Err(self.unfit("a file changed after its creation"));
         }
         let tries: Vec<_> = futures::stream::iter(0..PROBE_RIVALS)
             .map(
@@ -485,8 +476,15 @@ impl Store {
         let found = self.read(rivals).await?;
         match winners.as_slice() {
             [winner] if found.as_deref() == Some(winner.as_bytes()) => Ok(()),
-            [_] => unfit("a file does not hold what its creator wrote"),
-            _ => unfit("of several creates at once not exactly one won"),
+            [_] => Err(self.unfit("a file does not contain what its creator wrote")),
+            _ => Err(self.unfit("several creates of one name did not have exactly one winner")),
+        }
+    }
+
+    fn unfit(&self, fault: &'static str) -> StorageError {
+        StorageError::Unfit {
+            root: self.root.clone(),
+            fault,
         }
     }
 
@@ -495,7 +493,7 @@ impl Store {
             return Ok(());
         };
         let found = rustix::fs::statfs(disk).map_err(|error| StorageError::Failed {
-            act: "look at the file system of",
+            act: "inspect the file system of",
             path: self.root.clone(),
             source: error.into(),
         })?;
@@ -508,7 +506,7 @@ impl Store {
         }
     }
 
-    /// Runs on the folder where the store is a local disk; elsewhere there is nothing to do.
+    /// Runs a blocking action on a folder of a local disk; does nothing for a bucket.
     async fn on_disk<T: Default + Send + 'static>(
         &self,
         folder: &str,
@@ -552,7 +550,7 @@ impl Store {
     }
 }
 
-/// Sixty-four bits from the operating system, for names that must not meet.
+/// 64 random bits from the operating system, for names that must not collide.
 pub fn random() -> u64 {
     let mut bytes = [0; 8];
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
@@ -568,7 +566,7 @@ fn parse(path: &str) -> Result<Path> {
     Path::parse(path).map_err(|_| StorageError::Name(path.to_owned()))
 }
 
-/// Tells "there is none" from "cannot be read".
+/// Separates "there is no file" from "cannot be read".
 fn present<T>(answer: object_store::Result<T>, path: &str) -> Result<Option<T>> {
     match answer {
         Ok(found) => Ok(Some(found)),
@@ -577,7 +575,7 @@ fn present<T>(answer: object_store::Result<T>, path: &str) -> Result<Option<T>> 
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
+#[expect(clippy::needless_pass_by_value, reason = "callers hand over the error")]
 fn failed(act: &'static str, path: &str, error: object_store::Error) -> StorageError {
     StorageError::Failed {
         act,
@@ -586,20 +584,22 @@ fn failed(act: &'static str, path: &str, error: object_store::Error) -> StorageE
     }
 }
 
-/// What the operating system said, without the layers that say it again.
+/// The operating system's error, without the layers that repeat it.
 fn cause(error: &object_store::Error) -> io::Error {
-    // A list that is refused is told by its status alone; what comes after it is the server's XML,
-    // of which two parts are for people.
+    // The text is a status and then the server's XML, which has two parts meant for people.
     let text = error.to_string();
-    let part = |name: &str| Some(text.split_once(&format!("<{name}>"))?.1.split_once('<')?.0);
     let status = text
         .split(['\n', '<'])
         .next()
         .unwrap_or_default()
         .trim_end_matches([' ', ':']);
-    let parts = [Some(status), part("Code"), part("Message")]
-        .into_iter()
-        .flatten();
+    let parts = [
+        Some(status),
+        element(&text, "Code"),
+        element(&text, "Message"),
+    ]
+    .into_iter()
+    .flatten();
     let text = parts.collect::<Vec<_>>().join(": ");
     let is_refused = ["401 Unauthorized", "403 Forbidden"]
         .iter()
@@ -628,20 +628,26 @@ fn cause(error: &object_store::Error) -> io::Error {
     io::Error::other(text)
 }
 
-/// Makes a folder, durably; one that is there may have been made by another just now.
+/// The text of an XML element.
+fn element<'t>(xml: &'t str, name: &str) -> Option<&'t str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    Some(rest.split_once('<')?.0)
+}
+
+/// Creates a folder, durably. An existing one may have been created by another process just now.
 fn create_root(root: &DiskPath) -> io::Result<()> {
     let root = std::path::absolute(root)?;
-    let made = root
+    let missing = root
         .ancestors()
         .take_while(|folder| !folder.exists())
         .count();
-    if made > 0 {
+    if missing > 0 {
         std::fs::create_dir_all(&root)?;
     }
     for (above, folder) in root.ancestors().skip(1).enumerate() {
         match sync_disk_folder(folder) {
-            Err(error) if above < made => return Err(error),
-            _ => {} // it was there before, and may not be this user's to open
+            Err(error) if above < missing => return Err(error),
+            _ => {} // it existed before, and this user may lack the right to open it
         }
     }
     Ok(())
@@ -651,7 +657,7 @@ fn sync_disk_folder(folder: &DiskPath) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
-fn remove_staged(folder: &DiskPath, old: &dyn Fn(&str) -> bool) -> io::Result<usize> {
+fn remove_staged(folder: &DiskPath, is_old: &dyn Fn(&str) -> bool) -> io::Result<usize> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         entries => entries?,
@@ -663,7 +669,7 @@ fn remove_staged(folder: &DiskPath, old: &dyn Fn(&str) -> bool) -> io::Result<us
             .file_name()
             .and_then(|name| name.to_str()?.rsplit_once('#'));
         if staged.is_some_and(|(name, n)| {
-            !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && old(name)
+            !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && is_old(name)
         }) {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -674,7 +680,7 @@ fn remove_staged(folder: &DiskPath, old: &dyn Fn(&str) -> bool) -> io::Result<us
     Ok(removed)
 }
 
-/// The name of a network file system by its number in `statfs(2)`.
+/// The name of a network file system, from its number in `statfs(2)`.
 const fn network_kind(number: u64) -> Option<&'static str> {
     match number & 0xffff_ffff {
         0x6969 => Some("NFS"),
@@ -720,7 +726,7 @@ mod tests {
         assert_eq!((&tail.bytes[..], tail.file_bytes), (&b"ne"[..], 3));
         assert_eq!(
             store.list("a/b").await.expect("list"),
-            [Entry {
+            [StoredFile {
                 name: "c".into(),
                 bytes: 3
             }]
@@ -729,7 +735,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_absent_is_none_and_no_error() {
+    async fn an_absent_file_is_none_and_not_an_error() {
         let (_folder, store) = store();
         assert_eq!(store.read("a/b").await.expect("read"), None);
         assert!(store.read_tail("a/b", 9).await.expect("read").is_none());
@@ -769,32 +775,32 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_cannot_be_a_store_is_refused_with_what_to_do() {
+    fn an_error_for_an_unusable_root_names_the_next_step() {
         let folder = tempfile::tempdir().expect("folder");
         let file = folder.path().join("file");
         std::fs::write(&file, "x").expect("write");
-        let at = |path: &DiskPath| path.to_str().expect("utf-8").to_owned();
-        let check = |result: Result<Store>, words: &str| {
+        let none = folder.path().join("none");
+        let under = file.join("under");
+        let [file, none, under] = [&file, &none, &under].map(|path| path.to_str().expect("utf-8"));
+        for (result, words) in [
+            (Store::open(file), "is a file: name a folder"),
+            (Store::open(none), "there is no store at"),
+            (
+                Store::open_or_create(under, []),
+                "create the folder yourself",
+            ),
+            (
+                Store::open("gs://bucket/root"),
+                "must be `s3://bucket` or `s3://bucket/prefix`",
+            ),
+        ] {
             let message = result.expect_err("refused").to_string();
             assert!(message.contains(words), "{message}");
-        };
-        check(Store::open(&at(&file)), "is a file: name a folder");
-        check(
-            Store::open(&at(&folder.path().join("none"))),
-            "there is no store at",
-        );
-        check(
-            Store::open_or_create(&at(&file.join("under")), []),
-            "create the folder yourself",
-        );
-        check(
-            Store::open("gs://bucket/root"),
-            "is `s3://bucket` or `s3://bucket/prefix`",
-        );
+        }
     }
 
     #[test]
-    fn network_file_systems_are_known_by_their_numbers_and_local_ones_are_not_refused() {
+    fn network_file_systems_are_recognised_and_local_ones_are_not() {
         for (number, kind) in [
             (0x6969, "NFS"),
             (0xfe53_4d42, "SMB"),

@@ -159,11 +159,15 @@ fn what_is_on_the_screen_is_what_was_written() {
 fn assert_figures(screen: &str, table: &Table) {
     let reference = Reference::load(None).expect("built in");
     let plan = reference.plans.get("smp-2017-18").expect("held");
-    let months: Vec<Month> = Month::of(plan.valid_from)
-        .to(Month::of(plan.valid_to))
+    let months: Vec<Month> = Month::from_date(plan.valid_from)
+        .to(Month::from_date(plan.valid_to))
         .collect();
     let window = |month: &Month| format!("month:{month}");
-    let before = |month: &Month| window(&Month::of(month.first_day().saturating_sub(1.year())));
+    let before = |month: &Month| {
+        window(&Month::from_date(
+            month.first_day().saturating_sub(1.year()),
+        ))
+    };
     let mut lines = screen
         .lines()
         .skip_while(|line| !line.starts_with("Safer Maidstone"))

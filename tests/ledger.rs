@@ -22,12 +22,13 @@ use object_store::{
     ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
 };
 use partner_feeds::event::{Position, TopicPartition};
-use partner_feeds::ledger::chain::{self, ChainError, Rule};
+use partner_feeds::ledger::chain::{self, ChainError};
 use partner_feeds::ledger::journal::{self, CREATES_MAX, JournalError, Outcome, Prepared};
-use partner_feeds::ledger::merge::{Limits, Swept, merge, sweep};
+use partner_feeds::ledger::merge::{MergeLimits, Swept, merge, sweep};
+use partner_feeds::ledger::rules::LedgerRule;
 use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{Footer, Gap, Tree, rejects_file, rejects_name};
-use partner_feeds::rejects::kept::Kept;
+use partner_feeds::rejects::reader::RejectsReader;
 use partner_feeds::storage::Store;
 use records::{assert_each_once, at, batch, held, is_rejected, log, partition, prepare, seal};
 use tokio::runtime::Handle;
@@ -47,10 +48,10 @@ async fn consume(store: &Store, mut cut: impl FnMut() -> i64) -> Result<(), Stri
         while end < LOG {
             let next = LOG.min(end + cut());
             match journal::commit(store, &partition, &batch(end, next), ledger_end).await {
-                Ok(Outcome::Certain {
+                Ok(Outcome::Committed {
                     ledger_end: read, ..
                 }) => (end, ledger_end) = (next, read),
-                Ok(Outcome::Lost) => continue 'resume,
+                Ok(Outcome::LostRace) => continue 'resume,
                 Err(error) => return Err(error.to_string()),
             }
         }
@@ -287,7 +288,7 @@ impl ObjectStore for Double {
 
 fn memory() -> (Arc<InMemory>, Store) {
     let inner = Arc::new(InMemory::new());
-    (inner.clone(), Store::over(inner))
+    (inner.clone(), Store::from_object_store(inner))
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -297,7 +298,7 @@ fn memory() -> (Arc<InMemory>, Store) {
 async fn whatever_operation_fails_each_record_is_one_row() {
     let (inner, _) = memory();
     let counted = Double::new(inner, None);
-    consume(&Store::over(Arc::new(counted.clone())), || 11)
+    consume(&Store::from_object_store(Arc::new(counted.clone())), || 11)
         .await
         .expect("no fault");
     let operations = counted.script.lock().expect("lock").done;
@@ -323,7 +324,7 @@ async fn whatever_operation_fails_each_record_is_one_row() {
         for operation in 1..=operations {
             let (inner, store) = memory();
             let double = Double::new(inner, Some((operation, fault)));
-            let first = consume(&Store::over(Arc::new(double.clone())), || 11).await;
+            let first = consume(&Store::from_object_store(Arc::new(double.clone())), || 11).await;
             assert!(
                 fault != Fault::Dies || first.is_err(),
                 "{fault:?} at {operation}"
@@ -351,7 +352,7 @@ async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
         let (inner, store) = memory();
         let double = Double::new(inner, Some((2, fault))); // the rejects are the first
         let answer = journal::commit(
-            &Store::over(Arc::new(double.clone())),
+            &Store::from_object_store(Arc::new(double.clone())),
             &partition(),
             &batch(0, 10),
             at(0),
@@ -361,7 +362,7 @@ async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
         let settled = !matches!(fault, Fault::Fails | Fault::Conflicts);
         assert_eq!(
             answer.expect("settled"),
-            Outcome::Certain {
+            Outcome::Committed {
                 ledger_end: at(0),
                 settled
             },
@@ -376,7 +377,7 @@ async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
 async fn creates_that_never_answer_are_counted_and_not_called_failed() {
     let (inner, _) = memory();
     let double = Double::new(inner, Some((1, Fault::Dies)));
-    let store = Store::over(Arc::new(double.clone()));
+    let store = Store::from_object_store(Arc::new(double.clone()));
     let error = journal::commit(&store, &partition(), &batch(0, 3), at(0))
         .await
         .expect_err("not settled");
@@ -449,9 +450,9 @@ async fn merged(store: &Store, cuts: &[i64], merged: i64, swept: bool) {
         from = next;
     }
     let files = cuts.iter().filter(|next| **next <= merged).count();
-    let limits = Limits {
+    let limits = MergeLimits {
         files,
-        ..Limits::default()
+        ..MergeLimits::default()
     };
     let made = merge(store, &partition(), limits)
         .await
@@ -508,12 +509,12 @@ async fn rejects_are_read_once_each_and_whole_while_their_files_are_merged_away(
             .expect("certain");
     }
     let partition = partition();
-    let mut kept = Kept::new(&store, &partition, at(4), true);
+    let mut reader = RejectsReader::new(&store, &partition, at(4), true);
     let mut read = Vec::new();
     // The first run ends before what is read next, the second covers what was read and what was
     // not.
     for files in [1, 2, 0, 0, 0, 0] {
-        let Some(rejects) = kept.next().await.expect("readable") else {
+        let Some(rejects) = reader.next().await.expect("readable") else {
             break;
         };
         for reject in rejects.map(|reject| reject.expect("a row")) {
@@ -528,9 +529,9 @@ async fn rejects_are_read_once_each_and_whole_while_their_files_are_merged_away(
             merge(
                 &store,
                 &partition,
-                Limits {
+                MergeLimits {
                     files,
-                    ..Limits::default()
+                    ..MergeLimits::default()
                 },
             )
             .await
@@ -561,7 +562,7 @@ async fn rejects_that_are_missing_are_damage_to_those_who_read_them() {
         .await
         .expect("deleted");
     let (partition, from) = (partition(), Position::ORIGIN);
-    let error = Kept::new(&store, &partition, from, true)
+    let error = RejectsReader::new(&store, &partition, from, true)
         .next()
         .await
         .err()
@@ -569,7 +570,7 @@ async fn rejects_that_are_missing_are_damage_to_those_who_read_them() {
     assert!(
         error
             .to_string()
-            .contains("one of the rejects that it names, is missing"),
+            .contains("or a rejects file that it names, is missing"),
         "{error}"
     );
 }
@@ -605,26 +606,26 @@ async fn a_merge_takes_files_up_to_its_limits_and_copies_rows_and_gaps() {
         .await
         .expect("listed");
     // What was rejected counts like what was accepted.
-    let one = Limits {
+    let one = MergeLimits {
         bytes: size(0).await + rejects[0].bytes,
-        ..Limits::default()
+        ..MergeLimits::default()
     };
-    let two = Limits {
+    let two = MergeLimits {
         bytes: one.bytes + size(4).await,
-        ..Limits::default()
+        ..MergeLimits::default()
     };
     let made = merge(&store, &partition(), two)
         .await
         .expect("merged")
         .expect("files");
     assert_eq!((made.next, made.files, made.rows), (at(10), 2, 8));
-    let made = merge(&store, &partition(), Limits::default())
+    let made = merge(&store, &partition(), MergeLimits::default())
         .await
         .expect("merged")
         .expect("files");
     assert_eq!((made.next, made.files, made.rows), (at(20), 2, 6));
     assert_eq!(
-        merge(&store, &partition(), Limits::default())
+        merge(&store, &partition(), MergeLimits::default())
             .await
             .expect("looked"),
         None
@@ -683,7 +684,7 @@ async fn a_merge_stops_at_the_end_of_an_era_and_at_another_schema() {
             .expect("certain");
     }
     for next in [at(4), era(0), era(1), era(2)] {
-        let made = merge(&store, &partition(), Limits::default())
+        let made = merge(&store, &partition(), MergeLimits::default())
             .await
             .expect("merged")
             .expect("a file");
@@ -699,9 +700,9 @@ async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
         merge(
             &store,
             &partition(),
-            Limits {
+            MergeLimits {
                 files: 2,
-                ..Limits::default()
+                ..MergeLimits::default()
             },
         )
         .await?;
@@ -717,7 +718,7 @@ async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
     let (inner, store) = memory();
     committed(store).await;
     let counted = Double::new(inner, None);
-    both(Store::over(Arc::new(counted.clone())))
+    both(Store::from_object_store(Arc::new(counted.clone())))
         .await
         .expect("no fault");
     let operations = counted.script.lock().expect("lock").done;
@@ -736,12 +737,12 @@ async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
             committed(store.clone()).await;
             let double = Double::new(inner, Some((operation, fault)));
             // What became of it does not matter: an error is told, and another comes.
-            drop(both(Store::over(Arc::new(double.clone()))).await);
+            drop(both(Store::from_object_store(Arc::new(double.clone()))).await);
             consume(&store, || 7).await.expect("no fault");
             both(store.clone()).await.expect("no fault");
             double.settle().await;
             assert_each_once(&store, LOG).await;
-            while merge(&store, &partition(), Limits::default())
+            while merge(&store, &partition(), MergeLimits::default())
                 .await
                 .expect("no fault")
                 .is_some()
@@ -786,9 +787,9 @@ async fn beside_writers_and_readers_several_merges_keep_each_record_once() {
                     let chain = chain::read(&store, &partition()).await.expect("joins");
                     assert!(chain.end >= chain.ledger_end);
                 } else {
-                    let limits = Limits {
+                    let limits = MergeLimits {
                         files: other + 1,
-                        ..Limits::default()
+                        ..MergeLimits::default()
                     };
                     merge(&store, &partition(), limits).await.expect("merged");
                     sweep(&store, &partition(), Position::ORIGIN)
@@ -841,9 +842,9 @@ async fn a_journal_of_100_000_files_is_resumed_merged_and_swept_by_few_names_of_
         };
         prepare(footer, &[at(from)], &[])
     };
-    let limits = Limits {
+    let limits = MergeLimits {
         files: 100,
-        ..Limits::default()
+        ..MergeLimits::default()
     };
     // Only those that are read hold what they say.
     let between = small(0).rows;
@@ -860,7 +861,7 @@ async fn a_journal_of_100_000_files_is_resumed_merged_and_swept_by_few_names_of_
             .expect("created");
     }
     let double = Double::new(inner, None);
-    let watched = Store::over(Arc::new(double.clone()));
+    let watched = Store::from_object_store(Arc::new(double.clone()));
     let listed = || std::mem::take(&mut double.script.lock().expect("lock").listed);
 
     let resumed = chain::resume(&watched, &partition())
@@ -913,7 +914,7 @@ async fn a_create_under_a_name_that_was_merged_and_swept_is_lost() {
         let answer = journal::commit(&store, &partition(), &batch(from, 9), at(0))
             .await
             .expect("settled");
-        assert_eq!(answer, Outcome::Lost, "from {from}");
+        assert_eq!(answer, Outcome::LostRace, "from {from}");
     }
     assert_each_once(&store, 15).await;
     let answer = journal::commit(&store, &partition(), &batch(15, 18), at(0))
@@ -921,7 +922,7 @@ async fn a_create_under_a_name_that_was_merged_and_swept_is_lost() {
         .expect("settled");
     assert_eq!(
         answer,
-        Outcome::Certain {
+        Outcome::Committed {
             ledger_end: at(10),
             settled: false
         },
@@ -958,14 +959,14 @@ async fn overtaken(operation: u64) -> (Double, Store) {
 async fn a_merge_and_a_stale_writer_at_any_moment_move_no_end() {
     for operation in 1..20 {
         let (double, store) = overtaken(operation).await;
-        let watched = Store::over(Arc::new(double.clone()));
+        let watched = Store::from_object_store(Arc::new(double.clone()));
         let resume = chain::resume(&watched, &partition())
             .await
             .expect("resumed");
         assert_eq!(resume.end, at(10), "resume at {operation}");
 
         let (double, _) = overtaken(operation).await;
-        let watched = Store::over(Arc::new(double.clone()));
+        let watched = Store::from_object_store(Arc::new(double.clone()));
         let chain = chain::read(&watched, &partition()).await.expect("joins");
         assert_eq!(chain.end, at(10), "reader at {operation}");
         let (last, firsts) = chain.files.split_last().expect("files");
@@ -976,11 +977,11 @@ async fn a_merge_and_a_stale_writer_at_any_moment_move_no_end() {
 
         let (double, store_of_zombie) = overtaken(operation).await;
         double.script.lock().expect("lock").meanwhile.pop();
-        let zombie = Store::over(Arc::new(double.clone()));
+        let zombie = Store::from_object_store(Arc::new(double.clone()));
         let answer = journal::commit(&zombie, &partition(), &batch(4, 9), at(0))
             .await
             .expect("settled");
-        assert_eq!(answer, Outcome::Lost, "commit at {operation}");
+        assert_eq!(answer, Outcome::LostRace, "commit at {operation}");
         double.others().await;
         assert_each_once(&store_of_zombie, 10).await;
         assert_each_once(&store, 10).await;
@@ -993,7 +994,7 @@ async fn a_reader_takes_no_old_list_for_the_whole() {
         for operation in 1..12 {
             let (inner, store) = memory();
             merged(&store, cuts, 10, true).await;
-            let double = Store::over(Arc::new(Double::new(
+            let double = Store::from_object_store(Arc::new(Double::new(
                 inner,
                 Some((operation, Fault::Forgets)),
             )));
@@ -1057,7 +1058,7 @@ async fn all_partitions_of_a_store_are_read_in_order() {
 // Damage.
 
 /// A chain of three files, the second as given, and the rules it breaks.
-async fn check(second: Prepared, broken: &[Rule]) {
+async fn check(second: Prepared, broken: &[LedgerRule]) {
     let (inner, store) = memory();
     let (from, next) = (second.footer.from, second.footer.next);
     journal::commit(&store, &partition(), &batch(0, 4), at(0))
@@ -1084,7 +1085,7 @@ async fn check(second: Prepared, broken: &[Rule]) {
             .expect("certain");
     }
     let report = verify(&store).await.expect("looked");
-    let found: Vec<Rule> = report.findings.iter().map(|finding| finding.rule).collect();
+    let found: Vec<LedgerRule> = report.findings.iter().map(|finding| finding.rule).collect();
     assert_eq!(found, broken, "{:?}", report.findings);
     assert!(
         report
@@ -1156,58 +1157,74 @@ async fn each_rule_that_is_broken_is_found() {
 
     let mut name = sealed(&|f| f.from = at(3));
     name.footer.from = at(4);
-    check(name, &[Rule::Name]).await;
+    check(name, &[LedgerRule::Name]).await;
     let mut join = sealed(&|f| f.next = at(9));
     join.footer.next = at(8);
-    check(join, &[Rule::Join]).await;
+    check(join, &[LedgerRule::Join]).await;
     let mut open = sealed(&|_| {});
     open.rows = open.rows.slice(..open.rows.len() - 1);
-    check(open, &[Rule::Open]).await;
-    check(sealed(&|f| (f.read, f.accepted) = (5, 5)), &[Rule::Count]).await;
+    check(open, &[LedgerRule::Open]).await;
+    check(
+        sealed(&|f| (f.read, f.accepted) = (5, 5)),
+        &[LedgerRule::Count],
+    )
+    .await;
     check(
         seal(with(&|_| {}), &[4, 5, 6, 8].map(at), &[]),
-        &[Rule::Offsets],
+        &[LedgerRule::Offsets],
     )
     .await;
     check(
         seal(with(&|_| {}), &[4, 6, 5, 7].map(at), &[]),
-        &[Rule::Offsets],
+        &[LedgerRule::Offsets],
     )
     .await;
     check(
         seal(with(&|_| {}), &[4, 5, 5, 7].map(at), &[]),
-        &[Rule::Once],
+        &[LedgerRule::Once],
     )
     .await;
-    check(prepare(footer.clone(), &accepted, &[at(7)]), &[Rule::Once]).await;
-    check(sealed(&|f| f.read = 5), &[Rule::Read]).await;
-    check(sealed(&|f| f.topic_id = "other".into()), &[Rule::Source]).await;
-    check(sealed(&|f| f.schema = "99".into()), &[Rule::Schema]).await;
+    check(
+        prepare(footer.clone(), &accepted, &[at(7)]),
+        &[LedgerRule::Once],
+    )
+    .await;
+    check(sealed(&|f| f.read = 5), &[LedgerRule::Read]).await;
+    check(
+        sealed(&|f| f.topic_id = "other".into()),
+        &[LedgerRule::Source],
+    )
+    .await;
+    check(sealed(&|f| f.schema = "99".into()), &[LedgerRule::Schema]).await;
     let era = Position { era: 1, offset: 0 };
-    check(sealed(&|f| f.next = era), &[Rule::Era]).await;
-    check(prepare(footer.clone(), &[], &[]), &[Rule::Gap]).await;
+    check(sealed(&|f| f.next = era), &[LedgerRule::Era]).await;
+    check(prepare(footer.clone(), &[], &[]), &[LedgerRule::Gap]).await;
     check(
         sealed(&|f| f.gaps = vec![gap(5, at(9), "ops")]),
-        &[Rule::Gap],
+        &[LedgerRule::Gap],
     )
     .await;
-    check(sealed(&|f| f.gaps = vec![gap(5, at(6), "")]), &[Rule::Gap]).await;
+    check(
+        sealed(&|f| f.gaps = vec![gap(5, at(6), "")]),
+        &[LedgerRule::Gap],
+    )
+    .await;
 
     let mut missing = prepare(footer.clone(), &accepted[..3], &accepted[3..]);
     missing.rejects = None;
-    check(missing, &[Rule::Rejects]).await;
+    check(missing, &[LedgerRule::Rejects]).await;
     let mut fewer = prepare(footer.clone(), &accepted[..3], &accepted[3..]).footer;
     (fewer.read, fewer.rejected) = (5, 2);
     check(
         seal(fewer, &accepted[..3], &accepted[3..]),
-        &[Rule::Rejects],
+        &[LedgerRule::Rejects],
     )
     .await;
     let mut misnamed = prepare(footer, &accepted[..3], &accepted[3..]).footer;
     misnamed.rejects = vec![rejects_name(at(5), "x")];
     check(
         seal(misnamed, &accepted[..3], &accepted[3..]),
-        &[Rule::Name],
+        &[LedgerRule::Name],
     )
     .await;
 }
@@ -1249,12 +1266,12 @@ async fn a_merge_does_not_pass_over_a_file_that_is_missing() {
     }
     let missing = Tree::Journal.file(&partition(), at(4));
     store.delete(&missing).await.expect("deleted");
-    let made = merge(&store, &partition(), Limits::default())
+    let made = merge(&store, &partition(), MergeLimits::default())
         .await
         .expect("merged")
         .expect("files");
     assert_eq!(made.next, at(4));
-    let error = merge(&store, &partition(), Limits::default())
+    let error = merge(&store, &partition(), MergeLimits::default())
         .await
         .expect_err("nothing joins");
     assert_eq!(error.damaged(), Some(&*missing));
@@ -1271,7 +1288,7 @@ async fn a_merge_does_not_pass_over_rejects_that_are_missing() {
             .expect("certain");
     }
     store.delete(&missing).await.expect("deleted");
-    let error = merge(&store, &partition(), Limits::default())
+    let error = merge(&store, &partition(), MergeLimits::default())
         .await
         .expect_err("rejects are missing");
     assert_eq!(error.damaged(), Some(&*missing));
@@ -1307,7 +1324,7 @@ async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
 
     // As its rows would be taken for those that its place lacks, and those swept away.
     put(4, third.clone()).await;
-    let error = merge(&store, &partition(), Limits::default())
+    let error = merge(&store, &partition(), MergeLimits::default())
         .await
         .expect_err("refused");
     assert_eq!(error.damaged(), Some(&*name(4)), "{error}");
@@ -1331,7 +1348,7 @@ async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
     );
 
     put(8, third).await;
-    merge(&store, &partition(), Limits::default())
+    merge(&store, &partition(), MergeLimits::default())
         .await
         .expect("merged")
         .expect("files");
@@ -1369,7 +1386,7 @@ async fn a_ledger_file_that_cannot_be_read_is_found() {
             .iter()
             .map(|f| (f.rule, f.file.as_str()))
             .collect::<Vec<_>>(),
-        [(Rule::Open, &*path)]
+        [(LedgerRule::Open, &*path)]
     );
 }
 

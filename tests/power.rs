@@ -27,7 +27,7 @@ use std::process::Command;
 use partner_feeds::event::Position;
 use partner_feeds::ledger::chain;
 use partner_feeds::ledger::journal::{self, Outcome};
-use partner_feeds::ledger::merge::{Limits, merge, sweep};
+use partner_feeds::ledger::merge::{MergeLimits, merge, sweep};
 use partner_feeds::storage::Store;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -111,14 +111,14 @@ async fn act(folder: &str, acts: &[String]) {
                 let (from, next) = (resumed.end, at(resumed.end.offset + 4));
                 let file = batch(from.offset, next.offset);
                 match journal::commit(&store, &partition(), &file, resumed.ledger_end).await {
-                    Ok(Outcome::Certain { ledger_end, .. }) => {
+                    Ok(Outcome::Committed { ledger_end, .. }) => {
                         (resumed.end, resumed.ledger_end) = (next, ledger_end)
                     }
                     other => panic!("{other:?}"),
                 }
             }
             "merge" => drop(
-                merge(&store, &partition(), Limits::default())
+                merge(&store, &partition(), MergeLimits::default())
                     .await
                     .expect("merged"),
             ),
@@ -524,10 +524,10 @@ fn goes_on(folder: &Path, left: &Left, certain: i64, before: &str) {
         )
         .await;
         assert!(
-            matches!(committed, Ok(Outcome::Certain { .. })),
+            matches!(committed, Ok(Outcome::Committed { .. })),
             "{committed:?}"
         );
-        while merge(&store, &partition(), Limits::default())
+        while merge(&store, &partition(), MergeLimits::default())
             .await
             .expect("merged")
             .is_some()

@@ -41,7 +41,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::event::Position;
 use partner_feeds::ledger::chain::{self, ChainError};
 use partner_feeds::ledger::journal::{self, Outcome};
-use partner_feeds::ledger::merge::{Limits, merge, merge_full, sweep};
+use partner_feeds::ledger::merge::{MergeLimits, merge, merge_full, sweep};
 use partner_feeds::ledger::verify::{VerifyError, verify};
 use partner_feeds::ledger::{Footer, Tree, rejects_file};
 use partner_feeds::storage::Store;
@@ -260,7 +260,7 @@ impl World {
 fn footer_of(payload: &PutPayload) -> Footer {
     let bytes = bytes::Bytes::from(payload.clone());
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("Parquet");
-    Footer::of("x", reader.metadata().file_metadata()).expect("a footer")
+    Footer::from_metadata("x", reader.metadata().file_metadata()).expect("a footer")
 }
 
 /// What is ready at once.
@@ -451,7 +451,7 @@ impl ObjectStore for Double {
 /// One life of an actor: acts until it is killed.
 async fn live(role: Role, me: Double) {
     loop {
-        let store = Store::over(Arc::new(me.clone()));
+        let store = Store::from_object_store(Arc::new(me.clone()));
         {
             let mut world = me.world();
             world.floors[me.actor] = world.end;
@@ -519,7 +519,7 @@ async fn write(store: &Store, me: &Double) {
         let committed =
             journal::commit(store, &partition(), &batch(from.offset, next), ledger_end).await;
         match me.excuses(committed) {
-            Some(Outcome::Certain {
+            Some(Outcome::Committed {
                 ledger_end: read, ..
             }) => {
                 let mut world = me.world();
@@ -531,16 +531,16 @@ async fn write(store: &Store, me: &Double) {
                 world.saw("certain");
                 (from, ledger_end) = (at(next), read);
             }
-            Some(Outcome::Lost) => return me.world().saw("lost"),
+            Some(Outcome::LostRace) => return me.world().saw("lost"),
             None => return,
         }
     }
 }
 
 async fn merge_once(store: &Store, me: &Double) {
-    let limits = Limits {
+    let limits = MergeLimits {
         files: 1 + me.world().random.below(3),
-        ..Limits::default()
+        ..MergeLimits::default()
     };
     let full = me.world().random.once_in(2);
     let merged = if full {
@@ -825,7 +825,7 @@ impl Schedule {
             world.land(late);
             after
         };
-        let store = Store::over(Arc::new(Double {
+        let store = Store::from_object_store(Arc::new(Double {
             actor: 0,
             world: Arc::clone(&self.world),
         }));
@@ -837,17 +837,17 @@ impl Schedule {
                 .await
                 .expect("no fault")
             {
-                Outcome::Certain {
+                Outcome::Committed {
                     ledger_end: read, ..
                 } => (from, ledger_end) = (next, read),
-                Outcome::Lost => panic!("nobody else writes"),
+                Outcome::LostRace => panic!("nobody else writes"),
             }
         }
         self.world().land(late);
         let end = self.world().end; // a create that landed late may be the last file
         assert!(end >= at(from));
         assert_each_once(&store, end.offset).await;
-        while merge(&store, &partition(), Limits::default())
+        while merge(&store, &partition(), MergeLimits::default())
             .await
             .expect("no fault")
             .is_some()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use partner_feeds::event::{Position, TopicPartition};
-use partner_feeds::ledger::merge::{Limits, merge};
+use partner_feeds::ledger::merge::{MergeLimits, merge};
 use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{self, Tree, chain};
 use partner_feeds::rejects;
@@ -28,14 +28,14 @@ pub(crate) fn run(bytes: &[u8]) {
             partition: 0,
         };
         for tree in [Tree::Journal, Tree::Ledger] {
-            let store = Store::over(Arc::new(InMemory::new()));
+            let store = Store::from_object_store(Arc::new(InMemory::new()));
             store
                 .create(&tree.file(&partition, Position::ORIGIN), bytes.clone())
                 .await
                 .expect("created");
             drop(chain::resume(&store, &partition).await);
             drop(verify(&store).await);
-            drop(merge(&store, &partition, Limits::default()).await);
+            drop(merge(&store, &partition, MergeLimits::default()).await);
         }
     });
 }

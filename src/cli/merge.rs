@@ -9,14 +9,14 @@ use super::text::{align_right, table};
 use super::{Connection, Format, runtime};
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain;
-use crate::ledger::merge::{self, Limits, Merged, Swept};
+use crate::ledger::merge::{self, MergeLimits, Merged, Swept};
 use crate::storage::Store;
 
 /// Merge the journal into the ledger
 ///
-/// `ingest` does so as it goes; this takes what there is, also where no run is full. It may run at
-/// any time, beside consumers, readers and other merges. Exit status: 0 = done, 1 = a partition
-/// could not be merged (each is named, and the others are), 2 = the store could not be read.
+/// `ingest` merges once there are enough files; this merges all there are. It may run at any time,
+/// beside consumers, readers and other merges. Exit status: 0 = done, 1 = a partition could not be
+/// merged (each is named; the others are merged), 2 = the store could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Merge {
     #[command(flatten)]
@@ -26,9 +26,9 @@ pub(crate) struct Merge {
     format: Format,
 }
 
-/// What was done to a partition.
+/// What was merged and swept in a partition.
 #[derive(Default)]
-struct Done {
+struct MergeTotals {
     files: usize,
     into: usize,
     rows: u64,
@@ -49,18 +49,18 @@ impl Merge {
             "rows",
             "bytes before",
             "after",
-            "ledger's end",
+            "ledger end",
         ]);
         let mut code = ExitCode::SUCCESS;
         for partition in runtime.block_on(chain::partitions(&store))? {
             match runtime.block_on(merge_all(&store, &partition, config.ingest.merge)) {
-                Ok(done) if self.format == Format::Json => say!("{}", json(&partition, &done)?),
-                Ok(done) => {
-                    rows.add_row(cells(&partition, &done));
+                Ok(totals) if self.format == Format::Json => say!("{}", json(&partition, &totals)?),
+                Ok(totals) => {
+                    rows.add_row(cells(&partition, &totals));
                 }
                 Err(error) => {
                     eprintln!(
-                        "error: {partition} is not merged: {:#}",
+                        "error: cannot merge {partition}: {:#}",
                         anyhow::Error::from(error)
                     );
                     code = ExitCode::from(1);
@@ -75,13 +75,13 @@ impl Merge {
     }
 }
 
-/// Merges all there is, run by run, and sweeps.
+/// Merges all journal files, run by run, and sweeps.
 async fn merge_all(
     store: &Store,
     partition: &TopicPartition,
-    limits: Limits,
-) -> Result<Done, crate::ledger::LedgerError> {
-    let mut done = Done::default();
+    limits: MergeLimits,
+) -> Result<MergeTotals, crate::ledger::LedgerError> {
+    let mut totals = MergeTotals::default();
     let merging = async {
         while let Some(merged) = merge::merge(store, partition, limits).await? {
             let Merged {
@@ -92,28 +92,28 @@ async fn merge_all(
                 bytes_after,
             } = merged;
             tracing::debug!(%partition, %next, files, rows, "merged");
-            done.files += files;
-            done.into += 1;
-            done.rows += rows;
-            done.bytes_before += bytes_before;
-            done.bytes_after += bytes_after;
+            totals.files += files;
+            totals.into += 1;
+            totals.rows += rows;
+            totals.bytes_before += bytes_before;
+            totals.bytes_after += bytes_after;
         }
         Ok(())
     };
-    let merged = merging.await; // what was merged before an error is swept, too
-    done.swept = merge::sweep(store, partition, Position::ORIGIN).await?;
-    merged.map(|()| done)
+    let merged = merging.await; // files merged before an error are swept too
+    totals.swept = merge::sweep(store, partition, Position::ORIGIN).await?;
+    merged.map(|()| totals)
 }
 
-fn cells(partition: &TopicPartition, done: &Done) -> [String; 7] {
-    let Done {
+fn cells(partition: &TopicPartition, totals: &MergeTotals) -> [String; 7] {
+    let MergeTotals {
         files,
         into,
         rows,
         bytes_before,
         bytes_after,
         swept,
-    } = done;
+    } = totals;
     let numbers = [
         *files as u64,
         *into as u64,
@@ -135,7 +135,7 @@ fn cells(partition: &TopicPartition, done: &Done) -> [String; 7] {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct MergeLine<'a> {
     topic: &'a str,
     partition: i32,
     files: usize,
@@ -148,16 +148,16 @@ struct Line<'a> {
     ledger_end: String,
 }
 
-fn json(partition: &TopicPartition, done: &Done) -> serde_json::Result<String> {
-    let Done {
+fn json(partition: &TopicPartition, totals: &MergeTotals) -> serde_json::Result<String> {
+    let MergeTotals {
         files,
         into,
         rows,
         bytes_before,
         bytes_after,
         swept,
-    } = *done;
-    serde_json::to_string(&Line {
+    } = *totals;
+    serde_json::to_string(&MergeLine {
         topic: &partition.topic,
         partition: partition.partition,
         files,

@@ -20,42 +20,42 @@ use super::{Connection, Format, runtime};
 use crate::contract::rejection::Reason;
 use crate::event::{Kind, Position, TopicPartition};
 use crate::ledger::chain;
-use crate::rejects::kept::Kept;
+use crate::rejects::reader::RejectsReader;
 use crate::rejects::{Raw, Reject};
 use crate::storage::Store;
 
-/// List the records that broke their contract, or send them again
+/// List rejected records, or send them again
 #[derive(Debug, Args)]
 pub(crate) struct Rejects {
     #[command(subcommand)]
-    command: Command,
+    command: RejectsCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Print rejected records, each with where it was and why, in the order of topics and offsets
-    List(List),
-    Replay(replay::Replay),
+enum RejectsCommand {
+    /// Print rejected records with position and reason, in order of topic and offset
+    List(RejectsList),
+    Replay(replay::RejectsReplay),
 }
 
 #[derive(Debug, Args)]
-struct List {
+struct RejectsList {
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
-    filter: Filter,
+    filter: RejectFilter,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Print key, value and headers too, which may hold data of persons (needs --format json)
+    /// Also print key, value and headers, which may contain personal data (needs --format json)
     #[arg(long)]
     show_raw: bool,
 }
 
-/// Which rejects.
+/// The rejects to list or replay.
 #[derive(Debug, Default, Args)]
-struct Filter {
-    /// Only of this partner
+struct RejectFilter {
+    /// Only from this partner
     #[arg(long, value_name = "NAME")]
     partner: Option<String>,
     /// Only for this reason (schema.enum) or family of reasons (schema)
@@ -73,11 +73,10 @@ struct Filter {
 }
 
 fn reason(text: &str) -> Result<String, String> {
-    let known = |reason: &&Reason| is_reason(reason.as_str(), text);
-    Reason::ALL
-        .iter()
-        .find(known)
-        .map(|_| text.to_owned())
+    let mut reasons = Reason::ALL.iter();
+    reasons
+        .any(|reason| is_reason(reason.as_str(), text))
+        .then(|| text.to_owned())
         .ok_or_else(|| "no such reason code or family".to_owned())
 }
 
@@ -88,8 +87,8 @@ fn is_reason(code: &str, wanted: &str) -> bool {
             .is_some_and(|(family, _)| family == wanted)
 }
 
-impl Filter {
-    fn takes(&self, reject: &Reject) -> bool {
+impl RejectFilter {
+    fn accepts(&self, reject: &Reject) -> bool {
         let day = || reject.received.in_london().date();
         self.partner
             .as_ref()
@@ -105,8 +104,8 @@ impl Filter {
             && self.to.is_none_or(|to| day() <= to)
     }
 
-    /// Hands on each reject that it takes, in the order of partitions and positions; with its bytes
-    /// only if they are wanted.
+    /// Passes on each reject that it accepts, in order of partition and position; with its bytes only
+    /// if `with_bytes`.
     async fn each(
         &self,
         store: &Store,
@@ -115,11 +114,11 @@ impl Filter {
         mut take: impl FnMut(&TopicPartition, Reject) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         for partition in partitions {
-            let mut kept = Kept::new(store, partition, Position::ORIGIN, with_bytes);
-            while let Some(rejects) = kept.next().await? {
+            let mut reader = RejectsReader::new(store, partition, Position::ORIGIN, with_bytes);
+            while let Some(rejects) = reader.next().await? {
                 for reject in rejects {
                     let reject = reject?;
-                    if self.takes(&reject) {
+                    if self.accepts(&reject) {
                         take(partition, reject)?;
                     }
                 }
@@ -132,13 +131,13 @@ impl Filter {
 impl Rejects {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::List(list) => list.run(),
-            Command::Replay(replay) => replay.run(),
+            RejectsCommand::List(list) => list.run(),
+            RejectsCommand::Replay(replay) => replay.run(),
         }
     }
 }
 
-impl List {
+impl RejectsList {
     fn run(self) -> anyhow::Result<ExitCode> {
         if self.show_raw && self.format != Format::Json {
             bail!("--show-raw needs --format json");
@@ -157,7 +156,7 @@ impl List {
                 Format::Json => writeln!(
                     out,
                     "{}",
-                    serde_json::to_string(&Line::new(partition, &reject))?
+                    serde_json::to_string(&RejectLine::new(partition, &reject))?
                 )?,
                 Format::Text => drop(rows.add_row(cells(partition, reject))),
             }
@@ -207,7 +206,7 @@ fn cells(partition: &TopicPartition, reject: Reject) -> [String; 8] {
 
 /// A reject as one line of JSON.
 #[derive(Debug, Serialize)]
-struct Line<'a> {
+struct RejectLine<'a> {
     topic: &'a str,
     partition: i32,
     offset: i64,
@@ -222,7 +221,7 @@ struct Line<'a> {
     raw: Map<String, Value>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> RejectLine<'a> {
     fn new(partition: &'a TopicPartition, reject: &'a Reject) -> Self {
         Self {
             topic: &partition.topic,
@@ -253,7 +252,7 @@ fn raw_fields(raw: &Raw) -> Map<String, Value> {
     fields
 }
 
-/// Bytes as text; as `<name>_base64` where they are none.
+/// Bytes as text, or as `<name>_base64` if they are not UTF-8.
 fn put_bytes(line: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>) {
     match bytes.map(|bytes| (std::str::from_utf8(bytes), bytes)) {
         Some((Err(_), bytes)) => line.insert(
@@ -284,67 +283,68 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_takes_what_fits_all_of_it() {
+    fn a_filter_accepts_rejects_that_meet_all_conditions() {
         let day = |day| Some(jiff::civil::date(2024, 6, day));
-        let check =
-            |filter: Filter, taken| assert_eq!(filter.takes(&reject()), taken, "{filter:?}");
-        check(Filter::default(), true);
+        let check = |filter: RejectFilter, taken| {
+            assert_eq!(filter.accepts(&reject()), taken, "{filter:?}")
+        };
+        check(RejectFilter::default(), true);
         check(
-            Filter {
+            RejectFilter {
                 partner: Some("kent-police".into()),
                 reason: Some("schema".into()),
-                ..Filter::default()
+                ..RejectFilter::default()
             },
             true,
         );
         check(
-            Filter {
+            RejectFilter {
                 partner: Some("kent".into()),
-                ..Filter::default()
+                ..RejectFilter::default()
             },
             false,
         );
         check(
-            Filter {
+            RejectFilter {
                 reason: Some("schema.enum".into()),
                 kind: Some(Kind::Crime),
-                ..Filter::default()
+                ..RejectFilter::default()
             },
             true,
         );
         check(
-            Filter {
+            RejectFilter {
                 reason: Some("schema.en".into()),
-                ..Filter::default()
+                ..RejectFilter::default()
             },
             false,
         );
         check(
-            Filter {
+            RejectFilter {
                 kind: Some(Kind::Incident),
-                ..Filter::default()
+                ..RejectFilter::default()
             },
             false,
         );
         check(
-            Filter {
+            RejectFilter {
                 from: day(1),
                 to: day(1),
-                ..Filter::default()
+                ..RejectFilter::default()
             },
             true,
         );
         check(
-            Filter {
+            RejectFilter {
                 from: day(2),
-                ..Filter::default()
+                ..RejectFilter::default()
             },
             false,
         );
         check(
-            Filter {
+            RejectFilter {
                 to: jiff::civil::date(2024, 5, 31).into(),
-                ..Filter::default()
+                ..RejectFilter::default()
             },
             false,
         );
@@ -356,13 +356,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_no_value_unless_it_was_asked_for() {
+    fn a_line_contains_no_value_unless_it_was_asked_for() {
         let partition = TopicPartition {
             topic: "police.events.v1".into(),
             partition: 3,
         };
-        let line =
-            |reject: &Reject| serde_json::to_string(&Line::new(&partition, reject)).expect("json");
+        let line = |reject: &Reject| {
+            serde_json::to_string(&RejectLine::new(&partition, reject)).expect("json")
+        };
         assert_eq!(
             line(&reject()),
             r#"{"topic":"police.events.v1","partition":3,"offset":42,"reason":"schema.enum","#

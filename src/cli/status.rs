@@ -292,7 +292,7 @@ async fn newest_of(store: &Store, chain: &Chain) -> Result<Option<Micros>, Chain
         .map(|name| ledger::rejects_file(&chain.partition, name));
     let mut newest = None;
     for path in std::iter::once(last.path.clone()).chain(rejects) {
-        newest = newest.max(ledger::newest(store, &path).await?);
+        newest = newest.max(ledger::newest_received(store, &path).await?);
     }
     Ok(newest)
 }

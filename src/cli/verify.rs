@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::text::{align_right, grouped, ignore_closed_pipe, table};
 use super::{Connection, Format, exit_code, runtime};
 use crate::ledger::Gap;
-use crate::ledger::chain::Finding;
+use crate::ledger::rules::Finding;
 use crate::ledger::verify::{PartitionSummary, VerifyReport, verify};
 
 /// Check that every record read is in the store, exactly once
@@ -183,7 +183,7 @@ fn print_json(report: &VerifyReport, mut out: impl Write) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::event::{Position, TopicPartition};
-    use crate::ledger::chain::Rule;
+    use crate::ledger::rules::LedgerRule;
 
     fn at(offset: i64) -> Position {
         Position::ORIGIN.at(offset)
@@ -224,7 +224,7 @@ mod tests {
             findings: vec![Finding {
                 file: "journal/x".into(),
                 position: at(9),
-                rule: Rule::Join,
+                rule: LedgerRule::Join,
                 detail: "the file before ends at 7".into(),
             }],
         };

@@ -32,7 +32,7 @@ fn the_built_in_file_is_the_default() {
         (config.ingest.flush_rows, config.ingest.memory_bytes),
         (250_000, 96 << 20)
     );
-    assert_eq!(config.ingest.merge, Limits::default());
+    assert_eq!(config.ingest.merge, MergeLimits::default());
     assert_eq!(
         (config.ingest.flush_age, config.ingest.grace),
         (secs(60), secs(30))

@@ -128,7 +128,7 @@ impl Moment {
     pub fn low(self) -> Option<Micros> {
         let date = civil::Date::new(self.year, self.month, self.day).ok()?;
         match self.precision {
-            Precision::Month | Precision::Day => Micros::of_london(date.at(0, 0, 0, 0)),
+            Precision::Month | Precision::Day => Micros::from_london(date.at(0, 0, 0, 0)),
             Precision::Instant => {
                 let local = date.at(self.hour, self.minute, self.second, self.micros * 1000);
                 let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
@@ -147,7 +147,7 @@ impl Moment {
             Precision::Day => date.tomorrow().ok()?,
             Precision::Month => date.last_of_month().tomorrow().ok()?,
         };
-        Micros::of_london(after.at(0, 0, 0, 0)).map(|end| Micros(end.0 - 1))
+        Micros::from_london(after.at(0, 0, 0, 0)).map(|end| Micros(end.0 - 1))
     }
 }
 

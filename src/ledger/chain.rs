@@ -1,19 +1,19 @@
-//! The chain: which files, in which order, are the ledger of a partition, and where it ends.
+//! The chain: which files make the ledger of a partition, in which order, and where they end.
 //!
-//! It refuses to know who writes and what the rows say. The invariant is that of the protocol,
-//! *tail first, ledger end last*: what was read from the journal counts only if the ledger's end,
-//! read afterwards, is not past it.
+//! It must not know who writes, or what the rows contain. The invariant is *tail first, ledger end
+//! last*: a file read from the journal is in the chain only if the ledger end, read afterwards, is
+//! not past it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 
 use crate::crash;
 use crate::event::{Position, TopicPartition};
+use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::{
-    Footer, LedgerError, Tree, decode_name, position_of, read_footer, rejects_position,
+    Footer, LedgerError, Tree, decode_name, file_position, read_footer, rejects_position,
 };
 use crate::storage::{StorageError, Store};
 
@@ -35,13 +35,15 @@ const SAME_PASSES: u32 = 3;
 
 /// Why a chain could not be read.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant says what it is in its message")]
+#[allow(missing_docs, reason = "the message of each variant describes it")]
 pub enum ChainError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("the chain of {partition} is damaged, verify tells more: {finding}")]
+    #[error(
+        "the chain of {partition} is damaged: {finding}; run `partner-feeds verify` for details"
+    )]
     Damaged {
         partition: TopicPartition,
         finding: Finding,
@@ -102,89 +104,18 @@ impl Passes {
     }
 }
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
-        /// What a store must keep; `verify` names the rule that a file breaks.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule { $($(#[$doc])* $variant),+ }
-
-        impl Rule {
-            /// Every rule.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// Its name.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-        }
-    };
-}
-
-rules! {
-    /// A file is named by the position it starts from.
-    Name = "name",
-    /// Each file starts where the one before ends, from the origin on.
-    Join = "join",
-    /// A file opens as Parquet of the ledger.
-    Open = "open",
-    /// A file has as many rows as its footer says.
-    Count = "count",
-    /// Offsets rise, inside what the file covers.
-    Offsets = "offsets",
-    /// A position is one row, accepted or rejected.
-    Once = "once",
-    /// What was read was accepted or rejected.
-    Read = "read",
-    /// Rejects that a file names are there, with as many rows as it says.
-    Rejects = "rejects",
-    /// An era holds records of one topic of one cluster.
-    Source = "source",
-    /// An era changes only through a file without rows.
-    Era = "era",
-    /// What is missing was declared lost, and somebody accepted it.
-    Gap = "gap",
-    /// The schema's version is known.
-    Schema = "schema",
-}
-
-/// A rule that a file breaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The file.
-    pub file: String,
-    /// Where in the partition.
-    pub position: Position,
-    /// What it breaks.
-    pub rule: Rule,
-    /// How.
-    pub detail: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} at {}: {}: {}",
-            self.file,
-            self.position,
-            self.rule.as_str(),
-            self.detail
-        )
-    }
-}
-
-/// The ledger's end: where the merged part of a chain ends.
+/// The ledger end: where the merged part of a chain ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerEnd {
-    /// The `next` of the last ledger file, the origin if there is none.
+    /// `next` of the last ledger file; the origin if there is none.
     pub position: Position,
-    /// That file's footer, where it was read.
+    /// That file's footer, if it was read.
     pub last: Option<Footer>,
 }
 
 impl LedgerEnd {
-    /// An end as it was once read.
-    pub const fn at(position: Position) -> Self {
+    /// A ledger end that was read before.
+    pub const fn new(position: Position) -> Self {
         Self {
             position,
             last: None,
@@ -192,7 +123,7 @@ impl LedgerEnd {
     }
 }
 
-/// The ledger's end of a partition.
+/// The ledger end of a partition.
 pub async fn ledger_end(
     store: &Store,
     partition: &TopicPartition,
@@ -201,11 +132,11 @@ pub async fn ledger_end(
         .await?
         .last()
         .copied();
-    step_on(store, partition, LedgerEnd::at(last.unwrap_or_default())).await
+    advance(store, partition, LedgerEnd::new(last.unwrap_or_default())).await
 }
 
-/// The ledger's end, from one that may be old: steps on while a ledger file starts there.
-pub async fn step_on(
+/// The ledger end, from one that may be outdated: advances while a ledger file starts there.
+pub async fn advance(
     store: &Store,
     partition: &TopicPartition,
     mut end: LedgerEnd,
@@ -225,25 +156,25 @@ pub async fn step_on(
     }
 }
 
-/// Where a consumer of a partition goes on.
+/// Where a consumer of a partition continues.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
-    /// The chain's end: the position to fetch from.
+    /// The end position: the next record to read from Kafka.
     pub end: Position,
-    /// The footer of the chain's last file: where it starts, and its source. `None` at the origin.
+    /// The footer of the chain's last file; `None` if there is no file.
     pub last: Option<Footer>,
-    /// The ledger's end: for the next commit.
+    /// The ledger end: for the next commit.
     pub ledger_end: Position,
 }
 
-/// Finds the chain's end, and makes sure that what it rests on is durable.
+/// Finds the end position, and makes the names of the files below it durable.
 pub async fn resume(store: &Store, partition: &TopicPartition) -> Result<Resume> {
     resume_from(store, partition, None).await
 }
 
-/// The same, with a position at which a file of the chain once started: the journal is listed from
-/// there on, so that a long one costs no more than a short one. Any name found there is on the
-/// chain; where none is, it is listed from the ledger's end.
+/// The same, with a position where a file of the chain once started: the journal is listed from
+/// there, so that a long one costs no more than a short one. If there is no file from there on, it
+/// is listed from the ledger end.
 pub async fn resume_from(
     store: &Store,
     partition: &TopicPartition,
@@ -252,12 +183,12 @@ pub async fn resume_from(
     let mut passes = Passes::default();
     loop {
         let mut listed = match hint {
-            Some(hint) => last_from(store, partition, hint).await?,
+            Some(hint) => last_journal_file(store, partition, hint).await?,
             None => None,
         };
         if listed.is_none() {
             let early = ledger_end(store, partition).await?.position;
-            listed = last_from(store, partition, early).await?;
+            listed = last_journal_file(store, partition, early).await?;
         }
         let tail = match listed {
             None => None,
@@ -292,8 +223,8 @@ pub async fn resume_from(
     }
 }
 
-/// The last name of the journal, of those from a position on.
-async fn last_from(
+/// The position of the last journal file, of those from a position on.
+async fn last_journal_file(
     store: &Store,
     partition: &TopicPartition,
     from: Position,
@@ -306,28 +237,27 @@ async fn last_from(
     Ok(listed
         .iter()
         .rev()
-        .find_map(|entry| position_of(&entry.name)))
+        .find_map(|entry| file_position(&entry.name)))
 }
 
-/// Removes what killed writers left below the end. At the ledger's end and past it a merge may be
-/// under way.
+/// Removes what killed writers left below the end position. At the ledger end and past it, a merge
+/// may be under way.
 async fn remove_leftovers(
     store: &Store,
     partition: &TopicPartition,
     ledger_end: Position,
     end: Position,
 ) -> Result<()> {
-    let below = |end: Position| move |name: &str| position_of(name).is_some_and(|from| from < end);
-    store
-        .remove_leftovers(&Tree::Journal.folder(partition), below(end))
-        .await?;
-    store
-        .remove_leftovers(&Tree::Ledger.folder(partition), below(ledger_end))
-        .await?;
-    let old = move |name: &str| rejects_position(name).is_some_and(|from| from < ledger_end);
-    store
-        .remove_leftovers(&Tree::Rejects.folder(partition), old)
-        .await?;
+    for (tree, position, end) in [
+        (Tree::Journal, file_position as fn(&str) -> _, end),
+        (Tree::Ledger, file_position, ledger_end),
+        (Tree::Rejects, rejects_position, ledger_end),
+    ] {
+        let is_old = move |name: &str| position(name).is_some_and(|from: Position| from < end);
+        store
+            .remove_leftovers(&tree.folder(partition), is_old)
+            .await?;
+    }
     Ok(())
 }
 
@@ -336,7 +266,7 @@ async fn remove_leftovers(
 pub struct ChainFile {
     /// Its path under the root.
     pub path: String,
-    /// The position it is named by.
+    /// The position where it starts, from its name.
     pub from: Position,
     /// Its footer.
     pub footer: Footer,
@@ -345,19 +275,19 @@ pub struct ChainFile {
 /// The files of a partition, in order, each starting where the one before ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// Whose.
+    /// The partition.
     pub partition: TopicPartition,
     /// The ledger files, then the journal files.
     pub files: Vec<ChainFile>,
     /// Where the ledger files end.
     pub ledger_end: Position,
-    /// Where the chain ends: the provenance of what is read from it.
+    /// Where the chain ends: the provenance of everything derived from it.
     pub end: Position,
 }
 
 impl Chain {
-    /// Whether the ledger moved on since this was read, so that a journal or rejects file may be
-    /// gone: to be asked after reading the files, and where one is missing.
+    /// Whether the ledger end has moved since the chain was read, so that a journal or rejects file
+    /// may have been deleted. To be called after reading the files, and if one is missing.
     pub async fn moved(&self, store: &Store) -> Result<bool> {
         Ok(store
             .exists(&Tree::Ledger.file(&self.partition, self.ledger_end))
@@ -385,7 +315,7 @@ pub async fn read(store: &Store, partition: &TopicPartition) -> Result<Chain> {
     }
 }
 
-/// Reads the chains of all partitions, in their order.
+/// Reads the chains of all partitions, in order.
 pub async fn read_all(store: &Store) -> Result<Vec<Chain>> {
     let partitions = partitions(store).await?;
     futures::stream::iter(&partitions)
@@ -421,17 +351,17 @@ pub async fn partitions(store: &Store) -> Result<BTreeSet<TopicPartition>> {
     Ok(found)
 }
 
-/// A chain, whole or not.
+/// A chain as found, damaged or not.
 pub(crate) struct Survey {
     pub(crate) chain: Chain,
-    /// What keeps it from being whole.
+    /// The rules that its files break.
     pub(crate) findings: Vec<Finding>,
-    /// Journal names below the ledger's end.
+    /// Journal files below the ledger end.
     pub(crate) superseded: u64,
 }
 
-/// Footers by path. What is read stays true: a file of the ledger is never replaced, and one of the
-/// journal that was replaced is below a ledger's end read later.
+/// Footers by path. A footer once read stays valid: ledger files are never replaced, and a journal
+/// file that was created again is below a ledger end that is read later.
 type FooterCache = HashMap<String, Footer>;
 
 /// Reads a chain until a pass finds nothing wrong, or several in a row find the same.
@@ -453,7 +383,7 @@ pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<
     }
 }
 
-/// Looks at all partitions, in their order.
+/// Surveys all partitions, in order.
 pub(crate) async fn survey_all(store: &Store) -> Result<Vec<Survey>> {
     let partitions = partitions(store).await?;
     futures::stream::iter(&partitions)
@@ -468,16 +398,16 @@ async fn survey_once(
     partition: &TopicPartition,
     cache: &mut FooterCache,
 ) -> Result<Survey> {
-    let early = ledger_end(store, partition).await?; // spares reading what is below it
+    let early = ledger_end(store, partition).await?; // so that nothing below it is read
     let listed = positions(store, Tree::Journal, partition).await?;
     let (below, above) = listed.split_at(listed.partition_point(|&from| from < early.position));
-    let journal = footers(store, Tree::Journal, partition, above, cache).await?;
+    let journal = read_footers(store, Tree::Journal, partition, above, cache).await?;
     // Read after the journal: this end is the one that counts.
-    let ledger_end = step_on(store, partition, early).await?.position;
+    let ledger_end = advance(store, partition, early).await?.position;
     let mut ledger = positions(store, Tree::Ledger, partition).await?;
     ledger.retain(|&from| from < ledger_end);
-    let mut found = footers(store, Tree::Ledger, partition, &ledger, cache).await?;
-    let (old, journal): (Vec<Found>, Vec<Found>) =
+    let mut found = read_footers(store, Tree::Ledger, partition, &ledger, cache).await?;
+    let (old, journal): (Vec<ListedFile>, Vec<ListedFile>) =
         journal.into_iter().partition(|file| file.from < ledger_end);
     found.extend(journal);
     let superseded = below.len() + old.len();
@@ -486,14 +416,9 @@ async fn survey_once(
         .last()
         .map_or(Position::ORIGIN, |file| file.footer.next);
     if findings.is_empty() && listed_end < ledger_end {
-        let detail = format!("is not listed, where the ledger ends at {ledger_end}");
+        let detail = format!("is not listed, although the ledger ends at {ledger_end}");
         let file = Tree::Ledger.file(partition, listed_end);
-        findings.push(Finding {
-            file,
-            position: listed_end,
-            rule: Rule::Join,
-            detail,
-        });
+        findings.push(Finding::new(&file, listed_end, LedgerRule::Join, detail));
     }
     let end = files.last().map_or(ledger_end, |file| file.footer.next);
     let chain = Chain {
@@ -509,40 +434,33 @@ async fn survey_once(
     })
 }
 
-/// A file that is there, readable or not.
-struct Found {
+/// A file that was listed, readable or not.
+struct ListedFile {
     path: String,
     from: Position,
     footer: Result<Footer, LedgerError>,
 }
 
-/// Holds files against one another.
-fn join(found: Vec<Found>) -> (Vec<ChainFile>, Vec<Finding>) {
+/// Checks that each file starts where the one before it ends.
+fn join(listed: Vec<ListedFile>) -> (Vec<ChainFile>, Vec<Finding>) {
     let mut files = Vec::new();
     let mut findings = Vec::new();
     let mut end = Some(Position::ORIGIN);
-    for Found { path, from, footer } in found {
-        let mut finding = |rule, detail| {
-            findings.push(Finding {
-                file: path.clone(),
-                position: from,
-                rule,
-                detail,
-            })
-        };
+    for ListedFile { path, from, footer } in listed {
+        let mut finding = |rule, detail| findings.push(Finding::new(&path, from, rule, detail));
         if let Some(end) = end.filter(|&end| end != from) {
-            finding(Rule::Join, format!("the file before ends at {end}"));
+            finding(LedgerRule::Join, format!("the file before ends at {end}"));
         }
         end = match footer {
             Err(error) => {
-                finding(Rule::Open, error.fault());
+                finding(LedgerRule::Open, error.fault());
                 None
             }
             Ok(footer) => {
                 if footer.from != from {
                     finding(
-                        Rule::Name,
-                        format!("the footer says it starts at {}", footer.from),
+                        LedgerRule::Name,
+                        format!("the footer states that it starts at {}", footer.from),
                     );
                 }
                 files.push(ChainFile { path, from, footer });
@@ -553,16 +471,16 @@ fn join(found: Vec<Found>) -> (Vec<ChainFile>, Vec<Finding>) {
     (files, findings)
 }
 
-/// The footers of files, in order; those that are gone are left out.
-async fn footers(
+/// The footers of files, in order, without the files that are gone.
+async fn read_footers(
     store: &Store,
     tree: Tree,
     partition: &TopicPartition,
     names: &[Position],
     cache: &mut FooterCache,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<ListedFile>> {
     let shared = &*cache;
-    let found: Vec<Found> = futures::stream::iter(names)
+    let listed: Vec<ListedFile> = futures::stream::iter(names)
         .map(|&from| async move {
             let path = tree.file(partition, from);
             let footer = match shared.get(&path) {
@@ -574,23 +492,23 @@ async fn footers(
                     Err(error) => return Err(error),
                 },
             };
-            Ok(Some(Found { path, from, footer }))
+            Ok(Some(ListedFile { path, from, footer }))
         })
         .buffered(FOOTERS_AT_ONCE)
-        .try_filter_map(|found| async move { Ok(found) })
+        .try_filter_map(|listed| async move { Ok(listed) })
         .try_collect()
         .await?;
-    for file in &found {
+    for file in &listed {
         if let Ok(footer) = &file.footer {
             cache
                 .entry(file.path.clone())
                 .or_insert_with(|| footer.clone());
         }
     }
-    Ok(found)
+    Ok(listed)
 }
 
-/// The positions that name files of a folder, in order. Other names are nobody's.
+/// The positions that name files of a folder, in order. Other names are ignored.
 async fn positions(
     store: &Store,
     tree: Tree,
@@ -599,6 +517,6 @@ async fn positions(
     let entries = store.list(&tree.folder(partition)).await?;
     Ok(entries
         .iter()
-        .filter_map(|entry| position_of(&entry.name))
+        .filter_map(|entry| file_position(&entry.name))
         .collect())
 }

@@ -1,11 +1,13 @@
-//! The checksum of a file: what was changed after it was written is told before anything of it is
-//! believed.
+//! The checksums of a file, which are checked before anything in it is decoded.
 //!
-//! A reader of Parquet believes what a footer or a page says, and asks for as much memory as a
-//! changed count names. So every file bears two CRC-32 (ISO-HDLC, that of gzip), as the last of its
-//! key-value pairs: of what stands before the footer, and of the footer, in which the second's own
-//! digits count as zeros. The footer's can be checked without the rest. They find what disks and
-//! hands change; who wants to forge a file can.
+//! A Parquet reader trusts a footer or page, and allocates as much memory as a damaged count asks
+//! for. So every file carries two CRC-32 sums (ISO-HDLC, as in gzip) in the last of its key-value
+//! pairs: of everything before the footer, and of the footer, with the second sum's own digits read
+//! as zeros. The footer's can be checked without the rest. They find faults of disks and accidents,
+//! not forgery.
+//!
+//! It must not know what the pairs or rows contain. The invariant: a file in which any byte changed
+//! is an error before it is decoded.
 
 use std::ops::Range;
 
@@ -17,46 +19,46 @@ use super::{LedgerError, Result};
 /// The key of the pair.
 pub(super) const KEY: &str = "checksum";
 
-/// Its value, before the digits are there.
+/// Its value before the digits are known.
 pub(super) const UNSEALED: &str = "crc32:00000000-00000000";
 
-/// What its value begins with.
+/// The start of its value.
 const MARK: &[u8] = b"crc32:";
 
 const DIGITS: usize = 8;
 
-/// Where things stand in the bytes of a file, or of its end.
-struct Places {
-    /// Where the footer begins: the metadata, their length and the magic.
+/// Where the footer and the checksums are in the bytes of a file, or of its tail.
+struct Layout {
+    /// Where the footer begins: the metadata, its length and the magic.
     footer: usize,
-    /// The digits of what stands before it.
+    /// The digits of the sum over everything before the footer.
     rows: Range<usize>,
-    /// The digits of the footer.
+    /// The digits of the sum over the footer.
     own: Range<usize>,
 }
 
-impl Places {
-    /// `None` where there is no checksum, or the footer is not there whole.
-    fn of(bytes: &[u8]) -> Option<Self> {
+impl Layout {
+    /// `None` if there is no checksum, or the footer is incomplete.
+    fn find(bytes: &[u8]) -> Option<Self> {
         let footer = bytes.len().checked_sub(footer_bytes(bytes)?)?;
         let mark = bytes[footer..]
             .windows(MARK.len())
             .rposition(|window| window == MARK)?;
         let rows = footer + mark + MARK.len();
         let own = rows + DIGITS + 1;
-        let places = Self {
+        let layout = Self {
             footer,
             rows: rows..rows + DIGITS,
             own: own..own + DIGITS,
         };
-        (places.own.end <= bytes.len()).then_some(places)
+        (layout.own.end <= bytes.len()).then_some(layout)
     }
 
-    fn of_rows(&self, bytes: &[u8]) -> [u8; DIGITS] {
+    fn sum_of_rows(&self, bytes: &[u8]) -> [u8; DIGITS] {
         digits(&[&bytes[..self.footer]])
     }
 
-    fn of_footer(&self, bytes: &[u8]) -> [u8; DIGITS] {
+    fn sum_of_footer(&self, bytes: &[u8]) -> [u8; DIGITS] {
         digits(&[
             &bytes[self.footer..self.own.start],
             b"00000000",
@@ -65,7 +67,7 @@ impl Places {
     }
 }
 
-/// How long the footer is, by a file's last bytes; `None` where it is not Parquet.
+/// The length of the footer, from a file's last bytes; `None` if it is not Parquet.
 pub(super) fn footer_bytes(tail: &[u8]) -> Option<usize> {
     let (_, [length @ .., b'P', b'A', b'R', b'1']) = tail.split_last_chunk::<8>()? else {
         return None;
@@ -86,48 +88,57 @@ fn digits(parts: &[&[u8]]) -> [u8; DIGITS] {
 
 /// Writes the digits into a new file.
 pub(super) fn seal(file: &mut [u8]) {
-    let places = Places::of(file).expect("a new file has the pair");
-    let rows = places.of_rows(file);
-    file[places.rows.clone()].copy_from_slice(&rows);
-    let own = places.of_footer(file);
-    file[places.own].copy_from_slice(&own);
+    let layout = Layout::find(file).expect("a new file has the pair");
+    let rows = layout.sum_of_rows(file);
+    file[layout.rows.clone()].copy_from_slice(&rows);
+    let own = layout.sum_of_footer(file);
+    file[layout.own].copy_from_slice(&own);
 }
 
-/// Checks a file whole. `path` is for the error only.
+/// Checks a complete file. `path` is for the error only.
 ///
 /// # Errors
 ///
-/// [`LedgerError::Changed`]; [`LedgerError::Footer`] where there is no checksum,
-/// [`LedgerError::NotParquet`] where the end is not Parquet's.
+/// [`LedgerError::Changed`]; [`LedgerError::Footer`] if there is no checksum,
+/// [`LedgerError::NotParquet`] if the file does not end as Parquet does.
 pub(super) fn check(path: &str, file: &[u8]) -> Result<()> {
-    check_parts(path, file, |places| {
-        places.of_rows(file) == file[places.rows.clone()]
-    })
+    let layout = check_tail(path, file)?;
+    if layout.sum_of_rows(file) == file[layout.rows] {
+        Ok(())
+    } else {
+        Err(changed(path))
+    }
 }
 
-/// Checks the footer, with the bytes of a file's end that hold it.
+/// Checks the footer only, from the bytes of a file's tail.
 ///
 /// # Errors
 ///
-/// As of [`check`].
+/// As for [`check`].
 pub(super) fn check_footer(path: &str, tail: &[u8]) -> Result<()> {
-    check_parts(path, tail, |_| true)
+    check_tail(path, tail).map(drop)
 }
 
-fn check_parts(path: &str, bytes: &[u8], rows_agree: impl Fn(&Places) -> bool) -> Result<()> {
-    if footer_bytes(bytes).is_none() {
+fn check_tail(path: &str, tail: &[u8]) -> Result<Layout> {
+    if footer_bytes(tail).is_none() {
         return Err(LedgerError::not_parquet(
             path,
-            ParquetError::General("its end is not there".to_owned()),
+            ParquetError::General("the end of the file is missing".to_owned()),
         ));
     }
-    let path = || path.to_owned();
-    let places = Places::of(bytes).ok_or_else(|| LedgerError::Footer {
-        path: path(),
+    let layout = Layout::find(tail).ok_or_else(|| LedgerError::Footer {
+        path: path.to_owned(),
         key: KEY,
     })?;
-    let agrees = places.of_footer(bytes) == bytes[places.own.clone()] && rows_agree(&places);
-    agrees
-        .then_some(())
-        .ok_or_else(|| LedgerError::Changed { path: path() })
+    if layout.sum_of_footer(tail) == tail[layout.own.clone()] {
+        Ok(layout)
+    } else {
+        Err(changed(path))
+    }
+}
+
+fn changed(path: &str) -> LedgerError {
+    LedgerError::Changed {
+        path: path.to_owned(),
+    }
 }

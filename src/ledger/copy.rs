@@ -1,5 +1,8 @@
-//! Copying a file's rows into another: large row groups as they are, small ones decoded and encoded
+//! Copies a file's rows into another: large row groups as they are, small ones decoded and encoded
 //! together.
+//!
+//! It must not know what a row contains. The invariant: a copy has the same rows in the same order,
+//! in encodings that depend only on the rows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,30 +22,30 @@ use super::{Footer, LedgerError, Result, load};
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8_192;
 
-/// Rows from which a row group is large: encoded anew with its neighbours, it would not be much
+/// Rows from which a row group is large: encoded again with its neighbours, it would not become much
 /// smaller.
 const LARGE_ROWS: usize = ROW_GROUP_ROWS / 4;
 
-/// A file of which the rows are copied.
+/// A file whose rows are copied.
 pub(super) struct Original {
     path: String,
     bytes: Bytes,
     metadata: ArrowReaderMetadata,
-    /// What it says of itself.
+    /// Its footer.
     pub(super) footer: Footer,
-    /// Its rows in the types that lead to the encodings they have.
+    /// The types of its rows that lead to the encodings they have.
     pub(super) schema: SchemaRef,
 }
 
 impl Original {
-    /// Opens a file. `like` are types that are taken where they are of the same values.
+    /// Opens a file. The types of `like` are used if they have the same values.
     pub(super) fn open(path: &str, bytes: Bytes, like: Option<&SchemaRef>) -> Result<Self> {
         let plain = load(path, &bytes)?;
-        let footer = Footer::of(path, plain.metadata().file_metadata())?;
-        let of_like = like
-            .filter(|like| plain_types(like) == plain_types(plain.schema()))
-            .cloned();
-        let schema = of_like.unwrap_or_else(|| written_types(plain.schema(), plain.metadata()));
+        let footer = Footer::from_metadata(path, plain.metadata().file_metadata())?;
+        let same = like.filter(|like| plain_types(like) == plain_types(plain.schema()));
+        let schema = same
+            .cloned()
+            .unwrap_or_else(|| written_types(plain.schema(), plain.metadata()));
         let metadata = with_types(&plain, Arc::clone(&schema))
             .map_err(|error| LedgerError::not_parquet(path, error))?;
         Ok(Self {
@@ -57,7 +60,7 @@ impl Original {
     /// Adds its rows to another file.
     pub(super) fn copy(&self, to: &mut Encoder) -> Result<()> {
         for (number, group) in self.metadata.metadata().row_groups().iter().enumerate() {
-            if group.num_rows() >= LARGE_ROWS as i64 && to.takes(group) {
+            if group.num_rows() >= LARGE_ROWS as i64 && to.accepts(group) {
                 to.append(&self.bytes, group)?;
             } else {
                 self.decode(number, group, |rows| to.write(rows))?;
@@ -100,7 +103,7 @@ impl Original {
     }
 }
 
-/// Names and types, those of dictionaries as the types of their values.
+/// Names and types; for dictionaries, the type of their values.
 fn plain_types(schema: &Schema) -> Vec<(&str, &DataType)> {
     let fields = schema.fields().iter().map(|field| match field.data_type() {
         DataType::Dictionary(_, values) => (field.name().as_str(), &**values),
@@ -109,7 +112,7 @@ fn plain_types(schema: &Schema) -> Vec<(&str, &DataType)> {
     fields.collect()
 }
 
-/// Texts that were not written as differences are those of a dictionary.
+/// Texts that were not written as differences are in a dictionary.
 fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
     let columns = metadata
         .row_groups()

@@ -1,4 +1,7 @@
-//! How files of the ledger are written: the one place to tune.
+//! Encodes rows as a file of the ledger.
+//!
+//! It must not know what a row contains, only the types of its columns. The invariant: equal rows
+//! and footer give equal bytes, in plain types that every Parquet reader knows.
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema, SchemaRef};
@@ -15,22 +18,22 @@ use parquet::schema::types::ColumnPath;
 
 use super::{Footer, LedgerError, PROGRAM, Result, checksum};
 
-/// Rows in a row group: as `DuckDB` cuts them, so that each is read by a thread of its own.
+/// Rows in a row group: as in `DuckDB`, which reads each with its own thread.
 pub(super) const ROW_GROUP_ROWS: usize = 122_880;
 
-/// What a column's writer holds from its start: a compressor and, never used, a decompressor.
+/// Memory of a column's writer from its start: a compressor and an unused decompressor.
 const CODEC_BYTES: usize = 96 << 10;
 
-/// What seldom repeats (texts that are no dictionary, times, offsets) is written as differences,
-/// without a dictionary that would be given up after the first pages: a sixth smaller, and faster.
+/// Values that seldom repeat (plain texts, times, offsets) are written as differences, since their
+/// dictionary would be abandoned after the first pages: a sixth smaller, and faster.
 fn properties(schema: &Schema) -> WriterProperties {
     let builder = WriterProperties::builder()
         .set_created_by(PROGRAM.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        // A page is cut by its bytes alone: each column with a page cut holds a compressor of 300
-        // KiB to the end.
+        // A page ends by its bytes only: after its first page, each column keeps a compressor of
+        // 300 KiB to the end.
         .set_data_page_row_count_limit(ROW_GROUP_ROWS);
     let differences = schema
         .fields()
@@ -46,7 +49,7 @@ fn properties(schema: &Schema) -> WriterProperties {
         .build()
 }
 
-/// The encoding by differences of a type whose values seldom repeat.
+/// The difference encoding of a type whose values seldom repeat.
 const fn difference(data_type: &DataType) -> Option<Encoding> {
     match data_type {
         DataType::Utf8 => Some(Encoding::DELTA_BYTE_ARRAY),
@@ -55,8 +58,7 @@ const fn difference(data_type: &DataType) -> Option<Encoding> {
     }
 }
 
-/// Makes the bytes of one file, with plain types, batch by batch: what was encoded is a tenth of
-/// its rows.
+/// Encodes one file with plain types, batch by batch: encoded rows take a tenth of the memory.
 pub struct Encoder {
     file: SerializedFileWriter<Vec<u8>>,
     writers: ArrowRowGroupWriterFactory,
@@ -64,7 +66,7 @@ pub struct Encoder {
     group: RowGroup,
 }
 
-/// The row group that is being written.
+/// The open row group.
 #[derive(Default)]
 struct RowGroup {
     columns: Vec<ArrowColumnWriter>,
@@ -117,7 +119,7 @@ impl Encoder {
                 .writers
                 .create_column_writers(self.file.flushed_row_groups().len())?;
         }
-        // Before the columns have them: a group of which a column failed does not close.
+        // Counted before the columns are written: a group in which a column failed cannot close.
         self.group.rows += rows.num_rows();
         let mut writers = self.group.columns.iter_mut();
         for (field, column) in self.schema.fields().iter().zip(rows.columns()) {
@@ -145,8 +147,8 @@ impl Encoder {
         group.close().map(drop)
     }
 
-    /// Whether a row group of another file has the columns of this one.
-    pub(super) fn takes(&self, group: &RowGroupMetaData) -> bool {
+    /// Whether a row group of another file has the same columns.
+    pub(super) fn accepts(&self, group: &RowGroupMetaData) -> bool {
         group.schema_descr() == self.file.schema_descr()
     }
 
@@ -172,7 +174,7 @@ impl Encoder {
         own.close().map(drop)
     }
 
-    /// Memory held, in bytes, nearly.
+    /// Memory in use, in bytes, approximately.
     pub fn bytes(&self) -> usize {
         let group: usize = self
             .group
@@ -183,7 +185,7 @@ impl Encoder {
         self.file.inner().capacity() + group
     }
 
-    /// The file, whole.
+    /// The complete file.
     pub fn finish(mut self, footer: &Footer) -> Result<Bytes> {
         self.cut().map_err(LedgerError::Encode)?;
         let checksum = KeyValue::new(checksum::KEY.to_owned(), checksum::UNSEALED.to_owned());
@@ -196,7 +198,7 @@ impl Encoder {
     }
 }
 
-/// Rows as the bytes of a Parquet file, and the footer.
+/// Encodes rows and a footer as the bytes of one file.
 pub fn encode(schema: &SchemaRef, batches: &[RecordBatch], footer: &Footer) -> Result<Bytes> {
     let mut encoder = Encoder::new(schema)?;
     batches.iter().try_for_each(|batch| encoder.write(batch))?;

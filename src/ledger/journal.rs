@@ -1,8 +1,9 @@
 //! The commit of one batch: its rejects, then its journal file, created if absent.
 //!
-//! It refuses to know Kafka and who else writes. The invariant: [`Outcome::Certain`] means that the
-//! batch is in the chain for good, [`Outcome::Lost`] that it is not and never will be; anything
-//! else is an error, after which only [`resume`](crate::ledger::chain::resume) tells.
+//! It must not know Kafka, or who else writes. The invariant: [`Outcome::Committed`] means that the
+//! batch is in the chain for good, and [`Outcome::LostRace`] that it is not and never will be.
+//! Anything else is an error, after which only [`resume`](crate::ledger::chain::resume) can find
+//! out.
 
 use std::time::Duration;
 
@@ -14,24 +15,27 @@ use crate::ledger::chain::{self, LedgerEnd};
 use crate::ledger::{Footer, LedgerError, Tree, read_footer, rejects_file};
 use crate::storage::{Creation, StorageError, Store};
 
-/// How often one file is tried to be created before its batch is given up as not settled.
+/// Attempts to create one file before the commit fails with an unknown outcome.
 pub const CREATES_MAX: u32 = 8;
 
-/// The pause before the second create; it doubles each time.
+/// The pause before the second attempt; it doubles each time.
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 
-/// Why a batch is not committed, or not known to be.
+/// Why a commit failed, or why its outcome is unknown.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant says what it is in its message")]
+#[allow(missing_docs, reason = "the message of each variant describes it")]
 pub enum JournalError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("`{path}` was tried {CREATES_MAX} times, and it is not known whether it will be there")]
+    #[error(
+        "cannot find out whether `{path}` was created, after {CREATES_MAX} attempts; \
+         start again: the ledger settles it"
+    )]
     Unsettled {
         path: String,
-        /// The last answer.
+        /// The last error.
         source: LedgerError,
     },
 }
@@ -45,27 +49,28 @@ pub struct Prepared {
     pub footer: Footer,
     /// The journal file, encoded with that footer.
     pub rows: Bytes,
-    /// The name and bytes of the rejects file, encoded with that footer; `None` where nothing was
+    /// The name and bytes of the rejects file, encoded with that footer; `None` if nothing was
     /// rejected.
     pub rejects: Option<(String, Bytes)>,
 }
 
-/// What became of a batch.
+/// The outcome of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is in the chain.
-    Certain {
-        /// The ledger's end as last read: for the next commit.
+    /// The batch is in the chain.
+    Committed {
+        /// The ledger end as last read: for the next commit.
         ledger_end: Position,
-        /// Whether the create had no certain answer, and the name told that it worked.
+        /// Whether the create had no clear answer, and reading the file settled it.
         settled: bool,
     },
-    /// Another wrote here: throw it away with all that was gathered after it, and resume.
-    Lost,
+    /// Another writer created the file, or a merge passed it: discard the batch and all that was
+    /// gathered after it, and resume.
+    LostRace,
 }
 
-/// Commits a batch: [`write_rejects`], then [`create`]. Who asks the broker for the topic's id
-/// calls the two itself, and asks in between.
+/// Commits a batch: [`write_rejects`], then [`create`]. A caller that asks the broker for the
+/// topic's id calls the two itself, and asks in between.
 pub async fn commit(
     store: &Store,
     partition: &TopicPartition,
@@ -76,7 +81,7 @@ pub async fn commit(
     create(store, partition, batch, ledger_end).await
 }
 
-/// Makes the rejects of a batch durable. Nobody can see them before its journal file names them.
+/// Makes the rejects of a batch durable. No reader sees them before the journal file names them.
 pub async fn write_rejects(
     store: &Store,
     partition: &TopicPartition,
@@ -84,8 +89,8 @@ pub async fn write_rejects(
 ) -> Result<()> {
     crash::point("commit.started");
     if let Some((name, bytes)) = &batch.rejects {
-        // The name is of this attempt alone, so whoever is there is us.
-        place(
+        // The name contains the attempt, so only this writer can have created it.
+        create_or_settle(
             store,
             &rejects_file(partition, name),
             bytes,
@@ -97,7 +102,7 @@ pub async fn write_rejects(
     Ok(())
 }
 
-/// Creates the journal file of a batch and finds out whether it counts.
+/// Creates the journal file of a batch, and finds out whether it is in the chain.
 pub async fn create(
     store: &Store,
     partition: &TopicPartition,
@@ -106,81 +111,87 @@ pub async fn create(
 ) -> Result<Outcome> {
     let from = batch.footer.from;
     let path = Tree::Journal.file(partition, from);
-    let owner = place(store, &path, &batch.rows, &batch.footer.attempt).await?;
-    if owner == Owner::Other {
-        return Ok(Outcome::Lost);
+    let creator = create_or_settle(store, &path, &batch.rows, &batch.footer.attempt).await?;
+    if creator == Creator::Other {
+        return Ok(Outcome::LostRace);
     }
     crash::point("journal.created");
-    // The name may have been merged and swept before we made it again: only a ledger's end that is
-    // not past it, read after the create, makes it count.
-    let ledger_end = chain::step_on(store, partition, LedgerEnd::at(ledger_end))
+    // The name may have been merged and swept before this create: the file is in the chain only if
+    // the ledger end, read after the create, is not past it.
+    let ledger_end = chain::advance(store, partition, LedgerEnd::new(ledger_end))
         .await?
         .position;
     if ledger_end > from {
-        return Ok(Outcome::Lost);
+        return Ok(Outcome::LostRace);
     }
-    crash::point("journal.certain");
-    Ok(Outcome::Certain {
+    crash::point("journal.committed");
+    Ok(Outcome::Committed {
         ledger_end,
-        settled: owner == Owner::Settled,
+        settled: creator == Creator::ThisSettled,
     })
 }
 
+/// The attempt that created a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    /// This attempt: its create was answered so.
+enum Creator {
+    /// This one, by the answer to its create.
     This,
-    /// This attempt: the name tells.
-    Settled,
+    /// This one, by the footer of the file.
+    ThisSettled,
     Other,
 }
 
-/// Creates a file, until it is known whose it is.
-async fn place(store: &Store, path: &str, bytes: &Bytes, attempt: &str) -> Result<Owner> {
+/// Creates a file, again until it is known which attempt created it.
+async fn create_or_settle(
+    store: &Store,
+    path: &str,
+    bytes: &Bytes,
+    attempt: &str,
+) -> Result<Creator> {
     let mut pause = PAUSE_FIRST;
-    for tried in 1.. {
+    for attempts in 1.. {
         let answer = store.create(path, bytes.clone()).await;
         if let Ok(Creation::Created) = answer {
-            return Ok(Owner::This);
+            return Ok(Creator::This);
         }
-        // Every other answer may hide a create that worked: the name tells. Where it is absent
-        // nothing is settled, for a create may still be on its way.
+        // Any other answer may hide a create that worked: the file's footer settles it. If there is
+        // no file, nothing is settled, since a create may still be under way.
         let unsettled = match read_footer(store, path).await {
             Ok(Some(found)) if found.attempt == attempt => {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 store.sync_folder(folder).await?;
-                return Ok(Owner::Settled);
+                return Ok(Creator::ThisSettled);
             }
-            Ok(Some(_)) => return Ok(Owner::Other),
+            Ok(Some(_)) => return Ok(Creator::Other),
             Ok(None) => answer.err().map(LedgerError::from),
             Err(error) => Some(error),
         };
-        if tried >= CREATES_MAX {
-            let gone = || StorageError::Failed {
-                act: "keep",
-                path: path.to_owned(),
-                source: std::io::ErrorKind::NotFound.into(),
-            };
-            let source = unsettled.unwrap_or_else(|| gone().into());
+        if attempts >= CREATES_MAX {
             return Err(JournalError::Unsettled {
                 path: path.to_owned(),
-                source,
+                source: unsettled.unwrap_or_else(|| absent(path)),
             });
         }
-        let causes = |error| {
-            anyhow::Chain::new(error)
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-        };
-        let error = unsettled.as_ref().map(|error| causes(error).join(": "));
-        tracing::warn!(
-            path,
-            tried,
-            error,
-            "a create has no certain answer, trying again"
-        );
+        let error = unsettled.as_ref().map(causes);
+        tracing::warn!(path, attempts, error, "create outcome unknown, retrying");
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
     unreachable!("the loop ends at its bound")
+}
+
+/// A file that every create reported as existing, and no read found.
+fn absent(path: &str) -> LedgerError {
+    StorageError::Failed {
+        act: "find",
+        path: path.to_owned(),
+        source: std::io::ErrorKind::NotFound.into(),
+    }
+    .into()
+}
+
+/// An error with its causes, as one text.
+fn causes(error: &LedgerError) -> String {
+    let causes: Vec<String> = anyhow::Chain::new(error).map(ToString::to_string).collect();
+    causes.join(": ")
 }

@@ -1,10 +1,8 @@
-//! Merging: a run of journal files becomes one file of the ledger, and what it covers is swept
-//! away.
+//! Merges a run of journal files into one ledger file, and sweeps the files it covers.
 //!
-//! Any process may do so at any time, any number at once, beside writers and readers. It refuses to
-//! know what a row says. The invariant: rows are copied in the order of their offsets, once in
-//! their life, and only what the ledger's end has passed is deleted. Copying keeps a thread busy:
-//! call from one that has nothing else to do.
+//! Any number of processes may do so at any time, beside writers and readers. It must not know what
+//! a row contains. The invariant: each row is copied once, in order of offset, and only files below
+//! the ledger end are deleted. Copying keeps a thread busy: call it from one without other work.
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -15,23 +13,23 @@ use crate::ledger::copy::Original;
 use crate::ledger::{
     self, Encoder, Footer, LedgerError, Tree, chain, rejects_file, rejects_name, rejects_position,
 };
-use crate::storage::{Creation, Entry, Store};
+use crate::storage::{Creation, Store, StoredFile};
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
 
 /// Files deleted at once.
 const DELETES_AT_ONCE: usize = 16;
 
-/// How much of the journal one file of the ledger takes, at most.
+/// The most of the journal that one ledger file covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct MergeLimits {
     /// Journal files.
     pub files: usize,
-    /// Their bytes together, and those of their rejects: what the merge holds in memory, about.
+    /// The sum of their bytes and those of their rejects: about the memory that a merge needs.
     pub bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for MergeLimits {
     /// A thousand names are one page of an object store's list.
     fn default() -> Self {
         Self {
@@ -41,18 +39,18 @@ impl Default for Limits {
     }
 }
 
-/// A file of the ledger that a merge made.
+/// The result of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Merged {
-    /// Where it ends: the ledger's new end.
+    /// The new ledger end.
     pub next: Position,
-    /// Journal files it was made of.
+    /// Journal files merged.
     pub files: usize,
-    /// Accepted records in it.
+    /// Accepted records.
     pub rows: u64,
-    /// Bytes of those journal files and their rejects.
+    /// Bytes of the journal files and their rejects.
     pub bytes_before: u64,
-    /// Bytes of what was made of them.
+    /// Bytes of the merged files.
     pub bytes_after: u64,
 }
 
@@ -61,27 +59,27 @@ pub struct Merged {
 pub struct Swept {
     /// Journal files that the ledger covers.
     pub journal: usize,
-    /// Rejects files that nothing can name any more.
+    /// Rejects files that no file of the chain can name.
     pub rejects: usize,
-    /// The ledger's end, to which all was looked at: the next sweep's `since`.
+    /// The ledger end, up to which files were examined: the next sweep's `since`.
     pub to: Position,
 }
 
-/// Merges the journal files at the ledger's end, as many as the limits allow. `None` = there is
-/// none, or another was quicker.
+/// Merges the journal files at the ledger end, as many as the limits allow; `None` if there is none,
+/// or another merge was faster.
 pub async fn merge(
     store: &Store,
     partition: &TopicPartition,
-    limits: Limits,
+    limits: MergeLimits,
 ) -> Result<Option<Merged>> {
     merge_if(store, partition, limits, |journal| !journal.is_empty()).await
 }
 
-/// The same, if they are as many, or as large, as one file of the ledger takes.
+/// The same, if there are as many files, or bytes, as the limits allow.
 pub async fn merge_full(
     store: &Store,
     partition: &TopicPartition,
-    limits: Limits,
+    limits: MergeLimits,
 ) -> Result<Option<Merged>> {
     let is_full = |journal: &[(Position, u64)]| {
         journal.len() >= limits.files
@@ -90,17 +88,16 @@ pub async fn merge_full(
     merge_if(store, partition, limits, is_full).await
 }
 
-/// Merges, if the journal files from the ledger's end on, by where they start and their bytes, are
-/// worth it.
+/// Merges, if `is_worth_it` for the journal files from the ledger end on: their positions and bytes.
 async fn merge_if(
     store: &Store,
     partition: &TopicPartition,
-    limits: Limits,
+    limits: MergeLimits,
     is_worth_it: impl Fn(&[(Position, u64)]) -> bool,
 ) -> Result<Option<Merged>> {
     let ledger_end = chain::ledger_end(store, partition).await?.position;
     let mut listed = 0;
-    let within = |_: &Entry| {
+    let within = |_: &StoredFile| {
         listed += 1;
         listed <= limits.files
     };
@@ -113,13 +110,13 @@ async fn merge_if(
         .await?;
     let files = journal
         .iter()
-        .filter_map(|entry| Some((ledger::position_of(&entry.name)?, entry.bytes)));
+        .filter_map(|entry| Some((ledger::file_position(&entry.name)?, entry.bytes)));
     let journal: Vec<(Position, u64)> = files.collect();
     if !is_worth_it(&journal) {
         return Ok(None);
     }
     if journal[0].0 != ledger_end {
-        gone(
+        missing_or_merged(
             store,
             partition,
             ledger_end,
@@ -127,13 +124,13 @@ async fn merge_if(
         )
         .await?;
     }
-    // What was found is built on: its names must be durable.
+    // The merge relies on these names: they must be durable.
     store.sync_folder(&Tree::Ledger.folder(partition)).await?;
     store.sync_folder(&Tree::Journal.folder(partition)).await?;
-    let Some(run) = Run::gather(store, partition, ledger_end, &journal, limits).await? else {
+    let Some(run) = MergeRun::gather(store, partition, ledger_end, &journal, limits).await? else {
         return Ok(None);
     };
-    let Made {
+    let MergedFiles {
         from,
         rows,
         rejects,
@@ -142,7 +139,7 @@ async fn merge_if(
     match create(store, partition, from, rows, rejects).await {
         Ok(Creation::Created) => Ok(Some(merged)),
         Ok(Creation::Exists) => Ok(None),
-        // A file half written is taken from a merge that another was quicker than.
+        // The staged file of a merge that lost the race may have been removed.
         Err(error) => match chain::ledger_end(store, partition).await?.position {
             end if end > from => Ok(None),
             _ => Err(error),
@@ -150,8 +147,8 @@ async fn merge_if(
     }
 }
 
-/// Creates the two files of a merge. With an error, which may hide that it worked, it is forgotten:
-/// whoever comes next reads the ledger's end.
+/// Creates the two files of a merge. An error may hide that it worked; that needs no settling, since
+/// the next merge reads the ledger end.
 async fn create(
     store: &Store,
     partition: &TopicPartition,
@@ -160,8 +157,8 @@ async fn create(
     rejects: Option<(String, Bytes)>,
 ) -> Result<Creation> {
     if let Some((name, bytes)) = rejects {
-        // Its name is new: an answer that it exists may come of a conflict, and is no proof that it
-        // is there.
+        // The name is new: an answer that it exists may result from a conflict, and does not prove
+        // that the file exists.
         if store.create(&rejects_file(partition, &name), bytes).await? != Creation::Created {
             return Ok(Creation::Exists);
         }
@@ -174,8 +171,8 @@ async fn create(
     Ok(creation)
 }
 
-/// Deletes the journal files below the ledger's end, and the rejects files from `since` to it that
-/// no file of the ledger names.
+/// Deletes the journal files below the ledger end, and the rejects files from `since` to it that no
+/// ledger file names.
 pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -> Result<Swept> {
     let ledger_end = chain::ledger_end(store, partition).await?.position;
     store.sync_folder(&Tree::Ledger.folder(partition)).await?;
@@ -184,18 +181,18 @@ pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -
         ..Swept::default()
     };
     let end = ledger_end.to_string();
-    let below = |entry: &Entry| entry.name < end;
+    let below = |entry: &StoredFile| entry.name < end;
     let journal = store
         .list_from(&Tree::Journal.folder(partition), "", below)
         .await?;
     let covered = journal
         .iter()
-        .filter_map(|entry| ledger::position_of(&entry.name));
+        .filter_map(|entry| ledger::file_position(&entry.name));
     let mut covered: Vec<String> = covered
         .map(|from| Tree::Journal.file(partition, from))
         .collect();
     swept.journal = covered.len();
-    // At the ledger's end and past it one may belong to a create under way.
+    // At the ledger end and past it, a rejects file may belong to a commit under way.
     let rejects = store
         .list_from(&Tree::Rejects.folder(partition), &since.to_string(), below)
         .await?;
@@ -218,9 +215,8 @@ pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -
     Ok(swept)
 }
 
-/// Journal files as they become one: of one era and one schema, each starting where the one before
-/// ends.
-struct Run {
+/// Journal files being merged: of one epoch and one schema, each starting where the one before ends.
+struct MergeRun {
     footer: Footer,
     rows: Encoder,
     rejects: Option<Encoder>,
@@ -229,23 +225,23 @@ struct Run {
     rejects_bytes: u64,
 }
 
-/// A run that is whole.
-struct Made {
+/// The encoded files of a complete run.
+struct MergedFiles {
     from: Position,
     rows: Bytes,
     rejects: Option<(String, Bytes)>,
     merged: Merged,
 }
 
-impl Run {
-    /// Reads the files of the journal that join from the ledger's end on; `None` = there is none,
-    /// or one is gone.
+impl MergeRun {
+    /// Reads the journal files that join from the ledger end on; `None` if there is none, or another
+    /// merge took one.
     async fn gather(
         store: &Store,
         partition: &TopicPartition,
         ledger_end: Position,
         journal: &[(Position, u64)],
-        limits: Limits,
+        limits: MergeLimits,
     ) -> Result<Option<Self>> {
         let mut run: Option<Self> = None;
         for &(from, size) in journal {
@@ -257,14 +253,14 @@ impl Run {
             }
             let path = Tree::Journal.file(partition, from);
             let Some(bytes) = store.read(&path).await? else {
-                return gone(store, partition, ledger_end, path).await;
+                return missing_or_merged(store, partition, ledger_end, path).await;
             };
             let file = Original::open(&path, bytes, run.as_ref().map(|run| run.rows.schema()))?;
-            // What is swept afterwards is what the footer says, and never to be had again.
+            // The sweep deletes by what the footer states, and cannot be undone.
             if file.footer.from != from {
                 return Err(LedgerError::Footer { path, key: "from" });
             }
-            if run.as_ref().is_some_and(|run| !run.takes(&file)) {
+            if run.as_ref().is_some_and(|run| !run.accepts(&file)) {
                 break;
             }
             let mut rejected = Vec::new();
@@ -275,7 +271,7 @@ impl Run {
                 .map(|name| rejects_file(partition, name))
             {
                 let Some(bytes) = store.read(&path).await? else {
-                    return gone(store, partition, ledger_end, path).await;
+                    return missing_or_merged(store, partition, ledger_end, path).await;
                 };
                 rejected.push((path, bytes));
             }
@@ -302,13 +298,14 @@ impl Run {
         })
     }
 
-    /// Whether a file may go with those before it. One that ends an era has no rows, and stays
+    /// Whether a file may join those before it. One that ends an epoch has no rows, and is merged
     /// alone.
-    fn takes(&self, file: &Original) -> bool {
-        let is_of_era = |footer: &Footer| footer.next.era == self.footer.from.era;
+    fn accepts(&self, file: &Original) -> bool {
+        let epoch = self.footer.from.era;
+        let same_epoch = file.footer.next.era == epoch && self.footer.next.era == epoch;
         let same_schema =
             file.footer.schema == self.footer.schema && file.schema == *self.rows.schema();
-        is_of_era(&file.footer) && is_of_era(&self.footer) && same_schema
+        same_epoch && same_schema
     }
 
     fn add(&mut self, file: &Original, bytes: u64, rejected: Vec<(String, Bytes)>) -> Result<()> {
@@ -332,18 +329,18 @@ impl Run {
         own.rejected += footer.rejected;
         own.gaps.extend(footer.gaps.iter().cloned());
         own.schema.clone_from(&footer.schema);
-        for (own, of) in [
+        for (own, theirs) in [
             (&mut own.cluster_id, &footer.cluster_id),
             (&mut own.topic_id, &footer.topic_id),
         ] {
             if own.is_empty() {
-                own.clone_from(of);
+                own.clone_from(theirs);
             }
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<Made> {
+    fn finish(self) -> Result<MergedFiles> {
         let Self {
             mut footer,
             rows,
@@ -366,7 +363,7 @@ impl Run {
             bytes_before: bytes + rejects_bytes,
             bytes_after: (rows.len() + rejects.as_ref().map_or(0, Bytes::len)) as u64,
         };
-        Ok(Made {
+        Ok(MergedFiles {
             from: footer.from,
             rows,
             rejects: rejects.map(|bytes| (name, bytes)),
@@ -375,13 +372,14 @@ impl Run {
     }
 }
 
-/// A file that was listed or named is not there: another merge took it, or it is missing.
-async fn gone(
+/// For a file that was listed or named, and cannot be read: `None` if another merge took it, an error
+/// if it is missing.
+async fn missing_or_merged(
     store: &Store,
     partition: &TopicPartition,
     ledger_end: Position,
     path: String,
-) -> Result<Option<Run>> {
+) -> Result<Option<MergeRun>> {
     match chain::ledger_end(store, partition).await?.position {
         end if end == ledger_end => Err(LedgerError::Missing { path }),
         _ => Ok(None),

@@ -1,21 +1,22 @@
-//! Whether a store is whole: the rules of the ledger, held against every file.
+//! Checks every file of a store by the rules of the ledger.
 //!
-//! It only reads, and may run beside consumers and merges. It refuses to mend. The invariant: a
-//! store without a finding holds each record below its chains' ends, that was not declared lost, as
+//! It only reads, may run beside consumers and merges, and repairs nothing. The invariant: in a
+//! store without findings, every record below the end positions that was not declared lost is
 //! exactly one row.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::event::{Position, TopicPartition};
-use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Finding, Passes, Rule, Survey};
+use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Passes, Survey};
+use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::{
     Footer, Gap, LedgerError, SCHEMA, Tree, coordinates, rejects_file, rejects_position,
 };
 use crate::storage::{StorageError, Store};
 
-/// Why the store could not be looked at; what is wrong in it is a [`Finding`].
+/// Why the store could not be checked; what is wrong in it is a [`Finding`].
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant says what it is in its message")]
+#[allow(missing_docs, reason = "the message of each variant describes it")]
 pub enum VerifyError {
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -25,10 +26,10 @@ pub enum VerifyError {
 
 type Result<T, E = VerifyError> = std::result::Result<T, E>;
 
-/// What a partition holds.
+/// The contents of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionSummary {
-    /// Whose.
+    /// The partition.
     pub partition: TopicPartition,
     /// Files of the chain.
     pub files: u64,
@@ -40,24 +41,24 @@ pub struct PartitionSummary {
     pub ledger_end: Position,
     /// Where the chain ends.
     pub end: Position,
-    /// Journal files that a ledger file covers: the next sweep deletes them.
+    /// Journal files that a ledger file covers; the next sweep deletes them.
     pub superseded: u64,
-    /// Rejects files that no file of the chain names: from writers that were killed or lost.
+    /// Rejects files that no file of the chain names: from writers that were killed or lost a race.
     pub orphans: u64,
-    /// What was declared lost.
+    /// Accepted losses.
     pub gaps: Vec<Gap>,
 }
 
-/// What a store holds, and what is wrong with it.
+/// The contents of a store, and what is wrong with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
-    /// One summary a partition.
+    /// One summary per partition.
     pub partitions: Vec<PartitionSummary>,
-    /// Every rule that is broken, in the order of partitions and positions.
+    /// Every broken rule, in order of partition and position.
     pub findings: Vec<Finding>,
 }
 
-/// Looks at the whole store.
+/// Checks all partitions of a store.
 pub async fn verify(store: &Store) -> Result<VerifyReport> {
     let mut report = VerifyReport::default();
     for partition in chain::partitions(store).await? {
@@ -79,11 +80,11 @@ pub async fn verify(store: &Store) -> Result<VerifyReport> {
 fn end_unreadable(error: &LedgerError) -> Finding {
     let file = error.damaged().unwrap_or_default().to_owned();
     let name = file.rsplit('/').next().unwrap_or_default();
-    let position = super::position_of(name).unwrap_or_default();
+    let position = super::file_position(name).unwrap_or_default();
     Finding {
         file,
         position,
-        rule: Rule::Open,
+        rule: LedgerRule::Open,
         detail: error.fault(),
     }
 }
@@ -99,7 +100,7 @@ async fn verify_partition(
             mut findings,
             superseded,
         } = chain::survey(store, partition).await?;
-        let mut check = Check {
+        let mut check = PartitionCheck {
             store,
             partition,
             findings: Vec::new(),
@@ -152,25 +153,21 @@ async fn orphans(store: &Store, chain: &Chain) -> Result<u64> {
 }
 
 /// One pass over the files of a partition.
-struct Check<'a> {
+struct PartitionCheck<'a> {
     store: &'a Store,
     partition: &'a TopicPartition,
     findings: Vec<Finding>,
-    /// Whether a file was not there: damage, unless the ledger moved on.
+    /// Whether a file was missing: damage, unless a merge moved the chain.
     missing: bool,
 }
 
-impl Check<'_> {
-    fn find(&mut self, file: &str, position: Position, rule: Rule, detail: String) {
-        self.findings.push(Finding {
-            file: file.to_owned(),
-            position,
-            rule,
-            detail,
-        });
+impl PartitionCheck<'_> {
+    fn find(&mut self, file: &str, position: Position, rule: LedgerRule, detail: String) {
+        self.findings
+            .push(Finding::new(file, position, rule, detail));
     }
 
-    /// One source an era, and an era ends only in a file without rows.
+    /// An epoch has one source, and ends only in a file without rows.
     fn eras(&mut self, files: &[ChainFile]) {
         let mut sources: BTreeMap<u16, [&str; 2]> = BTreeMap::new();
         for ChainFile { path, from, footer } in files {
@@ -185,8 +182,8 @@ impl Check<'_> {
                     self.find(
                         path,
                         *from,
-                        Rule::Source,
-                        format!("{id} id {found}, where the era began with {known}"),
+                        LedgerRule::Source,
+                        format!("{id} id {found}, although the epoch began with {known}"),
                     );
                 }
             }
@@ -196,8 +193,8 @@ impl Check<'_> {
                 self.find(
                     path,
                     from,
-                    Rule::Era,
-                    format!("goes on to {next} other than as a file without rows may"),
+                    LedgerRule::Era,
+                    format!("ends at {next}, where only a file without rows may end"),
                 );
             }
         }
@@ -207,8 +204,14 @@ impl Check<'_> {
         let ChainFile { path, from, footer } = file;
         self.footer(path, *from, footer);
         let mut positions = Vec::new();
-        if let Some(accepted) = self.rows(path, *from, Rule::Open, footer).await? {
-            self.count(path, *from, Rule::Count, accepted.len(), footer.accepted);
+        if let Some(accepted) = self.rows(path, *from, LedgerRule::Open, footer).await? {
+            self.count(
+                path,
+                *from,
+                LedgerRule::Count,
+                accepted.len(),
+                footer.accepted,
+            );
             positions.extend(accepted);
         }
         let mut rejected = Some(0);
@@ -218,27 +221,32 @@ impl Check<'_> {
                 self.find(
                     &path,
                     *from,
-                    Rule::Name,
+                    LedgerRule::Name,
                     format!("is not named after {from}"),
                 );
             }
-            let rows = self.rows(&path, *from, Rule::Rejects, footer).await?;
+            let rows = self.rows(&path, *from, LedgerRule::Rejects, footer).await?;
             rejected = rejected
                 .zip(rows.as_ref())
                 .map(|(sum, rows)| sum + rows.len());
             positions.extend(rows.into_iter().flatten());
         }
         if let Some(rejected) = rejected {
-            self.count(path, *from, Rule::Rejects, rejected, footer.rejected);
+            self.count(path, *from, LedgerRule::Rejects, rejected, footer.rejected);
         }
         positions.sort_unstable();
         for pair in positions.windows(2).filter(|pair| pair[0] == pair[1]) {
-            self.find(path, pair[0], Rule::Once, "is more than one row".to_owned());
+            self.find(
+                path,
+                pair[0],
+                LedgerRule::Once,
+                "is more than one row".to_owned(),
+            );
         }
         Ok(())
     }
 
-    /// What the footer alone tells.
+    /// Checks the footer by itself.
     fn footer(&mut self, path: &str, from: Position, footer: &Footer) {
         let Footer {
             read,
@@ -250,7 +258,7 @@ impl Check<'_> {
             self.find(
                 path,
                 from,
-                Rule::Read,
+                LedgerRule::Read,
                 format!("{read} read, {accepted} accepted, {rejected} rejected"),
             );
         }
@@ -258,16 +266,16 @@ impl Check<'_> {
             self.find(
                 path,
                 from,
-                Rule::Schema,
-                format!("schema {} is not known here", footer.schema),
+                LedgerRule::Schema,
+                format!("this version does not know schema {}", footer.schema),
             );
         }
         if read == 0 && footer.gaps.is_empty() {
             self.find(
                 path,
                 from,
-                Rule::Gap,
-                "has no rows and declares no loss".to_owned(),
+                LedgerRule::Gap,
+                "has no rows and no accepted loss".to_owned(),
             );
         }
         for gap in &footer.gaps {
@@ -275,7 +283,7 @@ impl Check<'_> {
                 self.find(
                     path,
                     gap.from,
-                    Rule::Gap,
+                    LedgerRule::Gap,
                     format!("a loss up to {} is not inside the file", gap.to),
                 );
             }
@@ -283,41 +291,41 @@ impl Check<'_> {
                 self.find(
                     path,
                     gap.from,
-                    Rule::Gap,
+                    LedgerRule::Gap,
                     "nobody accepted the loss".to_owned(),
                 );
             }
         }
     }
 
-    fn count(&mut self, path: &str, from: Position, rule: Rule, rows: usize, said: u64) {
-        if rows as u64 != said {
+    fn count(&mut self, path: &str, from: Position, rule: LedgerRule, rows: usize, stated: u64) {
+        if rows as u64 != stated {
             self.find(
                 path,
                 from,
                 rule,
-                format!("{rows} rows, where the footer says {said}"),
+                format!("{rows} rows, but the footer states {stated}"),
             );
         }
     }
 
-    /// The positions of a file's rows, which must rise inside `[from, next)`; `None` where they
-    /// cannot be read.
+    /// The positions of a file's rows, which must rise inside `[from, next)`; `None` if they cannot
+    /// be read.
     async fn rows(
         &mut self,
         path: &str,
         from: Position,
-        absent: Rule,
+        absent: LedgerRule,
         footer: &Footer,
     ) -> Result<Option<Vec<Position>>> {
         let Some(bytes) = self.store.read(path).await? else {
             self.missing = true;
-            self.find(path, from, absent, "is not there".to_owned());
+            self.find(path, from, absent, "is missing".to_owned());
             return Ok(None);
         };
         let rows = match coordinates(path, bytes) {
             Err(error) => {
-                self.find(path, from, Rule::Open, error.fault());
+                self.find(path, from, LedgerRule::Open, error.fault());
                 return Ok(None);
             }
             Ok(rows) => rows,
@@ -329,17 +337,16 @@ impl Check<'_> {
             self.find(
                 path,
                 row,
-                Rule::Offsets,
+                LedgerRule::Offsets,
                 format!("is not inside {} to {}", footer.from, footer.next),
             );
         }
-        // The same row twice is told by another rule, where accepted and rejected are held
-        // together.
+        // The rule `once` covers equal positions, over accepted and rejected rows together.
         if let Some(pair) = rows.windows(2).find(|pair| pair[0] > pair[1]) {
             self.find(
                 path,
                 pair[1],
-                Rule::Offsets,
+                LedgerRule::Offsets,
                 format!("comes after {}", pair[0]),
             );
         }

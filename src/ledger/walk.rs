@@ -1,30 +1,35 @@
-//! The files of a chain, one after another, each once, although merges take files away meanwhile.
+//! The files of a chain one by one, while merges move them.
+//!
+//! It must not know what the files contain. The invariant: every position from the start of the
+//! walk to the end position is covered once.
 
 use crate::event::{Position, TopicPartition};
-use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Finding, Passes, Rule};
+use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Passes};
+use crate::ledger::rules::{Finding, LedgerRule};
 use crate::storage::Store;
 
-/// A way along a partition's chain.
-pub struct Walk<'a> {
+/// A walk along the chain of a partition.
+pub struct ChainWalk<'a> {
     store: &'a Store,
     partition: &'a TopicPartition,
-    /// All below was walked.
+    /// Everything below has been covered.
     next: Position,
     chain: Option<Chain>,
     passes: Passes,
 }
 
-/// A file on the way.
+/// One step of a walk.
 #[derive(Clone, Debug)]
-pub struct Walked {
+pub struct WalkStep {
     /// The file.
     pub file: ChainFile,
-    /// What of it is below was walked before: files may be merged on the way.
+    /// Where its new rows start: those below were covered before, since it was merged from files
+    /// of earlier steps.
     pub from: Position,
 }
 
-impl<'a> Walk<'a> {
-    /// A walk from a position to the chain's end.
+impl<'a> ChainWalk<'a> {
+    /// A walk from a position to the end position.
     pub fn new(store: &'a Store, partition: &'a TopicPartition, from: Position) -> Self {
         Self {
             store,
@@ -36,36 +41,40 @@ impl<'a> Walk<'a> {
     }
 
     /// The next file; `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<Walked>, ChainError> {
+    pub async fn next(&mut self) -> Result<Option<WalkStep>, ChainError> {
         let chain = match self.chain.take() {
             Some(chain) => chain,
             None => chain::read(self.store, self.partition).await?,
         };
-        let place = chain
+        let index = chain
             .files
             .partition_point(|file| file.footer.next <= self.next);
-        let file = chain.files.get(place).cloned();
+        let file = chain.files.get(index).cloned();
         self.chain = Some(chain);
-        Ok(file.map(|file| Walked {
+        Ok(file.map(|file| WalkStep {
             from: std::mem::replace(&mut self.next, file.footer.next),
             file,
         }))
     }
 
-    /// The last file, or one that it names, was not there: goes back before it, to read the chain
-    /// again. That is damage unless the ledger moved on.
-    pub async fn again(&mut self, last: &Walked) -> Result<(), ChainError> {
+    /// Goes back before the last file and reads the chain again, since that file or one of its
+    /// rejects files was missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Damaged`] unless a merge moved the chain.
+    pub async fn again(&mut self, last: &WalkStep) -> Result<(), ChainError> {
         self.next = last.from;
         let Some(chain) = self.chain.take() else {
-            return Ok(()); // it is to be read again anyway
+            return Ok(()); // it will be read again anyway
         };
         if !self.passes.again_if_moved(self.store, &chain).await? {
-            let finding = Finding {
-                file: last.file.path.clone(),
-                position: last.file.from,
-                rule: Rule::Rejects,
-                detail: "it, or one of the rejects that it names, is missing".to_owned(),
-            };
+            let finding = Finding::new(
+                &last.file.path,
+                last.file.from,
+                LedgerRule::Rejects,
+                "the file, or a rejects file that it names, is missing".to_owned(),
+            );
             return Err(ChainError::Damaged {
                 partition: self.partition.clone(),
                 finding,

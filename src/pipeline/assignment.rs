@@ -556,13 +556,13 @@ impl Assignment {
             self.runtime
                 .block_on(journal::commit(&self.store, at, &file, resume.ledger_end));
         match committed.with_context(|| format!("accept the loss {loss}"))? {
-            Outcome::Certain { ledger_end, .. } => Ok(Resume {
+            Outcome::Committed { ledger_end, .. } => Ok(Resume {
                 end: *to,
                 last: Some(footer),
                 ledger_end,
             }),
             // Another consumer went on here: its chain counts.
-            Outcome::Lost => Ok(self.runtime.block_on(chain::resume(&self.store, at))?),
+            Outcome::LostRace => Ok(self.runtime.block_on(chain::resume(&self.store, at))?),
         }
     }
 

@@ -23,8 +23,8 @@ use crate::event::{Position, TopicPartition};
 use crate::kafka::KafkaSettings;
 use crate::kafka::Unreached;
 use crate::publish;
-use crate::rejects::kept::{Kept, KeptError};
-use crate::rejects::{self, Raw, Reject};
+use crate::rejects::reader::RejectsReader;
+use crate::rejects::{self, Raw, Reject, RejectsError};
 use crate::storage::Store;
 
 /// How long the broker may take for a letter before it is tried again.
@@ -128,7 +128,7 @@ pub(super) enum Unsent {
 #[derive(Debug, thiserror::Error)]
 enum LettersError {
     #[error(transparent)]
-    Kept(#[from] KeptError),
+    Rejects(#[from] RejectsError),
     #[error("produce a dead letter")]
     Kafka(#[from] KafkaError),
 }
@@ -168,7 +168,7 @@ impl Letters {
         while let Err(error) = self.try_send(store, at, &unsent, &mut next).await {
             let error = match error {
                 // Tried again it would be no better, and the partition goes on without them.
-                LettersError::Kept(error) if error.is_damage() => {
+                LettersError::Rejects(error) if error.is_damage() => {
                     give_up(at, next, error);
                     return true;
                 }
@@ -198,18 +198,17 @@ impl Letters {
     ) -> Result<(), LettersError> {
         match unsent {
             Unsent::Batch(name, bytes) => {
-                let rejects = rejects::read(name, bytes.clone(), true).map_err(KeptError::from)?;
-                self.deliver_all(at, rejects.map(|reject| Ok(reject?)), next)
-                    .await
+                let rejects = rejects::read(name, bytes.clone(), true)?;
+                self.deliver_all(at, rejects, next).await
             }
             Unsent::From(_) => {
-                let mut kept = Kept::new(store, at, *next, true);
+                let mut reader = RejectsReader::new(store, at, *next, true);
                 loop {
-                    match self.deliver_next(at, &mut kept, next).await {
-                        // The files after it are whole.
-                        Err(LettersError::Kept(error @ KeptError::Rejects(_)))
-                            if error.is_damage() =>
-                        {
+                    match self.deliver_next(at, &mut reader, next).await {
+                        // The files after it can be read.
+                        Err(LettersError::Rejects(
+                            error @ (RejectsError::Ledger(_) | RejectsError::NotRejects { .. }),
+                        )) if error.is_damage() => {
                             give_up(at, *next, error);
                         }
                         Ok(true) => {}
@@ -224,10 +223,10 @@ impl Letters {
     async fn deliver_next(
         &self,
         at: &TopicPartition,
-        kept: &mut Kept<'_>,
+        reader: &mut RejectsReader<'_>,
         next: &mut Position,
     ) -> Result<bool, LettersError> {
-        let Some(rejects) = kept.next().await? else {
+        let Some(rejects) = reader.next().await? else {
             return Ok(false);
         };
         self.deliver_all(at, rejects, next).await?;
@@ -237,7 +236,7 @@ impl Letters {
     async fn deliver_all(
         &self,
         at: &TopicPartition,
-        rejects: impl Iterator<Item = Result<Reject, KeptError>>,
+        rejects: impl Iterator<Item = Result<Reject, RejectsError>>,
         next: &mut Position,
     ) -> Result<(), LettersError> {
         let from = *next;
@@ -293,7 +292,7 @@ impl Letters {
 }
 
 /// Says which letters will not be sent.
-fn give_up(at: &TopicPartition, from: Position, error: KeptError) {
+fn give_up(at: &TopicPartition, from: Position, error: RejectsError) {
     let error = format!("{:#}", anyhow::Error::from(error));
     tracing::error!(partition = %at, %from, error, "dead letters owed are given up: a file is damaged");
 }

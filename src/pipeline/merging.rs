@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::event::{Position, TopicPartition};
 use crate::ledger::LedgerError;
-use crate::ledger::merge::{self, Limits};
+use crate::ledger::merge::{self, MergeLimits};
 use crate::storage::Store;
 use crate::watch::Watch;
 
@@ -22,7 +22,7 @@ const LOOKS_A_RUN: u64 = 8;
 
 /// The merging of a run, as the consuming thread sees it.
 pub(super) struct Merging {
-    limits: Limits,
+    limits: MergeLimits,
     /// Files and bytes committed since a partition was looked at; nothing is known of one that is
     /// not here.
     grown: BTreeMap<TopicPartition, (u64, u64)>,
@@ -33,7 +33,7 @@ pub(super) struct Merging {
 
 impl Merging {
     pub(super) fn start(
-        limits: Limits,
+        limits: MergeLimits,
         store: Store,
         runtime: tokio::runtime::Handle,
         watch: Watch,
@@ -87,7 +87,7 @@ impl Merging {
 
 /// The thread's state.
 struct Merger {
-    limits: Limits,
+    limits: MergeLimits,
     store: Store,
     runtime: tokio::runtime::Handle,
     stopping: Arc<AtomicBool>,

@@ -777,7 +777,7 @@ async fn commit(
         Ok(_) => {}
     }
     Ok(match journal::create(store, at, batch, ledger_end).await? {
-        Outcome::Certain {
+        Outcome::Committed {
             ledger_end,
             settled,
         } => Committed::Certain {
@@ -788,7 +788,7 @@ async fn commit(
                 Answer::Won
             }),
         },
-        Outcome::Lost => Committed::Lost,
+        Outcome::LostRace => Committed::Lost,
     })
 }
 

@@ -239,7 +239,7 @@ pub struct Windows {
 impl Windows {
     pub(crate) fn read(files: &TextFiles, sink: &FaultSink) -> Self {
         let mut windows = Self {
-            first_month: Month::of(civil::date(2013, 4, 1)),
+            first_month: Month::from_date(civil::date(2013, 4, 1)),
             own: Vec::new(),
         };
         let Some(text) = files.text(FILE) else {
@@ -452,7 +452,7 @@ mod tests {
             ),
             (
                 "[[window]]\nid = \"a\"\nfirst = \"June\"\nmonths = 3",
-                "window[0].first: `June` is no month such as 2018-10",
+                "window[0].first: `June` is not a month such as 2018-10",
             ),
             (
                 "[[window]]\nid = \"a\"\nfirst = \"2018-06\"\nmonths = 0",
@@ -475,7 +475,7 @@ mod tests {
         }
         assert!(
             faults_of(&changed("windows.toml", "2013-04", "2013"))
-                .contains("first_month: `2013` is no month")
+                .contains("first_month: `2013` is not a month")
         );
     }
 }

@@ -424,6 +424,6 @@ fn weights(set: Option<&HarmSet>) -> BTreeSet<(String, String, String)> {
 
 /// The number of a day's month.
 fn month_number(date: jiff::civil::Date) -> i32 {
-    let first = Month::of(date).first_day();
+    let first = Month::from_date(date).first_day();
     i32::from(first.year()) * 12 + i32::from(first.month()) - 1
 }

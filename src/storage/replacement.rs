@@ -1,12 +1,13 @@
-//! A derived folder that takes the place of the one before it whole.
+//! Replaces a derived folder in one step.
 //!
-//! On a local disk the files are written into a hidden folder and the two are exchanged in one
-//! step, so at every instant, also after a kill, the folder is all of one run: no old file beside a
-//! new one, none that the run no longer makes. A reader that opens files by path one after another
-//! may pass the exchange in between and so read files of two runs, each of them whole. Where there
-//! is no such exchange (an object store, an old file system) file after file is replaced, in the
-//! order they were put, and what the run no longer makes goes last: each file is whole at every
-//! instant, and after a kill the next run mends the rest.
+//! It must not know the ledger. On a local disk, files are written to a hidden folder, which is then
+//! exchanged with the old one. The invariant: at every instant, also after a kill, the folder
+//! contains the files of one run only. A reader that opens files by path one after another may read
+//! files of two runs, each of them complete.
+//!
+//! Where folders cannot be exchanged (an object store, an old file system), files are replaced one
+//! by one in the order they were put, and files that the run no longer writes are deleted last.
+//! There each file is complete at every instant, and after a kill the next run repairs the rest.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,53 +19,40 @@ use rustix::io::Errno;
 
 use super::{Result, StorageError, Store, random, sync_disk_folder};
 
-/// Where folders are made, under the root: on the same disk, and hidden from whoever globs.
-const MAKING: &str = ".replacing";
+/// Where folders are staged, under the root: on the same disk, and hidden from globs.
+const STAGING: &str = ".replacing";
 
-/// A folder in the making: put files, then publish. Dropped before that, nothing has changed.
+/// The new contents of a folder: put files, then publish. Until then, nothing has changed.
 #[derive(Debug)]
 pub struct Replacement {
     store: Store,
-    /// The folder whose place it takes.
+    /// The folder that it replaces.
     folder: String,
     /// The files put, in order.
     names: Vec<String>,
-    /// Where it is made on a local disk; elsewhere files go to their place at once.
-    made: Option<Made>,
+    /// Where it is staged on a local disk; elsewhere files are replaced as they are put.
+    staged: Option<StagedFolder>,
 }
 
-/// A folder that is not yet in its place.
+/// A folder that is not published yet.
 #[derive(Debug)]
-struct Made {
+struct StagedFolder {
     /// Its path under the root.
     folder: String,
-    /// Held, shared, while a folder is made: what is there unheld was left by killed runs.
+    /// A shared lock until publishing: without one, folders were left by killed runs.
     _lock: File,
 }
 
 impl Store {
-    /// Begins a folder that will take the place of another: for what is derived and can be made
-    /// again, never for the ledger. Any number of processes may: the last to publish wins.
+    /// Begins to replace a folder: for what is derived and can be written again, never for the
+    /// ledger. Any number of processes may do so: the last to publish wins.
     pub async fn replacement(&self, folder: &str) -> Result<Replacement> {
-        let fail = |source| StorageError::Failed {
-            act: "make",
-            path: MAKING.to_owned(),
-            source,
-        };
-        let made = move |disk: PathBuf| {
-            let lock = swept(&disk).map_err(fail)?;
-            let folder = format!("{MAKING}/{:016x}", random());
-            Ok(Some(Made {
-                folder,
-                _lock: lock,
-            }))
-        };
-        let made = self.on_disk(MAKING, made).await?;
+        let staged = self.on_disk(STAGING, stage).await?;
         Ok(Replacement {
             store: self.clone(),
             folder: folder.to_owned(),
             names: Vec::new(),
-            made,
+            staged,
         })
     }
 }
@@ -72,7 +60,8 @@ impl Store {
 impl Replacement {
     /// Puts a file into the folder.
     pub async fn put(&mut self, name: &str, bytes: Bytes) -> Result<()> {
-        let folder = self.made.as_ref().map_or(&self.folder, |made| &made.folder);
+        let staged = self.staged.as_ref();
+        let folder = staged.map_or(&self.folder, |staged| &staged.folder);
         self.store
             .replace(&format!("{folder}/{name}"), bytes)
             .await?;
@@ -80,28 +69,26 @@ impl Replacement {
         Ok(())
     }
 
-    /// Puts the folder in its place; what was there goes.
+    /// Replaces the folder.
     pub async fn publish(self) -> Result<()> {
         let Self {
             store,
             folder,
             names,
-            made,
+            staged,
         } = self;
-        if let Some(made) = made {
-            let (path, names) = (folder.clone(), names.clone());
-            let fail = |source| StorageError::Failed {
-                act: "replace the folder",
-                path,
-                source,
-            };
-            let moved = move |root: PathBuf| {
-                let moved = put_in_place(&root.join(&made.folder), &root.join(&folder), &names);
-                moved
-                    .and_then(|()| sync_disk_folder(&root.join(MAKING)))
-                    .map_err(fail)
-            };
-            return store.on_disk("", moved).await;
+        if let Some(staged) = staged {
+            return store
+                .on_disk("", move |root| {
+                    move_into_place(&root.join(&staged.folder), &root.join(&folder), &names)
+                        .and_then(|()| sync_disk_folder(&root.join(STAGING)))
+                        .map_err(|source| StorageError::Failed {
+                            act: "replace the folder",
+                            path: folder,
+                            source,
+                        })
+                })
+                .await;
         }
         for entry in store
             .list(&folder)
@@ -115,13 +102,29 @@ impl Replacement {
     }
 }
 
-/// The hidden folder, held; what killed runs left in it is gone, if no other run is at work.
-fn swept(making: &Path) -> io::Result<File> {
-    fs::create_dir_all(making)?;
-    let lock = File::open(making)?;
+/// A new folder to stage files in.
+fn stage(staging: PathBuf) -> Result<Option<StagedFolder>> {
+    match lock_staging(&staging) {
+        Ok(lock) => Ok(Some(StagedFolder {
+            folder: format!("{STAGING}/{:016x}", random()),
+            _lock: lock,
+        })),
+        Err(source) => Err(StorageError::Failed {
+            act: "create",
+            path: STAGING.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// A shared lock on the hidden folder, created if need be. If no other run has one, what killed runs
+/// left in the folder is removed first.
+fn lock_staging(staging: &Path) -> io::Result<File> {
+    fs::create_dir_all(staging)?;
+    let lock = File::open(staging)?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
-            for left in fs::read_dir(making)? {
+            for left in fs::read_dir(staging)? {
                 fs::remove_dir_all(left?.path())?;
             }
         }
@@ -132,19 +135,19 @@ fn swept(making: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-fn put_in_place(made: &Path, place: &Path, names: &[String]) -> io::Result<()> {
-    let parent = place.parent().unwrap_or(place);
-    fs::create_dir_all(made)?; // a folder without files has none yet
+fn move_into_place(staged: &Path, target: &Path, names: &[String]) -> io::Result<()> {
+    let parent = target.parent().unwrap_or(target);
+    fs::create_dir_all(staged)?; // it does not exist if no file was put
     fs::create_dir_all(parent)?;
-    sync_disk_folder(made)?;
-    match exchange(made, place) {
+    sync_disk_folder(staged)?;
+    match exchange(staged, target) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::XDEV) => {
-            one_by_one(made, place, names)?
+            move_one_by_one(staged, target, names)?
         }
         result => result?,
     }
     sync_disk_folder(parent)?;
-    fs::remove_dir_all(made).or_else(|error| {
+    fs::remove_dir_all(staged).or_else(|error| {
         if error.kind() == io::ErrorKind::NotFound {
             Ok(())
         } else {
@@ -153,14 +156,14 @@ fn put_in_place(made: &Path, place: &Path, names: &[String]) -> io::Result<()> {
     })
 }
 
-/// Changes the places of two folders at once; the second need not be there.
-fn exchange(made: &Path, place: &Path) -> rustix::io::Result<()> {
+/// Exchanges two folders in one step; the second need not exist.
+fn exchange(staged: &Path, target: &Path) -> rustix::io::Result<()> {
     loop {
-        match renameat_with(CWD, made, CWD, place, RenameFlags::EXCHANGE) {
+        match renameat_with(CWD, staged, CWD, target, RenameFlags::EXCHANGE) {
             Err(Errno::NOENT) => {}
             result => return result,
         }
-        match renameat_with(CWD, made, CWD, place, RenameFlags::NOREPLACE) {
+        match renameat_with(CWD, staged, CWD, target, RenameFlags::NOREPLACE) {
             Err(Errno::EXIST) => {} // another run was first
             result => return result,
         }
@@ -168,18 +171,18 @@ fn exchange(made: &Path, place: &Path) -> rustix::io::Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is `storage`")]
-fn one_by_one(made: &Path, place: &Path, names: &[String]) -> io::Result<()> {
-    fs::create_dir_all(place)?;
+fn move_one_by_one(staged: &Path, target: &Path, names: &[String]) -> io::Result<()> {
+    fs::create_dir_all(target)?;
     for name in names {
-        fs::rename(made.join(name), place.join(name))?;
+        fs::rename(staged.join(name), target.join(name))?;
     }
-    for old in fs::read_dir(place)? {
+    for old in fs::read_dir(target)? {
         let old = old?;
         if !names.iter().any(|name| old.file_name() == name.as_str()) {
             fs::remove_file(old.path())?;
         }
     }
-    sync_disk_folder(place)
+    sync_disk_folder(target)
 }
 
 #[cfg(test)]
@@ -209,17 +212,17 @@ mod tests {
         folder.publish().await.expect("published");
     }
 
-    async fn held(store: &Store) -> Vec<(String, Bytes)> {
-        let mut held = Vec::new();
+    async fn contents(store: &Store) -> Vec<(String, Bytes)> {
+        let mut contents = Vec::new();
         for entry in store.list("a/b").await.expect("list") {
             let bytes = store
                 .read(&format!("a/b/{}", entry.name))
                 .await
                 .expect("read")
                 .expect("there");
-            held.push((entry.name, bytes));
+            contents.push((entry.name, bytes));
         }
-        held
+        contents
     }
 
     fn files(files: &[(&str, &str)]) -> Vec<(String, Bytes)> {
@@ -230,42 +233,38 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_made_no_more_is_gone() {
+    async fn a_file_that_is_no_longer_written_is_removed() {
         let (folder, disk) = disk();
         for store in [
             disk,
-            Store::over(Arc::new(object_store::memory::InMemory::new())),
+            Store::from_object_store(Arc::new(object_store::memory::InMemory::new())),
         ] {
             for now in [&[("x", "1"), ("y", "1")][..], &[("y", "2"), ("z", "2")]] {
                 replaced(&store, now).await;
-                assert_eq!(held(&store).await, files(now));
+                assert_eq!(contents(&store).await, files(now));
             }
         }
-        assert_eq!(
-            fs::read_dir(folder.path().join(MAKING))
-                .expect("folder")
-                .count(),
-            0
-        );
+        assert_eq!(count_staged(&folder), 0);
     }
 
     #[tokio::test]
-    async fn a_folder_that_was_not_published_changes_nothing_and_is_swept() {
+    async fn a_folder_that_was_not_published_changes_nothing_and_is_removed() {
         let (folder, store) = disk();
         replaced(&store, &[("x", "1")]).await;
         let mut dropped = store.replacement("a/b").await.expect("begun");
         dropped.put("x", "2".into()).await.expect("put");
-        let left = || {
-            fs::read_dir(folder.path().join(MAKING))
-                .expect("folder")
-                .count()
-        };
         let beside = store.replacement("a/c").await.expect("begun");
-        assert_eq!(left(), 1, "another run's is not swept");
+        assert_eq!(count_staged(&folder), 1, "another run's is not removed");
         drop((dropped, beside));
-        assert_eq!((held(&store).await, left()), (files(&[("x", "1")]), 1));
+        assert_eq!(contents(&store).await, files(&[("x", "1")]));
+        assert_eq!(count_staged(&folder), 1);
         drop(store.replacement("a/b").await.expect("begun"));
-        assert_eq!(left(), 0);
+        assert_eq!(count_staged(&folder), 0);
+    }
+
+    fn count_staged(root: &tempfile::TempDir) -> usize {
+        let staging = fs::read_dir(root.path().join(STAGING));
+        staging.expect("folder").count()
     }
 
     #[tokio::test]
@@ -275,47 +274,48 @@ mod tests {
         let made = folder.path().join("made");
         fs::create_dir(&made).expect("folder");
         fs::write(made.join("y"), "2").expect("file");
-        one_by_one(&made, &folder.path().join("a/b"), &["y".to_owned()]).expect("replaced");
-        assert_eq!(held(&store).await, files(&[("y", "2")]));
+        move_one_by_one(&made, &folder.path().join("a/b"), &["y".to_owned()]).expect("replaced");
+        assert_eq!(contents(&store).await, files(&[("y", "2")]));
     }
 
-    /// Reads all files of the folder as it is at one instant.
-    fn at_an_instant(folder: &Path) -> io::Result<Vec<String>> {
+    /// Reads all files of a folder as it is at one instant.
+    fn read_at_one_instant(folder: &Path) -> io::Result<Vec<String>> {
         let folder = File::open(folder)?;
-        let read = |name: &str| {
+        let mut texts = Vec::new();
+        for name in ["x", "y", "z"] {
             let file = openat(&folder, name, OFlags::RDONLY, Mode::empty())?;
-            io::read_to_string(File::from(file))
-        };
-        ["x", "y", "z"].into_iter().map(read).collect()
+            texts.push(io::read_to_string(File::from(file))?);
+        }
+        Ok(texts)
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_reader_sees_one_run_whole_at_every_instant() {
+    async fn a_reader_sees_the_files_of_one_run_at_every_instant() {
         let (folder, store) = disk();
         replaced(&store, &[("x", "0"), ("y", "0"), ("z", "0")]).await;
-        let (whole, done) = (
+        let (complete, done) = (
             Arc::new(AtomicUsize::new(0)),
             Arc::new(AtomicBool::new(false)),
         );
-        let (path, seen, until) = (folder.path().join("a/b"), whole.clone(), done.clone());
+        let (path, seen, until) = (folder.path().join("a/b"), complete.clone(), done.clone());
         let reader = std::thread::spawn(move || {
             while !until.load(Ordering::Relaxed) {
                 for name in ["x", "y", "z"] {
-                    fs::read_to_string(path.join(name)).expect("by path a file is always there");
+                    fs::read_to_string(path.join(name)).expect("a file always exists by its path");
                 }
-                match at_an_instant(&path) {
+                match read_at_one_instant(&path) {
                     Ok(texts) => {
                         assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
                         seen.fetch_add(1, Ordering::Relaxed);
                     }
-                    // The folder that was opened was exchanged and removed: never half of each.
+                    // The opened folder was exchanged and removed; it is never half of each.
                     Err(error) => assert_eq!(error.kind(), io::ErrorKind::NotFound),
                 }
             }
         });
         let deadline = Instant::now() + Duration::from_mins(1);
         let mut run = 0;
-        while run < 100 || whole.load(Ordering::Relaxed) < 100 {
+        while run < 100 || complete.load(Ordering::Relaxed) < 100 {
             assert!(
                 !reader.is_finished() && Instant::now() < deadline,
                 "the reader saw too little"
@@ -325,6 +325,6 @@ mod tests {
             replaced(&store, &[("x", &text), ("y", &text), ("z", &text)]).await;
         }
         done.store(true, Ordering::Relaxed);
-        reader.join().expect("the reader held");
+        reader.join().expect("the reader found no mixture");
     }
 }

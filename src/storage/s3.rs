@@ -1,7 +1,7 @@
-//! A store in a bucket of S3, or of a server that speaks its protocol.
+//! A store in an S3 bucket, or on a server that speaks its protocol.
 //!
-//! Create-if-absent is a `PUT` with `If-None-Match: *`; whether a server honours it,
-//! [`Store::probe`](super::Store::probe) finds out.
+//! It must not know what a store contains. Create-if-absent is a `PUT` with `If-None-Match: *`;
+//! [`Store::probe`](super::Store::probe) checks that the server honours it.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,22 +13,21 @@ use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::{Result, StorageError};
 
-/// How long one request may take: the largest file, on a slow line.
+/// The longest that one request may take: enough for the largest file on a slow line.
 const REQUEST_MAX: Duration = Duration::from_mins(2);
-/// How long a connection may take to be made.
+/// The longest that connecting may take.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// How long the client tries again by itself. What is not settled then is for its callers, who know
-/// the protocol.
+/// The longest that the client retries by itself. Callers know the protocol, and settle the rest.
 const RETRY_MAX: Duration = Duration::from_secs(20);
-/// How often.
-const RETRIES: usize = 3;
+/// The most retries of one request.
+const RETRIES_MAX: usize = 3;
 
-/// Whether the client has a property of this name, with or without `aws_` before it.
+/// Whether the client has a property of this name, with or without the prefix `aws_`.
 pub fn is_property(name: &str) -> bool {
     AmazonS3ConfigKey::from_str(name).is_ok_and(|key| !matches!(key, AmazonS3ConfigKey::Bucket))
 }
 
-/// The bucket, or the part of it, that a URL names.
+/// The bucket that a URL names, or the part of it under a prefix.
 pub(super) fn open<'p>(
     url: &str,
     properties: impl IntoIterator<Item = (&'p str, &'p str)>,
@@ -42,17 +41,13 @@ pub(super) fn open<'p>(
         return Err(StorageError::Url(url.to_owned()));
     }
     let prefix = super::parse(prefix)?;
-    let wrong = |error: object_store::Error| StorageError::Properties {
-        root: url.to_owned(),
-        reason: error.to_string(),
-    };
-    // One provider of cryptography for all of the process; another may have been first.
+    // One provider of cryptography per process; another caller may have installed it already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let client = ClientOptions::new()
         .with_timeout(REQUEST_MAX)
         .with_connect_timeout(CONNECT_MAX);
     let retry = RetryConfig {
-        max_retries: RETRIES,
+        max_retries: RETRIES_MAX,
         retry_timeout: RETRY_MAX,
         ..RetryConfig::default()
     };
@@ -62,14 +57,21 @@ pub(super) fn open<'p>(
         .with_retry(retry)
         .with_conditional_put(S3ConditionalPut::ETagMatch);
     for (name, value) in properties {
-        let key = AmazonS3ConfigKey::from_str(name).map_err(wrong)?;
+        let key = AmazonS3ConfigKey::from_str(name).map_err(|error| invalid(url, &error))?;
         if matches!(key, AmazonS3ConfigKey::Endpoint) && value.starts_with("http://") {
             builder = builder.with_allow_http(true);
         }
         builder = builder.with_config(key, value);
     }
-    let store = builder.build().map_err(wrong)?;
+    let store = builder.build().map_err(|error| invalid(url, &error))?;
     Ok(Arc::new(PrefixStore::new(store, prefix)))
+}
+
+fn invalid(url: &str, error: &object_store::Error) -> StorageError {
+    StorageError::Properties {
+        root: url.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn properties_are_known_by_their_names() {
+    fn properties_are_recognised_by_name() {
         for name in [
             "endpoint",
             "aws_region",
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_names_a_bucket_and_what_is_wrong_is_told_without_a_secret() {
+    fn a_url_names_a_bucket_and_errors_contain_no_secret() {
         let keys = [
             ("access_key_id", "a"),
             ("secret_access_key", "hidden"),

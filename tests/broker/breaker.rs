@@ -94,7 +94,7 @@ fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_i
     let waiting = ["--reason", "partner.parked"];
     let counts = replay(&feeds, &waiting);
     assert_eq!(
-        (&counts["parked"], &counts["sent"]),
+        (&counts["paused"], &counts["sent"]),
         (&40.into(), &0.into())
     );
     consumer.terminate().succeeds();
@@ -140,6 +140,9 @@ fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_i
     assert!(kent.iter().all(|subject| all.contains(subject.as_str())));
     assert_eq!(all.len(), 61 + 42);
     let counts = replay(&feeds, &waiting);
-    assert_eq!((&counts["held"], &counts["sent"]), (&41.into(), &0.into()));
+    assert_eq!(
+        (&counts["stored"], &counts["sent"]),
+        (&41.into(), &0.into())
+    );
     consumer.terminate().succeeds();
 }

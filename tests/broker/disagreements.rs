@@ -417,7 +417,7 @@ fn a_file_damaged_or_renamed_in_the_middle_is_named_loses_nothing_and_can_be_put
     let mends: [(&dyn Fn(), &str); 3] = [
         (
             &|| std::fs::write(middle, &whole[..100]).expect("written"),
-            "open: is not readable as Parquet",
+            "open: cannot be read as Parquet",
         ),
         (
             &|| std::fs::write(middle, std::fs::read(&files[2]).expect("a file")).expect("written"),
@@ -441,7 +441,7 @@ fn a_file_damaged_or_renamed_in_the_middle_is_named_loses_nothing_and_can_be_put
             .program(&["aggregate", "--plan", "smp-2017-18"])
             .run()
             .with_status(2)
-            .saying("verify tells more");
+            .saying("run `partner-feeds verify` for details");
         feeds
             .program(&["merge"])
             .run()

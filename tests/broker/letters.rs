@@ -186,7 +186,7 @@ fn letters_that_a_killed_process_owed_are_found_where_their_rejects_were_merged_
     feeds.send(records(0..300));
     feeds
         .ingest()
-        .killed_at("journal.certain", 1)
+        .killed_at("journal.committed", 1)
         .run()
         .killed();
     assert!(feeds.assert_letters().is_empty());
@@ -213,7 +213,7 @@ fn letters_owed_of_a_damaged_file_are_given_up_and_the_partition_goes_on() {
     feeds.send(records(0..90));
     feeds
         .ingest()
-        .killed_at("journal.certain", 1)
+        .killed_at("journal.committed", 1)
         .run()
         .killed();
     let files = oracle::files(&feeds.store().join("rejects"));
@@ -264,7 +264,7 @@ fn a_group_without_an_offset_is_owed_no_letters_of_what_the_store_holds() {
 fn the_partition_goes_on_with_another_consumer_that_sends_what_the_first_owed() {
     let feeds = feeds();
     let load = feeds.load(20);
-    let sleeper = feeds.ingest().asleep_at("journal.certain", 4).start();
+    let sleeper = feeds.ingest().asleep_at("journal.committed", 4).start();
     sleeper.until_asleep();
     let mut other = feeds.ingest().start();
     other.until("dead letters past the group's offset were sent again", 1);

@@ -64,7 +64,12 @@ fn records_that_keep_a_mended_contract_are_sent_again_as_they_came_and_never_twi
     );
     check(
         &replay(&feeds, &[]),
-        [("sent", 0), ("held", 0), ("refused", 91), ("personal", 1)],
+        [
+            ("sent", 0),
+            ("stored", 0),
+            ("rejected", 91),
+            ("personal", 1),
+        ],
     );
 
     std::fs::write(feeds.path("reference/partners.toml"), partners).expect("written");
@@ -78,9 +83,9 @@ fn records_that_keep_a_mended_contract_are_sent_again_as_they_came_and_never_twi
         &replay(&feeds, &dry),
         [
             ("to_send", 80),
-            ("held", 1),
+            ("stored", 1),
             ("repeated", 1),
-            ("refused", 9),
+            ("rejected", 9),
         ],
     );
     let listed = feeds
@@ -94,12 +99,22 @@ fn records_that_keep_a_mended_contract_are_sent_again_as_they_came_and_never_twi
     let filtered = replay(&feeds, &["--dry-run", "--reason", "envelope.revision"]);
     check(
         &filtered,
-        [("to_send", 0), ("held", 0), ("refused", 9), ("personal", 0)],
+        [
+            ("to_send", 0),
+            ("stored", 0),
+            ("rejected", 9),
+            ("personal", 0),
+        ],
     );
 
     check(
         &replay(&feeds, &[]),
-        [("sent", 80), ("held", 1), ("repeated", 1), ("refused", 9)],
+        [
+            ("sent", 80),
+            ("stored", 1),
+            ("repeated", 1),
+            ("rejected", 9),
+        ],
     );
     assert_eq!(log(), before + 80);
     let log = feeds.broker.records(&feeds.police());
@@ -131,12 +146,22 @@ fn records_that_keep_a_mended_contract_are_sent_again_as_they_came_and_never_twi
     assert_eq!((subjects.len(), accepted), (81, 81), "each record once");
     check(
         &replay(&feeds, &[]),
-        [("sent", 0), ("held", 82), ("repeated", 0), ("refused", 9)],
+        [
+            ("sent", 0),
+            ("stored", 82),
+            ("repeated", 0),
+            ("rejected", 9),
+        ],
     );
     // Nor where all was merged.
     feeds.program(&["merge"]).run().succeeds();
     check(
         &replay(&feeds, &[]),
-        [("sent", 0), ("held", 82), ("personal", 1), ("unread", 0)],
+        [
+            ("sent", 0),
+            ("stored", 82),
+            ("personal", 1),
+            ("not_consumed", 0),
+        ],
     );
 }

@@ -33,7 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOPIC = "police.events.v1"
 PARTITIONS, PARTITIONS_MAX = 4, 8
 SESSION = 6  # seconds
-POINTS = ["resume.read", "commit.started", "rejects.durable", "journal.created", "journal.certain"]
+POINTS = ["resume.read", "commit.started", "rejects.durable", "journal.created", "journal.committed"]
 MERGE_POINTS = ["merge.rejects", "merge.created", "sweep.deleted"]
 PROTOCOLS = {
     "cooperative": {},

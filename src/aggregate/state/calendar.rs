@@ -54,7 +54,7 @@ impl Calendar {
             let local = Micros(hour * Self::MICROS_PER_HOUR).in_london();
             let weekday = local.weekday().to_monday_one_offset() as u8;
             Wall {
-                month: Month::of(local.date()),
+                month: Month::from_date(local.date()),
                 day: days_since_1970(local.date()),
                 weekday,
                 hour: local.hour() as u8,

@@ -85,8 +85,8 @@ fn add(figures: &mut Figures, batch: &RecordBatch) -> Option<()> {
 }
 
 fn text(figures: &Figures, plan: &Plan) -> Result<String, std::fmt::Error> {
-    let months: Vec<Month> = Month::of(plan.valid_from)
-        .to(Month::of(plan.valid_to))
+    let months: Vec<Month> = Month::from_date(plan.valid_from)
+        .to(Month::from_date(plan.valid_to))
         .collect();
     let mut out = format!(
         "{}, {}: records by month, {} to {}, and below them\n\
@@ -166,7 +166,7 @@ fn at(counts: &BTreeMap<String, Count>, month: Month) -> Count {
 }
 
 fn year_before(month: Month) -> Month {
-    Month::of(month.first_day().saturating_sub(1.year()))
+    Month::from_date(month.first_day().saturating_sub(1.year()))
 }
 
 fn shown(count: Count) -> String {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::{Filter, Line, cells, header};
+use super::{RejectFilter, RejectLine, cells, header};
 use crate::cli::text::{align_right, table};
 use crate::cli::{Connection, Format, ingest, now, runtime};
 use crate::event::TopicPartition;
@@ -14,20 +14,20 @@ use crate::ledger::chain;
 use crate::parked;
 use crate::publish::{Publisher, TIMEOUT};
 use crate::rejects::Reject;
-use crate::replay::{Fate, Replay as Decide};
+use crate::replay::{ReplayOutcome, ReplayPlan};
 use crate::storage::Store;
 
-/// Send rejected records again that keep their contract now, to their own topics, as they came
+/// Send rejected records that are valid now to their own topics again
 ///
-/// Key, headers and bytes are those of the record. Left out, and counted: records whose revision
-/// the ledger holds, so that a second run sends nothing once `ingest` has read the first; records
-/// that still break their contract; records refused as personal, of which no bytes were kept.
+/// Key, headers and bytes stay as received. Left out, and counted: records whose revision the
+/// ledger contains, so that a second run sends nothing once `ingest` has read the first; records
+/// that still break their contract; records rejected as personal, of which no bytes were stored.
 #[derive(Debug, Args)]
-pub(super) struct Replay {
+pub(super) struct RejectsReplay {
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
-    filter: Filter,
+    filter: RejectFilter,
     /// Send nothing; list what would be sent
     #[arg(long)]
     dry_run: bool,
@@ -36,19 +36,19 @@ pub(super) struct Replay {
     format: Format,
 }
 
-impl Replay {
+impl RejectsReplay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let store = config.store.open()?;
         let runtime = runtime()?;
-        let parked = runtime.block_on(parked::partners(&store))?;
-        let decide = Decide::new(ingest::topics(&config, &reference), parked, now());
+        let paused = runtime.block_on(parked::partners(&store))?;
+        let plan = ReplayPlan::new(ingest::topics(&config, &reference), paused, now());
         let publisher = if self.dry_run {
             None
         } else {
             Some(Publisher::new(&config.kafka, TIMEOUT)?)
         };
-        let counts = runtime.block_on(self.replay(&store, decide, publisher))?;
+        let counts = runtime.block_on(self.replay(&store, plan, publisher))?;
         self.print(&counts)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -56,32 +56,35 @@ impl Replay {
     async fn replay(
         &self,
         store: &Store,
-        mut decide: Decide,
+        mut plan: ReplayPlan,
         mut publisher: Option<Publisher>,
-    ) -> anyhow::Result<BTreeMap<Fate, u64>> {
+    ) -> anyhow::Result<BTreeMap<ReplayOutcome, u64>> {
         let partitions = chain::partitions(store).await?;
         let notice = |partition: &TopicPartition, reject: Reject| {
-            decide.notice(&partition.topic, &reject);
+            plan.add(&partition.topic, &reject);
             Ok(())
         };
         self.filter.each(store, &partitions, true, notice).await?;
         for partition in &partitions {
-            decide.strike_held(store, partition).await?;
+            plan.exclude_stored(store, partition).await?;
         }
         let mut counts = BTreeMap::new();
         let mut listed = header();
         let act = |partition: &TopicPartition, mut reject: Reject| {
-            let Some(fate) = decide.decide(&partition.topic, &reject) else {
+            let Some(fate) = plan.decide(&partition.topic, &reject) else {
                 return Ok(());
             };
             *counts.entry(fate).or_default() += 1;
-            let Some(raw) = reject.raw.take().filter(|_| fate == Fate::Sent) else {
+            let Some(raw) = reject.raw.take().filter(|_| fate == ReplayOutcome::Sent) else {
                 return Ok(());
             };
             match (&mut publisher, self.format) {
                 (Some(publisher), _) => publisher.send_again(&partition.topic, &raw)?,
                 (None, Format::Json) => {
-                    say!("{}", serde_json::to_string(&Line::new(partition, &reject))?)
+                    say!(
+                        "{}",
+                        serde_json::to_string(&RejectLine::new(partition, &reject))?
+                    )
                 }
                 (None, Format::Text) => drop(listed.add_row(cells(partition, reject))),
             }
@@ -97,15 +100,15 @@ impl Replay {
         Ok(counts)
     }
 
-    fn print(&self, counts: &BTreeMap<Fate, u64>) -> anyhow::Result<()> {
-        let name = |fate: Fate| {
-            if self.dry_run && fate == Fate::Sent {
+    fn print(&self, counts: &BTreeMap<ReplayOutcome, u64>) -> anyhow::Result<()> {
+        let name = |fate: ReplayOutcome| {
+            if self.dry_run && fate == ReplayOutcome::Sent {
                 "to send"
             } else {
                 fate.as_str()
             }
         };
-        let counted = Fate::ALL
+        let counted = ReplayOutcome::ALL
             .into_iter()
             .map(|fate| (fate, counts.get(&fate).copied().unwrap_or_default()));
         match self.format {
@@ -120,7 +123,7 @@ impl Replay {
             Format::Text => {
                 let mut rows = table(["", "rejects", ""]);
                 for (fate, count) in
-                    counted.filter(|(fate, count)| *count > 0 || *fate == Fate::Sent)
+                    counted.filter(|(fate, count)| *count > 0 || *fate == ReplayOutcome::Sent)
                 {
                     rows.add_row([
                         name(fate).to_owned(),

@@ -44,7 +44,7 @@ pub(crate) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
         area: of.area,
         profile: of.profile,
         first: of.month,
-        months: (Month::of(to).since(of.month) + 1) as u16,
+        months: (Month::from_date(to).since(of.month) + 1) as u16,
         block,
         unit: match record.unit {
             Some("households") => Unit::Households,
