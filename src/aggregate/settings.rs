@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::event::{Micros, Month};
 use crate::reference::Reference;
 use crate::reference::plan::rule::Hours;
-use crate::reference::plan::{Plan, Rule, Status};
+use crate::reference::plan::{Plan, PlanStatus, Rule};
 
 /// The name of the folder whose months are each under the plan in force.
 pub const IN_FORCE: &str = "in-force";
@@ -27,7 +27,7 @@ impl<'s> PlanChoice<'s> {
             let adopted = reference
                 .plans
                 .iter()
-                .filter(|plan| plan.status == Status::Adopted);
+                .filter(|plan| plan.status == PlanStatus::Adopted);
             return Ok(adopted.map(Self::Plan).chain([Self::InForce]).collect());
         }
         ids.iter()
@@ -143,7 +143,7 @@ fn plans_of_folder<'s>(folder: PlanChoice<'s>, plans: &mut Vec<&'s Plan>) -> Vec
         PlanChoice::InForce => plans
             .iter()
             .enumerate()
-            .filter(|(_, plan)| plan.status == Status::Adopted)
+            .filter(|(_, plan)| plan.status == PlanStatus::Adopted)
             .map(|(index, _)| index)
             .collect(),
         PlanChoice::Plan(plan) => {

@@ -160,7 +160,7 @@ impl Method {
 
 /// A link from an area to one that contains it, or that replaced it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct AreaLink {
     /// The smaller, or earlier, area.
     pub child: String,
     /// The larger, or later, one.
@@ -171,7 +171,7 @@ pub struct Part {
     pub method: Method,
 }
 
-impl Part {
+impl AreaLink {
     /// The share; where none is published, all of the child.
     fn share_or_all(&self) -> f64 {
         self.share.unwrap_or(1.0)
@@ -180,7 +180,7 @@ impl Part {
 
 /// What a population counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Unit {
+pub enum PopulationUnit {
     /// Usual residents.
     Persons,
     /// Households.
@@ -189,7 +189,7 @@ pub enum Unit {
     AdultWomen,
 }
 
-impl Unit {
+impl PopulationUnit {
     /// Every unit.
     pub const ALL: [Self; 3] = [Self::Persons, Self::Households, Self::AdultWomen];
 
@@ -245,12 +245,12 @@ type Lsoas = BTreeMap<u16, BTreeSet<String>>;
 pub struct Geography {
     /// By code; places and sets by id.
     areas: BTreeMap<String, Area>,
-    parents: BTreeMap<String, Vec<Part>>,
-    children: BTreeMap<String, Vec<Part>>,
+    parents: BTreeMap<String, Vec<AreaLink>>,
+    children: BTreeMap<String, Vec<AreaLink>>,
     sets: BTreeMap<String, Districts>,
     places: BTreeMap<String, Lsoas>,
     /// By code and unit, earliest first.
-    populations: BTreeMap<String, BTreeMap<Unit, Vec<Population>>>,
+    populations: BTreeMap<String, BTreeMap<PopulationUnit, Vec<Population>>>,
 }
 
 impl Geography {
@@ -296,7 +296,7 @@ impl Geography {
     }
 
     /// The children that have their largest share in an area, in order of codes.
-    pub fn parts(&self, parent: &str) -> impl Iterator<Item = &Part> {
+    pub fn parts(&self, parent: &str) -> impl Iterator<Item = &AreaLink> {
         self.children
             .get(parent)
             .into_iter()
@@ -305,7 +305,7 @@ impl Geography {
     }
 
     /// Every population of an area, by unit.
-    pub fn populations(&self, code: &str) -> impl Iterator<Item = (Unit, &Population)> {
+    pub fn populations(&self, code: &str) -> impl Iterator<Item = (PopulationUnit, &Population)> {
         let units = self.populations.get(code).into_iter().flatten();
         units.flat_map(|(unit, populations)| {
             populations.iter().map(|population| (*unit, population))
@@ -313,7 +313,12 @@ impl Geography {
     }
 
     /// The population of an area whose date is nearest to `near`; of two as near, the earlier.
-    pub fn population(&self, code: &str, unit: Unit, near: civil::Date) -> Option<&Population> {
+    pub fn population(
+        &self,
+        code: &str,
+        unit: PopulationUnit,
+        near: civil::Date,
+    ) -> Option<&Population> {
         let populations = self.populations.get(code)?.get(&unit)?;
         populations
             .iter()
@@ -353,7 +358,7 @@ impl Geography {
     }
 
     fn newest_persons(&self, code: &str) -> Option<u64> {
-        self.population(code, Unit::Persons, civil::Date::MAX)
+        self.population(code, PopulationUnit::Persons, civil::Date::MAX)
             .map(|p| p.value)
     }
 
@@ -410,7 +415,7 @@ impl Geography {
 
     /// The parent in a tier with the largest share; of two with the same share, the first code.
     fn main_parent(&self, child: &str, tier: Tier) -> Option<&str> {
-        let mut main: Option<&Part> = None;
+        let mut main: Option<&AreaLink> = None;
         for part in self.parents.get(child)? {
             let is_of_tier = self
                 .areas
@@ -423,7 +428,7 @@ impl Geography {
         main.map(|part| &*part.parent)
     }
 
-    fn is_main(&self, part: &Part) -> bool {
+    fn is_main(&self, part: &AreaLink) -> bool {
         let parent = self.areas.get(&part.parent);
         parent.is_some_and(|area| {
             area.tiers()
@@ -432,7 +437,7 @@ impl Geography {
     }
 
     /// Whether the parent is of a larger level, rather than the same place in later boundaries.
-    fn is_nesting(&self, part: &Part) -> bool {
+    fn is_nesting(&self, part: &AreaLink) -> bool {
         let child = self.areas.get(&part.child).map(|area| area.level);
         let parent = self.areas.get(&part.parent).map(|area| area.level);
         child.is_none_or(|child| parent.is_some_and(|parent| parent > child))

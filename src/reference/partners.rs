@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil;
 
 use super::carried::{Carried, read_flags};
-use super::geography::Unit;
+use super::geography::PopulationUnit;
 use super::schemes::Schemes;
 use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Month};
@@ -79,7 +79,7 @@ pub struct Partners {
     date_basis: BTreeMap<String, DateBasis>,
     due: BTreeMap<String, Due>,
     settle_months: BTreeMap<String, i32>,
-    rate_unit: BTreeMap<String, Unit>,
+    rate_unit: BTreeMap<String, PopulationUnit>,
     labels: BTreeMap<String, String>,
 }
 
@@ -165,8 +165,11 @@ impl Partners {
     }
 
     /// The population that rates of a kind are per thousand of.
-    pub fn rate_unit(&self, kind: &str) -> Unit {
-        self.rate_unit.get(kind).copied().unwrap_or(Unit::Persons)
+    pub fn rate_unit(&self, kind: &str) -> PopulationUnit {
+        self.rate_unit
+            .get(kind)
+            .copied()
+            .unwrap_or(PopulationUnit::Persons)
     }
 
     /// Date bases by kind or `partner:kind`; the latter wins.
@@ -191,7 +194,7 @@ impl Partners {
     }
 
     /// The populations that rates are per, by kind; the default is persons.
-    pub fn rate_units(&self) -> impl Iterator<Item = (&str, Unit)> {
+    pub fn rate_units(&self) -> impl Iterator<Item = (&str, PopulationUnit)> {
         self.rate_unit.iter().map(|(kind, unit)| (&**kind, *unit))
     }
 
@@ -385,7 +388,7 @@ impl Partners {
             if !is_kind(kind, schemes.names) {
                 table.fault(kind, "is not a kind (a count is `count:<list>`)");
             }
-            match Unit::from_name(table.name(kind)) {
+            match PopulationUnit::from_name(table.name(kind)) {
                 Some(unit) => drop(self.rate_unit.insert(kind.to_owned(), unit)),
                 None => table.fault(kind, "is not one of persons, households, adult-women"),
             }

@@ -31,7 +31,7 @@ pub const SERIES_MAX: usize = 64;
 
 /// Whether a plan counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum PlanStatus {
     /// Not decided yet; never in force.
     Draft,
     /// Decided; in force from `valid_from` to `valid_to`.
@@ -40,7 +40,7 @@ pub enum Status {
     Withdrawn,
 }
 
-impl Status {
+impl PlanStatus {
     /// Every status by its name.
     pub const ALL: [(&'static str, Self); 3] = [
         ("draft", Self::Draft),
@@ -82,7 +82,7 @@ impl SeriesKind {
     missing_docs,
     reason = "each variant is the word of the plan's file that it is named after"
 )]
-pub enum Change {
+pub enum LineageChange {
     Continued,
     Relabelled,
     Promoted,
@@ -93,7 +93,7 @@ pub enum Change {
     Merged,
 }
 
-impl Change {
+impl LineageChange {
     /// Every change by its name.
     pub const ALL: [(&'static str, Self); 8] = [
         ("continued", Self::Continued),
@@ -123,7 +123,7 @@ pub struct Lineage {
     /// The series in it.
     pub id: String,
     /// What the plan did with it.
-    pub change: Change,
+    pub change: LineageChange,
 }
 
 /// A priority or a cross-cutting theme.
@@ -148,7 +148,7 @@ pub struct Series {
 
 /// A group that answers for a priority.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct PriorityOwner {
     /// Its id.
     pub id: String,
     /// What people call it.
@@ -188,7 +188,7 @@ pub struct Plan {
     /// Its title.
     pub label: String,
     /// Whether it is in use.
-    pub status: Status,
+    pub status: PlanStatus,
     /// When it was adopted.
     pub adopted: Option<civil::Date>,
     /// The first day it is valid.
@@ -200,7 +200,7 @@ pub struct Plan {
     /// Series of the plan before it that it drops.
     pub dropped: Vec<String>,
     /// The groups that answer for priorities.
-    pub owners: Vec<Owner>,
+    pub owners: Vec<PriorityOwner>,
     /// Priorities, then themes, each in the order of the file; at most [`SERIES_MAX`].
     pub series: Vec<Series>,
     /// Shares measured inside every priority.
@@ -286,7 +286,7 @@ impl Plan {
 
     /// Whether the plan is adopted and valid on a day.
     pub fn in_force(&self, on: civil::Date) -> bool {
-        self.status == Status::Adopted && (self.valid_from..=self.valid_to).contains(&on)
+        self.status == PlanStatus::Adopted && (self.valid_from..=self.valid_to).contains(&on)
     }
 
     /// Ids of all series.

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::event::Kind;
-use crate::reference::geography::Unit;
+use crate::reference::geography::PopulationUnit;
 
 /// The built-in files with `from` replaced by `to` in one of them.
 #[track_caller]
@@ -137,9 +137,9 @@ fn records_are_due_and_settled_as_the_partner_agreed() {
     );
     assert_eq!(
         partners.rate_unit("count:hclic-assessment"),
-        Unit::Households
+        PopulationUnit::Households
     );
-    assert_eq!(partners.rate_unit("crime"), Unit::Persons);
+    assert_eq!(partners.rate_unit("crime"), PopulationUnit::Persons);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::event::{Feed, Month};
 use crate::reference::codes::CodeList;
 use crate::reference::geography::{Level, Tier};
 use crate::reference::pattern::Fold;
-use crate::reference::plan::{Plan, Status};
+use crate::reference::plan::{Plan, PlanStatus};
 use crate::reference::{Break, Control, HarmSet, Reference};
 
 /// The columns of events that queries read.
@@ -238,7 +238,7 @@ impl Parameters {
 fn adopted_plans(reference: &Reference) -> Vec<&Plan> {
     let plans = reference.plans.iter();
     plans
-        .filter(|plan| plan.status == Status::Adopted)
+        .filter(|plan| plan.status == PlanStatus::Adopted)
         .collect()
 }
 

@@ -7,7 +7,7 @@ use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::{Column, Role, date, integer, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
-use crate::reference::geography::{Population, Unit};
+use crate::reference::geography::{Population, PopulationUnit};
 
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "populations",
@@ -19,7 +19,7 @@ pub(crate) const TABLE: TableSpec = TableSpec {
 
 struct PopulationRow<'f> {
     code: &'f str,
-    unit: Unit,
+    unit: PopulationUnit,
     population: &'f Population,
 }
 

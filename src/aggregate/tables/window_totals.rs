@@ -16,7 +16,7 @@ use crate::aggregate::tables::column::{
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
-use crate::reference::geography::{Population, Unit};
+use crate::reference::geography::{Population, PopulationUnit};
 use crate::reference::windows::Window;
 
 pub(crate) const TABLE: TableSpec = TableSpec {
@@ -33,7 +33,7 @@ struct WindowDetail<'f> {
     /// The count of all records in the same cell.
     total: Option<BoundedCount>,
     population: Option<&'f Population>,
-    unit: Unit,
+    unit: PopulationUnit,
     rank: Option<AreaRank<'f>>,
     harm: Option<HarmSum>,
 }
@@ -223,7 +223,7 @@ struct SeriesGrid<'f> {
     /// By area, and by window of the series.
     counts: Vec<Vec<Option<BoundedCount>>>,
     total: Option<SeriesCounts<'f>>,
-    unit: Unit,
+    unit: PopulationUnit,
     /// By area and window, as in `counts`.
     ranks: BTreeMap<(usize, usize), AreaRank<'f>>,
     harm: Option<HarmTally>,

@@ -7,7 +7,9 @@ use jiff::civil;
 use serde::Deserialize;
 
 use super::scope::is_outward;
-use super::{Area, Districts, Geography, Level, Method, Part, Population, Tier, Unit};
+use super::{
+    Area, AreaLink, Districts, Geography, Level, Method, Population, PopulationUnit, Tier,
+};
 use crate::files::TextFiles;
 use crate::files::csv::{read_rows, required_comment};
 use crate::files::fault::FaultSink;
@@ -24,7 +26,7 @@ const SHARE_ERROR_MAX: f64 = 1e-9;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AreaRow {
+struct AreaLine {
     code: String,
     level: String,
     vintage: u16,
@@ -33,7 +35,7 @@ struct AreaRow {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LookupRow {
+struct LookupLine {
     child: String,
     parent: String,
     share: Option<f64>,
@@ -42,7 +44,7 @@ struct LookupRow {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PopulationRow {
+struct PopulationLine {
     code: String,
     vintage: u16,
     unit: String,
@@ -51,7 +53,7 @@ struct PopulationRow {
     source: String,
 }
 
-impl PopulationRow {
+impl PopulationLine {
     fn key(&self) -> String {
         format!("{},{},{}", self.code, self.unit, self.reference_date)
     }
@@ -59,7 +61,7 @@ impl PopulationRow {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SetRow {
+struct SetLine {
     id: String,
     code: String,
     area: String,
@@ -67,7 +69,7 @@ struct SetRow {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlaceRow {
+struct PlaceLine {
     id: String,
     lsoa: String,
     vintage: u16,
@@ -86,10 +88,10 @@ impl Geography {
     }
 
     fn read_areas(&mut self, files: &TextFiles, sink: &FaultSink) {
-        for row in rows(files, AREAS, sink, |row: &AreaRow| {
+        for row in rows(files, AREAS, sink, |row: &AreaLine| {
             format!("{},{}", row.code, row.vintage)
         }) {
-            let AreaRow {
+            let AreaLine {
                 code,
                 level,
                 vintage,
@@ -123,7 +125,7 @@ impl Geography {
     }
 
     fn read_lookup(&mut self, files: &TextFiles, sink: &FaultSink) {
-        for row in rows(files, LOOKUP, sink, |row: &LookupRow| {
+        for row in rows(files, LOOKUP, sink, |row: &LookupLine| {
             format!("{},{}", row.child, row.parent)
         }) {
             let key = format!("{},{}", row.child, row.parent);
@@ -147,8 +149,8 @@ impl Geography {
         }
     }
 
-    fn add_part(&mut self, row: LookupRow) -> Result<(), String> {
-        let LookupRow {
+    fn add_part(&mut self, row: LookupLine) -> Result<(), String> {
+        let LookupLine {
             child,
             parent,
             share,
@@ -173,7 +175,7 @@ impl Geography {
             .find(|known| known.as_str() == method);
         let method =
             known.ok_or_else(|| format!("`{method}` is not one of official, population, area"))?;
-        let part = Part {
+        let part = AreaLink {
             child,
             parent,
             share,
@@ -191,7 +193,7 @@ impl Geography {
     }
 
     /// Checks that the shares of a child in one tier add up to at most 1.
-    fn check_shares(&self, child: &str, parts: &[Part], sink: &FaultSink) {
+    fn check_shares(&self, child: &str, parts: &[AreaLink], sink: &FaultSink) {
         let mut sums: BTreeMap<Tier, f64> = BTreeMap::new();
         for part in parts {
             let tiers = self
@@ -214,10 +216,10 @@ impl Geography {
     }
 
     fn read_sets(&mut self, files: &TextFiles, sink: &FaultSink) {
-        for row in rows(files, SETS, sink, |row: &SetRow| {
+        for row in rows(files, SETS, sink, |row: &SetLine| {
             format!("{},{}", row.id, row.area)
         }) {
-            let SetRow { id, code, area } = row;
+            let SetLine { id, code, area } = row;
             if self
                 .areas
                 .get(&area)
@@ -267,10 +269,10 @@ impl Geography {
 
     fn read_places(&mut self, files: &TextFiles, sink: &FaultSink) {
         let mut place_of_lsoa: BTreeMap<String, String> = BTreeMap::new();
-        for row in rows(files, PLACES, sink, |row: &PlaceRow| {
+        for row in rows(files, PLACES, sink, |row: &PlaceLine| {
             format!("{},{}", row.id, row.lsoa)
         }) {
-            let PlaceRow { id, lsoa, vintage } = row;
+            let PlaceLine { id, lsoa, vintage } = row;
             let key = format!("{id},{lsoa}");
             if !is_kebab(&id) {
                 sink.add(PLACES, &key, format!("`{id}` is not kebab-case"));
@@ -308,7 +310,7 @@ impl Geography {
     }
 
     fn read_populations(&mut self, files: &TextFiles, sink: &FaultSink) {
-        for row in rows(files, POPULATIONS, sink, PopulationRow::key) {
+        for row in rows(files, POPULATIONS, sink, PopulationLine::key) {
             let key = row.key();
             if let Err(reason) = self.add_population(row) {
                 sink.add(POPULATIONS, &key, reason);
@@ -316,8 +318,8 @@ impl Geography {
         }
     }
 
-    fn add_population(&mut self, row: PopulationRow) -> Result<(), String> {
-        let PopulationRow {
+    fn add_population(&mut self, row: PopulationLine) -> Result<(), String> {
+        let PopulationLine {
             code,
             vintage,
             unit,
@@ -332,7 +334,7 @@ impl Geography {
         {
             return Err(format!("is not in areas.csv with vintage {vintage}"));
         }
-        let unit = Unit::from_name(&unit)
+        let unit = PopulationUnit::from_name(&unit)
             .ok_or_else(|| format!("`{unit}` is not one of persons, households, adult-women"))?;
         let date: civil::Date = reference_date
             .parse()
@@ -368,7 +370,7 @@ impl Geography {
                 .cloned()
                 .collect();
             for area in areas {
-                for unit in Unit::ALL {
+                for unit in PopulationUnit::ALL {
                     let of_area = self.populations.get(&area.code);
                     if of_area.is_none_or(|units| !units.contains_key(&unit)) {
                         self.sum_population(&area, unit);
@@ -378,7 +380,7 @@ impl Geography {
         }
     }
 
-    fn sum_population(&mut self, area: &Area, unit: Unit) {
+    fn sum_population(&mut self, area: &Area, unit: PopulationUnit) {
         let Some(mut sums) = self
             .divisions(area)
             .iter()
@@ -423,7 +425,7 @@ impl Geography {
     }
 
     /// The sums over areas, one for each date at which all of them have a population.
-    fn sum(&self, areas: &BTreeSet<&str>, unit: Unit) -> Vec<Population> {
+    fn sum(&self, areas: &BTreeSet<&str>, unit: PopulationUnit) -> Vec<Population> {
         let first = areas.first().and_then(|area| self.populations.get(*area));
         let mut sums = Vec::new();
         for population in first
@@ -445,7 +447,7 @@ impl Geography {
     }
 
     /// The population of an area at a date.
-    fn value_on(&self, area: &str, unit: Unit, date: civil::Date) -> Option<u64> {
+    fn value_on(&self, area: &str, unit: PopulationUnit, date: civil::Date) -> Option<u64> {
         let populations = self.populations.get(area)?.get(&unit)?;
         let population = populations.iter().find(|p| p.date == date)?;
         Some(population.value)

@@ -334,7 +334,7 @@ fn every_lsoa_of_maidstone_goes_into_one_ward_of_2025_whole_and_the_error_is_tol
     assert_eq!((misplaced.round() as u64, wards.len()), (14_957, 22));
     let share = geography.misplaced_share(WARD_2025).expect("known");
     assert_eq!((share * 175_736.0).round() as u64, 14_957);
-    let parts: Vec<&Part> = wards
+    let parts: Vec<&AreaLink> = wards
         .iter()
         .flat_map(|w| geography.parts(&w.code))
         .collect();
@@ -374,7 +374,7 @@ fn populations_are_exact_and_sums_of_their_parts() {
     let geography = built_in();
     let persons = |code: &str| {
         geography
-            .population(code, Unit::Persons, CENSUS)
+            .population(code, PopulationUnit::Persons, CENSUS)
             .map(|p| p.value)
     };
     assert_eq!(
@@ -403,7 +403,7 @@ fn populations_are_exact_and_sums_of_their_parts() {
 
     let households = |code: &str| {
         geography
-            .population(code, Unit::Households, CENSUS)
+            .population(code, PopulationUnit::Households, CENSUS)
             .expect("held")
     };
     let maidstone = households(MAIDSTONE);
@@ -427,7 +427,7 @@ fn a_sum_needs_every_part_and_gives_way_to_a_row_of_its_own() {
     let row = "E01024320,2021,persons,1745,2021-03-21,Census 2021 usual residents\n";
     let persons = |geography: &Geography, code: &str| {
         geography
-            .population(code, Unit::Persons, CENSUS)
+            .population(code, PopulationUnit::Persons, CENSUS)
             .map(|p| p.value)
     };
     let without = reference_of(&changed("geography/populations.csv", row, "")).geography;
@@ -464,7 +464,7 @@ fn the_population_nearest_to_a_day_counts() {
     let geography = reference_of(&changed("geography/populations.csv", row, &more)).geography;
     let on = |y, m, d| {
         geography
-            .population("E01024320", Unit::Persons, civil::date(y, m, d))
+            .population("E01024320", PopulationUnit::Persons, civil::date(y, m, d))
             .expect("held")
             .value
     };

@@ -1,6 +1,6 @@
 //! Plans checked against one another: days, and what becomes of each priority.
 
-use super::{Plan, Series, SeriesKind, Status};
+use super::{Plan, PlanStatus, Series, SeriesKind};
 use crate::files::Fault;
 use crate::files::fault::FaultSink;
 
@@ -30,7 +30,7 @@ fn days(plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
     }
     let mut adopted: Vec<&Plan> = plans
         .iter()
-        .filter(|p| p.status == Status::Adopted && p.valid_from <= p.valid_to)
+        .filter(|p| p.status == PlanStatus::Adopted && p.valid_from <= p.valid_to)
         .collect();
     adopted.sort_by_key(|plan| plan.valid_from);
     for (i, plan) in adopted.iter().enumerate() {

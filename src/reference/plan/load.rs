@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 use super::check;
 use super::index::{RULES_MAX, RuleIndex};
 use super::rule::{Ages, Hours, Rule, WEEKDAYS};
-use super::{Change, Factor, Lineage, Owner, Plan, Plans, SERIES_MAX, Series, SeriesKind, Status};
+use super::{
+    Factor, Lineage, LineageChange, Plan, PlanStatus, Plans, PriorityOwner, SERIES_MAX, Series,
+    SeriesKind,
+};
 use crate::contract::parts::Role;
 use crate::event::Kind;
 use crate::files::TextFiles;
@@ -47,10 +50,10 @@ pub(crate) fn read(
 fn read_plan(reader: &TomlReader<'_>, schemes: &Schemes<'_>, geography: &Geography) -> Plan {
     reader.format();
     let status = reader
-        .choice("status", &Status::ALL)
-        .unwrap_or(Status::Draft);
+        .choice("status", &PlanStatus::ALL)
+        .unwrap_or(PlanStatus::Draft);
     let adopted = reader.date("adopted");
-    if status == Status::Adopted && !reader.has("adopted") {
+    if status == PlanStatus::Adopted && !reader.has("adopted") {
         reader.fault(
             "adopted",
             "is missing: an adopted plan has the date of its adoption",
@@ -134,7 +137,7 @@ fn read_validity(reader: &TomlReader<'_>) -> (civil::Date, civil::Date) {
     )
 }
 
-fn read_owners(reader: &TomlReader<'_>) -> Vec<Owner> {
+fn read_owners(reader: &TomlReader<'_>) -> Vec<PriorityOwner> {
     let mut ids = BTreeSet::new();
     let read = |table: TomlReader<'_>| {
         let id = table.id("id").to_owned();
@@ -144,7 +147,7 @@ fn read_owners(reader: &TomlReader<'_>) -> Vec<Owner> {
             .into_iter()
             .map(|item| table.kebab(&item))
             .collect();
-        Owner {
+        PriorityOwner {
             id,
             label: table.name("label").to_owned(),
             formed_from,
@@ -192,7 +195,7 @@ fn read_editions<'t>(reader: &TomlReader<'t>, schemes: &Schemes<'_>) -> Editions
 fn read_series(
     reader: &TomlReader<'_>,
     kind: SeriesKind,
-    owners: &[Owner],
+    owners: &[PriorityOwner],
     rules: &Rules<'_, '_>,
 ) -> Series {
     let owner = reader.text("owner").map(str::to_owned);
@@ -231,8 +234,8 @@ fn read_lineage(reader: &TomlReader<'_>) -> Lineage {
         plan: reader.name("plan").to_owned(),
         id: reader.name("id").to_owned(),
         change: reader
-            .choice("change", &Change::ALL)
-            .unwrap_or(Change::Continued),
+            .choice("change", &LineageChange::ALL)
+            .unwrap_or(LineageChange::Continued),
     }
 }
 

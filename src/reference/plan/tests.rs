@@ -154,7 +154,7 @@ fn a_narrowed_priority_is_not_supplied_where_only_its_old_codes_are_carried() {
     let place = plan.position("domestic-abuse").expect("series");
     assert_eq!(
         (&*plan.id, plan.series[place].from[0].change),
-        ("smp-2018-19", Change::Narrowed)
+        ("smp-2018-19", LineageChange::Narrowed)
     );
     let open = reference
         .partners
@@ -421,7 +421,10 @@ fn every_series_of_the_eight_plans_says_what_became_of_it() {
             let before = &before.series[before.position(&from.id).expect("series")];
             let is_same = !matches!(
                 from.change,
-                Change::Narrowed | Change::Widened | Change::Split | Change::Merged
+                LineageChange::Narrowed
+                    | LineageChange::Widened
+                    | LineageChange::Split
+                    | LineageChange::Merged
             );
             assert_eq!(
                 series.scope == before.scope,
