@@ -81,7 +81,7 @@ impl PlanConditions {
         keys.extend(test.map(|index| format!("c{index}")));
         if rule.flags != 0 {
             let flags = Flags::names(rule.flags);
-            keys.push(any(flags.map(|flag| format!("instr(yes, ';{flag};') > 0"))));
+            keys.push(any(flags.map(|flag| format!("instr(true_flags, ';{flag};') > 0"))));
         }
         if !rule.places.is_empty() {
             keys.push(is_in_place(rule));
@@ -210,18 +210,19 @@ pub(super) fn break_applies(series_break: &Break) -> String {
     let mut keys = vec!["true".to_owned()];
     if !partners.is_empty() {
         let partners = partners.iter().map(String::as_str);
-        keys.push(is_one_of("split_part(c.whose, '|', 1)", partners));
+        keys.push(is_one_of("split_part(c.partner_kind, '|', 1)", partners));
     }
     if !kinds.is_empty() {
         let kinds = kinds.iter().map(String::as_str);
-        keys.push(is_one_of("split_part(c.whose, '|', 3)", kinds));
+        keys.push(is_one_of("split_part(c.partner_kind, '|', 3)", kinds));
     }
     if !levels.is_empty() {
         let levels = levels.iter().map(|level| level.as_str());
-        keys.push(is_one_of("split_part(c.place, '|', 2)", levels));
+        keys.push(is_one_of("split_part(c.area_key, '|', 2)", levels));
     }
     if !codes.is_empty() {
-        let (scheme, code) = ("split_part(c.line, '|', 4)", "split_part(c.line, '|', 3)");
+        let scheme = "split_part(c.series_key, '|', 4)";
+        let code = "split_part(c.series_key, '|', 3)";
         let folded = format!("({})", folded(scheme, code));
         let mut schemes = vec![format!("{scheme} = ''")];
         for (own, patterns) in codes {

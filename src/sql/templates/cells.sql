@@ -1,29 +1,34 @@
 {% include 'records.sql' %}
 {% include 'series.sql' %}
 {% include 'months.sql' %}
-{% include 'places.sql' %}
-{# How many districts an area has that is a set; others none. #}
+{% include 'areas.sql' %}
+{# How many districts a set of areas has; 0 for any other area. #}
 {% set districts %}
 {% if area_sets %}
 CASE
             {% for code, districts in area_sets %}
-            WHEN place LIKE {{ (code ~ '|set|%') | literal }} THEN {{ districts }}
+            WHEN area_key LIKE {{ (code ~ '|set|%') | literal }} THEN {{ districts }}
             {% endfor %}
             ELSE 0 END
 {%- else %}
 0
 {%- endif %}
 {% endset %}
-{% call part('counted') %}
-    -- Records of a series, place and month.
-    SELECT line, by_sent.whose, place, m, CAST(sum(n) AS BIGINT) AS n
+{% call part('monthly_counts') %}
+    -- Records by series, area and month.
+    SELECT series_key, by_sent.partner_kind, area_key, month_number, CAST(sum(n) AS BIGINT) AS n
     FROM (
-        SELECT line, whose, sent, m, count(*) AS n FROM lined WHERE NOT is_total AND {{ series_filter }} GROUP BY line, whose, sent, m
+        SELECT series_key, partner_kind, sent_area, month_number, count(*) AS n FROM record_series
+        WHERE NOT is_total AND {{ series_filter }}
+        GROUP BY series_key, partner_kind, sent_area, month_number
     ) AS by_sent
-    JOIN targets ON targets.whose = by_sent.whose AND targets.sent = by_sent.sent
-    GROUP BY line, by_sent.whose, place, m
+    JOIN counting_areas
+        ON counting_areas.partner_kind = by_sent.partner_kind
+        AND counting_areas.sent_area = by_sent.sent_area
+    GROUP BY series_key, by_sent.partner_kind, area_key, month_number
 {% endcall %}
-{% call part('plan_lines') %}
+{% call part('plan_series') %}
+    -- The series of the plans.
     SELECT * FROM (
         VALUES ('*|total|total|')
         {% for plan in plans %}
@@ -32,207 +37,286 @@ CASE
         , ({{ series.key | literal }})
         {% endfor %}
         {% endfor %}
-    ) AS t(line)
+    ) AS t(series_key)
 {% endcall %}
-{% call part('lines_of', stored=true) %}
-    -- The series of each partner's kind: the plan's all, and the codes it sent.
+{% call part('partner_series', stored=true) %}
+    -- The series of what a partner sends: all of the plans, and its codes.
     SELECT * FROM (
-        SELECT whose, partner, kind, line, line LIKE '%|total|total|' OR line LIKE '%|mapped|mapped|'
-            OR line LIKE '%|unmapped|unmapped|' AS by_all
-        FROM held CROSS JOIN plan_lines WHERE NOT of_totals AND {{ series_filter }}
+        SELECT partner_kind, partner, kind, series_key, series_key LIKE '%|total|total|'
+            OR series_key LIKE '%|mapped|mapped|'
+            OR series_key LIKE '%|unmapped|unmapped|' AS is_shown_by_all
+        FROM partner_kinds CROSS JOIN plan_series WHERE NOT is_totals AND {{ series_filter }}
         UNION ALL
-        SELECT DISTINCT held.whose, partner, kind, line, false
-        FROM lined JOIN held ON held.whose = lined.whose WHERE NOT is_total AND split_part(line, '|', 4) <> '' AND {{ series_filter }}
+        SELECT DISTINCT partner_kinds.partner_kind, partner, kind, series_key, false
+        FROM record_series
+        JOIN partner_kinds ON partner_kinds.partner_kind = record_series.partner_kind
+        WHERE NOT is_total AND split_part(series_key, '|', 4) <> '' AND {{ series_filter }}
     ) AS l
 {% endcall %}
-{% call part('shown') %}
-    -- Which source can show a series: by what it carries, or because it did.
-    SELECT DISTINCT line, whose, source FROM lined WHERE NOT is_total AND split_part(line, '|', 4) <> '' AND {{ series_filter }}
+{% call part('series_sources') %}
+    -- The sources that can show a series: they carry what it needs, or have shown it.
+    SELECT DISTINCT series_key, partner_kind, source FROM record_series
+    WHERE NOT is_total AND split_part(series_key, '|', 4) <> '' AND {{ series_filter }}
     UNION
-    SELECT line, whose, source FROM lines_of
-    JOIN {{ file('sources') }} AS s ON s.partner = lines_of.partner AND s.kind = lines_of.kind AND s.carries = 'scheme'
-        AND s.name = split_part(line, '|', 4)
+    SELECT series_key, partner_kind, source FROM partner_series
+    JOIN {{ file('sources') }} AS s
+        ON s.partner = partner_series.partner AND s.kind = partner_series.kind
+        AND s.carries = 'scheme'
+        AND s.name = split_part(series_key, '|', 4)
     UNION
-    SELECT line, whose, source FROM lines_of
-    JOIN {{ file('rules') }} AS r ON r.partner = lines_of.partner AND r.kind = lines_of.kind AND r.plan = split_part(line, '|', 1)
-        AND r.series = split_part(line, '|', 3)
+    SELECT series_key, partner_kind, source FROM partner_series
+    JOIN {{ file('rules') }} AS r
+        ON r.partner = partner_series.partner AND r.kind = partner_series.kind
+        AND r.plan = split_part(series_key, '|', 1)
+        AND r.series = split_part(series_key, '|', 3)
     WHERE applicable OR matched > 0
 {% endcall %}
-{% call part('fed') %}
-    SELECT DISTINCT whose, m, source FROM records WHERE NOT is_total
+{% call part('month_sources') %}
+    -- The sources that sent records of a month.
+    SELECT DISTINCT partner_kind, month_number, source FROM records WHERE NOT is_total
 {% endcall %}
-{% call part('supplied', stored=true) %}
-    -- Supply: 0 whole, 1 partial, 2 nothing.
-    SELECT l.line, l.whose, h.m, CASE
-        WHEN count(fed.source) = 0 THEN 2
-        WHEN by_all OR count(shown.source) = count(fed.source) THEN 0
-        WHEN count(shown.source) = 0 THEN 2
+{% call part('month_supply', stored=true) %}
+    -- Supply of a series in a month: 0 all sources, 1 some, 2 none.
+    SELECT l.series_key, l.partner_kind, h.month_number, CASE
+        WHEN count(month_sources.source) = 0 THEN 2
+        WHEN is_shown_by_all OR count(series_sources.source) = count(month_sources.source) THEN 0
+        WHEN count(series_sources.source) = 0 THEN 2
         ELSE 1 END AS supply
-    FROM lines_of AS l
-    JOIN held_months AS h ON h.whose = l.whose
-    LEFT JOIN fed ON fed.whose = h.whose AND fed.m = h.m
-    LEFT JOIN shown ON shown.line = l.line AND shown.whose = l.whose AND shown.source = fed.source
-    GROUP BY l.line, l.whose, h.m, by_all
+    FROM partner_series AS l
+    JOIN partner_kind_months AS h ON h.partner_kind = l.partner_kind
+    LEFT JOIN month_sources
+        ON month_sources.partner_kind = h.partner_kind
+        AND month_sources.month_number = h.month_number
+    LEFT JOIN series_sources
+        ON series_sources.series_key = l.series_key AND series_sources.partner_kind = l.partner_kind
+        AND series_sources.source = month_sources.source
+    GROUP BY l.series_key, l.partner_kind, h.month_number, is_shown_by_all
 {% endcall %}
-{% call part('supplies') %}
-    SELECT frame, line, whose, m0, months,
-        CASE WHEN min(supply) = max(supply) AND (count(*) = months OR min(supply) = 2) THEN min(supply) ELSE 1 END AS supply
-    FROM supplied JOIN spans ON m BETWEEN m0 AND m0 + months - 1 AND split_part(line, '|', 1) IN ('*', frame)
-    GROUP BY frame, line, whose, m0, months
+{% call part('span_supply') %}
+    SELECT window_plan, series_key, partner_kind, first_month, months,
+        CASE WHEN min(supply) = max(supply) AND (count(*) = months OR min(supply) = 2)
+            THEN min(supply) ELSE 1 END AS supply
+    FROM month_supply
+    JOIN month_spans
+        ON month_number BETWEEN first_month AND first_month + months - 1
+        AND split_part(series_key, '|', 1) IN ('*', window_plan)
+    GROUP BY window_plan, series_key, partner_kind, first_month, months
 {% endcall %}
-{% call part('summed') %}
-    SELECT line, whose, place, m0, months, CAST(sum(n) AS BIGINT) AS n
-    FROM counted JOIN (SELECT DISTINCT m0, months FROM spans) AS s ON m BETWEEN m0 AND m0 + months - 1
-    CROSS JOIN span WHERE m >= from_m
-    GROUP BY line, whose, place, m0, months
+{% call part('span_counts') %}
+    SELECT series_key, partner_kind, area_key, first_month, months, CAST(sum(n) AS BIGINT) AS n
+    FROM monthly_counts
+    JOIN (SELECT DISTINCT first_month, months FROM month_spans) AS s
+        ON month_number BETWEEN first_month AND first_month + months - 1
+    CROSS JOIN month_range WHERE month_number >= from_month
+    GROUP BY series_key, partner_kind, area_key, first_month, months
 {% endcall %}
 {% call part('record_cells') %}
-    SELECT g.frame, g.line, g.whose, g.place, g.m0, g.months, coalesce(n, 0) AS lo, coalesce(n, 0) AS hi, supply
+    SELECT g.window_plan, g.series_key, g.partner_kind, g.area_key, g.first_month, g.months,
+        coalesce(n, 0) AS lo, coalesce(n, 0) AS hi, supply
     FROM (
-        SELECT s.*, p.place FROM supplies AS s JOIN places AS p ON p.whose = s.whose WHERE {{ area_filter }}
+        SELECT s.*, p.area_key FROM span_supply AS s
+        JOIN shown_areas AS p ON p.partner_kind = s.partner_kind WHERE {{ area_filter }}
     ) AS g
-    LEFT JOIN summed ON summed.line = g.line AND summed.whose = g.whose AND summed.place = g.place
-        AND summed.m0 = g.m0 AND summed.months = g.months
+    LEFT JOIN span_counts
+        ON span_counts.series_key = g.series_key AND span_counts.partner_kind = g.partner_kind
+        AND span_counts.area_key = g.area_key
+        AND span_counts.first_month = g.first_month AND span_counts.months = g.months
 {% endcall %}
-{% call part('told_totals') %}
-    -- Totals that partners sent, in the unit of most of a list's: units are never added. Of a code in another unit too, only
-    -- the first is told.
+{% call part('comparable_totals') %}
+    -- Totals in the unit of most of their list, as units are never added; of a code that is sent
+    -- only in other units, the first of these.
     SELECT * FROM (
-        SELECT t.*, coalesce(t.unit_place = u.unit_place, false) AS is_summed,
-            rank() OVER (PARTITION BY t.whose, sent, m0, months, what
-                ORDER BY CASE WHEN t.unit_place = u.unit_place THEN -1 ELSE t.unit_place END) AS place_of
+        SELECT t.*, coalesce(t.unit_rank = u.unit_rank, false) AS is_summed,
+            rank() OVER (PARTITION BY t.partner_kind, sent_area, first_month, months, classification
+                ORDER BY CASE WHEN t.unit_rank = u.unit_rank THEN -1
+                    ELSE t.unit_rank END) AS row_rank
         FROM (
-            SELECT *, {{ shared.unit_rank }} AS unit_place FROM totals CROSS JOIN span
-            WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL AND m0 >= from_m
+            SELECT *, {{ shared.unit_rank }} AS unit_rank FROM totals CROSS JOIN month_range
+            WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL
+                AND first_month >= from_month
         ) AS t
         LEFT JOIN (
-            SELECT whose, unit_place, row_number() OVER (PARTITION BY whose ORDER BY n DESC, unit_place) AS place_of
+            SELECT partner_kind, unit_rank,
+                row_number() OVER (PARTITION BY partner_kind ORDER BY n DESC, unit_rank) AS row_rank
             FROM (
-                SELECT whose, {{ shared.unit_rank }} AS unit_place, count(*) AS n FROM totals CROSS JOIN span
-                WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL AND m0 >= from_m
-                GROUP BY whose, {{ shared.unit_rank }}
-            ) AS n WHERE unit_place < 3
-        ) AS u ON u.whose = t.whose AND u.place_of = 1
-    ) AS t WHERE place_of = 1
+                SELECT partner_kind, {{ shared.unit_rank }} AS unit_rank, count(*) AS n FROM totals
+                CROSS JOIN month_range
+                WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL
+                    AND first_month >= from_month
+                GROUP BY partner_kind, {{ shared.unit_rank }}
+            ) AS n WHERE unit_rank < 3
+        ) AS u ON u.partner_kind = t.partner_kind AND u.row_rank = 1
+    ) AS t WHERE row_rank = 1
 {% endcall %}
 {% call part('total_parts') %}
-    -- How the codes of one list, area and period add up.
-    SELECT whose, sent, m0, months, what, scheme, code, sum(lo) AS lo,
+    -- Whether a code is part of a sum, itself the sum, or the base of others.
+    SELECT partner_kind, sent_area, first_month, months, classification, scheme, code,
+        sum(lo) AS lo,
         CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
         CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply,
         is_summed,
         is_summed AND {{ shared.is_sum }} AS is_sum,
         is_summed AND {{ shared.is_base }} AS is_base,
         {{ shared.is_exclusive }} AS is_exclusive,
-        is_summed AND NOT coalesce(lower(code) LIKE 'total-%' OR lower(code) LIKE 'households-with-%', false)
+        is_summed
+            AND NOT coalesce(lower(code) LIKE 'total-%'
+            OR lower(code) LIKE 'households-with-%', false)
             AND NOT {{ shared.is_sum }} AS is_part
-    FROM told_totals
-    GROUP BY whose, sent, m0, months, what, scheme, code, is_summed
+    FROM comparable_totals
+    GROUP BY partner_kind, sent_area, first_month, months, classification, scheme, code, is_summed
 {% endcall %}
-{% call part('gathered', stored=true) %}
-    SELECT whose, sent, m0, months, line, count(*) AS codes, bool_or(is_exclusive) AS is_exclusive, max(lo) AS largest,
+{% call part('totals_by_series', stored=true) %}
+    -- The totals of one list, area and period by series; those not of one series in brackets.
+    SELECT partner_kind, sent_area, first_month, months, series_key, count(*) AS codes,
+        bool_or(is_exclusive) AS is_exclusive, max(lo) AS largest,
         sum(lo) AS lo, CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
         CASE WHEN min(supply) = max(supply) THEN min(supply) ELSE 1 END AS supply
     FROM (
-        SELECT whose, sent, m0, months, '(parts)' AS line, is_exclusive, lo, hi, supply FROM total_parts WHERE is_part
+        SELECT partner_kind, sent_area, first_month, months, '(parts)' AS series_key, is_exclusive,
+            lo, hi, supply FROM total_parts WHERE is_part
         UNION ALL
-        SELECT whose, sent, m0, months, '(sum)', is_exclusive, lo, hi, supply FROM total_parts WHERE is_sum
+        SELECT partner_kind, sent_area, first_month, months, '(sum)', is_exclusive, lo, hi, supply
+        FROM total_parts WHERE is_sum
         UNION ALL
-        SELECT whose, sent, m0, months, '(base)', is_exclusive, lo, hi, supply FROM total_parts WHERE is_base
+        SELECT partner_kind, sent_area, first_month, months, '(base)', is_exclusive, lo, hi, supply
+        FROM total_parts WHERE is_base
         UNION ALL
-        SELECT p.whose, p.sent, m0, months, line, is_exclusive, lo, hi, supply
+        SELECT p.partner_kind, p.sent_area, first_month, months, series_key, is_exclusive, lo, hi,
+            supply
         FROM total_parts AS p
-        JOIN (SELECT DISTINCT whose, sent, what, line FROM lined WHERE is_total) AS l
-            ON l.whose = p.whose AND l.sent = p.sent AND l.what = p.what
-        WHERE line <> '*|total|total|' AND (is_part OR line LIKE '*|category|%' OR is_summed AND split_part(line, '|', 4) <> '')
+        JOIN (SELECT DISTINCT partner_kind, sent_area, classification, series_key FROM record_series
+            WHERE is_total) AS l
+            ON l.partner_kind = p.partner_kind AND l.sent_area = p.sent_area
+                AND l.classification = p.classification
+        WHERE series_key <> '*|total|total|'
+            AND (is_part OR series_key LIKE '*|category|%' OR is_summed
+            AND split_part(series_key, '|', 4) <> '')
     ) AS parts
-    GROUP BY whose, sent, m0, months, line
+    GROUP BY partner_kind, sent_area, first_month, months, series_key
 {% endcall %}
-{% call part('capped') %}
+{% call part('total_caps') %}
     -- How many have any of the codes, where one may have several.
-    SELECT whose, sent, m0, months, CASE WHEN supply = 0 THEN hi END AS most
+    SELECT partner_kind, sent_area, first_month, months, CASE WHEN supply = 0 THEN hi END AS most
     FROM (
-        SELECT *, row_number() OVER (PARTITION BY whose, sent, m0, months ORDER BY line) AS place
-        FROM gathered WHERE line IN ('(base)', '(sum)')
-    ) AS g WHERE place = 1
+        SELECT *,
+            row_number() OVER (PARTITION BY partner_kind, sent_area, first_month, months
+            ORDER BY series_key) AS row_rank
+        FROM totals_by_series WHERE series_key IN ('(base)', '(sum)')
+    ) AS g WHERE row_rank = 1
 {% endcall %}
-{% call part('added') %}
-    -- Codes of an exclusive list add up; those of another overlap: at least the largest, at most their sum, no more than have any.
-    SELECT g.whose, g.sent, g.m0, g.months, line, codes, g.is_exclusive, g.supply,
-        CASE WHEN g.is_exclusive OR line = '(sum)' THEN g.lo ELSE largest END AS lo,
-        CASE WHEN g.is_exclusive OR line = '(sum)' THEN g.hi
+{% call part('bounded_totals') %}
+    -- Codes of an exclusive list add up. Others overlap: the bounds are the largest code and the
+    -- sum of all, but no more than have any.
+    SELECT g.partner_kind, g.sent_area, g.first_month, g.months, series_key, codes, g.is_exclusive,
+        g.supply,
+        CASE WHEN g.is_exclusive OR series_key = '(sum)' THEN g.lo ELSE largest END AS lo,
+        CASE WHEN g.is_exclusive OR series_key = '(sum)' THEN g.hi
             WHEN least(g.hi, most) IS NOT NULL THEN greatest(largest, least(g.hi, most)) END AS hi,
         g.lo AS lo_as_sent, g.hi AS hi_as_sent
-    FROM gathered AS g
-    LEFT JOIN capped AS b ON b.whose = g.whose AND b.sent = g.sent AND b.m0 = g.m0 AND b.months = g.months
+    FROM totals_by_series AS g
+    LEFT JOIN total_caps AS b
+        ON b.partner_kind = g.partner_kind AND b.sent_area = g.sent_area
+        AND b.first_month = g.first_month AND b.months = g.months
 {% endcall %}
-{% call part('wholes') %}
-    -- The whole of which the codes are parts: as sent, else all of them.
-    SELECT whose, sent, m0, months, is_exclusive, lo, hi, supply
+{% call part('overall_totals') %}
+    -- The total of a list: as sent, else the sum of its codes.
+    SELECT partner_kind, sent_area, first_month, months, is_exclusive, lo, hi, supply
     FROM (
-        SELECT *, row_number() OVER (PARTITION BY whose, sent, m0, months ORDER BY line DESC) AS place
-        FROM added WHERE line IN ('(parts)', '(sum)')
-    ) AS g WHERE place = 1
+        SELECT *,
+            row_number() OVER (PARTITION BY partner_kind, sent_area, first_month, months
+            ORDER BY series_key DESC) AS row_rank
+        FROM bounded_totals WHERE series_key IN ('(parts)', '(sum)')
+    ) AS g WHERE row_rank = 1
 {% endcall %}
-{% call part('blocks') %}
-    SELECT whose, sent, m0, months, '*|total|total|' AS line, lo, hi, supply FROM wholes
+{% call part('total_bounds') %}
+    -- The bounds of each series, from the totals of its codes and of the list.
+    SELECT partner_kind, sent_area, first_month, months, '*|total|total|' AS series_key, lo, hi,
+        supply FROM overall_totals
     UNION ALL
-    SELECT whose, sent, m0, months, line, CASE WHEN codes = 1 THEN lo_as_sent ELSE lo END,
+    SELECT partner_kind, sent_area, first_month, months, series_key, CASE WHEN codes = 1
+        THEN lo_as_sent ELSE lo END,
         CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply
-    FROM added WHERE split_part(line, '|', 4) <> ''
+    FROM bounded_totals WHERE split_part(series_key, '|', 4) <> ''
     UNION ALL
-    SELECT w.whose, w.sent, w.m0, w.months, p.line,
-        CASE WHEN t.whose IS NULL THEN CASE WHEN is_rest THEN w.lo ELSE 0 END
-            WHEN NOT is_rest THEN t.lo WHEN t.supply = 0 AND t.hi IS NOT NULL THEN greatest(w.lo - t.hi, 0) ELSE 0 END,
-        CASE WHEN t.whose IS NULL THEN CASE WHEN is_rest THEN w.hi WHEN is_of_all THEN 0 END
+    SELECT w.partner_kind, w.sent_area, w.first_month, w.months, p.series_key,
+        CASE WHEN t.partner_kind IS NULL THEN CASE WHEN is_rest THEN w.lo ELSE 0 END
+            WHEN NOT is_rest THEN t.lo WHEN t.supply = 0 AND t.hi IS NOT NULL
+                THEN greatest(w.lo - t.hi, 0) ELSE 0 END,
+        CASE WHEN t.partner_kind IS NULL THEN CASE WHEN is_rest THEN w.hi WHEN is_overall THEN 0 END
             WHEN NOT is_rest THEN t.hi WHEN w.hi IS NOT NULL THEN greatest(w.hi - t.lo, 0) END,
-        CASE WHEN t.whose IS NULL THEN CASE WHEN is_rest THEN w.supply WHEN is_of_all THEN 0 ELSE 2 END
+        CASE WHEN t.partner_kind IS NULL THEN CASE WHEN is_rest THEN w.supply WHEN is_overall THEN 0
+            ELSE 2 END
             WHEN NOT is_rest OR t.supply = w.supply THEN t.supply ELSE 1 END
     FROM (
-        SELECT w.*, line, line LIKE '%|mapped|mapped|' OR line LIKE '%|unmapped|unmapped|' AS is_of_all,
-            line LIKE '%|unmapped|unmapped|' AND NOT is_exclusive AS is_rest
-        FROM wholes AS w CROSS JOIN plan_lines WHERE line <> '*|total|total|'
+        SELECT w.*, series_key, series_key LIKE '%|mapped|mapped|'
+            OR series_key LIKE '%|unmapped|unmapped|' AS is_overall,
+            series_key LIKE '%|unmapped|unmapped|' AND NOT is_exclusive AS is_rest
+        FROM overall_totals AS w CROSS JOIN plan_series WHERE series_key <> '*|total|total|'
     ) AS p
-    JOIN wholes AS w ON w.whose = p.whose AND w.sent = p.sent AND w.m0 = p.m0 AND w.months = p.months
-    LEFT JOIN added AS t ON t.whose = p.whose AND t.sent = p.sent AND t.m0 = p.m0 AND t.months = p.months
-        AND t.line = CASE WHEN is_rest THEN replace(p.line, 'unmapped', 'mapped') ELSE p.line END
+    JOIN overall_totals AS w
+        ON w.partner_kind = p.partner_kind AND w.sent_area = p.sent_area
+        AND w.first_month = p.first_month AND w.months = p.months
+    LEFT JOIN bounded_totals AS t
+        ON t.partner_kind = p.partner_kind AND t.sent_area = p.sent_area
+        AND t.first_month = p.first_month AND t.months = p.months
+        AND t.series_key = CASE WHEN is_rest THEN replace(p.series_key, 'unmapped', 'mapped')
+            ELSE p.series_key END
 {% endcall %}
-{% call part('slots') %}
-    SELECT line, b.whose, place, m0, months AS length, sum(lo) AS lo,
+{% call part('area_totals') %}
+    SELECT series_key, b.partner_kind, area_key, first_month, months AS length, sum(lo) AS lo,
         CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
-        CASE WHEN min(supply) = max(supply) AND (min(supply) = 2 OR count(s.sent) = 0 OR count(s.sent) >= {{ districts }})
+        CASE WHEN min(supply) = max(supply)
+            AND (min(supply) = 2 OR count(s.sent_area) = 0 OR count(s.sent_area) >= {{ districts }})
             THEN min(supply) ELSE 1 END AS supply
-    FROM blocks AS b JOIN targets ON targets.whose = b.whose AND targets.sent = b.sent
-    -- A set of which not every district sent a total is known only from below.
-    LEFT JOIN (SELECT DISTINCT whose, sent FROM sents WHERE area_level = 'district') AS s
-        ON s.whose = b.whose AND s.sent = b.sent
+    FROM total_bounds AS b
+    JOIN counting_areas
+        ON counting_areas.partner_kind = b.partner_kind AND counting_areas.sent_area = b.sent_area
+    -- Where not every district of a set sent a total, only the lower bound is known.
+    LEFT JOIN (SELECT DISTINCT partner_kind, sent_area FROM sent_areas
+        WHERE area_level = 'district') AS s
+        ON s.partner_kind = b.partner_kind AND s.sent_area = b.sent_area
     WHERE {{ series_filter }}
-    GROUP BY line, b.whose, place, m0, months
+    GROUP BY series_key, b.partner_kind, area_key, first_month, months
 {% endcall %}
 {% call part('total_cells') %}
-    -- Periods of one length that tile a run of months, the longest that do; a snapshot is not summed over time.
+    -- Sums of the longest periods of one length that tile a span; snapshots are not summed.
     SELECT * FROM (
-        SELECT *, row_number() OVER (PARTITION BY frame, line, whose, place, m0, months ORDER BY length DESC) AS place_of
+        SELECT *,
+            row_number() OVER (PARTITION BY window_plan, series_key, partner_kind, area_key,
+            first_month, months ORDER BY length DESC) AS row_rank
         FROM (
-            SELECT frame, line, slots.whose, place, spans.m0, spans.months, length, CAST(sum(lo) AS BIGINT) AS lo,
-                CASE WHEN count(hi) * length = spans.months THEN CAST(sum(hi) AS BIGINT) END AS hi,
-                CASE WHEN min(supply) = max(supply) AND (count(*) * length = spans.months OR min(supply) = 2)
+            SELECT window_plan, series_key, area_totals.partner_kind, area_key,
+                month_spans.first_month, month_spans.months, length, CAST(sum(lo) AS BIGINT) AS lo,
+                CASE WHEN count(hi) * length = month_spans.months
+                    THEN CAST(sum(hi) AS BIGINT) END AS hi,
+                CASE WHEN min(supply) = max(supply)
+                    AND (count(*) * length = month_spans.months OR min(supply) = 2)
                     THEN min(supply) ELSE 1 END AS supply
-            FROM slots
-            JOIN (SELECT whose, bool_or(date_basis = 'snapshot') AS is_snapshot FROM totals GROUP BY whose) AS n
-                ON n.whose = slots.whose
-            JOIN spans ON slots.m0 >= spans.m0 AND slots.m0 < spans.m0 + spans.months AND spans.months % length = 0
-                AND (slots.m0 - spans.m0) % length = 0 AND split_part(line, '|', 1) IN ('*', frame)
-            WHERE NOT coalesce(is_snapshot, false) OR length = spans.months
-            GROUP BY frame, line, slots.whose, place, spans.m0, spans.months, length
+            FROM area_totals
+            JOIN (SELECT partner_kind, bool_or(date_basis = 'snapshot') AS is_snapshot FROM totals
+                GROUP BY partner_kind) AS n
+                ON n.partner_kind = area_totals.partner_kind
+            JOIN month_spans
+                ON area_totals.first_month >= month_spans.first_month
+                AND area_totals.first_month < month_spans.first_month + month_spans.months
+                AND month_spans.months % length = 0
+                AND (area_totals.first_month - month_spans.first_month) % length = 0
+                    AND split_part(series_key, '|', 1) IN ('*', window_plan)
+            WHERE NOT coalesce(is_snapshot, false) OR length = month_spans.months
+            GROUP BY window_plan, series_key, area_totals.partner_kind, area_key,
+                month_spans.first_month, month_spans.months, length
         ) AS t
-    ) AS p WHERE place_of = 1 AND {{ area_filter }}
+    ) AS p WHERE row_rank = 1 AND {{ area_filter }}
 {% endcall %}
 {% call part('cells', stored=true) %}
-    SELECT *, CASE WHEN supply = 0 AND lo = hi THEN lo END AS exact, CASE WHEN supply = 0 THEN hi END AS most
+    -- The counts of all series, areas and spans, with their bounds.
+    SELECT *, CASE WHEN supply = 0 AND lo = hi THEN lo END AS exact, CASE WHEN supply = 0
+        THEN hi END AS most
     FROM (
-        SELECT frame, line, whose, place, m0, months, lo, hi, supply FROM record_cells
+        SELECT window_plan, series_key, partner_kind, area_key, first_month, months, lo, hi, supply
+        FROM record_cells
         UNION ALL
-        SELECT frame, line, whose, place, m0, months, lo, hi, supply FROM total_cells
+        SELECT window_plan, series_key, partner_kind, area_key, first_month, months, lo, hi, supply
+        FROM total_cells
     ) AS c
 {% endcall %}

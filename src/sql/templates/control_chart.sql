@@ -1,27 +1,35 @@
-{# The number of the segment of a chart: breaks begin new ones. #}
+{# The number of the segment of a chart; a break begins a new one. #}
 {% set segment %}
 1
         {% for change in breaks %}
-        + CASE WHEN {{ change.applies }} THEN CASE WHEN {{ change.from }} <= w.m0 + w.months - 1 THEN 1 ELSE 0 END
+        + CASE WHEN {{ change.applies }} THEN CASE
+            WHEN {{ change.from }} <= w.first_month + w.months - 1 THEN 1 ELSE 0 END
             {% if change.is_gradual %}
-            + CASE WHEN {{ change.to }} < w.m0 THEN 1 ELSE 0 END
+            + CASE WHEN {{ change.to }} < w.first_month THEN 1 ELSE 0 END
             {% endif %}
             ELSE 0 END
         {% endfor %}
 {% endset %}
 {% call part('points', stored=true) %}
-    SELECT c.*, w."window", w.family, {{ segment }} AS segment, CASE WHEN worst.status = 4 THEN exact END AS v
+    -- The months and quarters of a chart; only final figures are plotted.
+    SELECT c.*, w."window", w.family, {{ segment }} AS segment, CASE WHEN span_status.status = 4
+        THEN exact END AS plotted
     FROM cells AS c {{ shared.joins }}
-    WHERE w.family IN ('month', 'quarter') AND split_part(c.place, '|', 2) IN ('all', 'district', 'set')
-        AND split_part(c.place, '|', 1) NOT IN ('no-location', 'outside', 'unplaced')
+    WHERE w.family IN ('month', 'quarter')
+        AND split_part(c.area_key, '|', 2) IN ('all', 'district', 'set')
+        AND split_part(c.area_key, '|', 1) NOT IN ('no-location', 'outside', 'unplaced')
 {% endcall %}
-{% call part('stepped') %}
-    SELECT *, abs(v - lag(v) OVER (PARTITION BY frame, line, whose, place, family, segment ORDER BY m0)) AS step
-    FROM points WHERE v IS NOT NULL
+{% call part('moving_ranges') %}
+    SELECT *,
+        abs(plotted - lag(plotted) OVER (PARTITION BY window_plan, series_key, partner_kind,
+        area_key, family, segment ORDER BY first_month)) AS step
+    FROM points WHERE plotted IS NOT NULL
 {% endcall %}
 {% call part('limits') %}
-    SELECT frame, line, whose, place, family, segment, avg(v) AS centre,
-        greatest(avg(v) - CAST(2.66 AS DOUBLE) * sum(step) / (count(*) - 1), 0e0) AS lower,
-        avg(v) + CAST(2.66 AS DOUBLE) * sum(step) / (count(*) - 1) AS upper
-    FROM stepped GROUP BY frame, line, whose, place, family, segment HAVING count(*) >= 12
+    -- The centre and the limits of a segment with at least 12 points.
+    SELECT window_plan, series_key, partner_kind, area_key, family, segment, avg(plotted) AS centre,
+        greatest(avg(plotted) - CAST(2.66 AS DOUBLE) * sum(step) / (count(*) - 1), 0e0) AS lower,
+        avg(plotted) + CAST(2.66 AS DOUBLE) * sum(step) / (count(*) - 1) AS upper
+    FROM moving_ranges GROUP BY window_plan, series_key, partner_kind, area_key, family, segment
+    HAVING count(*) >= 12
 {% endcall %}

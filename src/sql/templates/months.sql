@@ -1,92 +1,130 @@
-{% call part('all_wins', stored=true) %}
-    -- Windows with their first month, and the plan whose figures they show (the frame; '' = none).
-    SELECT "window", family, window_from, window_to, CAST(months AS INT) AS months, CAST(days AS INT) AS days,
-        year(window_from) * 12 + month(window_from) - 1 AS m0, {{ shared.window_plan }} AS frame
+{% call part('all_windows', stored=true) %}
+    -- Windows with their first month, and the plan whose figures they show; empty: none.
+    SELECT "window", family, window_from, window_to, CAST(months AS INT) AS months,
+        CAST(days AS INT) AS days,
+        year(window_from) * 12 + month(window_from) - 1 AS first_month,
+        {{ shared.window_plan }} AS window_plan
     FROM {{ file('windows') }}
 {% endcall %}
-{% call part('wins') %}
-    SELECT * FROM all_wins WHERE {{ window_filter }}
+{% call part('counted_windows') %}
+    -- The windows of the table.
+    SELECT * FROM all_windows WHERE {{ window_filter }}
 {% endcall %}
-{% call part('span') %}
-    SELECT min(m0) AS from_m, max(m0) AS to_m FROM all_wins WHERE family = 'month'
+{% call part('month_range') %}
+    -- The first and the last month that tables cover.
+    SELECT min(first_month) AS from_month, max(first_month) AS to_month FROM all_windows
+    WHERE family = 'month'
 {% endcall %}
 {% call part('calendar') %}
-    SELECT m0 AS m FROM all_wins WHERE family = 'month'
+    SELECT first_month AS month_number FROM all_windows WHERE family = 'month'
 {% endcall %}
 {% call part('totals', stored=true) %}
-    -- Totals of whole months, which alone fill windows.
-    SELECT *, m + 0 AS m0, year(last_day_of) * 12 + month(last_day_of) - m AS months,
+    -- Totals whose period is whole months; no other fills a window. Supply: 0 supplied, 2 not.
+    SELECT *, month_number + 0 AS first_month,
+        year(last_day_of) * 12 + month(last_day_of) - month_number AS months,
         CASE status WHEN 'not_supplied' THEN 2 ELSE 0 END AS supply,
-        CAST(CASE status WHEN 'exact' THEN "value" WHEN 'not_supplied' THEN 0 ELSE coalesce(at_least, 0) END AS BIGINT) AS lo,
-        CAST(CASE status WHEN 'exact' THEN "value" WHEN 'not_supplied' THEN NULL ELSE at_most END AS BIGINT) AS hi
-    FROM (SELECT *, {{ dialect.london_day('period_from') }} AS first_day_of, {{ dialect.london_day('period_to') }} AS last_day_of FROM judged WHERE is_total) AS r
+        CAST(CASE status WHEN 'exact' THEN "value" WHEN 'not_supplied' THEN 0
+            ELSE coalesce(at_least, 0) END AS BIGINT) AS lo,
+        CAST(CASE status WHEN 'exact' THEN "value" WHEN 'not_supplied' THEN NULL
+            ELSE at_most END AS BIGINT) AS hi
+    FROM (SELECT *, {{ dialect.london_day('period_from') }} AS first_day_of,
+        {{ dialect.london_day('period_to') }} AS last_day_of FROM matched_records
+        WHERE is_total) AS r
     WHERE day(first_day_of) = 1 AND last_day_of = last_day(last_day_of) AND status IS NOT NULL
         AND (status <> 'exact' OR "value" IS NOT NULL)
 {% endcall %}
-{% call part('month_records') %}
-    -- For each partner's kind: its records of a month, and when these are due.
-    SELECT whose, m, count(*) AS records, m AS last_m FROM records CROSS JOIN span
-    WHERE NOT is_total AND m >= from_m GROUP BY whose, m
+{% call part('monthly_records') %}
+    -- How many records each partner sent of a kind and month, and the last month they cover.
+    SELECT partner_kind, month_number, count(*) AS records, month_number AS last_month FROM records
+    CROSS JOIN month_range
+    WHERE NOT is_total AND month_number >= from_month GROUP BY partner_kind, month_number
     UNION ALL
-    SELECT whose, m, CAST(sum(records) AS BIGINT), max(last_m)
+    SELECT partner_kind, month_number, CAST(sum(records) AS BIGINT), max(last_month)
     FROM (
-        SELECT whose, calendar.m, count(*) AS records, max(m0 + months - 1) AS last_m
-        FROM totals CROSS JOIN span JOIN calendar ON calendar.m BETWEEN totals.m0 AND totals.m0 + totals.months - 1
-        WHERE totals.m0 >= from_m GROUP BY whose, calendar.m
+        SELECT partner_kind, calendar.month_number, count(*) AS records,
+            max(first_month + months - 1) AS last_month
+        FROM totals CROSS JOIN month_range
+        JOIN calendar
+            ON calendar.month_number
+            BETWEEN totals.first_month AND totals.first_month + totals.months - 1
+        WHERE totals.first_month >= from_month GROUP BY partner_kind, calendar.month_number
         UNION ALL
-        -- Of a total whose period is not whole months the month it begins in is known to have come.
-        SELECT whose, m, count(*), m FROM records CROSS JOIN span WHERE is_total AND m >= from_m GROUP BY whose, m
-    ) AS t GROUP BY whose, m
+        -- A total whose period is not whole months shows that its first month was supplied.
+        SELECT partner_kind, month_number, count(*), month_number FROM records
+        CROSS JOIN month_range WHERE is_total AND month_number >= from_month
+        GROUP BY partner_kind, month_number
+    ) AS t GROUP BY partner_kind, month_number
 {% endcall %}
-{% call part('held') %}
-    SELECT whose, split_part(whose, '|', 1) AS partner, split_part(whose, '|', 3) AS kind,
-        split_part(whose, '|', 3) LIKE 'count:%' AS of_totals, min(m) AS from_m
-    FROM month_records GROUP BY whose
+{% call part('partner_kinds') %}
+    -- What partners send, from the first month they sent.
+    SELECT partner_kind, split_part(partner_kind, '|', 1) AS partner,
+        split_part(partner_kind, '|', 3) AS kind,
+        split_part(partner_kind, '|', 3) LIKE 'count:%' AS is_totals,
+        min(month_number) AS from_month
+    FROM monthly_records GROUP BY partner_kind
 {% endcall %}
-{% call part('held_months', stored=true) %}
-    SELECT held.whose, held.of_totals, held.partner, held.kind, calendar.m,
-        coalesce(r.records, 0) AS records, coalesce(r.last_m, calendar.m) AS last_m
-    FROM held JOIN calendar ON calendar.m >= held.from_m
-    LEFT JOIN month_records AS r ON r.whose = held.whose AND r.m = calendar.m
+{% call part('partner_kind_months', stored=true) %}
+    SELECT partner_kinds.partner_kind, partner_kinds.is_totals, partner_kinds.partner,
+        partner_kinds.kind, calendar.month_number,
+        coalesce(r.records, 0) AS records,
+        coalesce(r.last_month, calendar.month_number) AS last_month
+    FROM partner_kinds JOIN calendar ON calendar.month_number >= partner_kinds.from_month
+    LEFT JOIN monthly_records AS r
+        ON r.partner_kind = partner_kinds.partner_kind AND r.month_number = calendar.month_number
 {% endcall %}
-{% call part('around') %}
-    -- The median of the months around.
-    SELECT a.whose, a.m, median(b.records) AS median
-    FROM held_months AS a
-    JOIN month_records AS b ON b.whose = a.whose AND b.m BETWEEN a.m - 12 AND a.m + 12 AND b.m <> a.m
-    WHERE NOT a.of_totals
-    GROUP BY a.whose, a.m HAVING count(*) >= 3
+{% call part('typical_months') %}
+    -- The median of the 12 months before and after; at least 3 of them have records.
+    SELECT a.partner_kind, a.month_number, median(b.records) AS median
+    FROM partner_kind_months AS a
+    JOIN monthly_records AS b
+        ON b.partner_kind = a.partner_kind
+        AND b.month_number BETWEEN a.month_number - 12 AND a.month_number + 12
+        AND b.month_number <> a.month_number
+    WHERE NOT a.is_totals
+    GROUP BY a.partner_kind, a.month_number HAVING count(*) >= 3
 {% endcall %}
-{% call part('timely') %}
-    SELECT *, greatest(due, last_day(make_date(CAST(floor((last_m + settle_months) / 12) AS INT),
-        CAST((last_m + settle_months) % 12 + 1 AS INT), 1))) AS settled
+{% call part('due_months') %}
+    -- The day on which a month's records are due, and the day after which they no longer change.
+    SELECT *,
+        greatest(due, last_day(make_date(CAST(floor((last_month + settle_months) / 12) AS INT),
+        CAST((last_month + settle_months) % 12 + 1 AS INT), 1))) AS settled
     FROM (
         SELECT *, CASE
             WHEN due_days IS NULL THEN last_day(make_date(
-                CAST(floor((last_m + 5 - last_m % 3) / 12) AS INT), CAST((last_m + 5 - last_m % 3) % 12 + 1 AS INT), 1))
-            ELSE last_day(make_date(CAST(floor(last_m / 12) AS INT), CAST(last_m % 12 + 1 AS INT), 1)) + due_days END AS due
-        FROM (SELECT *, nullif({{ shared.setting(due_days, 'partner', 'kind', -1) }}, -1) AS due_days,
-            {{ shared.setting(settle_months, 'partner', 'kind', 0) }} AS settle_months FROM held_months) AS h
+                CAST(floor((last_month + 5 - last_month % 3) / 12) AS INT),
+                    CAST((last_month + 5 - last_month % 3) % 12 + 1 AS INT), 1))
+            ELSE last_day(make_date(CAST(floor(last_month / 12) AS INT),
+                CAST(last_month % 12 + 1 AS INT), 1)) + due_days END AS due
+        FROM (SELECT *,
+            nullif({{ shared.setting(due_days, 'partner', 'kind', -1) }}, -1) AS due_days,
+            {{ shared.setting(settle_months, 'partner', 'kind', 0) }} AS settle_months
+            FROM partner_kind_months) AS h
     ) AS h
 {% endcall %}
-{% call part('usable', stored=true) %}
-    -- May a month be used? 0 overdue, 1 not due, 2 suspect, 3 provisional, 4 final.
-    SELECT h.whose, h.m, h.records, CASE
+{% call part('month_status', stored=true) %}
+    -- Status: 0 overdue, 1 not due, 2 suspect, 3 provisional, 4 final.
+    SELECT h.partner_kind, h.month_number, h.records, CASE
         WHEN records = 0 THEN CASE WHEN as_of > due THEN 0 ELSE 1 END
         WHEN records / median < 0.6 OR records / median > 1.67 THEN 2
         WHEN as_of > settled THEN 4
         ELSE 3 END AS status
-    FROM timely AS h
+    FROM due_months AS h
     CROSS JOIN (SELECT max(as_of) AS as_of FROM {{ file('intake') }}) AS t
-    LEFT JOIN around ON around.whose = h.whose AND around.m = h.m
+    LEFT JOIN typical_months
+        ON typical_months.partner_kind = h.partner_kind
+        AND typical_months.month_number = h.month_number
 {% endcall %}
-{% call part('spans') %}
-    -- The runs of months that figures are wanted for.
-    SELECT DISTINCT frame, m0, months FROM wins
+{% call part('month_spans') %}
+    -- The spans of months that have figures: windows, and what they are compared with.
+    SELECT DISTINCT window_plan, first_month, months FROM counted_windows
     {{ more_spans }}
 {% endcall %}
-{% call part('worst', stored=true) %}
-    SELECT whose, m0, months, CASE WHEN count(*) < months THEN 0 ELSE min(status) END AS status, max(status) AS best
-    FROM usable JOIN (SELECT DISTINCT m0, months FROM spans) AS s ON m BETWEEN m0 AND m0 + months - 1
-    GROUP BY whose, m0, months
+{% call part('span_status', stored=true) %}
+    -- The worst and the best status of the months of a span.
+    SELECT partner_kind, first_month, months, CASE WHEN count(*) < months THEN 0
+        ELSE min(status) END AS status, max(status) AS best_status
+    FROM month_status
+    JOIN (SELECT DISTINCT first_month, months FROM month_spans) AS s
+        ON month_number BETWEEN first_month AND first_month + months - 1
+    GROUP BY partner_kind, first_month, months
 {% endcall %}

@@ -1,59 +1,76 @@
 {% call part('events') %}
-    -- Records, each with its month (12 x year + month - 1), its area as sent and all that says what it is.
+    -- The events of all feeds, with the same columns.
 {% for feed in feeds %}
     {{ 'UNION ALL' if not loop.first }}
     SELECT
         {% for column in feed.columns %}
         {{ ', ' if not loop.first }}
-        {%- if column.is_sent %}"{{ column.name }}"{% else %}CAST(NULL AS {{ column.sql_type }}) AS "{{ column.name }}"{% endif %}
-
+        {%- if not column.is_sent %}CAST(NULL AS {{ column.sql_type }}) AS {% endif -%}
+        "{{ column.name }}"
         {% endfor %}
     FROM {{ file(feed.feed) }}
 {% endfor %}
 {% endcall %}
 {% call part('records') %}
+    -- Each record with what identifies
+    -- - its month: 12 x year + month - 1 (`month_number`),
+    -- - its partner and kind: `partner|feed|kind`; of totals, `count:list` is the kind
+    --   (`partner_kind`),
+    -- - its area as sent: `code|level|vintage|role|zone` (`sent_area`),
+    -- - its codes, with their groups and class (`classification`).
     SELECT *,
-        concat_ws('#', coalesce(what_edition, ''), coalesce(own_codes, ''), coalesce("groups", ''), coalesce("class", '')) AS what,
-        CASE WHEN instr(yes, ';repeat_offender;') > 0 THEN true WHEN instr(no, ';repeat_offender;') > 0 THEN false END
+        concat_ws('#', coalesce(what_edition, ''), coalesce(own_codes, ''), coalesce("groups", ''),
+            coalesce("class", '')) AS classification,
+        CASE WHEN instr(true_flags, ';repeat_offender;') > 0 THEN true
+            WHEN instr(false_flags, ';repeat_offender;') > 0 THEN false END
             AS offender_again,
-        CASE WHEN instr(yes, ';repeat_victim;') > 0 THEN true WHEN instr(no, ';repeat_victim;') > 0 THEN false END
+        CASE WHEN instr(true_flags, ';repeat_victim;') > 0 THEN true
+            WHEN instr(false_flags, ';repeat_victim;') > 0 THEN false END
             AS victim_flagged,
-        concat_ws('|', coalesce(area_code, ''), coalesce(area_level, ''), vintage, role, zone) AS sent
+        concat_ws('|', coalesce(area_code, ''), coalesce(area_level, ''), vintage, role,
+            zone) AS sent_area
     FROM (
         SELECT *,
             source || ' ' || subject AS id,
             kind AS type,
             kind = 'count' AS is_total,
             concat_ws('|', partner, feed,
-                CASE WHEN kind = 'count' THEN 'count:' || coalesce(what_list, '') ELSE kind END) AS whose,
-            CAST(left("month", 4) AS INT) * 12 + CAST(right("month", 2) AS INT) - 1 AS m,
+                CASE WHEN kind = 'count' THEN 'count:' || coalesce(what_list, '')
+                    ELSE kind END) AS partner_kind,
+            CAST(left("month", 4) AS INT) * 12 + CAST(right("month", 2) AS INT) - 1 AS month_number,
             concat_ws(';', nullif(codes, ''), scheme || ':' || code,
-                'hclic-need:' || replace(nullif(support_needs, ''), ';', ';hclic-need:')) AS own_codes,
+                'hclic-need:' || replace(nullif(support_needs, ''), ';',
+                    ';hclic-need:')) AS own_codes,
             coalesce(CAST(area_vintage AS STRING), '') AS vintage,
             coalesce(area_role, '') AS role,
             coalesce(area_zone, '') AS zone,
-            ';' || coalesce(flags_true, '') || ';' AS yes,
-            ';' || coalesce(flags_false, '') || ';' AS no
+            ';' || coalesce(flags_true, '') || ';' AS true_flags,
+            ';' || coalesce(flags_false, '') || ';' AS false_flags
         FROM events
     ) AS e
 {% endcall %}
-{% call part('whats') %}
-    -- What records are: their codes, and the groups and classes of these.
-    SELECT DISTINCT what, what_edition AS edition, own_codes, "groups", "class" FROM records
+{% call part('classifications') %}
+    -- Every combination of codes, groups and class.
+    SELECT DISTINCT classification, what_edition AS edition, own_codes, "groups", "class"
+    FROM records
 {% endcall %}
 {% call part('coded') %}
-    SELECT DISTINCT what, edition, series_kind, split_part(item, ':', 1) AS scheme,
+    -- The codes of each, one row each.
+    SELECT DISTINCT classification, edition, series_kind, split_part(item, ':', 1) AS scheme,
         substr(item, instr(item, ':') + 1) AS code
     FROM (
-        SELECT what, edition, 'category' AS series_kind, {{ dialect.rows_of_text('own_codes') }} AS item
-        FROM whats WHERE own_codes <> ''
+        SELECT classification, edition, 'category' AS series_kind,
+            {{ dialect.rows_of_text('own_codes') }} AS item
+        FROM classifications WHERE own_codes <> ''
         UNION ALL
-        SELECT what, NULL, 'group', {{ dialect.rows_of_text('"groups"') }} FROM whats WHERE "groups" <> ''
+        SELECT classification, NULL, 'group', {{ dialect.rows_of_text('"groups"') }}
+        FROM classifications WHERE "groups" <> ''
         UNION ALL
-        SELECT what, NULL, 'class', 'ho-offence:' || "class" FROM whats WHERE "class" IS NOT NULL
+        SELECT classification, NULL, 'class', 'ho-offence:' || "class" FROM classifications
+        WHERE "class" IS NOT NULL
     ) AS items
 {% endcall %}
 {% call part('folded') %}
-    -- Codes in the form in which they are compared; null = a base, which is like nothing.
+    -- Codes in the form in which they are compared; null: a base of others, matched by no pattern.
     SELECT *, {{ folded_code }} AS folded FROM coded
 {% endcall %}

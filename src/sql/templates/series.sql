@@ -1,8 +1,10 @@
+{# The keys of the plans' series that a record counts in; null where it does not. #}
 {% set series_of_record %}
 '*|total|total|'
             {% for plan in plans %}
             , CASE WHEN
-                {%- for series in plan.series %} {{ 'OR ' if not loop.first }}{{ series.column }}{% else %} false{% endfor %}
+                {%- for series in plan.series %} {{ 'OR ' if not loop.first }}{{ series.column }}
+                {%- else %} false{% endfor %}
 
                 THEN {{ plan.mapped | literal }} ELSE {{ plan.unmapped | literal }} END
             {% for series in plan.series %}
@@ -10,42 +12,49 @@
             {% endfor %}
             {% endfor %}
 {% endset %}
-{% call part('tests') %}
-    -- Which codes of the rules a record has.
-    SELECT what
+{% call part('code_tests') %}
+    -- Which conditions on codes, of which rules are made, each classification meets.
+    SELECT classification
         {% for test in code_tests %}
         , bool_or(coalesce({{ test }}, false)) AS c{{ loop.index0 }}
         {% endfor %}
-    FROM folded GROUP BY what
+    FROM folded GROUP BY classification
 {% endcall %}
-{% call part('aged') %}
-    -- Under which priorities and themes a record falls: any rule matches, each with all its keys.
+{% call part('aged_records') %}
+    -- Records with what else rules test: the bounds of age bands, the minute of the day.
     SELECT records.*{% for test in code_tests %}, c{{ loop.index0 }}{% endfor %},
         {% for who in ['person', 'victim', 'suspect'] %}
         TRY_CAST(replace(split_part({{ who }}_age_band, '-', 1), '+', '') AS INT) AS {{ who }}_low,
-        CASE WHEN {{ who }}_age_band LIKE '%+' THEN 255 ELSE TRY_CAST(split_part({{ who }}_age_band, '-', 2) AS INT) END AS {{ who }}_high,
+        CASE WHEN {{ who }}_age_band LIKE '%+' THEN 255
+            ELSE TRY_CAST(split_part({{ who }}_age_band, '-', 2) AS INT) END AS {{ who }}_high,
         {% endfor %}
-        "hour" * 60 + CAST(floor({{ dialect.microseconds('occurred_from') }} / 6e7) % 60 AS INT) AS minute_of_day
-    FROM records LEFT JOIN tests ON tests.what = records.what
+        "hour" * 60
+            + CAST(floor({{ dialect.microseconds('occurred_from') }} / 6e7) % 60 AS INT)
+            AS minute_of_day
+    FROM records LEFT JOIN code_tests ON code_tests.classification = records.classification
 {% endcall %}
-{% call part('judged', stored=true) %}
+{% call part('matched_records', stored=true) %}
+    -- Whether a record falls under each series: any rule matches, each with all its keys.
     SELECT *
         {% for plan in plans %}
         {% for series in plan.series %}
         , coalesce({{ series.condition }}, false) AS {{ series.column }}
         {% endfor %}
         {% endfor %}
-    FROM aged
+    FROM aged_records
 {% endcall %}
-{% call part('lined', stored=true) %}
-    -- The series it counts in, each `plan|kind|id|scheme`; `*` = of every plan.
+{% call part('record_series', stored=true) %}
+    -- The series each record counts in, as `plan|kind|id|scheme`; plan `*`: every plan.
     SELECT * FROM (
-        SELECT id, source, whose, is_total, what, sent, m{{ split_by }}, {{ dialect.rows_of_array(series_of_record) }} AS line
-        FROM judged
+        SELECT id, source, partner_kind, is_total, classification, sent_area,
+            month_number{{ split_by }}, {{ dialect.rows_of_array(series_of_record) }} AS series_key
+        FROM matched_records
         UNION ALL
-        SELECT id, source, whose, is_total, records.what, sent, m{{ split_by }},
-            '*|' || c.series_kind || '|' || c.code || '|' || c.scheme AS line
-        FROM judged AS records
-        JOIN (SELECT DISTINCT what, series_kind, code, scheme FROM coded) AS c ON c.what = records.what
-    ) AS l WHERE line IS NOT NULL
+        SELECT id, source, partner_kind, is_total, records.classification, sent_area,
+            month_number{{ split_by }},
+            '*|' || c.series_kind || '|' || c.code || '|' || c.scheme AS series_key
+        FROM matched_records AS records
+        JOIN (SELECT DISTINCT classification, series_kind, code, scheme FROM coded) AS c
+            ON c.classification = records.classification
+    ) AS l WHERE series_key IS NOT NULL
 {% endcall %}

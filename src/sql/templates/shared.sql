@@ -40,10 +40,11 @@ coalesce(
 {% endmacro %}
 
 {# The date that decides a record's month. #}
-{% macro date_basis(whose) %}
-{% set partner %}split_part({{ whose }}, '|', 1){% endset %}
-{% set kind %}split_part({{ whose }}, '|', 3){% endset %}
-CASE WHEN {{ kind }} LIKE 'count:%' THEN 'own' ELSE {{ setting(date_bases, partner, kind, 'occurred') }} END
+{% macro date_basis(partner_kind) %}
+{% set partner %}split_part({{ partner_kind }}, '|', 1){% endset %}
+{% set kind %}split_part({{ partner_kind }}, '|', 3){% endset %}
+CASE WHEN {{ kind }} LIKE 'count:%' THEN 'own'
+    ELSE {{ setting(date_bases, partner, kind, 'occurred') }} END
 {%- endmacro %}
 
 {# Whether the code is one of `codes`, pairs of scheme and code. #}
@@ -61,29 +62,28 @@ false
 {% set is_sum = is_any(total_codes) %}
 {% set is_base = is_any(base_codes) %}
 {% set is_exclusive %}
-coalesce(scheme IN (
-    {%- for scheme in exclusive_schemes %}{{ scheme | literal }}{{ ', ' if not loop.last }}{% endfor -%}
-    ), false)
+coalesce(scheme IN ({{ exclusive_schemes | map('literal') | join(', ') }}), false)
 {%- endset %}
 
 {# Whether an area is too small to have a row where nothing was counted. #}
-{% macro is_small(place) -%}
-(split_part({{ place }}, '|', 2) IN ('lsoa', 'outward_postcode')
-    AND split_part({{ place }}, '|', 1) NOT IN ('no-location', 'outside', 'unplaced'))
+{% macro is_small(area_key) -%}
+(split_part({{ area_key }}, '|', 2) IN ('lsoa', 'outward_postcode')
+    AND split_part({{ area_key }}, '|', 1) NOT IN ('no-location', 'outside', 'unplaced'))
 {%- endmacro %}
-{% set is_small_area = is_small('c.place') %}
-{% set has_code %}split_part(c.line, '|', 4) <> ''{% endset %}
+{% set is_small_area = is_small('c.area_key') %}
+{% set has_code %}split_part(c.series_key, '|', 4) <> ''{% endset %}
 
 {# What tables restrict their windows, series and areas to. #}
 {% set months %}family = 'month'{% endset %}
-{% set without_codes %}split_part(line, '|', 4) = ''{% endset %}
+{% set without_codes %}split_part(series_key, '|', 4) = ''{% endset %}
 {% set without_small_areas -%}
-(split_part(place, '|', 2) NOT IN ('lsoa', 'outward_postcode')
-    OR split_part(place, '|', 1) IN ('no-location', 'outside', 'unplaced'))
+(split_part(area_key, '|', 2) NOT IN ('lsoa', 'outward_postcode')
+    OR split_part(area_key, '|', 1) IN ('no-location', 'outside', 'unplaced'))
 {%- endset %}
 {% set without_codes_of_small_areas -%}
-(split_part(line, '|', 4) = '' OR split_part(place, '|', 2) NOT IN ('lsoa', 'outward_postcode')
-    OR split_part(place, '|', 1) IN ('no-location', 'outside', 'unplaced'))
+(split_part(series_key, '|', 4) = ''
+    OR split_part(area_key, '|', 2) NOT IN ('lsoa', 'outward_postcode')
+    OR split_part(area_key, '|', 1) IN ('no-location', 'outside', 'unplaced'))
 {%- endset %}
 
 {# The plan whose figures a window shows; empty: none. #}
@@ -96,17 +96,18 @@ coalesce(scheme IN (
 
 {# The columns that identify a row. #}
 {% set plan_keys -%}
-nullif(c.frame, '') AS plan, split_part(c.line, '|', 2) AS series_kind,
-    split_part(c.line, '|', 3) AS series, nullif(split_part(c.line, '|', 4), '') AS scheme
+nullif(c.window_plan, '') AS plan, split_part(c.series_key, '|', 2) AS series_kind,
+    split_part(c.series_key, '|', 3) AS series,
+        nullif(split_part(c.series_key, '|', 4), '') AS scheme
 {%- endset %}
-{% set sender_keys -%}
-split_part(c.whose, '|', 1) AS partner, split_part(c.whose, '|', 2) AS feed,
-    split_part(c.whose, '|', 3) AS kind
+{% set partner_kind_keys -%}
+split_part(c.partner_kind, '|', 1) AS partner, split_part(c.partner_kind, '|', 2) AS feed,
+    split_part(c.partner_kind, '|', 3) AS kind
 {%- endset %}
 {% set area_keys -%}
-split_part(c.place, '|', 1) AS area_code, split_part(c.place, '|', 2) AS area_level,
-    nullif(split_part(c.place, '|', 3), '') AS area_vintage,
-    nullif(split_part(c.place, '|', 4), '') AS area_role
+split_part(c.area_key, '|', 1) AS area_code, split_part(c.area_key, '|', 2) AS area_level,
+    nullif(split_part(c.area_key, '|', 3), '') AS area_vintage,
+    nullif(split_part(c.area_key, '|', 4), '') AS area_role
 {%- endset %}
 {% set window_keys %}w."window", w.window_from, w.window_to{% endset %}
 {% set status_names -%}
@@ -114,12 +115,12 @@ WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'p
     WHEN 4 THEN 'final'
 {%- endset %}
 {% set status_keys -%}
-{{ date_basis('c.whose') }} AS date_basis,
-    CASE coalesce(worst.status, 0) {{ status_names }} END AS data_status
+{{ date_basis('c.partner_kind') }} AS date_basis,
+    CASE coalesce(span_status.status, 0) {{ status_names }} END AS data_status
 {%- endset %}
 {% set keys -%}
 {{ plan_keys }},
-    {{ sender_keys }},
+    {{ partner_kind_keys }},
     {{ area_keys }},
     {{ window_keys }},
     {{ status_keys }}
@@ -138,17 +139,21 @@ CASE coalesce(unit, 'events') WHEN 'households' THEN 0 WHEN 'persons' THEN 1
 
 {# Joins the status and the window of each cell. #}
 {% set joins -%}
-LEFT JOIN worst ON worst.whose = c.whose AND worst.m0 = c.m0 AND worst.months = c.months
-JOIN wins AS w ON w.frame = c.frame AND w.m0 = c.m0 AND w.months = c.months
+LEFT JOIN span_status
+    ON span_status.partner_kind = c.partner_kind AND span_status.first_month = c.first_month
+    AND span_status.months = c.months
+JOIN counted_windows AS w
+    ON w.window_plan = c.window_plan AND w.first_month = c.first_month AND w.months = c.months
 {%- endset %}
 
 {# The months that each window is compared with. #}
 {% set baselines %}
-SELECT frame, "window", months, baseline, m0 - 12 * years AS base_m0
-FROM wins CROSS JOIN (
+SELECT window_plan, "window", months, baseline, first_month - 12 * years AS base_first_month
+FROM counted_windows CROSS JOIN (
     VALUES ('year-before', 1), ('mean-5-years', 1), ('mean-5-years', 2), ('mean-5-years', 3),
         ('mean-5-years', 4), ('mean-5-years', 5)
 ) AS y(baseline, years)
 UNION ALL
-SELECT frame, "window", months, 'prior', m0 - months FROM wins WHERE family IN ('month', 'quarter')
+SELECT window_plan, "window", months, 'prior', first_month - months FROM counted_windows
+WHERE family IN ('month', 'quarter')
 {% endset %}

@@ -1,11 +1,16 @@
-{% call part('tallied') %}
-    SELECT line, h.whose, place, s.m0, s.months{{ split_by }}, CAST(sum(n) AS BIGINT) AS n
+{% call part('split_counts') %}
+    -- Records by series, area, span and the columns that split them.
+    SELECT series_key, h.partner_kind, area_key, s.first_month, s.months{{ split_by }},
+        CAST(sum(n) AS BIGINT) AS n
     FROM (
-        SELECT line, whose, sent, m{{ split_by }}, count(*) AS n FROM lined WHERE NOT is_total AND {{ series_filter }}
-        GROUP BY line, whose, sent, m{{ split_by }}
+        SELECT series_key, partner_kind, sent_area, month_number{{ split_by }}, count(*) AS n
+        FROM record_series WHERE NOT is_total AND {{ series_filter }}
+        GROUP BY series_key, partner_kind, sent_area, month_number{{ split_by }}
     ) AS h
-    JOIN targets ON targets.whose = h.whose AND targets.sent = h.sent
-    JOIN (SELECT DISTINCT m0, months FROM spans) AS s ON m BETWEEN m0 AND m0 + months - 1
-    CROSS JOIN span WHERE m >= from_m
-    GROUP BY line, h.whose, place, s.m0, s.months{{ split_by }}
+    JOIN counting_areas
+        ON counting_areas.partner_kind = h.partner_kind AND counting_areas.sent_area = h.sent_area
+    JOIN (SELECT DISTINCT first_month, months FROM month_spans) AS s
+        ON month_number BETWEEN first_month AND first_month + months - 1
+    CROSS JOIN month_range WHERE month_number >= from_month
+    GROUP BY series_key, h.partner_kind, area_key, s.first_month, s.months{{ split_by }}
 {% endcall %}

@@ -1,19 +1,24 @@
 {% set window_filter = shared.months %}
-{% set series_filter %}split_part(line, '|', 4) <> ''{% endset %}
+{% set series_filter %}split_part(series_key, '|', 4) <> ''{% endset %}
 {% include 'cells.sql' %}
 {% call part('editions') %}
-    SELECT whose, line, {{ dialect.joined_distinct('edition') }} AS edition
+    -- The editions of the code list that a partner used.
+    SELECT partner_kind, series_key, {{ dialect.joined_distinct('edition') }} AS edition
     FROM records
-    JOIN (SELECT what, edition, '*|' || series_kind || '|' || code || '|' || scheme AS line FROM coded) AS c ON c.what = records.what
+    JOIN (SELECT classification, edition,
+        '*|' || series_kind || '|' || code || '|' || scheme AS series_key FROM coded) AS c
+        ON c.classification = records.classification
     WHERE edition IS NOT NULL
-    GROUP BY whose, line
+    GROUP BY partner_kind, series_key
 {% endcall %}
 {% call part('labels') %}
-    SELECT DISTINCT '*|' || series_kind || '|' || code || '|' || f.scheme AS line, label
-    FROM folded AS f JOIN ({{ shared.values(labels) }}) AS t(scheme, like_code, label) ON t.scheme = f.scheme AND like_code = folded
+    SELECT DISTINCT '*|' || series_kind || '|' || code || '|' || f.scheme AS series_key, label
+    FROM folded AS f
+    JOIN ({{ shared.values(labels) }}) AS t(scheme, like_code, label)
+        ON t.scheme = f.scheme AND like_code = folded
 {% endcall %}
 SELECT {{ shared.keys }}, {{ shared.count }}, labels.label, editions.edition
 FROM cells AS c {{ shared.joins }}
-LEFT JOIN labels ON labels.line = c.line
-LEFT JOIN editions ON editions.whose = c.whose AND editions.line = c.line
+LEFT JOIN labels ON labels.series_key = c.series_key
+LEFT JOIN editions ON editions.partner_kind = c.partner_kind AND editions.series_key = c.series_key
 WHERE NOT {{ shared.is_small_area }} OR exact IS NULL OR exact <> 0

@@ -1,66 +1,97 @@
-{% set series_filter %}split_part(line, '|', 2) IN ('total', 'priority'){% endset %}
+{% set series_filter %}split_part(series_key, '|', 2) IN ('total', 'priority'){% endset %}
 {% set area_filter = shared.without_small_areas %}
-{% set split_by %}, yes, no{% endset %}
+{% set split_by %}, true_flags, false_flags{% endset %}
 {% include 'cells.sql' %}
 {% include 'split_counts.sql' %}
 {% call part('factor_flags') %}
     SELECT * FROM ({{ shared.values(factor_flags) }}) AS t(plan, factor, flag)
 {% endcall %}
-{% call part('states') %}
-    -- With: any flag is true; without: one is false and none true; else not known.
-    SELECT yes, no, plan, factor, max(CASE WHEN instr(yes, ';' || flag || ';') > 0 THEN 2
-        WHEN instr(no, ';' || flag || ';') > 0 THEN 1 ELSE 0 END) AS state
-    FROM (SELECT DISTINCT yes, no FROM records) AS m CROSS JOIN factor_flags GROUP BY yes, no, plan, factor
+{% call part('factor_states') %}
+    -- 2: any flag is true; 1: one is false and none true; 0: not known.
+    SELECT true_flags, false_flags, plan, factor,
+        max(CASE WHEN instr(true_flags, ';' || flag || ';') > 0 THEN 2
+        WHEN instr(false_flags, ';' || flag || ';') > 0 THEN 1 ELSE 0 END) AS state
+    FROM (SELECT DISTINCT true_flags, false_flags FROM records) AS r CROSS JOIN factor_flags
+    GROUP BY true_flags, false_flags, plan, factor
 {% endcall %}
-{% call part('factor_shown') %}
-    SELECT plan, factor, h.whose, source
-    FROM held AS h JOIN {{ file('sources') }} AS s ON s.partner = h.partner AND s.kind = h.kind AND s.carries = 'flag'
+{% call part('factor_sources') %}
+    -- The sources that can show a factor: they carry one of its flags, or have shown it.
+    SELECT plan, factor, h.partner_kind, source
+    FROM partner_kinds AS h
+    JOIN {{ file('sources') }} AS s
+        ON s.partner = h.partner AND s.kind = h.kind AND s.carries = 'flag'
     JOIN factor_flags ON flag = s.name
     UNION
-    SELECT DISTINCT plan, factor, whose, source
-    FROM records JOIN states ON states.yes = records.yes AND states.no = records.no WHERE state > 0 AND NOT is_total
+    SELECT DISTINCT plan, factor, partner_kind, source
+    FROM records
+    JOIN factor_states
+        ON factor_states.true_flags = records.true_flags
+        AND factor_states.false_flags = records.false_flags WHERE state > 0 AND NOT is_total
 {% endcall %}
-{% call part('factor_supplied') %}
-    SELECT f.plan, f.factor, l.line, l.whose, h.m, CASE
-        WHEN count(fed.source) = 0 THEN 2
-        WHEN count(CASE WHEN by_all OR shown.source IS NOT NULL THEN fs.source END) = count(fed.source) THEN 0
-        WHEN count(CASE WHEN by_all OR shown.source IS NOT NULL THEN fs.source END) = 0 THEN 2
+{% call part('factor_month_supply') %}
+    -- Supply of a factor in a month: 0 all sources, 1 some, 2 none.
+    SELECT f.plan, f.factor, l.series_key, l.partner_kind, h.month_number, CASE
+        WHEN count(month_sources.source) = 0 THEN 2
+        WHEN count(CASE WHEN is_shown_by_all OR series_sources.source IS NOT NULL
+            THEN fs.source END) = count(month_sources.source) THEN 0
+        WHEN count(CASE WHEN is_shown_by_all OR series_sources.source IS NOT NULL
+            THEN fs.source END) = 0 THEN 2
         ELSE 1 END AS supply
-    FROM lines_of AS l
-    JOIN (SELECT DISTINCT plan, factor FROM factor_flags) AS f ON split_part(l.line, '|', 1) IN ('*', f.plan)
-    JOIN held_months AS h ON h.whose = l.whose
-    LEFT JOIN fed ON fed.whose = h.whose AND fed.m = h.m
-    LEFT JOIN shown ON shown.line = l.line AND shown.whose = l.whose AND shown.source = fed.source
-    LEFT JOIN factor_shown AS fs ON fs.plan = f.plan AND fs.factor = f.factor AND fs.whose = l.whose AND fs.source = fed.source
-    GROUP BY f.plan, f.factor, l.line, l.whose, h.m
+    FROM partner_series AS l
+    JOIN (SELECT DISTINCT plan, factor FROM factor_flags) AS f
+        ON split_part(l.series_key, '|', 1) IN ('*', f.plan)
+    JOIN partner_kind_months AS h ON h.partner_kind = l.partner_kind
+    LEFT JOIN month_sources
+        ON month_sources.partner_kind = h.partner_kind
+        AND month_sources.month_number = h.month_number
+    LEFT JOIN series_sources
+        ON series_sources.series_key = l.series_key AND series_sources.partner_kind = l.partner_kind
+        AND series_sources.source = month_sources.source
+    LEFT JOIN factor_sources AS fs
+        ON fs.plan = f.plan AND fs.factor = f.factor AND fs.partner_kind = l.partner_kind
+        AND fs.source = month_sources.source
+    GROUP BY f.plan, f.factor, l.series_key, l.partner_kind, h.month_number
 {% endcall %}
-{% call part('factor_supplies') %}
-    SELECT frame, factor, line, whose, m0, months,
-        CASE WHEN min(supply) = max(supply) AND (count(*) = months OR min(supply) = 2) THEN min(supply) ELSE 1 END AS supply
-    FROM factor_supplied JOIN spans ON frame = plan AND m BETWEEN m0 AND m0 + months - 1
-    GROUP BY frame, factor, line, whose, m0, months
+{% call part('factor_span_supply') %}
+    SELECT window_plan, factor, series_key, partner_kind, first_month, months,
+        CASE WHEN min(supply) = max(supply) AND (count(*) = months OR min(supply) = 2)
+            THEN min(supply) ELSE 1 END AS supply
+    FROM factor_month_supply
+    JOIN month_spans
+        ON window_plan = plan AND month_number BETWEEN first_month AND first_month + months - 1
+    GROUP BY window_plan, factor, series_key, partner_kind, first_month, months
 {% endcall %}
-{% call part('parted') %}
-    SELECT plan, factor, line, whose, place, m0, months, sum(CASE state WHEN 2 THEN n END) AS n_with,
-        sum(CASE state WHEN 1 THEN n END) AS n_without, sum(CASE state WHEN 0 THEN n END) AS n_unknown
-    FROM tallied JOIN states ON states.yes = tallied.yes AND states.no = tallied.no
-    GROUP BY plan, factor, line, whose, place, m0, months
+{% call part('factor_counts') %}
+    SELECT plan, factor, series_key, partner_kind, area_key, first_month, months,
+        sum(CASE state WHEN 2 THEN n END) AS n_with,
+        sum(CASE state WHEN 1 THEN n END) AS n_without,
+            sum(CASE state WHEN 0 THEN n END) AS n_unknown
+    FROM split_counts
+    JOIN factor_states
+        ON factor_states.true_flags = split_counts.true_flags
+        AND factor_states.false_flags = split_counts.false_flags
+    GROUP BY plan, factor, series_key, partner_kind, area_key, first_month, months
 {% endcall %}
-{% call part('factored') %}
+{% call part('factor_cells') %}
     SELECT *, CASE WHEN supply = 0 THEN lo END AS exact, CASE WHEN supply = 0 THEN lo END AS most
     FROM (
-        SELECT s.frame, s.factor, s.line, s.whose, s.place, s.m0, s.months, s.supply,
-            CAST(coalesce(n_with, 0) AS BIGINT) AS lo, CAST(coalesce(n_without, 0) AS BIGINT) AS n_without,
+        SELECT s.window_plan, s.factor, s.series_key, s.partner_kind, s.area_key, s.first_month,
+            s.months, s.supply,
+            CAST(coalesce(n_with, 0) AS BIGINT) AS lo,
+                CAST(coalesce(n_without, 0) AS BIGINT) AS n_without,
             CAST(coalesce(n_unknown, 0) AS BIGINT) AS n_unknown
         FROM (
-            SELECT f.*, p.place FROM factor_supplies AS f JOIN places AS p ON p.whose = f.whose WHERE {{ area_filter }}
+            SELECT f.*, p.area_key FROM factor_span_supply AS f
+            JOIN shown_areas AS p ON p.partner_kind = f.partner_kind WHERE {{ area_filter }}
         ) AS s
-        LEFT JOIN parted AS t ON t.plan = s.frame AND t.factor = s.factor AND t.line = s.line AND t.whose = s.whose
-            AND t.place = s.place AND t.m0 = s.m0 AND t.months = s.months
+        LEFT JOIN factor_counts AS t
+            ON t.plan = s.window_plan AND t.factor = s.factor AND t.series_key = s.series_key
+            AND t.partner_kind = s.partner_kind
+            AND t.area_key = s.area_key AND t.first_month = s.first_month AND t.months = s.months
     ) AS f
 {% endcall %}
 SELECT {{ shared.keys }}, factor, {{ shared.count }},
     CASE WHEN exact IS NOT NULL THEN n_without END AS count_without,
     CASE WHEN exact IS NOT NULL THEN n_unknown END AS count_unknown,
     1e2 * exact / nullif(exact + n_without, 0) AS share_of_known_pct
-FROM factored AS c {{ shared.joins }}
+FROM factor_cells AS c {{ shared.joins }}

@@ -4,39 +4,57 @@
 {% set split_by %}, outcome_list, outcome_code{% endset %}
 {% include 'cells.sql' %}
 {% include 'split_counts.sql' %}
-{% call part('grouped') %}
-    SELECT t.*, coalesce(o.outcome_group, 'unknown') AS outcome_group
-    FROM tallied AS t
-    LEFT JOIN ({{ shared.values(outcome_groups) }}) AS o(list, like_code, outcome_group)
-        ON o.list = t.outcome_list AND o.like_code = upper(t.outcome_code)
+{% call part('outcome_split') %}
+    SELECT t.*, coalesce(g.outcome_group, 'unknown') AS outcome_group
+    FROM split_counts AS t
+    LEFT JOIN ({{ shared.values(outcome_groups) }}) AS g(list, like_code, outcome_group)
+        ON g.list = t.outcome_list AND g.like_code = upper(t.outcome_code)
 {% endcall %}
-{% call part('mixed') %}
-    SELECT line, whose, place, m0, months, outcome_group, CAST(NULL AS STRING) AS outcome, sum(n) AS n
-    FROM grouped GROUP BY line, whose, place, m0, months, outcome_group
+{% call part('outcome_counts') %}
+    SELECT series_key, partner_kind, area_key, first_month, months, outcome_group,
+        CAST(NULL AS STRING) AS outcome, sum(n) AS n
+    FROM outcome_split
+    GROUP BY series_key, partner_kind, area_key, first_month, months, outcome_group
     UNION ALL
-    SELECT line, whose, place, m0, months, outcome_group, outcome_code, sum(n)
-    FROM grouped WHERE outcome_code IS NOT NULL GROUP BY line, whose, place, m0, months, outcome_group, outcome_code
+    SELECT series_key, partner_kind, area_key, first_month, months, outcome_group, outcome_code,
+        sum(n)
+    FROM outcome_split WHERE outcome_code IS NOT NULL
+    GROUP BY series_key, partner_kind, area_key, first_month, months, outcome_group, outcome_code
 {% endcall %}
-{% call part('asked') %}
+{% call part('expected_outcomes') %}
+    -- Every group of outcomes for each cell of partners that send outcomes.
     SELECT cells.*, g.outcome_group FROM cells
-    CROSS JOIN (VALUES ('court'), ('evidential'), ('no-suspect'), ('other-body'), ('out-of-court'), ('public-interest'),
+    CROSS JOIN (VALUES ('court'), ('evidential'), ('no-suspect'), ('other-body'), ('out-of-court'),
+        ('public-interest'),
         ('taken-into-consideration'), ('unknown')) AS g(outcome_group)
-    WHERE whose IN (SELECT whose FROM records WHERE type = 'crime' AND outcome_code IS NOT NULL)
+    WHERE partner_kind IN (SELECT partner_kind FROM records
+        WHERE type = 'crime' AND outcome_code IS NOT NULL)
 {% endcall %}
 {% call part('outcome_cells') %}
-    SELECT *, lo AS hi, CASE WHEN supply = 0 THEN lo END AS most, CASE WHEN supply = 0 THEN lo END AS exact
+    SELECT *, lo AS hi, CASE WHEN supply = 0 THEN lo END AS most, CASE WHEN supply = 0
+        THEN lo END AS exact
     FROM (
-        SELECT a.frame, a.line, a.whose, a.place, a.m0, a.months, a.supply, a.exact AS whole, a.outcome_group, m.outcome,
-            CAST(m.n AS BIGINT) AS lo
-        FROM asked AS a JOIN mixed AS m ON m.line = a.line AND m.whose = a.whose AND m.place = a.place AND m.m0 = a.m0
-            AND m.months = a.months AND m.outcome_group = a.outcome_group
+        SELECT a.window_plan, a.series_key, a.partner_kind, a.area_key, a.first_month, a.months,
+            a.supply, a.exact AS total, a.outcome_group, o.outcome,
+            CAST(o.n AS BIGINT) AS lo
+        FROM expected_outcomes AS a
+        JOIN outcome_counts AS o
+            ON o.series_key = a.series_key AND o.partner_kind = a.partner_kind
+            AND o.area_key = a.area_key AND o.first_month = a.first_month
+            AND o.months = a.months AND o.outcome_group = a.outcome_group
         UNION ALL
-        SELECT a.frame, a.line, a.whose, a.place, a.m0, a.months, a.supply, a.exact, a.outcome_group, NULL, 0
-        FROM asked AS a LEFT JOIN mixed AS m ON m.line = a.line AND m.whose = a.whose AND m.place = a.place
-            AND m.m0 = a.m0 AND m.months = a.months AND m.outcome_group = a.outcome_group
-        WHERE m.n IS NULL
-    ) AS o
+        SELECT a.window_plan, a.series_key, a.partner_kind, a.area_key, a.first_month, a.months,
+            a.supply, a.exact, a.outcome_group, NULL, 0
+        FROM expected_outcomes AS a
+        LEFT JOIN outcome_counts AS o
+            ON o.series_key = a.series_key AND o.partner_kind = a.partner_kind
+            AND o.area_key = a.area_key
+            AND o.first_month = a.first_month AND o.months = a.months
+                AND o.outcome_group = a.outcome_group
+        WHERE o.n IS NULL
+    ) AS cells_with_outcomes
 {% endcall %}
-SELECT {{ shared.keys }}, outcome_group, outcome, {{ shared.count }}, 1e2 * exact / nullif(whole, 0) AS share_pct, as_of
+SELECT {{ shared.keys }}, outcome_group, outcome, {{ shared.count }},
+    1e2 * exact / nullif(total, 0) AS share_pct, as_of
 FROM outcome_cells AS c {{ shared.joins }}
 CROSS JOIN (SELECT max(as_of) AS as_of FROM {{ file('intake') }}) AS t

@@ -4,14 +4,19 @@
 {% set split_by %}, "weekday", "hour"{% endset %}
 {% include 'cells.sql' %}
 {% include 'split_counts.sql' %}
-{% call part('weeks') %}
-    SELECT c.frame, c.line, c.whose, c.place, c.m0, c.months, n AS lo, CASE WHEN supply = 0 THEN n END AS exact,
+{% call part('hour_counts') %}
+    SELECT c.window_plan, c.series_key, c.partner_kind, c.area_key, c.first_month, c.months,
+        n AS lo, CASE WHEN supply = 0 THEN n END AS exact,
         CASE WHEN supply = 0 THEN n END AS most, supply, "weekday", "hour",
         sum(CASE WHEN "hour" IS NOT NULL THEN n END)
-            OVER (PARTITION BY c.frame, c.line, c.whose, c.place, c.m0, c.months) AS known
+            OVER (PARTITION BY c.window_plan, c.series_key, c.partner_kind, c.area_key,
+                c.first_month, c.months) AS known
     FROM cells AS c
-    JOIN tallied AS t ON t.line = c.line AND t.whose = c.whose AND t.place = c.place AND t.m0 = c.m0 AND t.months = c.months
+    JOIN split_counts AS t
+        ON t.series_key = c.series_key AND t.partner_kind = c.partner_kind
+        AND t.area_key = c.area_key AND t.first_month = c.first_month AND t.months = c.months
 {% endcall %}
-SELECT {{ shared.keys }}, {{ shared.count }}, CAST("weekday" AS BIGINT) AS "weekday", CAST("hour" AS BIGINT) AS "hour",
+SELECT {{ shared.keys }}, {{ shared.count }}, CAST("weekday" AS BIGINT) AS "weekday",
+    CAST("hour" AS BIGINT) AS "hour",
     CASE WHEN "hour" IS NOT NULL THEN CAST(exact AS DOUBLE) * 168 / known END AS "index"
-FROM weeks AS c {{ shared.joins }}
+FROM hour_counts AS c {{ shared.joins }}

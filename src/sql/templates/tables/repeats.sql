@@ -1,22 +1,26 @@
 {% set window_filter %}family <> 'month'{% endset %}
 {% set series_filter = shared.without_codes %}
 {% set area_filter = shared.without_small_areas %}
-{% set split_by %}, person_again, victim_again, suspect_again, "repeat", offender_again, victim_flagged{% endset %}
+{% set split_by -%}
+, person_again, victim_again, suspect_again, "repeat", offender_again, victim_flagged
+{%- endset %}
 {% include 'cells.sql' %}
 {% include 'split_counts.sql' %}
 {% call part('definitions') %}
-    -- Every definition that the contract of a kind has what it takes for.
-    SELECT h.whose, d.definition
-    FROM held AS h CROSS JOIN (VALUES ('flag-repeat-offender'), ('flag-repeat-victim'), ('referral-repeat'),
+    -- The definitions that the contract of a kind has the fields for.
+    SELECT h.partner_kind, d.definition
+    FROM partner_kinds AS h
+    CROSS JOIN (VALUES ('flag-repeat-offender'), ('flag-repeat-victim'), ('referral-repeat'),
         ('token-person'), ('token-suspect'), ('token-victim')) AS d(definition)
-    WHERE NOT of_totals AND CASE definition
+    WHERE NOT is_totals AND CASE definition
         WHEN 'referral-repeat' THEN kind = 'referral'
-        WHEN 'token-person' THEN kind NOT IN ('crime', 'incident', 'antisocial-behaviour-case', 'noise-complaint')
+        WHEN 'token-person'
+            THEN kind NOT IN ('crime', 'incident', 'antisocial-behaviour-case', 'noise-complaint')
         WHEN 'token-suspect' THEN kind IN ('crime', 'incident', 'antisocial-behaviour-case')
         WHEN 'token-victim' THEN kind IN ('crime', 'incident', 'antisocial-behaviour-case')
         ELSE true END
 {% endcall %}
-{% call part('says') %}
+{% call part('repeat_answers') %}
     SELECT t.*, d.definition, CASE d.definition
         WHEN 'flag-repeat-offender' THEN offender_again
         WHEN 'flag-repeat-victim' THEN victim_flagged
@@ -24,16 +28,18 @@
         WHEN 'token-person' THEN person_again
         WHEN 'token-suspect' THEN suspect_again
         ELSE victim_again END AS again
-    FROM tallied AS t JOIN definitions AS d ON d.whose = t.whose
+    FROM split_counts AS t JOIN definitions AS d ON d.partner_kind = t.partner_kind
 {% endcall %}
-{% call part('again') %}
-    SELECT line, whose, place, m0, months, definition, sum(CASE WHEN again THEN n ELSE 0 END) AS repeats, sum(n) AS cases
-    FROM says WHERE again IS NOT NULL GROUP BY line, whose, place, m0, months, definition
+{% call part('repeat_counts') %}
+    SELECT series_key, partner_kind, area_key, first_month, months, definition,
+        sum(CASE WHEN again THEN n ELSE 0 END) AS repeats, sum(n) AS cases
+    FROM repeat_answers WHERE again IS NOT NULL
+    GROUP BY series_key, partner_kind, area_key, first_month, months, definition
 {% endcall %}
-{% call part('said') %}
-    -- What a partner's kind has ever said.
-    SELECT d.whose, d.definition
-    FROM definitions AS d JOIN judged AS r ON r.whose = d.whose
+{% call part('known_definitions') %}
+    -- The definitions for which a partner has sent an answer.
+    SELECT d.partner_kind, d.definition
+    FROM definitions AS d JOIN matched_records AS r ON r.partner_kind = d.partner_kind
     WHERE CASE d.definition
         WHEN 'flag-repeat-offender' THEN offender_again
         WHEN 'flag-repeat-victim' THEN victim_flagged
@@ -41,23 +47,32 @@
         WHEN 'token-person' THEN person_again
         WHEN 'token-suspect' THEN suspect_again
         ELSE victim_again END IS NOT NULL
-    GROUP BY d.whose, d.definition
+    GROUP BY d.partner_kind, d.definition
 {% endcall %}
 {% call part('repeat_cells') %}
-    SELECT frame, line, whose, place, m0, months, definition, lo, cases, supply,
+    SELECT window_plan, series_key, partner_kind, area_key, first_month, months, definition, lo,
+        cases, supply,
         CASE WHEN supply = 0 THEN lo END AS exact, CASE WHEN supply = 0 THEN lo END AS most
     FROM (
-        SELECT c.frame, c.line, c.whose, c.place, c.m0, c.months, d.definition,
-            CASE WHEN said.whose IS NULL THEN 2 ELSE c.supply END AS supply,
-            CAST(coalesce(again.repeats, 0) AS BIGINT) AS lo,
-            CASE WHEN said.whose IS NOT NULL THEN CAST(coalesce(again.cases, 0) AS BIGINT) END AS cases
+        SELECT c.window_plan, c.series_key, c.partner_kind, c.area_key, c.first_month, c.months,
+            d.definition,
+            CASE WHEN known_definitions.partner_kind IS NULL THEN 2 ELSE c.supply END AS supply,
+            CAST(coalesce(repeat_counts.repeats, 0) AS BIGINT) AS lo,
+            CASE WHEN known_definitions.partner_kind IS NOT NULL
+                THEN CAST(coalesce(repeat_counts.cases, 0) AS BIGINT) END AS cases
         FROM cells AS c
-        JOIN definitions AS d ON d.whose = c.whose
-        LEFT JOIN said ON said.whose = c.whose AND said.definition = d.definition
-        LEFT JOIN again ON again.line = c.line AND again.whose = c.whose AND again.place = c.place AND again.m0 = c.m0
-            AND again.months = c.months AND again.definition = d.definition
-        WHERE said.whose IS NOT NULL OR split_part(c.place, '|', 2) = 'all'
+        JOIN definitions AS d ON d.partner_kind = c.partner_kind
+        LEFT JOIN known_definitions
+            ON known_definitions.partner_kind = c.partner_kind
+            AND known_definitions.definition = d.definition
+        LEFT JOIN repeat_counts
+            ON repeat_counts.series_key = c.series_key
+            AND repeat_counts.partner_kind = c.partner_kind AND repeat_counts.area_key = c.area_key
+            AND repeat_counts.first_month = c.first_month
+            AND repeat_counts.months = c.months AND repeat_counts.definition = d.definition
+        WHERE known_definitions.partner_kind IS NOT NULL OR split_part(c.area_key, '|', 2) = 'all'
     ) AS r
 {% endcall %}
-SELECT {{ shared.keys }}, definition, {{ shared.count }}, cases, 1e2 * exact / nullif(cases, 0) AS repeat_pct
+SELECT {{ shared.keys }}, definition, {{ shared.count }}, cases,
+    1e2 * exact / nullif(cases, 0) AS repeat_pct
 FROM repeat_cells AS c {{ shared.joins }}

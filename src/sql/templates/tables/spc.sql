@@ -2,37 +2,56 @@
 {% set area_filter = shared.without_small_areas %}
 {% include 'cells.sql' %}
 {% include 'control_chart.sql' %}
-{% call part('sided') %}
-    SELECT s.frame, s.line, s.whose, s.place, s.family, s.segment, s.m0, s.months, v, lower, upper,
-        CASE WHEN v > centre THEN 1 WHEN v < centre THEN -1 ELSE 0 END AS side,
-        row_number() OVER (PARTITION BY s.frame, s.line, s.whose, s.place, s.family, s.segment ORDER BY s.m0) AS number
-    FROM stepped AS s
-    JOIN limits AS l ON l.frame = s.frame AND l.line = s.line AND l.whose = s.whose AND l.place = s.place
+{% call part('point_sides') %}
+    SELECT s.window_plan, s.series_key, s.partner_kind, s.area_key, s.family, s.segment,
+        s.first_month, s.months, plotted, lower, upper,
+        CASE WHEN plotted > centre THEN 1 WHEN plotted < centre THEN -1 ELSE 0 END AS side,
+        row_number() OVER (PARTITION BY s.window_plan, s.series_key, s.partner_kind, s.area_key,
+            s.family, s.segment ORDER BY s.first_month) AS number
+    FROM moving_ranges AS s
+    JOIN limits AS l
+        ON l.window_plan = s.window_plan AND l.series_key = s.series_key
+        AND l.partner_kind = s.partner_kind AND l.area_key = s.area_key
         AND l.family = s.family AND l.segment = s.segment
 {% endcall %}
-{% call part('islands') %}
-    SELECT *, number - row_number() OVER (PARTITION BY frame, line, whose, place, family, segment, side ORDER BY m0) AS island
-    FROM sided
+{% call part('point_runs') %}
+    -- Points in a row on one side of the centre have one run number.
+    SELECT *,
+        number - row_number() OVER (PARTITION BY window_plan, series_key, partner_kind, area_key,
+        family, segment, side ORDER BY first_month) AS run_number
+    FROM point_sides
 {% endcall %}
 {% call part('signals') %}
-    SELECT frame, line, whose, place, family, m0, CASE
-        WHEN v > upper THEN 'above' WHEN v < lower THEN 'below'
+    -- The eighth point of a run is a signal.
+    SELECT window_plan, series_key, partner_kind, area_key, family, first_month, CASE
+        WHEN plotted > upper THEN 'above' WHEN plotted < lower THEN 'below'
         WHEN side <> 0 AND row_number() OVER (
-            PARTITION BY frame, line, whose, place, family, segment, side, island ORDER BY m0) = 8 THEN 'run'
+            PARTITION BY window_plan, series_key, partner_kind, area_key, family, segment, side,
+                run_number ORDER BY first_month) = 8 THEN 'run'
         ELSE 'none' END AS signal
-    FROM islands
+    FROM point_runs
 {% endcall %}
-{% call part('drawn') %}
-    SELECT p.*, count(v) OVER (PARTITION BY frame, line, whose, place, family, segment) AS points,
-        bool_or(exact IS NULL OR exact <> 0) OVER (PARTITION BY frame, line, whose, place) AS is_told
+{% call part('charted_points') %}
+    SELECT p.*,
+        count(plotted) OVER (PARTITION BY window_plan, series_key, partner_kind, area_key, family,
+        segment) AS points,
+        bool_or(exact IS NULL
+            OR exact <> 0) OVER (PARTITION BY window_plan, series_key, partner_kind,
+            area_key) AS is_shown
     FROM points AS p
 {% endcall %}
 SELECT {{ shared.keys }}, {{ shared.count }}, l.centre, l.lower, l.upper, c.points,
-    CASE WHEN v IS NULL THEN 'excluded' WHEN l.centre IS NULL THEN 'insufficient' ELSE signals.signal END AS signal,
+    CASE WHEN plotted IS NULL THEN 'excluded' WHEN l.centre IS NULL THEN 'insufficient'
+        ELSE signals.signal END AS signal,
     CAST(c.segment AS BIGINT) AS segment
-FROM drawn AS c {{ shared.joins }} AND w."window" = c."window"
-LEFT JOIN limits AS l ON l.frame = c.frame AND l.line = c.line AND l.whose = c.whose AND l.place = c.place
+FROM charted_points AS c {{ shared.joins }} AND w."window" = c."window"
+LEFT JOIN limits AS l
+    ON l.window_plan = c.window_plan AND l.series_key = c.series_key
+    AND l.partner_kind = c.partner_kind AND l.area_key = c.area_key
     AND l.family = c.family AND l.segment = c.segment
-LEFT JOIN signals ON signals.frame = c.frame AND signals.line = c.line AND signals.whose = c.whose
-    AND signals.place = c.place AND signals.family = c.family AND signals.m0 = c.m0
-WHERE is_told OR NOT {{ shared.has_code }}
+LEFT JOIN signals
+    ON signals.window_plan = c.window_plan AND signals.series_key = c.series_key
+    AND signals.partner_kind = c.partner_kind
+    AND signals.area_key = c.area_key AND signals.family = c.family
+        AND signals.first_month = c.first_month
+WHERE is_shown OR NOT {{ shared.has_code }}
