@@ -146,6 +146,8 @@ fn literal(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -165,6 +167,21 @@ mod tests {
             query("areas_", &folders[0], &reference, Dialect::DuckDb),
             None
         );
+    }
+
+    /// A table to join needs no query: it is the file that is joined.
+    #[test]
+    fn every_table_of_figures_has_a_template_and_no_other_table_has() {
+        let templates = TEMPLATES.get_dir("tables").expect("a folder").files();
+        let templates: BTreeSet<&str> = templates
+            .filter_map(|file| file.path().file_stem()?.to_str())
+            .collect();
+        let tables = tables::TABLES.iter();
+        let tables: BTreeSet<&str> = tables
+            .filter(|table| table.kind == TableKind::Figures)
+            .map(|table| table.name)
+            .collect();
+        assert_eq!(templates, tables);
     }
 
     /// A template that refers to what no parameter defines does not render as empty text.

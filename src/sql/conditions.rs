@@ -81,7 +81,9 @@ impl PlanConditions {
         keys.extend(test.map(|index| format!("c{index}")));
         if rule.flags != 0 {
             let flags = Flags::names(rule.flags);
-            keys.push(any(flags.map(|flag| format!("instr(true_flags, ';{flag};') > 0"))));
+            keys.push(any(
+                flags.map(|flag| format!("instr(true_flags, ';{flag};') > 0"))
+            ));
         }
         if !rule.places.is_empty() {
             keys.push(is_in_place(rule));
