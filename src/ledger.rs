@@ -8,6 +8,8 @@ pub mod chain;
 mod checksum;
 pub(crate) mod columns;
 mod copy;
+#[cfg(test)]
+mod earlier_store_tests;
 mod encode;
 pub mod journal;
 pub mod merge;
