@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use partner_feeds::config::{Config, Overrides};
 use partner_feeds::consume::{
-    self, Certain, Consumer, LEADERLESS_MAX, Message, Offered, Partitions, Said, Start, Untold,
+    self, Consumer, GroupOffset, LEADERLESS_MAX, Message, MessageKind, Offer, Partitions, Start,
 };
 use partner_feeds::event::TopicPartition;
 
@@ -16,14 +16,17 @@ use partner_feeds::event::TopicPartition;
 struct FromTheStart;
 
 impl Partitions for FromTheStart {
-    fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>> {
+    fn assigned(&self, offers: Vec<Offer>) -> anyhow::Result<Vec<Start>> {
         offers
             .into_iter()
-            .map(|offer| Ok(Start::At(offer?.watermarks.0)))
+            .map(|offer| match offer {
+                Offer::Offsets(offsets) => Ok(Start::At(offsets.watermarks.0)),
+                Offer::EndUnknown(error) => Err(error.into()),
+            })
             .collect()
     }
 
-    fn revoked(&self, _: Vec<TopicPartition>, _: bool) -> Vec<Certain> {
+    fn revoked(&self, _: Vec<TopicPartition>, _: bool) -> Vec<GroupOffset> {
         Vec::new()
     }
 }
@@ -64,12 +67,12 @@ fn main() -> anyhow::Result<()> {
     while !left.is_empty() {
         consumer.poll(Duration::ZERO)?;
         consumer.fetch(Duration::from_millis(100), |message: Message| {
-            if matches!(message.said(), Said::Record) {
+            if matches!(message.kind(), MessageKind::Record) {
                 began.get_or_insert_with(Instant::now);
                 events += 1;
                 bytes += message.size() as u64;
             }
-            let read = message.offset() + i64::from(matches!(message.said(), Said::Record));
+            let read = message.offset() + i64::from(matches!(message.kind(), MessageKind::Record));
             if left
                 .get(&message.partition())
                 .is_some_and(|end| read >= *end)

@@ -3,7 +3,7 @@
 //! Four layers, each overriding the one before: the built-in `config/partner-feeds.toml`, which names
 //! every setting; a file; the environment; the command line. Every fault is
 //! reported with its layer, key, value and bounds. Only this module reads the environment, and no
-//! secret is ever shown. It builds the settings that `kafka`, `storage`, `pipeline` and `watch` own.
+//! secret is ever shown. It must not know who uses a setting.
 
 mod properties;
 mod settings;
@@ -16,7 +16,6 @@ use crate::event::Feed;
 use crate::files::fault::hint;
 use crate::files::{Fault, Faults};
 use crate::kafka::KafkaSettings;
-use crate::ledger::merge::MergeLimits;
 use crate::reference::{Partners, Reference, Topic};
 use crate::storage::StoreLocation;
 use crate::telemetry::LogFormat;
@@ -60,31 +59,33 @@ pub struct Config {
     pub store: StoreLocation,
     /// Folder of reference files that replace or add to the built-in ones.
     pub reference: Option<PathBuf>,
-    /// How records become files.
-    pub ingest: Ingest,
+    /// The limits of `ingest`.
+    pub ingest: IngestSettings,
     /// How a run of `ingest` is watched.
-    pub watch: Watch,
+    pub watch: WatchSettings,
     /// Ids of the plans to aggregate under; empty = every adopted plan, and `in-force`.
     pub plans: Vec<String>,
     resolved: String,
 }
 
-/// How records become files.
+/// The limits of `ingest`: batches, memory and time.
 #[derive(Clone, Copy, Debug)]
-pub struct Ingest {
-    /// Rows at which a partition's file is written.
+pub struct IngestSettings {
+    /// Rows at which a partition's batch is committed.
     pub flush_rows: usize,
-    /// How long the oldest row of a partition waits at most.
+    /// Age of its oldest row at which a partition's batch is committed.
     pub flush_age: Duration,
-    /// The most that all gathered rows may take, in bytes.
+    /// Bytes that all open batches may take together.
     pub memory_bytes: usize,
-    /// The time to write what is gathered when told to stop.
-    pub grace: Duration,
-    /// Threads that read and check events.
+    /// How long a stop may take to commit open batches.
+    pub shutdown_timeout: Duration,
+    /// Threads that decode and validate events.
     pub workers: usize,
-    /// When a partition's journal is merged, and how much at once.
-    pub merge: MergeLimits,
-    /// Rejects in a row for which a partner is parked; 0 = none is.
+    /// Files at which a partition's journal is merged.
+    pub merge_files: usize,
+    /// Bytes at which a partition's journal is merged.
+    pub merge_bytes: u64,
+    /// Rejects in a row after which a partner is paused; 0 = never.
     pub breaker: u32,
     /// How often events and aggregates are written while consuming; `None` = never.
     pub aggregate_every: Option<Duration>,
@@ -92,8 +93,8 @@ pub struct Ingest {
 
 /// How a run of `ingest` is watched.
 #[derive(Clone, Debug)]
-pub struct Watch {
-    /// Where it answers `/live`, `/ready` and `/metrics`, as host:port; `None` = nowhere.
+pub struct WatchSettings {
+    /// Where it serves `/live`, `/ready` and `/metrics`, as host:port; `None` = nowhere.
     pub listen: Option<String>,
     /// How long nothing may become durable while work is pending.
     pub stall: Duration,
@@ -187,21 +188,20 @@ impl Config {
             reference: Some(settings.text("reference.folder"))
                 .filter(|f| !f.is_empty())
                 .map(PathBuf::from),
-            ingest: Ingest {
+            ingest: IngestSettings {
                 flush_rows: settings.integer("ingest.flush_rows", (1, 10_000_000)),
                 flush_age,
                 memory_bytes: settings.integer("ingest.memory_mib", (16, 65_536)) << 20,
-                grace: settings.duration("ingest.grace", (secs(0), secs(600))),
+                shutdown_timeout: settings
+                    .duration("ingest.shutdown_timeout", (secs(0), secs(600))),
                 workers: if workers == 0 { cores } else { workers },
-                merge: MergeLimits {
-                    files: settings.integer("ingest.merge_files", (1, 10_000)),
-                    bytes: (settings.integer("ingest.merge_mib", (1, 1_024)) << 20) as u64,
-                },
+                merge_files: settings.integer("ingest.merge_files", (1, 10_000)),
+                merge_bytes: (settings.integer("ingest.merge_mib", (1, 1_024)) << 20) as u64,
                 breaker: settings.integer("ingest.breaker", (0, 1_000_000_000)) as u32,
                 aggregate_every: settings
                     .optional_duration("ingest.aggregate_every", (secs(1), secs(168 * 3600))),
             },
-            watch: Watch {
+            watch: WatchSettings {
                 listen: settings.optional_address("watch.listen"),
                 stall: flush_age * settings.integer("watch.stall_intervals", (2, 1_000)) as u32,
             },

@@ -1,11 +1,11 @@
-//! The only place that knows rdkafka's consumer: answers rebalances, hands out records with their
+//! The only user of rdkafka's consumer: answers rebalances, and hands out records with their
 //! coordinates.
 //!
-//! It knows nothing of contracts or Parquet. Where a partition starts and what may be committed
-//! when it goes is decided by a [`Partitions`], inside the rebalance: start offsets go into the
-//! assignment, so that nothing is fetched from elsewhere first. Messages of all partitions come
-//! through one queue of our own, because librdkafka's bound on fetched memory holds for a queue,
-//! not for each of sixty.
+//! It must not know contracts or Parquet. A [`Partitions`] decides, inside the rebalance, where a
+//! partition starts and what is committed when it is revoked: start offsets are part of the
+//! assignment, so that nothing is fetched from elsewhere first. Messages of all partitions arrive
+//! in one queue of our own, because librdkafka limits the fetched memory of each queue, and each of
+//! sixty partitions would have one.
 
 mod native;
 
@@ -25,32 +25,31 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::event::{Position, TopicPartition};
 use crate::kafka::KafkaSettings;
-use crate::kafka::{self, ANSWER, Heard, Unreached};
-use native::Told;
-pub use native::{Message, Said};
+use crate::kafka::{self, ANSWER, ComplaintContext, Unreached};
+pub(crate) use native::TopicId;
+pub use native::{Message, MessageKind};
 
-/// How the id of librdkafka's own mock of a cluster begins, which is silent on what it does not
-/// know.
+/// The first letters of the id of librdkafka's mock cluster, which does not answer requests that
+/// it does not know.
 const MOCK: &str = "mockCluster";
-/// Messages handed out in one go at most.
+/// Messages of one fetch at most.
 const BATCH_MESSAGES: usize = 10_000;
 /// How long one call to a broker may take.
 const CALL: Duration = Duration::from_secs(10);
-/// How long partitions may be without a leader, as while a broker restarts, before that is an
-/// error.
+/// How long a partition may have no leader, as while a broker restarts, before that is an error.
 pub const LEADERLESS_MAX: Duration = Duration::from_mins(1);
-/// When the same complaint of a client is said again.
-const SAID_AGAIN: Duration = Duration::from_mins(1);
-/// What asking for watermarks is called.
-const ASK_WATERMARKS: &str = "ask for a partition's first and last offset";
-/// The pause before the watermarks of such a partition are asked for again.
+/// When the same error of a client is logged again.
+const REPEAT_AFTER: Duration = Duration::from_mins(1);
+/// The call that reads watermarks, in errors.
+const ASK_WATERMARKS: &str = "read a partition's first and last offset";
+/// The pause before a call is tried again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
-/// The consumer's properties: those that are ours, defaults that may be changed, and the settings.
+/// The consumer's properties: fixed ones, defaults that settings may change, and the settings.
 ///
-/// The defaults of fetching keep small what waits for the workers, unpacked: it would be the
-/// greatest part of the process's memory. With twice the queue and four times the fetch `ingest`
-/// was no faster that could be measured.
+/// The defaults of fetching bound the unpacked records that wait for the workers: they would be the
+/// greatest part of the process's memory. With twice the queue and four times the fetch, `ingest`
+/// was not measurably faster.
 pub fn client(kafka: &KafkaSettings) -> ClientConfig {
     let mut client = ClientConfig::new();
     let tuned = [
@@ -60,8 +59,7 @@ pub fn client(kafka: &KafkaSettings) -> ClientConfig {
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("queued.max.messages.kbytes", "16384"),
         ("queued.min.messages", "20000"),
-        // A record is given out whole, however large: refused, it would be asked for again for
-        // ever.
+        // However large a record is: a client that rejects it asks for it again for ever.
         ("receive.message.max.bytes", "2147483647"),
     ];
     let owned = [
@@ -90,35 +88,51 @@ pub fn client(kafka: &KafkaSettings) -> ClientConfig {
     client
 }
 
-/// What a broker says of a partition when it is assigned.
+/// The offsets that a broker reports of a partition.
 #[derive(Clone, Debug)]
-pub struct Offered {
+pub struct BrokerOffsets {
     /// The partition.
     pub at: TopicPartition,
     /// The first and the next offset of the log.
     pub watermarks: (i64, i64),
-    /// The group's committed offset and its metadata, if there is one.
-    pub committed: Committed,
+    /// The group's offset, if it committed one.
+    pub committed: Option<CommittedOffset>,
 }
 
-/// A partition of which no broker says how far its log goes, as while none leads it.
+/// A partition whose end offset no broker reports, as while it has no leader.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no broker tells how far its log goes: is one away that leads it, or is there no right to read it? {source}"
+    "cannot read the end offset: the partition has no leader, or this user lacks Describe \
+     permission on the topic: {source}"
 )]
-pub struct Untold {
+pub struct EndOffsetUnknown {
     /// The partition.
     pub at: TopicPartition,
-    /// The group's committed offset and its metadata, if there is one.
-    pub committed: Committed,
-    /// What librdkafka said.
+    /// The group's offset, if it committed one.
+    pub committed: Option<CommittedOffset>,
+    /// librdkafka's error.
     pub source: Box<KafkaError>,
 }
 
-/// A committed offset and its metadata, if there is one.
-pub type Committed = Option<(i64, String)>;
+/// An offset that a group committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The offset.
+    pub offset: i64,
+    /// The text stored with it.
+    pub metadata: String,
+}
 
-/// Where a partition is to be fetched from.
+/// What is known of a partition that is to be consumed.
+#[derive(Debug)]
+pub enum Offer {
+    /// Its offsets.
+    Offsets(BrokerOffsets),
+    /// Only that no broker reports its end.
+    EndUnknown(EndOffsetUnknown),
+}
+
+/// Where a partition is fetched from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// From this offset.
@@ -129,7 +143,7 @@ pub enum Start {
 
 /// A group offset to commit: everything below it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certain {
+pub struct GroupOffset {
     /// The partition.
     pub at: TopicPartition,
     /// `from` of the last file.
@@ -140,11 +154,12 @@ pub struct Certain {
 
 /// Decides what happens to partitions that come and go.
 pub trait Partitions: Send + Sync {
-    /// Partitions were assigned: where does each start? An error makes the consumer leave the
+    /// Partitions were assigned: returns where each starts. An error makes the consumer leave the
     /// group.
-    fn assigned(&self, offers: Vec<Result<Offered, Untold>>) -> anyhow::Result<Vec<Start>>;
-    /// Partitions go; what is certain of them? Nothing is committed where they were lost.
-    fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<Certain>;
+    fn assigned(&self, offers: Vec<Offer>) -> anyhow::Result<Vec<Start>>;
+    /// Partitions were revoked: returns what is durable of them. Nothing is committed if they were
+    /// lost.
+    fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<GroupOffset>;
 }
 
 /// What went wrong with Kafka.
@@ -159,27 +174,27 @@ pub enum ConsumeError {
     )]
     NoTopic(String),
     /// A call failed.
-    #[error("{act}")]
+    #[error("cannot {act}")]
     Call {
         /// What was asked.
         act: &'static str,
-        /// What librdkafka said.
+        /// librdkafka's error.
         source: KafkaError,
     },
-    /// librdkafka cannot go on.
-    #[error("the Kafka client cannot go on: {0}")]
+    /// librdkafka cannot continue.
+    #[error("the Kafka client cannot continue: {0}")]
     Fatal(String),
     /// A resume inside a rebalance failed.
-    #[error("resume the assigned partitions")]
+    #[error("cannot resume the assigned partitions")]
     Resume(#[source] anyhow::Error),
     /// Memory or names.
     #[error(transparent)]
     Queue(#[from] QueueError),
 }
 
-/// A queue of the client could not be made.
+/// A queue of the client could not be created.
 #[derive(Debug, thiserror::Error)]
-#[error("make a queue of the Kafka client")]
+#[error("cannot create a queue of the Kafka client")]
 pub struct QueueError;
 
 impl From<native::NoQueue> for QueueError {
@@ -192,19 +207,19 @@ fn call(act: &'static str) -> impl Fn(KafkaError) -> ConsumeError {
     move |source| ConsumeError::Call { act, source }
 }
 
-/// What was said in the last minute, by its words without numbers: while no broker answers, a
-/// client complains of the same many times a second.
+/// The log lines of the last minute, without their numbers: while no broker answers, a client
+/// repeats the same error many times a second.
 #[derive(Default)]
-struct Lately(Mutex<HashMap<String, Instant>>);
+struct RecentMessages(Mutex<HashMap<String, Instant>>);
 
-impl Lately {
+impl RecentMessages {
     fn is_new(&self, text: &str) -> bool {
         let words = text.chars().filter(|c| !c.is_ascii_digit()).collect();
-        let mut said = self.0.lock().expect("no panic while held");
-        said.retain(|_, when| when.elapsed() < SAID_AGAIN);
-        let is_new = !said.contains_key(&words);
+        let mut logged = self.0.lock().expect("no panic while held");
+        logged.retain(|_, when| when.elapsed() < REPEAT_AFTER);
+        let is_new = !logged.contains_key(&words);
         if is_new {
-            said.insert(words, Instant::now());
+            logged.insert(words, Instant::now());
         }
         is_new
     }
@@ -213,7 +228,7 @@ impl Lately {
 /// Answers rebalances. Lives inside the client.
 struct Context {
     partitions: Arc<dyn Partitions>,
-    lately: Lately,
+    recent: RecentMessages,
     queue: Arc<OnceLock<Mutex<Option<native::Queue>>>>,
     failed: Mutex<Option<ConsumeError>>,
 }
@@ -224,14 +239,14 @@ impl ClientContext for Context {
         use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
         match level {
             Info | Debug => tracing::debug!(fac, "librdkafka: {message}"),
-            _ if !self.lately.is_new(message) => {}
+            _ if !self.recent.is_new(message) => {}
             Emerg | Alert | Critical | Error => tracing::warn!(fac, "librdkafka: {message}"),
             Warning | Notice => tracing::info!(fac, "librdkafka: {message}"),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if self.lately.is_new(&format!("{error} {reason}")) {
+        if self.recent.is_new(&format!("{error} {reason}")) {
             tracing::warn!(%error, reason, "Kafka");
         }
     }
@@ -251,8 +266,8 @@ impl ConsumerContext for Context {
     }
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        // A partition that does not start was given the end of the log: it is paused before it
-        // fetches.
+        // A partition that does not start was assigned at the end of the log: it is paused before
+        // it fetches.
         if let Rebalance::Assign(list) = rebalance {
             let mut stopped = TopicPartitionList::new();
             for element in list.elements().iter().filter(|e| e.offset() == Offset::End) {
@@ -312,34 +327,36 @@ impl Context {
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let assignment_lost = consumer.assignment_lost();
-        let certain = self
+        let durable = self
             .partitions
             .revoked(partitions_of(list), assignment_lost);
         // A pause outlives the assignment: one that comes back would never be fetched.
         if let Err(error) = consumer.resume(list) {
             self.fail(call("resume partitions")(error));
         }
-        if assignment_lost || certain.is_empty() {
+        if assignment_lost || durable.is_empty() {
             return;
         }
         // Best effort: consumers resume from the chain, the group's offset is for lag tools.
-        if let Err(error) = consumer.commit(&offsets_of(&certain), CommitMode::Sync) {
+        if let Err(error) = consumer.commit(&to_list(&durable), CommitMode::Sync) {
             tracing::info!(%error, "the group offset of a revoked partition was not committed");
         }
     }
 }
 
 fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
-    let partition = |e: &TopicPartitionListElem<'_>| TopicPartition {
-        topic: e.topic().to_owned(),
-        partition: e.partition(),
-    };
-    list.elements().iter().map(partition).collect()
+    list.elements()
+        .iter()
+        .map(|element| TopicPartition {
+            topic: element.topic().to_owned(),
+            partition: element.partition(),
+        })
+        .collect()
 }
 
-fn offsets_of(certain: &[Certain]) -> TopicPartitionList {
+fn to_list(offsets: &[GroupOffset]) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
-    for each in certain {
+    for each in offsets {
         let mut element = list.add_partition(&each.at.topic, each.at.partition);
         // An offset of the log is a valid offset; the metadata are two positions.
         element
@@ -350,52 +367,57 @@ fn offsets_of(certain: &[Certain]) -> TopicPartitionList {
     list
 }
 
-/// What is told of each partition, in the order of the list.
+/// What is known of each partition, in the order of the list.
 fn offers(
     consumer: &BaseConsumer<Context>,
     list: &TopicPartitionList,
-) -> Result<Vec<Result<Offered, Untold>>, ConsumeError> {
+) -> Result<Vec<Offer>, ConsumeError> {
     let deadline = Instant::now() + LEADERLESS_MAX;
-    let committed = committed(consumer, partitions_of(list), deadline)?.into_iter();
-    let offers = committed.map(
-        |(at, committed)| match watermarks(consumer, &at, deadline) {
-            Ok(watermarks) => Ok(Offered {
+    let mut offers = Vec::new();
+    for (at, committed) in committed(consumer, partitions_of(list), deadline)? {
+        offers.push(match watermarks(consumer, &at, deadline) {
+            Ok(watermarks) => Offer::Offsets(BrokerOffsets {
                 at,
                 watermarks,
                 committed,
             }),
-            Err(source) => Err(Untold {
+            Err(source) => Offer::EndUnknown(EndOffsetUnknown {
                 at,
                 committed,
                 source: source.into(),
             }),
-        },
-    );
-    Ok(offers.collect())
+        });
+    }
+    Ok(offers)
 }
 
-/// The group's committed offset, and its metadata, of each partition.
+/// The group's offset of each partition.
 fn committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: impl IntoIterator<Item = TopicPartition>,
     deadline: Instant,
-) -> Result<Vec<(TopicPartition, Committed)>, ConsumeError> {
+) -> Result<Vec<(TopicPartition, Option<CommittedOffset>)>, ConsumeError> {
     let mut asked = TopicPartitionList::new();
     for at in partitions {
         asked.add_partition(&at.topic, at.partition);
     }
-    let told = until(deadline, |wait| {
+    let list = until(deadline, |wait| {
         consumer.committed_offsets(asked.clone(), wait)
-    });
-    let told = told.map_err(call("ask for the group's offsets"))?;
-    let of = |element: &TopicPartitionListElem<'_>| match element.offset() {
-        Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
+    })
+    .map_err(call("read the group's offsets"))?;
+    let elements = list.elements();
+    let offsets = elements.iter().map(committed_offset);
+    Ok(partitions_of(&list).into_iter().zip(offsets).collect())
+}
+
+fn committed_offset(element: &TopicPartitionListElem<'_>) -> Option<CommittedOffset> {
+    match element.offset() {
+        Offset::Offset(offset) => Some(CommittedOffset {
+            offset,
+            metadata: element.metadata().to_owned(),
+        }),
         _ => None,
-    };
-    Ok(partitions_of(&told)
-        .into_iter()
-        .zip(told.elements().iter().map(of))
-        .collect())
+    }
 }
 
 /// The first and the next offset of a partition.
@@ -443,7 +465,7 @@ fn partition_count<C: ConsumerContext>(
 ) -> Result<usize, ConsumeError> {
     let metadata = consumer
         .fetch_metadata(Some(topic), CALL)
-        .map_err(call("ask for a topic"))?;
+        .map_err(call("read the metadata of a topic"))?;
     let found = metadata.topics().iter().find(|t| t.name() == topic);
     let count = found
         .filter(|t| t.error().is_none())
@@ -455,14 +477,14 @@ fn partition_count<C: ConsumerContext>(
     }
 }
 
-/// Somebody who looks at a group and its topics, and joins nothing.
-pub(crate) struct Onlooker {
+/// Reads the state of a group and its topics, without joining it.
+pub(crate) struct GroupObserver {
     client: BaseConsumer,
     identity: Identity,
 }
 
-impl Onlooker {
-    /// Waits for a broker to answer, at most so long.
+impl GroupObserver {
+    /// Waits for a broker to answer, at most for `wait`.
     pub(crate) fn connect(
         config: &ClientConfig,
         topics: &[String],
@@ -475,24 +497,21 @@ impl Onlooker {
         })
     }
 
-    /// The cluster's id; empty where the broker does not tell.
+    /// The cluster's id; empty where the broker reports none.
     pub(crate) fn cluster(&self) -> &str {
         &self.identity.cluster
     }
 
-    /// The topic's id; empty where the broker does not tell.
+    /// The topic's id; empty where the broker reports none.
     pub(crate) fn topic_id(&self, topic: &str) -> String {
-        self.identity
-            .topic_id(topic)
-            .and_then(Result::ok)
-            .unwrap_or_default()
+        self.identity.topic_id(topic).or_empty()
     }
 
     /// The partitions of a topic, each with the group's offset.
     pub(crate) fn committed(
         &self,
         topic: &str,
-    ) -> Result<Vec<(TopicPartition, Committed)>, ConsumeError> {
+    ) -> Result<Vec<(TopicPartition, Option<CommittedOffset>)>, ConsumeError> {
         let count = partition_count(&self.client, topic)? as i32;
         let partitions = (0..count).map(|partition| TopicPartition {
             topic: topic.to_owned(),
@@ -506,11 +525,11 @@ impl Onlooker {
         watermarks(&self.client, at, Instant::now() + ANSWER).map_err(call(ASK_WATERMARKS))
     }
 
-    /// How many members the group has; `None` where the broker does not tell, as of a group that it
-    /// assigns itself.
+    /// How many members the group has; `None` where the broker does not report it, as of a group
+    /// whose partitions it assigns itself.
     pub(crate) fn members(&self, group: &str) -> Option<usize> {
-        let told = self.client.fetch_group_list(Some(group), CALL).ok()?;
-        let Some(found) = told.groups().iter().find(|found| found.name() == group) else {
+        let groups = self.client.fetch_group_list(Some(group), CALL).ok()?;
+        let Some(found) = groups.groups().iter().find(|found| found.name() == group) else {
             return Some(0);
         };
         (found.protocol_type() == "consumer" || found.state() == "Empty")
@@ -535,7 +554,7 @@ impl Consumer {
         let queue = Arc::new(OnceLock::new());
         let context = Context {
             partitions,
-            lately: Lately::default(),
+            recent: RecentMessages::default(),
             queue: Arc::clone(&queue),
             failed: Mutex::new(None),
         };
@@ -562,16 +581,13 @@ impl Consumer {
             .collect()
     }
 
-    /// What the broker says of a partition now, and the group's offset.
-    pub(crate) fn offered(
-        &self,
-        at: &TopicPartition,
-    ) -> Result<Result<Offered, Untold>, ConsumeError> {
-        let offered = offers(&self.client, &one(at))?.pop();
-        Ok(offered.expect("one was asked for"))
+    /// What is known of a partition now.
+    pub(crate) fn offer(&self, at: &TopicPartition) -> Result<Offer, ConsumeError> {
+        let offer = offers(&self.client, &one(at))?.pop();
+        Ok(offer.expect("one was asked for"))
     }
 
-    /// Whether a broker leads a partition now: asked for, and not as the client last heard.
+    /// Whether a broker leads a partition now: asks one, since the client may not know yet.
     pub(crate) fn is_led(&self, at: &TopicPartition) -> bool {
         self.client
             .fetch_metadata(Some(&at.topic), ANSWER)
@@ -592,20 +608,20 @@ impl Consumer {
         watermarks(&self.client, at, deadline).map_err(call(ASK_WATERMARKS))
     }
 
-    /// The next offset of a partition's log as the last fetch told it; `None` before the first. No
-    /// broker is asked.
+    /// The next offset of a partition's log as of the last fetch; `None` before the first. Asks no
+    /// broker.
     pub(crate) fn known_end(&self, at: &TopicPartition) -> Option<i64> {
         native::known_end(self.client.client().native_ptr(), &at.topic, at.partition)
     }
 
-    /// Answers what the group asks, waiting at most so long for it.
+    /// Takes part in the group: answers rebalances, waiting for one at most for `wait`.
     pub fn poll(&self, wait: Duration) -> Result<(), ConsumeError> {
         match self.client.poll(wait) {
             None => {}
-            // Read here it would be read by nobody.
+            // Whoever reads this queue drops what is in it.
             Some(Ok(_)) => {
                 return Err(ConsumeError::Fatal(
-                    "a record came by another queue than its partition's".into(),
+                    "a record arrived in another queue than its partition's".into(),
                 ));
             }
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
@@ -631,7 +647,7 @@ impl Consumer {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Waits for messages, at most so long, and hands each to `take`.
+    /// Waits for messages, at most for `wait`, and hands each to `take`.
     pub fn fetch(&self, wait: Duration, mut take: impl FnMut(Message)) {
         let mut queue = self
             .queue
@@ -645,11 +661,11 @@ impl Consumer {
     }
 
     /// Commits group offsets without waiting for the answer.
-    pub(crate) fn commit(&self, certain: &[Certain]) {
-        if certain.is_empty() {
+    pub(crate) fn commit(&self, offsets: &[GroupOffset]) {
+        if offsets.is_empty() {
             return;
         }
-        if let Err(error) = self.client.commit(&offsets_of(certain), CommitMode::Async) {
+        if let Err(error) = self.client.commit(&to_list(offsets), CommitMode::Async) {
             tracing::info!(%error, "group offsets were not committed");
         }
     }
@@ -662,7 +678,7 @@ impl Consumer {
             .map_err(call("pause a partition"))
     }
 
-    /// Goes on fetching a partition.
+    /// Continues to fetch a partition.
     pub(crate) fn resume(&self, at: &TopicPartition) -> Result<(), ConsumeError> {
         self.client
             .resume(&one(at))
@@ -673,26 +689,23 @@ impl Consumer {
     pub(crate) fn seek(&self, at: &TopicPartition, offset: i64) -> Result<(), ConsumeError> {
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset));
-        let sought = added.and_then(|()| self.client.seek_partitions(list, CALL));
-        // Whether it worked is told by each partition: where it did not, records would be missed.
-        let refused = |list: TopicPartitionList| {
-            list.elements()
-                .iter()
-                .try_for_each(TopicPartitionListElem::error)
-        };
-        sought
-            .and_then(refused)
+        // Each partition reports whether it worked: where it did not, records would be missed.
+        added
+            .and_then(|()| self.client.seek_partitions(list, CALL))
+            .and_then(|list| {
+                list.elements()
+                    .iter()
+                    .try_for_each(TopicPartitionListElem::error)
+            })
             .map_err(call("seek in a partition"))
     }
 
-    /// Leaves the group. The partitions are revoked inside; no message may be held when the
-    /// consumer is dropped afterwards.
+    /// Leaves the group; its partitions are revoked meanwhile. No message may exist any more when
+    /// the consumer is dropped afterwards.
     pub fn leave(&self, wait: Duration) {
         let deadline = Instant::now() + wait;
         self.client.unsubscribe();
-        let assigned =
-            |c: &BaseConsumer<Context>| c.assignment().is_ok_and(|list| list.count() > 0);
-        while assigned(&self.client) && Instant::now() < deadline {
+        while self.has_partitions() && Instant::now() < deadline {
             if let Some(Err(error)) = self.client.poll(Duration::from_millis(50)) {
                 tracing::debug!(%error, "Kafka");
             }
@@ -700,6 +713,10 @@ impl Consumer {
         if let Some(queue) = self.queue.get() {
             queue.lock().expect("no panic while held").take();
         }
+    }
+
+    fn has_partitions(&self) -> bool {
+        self.client.assignment().is_ok_and(|list| list.count() > 0)
     }
 }
 
@@ -711,15 +728,15 @@ fn one(at: &TopicPartition) -> TopicPartitionList {
 
 /// Asks a broker who it and its topics are, on a connection of its own.
 pub(crate) struct Identity {
-    client: ThreadedProducer<Heard>,
+    client: ThreadedProducer<ComplaintContext>,
     topics: Vec<String>,
-    tells_topic_ids: OnceLock<bool>,
-    /// The cluster's id; empty where the broker does not tell.
+    reports_topic_ids: OnceLock<bool>,
+    /// The cluster's id; empty where the broker reports none.
     pub(crate) cluster: String,
 }
 
 impl Identity {
-    /// Waits for a broker to answer, then asks for the topics' ids: if it tells none, none are
+    /// Waits for a broker to answer, then asks for the topics' ids: if it reports none, none are
     /// asked for again.
     pub(crate) fn probe(
         config: &ClientConfig,
@@ -731,35 +748,36 @@ impl Identity {
         let identity = Self {
             client,
             topics: topics.to_vec(),
-            tells_topic_ids: OnceLock::new(),
+            reports_topic_ids: OnceLock::new(),
             cluster,
         };
-        let told = if identity.cluster.starts_with(MOCK) {
+        let answer = if identity.cluster.starts_with(MOCK) {
             Some(Vec::new())
         } else {
             identity.ask(CALL)
         };
-        if let Some(told) = told {
-            identity.tells_topic_ids(&told);
+        if let Some(ids) = answer {
+            identity.reports_topic_ids(&ids);
         }
         Ok(identity)
     }
 
-    /// Whether the broker tells topic ids: by its first answer, since one below 2.8, or without the
-    /// right to describe, tells none at all.
-    fn tells_topic_ids(&self, told: &[Told]) -> bool {
-        *self.tells_topic_ids.get_or_init(|| {
-            let tells = told.iter().any(|told| matches!(told, Told::Id(_)));
-            if !tells {
+    /// Whether the broker reports topic ids: by its first answer, since one below 2.8, or without
+    /// permission to describe, reports none at all.
+    fn reports_topic_ids(&self, ids: &[TopicId]) -> bool {
+        *self.reports_topic_ids.get_or_init(|| {
+            let reports = ids.iter().any(|id| matches!(id, TopicId::Known(_)));
+            if !reports {
                 tracing::warn!(
-                    "the broker tells no topic ids: a topic that is deleted and made again is not always noticed"
+                    "the broker reports no topic ids: a topic that is deleted and created again \
+                     is not always noticed"
                 );
             }
-            tells
+            reports
         })
     }
 
-    fn ask(&self, wait: Duration) -> Option<Vec<Told>> {
+    fn ask(&self, wait: Duration) -> Option<Vec<TopicId>> {
         native::topic_ids(self.client.client().native_ptr(), &self.topics, wait)
     }
 
@@ -772,25 +790,20 @@ impl Identity {
             .map(|(_, high)| high)
     }
 
-    /// The topic's id, empty where the broker does not tell any; `None` where it did not answer
-    /// now.
-    pub(crate) fn topic_id(&self, topic: &str) -> Option<Result<String, TopicAbsent>> {
-        if self.tells_topic_ids.get() == Some(&false) {
-            return Some(Ok(String::new()));
+    /// The topic's id, asked for now; empty where the broker reports none at all.
+    pub(crate) fn topic_id(&self, topic: &str) -> TopicId {
+        if self.reports_topic_ids.get() == Some(&false) {
+            return TopicId::Known(String::new());
         }
-        let place = self.topics.iter().position(|t| t == topic)?;
-        let mut told = self.ask(CALL)?;
-        if !self.tells_topic_ids(&told) {
-            return Some(Ok(String::new()));
+        let Some(index) = self.topics.iter().position(|t| t == topic) else {
+            return TopicId::Unknown;
+        };
+        let Some(mut ids) = self.ask(CALL) else {
+            return TopicId::Unknown;
+        };
+        if !self.reports_topic_ids(&ids) {
+            return TopicId::Known(String::new());
         }
-        match told.swap_remove(place) {
-            Told::Id(id) => Some(Ok(id)),
-            Told::Absent => Some(Err(TopicAbsent)),
-            Told::Nothing => None,
-        }
+        ids.swap_remove(index)
     }
 }
-
-/// A topic that was there does not exist any more.
-#[derive(Debug)]
-pub(crate) struct TopicAbsent;

@@ -1,12 +1,10 @@
-//! Named steps of the commit at which a test may kill the process, let it sleep, or hold that step
-//! alone.
+//! Named steps of the commit at which a test may kill or suspend the process, or block the step.
 //!
-//! A point means "everything before me is done, nothing after me has begun". It knows nothing of
-//! what is committed. In a release it is an empty function, so none can be told to die. Where debug
-//! assertions are on, `PARTNER_FEEDS_CRASH_AT` names the point, `PARTNER_FEEDS_CRASH_AFTER` the
-//! how-manieth passing of it (default: the first), and `PARTNER_FEEDS_CRASH_WITH` what happens
-//! there: `kill` (the default), `stop` (until the process is told to continue), or `hold` (this
-//! step waits for as long as the file `PARTNER_FEEDS_CRASH_HOLD` is there; all else goes on).
+//! A point means "everything before it is done, nothing after it has begun". In a release it is an
+//! empty function. With debug assertions, `PARTNER_FEEDS_CRASH_AT` names the point,
+//! `PARTNER_FEEDS_CRASH_AFTER` which passing of it counts (default: the first), and
+//! `PARTNER_FEEDS_CRASH_WITH` what happens there: `kill` (the default), `stop` (until SIGCONT), or
+//! `hold` (only this step waits, while the file `PARTNER_FEEDS_CRASH_HOLD` exists).
 
 #![cfg_attr(
     debug_assertions,
@@ -20,18 +18,18 @@ pub const POINTS: [&str; 9] = [
     "rejects.durable",
     "journal.created",
     "journal.committed",
-    "letters.sent",
+    "dead-letters.sent",
     "merge.rejects",
     "merge.created",
     "sweep.deleted",
 ];
 
-/// Kills the process here, with no chance to tidy up, if a test asked for it.
+/// Does nothing in a release.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub const fn point(_name: &str) {}
 
-/// Does here what a test asked for: without a chance to tidy up.
+/// Kills or suspends the process here, or blocks this step, if a test asked for it.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
     use std::sync::LazyLock;
@@ -41,7 +39,7 @@ pub fn point(name: &str) {
         let at = std::env::var("PARTNER_FEEDS_CRASH_AT").ok()?;
         assert!(
             POINTS.contains(&at.as_str()),
-            "PARTNER_FEEDS_CRASH_AT names no crash point: {at}"
+            "PARTNER_FEEDS_CRASH_AT is not a crash point: {at}"
         );
         Some(at)
     });

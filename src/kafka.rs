@@ -1,8 +1,8 @@
-//! What every client of Kafka shares: which properties there are, how a broker is reached, and why
-//! none is.
+//! What every client of Kafka shares: checking properties, reaching a broker, and why none was
+//! reached.
 //!
-//! It refuses to know what a client is for. The invariant: no value of a secret property is in what
-//! it says.
+//! It must not know what a client is for. The invariant: no error contains the value of a secret
+//! property.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,30 +33,30 @@ pub struct KafkaSettings {
     pub properties: Properties,
 }
 
-/// How long a broker that is there takes to answer at most.
+/// How long a running broker may take to answer.
 pub(crate) const ANSWER: Duration = Duration::from_secs(2);
 
-/// What librdkafka has against a property, if anything.
-pub(crate) fn fault_of(name: &str, value: &str, is_secret: bool) -> Option<String> {
+/// Why librdkafka rejects a property; `None` if it accepts it.
+pub(crate) fn property_fault(name: &str, value: &str, is_secret: bool) -> Option<String> {
     match ClientConfig::new().set(name, value).create_native_config() {
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
-            Some("is no property of librdkafka".to_owned())
+            Some("is not a property of librdkafka".to_owned())
         }
-        Err(KafkaError::ClientConfig(_, said, ..)) if !is_secret => Some(said),
-        Err(_) => Some("has a value that librdkafka does not take".to_owned()),
+        Err(KafkaError::ClientConfig(_, message, ..)) if !is_secret => Some(message),
+        Err(_) => Some("has a value that librdkafka rejects".to_owned()),
         Ok(_) => None,
     }
 }
 
-/// A client that a broker has answered, for whatever is to be asked of it.
+/// A client that a broker has answered.
 ///
-/// A producer, since it alone hands on what its connections complain of.
+/// It is a producer, since only producers report the errors of their connections.
 pub(crate) fn reach(
     config: &ClientConfig,
     wait: Duration,
-) -> Result<ThreadedProducer<Heard>, Unreached> {
-    let client: ThreadedProducer<Heard> = config
-        .create_with_context(Heard::default())
+) -> Result<ThreadedProducer<ComplaintContext>, Unreached> {
+    let client: ThreadedProducer<ComplaintContext> = config
+        .create_with_context(ComplaintContext::default())
         .map_err(Unreached::Client)?;
     let deadline = Instant::now() + wait;
     while client.client().fetch_metadata(None, ANSWER).is_err() {
@@ -71,47 +71,47 @@ pub(crate) fn reach(
 /// Why no broker was reached.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreached {
-    /// The client could not be made from its properties.
-    #[error("cannot make a Kafka client of kafka.properties")]
+    /// The client could not be created from its properties.
+    #[error("cannot create a Kafka client from kafka.properties")]
     Client(#[source] KafkaError),
     /// None answered in time.
     #[error(
-        "no Kafka broker answered at {brokers} within {} s: is it running, and are the address (--brokers) and \
-         kafka.properties right?",
+        "no Kafka broker answered at {brokers} within {} s: check that it is running, the address \
+         (--brokers) and kafka.properties",
         wait.as_secs()
     )]
     Silence {
         /// The address asked.
         brokers: String,
-        /// How long was waited.
+        /// How long the client waited.
         wait: Duration,
-        /// What the client said.
+        /// The client's last error.
         source: Option<Complaint>,
     },
 }
 
 impl Unreached {
-    /// Of a client that has waited so long.
-    pub(crate) fn silence(brokers: &str, wait: Duration, heard: &Heard) -> Self {
+    /// No broker answered a client in time.
+    pub(crate) fn silence(brokers: &str, wait: Duration, context: &ComplaintContext) -> Self {
         Self::Silence {
             brokers: brokers.to_owned(),
             wait,
-            source: heard.complaint(),
+            source: context.complaint(),
         }
     }
 }
 
-/// What a client said of its brokers: a refused password, a certificate nobody vouches for, a
+/// An error that a client reported of its brokers: a rejected password, an untrusted certificate, a
 /// closed port.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Complaint(String);
 
-/// A context that keeps what its client complained of last.
+/// A context that keeps the last error of its client.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(Mutex<Option<Complaint>>);
+pub(crate) struct ComplaintContext(Mutex<Option<Complaint>>);
 
-impl Heard {
+impl ComplaintContext {
     pub(crate) fn complaint(&self) -> Option<Complaint> {
         self.0
             .lock()
@@ -120,9 +120,9 @@ impl Heard {
     }
 }
 
-impl ClientContext for Heard {
+impl ClientContext for ComplaintContext {
     fn error(&self, error: KafkaError, reason: &str) {
-        // That all brokers are down is said after the reason.
+        // That all brokers are down is reported after the reason.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(Complaint(reason.to_owned()));
@@ -130,7 +130,7 @@ impl ClientContext for Heard {
     }
 }
 
-impl ProducerContext for Heard {
+impl ProducerContext for ComplaintContext {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}

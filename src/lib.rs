@@ -23,7 +23,7 @@ pub mod import;
 pub mod kafka;
 pub mod ledger;
 pub mod normalise;
-pub mod parked;
+pub mod paused;
 pub mod pipeline;
 pub mod properties;
 pub mod publish;

@@ -138,7 +138,7 @@ impl ReplayPlan {
         let is_paused = |source: &str| self.paused.contains(partner_of(source));
         judge(&incoming, rules, &is_paused, hash_revision).map_err(|rejection| {
             match rejection.reason {
-                Reason::PartnerParked => ReplayOutcome::Paused,
+                Reason::PartnerPaused => ReplayOutcome::Paused,
                 _ => ReplayOutcome::Rejected,
             }
         })

@@ -1,8 +1,8 @@
-//! How a run is seen from outside: whether it lives, is ready, gets on, and what it has done.
+//! Shows a run to the outside: whether it is alive, ready and making progress, and its metrics.
 //!
-//! It refuses to know Kafka's client and the store: the pipeline tells it. The invariants: a record
-//! is counted when it is durable and not before; what is told are names of the configuration and
-//! numbers, never a value of a record.
+//! It must not know Kafka's client or the store: the pipeline reports to it. The invariants: a
+//! record is counted when it is durable and not before; probes and metrics contain names of the
+//! configuration and numbers, never a value of a record.
 
 mod metrics;
 mod server;
@@ -11,38 +11,38 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use crate::contract::{Reason, TopicRules};
 use crate::event::{Micros, TopicPartition};
 use metrics::Metrics;
-pub use metrics::{Answer, Change};
+pub use metrics::{CreateAnswer, RebalanceKind};
 pub use server::ListenError;
 
-/// How long the consuming loop may take over one turn: `max.poll.interval.ms`, after which the
-/// group has given its partitions to others.
+/// How long one turn of the consuming loop may take: `max.poll.interval.ms`, after which the group
+/// has given its partitions to others.
 const TURN_MAX: Duration = Duration::from_mins(5);
-/// How often the watchdog looks.
+/// How often the watchdog checks for progress.
 const TICK: Duration = Duration::from_millis(500);
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// The store is being tried.
+pub enum RunPhase {
+    /// The store is being probed.
     #[default]
     Store,
     /// No broker has answered yet.
     Broker,
-    /// The group has not yet said which partitions are ours.
+    /// The group has not yet assigned partitions.
     Group,
     /// Records are read.
     Consuming,
-    /// What was gathered is being written, or dropped.
+    /// Open batches are being committed, or discarded.
     Stopping,
 }
 
-/// How many records, and the bytes of their keys and values as they came from Kafka.
+/// A number of records, and the bytes of their keys and values as they came from Kafka.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
     /// Records.
@@ -59,89 +59,93 @@ impl Volume {
     }
 }
 
-/// What came of a partner.
+/// What a partner sent.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Share {
+pub struct PartnerCounts {
     /// Rows of the ledger.
     pub accepted: Volume,
     /// Rejects.
     pub rejected: Volume,
 }
 
-/// The first of the records that a partition's worker holds.
+/// The oldest record of a partition that is not yet durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Oldest {
+pub struct OldestRecord {
     /// When it was read.
     pub read: Instant,
     /// Its Kafka timestamp.
     pub received: Micros,
 }
 
-/// What a partition's worker holds that is not yet durable.
+/// The records of a partition that a worker has read and that are not yet durable.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Gathered {
-    /// The oldest of it; `None` where there is nothing.
-    pub oldest: Option<Oldest>,
+pub struct Uncommitted {
+    /// The oldest of them; `None` if there are none.
+    pub oldest: Option<OldestRecord>,
     /// Bytes gathered for the next file.
     pub bytes: usize,
     /// Whether the log's end came after all that was read.
     pub at_end: bool,
-    /// Whether the partition is paused until there is room.
-    pub full: bool,
+    /// Whether fetching is paused until there is room.
+    pub is_paused: bool,
 }
 
-/// Where a worker says what it holds of a partition.
+/// Reports a partition's uncommitted records, from its worker to the watchdog.
 #[derive(Clone, Debug, Default)]
-pub struct Told(Arc<Mutex<Gathered>>);
+pub struct PartitionReporter(Arc<Mutex<Uncommitted>>);
 
-impl Told {
-    /// Says what is held now.
-    pub fn tell(&self, gathered: Gathered) {
-        *self.0.lock().expect("no panic while held") = gathered;
+impl PartitionReporter {
+    /// Replaces the last report.
+    pub fn report(&self, uncommitted: Uncommitted) {
+        *self.0.lock().expect("no panic while held") = uncommitted;
     }
 
-    fn told(&self) -> Gathered {
+    fn last(&self) -> Uncommitted {
         *self.0.lock().expect("no panic while held")
     }
 }
 
 /// A partition of this process.
 #[derive(Debug)]
-struct Partition {
+struct WatchedPartition {
     /// Everything below is durable, or holds no record.
     durable: i64,
-    /// The next offset of the broker's log, as last heard.
+    /// The last known next offset of the broker's log.
     end: i64,
-    /// Where nothing was read of what is there: a time not after that of the oldest record. When it
-    /// was first seen to be there, or that of the last record before it.
+    /// A time not after that of the oldest unread record: when it was first seen, or the time of
+    /// the last record before it.
     unread_since: Micros,
     stopped: bool,
-    told: Told,
+    reporter: PartitionReporter,
 }
 
-impl Partition {
+impl WatchedPartition {
     fn lag(&self) -> i64 {
         (self.end - self.durable).max(0)
     }
 
     /// Age of the oldest record that is not durable, by its Kafka timestamp.
     fn lag_seconds(&self, now: Micros) -> f64 {
-        let oldest = self.told.told().oldest.map(|oldest| oldest.received);
+        let oldest = self.reporter.last().oldest.map(|oldest| oldest.received);
         match oldest.or((self.lag() > 0).then_some(self.unread_since)) {
             Some(since) => seconds(now.0 - since.0).max(0.0),
             None => 0.0,
         }
     }
 
-    /// Whether there is something to be made durable. An open transaction is not: the log ends
-    /// before it.
+    /// Whether there are records to be made durable. Those of an open transaction do not count:
+    /// the log ends before it.
     fn is_pending(&self) -> bool {
-        let Gathered { oldest, at_end, .. } = self.told.told();
+        let Uncommitted { oldest, at_end, .. } = self.reporter.last();
         !self.stopped && (oldest.is_some() || (self.lag() > 0 && !at_end))
     }
 
-    /// Hears how far the log goes, or is durable.
-    fn hear(&mut self, now: Micros, durable: i64, end: i64) {
+    fn is_fetched(&self) -> bool {
+        !self.stopped && !self.reporter.last().is_paused
+    }
+
+    /// Updates how far the log goes and is durable.
+    fn advance(&mut self, now: Micros, durable: i64, end: i64) {
         let was_behind = self.lag() > 0;
         (self.durable, self.end) = (self.durable.max(durable), self.end.max(end));
         if !was_behind {
@@ -150,7 +154,7 @@ impl Partition {
     }
 }
 
-/// What the pipeline tells, and the endpoints and the watchdog read.
+/// What the pipeline reports, and the endpoints and the watchdog read.
 #[derive(Debug)]
 struct State {
     /// When the process began.
@@ -163,10 +167,10 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Shared {
-    phase: Phase,
-    /// How long nothing has become durable, if that is too long.
+    phase: RunPhase,
+    /// For how long nothing has become durable, if that is too long.
     stalled: Option<Duration>,
-    partitions: BTreeMap<TopicPartition, Partition>,
+    partitions: BTreeMap<TopicPartition, WatchedPartition>,
     /// Batches that became durable.
     batches: u64,
     last_durable: Option<Micros>,
@@ -178,7 +182,7 @@ impl State {
     }
 }
 
-/// A run, as it is watched. Cheap to clone.
+/// The state of a run. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Watch {
     state: Arc<State>,
@@ -186,7 +190,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch a run that reads such topics.
+    /// Starts to watch a run that reads these topics.
     pub fn new<'t>(topics: impl IntoIterator<Item = &'t TopicRules>) -> Self {
         let state = Arc::new(State {
             began: Instant::now(),
@@ -198,8 +202,8 @@ impl Watch {
         Self { state, metrics }
     }
 
-    /// The run has come to a phase.
-    pub fn enters(&self, phase: Phase) {
+    /// The run entered a phase.
+    pub fn enters(&self, phase: RunPhase) {
         self.turns();
         self.state.shared().phase = phase;
     }
@@ -212,118 +216,109 @@ impl Watch {
         );
     }
 
-    /// The group changed what is ours by so many partitions. With its first answer it is joined,
-    /// until it takes them away without asking, as from who was silent for too long.
-    pub fn rebalanced(&self, change: Change, partitions: usize) {
+    /// Counters that need no state of the run.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The group assigned or revoked this number of partitions. With its first assignment the group
+    /// is joined, until it takes partitions away without asking, as from a member that was silent
+    /// for too long.
+    pub fn rebalanced(&self, change: RebalanceKind, partitions: usize) {
         if partitions > 0 {
-            self.metrics.rebalanced(change, 1);
+            self.metrics.count_rebalance(change);
         }
         let mut shared = self.state.shared();
         shared.phase = match (shared.phase, change) {
-            (Phase::Group, Change::Assigned) => Phase::Consuming,
-            (Phase::Consuming, Change::Lost) => Phase::Group,
+            (RunPhase::Group, RebalanceKind::Assigned) => RunPhase::Consuming,
+            (RunPhase::Consuming, RebalanceKind::Lost) => RunPhase::Group,
             (phase, _) => phase,
         };
     }
 
-    /// A partition is ours, durable up to one offset, with a log up to another. Its worker says
-    /// there what it holds.
-    pub fn assigned(&self, at: &TopicPartition, durable: i64, end: i64) -> Told {
-        let told = Told::default();
+    /// A partition was assigned, durable up to one offset, with a log up to another. Its worker
+    /// reports to the result.
+    pub fn assigned(&self, at: &TopicPartition, durable: i64, end: i64) -> PartitionReporter {
+        let reporter = PartitionReporter::default();
         let mut shared = self.state.shared();
-        // One that begins again waits since it began to wait.
+        // A partition that is resumed again keeps the time since which it waits.
         let known = shared
             .partitions
             .get(at)
             .filter(|known| known.lag() > 0)
             .map(|known| known.unread_since);
         let unread_since = known.unwrap_or_else(now);
-        let partition = Partition {
+        let partition = WatchedPartition {
             durable,
             end,
             unread_since,
             stopped: false,
-            told: told.clone(),
+            reporter: reporter.clone(),
         };
         shared.partitions.insert(at.clone(), partition);
-        told
+        reporter
     }
 
-    /// A partition is stopped: what was gathered of it is dropped, and its lag grows.
+    /// A partition was stopped: what was gathered of it is dropped, and its lag grows.
     pub fn stopped(&self, at: &TopicPartition) {
         if let Some(partition) = self.state.shared().partitions.get_mut(at) {
             partition.stopped = true;
-            partition.told = Told::default();
+            partition.reporter = PartitionReporter::default();
         }
     }
 
-    /// A partition is no longer ours.
+    /// A partition was revoked.
     pub fn revoked(&self, at: &TopicPartition) {
         self.state.shared().partitions.remove(at);
     }
 
-    /// A batch is durable: what it held, by the place of its partner and by reason, and how its
-    /// create was answered.
-    pub fn durable(
+    /// A batch is durable: its records by index of their partner, its rejects by reason, and how
+    /// its create was answered.
+    pub fn committed(
         &self,
         rules: &TopicRules,
-        shares: &[Share],
+        partners: &[PartnerCounts],
         rejected: &BTreeMap<Reason, u64>,
-        answer: Answer,
+        answer: CreateAnswer,
     ) {
-        self.metrics.created(answer, 1);
-        self.metrics.count(rules, shares, rejected);
+        self.metrics.count_create(answer);
+        self.metrics.count_batch(rules, partners, rejected);
         let mut state = self.state.shared();
         state.batches += 1;
         state.last_durable = Some(now());
     }
 
-    /// Everything of a partition below an offset is durable; the last record of it was received
-    /// then.
+    /// Everything below an offset of a partition is durable; `last` is when Kafka received the last
+    /// record of it.
     pub fn reached(&self, at: &TopicPartition, offset: i64, last: Option<Micros>) {
         if let Some(partition) = self.state.shared().partitions.get_mut(at) {
-            partition.hear(now(), offset, offset);
+            partition.advance(now(), offset, offset);
             partition.unread_since = last.unwrap_or(partition.unread_since);
         }
     }
 
-    /// The log of partitions goes so far.
+    /// The next offsets of partitions' logs.
     pub fn log_ends(&self, ends: impl IntoIterator<Item = (TopicPartition, i64)>) {
         let now = now();
         let mut shared = self.state.shared();
         for (at, end) in ends {
             if let Some(partition) = shared.partitions.get_mut(&at) {
-                partition.hear(now, i64::MIN, end);
+                partition.advance(now, i64::MIN, end);
             }
         }
     }
 
-    /// A create did not count: another consumer's did.
-    pub fn lost(&self) {
-        self.metrics.created(Answer::Lost, 1);
-    }
-
-    /// So many files of a journal were merged into one.
-    pub fn merged(&self, files: usize) {
-        self.metrics.merged(files);
-    }
-
-    /// A merge failed.
-    pub fn merge_failed(&self) {
-        self.metrics.merge_failed();
-    }
-
-    /// The partitions that are fetched now, of which the client knows how far the log goes.
+    /// The partitions that are fetched now: the client knows the end of their logs.
     pub fn fetched(&self) -> Vec<TopicPartition> {
-        self.partitions(|partition| !partition.stopped && !partition.told.told().full)
+        self.partitions(WatchedPartition::is_fetched)
     }
 
-    /// The partitions that are not fetched now, of which only a broker knows it.
+    /// The partitions that are not fetched now: only a broker knows the end of their logs.
     pub fn unfetched(&self) -> Vec<TopicPartition> {
-        self.partitions(|partition| partition.stopped || partition.told.told().full)
+        self.partitions(|partition| !partition.is_fetched())
     }
 
-    fn partitions(&self, wanted: impl Fn(&Partition) -> bool) -> Vec<TopicPartition> {
+    fn partitions(&self, wanted: impl Fn(&WatchedPartition) -> bool) -> Vec<TopicPartition> {
         let shared = self.state.shared();
         shared
             .partitions
@@ -333,7 +328,7 @@ impl Watch {
             .collect()
     }
 
-    /// Why the process should be started again, in a line; `None` while the consuming loop turns.
+    /// Why the process should be restarted, in one line; `None` while the consuming loop turns.
     pub fn why_not_live(&self) -> Option<String> {
         let turned = Duration::from_millis(self.state.turned.load(Ordering::Relaxed));
         let since = self.state.began.elapsed().saturating_sub(turned);
@@ -345,50 +340,40 @@ impl Watch {
         })
     }
 
-    /// Why no record becomes durable, in a line; `None` while all is well.
+    /// Why no record becomes durable, in one line; `None` while all is well.
     pub fn why_not_ready(&self) -> Option<String> {
         self.state.shared().why_not_ready()
     }
 
-    /// Everything that is counted, in Prometheus's text format.
+    /// All metrics, in Prometheus's text format.
     pub fn exposition(&self) -> String {
         self.metrics.exposition()
     }
 
-    /// Answers `/live`, `/ready` and `/metrics` at an address from now on.
+    /// Serves `/live`, `/ready` and `/metrics` at an address from now on.
     pub async fn listen(&self, address: &str) -> Result<(), ListenError> {
         server::listen(self.clone(), address).await
     }
 
-    /// Watches that something becomes durable while work is pending: after `bound` the run is not
-    /// ready, after twice that the answer comes.
+    /// Starts the watchdog. If work is pending and nothing becomes durable, the run is not ready
+    /// after `bound`, and the future is ready after twice that.
     ///
-    /// It has a thread of its own, since whatever is stuck may have taken the others with it.
+    /// The watchdog has a thread of its own, since whatever is stuck may block all others.
     pub fn stalls(&self, bound: Duration) -> impl Future<Output = Stalled> + use<> {
-        let (answer, stalled) = tokio::sync::oneshot::channel();
+        let (send, stalled) = tokio::sync::oneshot::channel();
         let state = Arc::downgrade(&self.state);
-        let watch = move || {
-            let (mut stall, mut looked) = (Stall::default(), Instant::now());
-            while let Some(state) = state.upgrade() {
-                // A process that slept did not stall.
-                let passed = looked.elapsed().min(2 * TICK);
-                looked = Instant::now();
-                if let Some(stalled) = stall.look(&mut state.shared(), passed, bound) {
-                    drop(answer.send(stalled)); // the run may just have ended
-                    return;
-                }
-                drop(state);
-                std::thread::sleep(TICK);
-            }
-        };
         std::thread::Builder::new()
             .name("watchdog".to_owned())
-            .spawn(watch)
+            .spawn(move || {
+                if let Some(stalled) = wait_for_stall(&state, bound) {
+                    drop(send.send(stalled)); // the run may just have ended
+                }
+            })
             .expect("the system starts a thread");
         async {
             match stalled.await {
                 Ok(stalled) => stalled,
-                Err(_) => std::future::pending().await, // nobody watches any more
+                Err(_) => std::future::pending().await, // the watchdog has ended
             }
         }
     }
@@ -397,12 +382,12 @@ impl Watch {
 impl Shared {
     fn why_not_ready(&self) -> Option<String> {
         let reason = match (self.phase, self.stalled) {
-            (Phase::Store, _) => "the store is being tried",
-            (Phase::Broker, _) => "waiting for a broker",
-            (Phase::Group, _) => "joining the group",
-            (Phase::Stopping, _) => "stopping",
-            (Phase::Consuming, None) => return None,
-            (Phase::Consuming, Some(waited)) => {
+            (RunPhase::Store, _) => "the store is being probed",
+            (RunPhase::Broker, _) => "waiting for a broker",
+            (RunPhase::Group, _) => "joining the group",
+            (RunPhase::Stopping, _) => "stopping",
+            (RunPhase::Consuming, None) => return None,
+            (RunPhase::Consuming, Some(waited)) => {
                 let seconds = waited.as_secs();
                 return Some(format!(
                     "stalled: nothing became durable for {seconds} s, and {}",
@@ -414,29 +399,65 @@ impl Shared {
     }
 
     /// What waits to be made durable.
-    fn pending(&self) -> Pending {
-        let pending = || {
-            self.partitions
-                .values()
-                .filter(|partition| partition.is_pending())
-        };
-        Pending {
-            partitions: pending().count(),
-            lag: pending().map(Partition::lag).sum(),
-            bytes: pending().map(|partition| partition.told.told().bytes).sum(),
+    fn pending(&self) -> PendingWork {
+        let mut pending = PendingWork::default();
+        for partition in self.partitions.values().filter(|each| each.is_pending()) {
+            pending.partitions += 1;
+            pending.lag += partition.lag();
+            pending.bytes += partition.reporter.last().bytes;
         }
+        pending
+    }
+
+    /// Partitions that are stopped, or are not.
+    fn count_partitions(&self, stopped: bool) -> f64 {
+        let partitions = self.partitions.values();
+        partitions.filter(|each| each.stopped == stopped).count() as f64
+    }
+
+    /// Time since the oldest record that is not durable was read; 0 if there is none.
+    fn uncommitted_age_seconds(&self) -> f64 {
+        self.uncommitted()
+            .filter_map(|uncommitted| uncommitted.oldest)
+            .map(|oldest| oldest.read.elapsed().as_secs_f64())
+            .fold(0.0, f64::max)
+    }
+
+    fn gathered_bytes(&self) -> f64 {
+        let bytes: usize = self.uncommitted().map(|each| each.bytes).sum();
+        bytes as f64
+    }
+
+    fn uncommitted(&self) -> impl Iterator<Item = Uncommitted> {
+        self.partitions.values().map(|each| each.reporter.last())
+    }
+}
+
+/// Waits until a run has stalled for too long; `None` if it ended first.
+fn wait_for_stall(state: &Weak<State>, bound: Duration) -> Option<Stalled> {
+    let (mut timer, mut checked) = (StallTimer::default(), Instant::now());
+    loop {
+        let state = state.upgrade()?;
+        // A process that was suspended did not stall.
+        let passed = checked.elapsed().min(2 * TICK);
+        checked = Instant::now();
+        if let Some(stalled) = timer.check(&mut state.shared(), passed, bound) {
+            return Some(stalled);
+        }
+        drop(state);
+        std::thread::sleep(TICK);
     }
 }
 
 /// What waits to be made durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Pending {
+struct PendingWork {
     partitions: usize,
     lag: i64,
     bytes: usize,
 }
 
-impl fmt::Display for Pending {
+impl fmt::Display for PendingWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             partitions,
@@ -453,27 +474,27 @@ impl fmt::Display for Pending {
 /// Nothing became durable for too long.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "stalled: nothing became durable for {} s, and {pending}: start again, nothing is lost; the log says what did not \
-     answer",
+    "stalled: nothing became durable for {} s, and {pending}: restart it, nothing is lost; the log \
+     shows what did not answer",
     waited.as_secs()
 )]
 pub struct Stalled {
     waited: Duration,
-    pending: Pending,
+    pending: PendingWork,
 }
 
 /// For how long nothing has become durable while work was pending.
 #[derive(Debug, Default)]
-struct Stall {
+struct StallTimer {
     waited: Duration,
     batches: u64,
 }
 
-impl Stall {
-    /// Looks again after some time; the answer is that twice the bound is over.
-    fn look(&mut self, shared: &mut Shared, passed: Duration, bound: Duration) -> Option<Stalled> {
+impl StallTimer {
+    /// Checks again after some time; returns the error once twice the bound has passed.
+    fn check(&mut self, shared: &mut Shared, passed: Duration, bound: Duration) -> Option<Stalled> {
         let pending = shared.pending();
-        let waits = shared.phase == Phase::Consuming
+        let waits = shared.phase == RunPhase::Consuming
             && pending.partitions > 0
             && shared.batches == self.batches;
         self.batches = shared.batches;
@@ -489,8 +510,8 @@ impl Stall {
                 partitions = pending.partitions,
                 records = pending.lag,
                 bytes = pending.bytes,
-                "stalled: nothing becomes durable, and work is pending. Does the store answer, is its disk full? Does a \
-                 broker answer: before a commit it is asked for the topic's id? The process ends after as long again"
+                "stalled: nothing becomes durable, and work is pending; check that the store answers \
+                 and has space, and that a broker answers; the process ends after the same time again"
             ),
             (true, false) => tracing::info!("no longer stalled"),
             _ => {}
@@ -506,7 +527,7 @@ impl Stall {
 /// The time of day.
 #[expect(
     clippy::disallowed_methods,
-    reason = "watching is of now; nothing derived is made of it"
+    reason = "a run is watched in real time; no output is derived from it"
 )]
 fn now() -> Micros {
     Micros(jiff::Timestamp::now().as_microsecond())
@@ -541,18 +562,18 @@ mod tests {
 
     fn watch() -> Watch {
         let watch = Watch::new([&rules()]);
-        watch.enters(Phase::Group);
+        watch.enters(RunPhase::Group);
         watch
     }
 
-    fn held(received: Micros) -> Gathered {
-        Gathered {
-            oldest: Some(Oldest {
+    fn uncommitted(received: Micros) -> Uncommitted {
+        Uncommitted {
+            oldest: Some(OldestRecord {
                 read: Instant::now(),
                 received,
             }),
             bytes: 70,
-            ..Gathered::default()
+            ..Uncommitted::default()
         }
     }
 
@@ -581,23 +602,23 @@ mod tests {
     fn a_run_is_ready_when_the_group_has_answered_and_until_it_stops() {
         let watch = Watch::new([&rules()]);
         let says = |why: &str| assert_eq!(watch.why_not_ready().unwrap_or_default(), why);
-        says("the store is being tried");
-        watch.enters(Phase::Broker);
+        says("the store is being probed");
+        watch.enters(RunPhase::Broker);
         says("waiting for a broker");
-        watch.enters(Phase::Group);
-        watch.rebalanced(Change::Revoked, 0);
+        watch.enters(RunPhase::Group);
+        watch.rebalanced(RebalanceKind::Revoked, 0);
         says("joining the group");
         assert_eq!(value(&watch, "partner_feeds_ready"), 0);
-        watch.rebalanced(Change::Assigned, 0);
+        watch.rebalanced(RebalanceKind::Assigned, 0);
         says("");
         assert_eq!(value(&watch, "partner_feeds_ready"), 1);
-        watch.rebalanced(Change::Revoked, 2);
+        watch.rebalanced(RebalanceKind::Revoked, 2);
         says("");
-        watch.rebalanced(Change::Lost, 2);
+        watch.rebalanced(RebalanceKind::Lost, 2);
         says("joining the group");
-        watch.rebalanced(Change::Assigned, 2);
+        watch.rebalanced(RebalanceKind::Assigned, 2);
         says("");
-        watch.enters(Phase::Stopping);
+        watch.enters(RunPhase::Stopping);
         says("stopping");
         assert_eq!(watch.why_not_live(), None);
     }
@@ -605,12 +626,12 @@ mod tests {
     #[test]
     fn the_lag_is_what_the_log_has_past_what_is_durable() {
         let watch = watch();
-        let told = watch.assigned(&at(0), 100, 100);
+        let reporter = watch.assigned(&at(0), 100, 100);
         assert_eq!(
             (lag(&watch, "records", 0), lag(&watch, "seconds", 0)),
             (0, 0)
         );
-        told.tell(held(Micros(now().0 - 40 * Micros::PER_SECOND)));
+        reporter.report(uncommitted(Micros(now().0 - 40 * Micros::PER_SECOND)));
         watch.log_ends([(at(0), 130), (at(7), 5)]);
         assert_eq!(lag(&watch, "records", 0), 30);
         assert_eq!(lag(&watch, "seconds", 0), 40);
@@ -620,7 +641,7 @@ mod tests {
         );
         assert_eq!(value(&watch, "partner_feeds_gathered_bytes"), 70);
         // What comes next was received after what is durable.
-        told.tell(Gathered::default());
+        reporter.report(Uncommitted::default());
         watch.reached(&at(0), 120, Some(Micros(now().0 - 20 * Micros::PER_SECOND)));
         assert_eq!(
             (lag(&watch, "records", 0), lag(&watch, "seconds", 0)),
@@ -639,10 +660,10 @@ mod tests {
     #[test]
     fn a_stopped_partition_lags_and_holds_nobody_up() {
         let watch = watch();
-        watch.rebalanced(Change::Assigned, 2);
-        let told = watch.assigned(&at(0), 0, 0);
+        watch.rebalanced(RebalanceKind::Assigned, 2);
+        let reporter = watch.assigned(&at(0), 0, 0);
         watch.assigned(&at(1), 5, 9);
-        told.tell(held(Micros(0)));
+        reporter.report(uncommitted(Micros(0)));
         watch.stopped(&at(0));
         watch.log_ends([(at(0), 12)]);
         assert_eq!(
@@ -653,7 +674,7 @@ mod tests {
         assert_eq!(watch.fetched(), [at(1)]);
         assert_eq!(
             watch.state.shared().pending(),
-            Pending {
+            PendingWork {
                 partitions: 1,
                 lag: 4,
                 bytes: 0
@@ -663,41 +684,41 @@ mod tests {
             .map(|state| format!("partner_feeds_partitions{{state=\"{state}\"}}"));
         assert_eq!(states.map(|state| value(&watch, &state)), [1, 1]);
         watch.revoked(&at(1));
-        assert_eq!(watch.state.shared().pending(), Pending::default());
+        assert_eq!(watch.state.shared().pending(), PendingWork::default());
     }
 
     #[test]
     fn a_partition_whose_log_ends_before_an_open_transaction_waits_for_nothing() {
         let watch = watch();
-        let told = watch.assigned(&at(0), 5, 9);
-        told.tell(Gathered {
+        let reporter = watch.assigned(&at(0), 5, 9);
+        reporter.report(Uncommitted {
             at_end: true,
-            ..Gathered::default()
+            ..Uncommitted::default()
         });
-        assert_eq!(watch.state.shared().pending(), Pending::default());
+        assert_eq!(watch.state.shared().pending(), PendingWork::default());
         assert_eq!(lag(&watch, "records", 0), 4);
     }
 
     /// Looks every second, and says what became of each.
-    fn look(stall: &mut Stall, watch: &Watch, times: u32) -> Option<Stalled> {
+    fn look(stall: &mut StallTimer, watch: &Watch, times: u32) -> Option<Stalled> {
         (0..times)
-            .find_map(|_| stall.look(&mut watch.state.shared(), Duration::from_secs(1), BOUND))
+            .find_map(|_| stall.check(&mut watch.state.shared(), Duration::from_secs(1), BOUND))
     }
 
     #[test]
     fn nothing_durable_while_work_is_pending_is_a_stall_and_twice_as_long_the_end() {
-        let (watch, mut stall) = (watch(), Stall::default());
-        let told = watch.assigned(&at(0), 0, 0);
+        let (watch, mut stall) = (watch(), StallTimer::default());
+        let reporter = watch.assigned(&at(0), 0, 0);
         assert!(
             look(&mut stall, &watch, 99).is_none(),
             "the group has not answered"
         );
-        watch.rebalanced(Change::Assigned, 1);
+        watch.rebalanced(RebalanceKind::Assigned, 1);
         assert!(
             look(&mut stall, &watch, 99).is_none(),
             "a partition that is merely empty"
         );
-        told.tell(held(Micros(0)));
+        reporter.report(uncommitted(Micros(0)));
         assert!(look(&mut stall, &watch, 9).is_none());
         assert_eq!(watch.why_not_ready(), None);
         assert!(look(&mut stall, &watch, 1).is_none());
@@ -705,7 +726,7 @@ mod tests {
                    them gathered";
         assert_eq!(watch.why_not_ready().as_deref(), Some(why));
 
-        watch.durable(&rules(), &[], &BTreeMap::new(), Answer::Won);
+        watch.committed(&rules(), &[], &BTreeMap::new(), CreateAnswer::Won);
         assert!(look(&mut stall, &watch, 10).is_none());
         assert_eq!(watch.why_not_ready(), None, "it went on");
         let stalled = look(&mut stall, &watch, 99).expect("the end");
@@ -717,10 +738,10 @@ mod tests {
             "{stalled}"
         );
 
-        watch.enters(Phase::Stopping);
+        watch.enters(RunPhase::Stopping);
         assert!(
             look(&mut stall, &watch, 99).is_none(),
-            "the grace bounds a stop"
+            "the shutdown timeout bounds a stop"
         );
     }
 
@@ -735,21 +756,21 @@ mod tests {
         assert_eq!(series("btp", "accepted"), (0, 0));
         let volume = |records, bytes| Volume { records, bytes };
         let shares = [
-            Share {
+            PartnerCounts {
                 accepted: volume(1, 10),
                 rejected: volume(2, 20),
             },
-            Share {
+            PartnerCounts {
                 accepted: volume(3, 30),
                 rejected: volume(0, 0),
             },
-            Share {
+            PartnerCounts {
                 accepted: volume(0, 0),
                 rejected: volume(4, 40),
             },
         ];
         let rejected = BTreeMap::from([(Reason::SchemaEnum, 2), (Reason::EnvelopeSource, 4)]);
-        watch.durable(&rules(), &shares, &rejected, Answer::Settled);
+        watch.committed(&rules(), &shares, &rejected, CreateAnswer::Settled);
         assert_eq!(
             (series("btp", "accepted"), series("btp", "rejected")),
             ((1, 10), (2, 20))
@@ -791,8 +812,8 @@ mod tests {
         assert_eq!(["won", "lost", "settled"].map(created), [0, 0, 1]);
     }
 
-    /// The names, labels and types of all metrics, as they are told.
-    fn told(watch: &Watch) -> BTreeMap<String, (String, String)> {
+    /// The names, labels and types of all metrics, as they are served.
+    fn served(watch: &Watch) -> BTreeMap<String, (String, String)> {
         let text = watch.exposition();
         let types = text
             .lines()
@@ -827,6 +848,6 @@ mod tests {
         let listed: BTreeMap<_, _> = page.lines().filter_map(row).collect();
         let watch = watch();
         watch.assigned(&at(0), 0, 0);
-        assert_eq!(listed, told(&watch));
+        assert_eq!(listed, served(&watch));
     }
 }

@@ -89,7 +89,7 @@ impl Demo {
         let mut progress = Progress::new();
         publish(&config, &reference, self.events, &mut progress)?;
         progress.begin("read, check and commit them", 0);
-        let ingest = ingest::of_settings(&config, &reference, store.clone(), true);
+        let ingest = ingest::pipeline_run(&config, &reference, store.clone(), true);
         let read = runtime.block_on(pipeline::run(ingest, future::pending()))?;
         ensure!(
             read.read() == self.events,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::progress::NoProgress;
 use super::text::{align_right, table};
@@ -15,37 +16,33 @@ use crate::aggregate::{self, PlanChoice};
 use crate::config::Config;
 use crate::consume;
 use crate::contract::TopicRules;
-use crate::pipeline::{self, Letters, Loss, Settings, Summary};
+use crate::pipeline::{self, DeadLetters, Loss, Summary};
 use crate::reference::Reference;
 use crate::storage::Store;
 use crate::watch::Watch;
 
-/// How long a first answer of a broker is waited for.
-const BROKER_WAIT: Duration = Duration::from_secs(30);
-
 /// Consume the topics and write the ledger
 ///
-/// Runs until it is told to stop (SIGINT or SIGTERM), then writes what was gathered, commits and
-/// leaves the group; a second signal leaves at once, and nothing is lost. Exit status: 0 = done, 1
-/// = a partition was stopped because broker and ledger disagree, 2 = could not go on, or nothing
-/// became durable for too long.
+/// Runs until SIGINT or SIGTERM, then commits open batches and leaves the group; a second signal
+/// exits immediately, and nothing is lost. Exit status: 0 = done, 1 = a partition was stopped
+/// because broker and ledger disagree, 2 = failed, or nothing became durable for too long.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
     #[command(flatten)]
     connection: Connection,
-    /// Stop when all that was in the topics at the start is durable
+    /// Stop when everything that was in the topics at the start is durable
     #[arg(long)]
     until_end: bool,
-    /// Records at which a batch is written
+    /// Records at which a batch is committed
     #[arg(long, value_name = "N")]
     flush_rows: Option<usize>,
-    /// Age of its first record at which a batch is written, such as 60s
+    /// Age of its oldest record at which a batch is committed, such as 60s
     #[arg(long, value_name = "TIME")]
     flush_age: Option<String>,
-    /// Accept a loss that stopped a partition, as it was named there; may be repeated
+    /// Accept the loss that stopped a partition, as its message shows it; may be repeated
     #[arg(long, value_name = "LOSS")]
     accept: Vec<Loss>,
-    /// Write events and aggregates so often while consuming, such as 15m
+    /// How often to write events and aggregates while consuming, such as 15m
     #[arg(long, value_name = "TIME")]
     aggregate_every: Option<String>,
 }
@@ -62,13 +59,13 @@ impl Ingest {
         let runtime = runtime()?;
         let summary = runtime.block_on(async {
             let store = config.store.open_or_create()?;
-            let letters = config.kafka.dead_letter_topic.as_deref();
-            let run = pipeline::Ingest {
+            let dead_letter_topic = config.kafka.dead_letter_topic.as_deref();
+            let run = pipeline::Run {
                 accepted: self.accept,
-                letters: letters
-                    .map(|topic| Letters::new(&config.kafka, topic))
+                dead_letters: dead_letter_topic
+                    .map(|topic| DeadLetters::new(&config.kafka, topic))
                     .transpose()?,
-                ..of_settings(&config, &reference, store.clone(), self.until_end)
+                ..pipeline_run(&config, &reference, store.clone(), self.until_end)
             };
             let watch = run.watch.clone();
             if let Some(address) = &config.watch.listen {
@@ -85,11 +82,11 @@ impl Ingest {
             }
             tokio::select! {
                 summary = pipeline::run(run, stop_signal()?) => anyhow::Ok(summary?),
-                // What is stuck would not let the run end by itself.
+                // A run that is stuck would not end by itself.
                 stalled = watch.stalls(config.watch.stall) => Err(stalled.into()),
             }
         });
-        // Figures under way are not waited for: what is in their place stays whole.
+        // Does not wait for tables under way: the previous ones stay intact.
         runtime.shutdown_background();
         let summary = summary?;
         print(&summary);
@@ -99,43 +96,36 @@ impl Ingest {
 
 /// The topics of the settings, and what may arrive on each.
 pub(super) fn topics(config: &Config, reference: &Reference) -> BTreeMap<String, Arc<TopicRules>> {
-    let rules = |(topic, feed): (&str, _)| {
+    let mut topics = BTreeMap::new();
+    for (topic, feed) in config.topics(&reference.partners) {
         let sources = reference.partners.sources(topic).map(str::to_owned);
-        (topic.to_owned(), Arc::new(TopicRules::new(feed, sources)))
-    };
-    config.topics(&reference.partners).map(rules).collect()
+        topics.insert(topic.to_owned(), Arc::new(TopicRules::new(feed, sources)));
+    }
+    topics
 }
 
-/// A run by the settings.
-pub(super) fn of_settings(
+/// A run with these settings, without dead letters or accepted losses.
+pub(super) fn pipeline_run(
     config: &Config,
     reference: &Reference,
     store: Store,
     until_end: bool,
-) -> pipeline::Ingest {
+) -> pipeline::Run {
     let topics = topics(config, reference);
-    pipeline::Ingest {
+    pipeline::Run {
         watch: Watch::new(topics.values().map(|rules| &**rules)),
         kafka: consume::client(&config.kafka),
         topics,
         accepted: Vec::new(),
-        letters: None,
+        dead_letters: None,
         store,
-        settings: Settings {
-            flush_rows: config.ingest.flush_rows,
-            flush_age: config.ingest.flush_age,
-            gathered_bytes_max: config.ingest.memory_bytes,
-            workers: config.ingest.workers,
-            merge: config.ingest.merge,
-            breaker: config.ingest.breaker,
-            broker_wait: BROKER_WAIT,
-            grace: config.ingest.grace,
-            until_end,
-        },
+        settings: config.ingest,
+        until_end,
     }
 }
 
-/// Writes events and aggregates so often, one run after another, off the threads that consume.
+/// Writes events and aggregates at each interval, one run after another, off the threads that
+/// consume.
 async fn aggregate_every(
     every: Duration,
     store: Store,
@@ -148,18 +138,18 @@ async fn aggregate_every(
         ticks.tick().await;
         let (store, plans, reference) = (store.clone(), plans.clone(), Arc::clone(&reference));
         let written =
-            tokio::task::spawn_blocking(move || write_figures(&store, &plans, &reference)).await;
+            tokio::task::spawn_blocking(move || write_tables(&store, &plans, &reference)).await;
         if let Err(error) = written {
-            tracing::warn!(%error, "figures were not written: the run broke off");
+            tracing::warn!(%error, "tables not written: the run failed");
         }
     }
 }
 
-/// Events and aggregates under the plans of the settings. A failure is told and changes nothing:
-/// what was written before stays.
-fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
+/// Writes events and aggregates under the plans of the settings. A failure is logged and changes
+/// nothing: the previous tables stay.
+fn write_tables(store: &Store, plans: &[String], reference: &Reference) {
     let began = Instant::now();
-    // An id that is not held was refused when the settings were checked.
+    // An unknown id was rejected when the settings were checked.
     let folders = PlanChoice::parse(reference, plans).unwrap_or_default();
     let settings = aggregate::AggregateSettings::new(folders, reference, None);
     match aggregate::run(
@@ -176,14 +166,14 @@ fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
             ..
         })) => {
             for (path, why) in not_written {
-                tracing::warn!(path, why, "not made");
+                tracing::warn!(path, why, "table not written");
             }
             let seconds = began.elapsed().as_secs_f64();
-            tracing::info!(records, rejected, seconds, "figures written");
+            tracing::info!(records, rejected, seconds, "tables written");
         }
         Err(error) => {
             let error = format!("{:#}", anyhow::Error::from(error));
-            tracing::warn!(error, "figures were not written: those of before stay");
+            tracing::warn!(error, "tables not written: the previous ones stay");
         }
     }
 }
@@ -191,23 +181,28 @@ fn write_figures(store: &Store, plans: &[String], reference: &Reference) {
 /// Ready at the first SIGINT or SIGTERM. At the second the process ends at once: what was not
 /// committed is read again at the next start.
 fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
     let (stop, stopped) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
-        let mut next =
-            async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
-        next().await;
-        tracing::info!("told to stop: writing what was gathered");
+        either(&mut interrupt, &mut terminate).await;
+        tracing::info!("stopping: committing open batches");
         stop.send(()).ok(); // the run may have ended
-        next().await;
-        tracing::warn!("told again: leaving at once");
+        either(&mut interrupt, &mut terminate).await;
+        tracing::warn!("second signal: exiting immediately");
         std::process::exit(130);
     });
     Ok(async move { drop(stopped.await) })
+}
+
+/// Waits for one of two signals.
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
 }
 
 fn print(summary: &Summary) {

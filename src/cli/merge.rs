@@ -51,9 +51,13 @@ impl Merge {
             "after",
             "ledger end",
         ]);
+        let limits = MergeLimits {
+            files: config.ingest.merge_files,
+            bytes: config.ingest.merge_bytes,
+        };
         let mut code = ExitCode::SUCCESS;
         for partition in runtime.block_on(chain::partitions(&store))? {
-            match runtime.block_on(merge_all(&store, &partition, config.ingest.merge)) {
+            match runtime.block_on(merge_all(&store, &partition, limits)) {
                 Ok(totals) if self.format == Format::Json => say!("{}", json(&partition, &totals)?),
                 Ok(totals) => {
                     rows.add_row(cells(&partition, &totals));

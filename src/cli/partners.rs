@@ -10,10 +10,10 @@ use super::text::table;
 use super::{Connection, Format, runtime};
 use crate::contract::record::partner_of;
 use crate::files::fault::hint;
-use crate::parked;
-use crate::pipeline::LOOK_EVERY;
+use crate::paused::{self, PausedPartner};
+use crate::pipeline::POLL_PAUSED;
 
-/// See which partners are parked, and release them
+/// List partners, and resume those that are paused
 #[derive(Debug, Args)]
 pub(crate) struct Partners {
     #[command(subcommand)]
@@ -22,10 +22,10 @@ pub(crate) struct Partners {
 
 #[derive(Debug, Subcommand)]
 enum Act {
-    /// List the partners of partners.toml with their sources, and since when one is parked
+    /// List the partners of partners.toml: sources, and whether each is paused
     List(List),
-    /// Release a partner that was parked: `ingest` reads its records again
-    Release(Release),
+    /// Resume a paused partner: `ingest` validates its records again
+    Resume(Resume),
 }
 
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ struct List {
 }
 
 #[derive(Debug, Args)]
-struct Release {
+struct Resume {
     /// The partner's id, such as kent-police
     partner: String,
     #[command(flatten)]
@@ -49,7 +49,7 @@ impl Partners {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.act {
             Act::List(list) => list.run(),
-            Act::Release(release) => release.run(),
+            Act::Resume(resume) => resume.run(),
         }
     }
 }
@@ -58,13 +58,13 @@ impl List {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let store = config.store.open()?;
-        let parked = runtime()?.block_on(parked::all(&store))?;
+        let paused = runtime()?.block_on(paused::all(&store))?;
         let partners = &reference.partners;
         let mut rows = table([
             "partner",
             "topic",
             "source",
-            "parked since",
+            "paused since",
             "rejects in a row",
         ]);
         for id in partners.ids() {
@@ -74,7 +74,7 @@ impl List {
             let sources: Vec<_> = topics
                 .filter(|(_, source)| partner_of(source) == id)
                 .collect();
-            let parked = parked.get(id);
+            let paused = paused.get(id);
             if self.format == Format::Json {
                 let sources: Vec<_> = sources
                     .iter()
@@ -82,17 +82,12 @@ impl List {
                     .collect();
                 say!(
                     "{}",
-                    json!({ "partner": id, "sources": sources, "parked": parked })
+                    json!({ "partner": id, "sources": sources, "paused": paused })
                 );
                 continue;
             }
-            let reasons = |(reason, count): (&String, &u64)| format!("{reason} {count}");
-            let (since, rejects) = parked.map_or_else(Default::default, |parked| {
-                let reasons: Vec<_> = parked.reasons.iter().map(reasons).collect();
-                (
-                    parked.since.clone(),
-                    format!("{}: {}", parked.rejects, reasons.join(", ")),
-                )
+            let (since, rejects) = paused.map_or_else(Default::default, |paused| {
+                (paused.since.clone(), rejects_text(paused))
             });
             for (topic, source) in sources {
                 rows.add_row([id, topic, source, &since, &rejects]);
@@ -105,14 +100,24 @@ impl List {
     }
 }
 
-impl Release {
+/// How many rejects came in a row, and for which reasons.
+fn rejects_text(paused: &PausedPartner) -> String {
+    let reasons: Vec<String> = paused
+        .reasons
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    format!("{}: {}", paused.rejects, reasons.join(", "))
+}
+
+impl Resume {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let partner = &*self.partner;
         let known = reference.partners.ids();
         let (store, runtime) = (config.store.open()?, runtime()?);
         if !runtime
-            .block_on(parked::partners(&store))?
+            .block_on(paused::partners(&store))?
             .contains(partner)
         {
             if !known.contains(partner) {
@@ -121,16 +126,17 @@ impl Release {
                     hint(partner, known)
                 );
             }
-            say!("{partner} is not parked");
+            say!("{partner} is not paused");
             return Ok(ExitCode::SUCCESS);
         }
-        runtime.block_on(parked::release(&store, partner))?;
+        runtime.block_on(paused::resume(&store, partner))?;
         say!(
-            "{partner} is released: running consumers read its records again within {} s",
-            LOOK_EVERY.as_secs()
+            "{partner} is resumed: running consumers validate its records again within {} s",
+            POLL_PAUSED.as_secs()
         );
         say!(
-            "then send again what waits: partner-feeds rejects replay --partner {partner} --reason partner.parked"
+            "then replay what waits: \
+             partner-feeds rejects replay --partner {partner} --reason partner.paused"
         );
         Ok(ExitCode::SUCCESS)
     }

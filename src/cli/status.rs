@@ -12,22 +12,22 @@ use serde::Serialize;
 use super::text::{grouped, ignore_closed_pipe};
 use super::{Connection, Format, exit_code, now, runtime};
 use crate::config::Config;
-use crate::consume::{self, Committed, ConsumeError, Offered, Onlooker};
+use crate::consume::{self, BrokerOffsets, CommittedOffset, ConsumeError, GroupObserver};
 use crate::event::{Micros, TopicPartition};
 use crate::ledger::chain::{self, Chain, ChainError, Resume, Survey};
 use crate::ledger::{self, SCHEMA, Tree};
-use crate::parked;
-use crate::pipeline::{Loss, disagreement, durable_of};
+use crate::paused;
+use crate::pipeline::{disagreement, durable_offset};
 use crate::storage::{StorageError, Store};
 
-/// How long a broker is waited for.
+/// How long a broker may take to answer.
 const BROKER_WAIT: Duration = Duration::from_secs(5);
 
-/// Say how a store and its group are
+/// Show the state of a store and its consumer group
 ///
 /// Reads the footers of the files and asks the broker; changes nothing, and may run beside
-/// consumers. Without a broker it tells of the store alone, and that there was none. Exit status: 0
-/// = nothing is to be done, 1 = the last lines say what is, 2 = the store could not be read.
+/// consumers. If no broker answers, it shows only the store. Exit status: 0 = nothing to do, 1 = the
+/// last lines say what to do, 2 = the store could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
@@ -37,9 +37,9 @@ pub(crate) struct Status {
     format: Format,
 }
 
-/// What was found.
+/// The state of a store and its group.
 #[derive(Debug, Default, Serialize)]
-struct Found {
+struct StatusReport {
     store: String,
     journal: Size,
     ledger: Size,
@@ -52,11 +52,11 @@ struct Found {
     newest_age_seconds: Option<i64>,
     /// Files by the program that wrote them.
     written_by: BTreeMap<String, u64>,
-    parked: Vec<String>,
+    paused: Vec<String>,
     brokers: String,
     group: String,
     members: Option<usize>,
-    /// Offsets that are not durable, by topic; nothing where no broker told.
+    /// Offsets that are not durable, by topic; empty if no broker answered.
     lag: BTreeMap<String, i64>,
     to_do: Vec<String>,
 }
@@ -75,25 +75,25 @@ impl Status {
             .topics(&reference.partners)
             .map(|(topic, _)| topic.to_owned())
             .collect();
-        // What is committed is in the chain, and what is in the chain was in the log: so they are
-        // asked in this order, or a consumer at work would look like a disagreement.
-        let before = Onlooker::connect(&consume::client(&config.kafka), &topics, BROKER_WAIT)
-            .and_then(|onlooker| {
+        // What is committed is in the chain, and what is in the chain was in the log. Read in this
+        // order, or a consumer at work would look like a disagreement.
+        let before = GroupObserver::connect(&consume::client(&config.kafka), &topics, BROKER_WAIT)
+            .and_then(|observer| {
                 let committed = topics
                     .iter()
-                    .map(|topic| onlooker.committed(topic))
+                    .map(|topic| observer.committed(topic))
                     .collect::<Result<Vec<_>, _>>()?;
-                Ok((onlooker, committed.concat()))
+                Ok((observer, committed.concat()))
             });
-        let mut found = Found::of_store(&config);
-        let surveys = runtime()?.block_on(found.look_at_store(&store))?;
-        let told = before
-            .and_then(|(onlooker, committed)| found.look_at_broker(&onlooker, committed, &surveys));
-        if let Err(error) = told {
-            found.to_do.push(format!(
-                "the broker did not tell all: {:#}",
-                anyhow::Error::from(error)
-            ));
+        let mut found = StatusReport::new(&config);
+        let surveys = runtime()?.block_on(found.read_store(&store))?;
+        let read = before
+            .and_then(|(observer, committed)| found.read_broker(&observer, committed, &surveys));
+        if let Err(error) = read {
+            let error = anyhow::Error::from(error);
+            found
+                .to_do
+                .push(format!("cannot read all from the broker: {error:#}"));
         }
         let mut out = io::stdout().lock();
         ignore_closed_pipe(match self.format {
@@ -104,8 +104,8 @@ impl Status {
     }
 }
 
-impl Found {
-    fn of_store(config: &Config) -> Self {
+impl StatusReport {
+    fn new(config: &Config) -> Self {
         Self {
             store: config.store.root.clone(),
             brokers: config.kafka.brokers.clone(),
@@ -114,7 +114,7 @@ impl Found {
         }
     }
 
-    async fn look_at_store(&mut self, store: &Store) -> Result<Vec<Survey>, ChainError> {
+    async fn read_store(&mut self, store: &Store) -> Result<Vec<Survey>, ChainError> {
         let surveys = chain::survey_all(store).await?;
         let mut newest = None;
         for Survey {
@@ -135,10 +135,10 @@ impl Found {
                 let writer = format!("{}, schema {}", file.footer.program, file.footer.schema);
                 *self.written_by.entry(writer).or_default() += 1;
             }
-            newest = newest.max(newest_of(store, chain).await?);
+            newest = newest.max(newest_record(store, chain).await?);
             if let Some(finding) = findings.first() {
                 self.to_do
-                    .push(format!("damaged, `verify` tells more: {finding}"));
+                    .push(format!("damaged, `verify` shows more: {finding}"));
             }
             if chain.files.iter().any(|file| file.footer.schema != SCHEMA) {
                 let partition = &chain.partition;
@@ -147,55 +147,51 @@ impl Found {
                 ));
             }
         }
-        self.newest = newest.map(text_of);
+        self.newest = newest.map(time_text);
         self.newest_age_seconds = newest.map(|newest| (now().0 - newest.0) / Micros::PER_SECOND);
-        self.parked = parked::partners(store).await?.into_iter().collect();
-        if !self.parked.is_empty() {
-            let parked = self.parked.join(", ");
+        self.paused = paused::partners(store).await?.into_iter().collect();
+        if !self.paused.is_empty() {
+            let paused = self.paused.join(", ");
             self.to_do.push(format!(
-                "parked, since they sent nothing but rejects: {parked}. `partners list` says why; once mended, \
-                 `partners release`"
+                "paused, since they sent only rejects: {paused}. `partners list` shows why; once \
+                 that is fixed, `partners resume`"
             ));
         }
         Ok(surveys)
     }
 
-    fn look_at_broker(
+    fn read_broker(
         &mut self,
-        onlooker: &Onlooker,
-        committed: Vec<(TopicPartition, Committed)>,
+        observer: &GroupObserver,
+        committed: Vec<(TopicPartition, Option<CommittedOffset>)>,
         surveys: &[Survey],
     ) -> Result<(), ConsumeError> {
         let mut ids: BTreeMap<String, String> = BTreeMap::new();
         for (at, committed) in committed {
-            let watermarks = onlooker.watermarks(&at)?;
+            let watermarks = observer.watermarks(&at)?;
             let survey = surveys.iter().find(|survey| survey.chain.partition == at);
-            let resume = resume_of(survey);
+            let resume = resume_from(survey);
             let id = ids
                 .entry(at.topic.clone())
-                .or_insert_with(|| onlooker.topic_id(&at.topic));
-            let offered = Offered {
+                .or_insert_with(|| observer.topic_id(&at.topic));
+            let offered = BrokerOffsets {
                 at,
                 watermarks,
                 committed,
             };
             *self.lag.entry(offered.at.topic.clone()).or_default() += lag(&resume, watermarks);
             if survey.is_some_and(|survey| !survey.findings.is_empty()) {
-                continue; // where its chain ends is not known until that is mended
+                continue; // its chain's end is not known until that is fixed
             }
-            if let Some(found) = disagreement(&resume, &offered, onlooker.cluster(), id) {
-                let loss = Loss {
-                    at: offered.at,
-                    from: resume.end,
-                    to: found.to,
-                };
-                let (at, why) = (&loss.at, found.why);
+            if let Some(found) = disagreement(&resume, &offered, observer.cluster(), id) {
+                let (why, loss) = (found.why, found.loss);
                 self.to_do.push(format!(
-                    "{at} is stopped: {why}. Where it cannot be mended: `ingest --accept {loss}`"
+                    "{} is stopped: {why}. If it cannot be fixed: `ingest --accept {loss}`",
+                    loss.at
                 ));
             }
         }
-        self.members = onlooker.members(&self.group);
+        self.members = observer.members(&self.group);
         let waiting: i64 = self.lag.values().sum();
         if self.members == Some(0) && waiting > 0 {
             self.to_do.push(format!(
@@ -243,7 +239,7 @@ impl Found {
             "group",
             match self.members {
                 Some(members) => format!("{} at {}, {members} members", self.group, self.brokers),
-                None => format!("{} at {}, members not told", self.group, self.brokers),
+                None => format!("{} at {}, members not known", self.group, self.brokers),
             },
         )?;
         line(
@@ -257,7 +253,7 @@ impl Found {
                 ),
             },
         )?;
-        line("parked", or_none(self.parked.iter().cloned()))?;
+        line("paused", or_none(self.paused.iter().cloned()))?;
         for to_do in &self.to_do {
             line("to do", to_do.clone())?;
         }
@@ -281,7 +277,7 @@ impl Size {
 
 /// When Kafka received the newest record of a chain: it is in the last file, or in the rejects of
 /// that.
-async fn newest_of(store: &Store, chain: &Chain) -> Result<Option<Micros>, ChainError> {
+async fn newest_record(store: &Store, chain: &Chain) -> Result<Option<Micros>, ChainError> {
     let Some(last) = chain.files.last() else {
         return Ok(None);
     };
@@ -297,8 +293,8 @@ async fn newest_of(store: &Store, chain: &Chain) -> Result<Option<Micros>, Chain
     Ok(newest)
 }
 
-/// Where a consumer of a partition would go on. Unlike [`chain::resume`] nothing is tidied up.
-fn resume_of(survey: Option<&Survey>) -> Resume {
+/// Where a consumer of a partition would resume. Unlike [`chain::resume`], it changes nothing.
+fn resume_from(survey: Option<&Survey>) -> Resume {
     survey.map_or_else(Resume::default, |Survey { chain, .. }| Resume {
         end: chain.end,
         last: chain.files.last().map(|file| file.footer.clone()),
@@ -308,10 +304,10 @@ fn resume_of(survey: Option<&Survey>) -> Resume {
 
 /// Offsets that the log still has and the chain does not.
 fn lag(resume: &Resume, watermarks: (i64, i64)) -> i64 {
-    watermarks.1 - durable_of(resume.end, watermarks)
+    watermarks.1 - durable_offset(resume.end, watermarks)
 }
 
-fn text_of(time: Micros) -> String {
+fn time_text(time: Micros) -> String {
     jiff::Timestamp::from_microsecond(time.0)
         .unwrap_or_default()
         .to_string()
@@ -342,7 +338,7 @@ mod tests {
 
     #[test]
     fn text_is_a_line_a_thing_and_last_what_is_to_be_done() {
-        let mut found = Found {
+        let mut found = StatusReport {
             store: "store".into(),
             journal: Size {
                 files: 12,
@@ -362,9 +358,9 @@ mod tests {
                 ("police.events.v1".into(), 1_234),
             ]
             .into(),
-            ..Found::default()
+            ..StatusReport::default()
         };
-        let printed = |found: &Found| {
+        let printed = |found: &StatusReport| {
             let mut out = Vec::new();
             found.print(&mut out).expect("printed");
             String::from_utf8(out).expect("utf-8")
@@ -379,7 +375,7 @@ newest      received 2018-10-31T10:00:00Z, 2 h ago
 written by  partner-feeds 0.1.0, schema 1: 12 files
 group       partner-feeds at localhost:9092, 2 members
 lag         health.events.v1 0; police.events.v1 1,234
-parked      none
+paused      none
 to do       nothing
 ";
         assert_eq!(printed(&found), expected);

@@ -114,7 +114,7 @@ impl Client {
     /// Why the client rejects a property's name or value, if it does.
     pub(super) fn fault_of(self, name: &str, value: &str) -> Option<String> {
         match self {
-            Self::Kafka => kafka::fault_of(name, value, is_secret(name)),
+            Self::Kafka => kafka::property_fault(name, value, is_secret(name)),
             Self::Store => None, // checked when the store is opened
         }
     }

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::ledger::merge::MergeLimits;
 
 /// The settings of a file and an environment.
 fn resolve(
@@ -32,9 +33,13 @@ fn the_built_in_file_is_the_default() {
         (config.ingest.flush_rows, config.ingest.memory_bytes),
         (250_000, 96 << 20)
     );
-    assert_eq!(config.ingest.merge, MergeLimits::default());
+    let limits = MergeLimits::default();
     assert_eq!(
-        (config.ingest.flush_age, config.ingest.grace),
+        (config.ingest.merge_files, config.ingest.merge_bytes),
+        (limits.files, limits.bytes)
+    );
+    assert_eq!(
+        (config.ingest.flush_age, config.ingest.shutdown_timeout),
         (secs(60), secs(30))
     );
     assert_eq!(
@@ -100,10 +105,10 @@ fn each_layer_overrides_the_one_before() {
 #[test]
 fn everything_wrong_is_told_at_once_with_place_key_value_and_bound() {
     let file = "[kafka]\nbrokers = 'localhost'\ngroop = 'x'\n[kafka.properties]\n'group.id' = 'x'\n'sasl.password_file' = '/nowhere'\n\
-        [ingest]\nflush_rows = 0\nflush_age = '2d'\ngrace = '11m'\nworkers = '2'\n[watch]\nlisten = '9600'\nstall_intervals = 1\n[store]\nroot = ''";
+        [ingest]\nflush_rows = 0\nflush_age = '2d'\nshutdown_timeout = '11m'\nworkers = '2'\n[watch]\nlisten = '9600'\nstall_intervals = 1\n[store]\nroot = ''";
     let environment = [
         ("PARTNER_FEEDS_INGEST_MEMORY_MIB", "lots"),
-        ("PARTNER_FEEDS_INGST_GRACE", "1s"),
+        ("PARTNER_FEEDS_INGST_SHUTDOWN_TIMEOUT", "1s"),
     ];
     let faults = resolve(file, &environment, |o| o).expect_err("refused");
     let mut told: Vec<String> = faults
@@ -115,11 +120,11 @@ fn everything_wrong_is_told_at_once_with_place_key_value_and_bound() {
     assert_eq!(
         told,
         [
-            "PARTNER_FEEDS_INGST_GRACE: is not a setting; did you mean `PARTNER_FEEDS_INGEST_GRACE`?",
+            "PARTNER_FEEDS_INGST_SHUTDOWN_TIMEOUT: is not a setting; did you mean `PARTNER_FEEDS_INGEST_SHUTDOWN_TIMEOUT`?",
             "ingest.flush_age: \"2d\" is not a duration from 1s to 1h",
             "ingest.flush_rows: 0 is not an integer from 1 to 10000000",
-            "ingest.grace: \"11m\" is not a duration from 0s to 10m",
             "ingest.memory_mib: \"lots\" is not an integer from 16 to 65536",
+            "ingest.shutdown_timeout: \"11m\" is not a duration from 0s to 10m",
             "ingest.workers: \"2\" is not an integer from 0 to 256",
             "kafka.brokers: \"localhost\" is not host:port, joined by commas",
             "kafka.groop: unknown setting; did you mean `kafka.group`?",
@@ -179,7 +184,7 @@ fn a_property_that_no_client_knows_or_takes_is_refused_without_a_secret() {
     let file = "kafka.properties.'sasl.pasword' = 'hidden'\nkafka.properties.'security.protocol' = 'sasl_tls'";
     let told = resolve(file, &[], |o| o).expect_err("refused").to_string();
     assert!(
-        told.contains("kafka.properties.sasl.pasword: is no property of librdkafka"),
+        told.contains("kafka.properties.sasl.pasword: is not a property of librdkafka"),
         "{told}"
     );
     assert!(told.contains("Invalid value \"sasl_tls\""), "{told}");

@@ -1,5 +1,5 @@
 //! What rdkafka's safe interface lacks: messages that outlive the call, from a queue of our own,
-//! with the marks of a partition's end; the end of a log as it is known; and the topic id.
+//! with the markers of a partition's end; the last known end of a log; and topic ids.
 //!
 //! The only unsafe code of the crate. Three rules keep it sound: a [`Message`] owns its native
 //! message and destroys it once; a [`Queue`] and every message are gone before their client is (the
@@ -16,7 +16,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
 use crate::event::Micros;
 
-/// A record, or the mark of a partition's end, as librdkafka holds it.
+/// A record, or the marker of a partition's end, in librdkafka's memory.
 pub struct Message(NonNull<sys::rd_kafka_message_t>);
 
 // SAFETY: librdkafka's messages may be read and destroyed on any thread; this owns the only
@@ -30,8 +30,8 @@ impl Drop for Message {
     }
 }
 
-/// What a message says.
-pub enum Said {
+/// What a message is.
+pub enum MessageKind {
     /// A record.
     Record,
     /// The partition ends here for now: the message's offset is the next one.
@@ -46,12 +46,12 @@ impl Message {
         unsafe { self.0.as_ref() }
     }
 
-    /// Whether it is a record, and else what.
-    pub fn said(&self) -> Said {
+    /// Whether it is a record, an end or an error.
+    pub fn kind(&self) -> MessageKind {
         match self.raw().err {
-            Code::RD_KAFKA_RESP_ERR_NO_ERROR => Said::Record,
-            Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => Said::End,
-            code => Said::Error(code.into()),
+            Code::RD_KAFKA_RESP_ERR_NO_ERROR => MessageKind::Record,
+            Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => MessageKind::End,
+            code => MessageKind::Error(code.into()),
         }
     }
 
@@ -153,10 +153,10 @@ pub(crate) struct Queue {
 // SAFETY: librdkafka's queues may be used on any thread.
 unsafe impl Send for Queue {}
 
-/// A queue that could not be made: the name of the topic holds a zero byte, or memory is at its
-/// end.
+/// A queue could not be created: the name of the topic contains a zero byte, or memory is
+/// exhausted.
 #[derive(Debug, thiserror::Error)]
-#[error("make a queue of the Kafka client")]
+#[error("cannot create a queue of the Kafka client")]
 pub(crate) struct NoQueue;
 
 impl Queue {
@@ -182,19 +182,21 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for messages, until there are `max` or the time is over.
+    /// Waits for messages, until there are `max` or `wait` is over.
     ///
-    /// One call a message: up to librdkafka 2.12 the batch call takes the mark of a partition's end
-    /// for a record (its issue 4844). At the next pause, which every rebalance brings, it then
-    /// skips the record that has come to stand there: it was lost without a word.
+    /// One call per message: up to librdkafka 2.12 the batch call takes the marker of a
+    /// partition's end for a record (its issue 4844). At the next pause, which every rebalance
+    /// brings, it then skips the record that has arrived at that offset: a silent loss.
     pub(crate) fn batch(
         &mut self,
         max: usize,
         wait: Duration,
     ) -> impl Iterator<Item = Message> + '_ {
         let deadline = Instant::now() + wait;
-        let rest = move || deadline.saturating_duration_since(Instant::now());
-        (0..max).map_while(move |_| self.next(Duration::ZERO).or_else(|| self.next(rest())))
+        (0..max).map_while(move |_| {
+            self.next(Duration::ZERO)
+                .or_else(|| self.next(deadline.saturating_duration_since(Instant::now())))
+        })
     }
 
     fn next(&mut self, wait: Duration) -> Option<Message> {
@@ -205,8 +207,8 @@ impl Queue {
     }
 }
 
-/// The next offset of a partition's log as the last fetch told it; `None` before the first. No
-/// broker is asked.
+/// The next offset of a partition's log as of the last fetch; `None` before the first. Asks no
+/// broker.
 ///
 /// `client` must be valid for the call.
 pub(crate) fn known_end(client: *mut sys::rd_kafka_t, topic: &str, partition: i32) -> Option<i64> {
@@ -232,19 +234,28 @@ impl Drop for Queue {
     }
 }
 
-/// What a broker says of a topic.
+/// A topic's id, as a broker reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// Its id, as text.
-    Id(String),
-    /// That there is none of that name.
-    Absent,
-    /// Nothing: it may not, or does not know ids.
-    Nothing,
+pub(crate) enum TopicId {
+    /// The id, as text.
+    Known(String),
+    /// The broker has no topic of that name.
+    NoSuchTopic,
+    /// No broker answered, or it reports no ids, or only with more permissions.
+    Unknown,
 }
 
-/// What the broker tells of topics; `None` where it does not answer within `wait`, or not to the
-/// point.
+impl TopicId {
+    /// The id; empty if it is not known.
+    pub(crate) fn or_empty(self) -> String {
+        match self {
+            Self::Known(id) => id,
+            Self::NoSuchTopic | Self::Unknown => String::new(),
+        }
+    }
+}
+
+/// The ids of topics; `None` where no broker answers within `wait`, or with an error.
 ///
 /// `client` must be valid for the call, and should not be one that fetches: there the answer takes
 /// half a second.
@@ -252,7 +263,7 @@ pub(crate) fn topic_ids(
     client: *mut sys::rd_kafka_t,
     topics: &[String],
     wait: Duration,
-) -> Option<Vec<Told>> {
+) -> Option<Vec<TopicId>> {
     let names: Vec<CString> = topics
         .iter()
         .map(|t| CString::new(t.as_str()))
@@ -260,7 +271,7 @@ pub(crate) fn topic_ids(
         .ok()?;
     let mut pointers: Vec<*const c_char> = names.iter().map(|n| n.as_ptr()).collect();
     let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: every pointer given is valid for the call; what is made is destroyed, what is
+    // SAFETY: every pointer given is valid for the call; what is created is destroyed, what is
     // borrowed from the event is copied before the event is.
     unsafe {
         let queue = Queue::new(client).ok()?;
@@ -285,7 +296,7 @@ pub(crate) fn topic_ids(
 
 /// # Safety
 /// `event` is null or a valid event.
-unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Option<Vec<Told>> {
+unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Option<Vec<TopicId>> {
     // SAFETY: as the caller says; the results live as long as the event.
     unsafe {
         if event.is_null() {
@@ -294,7 +305,7 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Opt
         match sys::rd_kafka_event_error(event) {
             Code::RD_KAFKA_RESP_ERR_NO_ERROR => {}
             Code::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE => {
-                return Some(vec![Told::Nothing; topics.len()]);
+                return Some(vec![TopicId::Unknown; topics.len()]);
             }
             _ => return None,
         }
@@ -304,7 +315,7 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Opt
         }
         let mut count = 0;
         let found = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-        let mut told = vec![Told::Nothing; topics.len()];
+        let mut ids = vec![TopicId::Unknown; topics.len()];
         for index in 0..count {
             let topic = *found.add(index);
             let name = CStr::from_ptr(sys::rd_kafka_TopicDescription_name(topic)).to_string_lossy();
@@ -317,14 +328,16 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t, topics: &[String]) -> Opt
             } else {
                 sys::rd_kafka_error_code(error)
             };
-            if let Some(place) = topics.iter().position(|t| *t == name) {
-                told[place] = match code {
-                    Code::RD_KAFKA_RESP_ERR_NO_ERROR => Told::Id(id.to_string_lossy().into_owned()),
-                    Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => Told::Absent,
-                    _ => Told::Nothing,
+            if let Some(index) = topics.iter().position(|t| *t == name) {
+                ids[index] = match code {
+                    Code::RD_KAFKA_RESP_ERR_NO_ERROR => {
+                        TopicId::Known(id.to_string_lossy().into_owned())
+                    }
+                    Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => TopicId::NoSuchTopic,
+                    _ => TopicId::Unknown,
                 };
             }
         }
-        Some(told)
+        Some(ids)
     }
 }

@@ -84,7 +84,7 @@ impl Gate<'_> {
             return fault(Reason::EnvelopeSource, "/source", SOURCE_RULE);
         }
         if (self.paused)(&envelope.source) {
-            return fault(Reason::PartnerParked, "/source", PAUSED_RULE);
+            return fault(Reason::PartnerPaused, "/source", PAUSED_RULE);
         }
         Ok(())
     }

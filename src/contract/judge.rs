@@ -205,7 +205,7 @@ fn refuse(
         rule,
     } = match search.personal {
         Some(fault) => fault,
-        None if is_paused => Fault::new(Reason::PartnerParked, "/source", PAUSED_RULE),
+        None if is_paused => Fault::new(Reason::PartnerPaused, "/source", PAUSED_RULE),
         None => objection.into_fault(gate),
     };
     Rejection {

@@ -69,7 +69,7 @@ reasons! {
     SemanticCode = "semantic.code",
     SemanticAge = "semantic.age",
     SemanticCount = "semantic.count",
-    PartnerParked = "partner.parked",
+    PartnerPaused = "partner.paused",
     PersonalNhsNumber = "personal.nhs_number",
     PersonalPostcode = "personal.postcode",
     PersonalEmail = "personal.email",

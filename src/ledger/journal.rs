@@ -69,24 +69,33 @@ pub enum Outcome {
     LostRace,
 }
 
-/// Commits a batch: [`write_rejects`], then [`create`]. A caller that asks the broker for the
-/// topic's id calls the two itself, and asks in between.
+/// Commits a batch: its rejects, then its journal file.
 pub async fn commit(
     store: &Store,
     partition: &TopicPartition,
     batch: &Prepared,
     ledger_end: Position,
 ) -> Result<Outcome> {
-    write_rejects(store, partition, batch).await?;
-    create(store, partition, batch, ledger_end).await
+    let no_check = std::future::ready(Ok(()));
+    commit_if(store, partition, batch, ledger_end, no_check).await
 }
 
-/// Makes the rejects of a batch durable. No reader sees them before the journal file names them.
-pub async fn write_rejects(
+/// Commits a batch if a check passes: its rejects, then the check, then its journal file. After a
+/// failed check the batch is not in the chain.
+pub async fn commit_if<E: From<JournalError>>(
     store: &Store,
     partition: &TopicPartition,
     batch: &Prepared,
-) -> Result<()> {
+    ledger_end: Position,
+    check: impl Future<Output = Result<(), E>>,
+) -> Result<Outcome, E> {
+    write_rejects(store, partition, batch).await?;
+    check.await?;
+    Ok(create(store, partition, batch, ledger_end).await?)
+}
+
+/// Makes the rejects of a batch durable. No reader sees them before the journal file names them.
+async fn write_rejects(store: &Store, partition: &TopicPartition, batch: &Prepared) -> Result<()> {
     crash::point("commit.started");
     if let Some((name, bytes)) = &batch.rejects {
         // The name contains the attempt, so only this writer can have created it.
@@ -103,7 +112,7 @@ pub async fn write_rejects(
 }
 
 /// Creates the journal file of a batch, and finds out whether it is in the chain.
-pub async fn create(
+async fn create(
     store: &Store,
     partition: &TopicPartition,
     batch: &Prepared,

@@ -1,10 +1,9 @@
-//! The breaker: a partner of which one record after another is refused is parked, and stops nobody
-//! else.
+//! The breaker: pauses a partner whose records are rejected one after another, and no other.
 //!
-//! Workers tell it of each record; while no partner has a reject since its last accepted record and
-//! none is parked, that costs them two loads. It refuses to touch the store on their threads: a
-//! task creates the file of a partner that is to be parked, and looks every few seconds which are
-//! ([`crate::parked`]), whoever parked or released them.
+//! Workers report each record to it. While no partner has a reject since its last accepted record
+//! and none is paused, that costs them two loads. It must not touch the store on their threads: a
+//! task creates the file of a partner that is to be paused, and reads the list of paused partners
+//! every few seconds ([`crate::paused`]), since other processes pause and resume them too.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -17,61 +16,63 @@ use tokio::time::MissedTickBehavior;
 use crate::contract::record::partner_of;
 use crate::contract::{Reason, Rejection};
 use crate::event::Micros;
-use crate::parked::{self, Parked};
+use crate::paused::{self, PausedPartner};
 use crate::storage::{StorageError, Store};
 
-/// How often it is looked who is parked.
-pub const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often the list of paused partners is read.
+pub const POLL_PAUSED: Duration = Duration::from_secs(5);
 
-/// What is known of the partners.
+/// Counts each partner's rejects in a row.
 pub(super) struct Breaker {
-    /// Rejects in a row for which a partner is parked; 0 = none is.
+    /// Rejects in a row after which a partner is paused; 0 = never.
     limit: u32,
-    partners: HashMap<String, Partner>,
-    /// How many partners are parked.
-    parked: AtomicUsize,
+    partners: HashMap<String, PartnerState>,
+    /// How many partners are paused.
+    paused: AtomicUsize,
     /// How many have a reject since their last accepted record.
     suspects: AtomicUsize,
-    to_park: mpsc::UnboundedSender<(String, Parked)>,
+    to_pause: mpsc::UnboundedSender<(String, PausedPartner)>,
 }
 
 #[derive(Default)]
-struct Partner {
+struct PartnerState {
     /// Rejects since the last accepted record.
     rejects: AtomicU32,
     reasons: Mutex<BTreeMap<Reason, u64>>,
-    parked: AtomicBool,
+    paused: AtomicBool,
 }
 
-/// Those that are to be parked.
-pub(super) type ToPark = mpsc::UnboundedReceiver<(String, Parked)>;
+/// Partners that are to be paused.
+pub(super) type ToPause = mpsc::UnboundedReceiver<(String, PausedPartner)>;
 
 impl Breaker {
     /// For some partners, by name.
     pub(super) fn new<'n>(
         limit: u32,
         names: impl IntoIterator<Item = &'n String>,
-    ) -> (Arc<Self>, ToPark) {
-        let (to_park, waiting) = mpsc::unbounded_channel();
+    ) -> (Arc<Self>, ToPause) {
+        let (to_pause, waiting) = mpsc::unbounded_channel();
         let partners = names
             .into_iter()
-            .map(|name| (name.clone(), Partner::default()))
+            .map(|name| (name.clone(), PartnerState::default()))
             .collect();
         let breaker = Self {
             limit,
             partners,
-            parked: AtomicUsize::new(0),
+            paused: AtomicUsize::new(0),
             suspects: AtomicUsize::new(0),
-            to_park,
+            to_pause,
         };
         (Arc::new(breaker), waiting)
     }
 
-    /// Whether the partner of a source is parked.
-    pub(super) fn is_parked(&self, source: &str) -> bool {
-        let of = || self.partners.get(partner_of(source));
-        self.parked.load(Ordering::Relaxed) > 0
-            && of().is_some_and(|partner| partner.parked.load(Ordering::Relaxed))
+    /// Whether the partner of a source is paused.
+    pub(super) fn is_paused(&self, source: &str) -> bool {
+        self.paused.load(Ordering::Relaxed) > 0
+            && self
+                .partners
+                .get(partner_of(source))
+                .is_some_and(|partner| partner.paused.load(Ordering::Relaxed))
     }
 
     /// A record was accepted.
@@ -79,11 +80,11 @@ impl Breaker {
         if self.suspects.load(Ordering::Relaxed) > 0
             && let Some(partner) = self.partners.get(partner_of(source))
         {
-            self.forgive(partner);
+            self.reset(partner);
         }
     }
 
-    fn forgive(&self, partner: &Partner) {
+    fn reset(&self, partner: &PartnerState) {
         if partner.rejects.load(Ordering::Relaxed) > 0
             && partner.rejects.swap(0, Ordering::Relaxed) > 0
         {
@@ -92,7 +93,7 @@ impl Breaker {
         }
     }
 
-    /// A record was refused. What is refused for being parked says nothing new.
+    /// A record was rejected. A rejection because the partner is paused does not count.
     pub(super) fn rejected(&self, rejection: &Rejection, received: Micros) {
         let Some((name, partner)) = rejection
             .partner
@@ -101,7 +102,7 @@ impl Breaker {
         else {
             return;
         };
-        if self.limit == 0 || rejection.reason == Reason::PartnerParked {
+        if self.limit == 0 || rejection.reason == Reason::PartnerPaused {
             return;
         }
         let mut reasons = partner.reasons.lock().expect("no panic while held");
@@ -110,48 +111,55 @@ impl Breaker {
         if rejects == 1 {
             self.suspects.fetch_add(1, Ordering::Relaxed);
         }
-        // Again and again, should the store not take it.
+        // Again at each multiple, in case the store failed.
         if rejects.is_multiple_of(self.limit) {
             let reasons = reasons
                 .iter()
                 .map(|(reason, count)| (reason.to_string(), *count))
                 .collect();
-            let parked = Parked {
+            let paused = PausedPartner {
                 since: received.to_string(),
                 rejects: rejects.into(),
                 reasons,
             };
-            drop(self.to_park.send((name.clone(), parked))); // the run may be at its end
+            drop(self.to_pause.send((name.clone(), paused))); // the run may be ending
         }
     }
 
-    /// Looks who is parked, and parks, for as long as it is not dropped.
-    pub(super) async fn watch(self: Arc<Self>, store: Store, mut to_park: ToPark) {
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Pauses partners and follows the list of paused ones, until it is dropped.
+    pub(super) async fn run(self: Arc<Self>, store: Store, mut to_pause: ToPause) {
+        let mut polls = tokio::time::interval(POLL_PAUSED);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
-                _ = looks.tick() => self.look(&store).await,
-                Some((partner, parked)) = to_park.recv() => self.park(&store, &partner, &parked).await,
+                _ = polls.tick() => self.poll(&store).await,
+                Some((partner, why)) = to_pause.recv() => self.pause(&store, &partner, &why).await,
             };
             if let Err(error) = done {
                 let error = format!("{:#}", anyhow::Error::from(error));
-                tracing::warn!(error, "who is parked is not known: it stays as it was");
+                tracing::warn!(
+                    error,
+                    "cannot read the list of paused partners; keeping the previous one"
+                );
             }
         }
     }
 
-    /// Sees who is parked.
-    pub(super) async fn look(&self, store: &Store) -> Result<(), StorageError> {
-        let now = parked::partners(store).await?;
+    /// Reads the list of paused partners.
+    pub(super) async fn poll(&self, store: &Store) -> Result<(), StorageError> {
+        let paused = paused::partners(store).await?;
         for (name, partner) in &self.partners {
-            match (self.set(partner, now.contains(name)), now.contains(name)) {
+            let is_paused = paused.contains(name);
+            match (self.set_paused(partner, is_paused), is_paused) {
                 (false, true) => {
-                    tracing::warn!(partner = name, "parked: its records wait among the rejects")
+                    tracing::warn!(
+                        partner = name,
+                        "partner paused: its records wait among the rejects"
+                    );
                 }
                 (true, false) => {
-                    self.forgive(partner);
-                    tracing::info!(partner = name, "released");
+                    self.reset(partner);
+                    tracing::info!(partner = name, "partner resumed");
                 }
                 _ => {}
             }
@@ -159,29 +167,35 @@ impl Breaker {
         Ok(())
     }
 
-    async fn park(&self, store: &Store, name: &str, parked: &Parked) -> Result<(), StorageError> {
+    async fn pause(
+        &self,
+        store: &Store,
+        name: &str,
+        why: &PausedPartner,
+    ) -> Result<(), StorageError> {
         let Some(partner) = self.partners.get(name) else {
             return Ok(());
         };
-        parked::park(store, name, parked).await?;
-        if !self.set(partner, true) {
-            let (rejects, reasons) = (parked.rejects, &parked.reasons);
+        paused::pause(store, name, why).await?;
+        if !self.set_paused(partner, true) {
+            let (rejects, reasons) = (why.rejects, &why.reasons);
             tracing::error!(
                 partner = name,
                 rejects,
                 ?reasons,
-                "parked: only rejects came; its records wait among them until `partner-feeds partners release`"
+                "partner paused: it sent only rejects; its records wait among them until \
+                 `partner-feeds partners resume`"
             );
         }
         Ok(())
     }
 
-    /// Whether it was parked before.
-    fn set(&self, partner: &Partner, parked: bool) -> bool {
-        let was = partner.parked.swap(parked, Ordering::Relaxed);
-        match (was, parked) {
-            (false, true) => drop(self.parked.fetch_add(1, Ordering::Relaxed)),
-            (true, false) => drop(self.parked.fetch_sub(1, Ordering::Relaxed)),
+    /// Sets whether a partner is paused; returns whether it was before.
+    fn set_paused(&self, partner: &PartnerState, paused: bool) -> bool {
+        let was = partner.paused.swap(paused, Ordering::Relaxed);
+        match (was, paused) {
+            (false, true) => drop(self.paused.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.paused.fetch_sub(1, Ordering::Relaxed)),
             _ => {}
         }
         was
@@ -205,16 +219,16 @@ mod tests {
         }
     }
 
-    fn breaker(limit: u32) -> (Arc<Breaker>, ToPark) {
+    fn breaker(limit: u32) -> (Arc<Breaker>, ToPause) {
         Breaker::new(limit, &["a".to_owned(), "b".to_owned()])
     }
 
     #[test]
     fn only_rejects_in_a_row_of_one_partner_count() {
-        let (breaker, mut to_park) = breaker(3);
+        let (breaker, mut to_pause) = breaker(3);
         let mut reject = |partner, reason| {
             breaker.rejected(&rejection(partner, reason), Micros(0));
-            to_park.try_recv().ok()
+            to_pause.try_recv().ok()
         };
         assert_eq!(reject("a", Reason::SchemaEnum), None);
         assert_eq!(reject("b", Reason::SchemaEnum), None);
@@ -224,19 +238,19 @@ mod tests {
         assert_eq!(reject("nobody", Reason::SchemaType), None);
         breaker.accepted(B);
         assert_eq!(reject("a", Reason::PersonalEmail), None);
-        assert_eq!(reject("a", Reason::PartnerParked), None, "says nothing new");
+        assert_eq!(reject("a", Reason::PartnerPaused), None, "is not counted");
         let reasons = [
             ("personal.email".to_owned(), 1),
             ("schema.type".to_owned(), 2),
         ];
-        let parked = Parked {
+        let paused = PausedPartner {
             since: "1970-01-01T00:00:00Z".to_owned(),
             rejects: 3,
             reasons: reasons.into(),
         };
         assert_eq!(
             reject("a", Reason::SchemaType),
-            Some(("a".to_owned(), parked))
+            Some(("a".to_owned(), paused))
         );
         assert_eq!(breaker.suspects.load(Ordering::Relaxed), 1);
         breaker.accepted(A);
@@ -244,36 +258,36 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_0_parks_nobody() {
-        let (breaker, mut to_park) = breaker(0);
+    fn a_limit_of_0_pauses_nobody() {
+        let (breaker, mut to_pause) = breaker(0);
         for _ in 0..10 {
             breaker.rejected(&rejection("a", Reason::SchemaEnum), Micros(0));
         }
-        assert!(to_park.try_recv().is_err());
+        assert!(to_pause.try_recv().is_err());
     }
 
     #[tokio::test]
-    async fn who_is_parked_is_what_the_store_says() {
+    async fn the_store_decides_who_is_paused() {
         let folder = tempfile::tempdir().expect("folder");
         let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
         let ((one, _), (other, _)) = (breaker(3), breaker(3));
-        one.park(&store, "a", &Parked::default())
+        one.pause(&store, "a", &PausedPartner::default())
             .await
-            .expect("parked");
+            .expect("paused");
         assert_eq!(
-            (one.is_parked(A), one.is_parked(B), other.is_parked(A)),
+            (one.is_paused(A), one.is_paused(B), other.is_paused(A)),
             (true, false, false)
         );
-        other.look(&store).await.expect("looked");
-        assert!(other.is_parked(A));
+        other.poll(&store).await.expect("read");
+        assert!(other.is_paused(A));
         other.rejected(&rejection("a", Reason::SchemaEnum), Micros(0));
-        parked::release(&store, "a").await.expect("released");
+        paused::resume(&store, "a").await.expect("resumed");
         for breaker in [&one, &other] {
-            breaker.look(&store).await.expect("looked");
-            assert!(!breaker.is_parked(A));
+            breaker.poll(&store).await.expect("read");
+            assert!(!breaker.is_paused(A));
             assert_eq!(
                 (
-                    breaker.parked.load(Ordering::Relaxed),
+                    breaker.paused.load(Ordering::Relaxed),
                     breaker.suspects.load(Ordering::Relaxed)
                 ),
                 (0, 0)

@@ -1,8 +1,7 @@
-//! How far each partition's log goes, beside what is durable of it.
+//! Follows the end offset of each partition's log, for the lag.
 //!
-//! The client knows the end of each log that it fetches, and no broker is asked. Of a partition
-//! that is stopped or paused it hears nothing: there a broker is asked, now and then, on a thread
-//! of its own.
+//! The client knows the end of each log that it fetches. It learns nothing of a partition that is
+//! stopped or paused: a thread of its own asks a broker for the end of those.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,16 +11,16 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::consume::{Consumer, Identity};
 use crate::watch::Watch;
 
-/// How often the client is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the client's ends are read.
+const READ_CLIENT: Duration = Duration::from_secs(1);
 /// How often a broker is asked.
-const ASK: Duration = Duration::from_secs(5);
+const ASK_BROKER: Duration = Duration::from_secs(5);
 
-/// The lag of a run, as the consuming thread sees it.
+/// The consuming thread's part of following the ends.
 pub(super) struct Lag {
     watch: Watch,
-    looked: Instant,
-    /// The thread that asks ends when this is gone.
+    last_read: Instant,
+    /// The thread that asks ends when this is dropped.
     _asks: Sender<()>,
 }
 
@@ -35,15 +34,15 @@ impl Lag {
             .expect("the system starts a thread");
         Self {
             watch,
-            looked: Instant::now(),
+            last_read: Instant::now(),
             _asks: asks,
         }
     }
 
-    /// Looks at what the client knows, every second.
+    /// Reads the ends that the client knows, every second.
     pub(super) fn tick(&mut self, consumer: &Consumer) {
-        if self.looked.elapsed() >= LOOK {
-            self.looked = Instant::now();
+        if self.last_read.elapsed() >= READ_CLIENT {
+            self.last_read = Instant::now();
             let known = self
                 .watch
                 .fetched()
@@ -55,9 +54,9 @@ impl Lag {
 }
 
 fn ask(identity: &Identity, watch: &Watch, ended: &Receiver<()>) {
-    while ended.recv_timeout(ASK) == Err(RecvTimeoutError::Timeout) {
+    while ended.recv_timeout(ASK_BROKER) == Err(RecvTimeoutError::Timeout) {
         for at in watch.unfetched() {
-            // One whose leader is away does not hide the others.
+            // A partition without a leader does not hide the others.
             if let Some(end) = identity.log_end(&at) {
                 watch.log_ends([(at, end)]);
             }

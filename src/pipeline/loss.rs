@@ -1,19 +1,18 @@
-//! Losses that somebody accepts, each by partition and positions, so that none accepts the next.
+//! Losses that the operator accepts, each for one partition and one range of positions.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::event::{Position, TopicPartition};
 
-/// What is missing of a partition: from one position to another. Written
-/// `topic/partition:from..to`.
+/// A range of positions that is missing in a partition, written `topic/partition:from..to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// Where.
+    /// The partition.
     pub at: TopicPartition,
     /// The first position that is lost.
     pub from: Position,
-    /// The first after it.
+    /// The first position after it.
     pub to: Position,
 }
 
@@ -25,9 +24,7 @@ impl fmt::Display for Loss {
 
 /// A text that is not a loss.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "`{0}` is not a loss as `ingest` names it where it stops a partition: topic/partition:from..to"
-)]
+#[error("`{0}` is not a loss: copy it from the message of `ingest`, as topic/partition:from..to")]
 pub struct NotALoss(String);
 
 impl FromStr for Loss {

@@ -1,8 +1,7 @@
 //! Merges what this process commits, on a thread of its own.
 //!
-//! It refuses to know who owns a partition: any number of processes may merge one at once. What it
-//! leaves undone (a failure, a stop) is there for the next, and changes nothing of what readers
-//! see.
+//! It must not know who owns a partition: any number of processes may merge one at the same time.
+//! A merge that fails or is stopped is repeated by the next, and readers see no difference.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,34 +10,45 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::config::IngestSettings;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::LedgerError;
 use crate::ledger::merge::{self, MergeLimits};
 use crate::storage::Store;
 use crate::watch::Watch;
 
-/// A partition's journal is looked at when so large a part of a run was committed since.
-const LOOKS_A_RUN: u64 = 8;
+/// A partition is checked each time that a merge's limits divided by this were committed.
+const CHECKS_PER_MERGE: u64 = 8;
 
-/// The merging of a run, as the consuming thread sees it.
+/// Files and bytes committed to a partition.
+#[derive(Default)]
+struct Growth {
+    files: u64,
+    bytes: u64,
+}
+
+/// The consuming thread's end of the merging thread.
 pub(super) struct Merging {
     limits: MergeLimits,
-    /// Files and bytes committed since a partition was looked at; nothing is known of one that is
-    /// not here.
-    grown: BTreeMap<TopicPartition, (u64, u64)>,
-    looks: Sender<TopicPartition>,
+    /// What was committed since a partition was checked; one that is missing was never checked.
+    grown: BTreeMap<TopicPartition, Growth>,
+    checks: Sender<TopicPartition>,
     stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 impl Merging {
     pub(super) fn start(
-        limits: MergeLimits,
+        settings: &IngestSettings,
         store: Store,
         runtime: tokio::runtime::Handle,
         watch: Watch,
     ) -> Self {
-        let (looks, inbox) = unbounded();
+        let limits = MergeLimits {
+            files: settings.merge_files,
+            bytes: settings.merge_bytes,
+        };
+        let (checks, inbox) = unbounded();
         let stopping = Arc::new(AtomicBool::new(false));
         let merger = Merger {
             limits,
@@ -55,32 +65,33 @@ impl Merging {
         Self {
             limits,
             grown: BTreeMap::new(),
-            looks,
+            checks,
             stopping,
             thread,
         }
     }
 
-    /// A batch of so many bytes was committed.
+    /// A batch of this size was committed.
     pub(super) fn grew(&mut self, at: &TopicPartition, bytes: u64) {
-        let look = match self.grown.get_mut(at) {
-            None => true, // what is there was left by others
-            Some((files, sum)) => {
-                (*files, *sum) = (*files + 1, *sum + bytes);
-                *files * LOOKS_A_RUN >= self.limits.files as u64
-                    || *sum * LOOKS_A_RUN >= self.limits.bytes
+        let check = match self.grown.get_mut(at) {
+            None => true, // other processes may have left files
+            Some(growth) => {
+                growth.files += 1;
+                growth.bytes += bytes;
+                growth.files * CHECKS_PER_MERGE >= self.limits.files as u64
+                    || growth.bytes * CHECKS_PER_MERGE >= self.limits.bytes
             }
         };
-        if look {
-            self.grown.insert(at.clone(), (0, 0));
-            self.looks.send(at.clone()).expect("the thread is there");
+        if check {
+            self.grown.insert(at.clone(), Growth::default());
+            self.checks.send(at.clone()).expect("the thread is there");
         }
     }
 
     /// Ends after the merge under way.
     pub(super) fn stop(self) {
         self.stopping.store(true, Ordering::Relaxed);
-        drop(self.looks);
+        drop(self.checks);
         self.thread.join().expect("merging does not panic");
     }
 }
@@ -91,7 +102,7 @@ struct Merger {
     store: Store,
     runtime: tokio::runtime::Handle,
     stopping: Arc<AtomicBool>,
-    /// To where each partition was swept.
+    /// The position up to which each partition was swept.
     swept: BTreeMap<TopicPartition, Position>,
     watch: Watch,
 }
@@ -102,16 +113,16 @@ impl Merger {
             if self.stopping.load(Ordering::Relaxed) {
                 return;
             }
-            if let Err(error) = self.look(&at) {
-                self.watch.merge_failed();
+            if let Err(error) = self.check(&at) {
+                self.watch.metrics().count_failed_merge();
                 let error = format!("{:#}", anyhow::Error::from(error));
-                tracing::warn!(partition = %at, error, "not merged: the journal stays as it is");
+                tracing::warn!(partition = %at, error, "merge failed: the journal stays as it is");
             }
         }
     }
 
-    /// Merges, and sweeps what was merged also where an error ended that.
-    fn look(&mut self, at: &TopicPartition) -> Result<(), LedgerError> {
+    /// Merges a partition, and sweeps what was merged even if a later merge failed.
+    fn check(&mut self, at: &TopicPartition) -> Result<(), LedgerError> {
         let merged = self.merge(at);
         let since = self.swept.get(at).copied().unwrap_or_default();
         let swept = self
@@ -121,7 +132,7 @@ impl Merger {
         merged
     }
 
-    /// Merges the whole runs there are.
+    /// Merges for as long as a merge's limits are reached.
     fn merge(&self, at: &TopicPartition) -> Result<(), LedgerError> {
         while !self.stopping.load(Ordering::Relaxed) {
             let merged = self
@@ -138,7 +149,7 @@ impl Merger {
                 break;
             };
             tracing::info!(partition = %at, %next, files, rows, bytes_before, bytes_after, "merged");
-            self.watch.merged(files);
+            self.watch.metrics().count_merge(files);
         }
         Ok(())
     }

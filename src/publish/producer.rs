@@ -20,7 +20,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::{CONTENT_TYPE, Cause, Error, client};
 use crate::kafka::KafkaSettings;
-use crate::kafka::{Heard, Unreached};
+use crate::kafka::{ComplaintContext, Unreached};
 use crate::rejects::Raw;
 
 /// The most that waits to be sent.
@@ -74,7 +74,7 @@ struct Deliveries {
     delivered: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<KafkaError>>,
-    heard: Heard,
+    heard: ComplaintContext,
 }
 
 impl ClientContext for Deliveries {

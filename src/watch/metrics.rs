@@ -1,7 +1,8 @@
-//! The metrics: what is counted as it happens, and what is looked up when somebody asks.
+//! The metrics: counters that events increase, and gauges that are read at each scrape.
 //!
-//! Their number is bounded by the configuration: a label is a name of `partners.toml`, a word of
-//! this program, or a partition.
+//! A new counter is one line of `counters!`, a new gauge one entry of [`GAUGES`]. The number of
+//! series is bounded by the configuration: a label is a name of `partners.toml`, a word of this
+//! program, or a partition.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,25 +17,25 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Partition, Share, State, now, seconds};
+use super::{PartnerCounts, Shared, State, WatchedPartition, now, seconds};
 use crate::contract::{Reason, TopicRules};
-use crate::event::{Micros, TopicPartition};
+use crate::event::Micros;
 
-/// The partner of a record that does not tell, or names none that is registered for its topic.
+/// The partner of a record that names none, or one that is not registered for its topic.
 const UNKNOWN: &str = "unknown";
 
 /// How a create was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// That it made the file.
+pub enum CreateAnswer {
+    /// The file was created.
     Won,
-    /// That another's file is there.
+    /// Another consumer's file exists.
     Lost,
-    /// Not for certain: the name told that it made the file.
+    /// The answer was uncertain; reading the file showed that it was created.
     Settled,
 }
 
-impl Answer {
+impl CreateAnswer {
     const ALL: [Self; 3] = [Self::Won, Self::Lost, Self::Settled];
 
     const fn as_str(self) -> &'static str {
@@ -48,16 +49,16 @@ impl Answer {
 
 /// What a rebalance did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It gave partitions.
+pub enum RebalanceKind {
+    /// Partitions were assigned.
     Assigned,
-    /// It took partitions.
+    /// Partitions were revoked.
     Revoked,
-    /// They were gone before anybody was asked.
+    /// Partitions had been given to others before this process was asked.
     Lost,
 }
 
-impl Change {
+impl RebalanceKind {
     const ALL: [Self; 3] = [Self::Assigned, Self::Revoked, Self::Lost];
 
     const fn as_str(self) -> &'static str {
@@ -69,23 +70,43 @@ impl Change {
     }
 }
 
-/// How a merge ended.
-const MERGED: &str = "merged";
-const FAILED: &str = "failed";
-
 type Labels<const N: usize> = [(&'static str, String); N];
+type LabelledCounter<const N: usize> = Family<Labels<N>, Counter>;
 
-/// What is counted as it happens.
-#[derive(Debug)]
-pub(super) struct Metrics {
-    registry: Registry,
-    records: Family<Labels<3>, Counter>,
-    bytes: Family<Labels<3>, Counter>,
-    rejects: Family<Labels<2>, Counter>,
-    creates: Family<Labels<1>, Counter>,
-    rebalances: Family<Labels<1>, Counter>,
-    merges: Family<Labels<1>, Counter>,
-    merged_files: Counter,
+/// The counters: `partner_feeds_<name>_total`, its type, and its help text, to which the library
+/// adds a full stop.
+macro_rules! counters {
+    ($($name:ident: $kind:ty = $help:literal;)+) => {
+        /// What is counted as it happens.
+        #[derive(Debug)]
+        pub(crate) struct Metrics {
+            registry: Registry,
+            $($name: $kind,)+
+        }
+
+        impl Metrics {
+            fn registered() -> Self {
+                let mut registry = Registry::default();
+                let ours = registry.sub_registry_with_prefix("partner_feeds");
+                $(
+                    let $name = <$kind>::default();
+                    ours.register(stringify!($name), $help, $name.clone());
+                )+
+                Self { registry, $($name,)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    records: LabelledCounter<3> = "Records that became durable";
+    record_bytes: LabelledCounter<3> = "Bytes of their keys and values, as read from Kafka";
+    rejects: LabelledCounter<2> = "Records rejected, by reason code";
+    creates: LabelledCounter<1> = "Files of batches: created, lost to another consumer, or created \
+        after an uncertain answer";
+    rebalances: LabelledCounter<1> = "Changes of the partitions assigned to this process";
+    merges: LabelledCounter<1> = "Merges of a partition's journal into the ledger";
+    merged_files: Counter = "Journal files that were merged";
 }
 
 impl Metrics {
@@ -93,55 +114,10 @@ impl Metrics {
         topics: impl IntoIterator<Item = &'t TopicRules>,
         state: Arc<State>,
     ) -> Self {
-        let mut metrics = Self {
-            registry: Registry::default(),
-            records: Family::default(),
-            bytes: Family::default(),
-            rejects: Family::default(),
-            creates: Family::default(),
-            rebalances: Family::default(),
-            merges: Family::default(),
-            merged_files: Counter::default(),
-        };
-        let registry = &mut metrics.registry;
-        // The library ends a help text with a full stop, and the name of a counter with `_total`.
-        let ours = registry.sub_registry_with_prefix("partner_feeds");
-        ours.register(
-            "records",
-            "Records that became durable",
-            metrics.records.clone(),
-        );
-        ours.register(
-            "record_bytes",
-            "Bytes of their keys and values, as read from Kafka",
-            metrics.bytes.clone(),
-        );
-        ours.register(
-            "rejects",
-            "Records rejected, by the reason of their contract",
-            metrics.rejects.clone(),
-        );
-        ours.register(
-            "creates",
-            "Files of batches: created, lost to another consumer, or created without a certain answer",
-            metrics.creates.clone(),
-        );
-        ours.register(
-            "rebalances",
-            "Changes of what the group gives this process",
-            metrics.rebalances.clone(),
-        );
-        ours.register(
-            "merges",
-            "Merges of a partition's journal into the ledger",
-            metrics.merges.clone(),
-        );
-        ours.register(
-            "merged_files",
-            "Journal files that were merged",
-            metrics.merged_files.clone(),
-        );
-        registry.register_collector(Box::new(Scraped(state)));
+        let mut metrics = Self::registered();
+        metrics
+            .registry
+            .register_collector(Box::new(GaugeCollector(state)));
         metrics.begin_at_zero(topics);
         metrics
     }
@@ -150,76 +126,60 @@ impl Metrics {
     fn begin_at_zero<'t>(&self, topics: impl IntoIterator<Item = &'t TopicRules>) {
         let no_rejects = Reason::ALL.iter().map(|reason| (*reason, 0)).collect();
         for rules in topics {
-            self.count(
-                rules,
-                &vec![Share::default(); rules.partners.len() + 1],
-                &no_rejects,
-            );
+            let no_records = vec![PartnerCounts::default(); rules.partners.len() + 1];
+            self.count_batch(rules, &no_records, &no_rejects);
         }
-        for answer in Answer::ALL {
-            self.created(answer, 0);
+        for answer in CreateAnswer::ALL {
+            add(&self.creates, [("answer", answer.as_str())], 0);
         }
-        for change in Change::ALL {
-            self.rebalanced(change, 0);
+        for kind in RebalanceKind::ALL {
+            add(&self.rebalances, [("change", kind.as_str())], 0);
         }
-        for outcome in [MERGED, FAILED] {
-            self.ended(outcome, 0);
+        for outcome in ["merged", "failed"] {
+            add(&self.merges, [("outcome", outcome)], 0);
         }
     }
 
-    /// Counts a batch of a topic: its shares by the place of their partner, the unknown last.
-    pub(super) fn count(
+    /// Counts a batch of a topic, by index of its partner; the last count is of unknown partners.
+    pub(super) fn count_batch(
         &self,
         rules: &TopicRules,
-        shares: &[Share],
+        counts: &[PartnerCounts],
         rejected: &BTreeMap<Reason, u64>,
     ) {
+        let feed = rules.feed.as_str();
         let partners = rules.partners.iter().map(String::as_str).chain([UNKNOWN]);
-        for (partner, share) in partners.zip(shares) {
-            for (outcome, volume) in [("accepted", share.accepted), ("rejected", share.rejected)] {
-                let labels = [
-                    ("feed", rules.feed.as_str().to_owned()),
-                    ("partner", partner.to_owned()),
-                    ("outcome", outcome.to_owned()),
-                ];
-                self.records.get_or_create(&labels).inc_by(volume.records);
-                self.bytes.get_or_create(&labels).inc_by(volume.bytes);
+        for (partner, count) in partners.zip(counts) {
+            for (outcome, volume) in [("accepted", count.accepted), ("rejected", count.rejected)] {
+                let labels = [("feed", feed), ("partner", partner), ("outcome", outcome)];
+                add(&self.records, labels, volume.records);
+                add(&self.record_bytes, labels, volume.bytes);
             }
         }
         for (reason, count) in rejected {
-            let labels = [
-                ("feed", rules.feed.as_str().to_owned()),
-                ("reason", reason.as_str().to_owned()),
-            ];
-            self.rejects.get_or_create(&labels).inc_by(*count);
+            let labels = [("feed", feed), ("reason", reason.as_str())];
+            add(&self.rejects, labels, *count);
         }
     }
 
-    pub(super) fn created(&self, answer: Answer, times: u64) {
-        self.creates
-            .get_or_create(&[("answer", answer.as_str().to_owned())])
-            .inc_by(times);
+    /// A create was answered.
+    pub(crate) fn count_create(&self, answer: CreateAnswer) {
+        add(&self.creates, [("answer", answer.as_str())], 1);
     }
 
-    pub(super) fn rebalanced(&self, change: Change, times: u64) {
-        self.rebalances
-            .get_or_create(&[("change", change.as_str().to_owned())])
-            .inc_by(times);
+    pub(super) fn count_rebalance(&self, kind: RebalanceKind) {
+        add(&self.rebalances, [("change", kind.as_str())], 1);
     }
 
-    pub(super) fn merged(&self, files: usize) {
-        self.ended(MERGED, 1);
+    /// Files of a journal were merged into one.
+    pub(crate) fn count_merge(&self, files: usize) {
+        add(&self.merges, [("outcome", "merged")], 1);
         self.merged_files.inc_by(files as u64);
     }
 
-    pub(super) fn merge_failed(&self) {
-        self.ended(FAILED, 1);
-    }
-
-    fn ended(&self, outcome: &str, times: u64) {
-        self.merges
-            .get_or_create(&[("outcome", outcome.to_owned())])
-            .inc_by(times);
+    /// A merge failed.
+    pub(crate) fn count_failed_merge(&self) {
+        add(&self.merges, [("outcome", "failed")], 1);
     }
 
     pub(super) fn exposition(&self) -> String {
@@ -229,88 +189,112 @@ impl Metrics {
     }
 }
 
-/// What is looked up when somebody asks.
-#[derive(Debug)]
-struct Scraped(Arc<State>);
+fn add<const N: usize>(
+    counter: &LabelledCounter<N>,
+    labels: [(&'static str, &str); N],
+    count: u64,
+) {
+    let labels = labels.map(|(name, value)| (name, value.to_owned()));
+    counter.get_or_create(&labels).inc_by(count);
+}
 
-impl Collector for Scraped {
+/// A gauge, read at each scrape.
+struct GaugeEntry {
+    name: &'static str,
+    help: &'static str,
+    read: GaugeRead,
+}
+
+enum GaugeRead {
+    /// One value.
+    Single(fn(&Shared) -> f64),
+    /// One value per partition of this process.
+    PerPartition(fn(&WatchedPartition, Micros) -> f64),
+    /// One value per word of a label.
+    PerLabel(&'static str, &'static [(&'static str, fn(&Shared) -> f64)]),
+}
+
+const GAUGES: [GaugeEntry; 8] = [
+    GaugeEntry {
+        name: "partner_feeds_lag_records",
+        help: "Offsets in the log of each partition of this process that are not durable",
+        read: GaugeRead::PerPartition(|partition, _| partition.lag() as f64),
+    },
+    GaugeEntry {
+        name: "partner_feeds_lag_seconds",
+        help: "Age of the oldest record that is not durable, 0 if there is none",
+        read: GaugeRead::PerPartition(WatchedPartition::lag_seconds),
+    },
+    GaugeEntry {
+        name: "partner_feeds_partitions",
+        help: "Partitions of this process: consumed, or stopped because broker and ledger disagree \
+               or a file is damaged",
+        read: GaugeRead::PerLabel(
+            "state",
+            &[
+                ("assigned", |shared| shared.count_partitions(false)),
+                ("stopped", |shared| shared.count_partitions(true)),
+            ],
+        ),
+    },
+    GaugeEntry {
+        name: "partner_feeds_uncommitted_age_seconds",
+        help: "Time since the oldest record that is not durable was read, 0 if there is none",
+        read: GaugeRead::Single(Shared::uncommitted_age_seconds),
+    },
+    GaugeEntry {
+        name: "partner_feeds_gathered_bytes",
+        help: "Bytes of records gathered for files not yet written",
+        read: GaugeRead::Single(Shared::gathered_bytes),
+    },
+    GaugeEntry {
+        name: "partner_feeds_last_durable_timestamp_seconds",
+        help: "When this process last made a batch durable, 0 if never",
+        read: GaugeRead::Single(|shared| shared.last_durable.map_or(0.0, |at| seconds(at.0))),
+    },
+    GaugeEntry {
+        name: "partner_feeds_ready",
+        help: "Whether the group is joined and records become durable",
+        read: GaugeRead::Single(|shared| f64::from(u8::from(shared.why_not_ready().is_none()))),
+    },
+    GaugeEntry {
+        name: "partner_feeds_build_info",
+        help: "The version of the program",
+        read: GaugeRead::PerLabel("version", &[(env!("CARGO_PKG_VERSION"), |_| 1.0)]),
+    },
+];
+
+/// Reads every gauge.
+#[derive(Debug)]
+struct GaugeCollector(Arc<State>);
+
+impl Collector for GaugeCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut gauges = Gauges(encoder);
+        let mut writer = MetricWriter(encoder);
         let shared = self.0.shared();
-        let (now, partitions) = (now(), &shared.partitions);
-        gauges.by_partition(
-            "partner_feeds_lag_records",
-            "Offsets of the broker's log, of the partitions of this process, that are not durable",
-            partitions,
-            |partition| partition.lag() as f64,
-        )?;
-        gauges.by_partition(
-            "partner_feeds_lag_seconds",
-            "Age of the oldest record that is not durable, 0 where there is none",
-            partitions,
-            |partition| partition.lag_seconds(now),
-        )?;
-        let states = ["assigned", "stopped"].map(|state| ([("state", state)], state == "stopped"));
-        let of_state = |stopped| {
-            partitions
-                .values()
-                .filter(|partition| partition.stopped == stopped)
-                .count() as f64
-        };
-        gauges.family(
-            "partner_feeds_partitions",
-            "Partitions of this process: consumed, or stopped because broker and ledger disagree or a file is damaged",
-            states.into_iter().map(|(labels, stopped)| (labels, of_state(stopped))),
-        )?;
-        let gathered: Vec<_> = partitions
-            .values()
-            .map(|partition| partition.told.told())
-            .collect();
-        let oldest = gathered
-            .iter()
-            .filter_map(|gathered| gathered.oldest)
-            .map(|oldest| oldest.read)
-            .min();
-        gauges.gauge(
-            "partner_feeds_uncommitted_age_seconds",
-            "Time since the oldest record that is not durable was read, 0 where there is none",
-            oldest.map_or(0.0, |read| read.elapsed().as_secs_f64()),
-        )?;
-        gauges.gauge(
-            "partner_feeds_gathered_bytes",
-            "Bytes of records gathered for files not yet written",
-            gathered
-                .iter()
-                .map(|gathered| gathered.bytes)
-                .sum::<usize>() as f64,
-        )?;
-        gauges.gauge(
-            "partner_feeds_last_durable_timestamp_seconds",
-            "When this process last made a batch durable, 0 where it has made none",
-            shared
-                .last_durable
-                .map_or(0.0, |Micros(micros)| seconds(micros)),
-        )?;
-        gauges.gauge(
-            "partner_feeds_ready",
-            "Whether the group is joined and what is read becomes durable",
-            f64::from(u8::from(shared.why_not_ready().is_none())),
-        )?;
-        let version = [([("version", env!("CARGO_PKG_VERSION"))], 1.0)];
-        gauges.family(
-            "partner_feeds_build_info",
-            "The version of the program",
-            version,
-        )?;
+        for GaugeEntry { name, help, read } in &GAUGES {
+            match read {
+                GaugeRead::Single(read) => writer.gauge(name, help, read(&shared))?,
+                GaugeRead::PerPartition(read) => {
+                    writer.per_partition(name, help, &shared, *read)?;
+                }
+                GaugeRead::PerLabel(label, words) => {
+                    let series = words
+                        .iter()
+                        .map(|(word, read)| ([(*label, *word)], read(&shared)));
+                    writer.family(name, help, series)?;
+                }
+            }
+        }
         drop(shared);
-        gauges.process(self.0.began_at)
+        writer.process(self.0.began_at)
     }
 }
 
-/// Writes gauges.
-struct Gauges<'e>(DescriptorEncoder<'e>);
+/// Writes metrics in Prometheus's text format.
+struct MetricWriter<'e>(DescriptorEncoder<'e>);
 
-impl Gauges<'_> {
+impl MetricWriter<'_> {
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
         ConstGauge::new(value).encode(self.0.encode_descriptor(
             name,
@@ -326,39 +310,38 @@ impl Gauges<'_> {
         help: &str,
         series: impl IntoIterator<Item = ([(&'l str, &'l str); N], f64)>,
     ) -> fmt::Result {
-        let mut family =
-            self.0
-                .encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?;
+        let help = sentence(help);
+        let mut family = self
+            .0
+            .encode_descriptor(name, &help, None, MetricType::Gauge)?;
         for (labels, value) in series {
             ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }
 
-    fn by_partition(
+    fn per_partition(
         &mut self,
         name: &str,
         help: &str,
-        partitions: &BTreeMap<TopicPartition, Partition>,
-        value: impl Fn(&Partition) -> f64,
+        shared: &Shared,
+        read: fn(&WatchedPartition, Micros) -> f64,
     ) -> fmt::Result {
-        let numbers: Vec<String> = partitions
+        let now = now();
+        let numbers: Vec<String> = shared
+            .partitions
             .keys()
             .map(|at| at.partition.to_string())
             .collect();
-        let series = partitions
-            .iter()
-            .zip(&numbers)
-            .map(|((at, partition), number)| {
-                (
-                    [("topic", at.topic.as_str()), ("partition", number.as_str())],
-                    value(partition),
-                )
-            });
+        let partitions = shared.partitions.iter().zip(&numbers);
+        let series = partitions.map(|((at, partition), number)| {
+            let labels = [("topic", at.topic.as_str()), ("partition", number.as_str())];
+            (labels, read(partition, now))
+        });
         self.family(name, help, series)
     }
 
-    /// What every process tells, by the names that every process has for it.
+    /// The metrics that every process has, by their usual names.
     fn process(&mut self, began_at: Micros) -> fmt::Result {
         let used = clock_gettime(ClockId::ProcessCPUTime);
         let used = used.tv_sec as f64 + used.tv_nsec as f64 / 1e9;
@@ -370,7 +353,7 @@ impl Gauges<'_> {
         if let Some(bytes) = resident_bytes() {
             self.gauge(
                 "process_resident_memory_bytes",
-                "Memory held, as the system counts it",
+                "Resident memory, as the system counts it",
                 bytes,
             )?;
         }
@@ -386,7 +369,7 @@ fn sentence(help: &str) -> String {
     format!("{help}.")
 }
 
-/// Memory held; `None` where the system has no `/proc`.
+/// Resident memory; `None` where the system has no `/proc`.
 fn resident_bytes() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kib = status

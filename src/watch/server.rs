@@ -1,6 +1,6 @@
 //! The endpoints: `/live` and `/ready` for a supervisor, `/metrics` for Prometheus.
 //!
-//! It knows nothing of what it tells.
+//! It must not know what the answers mean.
 
 use std::future::IntoFuture;
 
@@ -16,7 +16,8 @@ use super::Watch;
 /// The address cannot be listened at.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot listen at {address} (watch.listen): is another program there, or is it no address of this machine?"
+    "cannot listen at {address} (watch.listen): use an address of this machine that no other \
+     program listens at"
 )]
 pub struct ListenError {
     address: String,
@@ -33,7 +34,7 @@ pub(super) async fn listen(watch: Watch, address: &str) -> Result<(), ListenErro
         address: address.to_owned(),
         source,
     })?;
-    tracing::info!(address = %bound, "answering /live, /ready and /metrics");
+    tracing::info!(address = %bound, "serving /live, /ready and /metrics");
     let metrics = {
         let watch = watch.clone();
         async move || ([(header::CONTENT_TYPE, CONTENT_TYPE)], watch.exposition())

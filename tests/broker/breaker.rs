@@ -1,4 +1,4 @@
-//! A partner that sends only rejects is parked, and stops nobody else.
+//! A partner that sends only rejects is paused, and no other partner.
 
 use std::collections::BTreeSet;
 
@@ -57,14 +57,14 @@ fn rejected(held: &Held, reason: &str) -> usize {
 }
 
 #[test]
-fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_it_mended_is_accepted()
+fn a_partner_that_sends_only_rejects_is_the_only_one_paused_and_once_resumed_what_it_fixed_is_accepted()
  {
     let feeds = Feeds::start();
     register_another(&feeds);
     let ingest = || feeds.ingest().set("ingest.breaker", 20);
     let mut consumer = ingest().start();
     feeds.send((0..20).flat_map(|number| [broken(number), of_another(number)]));
-    consumer.until("ERROR parked: only rejects came", 1);
+    consumer.until("ERROR partner paused: it sent only rejects", 1);
     consumer.until("partner=\"kent-police\"", 1);
     let list = || feeds.program(&["partners", "list"]).run().succeeds();
     list().saying("envelope.revision 20");
@@ -82,7 +82,7 @@ fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_i
     );
     feeds.settled();
     let held = feeds.assert_all_each_once();
-    assert_eq!(rejected(&held, "partner.parked"), 40);
+    assert_eq!(rejected(&held, "partner.paused"), 40);
     assert_eq!(
         (
             rejected(&held, "envelope.revision"),
@@ -91,7 +91,7 @@ fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_i
         (20, 1)
     );
     assert_eq!(accepted(&held).len(), 60, "the other partner's");
-    let waiting = ["--reason", "partner.parked"];
+    let waiting = ["--reason", "partner.paused"];
     let counts = replay(&feeds, &waiting);
     assert_eq!(
         (&counts["paused"], &counts["sent"]),
@@ -106,26 +106,26 @@ fn a_partner_that_sends_only_rejects_is_parked_alone_and_after_its_release_all_i
         .until_end()
         .run()
         .succeeds()
-        .saying("rejected, partner.parked");
+        .saying("rejected, partner.paused");
 
     let mut consumer = ingest().start();
     consumer.until("assigned", 3);
     feeds
-        .program(&["partners", "release", "kent-polce"])
+        .program(&["partners", "resume", "kent-polce"])
         .run()
         .with_status(2)
         .saying("did you mean `kent-police`?");
-    let released = feeds
-        .program(&["partners", "release", "kent-police"])
+    let resumed = feeds
+        .program(&["partners", "resume", "kent-police"])
         .run()
         .succeeds();
-    released.saying("rejects replay --partner kent-police --reason partner.parked");
-    consumer.until("released", 1);
+    resumed.saying("rejects replay --partner kent-police --reason partner.paused");
+    consumer.until("partner resumed", 1);
     feeds
-        .program(&["partners", "release", "kent-police"])
+        .program(&["partners", "resume", "kent-police"])
         .run()
         .succeeds()
-        .saying("is not parked");
+        .saying("is not paused");
     assert!(!list().out.contains("envelope.revision"));
 
     let counts = replay(&feeds, &waiting);

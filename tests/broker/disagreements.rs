@@ -166,7 +166,7 @@ fn a_topic_made_again_stops_whether_smaller_or_larger_than_before() {
     let ended = feeds.ingest().until_end().run().with_status(1);
     for partition in 0..2 {
         let stopped = format!(
-            "stopped: {}/{partition}: the topic was deleted and made again",
+            "stopped: {}/{partition}: the topic was deleted and created again",
             feeds.police()
         );
         assert!(ended.out.contains(&stopped), "{}", ended.out);
@@ -211,7 +211,7 @@ fn an_old_ledger_is_not_the_end_of_a_new_topic_while_a_dead_member_delays_the_gr
         .until_end()
         .run()
         .with_status(1)
-        .saying("the topic was deleted and made again");
+        .saying("the topic was deleted and created again");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_topic_made_again_while_a_consumer_runs_stops_it() {
     feeds.broker.delete_topic(&feeds.police());
     feeds.broker.create_topic(&feeds.police(), 2, &[]);
     feeds.send(to(0, 500..800).chain(to(1, 500..800)));
-    running.until("made again", 2);
+    running.until("created again", 2);
     running.terminate().with_status(1);
     let held = oracle::read(&feeds.store());
     assert_eq!(held.rows.len(), 200);
@@ -240,7 +240,7 @@ fn a_topic_deleted_while_a_consumer_runs_leaves_the_other_topics_alone() {
     let hold = feeds.path("hold");
     let mut running = feeds
         .ingest()
-        .set("ingest.grace", "5s")
+        .set("ingest.shutdown_timeout", "5s")
         .held_at("commit.started", &hold)
         .start();
     running.until("assigned", 2);
@@ -356,7 +356,7 @@ fn a_damaged_last_file_stops_its_partition_alone_and_what_kafka_holds_is_read_ag
             .saying("a file of the ledger is damaged: ");
         stopped
             .saying(&named)
-            .saying("put that file back from the backup");
+            .saying("restore that file from the backup");
         feeds
             .program(&["verify"])
             .run()

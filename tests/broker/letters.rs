@@ -147,11 +147,11 @@ fn of_a_record_too_large_for_the_dead_letter_topic_the_letter_goes_bare_and_the_
 #[test]
 fn while_letters_are_not_taken_the_groups_offset_waits_and_then_none_is_missing() {
     let feeds = feeds();
-    let mut consumer = feeds.ingest().set("ingest.grace", "2s").start();
+    let mut consumer = feeds.ingest().set("ingest.shutdown_timeout", "2s").start();
     consumer.until("caught up", 3);
     feeds.broker.delete_topic(&feeds.letters());
     feeds.send(records(0..90));
-    consumer.until("dead letters are not taken: the group's offset waits", 3);
+    consumer.until("dead letters not acknowledged: the group's offset waits", 3);
     feeds.settled();
     let committed = || {
         (0..3)
@@ -161,7 +161,7 @@ fn while_letters_are_not_taken_the_groups_offset_waits_and_then_none_is_missing(
     assert_eq!(committed(), 0, "rejects are in every partition");
     // A stop waits no longer than it may.
     consumer.signal(rustix::process::Signal::TERM);
-    consumer.until("the grace is over", 1);
+    consumer.until("shutdown timeout reached", 1);
     consumer.ends().succeeds();
     feeds.assert_all_each_once();
     feeds.ingest().run().with_status(2).saying(&format!(
@@ -175,7 +175,7 @@ fn while_letters_are_not_taken_the_groups_offset_waits_and_then_none_is_missing(
         .until_end()
         .run()
         .succeeds()
-        .saying("dead letters past the group's offset were sent again");
+        .saying("dead letters past the group's offset sent again");
     feeds.assert_group_is_at_the_end();
     assert_eq!(feeds.assert_letters().len(), 9);
 }
@@ -196,7 +196,7 @@ fn letters_that_a_killed_process_owed_are_found_where_their_rejects_were_merged_
         .until_end()
         .run()
         .succeeds()
-        .saying("dead letters past the group's offset were sent again");
+        .saying("dead letters past the group's offset sent again");
     feeds.assert_all_each_once();
     feeds.assert_group_is_at_the_end();
     feeds.assert_letters();
@@ -230,7 +230,7 @@ fn letters_owed_of_a_damaged_file_are_given_up_and_the_partition_goes_on() {
         .until_end()
         .run()
         .succeeds()
-        .saying("dead letters owed are given up");
+        .saying("dead letters given up");
     files
         .iter()
         .zip(whole)
@@ -267,7 +267,7 @@ fn the_partition_goes_on_with_another_consumer_that_sends_what_the_first_owed() 
     let sleeper = feeds.ingest().asleep_at("journal.committed", 4).start();
     sleeper.until_asleep();
     let mut other = feeds.ingest().start();
-    other.until("dead letters past the group's offset were sent again", 1);
+    other.until("dead letters past the group's offset sent again", 1);
     other.until("durable", 6);
     feeds.assert_letters();
     load.end();
@@ -307,5 +307,5 @@ fn the_dead_letter_topic_is_created_with_the_others_and_is_none_of_them() {
         .set("kafka.dead_letter_topic", feeds.police())
         .run()
         .with_status(2);
-    refused.saying("is a feed's topic of partners.toml: letters would be read as events");
+    refused.saying("is a feed's topic of partners.toml: dead letters would be read as events");
 }

@@ -20,7 +20,7 @@ fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
     }
     .start();
     feeds.send(records(0..300));
-    let mut consumer = feeds.ingest().set("ingest.grace", "1s").start();
+    let mut consumer = feeds.ingest().set("ingest.shutdown_timeout", "1s").start();
     feeds.settled();
 
     // It goes on when the broker is back.
@@ -30,10 +30,10 @@ fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
     feeds.settled();
     feeds.assert_all_each_once();
 
-    // Without a broker nothing can be committed: a stop waits for the grace, and no longer.
+    // Without a broker nothing can be committed: a stop waits for the shutdown timeout, and no longer.
     own.stop();
     consumer.signal(Signal::TERM);
-    consumer.until("told to stop", 1);
+    consumer.until("stopping: committing open batches", 1);
     let began = Instant::now();
     drop(consumer.ends());
     assert!(began.elapsed() < Duration::from_secs(40));
@@ -62,7 +62,7 @@ fn a_partition_that_no_broker_leads_is_stopped_alone_until_one_does() {
         .partition_leader(&feeds.police(), 1, None)
         .expect("nobody leads it");
     let mut consumer = feeds.ingest().start();
-    consumer.until("no broker tells how far its log goes", 1);
+    consumer.until("cannot read the end offset: the partition has no leader", 1);
     await_that("the other partition is read", || {
         oracle::read(&feeds.store()).rows.len() == 10
     });

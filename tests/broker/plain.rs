@@ -213,12 +213,12 @@ fn figures_are_written_while_records_are_read_and_a_failure_stops_nothing() {
         .arg("--aggregate-every")
         .arg("1s");
     let mut consumer = ingest.start();
-    consumer.until("WARN figures were not written: those of before stay", 1);
+    consumer.until("WARN tables not written: the previous ones stay", 1);
     std::fs::remove_file(feeds.store().join("aggregates")).expect("removed");
     feeds.send(records(100..200));
     feeds.settled();
     // What is written beside the reading is what the command writes.
-    consumer.until("figures written records=180 rejected=20", 1);
+    consumer.until("tables written records=180 rejected=20", 1);
     consumer.terminate().succeeds();
     let table = |name: &str| {
         feeds

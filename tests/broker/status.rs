@@ -122,7 +122,7 @@ fn it_tells_of_the_store_alone_where_there_is_no_broker() {
         .with_status(1);
     let ended = ended
         .saying("records     27 accepted, 3 rejected")
-        .saying("parked      kent-police\n");
+        .saying("paused      kent-police\n");
     ended
         .saying("lag         not known")
         .saying("the broker did not tell all: no Kafka broker answered at 127.0.0.1:1");

@@ -80,17 +80,17 @@ fn told_twice_it_leaves_at_once_and_loses_nothing() {
     let hold = feeds.path("hold");
     let mut stuck = feeds
         .ingest()
-        .set("ingest.grace", "10m")
+        .set("ingest.shutdown_timeout", "10m")
         .held_at("commit.started", &hold)
         .start();
     stuck.until("assigned", 3);
     stuck.until("caught up", 3);
     stuck.signal(Signal::TERM);
-    stuck.until("told to stop: writing what was gathered", 1);
+    stuck.until("stopping: committing open batches", 1);
     stuck
         .terminate()
         .with_status(130)
-        .saying("told again: leaving at once");
+        .saying("second signal: exiting immediately");
     feeds.assert_each_once();
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();

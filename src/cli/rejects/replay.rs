@@ -11,7 +11,7 @@ use crate::cli::text::{align_right, table};
 use crate::cli::{Connection, Format, ingest, now, runtime};
 use crate::event::TopicPartition;
 use crate::ledger::chain;
-use crate::parked;
+use crate::paused;
 use crate::publish::{Publisher, TIMEOUT};
 use crate::rejects::Reject;
 use crate::replay::{ReplayOutcome, ReplayPlan};
@@ -41,7 +41,7 @@ impl RejectsReplay {
         let (config, reference) = self.connection.load()?;
         let store = config.store.open()?;
         let runtime = runtime()?;
-        let paused = runtime.block_on(parked::partners(&store))?;
+        let paused = runtime.block_on(paused::partners(&store))?;
         let plan = ReplayPlan::new(ingest::topics(&config, &reference), paused, now());
         let publisher = if self.dry_run {
             None

@@ -73,7 +73,7 @@ impl Sent {
         self.judge_unless(&|_| false)
     }
 
-    fn judge_unless(&self, parked: &dyn Fn(&str) -> bool) -> Result<(Feed, Kind), Box<Rejection>> {
+    fn judge_unless(&self, paused: &dyn Fn(&str) -> bool) -> Result<(Feed, Kind), Box<Rejection>> {
         let sources = EXAMPLES
             .iter()
             .filter_map(|(_, document)| attribute(document, "source"));
@@ -89,7 +89,7 @@ impl Sent {
             received: self.received,
         };
         let rules = TopicRules::new(self.feed, sources);
-        judge(&incoming, &rules, parked, |record| {
+        judge(&incoming, &rules, paused, |record| {
             (record.feed, record.kind)
         })
     }
@@ -301,8 +301,8 @@ fn every_bad_input_is_refused_for_its_reason() {
         assert_eq!(found, (bad.reason.as_str(), bad.pointer.as_str()), "{row}");
         seen.insert(rejection.reason);
     }
-    // A partner is parked for what came before.
-    seen.insert(Reason::PartnerParked);
+    // A partner is paused for what came before.
+    seen.insert(Reason::PartnerPaused);
     let missing: Vec<_> = Reason::ALL
         .iter()
         .filter(|reason| !seen.contains(reason))
@@ -311,15 +311,15 @@ fn every_bad_input_is_refused_for_its_reason() {
 }
 
 #[test]
-fn of_a_parked_partner_every_record_is_refused_for_that_alone_unless_it_looks_personal() {
-    let parked = |source: &str| source.starts_with("urn:partner:kent-police:");
+fn of_a_paused_partner_every_record_is_refused_for_that_alone_unless_it_looks_personal() {
+    let paused = |source: &str| source.starts_with("urn:partner:kent-police:");
     let judge = |sent: &Sent| {
-        sent.judge_unless(&parked)
+        sent.judge_unless(&paused)
             .map_err(|rejection| (rejection.reason, rejection.partner))
     };
     let of = |document: &str| Sent::of("crime", document);
     let good = example("crime");
-    let kept = Err((Reason::PartnerParked, Some("kent-police".to_owned())));
+    let kept = Err((Reason::PartnerPaused, Some("kent-police".to_owned())));
     assert_eq!(judge(&of(good)), kept);
     assert_eq!(judge(&of(good).into_binary(good)), kept);
     assert_eq!(

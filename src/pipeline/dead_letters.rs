@@ -1,10 +1,10 @@
-//! Dead letters: what was rejected, also in a topic, for those who watch one.
+//! Dead letters: rejects mirrored to a topic, for consumers that watch one.
 //!
-//! The topic is a mirror: the store holds every reject, whatever becomes of its letter. The
-//! invariant: the group's offset passes a reject only when its letter was taken, so none is missing
-//! after a crash; those past the group's offset are sent again, and a header with the row's
-//! position tells a repeat. While the broker takes none, that commit counts as under way, and
-//! nothing is lost.
+//! The topic is a copy: the store has every reject, even if its dead letter was never sent. The
+//! invariant: the group's offset passes a reject only after its dead letter was acknowledged, so
+//! none is missing after a crash. Those past the group's offset are sent again, and a header with
+//! the row's position marks repeats. While the broker acknowledges none, the commit counts as under
+//! way, and nothing is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,121 +27,128 @@ use crate::rejects::reader::RejectsReader;
 use crate::rejects::{self, Raw, Reject, RejectsError};
 use crate::storage::Store;
 
-/// How long the broker may take for a letter before it is tried again.
-const TAKEN_MAX: Duration = Duration::from_secs(10);
-/// The pause before letters are tried again; it doubles each time, up to the longest.
+/// How long the broker may take to acknowledge a dead letter before it is sent again.
+const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(10);
+/// The pause before dead letters are sent again; it doubles each time, up to the longest.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Letters of a partition on their way at once.
-const LETTERS_AT_ONCE: usize = 1_000;
-/// The largest letter that is tried whole. It must fit in the client's queue.
-const LETTER_BYTES_MAX: &str = "33554432";
-/// Bytes of letters that go as one: the broker refuses them together, so what is too large must go
-/// alone.
-const TOGETHER_BYTES_MAX: &str = "65536";
+/// Dead letters of a partition in flight at the same time.
+const IN_FLIGHT_MAX: usize = 1_000;
+/// The largest dead letter that is sent with the record's bytes. It must fit in the client's queue.
+const MESSAGE_BYTES_MAX: &str = "33554432";
+/// Bytes of dead letters that are sent together: the broker rejects them together, so one that is
+/// too large must go alone.
+const BATCH_BYTES_MAX: &str = "65536";
 
-/// Kafka Connect's names for where a record was, and what was wrong with it.
+/// Kafka Connect's names for where a record was and what is wrong with it.
 const TOPIC: &str = "__connect.errors.topic";
 const PARTITION: &str = "__connect.errors.partition";
 const OFFSET: &str = "__connect.errors.offset";
 const CLASS: &str = "__connect.errors.exception.class.name";
 const MESSAGE: &str = "__connect.errors.exception.message";
-/// The position of the row: of two letters with the same topic, partition and position one is a
-/// repeat.
+/// The position of the row: of two dead letters with the same topic, partition and position, one is
+/// a repeat.
 const POSITION: &str = "partner-feeds.position";
 /// The JSON pointer of what is wrong.
 const POINTER: &str = "partner-feeds.pointer";
-/// Why a letter has nothing of what the record held: `personal` or `too-large`.
+/// Why a dead letter lacks the record's bytes: `personal` or `too-large`.
 const LEFT_OUT: &str = "partner-feeds.left-out";
 
 /// The dead-letter topic.
-pub struct Letters {
+pub struct DeadLetters {
     producer: FutureProducer,
     topic: String,
 }
 
-/// The thread that sends letters, as the commits see it.
+/// Hands rejects to the thread that sends dead letters.
 #[derive(Clone)]
-pub(super) struct Outbox(mpsc::UnboundedSender<Job>);
+pub(super) struct DeadLetterQueue(mpsc::UnboundedSender<SendRequest>);
 
-struct Job {
+struct SendRequest {
     at: TopicPartition,
-    unsent: Unsent,
-    going: Arc<AtomicBool>,
-    taken: oneshot::Sender<bool>,
+    unsent: UnsentRejects,
+    is_revoked: Arc<AtomicBool>,
+    acknowledged: oneshot::Sender<bool>,
 }
 
-impl Outbox {
-    /// Starts the thread; it ends with the last of those who may send.
-    pub(super) fn start(letters: Letters, store: Store, runtime: tokio::runtime::Handle) -> Self {
-        let (outbox, mut jobs) = mpsc::unbounded_channel::<Job>();
-        let shared = Arc::new((letters, store));
+impl DeadLetterQueue {
+    /// Starts the thread; it ends when the last sender is dropped.
+    pub(super) fn start(
+        dead_letters: DeadLetters,
+        store: Store,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        let (queue, mut requests) = mpsc::unbounded_channel::<SendRequest>();
+        let shared = Arc::new((dead_letters, store));
         let serve = async move {
-            while let Some(Job {
+            while let Some(SendRequest {
                 at,
                 unsent,
-                going,
-                taken,
-            }) = jobs.recv().await
+                is_revoked,
+                acknowledged,
+            }) = requests.recv().await
             {
                 let shared = Arc::clone(&shared);
                 tokio::task::spawn_local(async move {
-                    let (letters, store) = &*shared;
-                    let all = letters.send(store, &at, unsent, &going).await;
-                    taken.send(all).ok(); // the run may have ended
+                    let (dead_letters, store) = &*shared;
+                    let all = dead_letters.send(store, &at, unsent, &is_revoked).await;
+                    acknowledged.send(all).ok(); // the run may have ended
                 });
             }
         };
-        let thread = std::thread::Builder::new().name("letters".to_owned());
+        let thread = std::thread::Builder::new().name("dead-letters".to_owned());
         let serving = thread.spawn(move || runtime.block_on(LocalSet::new().run_until(serve)));
         serving.expect("the system starts a thread");
-        Self(outbox)
+        Self(queue)
     }
 
-    /// Sends letters until all were taken. `false` = the partition went first: its next owner sends
-    /// them.
+    /// Sends dead letters until all are acknowledged. `false` = the partition was revoked first:
+    /// its next owner sends them.
     pub(super) async fn send(
         &self,
         at: &TopicPartition,
-        unsent: Unsent,
-        going: &Arc<AtomicBool>,
+        unsent: UnsentRejects,
+        is_revoked: &Arc<AtomicBool>,
     ) -> bool {
-        let (taken, answer) = oneshot::channel();
-        let sent = self.0.send(Job {
+        let (acknowledged, reply) = oneshot::channel();
+        let sent = self.0.send(SendRequest {
             at: at.clone(),
             unsent,
-            going: Arc::clone(going),
-            taken,
+            is_revoked: Arc::clone(is_revoked),
+            acknowledged,
         });
-        sent.is_ok() && answer.await.unwrap_or(false)
+        sent.is_ok() && reply.await.unwrap_or(false)
     }
 }
 
-/// Rejects whose letters are to be sent.
-pub(super) enum Unsent {
+/// Rejects whose dead letters are to be sent.
+pub(super) enum UnsentRejects {
     /// Those of a batch: name and bytes of their file.
     Batch(String, Bytes),
-    /// Those that the chain holds from a position on.
+    /// Those of the chain, from a position on.
     From(Position),
 }
 
 #[derive(Debug, thiserror::Error)]
-enum LettersError {
+enum DeadLetterError {
     #[error(transparent)]
     Rejects(#[from] RejectsError),
-    #[error("produce a dead letter")]
+    #[error("cannot produce a dead letter")]
     Kafka(#[from] KafkaError),
 }
 
-impl Letters {
-    /// A producer to the topic; nobody is asked yet.
+impl DeadLetters {
+    /// A producer to the topic; it connects later.
     pub fn new(kafka: &KafkaSettings, topic: &str) -> Result<Self, Unreached> {
         let mut config = publish::producer(kafka);
-        config.set("message.timeout.ms", TAKEN_MAX.as_millis().to_string());
+        config.set(
+            "message.timeout.ms",
+            ACKNOWLEDGE_MAX.as_millis().to_string(),
+        );
         config
             .set("acks", "all")
-            .set("message.max.bytes", LETTER_BYTES_MAX)
-            .set("batch.size", TOGETHER_BYTES_MAX);
+            .set("message.max.bytes", MESSAGE_BYTES_MAX)
+            .set("batch.size", BATCH_BYTES_MAX);
         Ok(Self {
             producer: config.create().map_err(Unreached::Client)?,
             topic: topic.to_owned(),
@@ -149,7 +156,7 @@ impl Letters {
     }
 
     /// The topic's name.
-    pub(super) fn topic(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.topic
     }
 
@@ -157,56 +164,61 @@ impl Letters {
         &self,
         store: &Store,
         at: &TopicPartition,
-        unsent: Unsent,
-        going: &AtomicBool,
+        unsent: UnsentRejects,
+        is_revoked: &AtomicBool,
     ) -> bool {
         let mut next = match unsent {
-            Unsent::Batch(..) => Position::ORIGIN,
-            Unsent::From(position) => position,
+            UnsentRejects::Batch(..) => Position::ORIGIN,
+            UnsentRejects::From(position) => position,
         };
         let mut pause = PAUSE_FIRST;
         while let Err(error) = self.try_send(store, at, &unsent, &mut next).await {
             let error = match error {
-                // Tried again it would be no better, and the partition goes on without them.
-                LettersError::Rejects(error) if error.is_damage() => {
+                // Trying again would not help, and the partition continues without them.
+                DeadLetterError::Rejects(error) if error.is_damage() => {
                     give_up(at, next, error);
                     return true;
                 }
                 error => format!("{:#}", anyhow::Error::from(error)),
             };
             let topic = &*self.topic;
-            tracing::warn!(partition = %at, topic, error, "dead letters are not taken: the group's offset waits");
+            tracing::warn!(
+                partition = %at,
+                topic,
+                error,
+                "dead letters not acknowledged: the group's offset waits"
+            );
             tokio::time::sleep(pause).await;
-            if going.load(Ordering::Relaxed) {
+            if is_revoked.load(Ordering::Relaxed) {
                 return false;
             }
             pause = (pause * 2).min(PAUSE_MAX);
         }
-        if let Unsent::From(from) = unsent {
-            tracing::info!(partition = %at, %from, "dead letters past the group's offset were sent again");
+        if let UnsentRejects::From(from) = unsent {
+            tracing::info!(partition = %at, %from, "dead letters past the group's offset sent again");
         }
         true
     }
 
-    /// Sends those from `next` on, which goes on with what was taken.
+    /// Sends those from `next` on; `next` advances with what is acknowledged.
     async fn try_send(
         &self,
         store: &Store,
         at: &TopicPartition,
-        unsent: &Unsent,
+        unsent: &UnsentRejects,
         next: &mut Position,
-    ) -> Result<(), LettersError> {
+    ) -> Result<(), DeadLetterError> {
         match unsent {
-            Unsent::Batch(name, bytes) => {
+            UnsentRejects::Batch(name, bytes) => {
                 let rejects = rejects::read(name, bytes.clone(), true)?;
                 self.deliver_all(at, rejects, next).await
             }
-            Unsent::From(_) => {
+            UnsentRejects::From(_) => {
                 let mut reader = RejectsReader::new(store, at, *next, true);
                 loop {
                     match self.deliver_next(at, &mut reader, next).await {
-                        // The files after it can be read.
-                        Err(LettersError::Rejects(
+                        // The files after it are intact.
+                        Err(DeadLetterError::Rejects(
                             error @ (RejectsError::Ledger(_) | RejectsError::NotRejects { .. }),
                         )) if error.is_damage() => {
                             give_up(at, *next, error);
@@ -219,13 +231,13 @@ impl Letters {
         }
     }
 
-    /// Sends those of the chain's next file; false where there is none.
+    /// Sends those of the chain's next file; false if there is none.
     async fn deliver_next(
         &self,
         at: &TopicPartition,
         reader: &mut RejectsReader<'_>,
         next: &mut Position,
-    ) -> Result<bool, LettersError> {
+    ) -> Result<bool, DeadLetterError> {
         let Some(rejects) = reader.next().await? else {
             return Ok(false);
         };
@@ -238,24 +250,28 @@ impl Letters {
         at: &TopicPartition,
         rejects: impl Iterator<Item = Result<Reject, RejectsError>>,
         next: &mut Position,
-    ) -> Result<(), LettersError> {
+    ) -> Result<(), DeadLetterError> {
         let from = *next;
-        let is_unsent = |reject: &Result<Reject, _>| {
+        let unsent = rejects.filter(|reject| {
             reject
                 .as_ref()
                 .map_or(true, |reject| reject.position >= from)
-        };
-        let mut taken = futures::stream::iter(rejects.filter(is_unsent))
+        });
+        let mut acknowledged = futures::stream::iter(unsent)
             .map(|reject| async { self.deliver(at, reject?).await })
-            .buffered(LETTERS_AT_ONCE);
-        while let Some(position) = taken.try_next().await? {
+            .buffered(IN_FLIGHT_MAX);
+        while let Some(position) = acknowledged.try_next().await? {
             *next = position.at(position.offset + 1);
         }
         Ok(())
     }
 
-    /// Sends one letter: without what the record held, where the topic does not take so much.
-    async fn deliver(&self, at: &TopicPartition, reject: Reject) -> Result<Position, LettersError> {
+    /// Sends one dead letter: without the record's bytes, if the topic does not accept that size.
+    async fn deliver(
+        &self,
+        at: &TopicPartition,
+        reject: Reject,
+    ) -> Result<Position, DeadLetterError> {
         let position = reject.position;
         let Some(raw) = &reject.raw else {
             let headers =
@@ -263,17 +279,25 @@ impl Letters {
             self.produce(&Raw::default(), headers).await?;
             return Ok(position);
         };
-        let whole = self
+        let sent = self
             .produce(raw, context(publish::headers(raw), at, &reject))
             .await;
-        if !whole.as_ref().is_err_and(is_too_large) {
-            return Ok(whole.map(|()| position)?);
+        if !sent.as_ref().is_err_and(is_too_large) {
+            return Ok(sent.map(|()| position)?);
         }
-        tracing::warn!(partition = %at, %position, "too large for the dead-letter topic: only the store has its bytes");
+        tracing::warn!(
+            partition = %at,
+            %position,
+            "record too large for the dead-letter topic: only the store has its bytes"
+        );
         let bare = context(OwnedHeaders::new(), at, &reject).insert(text(LEFT_OUT, "too-large"));
         match self.produce(&Raw::default(), bare).await {
             Err(error) if is_too_large(&error) => {
-                tracing::error!(partition = %at, %position, "the dead-letter topic takes not even headers: no letter is sent");
+                tracing::error!(
+                    partition = %at,
+                    %position,
+                    "the dead-letter topic does not even accept headers: no dead letter is sent"
+                );
                 Ok(position)
             }
             bare => Ok(bare.map(|()| position)?),
@@ -284,17 +308,17 @@ impl Letters {
         let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic).headers(headers);
         (record.key, record.payload) = (raw.key.as_deref(), raw.value.as_deref());
         self.producer
-            .send(record, TAKEN_MAX)
+            .send(record, ACKNOWLEDGE_MAX)
             .await
             .map(drop)
             .map_err(|(error, _)| error)
     }
 }
 
-/// Says which letters will not be sent.
+/// Logs that dead letters will not be sent.
 fn give_up(at: &TopicPartition, from: Position, error: RejectsError) {
     let error = format!("{:#}", anyhow::Error::from(error));
-    tracing::error!(partition = %at, %from, error, "dead letters owed are given up: a file is damaged");
+    tracing::error!(partition = %at, %from, error, "dead letters given up: a file is damaged");
 }
 
 fn is_too_large(error: &KafkaError) -> bool {
@@ -305,7 +329,7 @@ fn is_too_large(error: &KafkaError) -> bool {
     )
 }
 
-/// Adds where a record was and what was wrong with it: never a value of it.
+/// Adds where a record was and what is wrong with it, and never one of its values.
 fn context(headers: OwnedHeaders, at: &TopicPartition, reject: &Reject) -> OwnedHeaders {
     let Reject {
         position,
@@ -314,13 +338,16 @@ fn context(headers: OwnedHeaders, at: &TopicPartition, reject: &Reject) -> Owned
         rule,
         ..
     } = reject;
-    let place = if pointer.is_empty() { "" } else { " at " };
+    let at_pointer = if pointer.is_empty() { "" } else { " at " };
     headers
         .insert(text(TOPIC, &at.topic))
         .insert(text(PARTITION, &at.partition.to_string()))
         .insert(text(OFFSET, &position.offset.to_string()))
         .insert(text(CLASS, reason))
-        .insert(text(MESSAGE, &format!("{reason}{place}{pointer}: {rule}")))
+        .insert(text(
+            MESSAGE,
+            &format!("{reason}{at_pointer}{pointer}: {rule}"),
+        ))
         .insert(text(POSITION, &position.to_string()))
         .insert(text(POINTER, pointer))
 }

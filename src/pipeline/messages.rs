@@ -1,0 +1,137 @@
+//! The messages between the pipeline's threads.
+//!
+//! The consuming thread sends an [`Order`] to a worker; a worker answers with a [`Report`]. The
+//! task that commits a batch sends its [`TaskOutcome`] to its worker, as an order. Messages carry
+//! data and decide nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use super::PipelineError;
+use crate::consume::{GroupOffset, Message};
+use crate::contract::{Reason, TopicRules};
+use crate::event::{Micros, Position};
+use crate::watch::{CreateAnswer, OldestRecord, PartitionReporter, PartnerCounts};
+
+/// One assignment of a partition. A number is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Slot(pub(super) u64);
+
+/// What a worker is asked to do.
+pub(super) enum Order {
+    /// A partition was assigned.
+    Assigned(Box<AssignedPartition>),
+    /// Its next records.
+    Records { slot: Slot, records: Vec<Message> },
+    /// Its log ends here for now.
+    LogEnd { slot: Slot, offset: i64 },
+    /// A partition's task ended.
+    TaskEnded { slot: Slot, outcome: TaskOutcome },
+    /// Partitions were revoked: reply with what is durable of each, once no create is under way.
+    Revoked {
+        slots: Vec<Slot>,
+        reply: Sender<GroupOffset>,
+    },
+    /// Flush everything; reply when all of it is durable.
+    Finish { reply: Sender<()> },
+    /// End the thread.
+    Stop,
+}
+
+/// A partition that was assigned, resumed from its chain.
+pub(super) struct AssignedPartition {
+    pub(super) slot: Slot,
+    pub(super) rules: Arc<TopicRules>,
+    /// The topic's id when the partition was assigned; empty where the broker reports none.
+    pub(super) topic_id: String,
+    /// The chain's end, where the first batch starts.
+    pub(super) end: GroupOffset,
+    /// Whether the group's offset is behind the chain's end.
+    pub(super) group_is_behind: bool,
+    /// The group's offset, where it is behind: dead letters from there on may be missing.
+    pub(super) dead_letters_from: Option<Position>,
+    /// The first offset fetched: past the end only where an era begins after the broker's first
+    /// offset.
+    pub(super) first_offset: i64,
+    pub(super) ledger_end: Position,
+    /// Flush at once when this offset is reached.
+    pub(super) flush_at: Option<i64>,
+    /// Shows the partition's uncommitted records to the watchdog.
+    pub(super) reporter: PartitionReporter,
+}
+
+/// How a partition's task ended.
+pub(super) enum TaskOutcome {
+    /// The batch is durable.
+    Committed {
+        batch: CommittedBatch,
+        /// The ledger's end as last read: for the next commit.
+        ledger_end: Position,
+    },
+    /// Dead letters of earlier batches were sent: all of them, unless the partition was revoked
+    /// first.
+    Mirrored { is_complete: bool },
+    /// The partition cannot continue, for this reason.
+    Ended(Report),
+}
+
+/// What a worker reports to the consuming thread.
+pub(super) enum Report {
+    /// A batch is durable.
+    Committed { slot: Slot, batch: CommittedBatch },
+    /// The group's offset is behind the chain's end.
+    GroupBehind { slot: Slot, end: GroupOffset },
+    /// Everything below this offset is durable or holds no record.
+    Reached { slot: Slot, offset: i64 },
+    /// The next batch is full while a commit is under way: stop fetching the partition.
+    PauseFetch(Slot),
+    /// There is room again.
+    ResumeFetch(Slot),
+    /// Another consumer won a commit: resume from the chain's end.
+    CommitLost(Slot),
+    /// The topic is no longer the one the batch was read from.
+    TopicRecreated(Slot),
+    /// The topic no longer exists.
+    TopicDeleted(Slot),
+    /// The run cannot continue.
+    Failed(PipelineError),
+}
+
+/// A batch that is durable.
+pub(super) struct CommittedBatch {
+    /// What the group may commit, once the batch is mirrored.
+    pub(super) offset: GroupOffset,
+    pub(super) tally: BatchTally,
+    pub(super) answer: CreateAnswer,
+    /// Whether its dead letters were acknowledged. If not, the partition was revoked first: its
+    /// next owner sends them, and the group's offset must not pass the batch.
+    pub(super) is_mirrored: bool,
+}
+
+/// What a batch contains.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BatchTally {
+    pub(super) accepted: u64,
+    pub(super) rejected: BTreeMap<Reason, u64>,
+    /// Counts by partner, by index in the topic's rules; the last one is of unknown partners.
+    pub(super) partners: Vec<PartnerCounts>,
+    pub(super) oldest: Option<OldestRecord>,
+    /// The Kafka timestamp of the last record.
+    pub(super) last: Micros,
+    /// Bytes of its files.
+    pub(super) bytes: u64,
+}
+
+impl BatchTally {
+    /// Records rejected, for any reason.
+    pub(super) fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Records, accepted or rejected.
+    pub(super) fn records(&self) -> u64 {
+        self.accepted + self.rejected_total()
+    }
+}
