@@ -1,4 +1,4 @@
-//! The commands: one file each, arguments in, a recipe, text out.
+//! The commands, one file per command: its arguments, its steps, its output.
 
 #[macro_use]
 mod text;
@@ -18,6 +18,7 @@ mod partners;
 mod plan;
 mod publish;
 mod record;
+mod rejections;
 mod rejects;
 mod sql;
 mod status;
@@ -40,9 +41,9 @@ use crate::telemetry::{self, LogFormat};
 /// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
 ///
 /// Settings come from config/partner-feeds.toml, then the environment
-/// (`PARTNER_FEEDS_KAFKA_BROKERS`), then the options of a command. `PARTNER_FEEDS_LOG` says what is
-/// logged on standard error: a level, such as warn; `PARTNER_FEEDS_LOG_FORMAT` how: text, or json,
-/// one object a line.
+/// (`PARTNER_FEEDS_KAFKA_BROKERS`), then the options of a command. Logs go to standard error.
+/// `PARTNER_FEEDS_LOG` sets the level, such as warn; `PARTNER_FEEDS_LOG_FORMAT` is text, or json for
+/// one JSON object per line.
 #[derive(Debug, Parser)]
 #[command(name = "partner-feeds", version, max_term_width = 100)]
 struct Cli {
@@ -50,15 +51,15 @@ struct Cli {
     command: Command,
 }
 
-/// The commands, each described where it is, in the order somebody new meets them.
+/// The commands, in the order in which a newcomer needs them. Each is described in its file.
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
-    Topics(topics::Topics),
-    Check(check::Check),
-    Publish(publish::Publish),
-    Import(import::Import),
-    Generate(generate::Generate),
+    Topics(topics::TopicsCommand),
+    Check(check::CheckCommand),
+    Publish(publish::PublishCommand),
+    Import(import::ImportCommand),
+    Generate(generate::GenerateCommand),
     Ingest(ingest::Ingest),
     Status(status::Status),
     Aggregate(aggregate::Aggregate),
@@ -69,12 +70,12 @@ enum Command {
     Verify(verify::Verify),
     Rejects(rejects::Rejects),
     Partners(partners::Partners),
-    Record(record::Record),
-    Plan(plan::Plan),
+    Record(record::RecordCommand),
+    Plan(plan::PlanCommand),
 }
 
 impl Command {
-    /// What is logged unless the environment says otherwise.
+    /// The log filter, unless the environment sets one.
     fn log_filter(&self) -> &'static str {
         match self {
             Self::Demo(_) => demo::LOG_FILTER,
@@ -83,31 +84,39 @@ impl Command {
     }
 }
 
-/// Where the configuration, Kafka and the store are: the same options for every command that
-/// touches either, so that one set serves a whole script.
+/// Where the configuration, Kafka and the store are. Every command that uses one of them has all of
+/// these options, so that a script can pass the same to each.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Connection {
-    /// File of settings [default: config/partner-feeds.toml if it is there]
+    /// Settings file [default: config/partner-feeds.toml if it exists]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Kafka brokers, host:port joined by commas [default: kafka.brokers of the settings]
+    /// Kafka brokers as host:port, separated by commas [default: the setting kafka.brokers]
     #[arg(long, value_name = "LIST")]
     pub(crate) brokers: Option<String>,
-    /// Folder of the store [default: store.root of the settings]
+    /// Folder or URL of the store [default: the setting store.root]
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<String>,
-    /// Kafka consumer group [default: kafka.group of the settings]
+    /// Kafka consumer group [default: the setting kafka.group]
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
 }
 
 impl Connection {
-    /// The settings, with what this command line says of them, and the reference data they name.
+    /// Options that name a settings file only.
+    pub(crate) fn with_config(config: Option<PathBuf>) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
+
+    /// The settings, with the overrides of the command line, and the reference data they name.
     pub(crate) fn load(&self) -> anyhow::Result<(Config, Reference)> {
         self.load_with(|overrides| overrides)
     }
 
-    /// The same, with settings that are options of the command.
+    /// The same, with further settings that are options of the command.
     pub(crate) fn load_with(
         &self,
         more: impl FnOnce(Overrides) -> Overrides,
@@ -122,7 +131,7 @@ impl Connection {
         Ok((config, reference))
     }
 
-    /// The store, which must be there.
+    /// The store, which must exist.
     pub(crate) fn store(&self) -> anyhow::Result<Store> {
         let (config, _) = self.load()?;
         Ok(config.store.open()?)
@@ -135,11 +144,11 @@ pub(crate) enum Format {
     /// Aligned text
     #[default]
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
-/// What runs a command's asynchronous work.
+/// The runtime for a command's asynchronous work.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().context("cannot start the threads of the program")
 }
@@ -158,12 +167,12 @@ pub(crate) fn exit_code(found_wrong: bool) -> ExitCode {
     ExitCode::from(u8::from(found_wrong))
 }
 
-/// Runs the command of the arguments; 0 = done, 1 = done and something was found wrong, 2 = not
-/// done.
+/// Runs the command that the arguments name. Exit status: 0 = done, 1 = done and something is wrong,
+/// 2 = not done.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let Some(format) = config::log_format() else {
-        eprintln!("error: PARTNER_FEEDS_LOG_FORMAT is neither text nor json");
+        eprintln!("error: PARTNER_FEEDS_LOG_FORMAT must be text or json");
         return ExitCode::from(2);
     };
     telemetry::start(&config::log_filter(cli.command.log_filter()), format);

@@ -1,8 +1,7 @@
-//! Published files become events: one module a publisher.
+//! Turns published files into events: one module per publisher.
 //!
-//! An importer reads a whole release of one publisher, checks that it is what it seems to be, and
-//! only then writes. It knows the contracts and no Kafka: its output goes to a file or to
-//! `publish`.
+//! An importer reads and checks a complete release of one publisher before it writes anything. It
+//! knows the contracts but not Kafka: its output goes to a file or to `publish`.
 
 pub mod hclic;
 pub mod police_uk;
@@ -15,32 +14,31 @@ use sha2::{Digest, Sha256};
 
 use crate::contract::Event;
 use crate::contract::moment::{Instant, Moment};
-use crate::contract::parts::Revision;
+use crate::contract::parts::{Cancellation, CancellationReason, Revision};
 use crate::hex;
 
-/// A publisher's release, by the month it came out in. No file states it.
+/// A publisher's release, by its month. No file states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Release {
     year: i32,
     month: i32,
 }
 
-/// A text that is no month.
+/// A text that is not a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a release is a month, yyyy-mm")]
-pub struct NotAMonth;
+#[error("expected a month, yyyy-mm")]
+pub struct NotARelease;
 
 impl FromStr for Release {
-    type Err = NotAMonth;
+    type Err = NotARelease;
 
-    fn from_str(text: &str) -> Result<Self, NotAMonth> {
+    fn from_str(text: &str) -> Result<Self, NotARelease> {
         if text.len() != 7 || Moment::parse(text).is_none() {
-            return Err(NotAMonth);
+            return Err(NotARelease);
         }
-        let number = |text: &str| text.parse().map_err(|_| NotAMonth);
         Ok(Self {
-            year: number(&text[..4])?,
-            month: number(&text[5..])?,
+            year: text[..4].parse().map_err(|_| NotARelease)?,
+            month: text[5..].parse().map_err(|_| NotARelease)?,
         })
     }
 }
@@ -57,7 +55,7 @@ impl Release {
         Revision(self.year * 100 + self.month)
     }
 
-    /// When the release was true: its first instant in UTC.
+    /// The time of every event of the release: the first instant of the month, in UTC.
     ///
     /// # Panics
     ///
@@ -76,8 +74,8 @@ impl Release {
     }
 }
 
-/// A label in lower case, each run of other characters one hyphen: so there is no table to be
-/// wrong.
+/// A label in lower case, with one hyphen for each run of other characters. Codes follow from labels
+/// by this rule, so no table has to be kept.
 pub(crate) fn slug(label: &str) -> String {
     let mut slug = String::with_capacity(label.len());
     for c in label.chars() {
@@ -101,6 +99,15 @@ pub(crate) fn digest<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
         hasher.update(text);
     }
     hex::encode(&hasher.finalize()[..16])
+}
+
+/// The cancellation of a record that a release no longer has.
+pub(crate) fn absent_from(release: Release) -> Cancellation<'static> {
+    Cancellation {
+        reason: CancellationReason::AbsentFromRelease,
+        at: release.moment(),
+        replaced_by: None,
+    }
 }
 
 /// Writes an event as a line.
@@ -132,7 +139,7 @@ mod tests {
         assert_eq!(release.revision(), Revision(201_904));
         assert_eq!(release.time().to_string(), "2019-04-01T00:00:00Z");
         for text in ["2019", "2019-13", "2019-4", "2019-04-01"] {
-            assert_eq!(text.parse::<Release>(), Err(NotAMonth), "{text}");
+            assert_eq!(text.parse::<Release>(), Err(NotARelease), "{text}");
         }
     }
 }

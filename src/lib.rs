@@ -5,9 +5,9 @@
 //!                        └──────────► rejects     plan ──────────────┘
 //! ```
 //!
-//! Three promises hold the whole: every record read is one row, accepted or rejected ([`ledger`]);
-//! everything derived is a pure function of the ledger and the reference data ([`aggregate`]); no
-//! value of a record reaches a log or an error ([`contract`]).
+//! Three invariants hold throughout. Every record read is one row, accepted or rejected
+//! ([`ledger`]). Everything derived is a pure function of the ledger and the reference data
+//! ([`aggregate`]). No value of a record reaches a log or an error ([`contract`]).
 
 pub mod aggregate;
 pub mod cli;

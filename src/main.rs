@@ -1,4 +1,4 @@
-//! The program: arguments in, exit status out.
+//! The program's entry point.
 
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
-//! What partners use: check a file of events, send it, create the topics.
+//! The partner's side: checks a file of events, sends it, and creates the topics.
 //!
-//! A file holds one event a line. It is read in bounded memory and judged as the consumer will
-//! judge it; what passes goes to its feed's topic with the record's subject as key, so that all
-//! revisions of a record share a partition. This module knows Kafka's producer, and nothing of what
-//! is read from Kafka.
+//! A file has one event per line. It is read in bounded memory and validated as the consumer will
+//! validate it. Accepted events go to the topic of their feed with the record's subject as key, so
+//! that all revisions of a record share a partition. This module uses Kafka's producer only; it
+//! does not know the consumer.
 
 pub mod lines;
 mod producer;
@@ -25,52 +25,52 @@ use crate::reference::Partners;
 
 pub use producer::Publisher;
 pub(crate) use producer::{headers, producer};
-pub use topics::{Standing, create};
+pub use topics::{TopicState, create};
 
-/// How long to wait for a broker's answer, and while events wait and none is taken.
+/// How long to wait for a broker's answer, and for a broker to accept one of the waiting events.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header of every event sent.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=UTF-8";
 
-/// What is beneath an error: an answer, or what the client complained of.
+/// The cause of an error: a broker's answer, or the client's own complaint.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why events could not be sent, or topics not be created.
+/// Why events could not be sent or topics could not be created.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the fields are what the message names")]
-pub enum Error {
-    /// There is no client, or no broker.
+pub enum PublishError {
+    /// No client could be created, or no broker answered.
     #[error(transparent)]
     Unreached(#[from] Unreached),
-    /// Topics are never made by sending to them.
+    /// The topic does not exist; sending never creates one.
     #[error("topic {topic} does not exist; `partner-feeds topics create` creates it")]
     NoTopic { topic: String },
-    /// The broker has the topic and does not give it.
+    /// The broker returns the topic with an error.
     #[error("topic {topic} cannot be used: {code}")]
     Topic {
         topic: String,
         code: rdkafka::types::RDKafkaErrorCode,
     },
-    /// Some of what was handed over did not arrive.
+    /// Some events were not delivered.
     #[error("{delivered} events were sent, {failed} were not")]
     Delivery {
         delivered: u64,
         failed: u64,
         source: Option<Cause>,
     },
-    /// Events wait, and none is taken.
-    #[error("{delivered} events were sent; then nothing was taken for {} s", timeout.as_secs())]
+    /// Events wait, and no broker accepts one.
+    #[error("{delivered} events were sent; then no broker accepted one for {} s", timeout.as_secs())]
     Stalled {
         delivered: u64,
         timeout: Duration,
         source: Option<Complaint>,
     },
-    /// An answer that is not about a topic.
+    /// A broker could not answer a request about topics.
     #[error("cannot create topics")]
     Create(#[source] KafkaError),
 }
 
-/// A client's settings: those of the file and the environment, then what the program sets itself.
+/// A client's properties: first those of the settings, then those the program sets itself.
 fn client(kafka: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     for (name, value) in kafka.properties.iter() {
@@ -80,110 +80,124 @@ fn client(kafka: &KafkaSettings) -> ClientConfig {
     config
 }
 
-/// Judges documents as they will be judged when they are read, but for what only Kafka knows.
+/// Validates documents as the consumer will, except for rules about what only Kafka knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Checker<'r> {
     partners: &'r Partners,
     now: Micros,
 }
 
-/// What is known of an event that may be sent.
+/// An event that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passed {
-    /// Whose topic it goes to.
+pub struct AcceptedEvent {
+    /// The feed whose topic it goes to.
     pub feed: Feed,
-    /// What it is about.
+    /// Its kind.
     pub kind: Kind,
-    /// The subject is ten or eleven digits and nothing else: sooner or later one of them is a valid
-    /// NHS number or a telephone number, and that record will be refused.
+    /// Whether the subject is only ten or eleven digits. Sooner or later such a subject is a valid
+    /// NHS number or telephone number, and that record is rejected.
     pub bare_digits: bool,
 }
 
 impl<'r> Checker<'r> {
-    /// A checker that takes `now` for the time of receipt.
+    /// A checker that uses `now` as the time of receipt.
     pub fn new(partners: &'r Partners, now: Micros) -> Self {
         Self { partners, now }
     }
 
-    /// Judges a document; the subject of one that passes is put in place of what was in `key`.
-    pub fn check(&self, document: &[u8], key: &mut Vec<u8>) -> Result<Passed, Box<Rejection>> {
-        let registered = |feed: Feed, source: &str| {
-            self.partners
-                .topics()
-                .any(|topic| topic.feed == feed && self.partners.is_registered(&topic.name, source))
-        };
-        judge_document(document, &registered, self.now, |record| {
-            key.clear();
-            key.extend_from_slice(record.subject.as_bytes());
-            let bare_digits = matches!(key.len(), 10 | 11) && key.iter().all(u8::is_ascii_digit);
-            Passed {
-                feed: record.feed,
-                kind: record.kind,
-                bare_digits,
-            }
-        })
+    /// Validates a document. The subject of an accepted one replaces the content of `key`.
+    pub fn check(
+        &self,
+        document: &[u8],
+        key: &mut Vec<u8>,
+    ) -> Result<AcceptedEvent, Box<Rejection>> {
+        judge_document(
+            document,
+            &|feed, source: &str| self.is_registered(feed, source),
+            self.now,
+            |record| {
+                key.clear();
+                key.extend_from_slice(record.subject.as_bytes());
+                let bare_digits =
+                    matches!(key.len(), 10 | 11) && key.iter().all(u8::is_ascii_digit);
+                AcceptedEvent {
+                    feed: record.feed,
+                    kind: record.kind,
+                    bare_digits,
+                }
+            },
+        )
+    }
+
+    /// Whether a source may send to a topic of the feed.
+    fn is_registered(&self, feed: Feed, source: &str) -> bool {
+        let mut topics = self.partners.topics().filter(|topic| topic.feed == feed);
+        topics.any(|topic| self.partners.is_registered(&topic.name, source))
     }
 
     /// The topic of a feed.
     pub fn topic_of(&self, feed: Feed) -> Option<&'r str> {
-        topic_of(self.partners, feed)
+        let mut topics = self.partners.topics();
+        let topic = topics.find(|topic| topic.feed == feed)?;
+        Some(&topic.name)
     }
 }
 
-fn topic_of(partners: &Partners, feed: Feed) -> Option<&str> {
-    partners
-        .topics()
-        .find(|topic| topic.feed == feed)
-        .map(|topic| &*topic.name)
-}
-
-/// How many lines passed, and why the others did not.
+/// Counts of accepted and rejected lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Lines that hold something.
+pub struct CheckCounts {
+    /// Lines that are not empty.
     pub lines: u64,
-    /// Lines that passed.
+    /// Accepted lines.
     pub accepted: u64,
-    /// Lines that passed and whose subject is bare digits.
+    /// Accepted lines whose subject is only digits.
     pub bare_digits: u64,
-    /// Lines that did not, by reason.
-    pub refused: BTreeMap<Reason, u64>,
+    /// Rejected lines by reason.
+    pub rejected: BTreeMap<Reason, u64>,
 }
 
-impl Tally {
+impl CheckCounts {
     /// Counts a line.
-    pub fn count(&mut self, verdict: &Result<Passed, Box<Rejection>>) {
+    pub fn count(&mut self, verdict: &Result<AcceptedEvent, Box<Rejection>>) {
         self.lines += 1;
         match verdict {
-            Ok(passed) => {
+            Ok(event) => {
                 self.accepted += 1;
-                self.bare_digits += u64::from(passed.bare_digits);
+                self.bare_digits += u64::from(event.bare_digits);
             }
-            Err(rejection) => *self.refused.entry(rejection.reason).or_default() += 1,
+            Err(rejection) => *self.rejected.entry(rejection.reason).or_default() += 1,
         }
     }
 
-    /// How many lines did not pass.
-    pub fn refusals(&self) -> u64 {
-        self.refused.values().sum()
+    /// The number of rejected lines.
+    pub fn rejections(&self) -> u64 {
+        self.rejected.values().sum()
     }
 }
 
-/// The key and the feed of a document that nobody judges, as far as they can be read.
+/// The subject and the feed of a document that is not validated, as far as they can be read.
 pub fn peek(document: &[u8]) -> (Option<String>, Option<Feed>) {
     #[derive(Deserialize)]
     struct Peek {
         subject: Option<String>,
         #[serde(rename = "type")]
-        of: Option<String>,
+        event_type: Option<String>,
     }
-    let Ok(Peek { subject, of }) = serde_json::from_slice(document) else {
+    let Ok(Peek {
+        subject,
+        event_type,
+    }) = serde_json::from_slice(document)
+    else {
         return (None, None);
     };
-    let feed = of.and_then(|of| {
-        Feed::from_name(of.strip_prefix("uk.community-safety.")?.split('.').next()?)
-    });
+    let feed = event_type.as_deref().and_then(feed_of_type);
     (subject, feed)
+}
+
+/// The feed that the `type` of an event names.
+fn feed_of_type(event_type: &str) -> Option<Feed> {
+    let feed_and_kind = event_type.strip_prefix("uk.community-safety.")?;
+    Feed::from_name(feed_and_kind.split('.').next()?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
-//! What the program says while it runs: log lines on standard error, by who must act. ERROR: data
-//! are at risk or a person must come; WARN: odd, but handled; INFO: what an operator did has
-//! worked.
+//! Log lines on standard error. The level states who must act: ERROR means that data are at risk or
+//! a person is needed, WARN that something odd was handled, INFO that an operator's action worked.
 
 use std::io::IsTerminal;
 use std::panic::{self, PanicHookInfo};
@@ -13,13 +12,13 @@ pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// For machines: a JSON object a line, the fields of the event beside `timestamp` (RFC 3339,
+    /// For machines: one JSON object per line, with the fields of the event, `timestamp` (RFC 3339,
     /// UTC), `level` and `message`.
     Json,
 }
 
-/// Starts logging, panics too. `filter` is a level or a list of `target=level`; what cannot be read
-/// is `info`.
+/// Starts logging, of panics too. `filter` is a level or a list of `target=level`; a filter that
+/// cannot be parsed counts as `info`.
 pub fn start(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
@@ -40,8 +39,8 @@ pub fn start(filter: &str, format: LogFormat) {
     panic::set_hook(Box::new(log_panic));
 }
 
-/// A panic is a fault of this program. Its text is said only where it is fixed: any other may hold
-/// a value.
+/// Logs a panic, which is a fault of this program. Its text is logged only if it is a constant: any
+/// other could contain a value of a record.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let at = panic
         .location()
@@ -51,7 +50,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
         .payload()
         .downcast_ref::<&'static str>()
         .copied()
-        .unwrap_or("(not told: it may hold a value)");
+        .unwrap_or("(not logged: it could contain a value)");
     let thread = std::thread::current().name().unwrap_or_default().to_owned();
     tracing::error!(
         at,

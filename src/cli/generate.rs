@@ -12,34 +12,34 @@ use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Write an invented partnership's events to standard output
+/// Write events of an invented partnership to standard output
 ///
-/// One event a line, of all feeds, from April 2013 to March 2018, with corrections, cancellations
+/// One event per line, of all feeds, from April 2013 to March 2018, with corrections, cancellations
 /// and events sent twice. Only codes and areas are real.
 #[derive(Debug, Args)]
-pub(crate) struct Generate {
+pub(crate) struct GenerateCommand {
     /// The same seed gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How many events, duplicates and corrections among them
+    /// Number of events, including duplicates and corrections
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     events: u64,
     /// Only this kind, such as `crime`
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     kind: Option<Kind>,
-    /// Share of events that break their contract, 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    /// Share of events that break their contract, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
     bad: f64,
 }
 
-fn share(text: &str) -> Result<f64, &'static str> {
+fn parse_share(text: &str) -> Result<f64, &'static str> {
     text.parse()
         .ok()
         .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or("a share is 0 to 1")
+        .ok_or("expected a number from 0 to 1")
 }
 
-impl Generate {
+impl GenerateCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let options = GeneratorOptions {
             events: self.events,

@@ -4,144 +4,119 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use super::text::is_closed_pipe;
-use crate::import::police_uk::{self, IdScope};
-use crate::import::{Release, hclic};
+use crate::import::Release;
+use crate::import::hclic::{self, HclicError, HclicOptions};
+use crate::import::police_uk::{self, IdScope, PoliceUkError, PoliceUkOptions};
 
 /// Turn published files into events on standard output
 #[derive(Debug, Args)]
-pub(crate) struct Import {
+pub(crate) struct ImportCommand {
     #[command(subcommand)]
-    publisher: Publisher,
+    source: ImportSource,
 }
 
 #[derive(Debug, Subcommand)]
-enum Publisher {
-    /// The files of data.police.uk: one release of one force, all its months together
+enum ImportSource {
+    /// Import files of data.police.uk: one release of one force, all its months together
     ///
-    /// Street files give crimes and incidents, stop-and-search files searches; outcome files give
-    /// crimes of the street files their outcomes and are no events of their own. Events go to
-    /// standard output, one a line; what was made of the rows is told on standard error. A row
-    /// without an id is known by its content and its place among equal rows, so none is lost or
-    /// merged.
-    PoliceUk(PoliceUk),
-    /// The detailed local authority tables of statutory homelessness (H-CLIC): A1, A2, A2P, A2R and
-    /// A3
+    /// Street files become crimes and incidents; stop-and-search files become searches. Outcome
+    /// files add outcomes to the crimes of the street files. Events go to standard output, one per
+    /// line; a summary of the rows goes to standard error. A row without an id is identified by its
+    /// content and its number among equal rows, so that no row is lost or merged.
+    PoliceUk(ImportPoliceUk),
+    /// Import the detailed local authority tables of statutory homelessness (H-CLIC): A1, A2, A2P,
+    /// A2R and A3
     ///
-    /// Counts of all authorities go to standard output, one a line; what was made of the tables is
-    /// told on standard error. Tables of several quarters may be imported together.
-    Hclic(Hclic),
+    /// Counts of all authorities go to standard output, one per line; a summary of the tables goes
+    /// to standard error. Tables of several quarters may be imported together.
+    Hclic(ImportHclic),
 }
 
 #[derive(Debug, Args)]
-struct PoliceUk {
-    /// Month the release came out in, yyyy-mm: no file states it
+struct ImportPoliceUk {
+    /// Month of the release, yyyy-mm: no file states it
     #[arg(long, value_name = "MONTH")]
     release: Release,
-    /// File of the release before, or a folder of them: what vanished since is cancelled; may be
-    /// repeated
+    /// File of the release before, or a folder of such files: records that have vanished since are
+    /// cancelled; may be repeated
     #[arg(long, value_name = "PATH")]
     previous: Vec<PathBuf>,
-    /// Within what an id identifies a record: `month` where a force uses its ids again
-    #[arg(long, value_name = "SCOPE", default_value = "release")]
-    id_scope: Scope,
-    /// Year of the boundaries, 2001, 2011 or 2021, where the codes do not show it
-    #[arg(long, value_name = "YEAR", value_parser = vintage)]
+    /// Where an id identifies a record: `month` for a force that uses its ids again each month
+    #[arg(long, value_name = "SCOPE", value_enum, default_value_t)]
+    id_scope: IdScope,
+    /// Vintage of the LSOA codes: 2001, 2011 or 2021, if the codes do not show it
+    #[arg(long, value_name = "YEAR", value_parser = parse_vintage)]
     vintage: Option<i32>,
-    /// Files as they are named there: 2018-10-kent-street.csv, -outcomes.csv, -stop-and-search.csv,
-    /// or .csv.gz
+    /// Files with their published names: 2018-10-kent-street.csv, -outcomes.csv,
+    /// -stop-and-search.csv, or .csv.gz
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-struct Hclic {
-    /// Month the release came out in, yyyy-mm: no file states it
+struct ImportHclic {
+    /// Month of the release, yyyy-mm: no file states it
     #[arg(long, value_name = "MONTH")]
     release: Release,
-    /// File of the release before: what vanished since is cancelled; may be repeated
+    /// File of the release before: records that have vanished since are cancelled; may be repeated
     #[arg(long, value_name = "FILE")]
     previous: Vec<PathBuf>,
-    /// Authority of the long CSV, such as E07000110: the file does not name it
+    /// Authority of a long CSV file, such as E07000110: the file does not name it
     #[arg(long, value_name = "CODE")]
     authority: Option<String>,
-    /// Workbooks (.xlsx) as they are published, or long CSV files (.csv)
+    /// Published workbooks (.xlsx) or long CSV files (.csv)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Scope {
-    /// The force's whole release
-    Release,
-    /// One month
-    Month,
-}
-
-fn vintage(text: &str) -> Result<i32, &'static str> {
+fn parse_vintage(text: &str) -> Result<i32, &'static str> {
     match text {
         "2001" => Ok(2001),
         "2011" => Ok(2011),
         "2021" => Ok(2021),
-        _ => Err("2001, 2011 or 2021"),
+        _ => Err("expected 2001, 2011 or 2021"),
     }
 }
 
-impl Import {
+impl ImportCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        match self.publisher {
-            Publisher::PoliceUk(command) => command.run(),
-            Publisher::Hclic(command) => command.run(),
+        match self.source {
+            ImportSource::PoliceUk(command) => command.run(),
+            ImportSource::Hclic(command) => command.run(),
         }
     }
 }
 
-impl PoliceUk {
+impl ImportPoliceUk {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let id_scope = match self.id_scope {
-            Scope::Release => IdScope::Release,
-            Scope::Month => IdScope::Month,
+        let options = PoliceUkOptions {
+            release: self.release,
+            previous: self.previous,
+            id_scope: self.id_scope,
+            vintage: self.vintage,
         };
-        let Self {
-            release,
-            previous,
-            vintage,
-            files,
-            ..
-        } = self;
-        let options = police_uk::Options {
-            release,
-            previous,
-            id_scope,
-            vintage,
-        };
-        match police_uk::import(&files, &options, standard_output()) {
+        match police_uk::import(&self.files, &options, standard_output()) {
             Ok(summary) => eprint!("{summary}"),
-            Err(police_uk::Error::Write(error)) if is_closed_pipe(&error) => {}
+            Err(PoliceUkError::Write(error)) if is_closed_pipe(&error) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-impl Hclic {
+impl ImportHclic {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let Self {
-            release,
-            previous,
-            authority,
-            files,
-        } = self;
-        let options = hclic::Options {
-            release,
-            previous,
-            authority,
+        let options = HclicOptions {
+            release: self.release,
+            previous: self.previous,
+            authority: self.authority,
         };
-        match hclic::import(&files, &options, standard_output()) {
+        match hclic::import(&self.files, &options, standard_output()) {
             Ok(summary) => eprint!("{summary}"),
-            Err(hclic::Error::Write(error)) if is_closed_pipe(&error) => {}
+            Err(HclicError::Write(error)) if is_closed_pipe(&error) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(ExitCode::SUCCESS)

@@ -13,54 +13,48 @@ use super::{Connection, Format, lookup, runtime};
 use crate::aggregate::{self, AggregateSettings, PlanChoice};
 use crate::files::Faults;
 use crate::reference::Reference;
-use crate::reference::plan::{Plan as Held, SeriesKind};
+use crate::reference::plan::{Plan, SeriesKind};
 
-/// Look after plans and the other reference data
+/// Check and compare plans
 #[derive(Debug, Args)]
-pub(crate) struct Plan {
+pub(crate) struct PlanCommand {
     #[command(subcommand)]
-    command: Command,
+    action: PlanAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Check(Check),
-    Diff(Diff),
+enum PlanAction {
+    Check(CheckPlans),
+    Diff(DiffPlans),
 }
 
-impl Plan {
+impl PlanCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        match self.command {
-            Command::Check(check) => check.run(),
-            Command::Diff(diff) => diff.run(),
+        match self.action {
+            PlanAction::Check(check) => check.run(),
+            PlanAction::Diff(diff) => diff.run(),
         }
     }
 }
 
 /// Check plans, partners, codes, geography, windows, breaks and weights
 ///
-/// Everything is checked against everything, and all that is wrong is told at once. Where nothing
-/// is, each plan is a line, and what is odd follows. Exit status: 0 = nothing is wrong, 1 =
-/// refused, 2 = not checked.
+/// Validates all reference data together and lists every fault. If there is none, prints one line
+/// per plan, then the warnings. Exit status: 0 = no faults, 1 = faults, 2 = could not be checked.
 #[derive(Debug, Args)]
-struct Check {
-    /// File of settings [default: config/partner-feeds.toml if it is there]
+struct CheckPlans {
+    /// Settings file [default: config/partner-feeds.toml if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Text, or one JSON object a line
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-impl Check {
+impl CheckPlans {
     fn run(self) -> anyhow::Result<ExitCode> {
         let out = io::stdout().lock();
-        let refused = match (Connection {
-            config: self.config,
-            ..Connection::default()
-        })
-        .load()
-        {
+        let faults = match Connection::with_config(self.config).load() {
             Ok((_, reference)) => {
                 match self.format {
                     Format::Text => print_text(&reference, out)?,
@@ -70,15 +64,15 @@ impl Check {
             }
             Err(error) => error.downcast::<Faults>()?,
         };
-        ignore_closed_pipe(print_refused(&refused, self.format, out))?;
+        ignore_closed_pipe(print_faults(&faults, self.format, out))?;
         Ok(ExitCode::from(1))
     }
 }
 
-fn print_refused(refused: &Faults, format: Format, mut out: impl Write) -> io::Result<()> {
+fn print_faults(faults: &Faults, format: Format, mut out: impl Write) -> io::Result<()> {
     match format {
-        Format::Text => writeln!(out, "{refused}"),
-        Format::Json => refused.0.iter().try_for_each(|fault| {
+        Format::Text => writeln!(out, "{faults}"),
+        Format::Json => faults.0.iter().try_for_each(|fault| {
             let line =
                 serde_json::json!({"file": fault.file, "key": fault.key, "reason": fault.reason});
             writeln!(out, "{line}")
@@ -86,19 +80,17 @@ fn print_refused(refused: &Faults, format: Format, mut out: impl Write) -> io::R
     }
 }
 
-/// What is odd about a plan: the warnings of its file.
-fn warnings(reference: &Reference, plan: &Held) -> Vec<String> {
+/// The warnings about the file of a plan.
+fn warnings(reference: &Reference, plan: &Plan) -> Vec<String> {
     let file = format!("plans/{}.toml", plan.id);
-    let of_file = reference
-        .warnings
-        .iter()
-        .filter(|warning| warning.file == file);
-    of_file
+    let warnings = reference.warnings.iter();
+    warnings
+        .filter(|warning| warning.file == file)
         .map(|warning| format!("{}: {}", warning.key, warning.reason))
         .collect()
 }
 
-fn count(plan: &Held, kind: SeriesKind) -> usize {
+fn count(plan: &Plan, kind: SeriesKind) -> usize {
     plan.series
         .iter()
         .filter(|series| series.kind == kind)
@@ -133,7 +125,7 @@ fn print_text(reference: &Reference, mut out: impl Write) -> io::Result<()> {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct PlanLine<'a> {
     plan: &'a str,
     status: &'a str,
     valid_from: String,
@@ -145,7 +137,7 @@ struct Line<'a> {
 
 fn print_json(reference: &Reference, mut out: impl Write) -> anyhow::Result<()> {
     for plan in reference.plans.iter() {
-        let line = Line {
+        let line = PlanLine {
             plan: &plan.id,
             status: plan.status.as_str(),
             valid_from: plan.valid_from.to_string(),
@@ -159,66 +151,12 @@ fn print_json(reference: &Reference, mut out: impl Write) -> anyhow::Result<()> 
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::Fault;
-
-    #[test]
-    fn text_is_a_line_a_plan_then_what_is_odd() {
-        let reference = Reference::load(None).expect("built in");
-        let mut out = Vec::new();
-        print_text(&reference, &mut out).expect("printed");
-        let expected = "\
-plan         status   valid                     priorities  themes  warnings
-smp-2013-14  adopted  2013-04-01 to 2014-03-31           5       0         0
-smp-2014-15  adopted  2014-04-01 to 2015-03-31           6       0         0
-smp-2015-16  adopted  2015-04-01 to 2016-03-31           5       0         0
-smp-2017-18  adopted  2017-04-01 to 2018-03-31           5       3         1
-smp-2018-19  adopted  2018-04-01 to 2019-03-31           5       0         0
-smp-2019-22  adopted  2019-04-01 to 2021-03-31           5       0         0
-smp-2021-22  adopted  2021-04-01 to 2022-03-31           5       0         0
-smp-2022-25  adopted  2022-04-01 to 2025-03-31           4       0         0
-warning: plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01 to 2017-03-31
-";
-        assert_eq!(String::from_utf8(out).expect("utf-8"), expected);
-        let mut out = Vec::new();
-        print_json(&reference, &mut out).expect("printed");
-        let lines = String::from_utf8(out).expect("utf-8");
-        let warned = r#""valid_to":"2018-03-31","priorities":5,"themes":3,"warnings":["valid_from: no plan is in force"#;
-        assert!(
-            lines.lines().count() == 8 && lines.contains(warned),
-            "{lines}"
-        );
-    }
-
-    #[test]
-    fn what_is_refused_is_told_with_file_and_key() {
-        let refused = Faults(vec![
-            Fault::new("windows.toml", "first_month", "is missing"),
-            Fault::new("a", "", "b"),
-        ]);
-        let told = |format| {
-            let mut out = Vec::new();
-            print_refused(&refused, format, &mut out).expect("printed");
-            String::from_utf8(out).expect("utf-8")
-        };
-        let text =
-            "configuration refused (2 faults)\n  windows.toml: first_month: is missing\n  a: b\n";
-        assert_eq!(told(Format::Text), text);
-        assert_eq!(
-            told(Format::Json).lines().next(),
-            Some(r#"{"file":"windows.toml","key":"first_month","reason":"is missing"}"#)
-        );
-    }
-}
-
-/// Show what moves between two plans, over the records held
+/// Show what a new plan would change in the records of the store
 ///
-/// Records are counted whatever their kind: how many each priority and theme has under either plan
-/// and under both.
+/// Counts the records of each priority and theme, of any kind, under the plan before, under the plan
+/// after, and under both.
 #[derive(Debug, Args)]
-struct Diff {
+struct DiffPlans {
     /// The plan before
     before: String,
     /// The plan after, which need not be adopted yet
@@ -226,14 +164,14 @@ struct Diff {
     /// Count only the records of a window, such as fy:2017-18
     #[arg(long, value_name = "ID")]
     window: Option<String>,
-    /// How to show it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
     connection: Connection,
 }
 
-impl Diff {
+impl DiffPlans {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let plans = [
@@ -257,7 +195,7 @@ impl Diff {
         )?;
         progress.end();
         let Some(diff) = diff else {
-            eprintln!("the store `{}` holds no record yet", store.root());
+            eprintln!("the store `{}` has no records yet", store.root());
             return Ok(ExitCode::from(1));
         };
         match self.format {
@@ -279,14 +217,13 @@ fn print_diff(diff: &aggregate::PlanDiff, mut out: impl Write) -> io::Result<()>
         "only before",
         "only after",
     ]);
-    let name = |id: &Option<String>| id.clone().unwrap_or_else(|| "-".to_owned());
     for moved in &diff.series {
         let [before, after, both] = moved.records;
         let counts =
             [before, after, both, before - both, after - both].map(|count| grouped(count as u64));
         let names = [
-            name(&moved.before),
-            name(&moved.after),
+            moved.before.clone().unwrap_or_else(|| "-".to_owned()),
+            moved.after.clone().unwrap_or_else(|| "-".to_owned()),
             moved.change.to_owned(),
         ];
         rows.add_row(names.into_iter().chain(counts));
@@ -323,7 +260,7 @@ fn print_diff(diff: &aggregate::PlanDiff, mut out: impl Write) -> io::Result<()>
     }
     let not_measurable = diff.not_measurable.join(", ");
     if !not_measurable.is_empty() {
-        writeln!(out, "no partner can show: {not_measurable}")?;
+        writeln!(out, "not measurable by any partner: {not_measurable}")?;
     }
     Ok(())
 }
@@ -344,4 +281,59 @@ fn diff_json(diff: &aggregate::PlanDiff) -> serde_json::Value {
         "unmapped_after": diff.unmapped[1],
         "not_measurable": diff.not_measurable,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Fault;
+
+    #[test]
+    fn text_is_one_line_per_plan_then_warnings() {
+        let reference = Reference::load(None).expect("built in");
+        let mut out = Vec::new();
+        print_text(&reference, &mut out).expect("printed");
+        let expected = "\
+plan         status   valid                     priorities  themes  warnings
+smp-2013-14  adopted  2013-04-01 to 2014-03-31           5       0         0
+smp-2014-15  adopted  2014-04-01 to 2015-03-31           6       0         0
+smp-2015-16  adopted  2015-04-01 to 2016-03-31           5       0         0
+smp-2017-18  adopted  2017-04-01 to 2018-03-31           5       3         1
+smp-2018-19  adopted  2018-04-01 to 2019-03-31           5       0         0
+smp-2019-22  adopted  2019-04-01 to 2021-03-31           5       0         0
+smp-2021-22  adopted  2021-04-01 to 2022-03-31           5       0         0
+smp-2022-25  adopted  2022-04-01 to 2025-03-31           4       0         0
+warning: plans/smp-2017-18.toml: valid_from: no plan is in force from 2016-04-01 to 2017-03-31
+";
+        assert_eq!(String::from_utf8(out).expect("utf-8"), expected);
+        let mut out = Vec::new();
+        print_json(&reference, &mut out).expect("printed");
+        let lines = String::from_utf8(out).expect("utf-8");
+        let warned = r#""valid_to":"2018-03-31","priorities":5,"themes":3,"warnings":["valid_from: no plan is in force"#;
+        assert!(
+            lines.lines().count() == 8 && lines.contains(warned),
+            "{lines}"
+        );
+    }
+
+    fn printed(faults: &Faults, format: Format) -> String {
+        let mut out = Vec::new();
+        print_faults(faults, format, &mut out).expect("printed");
+        String::from_utf8(out).expect("utf-8")
+    }
+
+    #[test]
+    fn a_fault_is_printed_with_file_and_key() {
+        let faults = Faults(vec![
+            Fault::new("windows.toml", "first_month", "is missing"),
+            Fault::new("a", "", "b"),
+        ]);
+        let text =
+            "configuration refused (2 faults)\n  windows.toml: first_month: is missing\n  a: b\n";
+        assert_eq!(printed(&faults, Format::Text), text);
+        assert_eq!(
+            printed(&faults, Format::Json).lines().next(),
+            Some(r#"{"file":"windows.toml","key":"first_month","reason":"is missing"}"#)
+        );
+    }
 }

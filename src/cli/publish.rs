@@ -7,71 +7,73 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 
-use super::check::{Listing, cannot_read, open};
+use super::check::{cannot_read, open_lines};
 use super::progress::Progress;
+use super::rejections::RejectionList;
 use super::text::grouped;
 use super::{Connection, Format, exit_code, now};
 use crate::publish::lines::Lines;
-use crate::publish::{Checker, Publisher, TIMEOUT, Tally, peek};
+use crate::publish::{CheckCounts, Checker, Publisher, TIMEOUT, peek};
 
 /// Lines between two updates of the progress.
 const PROGRESS_LINES: u64 = 1024;
 
 /// Send a file of events to their topics
 ///
-/// Checks each line as `check` does, lists those that are refused and sends the others, each to the
-/// topic of its feed, keyed by its subject. Sending a file again does no harm. Exit status: 0 =
-/// done (1 with --strict if a line was refused), 2 = not all that should be was sent.
+/// Validates each line as `check` does, lists the rejected lines and sends the others to the topic
+/// of their feed, with the subject as key. Sending a file again does no harm. Exit status: 0 = all
+/// accepted lines were sent (1 with --strict if a line was rejected), 2 = some could not be sent.
 #[derive(Debug, Args)]
-pub(crate) struct Publish {
+pub(crate) struct PublishCommand {
     #[command(flatten)]
     connection: Connection,
-    /// Text, or one JSON object a line
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Exit with 1 if a line was refused; the others are sent all the same
+    /// Exit with status 1 if a line was rejected; the other lines are still sent
     #[arg(long)]
     strict: bool,
-    /// Send every line as it is, to the topic of its type
+    /// Send every line without validating it, to the topic of the feed that its type names
     #[arg(long, conflicts_with = "strict")]
     unchecked: bool,
-    /// Topic of a line whose type cannot be read
+    /// Topic for lines whose type names no feed
     #[arg(long, value_name = "NAME", requires = "unchecked")]
     topic: Option<String>,
-    /// Seconds to wait for a broker, and while none takes an event
-    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// Seconds to wait for a broker to answer, or to accept one of the waiting events
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
-    /// Events, one a line; `-` is standard input
+    /// Events, one per line; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-impl Publish {
+impl PublishCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let mut lines = Lines::new(open(&self.file)?);
+        let mut lines = Lines::new(open_lines(&self.file)?);
         let checker = Checker::new(&reference.partners, now());
         let mut publisher = Publisher::new(&config.kafka, Duration::from_secs(self.timeout))?;
-        let mut listing = Listing::new(self.format);
+        let mut list = RejectionList::new(self.format);
+        let (mut counts, mut key) = (CheckCounts::default(), Vec::new());
+        let mut without_topic = 0_u64;
         let (began, mut progress) = (Instant::now(), Progress::new());
         progress.begin("publish", 0);
-        let (mut tally, mut key) = (Tally::default(), Vec::new());
-        let mut unsendable = 0_u64;
         while let Some((number, line)) = lines.read().with_context(|| cannot_read(&self.file))? {
             if self.unchecked {
-                unsendable +=
-                    u64::from(!self.send_unchecked(&checker, &mut publisher, number, line)?);
+                let sent = self.send_unchecked(&checker, &mut publisher, number, line)?;
+                without_topic += u64::from(!sent);
             } else {
                 let verdict = checker.check(line, &mut key);
-                tally.count(&verdict);
+                counts.count(&verdict);
                 match verdict {
-                    Ok(passed) => {
+                    Ok(event) => {
                         let topic = checker
-                            .topic_of(passed.feed)
+                            .topic_of(event.feed)
                             .context("a feed has no topic in partners.toml")?;
                         publisher.send(topic, Some(&key), line)?;
                     }
-                    Err(rejection) => listing.refuse(number, &rejection)?,
+                    Err(rejection) => list.reject(number, &rejection)?,
                 }
             }
             if number.is_multiple_of(PROGRESS_LINES) {
@@ -81,20 +83,15 @@ impl Publish {
         }
         let sent = publisher.finish()?;
         progress.end();
-        let seconds = began.elapsed().as_secs_f64();
-        eprintln!(
-            "{sent} sent in {seconds:.1} s, {:.0} a second",
-            sent as f64 / seconds.max(1e-9)
-        );
+        print_speed(sent, began.elapsed());
         if !self.unchecked {
-            listing.close(&tally)?;
+            list.close(&counts)?;
         }
-        Ok(exit_code(
-            unsendable > 0 || self.strict && tally.refusals() > 0,
-        ))
+        let is_strict_failure = self.strict && counts.rejections() > 0;
+        Ok(exit_code(without_topic > 0 || is_strict_failure))
     }
 
-    /// `false` for a line that has no topic.
+    /// Sends a line without validating it; `false` if it has no topic.
     fn send_unchecked(
         &self,
         checker: &Checker<'_>,
@@ -108,11 +105,17 @@ impl Publish {
             .or(self.topic.as_deref())
         else {
             eprintln!(
-                "line {number}: not sent, its type names no feed; --topic says where such lines go"
+                "line {number}: not sent: its type names no feed; pass --topic to send such lines"
             );
             return Ok(false);
         };
         publisher.send(topic, subject.as_deref().map(str::as_bytes), line)?;
         Ok(true)
     }
+}
+
+fn print_speed(sent: u64, elapsed: Duration) {
+    let seconds = elapsed.as_secs_f64();
+    let per_second = sent as f64 / seconds.max(1e-9);
+    eprintln!("{sent} sent in {seconds:.1} s, {per_second:.0} per second");
 }

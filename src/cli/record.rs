@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Connection, Format, lookup, runtime};
 use crate::aggregate::{Revision, history, month_of};
-use crate::contract::Record as Flat;
+use crate::contract::Record;
 use crate::contract::columns::with_columns;
 use crate::contract::moment::Moment;
 use crate::contract::parts::Flags;
@@ -17,64 +17,63 @@ use crate::event::{Feed, Kind};
 use crate::reference::Reference;
 use crate::reference::plan::Plan;
 
-/// Show one record's revisions and the rules that matched
+/// Show the revisions of a record and the rules that match it
 #[derive(Debug, Args)]
-pub(crate) struct Record {
-    /// The partner's records system, `urn:partner:<partner>:<system>`
+pub(crate) struct RecordCommand {
+    /// The source of the record: `urn:partner:<partner>:<system>`
     source: String,
-    /// The record's token
+    /// The subject of the record
     subject: String,
-    /// Match under this plan [default: the plan in force in the record's month]
+    /// Match the rules of this plan [default: the plan in force in the record's month]
     #[arg(long, value_name = "ID")]
     plan: Option<String>,
-    /// How to show it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
     connection: Connection,
 }
 
-impl Record {
+impl RecordCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
-        let named = self
-            .plan
-            .as_deref()
-            .map(|id| lookup::plan(&reference, id))
-            .transpose()?;
+        let plan = match &self.plan {
+            Some(id) => Some(lookup::plan(&reference, id)?),
+            None => None,
+        };
         let store = config.store.open()?;
         let runtime = runtime()?;
         let history = history(&store, runtime.handle(), &self.source, &self.subject)?;
         let Some(latest) = history.revisions.last() else {
-            eprintln!("the store `{}` holds no such record", store.root());
+            eprintln!("the store `{}` does not contain this record", store.root());
             return Ok(ExitCode::from(1));
         };
-        let told = Told {
+        let report = RecordReport {
             source: &self.source,
             subject: &self.subject,
-            revisions: versions(&history.revisions),
-            plan: Under::of(&latest.record(), named, &reference),
+            revisions: report_revisions(&history.revisions),
+            plan: PlanMatches::new(&latest.record(), plan, &reference),
         };
         match self.format {
-            Format::Json => say!("{}", serde_json::to_string(&told)?),
-            Format::Text => say!("{}", told.to_string().trim_end()),
+            Format::Json => say!("{}", serde_json::to_string(&report)?),
+            Format::Text => say!("{}", report.to_string().trim_end()),
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// What is told of a record.
+/// The output of the command.
 #[derive(Serialize)]
-struct Told<'r> {
+struct RecordReport<'r> {
     source: &'r str,
     subject: &'r str,
-    revisions: Vec<Version<'r>>,
-    plan: Under<'r>,
+    revisions: Vec<RevisionReport<'r>>,
+    plan: PlanMatches<'r>,
 }
 
-/// One revision, with what it changed.
+/// One revision, with the fields it changed.
 #[derive(Serialize)]
-struct Version<'r> {
+struct RevisionReport<'r> {
     topic: &'r str,
     partition: i32,
     position: String,
@@ -84,23 +83,28 @@ struct Version<'r> {
     latest: bool,
     cancelled: Option<&'r str>,
     sent_again: bool,
-    changes: Vec<Change>,
+    changes: Vec<FieldChange>,
 }
 
-/// A field: its name, and its value before and after, empty where it has none.
-type Change = (&'static str, String, String);
+/// The name of a field and its values before and after; empty if it has none.
+type FieldChange = (&'static str, String, String);
+/// The name of a field and its value as text.
+type FieldText = (&'static str, String);
 
-/// How a plan sees the record; `id` is `None` where none is in force.
+/// Printed in place of a token.
+const HIDDEN: &str = "…";
+
+/// The series of a plan that the record counts in; `id` is `None` if no plan is in force.
 #[derive(Serialize)]
-struct Under<'r> {
+struct PlanMatches<'r> {
     id: Option<&'r str>,
     month: Option<String>,
-    matches: Vec<Match<'r>>,
+    matches: Vec<SeriesMatch<'r>>,
 }
 
-/// A series the record falls under, with the rule, and the keys and values that matched it.
+/// A series that the record counts in, with the rule, and the keys and values that matched it.
 #[derive(Serialize)]
-struct Match<'r> {
+struct SeriesMatch<'r> {
     kind: &'static str,
     series: &'r str,
     label: &'r str,
@@ -108,14 +112,14 @@ struct Match<'r> {
     hits: Vec<(String, String)>,
 }
 
-fn versions(rows: &[Revision]) -> Vec<Version<'_>> {
-    let mut before: Option<Vec<(&'static str, String)>> = None;
-    let mut versions = Vec::new();
+fn report_revisions(rows: &[Revision]) -> Vec<RevisionReport<'_>> {
+    let mut before: Option<Vec<FieldText>> = None;
+    let mut reports = Vec::new();
     for (i, row) in rows.iter().enumerate() {
         let record = row.record();
         let fields = fields(&record);
         let changes = changes(before.as_deref().unwrap_or_default(), &fields);
-        versions.push(Version {
+        reports.push(RevisionReport {
             topic: &row.partition.topic,
             partition: row.partition.partition,
             position: row.at.position.to_string(),
@@ -129,31 +133,31 @@ fn versions(rows: &[Revision]) -> Vec<Version<'_>> {
         });
         before = Some(fields);
     }
-    versions
+    reports
 }
 
-/// The fields that are not as before; a token's value is never shown.
-fn changes(before: &[(&'static str, String)], after: &[(&'static str, String)]) -> Vec<Change> {
-    let old = before
-        .iter()
-        .map(|(_, value)| &**value)
-        .chain(std::iter::repeat(""));
-    let changed = after.iter().zip(old).filter(|((_, new), old)| new != old);
-    let change = |((name, new), old): (&(&'static str, String), &str)| {
-        let (old, new) = if name.contains("token") {
-            ("…", "…")
+/// The fields that differ from those before. The value of a token is never shown.
+fn changes(before: &[FieldText], after: &[FieldText]) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    for (index, (name, new)) in after.iter().enumerate() {
+        let old = before.get(index).map_or("", |(_, old)| old);
+        if new == old {
+            continue;
+        }
+        changes.push(if name.contains("token") {
+            (*name, HIDDEN.to_owned(), HIDDEN.to_owned())
         } else {
-            (old, &**new)
-        };
-        (*name, old.to_owned(), new.to_owned())
-    };
-    changed.map(change).collect()
+            (*name, old.to_owned(), new.clone())
+        });
+    }
+    changes
 }
 
-impl<'r> Under<'r> {
-    fn of(record: &Flat<'r>, named: Option<&'r Plan>, reference: &'r Reference) -> Self {
+impl<'r> PlanMatches<'r> {
+    /// The matches under `plan`, or else under the plan in force in the record's month.
+    fn new(record: &Record<'r>, plan: Option<&'r Plan>, reference: &'r Reference) -> Self {
         let month = month_of(record, reference);
-        let plan = named.or_else(|| reference.plans.in_force(month?.first_day()));
+        let plan = plan.or_else(|| reference.plans.in_force(month?.first_day()));
         let month = month.map(|month| month.to_string());
         let Some(plan) = plan else {
             return Self {
@@ -172,7 +176,7 @@ impl<'r> Under<'r> {
                 .map(|hit| (hit.key, hit.value))
                 .collect();
             let (kind, rule) = (series.kind.as_str(), &*found.rule.id);
-            Match {
+            SeriesMatch {
                 kind,
                 series: &series.id,
                 label: &series.label,
@@ -188,11 +192,11 @@ impl<'r> Under<'r> {
     }
 }
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for RecordReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}", self.source, self.subject)?;
-        for version in &self.revisions {
-            version.fmt(f)?;
+        for revision in &self.revisions {
+            revision.fmt(f)?;
         }
         let month = self.plan.month.as_deref().unwrap_or_default();
         let is_cancelled = self
@@ -200,16 +204,16 @@ impl fmt::Display for Told<'_> {
             .last()
             .is_some_and(|last| last.cancelled.is_some());
         match self.plan.id {
-            None => writeln!(f, "\nno plan that is held is in force in {month}")?,
+            None => writeln!(f, "\nno plan is in force in {month}")?,
             Some(plan) if is_cancelled => {
-                writeln!(f, "\nunder {plan}, in {month}, were it not cancelled")?
+                writeln!(f, "\nplan {plan}, not counted in {month}: cancelled")?
             }
-            Some(plan) => writeln!(f, "\nunder {plan}, counted in {month}")?,
+            Some(plan) => writeln!(f, "\nplan {plan}, counted in {month}")?,
         }
         if self.plan.id.is_some() && self.plan.matches.is_empty() {
             writeln!(f, "  unmapped: no rule matches")?;
         }
-        for Match {
+        for SeriesMatch {
             kind,
             series,
             rule,
@@ -231,7 +235,7 @@ impl fmt::Display for Told<'_> {
     }
 }
 
-impl fmt::Display for Version<'_> {
+impl fmt::Display for RevisionReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             topic,
@@ -252,30 +256,30 @@ impl fmt::Display for Version<'_> {
             writeln!(f, "  cancelled  {reason}: the record does not count")?;
         }
         if self.sent_again {
-            writeln!(f, "  sent again, nothing changed")?;
+            writeln!(f, "  sent again without changes")?;
         }
         for (name, old, new) in &self.changes {
-            let said = match (&**old, &**new) {
-                ("…", _) => "another than before (a token, not shown)".to_owned(),
+            let change = match (&**old, &**new) {
+                (HIDDEN, _) => "changed (a token, not shown)".to_owned(),
                 ("", new) => new.to_owned(),
-                (old, "") => format!("{old} → nothing"),
+                (old, "") => format!("{old} → (removed)"),
                 (old, new) => format!("{old} → {new}"),
             };
-            writeln!(f, "  {name:<24} {said}")?;
+            writeln!(f, "  {name:<24} {change}")?;
         }
         Ok(())
     }
 }
 
-/// A field as text; empty = absent.
-trait Shown {
-    fn shown(&self) -> String;
+/// A field as text; empty if absent.
+trait FieldAsText {
+    fn as_text(&self) -> String;
 }
 
-macro_rules! shown {
+macro_rules! field_as_text {
     ($($type:ty: |$value:ident| $text:expr;)+) => { $(
-        impl Shown for $type {
-            fn shown(&self) -> String {
+        impl FieldAsText for $type {
+            fn as_text(&self) -> String {
                 let $value = self;
                 $text
             }
@@ -283,7 +287,7 @@ macro_rules! shown {
     )+ };
 }
 
-shown! {
+field_as_text! {
     &str: |text| (*text).to_owned();
     Option<&str>: |text| text.unwrap_or_default().to_owned();
     i32: |number| number.to_string();
@@ -294,8 +298,8 @@ shown! {
     Kind: |kind| kind.to_string();
 }
 
-impl Shown for Option<Strs<'_>> {
-    fn shown(&self) -> String {
+impl FieldAsText for Option<Strs<'_>> {
+    fn as_text(&self) -> String {
         let Some(texts) = *self else {
             return String::new();
         };
@@ -310,23 +314,23 @@ impl Shown for Option<Strs<'_>> {
     }
 }
 
-impl Shown for Flags {
-    fn shown(&self) -> String {
+impl FieldAsText for Flags {
+    fn as_text(&self) -> String {
         let yes = Flags::names(self.yes).map(str::to_owned);
         let no = Flags::names(self.no).map(|name| format!("not {name}"));
         yes.chain(no).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// What every revision has anyway.
-const ASIDE: [&str; 6] = ["id", "source", "subject", "revision", "time", "version"];
+/// Fields that every revision has, and that are printed elsewhere or not at all.
+const OMITTED: [&str; 6] = ["id", "source", "subject", "revision", "time", "version"];
 
 macro_rules! fields {
     ($($(#[$doc:meta])+ $name:ident: $of:ident, $group:ident, $feeds:expr, $role:ident;)+) => {
         /// The fields of a record by name, as texts.
-        fn fields(record: &Flat<'_>) -> Vec<(&'static str, String)> {
-            let all = [$((stringify!($name), record.$name.shown())),+];
-            all.into_iter().filter(|(name, _)| !ASIDE.contains(name)).collect()
+        fn fields(record: &Record<'_>) -> Vec<FieldText> {
+            let all = [$((stringify!($name), record.$name.as_text())),+];
+            all.into_iter().filter(|(name, _)| !OMITTED.contains(name)).collect()
         }
     };
 }
@@ -354,14 +358,13 @@ mod tests {
             .map(|document| Event::decode(document).expect("valid"));
         let [before, after] = events
             .each_ref()
-            .map(|event| fields(&Flat::from_event(event)));
+            .map(|event| fields(&Record::from_event(event)));
         let changes = changes(&before, &after);
-        let told = |name, old: &str, new: &str| (name, old.to_owned(), new.to_owned());
         assert_eq!(
             changes,
             [
-                told("what_category", "8N", "8S"),
-                told("victim_token", "…", "…")
+                ("what_category", "8N".to_owned(), "8S".to_owned()),
+                ("victim_token", "…".to_owned(), "…".to_owned())
             ]
         );
     }

@@ -5,50 +5,49 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{Connection, exit_code, runtime};
-use crate::publish::{self, Standing, TIMEOUT};
+use crate::publish::{self, TIMEOUT, TopicState};
 
-/// Partitions of a new topic: as many consumers can share it.
+/// Partitions of a new topic: the most consumers that can share it.
 const PARTITIONS: i32 = 6;
 
 /// Create the topics of the configuration
 #[derive(Debug, Args)]
-pub(crate) struct Topics {
+pub(crate) struct TopicsCommand {
     #[command(subcommand)]
-    act: Act,
+    action: TopicsAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Act {
-    /// Create the topics of partners.toml that are not there, and the dead-letter topic of the
-    /// settings
+enum TopicsAction {
+    /// Create the missing topics of partners.toml and the dead-letter topic of the settings
     ///
-    /// The time of their records is the broker's (`LogAppendTime`), so that no publisher can date
-    /// one back. Exit status: 0 = all are there, 1 = the broker refused one, 2 = no broker
+    /// Their records get the broker's time (`LogAppendTime`), so that no publisher can backdate one.
+    /// Exit status: 0 = all topics exist, 1 = the broker refused to create one, 2 = no broker
     /// answered.
-    Create(Create),
+    Create(CreateTopics),
 }
 
 #[derive(Debug, Args)]
-struct Create {
+struct CreateTopics {
     #[command(flatten)]
     connection: Connection,
     /// Partitions of each topic
     #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
-    /// Copies of each partition; -1 = as the broker is set
+    /// Replicas of each partition; -1 = the broker's default
     #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
     replication: i32,
 }
 
-impl Topics {
+impl TopicsCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        match self.act {
-            Act::Create(create) => create.run(),
+        match self.action {
+            TopicsAction::Create(create) => create.run(),
         }
     }
 }
 
-impl Create {
+impl CreateTopics {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let feeds = config.topics(&reference.partners).map(|(name, _)| name);
@@ -63,20 +62,22 @@ impl Create {
             self.replication,
             TIMEOUT,
         );
-        let mut wrong = false;
-        for (name, standing) in runtime.block_on(created)? {
-            say!("{name}: {standing}");
-            match standing {
-                Standing::Existed { partitions, .. } if partitions != self.partitions as usize => {
+        let mut is_refused = false;
+        for (name, state) in runtime.block_on(created)? {
+            say!("{name}: {state}");
+            match state {
+                TopicState::Existed { partitions, .. }
+                    if partitions != self.partitions as usize =>
+                {
                     say!(
-                        "{name}: {} partitions were asked for; those of a topic that exists stay",
+                        "{name}: keeps its partitions; --partitions {} only applies to new topics",
                         self.partitions
                     );
                 }
-                Standing::Refused(_) => wrong = true,
+                TopicState::Refused(_) => is_refused = true,
                 _ => {}
             }
         }
-        Ok(exit_code(wrong))
+        Ok(exit_code(is_refused))
     }
 }

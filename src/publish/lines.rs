@@ -1,16 +1,16 @@
-//! The lines of a file, one after another in one buffer.
+//! Reads the lines of a file one by one into one buffer.
 //!
-//! A line that is longer than any event is cut, just so long that it is still too long: memory
-//! stays bounded whatever the file.
+//! A line longer than any event is cut to one byte more than the limit, so that it is still
+//! rejected as too long: memory stays bounded for any file.
 
 use std::io::{self, BufRead};
 
 use crate::contract::VALUE_BYTES_MAX;
 
-/// How much of a line is kept.
+/// The most bytes of a line that are kept.
 const KEPT_BYTES_MAX: usize = VALUE_BYTES_MAX + 1;
 
-/// Reads lines; those that are empty are passed over, but count.
+/// Reads lines. Empty lines are skipped but counted in the line numbers.
 #[derive(Debug)]
 pub struct Lines<R> {
     reader: R,
@@ -40,7 +40,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// `false` at the end of the file.
+    /// Reads a line, empty or not; `false` at the end of the file.
     fn read_any(&mut self) -> io::Result<bool> {
         self.line.clear();
         self.number += 1;

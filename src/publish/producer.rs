@@ -1,8 +1,8 @@
-//! Sends events, and knows how many arrived.
+//! Sends events and counts how many were delivered.
 //!
-//! The queue is bounded, the wait while events wait and none is taken is bounded, and an event that
-//! is refused ends the sending: an event is sent or the caller is told. Of a partition that takes
-//! none beside others that do, at the end.
+//! The queue is bounded, and so is the wait for a broker that accepts none of the waiting events. An
+//! event that is refused ends the sending: every event is delivered, or the caller gets an error.
+//! If one partition accepts nothing while others do, the error comes at the end.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,26 +18,25 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::{CONTENT_TYPE, Cause, Error, client};
+use super::{CONTENT_TYPE, Cause, PublishError, client};
 use crate::kafka::KafkaSettings;
 use crate::kafka::{ComplaintContext, Unreached};
 use crate::rejects::Raw;
 
-/// The most that waits to be sent.
+/// Bounds of the queue of events that wait to be sent.
 const QUEUE_EVENTS_MAX: &str = "100000";
 const QUEUE_KIB_MAX: &str = "65536";
-/// How long a full queue is left alone.
+/// How long to wait before a full queue is tried again.
 const FULL_QUEUE_WAIT: Duration = Duration::from_millis(2);
-/// How often it is looked whether what is on its way is still taken.
+/// How often to check whether brokers still accept the waiting events.
 const SETTLE_WAIT: Duration = Duration::from_secs(1);
 
-/// The properties of every producer: a bounded queue, and partitions by keys as all others choose
-/// them.
+/// The properties of every producer: a bounded queue, and Java's partitioner, as other producers
+/// have.
 pub(crate) fn producer(kafka: &KafkaSettings) -> ClientConfig {
     let mut config = client(kafka);
     config
-        // A topic has as many partitions as somebody chose: a broker that would make one is not
-        // asked to.
+        // The operator chooses the number of partitions, so the broker must not create a topic.
         .set("allow.auto.create.topics", "false")
         .set("partitioner", "murmur2_random")
         .set("compression.type", "zstd")
@@ -63,12 +62,12 @@ pub struct Publisher {
     producer: ThreadedProducer<Deliveries>,
     brokers: String,
     timeout: Duration,
-    waiting: Waiting,
+    idle_timer: IdleTimer,
     headers: OwnedHeaders,
     topics: HashSet<String>,
 }
 
-/// What the broker said of each event.
+/// Counts the broker's answers to each event.
 #[derive(Default)]
 struct Deliveries {
     delivered: AtomicU64,
@@ -103,13 +102,13 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// How long nothing has been taken.
-struct Waiting {
+/// Measures how long no event has been delivered.
+struct IdleTimer {
     delivered: u64,
     since: Instant,
 }
 
-impl Waiting {
+impl IdleTimer {
     fn new(delivered: u64) -> Self {
         Self {
             delivered,
@@ -126,10 +125,10 @@ impl Waiting {
 }
 
 impl Publisher {
-    /// A publisher to the brokers of the settings; nothing is sent yet, nobody asked.
-    pub fn new(kafka: &KafkaSettings, timeout: Duration) -> Result<Self, Error> {
+    /// A publisher for the brokers of the settings. It connects when the first event is sent.
+    pub fn new(kafka: &KafkaSettings, timeout: Duration) -> Result<Self, PublishError> {
         let mut config = producer(kafka);
-        // An event waits for as long as others are taken: `timeout` is of the brokers, not of the
+        // An event may wait as long as others are delivered: `timeout` limits the brokers, not the
         // queue.
         config.set("message.timeout.ms", "0");
         config
@@ -143,25 +142,30 @@ impl Publisher {
             key: "content-type",
             value: Some(CONTENT_TYPE),
         });
-        let (brokers, waiting) = (kafka.brokers.clone(), Waiting::new(0));
+        let (brokers, idle_timer) = (kafka.brokers.clone(), IdleTimer::new(0));
         Ok(Self {
             producer,
             brokers,
             timeout,
-            waiting,
+            idle_timer,
             headers,
             topics: HashSet::new(),
         })
     }
 
-    /// Hands an event over to be sent; waits while the queue is full. The first event of a topic
-    /// asks whether the topic exists.
-    pub fn send(&mut self, topic: &str, key: Option<&[u8]>, value: &[u8]) -> Result<(), Error> {
+    /// Queues an event; waits while the queue is full. The first event for a topic checks that the
+    /// topic exists.
+    pub fn send(
+        &mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: &[u8],
+    ) -> Result<(), PublishError> {
         self.send_with(topic, key, Some(value), self.headers.clone())
     }
 
-    /// Hands a record over that was rejected, as it came.
-    pub fn send_again(&mut self, topic: &str, raw: &Raw) -> Result<(), Error> {
+    /// Queues a rejected record again, unchanged.
+    pub fn resend(&mut self, topic: &str, raw: &Raw) -> Result<(), PublishError> {
         self.send_with(
             topic,
             raw.key.as_deref(),
@@ -176,7 +180,7 @@ impl Publisher {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         headers: OwnedHeaders,
-    ) -> Result<(), Error> {
+    ) -> Result<(), PublishError> {
         if !self.topics.contains(topic) {
             self.look_up(topic)?;
         }
@@ -188,7 +192,7 @@ impl Publisher {
         loop {
             if self.is_stalled() {
                 let (delivered, source) = (self.delivered(), self.deliveries().heard.complaint());
-                return Err(Error::Stalled {
+                return Err(PublishError::Stalled {
                     delivered,
                     timeout: self.timeout,
                     source,
@@ -205,22 +209,22 @@ impl Publisher {
         }
     }
 
-    /// Whether events wait, and none is taken.
+    /// Whether events wait and no broker accepts one.
     fn is_stalled(&mut self) -> bool {
         let delivered = self.delivered();
         if self.producer.in_flight_count() == 0 {
-            self.waiting = Waiting::new(delivered);
+            self.idle_timer = IdleTimer::new(delivered);
         }
-        self.waiting.idle(delivered) > self.timeout
+        self.idle_timer.idle(delivered) > self.timeout
     }
 
-    /// How many events the brokers have taken.
+    /// How many events the brokers have acknowledged.
     pub fn delivered(&self) -> u64 {
         self.deliveries().delivered.load(Ordering::Relaxed)
     }
 
-    /// Waits until all that was handed over arrived, and says how many did.
-    pub fn finish(self) -> Result<u64, Error> {
+    /// Waits until all queued events are delivered; returns how many.
+    pub fn finish(self) -> Result<u64, PublishError> {
         let flushed = self.settle();
         if flushed.is_err() || self.deliveries().failed.load(Ordering::Relaxed) > 0 {
             return Err(self.failure_by(flushed.err()));
@@ -228,12 +232,12 @@ impl Publisher {
         Ok(self.delivered())
     }
 
-    /// Waits until what was handed over is settled, for as long as any of it is taken.
+    /// Waits until all queued events are delivered or failed, as long as any is delivered.
     fn settle(&self) -> Result<(), KafkaError> {
-        let mut waiting = Waiting::new(self.delivered());
+        let mut idle_timer = IdleTimer::new(self.delivered());
         loop {
             match self.producer.flush(SETTLE_WAIT) {
-                Err(_) if waiting.idle(self.delivered()) <= self.timeout => {}
+                Err(_) if idle_timer.idle(self.delivered()) <= self.timeout => {}
                 flushed => return flushed,
             }
         }
@@ -243,7 +247,7 @@ impl Publisher {
         self.producer.context()
     }
 
-    fn look_up(&mut self, topic: &str) -> Result<(), Error> {
+    fn look_up(&mut self, topic: &str) -> Result<(), PublishError> {
         let metadata = self
             .producer
             .client()
@@ -261,38 +265,36 @@ impl Publisher {
                 self.topics.insert(topic.to_owned());
                 Ok(())
             }
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Error::NoTopic {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Err(PublishError::NoTopic {
                 topic: topic.to_owned(),
             }),
-            Some(code) => Err(Error::Topic {
+            Some(code) => Err(PublishError::Topic {
                 topic: topic.to_owned(),
                 code,
             }),
         }
     }
 
-    /// The failure of what was sent, once what is on its way is settled.
-    fn failure(&self) -> Error {
+    /// The error for failed events, after those in flight are settled.
+    fn failure(&self) -> PublishError {
         self.failure_by(self.settle().err())
     }
 
-    fn failure_by(&self, last: Option<KafkaError>) -> Error {
+    fn failure_by(&self, last: Option<KafkaError>) -> PublishError {
         let deliveries = self.deliveries();
         let first = deliveries
             .first_failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        // Where none failed the brokers are silent: what the client complained of says more than
-        // that.
-        let complaint = || deliveries.heard.complaint().map(Cause::from);
+        // If none failed, the brokers are silent, and the client's complaint is the better cause.
         let waiting = u64::try_from(self.producer.in_flight_count()).unwrap_or(0);
-        Error::Delivery {
+        PublishError::Delivery {
             delivered: self.delivered(),
             failed: deliveries.failed.load(Ordering::Relaxed) + waiting,
             source: first
                 .map(Cause::from)
-                .or_else(complaint)
+                .or_else(|| deliveries.heard.complaint().map(Cause::from))
                 .or_else(|| last.map(Cause::from)),
         }
     }

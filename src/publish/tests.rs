@@ -10,7 +10,7 @@ fn partners() -> Partners {
 }
 
 #[test]
-fn what_is_generated_passes_and_goes_to_its_feed() {
+fn generated_events_are_accepted_for_their_feed() {
     let partners = partners();
     let checker = Checker::new(&partners, NOW);
     let mut key = Vec::new();
@@ -31,10 +31,10 @@ fn what_is_generated_passes_and_goes_to_its_feed() {
 }
 
 #[test]
-fn what_is_broken_is_refused_for_a_reason_but_where_only_the_topic_is_wrong() {
+fn broken_events_are_rejected_unless_only_the_topic_is_wrong() {
     let partners = partners();
     let checker = Checker::new(&partners, NOW);
-    let (mut key, mut tally) = (Vec::new(), Tally::default());
+    let (mut key, mut counts) = (Vec::new(), CheckCounts::default());
     for document in Generator::new(
         12,
         GeneratorOptions {
@@ -44,20 +44,20 @@ fn what_is_broken_is_refused_for_a_reason_but_where_only_the_topic_is_wrong() {
         },
     ) {
         let verdict = checker.check(&document.bytes, &mut key);
-        let sound = document
+        let is_accepted = document
             .broken
             .is_none_or(|way| way == "another feed's topic");
-        assert_eq!(verdict.is_ok(), sound, "{:?}", document.broken);
-        tally.count(&verdict);
+        assert_eq!(verdict.is_ok(), is_accepted, "{:?}", document.broken);
+        counts.count(&verdict);
     }
-    assert_eq!(tally.lines, 3_000);
-    assert_eq!(tally.accepted + tally.refusals(), 3_000);
-    assert!(tally.refused.len() >= 12, "{:?}", tally.refused);
-    assert!(tally.refused.contains_key(&Reason::PersonalNhsNumber));
+    assert_eq!(counts.lines, 3_000);
+    assert_eq!(counts.accepted + counts.rejections(), 3_000);
+    assert!(counts.rejected.len() >= 12, "{:?}", counts.rejected);
+    assert!(counts.rejected.contains_key(&Reason::PersonalNhsNumber));
 }
 
 #[test]
-fn a_subject_of_bare_digits_passes_with_a_warning() {
+fn a_subject_of_bare_digits_is_accepted_with_a_warning() {
     let partners = partners();
     let document = Generator::new(
         1,
@@ -80,7 +80,7 @@ fn a_subject_of_bare_digits_passes_with_a_warning() {
 }
 
 #[test]
-fn a_document_that_nobody_judges_shows_its_subject_and_feed_if_it_can() {
+fn subject_and_feed_are_read_from_documents_that_are_not_validated() {
     let whole = br#"{"type":"uk.community-safety.health.nothing.v9","subject":"a b","note":1}"#;
     assert_eq!(peek(whole), (Some("a b".to_owned()), Some(Feed::Health)));
     assert_eq!(peek(br#"{"type":"other"}"#), (None, None));

@@ -1,4 +1,4 @@
-//! Creates the topics of the partners, and says how those that exist stand.
+//! Creates the topics of the partners and reports the state of those that exist.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,34 +9,34 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::{Error, client};
+use super::{PublishError, client};
 use crate::kafka::KafkaSettings;
 use crate::kafka::{self, Unreached};
 
-/// The setting of a topic that every rule about "now" rests on.
+/// The topic setting on which every rule about "now" depends.
 const TIMESTAMPS: (&str, &str) = ("message.timestamp.type", "LogAppendTime");
-/// The settings of the dead-letter topic: two weeks, after which the store has the rejects still;
-/// letters without a key are no fault.
+/// The settings of the dead-letter topic: records are deleted after two weeks, since the store keeps
+/// the rejects, and need no key.
 const DEAD_LETTERS: [(&str, &str); 2] =
     [("cleanup.policy", "delete"), ("retention.ms", "1209600000")];
 
-/// How a topic stands after it was asked for.
+/// The state of a topic after the request to create it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It is new.
+pub enum TopicState {
+    /// It was created.
     Created,
-    /// It was there before.
+    /// It existed before.
     Existed {
-        /// How many partitions it has.
+        /// Its number of partitions.
         partitions: usize,
-        /// Whether the broker's time is that of its records.
+        /// Whether its records have the broker's time.
         log_append_time: bool,
     },
-    /// The broker would not.
+    /// The broker refused to create it.
     Refused(RDKafkaErrorCode),
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for TopicState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Created => f.write_str("created"),
@@ -56,15 +56,15 @@ impl fmt::Display for Standing {
     }
 }
 
-/// Creates topics with so many partitions; replication -1 is the broker's default. The answer is in
-/// the order of the names.
+/// Creates topics; a replication of -1 is the broker's default. The result is in the order of the
+/// names.
 pub async fn create(
     settings: &KafkaSettings,
     names: &[&str],
     partitions: i32,
     replication: i32,
     timeout: Duration,
-) -> Result<Vec<(String, Standing)>, Error> {
+) -> Result<Vec<(String, TopicState)>, PublishError> {
     drop(kafka::reach(&client(settings), timeout)?);
     let admin: AdminClient<DefaultClientContext> =
         client(settings).create().map_err(Unreached::Client)?;
@@ -83,22 +83,22 @@ pub async fn create(
     let options = AdminOptions::new()
         .request_timeout(Some(timeout))
         .operation_timeout(Some(timeout));
-    let mut standings = Vec::with_capacity(names.len());
+    let mut states = Vec::with_capacity(names.len());
     for result in admin
         .create_topics(&topics, &options)
         .await
-        .map_err(Error::Create)?
+        .map_err(PublishError::Create)?
     {
-        standings.push(match result {
-            Ok(name) => (name, Standing::Created),
+        states.push(match result {
+            Ok(name) => (name, TopicState::Created),
             Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                let standing = existing(&admin, &name, &options, timeout).await?;
-                (name, standing)
+                let state = existing(&admin, &name, &options, timeout).await?;
+                (name, state)
             }
-            Err((name, code)) => (name, Standing::Refused(code)),
+            Err((name, code)) => (name, TopicState::Refused(code)),
         });
     }
-    Ok(standings)
+    Ok(states)
 }
 
 async fn existing(
@@ -106,11 +106,11 @@ async fn existing(
     name: &str,
     options: &AdminOptions,
     timeout: Duration,
-) -> Result<Standing, Error> {
+) -> Result<TopicState, PublishError> {
     let metadata = admin
         .inner()
         .fetch_metadata(Some(name), timeout)
-        .map_err(Error::Create)?;
+        .map_err(PublishError::Create)?;
     let partitions: BTreeSet<i32> = metadata
         .topics()
         .iter()
@@ -121,12 +121,12 @@ async fn existing(
     let answers = admin
         .describe_configs([&resource], options)
         .await
-        .map_err(Error::Create)?;
-    let value = |answer: &rdkafka::admin::ConfigResource| {
-        Some(answer.get(TIMESTAMPS.0)?.value.clone()? == TIMESTAMPS.1)
-    };
-    let log_append_time = answers.iter().flatten().filter_map(value).any(|is| is);
-    Ok(Standing::Existed {
+        .map_err(PublishError::Create)?;
+    let log_append_time = answers.iter().flatten().any(|answer| {
+        let setting = answer.get(TIMESTAMPS.0);
+        setting.is_some_and(|setting| setting.value.as_deref() == Some(TIMESTAMPS.1))
+    });
+    Ok(TopicState::Existed {
         partitions: partitions.len(),
         log_append_time,
     })

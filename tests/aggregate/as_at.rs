@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use partner_feeds::import::police_uk::{self, Options};
+use partner_feeds::import::police_uk::{self, PoliceUkOptions};
 
 use crate::chain::{Chain, POLICE, REFERENCE, noon};
 use crate::import::{MONTHS, options};
@@ -31,7 +31,7 @@ fn crimes(
     {
         let mut lines = Vec::new();
         let file = of_month(street, month, folder.path());
-        let options = Options {
+        let options = PoliceUkOptions {
             release: release.parse().expect("a month"),
             previous: previous.clone(),
             vintage,

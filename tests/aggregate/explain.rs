@@ -6,7 +6,7 @@ use partner_feeds::aggregate::{
     AggregateSettings, CountChange, Explanation, FigureQuery, PlanChoice, diff, explain,
 };
 use partner_feeds::event::Micros;
-use partner_feeds::import::police_uk::{self, Options};
+use partner_feeds::import::police_uk::{self, PoliceUkOptions};
 
 use crate::chain::{Chain, POLICE, Quiet, REFERENCE};
 use crate::import::options;
@@ -162,7 +162,7 @@ fn releases(files: &[PathBuf], months: [&str; 2]) -> Chain {
             .find(|file| file.to_string_lossy().contains(&format!("{month}-")))
             .expect("a file");
         let release = if i == 0 { "2019-03" } else { "2019-04" };
-        let options = Options {
+        let options = PoliceUkOptions {
             release: release.parse().expect("a month"),
             vintage: Some(2011),
             ..options()

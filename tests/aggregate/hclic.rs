@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use calamine::{Data, DataType, Reader, Xlsx, open_workbook};
-use partner_feeds::import::hclic::{self, Options, Summary};
+use partner_feeds::import::hclic::{self, HclicOptions, HclicSummary};
 use partner_feeds::reference::Reference;
 use partner_feeds::reference::pattern::is_base;
 use serde_json::Value;
@@ -19,9 +19,9 @@ const LONDON: &str = "E09000001";
 /// Events by subject.
 type Events = BTreeMap<String, Value>;
 
-fn imported(files: &[PathBuf], authority: Option<&str>) -> (Events, Summary) {
+fn imported(files: &[PathBuf], authority: Option<&str>) -> (Events, HclicSummary) {
     let release = "2026-04".parse().expect("a month");
-    let options = Options {
+    let options = HclicOptions {
         release,
         previous: Vec::new(),
         authority: authority.map(str::to_owned),
@@ -53,8 +53,8 @@ const WORKBOOKS: [&str; 3] = [
 
 /// Events of the three workbooks, and of the long CSV.
 struct Published {
-    workbooks: (Events, Summary),
-    long: (Events, Summary),
+    workbooks: (Events, HclicSummary),
+    long: (Events, HclicSummary),
 }
 
 /// What the published files hold; none where they are not at hand.
@@ -176,7 +176,7 @@ fn workbook_and_long_csv_give_the_same_events() {
     let of_maidstone = |subject: &str| {
         subject.contains(MAIDSTONE) && quarters.iter().any(|quarter| subject.contains(quarter))
     };
-    let of_both = |(events, _): &'static (Events, Summary)| -> BTreeMap<_, _> {
+    let of_both = |(events, _): &'static (Events, HclicSummary)| -> BTreeMap<_, _> {
         events
             .iter()
             .filter(|(subject, _)| of_maidstone(subject))

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use partner_feeds::import::police_uk::{self, Error, IdScope, Options, Summary};
+use partner_feeds::import::police_uk::{
+    self, IdScope, PoliceUkError, PoliceUkOptions, PoliceUkSummary,
+};
 
 use crate::published::{ASB, HEADER, KENT, Street, data, say};
 
 pub(crate) const MONTHS: [&str; 5] = ["2018-10", "2018-11", "2018-12", "2019-01", "2019-02"];
 
-pub(crate) fn options() -> Options {
+pub(crate) fn options() -> PoliceUkOptions {
     let release = "2019-04".parse().expect("a month");
-    Options {
+    PoliceUkOptions {
         release,
         previous: Vec::new(),
         id_scope: IdScope::Release,
@@ -21,7 +23,10 @@ pub(crate) fn options() -> Options {
 }
 
 /// The subjects of the events of files.
-fn subjects_of(files: &[PathBuf], options: &Options) -> Result<(Vec<String>, Summary), Error> {
+fn subjects_of(
+    files: &[PathBuf],
+    options: &PoliceUkOptions,
+) -> Result<(Vec<String>, PoliceUkSummary), PoliceUkError> {
     let mut out = Vec::new();
     let summary = police_uk::import(files, options, &mut out)?;
     let text = String::from_utf8(out).expect("UTF-8");
@@ -102,7 +107,7 @@ fn ids_of_northern_ireland_do_not_identify() {
     assert!(
         matches!(
             refused,
-            Error::IdsReused {
+            PoliceUkError::IdsReused {
                 redated: 7_832,
                 ids: 9_048
             }
@@ -113,7 +118,7 @@ fn ids_of_northern_ireland_do_not_identify() {
         refused.to_string().contains("--id-scope month"),
         "{refused}"
     );
-    let by_month = Options {
+    let by_month = PoliceUkOptions {
         id_scope: IdScope::Month,
         ..options()
     };
@@ -134,12 +139,13 @@ fn rows_of_dyfed_powys_need_a_vintage_and_hold_two_redated_ids() {
     });
     let refused = subjects_of(&street.files, &options()).expect_err("asked for");
     assert!(
-        matches!(refused, Error::VintageUnknown) && refused.to_string().contains("--vintage"),
+        matches!(refused, PoliceUkError::VintageUnknown)
+            && refused.to_string().contains("--vintage"),
         "{refused}"
     );
     let (subjects, summary) = subjects_of(
         &street.files,
-        &Options {
+        &PoliceUkOptions {
             vintage: Some(2011),
             ..options()
         },
@@ -153,7 +159,7 @@ fn rows_of_dyfed_powys_need_a_vintage_and_hold_two_redated_ids() {
 
 /// Imports a sample of a published file under the name it was published by; the events and what was
 /// made of it.
-fn sampled(file: &str, release: &str) -> Option<(Vec<serde_json::Value>, Summary)> {
+fn sampled(file: &str, release: &str) -> Option<(Vec<serde_json::Value>, PoliceUkSummary)> {
     let Some(folder) = data().map(|data| data.join("police")) else {
         say(&format!(
             "{file}: the sample is not at hand, nothing is compared"
@@ -164,7 +170,7 @@ fn sampled(file: &str, release: &str) -> Option<(Vec<serde_json::Value>, Summary
     let path = named.path().join(format!("{file}.csv"));
     std::fs::copy(folder.join(format!("{file}.SAMPLE.csv")), &path).expect("a copy");
     let mut out = Vec::new();
-    let options = Options {
+    let options = PoliceUkOptions {
         release: release.parse().expect("a month"),
         ..options()
     };
@@ -240,7 +246,7 @@ fn published_outcomes_are_those_of_their_crimes() {
         .map(|id| format!("{id},2019-06,A,A,,,No Location,,,Drugs,Under investigation,\n"));
     std::fs::write(&street, format!("{HEADER}{}", rows.collect::<String>())).expect("a file");
     let mut out = Vec::new();
-    let options = Options {
+    let options = PoliceUkOptions {
         release: "2019-08".parse().expect("a month"),
         ..options()
     };

@@ -85,5 +85,5 @@ fn a_json_log_is_an_object_a_line_whoever_speaks() {
         .env("PARTNER_FEEDS_LOG_FORMAT", "xml")
         .run()
         .with_status(2)
-        .saying("neither text nor json");
+        .saying("must be text or json");
 }

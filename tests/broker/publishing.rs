@@ -54,14 +54,14 @@ fn topics_are_created_with_the_brokers_time_and_those_that_exist_are_told() {
     }
     let again = create("4").saying(&format!("{police}: exists already, partitions: 4\n"));
     assert!(
-        !again.out.contains("asked for") && !again.out.contains("LogAppendTime"),
+        !again.out.contains("keeps its partitions") && !again.out.contains("LogAppendTime"),
         "{}",
         again.out
     );
     create("6")
         .saying(&format!("{police}: exists already, partitions: 4\n"))
         .saying(&format!(
-            "{police}: 6 partitions were asked for; those of a topic that exists stay\n"
+            "{police}: keeps its partitions; --partitions 6 only applies to new topics\n"
         ));
     assert_eq!(feeds.broker.partitions(&police), 4);
 }
@@ -248,7 +248,7 @@ fn a_broker_that_goes_away_ends_the_sending_of_what_comes_slowly_and_of_what_is_
     publisher
         .ends()
         .with_status(2)
-        .saying("1 events were sent; then nothing was taken for 3 s");
+        .saying("1 events were sent; then no broker accepted one for 3 s");
     own.resume();
 
     let (_feeds, publisher, mut input) = left_alone(&own);

@@ -79,7 +79,7 @@ impl RejectsReplay {
                 return Ok(());
             };
             match (&mut publisher, self.format) {
-                (Some(publisher), _) => publisher.send_again(&partition.topic, &raw)?,
+                (Some(publisher), _) => publisher.resend(&partition.topic, &raw)?,
                 (None, Format::Json) => {
                     say!(
                         "{}",

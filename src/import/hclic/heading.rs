@@ -1,11 +1,11 @@
 //! What a column counts: its heading, printed over several rows, becomes a category by rule.
 //!
-//! The leaf alone does not tell categories apart, and the whole is too long and changes with the
-//! title: so it is the first and the last part of what is left when titles and fillers are dropped.
+//! The lowest part alone does not distinguish categories, and all parts together are too long and
+//! change with the title. So a category is the first and the last part, without titles and fillers.
 
 use crate::import::slug;
 
-/// Parts that begin so say nothing of what is counted.
+/// Parts that start like this do not name what is counted.
 const FILLERS: [&str; 4] = ["Table", "Of which", "Number of", "Number and"];
 
 /// The heading of a column, from the top down; without footnotes.
@@ -13,12 +13,11 @@ const FILLERS: [&str; 4] = ["Table", "Of which", "Number of", "Number and"];
 pub(super) struct Heading(Vec<String>);
 
 impl Heading {
-    pub(super) fn of<'t>(parts: impl IntoIterator<Item = &'t str>) -> Self {
-        let one_line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    pub(super) fn new<'t>(parts: impl IntoIterator<Item = &'t str>) -> Self {
         Self(
             parts
                 .into_iter()
-                .map(|part| without_footnotes(&one_line(part)).to_owned())
+                .map(|part| without_footnotes(&single_spaced(part)).to_owned())
                 .collect(),
         )
     }
@@ -27,8 +26,8 @@ impl Heading {
         self.0.last().map_or("", String::as_str)
     }
 
-    /// Whether the figures below are counts: told by the heading, since a share of 0 % or 100 %
-    /// looks like one.
+    /// Whether the figures below are counts. The heading decides, since a share of 0 % or 100 % looks
+    /// like a count.
     pub(super) fn is_count(&self) -> bool {
         let last = self.last();
         !(last == "%" || last.starts_with("Number and %") || last.ends_with("(000s)"))
@@ -39,12 +38,12 @@ impl Heading {
         self.last().starts_with("Total") && !self.is_number_of_needs()
     }
 
-    /// Whether needs are counted, of which a household may have several.
+    /// Whether needs are counted; a household can have several.
     pub(super) fn is_number_of_needs(&self) -> bool {
         self.last().starts_with("Total number of support needs")
     }
 
-    /// The category: first part and, where it differs, last part.
+    /// The category: the first part and, if it differs, the last part.
     pub(super) fn category(&self) -> String {
         let mut parts = self
             .0
@@ -56,6 +55,10 @@ impl Heading {
             _ => first,
         }
     }
+}
+
+fn single_spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A text without the numbers of footnotes at its end; `aged 21-24`, `3+` and a bare number have
@@ -73,11 +76,11 @@ mod tests {
     use super::*;
 
     fn category(heading: &str) -> String {
-        Heading::of(heading.split(" > ")).category()
+        Heading::new(heading.split(" > ")).category()
     }
 
     #[test]
-    fn the_category_is_the_first_and_the_last_part_that_say_something() {
+    fn the_category_is_the_first_and_the_last_part_without_fillers() {
         assert_eq!(
             category("Total initial assessments1,2"),
             "total-initial-assessments"
@@ -106,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn footnotes_go_and_ages_stay() {
+    fn footnotes_are_removed_and_ages_are_kept() {
         for (heading, category_of) in [
             ("Care leaver aged 21-24 3", "care-leaver-aged-21-24"),
             ("Care leaver aged 21-24", "care-leaver-aged-21-24"),
@@ -126,8 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn a_share_or_a_rate_is_no_count_whatever_its_value() {
-        let is_count = |heading: &str| Heading::of(heading.split(" > ")).is_count();
+    fn a_share_or_a_rate_is_not_a_count() {
+        let is_count = |heading: &str| Heading::new(heading.split(" > ")).is_count();
         assert!(is_count("Number of households > Total owed a relief duty1"));
         for heading in [
             "Total owed a relief duty > %",

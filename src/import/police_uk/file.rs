@@ -1,4 +1,4 @@
-//! The files of data.police.uk: what their names say, and their lines.
+//! The files of data.police.uk: their names and their lines.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -6,19 +6,25 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::Error;
+use super::PoliceUkError;
 use crate::contract::moment::{Moment, Precision};
 use crate::contract::text::{Form, SourceForm};
 
-/// What a file holds.
+/// Errors of fields that several files have.
+pub(super) const NOT_A_MONTH: &str = "expected a month, yyyy-mm";
+pub(super) const NOT_IN_FILE_NAME: &str = "this month is not in the name of the file";
+pub(super) const AFTER_RELEASE: &str = "this month is after --release";
+pub(super) const NOT_ALLOWED: &str = "the contract does not allow this text";
+
+/// What a file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(super) enum FileContent {
     Street,
     Outcomes,
     Searches,
 }
 
-impl Holds {
+impl FileContent {
     const ENDINGS: [(&'static str, Self); 3] = [
         ("-street.csv", Self::Street),
         ("-outcomes.csv", Self::Outcomes),
@@ -29,34 +35,33 @@ impl Holds {
 /// A file's name: `<yyyy-mm>-<force>-street.csv`, or `<yyyy-mm>_to_<yyyy-mm>-<force>-street.csv`;
 /// the others likewise. Each may end in `.gz`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(super) struct FileName {
     /// The first month of the file.
     pub(super) first: String,
     /// The last month of the file.
     pub(super) last: String,
     /// The force, as in the name.
     pub(super) force: String,
-    pub(super) holds: Holds,
+    pub(super) content: FileContent,
 }
 
-impl Name {
-    pub(super) fn of(path: &Path) -> Option<Self> {
+impl FileName {
+    pub(super) fn parse(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         let name = name.strip_suffix(".gz").unwrap_or(name);
-        let (name, holds) = Holds::ENDINGS
+        let (name, content) = FileContent::ENDINGS
             .iter()
-            .find_map(|(end, holds)| Some((name.strip_suffix(end)?, *holds)))?;
-        let month = |text: &str| is_month(text).then(|| text.to_owned());
-        let first = month(name.get(..7)?)?;
+            .find_map(|(end, content)| Some((name.strip_suffix(end)?, *content)))?;
+        let first = month_text(name.get(..7)?)?;
         let (last, force) = match name[7..].strip_prefix("_to_") {
-            Some(rest) => (month(rest.get(..7)?)?, rest[7..].strip_prefix('-')?),
+            Some(rest) => (month_text(rest.get(..7)?)?, rest[7..].strip_prefix('-')?),
             None => (first.clone(), name[7..].strip_prefix('-')?),
         };
         let named = Self {
             first,
             last,
             force: force.to_owned(),
-            holds,
+            content,
         };
         SourceForm::admits(named.source().as_bytes()).then_some(named)
     }
@@ -72,18 +77,23 @@ impl Name {
     }
 }
 
+fn month_text(text: &str) -> Option<String> {
+    is_month(text).then(|| text.to_owned())
+}
+
 pub(super) fn is_month(text: &str) -> bool {
     Moment::parse(text).is_some_and(|m| m.precision() == Precision::Month)
 }
 
 /// The files of one force, in the order of their names.
-pub(super) fn sort(mut paths: Vec<PathBuf>) -> Result<Vec<(PathBuf, Name)>, Error> {
+pub(super) fn sort(mut paths: Vec<PathBuf>) -> Result<Vec<(PathBuf, FileName)>, PoliceUkError> {
     paths.sort_by(|a, b| a.file_name().cmp(&b.file_name()).then(a.cmp(b)));
-    let mut files: Vec<(PathBuf, Name)> = Vec::with_capacity(paths.len());
+    let mut files: Vec<(PathBuf, FileName)> = Vec::with_capacity(paths.len());
     for path in paths {
-        let name = Name::of(&path).ok_or_else(|| Error::Name { file: path.clone() })?;
+        let name =
+            FileName::parse(&path).ok_or_else(|| PoliceUkError::Name { file: path.clone() })?;
         if let Some((_, first)) = files.first().filter(|(_, first)| first.force != name.force) {
-            return Err(Error::Forces {
+            return Err(PoliceUkError::Forces {
                 one: first.force.clone(),
                 other: name.force,
             });
@@ -93,14 +103,14 @@ pub(super) fn sort(mut paths: Vec<PathBuf>) -> Result<Vec<(PathBuf, Name)>, Erro
     Ok(files)
 }
 
-/// Refuses files whose names have a month in common.
-pub(super) fn check_months(files: &[(PathBuf, Name)]) -> Result<(), Error> {
+/// Fails if two file names have a month in common.
+pub(super) fn check_months(files: &[(PathBuf, FileName)]) -> Result<(), PoliceUkError> {
     for (i, (other, name)) in files.iter().enumerate() {
         if let Some((one, _)) = files[..i]
             .iter()
             .find(|(_, one)| one.has(&name.first) || name.has(&one.first))
         {
-            return Err(Error::MonthTwice {
+            return Err(PoliceUkError::MonthTwice {
                 month: name.first.clone(),
                 one: one.clone(),
                 other: other.clone(),
@@ -112,22 +122,22 @@ pub(super) fn check_months(files: &[(PathBuf, Name)]) -> Result<(), Error> {
 
 /// A line of a file.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'r> {
+pub(super) struct CsvLine<'r> {
     pub(super) file: &'r Path,
     pub(super) number: u64,
     header: &'static [&'static str],
     record: &'r csv::StringRecord,
 }
 
-impl<'r> Line<'r> {
-    /// The field of a column, by its place in the header.
+impl<'r> CsvLine<'r> {
+    /// The field of a column, by its index in the header.
     pub(super) fn field(self, column: usize) -> &'r str {
         &self.record[column]
     }
 
-    /// The refusal of a field.
-    pub(super) fn refused(self, column: usize, rule: &'static str) -> Error {
-        Error::Field {
+    /// The error for a field.
+    pub(super) fn error(self, column: usize, rule: &'static str) -> PoliceUkError {
+        PoliceUkError::Field {
             file: self.file.to_owned(),
             line: self.number,
             column: self.header[column],
@@ -136,17 +146,17 @@ impl<'r> Line<'r> {
     }
 }
 
-/// Hands out the lines of a file below its header, which must be the one given.
+/// Calls `each` with the lines of a file below its header, which must be `header`.
 pub(super) fn each_line(
     file: &Path,
     header: &'static [&'static str],
-    mut each: impl FnMut(Line<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let csv_error = |source| Error::Csv {
+    mut each: impl FnMut(CsvLine<'_>) -> Result<(), PoliceUkError>,
+) -> Result<(), PoliceUkError> {
+    let csv_error = |source| PoliceUkError::Csv {
         file: file.to_owned(),
         source,
     };
-    let opened = open(file).map_err(|source| Error::Read {
+    let opened = open(file).map_err(|source| PoliceUkError::Read {
         file: file.to_owned(),
         source,
     })?;
@@ -155,22 +165,22 @@ pub(super) fn each_line(
         .from_reader(opened);
     let mut record = csv::StringRecord::new();
     if !reader.read_record(&mut record).map_err(csv_error)? {
-        return Err(Error::Empty {
+        return Err(PoliceUkError::Empty {
             file: file.to_owned(),
         });
     }
     if let Some(missing) = (0..header.len()).find(|i| record.get(*i) != Some(header[*i])) {
-        let line = Line {
+        let line = CsvLine {
             file,
             number: 1,
             header,
             record: &record,
         };
-        return Err(line.refused(missing, "the header of such a file has this column here"));
+        return Err(line.error(missing, "the header must have this column at this position"));
     }
     while reader.read_record(&mut record).map_err(csv_error)? {
         let number = record.position().map_or(0, csv::Position::line);
-        each(Line {
+        each(CsvLine {
             file,
             number,
             header,
@@ -182,8 +192,8 @@ pub(super) fn each_line(
 
 fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
     let file = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let packed = path.extension().is_some_and(|ending| ending == "gz");
-    Ok(if packed {
+    let is_gzipped = path.extension().is_some_and(|ending| ending == "gz");
+    Ok(if is_gzipped {
         Box::new(MultiGzDecoder::new(file))
     } else {
         Box::new(file)
@@ -195,9 +205,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_force_the_months_and_what_it_holds_are_in_the_name() {
+    fn a_file_name_states_force_months_and_content() {
         let named = |name: &str| {
-            Name::of(Path::new(name)).map(|n| (n.first.clone(), n.last.clone(), n.source()))
+            FileName::parse(Path::new(name)).map(|n| (n.first.clone(), n.last.clone(), n.source()))
         };
         let kent = |last: &str| {
             Some((
@@ -221,11 +231,14 @@ mod tests {
         ] {
             assert_eq!(named(other), None, "{other}");
         }
-        let holds = |name: &str| Name::of(Path::new(name)).map(|n| n.holds);
-        assert_eq!(holds("2018-10-kent-outcomes.csv"), Some(Holds::Outcomes));
+        let content = |name: &str| FileName::parse(Path::new(name)).map(|n| n.content);
         assert_eq!(
-            holds("2018-10-kent-stop-and-search.csv.gz"),
-            Some(Holds::Searches)
+            content("2018-10-kent-outcomes.csv"),
+            Some(FileContent::Outcomes)
+        );
+        assert_eq!(
+            content("2018-10-kent-stop-and-search.csv.gz"),
+            Some(FileContent::Searches)
         );
     }
 }

@@ -1,16 +1,20 @@
-//! The outcome files: no events of their own, but the outcomes of crimes, by their ids, with their
-//! months.
+//! The outcome files: they give the outcomes of crimes, by id, with their months, and become no events
+//! of their own.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::file::{self, Line, Name, is_month};
-use super::table::{Column, Table};
-use super::{Error, OUTCOME_LIST};
+use super::PoliceUkError;
+use super::file::{
+    self, AFTER_RELEASE, CsvLine, FileName, NOT_A_MONTH, NOT_IN_FILE_NAME, is_month,
+};
+use super::table::{StreetColumn, StreetRows};
 use crate::import::{Release, slug};
 use crate::reference::Reference;
 
+/// The code list of a crime's outcomes.
+pub(super) const OUTCOME_LIST: &str = "police-uk-outcome";
 /// The header of an outcome file.
 const HEADER: [&str; 10] = [
     "Crime ID",
@@ -28,8 +32,8 @@ const CRIME_ID: usize = 0;
 const MONTH: usize = 1;
 const OUTCOME_TYPE: usize = 9;
 
-/// The groups of the outcome mix, the highest first: of several outcomes of a crime, one for each
-/// suspect say, the highest tells how it was resolved.
+/// The groups of outcomes, highest first. A crime can have several outcomes, such as one for each
+/// suspect; the highest counts.
 const GROUPS: [&str; 8] = [
     "court",
     "taken-into-consideration",
@@ -43,8 +47,8 @@ const GROUPS: [&str; 8] = [
 
 /// The outcomes of crimes.
 #[derive(Default)]
-pub(super) struct Outcomes {
-    by_id: HashMap<String, Given>,
+pub(super) struct CrimeOutcomes {
+    by_id: HashMap<String, CrimeOutcome>,
     /// Rows read.
     pub(super) rows: usize,
     /// Rows whose crime is in no street file.
@@ -52,35 +56,35 @@ pub(super) struct Outcomes {
 }
 
 /// How a crime was resolved, and when.
-pub(super) struct Given {
+pub(super) struct CrimeOutcome {
     rank: usize,
     pub(super) month: String,
     /// The slug of the outcome.
     pub(super) code: String,
 }
 
-impl Given {
-    /// The least counts: the highest group, then the latest month; what is left is alike in both.
+impl CrimeOutcome {
+    /// The smallest counts: the highest group, then the latest month, then the code.
     fn order(&self) -> (usize, Reverse<&str>, &str) {
         (self.rank, Reverse(&self.month), &self.code)
     }
 }
 
-impl Outcomes {
+impl CrimeOutcomes {
     /// Reads the outcomes of the crimes in street rows.
     pub(super) fn read(
-        files: &[(PathBuf, Name)],
-        crimes: &Table,
+        files: &[(PathBuf, FileName)],
+        crimes: &StreetRows,
         release: Release,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, PoliceUkError> {
         file::check_months(files)?;
         let mut outcomes = Self::default();
         if files.is_empty() {
             return Ok(outcomes);
         }
-        let mut best: HashMap<&str, Option<Given>> = crimes
+        let mut best: HashMap<&str, Option<CrimeOutcome>> = crimes
             .rows()
-            .map(|row| (row.field(Column::CrimeId), None))
+            .map(|row| (row.field(StreetColumn::CrimeId), None))
             .collect();
         best.remove("");
         let ranks = ranks();
@@ -94,7 +98,7 @@ impl Outcomes {
                 };
                 let code = slug(line.field(OUTCOME_TYPE));
                 let rank = ranks.get(&code).copied().unwrap_or(GROUPS.len());
-                let given = Given {
+                let given = CrimeOutcome {
                     rank,
                     month: line.field(MONTH).to_owned(),
                     code,
@@ -116,40 +120,37 @@ impl Outcomes {
     }
 
     /// The outcome of a crime.
-    pub(super) fn of(&self, id: &str) -> Option<&Given> {
+    pub(super) fn get(&self, id: &str) -> Option<&CrimeOutcome> {
         self.by_id.get(id)
     }
 }
 
-fn check(line: Line<'_>, name: &Name, release: Release) -> Result<(), Error> {
+fn check(line: CsvLine<'_>, name: &FileName, release: Release) -> Result<(), PoliceUkError> {
     let month = line.field(MONTH);
     if !is_month(month) {
-        return Err(line.refused(MONTH, "a month is yyyy-mm"));
+        return Err(line.error(MONTH, NOT_A_MONTH));
     }
     if !name.has(month) {
-        return Err(line.refused(MONTH, "the month is not of the file's name"));
+        return Err(line.error(MONTH, NOT_IN_FILE_NAME));
     }
     if month > release.to_string().as_str() {
-        return Err(line.refused(MONTH, "the month is after the release"));
+        return Err(line.error(MONTH, AFTER_RELEASE));
     }
     if slug(line.field(OUTCOME_TYPE)).is_empty() {
-        return Err(line.refused(OUTCOME_TYPE, "every row has an outcome"));
+        return Err(line.error(OUTCOME_TYPE, "the outcome is missing"));
     }
     Ok(())
 }
 
-/// The places of outcomes in the order of their groups; what is in no group comes last.
+/// The ranks of outcomes by their groups; an outcome of no group comes last.
 fn ranks() -> HashMap<String, usize> {
     let codes = Reference::load(None).expect("built in").codes;
-    let rank = |group: &str| {
-        GROUPS
-            .iter()
-            .position(|known| *known == group)
-            .unwrap_or(GROUPS.len())
-    };
-    let lists = codes.lists_of(OUTCOME_LIST).flat_map(|list| &list.codes);
-    lists
-        .map(|code| (code.code.clone(), rank(&code.group)))
+    let codes = codes.lists_of(OUTCOME_LIST).flat_map(|list| &list.codes);
+    codes
+        .map(|code| {
+            let rank = GROUPS.iter().position(|group| *group == code.group);
+            (code.code.clone(), rank.unwrap_or(GROUPS.len()))
+        })
         .collect()
 }
 
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_outcome_is_in_a_group_of_the_mix() {
+    fn every_outcome_is_in_a_group() {
         let ranks = ranks();
         assert_eq!(ranks.len(), 28);
         assert!(ranks.values().all(|rank| *rank < GROUPS.len()));

@@ -1,13 +1,13 @@
-//! The stop-and-search files: each row is a search, known by its content and its place among equal
-//! rows.
+//! The stop-and-search files: each row is a search, identified by its content and its number among
+//! equal rows.
 //!
-//! Ethnicity, outer clothing and coordinates are part of what tells rows apart, and are not sent.
+//! Ethnicity, outer clothing and coordinates are part of that content, but are not sent.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use super::Error;
-use super::file::{self, Line, Name};
+use super::PoliceUkError;
+use super::file::{self, CsvLine, FileName, NOT_ALLOWED};
 use crate::contract::moment::{Moment, Precision};
 use crate::contract::parts::{Outcome, Person, Sex, When};
 use crate::contract::police::{SearchType, StopSearch};
@@ -15,7 +15,7 @@ use crate::contract::text::{AgeBand, Form, Text};
 use crate::event::Micros;
 use crate::import::{Release, digest, slug};
 
-/// The header of a stop-and-search file. Latitude stands before longitude.
+/// The header of a stop-and-search file. Latitude comes before longitude.
 const HEADER: [&str; 15] = [
     "Type",
     "Date",
@@ -47,24 +47,27 @@ const OUTCOME_LIST: &str = "police-uk-search";
 
 /// The searches of a release.
 #[derive(Default)]
-pub(super) struct Searches {
+pub(super) struct ImportedSearches {
     /// In the order of files and rows.
-    pub(super) all: Vec<Search>,
+    pub(super) all: Vec<ImportedSearch>,
     /// The months of the files.
     months: BTreeSet<(String, String)>,
 }
 
 /// A search.
-pub(super) struct Search {
+pub(super) struct ImportedSearch {
     pub(super) subject: String,
     /// The month it was in, in local time.
     pub(super) month: String,
     pub(super) data: StopSearch<'static>,
 }
 
-impl Searches {
+impl ImportedSearches {
     /// Reads files of one force.
-    pub(super) fn read(files: &[(PathBuf, Name)], release: Release) -> Result<Self, Error> {
+    pub(super) fn read(
+        files: &[(PathBuf, FileName)],
+        release: Release,
+    ) -> Result<Self, PoliceUkError> {
         file::check_months(files)?;
         let mut searches = Self::default();
         let mut equal: HashMap<String, usize> = HashMap::new();
@@ -73,15 +76,15 @@ impl Searches {
                 .months
                 .insert((name.first.clone(), name.last.clone()));
             file::each_line(path, &HEADER, |line| {
-                let at = instant(line)?;
+                let at = parse_instant(line)?;
                 let month = Moment::from_stored(at, Precision::Month).to_string();
                 if month > release.to_string() {
-                    return Err(line.refused(DATE, "the date is after the release"));
+                    return Err(line.error(DATE, "this date is after --release"));
                 }
                 let base = format!("{month}.{}", digest(identity(line)));
                 let n = equal.entry(base.clone()).or_default();
                 *n += 1;
-                searches.all.push(Search {
+                searches.all.push(ImportedSearch {
                     subject: format!("{base}.{n}"),
                     month,
                     data: stop_search(line, at)?,
@@ -92,7 +95,7 @@ impl Searches {
         Ok(searches)
     }
 
-    /// Whether a month is one of the files'.
+    /// Whether the files cover a month.
     pub(super) fn has(&self, month: &str) -> bool {
         self.months
             .iter()
@@ -101,25 +104,25 @@ impl Searches {
 }
 
 /// All columns but those of the outcome, which changes.
-fn identity(line: Line<'_>) -> impl Iterator<Item = &str> {
+fn identity(line: CsvLine<'_>) -> impl Iterator<Item = &str> {
     (0..HEADER.len())
         .filter(|column| ![OUTCOME, OUTCOME_LINKED].contains(column))
         .map(move |column| line.field(column))
 }
 
-fn instant(line: Line<'_>) -> Result<Micros, Error> {
+fn parse_instant(line: CsvLine<'_>) -> Result<Micros, PoliceUkError> {
     Moment::parse(line.field(DATE))
         .filter(|moment| moment.precision() == Precision::Instant)
         .and_then(Moment::low)
         .ok_or_else(|| {
-            line.refused(
+            line.error(
                 DATE,
-                "a date is an instant with its offset, such as 2024-05-31T23:20:00+00:00",
+                "expected an instant with an offset, such as 2024-05-31T23:20:00+00:00",
             )
         })
 }
 
-fn stop_search(line: Line<'_>, at: Micros) -> Result<StopSearch<'static>, Error> {
+fn stop_search(line: CsvLine<'_>, at: Micros) -> Result<StopSearch<'static>, PoliceUkError> {
     let when = When {
         occurred_from: Moment::from_stored(at, Precision::Instant),
         occurred_to: None,
@@ -129,8 +132,8 @@ fn stop_search(line: Line<'_>, at: Micros) -> Result<StopSearch<'static>, Error>
         search_type: search_type(line)?,
         when,
         area: None,
-        object: slug_of(line, OBJECT)?,
-        legislation: slug_of(line, LEGISLATION)?,
+        object: field_slug(line, OBJECT)?,
+        legislation: field_slug(line, LEGISLATION)?,
         outcome: outcome(line)?,
         outcome_linked: boolean(line, OUTCOME_LINKED)?,
         operation: boolean(line, OPERATION)?,
@@ -140,46 +143,46 @@ fn stop_search(line: Line<'_>, at: Micros) -> Result<StopSearch<'static>, Error>
     })
 }
 
-fn search_type(line: Line<'_>) -> Result<SearchType, Error> {
+fn search_type(line: CsvLine<'_>) -> Result<SearchType, PoliceUkError> {
     match line.field(TYPE) {
         "Person search" => Ok(SearchType::Person),
         "Vehicle search" => Ok(SearchType::Vehicle),
         "Person and Vehicle search" => Ok(SearchType::PersonAndVehicle),
-        _ => Err(line.refused(
+        _ => Err(line.error(
             TYPE,
-            "a type is `Person search`, `Vehicle search` or `Person and Vehicle search`",
+            "expected `Person search`, `Vehicle search` or `Person and Vehicle search`",
         )),
     }
 }
 
-fn outcome(line: Line<'_>) -> Result<Option<Outcome<'static>>, Error> {
-    let Some(code) = slug_of(line, OUTCOME)? else {
+fn outcome(line: CsvLine<'_>) -> Result<Option<Outcome<'static>>, PoliceUkError> {
+    let Some(code) = field_slug(line, OUTCOME)? else {
         return Ok(None);
     };
     Ok(Some(Outcome {
-        list: formed(line, OUTCOME, OUTCOME_LIST.to_owned())?,
+        list: contract_text(line, OUTCOME, OUTCOME_LIST.to_owned())?,
         code,
         at: None,
     }))
 }
 
-fn boolean(line: Line<'_>, column: usize) -> Result<Option<bool>, Error> {
+fn boolean(line: CsvLine<'_>, column: usize) -> Result<Option<bool>, PoliceUkError> {
     match line.field(column) {
         "True" => Ok(Some(true)),
         "False" => Ok(Some(false)),
         "" => Ok(None),
-        _ => Err(line.refused(column, "a boolean is `True`, `False` or empty")),
+        _ => Err(line.error(column, "expected `True`, `False` or empty")),
     }
 }
 
-/// Nothing is known of the person where only a vehicle was searched.
-fn person(line: Line<'_>) -> Result<Option<Person<'static>>, Error> {
+/// The person searched; none where only a vehicle was searched.
+fn person(line: CsvLine<'_>) -> Result<Option<Person<'static>>, PoliceUkError> {
     let sex = match line.field(GENDER) {
         "" => None,
         "Female" => Some(Sex::Female),
         "Male" => Some(Sex::Male),
         "Other" => Some(Sex::Other),
-        _ => return Err(line.refused(GENDER, "a gender is `Female`, `Male`, `Other` or empty")),
+        _ => return Err(line.error(GENDER, "expected `Female`, `Male`, `Other` or empty")),
     };
     let age_band = age_band(line)?;
     let is_known = sex.is_some() || age_band.is_some();
@@ -191,28 +194,35 @@ fn person(line: Line<'_>) -> Result<Option<Person<'static>>, Error> {
     }))
 }
 
-fn age_band(line: Line<'_>) -> Result<Option<AgeBand<'static>>, Error> {
+fn age_band(line: CsvLine<'_>) -> Result<Option<AgeBand<'static>>, PoliceUkError> {
     let band = match line.field(AGE_RANGE) {
         "" => return Ok(None),
         "under 10" => "0-9",
         "over 34" => "35+",
         band @ ("10-17" | "18-24" | "25-34") => band,
         _ => {
-            let rule = "an age range is `under 10`, `10-17`, `18-24`, `25-34`, `over 34` or empty";
-            return Err(line.refused(AGE_RANGE, rule));
+            let rule = "expected `under 10`, `10-17`, `18-24`, `25-34`, `over 34` or empty";
+            return Err(line.error(AGE_RANGE, rule));
         }
     };
-    formed(line, AGE_RANGE, band.to_owned()).map(Some)
+    contract_text(line, AGE_RANGE, band.to_owned()).map(Some)
 }
 
-/// The slug of a label; none where the field is empty.
-fn slug_of<F: Form>(line: Line<'_>, column: usize) -> Result<Option<Text<'static, F>>, Error> {
+/// The slug of a label; none if the field is empty.
+fn field_slug<F: Form>(
+    line: CsvLine<'_>,
+    column: usize,
+) -> Result<Option<Text<'static, F>>, PoliceUkError> {
     match slug(line.field(column)) {
         slug if slug.is_empty() => Ok(None),
-        slug => formed(line, column, slug).map(Some),
+        slug => contract_text(line, column, slug).map(Some),
     }
 }
 
-fn formed<F: Form>(line: Line<'_>, column: usize, text: String) -> Result<Text<'static, F>, Error> {
-    Text::new(text).ok_or_else(|| line.refused(column, "the contract has no place for this text"))
+fn contract_text<F: Form>(
+    line: CsvLine<'_>,
+    column: usize,
+    text: String,
+) -> Result<Text<'static, F>, PoliceUkError> {
+    Text::new(text).ok_or_else(|| line.error(column, NOT_ALLOWED))
 }

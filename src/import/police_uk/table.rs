@@ -1,13 +1,13 @@
-//! The rows of street files, as published: read whole, checked by column, kept in one text.
+//! The rows of street files as published: read in full, checked by column, kept in one text.
 //!
-//! A row is refused by file, line and column. What is not sent (`Reported by`, `LSOA name`,
-//! `Context`) is not kept either.
+//! An error names file, line and column. Columns that are not sent (`Reported by`, `LSOA name`,
+//! `Context`) are not kept.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Error;
-use super::file::{self, Line, Name, is_month};
+use super::PoliceUkError;
+use super::file::{self, CsvLine, FileName, NOT_A_MONTH, NOT_IN_FILE_NAME, is_month};
 use crate::contract::text::{Form, IdForm};
 
 /// The header of a street file.
@@ -26,12 +26,12 @@ const HEADER: [&str; 12] = [
     "Context",
 ];
 
-/// The columns that are kept, by their place in [`HEADER`].
+/// The columns that are kept, by their index in [`HEADER`].
 const KEPT: [usize; 9] = [0, 1, 3, 4, 5, 6, 7, 9, 10];
 
-/// A column that is kept, by its place in [`KEPT`].
+/// A column that is kept, by its index in [`KEPT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
+pub(super) enum StreetColumn {
     CrimeId,
     Month,
     FallsWithin,
@@ -43,9 +43,9 @@ pub(super) enum Column {
     LastOutcome,
 }
 
-impl Column {
-    /// The columns by which rows are told apart, in the order they are joined in. The outcome is
-    /// not among them: it changes.
+impl StreetColumn {
+    /// The columns that distinguish rows, in the order in which they are joined. The outcome is not
+    /// one of them, since it changes.
     pub(super) const IDENTITY: [Self; 7] = [
         Self::Month,
         Self::FallsWithin,
@@ -59,32 +59,32 @@ impl Column {
 
 /// Rows of the street files of one force.
 #[derive(Default)]
-pub(super) struct Table {
+pub(super) struct StreetRows {
     files: Vec<PathBuf>,
     text: String,
-    rows: Vec<Span>,
-    /// The months held, and the file each is in.
+    rows: Vec<RowSpan>,
+    /// The months of the rows, and the file of each.
     pub(super) months: BTreeMap<String, usize>,
 }
 
-/// Where a row's text is, and where it came from.
-struct Span {
+/// The position of a row's text, and its origin.
+struct RowSpan {
     start: usize,
     ends: [u16; KEPT.len()],
     file: u32,
     line: u64,
 }
 
-/// A row of a [`Table`].
+/// A row of a [`StreetRows`].
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    table: &'a Table,
-    span: &'a Span,
+pub(super) struct StreetRow<'a> {
+    table: &'a StreetRows,
+    span: &'a RowSpan,
 }
 
-impl<'a> Row<'a> {
-    pub(super) fn field(self, column: Column) -> &'a str {
-        let Span { start, ends, .. } = self.span;
+impl<'a> StreetRow<'a> {
+    pub(super) fn field(self, column: StreetColumn) -> &'a str {
+        let RowSpan { start, ends, .. } = self.span;
         let from = if column as usize == 0 {
             0
         } else {
@@ -93,17 +93,17 @@ impl<'a> Row<'a> {
         &self.table.text[start + usize::from(from)..start + usize::from(ends[column as usize])]
     }
 
-    /// What identifies the row where it has no id.
+    /// What identifies a row without an id.
     pub(super) fn identity(self) -> impl Iterator<Item = &'a str> {
-        Column::IDENTITY
+        StreetColumn::IDENTITY
             .into_iter()
             .map(move |column| self.field(column))
     }
 
-    /// The refusal of a field of this row.
-    pub(super) fn refused(self, column: Column, rule: &'static str) -> Error {
+    /// The error for a field of this row.
+    pub(super) fn error(self, column: StreetColumn, rule: &'static str) -> PoliceUkError {
         let file = self.table.files[self.span.file as usize].clone();
-        Error::Field {
+        PoliceUkError::Field {
             file,
             line: self.span.line,
             column: HEADER[KEPT[column as usize]],
@@ -112,9 +112,9 @@ impl<'a> Row<'a> {
     }
 }
 
-impl Table {
+impl StreetRows {
     /// Reads files of one force.
-    pub(super) fn read(files: Vec<(PathBuf, Name)>) -> Result<Self, Error> {
+    pub(super) fn read(files: Vec<(PathBuf, FileName)>) -> Result<Self, PoliceUkError> {
         let mut table = Self::default();
         for (path, name) in files {
             let file = table.files.len();
@@ -131,45 +131,50 @@ impl Table {
         self.rows.len()
     }
 
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|span| Row { table: self, span })
+    pub(super) fn rows(&self) -> impl Iterator<Item = StreetRow<'_>> {
+        self.rows.iter().map(|span| StreetRow { table: self, span })
     }
 
-    pub(super) fn row(&self, index: usize) -> Row<'_> {
-        Row {
+    pub(super) fn row(&self, index: usize) -> StreetRow<'_> {
+        StreetRow {
             table: self,
             span: &self.rows[index],
         }
     }
 
-    fn check(&mut self, file: usize, line: Line<'_>, name: &Name) -> Result<(), Error> {
-        let field = |column: Column| line.field(KEPT[column as usize]);
+    fn check(
+        &mut self,
+        file: usize,
+        line: CsvLine<'_>,
+        name: &FileName,
+    ) -> Result<(), PoliceUkError> {
+        let field = |column: StreetColumn| line.field(KEPT[column as usize]);
         let (id, month, lsoa) = (
-            field(Column::CrimeId),
-            field(Column::Month),
-            field(Column::LsoaCode),
+            field(StreetColumn::CrimeId),
+            field(StreetColumn::Month),
+            field(StreetColumn::LsoaCode),
         );
         let broken = if !is_month(month) {
-            Some((Column::Month, "a month is yyyy-mm"))
+            Some((StreetColumn::Month, NOT_A_MONTH))
         } else if !name.has(month) {
-            Some((Column::Month, "the month is not of the file's name"))
+            Some((StreetColumn::Month, NOT_IN_FILE_NAME))
         } else if !(id.is_empty() || id.len() <= ID_BYTES_MAX && IdForm::admits(id.as_bytes())) {
             Some((
-                Column::CrimeId,
-                "an id is 1 to 100 letters, digits, `._:~/-`",
+                StreetColumn::CrimeId,
+                "expected an id of 1 to 100 letters, digits or `._:~/-`",
             ))
         } else if !(lsoa.is_empty() || is_lsoa(lsoa)) {
             Some((
-                Column::LsoaCode,
-                "an LSOA code is E01, W01 or S01 and six digits",
+                StreetColumn::LsoaCode,
+                "expected an LSOA code: E01, W01 or S01 and six digits",
             ))
-        } else if field(Column::CrimeType).is_empty() {
-            Some((Column::CrimeType, "every row has a crime type"))
+        } else if field(StreetColumn::CrimeType).is_empty() {
+            Some((StreetColumn::CrimeType, "the crime type is missing"))
         } else {
             None
         };
         if let Some((column, rule)) = broken {
-            return Err(line.refused(KEPT[column as usize], rule));
+            return Err(line.error(KEPT[column as usize], rule));
         }
         let owner = match self.months.get(month) {
             Some(owner) => *owner,
@@ -177,7 +182,7 @@ impl Table {
         };
         if owner != file {
             let (one, other) = (self.files[owner].clone(), self.files[file].clone());
-            return Err(Error::MonthTwice {
+            return Err(PoliceUkError::MonthTwice {
                 month: month.to_owned(),
                 one,
                 other,
@@ -186,15 +191,15 @@ impl Table {
         Ok(())
     }
 
-    fn push(&mut self, file: usize, line: Line<'_>) -> Result<(), Error> {
+    fn push(&mut self, file: usize, line: CsvLine<'_>) -> Result<(), PoliceUkError> {
         let start = self.text.len();
         let mut ends = [0; KEPT.len()];
         for (end, column) in ends.iter_mut().zip(KEPT) {
             self.text.push_str(line.field(column));
             *end = u16::try_from(self.text.len() - start)
-                .map_err(|_| line.refused(column, "a row has at most 65,535 bytes"))?;
+                .map_err(|_| line.error(column, "the row is longer than 65,535 bytes"))?;
         }
-        self.rows.push(Span {
+        self.rows.push(RowSpan {
             start,
             ends,
             file: file as u32,
