@@ -1,6 +1,6 @@
-"""Events as partners publish them, laid flat: written from the contracts, not from the program.
+"""Events as partners publish them, as flat rows: written from the contracts, not from the program.
 
-A row is a dict with the columns of `events/`, and what the recount needs beside them. Times are instants in
+A row is a dict with the columns of `events/` and what else the recount needs. Times are instants in
 UTC; a month or a day is that of the United Kingdom's calendar.
 """
 

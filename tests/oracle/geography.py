@@ -1,7 +1,7 @@
-"""Where a record counts, from the files of `config/geography`: written from the specification, not from the program.
+"""The areas a record counts in, from the files of `config/geography`: written from the specification, not the program.
 
-At a tier (a level; wards in each year) a record is in an area of the plan's, or in `no-location`, `outside` or
-`unplaced`, so that parts make the total. Sets overlap: of them it may be in several.
+At a tier (a level; of wards, each year) a record is in an area of the plan, or in `no-location`, `outside` or
+`unplaced`, so that the areas add up to the total. Sets overlap: a record may be in several.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 import rules
 
 WARDS = ("2019", "2025")
-# Tiers that records sent at a level can show.
+# The tiers at which records sent at a level can be shown.
 TIERS = {
     "lsoa": ("lsoa", "ward", "place", "district", "set"), "ward": ("ward", "district", "set"),
     "district": ("district", "set"), "county": ("set",), "police_force": ("set",), "outward_postcode": ("outward_postcode",),
@@ -50,7 +50,7 @@ class Geography:
         return next((district for district in found if district), None)
 
     def ward_of(self, lsoa, year):
-        """Its own ward, or the one that all its later parts, or all it was made of, are in."""
+        """Its own ward, or the one that contains all LSOAs it was split into, or all it was merged from."""
         own = [(share, parent) for parent, share in self.parents.get(lsoa, []) if parent in self.wards_of_year[year]]
         if own:
             most = max(share for share, _ in own)
@@ -64,7 +64,7 @@ class Geography:
         return "outside" if level in SHAPES and re.fullmatch(SHAPES[level] + "[0-9]{6}", code) else "unplaced"
 
     def is_inside(self, code):
-        """Whether a code lies in the plan's district; None = not known."""
+        """Whether a code is in the plan's district; None: not known."""
         district = self.district_of(code)
         if district:
             return district == self.own
@@ -78,12 +78,12 @@ class Geography:
         return find() if inside else "outside"
 
     def placed(self, code, level, zone, vintage, role):
-        """Area, level, vintage and role of each row that a record of an area counts in where its kind has the tier."""
+        """Area, level, vintage and role of each row a record of an area counts in, where its kind has the tier."""
         for tier in ("lsoa", "ward", "place", "district", "set", "outward_postcode"):
             for year in WARDS if tier == "ward" else (None,):
                 for area in self.areas_at(tier, year, code, level, zone):
-                    told = vintage if tier == "lsoa" and area not in ("outside", "unplaced") else year
-                    yield area, tier, told, role
+                    own_vintage = vintage if tier == "lsoa" and area not in ("outside", "unplaced") else year
+                    yield area, tier, own_vintage, role
 
     def areas_at(self, tier, year, code, level, zone):
         is_lsoa = self.levels.get(code) == "lsoa"
@@ -105,12 +105,12 @@ class Geography:
         if tier == "set":
             if district:
                 return [id for id, districts in self.sets.items() if district in districts] or ["outside"]
-            whole = [self.sets[id] for id, own in self.set_codes.items() if own == code]
-            return [id for id, districts in self.sets.items() if whole and whole[0] <= districts] or [self.unknown(code, level)]
+            complete = [self.sets[id] for id, own in self.set_codes.items() if own == code]
+            return [id for id, districts in self.sets.items() if complete and complete[0] <= districts] or [self.unknown(code, level)]
         return [code if re.fullmatch("[A-Z]{1,2}[0-9][0-9A-Z]?", code) else "unplaced"]
 
     def dense(self, levels):
-        """Rows that records sent at these levels have also where none is: areas, and without a location."""
+        """The rows that levels have even where no record is: areas, and `no-location`."""
         tiers = {tier for level in levels for tier in TIERS.get(level, ())}
         own_wards = lambda year: (w for w in self.wards_of_year[year] if self.district_of(w) == self.own)  # noqa: E731
         areas = {"place": self.places, "district": self.shown_districts, "set": self.sets}

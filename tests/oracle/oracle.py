@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Counts every cell of `events/` and `aggregates/` again, with DuckDB, from the file of events that was published.
+"""Recounts every cell of `events/` and `aggregates/` with DuckDB, from the file of events that was published.
 
 Shares no code with the program: events are read by `events.py`, plans and partners by `rules.py`. A line is bad
-if the generator spoilt it: generated again without faults it reads otherwise. Exit status 1 = a cell differs.
+if the generator spoilt it: it differs when generated again without faults. Exit status 1: a cell differs.
 """
 
 import argparse
@@ -76,7 +76,7 @@ class Run:
             fail(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
 
     def kill_in_the_middle(self, files):
-        """Starts ingest, and kills it when it has written so many files."""
+        """Starts ingest and kills it once it has written that many files."""
         command = [self.program, "ingest", "--flush-rows", "2000"]
         running = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
@@ -95,17 +95,17 @@ class Run:
 
 
 def compare(db, what, expected, actual):
-    """Two queries of the same columns give the same rows, each as often."""
+    """Fails unless two queries of the same columns return the same rows, duplicates included."""
     db.sql(f"create or replace temp table expected as {expected}")
     db.sql(f"create or replace temp table actual as {actual}")
     names = [name for name, *_ in db.sql("describe actual").fetchall()]
     columns = ", ".join(f'"{name}"' for name in names)
-    for one, other, said in (("expected", "actual", "is missing"), ("actual", "expected", "should not be there")):
+    for one, other, problem in (("expected", "actual", "is missing"), ("actual", "expected", "should not be there")):
         rows = db.sql(f"select {columns} from {one} except all select {columns} from {other}").fetchall()
         if rows:
             shown = "\n".join(str({n: v for n, v in zip(names, row) if v is not None}) for row in sorted(rows, key=str)[:3])
-            apart = [n for n in names if db.sql(f'select "{n}" from expected except all select "{n}" from actual').fetchall()]
-            fail(f"{what}: {len(rows)} rows differ, in columns {apart or 'taken together'}; {said}:\n{shown}")
+            differing = [n for n in names if db.sql(f'select "{n}" from expected except all select "{n}" from actual').fetchall()]
+            fail(f"{what}: {len(rows)} rows differ, in columns {differing or 'taken together'}; {problem}:\n{shown}")
     count = db.sql("select count(*) from actual").fetchall()[0][0]
     say(f"{what}: {count} rows, {count * len(names)} cells agree")
 
@@ -114,7 +114,7 @@ def compare(db, what, expected, actual):
 
 
 def classified(row, reference):
-    """What the tables count of a row: its month, codes, series."""
+    """Adds to a row what tables count it by: its month, codes and series."""
     codes = reference.source_codes(row)
     basis = reference.date_basis(row)
     is_count = row["kind"] == "count"
@@ -124,17 +124,15 @@ def classified(row, reference):
         at = (row["recorded_at"] if basis == "recorded" else None) or row["occurred_from"]
     month = events.month_of(at)
     in_force = reference.in_force(month)
-    falls = reference.classify(in_force, row, codes) if in_force else []
-    named = lambda kind: ";".join(i for k, i in falls if k == kind) if in_force else None  # noqa: E731
-    told = lambda kind: ";".join(dict.fromkeys(  # noqa: E731
-        f"{s}:{c}" for s, c, _, of in codes if of == kind and not rules.is_base(c)))
+    matched = reference.classify(in_force, row, codes) if in_force else []
     offence_class = reference.class_of(row)
     row |= {
-        "codes": told("category"), "groups": told("group"), "class": offence_class,
-        "month": month, "of_kind": f"count:{row['what_list']}" if is_count else row["kind"],
+        "codes": joined_codes(codes, "category"), "groups": joined_codes(codes, "group"), "class": offence_class,
+        "month": month, "table_kind": f"count:{row['what_list']}" if is_count else row["kind"],
         "basis": "own" if is_count else basis, "date_basis": row["own_date_basis"] if is_count else basis,
         "scheme": codes[0][0] if codes else None, "code": codes[0][1] if codes else None, "plan": in_force,
-        "priorities": named("priority"), "themes": named("theme"),
+        "priorities": joined_series(matched, "priority") if in_force else None,
+        "themes": joined_series(matched, "theme") if in_force else None,
         "unknown_code": any(reference.knows(scheme, code) is False for scheme, code, _, _ in codes),
         "date_fallback": not is_count and basis == "recorded" and row["recorded_at"] is None,
     }  # fmt: skip
@@ -142,12 +140,20 @@ def classified(row, reference):
     return row, counted, reference.classify(PLAN, row, codes)
 
 
-def mark_again(sent):
-    """Whether a person of a record stood in another of the same partner and kind within the 12 months before."""
+def joined_codes(codes, kind):
+    return ";".join(dict.fromkeys(f"{s}:{c}" for s, c, _, own in codes if own == kind and not rules.is_base(c)))
+
+
+def joined_series(matched, kind):
+    return ";".join(name for own, name in matched if own == kind)
+
+
+def mark_repeats(sent):
+    """Marks whether a person is in another record of the partner and kind within the 12 months before."""
     latest = {}
     for row in sent:
-        held = latest.get((row["source"], row["subject"]))
-        if held is None or (row["revision"], row["time"]) > (held["revision"], held["time"]):
+        known = latest.get((row["source"], row["subject"]))
+        if known is None or (row["revision"], row["time"]) > (known["revision"], known["time"]):
             latest[row["source"], row["subject"]] = row
     for who in ROLES:
         seen, renewed = {}, {}
@@ -181,22 +187,22 @@ def typed(name):
 
 
 def load(db, lines, reference):
-    """The published events as tables: `sent`, `code` of each record, `falls` under series of the plan."""
-    sent, codes, falls, sources = [], [], [], {}
+    """Loads the published events as tables: `sent`, the codes in `code`, the series of the plan in `matched_series`."""
+    sent, codes, matched_series, sources = [], [], [], {}
     for number, line in enumerate(lines):
         row, of_row, series = classified(events.flat(line, number), reference)
         codes += [{"line": number, "scheme": s, "code": c, "edition": e, "of": of} for s, c, e, of in of_row]
-        falls += [{"line": number, "series_kind": kind, "series": name} for kind, name in series]
+        matched_series += [{"line": number, "series_kind": kind, "series": name} for kind, name in series]
         sources[row["source"], row["kind"]] = (row["partner"], row["feed"])
         sent.append(row)
-    mark_again(sent)
+    mark_repeats(sent)
     sent = [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in sent]
     schema = pa.schema([(name, typed(name)) for name in sent[0]])
     tables = {"sent": pa.Table.from_pylist(sent, schema)}
     text, number = pa.string(), pa.int64()
     forms = {
         "code": (codes, {"line": number, "scheme": text, "code": text, "edition": text, "of": text}),
-        "falls": (falls, {"line": number, "series_kind": text, "series": text}),
+        "matched_series": (matched_series, {"line": number, "series_kind": text, "series": text}),
     }
     plan_series = reference.plans[PLAN]["series"]
     applicable = [
@@ -252,7 +258,7 @@ def load(db, lines, reference):
         create or replace table placed as
             select line, 'all' as area_code, 'all' as area_level, null as area_vintage, null as area_role from record
             union all
-            select line, p.* exclude line from record join place_of p using (line)
+            select line, p.* exclude line from record join record_areas p using (line)
             where exists (select 1 from levels l join dense d on d.sent_level = l.area_level
                 where (l.partner, l.feed, l.kind) = (record.partner, record.feed, record.kind)
                     and d.area_level = p.area_level and d.area_vintage is not distinct from
@@ -275,7 +281,7 @@ def load(db, lines, reference):
 
 
 def located(sent, reference):
-    """Where each record counts, and the rows that levels have also where none is."""
+    """The areas each record counts in, and the rows that levels have even where no record is."""
     geography = Geography(ROOT / "config/geography", DISTRICT)
     text, number = pa.string(), pa.int64()
     where = {"area_code": text, "area_level": text, "area_vintage": text, "area_role": text}
@@ -293,27 +299,27 @@ def located(sent, reference):
         {"sent_level": level, **dict(zip(where, place))} for level in levels for place in geography.dense([level])
     ]
     dense_form = {"sent_level": text} | {name: text for name in where if name != "area_role"}
-    return {"place_of": (placed, {"line": number} | where), "dense": (dense, dense_form)}
+    return {"record_areas": (placed, {"line": number} | where), "dense": (dense, dense_form)}
 
 
 CELLS = """
-    with fed as (select distinct partner, feed, kind, month, source from record),
+    with sources_sent as (select distinct partner, feed, kind, month, source from record),
     cell as (
         select c.series_kind, c.series, c.scheme, r.partner, r.feed, r.kind, r.month, p.area_code, p.area_level,
             p.area_vintage, p.area_role, count(*) as n
         from counted c join record r using (line) join placed p using (line) group by all),
     supply as (
         select h.*, m.month, m.date_basis,
-            count(f.source) as fed, count(f.source) filter (s.source is not null) as shown
-        from held h join months m using (partner, feed, kind)
-        left join fed f using (partner, feed, kind, month)
+            count(f.source) as sources_sent, count(f.source) filter (s.source is not null) as shown
+        from expected_series h join months m using (partner, feed, kind)
+        left join sources_sent f using (partner, feed, kind, month)
         left join shown_by s on s.partner = h.partner and s.feed = h.feed and s.kind = h.kind
             and s.series_kind = h.series_kind and s.series = h.series and s.scheme is not distinct from h.scheme
             and s.source = f.source
         group by all),
     row as (
         select s.*, a.area_code, a.area_level, a.area_vintage, a.area_role, coalesce(c.n, 0) as n,
-            case when shown = 0 then 'not_supplied' when shown = fed then 'exact' else 'partial' end as status
+            case when shown = 0 then 'not_supplied' when shown = sources_sent then 'exact' else 'partial' end as status
         from supply s join areas a using (partner, feed, kind)
         left join cell c on c.series_kind = s.series_kind and c.series = s.series
             and c.scheme is not distinct from s.scheme and c.partner = s.partner and c.feed = s.feed
@@ -329,7 +335,7 @@ CELLS = """
         or area_code in ('no-location', 'outside', 'unplaced')"""
 
 
-# Totals that partners sent are left to the tests of published figures.
+# Totals that partners sent are checked by the tests of published figures.
 OF_RECORDS = "select * from '{table}' where kind not like 'count:%'"
 
 
@@ -340,9 +346,9 @@ def recount_series(db, table):
             select line, 'total' as series_kind, 'total' as series, null::text as scheme from record
             union all
             select line, m, m, null from (
-                select line, case when line in (select line from falls) then 'mapped' else 'unmapped' end as m from record)
-            union all select line, series_kind, series, null from falls join record using (line);
-        create or replace temp table held as
+                select line, case when line in (select line from matched_series) then 'mapped' else 'unmapped' end as m from record)
+            union all select line, series_kind, series, null from matched_series join record using (line);
+        create or replace temp table expected_series as
             select partner, feed, kind, series_kind, series, null::text as scheme
             from (select distinct partner, feed, kind from record),
                 (select * from plan_series union all
@@ -357,40 +363,40 @@ def recount_series(db, table):
 
 
 def recount_categories(db, table):
-    """Each code and group that a partner's kind sent, once a record."""
+    """Each code and group that a partner sent of a kind, once per record."""
     db.sql("""
         create or replace temp table counted as
             select distinct line, code.of as series_kind, code.code as series, code.scheme
             from code join record using (line);
-        create or replace temp table held as
+        create or replace temp table expected_series as
             select distinct partner, feed, kind, series_kind, series, c.scheme from counted c join record using (line);
         create or replace temp table shown_by as
-            select distinct h.*, r.source from held h join record r using (partner, feed, kind)
+            select distinct h.*, r.source from expected_series h join record r using (partner, feed, kind)
                 join carried k on k.source = r.source and k.kind = r.kind and k.scheme = h.scheme
             union select partner, feed, kind, series_kind, series, c.scheme, source
                 from counted c join record using (line);
-        create or replace temp table said as
+        create or replace temp table editions as
             select partner, feed, kind, code.scheme, code.code, string_agg(distinct edition, ';' order by edition)
                 as edition from code join record using (line) group by all""")
     expected = f"""
         select c.*, l.label, s.edition from ({CELLS.format(plan=PLAN)}) c
         left join labels l on l.scheme = c.scheme and l.code = c.series
-        left join said s on s.partner = c.partner and s.feed = c.feed and s.kind = c.kind and s.scheme = c.scheme
+        left join editions s on s.partner = c.partner and s.feed = c.feed and s.kind = c.kind and s.scheme = c.scheme
             and s.code = c.series"""
     compare(db, "category_monthly", expected, OF_RECORDS.format(table=table))
 
 
 def judge(db, store, reference):
-    """The status of each month of a partner's kind, at the newest receipt."""
+    """The status of each month of a partner's kind, at the time of the newest receipt."""
     rows = f"read_parquet(['{store}/[jl]*/*/*/*.parquet'], union_by_name = true)"
     as_at = db.sql(f"select (max(received) at time zone 'Europe/London')::date from {rows}").fetchall()[0][0]
-    # Records by month. Totals of whole months stand in every month of their period, with the last month of the latest; any
-    # other total in the month it begins in.
+    # Records by month. A total of whole months counts in every month of its period, with its last month; any other total
+    # in the month in which it begins.
     db.sql("""
         create or replace temp table per_month as
-            select partner, feed, of_kind as kind, is_total, month, count(*) as n, max(ends) as ends
+            select partner, feed, table_kind as kind, is_total, month, count(*) as n, max(ends) as ends
             from (
-                select partner, feed, of_kind, kind = 'count' as is_total, ends,
+                select partner, feed, table_kind, kind = 'count' as is_total, ends,
                     strftime(unnest(generate_series(strptime(month, '%Y-%m'), strptime(ends, '%Y-%m'), interval 1 month)),
                         '%Y-%m') as month
                 from (select *, case
@@ -411,7 +417,7 @@ def judge(db, store, reference):
         for month in rules.months(first, last):
             n, ends = months.get(month, (0, month))
             around = sorted(
-                m for other, (m, _) in months.items() if other != month and abs(rules.apart(other, month)) <= 12
+                m for other, (m, _) in months.items() if other != month and abs(rules.months_between(other, month)) <= 12
             )
             ratio = None
             if not is_total and len(around) >= 3:
@@ -435,7 +441,7 @@ def judge(db, store, reference):
 
 
 def recount_quality(db, store, feeds, reference):
-    """How each month was fed; receipts and rejects are asked of the files they are in."""
+    """How complete each month is; receipts and rejects come from the files that contain them."""
     kinds = db.sql(f"select distinct partner, kind from '{store}/aggregates/{PLAN}/feed_quality.parquet'").fetchall()
     due = [(p, k, m, reference.due(p, k, m)) for p, k in kinds if k for m in rules.months("2013-01", "2030-12")]
     db.register("due_frame", pandas.DataFrame(due, columns=["partner", "kind", "month", "due"]))
@@ -449,22 +455,22 @@ def recount_quality(db, store, feeds, reference):
                 min(received) over (partition by source, subject) as first_received from {rows}
             qualify row_number() over (partition by source, subject
                 order by revision desc, time desc, received, filename, "offset") = 1),
-        held as (
-            select l.*, r.received, r.first_received, l.line in (select line from falls) as mapped,
+        records_received as (
+            select l.*, r.received, r.first_received, l.line in (select line from matched_series) as mapped,
                 coalesce(strftime(period_to at time zone 'Europe/London', '%Y-%m'), month) as ends,
-                l.line in (select line from place_of where area_level = 'set' and area_code = 'outside') as outside
+                l.line in (select line from record_areas where area_level = 'set' and area_code = 'outside') as outside
             from latest l join receipt r using (source, subject)),
-        told as (
-            select partner, feed, of_kind as kind, month, any_value(basis) as date_basis,
+        quality as (
+            select partner, feed, table_kind as kind, month, any_value(basis) as date_basis,
                 count(*) filter (not cancelled) as records, count(*) filter (not cancelled and revised) as revised,
                 count(*) filter (cancelled) as cancelled, count(*) filter (not cancelled and not mapped) as unmapped,
                 count(*) filter (not cancelled and outside) as outside,
                 count(*) filter (not cancelled and first_received::date > (
-                    select due from due d where d.partner = held.partner and d.kind = of_kind and d.month = ends)) as late,
+                    select due from due d where d.partner = records_received.partner and d.kind = table_kind and d.month = ends)) as late,
                 count(*) filter (not cancelled and unknown_code) as unknown_code,
                 count(*) filter (not cancelled and date_fallback) as date_fallback,
                 count(*) filter (not cancelled and area_code is null) as no_location, max(received) as last_received
-            from held group by all),
+            from records_received group by all),
         refused as (
             select partner, t.feed, kind, strftime(received at time zone 'Europe/London', '%Y-%m') as month,
                 count(*) as rejected
@@ -472,9 +478,9 @@ def recount_quality(db, store, feeds, reference):
             where partner is not null group by all),
         month as (
             select partner, feed, kind, month from months
-            union select partner, feed, kind, month from told
+            union select partner, feed, kind, month from quality
             union select partner, feed, kind, month from refused),
-        basis as (select partner, feed, kind, any_value(date_basis) as date_basis from told group by all)
+        basis as (select partner, feed, kind, any_value(date_basis) as date_basis from quality group by all)
         select '{PLAN}' as plan, m.partner, m.feed, m.kind, 'month:' || m.month as window,
             strptime(m.month, '%Y-%m')::date as window_from, last_day(strptime(m.month, '%Y-%m')::date) as window_to,
             b.date_basis, coalesce(records, 0) as records, coalesce(t.late, 0) as late, coalesce(revised, 0) as revised,
@@ -486,7 +492,7 @@ def recount_quality(db, store, feeds, reference):
                 select kind from levels l where l.partner = m.partner and l.feed = m.feed
                     and l.area_level <> 'outward_postcode') then coalesce(t.outside, 0) end as outside,
             x.reference, x.ratio, d.due, s.data_status, last_received
-        from month m left join told t using (partner, feed, kind, month)
+        from month m left join quality t using (partner, feed, kind, month)
         left join months n using (partner, feed, kind, month)
         left join status s using (partner, feed, kind, month)
         left join ratio x using (partner, feed, kind, month)
@@ -509,7 +515,7 @@ def recount_events(db, store):
 
 
 def opened(store):
-    """Every dataset opens in DuckDB, Polars and pandas, and they count the same rows."""
+    """Every dataset opens in DuckDB, Polars and pandas, which count the same rows."""
     for dataset in ("ledger", "journal", "rejects", "events", f"aggregates/{PLAN}"):
         flat = dataset.startswith(("events", "aggregates"))
         pattern = f"{store}/{dataset}/*.parquet" if flat else f"{store}/{dataset}/*/*/*.parquet"
@@ -532,7 +538,7 @@ def opened(store):
 
 
 def by_hand():
-    """Records with what the generator seldom does: out of order, cancelled, reinstated, sent twice otherwise."""
+    """Records with what the generator rarely does: out of order, cancelled, reinstated, sent twice with different content."""
     cancel = {"cancellation": {"reason": "no_offence", "at": "2018-02-01"}}
     published = {"what": {"list": "police-uk", "edition": "2013-05", "category": "drugs"}}
     for subject, revision, category, month, more in [
@@ -558,16 +564,16 @@ def by_hand():
 
 
 def generated(options):
-    """Generated events, some bad, and some by hand: every cell counted again."""
+    """Generated events, some of them bad, and some written by hand: every cell is recounted."""
     run = Run(options, "generated")
     generate = ("generate", "--seed", options.seed, "--events", options.events)
     files = {share: run.folder / f"{share}.jsonl" for share in ("0", "0.02")}
     for share, file in files.items():
         run(*generate, "--bad", share, output=file)
-    whole, spoilt = (file.read_bytes().splitlines() for file in files.values())
+    clean, spoilt = (file.read_bytes().splitlines() for file in files.values())
     lines = list(by_hand())
-    good = [line for line, other in zip(whole, spoilt, strict=True) if line == other] + lines
-    bad = len(whole) + len(lines) - len(good)
+    good = [line for line, other in zip(clean, spoilt, strict=True) if line == other] + lines
+    bad = len(clean) + len(lines) - len(good)
     published = run.folder / "published.jsonl"
     published.write_bytes(b"\n".join(spoilt + lines) + b"\n")
     run("topics", "create")
@@ -636,7 +642,7 @@ def main():
     if options.data and (Path(options.data) / "police").is_dir():
         kent(options)
     else:
-        say("the published files are not at hand: their part is left out")
+        say("no published files: skipping their part")
     say("every cell agrees")
 
 

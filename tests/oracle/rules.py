@@ -21,7 +21,7 @@ def is_base(code):
 
 @lru_cache(maxsize=None)
 def folded(scheme, code):
-    """A code as it is compared; None = never like anything."""
+    """A code in the form in which it is compared; None: matches no pattern."""
     if scheme.startswith("hclic-"):
         if is_base(code):
             return None
@@ -34,11 +34,11 @@ def folded(scheme, code):
 
 
 @lru_cache(maxsize=None)
-def like(scheme, pattern, code, edition):
-    """Whether a pattern of a rule is like a code."""
-    pattern, _, of = pattern.partition("@")
+def matches_pattern(scheme, pattern, code, edition):
+    """Whether a pattern of a rule matches a code."""
+    pattern, _, own_edition = pattern.partition("@")
     code = folded(scheme, code)
-    if code is None or (of and of != edition):
+    if code is None or (own_edition and own_edition != edition):
         return False
     if pattern.endswith("*"):
         return code.startswith(folded(scheme, pattern[:-1]))
@@ -78,7 +78,7 @@ def months(first, last):
     return [named(n) for n in range(number(first), number(last) + 1)]
 
 
-def apart(one, other):
+def months_between(one, other):
     return number(one) - number(other)
 
 
@@ -142,12 +142,12 @@ class Reference:
         return last_day(named(end_of_quarter + 3))
 
     def settled(self, partner, kind, month):
-        """The last day on which they may still change."""
+        """The last day on which records of a month may still change."""
         after = self.settle_months.get(f"{partner}:{kind}", self.settle_months.get(kind, 0))
         return max(last_day(named(number(month) + after)), self.due(partner, kind, month))
 
     def knows(self, scheme, code):
-        """Whether a held list has the code; None = no list is held."""
+        """Whether a list of the scheme has the code; None: there is no list."""
         lists = self.codes.get(scheme)
         return None if lists is None else any(folded(scheme, code) in labels for labels in lists)
 
@@ -198,12 +198,12 @@ class Reference:
         return (found[0]["class"] or None) if found else None
 
     def matches(self, rule, row, codes):
-        """Whether every key of a rule holds."""
+        """Whether a record matches every key of a rule."""
         ages = [row[f"{who}_age_band"] for who in ("person", "victim", "suspect")]
         tests = {
             "kinds": lambda kinds: row["kind"] in kinds,
             "codes": lambda wanted: any(
-                like(scheme, pattern, code, edition)
+                matches_pattern(scheme, pattern, code, edition)
                 for scheme, code, edition, _ in codes
                 for pattern in wanted.get(scheme, [])
             ),

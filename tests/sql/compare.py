@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the query of every table in another engine, and compares what it gives with the table, cell by cell.
+"""Runs the query of every table in another engine, and compares its result with the table, cell by cell.
 
-`compare.py <program> <engine> <store> <plan>... [--only TABLE]`, where an engine is duckdb or spark. Doubles are equal to
-1e-9 of their size, as engines add in another order; everything else is the same. Exit status 1 = a cell differs.
+`compare.py <program> <engine> <store> <plan>... [--only TABLE]`; an engine is duckdb or spark. Doubles may differ by
+1e-9 of their size, as engines add in another order; everything else is equal. Exit status 1: a cell differs.
 """
 
 import argparse
@@ -19,23 +19,23 @@ TABLES = (
     "priority_monthly", "category_monthly", "window_totals", "change", "spc", "profile", "factors", "outcomes", "repeats",
     "place_of_safety", "feed_quality", "reconciliation",
 )  # fmt: skip
-# What the queries cannot know: what the ledger read of each partition is in no file of `events/`.
-LEFT_OUT = {"reconciliation": "\"check\" <> 'accepted-rejected'"}
-SHOWN = 3
+# Rows that no query can compute: how many records were read of a partition is in no file of `events/`.
+COMPARED_ROWS = {"reconciliation": "\"check\" <> 'accepted-rejected'"}
+ROWS_SHOWN = 3
 
 
 class Duckdb:
-    """The query runs where the comparison does."""
+    """Runs the query in the database of the comparison."""
 
     def __init__(self, _):
         pass
 
     def __call__(self, db, query):
-        db.execute(f"create or replace temp table found as {query}")
+        db.execute(f"create or replace temp table actual as {query}")
 
 
 class Spark:
-    """The query's rows come back as Parquet."""
+    """Runs the script in Spark, which returns the rows as Parquet."""
 
     def __init__(self, store):
         from pyspark.sql import SparkSession
@@ -56,8 +56,8 @@ class Spark:
             *parts, last = query.split(";\n")
             for part in parts:
                 self.session.sql(part)
-            self.session.sql(last).write.parquet(f"{folder}/found")
-            db.execute(f"create or replace temp table found as select * from '{folder}/found/*.parquet'")
+            self.session.sql(last).write.parquet(f"{folder}/actual")
+            db.execute(f"create or replace temp table actual as select * from '{folder}/actual/*.parquet'")
 
 
 ENGINES = {"duckdb": Duckdb, "spark": Spark}
@@ -68,31 +68,32 @@ def columns_of(db, table):
 
 
 def differences(db):
-    """What is wrong of `found` beside `held`, in words; none = nothing."""
-    held, found = columns_of(db, "held"), columns_of(db, "found")
-    if held != found:
-        return [f"columns {[c for c in found if c not in held]} should be {[c for c in held if c not in found]}"]
-    doubles = {name for name, kind in held if kind == "DOUBLE"}
-    # Doubles in one form of 12 digits would part neighbours: they are compared once all else has joined the rows.
-    same = [f'"{name}"' for name, _ in held if name not in doubles]
-    listed = ", ".join(same)
-    words = []
-    for one, other, word in (("held", "found", "missing"), ("found", "held", "too many")):
+    """How the table `actual` differs from `expected`, one line per difference; none: it does not."""
+    expected, actual = columns_of(db, "expected"), columns_of(db, "actual")
+    if expected != actual:
+        wrong, right = ([c for c in one if c not in other] for one, other in ((actual, expected), (expected, actual)))
+        return [f"columns {wrong} should be {right}"]
+    doubles = {name for name, kind in expected if kind == "DOUBLE"}
+    # Rounded doubles could still differ in the last digit, so rows are matched by all other columns first.
+    exact = [f'"{name}"' for name, _ in expected if name not in doubles]
+    listed = ", ".join(exact)
+    found = []
+    for one, other, problem in (("expected", "actual", "missing"), ("actual", "expected", "too many")):
         rows = db.execute(f"select {listed} from {one} except all select {listed} from {other} order by all").fetchall()
-        words += [f"{len(rows)} rows {word}"] if rows else []
-        words += [str({n: v for n, v in zip(same, row) if v is not None}) for row in rows[:SHOWN]]
-    if words or not doubles:
-        return words
-    # Rows alike but for their doubles are paired in the order of these.
+        found += [f"{len(rows)} rows {problem}"] if rows else []
+        found += [str({n: v for n, v in zip(exact, row) if v is not None}) for row in rows[:ROWS_SHOWN]]
+    if found or not doubles:
+        return found
+    # Rows that differ only in doubles are paired in the order of these.
     order = ", ".join(f'"{name}"' for name in sorted(doubles))
     numbered = f"select *, row_number() over (partition by {listed} order by {order}) as nth from"
-    joined = " and ".join(f"a.{name} is not distinct from b.{name}" for name in [*same, "nth"])
+    joined = " and ".join(f"a.{name} is not distinct from b.{name}" for name in [*exact, "nth"])
     for name in sorted(doubles):
-        apart = f'(a."{name}" is null) <> (b."{name}" is null) or abs(a."{name}" - b."{name}") > 1e-9 * abs(a."{name}")'
-        query = f'select a.*, b."{name}" from ({numbered} held) a join ({numbered} found) b on {joined} where {apart}'
+        differ = f'(a."{name}" is null) <> (b."{name}" is null) or abs(a."{name}" - b."{name}") > 1e-9 * abs(a."{name}")'
+        query = f'select a.*, b."{name}" from ({numbered} expected) a join ({numbered} actual) b on {joined} where {differ}'
         rows = db.execute(query).fetchall()
-        words += [f"{name}: {len(rows)} cells differ", *map(str, rows[:SHOWN])] if rows else []
-    return words
+        found += [f"{name}: {len(rows)} cells differ", *map(str, rows[:ROWS_SHOWN])] if rows else []
+    return found
 
 
 def main():
@@ -101,7 +102,7 @@ def main():
     parser.add_argument("engine", choices=ENGINES)
     parser.add_argument("store")
     parser.add_argument("plans", nargs="+")
-    parser.add_argument("--only", action="append", help="this table; as often as wanted")
+    parser.add_argument("--only", action="append", help="a table to compare; may be repeated")
     options = parser.parse_args()
     program, store = Path(options.program).resolve(), Path(options.store).resolve()
     os.chdir(store)
@@ -109,25 +110,25 @@ def main():
     failed = False
     for table in options.only or TABLES:
         for plan in options.plans:
-            begun = time.monotonic()
+            start = time.monotonic()
             command = [program, "sql", table, "--plan", plan, "--dialect", options.engine]
             query = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             db = duckdb.connect()
             db.execute("set timezone = 'UTC'")
-            db.execute(f"create temp table held as select * from 'aggregates/{plan}/{table}.parquet' where {LEFT_OUT.get(table, 'true')}")
+            db.execute(f"create temp table expected as select * from 'aggregates/{plan}/{table}.parquet' where {COMPARED_ROWS.get(table, 'true')}")
             try:
                 engine(db, query)
-                words = differences(db)
-            except Exception as error:  # noqa: BLE001: whatever an engine throws is a difference
-                words = [str(error)[:4000]]
-            rows = db.execute("select count(*) from held").fetchall()[0][0]
-            cells = rows * len(columns_of(db, "held"))
-            verdict = "differs" if words else "agrees"
-            took = time.monotonic() - begun
-            print(f"{store.name:<10} {plan:<12} {table:<17} {options.engine:<7} {rows:>9} rows {cells:>10} cells {verdict:<8} {took:6.1f} s", flush=True)
-            for word in words:
-                print(f"    {word}", flush=True)
-            failed |= bool(words)
+                found = differences(db)
+            except Exception as error:  # noqa: BLE001: any error of an engine is a difference
+                found = [str(error)[:4000]]
+            rows = db.execute("select count(*) from expected").fetchall()[0][0]
+            cells = rows * len(columns_of(db, "expected"))
+            verdict = "differs" if found else "agrees"
+            seconds = time.monotonic() - start
+            print(f"{store.name:<10} {plan:<12} {table:<17} {options.engine:<7} {rows:>9} rows {cells:>10} cells {verdict:<8} {seconds:6.1f} s", flush=True)
+            for difference in found:
+                print(f"    {difference}", flush=True)
+            failed |= bool(found)
     sys.exit(failed)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Prints events that the generator does not make, one a line: totals with bounds, of several lengths and units, parts of
-totals, systems of one partner that show different things, and six years of a few series for charts and means."""
+"""Prints events that the generator does not write, one per line: totals with bounds, of several lengths and units, parts
+of totals, systems of one partner that show different things, and six years of a few series for charts and means."""
 
 import json
 
@@ -31,9 +31,9 @@ def months(first, last):
 
 def area(number):
     code = LSOAS[number % len(LSOAS)]
-    sent_as = {"code": code, "level": "lsoa", "vintage": 2011, "role": "incident"}
+    lsoa = {"code": code, "level": "lsoa", "vintage": 2011, "role": "incident"}
     return [
-        {"area": sent_as}, {"area": sent_as | {"zone": "town-centre"}}, {},
+        {"area": lsoa}, {"area": lsoa | {"zone": "town-centre"}}, {},
         {"area": {"code": "E07000110", "level": "district", "role": "incident"}},
         {"area": {"code": "E23000032", "level": "police_force", "role": "incident"}},
         {"area": {"code": "E05004996", "level": "ward", "vintage": 2019, "role": "incident"}},
@@ -41,7 +41,7 @@ def area(number):
 
 
 def crimes():
-    """Two systems: one with codes and flags, one with types alone, which some months come from only."""
+    """Two systems: one with codes and flags, one with types only; some months have records of only one."""
     codes = ("8N", "4.10", "4/2", "106", "92D", "58a", "10A", "999", "105A")
     number = 0
     for year, month in months((2013, 2), (2019, 3)):
@@ -66,15 +66,15 @@ def crimes():
 
 
 def count(source, feed, what, first, last, code, unit, number, **more):
-    """A total whose number is exact, suppressed with or without bounds, rounded or not supplied, in turn."""
-    said = (
+    """A total that is, in turn, exact, suppressed with or without bounds, rounded or not supplied."""
+    figure = (
         {"status": "exact", "value": number}, {"status": "suppressed", "at_least": 1, "at_most": 7}, {"status": "suppressed"},
         {"status": "rounded", "value": number + 3, "at_least": number + 1, "at_most": number + 5}, {"status": "not_supplied"},
         {"status": "exact", "value": number + 2}, {"status": "exact", "value": 0},
     )[number % 7]  # fmt: skip
     period = {"from": first, "to": last}
-    place = {"code": code, "level": "district", "role": "service"}
-    send(source, f"{feed}.count", {"what": what, "period": period, "area": place, "unit": unit} | said | more)
+    area = {"code": code, "level": "district", "role": "service"}
+    send(source, f"{feed}.count", {"what": what, "period": period, "area": area, "unit": unit} | figure | more)
 
 
 def totals():
@@ -85,7 +85,7 @@ def totals():
             for d, code in enumerate(DISTRICTS):
                 for i, reason in enumerate(REASONS):
                     what = {"list": "hclic-reason", "edition": "2018-04", "category": reason}
-                    # In one year of one district everything is exact, so that the sums can be held against the whole.
+                    # In one year of one district everything is exact, so that the sums can be compared with the total.
                     number = 7 * (i + 1) if d == 0 and year == 2018 else i + month + d
                     if (i, d, month) != (3, 2, 4):
                         count("mhclg:hclic", "housing", what, *span, code, "households", number)
@@ -95,18 +95,18 @@ def totals():
                     count("mhclg:hclic", "housing", what, *span, code, unit, 7 * i if d == 0 else i * 3 + month)
                 what = {"list": "hclic-need", "edition": "2018-04", "category": "offending-history"}
                 count("mhclg:hclic", "housing", what, *span, code, "households", 7, with_flag="domestic_abuse")
-    # Months beside the quarter that they make: the longest that tile fill a window.
+    # Months beside the quarter they add up to: the longest periods that tile a window fill it.
     for month, last in ((1, 31), (2, 28), (3, 31), (5, 31)):
         what = {"list": "hclic-need", "edition": "2018-04", "category": NEEDS[month % 2]}
         count("mhclg:hclic", "housing", what, f"2018-{month:02}-01", f"2018-{month:02}-{last}", "E07000110", "households", month)
-    # Not whole months: an event, and in no window.
+    # Not whole months: an event, but in no window.
     count("mhclg:hclic", "housing", {"list": "hclic-need", "edition": "2018-04", "category": "old-age"}, "2018-01-02",
           "2018-01-31", "E07000110", "households", 7)  # fmt: skip
     for year, month in months((2017, 3), (2018, 6)):
         last = f"{year}-{month:02}-{(31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]}"
         for i, group in enumerate(("opiate", "alcohol")):
             what = {"list": "ndtms-group", "edition": "2016", "category": group}
-            # Persons, and in some months episodes beside them or alone.
+            # Persons; in some months also episodes, or only these.
             for unit in (("persons",), ("persons", "events"), ("events",))[month % 3]:
                 count("kent-treatment:ndtms", "health", what, f"{year}-{month:02}-01", last, "E07000110", unit,
                       month + i, date_basis="snapshot")  # fmt: skip
