@@ -5,7 +5,7 @@
 //! one machine. It shares no code with `aggregate`. What no file contains (rules, code lists, due
 //! days) is written into the query.
 //!
-//! A query is a template of `sql/templates`: the same for both dialects but for the macros of
+//! A query is a template in `sql/templates`, the same for both dialects except for the macros of
 //! `duckdb.sql` and `spark.sql`. It is rendered once, with the [`parameters`] of plan and reference
 //! data, and adds its parts to a [`Script`], which joins them as the dialect needs.
 
@@ -31,9 +31,9 @@ static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/sql/templates"
 /// A language of queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// DuckDB's: one query.
+    /// That of `DuckDB`: one query.
     DuckDb,
-    /// Spark's, in its ANSI mode: a script of statements, the last of which is the query.
+    /// That of Spark in its ANSI mode: a script of statements that ends with the query.
     Spark,
 }
 
@@ -54,7 +54,7 @@ impl Dialect {
         }
     }
 
-    /// Templates quote identifiers as DuckDB does; no expression or literal of theirs has a `"`.
+    /// Templates quote identifiers as `DuckDB` does; no expression or literal of theirs has a `"`.
     fn requote(self, template: &str) -> String {
         match self {
             Self::DuckDb => template.to_owned(),

@@ -95,7 +95,7 @@ pub(super) struct Parameters {
     plans: Vec<PlanParameters>,
     /// The events of each feed, with the same columns.
     feeds: Vec<FeedColumns>,
-    /// Conditions on a folded code, of which rules are made: `c0`, `c1`, ...
+    /// The conditions on a folded code that rules combine: `c0`, `c1`, ...
     code_tests: Vec<String>,
     /// The expression that folds a code.
     folded_code: String,

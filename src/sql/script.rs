@@ -1,9 +1,9 @@
 //! The parts of a query, joined as a dialect needs them.
 //!
-//! For DuckDB a query is one statement, its parts common table expressions. Of an expression that
-//! a query refers to several times Spark plans each occurrence anew; in expressions that refer to
-//! others this multiplies, and planning took minutes. So there each part is a statement: a view,
-//! or a stored table where several parts refer to it.
+//! For `DuckDB` a query is one statement, and its parts are common table expressions. Spark plans
+//! such an expression once for each reference to it. As parts refer to parts, this multiplies:
+//! planning one query took minutes. So for Spark each part is a statement: a view, or a stored
+//! table where several parts refer to it.
 
 use std::collections::BTreeSet;
 

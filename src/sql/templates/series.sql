@@ -13,7 +13,7 @@
             {% endfor %}
 {% endset %}
 {% call part('code_tests') %}
-    -- Which conditions on codes, of which rules are made, each classification meets.
+    -- Which of the conditions on codes each classification meets; rules combine them.
     SELECT classification
         {% for test in code_tests %}
         , bool_or(coalesce({{ test }}, false)) AS c{{ loop.index0 }}
