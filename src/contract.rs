@@ -1,11 +1,11 @@
 //! From a Kafka record's bytes to a typed [`Event`], or a [`Rejection`] that says why not.
 //!
 //! The typed path accepts exactly what JSON profile, envelope and schema accept together
-//! (`schemas/`); a property test holds the two together. It only says yes or no: what is wrong with
+//! (`schemas/`); a property test compares the two. It only accepts or rejects: what is wrong with
 //! a refused record is found by [`explain`], which alone reads the schemas. Rules between fields
 //! ([`semantic`]) and the search for personal data ([`tripwire`]) come after, over the flat record.
 //!
-//! This module knows neither Kafka's client nor Parquet, and no error of it holds a value.
+//! This module knows neither Kafka's client nor Parquet, and none of its errors contains a value.
 
 pub mod columns;
 pub mod count;
@@ -39,7 +39,7 @@ use crate::event::{Feed, Kind, with_kinds};
 use json::Json;
 pub use kind::KindField;
 use moment::Instant;
-use parts::Revision;
+use parts::RevisionNumber;
 use text::{Id, Plain, Printable, Source};
 
 pub use json::Refused;
@@ -57,7 +57,7 @@ pub const VERSION: i32 = 1;
 /// The whole state of one record at one revision.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
-    /// Who sent it, of which record, when.
+    /// Who sent it, for which record, and when.
     pub envelope: Envelope<'a>,
     /// The record.
     pub data: Data<'a>,
@@ -77,7 +77,7 @@ pub struct Envelope<'a> {
     /// The record's token within its source.
     pub subject: Id<'a>,
     /// Grows with each correction of the record.
-    pub revision: Revision,
+    pub revision: RevisionNumber,
     /// When this revision was true at the partner.
     pub time: Instant,
     /// Where the partner says its schema is; never fetched.
@@ -251,7 +251,7 @@ struct Draft<'a> {
     id: Option<Id<'a>>,
     source: Option<Source<'a>>,
     subject: Option<Id<'a>>,
-    revision: Option<Revision>,
+    revision: Option<RevisionNumber>,
     time: Option<Instant>,
     dataschema: Option<Printable<'a>>,
     extensions: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -298,9 +298,11 @@ impl<'a> Draft<'a> {
 }
 
 /// A revision in a header: `[1-9][0-9]{0,9}`, at most 2,147,483,647.
-fn revision_of(text: &str) -> Option<Revision> {
+fn revision_of(text: &str) -> Option<RevisionNumber> {
     let plain = text.bytes().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
-    plain.then(|| text.parse().ok().map(Revision)).flatten()
+    plain
+        .then(|| text.parse().ok().map(RevisionNumber))
+        .flatten()
 }
 
 /// The name of an attribute that middleware may add: `[a-z0-9]{1,20}`.
@@ -410,8 +412,8 @@ struct Extension<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Extension<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
+        struct ExtensionVisitor;
+        impl<'de> Visitor<'de> for ExtensionVisitor {
             type Value = Extension<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -440,7 +442,7 @@ impl<'de> Deserialize<'de> for Extension<'de> {
                     .ok_or_else(|| E::custom("extension"))
             }
         }
-        deserializer.deserialize_any(V)
+        deserializer.deserialize_any(ExtensionVisitor)
     }
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::contract::Event;
 use crate::contract::moment::{Instant, Moment};
-use crate::contract::parts::{Cancellation, CancellationReason, Revision};
+use crate::contract::parts::{Cancellation, CancellationReason, RevisionNumber};
 use crate::hex;
 
 /// A publisher's release, by its month. No file states it.
@@ -51,8 +51,8 @@ impl fmt::Display for Release {
 
 impl Release {
     /// The revision of every record in the release: yyyymm.
-    pub const fn revision(self) -> Revision {
-        Revision(self.year * 100 + self.month)
+    pub const fn revision(self) -> RevisionNumber {
+        RevisionNumber(self.year * 100 + self.month)
     }
 
     /// The time of every event of the release: the first instant of the month, in UTC.
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_release_is_a_month_and_its_revision_grows() {
         let release: Release = "2019-04".parse().expect("a month");
-        assert_eq!(release.revision(), Revision(201_904));
+        assert_eq!(release.revision(), RevisionNumber(201_904));
         assert_eq!(release.time().to_string(), "2019-04-01T00:00:00Z");
         for text in ["2019", "2019-13", "2019-4", "2019-04-01"] {
             assert_eq!(text.parse::<Release>(), Err(NotARelease), "{text}");

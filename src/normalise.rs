@@ -1,6 +1,6 @@
 //! Flat records to the ledger's rows, and back.
 //!
-//! One wide row holds the whole event, so that the ledger is the only truth: the event can be
+//! One wide row contains the whole event, so that the ledger is the only truth: the event can be
 //! rebuilt from it. The columns are those of [`Record`], after the three coordinates. The schema
 //! only grows, by nullable columns: a reader takes a column it does not find as absent.
 
@@ -20,9 +20,9 @@ use crate::contract::Record;
 )]
 use crate::contract::columns::*;
 use crate::event::{Micros, Position};
-use column::{Column, timestamps};
+use column::{ColumnFormat, timestamps};
 
-/// A record's place in its partition and when Kafka received it.
+/// A record's position in its partition and when Kafka received it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Coordinates {
     /// Era and offset.
@@ -55,7 +55,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
             "The record's Kafka timestamp (UTC).",
         ),
     ];
-    fields.extend(Columns::fields());
+    fields.extend(ColumnBuilders::fields());
     Arc::new(Schema::new(fields))
 });
 
@@ -84,9 +84,9 @@ const COORDINATES: usize = 3;
 macro_rules! columns {
     ($($(#[$doc:meta])+ $name:ident: $kind:ident, $group:ident, $feeds:expr, $role:ident;)+) => {
         /// One builder a column.
-        struct Columns { $($name: <$kind as Column>::Builder),+ }
+        struct ColumnBuilders { $($name: <$kind as ColumnFormat>::Builder),+ }
 
-        impl Columns {
+        impl ColumnBuilders {
             fn new() -> Self {
                 Self { $($name: $kind::builder()),+ }
             }
@@ -112,9 +112,9 @@ macro_rules! columns {
         }
 
         /// The columns of a batch, read as flat records.
-        struct Readers<'b> { $($name: <$kind as Column>::Reader<'b>),+ }
+        struct ColumnReaders<'b> { $($name: <$kind as ColumnFormat>::Reader<'b>),+ }
 
-        impl<'b> Readers<'b> {
+        impl<'b> ColumnReaders<'b> {
             fn new(batch: &'b RecordBatch) -> Self {
                 Self { $($name: $kind::reader(batch, stringify!($name))),+ }
             }
@@ -127,13 +127,13 @@ macro_rules! columns {
 }
 with_columns!(columns);
 
-/// Gathers rows, column by column. Without rows it holds no memory.
+/// Gathers rows, column by column. Without rows it uses no memory.
 pub struct RowBuilder {
     rows: usize,
     era: Int32Builder,
     offset: Int64Builder,
     received: TimestampMicrosecondBuilder,
-    columns: Columns,
+    columns: ColumnBuilders,
 }
 
 impl Default for RowBuilder {
@@ -143,7 +143,7 @@ impl Default for RowBuilder {
             era: Int32Builder::with_capacity(0),
             offset: Int64Builder::with_capacity(0),
             received: TimestampMicrosecondBuilder::with_capacity(0),
-            columns: Columns::new(),
+            columns: ColumnBuilders::new(),
         }
     }
 }
@@ -168,7 +168,7 @@ impl RowBuilder {
         self.rows == 0
     }
 
-    /// Memory held by the rows, in bytes, nearly.
+    /// Approximate memory of the rows, in bytes.
     pub fn bytes(&self) -> usize {
         self.rows * 20 + self.columns.bytes()
     }
@@ -192,7 +192,7 @@ pub struct Rows<'b> {
     era: Option<&'b Int32Array>,
     offset: Option<&'b Int64Array>,
     received: Option<&'b TimestampMicrosecondArray>,
-    readers: Readers<'b>,
+    readers: ColumnReaders<'b>,
     len: usize,
 }
 
@@ -204,7 +204,7 @@ impl<'b> Rows<'b> {
             era: column("era").and_then(|c| c.downcast_ref()),
             offset: column("offset").and_then(|c| c.downcast_ref()),
             received: column(RECEIVED).and_then(|c| c.downcast_ref()),
-            readers: Readers::new(batch),
+            readers: ColumnReaders::new(batch),
             len: batch.num_rows(),
         }
     }

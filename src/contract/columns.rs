@@ -17,7 +17,7 @@ use crate::event::{Feed, Kind};
 /// - the type says what it contains ([`Value`]);
 /// - the group says how the aggregation keeps it ([`Group`]);
 /// - the feeds are those whose file of `events/` contains it;
-/// - the role says which checks read it ([`Role`]).
+/// - the role says which checks read it ([`ColumnRole`]).
 ///
 /// The order is that of the ledger's schema: a new column is added at the end.
 macro_rules! with_columns {
@@ -73,17 +73,17 @@ macro_rules! with_columns {
             area_role: RepeatedText, Area, EVERY, Closed;
             /// Year of the boundaries.
             area_vintage: Int, Area, EVERY, Closed;
-            /// How the place was found.
+            /// How the location was found.
             area_confidence: RepeatedText, Area, EVERY, Closed;
             /// A place of the partnership, such as `town-centre`, tagged by the partner.
             area_zone: RepeatedText, Area, EVERY, Open;
             /// Keyed hash of the address, made at the partner.
             area_place_token: UniqueText, Apart, NONE, Closed;
-            /// Marks on the record.
+            /// Flags on the record.
             flags: Marks, Marks, EVERY, Closed;
             /// Keyed hash of the person's identifier, made at the partner.
             person_token: UniqueText, Tokens, NONE, Closed;
-            /// The same under the key before.
+            /// The same token under the previous key.
             person_token_previous: UniqueText, Tokens, NONE, Closed;
             /// The person's age in a band of years.
             person_age_band: RepeatedText, Marks, EVERY, Age;
@@ -113,9 +113,9 @@ macro_rules! with_columns {
             outcome_at: Time, Times, [Police], Moment;
             /// Why the record no longer counts; null = it counts.
             cancellation_reason: RepeatedText, Apart, NONE, Closed;
-            /// Since when it does not count.
+            /// When it stopped counting.
             cancellation_at: Time, Apart, NONE, Moment;
-            /// The record that stands for it.
+            /// The record that replaces it.
             cancellation_replaced_by: UniqueText, Apart, NONE, Open;
             /// Arrival at the place of safety or the department.
             arrived_at: Time, Times, [Police, Health], Moment;
@@ -153,11 +153,11 @@ macro_rules! with_columns {
             concerns: TextList, What, [Police], Open;
             /// Who referred.
             referred_by: RepeatedText, Details, EVERY, Open;
-            /// How far a referral has come.
+            /// The stage a referral has reached.
             stage: RepeatedText, Details, [Police], Closed;
             /// Whether the person was referred before.
             repeat: Bool, Details, [Police], Closed;
-            /// What counts as before.
+            /// The period that `repeat` looks back over.
             repeat_definition: RepeatedText, Details, [Police], Open;
             /// Children in the household, 0 to 20.
             children: Int, Details, EVERY, Closed;
@@ -185,9 +185,9 @@ macro_rules! with_columns {
             action: RepeatedText, Details, [Housing], Open;
             /// Whether a case review was asked for.
             case_review: Bool, Details, [Housing], Closed;
-            /// Whether the police were told.
+            /// Whether the police were informed.
             police_informed: Bool, Details, [Housing], Closed;
-            /// How the dwelling is held.
+            /// The tenure of the dwelling.
             tenure: RepeatedText, Details, [Housing], Closed;
             /// Whether a noise was a statutory nuisance.
             statutory_nuisance: Bool, Details, [Housing], Closed;
@@ -203,23 +203,23 @@ macro_rules! with_columns {
             not_supported_reason: RepeatedText, Details, [Housing], Open;
             /// What a count counts; units are never added.
             unit: RepeatedText, Details, EVERY, Closed;
-            /// The date a count goes by.
+            /// The date by which a count assigns records to its period.
             date_basis: RepeatedText, Details, NONE, Closed;
             /// Whether a count may still change.
             provisional: Bool, Details, EVERY, Closed;
-            /// Of a count: of which in this band of years.
+            /// A count's age band; null = all ages.
             age_band: RepeatedText, Details, EVERY, Age;
-            /// Of a count: of which of this sex.
+            /// A count's sex; null = all.
             sex: RepeatedText, Details, EVERY, Closed;
-            /// Of a count: of which with this flag.
+            /// A count's flag: only records with it are counted; null = all records.
             with_flag: RepeatedText, Details, EVERY, Closed;
-            /// `exact`, `rounded`, `suppressed` or `not_supplied`: how much a count says.
+            /// How exact a count is: `exact`, `rounded`, `suppressed` or `not_supplied`.
             status: RepeatedText, Details, EVERY, Closed;
             /// The number of a count.
             value: Int, Details, EVERY, Closed;
-            /// The least a count can be.
+            /// Lower bound of a count.
             at_least: Int, Details, EVERY, Closed;
-            /// The most a count can be.
+            /// Upper bound of a count.
             at_most: Int, Details, EVERY, Closed;
         }
     };
@@ -252,7 +252,7 @@ impl Group {
 
 /// Which checks read a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum ColumnRole {
     /// Its form or its list admits nothing personal.
     Closed,
     /// A text loose enough to contain personal data: the tripwire reads it.
@@ -280,7 +280,7 @@ pub struct Definition {
     /// The feeds whose file of `events/` contains it.
     pub feeds: &'static [Feed],
     /// Which checks read it.
-    pub role: Role,
+    pub role: ColumnRole,
     /// The index of its first column in the ledger, after the coordinates.
     pub first: usize,
     /// How many columns of the ledger it has.
@@ -329,7 +329,7 @@ macro_rules! catalogue {
         /// The number of each column.
         #[derive(Clone, Copy)]
         #[expect(non_camel_case_types, reason = "each variant is named after its column")]
-        enum Row { $($name),+ }
+        enum CatalogueRow { $($name),+ }
 
         /// Every column by name.
         ///
@@ -339,13 +339,13 @@ macro_rules! catalogue {
         /// let _ = partner_feeds::contract::columns::COLUMNS.outcome_cod;
         /// ```
         ///
-        /// nor does a column in the place of one of another group:
+        /// Neither does a column where one of another group is expected:
         ///
         /// ```compile_fail,E0308
         /// use partner_feeds::contract::columns::{COLUMNS, TimeColumn};
         /// let _: TimeColumn = COLUMNS.outcome_code;
         /// ```
-        pub const COLUMNS: Catalogue = Catalogue { $($name: ColumnId(Row::$name as usize)),+ };
+        pub const COLUMNS: Catalogue = Catalogue { $($name: ColumnId(CatalogueRow::$name as usize)),+ };
 
         /// What the list says of each column, in the order of the ledger.
         pub const DEFINITIONS: [Definition; COUNT] = {
@@ -356,14 +356,14 @@ macro_rules! catalogue {
                 group: Group::$group,
                 index: 0,
                 feeds: &$feeds,
-                role: Role::$role,
+                role: ColumnRole::$role,
                 first: 0,
                 width: <$kind as Value>::WIDTH,
             }),+])
         };
 
         /// How many columns there are.
-        const COUNT: usize = [$(Row::$name),+].len();
+        const COUNT: usize = [$(CatalogueRow::$name),+].len();
     };
 }
 with_columns!(catalogue);
@@ -409,7 +409,7 @@ pub const fn columns_in(group: Group) -> usize {
 
 /// Whether `names` are the columns of a role, each once and none beside them: a check of the
 /// lists that say more of these columns.
-pub const fn are_all_of(role: Role, names: &[&str]) -> bool {
+pub const fn are_all_of(role: ColumnRole, names: &[&str]) -> bool {
     let (mut found, mut row) = (0, 0);
     while row < COUNT {
         if DEFINITIONS[row].role as u8 == role as u8 {

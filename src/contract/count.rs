@@ -13,9 +13,9 @@ use super::text::AgeBand;
 closed! {
     /// What is counted; units are never added together.
     Unit { Events = "events", Persons = "persons", Households = "households", Other = "other" }
-    /// The date a count goes by.
+    /// The date by which a count assigns records to its period.
     DateBasis { Occurred = "occurred", Recorded = "recorded", Snapshot = "snapshot", NotKnown = "not_known" }
-    /// How much a number says.
+    /// How exact a number is.
     CountStatus { Exact = "exact", Rounded = "rounded", Suppressed = "suppressed", NotSupplied = "not_supplied" }
 }
 
@@ -31,8 +31,8 @@ impl Serialize for FlagName {
 
 impl<'de> Deserialize<'de> for FlagName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl Visitor<'_> for V {
+        struct FlagNameVisitor;
+        impl Visitor<'_> for FlagNameVisitor {
             type Value = FlagName;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for FlagName {
                     .ok_or_else(|| E::custom("no flag"))
             }
         }
-        deserializer.deserialize_str(V)
+        deserializer.deserialize_str(FlagNameVisitor)
     }
 }
 
@@ -67,23 +67,23 @@ kind! {
         period: Period,
         /// What is counted.
         unit: Unit,
-        /// The date it goes by.
+        /// The date by which records are assigned to the period.
         date_basis: Option<DateBasis>,
         /// Whether it may still change.
         provisional: Option<bool>,
-        /// Of which: in this band of years.
+        /// Counts only this age band.
         age_band: Option<AgeBand<'a>>,
-        /// Of which: of this sex.
+        /// Counts only this sex.
         sex: Option<Sex>,
-        /// Of which: with this flag.
+        /// Counts only records with this flag.
         with_flag: Option<FlagName>,
-        /// How much the number says.
+        /// How exact the number is.
         status: CountStatus,
         /// The number.
         value: Option<Quantity>,
-        /// The least it can be.
+        /// Lower bound.
         at_least: Option<Quantity>,
-        /// The most it can be.
+        /// Upper bound.
         at_most: Option<Quantity>,
         cancellation,
     }

@@ -16,24 +16,24 @@ use serde_json::{Map, Value};
 
 use super::Document;
 use super::gate::{Gate, KEY_RULE};
-use super::rejection::{Fault, Reason};
+use super::rejection::{Reason, Violation};
 use super::text::Id;
 
 /// The reason a document is refused by JSON profile, key, envelope or schema; `None` if by none.
-pub(crate) fn explain(document: &Document<'_>, gate: &Gate<'_>) -> Option<Fault> {
+pub(crate) fn explain(document: &Document<'_>, gate: &Gate<'_>) -> Option<Violation> {
     let (attributes, binary) = match attributes(document) {
         Ok(read) => read,
-        Err(fault) => return Some(fault),
+        Err(violation) => return Some(violation),
     };
     let subject = attributes
         .get("subject")
         .and_then(Value::as_str)
         .filter(|subject| Id::new(*subject).is_some());
     if subject.is_some_and(|subject| !gate.admits_subject(subject)) {
-        return Some(Fault::new(Reason::TransportKey, "/subject", KEY_RULE));
+        return Some(Violation::new(Reason::TransportKey, "/subject", KEY_RULE));
     }
-    let (fault, kind) = envelope::check(&attributes, binary, gate);
-    fault.or_else(|| schema::check(kind?, attributes.get("data")?))
+    let (violation, kind) = envelope::check(&attributes, binary, gate);
+    violation.or_else(|| schema::check(kind?, attributes.get("data")?))
 }
 
 /// Whether JSON profile, envelope and schema accept a document together, by the slow path alone.
@@ -42,11 +42,11 @@ pub fn accepts(document: &str) -> bool {
 }
 
 /// The attributes of an event, `data` among them, and whether they came in headers.
-fn attributes(document: &Document<'_>) -> Result<(Map<String, Value>, bool), Fault> {
+fn attributes(document: &Document<'_>) -> Result<(Map<String, Value>, bool), Violation> {
     match document {
         Document::Structured(text) => match profile::parse(text, "")? {
             Value::Object(attributes) => Ok((attributes, false)),
-            _ => Err(Fault::new(
+            _ => Err(Violation::new(
                 Reason::EnvelopeNotObject,
                 "",
                 "an event is one JSON object: send one a record",
@@ -64,9 +64,9 @@ fn attributes(document: &Document<'_>) -> Result<(Map<String, Value>, bool), Fau
     }
 }
 
-/// Keeps the fault of least rank.
+/// Keeps the violation of least rank.
 fn keep_first(
-    kept: &mut Option<Fault>,
+    kept: &mut Option<Violation>,
     reason: Reason,
     pointer: &str,
     rule: impl Into<Cow<'static, str>>,
@@ -75,6 +75,6 @@ fn keep_first(
         .as_ref()
         .is_none_or(|before| (reason, pointer) < before.rank())
     {
-        *kept = Some(Fault::new(reason, pointer, rule));
+        *kept = Some(Violation::new(reason, pointer, rule));
     }
 }

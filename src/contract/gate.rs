@@ -3,15 +3,15 @@
 //! Both paths ask it: the typed one, and the one that explains what was refused.
 
 use super::Envelope;
-use super::rejection::{Fault, Reason};
+use super::rejection::{Reason, Violation};
 use crate::event::Feed;
 
 /// The answer of a step: what it found, or what speaks against the record.
-pub(crate) type Judged<T> = Result<T, Box<Fault>>;
+pub(crate) type Judged<T> = Result<T, Box<Violation>>;
 
-/// A fault, as the answer of a step that found one.
-pub(crate) fn fault<T>(reason: Reason, pointer: &str, rule: &'static str) -> Judged<T> {
-    Err(Box::new(Fault::new(reason, pointer, rule)))
+/// A violation, as the answer of a step that found one.
+pub(crate) fn violation<T>(reason: Reason, pointer: &str, rule: &'static str) -> Judged<T> {
+    Err(Box::new(Violation::new(reason, pointer, rule)))
 }
 
 /// The rule of the key.
@@ -75,16 +75,16 @@ impl Gate<'_> {
     /// Refuses an event that may not pass.
     pub(crate) fn admit(&self, envelope: &Envelope<'_>) -> Judged<()> {
         if !self.admits_subject(&envelope.subject) {
-            return fault(Reason::TransportKey, "/subject", KEY_RULE);
+            return violation(Reason::TransportKey, "/subject", KEY_RULE);
         }
         if !self.admits_feed(envelope.feed) {
-            return fault(Reason::EnvelopeFeed, "/type", FEED_RULE);
+            return violation(Reason::EnvelopeFeed, "/type", FEED_RULE);
         }
         if !self.admits_source(envelope.feed, &envelope.source) {
-            return fault(Reason::EnvelopeSource, "/source", SOURCE_RULE);
+            return violation(Reason::EnvelopeSource, "/source", SOURCE_RULE);
         }
         if (self.paused)(&envelope.source) {
-            return fault(Reason::PartnerPaused, "/source", PAUSED_RULE);
+            return violation(Reason::PartnerPaused, "/source", PAUSED_RULE);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 
 use super::kind::kind;
 use super::moment::Moment;
-use super::parts::{List, closed};
+use super::parts::{BoundedList, closed};
 use super::police::PlaceOfSafety;
 use super::text::{Icd10, LegalStatus, PlaceCode, Site, Slug};
 
@@ -57,7 +57,7 @@ kind! {
     /// A hospital admission.
     Admission {
         /// The diagnoses, the primary one first.
-        icd10: List<Icd10<'a>, 1, 12> => what_category of "icd-10",
+        icd10: BoundedList<Icd10<'a>, 1, 12> => what_category of "icd-10",
         when, area,
         /// How the patient was admitted.
         method: Option<AdmissionMethod>,

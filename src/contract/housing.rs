@@ -7,7 +7,7 @@
 
 use super::kind::kind;
 use super::moment::Moment;
-use super::parts::{AreaCoarse, Children, List, closed};
+use super::parts::{AreaCoarse, BoundedList, Children, closed};
 use super::text::{Code, Slug};
 
 closed! {
@@ -18,7 +18,7 @@ closed! {
         Pending = "pending", PreventionDuty = "prevention_duty", ReliefDuty = "relief_duty",
         NotThreatened = "not_threatened", Withdrew = "withdrew", NotEligible = "not_eligible",
     }
-    /// How a dwelling is held.
+    /// The tenure of a dwelling.
     Tenure {
         Social = "social", PrivateRented = "private_rented", OwnerOccupied = "owner_occupied",
         Other = "other", NotKnown = "not_known",
@@ -65,7 +65,7 @@ kind! {
         /// Why the last settled home was lost.
         loss_reason: Option<Code<'a>> => what_category of "hclic-reason",
         /// Support needs: absent = not asked, empty = none.
-        support_needs: Option<List<Slug<'a>, 0, 32>>,
+        support_needs: Option<BoundedList<Slug<'a>, 0, 32>>,
         /// Whether there are children.
         children: Option<bool> => children_present,
         /// The end of the case.
@@ -86,9 +86,9 @@ kind! {
         action: Option<Slug<'a>>,
         /// Whether a case review was asked for.
         case_review: Option<bool>,
-        /// Whether the police were told.
+        /// Whether the police were informed.
         police_informed: Option<bool>,
-        /// How the dwelling is held.
+        /// The tenure of the dwelling.
         tenure: Option<Tenure>,
         victim, suspect, flags, cancellation,
     }

@@ -3,7 +3,7 @@
 //! Where serde's derives over a general reader are more lenient than a schema (an array in place of
 //! an object, by position; `{"s136":null}` in place of an enum; `2.0` in place of an integer),
 //! [`Json`] is not: an object is an object, an enum is a string, a number is an integer. It says
-//! only that it refuses; a fault is never built, since [`explain`](super::explain) finds what is
+//! only that it refuses; a violation is never built, since [`explain`](super::explain) finds what is
 //! wrong. Strings without escapes, which are nearly all, are borrowed after one look at eight bytes
 //! at a time; one with escapes is left to `serde_json`.
 
@@ -43,7 +43,7 @@ impl de::Error for Refused {
     }
 }
 
-type Result<T, E = Refused> = std::result::Result<T, E>;
+type JsonResult<T> = Result<T, Refused>;
 
 /// A text as it is read.
 pub(crate) struct Json<'de> {
@@ -53,7 +53,10 @@ pub(crate) struct Json<'de> {
 
 impl<'de> Json<'de> {
     /// Reads the whole of a text with one value.
-    pub(crate) fn read<T>(text: &'de str, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(crate) fn read<T>(
+        text: &'de str,
+        read: impl FnOnce(&mut Self) -> JsonResult<T>,
+    ) -> JsonResult<T> {
         let mut json = Self { text, at: 0 };
         let value = read(&mut json)?;
         if json.peek().is_some() {
@@ -78,7 +81,7 @@ impl<'de> Json<'de> {
 
     /// Passes a byte, after white space.
     #[inline]
-    fn pass(&mut self, byte: u8) -> Result<()> {
+    fn pass(&mut self, byte: u8) -> JsonResult<()> {
         if self.peek() != Some(byte) {
             return Err(Refused);
         }
@@ -88,7 +91,7 @@ impl<'de> Json<'de> {
 
     /// Passes a name, such as `null`.
     #[inline]
-    fn name(&mut self, name: &str) -> Result<()> {
+    fn name(&mut self, name: &str) -> JsonResult<()> {
         if !self.text.as_bytes()[self.at..].starts_with(name.as_bytes()) {
             return Err(Refused);
         }
@@ -98,7 +101,7 @@ impl<'de> Json<'de> {
 
     /// The text of a string: borrowed, or for the visitor alone if it has escapes.
     #[inline]
-    fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+    fn string<V: Visitor<'de>>(&mut self, visitor: V) -> JsonResult<V::Value> {
         self.pass(b'"')?;
         let from = self.at;
         self.at = end_of_plain(self.text.as_bytes(), from);
@@ -114,7 +117,7 @@ impl<'de> Json<'de> {
 
     /// The same, of a string with escapes.
     #[cold]
-    fn escaped<V: Visitor<'de>>(&mut self, from: usize, visitor: V) -> Result<V::Value> {
+    fn escaped<V: Visitor<'de>>(&mut self, from: usize, visitor: V) -> JsonResult<V::Value> {
         let bytes = self.text.as_bytes();
         loop {
             match bytes.get(self.at) {
@@ -130,7 +133,7 @@ impl<'de> Json<'de> {
 
     /// An integer: `-?(0|[1-9][0-9]*)`, but not `-0`.
     #[inline]
-    fn integer(&mut self) -> Result<i64> {
+    fn integer(&mut self) -> JsonResult<i64> {
         let bytes = self.text.as_bytes();
         let is_negative = self.peek() == Some(b'-');
         let from = self.at + usize::from(is_negative);
@@ -156,15 +159,15 @@ impl<'de> Json<'de> {
 
     /// A value of the type that is wanted.
     #[inline]
-    pub(crate) fn value<T: Deserialize<'de>>(&mut self) -> Result<T> {
+    pub(crate) fn value<T: Deserialize<'de>>(&mut self) -> JsonResult<T> {
         T::deserialize(self)
     }
 
     /// The names of an object, each with the reader at its value.
     pub(crate) fn object(
         &mut self,
-        mut each: impl FnMut(&mut Self, Cow<'de, str>) -> Result<()>,
-    ) -> Result<()> {
+        mut each: impl FnMut(&mut Self, Cow<'de, str>) -> JsonResult<()>,
+    ) -> JsonResult<()> {
         self.pass(b'{')?;
         let mut items = Items {
             json: self,
@@ -180,7 +183,7 @@ impl<'de> Json<'de> {
     }
 
     /// A value of any form, as its text.
-    pub(crate) fn raw(&mut self) -> Result<&'de str> {
+    pub(crate) fn raw(&mut self) -> JsonResult<&'de str> {
         let rest = self.text.get(self.at..).ok_or(Refused)?;
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&'de RawValue>();
         let raw = values.next().ok_or(Refused)?.map_err(|_| Refused)?;
@@ -219,7 +222,7 @@ fn end_of_plain(bytes: &[u8], from: usize) -> usize {
 impl<'de> Deserializer<'de> for &mut Json<'de> {
     type Error = Refused;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         match self.peek() {
             Some(b'"') => self.string(visitor),
             Some(b'{') => self.deserialize_map(visitor),
@@ -234,29 +237,29 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
     }
 
     #[inline]
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         let value = self.peek() == Some(b't');
         self.name(if value { "true" } else { "false" })?;
         visitor.visit_bool(value)
     }
 
     #[inline]
-    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         visitor.visit_i64(self.integer()?)
     }
 
     #[inline]
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         self.string(visitor)
     }
 
     #[inline]
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         self.string(visitor)
     }
 
     #[inline]
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         if self.peek() == Some(b'n') {
             self.name("null")?;
             return visitor.visit_none();
@@ -265,7 +268,7 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
     }
 
     #[inline]
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         self.pass(b'{')?;
         let value = visitor.visit_map(Items {
             json: self,
@@ -282,11 +285,11 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value> {
+    ) -> JsonResult<V::Value> {
         self.deserialize_map(visitor)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         self.pass(b'[')?;
         let value = visitor.visit_seq(Items {
             json: self,
@@ -302,12 +305,12 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value> {
+    ) -> JsonResult<V::Value> {
         self.string(visitor)
     }
 
     /// Nothing is passed over unseen, which would have no bound on its depth.
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> JsonResult<V::Value> {
         Err(Refused)
     }
 
@@ -317,7 +320,7 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
     }
 }
 
-/// What an object or an array holds.
+/// The items of an object or an array.
 struct Items<'j, 'de> {
     json: &'j mut Json<'de>,
     end: u8,
@@ -327,7 +330,7 @@ struct Items<'j, 'de> {
 impl Items<'_, '_> {
     /// Passes on to the next item; false at the end.
     #[inline]
-    fn has_next(&mut self) -> Result<bool> {
+    fn has_next(&mut self) -> JsonResult<bool> {
         match self.json.peek() {
             Some(byte) if byte == self.end => Ok(false),
             Some(_) if self.is_first => {
@@ -347,7 +350,7 @@ impl<'de> MapAccess<'de> for Items<'_, 'de> {
     type Error = Refused;
 
     #[inline]
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> JsonResult<Option<K::Value>> {
         if self.has_next()? {
             seed.deserialize(&mut *self.json).map(Some)
         } else {
@@ -356,7 +359,7 @@ impl<'de> MapAccess<'de> for Items<'_, 'de> {
     }
 
     #[inline]
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value> {
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> JsonResult<T::Value> {
         self.json.pass(b':')?;
         seed.deserialize(&mut *self.json)
     }
@@ -366,7 +369,10 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     type Error = Refused;
 
     #[inline]
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> JsonResult<Option<T::Value>> {
         if self.has_next()? {
             seed.deserialize(&mut *self.json).map(Some)
         } else {

@@ -8,10 +8,10 @@
 use hashbrown::HashMap;
 
 use super::explain;
-use super::gate::{Gate, Judged, PAUSED_RULE, RecordKey, fault};
+use super::gate::{Gate, Judged, PAUSED_RULE, RecordKey, violation};
 use super::record::partner_of;
-use super::rejection::{Fault, Reason, Rejection};
-use super::tripwire::{self, Search};
+use super::rejection::{Reason, Rejection, Violation};
+use super::tripwire::{self, PersonalSearch};
 use super::{Document, HEADERS_MAX, Record, VALUE_BYTES_MAX, semantic};
 use crate::event::{Feed, Micros};
 
@@ -91,7 +91,7 @@ pub fn judge<T>(
     let document = opened.map(|text| attributes.document(text));
     let verdict = match &document {
         Ok(document) => weigh(document, &gate, incoming.received, accept),
-        Err(fault) => Err(fault.clone().into()),
+        Err(violation) => Err(violation.clone().into()),
     };
     verdict.map_err(|objection| {
         Box::new(refuse(
@@ -122,7 +122,7 @@ pub fn judge_document<T>(
         .map(Document::Structured);
     let verdict = match &structured {
         Ok(structured) => weigh(structured, &gate, now, accept),
-        Err(fault) => Err(fault.clone().into()),
+        Err(violation) => Err(violation.clone().into()),
     };
     verdict.map_err(|objection| Box::new(refuse(objection, document, &[], &gate)))
 }
@@ -130,21 +130,21 @@ pub fn judge_document<T>(
 /// What speaks against a record.
 enum Objection<'d> {
     /// This.
-    Fault(Box<Fault>),
-    /// The typed path said no: what is wrong is found by a slow look.
+    Violation(Box<Violation>),
+    /// The typed path rejected it: the slow path finds the reason.
     Unexplained(&'d Document<'d>),
 }
 
-impl From<Box<Fault>> for Objection<'_> {
-    fn from(fault: Box<Fault>) -> Self {
-        Self::Fault(fault)
+impl From<Box<Violation>> for Objection<'_> {
+    fn from(violation: Box<Violation>) -> Self {
+        Self::Violation(violation)
     }
 }
 
 impl Objection<'_> {
-    fn into_fault(self, gate: &Gate<'_>) -> Fault {
+    fn into_violation(self, gate: &Gate<'_>) -> Violation {
         match self {
-            Self::Fault(fault) => *fault,
+            Self::Violation(violation) => *violation,
             Self::Unexplained(document) => explained(document, gate),
         }
     }
@@ -162,21 +162,21 @@ fn weigh<'d, T>(
     };
     gate.admit(&event.envelope)?;
     let record = Record::from_event(&event);
-    if let Some(fault) = semantic::check(&record, received) {
-        return Err(Box::new(fault).into());
+    if let Some(violation) = semantic::check(&record, received) {
+        return Err(Box::new(violation).into());
     }
-    // Where it stands is found by the search of the refused document.
+    // The search of the rejected document finds where it is.
     if let Some(reason) = tripwire::check(&record, &event.envelope) {
-        return Ok(fault(reason, "", tripwire::rule_of(reason))?);
+        return Ok(violation(reason, "", tripwire::rule_of(reason))?);
     }
     Ok(accept(&record))
 }
 
 #[cold]
-fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Fault {
+fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Violation {
     explain::explain(document, gate).unwrap_or_else(|| {
         debug_assert!(false, "the typed path refused what the contract accepts");
-        Fault::new(
+        Violation::new(
             Reason::SchemaType,
             "/data",
             "is not as the schema of its kind says",
@@ -184,7 +184,7 @@ fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Fault {
     })
 }
 
-/// The rejection of a fault: personal data outranks it, then that the partner is paused; the
+/// The rejection of a violation: personal data outranks it, then that the partner is paused; the
 /// document says whose it is.
 #[cold]
 fn refuse(
@@ -199,14 +199,14 @@ fn refuse(
     }
     let partner = registered_partner(&search, gate);
     let is_paused = partner.is_some() && search.source.as_deref().is_some_and(gate.paused);
-    let Fault {
+    let Violation {
         reason,
         pointer,
         rule,
     } = match search.personal {
-        Some(fault) => fault,
-        None if is_paused => Fault::new(Reason::PartnerPaused, "/source", PAUSED_RULE),
-        None => objection.into_fault(gate),
+        Some(violation) => violation,
+        None if is_paused => Violation::new(Reason::PartnerPaused, "/source", PAUSED_RULE),
+        None => objection.into_violation(gate),
     };
     Rejection {
         reason,
@@ -218,7 +218,7 @@ fn refuse(
 }
 
 /// The partner of the document, if its source is registered; any other may be a person's name.
-fn registered_partner(search: &Search, gate: &Gate<'_>) -> Option<String> {
+fn registered_partner(search: &PersonalSearch, gate: &Gate<'_>) -> Option<String> {
     let source = search.source.as_deref()?;
     let registered = Feed::ALL
         .into_iter()
@@ -242,22 +242,23 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Takes the `ce_` headers; a name stands once.
+    /// Takes the `ce_` headers; each name may occur once.
     fn gather(&mut self, headers: &[(&'a str, Option<&'a [u8]>)]) -> Judged<()> {
         for (name, value) in headers {
             let Some(name) = name.strip_prefix(ATTRIBUTE_PREFIX) else {
                 continue;
             };
             let Some(text) = value.and_then(|bytes| std::str::from_utf8(bytes).ok()) else {
-                return fault(
+                return violation(
                     Reason::TransportHeader,
                     "",
-                    "a `ce_` header has a value in UTF-8: check the client",
+                    "a `ce_` header must have a value in UTF-8: check the client",
                 );
             };
             if name == "data" || self.0.iter().any(|(seen, _)| *seen == name) {
-                let rule = "a `ce_` header stands once, and `data` is the value: check the client";
-                return fault(Reason::TransportHeader, "", rule);
+                let rule =
+                    "each `ce_` header may occur once, and `data` is the value: check the client";
+                return violation(Reason::TransportHeader, "", rule);
             }
             self.0.push((name, text));
         }
@@ -265,13 +266,13 @@ impl<'a> Attributes<'a> {
         if REQUIRED.iter().any(missing) {
             let rule = "binary mode has the headers ce_specversion, ce_id, ce_source, ce_type, ce_subject, ce_revision and \
                         ce_time: send all";
-            return fault(Reason::TransportHeader, "", rule);
+            return violation(Reason::TransportHeader, "", rule);
         }
         Ok(())
     }
 }
 
-/// What the name of a header begins with that holds an attribute.
+/// What the name of an attribute's header begins with.
 const ATTRIBUTE_PREFIX: &str = "ce_";
 /// The attributes that binary mode has in headers.
 const REQUIRED: [&str; 7] = [
@@ -289,10 +290,10 @@ fn open<'a>(incoming: &Incoming<'a>, attributes: &mut Attributes<'a>) -> Judged<
     let value = without_prefix(sized(incoming.value)?)?;
     let is_structured = content_type(incoming.headers)?;
     if incoming.headers.len() > HEADERS_MAX {
-        return fault(
+        return violation(
             Reason::TransportHeader,
             "",
-            "a record has at most 32 headers: send fewer",
+            "a record may have at most 32 headers: send fewer",
         );
     }
     if !is_structured
@@ -309,13 +310,13 @@ fn open<'a>(incoming: &Incoming<'a>, attributes: &mut Attributes<'a>) -> Judged<
 fn sized(value: Option<&[u8]>) -> Judged<&[u8]> {
     match value {
         None | Some([]) => {
-            let rule = "a record has a value, and a tombstone is no correction: send the last state with `cancellation`";
-            fault(Reason::TransportEmpty, "", rule)
+            let rule = "a record must have a value: to withdraw it, send its last state with `cancellation`, not a tombstone";
+            violation(Reason::TransportEmpty, "", rule)
         }
-        Some(value) if value.len() > VALUE_BYTES_MAX => fault(
+        Some(value) if value.len() > VALUE_BYTES_MAX => violation(
             Reason::TransportTooLarge,
             "",
-            "a value has at most 16,384 bytes: send one event a record",
+            "a value may have at most 16,384 bytes: send one event per record",
         ),
         Some(value) => Ok(value),
     }
@@ -325,10 +326,10 @@ fn sized(value: Option<&[u8]>) -> Judged<&[u8]> {
 fn without_prefix(value: &[u8]) -> Judged<&[u8]> {
     match value {
         [0, _, _, _, _, rest @ ..] if !rest.is_empty() => Ok(rest),
-        [0, ..] => fault(
+        [0, ..] => violation(
             Reason::TransportPrefix,
             "",
-            "after a zero byte come four of a schema id, and then the event",
+            "a value that begins with a zero byte must continue with four bytes of a schema id and the event: check the serialiser",
         ),
         value => Ok(value),
     }
@@ -350,7 +351,7 @@ fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
         if !is_event && !media_type.eq_ignore_ascii_case("application/json") {
             let rule = "`content-type` is application/cloudevents+json or application/json, and no batch: send one event a \
                         record";
-            return fault(Reason::TransportContentType, "", rule);
+            return violation(Reason::TransportContentType, "", rule);
         }
         is_structured |= is_event;
     }
@@ -360,15 +361,15 @@ fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
 /// The text of a value: its bytes are looked at once.
 fn decoded(value: &[u8]) -> Judged<&str> {
     match std::str::from_utf8(value) {
-        Err(_) => fault(
+        Err(_) => violation(
             Reason::EncodingUtf8,
             "",
-            "the value is UTF-8: write the file or message in that encoding",
+            "the value must be UTF-8: write the file or message in that encoding",
         ),
-        Ok(text) if text.starts_with('\u{feff}') => fault(
+        Ok(text) if text.starts_with('\u{feff}') => violation(
             Reason::EncodingBom,
             "",
-            "the value does not begin with a byte order mark: leave it out",
+            "the value must not begin with a byte order mark: leave it out",
         ),
         Ok(text) => Ok(text),
     }

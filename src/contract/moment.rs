@@ -235,8 +235,8 @@ macro_rules! moments {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct V;
-                impl Visitor<'_> for V {
+                struct MomentVisitor;
+                impl Visitor<'_> for MomentVisitor {
                     type Value = $type;
 
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,7 +247,7 @@ macro_rules! moments {
                         $parse(text).ok_or_else(|| E::custom($name))
                     }
                 }
-                deserializer.deserialize_str(V)
+                deserializer.deserialize_str(MomentVisitor)
             }
         }
     )+ };

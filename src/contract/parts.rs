@@ -157,7 +157,7 @@ pub struct Quantity(pub i32);
 
 /// A record's revision, from 1 to 2,147,483,647.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Revision(pub i32);
+pub struct RevisionNumber(pub i32);
 
 macro_rules! bounded {
     ($($type:ident $low:literal to $high:literal;)+) => { $(
@@ -193,7 +193,7 @@ bounded! {
     Children 0 to 20;
     Vintage 2001 to 2099;
     Quantity 0 to 1_000_000_000;
-    Revision 1 to 2_147_483_647;
+    RevisionNumber 1 to 2_147_483_647;
 }
 
 part! {
@@ -248,7 +248,7 @@ closed! {
     CoarseLevel { District = "district", County = "county", PoliceForce = "police_force", Icb = "icb" }
     /// What the place is to the record.
     Role { Incident = "incident", Home = "home", Service = "service" }
-    /// How the place was found.
+    /// How the location was found.
     Confidence {
         Address = "address", Street = "street", Snapped = "snapped", Geocoded = "geocoded",
         Estimated = "estimated", Default = "default",
@@ -282,7 +282,7 @@ pub struct AreaAt<'a, L> {
     /// The year of the boundaries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vintage: Option<Vintage>,
-    /// How the place was found.
+    /// How the location was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
     /// A place of the partnership, such as `town-centre`.
@@ -299,7 +299,7 @@ pub type Area<'a> = AreaAt<'a, Level>;
 pub type AreaCoarse<'a> = AreaAt<'a, CoarseLevel>;
 
 part! {
-    /// What is said of a person: nothing that identifies one.
+    /// What an event may contain about a person: nothing that identifies one.
     Person<'a> {
         /// A keyed hash of the person's identifier, made at the partner.
         #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -338,7 +338,7 @@ part! {
         reason: CancellationReason,
         /// Since when.
         at: Moment,
-        /// The record that stands for it.
+        /// The record that replaces it.
         #[serde(borrow, skip_serializing_if = "Option::is_none")]
         replaced_by: Option<Id<'a>>,
     }
@@ -480,16 +480,16 @@ impl<'de> Deserialize<'de> for FlagBit {
 
 /// An array with bounds on its length; order and repeats mean nothing unless a kind says so.
 #[derive(Clone, Debug)]
-pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
+pub struct BoundedList<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
 
-impl<T: Serialize, const MIN: usize, const MAX: usize> Serialize for List<T, MIN, MAX> {
+impl<T: Serialize, const MIN: usize, const MAX: usize> Serialize for BoundedList<T, MIN, MAX> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
 }
 
 impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'de>
-    for List<T, MIN, MAX>
+    for BoundedList<T, MIN, MAX>
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let items = Vec::deserialize(deserializer)?;
@@ -501,9 +501,9 @@ impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'
     }
 }
 
-impl<T, const MIN: usize, const MAX: usize> Field for List<T, MIN, MAX> {}
+impl<T, const MIN: usize, const MAX: usize> Field for BoundedList<T, MIN, MAX> {}
 
-impl<'r, const MIN: usize, const MAX: usize> Flat<'r> for List<Slug<'_>, MIN, MAX> {
+impl<'r, const MIN: usize, const MAX: usize> Flat<'r> for BoundedList<Slug<'_>, MIN, MAX> {
     type Of = Strs<'r>;
 
     fn flat(&'r self) -> Option<Strs<'r>> {

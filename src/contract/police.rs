@@ -6,7 +6,7 @@
 
 use super::kind::kind;
 use super::moment::Moment;
-use super::parts::{AreaCoarse, Children, List, closed};
+use super::parts::{AreaCoarse, BoundedList, Children, closed};
 use super::text::Slug;
 
 kind! {
@@ -17,7 +17,7 @@ kind! {
 }
 
 kind! {
-    /// An incident that is no crime.
+    /// An incident that is not a crime.
     Incident {
         what, when, area,
         /// Whether a crime was recorded for it too.
@@ -59,7 +59,7 @@ closed! {
     SearchType { Person = "person", Vehicle = "vehicle", PersonAndVehicle = "person_and_vehicle" }
     /// Under which scheme a person was referred.
     Scheme { Nrm = "nrm", DutyToNotify = "duty_to_notify", Prevent = "prevent", Marac = "marac", Other = "other" }
-    /// How far a referral has come.
+    /// The stage a referral has reached.
     ReferralStage {
         Referred = "referred", Accepted = "accepted", PositiveGrounds = "positive_grounds",
         NegativeGrounds = "negative_grounds", Closed = "closed", NotKnown = "not_known",
@@ -122,14 +122,14 @@ kind! {
         /// Where: a district or larger.
         area: Option<AreaCoarse<'a>>,
         /// What the concern is.
-        concerns: Option<List<Slug<'a>, 0, 8>>,
+        concerns: Option<BoundedList<Slug<'a>, 0, 8>>,
         /// Who referred.
         referred_by: Option<Slug<'a>>,
-        /// How far it has come.
+        /// The stage it has reached.
         stage: Option<ReferralStage>,
         /// Whether the person was referred before.
         repeat: Option<bool>,
-        /// What counts as before.
+        /// The period that `repeat` looks back over.
         repeat_definition: Option<Slug<'a>>,
         /// Children in the household.
         children: Option<Children>,

@@ -10,7 +10,7 @@
     reason = "the list of columns names their types"
 )]
 use super::columns::*;
-use super::parts::{AreaAt, Cancellation, Flat, List, Outcome, Period, Person, What, When};
+use super::parts::{AreaAt, BoundedList, Cancellation, Flat, Outcome, Period, Person, What, When};
 use super::text::{Icd10, Strs};
 use super::{Event, VERSION};
 
@@ -145,7 +145,7 @@ impl<'r> Record<'r> {
     /// The first diagnosis is the classification.
     pub(super) fn lay_diagnoses<const MIN: usize, const MAX: usize>(
         &mut self,
-        diagnoses: &'r List<Icd10<'_>, MIN, MAX>,
+        diagnoses: &'r BoundedList<Icd10<'_>, MIN, MAX>,
     ) {
         if let [first, further @ ..] = &diagnoses.0[..] {
             self.what_category = Some(first);

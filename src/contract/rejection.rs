@@ -1,5 +1,5 @@
-//! Why a record was refused: a closed list of reasons, a place in the document, the rule and what
-//! to do. Never a value: values may be personal.
+//! Why a record was rejected: a reason of a closed list, a pointer into the document, the rule and
+//! what to do. Never a value: values may be personal.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -80,7 +80,7 @@ reasons! {
 }
 
 impl Reason {
-    /// Whether the record looked as if it held personal data: then none of its bytes are kept.
+    /// Whether the record looks as if it contains personal data: then none of its bytes are kept.
     pub fn is_personal(self) -> bool {
         self >= Self::PersonalNhsNumber
     }
@@ -94,7 +94,7 @@ impl fmt::Display for Reason {
 
 /// What is wrong with a record, before it is known whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Violation {
     /// Why.
     pub reason: Reason,
     /// As [`Rejection::pointer`].
@@ -103,8 +103,8 @@ pub struct Fault {
     pub rule: Cow<'static, str>,
 }
 
-impl Fault {
-    /// A fault at a place; empty where it is at none.
+impl Violation {
+    /// A violation at a pointer; empty where it is nowhere in the document.
     pub(crate) fn new(
         reason: Reason,
         pointer: impl Into<String>,
@@ -117,7 +117,7 @@ impl Fault {
         }
     }
 
-    /// Of several faults of a family the one of least rank is told: the code listed first, then the
+    /// Of several violations of a family, the one of least rank is reported: the code listed first, then the
     /// smallest pointer.
     pub(crate) fn rank(&self) -> (Reason, &str) {
         (self.reason, &self.pointer)
@@ -129,8 +129,8 @@ impl Fault {
 pub struct Rejection {
     /// Why.
     pub reason: Reason,
-    /// JSON pointer of what is wrong; of its parent where a field is missing or unknown. It holds
-    /// only names the contract knows. Empty where the fault is not at a place in the document.
+    /// JSON pointer of what is wrong; of its parent where a field is missing or unknown. It
+    /// contains only names the contract knows. Empty where the violation is nowhere in the document.
     pub pointer: String,
     /// The rule that was broken, and what to do, in a sentence.
     pub rule: Cow<'static, str>,

@@ -1,13 +1,13 @@
 //! The rules between fields, over the flat record: what a schema cannot say.
 //!
-//! Each rule answers with the first fault it finds; the rules stand in the order of their codes, so
+//! Each rule answers with the first violation it finds; the rules stand in the order of their codes, so
 //! that a replay gives the same reason. "Now" is the time Kafka gave the record, never this
 //! machine's clock.
 
 use super::Record;
-use super::columns::{Role, are_all_of};
+use super::columns::{ColumnRole, are_all_of};
 use super::moment::Moment;
-use super::rejection::{Fault, Reason};
+use super::rejection::{Reason, Violation};
 use crate::event::Micros;
 
 /// How far an event's `time` may lie after the time Kafka gave the record, in seconds.
@@ -17,10 +17,10 @@ pub const AHEAD_OF_KAFKA_SECONDS_MAX: i64 = 15 * 60;
 pub const SLACK_SECONDS: i64 = 24 * 60 * 60;
 
 /// The first rule between fields that a record breaks.
-pub fn check(record: &Record<'_>, received: Micros) -> Option<Fault> {
+pub fn check(record: &Record<'_>, received: Micros) -> Option<Violation> {
     let times = match Times::from_record(record) {
         Ok(times) => times,
-        Err(fault) => return Some(fault),
+        Err(violation) => return Some(violation),
     };
     times
         .future(received)
@@ -41,12 +41,12 @@ struct Known {
 }
 
 impl Known {
-    fn new(pointer: &'static str, moment: Option<Moment>) -> Result<Option<Self>, Fault> {
+    fn new(pointer: &'static str, moment: Option<Moment>) -> Result<Option<Self>, Violation> {
         let Some(moment) = moment else {
             return Ok(None);
         };
         let low = moment.low().ok_or_else(|| {
-            Fault::new(
+            Violation::new(
                 Reason::SemanticCalendar,
                 pointer,
                 "the date is not in the calendar: send a day that exists",
@@ -59,7 +59,7 @@ impl Known {
         }))
     }
 
-    /// Whether all of it lies before an instant.
+    /// Whether all of it is before an instant.
     fn is_before(self, other: Micros) -> bool {
         self.low < other && self.moment.high().is_some_and(|high| high < other)
     }
@@ -71,13 +71,13 @@ macro_rules! times {
         struct Times { $($column: Option<Known>),+ }
 
         impl Times {
-            fn from_record(record: &Record<'_>) -> Result<Self, Fault> {
+            fn from_record(record: &Record<'_>) -> Result<Self, Violation> {
                 Ok(Self { $($column: Known::new($pointer, record.$column)?),+ })
             }
         }
 
         const _: () = assert!(
-            are_all_of(Role::Moment, &[$(stringify!($column)),+]),
+            are_all_of(ColumnRole::Moment, &[$(stringify!($column)),+]),
             "a column of times is missing here"
         );
     };
@@ -99,7 +99,7 @@ times! {
 
 impl Times {
     /// `period_to` is left out: a provisional total may cover days to come.
-    fn future(&self, received: Micros) -> Option<Fault> {
+    fn future(&self, received: Micros) -> Option<Violation> {
         let sent = self.time?;
         let latest = sent.low.plus_seconds(SLACK_SECONDS);
         let moments = [
@@ -113,7 +113,7 @@ impl Times {
             self.occurred_to,
             self.recorded_at,
         ];
-        let ahead = |pointer, rule| Fault::new(Reason::SemanticFuture, pointer, rule);
+        let ahead = |pointer, rule| Violation::new(Reason::SemanticFuture, pointer, rule);
         if let Some(late) = moments
             .into_iter()
             .flatten()
@@ -129,7 +129,7 @@ impl Times {
         })
     }
 
-    fn order(&self) -> Option<Fault> {
+    fn order(&self) -> Option<Violation> {
         let from = self.occurred_from;
         let pairs = [
             (
@@ -167,37 +167,38 @@ impl Times {
             let (later, earlier) = (later?, earlier?);
             later
                 .is_before(earlier.low)
-                .then(|| Fault::new(Reason::SemanticOrder, later.pointer, rule))
+                .then(|| Violation::new(Reason::SemanticOrder, later.pointer, rule))
         })
     }
 
-    fn recorded(&self) -> Option<Fault> {
+    fn recorded(&self) -> Option<Violation> {
         let (recorded, from) = (self.recorded_at?, self.occurred_from?);
         recorded
             .is_before(from.low.plus_seconds(-SLACK_SECONDS))
             .then(|| {
                 let rule =
                     "`recorded_at` is at most 24 hours before `occurred_from`: correct one of them";
-                Fault::new(Reason::SemanticRecorded, recorded.pointer, rule)
+                Violation::new(Reason::SemanticRecorded, recorded.pointer, rule)
             })
     }
 }
 
-fn area(record: &Record<'_>) -> Option<Fault> {
+fn area(record: &Record<'_>) -> Option<Violation> {
     let (code, level) = (record.area_code?, record.area_level?);
-    let fault = |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticArea, pointer, rule));
+    let violation =
+        |pointer: &'static str, rule| Some(Violation::new(Reason::SemanticArea, pointer, rule));
     if !is_of_level(code, level) {
-        return fault(
+        return violation(
             "/data/area/code",
             "`code` is an area of the `level`: correct one of them",
         );
     }
     match (level, record.area_vintage) {
-        ("lsoa" | "msoa" | "ward", None) => fault(
+        ("lsoa" | "msoa" | "ward", None) => violation(
             "/data/area",
             "`vintage`, the year of the boundaries, is required for an lsoa, msoa or ward: send it",
         ),
-        ("lsoa" | "msoa", Some(year)) if !matches!(year, 2001 | 2011 | 2021) => fault(
+        ("lsoa" | "msoa", Some(year)) if !matches!(year, 2001 | 2011 | 2021) => violation(
             "/data/area/vintage",
             "`vintage` of an lsoa or msoa is the year of a census: send 2001, 2011 or 2021",
         ),
@@ -221,24 +222,25 @@ pub(crate) fn is_of_level(code: &str, level: &str) -> bool {
 }
 
 /// Lists whose codes have a form.
-fn code(record: &Record<'_>) -> Option<Fault> {
-    let fault = |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticCode, pointer, rule));
+fn code(record: &Record<'_>) -> Option<Violation> {
+    let violation =
+        |pointer: &'static str, rule| Some(Violation::new(Reason::SemanticCode, pointer, rule));
     if record.outcome_list == Some("ho-outcome") && !record.outcome_code.is_some_and(is_ho_outcome)
     {
-        return fault(
+        return violation(
             "/data/outcome/code",
             "an outcome of `ho-outcome` is 1 to 22, with a capital where the list has one",
         );
     }
     if record.what_list == Some("ho-crime") {
         if !record.what_category.is_some_and(is_ho_category) {
-            return fault(
+            return violation(
                 "/data/what/category",
                 "a category of `ho-crime` is written as 8N, 4/10 or NFIB1A",
             );
         }
         if !record.what_code.is_none_or(is_ho_offence) {
-            return fault(
+            return violation(
                 "/data/what/code",
                 "a code of `ho-crime` is three digits, a slash and two digits, as 008/06",
             );
@@ -283,17 +285,17 @@ fn are_digits(text: &str, min: usize, max: usize) -> bool {
 
 macro_rules! ages {
     ($($column:ident at $pointer:literal;)+) => {
-        fn age(record: &Record<'_>) -> Option<Fault> {
+        fn age(record: &Record<'_>) -> Option<Violation> {
             let bands = [$(($pointer, record.$column)),+];
             let rule = "the first year of a band is below the last, as 18-24: send no single years";
             let (pointer, _) = bands
                 .into_iter()
                 .find(|(_, band)| band.is_some_and(|band| !rises(band)))?;
-            Some(Fault::new(Reason::SemanticAge, pointer, rule))
+            Some(Violation::new(Reason::SemanticAge, pointer, rule))
         }
 
         const _: () = assert!(
-            are_all_of(Role::Age, &[$(stringify!($column)),+]),
+            are_all_of(ColumnRole::Age, &[$(stringify!($column)),+]),
             "a column of age bands is missing here"
         );
     };
@@ -314,10 +316,10 @@ fn rises(band: &str) -> bool {
     matches!((low.parse::<u16>(), high.parse::<u16>()), (Ok(low), Ok(high)) if low < high)
 }
 
-fn count(record: &Record<'_>) -> Option<Fault> {
+fn count(record: &Record<'_>) -> Option<Violation> {
     let (value, least, most) = (record.value, record.at_least, record.at_most);
-    let fault =
-        |pointer: &'static str, rule| Some(Fault::new(Reason::SemanticCount, pointer, rule));
+    let violation =
+        |pointer: &'static str, rule| Some(Violation::new(Reason::SemanticCount, pointer, rule));
     // The first number that is there and should not be, in the order of pointers.
     let extra = || match (least, most) {
         (Some(_), _) => Some("/data/at_least"),
@@ -325,31 +327,31 @@ fn count(record: &Record<'_>) -> Option<Fault> {
         (None, None) => None,
     };
     match record.status? {
-        "exact" if extra().is_some() => fault(
+        "exact" if extra().is_some() => violation(
             extra()?,
             "an exact count has `value` alone: leave out the bounds",
         ),
-        "exact" if value.is_none() => fault("/data", "an exact count has a `value`: send it"),
+        "exact" if value.is_none() => violation("/data", "an exact count has a `value`: send it"),
         "rounded" => match (least, value, most) {
             (Some(least), Some(value), Some(most)) if least <= value && value <= most => None,
-            (Some(_), Some(_), Some(_)) => fault(
+            (Some(_), Some(_), Some(_)) => violation(
                 "/data/value",
-                "`value` lies between `at_least` and `at_most`",
+                "`value` must be between `at_least` and `at_most`: correct one of them",
             ),
-            _ => fault(
+            _ => violation(
                 "/data",
                 "a rounded count has `value`, `at_least` and `at_most`: send all three",
             ),
         },
-        "suppressed" if value.is_some() => fault(
+        "suppressed" if value.is_some() => violation(
             "/data/value",
             "a suppressed count has no `value`: leave it out",
         ),
-        "suppressed" if least.zip(most).is_some_and(|(least, most)| most < least) => fault(
+        "suppressed" if least.zip(most).is_some_and(|(least, most)| most < least) => violation(
             "/data/at_most",
             "`at_most` is not below `at_least`: correct one of them",
         ),
-        "not_supplied" if extra().is_some() || value.is_some() => fault(
+        "not_supplied" if extra().is_some() || value.is_some() => violation(
             extra().unwrap_or("/data/value"),
             "a count that is not supplied has no number: leave it out",
         ),

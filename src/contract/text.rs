@@ -1,6 +1,6 @@
 //! The shapes of the contract's strings: each is a [`Text`] whose [`Form`] says what it admits.
 //!
-//! A form is the exact twin of a `pattern` in `schemas/`; a property test holds the two together.
+//! A form accepts exactly what a `pattern` in `schemas/` accepts; a property test compares them.
 //! Strings without escapes are borrowed from the message.
 
 use std::borrow::Cow;

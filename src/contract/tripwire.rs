@@ -1,4 +1,4 @@
-//! The search for personal data: no contract has a field for it, so whatever looks like it was sent
+//! The search for personal data: no contract has a field for it, so anything that looks like it was sent
 //! by mistake and must not be kept.
 //!
 //! [`check`] runs on every accepted event and looks only at the strings loose enough to hold such a
@@ -15,16 +15,16 @@ mod shapes;
 use super::columns::*;
 use super::pointer::{Pointer, Step};
 use super::record::{Record, partner_of};
-use super::rejection::{Fault, Reason};
+use super::rejection::{Reason, Violation};
 use super::{Envelope, kind_of};
 use crate::event::Kind;
-use scanner::Part;
+use scanner::StringKind;
 
 macro_rules! open_texts {
     ($($(#[$doc:meta])+ $name:ident: $of:ident, $group:ident, $feeds:expr, $role:ident;)+) => {
         /// Calls `look` with each text of the columns that can contain personal data.
         fn each_open_text(record: &Record<'_>, look: &mut impl FnMut(&str)) {
-            $(if const { matches!(Role::$role, Role::Open) } {
+            $(if const { matches!(ColumnRole::$role, ColumnRole::Open) } {
                 $of::for_each_text(record.$name, look);
             })+
         }
@@ -57,31 +57,31 @@ pub fn check(record: &Record<'_>, envelope: &Envelope<'_>) -> Option<Reason> {
 
 /// What a search of a refused document finds.
 #[derive(Debug, Default)]
-pub struct Search {
+pub struct PersonalSearch {
     /// The first thing that looks personal, in the order of the reason codes and then of pointers.
-    pub personal: Option<Fault>,
+    pub personal: Option<Violation>,
     /// The partner's records system, as the document says.
     pub source: Option<String>,
-    /// The kind in `type`, of whatever version.
+    /// The kind in `type`, of any version.
     pub kind: Option<Kind>,
 }
 
-/// Searches all keys and strings of whatever can be told apart in these bytes: an event, or in
+/// Searches all keys and strings that can be found in these bytes: an event, or in
 /// binary mode its `data`.
-pub fn search(bytes: &[u8], binary: bool) -> Search {
-    let mut search = Search::default();
+pub fn search(bytes: &[u8], binary: bool) -> PersonalSearch {
+    let mut search = PersonalSearch::default();
     let mut root = Pointer::default();
     if binary {
         root.enter(Step::to("data"));
     }
     scanner::strings(bytes, root, |pointer, part, text| match part {
-        Part::Key => search.look_at_key(pointer, text),
-        Part::Value => search.look_at_value(pointer, text),
+        StringKind::Key => search.look_at_key(pointer, text),
+        StringKind::Value => search.look_at_value(pointer, text),
     });
     search
 }
 
-impl Search {
+impl PersonalSearch {
     /// Looks at an attribute that came in a header.
     pub fn look_at_attribute(&mut self, name: &str, text: &str) {
         let mut pointer = Pointer::default();
@@ -116,13 +116,13 @@ impl Search {
 
     fn note(&mut self, pointer: &Pointer, found: Option<Reason>) {
         let Some(reason) = found else { return };
-        let fault = Fault::new(reason, pointer.text(), rule_of(reason));
+        let violation = Violation::new(reason, pointer.text(), rule_of(reason));
         if self
             .personal
             .as_ref()
-            .is_none_or(|before| fault.rank() < before.rank())
+            .is_none_or(|before| violation.rank() < before.rank())
         {
-            self.personal = Some(fault);
+            self.personal = Some(violation);
         }
     }
 
@@ -304,7 +304,7 @@ mod tests {
     fn check_search(document: &str, expected: Option<(Reason, &str)>) {
         let found = search(document.as_bytes(), false)
             .personal
-            .map(|fault| (fault.reason, fault.pointer));
+            .map(|violation| (violation.reason, violation.pointer));
         assert_eq!(
             found,
             expected.map(|(reason, pointer)| (reason, pointer.to_owned())),

@@ -1,6 +1,6 @@
 //! The kinds of column: how each is built and read.
 //!
-//! A column costs what it holds: an absent value is not appended but made up for when the next
+//! A column costs what it contains: an absent value is not appended but made up for when the next
 //! value comes, or at the end. Texts that repeat are dictionaries, so that a buffered row is small.
 
 use std::cell::RefCell;
@@ -30,7 +30,7 @@ use crate::event::{Feed, Kind, Micros};
 use crate::ledger::columns::{TextColumn, dictionary};
 
 /// How a kind of column is built and read.
-pub(super) trait Column: Value {
+pub(super) trait ColumnFormat: Value {
     type Builder;
     type Reader<'b>;
 
@@ -41,7 +41,7 @@ pub(super) trait Column: Value {
     fn fields(name: &str, description: &str, into: &mut Vec<Field>);
     fn append(builder: &mut Self::Builder, row: usize, value: Self::Of<'_>);
     fn finish(builder: &mut Self::Builder, rows: usize, into: &mut Vec<ArrayRef>);
-    /// Memory held, in bytes, nearly.
+    /// Approximate memory, in bytes.
     fn bytes(builder: &Self::Builder) -> usize;
     fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Self::Reader<'b>;
     // `'b: 'b` makes the lifetime early-bound here and in every impl alike.
@@ -83,17 +83,17 @@ thread_local! {
 /// A column that no row of the batch has a value in, as most are: a part of one that is made once.
 fn absent(data_type: &DataType, rows: usize) -> ArrayRef {
     ABSENT.with_borrow_mut(|arrays| {
-        let place = arrays
+        let index = arrays
             .iter()
             .position(|array| array.data_type() == data_type)
             .unwrap_or_else(|| {
                 arrays.push(new_null_array(data_type, rows));
                 arrays.len() - 1
             });
-        if arrays[place].len() < rows {
-            arrays[place] = new_null_array(data_type, rows.next_power_of_two());
+        if arrays[index].len() < rows {
+            arrays[index] = new_null_array(data_type, rows.next_power_of_two());
         }
-        arrays[place].slice(0, rows)
+        arrays[index].slice(0, rows)
     })
 }
 
@@ -189,7 +189,7 @@ fn slice<'d>(ends: &[i32], bytes: &'d [u8], key: i32) -> &'d [u8] {
 /// A column of texts in a dictionary: from a value to its text, if it has one, and back.
 macro_rules! dictionary_column {
     ($($kind:ident (nullable $nullable:literal): |$value:ident| $to:expr, |$text:ident| $from:expr;)+) => { $(
-        impl Column for $kind {
+        impl ColumnFormat for $kind {
             type Builder = Dictionary;
             type Reader<'b> = TextColumn<'b>;
 
@@ -257,7 +257,7 @@ macro_rules! finish {
     };
 }
 
-/// The column of a builder at so many rows.
+/// The column of a builder, with this many rows.
 macro_rules! finished {
     ($kind:ident, $builder:ident, $rows:ident, $data_type:expr) => {{
         use arrow_array::builder::ArrayBuilder;
@@ -290,7 +290,7 @@ macro_rules! memory {
 macro_rules! plain_column {
     ($($kind:ident (nullable $nullable:literal, $data_type:expr): $builder:ty = $empty:expr, $array:ty,
         |$value:ident| $to:expr, |$read:ident| $from:expr;)+) => { $(
-        impl Column for $kind {
+        impl ColumnFormat for $kind {
             type Builder = $builder;
             type Reader<'b> = Option<&'b $array>;
 
@@ -354,7 +354,7 @@ pub(super) const PRECISION: &str = "_precision";
 /// The suffixes of the columns that hold the flags that are true, and those that are false.
 pub(super) const MARKS: [&str; 2] = ["_true", "_false"];
 
-impl Column for Time {
+impl ColumnFormat for Time {
     type Builder = (TimestampMicrosecondBuilder, Dictionary);
     type Reader<'b> = (Option<&'b TimestampMicrosecondArray>, TextColumn<'b>);
 
@@ -435,7 +435,7 @@ fn join(joined: &mut String, text: &str) {
     joined.push_str(text);
 }
 
-impl Column for TextList {
+impl ColumnFormat for TextList {
     type Builder = Joined;
     type Reader<'b> = TextColumn<'b>;
 
@@ -501,7 +501,7 @@ impl FlagSets {
     }
 }
 
-impl Column for Marks {
+impl ColumnFormat for Marks {
     type Builder = [FlagSets; 2];
     type Reader<'b> = [TextColumn<'b>; 2];
 
@@ -510,9 +510,9 @@ impl Column for Marks {
     }
 
     fn fields(name: &str, _: &str, into: &mut Vec<Field>) {
-        for (suffix, said) in MARKS.into_iter().zip(["true", "false"]) {
+        for (suffix, value) in MARKS.into_iter().zip(["true", "false"]) {
             let description = format!(
-                "The marks recorded as {said}, joined by `;`; in neither column = not recorded."
+                "The flags recorded as {value}, joined by `;`; in neither column = not recorded."
             );
             into.push(described(
                 &format!("{name}{suffix}"),

@@ -35,7 +35,7 @@ use columns::Batch;
 pub(crate) use columns::precision_of;
 use counts::{Counted, count};
 pub(crate) use tokens::Repeats;
-use tokens::{Row, Tokens};
+use tokens::{ChunkRow, Tokens};
 
 /// A partner and one kind of its records: figures are never added across.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -359,7 +359,7 @@ impl<'s> Builder<'s> {
             .column_by_name(RECEIVED)
             .and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let received = received.ok_or(AggregateError::Column(RECEIVED))?;
-        let tokens = tokens::Columns::of(&part.batch);
+        let tokens = tokens::TokenColumns::of(&part.batch);
         let mut chunks: [Chunk; 3] = Default::default();
         let mut scratch = Vec::new();
         for (i, &row) in rows.iter().enumerate() {
@@ -431,7 +431,7 @@ impl<'s> Builder<'s> {
                     },
                 ));
             } else {
-                let at = Row {
+                let at = ChunkRow {
                     feed,
                     chunk: self.current.feeds[feed as usize].len(),
                     place: chunks[feed as usize].len(),

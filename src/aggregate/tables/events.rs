@@ -215,13 +215,13 @@ enum Origin {
     /// A time, by its index.
     Time(usize),
     /// A text, integer or boolean of a combination.
-    Combined(Group, usize, Form),
+    Combined(Group, usize, ValueForm),
     /// One that is worked out.
     Derived(Derived),
 }
 
 #[derive(Clone, Copy)]
-enum Form {
+enum ValueForm {
     Text,
     Integer,
     Boolean,
@@ -262,9 +262,9 @@ fn add_ledger_column(column: &'static Definition, columns: &mut Vec<(Field, Orig
         let origin = origin(column, part, in_ledger.data_type());
         let data_type = match origin {
             Origin::Time(_) | Origin::Sent => timestamp(),
-            Origin::Revision | Origin::Combined(_, _, Form::Integer) => DataType::Int32,
-            Origin::Combined(_, _, Form::Boolean) => DataType::Boolean,
-            Origin::Subject | Origin::Combined(_, _, Form::Text) | Origin::Derived(_) => {
+            Origin::Revision | Origin::Combined(_, _, ValueForm::Integer) => DataType::Int32,
+            Origin::Combined(_, _, ValueForm::Boolean) => DataType::Boolean,
+            Origin::Subject | Origin::Combined(_, _, ValueForm::Text) | Origin::Derived(_) => {
                 DataType::Utf8
             }
         };
@@ -275,9 +275,9 @@ fn add_ledger_column(column: &'static Definition, columns: &mut Vec<(Field, Orig
 
 fn origin(column: &Definition, part: usize, in_ledger: &DataType) -> Origin {
     let form = match in_ledger {
-        DataType::Int32 => Form::Integer,
-        DataType::Boolean => Form::Boolean,
-        _ => Form::Text,
+        DataType::Int32 => ValueForm::Integer,
+        DataType::Boolean => ValueForm::Boolean,
+        _ => ValueForm::Text,
     };
     match column.group {
         Group::Times if part == 0 => Origin::Time(column.index),
@@ -308,7 +308,7 @@ pub fn schema_of(feed: Feed) -> SchemaRef {
 
 /// A row of a chunk, with the beginning of its subject so that most comparisons need no more.
 #[derive(Clone, Copy)]
-struct Place {
+struct RowIndex {
     beginning: u64,
     chunk: u32,
     row: u32,
@@ -323,24 +323,24 @@ pub(crate) fn write(
     mut progress: impl FnMut(u64),
 ) -> Result<Bytes, AggregateError> {
     let columns = columns(feed);
-    let places = sorted(current, chunks);
+    let indices = sorted(current, chunks);
     let mut writer = ParquetFile::new(DESCRIPTION, &schema_of(feed), &["subject"])?;
     let texts = current.texts.values();
     let named = Named::new(current, settings);
-    for places in places.chunks(ROW_GROUP_ROWS) {
-        let rows = Rows::gather(chunks, places);
+    for indices in indices.chunks(ROW_GROUP_ROWS) {
+        let rows = GroupRows::gather(chunks, indices);
         let make = |place: usize| {
             let column: &(Field, Origin) = &columns[place];
             rows.column(column.1, current, &texts, &named)
         };
         writer.row_group(&make)?;
-        progress(places.len() as u64);
+        progress(indices.len() as u64);
     }
     Ok(writer.finish()?)
 }
 
-fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<Place> {
-    let mut by_source: Vec<(u32, Vec<Place>)> = Vec::new();
+fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<RowIndex> {
+    let mut by_source: Vec<(u32, Vec<RowIndex>)> = Vec::new();
     for (c, chunk) in chunks.iter().enumerate() {
         for row in 0..chunk.len() {
             let what = chunk.numbers[Group::What as usize][row];
@@ -352,7 +352,7 @@ fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<Place> {
                     by_source.push((source, Vec::new()));
                     by_source.len() - 1
                 });
-            by_source[at].1.push(Place {
+            by_source[at].1.push(RowIndex {
                 beginning: 0,
                 chunk: c as u32,
                 row: row as u32,
@@ -360,23 +360,23 @@ fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<Place> {
         }
     }
     by_source.sort_by_key(|(source, _)| current.texts.text(*source));
-    let subject = |place: &Place| chunks[place.chunk as usize].subject(place.row as usize);
-    for (_, places) in &mut by_source {
-        let same = places.first().map_or(0, |first| {
-            common(places.iter().map(subject), subject(first))
+    let subject = |place: &RowIndex| chunks[place.chunk as usize].subject(place.row as usize);
+    for (_, indices) in &mut by_source {
+        let same = indices.first().map_or(0, |first| {
+            common(indices.iter().map(subject), subject(first))
         });
-        for place in places.iter_mut() {
+        for place in indices.iter_mut() {
             place.beginning = beginning(&subject(place).as_bytes()[same..]);
         }
-        places.sort_unstable_by(|a, b| {
+        indices.sort_unstable_by(|a, b| {
             a.beginning
                 .cmp(&b.beginning)
                 .then_with(|| subject(a).cmp(subject(b)))
         });
     }
-    let mut sorted = Vec::with_capacity(by_source.iter().map(|(_, places)| places.len()).sum());
-    for (_, places) in by_source {
-        sorted.extend(places);
+    let mut sorted = Vec::with_capacity(by_source.iter().map(|(_, indices)| indices.len()).sum());
+    for (_, indices) in by_source {
+        sorted.extend(indices);
     }
     sorted
 }
@@ -499,17 +499,17 @@ impl Named {
 }
 
 /// The rows of a row group, gathered once for all their columns.
-struct Rows<'c> {
+struct GroupRows<'c> {
     chunks: &'c [Chunk],
-    places: &'c [Place],
+    indices: &'c [RowIndex],
     numbers: [Vec<u32>; 4],
     labels: Vec<u32>,
 }
 
-impl<'c> Rows<'c> {
-    fn gather(chunks: &'c [Chunk], places: &'c [Place]) -> Self {
+impl<'c> GroupRows<'c> {
+    fn gather(chunks: &'c [Chunk], indices: &'c [RowIndex]) -> Self {
         let each = |of: &dyn Fn(&Chunk, usize) -> u32| {
-            places
+            indices
                 .iter()
                 .map(|p| of(&chunks[p.chunk as usize], p.row as usize))
                 .collect::<Vec<u32>>()
@@ -518,14 +518,14 @@ impl<'c> Rows<'c> {
             Group::COMBINED.map(|group| each(&|chunk, row| chunk.numbers[group as usize][row]));
         Self {
             chunks,
-            places,
+            indices,
             numbers,
             labels: each(&|chunk, row| chunk.labels[row]),
         }
     }
 
     fn each<T>(&self, of: impl Fn(&'c Chunk, usize) -> T) -> impl Iterator<Item = T> {
-        self.places
+        self.indices
             .iter()
             .map(move |p| of(&self.chunks[p.chunk as usize], p.row as usize))
     }
@@ -593,7 +593,7 @@ impl<'c> Rows<'c> {
     }
 
     fn subjects(&self) -> ArrayRef {
-        let mut builder = StringBuilder::with_capacity(self.places.len(), self.places.len() * 24);
+        let mut builder = StringBuilder::with_capacity(self.indices.len(), self.indices.len() * 24);
         self.each(Chunk::subject)
             .for_each(|subject| builder.append_value(subject));
         Arc::new(builder.finish())
@@ -605,7 +605,7 @@ impl<'c> Rows<'c> {
         current: &Current,
         group: Group,
         place: usize,
-        form: Form,
+        form: ValueForm,
         texts: &Arc<StringArray>,
     ) -> ArrayRef {
         let (numbers, tuples) = (
@@ -615,20 +615,20 @@ impl<'c> Rows<'c> {
         let number = |combination: &u32| tuples.row(*combination)[place];
         let present = |combination: &u32| Some(number(combination)).filter(|n| *n != ABSENT);
         match form {
-            Form::Text => {
+            ValueForm::Text => {
                 let keys: Int32Array = numbers
                     .iter()
                     .map(|c| present(c).map(|n| n as i32 - 1))
                     .collect();
                 Arc::new(DictionaryArray::<Int32Type>::new(keys, texts.clone()))
             }
-            Form::Integer => Arc::new(
+            ValueForm::Integer => Arc::new(
                 numbers
                     .iter()
                     .map(|c| present(c).map(|n| n as i32 - 1))
                     .collect::<Int32Array>(),
             ),
-            Form::Boolean => Arc::new(
+            ValueForm::Boolean => Arc::new(
                 numbers
                     .iter()
                     .map(|c| present(c).map(|n| n == 2))

@@ -1,25 +1,25 @@
 //! The attributes of an event: the twin of `schemas/envelope.schema.json`, with a code for each
-//! fault.
+//! violation.
 
 use serde_json::{Map, Value};
 
 use super::keep_first;
 use crate::contract::gate::{FEED_RULE, Gate, SOURCE_RULE};
 use crate::contract::moment::Instant;
-use crate::contract::rejection::{Fault, Reason};
+use crate::contract::rejection::{Reason, Violation};
 use crate::contract::text::{Id, Printable, Source};
 use crate::contract::{ATTRIBUTES, is_extension_name, kind_of, parse_type, revision_of};
 use crate::event::{Feed, Kind};
 
-/// The first fault of the attributes, and the kind in `type`.
+/// The first violation of the attributes, and the kind in `type`.
 pub(super) fn check(
     attributes: &Map<String, Value>,
     binary: bool,
     gate: &Gate<'_>,
-) -> (Option<Fault>, Option<Kind>) {
-    let mut check = Check {
+) -> (Option<Violation>, Option<Kind>) {
+    let mut check = EnvelopeCheck {
         attributes,
-        fault: None,
+        violation: None,
     };
     check.specversion();
     check.required();
@@ -28,12 +28,12 @@ pub(super) fn check(
     check.extensions();
     let typed = check.kind();
     check.gate(typed, gate);
-    (check.fault, typed.map(|(_, kind)| kind))
+    (check.violation, typed.map(|(_, kind)| kind))
 }
 
-struct Check<'a> {
+struct EnvelopeCheck<'a> {
     attributes: &'a Map<String, Value>,
-    fault: Option<Fault>,
+    violation: Option<Violation>,
 }
 
 /// The attributes every event has, but for `specversion`.
@@ -62,14 +62,14 @@ const REQUIRED: [(&str, &str); 7] = [
     ),
 ];
 
-impl<'a> Check<'a> {
+impl<'a> EnvelopeCheck<'a> {
     /// An attribute that is there and not null.
     fn given(&self, name: &str) -> Option<&'a Value> {
         self.attributes.get(name).filter(|value| !value.is_null())
     }
 
     fn note(&mut self, reason: Reason, pointer: &str, rule: &'static str) {
-        keep_first(&mut self.fault, reason, pointer, rule);
+        keep_first(&mut self.violation, reason, pointer, rule);
     }
 
     fn specversion(&mut self) {

@@ -1,22 +1,22 @@
 //! The JSON profile: RFC 8259 without what readers disagree on.
 //!
 //! No key twice in an object, no number but plain integers, no surrogate alone, no more than
-//! [`DEPTH_MAX`] containers within each other. A syntax fault ends the reading; the others are
-//! gathered and the first by the order of the codes is told.
+//! [`DEPTH_MAX`] containers within each other. A syntax violation ends the reading; the others are
+//! gathered, and the first in the order of the codes is reported.
 
 use serde_json::{Map, Number, Value};
 
 use super::keep_first;
 use crate::contract::pointer::{Pointer, Step};
-use crate::contract::rejection::{Fault, Reason};
+use crate::contract::rejection::{Reason, Violation};
 
 /// How many arrays and objects may stand within each other.
 const DEPTH_MAX: usize = 16;
 /// The greatest length of a number, its sign included.
 const NUMBER_LEN_MAX: usize = 19;
 
-/// The value of a document under the profile; `root` is the field it stands in, or empty.
-pub(super) fn parse(text: &str, root: &str) -> Result<Value, Fault> {
+/// The value of a document under the profile; `root` is the field that contains it, or empty.
+pub(super) fn parse(text: &str, root: &str) -> Result<Value, Violation> {
     let mut pointer = Pointer::default();
     if !root.is_empty() {
         pointer.enter(Step::to(root));
@@ -26,22 +26,22 @@ pub(super) fn parse(text: &str, root: &str) -> Result<Value, Fault> {
         at: 0,
         depth: 0,
         pointer,
-        fault: None,
+        violation: None,
     };
     let value = parser.document().ok_or_else(|| {
-        let rule = "the value is one JSON text (RFC 8259), complete and at most 16 levels deep: check the encoder";
-        Fault::new(Reason::JsonSyntax, "", rule)
+        let rule = "the value must be one complete JSON text (RFC 8259), at most 16 levels deep: check the encoder";
+        Violation::new(Reason::JsonSyntax, "", rule)
     })?;
-    parser.fault.map_or(Ok(value), Err)
+    parser.violation.map_or(Ok(value), Err)
 }
 
-/// A reader; `None` from its methods is a syntax fault.
+/// A reader; `None` from its methods is a syntax violation.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
     pointer: Pointer,
-    fault: Option<Fault>,
+    violation: Option<Violation>,
 }
 
 impl Parser<'_> {
@@ -88,7 +88,7 @@ impl Parser<'_> {
             if fields.insert(name, value).is_some() {
                 self.note(
                     Reason::JsonDuplicateKey,
-                    "a name stands once in an object, also when written with escapes",
+                    "an object has each name once, also when written with escapes: send it once",
                 );
             }
             self.pointer.leave();
@@ -172,7 +172,7 @@ impl Parser<'_> {
         if scalar.is_err() {
             self.note(
                 Reason::JsonEscape,
-                "a surrogate stands in a pair, \\ud83d\\ude00, or is no character: check the encoder",
+                "a surrogate must be one of a pair, such as \\ud83d\\ude00: check the encoder",
             );
         }
         Some(scalar.unwrap_or(char::REPLACEMENT_CHARACTER))
@@ -211,7 +211,7 @@ impl Parser<'_> {
         if number.is_none() {
             self.note(
                 Reason::JsonNumber,
-                "a number is a plain integer: no fraction, exponent or -0, at most 19 characters",
+                "a number must be a plain integer of at most 19 characters: send no fraction, exponent or -0",
             );
         }
         Some(number.map_or(Value::Null, Value::Number))
@@ -234,7 +234,7 @@ impl Parser<'_> {
     }
 
     fn note(&mut self, reason: Reason, rule: &'static str) {
-        keep_first(&mut self.fault, reason, &self.pointer.text(), rule);
+        keep_first(&mut self.violation, reason, &self.pointer.text(), rule);
     }
 
     fn peek(&self) -> Option<u8> {
@@ -270,7 +270,7 @@ mod tests {
     fn check(text: &str, expected: Result<&str, (Reason, &str)>) {
         let read = parse(text, "")
             .map(|value| value.to_string())
-            .map_err(|fault| (fault.reason, fault.pointer));
+            .map_err(|violation| (violation.reason, violation.pointer));
         let expected = expected
             .map(str::to_owned)
             .map_err(|(reason, pointer)| (reason, pointer.to_owned()));

@@ -2,7 +2,7 @@
 //!
 //! The schemas use a few
 //! keywords only, whose meaning is JSON Schema's (draft 2020-12, Validation, section 6; Core,
-//! section 10); a test holds what is found here against a general engine.
+//! section 10); a test compares what is found here with a general engine.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::contract::rejection::{Fault, Reason};
+use crate::contract::rejection::{Reason, Violation};
 use crate::contract::schemas::DOCUMENTS;
 use crate::event::Kind;
 
@@ -43,10 +43,10 @@ fn gather_patterns(schema: &'static Value, patterns: &mut HashMap<&'static str, 
     }
 }
 
-/// The fault of `data` with the smallest pointer, by bytes, and then the first code.
-pub(super) fn check(kind: Kind, data: &Value) -> Option<Fault> {
+/// The violation of `data` with the smallest pointer, by bytes, and then the first code.
+pub(super) fn check(kind: Kind, data: &Value) -> Option<Violation> {
     let document = &DOCUMENTS[kind.as_str()];
-    let mut check = Check {
+    let mut check = SchemaCheck {
         pointer: "/data".to_owned(),
         first: None,
     };
@@ -54,75 +54,75 @@ pub(super) fn check(kind: Kind, data: &Value) -> Option<Fault> {
     check.first
 }
 
-/// A value as it is held against a schema.
-struct Check {
+/// Validates a value against a schema.
+struct SchemaCheck {
     /// Where in the event it is looked.
     pointer: String,
-    first: Option<Fault>,
+    first: Option<Violation>,
 }
 
-impl Check {
-    /// Holds a value against a schema that stands in a document.
+impl SchemaCheck {
+    /// Validates a value against a schema that is part of a document.
     fn value(&mut self, document: &'static Value, schema: &'static Value, value: &Value) {
-        for (keyword, said) in schema.as_object().into_iter().flatten() {
+        for (keyword, wanted) in schema.as_object().into_iter().flatten() {
             match (keyword.as_str(), value) {
                 ("$ref", _) => {
-                    let (document, schema) = referred(document, said);
+                    let (document, schema) = referred(document, wanted);
                     self.value(document, schema, value);
                 }
-                ("type", _) if !names(said).any(|name| is_of_type(name, value)) => {
+                ("type", _) if !names(wanted).any(|name| is_of_type(name, value)) => {
                     self.keep(Reason::SchemaType, || {
-                        format!("must be {}", type_names(said))
+                        format!("must be {}", type_names(wanted))
                     });
                 }
-                ("enum", _) if !elements(said).any(|one| one == value) => {
+                ("enum", _) if !elements(wanted).any(|one| one == value) => {
                     self.keep(Reason::SchemaEnum, || {
                         format!(
                             "must be one of {}",
-                            names(said).collect::<Vec<_>>().join(", ")
+                            names(wanted).collect::<Vec<_>>().join(", ")
                         )
                     });
                 }
                 ("pattern", Value::String(text)) => {
-                    let pattern = said.as_str().expect("a pattern is a text");
+                    let pattern = wanted.as_str().expect("a pattern is a text");
                     if !PATTERNS[pattern].is_match(text) {
                         self.keep(Reason::SchemaPattern, || {
                             format!("must have the form {pattern}")
                         });
                     }
                 }
-                ("minimum", Value::Number(number)) if number.as_f64() < said.as_f64() => {
-                    self.keep(Reason::SchemaRange, || format!("must be at least {said}"));
+                ("minimum", Value::Number(number)) if number.as_f64() < wanted.as_f64() => {
+                    self.keep(Reason::SchemaRange, || format!("must be at least {wanted}"));
                 }
-                ("maximum", Value::Number(number)) if number.as_f64() > said.as_f64() => {
-                    self.keep(Reason::SchemaRange, || format!("must be at most {said}"));
+                ("maximum", Value::Number(number)) if number.as_f64() > wanted.as_f64() => {
+                    self.keep(Reason::SchemaRange, || format!("must be at most {wanted}"));
                 }
-                ("minItems", Value::Array(items)) if said.as_u64() > Some(items.len() as u64) => {
+                ("minItems", Value::Array(items)) if wanted.as_u64() > Some(items.len() as u64) => {
                     self.keep(Reason::SchemaItems, || {
-                        format!("must have at least {said} items")
+                        format!("must have at least {wanted} items")
                     });
                 }
-                ("maxItems", Value::Array(items)) if said.as_u64() < Some(items.len() as u64) => {
+                ("maxItems", Value::Array(items)) if wanted.as_u64() < Some(items.len() as u64) => {
                     self.keep(Reason::SchemaItems, || {
-                        format!("must have at most {said} items")
+                        format!("must have at most {wanted} items")
                     });
                 }
                 ("items", Value::Array(items)) => {
                     for (number, item) in items.iter().enumerate() {
                         self.at(&number.to_string(), |check| {
-                            check.value(document, said, item)
+                            check.value(document, wanted, item)
                         });
                     }
                 }
                 ("required", Value::Object(fields)) => {
-                    for name in names(said).filter(|name| !fields.contains_key(*name)) {
+                    for name in names(wanted).filter(|name| !fields.contains_key(*name)) {
                         self.keep(Reason::SchemaRequired, || {
                             format!("`{name}` is required here: send it")
                         });
                     }
                 }
                 ("properties", Value::Object(fields)) => {
-                    for (name, schema) in said.as_object().into_iter().flatten() {
+                    for (name, schema) in wanted.as_object().into_iter().flatten() {
                         if let Some(value) = fields.get(name) {
                             self.at(name, |check| check.value(document, schema, value));
                         }
@@ -133,7 +133,7 @@ impl Check {
                         .keys()
                         .any(|name| schema["properties"].get(name).is_none()) =>
                 {
-                    let rule = "holds a field that the contract does not have: correct its spelling, or leave it out";
+                    let rule = "contains a field that is not in the contract: correct its spelling, or leave it out";
                     self.keep(Reason::SchemaUnknownField, || rule.to_owned());
                 }
                 _ => {}
@@ -149,14 +149,14 @@ impl Check {
         self.pointer.truncate(length);
     }
 
-    /// Keeps the fault if it comes before the one that is kept.
+    /// Keeps the violation if it comes before the one that is kept.
     fn keep(&mut self, reason: Reason, rule: impl FnOnce() -> String) {
         if self
             .first
             .as_ref()
             .is_none_or(|first| (&*self.pointer, reason) < (&*first.pointer, first.reason))
         {
-            self.first = Some(Fault::new(reason, self.pointer.clone(), rule()));
+            self.first = Some(Violation::new(reason, self.pointer.clone(), rule()));
         }
     }
 }
@@ -179,14 +179,15 @@ fn referred(document: &'static Value, reference: &Value) -> (&'static Value, &'s
 }
 
 /// What a keyword says: the elements of its list, or its one value.
-fn elements(said: &Value) -> impl Iterator<Item = &Value> {
-    said.as_array()
-        .map_or(std::slice::from_ref(said), Vec::as_slice)
+fn elements(wanted: &Value) -> impl Iterator<Item = &Value> {
+    wanted
+        .as_array()
+        .map_or(std::slice::from_ref(wanted), Vec::as_slice)
         .iter()
 }
 
-fn names(said: &Value) -> impl Iterator<Item = &str> {
-    elements(said).filter_map(Value::as_str)
+fn names(wanted: &Value) -> impl Iterator<Item = &str> {
+    elements(wanted).filter_map(Value::as_str)
 }
 
 fn is_of_type(name: &str, value: &Value) -> bool {
@@ -201,13 +202,13 @@ fn is_of_type(name: &str, value: &Value) -> bool {
     }
 }
 
-fn type_names(said: &Value) -> String {
+fn type_names(wanted: &Value) -> String {
     let text = |name| match name {
         "null" => "absent (or null)".to_owned(),
         "array" | "integer" | "object" => format!("an {name}"),
         _ => format!("a {name}"),
     };
-    names(said).map(text).collect::<Vec<_>>().join(" or ")
+    names(wanted).map(text).collect::<Vec<_>>().join(" or ")
 }
 
 /// A general engine of JSON Schema over the same files.
@@ -243,15 +244,18 @@ pub(super) mod engine {
         VALIDATORS["envelope"].is_valid(event)
     }
 
-    /// Reason and pointer of the fault that [`check`] should find.
+    /// Reason and pointer of the violation that [`check`] should find.
     pub(in super::super) fn check(kind: Kind, data: &Value) -> Option<(String, Reason)> {
-        let fault = |error: ValidationError<'_>| {
+        let violation = |error: ValidationError<'_>| {
             (
                 format!("/data{}", error.instance_path()),
                 reason_of(error.kind()),
             )
         };
-        VALIDATORS[kind.as_str()].iter_errors(data).map(fault).min()
+        VALIDATORS[kind.as_str()]
+            .iter_errors(data)
+            .map(violation)
+            .min()
     }
 
     fn reason_of(kind: &Broken) -> Reason {
@@ -330,8 +334,13 @@ mod tests {
                 "area": { "code": "E01024374", "level": "lsoa", "role": "incident" },
             });
             *data.pointer_mut(changed).expect("a place") = value;
-            check(Kind::Crime, &data)
-                .map(|fault| (fault.pointer, fault.reason, fault.rule.into_owned()))
+            check(Kind::Crime, &data).map(|violation| {
+                (
+                    violation.pointer,
+                    violation.reason,
+                    violation.rule.into_owned(),
+                )
+            })
         };
         let without = json!({});
         let with_more = json!({ "occurred_from": "2017-02", "until": "2017-03" });
@@ -376,17 +385,17 @@ mod tests {
                 with_more,
                 "/data/when",
                 Reason::SchemaUnknownField,
-                "holds a field that the contract does not have",
+                "contains a field that is not in the contract",
             ),
         ];
         for (changed, value, pointer, reason, rule) in cases {
-            let (at, why, said) = crime(changed, value).expect("a fault");
+            let (at, why, wanted) = crime(changed, value).expect("a violation");
             assert_eq!((&*at, why), (pointer, reason));
-            assert!(said.starts_with(rule), "{said}");
+            assert!(wanted.starts_with(rule), "{wanted}");
         }
         assert_eq!(crime("/area/role", json!("incident")), None);
         let of = |schema: Value, value: Value| {
-            let mut check = Check {
+            let mut check = SchemaCheck {
                 pointer: String::new(),
                 first: None,
             };
@@ -394,21 +403,21 @@ mod tests {
             check.value(schema, schema, &value);
             check
                 .first
-                .map(|fault| (fault.reason, fault.rule.into_owned()))
+                .map(|violation| (violation.reason, violation.rule.into_owned()))
         };
-        let fault = |reason, rule: &str| Some((reason, rule.to_owned()));
+        let violation = |reason, rule: &str| Some((reason, rule.to_owned()));
         let range = json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 20 });
         assert_eq!(
             of(range.clone(), json!(0)),
-            fault(Reason::SchemaRange, "must be at least 1")
+            violation(Reason::SchemaRange, "must be at least 1")
         );
         assert_eq!(
             of(range.clone(), json!(21)),
-            fault(Reason::SchemaRange, "must be at most 20")
+            violation(Reason::SchemaRange, "must be at most 20")
         );
         assert_eq!(
             of(range.clone(), json!("1")),
-            fault(Reason::SchemaType, "must be an integer or absent (or null)")
+            violation(Reason::SchemaType, "must be an integer or absent (or null)")
         );
         assert_eq!(
             [
@@ -421,15 +430,15 @@ mod tests {
         let items = json!({ "minItems": 1, "maxItems": 2, "items": { "type": "boolean" } });
         assert_eq!(
             of(items.clone(), json!([])),
-            fault(Reason::SchemaItems, "must have at least 1 items")
+            violation(Reason::SchemaItems, "must have at least 1 items")
         );
         assert_eq!(
             of(items.clone(), json!([true, true, true])),
-            fault(Reason::SchemaItems, "must have at most 2 items")
+            violation(Reason::SchemaItems, "must have at most 2 items")
         );
         assert_eq!(
             of(items, json!([true, 1])),
-            fault(Reason::SchemaType, "must be a boolean")
+            violation(Reason::SchemaType, "must be a boolean")
         );
     }
 

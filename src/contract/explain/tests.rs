@@ -428,15 +428,16 @@ fn in_utc(text: &str) -> Option<String> {
 
 fn check(document: &str, accepted: &Cell<u32>) {
     let event = Event::decode(document);
-    let fault = explain(&Document::Structured(document), &Gate::open()).map(|fault| fault.reason);
+    let violation =
+        explain(&Document::Structured(document), &Gate::open()).map(|violation| violation.reason);
     assert_eq!(
         event.is_err(),
-        fault.is_some(),
-        "typed path and schemas disagree, {fault:?}: {document}"
+        violation.is_some(),
+        "typed path and schemas disagree, {violation:?}: {document}"
     );
     let parsed = profile::parse(document, "");
     if let Ok(value) = &parsed {
-        let in_envelope = fault.is_some_and(|reason| reason.as_str().starts_with("envelope."));
+        let in_envelope = violation.is_some_and(|reason| reason.as_str().starts_with("envelope."));
         assert_eq!(
             in_envelope,
             !engine::accepts_envelope(value),
@@ -448,7 +449,8 @@ fn check(document: &str, accepted: &Cell<u32>) {
                 .is_some_and(|name| name.split('.').any(|part| part == kind.as_str()))
         };
         for (kind, data) in Kind::ALL.iter().filter(is_of).zip(value.get("data")) {
-            let found = schema::check(*kind, data).map(|fault| (fault.pointer, fault.reason));
+            let found =
+                schema::check(*kind, data).map(|violation| (violation.pointer, violation.reason));
             assert_eq!(
                 found,
                 engine::check(*kind, data),

@@ -10,7 +10,7 @@ use crate::contract::pointer::{Pointer, Step};
 
 /// What a string is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum StringKind {
     /// The name of a field of the object at the pointer.
     Key,
     /// The string at the pointer.
@@ -21,13 +21,17 @@ pub(super) enum Part {
 const LEVELS_MAX: usize = 32;
 
 /// An open container, and the step to what comes next in it.
-struct Level {
+struct OpenContainer {
     is_array: bool,
     next: Step,
 }
 
 /// Calls `visit` with every key and string, escapes undone, in order.
-pub(super) fn strings(bytes: &[u8], pointer: Pointer, visit: impl FnMut(&Pointer, Part, &[u8])) {
+pub(super) fn strings(
+    bytes: &[u8],
+    pointer: Pointer,
+    visit: impl FnMut(&Pointer, StringKind, &[u8]),
+) {
     Scanner {
         bytes,
         at: 0,
@@ -43,13 +47,13 @@ struct Scanner<'a, V> {
     bytes: &'a [u8],
     at: usize,
     pointer: Pointer,
-    levels: Vec<Level>,
+    levels: Vec<OpenContainer>,
     /// How many containers are open beyond those remembered.
     deeper: usize,
     visit: V,
 }
 
-impl<V: FnMut(&Pointer, Part, &[u8])> Scanner<'_, V> {
+impl<V: FnMut(&Pointer, StringKind, &[u8])> Scanner<'_, V> {
     fn run(mut self) {
         while let Some(&byte) = self.bytes.get(self.at) {
             self.at += 1;
@@ -76,7 +80,7 @@ impl<V: FnMut(&Pointer, Part, &[u8])> Scanner<'_, V> {
         } else {
             Step::Unknown
         };
-        self.levels.push(Level { is_array, next });
+        self.levels.push(OpenContainer { is_array, next });
     }
 
     fn close(&mut self) {
@@ -103,7 +107,7 @@ impl<V: FnMut(&Pointer, Part, &[u8])> Scanner<'_, V> {
         self.at += raw.len() + usize::from(closed);
         let text = unescaped(raw);
         if closed && self.is_before_colon() {
-            (self.visit)(&self.pointer, Part::Key, &text);
+            (self.visit)(&self.pointer, StringKind::Key, &text);
             if let (0, Some(level)) = (self.deeper, self.levels.last_mut()) {
                 level.next = std::str::from_utf8(&text).map_or(Step::Unknown, Step::to);
             }
@@ -127,7 +131,7 @@ impl<V: FnMut(&Pointer, Part, &[u8])> Scanner<'_, V> {
         if let Some(step) = step {
             self.pointer.enter(step);
         }
-        (self.visit)(&self.pointer, Part::Value, text);
+        (self.visit)(&self.pointer, StringKind::Value, text);
         if step.is_some() {
             self.pointer.leave();
         }
@@ -155,7 +159,7 @@ fn until_quote(bytes: &[u8]) -> (&[u8], bool) {
     (bytes, false)
 }
 
-/// A string's bytes without escapes; what is no escape, or a surrogate alone, becomes a space.
+/// A string's bytes without escapes; an invalid escape or a lone surrogate becomes a space.
 fn unescaped(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.contains(&b'\\') {
         return raw.into();

@@ -1,6 +1,6 @@
 //! The shapes of values that identify a person, found in a text.
 //!
-//! A shape stands alone: no letter or digit on either side, so that a run inside a longer token
+//! A shape is on its own: no letter or digit on either side, so that a run inside a longer token
 //! passes. Every shape but an e-mail address begins where a word does, a word being a run of
 //! letters and digits.
 
@@ -80,7 +80,7 @@ fn shape_at(text: &[u8], at: usize, end: usize, dates: bool) -> Option<Reason> {
     }
 }
 
-/// Whether a template stands alone at `at`: `d` a digit, `L` a capital, ` ` a space, `-` a space or
+/// Whether a template matches at `at`, on its own: `d` a digit, `L` a capital, ` ` a space, `-` a space or
 /// hyphen, `/` a hyphen, slash or full stop.
 fn fits(text: &[u8], at: usize, template: &[u8]) -> bool {
     let end = at + template.len();

@@ -37,7 +37,7 @@ impl Repeats {
 
 /// Where a record's row is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Row {
+pub(crate) struct ChunkRow {
     pub(crate) feed: Feed,
     pub(crate) chunk: usize,
     pub(crate) place: usize,
@@ -60,11 +60,11 @@ const TOKENS: [[&str; 2]; 3] = [
 ];
 
 /// The columns of tokens in a batch.
-pub(crate) struct Columns<'b> {
+pub(crate) struct TokenColumns<'b> {
     tokens: [[TextColumn<'b>; 2]; 3],
 }
 
-impl<'b> Columns<'b> {
+impl<'b> TokenColumns<'b> {
     pub(crate) fn of(batch: &'b RecordBatch) -> Self {
         Self {
             tokens: TOKENS.map(|names| names.map(|name| TextColumn::new(batch, name))),
@@ -72,7 +72,7 @@ impl<'b> Columns<'b> {
     }
 
     /// Adds what a row has.
-    pub(crate) fn add(&self, row: usize, into: &mut Tokens, fact: usize, at: Row) {
+    pub(crate) fn add(&self, row: usize, into: &mut Tokens, fact: usize, at: ChunkRow) {
         for (role, [token, previous]) in self.tokens.iter().enumerate() {
             let hash = |tokens: &TextColumn<'_>| {
                 let token = tokens.get(row)?;
@@ -97,7 +97,7 @@ struct Seen {
     token: u64,
     fact: u32,
     role: u8,
-    at: Row,
+    at: ChunkRow,
 }
 
 /// The tokens of all records.
