@@ -16,14 +16,14 @@ pub(crate) fn violation<T>(reason: Reason, pointer: &str, rule: &'static str) ->
 
 /// The rule of the key.
 pub(crate) const KEY_RULE: &str =
-    "the record's key is the event's `subject`, byte for byte: send it";
+    "the record's key must be the event's `subject`, byte for byte: send it";
 
 /// The rule of the feed.
 pub(crate) const FEED_RULE: &str =
-    "the feed in `type` is the topic's: send the event to the topic of its feed";
+    "the feed in `type` must be the topic's: send the event to the topic of its feed";
 /// The rule of the source.
 pub(crate) const SOURCE_RULE: &str =
-    "`source` is registered for the topic: have it registered, or correct it";
+    "`source` must be registered for the topic: have it registered, or correct it";
 
 /// The rule of a paused partner.
 pub(crate) const PAUSED_RULE: &str = "the partner is paused because it sent only rejects: fix the \

@@ -192,20 +192,25 @@ impl<'de> Json<'de> {
     }
 }
 
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each byte that is 0: the lowest bit found is never wrong (Anderson, Bit
+/// Twiddling Hacks, "Determine if a word has a byte less than n").
+#[inline]
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGH
+}
+
 /// Where a string first has a quote, a backslash or a control character, or the text ends.
 #[inline]
 fn end_of_plain(bytes: &[u8], from: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A byte that is 0: the lowest bit found is never wrong (Anderson, Bit Twiddling Hacks,
-    // "Determine if a word has a byte less than n").
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let mut at = from;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = zero(word ^ (ONES * u64::from(b'"')))
-            | zero(word ^ (ONES * u64::from(b'\\')))
+        let found = zero_bytes(word ^ (ONES * u64::from(b'"')))
+            | zero_bytes(word ^ (ONES * u64::from(b'\\')))
             | control;
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;

@@ -79,11 +79,10 @@ pub fn judge<T>(
     paused: &dyn Fn(&str) -> bool,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
-    let registered = |_, source: &str| rules.partner(source).is_some();
     let gate = Gate {
         feed: Some(rules.feed),
         key: RecordKey::Is(incoming.key),
-        registered: &registered,
+        registered: &|_, source| rules.partner(source).is_some(),
         paused,
     };
     let mut attributes = Attributes::default();
@@ -262,10 +261,10 @@ impl<'a> Attributes<'a> {
             }
             self.0.push((name, text));
         }
-        let missing = |name: &&str| !self.0.iter().any(|(given, _)| given == name);
-        if REQUIRED.iter().any(missing) {
-            let rule = "binary mode has the headers ce_specversion, ce_id, ce_source, ce_type, ce_subject, ce_revision and \
-                        ce_time: send all";
+        let has = |name: &&str| self.0.iter().any(|(given, _)| given == name);
+        if !REQUIRED.iter().all(has) {
+            let rule = "binary mode must have the headers ce_specversion, ce_id, ce_source, \
+                        ce_type, ce_subject, ce_revision and ce_time: send all";
             return violation(Reason::TransportHeader, "", rule);
         }
         Ok(())
@@ -349,7 +348,7 @@ fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
         let media_type = text.split(';').next().unwrap_or_default().trim();
         let is_event = media_type.eq_ignore_ascii_case("application/cloudevents+json");
         if !is_event && !media_type.eq_ignore_ascii_case("application/json") {
-            let rule = "`content-type` is application/cloudevents+json or application/json, and no batch: send one event a \
+            let rule = "`content-type` must be application/cloudevents+json or application/json: send one event per \
                         record";
             return violation(Reason::TransportContentType, "", rule);
         }

@@ -151,9 +151,12 @@ impl Moment {
     }
 }
 
+fn digit(c: u8) -> Option<i8> {
+    c.is_ascii_digit().then(|| (c - b'0') as i8)
+}
+
 /// Two digits at `at`, within bounds.
 fn two(b: &[u8], at: usize, low: i8, high: i8) -> Option<i8> {
-    let digit = |c: u8| c.is_ascii_digit().then(|| (c - b'0') as i8);
     let value = digit(b[at])? * 10 + digit(b[at + 1])?;
     (low..=high).contains(&value).then_some(value)
 }

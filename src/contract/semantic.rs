@@ -1,6 +1,6 @@
 //! The rules between fields, over the flat record: what a schema cannot say.
 //!
-//! Each rule answers with the first violation it finds; the rules stand in the order of their codes, so
+//! Each rule returns the first violation it finds; the rules are in the order of their codes, so
 //! that a replay gives the same reason. "Now" is the time Kafka gave the record, never this
 //! machine's clock.
 
@@ -10,9 +10,9 @@ use super::moment::Moment;
 use super::rejection::{Reason, Violation};
 use crate::event::Micros;
 
-/// How far an event's `time` may lie after the time Kafka gave the record, in seconds.
+/// How far an event's `time` may be after the time Kafka gave the record, in seconds.
 pub const AHEAD_OF_KAFKA_SECONDS_MAX: i64 = 15 * 60;
-/// How far a moment may lie after the event's `time`, and `recorded_at` before `occurred_from`, in
+/// How far a moment may be after the event's `time`, and `recorded_at` before `occurred_from`, in
 /// seconds.
 pub const SLACK_SECONDS: i64 = 24 * 60 * 60;
 
@@ -32,6 +32,11 @@ pub fn check(record: &Record<'_>, received: Micros) -> Option<Violation> {
         .or_else(|| count(record))
 }
 
+/// The answer of a rule that is broken.
+fn broken(reason: Reason, pointer: &str, rule: &'static str) -> Option<Violation> {
+    Some(Violation::new(reason, pointer, rule))
+}
+
 /// A moment of the record that is in the calendar.
 #[derive(Clone, Copy)]
 struct Known {
@@ -49,7 +54,7 @@ impl Known {
             Violation::new(
                 Reason::SemanticCalendar,
                 pointer,
-                "the date is not in the calendar: send a day that exists",
+                "the date does not exist: send one that does",
             )
         })?;
         Ok(Some(Self {
@@ -113,20 +118,21 @@ impl Times {
             self.occurred_to,
             self.recorded_at,
         ];
-        let ahead = |pointer, rule| Violation::new(Reason::SemanticFuture, pointer, rule);
         if let Some(late) = moments
             .into_iter()
             .flatten()
             .find(|known| known.low > latest)
         {
-            return Some(ahead(
-                late.pointer,
-                "a moment is at most 24 hours after `time`: check the year and the clock",
-            ));
+            let rule =
+                "a moment may be at most 24 hours after `time`: check the year and the clock";
+            return broken(Reason::SemanticFuture, late.pointer, rule);
         }
-        (sent.low > received.plus_seconds(AHEAD_OF_KAFKA_SECONDS_MAX)).then(|| {
-            ahead(sent.pointer, "`time` is at most 15 minutes after the record was received: set the sender's clock")
-        })
+        if sent.low <= received.plus_seconds(AHEAD_OF_KAFKA_SECONDS_MAX) {
+            return None;
+        }
+        let rule = "`time` may be at most 15 minutes after the record was received: \
+                    set the sender's clock";
+        broken(Reason::SemanticFuture, sent.pointer, rule)
     }
 
     fn order(&self) -> Option<Violation> {
@@ -135,32 +141,32 @@ impl Times {
             (
                 self.arrived_at,
                 from,
-                "`arrived_at` is not before `occurred_from`: correct one of them",
+                "`arrived_at` must not be before `occurred_from`: correct one of them",
             ),
             (
                 self.closed_at,
                 from,
-                "`closed_at` is not before `occurred_from`: correct one of them",
+                "`closed_at` must not be before `occurred_from`: correct one of them",
             ),
             (
                 self.ended_at,
                 from,
-                "`ended_at` is not before `occurred_from`: correct one of them",
+                "`ended_at` must not be before `occurred_from`: correct one of them",
             ),
             (
                 self.ended_at,
                 self.arrived_at,
-                "`ended_at` is not before `arrived_at`: correct one of them",
+                "`ended_at` must not be before `arrived_at`: correct one of them",
             ),
             (
                 self.period_to,
                 self.period_from,
-                "`to` is not before `from`, both days included: correct one of them",
+                "`to` must not be before `from`, both days included: correct one of them",
             ),
             (
                 self.occurred_to,
                 from,
-                "`occurred_to` is not before `occurred_from`: correct one of them",
+                "`occurred_to` must not be before `occurred_from`: correct one of them",
             ),
         ];
         pairs.into_iter().find_map(|(later, earlier, rule)| {
@@ -177,7 +183,7 @@ impl Times {
             .is_before(from.low.plus_seconds(-SLACK_SECONDS))
             .then(|| {
                 let rule =
-                    "`recorded_at` is at most 24 hours before `occurred_from`: correct one of them";
+                    "`recorded_at` may be at most 24 hours before `occurred_from`: correct one of them";
                 Violation::new(Reason::SemanticRecorded, recorded.pointer, rule)
             })
     }
@@ -185,22 +191,23 @@ impl Times {
 
 fn area(record: &Record<'_>) -> Option<Violation> {
     let (code, level) = (record.area_code?, record.area_level?);
-    let violation =
-        |pointer: &'static str, rule| Some(Violation::new(Reason::SemanticArea, pointer, rule));
     if !is_of_level(code, level) {
-        return violation(
+        return broken(
+            Reason::SemanticArea,
             "/data/area/code",
-            "`code` is an area of the `level`: correct one of them",
+            "`code` must be an area of the `level`: correct one of them",
         );
     }
     match (level, record.area_vintage) {
-        ("lsoa" | "msoa" | "ward", None) => violation(
+        ("lsoa" | "msoa" | "ward", None) => broken(
+            Reason::SemanticArea,
             "/data/area",
             "`vintage`, the year of the boundaries, is required for an lsoa, msoa or ward: send it",
         ),
-        ("lsoa" | "msoa", Some(year)) if !matches!(year, 2001 | 2011 | 2021) => violation(
+        ("lsoa" | "msoa", Some(year)) if !matches!(year, 2001 | 2011 | 2021) => broken(
+            Reason::SemanticArea,
             "/data/area/vintage",
-            "`vintage` of an lsoa or msoa is the year of a census: send 2001, 2011 or 2021",
+            "`vintage` of an lsoa or msoa must be the year of a census: send 2001, 2011 or 2021",
         ),
         _ => None,
     }
@@ -223,26 +230,27 @@ pub(crate) fn is_of_level(code: &str, level: &str) -> bool {
 
 /// Lists whose codes have a form.
 fn code(record: &Record<'_>) -> Option<Violation> {
-    let violation =
-        |pointer: &'static str, rule| Some(Violation::new(Reason::SemanticCode, pointer, rule));
     if record.outcome_list == Some("ho-outcome") && !record.outcome_code.is_some_and(is_ho_outcome)
     {
-        return violation(
+        return broken(
+            Reason::SemanticCode,
             "/data/outcome/code",
-            "an outcome of `ho-outcome` is 1 to 22, with a capital where the list has one",
+            "an outcome of `ho-outcome` must be 1 to 22, with a capital where the list has one",
         );
     }
     if record.what_list == Some("ho-crime") {
         if !record.what_category.is_some_and(is_ho_category) {
-            return violation(
+            return broken(
+                Reason::SemanticCode,
                 "/data/what/category",
-                "a category of `ho-crime` is written as 8N, 4/10 or NFIB1A",
+                "a category of `ho-crime` must be written as 8N, 4/10 or NFIB1A",
             );
         }
         if !record.what_code.is_none_or(is_ho_offence) {
-            return violation(
+            return broken(
+                Reason::SemanticCode,
                 "/data/what/code",
-                "a code of `ho-crime` is three digits, a slash and two digits, as 008/06",
+                "a code of `ho-crime` must be three digits, a slash and two digits, as 008/06",
             );
         }
     }
@@ -287,7 +295,7 @@ macro_rules! ages {
     ($($column:ident at $pointer:literal;)+) => {
         fn age(record: &Record<'_>) -> Option<Violation> {
             let bands = [$(($pointer, record.$column)),+];
-            let rule = "the first year of a band is below the last, as 18-24: send no single years";
+            let rule = "the first year of a band must be below the last, as 18-24: send no single years";
             let (pointer, _) = bands
                 .into_iter()
                 .find(|(_, band)| band.is_some_and(|band| !rises(band)))?;
@@ -318,42 +326,50 @@ fn rises(band: &str) -> bool {
 
 fn count(record: &Record<'_>) -> Option<Violation> {
     let (value, least, most) = (record.value, record.at_least, record.at_most);
-    let violation =
-        |pointer: &'static str, rule| Some(Violation::new(Reason::SemanticCount, pointer, rule));
-    // The first number that is there and should not be, in the order of pointers.
-    let extra = || match (least, most) {
+    // The first bound that was sent, in the order of pointers.
+    let extra = match (least, most) {
         (Some(_), _) => Some("/data/at_least"),
         (None, Some(_)) => Some("/data/at_most"),
         (None, None) => None,
     };
     match record.status? {
-        "exact" if extra().is_some() => violation(
-            extra()?,
-            "an exact count has `value` alone: leave out the bounds",
+        "exact" if extra.is_some() => broken(
+            Reason::SemanticCount,
+            extra?,
+            "an exact count may have only `value`: leave out the bounds",
         ),
-        "exact" if value.is_none() => violation("/data", "an exact count has a `value`: send it"),
+        "exact" if value.is_none() => broken(
+            Reason::SemanticCount,
+            "/data",
+            "an exact count must have a `value`: send it",
+        ),
         "rounded" => match (least, value, most) {
             (Some(least), Some(value), Some(most)) if least <= value && value <= most => None,
-            (Some(_), Some(_), Some(_)) => violation(
+            (Some(_), Some(_), Some(_)) => broken(
+                Reason::SemanticCount,
                 "/data/value",
                 "`value` must be between `at_least` and `at_most`: correct one of them",
             ),
-            _ => violation(
+            _ => broken(
+                Reason::SemanticCount,
                 "/data",
-                "a rounded count has `value`, `at_least` and `at_most`: send all three",
+                "a rounded count must have `value`, `at_least` and `at_most`: send all three",
             ),
         },
-        "suppressed" if value.is_some() => violation(
+        "suppressed" if value.is_some() => broken(
+            Reason::SemanticCount,
             "/data/value",
-            "a suppressed count has no `value`: leave it out",
+            "a suppressed count must not have a `value`: leave it out",
         ),
-        "suppressed" if least.zip(most).is_some_and(|(least, most)| most < least) => violation(
+        "suppressed" if least.zip(most).is_some_and(|(least, most)| most < least) => broken(
+            Reason::SemanticCount,
             "/data/at_most",
-            "`at_most` is not below `at_least`: correct one of them",
+            "`at_most` must not be below `at_least`: correct one of them",
         ),
-        "not_supplied" if extra().is_some() || value.is_some() => violation(
-            extra().unwrap_or("/data/value"),
-            "a count that is not supplied has no number: leave it out",
+        "not_supplied" if extra.is_some() || value.is_some() => broken(
+            Reason::SemanticCount,
+            extra.unwrap_or("/data/value"),
+            "a count that is not supplied must not have a number: leave it out",
         ),
         _ => None,
     }

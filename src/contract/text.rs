@@ -214,8 +214,11 @@ fn starts_and_goes_on(
 }
 
 fn is_slug(b: &[u8], max: usize) -> bool {
-    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-    starts_and_goes_on(b, max, plain, |c| plain(c) || c == b'-')
+    starts_and_goes_on(b, max, lower_or_digit, |c| lower_or_digit(c) || c == b'-')
+}
+
+fn lower_or_digit(c: u8) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
 fn is_outward(b: &[u8]) -> bool {

@@ -221,11 +221,10 @@ const ENDINGS: [&str; 8] = [
 /// Whether a field has a name of personal data, in any case and with any separator.
 fn is_personal_name(name: &str) -> bool {
     let words = words_of(name);
-    let joined = |words: &str| words.replace('_', "");
-    NAMES.contains(&joined(&words).as_str())
+    NAMES.contains(&&*words.replace('_', ""))
         || words
             .match_indices('_')
-            .any(|(at, _)| ENDINGS.contains(&joined(&words[at..]).as_str()))
+            .any(|(at, _)| ENDINGS.contains(&&*words[at..].replace('_', "")))
 }
 
 /// A name in lower case, its words parted by `_`.

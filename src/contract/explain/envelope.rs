@@ -1,4 +1,4 @@
-//! The attributes of an event: the twin of `schemas/envelope.schema.json`, with a code for each
+//! The attributes of an event: the equivalent of `schemas/envelope.schema.json`, with a code for each
 //! violation.
 
 use serde_json::{Map, Value};
@@ -83,7 +83,7 @@ impl<'a> EnvelopeCheck<'a> {
             Some(_) => self.note(
                 Reason::EnvelopeSpecversion,
                 "/specversion",
-                "`specversion` is 1.0",
+                "`specversion` must be 1.0",
             ),
         }
     }
@@ -98,7 +98,8 @@ impl<'a> EnvelopeCheck<'a> {
     }
 
     fn forms(&mut self) {
-        let id = "1 to 128 letters, digits and . _ : ~ / -, beginning with a letter or digit";
+        let id =
+            "must be 1 to 128 letters, digits and . _ : ~ / -, beginning with a letter or digit";
         self.form(
             "/data_base64",
             |_| false,
@@ -107,24 +108,24 @@ impl<'a> EnvelopeCheck<'a> {
         self.form(
             "/datacontenttype",
             |text| text == "application/json",
-            "`datacontenttype` is application/json, or left out",
+            "`datacontenttype` must be application/json, or left out",
         );
         self.form(
             "/dataschema",
             |text| Printable::new(text).is_some(),
-            "`dataschema` is printable ASCII of 1 to 256 characters",
+            "`dataschema` must be printable ASCII of 1 to 256 characters",
         );
         self.form("/id", |text| Id::new(text).is_some(), id);
         self.form(
             "/source",
             |text| Source::new(text).is_some(),
-            "`source` is urn:partner:<partner>:<system>, in lower case",
+            "`source` must be urn:partner:<partner>:<system>, in lower case",
         );
         self.form("/subject", |text| Id::new(text).is_some(), id);
         self.form(
             "/time",
             |text| Instant::parse(text).is_some(),
-            "`time` is an instant with seconds and an offset, 2017-02-06T09:15:00Z",
+            "`time` must be an instant with seconds and an offset, such as 2017-02-06T09:15:00Z",
         );
     }
 
@@ -142,35 +143,27 @@ impl<'a> EnvelopeCheck<'a> {
     }
 
     fn revision(&mut self, binary: bool) {
-        let fits = |value: &Value| match value {
-            Value::String(text) if binary => revision_of(text).is_some(),
-            value => value
-                .as_i64()
-                .is_some_and(|n| (1..=i64::from(i32::MAX)).contains(&n)),
-        };
-        if self.given("revision").is_some_and(|value| !fits(value)) {
+        if self
+            .given("revision")
+            .is_some_and(|value| !is_revision(value, binary))
+        {
             self.note(
                 Reason::EnvelopeRevision,
                 "/revision",
-                "`revision` is an integer from 1 to 2147483647, no string",
+                "`revision` must be an integer from 1 to 2147483647, not a string",
             );
         }
     }
 
     fn extensions(&mut self) {
-        let fits = |value: &Value| match value {
-            Value::Null | Value::Bool(_) => true,
-            Value::Number(number) => number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
-            Value::String(text) => Printable::new(text.as_str()).is_some(),
-            Value::Array(_) | Value::Object(_) => false,
-        };
         let mut others = self
             .attributes
             .iter()
             .filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()));
-        if others.any(|(name, value)| !is_extension_name(name) || !fits(value)) {
-            let rule = "other attributes have names of 1 to 20 lower-case letters and digits, and printable ASCII of 1 to \
-                        256 characters, a boolean or an integer of 32 bits: remove or correct them";
+        if others.any(|(name, value)| !is_extension_name(name) || !is_extension(value)) {
+            let rule = "other attributes must have names of 1 to 20 lower-case letters and \
+                        digits, and as value printable ASCII of 1 to 256 characters, a boolean \
+                        or an integer of 32 bits: remove or correct them";
             self.note(Reason::EnvelopeExtension, "", rule);
         }
     }
@@ -182,12 +175,12 @@ impl<'a> EnvelopeCheck<'a> {
             let (reason, rule) = if given.as_str().is_some_and(is_other_version) {
                 (
                     Reason::EnvelopeVersion,
-                    "this version of the kind is not read yet: send v1",
+                    "this version of the kind is not supported: send v1",
                 )
             } else {
                 (
                     Reason::EnvelopeType,
-                    "`type` is uk.community-safety.<feed>.<kind>.v1 of a feed and kind of the contract",
+                    "`type` must be uk.community-safety.<feed>.<kind>.v1 with a feed and kind of the contract",
                 )
             };
             self.note(reason, "/type", rule);
@@ -210,9 +203,31 @@ impl<'a> EnvelopeCheck<'a> {
 
 /// Whether it is the `type` of a kind we know, in another version.
 fn is_other_version(text: &str) -> bool {
-    let version = text.rsplit_once(".v").map(|(_, version)| version);
-    let is_number = |v: &str| {
-        !v.starts_with('0') && (1..=9).contains(&v.len()) && v.bytes().all(|c| c.is_ascii_digit())
+    let Some((_, version)) = text.rsplit_once(".v") else {
+        return false;
     };
-    version.is_some_and(is_number) && kind_of(text).is_some()
+    let is_number = (1..=9).contains(&version.len())
+        && !version.starts_with('0')
+        && version.bytes().all(|c| c.is_ascii_digit());
+    is_number && kind_of(text).is_some()
+}
+
+/// Whether a value is a revision; in a header it is a text.
+fn is_revision(value: &Value, binary: bool) -> bool {
+    match value {
+        Value::String(text) if binary => revision_of(text).is_some(),
+        value => value
+            .as_i64()
+            .is_some_and(|n| (1..=i64::from(i32::MAX)).contains(&n)),
+    }
+}
+
+/// Whether a value is one that middleware may add.
+fn is_extension(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => true,
+        Value::Number(number) => number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
+        Value::String(text) => Printable::new(text.as_str()).is_some(),
+        Value::Array(_) | Value::Object(_) => false,
+    }
 }

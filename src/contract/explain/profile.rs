@@ -157,8 +157,8 @@ impl Parser<'_> {
     /// The character of a UTF-16 unit and, after a high surrogate, the low one that follows.
     fn scalar(&mut self, unit: u16) -> Option<char> {
         let mut units = vec![unit];
-        let is_high = |unit: u16| (0xd800..0xdc00).contains(&unit);
-        if is_high(unit) && self.text[self.at..].starts_with("\\u") {
+        let is_high = (0xd800..0xdc00).contains(&unit);
+        if is_high && self.text[self.at..].starts_with("\\u") {
             let before = self.at;
             self.at += 2;
             let low = self.hex()?;

@@ -203,12 +203,18 @@ fn is_of_type(name: &str, value: &Value) -> bool {
 }
 
 fn type_names(wanted: &Value) -> String {
-    let text = |name| match name {
+    names(wanted)
+        .map(with_article)
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+fn with_article(type_name: &str) -> String {
+    match type_name {
         "null" => "absent (or null)".to_owned(),
-        "array" | "integer" | "object" => format!("an {name}"),
-        _ => format!("a {name}"),
-    };
-    names(wanted).map(text).collect::<Vec<_>>().join(" or ")
+        "array" | "integer" | "object" => format!("an {type_name}"),
+        _ => format!("a {type_name}"),
+    }
 }
 
 /// A general engine of JSON Schema over the same files.

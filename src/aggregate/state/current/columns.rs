@@ -192,45 +192,48 @@ fn numbers_of(column: &dyn Array, rows: &[u32], texts: &mut Texts) -> Option<Vec
     if column.null_count() == column.len() {
         return Some(Vec::new());
     }
-    let each = |number: &dyn Fn(usize) -> u32| -> Vec<u32> {
-        let or_absent = |row: &u32| {
-            if column.is_null(*row as usize) {
-                ABSENT
-            } else {
-                number(*row as usize)
-            }
-        };
-        rows.iter().map(or_absent).collect()
-    };
     match column.data_type() {
         DataType::Dictionary(_, _) => {
             let dictionary = column.as_any_dictionary_opt()?;
             let keys = dictionary.keys().as_primitive_opt::<Int32Type>()?;
             let values = dictionary.values().as_string_opt::<i32>()?;
             let numbers: Vec<u32> = values.iter().map(|value| texts.number_of(value)).collect();
-            Some(each(&|row| numbers[keys.value(row) as usize]))
+            Some(or_absent(column, rows, |row| {
+                numbers[keys.value(row) as usize]
+            }))
         }
         DataType::Utf8 => {
-            let column = column.as_string_opt::<i32>()?;
-            let or_absent = |row: &u32| {
-                texts.number_of(
-                    column
-                        .is_valid(*row as usize)
-                        .then(|| column.value(*row as usize)),
-                )
-            };
-            Some(rows.iter().map(or_absent).collect())
+            let values = column.as_string_opt::<i32>()?;
+            Some(or_absent(column, rows, |row| {
+                texts.number(values.value(row))
+            }))
         }
         DataType::Int32 => {
-            let column = column.as_primitive_opt::<Int32Type>()?;
-            Some(each(&|row| column.value(row) as u32 + 1))
+            let values = column.as_primitive_opt::<Int32Type>()?;
+            Some(or_absent(column, rows, |row| values.value(row) as u32 + 1))
         }
         DataType::Boolean => {
-            let column = column.as_boolean_opt()?;
-            Some(each(&|row| 1 + u32::from(column.value(row))))
+            let values = column.as_boolean_opt()?;
+            Some(or_absent(column, rows, |row| {
+                1 + u32::from(values.value(row))
+            }))
         }
         _ => None,
     }
+}
+
+/// The number of each row, where it has a value.
+fn or_absent(column: &dyn Array, rows: &[u32], mut number: impl FnMut(usize) -> u32) -> Vec<u32> {
+    let mut numbers = Vec::with_capacity(rows.len());
+    for &row in rows {
+        let row = row as usize;
+        numbers.push(if column.is_null(row) {
+            ABSENT
+        } else {
+            number(row)
+        });
+    }
+    numbers
 }
 
 fn times_of(column: &dyn Array, rows: &[u32]) -> Option<Vec<i64>> {
@@ -238,14 +241,16 @@ fn times_of(column: &dyn Array, rows: &[u32]) -> Option<Vec<i64>> {
         return Some(Vec::new());
     }
     let column = column.as_primitive_opt::<TimestampMicrosecondType>()?;
-    let or_none = |row: &u32| {
-        if column.is_null(*row as usize) {
+    let mut times = Vec::with_capacity(rows.len());
+    for &row in rows {
+        let row = row as usize;
+        times.push(if column.is_null(row) {
             NO_TIME
         } else {
-            column.value(*row as usize)
-        }
-    };
-    Some(rows.iter().map(or_none).collect())
+            column.value(row)
+        });
+    }
+    Some(times)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A partner's own total, as the tables see it.
 
+use jiff::civil::Date;
+
 use super::{Count, Unit};
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::contract::Record;
@@ -16,19 +18,19 @@ pub(crate) struct Counted {
     pub(crate) month: Month,
 }
 
+/// The first day of a moment, in London.
+fn day(moment: Option<Moment>) -> Option<Date> {
+    Some(moment?.low()?.in_london().date())
+}
+
 /// The total of a record; none if its period is not whole months, since it can fill no window then.
 pub(crate) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
-    let date = |moment: Option<Moment>| Some(moment?.low()?.in_london().date());
-    let (from, to) = (date(record.period_from)?, date(record.period_to)?);
+    let (from, to) = (day(record.period_from)?, day(record.period_to)?);
     if from.day() != 1 || to != to.last_of_month() {
         return None;
     }
-    let number = |value: Option<i32>| value.map(i64::from);
-    let (value, at_least, at_most) = (
-        number(record.value),
-        number(record.at_least),
-        number(record.at_most),
-    );
+    let [value, at_least, at_most] =
+        [record.value, record.at_least, record.at_most].map(|number| number.map(i64::from));
     let block = match record.status? {
         "exact" => BoundedCount::between(value?, value),
         "not_supplied" => BoundedCount::NOT_SUPPLIED,
