@@ -18,6 +18,7 @@ mod populations;
 mod priorities;
 mod priority_monthly;
 mod profile;
+mod reader;
 mod reconciliation;
 mod repeats;
 mod rules;
@@ -30,6 +31,7 @@ mod windows;
 pub(crate) mod writer;
 
 pub use column::{ColumnSpec, Role, ValueType};
+pub use reader::{TableBatch, TableReadError};
 pub use spec::{TableKind, TableSpec};
 
 /// Every table of a plan's folder, in the order of names.

@@ -110,7 +110,10 @@ impl Demo {
             counts(self.events, &read),
             files(&written).trim_end()
         );
-        say!("\n{}", figures::of(&store, plan, runtime.handle())?);
+        say!(
+            "\n{}",
+            figures::read_as_text(&store, plan, runtime.handle())?
+        );
         say!(
             "To look further, with DuckDB:\n{}",
             query(&self.store, plan)

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use arrow_array::Array;
+use bytes::Bytes;
 use clap::Args;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde_json::{Value, json};
 
 use super::text::{align_right, grouped, table};
 use super::{Connection, Format, runtime};
-use crate::aggregate::PROVENANCE;
+use crate::aggregate::{PROVENANCE, tables};
 use crate::storage::Store;
 
 /// List the tables of a store, how fresh and how complete they are
@@ -25,13 +26,12 @@ pub(crate) struct Tables {
 }
 
 /// A folder of tables.
-struct Folder {
+struct TableFolder {
     path: String,
     as_at: Option<String>,
     /// Name, rows and bytes.
     tables: Vec<(String, i64, u64)>,
-    /// By partner and kind, months by data status.
-    months: BTreeMap<(String, String), BTreeMap<String, i64>>,
+    months: MonthsByStatus,
 }
 
 impl Tables {
@@ -40,7 +40,7 @@ impl Tables {
         let folders = runtime()?.block_on(folders(&store))?;
         if folders.is_empty() {
             eprintln!(
-                "the store `{}` has no tables yet: `partner-feeds aggregate` makes them",
+                "the store `{}` has no tables yet: run `partner-feeds aggregate`",
                 store.root()
             );
             return Ok(ExitCode::from(1));
@@ -53,95 +53,90 @@ impl Tables {
     }
 }
 
-async fn folders(store: &Store) -> anyhow::Result<Vec<Folder>> {
-    let mut paths = vec!["events".to_owned()];
-    paths.extend(
-        store
-            .folders("aggregates")
-            .await?
-            .into_iter()
-            .map(|name| format!("aggregates/{name}")),
-    );
-    for at in store.folders("as-at").await? {
-        paths.push(format!("as-at/{at}/events"));
-        let below = format!("as-at/{at}/aggregates");
-        paths.extend(
-            store
-                .folders(&below)
-                .await?
-                .into_iter()
-                .map(|name| format!("{below}/{name}")),
-        );
-    }
+async fn folders(store: &Store) -> anyhow::Result<Vec<TableFolder>> {
     let mut folders = Vec::new();
-    for path in paths {
-        // Provenance is written with the tables: a folder without it is none of ours.
+    for path in folder_paths(store).await? {
+        // A folder without provenance was not written by this program.
         let Some(provenance) = store.read(&format!("{path}/{PROVENANCE}")).await? else {
             continue;
         };
         let provenance: Value = serde_json::from_slice(&provenance)
             .with_context(|| format!("cannot read {path}/{PROVENANCE}"))?;
         let as_at = provenance["as_at"].as_str().map(str::to_owned);
-        let mut folder = Folder {
-            path,
-            as_at,
-            tables: Vec::new(),
-            months: BTreeMap::new(),
-        };
-        for entry in store.list(&folder.path).await? {
-            let Some(table) = entry.name.strip_suffix(".parquet") else {
-                continue;
-            };
-            let path = format!("{}/{}", folder.path, entry.name);
-            let bytes = store
-                .read(&path)
-                .await?
-                .with_context(|| format!("{path} is not there"))?;
-            let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes);
-            let metadata = metadata.with_context(|| format!("{path} is no Parquet file"))?;
-            folder.tables.push((
-                table.to_owned(),
-                metadata.file_metadata().num_rows(),
-                bytes.len() as u64,
-            ));
-            if table == "feed_quality" {
-                folder.months = months(bytes)?;
-            }
-        }
-        folder.tables.sort();
-        folders.push(folder);
+        folders.push(read_folder(store, path, as_at).await?);
     }
     Ok(folders)
 }
 
-/// The months of each partner's kind by data status.
-fn months(
-    bytes: bytes::Bytes,
-) -> anyhow::Result<BTreeMap<(String, String), BTreeMap<String, i64>>> {
-    use arrow_array::Array;
-    use arrow_array::cast::AsArray;
-    let mut months: BTreeMap<_, BTreeMap<String, i64>> = BTreeMap::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
-        let batch = batch?;
-        let column = |name| {
-            batch
-                .column_by_name(name)
-                .and_then(|c| c.as_string_opt::<i32>())
-                .context("feed_quality has not its columns")
+/// The paths where a store may have tables: today's, then those as at a time in the past.
+async fn folder_paths(store: &Store) -> anyhow::Result<Vec<String>> {
+    let mut bases = vec![String::new()];
+    let times = store.folders("as-at").await?;
+    bases.extend(times.into_iter().map(|time| format!("as-at/{time}/")));
+    let mut paths = Vec::new();
+    for base in bases {
+        paths.push(format!("{base}events"));
+        let aggregates = format!("{base}aggregates");
+        let names = store.folders(&aggregates).await?;
+        paths.extend(names.into_iter().map(|name| format!("{aggregates}/{name}")));
+    }
+    Ok(paths)
+}
+
+async fn read_folder(
+    store: &Store,
+    path: String,
+    as_at: Option<String>,
+) -> anyhow::Result<TableFolder> {
+    let (mut tables, mut months) = (Vec::new(), MonthsByStatus::new());
+    for entry in store.list(&path).await? {
+        let Some(table) = entry.name.strip_suffix(".parquet") else {
+            continue;
         };
-        let [partner, kind, status] = [column("partner")?, column("kind")?, column("data_status")?];
-        for row in (0..batch.num_rows()).filter(|row| kind.is_valid(*row) && status.is_valid(*row))
-        {
-            let of = months
-                .entry((partner.value(row).to_owned(), kind.value(row).to_owned()))
-                .or_default();
-            *of.entry(status.value(row).to_owned()).or_default() += 1;
+        let path = format!("{path}/{}", entry.name);
+        let bytes = store.read(&path).await?;
+        let bytes = bytes.with_context(|| format!("cannot find {path}"))?;
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes);
+        let metadata = metadata.with_context(|| format!("cannot read {path}"))?;
+        tables.push((
+            table.to_owned(),
+            metadata.file_metadata().num_rows(),
+            bytes.len() as u64,
+        ));
+        if table == "feed_quality" {
+            months = months_by_status(bytes).with_context(|| format!("cannot read {path}"))?;
+        }
+    }
+    tables.sort();
+    Ok(TableFolder {
+        path,
+        as_at,
+        tables,
+        months,
+    })
+}
+
+/// Months by data status, of each partner and kind.
+type MonthsByStatus = BTreeMap<(String, String), BTreeMap<String, i64>>;
+
+fn months_by_status(feed_quality: Bytes) -> anyhow::Result<MonthsByStatus> {
+    let table = tables::find("feed_quality").context("no such table")?;
+    let mut months = MonthsByStatus::new();
+    for batch in table.read(feed_quality)? {
+        let [partner, kind, status] =
+            ["partner", "kind", "data_status"].map(|column| batch.texts(column));
+        for row in 0..batch.len() {
+            if kind.is_valid(row) && status.is_valid(row) {
+                let key = (partner.value(row).to_owned(), kind.value(row).to_owned());
+                let by_status = months.entry(key).or_default();
+                *by_status.entry(status.value(row).to_owned()).or_default() += 1;
+            }
         }
     }
     Ok(months)
 }
 
-fn print(folder: &Folder) {
+fn print(folder: &TableFolder) {
     say!(
         "{} as at {}",
         folder.path,
@@ -170,7 +165,7 @@ fn print(folder: &Folder) {
     say!();
 }
 
-fn json(folder: &Folder) -> Value {
+fn json(folder: &TableFolder) -> Value {
     let tables = folder
         .tables
         .iter()

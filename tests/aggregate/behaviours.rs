@@ -488,14 +488,12 @@ fn a_place_is_known_by_its_zone_or_its_lsoas() {
     );
 }
 
-#[test]
-fn all_checks_of_generated_events_pass() {
-    let windows = "format = 1\nfirst_month = \"2017-10\"\n";
-    let reference = reference_with(&[("windows.toml", windows)]);
+/// A chain of generated events, one partition per feed.
+pub(crate) fn chain_of_generated_events(events: u64) -> Chain {
     let mut generator = Generator::new(
         11,
         GeneratorOptions {
-            events: 1_500,
+            events,
             ..GeneratorOptions::default()
         },
     );
@@ -517,6 +515,14 @@ fn all_checks_of_generated_events_pass() {
     ] {
         chain.commit(topic, 0, documents.iter().map(|document| (0, &**document)));
     }
+    chain
+}
+
+#[test]
+fn all_checks_of_generated_events_pass() {
+    let windows = "format = 1\nfirst_month = \"2017-10\"\n";
+    let reference = reference_with(&[("windows.toml", windows)]);
+    let chain = chain_of_generated_events(1_500);
     let run = chain
         .aggregate_with(&reference, &[PLAN], None)
         .expect("records");

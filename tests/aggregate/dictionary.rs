@@ -1,6 +1,6 @@
-//! The data dictionary is what the files themselves say.
+//! The data dictionary, and the list of tables in the analysts' page, are those of the catalogue.
 //!
-//! After a change of columns: `PARTNER_FEEDS_WRITE_DICTIONARY=1 cargo test --test aggregate
+//! After a change of tables or columns: `PARTNER_FEEDS_WRITE_DICTIONARY=1 cargo test --test aggregate
 //! dictionary`.
 
 #![expect(
@@ -8,25 +8,30 @@
     reason = "a test reads the environment itself"
 )]
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use arrow_array::Array;
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use partner_feeds::aggregate::tables::{self, ColumnSpec, TABLES, TableBatch, ValueType};
 use partner_feeds::aggregate::{COLUMN_DESCRIPTIONS_KEY, TABLE_DESCRIPTION_KEY};
 
-use crate::chain::{Chain, POLICE};
+use crate::behaviours::chain_of_generated_events;
+use crate::chain::{Chain, POLICE, reference_with};
 
 const PLAN: &str = "smp-2017-18";
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/dictionary.md");
+const ANALYSTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/analysts.md");
 const CRIME: &str = include_str!("../../schemas/examples/crime.json");
 
 const HEAD: &str = "# Data dictionary
 
-Every table with its columns, as the files themselves say: `column_descriptions` and `table_description` in the key-value
-metadata of each Parquet file. `events/` holds a file for each feed; `aggregates/<plan>/` holds the others, under one plan
-or, in `aggregates/in-force/`, each month under its own. What a null means stands with its column; where nothing is said
-there is none. Counts are of records, or of what a partner's totals count; percentages are 0 to 100, unrounded; months are
-those of Europe/London.
+Every table with its columns. Each Parquet file has the same texts in its key-value metadata, as `table_description` and
+`column_descriptions`. `events/` has one file per feed. `aggregates/<plan>/` has the other tables, under one plan;
+`aggregates/in-force/` has them with each month under its own plan. The key of a table identifies its rows. A column
+describes what null means; if it does not, the column has no nulls. Counts are of records, or of what a partner's totals
+count. Percentages are 0 to 100, unrounded. Months are those of Europe/London.
 ";
 
 fn kind(data_type: &DataType) -> &'static str {
@@ -60,17 +65,17 @@ fn section(chain: &Chain, path: &str) -> String {
     let name = path
         .trim_start_matches("aggregates/smp-2017-18/")
         .trim_end_matches(".parquet");
-    let mut text = format!(
-        "\n## {name}\n\n{}\n\n| column | type | meaning |\n|---|---|---|\n",
-        value(TABLE_DESCRIPTION_KEY)
-    );
+    let mut text = format!("\n## {name}\n\n{}\n\n", value(TABLE_DESCRIPTION_KEY));
+    if let Some(table) = tables::find(name) {
+        let columns = table.columns().into_iter();
+        let keys = columns.filter(|column| column.role.is_key());
+        let keys: Vec<String> = keys.map(|column| format!("`{}`", column.name)).collect();
+        writeln!(text, "Key: {}.\n", keys.join(", ")).expect("written");
+    }
+    text += "| column | type | meaning |\n|---|---|---|\n";
     for field in reader.schema().fields() {
         let meaning = descriptions[field.name()].as_str().unwrap_or_default();
-        assert!(
-            !meaning.is_empty(),
-            "{path} says what `{}` is",
-            field.name()
-        );
+        assert!(!meaning.is_empty(), "{path} describes `{}`", field.name());
         writeln!(
             text,
             "| `{}` | {} | {meaning} |",
@@ -82,32 +87,110 @@ fn section(chain: &Chain, path: &str) -> String {
     text
 }
 
+/// The list of tables in the analysts' page: a row for each table of figures, one for those to join.
+fn list_of_tables() -> String {
+    let mut text = "| table | question |\n|---|---|\n".to_owned();
+    let mut to_join = Vec::new();
+    for table in TABLES {
+        match table.question() {
+            Some(question) => writeln!(text, "| `{}` | {question} |", table.name).expect("written"),
+            None => to_join.push(format!("`{}`", table.name)),
+        }
+    }
+    let to_join = to_join.join(" ");
+    let facts = "Tables to join: the plan, the geography, and what partners send";
+    writeln!(text, "| {to_join} | {facts} |").expect("written");
+    text
+}
+
+/// Compares a page with what it should be, or writes it when asked to.
+fn check(path: &str, expected: &str) {
+    if std::env::var_os("PARTNER_FEEDS_WRITE_DICTIONARY").is_some() {
+        std::fs::write(path, expected).expect("written");
+    }
+    let actual = std::fs::read_to_string(path).unwrap_or_default();
+    let mut lines = expected.lines().zip(actual.lines());
+    let differs = lines.find(|(expected, actual)| expected != actual);
+    assert!(
+        actual == expected,
+        "{path} differs from the catalogue, first here: {differs:?}; see the top of this file"
+    );
+}
+
 #[test]
-fn the_data_dictionary_says_what_the_files_say() {
+fn the_data_dictionary_describes_every_file() {
     let mut chain = Chain::new();
     chain.commit(POLICE, 0, [(0, CRIME)]);
     chain.aggregate(PLAN).expect("tables");
-    let folders = ["events".to_owned(), format!("aggregates/{PLAN}")];
-    let files = folders.iter().flat_map(|folder| {
-        let names = chain
-            .names(folder)
-            .into_iter()
-            .filter(|name| name.ends_with(".parquet"));
-        names
-            .map(|name| format!("{folder}/{name}"))
-            .collect::<Vec<_>>()
-    });
-    let page = files.fold(HEAD.to_owned(), |page, path| page + &section(&chain, &path));
-    if std::env::var_os("PARTNER_FEEDS_WRITE_DICTIONARY").is_some() {
-        std::fs::write(PAGE, &page).expect("written");
+    let events = chain.names("events").into_iter();
+    let events = events.filter(|name| name.ends_with(".parquet"));
+    let mut page = HEAD.to_owned();
+    for name in events {
+        page += &section(&chain, &format!("events/{name}"));
     }
-    let held = std::fs::read_to_string(PAGE).unwrap_or_default();
-    let differs = page
-        .lines()
-        .zip(held.lines())
-        .find(|(made, held)| made != held);
-    assert!(
-        page == held,
-        "docs/dictionary.md is not what the files say, first here: {differs:?}; see the top of this file"
+    for table in TABLES {
+        page += &section(&chain, &format!("aggregates/{PLAN}/{}.parquet", table.name));
+    }
+    let files = chain.names(&format!("aggregates/{PLAN}"));
+    assert_eq!(
+        files.len(),
+        TABLES.len() + 1,
+        "the tables and their provenance"
     );
+    check(PAGE, &page);
+}
+
+#[test]
+fn the_list_of_tables_is_that_of_the_catalogue() {
+    let page = std::fs::read_to_string(ANALYSTS).expect("the page");
+    let (before, rest) = page.split_once("| table | question |").expect("the list");
+    let (_, after) = rest.split_once("\n\n").expect("its end");
+    check(ANALYSTS, &format!("{before}{}\n{after}", list_of_tables()));
+}
+
+/// The key of a row as text.
+fn key(batch: &TableBatch, columns: &[ColumnSpec], row: usize) -> String {
+    let mut key = String::new();
+    for column in columns.iter().filter(|column| column.role.is_key()) {
+        match column.value_type {
+            ValueType::Integer => write!(key, "{:?}", integer(batch, column.name, row)),
+            ValueType::Date => write!(key, "{}", batch.dates(column.name).value(row)),
+            _ => write!(key, "{:?}", text(batch, column.name, row)),
+        }
+        .expect("written");
+    }
+    key
+}
+
+fn integer(batch: &TableBatch, column: &str, row: usize) -> Option<i64> {
+    let integers = batch.integers(column);
+    integers.is_valid(row).then(|| integers.value(row))
+}
+
+fn text<'b>(batch: &'b TableBatch, column: &str, row: usize) -> Option<&'b str> {
+    let texts = batch.texts(column);
+    texts.is_valid(row).then(|| texts.value(row))
+}
+
+#[test]
+fn no_two_rows_of_a_table_have_equal_keys() {
+    let chain = chain_of_generated_events(300);
+    let windows = "format = 1\nfirst_month = \"2018-01\"\n";
+    let reference = reference_with(&[("windows.toml", windows)]);
+    let folders = [PLAN, "in-force"];
+    chain
+        .aggregate_with(&reference, &folders, None)
+        .expect("tables");
+    for folder in folders {
+        for table in TABLES {
+            let (mut keys, columns) = (HashSet::new(), table.columns());
+            let file = chain.bytes(&format!("aggregates/{folder}/{}.parquet", table.name));
+            for batch in table.read(file).expect("of this version") {
+                for row in 0..batch.len() {
+                    let key = key(&batch, &columns, row);
+                    assert!(keys.insert(key.clone()), "{folder}/{}: {key}", table.name);
+                }
+            }
+        }
+    }
 }

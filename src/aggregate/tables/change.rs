@@ -21,8 +21,9 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "change",
     kind: TableKind::Figures,
-    description: "What changed, and is it comparable? Counts of a window against baselines, with \
-        the breaks between; no row where both sides are 0 or neither was supplied.",
+    description: "What changed against a year before, the period before, a five-year mean, the chart's \
+        centre? Is it comparable? Counts of a window against baselines, with the breaks \
+        between; no row where both sides are 0 or neither was supplied.",
     columns: || specs(columns()),
     build,
 };

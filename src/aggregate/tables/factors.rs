@@ -21,8 +21,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "factors",
     kind: TableKind::Figures,
-    description: "How much has a side that the plan asks about, such as mental health? Records \
-        with it, without it, and unknown.",
+    description: "How much of it involves mental health, or another factor of the plan? Records with \
+        it, without it, and unknown.",
     columns: || specs(columns()),
     build,
 };

@@ -21,8 +21,7 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "feed_quality",
     kind: TableKind::Figures,
-    description: "May this month be used? What each partner's kind delivered, and how complete it \
-        is.",
+    description: "Can this month be used? What each partner's kind delivered, and how complete it is.",
     columns: || specs(columns()),
     build,
 };

@@ -23,8 +23,8 @@ use crate::event::{Kind, Month};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "place_of_safety",
     kind: TableKind::Figures,
-    description: "Where were people taken? Detentions under sections 135 and 136 by power, regime, \
-        place and transport.",
+    description: "Where were people detained under the Mental Health Act taken? Detentions under \
+        sections 135 and 136 by power, regime, place and transport.",
     columns: || specs(columns()),
     build,
 };

@@ -15,8 +15,8 @@ use crate::aggregate::tables::writer::{TableFile, TableWriter};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "profile",
     kind: TableKind::Figures,
-    description: "When does it happen? Counts by weekday and hour, for windows longer than a \
-        quarter. An hour without a row is 0.",
+    description: "When in the week? Counts by weekday and hour, for windows longer than a quarter. An \
+        hour without a row is 0.",
     columns: || specs(columns()),
     build,
 };

@@ -28,6 +28,12 @@ pub struct TableSpec {
 }
 
 impl TableSpec {
+    /// The question it answers; a table to join has none.
+    pub fn question(&self) -> Option<&'static str> {
+        let end = self.description.rfind('?')?;
+        Some(&self.description[..=end])
+    }
+
     /// Its columns, in order.
     pub fn columns(&self) -> Vec<ColumnSpec> {
         (self.columns)()

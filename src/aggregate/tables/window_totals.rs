@@ -22,8 +22,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "window_totals",
     kind: TableKind::Figures,
-    description: "How much, how heavy, against others? Counts of a window with shares, rates, \
-        ranks and harm.",
+    description: "How much in a quarter, a year or 12 months? What share, rate, rank and harm? Counts \
+        of each window.",
     columns: || specs(columns()),
     build,
 };

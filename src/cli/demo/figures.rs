@@ -1,90 +1,76 @@
 //! The figures of a plan on the screen, read back from its table: month by month, beside the year
 //! before.
 //!
-//! Counts of different partners and kinds are never added, and there is not room for all of them:
-//! of each feed the kind is shown that has most. What a feed cannot show is said to be not
-//! supplied.
+//! Counts of different partners and kinds are never added, and there is no room for all of them: of
+//! each feed, the kind with most records is shown. What a feed cannot show is shown as not supplied.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::Context;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::Array;
 use jiff::ToSpan;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio::runtime::Handle;
 
+use crate::aggregate::tables::{self, TableBatch};
 use crate::event::Feed;
 use crate::event::Month;
 use crate::reference::plan::Plan;
 use crate::storage::Store;
 
+/// The table that is shown.
+const TABLE: &str = "priority_monthly";
 /// A month that was not supplied.
 const NOT_SUPPLIED: &str = "n/s";
 
 /// Path of the table under the root.
 pub(super) fn file(plan: &Plan) -> String {
-    format!("aggregates/{}/priority_monthly.parquet", plan.id)
+    format!("aggregates/{}/{TABLE}.parquet", plan.id)
 }
 
-/// What the table says of a month: the least and the most it can be; none = not supplied.
-type Count = Option<(i64, Option<i64>)>;
+/// The lower and upper bound of a month; none = not supplied.
+type MonthCount = Option<(i64, Option<i64>)>;
 
 /// Series, feed, and partner with kind.
-type Key = (String, String, String);
+type SeriesOfKind = (String, String, String);
 
-/// The figures of all areas together, by month.
-type Figures = BTreeMap<Key, BTreeMap<String, Count>>;
+/// The counts of all areas together, by month.
+type CountsByMonth = BTreeMap<SeriesOfKind, BTreeMap<String, MonthCount>>;
 
 /// The priorities and themes of the plan as text.
-pub(super) fn of(store: &Store, plan: &Plan, runtime: &Handle) -> anyhow::Result<String> {
+pub(super) fn read_as_text(store: &Store, plan: &Plan, runtime: &Handle) -> anyhow::Result<String> {
     let path = file(plan);
-    let bytes = runtime
-        .block_on(store.read(&path))?
-        .with_context(|| format!("`{path}` is gone"))?;
-    let mut figures = Figures::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
-        add(&mut figures, &batch?).with_context(|| format!("`{path}` lacks a column"))?;
+    let bytes = runtime.block_on(store.read(&path))?;
+    let bytes = bytes.with_context(|| format!("cannot find `{path}`"))?;
+    let table = tables::find(TABLE).context("no such table")?;
+    let mut counts = CountsByMonth::new();
+    for batch in table.read(bytes)? {
+        add(&mut counts, &batch);
     }
-    Ok(text(&figures, plan)?)
+    Ok(text(&counts, plan)?)
 }
 
-/// Adds the rows of all areas; `None` where a column is not there.
-fn add(figures: &mut Figures, batch: &RecordBatch) -> Option<()> {
-    let texts = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
-    let numbers = |name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
-    let (series, feed, partner, kind) = (
-        texts("series")?,
-        texts("feed")?,
-        texts("partner")?,
-        texts("kind")?,
-    );
-    let (area, window, status) = (
-        texts("area_code")?,
-        texts("window")?,
-        texts("count_status")?,
-    );
-    let (min, max) = (numbers("count_min")?, numbers("count_max")?);
-    for row in (0..batch.num_rows()).filter(|row| area.value(*row) == "all") {
-        let who = format!("{} {}", partner.value(row), kind.value(row));
+/// Adds the rows of all areas.
+fn add(counts: &mut CountsByMonth, batch: &TableBatch) {
+    let [series, feed, partner, kind] =
+        ["series", "feed", "partner", "kind"].map(|column| batch.texts(column));
+    let [area, window, status] =
+        ["area_code", "window", "count_status"].map(|column| batch.texts(column));
+    let (min, max) = (batch.integers("count_min"), batch.integers("count_max"));
+    for row in (0..batch.len()).filter(|row| area.value(*row) == "all") {
         let key = (
             series.value(row).to_owned(),
             feed.value(row).to_owned(),
-            who,
+            format!("{} {}", partner.value(row), kind.value(row)),
         );
         let bounds = (min.value(row), max.is_valid(row).then(|| max.value(row)));
         let count = (status.value(row) != "not_supplied").then_some(bounds);
-        figures
-            .entry(key)
-            .or_default()
-            .insert(window.value(row).to_owned(), count);
+        let by_month = counts.entry(key).or_default();
+        by_month.insert(window.value(row).to_owned(), count);
     }
-    Some(())
 }
 
-fn text(figures: &Figures, plan: &Plan) -> Result<String, std::fmt::Error> {
+fn text(figures: &CountsByMonth, plan: &Plan) -> Result<String, std::fmt::Error> {
     let months: Vec<Month> = Month::from_date(plan.valid_from)
         .to(Month::from_date(plan.valid_to))
         .collect();
@@ -137,31 +123,31 @@ fn text(figures: &Figures, plan: &Plan) -> Result<String, std::fmt::Error> {
 
 /// The partner and kind of a feed with most in these months, if any shows the series at all.
 fn most<'f>(
-    figures: &'f Figures,
+    figures: &'f CountsByMonth,
     series: &str,
     feed: Feed,
     months: &[Month],
-) -> Option<(&'f str, &'f BTreeMap<String, Count>)> {
+) -> Option<(&'f str, &'f BTreeMap<String, MonthCount>)> {
     let of_feed = figures
         .iter()
         .filter(|((s, f, _), _)| s == series && f == feed.as_str());
-    let sum = |counts: &BTreeMap<String, Count>| {
+    let sum = |counts: &BTreeMap<String, MonthCount>| {
         let known: Vec<i64> = months
             .iter()
             .filter_map(|month| at(counts, *month))
-            .map(|(least, _)| least)
+            .map(|(min, _)| min)
             .collect();
         (!known.is_empty()).then(|| known.iter().sum::<i64>())
     };
     let supplied = of_feed.filter_map(|((.., who), counts)| Some((sum(counts)?, who, counts)));
-    // Of equals the first by name.
+    // The first by name, if several have as many.
     supplied
         .min_by_key(|(sum, who, _)| (-sum, *who))
         .map(|(_, who, counts)| (&**who, counts))
 }
 
 /// A month that the table does not have was not supplied.
-fn at(counts: &BTreeMap<String, Count>, month: Month) -> Count {
+fn at(counts: &BTreeMap<String, MonthCount>, month: Month) -> MonthCount {
     counts.get(&format!("month:{month}")).copied().flatten()
 }
 
@@ -169,20 +155,20 @@ fn year_before(month: Month) -> Month {
     Month::from_date(month.first_day().saturating_sub(1.year()))
 }
 
-fn shown(count: Count) -> String {
+fn shown(count: MonthCount) -> String {
     match count {
         None => NOT_SUPPLIED.to_owned(),
-        Some((least, Some(most))) if least == most => least.to_string(),
-        Some((least, Some(most))) => format!("{least}-{most}"),
-        Some((least, None)) => format!("{least}+"),
+        Some((min, Some(max))) if min == max => min.to_string(),
+        Some((min, Some(max))) => format!("{min}-{max}"),
+        Some((min, None)) => format!("{min}+"),
     }
 }
 
-/// Nothing where one of the two is not exact.
-fn change(now: Count, before: Count) -> String {
+/// The change from a month to another; empty unless both are exact.
+fn change(now: MonthCount, before: MonthCount) -> String {
     match (now, before) {
-        (Some((now, Some(most))), Some((before, Some(most_before))))
-            if now == most && before == most_before =>
+        (Some((now, Some(max))), Some((before, Some(max_before))))
+            if now == max && before == max_before =>
         {
             if now == before {
                 "0".to_owned()
