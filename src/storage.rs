@@ -116,7 +116,7 @@ impl StoreLocation {
         Store::open_with(&self.root, self.properties.iter())
     }
 
-    /// The store, whose folder is made if need be.
+    /// The store; its folder is created if it does not exist.
     pub fn open_or_create(&self) -> Result<Store, StorageError> {
         Store::open_or_create(&self.root, self.properties.iter())
     }

@@ -285,8 +285,8 @@ mod tests {
     #[test]
     fn a_filter_accepts_rejects_that_meet_all_conditions() {
         let day = |day| Some(jiff::civil::date(2024, 6, day));
-        let check = |filter: RejectFilter, taken| {
-            assert_eq!(filter.accepts(&reject()), taken, "{filter:?}")
+        let check = |filter: RejectFilter, is_accepted| {
+            assert_eq!(filter.accepts(&reject()), is_accepted, "{filter:?}")
         };
         check(RejectFilter::default(), true);
         check(

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{Array as _, ArrayRef, RecordBatch, new_null_array};
-use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef};
+use arrow_schema::{DataType, Fields, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use super::columns::{dictionary, read_row_group, with_types};
 use super::encode::{Encoder, ROW_GROUP_ROWS};
@@ -71,35 +71,36 @@ impl Original {
 
     /// Passes on the rows of a row group, in batches as large as they are encoded. Columns without
     /// a value are not read, but filled in.
-    fn decode<'a>(
-        &'a self,
+    fn decode(
+        &self,
         number: usize,
         group: &RowGroupMetaData,
-        mut hand_on: impl FnMut(&RecordBatch) -> Result<()>,
+        mut write: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let damaged = |error: ParquetError| LedgerError::not_parquet(&self.path, error);
-        let read = read_row_group(&self.bytes, &self.metadata, number, &[], BATCH_ROWS)
-            .map_err(damaged)?;
+        let batches = read_row_group(&self.bytes, &self.metadata, number, &[], BATCH_ROWS)
+            .map_err(|error| self.not_parquet(error))?;
         let nulls_max = BATCH_ROWS.min(group.num_rows() as usize);
         let mut nulls: HashMap<&DataType, ArrayRef> = HashMap::new();
-        for rows in read {
-            let rows = rows.map_err(|error| damaged(error.into()))?;
-            let column = |field: &'a FieldRef| {
-                let null = || {
+        for batch in batches {
+            let batch = batch.map_err(|error| self.not_parquet(error))?;
+            let mut columns = Vec::with_capacity(self.schema.fields().len());
+            for field in self.schema.fields() {
+                let column = batch.column_by_name(field.name()).cloned();
+                columns.push(column.unwrap_or_else(|| {
                     let nulls = nulls.entry(field.data_type());
                     nulls
                         .or_insert_with(|| new_null_array(field.data_type(), nulls_max))
-                        .slice(0, rows.num_rows())
-                };
-                rows.column_by_name(field.name())
-                    .cloned()
-                    .unwrap_or_else(null)
-            };
-            let columns = self.schema.fields().iter().map(column).collect();
+                        .slice(0, batch.num_rows())
+                }));
+            }
             let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns);
-            hand_on(&rows.map_err(|error| damaged(error.into()))?)?;
+            write(&rows.map_err(|error| self.not_parquet(error))?)?;
         }
         Ok(())
+    }
+
+    fn not_parquet(&self, error: impl Into<ParquetError>) -> LedgerError {
+        LedgerError::not_parquet(&self.path, error)
     }
 }
 
@@ -119,25 +120,24 @@ fn written_types(schema: &Schema, metadata: &ParquetMetaData) -> SchemaRef {
         .first()
         .map(RowGroupMetaData::columns)
         .unwrap_or_default();
-    let is_of_dictionary = |name: &str| {
-        let column = columns
-            .iter()
-            .find(|column| column.column_path().string() == name);
-        column.is_some_and(|column| {
-            column
-                .encodings()
-                .all(|encoding| encoding != Encoding::DELTA_BYTE_ARRAY)
-        })
-    };
-    let typed = |field: &FieldRef| match field.data_type() {
-        DataType::Utf8 if is_of_dictionary(field.name()) => {
+    let fields = schema.fields().iter().map(|field| {
+        if field.data_type() == &DataType::Utf8 && is_in_dictionary(columns, field.name()) {
             Arc::new(field.as_ref().clone().with_data_type(dictionary()))
+        } else {
+            Arc::clone(field)
         }
-        _ => Arc::clone(field),
-    };
-    Arc::new(Schema::new(
-        schema.fields().iter().map(typed).collect::<Fields>(),
-    ))
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
+}
+
+fn is_in_dictionary(columns: &[ColumnChunkMetaData], name: &str) -> bool {
+    let column = columns
+        .iter()
+        .find(|column| column.column_path().string() == name);
+    column.is_some_and(|column| {
+        let mut encodings = column.encodings();
+        encodings.all(|encoding| encoding != Encoding::DELTA_BYTE_ARRAY)
+    })
 }
 
 #[cfg(test)]
@@ -145,7 +145,6 @@ mod tests {
     use arrow_array::types::Int32Type;
     use arrow_array::{DictionaryArray, Int64Array, StringArray};
     use arrow_schema::Field;
-    use parquet::file::metadata::ColumnChunkMetaData;
 
     use super::*;
     use crate::contract::rejection::{Reason, Rejection};
@@ -206,11 +205,11 @@ mod tests {
         let groups = file.metadata.metadata().row_groups().iter().enumerate();
         let decoded = groups.map(|(number, group)| {
             let mut batches = Vec::new();
-            let hand_on = |rows: &RecordBatch| {
+            file.decode(number, group, |rows| {
                 batches.push(rows.clone());
                 Ok(())
-            };
-            file.decode(number, group, hand_on).expect("rows");
+            })
+            .expect("rows");
             arrow_select::concat::concat_batches(&file.schema, &batches).expect("of one schema")
         });
         decoded.collect()
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_rejects_of_a_store_are_copied_as_they_are_with_all_that_is_said_of_them() {
+    fn rows_and_rejects_are_copied_with_their_encodings_and_statistics() {
         let mut generator = Generator::new(
             1,
             GeneratorOptions {
@@ -341,7 +340,7 @@ mod tests {
             let columns =
                 |file: &Original| file.metadata.metadata().row_group(0).columns().to_vec();
             for (copy, original) in columns(&copy).iter().zip(&columns(&original)) {
-                let said = |column: &ColumnChunkMetaData| {
+                let facts = |column: &ColumnChunkMetaData| {
                     let statistics = column.statistics().expect("statistics");
                     let bounds = (
                         statistics.min_bytes_opt().map(<[u8]>::to_vec),
@@ -358,7 +357,7 @@ mod tests {
                     );
                     (bounds, statistics.null_count_opt(), sizes, encodings)
                 };
-                assert_eq!(said(copy), said(original), "{}", original.column_path());
+                assert_eq!(facts(copy), facts(original), "{}", original.column_path());
             }
             assert_eq!(groups(copy.bytes), groups(original.bytes));
         }
@@ -368,10 +367,10 @@ mod tests {
     fn a_large_row_group_of_other_columns_is_encoded_anew() {
         let large = LARGE_ROWS as i64;
         let original = opened(file(&[rows(0..large, None)]), None);
-        let optional = |field: &FieldRef| field.as_ref().clone().with_nullable(true);
-        let other: SchemaRef = Arc::new(Schema::new(
-            schema().fields().iter().map(optional).collect::<Vec<_>>(),
-        ));
+        let schema = schema();
+        let fields = schema.fields().iter();
+        let optional = fields.map(|field| field.as_ref().clone().with_nullable(true));
+        let other: SchemaRef = Arc::new(Schema::new(optional.collect::<Vec<_>>()));
         let mut copy = Encoder::new(&other).expect("an encoder");
         original.copy(&mut copy).expect("copied");
         let copy = opened(copy.finish(&footer()).expect("encoded"), None);

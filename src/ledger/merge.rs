@@ -81,11 +81,11 @@ pub async fn merge_full(
     partition: &TopicPartition,
     limits: MergeLimits,
 ) -> Result<Option<Merged>> {
-    let is_full = |journal: &[(Position, u64)]| {
+    merge_if(store, partition, limits, |journal| {
         journal.len() >= limits.files
             || journal.iter().map(|(_, bytes)| bytes).sum::<u64>() >= limits.bytes
-    };
-    merge_if(store, partition, limits, is_full).await
+    })
+    .await
 }
 
 /// Merges, if `is_worth_it` for the journal files from the ledger end on: their positions and bytes.

@@ -330,10 +330,10 @@ impl PartitionCheck<'_> {
             }
             Ok(rows) => rows,
         };
-        let outside = |row: &&Position| {
+        let mut rows_outside = rows.iter().filter(|row| {
             row.era != footer.from.era || **row < footer.from || **row >= footer.next
-        };
-        if let Some(&row) = rows.iter().find(outside) {
+        });
+        if let Some(&row) = rows_outside.next() {
             self.find(
                 path,
                 row,

@@ -271,10 +271,10 @@ mod tests {
     async fn where_folders_cannot_be_exchanged_files_are_replaced_one_by_one() {
         let (folder, store) = disk();
         replaced(&store, &[("x", "1"), ("y", "1")]).await;
-        let made = folder.path().join("made");
-        fs::create_dir(&made).expect("folder");
-        fs::write(made.join("y"), "2").expect("file");
-        move_one_by_one(&made, &folder.path().join("a/b"), &["y".to_owned()]).expect("replaced");
+        let staged = folder.path().join("staged");
+        fs::create_dir(&staged).expect("folder");
+        fs::write(staged.join("y"), "2").expect("file");
+        move_one_by_one(&staged, &folder.path().join("a/b"), &["y".to_owned()]).expect("replaced");
         assert_eq!(contents(&store).await, files(&[("y", "2")]));
     }
 

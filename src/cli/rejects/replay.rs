@@ -60,22 +60,26 @@ impl RejectsReplay {
         mut publisher: Option<Publisher>,
     ) -> anyhow::Result<BTreeMap<ReplayOutcome, u64>> {
         let partitions = chain::partitions(store).await?;
-        let notice = |partition: &TopicPartition, reject: Reject| {
-            plan.add(&partition.topic, &reject);
-            Ok(())
-        };
-        self.filter.each(store, &partitions, true, notice).await?;
+        self.filter
+            .each(store, &partitions, true, |partition, reject| {
+                plan.add(&partition.topic, &reject);
+                Ok(())
+            })
+            .await?;
         for partition in &partitions {
             plan.exclude_stored(store, partition).await?;
         }
         let mut counts = BTreeMap::new();
         let mut listed = header();
-        let act = |partition: &TopicPartition, mut reject: Reject| {
-            let Some(fate) = plan.decide(&partition.topic, &reject) else {
+        let send = |partition: &TopicPartition, mut reject: Reject| {
+            let Some(outcome) = plan.decide(&partition.topic, &reject) else {
                 return Ok(());
             };
-            *counts.entry(fate).or_default() += 1;
-            let Some(raw) = reject.raw.take().filter(|_| fate == ReplayOutcome::Sent) else {
+            *counts.entry(outcome).or_default() += 1;
+            if outcome != ReplayOutcome::Sent {
+                return Ok(());
+            }
+            let Some(raw) = reject.raw.take() else {
                 return Ok(());
             };
             match (&mut publisher, self.format) {
@@ -90,7 +94,7 @@ impl RejectsReplay {
             }
             Ok(())
         };
-        self.filter.each(store, &partitions, true, act).await?;
+        self.filter.each(store, &partitions, true, send).await?;
         if let Some(publisher) = publisher {
             publisher.finish()?;
         }
@@ -100,21 +104,23 @@ impl RejectsReplay {
         Ok(counts)
     }
 
+    fn name(&self, outcome: ReplayOutcome) -> &'static str {
+        if self.dry_run && outcome == ReplayOutcome::Sent {
+            "to send"
+        } else {
+            outcome.as_str()
+        }
+    }
+
     fn print(&self, counts: &BTreeMap<ReplayOutcome, u64>) -> anyhow::Result<()> {
-        let name = |fate: ReplayOutcome| {
-            if self.dry_run && fate == ReplayOutcome::Sent {
-                "to send"
-            } else {
-                fate.as_str()
-            }
-        };
         let counted = ReplayOutcome::ALL
             .into_iter()
-            .map(|fate| (fate, counts.get(&fate).copied().unwrap_or_default()));
+            .map(|outcome| (outcome, counts.get(&outcome).copied().unwrap_or_default()));
         match self.format {
             Format::Json => {
-                let counts =
-                    counted.map(|(fate, count)| (name(fate).replace(' ', "_"), Value::from(count)));
+                let counts = counted.map(|(outcome, count)| {
+                    (self.name(outcome).replace(' ', "_"), Value::from(count))
+                });
                 say!(
                     "{}",
                     serde_json::to_string(&counts.collect::<serde_json::Map<_, _>>())?
@@ -122,13 +128,13 @@ impl RejectsReplay {
             }
             Format::Text => {
                 let mut rows = table(["", "rejects", ""]);
-                for (fate, count) in
-                    counted.filter(|(fate, count)| *count > 0 || *fate == ReplayOutcome::Sent)
+                for (outcome, count) in
+                    counted.filter(|(outcome, count)| *count > 0 || *outcome == ReplayOutcome::Sent)
                 {
                     rows.add_row([
-                        name(fate).to_owned(),
+                        self.name(outcome).to_owned(),
                         count.to_string(),
-                        fate.meaning().to_owned(),
+                        outcome.meaning().to_owned(),
                     ]);
                 }
                 align_right(&mut rows, 1..=1);
