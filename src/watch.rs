@@ -156,7 +156,7 @@ impl WatchedPartition {
 
 /// What the pipeline reports, and the endpoints and the watchdog read.
 #[derive(Debug)]
-struct State {
+struct RunState {
     /// When the process began.
     began: Instant,
     began_at: Micros,
@@ -176,7 +176,7 @@ struct Shared {
     last_durable: Option<Micros>,
 }
 
-impl State {
+impl RunState {
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().expect("no panic while held")
     }
@@ -185,14 +185,14 @@ impl State {
 /// The state of a run. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    state: Arc<State>,
+    state: Arc<RunState>,
     metrics: Arc<Metrics>,
 }
 
 impl Watch {
     /// Starts to watch a run that reads these topics.
     pub fn new<'t>(topics: impl IntoIterator<Item = &'t TopicRules>) -> Self {
-        let state = Arc::new(State {
+        let state = Arc::new(RunState {
             began: Instant::now(),
             began_at: now(),
             turned: AtomicU64::new(0),
@@ -434,7 +434,7 @@ impl Shared {
 }
 
 /// Waits until a run has stalled for too long; `None` if it ended first.
-fn wait_for_stall(state: &Weak<State>, bound: Duration) -> Option<Stalled> {
+fn wait_for_stall(state: &Weak<RunState>, bound: Duration) -> Option<Stalled> {
     let (mut timer, mut checked) = (StallTimer::default(), Instant::now());
     loop {
         let state = state.upgrade()?;

@@ -17,19 +17,19 @@ use crate::pipeline::POLL_PAUSED;
 #[derive(Debug, Args)]
 pub(crate) struct Partners {
     #[command(subcommand)]
-    act: Act,
+    act: PartnersAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Act {
+enum PartnersAction {
     /// List the partners of partners.toml: sources, and whether each is paused
-    List(List),
+    List(ListPartners),
     /// Resume a paused partner: `ingest` validates its records again
-    Resume(Resume),
+    Resume(ResumePartner),
 }
 
 #[derive(Debug, Args)]
-struct List {
+struct ListPartners {
     #[command(flatten)]
     connection: Connection,
     /// How to print
@@ -38,7 +38,7 @@ struct List {
 }
 
 #[derive(Debug, Args)]
-struct Resume {
+struct ResumePartner {
     /// The partner's id, such as kent-police
     partner: String,
     #[command(flatten)]
@@ -48,13 +48,13 @@ struct Resume {
 impl Partners {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.act {
-            Act::List(list) => list.run(),
-            Act::Resume(resume) => resume.run(),
+            PartnersAction::List(list) => list.run(),
+            PartnersAction::Resume(resume) => resume.run(),
         }
     }
 }
 
-impl List {
+impl ListPartners {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let store = config.store.open()?;
@@ -110,7 +110,7 @@ fn rejects_text(paused: &PausedPartner) -> String {
     format!("{}: {}", paused.rejects, reasons.join(", "))
 }
 
-impl Resume {
+impl ResumePartner {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let partner = &*self.partner;

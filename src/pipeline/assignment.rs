@@ -76,11 +76,11 @@ pub(super) struct Assignment {
     runtime: tokio::runtime::Handle,
     workers: Vec<Sender<Order>>,
     watch: Watch,
-    state: Mutex<State>,
+    state: Mutex<AssignmentState>,
 }
 
 #[derive(Default)]
-struct State {
+struct AssignmentState {
     next_slot: u64,
     assigned: BTreeMap<TopicPartition, Route>,
     stopped: BTreeMap<TopicPartition, Stop>,
@@ -107,7 +107,7 @@ impl Stop {
 }
 
 /// Finds the route of each message.
-pub(super) struct Routes<'a>(std::cell::RefCell<MutexGuard<'a, State>>);
+pub(super) struct Routes<'a>(std::cell::RefCell<MutexGuard<'a, AssignmentState>>);
 
 impl Routes<'_> {
     /// Where a message goes; `None` if its partition is no longer assigned, or is stopped.
@@ -153,7 +153,7 @@ impl Assignment {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AssignmentState> {
         self.state.lock().expect("no panic while held")
     }
 

@@ -13,7 +13,7 @@ use super::breaker::Breaker;
 use super::flush::BatchFill;
 use super::messages::BatchTally;
 use crate::consume::Message;
-use crate::contract::{Incoming, TopicRules, judge};
+use crate::contract::{Incoming, Rejection, TopicRules, judge};
 use crate::event::Position;
 use crate::ledger::journal::Prepared;
 use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
@@ -27,7 +27,7 @@ const ENCODE_ROWS: usize = 8192;
 const ENCODE_REJECTS_BYTES: usize = 4 << 20;
 
 /// The batch of a partition that is being gathered.
-pub(super) struct Batch {
+pub(super) struct OpenBatch {
     rules: Arc<TopicRules>,
     breaker: Arc<Breaker>,
     /// Where the batch starts.
@@ -55,7 +55,7 @@ pub(super) struct BatchSource<'s> {
     pub(super) first_offset: i64,
 }
 
-impl Batch {
+impl OpenBatch {
     /// An empty batch that starts at a position.
     pub(super) fn new(rules: Arc<TopicRules>, breaker: Arc<Breaker>, from: Position) -> Self {
         Self {
@@ -169,34 +169,34 @@ impl Batch {
                 rules.partner(record.source)
             },
         );
-        let unknown = rules.partners.len();
         match judged {
             Ok(partner) => {
+                let index = partner.unwrap_or(self.rules.partners.len());
                 self.tally.accepted += 1;
-                self.tally.partners[partner.unwrap_or(unknown)]
-                    .accepted
-                    .add(message.size());
+                self.tally.partners[index].accepted.add(message.size());
             }
-            Err(rejection) => {
-                breaker.rejected(&rejection, at.received);
-                let partner = rules
-                    .partners
-                    .iter()
-                    .position(|partner| rejection.partner.as_ref() == Some(partner));
-                self.tally.partners[partner.unwrap_or(unknown)]
-                    .rejected
-                    .add(message.size());
-                *self.tally.rejected.entry(rejection.reason).or_default() += 1;
-                self.rejects.append(
-                    at.position,
-                    at.received,
-                    &rejection,
-                    incoming.key,
-                    incoming.value,
-                    headers.iter().copied(),
-                );
-            }
+            Err(rejection) => self.reject(at, &incoming, &rejection),
         }
+    }
+
+    fn reject(&mut self, at: Coordinates, record: &Incoming<'_>, rejection: &Rejection) {
+        self.breaker.rejected(rejection, at.received);
+        let partners = &self.rules.partners;
+        let index = partners
+            .iter()
+            .position(|partner| rejection.partner.as_ref() == Some(partner))
+            .unwrap_or(partners.len());
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        self.tally.partners[index].rejected.add(bytes);
+        *self.tally.rejected.entry(rejection.reason).or_default() += 1;
+        self.rejects.append(
+            at.position,
+            at.received,
+            rejection,
+            record.key,
+            record.value,
+            record.headers.iter().copied(),
+        );
     }
 
     /// The files of what was gathered; the next batch starts after it.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
 
-use super::batch::{Batch, BatchSource};
+use super::batch::{BatchSource, OpenBatch};
 use super::breaker::Breaker;
 use super::flush::{FlushRule, MemoryUse};
 use super::messages::{AssignedPartition, BatchTally, Report, Slot, TaskOutcome};
@@ -39,7 +39,7 @@ enum Phase {
 
 /// What should happen to a partition now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum NextStep {
     Commit,
     PauseFetch,
     Wait,
@@ -55,7 +55,7 @@ pub(super) struct Partition {
     ledger_end: Position,
     /// Flush at once when this offset is reached.
     flush_at: Option<i64>,
-    batch: Batch,
+    batch: OpenBatch,
     phase: Phase,
     /// Whether the consumer was asked to stop fetching it.
     is_paused: bool,
@@ -99,7 +99,7 @@ impl Partition {
             slot,
             topic_id,
             first_offset,
-            batch: Batch::new(rules, breaker, end.next),
+            batch: OpenBatch::new(rules, breaker, end.next),
             durable: end,
             ledger_end,
             flush_at,
@@ -145,13 +145,13 @@ impl Partition {
     }
 
     /// What should happen now; while a run finishes, a batch need not be due.
-    pub(super) fn next_step(&self, rule: &FlushRule, is_finishing: bool) -> Step {
+    pub(super) fn next_step(&self, rule: &FlushRule, is_finishing: bool) -> NextStep {
         let fill = self.batch.fill(self.flush_at);
         let is_due = rule.is_due(&fill) || (is_finishing && fill.records > 0);
         match self.phase {
-            Phase::Filling if is_due => Step::Commit,
-            _ if rule.is_full(&fill) && !self.is_paused => Step::PauseFetch,
-            _ => Step::Wait,
+            Phase::Filling if is_due => NextStep::Commit,
+            _ if rule.is_full(&fill) && !self.is_paused => NextStep::PauseFetch,
+            _ => NextStep::Wait,
         }
     }
 

@@ -17,7 +17,7 @@ use super::breaker::Breaker;
 use super::commit::Commits;
 use super::flush::{self, FlushRule, MemoryUse, Relief};
 use super::messages::{AssignedPartition, Order, Report, Slot, TaskOutcome};
-use super::partition::{Partition, Step};
+use super::partition::{NextStep, Partition};
 use crate::config::IngestSettings;
 use crate::consume::{GroupOffset, Message};
 use crate::ledger::LedgerError;
@@ -178,9 +178,9 @@ impl Worker {
             return;
         };
         match partition.next_step(&self.rule, self.finishing.is_some()) {
-            Step::Commit => self.commit(slot),
-            Step::PauseFetch => self.pause_fetch(slot),
-            Step::Wait => {}
+            NextStep::Commit => self.commit(slot),
+            NextStep::PauseFetch => self.pause_fetch(slot),
+            NextStep::Wait => {}
         }
         if let Some(partition) = self.partitions.get(&slot) {
             partition.show_uncommitted();

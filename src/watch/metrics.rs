@@ -17,7 +17,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{PartnerCounts, Shared, State, WatchedPartition, now, seconds};
+use super::{PartnerCounts, RunState, Shared, WatchedPartition, now, seconds};
 use crate::contract::{Reason, TopicRules};
 use crate::event::Micros;
 
@@ -112,7 +112,7 @@ counters! {
 impl Metrics {
     pub(super) fn new<'t>(
         topics: impl IntoIterator<Item = &'t TopicRules>,
-        state: Arc<State>,
+        state: Arc<RunState>,
     ) -> Self {
         let mut metrics = Self::registered();
         metrics
@@ -266,7 +266,7 @@ const GAUGES: [GaugeEntry; 8] = [
 
 /// Reads every gauge.
 #[derive(Debug)]
-struct GaugeCollector(Arc<State>);
+struct GaugeCollector(Arc<RunState>);
 
 impl Collector for GaugeCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
