@@ -157,7 +157,7 @@ macro_rules! with_columns {
             stage: RepeatedText, Details, [Police], Closed;
             /// Whether the person was referred before.
             repeat: Bool, Details, [Police], Closed;
-            /// The period that `repeat` looks back over.
+            /// What counts as a repeat, such as `within-12-months`.
             repeat_definition: RepeatedText, Details, [Police], Open;
             /// Children in the household, 0 to 20.
             children: Int, Details, EVERY, Closed;

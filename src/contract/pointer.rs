@@ -15,7 +15,7 @@ const STEPS_MAX: usize = 16;
 
 /// One step down.
 #[derive(Clone, Copy)]
-pub(crate) enum Step {
+pub(crate) enum PointerStep {
     /// A field the contract knows.
     Field(&'static str),
     /// An item of an array, from 0.
@@ -24,7 +24,7 @@ pub(crate) enum Step {
     Unknown,
 }
 
-impl Step {
+impl PointerStep {
     /// The step to a field.
     pub(crate) fn to(name: &str) -> Self {
         NAMES
@@ -36,15 +36,16 @@ impl Step {
 /// The steps from the root of a document to a value.
 #[derive(Default)]
 pub(crate) struct Pointer {
-    steps: Vec<Step>,
+    steps: Vec<PointerStep>,
     /// How many steps were taken since the last known one.
     hidden: usize,
 }
 
 impl Pointer {
     /// Goes one step down.
-    pub(crate) fn enter(&mut self, step: Step) {
-        if self.hidden > 0 || matches!(step, Step::Unknown) || self.steps.len() == STEPS_MAX {
+    pub(crate) fn enter(&mut self, step: PointerStep) {
+        if self.hidden > 0 || matches!(step, PointerStep::Unknown) || self.steps.len() == STEPS_MAX
+        {
             self.hidden += 1;
         } else {
             self.steps.push(step);
@@ -61,7 +62,7 @@ impl Pointer {
     }
 
     /// The steps, if all are known.
-    pub(crate) fn steps(&self) -> Option<&[Step]> {
+    pub(crate) fn steps(&self) -> Option<&[PointerStep]> {
         (self.hidden == 0).then_some(&self.steps)
     }
 
@@ -70,9 +71,9 @@ impl Pointer {
         let mut pointer = String::new();
         for step in &self.steps {
             match step {
-                Step::Field(name) => pointer.extend(["/", name]),
-                Step::Item(index) => pointer.extend(["/", &index.to_string()]),
-                Step::Unknown => {}
+                PointerStep::Field(name) => pointer.extend(["/", name]),
+                PointerStep::Item(index) => pointer.extend(["/", &index.to_string()]),
+                PointerStep::Unknown => {}
             }
         }
         pointer
@@ -104,12 +105,12 @@ mod tests {
     fn a_pointer_stops_at_the_first_unknown_name() {
         let mut pointer = Pointer::default();
         for name in ["data", "victim", "surname", "token"] {
-            pointer.enter(Step::to(name));
+            pointer.enter(PointerStep::to(name));
         }
         assert_eq!(pointer.text(), "/data/victim");
         pointer.leave();
         pointer.leave();
-        pointer.enter(Step::Item(3));
+        pointer.enter(PointerStep::Item(3));
         assert_eq!(pointer.text(), "/data/victim/3");
     }
 }

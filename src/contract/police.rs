@@ -129,7 +129,7 @@ kind! {
         stage: Option<ReferralStage>,
         /// Whether the person was referred before.
         repeat: Option<bool>,
-        /// The period that `repeat` looks back over.
+        /// What counts as a repeat, such as `within-12-months`.
         repeat_definition: Option<Slug<'a>>,
         /// Children in the household.
         children: Option<Children>,

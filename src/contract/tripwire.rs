@@ -13,7 +13,7 @@ mod shapes;
     reason = "the list of columns names their types"
 )]
 use super::columns::*;
-use super::pointer::{Pointer, Step};
+use super::pointer::{Pointer, PointerStep};
 use super::record::{Record, partner_of};
 use super::rejection::{Reason, Violation};
 use super::{Envelope, kind_of};
@@ -72,7 +72,7 @@ pub fn search(bytes: &[u8], binary: bool) -> PersonalSearch {
     let mut search = PersonalSearch::default();
     let mut root = Pointer::default();
     if binary {
-        root.enter(Step::to("data"));
+        root.enter(PointerStep::to("data"));
     }
     scanner::strings(bytes, root, |pointer, part, text| match part {
         StringKind::Key => search.look_at_key(pointer, text),
@@ -86,7 +86,7 @@ impl PersonalSearch {
     pub fn look_at_attribute(&mut self, name: &str, text: &str) {
         let mut pointer = Pointer::default();
         self.look_at_key(&pointer, name.as_bytes());
-        pointer.enter(Step::to(name));
+        pointer.enter(PointerStep::to(name));
         self.look_at_value(&pointer, text.as_bytes());
     }
 
@@ -98,14 +98,15 @@ impl PersonalSearch {
 
     fn look_at_value(&mut self, pointer: &Pointer, text: &[u8]) {
         let steps = pointer.steps();
-        let is_moment = matches!(steps, Some([.., Step::Field(name)]) if MOMENTS.contains(name));
+        let is_moment =
+            matches!(steps, Some([.., PointerStep::Field(name)]) if MOMENTS.contains(name));
         let found = if is_moment {
             shapes::find_but_dates(text)
         } else {
             shapes::find(text)
         };
         self.note(pointer, found);
-        if let (Some([Step::Field(name)]), Ok(text)) = (steps, std::str::from_utf8(text)) {
+        if let (Some([PointerStep::Field(name)]), Ok(text)) = (steps, std::str::from_utf8(text)) {
             match *name {
                 "source" if self.source.is_none() => self.source = Some(text.to_owned()),
                 "type" if self.kind.is_none() => self.kind = kind_of(text),

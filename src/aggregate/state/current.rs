@@ -31,7 +31,7 @@ use crate::normalise::{RECEIVED, Rows};
 use crate::reference::plan::{Plan, Rule, RuleSet, SeriesSet};
 use crate::reference::{Carried, DateBasis};
 pub(crate) use chunk::Chunk;
-use columns::Batch;
+use columns::ColumnBatch;
 pub(crate) use columns::precision_of;
 use counts::{Counted, count};
 pub(crate) use tokens::Repeats;
@@ -349,7 +349,7 @@ impl<'s> Builder<'s> {
         if rows.is_empty() {
             return Ok(());
         }
-        let batch = Batch::read(&part.batch, &rows, &mut self.current.texts)?;
+        let batch = ColumnBatch::read(&part.batch, &rows, &mut self.current.texts)?;
         let records = Rows::new(&part.batch);
         let cancelled = part
             .batch
@@ -465,7 +465,7 @@ impl<'s> Builder<'s> {
     /// The numbers of a row's combinations; what is new is looked at once.
     fn combinations<'r>(
         &mut self,
-        batch: &Batch<'_>,
+        batch: &ColumnBatch<'_>,
         i: usize,
         records: &Rows<'r>,
         row: usize,
@@ -606,7 +606,7 @@ impl<'s> Builder<'s> {
         })
     }
 
-    fn week(&mut self, batch: &Batch<'_>, i: usize) -> Week {
+    fn week(&mut self, batch: &ColumnBatch<'_>, i: usize) -> Week {
         let Some((at, precision)) = batch.moment(COLUMNS.occurred_from, i, &self.current.texts)
         else {
             return Week::default();
@@ -616,7 +616,7 @@ impl<'s> Builder<'s> {
     }
 
     /// The time of a record as far as any rule asks for it, as a number.
-    fn asked(&self, batch: &Batch<'_>, i: usize, week: Week) -> u32 {
+    fn asked(&self, batch: &ColumnBatch<'_>, i: usize, week: Week) -> u32 {
         let hour = if self.settings.tests_time {
             u32::from(week.0)
         } else {

@@ -159,7 +159,7 @@ impl Records {
                 .column_by_name(name)
                 .ok_or(AggregateError::Column(name))
         };
-        let identity = Identity::of(batch)?;
+        let identity = IdentityColumns::new(batch)?;
         let revisions = column("revision")?
             .as_primitive_opt::<Int32Type>()
             .ok_or(AggregateError::Column("revision"))?;
@@ -225,13 +225,13 @@ impl Entry {
 }
 
 /// The columns that identify the record of a row.
-struct Identity<'b> {
+struct IdentityColumns<'b> {
     sources: TextColumn<'b>,
     subjects: TextColumn<'b>,
 }
 
-impl<'b> Identity<'b> {
-    fn of(batch: &'b RecordBatch) -> Result<Self, AggregateError> {
+impl<'b> IdentityColumns<'b> {
+    fn new(batch: &'b RecordBatch) -> Result<Self, AggregateError> {
         let column = |name| match TextColumn::new(batch, name) {
             TextColumn::Absent => Err(AggregateError::Column(name)),
             texts => Ok(texts),
@@ -257,7 +257,7 @@ pub(crate) fn identities(
     batch: &RecordBatch,
     rows: &[usize],
 ) -> Result<Vec<[u64; 2]>, AggregateError> {
-    let (identity, mut scratch) = (Identity::of(batch)?, Vec::new());
+    let (identity, mut scratch) = (IdentityColumns::new(batch)?, Vec::new());
     Ok(rows
         .iter()
         .map(|row| identity.hash(&mut scratch, *row))

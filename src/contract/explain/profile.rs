@@ -7,7 +7,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::keep_first;
-use crate::contract::pointer::{Pointer, Step};
+use crate::contract::pointer::{Pointer, PointerStep};
 use crate::contract::rejection::{Reason, Violation};
 
 /// How many arrays and objects may stand within each other.
@@ -19,7 +19,7 @@ const NUMBER_LEN_MAX: usize = 19;
 pub(super) fn parse(text: &str, root: &str) -> Result<Value, Violation> {
     let mut pointer = Pointer::default();
     if !root.is_empty() {
-        pointer.enter(Step::to(root));
+        pointer.enter(PointerStep::to(root));
     }
     let mut parser = Parser {
         text,
@@ -83,7 +83,7 @@ impl Parser<'_> {
             let name = self.string()?;
             self.skip_whitespace();
             self.take(b':').then_some(())?;
-            self.pointer.enter(Step::to(&name));
+            self.pointer.enter(PointerStep::to(&name));
             let value = self.value()?;
             if fields.insert(name, value).is_some() {
                 self.note(
@@ -107,7 +107,7 @@ impl Parser<'_> {
             return Some(Value::Array(items));
         }
         loop {
-            self.pointer.enter(Step::Item(items.len()));
+            self.pointer.enter(PointerStep::Item(items.len()));
             items.push(self.value()?);
             self.pointer.leave();
             self.skip_whitespace();

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::contract::rejection::{Reason, Violation};
 use crate::contract::schemas::DOCUMENTS;
@@ -114,30 +114,46 @@ impl SchemaCheck {
                         });
                     }
                 }
-                ("required", Value::Object(fields)) => {
-                    for name in names(wanted).filter(|name| !fields.contains_key(*name)) {
-                        self.keep(Reason::SchemaRequired, || {
-                            format!("`{name}` is required here: send it")
-                        });
-                    }
-                }
-                ("properties", Value::Object(fields)) => {
-                    for (name, schema) in wanted.as_object().into_iter().flatten() {
-                        if let Some(value) = fields.get(name) {
-                            self.at(name, |check| check.value(document, schema, value));
-                        }
-                    }
-                }
-                ("additionalProperties", Value::Object(fields))
-                    if fields
-                        .keys()
-                        .any(|name| schema["properties"].get(name).is_none()) =>
-                {
-                    let rule = "contains a field that is not in the contract: correct its spelling, or leave it out";
-                    self.keep(Reason::SchemaUnknownField, || rule.to_owned());
+                (_, Value::Object(fields)) => {
+                    self.object_keyword(document, schema, (keyword, wanted), fields);
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Validates the fields of an object by one keyword of its schema.
+    fn object_keyword(
+        &mut self,
+        document: &'static Value,
+        schema: &'static Value,
+        (keyword, wanted): (&str, &'static Value),
+        fields: &Map<String, Value>,
+    ) {
+        match keyword {
+            "required" => {
+                for name in names(wanted).filter(|name| !fields.contains_key(*name)) {
+                    self.keep(Reason::SchemaRequired, || {
+                        format!("`{name}` is required here: send it")
+                    });
+                }
+            }
+            "properties" => {
+                for (name, schema) in wanted.as_object().into_iter().flatten() {
+                    if let Some(value) = fields.get(name) {
+                        self.at(name, |check| check.value(document, schema, value));
+                    }
+                }
+            }
+            "additionalProperties" => {
+                let known = &schema["properties"];
+                if fields.keys().any(|name| known.get(name).is_none()) {
+                    let rule = "contains a field that is not in the contract: \
+                                correct its spelling, or leave it out";
+                    self.keep(Reason::SchemaUnknownField, || rule.to_owned());
+                }
+            }
+            _ => {}
         }
     }
 

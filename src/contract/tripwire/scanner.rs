@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::contract::pointer::{Pointer, Step};
+use crate::contract::pointer::{Pointer, PointerStep};
 
 /// What a string is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ const LEVELS_MAX: usize = 32;
 /// An open container, and the step to what comes next in it.
 struct OpenContainer {
     is_array: bool,
-    next: Step,
+    next: PointerStep,
 }
 
 /// Calls `visit` with every key and string, escapes undone, in order.
@@ -76,9 +76,9 @@ impl<V: FnMut(&Pointer, StringKind, &[u8])> Scanner<'_, V> {
             self.pointer.enter(level.next);
         }
         let next = if is_array {
-            Step::Item(0)
+            PointerStep::Item(0)
         } else {
-            Step::Unknown
+            PointerStep::Unknown
         };
         self.levels.push(OpenContainer { is_array, next });
     }
@@ -95,8 +95,8 @@ impl<V: FnMut(&Pointer, StringKind, &[u8])> Scanner<'_, V> {
     fn pass(&mut self) {
         if let (0, Some(level)) = (self.deeper, self.levels.last_mut()) {
             level.next = match level.next {
-                Step::Item(index) if level.is_array => Step::Item(index + 1),
-                _ => Step::Unknown,
+                PointerStep::Item(index) if level.is_array => PointerStep::Item(index + 1),
+                _ => PointerStep::Unknown,
             };
         }
     }
@@ -109,7 +109,8 @@ impl<V: FnMut(&Pointer, StringKind, &[u8])> Scanner<'_, V> {
         if closed && self.is_before_colon() {
             (self.visit)(&self.pointer, StringKind::Key, &text);
             if let (0, Some(level)) = (self.deeper, self.levels.last_mut()) {
-                level.next = std::str::from_utf8(&text).map_or(Step::Unknown, Step::to);
+                level.next =
+                    std::str::from_utf8(&text).map_or(PointerStep::Unknown, PointerStep::to);
             }
         } else {
             self.value(&text, closed);
@@ -118,15 +119,15 @@ impl<V: FnMut(&Pointer, StringKind, &[u8])> Scanner<'_, V> {
 
     fn value(&mut self, text: &[u8], closed: bool) {
         let step = if self.deeper > 0 {
-            Some(Step::Unknown)
+            Some(PointerStep::Unknown)
         } else {
             self.levels.last().map(|level| level.next)
         };
         // What is cut short may still be personal, but it does not say who sent it.
-        let step = if closed || !matches!(step, Some(Step::Field("source" | "type"))) {
+        let step = if closed || !matches!(step, Some(PointerStep::Field("source" | "type"))) {
             step
         } else {
-            Some(Step::Unknown)
+            Some(PointerStep::Unknown)
         };
         if let Some(step) = step {
             self.pointer.enter(step);

@@ -1,6 +1,6 @@
 //! Rows of one feed that came together, column by column.
 
-use super::columns::{Batch, NO_TIME, TIMES};
+use super::columns::{ColumnBatch, NO_TIME, TIMES};
 use super::{Month, Repeats};
 use crate::contract::columns::TimeColumn;
 
@@ -27,7 +27,7 @@ impl Chunk {
     /// Adds a row of a batch, but for its times.
     pub(crate) fn push(
         &mut self,
-        batch: &Batch<'_>,
+        batch: &ColumnBatch<'_>,
         i: usize,
         numbers: [u32; 4],
         month: Month,
@@ -47,7 +47,7 @@ impl Chunk {
     }
 
     /// Takes the times of the rows pushed, and no more room than the rows need.
-    pub(crate) fn take_times(&mut self, batch: &Batch<'_>) {
+    pub(crate) fn take_times(&mut self, batch: &ColumnBatch<'_>) {
         let places = std::mem::take(&mut self.places);
         for (all, column) in batch.times().iter().zip(&mut self.times) {
             if !all.is_empty() {

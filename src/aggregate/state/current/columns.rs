@@ -78,7 +78,7 @@ pub(crate) fn read() -> Vec<&'static str> {
 pub(crate) const NO_TIME: i64 = i64::MIN;
 
 /// Some rows of a part, as numbers, column by column; a column without a value is empty.
-pub(crate) struct Batch<'b> {
+pub(crate) struct ColumnBatch<'b> {
     numbers: [Vec<Vec<u32>>; 4],
     times: [Vec<i64>; TIMES],
     rows: &'b [u32],
@@ -87,7 +87,7 @@ pub(crate) struct Batch<'b> {
     sent: &'b [i64],
 }
 
-impl<'b> Batch<'b> {
+impl<'b> ColumnBatch<'b> {
     pub(crate) fn read(
         batch: &'b RecordBatch,
         rows: &'b [u32],
