@@ -7,10 +7,12 @@
 
 mod broken;
 mod calendar;
+mod event_writer;
 mod health;
 mod housing;
 mod json;
 mod kinds;
+mod offences;
 mod parts;
 mod police;
 mod record;

@@ -1,8 +1,8 @@
 //! The kinds of the health feed, and counts.
 
 use super::calendar::{CalendarDay, UtcTime, civil, day_of, days_from_civil};
+use super::event_writer::EventWriter;
 use super::parts::FlagRate;
-use super::record::EventWriter;
 
 const CARE_FLAGS: [FlagRate; 3] = [
     ("alcohol", 50, 35),

@@ -1,8 +1,8 @@
 //! The kinds of the housing feed.
 
 use super::calendar::{CalendarDay, LocalTime, day_of};
+use super::event_writer::EventWriter;
 use super::parts::FlagRate;
-use super::record::EventWriter;
 
 const HOUSING_FLAGS: [FlagRate; 4] = [
     ("domestic_abuse", 60, 12),

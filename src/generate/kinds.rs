@@ -1,9 +1,9 @@
 //! How events of each kind are invented: how often, by whom, when, and what they contain.
 
 use super::HexToken;
+use super::event_writer::{EventWriter, SubjectParts};
+use super::offences::{Discovery, Offence};
 use super::parts::DISTRICT;
-use super::police::{Discovery, Offence};
-use super::record::{EventWriter, SubjectParts};
 use crate::event::Kind;
 
 /// How events of a kind are invented.

@@ -2,7 +2,7 @@
 
 use super::HexToken;
 use super::calendar::{CalendarDay, CalendarMonth, UtcTime, day_of};
-use super::record::EventWriter;
+use super::event_writer::EventWriter;
 
 /// Persons that tokens stand for, so that some occur again.
 const PERSONS: u32 = 30_000;

@@ -7,9 +7,10 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::calendar::{CalendarDay, UtcTime, civil, second_of_day};
+use super::event_writer::{Changes, EventWriter, SubjectParts};
 use super::json::{JsonWriter, append};
 use super::kinds::profile;
-use super::police::{OFFENCES, Offence};
+use super::offences::OFFENCES;
 use super::{Draw, GeneratedEvent, feed_of, mix};
 use crate::event::Kind;
 
@@ -24,17 +25,6 @@ pub(super) struct InventedRecord {
     day: i32,
     seed: u64,
     revision: u32,
-}
-
-/// What has changed in a record up to its revision.
-#[derive(Clone, Copy)]
-pub(super) struct Changes {
-    /// Seconds from the creation of the record to this revision.
-    delay: i64,
-    pub(super) recoded: u32,
-    redated: i32,
-    pub(super) resolved: bool,
-    cancelled: bool,
 }
 
 impl InventedRecord {
@@ -122,24 +112,6 @@ impl InventedRecord {
     }
 }
 
-/// What a record's subject consists of.
-pub(super) struct SubjectParts {
-    pub(super) number: u32,
-    pub(super) seed: u64,
-    /// The scheme of a referral.
-    pub(super) scheme: &'static str,
-    pub(super) year: u32,
-    pub(super) month: u32,
-    pub(super) day: u32,
-}
-
-impl SubjectParts {
-    /// The last two digits of the year.
-    pub(super) const fn short_year(&self) -> u32 {
-        self.year % 100
-    }
-}
-
 /// The `type` of an event of a kind.
 struct EventType(Kind);
 
@@ -148,24 +120,6 @@ impl Display for EventType {
         let (feed, kind) = (feed_of(self.0).as_str(), self.0.as_str());
         write!(f, "uk.community-safety.{feed}.{kind}.v1")
     }
-}
-
-/// Writes one event. Draws come in the order of the fields, so the order of the calls decides the
-/// values too.
-pub(super) struct EventWriter<'a> {
-    pub(super) json: JsonWriter<'a>,
-    pub(super) draw: Draw,
-    pub(super) changes: Changes,
-    /// The scheme of a referral.
-    pub(super) scheme: &'static str,
-    /// The offence of a crime, as it was recorded first.
-    pub(super) offence: Offence,
-    /// The day on which it happened, by this revision.
-    pub(super) day: i32,
-    /// The second at which it happened, from the start of 1970 by the clock of the United Kingdom.
-    pub(super) occurred: i64,
-    /// The second at which it was recorded.
-    pub(super) recorded: i64,
 }
 
 impl EventWriter<'_> {

@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use self::events::TableWriter;
+use self::events::HclicTableWriter;
 pub use self::quarter::Quarter;
 pub use self::summary::{HclicSummary, TableSummary};
 pub use self::table::TableName;
@@ -143,7 +143,7 @@ fn read_all<'f>(
     for file in files {
         each_table(file, options.authority.as_deref(), |table| {
             check_new(&table, &mut records.tables)?;
-            let mut writer = TableWriter::new(&table, options.release, now)?;
+            let mut writer = HclicTableWriter::new(&table, options.release, now)?;
             for row in &table.rows {
                 writer.write(row, &mut summary, out)?;
             }

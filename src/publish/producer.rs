@@ -59,7 +59,7 @@ pub(crate) fn headers(raw: &Raw) -> OwnedHeaders {
 
 /// Sends events to their topics.
 pub struct Publisher {
-    producer: ThreadedProducer<Deliveries>,
+    producer: ThreadedProducer<DeliveryCounts>,
     brokers: String,
     timeout: Duration,
     idle_timer: IdleTimer,
@@ -69,20 +69,20 @@ pub struct Publisher {
 
 /// Counts the broker's answers to each event.
 #[derive(Default)]
-struct Deliveries {
+struct DeliveryCounts {
     delivered: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<KafkaError>>,
     heard: ComplaintContext,
 }
 
-impl ClientContext for Deliveries {
+impl ClientContext for DeliveryCounts {
     fn error(&self, error: KafkaError, reason: &str) {
         self.heard.error(error, reason);
     }
 }
 
-impl ProducerContext for Deliveries {
+impl ProducerContext for DeliveryCounts {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
@@ -136,7 +136,7 @@ impl Publisher {
             .set("linger.ms", "50")
             .set("batch.num.messages", "10000");
         let producer = config
-            .create_with_context(Deliveries::default())
+            .create_with_context(DeliveryCounts::default())
             .map_err(Unreached::Client)?;
         let headers = OwnedHeaders::new().insert(Header {
             key: "content-type",
@@ -243,7 +243,7 @@ impl Publisher {
         }
     }
 
-    fn deliveries(&self) -> &Deliveries {
+    fn deliveries(&self) -> &DeliveryCounts {
         self.producer.context()
     }
 

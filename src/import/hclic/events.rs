@@ -30,7 +30,7 @@ enum ColumnUse {
 }
 
 /// Writes the rows of a table as events.
-pub(super) struct TableWriter<'t> {
+pub(super) struct HclicTableWriter<'t> {
     table: &'t HclicTable<'t>,
     release: Release,
     period: Period,
@@ -43,7 +43,7 @@ pub(super) struct TableWriter<'t> {
     pub(super) written: TableSummary,
 }
 
-impl<'t> TableWriter<'t> {
+impl<'t> HclicTableWriter<'t> {
     pub(super) fn new(
         table: &'t HclicTable<'t>,
         release: Release,
