@@ -47,9 +47,9 @@ pub struct PlanDiff {
 }
 
 /// Records by the ids of their series under the first plan and under the second.
-struct RecordCounts<'p>(BTreeMap<[BTreeSet<&'p str>; 2], i64>);
+struct PlanRecordCounts<'p>(BTreeMap<[BTreeSet<&'p str>; 2], i64>);
 
-impl<'p> RecordCounts<'p> {
+impl<'p> PlanRecordCounts<'p> {
     fn new(current: &Current, plans: [(usize, &'p Plan); 2], window: Option<&Window>) -> Self {
         let is_counted = |month: Month| {
             window.is_none_or(|window| (window.first..=window.last()).contains(&month))
@@ -106,7 +106,7 @@ pub fn diff(
     };
     let last = settings.wanted.len() - 1;
     let (before, after) = (settings.plan(0), settings.plan(last.min(1)));
-    let counts = RecordCounts::new(&snapshot.current, [(0, before), (last, after)], window);
+    let counts = PlanRecordCounts::new(&snapshot.current, [(0, before), (last, after)], window);
     let series = pairs(before, after).into_iter().map(|(a, b)| {
         let records = [
             counts.count(|x, _| contains(x, a)),

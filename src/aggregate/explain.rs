@@ -421,11 +421,14 @@ fn is_in_area(record: &Record<'_>, query: &FigureQuery<'_>, scope: &Scope<'_>) -
         .any(|placed| placed == Placed::At(&query.area))
 }
 
-type Reason = fn(&mut CountChange);
+type ChangeReason = fn(&mut CountChange);
 
 /// Why a record came into a figure or left it: once, or, if its role changed too, once for each
 /// role.
-fn reasons(before: Option<&Membership>, now: Option<&Membership>) -> Vec<(FigureKey, Reason)> {
+fn reasons(
+    before: Option<&Membership>,
+    now: Option<&Membership>,
+) -> Vec<(FigureKey, ChangeReason)> {
     let counted_before = before.filter(|membership| membership.counts());
     let counted_now = now.filter(|membership| membership.counts());
     match (counted_before, counted_now) {
@@ -441,7 +444,7 @@ fn reasons(before: Option<&Membership>, now: Option<&Membership>) -> Vec<(Figure
     }
 }
 
-fn reason_left(now: Option<&Membership>) -> Reason {
+fn reason_left(now: Option<&Membership>) -> ChangeReason {
     match now {
         Some(now) if now.is_cancelled => |change| change.cancelled += 1,
         Some(now) if !now.in_window => |change| change.redated.1 += 1,
@@ -450,7 +453,7 @@ fn reason_left(now: Option<&Membership>) -> Reason {
     }
 }
 
-fn reason_came(before: Option<&Membership>) -> Reason {
+fn reason_came(before: Option<&Membership>) -> ChangeReason {
     match before {
         None => |change| change.late += 1,
         Some(before) if before.is_cancelled => |change| change.reinstated += 1,

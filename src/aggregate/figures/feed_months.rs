@@ -26,7 +26,7 @@ pub(crate) struct FeedMonth {
 
 /// What arrived from a partner's kind, by month.
 #[derive(Default)]
-struct Deliveries {
+struct KindDeliveries {
     /// The index of the partner's kind, if it sent a record.
     partner_kind: Option<usize>,
     quality: BTreeMap<Month, Quality>,
@@ -42,9 +42,9 @@ pub(crate) fn feed_months(set: &TableSet<'_>) -> Vec<FeedMonth> {
         .collect()
 }
 
-fn deliveries(set: &TableSet<'_>) -> BTreeMap<RejectKey, Deliveries> {
+fn deliveries(set: &TableSet<'_>) -> BTreeMap<RejectKey, KindDeliveries> {
     let current = set.figures.current;
-    let mut by_kind: BTreeMap<RejectKey, Deliveries> = BTreeMap::new();
+    let mut by_kind: BTreeMap<RejectKey, KindDeliveries> = BTreeMap::new();
     for ((index, month), quality) in &current.quality {
         let kind = &current.partner_kinds[*index as usize];
         let key = (
@@ -66,7 +66,7 @@ fn deliveries(set: &TableSet<'_>) -> BTreeMap<RejectKey, Deliveries> {
 fn months_of_kind(
     set: &TableSet<'_>,
     (partner, feed, kind): &RejectKey,
-    deliveries: &Deliveries,
+    deliveries: &KindDeliveries,
 ) -> Vec<FeedMonth> {
     let figures = set.figures;
     let is_count = deliveries

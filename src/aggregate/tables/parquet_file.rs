@@ -44,6 +44,12 @@ pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
+/// The file of a table.
+pub(crate) struct TableFile {
+    pub(crate) bytes: Bytes,
+    pub(crate) rows: u64,
+}
+
 /// Writes the file of a table, a row group at a time.
 pub(crate) struct ParquetFile {
     schema: SchemaRef,

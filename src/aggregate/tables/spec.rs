@@ -3,7 +3,7 @@
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::ColumnSpec;
-use crate::aggregate::tables::writer::TableFile;
+use crate::aggregate::tables::parquet_file::TableFile;
 
 /// What the rows of a table are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

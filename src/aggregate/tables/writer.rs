@@ -3,22 +3,16 @@
 use std::sync::Arc;
 
 use arrow_array::StringArray;
-use bytes::Bytes;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::Column;
+pub(crate) use crate::aggregate::tables::parquet_file::TableFile;
 use crate::aggregate::tables::parquet_file::{ParquetFile, schema};
 use crate::aggregate::tables::spec::TableSpec;
 
 /// The most rows in a row group: all its columns are built at once.
 const ROW_GROUP_ROWS: usize = 131_072;
-
-/// The file of a table.
-pub(crate) struct TableFile {
-    pub(crate) bytes: Bytes,
-    pub(crate) rows: u64,
-}
 
 /// Writes the rows of a table.
 pub(crate) struct TableWriter<'f, R> {
