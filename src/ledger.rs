@@ -471,35 +471,8 @@ async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaDa
 pub(crate) mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Int32Array, Int64Array, TimestampMicrosecondArray};
-    use arrow_schema::{DataType, Field, Schema, TimeUnit};
-
     use super::*;
-
-    /// Rows with their coordinates only.
-    pub(crate) fn rows(positions: &[Position]) -> RecordBatch {
-        let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let schema = Schema::new(vec![
-            Field::new("era", DataType::Int32, false),
-            Field::new("offset", DataType::Int64, false),
-            Field::new("received", utc, false),
-        ]);
-        let eras = Int32Array::from_iter_values(positions.iter().map(|p| i32::from(p.era)));
-        let offsets = Int64Array::from_iter_values(positions.iter().map(|p| p.offset));
-        let received = TimestampMicrosecondArray::from_iter_values(
-            positions.iter().map(|p| p.offset * 1_000_000),
-        );
-        let columns: Vec<arrow_array::ArrayRef> = vec![
-            Arc::new(eras),
-            Arc::new(offsets),
-            Arc::new(received.with_timezone("UTC")),
-        ];
-        RecordBatch::try_new(Arc::new(schema), columns).expect("columns fit")
-    }
-
-    fn at(offset: i64) -> Position {
-        Position::ORIGIN.at(offset)
-    }
+    use crate::kit::batches::{at, rows};
 
     #[tokio::test]
     async fn a_footer_comes_back_as_it_was_written() {
@@ -538,7 +511,7 @@ pub(crate) mod tests {
         assert_eq!(read_footer(&store, "y").await.expect("read"), None);
         assert_eq!(
             newest_received(&store, "x").await.expect("read"),
-            Some(Micros(2_000_000))
+            Some(Micros(2))
         );
         assert_eq!(newest_received(&store, "y").await.expect("read"), None);
     }

@@ -34,3 +34,10 @@ pub mod sql;
 pub mod storage;
 pub mod telemetry;
 pub mod watch;
+
+/// So that the test kit names this crate as the integration tests do.
+#[cfg(test)]
+extern crate self as partner_feeds;
+#[cfg(test)]
+#[path = "../tests/kit/mod.rs"]
+mod kit;

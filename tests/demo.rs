@@ -1,4 +1,4 @@
-//! `demo`, the program itself: what it says on the screen is what it wrote, and it can be run
+//! `demo`, the program itself: what it prints is what it wrote, and it can be run
 //! again.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ fn number(screen: &str, line: &str) -> u64 {
         .unwrap_or_else(|| panic!("a line `{line}`:\n{screen}"))
 }
 
-/// The numbers of the lines that stand, further in, below the line that begins so.
+/// The numbers of the indented lines below the line that begins so.
 fn below(screen: &str, line: &str) -> u64 {
     let lines = screen.lines().skip_while(|l| !l.starts_with(line)).skip(1);
     let inner = lines.take_while(|l| l.starts_with("  "));
@@ -155,7 +155,7 @@ fn what_is_on_the_screen_is_what_was_written() {
     assert_figures(&screen, &table(&store.join(TABLE)));
 }
 
-/// Every priority and theme stands there with each feed, and every figure is the table's.
+/// Every priority and theme is printed with each feed, and every figure is the table's.
 fn assert_figures(screen: &str, table: &Table) {
     let reference = Reference::load(None).expect("built in");
     let plan = reference.plans.get("smp-2017-18").expect("held");

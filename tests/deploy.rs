@@ -22,7 +22,7 @@ fn metrics(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The metrics of `ingest`: those of the table, which a test holds to what is exposed.
+/// The metrics of `ingest`: those of the table, which a test compares with what is exposed.
 fn known(page: &str) -> BTreeSet<&str> {
     let cells = page
         .lines()

@@ -1,20 +1,20 @@
-//! Every command and query of the documents, run as it stands, page by page, in a folder of its
+//! Every command and query of the documents, run as written, page by page, in a folder of its
 //! own.
 //!
-//! A block is run by its language; a second word says what it needs beside the program:
+//! A block is run by its language; a second word names what it needs besides the program:
 //!
 //! | block | run | needs |
 //! |---|---|---|
 //! | `sh` | by bash | nothing: Kafka is a broker in the test, or the one of `PARTNER_FEEDS_TEST_BROKERS` |
 //! | `sh fails` | by bash, and its exit status is not 0 | nothing |
 //! | `sh kafka` | by bash | `PARTNER_FEEDS_TEST_BROKERS`: what the embedded broker cannot do |
-//! | `sh duckdb` | by bash | `PARTNER_FEEDS_TEST_TOOLS`: a folder with `duckdb` and a `python` with `requirements.txt` |
+//! | `sh duckdb` | by bash | `PARTNER_FEEDS_TEST_TOOLS`: the folder that `tests/venv` prints |
 //! | `sql` | by `duckdb` | the same |
 //! | `python` | by `python` | the same |
 //! | `text` | not: a picture, or what is printed | |
 //!
 //! Without what they need, those blocks are left out; `tests/docs/run` has it all. Files of
-//! `tests/docs/*.csv` and a workbook written here stand in for those that a reader has downloaded,
+//! `tests/docs/*.csv` and a workbook written here replace those that a reader has downloaded,
 //! and `tests/docs/cargo` for cargo: what it would build is built.
 
 #![expect(
@@ -117,7 +117,7 @@ impl Tools {
         (script, left_out)
     }
 
-    /// Runs a script in a folder that holds the files a reader has.
+    /// Runs a script in a folder with the files a reader has.
     fn run(&self, page: &str, script: &str) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = tempfile::tempdir().expect("a folder");
@@ -220,7 +220,7 @@ fn write_workbook(path: &Path) {
     book.save(path).expect("a workbook");
 }
 
-/// A broker with the topics of the partners, which it cannot be asked to create.
+/// A broker with the topics of the partners, which it cannot create on request.
 fn embedded_broker() -> MockCluster<'static, rdkafka::producer::DefaultProducerContext> {
     let broker = MockCluster::new(1).expect("a broker");
     let reference = Reference::load(None).expect("built in");
@@ -242,27 +242,27 @@ fn run(page: &str) {
 }
 
 #[test]
-fn what_the_readme_says_works() {
+fn commands_of_the_readme_work() {
     run("README.md");
 }
 
 #[test]
-fn what_data_engineers_are_told_works() {
+fn commands_for_data_engineers_work() {
     run("docs/data-engineers.md");
 }
 
 #[test]
-fn what_analysts_are_told_works() {
+fn commands_for_analysts_work() {
     run("docs/analysts.md");
 }
 
 #[test]
-fn what_partners_are_told_works() {
+fn commands_for_partners_work() {
     run("docs/partners.md");
 }
 
 #[test]
-fn what_contributors_are_told_works() {
+fn commands_for_contributors_work() {
     run("CONTRIBUTING.md");
 }
 
@@ -292,7 +292,7 @@ fn no_other_page_has_a_block_to_run() {
 }
 
 #[test]
-fn a_block_that_fails_is_told() {
+fn a_block_that_fails_is_reported() {
     let tools = Tools {
         brokers: None,
         folder: None,

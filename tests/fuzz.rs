@@ -1,5 +1,5 @@
 //! The targets of `fuzz/` without the fuzzer: real files, changed blindly, for as many seconds as
-//! `PARTNER_FEEDS_TEST_FUZZ_SECONDS` says. `fuzz/run` looks at what each change reaches, and takes
+//! `PARTNER_FEEDS_TEST_FUZZ_SECONDS` sets. `fuzz/run` looks at what each change reaches, and takes
 //! longer to build.
 
 #[path = "../fuzz/src/event.rs"]
@@ -123,17 +123,17 @@ fn files(folder: &Path, found: &mut Vec<Vec<u8>>) {
 }
 
 #[test]
-fn whatever_comes_as_an_event_decoder_and_schema_agree() {
+fn decoder_and_schema_agree_on_any_event() {
     hand("event", event::run, &examples());
 }
 
 #[test]
-fn whatever_comes_as_a_record_is_searched() {
+fn the_tripwire_reads_any_record() {
     hand("tripwire", tripwire::run, &examples());
 }
 
 #[test]
-fn whatever_stands_in_settings_and_plans_is_read_or_refused() {
+fn any_settings_and_plans_are_read_or_rejected() {
     let names = settings::FILES.into_iter().chain(["partner-feeds.toml"]);
     let seed = |(which, name): (usize, &str)| {
         let text = std::fs::read(root("config").join(name)).expect("a file");

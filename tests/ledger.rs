@@ -4,23 +4,21 @@
 //! One oracle: the coordinates in chain and rejects are the log below the chain's end, each once;
 //! and `verify` finds nothing.
 
-mod records;
+mod kit;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
+use kit::batches::{
+    assert_each_once, at, batch, is_rejected, log, partition, positions_in, prepare, seal,
+};
+use kit::double::{Change, Director, Double, Operation, Verdict, now};
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
-};
+use object_store::{ObjectStore, ObjectStoreExt, Result as StoreResult};
 use partner_feeds::event::{Position, TopicPartition};
 use partner_feeds::ledger::chain::{self, ChainError};
 use partner_feeds::ledger::journal::{self, CREATES_MAX, JournalError, Outcome, Prepared};
@@ -30,7 +28,6 @@ use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{Footer, Gap, Tree, rejects_file, rejects_name};
 use partner_feeds::rejects::reader::RejectsReader;
 use partner_feeds::storage::Store;
-use records::{assert_each_once, at, batch, held, is_rejected, log, partition, prepare, seal};
 use tokio::runtime::Handle;
 
 /// Records in the log of a test.
@@ -60,7 +57,7 @@ async fn consume(store: &Store, mut cut: impl FnMut() -> i64) -> Result<(), Stri
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// A store double.
+// A store with one fault.
 
 /// How an operation goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,208 +78,152 @@ enum Fault {
     Dies,
     /// Done, but nothing after it.
     DiesAfter,
-    /// Done, after others wrote and deleted what the script says.
+    /// Done, after others wrote and deleted files.
     Meanwhile,
 }
 
 #[derive(Debug, Default)]
 struct Script {
     /// Operations so far.
-    done: u64,
-    /// Creates so far.
-    creates: u64,
+    operations: u64,
     /// Names that lists from a name on gave out so far.
     listed: u64,
+    /// The operation that goes wrong, by its number.
     fault: Option<(u64, Fault)>,
     dead: bool,
     /// Creates on their way, with the operation they land before.
-    late: VecDeque<(u64, Path, PutPayload, PutOptions)>,
+    late: VecDeque<(u64, Change)>,
     /// What others do: files they put, and names they delete.
     meanwhile: Vec<(String, Option<Bytes>)>,
 }
 
 /// Counts operations and lets one of them go wrong.
 #[derive(Debug, Clone)]
-struct Double {
-    inner: Arc<InMemory>,
+struct OneFault {
+    files: Arc<InMemory>,
     script: Arc<Mutex<Script>>,
 }
 
-impl fmt::Display for Double {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a double")
-    }
-}
-
-fn broken() -> object_store::Error {
-    object_store::Error::Generic {
-        store: "double",
-        source: "503".into(),
-    }
-}
-
-fn exists(path: &Path) -> object_store::Error {
-    object_store::Error::AlreadyExists {
-        path: path.to_string(),
-        source: "412".into(),
-    }
-}
-
-impl Double {
-    fn new(inner: Arc<InMemory>, fault: Option<(u64, Fault)>) -> Self {
+impl OneFault {
+    fn new(files: Arc<InMemory>, fault: Option<(u64, Fault)>) -> Self {
+        let script = Script {
+            fault,
+            ..Script::default()
+        };
         Self {
-            inner,
-            script: Arc::new(Mutex::new(Script {
-                fault,
-                ..Script::default()
-            })),
+            files,
+            script: Arc::new(Mutex::new(script)),
         }
     }
 
-    /// The fault of the next operation; an error if the process is dead.
-    async fn next(&self) -> StoreResult<Option<Fault>> {
+    /// The store whose operations it counts.
+    fn store(&self) -> Store {
+        Store::from_object_store(Arc::new(Double(self.clone())))
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().expect("no panic while held")
+    }
+
+    fn operations(&self) -> u64 {
+        self.script().operations
+    }
+
+    /// Counts an operation; gives its fault, after what lands or is done before it.
+    fn next(&self) -> Option<Fault> {
         let (fault, landed) = {
-            let mut script = self.script.lock().expect("lock");
-            script.done += 1;
-            let done = script.done;
-            let (landed, late) = script.late.drain(..).partition(|(due, ..)| *due <= done);
+            let mut script = self.script();
+            script.operations += 1;
+            let operations = script.operations;
+            let (landed, late) = script
+                .late
+                .drain(..)
+                .partition(|(due, _)| *due <= operations);
             script.late = late;
-            let fault = script
-                .fault
-                .filter(|(n, _)| *n == done)
-                .map(|(_, fault)| fault);
-            let dead = script.dead;
+            let fault = script.fault.filter(|(n, _)| *n == operations);
+            let fault = if script.dead {
+                Some(Fault::Dies)
+            } else {
+                fault.map(|(_, fault)| fault)
+            };
             script.dead |= matches!(fault, Some(Fault::Dies | Fault::DiesAfter));
-            (
-                if dead || fault == Some(Fault::Dies) {
-                    Err(broken())
-                } else {
-                    Ok(fault)
-                },
-                landed,
-            )
+            (fault, landed)
         };
-        self.land(landed).await;
-        if let Ok(Some(Fault::Meanwhile)) = fault {
-            self.others().await;
+        self.land(landed);
+        if fault == Some(Fault::Meanwhile) {
+            self.act_meanwhile();
         }
         fault
     }
 
-    async fn others(&self) {
-        let acts = std::mem::take(&mut self.script.lock().expect("lock").meanwhile);
+    /// Others write and delete.
+    fn act_meanwhile(&self) {
+        let acts = std::mem::take(&mut self.script().meanwhile);
         for (path, bytes) in acts {
             let path = Path::parse(path).expect("path");
             match bytes {
-                Some(bytes) => drop(self.inner.put(&path, bytes.into()).await.expect("put")),
-                None => self.inner.delete(&path).await.expect("deleted"),
+                Some(bytes) => drop(now(self.files.put(&path, bytes.into())).expect("put")),
+                None => now(self.files.delete(&path)).expect("deleted"),
             }
         }
     }
 
-    async fn land(&self, puts: VecDeque<(u64, Path, PutPayload, PutOptions)>) {
-        for (_, path, payload, options) in puts {
-            drop(self.inner.put_opts(&path, payload, options).await);
+    fn land(&self, changes: VecDeque<(u64, Change)>) {
+        for (_, change) in changes {
+            drop(change.apply(&self.files)); // nobody waits for the answer
         }
     }
 
     /// Everything that was on its way lands.
-    async fn settle(&self) {
-        let late = std::mem::take(&mut self.script.lock().expect("lock").late);
-        self.land(late).await;
+    fn settle(&self) {
+        let late = std::mem::take(&mut self.script().late);
+        self.land(late);
     }
 }
 
-/// What a read or list answers: there, a lost answer and a failure are the same.
-fn plain(fault: Option<Fault>) -> StoreResult<()> {
-    match fault {
-        None | Some(Fault::DiesAfter | Fault::Meanwhile | Fault::Forgets) => Ok(()),
-        Some(_) => Err(broken()),
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Double {
-    async fn put_opts(
-        &self,
-        path: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> StoreResult<PutResult> {
-        let fault = self.next().await?;
-        self.script.lock().expect("lock").creates += 1;
-        match fault {
-            Some(Fault::Fails) => return Err(broken()),
-            Some(Fault::Conflicts) => return Err(exists(path)),
-            Some(Fault::LandsLate(after)) => {
-                let mut script = self.script.lock().expect("lock");
-                let due = script.done + after;
-                script.late.push_back((due, path.clone(), payload, options));
-                return Err(broken());
-            }
-            _ => {}
+impl Director for OneFault {
+    async fn decide(&self, operation: Operation) -> Verdict {
+        if matches!(operation, Operation::Change(Change::Delete(_))) {
+            return Verdict::Done;
         }
-        let answer = self.inner.put_opts(path, payload, options).await;
-        match fault {
-            Some(Fault::AnswerLost) => Err(broken()),
-            Some(Fault::Exists) => Err(exists(path)),
-            _ => answer,
-        }
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        _: &Path,
-        _: PutMultipartOptions,
-    ) -> StoreResult<Box<dyn MultipartUpload>> {
-        Err(broken())
-    }
-
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
-        plain(self.next().await?)?;
-        self.inner.get_opts(path, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        paths: BoxStream<'static, StoreResult<Path>>,
-    ) -> BoxStream<'static, StoreResult<Path>> {
-        self.inner.delete_stream(paths)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    fn list_with_offset(
-        &self,
-        prefix: Option<&Path>,
-        offset: &Path,
-    ) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        let (double, prefix, offset) = (self.clone(), prefix.cloned(), offset.clone());
-        let counted = Arc::clone(&self.script);
-        let listed = async move {
-            let answer = double.next().await.and_then(plain);
-            answer.map(|()| double.inner.list_with_offset(prefix.as_ref(), &offset))
+        let Some(fault) = self.next() else {
+            return Verdict::Done;
         };
-        let count = move |_: &StoreResult<ObjectMeta>| counted.lock().expect("lock").listed += 1;
-        futures::stream::once(listed)
-            .try_flatten()
-            .inspect(count)
-            .boxed()
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
-        let fault = self.next().await?;
-        plain(fault)?;
-        match fault {
-            Some(Fault::Forgets) => InMemory::new().list_with_delimiter(prefix).await,
-            _ => self.inner.list_with_delimiter(prefix).await,
+        match (fault, operation) {
+            (Fault::DiesAfter | Fault::Meanwhile, _) => Verdict::Done,
+            (Fault::Forgets, Operation::List) => Verdict::Old(usize::MAX),
+            (Fault::Forgets, _) => Verdict::Done,
+            (Fault::AnswerLost, Operation::Change(_)) => Verdict::AnswerLost,
+            (Fault::Exists, Operation::Change(_)) => Verdict::Exists,
+            (Fault::Conflicts, Operation::Change(_)) => Verdict::Conflict,
+            (Fault::LandsLate(_), Operation::Change(_)) => Verdict::Late,
+            // For who reads or lists, a lost answer and a failure are the same.
+            _ => Verdict::Fails,
         }
     }
 
-    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> StoreResult<()> {
-        Err(broken())
+    fn read<T>(
+        &self,
+        changes_ago: usize,
+        read: impl FnOnce(&InMemory) -> StoreResult<T>,
+    ) -> StoreResult<T> {
+        match changes_ago {
+            0 => read(&self.files),
+            _ => read(&InMemory::new()),
+        }
+    }
+
+    fn defer(&self, change: Change) {
+        let mut script = self.script();
+        let Some((_, Fault::LandsLate(after))) = script.fault else {
+            panic!("nothing is to land late");
+        };
+        let due = script.operations + after;
+        script.late.push_back((due, change));
+    }
+
+    fn gave_name(&self) {
+        self.script().listed += 1;
     }
 }
 
@@ -295,13 +236,11 @@ fn memory() -> (Arc<InMemory>, Store) {
 // Crashes and answers that lie.
 
 #[tokio::test(start_paused = true)]
-async fn whatever_operation_fails_each_record_is_one_row() {
+async fn each_record_is_one_row_after_any_operation_fails() {
     let (inner, _) = memory();
-    let counted = Double::new(inner, None);
-    consume(&Store::from_object_store(Arc::new(counted.clone())), || 11)
-        .await
-        .expect("no fault");
-    let operations = counted.script.lock().expect("lock").done;
+    let counted = OneFault::new(inner, None);
+    consume(&counted.store(), || 11).await.expect("no fault");
+    let operations = counted.operations();
     assert!(
         operations < 25,
         "three batches with rejects took {operations} operations"
@@ -323,15 +262,15 @@ async fn whatever_operation_fails_each_record_is_one_row() {
     for fault in faults {
         for operation in 1..=operations {
             let (inner, store) = memory();
-            let double = Double::new(inner, Some((operation, fault)));
-            let first = consume(&Store::from_object_store(Arc::new(double.clone())), || 11).await;
+            let double = OneFault::new(inner, Some((operation, fault)));
+            let first = consume(&double.store(), || 11).await;
             assert!(
                 fault != Fault::Dies || first.is_err(),
                 "{fault:?} at {operation}"
             );
             // The next life cuts otherwise, while what the first sent may still land.
             consume(&store, || 7).await.expect("no fault");
-            double.settle().await;
+            double.settle();
             assert_each_once(&store, LOG).await;
         }
     }
@@ -350,15 +289,9 @@ async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
     .chain(late)
     {
         let (inner, store) = memory();
-        let double = Double::new(inner, Some((2, fault))); // the rejects are the first
-        let answer = journal::commit(
-            &Store::from_object_store(Arc::new(double.clone())),
-            &partition(),
-            &batch(0, 10),
-            at(0),
-        )
-        .await;
-        // Where the second create was the one that worked, its answer told.
+        let double = OneFault::new(inner, Some((2, fault))); // the rejects are the first
+        let answer = journal::commit(&double.store(), &partition(), &batch(0, 10), at(0)).await;
+        // Where the second create succeeded, its own answer settled it.
         let settled = !matches!(fault, Fault::Fails | Fault::Conflicts);
         assert_eq!(
             answer.expect("settled"),
@@ -368,7 +301,7 @@ async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
             },
             "{fault:?}"
         );
-        double.settle().await;
+        double.settle();
         assert_each_once(&store, 10).await;
     }
 }
@@ -376,14 +309,14 @@ async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
 #[tokio::test(start_paused = true)]
 async fn creates_that_never_answer_are_counted_and_not_called_failed() {
     let (inner, _) = memory();
-    let double = Double::new(inner, Some((1, Fault::Dies)));
-    let store = Store::from_object_store(Arc::new(double.clone()));
+    let double = OneFault::new(inner, Some((1, Fault::Dies)));
+    let store = double.store();
     let error = journal::commit(&store, &partition(), &batch(0, 3), at(0))
         .await
         .expect_err("not settled");
     assert!(matches!(error, JournalError::Unsettled { .. }), "{error}");
     assert_eq!(
-        double.script.lock().expect("lock").done,
+        double.operations(),
         u64::from(2 * CREATES_MAX),
         "a create and a read each"
     );
@@ -501,7 +434,7 @@ async fn readers_take_the_merged_file_and_the_journal_after_it() {
 }
 
 #[tokio::test]
-async fn rejects_are_read_once_each_and_whole_while_their_files_are_merged_away() {
+async fn rejects_are_read_once_each_and_complete_while_their_files_are_merged() {
     let (_, store) = memory();
     for from in (0..30).step_by(5) {
         journal::commit(&store, &partition(), &batch(from, from + 5), at(0))
@@ -695,7 +628,7 @@ async fn a_merge_stops_at_the_end_of_an_era_and_at_another_schema() {
 /// Whatever operation of a merge and a sweep fails, answers wrongly or lands late, the next ones
 /// mend it.
 #[tokio::test(start_paused = true)]
-async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
+async fn each_record_is_one_row_after_any_operation_of_a_merge_fails() {
     let both = |store: Store| async move {
         merge(
             &store,
@@ -717,11 +650,9 @@ async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
     };
     let (inner, store) = memory();
     committed(store).await;
-    let counted = Double::new(inner, None);
-    both(Store::from_object_store(Arc::new(counted.clone())))
-        .await
-        .expect("no fault");
-    let operations = counted.script.lock().expect("lock").done;
+    let counted = OneFault::new(inner, None);
+    both(counted.store()).await.expect("no fault");
+    let operations = counted.operations();
     let late = [1, 2, 5, 99].map(Fault::LandsLate);
     let here = [
         Fault::Fails,
@@ -735,12 +666,12 @@ async fn whatever_operation_of_a_merge_fails_each_record_is_one_row() {
         for operation in 1..=operations {
             let (inner, store) = memory();
             committed(store.clone()).await;
-            let double = Double::new(inner, Some((operation, fault)));
-            // What became of it does not matter: an error is told, and another comes.
-            drop(both(Store::from_object_store(Arc::new(double.clone()))).await);
+            let double = OneFault::new(inner, Some((operation, fault)));
+            // The result does not matter: an error is returned, and another consumer follows.
+            drop(both(double.store()).await);
             consume(&store, || 7).await.expect("no fault");
             both(store.clone()).await.expect("no fault");
-            double.settle().await;
+            double.settle();
             assert_each_once(&store, LOG).await;
             while merge(&store, &partition(), MergeLimits::default())
                 .await
@@ -846,7 +777,7 @@ async fn a_journal_of_100_000_files_is_resumed_merged_and_swept_by_few_names_of_
         files: 100,
         ..MergeLimits::default()
     };
-    // Only those that are read hold what they say.
+    // Only files that are read have the rows that their footers state.
     let between = small(0).rows;
     for from in 0..FILES {
         let is_read = from <= limits.files as i64 || from == FILES - 1;
@@ -860,9 +791,9 @@ async fn a_journal_of_100_000_files_is_resumed_merged_and_swept_by_few_names_of_
             .await
             .expect("created");
     }
-    let double = Double::new(inner, None);
-    let watched = Store::from_object_store(Arc::new(double.clone()));
-    let listed = || std::mem::take(&mut double.script.lock().expect("lock").listed);
+    let double = OneFault::new(inner, None);
+    let watched = double.store();
+    let listed = || std::mem::take(&mut double.script().listed);
 
     let resumed = chain::resume(&watched, &partition())
         .await
@@ -932,17 +863,17 @@ async fn a_create_under_a_name_that_was_merged_and_swept_is_lost() {
 
 /// A chain 0, 4, 10 in the journal; at one operation others merge and sweep it, and a stale writer
 /// makes the last name again, with another end.
-async fn overtaken(operation: u64) -> (Double, Store) {
+async fn overtaken(operation: u64) -> (OneFault, Store) {
     let (inner, store) = memory();
     for (from, next) in [(0, 4), (4, 10)] {
         journal::commit(&store, &partition(), &batch(from, next), at(0))
             .await
             .expect("certain");
     }
-    let double = Double::new(inner, Some((operation, Fault::Meanwhile)));
+    let double = OneFault::new(inner, Some((operation, Fault::Meanwhile)));
     let run = batch(0, 10);
     let (name, rejects) = run.rejects.expect("the run has rejects");
-    double.script.lock().expect("lock").meanwhile = vec![
+    double.script().meanwhile = vec![
         (rejects_file(&partition(), &name), Some(rejects)),
         (Tree::Ledger.file(&partition(), at(0)), Some(run.rows)),
         (Tree::Journal.file(&partition(), at(0)), None),
@@ -959,14 +890,14 @@ async fn overtaken(operation: u64) -> (Double, Store) {
 async fn a_merge_and_a_stale_writer_at_any_moment_move_no_end() {
     for operation in 1..20 {
         let (double, store) = overtaken(operation).await;
-        let watched = Store::from_object_store(Arc::new(double.clone()));
+        let watched = double.store();
         let resume = chain::resume(&watched, &partition())
             .await
             .expect("resumed");
         assert_eq!(resume.end, at(10), "resume at {operation}");
 
         let (double, _) = overtaken(operation).await;
-        let watched = Store::from_object_store(Arc::new(double.clone()));
+        let watched = double.store();
         let chain = chain::read(&watched, &partition()).await.expect("joins");
         assert_eq!(chain.end, at(10), "reader at {operation}");
         let (last, firsts) = chain.files.split_last().expect("files");
@@ -976,30 +907,30 @@ async fn a_merge_and_a_stale_writer_at_any_moment_move_no_end() {
         );
 
         let (double, store_of_zombie) = overtaken(operation).await;
-        double.script.lock().expect("lock").meanwhile.pop();
-        let zombie = Store::from_object_store(Arc::new(double.clone()));
+        double.script().meanwhile.pop();
+        let zombie = double.store();
         let answer = journal::commit(&zombie, &partition(), &batch(4, 9), at(0))
             .await
             .expect("settled");
         assert_eq!(answer, Outcome::LostRace, "commit at {operation}");
-        double.others().await;
+        double.act_meanwhile();
         assert_each_once(&store_of_zombie, 10).await;
         assert_each_once(&store, 10).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_takes_no_old_list_for_the_whole() {
+async fn a_reader_mistakes_no_old_list_for_the_complete_chain() {
     for (cuts, end) in [(&[4, 10][..], 10), (&[4, 10, 15][..], 15)] {
         for operation in 1..12 {
             let (inner, store) = memory();
             merged(&store, cuts, 10, true).await;
-            let double = Store::from_object_store(Arc::new(Double::new(
-                inner,
-                Some((operation, Fault::Forgets)),
-            )));
+            let double = OneFault::new(inner, Some((operation, Fault::Forgets))).store();
             let chain = chain::read(&double, &partition()).await.expect("joins");
-            let found = held(&store, &chain).await.expect("read").expect("there");
+            let found = positions_in(&store, &chain)
+                .await
+                .expect("read")
+                .expect("there");
             // A list of the journal may be old, and what came since is not there yet.
             assert!(
                 found == log(10) || found == log(end),
@@ -1011,7 +942,7 @@ async fn a_reader_takes_no_old_list_for_the_whole() {
 }
 
 #[tokio::test]
-async fn a_reader_is_told_that_the_ledger_moved_on() {
+async fn a_reader_learns_that_the_ledger_grew() {
     let (_, store) = memory();
     journal::commit(&store, &partition(), &batch(0, 10), at(0))
         .await
@@ -1388,7 +1319,7 @@ async fn a_ledger_file_that_cannot_be_read_is_found() {
 }
 
 #[tokio::test]
-async fn a_store_without_partitions_is_whole() {
+async fn a_store_without_partitions_is_ok() {
     let (inner, store) = memory();
     let report = verify(&store).await.expect("looked");
     assert!(report.partitions.is_empty() && report.findings.is_empty());

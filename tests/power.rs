@@ -1,12 +1,12 @@
-//! The ledger on a disk that, when its power goes, keeps nothing but what was synced.
+//! The ledger on a disk that keeps only what was synced when the power fails.
 //!
 //! Processes that write, merge and sweep a store on a real folder are watched by strace: each call
-//! that makes, writes, syncs, links or deletes, in order. Some are killed, or told of a failed
+//! that makes, writes, syncs, links or deletes, in order. Some are killed, or get a failed
 //! sync, at one of these calls, and another comes after them. The calls are then played to a model
 //! of a disk that knows what was synced: the bytes of a file by a sync of the file, a name by a
 //! sync of its folder. After each call the power is cut: what was synced is there, of the rest
 //! nothing, all, or any part. From each folder that may be left the ledger must go on: its end is
-//! not below what a process said to be certain, every record below is one row, and `verify` finds
+//! not below what a process reported as certain, every record below is one row, and `verify` finds
 //! nothing.
 //!
 //! Needs strace: `cargo test --test power`.
@@ -16,7 +16,7 @@
     reason = "a test reads the environment itself"
 )]
 
-mod records;
+mod kit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -24,6 +24,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
+use kit::batches::{assert_each_once, at, batch, partition};
 use partner_feeds::event::Position;
 use partner_feeds::ledger::chain;
 use partner_feeds::ledger::journal::{self, Outcome};
@@ -31,7 +32,6 @@ use partner_feeds::ledger::merge::{MergeLimits, merge, sweep};
 use partner_feeds::storage::Store;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use records::{assert_each_once, at, batch, partition};
 
 /// In which folder this process acts, instead of testing.
 const ACTS_IN: &str = "PARTNER_FEEDS_TEST_ACTS_IN";
@@ -39,8 +39,7 @@ const ACTS_IN: &str = "PARTNER_FEEDS_TEST_ACTS_IN";
 /// The store, in a folder that is there before.
 const STORE: &str = "new/store";
 
-/// Folders that are made of one state of the disk in which not all was synced, beside the two
-/// extremes.
+/// Folders tried for each state of the disk in which not all was synced, besides the two extremes.
 const PARTS: usize = 3;
 
 fn main() {
@@ -100,7 +99,7 @@ fn open(folder: &Path) -> Store {
     Store::open_or_create(folder.join(STORE).to_str().expect("UTF-8"), []).expect("a store")
 }
 
-/// Does each act; says on its standard output what is certain, in one call.
+/// Does each act; prints on standard output what is certain, in one call.
 async fn act(folder: &str, acts: &[String]) {
     let store = open(Path::new(folder));
     let mut resumed = chain::Resume::default();
@@ -157,11 +156,11 @@ enum Call {
         to: PathBuf,
     },
     Unlink(PathBuf),
-    /// It said that all below this offset is certain.
+    /// It reported that all below this offset is certain.
     Certain(i64),
 }
 
-/// Runs one process, and tells what it called and whether the fault hit it.
+/// Runs one process; returns its calls and whether the fault hit it.
 fn watched(folder: &Path, acts: &[&str], fault: &str) -> (Vec<Call>, bool) {
     let trace = folder.with_extension("trace");
     let mut strace = Command::new("strace");
@@ -184,10 +183,10 @@ fn watched(folder: &Path, acts: &[&str], fault: &str) -> (Vec<Call>, bool) {
         ended.status.signal() == Some(9),
         ended.status.code() == Some(101),
     );
-    let said = String::from_utf8_lossy(&ended.stderr);
+    let printed = String::from_utf8_lossy(&ended.stderr);
     assert!(
         ended.status.success() || !fault.is_empty() && (killed || failed),
-        "{:?}: {said}",
+        "{:?}: {printed}",
         ended.status
     );
     let text = std::fs::read_to_string(&trace).expect("a trace");
@@ -212,7 +211,7 @@ fn watched(folder: &Path, acts: &[&str], fault: &str) -> (Vec<Call>, bool) {
 }
 
 impl Call {
-    /// What a line of the trace tells of the folder; `None` = nothing, or a call that failed.
+    /// The call that a line of the trace shows on the folder; `None` = none, or one that failed.
     fn parse(line: &str, folder: &Path) -> Option<Self> {
         let (name, rest) = line.split_once('(')?;
         let (arguments, result) = rest.rsplit_once(" = ")?;
@@ -251,9 +250,10 @@ impl Call {
                 creates: arguments.contains("O_CREAT"),
             }),
             "write" if fd() == 1 => {
-                let said = String::from_utf8(texts[0].clone()).expect("text");
+                let printed = String::from_utf8(texts[0].clone()).expect("text");
                 Some(Self::Certain(
-                    said.trim_end()
+                    printed
+                        .trim_end()
                         .strip_prefix("certain to ")?
                         .parse()
                         .expect("an offset"),
@@ -448,7 +448,7 @@ fn name_of(part: Component<'_>) -> &str {
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// The power goes.
+// The power fails.
 
 /// Processes, one after another in one store, and the power cut after each of their calls. How
 /// often that was, and whether a fault hit.
@@ -497,7 +497,7 @@ fn lives(processes: &[(&[&str], &str)]) -> (usize, bool) {
 
 /// What is left of a store is whole, reaches as far as was certain, and takes what comes.
 fn goes_on(folder: &Path, left: &Left, certain: i64, before: &str) {
-    let told = Told(before, left);
+    let guard = PrintOnPanic(before, left);
     let root = folder.join("left");
     for (path, bytes) in left {
         let path = root.join(path);
@@ -538,13 +538,13 @@ fn goes_on(folder: &Path, left: &Left, certain: i64, before: &str) {
         assert_each_once(&store, end + 3).await;
     });
     std::fs::remove_dir_all(&root).expect("removed");
-    drop(told);
+    drop(guard);
 }
 
 /// Tells, where a test fails, what was before, and what was left of it.
-struct Told<'t>(&'t str, &'t Left);
+struct PrintOnPanic<'t>(&'t str, &'t Left);
 
-impl Drop for Told<'_> {
+impl Drop for PrintOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{}, and left", self.0);

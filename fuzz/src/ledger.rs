@@ -1,4 +1,4 @@
-//! A damaged file of a store: whoever meets it says so, and nobody panics. It stands in the
+//! A damaged file of a store: every reader reports it, and none panics. It is in the
 //! journal, in the ledger and among the rejects.
 
 use std::sync::Arc;

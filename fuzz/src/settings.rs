@@ -1,7 +1,7 @@
 //! Files that people write: settings, plans, partners, breaks, windows. Each is read, or refused
 //! with its faults.
 //!
-//! The first byte says which.
+//! The first byte selects the file.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! The search for personal data reads whatever tokenises, and finds what stands in it whole.
+//! The tripwire reads everything that tokenises, and finds each complete token in it.
 
 use partner_feeds::contract::tripwire;
 

@@ -20,7 +20,7 @@ fn crimes(
     street: &Street,
     months: [&str; 2],
     vintage: Option<i32>,
-    told: [&str; 2],
+    counted: [&str; 2],
 ) -> [[Option<i64>; 2]; 2] {
     let mut chain = Chain::new();
     let folder = tempfile::tempdir().expect("a folder");
@@ -53,7 +53,7 @@ fn crimes(
             .aggregate_with(&REFERENCE, &[PLAN], Some(day))
             .expect("records");
         let priority = chain.table_of(&run, PLAN, "priority_monthly");
-        told.map(|month| {
+        counted.map(|month| {
             let window = format!("month:{month}");
             let texts = [
                 ("series", "total"),

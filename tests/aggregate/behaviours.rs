@@ -1,32 +1,15 @@
 //! What a single table does with a few records, where no published figure shows it.
 
 use partner_feeds::generate::{GeneratedEvent, Generator, GeneratorOptions};
+use serde_json::json;
 
 use crate::chain::{Chain, HOUSING, POLICE, REFERENCE, Table, noon, reference_with};
+use crate::kit::events::{EventBuilder, crime, detention, published_crime};
 
 const PLAN: &str = "smp-2017-18";
 
-/// An event of a police system of Kent.
-fn police(system: &str, kind: &str, subject: &str, data: &str) -> String {
-    format!(
-        r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:kent-police:{system}","type":"uk.community-safety.police.{kind}.v1","subject":"{subject}","revision":1,"time":"2019-12-01T00:00:00Z","data":{{{data}}}}}"#
-    )
-}
-
-/// A crime that began at a time.
-fn crime(subject: &str, occurred_from: &str, more: &str) -> String {
-    let what = r#""what":{"list":"ho-crime","edition":"2026-04","category":"8N"}"#;
-    police(
-        "crime",
-        "crime",
-        subject,
-        &format!(r#"{what},"when":{{"occurred_from":"{occurred_from}"}}{more}"#),
-    )
-}
-
-fn chain(documents: &[String]) -> Chain {
-    let mut chain = Chain::new();
-    chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
+fn chain(documents: &[EventBuilder]) -> Chain {
+    let chain = Chain::with(POLICE, documents);
     chain.aggregate(PLAN).expect("records");
     chain
 }
@@ -46,23 +29,18 @@ fn total(window: &str) -> [(&str, &str); 3] {
 
 #[test]
 fn a_share_with_a_factor_is_one_of_those_that_say() {
-    let flags = |flags: &str| format!(r#","flags":{{{flags}}}"#);
     let documents = [
-        crime(
-            "a",
-            "2017-05-03",
-            &flags(r#""mental_health_victim":true,"mental_health":false"#),
-        ),
-        crime("b", "2017-05-03", &flags(r#""mental_health":false"#)),
-        crime(
-            "c",
-            "2017-05-03",
-            &flags(r#""mental_health_suspect":false,"alcohol":true"#),
-        ),
-        crime("d", "2017-05-03", &flags(r#""alcohol":true"#)),
+        crime("a")
+            .flag("mental_health_victim", true)
+            .flag("mental_health", false),
+        crime("b").flag("mental_health", false),
+        crime("c")
+            .flag("mental_health_suspect", false)
+            .flag("alcohol", true),
+        crime("d").flag("alcohol", true),
     ];
     let factors = of_plan(&chain(&documents), "factors");
-    let said = |series| {
+    let found = |series| {
         let row = factors.one(&[
             ("series", series),
             ("area_code", "all"),
@@ -79,7 +57,7 @@ fn a_share_with_a_factor_is_one_of_those_that_say() {
         )
     };
     assert_eq!(
-        said("total"),
+        found("total"),
         (
             "exact 1 1 1".to_owned(),
             Some(2),
@@ -88,7 +66,7 @@ fn a_share_with_a_factor_is_one_of_those_that_say() {
         )
     );
     assert_eq!(
-        said("substance-misuse"),
+        found("substance-misuse"),
         (
             "exact 0 0 0".to_owned(),
             Some(1),
@@ -100,11 +78,7 @@ fn a_share_with_a_factor_is_one_of_those_that_say() {
 
 #[test]
 fn a_factor_that_a_feed_cannot_show_is_not_supplied() {
-    let what = r#""what":{"list":"police-uk","edition":"2013-05","category":"drugs"},"when":{"occurred_from":"2017-05"}"#;
-    let factors = of_plan(
-        &chain(&[police("open-data", "crime", "a", what)]),
-        "factors",
-    );
+    let factors = of_plan(&chain(&[published_crime("a", "2017-05")]), "factors");
     let row = factors.one(&total("month:2017-05"));
     assert_eq!(
         (
@@ -116,42 +90,32 @@ fn a_factor_that_a_feed_cannot_show_is_not_supplied() {
     assert_eq!(factors.double(row, "share_of_known_pct"), None);
 }
 
-/// A crime of every month of years, so that the years are whole.
-fn one_a_month(years: std::ops::RangeInclusive<i16>) -> impl Iterator<Item = String> {
+/// A crime of every month of years, so that the years are complete.
+fn one_a_month(years: std::ops::RangeInclusive<i16>) -> impl Iterator<Item = EventBuilder> {
     years.flat_map(|year| {
         (1..=12).map(move |month| {
-            crime(
-                &format!("m-{year}-{month}"),
-                &format!("{year}-{month:02}"),
-                "",
-            )
+            crime(&format!("m-{year}-{month}")).occurred(&format!("{year}-{month:02}"))
         })
     })
 }
 
 #[test]
-fn a_person_comes_again_within_twelve_months_also_under_a_new_key() {
+fn a_person_repeats_within_twelve_months_also_under_a_new_key() {
     let [old, new] = ["k17", "k18"].map(|key| format!("{key}:0cc175b9c0f1b6a831c399e269772661"));
-    let victim = |token: &str| format!(r#","victim":{{"token":"{token}"}}"#);
-    let renewed = format!(r#","victim":{{"token":"{new}","token_previous":"{old}"}}"#);
-    let documents = [
-        crime("a", "2017-01-10", &victim(&old)),
-        crime("b", "2017-06-10", &renewed),
-        crime("c", "2018-06-10", &victim(&new)),
-        crime("d", "2019-06-11", &victim(&new)),
-        crime(
-            "e",
-            "2019-06-11",
-            &victim("k18:92eb5ffee6ae2fec3ad71c777531578f"),
-        ),
-        crime("f", "2019-06-11", ""),
+    let other = "k18:92eb5ffee6ae2fec3ad71c777531578f";
+    let mut documents = vec![
+        crime("a").occurred("2017-01-10").victim(&old),
+        crime("b")
+            .occurred("2017-06-10")
+            .put("victim", json!({ "token": new, "token_previous": old })),
+        crime("c").occurred("2018-06-10").victim(&new),
+        crime("d").occurred("2019-06-11").victim(&new),
+        crime("e").occurred("2019-06-11").victim(other),
+        crime("f").occurred("2019-06-11"),
     ];
-    let documents: Vec<String> = documents
-        .into_iter()
-        .chain(one_a_month(2017..=2019))
-        .collect();
+    documents.extend(one_a_month(2017..=2019));
     let repeats = of_plan(&chain(&documents), "repeats");
-    let said = |definition, window| {
+    let found = |definition, window| {
         let [series, area, window] = total(window);
         let row = repeats.one(&[series, area, window, ("definition", definition)]);
         (
@@ -164,51 +128,46 @@ fn a_person_comes_again_within_twelve_months_also_under_a_new_key() {
         (count.to_owned(), Some(cases), Some(percent.to_owned()))
     };
     assert_eq!(
-        said("token-victim", "year:2017"),
+        found("token-victim", "year:2017"),
         of_year("exact 1 1 1", 2, "50.000"),
         "by the old key"
     );
     assert_eq!(
-        said("token-victim", "year:2018"),
+        found("token-victim", "year:2018"),
         of_year("exact 1 1 1", 1, "100.000"),
         "12 months to the day"
     );
     assert_eq!(
-        said("token-victim", "year:2019"),
+        found("token-victim", "year:2019"),
         of_year("exact 0 0 0", 2, "0.000"),
         "a day more, and another"
     );
     assert_eq!(
-        said("token-suspect", "year:2017"),
+        found("token-suspect", "year:2017"),
         ("not_supplied - 0 -".to_owned(), None, None)
     );
     assert_eq!(
-        said("flag-repeat-victim", "year:2017"),
+        found("flag-repeat-victim", "year:2017"),
         ("not_supplied - 0 -".to_owned(), None, None)
     );
 }
 
 #[test]
-fn a_place_of_safety_is_told_under_the_law_of_the_day() {
-    let detained = |subject: &str, at: &str, place: &str, age: &str| {
-        let person = if age.is_empty() {
-            String::new()
-        } else {
-            format!(r#","person":{{"age_band":"{age}"}}"#)
-        };
-        let data = format!(
-            r#""legal_power":"s136","when":{{"occurred_from":"{at}"}},"place_of_safety":"{place}","transport":"ambulance"{person}"#
-        );
-        police("custody", "detention", subject, &data)
-    };
+fn a_place_of_safety_is_counted_under_the_law_of_the_day() {
     let documents = [
-        detained("a", "2017-12-10T23:59:59Z", "police_station", "16-17"),
-        detained("b", "2017-12-11T00:00:00Z", "police_station", "18-24"),
-        detained("c", "2017-12-11", "health_based", "16-24"),
-        detained("d", "2017-12-11", "health_based", ""),
+        detention("a", "police_station")
+            .occurred("2017-12-10T23:59:59Z")
+            .put("person", json!({ "age_band": "16-17" })),
+        detention("b", "police_station")
+            .occurred("2017-12-11T00:00:00Z")
+            .put("person", json!({ "age_band": "18-24" })),
+        detention("c", "health_based")
+            .occurred("2017-12-11")
+            .put("person", json!({ "age_band": "16-24" })),
+        detention("d", "health_based").occurred("2017-12-11"),
     ];
     let places = of_plan(&chain(&documents), "place_of_safety");
-    let said = places
+    let found = places
         .find(&[
             ("area_code", "all"),
             ("window", "month:2017-12"),
@@ -225,27 +184,24 @@ fn a_place_of_safety_is_told_under_the_law_of_the_day() {
                 places.block_of(row)
             )
         });
-    let mut said: Vec<String> = said.collect();
-    said.sort();
+    let mut found: Vec<String> = found.collect();
+    found.sort();
     let expected = [
         "before-2017-12-11 police_station under-18 exact 1 1 1",
         "from-2017-12-11 health_based unknown exact 2 2 2",
         "from-2017-12-11 police_station adult exact 1 1 1",
     ];
-    assert_eq!(said, expected);
+    assert_eq!(found, expected);
 }
 
 #[test]
 fn hours_are_those_of_the_clock_on_the_wall() {
-    let documents = [
-        crime("a", "2018-07-03T23:10:00Z", ""), // Wednesday, 00:10
-        crime("b", "2018-12-04T23:10:00Z", ""), // Tuesday, 23:10
-        crime("c", "2018-12-04", ""),
+    let mut documents = vec![
+        crime("a").occurred("2018-07-03T23:10:00Z"), // Wednesday, 00:10
+        crime("b").occurred("2018-12-04T23:10:00Z"), // Tuesday, 23:10
+        crime("c").occurred("2018-12-04"),
     ];
-    let documents: Vec<String> = documents
-        .into_iter()
-        .chain(one_a_month(2018..=2018))
-        .collect();
+    documents.extend(one_a_month(2018..=2018));
     let profile = of_plan(&chain(&documents), "profile");
     let year = total("year:2018");
     let rows = profile.find(&year).map(|row| {
@@ -276,25 +232,19 @@ fn hours_are_those_of_the_clock_on_the_wall() {
 fn a_month_is_not_due_then_overdue_and_provisional_then_final() {
     let mut chain = Chain::new();
     let documents = [
-        crime("a", "2017-04-03", ""),
-        crime("b", "2017-06-03", ""),
-        crime("c", "2017-06-03", ""),
+        crime("a").occurred("2017-04-03"),
+        crime("b").occurred("2017-06-03"),
+        crime("c").occurred("2017-06-03"),
     ];
     // 60 days after April are 29 June; a is late.
     let received = [noon("2017-06-30"), noon("2017-07-03"), noon("2017-07-03")];
-    chain.commit(
-        POLICE,
-        0,
-        received
-            .into_iter()
-            .zip(documents.iter().map(String::as_str)),
-    );
+    chain.commit(POLICE, 0, received.into_iter().zip(documents));
     let statuses = |as_at| {
         let run = chain
             .aggregate_with(&REFERENCE, &[PLAN], Some(as_at))
             .expect("records");
         let totals = chain.table_of(&run, PLAN, "window_totals");
-        let said = |window| {
+        let found = |window| {
             let row = totals.one(&total(window));
             format!(
                 "{} {}",
@@ -308,7 +258,7 @@ fn a_month_is_not_due_then_overdue_and_provisional_then_final() {
             "month:2017-06",
             "quarter:2017-q2",
         ]
-        .map(said)
+        .map(found)
     };
     let [one, two, none, partial] = [
         "exact 1 1 1",
@@ -316,7 +266,7 @@ fn a_month_is_not_due_then_overdue_and_provisional_then_final() {
         "not_supplied - 0 -",
         "partial - 3 -",
     ];
-    let said = |april: &str, may: &str, june: &str| {
+    let found = |april: &str, may: &str, june: &str| {
         [
             format!("{april} {one}"),
             format!("{may} {none}"),
@@ -326,19 +276,19 @@ fn a_month_is_not_due_then_overdue_and_provisional_then_final() {
     };
     assert_eq!(
         statuses("2017-07-30"),
-        said("provisional", "not_due", "provisional"),
+        found("provisional", "not_due", "provisional"),
         "the last day for May"
     );
     assert_eq!(
         statuses("2017-07-31"),
-        said("provisional", "overdue", "provisional")
+        found("provisional", "overdue", "provisional")
     );
     assert_eq!(
         statuses("2017-08-01"),
-        said("final", "overdue", "provisional"),
+        found("final", "overdue", "provisional"),
         "April settled three months on"
     );
-    assert_eq!(statuses("2017-10-01"), said("final", "overdue", "final"));
+    assert_eq!(statuses("2017-10-01"), found("final", "overdue", "final"));
     let run = chain
         .aggregate_with(&REFERENCE, &[PLAN], Some("2017-07-31"))
         .expect("records");
@@ -366,14 +316,16 @@ fn a_month_is_not_due_then_overdue_and_provisional_then_final() {
 
 #[test]
 fn each_month_is_under_the_plan_in_force_and_windows_across_plans_have_totals_only() {
-    let flagged = r#","flags":{"domestic_abuse":true}"#;
     let documents = [
-        crime("a", "2018-03-05", flagged),
-        crime("b", "2018-04-05", flagged),
-        crime("c", "2018-05-05", ""),
+        crime("a")
+            .occurred("2018-03-05")
+            .flag("domestic_abuse", true),
+        crime("b")
+            .occurred("2018-04-05")
+            .flag("domestic_abuse", true),
+        crime("c").occurred("2018-05-05"),
     ];
-    let mut chain = Chain::new();
-    chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
+    let chain = Chain::with(POLICE, &documents);
     let run = chain
         .aggregate_with(&REFERENCE, &["in-force"], None)
         .expect("records");
@@ -421,12 +373,11 @@ fn harm_weighs_what_has_a_weight_and_counts_the_rest_beside() {
         "# licence: of nobody\nscheme,code,weight,unit,source\nho-category,8N,184.5,days,a test\n";
     let reference = reference_with(&[("harm/test.csv", weights)]);
     let documents = [
-        crime("a", "2017-05-03", ""),
-        crime("b", "2017-05-04", ""),
-        crime("c", "2017-05-05", "").replace("8N", "92D"),
+        crime("a"),
+        crime("b").occurred("2017-05-04"),
+        crime("c").occurred("2017-05-05").category("92D"),
     ];
-    let mut chain = Chain::new();
-    chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
+    let chain = Chain::with(POLICE, &documents);
     let run = chain
         .aggregate_with(&reference, &[PLAN], None)
         .expect("records");
@@ -451,29 +402,20 @@ fn harm_weighs_what_has_a_weight_and_counts_the_rest_beside() {
 
 #[test]
 fn a_place_is_known_by_its_zone_or_its_lsoas() {
-    let area = |code: &str, level: &str, vintage: u16, zone: &str| {
-        let zone = if zone.is_empty() {
-            String::new()
-        } else {
-            format!(r#","zone":"{zone}""#)
-        };
-        format!(
-            r#","area":{{"code":"{code}","level":"{level}","vintage":{vintage},"role":"incident"{zone}}}"#
-        )
+    let tagged = |subject: &str, code: &str, zone: &str| {
+        let area = json!({
+            "code": code, "level": "lsoa", "vintage": 2011, "role": "incident", "zone": zone,
+        });
+        crime(subject).put("area", area)
     };
-    let areas = [
-        area("E01024374", "lsoa", 2011, "town-centre"), // tagged by who has the point
-        area("E01033090", "lsoa", 2011, ""),
-        area("E01034991", "lsoa", 2021, ""),
-        area("E01033090", "lsoa", 2011, "a-zone-of-none"),
-        area("E01024374", "lsoa", 2011, ""),
-        area("E05004996", "ward", 2019, ""),
+    let documents = [
+        tagged("r-0", "E01024374", "town-centre"), // by the partner, who has the point
+        crime("r-1").lsoa("E01033090"),
+        crime("r-2").area_of("E01034991", "lsoa", 2021),
+        tagged("r-3", "E01033090", "a-zone-of-none"),
+        crime("r-4").lsoa("E01024374"),
+        crime("r-5").area_of("E05004996", "ward", 2019),
     ];
-    let documents: Vec<String> = areas
-        .iter()
-        .enumerate()
-        .map(|(i, area)| crime(&format!("r-{i}"), "2017-05-03", area))
-        .collect();
     let priority = of_plan(&chain(&documents), "priority_monthly");
     let count = |code| {
         priority.count(&[
@@ -529,7 +471,7 @@ fn all_checks_of_generated_events_pass() {
     let checks = chain.table_of(&run, PLAN, "reconciliation");
     let mut tested = 0;
     for row in 0..checks.rows() {
-        let said = ["check", "partner", "kind", "area_code", "window"]
+        let found = ["check", "partner", "kind", "area_code", "window"]
             .map(|name| checks.text(row, name).unwrap_or_default());
         let result = checks.text(row, "result").expect("a result");
         // A month without records has no sum to test.
@@ -537,7 +479,7 @@ fn all_checks_of_generated_events_pass() {
         assert_eq!(
             result,
             if is_known { "pass" } else { "not_tested" },
-            "{said:?}"
+            "{found:?}"
         );
         tested += usize::from(is_known);
     }
@@ -551,15 +493,16 @@ fn a_control_total_of_the_partner_passes_or_fails() {
         kent-police,crime,E07000110,month:2017-05,2,a test\n\
         kent-police,crime,all,month:2018-05,2,a test\n";
     let reference = reference_with(&[("controls.csv", controls)]);
-    let area = r#","area":{"code":"E01024374","level":"lsoa","vintage":2011,"role":"incident"}"#;
-    let documents = [crime("a", "2017-05-03", area), crime("b", "2017-05-04", "")];
-    let mut chain = Chain::new();
-    chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
+    let documents = [
+        crime("a").lsoa("E01024374"),
+        crime("b").occurred("2017-05-04"),
+    ];
+    let chain = Chain::with(POLICE, &documents);
     let run = chain
         .aggregate_with(&reference, &[PLAN], None)
         .expect("records");
     let checks = chain.table_of(&run, PLAN, "reconciliation");
-    let said = checks.find(&[("check", "control-total")]).map(|row| {
+    let found = checks.find(&[("check", "control-total")]).map(|row| {
         let number = |name| checks.number(row, name);
         let text = |name| checks.text(row, name).expect("a text");
         (
@@ -571,7 +514,7 @@ fn a_control_total_of_the_partner_passes_or_fails() {
         )
     });
     assert_eq!(
-        said.collect::<Vec<_>>(),
+        found.collect::<Vec<_>>(),
         [
             ("E07000110", "month:2017-05", Some(1), Some(-1), "fail"),
             ("all", "month:2017-05", Some(2), Some(0), "pass"),
@@ -581,12 +524,12 @@ fn a_control_total_of_the_partner_passes_or_fails() {
 }
 
 #[test]
-fn a_month_before_figures_begin_is_held_against_none() {
-    let documents: Vec<String> = (3..=7)
-        .map(|month| crime(&format!("r-{month}"), &format!("2013-{month:02}-10"), ""))
+fn a_month_before_figures_begin_is_compared_with_none() {
+    let documents: Vec<EventBuilder> = (3..=7)
+        .map(|month| crime(&format!("r-{month}")).occurred(&format!("2013-{month:02}-10")))
         .collect();
     let quality = of_plan(&chain(&documents), "feed_quality");
-    let said = |window| {
+    let found = |window| {
         let row = quality.one(&[("window", window)]);
         (
             quality.number(row, "records"),
@@ -594,6 +537,6 @@ fn a_month_before_figures_begin_is_held_against_none() {
             quality.text(row, "data_status"),
         )
     };
-    assert_eq!(said("month:2013-03"), (Some(1), None, None));
-    assert_eq!(said("month:2013-04"), (Some(1), Some(1.0), Some("final")));
+    assert_eq!(found("month:2013-03"), (Some(1), None, None));
+    assert_eq!(found("month:2013-04"), (Some(1), Some(1.0), Some("final")));
 }

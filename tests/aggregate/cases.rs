@@ -8,30 +8,20 @@ use partner_feeds::event::{Kind, Micros};
 use partner_feeds::reference::Reference;
 
 use crate::chain::{Chain, HEALTH, HOUSING, POLICE, Quiet, REFERENCE, Table};
+use crate::kit::events::{EventBuilder, crime, housing_count, published_crime, treatment_count};
 
 const PLAN: &str = "smp-2017-18";
 const PRIORITY: &str = "aggregates/smp-2017-18/priority_monthly.parquet";
 const CATEGORY: &str = "aggregates/smp-2017-18/category_monthly.parquet";
 const QUALITY: &str = "aggregates/smp-2017-18/feed_quality.parquet";
 
-/// A recorded crime of Kent Police.
-fn crime(subject: &str, revision: i32, category: &str, month: &str, more: &str) -> String {
-    format!(
-        r#"{{"specversion":"1.0","id":"{subject}.{revision}","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"{subject}","revision":{revision},"time":"2018-02-06T09:15:00Z","data":{{"what":{{"list":"ho-crime","edition":"2026-04","category":"{category}"}},"when":{{"occurred_from":"{month}-03T23:10:00Z","recorded_at":"{month}-04"}}{more}}}}}"#
-    )
-}
+const LSOA: &str = "E01024374";
+const MAIDSTONE: &str = "E07000110";
 
-const CANCELLED: &str = r#","cancellation":{"reason":"no_offence","at":"2018-02-01"}"#;
-const LSOA: &str =
-    r#","area":{"code":"E01024374","level":"lsoa","vintage":2011,"role":"incident"}"#;
-
-fn chain(documents: &[String]) -> Chain {
+/// A chain of police events, received second by second, and its tables.
+fn chain(documents: &[EventBuilder]) -> Chain {
     let mut chain = Chain::new();
-    chain.commit(
-        POLICE,
-        0,
-        documents.iter().enumerate().map(|(i, d)| (i as i64, &**d)),
-    );
+    chain.commit(POLICE, 0, (0..).zip(documents));
     chain.aggregate(PLAN);
     chain
 }
@@ -60,8 +50,8 @@ fn totals(chain: &Chain) -> Vec<(String, Option<i64>)> {
 #[test]
 fn the_highest_revision_counts_whenever_it_came() {
     let chain = chain(&[
-        crime("a", 2, "8N", "2017-05", ""),
-        crime("a", 1, "92D", "2017-04", ""),
+        crime("a").revision(2).month("2017-05"),
+        crime("a").category("92D").month("2017-04"),
     ]);
     let events = chain.table("events/police.parquet");
     assert_eq!(
@@ -82,8 +72,8 @@ fn the_highest_revision_counts_whenever_it_came() {
 #[test]
 fn of_equal_revisions_the_first_received_counts() {
     let chain = chain(&[
-        crime("a", 1, "8N", "2017-05", ""),
-        crime("a", 1, "92D", "2017-05", ""),
+        crime("a").month("2017-05"),
+        crime("a").category("92D").month("2017-05"),
     ]);
     let events = chain.table("events/police.parquet");
     assert_eq!(
@@ -100,9 +90,9 @@ fn of_equal_revisions_the_first_received_counts() {
 #[test]
 fn a_cancelled_record_does_not_count_until_it_is_reinstated() {
     let cancelled = [
-        crime("a", 1, "8N", "2017-05", ""),
-        crime("a", 2, "8N", "2017-05", CANCELLED),
-        crime("b", 1, "8N", "2017-05", ""),
+        crime("a").month("2017-05"),
+        crime("a").revision(2).month("2017-05").cancelled(),
+        crime("b").month("2017-05"),
     ];
     let chain = self::chain(&cancelled);
     assert_eq!(subjects(&chain.table("events/police.parquet")), ["b"]);
@@ -114,7 +104,7 @@ fn a_cancelled_record_does_not_count_until_it_is_reinstated() {
     assert_eq!(totals(&chain), [("month:2017-05".to_owned(), Some(1))]);
 
     let mut reinstated = cancelled.to_vec();
-    reinstated.push(crime("a", 3, "8N", "2017-05", ""));
+    reinstated.push(crime("a").revision(3).month("2017-05"));
     let chain = self::chain(&reinstated);
     assert_eq!(subjects(&chain.table("events/police.parquet")), ["a", "b"]);
     assert_eq!(totals(&chain), [("month:2017-05".to_owned(), Some(2))]);
@@ -123,9 +113,9 @@ fn a_cancelled_record_does_not_count_until_it_is_reinstated() {
 #[test]
 fn a_redated_record_moves_and_a_month_without_records_is_not_supplied() {
     let chain = chain(&[
-        crime("a", 1, "8N", "2017-05", ""),
-        crime("a", 2, "8N", "2017-07", ""),
-        crime("b", 1, "8N", "2017-05", ""),
+        crime("a").month("2017-05"),
+        crime("a").revision(2).month("2017-07"),
+        crime("b").month("2017-05"),
     ]);
     let month = |month: &str, count| (format!("month:{month}"), count);
     assert_eq!(
@@ -151,10 +141,9 @@ fn a_redated_record_moves_and_a_month_without_records_is_not_supplied() {
 
 #[test]
 fn what_the_feed_cannot_show_is_not_supplied_and_what_it_can_is_zero() {
-    let document = r#"{"specversion":"1.0","id":"x.1","source":"urn:partner:kent-police:open-data","type":"uk.community-safety.police.crime.v1","subject":"x","revision":1,"time":"2018-02-06T09:15:00Z","data":{"what":{"list":"police-uk","edition":"2013-05","category":"drugs"},"when":{"occurred_from":"2017-05"}}}"#;
-    let chain = chain(&[document.to_owned()]);
+    let chain = chain(&[published_crime("x", "2017-05")]);
     let table = chain.table(PRIORITY);
-    let said = |series: &str| {
+    let found = |series: &str| {
         let row = table
             .find(&[("series", series), ("area_code", "all")])
             .next()
@@ -168,34 +157,35 @@ fn what_the_feed_cannot_show_is_not_supplied_and_what_it_can_is_zero() {
         )
     };
     assert_eq!(
-        said("substance-misuse"),
+        found("substance-misuse"),
         ("exact", Some(1), Some(1), Some(1))
     );
-    assert_eq!(said("gangs-cse"), ("exact", Some(0), Some(0), Some(0)));
+    assert_eq!(found("gangs-cse"), ("exact", Some(0), Some(0), Some(0)));
     assert_eq!(
-        said("organised-crime"),
+        found("organised-crime"),
         ("not_supplied", None, Some(0), None)
     );
-    assert_eq!(said("mental-health"), ("not_supplied", None, Some(0), None));
-    assert_eq!(said("unmapped"), ("exact", Some(0), Some(0), Some(0)));
+    assert_eq!(
+        found("mental-health"),
+        ("not_supplied", None, Some(0), None)
+    );
+    assert_eq!(found("unmapped"), ("exact", Some(0), Some(0), Some(0)));
 }
 
-/// A crime of the published files, which say types and no marker.
-fn published(subject: &str, month: &str) -> String {
-    format!(
-        r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:kent-police:open-data","type":"uk.community-safety.police.crime.v1","subject":"{subject}","revision":1,"time":"2018-02-06T09:15:00Z","data":{{"what":{{"list":"police-uk","edition":"2013-05","category":"drugs"}},"when":{{"occurred_from":"{month}"}}{LSOA}}}}}"#
-    )
+/// A crime of the published files, which have types and no flags.
+fn published(subject: &str, month: &str) -> EventBuilder {
+    published_crime(subject, month).lsoa(LSOA)
 }
 
 #[test]
-fn what_a_partner_can_show_is_asked_of_the_systems_that_sent_the_month() {
+fn what_a_partner_can_show_depends_on_the_systems_that_sent_the_month() {
     let chain = chain(&[
-        crime("a", 1, "106", "2017-04", LSOA),
+        crime("a").category("106").month("2017-04").lsoa(LSOA),
         published("b", "2017-05"),
-        crime("c", 1, "106", "2017-07", LSOA),
+        crime("c").category("106").month("2017-07").lsoa(LSOA),
         published("d", "2017-07"),
     ]);
-    let said = |table: &Table, series: &str, area: &str, level: &str| -> Vec<String> {
+    let found = |table: &Table, series: &str, area: &str, level: &str| -> Vec<String> {
         let texts = [
             ("series", series),
             ("area_code", area),
@@ -234,11 +224,11 @@ fn what_a_partner_can_show_is_asked_of_the_systems_that_sent_the_month() {
         ("E01024374", "lsoa", expected),
     ] {
         assert_eq!(
-            said(&priority, "organised-crime", area, level),
+            found(&priority, "organised-crime", area, level),
             expected,
             "{area}"
         );
-        assert_eq!(said(&category, "106", area, level), expected, "{area}");
+        assert_eq!(found(&category, "106", area, level), expected, "{area}");
     }
     let total = [
         "04 exact 1 1 1",
@@ -246,15 +236,18 @@ fn what_a_partner_can_show_is_asked_of_the_systems_that_sent_the_month() {
         expected[2],
         "07 exact 2 2 2",
     ];
-    assert_eq!(said(&priority, "total", "E01024374", "lsoa"), total);
+    assert_eq!(found(&priority, "total", "E01024374", "lsoa"), total);
 }
 
 #[test]
-fn figures_under_a_plan_are_the_same_whatever_other_plans_are_asked_for() {
-    let flagged = r#","flags":{"domestic_abuse":true,"gang":false}"#;
+fn figures_under_a_plan_do_not_depend_on_the_other_plans_requested() {
     let documents = [
-        crime("a", 1, "106", "2017-04", flagged),
-        crime("b", 1, "58A", "2017-05", LSOA),
+        crime("a")
+            .category("106")
+            .month("2017-04")
+            .flag("domestic_abuse", true)
+            .flag("gang", false),
+        crime("b").category("58A").month("2017-05").lsoa(LSOA),
         published("c", "2017-05"),
     ];
     let alone = chain(&documents);
@@ -285,14 +278,12 @@ fn hours_of_a_rule_begin_and_end_at_their_minutes() {
     std::fs::create_dir(folder.path().join("plans")).expect("a folder");
     std::fs::write(folder.path().join("plans/smp-2014-15.toml"), plan).expect("written");
     let reference = Reference::load(Some(folder.path())).expect("the plan is right");
-    let at =
-        |subject: &str, time: &str| crime(subject, 1, "8N", "2015-01", "").replace("T23:10", time);
     let chain = chain(&[
-        at("a", "T18:29"),
-        at("b", "T18:30"),
-        at("c", "T05:59"),
-        at("d", "T06:00"),
-        at("e", "T18:10"),
+        crime("a").occurred("2015-01-03T18:29:00Z"),
+        crime("b").occurred("2015-01-03T18:30:00Z"),
+        crime("c").occurred("2015-01-03T05:59:00Z"),
+        crime("d").occurred("2015-01-03T06:00:00Z"),
+        crime("e").occurred("2015-01-03T18:10:00Z"),
     ]);
     let plan = PlanChoice::Plan(
         reference
@@ -310,43 +301,26 @@ fn hours_of_a_rule_begin_and_end_at_their_minutes() {
     );
 }
 
-/// Of each level the areas that hold a record, and the number of areas that hold none.
 #[test]
-fn a_record_counts_once_at_every_level_and_what_has_no_place_there_is_told_apart() {
-    let area = |code: &str, level: &str, vintage: u16| {
-        format!(
-            r#","area":{{"code":"{code}","level":"{level}","vintage":{vintage},"role":"incident"}}"#
-        )
-    };
-    let district = r#","area":{"code":"E07000110","level":"district","role":"incident"}"#;
-    let county = r#","area":{"code":"E10000016","level":"county","role":"incident"}"#;
-    let [elsewhere, canterbury] = [
-        area("E01000001", "lsoa", 2011),
-        area("E01024059", "lsoa", 2011),
+fn a_record_counts_once_at_every_level_or_under_no_area_of_it() {
+    let documents = [
+        crime("r-0").lsoa(LSOA),
+        crime("r-1").area_of("E05004996", "ward", 2017),
+        crime("r-2"),
+        crime("r-3").area(MAIDSTONE, "district"),
+        crime("r-4").area("E10000016", "county"),
+        crime("r-5").lsoa("E01000001"), // outside Kent
+        crime("r-6").lsoa("E01024059"), // Canterbury
     ];
-    let old_ward = area("E05004996", "ward", 2017);
-    let areas = [
-        LSOA,
-        &old_ward,
-        "",
-        district,
-        county,
-        &elsewhere,
-        &canterbury,
-    ];
-    let documents: Vec<String> = (0..)
-        .zip(areas)
-        .map(|(i, area)| crime(&format!("r-{i}"), 1, "8N", "2017-05", area))
-        .collect();
     let table = chain(&documents).table(PRIORITY);
     let mut zeros: BTreeMap<String, usize> = BTreeMap::new();
-    let mut told = Vec::new();
+    let mut counted = Vec::new();
     for row in table.find(&[("series", "total")]) {
         let text = |name| table.text(row, name).unwrap_or("-");
         let tier = format!("{} {}", text("area_level"), text("area_vintage"));
         match table.number(row, "count").expect("exact") {
             0 => *zeros.entry(tier).or_default() += 1,
-            count => told.push(format!(
+            count => counted.push(format!(
                 "{} {tier} {} {count}",
                 text("area_code"),
                 text("area_role")
@@ -357,9 +331,9 @@ fn a_record_counts_once_at_every_level_and_what_has_no_place_there_is_told_apart
         line.split_once(' ')
             .map(|(code, rest)| (rest[..rest.len() - 1].to_owned(), code.to_owned()))
     };
-    told.sort_by_key(key);
+    counted.sort_by_key(key);
     assert_eq!(
-        told,
+        counted,
         [
             "all all - - 7",
             "no-location district - - 1",
@@ -407,8 +381,8 @@ fn a_record_counts_once_at_every_level_and_what_has_no_place_there_is_told_apart
 #[test]
 fn codes_are_counted_by_scheme_with_label_and_editions() {
     let table = chain(&[
-        crime("a", 1, "8N", "2017-05", ""),
-        crime("b", 1, "92D", "2017-05", ""),
+        crime("a").month("2017-05"),
+        crime("b").category("92D").month("2017-05"),
     ])
     .table(CATEGORY);
     let row = table
@@ -428,10 +402,13 @@ fn codes_are_counted_by_scheme_with_label_and_editions() {
 
 #[test]
 fn an_event_lists_priorities_of_the_plan_in_force_in_its_month() {
-    let flags = r#","flags":{"domestic_abuse":true,"mental_health_victim":false,"alcohol":true}"#;
     let events = chain(&[
-        crime("a", 1, "8N", "2017-05", flags),
-        crime("b", 1, "8N", "2003-05", ""),
+        crime("a")
+            .month("2017-05")
+            .flag("domestic_abuse", true)
+            .flag("mental_health_victim", false)
+            .flag("alcohol", true),
+        crime("b").month("2003-05"),
     ])
     .table("events/police.parquet");
     let text = |row, name| events.text(row, name);
@@ -454,7 +431,11 @@ fn an_event_lists_priorities_of_the_plan_in_force_in_its_month() {
 
 #[test]
 fn a_count_is_an_event_and_in_no_sum_of_records() {
-    let count = r#"{"specversion":"1.0","id":"c.1","source":"urn:partner:maidstone-bc:hclic","type":"uk.community-safety.housing.count.v1","subject":"c","revision":1,"time":"2018-07-15T00:00:00Z","data":{"what":{"list":"hclic-reason","edition":"2018-04","category":"domestic-abuse"},"period":{"from":"2018-04-01","to":"2018-06-30"},"area":{"code":"E07000110","level":"district","role":"service"},"unit":"households","status":"exact","value":14}}"#;
+    let count = housing_count("maidstone-bc:hclic", "c")
+        .what("hclic-reason", "2018-04", "domestic-abuse")
+        .period("2018-04-01", "2018-06-30")
+        .area_as("service", MAIDSTONE, "district")
+        .exact(14);
     let mut chain = Chain::new();
     chain.commit(HOUSING, 3, [(1, count)]);
     let summary = chain.aggregate(PLAN).expect("a record");
@@ -502,23 +483,22 @@ fn a_count_is_an_event_and_in_no_sum_of_records() {
 /// themselves where nothing else does.
 #[test]
 fn totals_in_different_units_are_never_added() {
-    let count = |subject: &str, group: &str, unit: &str, value: i64| {
-        format!(
-            r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:kent-treatment:ndtms","type":"uk.community-safety.health.count.v1","subject":"{subject}","revision":1,"time":"2018-07-15T00:00:00Z","data":{{"what":{{"list":"ndtms-group","edition":"2016","category":"{group}"}},"period":{{"from":"2018-04-01","to":"2018-04-30"}},"area":{{"code":"E07000110","level":"district","role":"service"}},"unit":"{unit}","status":"exact","value":{value}}}}}"#
-        )
+    let count = |group: &str, unit: &str, value: i64| {
+        treatment_count(&format!("{group}-{unit}"))
+            .what("ndtms-group", "2016", group)
+            .period("2018-04-01", "2018-04-30")
+            .area_as("service", MAIDSTONE, "district")
+            .unit(unit)
+            .exact(value)
     };
     let sent = [
-        ("opiate", "events", 25),
-        ("opiate", "persons", 10),
-        ("alcohol", "persons", 4),
-        ("non_opiate", "events", 7),
+        count("opiate", "events", 25),
+        count("opiate", "persons", 10),
+        count("alcohol", "persons", 4),
+        count("non_opiate", "events", 7),
     ];
-    let documents: Vec<String> = sent
-        .iter()
-        .map(|(group, unit, value)| count(&format!("{group}-{unit}"), group, unit, *value))
-        .collect();
     let mut chain = Chain::new();
-    chain.commit(HEALTH, 3, documents.iter().map(|document| (1, &**document)));
+    chain.commit(HEALTH, 3, sent.iter().map(|count| (1, count)));
     chain.aggregate(PLAN).expect("records");
     let totals = chain.table("aggregates/smp-2017-18/window_totals.parquet");
     let of = |series| {
@@ -545,8 +525,7 @@ fn totals_in_different_units_are_never_added() {
 #[test]
 fn rejects_are_counted_where_the_partner_is_known() {
     let mut chain = Chain::new();
-    let document = crime("a", 1, "8N", "2017-05", "");
-    chain.commit(POLICE, 0, [(1, &*document)]);
+    chain.commit(POLICE, 0, [(1, crime("a").month("2017-05"))]);
     let received = Micros(1_577_836_800_000_000); // 2020-01-01T00:00:00Z
     for partner in [Some("kent-police".to_owned()), None] {
         let (reason, kind) = (Reason::SchemaType, Some(Kind::Crime));
@@ -583,10 +562,10 @@ fn rejects_are_counted_where_the_partner_is_known() {
 #[test]
 fn a_history_has_every_revision_and_the_one_that_counts_last() {
     let chain = chain(&[
-        crime("a", 2, "8N", "2017-05", ""),
-        crime("b", 1, "8N", "2017-05", ""),
-        crime("a", 1, "92D", "2017-04", ""),
-        crime("a", 2, "106", "2017-05", ""),
+        crime("a").revision(2).month("2017-05"),
+        crime("b").month("2017-05"),
+        crime("a").category("92D").month("2017-04"),
+        crime("a").revision(2).category("106").month("2017-05"),
     ]);
     let history = history(
         &chain.store,
@@ -616,13 +595,12 @@ fn an_empty_store_makes_nothing() {
 
 #[test]
 fn a_run_leaves_its_own_files_and_no_others() {
-    let mut chain = chain(&[crime("a", 1, "8N", "2017-05", "")]);
+    let mut chain = chain(&[crime("a").month("2017-05")]);
     let before = chain.bytes("events/police.parquet");
     for old in ["events/fire.parquet", "aggregates/smp-2017-18/gone.parquet"] {
         std::fs::write(std::path::Path::new(chain.root()).join(old), "old").expect("written");
     }
-    let second = crime("b", 1, "8N", "2017-05", "");
-    chain.commit(POLICE, 0, [(9, &*second)]);
+    chain.commit(POLICE, 0, [(9, crime("b").month("2017-05"))]);
     chain.aggregate(PLAN);
     assert_ne!(chain.bytes("events/police.parquet"), before);
     assert_eq!(

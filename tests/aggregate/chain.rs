@@ -1,6 +1,7 @@
-//! A store in a folder of its own, with chains of files made of documents; and its tables, read.
+//! A store in a folder of its own, with chains of files written from documents; and its tables, read.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use arrow_array::cast::AsArray;
@@ -42,7 +43,7 @@ pub(crate) fn reference_with(texts: &[(&str, &str)]) -> Reference {
     Reference::read(&files).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-/// Noon of a day (UTC), in the seconds by which [`Chain::commit`] says when something was received.
+/// Noon of a day (UTC), in the seconds with which [`Chain::commit`] gives the time of receipt.
 pub(crate) fn noon(day: &str) -> i64 {
     let day: jiff::civil::Date = day.parse().expect("a day");
     day.at(12, 0, 0, 0)
@@ -83,17 +84,24 @@ impl Chain {
         }
     }
 
+    /// A chain of one file of documents.
+    pub(crate) fn with<D: Display>(topic: &str, documents: &[D]) -> Self {
+        let mut chain = Self::new();
+        chain.commit(topic, 0, documents.iter().map(|document| (0, document)));
+        chain
+    }
+
     /// The store's folder, by name.
     pub(crate) fn root(&self) -> &str {
         self.folder.path().to_str().expect("a name")
     }
 
-    /// Commits documents as one file of a partition.
-    pub(crate) fn commit<'d>(
+    /// Commits documents as one file of a partition, each received some seconds after 2020 began.
+    pub(crate) fn commit<D: Display>(
         &mut self,
         topic: &str,
         partition: i32,
-        sent: impl IntoIterator<Item = (i64, &'d str)>,
+        sent: impl IntoIterator<Item = (i64, D)>,
     ) {
         let partition = TopicPartition {
             topic: topic.to_owned(),
@@ -106,8 +114,9 @@ impl Chain {
             .unwrap_or(Position::ORIGIN);
         let mut rows = RowBuilder::default();
         for (received, document) in sent {
+            let document = document.to_string();
             let event =
-                Event::decode(document).unwrap_or_else(|error| panic!("{error:?}: {document}"));
+                Event::decode(&document).unwrap_or_else(|error| panic!("{error:?}: {document}"));
             let position = from.at(from.offset + rows.len() as i64);
             let received = Micros(EPOCH * Micros::PER_SECOND).plus_seconds(received);
             rows.append(

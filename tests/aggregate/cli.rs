@@ -4,8 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::chain::Chain;
-
-const CRIME: &str = r#"{"specversion":"1.0","id":"a.1","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"a","revision":1,"time":"2018-02-06T09:15:00Z","data":{"what":{"list":"ho-crime","edition":"2026-04","category":"8N"},"when":{"occurred_from":"2017-05-03"},"flags":{"domestic_abuse":true}}}"#;
+use crate::kit::events::crime;
 
 /// A store with one crime, a folder to start the program in, and reference data of its own in
 /// `own`: the adopted plan under another label, which no built-in file has.
@@ -17,7 +16,8 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let mut chain = Chain::new();
-        chain.commit(crate::chain::POLICE, 0, [(0, CRIME)]);
+        let crime = crime("a").flag("domestic_abuse", true);
+        chain.commit(crate::chain::POLICE, 0, [(0, crime)]);
         let folder = tempfile::tempdir().expect("a folder");
         let plan = include_str!("../../config/plans/smp-2017-18.toml");
         let label = "label = \"Domestic Abuse and Violent Crime\"";
@@ -64,7 +64,7 @@ impl Place {
 }
 
 #[track_caller]
-fn said(output: &Output) -> String {
+fn found(output: &Output) -> String {
     assert!(
         output.status.success(),
         "{}",
@@ -79,7 +79,7 @@ const AGGREGATE: [&str; 3] = ["aggregate", "--plan", "smp-2017-18"];
 #[test]
 fn store_and_reference_data_come_from_the_file_of_settings() {
     let place = Place::new();
-    said(&place.run(
+    found(&place.run(
         &[&AGGREGATE[..], &["--config", "settings.toml"]].concat(),
         &[],
     ));
@@ -93,11 +93,11 @@ fn store_and_reference_data_come_from_the_file_of_settings() {
         &["--config", "settings.toml", "--format", "json"],
     ]
     .concat();
-    assert!(said(&place.run(&json, &[])).contains("Renamed here"));
+    assert!(found(&place.run(&json, &[])).contains("Renamed here"));
 }
 
 #[test]
-fn the_environment_stands_above_the_file_and_the_command_line_above_both() {
+fn the_environment_overrides_the_file_and_the_command_line_both() {
     let place = Place::new();
     let elsewhere = Chain::new();
     let settings = ["--config", "settings.toml"];
@@ -111,15 +111,15 @@ fn the_environment_stands_above_the_file_and_the_command_line_above_both() {
         "that store has no such record"
     );
     let named = [&RECORD[..], &settings, &["--store", place.chain.root()]].concat();
-    said(&place.run(&named, &[("PARTNER_FEEDS_STORE_ROOT", elsewhere.root())]));
+    found(&place.run(&named, &[("PARTNER_FEEDS_STORE_ROOT", elsewhere.root())]));
     let built_in = [
         &RECORD[..],
         &["--store", place.chain.root(), "--format", "json"],
     ]
     .concat();
-    assert!(said(&place.run(&built_in, &[])).contains("Domestic Abuse and Violent Crime"));
+    assert!(found(&place.run(&built_in, &[])).contains("Domestic Abuse and Violent Crime"));
     assert!(
-        said(&place.run(&built_in, &[("PARTNER_FEEDS_REFERENCE_FOLDER", "own")]))
+        found(&place.run(&built_in, &[("PARTNER_FEEDS_REFERENCE_FOLDER", "own")]))
             .contains("Renamed here")
     );
 }
@@ -152,10 +152,10 @@ fn a_reader_of_the_output_that_wants_no_more_is_no_fault() {
         &sql,
     ] {
         let ended = place.run_unread(command);
-        let said = String::from_utf8_lossy(&ended.stderr);
+        let found = String::from_utf8_lossy(&ended.stderr);
         assert!(
-            ended.status.success() && !said.contains("fault") && !said.contains("error"),
-            "{command:?}: {said}"
+            ended.status.success() && !found.contains("fault") && !found.contains("error"),
+            "{command:?}: {found}"
         );
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use crate::chain::{Chain, HOUSING, POLICE, REFERENCE, Table, noon, reference_with};
 use crate::hclic::published;
+use crate::kit::events::{EventBuilder, housing_count, police_count};
 use crate::published::say;
 
 const PLAN: &str = "smp-2017-18";
@@ -40,7 +41,7 @@ static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
     }
 });
 
-/// The events of Kent, Medway and the City of London, imported or made of the extract.
+/// The events of Kent, Medway and the City of London, imported, or written from the extract.
 fn documents() -> Vec<String> {
     let Some(events) = published() else {
         say("totals of homelessness: made of the extract");
@@ -48,7 +49,7 @@ fn documents() -> Vec<String> {
             .lines()
             .enumerate()
             .filter(|(_, line)| line.starts_with('A'))
-            .map(made)
+            .map(|line| made(line).to_string())
             .collect();
     };
     let is_here = |area: &str| area == "E09000001" || kent().any(|district| district == area);
@@ -66,7 +67,7 @@ fn kent() -> impl Iterator<Item = String> {
 }
 
 /// The event of a line of the extract, known by its number.
-fn made((number, line): (usize, &str)) -> String {
+fn made((number, line): (usize, &str)) -> EventBuilder {
     let [table, quarter, authority, category, value] = line.split(',').collect::<Vec<_>>()[..]
     else {
         panic!("five fields: {line}")
@@ -86,21 +87,30 @@ fn made((number, line): (usize, &str)) -> String {
     } else {
         "households"
     };
-    let said = match (value, value.split_once('-')) {
-        ("..", _) => r#""not_supplied""#.to_owned(),
-        (_, Some((low, ""))) => format!(r#""suppressed","at_least":{low}"#),
-        (_, Some((low, high))) => format!(r#""suppressed","at_least":{low},"at_most":{high}"#),
-        (value, None) => format!(r#""exact","value":{value}"#),
-    };
     let (year, end) = (&quarter[..4], quarter[4..].parse::<u8>().expect("a month"));
     let (first, days) = (end - 2, if end == 6 || end == 9 { 30 } else { 31 });
-    let subject = format!("{table}.{quarter}.{authority}.{number}");
-    format!(
-        r#"{{"specversion":"1.0","id":"{subject}.1","source":"urn:partner:mhclg:hclic","type":"uk.community-safety.housing.count.v1","subject":"{subject}","revision":202604,"time":"2026-04-01T00:00:00Z","data":{{"what":{{"list":"{list}","edition":"{edition}","category":"{category}"}},"period":{{"from":"{year}-{first:02}-01","to":"{year}-{end:02}-{days}"}},"area":{{"code":"{authority}","level":"district","role":"service"}},"unit":"{unit}","status":{said}}}}}"#
+    let count = housing_count(
+        "mhclg:hclic",
+        &format!("{table}.{quarter}.{authority}.{number}"),
     )
+    .revision(202_604)
+    .what(list, edition, category)
+    .period(
+        &format!("{year}-{first:02}-01"),
+        &format!("{year}-{end:02}-{days}"),
+    )
+    .area_as("service", authority, "district")
+    .unit(unit);
+    let parse = |number: &str| number.parse::<i64>().expect("a number");
+    match (value, value.split_once('-')) {
+        ("..", _) => count.not_supplied(),
+        (_, Some((low, ""))) => count.suppressed(parse(low), None),
+        (_, Some((low, high))) => count.suppressed(parse(low), Some(parse(high))),
+        (value, None) => count.exact(parse(value)),
+    }
 }
 
-/// The extract holds what is published, where that is at hand.
+/// The extract contains what is published, where that is at hand.
 #[test]
 fn the_extract_is_what_is_published() {
     let Some(events) = published() else { return };
@@ -154,18 +164,18 @@ const NEED: &str = "count:hclic-need";
 #[test]
 fn assessments_are_those_owed_a_duty_and_the_others() {
     let totals = &COUNTS.totals;
-    let said = |window, all: &[&str]| -> Vec<i64> {
+    let found = |window, all: &[&str]| -> Vec<i64> {
         all.iter()
             .map(|series| totals.count(&cell(ASSESSMENT, series, MAIDSTONE, window)))
             .collect()
     };
     let parts = ["total", "owed", "not-homeless"];
-    assert_eq!(said("quarter:2018-q2", &parts), [253, 224, 29]);
-    assert_eq!(said("quarter:2019-q2", &parts), [298, 246, 52]);
-    assert_eq!(said("quarter:2023-q2", &parts), [296, 271, 25]);
+    assert_eq!(found("quarter:2018-q2", &parts), [253, 224, 29]);
+    assert_eq!(found("quarter:2019-q2", &parts), [298, 246, 52]);
+    assert_eq!(found("quarter:2023-q2", &parts), [296, 271, 25]);
     let parts = ["total", "owed", "not-homeless", "withdrew", "not-eligible"];
-    assert_eq!(said("quarter:2023-q3", &parts), [626, 261, 26, 302, 37]);
-    assert_eq!(said("quarter:2023-q4", &parts), [380, 265, 38, 68, 9]);
+    assert_eq!(found("quarter:2023-q3", &parts), [626, 261, 26, 302, 37]);
+    assert_eq!(found("quarter:2023-q4", &parts), [380, 265, 38, 68, 9]);
     // No rule of the plan asks after assessments: all of them are under none.
     let of = |series| totals.block(&cell(ASSESSMENT, series, MAIDSTONE, "quarter:2018-q2"));
     assert_eq!(
@@ -178,7 +188,7 @@ fn assessments_are_those_owed_a_duty_and_the_others() {
 #[test]
 fn a_total_that_crosses_a_break_is_not_comparable() {
     let change = &COUNTS.change;
-    let said = |series| {
+    let found = |series| {
         let [kind, series, area, window] = cell(ASSESSMENT, series, MAIDSTONE, "quarter:2023-q3");
         let row = change.one(&[kind, series, area, window, ("baseline", "prior")]);
         let percent = change
@@ -195,8 +205,8 @@ fn a_total_that_crosses_a_break_is_not_comparable() {
             percent.expect("a change"),
         )
     };
-    assert_eq!(said("total"), (626, 296, "111.5".to_owned()));
-    assert_eq!(said("owed"), (261, 271, "-3.7".to_owned()));
+    assert_eq!(found("total"), (626, 296, "111.5".to_owned()));
+    assert_eq!(found("owed"), (261, 271, "-3.7".to_owned()));
 }
 
 #[test]
@@ -212,7 +222,7 @@ fn a_set_of_which_a_district_sent_nothing_is_known_from_below() {
     assert_eq!(total("kent-13", "quarter:2018-q2"), "exact 2402 2402 2402");
     assert_eq!(total("kent-12", "quarter:2023-q3"), "exact 4169 4169 4169");
     assert_eq!(total("kent-13", "quarter:2023-q3"), "exact 5238 5238 5238");
-    // Of the other quarters only Maidstone's figures are held: they are not those of the county.
+    // For the other quarters only Maidstone sent figures: they are not those of the county.
     let maidstone = totals.count(&cell(ASSESSMENT, "total", MAIDSTONE, "quarter:2019-q2"));
     assert_eq!(
         (maidstone, total("kent-12", "quarter:2019-q2").as_str()),
@@ -221,7 +231,7 @@ fn a_set_of_which_a_district_sent_nothing_is_known_from_below() {
 }
 
 #[test]
-fn a_rate_has_its_exact_households_and_a_rank_that_allows_for_who_did_not_supply() {
+fn a_rate_has_exact_households_and_a_rank_that_allows_for_missing_areas() {
     let totals = &COUNTS.totals;
     let prevention = |window, area| totals.one(&cell(ASSESSMENT, "prevention", area, window));
     let row = prevention("quarter:2023-q2", MAIDSTONE);
@@ -254,10 +264,10 @@ fn a_rate_has_its_exact_households_and_a_rank_that_allows_for_who_did_not_supply
 #[test]
 fn needs_that_a_household_may_have_together_lie_between_the_largest_and_the_sum() {
     let totals = &COUNTS.totals;
-    let said = |series| totals.block(&cell(NEED, series, MAIDSTONE, "quarter:2018-q2"));
-    assert_eq!(said("substance-misuse"), "interval - 13 21");
+    let found = |series| totals.block(&cell(NEED, series, MAIDSTONE, "quarter:2018-q2"));
+    assert_eq!(found("substance-misuse"), "interval - 13 21");
     assert_eq!(
-        said("total"),
+        found("total"),
         "exact 224 224 224",
         "with none, with unknown and with some: 92 + 0 + 132"
     );
@@ -269,7 +279,7 @@ fn needs_that_a_household_may_have_together_lie_between_the_largest_and_the_sum(
     };
     assert_eq!(
         (
-            said("mental-health").as_str(),
+            found("mental-health").as_str(),
             share("mental-health").map(|s| format!("{s:.1}"))
         ),
         ("exact 78 78 78", Some("34.8".to_owned()))
@@ -281,12 +291,12 @@ fn needs_that_a_household_may_have_together_lie_between_the_largest_and_the_sum(
     );
     // What is mapped are those with needs at most, 132, though the needs of the rules sum to more.
     assert_eq!(
-        (said("mapped").as_str(), said("unmapped").as_str()),
+        (found("mapped").as_str(), found("unmapped").as_str()),
         ("interval - 78 132", "interval - 92 146")
     );
-    assert_eq!(said("total-number-of-support-needs"), "exact 349 349 349");
+    assert_eq!(found("total-number-of-support-needs"), "exact 349 349 349");
     assert_eq!(
-        said("organised-crime"),
+        found("organised-crime"),
         "not_supplied - 0 -",
         "that edition has no code for modern slavery"
     );
@@ -313,8 +323,8 @@ fn what_a_partner_withheld_keeps_the_bounds_it_prints() {
     let mut expected = vec![(Some(0), Some(4)); 20];
     expected.push((Some(4), None));
     assert_eq!(bounds, expected);
-    // The City lies outside of Kent: its needs are told there, within the same bounds.
-    let said = |series| {
+    // The City is outside Kent: its needs are counted there, within the same bounds.
+    let found = |series| {
         COUNTS.totals.block(&[
             ("kind", NEED),
             ("series", series),
@@ -323,9 +333,9 @@ fn what_a_partner_withheld_keeps_the_bounds_it_prints() {
             ("window", "quarter:2018-q2"),
         ])
     };
-    assert_eq!(said("drug-dependency-needs"), "interval - 0 4");
-    assert_eq!(said("total-number-of-support-needs"), "interval - 4 -");
-    assert_eq!(said("total"), "exact 5 5 5");
+    assert_eq!(found("drug-dependency-needs"), "interval - 0 4");
+    assert_eq!(found("total-number-of-support-needs"), "interval - 4 -");
+    assert_eq!(found("total"), "exact 5 5 5");
 }
 
 /// Window, signal and segment of every point of a chart that says something, and the limits of a
@@ -337,7 +347,7 @@ fn chart(series: &str, limits_of: &str) -> (Vec<String>, [Option<String>; 3]) {
         ("series", series),
         ("area_code", MAIDSTONE),
     ];
-    let said = spc
+    let found = spc
         .find(&texts)
         .filter(|row| spc.text(*row, "signal") != Some("none"))
         .map(|row| {
@@ -353,7 +363,7 @@ fn chart(series: &str, limits_of: &str) -> (Vec<String>, [Option<String>; 3]) {
         });
     let row = spc.one(&cell(ASSESSMENT, series, MAIDSTONE, limits_of));
     (
-        said.collect(),
+        found.collect(),
         ["centre", "lower", "upper"].map(|name| spc.decimals(row, name)),
     )
 }
@@ -371,17 +381,17 @@ fn charts_of_homelessness_are_based_anew_at_the_break() {
     let with = |first: &[&str]| {
         first
             .iter()
-            .map(|said| (*said).to_owned())
+            .map(|found| (*found).to_owned())
             .chain(after.clone())
             .collect::<Vec<_>>()
     };
-    let (said, of) = chart("owed", "quarter:2018-q2");
+    let (found, of) = chart("owed", "quarter:2018-q2");
     assert_eq!(of, limits(["235.571", "165.746", "305.396"]));
-    assert_eq!(said, with(&["quarter:2022-q1 run 2 of 21"]));
-    let (said, of) = chart("total", "quarter:2023-q2");
+    assert_eq!(found, with(&["quarter:2022-q1 run 2 of 21"]));
+    let (found, of) = chart("total", "quarter:2023-q2");
     assert_eq!(of, limits(["283.524", "209.443", "357.605"]));
     assert_eq!(
-        said,
+        found,
         with(&[
             "quarter:2021-q1 run 2 of 21",
             "quarter:2021-q2 below 2 of 21"
@@ -391,9 +401,9 @@ fn charts_of_homelessness_are_based_anew_at_the_break() {
     assert_eq!(none, [None, None, None]);
 }
 
-// A briefing whose parts do not make its whole
+// A briefing whose parts do not add up to its total
 
-/// The total, its parts and sexual offences of a quarter, and of the two whole years.
+/// The total, its parts and sexual offences of a quarter, and of the two complete years.
 const BRIEFING: [(&str, &str, &str, i64); 10] = [
     ("2013-04-01", "2013-06-30", "all-crime", 2_172),
     ("2013-04-01", "2013-06-30", "victim-based", 1_920),
@@ -418,38 +428,43 @@ victim-based
 other-crimes
 ";
 
-/// A count of the briefing.
-fn briefed(from: &str, to: &str, category: &str, area: &str, said: &str) -> String {
+/// A count of the briefing, without its value.
+fn briefed(from: &str, to: &str, category: &str, area: &str) -> EventBuilder {
     let list = if category == "sexual-offences" {
         "briefing-offence"
     } else {
         "briefing"
     };
-    let subject = format!("{category}.{area}.{from}.{to}");
-    format!(
-        r#"{{"specversion":"1.0","id":"{subject}","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.count.v1","subject":"{subject}","revision":1,"time":"2015-06-01T00:00:00Z","data":{{"what":{{"list":"{list}","edition":"2014","category":"{category}"}},"period":{{"from":"{from}","to":"{to}"}},"area":{{"code":"{area}","level":"district","role":"incident"}},"unit":"events","status":{said}}}}}"#
-    )
+    police_count(&format!("{category}.{area}.{from}.{to}"))
+        .what(list, "2014", category)
+        .period(from, to)
+        .area(area, "district")
 }
 
 #[test]
 fn an_area_that_is_not_exact_widens_the_ranks_of_the_others() {
     let reference = reference_with(&[("codes/briefing.csv", BRIEFING_LIST)]);
-    let all = [
-        ("E07000110", r#""exact","value":10"#),
-        ("E07000105", r#""suppressed","at_least":5,"at_most":12"#),
-        ("E07000106", r#""exact","value":6"#),
-        ("E07000107", r#""exact","value":6"#),
-        ("E07000108", r#""exact","value":2"#),
+    let areas = [
+        MAIDSTONE,
+        "E07000105",
+        "E07000106",
+        "E07000107",
+        "E07000108",
     ];
-    let documents =
-        all.map(|(area, said)| briefed("2014-04-01", "2014-06-30", "all-crime", area, said));
-    let mut chain = Chain::new();
-    chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
+    let [a, b, c, d, e] = areas.map(|area| briefed("2014-04-01", "2014-06-30", "all-crime", area));
+    let documents = [
+        a.exact(10),
+        b.suppressed(5, Some(12)),
+        c.exact(6),
+        d.exact(6),
+        e.exact(2),
+    ];
+    let chain = Chain::with(POLICE, &documents);
     let run = chain
         .aggregate_with(&reference, &[PLAN], None)
         .expect("records");
     let totals = chain.table_of(&run, PLAN, "window_totals");
-    let ranks = all.map(|(area, _)| {
+    let ranks = areas.map(|area| {
         let row = totals.one(&cell("count:briefing", "total", area, "quarter:2014-q2"));
         ["rank_min", "rank_max", "rank_of"].map(|name| totals.number(row, name))
     });
@@ -459,7 +474,7 @@ fn an_area_that_is_not_exact_widens_the_ranks_of_the_others() {
 }
 
 #[test]
-fn a_briefing_that_does_not_add_up_is_told_so() {
+fn a_briefing_that_does_not_add_up_fails_its_reconciliation() {
     let offences = BRIEFING_LIST
         .replace("# totals: all-crime\n", "")
         .replace("all-crime\nvictim-based\nother-crimes", "sexual-offences");
@@ -467,22 +482,14 @@ fn a_briefing_that_does_not_add_up_is_told_so() {
         ("codes/briefing.csv", BRIEFING_LIST),
         ("codes/briefing-offence.csv", &offences),
     ]);
-    let documents = BRIEFING.map(|(from, to, category, value)| {
-        briefed(
-            from,
-            to,
-            category,
-            MAIDSTONE,
-            &format!(r#""exact","value":{value}"#),
-        )
-    });
-    let mut chain = Chain::new();
-    chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
+    let documents = BRIEFING
+        .map(|(from, to, category, value)| briefed(from, to, category, MAIDSTONE).exact(value));
+    let chain = Chain::with(POLICE, &documents);
     let run = chain
         .aggregate_with(&reference, &[PLAN], None)
         .expect("records");
     let change = chain.table_of(&run, PLAN, "change");
-    let said = |kind, series, window| {
+    let found = |kind, series, window| {
         let [kind, series, area, window] = cell(kind, series, MAIDSTONE, window);
         let row = change.one(&[kind, series, area, window, ("baseline", "year-before")]);
         let decimals = |name, places: usize| {
@@ -496,7 +503,7 @@ fn a_briefing_that_does_not_add_up_is_told_so() {
             decimals("diff_per_day", 2).expect("a rate"),
         )
     };
-    let briefing = |series, window| said("count:briefing", series, window);
+    let briefing = |series, window| found("count:briefing", series, window);
     assert_eq!(
         briefing("total", "quarter:2014-q2"),
         (185, "8.5".to_owned(), "2.03".to_owned())
@@ -510,7 +517,7 @@ fn a_briefing_that_does_not_add_up_is_told_so() {
         "not 185"
     );
     assert_eq!(
-        said(
+        found(
             "count:briefing-offence",
             "sexual-offences",
             "quarter:2014-q2"

@@ -1,4 +1,4 @@
-//! What a figure is made of, and what changed it: by reasons that add up.
+//! The records behind a figure, and what changed it: by reasons that add up.
 
 use std::path::PathBuf;
 
@@ -10,29 +10,27 @@ use partner_feeds::import::police_uk::{self, PoliceUkOptions};
 
 use crate::chain::{Chain, POLICE, Quiet, REFERENCE};
 use crate::import::options;
+use crate::kit::events::{self, EventBuilder, published_crime};
 use crate::published::Street;
 
 const PLAN: &str = "smp-2017-18";
 /// The first receipt of a chain, and seconds after it.
 const BEGAN: Micros = Micros(1_577_836_800_000_000);
 
-/// A crime of a month and category; `area` is a district.
-fn crime(
-    subject: &str,
-    revision: i32,
-    month: &str,
-    category: &str,
-    area: &str,
-    more: &str,
-) -> String {
-    format!(
-        r#"{{"specversion":"1.0","id":"{subject}.{revision}","source":"urn:partner:kent-police:crime","type":"uk.community-safety.police.crime.v1","subject":"{subject}","revision":{revision},"time":"2018-02-06T09:15:00Z","data":{{"what":{{"list":"ho-crime","edition":"2026-04","category":"{category}"}},"when":{{"occurred_from":"{month}-03","recorded_at":"{month}-04"}},"area":{{"code":"{area}","level":"district","role":"incident"}}{more}}}}}"#
-    )
-}
-
-const CANCELLED: &str = r#","cancellation":{"reason":"no_offence","at":"2018-02-01"}"#;
 const MAIDSTONE: &str = "E07000110";
 const ASHFORD: &str = "E07000105";
+
+/// A crime of May 2017 in Maidstone.
+fn crime(subject: &str) -> EventBuilder {
+    events::crime(subject)
+        .month("2017-05")
+        .area(MAIDSTONE, "district")
+}
+
+/// The same, and a drugs offence.
+fn drugs(subject: &str) -> EventBuilder {
+    crime(subject).category("92D")
+}
 
 fn explained(
     chain: &Chain,
@@ -51,7 +49,7 @@ fn explained(
         window,
     };
     let before = before.map(|seconds| BEGAN.plus_seconds(seconds));
-    let told = explain(
+    let explanation = explain(
         &chain.store,
         &settings,
         &cell,
@@ -59,54 +57,57 @@ fn explained(
         chain.runtime.handle(),
         &mut Quiet,
     );
-    told.expect("explained").expect("a record")
+    explanation.expect("explained").expect("a record")
 }
 
 #[test]
 fn a_change_is_split_into_reasons_that_add_up() {
     let mut chain = Chain::new();
-    let drugs =
-        |subject, revision, month, area, more| crime(subject, revision, month, "92D", area, more);
     let before = [
-        drugs("stays", 1, "2017-05", MAIDSTONE, ""),
-        drugs("cancelled", 1, "2017-05", MAIDSTONE, ""),
-        drugs("reinstated", 1, "2017-05", MAIDSTONE, CANCELLED),
-        drugs("redated-out", 1, "2017-05", MAIDSTONE, ""),
-        drugs("redated-in", 1, "2017-06", MAIDSTONE, ""),
-        drugs("relocated-out", 1, "2017-05", MAIDSTONE, ""),
-        drugs("relocated-in", 1, "2017-05", ASHFORD, ""),
-        drugs("reclassified-out", 1, "2017-05", MAIDSTONE, ""),
-        crime("reclassified-in", 1, "2017-05", "46", MAIDSTONE, ""),
+        drugs("stays"),
+        drugs("cancelled"),
+        drugs("reinstated").cancelled(),
+        drugs("redated-out"),
+        drugs("redated-in").month("2017-06"),
+        drugs("relocated-out"),
+        drugs("relocated-in").area(ASHFORD, "district"),
+        drugs("reclassified-out"),
+        crime("reclassified-in").category("46"),
         // Moved in every way, and cancelled: the first reason counts.
-        drugs("all-at-once", 1, "2017-05", MAIDSTONE, ""),
+        drugs("all-at-once"),
     ];
     let after = [
-        drugs("late", 1, "2017-05", MAIDSTONE, ""),
-        drugs("late-too", 1, "2017-05", MAIDSTONE, ""),
-        drugs("cancelled", 2, "2017-05", MAIDSTONE, CANCELLED),
-        drugs("reinstated", 2, "2017-05", MAIDSTONE, ""),
-        drugs("redated-out", 2, "2017-06", MAIDSTONE, ""),
-        drugs("redated-in", 2, "2017-05", MAIDSTONE, ""),
-        drugs("relocated-out", 2, "2017-05", ASHFORD, ""),
-        drugs("relocated-in", 2, "2017-05", MAIDSTONE, ""),
-        crime("reclassified-out", 2, "2017-05", "46", MAIDSTONE, ""),
-        drugs("reclassified-in", 2, "2017-05", MAIDSTONE, ""),
-        crime("all-at-once", 2, "2017-06", "46", ASHFORD, CANCELLED),
+        drugs("late"),
+        drugs("late-too"),
+        drugs("cancelled").revision(2).cancelled(),
+        drugs("reinstated").revision(2),
+        drugs("redated-out").revision(2).month("2017-06"),
+        drugs("redated-in").revision(2),
+        drugs("relocated-out").revision(2).area(ASHFORD, "district"),
+        drugs("relocated-in").revision(2),
+        crime("reclassified-out").revision(2).category("46"),
+        drugs("reclassified-in").revision(2),
+        crime("all-at-once")
+            .revision(2)
+            .month("2017-06")
+            .category("46")
+            .area(ASHFORD, "district")
+            .cancelled(),
     ];
-    chain.commit(POLICE, 0, before.iter().map(|document| (0, &**document)));
-    chain.commit(POLICE, 0, after.iter().map(|document| (100, &**document)));
-    let told = explained(
+    chain.commit(POLICE, 0, before.iter().map(|document| (0, document)));
+    chain.commit(POLICE, 0, after.iter().map(|document| (100, document)));
+    let explanation = explained(
         &chain,
         "substance-misuse",
         MAIDSTONE,
         "month:2017-05",
         Some(50),
     );
-    let [told] = &told[..] else {
-        panic!("one partner, kind and role: {told:?}")
+    let [explanation] = &explanation[..] else {
+        panic!("one partner, kind and role: {explanation:?}")
     };
     assert_eq!(
-        (told.count, told.rules.clone()),
+        (explanation.count, explanation.rules.clone()),
         (Some(7), vec![("codes".to_owned(), 7)])
     );
     let expected = CountChange {
@@ -118,10 +119,10 @@ fn a_change_is_split_into_reasons_that_add_up() {
         cancelled: 2,
         reinstated: 1,
     };
-    assert_eq!(told.change, Some(expected));
+    assert_eq!(explanation.change, Some(expected));
     assert_eq!(expected.before + expected.sum(), 7);
     assert_eq!(
-        told.months,
+        explanation.months,
         [("2017-05".parse().expect("a month"), Some(7), "final")]
     );
 }
@@ -129,26 +130,26 @@ fn a_change_is_split_into_reasons_that_add_up() {
 #[test]
 fn what_a_priority_cannot_be_shown_by_is_not_supplied() {
     let mut chain = Chain::new();
-    let published = crime("a", 1, "2018-11", "drugs", MAIDSTONE, "")
-        .replace("kent-police:crime", "kent-police:open-data")
-        .replace(
-            r#""list":"ho-crime","edition":"2026-04""#,
-            r#""list":"police-uk","edition":"2013-05""#,
-        );
-    chain.commit(POLICE, 0, [(0, &*published)]);
-    let [told] = &explained(&chain, "mental-health", MAIDSTONE, "fy:2018-19", None)[..] else {
+    let published = published_crime("a", "2018-11").area(MAIDSTONE, "district");
+    chain.commit(POLICE, 0, [(0, published)]);
+    let [explanation] = &explained(&chain, "mental-health", MAIDSTONE, "fy:2018-19", None)[..]
+    else {
         panic!("one")
     };
-    assert_eq!((told.count, told.count_status), (None, "not_supplied"));
     assert_eq!(
-        told.breaks,
+        (explanation.count, explanation.count_status),
+        (None, "not_supplied")
+    );
+    assert_eq!(
+        explanation.breaks,
         ["kent-recording-2016-2018", "kent-system-2018"]
     );
-    let [told] = &explained(&chain, "police-uk:drugs", "kent-12", "month:2018-11", None)[..] else {
+    let [explanation] = &explained(&chain, "police-uk:drugs", "kent-12", "month:2018-11", None)[..]
+    else {
         panic!("one")
     };
     assert_eq!(
-        (told.count, told.codes.clone()),
+        (explanation.count, explanation.codes.clone()),
         (Some(1), vec![("police-uk:drugs".to_owned(), 1)])
     );
 }
@@ -179,12 +180,12 @@ fn releases(files: &[PathBuf], months: [&str; 2]) -> Chain {
 fn a_burglary_that_the_next_release_redates_leaves_its_month() {
     let chain = releases(&Street::kent().files, ["2018-11", "2018-12"]);
     let crime = |window| {
-        let told = explained(&chain, "total", "all", window, Some(50));
-        let told = told
+        let explanation = explained(&chain, "total", "all", window, Some(50));
+        let explanation = explanation
             .into_iter()
-            .find(|told| told.kind == "crime")
+            .find(|explanation| explanation.kind == "crime")
             .expect("crimes");
-        (told.count, told.change.expect("since"))
+        (explanation.count, explanation.change.expect("since"))
     };
     let (count, change) = crime("month:2018-11");
     assert_eq!((change.before, count), (11_690, Some(11_689)));
@@ -206,17 +207,16 @@ fn a_burglary_that_the_next_release_redates_leaves_its_month() {
 #[test]
 fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
     let mut chain = Chain::new();
-    let flagged = r#","flags":{"domestic_abuse":true}"#;
     let documents = [
-        crime("flagged", 1, "2017-05", "8N", MAIDSTONE, flagged),
-        crime("assault", 1, "2017-05", "8N", MAIDSTONE, ""),
-        crime("theft", 1, "2017-06", "46", MAIDSTONE, ""),
+        crime("flagged").flag("domestic_abuse", true),
+        crime("assault"),
+        crime("theft").month("2017-06").category("46"),
     ];
-    chain.commit(POLICE, 0, documents.iter().map(|document| (0, &**document)));
+    chain.commit(POLICE, 0, documents.iter().map(|document| (0, document)));
     let plans = ["smp-2017-18", "smp-2018-19"]
         .map(|id| PlanChoice::Plan(REFERENCE.plans.get(id).expect("held")));
     let settings = AggregateSettings::new(plans.into(), &REFERENCE, None);
-    let told = diff(
+    let moved = diff(
         &chain.store,
         &settings,
         None,
@@ -225,8 +225,8 @@ fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
     )
     .expect("compared")
     .expect("records");
-    assert_eq!((told.records, told.unmapped), (3, [1, 2]));
-    let narrowed = told
+    assert_eq!((moved.records, moved.unmapped), (3, [1, 2]));
+    let narrowed = moved
         .series
         .iter()
         .find(|moved| moved.after.as_deref() == Some("domestic-abuse"))
@@ -239,14 +239,14 @@ fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
                 .iter()
                 .any(|rule| rule.starts_with("codes.ho-category="))
     );
-    let dropped: Vec<_> = told
+    let dropped: Vec<_> = moved
         .series
         .iter()
         .filter(|moved| moved.change == "dropped")
         .collect();
     assert_eq!(dropped.len(), 3, "{dropped:?}");
     let may = REFERENCE.windows.get("month:2017-05").expect("a window");
-    let told = diff(
+    let moved = diff(
         &chain.store,
         &settings,
         Some(&may),
@@ -254,5 +254,5 @@ fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
         &mut Quiet,
     )
     .expect("compared");
-    assert_eq!(told.map(|told| told.records), Some(2));
+    assert_eq!(moved.map(|moved| moved.records), Some(2));
 }

@@ -57,7 +57,7 @@ struct Published {
     long: (Events, HclicSummary),
 }
 
-/// What the published files hold; none where they are not at hand.
+/// The events of the published files; `None` where they are not at hand.
 static PUBLISHED: LazyLock<Option<Published>> = LazyLock::new(|| {
     let Some(folder) = data()
         .map(|data| data.join("housing"))
@@ -362,7 +362,7 @@ fn needs_of_maidstone_are_as_published() {
 }
 
 #[test]
-fn what_is_withheld_in_the_city_of_london_lies_between_0_and_its_base() {
+fn what_is_withheld_in_the_city_of_london_is_between_0_and_its_base() {
     let Some(Published {
         workbooks: (events, summary),
         ..
@@ -403,7 +403,7 @@ fn what_is_withheld_in_the_city_of_london_lies_between_0_and_its_base() {
     assert_eq!((summary.events(), all), (76_658, 344));
 }
 
-/// The code lists hold what is published, and nothing else; `hclic-need` up to the slash.
+/// The code lists contain what is published, and nothing else; `hclic-need` up to the slash.
 #[test]
 fn code_lists_are_the_published_categories() {
     let Some(Published { workbooks, long }) = &*PUBLISHED else {

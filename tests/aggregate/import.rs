@@ -158,7 +158,7 @@ fn rows_of_dyfed_powys_need_a_vintage_and_hold_two_redated_ids() {
 }
 
 /// Imports a sample of a published file under the name it was published by; the events and what was
-/// made of it.
+/// written from it.
 fn sampled(file: &str, release: &str) -> Option<(Vec<serde_json::Value>, PoliceUkSummary)> {
     let Some(folder) = data().map(|data| data.join("police")) else {
         say(&format!(

@@ -7,6 +7,7 @@ use arrow_select::filter::filter_record_batch;
 use proptest::prelude::*;
 
 use crate::chain::{Chain, HOUSING, POLICE, REFERENCE, Table};
+use crate::kit::events::{crime, homelessness_case};
 
 /// Two plans, and each month under its own: their months meet at the end of March 2018.
 const FOLDERS: [&str; 3] = ["smp-2017-18", "smp-2018-19", "in-force"];
@@ -25,48 +26,35 @@ struct Sent {
 
 impl Sent {
     fn document(&self) -> String {
+        let subject = format!("s-{}", self.subject);
+        let event = if self.housing {
+            homelessness_case(&subject)
+        } else {
+            crime(&subject).category(["8N", "92D", "106", "999", "58A"][self.code])
+        };
+        let event = match self.area {
+            0 => event,
+            1 => event.lsoa("E01024374"),
+            2 => event.lsoa("E01024375"),
+            _ => event.area_as("home", "E07000110", "district"),
+        };
+        let event = match self.flags {
+            0 => event,
+            1 => event.flag("domestic_abuse", true),
+            _ => event.flag("mental_health", false).flag("drugs", true),
+        };
+        let event = if self.cancelled {
+            event.cancelled()
+        } else {
+            event
+        };
         let Self {
-            subject,
-            revision,
-            month,
-            ..
+            revision, month, ..
         } = self;
-        let (source, kind, what) = if self.housing {
-            (
-                "maidstone-bc:hclic",
-                "housing.homelessness-case",
-                r#""edition":"2018-04","assessment":"relief_duty","loss_reason":"domestic-abuse""#
-                    .to_owned(),
-            )
-        } else {
-            let category = ["8N", "92D", "106", "999", "58A"][self.code];
-            (
-                "kent-police:crime",
-                "police.crime",
-                format!(
-                    r#""what":{{"list":"ho-crime","edition":"2026-04","category":"{category}"}}"#
-                ),
-            )
-        };
-        let area = [
-            "",
-            r#","area":{"code":"E01024374","level":"lsoa","vintage":2011,"role":"incident"}"#,
-            r#","area":{"code":"E01024375","level":"lsoa","vintage":2011,"role":"incident"}"#,
-            r#","area":{"code":"E07000110","level":"district","role":"home"}"#,
-        ][self.area];
-        let flags = [
-            "",
-            r#","flags":{"domestic_abuse":true}"#,
-            r#","flags":{"mental_health":false,"drugs":true}"#,
-        ][self.flags];
-        let cancelled = if self.cancelled {
-            r#","cancellation":{"reason":"duplicate","at":"2018-07-01"}"#
-        } else {
-            ""
-        };
-        format!(
-            r#"{{"specversion":"1.0","id":"{subject}.{revision}","source":"urn:partner:{source}","type":"uk.community-safety.{kind}.v1","subject":"s-{subject}","revision":{revision},"time":"2018-07-06T09:15:00Z","data":{{{what},"when":{{"occurred_from":"2018-0{month}-1{revision}T22:10:00Z"}}{area}{flags}{cancelled}}}}}"#
-        )
+        event
+            .revision((*revision).into())
+            .occurred(&format!("2018-0{month}-1{revision}T22:10:00Z"))
+            .to_string()
     }
 }
 
@@ -95,7 +83,7 @@ fn sent() -> impl Strategy<Value = Sent> {
         )
 }
 
-/// Commits what was received, each in the partition and file that `place` says.
+/// Commits what was received, each in the partition and file that `place` gives.
 fn written(received: &[(i64, &Sent)], place: &[(u8, u8)]) -> Vec<(String, bytes::Bytes)> {
     let mut chain = Chain::new();
     let documents: Vec<String> = received.iter().map(|(_, sent)| sent.document()).collect();

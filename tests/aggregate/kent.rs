@@ -201,42 +201,42 @@ fn rated(
 fn wards_of_2019_by_count_rate_and_rank() {
     let kent = &*KENT;
     let ward = |code| rated(kent, "ward", code);
-    let said = |rate: &str| Some(rate.to_owned());
+    let found = |rate: &str| Some(rate.to_owned());
     let ranks = |rank| [Some(rank), Some(rank), Some(26)];
     assert_eq!(
         ward("E05004996"),
-        (1_419, Some(11_924), said("119.004"), ranks(1)),
+        (1_419, Some(11_924), found("119.004"), ranks(1)),
         "High Street"
     );
     let (count, _, rate, rank) = ward("E05005002");
     assert_eq!(
         (count, rate, rank),
-        (416, said("44.392"), ranks(2)),
+        (416, found("44.392"), ranks(2)),
         "Park Wood"
     );
     let (count, _, rate, rank) = ward("E05005004");
     assert_eq!(
         (count, rate, rank),
-        (242, said("40.968"), ranks(3)),
+        (242, found("40.968"), ranks(3)),
         "Shepway South"
     );
     let (count, _, rate, rank) = ward("E05004995");
     assert_eq!(
         (count, rate, rank),
-        (299, said("40.351"), ranks(4)),
+        (299, found("40.351"), ranks(4)),
         "Heath"
     );
     let (count, _, rate, _) = ward("E05004984");
-    assert_eq!((count, rate), (77, said("9.212")), "Bearsted");
+    assert_eq!((count, rate), (77, found("9.212")), "Bearsted");
     assert_eq!(
         ward("E05004983"),
-        (15, Some(2_428), said("6.178"), ranks(26)),
+        (15, Some(2_428), found("6.178"), ranks(26)),
         "Barming and Teston"
     );
     let (count, population, rate, _) = rated(kent, "district", MAIDSTONE);
     assert_eq!(
         (count, population, rate),
-        (5_594, Some(175_736), said("31.832")),
+        (5_594, Some(175_736), found("31.832")),
         "175,700 would give 31.838"
     );
     let row = kent
@@ -324,7 +324,7 @@ fn wards_of_2025_hold_whole_rows_and_say_how_many_persons_are_misplaced() {
 }
 
 #[test]
-fn a_place_of_few_residents_has_a_rate_that_misleads_and_says_both() {
+fn a_place_of_few_residents_shows_that_its_rate_misleads() {
     let kent = &*KENT;
     let (count, population, rate, ranks) = rated(kent, "place", "town-centre");
     assert_eq!(
@@ -355,7 +355,7 @@ fn a_place_of_few_residents_has_a_rate_that_misleads_and_says_both() {
 fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
     let kent = &*KENT;
     let quality = of_plan(&kent.chain, "feed_quality");
-    let said = |kind, month: &str| {
+    let found = |kind, month: &str| {
         let row = quality.one(&[("kind", kind), ("window", month)]);
         (
             quality.decimals(row, "ratio").expect("a ratio"),
@@ -363,11 +363,11 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
         )
     };
     assert_eq!(
-        said("crime", "month:2018-12"),
+        found("crime", "month:2018-12"),
         ("0.412".to_owned(), "suspect")
     );
     assert_eq!(
-        said("crime", "month:2018-11"),
+        found("crime", "month:2018-11"),
         ("0.785".to_owned(), "final")
     );
     let outside = |kind| {
@@ -377,7 +377,7 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
         )
     };
     assert_eq!((outside("crime"), outside("incident")), (Some(19), Some(0)));
-    let (ratio, status) = said("incident", "month:2018-12");
+    let (ratio, status) = found("incident", "month:2018-12");
     assert_eq!((ratio.as_str(), status), ("1.082", "final"));
     let row = kent.change.one(&[
         ("series", "total"),
@@ -506,13 +506,13 @@ fn what_a_later_plan_asks_and_open_data_lacks_is_not_supplied() {
         )
         .expect("records");
     let totals = kent.chain.table_of(&run, "smp-2018-19", "window_totals");
-    let said = |series| totals.block(&five_months(series, "crime", "district", MAIDSTONE));
-    assert_eq!(said("domestic-abuse"), "not_supplied - 0 -");
-    assert_eq!(said("total"), "exact 5594 5594 5594");
+    let found = |series| totals.block(&five_months(series, "crime", "district", MAIDSTONE));
+    assert_eq!(found("domestic-abuse"), "not_supplied - 0 -");
+    assert_eq!(found("total"), "exact 5594 5594 5594");
 }
 
 #[test]
-fn districts_rank_by_count_where_not_every_population_is_held() {
+fn districts_rank_by_count_where_a_population_is_unknown() {
     let kent = &*KENT;
     let ranked = |district| {
         let row = kent

@@ -13,5 +13,7 @@ mod hclic;
 mod import;
 mod invariance;
 mod kent;
+#[path = "../kit/mod.rs"]
+mod kit;
 mod missing;
 mod published;

@@ -1,4 +1,4 @@
-//! A table for which something is missing is not made, and says what; the others are.
+//! A table that lacks an input is not written, and the run names the input; the others are written.
 
 use partner_feeds::aggregate::{self, AggregateSettings, AggregateSummary, PlanChoice};
 use partner_feeds::files::TextFiles;
@@ -58,7 +58,7 @@ fn without_a_list_of_outcomes_only_their_table_is_not_written() {
 }
 
 #[test]
-fn a_plan_for_an_area_that_is_not_held_has_no_tables_and_another_has() {
+fn a_plan_for_an_unknown_area_has_no_tables_and_another_plan_has() {
     let own = include_str!("../../config/plans/smp-2017-18.toml")
         .replace("smp-2017-18", "elsewhere")
         .replace("E07000110", "E06000001")

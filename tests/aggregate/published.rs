@@ -52,7 +52,7 @@ pub(crate) struct Street {
     pub(crate) files: Vec<PathBuf>,
     /// The LSOAs of Maidstone.
     pub(crate) maidstone: HashSet<String>,
-    /// Where files were made.
+    /// Where files were written.
     _folder: Option<TempDir>,
 }
 
@@ -107,7 +107,7 @@ fn maidstone(data: &Path) -> HashSet<String> {
         .collect()
 }
 
-/// Rows by month, made of figures.
+/// Rows by month, written from figures.
 #[derive(Default)]
 pub(crate) struct Made {
     rows: BTreeMap<String, Vec<String>>,
@@ -115,7 +115,7 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    /// Adds so many equal rows, equal to no other.
+    /// Adds a number of equal rows that equal no other row.
     fn add(
         &mut self,
         month: &str,
@@ -140,7 +140,7 @@ impl Made {
             .extend(std::iter::repeat_n(row, alike));
     }
 
-    /// So many ids, each once in so many of the months.
+    /// A number of ids, each once in some of the months.
     pub(crate) fn ids(&mut self, months: &[&str], ids: usize, lsoa: &str) {
         for _ in 0..ids {
             let id = format!("{:064x}", self.made);
@@ -276,7 +276,7 @@ impl Areas {
         self
     }
 
-    /// The one that so many rows go to: that which most are left of.
+    /// The one that gets a number of rows: the one with most rows left.
     fn deal(&mut self, is_incident: bool, rows: usize) -> String {
         let left = |left: &Left| {
             if is_incident {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`aggregate` beside DuckDB, in one run: the same events written, and every table made.
+"""`aggregate` beside DuckDB, in one run: the same events written, and every table written.
 
     aggregate.py PROGRAM STORE OUT [PLAN]
 
@@ -8,7 +8,7 @@ of each record in the same ledger, writes one sorted file of events a feed, and 
 table, writing what it gives. In DuckDB's favour: its events lack what ours derive, and its queries read ours, where codes
 and months are worked out already. Prints one aligned line a side, with the ratio of their times.
 
-The store is one of `cargo run --release --example ledger -- STORE ROWS`; needs the packages of tests/sql/requirements.txt.
+The store is one of `cargo run --release --example ledger -- STORE ROWS`; needs the environment of tests/venv.
 """
 
 import os

@@ -7,7 +7,7 @@ the least that a consumer written in an afternoon would do. Prints one JSON obje
 
     consume.py --brokers 127.0.0.1:29092 --out /tmp/out police.events.v1 [TOPIC ...]
 
-Needs the packages of requirements.txt beside this file.
+Needs the environment of tests/venv.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def row(message, event):
 
 
 def ends_of(consumer, topics, timeout):
-    """Where each partition that holds something ends now."""
+    """The end of each partition that is not empty."""
     ends = {}
     for topic in topics:
         found = consumer.list_topics(topic, timeout).topics[topic]
@@ -60,7 +60,7 @@ def ends_of(consumer, topics, timeout):
 
 
 class Files:
-    """Rows become files of so many rows."""
+    """Rows become files of a fixed number of rows."""
 
     def __init__(self, folder, rows_max):
         self.folder, self.rows_max, self.rows = Path(folder), rows_max, []
@@ -105,7 +105,7 @@ def main():
         messages = consumer.consume(arguments.batch, timeout=1 if events else arguments.timeout)
         if not messages:
             if time.perf_counter() - began > arguments.timeout and not events:
-                sys.exit("no messages came")
+                sys.exit("no message arrived")
             # Markers of transactions, or records that expired: positions tell.
             for position in consumer.position([TopicPartition(*key) for key in left]):
                 key = position.topic, position.partition

@@ -60,13 +60,9 @@ def build():
 
 
 def python():
-    """A Python with consume.py's packages."""
-    venv = WORK / "venv"
-    if not (venv / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([venv / "bin/pip", "install", "-q", "-r", HERE / "requirements.txt"], check=True)
-        (venv / "ready").touch()
-    return venv / "bin/python"
+    """The Python of the tests' environment."""
+    tools = subprocess.run([HERE.parent / "venv"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return Path(tools.strip()) / "python"
 
 
 class Broker:
@@ -92,7 +88,7 @@ class Broker:
 
 
 class Bucket:
-    """A bucket on the loopback, behind a proxy that holds every PUT for 50 ms."""
+    """A bucket on the loopback, behind a proxy that delays every PUT by 50 ms."""
 
     HOLD = 0.05
 

@@ -69,7 +69,7 @@ fn a_partner_that_sends_only_rejects_is_the_only_one_paused_and_once_resumed_wha
     let list = || feeds.program(&["partners", "list"]).run().succeeds();
     list().saying("envelope.revision 20");
 
-    // It has mended its feed, but for one record.
+    // It has fixed its feed, except one record.
     let personal = crime(999).value.expect("a value");
     let personal = String::from_utf8(personal)
         .expect("text")
@@ -99,7 +99,7 @@ fn a_partner_that_sends_only_rejects_is_the_only_one_paused_and_once_resumed_wha
     );
     consumer.terminate().succeeds();
 
-    // Whoever comes next agrees.
+    // The next consumer agrees.
     feeds.send([crime(1_040), of_another(60)]);
     ingest()
         .set("ingest.breaker", 0)

@@ -37,7 +37,7 @@ pub(crate) struct Sent {
     pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
     /// Milliseconds; only a topic without `LogAppendTime` takes it.
     pub(crate) timestamp: Option<i64>,
-    /// Where it goes, if its key does not say.
+    /// Its partition, if not the one of its key.
     pub(crate) partition: Option<i32>,
 }
 
@@ -207,7 +207,7 @@ impl Broker {
         self.client(&[&own, settings].concat())
     }
 
-    /// The whole log of a topic.
+    /// The complete log of a topic.
     pub(crate) fn log(&self, topic: &str) -> Log {
         let mut log = Log::new();
         self.read(topic, |message| {
@@ -388,7 +388,7 @@ impl OwnBroker {
         self.folder.path().join(name)
     }
 
-    /// Starts the node again, with what it held.
+    /// Starts the node again, with its data.
     pub(crate) fn resume(&self) {
         self.kafka("start");
     }

@@ -1,4 +1,4 @@
-//! Broker and chain disagree: that partition stops and says what was lost, the others go on.
+//! Broker and chain disagree: that partition stops and reports what was lost, the others continue.
 
 use std::path::{Path, PathBuf};
 
@@ -93,7 +93,7 @@ fn records_that_expired_unread_stop_their_partition() {
         &feeds,
         "offsets 100 to 149 expired on the broker before they were read (50 offsets",
     );
-    // And again: nothing was mended by trying.
+    // And again: trying fixed nothing.
     assert_only_the_first_stops(&feeds, "offsets 100 to 149 expired");
     accepted(&feeds);
     feeds
@@ -158,7 +158,7 @@ fn records_that_expire_while_a_consumer_runs_stop_their_partition() {
 }
 
 #[test]
-fn a_topic_made_again_stops_whether_smaller_or_larger_than_before() {
+fn a_recreated_topic_stops_its_partitions_smaller_or_larger_than_before() {
     let feeds = read_once();
     feeds.broker.delete_topic(&feeds.police());
     feeds.broker.create_topic(&feeds.police(), 2, &[]);
@@ -215,7 +215,7 @@ fn an_old_ledger_is_not_the_end_of_a_new_topic_while_a_dead_member_delays_the_gr
 }
 
 #[test]
-fn a_topic_made_again_while_a_consumer_runs_stops_it() {
+fn a_topic_recreated_while_a_consumer_runs_stops_it() {
     let feeds = read_once();
     let mut running = feeds.ingest().start();
     running.until("assigned", 2);
@@ -244,7 +244,7 @@ fn a_topic_deleted_while_a_consumer_runs_leaves_the_other_topics_alone() {
         .held_at("commit.started", &hold)
         .start();
     running.until("assigned", 2);
-    // A batch of it is about to be committed when the topic goes.
+    // A batch of it is about to be committed when the topic is deleted.
     feeds.broker.send(&feeds.topic("health"), [crime(0)]);
     running.until("held", 1);
     feeds.broker.delete_topic(&feeds.topic("health"));
@@ -279,7 +279,7 @@ fn a_group_that_committed_past_the_chain_stops_its_partition() {
 }
 
 #[test]
-fn a_lost_file_of_the_chain_stops_and_verify_says_where() {
+fn a_lost_file_of_the_chain_stops_its_partition_and_verify_names_it() {
     let feeds = Asked {
         partitions: 1,
         ..Asked::default()
@@ -333,7 +333,7 @@ fn unmerged(feeds: &Feeds) -> Program {
 }
 
 #[test]
-fn a_damaged_last_file_stops_its_partition_alone_and_what_kafka_holds_is_read_again_without_it() {
+fn a_damaged_last_file_stops_only_its_partition_and_its_records_are_read_again_without_it() {
     let (feeds, files) = four_files();
     let last = &files[3];
     let whole = std::fs::read(last).expect("a file");
@@ -377,7 +377,7 @@ fn a_damaged_last_file_stops_its_partition_alone_and_what_kafka_holds_is_read_ag
         "the other partition went on"
     );
 
-    // Restored, all goes on.
+    // Once restored, everything continues.
     std::fs::write(last, &whole).expect("written");
     unmerged(&feeds).run().succeeds();
     feeds.assert_all_each_once();
@@ -434,7 +434,7 @@ fn a_file_damaged_or_renamed_in_the_middle_is_named_loses_nothing_and_can_be_put
     for (round, (damage, rule)) in mends.into_iter().enumerate() {
         damage();
         feeds.send(to(0, 400 + round * 10..410 + round * 10));
-        // What comes is read on; nothing is made of what is there.
+        // New records are read; nothing is committed for what is there already.
         unmerged(&feeds).run().succeeds();
         feeds.program(&["verify"]).run().with_status(1).saying(rule);
         feeds

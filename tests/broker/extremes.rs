@@ -3,8 +3,9 @@
 use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 
 use crate::broker::Sent;
-use crate::events::{crime, example, records};
+use crate::events::{crime, records};
 use crate::feeds::{Asked, Feeds};
+use crate::kit::examples::example;
 use crate::oracle;
 
 #[test]
@@ -21,8 +22,7 @@ fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_b
     let large = Sent::new(
         "large",
         example("crime")
-            .into_bytes()
-            .into_iter()
+            .bytes()
             .chain(spaces())
             .take(bytes)
             .collect::<Vec<_>>(),

@@ -136,7 +136,7 @@ impl Feeds {
         self.folder.path().join(name)
     }
 
-    /// The folder that holds the store's files, in a bucket too.
+    /// The folder with the store's files, also those of a bucket.
     pub(crate) fn store(&self) -> PathBuf {
         self.bucket.as_ref().map_or_else(
             || self.path("store"),
@@ -144,7 +144,7 @@ impl Feeds {
         )
     }
 
-    /// Where the program is told the store is.
+    /// The root of the store as the program is given it.
     fn root(&self) -> String {
         match &self.bucket {
             Some(_) => format!("s3://bucket/{}", self.name),
@@ -220,17 +220,17 @@ impl Feeds {
         self.broker.send(&self.police(), sent);
     }
 
-    /// Sends records to the police's topic, so many every tenth of a second, until it is told to
+    /// Sends records to the police's topic, some every tenth of a second, until it is asked to
     /// end.
     pub(crate) fn load(&self, each: usize) -> Load {
         let (broker, topic) = (self.broker.clone(), self.police());
         let ending = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ending);
+        let ended = Arc::clone(&ending);
         let thread = std::thread::spawn(move || {
             let producer = broker.producer(&[]);
             // Bounded, should the test fail.
             for round in 10_000..11_200 {
-                if told.load(Ordering::Relaxed) {
+                if ended.load(Ordering::Relaxed) {
                     break;
                 }
                 produce(&producer, &topic, records(round * each..(round + 1) * each));
@@ -310,7 +310,7 @@ impl Feeds {
         held
     }
 
-    /// Where compaction goes on: every record that is in the log now is in the store, none twice.
+    /// While compaction continues: every record that is in the log now is in the store, none twice.
     #[track_caller]
     pub(crate) fn assert_each_once_of_what_is_left(&self) -> Held {
         let held = oracle::read(&self.store());
@@ -350,7 +350,7 @@ impl Feeds {
             .map(Letter::of)
             .collect();
         let held = oracle::read(&self.store());
-        let told: BTreeSet<_> = letters
+        let mirrored: BTreeSet<_> = letters
             .iter()
             .map(|letter| (letter.row.place.clone(), letter.row.offset))
             .collect();
@@ -363,12 +363,12 @@ impl Feeds {
             known
                 .iter()
                 .filter(of_group)
-                .find(|place| !told.contains(place)),
+                .find(|place| !mirrored.contains(place)),
             None,
             "a reject without a letter"
         );
         assert_eq!(
-            told.iter().find(|place| !known.contains(place)),
+            mirrored.iter().find(|place| !known.contains(place)),
             None,
             "a letter of no reject"
         );
@@ -395,7 +395,7 @@ impl Feeds {
     }
 }
 
-/// A dead letter: the row that it tells of, and the record's own.
+/// A dead letter: the row of its record, and the record itself.
 #[derive(Debug)]
 pub(crate) struct Letter {
     pub(crate) row: Row,
@@ -410,7 +410,7 @@ impl Letter {
         let own = |(name, _): &mut (String, _)| {
             name.starts_with("__connect.errors.") || name.starts_with("partner-feeds.")
         };
-        let told: BTreeMap<String, String> = record
+        let headers: BTreeMap<String, String> = record
             .headers
             .extract_if(.., own)
             .map(|(name, value)| {
@@ -420,36 +420,36 @@ impl Letter {
                 )
             })
             .collect();
-        let (era, offset) = told["partner-feeds.position"]
+        let (era, offset) = headers["partner-feeds.position"]
             .split_once('-')
             .expect("a position");
-        let partition = told["__connect.errors.partition"]
+        let partition = headers["__connect.errors.partition"]
             .parse()
             .expect("a number");
-        let reason = told["__connect.errors.exception.class.name"].clone();
+        let reason = headers["__connect.errors.exception.class.name"].clone();
         assert_eq!(
-            told["__connect.errors.offset"].parse::<i64>(),
+            headers["__connect.errors.offset"].parse::<i64>(),
             offset.parse()
         );
         let row = Row {
-            place: (told["__connect.errors.topic"].clone(), partition),
+            place: (headers["__connect.errors.topic"].clone(), partition),
             era: era.parse().expect("a number"),
             offset: offset.parse().expect("a number"),
             subject: None,
-            rejected: Some((reason, told["partner-feeds.pointer"].clone())),
+            rejected: Some((reason, headers["partner-feeds.pointer"].clone())),
         };
-        let left_out = told.get("partner-feeds.left-out").cloned();
+        let left_out = headers.get("partner-feeds.left-out").cloned();
         Self {
             row,
             record,
             left_out,
-            message: told["__connect.errors.exception.message"].clone(),
+            message: headers["__connect.errors.exception.message"].clone(),
         }
     }
 }
 
 impl Drop for Feeds {
-    /// Leaves logs and store to be looked at where the test failed.
+    /// Keeps logs and store if the test failed.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.folder.disable_cleanup(true);

@@ -1,4 +1,4 @@
-//! Dead letters: what was rejected, in a topic too.
+//! Dead letters: rejects are published to a topic as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,9 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::await_that;
 use crate::broker::Sent;
-use crate::events::{records, refused};
+use crate::events::records;
 use crate::feeds::{Asked, Feeds, Letter};
+use crate::kit::examples::bad_records;
 use crate::oracle;
 use crate::plain::PERSONAL;
 
@@ -21,7 +22,7 @@ fn feeds() -> Feeds {
 }
 
 #[test]
-fn each_reject_is_a_letter_with_all_that_the_record_held_unless_it_is_personal() {
+fn each_reject_is_a_dead_letter_with_the_complete_record_unless_it_is_personal() {
     let topic_settings = &[("max.message.bytes", "25000000"), ("retention.ms", "-1")];
     let asked = Asked {
         feeds: &["police", "health", "housing"],
@@ -35,9 +36,9 @@ fn each_reject_is_a_letter_with_all_that_the_record_held_unless_it_is_personal()
     .start();
     let mut sent = BTreeMap::new();
     let mut next: BTreeMap<String, i64> = BTreeMap::new();
-    for bad in refused() {
+    for bad in bad_records() {
         let topic = feeds.topic(&bad.feed);
-        feeds.broker.send(&topic, [bad.sent.clone().to(1)]);
+        feeds.broker.send(&topic, [Sent::from(&bad).to(1)]);
         let offset = next.entry(topic.clone()).or_default();
         sent.insert(((topic, 1), *offset), bad);
         *offset += 1;
@@ -88,16 +89,16 @@ fn each_reject_is_a_letter_with_all_that_the_record_held_unless_it_is_personal()
         } else {
             assert_eq!(
                 (record.key, record.value),
-                (bad.sent.key.clone(), bad.sent.value.clone())
+                (bad.key.clone(), bad.value.clone())
             );
-            assert_eq!((record.headers, left_out), (bad.sent.headers.clone(), None));
+            assert_eq!((record.headers, left_out), (bad.headers.clone(), None));
         }
     }
 }
 
 #[test]
-fn of_a_record_too_large_for_the_dead_letter_topic_the_letter_goes_bare_and_the_partition_goes_on()
-{
+fn a_record_too_large_for_the_dead_letter_topic_is_sent_without_its_value_and_the_partition_continues()
+ {
     let topic_settings = &[("max.message.bytes", "50000000")];
     let letters = Some(&[("max.message.bytes", "200000")][..]);
     let feeds = Asked {
@@ -145,7 +146,7 @@ fn of_a_record_too_large_for_the_dead_letter_topic_the_letter_goes_bare_and_the_
 }
 
 #[test]
-fn while_letters_are_not_taken_the_groups_offset_waits_and_then_none_is_missing() {
+fn while_dead_letters_are_not_accepted_the_group_offset_waits_and_then_none_is_missing() {
     let feeds = feeds();
     let mut consumer = feeds.ingest().set("ingest.shutdown_timeout", "2s").start();
     consumer.until("caught up", 3);
@@ -159,7 +160,7 @@ fn while_letters_are_not_taken_the_groups_offset_waits_and_then_none_is_missing(
             .sum::<i64>()
     };
     assert_eq!(committed(), 0, "rejects are in every partition");
-    // A stop waits no longer than it may.
+    // A stop waits no longer than the shutdown timeout.
     consumer.signal(rustix::process::Signal::TERM);
     consumer.until("shutdown timeout reached", 1);
     consumer.ends().succeeds();
@@ -181,7 +182,7 @@ fn while_letters_are_not_taken_the_groups_offset_waits_and_then_none_is_missing(
 }
 
 #[test]
-fn letters_that_a_killed_process_owed_are_found_where_their_rejects_were_merged_to() {
+fn dead_letters_owed_by_a_killed_process_are_found_after_a_merge() {
     let feeds = feeds();
     feeds.send(records(0..300));
     feeds
@@ -203,7 +204,7 @@ fn letters_that_a_killed_process_owed_are_found_where_their_rejects_were_merged_
 }
 
 #[test]
-fn letters_owed_of_a_damaged_file_are_given_up_and_the_partition_goes_on() {
+fn dead_letters_of_a_damaged_file_are_given_up_and_the_partition_continues() {
     let feeds = Asked {
         partitions: 1,
         letters: Some(&[]),
@@ -243,7 +244,7 @@ fn letters_owed_of_a_damaged_file_are_given_up_and_the_partition_goes_on() {
 }
 
 #[test]
-fn a_group_without_an_offset_is_owed_no_letters_of_what_the_store_holds() {
+fn a_group_without_an_offset_is_owed_no_dead_letters_of_the_store() {
     let feeds = feeds();
     feeds.send(records(0..90));
     feeds
@@ -261,7 +262,7 @@ fn a_group_without_an_offset_is_owed_no_letters_of_what_the_store_holds() {
 }
 
 #[test]
-fn the_partition_goes_on_with_another_consumer_that_sends_what_the_first_owed() {
+fn the_partition_continues_with_another_consumer_that_sends_what_the_first_owed() {
     let feeds = feeds();
     let load = feeds.load(20);
     let sleeper = feeds.ingest().asleep_at("journal.committed", 4).start();
@@ -279,7 +280,7 @@ fn the_partition_goes_on_with_another_consumer_that_sends_what_the_first_owed() 
 }
 
 #[test]
-fn the_dead_letter_topic_is_created_with_the_others_and_is_none_of_them() {
+fn the_dead_letter_topic_is_created_with_the_others_and_is_not_consumed() {
     let feeds = Asked {
         letters: Some(&[]),
         ..Asked::default()

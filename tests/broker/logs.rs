@@ -22,7 +22,7 @@ pub(crate) fn lines(log: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_json_log_is_an_object_a_line_whoever_speaks() {
+fn a_json_log_is_one_object_per_line_from_every_library() {
     let feeds = Feeds::start();
     feeds.send(records(0..30));
     let json = |program: Program| program.env("PARTNER_FEEDS_LOG_FORMAT", "json");

@@ -18,6 +18,8 @@ mod disagreements;
 mod events;
 mod extremes;
 mod feeds;
+#[path = "../kit/mod.rs"]
+mod kit;
 mod letters;
 mod logs;
 mod oracle;

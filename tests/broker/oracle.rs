@@ -1,4 +1,4 @@
-//! What a store holds, read as any reader of Parquet would, with none of the program's code.
+//! What a store contains, read as any reader of Parquet would, with none of the program's code.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{Display, Write as _};
@@ -26,7 +26,7 @@ pub(crate) struct Row {
     pub(crate) rejected: Option<(String, String)>,
 }
 
-/// What the chains of a store hold.
+/// The rows of a store's chains.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     pub(crate) rows: Vec<Row>,
@@ -34,7 +34,7 @@ pub(crate) struct Held {
     pub(crate) ends: BTreeMap<Place, i64>,
 }
 
-/// A file, by its name, held open: it may be merged away while others are read.
+/// A file, by its name, kept open: it may be merged away while others are read.
 struct Parquet {
     path: PathBuf,
     name: String,
@@ -142,7 +142,7 @@ fn chain(store: &Path) -> Vec<Parquet> {
     chain
 }
 
-/// How many records the chains hold, by their footers.
+/// The number of records in the chains, by their footers.
 pub(crate) fn count(store: &Path) -> usize {
     chain(store)
         .iter()

@@ -1,4 +1,4 @@
-//! The broker goes away while a consumer runs, or is another one.
+//! The broker stops while a consumer runs, or is another one.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
     let mut consumer = feeds.ingest().set("ingest.shutdown_timeout", "1s").start();
     feeds.settled();
 
-    // It goes on when the broker is back.
+    // It continues when the broker is back.
     own.stop();
     own.resume();
     feeds.send(records(300..600));

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::broker::{Broker, Sent};
-use crate::events::{attribute, examples, feed_of, records, refused};
+use crate::events::{examples, records};
 use crate::feeds::{Asked, Feeds};
+use crate::kit::examples::{attribute, bad_records, feed_in};
 use crate::oracle;
 
-/// Values of the bad inputs that look personal, as they stand in values, keys and headers.
+/// Values of the bad inputs that look personal, as they are in values, keys and headers.
 pub(crate) const PERSONAL: [&str; 14] = [
     "9434765919",
     "943-476-5919",
@@ -47,12 +48,12 @@ fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
     };
     let mut good = examples().into_iter().cycle();
     let mut records_sent = 0;
-    for bad in refused() {
+    for bad in bad_records() {
         // A good one between any two bad ones: each must leave the next untouched.
         let document = good.next().expect("for ever");
         let key = attribute(&document, "subject").expect("a subject");
-        send(&feed_of(&document), Sent::new(key, document));
-        let at = send(&bad.feed, bad.sent);
+        send(&feed_in(&document), Sent::new(key, document));
+        let at = send(&bad.feed, Sent::from(&bad));
         expected.insert(at, (bad.reason, bad.pointer));
         records_sent += 2;
     }
@@ -71,7 +72,7 @@ fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
     assert_no_personal_value_is_kept(&feeds);
 }
 
-/// What `rejects list` says.
+/// What `rejects list` prints.
 fn listed(feeds: &Feeds) -> BTreeMap<(String, i32, i64), (String, String)> {
     let printed = feeds
         .program(&["rejects", "list", "--format", "json"])
@@ -108,10 +109,10 @@ fn assert_no_personal_value_is_kept(feeds: &Feeds) {
             .extension()
             .is_some_and(|end| end == "err" || end == "out")
         {
-            let said = std::fs::read_to_string(&path).expect("readable");
+            let printed = std::fs::read_to_string(&path).expect("readable");
             for planted in PERSONAL {
                 assert!(
-                    !said.contains(planted),
+                    !printed.contains(planted),
                     "`{planted}` is in {}",
                     path.display()
                 );
@@ -165,7 +166,7 @@ fn a_file_published_twice_changes_no_figure() {
 }
 
 #[test]
-fn a_second_run_goes_on_where_the_first_ended() {
+fn a_second_run_continues_where_the_first_ended() {
     let feeds = Feeds::start();
     for part in 0..3 {
         feeds.send(records(part * 200..(part + 1) * 200));

@@ -52,7 +52,7 @@ impl Program {
         self.env(&name, value)
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "a test says it shorter so")]
+    #[expect(clippy::needless_pass_by_value, reason = "tests are shorter this way")]
     pub(crate) fn env(mut self, name: &str, value: impl ToString) -> Self {
         self.command.env(name, value.to_string());
         self
@@ -74,7 +74,7 @@ impl Program {
             .env("PARTNER_FEEDS_CRASH_WITH", "stop")
     }
 
-    /// One step of it waits at a point, for as long as a file is there; the rest goes on.
+    /// One step of it waits at a point while a file exists; the rest continues.
     pub(crate) fn held_at(self, point: &str, file: &Path) -> Self {
         std::fs::write(file, "").expect("written");
         self.killed_at(point, 1)
@@ -134,23 +134,23 @@ impl Running {
             / 1024
     }
 
-    /// How often its log says something.
+    /// The number of times its log contains a text.
     pub(crate) fn says(&self, what: &str) -> usize {
         self.log().matches(what).count()
     }
 
-    /// Waits until its log says something so often.
+    /// Waits until its log contains a text a number of times.
     #[track_caller]
     pub(crate) fn until(&mut self, what: &str, times: usize) {
         await_that(&format!("the log says {times} times: {what}"), || {
-            let said = self.says(what) >= times;
+            let printed = self.says(what) >= times;
             let status = self.child.try_wait().expect("a status");
             assert!(
-                said || status.is_none(),
-                "ended before it said `{what}`: {status:?}\n{}",
+                printed || status.is_none(),
+                "ended before it printed `{what}`: {status:?}\n{}",
                 self.log()
             );
-            said
+            printed
         });
     }
 
@@ -244,12 +244,12 @@ impl Ended {
         self
     }
 
-    /// What it printed, on either stream, holds a text.
+    /// What it printed, on either stream, contains a text.
     #[track_caller]
     pub(crate) fn saying(self, what: &str) -> Self {
         assert!(
             self.out.contains(what) || self.err.contains(what),
-            "not said: {what}\n{}\n{}",
+            "not printed: {what}\n{}\n{}",
             self.out,
             self.err
         );

@@ -14,7 +14,7 @@ use crate::program::Running;
 use crate::{DEADLINE, await_that};
 
 #[test]
-fn a_missing_topic_is_named_and_nothing_is_made_by_sending() {
+fn a_missing_topic_is_named_and_sending_creates_none() {
     let feeds = Asked::default().prepare();
     std::fs::write(feeds.path("events.jsonl"), examples().join("\n")).expect("written");
     let ended = feeds
@@ -26,7 +26,7 @@ fn a_missing_topic_is_named_and_nothing_is_made_by_sending() {
 }
 
 #[test]
-fn topics_are_created_with_the_brokers_time_and_those_that_exist_are_told() {
+fn topics_are_created_with_the_brokers_time_and_existing_ones_are_listed() {
     let feeds = Asked {
         feeds: &["police", "housing"],
         ..Asked::default()
@@ -67,7 +67,7 @@ fn topics_are_created_with_the_brokers_time_and_those_that_exist_are_told() {
 }
 
 #[test]
-fn a_topic_with_the_publishers_time_is_told() {
+fn a_topic_with_the_publishers_time_is_reported() {
     let feeds = Feeds::start();
     let told = feeds
         .program(&["topics", "create", "--partitions", "3"])
@@ -96,7 +96,7 @@ fn feed(
     (fed, thread)
 }
 
-/// Waits until nothing has been taken for a second.
+/// Waits until the broker has accepted nothing for a second.
 fn until_stuck(fed: &AtomicUsize) -> usize {
     let mut last = (fed.load(Ordering::Relaxed), Instant::now());
     await_that("the publisher takes no more", || {
@@ -148,7 +148,7 @@ fn a_broker_that_answers_slowly_fills_the_queue_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_broker_that_goes_away_ends_the_sending_with_how_much_arrived() {
+fn a_broker_that_stops_ends_the_sending_with_the_number_that_arrived() {
     let own = OwnBroker::start();
     let feeds = Asked {
         broker: own.broker.clone(),
@@ -188,23 +188,23 @@ fn a_broker_that_goes_away_ends_the_sending_with_how_much_arrived() {
     let arrived: i64 = (0..3)
         .map(|partition| feeds.broker.watermarks(&feeds.police(), partition).end)
         .sum();
-    let said = ended
+    let printed = ended
         .err
         .lines()
         .find_map(|line| line.strip_prefix("error: "))
         .expect("an error");
-    let delivered: i64 = said
+    let delivered: i64 = printed
         .split(' ')
         .next()
         .and_then(|n| n.parse().ok())
         .expect("how many arrived");
     assert!(
         0 < delivered && delivered <= arrived,
-        "{said}; {arrived} arrived"
+        "{printed}; {arrived} arrived"
     );
 }
 
-/// A publisher that has sent one event, and of which the broker is gone then.
+/// A publisher that has sent one event and then loses its broker.
 fn left_alone(own: &OwnBroker) -> (Feeds, Running, std::process::ChildStdin) {
     let feeds = Asked {
         broker: own.broker.clone(),
@@ -236,7 +236,7 @@ fn left_alone(own: &OwnBroker) -> (Feeds, Running, std::process::ChildStdin) {
 const LINE: &[u8] = b"{\"subject\":\"x\"}\n";
 
 #[test]
-fn a_broker_that_goes_away_ends_the_sending_of_what_comes_slowly_and_of_what_is_at_its_end() {
+fn a_broker_that_stops_ends_slow_and_finished_sending() {
     let own = OwnBroker::start();
     let (_feeds, mut publisher, mut input) = left_alone(&own);
     await_that("no more is sent", || {

@@ -102,7 +102,7 @@ fn partitions_that_are_added_are_read_where_the_broker_assigns() {
 }
 
 #[test]
-fn the_record_that_comes_after_a_rebalance_at_the_end_of_the_log_is_read() {
+fn a_record_sent_after_a_rebalance_at_the_end_of_the_log_is_read() {
     let feeds = Asked {
         partitions: 4,
         ..Asked::default()
@@ -147,7 +147,7 @@ fn members_of_a_static_group_that_restart_lose_and_double_nothing() {
 }
 
 #[test]
-fn a_consumer_that_slept_past_its_session_comes_back_and_does_no_harm() {
+fn a_consumer_that_slept_past_its_session_returns_and_does_no_harm() {
     let feeds = Feeds::start();
     let load = feeds.load(60);
     let mut sleeper = feeds.ingest().start();
@@ -167,7 +167,7 @@ fn a_consumer_that_slept_past_its_session_comes_back_and_does_no_harm() {
 }
 
 #[test]
-fn of_two_groups_on_one_store_the_slower_stops_and_says_why() {
+fn of_two_groups_on_one_store_the_slower_stops_and_reports_why() {
     let feeds = Asked {
         partitions: 1,
         ..Asked::default()
@@ -245,7 +245,7 @@ fn of_two_groups_on_one_store_that_read_the_same_backlog_nothing_is_lost_or_doub
 }
 
 #[test]
-fn a_partition_that_was_full_when_its_commit_was_lost_goes_on() {
+fn a_partition_that_was_full_when_its_commit_was_lost_continues() {
     let feeds = Asked {
         partitions: 1,
         ..Asked::default()
@@ -273,7 +273,7 @@ fn a_partition_that_was_full_when_its_commit_was_lost_goes_on() {
 }
 
 #[test]
-fn a_partition_that_was_full_when_it_was_revoked_goes_on_when_it_comes_back() {
+fn a_partition_that_was_full_when_it_was_revoked_continues_when_reassigned() {
     let feeds = Asked {
         partitions: 1,
         ..Asked::default()

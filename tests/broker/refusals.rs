@@ -1,10 +1,10 @@
-//! What cannot work is said at once, or after a bounded wait, with what to do.
+//! What cannot work is reported at once, or after a bounded wait, with the next step.
 
 use crate::events::records;
 use crate::feeds::{Asked, Feeds};
 
 #[test]
-fn no_broker_is_said_after_a_bounded_wait() {
+fn a_missing_broker_is_reported_after_a_bounded_wait() {
     let feeds = Asked::default().prepare();
     let nobody = || feeds.ingest().set("kafka.brokers", "127.0.0.1:1");
     nobody()
@@ -16,11 +16,11 @@ fn no_broker_is_said_after_a_bounded_wait() {
 #[test]
 fn a_topic_that_is_not_there_is_named() {
     let feeds = Asked::default().prepare();
-    let said = format!(
+    let printed = format!(
         "topic {} does not exist on the broker: create it (partner-feeds topics create)",
         feeds.police()
     );
-    feeds.ingest().run().with_status(2).saying(&said);
+    feeds.ingest().run().with_status(2).saying(&printed);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Rejects are sent again, once what was wrong is mended.
+//! Rejects are replayed once their fault is fixed.
 
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn check(counts: &Value, expected: [(&str, u64); 4]) {
 }
 
 #[test]
-fn records_that_keep_a_mended_contract_are_sent_again_as_they_came_and_never_twice() {
+fn records_that_satisfy_a_fixed_contract_are_replayed_unchanged_and_never_twice() {
     let feeds = Feeds::start();
     let partners = unregister(&feeds, "crime");
     let header = ("traceparent".to_owned(), Some(b"00-1".to_vec()));
@@ -73,7 +73,7 @@ fn records_that_keep_a_mended_contract_are_sent_again_as_they_came_and_never_twi
     );
 
     std::fs::write(feeds.path("reference/partners.toml"), partners).expect("written");
-    // The partner has mended one of them itself.
+    // The partner has fixed one of them itself.
     feeds.send([crime(7)]);
     feeds.ingest().until_end().run().succeeds();
     let log = || feeds.broker.log(&feeds.police()).len();
@@ -125,7 +125,7 @@ fn records_that_keep_a_mended_contract_are_sent_again_as_they_came_and_never_twi
         log.iter().filter(is).count()
     };
     // The first was sent twice at the start; the third of ten is broken, the seventh the partner
-    // has mended.
+    // has fixed.
     let times: Vec<usize> = sent[..10].iter().map(same).collect();
     assert_eq!(
         times,

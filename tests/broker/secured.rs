@@ -1,5 +1,5 @@
 //! A broker that demands TLS and a password (SASL/SCRAM): everything that asks one works with
-//! `kafka.properties`, and whatever is wrong with those is told, without the password.
+//! `kafka.properties`, and any fault in those is reported, without the password.
 
 use std::path::Path;
 
@@ -55,10 +55,10 @@ impl Secured {
         self.program(&["ingest"]).until_end()
     }
 
-    /// Nothing that was printed or logged, nor any file of the store, holds the password or the
+    /// Nothing that was printed or logged, nor any file of the store, contains the password or the
     /// wrong one.
     #[track_caller]
-    fn assert_no_password_is_told(&self) {
+    fn assert_no_password_is_shown(&self) {
         let password = std::fs::read_to_string(self.own.path("password")).expect("a password");
         for path in files(&self.feeds.path("")) {
             let bytes = std::fs::read(&path).expect("readable");
@@ -120,11 +120,11 @@ fn a_broker_that_demands_tls_and_a_password_is_served_by_all_commands() {
         .saying("kafka.properties.sasl.username = \"partner\"");
     assert_eq!(secured.feeds.assert_all_each_once().rows.len(), 500);
     secured.feeds.assert_group_is_at_the_end();
-    secured.assert_no_password_is_told();
+    secured.assert_no_password_is_shown();
 }
 
 #[test]
-fn what_is_wrong_with_a_secured_connection_is_told_after_a_bounded_wait() {
+fn a_fault_in_a_secured_connection_is_reported_after_a_bounded_wait() {
     let secured = Secured::start();
     std::fs::write(secured.feeds.path("wrong"), WRONG).expect("written");
     // Each waits for a broker that may yet come: side by side.
@@ -176,5 +176,5 @@ fn what_is_wrong_with_a_secured_connection_is_told_after_a_bounded_wait() {
     refused("kafka.properties.sasl.mechanism", "SCRAM-SHA-3").saying("SCRAM-SHA-3");
     refused("kafka.properties.sasl.pasword", WRONG)
         .saying("sasl.pasword: is no property of librdkafka");
-    secured.assert_no_password_is_told();
+    secured.assert_no_password_is_shown();
 }

@@ -1,4 +1,4 @@
-//! What `status` says is so, beside consumers, without any, and without a broker.
+//! What `status` shows is true, beside consumers, without any, and without a broker.
 
 use serde_json::Value;
 
@@ -17,12 +17,12 @@ fn told(ended: &Ended) -> Value {
 }
 
 #[test]
-fn it_tells_what_the_store_holds_and_how_far_the_group_is() {
+fn it_shows_the_store_and_the_position_of_the_group() {
     let feeds = Feeds::start();
     let load = feeds.load(30);
     let mut consumer = feeds.ingest().start();
     consumer.until("durable partition", 3);
-    // A consumer at work is no disagreement, whatever becomes durable while status looks.
+    // A consumer at work is not a disagreement, whichever file becomes durable meanwhile.
     for _ in 0..5 {
         status(&feeds).run().succeeds();
     }
@@ -94,12 +94,13 @@ fn it_names_what_stopped_a_partition_before_anybody_consumes() {
         feeds.police()
     );
     stopped.saying(&loss);
-    let said = feeds.program(&["status"]).run().with_status(1);
-    said.saying(&format!(
-        "to do       {}/0 is stopped: offsets 10 to 14 expired",
-        feeds.police()
-    ))
-    .saying(&loss);
+    let printed = feeds.program(&["status"]).run().with_status(1);
+    printed
+        .saying(&format!(
+            "to do       {}/0 is stopped: offsets 10 to 14 expired",
+            feeds.police()
+        ))
+        .saying(&loss);
 }
 
 #[test]

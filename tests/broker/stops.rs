@@ -8,7 +8,7 @@ use crate::events::records;
 use crate::feeds::Feeds;
 
 #[test]
-fn told_to_stop_it_writes_what_was_gathered_commits_and_leaves_the_group() {
+fn a_stop_writes_the_open_batches_commits_and_leaves_the_group() {
     let feeds = Feeds::start();
     // Nothing but the stop would write a batch, and a dead member would be missed for five minutes.
     let slow = || {
@@ -74,7 +74,7 @@ fn until_end_of_an_empty_topic_ends_at_once() {
 }
 
 #[test]
-fn told_twice_it_leaves_at_once_and_loses_nothing() {
+fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     let feeds = Feeds::start();
     feeds.send(records(0..300));
     let hold = feeds.path("hold");

@@ -48,7 +48,7 @@ fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
 }
 
 #[test]
-fn until_end_passes_a_partition_that_holds_only_an_aborted_transaction() {
+fn until_end_passes_a_partition_with_only_an_aborted_transaction() {
     let feeds = Asked {
         partitions: 1,
         ..Asked::default()
@@ -94,7 +94,7 @@ fn until_end_passes_the_mark_of_a_transaction_that_follows_a_full_batch() {
         .until_end()
         .held_at("commit.started", &hold)
         .start();
-    // The end of the log is told while the commit is under way.
+    // The log's end is reported while the commit is under way.
     ingest.until("caught up", 1);
     std::fs::remove_file(&hold).expect("released");
     ingest.ends().succeeds().saying("1 batches");
@@ -115,7 +115,7 @@ fn a_compacted_log_is_read_over_its_gaps() {
         ..Asked::default()
     }
     .start();
-    // Fifty subjects again and again, of which compaction leaves the last.
+    // Fifty subjects again and again; compaction leaves the last record of each.
     let rounds = || (0..6).flat_map(|_| (0..50).map(crime));
     feeds.send(rounds());
     let size = || {

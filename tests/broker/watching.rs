@@ -99,7 +99,7 @@ impl Metrics {
 }
 
 #[test]
-fn what_is_told_is_what_the_store_holds() {
+fn metrics_agree_with_the_store() {
     let feeds = Feeds::start();
     let watched = Watched::start(feeds.ingest());
     watched.until_it_says("/ready", 200, "ready");
@@ -124,14 +124,14 @@ fn what_is_told_is_what_the_store_holds() {
         .iter()
         .filter(|row| row.rejected.is_some())
         .collect();
-    let told = watched.metrics();
+    let metrics = watched.metrics();
     let outcome = |partner: &str, outcome: &str| {
         let labels = [
             format!("partner=\"{partner}\""),
             format!("outcome=\"{outcome}\""),
             "feed=\"police\"".to_owned(),
         ];
-        told.whole(
+        metrics.whole(
             "partner_feeds_records_total",
             &labels.each_ref().map(String::as_str),
         )
@@ -147,7 +147,10 @@ fn what_is_told_is_what_the_store_holds() {
         ),
         (rejected.len() - 1, 1)
     );
-    assert_eq!(told.whole("partner_feeds_record_bytes_total", &[]), bytes);
+    assert_eq!(
+        metrics.whole("partner_feeds_record_bytes_total", &[]),
+        bytes
+    );
     for reason in ["envelope.revision", "envelope.source"] {
         let of_reason = rejected.iter().filter(|row| {
             row.rejected
@@ -156,46 +159,46 @@ fn what_is_told_is_what_the_store_holds() {
         });
         let label = format!("reason=\"{reason}\"");
         assert_eq!(
-            told.whole("partner_feeds_rejects_total", &[&label]),
+            metrics.whole("partner_feeds_rejects_total", &[&label]),
             of_reason.count(),
             "{reason}"
         );
     }
     assert_eq!(
-        told.whole("partner_feeds_rejects_total", &[]),
+        metrics.whole("partner_feeds_rejects_total", &[]),
         rejected.len()
     );
     assert!(
-        !told.0.keys().any(|series| series.contains("somebody")),
+        !metrics.0.keys().any(|series| series.contains("somebody")),
         "who is not registered is no label"
     );
 
     assert_eq!(
-        told.whole("partner_feeds_creates_total", &["won"]),
+        metrics.whole("partner_feeds_creates_total", &["won"]),
         watched.run.says("durable partition")
     );
     assert_eq!(
-        told.whole("partner_feeds_rebalances_total", &["assigned"]),
+        metrics.whole("partner_feeds_rebalances_total", &["assigned"]),
         1
     );
-    assert_eq!(told.whole("partner_feeds_partitions", &["assigned"]), 3);
+    assert_eq!(metrics.whole("partner_feeds_partitions", &["assigned"]), 3);
     assert_eq!(
-        told.whole("partner_feeds_merges_total", &["merged"]),
+        metrics.whole("partner_feeds_merges_total", &["merged"]),
         watched.run.says("INFO merged partition")
     );
     for nothing in ["lag_seconds", "uncommitted_age_seconds", "gathered_bytes"] {
         assert_eq!(
-            told.whole(&format!("partner_feeds_{nothing}"), &[]),
+            metrics.whole(&format!("partner_feeds_{nothing}"), &[]),
             0,
             "{nothing}"
         );
     }
     assert!(
-        told.sum("process_resident_memory_bytes", &[]) > 1e6
-            && told.sum("process_cpu_seconds_total", &[]) > 0.0
+        metrics.sum("process_resident_memory_bytes", &[]) > 1e6
+            && metrics.sum("process_cpu_seconds_total", &[]) > 0.0
     );
-    let began = told.sum("process_start_time_seconds", &[]);
-    assert!(began < told.sum("partner_feeds_last_durable_timestamp_seconds", &[]));
+    let began = metrics.sum("process_start_time_seconds", &[]);
+    assert!(began < metrics.sum("partner_feeds_last_durable_timestamp_seconds", &[]));
     assert_eq!(
         watched.get("/live").expect("an answer"),
         (200, "live\n".to_owned())
@@ -261,7 +264,7 @@ fn stuck(feeds: &Feeds, intervals: u32) -> Watched {
 #[test]
 fn a_run_that_makes_nothing_durable_is_not_ready_until_it_does() {
     let feeds = Feeds::start();
-    // It says so for as long again, however busy the machine.
+    // It is unready for as long again, on a busy machine too.
     let watched = stuck(&feeds, 15);
     watched.until_it_says(
         "/ready",
@@ -347,7 +350,7 @@ fn a_run_without_new_records_or_with_a_stopped_partition_is_no_stall() {
 }
 
 #[test]
-fn a_partition_with_a_damaged_file_is_told_among_the_stopped_with_what_waits_there() {
+fn a_partition_with_a_damaged_file_is_reported_as_stopped_with_its_lag() {
     let feeds = Asked {
         partitions: 1,
         ..Asked::default()
@@ -376,8 +379,8 @@ fn a_fault_of_the_program_is_a_line_of_the_log_without_a_value_and_the_watchdog_
         .set("watch.stall_intervals", 2)
         .env("PARTNER_FEEDS_LOG_FORMAT", "json");
     let log = ingest.run().with_status(2).err;
-    let told = lines(&log);
-    let fault = told
+    let lines = lines(&log);
+    let fault = lines
         .iter()
         .find(|line| line["message"] == "the program has a fault, please report this line");
     let fault = fault.expect("a line of the panic");

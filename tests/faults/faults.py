@@ -73,7 +73,7 @@ def listens(port):
 
 
 class Sender:
-    """Sends records for as long as it is told to, also while the broker is away."""
+    """Sends records until it is stopped, also while the broker is away."""
 
     def __init__(self, brokers):
         example = (ROOT / "schemas/examples/crime.json").read_text().strip()
@@ -83,7 +83,7 @@ class Sender:
         threading.Thread(target=self.send, daemon=True).start()
 
     def client(self):
-        """In order and without repeats of its own: the log alone says what was sent."""
+        """In order and without repeats of its own: only the log shows what was sent."""
         return Producer({
             "bootstrap.servers": self.brokers, "acks": "all", "linger.ms": 20, "message.timeout.ms": 30_000,
             "partitioner": "murmur2_random", "log_level": 0, "topic.metadata.refresh.interval.ms": 2_000,
@@ -159,7 +159,7 @@ class Store:
         self.lives = 0
 
     def rows(self, db):
-        """A table of what the chains hold, by footers and files alone."""
+        """A table of what the chains contain, from footers and files alone."""
         files = {tree: sorted(self.folder.glob(f"{tree}/**/*.parquet")) for tree in ("ledger", "journal")}
         footers = {}
         for paths in files.values():
@@ -441,7 +441,7 @@ class Programme:
               if not self.findings else f"round {self.round}: {len(self.findings)} found wrong", flush=True)
 
     def calm(self):
-        """All that was under way ends; one consumer comes to the end of the log."""
+        """Everything under way ends; one consumer reaches the end of the log."""
         for proxy in self.proxies:
             proxy.rate = 0.0
         self.sender.stop()
@@ -508,7 +508,7 @@ class Programme:
               + ", ".join(f"{name} {count}" for name, count in sorted(self.ends.items())))
         for what in self.unavailable:
             print(f"left out: {what}")
-        print("nothing lost, nothing twice" if not self.findings else f"{len(self.findings)} found wrong")
+        print("OK: no record lost, none twice" if not self.findings else f"FAILED: {len(self.findings)} findings")
 
     def run(self):
         began = time.monotonic()

@@ -52,7 +52,7 @@ class Proxy:
             threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client):
-        """One request: the answer says that the connection closes."""
+        """One request: the answer closes the connection."""
         with client:
             try:
                 request = read_request(client)

@@ -5,7 +5,7 @@
 #   kafka.sh stop [NODE]    stops all nodes, or one, by the process id kept in the data folder
 #   kafka.sh address        prints the bootstrap address
 #   kafka.sh run COMMAND    starts, runs the command with PARTNER_FEEDS_TEST_BROKERS set to the address, and
-#                           stops, whatever happens
+#                           always stops
 #
 # KAFKA_HOME   where the jars are kept, fetched once by Maven    [target/services/kafka]
 # KAFKA_DATA   the nodes' data, logs and process ids             [target/services/kafka-data]
@@ -19,20 +19,14 @@
 # Needs a JDK (17 or later) and, the first time, Maven. A data folder keeps its topics between runs.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-services=$here/../../target/services
+name=kafka
+source "$(dirname "${BASH_SOURCE[0]}")/service.sh"
 home=${KAFKA_HOME:-$services/kafka}
-data=${KAFKA_DATA:-$services/kafka-data}
+data=$(realpath -m "${KAFKA_DATA:-$services/kafka-data}")
 nodes=${KAFKA_NODES:-1}
-# Every data folder has a port of its own, so that two clones can run at once.
-port=${KAFKA_PORT:-$((20000 + $(realpath -m "$data" | cksum | cut -d ' ' -f 1) % 600 * 20))}
+port=${KAFKA_PORT:-$(default_port 20000 600 20)}
 heap=${KAFKA_HEAP:-512m}
 wait=${KAFKA_WAIT:-60}
-
-fail() {
-    echo "kafka.sh: $*" >&2
-    exit 1
-}
 
 broker_port() { echo $((port + $1 - 1)); }
 secured_port() { echo $((port + 5 + $1 - 1)); }
@@ -55,9 +49,9 @@ fetch() {
     mkdir -p "$home"
     local part
     part=$(mktemp -d "$home.XXXXXX")
-    mvn --quiet --batch-mode --file "$here/pom.xml" dependency:copy-dependencies \
+    mvn --quiet --batch-mode --file "$(dirname "${BASH_SOURCE[0]}")/pom.xml" dependency:copy-dependencies \
         -DincludeScope=runtime -DoutputDirectory="$part" >&2 || fail "Maven could not fetch Apache Kafka"
-    # Whole or not at all: the jar that says so comes last.
+    # All or nothing: the jar that fetch looks for comes last.
     find "$part" -name '*.jar' ! -name 'kafka_2.13-*' -exec mv -t "$home" {} +
     mv "$part"/kafka_2.13-*.jar "$home"
     rmdir "$part"
@@ -119,21 +113,14 @@ log.cleaner.dedupe.buffer.size=4194304
 END
 }
 
-# java_of CLASS ARG...: takes the place of the shell that calls it, so that $! is the node's own id.
-java_of() {
+# exec_java CLASS ARG...: replaces the shell that calls it, so that $! is the node's own id.
+exec_java() {
     exec java "-Xms64m" "-Xmx$heap" -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
         -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info -cp "$home/*" "$@"
 }
 
 # The id of a node's process, if it is that node and runs.
-running() {
-    local pid
-    pid=$(cat "$data/$1/pid" 2>/dev/null) || return 1
-    tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$data/$1/server.properties" || return 1
-    echo "$pid"
-}
-
-listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+running() { running_process "$data/$1/pid" "$data/$1/server.properties"; }
 
 start_node() {
     local node=$1 taken scram=()
@@ -148,27 +135,26 @@ start_node() {
         scram=(--add-scram "SCRAM-SHA-512=[name=partner,password=$(cat "$data/password")]")
     fi
     [ -f "$data/cluster" ] || head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=' >"$data/cluster"
-    (java_of kafka.tools.StorageTool format --ignore-formatted --cluster-id "$(cat "$data/cluster")" \
+    (exec_java kafka.tools.StorageTool format --ignore-formatted --cluster-id "$(cat "$data/cluster")" \
         --config "$data/$node/server.properties" "${scram[@]}") >"$data/$node/format.out" 2>&1 ||
         fail "node $node could not be formatted: $(tail -n 1 "$data/$node/format.out")"
-    : >"$data/$node/server.out" # or the last start is taken for this one
-    java_of kafka.Kafka "$data/$node/server.properties" >"$data/$node/server.out" 2>&1 </dev/null &
+    : >"$data/$node/server.out" # or has_started would read the last start's line
+    exec_java kafka.Kafka "$data/$node/server.properties" >"$data/$node/server.out" 2>&1 </dev/null &
     echo $! >"$data/$node/pid"
     disown
 }
 
-await_node() {
-    local node=$1
-    SECONDS=0 # Maven may have fetched it just now
-    until grep -q 'Kafka Server started' "$data/$node/server.out" 2>/dev/null; do
-        running "$node" >/dev/null || fail "node $node stopped: $(tail -n 1 "$data/$node/server.out")"
-        [ "$SECONDS" -lt "$wait" ] || fail "node $node did not answer within $wait s; see $data/$node/server.out"
-        sleep 0.2
-    done
-    listens "$(broker_port "$node")" || fail "node $node does not listen"
+has_started() {
+    running "$1" >/dev/null || fail "node $1 stopped: $(tail -n 1 "$data/$1/server.out")"
+    grep -q 'Kafka Server started' "$data/$1/server.out" 2>/dev/null
 }
 
-# stop_nodes NODE...: all are told at once, since a lone controller waits for the others.
+await_node() {
+    await "$wait" "node $1" "$data/$1/server.out" has_started "$1"
+    listens "$(broker_port "$1")" || fail "node $1 does not listen"
+}
+
+# stop_nodes NODE...: signals all at once, because one controller alone waits for the others.
 stop_nodes() {
     local node pid deadline=$((SECONDS + 15))
     for node in "$@"; do
@@ -185,36 +171,20 @@ stop_nodes() {
 
 start() {
     local node
+    [ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "KAFKA_NODES is 1 or 3"
     fetch
     mkdir -p "$data"
-    data=$(cd "$data" && pwd)
     for node in $(seq "$nodes"); do start_node "$node"; done
     for node in $(seq "$nodes"); do await_node "$node"; done
 }
 
 stop() {
-    [ -d "$data" ] || return 0
-    data=$(cd "$data" && pwd)
     # shellcheck disable=SC2046 # one word a node
     stop_nodes ${1:-$(seq "$nodes")}
 }
 
-[ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "KAFKA_NODES is 1 or 3"
+address() { join '127.0.0.1:%b'; }
 
-case ${1:-} in
-start)
-    start
-    join '127.0.0.1:%b'
-    ;;
-stop) stop "${2:-}" ;;
-address) join '127.0.0.1:%b' ;;
-run)
-    shift
-    [ $# -gt 0 ] || fail "run COMMAND"
-    trap stop EXIT
-    trap 'exit 130' INT TERM
-    start
-    PARTNER_FEEDS_TEST_BROKERS=$(join '127.0.0.1:%b') "$@"
-    ;;
-*) fail "start, stop [NODE], address or run COMMAND" ;;
-esac
+with_service() { PARTNER_FEEDS_TEST_BROKERS=$(address) "$@"; }
+
+service "$@"

@@ -3,37 +3,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use super::*;
 use crate::contract::moment::Instant;
-use crate::event::{Kind, with_kinds};
-
-macro_rules! examples {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal in $feed:ident,)+) => {
-        /// The valid example of each kind.
-        pub(crate) const EXAMPLES: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("../../../schemas/examples/", $name, ".json")))),+];
-    };
-}
-with_kinds!(examples);
-
-pub(crate) fn example(kind: &str) -> &'static str {
-    EXAMPLES
-        .iter()
-        .find(|(name, _)| *name == kind)
-        .expect("an example")
-        .1
-        .trim_end()
-}
-
-fn attribute(document: &str, name: &str) -> Option<String> {
-    serde_json::from_str::<Value>(document)
-        .ok()?
-        .get(name)?
-        .as_str()
-        .map(str::to_owned)
-}
+use crate::event::Kind;
+use crate::kit::examples::{BadRecord, EXAMPLES, attribute, bad_records, binary_mode, example};
 
 fn at(time: &str) -> Micros {
     Instant::parse(time)
@@ -94,22 +67,25 @@ impl Sent {
         })
     }
 
-    /// Moves the attributes to headers.
+    /// The same record in binary mode.
     fn into_binary(mut self, document: &str) -> Self {
-        let Value::Object(mut event) = serde_json::from_str(document).expect("json") else {
-            panic!("no object")
-        };
-        self.value = event
-            .remove("data")
-            .map(|data| data.to_string().into_bytes());
-        for (name, value) in event {
-            let text = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            self.headers
-                .push((format!("ce_{name}"), Some(text.into_bytes())));
-        }
+        let (value, headers) = binary_mode(document);
+        self.value = Some(value);
+        self.headers = headers;
         self
+    }
+}
+
+impl From<&BadRecord> for Sent {
+    fn from(bad: &BadRecord) -> Self {
+        let key = bad.key.clone();
+        Self {
+            value: bad.value.clone(),
+            key: key.map(|key| String::from_utf8(key).expect("UTF-8")),
+            headers: bad.headers.clone(),
+            received: at(&bad.received),
+            feed: Feed::from_name(&bad.feed).expect("a feed"),
+        }
     }
 }
 
@@ -127,7 +103,7 @@ fn a_source_has_the_place_of_its_partner() {
 
 #[test]
 fn every_example_is_accepted_in_both_modes() {
-    for (name, document) in EXAMPLES {
+    for (name, document) in EXAMPLES.iter() {
         let document = document.trim_end();
         for sent in [
             Sent::of(name, document),
@@ -158,147 +134,13 @@ fn a_schema_id_and_a_content_type_are_read_over() {
     }
 }
 
-/// A row of `refused.json`.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bad {
-    #[serde(default)]
-    base: Option<String>,
-    /// Texts of the document and what stands there instead.
-    #[serde(default)]
-    replace: Vec<(String, String)>,
-    /// The whole document.
-    #[serde(default)]
-    document: Option<String>,
-    /// The whole value, in hexadecimal; or null.
-    #[serde(default)]
-    hex: Option<String>,
-    #[serde(default, deserialize_with = "given")]
-    value: Option<()>,
-    /// Bytes before the document, in hexadecimal.
-    #[serde(default)]
-    before_hex: Option<String>,
-    /// A text of the document and the bytes that stand there instead, in hexadecimal.
-    #[serde(default)]
-    byte: Option<(String, String)>,
-    /// The size the document is brought to with spaces.
-    #[serde(default)]
-    pad_to: Option<usize>,
-    /// How many arrays are opened and not closed in an attribute.
-    #[serde(default)]
-    nest: Option<usize>,
-    #[serde(default)]
-    binary: bool,
-    #[serde(default)]
-    headers: Vec<(String, Option<String>)>,
-    #[serde(default)]
-    without_header: Option<String>,
-    /// The record's key, if it is not the subject; or null.
-    #[serde(default, deserialize_with = "given")]
-    key: Option<Value>,
-    /// The time Kafka gave the record, if it is not `time`.
-    #[serde(default)]
-    received: Option<String>,
-    /// The feed of the topic, if it is not that of `type`.
-    #[serde(default)]
-    topic: Option<String>,
-    reason: String,
-    pointer: String,
-}
-
-/// Tells null from absent.
-fn given<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-fn bytes_of(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hexadecimal"))
-        .collect()
-}
-
-impl Bad {
-    fn sent(&self) -> Sent {
-        let kind = self.base.as_deref().unwrap_or("crime");
-        let mut document = self
-            .document
-            .clone()
-            .unwrap_or_else(|| example(kind).to_owned());
-        for (from, to) in &self.replace {
-            assert!(document.contains(from), "{from} is not in the example");
-            document = document.replacen(from, to, 1);
-        }
-        let mut sent = Sent::of(kind, &document);
-        if self.binary {
-            sent = sent.into_binary(&document);
-        }
-        if let Some(levels) = self.nest {
-            document = document.replacen(
-                r#""data":"#,
-                &format!(r#""x":{}"data":"#, "[".repeat(levels)),
-                1,
-            );
-            sent.value = Some(document.clone().into_bytes());
-        }
-        self.change_value(&document, &mut sent);
-        self.change_record(&mut sent);
-        sent
-    }
-
-    fn change_value(&self, document: &str, sent: &mut Sent) {
-        if let Some((from, hex)) = &self.byte {
-            let at = document.find(from).expect("a place");
-            let after = &document.as_bytes()[at + from.len()..];
-            sent.value = Some([&document.as_bytes()[..at], &bytes_of(hex), after].concat());
-        }
-        if let Some(hex) = &self.before_hex {
-            sent.value = Some([&bytes_of(hex), document.as_bytes()].concat());
-        }
-        if let Some(size) = self.pad_to {
-            sent.value.as_mut().expect("a value").resize(size, b' ');
-        }
-        if let Some(hex) = &self.hex {
-            sent.value = Some(bytes_of(hex));
-        }
-        if self.value.is_some() {
-            sent.value = None;
-        }
-    }
-
-    fn change_record(&self, sent: &mut Sent) {
-        for (name, text) in &self.headers {
-            sent.headers.push(match name.strip_suffix("_hex") {
-                Some(name) => (name.to_owned(), text.as_deref().map(bytes_of)),
-                None => (name.clone(), text.clone().map(String::into_bytes)),
-            });
-        }
-        sent.headers
-            .retain(|(name, _)| Some(name) != self.without_header.as_ref());
-        if let Some(key) = &self.key {
-            sent.key = key.as_str().map(str::to_owned);
-        }
-        if let Some(received) = &self.received {
-            sent.received = at(received);
-        }
-        if let Some(topic) = &self.topic {
-            sent.feed = Feed::from_name(topic).expect("a feed");
-        }
-    }
-}
-
 #[test]
 fn every_bad_input_is_refused_for_its_reason() {
-    let rows: Vec<Value> =
-        serde_json::from_str(include_str!("../../../schemas/examples/refused.json")).expect("json");
     let mut seen = HashSet::new();
-    for row in rows {
-        let bad: Bad = serde_json::from_value(row.clone()).expect("a row");
-        let rejection = bad.sent().judge().expect_err(&row.to_string());
+    for bad in bad_records() {
+        let rejection = Sent::from(&bad).judge().expect_err(&bad.reason);
         let found = (rejection.reason.as_str(), rejection.pointer.as_str());
-        assert_eq!(found, (bad.reason.as_str(), bad.pointer.as_str()), "{row}");
+        assert_eq!(found, (&*bad.reason, &*bad.pointer), "{bad:?}");
         seen.insert(rejection.reason);
     }
     // A partner is paused for what came before.

@@ -1,4 +1,4 @@
-//! The log of the ledger's tests, its batches as files, and what a store must hold of it.
+//! The log of the ledger's tests: its batches as files, and what a store must contain of it.
 
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ fn row_schema() -> SchemaRef {
     ]))
 }
 
-fn rows(positions: &[Position]) -> RecordBatch {
+/// Rows with nothing but their coordinates.
+pub(crate) fn rows(positions: &[Position]) -> RecordBatch {
     let eras = Int32Array::from_iter_values(positions.iter().map(|p| i32::from(p.era)));
     let offsets = Int64Array::from_iter_values(positions.iter().map(|p| p.offset));
     let received = TimestampMicrosecondArray::from_iter_values(positions.iter().map(|p| p.offset));
@@ -72,7 +73,7 @@ fn rejected(positions: &[Position]) -> RecordBatch {
     builder.finish()
 }
 
-/// A file with its rejects, as `footer` says, of the given rows.
+/// A file with its rejects, of the given rows; `footer` has the rest.
 pub(crate) fn prepare(mut footer: Footer, accepted: &[Position], refused: &[Position]) -> Prepared {
     footer.accepted = accepted.len() as u64;
     footer.rejected = refused.len() as u64;
@@ -110,9 +111,9 @@ pub(crate) fn batch(from: i64, next: i64) -> Prepared {
     prepare(footer, &accepted, &refused)
 }
 
-/// The positions of all that a chain holds, accepted or rejected, in order; `None` = a file is
+/// The positions of all rows of a chain, accepted or rejected, in order; `None` = a file is
 /// gone.
-pub(crate) async fn held(
+pub(crate) async fn positions_in(
     store: &Store,
     chain: &Chain,
 ) -> Result<Option<Vec<Position>>, StorageError> {
@@ -144,7 +145,10 @@ pub(crate) async fn assert_each_once(store: &Store, end: i64) {
         .expect("the chain joins");
     assert_eq!(chain.end, at(end));
     assert!(!chain.moved(store).await.expect("ledger"));
-    assert_eq!(held(store, &chain).await.expect("read"), Some(log(end)));
+    assert_eq!(
+        positions_in(store, &chain).await.expect("read"),
+        Some(log(end))
+    );
     let report = verify(store).await.expect("looked");
     assert_eq!(report.findings, []);
 }
