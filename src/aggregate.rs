@@ -48,10 +48,10 @@ pub enum AggregateError {
     #[error(transparent)]
     Rejects(#[from] RejectsError),
     /// A file that the chain names does not exist.
-    #[error("the chain names `{0}`, which is not there")]
+    #[error("the chain names `{0}`, which does not exist")]
     Missing(String),
     /// The reference data lacks what a table needs.
-    #[error("`{file}` is not held, or has no `{key}`: add it to the folder of reference data")]
+    #[error("`{file}` is missing or has no `{key}`: add it to the folder of reference data")]
     ReferenceMissing {
         /// The file, under `config/`.
         file: String,

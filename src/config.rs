@@ -234,7 +234,7 @@ impl Config {
             .filter(|topic| topics.contains(topic))
         {
             let reason = format!(
-                "`{topic}` is a feed's topic of partners.toml: letters would be read as events"
+                "`{topic}` is a feed's topic of partners.toml: dead letters would be read as events"
             );
             faults
                 .0

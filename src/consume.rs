@@ -82,7 +82,7 @@ pub fn client(kafka: &KafkaSettings) -> ClientConfig {
         client.set("session.timeout.ms", timeout.as_millis().to_string());
     }
     if kafka.properties.get("group.protocol") == Some("consumer") {
-        // KIP-848: the broker assigns, and refuses to be told how.
+        // KIP-848: the broker assigns, and rejects a client-side assignor.
         client.remove("partition.assignment.strategy");
     }
     client
@@ -165,7 +165,7 @@ pub trait Partitions: Send + Sync {
 /// What went wrong with Kafka.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
-    /// There is no client, or no broker.
+    /// The client or the broker is missing.
     #[error(transparent)]
     Unreached(#[from] Unreached),
     /// A topic of the configuration does not exist.
@@ -215,7 +215,7 @@ struct RecentMessages(Mutex<HashMap<String, Instant>>);
 impl RecentMessages {
     fn is_new(&self, text: &str) -> bool {
         let words = text.chars().filter(|c| !c.is_ascii_digit()).collect();
-        let mut logged = self.0.lock().expect("no panic while held");
+        let mut logged = self.0.lock().expect("no panic under the lock");
         logged.retain(|_, when| when.elapsed() < REPEAT_AFTER);
         let is_new = !logged.contains_key(&words);
         if is_new {
@@ -286,7 +286,7 @@ impl Context {
     fn fail(&self, error: ConsumeError) {
         self.failed
             .lock()
-            .expect("no panic while held")
+            .expect("no panic under the lock")
             .get_or_insert(error);
     }
 
@@ -618,7 +618,7 @@ impl Consumer {
     pub fn poll(&self, wait: Duration) -> Result<(), ConsumeError> {
         match self.client.poll(wait) {
             None => {}
-            // Whoever reads this queue drops what is in it.
+            // The reader of this queue drops its messages.
             Some(Ok(_)) => {
                 return Err(ConsumeError::Fatal(
                     "a record arrived in another queue than its partition's".into(),
@@ -642,7 +642,7 @@ impl Consumer {
             .context()
             .failed
             .lock()
-            .expect("no panic while held")
+            .expect("no panic under the lock")
             .take();
         failed.map_or(Ok(()), Err)
     }
@@ -654,7 +654,7 @@ impl Consumer {
             .get()
             .expect("made when the group was joined")
             .lock()
-            .expect("no panic while held");
+            .expect("no panic under the lock");
         if let Some(queue) = queue.as_mut() {
             queue.batch(BATCH_MESSAGES, wait).for_each(&mut take);
         }
@@ -711,7 +711,7 @@ impl Consumer {
             }
         }
         if let Some(queue) = self.queue.get() {
-            queue.lock().expect("no panic while held").take();
+            queue.lock().expect("no panic under the lock").take();
         }
     }
 

@@ -1,7 +1,7 @@
 //! Events of an invented partnership: five years of three feeds, for tests, benchmarks and the demo.
 //!
-//! Only the codes are real: no event stands for a person or an incident. An event is a pure function
-//! of its record's seed and revision, so a record sent again has the same bytes, and a correction
+//! Only the codes are real: no event describes a real person or incident. An event is a pure
+//! function of its record's seed and revision, so a record sent again has the same bytes, and a correction
 //! needs no memory of the record. Only a short ring of seeds is kept, for any number of events. The
 //! same seed and options give the same bytes.
 

@@ -2,7 +2,7 @@
 //!
 //! This module names the files, and reads them and their [`Footer`]. It must not know what a row
 //! contains beyond its coordinates (`era`, `offset`), so that the schema can grow without it. The
-//! invariant: the footer alone states what a file covers; there is no second copy of that.
+//! invariant: the footer alone states what a file covers; nothing else stores that.
 
 pub mod chain;
 mod checksum;
@@ -250,7 +250,7 @@ pub struct Footer {
     pub from: Position,
     /// The position where the next file starts.
     pub next: Position,
-    /// The attempt to create it: tells one writer's file from another's.
+    /// The attempt to create it: separates one writer's file from another's.
     pub attempt: String,
     /// The Kafka cluster's id; empty if the broker does not report it.
     pub cluster_id: String,
@@ -420,7 +420,7 @@ fn numbers<'b, T: ArrowPrimitiveType>(
         .ok_or_else(|| LedgerError::column(path, column))
 }
 
-/// The footer of a file, from its last 64 KiB; `None` if there is no file.
+/// The footer of a file, from its last 64 KiB; `None` without a file.
 pub async fn read_footer(store: &Store, path: &str) -> Result<Option<Footer>> {
     let metadata = read_metadata(store, path).await?;
     metadata
@@ -428,7 +428,7 @@ pub async fn read_footer(store: &Store, path: &str) -> Result<Option<Footer>> {
         .transpose()
 }
 
-/// The greatest Kafka timestamp of a file's rows, from its statistics; `None` if there is no row or
+/// The greatest Kafka timestamp of a file's rows, from its statistics; `None` without rows or
 /// no file.
 pub async fn newest_received(store: &Store, path: &str) -> Result<Option<Micros>> {
     let Some(metadata) = read_metadata(store, path).await? else {

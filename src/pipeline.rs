@@ -13,7 +13,7 @@ mod assignment;
 mod batch;
 mod breaker;
 mod commit;
-mod dead_letters;
+mod dead_letter;
 mod disagreement;
 mod error;
 mod flush;
@@ -46,8 +46,8 @@ use assignment::{Assignment, Route};
 use breaker::Breaker;
 pub use breaker::POLL_PAUSED;
 use commit::Commits;
-use dead_letters::DeadLetterQueue;
-pub use dead_letters::DeadLetters;
+use dead_letter::DeadLetterQueue;
+pub use dead_letter::DeadLetterTopic;
 pub(crate) use disagreement::{disagreement, durable_offset};
 pub use error::PipelineError;
 use lag::Lag;
@@ -88,7 +88,7 @@ pub struct Run {
     /// Losses that the operator accepts.
     pub accepted: Vec<Loss>,
     /// Where rejects are mirrored, if anywhere.
-    pub dead_letters: Option<DeadLetters>,
+    pub dead_letter_topic: Option<DeadLetterTopic>,
     /// Where the ledger is.
     pub store: Store,
     /// Limits of batches, memory and time.
@@ -183,7 +183,7 @@ impl Pipeline {
             kafka,
             topics,
             accepted,
-            dead_letters,
+            dead_letter_topic,
             store,
             settings,
             until_end,
@@ -192,9 +192,11 @@ impl Pipeline {
         let names: Vec<String> = topics.keys().cloned().collect();
         watch.enters(RunPhase::Broker);
         let identity = Arc::new(Identity::probe(&kafka, &names, BROKER_WAIT)?);
-        let dead_letter_topic = dead_letters.as_ref().map(|topic| topic.name().to_owned());
-        let queue =
-            dead_letters.map(|topic| DeadLetterQueue::start(topic, store.clone(), runtime.clone()));
+        let mirror = dead_letter_topic
+            .as_ref()
+            .map(|topic| topic.name().to_owned());
+        let queue = dead_letter_topic
+            .map(|topic| DeadLetterQueue::start(topic, store.clone(), runtime.clone()));
         let partners = topics.values().flat_map(|rules| &rules.partners);
         let (breaker, to_pause) = Breaker::new(settings.breaker, partners);
         if let Err(error) = runtime.block_on(breaker.poll(&store)) {
@@ -221,7 +223,7 @@ impl Pipeline {
         ));
         watch.enters(RunPhase::Group);
         let consumer = Consumer::join(&kafka, &names, Arc::clone(&assignment) as Arc<_>)?;
-        consumer.partition_counts(dead_letter_topic.as_slice())?;
+        consumer.partition_counts(mirror.as_slice())?;
         let targets = if until_end {
             end_offsets(&consumer, &names)?
         } else {

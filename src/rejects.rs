@@ -346,7 +346,7 @@ fn text(texts: &StringArray, row: usize) -> Option<String> {
 }
 
 impl RawColumns<'_> {
-    /// What a record contained. Null headers mark a record of which nothing was stored.
+    /// What a record contained. Null headers mark a record whose bytes were not stored.
     fn record(&self, row: usize) -> Option<Raw> {
         if self.header_names.is_null(row) {
             return None;

@@ -63,7 +63,7 @@ impl Dialect {
     }
 }
 
-/// The query of a table, to be run in the folder of the store; `None`: there is no such table.
+/// The query of a table, to be run in the folder of the store; `None` for an unknown table.
 pub fn query(
     table: &str,
     wanted: &PlanChoice<'_>,

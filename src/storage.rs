@@ -286,7 +286,7 @@ impl Store {
         Ok(present(self.inner.head(&parse(path)?).await, path)?.is_some())
     }
 
-    /// The files of a folder, by name; empty if there is no folder.
+    /// The files of a folder, by name; empty without a folder.
     pub async fn list(&self, folder: &str) -> Result<Vec<StoredFile>> {
         let found = self.inner.list_with_delimiter(Some(&parse(folder)?)).await;
         let objects = found

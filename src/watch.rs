@@ -97,18 +97,18 @@ pub struct PartitionReporter(Arc<Mutex<Uncommitted>>);
 impl PartitionReporter {
     /// Replaces the last report.
     pub fn report(&self, uncommitted: Uncommitted) {
-        *self.0.lock().expect("no panic while held") = uncommitted;
+        *self.0.lock().expect("no panic under the lock") = uncommitted;
     }
 
     fn last(&self) -> Uncommitted {
-        *self.0.lock().expect("no panic while held")
+        *self.0.lock().expect("no panic under the lock")
     }
 }
 
 /// A partition of this process.
 #[derive(Debug)]
 struct WatchedPartition {
-    /// Everything below is durable, or holds no record.
+    /// Everything below is durable or has no record.
     durable: i64,
     /// The last known next offset of the broker's log.
     end: i64,
@@ -178,7 +178,7 @@ struct Shared {
 
 impl RunState {
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().expect("no panic while held")
+        self.shared.lock().expect("no panic under the lock")
     }
 }
 
@@ -358,7 +358,7 @@ impl Watch {
     /// Starts the watchdog. If work is pending and nothing becomes durable, the run is not ready
     /// after `bound`, and the future is ready after twice that.
     ///
-    /// The watchdog has a thread of its own, since whatever is stuck may block all others.
+    /// The watchdog has a thread of its own, since a stuck thread may block all others.
     pub fn stalls(&self, bound: Duration) -> impl Future<Output = Stalled> + use<> {
         let (send, stalled) = tokio::sync::oneshot::channel();
         let state = Arc::downgrade(&self.state);

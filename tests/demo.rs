@@ -260,7 +260,7 @@ fn a_second_demo_replaces_the_first_and_no_other_folder() {
     let again = screen(&demo(&store));
     let without = |text: &str| {
         text.lines()
-            .filter(|l| !l.starts_with("What an earlier demo"))
+            .filter(|l| !l.starts_with("Replacing the store of"))
             .collect::<Vec<_>>()
             .join("\n")
     };

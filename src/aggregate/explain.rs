@@ -159,7 +159,7 @@ pub fn explain(
     Ok(Some(explanations))
 }
 
-/// The change of a figure, of which only its reasons are known yet.
+/// The change of a figure; so far only its reasons are known.
 fn change_of(figure: &Explanation, changes: &HashMap<FigureKey, CountChange>) -> CountChange {
     let key = (
         figure.partner.clone(),
@@ -350,7 +350,7 @@ fn add_memberships(
     let is_latest = |row: usize| {
         latest
             .each_ref()
-            .map(|latest| latest.holds(part.file, part.first_row + row))
+            .map(|latest| latest.contains(part.file, part.first_row + row))
     };
     let differing: Vec<usize> = (0..part.batch.num_rows())
         .filter(|row| matches!(is_latest(*row), [true, false] | [false, true]))

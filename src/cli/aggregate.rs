@@ -15,14 +15,14 @@ use crate::event::Micros;
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
 pub(crate) struct Aggregate {
-    /// A plan under which figures are counted, or in-force for each month under its own; as often
-    /// as wanted [default: aggregate.plans of the settings, else every adopted plan and in-force]
+    /// A plan under which figures are counted, or in-force for each month under its own; may be
+    /// repeated [default: aggregate.plans of the settings, else every adopted plan and in-force]
     #[arg(long = "plan", value_name = "ID")]
     plans: Vec<String>,
     /// Count only what was received by a day's end (London) or an instant, into the folder as-at/
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     as_at: Option<Micros>,
-    /// How to say what was done
+    /// How to show what was written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
@@ -47,7 +47,7 @@ impl Aggregate {
         let Some(summary) = summary else {
             match self.format {
                 Format::Text => eprintln!(
-                    "the store `{}` holds no record yet: nothing written",
+                    "the store `{}` has no records yet: nothing written",
                     store.root()
                 ),
                 Format::Json => say!("{}", json!({ "rows": 0, "written": [] })),
@@ -59,7 +59,7 @@ impl Aggregate {
             Format::Json => say!("{}", json(&summary)),
         }
         for (path, why) in &summary.not_written {
-            eprintln!("not made: {path}: {why}");
+            eprintln!("not written: {path}: {why}");
         }
         Ok(exit_code(!summary.not_written.is_empty()))
     }
@@ -103,7 +103,11 @@ fn json(summary: &AggregateSummary) -> serde_json::Value {
     let written = summary
         .written
         .iter()
-        .map(|f| json!({ "path": f.path, "rows": f.rows, "bytes": f.bytes }));
+        .map(|file| json!({ "path": file.path, "rows": file.rows, "bytes": file.bytes }));
+    let not_written = summary
+        .not_written
+        .iter()
+        .map(|(path, why)| json!({ "path": path, "why": why }));
     json!({
         "partitions": summary.partitions,
         "files": summary.files,
@@ -113,6 +117,6 @@ fn json(summary: &AggregateSummary) -> serde_json::Value {
         "rejected": summary.rejected,
         "as_at": summary.as_at.map(|at| at.to_string()),
         "written": written.collect::<Vec<_>>(),
-        "not_made": summary.not_written.iter().map(|(path, why)| json!({ "path": path, "why": why })).collect::<Vec<_>>(),
+        "not_made": not_written.collect::<Vec<_>>(),
     })
 }

@@ -22,24 +22,24 @@ use crate::reference::Reference;
 use crate::reference::plan::Plan;
 use crate::storage::Store;
 
-/// What is logged: that a stage is done. What else is logged is of the embedded broker, which
-/// cannot do all that Kafka can.
+/// Logs only finished stages: other messages are about the embedded broker, which cannot do all
+/// that Kafka can.
 pub(super) const LOG_FILTER: &str = "error,partner_feeds::cli::progress=debug";
 
 /// Events of a demo: five years of a partnership, at a tenth of its size.
 const EVENTS: u64 = 60_000;
-/// The embedded broker keeps the last 5 MB of a partition; so many events are half of that.
+/// The embedded broker keeps the last 5 MB of a partition; this number of events is half of that.
 const EVENTS_MAX: u64 = 200_000;
 /// The share of events that break their contract.
 const BAD: f64 = 0.01;
-/// As many as `topics create` makes.
+/// The number that `topics create` uses.
 const PARTITIONS: i32 = 6;
 /// The plan of the figures.
 const PLAN: &str = "smp-2017-18";
 /// Marks a folder as a demo's.
 const MARK: &str = "DEMO.txt";
 const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
-/// All that a store holds.
+/// The folders of a store.
 const FOLDERS: [&str; 6] = [
     "journal",
     "ledger",
@@ -51,16 +51,16 @@ const FOLDERS: [&str; 6] = [
 
 /// Try the whole pipeline with an embedded broker and generated events
 ///
-/// Needs no service. A broker inside the program holds the topics; invented events of police,
-/// health and housing, some of them broken, are published to it, and then read, checked, committed
-/// and counted as `ingest` and `aggregate` do it. No configuration is read. What was written stays
-/// and can be queried; the next demo replaces it.
+/// Needs no service and reads no configuration. The program starts an embedded broker, publishes
+/// invented police, health and housing events to it, some of them broken, then reads, validates,
+/// commits and counts them as `ingest` and `aggregate` do. The store stays and can be queried; the
+/// next demo replaces it.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Folder of the store: new, empty, or an earlier demo's
     #[arg(long, value_name = "DIR", default_value = "partner-feeds-demo")]
     store: String,
-    /// How many events, broken ones among them
+    /// Number of events, broken ones included
     #[arg(long, value_name = "N", default_value_t = EVENTS, value_parser = clap::value_parser!(u64).range(1..=EVENTS_MAX))]
     events: u64,
 }
@@ -83,12 +83,12 @@ impl Demo {
             self.store
         );
         if replaced {
-            say!("What an earlier demo wrote there is replaced.");
+            say!("Replacing the store of an earlier demo.");
         }
 
         let mut progress = Progress::new();
         publish(&config, &reference, self.events, &mut progress)?;
-        progress.begin("read, check and commit them", 0);
+        progress.begin("read, validate and commit the events", 0);
         let ingest = ingest::pipeline_run(&config, &reference, store.clone(), true);
         let read = runtime.block_on(pipeline::run(ingest, future::pending()))?;
         ensure!(
@@ -115,7 +115,7 @@ impl Demo {
             figures::read_as_text(&store, plan, runtime.handle())?
         );
         say!(
-            "To look further, with DuckDB:\n{}",
+            "To query the store with DuckDB:\n{}",
             query(&self.store, plan)
         );
         Ok(ExitCode::SUCCESS)

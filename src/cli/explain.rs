@@ -16,8 +16,9 @@ use crate::event::Micros;
 
 /// Show what a figure is made of, and what changed it
 ///
-/// The figure of each partner and kind is told apart with its rules, codes, months and breaks. With
-/// --before, the change since that time is split into its reasons, which add up to it exactly.
+/// The figure of each partner and kind is shown separately, with its rules, codes, months and
+/// breaks. With --before, the change since that time is split into its reasons, which add up to it
+/// exactly.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// The plan
@@ -56,7 +57,7 @@ impl Explain {
             window,
         };
         let mut progress = Progress::new();
-        let told = explain(
+        let explanations = explain(
             &store,
             &settings,
             &query,
@@ -65,10 +66,10 @@ impl Explain {
             &mut progress,
         )?;
         progress.end();
-        let told = told.unwrap_or_default();
-        if told.is_empty() {
+        let explanations = explanations.unwrap_or_default();
+        if explanations.is_empty() {
             eprintln!(
-                "the store `{}` holds no figure of {} in {} for {}",
+                "the store `{}` has no figure of {} in {} for {}",
                 store.root(),
                 query.series,
                 query.area,
@@ -77,8 +78,8 @@ impl Explain {
             return Ok(ExitCode::from(1));
         }
         match self.format {
-            Format::Text => say!("{}", text(&told)?.trim_end()),
-            Format::Json => told
+            Format::Text => say!("{}", text(&explanations)?.trim_end()),
+            Format::Json => explanations
                 .iter()
                 .for_each(|explanation| say!("{}", json(explanation))),
         }
@@ -86,19 +87,26 @@ impl Explain {
     }
 }
 
+fn grouped_count(count: i64) -> String {
+    grouped(count as u64)
+}
+
 fn count(explanation: &Explanation) -> String {
-    let number = |count: i64| grouped(count as u64);
     match (explanation.count, explanation.count_max) {
-        (Some(count), _) => number(count),
+        (Some(count), _) => grouped_count(count),
         (None, _) if explanation.count_status == "not_supplied" => "not supplied".to_owned(),
-        (None, Some(most)) => format!("{} to {}", number(explanation.count_min), number(most)),
-        (None, None) => format!("at least {}", number(explanation.count_min)),
+        (None, Some(most)) => format!(
+            "{} to {}",
+            grouped_count(explanation.count_min),
+            grouped_count(most)
+        ),
+        (None, None) => format!("at least {}", grouped_count(explanation.count_min)),
     }
 }
 
-fn text(told: &[Explanation]) -> anyhow::Result<String> {
+fn text(explanations: &[Explanation]) -> anyhow::Result<String> {
     let mut text = String::new();
-    for (i, explanation) in told.iter().enumerate() {
+    for (i, explanation) in explanations.iter().enumerate() {
         let role = explanation
             .role
             .as_ref()
@@ -118,14 +126,14 @@ fn text(told: &[Explanation]) -> anyhow::Result<String> {
             rows.add_rows(
                 counts
                     .iter()
-                    .map(|(name, count)| [name.clone(), grouped(*count as u64)]),
+                    .map(|(name, count)| [name.clone(), grouped_count(*count)]),
             );
             align_right(&mut rows, 1..=1);
             writeln!(text, "{}", rows.trim_fmt())?;
         }
         let mut rows = table(["month", "count", "data"]);
         for (month, count, status) in &explanation.months {
-            let count = count.map_or_else(|| "-".to_owned(), |count| grouped(count as u64));
+            let count = count.map_or_else(|| "-".to_owned(), grouped_count);
             rows.add_row([month.to_string(), count, (*status).to_owned()]);
         }
         align_right(&mut rows, 1..=1);
@@ -134,7 +142,7 @@ fn text(told: &[Explanation]) -> anyhow::Result<String> {
             writeln!(text, "breaks: {}", explanation.breaks.join(", "))?;
         }
         if let Some(change) = &explanation.change {
-            text.push_str(&changed(change));
+            text.push_str(&change_table(change));
         }
     }
     Ok(text)
@@ -155,42 +163,45 @@ fn reasons(change: &CountChange) -> [(&'static str, i64); 9] {
     ]
 }
 
-fn changed(change: &CountChange) -> String {
+fn change_table(change: &CountChange) -> String {
     let mut rows = table(["change", "records"]);
     rows.add_row(["before".to_owned(), change.before.to_string()]);
-    let some = reasons(change).into_iter().filter(|(_, count)| *count != 0);
-    rows.add_rows(some.map(|(reason, count)| [reason.to_owned(), format!("{count:+}")]));
+    let present = reasons(change).into_iter().filter(|(_, count)| *count != 0);
+    rows.add_rows(present.map(|(reason, count)| [reason.to_owned(), format!("{count:+}")]));
     rows.add_row(["now".to_owned(), (change.before + change.sum()).to_string()]);
     align_right(&mut rows, 1..=1);
     format!("{}\n", rows.trim_fmt())
 }
 
-fn json(of: &Explanation) -> Value {
-    let counts = |counts: &[(String, i64)]| -> Value {
-        counts
-            .iter()
-            .map(|(name, count)| json!({ "name": name, "records": count }))
-            .collect()
-    };
-    let months = of
-        .months
+fn named_counts(counts: &[(String, i64)]) -> Value {
+    counts
         .iter()
-        .map(|(month, count, status)| json!({ "month": month.to_string(), "count": count, "data_status": status }));
+        .map(|(name, count)| json!({ "name": name, "records": count }))
+        .collect()
+}
+
+fn json(explanation: &Explanation) -> Value {
+    let months = explanation.months.iter().map(|(month, count, status)| {
+        json!({ "month": month.to_string(), "count": count, "data_status": status })
+    });
     json!({
-        "partner": of.partner,
-        "kind": of.kind,
-        "area_role": of.role,
-        "count": of.count,
-        "count_min": of.count_min,
-        "count_max": of.count_max,
-        "count_status": of.count_status,
-        "rules": counts(&of.rules),
-        "codes": counts(&of.codes),
+        "partner": explanation.partner,
+        "kind": explanation.kind,
+        "area_role": explanation.role,
+        "count": explanation.count,
+        "count_min": explanation.count_min,
+        "count_max": explanation.count_max,
+        "count_status": explanation.count_status,
+        "rules": named_counts(&explanation.rules),
+        "codes": named_counts(&explanation.codes),
         "months": months.collect::<Value>(),
-        "breaks": of.breaks,
-        "change": of.change.as_ref().map(|change| json!({
+        "breaks": explanation.breaks,
+        "change": explanation.change.as_ref().map(|change| json!({
             "before": change.before,
-            "reasons": reasons(change).into_iter().map(|(reason, count)| json!({ "reason": reason, "records": count })).collect::<Value>(),
+            "reasons": reasons(change)
+                .into_iter()
+                .map(|(reason, count)| json!({ "reason": reason, "records": count }))
+                .collect::<Value>(),
             "now": change.before + change.sum(),
         })),
     })

@@ -16,7 +16,7 @@ use crate::aggregate::{self, PlanChoice};
 use crate::config::Config;
 use crate::consume;
 use crate::contract::TopicRules;
-use crate::pipeline::{self, DeadLetters, Loss, Summary};
+use crate::pipeline::{self, DeadLetterTopic, Loss, Summary};
 use crate::reference::Reference;
 use crate::storage::Store;
 use crate::watch::Watch;
@@ -59,11 +59,11 @@ impl Ingest {
         let runtime = runtime()?;
         let summary = runtime.block_on(async {
             let store = config.store.open_or_create()?;
-            let dead_letter_topic = config.kafka.dead_letter_topic.as_deref();
+            let mirror = config.kafka.dead_letter_topic.as_deref();
             let run = pipeline::Run {
                 accepted: self.accept,
-                dead_letters: dead_letter_topic
-                    .map(|topic| DeadLetters::new(&config.kafka, topic))
+                dead_letter_topic: mirror
+                    .map(|topic| DeadLetterTopic::new(&config.kafka, topic))
                     .transpose()?,
                 ..pipeline_run(&config, &reference, store.clone(), self.until_end)
             };
@@ -104,7 +104,7 @@ pub(super) fn topics(config: &Config, reference: &Reference) -> BTreeMap<String,
     topics
 }
 
-/// A run with these settings, without dead letters or accepted losses.
+/// A run with these settings, without a mirror or accepted losses.
 pub(super) fn pipeline_run(
     config: &Config,
     reference: &Reference,
@@ -117,7 +117,7 @@ pub(super) fn pipeline_run(
         kafka: consume::client(&config.kafka),
         topics,
         accepted: Vec::new(),
-        dead_letters: None,
+        dead_letter_topic: None,
         store,
         settings: config.ingest,
         until_end,

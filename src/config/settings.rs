@@ -122,7 +122,7 @@ impl Settings {
         }
     }
 
-    /// The key that a variable without its prefix stands for.
+    /// The key that a variable without its prefix sets.
     fn key_of(&self, name: &str) -> Option<String> {
         Client::key_of(name).or_else(|| {
             self.by_key

@@ -55,7 +55,7 @@ impl Message {
         }
     }
 
-    /// Tells topics apart while they are assigned; not their name.
+    /// Identifies a topic while it is assigned; not its name.
     pub(crate) fn topic_handle(&self) -> usize {
         self.raw().rkt as usize
     }

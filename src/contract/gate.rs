@@ -32,7 +32,7 @@ pub(crate) const PAUSED_RULE: &str = "the partner is paused because it sent only
 
 /// The key of a Kafka record, which is the subject of its event.
 pub(crate) enum RecordKey<'a> {
-    /// There is no record.
+    /// The data has no record.
     None,
     /// The record's key.
     Is(Option<&'a [u8]>),

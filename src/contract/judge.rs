@@ -334,7 +334,7 @@ fn without_prefix(value: &[u8]) -> Judged<&[u8]> {
     }
 }
 
-/// Refuses what is neither one `CloudEvents` document nor JSON; whether it is said to be the
+/// Refuses what is neither one `CloudEvents` document nor JSON; whether it claims to be the
 /// former.
 fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
     let mut is_structured = false;

@@ -93,7 +93,7 @@ impl<'t> TomlReader<'t> {
         self.sink.add(self.file, path, reason);
     }
 
-    /// The keys of the table, all of which now count as read.
+    /// The keys of the table; all now count as read.
     pub fn keys(&self) -> Vec<&'t str> {
         self.read_keys
             .borrow_mut()

@@ -89,7 +89,7 @@ impl Passes {
         Ok(moved)
     }
 
-    /// The same of several chains, all of which are then read again.
+    /// The same for several chains; all are then read again.
     pub(crate) async fn again_if_any_moved(
         &mut self,
         store: &Store,
@@ -161,7 +161,7 @@ pub async fn advance(
 pub struct Resume {
     /// The end position: the next record to read from Kafka.
     pub end: Position,
-    /// The footer of the chain's last file; `None` if there is no file.
+    /// The footer of the chain's last file; `None` without a file.
     pub last: Option<Footer>,
     /// The ledger end: for the next commit.
     pub ledger_end: Position,
@@ -173,7 +173,7 @@ pub async fn resume(store: &Store, partition: &TopicPartition) -> Result<Resume>
 }
 
 /// The same, with a position where a file of the chain once started: the journal is listed from
-/// there, so that a long one costs no more than a short one. If there is no file from there on, it
+/// there, so that a long one costs no more than a short one. Without a file from there on, it
 /// is listed from the ledger end.
 pub async fn resume_from(
     store: &Store,

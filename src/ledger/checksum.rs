@@ -38,7 +38,7 @@ struct Layout {
 }
 
 impl Layout {
-    /// `None` if there is no checksum, or the footer is incomplete.
+    /// `None` without a checksum, or if the footer is incomplete.
     fn find(bytes: &[u8]) -> Option<Self> {
         let footer = bytes.len().checked_sub(footer_bytes(bytes)?)?;
         let mark = bytes[footer..]
@@ -99,7 +99,7 @@ pub(super) fn seal(file: &mut [u8]) {
 ///
 /// # Errors
 ///
-/// [`LedgerError::Changed`]; [`LedgerError::Footer`] if there is no checksum,
+/// [`LedgerError::Changed`]; [`LedgerError::Footer`] without a checksum,
 /// [`LedgerError::NotParquet`] if the file does not end as Parquet does.
 pub(super) fn check(path: &str, file: &[u8]) -> Result<()> {
     let layout = check_tail(path, file)?;

@@ -69,7 +69,7 @@ fn may_have_values(column: &ColumnChunkMetaData) -> bool {
 
 /// A column of texts, in the encoding it was decoded in.
 pub(crate) enum TextColumn<'b> {
-    /// There is no such column, or it is not of texts.
+    /// The column is missing or not of texts.
     Absent,
     Plain(&'b StringArray),
     Dictionary(&'b Int32Array, &'b StringArray),

@@ -154,7 +154,7 @@ impl Assignment {
     }
 
     fn state(&self) -> MutexGuard<'_, AssignmentState> {
-        self.state.lock().expect("no panic while held")
+        self.state.lock().expect("no panic under the lock")
     }
 
     /// Sets the offsets at which batches are flushed at once.
@@ -392,7 +392,7 @@ impl Assignment {
         if group.committed.is_none() && end > Position::ORIGIN {
             tracing::info!(
                 partition = %at,
-                "the group has no offset here: its lag and its dead letters begin at the chain's end"
+                "the group has no offset here: its lag and its mirror begin at the end position"
             );
         }
         let first_offset = if end.is_era_start() {
@@ -422,7 +422,7 @@ impl Assignment {
                 next: end,
             },
             group_is_behind: group.is_behind,
-            dead_letters_from: group.committed.filter(|committed| *committed < end),
+            unsent_from: group.committed.filter(|committed| *committed < end),
             first_offset,
             ledger_end: resume.ledger_end,
             flush_at,

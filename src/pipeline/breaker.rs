@@ -89,7 +89,11 @@ impl Breaker {
             && partner.rejects.swap(0, Ordering::Relaxed) > 0
         {
             self.suspects.fetch_sub(1, Ordering::Relaxed);
-            partner.reasons.lock().expect("no panic while held").clear();
+            partner
+                .reasons
+                .lock()
+                .expect("no panic under the lock")
+                .clear();
         }
     }
 
@@ -105,7 +109,7 @@ impl Breaker {
         if self.limit == 0 || rejection.reason == Reason::PartnerPaused {
             return;
         }
-        let mut reasons = partner.reasons.lock().expect("no panic while held");
+        let mut reasons = partner.reasons.lock().expect("no panic under the lock");
         *reasons.entry(rejection.reason).or_default() += 1;
         let rejects = partner.rejects.fetch_add(1, Ordering::Relaxed) + 1;
         if rejects == 1 {

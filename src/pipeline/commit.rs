@@ -1,4 +1,4 @@
-//! The tasks of partitions: commit a batch and mirror its rejects, or send dead letters again.
+//! The tasks of partitions: commit a batch and mirror its rejects, or mirror earlier rejects.
 //!
 //! A task runs beside its worker, one per partition, and ends with one [`TaskOutcome`]. The order
 //! is: rejects, the topic's id, the journal file, dead letters. While no broker reports the
@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use super::PipelineError;
-use super::dead_letters::{DeadLetterQueue, UnsentRejects};
+use super::dead_letter::{DeadLetterQueue, UnsentRejects};
 use super::messages::{CommittedBatch, Order, Report, TaskOutcome};
 use super::partition::{SealedBatch, TaskContext};
 use crate::consume::{Identity, TopicId};
@@ -32,7 +32,7 @@ const ABSENT_MAX: u32 = 5;
 pub(super) struct Commits {
     store: Store,
     identity: Arc<Identity>,
-    dead_letters: Option<DeadLetterQueue>,
+    dead_letter_queue: Option<DeadLetterQueue>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -51,13 +51,13 @@ impl Commits {
     pub(super) fn new(
         store: &Store,
         identity: &Arc<Identity>,
-        dead_letters: Option<&DeadLetterQueue>,
+        dead_letter_queue: Option<&DeadLetterQueue>,
         runtime: &tokio::runtime::Handle,
     ) -> Self {
         Self {
             store: store.clone(),
             identity: Arc::clone(identity),
-            dead_letters: dead_letters.cloned(),
+            dead_letter_queue: dead_letter_queue.cloned(),
             runtime: runtime.clone(),
         }
     }
@@ -69,7 +69,7 @@ impl Commits {
 
     /// Whether rejects are mirrored to a topic.
     pub(super) fn mirrors_rejects(&self) -> bool {
-        self.dead_letters.is_some()
+        self.dead_letter_queue.is_some()
     }
 
     /// Commits a batch, then mirrors its rejects.
@@ -81,7 +81,7 @@ impl Commits {
         });
     }
 
-    /// Sends the dead letters of what is durable, from a position on.
+    /// Mirrors the durable rejects from a position on.
     pub(super) fn mirror(&self, task: TaskContext, from: Position, orders: Sender<Order>) {
         let commits = self.clone();
         self.runtime.spawn(async move {
@@ -151,13 +151,13 @@ impl Commits {
         journal::commit_if(&self.store, &task.at, files, task.ledger_end, same_topic).await
     }
 
-    /// Sends dead letters, if they have a topic; false if the partition was revoked before they
+    /// Mirrors rejects, if a topic is set; false if the partition was revoked before they
     /// were acknowledged.
     async fn are_sent(&self, task: &TaskContext, unsent: UnsentRejects) -> bool {
-        let Some(dead_letters) = &self.dead_letters else {
+        let Some(queue) = &self.dead_letter_queue else {
             return true;
         };
-        let are_sent = dead_letters.send(&task.at, unsent, &task.is_revoked).await;
+        let are_sent = queue.send(&task.at, unsent, &task.is_revoked).await;
         if are_sent {
             crash::point("dead-letters.sent");
         }

@@ -58,7 +58,7 @@ pub(crate) fn disagreement(
         let why = format!(
             "the ledger ends at {end}, but the broker's log at {high}: the topic was created again \
              or truncated, or this is another cluster; records past the broker's end cannot be \
-             told apart"
+             distinguished"
         );
         return Some(Disagreement::new_era(at, end, why));
     }

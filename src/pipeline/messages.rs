@@ -50,8 +50,8 @@ pub(super) struct AssignedPartition {
     pub(super) end: GroupOffset,
     /// Whether the group's offset is behind the chain's end.
     pub(super) group_is_behind: bool,
-    /// The group's offset, where it is behind: dead letters from there on may be missing.
-    pub(super) dead_letters_from: Option<Position>,
+    /// The group's offset, where it is behind: the mirror may lack rejects from there on.
+    pub(super) unsent_from: Option<Position>,
     /// The first offset fetched: past the end only where an era begins after the broker's first
     /// offset.
     pub(super) first_offset: i64,
@@ -70,7 +70,7 @@ pub(super) enum TaskOutcome {
         /// The ledger's end as last read: for the next commit.
         ledger_end: Position,
     },
-    /// Dead letters of earlier batches were sent: all of them, unless the partition was revoked
+    /// Earlier batches' rejects were mirrored: all of them, unless the partition was revoked
     /// first.
     Mirrored { is_complete: bool },
     /// The partition cannot continue, for this reason.
@@ -83,7 +83,7 @@ pub(super) enum Report {
     Committed { slot: Slot, batch: CommittedBatch },
     /// The group's offset is behind the chain's end.
     GroupBehind { slot: Slot, end: GroupOffset },
-    /// Everything below this offset is durable or holds no record.
+    /// Everything below this offset is durable or has no record.
     Reached { slot: Slot, offset: i64 },
     /// The next batch is full while a commit is under way: stop fetching the partition.
     PauseFetch(Slot),
@@ -105,7 +105,7 @@ pub(super) struct CommittedBatch {
     pub(super) offset: GroupOffset,
     pub(super) tally: BatchTally,
     pub(super) answer: CreateAnswer,
-    /// Whether its dead letters were acknowledged. If not, the partition was revoked first: its
+    /// Whether its mirrored rejects were acknowledged. If not, the partition was revoked first: its
     /// next owner sends them, and the group's offset must not pass the batch.
     pub(super) is_mirrored: bool,
 }

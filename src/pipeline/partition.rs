@@ -31,7 +31,7 @@ enum Phase {
     Filling,
     /// The batch before is being committed and its rejects mirrored.
     Committing { oldest: Option<OldestRecord> },
-    /// Dead letters of earlier batches are being sent again.
+    /// Rejects of earlier batches are being mirrored.
     Mirroring,
     /// The partition was revoked with a task under way: the reply follows when that ends.
     Leaving(Sender<GroupOffset>),
@@ -61,7 +61,7 @@ pub(super) struct Partition {
     is_paused: bool,
     /// Whether the log ended after what was read.
     at_end: bool,
-    /// Whether it was revoked: its task need not wait for dead letters any more.
+    /// Whether it was revoked: its task need not wait for the mirror any more.
     is_revoked: Arc<AtomicBool>,
     reporter: PartitionReporter,
 }
@@ -93,7 +93,7 @@ impl Partition {
             flush_at,
             reporter,
             group_is_behind: _,
-            dead_letters_from: _,
+            unsent_from: _,
         } = assigned;
         Self {
             slot,
@@ -201,7 +201,7 @@ impl Partition {
         Ok((self.task(), batch))
     }
 
-    /// Dead letters of earlier batches are to be sent again.
+    /// Rejects of earlier batches are to be mirrored.
     pub(super) fn begin_mirroring(&mut self) -> TaskContext {
         self.phase = Phase::Mirroring;
         self.task()
@@ -315,7 +315,7 @@ mod tests {
                 next: end,
             },
             group_is_behind: false,
-            dead_letters_from: None,
+            unsent_from: None,
             first_offset: END,
             ledger_end: Position::ORIGIN,
             flush_at: None,

@@ -113,10 +113,10 @@ impl Worker {
     fn assign(&mut self, assigned: AssignedPartition) {
         let slot = assigned.slot;
         let is_behind = assigned.group_is_behind;
-        let unsent = assigned.dead_letters_from;
+        let unsent = assigned.unsent_from;
         let mut partition = Partition::new(assigned, Arc::clone(&self.breaker));
-        // Lag tools read the group's offset: bring it to the chain's end, after the dead letters up
-        // to there.
+        // Lag tools read the group's offset: bring it to the end position once the mirror is
+        // complete up to there.
         match unsent.filter(|_| self.commits.mirrors_rejects()) {
             Some(from) => {
                 let task = partition.begin_mirroring();

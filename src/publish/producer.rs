@@ -73,12 +73,12 @@ struct DeliveryCounts {
     delivered: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<KafkaError>>,
-    heard: ComplaintContext,
+    complaints: ComplaintContext,
 }
 
 impl ClientContext for DeliveryCounts {
     fn error(&self, error: KafkaError, reason: &str) {
-        self.heard.error(error, reason);
+        self.complaints.error(error, reason);
     }
 }
 
@@ -191,7 +191,8 @@ impl Publisher {
         (record.key, record.payload) = (key, value);
         loop {
             if self.is_stalled() {
-                let (delivered, source) = (self.delivered(), self.deliveries().heard.complaint());
+                let (delivered, source) =
+                    (self.delivered(), self.deliveries().complaints.complaint());
                 return Err(PublishError::Stalled {
                     delivered,
                     timeout: self.timeout,
@@ -253,7 +254,7 @@ impl Publisher {
             .client()
             .fetch_metadata(Some(topic), self.timeout)
             .map_err(|_| {
-                Unreached::silence(&self.brokers, self.timeout, &self.deliveries().heard)
+                Unreached::silence(&self.brokers, self.timeout, &self.deliveries().complaints)
             })?;
         let error = metadata
             .topics()
@@ -294,7 +295,7 @@ impl Publisher {
             failed: deliveries.failed.load(Ordering::Relaxed) + waiting,
             source: first
                 .map(Cause::from)
-                .or_else(|| deliveries.heard.complaint().map(Cause::from))
+                .or_else(|| deliveries.complaints.complaint().map(Cause::from))
                 .or_else(|| last.map(Cause::from)),
         }
     }

@@ -72,8 +72,8 @@ pub async fn create(
         .iter()
         .map(|name| {
             let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
-            let is_dead_letters = settings.dead_letter_topic.as_deref() == Some(*name);
-            let own = DEAD_LETTERS.iter().filter(|_| is_dead_letters);
+            let is_dead_letter_topic = settings.dead_letter_topic.as_deref() == Some(*name);
+            let own = DEAD_LETTERS.iter().filter(|_| is_dead_letter_topic);
             own.fold(
                 topic.set(TIMESTAMPS.0, TIMESTAMPS.1),
                 |topic, (name, value)| topic.set(name, value),

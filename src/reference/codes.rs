@@ -27,7 +27,7 @@ pub struct CodeList {
     pub licence: String,
     /// Whether a record has at most one of its codes, so that counts by code add up.
     pub exclusive: bool,
-    /// Codes that add up to the total, of which shares are taken; empty = all codes do.
+    /// Codes that add up to the total, the base of shares; empty = all codes do.
     pub totals: Vec<String>,
     /// Codes that count everyone who has any of the other codes, where one person or household may
     /// have several; empty = the total does.

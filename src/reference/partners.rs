@@ -358,7 +358,7 @@ impl Partners {
         }
     }
 
-    /// The keys of a table, each of which must be a kind, or a registered partner with one.
+    /// The keys of a table; each must be a kind, or a registered partner with one.
     fn partners_kinds<'t>(&self, table: &TomlReader<'t>, schemes: &Schemes<'_>) -> Vec<&'t str> {
         let keys = table.keys();
         for key in &keys {

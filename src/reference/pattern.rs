@@ -77,7 +77,7 @@ impl Fold {
     }
 }
 
-/// Whether an H-CLIC code is a base, a total of which other codes are shares: no pattern names it
+/// Whether an H-CLIC code is a base, a total that contains other codes: no pattern names it
 /// and no sum includes it.
 pub fn is_base(code: &str) -> bool {
     ["total-", "households-with-"].iter().any(|start| {

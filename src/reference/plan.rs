@@ -1,10 +1,10 @@
 //! A plan: the priorities and cross-cutting themes of a partnership for a year or more, as rules
 //! over what partners sent.
 //!
-//! A record falls under a series when any of its rules matches; a rule matches when every key it
-//! has holds; a key holds when any of its values does. There are no tiers, no order and no weights,
-//! so the figures of priorities overlap. This module knows neither files' places nor Parquet; a
-//! [`Plan`] that exists was checked whole ([`load`]).
+//! A record falls under a series when any of its rules matches; a rule matches when each of
+//! its keys does; a key matches when any of its values does. There are no tiers, no order and no
+//! weights, so the figures of priorities overlap. This module knows neither file paths nor
+//! Parquet; every [`Plan`] was checked completely ([`load`]).
 
 mod check;
 mod index;
@@ -306,7 +306,7 @@ pub struct RuleMatch<'p> {
     pub hits: Vec<Hit>,
 }
 
-/// A set of series of one plan: bit i stands for `plan.series[i]`.
+/// A set of series of one plan: bit i is `plan.series[i]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesSet(pub u64);
 

@@ -47,7 +47,7 @@ impl Script {
         self.parts.push(part);
     }
 
-    /// What a query calls the file of a feed or a table to join; `None`: there is no such file.
+    /// What a query calls the file of a feed or a table to join; `None` for an unknown file.
     pub(super) fn add_file(&mut self, name: &str) -> Option<String> {
         let name = files().find(|known| *known == name)?;
         self.files.insert(name);

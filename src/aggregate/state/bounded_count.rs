@@ -160,7 +160,7 @@ impl BoundedCount {
         })
     }
 
-    /// The sum of all parts; none = there is no part.
+    /// The sum of all parts; none if there are no parts.
     pub(crate) fn sum(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
         parts.into_iter().reduce(Self::plus)
     }

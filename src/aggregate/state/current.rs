@@ -76,7 +76,7 @@ pub(crate) struct What {
     pub(crate) source: SourceSet,
     /// Places in [`Current::categories`], each once.
     pub(crate) codes: Vec<u32>,
-    /// Whether a list that is held lacks one of the codes.
+    /// Whether a known code list lacks one of the codes.
     pub(crate) unknown_code: bool,
     kind: Kind,
     feed: Feed,
@@ -152,7 +152,7 @@ pub(crate) struct Count {
     pub(crate) unit: Unit,
     /// Whether it is one of a series that must not be summed over time.
     pub(crate) is_snapshot: bool,
-    /// Of which: with a flag (as a bit), of an age or a sex; in no total.
+    /// A subset: with a flag (as a bit), of an age or a sex; in no total.
     pub(crate) part: Option<u32>,
 }
 
@@ -162,7 +162,7 @@ pub(crate) enum Unit {
     Households,
     Persons,
     Events,
-    /// Anything else, of which nothing is summed.
+    /// Anything else; it is not summed.
     Other,
 }
 
@@ -344,7 +344,7 @@ impl<'s> Builder<'s> {
     /// Adds the latest rows of a part.
     fn add(&mut self, part: &Part, latest: &Latest) -> Result<(), AggregateError> {
         let rows: Vec<u32> = (0..part.batch.num_rows() as u32)
-            .filter(|r| latest.holds(part.file, part.first_row + *r as usize))
+            .filter(|r| latest.contains(part.file, part.first_row + *r as usize))
             .collect();
         if rows.is_empty() {
             return Ok(());
@@ -583,7 +583,7 @@ impl<'s> Builder<'s> {
         let vintage = vintage.checked_sub(1).map(|year| year.to_string());
         let vintage = self.current.texts.number_of(vintage.as_deref());
         let (area, _) = self.areas.number(&[code, level, vintage, role, zone]);
-        // A place is made of LSOAs: of others the code is no matter to any rule.
+        // A place consists of LSOAs: no rule needs the code of any other area.
         let is_lsoa = self
             .current
             .texts
@@ -730,7 +730,7 @@ fn marked(current: &Current) -> Vec<Vec<u32>> {
     marked
 }
 
-/// For each partner's kind whether any record has what tells a place: an LSOA, or a zone.
+/// For each partner's kind whether any record has a location: an LSOA or a zone.
 fn says_places(current: &Current) -> Vec<bool> {
     let mut says = vec![false; current.partner_kinds.len()];
     for facts in current

@@ -77,8 +77,7 @@ impl Files<'_> {
             scope.spawn(move || {
                 for file in 0..self.rows.len() {
                     // The receiver is gone only when the caller has an error of its own.
-                    let told = self.read(file, columns, &mut |part| sender.send(Ok(part)).is_ok());
-                    match told {
+                    match self.read(file, columns, &mut |part| sender.send(Ok(part)).is_ok()) {
                         Ok(true) => {}
                         Ok(false) => return,
                         Err(error) => return drop(sender.send(Err(error))),
@@ -89,7 +88,7 @@ impl Files<'_> {
         })
     }
 
-    /// Hands a file's parts on until it is told to stop; whether it was not.
+    /// Passes a file's parts on until the receiver stops it; false if it did.
     fn read(
         &self,
         file: usize,

@@ -1,4 +1,4 @@
-//! One record's revisions, as the chain holds them: what a partner asks after.
+//! One record's revisions as the chain contains them, for a partner's question about the record.
 
 use std::collections::BTreeSet;
 

@@ -95,7 +95,7 @@ impl Tuples {
         &self.numbers[number as usize * self.width..][..self.width]
     }
 
-    /// Rows held.
+    /// The number of rows.
     pub(crate) fn len(&self) -> usize {
         self.numbers.len() / self.width
     }

@@ -111,7 +111,7 @@ impl Latest {
     }
 
     /// Whether a row is the state of its record.
-    pub(crate) fn holds(&self, file: usize, row: usize) -> bool {
+    pub(crate) fn contains(&self, file: usize, row: usize) -> bool {
         self.best[file].get(row)
     }
 

@@ -1,6 +1,6 @@
 //! A set of the sources (a partner's systems) that send one kind of record.
 
-/// Sources of one partner's kind: bit i stands for the i-th of
+/// Sources of one partner's kind: bit i is the i-th of
 /// [`Current::sources`](super::current::Current::sources).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SourceSet(u64);

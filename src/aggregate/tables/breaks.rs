@@ -78,7 +78,7 @@ fn columns<'f>() -> Vec<Column<'f, &'f Break>> {
     ]
 }
 
-/// Texts joined by `;`; none = there is no text.
+/// Texts joined by `;`; none if there are no texts.
 fn joined<'t>(texts: impl Iterator<Item = &'t str>) -> Option<String> {
     Some(texts.collect::<Vec<_>>().join(";")).filter(|text| !text.is_empty())
 }

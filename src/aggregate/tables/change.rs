@@ -72,7 +72,7 @@ fn years_before(month: Month, years: u16) -> Month {
 struct ChangeDetail {
     baseline: Baseline,
     base: BaseCount,
-    /// The months of both sides may be used, and there is no break between them.
+    /// The months of both sides may be used, without a break between them.
     comparable: bool,
     breaks: Option<String>,
 }
@@ -295,8 +295,8 @@ fn base_of_spans(
     BaseCount::mean(&counts?, is_usable)
 }
 
-/// The ids of the breaks from a baseline to its window; none = there is no break. Within a segment
-/// of a chart there is none.
+/// The ids of the breaks from a baseline to its window; none if there are no breaks. Within a
+/// segment of a chart there is none.
 fn breaks_between(
     series: &SeriesCounts<'_>,
     area: CountedArea<'_>,

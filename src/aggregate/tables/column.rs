@@ -21,15 +21,15 @@ use crate::aggregate::tables::parquet_file::{field, timestamp};
 /// keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A key that tells plans apart.
+    /// A key that separates plans.
     PlanKey,
-    /// A key that tells series apart.
+    /// A key that separates series.
     SeriesKey,
-    /// A key that tells partners, feeds and kinds apart.
+    /// A key that separates partners, feeds and kinds.
     KindKey,
-    /// A key that tells areas apart, by code, level, vintage and role.
+    /// A key that separates areas, by code, level, vintage and role.
     AreaKey,
-    /// A key that tells windows apart.
+    /// A key that separates windows.
     WindowKey,
     /// A key that only this table has, such as a baseline or an outcome.
     OwnKey,

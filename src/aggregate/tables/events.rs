@@ -227,7 +227,7 @@ enum ValueForm {
     Boolean,
 }
 
-/// All columns of the ledger's and those worked out, in order, whatever the feed.
+/// All columns of the ledger and the derived ones, in order, the same for each feed.
 fn in_order() -> impl Iterator<Item = EventColumn> {
     let named = || ORDER.into_iter().flatten().copied();
     let others = DEFINITIONS.iter().filter(move |column| {
@@ -698,7 +698,7 @@ impl<'c> GroupRows<'c> {
     }
 }
 
-/// The flags of which one makes mental health play a part.
+/// The flags that show, each alone, that mental health plays a part.
 const MENTAL_HEALTH: [&str; 3] = [
     "mental_health",
     "mental_health_suspect",

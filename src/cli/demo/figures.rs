@@ -1,8 +1,9 @@
 //! The figures of a plan on the screen, read back from its table: month by month, beside the year
 //! before.
 //!
-//! Counts of different partners and kinds are never added, and there is no room for all of them: of
-//! each feed, the kind with most records is shown. What a feed cannot show is shown as not supplied.
+//! Counts of different partners and kinds are never added, and the screen has no room for all of
+//! them: of each feed, the kind with most records is shown. What a feed cannot show is shown as not
+//! supplied.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -21,7 +21,7 @@ use crate::storage::Store;
 ///
 /// Key, headers and bytes stay as received. Left out, and counted: records whose revision the
 /// ledger contains, so that a second run sends nothing once `ingest` has read the first; records
-/// that still break their contract; records rejected as personal, of which no bytes were stored.
+/// that still break their contract; records rejected as personal, whose bytes were not stored.
 #[derive(Debug, Args)]
 pub(super) struct RejectsReplay {
     #[command(flatten)]

@@ -131,7 +131,7 @@ impl<'a> EnvelopeCheck<'a> {
 
     fn form(&mut self, pointer: &'static str, admits: impl Fn(&str) -> bool, rule: &'static str) {
         let name = &pointer[1..];
-        // Even null is no `data_base64`: with it an event would have two bodies.
+        // Even null is not an absent `data_base64`: with it an event would have two bodies.
         let given = if name == "data_base64" {
             self.attributes.get(name)
         } else {

@@ -9,7 +9,7 @@ use crate::import::digest;
 /// The largest share of ids that may occur in several months. A few records are redated; more means
 /// that the ids are used again.
 pub(super) const REDATED_SHARE_MAX: f64 = 0.01;
-/// Up to this number of ids in several months is no evidence, whatever their share: a small extract
+/// Up to this number of ids in several months are not evidence at any share: a small extract
 /// can contain that many redated records.
 pub(super) const REDATED_MIN: usize = 3;
 /// How unique the ids of a release are.

@@ -69,7 +69,7 @@ impl Chunk {
         self.repeats.shrink_to_fit();
     }
 
-    /// Rows held.
+    /// The number of rows.
     pub(crate) const fn len(&self) -> usize {
         self.ends.len()
     }

@@ -117,7 +117,7 @@ impl Tokens {
         let mut next: HashMap<u64, u64> = HashMap::new();
         for (old, new) in self.renewed {
             next.entry(old)
-                .and_modify(|held| *held = (*held).max(new))
+                .and_modify(|newest| *newest = (*newest).max(new))
                 .or_insert(new);
         }
         for seen in &mut self.seen {

@@ -29,10 +29,10 @@ use crate::storage::Store;
 
 /// How long the broker may take to acknowledge a dead letter before it is sent again.
 const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(10);
-/// The pause before dead letters are sent again; it doubles each time, up to the longest.
+/// The pause before a dead letter is sent again; it doubles each time, up to the longest.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Dead letters of a partition in flight at the same time.
+/// Mirrored rejects of a partition in flight at the same time.
 const IN_FLIGHT_MAX: usize = 1_000;
 /// The largest dead letter that is sent with the record's bytes. It must fit in the client's queue.
 const MESSAGE_BYTES_MAX: &str = "33554432";
@@ -55,12 +55,12 @@ const POINTER: &str = "partner-feeds.pointer";
 const LEFT_OUT: &str = "partner-feeds.left-out";
 
 /// The dead-letter topic.
-pub struct DeadLetters {
+pub struct DeadLetterTopic {
     producer: FutureProducer,
     topic: String,
 }
 
-/// Hands rejects to the thread that sends dead letters.
+/// Passes rejects to the thread that mirrors them.
 #[derive(Clone)]
 pub(super) struct DeadLetterQueue(mpsc::UnboundedSender<SendRequest>);
 
@@ -74,12 +74,12 @@ struct SendRequest {
 impl DeadLetterQueue {
     /// Starts the thread; it ends when the last sender is dropped.
     pub(super) fn start(
-        dead_letters: DeadLetters,
+        topic: DeadLetterTopic,
         store: Store,
         runtime: tokio::runtime::Handle,
     ) -> Self {
         let (queue, mut requests) = mpsc::unbounded_channel::<SendRequest>();
-        let shared = Arc::new((dead_letters, store));
+        let shared = Arc::new((topic, store));
         let serve = async move {
             while let Some(SendRequest {
                 at,
@@ -90,8 +90,8 @@ impl DeadLetterQueue {
             {
                 let shared = Arc::clone(&shared);
                 tokio::task::spawn_local(async move {
-                    let (dead_letters, store) = &*shared;
-                    let all = dead_letters.send(store, &at, unsent, &is_revoked).await;
+                    let (topic, store) = &*shared;
+                    let all = topic.send(store, &at, unsent, &is_revoked).await;
                     acknowledged.send(all).ok(); // the run may have ended
                 });
             }
@@ -102,7 +102,7 @@ impl DeadLetterQueue {
         Self(queue)
     }
 
-    /// Sends dead letters until all are acknowledged. `false` = the partition was revoked first:
+    /// Mirrors rejects until all are acknowledged. `false` = the partition was revoked first:
     /// its next owner sends them.
     pub(super) async fn send(
         &self,
@@ -121,7 +121,7 @@ impl DeadLetterQueue {
     }
 }
 
-/// Rejects whose dead letters are to be sent.
+/// Rejects that are not mirrored yet.
 pub(super) enum UnsentRejects {
     /// Those of a batch: name and bytes of their file.
     Batch(String, Bytes),
@@ -137,7 +137,7 @@ enum DeadLetterError {
     Kafka(#[from] KafkaError),
 }
 
-impl DeadLetters {
+impl DeadLetterTopic {
     /// A producer to the topic; it connects later.
     pub fn new(kafka: &KafkaSettings, topic: &str) -> Result<Self, Unreached> {
         let mut config = publish::producer(kafka);
@@ -315,7 +315,7 @@ impl DeadLetters {
     }
 }
 
-/// Logs that dead letters will not be sent.
+/// Logs that rejects will not be mirrored.
 fn give_up(at: &TopicPartition, from: Position, error: RejectsError) {
     let error = format!("{:#}", anyhow::Error::from(error));
     tracing::error!(partition = %at, %from, error, "dead letters given up: a file is damaged");
