@@ -20,7 +20,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 
-use crate::contract::rejection::Rejection;
+use crate::contract::rejection::{Reason, Rejection};
 use crate::event::{Micros, Position};
 use crate::ledger::chain::ChainError;
 use crate::ledger::{self, LedgerError};
@@ -331,13 +331,21 @@ impl AboutColumns<'_> {
                 offset: self.offset.value(row),
             },
             received: Micros(self.received.value(row)),
-            reason: self.reason.value(row).to_owned(),
+            reason: current_reason(self.reason.value(row)).to_owned(),
             pointer: self.pointer.value(row).to_owned(),
             rule: self.rule.value(row).to_owned(),
             partner: text(self.partner, row),
             kind: text(self.kind, row),
             raw: raw.and_then(|raw| raw.record(row)),
         }
+    }
+}
+
+/// The reason code as this version writes it.
+fn current_reason(code: &str) -> &str {
+    match code {
+        "partner.parked" => Reason::PartnerPaused.as_str(),
+        code => code,
     }
 }
 
@@ -373,7 +381,6 @@ fn bytes(column: &BinaryArray, row: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::rejection::Reason;
     use crate::event::Kind;
     use crate::ledger::Footer;
 
@@ -391,6 +398,12 @@ mod tests {
         let batch = builder.finish();
         let footer = Footer::attempt(Position::ORIGIN, Position::ORIGIN.at(9));
         ledger::encode(&schema(), &[batch], &footer).expect("encoded")
+    }
+
+    #[test]
+    fn a_reason_of_the_first_version_reads_as_its_current_code() {
+        assert_eq!(current_reason("partner.parked"), "partner.paused");
+        assert_eq!(current_reason("schema.enum"), "schema.enum");
     }
 
     #[test]
