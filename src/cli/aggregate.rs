@@ -15,14 +15,15 @@ use crate::event::Micros;
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
 pub(crate) struct Aggregate {
-    /// A plan under which figures are counted, or in-force for each month under its own; may be
+    /// Plan to count figures under, or in-force to count each month under its own plan; may be
     /// repeated [default: aggregate.plans of the settings, else every adopted plan and in-force]
     #[arg(long = "plan", value_name = "ID")]
     plans: Vec<String>,
-    /// Count only what was received by a day's end (London) or an instant, into the folder as-at/
+    /// Count only records received by this instant or the end of this day (London), and write to
+    /// the folder as-at/
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     as_at: Option<Micros>,
-    /// How to show what was written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]

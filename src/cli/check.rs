@@ -16,8 +16,8 @@ use crate::publish::{CheckCounts, Checker};
 /// Validate a file of events against the contracts
 ///
 /// Validates each line as `ingest` would when it reads the line from its topic. Needs no Kafka. For
-/// each rejected line, prints the reason, a JSON pointer and the rule, never a value. Exit status: 0
-/// = all lines accepted, 1 = some lines rejected, 2 = the file could not be read.
+/// each rejected line, prints the reason, a JSON pointer and the rule, never a value. Exit status:
+/// 0 = all lines accepted, 1 = some lines rejected, 2 = the file could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct CheckCommand {
     /// Settings file [default: config/partner-feeds.toml if it exists]

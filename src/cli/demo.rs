@@ -49,7 +49,7 @@ const FOLDERS: [&str; 6] = [
     "aggregates",
 ];
 
-/// Try the whole pipeline with an embedded broker and generated events
+/// Try the complete pipeline with an embedded broker and generated events
 ///
 /// Needs no service and reads no configuration. The program starts an embedded broker, publishes
 /// invented police, health and housing events to it, some of them broken, then reads, validates,

@@ -14,28 +14,27 @@ use crate::aggregate::{
 };
 use crate::event::Micros;
 
-/// Show what a figure is made of, and what changed it
+/// Show the rules and codes behind a figure, and what changed it
 ///
-/// The figure of each partner and kind is shown separately, with its rules, codes, months and
-/// breaks. With --before, the change since that time is split into its reasons, which add up to it
-/// exactly.
+/// Shows the figure of each partner and kind separately, with its rules, codes, months and breaks.
+/// With --before, splits the change since that time into reasons that add up to it exactly.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The plan
+    /// Plan, such as smp-2017-18
     plan: String,
-    /// A priority or theme of it, total, mapped, unmapped, or a code as scheme:code
+    /// Series: a priority or theme of the plan, total, mapped, unmapped, or a code as scheme:code
     series: String,
-    /// A code of the tables, such as E07000110, kent-12 or all
+    /// Area code as in the tables, such as E07000110, kent-12 or all
     area: String,
-    /// The window, such as month:2018-10 or fy:2018-19
+    /// Window, such as month:2018-10 or fy:2018-19
     window: String,
-    /// Split the change since a day's end (London) or an instant
+    /// Split the change since this instant, or since the end of this day (London)
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     before: Option<Micros>,
-    /// Count only what was received by a day's end (London) or an instant
+    /// Count only records received by this instant or the end of this day (London)
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     as_at: Option<Micros>,
-    /// How to show it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]

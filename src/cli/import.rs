@@ -37,17 +37,17 @@ enum ImportSource {
 
 #[derive(Debug, Args)]
 struct ImportPoliceUk {
-    /// Month of the release, yyyy-mm: no file states it
+    /// Month of the release, yyyy-mm, which no file states
     #[arg(long, value_name = "MONTH")]
     release: Release,
-    /// File of the release before, or a folder of such files: records that have vanished since are
-    /// cancelled; may be repeated
+    /// File of the previous release, or a folder of its files; cancels records that have vanished
+    /// since; may be repeated
     #[arg(long, value_name = "PATH")]
     previous: Vec<PathBuf>,
-    /// Where an id identifies a record: `month` for a force that uses its ids again each month
+    /// Scope in which an id is unique: `month` for a force that uses its ids again each month
     #[arg(long, value_name = "SCOPE", value_enum, default_value_t)]
     id_scope: IdScope,
-    /// Vintage of the LSOA codes: 2001, 2011 or 2021, if the codes do not show it
+    /// Vintage of the LSOA codes (2001, 2011 or 2021), if the codes do not show it
     #[arg(long, value_name = "YEAR", value_parser = parse_vintage)]
     vintage: Option<i32>,
     /// Files with their published names: 2018-10-kent-street.csv, -outcomes.csv,
@@ -58,13 +58,13 @@ struct ImportPoliceUk {
 
 #[derive(Debug, Args)]
 struct ImportHclic {
-    /// Month of the release, yyyy-mm: no file states it
+    /// Month of the release, yyyy-mm, which no file states
     #[arg(long, value_name = "MONTH")]
     release: Release,
-    /// File of the release before: records that have vanished since are cancelled; may be repeated
+    /// File of the previous release; cancels records that have vanished since; may be repeated
     #[arg(long, value_name = "FILE")]
     previous: Vec<PathBuf>,
-    /// Authority of a long CSV file, such as E07000110: the file does not name it
+    /// Authority of a long CSV file, such as E07000110, which the file does not name
     #[arg(long, value_name = "CODE")]
     authority: Option<String>,
     /// Published workbooks (.xlsx) or long CSV files (.csv)

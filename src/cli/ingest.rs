@@ -23,26 +23,26 @@ use crate::watch::Watch;
 
 /// Consume the topics and write the ledger
 ///
-/// Runs until SIGINT or SIGTERM, then commits open batches and leaves the group; a second signal
+/// Runs until SIGINT or SIGTERM, then commits open batches and leaves the group. A second signal
 /// exits immediately, and nothing is lost. Exit status: 0 = done, 1 = a partition was stopped
-/// because broker and ledger disagree, 2 = failed, or nothing became durable for too long.
+/// (the log gives the reason), 2 = failed, or nothing was committed for too long.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
     #[command(flatten)]
     connection: Connection,
-    /// Stop when everything that was in the topics at the start is durable
+    /// Stop once everything that was in the topics at the start is committed
     #[arg(long)]
     until_end: bool,
-    /// Records at which a batch is committed
+    /// Commit a batch when it has this number of records
     #[arg(long, value_name = "N")]
     flush_rows: Option<usize>,
-    /// Age of its oldest record at which a batch is committed, such as 60s
+    /// Commit a batch when its oldest record is this old, such as 60s
     #[arg(long, value_name = "TIME")]
     flush_age: Option<String>,
-    /// Accept the loss that stopped a partition, as its message shows it; may be repeated
+    /// Accept the loss that stopped a partition, copied from its log line; may be repeated
     #[arg(long, value_name = "LOSS")]
     accept: Vec<Loss>,
-    /// How often to write events and aggregates while consuming, such as 15m
+    /// Interval at which to write events and aggregates while consuming, such as 15m
     #[arg(long, value_name = "TIME")]
     aggregate_every: Option<String>,
 }

@@ -14,14 +14,15 @@ use crate::storage::Store;
 
 /// Merge the journal into the ledger
 ///
-/// `ingest` merges once there are enough files; this merges all there are. It may run at any time,
-/// beside consumers, readers and other merges. Exit status: 0 = done, 1 = a partition could not be
-/// merged (each is named; the others are merged), 2 = the store could not be read.
+/// `ingest` merges a journal once it is large enough; this command merges all journal files. It may
+/// run at any time, beside consumers, readers and other merges. Exit status: 0 = done, 1 = a
+/// partition could not be merged (each is named; the others are merged), 2 = the store could not be
+/// read.
 #[derive(Debug, Args)]
 pub(crate) struct Merge {
     #[command(flatten)]
     connection: Connection,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

@@ -22,7 +22,7 @@ pub(crate) struct Partners {
 
 #[derive(Debug, Subcommand)]
 enum PartnersAction {
-    /// List the partners of partners.toml: sources, and whether each is paused
+    /// List the partners of partners.toml, their sources, and which are paused
     List(ListPartners),
     /// Resume a paused partner: `ingest` validates its records again
     Resume(ResumePartner),
@@ -32,14 +32,14 @@ enum PartnersAction {
 struct ListPartners {
     #[command(flatten)]
     connection: Connection,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 #[derive(Debug, Args)]
 struct ResumePartner {
-    /// The partner's id, such as kent-police
+    /// Partner's id, such as kent-police
     partner: String,
     #[command(flatten)]
     connection: Connection,

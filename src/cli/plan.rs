@@ -151,17 +151,17 @@ fn print_json(reference: &Reference, mut out: impl Write) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Show what a new plan would change in the records of the store
+/// Compare the records that count under two plans
 ///
-/// Counts the records of each priority and theme, of any kind, under the plan before, under the plan
-/// after, and under both.
+/// Counts the records of each priority and theme, of all kinds: under the old plan, under the new
+/// plan, and under both.
 #[derive(Debug, Args)]
 struct DiffPlans {
-    /// The plan before
+    /// Old plan
     before: String,
-    /// The plan after, which need not be adopted yet
+    /// New plan, which need not be adopted yet
     after: String,
-    /// Count only the records of a window, such as fy:2017-18
+    /// Count only records in this window, such as fy:2017-18
     #[arg(long, value_name = "ID")]
     window: Option<String>,
     /// Output format

@@ -22,7 +22,8 @@ const PROGRESS_LINES: u64 = 1024;
 ///
 /// Validates each line as `check` does, lists the rejected lines and sends the others to the topic
 /// of their feed, with the subject as key. Sending a file again does no harm. Exit status: 0 = all
-/// accepted lines were sent (1 with --strict if a line was rejected), 2 = some could not be sent.
+/// valid lines were sent, 1 = the same, but with --strict a line was rejected, 2 = some valid lines
+/// could not be sent.
 #[derive(Debug, Args)]
 pub(crate) struct PublishCommand {
     #[command(flatten)]

@@ -20,9 +20,9 @@ use crate::reference::plan::Plan;
 /// Show the revisions of a record and the rules that match it
 #[derive(Debug, Args)]
 pub(crate) struct RecordCommand {
-    /// The source of the record: `urn:partner:<partner>:<system>`
+    /// Source of the record: `urn:partner:<partner>:<system>`
     source: String,
-    /// The subject of the record
+    /// Subject of the record
     subject: String,
     /// Match the rules of this plan [default: the plan in force in the record's month]
     #[arg(long, value_name = "ID")]

@@ -44,7 +44,7 @@ struct RejectsList {
     connection: Connection,
     #[command(flatten)]
     filter: RejectFilter,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Also print key, value and headers, which may contain personal data (needs --format json)
@@ -55,19 +55,19 @@ struct RejectsList {
 /// The rejects to list or replay.
 #[derive(Debug, Default, Args)]
 struct RejectFilter {
-    /// Only from this partner
+    /// Only rejects from this partner
     #[arg(long, value_name = "NAME")]
     partner: Option<String>,
-    /// Only for this reason (schema.enum) or family of reasons (schema)
+    /// Only rejects with this reason (schema.enum) or family of reasons (schema)
     #[arg(long, value_name = "CODE", value_parser = reason)]
     reason: Option<String>,
-    /// Only of this kind
+    /// Only rejects of this kind
     #[arg(long, value_parser = parse_kind)]
     kind: Option<Kind>,
-    /// Only received on this day (London) or later
+    /// Only rejects received on this day (London) or later
     #[arg(long, value_name = "DATE")]
     from: Option<Date>,
-    /// Only received on this day (London) or before
+    /// Only rejects received on this day (London) or earlier
     #[arg(long, value_name = "DATE")]
     to: Option<Date>,
 }

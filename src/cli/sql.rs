@@ -13,17 +13,17 @@ use crate::sql::{self, Dialect};
 /// Print a table as one SQL query over events and the tables to join
 ///
 /// The query computes the same table, cell by cell. Run it in the folder of the store: its paths
-/// are relative. Use it to follow a figure to its records, to check it with another engine, or to
-/// compute it with Spark where the data exceed one machine.
+/// are relative. Use it to trace a figure to its records, to check it with another engine, or to
+/// compute it with Spark if the data exceeds one machine.
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
-    /// The table, such as `window_totals`
+    /// Table, such as `window_totals`
     table: String,
-    /// The plan under which figures are counted, or in-force for each month under its own
+    /// Plan to count figures under, or in-force to count each month under its own plan
     /// [default: the first of aggregate.plans of the settings, else in-force]
     #[arg(long, value_name = "ID")]
     plan: Option<String>,
-    /// The engine that runs the query
+    /// Engine that will run the query
     #[arg(long, value_enum, default_value = "duckdb")]
     dialect: DialectName,
     #[command(flatten)]

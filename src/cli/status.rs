@@ -25,14 +25,14 @@ const BROKER_WAIT: Duration = Duration::from_secs(5);
 
 /// Show the state of a store and its consumer group
 ///
-/// Reads the footers of the files and asks the broker; changes nothing, and may run beside
-/// consumers. If no broker answers, it shows only the store. Exit status: 0 = nothing to do, 1 = the
-/// last lines say what to do, 2 = the store could not be read.
+/// Reads the footers of the files and queries the broker; changes nothing, and may run beside
+/// consumers. If no broker answers, it shows only the store. Exit status: 0 = nothing to do,
+/// 1 = something to do, which the last lines describe, 2 = the store could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
     connection: Connection,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

@@ -15,10 +15,10 @@ use super::{Connection, Format, runtime};
 use crate::aggregate::{PROVENANCE, tables};
 use crate::storage::Store;
 
-/// List the tables of a store, how fresh and how complete they are
+/// List the tables of a store, and how fresh and complete they are
 #[derive(Debug, Args)]
 pub(crate) struct Tables {
-    /// How to show them
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]

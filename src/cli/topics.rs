@@ -21,9 +21,9 @@ pub(crate) struct TopicsCommand {
 enum TopicsAction {
     /// Create the missing topics of partners.toml and the dead-letter topic of the settings
     ///
-    /// Their records get the broker's time (`LogAppendTime`), so that no publisher can backdate one.
-    /// Exit status: 0 = all topics exist, 1 = the broker refused to create one, 2 = no broker
-    /// answered.
+    /// The broker sets the time of their records (`LogAppendTime`), so that no publisher can
+    /// backdate one. Exit status: 0 = all topics exist, 1 = the broker refused to create one, 2 = no
+    /// broker answered.
     Create(CreateTopics),
 }
 

@@ -14,14 +14,14 @@ use crate::ledger::verify::{PartitionSummary, VerifyReport, verify};
 
 /// Check that every record read is in the store, exactly once
 ///
-/// Reads every file of the journal, the ledger and the rejects, and changes nothing. Exit status: 0
-/// = OK, 1 = something is wrong (each finding names file, position and rule), 2 = the store could
-/// not be read.
+/// Reads every file of the journal, the ledger and the rejects, and changes nothing. Exit status:
+/// 0 = OK, 1 = something is wrong (each finding names the file, position and rule), 2 = the store
+/// could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
     connection: Connection,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

@@ -17,11 +17,11 @@ use crate::rejects::Reject;
 use crate::replay::{ReplayOutcome, ReplayPlan};
 use crate::storage::Store;
 
-/// Send rejected records that are valid now to their own topics again
+/// Send rejected records that are now valid to their topics again
 ///
-/// Key, headers and bytes stay as received. Left out, and counted: records whose revision the
-/// ledger contains, so that a second run sends nothing once `ingest` has read the first; records
-/// that still break their contract; records rejected as personal, whose bytes were not stored.
+/// Key, headers and bytes stay as received. A record is left out and counted if it still breaks
+/// its contract, if its bytes were not stored because it looked personal, or if the ledger contains
+/// its revision. So a second replay sends nothing once `ingest` has read the first.
 #[derive(Debug, Args)]
 pub(super) struct RejectsReplay {
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(super) struct RejectsReplay {
     /// Send nothing; list what would be sent
     #[arg(long)]
     dry_run: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
