@@ -9,9 +9,8 @@ mod columns;
 mod counts;
 mod tokens;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
 use hashbrown::HashMap;
 
 use crate::aggregate::state::bounded_count::BoundedCount;
@@ -29,13 +28,13 @@ use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Micros, Month};
 use crate::normalise::{RECEIVED, Rows};
 use crate::reference::plan::{Plan, Rule, RuleSet, SeriesSet};
-use crate::reference::{Carried, DateBasis};
+use crate::reference::{Carried, DateBasis, SourceCode};
 pub(crate) use chunk::Chunk;
 use columns::ColumnBatch;
 pub(crate) use columns::precision_of;
 use counts::{Counted, count};
 pub(crate) use tokens::Repeats;
-use tokens::{ChunkRow, Tokens};
+use tokens::{ChunkRow, TokenColumns, Tokens};
 
 /// A partner and one kind of its records: figures are never added across.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -278,6 +277,57 @@ impl Current {
     }
 }
 
+/// The columns of a part that [`Builder::add`] reads.
+struct PartColumns<'b> {
+    /// The latest rows only.
+    batch: ColumnBatch<'b>,
+    records: Rows<'b>,
+    cancelled: Option<&'b ArrayRef>,
+    received: &'b TimestampMicrosecondArray,
+    tokens: TokenColumns<'b>,
+}
+
+impl<'b> PartColumns<'b> {
+    fn read(
+        part: &'b RecordBatch,
+        rows: &'b [u32],
+        texts: &mut Texts,
+    ) -> Result<Self, AggregateError> {
+        let received = part
+            .column_by_name(RECEIVED)
+            .and_then(|column| column.as_primitive_opt());
+        Ok(Self {
+            batch: ColumnBatch::read(part, rows, texts)?,
+            records: Rows::new(part),
+            cancelled: part.column_by_name(COLUMNS.cancellation_reason.name()),
+            received: received.ok_or(AggregateError::Column(RECEIVED))?,
+            tokens: TokenColumns::new(part),
+        })
+    }
+}
+
+/// How a row came in.
+struct RowIntake {
+    received: i64,
+    /// The day its record was first received, in days since 1970.
+    first_day: i32,
+    is_revised: bool,
+    is_cancelled: bool,
+}
+
+/// The date that puts a row into a month, and whether it replaces a missing `recorded_at`.
+#[inline]
+fn counting_date(batch: &ColumnBatch<'_>, i: usize, kind: Kind, basis: DateBasis) -> (i64, bool) {
+    let recorded = batch.time(COLUMNS.recorded_at, i);
+    let dated = match (kind, basis) {
+        (Kind::Count, _) => batch.time(COLUMNS.period_from, i),
+        (_, DateBasis::Recorded) => recorded.or(batch.time(COLUMNS.occurred_from, i)),
+        (_, DateBasis::Occurred) => batch.time(COLUMNS.occurred_from, i),
+    };
+    let falls_back = kind != Kind::Count && basis == DateBasis::Recorded && recorded.is_none();
+    (dated.unwrap_or(batch.sent(i)), falls_back)
+}
+
 struct Builder<'s> {
     settings: &'s AggregateSettings<'s>,
     calendar: Calendar,
@@ -349,117 +399,126 @@ impl<'s> Builder<'s> {
         if rows.is_empty() {
             return Ok(());
         }
-        let batch = ColumnBatch::read(&part.batch, &rows, &mut self.current.texts)?;
-        let records = Rows::new(&part.batch);
-        let cancelled = part
-            .batch
-            .column_by_name(COLUMNS.cancellation_reason.name());
-        let received = part
-            .batch
-            .column_by_name(RECEIVED)
-            .and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let received = received.ok_or(AggregateError::Column(RECEIVED))?;
-        let tokens = tokens::TokenColumns::of(&part.batch);
+        let columns = PartColumns::read(&part.batch, &rows, &mut self.current.texts)?;
         let mut chunks: [Chunk; 3] = Default::default();
         let mut scratch = Vec::new();
         for (i, &row) in rows.iter().enumerate() {
-            let numbers = self.combinations(&batch, i, &records, row as usize, &mut scratch);
-            let what = &self.current.what[numbers[0] as usize];
-            let What {
-                partner_kind,
-                source,
-                unknown_code,
-                kind,
-                feed,
-                basis,
-                ..
-            } = *what;
-            let recorded = batch.time(COLUMNS.recorded_at, i);
-            let falls_back = basis == DateBasis::Recorded && recorded.is_none();
-            let dated = match (kind, basis) {
-                (Kind::Count, _) => batch.time(COLUMNS.period_from, i),
-                (_, DateBasis::Recorded) => recorded.or(batch.time(COLUMNS.occurred_from, i)),
-                (_, DateBasis::Occurred) => batch.time(COLUMNS.occurred_from, i),
+            let (row, in_file) = (row as usize, part.first_row + row as usize);
+            let numbers = self.combinations(&columns.batch, i, &columns.records, row, &mut scratch);
+            let intake = RowIntake {
+                received: columns.received.value(row),
+                first_day: latest.first_day(part.file, in_file),
+                is_revised: latest.is_revised(part.file, in_file),
+                is_cancelled: columns
+                    .cancelled
+                    .is_some_and(|reasons| reasons.is_valid(row)),
             };
-            let month = self
-                .calendar
-                .at(Micros(dated.unwrap_or(batch.sent(i))))
-                .month;
-            // A total is due after the last month of its period.
-            let last = batch
-                .time(COLUMNS.period_to, i)
-                .filter(|_| kind == Kind::Count);
-            let last = last.map_or(month, |at| self.calendar.at(Micros(at)).month);
-            let due = self.due(partner_kind, last);
-            let quality = self
-                .current
-                .quality
-                .entry((partner_kind, month))
-                .or_default();
-            quality.last_received = quality
-                .last_received
-                .max(Some(received.value(row as usize)));
-            if cancelled.is_some_and(|reasons| reasons.is_valid(row as usize)) {
-                quality.cancelled += 1;
-                continue;
-            }
-            let (area, place) = self.area_of[numbers[Group::Area as usize] as usize];
-            let located = self.areas.row(area)[0] != ABSENT;
-            quality.records += 1;
-            quality.sources.add(source);
-            quality.revised +=
-                i64::from(latest.is_revised(part.file, part.first_row + row as usize));
-            quality.date_fallback += i64::from(falls_back && kind != Kind::Count);
-            quality.unknown_code += i64::from(unknown_code);
-            quality.no_location += i64::from(!located);
-            quality.late +=
-                i64::from(latest.first_day(part.file, part.first_row + row as usize) > due);
-            let week = self.week(&batch, i);
-            let asked = self.asked(&batch, i, week);
-            let record = || records.record(row as usize);
-            let profile = self.profile([numbers[0], numbers[1], place, asked], &record);
-            let label = self.label(profile, month, &record);
-            let partner_kind = partner_kind as u16;
-            if kind == Kind::Count {
-                self.current.counts.extend(count(
-                    &record(),
-                    &Counted {
-                        partner_kind,
-                        area,
-                        profile,
-                        month,
-                    },
-                ));
-            } else {
-                let at = ChunkRow {
-                    feed,
-                    chunk: self.current.feeds[feed as usize].len(),
-                    place: chunks[feed as usize].len(),
-                };
-                let (details, repeats) = (numbers[Group::Details as usize], Repeats::default());
-                tokens.add(row as usize, &mut self.tokens, self.current.facts.len(), at);
-                let is_under_2017_act = batch.time(COLUMNS.occurred_from, i) >= Some(ACT_COMMENCED);
-                let fact = Fact {
-                    partner_kind,
-                    month,
-                    area,
-                    profile,
-                    details,
-                    week,
-                    repeats,
-                    is_under_2017_act,
-                };
-                self.current.facts.push(fact);
-            }
-            chunks[feed as usize].push(&batch, i, numbers, month, label);
+            self.add_row(&columns, i, row, numbers, &intake, &mut chunks);
         }
         for (chunks, mut chunk) in self.current.feeds.iter_mut().zip(chunks) {
             if !chunk.is_empty() {
-                chunk.take_times(&batch);
+                chunk.take_times(&columns.batch);
                 chunks.push(chunk);
             }
         }
         Ok(())
+    }
+
+    /// Adds the latest row `i` of a part, `row` among all its rows: to the quality of its month
+    /// and, if it is not cancelled, to the facts or totals and to the rows of its feed.
+    #[inline]
+    fn add_row<'r>(
+        &mut self,
+        columns: &PartColumns<'r>,
+        i: usize,
+        row: usize,
+        numbers: [u32; 4],
+        intake: &RowIntake,
+        chunks: &mut [Chunk; 3],
+    ) where
+        's: 'r,
+    {
+        let batch = &columns.batch;
+        let What {
+            partner_kind,
+            source,
+            unknown_code,
+            kind,
+            feed,
+            basis,
+            ..
+        } = self.current.what[numbers[0] as usize];
+        let (dated, falls_back) = counting_date(batch, i, kind, basis);
+        let month = self.calendar.at(Micros(dated)).month;
+        let due = self.due_day(batch, i, partner_kind, kind, month);
+        let quality = self.current.quality.entry((partner_kind, month));
+        let quality = quality.or_default();
+        quality.last_received = quality.last_received.max(Some(intake.received));
+        if intake.is_cancelled {
+            quality.cancelled += 1;
+            return;
+        }
+        let (area, place) = self.area_of[numbers[Group::Area as usize] as usize];
+        quality.records += 1;
+        quality.sources.add(source);
+        quality.revised += i64::from(intake.is_revised);
+        quality.date_fallback += i64::from(falls_back);
+        quality.unknown_code += i64::from(unknown_code);
+        quality.no_location += i64::from(self.areas.row(area)[0] == ABSENT);
+        quality.late += i64::from(intake.first_day > due);
+
+        let week = self.week(batch, i);
+        let asked = self.asked(batch, i, week);
+        let profile = [numbers[0], numbers[1], place, asked];
+        let profile = self.profile(profile, &columns.records, row);
+        let label = self.label(profile, month, &columns.records, row);
+        let counted = Counted {
+            partner_kind: partner_kind as u16,
+            area,
+            profile,
+            month,
+        };
+        let chunk = &mut chunks[feed as usize];
+        if kind == Kind::Count {
+            let counts = count(&columns.records.record(row), &counted);
+            self.current.counts.extend(counts);
+        } else {
+            let at = ChunkRow {
+                feed,
+                chunk: self.current.feeds[feed as usize].len(),
+                place: chunk.len(),
+            };
+            let fact = self.current.facts.len();
+            columns.tokens.add(row, &mut self.tokens, fact, at);
+            let details = numbers[Group::Details as usize];
+            self.current.facts.push(Fact {
+                partner_kind: counted.partner_kind,
+                month,
+                area,
+                profile,
+                details,
+                week,
+                repeats: Repeats::default(),
+                is_under_2017_act: batch.time(COLUMNS.occurred_from, i) >= Some(ACT_COMMENCED),
+            });
+        }
+        chunk.push(batch, i, numbers, month, label);
+    }
+
+    /// The day a row was due, in days since 1970: a total after the last month of its period.
+    #[inline]
+    fn due_day(
+        &mut self,
+        batch: &ColumnBatch<'_>,
+        i: usize,
+        partner_kind: u32,
+        kind: Kind,
+        month: Month,
+    ) -> i32 {
+        let period_end = batch.time(COLUMNS.period_to, i);
+        let period_end = period_end.filter(|_| kind == Kind::Count);
+        let last = period_end.map_or(month, |at| self.calendar.at(Micros(at)).month);
+        self.due(partner_kind, last)
     }
 
     /// The numbers of a row's combinations; what is new is looked at once.
@@ -479,9 +538,9 @@ impl<'s> Builder<'s> {
             let (number, new) = self.current.groups[group as usize].number(scratch);
             if new {
                 match group {
-                    Group::What => self.meet_what(&records.record(row)),
+                    Group::What => self.add_what(&records.record(row)),
                     Group::Marks => self.current.flags.push(records.record(row).flags),
-                    Group::Area => self.meet_area(scratch),
+                    Group::Area => self.add_area(scratch),
                     _ => {}
                 }
             }
@@ -489,7 +548,7 @@ impl<'s> Builder<'s> {
         })
     }
 
-    fn meet_what<'r>(&mut self, record: &Record<'r>)
+    fn add_what<'r>(&mut self, record: &Record<'r>)
     where
         's: 'r,
     {
@@ -512,8 +571,29 @@ impl<'s> Builder<'s> {
         };
         let mut codes = Vec::new();
         reference.source_codes(record, &mut codes);
+        let categories = self.category_numbers(&codes);
+        let partner_kind = self.partner_kinds.number(partner_kind);
+        let source = self.source(partner_kind, record.source);
+        let (kind, feed) = (record.kind, record.feed);
+        let unknown_code = codes
+            .iter()
+            .any(|code| reference.codes.knows(code.scheme, &code.code) == Some(false));
+        self.current.what.push(What {
+            partner_kind,
+            source,
+            codes: categories,
+            unknown_code,
+            kind,
+            feed,
+            basis,
+        });
+    }
+
+    /// The numbers of the codes, each once, and of their offence class.
+    fn category_numbers(&mut self, codes: &[SourceCode<'_>]) -> Vec<u32> {
+        let reference = self.settings.reference;
         let mut numbers: Vec<u32> = Vec::new();
-        for code in &codes {
+        for code in codes {
             let is_group = reference.crosswalks.groups_of(code.scheme).is_some();
             let number = self.categories.number(Category {
                 scheme: code.scheme.to_owned(),
@@ -525,52 +605,39 @@ impl<'s> Builder<'s> {
                 numbers.push(number);
             }
         }
-        let of = |scheme| {
-            codes
-                .iter()
-                .find(|code| code.scheme == scheme)
-                .map(|code| &*code.code)
-        };
-        let class =
-            of("ho-offence").and_then(|offence| reference.codes.class(offence, of("ho-category")));
+        let offence = code_of(codes, "ho-offence");
+        let class = offence.and_then(|offence| {
+            reference
+                .codes
+                .class(offence, code_of(codes, "ho-category"))
+        });
         numbers.extend(class.map(|class| {
-            let (scheme, code) = ("ho-offence".to_owned(), class.to_owned());
             self.categories.number(Category {
-                scheme,
-                code,
+                scheme: "ho-offence".to_owned(),
+                code: class.to_owned(),
                 edition: None,
                 kind: "class",
             })
         }));
-        let partner_kind = self.partner_kinds.number(partner_kind);
-        self.current
-            .sources
-            .resize(self.partner_kinds.values().len(), Vec::new());
-        let sources = &mut self.current.sources[partner_kind as usize];
-        let source = sources
-            .iter()
-            .position(|source| source == record.source)
-            .unwrap_or_else(|| {
-                sources.push(record.source.to_owned());
-                sources.len() - 1
-            });
-        let source = SourceSet::one(source);
-        let (kind, feed) = (record.kind, record.feed);
-        let unknown_code = codes
-            .iter()
-            .any(|code| reference.codes.knows(code.scheme, &code.code) == Some(false));
-        self.current.what.push(What {
-            partner_kind,
-            source,
-            codes: numbers,
-            unknown_code,
-            kind,
-            feed,
-            basis,
-        });
+        numbers
     }
 
-    fn meet_area(&mut self, row: &[u32]) {
+    /// A source among those of a partner and kind.
+    fn source(&mut self, partner_kind: u32, name: &str) -> SourceSet {
+        let kinds = self.partner_kinds.values().len();
+        self.current.sources.resize(kinds, Vec::new());
+        let sources = &mut self.current.sources[partner_kind as usize];
+        let index = sources
+            .iter()
+            .position(|source| source == name)
+            .unwrap_or_else(|| {
+                sources.push(name.to_owned());
+                sources.len() - 1
+            });
+        SourceSet::one(index)
+    }
+
+    fn add_area(&mut self, row: &[u32]) {
         let [code, level, role, vintage, zone] = [
             COLUMNS.area_code,
             COLUMNS.area_level,
@@ -631,17 +698,17 @@ impl<'s> Builder<'s> {
     }
 
     /// The number of a profile; what is new is classified under every wanted plan.
-    fn profile<'r>(&mut self, row: [u32; 4], record: &impl Fn() -> Record<'r>) -> u32
+    fn profile<'r>(&mut self, parts: [u32; 4], records: &Rows<'r>, row: usize) -> u32
     where
         's: 'r,
     {
-        let (profile, new) = self.current.profiles.number(&row);
+        let (profile, new) = self.current.profiles.number(&parts);
         if new {
             self.labelled
                 .resize(self.labelled.len() + self.settings.plans.len(), UNKNOWN);
-            let what = row[0];
+            let (what, record) = (parts[0], records.record(row));
             for wanted in 0..self.settings.wanted.len() {
-                let rules = self.rules_matching(self.settings.plan(wanted), &record());
+                let rules = self.rules_matching(self.settings.plan(wanted), &record);
                 self.current
                     .class_of
                     .push(self.classes.number(Class { rules, what }));
@@ -656,7 +723,7 @@ impl<'s> Builder<'s> {
         profile
     }
 
-    fn label<'r>(&mut self, profile: u32, month: Month, record: &impl Fn() -> Record<'r>) -> u32
+    fn label<'r>(&mut self, profile: u32, month: Month, records: &Rows<'r>, row: usize) -> u32
     where
         's: 'r,
     {
@@ -673,8 +740,8 @@ impl<'s> Builder<'s> {
         };
         let at = profile as usize * settings.plans.len() + plan as usize;
         if self.labelled[at] == UNKNOWN {
-            let of = settings.plans[plan as usize];
-            let series = of.series_of(self.rules_matching(of, &record()));
+            let rules = settings.plans[plan as usize];
+            let series = rules.series_of(self.rules_matching(rules, &records.record(row)));
             self.labelled[at] = self.labels.number(Label {
                 plan: Some(plan),
                 series,
@@ -709,6 +776,12 @@ impl<'s> Builder<'s> {
         current.says_places = says_places(&current);
         current
     }
+}
+
+/// The first code under a scheme.
+fn code_of<'c>(codes: &'c [SourceCode<'_>], scheme: &str) -> Option<&'c str> {
+    let code = codes.iter().find(|code| code.scheme == scheme);
+    code.map(|code| &*code.code)
 }
 
 /// For each partner's kind and source: the flags that its records say true or false.

@@ -15,7 +15,9 @@ use arrow_schema::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 
 use crate::aggregate::state::calendar::Calendar;
-use crate::aggregate::state::current::{Chunk, Current, precision_of};
+use crate::aggregate::state::current::{
+    Category, Chunk, Current, Label, PartnerKind, What, precision_of,
+};
 use crate::aggregate::state::intern::{ABSENT, Texts};
 use crate::aggregate::tables::parquet_file::{
     ParquetFile, ROW_GROUP_ROWS, field, schema, timestamp,
@@ -27,7 +29,7 @@ use crate::contract::parts::Flags;
 use crate::event::{Feed, Micros, Month};
 use crate::normalise;
 use crate::reference::pattern::is_base;
-use crate::reference::plan::SeriesKind;
+use crate::reference::plan::{Plan, SeriesKind};
 
 /// The question it answers, and what its rows are.
 const DESCRIPTION: &str =
@@ -57,104 +59,90 @@ enum Derived {
 }
 
 impl Derived {
-    /// Its name, its type and what it means.
-    const fn definition(self) -> (&'static str, DataType, &'static str) {
+    /// Its name and what it means.
+    const fn definition(self) -> (&'static str, &'static str) {
         match self {
-            Self::Partner => ("partner", DataType::Utf8, "Who sent it, from `source`."),
+            Self::Partner => ("partner", "Who sent it, from `source`."),
             Self::Month => (
                 "month",
-                DataType::Utf8,
                 "The month it counts in, yyyy-mm (Europe/London), by `date_basis`.",
             ),
             Self::DateBasis => (
                 "date_basis",
-                DataType::Utf8,
                 "The date that puts it into its month: `recorded` (`recorded_at`, else \
                  `occurred_from`) or `occurred`; of a count, its own.",
             ),
             Self::Weekday => (
                 "weekday",
-                DataType::Int32,
                 "Day of the week it happened or began, 1 = Monday (Europe/London); null = not \
                  known so exactly.",
             ),
             Self::Hour => (
                 "hour",
-                DataType::Int32,
                 "Hour it happened or began, 0 to 23 (Europe/London); null = not known so exactly.",
             ),
-            Self::Scheme => (
-                "scheme",
-                DataType::Utf8,
-                "The scheme of `code`, as in category_monthly.",
-            ),
+            Self::Scheme => ("scheme", "The scheme of `code`, as in category_monthly."),
             Self::Code => (
                 "code",
-                DataType::Utf8,
                 "Its first code under that scheme; null = none sent.",
             ),
             Self::Codes => (
                 "codes",
-                DataType::Utf8,
                 "Its codes, each `scheme:code`, joined by `;`; empty = none sent. Of totals, \
                  without the codes that are bases of others.",
             ),
             Self::Groups => (
                 "groups",
-                DataType::Utf8,
                 "The groups that crosswalks give its codes, each `scheme:group`, joined by `;`; \
                  empty = none.",
             ),
             Self::Class => (
                 "class",
-                DataType::Utf8,
                 "Whether its offence has a victim (`V`), is against the state (`S`) or either \
                  (`S/V`), by the offence list; null = not an offence of a list that is held.",
             ),
             Self::UnknownCode => (
                 "unknown_code",
-                DataType::Boolean,
                 "Whether the code list held for the scheme of a code lacks it.",
             ),
             Self::PersonAgain => (
                 "person_again",
-                DataType::Boolean,
                 "Whether the person stood in another record of this partner and kind within the 12 \
                  months before; null = no token sent.",
             ),
-            Self::VictimAgain => (
-                "victim_again",
-                DataType::Boolean,
-                "As `person_again`, of the harmed person.",
-            ),
+            Self::VictimAgain => ("victim_again", "As `person_again`, of the harmed person."),
             Self::SuspectAgain => (
                 "suspect_again",
-                DataType::Boolean,
                 "As `person_again`, of the person suspected.",
             ),
             Self::MentalHealth => (
                 "mental_health",
-                DataType::Boolean,
                 "Whether mental health plays a part: any of its three flags is true; none is and \
                  one is false; null = not recorded.",
             ),
-            Self::Plan => (
-                "plan",
-                DataType::Utf8,
-                "The plan in force in its month; null = none held.",
-            ),
+            Self::Plan => ("plan", "The plan in force in its month; null = none held."),
             Self::Priorities => (
                 "priorities",
-                DataType::Utf8,
                 "Priorities of that plan it falls under, joined by `;`; empty = none, null = no \
                  plan.",
             ),
             Self::Themes => (
                 "themes",
-                DataType::Utf8,
                 "Cross-cutting themes of that plan it falls under, joined by `;`; empty = none, \
                  null = no plan.",
             ),
+        }
+    }
+
+    const fn data_type(self) -> DataType {
+        match self {
+            Self::Weekday | Self::Hour => DataType::Int32,
+            Self::UnknownCode
+            | Self::PersonAgain
+            | Self::VictimAgain
+            | Self::SuspectAgain
+            | Self::MentalHealth => DataType::Boolean,
+            _ => DataType::Utf8,
         }
     }
 }
@@ -229,11 +217,15 @@ enum ValueForm {
 
 /// All columns of the ledger and the derived ones, in order, the same for each feed.
 fn in_order() -> impl Iterator<Item = EventColumn> {
-    let named = || ORDER.into_iter().flatten().copied();
-    let others = DEFINITIONS.iter().filter(move |column| {
-        !named().any(|own| matches!(own, EventColumn::Ledger(own) if own.name == column.name))
+    let others = DEFINITIONS.iter().filter(|column| {
+        !ordered().any(|own| matches!(own, EventColumn::Ledger(own) if own.name == column.name))
     });
-    named().chain(others.map(EventColumn::Ledger))
+    ordered().chain(others.map(EventColumn::Ledger))
+}
+
+/// The columns whose order is fixed.
+fn ordered() -> impl Iterator<Item = EventColumn> {
+    ORDER.into_iter().flatten().copied()
 }
 
 /// The columns of a feed's file.
@@ -248,8 +240,11 @@ fn columns_where(is_in: impl Fn(&Definition) -> bool) -> Vec<(Field, Origin)> {
             EventColumn::Ledger(column) if is_in(column) => add_ledger_column(column, &mut columns),
             EventColumn::Ledger(_) => {}
             EventColumn::Derived(column) => {
-                let (name, data_type, description) = column.definition();
-                columns.push((field(name, data_type, description), Origin::Derived(column)));
+                let (name, description) = column.definition();
+                columns.push((
+                    field(name, column.data_type(), description),
+                    Origin::Derived(column),
+                ));
             }
         }
     }
@@ -314,6 +309,13 @@ struct RowIndex {
     row: u32,
 }
 
+impl RowIndex {
+    #[inline]
+    fn subject<'c>(&self, chunks: &'c [Chunk]) -> &'c str {
+        chunks[self.chunk as usize].subject(self.row as usize)
+    }
+}
+
 /// The file of a feed; rows are sorted by source and subject.
 pub(crate) fn write(
     current: &Current,
@@ -329,11 +331,10 @@ pub(crate) fn write(
     let named = Named::new(current, settings);
     for indices in indices.chunks(ROW_GROUP_ROWS) {
         let rows = GroupRows::gather(chunks, indices);
-        let make = |place: usize| {
-            let column: &(Field, Origin) = &columns[place];
-            rows.column(column.1, current, &texts, &named)
-        };
-        writer.row_group(&make)?;
+        writer.row_group(&|index| {
+            let (_, origin) = &columns[index];
+            rows.column(*origin, current, &texts, &named)
+        })?;
         progress(indices.len() as u64);
     }
     Ok(writer.finish()?)
@@ -360,18 +361,18 @@ fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<RowIndex> {
         }
     }
     by_source.sort_by_key(|(source, _)| current.texts.text(*source));
-    let subject = |place: &RowIndex| chunks[place.chunk as usize].subject(place.row as usize);
     for (_, indices) in &mut by_source {
         let same = indices.first().map_or(0, |first| {
-            common(indices.iter().map(subject), subject(first))
+            let subjects = indices.iter().map(|index| index.subject(chunks));
+            common(subjects, first.subject(chunks))
         });
-        for place in indices.iter_mut() {
-            place.beginning = beginning(&subject(place).as_bytes()[same..]);
+        for index in indices.iter_mut() {
+            index.beginning = beginning(&index.subject(chunks).as_bytes()[same..]);
         }
         indices.sort_unstable_by(|a, b| {
             a.beginning
                 .cmp(&b.beginning)
-                .then_with(|| subject(a).cmp(subject(b)))
+                .then_with(|| a.subject(chunks).cmp(b.subject(chunks)))
         });
     }
     let mut sorted = Vec::with_capacity(by_source.iter().map(|(_, indices)| indices.len()).sum());
@@ -417,85 +418,98 @@ struct Named {
 
 impl Named {
     fn new(current: &Current, settings: &AggregateSettings<'_>) -> Self {
-        let first = |what: &crate::aggregate::state::current::What| {
-            what.codes
-                .first()
-                .map(|code| &current.categories[*code as usize])
-        };
-        let of_what = |what: &crate::aggregate::state::current::What| {
-            &current.partner_kinds[what.partner_kind as usize]
-        };
-        let joined_codes = |kind: &'static str| {
-            current.what.iter().map(move |what| {
-                let codes = what
-                    .codes
-                    .iter()
-                    .map(|code| &current.categories[*code as usize]);
-                let codes = codes.filter(|c| c.kind == kind && !is_base(&c.code));
-                Some(
-                    codes
-                        .map(|c| format!("{}:{}", c.scheme, c.code))
-                        .collect::<Vec<_>>()
-                        .join(";"),
-                )
-            })
-        };
-        let class = |what: &crate::aggregate::state::current::What| {
-            let codes = what
-                .codes
-                .iter()
-                .map(|code| &current.categories[*code as usize]);
-            codes
-                .filter(|code| code.kind == "class")
-                .map(|code| &*code.code)
-                .next()
-        };
-        let plan_of = |label: &crate::aggregate::state::current::Label| {
-            label.plan.map(|plan| settings.plans[plan as usize])
-        };
-        let joined = |kind: SeriesKind| {
-            current.labels.iter().map(move |label| {
-                let plan = plan_of(label)?;
-                let ids = plan
-                    .of_set(label.series)
-                    .filter(|s| s.kind == kind)
-                    .map(|s| &*s.id);
-                Some(ids.collect::<Vec<_>>().join(";"))
-            })
-        };
+        let (what, labels) = (&current.what, &current.labels);
         Self {
-            partners: current
-                .what
+            partners: what
                 .iter()
-                .map(|what| Some(&*of_what(what).partner))
+                .map(|what| Some(&*partner_kind_of(current, what).partner))
                 .collect(),
-            bases: current
-                .what
+            bases: what
                 .iter()
-                .map(|what| Some(&*of_what(what).date_basis))
+                .map(|what| Some(&*partner_kind_of(current, what).date_basis))
                 .collect(),
-            schemes: current
-                .what
+            schemes: what
                 .iter()
-                .map(|what| first(what).map(|c| &*c.scheme))
+                .map(|what| Some(&*categories_of(current, what).next()?.scheme))
                 .collect(),
-            codes: current
-                .what
+            codes: what
                 .iter()
-                .map(|what| first(what).map(|c| &*c.code))
+                .map(|what| Some(&*categories_of(current, what).next()?.code))
                 .collect(),
-            all_codes: joined_codes("category").collect(),
-            groups: joined_codes("group").collect(),
-            classes: current.what.iter().map(class).collect(),
-            plans: current
-                .labels
+            all_codes: what
                 .iter()
-                .map(|label| plan_of(label).map(|plan| &*plan.id))
+                .map(|what| Some(joined_codes(current, what, "category")))
                 .collect(),
-            priorities: joined(SeriesKind::Priority).collect(),
-            themes: joined(SeriesKind::Theme).collect(),
+            groups: what
+                .iter()
+                .map(|what| Some(joined_codes(current, what, "group")))
+                .collect(),
+            classes: what
+                .iter()
+                .map(|what| {
+                    let class = categories_of(current, what).find(|code| code.kind == "class");
+                    Some(&*class?.code)
+                })
+                .collect(),
+            plans: labels
+                .iter()
+                .map(|label| Some(&*plan_of(settings, label)?.id))
+                .collect(),
+            priorities: labels
+                .iter()
+                .map(|label| joined_series(settings, label, SeriesKind::Priority))
+                .collect(),
+            themes: labels
+                .iter()
+                .map(|label| joined_series(settings, label, SeriesKind::Theme))
+                .collect(),
         }
     }
+}
+
+fn partner_kind_of<'c>(current: &'c Current, what: &What) -> &'c PartnerKind {
+    &current.partner_kinds[what.partner_kind as usize]
+}
+
+fn categories_of<'c>(current: &'c Current, what: &'c What) -> impl Iterator<Item = &'c Category> {
+    what.codes
+        .iter()
+        .map(|code| &current.categories[*code as usize])
+}
+
+/// The codes of one kind, without bases, as `scheme:code` joined by `;`.
+fn joined_codes(current: &Current, what: &What, kind: &str) -> String {
+    categories_of(current, what)
+        .filter(|code| code.kind == kind && !is_base(&code.code))
+        .map(|code| format!("{}:{}", code.scheme, code.code))
+        .collect::<Vec<_>>()
+        .join(";")
+}
+
+fn plan_of<'s>(settings: &AggregateSettings<'s>, label: &Label) -> Option<&'s Plan> {
+    label.plan.map(|plan| settings.plans[plan as usize])
+}
+
+/// The ids of the series of one kind, joined by `;`; `None` without a plan in force.
+fn joined_series(
+    settings: &AggregateSettings<'_>,
+    label: &Label,
+    kind: SeriesKind,
+) -> Option<String> {
+    let series = plan_of(settings, label)?.of_set(label.series);
+    let ids = series.filter(|s| s.kind == kind).map(|s| &*s.id);
+    Some(ids.collect::<Vec<_>>().join(";"))
+}
+
+/// A value of each row, in the order of the index.
+fn values<'c, T>(
+    chunks: &'c [Chunk],
+    indices: &'c [RowIndex],
+    value: impl Fn(&'c Chunk, usize) -> T,
+) -> impl Iterator<Item = T> {
+    indices
+        .iter()
+        .map(move |index| value(&chunks[index.chunk as usize], index.row as usize))
 }
 
 /// The rows of a row group, gathered once for all their columns.
@@ -508,26 +522,22 @@ struct GroupRows<'c> {
 
 impl<'c> GroupRows<'c> {
     fn gather(chunks: &'c [Chunk], indices: &'c [RowIndex]) -> Self {
-        let each = |of: &dyn Fn(&Chunk, usize) -> u32| {
-            indices
-                .iter()
-                .map(|p| of(&chunks[p.chunk as usize], p.row as usize))
-                .collect::<Vec<u32>>()
-        };
-        let numbers =
-            Group::COMBINED.map(|group| each(&|chunk, row| chunk.numbers[group as usize][row]));
+        let numbers = Group::COMBINED.map(|group| {
+            values(chunks, indices, |chunk, row| {
+                chunk.numbers[group as usize][row]
+            })
+            .collect()
+        });
         Self {
             chunks,
             indices,
             numbers,
-            labels: each(&|chunk, row| chunk.labels[row]),
+            labels: values(chunks, indices, |chunk, row| chunk.labels[row]).collect(),
         }
     }
 
-    fn each<T>(&self, of: impl Fn(&'c Chunk, usize) -> T) -> impl Iterator<Item = T> {
-        self.indices
-            .iter()
-            .map(move |p| of(&self.chunks[p.chunk as usize], p.row as usize))
+    fn each<T>(&self, value: impl Fn(&'c Chunk, usize) -> T) -> impl Iterator<Item = T> {
+        values(self.chunks, self.indices, value)
     }
 
     fn column(
@@ -547,16 +557,16 @@ impl<'c> GroupRows<'c> {
                 self.each(|chunk, row| chunk.sent[row]),
             )),
             Origin::Time(index) => utc(self.each(|chunk, row| chunk.time_at(index, row)).collect()),
-            Origin::Combined(group, place, form) => {
-                self.combined(current, group, place, form, texts)
+            Origin::Combined(group, index, form) => {
+                self.combined(current, group, index, form, texts)
             }
-            Origin::Derived(Derived::Partner) => of_table(&named.partners, what),
+            Origin::Derived(Derived::Partner) => lookup(&named.partners, what),
             Origin::Derived(Derived::DateBasis) => self.date_basis(current, named, texts),
-            Origin::Derived(Derived::Scheme) => of_table(&named.schemes, what),
-            Origin::Derived(Derived::Code) => of_table(&named.codes, what),
-            Origin::Derived(Derived::Codes) => of_table(&named.all_codes, what),
-            Origin::Derived(Derived::Groups) => of_table(&named.groups, what),
-            Origin::Derived(Derived::Class) => of_table(&named.classes, what),
+            Origin::Derived(Derived::Scheme) => lookup(&named.schemes, what),
+            Origin::Derived(Derived::Code) => lookup(&named.codes, what),
+            Origin::Derived(Derived::Codes) => lookup(&named.all_codes, what),
+            Origin::Derived(Derived::Groups) => lookup(&named.groups, what),
+            Origin::Derived(Derived::Class) => lookup(&named.classes, what),
             Origin::Derived(Derived::UnknownCode) => {
                 let unknown = what
                     .iter()
@@ -566,9 +576,9 @@ impl<'c> GroupRows<'c> {
             Origin::Derived(Derived::PersonAgain) => self.again(0),
             Origin::Derived(Derived::VictimAgain) => self.again(1),
             Origin::Derived(Derived::SuspectAgain) => self.again(2),
-            Origin::Derived(Derived::Plan) => of_table(&named.plans, &self.labels),
-            Origin::Derived(Derived::Priorities) => of_table(&named.priorities, &self.labels),
-            Origin::Derived(Derived::Themes) => of_table(&named.themes, &self.labels),
+            Origin::Derived(Derived::Plan) => lookup(&named.plans, &self.labels),
+            Origin::Derived(Derived::Priorities) => lookup(&named.priorities, &self.labels),
+            Origin::Derived(Derived::Themes) => lookup(&named.themes, &self.labels),
             Origin::Derived(Derived::MentalHealth) => {
                 let marks = &self.numbers[Group::Marks as usize];
                 Arc::new(
@@ -584,7 +594,7 @@ impl<'c> GroupRows<'c> {
         }
     }
 
-    /// Whether the one of a role comes again.
+    /// Whether the person in a role appeared in an earlier record.
     fn again(&self, role: usize) -> ArrayRef {
         Arc::new(
             self.each(|chunk, row| chunk.repeats[row].of(role))
@@ -599,12 +609,12 @@ impl<'c> GroupRows<'c> {
         Arc::new(builder.finish())
     }
 
-    /// A column of a combination: the combinations are few, so each is looked at once.
+    /// A column of a combination: the combinations are few, so each is read once.
     fn combined(
         &self,
         current: &Current,
         group: Group,
-        place: usize,
+        index: usize,
         form: ValueForm,
         texts: &Arc<StringArray>,
     ) -> ArrayRef {
@@ -612,38 +622,28 @@ impl<'c> GroupRows<'c> {
             &self.numbers[group as usize],
             &current.groups[group as usize],
         );
-        let number = |combination: &u32| tuples.row(*combination)[place];
-        let present = |combination: &u32| Some(number(combination)).filter(|n| *n != ABSENT);
+        let values = numbers.iter().map(|combination| {
+            let number = tuples.row(*combination)[index];
+            (number != ABSENT).then_some(number)
+        });
         match form {
             ValueForm::Text => {
-                let keys: Int32Array = numbers
-                    .iter()
-                    .map(|c| present(c).map(|n| n as i32 - 1))
-                    .collect();
+                let keys: Int32Array = values.map(|n| n.map(|n| n as i32 - 1)).collect();
                 Arc::new(DictionaryArray::<Int32Type>::new(keys, texts.clone()))
             }
             ValueForm::Integer => Arc::new(
-                numbers
-                    .iter()
-                    .map(|c| present(c).map(|n| n as i32 - 1))
+                values
+                    .map(|n| n.map(|n| n as i32 - 1))
                     .collect::<Int32Array>(),
             ),
-            ValueForm::Boolean => Arc::new(
-                numbers
-                    .iter()
-                    .map(|c| present(c).map(|n| n == 2))
-                    .collect::<BooleanArray>(),
-            ),
+            ValueForm::Boolean => {
+                Arc::new(values.map(|n| n.map(|n| n == 2)).collect::<BooleanArray>())
+            }
         }
     }
 
     /// The partner's basis for the kind; a count brings its own.
     fn date_basis(&self, current: &Current, named: &Named, texts: &Arc<StringArray>) -> ArrayRef {
-        let own = |details: u32| {
-            Some(current.value(COLUMNS.date_basis, details))
-                .filter(|n| *n != ABSENT)
-                .map(|n| texts.value(n as usize - 1))
-        };
         let rows = self.numbers[Group::What as usize]
             .iter()
             .zip(&self.numbers[Group::Details as usize]);
@@ -651,11 +651,11 @@ impl<'c> GroupRows<'c> {
             let is_count = current.partner_kinds
                 [current.what[*what as usize].partner_kind as usize]
                 .is_count();
-            if is_count {
-                own(*details)
-            } else {
-                Some(named.bases.value(*what as usize))
+            if !is_count {
+                return Some(named.bases.value(*what as usize));
             }
+            let own = current.value(COLUMNS.date_basis, *details);
+            (own != ABSENT).then(|| texts.value(own as usize - 1))
         });
         Arc::new(basis.collect::<StringArray>())
     }
@@ -720,7 +720,7 @@ fn utc(times: TimestampMicrosecondArray) -> ArrayRef {
 }
 
 /// The texts of a small table by number.
-fn of_table(table: &StringArray, numbers: &[u32]) -> ArrayRef {
+fn lookup(table: &StringArray, numbers: &[u32]) -> ArrayRef {
     let keys = Int32Array::from_iter_values(numbers.iter().map(|number| *number as i32));
     Arc::new(DictionaryArray::<Int32Type>::new(
         keys,

@@ -65,7 +65,7 @@ pub(crate) struct TokenColumns<'b> {
 }
 
 impl<'b> TokenColumns<'b> {
-    pub(crate) fn of(batch: &'b RecordBatch) -> Self {
+    pub(crate) fn new(batch: &'b RecordBatch) -> Self {
         Self {
             tokens: TOKENS.map(|names| names.map(|name| TextColumn::new(batch, name))),
         }
