@@ -16,7 +16,7 @@ use crate::event::Feed;
 use crate::files::fault::hint;
 use crate::files::{Fault, Faults};
 use crate::kafka::KafkaSettings;
-use crate::reference::{Partners, Reference, Topic};
+use crate::reference::{Partners, Reference};
 use crate::storage::StoreLocation;
 use crate::telemetry::LogFormat;
 use properties::Client;
@@ -259,12 +259,10 @@ impl Config {
 
     /// The topics to consume, with their feeds.
     pub fn topics<'p>(&'p self, partners: &'p Partners) -> impl Iterator<Item = (&'p str, Feed)> {
-        let chosen = |topic: &&Topic| {
-            self.kafka.topics.is_empty() || self.kafka.topics.contains(&topic.name)
-        };
+        let chosen = &self.kafka.topics;
         partners
             .topics()
-            .filter(chosen)
+            .filter(move |topic| chosen.is_empty() || chosen.contains(&topic.name))
             .map(|topic| (&*topic.name, topic.feed))
     }
 }

@@ -59,15 +59,16 @@ pub fn point(name: &str) {
 fn strike() {
     use rustix::process::{Signal, getpid, kill_process};
 
-    let signal = |signal| kill_process(getpid(), signal).expect("a process may signal itself");
     match std::env::var("PARTNER_FEEDS_CRASH_WITH").as_deref() {
         Err(_) | Ok("kill") => {
-            signal(Signal::KILL);
+            kill_process(getpid(), Signal::KILL).expect("a process may signal itself");
             loop {
                 std::thread::park(); // the signal is on its way: do nothing more
             }
         }
-        Ok("stop") => signal(Signal::STOP),
+        Ok("stop") => {
+            kill_process(getpid(), Signal::STOP).expect("a process may signal itself");
+        }
         Ok("hold") => {
             let file = std::env::var("PARTNER_FEEDS_CRASH_HOLD")
                 .expect("PARTNER_FEEDS_CRASH_HOLD names a file");

@@ -135,12 +135,15 @@ impl ReplayPlan {
             headers: &headers,
             received: self.now,
         };
-        let is_paused = |source: &str| self.paused.contains(partner_of(source));
-        judge(&incoming, rules, &is_paused, hash_revision).map_err(|rejection| {
-            match rejection.reason {
-                Reason::PartnerPaused => ReplayOutcome::Paused,
-                _ => ReplayOutcome::Rejected,
-            }
+        judge(
+            &incoming,
+            rules,
+            &|source: &str| self.paused.contains(partner_of(source)),
+            hash_revision,
+        )
+        .map_err(|rejection| match rejection.reason {
+            Reason::PartnerPaused => ReplayOutcome::Paused,
+            _ => ReplayOutcome::Rejected,
         })
     }
 

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use crate::aggregate::snapshot::{Snapshot, read_chains};
 use crate::aggregate::state::current::Current;
 use crate::aggregate::{AggregateError, AggregateSettings, RunProgress};
-use crate::event::{Kind, Month};
+use crate::event::Kind;
 use crate::reference::plan::{Plan, Rule, Series, SeriesSet};
 use crate::reference::windows::Window;
 use crate::storage::Store;
@@ -51,11 +51,11 @@ struct PlanRecordCounts<'p>(BTreeMap<[BTreeSet<&'p str>; 2], i64>);
 
 impl<'p> PlanRecordCounts<'p> {
     fn new(current: &Current, plans: [(usize, &'p Plan); 2], window: Option<&Window>) -> Self {
-        let is_counted = |month: Month| {
-            window.is_none_or(|window| (window.first..=window.last()).contains(&month))
-        };
         let mut by_class: BTreeMap<[u32; 2], i64> = BTreeMap::new();
-        for fact in current.facts.iter().filter(|fact| is_counted(fact.month)) {
+        for fact in &current.facts {
+            if window.is_some_and(|w| !(w.first..=w.last()).contains(&fact.month)) {
+                continue;
+            }
             let classes = plans.map(|(wanted, _)| current.class_of(fact.profile, wanted));
             *by_class.entry(classes).or_default() += 1;
         }

@@ -84,19 +84,21 @@ impl<'s> AggregateSettings<'s> {
                 }
             }
         }
-        let rules = || {
-            plans
-                .iter()
-                .flat_map(|plan| plan.rules())
-                .map(|(_, _, rule)| rule)
-        };
+        let rules: Vec<&Rule> = plans
+            .iter()
+            .flat_map(|plan| plan.rules())
+            .map(|(_, _, rule)| rule)
+            .collect();
         Self {
             folders,
             reference,
             as_at,
-            tests_time: rules().any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty()),
-            tests_minutes: rules().any(tests_minutes),
-            lsoas: rules()
+            tests_time: rules
+                .iter()
+                .any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty()),
+            tests_minutes: rules.iter().any(|rule| tests_minutes(rule)),
+            lsoas: rules
+                .iter()
                 .flat_map(|rule| &rule.lsoas)
                 .map(String::as_str)
                 .collect(),

@@ -25,7 +25,7 @@ use self::events::PoliceEventWriter;
 use self::file::AFTER_RELEASE;
 use self::published::{PublishedFiles, WithdrawnRecords, find_files};
 pub use self::summary::{MonthRows, PoliceUkSummary};
-use self::table::{StreetColumn, StreetRow};
+use self::table::StreetColumn;
 use self::vintage::find_vintage;
 use super::Release;
 
@@ -167,13 +167,13 @@ pub fn import(
         None => 0,
     };
     out.flush().map_err(PoliceUkError::Write)?;
-    let has_no_lsoa = |row: &StreetRow<'_>| row.field(StreetColumn::LsoaCode).is_empty();
-    let without_lsoa = now.street.rows().filter(has_no_lsoa).count();
+    let street = now.street.rows();
+    let without_lsoa = street.filter(|row| row.field(StreetColumn::LsoaCode).is_empty());
     Ok(PoliceUkSummary {
         source: writer.source,
         months: now.months(),
         vintage,
-        without_area: without_lsoa + now.searches.all.len(),
+        without_area: without_lsoa.count() + now.searches.all.len(),
         ids_repeated: now.ids.repeated,
         ids_redated: now.ids.redated,
         equal_groups: now.ids.equal_groups,

@@ -253,9 +253,10 @@ async fn remove_leftovers(
         (Tree::Ledger, file_position, ledger_end),
         (Tree::Rejects, rejects_position, ledger_end),
     ] {
-        let is_old = move |name: &str| position(name).is_some_and(|from: Position| from < end);
         store
-            .remove_leftovers(&tree.folder(partition), is_old)
+            .remove_leftovers(&tree.folder(partition), move |name: &str| {
+                position(name).is_some_and(|from: Position| from < end)
+            })
             .await?;
     }
     Ok(())

@@ -97,15 +97,14 @@ async fn merge_if(
 ) -> Result<Option<Merged>> {
     let ledger_end = chain::ledger_end(store, partition).await?.position;
     let mut listed = 0;
-    let within = |_: &StoredFile| {
-        listed += 1;
-        listed <= limits.files
-    };
     let journal = store
         .list_from(
             &Tree::Journal.folder(partition),
             &ledger_end.to_string(),
-            within,
+            |_: &StoredFile| {
+                listed += 1;
+                listed <= limits.files
+            },
         )
         .await?;
     let files = journal

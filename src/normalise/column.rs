@@ -544,10 +544,9 @@ impl ColumnFormat for Marks {
     where
         'b: 'b,
     {
-        let bits = |texts: &TextColumn<'b>| texts.get(row).map_or(0, flag_bits);
         Flags {
-            yes: bits(yes),
-            no: bits(no),
+            yes: yes.get(row).map_or(0, flag_bits),
+            no: no.get(row).map_or(0, flag_bits),
         }
     }
 }

@@ -31,22 +31,23 @@ impl FromStr for Loss {
     type Err = NotALoss;
 
     fn from_str(text: &str) -> Result<Self, NotALoss> {
-        let parse = || {
-            let (at, positions) = text.rsplit_once(':')?;
-            let (topic, partition) = at.rsplit_once('/')?;
-            let (from, to) = positions.split_once("..")?;
-            let at = TopicPartition {
-                topic: topic.to_owned(),
-                partition: partition.parse().ok()?,
-            };
-            Some(Self {
-                at,
-                from: from.parse().ok()?,
-                to: to.parse().ok()?,
-            })
-        };
-        parse().ok_or_else(|| NotALoss(text.to_owned()))
+        parse(text).ok_or_else(|| NotALoss(text.to_owned()))
     }
+}
+
+fn parse(text: &str) -> Option<Loss> {
+    let (at, positions) = text.rsplit_once(':')?;
+    let (topic, partition) = at.rsplit_once('/')?;
+    let (from, to) = positions.split_once("..")?;
+    let at = TopicPartition {
+        topic: topic.to_owned(),
+        partition: partition.parse().ok()?,
+    };
+    Some(Loss {
+        at,
+        from: from.parse().ok()?,
+        to: to.parse().ok()?,
+    })
 }
 
 #[cfg(test)]

@@ -141,19 +141,21 @@ pub(crate) fn area_not_found(area: &str) -> AggregateError {
 /// The first month of the records, not before the first month of figures; and the last of records
 /// and totals.
 fn first_and_last_month(current: &Current, first_of_figures: Month) -> (Month, Month) {
-    let with_records = || {
-        let quality = current.quality.iter();
-        quality
-            .filter(|(_, quality)| quality.records > 0)
-            .map(|((_, month), _)| *month)
-    };
     let ends = current
         .counts
         .iter()
         .map(|count| count.first.plus(i32::from(count.months) - 1));
-    let first = with_records().min();
+    let first = months_with_records(current).min();
     let first = first.map_or(first_of_figures, |month| month.max(first_of_figures));
-    (first, with_records().chain(ends).max().unwrap_or(first))
+    let last = months_with_records(current).chain(ends).max();
+    (first, last.unwrap_or(first))
+}
+
+fn months_with_records(current: &Current) -> impl Iterator<Item = Month> {
+    let quality = current.quality.iter();
+    quality
+        .filter(|(_, quality)| quality.records > 0)
+        .map(|((_, month), _)| *month)
 }
 
 fn window_status(months: Option<&KindMonths>, windows: &[Window]) -> Vec<DataStatus> {

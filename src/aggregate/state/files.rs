@@ -124,18 +124,12 @@ impl Files<'_> {
 /// A file's schema with the types of the ledger's rows.
 fn with_dictionaries(file: &SchemaRef) -> SchemaRef {
     let ours = normalise::schema();
-    let typed = |field: &Arc<Field>| {
-        let ours = ours.field_with_name(field.name()).ok();
-        ours.map_or(field.clone(), |ours| {
-            Arc::new(
-                field
-                    .as_ref()
-                    .clone()
-                    .with_data_type(ours.data_type().clone()),
-            )
-        })
-    };
-    Arc::new(Schema::new(
-        file.fields().iter().map(typed).collect::<Vec<_>>(),
-    ))
+    let fields = file.fields().iter().map(|field| {
+        let field = field.as_ref().clone();
+        match ours.field_with_name(field.name()) {
+            Ok(ours) => field.with_data_type(ours.data_type().clone()),
+            Err(_) => field,
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<Field>>()))
 }

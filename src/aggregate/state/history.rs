@@ -51,10 +51,10 @@ pub fn history(
     for chain in runtime.block_on(chain::read_all(store))? {
         let open = |path: &str| fetch(store, path, runtime);
         let mut files = Files::of([&chain], &open);
-        let mut holding = BTreeSet::new();
+        let mut with_record = BTreeSet::new();
         files.for_each(&["source", "subject"], |part| {
             if !rows_of(&part.batch, source, subject)?.is_empty() {
-                holding.insert(part.file);
+                with_record.insert(part.file);
             }
             Ok(())
         })?;
@@ -63,7 +63,7 @@ pub fn history(
             .rows
             .iter_mut()
             .enumerate()
-            .filter(|(file, _)| !holding.contains(file))
+            .filter(|(file, _)| !with_record.contains(file))
             .for_each(|(_, rows)| *rows = 0);
         let schema = normalise::schema();
         let all: Vec<&str> = schema
@@ -103,8 +103,9 @@ fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize
         .and_then(|c| c.as_string_opt::<i32>());
     let subjects = subjects.ok_or(AggregateError::Column("subject"))?;
     let records = Rows::new(batch);
-    let is = |row: &usize| subjects.value(*row) == subject && records.record(*row).source == source;
-    Ok((0..subjects.len()).filter(is).collect())
+    Ok((0..subjects.len())
+        .filter(|row| subjects.value(*row) == subject && records.record(*row).source == source)
+        .collect())
 }
 
 /// The month a record counts in.

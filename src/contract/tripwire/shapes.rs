@@ -136,30 +136,35 @@ fn is_postcode(text: &[u8], at: usize, end: usize) -> bool {
 
 /// `[0-9][ABD-HJLNP-UW-Z]{2}`.
 fn is_inward(b: &[u8], any_case: bool) -> bool {
-    let letter = |c: u8| {
-        let upper = if any_case { c.to_ascii_uppercase() } else { c };
-        matches!(upper, b'A' | b'B' | b'D'..=b'H' | b'J' | b'L' | b'N' | b'P'..=b'U' | b'W'..=b'Z')
-    };
-    b[0].is_ascii_digit() && letter(b[1]) && letter(b[2])
+    b[0].is_ascii_digit()
+        && b[1..3].iter().all(|c| {
+            let upper = if any_case { c.to_ascii_uppercase() } else { *c };
+            matches!(
+                upper,
+                b'A' | b'B' | b'D'..=b'H' | b'J' | b'L' | b'N' | b'P'..=b'U' | b'W'..=b'Z'
+            )
+        })
 }
 
 /// A postcode area, a digit, and perhaps a digit or letter.
 fn is_outward(b: &[u8], any_case: bool) -> bool {
-    let letters = b.iter().take_while(|c| c.is_ascii_alphabetic()).count();
-    let plain = |c: u8| any_case || !c.is_ascii_lowercase();
-    (1..=2).contains(&letters)
-        && (1..=2).contains(&(b.len() - letters))
-        && b[letters].is_ascii_digit()
-        && b.iter().all(|c| c.is_ascii_alphanumeric() && plain(*c))
-        && is_postcode_area(&b[..letters])
+    let area_len = b.iter().take_while(|c| c.is_ascii_alphabetic()).count();
+    (1..=2).contains(&area_len)
+        && (1..=2).contains(&(b.len() - area_len))
+        && b[area_len].is_ascii_digit()
+        && b.iter()
+            .all(|c| c.is_ascii_alphanumeric() && (any_case || !c.is_ascii_lowercase()))
+        && is_postcode_area(&b[..area_len])
 }
 
-fn is_postcode_area(letters: &[u8]) -> bool {
-    let upper = |i: usize| letters.get(i).map_or(b' ', u8::to_ascii_uppercase);
+/// Whether one or two letters are a postcode area.
+fn is_postcode_area(text: &[u8]) -> bool {
+    let first = text[0].to_ascii_uppercase();
+    let second = text.get(1).map_or(b' ', u8::to_ascii_uppercase);
     AREAS
         .as_bytes()
         .chunks_exact(3)
-        .any(|area| area[0] == upper(0) && area[1] == upper(1))
+        .any(|area| area[0] == first && area[1] == second)
 }
 
 /// Every postcode area, in three bytes each. Source: Royal Mail, with the Crown dependencies.
@@ -169,19 +174,22 @@ N  NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S  SA SE SG SK SL SM SN SO
 TS TW UB W  WA WC WD WF WN WR WS WV YO ZE ";
 
 fn is_email(text: &[u8]) -> bool {
-    let outside = |c: &u8| c.is_ascii_whitespace() || *c == b'@';
     text.iter()
         .enumerate()
         .filter(|(_, c)| **c == b'@')
         .any(|(at, _)| {
             let host = &text[at + 1..];
-            let host = &host[..host.iter().position(outside).unwrap_or(host.len())];
+            let host = &host[..host.iter().position(ends_address).unwrap_or(host.len())];
             at > 0
-                && !outside(&text[at - 1])
+                && !ends_address(&text[at - 1])
                 && host.windows(3).skip(1).any(|w| {
                     w[0] == b'.' && w[1].is_ascii_alphabetic() && w[2].is_ascii_alphabetic()
                 })
         })
+}
+
+fn ends_address(c: &u8) -> bool {
+    c.is_ascii_whitespace() || *c == b'@'
 }
 
 /// `+44`, `0044` or `0`, then the number as it is grouped.

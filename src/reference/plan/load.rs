@@ -139,37 +139,43 @@ fn read_validity(reader: &TomlReader<'_>) -> (civil::Date, civil::Date) {
 
 fn read_owners(reader: &TomlReader<'_>) -> Vec<PriorityOwner> {
     let mut ids = BTreeSet::new();
-    let read = |table: TomlReader<'_>| {
-        let id = table.id("id").to_owned();
-        table.unique_id(&id, &mut ids);
-        let formed_from = table
-            .list("formed_from")
-            .into_iter()
-            .map(|item| table.kebab(&item))
-            .collect();
-        PriorityOwner {
-            id,
-            label: table.name("label").to_owned(),
-            formed_from,
-        }
-    };
-    reader.tables("owners").into_iter().map(read).collect()
+    reader
+        .tables("owners")
+        .into_iter()
+        .map(|table: TomlReader<'_>| {
+            let id = table.id("id").to_owned();
+            table.unique_id(&id, &mut ids);
+            let formed_from = table
+                .list("formed_from")
+                .into_iter()
+                .map(|item| table.kebab(&item))
+                .collect();
+            PriorityOwner {
+                id,
+                label: table.name("label").to_owned(),
+                formed_from,
+            }
+        })
+        .collect()
 }
 
 fn read_factors(reader: &TomlReader<'_>) -> Vec<Factor> {
     let mut ids = BTreeSet::new();
-    let read = |table: TomlReader<'_>| {
-        let id = table.id("id").to_owned();
-        table.unique_id(&id, &mut ids);
-        let flags = read_flags(&table, "flags");
-        table.required("flags", Some(()).filter(|()| flags != 0));
-        Factor {
-            id,
-            label: table.name("label").to_owned(),
-            flags,
-        }
-    };
-    reader.tables("factor").into_iter().map(read).collect()
+    reader
+        .tables("factor")
+        .into_iter()
+        .map(|table: TomlReader<'_>| {
+            let id = table.id("id").to_owned();
+            table.unique_id(&id, &mut ids);
+            let flags = read_flags(&table, "flags");
+            table.required("flags", Some(()).filter(|()| flags != 0));
+            Factor {
+                id,
+                label: table.name("label").to_owned(),
+                flags,
+            }
+        })
+        .collect()
 }
 
 /// The editions that codes are checked in, by scheme.
@@ -212,12 +218,15 @@ fn read_series(
         );
     }
     let mut ids = BTreeSet::new();
-    let read = |table: TomlReader<'_>| {
-        let rule = rules.read(&table);
-        table.unique_id(&rule.id, &mut ids);
-        rule
-    };
-    let rules: Vec<Rule> = reader.tables("rules").into_iter().map(read).collect();
+    let rules: Vec<Rule> = reader
+        .tables("rules")
+        .into_iter()
+        .map(|table: TomlReader<'_>| {
+            let rule = rules.read(&table);
+            table.unique_id(&rule.id, &mut ids);
+            rule
+        })
+        .collect();
     Series {
         kind,
         id: reader.id("id").to_owned(),
@@ -310,33 +319,39 @@ impl Rules<'_, '_> {
     }
 
     fn read_places(&self, reader: &TomlReader<'_>) -> Vec<String> {
-        let read = |item: ListItem<'_>| {
-            let place = reader.kebab(&item);
-            let known = self.geography.places();
-            if !known.clone().any(|known| known == place) {
-                reader.fault_at(
-                    &item.key,
-                    format!("unknown place `{place}`{}", hint(&place, known)),
-                );
-            }
-            place
-        };
-        reader.texts("places").into_iter().map(read).collect()
+        reader
+            .texts("places")
+            .into_iter()
+            .map(|item: ListItem<'_>| {
+                let place = reader.kebab(&item);
+                let known = self.geography.places();
+                if !known.clone().any(|known| known == place) {
+                    reader.fault_at(
+                        &item.key,
+                        format!("unknown place `{place}`{}", hint(&place, known)),
+                    );
+                }
+                place
+            })
+            .collect()
     }
 }
 
 fn read_ages(reader: &TomlReader<'_>) -> Vec<Ages> {
-    let read = |item: ListItem<'_>| {
-        let ages = Ages::parse(item.text);
-        if ages.is_none() {
-            reader.fault_at(
-                &item.key,
-                format!("`{}` is not an age band such as 0-17 or 65+", item.text),
-            );
-        }
-        ages
-    };
-    reader.texts("ages").into_iter().filter_map(read).collect()
+    reader
+        .texts("ages")
+        .into_iter()
+        .filter_map(|item: ListItem<'_>| {
+            let ages = Ages::parse(item.text);
+            if ages.is_none() {
+                reader.fault_at(
+                    &item.key,
+                    format!("`{}` is not an age band such as 0-17 or 65+", item.text),
+                );
+            }
+            ages
+        })
+        .collect()
 }
 
 fn read_hours(reader: &TomlReader<'_>) -> Option<Hours> {

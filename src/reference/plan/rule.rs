@@ -247,22 +247,16 @@ pub struct Ages {
 impl Ages {
     /// `18-24` or `65+`; the first below the second.
     pub fn parse(text: &str) -> Option<Self> {
-        let number = |t: &str| {
-            (1..=3)
-                .contains(&t.len())
-                .then(|| t.parse::<u8>().ok())
-                .flatten()
-        };
         if let Some(low) = text.strip_suffix('+') {
             return Some(Self {
-                low: number(low)?,
+                low: parse_age(low)?,
                 high: u8::MAX,
             });
         }
         let (low, high) = text.split_once('-')?;
         Some(Self {
-            low: number(low)?,
-            high: number(high)?,
+            low: parse_age(low)?,
+            high: parse_age(high)?,
         })
         .filter(|ages| ages.low < ages.high)
     }
@@ -286,6 +280,13 @@ impl Ages {
     }
 }
 
+fn parse_age(text: &str) -> Option<u8> {
+    if !(1..=3).contains(&text.len()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
 /// Hours of the day, start inclusive, end exclusive; may pass midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
@@ -293,27 +294,30 @@ pub struct Hours {
     to: Time,
 }
 
+/// A time as `hh:mm`.
+fn parse_time(text: &str) -> Option<Time> {
+    let (hour, minute) = text
+        .split_once(':')
+        .filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
+    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+}
+
 impl Hours {
     /// `18:00-06:00`.
     pub fn parse(text: &str) -> Option<Self> {
-        let time = |t: &str| {
-            let (hour, minute) = t
-                .split_once(':')
-                .filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
-            Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
-        };
         let (from, to) = text.split_once('-')?;
         Some(Self {
-            from: time(from)?,
-            to: time(to)?,
+            from: parse_time(from)?,
+            to: parse_time(to)?,
         })
         .filter(|hours| hours.from != hours.to)
     }
 
     /// From which time to which, in minutes of the day.
     pub fn minutes(self) -> (i32, i32) {
-        let minutes = |time: Time| i32::from(time.hour()) * 60 + i32::from(time.minute());
-        (minutes(self.from), minutes(self.to))
+        [self.from, self.to]
+            .map(|time| i32::from(time.hour()) * 60 + i32::from(time.minute()))
+            .into()
     }
 
     /// Whether a local time is inside.

@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_128;
 
-use super::Current;
+use super::{Chunk, Current};
 use crate::aggregate::state::calendar::within_a_year;
 use crate::contract::columns::COLUMNS;
 use crate::event::{Feed, Micros};
@@ -74,22 +74,26 @@ impl<'b> TokenColumns<'b> {
     /// Adds what a row has.
     pub(crate) fn add(&self, row: usize, into: &mut Tokens, fact: usize, at: ChunkRow) {
         for (role, [token, previous]) in self.tokens.iter().enumerate() {
-            let hash = |tokens: &TextColumn<'_>| {
-                let token = tokens.get(row)?;
-                Some(XxHash3_128::oneshot(token.as_bytes()) as u64)
+            let Some(token) = hash(token, row) else {
+                continue;
             };
-            let Some(token) = hash(token) else { continue };
             into.seen.push(Seen {
                 token,
                 fact: fact as u32,
                 role: role as u8,
                 at,
             });
-            if let Some(previous) = hash(previous) {
+            if let Some(previous) = hash(previous, row) {
                 into.renewed.push((previous, token));
             }
         }
     }
+}
+
+#[inline]
+fn hash(tokens: &TextColumn<'_>, row: usize) -> Option<u64> {
+    let token = tokens.get(row)?;
+    Some(XxHash3_128::oneshot(token.as_bytes()) as u64)
 }
 
 /// A token of a record.
@@ -98,6 +102,33 @@ struct Seen {
     fact: u32,
     role: u8,
     at: ChunkRow,
+}
+
+impl Seen {
+    /// What is equal for the records of one person in one role.
+    #[inline]
+    fn person(&self, current: &Current) -> (u16, u8, u64) {
+        let fact = &current.facts[self.fact as usize];
+        (fact.partner_kind, self.role, self.token)
+    }
+
+    #[inline]
+    fn chunk<'c>(&self, current: &'c Current) -> &'c Chunk {
+        &current.feeds[self.at.feed as usize][self.at.chunk]
+    }
+
+    #[inline]
+    fn occurred_from(&self, current: &Current) -> Micros {
+        let from = self
+            .chunk(current)
+            .time(COLUMNS.occurred_from, self.at.place);
+        Micros(from.unwrap_or_default())
+    }
+
+    #[inline]
+    fn subject<'c>(&self, current: &'c Current) -> &'c str {
+        self.chunk(current).subject(self.at.place)
+    }
 }
 
 /// The tokens of all records.
@@ -128,33 +159,18 @@ impl Tokens {
                 seen.token = *new;
             }
         }
-        let kind = |seen: &Seen| current.facts[seen.fact as usize].partner_kind;
-        let chunk = |seen: &Seen| &current.feeds[seen.at.feed as usize][seen.at.chunk];
-        let when = |seen: &Seen| {
-            chunk(seen)
-                .time(COLUMNS.occurred_from, seen.at.place)
-                .unwrap_or_default()
-        };
-        let order = |a: &Seen, b: &Seen| {
-            let key = |seen: &Seen| (kind(seen), seen.role, seen.token, when(seen));
-            key(a).cmp(&key(b)).then_with(|| {
-                chunk(a)
-                    .subject(a.at.place)
-                    .cmp(chunk(b).subject(b.at.place))
-            })
-        };
-        self.seen.sort_unstable_by(order);
+        self.seen.sort_unstable_by(|a, b| {
+            (a.person(current), a.occurred_from(current))
+                .cmp(&(b.person(current), b.occurred_from(current)))
+                .then_with(|| a.subject(current).cmp(b.subject(current)))
+        });
         let mut again = Vec::with_capacity(self.seen.len());
         for (i, seen) in self.seen.iter().enumerate() {
             let before = i.checked_sub(1).map(|i| &self.seen[i]);
-            let same = |before: &&Seen| {
-                (kind(before), before.role, before.token) == (kind(seen), seen.role, seen.token)
-            };
-            let before = before.filter(same);
-            again.push(
-                before
-                    .is_some_and(|before| within_a_year(Micros(when(before)), Micros(when(seen)))),
-            );
+            again.push(before.is_some_and(|before| {
+                before.person(current) == seen.person(current)
+                    && within_a_year(before.occurred_from(current), seen.occurred_from(current))
+            }));
         }
         for (seen, again) in self.seen.iter().zip(again) {
             current.facts[seen.fact as usize]
