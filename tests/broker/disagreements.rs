@@ -255,7 +255,7 @@ fn a_topic_deleted_while_a_consumer_runs_leaves_the_other_topics_alone() {
     });
     running.until(
         &format!(
-            "{}/0 why=\"the topic does not exist any more",
+            "{}/0 why=\"the topic no longer exists",
             feeds.topic("health")
         ),
         1,
@@ -421,14 +421,14 @@ fn a_file_damaged_or_renamed_in_the_middle_is_named_loses_nothing_and_can_be_put
         ),
         (
             &|| std::fs::write(middle, std::fs::read(&files[2]).expect("a file")).expect("written"),
-            "name: the footer says",
+            "name: the footer states",
         ),
         (
             &|| {
                 std::fs::write(&renamed, &whole).expect("written");
                 std::fs::remove_file(middle).expect("removed");
             },
-            "name: the footer says",
+            "name: the footer states",
         ),
     ];
     for (round, (damage, rule)) in mends.into_iter().enumerate() {

@@ -257,7 +257,7 @@ fn a_group_without_an_offset_is_owed_no_dead_letters_of_the_store() {
         .ingest()
         .set("kafka.group", format!("{}.other", feeds.group()))
         .until_end();
-    other.run().succeeds().saying("begin at the chain's end");
+    other.run().succeeds().saying("begin at the end position");
     assert!(feeds.broker.records(&feeds.letters()).is_empty());
 }
 

@@ -184,13 +184,13 @@ fn of_two_groups_on_one_store_the_slower_stops_and_reports_why() {
         .set("ingest.flush_rows", 100_000);
     let mut loser = slower.start();
     loser.until(
-        "lost 5 commits running: another consumer, perhaps of another group, writes here",
+        "lost 5 commits in a row: another consumer, perhaps of another group, writes here",
         1,
     );
     load.end();
     feeds.settled();
     loser.terminate().with_status(1).saying(&format!(
-        "stopped: {}/0: lost 5 commits running",
+        "stopped: {}/0: lost 5 commits in a row",
         feeds.police()
     ));
     winner.terminate().succeeds();
@@ -217,7 +217,7 @@ fn a_group_that_never_wins_a_record_stops_also_where_records_are_few() {
         feeds.send([crime(lost)]);
         loser.until("another consumer committed here first", lost);
     }
-    loser.until("lost 5 commits running", 1);
+    loser.until("lost 5 commits in a row", 1);
     loser.terminate().with_status(1);
     winner.terminate().succeeds();
     assert_eq!(feeds.assert_all_each_once().rows.len(), 5);

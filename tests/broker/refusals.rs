@@ -32,7 +32,7 @@ fn a_store_that_cannot_be_one_is_named() {
     at("file/under").saying("cannot create the store `file/under`");
     at("/proc/store").saying("cannot create the store `/proc/store`");
     at("/proc").saying("cannot create a file in the store `/proc`: name a folder on a local disk");
-    at("gs://bucket/root").saying("is `s3://bucket` or");
+    at("gs://bucket/root").saying("must be `s3://bucket` or");
 }
 
 #[test]

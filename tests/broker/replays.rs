@@ -93,7 +93,7 @@ fn records_that_satisfy_a_fixed_contract_are_replayed_unchanged_and_never_twice(
         .run()
         .succeeds();
     listed
-        .saying("to send        80  keep their contract now")
+        .saying("to send        80  are valid now")
         .saying("envelope.source  /source");
     assert_eq!(log(), before, "a dry run sends nothing");
     let filtered = replay(&feeds, &["--dry-run", "--reason", "envelope.revision"]);

@@ -165,7 +165,7 @@ fn a_fault_in_a_secured_connection_is_reported_after_a_bounded_wait() {
             .ends()
             .with_status(2)
             .saying("answered")
-            .saying("kafka.properties right?")
+            .saying("(--brokers) and kafka.properties")
             .saying(why);
     }
     // And these wait for nobody.
@@ -175,6 +175,6 @@ fn a_fault_in_a_secured_connection_is_reported_after_a_bounded_wait() {
     refused("kafka.properties.ssl.ca.location", "/nowhere.pem").saying("ssl.ca.location");
     refused("kafka.properties.sasl.mechanism", "SCRAM-SHA-3").saying("SCRAM-SHA-3");
     refused("kafka.properties.sasl.pasword", WRONG)
-        .saying("sasl.pasword: is no property of librdkafka");
+        .saying("sasl.pasword: is not a property of librdkafka");
     secured.assert_no_password_is_shown();
 }

@@ -126,6 +126,6 @@ fn it_tells_of_the_store_alone_where_there_is_no_broker() {
         .saying("paused      kent-police\n");
     ended
         .saying("lag         not known")
-        .saying("the broker did not tell all: no Kafka broker answered at 127.0.0.1:1");
+        .saying("cannot read all from the broker: no Kafka broker answered at 127.0.0.1:1");
     assert_eq!(oracle::files(&feeds.store()), before);
 }

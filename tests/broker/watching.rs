@@ -21,7 +21,7 @@ struct Watched {
 impl Watched {
     fn start(program: Program) -> Self {
         let mut run = program.set("watch.listen", "127.0.0.1:0").start();
-        run.until("answering /live, /ready and /metrics", 1);
+        run.until("serving /live, /ready and /metrics", 1);
         let log = run.log();
         let address = log
             .split_once("address=")

@@ -311,7 +311,7 @@ class Programme:
                 or "panicked" in log
                 or "configuration refused" in log
                 or process.verb == "verify" and code == 1
-                or process.verb == "ingest" and code == 1 and "lost 5 commits running" not in log
+                or process.verb == "ingest" and code == 1 and "lost 5 commits in a row" not in log
             )
             if wrong:
                 self.find(f"{process.verb} ended with {code}: {log.strip().splitlines()[-1:]}", process.log)
