@@ -44,7 +44,7 @@ struct ImportPoliceUk {
     /// since; may be repeated
     #[arg(long, value_name = "PATH")]
     previous: Vec<PathBuf>,
-    /// Scope in which an id is unique: `month` for a force that uses its ids again each month
+    /// Scope in which an id is unique: `month` for a force that reuses its ids each month
     #[arg(long, value_name = "SCOPE", value_enum, default_value_t)]
     id_scope: IdScope,
     /// Vintage of the LSOA codes (2001, 2011 or 2021), if the codes do not show it
