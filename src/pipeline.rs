@@ -43,8 +43,8 @@ use crate::event::{Micros, TopicPartition};
 use crate::storage::Store;
 use crate::watch::{CreateAnswer, RunPhase, Watch};
 use assignment::{Assignment, Route};
-use breaker::Breaker;
 pub use breaker::POLL_PAUSED;
+use breaker::{Breaker, ToPause};
 use commit::Commits;
 use dead_letter::DeadLetterQueue;
 pub use dead_letter::DeadLetterTopic;
@@ -197,11 +197,7 @@ impl Pipeline {
             .map(|topic| topic.name().to_owned());
         let queue = dead_letter_topic
             .map(|topic| DeadLetterQueue::start(topic, store.clone(), runtime.clone()));
-        let partners = topics.values().flat_map(|rules| &rules.partners);
-        let (breaker, to_pause) = Breaker::new(settings.breaker, partners);
-        if let Err(error) = runtime.block_on(breaker.poll(&store)) {
-            tracing::warn!(%error, "cannot read the list of paused partners yet");
-        }
+        let (breaker, to_pause) = load_breaker(settings.breaker, &topics, &store, &runtime);
         let (report, reports) = unbounded();
         let in_flight = Arc::new(AtomicUsize::new(0));
         let commits = Commits::new(&store, &identity, queue.as_ref(), &runtime);
@@ -577,6 +573,21 @@ impl Pipeline {
         }
         Ok(())
     }
+}
+
+/// The breaker, with the partners that are paused already.
+fn load_breaker(
+    limit: u32,
+    topics: &BTreeMap<String, Arc<TopicRules>>,
+    store: &Store,
+    runtime: &tokio::runtime::Handle,
+) -> (Arc<Breaker>, ToPause) {
+    let partners = topics.values().flat_map(|rules| &rules.partners);
+    let (breaker, to_pause) = Breaker::new(limit, partners);
+    if let Err(error) = runtime.block_on(breaker.poll(store)) {
+        tracing::warn!(%error, "cannot read the list of paused partners yet");
+    }
+    (breaker, to_pause)
 }
 
 /// The end of every partition of the topics that is not empty.

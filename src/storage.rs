@@ -566,7 +566,7 @@ fn parse(path: &str) -> Result<Path> {
     Path::parse(path).map_err(|_| StorageError::Name(path.to_owned()))
 }
 
-/// Separates "there is no file" from "cannot be read".
+/// Separates a missing file from one that cannot be read.
 fn present<T>(answer: object_store::Result<T>, path: &str) -> Result<Option<T>> {
     match answer {
         Ok(found) => Ok(Some(found)),

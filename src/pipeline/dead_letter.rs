@@ -1,4 +1,4 @@
-//! Dead letters: rejects mirrored to a topic, for consumers that watch one.
+//! The dead-letter topic: a mirror of rejects, for consumers that watch one.
 //!
 //! The topic is a copy: the store has every reject, even if its dead letter was never sent. The
 //! invariant: the group's offset passes a reject only after its dead letter was acknowledged, so
@@ -36,7 +36,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const IN_FLIGHT_MAX: usize = 1_000;
 /// The largest dead letter that is sent with the record's bytes. It must fit in the client's queue.
 const MESSAGE_BYTES_MAX: &str = "33554432";
-/// Bytes of dead letters that are sent together: the broker rejects them together, so one that is
+/// Bytes of rejects that are mirrored together: the broker rejects them together, so one that is
 /// too large must go alone.
 const BATCH_BYTES_MAX: &str = "65536";
 

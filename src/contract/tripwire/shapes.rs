@@ -157,7 +157,7 @@ fn is_outward(b: &[u8], any_case: bool) -> bool {
         && is_postcode_area(&b[..area_len])
 }
 
-/// Whether one or two letters are a postcode area.
+/// Whether a text is a postcode area.
 fn is_postcode_area(text: &[u8]) -> bool {
     let first = text[0].to_ascii_uppercase();
     let second = text.get(1).map_or(b' ', u8::to_ascii_uppercase);
