@@ -104,9 +104,9 @@ macro_rules! data {
         pub enum Data<'a> { $($(#[$doc])* $kind($module::$kind<'a>)),+ }
 
         impl Data<'_> {
-            /// Lays the fields in the columns of a flat record.
-            fn lay<'r>(&'r self, record: &mut Record<'r>) {
-                match self { $(Self::$kind(data) => data.lay(record)),+ }
+            /// Flattens the fields into the columns of a flat record.
+            fn flatten<'r>(&'r self, record: &mut Record<'r>) {
+                match self { $(Self::$kind(data) => data.flatten(record)),+ }
             }
         }
 

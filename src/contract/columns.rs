@@ -77,11 +77,11 @@ macro_rules! with_columns {
             area_confidence: RepeatedText, Area, EVERY, Closed;
             /// A place of the partnership, such as `town-centre`, tagged by the partner.
             area_zone: RepeatedText, Area, EVERY, Open;
-            /// Keyed hash of the address, made at the partner.
+            /// Keyed hash of the address, computed by the partner.
             area_place_token: UniqueText, Apart, NONE, Closed;
             /// Flags on the record.
             flags: Marks, Marks, EVERY, Closed;
-            /// Keyed hash of the person's identifier, made at the partner.
+            /// Keyed hash of the person's identifier, computed by the partner.
             person_token: UniqueText, Tokens, NONE, Closed;
             /// The same token under the previous key.
             person_token_previous: UniqueText, Tokens, NONE, Closed;
@@ -145,7 +145,7 @@ macro_rules! with_columns {
             search_type: RepeatedText, Details, [Police], Closed;
             /// The power of a search.
             legislation: RepeatedText, Details, [Police], Open;
-            /// Whether a search's outcome was for the object looked for.
+            /// Whether a search's outcome was for the object searched for.
             outcome_linked: Bool, Details, [Police], Closed;
             /// Whether a search was part of a policing operation.
             operation: Bool, Details, [Police], Closed;
@@ -265,7 +265,7 @@ pub enum ColumnRole {
     Age,
 }
 
-/// What the list says of a column.
+/// The definition of a column.
 #[derive(Clone, Copy, Debug)]
 pub struct Definition {
     /// The name of the record's field. The ledger's columns have the same name, with a suffix
@@ -299,7 +299,7 @@ pub type AreaColumn = ColumnId<{ Group::Area as u8 }>;
 pub type TimeColumn = ColumnId<{ Group::Times as u8 }>;
 
 impl<const GROUP: u8> ColumnId<GROUP> {
-    /// What the list says of it.
+    /// The definition of the column.
     pub const fn definition(self) -> &'static Definition {
         &DEFINITIONS[self.0]
     }
@@ -347,7 +347,7 @@ macro_rules! catalogue {
         /// ```
         pub const COLUMNS: Catalogue = Catalogue { $($name: ColumnId(CatalogueRow::$name as usize)),+ };
 
-        /// What the list says of each column, in the order of the ledger.
+        /// The definition of each column, in the order of the ledger.
         pub const DEFINITIONS: [Definition; COUNT] = {
             use Feed::{Health, Housing, Police};
             with_indices([$(Definition {
@@ -407,8 +407,7 @@ pub const fn columns_in(group: Group) -> usize {
     count
 }
 
-/// Whether `names` are the columns of a role, each once and none beside them: a check of the
-/// lists that say more of these columns.
+/// Whether names are exactly the columns of a role: checks lists elsewhere while compiling.
 pub const fn are_all_of(role: ColumnRole, names: &[&str]) -> bool {
     let (mut found, mut row) = (0, 0);
     while row < COUNT {

@@ -1,4 +1,4 @@
-//! The front door: a Kafka record, or a document alone, is accepted or refused for one reason.
+//! Validates one Kafka record, or one document: accepted, or rejected for one reason.
 //!
 //! The families of reasons are judged in the order of the contract. An accepted record is read
 //! once, and nothing is allocated for it but, in binary mode, the list of its attributes; a refused
@@ -69,10 +69,10 @@ impl TopicRules {
     }
 }
 
-/// Judges a Kafka record, and hands an accepted one, laid flat, to `accept`.
+/// Judges a Kafka record, and hands an accepted one, as a flat record, to `accept`.
 ///
-/// One whose source is `paused` is refused for that alone, unless it looks personal: why else it
-/// might be, which takes long to say, is not asked.
+/// Records of a paused source are rejected as paused without searching for other reasons, which is
+/// slow. Personal data is still searched for.
 pub fn judge<T>(
     incoming: &Incoming<'_>,
     rules: &TopicRules,
@@ -126,9 +126,9 @@ pub fn judge_document<T>(
     verdict.map_err(|objection| Box::new(refuse(objection, document, &[], &gate)))
 }
 
-/// What speaks against a record.
+/// Why a record is rejected.
 enum Objection<'d> {
-    /// This.
+    /// A reason that is already known.
     Violation(Box<Violation>),
     /// The typed path rejected it: the slow path finds the reason.
     Unexplained(&'d Document<'d>),
@@ -183,8 +183,8 @@ fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Violation {
     })
 }
 
-/// The rejection of a violation: personal data outranks it, then that the partner is paused; the
-/// document says whose it is.
+/// The rejection of a failure. Personal data takes precedence, then a paused partner. Partner and
+/// kind come from the document.
 #[cold]
 fn refuse(
     objection: Objection<'_>,
@@ -336,8 +336,7 @@ fn without_prefix(value: &[u8]) -> Judged<&[u8]> {
     }
 }
 
-/// Refuses what is neither one `CloudEvents` document nor JSON; whether it claims to be the
-/// former.
+/// Rejects any other content type; returns whether it is a `CloudEvents` document.
 fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
     let mut is_structured = false;
     for (_, value) in headers
@@ -359,7 +358,7 @@ fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
     Ok(is_structured)
 }
 
-/// The text of a value: its bytes are looked at once.
+/// The value as text; checks the UTF-8 once.
 fn decoded(value: &[u8]) -> Judged<&str> {
     match std::str::from_utf8(value) {
         Err(_) => violation(

@@ -1,5 +1,5 @@
-//! How a kind of event is declared: each field once. Its type, its JSON, the columns it is laid in
-//! and what the program asks about the kind follow from that.
+//! How a kind of event is declared: each field once. Its type, its JSON, the columns it is flattened
+//! to and what the program asks about the kind follow from that.
 
 /// A field of a kind and the column that contains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,9 @@ macro_rules! kind {
                 lists.first().copied()
             };
 
-            /// Lays its fields in the columns of a flat record.
-            pub(crate) fn lay<'r>(&'r self, record: &mut $crate::contract::record::Record<'r>) {
-                $($crate::contract::kind::lay_field!(self record $field $($column)?);)+
+            /// Flattens its fields into the columns of a flat record.
+            pub(crate) fn flatten<'r>(&'r self, record: &mut $crate::contract::record::Record<'r>) {
+                $($crate::contract::kind::flatten_field!(self record $field $($column)?);)+
             }
         }
     };
@@ -115,40 +115,40 @@ macro_rules! column_name {
 }
 pub(crate) use column_name;
 
-/// Lays one field in its columns.
-macro_rules! lay_field {
+/// Flattens one field into its columns.
+macro_rules! flatten_field {
     ($data:ident $record:ident what) => {
-        $record.lay_what(&$data.what)
+        $record.flatten_what(&$data.what)
     };
     ($data:ident $record:ident when) => {
-        $record.lay_when(&$data.when)
+        $record.flatten_when(&$data.when)
     };
     ($data:ident $record:ident period) => {
-        $record.lay_period(&$data.period)
+        $record.flatten_period(&$data.period)
     };
     ($data:ident $record:ident area) => {
-        $record.lay_area($data.area.as_ref())
+        $record.flatten_area($data.area.as_ref())
     };
     ($data:ident $record:ident outcome) => {
-        $record.lay_outcome($data.outcome.as_ref())
+        $record.flatten_outcome($data.outcome.as_ref())
     };
     ($data:ident $record:ident person) => {
-        $record.lay_person($data.person.as_ref())
+        $record.flatten_person($data.person.as_ref())
     };
     ($data:ident $record:ident victim) => {
-        $record.lay_victim($data.victim.as_ref())
+        $record.flatten_victim($data.victim.as_ref())
     };
     ($data:ident $record:ident suspect) => {
-        $record.lay_suspect($data.suspect.as_ref())
+        $record.flatten_suspect($data.suspect.as_ref())
     };
     ($data:ident $record:ident flags) => {
         $record.flags = $data.flags.unwrap_or_default()
     };
     ($data:ident $record:ident cancellation) => {
-        $record.lay_cancellation($data.cancellation.as_ref())
+        $record.flatten_cancellation($data.cancellation.as_ref())
     };
     ($data:ident $record:ident icd10 $column:ident) => {
-        $record.lay_diagnoses(&$data.icd10)
+        $record.flatten_diagnoses(&$data.icd10)
     };
     ($data:ident $record:ident $field:ident) => {
         $record.$field = $crate::contract::parts::Flat::flat(&$data.$field)
@@ -157,4 +157,4 @@ macro_rules! lay_field {
         $record.$column = $crate::contract::parts::Flat::flat(&$data.$field)
     };
 }
-pub(crate) use lay_field;
+pub(crate) use flatten_field;

@@ -1,4 +1,4 @@
-//! The event that a flat record was laid from: the inverse of [`Record::from_event`].
+//! The event of a flat record: the inverse of [`Record::from_event`].
 //!
 //! What the ledger does not keep does not come back: attributes of middleware, parts without a
 //! field, the difference between absent and null, and the offset of an instant, which is written in

@@ -1,5 +1,5 @@
-//! An event laid flat: every field of every kind once. The rules between fields, the search for
-//! personal data and the ledger's row all work on it, so that none of them is written once for
+//! An event as a flat record: every field of every kind once. The rules between fields, the search
+//! for personal data and the ledger's row all work on it, so that none of them is written once for
 //! each kind.
 //!
 //! A column contains what the partner sent. Where a kind has a field of its own for its
@@ -16,7 +16,7 @@ use super::{Event, VERSION};
 
 macro_rules! record {
     ($($(#[$doc:meta])+ $name:ident: $of:ident, $group:ident, $feeds:expr, $role:ident;)+) => {
-        /// An event laid flat.
+        /// An event as a flat record.
         #[derive(Clone, Copy, Debug)]
         pub struct Record<'r> { $($(#[$doc])+ pub $name: <$of as Value>::Of<'r>),+ }
 
@@ -31,7 +31,7 @@ macro_rules! record {
 with_columns!(record);
 
 impl<'r> Record<'r> {
-    /// The event laid flat.
+    /// The event as a flat record.
     pub fn from_event(event: &'r Event<'_>) -> Self {
         let envelope = &event.envelope;
         let mut record = Record {
@@ -46,7 +46,7 @@ impl<'r> Record<'r> {
             dataschema: envelope.dataschema.flat(),
             ..Record::absent()
         };
-        event.data.lay(&mut record);
+        event.data.flatten(&mut record);
         record
     }
 
@@ -65,7 +65,7 @@ pub fn partner_of(source: &str) -> &str {
 }
 
 /// The four columns of a person.
-macro_rules! lay_person {
+macro_rules! flatten_person {
     ($record:ident, $person:expr, $token:ident $token_previous:ident $age_band:ident $sex:ident) => {
         if let Some(person) = $person {
             $record.$token = person.token.flat();
@@ -78,25 +78,25 @@ macro_rules! lay_person {
 
 /// The parts that several kinds share, and those that need more than one column.
 impl<'r> Record<'r> {
-    pub(super) fn lay_what(&mut self, what: &'r What<'_>) {
+    pub(super) fn flatten_what(&mut self, what: &'r What<'_>) {
         self.what_list = Some(&what.list);
         self.what_edition = Some(&what.edition);
         self.what_category = Some(&what.category);
         self.what_code = what.code.flat();
     }
 
-    pub(super) fn lay_when(&mut self, when: &When) {
+    pub(super) fn flatten_when(&mut self, when: &When) {
         self.occurred_from = Some(when.occurred_from);
         self.occurred_to = when.occurred_to;
         self.recorded_at = when.recorded_at;
     }
 
-    pub(super) fn lay_period(&mut self, period: &Period) {
+    pub(super) fn flatten_period(&mut self, period: &Period) {
         self.period_from = Some(period.from.moment());
         self.period_to = Some(period.to.moment());
     }
 
-    pub(super) fn lay_area<L>(&mut self, area: Option<&'r AreaAt<'_, L>>)
+    pub(super) fn flatten_area<L>(&mut self, area: Option<&'r AreaAt<'_, L>>)
     where
         L: Flat<'r, Of = &'r str>,
     {
@@ -111,7 +111,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    pub(super) fn lay_outcome(&mut self, outcome: Option<&'r Outcome<'_>>) {
+    pub(super) fn flatten_outcome(&mut self, outcome: Option<&'r Outcome<'_>>) {
         if let Some(outcome) = outcome {
             self.outcome_list = Some(&outcome.list);
             self.outcome_code = Some(&outcome.code);
@@ -119,22 +119,22 @@ impl<'r> Record<'r> {
         }
     }
 
-    pub(super) fn lay_person(&mut self, person: Option<&'r Person<'_>>) {
-        lay_person!(self, person, person_token person_token_previous person_age_band person_sex);
+    pub(super) fn flatten_person(&mut self, person: Option<&'r Person<'_>>) {
+        flatten_person!(self, person, person_token person_token_previous person_age_band person_sex);
     }
 
-    pub(super) fn lay_victim(&mut self, victim: Option<&'r Person<'_>>) {
-        lay_person!(self, victim, victim_token victim_token_previous victim_age_band victim_sex);
+    pub(super) fn flatten_victim(&mut self, victim: Option<&'r Person<'_>>) {
+        flatten_person!(self, victim, victim_token victim_token_previous victim_age_band victim_sex);
     }
 
-    pub(super) fn lay_suspect(&mut self, suspect: Option<&'r Person<'_>>) {
-        lay_person!(
+    pub(super) fn flatten_suspect(&mut self, suspect: Option<&'r Person<'_>>) {
+        flatten_person!(
             self, suspect,
             suspect_token suspect_token_previous suspect_age_band suspect_sex
         );
     }
 
-    pub(super) fn lay_cancellation(&mut self, cancellation: Option<&'r Cancellation<'_>>) {
+    pub(super) fn flatten_cancellation(&mut self, cancellation: Option<&'r Cancellation<'_>>) {
         if let Some(cancellation) = cancellation {
             self.cancellation_reason = cancellation.reason.flat();
             self.cancellation_at = Some(cancellation.at);
@@ -143,7 +143,7 @@ impl<'r> Record<'r> {
     }
 
     /// The first diagnosis is the classification.
-    pub(super) fn lay_diagnoses<const MIN: usize, const MAX: usize>(
+    pub(super) fn flatten_diagnoses<const MIN: usize, const MAX: usize>(
         &mut self,
         diagnoses: &'r BoundedList<Icd10<'_>, MIN, MAX>,
     ) {
