@@ -21,7 +21,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, Result as StoreResult};
 use partner_feeds::event::{Position, TopicPartition};
 use partner_feeds::ledger::chain::{self, ChainError};
-use partner_feeds::ledger::journal::{self, CREATES_MAX, JournalError, Outcome, Prepared};
+use partner_feeds::ledger::journal::{self, BatchFiles, CREATES_MAX, CommitOutcome, JournalError};
 use partner_feeds::ledger::merge::{MergeLimits, Swept, merge, sweep};
 use partner_feeds::ledger::rules::LedgerRule;
 use partner_feeds::ledger::verify::verify;
@@ -45,10 +45,10 @@ async fn consume(store: &Store, mut cut: impl FnMut() -> i64) -> Result<(), Stri
         while end < LOG {
             let next = LOG.min(end + cut());
             match journal::commit(store, &partition, &batch(end, next), ledger_end).await {
-                Ok(Outcome::Committed {
+                Ok(CommitOutcome::Committed {
                     ledger_end: read, ..
                 }) => (end, ledger_end) = (next, read),
-                Ok(Outcome::LostRace) => continue 'resume,
+                Ok(CommitOutcome::LostRace) => continue 'resume,
                 Err(error) => return Err(error.to_string()),
             }
         }
@@ -295,7 +295,7 @@ async fn a_commit_whose_create_fails_or_loses_its_answer_is_still_certain() {
         let settled = !matches!(fault, Fault::Fails | Fault::Conflicts);
         assert_eq!(
             answer.expect("settled"),
-            Outcome::Committed {
+            CommitOutcome::Committed {
                 ledger_end: at(0),
                 settled
             },
@@ -845,7 +845,7 @@ async fn a_create_under_a_name_that_was_merged_and_swept_is_lost() {
         let answer = journal::commit(&store, &partition(), &batch(from, 9), at(0))
             .await
             .expect("settled");
-        assert_eq!(answer, Outcome::LostRace, "from {from}");
+        assert_eq!(answer, CommitOutcome::LostRace, "from {from}");
     }
     assert_each_once(&store, 15).await;
     let answer = journal::commit(&store, &partition(), &batch(15, 18), at(0))
@@ -853,7 +853,7 @@ async fn a_create_under_a_name_that_was_merged_and_swept_is_lost() {
         .expect("settled");
     assert_eq!(
         answer,
-        Outcome::Committed {
+        CommitOutcome::Committed {
             ledger_end: at(10),
             settled: false
         },
@@ -912,7 +912,7 @@ async fn a_merge_and_a_stale_writer_at_any_moment_move_no_end() {
         let answer = journal::commit(&zombie, &partition(), &batch(4, 9), at(0))
             .await
             .expect("settled");
-        assert_eq!(answer, Outcome::LostRace, "commit at {operation}");
+        assert_eq!(answer, CommitOutcome::LostRace, "commit at {operation}");
         double.act_meanwhile();
         assert_each_once(&store_of_zombie, 10).await;
         assert_each_once(&store, 10).await;
@@ -989,7 +989,7 @@ async fn all_partitions_of_a_store_are_read_in_order() {
 // Damage.
 
 /// A chain of three files, the second as given, and the rules it breaks.
-async fn check(second: Prepared, broken: &[LedgerRule]) {
+async fn check(second: BatchFiles, broken: &[LedgerRule]) {
     let (inner, store) = memory();
     let (from, next) = (second.footer.from, second.footer.next);
     journal::commit(&store, &partition(), &batch(0, 4), at(0))
@@ -1027,7 +1027,7 @@ async fn check(second: Prepared, broken: &[LedgerRule]) {
 }
 
 fn sound() -> (Footer, Vec<Position>, Vec<Position>) {
-    let Prepared { footer, .. } = batch(4, 8);
+    let BatchFiles { footer, .. } = batch(4, 8);
     (footer, [4, 5, 6, 7].map(at).to_vec(), Vec::new())
 }
 

@@ -27,7 +27,7 @@ use std::process::Command;
 use kit::batches::{assert_each_once, at, batch, partition};
 use partner_feeds::event::Position;
 use partner_feeds::ledger::chain;
-use partner_feeds::ledger::journal::{self, Outcome};
+use partner_feeds::ledger::journal::{self, CommitOutcome};
 use partner_feeds::ledger::merge::{MergeLimits, merge, sweep};
 use partner_feeds::storage::Store;
 use rand_chacha::ChaCha8Rng;
@@ -110,7 +110,7 @@ async fn act(folder: &str, acts: &[String]) {
                 let (from, next) = (resumed.end, at(resumed.end.offset + 4));
                 let file = batch(from.offset, next.offset);
                 match journal::commit(&store, &partition(), &file, resumed.ledger_end).await {
-                    Ok(Outcome::Committed { ledger_end, .. }) => {
+                    Ok(CommitOutcome::Committed { ledger_end, .. }) => {
                         (resumed.end, resumed.ledger_end) = (next, ledger_end)
                     }
                     other => panic!("{other:?}"),
@@ -524,7 +524,7 @@ fn goes_on(folder: &Path, left: &Left, certain: i64, before: &str) {
         )
         .await;
         assert!(
-            matches!(committed, Ok(Outcome::Committed { .. })),
+            matches!(committed, Ok(CommitOutcome::Committed { .. })),
             "{committed:?}"
         );
         while merge(&store, &partition(), MergeLimits::default())

@@ -35,7 +35,7 @@ use object_store::{Error, PutPayload, PutResult, Result as StoreResult};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::event::Position;
 use partner_feeds::ledger::chain::{self, ChainError};
-use partner_feeds::ledger::journal::{self, Outcome};
+use partner_feeds::ledger::journal::{self, CommitOutcome};
 use partner_feeds::ledger::merge::{MergeLimits, merge, merge_full, sweep};
 use partner_feeds::ledger::verify::{VerifyError, verify};
 use partner_feeds::ledger::{Footer, Tree, rejects_file};
@@ -375,7 +375,7 @@ async fn write(store: &Store, me: &Actor) {
         let committed =
             journal::commit(store, &partition(), &batch(from.offset, next), ledger_end).await;
         match me.excuses(committed) {
-            Some(Outcome::Committed {
+            Some(CommitOutcome::Committed {
                 ledger_end: read, ..
             }) => {
                 let mut world = me.world();
@@ -387,7 +387,7 @@ async fn write(store: &Store, me: &Actor) {
                 world.saw("certain");
                 (from, ledger_end) = (at(next), read);
             }
-            Some(Outcome::LostRace) => return me.world().saw("lost"),
+            Some(CommitOutcome::LostRace) => return me.world().saw("lost"),
             None => return,
         }
     }
@@ -694,10 +694,10 @@ impl Schedule {
                 .await
                 .expect("no fault")
             {
-                Outcome::Committed {
+                CommitOutcome::Committed {
                     ledger_end: read, ..
                 } => (from, ledger_end) = (next, read),
-                Outcome::LostRace => panic!("nobody else writes"),
+                CommitOutcome::LostRace => panic!("nobody else writes"),
             }
         }
         self.world().land(late);

@@ -84,7 +84,7 @@ impl<'p> PlanRecordCounts<'p> {
 /// The ids of the series that the records of a class are in.
 fn series_ids<'p>(plan: &'p Plan, current: &Current, class: u32) -> BTreeSet<&'p str> {
     let rules = current.classes[class as usize].rules;
-    plan.of_set(plan.series_of(rules))
+    plan.series_in(plan.series_of(rules))
         .map(|series| &*series.id)
         .collect()
 }

@@ -402,7 +402,7 @@ fn is_in_series(record: &Record<'_>, codes: &[SourceCode<'_>], query: &FigureQue
         "mapped" => !series.is_empty(),
         "unmapped" => series.is_empty(),
         name => {
-            let mut of_plan = query.plan.of_set(series);
+            let mut of_plan = query.plan.series_in(series);
             let mut codes = codes.iter();
             of_plan.any(|series| series.id == name)
                 || codes.any(|code| name == format!("{}:{}", code.scheme, code.code))

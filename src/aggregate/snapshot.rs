@@ -73,7 +73,7 @@ pub(super) fn read_chains<T>(
         }
         let result = read(&chains);
         // Also where nothing was missing: a late writer may have put a deleted file back.
-        if !runtime.block_on(passes.again_if_any_moved(store, &chains))? {
+        if !runtime.block_on(passes.retry_if_any_moved(store, &chains))? {
             return Ok(Some((chains, result?)));
         }
     }

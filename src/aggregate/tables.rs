@@ -30,7 +30,7 @@ mod window_totals;
 mod windows;
 pub(crate) mod writer;
 
-pub use column::{ColumnSpec, Role, ValueType};
+pub use column::{ColumnPurpose, ColumnSpec, ValueType};
 pub use reader::{TableBatch, TableReadError};
 pub use spec::{TableKind, TableSpec};
 

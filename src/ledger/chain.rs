@@ -67,7 +67,7 @@ impl Passes {
     /// # Errors
     ///
     /// [`ChainError::Unstable`] after the last one.
-    async fn again(&mut self, partition: &TopicPartition) -> Result<()> {
+    async fn next_pass(&mut self, partition: &TopicPartition) -> Result<()> {
         self.0 += 1;
         if self.0 >= PASSES_MAX {
             return Err(ChainError::Unstable(partition.clone()));
@@ -81,22 +81,22 @@ impl Passes {
     /// # Errors
     ///
     /// [`ChainError::Unstable`] where it moved during the last pass too.
-    pub(crate) async fn again_if_moved(&mut self, store: &Store, chain: &Chain) -> Result<bool> {
+    pub(crate) async fn retry_if_moved(&mut self, store: &Store, chain: &Chain) -> Result<bool> {
         let moved = chain.moved(store).await?;
         if moved {
-            self.again(&chain.partition).await?;
+            self.next_pass(&chain.partition).await?;
         }
         Ok(moved)
     }
 
-    /// The same for several chains; all are then read again.
-    pub(crate) async fn again_if_any_moved(
+    /// As [`Self::retry_if_moved`], for several chains: if one moved, read all again.
+    pub(crate) async fn retry_if_any_moved(
         &mut self,
         store: &Store,
         chains: &[Chain],
     ) -> Result<bool> {
         for chain in chains {
-            if self.again_if_moved(store, chain).await? {
+            if self.retry_if_moved(store, chain).await? {
                 return Ok(true);
             }
         }
@@ -167,14 +167,13 @@ pub struct Resume {
     pub ledger_end: Position,
 }
 
-/// Finds the end position, and makes the names of the files below it durable.
+/// Finds the end position, syncs the folders, and removes what killed writers left below it.
 pub async fn resume(store: &Store, partition: &TopicPartition) -> Result<Resume> {
     resume_from(store, partition, None).await
 }
 
-/// The same, with a position where a file of the chain once started: the journal is listed from
-/// there, so that a long one costs no more than a short one. Without a file from there on, it
-/// is listed from the ledger end.
+/// As [`resume`], but lists the journal from `hint`, a position where a file once started: a long
+/// journal costs no more. Without a file from there on, lists from the ledger end.
 pub async fn resume_from(
     store: &Store,
     partition: &TopicPartition,
@@ -196,7 +195,7 @@ pub async fn resume_from(
                 let path = Tree::Journal.file(partition, name);
                 match read_footer(store, &path).await? {
                     None => {
-                        passes.again(partition).await?; // merged and swept meanwhile
+                        passes.next_pass(partition).await?; // merged and swept meanwhile
                         continue;
                     }
                     Some(footer) if footer.from != name => {
@@ -380,7 +379,7 @@ pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<
             return Ok(survey);
         }
         before = survey.findings;
-        passes.again(partition).await?;
+        passes.next_pass(partition).await?;
     }
 }
 
@@ -412,7 +411,7 @@ async fn survey_once(
         journal.into_iter().partition(|file| file.from < ledger_end);
     found.extend(journal);
     let superseded = below.len() + old.len();
-    let (files, mut findings) = join(found);
+    let (files, mut findings) = link(found);
     let listed_end = files
         .last()
         .map_or(Position::ORIGIN, |file| file.footer.next);
@@ -443,7 +442,7 @@ struct ListedFile {
 }
 
 /// Checks that each file starts where the one before it ends.
-fn join(listed: Vec<ListedFile>) -> (Vec<ChainFile>, Vec<Finding>) {
+fn link(listed: Vec<ListedFile>) -> (Vec<ChainFile>, Vec<Finding>) {
     let mut files = Vec::new();
     let mut findings = Vec::new();
     let mut end = Some(Position::ORIGIN);
@@ -489,6 +488,7 @@ async fn read_footers(
                 None => match read_footer(store, &path).await {
                     Ok(None) => return Ok(None),
                     Ok(Some(footer)) => Ok(footer),
+                    // Damage is a finding of the survey; anything else ends it.
                     Err(error) if error.damaged().is_some() => Err(error),
                     Err(error) => return Err(error),
                 },

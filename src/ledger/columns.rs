@@ -25,8 +25,8 @@ pub(crate) fn dictionary() -> DataType {
     DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into())
 }
 
-/// The same file, to be decoded in other types of the same values: files have plain types, and
-/// cannot say which texts repeat.
+/// The file's metadata with other Arrow types for the same values: files do not state which texts
+/// are dictionaries.
 pub(crate) fn with_types(
     file: &ArrowReaderMetadata,
     types: SchemaRef,
@@ -35,8 +35,8 @@ pub(crate) fn with_types(
     ArrowReaderMetadata::try_new(Arc::clone(file.metadata()), options)
 }
 
-/// Reads one row group of a file, in batches of at most `batch_rows`; of the named columns, or of
-/// all where none is named, those that have a value there.
+/// Reads one row group, in batches of at most `batch_rows`: the named columns (all if none is
+/// named), without those that are null in every row.
 ///
 /// Most columns have none, since they belong to other kinds of record. To decode them would be half
 /// of the work, more where their type is a dictionary.

@@ -1,7 +1,7 @@
 //! The commit of one batch: its rejects, then its journal file, created if absent.
 //!
-//! It must not know Kafka, or who else writes. The invariant: [`Outcome::Committed`] means that the
-//! batch is in the chain for good, and [`Outcome::LostRace`] that it is not and never will be.
+//! It must not know Kafka, or who else writes. The invariant: [`CommitOutcome::Committed`] means that the
+//! batch is in the chain for good, and [`CommitOutcome::LostRace`] that it is not and never will be.
 //! Anything else is an error, after which only [`resume`](crate::ledger::chain::resume) can find
 //! out.
 
@@ -44,7 +44,7 @@ type Result<T, E = JournalError> = std::result::Result<T, E>;
 
 /// A batch ready for its commit: one partition, one attempt.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct BatchFiles {
     /// What the file covers.
     pub footer: Footer,
     /// The journal file, encoded with that footer.
@@ -56,7 +56,7 @@ pub struct Prepared {
 
 /// The outcome of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommitOutcome {
     /// The batch is in the chain.
     Committed {
         /// The ledger end as last read: for the next commit.
@@ -73,9 +73,9 @@ pub enum Outcome {
 pub async fn commit(
     store: &Store,
     partition: &TopicPartition,
-    batch: &Prepared,
+    batch: &BatchFiles,
     ledger_end: Position,
-) -> Result<Outcome> {
+) -> Result<CommitOutcome> {
     let no_check = std::future::ready(Ok(()));
     commit_if(store, partition, batch, ledger_end, no_check).await
 }
@@ -85,17 +85,21 @@ pub async fn commit(
 pub async fn commit_if<E: From<JournalError>>(
     store: &Store,
     partition: &TopicPartition,
-    batch: &Prepared,
+    batch: &BatchFiles,
     ledger_end: Position,
     check: impl Future<Output = Result<(), E>>,
-) -> Result<Outcome, E> {
+) -> Result<CommitOutcome, E> {
     write_rejects(store, partition, batch).await?;
     check.await?;
     Ok(create(store, partition, batch, ledger_end).await?)
 }
 
 /// Makes the rejects of a batch durable. No reader sees them before the journal file names them.
-async fn write_rejects(store: &Store, partition: &TopicPartition, batch: &Prepared) -> Result<()> {
+async fn write_rejects(
+    store: &Store,
+    partition: &TopicPartition,
+    batch: &BatchFiles,
+) -> Result<()> {
     crash::point("commit.started");
     if let Some((name, bytes)) = &batch.rejects {
         // The name contains the attempt, so only this writer can have created it.
@@ -115,14 +119,14 @@ async fn write_rejects(store: &Store, partition: &TopicPartition, batch: &Prepar
 async fn create(
     store: &Store,
     partition: &TopicPartition,
-    batch: &Prepared,
+    batch: &BatchFiles,
     ledger_end: Position,
-) -> Result<Outcome> {
+) -> Result<CommitOutcome> {
     let from = batch.footer.from;
     let path = Tree::Journal.file(partition, from);
     let creator = create_or_settle(store, &path, &batch.rows, &batch.footer.attempt).await?;
     if creator == Creator::Other {
-        return Ok(Outcome::LostRace);
+        return Ok(CommitOutcome::LostRace);
     }
     crash::point("journal.created");
     // The name may have been merged and swept before this create: the file is in the chain only if
@@ -131,10 +135,10 @@ async fn create(
         .await?
         .position;
     if ledger_end > from {
-        return Ok(Outcome::LostRace);
+        return Ok(CommitOutcome::LostRace);
     }
     crash::point("journal.committed");
-    Ok(Outcome::Committed {
+    Ok(CommitOutcome::Committed {
         ledger_end,
         settled: creator == Creator::ThisSettled,
     })
@@ -158,7 +162,7 @@ async fn create_or_settle(
     attempt: &str,
 ) -> Result<Creator> {
     let mut pause = PAUSE_FIRST;
-    for attempts in 1.. {
+    for creates in 1.. {
         let answer = store.create(path, bytes.clone()).await;
         if let Ok(Creation::Created) = answer {
             return Ok(Creator::This);
@@ -167,6 +171,7 @@ async fn create_or_settle(
         // no file, nothing is settled, since a create may still be under way.
         let unsettled = match read_footer(store, path).await {
             Ok(Some(found)) if found.attempt == attempt => {
+                // The create may have failed before its folder was synced.
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 store.sync_folder(folder).await?;
                 return Ok(Creator::ThisSettled);
@@ -175,14 +180,19 @@ async fn create_or_settle(
             Ok(None) => answer.err().map(LedgerError::from),
             Err(error) => Some(error),
         };
-        if attempts >= CREATES_MAX {
+        if creates >= CREATES_MAX {
             return Err(JournalError::Unsettled {
                 path: path.to_owned(),
                 source: unsettled.unwrap_or_else(|| absent(path)),
             });
         }
         let error = unsettled.as_ref().map(causes);
-        tracing::warn!(path, attempts, error, "create outcome unknown, retrying");
+        tracing::warn!(
+            path,
+            attempts = creates,
+            error,
+            "create outcome unknown, retrying"
+        );
         tokio::time::sleep(pause).await;
         pause *= 2;
     }

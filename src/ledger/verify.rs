@@ -110,7 +110,7 @@ async fn verify_partition(
         for file in &chain.files {
             check.file(file).await?;
         }
-        if !(check.missing && passes.again_if_moved(store, &chain).await?) {
+        if !(check.missing && passes.retry_if_moved(store, &chain).await?) {
             findings.append(&mut check.findings);
             findings.sort_by_key(|finding| (finding.position, finding.rule));
             let orphans = orphans(store, &chain).await?;

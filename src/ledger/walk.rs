@@ -68,7 +68,7 @@ impl<'a> ChainWalk<'a> {
         let Some(chain) = self.chain.take() else {
             return Ok(()); // it will be read again anyway
         };
-        if !self.passes.again_if_moved(self.store, &chain).await? {
+        if !self.passes.retry_if_moved(self.store, &chain).await? {
             let finding = Finding::new(
                 &last.file.path,
                 last.file.from,

@@ -21,7 +21,7 @@ use crate::consume::{
 use crate::contract::TopicRules;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, ChainError, Resume};
-use crate::ledger::journal::{self, Outcome, Prepared};
+use crate::ledger::journal::{self, BatchFiles, CommitOutcome};
 use crate::ledger::{Encoder, Footer, Gap};
 use crate::normalise::schema;
 use crate::storage::Store;
@@ -461,7 +461,7 @@ impl Assignment {
             ..Footer::attempt(*from, *to)
         };
         let rows = Encoder::new(&schema())?.finish(&footer)?;
-        let file = Prepared {
+        let file = BatchFiles {
             footer: footer.clone(),
             rows,
             rejects: None,
@@ -470,13 +470,13 @@ impl Assignment {
             self.runtime
                 .block_on(journal::commit(&self.store, at, &file, resume.ledger_end));
         match committed.with_context(|| format!("cannot record the loss {loss}"))? {
-            Outcome::Committed { ledger_end, .. } => Ok(Resume {
+            CommitOutcome::Committed { ledger_end, .. } => Ok(Resume {
                 end: *to,
                 last: Some(footer),
                 ledger_end,
             }),
             // Another consumer continued here: its chain counts.
-            Outcome::LostRace => Ok(self.runtime.block_on(chain::resume(&self.store, at))?),
+            CommitOutcome::LostRace => Ok(self.runtime.block_on(chain::resume(&self.store, at))?),
         }
     }
 

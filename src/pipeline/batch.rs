@@ -15,7 +15,7 @@ use super::messages::BatchTally;
 use crate::consume::Message;
 use crate::contract::{Incoming, Rejection, TopicRules, judge};
 use crate::event::Position;
-use crate::ledger::journal::Prepared;
+use crate::ledger::journal::BatchFiles;
 use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
 use crate::normalise::{Coordinates, RowBuilder};
 use crate::rejects::RejectsBuilder;
@@ -203,7 +203,7 @@ impl OpenBatch {
     pub(super) fn seal(
         &mut self,
         source: &BatchSource<'_>,
-    ) -> Result<(Prepared, BatchTally), LedgerError> {
+    ) -> Result<(BatchFiles, BatchTally), LedgerError> {
         let mut tally = std::mem::take(&mut self.tally);
         let mut footer = self.footer(&tally, source);
         let mut rejects = None;
@@ -217,7 +217,7 @@ impl OpenBatch {
         tally.bytes = (rows.len() + rejects.as_ref().map_or(0, |(_, bytes)| bytes.len())) as u64;
         self.from = footer.next;
         (self.bytes, self.rejects_encoded_raw) = (0, 0);
-        let files = Prepared {
+        let files = BatchFiles {
             footer,
             rows,
             rejects,

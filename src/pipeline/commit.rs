@@ -17,7 +17,7 @@ use crate::consume::{Identity, TopicId};
 use crate::crash;
 use crate::event::Position;
 use crate::ledger::Footer;
-use crate::ledger::journal::{self, JournalError, Outcome, Prepared};
+use crate::ledger::journal::{self, BatchFiles, CommitOutcome, JournalError};
 use crate::storage::Store;
 use crate::watch::CreateAnswer;
 
@@ -97,15 +97,17 @@ impl Commits {
             tally,
         } = batch;
         let (ledger_end, answer) = match self.write(task, &files).await {
-            Ok(Outcome::Committed {
+            Ok(CommitOutcome::Committed {
                 ledger_end,
                 settled: false,
             }) => (ledger_end, CreateAnswer::Won),
-            Ok(Outcome::Committed {
+            Ok(CommitOutcome::Committed {
                 ledger_end,
                 settled: true,
             }) => (ledger_end, CreateAnswer::Settled),
-            Ok(Outcome::LostRace) => return TaskOutcome::Ended(Report::CommitLost(task.slot)),
+            Ok(CommitOutcome::LostRace) => {
+                return TaskOutcome::Ended(Report::CommitLost(task.slot));
+            }
             Err(CommitError::TopicRecreated) => {
                 return TaskOutcome::Ended(Report::TopicRecreated(task.slot));
             }
@@ -142,7 +144,11 @@ impl Commits {
     }
 
     /// Writes the files of a batch, if the topic is still the one it was read from.
-    async fn write(&self, task: &TaskContext, files: &Prepared) -> Result<Outcome, CommitError> {
+    async fn write(
+        &self,
+        task: &TaskContext,
+        files: &BatchFiles,
+    ) -> Result<CommitOutcome, CommitError> {
         let same_topic = check_topic(
             Arc::clone(&self.identity),
             task.at.topic.clone(),

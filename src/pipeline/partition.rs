@@ -22,7 +22,7 @@ use super::messages::{AssignedPartition, BatchTally, Report, Slot, TaskOutcome};
 use crate::consume::{GroupOffset, Message};
 use crate::event::{Position, TopicPartition};
 use crate::ledger::LedgerError;
-use crate::ledger::journal::Prepared;
+use crate::ledger::journal::BatchFiles;
 use crate::watch::{OldestRecord, PartitionReporter, Uncommitted};
 
 /// What a partition does besides filling its next batch.
@@ -76,7 +76,7 @@ pub(super) struct TaskContext {
 
 /// A batch ready to be committed.
 pub(super) struct SealedBatch {
-    pub(super) files: Prepared,
+    pub(super) files: BatchFiles,
     pub(super) offset: GroupOffset,
     pub(super) tally: BatchTally,
 }

@@ -275,12 +275,12 @@ impl Plan {
     }
 
     /// The index of a series in [`Plan::series`].
-    pub fn position(&self, id: &str) -> Option<usize> {
+    pub fn series_index(&self, id: &str) -> Option<usize> {
         self.series.iter().position(|s| s.id == id)
     }
 
     /// The series of a set, in order.
-    pub fn of_set(&self, set: SeriesSet) -> impl Iterator<Item = &Series> {
+    pub fn series_in(&self, set: SeriesSet) -> impl Iterator<Item = &Series> {
         set.iter().filter_map(|i| self.series.get(i))
     }
 

@@ -16,7 +16,7 @@ use partner_feeds::aggregate::{
 use partner_feeds::contract::{Event, Record, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::files::TextFiles;
-use partner_feeds::ledger::journal::{self, Prepared};
+use partner_feeds::ledger::journal::{self, BatchFiles};
 use partner_feeds::ledger::{self, Footer};
 use partner_feeds::normalise::{self, Coordinates, RowBuilder};
 use partner_feeds::reference::Reference;
@@ -129,7 +129,7 @@ impl Chain {
         (footer.read, footer.accepted) = (rows.len() as u64, rows.len() as u64);
         let rows =
             ledger::encode(&normalise::schema(), &[rows.finish()], &footer).expect("encoded");
-        let batch = Prepared {
+        let batch = BatchFiles {
             footer,
             rows,
             rejects: None,
@@ -166,7 +166,7 @@ impl Chain {
         let rejected = ledger::encode(&rejects::schema(), &[rejected], &footer).expect("encoded");
         let rows = ledger::encode(&normalise::schema(), &[], &footer).expect("encoded");
         let next = footer.next;
-        let batch = Prepared {
+        let batch = BatchFiles {
             footer,
             rows,
             rejects: Some((name, rejected)),

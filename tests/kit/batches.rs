@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use partner_feeds::contract::rejection::{Reason, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::ledger::chain::{self, Chain};
-use partner_feeds::ledger::journal::Prepared;
+use partner_feeds::ledger::journal::BatchFiles;
 use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{self, Footer, rejects_name};
 use partner_feeds::rejects::{self, RejectsBuilder};
@@ -74,7 +74,11 @@ fn rejected(positions: &[Position]) -> RecordBatch {
 }
 
 /// A file with its rejects, of the given rows; `footer` has the rest.
-pub(crate) fn prepare(mut footer: Footer, accepted: &[Position], refused: &[Position]) -> Prepared {
+pub(crate) fn prepare(
+    mut footer: Footer,
+    accepted: &[Position],
+    refused: &[Position],
+) -> BatchFiles {
     footer.accepted = accepted.len() as u64;
     footer.rejected = refused.len() as u64;
     footer.read = footer.accepted + footer.rejected;
@@ -85,14 +89,14 @@ pub(crate) fn prepare(mut footer: Footer, accepted: &[Position], refused: &[Posi
 }
 
 /// As [`prepare`], with the footer left as it is.
-pub(crate) fn seal(footer: Footer, accepted: &[Position], refused: &[Position]) -> Prepared {
+pub(crate) fn seal(footer: Footer, accepted: &[Position], refused: &[Position]) -> BatchFiles {
     let encode = |schema, batch| ledger::encode(&schema, &[batch], &footer).expect("encoded");
     let rows = encode(row_schema(), rows(accepted));
     let rejects = footer
         .rejects
         .first()
         .map(|name| (name.clone(), encode(rejects::schema(), rejected(refused))));
-    Prepared {
+    BatchFiles {
         footer,
         rows,
         rejects,
@@ -100,7 +104,7 @@ pub(crate) fn seal(footer: Footer, accepted: &[Position], refused: &[Position]) 
 }
 
 /// The batch of the log from one offset to another.
-pub(crate) fn batch(from: i64, next: i64) -> Prepared {
+pub(crate) fn batch(from: i64, next: i64) -> BatchFiles {
     let footer = Footer {
         cluster_id: "c".into(),
         topic_id: "t".into(),

@@ -142,7 +142,7 @@ impl<'f> PlanSeries<'f> {
             } else {
                 SeriesKey::mapped()
             });
-            keys.extend(plan.of_set(matching).map(SeriesKey::from_plan_series));
+            keys.extend(plan.series_in(matching).map(SeriesKey::from_plan_series));
         }
         keys.iter().filter_map(|key| self.index(key)).collect()
     }
@@ -186,7 +186,7 @@ impl<'f> PlanSeries<'f> {
                     Some(scheme) => carried.schemes.contains(scheme),
                     None => self
                         .plan
-                        .is_some_and(|plan| plan.of_set(applicable).any(|s| s.id == key.id)),
+                        .is_some_and(|plan| plan.series_in(applicable).any(|s| s.id == key.id)),
                 };
                 if shows {
                     sources.add(SourceSet::one(i));

@@ -2,7 +2,7 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, Role, number, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, number, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::geography::{Area, Method, Tier};
@@ -26,31 +26,31 @@ struct AreaRow<'f> {
 fn columns<'f>() -> Vec<Column<'f, AreaRow<'f>>> {
     vec![
         text(
-            Role::AreaKey,
+            ColumnPurpose::AreaKey,
             "area_code",
             "The code; the id of a place or a set.",
             |_, row: &AreaRow<'f>| Some(row.area.code.clone()),
         ),
         text(
-            Role::AreaKey,
+            ColumnPurpose::AreaKey,
             "area_level",
             "`lsoa`, `ward`, `place`, `district` or `set`.",
             |_, row| Some(row.tier.level.as_str().to_owned()),
         ),
         text(
-            Role::AreaKey,
+            ColumnPurpose::AreaKey,
             "area_vintage",
             "Year of the boundaries; null = the tables do not tell editions apart (all but wards).",
             |_, row| row.tier.vintage.map(|year| year.to_string()),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "name",
             "The area's name. Names occur twice, codes do not.",
             |_, row| Some(row.area.name.clone()),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "rank_set",
             "The area or set among whose parts it is ranked; null = none.",
             |set, row| {
@@ -61,14 +61,14 @@ fn columns<'f>() -> Vec<Column<'f, AreaRow<'f>>> {
             },
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "method",
             "How smaller areas are placed in its level: `official`, `population`, or `area`, \
              which is an illustration that may not be released.",
             |_, row| row.method.map(|method| method.as_str().to_owned()),
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "misplaced_persons",
             "Persons counted here who live outside, because a smaller area is never split; null = \
              not known.",
@@ -78,7 +78,7 @@ fn columns<'f>() -> Vec<Column<'f, AreaRow<'f>>> {
             },
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "misplaced_share",
             "For the level and vintage, the share of persons who are counted in an area they do \
              not live in.",

@@ -3,7 +3,7 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, Role, date, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, date, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::Break;
@@ -19,58 +19,61 @@ pub(crate) const TABLE: TableSpec = TableSpec {
 fn columns<'f>() -> Vec<Column<'f, &'f Break>> {
     vec![
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "id",
             "Its id, by which `change` names it.",
             |_, row: &&'f Break| Some(row.id.clone()),
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "break_from",
             "The first day of the change.",
             |_, row| Some(row.from),
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "break_to",
             "The last day, if it lasted; else the same day.",
             |_, row| Some(row.to),
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "announced",
             "The day that was announced for it, if another.",
             |_, row| row.announced,
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "effect",
             "`definition`, `recording`, `system`, `boundary` or `law`.",
             |_, row| Some(row.effect.as_str().to_owned()),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "partners",
             "The partners whose records it affects, joined by `;`; null = all.",
             |_, row| joined(row.partners.iter().map(String::as_str)),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "kinds",
             "The kinds it affects, joined by `;`; null = all.",
             |_, row| joined(row.kinds.iter().map(String::as_str)),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "levels",
             "The levels of area it affects, joined by `;`; null = all.",
             |_, row| joined(row.levels.iter().map(|level| level.as_str())),
         ),
-        text(Role::Attribute, "text", "What changed.", |_, row| {
-            Some(row.text.clone())
-        }),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
+            "text",
+            "What changed.",
+            |_, row| Some(row.text.clone()),
+        ),
+        text(
+            ColumnPurpose::Attribute,
             "source",
             "The publication that documents it.",
             |_, row| Some(row.source.clone()),

@@ -9,7 +9,7 @@ use crate::aggregate::figures::periods::KindMonths;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::{BoundedCount, CountStatus};
 use crate::aggregate::tables::column::{
-    Column, Role, boolean, choice, integer, number, specs, text, texts,
+    Column, ColumnPurpose, boolean, choice, integer, number, specs, text, texts,
 };
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spc;
@@ -135,7 +135,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChangeDetail>>> {
 fn base_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 4] {
     [
         choice(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "baseline",
             "What the window is compared with: `year-before` (the same months), `prior` (the \
              month or quarter just before), `mean-5-years` (the same months of five years, all \
@@ -144,19 +144,19 @@ fn base_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 4] {
             |_, row: &CountRow<ChangeDetail>| Some(row.detail.baseline as u32),
         ),
         integer(
-            Role::LowerBound,
+            ColumnPurpose::LowerBound,
             "base_min",
             "Lower bound of the base; a mean is rounded down.",
             |_, row| Some(row.detail.base.min),
         ),
         integer(
-            Role::UpperBound,
+            ColumnPurpose::UpperBound,
             "base_max",
             "Upper bound of the base; a mean is rounded up; null = no upper bound is known.",
             |_, row| row.detail.base.max,
         ),
         choice(
-            Role::Status,
+            ColumnPurpose::Status,
             "base_status",
             "As `count_status`, for the base.",
             |_| texts(CountStatus::NAMES.map(Some)),
@@ -168,7 +168,7 @@ fn base_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 4] {
 fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 5] {
     [
         integer(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "diff",
             "Count - base, to the nearest whole; null unless both are exact and the base's months \
              may be used (not suspect).",
@@ -177,7 +177,7 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 5] {
             },
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "diff_pct",
             "100 × (count - base) / base, unrounded; null also where the base is 0.",
             |_, row| {
@@ -186,7 +186,7 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 5] {
             },
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "diff_per_day",
             "(Count - base) / the days of the window.",
             |set, row| {
@@ -195,14 +195,14 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 5] {
             },
         ),
         boolean(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "comparable",
             "Whether the change may be reported as one: both counts are exact, their months may \
              be used, and there is no break between them.",
             |_, row| Some(row.detail.comparable && difference(row).is_some()),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "breaks",
             "Ids of the breaks in series within or between the two sides, joined by `;` (table \
              `breaks`); null = none.",

@@ -20,7 +20,7 @@ use crate::aggregate::tables::parquet_file::{field, timestamp};
 /// What a column is to its row. The keys together identify a row: no two rows of a table have equal
 /// keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum ColumnPurpose {
     /// A key that separates plans.
     PlanKey,
     /// A key that separates series.
@@ -47,7 +47,7 @@ pub enum Role {
     Measure,
 }
 
-impl Role {
+impl ColumnPurpose {
     /// Whether it is a key.
     pub fn is_key(self) -> bool {
         matches!(
@@ -103,7 +103,7 @@ pub struct ColumnSpec {
     /// The type of its values.
     pub value_type: ValueType,
     /// What it is to its row.
-    pub role: Role,
+    pub role: ColumnPurpose,
 }
 
 impl ColumnSpec {
@@ -140,7 +140,7 @@ pub(crate) fn specs<R>(columns: Vec<Column<'_, R>>) -> Vec<ColumnSpec> {
 
 impl<'f, R> Column<'f, R> {
     const fn new(
-        role: Role,
+        role: ColumnPurpose,
         name: &'static str,
         description: &'static str,
         value_type: ValueType,
@@ -211,7 +211,7 @@ pub(crate) fn texts<T: AsRef<str>>(texts: impl IntoIterator<Item = Option<T>>) -
 
 /// A column of texts that choose from a small list, given the index of each row's text.
 pub(crate) const fn choice<'f, R>(
-    role: Role,
+    role: ColumnPurpose,
     name: &'static str,
     description: &'static str,
     texts: fn(&TableSet<'f>) -> StringArray,
@@ -223,7 +223,7 @@ pub(crate) const fn choice<'f, R>(
 
 /// A column of texts.
 pub(crate) const fn text<'f, R>(
-    role: Role,
+    role: ColumnPurpose,
     name: &'static str,
     description: &'static str,
     value: ValueOf<'f, R, String>,
@@ -239,7 +239,7 @@ pub(crate) const fn text<'f, R>(
 
 /// A column of integers.
 pub(crate) const fn integer<'f, R>(
-    role: Role,
+    role: ColumnPurpose,
     name: &'static str,
     description: &'static str,
     value: ValueOf<'f, R, i64>,
@@ -250,7 +250,7 @@ pub(crate) const fn integer<'f, R>(
 
 /// A column of floating-point numbers.
 pub(crate) const fn number<'f, R>(
-    role: Role,
+    role: ColumnPurpose,
     name: &'static str,
     description: &'static str,
     value: ValueOf<'f, R, f64>,
@@ -261,7 +261,7 @@ pub(crate) const fn number<'f, R>(
 
 /// A column of booleans.
 pub(crate) const fn boolean<'f, R>(
-    role: Role,
+    role: ColumnPurpose,
     name: &'static str,
     description: &'static str,
     value: ValueOf<'f, R, bool>,
@@ -272,7 +272,7 @@ pub(crate) const fn boolean<'f, R>(
 
 /// A column of days.
 pub(crate) const fn date<'f, R>(
-    role: Role,
+    role: ColumnPurpose,
     name: &'static str,
     description: &'static str,
     value: ValueOf<'f, R, civil::Date>,
@@ -288,7 +288,7 @@ pub(crate) const fn date<'f, R>(
 
 /// A column of times, as microseconds since 1970, UTC.
 pub(crate) const fn instant<'f, R>(
-    role: Role,
+    role: ColumnPurpose,
     name: &'static str,
     description: &'static str,
     value: ValueOf<'f, R, i64>,

@@ -496,7 +496,7 @@ fn joined_series(
     label: &Label,
     kind: SeriesKind,
 ) -> Option<String> {
-    let series = plan_of(settings, label)?.of_set(label.series);
+    let series = plan_of(settings, label)?.series_in(label.series);
     let ids = series.filter(|s| s.kind == kind).map(|s| &*s.id);
     Some(ids.collect::<Vec<_>>().join(";"))
 }

@@ -10,7 +10,7 @@ use crate::aggregate::figures::periods::KindMonths;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::{BoundedCount, Supply};
 use crate::aggregate::state::source_set::SourceSet;
-use crate::aggregate::tables::column::{Column, Role, integer, number, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, specs, text};
 use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::window_totals::percent;
@@ -36,7 +36,7 @@ struct FactorDetail<'f> {
 fn columns<'f>() -> Vec<Column<'f, CountRow<FactorDetail<'f>>>> {
     let mut columns = key_columns();
     columns.push(text(
-        Role::OwnKey,
+        ColumnPurpose::OwnKey,
         "factor",
         "Id of the factor; `count` is how many records have it.",
         |_, row: &CountRow<FactorDetail<'f>>| Some(row.detail.factor.id.clone()),
@@ -44,19 +44,19 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<FactorDetail<'f>>>> {
     columns.extend(count_columns());
     columns.extend([
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "count_without",
             "Records recorded as without it; null unless `count` is exact.",
             |_, row: &CountRow<FactorDetail<'f>>| row.count.exact().map(|_| row.detail.without),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "count_unknown",
             "Records that do not say; null unless `count` is exact.",
             |_, row| row.count.exact().map(|_| row.detail.unknown),
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "share_of_known_pct",
             "100 × with / (with + without); null where none is known.",
             |_, row| {

@@ -8,7 +8,7 @@ use crate::aggregate::figures::feed_months::{FeedMonth, feed_months};
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::{
-    Column, Role, choice, date, instant, integer, number, specs, text, texts,
+    Column, ColumnPurpose, choice, date, instant, integer, number, specs, text, texts,
 };
 use crate::aggregate::tables::shared_columns::{
     DUE, FEED, LAST_RECEIVED, MONTH_WINDOW, PARTNER, WINDOW_FROM, WINDOW_TO,
@@ -42,35 +42,47 @@ fn columns<'f>() -> Vec<Column<'f, QualityRow>> {
 fn key_columns<'f>() -> Vec<Column<'f, QualityRow>> {
     vec![
         text(
-            Role::PlanKey,
+            ColumnPurpose::PlanKey,
             "plan",
             "The plan under which records are unmapped; null = each month has its own.",
             |set, _| set.plan_id(),
         ),
-        text(Role::KindKey, "partner", PARTNER, |_, row: &QualityRow| {
-            Some(row.feed.partner.clone())
-        }),
-        text(Role::KindKey, "feed", FEED, |_, row| {
+        text(
+            ColumnPurpose::KindKey,
+            "partner",
+            PARTNER,
+            |_, row: &QualityRow| Some(row.feed.partner.clone()),
+        ),
+        text(ColumnPurpose::KindKey, "feed", FEED, |_, row| {
             Some(row.feed.feed.to_owned())
         }),
         text(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "kind",
             "What the records are about; `count:<list>` for totals; null = a reject that did not \
              give its kind.",
             |_, row| row.feed.kind.clone(),
         ),
-        text(Role::WindowKey, "window", MONTH_WINDOW, |_, row| {
-            Some(Window::of_month(row.feed.month).id)
-        }),
-        date(Role::Attribute, "window_from", WINDOW_FROM, |_, row| {
-            Some(row.feed.month.first_day())
-        }),
-        date(Role::Attribute, "window_to", WINDOW_TO, |_, row| {
-            Some(row.feed.month.last_day())
-        }),
         text(
-            Role::Attribute,
+            ColumnPurpose::WindowKey,
+            "window",
+            MONTH_WINDOW,
+            |_, row| Some(Window::of_month(row.feed.month).id),
+        ),
+        date(
+            ColumnPurpose::Attribute,
+            "window_from",
+            WINDOW_FROM,
+            |_, row| Some(row.feed.month.first_day()),
+        ),
+        date(
+            ColumnPurpose::Attribute,
+            "window_to",
+            WINDOW_TO,
+            |_, row| Some(row.feed.month.last_day()),
+        ),
+        text(
+            ColumnPurpose::Attribute,
             "date_basis",
             "The date that puts a record into its month: `recorded`, `occurred`, or `own` for \
              totals.",
@@ -85,63 +97,63 @@ fn key_columns<'f>() -> Vec<Column<'f, QualityRow>> {
 fn record_columns<'f>() -> Vec<Column<'f, QualityRow>> {
     vec![
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "records",
             "Records that count: their latest revision is not a cancellation.",
             |_, row: &QualityRow| Some(row.feed.quality.records),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "late",
             "Number of the records first received after the month was due.",
             |_, row| Some(row.feed.quality.late),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "revised",
             "Number of the records that had an earlier revision.",
             |_, row| Some(row.feed.quality.revised),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "cancelled",
             "Records whose latest revision is a cancellation, in the month of their last state.",
             |_, row| Some(row.feed.quality.cancelled),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "rejected",
             "Events that broke their contract and named this partner and kind, by the month \
              received.",
             |_, row| Some(row.feed.rejected),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "unmapped",
             "Number of the records under no priority or theme of the plan in `plan`, or of the \
              month's plan; null = no plan, or totals.",
             |_, row| row.unmapped,
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "unknown_code",
             "Number of the records with a code that is not in the code list of its scheme.",
             |_, row| Some(row.feed.quality.unknown_code),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "date_fallback",
             "Number of the records without `recorded_at`, where it decides the month.",
             |_, row| Some(row.feed.quality.date_fallback),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "no_location",
             "Number of the records without an area.",
             |_, row| Some(row.feed.quality.no_location),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "outside",
             "Number of the records in an area outside every set; null = their areas are too \
              coarse to tell, or totals.",
@@ -153,33 +165,36 @@ fn record_columns<'f>() -> Vec<Column<'f, QualityRow>> {
 fn completeness_columns<'f>() -> Vec<Column<'f, QualityRow>> {
     vec![
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "reference",
             "The median of the records of the months within 12 on either side; null = fewer than \
              3 have records, or totals.",
             |_, row: &QualityRow| row.feed.comparison.map(|comparison| comparison.median),
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "ratio",
             "`records` / `reference`: below 0.6 or above 1.67 the month is suspect.",
             |_, row| row.feed.comparison.map(|comparison| comparison.ratio),
         ),
-        date(Role::Attribute, "due", DUE, |set, row| {
+        date(ColumnPurpose::Attribute, "due", DUE, |set, row| {
             let partners = &set.figures.settings.reference.partners;
             Some(partners.due(&row.feed.partner, row.feed.kind.as_deref()?, row.feed.month))
         }),
         choice(
-            Role::Status,
+            ColumnPurpose::Status,
             "data_status",
             "`overdue` or `not_due` (no records), `suspect`, `provisional` (may still change) or \
              `final`; null = a month before the partner's kind begins or figures do.",
             |_| texts(DataStatus::NAMES.map(Some)),
             |_, row| row.feed.status.map(|status| status as u32),
         ),
-        instant(Role::Attribute, "last_received", LAST_RECEIVED, |_, row| {
-            row.feed.quality.last_received
-        }),
+        instant(
+            ColumnPurpose::Attribute,
+            "last_received",
+            LAST_RECEIVED,
+            |_, row| row.feed.quality.last_received,
+        ),
     ]
 }
 

@@ -4,7 +4,9 @@
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::feed_months::{FeedMonth, feed_months};
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, Role, date, instant, integer, specs, text};
+use crate::aggregate::tables::column::{
+    Column, ColumnPurpose, date, instant, integer, specs, text,
+};
 use crate::aggregate::tables::shared_columns::{DUE, FEED, LAST_RECEIVED, MONTH_WINDOW, PARTNER};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
@@ -20,51 +22,57 @@ pub(crate) const TABLE: TableSpec = TableSpec {
 
 fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
     vec![
-        text(Role::KindKey, "partner", PARTNER, |_, row: &FeedMonth| {
-            Some(row.partner.clone())
-        }),
-        text(Role::KindKey, "feed", FEED, |_, row| {
+        text(
+            ColumnPurpose::KindKey,
+            "partner",
+            PARTNER,
+            |_, row: &FeedMonth| Some(row.partner.clone()),
+        ),
+        text(ColumnPurpose::KindKey, "feed", FEED, |_, row| {
             Some(row.feed.to_owned())
         }),
         text(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "kind",
             "What they are about; null = a reject that did not give its kind.",
             |_, row| row.kind.clone(),
         ),
-        text(Role::WindowKey, "window", MONTH_WINDOW, |_, row| {
-            Some(Window::of_month(row.month).id)
-        }),
+        text(
+            ColumnPurpose::WindowKey,
+            "window",
+            MONTH_WINDOW,
+            |_, row| Some(Window::of_month(row.month).id),
+        ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "late",
             "Records that count, first received after the month was due.",
             |_, row| Some(row.quality.late),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "revised",
             "Records that count and had an earlier revision.",
             |_, row| Some(row.quality.revised),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "cancelled",
             "Records whose latest revision is a cancellation.",
             |_, row| Some(row.quality.cancelled),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "rejected",
             "Events that broke their contract, by the month received.",
             |_, row| Some(row.rejected),
         ),
-        date(Role::Attribute, "due", DUE, |set, row| {
+        date(ColumnPurpose::Attribute, "due", DUE, |set, row| {
             let partners = &set.figures.settings.reference.partners;
             Some(partners.due(&row.partner, row.kind.as_deref()?, row.month))
         }),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "settled",
             "The day after which it no longer changes.",
             |set, row| {
@@ -72,11 +80,14 @@ fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
                 Some(partners.settled(&row.partner, row.kind.as_deref()?, row.month))
             },
         ),
-        instant(Role::Attribute, "last_received", LAST_RECEIVED, |_, row| {
-            row.quality.last_received
-        }),
+        instant(
+            ColumnPurpose::Attribute,
+            "last_received",
+            LAST_RECEIVED,
+            |_, row| row.quality.last_received,
+        ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "as_of",
             "The day of the figures: what was due before it and is missing is overdue.",
             |set, _| set.figures.as_at.map(|at| at.in_london().date()),

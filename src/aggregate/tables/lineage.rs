@@ -2,7 +2,7 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, Role, boolean, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, boolean, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::plan::{Plan, Plans};
@@ -32,38 +32,38 @@ const NEW: &str = "new";
 fn columns<'f>() -> Vec<Column<'f, LineageRow<'f>>> {
     vec![
         text(
-            Role::PlanKey,
+            ColumnPurpose::PlanKey,
             "plan",
             "The plan.",
             |_, row: &LineageRow<'f>| Some(row.plan.id.clone()),
         ),
         text(
-            Role::SeriesKey,
+            ColumnPurpose::SeriesKey,
             "series",
             "Its priority or theme; null = dropped.",
             |_, row| row.series.map(str::to_owned),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "change",
             "`continued`, `relabelled`, `promoted`, `demoted`, `narrowed`, `widened`, `split`, \
              `merged`, `new` or `dropped`.",
             |_, row| Some(row.change.to_owned()),
         ),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "from_plan",
             "The plan it comes from; null = new.",
             |_, row| row.from_plan.map(str::to_owned),
         ),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "from_series",
             "The series it comes from; null = new.",
             |_, row| row.from_series.map(str::to_owned),
         ),
         boolean(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "same_scope",
             "Whether both have the same rules, so that one line may join their figures; null = \
              new or dropped.",

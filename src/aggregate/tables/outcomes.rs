@@ -11,7 +11,7 @@ use crate::aggregate::figures::counts::RecordTally;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::Current;
-use crate::aggregate::tables::column::{Column, Role, date, number, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, date, number, specs, text};
 use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::window_totals::percent;
@@ -55,14 +55,14 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<OutcomeDetail>>> {
     let mut columns = key_columns();
     columns.extend([
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "outcome_group",
             "`court`, `taken-into-consideration`, `out-of-court`, `public-interest`, \
              `evidential`, `no-suspect`, `other-body` or `unknown` (none sent, or in no group).",
             |_, row: &CountRow<OutcomeDetail>| Some(row.detail.group.to_owned()),
         ),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "outcome",
             "The outcome as the partner codes it; null = the whole group.",
             |_, row| row.detail.outcome.clone(),
@@ -71,13 +71,13 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<OutcomeDetail>>> {
     columns.extend(count_columns());
     columns.extend([
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "share_pct",
             "100 × `count` / the count of the series in the same cell.",
             |_, row: &CountRow<OutcomeDetail>| percent(row.count.exact(), row.detail.whole),
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "as_of",
             "The day of the figures: outcomes change for years.",
             |set, _| set.figures.as_at.map(|at| at.in_london().date()),

@@ -11,7 +11,9 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::{RowKey, TableSet};
 use crate::aggregate::state::bounded_count::CountStatus;
 use crate::aggregate::state::current::{Current, Fact};
-use crate::aggregate::tables::column::{Column, Role, choice, integer, specs, text, texts};
+use crate::aggregate::tables::column::{
+    Column, ColumnPurpose, choice, integer, specs, text, texts,
+};
 use crate::aggregate::tables::shared_columns::{
     FOLDER_PLAN, KeyedRow, LOWER_BOUND, UPPER_BOUND, kind_area_window_columns,
 };
@@ -70,7 +72,7 @@ impl KeyedRow for DetentionRow {
 
 fn columns<'f>() -> Vec<Column<'f, DetentionRow>> {
     let mut columns = vec![text(
-        Role::PlanKey,
+        ColumnPurpose::PlanKey,
         "plan",
         FOLDER_PLAN,
         |set, _: &DetentionRow| set.plan_id(),
@@ -79,19 +81,25 @@ fn columns<'f>() -> Vec<Column<'f, DetentionRow>> {
     columns.extend(detention_columns());
     columns.extend([
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "count",
             "Number of records. A combination without a row is 0 if the month has rows.",
             |_, row: &DetentionRow| Some(row.count),
         ),
-        integer(Role::LowerBound, "count_min", LOWER_BOUND, |_, row| {
-            Some(row.count)
-        }),
-        integer(Role::UpperBound, "count_max", UPPER_BOUND, |_, row| {
-            Some(row.count)
-        }),
+        integer(
+            ColumnPurpose::LowerBound,
+            "count_min",
+            LOWER_BOUND,
+            |_, row| Some(row.count),
+        ),
+        integer(
+            ColumnPurpose::UpperBound,
+            "count_max",
+            UPPER_BOUND,
+            |_, row| Some(row.count),
+        ),
         choice(
-            Role::Status,
+            ColumnPurpose::Status,
             "count_status",
             "`exact`.",
             |_| texts(CountStatus::NAMES.map(Some)),
@@ -104,14 +112,14 @@ fn columns<'f>() -> Vec<Column<'f, DetentionRow>> {
 fn detention_columns<'f>() -> [Column<'f, DetentionRow>; 5] {
     [
         choice(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "legal_power",
             "`s135` (a warrant) or `s136` (a public place) of the Mental Health Act 1983.",
             |_| texts(POWERS.map(|(_, power)| Some(power))),
             |_, row: &DetentionRow| Some(row.detention.power as u32),
         ),
         choice(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "regime",
             "The law on the day the detention began: the Policing and Crime Act 2017, ss. 80-83, \
              commenced on 11 December 2017.",
@@ -119,19 +127,19 @@ fn detention_columns<'f>() -> [Column<'f, DetentionRow>; 5] {
             |_, row| Some(row.detention.is_under_2017_act.into()),
         ),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "place_of_safety",
             "Where the person was taken; null = not sent.",
             |set, row| own_text(set, row.detention.place_of_safety),
         ),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "transport",
             "How the person was taken there; null = not sent.",
             |set, row| own_text(set, row.detention.transport),
         ),
         choice(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "age_group",
             "`under-18`, `adult` or `unknown`.",
             |_| texts(AGE_GROUPS.map(Some)),

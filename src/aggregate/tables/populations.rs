@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, Role, date, integer, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, date, integer, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::geography::{Population, PopulationUnit};
@@ -26,31 +26,31 @@ struct PopulationRow<'f> {
 fn columns<'f>() -> Vec<Column<'f, PopulationRow<'f>>> {
     vec![
         text(
-            Role::AreaKey,
+            ColumnPurpose::AreaKey,
             "area_code",
             "The area; the id of a place or a set.",
             |_, row: &PopulationRow<'f>| Some(row.code.to_owned()),
         ),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "population_unit",
             "`persons`, `households` or `adult-women`.",
             |_, row| Some(row.unit.as_str().to_owned()),
         ),
         integer(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "population",
             "How many there are.",
             |_, row| Some(row.population.value as i64),
         ),
         date(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "population_date",
             "The day it is for.",
             |_, row| Some(row.population.date),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "source",
             "Who counted, in which publication.",
             |_, row| Some(row.population.source.clone()),

@@ -3,7 +3,7 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, Role, date, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, date, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::plan::{Plan, Series};
@@ -25,55 +25,64 @@ struct PriorityRow<'f> {
 fn columns<'f>() -> Vec<Column<'f, PriorityRow<'f>>> {
     vec![
         text(
-            Role::PlanKey,
+            ColumnPurpose::PlanKey,
             "plan",
             "The plan.",
             |_, row: &PriorityRow<'f>| Some(row.plan.id.clone()),
         ),
-        text(Role::Attribute, "plan_label", "Its title.", |_, row| {
-            Some(row.plan.label.clone())
-        }),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
+            "plan_label",
+            "Its title.",
+            |_, row| Some(row.plan.label.clone()),
+        ),
+        text(
+            ColumnPurpose::Attribute,
             "status",
             "`draft`, `adopted` or `withdrawn`.",
             |_, row| Some(row.plan.status.as_str().to_owned()),
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "adopted",
             "The day it was adopted.",
             |_, row| row.plan.adopted,
         ),
-        date(Role::Attribute, "valid_from", "Its first day.", |_, row| {
-            Some(row.plan.valid_from)
-        }),
-        date(Role::Attribute, "valid_to", "Its last day.", |_, row| {
-            Some(row.plan.valid_to)
-        }),
+        date(
+            ColumnPurpose::Attribute,
+            "valid_from",
+            "Its first day.",
+            |_, row| Some(row.plan.valid_from),
+        ),
+        date(
+            ColumnPurpose::Attribute,
+            "valid_to",
+            "Its last day.",
+            |_, row| Some(row.plan.valid_to),
+        ),
         text(
-            Role::SeriesKey,
+            ColumnPurpose::SeriesKey,
             "series_kind",
             "`priority` or `theme`.",
             |_, row| Some(row.series.kind.as_str().to_owned()),
         ),
         text(
-            Role::SeriesKey,
+            ColumnPurpose::SeriesKey,
             "series",
             "Its id, by which tables name it.",
             |_, row| Some(row.series.id.clone()),
         ),
-        text(Role::Attribute, "label", "Its title.", |_, row| {
+        text(ColumnPurpose::Attribute, "label", "Its title.", |_, row| {
             Some(row.series.label.clone())
         }),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "owner",
             "Id of the group that is responsible for it; null = none is named.",
             |_, row| row.series.owner.clone(),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "owner_label",
             "The name of the group.",
             |_, row| {
@@ -83,7 +92,7 @@ fn columns<'f>() -> Vec<Column<'f, PriorityRow<'f>>> {
             },
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "scope",
             "Equal scopes have comparable figures, even under different labels: the first 12 \
              hexadecimal digits of the SHA-256 over the sorted rules.",

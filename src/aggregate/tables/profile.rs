@@ -7,7 +7,7 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::{CountRow, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::Week;
-use crate::aggregate::tables::column::{Column, Role, integer, number, specs};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, specs};
 use crate::aggregate::tables::shared_columns::{HOUR, WEEKDAY, key_and_count_columns};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
@@ -34,16 +34,16 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ProfileDetail>>> {
     let mut columns = key_and_count_columns();
     columns.extend([
         integer(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "weekday",
             WEEKDAY,
             |_, row: &CountRow<ProfileDetail>| row.detail.week.weekday().map(i64::from),
         ),
-        integer(Role::OwnKey, "hour", HOUR, |_, row| {
+        integer(ColumnPurpose::OwnKey, "hour", HOUR, |_, row| {
             row.detail.week.hour().map(i64::from)
         }),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "index",
             "Count / the mean of the 168 hours of a week; null where the hour is not known.",
             |_, row| {

@@ -8,7 +8,7 @@ use crate::aggregate::figures::areas::ALL;
 use crate::aggregate::figures::intake::PartitionTotals;
 use crate::aggregate::figures::table_set::{CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
-use crate::aggregate::tables::column::{Column, Role, integer, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, specs, text};
 use crate::aggregate::tables::shared_columns::FOLDER_PLAN;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
@@ -102,65 +102,74 @@ impl CheckRow {
 
 fn columns<'f>() -> Vec<Column<'f, CheckRow>> {
     vec![
-        text(Role::PlanKey, "plan", FOLDER_PLAN, |set, _: &CheckRow| {
-            set.plan_id()
-        }),
         text(
-            Role::OwnKey,
+            ColumnPurpose::PlanKey,
+            "plan",
+            FOLDER_PLAN,
+            |set, _: &CheckRow| set.plan_id(),
+        ),
+        text(
+            ColumnPurpose::OwnKey,
             "check",
             "What is checked: `accepted-rejected`, `areas`, `categories`, `control-total` or \
              `mapped-unmapped`.",
             |_, row| Some(row.check.name().to_owned()),
         ),
         text(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "partner",
             "The partner that sent the records; null for partitions.",
             |_, row| row.partner.clone(),
         ),
         text(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "kind",
             "Their kind; null for partitions.",
             |_, row| row.kind.clone(),
         ),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "area_code",
             "The whole: the level (with its vintage and role), the list, or the topic and \
              partition.",
             |_, row| Some(row.whole_of.clone()),
         ),
         text(
-            Role::WindowKey,
+            ColumnPurpose::WindowKey,
             "window",
             "The months; null = all that was read.",
             |_, row| row.window.clone(),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "left",
             "The sum of the parts; null = not all are exact.",
             |_, row| row.left,
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "right",
             "The whole; null = not exact, or not sent.",
             |_, row| row.right,
         ),
-        integer(Role::Measure, "difference", "left - right.", |_, row| {
-            Some(row.left? - row.right?)
-        }),
+        integer(
+            ColumnPurpose::Measure,
+            "difference",
+            "left - right.",
+            |_, row| Some(row.left? - row.right?),
+        ),
         text(
-            Role::Status,
+            ColumnPurpose::Status,
             "result",
             "`pass`, `fail` or `not_tested`.",
             |_, row| Some(row.result().to_owned()),
         ),
-        text(Role::Attribute, "text", "The check in words.", |_, row| {
-            Some(row.check.text().to_owned())
-        }),
+        text(
+            ColumnPurpose::Attribute,
+            "text",
+            "The check in words.",
+            |_, row| Some(row.check.text().to_owned()),
+        ),
     ]
 }
 

@@ -10,7 +10,7 @@ use crate::aggregate::figures::counts::RecordTally;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::{Current, Fact, Repeats};
-use crate::aggregate::tables::column::{Column, Role, integer, number, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, specs, text};
 use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::window_totals::percent;
@@ -96,7 +96,7 @@ struct RepeatDetail {
 fn columns<'f>() -> Vec<Column<'f, CountRow<RepeatDetail>>> {
     let mut columns = key_columns();
     columns.push(text(
-        Role::OwnKey,
+        ColumnPurpose::OwnKey,
         "definition",
         "What makes a record a repeat: `token-person`, `token-victim`, `token-suspect` (the \
              same person was in another record within the 12 months before), \
@@ -107,13 +107,13 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<RepeatDetail>>> {
     columns.extend(count_columns());
     columns.extend([
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "cases",
             "Records that show whether they are repeats.",
             |_, row: &CountRow<RepeatDetail>| row.detail.cases,
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "repeat_pct",
             "100 × `count` / `cases`; null where there are none.",
             |_, row| percent(row.count.exact(), row.detail.cases),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::{PlanCounts, TableSet};
 use crate::aggregate::state::current::Current;
-use crate::aggregate::tables::column::{Column, Role, boolean, integer, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, boolean, integer, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::plan::{Plan, Rule};
@@ -33,53 +33,56 @@ struct RuleRow<'f> {
 fn columns<'f>() -> Vec<Column<'f, RuleRow<'f>>> {
     vec![
         text(
-            Role::PlanKey,
+            ColumnPurpose::PlanKey,
             "plan",
             "The plan.",
             |_, row: &RuleRow<'f>| Some(row.plan.id.clone()),
         ),
         text(
-            Role::SeriesKey,
+            ColumnPurpose::SeriesKey,
             "series",
             "The priority or theme.",
             |_, row| Some(row.plan.series[row.series].id.clone()),
         ),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "rule",
             "Id of the rule. A record falls under a series if any of its rules matches.",
             |_, row| Some(row.rule.id.clone()),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "tests",
             "What the rule tests: all its keys must match, each by any of its values.",
             |_, row| Some(row.rule.canonical()),
         ),
         text(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "partner",
             "The partner that sent the records.",
             |set, row| Some(set.figures.current.partner_kinds[row.kind].partner.clone()),
         ),
         text(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "kind",
             "The kind of the records.",
             |set, row| Some(set.figures.current.partner_kinds[row.kind].kind.clone()),
         ),
-        text(Role::OwnKey, "source", "The partner's system.", |_, row| {
-            Some(row.source.to_owned())
-        }),
+        text(
+            ColumnPurpose::OwnKey,
+            "source",
+            "The partner's system.",
+            |_, row| Some(row.source.to_owned()),
+        ),
         boolean(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "applicable",
             "Whether the rule can match what the source carries (config/partners.toml). A series \
              without an applicable rule is not supplied.",
             |_, row| Some(row.applicable),
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "matched",
             "Number of records that it matches.",
             |_, row| Some(row.matched),

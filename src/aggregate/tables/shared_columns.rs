@@ -4,7 +4,7 @@ use crate::aggregate::figures::areas::AreaKey;
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{CountRow, RowKey, TableSet};
 use crate::aggregate::state::bounded_count::CountStatus;
-use crate::aggregate::tables::column::{Column, Role, choice, date, integer, texts};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, choice, date, integer, texts};
 
 pub(crate) const FEED: &str = "`police`, `health` or `housing`.";
 pub(crate) const PARTNER: &str = "The partner that sent the records.";
@@ -38,7 +38,7 @@ impl<D> KeyedRow for CountRow<D> {
 pub(crate) fn key_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
     let mut columns = vec![
         choice(
-            Role::PlanKey,
+            ColumnPurpose::PlanKey,
             "plan",
             "The plan whose priorities these are; null = no one plan is in force through the \
              window.",
@@ -46,7 +46,7 @@ pub(crate) fn key_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
             |_, row: &CountRow<D>| Some(row.key.series),
         ),
         choice(
-            Role::SeriesKey,
+            ColumnPurpose::SeriesKey,
             "series_kind",
             "The kind of series: `total`, `mapped` (under a priority or theme), `unmapped` (under \
              none), `priority`, `theme`, `category` (a partner's own code), `group` (a group of \
@@ -55,7 +55,7 @@ pub(crate) fn key_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
             |_, row| Some(row.key.series),
         ),
         choice(
-            Role::SeriesKey,
+            ColumnPurpose::SeriesKey,
             "series",
             "Id of the priority or theme, or the code. Priorities overlap, so never add them. \
              `total` = `mapped` + `unmapped`.",
@@ -63,7 +63,7 @@ pub(crate) fn key_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
             |_, row| Some(row.key.series),
         ),
         choice(
-            Role::SeriesKey,
+            ColumnPurpose::SeriesKey,
             "scheme",
             "The scheme of the code; null unless a category, group or class.",
             |set| texts(set.series_keys().map(|(_, key)| key.scheme.as_ref())),
@@ -93,7 +93,7 @@ pub(crate) fn kind_area_window_columns<'f, R: KeyedRow>() -> Vec<Column<'f, R>> 
 fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
     [
         choice(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "partner",
             PARTNER,
             |set| {
@@ -103,7 +103,7 @@ fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
             |_, row: &R| Some(row.key().kind),
         ),
         choice(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "feed",
             FEED,
             |set| {
@@ -113,7 +113,7 @@ fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
             |_, row: &R| Some(row.key().kind),
         ),
         choice(
-            Role::KindKey,
+            ColumnPurpose::KindKey,
             "kind",
             "What the records are about; `count:<list>` for totals that the partner sent. Never \
              add across kinds.",
@@ -137,7 +137,7 @@ fn area_texts<'s, T: AsRef<str>>(
 fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
     [
         choice(
-            Role::AreaKey,
+            ColumnPurpose::AreaKey,
             "area_code",
             "The area. At a level and vintage, the areas add up to the total together with \
              `no-location` (no area was sent), `outside` (an area that is not shown) and \
@@ -146,7 +146,7 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
             |_, row: &R| Some(row.key().area),
         ),
         choice(
-            Role::AreaKey,
+            ColumnPurpose::AreaKey,
             "area_level",
             "`lsoa`, `ward`, `place` (a place of the partnership), `outward_postcode`, \
              `district`, `set` (of districts) or `all`.",
@@ -154,14 +154,14 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
             |_, row: &R| Some(row.key().area),
         ),
         choice(
-            Role::AreaKey,
+            ColumnPurpose::AreaKey,
             "area_vintage",
             "Year of the boundaries; null = there is only one edition.",
             |set| area_texts(set, |area| area.vintage.as_ref()),
             |_, row: &R| Some(row.key().area),
         ),
         choice(
-            Role::AreaKey,
+            ColumnPurpose::AreaKey,
             "area_role",
             "What the area is to the record: `incident`, `home` or `service`; null for `all` and \
              `no-location`. Never add across roles.",
@@ -174,21 +174,24 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
 fn window_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
     [
         choice(
-            Role::WindowKey,
+            ColumnPurpose::WindowKey,
             "window",
             "The months counted, such as `month:2018-10` or `fy:2018-19`.",
             |set| texts(set.figures.windows.iter().map(|window| Some(&window.id))),
             |_, row: &R| Some(row.key().window),
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "window_from",
             WINDOW_FROM,
             |set, row: &R| Some(set.figures.windows[row.key().window as usize].from()),
         ),
-        date(Role::Attribute, "window_to", WINDOW_TO, |set, row: &R| {
-            Some(set.figures.windows[row.key().window as usize].to())
-        }),
+        date(
+            ColumnPurpose::Attribute,
+            "window_to",
+            WINDOW_TO,
+            |set, row: &R| Some(set.figures.windows[row.key().window as usize].to()),
+        ),
     ]
 }
 
@@ -196,7 +199,7 @@ fn window_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
 fn status_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 2] {
     [
         choice(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "date_basis",
             "The date that puts a record into its month: `recorded` (`recorded_at`, else \
              `occurred_from`), `occurred`, or `own` for totals that the partner sent.",
@@ -207,7 +210,7 @@ fn status_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 2] {
             |_, row: &R| Some(row.key().kind),
         ),
         choice(
-            Role::Status,
+            ColumnPurpose::Status,
             "data_status",
             "How complete the window is, by its worst month: `overdue` or `not_due` (no records), \
              `suspect` (far fewer or more than the months around), `provisional` (may still \
@@ -225,25 +228,25 @@ fn status_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 2] {
 pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 4] {
     [
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "count",
             "Number of records; null unless exact.",
             |_, row: &CountRow<D>| row.count.exact(),
         ),
         integer(
-            Role::LowerBound,
+            ColumnPurpose::LowerBound,
             "count_min",
             LOWER_BOUND,
             |_, row: &CountRow<D>| Some(row.count.min),
         ),
         integer(
-            Role::UpperBound,
+            ColumnPurpose::UpperBound,
             "count_max",
             UPPER_BOUND,
             |_, row: &CountRow<D>| row.count.max(),
         ),
         choice(
-            Role::Status,
+            ColumnPurpose::Status,
             "count_status",
             "`exact`; `interval` (known within bounds); `partial` (a part was not supplied, so \
              only the lower bound is known); `not_supplied` (what was sent cannot show it, which \

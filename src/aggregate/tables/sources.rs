@@ -3,7 +3,7 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, Role, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::contract::parts::Flags;
@@ -26,25 +26,31 @@ struct SourceRow<'f> {
 fn columns<'f>() -> Vec<Column<'f, SourceRow<'f>>> {
     vec![
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
             "source",
             "The partner's system.",
             |_, row: &SourceRow<'f>| Some(row.source.to_owned()),
         ),
-        text(Role::Attribute, "partner", "The partner.", |set, row| {
-            Some(set.figures.current.partner_kinds[row.kind].partner.clone())
-        }),
         text(
-            Role::KindKey,
+            ColumnPurpose::Attribute,
+            "partner",
+            "The partner.",
+            |set, row| Some(set.figures.current.partner_kinds[row.kind].partner.clone()),
+        ),
+        text(
+            ColumnPurpose::KindKey,
             "kind",
             "The kind of its records.",
             |set, row| Some(set.figures.current.partner_kinds[row.kind].kind.clone()),
         ),
-        text(Role::OwnKey, "carries", "`scheme` or `flag`.", |_, row| {
-            Some(row.carries.to_owned())
-        }),
         text(
-            Role::OwnKey,
+            ColumnPurpose::OwnKey,
+            "carries",
+            "`scheme` or `flag`.",
+            |_, row| Some(row.carries.to_owned()),
+        ),
+        text(
+            ColumnPurpose::OwnKey,
             "name",
             "The scheme of codes, or the flag.",
             |_, row| Some(row.name.clone()),

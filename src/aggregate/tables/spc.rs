@@ -14,7 +14,9 @@ use crate::aggregate::figures::table_set::{
     CountRow, CountedArea, SeriesCounts, TableSet, has_row,
 };
 use crate::aggregate::state::bounded_count::BoundedCount;
-use crate::aggregate::tables::column::{Column, Role, choice, integer, number, specs, texts};
+use crate::aggregate::tables::column::{
+    Column, ColumnPurpose, choice, integer, number, specs, texts,
+};
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
@@ -211,31 +213,31 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {
     let mut columns = key_and_count_columns();
     columns.extend([
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "centre",
             "Mean of the points that give the limits; null = fewer than 12.",
             |_, row: &CountRow<ChartPoint>| row.detail.centre(),
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "lower",
             "Centre - 2.66 × mean moving range, not below 0.",
             |_, row| row.detail.limits.map(|limits| limits.lower),
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "upper",
             "Centre + 2.66 × mean moving range.",
             |_, row| row.detail.limits.map(|limits| limits.upper),
         ),
         integer(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "points",
             "Number of the segment's points that give its limits: exact, and in final months.",
             |_, row| Some(row.detail.points as i64),
         ),
         choice(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "signal",
             "`above` or `below` a limit; `run` = the 8th in a row on one side of the centre; \
              `none`; `insufficient` = fewer than 12 points; `excluded` = not exact or not final.",
@@ -243,7 +245,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {
             |_, row| Some(row.detail.signal as u32),
         ),
         integer(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "segment",
             "Number of the segment: a break begins a new one, with limits of its own.",
             |_, row| Some(row.detail.segment as i64),

@@ -11,7 +11,7 @@ use crate::aggregate::figures::table_set::{
 };
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::tables::column::{
-    Column, Role, choice, date, integer, number, specs, text, texts,
+    Column, ColumnPurpose, choice, date, integer, number, specs, text, texts,
 };
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
@@ -73,20 +73,20 @@ fn columns<'f>() -> Vec<Column<'f, WindowRow<'f>>> {
 fn rate_columns<'f>() -> [Column<'f, WindowRow<'f>>; 6] {
     [
         integer(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "days",
             "Days of the window.",
             |set, row: &WindowRow<'f>| Some(set.figures.windows[row.key.window as usize].days()),
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "share_pct",
             "100 × `count` / the count of `total` in the same cell; null unless both are exact \
              and the total is not 0.",
             |_, row| percent(row.count.exact(), row.detail.total?.exact()),
         ),
         integer(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "population",
             "Number of `population_unit` in the area; null = the reference data has no exact \
              figure for these boundaries.",
@@ -97,7 +97,7 @@ fn rate_columns<'f>() -> [Column<'f, WindowRow<'f>>; 6] {
             },
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "population_unit",
             "Who is counted in `population`: `persons`, `households` or `adult-women`.",
             |_, row| {
@@ -106,13 +106,13 @@ fn rate_columns<'f>() -> [Column<'f, WindowRow<'f>>; 6] {
             },
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "population_date",
             "The day `population` is for: the nearest to the middle of the window.",
             |_, row| row.detail.population.map(|population| population.date),
         ),
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "rate_per_1000",
             "1000 × `count` / `population`; null without either.",
             |_, row| {
@@ -126,32 +126,32 @@ fn rate_columns<'f>() -> [Column<'f, WindowRow<'f>>; 6] {
 fn rank_columns<'f>() -> [Column<'f, WindowRow<'f>>; 5] {
     [
         integer(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "rank_min",
             "The best rank it may have among the areas of `rank_set`, 1 = highest. Equal values \
              share the better rank. Null where no month of the window may be used.",
             |_, row: &WindowRow<'f>| row.detail.rank.map(|rank| rank.min),
         ),
         integer(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "rank_max",
             "The worst rank it may have: counts of other areas that are not exact widen it.",
             |_, row| row.detail.rank.map(|rank| rank.max),
         ),
         integer(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "rank_of",
             "Number of areas of the set that supplied a figure.",
             |_, row| row.detail.rank.map(|rank| rank.ranked),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "rank_set",
             "The area or set of areas among whose parts it is ranked.",
             |_, row| row.detail.rank.map(|rank| rank.set.to_owned()),
         ),
         choice(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "rank_measure",
             "What is ranked: `rate_per_1000` if every area of the set has a population, else \
              `count`.",
@@ -164,7 +164,7 @@ fn rank_columns<'f>() -> [Column<'f, WindowRow<'f>>; 5] {
 fn harm_columns<'f>() -> [Column<'f, WindowRow<'f>>; 3] {
     [
         number(
-            Role::Measure,
+            ColumnPurpose::Measure,
             "harm",
             "Sum of the weights of the records' codes in `harm_set`; null = there are no weights, \
              or the count is not exact.",
@@ -174,7 +174,7 @@ fn harm_columns<'f>() -> [Column<'f, WindowRow<'f>>; 3] {
             },
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "harm_set",
             "The set of weights (config/harm).",
             |set, row| {
@@ -183,7 +183,7 @@ fn harm_columns<'f>() -> [Column<'f, WindowRow<'f>>; 3] {
             },
         ),
         integer(
-            Role::Count,
+            ColumnPurpose::Count,
             "harm_unweighted",
             "Records without a weight, which are not in the sum.",
             |_, row| row.detail.harm.map(|harm| harm.unweighted),

@@ -2,7 +2,7 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, Role, date, integer, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, date, integer, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::windows::Window;
@@ -18,44 +18,44 @@ pub(crate) const TABLE: TableSpec = TableSpec {
 fn columns<'f>() -> Vec<Column<'f, &'f Window>> {
     vec![
         text(
-            Role::WindowKey,
+            ColumnPurpose::WindowKey,
             "window",
             "Its id.",
             |_, window: &&'f Window| Some(window.id.clone()),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "family",
             "The family of windows it belongs to: `month`, `quarter`, `year`, `fy`, `nov-oct`, \
              `apr-oct`, `r12`, `last36`, `last59`, or `own` (config/windows.toml).",
             |_, window| Some(window.family.as_str().to_owned()),
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "window_from",
             "Its first day.",
             |_, window| Some(window.from()),
         ),
         date(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "window_to",
             "Its last day.",
             |_, window| Some(window.to()),
         ),
         integer(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "months",
             "Its number of months.",
             |_, window| Some(window.months.into()),
         ),
         integer(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "days",
             "Its number of days.",
             |_, window| Some(window.days()),
         ),
         text(
-            Role::Attribute,
+            ColumnPurpose::Attribute,
             "plan_in_force",
             "The plan in force through all its months, if the tables are under it; null = none.",
             |set, window| {

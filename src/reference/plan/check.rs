@@ -61,7 +61,7 @@ fn days(plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
 fn lineage(plan: &Plan, plans: &[Plan], sink: &FaultSink, warnings: &mut Vec<Fault>) {
     for (key, series) in keyed(plan) {
         for (i, from) in series.from.iter().enumerate() {
-            match find(plans, &from.plan).map(|p| p.position(&from.id)) {
+            match find(plans, &from.plan).map(|p| p.series_index(&from.id)) {
                 None => {
                     let reason = format!("plan `{}` does not exist", from.plan);
                     sink.add(&file(plan), &format!("{key}.from[{i}].plan"), reason);
@@ -107,7 +107,7 @@ fn successor(plan: &Plan, before: &Plan, sink: &FaultSink, warnings: &mut Vec<Fa
         .dropped
         .iter()
         .enumerate()
-        .filter(|(_, id)| before.position(id).is_none())
+        .filter(|(_, id)| before.series_index(id).is_none())
     {
         sink.add(
             &file(plan),

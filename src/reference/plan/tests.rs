@@ -22,7 +22,7 @@ fn classified(reference: &Reference, plan: &Plan, json: &str) -> Vec<String> {
         .map(|m| m.series)
         .collect();
     assert_eq!(matched, set, "what is explained is what is counted");
-    plan.of_set(set).map(|s| s.id.clone()).collect()
+    plan.series_in(set).map(|s| s.id.clone()).collect()
 }
 
 fn adopted() -> Reference {
@@ -116,7 +116,7 @@ fn open_data_can_show_four_priorities_only_and_the_rest_is_not_supplied() {
     let reference = adopted();
     let plan = reference.plans.get("smp-2017-18").expect("plan");
     let shown = |carried: &Carried, kind| -> Vec<&str> {
-        plan.of_set(plan.applicable(carried, kind))
+        plan.series_in(plan.applicable(carried, kind))
             .map(|s| &*s.id)
             .collect()
     };
@@ -136,7 +136,7 @@ fn open_data_can_show_four_priorities_only_and_the_rest_is_not_supplied() {
     let own = reference.partners.carried("kent-police", Kind::Crime);
     assert_eq!(shown(&own, Kind::Crime).len(), 8);
     let road = reference.plans.get("smp-2015-16").expect("plan");
-    let road_safety = road.position("road-safety").expect("series");
+    let road_safety = road.series_index("road-safety").expect("series");
     assert!(
         Kind::ALL
             .iter()
@@ -151,7 +151,7 @@ fn a_narrowed_priority_is_not_supplied_where_only_its_old_codes_are_carried() {
         .plans
         .in_force(civil::date(2018, 4, 1))
         .expect("plan");
-    let place = plan.position("domestic-abuse").expect("series");
+    let place = plan.series_index("domestic-abuse").expect("series");
     assert_eq!(
         (&*plan.id, plan.series[place].from[0].change),
         ("smp-2018-19", LineageChange::Narrowed)
@@ -388,7 +388,7 @@ fn scope_is_of_the_rules_alone() {
     let earlier = earlier.plans.get("smp-2015-16").expect("plan");
     for id in ["substance-misuse", "reoffending", "antisocial-behaviour"] {
         let of = |plan: &Plan| {
-            plan.series[plan.position(id).expect("series")]
+            plan.series[plan.series_index(id).expect("series")]
                 .scope
                 .clone()
         };
@@ -418,7 +418,7 @@ fn every_series_of_the_eight_plans_says_what_became_of_it() {
     for series in plans.iter().flat_map(|plan| &plan.series) {
         for from in &series.from {
             let before = plans.get(&from.plan).expect("plan");
-            let before = &before.series[before.position(&from.id).expect("series")];
+            let before = &before.series[before.series_index(&from.id).expect("series")];
             let is_same = !matches!(
                 from.change,
                 LineageChange::Narrowed
@@ -454,7 +454,7 @@ fn what_no_partner_could_show_is_not_supplied_under_any_plan() {
     let reference = adopted();
     let shown = |id: &str, source: &str, kind| -> Vec<String> {
         let plan = reference.plans.get(id).expect("plan");
-        plan.of_set(plan.applicable(&reference.partners.carried_by(source, kind), kind))
+        plan.series_in(plan.applicable(&reference.partners.carried_by(source, kind), kind))
             .map(|s| s.id.clone())
             .collect()
     };
