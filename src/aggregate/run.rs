@@ -122,10 +122,10 @@ impl Output<'_> {
         progress: &mut dyn RunProgress,
     ) -> Result<AggregateSummary, AggregateError> {
         let records_that_count = feeds.iter().map(|chunks| rows(chunks)).sum();
-        progress.begin("make events", records_that_count);
+        progress.begin("write events", records_that_count);
         self.write_events(feeds, progress)?;
         let tables = self.settings.folders.len() * TABLES.len();
-        progress.begin("make aggregates", tables as u64);
+        progress.begin("write aggregates", tables as u64);
         for folder in &self.settings.folders {
             self.write_tables(*folder, progress)?;
         }

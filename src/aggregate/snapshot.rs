@@ -40,7 +40,7 @@ impl Snapshot {
         let rows = files.rows.iter().sum();
         progress.begin("find the latest revisions", rows);
         let latest = Latest::find(&files, settings.as_at, |rows| progress.advance(rows))?;
-        progress.begin("read and classify them", rows);
+        progress.begin("read and classify the records", rows);
         let current = Current::read(&files, &latest, settings, |rows| progress.advance(rows))?;
         let (rejects, rejected) = read_rejects(store, chains, settings, runtime)?;
         Ok(Self {

@@ -182,7 +182,7 @@ fn publish(
     Ok(())
 }
 
-/// What was read, rejected and accepted.
+/// Counts of the events read, accepted and rejected, as a table.
 fn counts(events: u64, read: &pipeline::Summary) -> String {
     let mut rows = table(["", "events"]);
     let mut row = |name: String, count: u64| {
@@ -202,7 +202,7 @@ fn counts(events: u64, read: &pipeline::Summary) -> String {
     rows.trim_fmt() + "\n"
 }
 
-/// What was written.
+/// The files written and their rows, as a table.
 fn files(written: &aggregate::AggregateSummary) -> String {
     let mut rows = table(["written", "rows"]);
     rows.add_row([
@@ -217,7 +217,7 @@ fn files(written: &aggregate::AggregateSummary) -> String {
     rows.trim_fmt() + "\n"
 }
 
-/// A command that opens the figures.
+/// A command that queries the figures.
 fn query(store: &str, plan: &Plan) -> String {
     format!(
         "duckdb -c \"SELECT series, partner, kind, window_from, count, count_status FROM \

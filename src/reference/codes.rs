@@ -3,9 +3,9 @@
 //! A list is a file `config/codes/<scheme>@<edition>.csv` (or `<scheme>.csv`, of any edition):
 //! comment lines with the source, the licence, whether a record has at most one of the codes
 //! (`# exclusive: yes`) and, optionally, the codes that add up to the total (`# totals: a, b`) and
-//! the codes that contain the others as overlapping parts (`# base: a`); then the columns `code` and,
-//! optionally, `label`, `group`, `subgroup`, `class`. A record whose code is in no list is accepted,
-//! and its code is counted as unknown.
+//! the codes that contain the others as overlapping parts (`# base: a`); then the columns `code`
+//! and, optionally, `label`, `group`, `subgroup`, `class`. A record whose code is in no list is
+//! accepted, and its code is counted as unknown.
 
 use hashbrown::HashMap;
 

@@ -50,7 +50,7 @@ pub(crate) struct PartnerKind {
 }
 
 impl PartnerKind {
-    /// Whether its records are totals, which no sum of records may hold.
+    /// Whether its records are totals, which no sum of records may include.
     pub(crate) fn is_count(&self) -> bool {
         self.of == Kind::Count
     }
@@ -69,11 +69,11 @@ pub(crate) struct Category {
 
 /// What the first group of columns says.
 pub(crate) struct What {
-    /// A place in [`Current::partner_kinds`].
+    /// An index in [`Current::partner_kinds`].
     pub(crate) partner_kind: u32,
     /// Its source among those of its partner and kind.
     pub(crate) source: SourceSet,
-    /// Places in [`Current::categories`], each once.
+    /// Indices in [`Current::categories`], each once.
     pub(crate) codes: Vec<u32>,
     /// Whether a known code list lacks one of the codes.
     pub(crate) unknown_code: bool,
@@ -87,7 +87,7 @@ pub(crate) struct What {
 pub(crate) struct Class {
     /// The rules of the plan that match it.
     pub(crate) rules: RuleSet,
-    /// A place in [`Current::what`] that has its codes.
+    /// An index in [`Current::what`] that has its codes.
     pub(crate) what: u32,
 }
 
@@ -96,9 +96,9 @@ pub(crate) struct Class {
 pub(crate) struct Fact {
     pub(crate) partner_kind: u16,
     pub(crate) month: Month,
-    /// A place in [`Current::areas`].
+    /// An index in [`Current::areas`].
     pub(crate) area: u32,
-    /// All that a rule may ask for: a place in [`Current::profiles`].
+    /// All that a rule may ask for: an index in [`Current::profiles`].
     pub(crate) profile: u32,
     /// A combination of [`Group::Details`].
     pub(crate) details: u32,
@@ -120,7 +120,7 @@ const ACT_COMMENCED: i64 = 1_512_950_400 * Micros::PER_SECOND;
 pub(crate) struct Week(pub(crate) u8);
 
 impl Week {
-    /// More than any.
+    /// Greater than every value.
     pub(crate) const END: usize = 8 * 25;
 
     fn of(weekday: Option<u8>, hour: Option<u8>) -> Self {
@@ -184,7 +184,7 @@ pub(crate) struct Quality {
 /// Priorities and themes under the plan in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
-    /// A place in [`AggregateSettings::plans`]; none in force.
+    /// An index in [`AggregateSettings::plans`]; `None` without a plan in force.
     pub(crate) plan: Option<u32>,
     pub(crate) series: SeriesSet,
 }
@@ -241,7 +241,7 @@ impl Current {
         Ok(builder.finish())
     }
 
-    /// What a combination contains in a column of its group, as a number.
+    /// The value of a combination in a column of its group, as a number.
     pub(crate) fn value<const GROUP: u8>(&self, column: ColumnId<GROUP>, combination: u32) -> u32 {
         const {
             assert!(
@@ -306,7 +306,7 @@ impl<'b> PartColumns<'b> {
     }
 }
 
-/// How a row came in.
+/// How a row was received.
 struct RowIntake {
     received: i64,
     /// The day its record was first received, in days since 1970.
@@ -337,7 +337,7 @@ struct Builder<'s> {
     labels: Numbered<Label>,
     classes: Numbered<Class>,
     areas: Tuples,
-    /// For each combination of area columns: the place in `areas`, and in `places`.
+    /// For each combination of area columns: the index in `areas` and in `places`.
     area_of: Vec<(u32, u32)>,
     /// Role, zone and LSOA, as far as rules may ask for them.
     places: Tuples,
@@ -486,7 +486,7 @@ impl<'s> Builder<'s> {
             let at = ChunkRow {
                 feed,
                 chunk: self.current.feeds[feed as usize].len(),
-                place: chunk.len(),
+                row: chunk.len(),
             };
             let fact = self.current.facts.len();
             columns.tokens.add(row, &mut self.tokens, fact, at);
@@ -740,8 +740,9 @@ impl<'s> Builder<'s> {
         };
         let at = profile as usize * settings.plans.len() + plan as usize;
         if self.labelled[at] == UNKNOWN {
-            let rules = settings.plans[plan as usize];
-            let series = rules.series_of(self.rules_matching(rules, &records.record(row)));
+            let in_force = settings.plans[plan as usize];
+            let rules = self.rules_matching(in_force, &records.record(row));
+            let series = in_force.series_of(rules);
             self.labelled[at] = self.labels.number(Label {
                 plan: Some(plan),
                 series,

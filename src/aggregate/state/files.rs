@@ -57,15 +57,15 @@ impl<'a> Files<'a> {
 
 /// A part of a file's rows.
 pub(crate) struct Part {
-    /// The file's place in [`Files`].
+    /// The file's index in [`Files`].
     pub(crate) file: usize,
-    /// The first row's place in the file.
+    /// The first row's index in the file.
     pub(crate) first_row: usize,
     pub(crate) batch: RecordBatch,
 }
 
 impl Files<'_> {
-    /// Calls `f` with every part in order, holding the columns named but for those without a value
+    /// Calls `f` with every part in order, with the named columns, except those without a value
     /// there.
     pub(crate) fn for_each(
         &self,
@@ -93,7 +93,7 @@ impl Files<'_> {
         &self,
         file: usize,
         columns: &[&str],
-        hand_on: &mut dyn FnMut(Part) -> bool,
+        take_part: &mut dyn FnMut(Part) -> bool,
     ) -> Result<bool, AggregateError> {
         if self.rows[file] == 0 {
             return Ok(true);
@@ -112,7 +112,7 @@ impl Files<'_> {
                     batch: batch?,
                 };
                 first_row += part.batch.num_rows();
-                if !hand_on(part) {
+                if !take_part(part) {
                     return Ok(false);
                 }
             }

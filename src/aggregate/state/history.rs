@@ -58,7 +58,7 @@ pub fn history(
             }
             Ok(())
         })?;
-        // The others count as empty, so that only files that hold the record are read whole.
+        // The others count as empty, so that only files with the record are read completely.
         files
             .rows
             .iter_mut()

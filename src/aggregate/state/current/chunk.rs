@@ -19,8 +19,8 @@ pub(crate) struct Chunk {
     pub(crate) repeats: Vec<Repeats>,
     /// Times by column; empty where no record has one.
     times: [Vec<i64>; TIMES],
-    /// Places in the batch, until its times are taken.
-    places: Vec<u32>,
+    /// Row indices in the batch, until its times are taken.
+    indices: Vec<u32>,
 }
 
 impl Chunk {
@@ -43,15 +43,15 @@ impl Chunk {
         self.months.push(month);
         self.labels.push(label);
         self.repeats.push(Repeats::default());
-        self.places.push(i as u32);
+        self.indices.push(i as u32);
     }
 
     /// Takes the times of the rows pushed, and no more room than the rows need.
     pub(crate) fn take_times(&mut self, batch: &ColumnBatch<'_>) {
-        let places = std::mem::take(&mut self.places);
+        let indices = std::mem::take(&mut self.indices);
         for (all, column) in batch.times().iter().zip(&mut self.times) {
             if !all.is_empty() {
-                let times: Vec<i64> = places.iter().map(|i| all[*i as usize]).collect();
+                let times: Vec<i64> = indices.iter().map(|i| all[*i as usize]).collect();
                 *column = if times.iter().all(|at| *at == NO_TIME) {
                     Vec::new()
                 } else {

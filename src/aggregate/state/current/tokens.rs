@@ -40,7 +40,7 @@ impl Repeats {
 pub(crate) struct ChunkRow {
     pub(crate) feed: Feed,
     pub(crate) chunk: usize,
-    pub(crate) place: usize,
+    pub(crate) row: usize,
 }
 
 /// For each role the columns of its token and of the token under the key before.
@@ -119,15 +119,13 @@ impl Seen {
 
     #[inline]
     fn occurred_from(&self, current: &Current) -> Micros {
-        let from = self
-            .chunk(current)
-            .time(COLUMNS.occurred_from, self.at.place);
+        let from = self.chunk(current).time(COLUMNS.occurred_from, self.at.row);
         Micros(from.unwrap_or_default())
     }
 
     #[inline]
     fn subject<'c>(&self, current: &'c Current) -> &'c str {
-        self.chunk(current).subject(self.at.place)
+        self.chunk(current).subject(self.at.row)
     }
 }
 
@@ -177,7 +175,7 @@ impl Tokens {
                 .repeats
                 .set(seen.role.into(), again);
             let repeats = current.facts[seen.fact as usize].repeats;
-            current.feeds[seen.at.feed as usize][seen.at.chunk].repeats[seen.at.place] = repeats;
+            current.feeds[seen.at.feed as usize][seen.at.chunk].repeats[seen.at.row] = repeats;
         }
     }
 }
