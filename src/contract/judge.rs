@@ -261,10 +261,10 @@ impl<'a> Attributes<'a> {
             }
             self.0.push((name, text));
         }
-        let mut missing = REQUIRED
+        let is_missing = REQUIRED
             .iter()
-            .filter(|name| self.0.iter().all(|(given, _)| given != *name));
-        if missing.next().is_some() {
+            .any(|name| self.0.iter().all(|(given, _)| given != name));
+        if is_missing {
             let rule = "binary mode must have the headers ce_specversion, ce_id, ce_source, \
                         ce_type, ce_subject, ce_revision and ce_time: send all";
             return violation(Reason::TransportHeader, "", rule);

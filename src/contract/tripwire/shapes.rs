@@ -179,17 +179,18 @@ fn is_email(text: &[u8]) -> bool {
         .filter(|(_, c)| **c == b'@')
         .any(|(at, _)| {
             let host = &text[at + 1..];
-            let host = &host[..host.iter().position(ends_address).unwrap_or(host.len())];
+            let end = host.iter().position(|c| ends_address(*c));
+            let host = &host[..end.unwrap_or(host.len())];
             at > 0
-                && !ends_address(&text[at - 1])
+                && !ends_address(text[at - 1])
                 && host.windows(3).skip(1).any(|w| {
                     w[0] == b'.' && w[1].is_ascii_alphabetic() && w[2].is_ascii_alphabetic()
                 })
         })
 }
 
-fn ends_address(c: &u8) -> bool {
-    c.is_ascii_whitespace() || *c == b'@'
+fn ends_address(c: u8) -> bool {
+    c.is_ascii_whitespace() || c == b'@'
 }
 
 /// `+44`, `0044` or `0`, then the number as it is grouped.
