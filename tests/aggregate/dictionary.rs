@@ -92,7 +92,7 @@ fn list_of_tables() -> String {
     let mut text = "| table | question |\n|---|---|\n".to_owned();
     let mut to_join = Vec::new();
     for table in TABLES {
-        match table.question() {
+        match table.question {
             Some(question) => writeln!(text, "| `{}` | {question} |", table.name).expect("written"),
             None => to_join.push(format!("`{}`", table.name)),
         }

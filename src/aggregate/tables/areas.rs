@@ -10,7 +10,8 @@ use crate::reference::geography::{Area, Method, Tier};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "areas",
     kind: TableKind::ToJoin,
-    description: "The areas of the tables, and how well smaller areas are placed in them.",
+    question: None,
+    rows: "The areas of the tables, and how well smaller areas are placed in them.",
     columns: || specs(columns()),
     build,
 };

@@ -11,7 +11,8 @@ use crate::reference::Break;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "breaks",
     kind: TableKind::ToJoin,
-    description: "Changes in how things are defined, recorded or counted.",
+    question: None,
+    rows: "Changes in how things are defined, recorded or counted.",
     columns: || specs(columns()),
     build,
 };

@@ -17,8 +17,8 @@ use crate::aggregate::tables::writer::{TableFile, TableWriter};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "category_monthly",
     kind: TableKind::Figures,
-    description: "What makes it up, by the partners' own codes? Victim-based or state-based? Counts by \
-        code, group of codes and class of offence.",
+    question: Some("What makes it up, by the partners' own codes? Victim-based or state-based?"),
+    rows: "Counts by code, group of codes and class of offence.",
     columns: || specs(columns()),
     build,
 };

@@ -21,9 +21,12 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "change",
     kind: TableKind::Figures,
-    description: "What changed against a year before, the period before, a five-year mean, the chart's \
-        centre? Is it comparable? Counts of a window against baselines, with the breaks \
-        between; no row where both sides are 0 or neither was supplied.",
+    question: Some(
+        "What changed against a year before, the period before, a five-year mean, the \
+        chart's centre? Is it comparable?",
+    ),
+    rows: "Counts of a window against baselines, with the breaks between; no row where both sides \
+        are 0 or neither was supplied.",
     columns: || specs(columns()),
     build,
 };

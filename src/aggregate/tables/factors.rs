@@ -11,9 +11,8 @@ use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, 
 use crate::aggregate::state::bounded_count::{BoundedCount, Supply};
 use crate::aggregate::state::source_set::SourceSet;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, specs, text};
-use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
+use crate::aggregate::tables::shared_columns::{count_columns, key_columns, percent};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
-use crate::aggregate::tables::window_totals::percent;
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::reference::plan::Factor;
 use crate::reference::windows::Window;
@@ -21,8 +20,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "factors",
     kind: TableKind::Figures,
-    description: "How much of it involves mental health, or another factor of the plan? Records with \
-        it, without it, and unknown.",
+    question: Some("How much of it involves mental health, or another factor of the plan?"),
+    rows: "Records with it, without it, and unknown.",
     columns: || specs(columns()),
     build,
 };

@@ -21,7 +21,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "feed_quality",
     kind: TableKind::Figures,
-    description: "Can this month be used? What each partner's kind delivered, and how complete it is.",
+    question: Some("Can this month be used?"),
+    rows: "What each partner's kind delivered, and how complete it is.",
     columns: || specs(columns()),
     build,
 };

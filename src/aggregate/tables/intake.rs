@@ -15,7 +15,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "intake",
     kind: TableKind::ToJoin,
-    description: "How a month's records arrived, and when they were due.",
+    question: None,
+    rows: "How a month's records arrived, and when they were due.",
     columns: || specs(columns()),
     build,
 };

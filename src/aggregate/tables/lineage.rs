@@ -10,7 +10,8 @@ use crate::reference::plan::{Plan, Plans};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "lineage",
     kind: TableKind::ToJoin,
-    description: "Where each priority and theme of every plan comes from, and what a plan dropped.",
+    question: None,
+    rows: "Where each priority and theme of every plan comes from, and what a plan dropped.",
     columns: || specs(columns()),
     build,
 };

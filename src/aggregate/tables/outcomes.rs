@@ -12,9 +12,8 @@ use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, 
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::Current;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, date, number, specs, text};
-use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
+use crate::aggregate::tables::shared_columns::{count_columns, key_columns, percent};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
-use crate::aggregate::tables::window_totals::percent;
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::contract::columns::{COLUMNS, Group};
 use crate::event::Kind;
@@ -24,8 +23,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "outcomes",
     kind: TableKind::Figures,
-    description: "How were cases resolved, as known then? Counts by outcome and group of outcomes, \
-        for windows longer than a month.",
+    question: Some("How were cases resolved, as known then?"),
+    rows: "Counts by outcome and group of outcomes, for windows longer than a month.",
     columns: || specs(columns()),
     build,
 };

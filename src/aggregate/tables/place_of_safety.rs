@@ -25,8 +25,8 @@ use crate::event::{Kind, Month};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "place_of_safety",
     kind: TableKind::Figures,
-    description: "Where were people detained under the Mental Health Act taken? Detentions under \
-        sections 135 and 136 by power, regime, place and transport.",
+    question: Some("Where were people detained under the Mental Health Act taken?"),
+    rows: "Detentions under sections 135 and 136 by power, regime, place and transport.",
     columns: || specs(columns()),
     build,
 };

@@ -10,7 +10,8 @@ use crate::aggregate::tables::writer::{TableFile, write_rows};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "placements",
     kind: TableKind::ToJoin,
-    description: "In which areas of the tables the records sent for an area count.",
+    question: None,
+    rows: "In which areas of the tables the records sent for an area count.",
     columns: || specs(columns()),
     build,
 };

@@ -12,7 +12,8 @@ use crate::reference::geography::{Population, PopulationUnit};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "populations",
     kind: TableKind::ToJoin,
-    description: "The denominators of rates, exact, each with its day.",
+    question: None,
+    rows: "The denominators of rates, exact, each with its day.",
     columns: || specs(columns()),
     build,
 };

@@ -11,8 +11,8 @@ use crate::reference::plan::{Plan, Series};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "priorities",
     kind: TableKind::ToJoin,
-    description: "The priorities and cross-cutting themes of the plan, and who is responsible for \
-        them.",
+    question: None,
+    rows: "The priorities and cross-cutting themes of the plan, and who is responsible for them.",
     columns: || specs(columns()),
     build,
 };

@@ -10,8 +10,8 @@ use crate::aggregate::tables::writer::{TableFile, TableWriter};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "priority_monthly",
     kind: TableKind::Figures,
-    description: "What is the level, month by month? Counts of each priority and theme, in total, \
-        mapped and unmapped.",
+    question: Some("What is the level, month by month?"),
+    rows: "Counts of each priority and theme, in total, mapped and unmapped.",
     columns: || specs(columns()),
     build,
 };

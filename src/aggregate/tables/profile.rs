@@ -15,8 +15,9 @@ use crate::aggregate::tables::writer::{TableFile, TableWriter};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "profile",
     kind: TableKind::Figures,
-    description: "When in the week? Counts by weekday and hour, for windows longer than a quarter. An \
-        hour without a row is 0.",
+    question: Some("When in the week?"),
+    rows: "Counts by weekday and hour, for windows longer than a quarter. An hour without a row is \
+        0.",
     columns: || specs(columns()),
     build,
 };

@@ -20,8 +20,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "reconciliation",
     kind: TableKind::Figures,
-    description: "Do the parts add up to the whole? Sums compared with the totals they are parts \
-        of.",
+    question: Some("Do the parts add up to the whole?"),
+    rows: "Sums compared with the totals they are parts of.",
     columns: || specs(columns()),
     build,
 };

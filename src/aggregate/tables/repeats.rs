@@ -11,9 +11,8 @@ use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, 
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::{Current, Fact, Repeats};
 use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, specs, text};
-use crate::aggregate::tables::shared_columns::{count_columns, key_columns};
+use crate::aggregate::tables::shared_columns::{count_columns, key_columns, percent};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
-use crate::aggregate::tables::window_totals::percent;
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::contract::columns::COLUMNS;
 use crate::contract::has_field;
@@ -24,8 +23,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "repeats",
     kind: TableKind::Figures,
-    description: "How many come back within 12 months? Records that are repeats, for windows \
-        longer than a month.",
+    question: Some("How many come back within 12 months?"),
+    rows: "Records that are repeats, for windows longer than a month.",
     columns: || specs(columns()),
     build,
 };

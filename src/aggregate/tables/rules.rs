@@ -14,8 +14,9 @@ use crate::reference::plan::{Plan, Rule};
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "rules",
     kind: TableKind::ToJoin,
-    description: "How records qualify for each priority and theme, whether a source can show it, \
-        and how many records match.",
+    question: None,
+    rows: "How records qualify for each priority and theme, whether a source can show it, and how \
+        many records match.",
     columns: || specs(columns()),
     build,
 };

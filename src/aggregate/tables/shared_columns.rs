@@ -1,4 +1,4 @@
-//! Columns that several tables have, with one description each.
+//! Columns that several tables have, with one description each, and the percentage in them.
 
 use crate::aggregate::figures::areas::AreaKey;
 use crate::aggregate::figures::status::DataStatus;
@@ -255,4 +255,31 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 4] {
             |_, row: &CountRow<D>| Some(row.count.status() as u32),
         ),
     ]
+}
+
+/// A part as a percentage of a whole; none = either is unknown, or the whole is 0.
+pub(super) fn percent(part: Option<i64>, whole: Option<i64>) -> Option<f64> {
+    let (part, whole) = part.zip(whole)?;
+    (whole != 0).then(|| 100.0 * part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_zero_or_of_an_unknown_count_is_none() {
+        assert_eq!(
+            percent(Some(78), Some(224)).map(|share| (10.0 * share).round()),
+            Some(348.0)
+        );
+        assert_eq!(
+            (
+                percent(Some(0), Some(0)),
+                percent(None, Some(3)),
+                percent(Some(3), None)
+            ),
+            (None, None, None)
+        );
+    }
 }

@@ -11,7 +11,8 @@ use crate::contract::parts::Flags;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "sources",
     kind: TableKind::ToJoin,
-    description: "What each source carries, which decides whether it can show a 0.",
+    question: None,
+    rows: "What each source carries, which decides whether it can show a 0.",
     columns: || specs(columns()),
     build,
 };

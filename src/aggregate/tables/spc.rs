@@ -25,8 +25,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "spc",
     kind: TableKind::Figures,
-    description: "Spike, trend or noise? Control charts (XmR) of months and quarters, with new \
-        limits after each break.",
+    question: Some("Spike, trend or noise?"),
+    rows: "Control charts (XmR) of months and quarters, with new limits after each break.",
     columns: || specs(columns()),
     build,
 };

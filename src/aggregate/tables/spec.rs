@@ -11,7 +11,7 @@ pub enum TableKind {
     /// Figures, computed from records. The query that computes them too is
     /// `src/sql/templates/tables/<name>.sql`.
     Figures,
-    /// Facts to join to figures: of plans, geography and partners.
+    /// Descriptions of plans, areas and partners, to join to figures.
     ToJoin,
 }
 
@@ -21,17 +21,21 @@ pub struct TableSpec {
     pub name: &'static str,
     /// What its rows are.
     pub kind: TableKind,
-    /// The question it answers, and what its rows are.
-    pub description: &'static str,
+    /// The question it answers; a table to join has none.
+    pub question: Option<&'static str>,
+    /// What its rows contain.
+    pub rows: &'static str,
     pub(super) columns: fn() -> Vec<ColumnSpec>,
     pub(crate) build: fn(&TableSet<'_>) -> Result<TableFile, AggregateError>,
 }
 
 impl TableSpec {
-    /// The question it answers; a table to join has none.
-    pub fn question(&self) -> Option<&'static str> {
-        let end = self.description.rfind('?')?;
-        Some(&self.description[..=end])
+    /// The question it answers, and what its rows contain.
+    pub fn description(&self) -> String {
+        match self.question {
+            Some(question) => format!("{question} {}", self.rows),
+            None => self.rows.to_owned(),
+        }
     }
 
     /// Its columns, in order.

@@ -13,7 +13,7 @@ use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, choice, date, integer, number, specs, text, texts,
 };
-use crate::aggregate::tables::shared_columns::key_and_count_columns;
+use crate::aggregate::tables::shared_columns::{key_and_count_columns, percent};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::reference::geography::{Population, PopulationUnit};
@@ -22,8 +22,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "window_totals",
     kind: TableKind::Figures,
-    description: "How much in a quarter, a year or 12 months? What share, rate, rank and harm? Counts \
-        of each window.",
+    question: Some("How much in a quarter, a year or 12 months? What share, rate, rank and harm?"),
+    rows: "Counts of each window.",
     columns: || specs(columns()),
     build,
 };
@@ -47,12 +47,6 @@ struct AreaRank<'f> {
     ranked: i64,
     set: &'f str,
     by_rate: bool,
-}
-
-/// A part as a percentage of a whole; none = either is unknown, or the whole is 0.
-pub(super) fn percent(part: Option<i64>, whole: Option<i64>) -> Option<f64> {
-    let (part, whole) = part.zip(whole)?;
-    (whole != 0).then(|| 100.0 * part as f64 / whole as f64)
 }
 
 /// A count per 1,000 of a population.
@@ -200,15 +194,15 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
             if is_sparse && !series.key.is_of_plan() {
                 continue;
             }
-            for (column, (number, window)) in series.windows().enumerate() {
-                let Some(count) = grid.counts[area.index][column] else {
+            for (window_index, (number, window)) in series.windows().enumerate() {
+                let Some(count) = grid.counts[area.index][window_index] else {
                     continue;
                 };
                 if has_row(is_sparse || !series.key.is_of_plan(), count) {
                     writer.push(CountRow {
                         key: series.row_key(area, number),
                         count,
-                        detail: grid.detail(area, column, window),
+                        detail: grid.detail(area, window_index, window),
                     })?;
                 }
             }
@@ -247,27 +241,32 @@ impl<'f> SeriesGrid<'f> {
             harm: HarmTally::new(set.figures.current, reference.harm(), series),
         };
         for peers in peer_areas(set, series) {
-            for (column, (_, window)) in series.windows().enumerate() {
-                // One suspect month of several is as suspect in every area, and `data_status`
-                // shows it.
+            for (window_index, (_, window)) in series.windows().enumerate() {
+                // A suspect month affects every area alike, so areas are ranked if any month is
+                // usable; `data_status` shows the suspect one.
                 if series
                     .months()
                     .is_some_and(|months| months.any_usable(window))
                 {
-                    grid.rank(&peers, column, window);
+                    grid.rank(&peers, window_index, window);
                 }
             }
         }
         grid
     }
 
-    fn detail(&self, area: CountedArea<'f>, column: usize, window: &Window) -> WindowDetail<'f> {
+    fn detail(
+        &self,
+        area: CountedArea<'f>,
+        window_index: usize,
+        window: &Window,
+    ) -> WindowDetail<'f> {
         let total = self.total.as_ref();
         WindowDetail {
             total: total.and_then(|total| total.count(area, window)),
             population: self.population(area.key, window),
             unit: self.unit,
-            rank: self.ranks.get(&(area.index, column)).copied(),
+            rank: self.ranks.get(&(area.index, window_index)).copied(),
             harm: self.harm.as_ref().map(|harm| harm.sum(area, window)),
         }
     }
@@ -278,7 +277,7 @@ impl<'f> SeriesGrid<'f> {
     }
 
     /// Ranks comparable areas in one window.
-    fn rank(&mut self, peers: &PeerAreas<'f>, column: usize, window: &Window) {
+    fn rank(&mut self, peers: &PeerAreas<'f>, window_index: usize, window: &Window) {
         let populations: Option<Vec<i64>> = peers
             .areas
             .iter()
@@ -290,7 +289,7 @@ impl<'f> SeriesGrid<'f> {
             .enumerate()
             .map(|(i, area)| {
                 let population = populations.as_ref().map(|populations| populations[i]);
-                let count = self.counts[area.index][column];
+                let count = self.counts[area.index][window_index];
                 ValueBounds::new(count.unwrap_or(BoundedCount::NOT_SUPPLIED), population)
             })
             .collect();
@@ -310,7 +309,7 @@ impl<'f> SeriesGrid<'f> {
                 set: peers.set,
                 by_rate: populations.is_some(),
             };
-            self.ranks.insert((area.index, column), rank);
+            self.ranks.insert((area.index, window_index), rank);
         }
     }
 }
@@ -415,22 +414,6 @@ mod tests {
             thousandths(16_987, 169_870),
             100_000,
             "persons, not households"
-        );
-    }
-
-    #[test]
-    fn a_share_of_zero_or_of_an_unknown_count_is_none() {
-        assert_eq!(
-            percent(Some(78), Some(224)).map(|share| (10.0 * share).round()),
-            Some(348.0)
-        );
-        assert_eq!(
-            (
-                percent(Some(0), Some(0)),
-                percent(None, Some(3)),
-                percent(Some(3), None)
-            ),
-            (None, None, None)
         );
     }
 }

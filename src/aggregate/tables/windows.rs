@@ -10,7 +10,8 @@ use crate::reference::windows::Window;
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "windows",
     kind: TableKind::ToJoin,
-    description: "The spans of months that have figures.",
+    question: None,
+    rows: "The spans of months that have figures.",
     columns: || specs(columns()),
     build,
 };

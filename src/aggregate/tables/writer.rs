@@ -37,7 +37,7 @@ impl<'f, R: Sync> TableWriter<'f, R> {
             set,
             choices: columns.iter().map(|column| column.choices(set)).collect(),
             columns,
-            file: ParquetFile::new(table.description, &schema, &[])?,
+            file: ParquetFile::new(&table.description(), &schema, &[])?,
             rows: Vec::new(),
             written: 0,
         })
