@@ -75,7 +75,7 @@ pub struct IngestSettings {
     pub flush_rows: usize,
     /// Age of its oldest row at which a partition's batch is committed.
     pub flush_age: Duration,
-    /// Bytes that all open batches may take together.
+    /// Bytes that all open batches may take together, in equal shares per worker.
     pub memory_bytes: usize,
     /// How long a stop may take to commit open batches.
     pub shutdown_timeout: Duration,
@@ -108,7 +108,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// With a file of settings, if one is named.
+    /// Overrides from a settings file, if any.
     pub fn new(file: Option<PathBuf>) -> Self {
         Self {
             file,
@@ -116,7 +116,7 @@ impl Overrides {
         }
     }
 
-    /// And a setting by its key, such as `kafka.brokers`, if it is given.
+    /// Adds a setting by its key, such as `kafka.brokers`, if it is given.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: Option<impl ToString>) -> Self {
         self.settings
@@ -127,6 +127,10 @@ impl Overrides {
 
 impl Config {
     /// The settings of this process: built in, file, environment, command line.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the only reader of the environment"
+    )]
     pub fn load(overrides: &Overrides) -> Result<Self, Faults> {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))

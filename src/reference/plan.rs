@@ -1,10 +1,10 @@
 //! A plan: the priorities and cross-cutting themes of a partnership for a year or more, as rules
 //! over what partners sent.
 //!
-//! A record falls under a series when any of its rules matches; a rule matches when each of
-//! its keys does; a key matches when any of its values does. There are no tiers, no order and no
-//! weights, so the figures of priorities overlap. This module knows neither file paths nor
-//! Parquet; every [`Plan`] was checked completely ([`load`]).
+//! A record belongs to a series if it passes any of its rules. It passes a rule if it passes every
+//! test, and a test if any of its values matches. There are no tiers, no order and no weights, so
+//! the figures of priorities overlap. It knows neither folders nor Parquet. Every [`Plan`] was
+//! validated by [`load`].
 
 mod check;
 mod index;

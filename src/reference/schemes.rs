@@ -207,7 +207,8 @@ fn group_fault(
     ))
 }
 
-/// Whether a pattern is checked against a list: one of its own edition, else of the plan's.
+/// Whether a pattern is checked against a list. A pattern with an edition is checked against that
+/// edition's list, any other against the plan's editions.
 fn is_checked(list: &CodeList, pattern: &Pattern, editions: Option<&Vec<&str>>) -> bool {
     let edition = list.edition.as_deref();
     match (pattern.edition(), editions) {

@@ -69,40 +69,46 @@ impl PlanConditions {
 
     /// Whether a record matches all keys of a rule.
     fn rule(&self, rule: &Rule) -> String {
+        let Rule {
+            id: _,
+            kinds,
+            codes: _,
+            flags,
+            places,
+            lsoas: _,
+            roles,
+            ages,
+            hours,
+            weekdays,
+        } = rule;
         let mut keys: Vec<String> = Vec::new();
-        if !rule.kinds.is_empty() {
-            keys.push(is_one_of(
-                "type",
-                rule.kinds.iter().map(|kind| kind.as_str()),
-            ));
+        if !kinds.is_empty() {
+            keys.push(is_one_of("type", kinds.iter().map(|kind| kind.as_str())));
         }
         let test =
             code_test(rule).and_then(|test| self.code_tests.iter().position(|own| *own == test));
         keys.extend(test.map(|index| format!("c{index}")));
-        if rule.flags != 0 {
-            let flags = Flags::names(rule.flags);
+        if *flags != 0 {
+            let flags = Flags::names(*flags);
             keys.push(any(
                 flags.map(|flag| format!("instr(true_flags, ';{flag};') > 0"))
             ));
         }
-        if !rule.places.is_empty() {
+        if !places.is_empty() {
             keys.push(is_in_place(rule));
         }
-        if !rule.roles.is_empty() {
-            keys.push(is_one_of(
-                "role",
-                rule.roles.iter().map(|role| role.as_str()),
-            ));
+        if !roles.is_empty() {
+            keys.push(is_one_of("role", roles.iter().map(|role| role.as_str())));
         }
-        if !rule.ages.is_empty() {
-            keys.push(any(rule.ages.iter().map(is_any_inside)));
+        if !ages.is_empty() {
+            keys.push(any(ages.iter().map(is_any_inside)));
         }
-        keys.extend(rule.hours.map(is_in_hours));
-        if !rule.weekdays.is_empty() {
+        keys.extend(hours.map(is_in_hours));
+        if !weekdays.is_empty() {
             let weekday = self.dialect.quoted("weekday");
             let numbers = (1..).zip(WEEKDAYS);
             let numbers: Vec<String> = numbers
-                .filter(|(_, (_, day))| rule.weekdays.contains(day))
+                .filter(|(_, (_, day))| weekdays.contains(day))
                 .map(|(number, _): (i32, _)| number.to_string())
                 .collect();
             keys.push(format!("{weekday} IN ({})", numbers.join(", ")));

@@ -75,22 +75,59 @@ impl Rule {
 
     /// Whether it tests more than kind, codes and flags.
     pub(super) fn has_other_tests(&self) -> bool {
-        let tests_area = !self.places.is_empty() || !self.roles.is_empty();
-        tests_area || !self.ages.is_empty() || self.hours.is_some() || !self.weekdays.is_empty()
+        let Self {
+            id: _,
+            kinds: _,
+            codes: _,
+            flags: _,
+            places,
+            lsoas: _,
+            roles,
+            ages,
+            hours,
+            weekdays,
+        } = self;
+        let tests_area = !places.is_empty() || !roles.is_empty();
+        tests_area || !ages.is_empty() || hours.is_some() || !weekdays.is_empty()
     }
 
     /// Whether a record passes every test other than those of kind, codes and flags.
     pub(super) fn passes_other_tests(&self, record: &Record<'_>) -> bool {
-        (self.places.is_empty() || self.place(record).is_some())
-            && (self.roles.is_empty() || self.role(record).is_some())
-            && (self.ages.is_empty() || self.age(record).is_some())
-            && (self.hours.is_none() || self.hour(record).is_some())
-            && (self.weekdays.is_empty() || self.weekday(record).is_some())
+        let Self {
+            id: _,
+            kinds: _,
+            codes: _,
+            flags: _,
+            places,
+            lsoas: _,
+            roles,
+            ages,
+            hours,
+            weekdays,
+        } = self;
+        (places.is_empty() || self.place(record).is_some())
+            && (roles.is_empty() || self.role(record).is_some())
+            && (ages.is_empty() || self.age(record).is_some())
+            && (hours.is_none() || self.hour(record).is_some())
+            && (weekdays.is_empty() || self.weekday(record).is_some())
     }
 
     /// The values of the record that each key matched; `None` if the rule does not match.
     pub fn explain(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> Option<Vec<Hit>> {
-        let has_flag = self.flags == 0 || self.flags & record.flags.yes != 0;
+        let Self {
+            id: _,
+            kinds,
+            codes: patterns,
+            flags,
+            places: _,
+            lsoas: _,
+            roles: _,
+            ages: _,
+            hours: _,
+            weekdays: _,
+        } = self;
+        let true_flags = flags & record.flags.yes;
+        let has_flag = *flags == 0 || true_flags != 0;
         if !self.accepts(record.kind) || !has_flag || !self.passes_other_tests(record) {
             return None;
         }
@@ -101,15 +138,15 @@ impl Rule {
                 value: value.to_owned(),
             })
         };
-        if !self.kinds.is_empty() {
+        if !kinds.is_empty() {
             add("kinds", record.kind.as_str());
         }
-        let mut found_code = self.codes.is_empty();
+        let mut found_code = patterns.is_empty();
         for code in codes.iter().filter(|code| self.names(code)) {
             add(&format!("codes.{}", code.scheme), &code.code);
             found_code = true;
         }
-        Flags::names(self.flags & record.flags.yes).for_each(|name| add("flags", name));
+        Flags::names(true_flags).for_each(|name| add("flags", name));
         let mut found =
             |key: &str, value: Option<String>| value.iter().for_each(|value| add(key, value));
         found("places", self.place(record).map(str::to_owned));
@@ -174,6 +211,18 @@ impl Rule {
 
     /// The tests in one form, independent of their order in the file. A series' scope is a hash of it.
     pub fn canonical(&self) -> String {
+        let Self {
+            id: _,
+            kinds,
+            codes,
+            flags,
+            places,
+            lsoas: _,
+            roles,
+            ages,
+            hours,
+            weekdays,
+        } = self;
         let mut by_key: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut test = |key: &str, mut values: Vec<String>| {
             values.sort();
@@ -182,39 +231,27 @@ impl Rule {
                 by_key.insert(key.to_owned(), values);
             }
         };
-        test(
-            "kinds",
-            self.kinds.iter().map(ToString::to_string).collect(),
-        );
-        for (scheme, patterns) in &self.codes {
+        test("kinds", kinds.iter().map(ToString::to_string).collect());
+        for (scheme, patterns) in codes {
             test(
                 &format!("codes.{scheme}"),
                 patterns.iter().map(Pattern::canonical).collect(),
             );
         }
-        test(
-            "flags",
-            Flags::names(self.flags).map(str::to_owned).collect(),
-        );
-        test("places", self.places.clone());
+        test("flags", Flags::names(*flags).map(str::to_owned).collect());
+        test("places", places.clone());
         test(
             "roles",
-            self.roles
-                .iter()
-                .map(|role| role.as_str().to_owned())
-                .collect(),
+            roles.iter().map(|role| role.as_str().to_owned()).collect(),
         );
-        test(
-            "ages",
-            self.ages.iter().copied().map(Ages::canonical).collect(),
-        );
+        test("ages", ages.iter().copied().map(Ages::canonical).collect());
         test(
             "hours",
-            self.hours.into_iter().map(Hours::canonical).collect(),
+            hours.iter().copied().map(Hours::canonical).collect(),
         );
         test(
             "weekdays",
-            self.weekdays
+            weekdays
                 .iter()
                 .map(|day| weekday_name(*day).to_owned())
                 .collect(),
