@@ -1,4 +1,4 @@
-//! The run: chain in, tables out. All tables are built before any is published. Each folder then
+//! Reads the chains and writes the tables. All tables are built before any is published. Each folder then
 //! replaces the one before it as a whole, with a file that names what it was built from. Figures as
 //! at a time in the past have a folder of their own.
 
@@ -203,7 +203,7 @@ impl Output<'_> {
         self.finish_folder(folder, &set.plans().collect::<Vec<_>>())
     }
 
-    /// The result; none = reference data is missing, which is noted for the summary.
+    /// The result, or `None` if reference data is missing, noted for the summary.
     fn unless_missing<T>(
         &mut self,
         path: &str,

@@ -12,7 +12,7 @@ pub(super) struct KindProfile {
     pub(super) per_mille: u32,
     /// Who sends it.
     pub(super) partner: &'static str,
-    /// The sending system; empty where it is the scheme.
+    /// The sending system; "" = named after the referral's scheme.
     pub(super) system: &'static str,
     /// Whether it happens more at night.
     pub(super) is_at_night: fn(&Offence) -> bool,

@@ -99,15 +99,15 @@ impl Derived {
             Self::Class => (
                 "class",
                 "Whether its offence has a victim (`V`), is against the state (`S`) or either \
-                 (`S/V`), by the offence list; null = not an offence of a list that is held.",
+                 (`S/V`), by the offence list; null = no offence of a known list.",
             ),
             Self::UnknownCode => (
                 "unknown_code",
-                "Whether the code list held for the scheme of a code lacks it.",
+                "Whether a code is missing from the code list of its scheme.",
             ),
             Self::PersonAgain => (
                 "person_again",
-                "Whether the person stood in another record of this partner and kind within the 12 \
+                "Whether the person is in another record of this partner and kind within the 12 \
                  months before; null = no token sent.",
             ),
             Self::VictimAgain => ("victim_again", "As `person_again`, of the harmed person."),
@@ -120,7 +120,7 @@ impl Derived {
                 "Whether mental health plays a part: any of its three flags is true; none is and \
                  one is false; null = not recorded.",
             ),
-            Self::Plan => ("plan", "The plan in force in its month; null = none held."),
+            Self::Plan => ("plan", "The plan in force in its month; null = no plan."),
             Self::Priorities => (
                 "priorities",
                 "Priorities of that plan it falls under, joined by `;`; empty = none, null = no \

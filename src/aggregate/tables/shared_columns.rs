@@ -1,4 +1,4 @@
-//! Columns that several tables have, with one description each, and the percentage in them.
+//! Columns that several tables have, with one description each, and how a percentage is computed.
 
 use crate::aggregate::figures::areas::AreaKey;
 use crate::aggregate::figures::status::DataStatus;
