@@ -17,7 +17,7 @@ fn decode(criterion: &mut Criterion) {
     let record = Record::from_event(&event);
     let mut group = criterion.benchmark_group("crime");
     group.bench_function("decode", |b| {
-        b.iter(|| Event::decode(black_box(document)).is_ok())
+        b.iter(|| Event::decode(black_box(document)).is_ok());
     });
     group.bench_function("decode and lay flat", |b| {
         b.iter(|| {
@@ -26,10 +26,10 @@ fn decode(criterion: &mut Criterion) {
         });
     });
     group.bench_function("semantic", |b| {
-        b.iter(|| semantic::check(black_box(&record), RECEIVED))
+        b.iter(|| semantic::check(black_box(&record), RECEIVED));
     });
     group.bench_function("tripwire", |b| {
-        b.iter(|| tripwire::check(black_box(&record), &event.envelope))
+        b.iter(|| tripwire::check(black_box(&record), &event.envelope));
     });
     let rules = TopicRules::new(Feed::Police, [event.envelope.source.to_string()]);
     let whole = |document: &str| {

@@ -163,7 +163,7 @@ pub fn parse_type(text: &str) -> Option<(Feed, Kind)> {
 /// The kind in a `type`, of any version.
 pub(crate) fn kind_of(text: &str) -> Option<Kind> {
     let (head, _) = text.rsplit_once(".v")?;
-    parse_type(&format!("{head}.v{}", VERSION)).map(|(_, kind)| kind)
+    parse_type(&format!("{head}.v{VERSION}")).map(|(_, kind)| kind)
 }
 
 /// The `type` of an event of a feed and kind.
@@ -263,7 +263,7 @@ impl<'a> Draft<'a> {
         match name {
             "specversion" => self.specversion = (text == "1.0").then_some(true)?,
             "datacontenttype" => {
-                self.datacontenttype = (text == "application/json").then_some(true)?
+                self.datacontenttype = (text == "application/json").then_some(true)?;
             }
             "type" => self.kind = Some(parse_type(text)?),
             "id" => self.id = Some(Id::new(text)?),

@@ -607,7 +607,7 @@ fn end_offsets(
                 Ok(_) => {}
                 // Its owner stops it, with the reason.
                 Err(error) => {
-                    tracing::warn!(partition = %at, %error, "cannot read the end offset")
+                    tracing::warn!(partition = %at, %error, "cannot read the end offset");
                 }
             }
         }

@@ -74,7 +74,7 @@ pub fn query(
         TableKind::ToJoin => "join.sql",
         TableKind::Figures => "query.sql",
     };
-    let parameters = Parameters::new(table, wanted, reference, dialect);
+    let parameters = Parameters::new(table, *wanted, reference, dialect);
     let script = Script::new(dialect, wanted.folder());
     let query = render(template, parameters, script);
     Some(query.expect("a test renders the query of every table"))

@@ -190,9 +190,8 @@ impl Director for OneFault {
             return Verdict::Done;
         };
         match (fault, operation) {
-            (Fault::DiesAfter | Fault::Meanwhile, _) => Verdict::Done,
             (Fault::Forgets, Operation::List) => Verdict::Old(usize::MAX),
-            (Fault::Forgets, _) => Verdict::Done,
+            (Fault::DiesAfter | Fault::Meanwhile | Fault::Forgets, _) => Verdict::Done,
             (Fault::AnswerLost, Operation::Change(_)) => Verdict::AnswerLost,
             (Fault::Exists, Operation::Change(_)) => Verdict::Exists,
             (Fault::Conflicts, Operation::Change(_)) => Verdict::Conflict,
@@ -1181,7 +1180,7 @@ async fn a_file_missing_in_the_middle_is_damage_to_readers_and_found_by_verify()
     assert_eq!(finding.position, at(8));
     assert!(error.to_string().contains(&finding.to_string()), "{error}");
     let report = verify(&store).await.expect("checked");
-    assert_eq!(report.findings, [finding.clone()]);
+    assert_eq!(report.findings, std::slice::from_ref(finding));
 }
 
 #[tokio::test]
@@ -1237,7 +1236,7 @@ async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
                 .put(&name(from).as_str().into(), bytes.into())
                 .await
                 .expect("put"),
-        )
+        );
     };
     let get = async |path: String| {
         inner

@@ -111,7 +111,7 @@ async fn act(folder: &str, acts: &[String]) {
                 let file = batch(from.offset, next.offset);
                 match journal::commit(&store, &partition(), &file, resumed.ledger_end).await {
                     Ok(CommitOutcome::Committed { ledger_end, .. }) => {
-                        (resumed.end, resumed.ledger_end) = (next, ledger_end)
+                        (resumed.end, resumed.ledger_end) = (next, ledger_end);
                     }
                     other => panic!("{other:?}"),
                 }

@@ -209,7 +209,7 @@ fn rules(series: Option<&Series>) -> BTreeSet<String> {
 fn not_measurable(plan: &Plan, settings: &AggregateSettings<'_>) -> Vec<String> {
     let partners = &settings.reference.partners;
     let mut shown = SeriesSet::EMPTY;
-    for &kind in Kind::ALL.iter() {
+    for &kind in Kind::ALL {
         for partner in partners.ids() {
             shown = shown.union(plan.applicable(&partners.carried(partner, kind), kind));
         }

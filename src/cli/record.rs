@@ -206,7 +206,7 @@ impl fmt::Display for RecordReport<'_> {
         match self.plan.id {
             None => writeln!(f, "\nno plan is in force in {month}")?,
             Some(plan) if is_cancelled => {
-                writeln!(f, "\nplan {plan}, not counted in {month}: cancelled")?
+                writeln!(f, "\nplan {plan}, not counted in {month}: cancelled")?;
             }
             Some(plan) => writeln!(f, "\nplan {plan}, counted in {month}")?,
         }

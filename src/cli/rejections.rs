@@ -30,7 +30,7 @@ impl RejectionList {
 
     /// Prints why a line was rejected.
     pub(super) fn reject(&mut self, line: u64, rejection: &Rejection) -> io::Result<()> {
-        self.print_line(match self.format {
+        self.print_line(&match self.format {
             Format::Text => format!("line {line}: {rejection}"),
             Format::Json => json!({
                 "line": line,
@@ -46,7 +46,7 @@ impl RejectionList {
 
     /// Prints a warning that the subject of a line is only digits.
     pub(super) fn warn(&mut self, line: u64) -> io::Result<()> {
-        self.print_line(match self.format {
+        self.print_line(&match self.format {
             Format::Text => format!("line {line}: warning at /subject: {BARE_DIGITS}"),
             Format::Json => {
                 json!({"line": line, "warning": BARE_DIGITS, "pointer": "/subject"}).to_string()
@@ -56,29 +56,28 @@ impl RejectionList {
 
     /// Prints the counts.
     pub(super) fn close(mut self, counts: &CheckCounts) -> io::Result<()> {
-        self.print_line(match self.format {
+        self.print_line(&match self.format {
             Format::Text => counts_text(counts),
             Format::Json => counts_json(counts).to_string(),
         })?;
         ignore_closed_pipe(self.out.flush())
     }
 
-    fn print_line(&mut self, line: String) -> io::Result<()> {
+    fn print_line(&mut self, line: &str) -> io::Result<()> {
         ignore_closed_pipe(writeln!(self.out, "{line}"))
     }
 }
 
 fn counts_text(counts: &CheckCounts) -> String {
-    let mut text = format!(
+    let total = format!(
         "{} lines, {} accepted, {} rejected",
         counts.lines,
         counts.accepted,
         counts.rejections()
     );
-    for (reason, count) in &counts.rejected {
-        text.push_str(&format!("\n{count:>9}  {reason}"));
-    }
-    text
+    let reasons = counts.rejected.iter();
+    let reasons = reasons.map(|(reason, count)| format!("\n{count:>9}  {reason}"));
+    [total].into_iter().chain(reasons).collect()
 }
 
 fn counts_json(counts: &CheckCounts) -> Value {

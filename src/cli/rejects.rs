@@ -286,7 +286,7 @@ mod tests {
     fn a_filter_accepts_rejects_that_meet_all_conditions() {
         let day = |day| Some(jiff::civil::date(2024, 6, day));
         let check = |filter: RejectFilter, is_accepted| {
-            assert_eq!(filter.accepts(&reject()), is_accepted, "{filter:?}")
+            assert_eq!(filter.accepts(&reject()), is_accepted, "{filter:?}");
         };
         check(RejectFilter::default(), true);
         check(

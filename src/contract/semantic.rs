@@ -32,7 +32,11 @@ pub fn check(record: &Record<'_>, received: Micros) -> Option<Violation> {
         .or_else(|| count(record))
 }
 
-/// The answer of a rule that is broken.
+/// The answer of a broken rule.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "each rule answers with the violation that it found"
+)]
 fn broken(reason: Reason, pointer: &str, rule: &'static str) -> Option<Violation> {
     Some(Violation::new(reason, pointer, rule))
 }

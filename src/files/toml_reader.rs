@@ -259,12 +259,11 @@ impl<'t> TomlReader<'t> {
     pub fn choices<T: Copy>(&self, key: &str, what: &str, choices: &[(&'static str, T)]) -> Vec<T> {
         let mut values = Vec::new();
         for item in self.texts(key) {
-            match named(item.text, choices) {
-                Some(value) => values.push(value),
-                None => {
-                    let hint = hint(item.text, choices.iter().map(|(name, _)| *name));
-                    self.fault_at(&item.key, format!("unknown {what} `{}`{hint}", item.text));
-                }
+            if let Some(value) = named(item.text, choices) {
+                values.push(value);
+            } else {
+                let hint = hint(item.text, choices.iter().map(|(name, _)| *name));
+                self.fault_at(&item.key, format!("unknown {what} `{}`{hint}", item.text));
             }
         }
         values

@@ -23,6 +23,7 @@ pub(super) struct KindProfile {
 }
 
 /// The profile of a kind.
+#[expect(clippy::too_many_lines, reason = "one entry for each kind")]
 pub(super) const fn profile(kind: Kind) -> KindProfile {
     match kind {
         Kind::Crime => KindProfile {

@@ -3,7 +3,7 @@
 //! Rows of street files are crimes and incidents; their outcomes come from the outcome files where
 //! these are given. Rows of stop-and-search files are searches. One run imports one release of one
 //! force, all its months together, since only the complete release shows what identifies a record.
-//! Every published row is one record. IdCounts that do not identify a record are an error, and so are
+//! Every published row is one record. `IdCounts` that do not identify a record are an error, and so are
 //! LSOA codes of an unknown vintage.
 
 mod events;

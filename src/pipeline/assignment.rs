@@ -43,6 +43,10 @@ pub(super) struct Route {
 }
 
 /// A partition resumed from its chain.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per partition and assignment, and the large variant is the usual one"
+)]
 enum Resumed {
     /// At the chain's end.
     AtEnd(Resume),
@@ -60,6 +64,10 @@ struct GroupState {
 }
 
 /// Broker and chain compared.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per partition and assignment, and the large variant is the usual one"
+)]
 enum Reconciled {
     /// They agree, or every loss was accepted.
     Agreed { resume: Resume, group: GroupState },

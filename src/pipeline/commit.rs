@@ -171,8 +171,12 @@ impl Commits {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a task ends once: its context is used up"
+)]
 fn end(task: TaskContext, outcome: TaskOutcome, orders: &Sender<Order>) {
-    let slot = task.slot;
+    let TaskContext { slot, .. } = task;
     drop(orders.send(Order::TaskEnded { slot, outcome })); // the worker may have ended with an error
 }
 

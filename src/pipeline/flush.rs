@@ -94,7 +94,7 @@ mod tests {
 
     const RULE: FlushRule = FlushRule {
         rows: 10,
-        age: Duration::from_secs(60),
+        age: Duration::from_mins(1),
     };
 
     #[test]

@@ -202,7 +202,7 @@ impl Publisher {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
-                    record = again
+                    record = again;
                 }
                 Err((error, _)) => return Err(self.failure_by(Some(error))),
             }

@@ -29,12 +29,11 @@ impl Carried {
 pub(crate) fn read_flags(reader: &TomlReader<'_>, key: &str) -> u32 {
     let mut bits = 0;
     for item in reader.texts(key) {
-        match Flags::bit(item.text) {
-            Some(bit) => bits |= bit,
-            None => {
-                let hint = hint(item.text, Flags::NAMES);
-                reader.fault_at(&item.key, format!("unknown flag `{}`{hint}", item.text));
-            }
+        if let Some(bit) = Flags::bit(item.text) {
+            bits |= bit;
+        } else {
+            let hint = hint(item.text, Flags::NAMES);
+            reader.fault_at(&item.key, format!("unknown flag `{}`{hint}", item.text));
         }
     }
     bits

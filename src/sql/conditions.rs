@@ -101,7 +101,7 @@ impl PlanConditions {
             keys.push(is_one_of("role", roles.iter().map(|role| role.as_str())));
         }
         if !ages.is_empty() {
-            keys.push(any(ages.iter().map(is_any_inside)));
+            keys.push(any(ages.iter().copied().map(is_any_inside)));
         }
         keys.extend(hours.map(is_in_hours));
         if !weekdays.is_empty() {
@@ -128,7 +128,7 @@ fn is_in_place(rule: &Rule) -> String {
 }
 
 /// Whether the age band of anyone concerned is inside another.
-fn is_any_inside(ages: &Ages) -> String {
+fn is_any_inside(ages: Ages) -> String {
     let (low, high) = ages.bounds();
     let everyone = ["person", "victim", "suspect"].into_iter();
     any(everyone.map(|who| format!("{who}_low >= {low} AND {who}_high <= {high}")))

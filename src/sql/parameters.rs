@@ -186,11 +186,11 @@ struct BreakParameters {
 impl Parameters {
     pub(super) fn new(
         table: &str,
-        wanted: &PlanChoice<'_>,
+        wanted: PlanChoice<'_>,
         reference: &Reference,
         dialect: Dialect,
     ) -> Self {
-        let (plan_id, plans) = match *wanted {
+        let (plan_id, plans) = match wanted {
             PlanChoice::Plan(plan) => (Some(plan.id.clone()), vec![plan]),
             PlanChoice::InForce => (None, adopted_plans(reference)),
         };

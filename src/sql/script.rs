@@ -19,6 +19,18 @@ pub(super) struct QueryPart {
     pub(super) is_stored: bool,
 }
 
+impl QueryPart {
+    /// The statement that makes the part in Spark.
+    fn statement(&self) -> String {
+        let Self { name, sql, .. } = self;
+        if self.is_stored {
+            format!("DROP TABLE IF EXISTS {name};\nCREATE TABLE {name} USING parquet AS\n{sql};\n")
+        } else {
+            format!("CREATE OR REPLACE TEMPORARY VIEW {name} AS\n{sql};\n")
+        }
+    }
+}
+
 /// A query while its template is rendered.
 pub(super) struct Script {
     dialect: Dialect,
@@ -63,40 +75,26 @@ impl Script {
     }
 
     fn join_expressions(&self, query: &str) -> String {
-        let mut text = String::new();
-        for (index, part) in self.parts.iter().enumerate() {
-            let begin = if index == 0 { "WITH " } else { ",\n" };
-            text += &format!("{begin}{} AS (\n{})", part.name, part.sql);
+        let parts = self.parts.iter();
+        let parts: Vec<String> = parts
+            .map(|part| format!("{} AS (\n{})", part.name, part.sql))
+            .collect();
+        if parts.is_empty() {
+            return query.to_owned();
         }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text + query
+        format!("WITH {}\n{query}", parts.join(",\n"))
     }
 
     fn join_statements(&self, query: &str) -> String {
-        let mut text = String::new();
-        for file in files().filter(|file| self.files.contains(file)) {
+        let files = files().filter(|file| self.files.contains(file));
+        let views = files.map(|file| {
             let (name, path) = (self.file_name(file), self.path(file));
-            text += &format!(
+            format!(
                 "CREATE OR REPLACE TEMPORARY VIEW {name} USING parquet OPTIONS (path '{path}');\n"
-            );
-        }
-        for QueryPart {
-            name,
-            sql,
-            is_stored,
-        } in &self.parts
-        {
-            text += &if *is_stored {
-                format!(
-                    "DROP TABLE IF EXISTS {name};\nCREATE TABLE {name} USING parquet AS\n{sql};\n"
-                )
-            } else {
-                format!("CREATE OR REPLACE TEMPORARY VIEW {name} AS\n{sql};\n")
-            };
-        }
-        text + query
+            )
+        });
+        let parts = self.parts.iter().map(QueryPart::statement);
+        views.chain(parts).chain([query.to_owned()]).collect()
     }
 
     fn path(&self, file: &str) -> String {

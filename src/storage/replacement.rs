@@ -11,7 +11,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
@@ -47,7 +47,7 @@ impl Store {
     /// Begins to replace a folder: for what is derived and can be written again, never for the
     /// ledger. Any number of processes may do so: the last to publish wins.
     pub async fn replacement(&self, folder: &str) -> Result<Replacement> {
-        let staged = self.on_disk(STAGING, stage).await?;
+        let staged = self.on_disk(STAGING, |staging| stage(&staging)).await?;
         Ok(Replacement {
             store: self.clone(),
             folder: folder.to_owned(),
@@ -103,8 +103,8 @@ impl Replacement {
 }
 
 /// A new folder to stage files in.
-fn stage(staging: PathBuf) -> Result<Option<StagedFolder>> {
-    match lock_staging(&staging) {
+fn stage(staging: &Path) -> Result<Option<StagedFolder>> {
+    match lock_staging(staging) {
         Ok(lock) => Ok(Some(StagedFolder {
             folder: format!("{STAGING}/{:016x}", random()),
             _lock: lock,
@@ -142,7 +142,7 @@ fn move_into_place(staged: &Path, target: &Path, names: &[String]) -> io::Result
     sync_disk_folder(staged)?;
     match exchange(staged, target) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::XDEV) => {
-            move_one_by_one(staged, target, names)?
+            move_one_by_one(staged, target, names)?;
         }
         result => result?,
     }

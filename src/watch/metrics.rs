@@ -205,13 +205,15 @@ struct GaugeEntry {
     read: GaugeRead,
 }
 
+type ReadShared = fn(&Shared) -> f64;
+
 enum GaugeRead {
     /// One value.
-    Single(fn(&Shared) -> f64),
+    Single(ReadShared),
     /// One value per partition of this process.
     PerPartition(fn(&WatchedPartition, Micros) -> f64),
     /// One value per word of a label.
-    PerLabel(&'static str, &'static [(&'static str, fn(&Shared) -> f64)]),
+    PerLabel(&'static str, &'static [(&'static str, ReadShared)]),
 }
 
 const GAUGES: [GaugeEntry; 8] = [

@@ -20,7 +20,7 @@ fn for_each(points: &[&'static str], in_bucket: bool, story: fn(&Feeds, &str)) {
                     }
                     .start(),
                     point,
-                )
+                );
             };
             thread.spawn_scoped(scope, told).expect("a thread");
         }

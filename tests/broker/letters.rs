@@ -222,9 +222,9 @@ fn dead_letters_of_a_damaged_file_are_given_up_and_the_partition_continues() {
         .iter()
         .map(|file| std::fs::read(file).expect("a file"))
         .collect();
-    files
-        .iter()
-        .for_each(|file| std::fs::write(file, "damaged").expect("written"));
+    for file in &files {
+        std::fs::write(file, "damaged").expect("written");
+    }
     feeds.send(records(90..180));
     feeds
         .ingest()

@@ -37,6 +37,7 @@ fn check(counts: &Value, expected: [(&str, u64); 4]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, step by step")]
 fn records_that_satisfy_a_fixed_contract_are_replayed_unchanged_and_never_twice() {
     let feeds = Feeds::start();
     let partners = unregister(&feeds, "crime");

@@ -99,6 +99,7 @@ impl Metrics {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, step by step")]
 fn metrics_agree_with_the_store() {
     let feeds = Feeds::start();
     let watched = Watched::start(feeds.ingest());

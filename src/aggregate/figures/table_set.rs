@@ -302,9 +302,12 @@ impl<'f> SeriesCounts<'f> {
         let by_class: Vec<&[u32]> = plan_series
             .by_class
             .iter()
-            .map(|series| match series.contains(&self.series()) {
-                true => &[0][..],
-                false => &[],
+            .map(|series| {
+                if series.contains(&self.series()) {
+                    &[0][..]
+                } else {
+                    &[]
+                }
             })
             .collect();
         RecordTally::new(

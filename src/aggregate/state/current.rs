@@ -247,7 +247,7 @@ impl Current {
             assert!(
                 (GROUP as usize) < Group::COMBINED.len(),
                 "not a column of combinations"
-            )
+            );
         }
         self.groups[GROUP as usize].row(combination)[column.index()]
     }

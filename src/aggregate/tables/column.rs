@@ -180,25 +180,30 @@ impl<'f, R> Column<'f, R> {
                     choices.map_or_else(|| Arc::new(texts::<&str>([])), Clone::clone),
                 ))
             }
-            Values::Text(value) => Arc::new(StringArray::from_iter(
-                rows.iter().map(|row| value(set, row)),
-            )),
-            Values::Integer(value) => Arc::new(Int64Array::from_iter(
-                rows.iter().map(|row| value(set, row)),
-            )),
-            Values::Number(value) => Arc::new(Float64Array::from_iter(
-                rows.iter().map(|row| value(set, row)),
-            )),
-            Values::Boolean(value) => Arc::new(BooleanArray::from_iter(
-                rows.iter().map(|row| value(set, row)),
-            )),
+            Values::Text(value) => {
+                let values = rows.iter().map(|row| value(set, row));
+                Arc::new(values.collect::<StringArray>())
+            }
+            Values::Integer(value) => {
+                let values = rows.iter().map(|row| value(set, row));
+                Arc::new(values.collect::<Int64Array>())
+            }
+            Values::Number(value) => {
+                let values = rows.iter().map(|row| value(set, row));
+                Arc::new(values.collect::<Float64Array>())
+            }
+            Values::Boolean(value) => {
+                let values = rows.iter().map(|row| value(set, row));
+                Arc::new(values.collect::<BooleanArray>())
+            }
             Values::Date(value) => {
                 let days = rows.iter().map(|row| value(set, row).map(days_since_1970));
-                Arc::new(Date32Array::from_iter(days))
+                Arc::new(days.collect::<Date32Array>())
             }
             Values::Instant(value) => {
                 let times = rows.iter().map(|row| value(set, row));
-                Arc::new(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"))
+                let times: TimestampMicrosecondArray = times.collect();
+                Arc::new(times.with_timezone("UTC"))
             }
         }
     }

@@ -163,8 +163,8 @@ fn sources_with(set: &TableSet<'_>, kind: usize, factor: &Factor) -> SourceSet {
     let mut sources = SourceSet::default();
     for (i, source) in current.sources[kind].iter().enumerate() {
         let carried = partners.carried_by(source, current.partner_kinds[kind].of);
-        let sent = current.marked[kind].get(i).copied().unwrap_or_default();
-        if (carried.flags | sent) & factor.flags != 0 {
+        let flags_sent = current.marked[kind].get(i).copied().unwrap_or_default();
+        if (carried.flags | flags_sent) & factor.flags != 0 {
             sources.add(SourceSet::one(i));
         }
     }

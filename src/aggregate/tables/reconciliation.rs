@@ -279,9 +279,9 @@ fn categories(codes: &CodeLists, series: &SeriesCounts<'_>, window: &Window) -> 
             };
             scheme = Some(list);
             if codes.is_total(list, &category.key.id) {
-                total = add(total, count);
+                add(&mut total, count);
             } else if !pattern::is_base(&category.key.id) {
-                parts = add(parts, count);
+                add(&mut parts, count);
             }
         }
         if let Some(scheme) = scheme
@@ -296,8 +296,8 @@ fn categories(codes: &CodeLists, series: &SeriesCounts<'_>, window: &Window) -> 
     rows
 }
 
-fn add(sum: Option<BoundedCount>, count: BoundedCount) -> Option<BoundedCount> {
-    Some(sum.map_or(count, |sum| sum.plus(count)))
+fn add(sum: &mut Option<BoundedCount>, count: BoundedCount) {
+    *sum = Some(sum.map_or(count, |sum| sum.plus(count)));
 }
 
 /// The totals that partners' own publications give, from the configuration.

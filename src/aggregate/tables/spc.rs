@@ -296,7 +296,11 @@ mod tests {
         let actual = chart[0].limits.expect("limits");
         let actual = [actual.centre, actual.lower, actual.upper]
             .map(|value| (value * 1000.0).round() / 1000.0);
-        assert_eq!(actual, [centre, limits.0, limits.1]);
+        let same = |(actual, expected): (&f64, &f64)| (actual - expected).abs() < 1e-9;
+        assert!(
+            actual.iter().zip(&[centre, limits.0, limits.1]).all(same),
+            "{actual:?}"
+        );
         let actual: Vec<(usize, Signal)> = chart
             .iter()
             .enumerate()

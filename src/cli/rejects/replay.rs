@@ -88,7 +88,7 @@ impl RejectsReplay {
                     say!(
                         "{}",
                         serde_json::to_string(&RejectLine::new(partition, &reject))?
-                    )
+                    );
                 }
                 (None, Format::Text) => drop(listed.add_row(cells(partition, reject))),
             }

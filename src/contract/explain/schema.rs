@@ -110,7 +110,7 @@ impl SchemaCheck {
                 ("items", Value::Array(items)) => {
                     for (number, item) in items.iter().enumerate() {
                         self.at(&number.to_string(), |check| {
-                            check.value(document, wanted, item)
+                            check.value(document, wanted, item);
                         });
                     }
                 }
@@ -348,6 +348,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a list of cases")]
     fn a_fault_says_what_to_send() {
         let crime = |changed: &str, value: Value| {
             let mut data = json!({

@@ -28,9 +28,9 @@ pub(super) struct IdCounts {
 
 /// The subject of each row, unique in the release.
 ///
-/// A row without an id is identified by a hash of its content and its ordinal among equal rows, from
-/// 1. A row with an id is identified by the id, and from its second occurrence also by an ordinal, in
-/// the order of the content.
+/// A row without an id is identified by a hash of its content and its ordinal among equal rows,
+/// starting at one. A row with an id is identified by the id, and from its second occurrence also
+/// by an ordinal, in the order of the content.
 pub(super) fn identify(
     table: &StreetRows,
     scope: IdScope,

@@ -84,6 +84,7 @@ fn check(sent: &str, level: &str, expected: [&[Placed<'_>]; 7]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn a_row_is_placed_by_its_code_at_each_tier() {
     let both = [At("kent-12"), At("kent-13")];
     let (maidstone, none, out) = ([At(MAIDSTONE)], [Unplaced], [Outside]);
@@ -480,6 +481,7 @@ fn the_population_nearest_to_a_day_counts() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn what_the_geography_may_not_say_is_refused() {
     for (file, from, to, words) in [
         (

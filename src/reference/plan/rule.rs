@@ -136,7 +136,7 @@ impl Rule {
             hits.push(Hit {
                 key: key.to_owned(),
                 value: value.to_owned(),
-            })
+            });
         };
         if !kinds.is_empty() {
             add("kinds", record.kind.as_str());

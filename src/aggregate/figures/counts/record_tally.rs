@@ -17,17 +17,22 @@ pub(crate) struct RecordTally {
     counts: Vec<u32>,
 }
 
+/// The series that a fact counts in.
+pub(crate) type SeriesOf<'f, 't> = &'f dyn Fn(&Fact) -> &'t [u32];
+/// The further key of a fact; `None` = the fact is not counted.
+pub(crate) type KeyOf<'f> = &'f dyn Fn(&Fact) -> Option<usize>;
+
 impl RecordTally {
     /// Counts the facts of a partner's kind, in the months it has.
     ///
     /// `series_of` gives the series that a fact counts in, below the number of series; `key_of` its
     /// further key, below the number of keys, or none if the fact is not counted.
-    pub(crate) fn new<'t>(
+    pub(crate) fn new(
         figures: &Figures<'_>,
         kind: usize,
         months: &KindMonths,
-        (series, series_of): (usize, &dyn Fn(&Fact) -> &'t [u32]),
-        (keys, key_of): (usize, &dyn Fn(&Fact) -> Option<usize>),
+        (series, series_of): (usize, SeriesOf<'_, '_>),
+        (keys, key_of): (usize, KeyOf<'_>),
     ) -> Self {
         let (areas, len) = (&figures.areas.by_kind[kind], months.len());
         let width = series * keys * len;
