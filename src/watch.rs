@@ -108,7 +108,7 @@ impl PartitionReporter {
 /// A partition of this process.
 #[derive(Debug)]
 struct WatchedPartition {
-    /// Everything below is durable or has no record.
+    /// Everything below this offset is durable, or the log has no record there.
     durable: i64,
     /// The last known next offset of the broker's log.
     end: i64,

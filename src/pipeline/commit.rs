@@ -1,8 +1,8 @@
 //! The tasks of partitions: commit a batch and mirror its rejects, or mirror earlier rejects.
 //!
-//! A task runs beside its worker, one per partition, and ends with one [`TaskOutcome`]. The order
-//! is: rejects, the topic's id, the journal file, dead letters. While no broker reports the
-//! topic's id, a batch waits, and nothing is lost.
+//! A task runs beside its worker, one per partition, and ends with one [`TaskOutcome`]. It writes
+//! the rejects, checks the topic's id, creates the journal file and sends the dead letters, in this
+//! order. While no broker reports the topic's id, a batch waits, and nothing is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,8 @@ use crate::watch::CreateAnswer;
 
 /// The pause before a broker that reported no topic id is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// Answers in a row, saying that a topic does not exist, after which that is believed: just after
-/// its start a broker may not yet know.
+/// Answers in a row that the topic does not exist before that is believed: a broker that has just
+/// started may not know it yet.
 const ABSENT_MAX: u32 = 5;
 
 /// Starts the tasks of partitions.
@@ -85,7 +85,9 @@ impl Commits {
     pub(super) fn mirror(&self, task: TaskContext, from: Position, orders: Sender<Order>) {
         let commits = self.clone();
         self.runtime.spawn(async move {
-            let is_complete = commits.are_sent(&task, UnsentRejects::From(from)).await;
+            let is_complete = commits
+                .send_dead_letters(&task, UnsentRejects::From(from))
+                .await;
             end(task, TaskOutcome::Mirrored { is_complete }, &orders);
         });
     }
@@ -131,7 +133,10 @@ impl Commits {
         tracing::debug!(%partition, %from, %next, accepted, rejected, bytes, "durable");
         drop(files.rows);
         let is_mirrored = match files.rejects {
-            Some((name, bytes)) => self.are_sent(task, UnsentRejects::Batch(name, bytes)).await,
+            Some((name, bytes)) => {
+                self.send_dead_letters(task, UnsentRejects::Batch(name, bytes))
+                    .await
+            }
             None => true,
         };
         let batch = CommittedBatch {
@@ -159,15 +164,15 @@ impl Commits {
 
     /// Mirrors rejects, if a topic is set; false if the partition was revoked before they
     /// were acknowledged.
-    async fn are_sent(&self, task: &TaskContext, unsent: UnsentRejects) -> bool {
+    async fn send_dead_letters(&self, task: &TaskContext, unsent: UnsentRejects) -> bool {
         let Some(queue) = &self.dead_letter_queue else {
             return true;
         };
-        let are_sent = queue.send(&task.at, unsent, &task.is_revoked).await;
-        if are_sent {
+        let is_acknowledged = queue.send(&task.at, unsent, &task.is_revoked).await;
+        if is_acknowledged {
             crash::point("dead-letters.sent");
         }
-        are_sent
+        is_acknowledged
     }
 }
 

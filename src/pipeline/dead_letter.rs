@@ -38,7 +38,7 @@ const IN_FLIGHT_MAX: usize = 1_000;
 const MESSAGE_BYTES_MAX: &str = "33554432";
 /// Bytes of rejects that are mirrored together: the broker rejects them together, so one that is
 /// too large must go alone.
-const BATCH_BYTES_MAX: &str = "65536";
+const PRODUCER_BATCH_BYTES: &str = "65536";
 
 /// Kafka Connect's names for where a record was and what is wrong with it.
 const TOPIC: &str = "__connect.errors.topic";
@@ -148,7 +148,7 @@ impl DeadLetterTopic {
         config
             .set("acks", "all")
             .set("message.max.bytes", MESSAGE_BYTES_MAX)
-            .set("batch.size", BATCH_BYTES_MAX);
+            .set("batch.size", PRODUCER_BATCH_BYTES);
         Ok(Self {
             producer: config.create().map_err(Unreached::Client)?,
             topic: topic.to_owned(),

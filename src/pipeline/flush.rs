@@ -1,16 +1,17 @@
 //! The flush rule: when the batch of a partition is committed.
 //!
 //! A batch is due when it has `ingest.flush_rows` records, when its oldest record has waited for
-//! `ingest.flush_age`, when its file has [`BATCH_BYTES_MAX`] bytes, or when it reached the offset
-//! at which a run with `--until-end` stops. Besides, a worker flushes its largest batch when all
-//! its batches together exceed its part of `ingest.memory_mib`.
+//! `ingest.flush_age`, when its rows in memory or its rejects as received reach
+//! [`BATCH_BYTES_MAX`] bytes, or when it reached the offset at which a run with `--until-end`
+//! stops. Besides, a worker flushes its largest batch when all its batches together exceed its part
+//! of `ingest.memory_mib`.
 
 use std::time::{Duration, Instant};
 
 use super::messages::Slot;
 
-/// Bytes of one batch at most: of rows mostly encoded, of rejects as they came, since readers
-/// unpack them.
+/// Bytes at which a batch is committed: of rows as kept in memory, mostly encoded; of rejects as
+/// received, since their readers decompress them.
 const BATCH_BYTES_MAX: usize = 64 << 20;
 
 /// When a batch is due.

@@ -83,7 +83,7 @@ pub(super) enum Report {
     Committed { slot: Slot, batch: CommittedBatch },
     /// The group's offset is behind the chain's end.
     GroupBehind { slot: Slot, end: GroupOffset },
-    /// Everything below this offset is durable or has no record.
+    /// Everything below this offset is durable, or the log has no record there.
     Reached { slot: Slot, offset: i64 },
     /// The next batch is full while a commit is under way: stop fetching the partition.
     PauseFetch(Slot),

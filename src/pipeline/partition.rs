@@ -1,10 +1,15 @@
 //! The life of an assigned partition, as a state machine.
 //!
 //! ```text
-//! assigned ──> Mirroring ──> Filling <──> Committing
-//!                  │            │             │
-//!                  └────────> Leaving <───────┘      revoked with a task under way
+//! assigned ──> Filling <──> Committing
+//!    │            ^             │
+//!    └──────> Mirroring         │      unsent dead letters
+//!                 │             │
+//!                 └─> Leaving <─┘      revoked with a task under way
 //! ```
+//!
+//! A partition revoked while Filling replies and ends at once. One that is Leaving replies and ends
+//! when its task ends.
 //!
 //! A partition fills its next batch in every phase, and has at most one task under way. The
 //! invariant: what was gathered after a batch falls with it. If a commit is lost, the whole
@@ -50,7 +55,7 @@ pub(super) struct Partition {
     slot: Slot,
     topic_id: String,
     first_offset: i64,
-    /// What the chain contains.
+    /// The last committed range: where the group may continue.
     durable: GroupOffset,
     ledger_end: Position,
     /// Flush at once when this offset is reached.
@@ -115,7 +120,7 @@ impl Partition {
         &self.durable.at
     }
 
-    /// What the chain contains.
+    /// The last committed range: where the group may continue.
     pub(super) fn durable(&self) -> &GroupOffset {
         &self.durable
     }
@@ -246,8 +251,7 @@ impl Partition {
             drop(reply.send(self.durable)); // past the wait nobody listens
             return None;
         }
-        // Past the batch the log contained nothing but markers of transactions, which make no
-        // batch.
+        // The log ended with transaction markers, for which no batch will report the end.
         if self.at_end && self.batch.is_empty() {
             let offset = self.batch.next();
             report(Report::Reached { slot, offset });

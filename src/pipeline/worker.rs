@@ -1,6 +1,6 @@
 //! A worker: one thread that validates, gathers and encodes the records of its partitions.
 //!
-//! It obeys orders and applies the flush rule; what a partition goes through is in
+//! It handles orders and applies the flush rule; what a partition goes through is in
 //! [`super::partition`]. It never waits for a commit: a task commits the batch, and its outcome
 //! comes back as an order.
 
@@ -76,7 +76,7 @@ impl Worker {
         loop {
             match inbox.recv_timeout(TICK) {
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(order) => self.obey(order),
+                Ok(order) => self.handle(order),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if ticked.elapsed() >= TICK {
@@ -91,7 +91,7 @@ impl Worker {
         drop(self.reports.send(report));
     }
 
-    fn obey(&mut self, order: Order) {
+    fn handle(&mut self, order: Order) {
         match order {
             Order::Stop => unreachable!("ends the loop"),
             Order::Assigned(assigned) => self.assign(*assigned),

@@ -20,6 +20,10 @@ pub(crate) struct Program {
 
 impl Program {
     /// A command of the program, whose output goes to files in a folder.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "settings of the test's environment must not reach the program"
+    )]
     pub(crate) fn new(folder: &Path, arguments: &[&str]) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
