@@ -73,7 +73,7 @@ fn strike() {
             let file = std::env::var("PARTNER_FEEDS_CRASH_HOLD")
                 .expect("PARTNER_FEEDS_CRASH_HOLD names a file");
             eprintln!("held");
-            while std::fs::exists(&file).expect("a file can be looked for") {
+            while std::fs::exists(&file).expect("the path can be checked") {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
         }

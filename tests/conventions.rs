@@ -67,6 +67,164 @@ fn every_module_has_its_row_in_the_architecture() {
     );
 }
 
+/// Words that pages, `--help`, comments of settings and messages avoid, with better ones.
+const AVOIDED: [(&str, &str); 28] = [
+    ("told", "reported, documented"),
+    ("untold", "unknown"),
+    ("tells", "reports, shows"),
+    ("said", "reported, documented"),
+    ("says of", "reports for"),
+    ("held", "contained, kept, loaded"),
+    ("holds", "contains, stores"),
+    ("of which", "whose, for"),
+    ("whereof", "for which"),
+    ("thereof", "its"),
+    ("no word on", "does not report"),
+    ("so many", "N"),
+    ("so often", "every N"),
+    ("lies", "is"),
+    ("bears", "has"),
+    ("goes by", "is keyed by"),
+    ("asked after", "queried"),
+    ("looked for", "searched for"),
+    ("comes of", "results from"),
+    ("parked", "paused"),
+    ("outbox", "dead-letter queue"),
+    ("grace", "shutdown timeout"),
+    ("mend", "fix"),
+    ("mended", "fixed"),
+    ("whatever", "any"),
+    ("whoever", "everyone"),
+    ("wherever", "anywhere"),
+    ("twin", "equivalent"),
+];
+
+#[test]
+fn texts_for_users_are_in_plain_words() {
+    let mut pages = [
+        "README",
+        "ARCHITECTURE",
+        "CHANGELOG",
+        "CONTRIBUTING",
+        "SECURITY",
+    ]
+    .map(|page| format!("{page}.md"))
+    .to_vec();
+    pages.push("schemas/README.md".to_owned());
+    pages.extend(files("docs", "md"));
+    let mut texts: Vec<Text> = pages.iter().flat_map(|page| prose(page)).collect();
+    texts.extend(
+        files("config", "toml")
+            .iter()
+            .flat_map(|file| comments(file)),
+    );
+    texts.extend(files("src", "rs").iter().flat_map(|file| messages(file)));
+    let mut found = Vec::new();
+    for Text { file, line, text } in &texts {
+        let words: Vec<String> = text
+            .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_')
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect();
+        let spaced = format!(" {} ", words.join(" "));
+        for (avoided, better) in AVOIDED {
+            if spaced.contains(&format!(" {avoided} ")) {
+                found.push(format!(
+                    "{file}:{line}: `{avoided}`, say {better}: {}",
+                    text.trim()
+                ));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// A piece of text that users read.
+struct Text {
+    file: String,
+    line: usize,
+    text: String,
+}
+
+impl Text {
+    /// A piece without what is in backticks: code, and stored names.
+    fn new(file: &str, line: usize, text: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            text: text.split('`').step_by(2).collect(),
+        }
+    }
+}
+
+/// The lines of a page outside its blocks of code.
+fn prose(page: &str) -> Vec<Text> {
+    let mut lines = Vec::new();
+    let mut in_code = false;
+    for (line, text) in (1..).zip(read(page).lines()) {
+        if text.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code {
+            lines.push(Text::new(page, line, text));
+        }
+    }
+    lines
+}
+
+fn comments(file: &str) -> Vec<Text> {
+    let text = read(file);
+    let lines = (1..).zip(text.lines());
+    lines
+        .filter_map(|(line, text)| Some(Text::new(file, line, text.split_once('#')?.1)))
+        .collect()
+}
+
+/// The strings of three words or more in a source file, and the `--help` of a command.
+fn messages(file: &str) -> Vec<Text> {
+    let text = read(file);
+    let code = text.split("#[cfg(test)]\nmod ").next().expect("a text");
+    let mut found = Vec::new();
+    if file.ends_with("tests.rs") {
+        return found;
+    }
+    let (mut rest, mut line) = (code, 1);
+    while let Some(start) = rest.find(['"', '/', '\'']) {
+        line += rest[..start].matches('\n').count();
+        rest = &rest[start..];
+        let end = if let Some(comment) = rest.strip_prefix("//") {
+            let comment = comment.lines().next().unwrap_or_default();
+            if file.starts_with("src/cli") && comment.starts_with('/') {
+                found.push(Text::new(file, line, comment));
+            }
+            2 + comment.len()
+        } else if let Some(string) = rest.strip_prefix('"') {
+            let length = length_of_string(string);
+            if string[..length].matches(' ').count() > 1 {
+                found.push(Text::new(file, line, &string[..length]));
+            }
+            2 + length
+        } else if rest.starts_with("'\"'") {
+            3
+        } else {
+            1
+        };
+        line += rest[..end.min(rest.len())].matches('\n').count();
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    found
+}
+
+/// The length of a string, in bytes, up to the quotation mark that ends it.
+fn length_of_string(string: &str) -> usize {
+    let mut escaped = false;
+    let end = string.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(string.len())
+}
+
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

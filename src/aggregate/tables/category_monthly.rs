@@ -34,7 +34,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<CategoryDetail<'f>>>> {
         choice(
             ColumnPurpose::Attribute,
             "label",
-            "What the code stands for; null = no code list here has it.",
+            "The meaning of the code; null = no code list here has it.",
             |set| texts(set.series_keys().map(|(_, key)| label(set, key))),
             |_, row: &CountRow<CategoryDetail<'f>>| Some(row.key.series),
         ),
