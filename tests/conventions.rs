@@ -112,7 +112,7 @@ fn texts_for_users_are_in_plain_words() {
     .to_vec();
     pages.push("schemas/README.md".to_owned());
     pages.extend(files("docs", "md"));
-    let mut texts: Vec<Text> = pages.iter().flat_map(|page| prose(page)).collect();
+    let mut texts: Vec<Passage> = pages.iter().flat_map(|page| prose(page)).collect();
     texts.extend(
         files("config", "toml")
             .iter()
@@ -120,7 +120,7 @@ fn texts_for_users_are_in_plain_words() {
     );
     texts.extend(files("src", "rs").iter().flat_map(|file| messages(file)));
     let mut found = Vec::new();
-    for Text { file, line, text } in &texts {
+    for Passage { file, line, text } in &texts {
         let words: Vec<String> = text
             .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_')
             .filter(|word| !word.is_empty())
@@ -140,13 +140,13 @@ fn texts_for_users_are_in_plain_words() {
 }
 
 /// A piece of text that users read.
-struct Text {
+struct Passage {
     file: String,
     line: usize,
     text: String,
 }
 
-impl Text {
+impl Passage {
     /// A piece without what is in backticks: code, and stored names.
     fn new(file: &str, line: usize, text: &str) -> Self {
         Self {
@@ -158,29 +158,29 @@ impl Text {
 }
 
 /// The lines of a page outside its blocks of code.
-fn prose(page: &str) -> Vec<Text> {
+fn prose(page: &str) -> Vec<Passage> {
     let mut lines = Vec::new();
     let mut in_code = false;
     for (line, text) in (1..).zip(read(page).lines()) {
         if text.trim_start().starts_with("```") {
             in_code = !in_code;
         } else if !in_code {
-            lines.push(Text::new(page, line, text));
+            lines.push(Passage::new(page, line, text));
         }
     }
     lines
 }
 
-fn comments(file: &str) -> Vec<Text> {
+fn comments(file: &str) -> Vec<Passage> {
     let text = read(file);
     let lines = (1..).zip(text.lines());
     lines
-        .filter_map(|(line, text)| Some(Text::new(file, line, text.split_once('#')?.1)))
+        .filter_map(|(line, text)| Some(Passage::new(file, line, text.split_once('#')?.1)))
         .collect()
 }
 
 /// The strings of three words or more in a source file, and the `--help` of a command.
-fn messages(file: &str) -> Vec<Text> {
+fn messages(file: &str) -> Vec<Passage> {
     let text = read(file);
     let code = text.split("#[cfg(test)]\nmod ").next().expect("a text");
     let mut found = Vec::new();
@@ -194,13 +194,13 @@ fn messages(file: &str) -> Vec<Text> {
         let end = if let Some(comment) = rest.strip_prefix("//") {
             let comment = comment.lines().next().unwrap_or_default();
             if file.starts_with("src/cli") && comment.starts_with('/') {
-                found.push(Text::new(file, line, comment));
+                found.push(Passage::new(file, line, comment));
             }
             2 + comment.len()
         } else if let Some(string) = rest.strip_prefix('"') {
             let length = length_of_string(string);
             if string[..length].matches(' ').count() > 1 {
-                found.push(Text::new(file, line, &string[..length]));
+                found.push(Passage::new(file, line, &string[..length]));
             }
             2 + length
         } else if rest.starts_with("'\"'") {
