@@ -6,8 +6,8 @@
 //! bytes between consumer and workers, bytes gathered, one commit per partition, and the shutdown
 //! timeout.
 //!
-//! An assignment of a partition is a [`Slot`]. When it ends, by a rebalance or because another
-//! consumer won a commit, what still arrives under the old slot is dropped.
+//! An assignment of a partition has an [`AssignmentId`]. When it ends, by a rebalance or because
+//! another consumer won a commit, what still arrives under the old id is dropped.
 
 mod assignment;
 mod batch;
@@ -53,7 +53,7 @@ pub use error::PipelineError;
 use lag::Lag;
 pub use loss::Loss;
 use merging::Merging;
-use messages::{BatchTally, CommittedBatch, Order, Report, Slot};
+use messages::{AssignmentId, BatchTally, CommittedBatch, Order, Report};
 use worker::Worker;
 
 /// Bytes of records between consumer and workers, at most, besides those of one fetch. A record
@@ -166,7 +166,7 @@ struct Pipeline {
     /// Commits lost in a row.
     lost: BTreeMap<TopicPartition, u32>,
     /// Partitions that cannot be fetched, since when.
-    unfetched: BTreeMap<Slot, Instant>,
+    unfetched: BTreeMap<AssignmentId, Instant>,
     leaders_polled: Instant,
     merging: Merging,
     watch: Watch,
@@ -309,27 +309,42 @@ impl Pipeline {
             match message.kind() {
                 MessageKind::Record => {
                     bytes += message.size();
-                    match runs.iter_mut().find(|(r, _)| r.slot == route.slot) {
+                    match runs
+                        .iter_mut()
+                        .find(|(r, _)| r.assignment_id == route.assignment_id)
+                    {
                         Some((_, run)) => run.push(message),
                         None => runs.push((route, vec![message])),
                     }
                 }
                 MessageKind::End => ends.push((route, message.offset())),
-                MessageKind::Error(code) => errors.push((route.slot, code)),
+                MessageKind::Error(code) => errors.push((route.assignment_id, code)),
             }
         });
         drop(routes);
         self.in_flight.fetch_add(bytes, Ordering::Relaxed);
         for (route, records) in runs {
-            let slot = route.slot;
-            self.order(route, Order::Records { slot, records });
+            let assignment_id = route.assignment_id;
+            self.order(
+                route,
+                Order::Records {
+                    assignment_id,
+                    records,
+                },
+            );
         }
         for (route, offset) in ends {
-            let slot = route.slot;
-            self.order(route, Order::LogEnd { slot, offset });
+            let assignment_id = route.assignment_id;
+            self.order(
+                route,
+                Order::LogEnd {
+                    assignment_id,
+                    offset,
+                },
+            );
         }
-        for (slot, code) in errors {
-            self.fetch_failed(slot, code)?;
+        for (assignment_id, code) in errors {
+            self.fetch_failed(assignment_id, code)?;
         }
         Ok(())
     }
@@ -346,40 +361,46 @@ impl Pipeline {
         let mut offsets: BTreeMap<TopicPartition, GroupOffset> = BTreeMap::new();
         while let Ok(report) = self.reports.try_recv() {
             match report {
-                Report::Committed { slot, batch } => {
-                    if let Some(offset) = self.committed(slot, batch) {
+                Report::Committed {
+                    assignment_id,
+                    batch,
+                } => {
+                    if let Some(offset) = self.committed(assignment_id, batch) {
                         offsets.insert(offset.at.clone(), offset);
                     }
                 }
-                Report::GroupBehind { slot, end } => {
-                    if self.assignment.is_current(slot) {
+                Report::GroupBehind { assignment_id, end } => {
+                    if self.assignment.is_current(assignment_id) {
                         offsets.entry(end.at.clone()).or_insert(end);
                     }
                 }
-                Report::Reached { slot, offset } => {
-                    if let Some(at) = self.assignment.partition(slot) {
+                Report::Reached {
+                    assignment_id,
+                    offset,
+                } => {
+                    if let Some(at) = self.assignment.partition(assignment_id) {
                         self.reached(&at, offset, None);
                     }
                 }
-                Report::PauseFetch(slot) => {
-                    if let Some(at) = self.assignment.partition(slot) {
+                Report::PauseFetch(assignment_id) => {
+                    if let Some(at) = self.assignment.partition(assignment_id) {
                         self.consumer.pause(&at)?;
                     }
                 }
-                Report::ResumeFetch(slot) => {
-                    if let Some(at) = self.assignment.partition(slot) {
+                Report::ResumeFetch(assignment_id) => {
+                    if let Some(at) = self.assignment.partition(assignment_id) {
                         self.consumer.resume(&at)?;
                     }
                 }
-                Report::CommitLost(slot) => {
+                Report::CommitLost(assignment_id) => {
                     self.watch.metrics().count_create(CreateAnswer::Lost);
-                    self.commit_lost(slot)?;
+                    self.commit_lost(assignment_id)?;
                 }
-                Report::TopicRecreated(slot) => self.resume_slot(slot)?,
-                Report::TopicDeleted(slot) => {
+                Report::TopicRecreated(assignment_id) => self.resume_assignment(assignment_id)?,
+                Report::TopicDeleted(assignment_id) => {
                     let why = "the topic no longer exists: records that were not yet durable are \
                                lost with it";
-                    self.stop(slot, why.to_owned())?;
+                    self.stop(assignment_id, why.to_owned())?;
                 }
                 Report::Failed(error) => return Err(error),
             }
@@ -390,7 +411,11 @@ impl Pipeline {
     }
 
     /// Counts a durable batch; returns the offset that the group may commit.
-    fn committed(&mut self, slot: Slot, batch: CommittedBatch) -> Option<GroupOffset> {
+    fn committed(
+        &mut self,
+        assignment_id: AssignmentId,
+        batch: CommittedBatch,
+    ) -> Option<GroupOffset> {
         let CommittedBatch { offset, tally, .. } = &batch;
         let at = &offset.at;
         self.watch.committed(
@@ -401,11 +426,11 @@ impl Pipeline {
         );
         self.summary.add(&at.topic, tally);
         self.merging.grew(at, tally.bytes);
-        if !batch.is_mirrored || !self.assignment.is_current(slot) {
+        if !batch.is_mirrored || !self.assignment.is_current(assignment_id) {
             return None;
         }
         self.lost.remove(at);
-        self.unfetched.remove(&slot);
+        self.unfetched.remove(&assignment_id);
         self.reached(at, offset.next.offset, Some(tally.last));
         Some(batch.offset)
     }
@@ -419,27 +444,31 @@ impl Pipeline {
 
     /// A partition cannot be fetched. If its log changed, the chain decides how it continues. If
     /// not, the client keeps trying, until what was gathered before is durable.
-    fn fetch_failed(&mut self, slot: Slot, code: RDKafkaErrorCode) -> Result<(), PipelineError> {
+    fn fetch_failed(
+        &mut self,
+        assignment_id: AssignmentId,
+        code: RDKafkaErrorCode,
+    ) -> Result<(), PipelineError> {
         use RDKafkaErrorCode::{
             AutoOffsetReset, OffsetOutOfRange, UnknownPartition, UnknownTopicOrPartition,
         };
-        let Some(at) = self.assignment.partition(slot) else {
+        let Some(at) = self.assignment.partition(assignment_id) else {
             return Ok(());
         };
-        let since = *self.unfetched.entry(slot).or_insert_with(|| {
+        let since = *self.unfetched.entry(assignment_id).or_insert_with(|| {
             tracing::warn!(partition = %at, %code, "a partition cannot be fetched");
             Instant::now()
         });
         if let AutoOffsetReset | OffsetOutOfRange | UnknownPartition | UnknownTopicOrPartition =
             code
         {
-            return self.resume_slot(slot);
+            return self.resume_assignment(assignment_id);
         }
         if since.elapsed() < self.settings.flush_age + UNFETCHED_MAX {
             return Ok(());
         }
-        self.unfetched.remove(&slot);
-        self.stop(slot, format!("it cannot be fetched: {code}"))
+        self.unfetched.remove(&assignment_id);
+        self.stop(assignment_id, format!("it cannot be fetched: {code}"))
     }
 
     /// Resumes partitions whose end no broker reported, once they have a leader.
@@ -457,25 +486,25 @@ impl Pipeline {
     }
 
     /// Another consumer won: resume from the chain's end, but not for ever.
-    fn commit_lost(&mut self, slot: Slot) -> Result<(), PipelineError> {
-        let Some(at) = self.assignment.partition(slot) else {
+    fn commit_lost(&mut self, assignment_id: AssignmentId) -> Result<(), PipelineError> {
+        let Some(at) = self.assignment.partition(assignment_id) else {
             return Ok(());
         };
         let lost = self.lost.entry(at.clone()).or_default();
         *lost += 1;
         tracing::warn!(partition = %at, lost, "another consumer committed here first: resuming from the chain's end");
         if *lost < LOST_MAX {
-            return self.resume_slot(slot);
+            return self.resume_assignment(assignment_id);
         }
         let why = format!(
             "lost {LOST_MAX} commits in a row: another consumer, perhaps of another group, writes here"
         );
-        self.stop(slot, why)
+        self.stop(assignment_id, why)
     }
 
     /// Stops a partition that is assigned.
-    fn stop(&self, slot: Slot, why: String) -> Result<(), PipelineError> {
-        let Some(at) = self.assignment.partition(slot) else {
+    fn stop(&self, assignment_id: AssignmentId, why: String) -> Result<(), PipelineError> {
+        let Some(at) = self.assignment.partition(assignment_id) else {
             return Ok(());
         };
         self.assignment.stop(&at, why);
@@ -483,9 +512,9 @@ impl Pipeline {
     }
 
     /// Resumes a partition that is still assigned.
-    fn resume_slot(&self, slot: Slot) -> Result<(), PipelineError> {
+    fn resume_assignment(&self, assignment_id: AssignmentId) -> Result<(), PipelineError> {
         self.assignment
-            .partition(slot)
+            .partition(assignment_id)
             .map_or(Ok(()), |at| self.resume(&at))
     }
 

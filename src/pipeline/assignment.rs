@@ -14,7 +14,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::Loss;
 use super::disagreement::{Remedy, disagreement, durable_offset, group_position, last_file};
-use super::messages::{AssignedPartition, Order, Slot};
+use super::messages::{AssignedPartition, AssignmentId, Order};
 use crate::consume::{
     BrokerOffsets, EndOffsetUnknown, GroupOffset, Identity, Message, Offer, Partitions, Start,
 };
@@ -38,7 +38,7 @@ const REVOKE_WAIT: Duration = Duration::from_secs(5);
 /// Where the records of a partition go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route {
-    pub(super) slot: Slot,
+    pub(super) assignment_id: AssignmentId,
     pub(super) worker: usize,
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Assignment {
 
 #[derive(Default)]
 struct AssignmentState {
-    next_slot: u64,
+    next_assignment_id: u64,
     assigned: BTreeMap<TopicPartition, Route>,
     stopped: BTreeMap<TopicPartition, Stop>,
     /// With `until_end`: the offset at which a partition's batch is flushed at once.
@@ -174,20 +174,20 @@ impl Assignment {
         Routes(std::cell::RefCell::new(self.state()))
     }
 
-    /// The partition of a slot that is still current.
-    pub(super) fn partition(&self, slot: Slot) -> Option<TopicPartition> {
+    /// The partition of an assignment that is still current.
+    pub(super) fn partition(&self, assignment_id: AssignmentId) -> Option<TopicPartition> {
         self.state()
             .assigned
             .iter()
-            .find(|(_, route)| route.slot == slot)
+            .find(|(_, route)| route.assignment_id == assignment_id)
             .map(|(at, _)| at.clone())
     }
 
-    pub(super) fn is_current(&self, slot: Slot) -> bool {
+    pub(super) fn is_current(&self, assignment_id: AssignmentId) -> bool {
         self.state()
             .assigned
             .values()
-            .any(|route| route.slot == slot)
+            .any(|route| route.assignment_id == assignment_id)
     }
 
     pub(super) fn is_assigned(&self, at: &TopicPartition) -> bool {
@@ -224,7 +224,7 @@ impl Assignment {
         state.stopped.insert(at.clone(), stop);
     }
 
-    /// Resumes a partition that is still assigned, under a new slot, or stops it.
+    /// Resumes a partition that is still assigned, under a new assignment id, or stops it.
     pub(super) fn resume_again(&self, offer: Offer) -> anyhow::Result<Start> {
         let broker = match offer {
             Offer::Offsets(broker) => broker,
@@ -240,8 +240,14 @@ impl Assignment {
     /// Lets a worker drop what it gathered under a route.
     fn forget(&self, route: Route) {
         let (reply, _) = unbounded();
-        let slots = vec![route.slot];
-        self.send(route.worker, Order::Revoked { slots, reply });
+        let assignment_ids = vec![route.assignment_id];
+        self.send(
+            route.worker,
+            Order::Revoked {
+                assignment_ids,
+                reply,
+            },
+        );
     }
 
     fn send(&self, worker: usize, order: Order) {
@@ -387,7 +393,7 @@ impl Assignment {
         Ok(Reconciled::Agreed { resume, group })
     }
 
-    /// Gives a partition to a worker, under a new slot.
+    /// Gives a partition to a worker, under a new assignment id.
     fn assign(
         &self,
         broker: &BrokerOffsets,
@@ -410,10 +416,10 @@ impl Assignment {
         };
         let mut state = self.state();
         let route = Route {
-            slot: Slot(state.next_slot),
-            worker: state.next_slot as usize % self.workers.len(),
+            assignment_id: AssignmentId(state.next_assignment_id),
+            worker: state.next_assignment_id as usize % self.workers.len(),
         };
-        state.next_slot += 1;
+        state.next_assignment_id += 1;
         state.stopped.remove(at);
         state.assigned.insert(at.clone(), route);
         state.cached.clear();
@@ -421,7 +427,7 @@ impl Assignment {
         drop(state);
         tracing::info!(partition = %at, position = %end, "assigned");
         let assigned = AssignedPartition {
-            slot: route.slot,
+            assignment_id: route.assignment_id,
             rules: Arc::clone(self.rules(&at.topic)),
             topic_id: topic_id.to_owned(),
             end: GroupOffset {
@@ -527,13 +533,16 @@ impl Partitions for Assignment {
     }
 
     fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<GroupOffset> {
-        let mut by_worker: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
+        let mut by_worker: BTreeMap<usize, Vec<AssignmentId>> = BTreeMap::new();
         let mut state = self.state();
         for at in &partitions {
             state.stopped.remove(at);
             self.watch.revoked(at);
             if let Some(route) = state.assigned.remove(at) {
-                by_worker.entry(route.worker).or_default().push(route.slot);
+                by_worker
+                    .entry(route.worker)
+                    .or_default()
+                    .push(route.assignment_id);
             }
         }
         state.cached.clear();
@@ -548,9 +557,15 @@ impl Partitions for Assignment {
             partitions.len(),
         );
         let (reply, replies) = unbounded();
-        for (worker, slots) in by_worker {
+        for (worker, assignment_ids) in by_worker {
             let reply = reply.clone();
-            self.send(worker, Order::Revoked { slots, reply });
+            self.send(
+                worker,
+                Order::Revoked {
+                    assignment_ids,
+                    reply,
+                },
+            );
         }
         drop(reply);
         if lost {

@@ -108,13 +108,13 @@ impl Commits {
                 settled: true,
             }) => (ledger_end, CreateAnswer::Settled),
             Ok(CommitOutcome::LostRace) => {
-                return TaskOutcome::Ended(Report::CommitLost(task.slot));
+                return TaskOutcome::Ended(Report::CommitLost(task.assignment_id));
             }
             Err(CommitError::TopicRecreated) => {
-                return TaskOutcome::Ended(Report::TopicRecreated(task.slot));
+                return TaskOutcome::Ended(Report::TopicRecreated(task.assignment_id));
             }
             Err(CommitError::TopicDeleted) => {
-                return TaskOutcome::Ended(Report::TopicDeleted(task.slot));
+                return TaskOutcome::Ended(Report::TopicDeleted(task.assignment_id));
             }
             Err(CommitError::Journal(source)) => {
                 let at = task.at.clone();
@@ -181,8 +181,12 @@ impl Commits {
     reason = "a task ends once: its context is used up"
 )]
 fn end(task: TaskContext, outcome: TaskOutcome, orders: &Sender<Order>) {
-    let TaskContext { slot, .. } = task;
-    drop(orders.send(Order::TaskEnded { slot, outcome })); // the worker may have ended with an error
+    let TaskContext { assignment_id, .. } = task;
+    // The worker may have ended with an error.
+    drop(orders.send(Order::TaskEnded {
+        assignment_id,
+        outcome,
+    }));
 }
 
 /// Whether a topic still has the id that a batch was read under. Asks until a broker answers.

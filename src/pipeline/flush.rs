@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::messages::Slot;
+use super::messages::AssignmentId;
 
 /// Bytes at which a batch is committed: of rows as kept in memory, mostly encoded; of rejects as
 /// received, since their readers decompress them.
@@ -55,7 +55,7 @@ impl FlushRule {
 /// A partition's part of a worker's memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MemoryUse {
-    pub(super) slot: Slot,
+    pub(super) assignment_id: AssignmentId,
     pub(super) bytes: usize,
     /// Whether its batch could be committed now: there are records, and no task is under way.
     pub(super) can_flush: bool,
@@ -66,8 +66,8 @@ pub(super) struct MemoryUse {
 /// What brings a worker back below its memory limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Relief {
-    Flush(Slot),
-    PauseFetch(Slot),
+    Flush(AssignmentId),
+    PauseFetch(AssignmentId),
 }
 
 /// The largest batch that can be flushed; if there is none, the largest partition that can be
@@ -76,17 +76,17 @@ pub(super) fn relief(uses: &[MemoryUse], limit: usize) -> Option<Relief> {
     if uses.iter().map(|each| each.bytes).sum::<usize>() <= limit {
         return None;
     }
-    if let Some(slot) = largest(uses, |each| each.can_flush) {
-        return Some(Relief::Flush(slot));
+    if let Some(assignment_id) = largest(uses, |each| each.can_flush) {
+        return Some(Relief::Flush(assignment_id));
     }
     largest(uses, |each| each.can_pause).map(Relief::PauseFetch)
 }
 
-fn largest(uses: &[MemoryUse], filter: impl Fn(&MemoryUse) -> bool) -> Option<Slot> {
+fn largest(uses: &[MemoryUse], filter: impl Fn(&MemoryUse) -> bool) -> Option<AssignmentId> {
     uses.iter()
         .filter(|each| filter(each))
         .max_by_key(|each| each.bytes)
-        .map(|each| each.slot)
+        .map(|each| each.assignment_id)
 }
 
 #[cfg(test)]
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn too_much_memory_flushes_the_largest_batch_or_else_pauses_one() {
-        let part = |slot, bytes, can_flush, can_pause| MemoryUse {
-            slot: Slot(slot),
+        let part = |assignment_id, bytes, can_flush, can_pause| MemoryUse {
+            assignment_id: AssignmentId(assignment_id),
             bytes,
             can_flush,
             can_pause,
@@ -149,12 +149,12 @@ mod tests {
             part(2, 9, false, true),
         ];
         assert_eq!(relief(&uses, 21), None);
-        assert_eq!(relief(&uses, 20), Some(Relief::Flush(Slot(1))));
+        assert_eq!(relief(&uses, 20), Some(Relief::Flush(AssignmentId(1))));
         let busy = uses.map(|each| MemoryUse {
             can_flush: false,
             ..each
         });
-        assert_eq!(relief(&busy, 20), Some(Relief::PauseFetch(Slot(2))));
+        assert_eq!(relief(&busy, 20), Some(Relief::PauseFetch(AssignmentId(2))));
         let paused = busy.map(|each| MemoryUse {
             can_pause: false,
             ..each

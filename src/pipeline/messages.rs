@@ -15,23 +15,32 @@ use crate::contract::{Reason, TopicRules};
 use crate::event::{Micros, Position};
 use crate::watch::{CreateAnswer, OldestRecord, PartitionReporter, PartnerCounts};
 
-/// One assignment of a partition. A number is never used again.
+/// The id of one assignment of a partition. A number is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Slot(pub(super) u64);
+pub(super) struct AssignmentId(pub(super) u64);
 
 /// What a worker is asked to do.
 pub(super) enum Order {
     /// A partition was assigned.
     Assigned(Box<AssignedPartition>),
     /// Its next records.
-    Records { slot: Slot, records: Vec<Message> },
+    Records {
+        assignment_id: AssignmentId,
+        records: Vec<Message>,
+    },
     /// Its log ends here for now.
-    LogEnd { slot: Slot, offset: i64 },
+    LogEnd {
+        assignment_id: AssignmentId,
+        offset: i64,
+    },
     /// A partition's task ended.
-    TaskEnded { slot: Slot, outcome: TaskOutcome },
+    TaskEnded {
+        assignment_id: AssignmentId,
+        outcome: TaskOutcome,
+    },
     /// Partitions were revoked: reply with what is durable of each, once no create is under way.
     Revoked {
-        slots: Vec<Slot>,
+        assignment_ids: Vec<AssignmentId>,
         reply: Sender<GroupOffset>,
     },
     /// Flush everything; reply when all of it is durable.
@@ -42,7 +51,7 @@ pub(super) enum Order {
 
 /// A partition that was assigned, resumed from its chain.
 pub(super) struct AssignedPartition {
-    pub(super) slot: Slot,
+    pub(super) assignment_id: AssignmentId,
     pub(super) rules: Arc<TopicRules>,
     /// The topic's id when the partition was assigned; empty where the broker reports none.
     pub(super) topic_id: String,
@@ -80,21 +89,30 @@ pub(super) enum TaskOutcome {
 /// What a worker reports to the consuming thread.
 pub(super) enum Report {
     /// A batch is durable.
-    Committed { slot: Slot, batch: CommittedBatch },
+    Committed {
+        assignment_id: AssignmentId,
+        batch: CommittedBatch,
+    },
     /// The group's offset is behind the chain's end.
-    GroupBehind { slot: Slot, end: GroupOffset },
+    GroupBehind {
+        assignment_id: AssignmentId,
+        end: GroupOffset,
+    },
     /// Everything below this offset is durable, or the log has no record there.
-    Reached { slot: Slot, offset: i64 },
+    Reached {
+        assignment_id: AssignmentId,
+        offset: i64,
+    },
     /// The next batch is full while a commit is under way: stop fetching the partition.
-    PauseFetch(Slot),
+    PauseFetch(AssignmentId),
     /// There is room again.
-    ResumeFetch(Slot),
+    ResumeFetch(AssignmentId),
     /// Another consumer won a commit: resume from the chain's end.
-    CommitLost(Slot),
+    CommitLost(AssignmentId),
     /// The topic is no longer the one the batch was read from.
-    TopicRecreated(Slot),
+    TopicRecreated(AssignmentId),
     /// The topic no longer exists.
-    TopicDeleted(Slot),
+    TopicDeleted(AssignmentId),
     /// The run cannot continue.
     Failed(PipelineError),
 }

@@ -13,7 +13,7 @@
 //!
 //! A partition fills its next batch in every phase, and has at most one task under way. The
 //! invariant: what was gathered after a batch falls with it. If a commit is lost, the whole
-//! partition is dropped, and resumes from its chain under a new slot.
+//! partition is dropped, and resumes from its chain under a new id.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ use crossbeam_channel::Sender;
 use super::batch::{BatchSource, OpenBatch};
 use super::breaker::Breaker;
 use super::flush::{FlushRule, MemoryUse};
-use super::messages::{AssignedPartition, BatchTally, Report, Slot, TaskOutcome};
+use super::messages::{AssignedPartition, AssignmentId, BatchTally, Report, TaskOutcome};
 use crate::consume::{GroupOffset, Message};
 use crate::event::{Position, TopicPartition};
 use crate::ledger::LedgerError;
@@ -52,7 +52,7 @@ pub(super) enum NextStep {
 
 /// A partition of a worker.
 pub(super) struct Partition {
-    slot: Slot,
+    assignment_id: AssignmentId,
     topic_id: String,
     first_offset: i64,
     /// The last committed range: where the group may continue.
@@ -73,7 +73,7 @@ pub(super) struct Partition {
 
 /// What a task needs to know of its partition.
 pub(super) struct TaskContext {
-    pub(super) slot: Slot,
+    pub(super) assignment_id: AssignmentId,
     pub(super) at: TopicPartition,
     pub(super) ledger_end: Position,
     pub(super) is_revoked: Arc<AtomicBool>,
@@ -89,7 +89,7 @@ pub(super) struct SealedBatch {
 impl Partition {
     pub(super) fn new(assigned: AssignedPartition, breaker: Arc<Breaker>) -> Self {
         let AssignedPartition {
-            slot,
+            assignment_id,
             rules,
             topic_id,
             end,
@@ -101,7 +101,7 @@ impl Partition {
             unsent_from: _,
         } = assigned;
         Self {
-            slot,
+            assignment_id,
             topic_id,
             first_offset,
             batch: OpenBatch::new(rules, breaker, end.next),
@@ -145,8 +145,11 @@ impl Partition {
         tracing::debug!(partition = %self.at(), offset, gathered, "caught up");
         let is_durable =
             self.batch.is_empty() && matches!(self.phase, Phase::Filling | Phase::Mirroring);
-        let slot = self.slot;
-        is_durable.then_some(Report::Reached { slot, offset })
+        let assignment_id = self.assignment_id;
+        is_durable.then_some(Report::Reached {
+            assignment_id,
+            offset,
+        })
     }
 
     /// What should happen now; while a run finishes, a batch need not be due.
@@ -164,7 +167,7 @@ impl Partition {
     pub(super) fn memory_use(&self) -> MemoryUse {
         let can_pause = !self.batch.is_empty() && !self.is_paused;
         MemoryUse {
-            slot: self.slot,
+            assignment_id: self.assignment_id,
             bytes: self.batch.bytes(),
             can_flush: can_pause && matches!(self.phase, Phase::Filling),
             can_pause,
@@ -174,7 +177,7 @@ impl Partition {
     /// Asks the consumer to stop fetching it, until its task has ended.
     pub(super) fn pause_fetch(&mut self) -> Report {
         self.is_paused = true;
-        Report::PauseFetch(self.slot)
+        Report::PauseFetch(self.assignment_id)
     }
 
     /// Seals what was gathered, for a commit; the next batch starts after it.
@@ -214,7 +217,7 @@ impl Partition {
 
     fn task(&self) -> TaskContext {
         TaskContext {
-            slot: self.slot,
+            assignment_id: self.assignment_id,
             at: self.at().clone(),
             ledger_end: self.ledger_end,
             is_revoked: Arc::clone(&self.is_revoked),
@@ -227,19 +230,22 @@ impl Partition {
         outcome: TaskOutcome,
         report: impl Fn(Report),
     ) -> Option<Self> {
-        let slot = self.slot;
+        let assignment_id = self.assignment_id;
         match outcome {
             TaskOutcome::Committed { batch, ledger_end } => {
                 (self.durable, self.ledger_end) = (batch.offset.clone(), ledger_end);
                 let is_mirrored = batch.is_mirrored;
-                report(Report::Committed { slot, batch });
+                report(Report::Committed {
+                    assignment_id,
+                    batch,
+                });
                 if !is_mirrored {
                     return None;
                 }
             }
             TaskOutcome::Mirrored { is_complete: true } => {
                 let end = self.durable.clone();
-                report(Report::GroupBehind { slot, end });
+                report(Report::GroupBehind { assignment_id, end });
             }
             TaskOutcome::Mirrored { is_complete: false } => return None,
             TaskOutcome::Ended(reason) => {
@@ -254,10 +260,13 @@ impl Partition {
         // The log ended with transaction markers, for which no batch will report the end.
         if self.at_end && self.batch.is_empty() {
             let offset = self.batch.next();
-            report(Report::Reached { slot, offset });
+            report(Report::Reached {
+                assignment_id,
+                offset,
+            });
         }
         if std::mem::take(&mut self.is_paused) {
-            report(Report::ResumeFetch(slot));
+            report(Report::ResumeFetch(assignment_id));
         }
         Some(self)
     }
@@ -310,7 +319,7 @@ mod tests {
         };
         let end = Position::ORIGIN.at(END);
         let assigned = AssignedPartition {
-            slot: Slot(1),
+            assignment_id: AssignmentId(1),
             rules: Arc::new(TopicRules::new(Feed::Police, [])),
             topic_id: "id".to_owned(),
             end: GroupOffset {
@@ -408,7 +417,10 @@ mod tests {
     fn a_lost_commit_drops_the_partition() {
         let mut partition = partition();
         drop(commit(&mut partition, 9, true));
-        let (partition, reports) = end(partition, TaskOutcome::Ended(Report::CommitLost(Slot(1))));
+        let (partition, reports) = end(
+            partition,
+            TaskOutcome::Ended(Report::CommitLost(AssignmentId(1))),
+        );
         assert!(partition.is_none());
         assert_eq!(reports, ["lost"]);
     }

@@ -16,7 +16,7 @@ use super::PipelineError;
 use super::breaker::Breaker;
 use super::commit::Commits;
 use super::flush::{self, FlushRule, MemoryUse, Relief};
-use super::messages::{AssignedPartition, Order, Report, Slot, TaskOutcome};
+use super::messages::{AssignedPartition, AssignmentId, Order, Report, TaskOutcome};
 use super::partition::{NextStep, Partition};
 use crate::config::IngestSettings;
 use crate::consume::{GroupOffset, Message};
@@ -36,7 +36,7 @@ pub(super) struct Worker {
     orders: Sender<Order>,
     reports: Sender<Report>,
     in_flight: Arc<AtomicUsize>,
-    partitions: BTreeMap<Slot, Partition>,
+    partitions: BTreeMap<AssignmentId, Partition>,
     finishing: Option<Sender<()>>,
 }
 
@@ -95,12 +95,24 @@ impl Worker {
         match order {
             Order::Stop => unreachable!("ends the loop"),
             Order::Assigned(assigned) => self.assign(*assigned),
-            Order::Records { slot, records } => self.append(slot, &records),
-            Order::LogEnd { slot, offset } => self.log_ended(slot, offset),
-            Order::TaskEnded { slot, outcome } => self.task_ended(slot, outcome),
-            Order::Revoked { slots, reply } => {
-                for slot in slots {
-                    self.revoke(slot, reply.clone());
+            Order::Records {
+                assignment_id,
+                records,
+            } => self.append(assignment_id, &records),
+            Order::LogEnd {
+                assignment_id,
+                offset,
+            } => self.log_ended(assignment_id, offset),
+            Order::TaskEnded {
+                assignment_id,
+                outcome,
+            } => self.task_ended(assignment_id, outcome),
+            Order::Revoked {
+                assignment_ids,
+                reply,
+            } => {
+                for assignment_id in assignment_ids {
+                    self.revoke(assignment_id, reply.clone());
                 }
             }
             Order::Finish { reply } => {
@@ -111,7 +123,7 @@ impl Worker {
     }
 
     fn assign(&mut self, assigned: AssignedPartition) {
-        let slot = assigned.slot;
+        let assignment_id = assigned.assignment_id;
         let is_behind = assigned.group_is_behind;
         let unsent = assigned.unsent_from;
         let mut partition = Partition::new(assigned, Arc::clone(&self.breaker));
@@ -124,73 +136,73 @@ impl Worker {
             }
             None if is_behind => {
                 let end = partition.durable().clone();
-                self.report(Report::GroupBehind { slot, end });
+                self.report(Report::GroupBehind { assignment_id, end });
             }
             None => {}
         }
-        self.partitions.insert(slot, partition);
+        self.partitions.insert(assignment_id, partition);
     }
 
-    fn append(&mut self, slot: Slot, records: &[Message]) {
-        if let Some(partition) = self.partitions.get_mut(&slot)
+    fn append(&mut self, assignment_id: AssignmentId, records: &[Message]) {
+        if let Some(partition) = self.partitions.get_mut(&assignment_id)
             && let Err(source) = partition.append(records)
         {
-            self.fail(slot, source);
+            self.fail(assignment_id, source);
         }
         let bytes = records.iter().map(Message::size).sum();
         self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
-        self.step(slot);
+        self.step(assignment_id);
         self.relieve_memory();
     }
 
-    fn log_ended(&mut self, slot: Slot, offset: i64) {
-        let Some(partition) = self.partitions.get_mut(&slot) else {
+    fn log_ended(&mut self, assignment_id: AssignmentId, offset: i64) {
+        let Some(partition) = self.partitions.get_mut(&assignment_id) else {
             return;
         };
         if let Some(report) = partition.log_ended(offset) {
             self.report(report);
         }
-        self.step(slot);
+        self.step(assignment_id);
     }
 
-    fn revoke(&mut self, slot: Slot, reply: Sender<GroupOffset>) {
-        if let Some(partition) = self.partitions.remove(&slot)
+    fn revoke(&mut self, assignment_id: AssignmentId, reply: Sender<GroupOffset>) {
+        if let Some(partition) = self.partitions.remove(&assignment_id)
             && let Some(partition) = partition.revoke(reply)
         {
-            self.partitions.insert(slot, partition);
+            self.partitions.insert(assignment_id, partition);
         }
     }
 
-    fn task_ended(&mut self, slot: Slot, outcome: TaskOutcome) {
-        if let Some(partition) = self.partitions.remove(&slot)
+    fn task_ended(&mut self, assignment_id: AssignmentId, outcome: TaskOutcome) {
+        if let Some(partition) = self.partitions.remove(&assignment_id)
             && let Some(partition) = partition.task_ended(outcome, |report| self.report(report))
         {
-            self.partitions.insert(slot, partition);
-            self.step(slot);
+            self.partitions.insert(assignment_id, partition);
+            self.step(assignment_id);
         }
         self.reply_if_finished();
     }
 
     /// Commits a partition's batch if it is due; stops fetching it if the batch is full and must
     /// wait.
-    fn step(&mut self, slot: Slot) {
-        let Some(partition) = self.partitions.get_mut(&slot) else {
+    fn step(&mut self, assignment_id: AssignmentId) {
+        let Some(partition) = self.partitions.get_mut(&assignment_id) else {
             return;
         };
         match partition.next_step(&self.rule, self.finishing.is_some()) {
-            NextStep::Commit => self.commit(slot),
-            NextStep::PauseFetch => self.pause_fetch(slot),
+            NextStep::Commit => self.commit(assignment_id),
+            NextStep::PauseFetch => self.pause_fetch(assignment_id),
             NextStep::Wait => {}
         }
-        if let Some(partition) = self.partitions.get(&slot) {
+        if let Some(partition) = self.partitions.get(&assignment_id) {
             partition.show_uncommitted();
         }
     }
 
     fn step_all(&mut self) {
-        let slots: Vec<Slot> = self.partitions.keys().copied().collect();
-        for slot in slots {
-            self.step(slot);
+        let assignment_ids: Vec<AssignmentId> = self.partitions.keys().copied().collect();
+        for assignment_id in assignment_ids {
+            self.step(assignment_id);
         }
         self.reply_if_finished();
     }
@@ -204,33 +216,33 @@ impl Worker {
                 .map(Partition::memory_use)
                 .collect();
             match flush::relief(&uses, self.memory_bytes) {
-                Some(Relief::Flush(slot)) => self.commit(slot),
-                Some(Relief::PauseFetch(slot)) => return self.pause_fetch(slot),
+                Some(Relief::Flush(assignment_id)) => self.commit(assignment_id),
+                Some(Relief::PauseFetch(assignment_id)) => return self.pause_fetch(assignment_id),
                 None => return,
             }
         }
     }
 
-    fn pause_fetch(&mut self, slot: Slot) {
-        if let Some(partition) = self.partitions.get_mut(&slot) {
+    fn pause_fetch(&mut self, assignment_id: AssignmentId) {
+        if let Some(partition) = self.partitions.get_mut(&assignment_id) {
             let report = partition.pause_fetch();
             self.report(report);
         }
     }
 
-    fn commit(&mut self, slot: Slot) {
-        let Some(partition) = self.partitions.get_mut(&slot) else {
+    fn commit(&mut self, assignment_id: AssignmentId) {
+        let Some(partition) = self.partitions.get_mut(&assignment_id) else {
             return;
         };
         match partition.begin_commit(self.commits.cluster_id()) {
             Ok((task, batch)) => self.commits.commit(task, batch, self.orders.clone()),
-            Err(source) => self.fail(slot, source),
+            Err(source) => self.fail(assignment_id, source),
         }
     }
 
     /// A batch cannot be encoded: the run ends, and the rest of that batch is dropped.
-    fn fail(&mut self, slot: Slot, source: LedgerError) {
-        if let Some(partition) = self.partitions.remove(&slot) {
+    fn fail(&mut self, assignment_id: AssignmentId, source: LedgerError) {
+        if let Some(partition) = self.partitions.remove(&assignment_id) {
             let at = partition.at().clone();
             self.report(Report::Failed(PipelineError::Encode { at, source }));
         }
