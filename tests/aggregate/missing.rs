@@ -46,7 +46,7 @@ fn without_a_list_of_outcomes_only_their_table_is_not_written() {
     assert!(
         summary.not_written[0]
             .1
-            .contains("`codes/police-uk-outcome.csv` is not held"),
+            .contains("`codes/police-uk-outcome.csv` is missing"),
         "{:?}",
         summary.not_written
     );
