@@ -256,7 +256,7 @@ class Programme:
         settings = {
             "KAFKA_BROKERS": self.brokers, "KAFKA_TOPICS": TOPIC, "KAFKA_SESSION_TIMEOUT": f"{SESSION}s",
             "KAFKA_GROUP": f"faults.{self.store.kind}.{self.protocol.replace(' ', '-')}",
-            "INGEST_FLUSH_ROWS": "200", "INGEST_FLUSH_AGE": "1s", "INGEST_MERGE_FILES": "4", "INGEST_GRACE": "5s",
+            "INGEST_FLUSH_ROWS": "200", "INGEST_FLUSH_AGE": "1s", "INGEST_MERGE_FILES": "4", "INGEST_SHUTDOWN_TIMEOUT": "5s",
             # With batches of a second its bound would be what a busy machine takes for breath.
             "WATCH_STALL_INTERVALS": "60", "LOG": "info,partner_feeds=debug", **PROTOCOLS[self.protocol], **self.store.environment,
         }

@@ -14,7 +14,7 @@
 #              certificate of the authority are in the data folder, in `password` and `ca.pem`; needs openssl
 # KAFKA_PORT   the first node's port; controllers listen 10 on   [by the data folder, 20000 to 31980]
 # KAFKA_HEAP   a node's greatest heap                            [512m]
-# KAFKA_WAIT   seconds to wait for the nodes                     [60]
+# KAFKA_WAIT   seconds to wait for the nodes                     [120]
 #
 # Needs a JDK (17 or later) and, the first time, Maven. A data folder keeps its topics between runs.
 set -euo pipefail
@@ -26,7 +26,7 @@ data=$(realpath -m "${KAFKA_DATA:-$services/kafka-data}")
 nodes=${KAFKA_NODES:-1}
 port=${KAFKA_PORT:-$(default_port 20000 600 20)}
 heap=${KAFKA_HEAP:-512m}
-wait=${KAFKA_WAIT:-60}
+wait=${KAFKA_WAIT:-120}
 
 broker_port() { echo $((port + $1 - 1)); }
 secured_port() { echo $((port + 5 + $1 - 1)); }
