@@ -53,12 +53,15 @@ pub use error::PipelineError;
 use lag::Lag;
 pub use loss::Loss;
 use merging::Merging;
-use messages::{AssignmentId, BatchTally, CommittedBatch, Order, Report};
+use messages::{AssignmentId, BatchTally, CommittedBatch, Fetched, Order, Report};
 use worker::Worker;
 
 /// Bytes of records between consumer and workers, at most, besides those of one fetch. A record
 /// keeps the whole set in memory that it was unpacked with, so little is enough.
 const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
+/// Bytes at which records of a partition that were fetched together are handed to its worker: a batch
+/// exceeds its size by no more.
+const FETCHED_RUN_BYTES: usize = 4 << 20;
 /// How long the consumer waits for a full batch of messages.
 const FETCH_WAIT: Duration = Duration::from_millis(50);
 /// How long the consumer waits for the workers when too much is in flight.
@@ -296,9 +299,9 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Hands the next messages to the workers, the records of a partition together.
+    /// Hands the next messages to the workers, the records of a partition in runs.
     fn fetch(&mut self) -> Result<(), PipelineError> {
-        let mut runs: Vec<(Route, Vec<Message>)> = Vec::new();
+        let mut runs: Vec<FetchedRun> = Vec::new();
         let mut ends = Vec::new();
         let mut errors = Vec::new();
         let (routes, mut bytes) = (self.assignment.routes(), 0);
@@ -309,13 +312,15 @@ impl Pipeline {
             match message.kind() {
                 MessageKind::Record => {
                     bytes += message.size();
-                    match runs
-                        .iter_mut()
-                        .find(|(r, _)| r.assignment_id == route.assignment_id)
-                    {
-                        Some((_, run)) => run.push(message),
-                        None => runs.push((route, vec![message])),
-                    }
+                    let is_open = |run: &FetchedRun| {
+                        run.route.assignment_id == route.assignment_id
+                            && run.bytes < FETCHED_RUN_BYTES
+                    };
+                    let open = runs.iter().position(is_open).unwrap_or_else(|| {
+                        runs.push(FetchedRun::new(route));
+                        runs.len() - 1
+                    });
+                    runs[open].push(message);
                 }
                 MessageKind::End => ends.push((route, message.offset())),
                 MessageKind::Error(code) => errors.push((route.assignment_id, code)),
@@ -323,25 +328,11 @@ impl Pipeline {
         });
         drop(routes);
         self.in_flight.fetch_add(bytes, Ordering::Relaxed);
-        for (route, records) in runs {
-            let assignment_id = route.assignment_id;
-            self.order(
-                route,
-                Order::Records {
-                    assignment_id,
-                    records,
-                },
-            );
+        for FetchedRun { route, records, .. } in runs {
+            self.hand_over(route, Fetched::Records(records));
         }
         for (route, offset) in ends {
-            let assignment_id = route.assignment_id;
-            self.order(
-                route,
-                Order::LogEnd {
-                    assignment_id,
-                    offset,
-                },
-            );
+            self.hand_over(route, Fetched::LogEnd(offset));
         }
         for (assignment_id, code) in errors {
             self.fetch_failed(assignment_id, code)?;
@@ -349,7 +340,11 @@ impl Pipeline {
         Ok(())
     }
 
-    fn order(&self, route: Route, order: Order) {
+    fn hand_over(&self, route: Route, fetched: Fetched) {
+        let order = Order::Fetched {
+            assignment_id: route.assignment_id,
+            fetched,
+        };
         self.workers[route.worker]
             .0
             .send(order)
@@ -601,6 +596,28 @@ impl Pipeline {
             );
         }
         Ok(())
+    }
+}
+
+/// Records of a partition that follow each other, of some [`FETCHED_RUN_BYTES`] bytes.
+struct FetchedRun {
+    route: Route,
+    records: Vec<Message>,
+    bytes: usize,
+}
+
+impl FetchedRun {
+    fn new(route: Route) -> Self {
+        Self {
+            route,
+            records: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn push(&mut self, message: Message) {
+        self.bytes += message.size();
+        self.records.push(message);
     }
 }
 

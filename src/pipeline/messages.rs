@@ -23,15 +23,10 @@ pub(super) struct AssignmentId(pub(super) u64);
 pub(super) enum Order {
     /// A partition was assigned.
     Assigned(Box<AssignedPartition>),
-    /// Its next records.
-    Records {
+    /// The next of its log.
+    Fetched {
         assignment_id: AssignmentId,
-        records: Vec<Message>,
-    },
-    /// Its log ends here for now.
-    LogEnd {
-        assignment_id: AssignmentId,
-        offset: i64,
+        fetched: Fetched,
     },
     /// A partition's task ended.
     TaskEnded {
@@ -47,6 +42,14 @@ pub(super) enum Order {
     Finish { reply: Sender<()> },
     /// End the thread.
     Stop,
+}
+
+/// The next of a partition's log.
+pub(super) enum Fetched {
+    /// Records, of a few megabytes together.
+    Records(Vec<Message>),
+    /// The log ends at this offset for now.
+    LogEnd(i64),
 }
 
 /// A partition that was assigned, resumed from its chain.

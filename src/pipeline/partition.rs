@@ -15,6 +15,7 @@
 //! invariant: what was gathered after a batch falls with it. If a commit is lost, the whole
 //! partition is dropped, and resumes from its chain under a new id.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,8 +24,8 @@ use crossbeam_channel::Sender;
 use super::batch::{BatchSource, OpenBatch};
 use super::breaker::Breaker;
 use super::flush::{FlushRule, MemoryUse};
-use super::messages::{AssignedPartition, AssignmentId, BatchTally, Report, TaskOutcome};
-use crate::consume::{GroupOffset, Message};
+use super::messages::{AssignedPartition, AssignmentId, BatchTally, Fetched, Report, TaskOutcome};
+use crate::consume::GroupOffset;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::LedgerError;
 use crate::ledger::journal::BatchFiles;
@@ -61,6 +62,8 @@ pub(super) struct Partition {
     /// Flush at once when this offset is reached.
     flush_at: Option<i64>,
     batch: OpenBatch,
+    /// What was fetched after the batch was full.
+    waiting: VecDeque<Fetched>,
     phase: Phase,
     /// Whether the consumer was asked to stop fetching it.
     is_paused: bool,
@@ -108,6 +111,7 @@ impl Partition {
             durable: end,
             ledger_end,
             flush_at,
+            waiting: VecDeque::new(),
             phase: Phase::Filling,
             is_paused: false,
             at_end: false,
@@ -127,18 +131,42 @@ impl Partition {
 
     /// Whether everything that was read is durable, and no task is under way.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.phase, Phase::Filling) && self.batch.is_empty()
+        matches!(self.phase, Phase::Filling) && self.batch.is_empty() && self.waiting.is_empty()
     }
 
-    /// Takes the next records.
-    pub(super) fn append(&mut self, records: &[Message]) -> Result<(), LedgerError> {
-        self.at_end = false;
-        self.batch.append(records)
+    /// Takes the next of its log, for the batch.
+    pub(super) fn receive(&mut self, fetched: Fetched) {
+        self.waiting.push_back(fetched);
+    }
+
+    /// Fills the batch with what was fetched, until it is full. Fetching goes on once nothing waits
+    /// and no task is under way.
+    pub(super) fn fill(
+        &mut self,
+        rule: &FlushRule,
+        report: impl Fn(Report),
+    ) -> Result<(), LedgerError> {
+        while !rule.is_full(&self.batch.fill(None))
+            && let Some(fetched) = self.waiting.pop_front()
+        {
+            match fetched {
+                Fetched::Records(records) => {
+                    self.at_end = false;
+                    self.batch.append(&records)?;
+                }
+                Fetched::LogEnd(offset) => self.log_ended(offset).into_iter().for_each(&report),
+            }
+        }
+        let has_room = matches!(self.phase, Phase::Filling) && self.waiting.is_empty();
+        if has_room && std::mem::take(&mut self.is_paused) {
+            report(Report::ResumeFetch(self.assignment_id));
+        }
+        Ok(())
     }
 
     /// The log ends at `offset`: there are no records between the last one read and it. Reports
     /// the end where everything before it is durable.
-    pub(super) fn log_ended(&mut self, offset: i64) -> Option<Report> {
+    fn log_ended(&mut self, offset: i64) -> Option<Report> {
         self.batch.skip_to(offset);
         self.at_end = true;
         let gathered = self.batch.fill(None).records;
@@ -174,7 +202,7 @@ impl Partition {
         }
     }
 
-    /// Asks the consumer to stop fetching it, until its task has ended.
+    /// Asks the consumer to stop fetching it, until its task has ended and nothing waits.
     pub(super) fn pause_fetch(&mut self) -> Report {
         self.is_paused = true;
         Report::PauseFetch(self.assignment_id)
@@ -265,9 +293,6 @@ impl Partition {
                 offset,
             });
         }
-        if std::mem::take(&mut self.is_paused) {
-            report(Report::ResumeFetch(assignment_id));
-        }
         Some(self)
     }
 
@@ -301,6 +326,7 @@ impl Partition {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::time::Duration;
 
     use crossbeam_channel::unbounded;
 
@@ -356,17 +382,33 @@ mod tests {
     /// Ends a partition's task; returns what continues, and the names of the reports.
     fn end(partition: Partition, outcome: TaskOutcome) -> (Option<Partition>, Vec<&'static str>) {
         let names = RefCell::new(Vec::new());
-        let partition = partition.task_ended(outcome, |report| {
-            names.borrow_mut().push(match report {
-                Report::Committed { .. } => "committed",
-                Report::GroupBehind { .. } => "behind",
-                Report::Reached { .. } => "reached",
-                Report::ResumeFetch(_) => "resume",
-                Report::CommitLost(_) => "lost",
-                _ => "other",
-            });
-        });
+        let partition =
+            partition.task_ended(outcome, |report| names.borrow_mut().push(name(&report)));
         (partition, names.into_inner())
+    }
+
+    /// Fills a partition's batch; returns the names of the reports.
+    fn fill(partition: &mut Partition) -> Vec<&'static str> {
+        let names = RefCell::new(Vec::new());
+        let rule = FlushRule {
+            rows: 10,
+            age: Duration::MAX,
+        };
+        partition
+            .fill(&rule, |report| names.borrow_mut().push(name(&report)))
+            .expect("encoded");
+        names.into_inner()
+    }
+
+    fn name(report: &Report) -> &'static str {
+        match report {
+            Report::Committed { .. } => "committed",
+            Report::GroupBehind { .. } => "behind",
+            Report::Reached { .. } => "reached",
+            Report::ResumeFetch(_) => "resume",
+            Report::CommitLost(_) => "lost",
+            _ => "other",
+        }
     }
 
     #[test]
@@ -409,8 +451,10 @@ mod tests {
         assert!(partition.log_ended(10).is_none());
         assert!(matches!(partition.pause_fetch(), Report::PauseFetch(_)));
         let (partition, reports) = end(partition, outcome);
-        assert_eq!(reports, ["committed", "reached", "resume"]);
-        assert!(partition.expect("continues").is_settled());
+        assert_eq!(reports, ["committed", "reached"]);
+        let mut partition = partition.expect("continues");
+        assert_eq!(fill(&mut partition), ["resume"]);
+        assert!(partition.is_settled());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::PipelineError;
 use super::breaker::Breaker;
 use super::commit::Commits;
 use super::flush::{self, FlushRule, MemoryUse, Relief};
-use super::messages::{AssignedPartition, AssignmentId, Order, Report, TaskOutcome};
+use super::messages::{AssignedPartition, AssignmentId, Fetched, Order, Report, TaskOutcome};
 use super::partition::{NextStep, Partition};
 use crate::config::IngestSettings;
 use crate::consume::{GroupOffset, Message};
@@ -95,14 +95,10 @@ impl Worker {
         match order {
             Order::Stop => unreachable!("ends the loop"),
             Order::Assigned(assigned) => self.assign(*assigned),
-            Order::Records {
+            Order::Fetched {
                 assignment_id,
-                records,
-            } => self.append(assignment_id, &records),
-            Order::LogEnd {
-                assignment_id,
-                offset,
-            } => self.log_ended(assignment_id, offset),
+                fetched,
+            } => self.receive(assignment_id, fetched),
             Order::TaskEnded {
                 assignment_id,
                 outcome,
@@ -143,26 +139,16 @@ impl Worker {
         self.partitions.insert(assignment_id, partition);
     }
 
-    fn append(&mut self, assignment_id: AssignmentId, records: &[Message]) {
-        if let Some(partition) = self.partitions.get_mut(&assignment_id)
-            && let Err(source) = partition.append(records)
-        {
-            self.fail(assignment_id, source);
+    fn receive(&mut self, assignment_id: AssignmentId, fetched: Fetched) {
+        if let Fetched::Records(records) = &fetched {
+            let bytes = records.iter().map(Message::size).sum();
+            self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
         }
-        let bytes = records.iter().map(Message::size).sum();
-        self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(partition) = self.partitions.get_mut(&assignment_id) {
+            partition.receive(fetched);
+        }
         self.step(assignment_id);
         self.relieve_memory();
-    }
-
-    fn log_ended(&mut self, assignment_id: AssignmentId, offset: i64) {
-        let Some(partition) = self.partitions.get_mut(&assignment_id) else {
-            return;
-        };
-        if let Some(report) = partition.log_ended(offset) {
-            self.report(report);
-        }
-        self.step(assignment_id);
     }
 
     fn revoke(&mut self, assignment_id: AssignmentId, reply: Sender<GroupOffset>) {
@@ -183,19 +169,19 @@ impl Worker {
         self.reply_if_finished();
     }
 
-    /// Commits a partition's batch if it is due; stops fetching it if the batch is full and must
-    /// wait.
+    /// Fills a partition's batch with what was fetched, and commits it if it is due; stops fetching
+    /// the partition if the batch is full and must wait.
     fn step(&mut self, assignment_id: AssignmentId) {
-        let Some(partition) = self.partitions.get_mut(&assignment_id) else {
-            return;
-        };
-        match partition.next_step(&self.rule, self.finishing.is_some()) {
-            NextStep::Commit => self.commit(assignment_id),
-            NextStep::PauseFetch => self.pause_fetch(assignment_id),
-            NextStep::Wait => {}
-        }
-        if let Some(partition) = self.partitions.get(&assignment_id) {
-            partition.show_uncommitted();
+        while let Some(partition) = self.partitions.get_mut(&assignment_id) {
+            let report = |report| drop(self.reports.send(report));
+            if let Err(source) = partition.fill(&self.rule, report) {
+                return self.fail(assignment_id, source);
+            }
+            match partition.next_step(&self.rule, self.finishing.is_some()) {
+                NextStep::Commit => self.commit(assignment_id),
+                NextStep::PauseFetch => self.pause_fetch(assignment_id),
+                NextStep::Wait => return partition.show_uncommitted(),
+            }
         }
     }
 
