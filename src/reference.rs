@@ -16,6 +16,7 @@ pub mod pattern;
 pub mod plan;
 mod schemes;
 pub mod source_code;
+pub mod unknown_codes;
 pub mod windows;
 
 use std::borrow::Cow;
@@ -40,6 +41,7 @@ pub use harm::HarmSet;
 pub use partners::{DateBasis, Partners, Topic};
 pub use plan::{Plan, Plans};
 pub use source_code::SourceCode;
+pub use unknown_codes::UnknownCodes;
 
 /// The reference data, checked.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::text::is_closed_pipe;
+use super::Connection;
+use super::text::{is_closed_pipe, unknown_codes_text};
 use crate::import::Release;
 use crate::import::hclic::{self, HclicError, HclicOptions};
 use crate::import::police_uk::{self, IdScope, PoliceUkError, PoliceUkOptions};
@@ -37,6 +38,9 @@ enum ImportSource {
 
 #[derive(Debug, Args)]
 struct ImportPoliceUk {
+    /// Settings file [default: config/partner-feeds.toml if it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Month of the release, yyyy-mm, which no file states
     #[arg(long, value_name = "MONTH")]
     release: Release,
@@ -98,8 +102,15 @@ impl ImportPoliceUk {
             id_scope: self.id_scope,
             vintage: self.vintage,
         };
-        match police_uk::import(&self.files, &options, standard_output()) {
-            Ok(summary) => eprint!("{summary}"),
+        let (_, reference) = Connection::with_config(self.config).load()?;
+        match police_uk::import(&self.files, &options, &reference, standard_output()) {
+            Ok(summary) => {
+                eprint!("{summary}");
+                eprint!(
+                    "{}",
+                    unknown_codes_text(&summary.unknown_codes, &reference.codes)
+                );
+            }
             Err(PoliceUkError::Write(error)) if is_closed_pipe(&error) => {}
             Err(error) => return Err(error.into()),
         }

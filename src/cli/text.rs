@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
 
 use crate::event::Micros;
+use crate::reference::{CodeLists, UnknownCodes};
 
 /// Prints a line as `println!` does, but ignores that the reader closed the pipe.
 macro_rules! say {
@@ -55,6 +56,31 @@ pub(super) fn align_right(table: &mut Table, columns: RangeInclusive<usize>) {
 /// A number with commas between thousands.
 pub(super) fn grouped(number: u64) -> String {
     HumanCount(number).to_string()
+}
+
+/// The codes that their lists do not contain, as lines for the screen; empty if there are none.
+pub(super) fn unknown_codes_text(unknown: &UnknownCodes, lists: &CodeLists) -> String {
+    if unknown.is_empty() {
+        return String::new();
+    }
+    let mut rows = table(["list", "unknown code", "records", "nearest known code"]);
+    for code in unknown.codes(lists) {
+        let nearest = code.nearest.unwrap_or_else(|| "-".to_owned());
+        rows.add_row([code.list, code.code, grouped(code.records), nearest]);
+    }
+    align_right(&mut rows, 2..=2);
+    let further = match unknown.further() {
+        0 => String::new(),
+        further => format!(
+            "{} more records have further unknown codes\n",
+            grouped(further)
+        ),
+    };
+    format!(
+        "warning: codes that their lists do not contain; no rule of a plan matches them. Correct \
+         the codes, or add them to their lists in the folder `codes`\n{}\n{further}",
+        rows.trim_fmt()
+    )
 }
 
 /// Reads an argument that is an instant (RFC 3339), or a day, which means its end in London.

@@ -28,6 +28,7 @@ pub use self::summary::{MonthRows, PoliceUkSummary};
 use self::table::StreetColumn;
 use self::vintage::find_vintage;
 use super::Release;
+use crate::reference::{Reference, UnknownCodes};
 
 /// Why a release could not be imported. Names files, lines and columns; never a value of a row.
 #[derive(Debug, thiserror::Error)]
@@ -133,9 +134,10 @@ pub struct PoliceUkOptions {
 pub fn import(
     files: &[PathBuf],
     options: &PoliceUkOptions,
+    reference: &Reference,
     mut out: impl Write,
 ) -> Result<PoliceUkSummary, PoliceUkError> {
-    let now = PublishedFiles::read(files.to_vec(), options)?;
+    let now = PublishedFiles::read(files.to_vec(), options, reference)?;
     if let Some(row) = now
         .street
         .rows()
@@ -148,12 +150,14 @@ pub fn import(
         source: now.name.source(),
         release: options.release,
         vintage,
+        lists: &reference.codes,
+        unknown_codes: UnknownCodes::default(),
     };
     let withdrawn = match &options.previous[..] {
         [] => None,
         previous => {
             let files = find_files(previous, &now.name.force)?;
-            Some(WithdrawnRecords::find(files, options, &now)?)
+            Some(WithdrawnRecords::find(files, options, reference, &now)?)
         }
     };
     for (row, subject) in now.street.rows().zip(&now.subjects) {
@@ -162,6 +166,7 @@ pub fn import(
     for search in &now.searches.all {
         writer.write_search(search, None, &mut out)?;
     }
+    let unknown_codes = std::mem::take(&mut writer.unknown_codes);
     let cancelled = match withdrawn {
         Some(withdrawn) => writer.cancel(&withdrawn, &mut out)?,
         None => 0,
@@ -180,6 +185,7 @@ pub fn import(
         equal_rows: now.ids.equal_rows,
         outcomes: now.outcomes.rows,
         outcomes_skipped: now.outcomes.skipped,
+        unknown_codes,
         cancelled,
     })
 }

@@ -37,7 +37,13 @@ fn crimes(
             vintage,
             ..options()
         };
-        police_uk::import(std::slice::from_ref(&file), &options, &mut lines).expect("imported");
+        police_uk::import(
+            std::slice::from_ref(&file),
+            &options,
+            &REFERENCE,
+            &mut lines,
+        )
+        .expect("imported");
         let documents: Vec<String> = lines.lines().collect::<Result<_, _>>().expect("text");
         chain.commit(
             POLICE,

@@ -169,7 +169,8 @@ fn releases(files: &[PathBuf], months: [&str; 2]) -> Chain {
             ..options()
         };
         let mut lines = Vec::new();
-        police_uk::import(std::slice::from_ref(file), &options, &mut lines).expect("events");
+        police_uk::import(std::slice::from_ref(file), &options, &REFERENCE, &mut lines)
+            .expect("events");
         let lines = String::from_utf8(lines).expect("UTF-8");
         chain.commit(POLICE, 0, lines.lines().map(|line| (i as i64 * 100, line)));
     }

@@ -8,6 +8,7 @@ use partner_feeds::import::police_uk::{
     self, IdScope, PoliceUkError, PoliceUkOptions, PoliceUkSummary,
 };
 
+use crate::chain::REFERENCE;
 use crate::published::{ASB, HEADER, KENT, Street, data, say};
 
 pub(crate) const MONTHS: [&str; 5] = ["2018-10", "2018-11", "2018-12", "2019-01", "2019-02"];
@@ -28,7 +29,7 @@ fn subjects_of(
     options: &PoliceUkOptions,
 ) -> Result<(Vec<String>, PoliceUkSummary), PoliceUkError> {
     let mut out = Vec::new();
-    let summary = police_uk::import(files, options, &mut out)?;
+    let summary = police_uk::import(files, options, &REFERENCE, &mut out)?;
     let text = String::from_utf8(out).expect("UTF-8");
     let subject = |line: &str| {
         Some(
@@ -174,7 +175,7 @@ fn sampled(file: &str, release: &str) -> Option<(Vec<serde_json::Value>, PoliceU
         release: release.parse().expect("a month"),
         ..options()
     };
-    let summary = police_uk::import(&[path], &options, &mut out).expect("events");
+    let summary = police_uk::import(&[path], &options, &REFERENCE, &mut out).expect("events");
     let events = out
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| serde_json::from_slice(line).expect("JSON"));
@@ -250,7 +251,8 @@ fn published_outcomes_are_those_of_their_crimes() {
         release: "2019-08".parse().expect("a month"),
         ..options()
     };
-    let summary = police_uk::import(&[outcomes, street], &options, &mut out).expect("events");
+    let summary =
+        police_uk::import(&[outcomes, street], &options, &REFERENCE, &mut out).expect("events");
     assert_eq!(
         (
             ids.len(),

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use partner_feeds::import::police_uk;
 
-use crate::chain::{Chain, FIVE_MONTHS, POLICE, Table};
+use crate::chain::{Chain, FIVE_MONTHS, POLICE, REFERENCE, Table};
 use crate::import::options;
 use crate::published::Street;
 
@@ -27,7 +27,7 @@ struct Kent {
 static KENT: LazyLock<Kent> = LazyLock::new(|| {
     let street = Street::kent();
     let mut lines = Vec::new();
-    police_uk::import(&street.files, &options(), &mut lines).expect("imported");
+    police_uk::import(&street.files, &options(), &REFERENCE, &mut lines).expect("imported");
     let documents: Vec<String> = lines.lines().collect::<Result<_, _>>().expect("text");
     let mut chain = Chain::new();
     for (i, documents) in documents.chunks(20_000).enumerate() {

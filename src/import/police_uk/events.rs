@@ -17,18 +17,22 @@ use crate::contract::text::{Form, Text};
 use crate::contract::{Data, Envelope, Event};
 use crate::event::{Feed, Kind};
 use crate::import::{Release, absent_from, slug, write_line};
+use crate::reference::{CodeLists, UnknownCodes};
 
 /// The code list of a street file's crime types, and its edition.
 const LIST: (&str, &str) = ("police-uk", "2013-05");
 
 /// Writes rows as events.
-pub(super) struct PoliceEventWriter {
+pub(super) struct PoliceEventWriter<'r> {
     pub(super) source: String,
     pub(super) release: Release,
     pub(super) vintage: Option<i32>,
+    pub(super) lists: &'r CodeLists,
+    /// Codes of the rows written that their lists do not contain.
+    pub(super) unknown_codes: UnknownCodes,
 }
 
-impl PoliceEventWriter {
+impl PoliceEventWriter<'_> {
     /// Writes a row of a street file. `given` is its outcome by the outcome files.
     pub(super) fn write(
         &mut self,
@@ -57,6 +61,11 @@ impl PoliceEventWriter {
             Some(given) => outcome(row, &given.code, Moment::parse(&given.month))?,
             None => outcome(row, &last_outcome, None)?,
         };
+        self.unknown_codes.add(self.lists, LIST.0, &category);
+        if let Some(outcome) = &outcome {
+            self.unknown_codes
+                .add(self.lists, OUTCOME_LIST, &outcome.code);
+        }
         let (kind, data) = if is_incident(row) {
             (
                 Kind::Incident,

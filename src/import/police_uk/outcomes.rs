@@ -11,7 +11,7 @@ use super::file::{
 };
 use super::table::{StreetColumn, StreetRows};
 use crate::import::{Release, slug};
-use crate::reference::Reference;
+use crate::reference::CodeLists;
 
 /// The code list of a crime's outcomes.
 pub(super) const OUTCOME_LIST: &str = "police-uk-outcome";
@@ -76,6 +76,7 @@ impl CrimeOutcomes {
         files: &[(PathBuf, FileName)],
         crimes: &StreetRows,
         release: Release,
+        lists: &CodeLists,
     ) -> Result<Self, PoliceUkError> {
         file::check_months(files)?;
         let mut outcomes = Self::default();
@@ -87,7 +88,7 @@ impl CrimeOutcomes {
             .map(|row| (row.field(StreetColumn::CrimeId), None))
             .collect();
         best.remove("");
-        let ranks = ranks();
+        let ranks = ranks(lists);
         for (path, name) in files {
             file::each_line(path, &HEADER, |line| {
                 check(line, name, release)?;
@@ -143,9 +144,8 @@ fn check(line: CsvLine<'_>, name: &FileName, release: Release) -> Result<(), Pol
 }
 
 /// The ranks of outcomes by their groups; an outcome of no group comes last.
-fn ranks() -> HashMap<String, usize> {
-    let codes = Reference::load(None).expect("built in").codes;
-    let codes = codes.lists_of(OUTCOME_LIST).flat_map(|list| &list.codes);
+fn ranks(lists: &CodeLists) -> HashMap<String, usize> {
+    let codes = lists.lists_of(OUTCOME_LIST).flat_map(|list| &list.codes);
     codes
         .map(|code| {
             let rank = GROUPS.iter().position(|group| *group == code.group);
@@ -157,10 +157,11 @@ fn ranks() -> HashMap<String, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference::Reference;
 
     #[test]
     fn every_outcome_is_in_a_group() {
-        let ranks = ranks();
+        let ranks = ranks(&Reference::load(None).expect("built in").codes);
         assert_eq!(ranks.len(), 28);
         assert!(ranks.values().all(|rank| *rank < GROUPS.len()));
     }

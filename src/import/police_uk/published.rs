@@ -11,6 +11,7 @@ use super::summary::MonthRows;
 use super::table::{StreetColumn, StreetRow, StreetRows};
 use super::vintage::find_vintage;
 use super::{IdScope, PoliceUkError, PoliceUkOptions};
+use crate::reference::Reference;
 
 /// The crime type whose rows are incidents; none of them has an id.
 const INCIDENT_TYPE: &str = "Anti-social behaviour";
@@ -30,6 +31,7 @@ impl PublishedFiles {
     pub(super) fn read(
         files: Vec<PathBuf>,
         options: &PoliceUkOptions,
+        reference: &Reference,
     ) -> Result<Self, PoliceUkError> {
         let files = file::sort(files)?;
         let name = files.first().ok_or(PoliceUkError::NoFiles)?.1.clone();
@@ -47,7 +49,7 @@ impl PublishedFiles {
         }
         let street = StreetRows::read(street)?;
         let (subjects, ids) = identify(&street, options.id_scope)?;
-        let outcomes = CrimeOutcomes::read(&outcomes, &street, options.release)?;
+        let outcomes = CrimeOutcomes::read(&outcomes, &street, options.release, &reference.codes)?;
         let searches = ImportedSearches::read(&searches, options.release)?;
         Ok(Self {
             name,
@@ -107,9 +109,10 @@ impl WithdrawnRecords {
     pub(super) fn find(
         previous: Vec<PathBuf>,
         options: &PoliceUkOptions,
+        reference: &Reference,
         now: &PublishedFiles,
     ) -> Result<Self, PoliceUkError> {
-        let before = PublishedFiles::read(previous, options)?;
+        let before = PublishedFiles::read(previous, options, reference)?;
         let vintage = match find_vintage(&before.street, options.vintage) {
             Err(PoliceUkError::VintageOther { found, .. }) => Some(found),
             other => other?,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::reference::UnknownCodes;
+
 /// Counts of what an import read and wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoliceUkSummary {
@@ -25,6 +27,8 @@ pub struct PoliceUkSummary {
     pub outcomes: usize,
     /// Rows of outcomes whose crimes are not in the street files.
     pub outcomes_skipped: usize,
+    /// Crime types and outcomes that their lists do not contain.
+    pub unknown_codes: UnknownCodes,
     /// Records of the release before that have vanished.
     pub cancelled: usize,
 }

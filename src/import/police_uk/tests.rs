@@ -2,6 +2,8 @@ use super::ids::REDATED_MIN;
 use super::*;
 use crate::contract::Event;
 use crate::import::digest;
+use crate::reference::Reference;
+use crate::reference::unknown_codes::UnknownCode;
 
 const HEADER: &str = "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,Crime type,Last outcome category,Context\n";
 const ID_A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -49,8 +51,9 @@ fn imported(
     files: &[PathBuf],
     options: &PoliceUkOptions,
 ) -> Result<(Vec<serde_json::Value>, PoliceUkSummary), PoliceUkError> {
+    let reference = Reference::load(None).expect("built in");
     let mut out = Vec::new();
-    let summary = import(files, options, &mut out)?;
+    let summary = import(files, options, &reference, &mut out)?;
     let text = String::from_utf8(out).expect("UTF-8");
     assert!(
         text.lines().all(|line| Event::decode(line).is_ok()),
@@ -641,4 +644,49 @@ fn an_error_in_a_search_or_an_outcome_names_line_and_column() {
         imported(&twice, &options()),
         Err(PoliceUkError::MonthTwice { .. })
     ));
+}
+
+#[test]
+fn crime_types_and_outcomes_that_no_list_contains_are_reported() {
+    let folder = Folder::new();
+    let crime = |id, kind, outcome| row(id, "2018-10", "E01024363", kind, outcome);
+    let rows = [
+        crime(ID_A, "Violence & sexual offences", "Local resolutions"),
+        crime(ID_B, "Violence & sexual offences", ""),
+        crime("c", "Robbery", "Local resolution"),
+        asb("2018-10"),
+    ];
+    let older = folder.file("2018-10-essex-street.csv", &rows);
+    let (_, summary) = imported(&[older], &options()).expect("events");
+    let lists = Reference::load(None).expect("built in").codes;
+    let found = summary.unknown_codes.codes(&lists);
+    let found: Vec<_> = found
+        .iter()
+        .map(|found| {
+            let UnknownCode {
+                list,
+                code,
+                records,
+                nearest,
+            } = found;
+            (list.as_str(), code.as_str(), *records, nearest.as_deref())
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "police-uk",
+                "violence-sexual-offences",
+                2,
+                Some("violence-and-sexual-offences")
+            ),
+            (
+                "police-uk-outcome",
+                "local-resolutions",
+                1,
+                Some("local-resolution")
+            ),
+        ]
+    );
 }
