@@ -48,8 +48,8 @@ def control_chart(x, y, width, height):
     top, most = y + 34, 280
     points = rows(
         "spc",
-        "strftime(window_from, '%Y-%m'), count, centre, lower, upper, signal, segment",
-        f"{CRIME} AND area_code = '{AREA}' AND \"window\" LIKE 'month:%'",
+        "strftime(window_from, '%Y-%m'), count_value, centre, lower, upper, signal, segment",
+        f"{CRIME} AND is_plan_area AND window_id LIKE 'month:%'",
         "ORDER BY 1",
     )
     at_x = [x + 30 + (width - 40) * i / (len(points) - 1) for i in range(len(points))]
@@ -90,9 +90,9 @@ def wards(x, y, width):
     title(x, y, "Wards by rate", "Recorded crimes per 1,000 residents, 2017-18; count beside it")
     found = rows(
         "window_totals",
-        f"(SELECT name FROM '{TABLES}/areas.parquet' AS a WHERE a.area_code = t.area_code AND a.area_vintage = '2019'),"
-        " count, rate_per_1000",
-        f"{CRIME} AND \"window\" = '{YEAR}' AND area_level = 'ward' AND area_vintage = '2019' AND rank_min <= 8",
+        f"(SELECT area_name FROM '{TABLES}/areas.parquet' AS a WHERE a.area_code = t.area_code AND a.area_vintage = '2019'),"
+        " count_value, rate_per_1000",
+        f"{CRIME} AND window_id = '{YEAR}' AND area_level = 'ward' AND area_vintage = '2019' AND rank_min <= 8",
         "ORDER BY rank_min",
     )
     most = found[0][2]
@@ -108,8 +108,8 @@ def week(x, y, width):
     title(x, y, "Times of the week", "Recorded crimes of 2017-18 by weekday and hour of their start")
     found = rows(
         "profile",
-        'weekday, hour, "index"',
-        f"{CRIME} AND \"window\" = '{YEAR}' AND area_code = '{AREA}' AND hour IS NOT NULL",
+        "weekday, hour, times_mean",
+        f"{CRIME} AND window_id = '{YEAR}' AND is_plan_area AND hour IS NOT NULL",
     )
     cell, tall = (width - 36) / 24, 19
     shade = {(day, hour): index for day, hour, index in found}
@@ -131,13 +131,13 @@ def sources(x, y, width):
     title(x, y, "What each partner's records show", "2017-18, all areas, and change from the year before")
     found = rows(
         "window_totals",
-        f"partner, kind, count, count_status, (SELECT (diff, comparable) FROM '{TABLES}/change.parquet' AS c"
-        f" WHERE c.series = t.series AND c.partner = t.partner AND c.kind = t.kind AND c.\"window\" = '{YEAR}'"
-        " AND c.area_code = 'all' AND baseline = 'year-before')",
-        f"series = '{SERIES}' AND \"window\" = '{YEAR}' AND area_code = 'all'"
+        f"partner, kind, count_value, count_status, (SELECT (difference, comparable) FROM '{TABLES}/change.parquet' AS c"
+        f" WHERE c.series = t.series AND c.partner = t.partner AND c.kind = t.kind AND c.window_id = '{YEAR}'"
+        " AND c.area_code = 'all-received' AND baseline = 'year-before')",
+        f"series = '{SERIES}' AND window_id = '{YEAR}' AND area_code = 'all-received'"
         " AND partner IN ('kent-police', 'mtw-nhs', 'secamb', 'maidstone-bc', 'golding-homes', 'kent-cc')"
         " AND kind NOT IN ('incident', 'detention', 'stop-search', 'possession', 'noise-complaint')",
-        "ORDER BY count DESC NULLS LAST, partner, kind",
+        "ORDER BY count_value DESC NULLS LAST, partner, kind",
     )
     labels = {
         "kent-police": "Police", "mtw-nhs": "Hospital", "secamb": "Ambulance", "maidstone-bc": "Borough",

@@ -79,10 +79,10 @@ fn table(path: &Path) -> Table {
             let column = batch[name].as_primitive::<Int64Type>();
             column.is_valid(row).then(|| column.value(row))
         };
-        for row in (0..batch.num_rows()).filter(|row| text("area_code", *row) == "all") {
+        for row in (0..batch.num_rows()).filter(|row| text("area_code", *row) == "all-received") {
             let who = format!("{} {}", text("partner", row), text("kind", row));
             let count = (
-                number("count", row),
+                number("count_value", row),
                 number("count_min", row),
                 number("count_max", row),
                 text("count_status", row),
@@ -91,7 +91,7 @@ fn table(path: &Path) -> Table {
                 .entry((text("series", row), text("feed", row), who))
                 .or_default();
             assert!(
-                of.insert(text("window", row), count).is_none(),
+                of.insert(text("window_id", row), count).is_none(),
                 "one row a month"
             );
         }

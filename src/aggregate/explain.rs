@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 use tokio::runtime::Handle;
 
-use crate::aggregate::figures::areas::ALL;
+use crate::aggregate::figures::areas::ALL_RECEIVED;
 use crate::aggregate::figures::periods::{Figures, area_not_found};
 use crate::aggregate::figures::series::SeriesKey;
 use crate::aggregate::figures::status::DataStatus;
@@ -35,7 +35,7 @@ pub struct FigureQuery<'q> {
     pub plan: &'q Plan,
     /// `total`, `mapped`, `unmapped`, a priority or theme, or `<scheme>:<code>`.
     pub series: String,
-    /// A code of the tables, or `all`.
+    /// A code of the tables, or `all-received`.
     pub area: String,
     /// The months.
     pub window: Window,
@@ -380,7 +380,7 @@ fn membership<'r>(
     let reference = settings.reference;
     let mut codes = Vec::new();
     reference.source_codes(record, &mut codes);
-    let in_all = query.area == ALL;
+    let in_all = query.area == ALL_RECEIVED;
     let role = record.area_role.filter(|_| !in_all).map(str::to_owned);
     Some(Membership {
         key: (

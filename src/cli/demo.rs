@@ -220,8 +220,8 @@ fn files(written: &aggregate::AggregateSummary) -> String {
 /// A command that queries the figures.
 fn query(store: &str, plan: &Plan) -> String {
     format!(
-        "duckdb -c \"SELECT series, partner, kind, window_from, count, count_status FROM \
-         '{store}/{}' WHERE area_code = 'all' AND series_kind = 'priority' ORDER BY ALL\"",
+        "duckdb -c \"SELECT series, partner, kind, window_from, count_value, count_status FROM \
+         '{store}/{}' WHERE area_code = 'all-received' AND series_kind = 'priority' ORDER BY ALL\"",
         figures::file(plan)
     )
 }

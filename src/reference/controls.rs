@@ -20,7 +20,7 @@ pub struct Control {
     pub partner: String,
     /// Their kind, as tables name it.
     pub kind: String,
-    /// Code of the area, or `all`.
+    /// Code of the area, or `all-received`.
     pub area: String,
     /// The months.
     pub window: Window,

@@ -37,7 +37,7 @@ const EVENT_COLUMNS: [&str; 48] = [
     "code",
     "codes",
     "groups",
-    "class",
+    "offence_class",
     "unknown_code",
     "occurred_from",
     "recorded_at",
@@ -101,6 +101,8 @@ pub(super) struct Parameters {
     folded_code: String,
     /// The tiers that areas sent at a level have rows at: level sent, level, vintage.
     tiers: Vec<(&'static str, &'static str, String)>,
+    /// The code of the plan's own area in the tables; empty: unknown.
+    plan_area: String,
     /// The codes of sets of areas, and how many districts each has.
     area_sets: Vec<(String, usize)>,
     /// Days after a month by which its records are due; -1: the end of the next quarter.
@@ -208,6 +210,7 @@ impl Parameters {
             feeds: Feed::ALL.map(FeedColumns::new).into(),
             folded_code: folded("scheme", "code"),
             tiers: tiers(reference, area),
+            plan_area: plan_area(reference, area),
             area_sets: area_sets(reference, area),
             due_days: KindSettings::new(due_days.map(|(key, days)| (key, days.unwrap_or(-1)))),
             settle_months: KindSettings::new(partners.settle_months()),
@@ -287,6 +290,7 @@ fn sql_type(data_type: &DataType) -> &'static str {
     match data_type {
         DataType::Int32 => "INT",
         DataType::Boolean => "BOOLEAN",
+        DataType::Date32 => "DATE",
         DataType::Timestamp(..) => "TIMESTAMP",
         _ => "STRING",
     }
@@ -338,6 +342,11 @@ fn tiers(reference: &Reference, area: Option<&str>) -> Vec<(&'static str, &'stat
         }
     }
     rows
+}
+
+fn plan_area(reference: &Reference, area: Option<&str>) -> String {
+    let scope = area.and_then(|area| reference.geography.scope(area));
+    scope.map_or_else(String::new, |scope| scope.area().to_owned())
 }
 
 fn area_sets(reference: &Reference, area: Option<&str>) -> Vec<(String, usize)> {

@@ -64,11 +64,11 @@ fn crimes(
             let texts = [
                 ("series", "total"),
                 ("kind", "crime"),
-                ("area_code", "all"),
-                ("window", &*window),
+                ("area_code", "all-received"),
+                ("window_id", &*window),
             ];
             let row = priority.find(&texts).next()?;
-            priority.number(row, "count")
+            priority.number(row, "count_value")
         })
     })
 }

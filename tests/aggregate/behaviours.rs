@@ -22,8 +22,8 @@ fn of_plan(chain: &Chain, table: &str) -> Table {
 fn total(window: &str) -> [(&str, &str); 3] {
     [
         ("series", "total"),
-        ("area_code", "all"),
-        ("window", window),
+        ("area_code", "all-received"),
+        ("window_id", window),
     ]
 }
 
@@ -43,8 +43,8 @@ fn a_share_with_a_factor_is_one_of_those_that_say() {
     let found = |series| {
         let row = factors.one(&[
             ("series", series),
-            ("area_code", "all"),
-            ("window", "month:2017-05"),
+            ("area_code", "all-received"),
+            ("window_id", "month:2017-05"),
             ("factor", "mental-health"),
         ]);
         let [without, unknown] =
@@ -169,8 +169,8 @@ fn a_place_of_safety_is_counted_under_the_law_of_the_day() {
     let places = of_plan(&chain(&documents), "place_of_safety");
     let found = places
         .find(&[
-            ("area_code", "all"),
-            ("window", "month:2017-12"),
+            ("area_code", "all-received"),
+            ("window_id", "month:2017-12"),
             ("legal_power", "s136"),
             ("transport", "ambulance"),
         ])
@@ -209,7 +209,7 @@ fn hours_are_those_of_the_clock_on_the_wall() {
             profile.number(row, "weekday"),
             profile.number(row, "hour"),
             profile.block_of(row),
-            profile.decimals(row, "index"),
+            profile.decimals(row, "times_mean"),
         )
     });
     let one = || "exact 1 1 1".to_owned();
@@ -302,7 +302,7 @@ fn a_month_is_not_due_then_overdue_and_provisional_then_final() {
     let quality = chain.table_of(&run, PLAN, "feed_quality");
     let late = |window| {
         quality
-            .number(quality.one(&[("window", window)]), "late")
+            .number(quality.one(&[("window_id", window)]), "late")
             .expect("a number")
     };
     assert_eq!([late("month:2017-04"), late("month:2017-06")], [1, 0]);
@@ -331,10 +331,14 @@ fn each_month_is_under_the_plan_in_force_and_windows_across_plans_have_totals_on
         .expect("records");
     let totals = chain.table_of(&run, "in-force", "window_totals");
     let under = |series, window| -> Vec<(Option<&str>, String)> {
-        let texts = [("series", series), ("area_code", "all"), ("window", window)];
+        let texts = [
+            ("series", series),
+            ("area_code", "all-received"),
+            ("window_id", window),
+        ];
         totals
             .find(&texts)
-            .map(|row| (totals.text(row, "plan"), totals.block_of(row)))
+            .map(|row| (totals.text(row, "plan_id"), totals.block_of(row)))
             .collect()
     };
     let one = |plan, count: &str| vec![(plan, count.to_owned())];
@@ -355,14 +359,14 @@ fn each_month_is_under_the_plan_in_force_and_windows_across_plans_have_totals_on
             .collect::<Vec<_>>()
     );
     assert_eq!(under("total", "year:2018"), one(None, "partial - 3 -"));
-    let priorities = totals.find(&[("window", "year:2018")]).filter(|row| {
+    let priorities = totals.find(&[("window_id", "year:2018")]).filter(|row| {
         ["priority", "theme", "mapped", "unmapped"]
             .contains(&totals.text(*row, "series_kind").expect("a kind"))
     });
     assert_eq!(priorities.count(), 0);
     let events = chain.table("events/police.parquet");
     let plans: Vec<_> = (0..events.rows())
-        .map(|row| events.text(row, "plan").expect("a plan"))
+        .map(|row| events.text(row, "plan_id").expect("a plan"))
         .collect();
     assert_eq!(plans, ["smp-2017-18", "smp-2018-19", "smp-2018-19"]);
 }
@@ -471,11 +475,11 @@ fn all_checks_of_generated_events_pass() {
     let checks = chain.table_of(&run, PLAN, "reconciliation");
     let mut tested = 0;
     for row in 0..checks.rows() {
-        let found = ["check", "partner", "kind", "area_code", "window"]
+        let found = ["check_id", "partner", "kind", "area_code", "window_id"]
             .map(|name| checks.text(row, name).unwrap_or_default());
         let result = checks.text(row, "result").expect("a result");
         // A month without records has no sum to test.
-        let is_known = checks.number(row, "right").is_some();
+        let is_known = checks.number(row, "expected").is_some();
         assert_eq!(
             result,
             if is_known { "pass" } else { "not_tested" },
@@ -489,9 +493,9 @@ fn all_checks_of_generated_events_pass() {
 #[test]
 fn a_control_total_of_the_partner_passes_or_fails() {
     let controls = "partner,kind,area,window,value,source\n\
-        kent-police,crime,all,month:2017-05,2,a test\n\
+        kent-police,crime,all-received,month:2017-05,2,a test\n\
         kent-police,crime,E07000110,month:2017-05,2,a test\n\
-        kent-police,crime,all,month:2018-05,2,a test\n";
+        kent-police,crime,all-received,month:2018-05,2,a test\n";
     let reference = reference_with(&[("controls.csv", controls)]);
     let documents = [
         crime("a").lsoa("E01024374"),
@@ -502,13 +506,13 @@ fn a_control_total_of_the_partner_passes_or_fails() {
         .aggregate_with(&reference, &[PLAN], None)
         .expect("records");
     let checks = chain.table_of(&run, PLAN, "reconciliation");
-    let found = checks.find(&[("check", "control-total")]).map(|row| {
+    let found = checks.find(&[("check_id", "control-total")]).map(|row| {
         let number = |name| checks.number(row, name);
         let text = |name| checks.text(row, name).expect("a text");
         (
             text("area_code"),
-            text("window"),
-            number("left"),
+            text("window_id"),
+            number("counted"),
             number("difference"),
             text("result"),
         )
@@ -517,8 +521,8 @@ fn a_control_total_of_the_partner_passes_or_fails() {
         found.collect::<Vec<_>>(),
         [
             ("E07000110", "month:2017-05", Some(1), Some(-1), "fail"),
-            ("all", "month:2017-05", Some(2), Some(0), "pass"),
-            ("all", "month:2018-05", None, None, "not_tested"),
+            ("all-received", "month:2017-05", Some(2), Some(0), "pass"),
+            ("all-received", "month:2018-05", None, None, "not_tested"),
         ]
     );
 }
@@ -530,7 +534,7 @@ fn a_month_before_figures_begin_is_compared_with_none() {
         .collect();
     let quality = of_plan(&chain(&documents), "feed_quality");
     let found = |window| {
-        let row = quality.one(&[("window", window)]);
+        let row = quality.one(&[("window_id", window)]);
         (
             quality.number(row, "records"),
             quality.double(row, "ratio"),

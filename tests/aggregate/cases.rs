@@ -35,13 +35,13 @@ fn subjects(events: &Table) -> Vec<&str> {
 fn totals(chain: &Chain) -> Vec<(String, Option<i64>)> {
     let table = chain.table(PRIORITY);
     let rows: Vec<usize> = table
-        .find(&[("series", "total"), ("area_code", "all")])
+        .find(&[("series", "total"), ("area_code", "all-received")])
         .collect();
     rows.into_iter()
         .map(|row| {
             (
-                table.text(row, "window").expect("window").to_owned(),
-                table.number(row, "count"),
+                table.text(row, "window_id").expect("a window").to_owned(),
+                table.number(row, "count_value"),
             )
         })
         .collect()
@@ -58,9 +58,9 @@ fn the_highest_revision_counts_whenever_it_came() {
         (
             events.rows(),
             events.text(0, "what_category"),
-            events.text(0, "month")
+            events.date(0, "month").as_deref()
         ),
-        (1, Some("8N"), Some("2017-05"))
+        (1, Some("8N"), Some("2017-05-01"))
     );
     let quality = chain.table(QUALITY);
     assert_eq!(
@@ -128,8 +128,8 @@ fn a_redated_record_moves_and_a_month_without_records_is_not_supplied() {
     );
     let texts = [
         ("series", "total"),
-        ("area_code", "all"),
-        ("window", "month:2017-06"),
+        ("area_code", "all-received"),
+        ("window_id", "month:2017-06"),
     ];
     let table = chain.table(PRIORITY);
     assert_eq!(table.block(&texts), "not_supplied - 0 -");
@@ -145,13 +145,13 @@ fn what_the_feed_cannot_show_is_not_supplied_and_what_it_can_is_zero() {
     let table = chain.table(PRIORITY);
     let found = |series: &str| {
         let row = table
-            .find(&[("series", series), ("area_code", "all")])
+            .find(&[("series", series), ("area_code", "all-received")])
             .next()
             .expect("a row");
         let number = |name| table.number(row, name);
         (
             table.text(row, "count_status").expect("status"),
-            number("count"),
+            number("count_value"),
             number("count_min"),
             number("count_max"),
         )
@@ -193,7 +193,7 @@ fn what_a_partner_can_show_depends_on_the_systems_that_sent_the_month() {
         ];
         let window = |row| {
             table
-                .text(row, "window")
+                .text(row, "window_id")
                 .expect("a window")
                 .trim_start_matches("month:2017-")
         };
@@ -217,7 +217,7 @@ fn what_a_partner_can_show_depends_on_the_systems_that_sent_the_month() {
         "07 partial - 0 -",
     ];
     for (area, level, expected) in [
-        ("all", "all", expected),
+        ("all-received", "all-received", expected),
         ("no-location", "lsoa", zero),
         ("no-location", "district", zero),
         ("E07000110", "district", expected),
@@ -296,7 +296,10 @@ fn hours_of_a_rule_begin_and_end_at_their_minutes() {
         .expect("aggregated");
     let table = chain.table("aggregates/smp-2014-15/priority_monthly.parquet");
     assert_eq!(
-        table.counts(&[("series", "night-time-violence"), ("area_code", "all")]),
+        table.counts(&[
+            ("series", "night-time-violence"),
+            ("area_code", "all-received")
+        ]),
         [Some(2)]
     );
 }
@@ -318,7 +321,7 @@ fn a_record_counts_once_at_every_level_or_under_no_area_of_it() {
     for row in table.find(&[("series", "total")]) {
         let text = |name| table.text(row, name).unwrap_or("-");
         let tier = format!("{} {}", text("area_level"), text("area_vintage"));
-        match table.number(row, "count").expect("exact") {
+        match table.number(row, "count_value").expect("exact") {
             0 => *zeros.entry(tier).or_default() += 1,
             count => counted.push(format!(
                 "{} {tier} {} {count}",
@@ -335,7 +338,7 @@ fn a_record_counts_once_at_every_level_or_under_no_area_of_it() {
     assert_eq!(
         counted,
         [
-            "all all - - 7",
+            "all-received all-received - - 7",
             "no-location district - - 1",
             "E07000106 district - incident 1",
             "E07000110 district - incident 3",
@@ -391,7 +394,7 @@ fn codes_are_counted_by_scheme_with_label_and_editions() {
         .expect("a row");
     assert_eq!(
         (
-            table.number(row, "count"),
+            table.number(row, "count_value"),
             table.text(row, "edition"),
             table.text(row, "series_kind")
         ),
@@ -413,14 +416,14 @@ fn an_event_lists_priorities_of_the_plan_in_force_in_its_month() {
     .table("events/police.parquet");
     let text = |row, name| events.text(row, name);
     assert_eq!(
-        (text(0, "plan"), text(0, "priorities"), text(0, "themes")),
+        (text(0, "plan_id"), text(0, "priorities"), text(0, "themes")),
         (
             Some(PLAN),
             Some("substance-misuse;domestic-abuse-violent-crime"),
             Some("")
         )
     );
-    assert_eq!((text(1, "plan"), text(1, "priorities")), (None, None));
+    assert_eq!((text(1, "plan_id"), text(1, "priorities")), (None, None));
     let mental_health = events.0.column_by_name("mental_health").expect("column");
     let mental_health = arrow_array::cast::AsArray::as_boolean(mental_health.as_ref());
     assert_eq!(
@@ -444,10 +447,10 @@ fn a_count_is_an_event_and_in_no_sum_of_records() {
     assert_eq!(
         (
             events.rows(),
-            events.text(0, "month"),
+            events.date(0, "month").as_deref(),
             events.text(0, "unit")
         ),
-        (1, Some("2018-04"), Some("households"))
+        (1, Some("2018-04-01"), Some("households"))
     );
     let priority = chain.table(PRIORITY);
     assert_eq!(
@@ -460,7 +463,7 @@ fn a_count_is_an_event_and_in_no_sum_of_records() {
         [
             ("series", series),
             ("area_code", "E07000110"),
-            ("window", window),
+            ("window_id", window),
         ]
     };
     assert_eq!(
@@ -471,7 +474,7 @@ fn a_count_is_an_event_and_in_no_sum_of_records() {
         totals.block(&of("organised-crime", "quarter:2018-q2")),
         "not_supplied - 0 -"
     );
-    assert_eq!(totals.find(&[("window", "month:2018-04")]).count(), 0);
+    assert_eq!(totals.find(&[("window_id", "month:2018-04")]).count(), 0);
     let quality = chain.table(QUALITY);
     assert_eq!(
         (quality.text(0, "kind"), quality.number(0, "records")),
@@ -505,7 +508,7 @@ fn totals_in_different_units_are_never_added() {
         totals.block(&[
             ("series", series),
             ("area_code", "E07000110"),
-            ("window", "month:2018-04"),
+            ("window_id", "month:2018-04"),
         ])
     };
     assert_eq!(
@@ -545,7 +548,7 @@ fn rejects_are_counted_where_the_partner_is_known() {
         let number = |name| quality.number(row, name).expect("a number");
         (
             quality.text(row, "kind"),
-            quality.text(row, "window"),
+            quality.text(row, "window_id"),
             number("records"),
             number("rejected"),
         )
@@ -657,4 +660,58 @@ fn a_run_leaves_its_own_files_and_no_others() {
             Some(64)
         );
     }
+}
+
+#[test]
+fn a_summer_crime_keeps_its_month_and_day_in_local_time() {
+    let chain = chain(&[
+        published_crime("a", "2017-06"),
+        crime("b").occurred("2017-06-01"),
+        crime("c").occurred("2017-05-31T23:20:00Z"),
+        crime("d").occurred("2017-01-31T23:20:00Z"),
+    ]);
+    let events = chain.table("events/police.parquet");
+    let found = ["a", "b", "c", "d"].map(|subject| {
+        let row = events.one(&[("subject", subject)]);
+        (
+            events.date(row, "month").expect("a month"),
+            events.date(row, "occurred_date"),
+            events.local_time(row, "occurred_local").expect("a time"),
+        )
+    });
+    let expected = [
+        ("2017-06-01", None, "2017-06-01 00:00"),
+        ("2017-06-01", Some("2017-06-01"), "2017-06-01 00:00"),
+        ("2017-06-01", Some("2017-06-01"), "2017-06-01 00:20"),
+        ("2017-01-01", Some("2017-01-31"), "2017-01-31 23:20"),
+    ];
+    let expected = expected
+        .map(|(month, day, time)| (month.to_owned(), day.map(str::to_owned), time.to_owned()));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_area_of_the_plan_is_marked_and_what_came_from_elsewhere_is_not_in_it() {
+    let chain = chain(&[
+        crime("a").month("2017-05").lsoa(LSOA),
+        crime("b").month("2017-05").area("E07000106", "district"),
+    ]);
+    let table = chain.table(PRIORITY);
+    let rows = table.find(&[("series", "total"), ("window_id", "month:2017-05")]);
+    let own: Vec<_> = rows
+        .filter(|row| table.truth(*row, "is_plan_area") == Some(true))
+        .map(|row| {
+            (
+                table.text(row, "area_code"),
+                table.number(row, "count_value"),
+            )
+        })
+        .collect();
+    assert_eq!(own, [(Some(MAIDSTONE), Some(1))]);
+    let areas = chain.table("aggregates/smp-2017-18/areas.parquet");
+    let own: Vec<_> = (0..areas.rows())
+        .filter(|row| areas.truth(*row, "is_plan_area") == Some(true))
+        .map(|row| areas.text(row, "area_code"))
+        .collect();
+    assert_eq!(own, [Some(MAIDSTONE)]);
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::LazyLock;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::types::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
@@ -304,6 +304,22 @@ impl Table {
         column.is_valid(row).then(|| column.value(row))
     }
 
+    /// A day.
+    pub(crate) fn date(&self, row: usize, name: &str) -> Option<String> {
+        let column = self.column(name).as_primitive::<Date32Type>();
+        let day = column.is_valid(row).then(|| column.value_as_date(row))??;
+        Some(day.to_string())
+    }
+
+    /// A local time, to the minute.
+    pub(crate) fn local_time(&self, row: usize, name: &str) -> Option<String> {
+        let column = self.column(name).as_primitive::<TimestampMicrosecondType>();
+        let time = column
+            .is_valid(row)
+            .then(|| column.value_as_datetime(row))??;
+        Some(time.format("%Y-%m-%d %H:%M").to_string())
+    }
+
     /// A number with three decimals, as a text.
     pub(crate) fn decimals(&self, row: usize, name: &str) -> Option<String> {
         self.double(row, name).map(|number| format!("{number:.3}"))
@@ -331,7 +347,7 @@ impl Table {
         let status = self.text(row, "count_status").expect("a status");
         format!(
             "{status} {} {} {}",
-            number("count"),
+            number("count_value"),
             number("count_min"),
             number("count_max")
         )
@@ -340,30 +356,31 @@ impl Table {
     /// The count of that row, which is exact.
     #[track_caller]
     pub(crate) fn count(&self, texts: &[(&str, &str)]) -> i64 {
-        self.number(self.one(texts), "count")
+        self.number(self.one(texts), "count_value")
             .unwrap_or_else(|| panic!("the count of {texts:?} is exact"))
     }
 
-    /// The rows whose texts are these.
+    /// The rows whose texts, or days, are these.
     pub(crate) fn find<'t>(
         &'t self,
         texts: &'t [(&str, &str)],
     ) -> impl Iterator<Item = usize> + 't {
         let columns: Vec<_> = texts
             .iter()
-            .map(|(name, text)| (self.column(name).as_string::<i32>(), *text))
+            .map(|(name, text)| (*name, self.column(name).as_string_opt::<i32>(), *text))
             .collect();
         (0..self.rows()).filter(move |row| {
-            columns
-                .iter()
-                .all(|(c, text)| c.is_valid(*row) && c.value(*row) == *text)
+            columns.iter().all(|(name, texts, text)| match texts {
+                Some(texts) => texts.is_valid(*row) && texts.value(*row) == *text,
+                None => self.date(*row, name).as_deref() == Some(*text),
+            })
         })
     }
 
     /// The counts of those rows, in order.
     pub(crate) fn counts(&self, texts: &[(&str, &str)]) -> Vec<Option<i64>> {
         self.find(texts)
-            .map(|row| self.number(row, "count"))
+            .map(|row| self.number(row, "count_value"))
             .collect()
     }
 }

@@ -154,7 +154,7 @@ fn cell<'a>(
         ("kind", kind),
         ("series", series),
         ("area_code", area),
-        ("window", window),
+        ("window_id", window),
     ]
 }
 
@@ -192,7 +192,7 @@ fn a_total_that_crosses_a_break_is_not_comparable() {
         let [kind, series, area, window] = cell(ASSESSMENT, series, MAIDSTONE, "quarter:2023-q3");
         let row = change.one(&[kind, series, area, window, ("baseline", "prior")]);
         let percent = change
-            .double(row, "diff_pct")
+            .double(row, "difference_pct")
             .map(|percent| format!("{percent:.1}"));
         let number = |name| change.number(row, name).expect("a number");
         assert_eq!(
@@ -200,7 +200,7 @@ fn a_total_that_crosses_a_break_is_not_comparable() {
             (Some(false), Some("hclic-2023"))
         );
         (
-            number("count"),
+            number("count_value"),
             number("base_min"),
             percent.expect("a change"),
         )
@@ -237,7 +237,7 @@ fn a_rate_has_exact_households_and_a_rank_that_allows_for_missing_areas() {
     let row = prevention("quarter:2023-q2", MAIDSTONE);
     assert_eq!(
         (
-            totals.number(row, "count"),
+            totals.number(row, "count_value"),
             totals.number(row, "population")
         ),
         (Some(147), Some(73_579))
@@ -309,7 +309,7 @@ fn what_a_partner_withheld_keeps_the_bounds_it_prints() {
         ("area_code", "E09000001"),
         ("what_list", "hclic-need"),
         ("status", "suppressed"),
-        ("month", "2018-04"),
+        ("month", "2018-04-01"),
     ]);
     let mut bounds: Vec<_> = rows
         .map(|row| {
@@ -330,7 +330,7 @@ fn what_a_partner_withheld_keeps_the_bounds_it_prints() {
             ("series", series),
             ("area_code", "outside"),
             ("area_level", "district"),
-            ("window", "quarter:2018-q2"),
+            ("window_id", "quarter:2018-q2"),
         ])
     };
     assert_eq!(found("drug-dependency-needs"), "interval - 0 4");
@@ -355,7 +355,7 @@ fn chart(series: &str, limits_of: &str) -> (Vec<String>, [Option<String>; 3]) {
             let number = |name| spc.number(row, name).expect("a number");
             format!(
                 "{} {} {} of {}",
-                text("window"),
+                text("window_id"),
                 text("signal"),
                 number("segment"),
                 number("points")
@@ -502,9 +502,9 @@ fn a_briefing_that_does_not_add_up_fails_its_reconciliation() {
                 .map(|number| format!("{number:.places$}"))
         };
         (
-            change.number(row, "diff").expect("exact"),
-            decimals("diff_pct", 1).expect("a share"),
-            decimals("diff_per_day", 2).expect("a rate"),
+            change.number(row, "difference").expect("exact"),
+            decimals("difference_pct", 1).expect("a share"),
+            decimals("difference_per_day", 2).expect("a rate"),
         )
     };
     let briefing = |series, window| found("count:briefing", series, window);
@@ -537,7 +537,7 @@ fn a_briefing_that_does_not_add_up_fails_its_reconciliation() {
         "quarter:2013-q2",
     ));
     assert_eq!(
-        totals.number(unmapped, "count"),
+        totals.number(unmapped, "count_value"),
         Some(2_127),
         "the total is no part of itself"
     );
@@ -545,12 +545,12 @@ fn a_briefing_that_does_not_add_up_fails_its_reconciliation() {
     let of = |window| {
         let area = format!("briefing {MAIDSTONE}");
         let row = checks.one(&[
-            ("check", "categories"),
+            ("check_id", "categories"),
             ("area_code", &area),
-            ("window", window),
+            ("window_id", window),
         ]);
-        let numbers =
-            ["left", "right", "difference"].map(|name| checks.number(row, name).expect("a number"));
+        let numbers = ["counted", "expected", "difference"]
+            .map(|name| checks.number(row, name).expect("a number"));
         (
             numbers,
             checks.text(row, "result").expect("a result").to_owned(),

@@ -14,7 +14,9 @@ use std::fmt::Write as _;
 use arrow_array::Array;
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use partner_feeds::aggregate::tables::{self, ColumnSpec, TABLES, TableBatch, ValueType};
+use partner_feeds::aggregate::tables::{
+    self, ColumnSpec, TABLES, TableBatch, TableSpec, ValueType, events,
+};
 use partner_feeds::aggregate::{COLUMN_DESCRIPTIONS_KEY, TABLE_DESCRIPTION_KEY};
 
 use crate::behaviours::chain_of_generated_events;
@@ -40,6 +42,7 @@ fn kind(data_type: &DataType) -> &'static str {
         DataType::Float64 => "number",
         DataType::Boolean => "true or false",
         DataType::Date32 => "date",
+        DataType::Timestamp(_, None) => "time (local)",
         DataType::Timestamp(..) => "time (UTC)",
         _ => "text",
     }
@@ -193,4 +196,26 @@ fn no_two_rows_of_a_table_have_equal_keys() {
             }
         }
     }
+}
+
+/// Names that tools of analysts reserve; the file says which.
+const RESERVED: &str = include_str!("reserved_names.txt");
+
+#[test]
+fn no_column_has_a_name_that_a_tool_of_analysts_reserves() {
+    let lines = RESERVED
+        .lines()
+        .filter(|line| !line.starts_with(['#', '[']));
+    let reserved: HashSet<&str> = lines.flat_map(str::split_whitespace).collect();
+    for name in ["count", "end", "index", "left", "plan", "window"] {
+        assert!(reserved.contains(name), "{name}");
+    }
+    let events = events::schema_of_all();
+    let names = events.fields().iter().map(|field| field.name().as_str());
+    let of_tables = TABLES.iter().flat_map(TableSpec::columns);
+    let found: Vec<&str> = names
+        .chain(of_tables.map(|column| column.name))
+        .filter(|name| reserved.contains(name))
+        .collect();
+    assert!(found.is_empty(), "columns with a reserved name: {found:?}");
 }

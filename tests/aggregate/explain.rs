@@ -181,7 +181,7 @@ fn releases(files: &[PathBuf], months: [&str; 2]) -> Chain {
 fn a_burglary_that_the_next_release_redates_leaves_its_month() {
     let chain = releases(&Street::kent().files, ["2018-11", "2018-12"]);
     let crime = |window| {
-        let explanation = explained(&chain, "total", "all", window, Some(50));
+        let explanation = explained(&chain, "total", "all-received", window, Some(50));
         let explanation = explanation
             .into_iter()
             .find(|explanation| explanation.kind == "crime")

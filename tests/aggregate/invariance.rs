@@ -113,7 +113,7 @@ fn written(received: &[(i64, &Sent)], place: &[(u8, u8)]) -> Vec<(String, bytes:
 /// The checks of figures, not those of partitions.
 fn checks(file: &bytes::Bytes) -> RecordBatch {
     let Table(all) = Table::read(file.clone());
-    let of_figures = all["check"]
+    let of_figures = all["check_id"]
         .as_string::<i32>()
         .iter()
         .map(|check| check.map(|check| check != "accepted-rejected"));

@@ -94,7 +94,7 @@ fn five_months<'a>(
         ("kind", kind),
         ("area_level", level),
         ("area_code", area),
-        ("window", FIVE_MONTHS),
+        ("window_id", FIVE_MONTHS),
     ]
 }
 
@@ -102,8 +102,8 @@ fn five_months<'a>(
 fn rows_by_month_are_those_of_the_files() {
     let kent = &*KENT;
     let (crimes, incidents) = (
-        kent.months("crime", "all", "all"),
-        kent.months("incident", "all", "all"),
+        kent.months("crime", "all-received", "all-received"),
+        kent.months("incident", "all-received", "all-received"),
     );
     assert_eq!(crimes, [17_347, 11_690, 6_132, 15_659, 14_125]);
     assert_eq!(incidents, [2_049, 2_128, 2_306, 2_133, 2_166]);
@@ -159,7 +159,7 @@ fn maidstone_by_month_and_by_type() {
     {
         *types
             .entry(kent.category.text(row, "series").expect("a code"))
-            .or_default() += kent.category.number(row, "count").expect("exact");
+            .or_default() += kent.category.number(row, "count_value").expect("exact");
     }
     let expected = [
         ("anti-social-behaviour", 1_126),
@@ -190,7 +190,7 @@ fn rated(
     let number = |name| kent.totals.number(row, name);
     let ranks = ["rank_min", "rank_max", "rank_of"].map(number);
     (
-        number("count").expect("exact"),
+        number("count_value").expect("exact"),
         number("population"),
         kent.totals.decimals(row, "rate_per_1000"),
         ranks,
@@ -269,13 +269,13 @@ fn wards_of_2025_hold_whole_rows_and_say_how_many_persons_are_misplaced() {
             ("kind", "crime"),
             ("area_level", "ward"),
             ("area_vintage", "2025"),
-            ("window", FIVE_MONTHS),
+            ("window_id", FIVE_MONTHS),
         ])
         .filter(|row| kent.totals.text(*row, "area_role") == Some("incident"))
         .map(|row| {
             (
                 kent.totals.text(row, "area_code").expect("a code"),
-                kent.totals.number(row, "count").expect("exact"),
+                kent.totals.number(row, "count_value").expect("exact"),
             )
         })
         .collect();
@@ -356,7 +356,7 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
     let kent = &*KENT;
     let quality = of_plan(&kent.chain, "feed_quality");
     let found = |kind, month: &str| {
-        let row = quality.one(&[("kind", kind), ("window", month)]);
+        let row = quality.one(&[("kind", kind), ("window_id", month)]);
         (
             quality.decimals(row, "ratio").expect("a ratio"),
             quality.text(row, "data_status").expect("a status"),
@@ -372,7 +372,7 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
     );
     let outside = |kind| {
         quality.number(
-            quality.one(&[("kind", kind), ("window", "month:2018-10")]),
+            quality.one(&[("kind", kind), ("window_id", "month:2018-10")]),
             "outside",
         )
     };
@@ -383,17 +383,17 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
         ("series", "total"),
         ("kind", "crime"),
         ("area_code", MAIDSTONE),
-        ("window", "month:2018-12"),
+        ("window_id", "month:2018-12"),
         ("baseline", "prior"),
     ]);
     let change = &kent.change;
     let percent = change
-        .double(row, "diff_pct")
+        .double(row, "difference_pct")
         .map(|percent| format!("{percent:.1}"));
     assert_eq!(
         (
             change.number(row, "base_min"),
-            change.number(row, "diff"),
+            change.number(row, "difference"),
             percent
         ),
         (Some(930), Some(-388), Some("-41.7".to_owned()))
@@ -408,14 +408,14 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
         ("series", "total"),
         ("kind", "crime"),
         ("area_code", MAIDSTONE),
-        ("window", "month:2019-01"),
+        ("window_id", "month:2019-01"),
         ("baseline", "prior"),
     ];
     let after = change.one(&after);
     assert_eq!(
         (
             change.number(after, "base_min"),
-            change.number(after, "diff")
+            change.number(after, "difference")
         ),
         (Some(542), None),
         "a suspect month is no base"
@@ -428,7 +428,7 @@ fn equal_rows(kent: &Kent, within: impl Fn(&str) -> bool) -> (usize, usize) {
     let mut groups: HashMap<&str, usize> = HashMap::new();
     for row in kent
         .events
-        .find(&[("kind", "incident"), ("month", "2018-10")])
+        .find(&[("kind", "incident"), ("month", "2018-10-01")])
     {
         if within(kent.events.text(row, "area_code").unwrap_or_default()) {
             let (group, _ordinal) = kent
@@ -452,7 +452,10 @@ fn identical_incidents_all_count() {
         equal_rows(kent, |lsoa| kent.street.maidstone.contains(lsoa)),
         (40, 114)
     );
-    assert_eq!(kent.months("incident", "all", "all")[0], 2_049);
+    assert_eq!(
+        kent.months("incident", "all-received", "all-received")[0],
+        2_049
+    );
     assert_eq!(kent.months("incident", "district", MAIDSTONE)[0], 258);
 }
 
@@ -523,11 +526,11 @@ fn districts_rank_by_count_where_a_population_is_unknown() {
                 kent.totals.text(row, "rank_set"),
                 kent.totals.text(row, "rank_measure")
             ),
-            (Some("kent-12"), Some("count"))
+            (Some("kent-12"), Some("count_value"))
         );
         let number = |name| kent.totals.number(row, name).expect("a number");
         [
-            number("count"),
+            number("count_value"),
             number("rank_min"),
             number("rank_max"),
             number("rank_of"),
@@ -560,7 +563,7 @@ fn districts_rank_by_count_where_a_population_is_unknown() {
         ("series", "total"),
         ("kind", "crime"),
         ("area_code", MAIDSTONE),
-        ("window", "month:2018-12"),
+        ("window_id", "month:2018-12"),
     ];
     assert_eq!(
         kent.totals.number(kent.totals.one(&suspect), "rank_min"),
@@ -580,7 +583,7 @@ fn outcomes_of_maidstone_by_group() {
             let group = outcomes.text(row, "outcome_group").expect("a group");
             (
                 group,
-                outcomes.number(row, "count").expect("exact"),
+                outcomes.number(row, "count_value").expect("exact"),
                 format!("{share:.1}"),
             )
         })
@@ -607,7 +610,7 @@ fn outcomes_of_maidstone_by_group() {
         .filter(|row| outcomes.text(*row, "outcome").is_some());
     assert_eq!(
         coded
-            .map(|row| outcomes.number(row, "count").expect("exact"))
+            .map(|row| outcomes.number(row, "count_value").expect("exact"))
             .sum::<i64>(),
         5_594,
         "each has one"
@@ -619,7 +622,7 @@ fn outcomes_of_maidstone_by_group() {
 fn the_parts_of_a_level_make_the_total() {
     let kent = &*KENT;
     let reconciliation = of_plan(&kent.chain, "reconciliation");
-    let tested = |check| reconciliation.find(&[("check", check)]).count();
+    let tested = |check| reconciliation.find(&[("check_id", check)]).count();
     // Seven tiers (LSOA, two wards, place, district), five months, two kinds.
     assert_eq!(
         (
@@ -644,7 +647,7 @@ fn the_parts_of_a_level_make_the_total() {
             .flatten()
             .sum::<i64>()
     };
-    let total = sum(&[("series", "total"), ("area_code", "all")]);
+    let total = sum(&[("series", "total"), ("area_code", "all-received")]);
     for (level, vintage) in [("ward", "2019"), ("ward", "2025")] {
         assert_eq!(
             sum(&[

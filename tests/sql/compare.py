@@ -20,7 +20,7 @@ TABLES = (
     "place_of_safety", "feed_quality", "reconciliation",
 )  # fmt: skip
 # Rows that no query can compute: how many records were read of a partition is in no file of `events/`.
-COMPARED_ROWS = {"reconciliation": "\"check\" <> 'accepted-rejected'"}
+COMPARED_ROWS = {"reconciliation": "check_id <> 'accepted-rejected'"}
 ROWS_SHOWN = 3
 
 

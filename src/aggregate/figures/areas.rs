@@ -1,6 +1,6 @@
 //! The areas of the tables, and in which of them a record counts.
 //!
-//! A record counts once in `all`, and at every tier (a level and its vintage) that its partner and
+//! A record counts once in `all-received`, and at every tier (a level and its vintage) that its partner and
 //! kind can show: in an area, or in `no-location`, `outside` or `unplaced`, so that at a tier the
 //! parts add up to the total. Roles are never added: each role has area keys of its own.
 
@@ -12,8 +12,8 @@ use crate::aggregate::state::current::Current;
 use crate::aggregate::state::sent_area::SentArea;
 use crate::reference::geography::{Level, Placed, Scope, Tier};
 
-/// Over all areas and roles.
-pub(crate) const ALL: &str = "all";
+/// Everything that the partner sent, in any area and role: not the area of the plan.
+pub(crate) const ALL_RECEIVED: &str = "all-received";
 /// Records without an area.
 pub(crate) const NO_LOCATION: &str = "no-location";
 /// Records of a known area that the tables do not show.
@@ -31,11 +31,11 @@ pub(crate) struct AreaKey {
 }
 
 impl AreaKey {
-    /// Over all areas and roles.
-    pub(crate) fn all() -> Self {
+    /// Everything that the partner sent, in any area and role.
+    pub(crate) fn all_received() -> Self {
         Self {
-            code: ALL.to_owned(),
-            level: ALL.to_owned(),
+            code: ALL_RECEIVED.to_owned(),
+            level: ALL_RECEIVED.to_owned(),
             vintage: None,
             role: None,
         }
@@ -50,9 +50,9 @@ impl AreaKey {
         }
     }
 
-    /// Whether it is `all`, or collects the records that no area of its tier can.
+    /// Whether it is `all-received`, or collects the records that no area of its tier can.
     pub(crate) fn is_pseudo(&self) -> bool {
-        [ALL, NO_LOCATION, OUTSIDE, UNPLACED].contains(&&*self.code)
+        [ALL_RECEIVED, NO_LOCATION, OUTSIDE, UNPLACED].contains(&&*self.code)
     }
 
     /// Whether only counts above 0 have rows.
@@ -166,7 +166,7 @@ fn sent_to(sent: &SentArea<'_>, targets: &[AreaKey]) -> Vec<Placement> {
     };
     targets
         .iter()
-        .filter(|key| key.level != ALL)
+        .filter(|key| key.level != ALL_RECEIVED)
         .map(|key| Placement {
             sent_code: code.to_owned(),
             sent_level: sent.level.to_owned(),
@@ -199,7 +199,7 @@ impl KindReach {
 
     /// The areas that have rows also where nothing was counted.
     fn always_shown(&self, scope: &Scope<'_>) -> BTreeSet<AreaKey> {
-        let mut keys = BTreeSet::from([AreaKey::all()]);
+        let mut keys = BTreeSet::from([AreaKey::all_received()]);
         for &tier in &self.tiers {
             keys.insert(AreaKey::new(tier, NO_LOCATION, None));
             for role in &self.roles {
@@ -214,7 +214,7 @@ impl KindReach {
     }
 
     fn targets(&self, scope: &Scope<'_>, sent: SentArea<'_>) -> Vec<AreaKey> {
-        let mut keys = BTreeSet::from([AreaKey::all()]);
+        let mut keys = BTreeSet::from([AreaKey::all_received()]);
         for &tier in &self.tiers {
             let Some(code) = sent.code else {
                 keys.insert(AreaKey::new(tier, NO_LOCATION, None));

@@ -64,6 +64,13 @@ impl Calendar {
         wall
     }
 
+    /// The microseconds from 1970-01-01 00:00 on the wall to what its clock shows at an instant.
+    pub(crate) fn local(&mut self, at: Micros) -> i64 {
+        let wall = self.at(at);
+        let hours = i64::from(wall.day) * 24 + i64::from(wall.hour);
+        hours * Self::MICROS_PER_HOUR + at.0.rem_euclid(Self::MICROS_PER_HOUR)
+    }
+
     /// The weekday (1 = Monday) and hour of a moment, as far as it is known so exactly.
     pub(crate) fn weekday_and_hour(
         &mut self,
@@ -91,6 +98,11 @@ mod tests {
         assert_eq!(
             calendar.at(at).day,
             days_since_1970(civil::date(2024, 6, 1))
+        );
+        assert_eq!(
+            calendar.local(at),
+            at.0 + Calendar::MICROS_PER_HOUR,
+            "an hour ahead in summer"
         );
         assert_eq!(
             calendar.weekday_and_hour(at, Precision::Instant),

@@ -2,7 +2,8 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, ColumnPurpose, number, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, boolean, number, specs, text};
+use crate::aggregate::tables::shared_columns::IS_PLAN_AREA;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::geography::{Area, Method, Tier};
@@ -46,9 +47,15 @@ fn columns<'f>() -> Vec<Column<'f, AreaRow<'f>>> {
         ),
         text(
             ColumnPurpose::Attribute,
-            "name",
+            "area_name",
             "The area's name. Names occur twice, codes do not.",
             |_, row| Some(row.area.name.clone()),
+        ),
+        boolean(
+            ColumnPurpose::Attribute,
+            "is_plan_area",
+            IS_PLAN_AREA,
+            |set, row| Some(row.area.code == set.figures.scope.area()),
         ),
         text(
             ColumnPurpose::Attribute,

@@ -21,7 +21,7 @@ fn columns<'f>() -> Vec<Column<'f, &'f Break>> {
     vec![
         text(
             ColumnPurpose::OwnKey,
-            "id",
+            "break_id",
             "Its id, by which `change` names it.",
             |_, row: &&'f Break| Some(row.id.clone()),
         ),

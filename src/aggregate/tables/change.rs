@@ -172,7 +172,7 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 5] {
     [
         integer(
             ColumnPurpose::Measure,
-            "diff",
+            "difference",
             "Count - base, to the nearest whole; null unless both are exact and the base's months \
              may be used (not suspect).",
             |_, row: &CountRow<ChangeDetail>| {
@@ -181,7 +181,7 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 5] {
         ),
         number(
             ColumnPurpose::Measure,
-            "diff_pct",
+            "difference_pct",
             "100 × (count - base) / base, unrounded; null also where the base is 0.",
             |_, row| {
                 let base = row.detail.base.value.filter(|base| *base != 0.0)?;
@@ -190,7 +190,7 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 5] {
         ),
         number(
             ColumnPurpose::Measure,
-            "diff_per_day",
+            "difference_per_day",
             "(Count - base) / the days of the window.",
             |set, row| {
                 let days = set.figures.windows[row.key.window as usize].days();

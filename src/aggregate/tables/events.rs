@@ -9,21 +9,22 @@ use std::sync::Arc;
 use arrow_array::builder::StringBuilder;
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, BooleanArray, DictionaryArray, Int32Array, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, DictionaryArray, Int32Array, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 
-use crate::aggregate::state::calendar::Calendar;
+use crate::aggregate::state::calendar::{Calendar, days_since_1970};
 use crate::aggregate::state::current::{
     Category, Chunk, Current, Label, PartnerKind, What, precision_of,
 };
-use crate::aggregate::state::intern::{ABSENT, Texts};
+use crate::aggregate::state::intern::ABSENT;
 use crate::aggregate::tables::parquet_file::{
-    ParquetFile, ROW_GROUP_ROWS, field, schema, timestamp,
+    ParquetFile, ROW_GROUP_ROWS, field, local_time, schema, timestamp,
 };
 use crate::aggregate::{AggregateError, AggregateSettings};
-use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group};
+use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group, TimeColumn};
 use crate::contract::moment::Precision;
 use crate::contract::parts::Flags;
 use crate::event::{Feed, Micros, Month};
@@ -41,8 +42,11 @@ enum Derived {
     Partner,
     Month,
     DateBasis,
+    OccurredDate,
+    OccurredLocal,
     Weekday,
     Hour,
+    RecordedLocal,
     Scheme,
     Code,
     Codes,
@@ -65,12 +69,21 @@ impl Derived {
             Self::Partner => ("partner", "Who sent it, from `source`."),
             Self::Month => (
                 "month",
-                "The month it counts in, yyyy-mm (Europe/London), by `date_basis`.",
+                "The first day of the month it counts in (Europe/London), by `date_basis`.",
             ),
             Self::DateBasis => (
                 "date_basis",
                 "The date that puts it into its month: `recorded` (`recorded_at`, else \
                  `occurred_from`) or `occurred`; of a count, its own.",
+            ),
+            Self::OccurredDate => (
+                "occurred_date",
+                "The day it happened or began (Europe/London); null = only its month is known.",
+            ),
+            Self::OccurredLocal => (
+                "occurred_local",
+                "`occurred_from` in local time (Europe/London), without a zone: group by this. It \
+                 is no more exact than `occurred_from_precision` says.",
             ),
             Self::Weekday => (
                 "weekday",
@@ -80,6 +93,11 @@ impl Derived {
             Self::Hour => (
                 "hour",
                 "Hour it happened or began, 0 to 23 (Europe/London); null = not known so exactly.",
+            ),
+            Self::RecordedLocal => (
+                "recorded_local",
+                "`recorded_at` in local time (Europe/London), without a zone: group by this. It \
+                 is no more exact than `recorded_at_precision` says.",
             ),
             Self::Scheme => ("scheme", "The scheme of `code`, as in category_monthly."),
             Self::Code => (
@@ -97,7 +115,7 @@ impl Derived {
                  empty = none.",
             ),
             Self::Class => (
-                "class",
+                "offence_class",
                 "Whether its offence has a victim (`V`), is against the state (`S`) or either \
                  (`S/V`), by the offence list; null = no offence of a known list.",
             ),
@@ -120,7 +138,7 @@ impl Derived {
                 "Whether mental health plays a part: any of its three flags is true; none is and \
                  one is false; null = not recorded.",
             ),
-            Self::Plan => ("plan", "The plan in force in its month; null = no plan."),
+            Self::Plan => ("plan_id", "The plan in force in its month; null = no plan."),
             Self::Priorities => (
                 "priorities",
                 "Priorities of that plan it falls under, joined by `;`; empty = none, null = no \
@@ -134,8 +152,10 @@ impl Derived {
         }
     }
 
-    const fn data_type(self) -> DataType {
+    fn data_type(self) -> DataType {
         match self {
+            Self::Month | Self::OccurredDate => DataType::Date32,
+            Self::OccurredLocal | Self::RecordedLocal => local_time(),
             Self::Weekday | Self::Hour => DataType::Int32,
             Self::UnknownCode
             | Self::PersonAgain
@@ -170,7 +190,7 @@ const ORDER: [&[EventColumn]; 9] = [
     ledger![source],
     derived![Partner],
     ledger![feed kind subject revision time],
-    derived![Month DateBasis Weekday Hour],
+    derived![Month DateBasis OccurredDate OccurredLocal Weekday Hour RecordedLocal],
     ledger![what_list what_edition what_category what_code],
     derived![Scheme Code Codes Groups Class UnknownCode],
     ledger![
@@ -193,6 +213,25 @@ const ORDER: [&[EventColumn]; 9] = [
         at_most
     ],
 ];
+
+/// Columns of the ledger whose name is a keyword of a tool that analysts use, and their names here.
+const RENAMED: [(&str, &str); 3] = [
+    ("end", "end_reason"),
+    ("procedure", "possession_procedure"),
+    ("time", "revision_at"),
+];
+
+/// What a column of the ledger is called in `events/`.
+fn event_name(in_ledger: &str) -> &str {
+    RENAMED
+        .iter()
+        .find(|(name, _)| *name == in_ledger)
+        .map_or(in_ledger, |(_, name)| name)
+}
+
+/// What the description of a time adds to that of the ledger.
+const IN_UTC: &str =
+    "In UTC, where a summer day begins at 23:00 of the day before: group by local time.";
 
 /// Where a column comes from.
 #[derive(Clone, Copy)]
@@ -263,8 +302,12 @@ fn add_ledger_column(column: &'static Definition, columns: &mut Vec<(Field, Orig
                 DataType::Utf8
             }
         };
-        let description = normalise::description(in_ledger);
-        columns.push((field(in_ledger.name(), data_type, description), origin));
+        let name = event_name(in_ledger.name());
+        let mut description = normalise::description(in_ledger).to_owned();
+        if matches!(origin, Origin::Time(_)) {
+            description = format!("{description} {IN_UTC}");
+        }
+        columns.push((field(name, data_type, &description), origin));
     }
 }
 
@@ -589,6 +632,9 @@ impl<'c> GroupRows<'c> {
                 )
             }
             Origin::Derived(Derived::Month) => self.months(),
+            Origin::Derived(Derived::OccurredDate) => self.occurred_dates(current),
+            Origin::Derived(Derived::OccurredLocal) => self.local(COLUMNS.occurred_from),
+            Origin::Derived(Derived::RecordedLocal) => self.local(COLUMNS.recorded_at),
             Origin::Derived(Derived::Weekday) => self.week(current, false),
             Origin::Derived(Derived::Hour) => self.week(current, true),
         }
@@ -661,33 +707,55 @@ impl<'c> GroupRows<'c> {
     }
 
     fn months(&self) -> ArrayRef {
-        let mut texts = Texts::default();
-        let mut known: Option<(Month, u32)> = None;
-        let keys = self.each(|chunk, row| chunk.months[row]).map(|month| {
-            let number = match known {
-                Some((last, number)) if last == month => number,
-                _ => texts.number(&month.to_string()),
+        let mut known: Option<(Month, i32)> = None;
+        let days = self.each(|chunk, row| chunk.months[row]).map(|month| {
+            let day = match known {
+                Some((last, day)) if last == month => day,
+                _ => days_since_1970(month.first_day()),
             };
-            known = Some((month, number));
-            number as i32 - 1
+            known = Some((month, day));
+            day
         });
-        let keys = Int32Array::from_iter_values(keys.collect::<Vec<_>>());
-        Arc::new(DictionaryArray::<Int32Type>::new(keys, texts.values()))
+        Arc::new(Date32Array::from_iter_values(days.collect::<Vec<_>>()))
+    }
+
+    /// When it happened, where the day is known, with how exactly.
+    fn occurred(&self, current: &Current) -> impl Iterator<Item = Option<(Micros, Precision)>> {
+        let details = &current.groups[Group::Details as usize];
+        self.each(|chunk, row| chunk.time(COLUMNS.occurred_from, row))
+            .zip(&self.numbers[Group::Details as usize])
+            .map(|(at, combination)| {
+                let precision = current
+                    .texts
+                    .text(details.row(*combination)[precision_of(COLUMNS.occurred_from)])
+                    .and_then(Precision::from_name)?;
+                Some((Micros(at?), precision))
+            })
+    }
+
+    fn occurred_dates(&self, current: &Current) -> ArrayRef {
+        let mut calendar = Calendar::default();
+        let days = self.occurred(current).map(|occurred| {
+            let (at, _) = occurred.filter(|(_, precision)| *precision != Precision::Month)?;
+            Some(calendar.at(at).day)
+        });
+        Arc::new(days.collect::<Date32Array>())
+    }
+
+    /// A time as the clock in London shows it.
+    fn local(&self, column: TimeColumn) -> ArrayRef {
+        let mut calendar = Calendar::default();
+        let times = self.each(|chunk, row| chunk.time(column, row));
+        let local = times.map(|at| at.map(|at| calendar.local(Micros(at))));
+        Arc::new(local.collect::<TimestampMicrosecondArray>())
     }
 
     /// Weekday or hour.
     fn week(&self, current: &Current, hour: bool) -> ArrayRef {
         let mut calendar = Calendar::default();
-        let details = &current.groups[Group::Details as usize];
-        let rows = self
-            .each(|chunk, row| chunk.time(COLUMNS.occurred_from, row))
-            .zip(&self.numbers[Group::Details as usize]);
-        let values = rows.map(|(at, combination)| {
-            let precision = current
-                .texts
-                .text(details.row(*combination)[precision_of(COLUMNS.occurred_from)])
-                .and_then(Precision::from_name)?;
-            let (weekday, hours) = calendar.weekday_and_hour(Micros(at?), precision);
+        let values = self.occurred(current).map(|occurred| {
+            let (at, precision) = occurred?;
+            let (weekday, hours) = calendar.weekday_and_hour(at, precision);
             if hour {
                 hours.map(i32::from)
             } else {

@@ -37,7 +37,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<FactorDetail<'f>>>> {
     columns.push(text(
         ColumnPurpose::OwnKey,
         "factor",
-        "Id of the factor; `count` is how many records have it.",
+        "Id of the factor; `count_value` is how many records have it.",
         |_, row: &CountRow<FactorDetail<'f>>| Some(row.detail.factor.id.clone()),
     ));
     columns.extend(count_columns());
@@ -45,13 +45,13 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<FactorDetail<'f>>>> {
         integer(
             ColumnPurpose::Count,
             "count_without",
-            "Records recorded as without it; null unless `count` is exact.",
+            "Records recorded as without it; null unless `count_value` is exact.",
             |_, row: &CountRow<FactorDetail<'f>>| row.count.exact().map(|_| row.detail.without),
         ),
         integer(
             ColumnPurpose::Count,
             "count_unknown",
-            "Records that do not say; null unless `count` is exact.",
+            "Records that do not say; null unless `count_value` is exact.",
             |_, row| row.count.exact().map(|_| row.detail.unknown),
         ),
         number(

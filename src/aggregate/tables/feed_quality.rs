@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::figures::areas::{ALL, OUTSIDE};
+use crate::aggregate::figures::areas::{ALL_RECEIVED, OUTSIDE};
 use crate::aggregate::figures::feed_months::{FeedMonth, feed_months};
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::TableSet;
@@ -44,7 +44,7 @@ fn key_columns<'f>() -> Vec<Column<'f, QualityRow>> {
     vec![
         text(
             ColumnPurpose::PlanKey,
-            "plan",
+            "plan_id",
             "The plan under which records are unmapped; null = each month has its own.",
             |set, _| set.plan_id(),
         ),
@@ -66,7 +66,7 @@ fn key_columns<'f>() -> Vec<Column<'f, QualityRow>> {
         ),
         text(
             ColumnPurpose::WindowKey,
-            "window",
+            "window_id",
             MONTH_WINDOW,
             |_, row| Some(Window::of_month(row.feed.month).id),
         ),
@@ -131,7 +131,7 @@ fn record_columns<'f>() -> Vec<Column<'f, QualityRow>> {
         integer(
             ColumnPurpose::Count,
             "unmapped",
-            "Number of the records under no priority or theme of the plan in `plan`, or of the \
+            "Number of the records under no priority or theme of the plan in `plan_id`, or of the \
              month's plan; null = no plan, or totals.",
             |_, row| row.unmapped,
         ),
@@ -200,7 +200,7 @@ fn completeness_columns<'f>() -> Vec<Column<'f, QualityRow>> {
 }
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
-    let unmapped = counts_by_month(set, "unmapped", ALL, ALL);
+    let unmapped = counts_by_month(set, "unmapped", ALL_RECEIVED, ALL_RECEIVED);
     let outside = counts_by_month(set, "total", "set", OUTSIDE);
     let rows = feed_months(set).into_iter().map(|feed| {
         let key = feed.partner_kind.map(|kind| (kind, feed.month));

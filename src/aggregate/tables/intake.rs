@@ -40,7 +40,7 @@ fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
         ),
         text(
             ColumnPurpose::WindowKey,
-            "window",
+            "window_id",
             MONTH_WINDOW,
             |_, row| Some(Window::of_month(row.month).id),
         ),

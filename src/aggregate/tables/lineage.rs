@@ -34,7 +34,7 @@ fn columns<'f>() -> Vec<Column<'f, LineageRow<'f>>> {
     vec![
         text(
             ColumnPurpose::PlanKey,
-            "plan",
+            "plan_id",
             "The plan.",
             |_, row: &LineageRow<'f>| Some(row.plan.id.clone()),
         ),

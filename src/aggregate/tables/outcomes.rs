@@ -72,7 +72,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<OutcomeDetail>>> {
         number(
             ColumnPurpose::Measure,
             "share_pct",
-            "100 × `count` / the count of the series in the same cell.",
+            "100 × `count_value` / the count of the series in the same cell.",
             |_, row: &CountRow<OutcomeDetail>| percent(row.count.exact(), row.detail.whole),
         ),
         date(

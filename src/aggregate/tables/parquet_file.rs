@@ -44,6 +44,11 @@ pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
+/// Microseconds since 1970 of a clock on the wall, without a zone.
+pub(crate) fn local_time() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, None)
+}
+
 /// The file of a table.
 pub(crate) struct TableFile {
     pub(crate) bytes: Bytes,

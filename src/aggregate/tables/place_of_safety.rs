@@ -73,7 +73,7 @@ impl KeyedRow for DetentionRow {
 fn columns<'f>() -> Vec<Column<'f, DetentionRow>> {
     let mut columns = vec![text(
         ColumnPurpose::PlanKey,
-        "plan",
+        "plan_id",
         FOLDER_PLAN,
         |set, _: &DetentionRow| set.plan_id(),
     )];
@@ -82,7 +82,7 @@ fn columns<'f>() -> Vec<Column<'f, DetentionRow>> {
     columns.extend([
         integer(
             ColumnPurpose::Count,
-            "count",
+            "count_value",
             "Number of records. A combination without a row is 0 if the month has rows.",
             |_, row: &DetentionRow| Some(row.count),
         ),

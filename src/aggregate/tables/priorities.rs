@@ -26,7 +26,7 @@ fn columns<'f>() -> Vec<Column<'f, PriorityRow<'f>>> {
     vec![
         text(
             ColumnPurpose::PlanKey,
-            "plan",
+            "plan_id",
             "The plan.",
             |_, row: &PriorityRow<'f>| Some(row.plan.id.clone()),
         ),

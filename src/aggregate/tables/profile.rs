@@ -45,7 +45,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ProfileDetail>>> {
         }),
         number(
             ColumnPurpose::Measure,
-            "index",
+            "times_mean",
             "Count / the mean of the 168 hours of a week; null where the hour is not known.",
             |_, row| {
                 row.detail.week.hour()?;

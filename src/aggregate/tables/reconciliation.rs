@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::figures::areas::ALL;
+use crate::aggregate::figures::areas::ALL_RECEIVED;
 use crate::aggregate::figures::intake::PartitionTotals;
 use crate::aggregate::figures::table_set::{CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
@@ -65,8 +65,8 @@ struct CheckRow {
     /// What the parts are parts of.
     whole_of: String,
     window: Option<String>,
-    left: Option<i64>,
-    right: Option<i64>,
+    counted: Option<i64>,
+    expected: Option<i64>,
 }
 
 impl CheckRow {
@@ -86,14 +86,14 @@ impl CheckRow {
             kind: Some(kind.kind.clone()),
             whole_of,
             window: Some(window.id.clone()),
-            left: parts.and_then(BoundedCount::exact),
-            right: whole.and_then(BoundedCount::exact),
+            counted: parts.and_then(BoundedCount::exact),
+            expected: whole.and_then(BoundedCount::exact),
         }
     }
 
     fn result(&self) -> &'static str {
-        match self.left.zip(self.right) {
-            Some((left, right)) if left == right => "pass",
+        match self.counted.zip(self.expected) {
+            Some((counted, expected)) if counted == expected => "pass",
             Some(_) => "fail",
             None => "not_tested",
         }
@@ -104,13 +104,13 @@ fn columns<'f>() -> Vec<Column<'f, CheckRow>> {
     vec![
         text(
             ColumnPurpose::PlanKey,
-            "plan",
+            "plan_id",
             FOLDER_PLAN,
             |set, _: &CheckRow| set.plan_id(),
         ),
         text(
             ColumnPurpose::OwnKey,
-            "check",
+            "check_id",
             "What is checked: `accepted-rejected`, `areas`, `categories`, `control-total` or \
              `mapped-unmapped`.",
             |_, row| Some(row.check.name().to_owned()),
@@ -136,27 +136,27 @@ fn columns<'f>() -> Vec<Column<'f, CheckRow>> {
         ),
         text(
             ColumnPurpose::WindowKey,
-            "window",
+            "window_id",
             "The months; null = all that was read.",
             |_, row| row.window.clone(),
         ),
         integer(
             ColumnPurpose::Count,
-            "left",
+            "counted",
             "The sum of the parts; null = not all are exact.",
-            |_, row| row.left,
+            |_, row| row.counted,
         ),
         integer(
             ColumnPurpose::Count,
-            "right",
+            "expected",
             "The whole; null = not exact, or not sent.",
-            |_, row| row.right,
+            |_, row| row.expected,
         ),
         integer(
             ColumnPurpose::Measure,
             "difference",
-            "left - right.",
-            |_, row| Some(row.left? - row.right?),
+            "counted - expected.",
+            |_, row| Some(row.counted? - row.expected?),
         ),
         text(
             ColumnPurpose::Status,
@@ -208,14 +208,14 @@ fn accepted_and_rejected(totals: &PartitionTotals) -> CheckRow {
         kind: None,
         whole_of: format!("{}-{}", partition.topic, partition.partition),
         window: None,
-        left: Some(totals.accepted + totals.rejected),
-        right: Some(totals.records),
+        counted: Some(totals.accepted + totals.rejected),
+        expected: Some(totals.records),
     }
 }
 
-/// The area `all`.
+/// The area `all-received`.
 fn all_areas<'f>(series: &SeriesCounts<'f>) -> Option<CountedArea<'f>> {
-    series.areas().find(|area| area.key.level == ALL)
+    series.areas().find(|area| area.key.level == ALL_RECEIVED)
 }
 
 /// The sum of the areas of each level and vintage. Sets overlap, so their level has no sum.
@@ -251,7 +251,7 @@ fn mapped_and_unmapped(series: &SeriesCounts<'_>, window: &Window) -> Option<Che
     Some(CheckRow::new(
         SumCheck::MappedUnmapped,
         series,
-        ALL.to_owned(),
+        ALL_RECEIVED.to_owned(),
         window,
         mapped.zip(unmapped).map(|(a, b)| a.plus(b)),
         series.count(all, window),
@@ -263,7 +263,7 @@ fn mapped_and_unmapped(series: &SeriesCounts<'_>, window: &Window) -> Option<Che
 fn categories(codes: &CodeLists, series: &SeriesCounts<'_>, window: &Window) -> Vec<CheckRow> {
     let mut rows = Vec::new();
     for area in series.areas() {
-        if area.key.is_pseudo() && area.key.level != ALL {
+        if area.key.is_pseudo() && area.key.level != ALL_RECEIVED {
             continue;
         }
         let (mut parts, mut total, mut scheme) = (None, None, None);
@@ -323,8 +323,8 @@ fn control_totals(set: &TableSet<'_>) -> Vec<CheckRow> {
                 kind: Some(control.kind.clone()),
                 whole_of: control.area.clone(),
                 window: Some(control.window.id.clone()),
-                left: own.and_then(BoundedCount::exact),
-                right: Some(control.value),
+                counted: own.and_then(BoundedCount::exact),
+                expected: Some(control.value),
             }
         })
         .collect()

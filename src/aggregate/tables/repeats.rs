@@ -2,10 +2,10 @@
 //!
 //! A record is a repeat by the partner's own mark, or by the token of a person who was in another
 //! record of the partner's kind within the 12 months before. A definition that a partner's kind
-//! sent nothing for has one row, in `all`, as not supplied.
+//! sent nothing for has one row, in `all-received`, as not supplied.
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::figures::areas::ALL;
+use crate::aggregate::figures::areas::ALL_RECEIVED;
 use crate::aggregate::figures::counts::RecordTally;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
@@ -100,7 +100,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<RepeatDetail>>> {
         "What makes a record a repeat: `token-person`, `token-victim`, `token-suspect` (the \
              same person was in another record within the 12 months before), \
              `flag-repeat-victim`, `flag-repeat-offender` or `referral-repeat` (the partner's own \
-             mark). `count` is how many records are repeats.",
+             mark). `count_value` is how many records are repeats.",
         |_, row: &CountRow<RepeatDetail>| Some(row.detail.definition.to_owned()),
     ));
     columns.extend(count_columns());
@@ -114,7 +114,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<RepeatDetail>>> {
         number(
             ColumnPurpose::Measure,
             "repeat_pct",
-            "100 × `count` / `cases`; null where there are none.",
+            "100 × `count_value` / `cases`; null where there are none.",
             |_, row| percent(row.count.exact(), row.detail.cases),
         ),
     ]);
@@ -186,7 +186,7 @@ impl DefinitionTally {
                 let count = BoundedCount::counted(repeats, whole.supply);
                 Some((count, Some(cases)))
             }
-            None if area.key.level == ALL => Some((BoundedCount::NOT_SUPPLIED, None)),
+            None if area.key.level == ALL_RECEIVED => Some((BoundedCount::NOT_SUPPLIED, None)),
             None => None,
         }
     }

@@ -35,7 +35,7 @@ fn columns<'f>() -> Vec<Column<'f, RuleRow<'f>>> {
     vec![
         text(
             ColumnPurpose::PlanKey,
-            "plan",
+            "plan_id",
             "The plan.",
             |_, row: &RuleRow<'f>| Some(row.plan.id.clone()),
         ),
@@ -47,7 +47,7 @@ fn columns<'f>() -> Vec<Column<'f, RuleRow<'f>>> {
         ),
         text(
             ColumnPurpose::OwnKey,
-            "rule",
+            "rule_id",
             "Id of the rule. A record falls under a series if any of its rules matches.",
             |_, row| Some(row.rule.id.clone()),
         ),

@@ -4,7 +4,9 @@ use crate::aggregate::figures::areas::AreaKey;
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{CountRow, RowKey, TableSet};
 use crate::aggregate::state::bounded_count::CountStatus;
-use crate::aggregate::tables::column::{Column, ColumnPurpose, choice, date, integer, texts};
+use crate::aggregate::tables::column::{
+    Column, ColumnPurpose, boolean, choice, date, integer, texts,
+};
 
 pub(crate) const FEED: &str = "`police`, `health` or `housing`.";
 pub(crate) const PARTNER: &str = "The partner that sent the records.";
@@ -12,6 +14,7 @@ pub(crate) const WEEKDAY: &str = "Day of the week it happened or began, 1 = Mond
     (Europe/London); null = not known to the day.";
 pub(crate) const HOUR: &str = "Hour it happened or began, 0 to 23 (Europe/London); null = not \
     known to the hour.";
+pub(crate) const IS_PLAN_AREA: &str = "Whether it is the plan's own area, such as the borough.";
 pub(crate) const MONTH_WINDOW: &str = "The month, such as `month:2018-10`.";
 pub(crate) const WINDOW_FROM: &str = "First day of the window.";
 pub(crate) const WINDOW_TO: &str = "Last day of the window.";
@@ -39,7 +42,7 @@ pub(crate) fn key_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
     let mut columns = vec![
         choice(
             ColumnPurpose::PlanKey,
-            "plan",
+            "plan_id",
             "The plan whose priorities these are; null = no one plan is in force through the \
              window.",
             |set| texts(set.series_keys().map(|(plan, _)| plan.map(|plan| &plan.id))),
@@ -134,14 +137,14 @@ fn area_texts<'s, T: AsRef<str>>(
     texts(set.figures.areas.sorted.iter().map(text))
 }
 
-fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
+fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 5] {
     [
         choice(
             ColumnPurpose::AreaKey,
             "area_code",
             "The area. At a level and vintage, the areas add up to the total together with \
              `no-location` (no area was sent), `outside` (an area that is not shown) and \
-             `unplaced` (unknown, or too coarse). `all` = every record once.",
+             `unplaced` (unknown, or too coarse). `all-received` = everything the partner sent, once, also from elsewhere.",
             |set| area_texts(set, |area| Some(&area.code)),
             |_, row: &R| Some(row.key().area),
         ),
@@ -149,7 +152,7 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
             ColumnPurpose::AreaKey,
             "area_level",
             "`lsoa`, `ward`, `place` (a place of the partnership), `outward_postcode`, \
-             `district`, `set` (of districts) or `all`.",
+             `district`, `set` (of districts) or `all-received`.",
             |set| area_texts(set, |area| Some(&area.level)),
             |_, row: &R| Some(row.key().area),
         ),
@@ -163,10 +166,20 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
         choice(
             ColumnPurpose::AreaKey,
             "area_role",
-            "What the area is to the record: `incident`, `home` or `service`; null for `all` and \
+            "What the area is to the record: `incident`, `home` or `service`; null for `all-received` and \
              `no-location`. Never add across roles.",
             |set| area_texts(set, |area| area.role.as_ref()),
             |_, row: &R| Some(row.key().area),
+        ),
+        boolean(
+            ColumnPurpose::Attribute,
+            "is_plan_area",
+            IS_PLAN_AREA,
+            |set, row: &R| {
+                let figures = set.figures;
+                let area = &figures.areas.sorted[row.key().area as usize];
+                Some(area.code == figures.scope.area())
+            },
         ),
     ]
 }
@@ -175,7 +188,7 @@ fn window_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
     [
         choice(
             ColumnPurpose::WindowKey,
-            "window",
+            "window_id",
             "The months counted, such as `month:2018-10` or `fy:2018-19`.",
             |set| texts(set.figures.windows.iter().map(|window| Some(&window.id))),
             |_, row: &R| Some(row.key().window),
@@ -229,7 +242,7 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 4] {
     [
         integer(
             ColumnPurpose::Count,
-            "count",
+            "count_value",
             "Number of records; null unless exact.",
             |_, row: &CountRow<D>| row.count.exact(),
         ),

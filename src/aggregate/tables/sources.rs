@@ -52,7 +52,7 @@ fn columns<'f>() -> Vec<Column<'f, SourceRow<'f>>> {
         ),
         text(
             ColumnPurpose::OwnKey,
-            "name",
+            "carried",
             "The scheme of codes, or the flag.",
             |_, row| Some(row.name.clone()),
         ),

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::figures::areas::{ALL, AreaKey};
+use crate::aggregate::figures::areas::{ALL_RECEIVED, AreaKey};
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{
     CountRow, CountedArea, SeriesCounts, TableSet, has_row,
@@ -206,7 +206,8 @@ fn is_final(series: &SeriesCounts<'_>, window: &Window) -> bool {
 
 /// Whether an area has charts.
 pub(super) fn is_charted(area: &AreaKey) -> bool {
-    matches!(&*area.level, "all" | "district" | "set") && (!area.is_pseudo() || area.level == ALL)
+    matches!(&*area.level, ALL_RECEIVED | "district" | "set")
+        && (!area.is_pseudo() || area.level == ALL_RECEIVED)
 }
 
 fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {

@@ -75,7 +75,7 @@ fn rate_columns<'f>() -> [Column<'f, WindowRow<'f>>; 6] {
         number(
             ColumnPurpose::Measure,
             "share_pct",
-            "100 × `count` / the count of `total` in the same cell; null unless both are exact \
+            "100 × `count_value` / the count of `total` in the same cell; null unless both are exact \
              and the total is not 0.",
             |_, row| percent(row.count.exact(), row.detail.total?.exact()),
         ),
@@ -108,7 +108,7 @@ fn rate_columns<'f>() -> [Column<'f, WindowRow<'f>>; 6] {
         number(
             ColumnPurpose::Measure,
             "rate_per_1000",
-            "1000 × `count` / `population`; null without either.",
+            "1000 × `count_value` / `population`; null without either.",
             |_, row| {
                 let population = row.detail.population?.value as i64;
                 Some(rate_per_1000(row.count.exact()?, population))
@@ -148,8 +148,8 @@ fn rank_columns<'f>() -> [Column<'f, WindowRow<'f>>; 5] {
             ColumnPurpose::Attribute,
             "rank_measure",
             "What is ranked: `rate_per_1000` if every area of the set has a population, else \
-             `count`.",
-            |_| texts([Some("count"), Some("rate_per_1000")]),
+             `count_value`.",
+            |_| texts([Some("count_value"), Some("rate_per_1000")]),
             |_, row| row.detail.rank.map(|rank| u32::from(rank.by_rate)),
         ),
     ]

@@ -20,7 +20,7 @@ fn columns<'f>() -> Vec<Column<'f, &'f Window>> {
     vec![
         text(
             ColumnPurpose::WindowKey,
-            "window",
+            "window_id",
             "Its id.",
             |_, window: &&'f Window| Some(window.id.clone()),
         ),

@@ -13,6 +13,7 @@ use arrow_array::Array;
 use jiff::ToSpan;
 use tokio::runtime::Handle;
 
+use crate::aggregate::figures::areas::ALL_RECEIVED;
 use crate::aggregate::tables::{self, TableBatch};
 use crate::event::Feed;
 use crate::event::Month;
@@ -35,7 +36,7 @@ type MonthCount = Option<(i64, Option<i64>)>;
 /// Series, feed, and partner with kind.
 type SeriesOfKind = (String, String, String);
 
-/// The counts of all areas together, by month.
+/// The counts of everything the partners sent, by month.
 type CountsByMonth = BTreeMap<SeriesOfKind, BTreeMap<String, MonthCount>>;
 
 /// The priorities and themes of the plan as text.
@@ -51,14 +52,14 @@ pub(super) fn read_as_text(store: &Store, plan: &Plan, runtime: &Handle) -> anyh
     Ok(text(&counts, plan)?)
 }
 
-/// Adds the rows of all areas.
+/// Adds the rows of everything the partners sent.
 fn add(counts: &mut CountsByMonth, batch: &TableBatch) {
     let [series, feed, partner, kind] =
         ["series", "feed", "partner", "kind"].map(|column| batch.texts(column));
     let [area, window, status] =
-        ["area_code", "window", "count_status"].map(|column| batch.texts(column));
+        ["area_code", "window_id", "count_status"].map(|column| batch.texts(column));
     let (min, max) = (batch.integers("count_min"), batch.integers("count_max"));
-    for row in (0..batch.len()).filter(|row| area.value(*row) == "all") {
+    for row in (0..batch.len()).filter(|row| area.value(*row) == ALL_RECEIVED) {
         let key = (
             series.value(row).to_owned(),
             feed.value(row).to_owned(),
@@ -76,7 +77,7 @@ fn text(figures: &CountsByMonth, plan: &Plan) -> Result<String, std::fmt::Error>
         .to(Month::from_date(plan.valid_to))
         .collect();
     let mut out = format!(
-        "{}, {}: records by month, {} to {}, and below them\n\
+        "{}, {}: records by month, {} to {}, of all that was sent, and below them\n\
         the change on the same month of the year before. Counts of different partners and kinds are never\n\
         added; of each feed the kind with most is shown.\n\n",
         plan.partnership,

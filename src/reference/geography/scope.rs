@@ -77,6 +77,11 @@ impl<'g> Scope<'g> {
         }
     }
 
+    /// The plan's area: a district's code or a set's id.
+    pub fn area(&self) -> &'g str {
+        self.id
+    }
+
     /// The tiers of the tables, in order.
     pub fn tiers(&self) -> &[Tier] {
         &self.tiers

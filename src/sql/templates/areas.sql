@@ -20,7 +20,7 @@
 {% call part('counting_areas', stored=true) %}
     -- The areas a record counts in, as `code|level|vintage|role`: once in all, and at every tier.
     SELECT * FROM (
-        SELECT partner_kind, sent_area, 'all|all||' AS area_key FROM sent_areas
+        SELECT partner_kind, sent_area, 'all-received|all-received||' AS area_key FROM sent_areas
         UNION ALL
         SELECT sent_areas.partner_kind, sent_area,
             concat_ws('|', 'no-location', tier_level, tier_vintage, '')
@@ -43,7 +43,7 @@
 {% call part('shown_areas', stored=true) %}
     -- The areas that have rows, also where nothing was counted.
     SELECT * FROM (
-        SELECT partner_kind, 'all|all||' AS area_key FROM sent_areas
+        SELECT partner_kind, 'all-received|all-received||' AS area_key FROM sent_areas
         UNION
         SELECT partner_kind, concat_ws('|', 'no-location', tier_level, tier_vintage, '') FROM tiers
         UNION

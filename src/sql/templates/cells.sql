@@ -62,12 +62,12 @@ CASE
     JOIN {{ file('sources') }} AS s
         ON s.partner = partner_series.partner AND s.kind = partner_series.kind
         AND s.carries = 'scheme'
-        AND s.name = split_part(series_key, '|', 4)
+        AND s.carried = split_part(series_key, '|', 4)
     UNION
     SELECT series_key, partner_kind, source FROM partner_series
     JOIN {{ file('rules') }} AS r
         ON r.partner = partner_series.partner AND r.kind = partner_series.kind
-        AND r.plan = split_part(series_key, '|', 1)
+        AND r.plan_id = split_part(series_key, '|', 1)
         AND r.series = split_part(series_key, '|', 3)
     WHERE applicable OR matched > 0
 {% endcall %}

@@ -12,11 +12,11 @@
 {% endset %}
 {% call part('points', stored=true) %}
     -- The months and quarters of a chart; only final figures are plotted.
-    SELECT c.*, w."window", w.family, {{ segment }} AS segment, CASE WHEN span_status.status = 4
+    SELECT c.*, w.window_id, w.family, {{ segment }} AS segment, CASE WHEN span_status.status = 4
         THEN exact END AS plotted
     FROM cells AS c {{ shared.joins }}
     WHERE w.family IN ('month', 'quarter')
-        AND split_part(c.area_key, '|', 2) IN ('all', 'district', 'set')
+        AND split_part(c.area_key, '|', 2) IN ('all-received', 'district', 'set')
         AND split_part(c.area_key, '|', 1) NOT IN ('no-location', 'outside', 'unplaced')
 {% endcall %}
 {% call part('moving_ranges') %}

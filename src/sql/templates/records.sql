@@ -20,7 +20,7 @@
     -- - its codes, with their groups and class (`classification`).
     SELECT *,
         concat_ws('#', coalesce(what_edition, ''), coalesce(own_codes, ''), coalesce("groups", ''),
-            coalesce("class", '')) AS classification,
+            coalesce(offence_class, '')) AS classification,
         CASE WHEN instr(true_flags, ';repeat_offender;') > 0 THEN true
             WHEN instr(false_flags, ';repeat_offender;') > 0 THEN false END
             AS offender_again,
@@ -37,7 +37,7 @@
             concat_ws('|', partner, feed,
                 CASE WHEN kind = 'count' THEN 'count:' || coalesce(what_list, '')
                     ELSE kind END) AS partner_kind,
-            CAST(left("month", 4) AS INT) * 12 + CAST(right("month", 2) AS INT) - 1 AS month_number,
+            year("month") * 12 + month("month") - 1 AS month_number,
             concat_ws(';', nullif(codes, ''), scheme || ':' || code,
                 'hclic-need:' || replace(nullif(support_needs, ''), ';',
                     ';hclic-need:')) AS own_codes,
@@ -51,7 +51,7 @@
 {% endcall %}
 {% call part('classifications') %}
     -- Every combination of codes, groups and class.
-    SELECT DISTINCT classification, what_edition AS edition, own_codes, "groups", "class"
+    SELECT DISTINCT classification, what_edition AS edition, own_codes, "groups", offence_class
     FROM records
 {% endcall %}
 {% call part('coded') %}
@@ -66,8 +66,8 @@
         SELECT classification, NULL, 'group', {{ dialect.rows_of_text('"groups"') }}
         FROM classifications WHERE "groups" <> ''
         UNION ALL
-        SELECT classification, NULL, 'class', 'ho-offence:' || "class" FROM classifications
-        WHERE "class" IS NOT NULL
+        SELECT classification, NULL, 'class', 'ho-offence:' || offence_class FROM classifications
+        WHERE offence_class IS NOT NULL
     ) AS items
 {% endcall %}
 {% call part('folded') %}

@@ -96,7 +96,7 @@ coalesce(scheme IN ({{ exclusive_schemes | map('literal') | join(', ') }}), fals
 
 {# The columns that identify a row. #}
 {% set plan_keys -%}
-nullif(c.window_plan, '') AS plan, split_part(c.series_key, '|', 2) AS series_kind,
+nullif(c.window_plan, '') AS plan_id, split_part(c.series_key, '|', 2) AS series_kind,
     split_part(c.series_key, '|', 3) AS series,
         nullif(split_part(c.series_key, '|', 4), '') AS scheme
 {%- endset %}
@@ -107,9 +107,10 @@ split_part(c.partner_kind, '|', 1) AS partner, split_part(c.partner_kind, '|', 2
 {% set area_keys -%}
 split_part(c.area_key, '|', 1) AS area_code, split_part(c.area_key, '|', 2) AS area_level,
     nullif(split_part(c.area_key, '|', 3), '') AS area_vintage,
-    nullif(split_part(c.area_key, '|', 4), '') AS area_role
+    nullif(split_part(c.area_key, '|', 4), '') AS area_role,
+    split_part(c.area_key, '|', 1) = {{ plan_area | literal }} AS is_plan_area
 {%- endset %}
-{% set window_keys %}w."window", w.window_from, w.window_to{% endset %}
+{% set window_keys %}w.window_id, w.window_from, w.window_to{% endset %}
 {% set status_names -%}
 WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional'
     WHEN 4 THEN 'final'
@@ -128,7 +129,7 @@ WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'p
 
 {# A count, its bounds and whether it is exact. #}
 {% set count -%}
-exact AS "count", c.lo AS count_min, most AS count_max,
+exact AS count_value, c.lo AS count_min, most AS count_max,
     CASE WHEN supply = 2 THEN 'not_supplied' WHEN supply = 1 THEN 'partial'
         WHEN exact IS NULL THEN 'interval' ELSE 'exact' END AS count_status
 {%- endset %}
@@ -148,12 +149,12 @@ JOIN counted_windows AS w
 
 {# The months that each window is compared with. #}
 {% set baselines %}
-SELECT window_plan, "window", months, baseline, first_month - 12 * years AS base_first_month
+SELECT window_plan, window_id, months, baseline, first_month - 12 * years AS base_first_month
 FROM counted_windows CROSS JOIN (
     VALUES ('year-before', 1), ('mean-5-years', 1), ('mean-5-years', 2), ('mean-5-years', 3),
         ('mean-5-years', 4), ('mean-5-years', 5)
 ) AS y(baseline, years)
 UNION ALL
-SELECT window_plan, "window", months, 'prior', first_month - months FROM counted_windows
+SELECT window_plan, window_id, months, 'prior', first_month - months FROM counted_windows
 WHERE family IN ('month', 'quarter')
 {% endset %}

@@ -20,7 +20,7 @@
     FROM partner_kinds AS h
     JOIN {{ file('sources') }} AS s
         ON s.partner = h.partner AND s.kind = h.kind AND s.carries = 'flag'
-    JOIN factor_flags ON flag = s.name
+    JOIN factor_flags ON flag = s.carried
     UNION
     SELECT DISTINCT plan, factor, partner_kind, source
     FROM records

@@ -1,6 +1,6 @@
 {% set window_filter = shared.months %}
 {% set series_filter %}split_part(series_key, '|', 2) IN ('total', 'unmapped'){% endset %}
-{% set area_filter %}(area_key = 'all|all||' OR area_key LIKE '%|set|%'){% endset %}
+{% set area_filter %}(area_key = 'all-received|all-received||' OR area_key LIKE '%|set|%'){% endset %}
 {% include 'cells.sql' %}
 {% call part('quality') %}
     SELECT partner_kind, month_number, count(*) AS records,
@@ -13,7 +13,7 @@
 {% call part('sums') %}
     -- Records outside the plan: not mapped to a series, or outside every set of areas.
     SELECT partner_kind, first_month,
-        sum(CASE WHEN series_key LIKE '%|unmapped|unmapped|' AND area_key = 'all|all||'
+        sum(CASE WHEN series_key LIKE '%|unmapped|unmapped|' AND area_key = 'all-received|all-received||'
             THEN lo END) AS unmapped,
         CASE WHEN bool_or(area_key LIKE '%|set|%') THEN
             coalesce(sum(CASE WHEN series_key = '*|total|total|' AND area_key LIKE 'outside|set|%'
@@ -23,12 +23,12 @@
 {% endcall %}
 {% call part('months') %}
     SELECT *, concat_ws('|', partner, feed, kind) AS partner_kind,
-        CAST(substr("window", 7, 4) AS INT) * 12 + CAST(substr("window", 12,
+        CAST(substr(window_id, 7, 4) AS INT) * 12 + CAST(substr(window_id, 12,
             2) AS INT) - 1 AS month_number,
         max(last_received) OVER (PARTITION BY partner, feed, kind) IS NOT NULL AS has_sent
     FROM {{ file('intake') }}
 {% endcall %}
-SELECT {{ shared.plan }} AS plan, i.partner, i.feed, i.kind, i."window",
+SELECT {{ shared.plan }} AS plan_id, i.partner, i.feed, i.kind, i.window_id,
     make_date(CAST(floor(i.month_number / 12) AS INT), CAST(i.month_number % 12 + 1 AS INT),
         1) AS window_from,
     last_day(make_date(CAST(floor(i.month_number / 12) AS INT),

@@ -18,5 +18,5 @@
 {% endcall %}
 SELECT {{ shared.keys }}, {{ shared.count }}, CAST("weekday" AS BIGINT) AS "weekday",
     CAST("hour" AS BIGINT) AS "hour",
-    CASE WHEN "hour" IS NOT NULL THEN CAST(exact AS DOUBLE) * 168 / known END AS "index"
+    CASE WHEN "hour" IS NOT NULL THEN CAST(exact AS DOUBLE) * 168 / known END AS times_mean
 FROM hour_counts AS c {{ shared.joins }}

@@ -70,7 +70,7 @@
             AND repeat_counts.partner_kind = c.partner_kind AND repeat_counts.area_key = c.area_key
             AND repeat_counts.first_month = c.first_month
             AND repeat_counts.months = c.months AND repeat_counts.definition = d.definition
-        WHERE known_definitions.partner_kind IS NOT NULL OR split_part(c.area_key, '|', 2) = 'all'
+        WHERE known_definitions.partner_kind IS NOT NULL OR split_part(c.area_key, '|', 2) = 'all-received'
     ) AS r
 {% endcall %}
 SELECT {{ shared.keys }}, definition, {{ shared.count }}, cases,

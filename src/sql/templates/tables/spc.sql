@@ -44,7 +44,7 @@ SELECT {{ shared.keys }}, {{ shared.count }}, l.centre, l.lower, l.upper, c.poin
     CASE WHEN plotted IS NULL THEN 'excluded' WHEN l.centre IS NULL THEN 'insufficient'
         ELSE signals.signal END AS signal,
     CAST(c.segment AS BIGINT) AS segment
-FROM charted_points AS c {{ shared.joins }} AND w."window" = c."window"
+FROM charted_points AS c {{ shared.joins }} AND w.window_id = c.window_id
 LEFT JOIN limits AS l
     ON l.window_plan = c.window_plan AND l.series_key = c.series_key
     AND l.partner_kind = c.partner_kind AND l.area_key = c.area_key
