@@ -312,9 +312,10 @@ fn changes(
     query: &FigureQuery<'_>,
     (before, now): (Micros, Option<Micros>),
 ) -> Result<HashMap<FigureKey, CountChange>, AggregateError> {
+    let partners = &settings.reference.partners;
     let latest = [
-        Latest::find(files, Some(before), |_| {})?,
-        Latest::find(files, now, |_| {})?,
+        Latest::find(files, Some(before), partners, |_| {})?,
+        Latest::find(files, now, partners, |_| {})?,
     ];
     let area = &query.plan.area;
     let scope = settings.reference.geography.scope(area);
@@ -338,7 +339,8 @@ fn changes(
     Ok(changes)
 }
 
-/// Adds the rows of a part that are the latest at one of the two times only.
+/// Adds the rows of a part that are the latest at one of the two times only, or that a release
+/// replaced in between.
 fn add_memberships(
     part: &Part,
     latest: &[Latest; 2],
@@ -352,17 +354,33 @@ fn add_memberships(
             .each_ref()
             .map(|latest| latest.contains(part.file, part.first_row + row))
     };
+    let records = Rows::new(&part.batch);
+    let is_replaced = |row: usize| {
+        let record = records.record(row);
+        let partners = &settings.reference.partners;
+        latest
+            .each_ref()
+            .map(|latest| latest.releases.replaced_record(partners, &record))
+    };
     let differing: Vec<usize> = (0..part.batch.num_rows())
-        .filter(|row| matches!(is_latest(*row), [true, false] | [false, true]))
+        .filter(|row| match is_latest(*row) {
+            [true, true] => matches!(is_replaced(*row), [before, now] if before != now),
+            [before, now] => before != now,
+        })
         .collect();
     if differing.is_empty() {
         return Ok(());
     }
-    let records = Rows::new(&part.batch);
     for (row, identity) in differing.iter().zip(identities(&part.batch, &differing)?) {
         let membership = membership(&records.record(*row), settings, query, scope);
-        let time = usize::from(is_latest(*row)[1]);
-        memberships.entry(identity).or_default()[time] = membership;
+        let (is_latest, is_replaced) = (is_latest(*row), is_replaced(*row));
+        let of_record = memberships.entry(identity).or_default();
+        for time in (0..2).filter(|time| is_latest[*time]) {
+            of_record[time] = membership.clone().map(|membership| Membership {
+                is_cancelled: membership.is_cancelled || is_replaced[time],
+                ..membership
+            });
+        }
     }
     Ok(())
 }

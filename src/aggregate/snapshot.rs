@@ -39,7 +39,12 @@ impl Snapshot {
         let files = Files::of(chains, &open);
         let rows = files.rows.iter().sum();
         progress.begin("find the latest revisions", rows);
-        let latest = Latest::find(&files, settings.as_at, |rows| progress.advance(rows))?;
+        let latest = Latest::find(
+            &files,
+            settings.as_at,
+            &settings.reference.partners,
+            |rows| progress.advance(rows),
+        )?;
         progress.begin("read and classify the records", rows);
         let current = Current::read(&files, &latest, settings, |rows| progress.advance(rows))?;
         let (rejects, rejected) = read_rejects(store, chains, settings, runtime)?;

@@ -7,5 +7,6 @@ pub(crate) mod files;
 pub(crate) mod history;
 pub(crate) mod intern;
 pub(crate) mod latest;
+pub(crate) mod releases;
 pub(crate) mod sent_area;
 pub(crate) mod source_set;

@@ -45,7 +45,8 @@ struct ImportPoliceUk {
     #[arg(long, value_name = "MONTH")]
     release: Release,
     /// File of the previous release, or a folder of its files; cancels records that have vanished
-    /// since; may be repeated
+    /// since; may be repeated. Needed only for a month that has no row left: the newest release of
+    /// any other month replaces the earlier ones
     #[arg(long, value_name = "PATH")]
     previous: Vec<PathBuf>,
     /// Scope in which an id is unique: `month` for a force that reuses its ids each month

@@ -76,6 +76,8 @@ pub struct Partners {
     /// Sources by topic.
     sources: BTreeMap<String, BTreeSet<String>>,
     carried: BTreeMap<String, BTreeMap<Kind, Carried>>,
+    /// By source and kind, of sources that publish complete releases.
+    release_files: BTreeMap<String, BTreeMap<Kind, String>>,
     date_basis: BTreeMap<String, DateBasis>,
     due: BTreeMap<String, Due>,
     settle_months: BTreeMap<String, i32>,
@@ -128,6 +130,15 @@ impl Partners {
             .and_then(|kinds| kinds.get(&kind))
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// The files in which a source publishes complete releases of a kind; kinds of one name are
+    /// published together. `None` = its records are sent one by one.
+    pub fn release_files(&self, source: &str, kind: Kind) -> Option<&str> {
+        self.release_files
+            .get(source)?
+            .get(&kind)
+            .map(String::as_str)
     }
 
     /// The date basis of a partner's kind.
@@ -271,16 +282,21 @@ impl Partners {
             let hint = hint(topic, topics.iter().copied());
             reader.fault("topic", format!("`{topic}` is not in [topics]{hint}"));
         }
-        let mut kinds = BTreeMap::new();
+        let (mut kinds, mut release_files) = (BTreeMap::new(), BTreeMap::new());
         if let Some(table) = reader.required("kinds", reader.table("kinds")) {
             for name in table.keys() {
                 let of_feed =
                     |kind: &Kind| feed.is_none() || kind.feed().is_none() || kind.feed() == feed;
                 let kind = Kind::from_name(name).filter(of_feed);
-                let carried = table
-                    .table(name)
-                    .map(|table| read_carried(&table, schemes))
+                let kind_table = table.table(name);
+                let carried = kind_table
+                    .as_ref()
+                    .map(|table| read_carried(table, schemes))
                     .unwrap_or_default();
+                let files = kind_table.and_then(|table| table.text("release"));
+                if let (Some(kind), Some(files)) = (kind, files) {
+                    release_files.insert(kind, files.to_owned());
+                }
                 match kind {
                     Some(kind) => drop(kinds.insert(kind, carried)),
                     None => table.fault(name, "is not a kind of this topic's feed"),
@@ -304,6 +320,10 @@ impl Partners {
                 .insert(source.clone())
             {
                 reader.fault_at(&key, format!("{source} is registered twice for {topic}"));
+            }
+            if !release_files.is_empty() {
+                self.release_files
+                    .insert(source.clone(), release_files.clone());
             }
             self.carried
                 .entry(source)

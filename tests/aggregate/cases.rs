@@ -172,6 +172,85 @@ fn what_the_feed_cannot_show_is_not_supplied_and_what_it_can_is_zero() {
     assert_eq!(found("unmapped"), ("exact", Some(0), Some(0), Some(0)));
 }
 
+/// A record of one release of the published files.
+fn released(kind: &'static str, subject: &str, month: &str, revision: i32) -> EventBuilder {
+    let event = EventBuilder::new("kent-police:open-data", kind, subject)
+        .occurred(month)
+        .revision(revision);
+    match kind {
+        "police.stop-search" => event
+            .put("search_type", "person")
+            .put("object", "stolen-goods"),
+        "police.incident" => event.what("police-uk", "2013-05", "anti-social-behaviour"),
+        _ => event.what("police-uk", "2013-05", "drugs"),
+    }
+}
+
+#[test]
+fn a_later_release_of_a_month_replaces_what_earlier_ones_had_of_it() {
+    let earlier = [
+        released("police.incident", "moved", "2018-01", 201_804),
+        released("police.incident", "withdrawn", "2018-01", 201_804),
+        released("police.crime", "redated", "2018-01", 201_804),
+        released("police.incident", "left-the-window", "2017-12", 201_804),
+        released("police.stop-search", "a", "2018-01", 201_804),
+        // Another source sends its records one by one, whatever their revisions are.
+        crime("own").month("2018-01").revision(201_803),
+        crime("another").month("2018-01").revision(201_804),
+    ];
+    let later = [
+        released("police.incident", "moved-by-20-metres", "2018-01", 201_805),
+        released("police.crime", "redated", "2018-02", 201_805),
+    ];
+    let kept = [
+        "another",
+        "left-the-window",
+        "a",
+        "own",
+        "moved-by-20-metres",
+        "redated",
+    ];
+    let mut kept = kept.to_vec();
+    kept.sort_unstable();
+    let in_order = [&earlier[..], &later[..]].concat();
+    let reversed = [&later[..], &earlier[..]].concat();
+    for documents in [in_order, reversed] {
+        let chain = chain(&documents);
+        let events = chain.table("events/police.parquet");
+        let mut found = subjects(&events);
+        found.sort_unstable();
+        assert_eq!(found, kept);
+        let quality = chain.table(QUALITY);
+        let row = quality.one(&[("kind", "incident"), ("window", "month:2018-01")]);
+        assert_eq!(
+            (
+                quality.number(row, "records"),
+                quality.number(row, "cancelled")
+            ),
+            (Some(1), Some(2))
+        );
+    }
+}
+
+#[test]
+fn a_cancellation_of_a_release_replaces_only_its_own_record() {
+    let chain = chain(&[
+        released("police.crime", "a", "2018-01", 201_804),
+        released("police.crime", "b", "2018-01", 201_804),
+        released("police.crime", "b", "2018-01", 201_805).cancelled(),
+    ]);
+    assert_eq!(subjects(&chain.table("events/police.parquet")), ["a"]);
+}
+
+#[test]
+fn a_revision_that_is_not_a_month_replaces_only_its_own_record() {
+    let chain = chain(&[
+        published("a", "2018-01"),
+        published("b", "2018-01").revision(2),
+    ]);
+    assert_eq!(subjects(&chain.table("events/police.parquet")), ["a", "b"]);
+}
+
 /// A crime of the published files, which have types and no flags.
 fn published(subject: &str, month: &str) -> EventBuilder {
     published_crime(subject, month).lsoa(LSOA)

@@ -128,6 +128,34 @@ fn a_change_is_split_into_reasons_that_add_up() {
 }
 
 #[test]
+fn records_that_a_later_release_replaced_are_explained_as_cancelled() {
+    let published = |subject, release| {
+        published_crime(subject, "2018-11")
+            .area(MAIDSTONE, "district")
+            .revision(release)
+    };
+    let mut chain = Chain::new();
+    let earlier = ["stays", "moved", "withdrawn"].map(|subject| published(subject, 201_903));
+    let later = ["stays", "moved-again"].map(|subject| published(subject, 201_904));
+    chain.commit(POLICE, 0, earlier.iter().map(|document| (0, document)));
+    chain.commit(POLICE, 0, later.iter().map(|document| (100, document)));
+    let [explanation] = &explained(&chain, "total", MAIDSTONE, "month:2018-11", Some(50))[..]
+    else {
+        panic!("one partner, kind and role")
+    };
+    let expected = CountChange {
+        before: 3,
+        late: 1,
+        cancelled: 2,
+        ..CountChange::default()
+    };
+    assert_eq!(
+        (explanation.count, explanation.change),
+        (Some(2), Some(expected))
+    );
+}
+
+#[test]
 fn what_a_priority_cannot_be_shown_by_is_not_supplied() {
     let mut chain = Chain::new();
     let published = published_crime("a", "2018-11").area(MAIDSTONE, "district");

@@ -148,6 +148,21 @@ def joined_series(matched, kind):
     return ";".join(name for own, name in matched if own == kind)
 
 
+def cancel_replaced(sent, reference):
+    """Cancels what a later release of the same source, files and month replaced; revisions are the months of releases."""
+    newest = {}
+    released = []
+    for row in sent:
+        files = reference.release_files.get((row["source"], row["kind"]))
+        if files and 190001 <= row["revision"] <= 999912:
+            key = (row["source"], files, events.month_of(row["occurred_from"]))
+            released.append((key, row))
+            if not row["cancelled"]:
+                newest[key] = max(newest.get(key, 0), row["revision"])
+    for key, row in released:
+        row["cancelled"] |= newest.get(key, 0) > row["revision"]
+
+
 def mark_repeats(sent):
     """Marks whether a person is in another record of the partner and kind within the 12 months before."""
     latest = {}
@@ -195,6 +210,7 @@ def load(db, lines, reference):
         matched_series += [{"line": number, "series_kind": kind, "series": name} for kind, name in series]
         sources[row["source"], row["kind"]] = (row["partner"], row["feed"])
         sent.append(row)
+    cancel_replaced(sent, reference)
     mark_repeats(sent)
     sent = [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in sent]
     schema = pa.schema([(name, typed(name)) for name in sent[0]])
@@ -564,6 +580,10 @@ def by_hand():
         ("hand-5", 1, "8Q", "2018-06", {"area": None}),
         ("hand-6", 1, "", "2017-09", published),
         ("hand-7", 1, "", "2018-11", published),
+        ("hand-8", 201812, "", "2018-09", published),
+        ("hand-9", 201812, "", "2018-09", published),
+        ("hand-9", 201901, "", "2018-10", published),
+        ("hand-10", 201901, "", "2018-09", published),
     ]:  # fmt: skip
         system = "open-data" if more is published else "crime"
         area = {"code": "E01024374", "level": "lsoa", "vintage": 2011, "role": "incident"}

@@ -109,7 +109,7 @@ class Reference:
         self.due_by, self.settle_months = partners.get("due", {}), partners.get("settle_months", {})
         self.feeds = partners["topics"]
         self.crosswalks = {path.stem: rows(path) for path in (folder / "crosswalks").glob("*.csv")}
-        self.carried = {}
+        self.carried, self.release_files = {}, {}
         for system in partners["system"]:
             for partner in system["partners"]:
                 for kind, carried in system["kinds"].items():
@@ -118,6 +118,8 @@ class Reference:
                     schemes |= set(carried.get("schemes", []))
                     schemes |= {s for s, given in self.crosswalks.items() if schemes & {row["list"] for row in given}}
                     flags |= set(carried.get("flags", []))
+                    if "release" in carried:
+                        self.release_files[key] = carried["release"]
         self.places = rows(folder / "geography/places.csv")
         self.codes = {}
         for path in sorted((folder / "codes").glob("*.csv")):

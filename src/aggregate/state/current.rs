@@ -18,6 +18,7 @@ use crate::aggregate::state::calendar::{Calendar, days_since_1970};
 use crate::aggregate::state::files::{Files, Part};
 use crate::aggregate::state::intern::{ABSENT, Numbered, Texts, Tuples};
 use crate::aggregate::state::latest::Latest;
+use crate::aggregate::state::releases::{RecordRelease, Releases};
 use crate::aggregate::state::sent_area::SentArea;
 use crate::aggregate::state::source_set::SourceSet;
 use crate::aggregate::{AggregateError, AggregateSettings};
@@ -80,6 +81,8 @@ pub(crate) struct What {
     kind: Kind,
     feed: Feed,
     basis: DateBasis,
+    /// The files it was published in, if its source publishes complete releases.
+    release_files: Option<usize>,
 }
 
 /// What a record is counted as under a plan.
@@ -231,7 +234,7 @@ impl Current {
         settings: &AggregateSettings<'_>,
         mut progress: impl FnMut(u64),
     ) -> Result<Self, AggregateError> {
-        let mut builder = Builder::new(settings, latest.records);
+        let mut builder = Builder::new(settings, latest);
         let names = columns::read();
         files.for_each(&names, |part| {
             builder.add(part, latest)?;
@@ -330,6 +333,7 @@ fn counting_date(batch: &ColumnBatch<'_>, i: usize, kind: Kind, basis: DateBasis
 
 struct Builder<'s> {
     settings: &'s AggregateSettings<'s>,
+    releases: &'s Releases,
     calendar: Calendar,
     in_force: HashMap<Month, Option<u32>>,
     partner_kinds: Numbered<PartnerKind>,
@@ -352,10 +356,11 @@ struct Builder<'s> {
 const UNKNOWN: u32 = u32::MAX;
 
 impl<'s> Builder<'s> {
-    fn new(settings: &'s AggregateSettings<'s>, records: usize) -> Self {
+    fn new(settings: &'s AggregateSettings<'s>, latest: &'s Latest) -> Self {
         let groups = Group::COMBINED.map(|group| Tuples::new(columns::width(group)));
         Self {
             settings,
+            releases: &latest.releases,
             calendar: Calendar::default(),
             in_force: HashMap::new(),
             partner_kinds: Numbered::default(),
@@ -384,7 +389,7 @@ impl<'s> Builder<'s> {
                 marked: Vec::new(),
                 says_places: Vec::new(),
                 counts: Vec::new(),
-                facts: Vec::with_capacity(records),
+                facts: Vec::with_capacity(latest.records),
                 quality: HashMap::new(),
                 feeds: Default::default(),
             },
@@ -446,15 +451,28 @@ impl<'s> Builder<'s> {
             kind,
             feed,
             basis,
+            release_files,
             ..
         } = self.current.what[numbers[0] as usize];
+        let is_replaced = release_files.is_some_and(|files| {
+            self.releases.replaced(RecordRelease {
+                files,
+                month: self
+                    .calendar
+                    .at(Micros(
+                        batch.time(COLUMNS.occurred_from, i).unwrap_or_default(),
+                    ))
+                    .month,
+                revision: batch.revision(i),
+            })
+        });
         let (dated, falls_back) = counting_date(batch, i, kind, basis);
         let month = self.calendar.at(Micros(dated)).month;
         let due = self.due_day(batch, i, partner_kind, kind, month);
         let quality = self.current.quality.entry((partner_kind, month));
         let quality = quality.or_default();
         quality.last_received = quality.last_received.max(Some(intake.received));
-        if intake.is_cancelled {
+        if intake.is_cancelled || is_replaced {
             quality.cancelled += 1;
             return;
         }
@@ -586,6 +604,11 @@ impl<'s> Builder<'s> {
             kind,
             feed,
             basis,
+            release_files: self.releases.known_files(
+                &reference.partners,
+                record.source,
+                record.kind,
+            ),
         });
     }
 

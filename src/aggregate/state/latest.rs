@@ -8,20 +8,32 @@
 
 use std::cmp::Ordering;
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
 use hashbrown::HashTable;
 use twox_hash::XxHash3_128;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::files::{Files, Part};
-use crate::event::Micros;
+use crate::aggregate::state::releases::{RecordRelease, Releases};
+use crate::contract::columns::COLUMNS;
+use crate::event::{Kind, Micros};
 use crate::ledger::columns::TextColumn;
+use crate::reference::Partners;
 
-/// The columns that decide.
-const COLUMNS: [&str; 5] = ["source", "subject", "revision", "time", "received"];
+/// The columns that decide: which row is the state of its record, and which release counts.
+const READ: [&str; 8] = [
+    "source",
+    "subject",
+    "revision",
+    "time",
+    "received",
+    COLUMNS.kind.name(),
+    COLUMNS.occurred_from.name(),
+    COLUMNS.cancellation_reason.name(),
+];
 
 /// The best row of a record so far.
 struct Entry {
@@ -61,6 +73,8 @@ pub(crate) struct Latest {
     revised: Vec<Bits>,
     /// For each row of every file that is the state of its record, the day it was first received.
     first_days: Vec<Vec<u16>>,
+    /// Which release of a month counts.
+    pub(crate) releases: Releases,
     /// Records there are.
     pub(crate) records: usize,
     /// Rows that count.
@@ -75,12 +89,13 @@ impl Latest {
     pub(crate) fn find(
         files: &Files<'_>,
         as_at: Option<Micros>,
+        partners: &Partners,
         mut progress: impl FnMut(u64),
     ) -> Result<Self, AggregateError> {
         let mut records = Records::with_capacity(files.rows.iter().sum::<u64>() as usize);
         let (mut rows, mut newest_received) = (0, None);
-        files.for_each(&COLUMNS, |part| {
-            let added = records.add(part, as_at.map_or(i64::MAX, |at| at.0))?;
+        files.for_each(&READ, |part| {
+            let added = records.add(part, as_at.map_or(i64::MAX, |at| at.0), partners)?;
             newest_received = newest_received.max(added.newest_received);
             rows += added.rows;
             progress(part.batch.num_rows() as u64);
@@ -104,6 +119,7 @@ impl Latest {
             best,
             revised,
             first_days,
+            releases: records.releases,
             records: records.entries.len(),
             rows,
             newest_received,
@@ -139,6 +155,7 @@ struct Records {
     /// Where source and subject are joined for the hash.
     scratch: Vec<u8>,
     calendar: Calendar,
+    releases: Releases,
 }
 
 impl Records {
@@ -148,11 +165,17 @@ impl Records {
             entries: Vec::with_capacity(rows),
             scratch: Vec::new(),
             calendar: Calendar::default(),
+            releases: Releases::default(),
         }
     }
 
     /// Adds the rows of a part that were received by an instant.
-    fn add(&mut self, part: &Part, as_at: i64) -> Result<Added, AggregateError> {
+    fn add(
+        &mut self,
+        part: &Part,
+        as_at: i64,
+        partners: &Partners,
+    ) -> Result<Added, AggregateError> {
         let (batch, mut added) = (&part.batch, Added::default());
         let column = |name: &'static str| {
             batch
@@ -169,6 +192,7 @@ impl Records {
         let receipts = column("received")?
             .as_primitive_opt::<TimestampMicrosecondType>()
             .ok_or(AggregateError::Column("received"))?;
+        let mut published = ReleaseColumns::new(batch);
         for row in 0..batch.num_rows() {
             let received = receipts.value(row);
             if received > as_at {
@@ -176,6 +200,14 @@ impl Records {
             }
             added.rows += 1;
             added.newest_received = added.newest_received.max(Some(received));
+            let files = published.files(&identity, row, partners, &mut self.releases);
+            if let Some((files, began)) = files.zip(published.began(row)) {
+                self.releases.add(RecordRelease {
+                    files,
+                    month: self.calendar.at(began).month,
+                    revision: revisions.value(row),
+                });
+            }
             let record = identity.hash(&mut self.scratch, row);
             let day = self.calendar.at(Micros(received)).day;
             self.insert(Entry {
@@ -249,6 +281,55 @@ impl<'b> IdentityColumns<'b> {
         scratch.extend_from_slice(self.subjects.get(row).unwrap_or_default().as_bytes());
         let hash = XxHash3_128::oneshot(scratch);
         [(hash >> 64) as u64, hash as u64]
+    }
+}
+
+/// The columns that show which release has a row.
+struct ReleaseColumns<'b> {
+    kinds: TextColumn<'b>,
+    began: Option<&'b TimestampMicrosecondArray>,
+    cancelled: Option<&'b ArrayRef>,
+    /// The files of the sources and kinds seen in this batch.
+    known: Vec<(&'b str, &'b str, Option<usize>)>,
+}
+
+impl<'b> ReleaseColumns<'b> {
+    fn new(batch: &'b RecordBatch) -> Self {
+        Self {
+            kinds: TextColumn::new(batch, COLUMNS.kind.name()),
+            began: batch
+                .column_by_name(COLUMNS.occurred_from.name())
+                .and_then(|column| column.as_primitive_opt()),
+            cancelled: batch.column_by_name(COLUMNS.cancellation_reason.name()),
+            known: Vec::new(),
+        }
+    }
+
+    /// The files that a row was published in; none if its source does not publish releases.
+    fn files(
+        &mut self,
+        identity: &IdentityColumns<'b>,
+        row: usize,
+        partners: &Partners,
+        releases: &mut Releases,
+    ) -> Option<usize> {
+        let (source, kind) = (identity.sources.get(row)?, self.kinds.get(row)?);
+        let mut known = self.known.iter();
+        if let Some((_, _, files)) = known.find(|(s, k, _)| *s == source && *k == kind) {
+            return *files;
+        }
+        let files = Kind::from_name(kind).and_then(|kind| releases.files(partners, source, kind));
+        self.known.push((source, kind, files));
+        files
+    }
+
+    /// When a row that is not a cancellation began.
+    fn began(&self, row: usize) -> Option<Micros> {
+        let is_cancelled = self.cancelled.is_some_and(|reasons| reasons.is_valid(row));
+        let began = self
+            .began
+            .filter(|began| !is_cancelled && began.is_valid(row))?;
+        Some(Micros(began.value(row)))
     }
 }
 

@@ -100,7 +100,8 @@ fn record_columns<'f>() -> Vec<Column<'f, QualityRow>> {
         integer(
             ColumnPurpose::Count,
             "records",
-            "Records that count: their latest revision is not a cancellation.",
+            "Records that count: their latest revision is not a cancellation, and no later release of \
+             the month replaced them.",
             |_, row: &QualityRow| Some(row.feed.quality.records),
         ),
         integer(
@@ -118,7 +119,8 @@ fn record_columns<'f>() -> Vec<Column<'f, QualityRow>> {
         integer(
             ColumnPurpose::Count,
             "cancelled",
-            "Records whose latest revision is a cancellation, in the month of their last state.",
+            "Records whose latest revision is a cancellation, or that a later release of their month \
+             replaced; in the month of their last state.",
             |_, row| Some(row.feed.quality.cancelled),
         ),
         integer(

@@ -59,7 +59,8 @@ fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
         integer(
             ColumnPurpose::Count,
             "cancelled",
-            "Records whose latest revision is a cancellation.",
+            "Records whose latest revision is a cancellation, or that a later release of their month \
+             replaced.",
             |_, row| Some(row.quality.cancelled),
         ),
         integer(
