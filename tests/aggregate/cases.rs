@@ -221,7 +221,7 @@ fn a_later_release_of_a_month_replaces_what_earlier_ones_had_of_it() {
         found.sort_unstable();
         assert_eq!(found, kept);
         let quality = chain.table(QUALITY);
-        let row = quality.one(&[("kind", "incident"), ("window", "month:2018-01")]);
+        let row = quality.one(&[("kind", "incident"), ("window_id", "month:2018-01")]);
         assert_eq!(
             (
                 quality.number(row, "records"),
