@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 use std::sync::LazyLock;
 
+use partner_feeds::files::TextFiles;
 use partner_feeds::import::police_uk;
 
-use crate::chain::{Chain, FIVE_MONTHS, POLICE, REFERENCE, Table};
+use crate::chain::{Chain, FIVE_MONTHS, POLICE, REFERENCE, Table, reference_with};
 use crate::import::options;
 use crate::published::Street;
 
@@ -514,51 +515,36 @@ fn what_a_later_plan_asks_and_open_data_lacks_is_not_supplied() {
     assert_eq!(found("total"), "exact 5594 5594 5594");
 }
 
+/// Count, lowest and highest rank of a district, and the number of districts ranked.
+fn ranked(totals: &Table, measure: &str, district: &str) -> [i64; 4] {
+    let row = totals.one(&five_months("total", "crime", "district", district));
+    assert_eq!(
+        (
+            totals.text(row, "rank_set"),
+            totals.text(row, "rank_measure")
+        ),
+        (Some("kent-12"), Some(measure))
+    );
+    ["count_value", "rank_min", "rank_max", "rank_of"]
+        .map(|name| totals.number(row, name).expect("a number"))
+}
+
 #[test]
-fn districts_rank_by_count_where_a_population_is_unknown() {
-    let kent = &*KENT;
-    let ranked = |district| {
-        let row = kent
-            .totals
-            .one(&five_months("total", "crime", "district", district));
-        assert_eq!(
-            (
-                kent.totals.text(row, "rank_set"),
-                kent.totals.text(row, "rank_measure")
-            ),
-            (Some("kent-12"), Some("count_value"))
-        );
-        let number = |name| kent.totals.number(row, name).expect("a number");
-        [
-            number("count_value"),
-            number("rank_min"),
-            number("rank_max"),
-            number("rank_of"),
-        ]
-    };
+fn districts_rank_by_rate() {
+    let totals = &KENT.totals;
+    let ranked = |district| ranked(totals, "rate_per_1000", district);
     assert_eq!(ranked("E07000114"), [6_502, 1, 1, 12], "Thanet");
-    assert_eq!(ranked("E07000106"), [5_647, 2, 2, 12], "Canterbury");
-    assert_eq!(ranked(MAIDSTONE), [5_594, 3, 3, 12]);
-    let thanet = kent
-        .totals
-        .one(&five_months("total", "crime", "district", "E07000114"));
-    let (population, rate) = (
-        kent.totals.number(thanet, "population"),
-        kent.totals.double(thanet, "rate_per_1000"),
-    );
-    assert_eq!(
-        (population, rate),
-        (None, None),
-        "no residents of Thanet are held: no rate"
-    );
-    let medway = kent
-        .totals
-        .one(&five_months("total", "crime", "district", MEDWAY));
-    assert_eq!(
-        kent.totals.number(medway, "rank_min"),
-        None,
-        "not of the county"
-    );
+    assert_eq!(ranked("E07000106"), [5_647, 5, 5, 12], "Canterbury");
+    assert_eq!(ranked(MAIDSTONE), [5_594, 8, 8, 12]);
+    let rate = |district| {
+        let (_, population, rate, _) = rated(&KENT, "district", district);
+        (population, rate)
+    };
+    let found = |population, rate: &str| (Some(population), Some(rate.to_owned()));
+    assert_eq!(rate("E07000114"), found(140_587, "46.249"));
+    assert_eq!(rate(MEDWAY), found(279_773, "39.725"));
+    let medway = totals.one(&five_months("total", "crime", "district", MEDWAY));
+    assert_eq!(totals.number(medway, "rank_min"), None, "not of the county");
     let suspect = [
         ("series", "total"),
         ("kind", "crime"),
@@ -566,9 +552,40 @@ fn districts_rank_by_count_where_a_population_is_unknown() {
         ("window_id", "month:2018-12"),
     ];
     assert_eq!(
-        kent.totals.number(kent.totals.one(&suspect), "rank_min"),
+        totals.number(totals.one(&suspect), "rank_min"),
         None,
         "a suspect month has no rank"
+    );
+}
+
+#[test]
+fn districts_rank_by_count_where_a_population_is_unknown() {
+    const POPULATIONS: &str = "geography/populations.csv";
+    let files = TextFiles::built_in();
+    let text = files.text(POPULATIONS).expect("built in");
+    let without_thanet = text
+        .lines()
+        .filter(|line| !line.starts_with("E07000114,2019,persons"));
+    let without_thanet: String = without_thanet.map(|line| format!("{line}\n")).collect();
+    let reference = reference_with(&[(POPULATIONS, &without_thanet)]);
+    let plan = "smp-2019-22";
+    let run = KENT.chain.aggregate_with(&reference, &[plan], None);
+    let totals = KENT
+        .chain
+        .table_of(&run.expect("records"), plan, "window_totals");
+    let ranked = |district| ranked(&totals, "count_value", district);
+    assert_eq!(ranked("E07000114"), [6_502, 1, 1, 12], "Thanet");
+    assert_eq!(ranked("E07000106"), [5_647, 2, 2, 12], "Canterbury");
+    assert_eq!(ranked(MAIDSTONE), [5_594, 3, 3, 12]);
+    let thanet = totals.one(&five_months("total", "crime", "district", "E07000114"));
+    let (population, rate) = (
+        totals.number(thanet, "population"),
+        totals.double(thanet, "rate_per_1000"),
+    );
+    assert_eq!(
+        (population, rate),
+        (None, None),
+        "no residents of Thanet are held: no rate"
     );
 }
 

@@ -396,10 +396,16 @@ fn populations_are_exact_and_sums_of_their_parts() {
     }
     assert_eq!(persons(MAIDSTONE), Some(175_736));
     assert_eq!(persons("town-centre"), Some(2_188));
+    assert_eq!(persons("E07000106"), Some(157_429));
     assert_eq!(
-        (persons("E07000106"), persons("kent-12")),
-        (None, None),
-        "not every part has one"
+        (persons("kent-12"), persons("kent-13")),
+        (Some(1_576_032), Some(1_855_805)),
+        "the sums of their districts"
+    );
+    assert_eq!(
+        persons("E05002250"),
+        None,
+        "a ward of another district: its LSOAs have none"
     );
 
     let households = |code: &str| {
