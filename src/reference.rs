@@ -11,6 +11,7 @@ pub mod controls;
 pub mod crosswalks;
 pub mod geography;
 pub mod harm;
+pub mod labels;
 pub mod partners;
 pub mod pattern;
 pub mod plan;

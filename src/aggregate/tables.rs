@@ -9,9 +9,11 @@ pub mod events;
 mod factors;
 mod feed_quality;
 mod intake;
+mod labels;
 mod lineage;
 mod outcomes;
 pub(crate) mod parquet_file;
+mod partner_kinds;
 mod place_of_safety;
 mod placements;
 mod populations;
@@ -22,6 +24,7 @@ mod reader;
 mod reconciliation;
 mod repeats;
 mod rules;
+mod series;
 mod shared_columns;
 mod sources;
 mod spc;
@@ -45,6 +48,7 @@ pub const TABLES: &[TableSpec] = &[
     intake::TABLE,
     lineage::TABLE,
     outcomes::TABLE,
+    partner_kinds::TABLE,
     place_of_safety::TABLE,
     placements::TABLE,
     populations::TABLE,
@@ -54,6 +58,7 @@ pub const TABLES: &[TableSpec] = &[
     reconciliation::TABLE,
     repeats::TABLE,
     rules::TABLE,
+    series::TABLE,
     sources::TABLE,
     spc::TABLE,
     window_totals::TABLE,

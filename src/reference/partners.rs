@@ -9,6 +9,7 @@ use jiff::civil;
 
 use super::carried::{Carried, read_flags};
 use super::geography::PopulationUnit;
+use super::labels::in_words;
 use super::schemes::Schemes;
 use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Month};
@@ -83,6 +84,7 @@ pub struct Partners {
     settle_months: BTreeMap<String, i32>,
     rate_unit: BTreeMap<String, PopulationUnit>,
     labels: BTreeMap<String, String>,
+    kind_labels: BTreeMap<String, String>,
 }
 
 impl Partners {
@@ -214,6 +216,15 @@ impl Partners {
         self.labels.get(partner).map_or(partner, String::as_str)
     }
 
+    /// What people call a kind.
+    pub fn kind_label(&self, kind: &str) -> String {
+        match (self.kind_labels.get(kind), kind.strip_prefix("count:")) {
+            (Some(label), _) => label.clone(),
+            (None, Some(list)) => format!("{} (totals)", in_words(list)),
+            (None, None) => in_words(kind),
+        }
+    }
+
     /// The partners, in order of ids.
     pub fn ids(&self) -> BTreeSet<&str> {
         self.carried
@@ -251,6 +262,7 @@ impl Partners {
                 .map(|id| ((*id).to_owned(), labels.name(id).to_owned()))
                 .collect();
         }
+        partners.read_kind_labels(&reader, schemes);
         partners
     }
 
@@ -398,6 +410,19 @@ impl Partners {
             return false;
         };
         self.ids().contains(partner) && is_kind(kind, schemes.names)
+    }
+
+    fn read_kind_labels(&mut self, reader: &TomlReader<'_>, schemes: &Schemes<'_>) {
+        let Some(table) = reader.table("kind_labels") else {
+            return;
+        };
+        for kind in table.keys() {
+            if !is_kind(kind, schemes.names) {
+                table.fault(kind, "is not a kind (a count is `count:<list>`)");
+            }
+            let label = table.name(kind).to_owned();
+            self.kind_labels.insert(kind.to_owned(), label);
+        }
     }
 
     fn read_rate_unit(&mut self, reader: &TomlReader<'_>, schemes: &Schemes<'_>) {

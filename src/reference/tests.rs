@@ -259,7 +259,11 @@ fn codes_of(json: &str) -> Vec<String> {
 #[test]
 fn every_kind_gives_the_schemes_of_its_contract() {
     let expected: [&[&str]; 16] = [
-        &["ho-category:8N@2016-04", "ho-offence:008/06@2016-04"],
+        &[
+            "ho-category:8N@2016-04",
+            "ho-offence:008/06@2016-04",
+            "ho-group:violence-against-the-person@any",
+        ],
         &["nsir:personal@2011-04"],
         &["mha-legal-status:20@any"],
         &["stop-search-object:detailed-object-of-search-unavailable@any"],
@@ -396,4 +400,27 @@ fn a_code_list_names_its_source_and_has_each_code_once() {
         "{faults}"
     );
     assert!(faults.contains("codes/odd.csv: line "), "{faults}");
+}
+
+#[test]
+fn every_code_of_every_list_has_a_label() {
+    let reference = Reference::load(None).expect("built in");
+    for list in reference.codes.iter() {
+        let without = list.codes.iter().find(|code| code.label.is_empty());
+        assert_eq!(without, None, "{}", list.scheme);
+    }
+}
+
+#[test]
+fn a_kind_and_a_partner_have_names() {
+    let partners = Reference::load(None).expect("built in").partners;
+    assert!(partners.ids().iter().all(|id| partners.label(id) != *id));
+    assert_eq!(partners.kind_label("crime"), "Recorded crimes");
+    assert_eq!(partners.kind_label("count:ho-crime"), "Ho crime (totals)");
+    let unknown = changed(
+        PARTNERS,
+        "[kind_labels]",
+        "[kind_labels]\ncrimes = \"Crimes\"\n#",
+    );
+    assert!(faults_of(&unknown).contains("kind_labels.crimes: is not a kind"));
 }

@@ -179,6 +179,19 @@ impl Window {
         Family::Month.window(month)
     }
 
+    /// Its months in words.
+    pub fn label(&self) -> String {
+        let (from, to) = (self.from(), self.to());
+        let end = to.strftime("%B %Y");
+        if self.months == 1 {
+            end.to_string()
+        } else if from.year() == to.year() {
+            format!("{} to {end}", from.strftime("%B"))
+        } else {
+            format!("{} to {end}", from.strftime("%B %Y"))
+        }
+    }
+
     /// Whether it is a calendar month.
     pub fn is_month(&self) -> bool {
         self.family == Family::Month
@@ -367,6 +380,21 @@ mod tests {
         check("apr-oct:2017", "2017-04-01", "2017-10-31", 214);
         check("last36:2018-10", "2015-11-01", "2018-10-31", 1096);
         check("last59:2017-11", "2013-01-01", "2017-11-30", 1795);
+    }
+
+    #[test]
+    fn a_window_is_called_by_its_months() {
+        for (id, label) in [
+            ("month:2018-10", "October 2018"),
+            ("quarter:2018-q4", "October to December 2018"),
+            ("fy:2017-18", "April 2017 to March 2018"),
+            ("r12:2018-09", "October 2017 to September 2018"),
+        ] {
+            assert_eq!(
+                Window::parse(id).map(|window| window.label()).as_deref(),
+                Some(label)
+            );
+        }
     }
 
     #[test]

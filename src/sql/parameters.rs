@@ -119,8 +119,6 @@ pub(super) struct Parameters {
     base_codes: BTreeSet<(String, String)>,
     /// Schemes of whose codes a record has at most one.
     exclusive_schemes: BTreeSet<String>,
-    /// Scheme, folded code, label.
-    labels: BTreeSet<(String, String, String)>,
     /// Scheme, folded code, group of outcomes.
     outcome_groups: BTreeSet<(String, String, String)>,
     /// Plan, factor, flag.
@@ -222,9 +220,6 @@ impl Parameters {
             total_codes: codes_by_scheme(reference, |list| &list.totals),
             base_codes: codes_by_scheme(reference, |list| &list.bases),
             exclusive_schemes: exclusive_schemes(reference),
-            labels: texts_of_codes(reference, |scheme, code| {
-                reference.codes.label(scheme, None, code)
-            }),
             outcome_groups: texts_of_codes(reference, |scheme, code| {
                 let group = reference.codes.group(scheme, None, code);
                 group.filter(|_| scheme.ends_with("-outcome"))

@@ -479,7 +479,7 @@ fn codes_are_counted_by_scheme_with_label_and_editions() {
         ),
         (Some(1), Some("2026-04"), Some("category"))
     );
-    assert!(table.text(row, "label").is_some());
+    assert!(table.text(row, "series_label").is_some());
 }
 
 #[test]
@@ -705,6 +705,7 @@ fn a_run_leaves_its_own_files_and_no_others() {
         "intake",
         "lineage",
         "outcomes",
+        "partner_kinds",
         "place_of_safety",
         "placements",
         "populations",
@@ -714,6 +715,7 @@ fn a_run_leaves_its_own_files_and_no_others() {
         "reconciliation",
         "repeats",
         "rules",
+        "series",
         "sources",
         "spc",
         "window_totals",
@@ -793,4 +795,49 @@ fn the_area_of_the_plan_is_marked_and_what_came_from_elsewhere_is_not_in_it() {
         .map(|row| areas.text(row, "area_code"))
         .collect();
     assert_eq!(own, [Some(MAIDSTONE)]);
+}
+
+#[test]
+fn every_row_has_the_names_of_its_series_partner_kind_area_and_window() {
+    let chain = chain(&[crime("a").category("45").month("2017-05").lsoa(LSOA)]);
+    let names = |table: &Table, texts: &[(&str, &str)]| {
+        let row = table.one(texts);
+        [
+            "series_label",
+            "partner_name",
+            "kind_label",
+            "area_name",
+            "window_label",
+        ]
+        .map(|column| table.text(row, column).expect("a name").to_owned())
+    };
+    let names_of = |table: &str, series: &str, area: &str| {
+        let table = chain.table(table);
+        names(
+            &table,
+            &[
+                ("series", series),
+                ("area_code", area),
+                ("window_id", "month:2017-05"),
+            ],
+        )
+    };
+    let (who, kind, when) = ("Kent Police", "Recorded crimes", "May 2017");
+    let expected = |series: &str, area: &str| [series, who, kind, area, when].map(str::to_owned);
+    assert_eq!(
+        names_of(PRIORITY, "domestic-abuse-violent-crime", MAIDSTONE),
+        expected("Domestic Abuse and Violent Crime", "Maidstone")
+    );
+    assert_eq!(
+        names_of(PRIORITY, "total", "all-received"),
+        expected("Total", "Everything received")
+    );
+    assert_eq!(
+        names_of(CATEGORY, "45", MAIDSTONE),
+        expected("Theft from a Motor Vehicle", "Maidstone")
+    );
+    assert_eq!(
+        names_of(CATEGORY, "theft-offences", MAIDSTONE),
+        expected("Theft offences", "Maidstone")
+    );
 }

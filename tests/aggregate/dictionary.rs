@@ -176,7 +176,7 @@ fn text<'b>(batch: &'b TableBatch, column: &str, row: usize) -> Option<&'b str> 
 }
 
 #[test]
-fn no_two_rows_of_a_table_have_equal_keys() {
+fn no_two_rows_of_a_table_have_equal_keys_and_every_row_has_its_labels() {
     let chain = chain_of_generated_events(300);
     let windows = "format = 1\nfirst_month = \"2018-01\"\n";
     let reference = reference_with(&[("windows.toml", windows)]);
@@ -192,6 +192,10 @@ fn no_two_rows_of_a_table_have_equal_keys() {
                 for row in 0..batch.len() {
                     let key = key(&batch, &columns, row);
                     assert!(keys.insert(key.clone()), "{folder}/{}: {key}", table.name);
+                }
+                for label in labels(table) {
+                    let missing = batch.texts(label).null_count();
+                    assert_eq!(missing, 0, "{folder}/{}.{label}", table.name);
                 }
             }
         }
@@ -218,4 +222,20 @@ fn no_column_has_a_name_that_a_tool_of_analysts_reserves() {
         .filter(|name| reserved.contains(name))
         .collect();
     assert!(found.is_empty(), "columns with a reserved name: {found:?}");
+}
+
+/// The labels that a row may lack: a priority without an owner, a reject without a kind.
+const MAY_BE_NULL: [&str; 3] = [
+    "feed_quality.kind_label",
+    "intake.kind_label",
+    "priorities.owner_label",
+];
+
+/// The columns of labels of a table that every row has.
+fn labels(table: &TableSpec) -> Vec<&'static str> {
+    let columns = table.columns().into_iter().map(|column| column.name);
+    let labels = columns.filter(|name| name.ends_with("_label") || name.ends_with("_name"));
+    labels
+        .filter(|name| !MAY_BE_NULL.contains(&&*format!("{}.{name}", table.name)))
+        .collect()
 }

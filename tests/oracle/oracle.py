@@ -233,12 +233,26 @@ def load(db, lines, reference):
         for scheme in reference.carried.get((source, kind), ((), ()))[0]
     ]
     labels = [
-        {"scheme": s, "code": c, "label": reference.label(s, c)} for s, c in {(r["scheme"], r["code"]) for r in codes}
+        {"series_kind": kind, "series": name, "scheme": scheme, "label": reference.series_label(kind, name, scheme)}
+        for kind, name, scheme in {(r["of"], r["code"], r["scheme"]) for r in codes}
     ]
+    labels += [
+        {"series_kind": kind, "series": kind, "scheme": None, "label": reference.series_label(kind, kind, None)}
+        for kind in ("total", "mapped", "unmapped")
+    ]
+    labels += [
+        {"series_kind": kind, "series": series["id"], "scheme": None, "label": series["label"]}
+        for kind, series in plan_series
+    ]
+    names = [
+        {"of": "partner", "id": partner, "name": reference.partner_names[partner]} for partner, _ in set(sources.values())
+    ]
+    names += [{"of": "kind", "id": kind, "name": reference.kind_label(kind)} for kind in {r["table_kind"] for r in sent}]
     forms |= {
         "applicable": (applicable, dict.fromkeys(("source", "kind", "series_kind", "series"), text)),
         "carried": (carried, dict.fromkeys(("source", "kind", "scheme"), text)),
-        "labels": (labels, dict.fromkeys(("scheme", "code", "label"), text)),
+        "labels": (labels, dict.fromkeys(("series_kind", "series", "scheme", "label"), text)),
+        "names": (names, dict.fromkeys(("of", "id", "name"), text)),
         "plan_series": (
             [{"series_kind": kind, "series": series["id"]} for kind, series in plan_series],
             {"series_kind": text, "series": text},
@@ -315,7 +329,12 @@ def located(sent, reference):
         {"sent_level": level, **dict(zip(where, place))} for level in levels for place in geography.dense([level])
     ]
     dense_form = {"sent_level": text} | {name: text for name in where if name != "area_role"}
-    return {"record_areas": (placed, {"line": number} | where), "dense": (dense, dense_form)}
+    codes = {row["area_code"] for row in placed + dense} | {"all-received", "no-location"}
+    area_names = [{"area_code": code, "area_name": reference.area_name(code)} for code in codes]
+    return {
+        "record_areas": (placed, {"line": number} | where), "dense": (dense, dense_form),
+        "area_names": (area_names, {"area_code": text, "area_name": text}),
+    }  # fmt: skip
 
 
 CELLS = """
@@ -341,12 +360,16 @@ CELLS = """
             and c.scheme is not distinct from s.scheme and c.partner = s.partner and c.feed = s.feed
             and c.kind = s.kind and c.month = s.month and c.area_code = a.area_code and c.area_level = a.area_level
             and c.area_vintage is not distinct from a.area_vintage and c.area_role is not distinct from a.area_role)
-    select '{plan}' as plan_id, series_kind, series, scheme, partner, feed, kind, area_code, area_level, area_vintage,
-        area_role, area_code = '{district}' as is_plan_area, 'month:' || month as window_id, strptime(month, '%Y-%m')::date as window_from,
+    select '{plan}' as plan_id, series_kind, series, (select label from labels l where l.series_kind = own.series_kind
+            and l.series = own.series and l.scheme is not distinct from own.scheme) as series_label, scheme, partner,
+        (select name from names where names.of = 'partner' and names.id = partner) as partner_name, feed, kind,
+        (select name from names where names.of = 'kind' and names.id = kind) as kind_label, area_code, area_name,
+        area_level, area_vintage, area_role, area_code = '{district}' as is_plan_area, 'month:' || month as window_id,
+        strftime(strptime(month, '%Y-%m'), '%B %Y') as window_label, strptime(month, '%Y-%m')::date as window_from,
         last_day(strptime(month, '%Y-%m')::date) as window_to, date_basis, t.data_status,
         case when status = 'exact' then n end as count_value, n as count_min,
         case when status = 'exact' then n end as count_max, status as count_status
-    from row left join status t using (partner, feed, kind, month)
+    from row as own left join status t using (partner, feed, kind, month) left join area_names using (area_code)
     where n > 0 or status <> 'exact' or area_level not in ('lsoa', 'outward_postcode')
         or area_code in ('no-location', 'outside', 'unplaced')"""
 
@@ -395,8 +418,7 @@ def recount_categories(db, table):
             select partner, feed, kind, code.scheme, code.code, string_agg(distinct edition, ';' order by edition)
                 as edition from code join record using (line) group by all""")
     expected = f"""
-        select c.*, l.label, s.edition from ({CELLS.format(plan=PLAN, district=DISTRICT)}) c
-        left join labels l on l.scheme = c.scheme and l.code = c.series
+        select c.*, s.edition from ({CELLS.format(plan=PLAN, district=DISTRICT)}) c
         left join editions s on s.partner = c.partner and s.feed = c.feed and s.kind = c.kind and s.scheme = c.scheme
             and s.code = c.series"""
     compare(db, "category_monthly", expected, OF_RECORDS.format(table=table))
@@ -497,7 +519,10 @@ def recount_quality(db, store, feeds, reference):
             union select partner, feed, kind, month from quality
             union select partner, feed, kind, month from refused),
         basis as (select partner, feed, kind, any_value(date_basis) as date_basis from quality group by all)
-        select '{PLAN}' as plan_id, m.partner, m.feed, m.kind, 'month:' || m.month as window_id,
+        select '{PLAN}' as plan_id, m.partner,
+            (select name from names where names.of = 'partner' and names.id = m.partner) as partner_name, m.feed, m.kind,
+            (select name from names where names.of = 'kind' and names.id = m.kind) as kind_label,
+            'month:' || m.month as window_id, strftime(strptime(m.month, '%Y-%m'), '%B %Y') as window_label,
             strptime(m.month, '%Y-%m')::date as window_from, last_day(strptime(m.month, '%Y-%m')::date) as window_to,
             b.date_basis, coalesce(records, 0) as records, coalesce(t.late, 0) as late, coalesce(revised, 0) as revised,
             coalesce(cancelled, 0) as cancelled, coalesce(rejected, 0) as rejected,

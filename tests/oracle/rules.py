@@ -64,6 +64,13 @@ def in_hours(span, local):
     return start <= now < end if start < end else now >= start or now < end
 
 
+def in_words(code):
+    """An id of lower-case words as a text; any other code as it is."""
+    if not code[:1].islower() or code != code.lower():
+        return code
+    return (code[0].upper() + code[1:]).replace("-", " ").replace("_", " ")
+
+
 def number(month):
     year, month = month.split("-")
     return 12 * int(year) + int(month) - 1
@@ -104,6 +111,8 @@ class Reference:
             plan["series"] += [("theme", series) for series in plan.get("theme", [])]
             self.plans[plan["id"]] = plan
         partners = tomllib.loads((folder / "partners.toml").read_text(encoding="utf-8"))
+        self.partner_names, self.kind_labels = partners["labels"], partners["kind_labels"]
+        self.area_names = {row["code"]: row["name"] for row in rows(folder / "geography/areas.csv")}
         self.first_month = tomllib.loads((folder / "windows.toml").read_text(encoding="utf-8"))["first_month"]
         self.date_bases = partners.get("date_basis", {})
         self.due_by, self.settle_months = partners.get("due", {}), partners.get("settle_months", {})
@@ -156,6 +165,27 @@ class Reference:
     def label(self, scheme, code):
         found = [labels[folded(scheme, code)] for labels in self.codes.get(scheme, []) if folded(scheme, code) in labels]
         return (found[-1] or None) if found else None
+
+    def series_label(self, kind, name, scheme):
+        """What people call a series of the plans, or a code."""
+        fixed = {
+            "total": "Total", "mapped": "Under any priority or theme", "unmapped": "Under no priority or theme",
+            "class": {"V": "Victim-based", "S": "State-based"}.get(name, "Victim-based or state-based"),
+        }  # fmt: skip
+        return fixed.get(kind) or self.label(scheme, name) or in_words(name)
+
+    def kind_label(self, kind):
+        label = self.kind_labels.get(kind)
+        if kind.startswith("count:"):
+            return label or in_words(kind.removeprefix("count:")) + " (totals)"
+        return label or in_words(kind)
+
+    def area_name(self, code):
+        pseudo = {
+            "all-received": "Everything received", "no-location": "No location", "outside": "Outside these areas",
+            "unplaced": "Unplaced",
+        }  # fmt: skip
+        return pseudo.get(code) or self.area_names.get(code) or in_words(code)
 
     def source_codes(self, row):
         """Scheme, code, edition and kind of series (category or group), of each code of a record."""

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::series::SeriesKey;
 use crate::aggregate::figures::table_set::{CountRow, TableSet, has_row};
-use crate::aggregate::tables::column::{Column, ColumnPurpose, choice, specs, text, texts};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, specs, text};
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
@@ -30,27 +30,13 @@ struct CategoryDetail<'e> {
 
 fn columns<'f>() -> Vec<Column<'f, CountRow<CategoryDetail<'f>>>> {
     let mut columns = key_and_count_columns();
-    columns.extend([
-        choice(
-            ColumnPurpose::Attribute,
-            "label",
-            "The meaning of the code; null = no code list here has it.",
-            |set| texts(set.series_keys().map(|(_, key)| label(set, key))),
-            |_, row: &CountRow<CategoryDetail<'f>>| Some(row.key.series),
-        ),
-        text(
-            ColumnPurpose::Attribute,
-            "edition",
-            "Editions of the list under which this partner and kind sent the code, joined by `;`.",
-            |_, row| row.detail.editions.map(str::to_owned),
-        ),
-    ]);
+    columns.push(text(
+        ColumnPurpose::Attribute,
+        "edition",
+        "Editions of the list under which this partner and kind sent the code, joined by `;`.",
+        |_, row: &CountRow<CategoryDetail<'f>>| row.detail.editions.map(str::to_owned),
+    ));
     columns
-}
-
-fn label<'s>(set: &'s TableSet<'_>, series: &SeriesKey) -> Option<&'s str> {
-    let codes = &set.figures.settings.reference.codes;
-    codes.label(series.scheme.as_deref()?, None, &series.id)
 }
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {

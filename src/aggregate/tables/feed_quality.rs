@@ -11,7 +11,8 @@ use crate::aggregate::tables::column::{
     Column, ColumnPurpose, choice, date, instant, integer, number, specs, text, texts,
 };
 use crate::aggregate::tables::shared_columns::{
-    DUE, FEED, LAST_RECEIVED, MONTH_WINDOW, PARTNER, WINDOW_FROM, WINDOW_TO,
+    DUE, FEED, KIND_LABEL, LAST_RECEIVED, MONTH_WINDOW, PARTNER, PARTNER_NAME, WINDOW_FROM,
+    WINDOW_LABEL, WINDOW_TO,
 };
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
@@ -54,6 +55,15 @@ fn key_columns<'f>() -> Vec<Column<'f, QualityRow>> {
             PARTNER,
             |_, row: &QualityRow| Some(row.feed.partner.clone()),
         ),
+        text(
+            ColumnPurpose::Attribute,
+            "partner_name",
+            PARTNER_NAME,
+            |set, row| {
+                let partners = &set.figures.settings.reference.partners;
+                Some(partners.label(&row.feed.partner).to_owned())
+            },
+        ),
         text(ColumnPurpose::KindKey, "feed", FEED, |_, row| {
             Some(row.feed.feed.to_owned())
         }),
@@ -65,10 +75,25 @@ fn key_columns<'f>() -> Vec<Column<'f, QualityRow>> {
             |_, row| row.feed.kind.clone(),
         ),
         text(
+            ColumnPurpose::Attribute,
+            "kind_label",
+            KIND_LABEL,
+            |set, row| {
+                let partners = &set.figures.settings.reference.partners;
+                Some(partners.kind_label(row.feed.kind.as_deref()?))
+            },
+        ),
+        text(
             ColumnPurpose::WindowKey,
             "window_id",
             MONTH_WINDOW,
             |_, row| Some(Window::of_month(row.feed.month).id),
+        ),
+        text(
+            ColumnPurpose::Attribute,
+            "window_label",
+            WINDOW_LABEL,
+            |_, row| Some(Window::of_month(row.feed.month).label()),
         ),
         date(
             ColumnPurpose::Attribute,

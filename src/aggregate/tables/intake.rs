@@ -7,7 +7,9 @@ use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, date, instant, integer, specs, text,
 };
-use crate::aggregate::tables::shared_columns::{DUE, FEED, LAST_RECEIVED, MONTH_WINDOW, PARTNER};
+use crate::aggregate::tables::shared_columns::{
+    DUE, FEED, KIND_LABEL, LAST_RECEIVED, MONTH_WINDOW, PARTNER, PARTNER_NAME, WINDOW_LABEL,
+};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::windows::Window;
@@ -29,6 +31,15 @@ fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
             PARTNER,
             |_, row: &FeedMonth| Some(row.partner.clone()),
         ),
+        text(
+            ColumnPurpose::Attribute,
+            "partner_name",
+            PARTNER_NAME,
+            |set, row| {
+                let partners = &set.figures.settings.reference.partners;
+                Some(partners.label(&row.partner).to_owned())
+            },
+        ),
         text(ColumnPurpose::KindKey, "feed", FEED, |_, row| {
             Some(row.feed.to_owned())
         }),
@@ -39,10 +50,25 @@ fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
             |_, row| row.kind.clone(),
         ),
         text(
+            ColumnPurpose::Attribute,
+            "kind_label",
+            KIND_LABEL,
+            |set, row| {
+                let partners = &set.figures.settings.reference.partners;
+                Some(partners.kind_label(row.kind.as_deref()?))
+            },
+        ),
+        text(
             ColumnPurpose::WindowKey,
             "window_id",
             MONTH_WINDOW,
             |_, row| Some(Window::of_month(row.month).id),
+        ),
+        text(
+            ColumnPurpose::Attribute,
+            "window_label",
+            WINDOW_LABEL,
+            |_, row| Some(Window::of_month(row.month).label()),
         ),
         integer(
             ColumnPurpose::Count,

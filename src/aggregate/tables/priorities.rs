@@ -72,9 +72,12 @@ fn columns<'f>() -> Vec<Column<'f, PriorityRow<'f>>> {
             "Its id, by which tables name it.",
             |_, row| Some(row.series.id.clone()),
         ),
-        text(ColumnPurpose::Attribute, "label", "Its title.", |_, row| {
-            Some(row.series.label.clone())
-        }),
+        text(
+            ColumnPurpose::Attribute,
+            "series_label",
+            "Its title.",
+            |_, row| Some(row.series.label.clone()),
+        ),
         text(
             ColumnPurpose::Attribute,
             "owner",

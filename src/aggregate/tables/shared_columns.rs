@@ -7,9 +7,22 @@ use crate::aggregate::state::bounded_count::CountStatus;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, boolean, choice, date, integer, texts,
 };
+use crate::aggregate::tables::labels::{area_name, series_label};
 
 pub(crate) const FEED: &str = "`police`, `health` or `housing`.";
 pub(crate) const PARTNER: &str = "The partner that sent the records.";
+pub(crate) const PARTNER_NAME: &str = "The partner's name.";
+pub(crate) const KIND: &str = "What the records are about; `count:<list>` for totals that the \
+    partner sent. Never add across kinds.";
+pub(crate) const KIND_LABEL: &str = "The kind in words.";
+pub(crate) const SERIES_KIND: &str = "The kind of series: `total`, `mapped` (under a priority or \
+    theme), `unmapped` (under none), `priority`, `theme`, `category` (a partner's own code), \
+    `group` (a group of codes) or `class` (victim- or state-based).";
+pub(crate) const SERIES_LABEL: &str = "The series in words; the code itself where no list has a \
+    label.";
+pub(crate) const WINDOW_LABEL: &str = "The months in words, such as `April 2017 to March 2018`.";
+pub(crate) const DATE_BASIS: &str = "The date that puts a record into its month: `recorded` \
+    (`recorded_at`, else `occurred_from`), `occurred`, or `own` for totals that the partner sent.";
 pub(crate) const WEEKDAY: &str = "Day of the week it happened or began, 1 = Monday \
     (Europe/London); null = not known to the day.";
 pub(crate) const HOUR: &str = "Hour it happened or began, 0 to 23 (Europe/London); null = not \
@@ -51,9 +64,7 @@ pub(crate) fn key_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
         choice(
             ColumnPurpose::SeriesKey,
             "series_kind",
-            "The kind of series: `total`, `mapped` (under a priority or theme), `unmapped` (under \
-             none), `priority`, `theme`, `category` (a partner's own code), `group` (a group of \
-             codes) or `class` (victim- or state-based).",
+            SERIES_KIND,
             |set| texts(set.series_keys().map(|(_, key)| Some(key.kind))),
             |_, row| Some(row.key.series),
         ),
@@ -63,6 +74,17 @@ pub(crate) fn key_columns<'f, D>() -> Vec<Column<'f, CountRow<D>>> {
             "Id of the priority or theme, or the code. Priorities overlap, so never add them. \
              `total` = `mapped` + `unmapped`.",
             |set| texts(set.series_keys().map(|(_, key)| Some(&key.id))),
+            |_, row| Some(row.key.series),
+        ),
+        choice(
+            ColumnPurpose::Attribute,
+            "series_label",
+            SERIES_LABEL,
+            |set| {
+                let reference = set.figures.settings.reference;
+                let series = set.series_keys();
+                texts(series.map(|(plan, key)| Some(series_label(reference, plan, key))))
+            },
             |_, row| Some(row.key.series),
         ),
         choice(
@@ -93,7 +115,7 @@ pub(crate) fn kind_area_window_columns<'f, R: KeyedRow>() -> Vec<Column<'f, R>> 
     columns
 }
 
-fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
+fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 5] {
     [
         choice(
             ColumnPurpose::KindKey,
@@ -102,6 +124,17 @@ fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
             |set| {
                 let kinds = &set.figures.current.partner_kinds;
                 texts(kinds.iter().map(|kind| Some(&kind.partner)))
+            },
+            |_, row: &R| Some(row.key().kind),
+        ),
+        choice(
+            ColumnPurpose::Attribute,
+            "partner_name",
+            PARTNER_NAME,
+            |set| {
+                let partners = &set.figures.settings.reference.partners;
+                let kinds = &set.figures.current.partner_kinds;
+                texts(kinds.iter().map(|kind| Some(partners.label(&kind.partner))))
             },
             |_, row: &R| Some(row.key().kind),
         ),
@@ -118,11 +151,25 @@ fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
         choice(
             ColumnPurpose::KindKey,
             "kind",
-            "What the records are about; `count:<list>` for totals that the partner sent. Never \
-             add across kinds.",
+            KIND,
             |set| {
                 let kinds = &set.figures.current.partner_kinds;
                 texts(kinds.iter().map(|kind| Some(&kind.kind)))
+            },
+            |_, row: &R| Some(row.key().kind),
+        ),
+        choice(
+            ColumnPurpose::Attribute,
+            "kind_label",
+            KIND_LABEL,
+            |set| {
+                let partners = &set.figures.settings.reference.partners;
+                let kinds = &set.figures.current.partner_kinds;
+                texts(
+                    kinds
+                        .iter()
+                        .map(|kind| Some(partners.kind_label(&kind.kind))),
+                )
             },
             |_, row: &R| Some(row.key().kind),
         ),
@@ -137,7 +184,7 @@ fn area_texts<'s, T: AsRef<str>>(
     texts(set.figures.areas.sorted.iter().map(text))
 }
 
-fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 5] {
+fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 6] {
     [
         choice(
             ColumnPurpose::AreaKey,
@@ -146,6 +193,16 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 5] {
              `no-location` (no area was sent), `outside` (an area that is not shown) and \
              `unplaced` (unknown, or too coarse). `all-received` = everything the partner sent, once, also from elsewhere.",
             |set| area_texts(set, |area| Some(&area.code)),
+            |_, row: &R| Some(row.key().area),
+        ),
+        choice(
+            ColumnPurpose::Attribute,
+            "area_name",
+            "The area's name, or what a pseudo-area contains. Two areas may have the same name.",
+            |set| {
+                let geography = &set.figures.settings.reference.geography;
+                area_texts(set, |area| Some(area_name(geography, area)))
+            },
             |_, row: &R| Some(row.key().area),
         ),
         choice(
@@ -184,13 +241,27 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 5] {
     ]
 }
 
-fn window_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 3] {
+fn window_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
     [
         choice(
             ColumnPurpose::WindowKey,
             "window_id",
             "The months counted, such as `month:2018-10` or `fy:2018-19`.",
             |set| texts(set.figures.windows.iter().map(|window| Some(&window.id))),
+            |_, row: &R| Some(row.key().window),
+        ),
+        choice(
+            ColumnPurpose::Attribute,
+            "window_label",
+            WINDOW_LABEL,
+            |set| {
+                texts(
+                    set.figures
+                        .windows
+                        .iter()
+                        .map(|window| Some(window.label())),
+                )
+            },
             |_, row: &R| Some(row.key().window),
         ),
         date(
@@ -214,8 +285,7 @@ fn status_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 2] {
         choice(
             ColumnPurpose::Attribute,
             "date_basis",
-            "The date that puts a record into its month: `recorded` (`recorded_at`, else \
-             `occurred_from`), `occurred`, or `own` for totals that the partner sent.",
+            DATE_BASIS,
             |set| {
                 let kinds = &set.figures.current.partner_kinds;
                 texts(kinds.iter().map(|kind| Some(&kind.date_basis)))

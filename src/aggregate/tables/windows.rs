@@ -3,6 +3,7 @@
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, date, integer, specs, text};
+use crate::aggregate::tables::shared_columns::WINDOW_LABEL;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::windows::Window;
@@ -23,6 +24,12 @@ fn columns<'f>() -> Vec<Column<'f, &'f Window>> {
             "window_id",
             "Its id.",
             |_, window: &&'f Window| Some(window.id.clone()),
+        ),
+        text(
+            ColumnPurpose::Attribute,
+            "window_label",
+            WINDOW_LABEL,
+            |_, window| Some(window.label()),
         ),
         text(
             ColumnPurpose::Attribute,

@@ -14,6 +14,7 @@ use crate::files::TextFiles;
 use crate::files::csv::{read_rows, required_comment};
 use crate::files::fault::FaultSink;
 use crate::files::toml_reader::is_kebab;
+use crate::reference::labels::in_words;
 
 const AREAS: &str = "geography/areas.csv";
 const LOOKUP: &str = "geography/lookup.csv";
@@ -462,7 +463,7 @@ fn area_with_id(id: &str, level: Level) -> (String, Area) {
             code: id.to_owned(),
             level,
             vintages: Vec::new(),
-            name: id.to_owned(),
+            name: in_words(id),
         },
     )
 }

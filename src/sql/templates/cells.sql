@@ -2,6 +2,7 @@
 {% include 'series.sql' %}
 {% include 'months.sql' %}
 {% include 'areas.sql' %}
+{% include 'labels.sql' %}
 {# How many districts a set of areas has; 0 for any other area. #}
 {% set districts %}
 {% if area_sets %}

@@ -1,6 +1,6 @@
 {% call part('all_windows', stored=true) %}
     -- Windows with their first month, and the plan whose figures they show; empty: none.
-    SELECT window_id, family, window_from, window_to, CAST(months AS INT) AS months,
+    SELECT window_id, window_label, family, window_from, window_to, CAST(months AS INT) AS months,
         CAST(days AS INT) AS days,
         year(window_from) * 12 + month(window_from) - 1 AS first_month,
         {{ shared.window_plan }} AS window_plan

@@ -97,20 +97,26 @@ coalesce(scheme IN ({{ exclusive_schemes | map('literal') | join(', ') }}), fals
 {# The columns that identify a row. #}
 {% set plan_keys -%}
 nullif(c.window_plan, '') AS plan_id, split_part(c.series_key, '|', 2) AS series_kind,
-    split_part(c.series_key, '|', 3) AS series,
+    split_part(c.series_key, '|', 3) AS series, series_labels.series_label,
         nullif(split_part(c.series_key, '|', 4), '') AS scheme
 {%- endset %}
 {% set partner_kind_keys -%}
-split_part(c.partner_kind, '|', 1) AS partner, split_part(c.partner_kind, '|', 2) AS feed,
-    split_part(c.partner_kind, '|', 3) AS kind
+split_part(c.partner_kind, '|', 1) AS partner, partner_kind_labels.partner_name,
+    split_part(c.partner_kind, '|', 2) AS feed, split_part(c.partner_kind, '|', 3) AS kind,
+    partner_kind_labels.kind_label
 {%- endset %}
 {% set area_keys -%}
-split_part(c.area_key, '|', 1) AS area_code, split_part(c.area_key, '|', 2) AS area_level,
+split_part(c.area_key, '|', 1) AS area_code,
+    CASE split_part(c.area_key, '|', 1) WHEN 'all-received' THEN 'Everything received'
+        WHEN 'no-location' THEN 'No location' WHEN 'outside' THEN 'Outside these areas'
+        WHEN 'unplaced' THEN 'Unplaced'
+        ELSE coalesce(area_names.area_name, split_part(c.area_key, '|', 1)) END AS area_name,
+    split_part(c.area_key, '|', 2) AS area_level,
     nullif(split_part(c.area_key, '|', 3), '') AS area_vintage,
     nullif(split_part(c.area_key, '|', 4), '') AS area_role,
     split_part(c.area_key, '|', 1) = {{ plan_area | literal }} AS is_plan_area
 {%- endset %}
-{% set window_keys %}w.window_id, w.window_from, w.window_to{% endset %}
+{% set window_keys %}w.window_id, w.window_label, w.window_from, w.window_to{% endset %}
 {% set status_names -%}
 WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional'
     WHEN 4 THEN 'final'
@@ -145,6 +151,18 @@ LEFT JOIN span_status
     AND span_status.months = c.months
 JOIN counted_windows AS w
     ON w.window_plan = c.window_plan AND w.first_month = c.first_month AND w.months = c.months
+{%- endset %}
+
+{# Joins what people call the partner, the area and the series of each cell. #}
+{% set names_of_cells -%}
+LEFT JOIN partner_kind_labels ON partner_kind_labels.partner_kind = c.partner_kind
+LEFT JOIN area_names
+    ON area_names.area_code = split_part(c.area_key, '|', 1)
+    AND area_names.area_level = split_part(c.area_key, '|', 2)
+{%- endset %}
+{% set labels_of_cells -%}
+{{ names_of_cells }}
+LEFT JOIN series_labels ON series_labels.series_key = c.series_key
 {%- endset %}
 
 {# The months that each window is compared with. #}

@@ -11,14 +11,8 @@
     WHERE edition IS NOT NULL
     GROUP BY partner_kind, series_key
 {% endcall %}
-{% call part('labels') %}
-    SELECT DISTINCT '*|' || series_kind || '|' || code || '|' || f.scheme AS series_key, label
-    FROM folded AS f
-    JOIN ({{ shared.values(labels) }}) AS t(scheme, like_code, label)
-        ON t.scheme = f.scheme AND like_code = folded
-{% endcall %}
-SELECT {{ shared.keys }}, {{ shared.count }}, labels.label, editions.edition
+SELECT {{ shared.keys }}, {{ shared.count }}, editions.edition
 FROM cells AS c {{ shared.joins }}
-LEFT JOIN labels ON labels.series_key = c.series_key
+{{ shared.labels_of_cells }}
 LEFT JOIN editions ON editions.partner_kind = c.partner_kind AND editions.series_key = c.series_key
 WHERE NOT {{ shared.is_small_area }} OR exact IS NULL OR exact <> 0

@@ -62,6 +62,7 @@ SELECT {{ shared.keys }}, {{ shared.count }}, baseline, base_min, base_max, base
         AND exact - base IS NOT NULL AS comparable,
     nullif({{ breaks_within }}, '') AS breaks
 FROM cells AS c {{ shared.joins }}
+{{ shared.labels_of_cells }}
 JOIN base_figures AS b
     ON b.window_plan = c.window_plan AND b.window_id = w.window_id AND b.series_key = c.series_key
     AND b.partner_kind = c.partner_kind

@@ -95,3 +95,4 @@ SELECT {{ shared.keys }}, factor, {{ shared.count }},
     CASE WHEN exact IS NOT NULL THEN n_unknown END AS count_unknown,
     1e2 * exact / nullif(exact + n_without, 0) AS share_of_known_pct
 FROM factor_cells AS c {{ shared.joins }}
+{{ shared.labels_of_cells }}

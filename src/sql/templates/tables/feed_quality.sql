@@ -28,7 +28,8 @@
         max(last_received) OVER (PARTITION BY partner, feed, kind) IS NOT NULL AS has_sent
     FROM {{ file('intake') }}
 {% endcall %}
-SELECT {{ shared.plan }} AS plan_id, i.partner, i.feed, i.kind, i.window_id,
+SELECT {{ shared.plan }} AS plan_id, i.partner, i.partner_name, i.feed, i.kind,
+    i.kind_label, i.window_id, i.window_label,
     make_date(CAST(floor(i.month_number / 12) AS INT), CAST(i.month_number % 12 + 1 AS INT),
         1) AS window_from,
     last_day(make_date(CAST(floor(i.month_number / 12) AS INT),

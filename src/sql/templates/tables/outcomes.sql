@@ -57,4 +57,5 @@
 SELECT {{ shared.keys }}, outcome_group, outcome, {{ shared.count }},
     1e2 * exact / nullif(total, 0) AS share_pct, as_of
 FROM outcome_cells AS c {{ shared.joins }}
+{{ shared.labels_of_cells }}
 CROSS JOIN (SELECT max(as_of) AS as_of FROM {{ file('intake') }}) AS t

@@ -32,7 +32,8 @@ SELECT {{ shared.plan }} AS plan_id, {{ shared.partner_kind_keys }}, {{ shared.a
     transport,
     age_group, n AS count_value, n AS count_min, n AS count_max, 'exact' AS count_status
 FROM detention_counts AS c
-JOIN (SELECT DISTINCT window_id, window_from, window_to, first_month FROM counted_windows
+JOIN (SELECT DISTINCT window_id, window_label, window_from, window_to, first_month FROM counted_windows
     WHERE family = 'month') AS w ON w.first_month = c.first_month
 LEFT JOIN (SELECT DISTINCT partner_kind, month_number, status FROM month_status) AS span_status
     ON span_status.partner_kind = c.partner_kind AND span_status.month_number = c.first_month
+{{ shared.names_of_cells }}

@@ -20,3 +20,4 @@ SELECT {{ shared.keys }}, {{ shared.count }}, CAST("weekday" AS BIGINT) AS "week
     CAST("hour" AS BIGINT) AS "hour",
     CASE WHEN "hour" IS NOT NULL THEN CAST(exact AS DOUBLE) * 168 / known END AS times_mean
 FROM hour_counts AS c {{ shared.joins }}
+{{ shared.labels_of_cells }}

@@ -76,3 +76,4 @@
 SELECT {{ shared.keys }}, definition, {{ shared.count }}, cases,
     1e2 * exact / nullif(cases, 0) AS repeat_pct
 FROM repeat_cells AS c {{ shared.joins }}
+{{ shared.labels_of_cells }}

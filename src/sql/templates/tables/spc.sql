@@ -45,6 +45,7 @@ SELECT {{ shared.keys }}, {{ shared.count }}, l.centre, l.lower, l.upper, c.poin
         ELSE signals.signal END AS signal,
     CAST(c.segment AS BIGINT) AS segment
 FROM charted_points AS c {{ shared.joins }} AND w.window_id = c.window_id
+{{ shared.labels_of_cells }}
 LEFT JOIN limits AS l
     ON l.window_plan = c.window_plan AND l.series_key = c.series_key
     AND l.partner_kind = c.partner_kind AND l.area_key = c.area_key

@@ -119,6 +119,7 @@ SELECT {{ shared.keys }}, {{ shared.count }}, CAST(w.days AS BIGINT) AS days,
     CASE WHEN {{ counts_records }} THEN coalesce(h.unweighted, 0) END AS harm_unweighted
 {% endif %}
 FROM window_cells AS c {{ shared.joins }} AND w.window_id = c.window_id
+{{ shared.labels_of_cells }}
 LEFT JOIN ranks
     ON ranks.window_plan = c.window_plan AND ranks.series_key = c.series_key
     AND ranks.partner_kind = c.partner_kind
