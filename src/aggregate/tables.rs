@@ -5,6 +5,7 @@ mod breaks;
 mod category_monthly;
 mod change;
 pub(crate) mod column;
+mod composition;
 pub mod events;
 mod factors;
 mod feed_quality;
@@ -43,6 +44,7 @@ pub const TABLES: &[TableSpec] = &[
     breaks::TABLE,
     category_monthly::TABLE,
     change::TABLE,
+    composition::TABLE,
     factors::TABLE,
     feed_quality::TABLE,
     intake::TABLE,

@@ -700,6 +700,7 @@ fn a_run_leaves_its_own_files_and_no_others() {
         "breaks",
         "category_monthly",
         "change",
+        "composition",
         "factors",
         "feed_quality",
         "intake",
@@ -839,5 +840,48 @@ fn every_row_has_the_names_of_its_series_partner_kind_area_and_window() {
     assert_eq!(
         names_of(CATEGORY, "theft-offences", MAIDSTONE),
         expected("Theft offences", "Maidstone")
+    );
+}
+
+#[test]
+fn a_priority_is_made_up_of_the_codes_of_its_records_and_of_no_other() {
+    let of_health = |subject: &str, category: &str, month: &str| {
+        let crime = crime(subject).category(category).month(month);
+        crime.lsoa(LSOA).flag("mental_health_victim", true)
+    };
+    let chain = chain(&[
+        of_health("a", "8N", "2018-04"),
+        of_health("b", "8N", "2018-05"),
+        of_health("c", "45", "2018-06"),
+        crime("d").category("45").month("2018-06").lsoa(LSOA),
+        of_health("e", "45", "2018-07"),
+    ]);
+    let table = chain.table("aggregates/smp-2017-18/composition.parquet");
+    let rows = table.find(&[
+        ("series", "mental-health"),
+        ("area_code", MAIDSTONE),
+        ("window_id", "quarter:2018-q2"),
+    ]);
+    let found: Vec<_> = rows
+        .map(|row| {
+            let text = |name| table.text(row, name).expect("a text");
+            format!(
+                "{} {} ({}) {} {}",
+                text("part_kind"),
+                text("part"),
+                text("part_label"),
+                table.number(row, "count_value").expect("exact"),
+                table.decimals(row, "share_pct").expect("a share")
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "category 45 (Theft from a Motor Vehicle) 1 33.333",
+            "category 8N (Assault with injury) 2 66.667",
+            "group theft-offences (Theft offences) 1 33.333",
+            "group violence-against-the-person (Violence against the person) 2 66.667",
+        ]
     );
 }

@@ -247,7 +247,7 @@ def load(db, lines, reference):
     names = [
         {"of": "partner", "id": partner, "name": reference.partner_names[partner]} for partner, _ in set(sources.values())
     ]
-    names += [{"of": "kind", "id": kind, "name": reference.kind_label(kind)} for kind in {r["table_kind"] for r in sent}]
+    names += [{"of": "kind", "id": kind, "name": reference.kind_label(kind)} for kind in {r["table_kind"] for r in sent} | {"count"}]
     forms |= {
         "applicable": (applicable, dict.fromkeys(("source", "kind", "series_kind", "series"), text)),
         "carried": (carried, dict.fromkeys(("source", "kind", "scheme"), text)),
@@ -422,6 +422,24 @@ def recount_categories(db, table):
         left join editions s on s.partner = c.partner and s.feed = c.feed and s.kind = c.kind and s.scheme = c.scheme
             and s.code = c.series"""
     compare(db, "category_monthly", expected, OF_RECORDS.format(table=table))
+
+
+def recount_composition(db, folder):
+    """The codes of the records of each priority and theme, in each window longer than a month."""
+    expected = f"""
+        select m.series_kind, m.series, r.partner, r.feed, r.kind, p.area_code, p.area_level, p.area_vintage, p.area_role,
+            w.window_id, c.of as part_kind, c.code as part, c.scheme as part_scheme, count(*) as count_min
+        from matched_series m join record r using (line) join placed p using (line)
+        join (select distinct line, of, code, scheme from code) c using (line)
+        join '{folder}/windows.parquet' w on strptime(r.month, '%Y-%m')::date between w.window_from and w.window_to
+        where w.family <> 'month' and r.month >= (select month from first_month)
+            and (p.area_level not in ('lsoa', 'outward_postcode') or p.area_code in ('no-location', 'outside', 'unplaced'))
+        group by all"""
+    actual = f"""
+        select series_kind, series, partner, feed, kind, area_code, area_level, area_vintage, area_role, window_id,
+            part_kind, part, part_scheme, count_min
+        from '{folder}/composition.parquet'"""
+    compare(db, "composition", expected, actual)
 
 
 def judge(db, store, reference):
@@ -647,6 +665,7 @@ def generated(options):
     judge(db, run.store, reference)
     recount_series(db, f"{run.store}/aggregates/{PLAN}/priority_monthly.parquet")
     recount_categories(db, f"{run.store}/aggregates/{PLAN}/category_monthly.parquet")
+    recount_composition(db, f"{run.store}/aggregates/{PLAN}")
     feeds = {topic.replace(".events.v1", ".generated.v1"): feed for topic, feed in reference.feeds.items()}
     recount_quality(db, run.store, feeds, reference)
     opened(run.store)
