@@ -24,6 +24,7 @@ pub mod police;
 mod rebuild;
 pub mod record;
 pub mod rejection;
+pub mod revision;
 pub mod schemas;
 pub mod semantic;
 pub mod text;

@@ -43,6 +43,9 @@ pub struct GeneratorOptions {
     pub kind: Option<Kind>,
     /// The share of events that break their contract, 0 to 1.
     pub bad: f64,
+    /// The share of records with a code that its list does not contain, 0 to 1, among those that
+    /// have a list and a category (`what`).
+    pub unknown_codes: f64,
 }
 
 /// An event as it would be sent.
@@ -107,7 +110,7 @@ impl Generator {
         }
         let record = self.next_record();
         self.written += 1;
-        record.write(event);
+        record.write(self.options.unknown_codes, event);
         event.broken = None;
         let mut draw = Draw(self.rng.next_u64());
         if self.options.bad > 0.0 && draw.share() < self.options.bad {

@@ -40,6 +40,7 @@ use crate::consume::{
 };
 use crate::contract::{Reason, TopicRules};
 use crate::event::{Micros, TopicPartition};
+use crate::reference::{Reference, UnknownCodes};
 use crate::storage::Store;
 use crate::watch::{CreateAnswer, RunPhase, Watch};
 use assignment::{Assignment, Route};
@@ -88,6 +89,8 @@ pub struct Run {
     pub kafka: ClientConfig,
     /// The topics and what may arrive on each.
     pub topics: BTreeMap<String, Arc<TopicRules>>,
+    /// Has the code lists by which unknown codes are counted.
+    pub reference: Arc<Reference>,
     /// Losses that the operator accepts.
     pub accepted: Vec<Loss>,
     /// Where rejects are mirrored, if anywhere.
@@ -109,6 +112,8 @@ pub struct Summary {
     pub accepted: BTreeMap<String, u64>,
     /// Records rejected, by reason.
     pub rejected: BTreeMap<Reason, u64>,
+    /// The unknown codes of accepted records.
+    pub unknown_codes: UnknownCodes,
     /// Batches committed.
     pub batches: u64,
     /// Bytes written.
@@ -128,6 +133,7 @@ impl Summary {
         for (reason, count) in &tally.rejected {
             *self.rejected.entry(*reason).or_default() += count;
         }
+        self.unknown_codes.merge(tally.unknown_codes.clone());
         self.batches += 1;
         self.bytes += tally.bytes;
     }
@@ -185,6 +191,7 @@ impl Pipeline {
         let Run {
             kafka,
             topics,
+            reference,
             accepted,
             dead_letter_topic,
             store,
@@ -205,7 +212,12 @@ impl Pipeline {
         let in_flight = Arc::new(AtomicUsize::new(0));
         let commits = Commits::new(&store, &identity, queue.as_ref(), &runtime);
         let workers: Vec<_> = (0..settings.workers.max(1))
-            .map(|_| Worker::spawn(&settings, commits.clone(), &breaker, &report, &in_flight))
+            .map(|_| {
+                let commits = commits.clone();
+                Worker::spawn(
+                    &settings, commits, &reference, &breaker, &report, &in_flight,
+                )
+            })
             .collect();
         let breaker = runtime.spawn(breaker.run(store.clone(), to_pause));
         let merging = Merging::start(&settings, store.clone(), runtime.clone(), watch.clone());

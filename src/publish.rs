@@ -17,11 +17,12 @@ use rdkafka::error::KafkaError;
 use serde::Deserialize;
 
 use crate::contract::judge::judge_document;
+use crate::contract::revision::{Comparison, RevisionContents};
 use crate::contract::{Reason, Rejection};
 use crate::event::{Feed, Kind, Micros};
 use crate::kafka::KafkaSettings;
 use crate::kafka::{Complaint, Unreached};
-use crate::reference::Partners;
+use crate::reference::{CodeCheck, Partners, Reference, UnknownCodes};
 
 pub use producer::Publisher;
 pub(crate) use producer::{headers, producer};
@@ -80,11 +81,18 @@ fn client(kafka: &KafkaSettings) -> ClientConfig {
     config
 }
 
-/// Validates documents as the consumer will, except for rules about what only Kafka knows.
-#[derive(Clone, Copy, Debug)]
+/// Revisions of a file that are compared with each other, at most: with a table of 32 bytes for
+/// each, about 300 MB.
+const COMPARED_MAX: usize = 10_000_000;
+
+/// Validates documents as the consumer will, except for rules about what only Kafka knows, and
+/// compares them with each other.
+#[derive(Debug)]
 pub struct Checker<'r> {
-    partners: &'r Partners,
+    reference: &'r Reference,
     now: Micros,
+    codes: CodeCheck,
+    revisions: RevisionContents,
 }
 
 /// An event that may be sent.
@@ -97,50 +105,71 @@ pub struct AcceptedEvent {
     /// Whether the subject is only ten or eleven digits. Sooner or later such a subject is a valid
     /// NHS number or telephone number, and that record is rejected.
     pub bare_digits: bool,
+    /// Whether an earlier document has other content under the same source, subject and revision.
+    pub contradicts: bool,
 }
 
 impl<'r> Checker<'r> {
     /// A checker that uses `now` as the time of receipt.
-    pub fn new(partners: &'r Partners, now: Micros) -> Self {
-        Self { partners, now }
+    pub fn new(reference: &'r Reference, now: Micros) -> Self {
+        Self {
+            reference,
+            now,
+            codes: CodeCheck::default(),
+            revisions: RevisionContents::with_max(COMPARED_MAX),
+        }
     }
 
     /// Validates a document. The subject of an accepted one replaces the content of `key`.
     pub fn check(
-        &self,
+        &mut self,
         document: &[u8],
         key: &mut Vec<u8>,
     ) -> Result<AcceptedEvent, Box<Rejection>> {
+        let reference = self.reference;
+        let (codes, revisions) = (&mut self.codes, &mut self.revisions);
         judge_document(
             document,
-            &|feed, source: &str| self.is_registered(feed, source),
+            &|feed, source: &str| is_registered(&reference.partners, feed, source),
             self.now,
             |record| {
                 key.clear();
                 key.extend_from_slice(record.subject.as_bytes());
                 let bare_digits =
                     matches!(key.len(), 10 | 11) && key.iter().all(u8::is_ascii_digit);
+                codes.add(reference, record);
                 AcceptedEvent {
                     feed: record.feed,
                     kind: record.kind,
                     bare_digits,
+                    contradicts: revisions.add(record) == Comparison::Contradiction,
                 }
             },
         )
     }
 
-    /// Whether a source may send to a topic of the feed.
-    fn is_registered(&self, feed: Feed, source: &str) -> bool {
-        let mut topics = self.partners.topics().filter(|topic| topic.feed == feed);
-        topics.any(|topic| self.partners.is_registered(&topic.name, source))
-    }
-
     /// The topic of a feed.
     pub fn topic_of(&self, feed: Feed) -> Option<&'r str> {
-        let mut topics = self.partners.topics();
+        let mut topics = self.reference.partners.topics();
         let topic = topics.find(|topic| topic.feed == feed)?;
         Some(&topic.name)
     }
+
+    /// The unknown codes of the accepted documents since the last call.
+    pub fn take_unknown_codes(&mut self) -> UnknownCodes {
+        self.codes.take()
+    }
+
+    /// How many revisions were not compared with later ones, since there were too many.
+    pub const fn not_compared(&self) -> u64 {
+        self.revisions.left_out()
+    }
+}
+
+/// Whether a source may send to a topic of the feed.
+fn is_registered(partners: &Partners, feed: Feed, source: &str) -> bool {
+    let mut topics = partners.topics().filter(|topic| topic.feed == feed);
+    topics.any(|topic| partners.is_registered(&topic.name, source))
 }
 
 /// Counts of accepted and rejected lines.
@@ -152,6 +181,8 @@ pub struct CheckCounts {
     pub accepted: u64,
     /// Accepted lines whose subject is only digits.
     pub bare_digits: u64,
+    /// Accepted lines that contradict an earlier line.
+    pub contradictions: u64,
     /// Rejected lines by reason.
     pub rejected: BTreeMap<Reason, u64>,
 }
@@ -164,6 +195,7 @@ impl CheckCounts {
             Ok(event) => {
                 self.accepted += 1;
                 self.bare_digits += u64::from(event.bare_digits);
+                self.contradictions += u64::from(event.contradicts);
             }
             Err(rejection) => *self.rejected.entry(rejection.reason).or_default() += 1,
         }

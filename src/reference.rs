@@ -42,7 +42,7 @@ pub use harm::HarmSet;
 pub use partners::{DateBasis, Partners, Topic};
 pub use plan::{Plan, Plans};
 pub use source_code::SourceCode;
-pub use unknown_codes::UnknownCodes;
+pub use unknown_codes::{CodeCheck, UnknownCodes};
 
 /// The reference data, checked.
 #[derive(Clone, Debug)]
@@ -123,9 +123,14 @@ impl Reference {
         self.harm.first()
     }
 
+    /// Whether the list of a code does not contain it.
+    pub fn is_unknown(&self, code: &SourceCode<'_>) -> bool {
+        self.codes.knows(code.scheme, code.edition, &code.code) == Some(false)
+    }
+
     /// Replaces the content of `out` with the codes of a record: first its own, then the groups that
     /// crosswalks give them.
-    pub fn source_codes<'r>(&'r self, record: &Record<'r>, out: &mut Vec<SourceCode<'r>>) {
+    pub fn source_codes<'c, 'r: 'c>(&'c self, record: &Record<'r>, out: &mut Vec<SourceCode<'c>>) {
         out.clear();
         source_code::own_codes(record, &mut |scheme, code, edition| {
             let code = match scheme {

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use twox_hash::XxHash3_128;
 
 use crate::contract::record::partner_of;
-use crate::contract::{Incoming, Reason, Record, TopicRules, judge};
+use crate::contract::revision::{RevisionId, revision_id};
+use crate::contract::{Incoming, Reason, TopicRules, judge};
 use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::chain::ChainError;
 use crate::ledger::walk::ChainWalk;
@@ -80,16 +80,6 @@ impl ReplayOutcome {
     }
 }
 
-/// One revision of a record.
-type Revision = u128;
-
-fn hash_revision(record: &Record<'_>) -> Revision {
-    // A zero byte is in no source and no subject.
-    XxHash3_128::oneshot(
-        format!("{}\0{}\0{}", record.source, record.subject, record.revision).as_bytes(),
-    )
-}
-
 /// Decides for each reject. First [`add`](ReplayPlan::add) each one; then
 /// [`exclude_stored`](ReplayPlan::exclude_stored) what the chains contain; then
 /// [`decide`](ReplayPlan::decide) for each.
@@ -98,7 +88,7 @@ pub struct ReplayPlan {
     paused: BTreeSet<String>,
     now: Micros,
     /// Valid revisions, and the outcome of the next reject that has one.
-    revisions: HashMap<Revision, ReplayOutcome>,
+    revisions: HashMap<RevisionId, ReplayOutcome>,
     /// Topics with a valid revision.
     topics_with_valid: BTreeSet<String>,
 }
@@ -120,7 +110,7 @@ impl ReplayPlan {
     }
 
     /// The revision of a reject, if it may be sent.
-    fn judge(&self, topic: &str, reject: &Reject) -> Result<Revision, ReplayOutcome> {
+    fn judge(&self, topic: &str, reject: &Reject) -> Result<RevisionId, ReplayOutcome> {
         let raw = reject.raw.as_ref().ok_or(ReplayOutcome::Personal)?;
         let rules = self.topics.get(topic).ok_or(ReplayOutcome::NotConsumed)?;
         let headers: Vec<_> = raw
@@ -139,7 +129,7 @@ impl ReplayPlan {
             &incoming,
             rules,
             &|source: &str| self.paused.contains(partner_of(source)),
-            hash_revision,
+            revision_id,
         )
         .map_err(|rejection| match rejection.reason {
             Reason::PartnerPaused => ReplayOutcome::Paused,
@@ -177,8 +167,7 @@ impl ReplayPlan {
                 let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
                 let rows = Rows::new(&batch);
                 for row in 0..rows.len() {
-                    if let Some(outcome) = self.revisions.get_mut(&hash_revision(&rows.record(row)))
-                    {
+                    if let Some(outcome) = self.revisions.get_mut(&revision_id(&rows.record(row))) {
                         *outcome = ReplayOutcome::Stored;
                     }
                 }

@@ -2,6 +2,7 @@
 //! replaces the one before it as a whole, with a file that names what it was built from. Figures as
 //! at a time in the past have a folder of their own.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::snapshot::{Snapshot, read_chains};
-use crate::aggregate::state::current::Chunk;
+use crate::aggregate::state::current::{Chunk, Current};
 use crate::aggregate::tables::writer::TableFile;
 use crate::aggregate::tables::{TABLES, events};
 use crate::aggregate::{AggregateError, AggregateSettings, PlanChoice};
@@ -19,6 +20,7 @@ use crate::event::{Feed, Micros};
 use crate::hex;
 use crate::ledger::PROGRAM;
 use crate::ledger::chain::Chain;
+use crate::reference::UnknownCodes;
 use crate::reference::plan::Plan;
 use crate::storage::{Replacement, Store};
 
@@ -59,6 +61,10 @@ pub struct AggregateSummary {
     pub cancelled: u64,
     /// Rejects that the chain names.
     pub rejected: u64,
+    /// The unknown codes of the records that count.
+    pub unknown_codes: UnknownCodes,
+    /// Records whose latest revision was sent with different contents, by partner.
+    pub contradictions: BTreeMap<String, u64>,
     /// The time of the figures: the one of the settings, else the newest receipt.
     pub as_at: Option<Micros>,
     /// The files, in the order they were written.
@@ -140,6 +146,8 @@ impl Output<'_> {
             records: snapshot.records,
             cancelled: snapshot.records - records_that_count,
             rejected: snapshot.rejected,
+            unknown_codes: snapshot.current.unknown_codes.clone(),
+            contradictions: contradictions(&snapshot.current),
             as_at: snapshot.as_at,
             written: self.written,
             not_written: self.not_written,
@@ -288,6 +296,18 @@ impl Output<'_> {
             "as_at": self.snapshot.as_at.map(|at| at.to_string()),
         })
     }
+}
+
+/// Records whose latest revision was sent with different contents, by partner.
+fn contradictions(current: &Current) -> BTreeMap<String, u64> {
+    let mut by_partner = BTreeMap::new();
+    for ((kind, _), quality) in &current.quality {
+        if quality.contradictions > 0 {
+            let partner = &current.partner_kinds[*kind as usize].partner;
+            *by_partner.entry(partner.clone()).or_default() += quality.contradictions as u64;
+        }
+    }
+    by_partner
 }
 
 fn end_of_chain(chain: &Chain) -> Value {

@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::lookup::table_folders;
 use super::progress::Progress;
-use super::text::{grouped, parse_instant};
+use super::text::{contradictions_text, grouped, parse_instant, unknown_codes_text};
 use super::{Connection, Format, exit_code, runtime};
 use crate::aggregate::{self, AggregateSettings, AggregateSummary};
 use crate::event::Micros;
+use crate::reference::CodeLists;
 
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
@@ -57,7 +58,12 @@ impl Aggregate {
         };
         match self.format {
             Format::Text => say!("{}", text(&summary).trim_end()),
-            Format::Json => say!("{}", json(&summary)),
+            Format::Json => say!("{}", json(&summary, &reference.codes)),
+        }
+        let unknown = &summary.unknown_codes;
+        if self.format == Format::Text {
+            eprint!("{}", unknown_codes_text(unknown, &reference.codes));
+            eprint!("{}", contradictions_text(&summary.contradictions));
         }
         for (path, why) in &summary.not_written {
             eprintln!("not written: {path}: {why}");
@@ -100,7 +106,7 @@ fn text(summary: &AggregateSummary) -> String {
     lines.join("\n") + "\n"
 }
 
-fn json(summary: &AggregateSummary) -> serde_json::Value {
+fn json(summary: &AggregateSummary, lists: &CodeLists) -> serde_json::Value {
     let written = summary
         .written
         .iter()
@@ -116,6 +122,9 @@ fn json(summary: &AggregateSummary) -> serde_json::Value {
         "records": summary.records,
         "cancelled": summary.cancelled,
         "rejected": summary.rejected,
+        "unknown_codes": summary.unknown_codes.codes(lists),
+        "contradictions": summary.contradictions,
+        "further_unknown_codes": summary.unknown_codes.further(),
         "as_at": summary.as_at.map(|at| at.to_string()),
         "written": written.collect::<Vec<_>>(),
         "not_made": not_written.collect::<Vec<_>>(),

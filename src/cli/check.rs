@@ -16,8 +16,10 @@ use crate::publish::{CheckCounts, Checker};
 /// Validate a file of events against the contracts
 ///
 /// Validates each line as `ingest` would when it reads the line from its topic. Needs no Kafka. For
-/// each rejected line, prints the reason, a JSON pointer and the rule, never a value. Exit status:
-/// 0 = all lines accepted, 1 = some lines rejected, 2 = the file could not be read.
+/// each rejected line, prints the reason, a JSON pointer and the rule, never a value. Reports codes
+/// that their lists do not contain, and lines that contradict an earlier one of the same revision.
+/// Exit status: 0 = all lines accepted, 1 = some lines rejected or, with --strict, anything
+/// reported, 2 = the file could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct CheckCommand {
     /// Settings file [default: config/partner-feeds.toml if it exists]
@@ -26,6 +28,9 @@ pub(crate) struct CheckCommand {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Exit with status 1 also for an unknown code or a contradiction
+    #[arg(long)]
+    strict: bool,
     /// Events, one per line; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -35,20 +40,19 @@ impl CheckCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (_, reference) = Connection::with_config(self.config).load()?;
         let mut lines = Lines::new(open_lines(&self.file)?);
-        let checker = Checker::new(&reference.partners, now());
+        let mut checker = Checker::new(&reference, now());
         let mut list = RejectionList::new(self.format);
         let (mut counts, mut key) = (CheckCounts::default(), Vec::new());
         while let Some((number, line)) = lines.read().with_context(|| cannot_read(&self.file))? {
             let verdict = checker.check(line, &mut key);
             counts.count(&verdict);
             match verdict {
-                Ok(event) if event.bare_digits => list.warn(number)?,
-                Ok(_) => {}
+                Ok(event) => list.accept(number, event)?,
                 Err(rejection) => list.reject(number, &rejection)?,
             }
         }
-        list.close(&counts)?;
-        Ok(exit_code(counts.rejections() > 0))
+        let is_failed = list.close(&counts, &mut checker, &reference.codes, self.strict)?;
+        Ok(exit_code(is_failed || counts.rejections() > 0))
     }
 }
 

@@ -5,6 +5,7 @@ mod figures;
 use std::future;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
@@ -71,6 +72,7 @@ impl Demo {
         let (store, replaced) = runtime.block_on(cleared(&self.store))?;
         let broker = MockCluster::new(1).context("cannot start the embedded broker")?;
         let (config, reference) = settings(broker.bootstrap_servers(), &self.store)?;
+        let reference = Arc::new(reference);
         for (topic, _) in config.topics(&reference.partners) {
             broker
                 .create_topic(topic, PARTITIONS, 1)
@@ -166,6 +168,7 @@ fn publish(
             events,
             kind: None,
             bad: BAD,
+            ..GeneratorOptions::default()
         },
     );
     let mut document = GeneratedEvent::new();

@@ -30,6 +30,9 @@ pub(crate) struct GenerateCommand {
     /// Share of events that break their contract, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
     bad: f64,
+    /// Share of records whose category its list does not contain, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
+    unknown_codes: f64,
 }
 
 fn parse_share(text: &str) -> Result<f64, &'static str> {
@@ -45,6 +48,7 @@ impl GenerateCommand {
             events: self.events,
             kind: self.kind,
             bad: self.bad,
+            unknown_codes: self.unknown_codes,
         };
         write(Generator::new(self.seed, options), io::stdout().lock())?;
         Ok(ExitCode::SUCCESS)

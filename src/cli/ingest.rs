@@ -10,7 +10,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::progress::NoProgress;
-use super::text::{align_right, table};
+use super::text::{align_right, table, unknown_codes_text};
 use super::{Connection, exit_code, runtime};
 use crate::aggregate::{self, PlanChoice};
 use crate::config::Config;
@@ -56,7 +56,7 @@ impl Ingest {
                 .with("ingest.aggregate_every", self.aggregate_every.as_deref())
         })?;
         tracing::info!("settings:\n{config}");
-        let runtime = runtime()?;
+        let (runtime, reference) = (runtime()?, Arc::new(reference));
         let summary = runtime.block_on(async {
             let store = config.store.open_or_create()?;
             let mirror = config.kafka.dead_letter_topic.as_deref();
@@ -77,7 +77,7 @@ impl Ingest {
                     every,
                     store,
                     config.plans.clone(),
-                    Arc::new(reference),
+                    Arc::clone(&reference),
                 ));
             }
             tokio::select! {
@@ -89,7 +89,7 @@ impl Ingest {
         // Does not wait for tables under way: the previous ones stay intact.
         runtime.shutdown_background();
         let summary = summary?;
-        print(&summary);
+        print(&summary, &reference);
         Ok(exit_code(!summary.stopped.is_empty()))
     }
 }
@@ -107,7 +107,7 @@ pub(super) fn topics(config: &Config, reference: &Reference) -> BTreeMap<String,
 /// A run with these settings, without a mirror or accepted losses.
 pub(super) fn pipeline_run(
     config: &Config,
-    reference: &Reference,
+    reference: &Arc<Reference>,
     store: Store,
     until_end: bool,
 ) -> pipeline::Run {
@@ -116,6 +116,7 @@ pub(super) fn pipeline_run(
         watch: Watch::new(topics.values().map(|rules| &**rules)),
         kafka: consume::client(&config.kafka),
         topics,
+        reference: Arc::clone(reference),
         accepted: Vec::new(),
         dead_letter_topic: None,
         store,
@@ -205,7 +206,7 @@ async fn either(one: &mut Signal, other: &mut Signal) {
     }
 }
 
-fn print(summary: &Summary) {
+fn print(summary: &Summary, reference: &Reference) {
     let mut rows = table(["", "records"]);
     for (topic, accepted) in &summary.accepted {
         rows.add_row([format!("{topic} accepted"), accepted.to_string()]);
@@ -217,6 +218,10 @@ fn print(summary: &Summary) {
     align_right(&mut rows, 1..=1);
     say!("{}", rows.trim_fmt());
     say!("{} batches, {} bytes", summary.batches, summary.bytes);
+    let unknown = unknown_codes_text(&summary.unknown_codes, &reference.codes);
+    if !unknown.is_empty() {
+        say!("{}", unknown.trim_end());
+    }
     for (partition, why) in &summary.stopped {
         say!("stopped: {partition}: {why}");
     }

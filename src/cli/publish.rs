@@ -22,8 +22,8 @@ const PROGRESS_LINES: u64 = 1024;
 ///
 /// Validates each line as `check` does, lists the rejected lines and sends the others to the topic
 /// of their feed, with the subject as key. Sending a file again does no harm. Exit status: 0 = all
-/// valid lines were sent, 1 = the same, but with --strict a line was rejected, 2 = some valid lines
-/// could not be sent.
+/// valid lines were sent, 1 = the same, but with --strict a line was rejected, has an unknown code or
+/// contradicts an earlier one, 2 = some valid lines could not be sent.
 #[derive(Debug, Args)]
 pub(crate) struct PublishCommand {
     #[command(flatten)]
@@ -31,7 +31,8 @@ pub(crate) struct PublishCommand {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Exit with status 1 if a line was rejected; the other lines are still sent
+    /// Exit with status 1 if a line was rejected, has an unknown code or contradicts an earlier one;
+    /// all but rejected lines are still sent
     #[arg(long)]
     strict: bool,
     /// Send every line without validating it, to the topic of the feed that its type names
@@ -53,7 +54,7 @@ impl PublishCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let mut lines = Lines::new(open_lines(&self.file)?);
-        let checker = Checker::new(&reference.partners, now());
+        let mut checker = Checker::new(&reference, now());
         let mut publisher = Publisher::new(&config.kafka, Duration::from_secs(self.timeout))?;
         let mut list = RejectionList::new(self.format);
         let (mut counts, mut key) = (CheckCounts::default(), Vec::new());
@@ -69,6 +70,7 @@ impl PublishCommand {
                 counts.count(&verdict);
                 match verdict {
                     Ok(event) => {
+                        list.accept(number, event)?;
                         let topic = checker
                             .topic_of(event.feed)
                             .context("a feed has no topic in partners.toml")?;
@@ -85,11 +87,9 @@ impl PublishCommand {
         let sent = publisher.finish()?;
         progress.end();
         print_speed(sent, began.elapsed());
-        if !self.unchecked {
-            list.close(&counts)?;
-        }
-        let is_strict_failure = self.strict && counts.rejections() > 0;
-        Ok(exit_code(without_topic > 0 || is_strict_failure))
+        let is_failed =
+            !self.unchecked && list.close(&counts, &mut checker, &reference.codes, self.strict)?;
+        Ok(exit_code(without_topic > 0 || is_failed))
     }
 
     /// Sends a line without validating it; `false` if it has no topic.

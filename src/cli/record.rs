@@ -12,10 +12,12 @@ use crate::contract::Record;
 use crate::contract::columns::with_columns;
 use crate::contract::moment::Moment;
 use crate::contract::parts::Flags;
+use crate::contract::revision::content_hash;
 use crate::contract::text::Strs;
 use crate::event::{Feed, Kind};
-use crate::reference::Reference;
 use crate::reference::plan::Plan;
+use crate::reference::unknown_codes::UnknownCode;
+use crate::reference::{Reference, UnknownCodes};
 
 /// Show the revisions of a record and the rules that match it
 #[derive(Debug, Args)]
@@ -53,6 +55,7 @@ impl RecordCommand {
             subject: &self.subject,
             revisions: report_revisions(&history.revisions),
             plan: PlanMatches::new(&latest.record(), plan, &reference),
+            unknown_codes: unknown_codes(&latest.record(), &reference),
         };
         match self.format {
             Format::Json => say!("{}", serde_json::to_string(&report)?),
@@ -69,6 +72,8 @@ struct RecordReport<'r> {
     subject: &'r str,
     revisions: Vec<RevisionReport<'r>>,
     plan: PlanMatches<'r>,
+    /// Codes of the state that counts which their lists do not contain.
+    unknown_codes: Vec<UnknownCode>,
 }
 
 /// One revision, with the fields it changed.
@@ -83,6 +88,8 @@ struct RevisionReport<'r> {
     latest: bool,
     cancelled: Option<&'r str>,
     sent_again: bool,
+    /// Whether it has other content than the row of the same revision that counts.
+    contradicts: bool,
     changes: Vec<FieldChange>,
 }
 
@@ -91,6 +98,9 @@ type FieldChange = (&'static str, String, String);
 /// The name of a field and its value as text.
 type FieldText = (&'static str, String);
 
+/// Printed of a row that contradicts the one of its revision that counts.
+const CONTRADICTS: &str = "contradiction: the same revision was sent with other content. Of such \
+    rows the one with the latest time counts, then the first received";
 /// Printed in place of a token.
 const HIDDEN: &str = "…";
 
@@ -112,6 +122,12 @@ struct SeriesMatch<'r> {
     hits: Vec<(String, String)>,
 }
 
+fn unknown_codes(record: &Record<'_>, reference: &Reference) -> Vec<UnknownCode> {
+    let mut unknown = UnknownCodes::default();
+    unknown.add_record(reference, record);
+    unknown.codes(&reference.codes)
+}
+
 fn report_revisions(rows: &[Revision]) -> Vec<RevisionReport<'_>> {
     let mut before: Option<Vec<FieldText>> = None;
     let mut reports = Vec::new();
@@ -129,11 +145,23 @@ fn report_revisions(rows: &[Revision]) -> Vec<RevisionReport<'_>> {
             latest: i + 1 == rows.len(),
             cancelled: record.cancellation_reason,
             sent_again: before.is_some() && changes.is_empty(),
+            contradicts: contradicts(rows, i),
             changes,
         });
         before = Some(fields);
     }
     reports
+}
+
+/// Whether a row has other content than the one of its revision that counts: the last of them.
+fn contradicts(rows: &[Revision], i: usize) -> bool {
+    let record = rows[i].record();
+    let mut same_revision = rows[i + 1..]
+        .iter()
+        .map(Revision::record)
+        .take_while(|later| later.revision == record.revision);
+    let last = same_revision.by_ref().last();
+    last.is_some_and(|last| content_hash(&last) != content_hash(&record))
 }
 
 /// The fields that differ from those before. The value of a token is never shown.
@@ -231,6 +259,22 @@ impl fmt::Display for RecordReport<'_> {
                 hits.join(", ")
             )?;
         }
+        for UnknownCode {
+            list,
+            code,
+            nearest,
+            ..
+        } in &self.unknown_codes
+        {
+            write!(
+                f,
+                "warning: the list {list} does not contain the code {code}"
+            )?;
+            match nearest {
+                Some(nearest) => writeln!(f, "; the nearest known code is {nearest}")?,
+                None => writeln!(f)?,
+            }
+        }
         Ok(())
     }
 }
@@ -254,6 +298,9 @@ impl fmt::Display for RevisionReport<'_> {
         writeln!(f, "  received   {received}  {topic}/{partition} {position}")?;
         if let Some(reason) = self.cancelled {
             writeln!(f, "  cancelled  {reason}: the record does not count")?;
+        }
+        if self.contradicts {
+            writeln!(f, "  {CONTRADICTS}")?;
         }
         if self.sent_again {
             writeln!(f, "  sent again without changes")?;

@@ -8,9 +8,11 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::HumanBytes;
 use serde::Serialize;
+use tokio::runtime::Handle;
 
-use super::text::{grouped, ignore_closed_pipe};
+use super::text::{counted, grouped, ignore_closed_pipe, total_text};
 use super::{Connection, Format, exit_code, now, runtime};
+use crate::aggregate::inspect;
 use crate::config::Config;
 use crate::consume::{self, BrokerOffsets, CommittedOffset, ConsumeError, GroupObserver};
 use crate::event::{Micros, TopicPartition};
@@ -18,15 +20,22 @@ use crate::ledger::chain::{self, Chain, ChainError, Resume, Survey};
 use crate::ledger::{self, SCHEMA, Tree};
 use crate::paused;
 use crate::pipeline::{disagreement, durable_offset};
+use crate::reference::Reference;
+use crate::reference::unknown_codes::UnknownCode;
 use crate::storage::{StorageError, Store};
 
 /// How long a broker may take to answer.
 const BROKER_WAIT: Duration = Duration::from_secs(5);
+/// The number of unknown codes that the text shows.
+const CODES_SHOWN: usize = 10;
+/// What is not known without reading every record.
+const NOT_READ: &str = "not read";
 
 /// Show the state of a store and its consumer group
 ///
-/// Reads the footers of the files and queries the broker; changes nothing, and may run beside
-/// consumers. If no broker answers, it shows only the store. Exit status: 0 = nothing to do,
+/// Reads the store and queries the broker; changes nothing, and may run beside consumers. Unknown
+/// codes and contradictions need every record: --quick leaves them out, and reads only the footers
+/// of the files. If no broker answers, it shows only the store. Exit status: 0 = nothing to do,
 /// 1 = something to do, which the last lines describe, 2 = the store could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
@@ -35,6 +44,9 @@ pub(crate) struct Status {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Leave out what needs every record: unknown codes and contradictions
+    #[arg(long)]
+    quick: bool,
 }
 
 /// The state of a store and its group.
@@ -52,6 +64,11 @@ struct StatusReport {
     newest_age_seconds: Option<i64>,
     /// Files by the program that wrote them.
     written_by: BTreeMap<String, u64>,
+    /// Codes of the records that count which their lists do not contain; `None` = not read.
+    unknown_codes: Option<Vec<UnknownCode>>,
+    /// Records whose latest revision was sent with different contents, by partner; `None` = not
+    /// read.
+    contradictions: Option<BTreeMap<String, u64>>,
     paused: Vec<String>,
     brokers: String,
     group: String,
@@ -86,7 +103,12 @@ impl Status {
                 Ok((observer, committed.concat()))
             });
         let mut found = StatusReport::new(&config);
-        let surveys = runtime()?.block_on(found.read_store(&store))?;
+        let runtime = runtime()?;
+        let surveys = runtime.block_on(found.read_store(&store))?;
+        let is_damaged = surveys.iter().any(|survey| !survey.findings.is_empty());
+        if !self.quick && !is_damaged {
+            found.read_records(&store, &reference, runtime.handle());
+        }
         let read = before
             .and_then(|(observer, committed)| found.read_broker(&observer, committed, &surveys));
         if let Err(error) = read {
@@ -160,6 +182,20 @@ impl StatusReport {
         Ok(surveys)
     }
 
+    fn read_records(&mut self, store: &Store, reference: &Reference, runtime: &Handle) {
+        match inspect(store, reference, runtime) {
+            Ok(found) => {
+                self.unknown_codes = Some(found.unknown_codes.codes(&reference.codes));
+                self.contradictions = Some(found.contradictions);
+            }
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                self.to_do
+                    .push(format!("cannot read the records: {error:#}"));
+            }
+        }
+    }
+
     fn read_broker(
         &mut self,
         observer: &GroupObserver,
@@ -230,6 +266,19 @@ impl StatusReport {
                 _ => "none".to_owned(),
             },
         )?;
+        for text in self.unknown_codes_texts() {
+            line("codes", text)?;
+        }
+        line(
+            "revisions",
+            match &self.contradictions {
+                None => NOT_READ.to_owned(),
+                Some(records) => total_text(records).map_or_else(
+                    || "no contradictions".to_owned(),
+                    |records| format!("contradictions: {records} sent with other content"),
+                ),
+            },
+        )?;
         let writers = self
             .written_by
             .iter()
@@ -262,6 +311,34 @@ impl StatusReport {
         } else {
             Ok(())
         }
+    }
+}
+
+impl StatusReport {
+    /// The unknown codes, one line each.
+    fn unknown_codes_texts(&self) -> Vec<String> {
+        let Some(codes) = &self.unknown_codes else {
+            return vec![NOT_READ.to_owned()];
+        };
+        if codes.is_empty() {
+            return vec!["all known".to_owned()];
+        }
+        let shown = codes.iter().take(CODES_SHOWN).map(|unknown| {
+            let UnknownCode {
+                list,
+                code,
+                records,
+                nearest,
+            } = unknown;
+            let nearest = nearest
+                .as_ref()
+                .map_or_else(String::new, |nearest| format!("; nearest known: {nearest}"));
+            let records = counted(*records, "record");
+            format!("unknown: {list} {code}, {records}{nearest}")
+        });
+        let further = codes.len().saturating_sub(CODES_SHOWN);
+        let further = (further > 0).then(|| format!("unknown: {further} more, see `aggregate`"));
+        shown.chain(further).collect()
     }
 }
 
@@ -349,6 +426,8 @@ mod tests {
             partitions: 18,
             newest: Some("2018-10-31T10:00:00Z".into()),
             newest_age_seconds: Some(7_200),
+            unknown_codes: Some(Vec::new()),
+            contradictions: Some(BTreeMap::new()),
             written_by: [("partner-feeds 0.1.0, schema 1".into(), 12)].into(),
             brokers: "localhost:9092".into(),
             group: "partner-feeds".into(),
@@ -372,6 +451,8 @@ ledger      0 files, 0 B
 rejects     0 files, 0 B
 records     4,750 accepted, 250 rejected, of 18 partitions
 newest      received 2018-10-31T10:00:00Z, 2 h ago
+codes       all known
+revisions   no contradictions
 written by  partner-feeds 0.1.0, schema 1: 12 files
 group       partner-feeds at localhost:9092, 2 members
 lag         health.events.v1 0; police.events.v1 1,234
@@ -379,6 +460,21 @@ paused      none
 to do       nothing
 ";
         assert_eq!(printed(&found), expected);
+        found.unknown_codes = Some(vec![UnknownCode {
+            list: "police-uk@2013-05".into(),
+            code: "robery".into(),
+            records: 12,
+            nearest: Some("robbery".into()),
+        }]);
+        found.contradictions = Some([("kent-police".into(), 1), ("mtw-nhs".into(), 20)].into());
+        let expected = "\
+codes       unknown: police-uk@2013-05 robery, 12 records; nearest known: robbery
+revisions   contradictions: 1 record of kent-police, 20 records of mtw-nhs sent with other content
+";
+        assert!(printed(&found).contains(expected), "{}", printed(&found));
+        (found.unknown_codes, found.contradictions) = (None, None);
+        let expected = "codes       not read\nrevisions   not read\n";
+        assert!(printed(&found).contains(expected), "{}", printed(&found));
         found.to_do = vec!["one".into(), "another".into()];
         assert!(printed(&found).ends_with("to do       one\nto do       another\n"));
     }

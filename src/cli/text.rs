@@ -3,6 +3,7 @@
 //! A reader of standard output that stops early, such as `head`, is never an error: the command
 //! finishes its work and its exit status still reports the result.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::RangeInclusive;
 
@@ -58,6 +59,12 @@ pub(super) fn grouped(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
+/// A number with its noun: `1 file`, `1,200 files`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
 /// The codes that their lists do not contain, as lines for the screen; empty if there are none.
 pub(super) fn unknown_codes_text(unknown: &UnknownCodes, lists: &CodeLists) -> String {
     if unknown.is_empty() {
@@ -81,6 +88,26 @@ pub(super) fn unknown_codes_text(unknown: &UnknownCodes, lists: &CodeLists) -> S
          the codes, or add them to their lists in the folder `codes`\n{}\n{further}",
         rows.trim_fmt()
     )
+}
+
+/// Records whose latest revision was sent with different contents, as a line for the screen; empty
+/// if there are none.
+pub(super) fn contradictions_text(by_partner: &BTreeMap<String, u64>) -> String {
+    let Some(records) = total_text(by_partner) else {
+        return String::new();
+    };
+    format!(
+        "warning: contradictions: {records} sent with other content under the same revision, and \
+         one content counts. The partner must send the right one with a higher revision\n"
+    )
+}
+
+/// `3 records of kent-police, 1 record of mtw-nhs`; `None` without records.
+pub(super) fn total_text(by_partner: &BTreeMap<String, u64>) -> Option<String> {
+    let parts = by_partner.iter();
+    let parts = parts.map(|(partner, count)| format!("{} of {partner}", counted(*count, "record")));
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Reads an argument that is an instant (RFC 3339), or a day, which means its end in London.

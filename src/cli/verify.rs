@@ -1,21 +1,24 @@
 //! `partner-feeds verify`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::text::{align_right, grouped, ignore_closed_pipe, table};
+use super::text::{align_right, contradictions_text, counted, ignore_closed_pipe, table};
 use super::{Connection, Format, exit_code, runtime};
+use crate::aggregate::inspect;
 use crate::ledger::Gap;
 use crate::ledger::rules::Finding;
 use crate::ledger::verify::{PartitionSummary, VerifyReport, verify};
 
 /// Check that every record read is in the store, exactly once
 ///
-/// Reads every file of the journal, the ledger and the rejects, and changes nothing. Exit status:
-/// 0 = OK, 1 = something is wrong (each finding names the file, position and rule), 2 = the store
+/// Reads every file of the journal, the ledger and the rejects, and changes nothing. Counts records
+/// whose latest revision was sent with different contents, which is the partner's fault and not the
+/// store's. Exit status: 0 = OK, 1 = something is wrong (each finding names the file, position and rule), 2 = the store
 /// could not be read.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -28,18 +31,29 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let store = self.connection.store()?;
-        let report = runtime()?.block_on(verify(&store))?;
+        let (config, reference) = self.connection.load()?;
+        let (store, runtime) = (config.store.open()?, runtime()?);
+        let report = runtime.block_on(verify(&store))?;
+        // The rows of a damaged store cannot be relied on.
+        let contradictions = if report.findings.is_empty() {
+            inspect(&store, &reference, runtime.handle())?.contradictions
+        } else {
+            BTreeMap::new()
+        };
         let out = io::stdout().lock();
         ignore_closed_pipe(match self.format {
-            Format::Text => print_text(&report, out),
-            Format::Json => print_json(&report, out),
+            Format::Text => print_text(&report, &contradictions, out),
+            Format::Json => print_json(&report, &contradictions, out),
         })?;
         Ok(exit_code(!report.findings.is_empty()))
     }
 }
 
-fn print_text(report: &VerifyReport, mut out: impl Write) -> io::Result<()> {
+fn print_text(
+    report: &VerifyReport,
+    contradictions: &BTreeMap<String, u64>,
+    mut out: impl Write,
+) -> io::Result<()> {
     let VerifyReport {
         partitions,
         findings,
@@ -72,6 +86,7 @@ fn print_text(report: &VerifyReport, mut out: impl Write) -> io::Result<()> {
             "harmless leftovers: {superseded} already merged, {orphans} not in use"
         )?;
     }
+    write!(out, "{}", contradictions_text(contradictions))?;
     for finding in findings {
         writeln!(out, "finding: {finding}")?;
     }
@@ -117,12 +132,6 @@ fn sum(partitions: &[PartitionSummary], count: fn(&PartitionSummary) -> u64) -> 
     partitions.iter().map(count).sum()
 }
 
-/// A number with its noun: `1 file`, `1,200 files`.
-fn counted(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(number))
-}
-
 #[derive(Serialize)]
 struct PartitionLine<'a> {
     topic: &'a str,
@@ -145,7 +154,17 @@ struct FindingLine<'a> {
     detail: &'a str,
 }
 
-fn print_json(report: &VerifyReport, mut out: impl Write) -> io::Result<()> {
+#[derive(Serialize)]
+struct ContradictionLine<'a> {
+    partner: &'a str,
+    contradictions: u64,
+}
+
+fn print_json(
+    report: &VerifyReport,
+    contradictions: &BTreeMap<String, u64>,
+    mut out: impl Write,
+) -> io::Result<()> {
     for summary in &report.partitions {
         let line = PartitionLine {
             topic: &summary.partition.topic,
@@ -158,6 +177,13 @@ fn print_json(report: &VerifyReport, mut out: impl Write) -> io::Result<()> {
             superseded: summary.superseded,
             orphans: summary.orphans,
             gaps: &summary.gaps,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+    }
+    for (partner, count) in contradictions {
+        let line = ContradictionLine {
+            partner,
+            contradictions: *count,
         };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
@@ -213,7 +239,7 @@ mod tests {
 
     fn text(report: &VerifyReport) -> String {
         let mut out = Vec::new();
-        print_text(report, &mut out).expect("printed");
+        print_text(report, &BTreeMap::new(), &mut out).expect("printed");
         String::from_utf8(out).expect("utf-8")
     }
 
@@ -239,7 +265,7 @@ FAILED: 1 finding; see the runbook, \"Damaged files\"
 ";
         assert_eq!(text(&report), expected);
         let mut out = Vec::new();
-        print_json(&report, &mut out).expect("printed");
+        print_json(&report, &BTreeMap::new(), &mut out).expect("printed");
         assert_eq!(String::from_utf8(out).expect("utf-8").lines().count(), 2);
     }
 

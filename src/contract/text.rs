@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
@@ -190,6 +191,12 @@ pub enum Strs<'r> {
     Icd10(&'r [Icd10<'r>]),
     /// As a row contains them.
     Joined(&'r str),
+}
+
+impl Hash for Strs<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.for_each(|text| text.hash(state));
+    }
 }
 
 impl<'r> Strs<'r> {

@@ -41,6 +41,8 @@ pub(super) struct EventWriter<'a> {
     pub(super) changes: Changes,
     /// The scheme of a referral.
     pub(super) scheme: &'static str,
+    /// Whether the code of its `what` is one that its list does not contain.
+    pub(super) unknown_code: bool,
     /// The offence of a crime, as it was recorded first.
     pub(super) offence: Offence,
     /// The day on which it happened, by this revision.

@@ -96,7 +96,7 @@ impl EventWriter<'_> {
     pub(super) fn count(&mut self) {
         let (year, month, _) = civil(self.day);
         let from = days_from_civil(year as i32, month, 1);
-        let group = self.draw.pick(&["opiate", "alcohol", "non-opiate"]);
+        let group = self.draw.pick(&["opiate", "alcohol", "non_opiate"]);
         self.what("ndtms-group", "2016", group, "");
         self.json.open("period");
         self.json.text("from", CalendarDay(from));

@@ -26,9 +26,9 @@ impl EventWriter<'_> {
         self.district("service");
         let loss_reason = self.draw.pick(&[
             "domestic-abuse",
-            "end-of-private-rented-tenancy",
-            "family-no-longer-willing",
-            "other",
+            "end-of-non-ast-private-rented-tenancy",
+            "family-or-friends-no-longer-willing-or-able-to-accommodate",
+            "other-reasons-not-known",
         ]);
         self.json.text("loss_reason", loss_reason);
         let support_needs: &[&str] = self.draw.pick(&[

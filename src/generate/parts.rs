@@ -52,6 +52,11 @@ impl EventWriter<'_> {
         self.json.open("what");
         self.json.text("list", list);
         self.json.text("edition", edition);
+        let category = match (self.unknown_code, list) {
+            (false, _) => category,
+            (true, "ho-crime") => "999Z",
+            (true, _) => "unlisted",
+        };
         self.json.text("category", category);
         if !code.is_empty() {
             self.json.text("code", code);

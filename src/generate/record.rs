@@ -15,6 +15,8 @@ use super::{Draw, GeneratedEvent, feed_of, mix};
 use crate::event::Kind;
 
 const DAY_SECONDS: i64 = 86_400;
+/// Makes a draw of its own for unknown codes, which changes no other.
+const UNKNOWN_CODES: u64 = u64::MAX;
 
 /// What identifies an invented record and how far it has been revised: from this every event of it
 /// can be drawn again.
@@ -67,8 +69,14 @@ impl InventedRecord {
         changes
     }
 
+    /// Whether its code is unknown, where that is asked for a share of records. It does not depend
+    /// on the revision: a record sent again stays the same.
+    fn has_unknown_code(&self, share: f64) -> bool {
+        share > 0.0 && Draw(mix(self.seed ^ UNKNOWN_CODES)).share() < share
+    }
+
     /// Writes the record at its revision over `event`.
-    pub(super) fn write(&self, event: &mut GeneratedEvent) {
+    pub(super) fn write(&self, unknown_codes: f64, event: &mut GeneratedEvent) {
         event.feed = feed_of(self.kind);
         event.key.clear();
         event.bytes.clear();
@@ -82,6 +90,7 @@ impl InventedRecord {
             draw,
             changes,
             scheme,
+            unknown_code: self.has_unknown_code(unknown_codes),
             offence: OFFENCES[0].0,
             day: self.day + changes.redated,
             occurred: 0,

@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::contract::Event;
+use crate::contract::{Event, Record};
+use crate::reference::{Reference, UnknownCodes};
 
 fn documents(seed: u64, options: GeneratorOptions) -> Vec<GeneratedEvent> {
     Generator::new(seed, options).collect()
@@ -22,6 +23,7 @@ fn every_kind_keeps_its_contract() {
                 events: 150,
                 kind: Some(*kind),
                 bad: 0.0,
+                ..GeneratorOptions::default()
             },
         ) {
             let event =
@@ -41,6 +43,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
         events: 2_000,
         kind: None,
         bad: 0.1,
+        ..GeneratorOptions::default()
     };
     assert_eq!(documents(3, options), documents(3, options));
     assert_ne!(documents(3, options), documents(4, options));
@@ -53,6 +56,7 @@ fn the_bytes_of_a_seed_do_not_change() {
         events: 20_000,
         kind: None,
         bad: 0.1,
+        ..GeneratorOptions::default()
     };
     let mut hash = Sha256::new();
     for document in documents(1, options) {
@@ -60,7 +64,7 @@ fn the_bytes_of_a_seed_do_not_change() {
         hash.update(b"\n");
     }
     let bytes: [u8; 32] = hash.finalize().into();
-    assert_eq!(bytes[..8], [95, 225, 175, 60, 102, 149, 52, 247]);
+    assert_eq!(bytes[..8], [236, 94, 143, 187, 11, 136, 64, 93]);
 }
 
 #[test]
@@ -71,6 +75,7 @@ fn a_partnership_has_all_kinds_corrections_cancellations_and_duplicates() {
             events: 10_000,
             kind: None,
             bad: 0.0,
+            ..GeneratorOptions::default()
         },
     );
     let kinds: BTreeSet<_> = documents
@@ -103,6 +108,7 @@ fn a_subject_and_revision_are_always_the_same_event() {
             events: 6_000,
             kind: None,
             bad: 0.0,
+            ..GeneratorOptions::default()
         },
     ) {
         let event = Event::decode(text(&document)).expect("valid");
@@ -126,6 +132,7 @@ fn a_share_of_documents_is_broken_in_every_way() {
             events: 5_000,
             kind: None,
             bad: 0.2,
+            ..GeneratorOptions::default()
         },
     );
     let broken: Vec<_> = documents.iter().filter(|d| d.broken.is_some()).collect();
@@ -146,8 +153,44 @@ fn a_crime_is_about_five_hundred_bytes() {
             events: 5_000,
             kind: Some(Kind::Crime),
             bad: 0.0,
+            ..GeneratorOptions::default()
         },
     );
     let mean = documents.iter().map(|d| d.bytes.len()).sum::<usize>() / documents.len();
     assert!((450..650).contains(&mean), "{mean}");
+}
+
+/// The unknown codes of generated events, and how many records have one.
+fn unknown_codes(unknown_codes: f64) -> (UnknownCodes, usize, usize) {
+    let reference = Reference::load(None).expect("built in");
+    let mut unknown = UnknownCodes::default();
+    let documents = documents(
+        1,
+        GeneratorOptions {
+            events: 20_000,
+            unknown_codes,
+            ..GeneratorOptions::default()
+        },
+    );
+    let found = documents.iter().filter(|document| {
+        let event = Event::decode(text(document)).expect("valid");
+        unknown.add_record(&reference, &Record::from_event(&event))
+    });
+    let found = found.count();
+    (unknown, found, documents.len())
+}
+
+#[test]
+fn every_code_is_in_its_list_unless_a_share_of_unknown_ones_is_asked_for() {
+    let (unknown, found, _) = unknown_codes(0.0);
+    assert_eq!((unknown, found), (UnknownCodes::default(), 0));
+    let (unknown, found, all) = unknown_codes(0.1);
+    assert!((all / 20..all / 8).contains(&found), "{found} of {all}");
+    let reference = Reference::load(None).expect("built in");
+    let lists: BTreeSet<String> = unknown
+        .codes(&reference.codes)
+        .into_iter()
+        .map(|code| code.list)
+        .collect();
+    assert!(lists.contains("ho-category") && lists.contains("nsir@2011-04"));
 }

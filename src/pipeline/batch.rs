@@ -18,6 +18,7 @@ use crate::event::Position;
 use crate::ledger::journal::BatchFiles;
 use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
 use crate::normalise::{Coordinates, RowBuilder};
+use crate::reference::{CodeCheck, Reference};
 use crate::rejects::RejectsBuilder;
 use crate::watch::{OldestRecord, PartnerCounts};
 
@@ -29,7 +30,9 @@ const ENCODE_REJECTS_BYTES: usize = 4 << 20;
 /// The batch of a partition that is being gathered.
 pub(super) struct OpenBatch {
     rules: Arc<TopicRules>,
+    reference: Arc<Reference>,
     breaker: Arc<Breaker>,
+    codes: CodeCheck,
     /// Where the batch starts.
     from: Position,
     /// The offset after its last record.
@@ -57,10 +60,17 @@ pub(super) struct BatchSource<'s> {
 
 impl OpenBatch {
     /// An empty batch that starts at a position.
-    pub(super) fn new(rules: Arc<TopicRules>, breaker: Arc<Breaker>, from: Position) -> Self {
+    pub(super) fn new(
+        rules: Arc<TopicRules>,
+        reference: Arc<Reference>,
+        breaker: Arc<Breaker>,
+        from: Position,
+    ) -> Self {
         Self {
             rules,
+            reference,
             breaker,
+            codes: CodeCheck::default(),
             from,
             next: from.offset,
             rows: RowBuilder::default(),
@@ -159,12 +169,14 @@ impl OpenBatch {
         });
         self.tally.last = at.received;
         let (rules, breaker, rows) = (&self.rules, &*self.breaker, &mut self.rows);
+        let (reference, codes) = (&*self.reference, &mut self.codes);
         let judged = judge(
             &incoming,
             rules,
             &|source| breaker.is_paused(source),
             |record| {
                 breaker.accepted(record.source);
+                codes.add(reference, record);
                 rows.append(at, record);
                 rules.partner(record.source)
             },
@@ -205,6 +217,7 @@ impl OpenBatch {
         source: &BatchSource<'_>,
     ) -> Result<(BatchFiles, BatchTally), LedgerError> {
         let mut tally = std::mem::take(&mut self.tally);
+        tally.unknown_codes = self.codes.take();
         let mut footer = self.footer(&tally, source);
         let mut rejects = None;
         if tally.rejected_total() > 0 {

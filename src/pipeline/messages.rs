@@ -13,6 +13,7 @@ use super::PipelineError;
 use crate::consume::{GroupOffset, Message};
 use crate::contract::{Reason, TopicRules};
 use crate::event::{Micros, Position};
+use crate::reference::UnknownCodes;
 use crate::watch::{CreateAnswer, OldestRecord, PartitionReporter, PartnerCounts};
 
 /// The id of one assignment of a partition. A number is never used again.
@@ -136,6 +137,8 @@ pub(super) struct CommittedBatch {
 pub(super) struct BatchTally {
     pub(super) accepted: u64,
     pub(super) rejected: BTreeMap<Reason, u64>,
+    /// The unknown codes of accepted records.
+    pub(super) unknown_codes: UnknownCodes,
     /// Counts by partner, by index in the topic's rules; the last one is of unknown partners.
     pub(super) partners: Vec<PartnerCounts>,
     pub(super) oldest: Option<OldestRecord>,

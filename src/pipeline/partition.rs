@@ -29,6 +29,7 @@ use crate::consume::GroupOffset;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::LedgerError;
 use crate::ledger::journal::BatchFiles;
+use crate::reference::Reference;
 use crate::watch::{OldestRecord, PartitionReporter, Uncommitted};
 
 /// What a partition does besides filling its next batch.
@@ -90,7 +91,11 @@ pub(super) struct SealedBatch {
 }
 
 impl Partition {
-    pub(super) fn new(assigned: AssignedPartition, breaker: Arc<Breaker>) -> Self {
+    pub(super) fn new(
+        assigned: AssignedPartition,
+        reference: Arc<Reference>,
+        breaker: Arc<Breaker>,
+    ) -> Self {
         let AssignedPartition {
             assignment_id,
             rules,
@@ -107,7 +112,7 @@ impl Partition {
             assignment_id,
             topic_id,
             first_offset,
-            batch: OpenBatch::new(rules, breaker, end.next),
+            batch: OpenBatch::new(rules, reference, breaker, end.next),
             durable: end,
             ledger_end,
             flush_at,
@@ -361,7 +366,8 @@ mod tests {
             reporter: PartitionReporter::default(),
         };
         let (breaker, _) = Breaker::new(0, []);
-        Partition::new(assigned, breaker)
+        let reference = Reference::load(None).expect("built in");
+        Partition::new(assigned, Arc::new(reference), breaker)
     }
 
     /// Begins a commit of what the log contains up to `next`, and returns how it ends.

@@ -21,6 +21,7 @@ use super::partition::{NextStep, Partition};
 use crate::config::IngestSettings;
 use crate::consume::{GroupOffset, Message};
 use crate::ledger::LedgerError;
+use crate::reference::Reference;
 
 /// How often ages are checked.
 const TICK: Duration = Duration::from_millis(100);
@@ -31,6 +32,7 @@ pub(super) struct Worker {
     /// Bytes that its batches may take together.
     memory_bytes: usize,
     commits: Commits,
+    reference: Arc<Reference>,
     breaker: Arc<Breaker>,
     /// Its own orders, for the outcomes of its tasks.
     orders: Sender<Order>,
@@ -45,6 +47,7 @@ impl Worker {
     pub(super) fn spawn(
         settings: &IngestSettings,
         commits: Commits,
+        reference: &Arc<Reference>,
         breaker: &Arc<Breaker>,
         reports: &Sender<Report>,
         in_flight: &Arc<AtomicUsize>,
@@ -57,6 +60,7 @@ impl Worker {
             },
             memory_bytes: settings.memory_bytes / settings.workers.max(1),
             commits,
+            reference: Arc::clone(reference),
             breaker: Arc::clone(breaker),
             orders: orders.clone(),
             reports: reports.clone(),
@@ -122,7 +126,8 @@ impl Worker {
         let assignment_id = assigned.assignment_id;
         let is_behind = assigned.group_is_behind;
         let unsent = assigned.unsent_from;
-        let mut partition = Partition::new(assigned, Arc::clone(&self.breaker));
+        let (reference, breaker) = (Arc::clone(&self.reference), Arc::clone(&self.breaker));
+        let mut partition = Partition::new(assigned, reference, breaker);
         // Lag tools read the group's offset: bring it to the end position once the mirror is
         // complete up to there.
         match unsent.filter(|_| self.commits.mirrors_rejects()) {

@@ -5,14 +5,14 @@ use crate::reference::Reference;
 /// After everything that is generated.
 const NOW: Micros = Micros(1_600_000_000 * Micros::PER_SECOND);
 
-fn partners() -> Partners {
-    Reference::load(None).expect("built in").partners
+fn reference() -> Reference {
+    Reference::load(None).expect("built in")
 }
 
 #[test]
 fn generated_events_are_accepted_for_their_feed() {
-    let partners = partners();
-    let checker = Checker::new(&partners, NOW);
+    let reference = reference();
+    let mut checker = Checker::new(&reference, NOW);
     let mut key = Vec::new();
     for document in Generator::new(
         11,
@@ -20,6 +20,7 @@ fn generated_events_are_accepted_for_their_feed() {
             events: 3_000,
             kind: None,
             bad: 0.0,
+            ..GeneratorOptions::default()
         },
     ) {
         let passed = checker
@@ -32,8 +33,8 @@ fn generated_events_are_accepted_for_their_feed() {
 
 #[test]
 fn broken_events_are_rejected_unless_only_the_topic_is_wrong() {
-    let partners = partners();
-    let checker = Checker::new(&partners, NOW);
+    let reference = reference();
+    let mut checker = Checker::new(&reference, NOW);
     let (mut key, mut counts) = (Vec::new(), CheckCounts::default());
     for document in Generator::new(
         12,
@@ -41,6 +42,7 @@ fn broken_events_are_rejected_unless_only_the_topic_is_wrong() {
             events: 3_000,
             kind: None,
             bad: 0.5,
+            ..GeneratorOptions::default()
         },
     ) {
         let verdict = checker.check(&document.bytes, &mut key);
@@ -58,13 +60,14 @@ fn broken_events_are_rejected_unless_only_the_topic_is_wrong() {
 
 #[test]
 fn a_subject_of_bare_digits_is_accepted_with_a_warning() {
-    let partners = partners();
+    let reference = reference();
     let document = Generator::new(
         1,
         GeneratorOptions {
             events: 1,
             kind: Some(Kind::Crime),
             bad: 0.0,
+            ..GeneratorOptions::default()
         },
     )
     .next()
@@ -72,7 +75,7 @@ fn a_subject_of_bare_digits_is_accepted_with_a_warning() {
     let text = String::from_utf8(document.bytes).expect("UTF-8");
     let subject = format!("\"{}\"", String::from_utf8(document.key).expect("UTF-8"));
     let mut key = Vec::new();
-    let passed = Checker::new(&partners, NOW).check(
+    let passed = Checker::new(&reference, NOW).check(
         text.replace(&subject, "\"1234567890\"").as_bytes(),
         &mut key,
     );

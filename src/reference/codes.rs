@@ -4,8 +4,8 @@
 //! comment lines with the source, the licence, whether a record has at most one of the codes
 //! (`# exclusive: yes`) and, optionally, the codes that add up to the total (`# totals: a, b`) and
 //! the codes that contain the others as overlapping parts (`# base: a`); then the columns `code`
-//! and, optionally, `label`, `group`, `subgroup`, `class`. A record whose code is in no list is
-//! accepted, and its code is counted as unknown.
+//! and, optionally, `label`, `group`, `subgroup`, `class`. A record whose code is not in the list of
+//! its edition is accepted, and its code is counted as unknown ([`super::unknown_codes`]).
 
 use hashbrown::HashMap;
 
@@ -77,6 +77,19 @@ impl CodeList {
         self.codes.iter().any(|own| own.code == listed)
     }
 
+    /// What its file is called: the scheme, and the edition if it has one.
+    pub fn name(&self) -> String {
+        match &self.edition {
+            Some(edition) => format!("{}@{edition}", self.scheme),
+            None => self.scheme.clone(),
+        }
+    }
+
+    /// Whether it has a code, in any spelling that rules match; a base only as it is written there.
+    fn knows(&self, code: &str) -> bool {
+        self.get(code).is_some() || self.lists(code)
+    }
+
     /// Whether a pattern matches any of its codes.
     pub fn has(&self, pattern: &Pattern) -> bool {
         self.by_code
@@ -107,6 +120,21 @@ impl CodeLists {
     /// The lists of a scheme, oldest edition first; none if the scheme has no list.
     pub fn lists_of(&self, scheme: &str) -> impl Iterator<Item = &CodeList> + Clone {
         self.0.iter().filter(move |list| list.scheme == scheme)
+    }
+
+    /// The list that decides whether a code is known: that of its edition. Without such a list, all
+    /// lists of the scheme do.
+    pub fn lists_for<'l>(
+        &'l self,
+        scheme: &'l str,
+        edition: Option<&str>,
+    ) -> impl Iterator<Item = &'l CodeList> + Clone {
+        let own = edition.and_then(|edition| {
+            self.lists_of(scheme)
+                .find(|list| list.edition.as_deref() == Some(edition))
+        });
+        self.lists_of(scheme)
+            .filter(move |list| own.is_none_or(|own| own.edition == list.edition))
     }
 
     /// A code from the list of an edition; without such a list or code there, from the newest list
@@ -169,11 +197,12 @@ impl CodeLists {
             .any(|list| list.bases.iter().any(|base| base == code))
     }
 
-    /// Whether a code is in a list; `None` if the scheme has no list.
-    pub fn knows(&self, scheme: &str, code: &str) -> Option<bool> {
-        let mut lists = self.lists_of(scheme).peekable();
+    /// Whether a code is in the list of its edition; without such a list, in any of its scheme;
+    /// `None` if the scheme has no list.
+    pub fn knows(&self, scheme: &str, edition: Option<&str>, code: &str) -> Option<bool> {
+        let mut lists = self.lists_for(scheme, edition).peekable();
         lists.peek()?;
-        Some(lists.any(|list| list.get(code).is_some()))
+        Some(lists.any(|list| list.knows(code)))
     }
 }
 

@@ -114,7 +114,7 @@ impl HarmSet {
         let folded = Fold::for_scheme(&scheme)
             .folded(&code)
             .ok_or("is a base, which has no weight")?;
-        if schemes.codes.knows(&scheme, &code) == Some(false) {
+        if schemes.codes.knows(&scheme, None, &code) == Some(false) {
             return Err(format!("`{code}` is in no edition of {scheme}"));
         }
         if !weight.is_finite() || weight < 0.0 {

@@ -15,6 +15,15 @@ pub struct SourceCode<'r> {
     pub edition: Option<&'r str>,
 }
 
+/// The outcome of a record. No plan names outcomes, so it is apart from the other codes.
+pub fn outcome_code<'r>(record: &Record<'r>) -> Option<SourceCode<'r>> {
+    Some(SourceCode {
+        scheme: record.outcome_list?,
+        code: Cow::Borrowed(record.outcome_code?),
+        edition: None,
+    })
+}
+
 /// Calls `add` with scheme, code and edition of each code of a record, groups excluded.
 pub(super) fn own_codes<'r>(
     record: &Record<'r>,

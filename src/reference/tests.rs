@@ -349,8 +349,8 @@ fn codes_have_labels_and_groups_in_their_edition() {
         codes.group("police-uk-outcome", None, "local-resolution"),
         Some("out-of-court")
     );
-    assert_eq!(codes.knows("ho-category", "999"), Some(false));
-    assert_eq!(codes.knows("icd-10", "X99"), None);
+    assert_eq!(codes.knows("ho-category", None, "999"), Some(false));
+    assert_eq!(codes.knows("icd-10", None, "X99"), None);
     assert!(codes.is_exclusive("hclic-reason") && !codes.is_exclusive("hclic-need"));
     let outcomes = codes
         .lists_of("police-uk-outcome")

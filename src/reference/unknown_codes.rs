@@ -1,62 +1,77 @@
-//! Counts codes that no list of their scheme contains.
+//! Counts codes that their list does not contain: that of their edition, or else every list of the
+//! scheme.
 //!
 //! A record with such a code is accepted, but no rule of a plan can name the code, so figures by
 //! code may be too low. Every command that reads records can count them here and report each code
 //! with the nearest known one. Of a record, nothing but the code is kept.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use hashbrown::HashSet;
 
 use super::Reference;
-use super::codes::CodeLists;
+use super::codes::{CodeList, CodeLists};
+use super::source_code::{SourceCode, outcome_code};
 use crate::contract::Record;
 use crate::files::fault::nearest;
 
 /// The number of different codes that are kept; records with further ones are only counted.
 const DIFFERENT_MAX: usize = 1000;
+/// The number of combinations of codes that a [`CodeCheck`] remembers.
+const COMBINATIONS_MAX: usize = 65_536;
 
-/// Codes that no list of their scheme contains, each with the number of records that have it.
+/// Codes that their list does not contain, each with the number of records that have it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnknownCodes {
-    /// By scheme and code.
+    /// By list and code.
     counts: BTreeMap<(String, String), u64>,
     /// Codes of records beyond [`DIFFERENT_MAX`].
     further: u64,
 }
 
-/// A code that no list of its scheme contains.
+/// A code that its list does not contain.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct UnknownCode {
-    /// The scheme of the lists that lack it.
+    /// The list that lacks it: `<scheme>@<edition>`, or the scheme if no list has the edition.
     pub list: String,
     /// The code, as sent.
     pub code: String,
     /// The number of records that have it.
     pub records: u64,
-    /// The code of the lists that is nearest to it, if one is near enough to be what was meant.
+    /// The code of the list that is nearest to it, if one is near enough to be what was meant.
     pub nearest: Option<String>,
 }
 
 impl UnknownCodes {
-    /// Counts a record once for each of its codes that is unknown, its outcome included.
-    pub fn add_record<'r>(&mut self, reference: &'r Reference, record: &Record<'r>) {
-        let mut codes = Vec::new();
-        reference.source_codes(record, &mut codes);
-        for (index, code) in codes.iter().enumerate() {
-            if !codes[..index].contains(code) {
-                self.add(&reference.codes, code.scheme, &code.code);
-            }
+    /// Counts a record once for each of its codes that is unknown, its outcome included; returns
+    /// whether there are any.
+    pub fn add_record(&mut self, reference: &Reference, record: &Record<'_>) -> bool {
+        let unknown = codes_unknown_in(reference, record);
+        for code in &unknown {
+            self.add_count(list_name(&reference.codes, code), code.code.to_string(), 1);
         }
-        if let (Some(list), Some(code)) = (record.outcome_list, record.outcome_code) {
-            self.add(&reference.codes, list, code);
-        }
+        !unknown.is_empty()
     }
 
-    /// Counts a record for a code, if the code is unknown. A scheme without lists knows every code.
-    pub fn add(&mut self, lists: &CodeLists, scheme: &str, code: &str) {
-        if lists.knows(scheme, code) != Some(false) {
+    /// Counts records for a code, if the code is unknown. A scheme without lists knows every code.
+    pub fn add(
+        &mut self,
+        lists: &CodeLists,
+        scheme: &str,
+        edition: Option<&str>,
+        code: &str,
+        records: u64,
+    ) {
+        if lists.knows(scheme, edition, code) != Some(false) {
             return;
         }
-        self.add_count(scheme.to_owned(), code.to_owned(), 1);
+        let code = SourceCode {
+            scheme,
+            code: code.into(),
+            edition,
+        };
+        self.add_count(list_name(lists, &code), code.code.into_owned(), records);
     }
 
     /// Adds what another collection counted.
@@ -87,7 +102,12 @@ impl UnknownCodes {
         self.further
     }
 
-    /// The unknown codes, by scheme and code, each with the nearest code of `lists`.
+    /// How often records had an unknown code.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum::<u64>() + self.further
+    }
+
+    /// The unknown codes, by list and code, each with the nearest code of the list.
     pub fn codes(&self, lists: &CodeLists) -> Vec<UnknownCode> {
         let rows = self.counts.iter();
         rows.map(|((list, code), records)| UnknownCode {
@@ -100,9 +120,78 @@ impl UnknownCodes {
     }
 }
 
-fn nearest_code(lists: &CodeLists, scheme: &str, code: &str) -> Option<String> {
-    let known = lists.lists_of(scheme).flat_map(|list| &list.codes);
+/// The unknown codes of one record, each once, its outcome last.
+fn codes_unknown_in<'c, 'r: 'c>(
+    reference: &'c Reference,
+    record: &Record<'r>,
+) -> Vec<SourceCode<'c>> {
+    let mut codes = Vec::new();
+    reference.source_codes(record, &mut codes);
+    codes.extend(outcome_code(record));
+    let mut unknown: Vec<SourceCode<'c>> = Vec::new();
+    for code in codes {
+        if reference.is_unknown(&code) && !unknown.contains(&code) {
+            unknown.push(code);
+        }
+    }
+    unknown
+}
+
+fn list_name(lists: &CodeLists, code: &SourceCode<'_>) -> String {
+    let mut deciding = lists.lists_for(code.scheme, code.edition);
+    match (deciding.next(), deciding.next()) {
+        (Some(list), None) => list.name(),
+        _ => code.scheme.to_owned(),
+    }
+}
+
+fn nearest_code(lists: &CodeLists, list: &str, code: &str) -> Option<String> {
+    let (scheme, edition) = list
+        .split_once('@')
+        .map_or((list, None), |(scheme, edition)| (scheme, Some(edition)));
+    let known = lists
+        .lists_for(scheme, edition)
+        .flat_map(|list: &CodeList| &list.codes);
     nearest(code, known.map(|known| known.code.as_str())).map(str::to_owned)
+}
+
+/// Counts the unknown codes of many records. A combination of codes is looked up once: after that,
+/// a record costs one hash.
+#[derive(Debug, Default)]
+pub struct CodeCheck {
+    /// Hashes of combinations without an unknown code. Two share a hash with a chance of 1 in
+    /// 10^19; a record would then not be counted.
+    known: HashSet<u64>,
+    unknown: UnknownCodes,
+}
+
+impl CodeCheck {
+    /// Counts a record once for each of its codes that is unknown.
+    pub fn add(&mut self, reference: &Reference, record: &Record<'_>) {
+        let combination = hash_codes(record);
+        if self.known.contains(&combination) {
+            return;
+        }
+        let has_unknown = self.unknown.add_record(reference, record);
+        if !has_unknown && self.known.len() < COMBINATIONS_MAX {
+            self.known.insert(combination);
+        }
+    }
+
+    /// What was counted since the last call.
+    pub fn take(&mut self) -> UnknownCodes {
+        std::mem::take(&mut self.unknown)
+    }
+}
+
+/// A hash of everything that [`codes_unknown_in`] reads of a record.
+fn hash_codes(record: &Record<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (record.kind, record.what_list, record.what_edition).hash(&mut hasher);
+    (record.what_category, record.what_code).hash(&mut hasher);
+    (record.outcome_list, record.outcome_code).hash(&mut hasher);
+    (record.icd10_further, record.concerns, record.support_needs).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -114,7 +203,10 @@ mod tests {
         let lists = Reference::load(None).expect("built in").codes;
         let mut unknown = UnknownCodes::default();
         for (scheme, code) in codes {
-            unknown.add(&lists, scheme, code);
+            let (scheme, edition) = scheme
+                .split_once('@')
+                .map_or((*scheme, None), |(scheme, edition)| (scheme, Some(edition)));
+            unknown.add(&lists, scheme, edition, code, 1);
         }
         unknown.codes(&lists)
     }
@@ -139,13 +231,13 @@ mod tests {
         assert_eq!(
             found,
             [
+                code("police-uk-outcome", "nothing-like-any-of-them", 1, None),
                 code(
-                    "police-uk",
+                    "police-uk@2013-05",
                     "violence-sexual-offences",
                     2,
                     Some("violence-and-sexual-offences")
                 ),
-                code("police-uk-outcome", "nothing-like-any-of-them", 1, None),
             ]
         );
     }
@@ -159,6 +251,57 @@ mod tests {
             ("a-list-of-a-partner", "1"),
         ]);
         assert_eq!(found, []);
+    }
+
+    #[test]
+    fn the_list_of_the_edition_decides_where_there_is_one() {
+        let found = unknown(&[
+            ("ho-category@2026-04", "28I"),
+            ("ho-category@2026-04", "28e"),
+            ("ho-category@2019", "28E"),
+            ("ho-category@2016-04", "28E"),
+            ("ho-category", "28E"),
+            ("ho-category@2016-04", "999"),
+        ]);
+        assert_eq!(
+            found,
+            [
+                code("ho-category", "999", 1, Some("99")),
+                code("ho-category@2026-04", "28e", 1, Some("28I")),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_total_of_a_list_is_one_of_its_codes() {
+        let found = unknown(&[
+            ("hclic-reason@2018-04", "total-owed-a-relief-duty"),
+            ("hclic-reason@2018-04", "total-owed-no-duty"),
+            (
+                "hclic-need@2018-04",
+                "households-with-one-or-more-support-needs/total",
+            ),
+        ]);
+        let codes: Vec<&str> = found.iter().map(|found| found.code.as_str()).collect();
+        assert_eq!(codes, ["total-owed-no-duty"]);
+    }
+
+    #[test]
+    fn a_check_counts_as_a_collection_does_and_starts_again_when_taken() {
+        let reference = Reference::load(None).expect("built in");
+        let (mut check, mut all) = (CodeCheck::default(), UnknownCodes::default());
+        for category in ["8N", "9999", "8N", "9999", "8Z"] {
+            let event = include_str!("../../schemas/examples/crime.json").replace(
+                "\"category\":\"8N\"",
+                &format!("\"category\":\"{category}\""),
+            );
+            let event = Event::decode(&event).expect("an event");
+            let record = Record::from_event(&event);
+            check.add(&reference, &record);
+            all.add_record(&reference, &record);
+        }
+        assert_eq!((all.total(), check.take()), (3, all));
+        assert!(check.take().is_empty());
     }
 
     #[test]
@@ -186,11 +329,11 @@ mod tests {
         let lists = Reference::load(None).expect("built in").codes;
         let mut found = UnknownCodes::default();
         for number in 0..DIFFERENT_MAX + 2 {
-            found.add(&lists, "police-uk", &format!("{number:05}"));
+            found.add(&lists, "police-uk", None, &format!("{number:05}"), 1);
         }
-        found.add(&lists, "police-uk", "00000");
+        found.add(&lists, "police-uk", None, "00000", 1);
         let mut both = UnknownCodes::default();
-        both.add(&lists, "police-uk", "00000");
+        both.add(&lists, "police-uk", None, "00000", 1);
         both.merge(found);
         let codes = both.codes(&lists);
         assert_eq!((codes.len(), codes[0].records), (DIFFERENT_MAX, 3));

@@ -11,6 +11,7 @@ mod dictionary;
 mod explain;
 mod hclic;
 mod import;
+mod incoming;
 mod invariance;
 mod kent;
 #[path = "../kit/mod.rs"]

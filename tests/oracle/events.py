@@ -102,6 +102,7 @@ def flat(line, number):
     row["weekday"] = local.isoweekday() if precision in ("day", "instant") else None
     row["hour"] = local.hour if precision == "instant" else None
     row["local"] = local
+    row["content"] = json.dumps([kind, data], sort_keys=True)
     row["needs"] = data.get("support_needs") or []
     row["icd10"] = icd10 or []
     row["concern_list"] = data.get("concerns") or []

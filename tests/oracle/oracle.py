@@ -133,7 +133,8 @@ def classified(row, reference):
         "scheme": codes[0][0] if codes else None, "code": codes[0][1] if codes else None, "plan": in_force,
         "priorities": joined_series(matched, "priority") if in_force else None,
         "themes": joined_series(matched, "theme") if in_force else None,
-        "unknown_code": any(reference.knows(scheme, code) is False for scheme, code, _, _ in codes),
+        "unknown_code": any(reference.knows(scheme, edition, code) is False for scheme, code, edition, _ in codes)
+        or bool(row["outcome_code"]) and reference.knows(row["outcome_list"], None, row["outcome_code"]) is False,
         "date_fallback": not is_count and basis == "recorded" and row["recorded_at"] is None,
     }  # fmt: skip
     counted = codes + ([("ho-offence", offence_class, None, "class")] if offence_class else [])
@@ -267,7 +268,9 @@ def load(db, lines, reference):
     db.sql("""
         create or replace table latest as
         select *, (select count(distinct (revision, time)) > 1 from sent s
-                   where s.source = sent.source and s.subject = sent.subject) as revised
+                   where s.source = sent.source and s.subject = sent.subject) as revised,
+            (select count(distinct content) > 1 from sent s where s.source = sent.source
+                and s.subject = sent.subject and s.revision = sent.revision) as contradicted
         from sent qualify row_number() over (partition by source, subject order by revision desc, time desc, line) = 1""")
     db.sql(f"set variable first_month = '{reference.first_month}'")
     # Records that count, in sums; months from a kind's first to the last that any has, totals among them.
@@ -524,6 +527,7 @@ def recount_quality(db, store, feeds, reference):
                 count(*) filter (not cancelled and first_received::date > (
                     select due from due d where d.partner = records_received.partner and d.kind = table_kind and d.month = ends)) as late,
                 count(*) filter (not cancelled and unknown_code) as unknown_code,
+                count(*) filter (contradicted) as contradictions,
                 count(*) filter (not cancelled and date_fallback) as date_fallback,
                 count(*) filter (not cancelled and area_code is null) as no_location, max(received) as last_received
             from records_received group by all),
@@ -545,7 +549,8 @@ def recount_quality(db, store, feeds, reference):
             b.date_basis, coalesce(records, 0) as records, coalesce(t.late, 0) as late, coalesce(revised, 0) as revised,
             coalesce(cancelled, 0) as cancelled, coalesce(rejected, 0) as rejected,
             case when n.month is not null then coalesce(t.unmapped, 0) end as unmapped,
-            coalesce(unknown_code, 0) as unknown_code, coalesce(date_fallback, 0) as date_fallback,
+            coalesce(unknown_code, 0) as unknown_code, coalesce(contradictions, 0) as contradictions,
+            coalesce(date_fallback, 0) as date_fallback,
             coalesce(no_location, 0) as no_location,
             case when n.month is not null and m.kind in (
                 select kind from levels l where l.partner = m.partner and l.feed = m.feed

@@ -130,12 +130,14 @@ class Reference:
                     if "release" in carried:
                         self.release_files[key] = carried["release"]
         self.places = rows(folder / "geography/places.csv")
-        self.codes = {}
+        self.codes, self.editions = {}, {}
         for path in sorted((folder / "codes").glob("*.csv")):
-            scheme = path.stem.partition("@")[0]
+            scheme, _, edition = path.stem.partition("@")
             labels = {}
             for row in rows(path):
                 labels.setdefault(folded(scheme, row["code"]), row.get("label") or "")
+                own = self.editions.setdefault(scheme, {}).setdefault(edition, set())
+                own |= {row["code"], folded(scheme, row["code"])}
             labels.pop(None, None)
             self.codes.setdefault(scheme, []).append(labels)
         self.offences = [line for path in sorted((folder / "codes").glob("ho-offence@*.csv")) for line in rows(path)]
@@ -157,10 +159,14 @@ class Reference:
         after = self.settle_months.get(f"{partner}:{kind}", self.settle_months.get(kind, 0))
         return max(last_day(named(number(month) + after)), self.due(partner, kind, month))
 
-    def knows(self, scheme, code):
-        """Whether a list of the scheme has the code; None: there is no list."""
-        lists = self.codes.get(scheme)
-        return None if lists is None else any(folded(scheme, code) in labels for labels in lists)
+    def knows(self, scheme, edition, code):
+        """Whether the list of the edition, or else any of the scheme, has the code; None: there is no list."""
+        editions = self.editions.get(scheme)
+        if editions is None:
+            return None
+        lists = [editions[edition]] if edition in editions else editions.values()
+        code = folded(scheme, code) or (code.split("/")[0] if scheme == "hclic-need" else code)
+        return any(code in own for own in lists)
 
     def label(self, scheme, code):
         found = [labels[folded(scheme, code)] for labels in self.codes.get(scheme, []) if folded(scheme, code) in labels]

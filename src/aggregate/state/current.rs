@@ -9,6 +9,8 @@ mod columns;
 mod counts;
 mod tokens;
 
+use std::collections::BTreeMap;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
 use hashbrown::HashMap;
@@ -26,10 +28,12 @@ use crate::contract::Record;
 use crate::contract::columns::{AreaColumn, COLUMNS, ColumnId, Group};
 use crate::contract::parts::Flags;
 use crate::contract::record::partner_of;
+use crate::contract::revision::{RevisionContents, RevisionId, revision_id};
 use crate::event::{Feed, Kind, Micros, Month};
 use crate::normalise::{RECEIVED, Rows};
 use crate::reference::plan::{Plan, Rule, RuleSet, SeriesSet};
-use crate::reference::{Carried, DateBasis, SourceCode};
+use crate::reference::source_code::outcome_code;
+use crate::reference::{Carried, CodeLists, DateBasis, SourceCode, UnknownCodes};
 pub(crate) use chunk::Chunk;
 use columns::ColumnBatch;
 pub(crate) use columns::precision_of;
@@ -76,7 +80,7 @@ pub(crate) struct What {
     pub(crate) source: SourceSet,
     /// Indices in [`Current::categories`], each once.
     pub(crate) codes: Vec<u32>,
-    /// Whether a known code list lacks one of the codes.
+    /// Whether the list of one of the codes does not contain it.
     pub(crate) unknown_code: bool,
     kind: Kind,
     feed: Feed,
@@ -177,6 +181,8 @@ pub(crate) struct Quality {
     /// Records first received after the month was due.
     pub(crate) late: i64,
     pub(crate) unknown_code: i64,
+    /// Records whose latest revision was sent with different contents.
+    pub(crate) contradictions: i64,
     pub(crate) date_fallback: i64,
     pub(crate) no_location: i64,
     pub(crate) last_received: Option<i64>,
@@ -208,6 +214,10 @@ pub(crate) struct Current {
     says_places: Vec<bool>,
     /// The flags of each combination of marks.
     pub(crate) flags: Vec<Flags>,
+    /// For each combination of details: whether the list of the outcome does not contain it.
+    pub(crate) unknown_outcome: Vec<bool>,
+    /// The unknown codes of the records that count.
+    pub(crate) unknown_codes: UnknownCodes,
     pub(crate) categories: Vec<Category>,
     pub(crate) labels: Vec<Label>,
     /// Code, level, vintage, role and zone of each area, as numbers of texts; the vintage is one
@@ -315,6 +325,8 @@ struct RowIntake {
     /// The day its record was first received, in days since 1970.
     first_day: i32,
     is_revised: bool,
+    /// Whether another row has its revision.
+    is_repeated: bool,
     is_cancelled: bool,
 }
 
@@ -349,6 +361,12 @@ struct Builder<'s> {
     labelled: Vec<u32>,
     due: HashMap<(u32, Month), i32>,
     tokens: Tokens,
+    /// Records with an unknown code or outcome, by their combinations of codes and of details.
+    unknown: BTreeMap<[u32; 2], u64>,
+    /// The contents of revisions that were sent more than once.
+    contents: RevisionContents,
+    /// Records whose latest revision was: its identity, and the month in which it counts.
+    repeated: Vec<(RevisionId, (u32, Month))>,
     current: Current,
 }
 
@@ -373,6 +391,9 @@ impl<'s> Builder<'s> {
             labelled: Vec::new(),
             due: HashMap::new(),
             tokens: Tokens::default(),
+            unknown: BTreeMap::new(),
+            contents: RevisionContents::default(),
+            repeated: Vec::new(),
             current: Current {
                 texts: Texts::default(),
                 groups,
@@ -386,6 +407,8 @@ impl<'s> Builder<'s> {
                 profiles: Tuples::new(4),
                 class_of: Vec::new(),
                 flags: Vec::new(),
+                unknown_outcome: Vec::new(),
+                unknown_codes: UnknownCodes::default(),
                 marked: Vec::new(),
                 says_places: Vec::new(),
                 counts: Vec::new(),
@@ -396,8 +419,15 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// Adds the latest rows of a part.
+    /// Adds the latest rows of a part, and the contents of all rows whose revision was sent more than
+    /// once.
     fn add(&mut self, part: &Part, latest: &Latest) -> Result<(), AggregateError> {
+        let records = Rows::new(&part.batch);
+        for row in 0..part.batch.num_rows() {
+            if latest.is_repeated(part.file, part.first_row + row) {
+                self.contents.add(&records.record(row));
+            }
+        }
         let rows: Vec<u32> = (0..part.batch.num_rows() as u32)
             .filter(|r| latest.contains(part.file, part.first_row + *r as usize))
             .collect();
@@ -414,6 +444,7 @@ impl<'s> Builder<'s> {
                 received: columns.received.value(row),
                 first_day: latest.first_day(part.file, in_file),
                 is_revised: latest.is_revised(part.file, in_file),
+                is_repeated: latest.is_repeated(part.file, in_file),
                 is_cancelled: columns
                     .cancelled
                     .is_some_and(|reasons| reasons.is_valid(row)),
@@ -472,11 +503,20 @@ impl<'s> Builder<'s> {
         let quality = self.current.quality.entry((partner_kind, month));
         let quality = quality.or_default();
         quality.last_received = quality.last_received.max(Some(intake.received));
+        if intake.is_repeated {
+            let id = revision_id(&columns.records.record(row));
+            self.repeated.push((id, (partner_kind, month)));
+        }
         if intake.is_cancelled || is_replaced {
             quality.cancelled += 1;
             return;
         }
         let (area, place) = self.area_of[numbers[Group::Area as usize] as usize];
+        let details = numbers[Group::Details as usize];
+        let unknown_code = unknown_code || self.current.unknown_outcome[details as usize];
+        if unknown_code {
+            *self.unknown.entry([numbers[0], details]).or_default() += 1;
+        }
         quality.records += 1;
         quality.sources.add(source);
         quality.revised += i64::from(intake.is_revised);
@@ -508,7 +548,6 @@ impl<'s> Builder<'s> {
             };
             let fact = self.current.facts.len();
             columns.tokens.add(row, &mut self.tokens, fact, at);
-            let details = numbers[Group::Details as usize];
             self.current.facts.push(Fact {
                 partner_kind: counted.partner_kind,
                 month,
@@ -559,6 +598,7 @@ impl<'s> Builder<'s> {
                     Group::What => self.add_what(&records.record(row)),
                     Group::Marks => self.current.flags.push(records.record(row).flags),
                     Group::Area => self.add_area(scratch),
+                    Group::Details => self.add_details(&records.record(row)),
                     _ => {}
                 }
             }
@@ -593,9 +633,7 @@ impl<'s> Builder<'s> {
         let partner_kind = self.partner_kinds.number(partner_kind);
         let source = self.source(partner_kind, record.source);
         let (kind, feed) = (record.kind, record.feed);
-        let unknown_code = codes
-            .iter()
-            .any(|code| reference.codes.knows(code.scheme, &code.code) == Some(false));
+        let unknown_code = codes.iter().any(|code| reference.is_unknown(code));
         self.current.what.push(What {
             partner_kind,
             source,
@@ -610,6 +648,12 @@ impl<'s> Builder<'s> {
                 record.kind,
             ),
         });
+    }
+
+    fn add_details(&mut self, record: &Record<'_>) {
+        let outcome = outcome_code(record);
+        let is_unknown = outcome.is_some_and(|code| self.settings.reference.is_unknown(&code));
+        self.current.unknown_outcome.push(is_unknown);
     }
 
     /// The numbers of the codes, each once, and of their offence class.
@@ -785,6 +829,11 @@ impl<'s> Builder<'s> {
 
     fn finish(self) -> Current {
         let mut current = self.current;
+        for (id, month) in &self.repeated {
+            if self.contents.is_contradicted(*id) {
+                current.quality.entry(*month).or_default().contradictions += 1;
+            }
+        }
         current.partner_kinds = self.partner_kinds.into_values();
         current.categories = self.categories.into_values();
         current.labels = self.labels.into_values();
@@ -792,6 +841,8 @@ impl<'s> Builder<'s> {
         current.areas = (0..self.areas.len())
             .map(|n| self.areas.row(n as u32).try_into().unwrap_or_default())
             .collect();
+        current.unknown_codes =
+            unknown_codes(&current, &self.settings.reference.codes, &self.unknown);
         self.tokens.find_repeats(&mut current);
         current.marked = marked(&current);
         current
@@ -800,6 +851,30 @@ impl<'s> Builder<'s> {
         current.says_places = says_places(&current);
         current
     }
+}
+
+/// The unknown codes of records by their combinations of codes and of details.
+fn unknown_codes(
+    current: &Current,
+    lists: &CodeLists,
+    records: &BTreeMap<[u32; 2], u64>,
+) -> UnknownCodes {
+    let mut unknown = UnknownCodes::default();
+    for ([what, details], records) in records {
+        for category in &current.what[*what as usize].codes {
+            let category = &current.categories[*category as usize];
+            if category.kind == "category" {
+                let edition = category.edition.as_deref();
+                unknown.add(lists, &category.scheme, edition, &category.code, *records);
+            }
+        }
+        let [list, code] = [COLUMNS.outcome_list, COLUMNS.outcome_code]
+            .map(|column| current.texts.text(current.value(column, *details)));
+        if let (Some(list), Some(code)) = (list, code) {
+            unknown.add(lists, list, None, code, *records);
+        }
+    }
+    unknown
 }
 
 /// The first code under a scheme.

@@ -71,6 +71,8 @@ impl Bits {
 pub(crate) struct Latest {
     best: Vec<Bits>,
     revised: Vec<Bits>,
+    /// The rows that met another one of their record and revision, when that was the highest.
+    repeated: Vec<Bits>,
     /// For each row of every file that is the state of its record, the day it was first received.
     first_days: Vec<Vec<u16>>,
     /// Which release of a month counts.
@@ -92,7 +94,7 @@ impl Latest {
         partners: &Partners,
         mut progress: impl FnMut(u64),
     ) -> Result<Self, AggregateError> {
-        let mut records = Records::with_capacity(files.rows.iter().sum::<u64>() as usize);
+        let mut records = Records::with_capacity(&files.rows);
         let (mut rows, mut newest_received) = (0, None);
         files.for_each(&READ, |part| {
             let added = records.add(part, as_at.map_or(i64::MAX, |at| at.0), partners)?;
@@ -118,6 +120,7 @@ impl Latest {
         Ok(Self {
             best,
             revised,
+            repeated: records.repeated,
             first_days,
             releases: records.releases,
             records: records.entries.len(),
@@ -136,6 +139,11 @@ impl Latest {
         self.first_days[file][row].into()
     }
 
+    /// Whether a row met another one of its record and revision: the contents of the two may differ.
+    pub(crate) fn is_repeated(&self, file: usize, row: usize) -> bool {
+        self.repeated[file].get(row)
+    }
+
     /// Whether that record had another revision before.
     pub(crate) fn is_revised(&self, file: usize, row: usize) -> bool {
         self.revised[file].get(row)
@@ -152,6 +160,8 @@ struct Added {
 struct Records {
     index: HashTable<u32>,
     entries: Vec<Entry>,
+    /// As [`Latest::repeated`].
+    repeated: Vec<Bits>,
     /// Where source and subject are joined for the hash.
     scratch: Vec<u8>,
     calendar: Calendar,
@@ -159,10 +169,13 @@ struct Records {
 }
 
 impl Records {
-    fn with_capacity(rows: usize) -> Self {
+    /// For files with these numbers of rows.
+    fn with_capacity(files: &[u64]) -> Self {
+        let rows = files.iter().sum::<u64>() as usize;
         Self {
             index: HashTable::with_capacity(rows),
             entries: Vec::with_capacity(rows),
+            repeated: files.iter().map(|rows| Bits::new(*rows)).collect(),
             scratch: Vec::new(),
             calendar: Calendar::default(),
             releases: Releases::default(),
@@ -231,7 +244,13 @@ impl Records {
             .index
             .find(new.record[0], |i| entries[*i as usize].record == new.record);
         if let Some(&found) = found {
-            return entries[found as usize].weigh(new);
+            let known = &mut entries[found as usize];
+            if known.revision == new.revision {
+                for (file, row) in [(known.file, known.row), (new.file, new.row)] {
+                    self.repeated[file as usize].set(row as usize);
+                }
+            }
+            return known.weigh(new);
         }
         let place = entries.len() as u32;
         entries.push(new);

@@ -121,7 +121,7 @@ impl Derived {
             ),
             Self::UnknownCode => (
                 "unknown_code",
-                "Whether a code is missing from the code list of its scheme.",
+                "Whether the list of one of its codes, the outcome included, does not contain it.",
             ),
             Self::PersonAgain => (
                 "person_again",
@@ -611,9 +611,12 @@ impl<'c> GroupRows<'c> {
             Origin::Derived(Derived::Groups) => lookup(&named.groups, what),
             Origin::Derived(Derived::Class) => lookup(&named.classes, what),
             Origin::Derived(Derived::UnknownCode) => {
-                let unknown = what
-                    .iter()
-                    .map(|number| Some(current.what[*number as usize].unknown_code));
+                let details = &self.numbers[Group::Details as usize];
+                let unknown = what.iter().zip(details).map(|(what, details)| {
+                    let is_unknown = current.what[*what as usize].unknown_code
+                        || current.unknown_outcome[*details as usize];
+                    Some(is_unknown)
+                });
                 Arc::new(unknown.collect::<BooleanArray>())
             }
             Origin::Derived(Derived::PersonAgain) => self.again(0),

@@ -165,8 +165,16 @@ fn record_columns<'f>() -> Vec<Column<'f, QualityRow>> {
         integer(
             ColumnPurpose::Count,
             "unknown_code",
-            "Number of the records with a code that is not in the code list of its scheme.",
+            "Number of the records with a code, the outcome included, that its list does not \
+             contain.",
             |_, row| Some(row.feed.quality.unknown_code),
+        ),
+        integer(
+            ColumnPurpose::Count,
+            "contradictions",
+            "Records whose latest revision was sent with different contents, cancellations \
+             included; one content of each counts.",
+            |_, row| Some(row.feed.quality.contradictions),
         ),
         integer(
             ColumnPurpose::Count,

@@ -24,7 +24,7 @@ pub(crate) const TABLE: TableSpec = TableSpec {
 };
 
 fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
-    vec![
+    let mut columns = vec![
         text(
             ColumnPurpose::KindKey,
             "partner",
@@ -95,10 +95,28 @@ fn columns<'f>() -> Vec<Column<'f, FeedMonth>> {
             "Events that broke their contract, by the month received.",
             |_, row| Some(row.rejected),
         ),
-        date(ColumnPurpose::Attribute, "due", DUE, |set, row| {
-            let partners = &set.figures.settings.reference.partners;
-            Some(partners.due(&row.partner, row.kind.as_deref()?, row.month))
-        }),
+        integer(
+            ColumnPurpose::Count,
+            "contradictions",
+            "Records whose latest revision was sent with different contents.",
+            |_, row| Some(row.quality.contradictions),
+        ),
+    ];
+    columns.extend(date_columns());
+    columns
+}
+
+fn date_columns<'f>() -> Vec<Column<'f, FeedMonth>> {
+    vec![
+        date(
+            ColumnPurpose::Attribute,
+            "due",
+            DUE,
+            |set, row: &FeedMonth| {
+                let partners = &set.figures.settings.reference.partners;
+                Some(partners.due(&row.partner, row.kind.as_deref()?, row.month))
+            },
+        ),
         date(
             ColumnPurpose::Attribute,
             "settled",

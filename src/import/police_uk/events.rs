@@ -61,10 +61,11 @@ impl PoliceEventWriter<'_> {
             Some(given) => outcome(row, &given.code, Moment::parse(&given.month))?,
             None => outcome(row, &last_outcome, None)?,
         };
-        self.unknown_codes.add(self.lists, LIST.0, &category);
+        self.unknown_codes
+            .add(self.lists, LIST.0, Some(LIST.1), &category, 1);
         if let Some(outcome) = &outcome {
             self.unknown_codes
-                .add(self.lists, OUTCOME_LIST, &outcome.code);
+                .add(self.lists, OUTCOME_LIST, None, &outcome.code, 1);
         }
         let (kind, data) = if is_incident(row) {
             (

@@ -676,16 +676,16 @@ fn crime_types_and_outcomes_that_no_list_contains_are_reported() {
         found,
         [
             (
-                "police-uk",
-                "violence-sexual-offences",
-                2,
-                Some("violence-and-sexual-offences")
-            ),
-            (
                 "police-uk-outcome",
                 "local-resolutions",
                 1,
                 Some("local-resolution")
+            ),
+            (
+                "police-uk@2013-05",
+                "violence-sexual-offences",
+                2,
+                Some("violence-and-sexual-offences")
             ),
         ]
     );

@@ -13,6 +13,7 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::state::intern::{ABSENT, Texts};
 use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group, TimeColumn, columns_in};
 use crate::contract::moment::Precision;
+use crate::contract::revision::is_content;
 use crate::event::Micros;
 use crate::normalise::{self, RECEIVED};
 
@@ -64,14 +65,24 @@ const EACH: [&str; 5] = [
     COLUMNS.cancellation_reason.name(),
 ];
 
-/// The ledger's columns that are read.
+/// The ledger's columns that are read: all that are a part of a revision's content, and those of
+/// [`EACH`].
 pub(crate) fn read() -> Vec<&'static str> {
     let combined = COMBINED.iter().flatten().copied();
     combined
         .chain(fields(Group::Times).map(|time| time.name))
         .chain(EACH)
         .chain(fields(Group::Tokens).map(|token| token.name))
+        .chain(content_apart())
         .collect()
+}
+
+/// Columns that no figure needs, but that tell whether two revisions have the same content.
+fn content_apart() -> impl Iterator<Item = &'static str> {
+    let content = fields(Group::Apart).filter(|field| is_content(field.name));
+    content
+        .flat_map(normalise::columns_of)
+        .map(|column| &**column.name())
 }
 
 /// The value of an absent time.
