@@ -72,7 +72,7 @@ struct ImportHclic {
     /// Authority of a long CSV file, such as E07000110, which the file does not name
     #[arg(long, value_name = "CODE")]
     authority: Option<String>,
-    /// Published workbooks (.xlsx) or long CSV files (.csv)
+    /// Published workbooks (.xlsx or .ods) or long CSV files (.csv)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }

@@ -32,7 +32,7 @@ pub const SOURCE: &str = "urn:partner:mhclg:hclic";
 #[allow(missing_docs, reason = "the message names the fields")]
 pub enum HclicError {
     /// Another kind of file.
-    #[error("{} is neither a workbook (.xlsx) nor the long CSV (.csv)", file.display())]
+    #[error("{} is neither a workbook (.xlsx or .ods) nor the long CSV (.csv); save it as one", file.display())]
     Ending { file: PathBuf },
     /// The file system failed.
     #[error("cannot read {}", file.display())]
@@ -41,7 +41,7 @@ pub enum HclicError {
     #[error("cannot read {}", file.display())]
     Workbook {
         file: PathBuf,
-        source: calamine::XlsxError,
+        source: calamine::Error,
     },
     /// Not a valid CSV file.
     #[error("cannot read {}", file.display())]

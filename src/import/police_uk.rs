@@ -3,9 +3,10 @@
 //! Rows of street files are crimes and incidents; their outcomes come from the outcome files where
 //! these are given. Rows of stop-and-search files are searches. One run imports one release of one
 //! force, all its months together, since only the complete release shows what identifies a record.
-//! Every published row is one record. `IdCounts` that do not identify a record are an error, and so are
+//! Every published row is one record, but for rows that repeat one id many times. Ids that do not identify a record are an error, and so are
 //! LSOA codes of an unknown vintage.
 
+mod checks;
 mod events;
 mod file;
 mod ids;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+pub use self::checks::{FileOddity, PoliceUkWarning};
 use self::events::PoliceEventWriter;
 use self::file::AFTER_RELEASE;
 use self::published::{PublishedFiles, WithdrawnRecords, find_files};
@@ -47,8 +49,20 @@ pub enum PoliceUkError {
     /// Files of more than one force.
     #[error("the files are of two forces, {one} and {other}: import each force by itself")]
     Forces { one: String, other: String },
+    /// Rows of another force.
+    #[error(
+        "{}: {rows} of {all} rows name another force than {force} in `Falls within`; name the file \
+         after its force, or leave these rows out",
+        file.display()
+    )]
+    OtherForce {
+        file: PathBuf,
+        rows: usize,
+        all: usize,
+        force: String,
+    },
     /// Rows would be counted twice.
-    #[error("month {month} is in both {} and {}", one.display(), other.display())]
+    #[error("month {month} is in both {} and {}: give each month once", one.display(), other.display())]
     MonthTwice {
         month: String,
         one: PathBuf,
@@ -85,17 +99,24 @@ pub enum PoliceUkError {
     OutcomesByMonth,
     /// No code shows the vintage.
     #[error(
-        "cannot tell the vintage of the LSOA codes: only some codes of Maidstone show it, and none \
-         of them is in these files; pass --vintage (2011 for releases from 2013, 2021 for those \
-         from 2025; before 2013 it may be 2001)"
+        "cannot tell the vintage of the LSOA codes: every code in these files is in both 2011 and \
+         2021; pass --vintage (2011 for releases from 2013, 2021 for those from 2025; before 2013 \
+         it may be 2001)"
     )]
     VintageUnknown,
     /// Codes of two vintages.
     #[error(
-        "the files have LSOA codes of both 2011 and 2021; import the files of each release by \
-         themselves"
+        "the files have LSOA codes that ended with {earlier} ({}) and codes that began with \
+         {later} ({}); import the months of each vintage in a run of their own",
+        earlier_file.display(),
+        later_file.display()
     )]
-    VintageMixed,
+    VintageMixed {
+        earlier: i32,
+        earlier_file: PathBuf,
+        later: i32,
+        later_file: PathBuf,
+    },
     /// The codes are of another vintage.
     #[error("--vintage {given} does not match the LSOA codes, which are of {found}")]
     VintageOther { given: i32, found: i32 },
@@ -145,7 +166,7 @@ pub fn import(
     {
         return Err(row.error(StreetColumn::Month, AFTER_RELEASE));
     }
-    let vintage = find_vintage(&now.street, options.vintage)?;
+    let vintage = find_vintage(&now.street, options.vintage, &reference.geography)?;
     let mut writer = PoliceEventWriter {
         source: now.name.source(),
         release: options.release,
@@ -186,6 +207,7 @@ pub fn import(
         outcomes: now.outcomes.rows,
         outcomes_skipped: now.outcomes.skipped,
         unknown_codes,
+        warnings: now.warnings,
         cancelled,
     })
 }

@@ -7,6 +7,7 @@
 
 mod load;
 mod scope;
+mod vintages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,6 +15,8 @@ use std::fmt;
 use jiff::civil;
 
 pub use scope::{Placed, Scope};
+use vintages::LsoaRange;
+pub use vintages::LsoaVintages;
 
 /// How large an area is, smallest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -249,6 +252,8 @@ pub struct Geography {
     children: BTreeMap<String, Vec<AreaLink>>,
     sets: BTreeMap<String, Districts>,
     places: BTreeMap<String, Lsoas>,
+    /// In order of codes.
+    lsoa_ranges: Vec<LsoaRange>,
     /// By code and unit, earliest first.
     populations: BTreeMap<String, BTreeMap<PopulationUnit, Vec<Population>>>,
 }
@@ -272,6 +277,21 @@ impl Geography {
             .flat_map(BTreeMap::values)
             .flatten()
             .map(String::as_str)
+    }
+
+    /// The id of the police force area that is named after a force; none = not known.
+    pub fn force_area(&self, force: &str) -> Option<&str> {
+        let of_force = |id: &&String| id.rsplit_once('-').is_some_and(|(name, _)| name == force);
+        let areas = self.sets.iter().filter(|(_, set)| is_force_area(&set.code));
+        areas.map(|(id, _)| id).find(of_force).map(String::as_str)
+    }
+
+    /// Whether an area is in a set of districts.
+    pub fn is_in_set(&self, code: &str, set: &str) -> bool {
+        let district = self.district_of(code);
+        let set = self.sets.get(set);
+        set.zip(district)
+            .is_some_and(|(set, district)| set.districts.contains(district))
     }
 
     /// The number of districts of a set, by its id; `None` = not a set.
@@ -442,6 +462,11 @@ impl Geography {
         let parent = self.areas.get(&part.parent).map(|area| area.level);
         child.is_none_or(|child| parent.is_some_and(|parent| parent > child))
     }
+}
+
+/// Whether a code is that of a police force area.
+fn is_force_area(code: &str) -> bool {
+    code.starts_with("E23") || code.starts_with("W15")
 }
 
 #[cfg(test)]

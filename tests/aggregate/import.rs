@@ -132,26 +132,14 @@ fn ids_of_northern_ireland_do_not_identify() {
 }
 
 #[test]
-fn rows_of_dyfed_powys_need_a_vintage_and_hold_two_redated_ids() {
+fn rows_of_dyfed_powys_show_their_vintage_and_hold_two_redated_ids() {
     let street = Street::of("dyfed-powys", |made| {
         made.ids(&MONTHS[2..4], 2, "W01000001");
         made.ids(&MONTHS[..1], 12_123, "W01000001");
         made.incidents("2018-10", 3_993, "W01000001");
     });
-    let refused = subjects_of(&street.files, &options()).expect_err("asked for");
-    assert!(
-        matches!(refused, PoliceUkError::VintageUnknown)
-            && refused.to_string().contains("--vintage"),
-        "{refused}"
-    );
-    let (subjects, summary) = subjects_of(
-        &street.files,
-        &PoliceUkOptions {
-            vintage: Some(2011),
-            ..options()
-        },
-    )
-    .expect("events");
+    let (subjects, summary) = subjects_of(&street.files, &options()).expect("events");
+    assert_eq!(summary.vintage, Some(2011));
     assert_eq!(
         (subjects.len(), unique(&subjects), summary.ids_redated),
         (16_120, 16_120, 2)
@@ -244,7 +232,7 @@ fn published_outcomes_are_those_of_their_crimes() {
         .collect();
     let rows = ids
         .iter()
-        .map(|id| format!("{id},2019-06,A,A,,,No Location,,,Drugs,Under investigation,\n"));
+        .map(|id| format!("{id},2019-06,Metropolitan Police Service,Metropolitan Police Service,,,No Location,,,Drugs,Under investigation,\n"));
     std::fs::write(&street, format!("{HEADER}{}", rows.collect::<String>())).expect("a file");
     let mut out = Vec::new();
     let options = PoliceUkOptions {

@@ -566,8 +566,8 @@ fn districts_rank_by_count_where_a_population_is_unknown() {
     let without_thanet = text
         .lines()
         .filter(|line| !line.starts_with("E07000114,2019,persons"));
-    let without_thanet: String = without_thanet.map(|line| format!("{line}\n")).collect();
-    let reference = reference_with(&[(POPULATIONS, &without_thanet)]);
+    let without_thanet: Vec<&str> = without_thanet.collect();
+    let reference = reference_with(&[(POPULATIONS, &without_thanet.join("\n"))]);
     let plan = "smp-2019-22";
     let run = KENT.chain.aggregate_with(&reference, &[plan], None);
     let totals = KENT

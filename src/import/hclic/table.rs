@@ -10,8 +10,8 @@ use std::str::FromStr;
 use calamine::Data;
 
 use super::heading::Heading;
-use super::{HclicError, Quarter};
-use super::{long_csv, workbook};
+use super::workbook::{self, WorkbookForm};
+use super::{HclicError, Quarter, long_csv};
 use crate::contract::parts::Quantity;
 
 /// A table that is imported.
@@ -181,8 +181,10 @@ pub(super) fn each_table<'f>(
     authority: Option<&str>,
     each: impl FnMut(HclicTable<'f>) -> Result<(), HclicError>,
 ) -> Result<(), HclicError> {
-    match file.extension().and_then(|ending| ending.to_str()) {
-        Some("xlsx") => workbook::each_sheet(file, each),
+    let ending = file.extension().unwrap_or_default().to_ascii_lowercase();
+    match ending.to_str() {
+        Some("xlsx") => workbook::each_sheet(file, WorkbookForm::Xlsx, each),
+        Some("ods") => workbook::each_sheet(file, WorkbookForm::Ods, each),
         Some("csv") => long_csv::each_quarter(file, authority, each),
         _ => Err(HclicError::Ending {
             file: file.to_owned(),

@@ -57,6 +57,31 @@ impl Folder {
         path
     }
 
+    /// The same sheets in the form `.ods`.
+    fn ods(&self, name: &str, sheets: &[(&str, &str)]) -> PathBuf {
+        let sheets = sheets.iter().map(|(name, cells)| ods_sheet(name, cells));
+        let content = format!(
+            "<office:document-content \
+             xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\" \
+             xmlns:table=\"urn:oasis:names:tc:opendocument:xmlns:table:1.0\" \
+             xmlns:text=\"urn:oasis:names:tc:opendocument:xmlns:text:1.0\">\
+             <office:body><office:spreadsheet>{}</office:spreadsheet></office:body>\
+             </office:document-content>",
+            sheets.collect::<String>()
+        );
+        let mimetype = "application/vnd.oasis.opendocument.spreadsheet";
+        let path = self.0.path().join(name);
+        let manifest = "<manifest:manifest \
+             xmlns:manifest=\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"/>";
+        let archive = zip_archive(&[
+            ("mimetype", mimetype),
+            ("META-INF/manifest.xml", manifest),
+            ("content.xml", &content),
+        ]);
+        std::fs::write(&path, archive).expect("a workbook");
+        path
+    }
+
     fn csv(&self, lines: &str) -> PathBuf {
         let path = self.0.path().join("long.csv");
         std::fs::write(
@@ -66,6 +91,85 @@ impl Folder {
         .expect("a file");
         path
     }
+}
+
+fn ods_sheet(name: &str, cells: &str) -> String {
+    let rows = cells.lines().map(|line| {
+        let cells: Vec<String> = line.split('|').map(ods_cell).collect();
+        ["<table:table-row>", &cells.concat(), "</table:table-row>"].concat()
+    });
+    let rows: Vec<String> = rows.collect();
+    format!(
+        "<table:table table:name=\"{name}\">{}</table:table>",
+        rows.concat()
+    )
+}
+
+fn ods_cell(text: &str) -> String {
+    match (text, text.parse::<f64>()) {
+        ("<" | "^", _) => "<table:covered-table-cell/>".to_owned(),
+        ("", _) => "<table:table-cell/>".to_owned(),
+        (_, Ok(number)) => format!(
+            "<table:table-cell office:value-type=\"float\" office:value=\"{number}\">\
+             <text:p>{number}</text:p></table:table-cell>"
+        ),
+        (text, Err(_)) => format!(
+            "<table:table-cell office:value-type=\"string\"><text:p>{text}</text:p>\
+             </table:table-cell>"
+        ),
+    }
+}
+
+/// A ZIP archive of files that are not compressed.
+fn zip_archive(files: &[(&str, &str)]) -> Vec<u8> {
+    let (mut archive, mut directory) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        let mut crc = flate2::Crc::new();
+        crc.update(text.as_bytes());
+        let size = text.len() as u32;
+        let offset = archive.len() as u32;
+        // Version 2.0, no flags, stored, no time; checksum, both sizes, length of the name.
+        let mut entry = [20_u16, 0, 0, 0, 0].map(u16::to_le_bytes).concat();
+        entry.extend([crc.sum(), size, size].map(u32::to_le_bytes).concat());
+        entry.extend([name.len() as u16, 0].map(u16::to_le_bytes).concat());
+        archive.extend([b"PK\x03\x04", &entry[..], name.as_bytes(), text.as_bytes()].concat());
+        directory.extend([b"PK\x01\x02\x14\0", &entry[..], &[0; 10]].concat());
+        directory.extend(offset.to_le_bytes());
+        directory.extend(name.as_bytes());
+    }
+    let (start, count) = (archive.len() as u32, files.len() as u16);
+    let sizes = [directory.len() as u32, start]
+        .map(u32::to_le_bytes)
+        .concat();
+    archive.append(&mut directory);
+    archive.extend(b"PK\x05\x06\0\0\0\0");
+    archive.extend([count, count].map(u16::to_le_bytes).concat());
+    archive.extend(sizes);
+    archive.extend([0, 0]);
+    archive
+}
+
+#[test]
+fn a_workbook_in_the_other_form_is_read_alike() {
+    let folder = Folder::new();
+    let sheets = [
+        ("Contents", "Contents"),
+        ("A1 - Apr-Jun 18", A1),
+        ("A3", A3),
+    ];
+    let (xlsx, of_xlsx) = imported(&[folder.book("1.xlsx", &sheets)], None).expect("events");
+    for name in ["2.ods", "3.ODS"] {
+        let (ods, of_ods) = imported(&[folder.ods(name, &sheets)], None).expect("events");
+        assert_eq!((&ods, &of_ods), (&xlsx, &of_xlsx), "{name}");
+    }
+    assert_eq!((xlsx.len(), of_xlsx.tables.len()), (of_xlsx.events(), 2));
+    let broken = folder.0.path().join("4.ods");
+    std::fs::write(&broken, "PK").expect("a file");
+    let refused = imported(&[broken], None).expect_err("refused").to_string();
+    assert!(
+        refused.starts_with("cannot read ") && refused.ends_with("4.ods"),
+        "{refused}"
+    );
 }
 
 fn write_sheet(sheet: &mut Worksheet, cells: &str) {

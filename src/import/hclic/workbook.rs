@@ -1,8 +1,10 @@
 //! Reads tables from the sheets of a published workbook.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
-use calamine::{Data, Range, Reader, Xlsx, open_workbook};
+use calamine::{Data, Error, Range, Reader, Sheets, open_workbook};
 
 use super::HclicError;
 use super::heading::Heading;
@@ -18,16 +20,35 @@ const HEADING_ROWS: u32 = 4;
 /// The first column that can contain figures: before it are code and name.
 const FIRST_FIGURE: u32 = 2;
 
+/// The form of a workbook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WorkbookForm {
+    /// Office Open XML, `.xlsx`.
+    Xlsx,
+    /// Open Document, `.ods`.
+    Ods,
+}
+
+impl WorkbookForm {
+    fn open(self, file: &Path) -> Result<Sheets<BufReader<File>>, Error> {
+        Ok(match self {
+            Self::Xlsx => Sheets::Xlsx(open_workbook(file).map_err(Error::Xlsx)?),
+            Self::Ods => Sheets::Ods(open_workbook(file).map_err(Error::Ods)?),
+        })
+    }
+}
+
 /// Calls `each` with the table of each sheet that has one.
 pub(super) fn each_sheet<'f>(
     file: &'f Path,
+    form: WorkbookForm,
     mut each: impl FnMut(HclicTable<'f>) -> Result<(), HclicError>,
 ) -> Result<(), HclicError> {
     let workbook_error = |source| HclicError::Workbook {
         file: file.to_owned(),
         source,
     };
-    let mut book: Xlsx<_> = open_workbook(file).map_err(workbook_error)?;
+    let mut book = form.open(file).map_err(workbook_error)?;
     let mut sheets: Vec<(TableName, String)> = Vec::new();
     for sheet in book.sheet_names() {
         // Sheets are called `A1`, or in 2018 `A1 - Apr-Jun 18`.

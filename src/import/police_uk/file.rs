@@ -146,12 +146,13 @@ impl<'r> CsvLine<'r> {
     }
 }
 
-/// Calls `each` with the lines of a file below its header, which must be `header`.
+/// Calls `each` with the lines of a file below its header, which must be `header`; returns how many
+/// there are.
 pub(super) fn each_line(
     file: &Path,
     header: &'static [&'static str],
     mut each: impl FnMut(CsvLine<'_>) -> Result<(), PoliceUkError>,
-) -> Result<(), PoliceUkError> {
+) -> Result<usize, PoliceUkError> {
     let csv_error = |source| PoliceUkError::Csv {
         file: file.to_owned(),
         source,
@@ -178,7 +179,9 @@ pub(super) fn each_line(
         };
         return Err(line.error(missing, "the header must have this column at this position"));
     }
+    let mut lines = 0;
     while reader.read_record(&mut record).map_err(csv_error)? {
+        lines += 1;
         let number = record.position().map_or(0, csv::Position::line);
         each(CsvLine {
             file,
@@ -187,7 +190,7 @@ pub(super) fn each_line(
             record: &record,
         })?;
     }
-    Ok(())
+    Ok(lines)
 }
 
 fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {

@@ -53,6 +53,8 @@ pub(super) struct CrimeOutcomes {
     pub(super) rows: usize,
     /// Rows whose crime is in no street file.
     pub(super) skipped: usize,
+    /// Files without a row.
+    pub(super) empty_files: Vec<PathBuf>,
 }
 
 /// How a crime was resolved, and when.
@@ -90,7 +92,7 @@ impl CrimeOutcomes {
         best.remove("");
         let ranks = ranks(lists);
         for (path, name) in files {
-            file::each_line(path, &HEADER, |line| {
+            let lines = file::each_line(path, &HEADER, |line| {
                 check(line, name, release)?;
                 outcomes.rows += 1;
                 let Some(best) = best.get_mut(line.field(CRIME_ID)) else {
@@ -112,6 +114,9 @@ impl CrimeOutcomes {
                 }
                 Ok(())
             })?;
+            if lines == 0 {
+                outcomes.empty_files.push(path.clone());
+            }
         }
         outcomes.by_id = best
             .into_iter()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::checks::{FileOddity, PoliceUkWarning, misplaced_files};
 use super::file::{self, FileContent, FileName};
 use super::ids::{IdCounts, identify};
 use super::outcomes::{CrimeOutcome, CrimeOutcomes};
@@ -25,6 +26,8 @@ pub(super) struct PublishedFiles {
     pub(super) ids: IdCounts,
     pub(super) outcomes: CrimeOutcomes,
     pub(super) searches: ImportedSearches,
+    /// What is odd about the files.
+    pub(super) warnings: Vec<PoliceUkWarning>,
 }
 
 impl PublishedFiles {
@@ -51,6 +54,10 @@ impl PublishedFiles {
         let (subjects, ids) = identify(&street, options.id_scope)?;
         let outcomes = CrimeOutcomes::read(&outcomes, &street, options.release, &reference.codes)?;
         let searches = ImportedSearches::read(&searches, options.release)?;
+        let mut warnings = street.warnings.clone();
+        let empty_files = outcomes.empty_files.iter().chain(&searches.empty_files);
+        warnings.extend(empty_files.map(|file| PoliceUkWarning::new(file, FileOddity::NoRows)));
+        warnings.extend(misplaced_files(&street, &name.force, &reference.geography));
         Ok(Self {
             name,
             street,
@@ -58,6 +65,7 @@ impl PublishedFiles {
             ids,
             outcomes,
             searches,
+            warnings,
         })
     }
 
@@ -113,7 +121,7 @@ impl WithdrawnRecords {
         now: &PublishedFiles,
     ) -> Result<Self, PoliceUkError> {
         let before = PublishedFiles::read(previous, options, reference)?;
-        let vintage = match find_vintage(&before.street, options.vintage) {
+        let vintage = match find_vintage(&before.street, options.vintage, &reference.geography) {
             Err(PoliceUkError::VintageOther { found, .. }) => Some(found),
             other => other?,
         };

@@ -52,6 +52,8 @@ pub(super) struct ImportedSearches {
     pub(super) all: Vec<ImportedSearch>,
     /// The months of the files.
     months: BTreeSet<(String, String)>,
+    /// Files without a row.
+    pub(super) empty_files: Vec<PathBuf>,
 }
 
 /// A search.
@@ -75,7 +77,7 @@ impl ImportedSearches {
             searches
                 .months
                 .insert((name.first.clone(), name.last.clone()));
-            file::each_line(path, &HEADER, |line| {
+            let lines = file::each_line(path, &HEADER, |line| {
                 let at = parse_instant(line)?;
                 let month = Moment::from_stored(at, Precision::Month).to_string();
                 if month > release.to_string() {
@@ -91,6 +93,9 @@ impl ImportedSearches {
                 });
                 Ok(())
             })?;
+            if lines == 0 {
+                searches.empty_files.push(path.clone());
+            }
         }
         Ok(searches)
     }

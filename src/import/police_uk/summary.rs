@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::checks::PoliceUkWarning;
 use crate::reference::UnknownCodes;
 
 /// Counts of what an import read and wrote.
@@ -27,6 +28,8 @@ pub struct PoliceUkSummary {
     pub outcomes: usize,
     /// Rows of outcomes whose crimes are not in the street files.
     pub outcomes_skipped: usize,
+    /// What is odd about the files.
+    pub warnings: Vec<PoliceUkWarning>,
     /// Crime types and outcomes that their lists do not contain.
     pub unknown_codes: UnknownCodes,
     /// Records of the release before that have vanished.
@@ -99,7 +102,9 @@ impl fmt::Display for PoliceUkSummary {
             "outcome rows          {:>9}, {} without a crime in these files",
             self.outcomes, self.outcomes_skipped
         )?;
-        writeln!(f, "cancelled             {:>9}", self.cancelled)
+        writeln!(f, "cancelled             {:>9}", self.cancelled)?;
+        let mut warnings = self.warnings.iter();
+        warnings.try_for_each(|warning| writeln!(f, "warning: {warning}"))
     }
 }
 

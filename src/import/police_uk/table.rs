@@ -1,12 +1,13 @@
 //! The rows of street files as published: read in full, checked by column, kept in one text.
 //!
-//! An error names file, line and column. Columns that are not sent (`Reported by`, `LSOA name`,
-//! `Context`) are not kept.
+//! An error names file, line and column. Columns that neither are sent nor show a fault (`LSOA
+//! name`, `Context`) are not kept.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use super::PoliceUkError;
+use super::checks::{FileOddity, PoliceUkWarning, is_force};
 use super::file::{self, CsvLine, FileName, NOT_A_MONTH, NOT_IN_FILE_NAME, is_month};
 use crate::contract::text::{Form, IdForm};
 
@@ -27,13 +28,14 @@ const HEADER: [&str; 12] = [
 ];
 
 /// The columns that are kept, by their index in [`HEADER`].
-const KEPT: [usize; 9] = [0, 1, 3, 4, 5, 6, 7, 9, 10];
+const KEPT: [usize; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10];
 
 /// A column that is kept, by its index in [`KEPT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StreetColumn {
     CrimeId,
     Month,
+    ReportedBy,
     FallsWithin,
     Longitude,
     Latitude,
@@ -65,6 +67,8 @@ pub(super) struct StreetRows {
     rows: Vec<RowSpan>,
     /// The months of the rows, and the file of each.
     pub(super) months: BTreeMap<String, usize>,
+    /// What is odd about the files.
+    pub(super) warnings: Vec<PoliceUkWarning>,
 }
 
 /// The position of a row's text, and its origin.
@@ -93,6 +97,17 @@ impl<'a> StreetRow<'a> {
         &self.table.text[start + usize::from(from)..start + usize::from(ends[column as usize])]
     }
 
+    /// All kept columns.
+    fn text(self) -> &'a str {
+        let RowSpan { start, ends, .. } = self.span;
+        &self.table.text[*start..start + usize::from(ends[KEPT.len() - 1])]
+    }
+
+    /// The file of this row.
+    pub(super) fn file(self) -> &'a Path {
+        &self.table.files[self.span.file as usize]
+    }
+
     /// What identifies a row without an id.
     pub(super) fn identity(self) -> impl Iterator<Item = &'a str> {
         StreetColumn::IDENTITY
@@ -119,12 +134,83 @@ impl StreetRows {
         for (path, name) in files {
             let file = table.files.len();
             table.files.push(path.clone());
+            let first_row = table.rows.len();
             file::each_line(&path, &HEADER, |line| {
                 table.check(file, line, &name)?;
                 table.push(file, line)
             })?;
+            table.check_file(&path, &name.force, first_row)?;
+            table.keep_identical_rows_once(&path, first_row);
         }
         Ok(table)
+    }
+
+    /// Checks the rows of a file together, from `first_row` on.
+    fn check_file(
+        &mut self,
+        path: &Path,
+        force: &str,
+        first_row: usize,
+    ) -> Result<(), PoliceUkError> {
+        let all = self.rows.len() - first_row;
+        if all == 0 {
+            self.warnings
+                .push(PoliceUkWarning::new(path, FileOddity::NoRows));
+        }
+        let naming_other = |column: StreetColumn| {
+            let mut known: HashMap<&str, bool> = HashMap::new();
+            let rows = self.rows().skip(first_row).filter(|row| {
+                let name = row.field(column);
+                !*known
+                    .entry(name)
+                    .or_insert_with(|| name.is_empty() || is_force(name, force))
+            });
+            rows.count()
+        };
+        let rows = naming_other(StreetColumn::FallsWithin);
+        if rows > 0 {
+            return Err(PoliceUkError::OtherForce {
+                file: path.to_owned(),
+                rows,
+                all,
+                force: force.to_owned(),
+            });
+        }
+        let rows = naming_other(StreetColumn::ReportedBy);
+        if rows > 0 {
+            let oddity = FileOddity::ReportedByOther { rows };
+            self.warnings.push(PoliceUkWarning::new(path, oddity));
+        }
+        Ok(())
+    }
+
+    /// Keeps the first of rows of a file that share an id and are equal in every column, if there
+    /// are at least [`IDENTICAL_ROWS_MIN`].
+    fn keep_identical_rows_once(&mut self, path: &Path, first_row: usize) {
+        let mut equal: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, row) in self.rows().enumerate().skip(first_row) {
+            if !row.field(StreetColumn::CrimeId).is_empty() {
+                equal.entry(row.text()).or_default().push(index);
+            }
+        }
+        equal.retain(|_, rows| rows.len() >= IDENTICAL_ROWS_MIN);
+        if equal.is_empty() {
+            return;
+        }
+        let oddity = FileOddity::IdenticalRows {
+            rows: equal.values().map(Vec::len).sum(),
+            ids: equal.len(),
+        };
+        let repeated = equal
+            .into_values()
+            .flat_map(|rows| rows.into_iter().skip(1));
+        let repeated: HashSet<usize> = repeated.collect();
+        self.warnings.push(PoliceUkWarning::new(path, oddity));
+        let mut index = 0;
+        self.rows.retain(|_| {
+            index += 1;
+            !repeated.contains(&(index - 1))
+        });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -208,6 +294,10 @@ impl StreetRows {
         Ok(())
     }
 }
+
+/// This many identical rows of one id are a fault of the file, and are one record. Two are published
+/// now and then for two crimes.
+const IDENTICAL_ROWS_MIN: usize = 3;
 
 /// Leaves room in a subject for the month before the id and the ordinal after it.
 const ID_BYTES_MAX: usize = 100;

@@ -247,9 +247,19 @@ fn the_vintage_comes_from_the_codes_or_the_option() {
             .to_string()
             .contains("--vintage")
     );
-    assert_eq!(
-        vintage(&[crime("E01034990"), asb("2018-10")], None),
-        Err(PoliceUkError::VintageMixed.to_string())
+    for (lsoa, year) in [
+        ("E01000010", 2011), // London
+        ("E01035762", 2021),
+        ("W01000001", 2011),
+        ("W01002040", 2021),
+    ] {
+        assert_eq!(vintage(&[crime(lsoa)], None), Ok(Some(year)), "{lsoa}");
+    }
+    let mixed = vintage(&[crime("E01034990"), asb("2018-10")], None).expect_err("mixed");
+    assert!(
+        mixed.starts_with("the files have LSOA codes that ended with 2011 (")
+            && mixed.contains("2018-10-kent-street.csv) and codes that began with 2021 ("),
+        "{mixed}"
     );
     let other = PoliceUkError::VintageOther {
         given: 2021,
@@ -259,6 +269,17 @@ fn the_vintage_comes_from_the_codes_or_the_option() {
         vintage(&[crime("E01024334")], Some(2021)),
         Err(other.to_string())
     );
+    // A code that ended with 2011 may be of 2001, one that began with 2011 may not.
+    assert_eq!(vintage(&[crime("E01024334")], Some(2001)), Ok(Some(2001)));
+    let began = [
+        crime("E01024334"),
+        row(ID_B, "2018-10", "E01033768", "Drugs", ""),
+    ];
+    let other = PoliceUkError::VintageOther {
+        given: 2001,
+        found: 2011,
+    };
+    assert_eq!(vintage(&began, Some(2001)), Err(other.to_string()));
 }
 
 #[test]
@@ -656,8 +677,8 @@ fn crime_types_and_outcomes_that_no_list_contains_are_reported() {
         crime("c", "Robbery", "Local resolution"),
         asb("2018-10"),
     ];
-    let older = folder.file("2018-10-essex-street.csv", &rows);
-    let (_, summary) = imported(&[older], &options()).expect("events");
+    let file = folder.file("2018-10-kent-street.csv", &rows);
+    let (_, summary) = imported(&[file], &options()).expect("events");
     let lists = Reference::load(None).expect("built in").codes;
     let found = summary.unknown_codes.codes(&lists);
     let found: Vec<_> = found
@@ -688,5 +709,155 @@ fn crime_types_and_outcomes_that_no_list_contains_are_reported() {
                 Some("violence-and-sexual-offences")
             ),
         ]
+    );
+}
+
+/// A row of another place or force than [`row`].
+fn row_of(id: &str, lsoa: &str, reported_by: &str, falls_within: &str) -> String {
+    let force = format!("{reported_by},{falls_within}");
+    row(id, "2018-10", lsoa, "Drugs", "").replace("Kent Police,Kent Police", &force)
+}
+
+#[test]
+fn rows_of_another_force_are_refused() {
+    let folder = Folder::new();
+    let kent = row_of(ID_A, "E01024363", "Kent Police", "Kent Police");
+    let essex = row_of(ID_B, "E01024363", "Essex Police", "Essex Police");
+    for (rows, counts) in [
+        (vec![essex.clone()], "1 of 1 rows"),
+        (vec![kent, essex.clone(), essex], "2 of 3 rows"),
+    ] {
+        let file = folder.file("2018-10-kent-street.csv", &rows);
+        let refused = imported(&[file], &options())
+            .expect_err("refused")
+            .to_string();
+        let end = "2018-10-kent-street.csv: ".to_owned()
+            + counts
+            + " name another force than kent in `Falls within`; name the file after its force, or \
+               leave these rows out";
+        assert!(refused.ends_with(&end), "{refused}");
+    }
+}
+
+fn warnings(files: &[PathBuf]) -> Vec<(String, FileOddity)> {
+    let options = PoliceUkOptions {
+        vintage: Some(2011),
+        ..options()
+    };
+    let (_, summary) = imported(files, &options).expect("events");
+    let text = summary.to_string();
+    let named = summary.warnings.into_iter().map(|warning| {
+        assert!(text.contains(&format!("\nwarning: {warning}\n")), "{text}");
+        let file = warning.file.file_name().and_then(|name| name.to_str());
+        (file.expect("a name").to_owned(), warning.oddity)
+    });
+    named.collect()
+}
+
+#[test]
+fn rows_that_another_force_reported_are_a_warning() {
+    let folder = Folder::new();
+    let rows = [
+        row_of(ID_A, "E01024363", "British Transport Police", "Kent Police"),
+        row_of(ID_B, "E01024363", "Kent Police", "Kent Police"),
+    ];
+    let file = folder.file("2018-10-kent-street.csv", &rows);
+    let expected = FileOddity::ReportedByOther { rows: 1 };
+    assert_eq!(
+        warnings(&[file]),
+        [("2018-10-kent-street.csv".to_owned(), expected)]
+    );
+}
+
+#[test]
+fn a_file_without_rows_is_a_warning() {
+    let folder = Folder::new();
+    let files = [
+        folder.file("2018-10-kent-street.csv", &[asb("2018-10")]),
+        folder.file("2018-11-kent-street.csv", &[]),
+        folder.outcomes("2018-10-kent-outcomes.csv", &[]),
+        folder.searches("2018-10-kent-stop-and-search.csv", &[]),
+    ];
+    let without_rows = [
+        "2018-11-kent-street.csv",
+        "2018-10-kent-outcomes.csv",
+        "2018-10-kent-stop-and-search.csv",
+    ];
+    assert_eq!(
+        warnings(&files),
+        without_rows.map(|file| (file.to_owned(), FileOddity::NoRows))
+    );
+}
+
+#[test]
+fn many_identical_rows_of_one_id_are_one_record() {
+    let folder = Folder::new();
+    let crime = |id: &str| row(id, "2018-10", "E01024363", "Drugs", "Local resolution");
+    let mut rows = vec![asb("2018-10"); 4];
+    rows.extend(vec![crime(ID_A); 13]);
+    rows.extend(vec![crime("twice"); 2]);
+    rows.extend(vec![crime(ID_B); 3]);
+    rows.push(row(ID_A, "2018-10", "E01024334", "Drugs", ""));
+    let file = folder.file("2018-10-kent-street.csv", &rows);
+    let expected = FileOddity::IdenticalRows { rows: 16, ids: 2 };
+    assert_eq!(
+        warnings(std::slice::from_ref(&file)),
+        [("2018-10-kent-street.csv".to_owned(), expected)]
+    );
+    let (events, summary) = imported(&[file], &options()).expect("events");
+    assert_eq!((summary.crimes(), summary.incidents()), (5, 4));
+    let mut subjects = subjects(&events)[4..].to_vec();
+    subjects.sort_unstable();
+    let another = format!("{ID_A}.2");
+    assert_eq!(subjects, [ID_A, &another, ID_B, "twice", "twice.2"]);
+}
+
+#[test]
+fn a_file_whose_rows_are_all_outside_the_force_is_a_warning() {
+    let folder = Folder::new();
+    let at = |month: &str, lsoa: &str| row("", month, lsoa, "Anti-social behaviour", "");
+    let leicester = "E01032868";
+    let kent = [
+        folder.file("2018-10-kent-street.csv", &[at("2018-10", "E01024363")]),
+        folder.file(
+            "2018-11-kent-street.csv",
+            &[at("2018-11", leicester), at("2018-11", "")],
+        ),
+        folder.file(
+            "2018-12-kent-street.csv",
+            &[at("2018-12", leicester), at("2018-12", "E01016026")],
+        ),
+    ];
+    let outside = FileOddity::OutsideForce {
+        rows: 1,
+        area: "kent-13".to_owned(),
+    };
+    assert_eq!(
+        warnings(&kent),
+        [("2018-11-kent-street.csv".to_owned(), outside)]
+    );
+
+    // Without a known area, the other files show where the force is.
+    let essex = |month: &str, lsoas: &[&str]| {
+        let rows: Vec<String> = lsoas
+            .iter()
+            .map(|lsoa| at(month, lsoa).replace("Kent Police", "Essex Police"))
+            .collect();
+        folder.file(&format!("{month}-essex-street.csv"), &rows)
+    };
+    let files = [
+        essex("2018-10", &["E01021234", "E01021235"]),
+        essex("2018-11", &["E01021235"]),
+        essex("2018-12", &[leicester, leicester]),
+    ];
+    let elsewhere = FileOddity::ElsewhereThanOthers { rows: 2 };
+    assert_eq!(
+        warnings(&files),
+        [("2018-12-essex-street.csv".to_owned(), elsewhere)]
+    );
+    assert_eq!(
+        warnings(&files[2..]),
+        [],
+        "one file has nothing to compare with"
     );
 }

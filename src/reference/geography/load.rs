@@ -84,6 +84,7 @@ impl Geography {
         geography.read_sets(files, sink);
         geography.read_places(files, sink);
         geography.read_populations(files, sink);
+        geography.read_lsoa_vintages(files, sink);
         geography.sum_populations();
         geography
     }
@@ -476,7 +477,7 @@ fn goes_up(child: &Area, parent: &Area) -> bool {
 }
 
 /// The rows of a file, which must be sorted by a unique key; none if the file is missing.
-fn rows<T: serde::de::DeserializeOwned, K: Ord + Display>(
+pub(super) fn rows<T: serde::de::DeserializeOwned, K: Ord + Display>(
     files: &TextFiles,
     path: &'static str,
     sink: &FaultSink,
