@@ -85,6 +85,7 @@ pub struct Partners {
     rate_unit: BTreeMap<String, PopulationUnit>,
     labels: BTreeMap<String, String>,
     kind_labels: BTreeMap<String, String>,
+    collections: BTreeMap<String, String>,
 }
 
 impl Partners {
@@ -225,6 +226,11 @@ impl Partners {
         }
     }
 
+    /// The return that a kind comes from, where several kinds come from one.
+    pub fn collection(&self, kind: &str) -> Option<&str> {
+        self.collections.get(kind).map(String::as_str)
+    }
+
     /// The partners, in order of ids.
     pub fn ids(&self) -> BTreeSet<&str> {
         self.carried
@@ -262,7 +268,8 @@ impl Partners {
                 .map(|id| ((*id).to_owned(), labels.name(id).to_owned()))
                 .collect();
         }
-        partners.read_kind_labels(&reader, schemes);
+        partners.kind_labels = texts_of_kinds(&reader, "kind_labels", schemes);
+        partners.collections = texts_of_kinds(&reader, "collection", schemes);
         partners
     }
 
@@ -412,19 +419,6 @@ impl Partners {
         self.ids().contains(partner) && is_kind(kind, schemes.names)
     }
 
-    fn read_kind_labels(&mut self, reader: &TomlReader<'_>, schemes: &Schemes<'_>) {
-        let Some(table) = reader.table("kind_labels") else {
-            return;
-        };
-        for kind in table.keys() {
-            if !is_kind(kind, schemes.names) {
-                table.fault(kind, "is not a kind (a count is `count:<list>`)");
-            }
-            let label = table.name(kind).to_owned();
-            self.kind_labels.insert(kind.to_owned(), label);
-        }
-    }
-
     fn read_rate_unit(&mut self, reader: &TomlReader<'_>, schemes: &Schemes<'_>) {
         let Some(table) = reader.table("rate_unit") else {
             return;
@@ -439,6 +433,24 @@ impl Partners {
             }
         }
     }
+}
+
+/// A table of texts by kind.
+fn texts_of_kinds(
+    reader: &TomlReader<'_>,
+    name: &str,
+    schemes: &Schemes<'_>,
+) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    if let Some(table) = reader.table(name) {
+        for kind in table.keys() {
+            if !is_kind(kind, schemes.names) {
+                table.fault(kind, "is not a kind (a count is `count:<list>`)");
+            }
+            texts.insert(kind.to_owned(), table.name(kind).to_owned());
+        }
+    }
+    texts
 }
 
 /// The entry for a partner's kind, else for the kind.

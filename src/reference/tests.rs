@@ -417,6 +417,10 @@ fn a_kind_and_a_partner_have_names() {
     assert!(partners.ids().iter().all(|id| partners.label(id) != *id));
     assert_eq!(partners.kind_label("crime"), "Recorded crimes");
     assert_eq!(partners.kind_label("count:ho-crime"), "Ho crime (totals)");
+    let one_return =
+        ["homelessness-case", "count:hclic-need"].map(|kind| partners.collection(kind));
+    assert_eq!(one_return, [Some("h-clic"); 2]);
+    assert_eq!(partners.collection("crime"), None);
     let unknown = changed(
         PARTNERS,
         "[kind_labels]",

@@ -807,6 +807,7 @@ fn every_row_has_the_names_of_its_series_partner_kind_area_and_window() {
             "series_label",
             "partner_name",
             "kind_label",
+            "unit",
             "area_name",
             "window_label",
         ]
@@ -824,7 +825,8 @@ fn every_row_has_the_names_of_its_series_partner_kind_area_and_window() {
         )
     };
     let (who, kind, when) = ("Kent Police", "Recorded crimes", "May 2017");
-    let expected = |series: &str, area: &str| [series, who, kind, area, when].map(str::to_owned);
+    let expected =
+        |series: &str, area: &str| [series, who, kind, "records", area, when].map(str::to_owned);
     assert_eq!(
         names_of(PRIORITY, "domestic-abuse-violent-crime", MAIDSTONE),
         expected("Domestic Abuse and Violent Crime", "Maidstone")

@@ -338,6 +338,17 @@ fn what_a_partner_withheld_keeps_the_bounds_it_prints() {
     assert_eq!(found("total"), "exact 5 5 5");
 }
 
+#[test]
+fn a_total_names_its_unit_and_the_return_it_comes_from() {
+    let totals = &COUNTS.totals;
+    let row = totals.find(&[("kind", NEED), ("series", "total")]).next();
+    let row = row.expect("a row");
+    assert_eq!(
+        (totals.text(row, "unit"), totals.text(row, "collection")),
+        (Some("households"), Some("h-clic"))
+    );
+}
+
 /// Window, signal and segment of every point of a chart that says something, and the limits of a
 /// window.
 fn chart(series: &str, limits_of: &str) -> (Vec<String>, [Option<String>; 3]) {

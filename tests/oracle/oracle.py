@@ -248,6 +248,7 @@ def load(db, lines, reference):
     names = [
         {"of": "partner", "id": partner, "name": reference.partner_names[partner]} for partner, _ in set(sources.values())
     ]
+    names += [{"of": "collection", "id": kind, "name": name} for kind, name in reference.collections.items()]
     names += [{"of": "kind", "id": kind, "name": reference.kind_label(kind)} for kind in {r["table_kind"] for r in sent} | {"count"}]
     forms |= {
         "applicable": (applicable, dict.fromkeys(("source", "kind", "series_kind", "series"), text)),
@@ -366,7 +367,8 @@ CELLS = """
     select '{plan}' as plan_id, series_kind, series, (select label from labels l where l.series_kind = own.series_kind
             and l.series = own.series and l.scheme is not distinct from own.scheme) as series_label, scheme, partner,
         (select name from names where names.of = 'partner' and names.id = partner) as partner_name, feed, kind,
-        (select name from names where names.of = 'kind' and names.id = kind) as kind_label, area_code, area_name,
+        (select name from names where names.of = 'kind' and names.id = kind) as kind_label, 'records' as unit,
+        (select name from names where names.of = 'collection' and names.id = kind) as collection, area_code, area_name,
         area_level, area_vintage, area_role, area_code = '{district}' as is_plan_area, 'month:' || month as window_id,
         strftime(strptime(month, '%Y-%m'), '%B %Y') as window_label, strptime(month, '%Y-%m')::date as window_from,
         last_day(strptime(month, '%Y-%m')::date) as window_to, date_basis, t.data_status,

@@ -112,6 +112,7 @@ class Reference:
             self.plans[plan["id"]] = plan
         partners = tomllib.loads((folder / "partners.toml").read_text(encoding="utf-8"))
         self.partner_names, self.kind_labels = partners["labels"], partners["kind_labels"]
+        self.collections = partners["collection"]
         self.area_names = {row["code"]: row["name"] for row in rows(folder / "geography/areas.csv")}
         self.first_month = tomllib.loads((folder / "windows.toml").read_text(encoding="utf-8"))["first_month"]
         self.date_bases = partners.get("date_basis", {})

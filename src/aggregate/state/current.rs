@@ -172,6 +172,18 @@ pub(crate) enum Unit {
     Other,
 }
 
+impl Unit {
+    /// The name in tables.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Households => "households",
+            Self::Persons => "persons",
+            Self::Events => "events",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How a month of a partner's kind was fed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Quality {

@@ -2,7 +2,10 @@
 //! words, or the code itself.
 
 use crate::aggregate::figures::areas::{ALL_RECEIVED, AreaKey, NO_LOCATION, OUTSIDE, UNPLACED};
+use crate::aggregate::figures::counts::summed_unit;
+use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::series::SeriesKey;
+use crate::aggregate::state::current::Unit;
 use crate::reference::Reference;
 use crate::reference::geography::Geography;
 use crate::reference::labels::in_words;
@@ -31,6 +34,15 @@ pub(super) fn series_label(
         Some(&*plan.series[plan.series_index(&series.id)?].label)
     });
     found.map_or_else(|| in_words(&series.id), str::to_owned)
+}
+
+/// What a partner's kind counts: `records`, or the unit that its totals are summed in.
+pub(super) fn unit(figures: &Figures<'_>, kind: usize) -> Option<&'static str> {
+    if figures.current.partner_kinds[kind].is_count() {
+        summed_unit(figures, kind).map(Unit::as_str)
+    } else {
+        Some("records")
+    }
 }
 
 /// The name of an area, or what a pseudo-area contains.

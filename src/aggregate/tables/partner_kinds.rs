@@ -4,8 +4,9 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::state::current::PartnerKind;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, specs, text};
+use crate::aggregate::tables::labels::unit;
 use crate::aggregate::tables::shared_columns::{
-    DATE_BASIS, FEED, KIND, KIND_LABEL, PARTNER, PARTNER_NAME,
+    COLLECTION, DATE_BASIS, FEED, KIND, KIND_LABEL, PARTNER, PARTNER_NAME, UNIT,
 };
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
@@ -19,34 +20,36 @@ pub(crate) const TABLE: TableSpec = TableSpec {
     build,
 };
 
-fn columns<'f>() -> Vec<Column<'f, &'f PartnerKind>> {
+type KindRow<'f> = (usize, &'f PartnerKind);
+
+fn columns<'f>() -> Vec<Column<'f, KindRow<'f>>> {
     vec![
         text(
             ColumnPurpose::KindKey,
             "partner",
             PARTNER,
-            |_, row: &&'f PartnerKind| Some(row.partner.clone()),
+            |_, (_, row): &KindRow<'f>| Some(row.partner.clone()),
         ),
         text(
             ColumnPurpose::Attribute,
             "partner_name",
             PARTNER_NAME,
-            |set, row| {
+            |set, (_, row)| {
                 let partners = &set.figures.settings.reference.partners;
                 Some(partners.label(&row.partner).to_owned())
             },
         ),
-        text(ColumnPurpose::KindKey, "feed", FEED, |_, row| {
+        text(ColumnPurpose::KindKey, "feed", FEED, |_, (_, row)| {
             Some(row.feed.as_str().to_owned())
         }),
-        text(ColumnPurpose::KindKey, "kind", KIND, |_, row| {
+        text(ColumnPurpose::KindKey, "kind", KIND, |_, (_, row)| {
             Some(row.kind.clone())
         }),
         text(
             ColumnPurpose::Attribute,
             "kind_label",
             KIND_LABEL,
-            |set, row| {
+            |set, (_, row)| {
                 Some(
                     set.figures
                         .settings
@@ -56,17 +59,30 @@ fn columns<'f>() -> Vec<Column<'f, &'f PartnerKind>> {
                 )
             },
         ),
+        text(ColumnPurpose::Attribute, "unit", UNIT, |set, (kind, _)| {
+            unit(set.figures, *kind).map(str::to_owned)
+        }),
+        text(
+            ColumnPurpose::Attribute,
+            "collection",
+            COLLECTION,
+            |set, (_, row)| {
+                let partners = &set.figures.settings.reference.partners;
+                partners.collection(&row.kind).map(str::to_owned)
+            },
+        ),
         text(
             ColumnPurpose::Attribute,
             "date_basis",
             DATE_BASIS,
-            |_, row| Some(row.date_basis.clone()),
+            |_, (_, row)| Some(row.date_basis.clone()),
         ),
     ]
 }
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
     let kinds = &set.figures.current.partner_kinds;
-    let rows = set.figures.order.iter().map(|kind| &kinds[*kind as usize]);
+    let order = set.figures.order.iter().map(|kind| *kind as usize);
+    let rows = order.map(|kind| (kind, &kinds[kind]));
     write_rows(&TABLE, set, columns(), rows)
 }

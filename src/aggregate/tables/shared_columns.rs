@@ -7,7 +7,7 @@ use crate::aggregate::state::bounded_count::CountStatus;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, boolean, choice, date, integer, texts,
 };
-use crate::aggregate::tables::labels::{area_name, series_label};
+use crate::aggregate::tables::labels::{area_name, series_label, unit};
 
 pub(crate) const FEED: &str = "`police`, `health` or `housing`.";
 pub(crate) const PARTNER: &str = "The partner that sent the records.";
@@ -15,6 +15,11 @@ pub(crate) const PARTNER_NAME: &str = "The partner's name.";
 pub(crate) const KIND: &str = "What the records are about; `count:<list>` for totals that the \
     partner sent. Never add across kinds.";
 pub(crate) const KIND_LABEL: &str = "The kind in words.";
+pub(crate) const UNIT: &str = "What is counted: `records`, or the unit in which the partner's \
+    totals are summed (`households`, `persons` or `events`). A code that was sent only in another \
+    unit counts in that. Never add across units. Null = no unit that is summed.";
+pub(crate) const COLLECTION: &str = "The return that the kind comes from. Kinds of one return \
+    count the same cases: report a change in one of them only. Null = a return of its own.";
 pub(crate) const SERIES_KIND: &str = "The kind of series: `total`, `mapped` (under a priority or \
     theme), `unmapped` (under none), `priority`, `theme`, `category` (a partner's own code), \
     `group` (a group of codes) or `class` (victim- or state-based).";
@@ -115,7 +120,7 @@ pub(crate) fn kind_area_window_columns<'f, R: KeyedRow>() -> Vec<Column<'f, R>> 
     columns
 }
 
-fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 5] {
+fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 7] {
     [
         choice(
             ColumnPurpose::KindKey,
@@ -170,6 +175,27 @@ fn kind_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 5] {
                         .iter()
                         .map(|kind| Some(partners.kind_label(&kind.kind))),
                 )
+            },
+            |_, row: &R| Some(row.key().kind),
+        ),
+        choice(
+            ColumnPurpose::Attribute,
+            "unit",
+            UNIT,
+            |set| {
+                let kinds = 0..set.figures.current.partner_kinds.len();
+                texts(kinds.map(|kind| unit(set.figures, kind)))
+            },
+            |_, row: &R| Some(row.key().kind),
+        ),
+        choice(
+            ColumnPurpose::Attribute,
+            "collection",
+            COLLECTION,
+            |set| {
+                let partners = &set.figures.settings.reference.partners;
+                let kinds = &set.figures.current.partner_kinds;
+                texts(kinds.iter().map(|kind| partners.collection(&kind.kind)))
             },
             |_, row: &R| Some(row.key().kind),
         ),

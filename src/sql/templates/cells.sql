@@ -123,9 +123,24 @@ CASE
         AND span_counts.area_key = g.area_key
         AND span_counts.first_month = g.first_month AND span_counts.months = g.months
 {% endcall %}
+{% call part('summed_units') %}
+    -- The unit of most totals of a list, as units are never added.
+    SELECT partner_kind, unit_rank
+    FROM (
+        SELECT partner_kind, unit_rank,
+            row_number() OVER (PARTITION BY partner_kind ORDER BY n DESC, unit_rank) AS row_rank
+        FROM (
+            SELECT partner_kind, {{ shared.unit_rank }} AS unit_rank, count(*) AS n FROM totals
+            CROSS JOIN month_range
+            WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL
+                AND first_month >= from_month
+            GROUP BY partner_kind, {{ shared.unit_rank }}
+        ) AS n WHERE unit_rank < 3
+    ) AS u WHERE row_rank = 1
+{% endcall %}
 {% call part('comparable_totals') %}
-    -- Totals in the unit of most of their list, as units are never added; of a code that is sent
-    -- only in other units, the first of these.
+    -- Totals in the unit of most of their list; of a code that is sent only in other units, the
+    -- first of these.
     SELECT * FROM (
         SELECT t.*, coalesce(t.unit_rank = u.unit_rank, false) AS is_summed,
             rank() OVER (PARTITION BY t.partner_kind, sent_area, first_month, months, classification
@@ -136,17 +151,7 @@ CASE
             WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL
                 AND first_month >= from_month
         ) AS t
-        LEFT JOIN (
-            SELECT partner_kind, unit_rank,
-                row_number() OVER (PARTITION BY partner_kind ORDER BY n DESC, unit_rank) AS row_rank
-            FROM (
-                SELECT partner_kind, {{ shared.unit_rank }} AS unit_rank, count(*) AS n FROM totals
-                CROSS JOIN month_range
-                WHERE age_band IS NULL AND sex IS NULL AND with_flag IS NULL
-                    AND first_month >= from_month
-                GROUP BY partner_kind, {{ shared.unit_rank }}
-            ) AS n WHERE unit_rank < 3
-        ) AS u ON u.partner_kind = t.partner_kind AND u.row_rank = 1
+        LEFT JOIN summed_units AS u ON u.partner_kind = t.partner_kind
     ) AS t WHERE row_rank = 1
 {% endcall %}
 {% call part('total_parts') %}

@@ -1,5 +1,6 @@
 {% call part('partner_kind_labels') %}
-    SELECT concat_ws('|', partner, feed, kind) AS partner_kind, partner_name, kind_label
+    SELECT concat_ws('|', partner, feed, kind) AS partner_kind, partner_name, kind_label,
+        collection
     FROM {{ file('partner_kinds') }}
 {% endcall %}
 {% call part('area_names') %}

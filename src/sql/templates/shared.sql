@@ -103,7 +103,11 @@ nullif(c.window_plan, '') AS plan_id, split_part(c.series_key, '|', 2) AS series
 {% set partner_kind_keys -%}
 split_part(c.partner_kind, '|', 1) AS partner, partner_kind_labels.partner_name,
     split_part(c.partner_kind, '|', 2) AS feed, split_part(c.partner_kind, '|', 3) AS kind,
-    partner_kind_labels.kind_label
+    partner_kind_labels.kind_label,
+    CASE WHEN split_part(c.partner_kind, '|', 3) NOT LIKE 'count:%' THEN 'records'
+        ELSE CASE summed_units.unit_rank WHEN 0 THEN 'households' WHEN 1 THEN 'persons'
+            WHEN 2 THEN 'events' END END AS unit,
+    partner_kind_labels.collection
 {%- endset %}
 {% set area_keys -%}
 split_part(c.area_key, '|', 1) AS area_code,
@@ -156,6 +160,7 @@ JOIN counted_windows AS w
 {# Joins what people call the partner, the area and the series of each cell. #}
 {% set names_of_cells -%}
 LEFT JOIN partner_kind_labels ON partner_kind_labels.partner_kind = c.partner_kind
+LEFT JOIN summed_units ON summed_units.partner_kind = c.partner_kind
 LEFT JOIN area_names
     ON area_names.area_code = split_part(c.area_key, '|', 1)
     AND area_names.area_level = split_part(c.area_key, '|', 2)

@@ -36,13 +36,11 @@ impl PartnerTotals {
         let sent = figures.current.counts.iter();
         let sent = sent.filter(|count| usize::from(count.partner_kind) == kind);
         let mut totals = Self {
-            is_snapshot: sent.clone().any(|count| count.is_snapshot),
+            is_snapshot: sent.into_iter().any(|count| count.is_snapshot),
             ..Self::default()
         };
-        let mut undivided: Vec<&Count> = sent
-            .filter(|count| count.part.is_none() && count.first >= figures.first)
-            .collect();
-        let unit = most_used_unit(&undivided);
+        let mut undivided: Vec<&Count> = undivided_totals(figures, kind).collect();
+        let unit = summed_unit(figures, kind);
         undivided.sort_by_key(|count| (Some(count.unit) != unit, count.unit));
         let mut by_period: BTreeMap<(u32, Month, u16), Vec<&Count>> = BTreeMap::new();
         for count in undivided {
@@ -157,11 +155,18 @@ impl PartnerTotals {
     }
 }
 
-/// The unit that the totals of one list are summed in, since units are never added: the one that
-/// most of them have.
-fn most_used_unit(counts: &[&Count]) -> Option<Unit> {
+/// The totals of a partner's kind that are no subset.
+fn undivided_totals<'f>(figures: &Figures<'f>, kind: usize) -> impl Iterator<Item = &'f Count> {
+    let (first, sent) = (figures.first, figures.current.counts.iter());
+    let of_kind = sent.filter(move |count| usize::from(count.partner_kind) == kind);
+    of_kind.filter(move |count| count.part.is_none() && count.first >= first)
+}
+
+/// The unit that the totals of a partner's kind are summed in, since units are never added: the
+/// one that most of them have.
+pub(crate) fn summed_unit(figures: &Figures<'_>, kind: usize) -> Option<Unit> {
     let mut totals: BTreeMap<Unit, usize> = BTreeMap::new();
-    for count in counts.iter().filter(|count| count.unit != Unit::Other) {
+    for count in undivided_totals(figures, kind).filter(|count| count.unit != Unit::Other) {
         *totals.entry(count.unit).or_default() += 1;
     }
     totals
