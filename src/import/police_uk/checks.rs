@@ -69,7 +69,8 @@ impl fmt::Display for PoliceUkWarning {
             ),
             FileOddity::IdenticalRows { rows, ids } => write!(
                 f,
-                "{rows} rows with {ids} ids are identical in every column; counted each id once"
+                "{rows} rows repeat an id and are identical in every column; counted {ids} of them, one \
+                 per id"
             ),
             FileOddity::ReportedByOther { rows } => write!(
                 f,

@@ -550,6 +550,18 @@ fn what_the_geography_may_not_say_is_refused() {
             "",
             "E05004982: is in no district",
         ),
+        (
+            "lsoa_vintages",
+            "E01033769,E01035762,2021,",
+            "E01033769,E01033760,2021,",
+            "E01033769,E01033760: is not a range of codes",
+        ),
+        (
+            "lsoa_vintages",
+            "E01033769,E01035762,2021,",
+            "E01033769,E01035762,,",
+            "needs a first or a last vintage",
+        ),
         ("populations", "persons,1745,", "persons,1745.5,", "line "),
         (
             "populations",
