@@ -90,6 +90,11 @@ impl CodeList {
         self.get(code).is_some() || self.lists(code)
     }
 
+    /// Whether its codes are outcomes.
+    pub fn is_of_outcomes(&self) -> bool {
+        self.scheme.ends_with("-outcome")
+    }
+
     /// Whether a pattern matches any of its codes.
     pub fn has(&self, pattern: &Pattern) -> bool {
         self.by_code

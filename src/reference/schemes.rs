@@ -38,8 +38,8 @@ pub(crate) struct Schemes<'r> {
 pub(crate) fn scheme_names(codes: &CodeLists, crosswalks: &Crosswalks) -> BTreeSet<String> {
     let lists = codes
         .iter()
-        .map(|list| &*list.scheme)
-        .filter(|scheme| !scheme.ends_with("-outcome"));
+        .filter(|list| !list.is_of_outcomes())
+        .map(|list| &*list.scheme);
     let groups = crosswalks.schemes().map(|(scheme, _)| scheme);
     lists
         .chain(groups)

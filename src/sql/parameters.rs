@@ -121,6 +121,8 @@ pub(super) struct Parameters {
     exclusive_schemes: BTreeSet<String>,
     /// Scheme, folded code, group of outcomes.
     outcome_groups: BTreeSet<(String, String, String)>,
+    /// Scheme, folded code, label of an outcome.
+    outcome_labels: BTreeSet<(String, String, String)>,
     /// Plan, factor, flag.
     factor_flags: Vec<(String, String, &'static str)>,
     /// Partner, kind, area, window, first month, months, value.
@@ -223,6 +225,10 @@ impl Parameters {
             outcome_groups: texts_of_codes(reference, |scheme, code| {
                 let group = reference.codes.group(scheme, None, code);
                 group.filter(|_| scheme.ends_with("-outcome"))
+            }),
+            outcome_labels: texts_of_codes(reference, |scheme, code| {
+                let label = reference.codes.label(scheme, None, code);
+                label.filter(|_| scheme.ends_with("-outcome"))
             }),
             factor_flags: factor_flags(&plans),
             controls: reference.controls.iter().map(control_row).collect(),

@@ -1,6 +1,6 @@
 //! The five months of Kent that were published, against figures counted elsewhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 use std::sync::LazyLock;
 
@@ -632,6 +632,13 @@ fn outcomes_of_maidstone_by_group() {
         5_594,
         "each has one"
     );
+    let labels: BTreeSet<_> = outcomes
+        .find(&texts)
+        .filter_map(|row| outcomes.text(row, "outcome_label"))
+        .collect();
+    for label in ["Out of court", "Offender sent to prison"] {
+        assert!(labels.contains(label), "{label}");
+    }
 }
 
 /// At every level and vintage, and in both kinds.

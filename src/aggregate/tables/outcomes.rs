@@ -18,6 +18,7 @@ use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::contract::columns::{COLUMNS, Group};
 use crate::event::Kind;
 use crate::reference::codes::CodeLists;
+use crate::reference::labels::in_words;
 use crate::reference::windows::Window;
 
 pub(crate) const TABLE: TableSpec = TableSpec {
@@ -66,6 +67,19 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<OutcomeDetail>>> {
             "The outcome as the partner codes it; null = the whole group.",
             |_, row| row.detail.outcome.clone(),
         ),
+        text(
+            ColumnPurpose::Attribute,
+            "outcome_label",
+            "The outcome in words, or the group where `outcome` is null; the code itself where no \
+             list has a label.",
+            |set, row| {
+                let codes = &set.figures.settings.reference.codes;
+                Some(match &row.detail.outcome {
+                    None => in_words(row.detail.group),
+                    Some(outcome) => outcome_label(codes, outcome).to_owned(),
+                })
+            },
+        ),
     ]);
     columns.extend(count_columns());
     columns.extend([
@@ -83,6 +97,13 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<OutcomeDetail>>> {
         ),
     ]);
     columns
+}
+
+/// The label of an outcome in the first list of outcomes that has it.
+fn outcome_label<'c>(codes: &'c CodeLists, outcome: &'c str) -> &'c str {
+    let lists = codes.iter().filter(|list| list.is_of_outcomes());
+    let mut labels = lists.filter_map(|list| codes.label(&list.scheme, None, outcome));
+    labels.next().unwrap_or(outcome)
 }
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {

@@ -54,8 +54,17 @@
         WHERE o.n IS NULL
     ) AS cells_with_outcomes
 {% endcall %}
-SELECT {{ shared.keys }}, outcome_group, outcome, {{ shared.count }},
+{% call part('outcome_labels') %}
+    SELECT like_code, min_by(label, list) AS label
+    FROM ({{ shared.values(outcome_labels) }}) AS t(list, like_code, label)
+    GROUP BY like_code
+{% endcall %}
+SELECT {{ shared.keys }}, outcome_group, outcome,
+    CASE WHEN outcome IS NULL
+        THEN upper(substr(outcome_group, 1, 1)) || replace(substr(outcome_group, 2), '-', ' ')
+        ELSE coalesce(outcome_labels.label, outcome) END AS outcome_label, {{ shared.count }},
     1e2 * exact / nullif(total, 0) AS share_pct, as_of
 FROM outcome_cells AS c {{ shared.joins }}
 {{ shared.labels_of_cells }}
+LEFT JOIN outcome_labels ON like_code = upper(outcome)
 CROSS JOIN (SELECT max(as_of) AS as_of FROM {{ file('intake') }}) AS t
