@@ -39,6 +39,7 @@ fn decode(criterion: &mut Criterion) {
             key,
             headers: &[],
             received: RECEIVED,
+            clock: RECEIVED,
         };
         judge(&incoming, &rules, &|_| false, |record| record.revision)
     };

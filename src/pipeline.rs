@@ -24,7 +24,7 @@ mod messages;
 mod partition;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -114,6 +114,8 @@ pub struct Summary {
     pub rejected: BTreeMap<Reason, u64>,
     /// The unknown codes of accepted records.
     pub unknown_codes: UnknownCodes,
+    /// Topics with records whose Kafka timestamp is the publisher's (`CreateTime`).
+    pub publisher_times: BTreeSet<String>,
     /// Batches committed.
     pub batches: u64,
     /// Bytes written.
@@ -134,6 +136,13 @@ impl Summary {
             *self.rejected.entry(*reason).or_default() += count;
         }
         self.unknown_codes.merge(tally.unknown_codes.clone());
+        if tally.has_publisher_times && self.publisher_times.insert(topic.to_owned()) {
+            tracing::warn!(
+                topic,
+                "record times are the publisher's (CreateTime): set the topic's \
+                 message.timestamp.type to LogAppendTime"
+            );
+        }
         self.batches += 1;
         self.bytes += tally.bytes;
     }

@@ -26,7 +26,7 @@ use crate::reference::{CodeCheck, Partners, Reference, UnknownCodes};
 
 pub use producer::Publisher;
 pub(crate) use producer::{headers, producer};
-pub use topics::{TopicState, create};
+pub use topics::{TopicState, create, publisher_timed};
 
 /// How long to wait for a broker's answer, and for a broker to accept one of the waiting events.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,6 +66,11 @@ pub enum PublishError {
         timeout: Duration,
         source: Option<Complaint>,
     },
+    /// A broker could not answer a request about the settings of topics.
+    #[error(
+        "cannot read the settings of topics; check the broker, and that this user may describe them"
+    )]
+    Describe(#[source] KafkaError),
     /// A broker could not answer a request about topics.
     #[error("cannot create topics")]
     Create(#[source] KafkaError),

@@ -124,6 +124,7 @@ impl ReplayPlan {
             key,
             headers: &headers,
             received: self.now,
+            clock: self.now,
         };
         judge(
             &incoming,

@@ -529,7 +529,7 @@ impl StallTimer {
     clippy::disallowed_methods,
     reason = "a run is watched in real time; no output is derived from it"
 )]
-fn now() -> Micros {
+pub(crate) fn now() -> Micros {
     Micros(jiff::Timestamp::now().as_microsecond())
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn run(bytes: &[u8]) {
         key: Some(b"46-001234-17"),
         headers: &headers,
         received: now,
+        clock: now,
     };
     drop(judge(&incoming, &rules, &|_| false, |record| {
         record.subject.len()

@@ -10,7 +10,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::progress::NoProgress;
-use super::text::{align_right, table, unknown_codes_text};
+use super::text::{align_right, publisher_times_text, table, unknown_codes_text};
 use super::{Connection, exit_code, runtime};
 use crate::aggregate::{self, PlanChoice};
 use crate::config::Config;
@@ -221,6 +221,9 @@ fn print(summary: &Summary, reference: &Reference) {
     let unknown = unknown_codes_text(&summary.unknown_codes, &reference.codes);
     if !unknown.is_empty() {
         say!("{}", unknown.trim_end());
+    }
+    for topic in &summary.publisher_times {
+        say!("warning: {}", publisher_times_text(topic));
     }
     for (partition, why) in &summary.stopped {
         say!("stopped: {partition}: {why}");

@@ -10,7 +10,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Handle;
 
-use super::text::{counted, grouped, ignore_closed_pipe, total_text};
+use super::text::{counted, grouped, ignore_closed_pipe, publisher_times_text, total_text};
 use super::{Connection, Format, exit_code, now, runtime};
 use crate::aggregate::inspect;
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::ledger::chain::{self, Chain, ChainError, Resume, Survey};
 use crate::ledger::{self, SCHEMA, Tree};
 use crate::paused;
 use crate::pipeline::{disagreement, durable_offset};
+use crate::publish;
 use crate::reference::Reference;
 use crate::reference::unknown_codes::UnknownCode;
 use crate::storage::{StorageError, Store};
@@ -69,6 +70,8 @@ struct StatusReport {
     /// Records whose latest revision was sent with different contents, by partner; `None` = not
     /// read.
     contradictions: Option<BTreeMap<String, u64>>,
+    /// Topics whose records have the publisher's time; empty if no broker answered.
+    publisher_times: Vec<String>,
     paused: Vec<String>,
     brokers: String,
     group: String,
@@ -108,6 +111,12 @@ impl Status {
         let is_damaged = surveys.iter().any(|survey| !survey.findings.is_empty());
         if !self.quick && !is_damaged {
             found.read_records(&store, &reference, runtime.handle());
+        }
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        // What is wrong with the broker is reported below.
+        if before.is_ok() {
+            let timed = publish::publisher_timed(&config.kafka, &names, BROKER_WAIT);
+            found.publisher_times = runtime.block_on(timed).unwrap_or_default();
         }
         let read = before
             .and_then(|(observer, committed)| found.read_broker(&observer, committed, &surveys));
@@ -302,6 +311,9 @@ impl StatusReport {
                 ),
             },
         )?;
+        for topic in &self.publisher_times {
+            line("times", publisher_times_text(topic))?;
+        }
         line("paused", or_none(self.paused.iter().cloned()))?;
         for to_do in &self.to_do {
             line("to do", to_do.clone())?;

@@ -90,6 +90,14 @@ pub(super) fn unknown_codes_text(unknown: &UnknownCodes, lists: &CodeLists) -> S
     )
 }
 
+/// Why the times of a topic's records cannot be relied on, and what to do.
+pub(super) fn publisher_times_text(topic: &str) -> String {
+    format!(
+        "record times of {topic} are the publisher's, not the broker's: set its \
+         message.timestamp.type to LogAppendTime"
+    )
+}
+
 /// Records whose latest revision was sent with different contents, as a line for the screen; empty
 /// if there are none.
 pub(super) fn contradictions_text(by_partner: &BTreeMap<String, u64>) -> String {

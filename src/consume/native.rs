@@ -83,10 +83,19 @@ impl Message {
 
     /// The record's Kafka timestamp; the epoch where it has none.
     pub(crate) fn received(&self) -> Micros {
+        Micros::from_millis(self.timestamp().0.max(0))
+    }
+
+    /// Whether the record's Kafka timestamp is the publisher's (`CreateTime`), not the broker's.
+    pub(crate) fn has_publisher_time(&self) -> bool {
+        self.timestamp().1 == sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME
+    }
+
+    fn timestamp(&self) -> (i64, sys::rd_kafka_timestamp_type_t) {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is valid; the call writes one enum value.
         let millis = unsafe { sys::rd_kafka_message_timestamp(self.0.as_ptr(), &raw mut kind) };
-        Micros::from_millis(millis.max(0))
+        (millis, kind)
     }
 
     /// The key, if it has one.

@@ -26,6 +26,35 @@ pub struct Incoming<'a> {
     pub headers: &'a [(&'a str, Option<&'a [u8]>)],
     /// The time Kafka gave the record: "now".
     pub received: Micros,
+    /// The time by the clock of the machine that reads the record. It only decides whether
+    /// `received` is possible.
+    pub clock: Micros,
+}
+
+/// The first possible Kafka timestamp, 2000-01-01T00:00:00Z: seconds instead of milliseconds give a
+/// time in 1970.
+const EARLIEST_RECEIVED: Micros = Micros(946_684_800 * Micros::PER_SECOND);
+/// How far a Kafka timestamp may be after the clock of the machine that reads the record, in
+/// seconds.
+pub const AHEAD_OF_CLOCK_SECONDS_MAX: i64 = 24 * 60 * 60;
+
+impl Incoming<'_> {
+    /// Whether the Kafka timestamp is impossibly late: the publisher's clock or unit is wrong.
+    pub fn is_received_in_future(&self) -> bool {
+        self.received > self.clock.plus_seconds(AHEAD_OF_CLOCK_SECONDS_MAX)
+    }
+
+    /// Refuses a record whose Kafka timestamp cannot be the time at which it was received. Figures
+    /// are as at the newest of these times.
+    fn check_received(&self) -> Judged<()> {
+        if self.received >= EARLIEST_RECEIVED && !self.is_received_in_future() {
+            return Ok(());
+        }
+        let rule = "the Kafka timestamp must be from 2000 on and at most a day ahead of the \
+                    consumer's clock: send milliseconds, or have the topic's \
+                    `message.timestamp.type` set to LogAppendTime";
+        violation(Reason::TransportTimestamp, "", rule)
+    }
 }
 
 /// What a topic admits.
@@ -86,7 +115,9 @@ pub fn judge<T>(
         paused,
     };
     let mut attributes = Attributes::default();
-    let opened = open(incoming, &mut attributes);
+    let opened = incoming
+        .check_received()
+        .and_then(|()| open(incoming, &mut attributes));
     let document = opened.map(|text| attributes.document(text));
     let verdict = match &document {
         Ok(document) => weigh(document, &gate, incoming.received, accept),

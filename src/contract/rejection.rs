@@ -38,6 +38,7 @@ reasons! {
     TransportContentType = "transport.content_type",
     TransportHeader = "transport.header",
     TransportKey = "transport.key",
+    TransportTimestamp = "transport.timestamp",
     EncodingUtf8 = "encoding.utf8",
     EncodingBom = "encoding.bom",
     JsonSyntax = "json.syntax",

@@ -14,13 +14,13 @@ use super::flush::BatchFill;
 use super::messages::BatchTally;
 use crate::consume::Message;
 use crate::contract::{Incoming, Rejection, TopicRules, judge};
-use crate::event::Position;
+use crate::event::{Micros, Position};
 use crate::ledger::journal::BatchFiles;
 use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
 use crate::normalise::{Coordinates, RowBuilder};
 use crate::reference::{CodeCheck, Reference};
 use crate::rejects::RejectsBuilder;
-use crate::watch::{OldestRecord, PartnerCounts};
+use crate::watch::{self, OldestRecord, PartnerCounts};
 
 /// Rows that are encoded together: their columns fit in the processor's caches.
 const ENCODE_ROWS: usize = 8192;
@@ -122,9 +122,9 @@ impl OpenBatch {
         self.tally
             .partners
             .resize(self.rules.partners.len() + 1, PartnerCounts::default());
-        let mut headers = Vec::new();
+        let (mut headers, clock) = (Vec::new(), watch::now());
         for message in messages {
-            self.append_one(message, &mut headers);
+            self.append_one(message, clock, &mut headers);
         }
         if self.rows.len() >= ENCODE_ROWS {
             encode(&mut self.encoded, &self.rows.finish())?;
@@ -145,6 +145,7 @@ impl OpenBatch {
     fn append_one<'m>(
         &mut self,
         message: &'m Message,
+        clock: Micros,
         headers: &mut Vec<(&'m str, Option<&'m [u8]>)>,
     ) {
         let offset = message.offset();
@@ -153,16 +154,24 @@ impl OpenBatch {
         }
         self.next = offset + 1;
         message.headers(headers);
-        let at = Coordinates {
-            position: self.from.at(offset),
-            received: message.received(),
-        };
         let incoming = Incoming {
             value: message.value(),
             key: message.key(),
             headers,
-            received: at.received,
+            received: message.received(),
+            clock,
         };
+        // A reject needs a time too, for its month and for the age of the newest record.
+        let received = if incoming.is_received_in_future() {
+            clock
+        } else {
+            incoming.received
+        };
+        let at = Coordinates {
+            position: self.from.at(offset),
+            received,
+        };
+        self.tally.has_publisher_times |= message.has_publisher_time();
         self.tally.oldest.get_or_insert_with(|| OldestRecord {
             read: Instant::now(),
             received: at.received,

@@ -142,6 +142,8 @@ pub(super) struct BatchTally {
     /// Counts by partner, by index in the topic's rules; the last one is of unknown partners.
     pub(super) partners: Vec<PartnerCounts>,
     pub(super) oldest: Option<OldestRecord>,
+    /// Whether the Kafka timestamp of any record is the publisher's, not the broker's.
+    pub(super) has_publisher_times: bool,
     /// The Kafka timestamp of the last record.
     pub(super) last: Micros,
     /// Bytes of its files.

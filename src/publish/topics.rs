@@ -101,6 +101,43 @@ pub async fn create(
     Ok(states)
 }
 
+/// The topics whose records have the publisher's time, of those that exist.
+pub async fn publisher_timed(
+    settings: &KafkaSettings,
+    names: &[&str],
+    timeout: Duration,
+) -> Result<Vec<String>, PublishError> {
+    drop(kafka::reach(&client(settings), timeout)?);
+    let admin: AdminClient<DefaultClientContext> =
+        client(settings).create().map_err(Unreached::Client)?;
+    let options = AdminOptions::new().request_timeout(Some(timeout));
+    let mut found = Vec::new();
+    for name in names {
+        if has_log_append_time(&admin, name, &options).await? == Some(false) {
+            found.push((*name).to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the broker sets the time of a topic's records; `None` = it does not report the setting.
+async fn has_log_append_time(
+    admin: &AdminClient<DefaultClientContext>,
+    name: &str,
+    options: &AdminOptions,
+) -> Result<Option<bool>, PublishError> {
+    let resource = ResourceSpecifier::Topic(name);
+    let answers = admin
+        .describe_configs([&resource], options)
+        .await
+        .map_err(PublishError::Describe)?;
+    let setting = answers
+        .iter()
+        .flatten()
+        .find_map(|answer| answer.get(TIMESTAMPS.0));
+    Ok(setting.map(|setting| setting.value.as_deref() == Some(TIMESTAMPS.1)))
+}
+
 async fn existing(
     admin: &AdminClient<DefaultClientContext>,
     name: &str,
@@ -117,15 +154,7 @@ async fn existing(
         .flat_map(MetadataTopic::partitions)
         .map(MetadataPartition::id)
         .collect();
-    let resource = ResourceSpecifier::Topic(name);
-    let answers = admin
-        .describe_configs([&resource], options)
-        .await
-        .map_err(PublishError::Create)?;
-    let log_append_time = answers.iter().flatten().any(|answer| {
-        let setting = answer.get(TIMESTAMPS.0);
-        setting.is_some_and(|setting| setting.value.as_deref() == Some(TIMESTAMPS.1))
-    });
+    let log_append_time = has_log_append_time(admin, name, options).await? == Some(true);
     Ok(TopicState::Existed {
         partitions: partitions.len(),
         log_append_time,

@@ -16,6 +16,9 @@ fn at(time: &str) -> Micros {
         .expect("in the calendar")
 }
 
+/// The clock of the machine that reads.
+const CLOCK: &str = "2026-01-01T00:00:00Z";
+
 /// A record as a test changes it.
 struct Sent {
     value: Option<Vec<u8>>,
@@ -60,6 +63,7 @@ impl Sent {
             key: self.key.as_deref().map(str::as_bytes),
             headers: &headers,
             received: self.received,
+            clock: at(CLOCK),
         };
         let rules = TopicRules::new(self.feed, sources);
         judge(&incoming, &rules, paused, |record| {
@@ -244,5 +248,48 @@ fn references_that_look_like_numbers_of_people_pass() {
         );
         let accepted = Sent::of("crime", &document).judge();
         assert!(accepted.is_ok(), "{subject}: {accepted:?}");
+    }
+}
+
+/// Records whose Kafka timestamp is the publisher's, in the wrong unit or years ahead.
+#[test]
+fn a_kafka_timestamp_that_is_impossible_is_refused_and_every_possible_one_is_not() {
+    let millis = at(CLOCK).0 / 1000;
+    let day = 24 * 60 * 60 * 1000;
+    for (timestamp, is_possible) in [
+        (millis, true),
+        (millis + day, true),
+        (millis + day + 1, false),
+        (millis * 1000, false),
+        (millis * 1_000_000, false),
+        (i64::MAX, false),
+        (millis / 1000, false),
+        (0, false),
+        (946_684_799_999, false),
+    ] {
+        let mut sent = Sent::of("crime", example("crime"));
+        sent.received = Micros::from_millis(timestamp);
+        let found = sent.judge().map_err(|rejection| rejection.reason);
+        let expected = if is_possible {
+            Ok((Feed::Police, Kind::Crime))
+        } else {
+            Err(Reason::TransportTimestamp)
+        };
+        assert_eq!(found, expected, "{timestamp}");
+    }
+}
+
+#[test]
+fn personal_data_outranks_an_impossible_timestamp_and_the_partner_is_named() {
+    let document = example("crime").replace("\"zone\":\"town-centre\"", "\"zone\":\"me14 1xx\"");
+    for (document, reason) in [
+        (example("crime"), Reason::TransportTimestamp),
+        (&*document, Reason::PersonalPostcode),
+    ] {
+        let mut sent = Sent::of("crime", document);
+        sent.received = Micros(0);
+        let rejection = sent.judge().expect_err("refused");
+        assert_eq!(rejection.reason, reason);
+        assert_eq!(rejection.partner.as_deref(), Some("kent-police"));
     }
 }
