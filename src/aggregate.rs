@@ -25,7 +25,7 @@ pub use explain::{CountChange, Explanation, FigureQuery, explain};
 pub use inspect::{Inspection, inspect};
 pub use run::{AggregateSummary, PROVENANCE, RunProgress, WrittenFile, run};
 pub use settings::{AggregateSettings, IN_FORCE, PlanChoice};
-pub use state::history::{History, Revision, history, month_of};
+pub use state::history::{History, Revision, history, is_replaced, month_of};
 pub use tables::parquet_file::{COLUMN_DESCRIPTIONS_KEY, TABLE_DESCRIPTION_KEY};
 
 /// Why no tables were written.

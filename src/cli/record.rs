@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Connection, Format, lookup, runtime};
-use crate::aggregate::{Revision, history, month_of};
+use crate::aggregate::{Revision, history, is_replaced, month_of};
 use crate::contract::Record;
 use crate::contract::columns::with_columns;
 use crate::contract::moment::Moment;
@@ -50,10 +50,12 @@ impl RecordCommand {
             eprintln!("the store `{}` does not contain this record", store.root());
             return Ok(ExitCode::from(1));
         };
+        let replaced = is_replaced(&store, runtime.handle(), &reference, &latest.record())?;
         let report = RecordReport {
             source: &self.source,
             subject: &self.subject,
             revisions: report_revisions(&history.revisions),
+            replaced,
             plan: PlanMatches::new(&latest.record(), plan, &reference),
             unknown_codes: unknown_codes(&latest.record(), &reference),
         };
@@ -71,6 +73,8 @@ struct RecordReport<'r> {
     source: &'r str,
     subject: &'r str,
     revisions: Vec<RevisionReport<'r>>,
+    /// Whether a later release of its month replaced it, so that it does not count.
+    replaced: bool,
     plan: PlanMatches<'r>,
     /// Codes of the state that counts which their lists do not contain.
     unknown_codes: Vec<UnknownCode>,
@@ -236,6 +240,10 @@ impl fmt::Display for RecordReport<'_> {
             Some(plan) if is_cancelled => {
                 writeln!(f, "\nplan {plan}, not counted in {month}: cancelled")?;
             }
+            Some(plan) if self.replaced => writeln!(
+                f,
+                "\nplan {plan}, not counted in {month}: a later release of the month replaced it"
+            )?,
             Some(plan) => writeln!(f, "\nplan {plan}, counted in {month}")?,
         }
         if self.plan.id.is_some() && self.plan.matches.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use partner_feeds::aggregate::{self, AggregateSettings, PlanChoice, history};
+use partner_feeds::aggregate::{self, AggregateSettings, PlanChoice, history, is_replaced};
 use partner_feeds::contract::{Reason, Rejection};
 use partner_feeds::event::{Kind, Micros};
 use partner_feeds::reference::Reference;
@@ -222,6 +222,14 @@ fn a_later_release_of_a_month_replaces_what_earlier_ones_had_of_it() {
         assert_eq!(found, kept);
         let quality = chain.table(QUALITY);
         let row = quality.one(&[("kind", "incident"), ("window_id", "month:2018-01")]);
+        let replaced = ["moved", "moved-by-20-metres", "left-the-window"].map(|subject| {
+            let (store, runtime) = (&chain.store, chain.runtime.handle());
+            let source = "urn:partner:kent-police:open-data";
+            let history = history(store, runtime, source, subject).expect("read");
+            let latest = history.revisions.last().expect("a revision");
+            is_replaced(store, runtime, &REFERENCE, &latest.record()).expect("read")
+        });
+        assert_eq!(replaced, [true, false, false]);
         assert_eq!(
             (
                 quality.number(row, "records"),

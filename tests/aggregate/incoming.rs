@@ -247,3 +247,24 @@ fn verify_and_record_show_a_contradiction_and_which_content_counts() {
         assert!(!printed.contains("contradiction"), "{printed}");
     }
 }
+
+#[test]
+fn a_record_that_a_later_release_replaced_is_shown_as_not_counted() {
+    let published = |subject, release| published_crime(subject, "2018-01").revision(release);
+    let chain = Chain::with(
+        POLICE,
+        &[
+            published("moved", 201_804),
+            published("moved-again", 201_805),
+        ],
+    );
+    let shown = |subject: &str, more: &[&str]| {
+        let record = ["record", "urn:partner:kent-police:open-data", subject];
+        run_in(&chain, &[&record[..], more].concat())
+    };
+    let line = "not counted in 2018-01: a later release of the month replaced it";
+    assert!(shown("moved", &[]).contains(line));
+    assert!(!shown("moved-again", &[]).contains(line));
+    let json: Value = serde_json::from_str(&shown("moved", &["--format", "json"])).expect("JSON");
+    assert_eq!(json["replaced"].as_bool(), Some(true));
+}

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use crate::aggregate::AggregateError;
 use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::files::{Files, fetch};
+use crate::aggregate::state::latest::Latest;
 use crate::contract::Record;
 use crate::contract::moment::Moment;
 use crate::event::{Kind, Micros, Month, TopicPartition};
@@ -106,6 +107,24 @@ fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize
     Ok((0..subjects.len())
         .filter(|row| subjects.value(*row) == subject && records.record(*row).source == source)
         .collect())
+}
+
+/// Whether a later release of its month replaced a record. Reads every chain if the record's source
+/// publishes complete releases.
+pub fn is_replaced(
+    store: &Store,
+    runtime: &Handle,
+    reference: &Reference,
+    record: &Record<'_>,
+) -> Result<bool, AggregateError> {
+    let partners = &reference.partners;
+    if partners.release_files(record.source, record.kind).is_none() {
+        return Ok(false);
+    }
+    let chains = runtime.block_on(chain::read_all(store))?;
+    let open = |path: &str| fetch(store, path, runtime);
+    let latest = Latest::find(&Files::of(&chains, &open), None, partners, |_| {})?;
+    Ok(latest.releases.replaced_record(partners, record))
 }
 
 /// The month a record counts in.
