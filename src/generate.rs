@@ -16,6 +16,7 @@ mod offences;
 mod parts;
 mod police;
 mod record;
+mod story;
 
 use std::fmt::{self, Display, Formatter};
 
@@ -46,6 +47,8 @@ pub struct GeneratorOptions {
     /// The share of records with a code that its list does not contain, 0 to 1, among those that
     /// have a list and a category (`what`).
     pub unknown_codes: f64,
+    /// Months on one level with the story of the demo, not five years that grow.
+    pub story: bool,
 }
 
 /// An event as it would be sent.
@@ -96,7 +99,11 @@ impl Generator {
         Self {
             options,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            months: InventedMonths::new(),
+            months: if options.story {
+                InventedMonths::from_weights(story::weight)
+            } else {
+                InventedMonths::new()
+            },
             written: 0,
             records: 0,
             recent: Vec::new(),
@@ -110,7 +117,7 @@ impl Generator {
         }
         let record = self.next_record();
         self.written += 1;
-        record.write(self.options.unknown_codes, event);
+        record.write(&self.options, event);
         event.broken = None;
         let mut draw = Draw(self.rng.next_u64());
         if self.options.bad > 0.0 && draw.share() < self.options.bad {
@@ -131,19 +138,27 @@ impl Generator {
             return *record;
         }
         let progress = self.written as f64 / self.options.events as f64;
-        let kind = self.options.kind.unwrap_or_else(|| draw.weighted(&MIX));
-        let record = InventedRecord::new(
-            kind,
-            self.records,
-            self.months.day_at(progress, &mut draw),
-            self.rng.next_u64(),
-        );
+        let (kind, day) = self.kind_and_day(progress, &mut draw);
+        let record = InventedRecord::new(kind, self.records, day, self.rng.next_u64());
         match self.recent.get_mut(self.records as usize % RECENT) {
             Some(oldest) => *oldest = record,
             None => self.recent.push(record),
         }
         self.records += 1;
         record
+    }
+
+    /// The kind and the day of the next record.
+    fn kind_and_day(&self, progress: f64, draw: &mut Draw) -> (Kind, i32) {
+        let month = self.months.month_at(progress);
+        if self.options.story {
+            let kind = self.options.kind;
+            let kind = kind.unwrap_or_else(|| draw.weighted(&story::mix(month)));
+            let day = calendar::day_in(month, |days| story::days(kind, month, days), draw);
+            return (kind, day);
+        }
+        let kind = self.options.kind.unwrap_or_else(|| draw.weighted(&MIX));
+        (kind, calendar::day_in(month, |days| days, draw))
     }
 }
 

@@ -168,6 +168,7 @@ fn publish(
             events,
             kind: None,
             bad: BAD,
+            story: true,
             ..GeneratorOptions::default()
         },
     );

@@ -49,6 +49,7 @@ impl GenerateCommand {
             kind: self.kind,
             bad: self.bad,
             unknown_codes: self.unknown_codes,
+            story: false,
         };
         write(Generator::new(self.seed, options), io::stdout().lock())?;
         Ok(ExitCode::SUCCESS)

@@ -37,10 +37,18 @@ pub(super) struct InventedMonths {
 }
 
 impl InventedMonths {
+    /// Months with seasons and growth.
     pub(super) fn new() -> Self {
+        Self::from_weights(|month| {
+            SEASONS[((FIRST.1 - 1 + month) % 12) as usize] * (100 + GROWTH * month / 12)
+        })
+    }
+
+    /// Months by how much happens in each, from the first.
+    pub(super) fn from_weights(weight: impl Fn(u32) -> u32) -> Self {
         let mut sum = 0;
         let ends = (0..MONTHS).map(|month| {
-            sum += SEASONS[((FIRST.1 - 1 + month) % 12) as usize] * (100 + GROWTH * month / 12);
+            sum += weight(month);
             sum
         });
         Self {
@@ -48,20 +56,23 @@ impl InventedMonths {
         }
     }
 
-    /// A day near that share of the five years.
-    pub(super) fn day_at(&self, progress: f64, draw: &mut Draw) -> i32 {
+    /// The month, counted from [`FIRST`], at that share of all that happens.
+    pub(super) fn month_at(&self, progress: f64) -> u32 {
         let reached = (progress * f64::from(self.ends[self.ends.len() - 1])) as u32;
-        let month = self
-            .ends
+        self.ends
             .partition_point(|end| *end <= reached)
-            .min(self.ends.len() - 1) as u32;
-        let first = first_day(month);
-        let days = (first_day(month + 1) - first) as u32;
-        loop {
-            let day = first + draw.below(days) as i32;
-            if draw.below(120) < WEEKDAYS[weekday(day)] {
-                return day;
-            }
+            .min(self.ends.len() - 1) as u32
+    }
+}
+
+/// A day among those of a month, from its first, that `limit` leaves of its length.
+pub(super) fn day_in(month: u32, limit: impl Fn(u32) -> u32, draw: &mut Draw) -> i32 {
+    let first = first_day(month);
+    let days = limit((first_day(month + 1) - first) as u32);
+    loop {
+        let day = first + draw.below(days) as i32;
+        if draw.below(120) < WEEKDAYS[weekday(day)] {
+            return day;
         }
     }
 }
@@ -234,13 +245,9 @@ mod tests {
     #[test]
     fn days_run_from_the_first_month_to_the_last() {
         let (months, mut draw) = (InventedMonths::new(), Draw(1));
-        assert_eq!(
-            CalendarMonth(months.day_at(0.0, &mut draw)).to_string(),
-            "2013-04"
-        );
-        assert_eq!(
-            CalendarMonth(months.day_at(0.999_999, &mut draw)).to_string(),
-            "2018-03"
-        );
+        for (progress, month) in [(0.0, "2013-04"), (0.999_999, "2018-03")] {
+            let day = day_in(months.month_at(progress), |days| days, &mut draw);
+            assert_eq!(CalendarMonth(day).to_string(), month);
+        }
     }
 }

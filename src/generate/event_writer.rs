@@ -43,6 +43,8 @@ pub(super) struct EventWriter<'a> {
     pub(super) scheme: &'static str,
     /// Whether the code of its `what` is one that its list does not contain.
     pub(super) unknown_code: bool,
+    /// Whether some small areas are in the second district.
+    pub(super) has_second_district: bool,
     /// The offence of a crime, as it was recorded first.
     pub(super) offence: Offence,
     /// The day on which it happened, by this revision.

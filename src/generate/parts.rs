@@ -3,6 +3,7 @@
 use super::HexToken;
 use super::calendar::{CalendarDay, CalendarMonth, UtcTime, day_of};
 use super::event_writer::EventWriter;
+use super::story::SECOND_DISTRICT_PERCENT;
 
 /// Persons that tokens stand for, so that some occur again.
 const PERSONS: u32 = 30_000;
@@ -16,6 +17,15 @@ const LSOA_RUNS: [(u32, u32); 5] = [
     (1_024_369, 1),
     (1_024_371, 41),
     (1_033_087, 6),
+];
+/// Those of Tonbridge and Malling.
+const SECOND_DISTRICT: [(u32, u32); 6] = [
+    (1_024_717, 21),
+    (1_024_740, 19),
+    (1_024_760, 9),
+    (1_024_771, 16),
+    (1_032_620, 1),
+    (1_032_825, 6),
 ];
 /// The small areas of the town centre, where a third of all happens.
 const CENTRE: [u32; 6] = [
@@ -114,10 +124,13 @@ impl EventWriter<'_> {
         if self.draw.percent(2) {
             return;
         }
-        let number = if self.draw.percent(33) {
+        let is_elsewhere = self.has_second_district && self.draw.percent(SECOND_DISTRICT_PERCENT);
+        let number = if is_elsewhere {
+            self.any_lsoa(&SECOND_DISTRICT)
+        } else if self.draw.percent(33) {
             self.draw.pick(&CENTRE)
         } else {
-            self.any_lsoa()
+            self.any_lsoa(&LSOA_RUNS)
         };
         self.json.open("area");
         self.json.text("code", format_args!("E0{number}"));
@@ -131,15 +144,15 @@ impl EventWriter<'_> {
         self.json.close();
     }
 
-    fn any_lsoa(&mut self) -> u32 {
-        let mut left = self.draw.below(LSOA_RUNS.iter().map(|run| run.1).sum());
-        for (first, length) in LSOA_RUNS {
-            if left < length {
+    fn any_lsoa(&mut self, runs: &[(u32, u32)]) -> u32 {
+        let mut left = self.draw.below(runs.iter().map(|run| run.1).sum());
+        for (first, length) in runs {
+            if left < *length {
                 return first + left;
             }
             left -= length;
         }
-        LSOA_RUNS[0].0
+        runs[0].0
     }
 
     pub(super) fn ward(&mut self) {

@@ -11,7 +11,7 @@ use super::event_writer::{Changes, EventWriter, SubjectParts};
 use super::json::{JsonWriter, append};
 use super::kinds::profile;
 use super::offences::OFFENCES;
-use super::{Draw, GeneratedEvent, feed_of, mix};
+use super::{Draw, GeneratedEvent, GeneratorOptions, feed_of, mix};
 use crate::event::Kind;
 
 const DAY_SECONDS: i64 = 86_400;
@@ -76,7 +76,7 @@ impl InventedRecord {
     }
 
     /// Writes the record at its revision over `event`.
-    pub(super) fn write(&self, unknown_codes: f64, event: &mut GeneratedEvent) {
+    pub(super) fn write(&self, options: &GeneratorOptions, event: &mut GeneratedEvent) {
         event.feed = feed_of(self.kind);
         event.key.clear();
         event.bytes.clear();
@@ -90,7 +90,8 @@ impl InventedRecord {
             draw,
             changes,
             scheme,
-            unknown_code: self.has_unknown_code(unknown_codes),
+            unknown_code: self.has_unknown_code(options.unknown_codes),
+            has_second_district: options.story,
             offence: OFFENCES[0].0,
             day: self.day + changes.redated,
             occurred: 0,

@@ -194,3 +194,55 @@ fn every_code_is_in_its_list_unless_a_share_of_unknown_ones_is_asked_for() {
         .collect();
     assert!(lists.contains("ho-category") && lists.contains("nsir@2011-04"));
 }
+
+/// Records of a kind that happened in a month of the demo's story.
+fn records_in(documents: &[GeneratedEvent], kind: Kind, month: &str) -> usize {
+    let month = format!("\"occurred_from\":\"{month}");
+    let kind = format!(".{}.v1\"", kind.as_str());
+    documents
+        .iter()
+        .filter(|d| text(d).contains(&kind) && text(d).contains(&month))
+        .filter(|d| text(d).contains("\"revision\":1,"))
+        .count()
+}
+
+#[test]
+fn the_story_of_the_demo_has_one_case_of_each_finding_and_is_level_otherwise() {
+    let documents = documents(
+        1,
+        GeneratorOptions {
+            events: 60_000,
+            story: true,
+            ..GeneratorOptions::default()
+        },
+    );
+    let ratio = |kind, month: &str, base: &str| {
+        let [now, before] = [month, base].map(|month| records_in(&documents, kind, month) as f64);
+        now / before
+    };
+    let near = |found: f64, expected: f64| {
+        assert!(
+            (found / expected - 1.0).abs() < 0.25,
+            "{found}, not {expected}"
+        );
+    };
+    near(ratio(Kind::Crime, "2016-11", "2015-11"), 1.0);
+    near(ratio(Kind::Incident, "2016-11", "2015-11"), 1.0);
+    near(ratio(Kind::Incident, "2017-11", "2016-11"), 1.6);
+    near(ratio(Kind::AmbulanceCall, "2017", "2016"), 0.66);
+    near(ratio(Kind::Crime, "2017-09", "2017-08"), 1.5);
+    near(ratio(Kind::Crime, "2017-10", "2017-08"), 1.0);
+    assert_eq!(records_in(&documents, Kind::Treatment, "2018"), 0);
+    assert!(records_in(&documents, Kind::Treatment, "2017-12") > 3);
+    let late_days = (16..=28).map(|day| {
+        let day = format!("2018-02-{day}");
+        records_in(&documents, Kind::AntisocialBehaviourCase, &day)
+    });
+    assert_eq!(late_days.sum::<usize>(), 0);
+    assert!(records_in(&documents, Kind::AntisocialBehaviourCase, "2018-02") > 3);
+    let second = documents
+        .iter()
+        .filter(|d| text(d).contains("\"E01024717\""))
+        .count();
+    assert!(second > 10, "{second}");
+}
