@@ -21,6 +21,7 @@ pub mod unknown_codes;
 pub mod windows;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -91,6 +92,7 @@ impl Reference {
         };
         let partners = Partners::read(files, &schemes, &sink);
         let geography = Geography::read(files, &sink);
+        partners.check_covers(&geography, &sink);
         let (plans, mut warnings) = plan::load::read(files, &schemes, &geography, &sink);
         warnings.extend(
             plans
@@ -157,6 +159,21 @@ impl Reference {
                 }
             }
         }
+    }
+
+    /// The schemes in which a record's code is unknown: lists of the scheme exist, and none contains
+    /// the code. So are the groups that a crosswalk would give it.
+    pub fn unknown_schemes<'c>(&'c self, codes: &[SourceCode<'c>]) -> BTreeSet<&'c str> {
+        let mut unknown = BTreeSet::new();
+        for code in codes {
+            if self.is_unknown(code) {
+                unknown.insert(code.scheme);
+                let groups = self.crosswalks.schemes_of(code.scheme).into_iter();
+                unknown
+                    .extend(groups.filter(|group| codes.iter().all(|code| code.scheme != *group)));
+            }
+        }
+        unknown
     }
 }
 

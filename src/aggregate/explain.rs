@@ -12,7 +12,6 @@ use tokio::runtime::Handle;
 use crate::aggregate::figures::areas::ALL_RECEIVED;
 use crate::aggregate::figures::periods::{Figures, area_not_found};
 use crate::aggregate::figures::series::SeriesKey;
-use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::snapshot::{Snapshot, read_chains};
 use crate::aggregate::state::bounded_count::BoundedCount;
@@ -183,13 +182,9 @@ fn explanation(
     let kind = series.partner_kind();
     let window = &query.window;
     let months = window.first.to(window.last()).map(|month| {
-        let status = series.months().and_then(|months| months.status(month));
+        let status = series.status(area, month, 1);
         let count = series.count(area, &Window::of_month(month));
-        (
-            month,
-            count.and_then(BoundedCount::exact),
-            status.unwrap_or(DataStatus::Overdue).as_str(),
-        )
+        (month, count.and_then(BoundedCount::exact), status.as_str())
     });
     let by_class = records_by_class(figures, series, area, query);
     Explanation {
@@ -205,7 +200,7 @@ fn explanation(
         months: months.collect(),
         breaks: series
             .breaks(window.first, window, area.key)
-            .map(str::to_owned)
+            .map(|series_break| series_break.id.clone())
             .collect(),
         change: None,
     }

@@ -1,6 +1,8 @@
 //! What all tables share: areas, periods, series, their counts, and how complete each count is.
 
+pub(crate) mod area_gaps;
 pub(crate) mod areas;
+pub(crate) mod chance;
 pub(crate) mod counts;
 pub(crate) mod feed_months;
 pub(crate) mod harm;

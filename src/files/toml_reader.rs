@@ -173,6 +173,15 @@ impl<'t> TomlReader<'t> {
         self.typed(key, "an integer", Value::as_integer)
     }
 
+    /// An optional number, whole or not.
+    pub fn number(&self, key: &str) -> Option<f64> {
+        self.typed(key, "a number", |value| match value {
+            Value::Integer(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number).filter(|number| number.is_finite()),
+            _ => None,
+        })
+    }
+
     /// An optional boolean.
     pub fn boolean(&self, key: &str) -> Option<bool> {
         self.typed(key, "true or false", Value::as_bool)

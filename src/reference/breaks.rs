@@ -74,6 +74,17 @@ pub struct Break {
     pub codes: BTreeMap<String, Vec<Pattern>>,
     /// The levels of area it affects; empty = all.
     pub levels: Vec<Level>,
+    /// By how much it raised the figures, if that is known.
+    pub size: Option<BreakSize>,
+}
+
+/// By how many per cent a break alone raised the figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BreakSize {
+    /// At least; below 0 if it lowered them.
+    pub least_pct: f64,
+    /// At most.
+    pub most_pct: f64,
 }
 
 impl Break {
@@ -165,7 +176,33 @@ fn read_break(
         kinds: read_kinds(reader, schemes),
         codes: schemes.read_patterns(reader, &Editions::new()),
         levels: reader.choices("levels", "level", &levels),
+        size: read_size(reader),
     }
+}
+
+/// Both `least_pct` and `most_pct`, or neither.
+fn read_size(reader: &TomlReader<'_>) -> Option<BreakSize> {
+    let (least_pct, most_pct) = (reader.number("least_pct"), reader.number("most_pct"));
+    if reader.has("least_pct") != reader.has("most_pct") {
+        reader.fault(
+            "least_pct",
+            "write both `least_pct` and `most_pct`, or neither",
+        );
+    }
+    let (least_pct, most_pct) = least_pct.zip(most_pct)?;
+    if least_pct > most_pct {
+        reader.fault(
+            "least_pct",
+            format!("{least_pct} is more than most_pct, {most_pct}"),
+        );
+    }
+    if least_pct <= -100.0 {
+        reader.fault("least_pct", "is not above -100");
+    }
+    Some(BreakSize {
+        least_pct,
+        most_pct,
+    })
 }
 
 fn read_partners(reader: &TomlReader<'_>, partners: &BTreeSet<&str>) -> Vec<String> {

@@ -301,18 +301,32 @@ impl Geography {
 
     /// The view of a plan whose area is a district, or a set by its code or id; `None` = unknown area.
     pub fn scope(&self, area: &str) -> Option<Scope<'_>> {
-        let set = self
-            .sets
-            .iter()
-            .find(|(id, set)| *id == area || set.code == area);
-        let (id, inside): (&str, BTreeSet<&str>) = match (set, self.areas.get(area)) {
-            (Some((id, set)), _) => (id, set.districts.iter().map(String::as_str).collect()),
-            (None, Some(district)) if district.level == Level::District => {
-                (&district.code, [&*district.code].into())
-            }
-            _ => return None,
-        };
+        let (id, inside) = self.named_area(area)?;
         Some(Scope::new(self, id, inside))
+    }
+
+    /// A district by its code, or a set by its code or id: its id and its districts.
+    pub(crate) fn named_area(&self, area: &str) -> Option<(&str, BTreeSet<&str>)> {
+        let mut sets = self.sets.iter();
+        let set = sets.find(|(id, set)| *id == area || set.code == area);
+        match (set, self.areas.get(area)) {
+            (Some((id, set)), _) => Some((id, set.districts.iter().map(String::as_str).collect())),
+            (None, Some(district)) if district.level == Level::District => {
+                Some((&district.code, [&*district.code].into()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The districts that an area is in, or consists of; none if that is not known.
+    pub(crate) fn districts(&self, code: &str) -> BTreeSet<&str> {
+        if let Some((_, districts)) = self.named_area(code) {
+            return districts;
+        }
+        let parts: Vec<&str> = self.lsoas_of(code).collect();
+        let parts = if parts.is_empty() { vec![code] } else { parts };
+        let districts = parts.into_iter().filter_map(|part| self.district_of(part));
+        districts.collect()
     }
 
     /// The children that have their largest share in an area, in order of codes.
@@ -383,15 +397,12 @@ impl Geography {
     }
 
     /// The district of an area. An outward postcode has one only if all of it is there.
-    fn district_of<'g>(&'g self, code: &'g str) -> Option<&'g str> {
-        if self
-            .areas
-            .get(code)
-            .is_some_and(|area| area.level == Level::District)
-        {
-            return Some(code);
+    fn district_of(&self, code: &str) -> Option<&str> {
+        let area = self.areas.get(code);
+        if let Some(district) = area.filter(|area| area.level == Level::District) {
+            return Some(&district.code);
         }
-        let is_area = self.areas.contains_key(code);
+        let is_area = area.is_some();
         self.parents
             .get(code)?
             .iter()

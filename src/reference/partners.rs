@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil;
 
 use super::carried::{Carried, read_flags};
-use super::geography::PopulationUnit;
+use super::geography::{Geography, PopulationUnit};
 use super::labels::in_words;
 use super::schemes::Schemes;
 use crate::contract::record::partner_of;
@@ -79,6 +79,8 @@ pub struct Partners {
     carried: BTreeMap<String, BTreeMap<Kind, Carried>>,
     /// By source and kind, of sources that publish complete releases.
     release_files: BTreeMap<String, BTreeMap<Kind, String>>,
+    /// By source, the districts and sets of districts that it covers; a source without an entry: any.
+    covers: BTreeMap<String, BTreeSet<String>>,
     date_basis: BTreeMap<String, DateBasis>,
     due: BTreeMap<String, Due>,
     settle_months: BTreeMap<String, i32>,
@@ -142,6 +144,32 @@ impl Partners {
             .get(source)?
             .get(&kind)
             .map(String::as_str)
+    }
+
+    /// The districts and sets that the systems which send a partner's kind cover; `None` = any.
+    pub fn covers(&self, partner: &str, kind: Kind) -> Option<BTreeSet<&str>> {
+        let systems = self
+            .carried
+            .iter()
+            .filter(|(source, kinds)| partner_of(source) == partner && kinds.contains_key(&kind));
+        let mut covered = BTreeSet::new();
+        for (source, _) in systems {
+            covered.extend(self.covers.get(source)?.iter().map(String::as_str));
+        }
+        Some(covered).filter(|covered| !covered.is_empty())
+    }
+
+    /// Adds a fault for every covered area that is neither a district nor a set of districts.
+    pub(super) fn check_covers(&self, geography: &Geography, sink: &FaultSink) {
+        for (source, areas) in &self.covers {
+            for area in areas
+                .iter()
+                .filter(|area| geography.named_area(area).is_none())
+            {
+                let reason = format!("`{area}` is neither a district nor a set of districts");
+                sink.add(FILE, &format!("covers of {source}"), reason);
+            }
+        }
     }
 
     /// The date basis of a partner's kind.
@@ -322,6 +350,11 @@ impl Partners {
                 }
             }
         }
+        let covers: BTreeSet<String> = reader
+            .texts("covers")
+            .iter()
+            .map(|item| item.text.to_owned())
+            .collect();
         let partners = reader.texts("partners");
         reader.required("partners", (!partners.is_empty()).then_some(()));
         for ListItem { key, text: partner } in partners {
@@ -343,6 +376,9 @@ impl Partners {
             if !release_files.is_empty() {
                 self.release_files
                     .insert(source.clone(), release_files.clone());
+            }
+            if !covers.is_empty() {
+                self.covers.insert(source.clone(), covers.clone());
             }
             self.carried
                 .entry(source)
@@ -481,17 +517,31 @@ fn read_carried(reader: &TomlReader<'_>, schemes: &Schemes<'_>) -> Carried {
     let mut carried = Carried::default();
     for ListItem { key, text: scheme } in reader.texts("schemes") {
         if !schemes.contains(scheme) {
-            let hint = hint(scheme, schemes.names.iter().map(String::as_str));
-            reader.fault_at(&key, format!("unknown scheme `{scheme}`{hint}"));
+            reader.fault_at(&key, schemes.unknown(scheme));
         }
-        carried.schemes.insert(scheme.to_owned());
-        carried.schemes.extend(
-            schemes
-                .crosswalks
-                .schemes_of(scheme)
-                .into_iter()
-                .map(str::to_owned),
-        );
+        let groups = schemes.crosswalks.schemes_of(scheme).into_iter();
+        let own = groups
+            .chain([scheme])
+            .map(|scheme| (scheme.to_owned(), None));
+        carried.schemes.extend(own);
+    }
+    if let Some(table) = reader.table("codes") {
+        for scheme in table.keys() {
+            let codes = table.texts(scheme);
+            for item in codes
+                .iter()
+                .filter(|item| schemes.codes.knows(scheme, None, item.text) == Some(false))
+            {
+                table.fault_at(
+                    &item.key,
+                    format!("`{}` is not a code of {scheme}", item.text),
+                );
+            }
+            match carried.schemes.get_mut(scheme) {
+                Some(own) => *own = Some(codes.iter().map(|item| item.text.to_owned()).collect()),
+                None => table.fault(scheme, "is not in `schemes`"),
+            }
+        }
     }
     carried.flags = read_flags(reader, "flags");
     carried

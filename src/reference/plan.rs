@@ -217,7 +217,23 @@ impl Plan {
 
     /// The rules that match a record.
     pub fn rules_matching(&self, record: &Record<'_>, codes: &[SourceCode<'_>]) -> RuleSet {
-        let hits = self.index.hits(codes);
+        self.rules_passing(record, self.index.hits(codes))
+    }
+
+    /// The rules that may match a record: its code of each of these schemes is unknown, and may be
+    /// any that a rule names.
+    pub fn rules_possible<'s>(
+        &self,
+        record: &Record<'_>,
+        codes: &[SourceCode<'_>],
+        unknown_schemes: impl IntoIterator<Item = &'s str>,
+    ) -> RuleSet {
+        let mut hits = self.index.hits(codes);
+        hits.add(self.index.naming(unknown_schemes));
+        self.rules_passing(record, hits)
+    }
+
+    fn rules_passing(&self, record: &Record<'_>, hits: RuleSet) -> RuleSet {
         let mut matching = RuleSet::default();
         for indexed in self.index.rules_for(record.kind) {
             let rule = &self.series[indexed.series].rules[indexed.rule];

@@ -78,7 +78,7 @@ fn a_partner_carries_what_any_of_its_systems_does() {
         own.union(&open)
     );
     let methods = partners.carried("mtw-nhs", Kind::AssaultAttendance).schemes;
-    assert!(methods.contains("istv-method") && methods.contains("assault-method"));
+    assert!(methods.contains_key("istv-method") && methods.contains_key("assault-method"));
     assert_eq!(
         partners.carried("essex-police", Kind::Referral),
         Carried::default()

@@ -59,16 +59,27 @@ impl PlanConditions {
 
     /// Whether a record falls under a series: any rule matches, each with all its keys.
     pub(super) fn series(&self, series: &Series) -> String {
+        self.any_rule(series, UnknownCode::MatchesNone)
+    }
+
+    /// Whether a record may fall under a series, since a code of it is unknown.
+    pub(super) fn possible(&self, series: &Series) -> String {
+        self.any_rule(series, UnknownCode::MatchesAny)
+    }
+
+    fn any_rule(&self, series: &Series, unknown: UnknownCode) -> String {
         if series.rules.is_empty() {
             return "false".to_owned();
         }
         let rules = series.rules.iter();
-        let rules: Vec<String> = rules.map(|rule| format!("({})", self.rule(rule))).collect();
+        let rules: Vec<String> = rules
+            .map(|rule| format!("({})", self.rule(rule, unknown)))
+            .collect();
         rules.join(" OR ")
     }
 
     /// Whether a record matches all keys of a rule.
-    fn rule(&self, rule: &Rule) -> String {
+    fn rule(&self, rule: &Rule, unknown: UnknownCode) -> String {
         let Rule {
             id: _,
             kinds,
@@ -87,7 +98,10 @@ impl PlanConditions {
         }
         let test =
             code_test(rule).and_then(|test| self.code_tests.iter().position(|own| *own == test));
-        keys.extend(test.map(|index| format!("c{index}")));
+        keys.extend(test.map(|index| match unknown {
+            UnknownCode::MatchesNone => format!("c{index}"),
+            UnknownCode::MatchesAny => format!("(c{index} OR {})", is_unknown_in(rule)),
+        }));
         if *flags != 0 {
             let flags = Flags::names(*flags);
             keys.push(any(
@@ -115,6 +129,19 @@ impl PlanConditions {
         }
         keys.join(" AND ")
     }
+}
+
+/// What a code matches that its list does not contain.
+#[derive(Clone, Copy)]
+enum UnknownCode {
+    MatchesNone,
+    MatchesAny,
+}
+
+/// Whether a record's code is unknown in a scheme of which a rule names codes.
+fn is_unknown_in(rule: &Rule) -> String {
+    let schemes = rule.codes.keys();
+    any(schemes.map(|scheme| format!("instr(';' || unknown_schemes || ';', ';{scheme};') > 0")))
 }
 
 /// Whether a record is in the zone of a place or in one of its LSOAs.

@@ -13,7 +13,7 @@ use super::conditions::{PlanConditions, break_applies, folded};
 use crate::aggregate::PlanChoice;
 use crate::aggregate::tables::events;
 use crate::contract::parts::Flags;
-use crate::event::{Feed, Month};
+use crate::event::{Feed, Kind, Month};
 use crate::reference::codes::CodeList;
 use crate::reference::geography::{Level, Tier};
 use crate::reference::pattern::Fold;
@@ -21,7 +21,7 @@ use crate::reference::plan::{Plan, PlanStatus};
 use crate::reference::{Break, Control, HarmSet, Reference};
 
 /// The columns of events that queries read.
-const EVENT_COLUMNS: [&str; 48] = [
+const EVENT_COLUMNS: [&str; 49] = [
     "source",
     "partner",
     "feed",
@@ -39,6 +39,7 @@ const EVENT_COLUMNS: [&str; 48] = [
     "groups",
     "offence_class",
     "unknown_code",
+    "unknown_schemes",
     "occurred_from",
     "recorded_at",
     "area_code",
@@ -105,6 +106,12 @@ pub(super) struct Parameters {
     plan_area: String,
     /// The codes of sets of areas, and how many districts each has.
     area_sets: Vec<(String, usize)>,
+    /// The districts of each set of areas.
+    set_districts: Vec<(String, String)>,
+    /// The level of the plan's area.
+    plan_area_level: &'static str,
+    /// Partner, kind and district of those that do not cover every district.
+    covers: BTreeSet<(String, String, String)>,
     /// Days after a month by which its records are due; -1: the end of the next quarter.
     due_days: KindSettings<i32>,
     /// Months until figures settle.
@@ -136,6 +143,8 @@ pub(super) struct Parameters {
 #[derive(Serialize)]
 struct PlanParameters {
     id: String,
+    /// The start of its columns.
+    column: String,
     /// The key of the series of records that fall under any, and of the rest.
     mapped: String,
     unmapped: String,
@@ -149,6 +158,8 @@ struct SeriesParameters {
     /// The column that says whether a record falls under it.
     column: String,
     condition: String,
+    /// Whether it may fall under it, since a code of it is unknown.
+    possible: String,
 }
 
 #[derive(Serialize)]
@@ -183,6 +194,9 @@ struct BreakParameters {
     is_gradual: bool,
     /// The last first month of a base from before the break.
     last_base: i32,
+    /// By how many per cent it raised the figures, at least and at most, if that is known.
+    least_pct: Option<f64>,
+    most_pct: Option<f64>,
 }
 
 impl Parameters {
@@ -198,6 +212,8 @@ impl Parameters {
         };
         let conditions = PlanConditions::new(&plans, dialect);
         let area = plans.first().map(|plan| &*plan.area);
+        let scope = area.and_then(|area| reference.geography.scope(area));
+        let plan_area_level = scope.map_or("", |scope| scope.area_level().as_str());
         let partners = &reference.partners;
         let due_days = partners.due_days();
         let date_bases = partners.date_bases();
@@ -212,6 +228,9 @@ impl Parameters {
             tiers: tiers(reference, area),
             plan_area: plan_area(reference, area),
             area_sets: area_sets(reference, area),
+            set_districts: set_districts(reference, area),
+            plan_area_level,
+            covers: covers(reference),
             due_days: KindSettings::new(due_days.map(|(key, days)| (key, days.unwrap_or(-1)))),
             settle_months: KindSettings::new(partners.settle_months()),
             date_bases: KindSettings::new(date_bases.map(|(key, basis)| (key, basis.as_str()))),
@@ -256,10 +275,12 @@ fn plan_parameters(plans: &[&Plan], conditions: &PlanConditions) -> Vec<PlanPara
                 key: format!("{id}|{}|{}|", series.kind.as_str(), series.id),
                 column: format!("p{plan_index}_s{index}"),
                 condition: conditions.series(series),
+                possible: conditions.possible(series),
             });
         }
         parameters.push(PlanParameters {
             id: id.clone(),
+            column: format!("p{plan_index}"),
             mapped: format!("{id}|mapped|mapped|"),
             unmapped: format!("{id}|unmapped|unmapped|"),
             series: all_series,
@@ -329,6 +350,8 @@ impl BreakParameters {
             to,
             is_gradual: series_break.to > series_break.from,
             last_base,
+            least_pct: series_break.size.map(|size| size.least_pct),
+            most_pct: series_break.size.map(|size| size.most_pct),
         }
     }
 }
@@ -360,6 +383,36 @@ fn area_sets(reference: &Reference, area: Option<&str>) -> Vec<(String, usize)> 
     {
         let districts = geography.district_count(&set.code).unwrap_or_default();
         rows.push((set.code.clone(), districts));
+    }
+    rows
+}
+
+fn set_districts(reference: &Reference, area: Option<&str>) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    for (set, _) in area_sets(reference, area) {
+        let districts = reference.geography.districts(&set).into_iter();
+        rows.extend(districts.map(|district| (set.clone(), district.to_owned())));
+    }
+    rows
+}
+
+/// The districts that each partner's kind covers, if it does not cover every district.
+fn covers(reference: &Reference) -> BTreeSet<(String, String, String)> {
+    let mut rows = BTreeSet::new();
+    for partner in reference.partners.ids() {
+        for kind in Kind::ALL {
+            let areas = reference
+                .partners
+                .covers(partner, *kind)
+                .into_iter()
+                .flatten();
+            let named = areas.filter_map(|area| reference.geography.named_area(area));
+            rows.extend(
+                named
+                    .flat_map(|(_, districts)| districts)
+                    .map(|district| (partner.to_owned(), kind.to_string(), district.to_owned())),
+            );
+        }
     }
     rows
 }

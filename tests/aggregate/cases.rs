@@ -476,7 +476,11 @@ fn codes_are_counted_by_scheme_with_label_and_editions() {
     ])
     .table(CATEGORY);
     let row = table
-        .find(&[("scheme", "ho-category"), ("series", "8N")])
+        .find(&[
+            ("scheme", "ho-category"),
+            ("series", "8N"),
+            ("area_code", "all-received"),
+        ])
         .next()
         .expect("a row");
     assert_eq!(

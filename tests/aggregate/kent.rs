@@ -418,7 +418,19 @@ fn half_a_month_is_suspect_and_its_change_is_not_comparable() {
             change.number(after, "base_min"),
             change.number(after, "difference")
         ),
-        (Some(542), None),
+        (Some(542), Some(848))
+    );
+    assert_eq!(
+        (
+            change.text(after, "verdict"),
+            change.text(after, "why_not"),
+            change.text(after, "why_months")
+        ),
+        (
+            Some("not_comparable"),
+            Some("break;suspect"),
+            Some("2018-12")
+        ),
         "a suspect month is no base"
     );
 }

@@ -16,5 +16,6 @@ mod invariance;
 mod kent;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod limits;
 mod missing;
 mod published;

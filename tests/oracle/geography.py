@@ -49,6 +49,18 @@ class Geography:
         found = (self.district_of(parent) for parent, _ in self.parents.get(code, []))
         return next((district for district in found if district), None)
 
+    def districts(self, code):
+        """The districts that an area consists of or is in."""
+        if code in self.sets:
+            return self.sets[code]
+        parts = self.places.get(code, {code})
+        return {self.district_of(part) for part in parts} - {None}
+
+    def covered(self, areas):
+        """The districts of some districts, sets and codes of sets."""
+        names = {own: id for id, own in self.set_codes.items()}
+        return {district for area in areas for district in self.sets.get(names.get(area, area), {area})}
+
     def ward_of(self, lsoa, year):
         """Its own ward, or the one that contains all LSOAs it was split into, or all it was merged from."""
         own = [(share, parent) for parent, share in self.parents.get(lsoa, []) if parent in self.wards_of_year[year]]

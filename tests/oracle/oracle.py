@@ -33,7 +33,7 @@ INTEGERS = {"line", "revision", "weekday", "hour", "area_vintage", "children", "
 BOOLEANS = {
     "cancelled", "mental_health", "crime_recorded", "extended", "professional_consulted", "outcome_linked", "operation",
     "repeat", "conveyed", "section_21", "children_present", "case_review", "police_informed", "statutory_nuisance",
-    "supported", "provisional", "unknown_code", "date_fallback", "person_again", "victim_again", "suspect_again",
+    "supported", "provisional", "date_fallback", "person_again", "victim_again", "suspect_again",
 }  # fmt: skip
 INSTANTS = {"time", *events.TIMES}
 ROLES = ("person", "victim", "suspect")
@@ -126,6 +126,7 @@ def classified(row, reference):
     in_force = reference.in_force(month)
     matched = reference.classify(in_force, row, codes) if in_force else []
     offence_class = reference.class_of(row)
+    unknown = reference.unknown_schemes(codes)
     row |= {
         "codes": joined_codes(codes, "category"), "groups": joined_codes(codes, "group"), "class": offence_class,
         "month": month, "table_kind": f"count:{row['what_list']}" if is_count else row["kind"],
@@ -133,12 +134,15 @@ def classified(row, reference):
         "scheme": codes[0][0] if codes else None, "code": codes[0][1] if codes else None, "plan": in_force,
         "priorities": joined_series(matched, "priority") if in_force else None,
         "themes": joined_series(matched, "theme") if in_force else None,
-        "unknown_code": any(reference.knows(scheme, edition, code) is False for scheme, code, edition, _ in codes)
+        "unknown_code": bool(unknown)
         or bool(row["outcome_code"]) and reference.knows(row["outcome_list"], None, row["outcome_code"]) is False,
+        "unknown_schemes": ";".join(unknown) or None,
         "date_fallback": not is_count and basis == "recorded" and row["recorded_at"] is None,
     }  # fmt: skip
     counted = codes + ([("ho-offence", offence_class, None, "class")] if offence_class else [])
-    return row, counted, reference.classify(PLAN, row, codes)
+    series = reference.classify(PLAN, row, codes)
+    possible = reference.classify(PLAN, row, codes, unknown) if unknown else series
+    return row, counted, series, [each for each in possible if each not in series]
 
 
 def joined_codes(codes, kind):
@@ -204,9 +208,10 @@ def typed(name):
 
 def load(db, lines, reference):
     """Loads the published events as tables: `sent`, the codes in `code`, the series of the plan in `matched_series`."""
-    sent, codes, matched_series, sources = [], [], [], {}
+    sent, codes, matched_series, possible_series, sources = [], [], [], [], {}
     for number, line in enumerate(lines):
-        row, of_row, series = classified(events.flat(line, number), reference)
+        row, of_row, series, possible = classified(events.flat(line, number), reference)
+        possible_series += [{"line": number, "series_kind": kind, "series": name} for kind, name in possible]
         codes += [{"line": number, "scheme": s, "code": c, "edition": e, "of": of} for s, c, e, of in of_row]
         matched_series += [{"line": number, "series_kind": kind, "series": name} for kind, name in series]
         sources[row["source"], row["kind"]] = (row["partner"], row["feed"])
@@ -220,6 +225,7 @@ def load(db, lines, reference):
     forms = {
         "code": (codes, {"line": number, "scheme": text, "code": text, "edition": text, "of": text}),
         "matched_series": (matched_series, {"line": number, "series_kind": text, "series": text}),
+        "possible_series": (possible_series, {"line": number, "series_kind": text, "series": text}),
     }
     plan_series = reference.plans[PLAN]["series"]
     applicable = [
@@ -229,9 +235,9 @@ def load(db, lines, reference):
         if reference.applicable(series, source, kind)
     ]
     carried = [
-        {"source": source, "kind": kind, "scheme": scheme}
+        {"source": source, "kind": kind, "scheme": scheme, "codes": codes and ";".join(codes)}
         for source, kind in sources
-        for scheme in reference.carried.get((source, kind), ((), ()))[0]
+        for scheme, codes in reference.carried.get((source, kind), ({}, ()))[0].items()
     ]
     labels = [
         {"series_kind": kind, "series": name, "scheme": scheme, "label": reference.series_label(kind, name, scheme)}
@@ -252,7 +258,7 @@ def load(db, lines, reference):
     names += [{"of": "kind", "id": kind, "name": reference.kind_label(kind)} for kind in {r["table_kind"] for r in sent} | {"count"}]
     forms |= {
         "applicable": (applicable, dict.fromkeys(("source", "kind", "series_kind", "series"), text)),
-        "carried": (carried, dict.fromkeys(("source", "kind", "scheme"), text)),
+        "carried": (carried, dict.fromkeys(("source", "kind", "scheme", "codes"), text)),
         "labels": (labels, dict.fromkeys(("series_kind", "series", "scheme", "label"), text)),
         "names": (names, dict.fromkeys(("of", "id", "name"), text)),
         "plan_series": (
@@ -260,7 +266,9 @@ def load(db, lines, reference):
             {"series_kind": text, "series": text},
         ),
     }
-    forms |= located(sent, reference)
+    geography = Geography(ROOT / "config/geography", DISTRICT)
+    forms |= located(sent, geography)
+    forms |= {"coverage": (coverage(reference, geography), dict.fromkeys(("partner", "kind", "area_code", "area_level", "coverage"), text))}
     tables |= {name: pa.Table.from_pylist(rows, pa.schema(list(form.items()))) for name, (rows, form) in forms.items()}
     for name, table in tables.items():
         db.register("arrow_table", table)
@@ -274,6 +282,7 @@ def load(db, lines, reference):
                 and s.subject = sent.subject and s.revision = sent.revision) as contradicted
         from sent qualify row_number() over (partition by source, subject order by revision desc, time desc, line) = 1""")
     db.sql(f"set variable first_month = '{reference.first_month}'")
+    db.sql(f"set variable district = '{DISTRICT}'")
     # Records that count, in sums; months from a kind's first to the last that any has, totals among them.
     db.sql("""
         create or replace table record as select * from latest where not cancelled and kind <> 'count';
@@ -301,11 +310,17 @@ def load(db, lines, reference):
             select distinct line, d.area_code, d.area_level, d.area_vintage, null from record
                 join levels l using (partner, feed, kind) join dense d on d.sent_level = l.area_level
             where record.area_code is null and d.area_code = 'no-location';
+        create or replace table without_district as
+            select distinct partner, feed, kind from record where not exists (
+                select 1 from levels l join dense d on d.sent_level = l.area_level and d.area_level = 'district'
+                where (l.partner, l.feed, l.kind) = (record.partner, record.feed, record.kind));
         create or replace table areas as
             select distinct partner, feed, kind, p.area_code, p.area_level, p.area_vintage, p.area_role
             from placed p join record using (line)
             union
             select partner, feed, kind, 'all-received', 'all-received', null, null from record
+            union
+            select partner, feed, kind, getvariable('district'), 'district', null, null from without_district
             union
             select partner, feed, kind, d.area_code, d.area_level, d.area_vintage,
                 case when d.area_code <> 'no-location' then r.area_role end
@@ -314,9 +329,25 @@ def load(db, lines, reference):
                 using (partner, feed, kind)""")
 
 
-def located(sent, reference):
+def coverage(reference, geography):
+    """For partners that do not cover every district: whether they cover all, some or none of each area."""
+    rows = []
+    areas = [(code, level) for code, level in geography.levels.items() if level in ("ward", "district", "lsoa")]
+    areas += [(code, "set") for code in geography.sets] + [(code, "place") for code in geography.places]
+    for (partner, kind), covers in reference.covers.items():
+        if (partner, kind) in reference.covers_all:
+            continue
+        covered = geography.covered(covers)
+        for code, level in areas:
+            districts = geography.districts(code)
+            own = len(districts & covered)
+            amount = "all" if own == len(districts) else "some" if own else "none"
+            rows.append({"partner": partner, "kind": kind, "area_code": code, "area_level": level, "coverage": amount})
+    return rows
+
+
+def located(sent, geography):
     """The areas each record counts in, and the rows that levels have even where no record is."""
-    geography = Geography(ROOT / "config/geography", DISTRICT)
     text, number = pa.string(), pa.int64()
     where = {"area_code": text, "area_level": text, "area_vintage": text, "area_role": text}
     known, placed = {}, []
@@ -345,7 +376,7 @@ CELLS = """
     with sources_sent as (select distinct partner, feed, kind, month, source from record),
     cell as (
         select c.series_kind, c.series, c.scheme, r.partner, r.feed, r.kind, r.month, p.area_code, p.area_level,
-            p.area_vintage, p.area_role, count(*) as n
+            p.area_vintage, p.area_role, count(*) filter (not c.possible) as n, count(*) filter (c.possible) as more
         from counted c join record r using (line) join placed p using (line) group by all),
     supply as (
         select h.*, m.month, m.date_basis,
@@ -358,8 +389,25 @@ CELLS = """
         group by all),
     row as (
         select s.*, a.area_code, a.area_level, a.area_vintage, a.area_role, coalesce(c.n, 0) as n,
-            case when shown = 0 then 'not_supplied' when shown = sources_sent then 'exact' else 'partial' end as status
+            coalesce(c.more, 0) as more,
+            case when sources_sent = 0 then case t.data_status when 'not_due' then 'not_due' else 'not_received' end
+                when shown < sources_sent then 'cannot_show' end as not_shown,
+            case when w.kind is not null and a.area_role is null and a.area_code = getvariable('district')
+                then 'no_district' when v.coverage <> 'all' then 'not_covered' end as not_covered,
+            case when w.kind is not null and a.area_role is null and a.area_code = getvariable('district')
+                    or v.coverage = 'none' or shown = 0 then case when n > 0 then 'partial' else 'not_supplied' end
+                when v.coverage = 'some' or shown < sources_sent then 'partial'
+                when more > 0 then 'interval' else 'exact' end as status,
+            case when g.month is not null and t.data_status in ('provisional', 'final') then 'suspect'
+                else t.data_status end as data_status, v.coverage
         from supply s join areas a using (partner, feed, kind)
+        left join status t using (partner, feed, kind, month)
+        left join without_district w using (partner, feed, kind)
+        left join coverage v on v.partner = s.partner and v.kind = s.kind and v.area_code = a.area_code
+            and v.area_level = a.area_level
+        left join area_gaps g on g.partner = s.partner and g.feed = s.feed and g.kind = s.kind and g.month = s.month
+            and g.area_code = a.area_code and g.area_level = a.area_level
+            and g.area_vintage is not distinct from a.area_vintage and g.area_role is not distinct from a.area_role
         left join cell c on c.series_kind = s.series_kind and c.series = s.series
             and c.scheme is not distinct from s.scheme and c.partner = s.partner and c.feed = s.feed
             and c.kind = s.kind and c.month = s.month and c.area_code = a.area_code and c.area_level = a.area_level
@@ -371,10 +419,14 @@ CELLS = """
         (select name from names where names.of = 'collection' and names.id = kind) as collection, area_code, area_name,
         area_level, area_vintage, area_role, area_code = '{district}' as is_plan_area, 'month:' || month as window_id,
         strftime(strptime(month, '%Y-%m'), '%B %Y') as window_label, strptime(month, '%Y-%m')::date as window_from,
-        last_day(strptime(month, '%Y-%m')::date) as window_to, date_basis, t.data_status,
+        last_day(strptime(month, '%Y-%m')::date) as window_to, date_basis, data_status,
         case when status = 'exact' then n end as count_value, n as count_min,
-        case when status = 'exact' then n end as count_max, status as count_status
-    from row as own left join status t using (partner, feed, kind, month) left join area_names using (area_code)
+        case when status = 'exact' then n when status = 'interval' then n + more end as count_max,
+        status as count_status,
+        case when status = 'exact' then null when status = 'interval' then 'unknown_code'
+            when not_covered = 'no_district' or coverage = 'none' then not_covered
+            when 'cannot_show' = not_shown or not_covered is null then not_shown else not_covered end as count_reason
+    from row as own left join area_names using (area_code)
     where n > 0 or status <> 'exact' or area_level not in ('lsoa', 'outward_postcode')
         or area_code in ('no-location', 'outside', 'unplaced')"""
 
@@ -387,11 +439,14 @@ def recount_series(db, table):
     """Priorities: total, mapped, unmapped and the plan's series of every partner and kind."""
     db.sql("""
         create or replace temp table counted as
-            select line, 'total' as series_kind, 'total' as series, null::text as scheme from record
-            union all
-            select line, m, m, null from (
-                select line, case when line in (select line from matched_series) then 'mapped' else 'unmapped' end as m from record)
-            union all select line, series_kind, series, null from matched_series join record using (line);
+            with state as (
+                select line, line in (select line from matched_series) as is_mapped,
+                    line in (select line from possible_series) as may_be from record)
+            select line, 'total' as series_kind, 'total' as series, null::text as scheme, false as possible from record
+            union all select line, 'mapped', 'mapped', null, not is_mapped from state where is_mapped or may_be
+            union all select line, 'unmapped', 'unmapped', null, may_be from state where not is_mapped
+            union all select line, series_kind, series, null, false from matched_series join record using (line)
+            union all select line, series_kind, series, null, true from possible_series join record using (line);
         create or replace temp table expected_series as
             select partner, feed, kind, series_kind, series, null::text as scheme
             from (select distinct partner, feed, kind from record),
@@ -410,13 +465,14 @@ def recount_categories(db, table):
     """Each code and group that a partner sent of a kind, once per record."""
     db.sql("""
         create or replace temp table counted as
-            select distinct line, code.of as series_kind, code.code as series, code.scheme
+            select distinct line, code.of as series_kind, code.code as series, code.scheme, false as possible
             from code join record using (line);
         create or replace temp table expected_series as
             select distinct partner, feed, kind, series_kind, series, c.scheme from counted c join record using (line);
         create or replace temp table shown_by as
             select distinct h.*, r.source from expected_series h join record r using (partner, feed, kind)
                 join carried k on k.source = r.source and k.kind = r.kind and k.scheme = h.scheme
+                    and (k.codes is null or list_contains(string_split(k.codes, ';'), h.series))
             union select partner, feed, kind, series_kind, series, c.scheme, source
                 from counted c join record using (line);
         create or replace temp table editions as
@@ -477,28 +533,60 @@ def judge(db, store, reference):
         first = min(months)
         for month in rules.months(first, last):
             n, ends = months.get(month, (0, month))
-            around = sorted(
-                m for other, (m, _) in months.items() if other != month and abs(rules.months_between(other, month)) <= 12
-            )
+            median = usual({other: m for other, (m, _) in months.items()}, month)
             ratio = None
-            if not is_total and len(around) >= 3:
-                median = (around[(len(around) - 1) // 2] + around[len(around) // 2]) / 2
+            if not is_total and median is not None:
                 ratio = n / median
                 ratios.append((partner, feed, kind, month, median, ratio))
             late = as_at > reference.due(partner, kind, ends)
             if n == 0:
                 status = "overdue" if late else "not_due"
-            elif ratio is not None and not 0.6 <= ratio <= 1.67:
+            elif ratio is not None and not 0.6 <= ratio <= 1.67 and abs(n - median) >= 3.29 * median**0.5:
                 status = "suspect"
             else:
                 status = "final" if as_at > reference.settled(partner, kind, ends) else "provisional"
             judged.append((partner, feed, kind, month, status))
+    find_gaps(db, counted)
     columns = "partner text, feed text, kind text, month text"
     db.sql(f"create or replace table status ({columns}, data_status text)")
     db.executemany("insert into status values (?, ?, ?, ?, ?)", judged)
     db.sql(f"create or replace table ratio ({columns}, reference double, ratio double)")
     if ratios:
         db.executemany("insert into ratio values (?, ?, ?, ?, ?, ?)", ratios)
+
+
+def usual(months, month):
+    """The median of the other months within a year, or of all others if fewer than 3 of them have records."""
+    others = {other: n for other, n in months.items() if other != month}
+    around = sorted(n for other, n in others.items() if abs(rules.months_between(other, month)) <= 12)
+    if len(around) < 3:
+        around = sorted(others.values())
+    return (around[(len(around) - 1) // 2] + around[len(around) // 2]) / 2 if len(around) >= 3 else None
+
+
+def find_gaps(db, counted):
+    """The months in which an area has too few records although its partner's kind has some."""
+    gaps, by_area = [], {}
+    for *key, month, n in db.sql("""
+            select partner, feed, kind, area_code, area_level, area_vintage, area_role, month, count(*)
+            from placed join record using (line)
+            where area_level in ('ward', 'place', 'district', 'set')
+                and area_code not in ('no-location', 'outside', 'unplaced') and month >= getvariable('first_month')
+            group by all""").fetchall():
+        by_area.setdefault(tuple(key), {})[month] = n
+    for key, months in by_area.items():
+        for month in counted[(*key[:3], False)]:
+            n, median = months.get(month, 0), usual(months, month)
+            if median is None:
+                continue
+            is_large = key[4] in ("district", "set")
+            few = is_large and n / median < 0.6 and median - n >= 3.29 * median**0.5
+            if n == 0 and median >= 4.605 or few:
+                gaps.append((*key, month))
+    db.sql("""create or replace table area_gaps (partner text, feed text, kind text, area_code text, area_level text,
+        area_vintage text, area_role text, month text)""")
+    if gaps:
+        db.executemany("insert into area_gaps values (?, ?, ?, ?, ?, ?, ?, ?)", gaps)
 
 
 def recount_quality(db, store, feeds, reference):

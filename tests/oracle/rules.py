@@ -120,16 +120,23 @@ class Reference:
         self.feeds = partners["topics"]
         self.crosswalks = {path.stem: rows(path) for path in (folder / "crosswalks").glob("*.csv")}
         self.carried, self.release_files = {}, {}
+        self.covers, self.covers_all = {}, set()
         for system in partners["system"]:
             for partner in system["partners"]:
                 for kind, carried in system["kinds"].items():
                     key = (f"urn:partner:{partner}:{system['system']}", kind)
-                    schemes, flags = self.carried.setdefault(key, (set(), set()))
-                    schemes |= set(carried.get("schemes", []))
-                    schemes |= {s for s, given in self.crosswalks.items() if schemes & {row["list"] for row in given}}
+                    schemes, flags = self.carried.setdefault(key, ({}, set()))
+                    only = carried.get("codes", {})
+                    schemes |= {scheme: only.get(scheme) for scheme in carried.get("schemes", [])}
+                    groups = (s for s, given in self.crosswalks.items() if schemes.keys() & {row["list"] for row in given})
+                    schemes |= dict.fromkeys(groups)
                     flags |= set(carried.get("flags", []))
                     if "release" in carried:
                         self.release_files[key] = carried["release"]
+                    if "covers" in system:
+                        self.covers.setdefault((partner, kind), set()).update(system["covers"])
+                    else:
+                        self.covers_all.add((partner, kind))
         self.places = rows(folder / "geography/places.csv")
         self.codes, self.editions = {}, {}
         for path in sorted((folder / "codes").glob("*.csv")):
@@ -236,8 +243,17 @@ class Reference:
         found = (of_category or lines)[:1] if row["what_list"] == "ho-crime" else []
         return (found[0]["class"] or None) if found else None
 
-    def matches(self, rule, row, codes):
-        """Whether a record matches every key of a rule."""
+    def unknown_schemes(self, codes):
+        """The schemes whose lists do not have a record's code, and the groups that it might have."""
+        unknown = set()
+        for scheme, code, edition, _ in codes:
+            if self.knows(scheme, edition, code) is False:
+                groups = {name for name, given in self.crosswalks.items() if scheme in {row["list"] for row in given}}
+                unknown |= {scheme} | (groups - {own for own, *_ in codes})
+        return sorted(unknown)
+
+    def matches(self, rule, row, codes, unknown=()):
+        """Whether a record matches every key of a rule; a code of an unknown scheme matches any."""
         ages = [row[f"{who}_age_band"] for who in ("person", "victim", "suspect")]
         tests = {
             "kinds": lambda kinds: row["kind"] in kinds,
@@ -245,7 +261,8 @@ class Reference:
                 matches_pattern(scheme, pattern, code, edition)
                 for scheme, code, edition, _ in codes
                 for pattern in wanted.get(scheme, [])
-            ),
+            )
+            or any(scheme in wanted for scheme in unknown),
             "flags": lambda flags: any(row["flags"].get(flag) for flag in flags),
             "places": lambda places: row["area_zone"] in places or row["area_code"] in self.lsoas_of(places),
             "roles": lambda roles: row["area_role"] in roles,
@@ -258,17 +275,21 @@ class Reference:
     def lsoas_of(self, places):
         return {row["lsoa"] for row in self.places if row["id"] in places}
 
-    def classify(self, plan, row, codes):
+    def classify(self, plan, row, codes, unknown=()):
         """Kind and id of each series of a plan that a record falls under, in the plan's order."""
-        found = lambda series: any(self.matches(rule, row, codes) for rule in series.get("rules", []))  # noqa: E731
+        found = lambda series: any(self.matches(rule, row, codes, unknown) for rule in series.get("rules", []))  # noqa: E731
         return [(kind, series["id"]) for kind, series in self.plans[plan]["series"] if found(series)]
 
     def applicable(self, series, source, kind):
         """Whether a source's records of a kind can show a series at all."""
-        schemes, flags = self.carried.get((source, kind), (set(), set()))
+        schemes, flags = self.carried.get((source, kind), ({}, set()))
+        can_have = lambda scheme, patterns: scheme in schemes and (  # noqa: E731
+            schemes[scheme] is None
+            or any(matches_pattern(scheme, pattern, code, None) for code in schemes[scheme] for pattern in patterns)
+        )
         fits = lambda rule: (  # noqa: E731
             kind in rule.get("kinds", [kind])
-            and ("codes" not in rule or schemes & rule["codes"].keys())
+            and ("codes" not in rule or any(can_have(*named) for named in rule["codes"].items()))
             and ("flags" not in rule or flags & set(rule["flags"]))
         )
         return any(fits(rule) for rule in series.get("rules", []))

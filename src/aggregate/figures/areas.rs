@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use crate::aggregate::state::current::Current;
+use crate::aggregate::state::bounded_count::{CountReason, Supply};
+use crate::aggregate::state::current::{Current, PartnerKind};
 use crate::aggregate::state::sent_area::SentArea;
+use crate::reference::Reference;
 use crate::reference::geography::{Level, Placed, Scope, Tier};
 
 /// Everything that the partner sent, in any area and role: not the area of the plan.
@@ -61,12 +63,39 @@ impl AreaKey {
     }
 }
 
+/// Whether a partner's records of a kind can be in an area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    /// The partner covers all of it.
+    All,
+    /// The partner covers some of its districts.
+    Some,
+    /// The partner does not cover it.
+    None,
+    /// The records do not name a district.
+    NoDistrict,
+}
+
+impl Coverage {
+    /// The supply of a count in the area.
+    pub(crate) fn limit(self, supply: Supply) -> Supply {
+        match self {
+            Self::All => supply,
+            Self::Some => supply.and(Supply::Missing(CountReason::NotCovered)),
+            Self::None => Supply::Missing(CountReason::NotCovered),
+            Self::NoDistrict => Supply::Missing(CountReason::NoDistrict),
+        }
+    }
+}
+
 /// The areas of all partners and kinds.
 pub(crate) struct Areas {
     /// All keys, in order.
     pub(crate) sorted: Vec<AreaKey>,
     /// For each partner and kind the areas it has rows for, as indexes of `sorted`, in order.
     pub(crate) by_kind: Vec<Vec<u32>>,
+    /// As `by_kind`.
+    pub(crate) coverage: Vec<Vec<Coverage>>,
     /// For each partner and kind, and area as sent: the indexes of `sorted` where it counts.
     targets: Vec<HashMap<u32, Vec<u32>>>,
     /// Where every area as sent counts, for the table `placements`.
@@ -87,18 +116,22 @@ pub(crate) struct Placement {
 /// The areas of one partner's kind: those with rows, and where each area as sent counts.
 struct KindAreas {
     shown: BTreeSet<AreaKey>,
+    /// The plan's area, where no record can be in it: the kind's records do not name a district.
+    without_district: Option<AreaKey>,
     targets: BTreeMap<u32, Vec<AreaKey>>,
 }
 
 impl Areas {
     /// The areas that records and totals were sent for.
-    pub(crate) fn new(current: &Current, scope: &Scope<'_>) -> Self {
+    pub(crate) fn new(current: &Current, scope: &Scope<'_>, reference: &Reference) -> Self {
         let mut placements = BTreeSet::new();
         let mut kinds = Vec::new();
-        for sent_areas in &sent_areas(current) {
+        for (of, sent_areas) in current.partner_kinds.iter().zip(&sent_areas(current)) {
             let reach = KindReach::new(current, scope, sent_areas);
+            let without_district = reach.plan_area_without_records(scope);
             let mut kind = KindAreas {
                 shown: reach.always_shown(scope),
+                without_district: without_district.filter(|_| !of.is_count()),
                 targets: BTreeMap::new(),
             };
             for &area in sent_areas {
@@ -108,11 +141,16 @@ impl Areas {
                 kind.shown.extend(targets.iter().cloned());
                 kind.targets.insert(area, targets);
             }
+            kind.shown.extend(kind.without_district.clone());
             kinds.push(kind);
         }
         let sorted: BTreeSet<&AreaKey> = kinds.iter().flat_map(|kind| &kind.shown).collect();
         let sorted: Vec<AreaKey> = sorted.into_iter().cloned().collect();
+        let coverage = current.partner_kinds.iter().zip(&kinds);
         Self {
+            coverage: coverage
+                .map(|(of, kind)| coverages(of, kind, reference))
+                .collect(),
             by_kind: kinds
                 .iter()
                 .map(|kind| indexes(&sorted, &kind.shown))
@@ -137,6 +175,37 @@ impl Areas {
             .get(&area)
             .map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether records of a partner's kind can be in each of its areas. Totals are only sent for areas
+/// that the partner covers.
+fn coverages(of: &PartnerKind, kind: &KindAreas, reference: &Reference) -> Vec<Coverage> {
+    let geography = &reference.geography;
+    let covered = reference
+        .partners
+        .covers(&of.partner, of.of)
+        .filter(|_| !of.is_count());
+    let covered: Option<BTreeSet<&str>> = covered.map(|areas| {
+        let named = areas
+            .into_iter()
+            .filter_map(|area| geography.named_area(area));
+        named.flat_map(|(_, districts)| districts).collect()
+    });
+    let coverage = |area: &AreaKey| {
+        if kind.without_district.as_ref() == Some(area) {
+            return Coverage::NoDistrict;
+        }
+        let Some(covered) = covered.as_ref().filter(|_| !area.is_pseudo()) else {
+            return Coverage::All;
+        };
+        let districts = geography.districts(&area.code);
+        match districts.intersection(covered).count() {
+            number if number == districts.len() => Coverage::All,
+            0 => Coverage::None,
+            _ => Coverage::Some,
+        }
+    };
+    kind.shown.iter().map(coverage).collect()
 }
 
 fn indexes<'a>(sorted: &[AreaKey], keys: impl IntoIterator<Item = &'a AreaKey>) -> Vec<u32> {
@@ -195,6 +264,13 @@ impl KindReach {
             }
         }
         Self { tiers, roles }
+    }
+
+    /// The plan's area, if the kind cannot show its level: it has a row there too.
+    fn plan_area_without_records(&self, scope: &Scope<'_>) -> Option<AreaKey> {
+        let (code, level) = (scope.area(), scope.area_level());
+        let is_shown = self.tiers.iter().any(|tier| tier.level == level);
+        (!is_shown).then(|| AreaKey::new(Tier::new(level), code, None))
     }
 
     /// The areas that have rows also where nothing was counted.

@@ -8,6 +8,7 @@ mod code_sums;
 mod record_tally;
 mod totals;
 
+use crate::aggregate::figures::areas::Coverage;
 use crate::aggregate::figures::periods::{Figures, KindMonths};
 use crate::aggregate::figures::series::PlanSeries;
 use crate::aggregate::state::bounded_count::{BoundedCount, Supply};
@@ -74,8 +75,12 @@ impl KindCounts {
 /// Records by series, area and month.
 struct RecordCounts {
     tally: RecordTally,
+    /// Further records that may count, since a code of theirs is unknown; none = there are none.
+    possible: Option<RecordTally>,
     /// For each series, by month.
     supply: Vec<Vec<Supply>>,
+    /// By area.
+    coverage: Vec<Coverage>,
 }
 
 impl RecordCounts {
@@ -86,45 +91,52 @@ impl RecordCounts {
         months: &KindMonths,
     ) -> Self {
         let own = &plan_series.by_kind[kind];
-        let series_of_class: Vec<Vec<u32>> = plan_series
-            .by_class
-            .iter()
-            .map(|series| {
-                series
-                    .iter()
-                    .filter_map(|series| index_in(own, *series))
-                    .collect()
-            })
-            .collect();
-        let tally = RecordTally::new(
-            figures,
-            kind,
-            months,
-            (own.len(), &|fact| {
-                let class = plan_series.class(figures.current, fact.profile);
-                &series_of_class[class as usize]
-            }),
-            (1, &|_| Some(0)),
-        );
-        let supply = own.iter().map(|(_, can_show)| {
-            months
-                .sources
+        let tally = |by_class: &[Vec<u32>]| {
+            let series_of_class: Vec<Vec<u32>> = by_class
                 .iter()
-                .map(|sent| Supply::from_sources(*sent, *can_show))
-                .collect()
-        });
+                .map(|series| {
+                    let series = series.iter();
+                    series.filter_map(|series| index_in(own, *series)).collect()
+                })
+                .collect();
+            RecordTally::new(
+                figures,
+                kind,
+                months,
+                (own.len(), &|fact| {
+                    let class = plan_series.class(figures.current, fact.profile);
+                    &series_of_class[class as usize]
+                }),
+                (1, &|_| Some(0)),
+            )
+        };
+        let supply = own.iter().map(|(_, can_show)| months.supply(*can_show));
         Self {
-            tally,
+            tally: tally(&plan_series.by_class),
+            possible: has_unknown_codes(figures, kind)
+                .then(|| tally(&plan_series.possible_by_class)),
             supply: supply.collect(),
+            coverage: figures.areas.coverage[kind].clone(),
         }
     }
 
     fn count(&self, series: usize, area: usize, first: Month, months: u16) -> Option<BoundedCount> {
         let range = self.tally.range(first, months)?;
         let supply = supply_over(&self.supply[series], range.clone(), months)?;
-        let count = self.tally.sum(area, series, 0, range);
-        Some(BoundedCount::counted(count, supply))
+        let supply = self.coverage[area].limit(supply);
+        let count = self.tally.sum(area, series, 0, range.clone());
+        let more = self
+            .possible
+            .as_ref()
+            .map_or(0, |tally| tally.sum(area, series, 0, range));
+        Some(BoundedCount::counted(count, supply).and_possibly(more))
     }
+}
+
+/// Whether any record of a partner's kind has an unknown code.
+fn has_unknown_codes(figures: &Figures<'_>, kind: usize) -> bool {
+    let mut what = figures.current.what.iter();
+    what.any(|what| what.partner_kind as usize == kind && what.has_unknown_code())
 }
 
 fn index_in(own: &[(u32, SourceSet)], series: u32) -> Option<u32> {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use jiff::civil;
 
+use crate::aggregate::figures::area_gaps::AreaGaps;
 use crate::aggregate::figures::areas::Areas;
 use crate::aggregate::figures::status::{DataStatus, MedianComparison, month_status};
+use crate::aggregate::state::bounded_count::{CountReason, Supply};
 use crate::aggregate::state::current::{Current, Fact};
 use crate::aggregate::state::source_set::SourceSet;
 use crate::aggregate::{AggregateError, AggregateSettings};
@@ -20,6 +22,8 @@ pub(crate) struct KindMonths {
     /// For each month the sources that sent records.
     pub(crate) sources: Vec<SourceSet>,
     status: Vec<DataStatus>,
+    /// For each month whether it has records, and more are due: they have time to arrive.
+    is_open: Vec<bool>,
     /// Records by month.
     pub(crate) records: BTreeMap<Month, i64>,
 }
@@ -33,6 +37,24 @@ impl KindMonths {
     pub(crate) fn status(&self, month: Month) -> Option<DataStatus> {
         let index = usize::try_from(month.minus(self.first)).ok()?;
         self.status.get(index).copied()
+    }
+
+    /// Whether a month has records, and more are due.
+    pub(crate) fn is_open(&self, month: Month) -> bool {
+        let index = usize::try_from(month.minus(self.first)).ok();
+        index
+            .and_then(|index| self.is_open.get(index))
+            .is_some_and(|is_open| *is_open)
+    }
+
+    /// The supply of a series in each month, given the sources that can show it.
+    pub(crate) fn supply(&self, can_show: SourceSet) -> Vec<Supply> {
+        let months = self.sources.iter().zip(&self.status);
+        let supply = months.map(|(sent, status)| match status {
+            DataStatus::NotDue => Supply::Missing(CountReason::NotDue),
+            _ => Supply::from_sources(*sent, can_show),
+        });
+        supply.collect()
     }
 
     /// Whether any month of a window may be used.
@@ -65,6 +87,7 @@ pub(crate) struct Figures<'f> {
     pub(crate) windows: Vec<Window>,
     /// By partner and kind, and window: the worst status of the window's months.
     window_status: Vec<Vec<DataStatus>>,
+    pub(crate) gaps: AreaGaps,
     /// The first month with figures.
     pub(crate) first: Month,
     /// The time of the figures.
@@ -99,8 +122,8 @@ impl<'f> Figures<'f> {
             let kind = &current.partner_kinds[*i as usize];
             (&kind.partner, kind.feed.as_str(), &kind.kind)
         });
-        Ok(Self {
-            areas: Areas::new(current, &scope),
+        let mut figures = Self {
+            areas: Areas::new(current, &scope, reference),
             window_status: months
                 .iter()
                 .map(|months| window_status(months.as_ref(), &windows))
@@ -113,7 +136,10 @@ impl<'f> Figures<'f> {
             order,
             first,
             as_at,
-        })
+            gaps: AreaGaps::default(),
+        };
+        figures.gaps = AreaGaps::new(&figures);
+        Ok(figures)
     }
 
     /// The facts of a partner's kind, by area.
@@ -124,9 +150,43 @@ impl<'f> Figures<'f> {
         &facts[from..to]
     }
 
-    /// The worst status of a window's months, for a partner's kind.
-    pub(crate) fn window_status(&self, kind: u32, window: u32) -> DataStatus {
-        self.window_status[kind as usize][window as usize]
+    /// The worst status of a window's months, for a partner's kind in an area.
+    pub(crate) fn window_status(&self, kind: u32, area: u32, window: u32) -> DataStatus {
+        let status = self.window_status[kind as usize][window as usize];
+        let window = &self.windows[window as usize];
+        self.in_area(status, kind, area, window.first, window.months)
+    }
+
+    /// The worst status of a span of months, for a partner's kind in an area.
+    pub(crate) fn span_status(
+        &self,
+        kind: u32,
+        area: u32,
+        first: Month,
+        months: u16,
+    ) -> DataStatus {
+        let of_kind = self.months[kind as usize].as_ref();
+        let status = of_kind.map_or(DataStatus::Overdue, |of_kind| {
+            of_kind.worst_status(first, months)
+        });
+        self.in_area(status, kind, area, first, months)
+    }
+
+    /// A status of a kind as it is in an area: suspect also where only the area's records are
+    /// missing.
+    fn in_area(
+        &self,
+        status: DataStatus,
+        kind: u32,
+        area: u32,
+        first: Month,
+        months: u16,
+    ) -> DataStatus {
+        if status > DataStatus::Suspect && self.gaps.any(kind, area, first, months) {
+            DataStatus::Suspect
+        } else {
+            status
+        }
     }
 }
 
@@ -189,6 +249,7 @@ fn kind_months(
         .map(|(month, (records, _))| (*month, *records))
         .collect();
     let partners = &settings.reference.partners;
+    let mut is_open = Vec::new();
     let status = first.to(last).map(|month| {
         let comparison = if partner_kind.is_count() {
             None
@@ -196,13 +257,16 @@ fn kind_months(
             MedianComparison::new(&records, month)
         };
         let (records, end) = months.get(&month).copied().unwrap_or((0, month));
+        let is_late = today > partners.due(&partner_kind.partner, &partner_kind.kind, end);
+        is_open.push(records > 0 && !is_late);
         month_status(
             records,
             comparison,
-            today > partners.due(&partner_kind.partner, &partner_kind.kind, end),
+            is_late,
             today > partners.settled(&partner_kind.partner, &partner_kind.kind, end),
         )
     });
+    let status = status.collect();
     let sources = first.to(last).map(|month| {
         let quality = current.quality.get(&(kind as u32, month));
         quality.map(|quality| quality.sources).unwrap_or_default()
@@ -210,7 +274,8 @@ fn kind_months(
     Some(KindMonths {
         first,
         sources: sources.collect(),
-        status: status.collect(),
+        status,
+        is_open,
         records,
     })
 }

@@ -68,6 +68,8 @@ pub(crate) struct PlanSeries<'f> {
     pub(crate) keys: Vec<SeriesKey>,
     /// For each class of records the series it counts in, each once, in order.
     pub(crate) by_class: Vec<Vec<u32>>,
+    /// For each class the further series it may count in, since a code of it is unknown.
+    pub(crate) possible_by_class: Vec<Vec<u32>>,
     /// For each partner and kind the series it has rows for, in order, and the sources that can
     /// show each.
     pub(crate) by_kind: Vec<Vec<(u32, SourceSet)>>,
@@ -91,12 +93,18 @@ impl<'f> PlanSeries<'f> {
             wanted: wanted.unwrap_or_default(),
             keys: keys.into_iter().collect(),
             by_class: Vec::new(),
+            possible_by_class: Vec::new(),
             by_kind: Vec::new(),
         };
         series.by_class = current
             .classes
             .iter()
             .map(|class| series.of_class(current, class))
+            .collect();
+        series.possible_by_class = current
+            .classes
+            .iter()
+            .map(|class| series.possibly_of_class(class))
             .collect();
         // A class has the numbers of one plan's rules: under another they mean other rules.
         let own_classes: BTreeSet<u32> = (0..current.profiles.len() as u32)
@@ -137,19 +145,37 @@ impl<'f> PlanSeries<'f> {
         keys.insert(SeriesKey::total());
         if let Some(plan) = self.plan {
             let matching = plan.series_of(class.rules);
-            keys.insert(if matching.is_empty() {
-                SeriesKey::unmapped()
-            } else {
-                SeriesKey::mapped()
-            });
+            if !matching.is_empty() {
+                keys.insert(SeriesKey::mapped());
+            } else if class.possible == class.rules {
+                keys.insert(SeriesKey::unmapped());
+            }
             keys.extend(plan.series_in(matching).map(SeriesKey::from_plan_series));
+        }
+        keys.iter().filter_map(|key| self.index(key)).collect()
+    }
+
+    /// The further series that records of a class may count in: a code of theirs is unknown, and rules
+    /// of the series name codes of its scheme.
+    fn possibly_of_class(&self, class: &Class) -> Vec<u32> {
+        let Some(plan) = self.plan.filter(|_| class.possible != class.rules) else {
+            return Vec::new();
+        };
+        let matching = plan.series_of(class.rules);
+        let possible = plan.series_of(class.possible);
+        let further = possible.iter().filter(|index| !matching.contains(*index));
+        let mut keys: BTreeSet<SeriesKey> = further
+            .map(|index| SeriesKey::from_plan_series(&plan.series[index]))
+            .collect();
+        if matching.is_empty() {
+            keys.extend([SeriesKey::mapped(), SeriesKey::unmapped()]);
         }
         keys.iter().filter_map(|key| self.index(key)).collect()
     }
 
     /// The series of a partner's kind: all of the plan's, and the codes it sent. A source can show
     /// the codes of the schemes it carries, and any code it sent. It can show a series of the plan
-    /// whose rules can match what it carries, and any that a record of it falls under.
+    /// whose rules can match what it carries, and any that a record of it falls, or may fall, under.
     fn of_kind(
         &self,
         current: &Current,
@@ -161,7 +187,8 @@ impl<'f> PlanSeries<'f> {
         for class in own_classes {
             let what = &current.what[current.classes[*class as usize].what as usize];
             if what.partner_kind as usize == kind {
-                for series in &self.by_class[*class as usize] {
+                let series = self.by_class[*class as usize].iter();
+                for series in series.chain(&self.possible_by_class[*class as usize]) {
                     sources_of.entry(*series).or_default().add(what.source);
                 }
             }
@@ -183,7 +210,7 @@ impl<'f> PlanSeries<'f> {
             for (index, sources) in &mut sources_of {
                 let key = &self.keys[*index as usize];
                 let shows = match &key.scheme {
-                    Some(scheme) => carried.schemes.contains(scheme),
+                    Some(scheme) => carried.can_have(scheme, &key.id),
                     None => self
                         .plan
                         .is_some_and(|plan| plan.series_in(applicable).any(|s| s.id == key.id)),

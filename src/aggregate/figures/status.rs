@@ -37,43 +37,62 @@ impl DataStatus {
 
 /// Months on either side that a month is compared with.
 const AROUND: i32 = 12;
-/// The fewest of them with records.
+/// The fewest of them with records; with fewer, a month is compared with all others.
 const MONTHS_MIN: usize = 3;
 /// The least and the greatest share of their median that is not suspect.
 const NOT_SUSPECT: std::ops::RangeInclusive<f64> = 0.6..=1.67;
+/// Standard deviations of a Poisson count within which chance explains a distance from the median:
+/// it exceeds 3.29 once in 1,000.
+const CHANCE: f64 = 3.29;
+/// The least median at which no record at all is a gap: a Poisson count with this mean is 0 once in
+/// 100, since e^-4.605 = 0.01.
+const GAP_MEDIAN_MIN: f64 = 4.605;
 
 /// A month compared with the months around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MedianComparison {
-    /// The median of their records.
+    /// The records of the month.
+    pub(crate) records: i64,
+    /// The median of the others.
     pub(crate) median: f64,
-    /// The month's records / the median.
-    pub(crate) ratio: f64,
 }
 
 impl MedianComparison {
-    /// Compares a month with those of the months around it that have records; none = too few do.
+    /// Compares a month with those of the months around it that have records, or else with all that
+    /// have; none = too few do.
     pub(crate) fn new(records: &BTreeMap<Month, i64>, month: Month) -> Option<Self> {
+        let other = |(other, n): (&Month, &i64)| (*other != month && *n > 0).then_some(*n);
         let around = records.range(month.plus(-AROUND)..=month.plus(AROUND));
-        let mut others: Vec<i64> = around
-            .filter(|(other, n)| **other != month && **n > 0)
-            .map(|(_, n)| *n)
-            .collect();
+        let mut others: Vec<i64> = around.filter_map(other).collect();
+        if others.len() < MONTHS_MIN {
+            others = records.iter().filter_map(other).collect();
+        }
         if others.len() < MONTHS_MIN {
             return None;
         }
         others.sort_unstable();
         let (low, high) = (others[(others.len() - 1) / 2], others[others.len() / 2]);
         let median = (low + high) as f64 / 2.0;
-        let own = records.get(&month).copied().unwrap_or_default();
-        Some(Self {
-            median,
-            ratio: own as f64 / median,
-        })
+        let records = records.get(&month).copied().unwrap_or_default();
+        Some(Self { records, median })
     }
 
+    /// The month's records / the median of the others.
+    pub(crate) fn ratio(self) -> f64 {
+        self.records as f64 / self.median
+    }
+
+    /// Whether the month has far fewer or far more records, and by more than chance explains.
     fn is_suspect(self) -> bool {
-        !NOT_SUSPECT.contains(&self.ratio)
+        let distance = (self.records as f64 - self.median).abs();
+        !NOT_SUSPECT.contains(&self.ratio()) && distance >= CHANCE * self.median.sqrt()
+    }
+
+    /// Whether records of an area are missing from a month: there are none where some were to be
+    /// expected or, in an area as large as a district, far too few.
+    pub(crate) fn is_gap(self, is_large_area: bool) -> bool {
+        let has_none = self.records == 0 && self.median >= GAP_MEDIAN_MIN;
+        has_none || (is_large_area && self.ratio() < 1.0 && self.is_suspect())
     }
 }
 
@@ -106,7 +125,7 @@ mod tests {
             .collect();
         let comparison = MedianComparison::new(&records, first.plus(index as i32));
         assert_eq!(
-            comparison.map(|r| ((r.ratio * 1000.0).round() / 1000.0, r.is_suspect())),
+            comparison.map(|r| ((r.ratio() * 1000.0).round() / 1000.0, r.is_suspect())),
             expected
         );
     }
@@ -122,7 +141,36 @@ mod tests {
             Some((1.082, false)),
         );
         check(&[1, 2, 3], 1, None);
-        check(&[10, 0, 10, 10, 17], 4, Some((1.7, true)));
+    }
+
+    #[test]
+    fn chance_is_not_suspect() {
+        check(&[10, 0, 10, 10, 17], 4, Some((1.7, false)));
+        check(&[100, 100, 100, 167], 3, Some((1.67, false)));
+        check(&[100, 100, 100, 168], 3, Some((1.68, true)));
+        // 3.29 x 4 = 13.16
+        check(&[16, 16, 16, 29], 3, Some((1.813, false)));
+        check(&[16, 16, 16, 30], 3, Some((1.875, true)));
+        check(&[40, 40, 40, 20], 3, Some((0.5, false)));
+        check(&[40, 40, 40, 19], 3, Some((0.475, true)));
+    }
+
+    #[test]
+    fn a_month_after_a_long_silence_is_compared_with_its_whole_history() {
+        let mut records = vec![300, 300, 300];
+        records.extend([0; 13]);
+        records.push(13);
+        check(&records, 16, Some((0.043, true)));
+    }
+
+    #[test]
+    fn an_area_without_its_usual_records_is_a_gap() {
+        let gap = |median, records, is_large_area| {
+            MedianComparison { records, median }.is_gap(is_large_area)
+        };
+        assert!(gap(5.0, 0, false) && !gap(4.6, 0, true));
+        assert!(gap(40.0, 19, true) && !gap(40.0, 20, true) && !gap(40.0, 19, false));
+        assert!(!gap(40.0, 100, true), "more is not a gap");
     }
 
     #[test]
@@ -132,8 +180,8 @@ mod tests {
         assert_eq!(month_status(9, None, true, false), DataStatus::Provisional);
         assert_eq!(month_status(9, None, true, true), DataStatus::Final);
         let half = MedianComparison {
-            median: 20.0,
-            ratio: 0.45,
+            records: 9,
+            median: 40.0,
         };
         assert_eq!(month_status(9, Some(half), true, true), DataStatus::Suspect);
         assert!(

@@ -5,11 +5,12 @@
 //! as indexes, so that a table adds only what it shows beside them.
 
 use crate::aggregate::PlanChoice;
-use crate::aggregate::figures::areas::AreaKey;
+use crate::aggregate::figures::areas::{AreaKey, Coverage};
 use crate::aggregate::figures::counts::{KindCounts, RecordTally};
 use crate::aggregate::figures::intake::Intake;
 use crate::aggregate::figures::periods::{Figures, KindMonths};
 use crate::aggregate::figures::series::{PlanSeries, SeriesKey};
+use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::{Fact, PartnerKind};
 use crate::aggregate::state::source_set::SourceSet;
@@ -254,6 +255,17 @@ impl<'f> SeriesCounts<'f> {
         self.figures.months[self.kind].as_ref()
     }
 
+    /// The worst status of a span of months in an area.
+    pub(crate) fn status(&self, area: CountedArea<'_>, first: Month, months: u16) -> DataStatus {
+        self.figures
+            .span_status(self.kind as u32, area.number, first, months)
+    }
+
+    /// Whether its partner's records can be in an area.
+    pub(crate) fn coverage(&self, area: CountedArea<'_>) -> Coverage {
+        self.figures.areas.coverage[self.kind][area.index]
+    }
+
     /// The sources that can show it.
     pub(crate) fn sources(&self) -> SourceSet {
         self.plan.series.by_kind[self.kind][self.index].1
@@ -333,16 +345,15 @@ impl<'f> SeriesCounts<'f> {
         })
     }
 
-    /// The ids of the breaks from the start of a base to the end of a window.
+    /// The breaks from the start of a base to the end of a window.
     pub(crate) fn breaks(
         &self,
         base: Month,
         window: &Window,
         area: &AreaKey,
-    ) -> impl Iterator<Item = &'f str> {
+    ) -> impl Iterator<Item = &'f Break> {
         self.breaks_in(area)
             .filter(move |series_break| series_break.within(base.first_day(), window.to()))
-            .map(|series_break| &*series_break.id)
     }
 
     /// The number of the segment that a window is in, from 1: a break begins one, and so does the

@@ -1,19 +1,51 @@
 //! A count with its lower and upper bound, and how sums carry them.
 //!
 //! "Not supplied" is never 0. A count that the records cannot show is not supplied. A sum with
-//! some parts supplied and others not has a lower bound only.
+//! some parts supplied and others not has a lower bound only. What is missing has a reason.
 
 use crate::aggregate::state::source_set::SourceSet;
 
-/// How much of a count was supplied.
+/// Why a count is not exact. Of several reasons the first is shown, which lasts longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CountReason {
+    /// The partner's data cannot show the series.
+    CannotShow,
+    /// The partner's systems do not cover the area.
+    NotCovered,
+    /// The partner's records do not name a district.
+    NoDistrict,
+    /// Nothing was received.
+    NotReceived,
+    /// Nothing was received, and nothing was due yet.
+    NotDue,
+    /// Records whose code its list does not contain may belong to the series or not.
+    UnknownCode,
+    /// The partner sent it so: rounded, suppressed, or as codes that overlap.
+    AsSent,
+}
+
+impl CountReason {
+    /// Every name, in the order of the variants.
+    pub(crate) const NAMES: [&'static str; 7] = [
+        "cannot_show",
+        "not_covered",
+        "no_district",
+        "not_received",
+        "not_due",
+        "unknown_code",
+        "as_sent",
+    ];
+}
+
+/// How much of a count was supplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Supply {
     /// All parts.
     Complete,
-    /// Some of them.
-    Partial,
-    /// None.
-    Missing,
+    /// Some of them; why the others were not.
+    Partial(CountReason),
+    /// None, and why.
+    Missing(CountReason),
 }
 
 impl Supply {
@@ -21,15 +53,29 @@ impl Supply {
     /// show the series.
     pub(crate) fn from_sources(sent: SourceSet, can_show: SourceSet) -> Self {
         match sent.and(can_show) {
-            none if none.is_empty() => Self::Missing,
+            _ if sent.is_empty() => Self::Missing(CountReason::NotReceived),
+            none if none.is_empty() => Self::Missing(CountReason::CannotShow),
             all if all == sent => Self::Complete,
-            _ => Self::Partial,
+            _ => Self::Partial(CountReason::CannotShow),
         }
     }
 
     /// The supply of two parts together.
     pub(crate) fn and(self, other: Self) -> Self {
-        if self == other { self } else { Self::Partial }
+        let reason = self.reason().into_iter().chain(other.reason()).min();
+        match (self, other, reason) {
+            (.., None) => Self::Complete,
+            (Self::Missing(_), Self::Missing(_), Some(reason)) => Self::Missing(reason),
+            (.., Some(reason)) => Self::Partial(reason),
+        }
+    }
+
+    /// Why a part, or all, was not supplied.
+    const fn reason(self) -> Option<CountReason> {
+        match self {
+            Self::Complete => None,
+            Self::Partial(reason) | Self::Missing(reason) => Some(reason),
+        }
     }
 }
 
@@ -67,19 +113,43 @@ pub(crate) struct BoundedCount {
 }
 
 impl BoundedCount {
-    /// Nothing is known.
-    pub(crate) const NOT_SUPPLIED: Self = Self {
-        min: 0,
-        max: None,
-        supply: Supply::Missing,
-    };
+    /// Nothing is known, for this reason.
+    pub(crate) const fn not_supplied(reason: CountReason) -> Self {
+        Self {
+            min: 0,
+            max: None,
+            supply: Supply::Missing(reason),
+        }
+    }
 
-    /// Records that were counted.
+    /// Records that were counted. Where none was expected but some were sent, a part is known.
     pub(crate) const fn counted(count: i64, supply: Supply) -> Self {
         Self {
             min: count,
             max: Some(count),
-            supply,
+            supply: match supply {
+                Supply::Missing(reason) if count > 0 => Supply::Partial(reason),
+                supply => supply,
+            },
+        }
+    }
+
+    /// Records of this count that have something in common: of those that only may count, any may have
+    /// it.
+    pub(crate) fn part(self, count: i64) -> Self {
+        Self::counted(count, self.supply).and_possibly(self.possible())
+    }
+
+    /// Records that may count besides those that do.
+    pub(crate) fn possible(self) -> i64 {
+        self.max.map_or(0, |max| max - self.min)
+    }
+
+    /// The same, and as many more at most.
+    pub(crate) fn and_possibly(self, more: i64) -> Self {
+        Self {
+            max: self.max.map(|max| max + more),
+            ..self
         }
     }
 
@@ -105,11 +175,17 @@ impl BoundedCount {
     /// How well it is known.
     pub(crate) fn status(self) -> CountStatus {
         match self.supply {
-            Supply::Missing => CountStatus::NotSupplied,
-            Supply::Partial => CountStatus::Partial,
+            Supply::Missing(_) => CountStatus::NotSupplied,
+            Supply::Partial(_) => CountStatus::Partial,
             Supply::Complete if self.exact().is_none() => CountStatus::Interval,
             Supply::Complete => CountStatus::Exact,
         }
+    }
+
+    /// Why it is not exact; `of_bounds` is the reason of an interval.
+    pub(crate) fn reason(self, of_bounds: CountReason) -> Option<CountReason> {
+        let is_interval = self.status() == CountStatus::Interval;
+        self.supply.reason().or(is_interval.then_some(of_bounds))
     }
 
     /// Two parts together.
@@ -170,6 +246,8 @@ impl BoundedCount {
 mod tests {
     use super::*;
 
+    const NOTHING: BoundedCount = BoundedCount::not_supplied(CountReason::NotReceived);
+
     fn check(parts: &[BoundedCount], count: Option<i64>, min: i64, max: Option<i64>, status: &str) {
         let sum = BoundedCount::sum(parts.iter().copied()).expect("a part");
         assert_eq!(
@@ -198,27 +276,36 @@ mod tests {
             None,
             "interval",
         );
+        check(&[exact(3), NOTHING], None, 3, None, "partial");
+        check(&[NOTHING, NOTHING], None, 0, None, "not_supplied");
         check(
-            &[exact(3), BoundedCount::NOT_SUPPLIED],
-            None,
-            3,
-            None,
-            "partial",
-        );
-        check(
-            &[BoundedCount::NOT_SUPPLIED, BoundedCount::NOT_SUPPLIED],
-            None,
-            0,
-            None,
-            "not_supplied",
-        );
-        check(
-            &[BoundedCount::counted(2, Supply::Partial), exact(5)],
+            &[
+                BoundedCount::counted(2, Supply::Partial(CountReason::CannotShow)),
+                exact(5),
+            ],
             None,
             7,
             None,
             "partial",
         );
+    }
+
+    #[test]
+    fn the_reason_that_lasts_longest_is_shown() {
+        let not_shown = BoundedCount::not_supplied(CountReason::CannotShow);
+        let reason = |count: BoundedCount| count.reason(CountReason::AsSent);
+        assert_eq!(
+            reason(NOTHING.plus(not_shown)),
+            Some(CountReason::CannotShow)
+        );
+        let known = BoundedCount::counted(3, Supply::Complete);
+        assert_eq!(reason(known), None);
+        assert_eq!(reason(known.plus(NOTHING)), Some(CountReason::NotReceived));
+        assert_eq!(reason(known.and_possibly(2)), Some(CountReason::AsSent));
+        let unexpected = BoundedCount::counted(1, Supply::Missing(CountReason::NotCovered));
+        assert_eq!(unexpected.status(), CountStatus::Partial);
+        let none = BoundedCount::counted(0, Supply::Missing(CountReason::NotCovered));
+        assert_eq!(none.status(), CountStatus::NotSupplied);
     }
 
     #[test]

@@ -80,8 +80,8 @@ pub(crate) struct What {
     pub(crate) source: SourceSet,
     /// Indices in [`Current::categories`], each once.
     pub(crate) codes: Vec<u32>,
-    /// Whether the list of one of the codes does not contain it.
-    pub(crate) unknown_code: bool,
+    /// The schemes in which one of its codes is unknown.
+    pub(crate) unknown_schemes: Vec<String>,
     kind: Kind,
     feed: Feed,
     basis: DateBasis,
@@ -89,11 +89,20 @@ pub(crate) struct What {
     release_files: Option<usize>,
 }
 
+impl What {
+    /// Whether one of its codes is unknown.
+    pub(crate) fn has_unknown_code(&self) -> bool {
+        !self.unknown_schemes.is_empty()
+    }
+}
+
 /// What a record is counted as under a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Class {
     /// The rules of the plan that match it.
     pub(crate) rules: RuleSet,
+    /// Those and the rules that may match it, since a code of it is unknown.
+    pub(crate) possible: RuleSet,
     /// An index in [`Current::what`] that has its codes.
     pub(crate) what: u32,
 }
@@ -490,13 +499,13 @@ impl<'s> Builder<'s> {
         let What {
             partner_kind,
             source,
-            unknown_code,
             kind,
             feed,
             basis,
             release_files,
             ..
         } = self.current.what[numbers[0] as usize];
+        let unknown_code = self.current.what[numbers[0] as usize].has_unknown_code();
         let is_replaced = release_files.is_some_and(|files| {
             self.releases.replaced(RecordRelease {
                 files,
@@ -645,12 +654,13 @@ impl<'s> Builder<'s> {
         let partner_kind = self.partner_kinds.number(partner_kind);
         let source = self.source(partner_kind, record.source);
         let (kind, feed) = (record.kind, record.feed);
-        let unknown_code = codes.iter().any(|code| reference.is_unknown(code));
+        let unknown_schemes = reference.unknown_schemes(&codes).into_iter();
+        let unknown_schemes = unknown_schemes.map(str::to_owned).collect();
         self.current.what.push(What {
             partner_kind,
             source,
             codes: categories,
-            unknown_code,
+            unknown_schemes,
             kind,
             feed,
             basis,
@@ -787,14 +797,13 @@ impl<'s> Builder<'s> {
                 .resize(self.labelled.len() + self.settings.plans.len(), UNKNOWN);
             let (what, record) = (parts[0], records.record(row));
             for wanted in 0..self.settings.wanted.len() {
-                let rules = self.rules_matching(self.settings.plan(wanted), &record);
-                self.current
-                    .class_of
-                    .push(self.classes.number(Class { rules, what }));
+                let class = self.classify(self.settings.plan(wanted), &record, what);
+                self.current.class_of.push(self.classes.number(class));
             }
             if self.settings.wanted.is_empty() {
                 self.current.class_of.push(self.classes.number(Class {
                     rules: RuleSet::default(),
+                    possible: RuleSet::default(),
                     what,
                 }));
             }
@@ -820,8 +829,9 @@ impl<'s> Builder<'s> {
         let at = profile as usize * settings.plans.len() + plan as usize;
         if self.labelled[at] == UNKNOWN {
             let in_force = settings.plans[plan as usize];
-            let rules = self.rules_matching(in_force, &records.record(row));
-            let series = in_force.series_of(rules);
+            let what = self.current.profiles.row(profile)[0];
+            let class = self.classify(in_force, &records.record(row), what);
+            let series = in_force.series_of(class.rules);
             self.labelled[at] = self.labels.number(Label {
                 plan: Some(plan),
                 series,
@@ -830,13 +840,24 @@ impl<'s> Builder<'s> {
         self.labelled[at]
     }
 
-    fn rules_matching<'r>(&self, plan: &Plan, record: &Record<'r>) -> RuleSet
+    fn classify<'r>(&self, plan: &Plan, record: &Record<'r>, what: u32) -> Class
     where
         's: 'r,
     {
         let mut codes = Vec::new();
         self.settings.reference.source_codes(record, &mut codes);
-        plan.rules_matching(record, &codes)
+        let unknown = &self.current.what[what as usize].unknown_schemes;
+        let rules = plan.rules_matching(record, &codes);
+        let possible = if unknown.is_empty() {
+            rules
+        } else {
+            plan.rules_possible(record, &codes, unknown.iter().map(String::as_str))
+        };
+        Class {
+            rules,
+            possible,
+            what,
+        }
     }
 
     fn finish(self) -> Current {

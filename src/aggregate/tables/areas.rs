@@ -6,7 +6,7 @@ use crate::aggregate::tables::column::{Column, ColumnPurpose, boolean, number, s
 use crate::aggregate::tables::shared_columns::IS_PLAN_AREA;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
-use crate::reference::geography::{Area, Method, Tier};
+use crate::reference::geography::{Area, Level, Method, Tier};
 
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "areas",
@@ -56,6 +56,18 @@ fn columns<'f>() -> Vec<Column<'f, AreaRow<'f>>> {
             "is_plan_area",
             IS_PLAN_AREA,
             |set, row| Some(row.area.code == set.figures.scope.area()),
+        ),
+        text(
+            ColumnPurpose::Attribute,
+            "district",
+            "The code of the district it is in; null = a set of districts, or an area in several.",
+            |set, row| {
+                let geography = &set.figures.settings.reference.geography;
+                let districts = geography.districts(&row.area.code);
+                let only = districts.first().filter(|_| districts.len() == 1);
+                only.filter(|_| row.tier.level != Level::Set)
+                    .map(|code| (*code).to_owned())
+            },
         ),
         text(
             ColumnPurpose::Attribute,

@@ -3,7 +3,7 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::tables::column::{Column, ColumnPurpose, date, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, date, number, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
 use crate::reference::Break;
@@ -66,6 +66,18 @@ fn columns<'f>() -> Vec<Column<'f, &'f Break>> {
             "levels",
             "The levels of area it affects, joined by `;`; null = all.",
             |_, row| joined(row.levels.iter().map(|level| level.as_str())),
+        ),
+        number(
+            ColumnPurpose::Attribute,
+            "least_pct",
+            "By how many per cent the change alone raised the figures at least; null = not known.",
+            |_, row| row.size.map(|size| size.least_pct),
+        ),
+        number(
+            ColumnPurpose::Attribute,
+            "most_pct",
+            "As `least_pct`, at most.",
+            |_, row| row.size.map(|size| size.most_pct),
         ),
         text(
             ColumnPurpose::Attribute,

@@ -53,6 +53,7 @@ enum Derived {
     Groups,
     Class,
     UnknownCode,
+    UnknownSchemes,
     PersonAgain,
     VictimAgain,
     SuspectAgain,
@@ -123,6 +124,11 @@ impl Derived {
                 "unknown_code",
                 "Whether the list of one of its codes, the outcome included, does not contain it.",
             ),
+            Self::UnknownSchemes => (
+                "unknown_schemes",
+                "The schemes whose list does not contain its code, and the groups that such a code \
+                 might have, joined by `;`; null = every code is known.",
+            ),
             Self::PersonAgain => (
                 "person_again",
                 "Whether the person is in another record of this partner and kind within the 12 \
@@ -157,11 +163,9 @@ impl Derived {
             Self::Month | Self::OccurredDate => DataType::Date32,
             Self::OccurredLocal | Self::RecordedLocal => local_time(),
             Self::Weekday | Self::Hour => DataType::Int32,
-            Self::UnknownCode
-            | Self::PersonAgain
-            | Self::VictimAgain
-            | Self::SuspectAgain
-            | Self::MentalHealth => DataType::Boolean,
+            Self::PersonAgain | Self::VictimAgain | Self::SuspectAgain | Self::MentalHealth => {
+                DataType::Boolean
+            }
             _ => DataType::Utf8,
         }
     }
@@ -192,7 +196,7 @@ const ORDER: [&[EventColumn]; 9] = [
     ledger![feed kind subject revision time],
     derived![Month DateBasis OccurredDate OccurredLocal Weekday Hour RecordedLocal],
     ledger![what_list what_edition what_category what_code],
-    derived![Scheme Code Codes Groups Class UnknownCode],
+    derived![Scheme Code Codes Groups Class UnknownCode UnknownSchemes],
     ledger![
         occurred_from occurred_to recorded_at
         area_code area_level area_role area_vintage area_confidence area_zone
@@ -454,6 +458,7 @@ struct Named {
     all_codes: StringArray,
     groups: StringArray,
     classes: StringArray,
+    unknown_schemes: StringArray,
     plans: StringArray,
     priorities: StringArray,
     themes: StringArray,
@@ -492,6 +497,13 @@ impl Named {
                 .map(|what| {
                     let class = categories_of(current, what).find(|code| code.kind == "class");
                     Some(&*class?.code)
+                })
+                .collect(),
+            unknown_schemes: what
+                .iter()
+                .map(|what| {
+                    let schemes = what.unknown_schemes.join(";");
+                    Some(schemes).filter(|schemes| !schemes.is_empty())
                 })
                 .collect(),
             plans: labels
@@ -613,12 +625,13 @@ impl<'c> GroupRows<'c> {
             Origin::Derived(Derived::UnknownCode) => {
                 let details = &self.numbers[Group::Details as usize];
                 let unknown = what.iter().zip(details).map(|(what, details)| {
-                    let is_unknown = current.what[*what as usize].unknown_code
+                    let is_unknown = current.what[*what as usize].has_unknown_code()
                         || current.unknown_outcome[*details as usize];
                     Some(is_unknown)
                 });
                 Arc::new(unknown.collect::<BooleanArray>())
             }
+            Origin::Derived(Derived::UnknownSchemes) => lookup(&named.unknown_schemes, what),
             Origin::Derived(Derived::PersonAgain) => self.again(0),
             Origin::Derived(Derived::VictimAgain) => self.again(1),
             Origin::Derived(Derived::SuspectAgain) => self.again(2),

@@ -5,6 +5,7 @@
 //! is not supplied.
 
 use crate::aggregate::AggregateError;
+use crate::aggregate::figures::areas::Coverage;
 use crate::aggregate::figures::counts::{RecordTally, supply_over};
 use crate::aggregate::figures::periods::KindMonths;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
@@ -87,7 +88,8 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
         for area in series.dense_areas() {
             for (number, window) in series.windows() {
                 for factor in &factors {
-                    if let Some((count, detail)) = factor.count(area, window) {
+                    let possible = series.count(area, window).map_or(0, BoundedCount::possible);
+                    if let Some((count, detail)) = factor.count(area, window, possible) {
                         let key = series.row_key(area, number);
                         writer.push(CountRow { key, count, detail })?;
                     }
@@ -109,11 +111,12 @@ struct FactorCounts<'f> {
     tally: RecordTally,
     /// By month.
     supply: Vec<Supply>,
+    coverage: &'f [Coverage],
 }
 
 impl<'f> FactorCounts<'f> {
     fn new(
-        set: &TableSet<'_>,
+        set: &TableSet<'f>,
         series: &SeriesCounts<'_>,
         months: &KindMonths,
         factor: &'f Factor,
@@ -128,13 +131,11 @@ impl<'f> FactorCounts<'f> {
             })
         });
         let can_show = sources_with(set, series.kind, factor).and(series.sources());
-        let sources = months.sources.iter();
         Self {
             factor,
             tally,
-            supply: sources
-                .map(|sent| Supply::from_sources(*sent, can_show))
-                .collect(),
+            supply: months.supply(can_show),
+            coverage: &set.figures.areas.coverage[series.kind],
         }
     }
 
@@ -142,9 +143,11 @@ impl<'f> FactorCounts<'f> {
         &self,
         area: CountedArea<'_>,
         window: &Window,
+        possible: i64,
     ) -> Option<(BoundedCount, FactorDetail<'f>)> {
         let range = self.tally.range(window.first, window.months)?;
         let supply = supply_over(&self.supply, range.clone(), window.months)?;
+        let supply = self.coverage[area.index].limit(supply);
         let [with, without, unknown] =
             [WITH, WITHOUT, UNKNOWN].map(|key| self.tally.sum(area.index, 0, key, range.clone()));
         let detail = FactorDetail {
@@ -152,7 +155,8 @@ impl<'f> FactorCounts<'f> {
             without,
             unknown,
         };
-        Some((BoundedCount::counted(with, supply), detail))
+        let count = BoundedCount::counted(with, supply).and_possibly(possible);
+        Some((count, detail))
     }
 }
 

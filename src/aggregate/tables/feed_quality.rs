@@ -6,6 +6,7 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::{ALL_RECEIVED, OUTSIDE};
 use crate::aggregate::figures::feed_months::{FeedMonth, feed_months};
 use crate::aggregate::figures::status::DataStatus;
+use crate::aggregate::figures::status::MedianComparison;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, choice, date, instant, integer, number, specs, text, texts,
@@ -211,7 +212,7 @@ fn completeness_columns<'f>() -> Vec<Column<'f, QualityRow>> {
             ColumnPurpose::Measure,
             "ratio",
             "`records` / `reference`: below 0.6 or above 1.67 the month is suspect.",
-            |_, row| row.feed.comparison.map(|comparison| comparison.ratio),
+            |_, row| row.feed.comparison.map(MedianComparison::ratio),
         ),
         date(ColumnPurpose::Attribute, "due", DUE, |set, row| {
             let partners = &set.figures.settings.reference.partners;
@@ -266,7 +267,7 @@ fn counts_by_month(
                 if let Some(count) = series.count(area, month) {
                     let sum: &mut i64 = counts.entry((series.kind, month.first)).or_default();
                     if area.key.code == code {
-                        *sum += count.min;
+                        *sum += count.max().unwrap_or(count.min);
                     }
                 }
             }

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::counts::RecordTally;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
-use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::Current;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, date, number, specs, text};
 use crate::aggregate::tables::shared_columns::{count_columns, key_columns, percent};
@@ -136,7 +135,7 @@ fn write_series(
             for (outcome, count) in outcomes.counts(&tally, area, window) {
                 writer.push(CountRow {
                     key: series.row_key(area, number),
-                    count: BoundedCount::counted(count, whole.supply),
+                    count: whole.part(count),
                     detail: OutcomeDetail {
                         group: outcome.group,
                         outcome: outcome.code,

@@ -5,7 +5,6 @@
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::{CountRow, SeriesCounts, TableSet};
-use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::current::Week;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, specs};
 use crate::aggregate::tables::shared_columns::{HOUR, WEEKDAY, key_and_count_columns};
@@ -98,7 +97,7 @@ fn write_series(
             for (week, count) in counts {
                 writer.push(CountRow {
                     key: series.row_key(area, number),
-                    count: BoundedCount::counted(count, whole.supply),
+                    count: whole.part(count),
                     detail: ProfileDetail { week, known },
                 })?;
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::figures::areas::ALL_RECEIVED;
+use crate::aggregate::figures::areas::{ALL_RECEIVED, Coverage};
 use crate::aggregate::figures::intake::PartitionTotals;
 use crate::aggregate::figures::table_set::{CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
@@ -220,7 +220,8 @@ fn all_areas<'f>(series: &SeriesCounts<'f>) -> Option<CountedArea<'f>> {
 
 /// The sum of the areas of each level and vintage. Sets overlap, so their level has no sum.
 fn areas(series: &SeriesCounts<'_>, window: &Window) -> Vec<CheckRow> {
-    let mut parts: BTreeMap<String, Option<BoundedCount>> = BTreeMap::new();
+    let whole = all_areas(series).and_then(|all| series.count(all, window));
+    let mut parts: BTreeMap<String, i64> = BTreeMap::new();
     for area in series.areas() {
         let level = &area.key.level;
         if !Level::from_name(level).is_some_and(Level::is_partition) {
@@ -230,13 +231,19 @@ fn areas(series: &SeriesCounts<'_>, window: &Window) -> Vec<CheckRow> {
             Some(vintage) if level != "lsoa" => format!("{level} {vintage}"),
             _ => level.clone(),
         };
-        let sum = parts.entry(tier).or_default();
-        *sum = BoundedCount::sum(sum.iter().copied().chain(series.count(area, window)));
+        // An area that records do not name is no part of the level.
+        if series.coverage(area) != Coverage::NoDistrict {
+            let count = series.count(area, window);
+            *parts.entry(tier).or_default() += count.map_or(0, |count| count.min);
+        }
     }
-    let whole = all_areas(series).and_then(|all| series.count(all, window));
     parts
         .into_iter()
-        .map(|(tier, parts)| CheckRow::new(SumCheck::Areas, series, tier, window, parts, whole))
+        .map(|(tier, sum)| {
+            // What is known of the whole is known of its parts, also where they are not covered.
+            let parts = whole.map(|whole| BoundedCount::counted(sum, whole.supply));
+            CheckRow::new(SumCheck::Areas, series, tier, window, parts, whole)
+        })
         .collect()
 }
 

@@ -8,7 +8,7 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::ALL_RECEIVED;
 use crate::aggregate::figures::counts::RecordTally;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
-use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::state::bounded_count::{BoundedCount, CountReason};
 use crate::aggregate::state::current::{Current, Fact, Repeats};
 use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, specs, text};
 use crate::aggregate::tables::shared_columns::{count_columns, key_columns, percent};
@@ -183,10 +183,12 @@ impl DefinitionTally {
             Some((tally, range)) => {
                 let repeats = tally.sum(area.index, 0, REPEAT, range.clone());
                 let cases = repeats + tally.sum(area.index, 0, FIRST, range);
-                let count = BoundedCount::counted(repeats, whole.supply);
+                let count = whole.part(repeats);
                 Some((count, Some(cases)))
             }
-            None if area.key.level == ALL_RECEIVED => Some((BoundedCount::NOT_SUPPLIED, None)),
+            None if area.key.level == ALL_RECEIVED => {
+                Some((BoundedCount::not_supplied(CountReason::CannotShow), None))
+            }
             None => None,
         }
     }

@@ -3,7 +3,7 @@
 use crate::aggregate::figures::areas::AreaKey;
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{CountRow, RowKey, TableSet};
-use crate::aggregate::state::bounded_count::CountStatus;
+use crate::aggregate::state::bounded_count::{CountReason, CountStatus};
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, boolean, choice, date, integer, texts,
 };
@@ -322,19 +322,19 @@ fn status_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 2] {
             ColumnPurpose::Status,
             "data_status",
             "How complete the window is, by its worst month: `overdue` or `not_due` (no records), \
-             `suspect` (far fewer or more than the months around), `provisional` (may still \
-             change) or `final`.",
+             `suspect` (far fewer or more than the months around, of the kind or in this area), \
+             `provisional` (may still change) or `final`.",
             |_| texts(DataStatus::NAMES.map(Some)),
             |set, row: &R| {
                 let key = row.key();
-                Some(set.figures.window_status(key.kind, key.window) as u32)
+                Some(set.figures.window_status(key.kind, key.area, key.window) as u32)
             },
         ),
     ]
 }
 
 /// The count with its bounds and its status.
-pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 4] {
+pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 5] {
     [
         integer(
             ColumnPurpose::Count,
@@ -362,6 +362,26 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 4] {
              is not 0).",
             |_| texts(CountStatus::NAMES.map(Some)),
             |_, row: &CountRow<D>| Some(row.count.status() as u32),
+        ),
+        choice(
+            ColumnPurpose::Status,
+            "count_reason",
+            "Why the count is not exact: `cannot_show` (the partner's data cannot show the series), \
+             `not_covered` (the partner does not cover the area), `no_district` (its records do not \
+             name a district), `not_received`, `not_due`, `unknown_code` (codes that their list \
+             does not contain may belong here) or `as_sent` (rounded, suppressed or overlapping \
+             totals); null = exact.",
+            |_| texts(CountReason::NAMES.map(Some)),
+            |set, row: &CountRow<D>| {
+                let is_of_totals =
+                    set.figures.current.partner_kinds[row.key.kind as usize].is_count();
+                let of_bounds = if is_of_totals {
+                    CountReason::AsSent
+                } else {
+                    CountReason::UnknownCode
+                };
+                row.count.reason(of_bounds).map(|reason| reason as u32)
+            },
         ),
     ]
 }

@@ -22,6 +22,7 @@ struct SourceRow<'f> {
     source: &'f str,
     carries: &'static str,
     name: String,
+    codes: Option<String>,
 }
 
 fn columns<'f>() -> Vec<Column<'f, SourceRow<'f>>> {
@@ -56,6 +57,12 @@ fn columns<'f>() -> Vec<Column<'f, SourceRow<'f>>> {
             "The scheme of codes, or the flag.",
             |_, row| Some(row.name.clone()),
         ),
+        text(
+            ColumnPurpose::Attribute,
+            "codes",
+            "The only codes of the scheme that the records can have, joined by `;`; null = any.",
+            |_, row| row.codes.clone(),
+        ),
     ]
 }
 
@@ -71,14 +78,20 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
                 .reference
                 .partners
                 .carried_by(source, current.partner_kinds[kind].of);
-            let schemes = carried.schemes.iter().map(|name| ("scheme", &**name));
-            let flags = Flags::names(carried.flags).map(|name| ("flag", name));
-            rows.extend(schemes.chain(flags).map(|(carries, name)| SourceRow {
+            let row = |carries, name: &str, codes| SourceRow {
                 kind,
                 source,
                 carries,
                 name: name.to_owned(),
+                codes,
+            };
+            rows.extend(carried.schemes.iter().map(|(name, codes)| {
+                let codes = codes
+                    .as_ref()
+                    .map(|codes| codes.iter().cloned().collect::<Vec<_>>().join(";"));
+                row("scheme", name, codes)
             }));
+            rows.extend(Flags::names(carried.flags).map(|name| row("flag", name, None)));
         }
     }
     rows.sort_by(|a, b| {

@@ -3,7 +3,8 @@
 //!
 //! Limits are the mean and 2.66 mean moving ranges on either side (Wheeler, Understanding
 //! Variation, 1993: 2.66 = 3 / 1.128), over every point of the segment that is exact and final, at
-//! least 12 of them.
+//! least 12 of them. They are never narrower than those of a Poisson count with the same mean, so
+//! that a small count is no signal by chance; a mean below 5 has no limits.
 
 use std::cmp::Ordering;
 
@@ -35,6 +36,8 @@ pub(crate) const TABLE: TableSpec = TableSpec {
 const RANGES: f64 = 2.66;
 /// The fewest points that give limits.
 const POINTS_MIN: usize = 12;
+/// The least mean that has limits: below it, no count of 0 could be a signal.
+const CENTRE_MIN: f64 = 5.0;
 /// The number of points in a row on one side of the centre that are a run.
 const RUN: usize = 8;
 
@@ -57,25 +60,37 @@ impl Signal {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct ControlLimits {
     centre: f64,
+    /// Standard deviation of a point, by the moving ranges.
+    sigma: f64,
     lower: f64,
     upper: f64,
 }
 
 impl ControlLimits {
-    /// The limits of values in the order of time; none = too few values.
+    /// The limits of values in the order of time; none = too few values, or too low.
     fn new(values: &[f64]) -> Option<Self> {
-        if values.len() < POINTS_MIN {
+        let centre = values.iter().sum::<f64>() / values.len() as f64;
+        if values.len() < POINTS_MIN || centre < CENTRE_MIN {
             return None;
         }
-        let centre = values.iter().sum::<f64>() / values.len() as f64;
         let ranges = values.windows(2).map(|pair| (pair[1] - pair[0]).abs());
         let spread = RANGES * ranges.sum::<f64>() / (values.len() - 1) as f64;
+        let (poisson_lower, poisson_upper) = poisson_limits(centre);
         Some(Self {
             centre,
-            lower: (centre - spread).max(0.0),
-            upper: centre + spread,
+            sigma: spread / 3.0,
+            lower: (centre - spread).min(poisson_lower).max(0.0),
+            upper: (centre + spread).max(poisson_upper),
         })
     }
+}
+
+/// The limits that a Poisson count with a mean exceeds about once in 740 on either side, as a normal
+/// value exceeds three standard deviations. By the first correction of Cornish and Fisher (Review of
+/// the International Statistical Institute 5, 1938): mean ± 3 √mean + (3² - 1) / 6.
+fn poisson_limits(mean: f64) -> (f64, f64) {
+    let (spread, skew) = (3.0 * mean.sqrt(), 4.0 / 3.0);
+    (mean - spread + skew, mean + spread + skew)
 }
 
 /// A point of a chart.
@@ -84,12 +99,17 @@ pub(super) struct ChartPoint {
     /// The number of its segment, from 1.
     segment: usize,
     /// The number of points that give the segment's limits.
-    points: usize,
+    pub(super) points: usize,
     limits: Option<ControlLimits>,
     signal: Signal,
 }
 
 impl ChartPoint {
+    /// The standard deviation of a point of its segment, if it has limits.
+    pub(super) fn sigma(&self) -> Option<f64> {
+        self.limits.map(|limits| limits.sigma)
+    }
+
     /// The centre of its segment, if it has limits.
     pub(super) fn centre(&self) -> Option<f64> {
         self.limits.map(|limits| limits.centre)
@@ -182,7 +202,7 @@ fn charted_windows(
     let values: Vec<(usize, Option<i64>)> = counted
         .iter()
         .map(|(_, window, count)| {
-            let value = count.exact().filter(|_| is_final(series, window));
+            let value = count.exact().filter(|_| is_final(series, area, window));
             (series.segment(window, area.key), value)
         })
         .collect();
@@ -198,10 +218,8 @@ fn charted_windows(
         .collect()
 }
 
-fn is_final(series: &SeriesCounts<'_>, window: &Window) -> bool {
-    series
-        .months()
-        .is_some_and(|months| months.worst_status(window.first, window.months) == DataStatus::Final)
+fn is_final(series: &SeriesCounts<'_>, area: CountedArea<'_>, window: &Window) -> bool {
+    series.status(area, window.first, window.months) == DataStatus::Final
 }
 
 /// Whether an area has charts.
@@ -216,19 +234,19 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {
         number(
             ColumnPurpose::Measure,
             "centre",
-            "Mean of the points that give the limits; null = fewer than 12.",
+            "Mean of the points that give the limits; null = fewer than 12, or a mean below 5.",
             |_, row: &CountRow<ChartPoint>| row.detail.centre(),
         ),
         number(
             ColumnPurpose::Measure,
             "lower",
-            "Centre - 2.66 × mean moving range, not below 0.",
+            "Centre - 2.66 × mean moving range or, if lower, centre - 3 × √centre + 4/3; not below 0.",
             |_, row| row.detail.limits.map(|limits| limits.lower),
         ),
         number(
             ColumnPurpose::Measure,
             "upper",
-            "Centre + 2.66 × mean moving range.",
+            "Centre + 2.66 × mean moving range or, if higher, centre + 3 × √centre + 4/3.",
             |_, row| row.detail.limits.map(|limits| limits.upper),
         ),
         integer(
@@ -241,7 +259,8 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {
             ColumnPurpose::Measure,
             "signal",
             "`above` or `below` a limit; `run` = the 8th in a row on one side of the centre; \
-             `none`; `insufficient` = fewer than 12 points; `excluded` = not exact or not final.",
+             `none`; `insufficient` = fewer than 12 points, or a centre below 5; `excluded` = not \
+             exact or not final.",
             |_| texts(Signal::NAMES.map(Some)),
             |_, row| Some(row.detail.signal as u32),
         ),
@@ -313,10 +332,52 @@ mod tests {
 
     #[test]
     fn limits_are_never_below_zero() {
-        let values: Vec<_> = [0, 9, 0, 9, 0, 9, 0, 9, 0, 9, 0, 9]
+        let values: Vec<_> = [0, 10, 0, 10, 0, 10, 0, 10, 0, 10, 0, 10]
             .map(|value| (1, value))
             .into();
-        check(&values, 4.5, (0.0, 28.44), &[]);
+        check(&values, 5.0, (0.0, 31.6), &[]);
+    }
+
+    #[test]
+    fn limits_are_never_narrower_than_those_of_a_poisson_count() {
+        // All values alike: the moving ranges are 0.
+        let values = [(1, 9); 12];
+        check(&values, 9.0, (1.333, 19.333), &[]);
+    }
+
+    /// The exact probabilities of a Poisson count beyond the limits, on the scale of one in 740.
+    #[test]
+    fn the_limits_of_a_small_count_are_those_that_chance_rarely_exceeds() {
+        let below = |mean: f64, count: i32| {
+            let terms = (0..=count).scan(-mean, |log, k| {
+                let term = *log;
+                *log += mean.ln() - f64::from(k + 1).ln();
+                Some(term.exp())
+            });
+            terms.sum::<f64>()
+        };
+        for mean in [5.0, 6.5, 8.0, 10.0, 15.0, 20.0, 40.0, 100.0] {
+            let (lower, upper) = poisson_limits(mean);
+            let is_above = 1.0 - below(mean, upper.floor() as i32);
+            assert!((0.0004..0.002).contains(&is_above), "{mean}: {is_above}");
+            let is_below = if lower > 0.0 {
+                below(mean, lower.ceil() as i32 - 1)
+            } else {
+                0.0
+            };
+            assert!(is_below < 0.002, "{mean}: {is_below}");
+        }
+    }
+
+    #[test]
+    fn a_count_with_a_mean_below_5_has_no_signal() {
+        let mut values = vec![(1, Some(1)); 24];
+        values.push((1, Some(2)));
+        let chart = chart(&values);
+        assert_eq!(
+            (chart[24].signal, chart[24].limits),
+            (Signal::Insufficient, None)
+        );
     }
 
     #[test]
@@ -338,6 +399,7 @@ mod tests {
         let mut run = SideRun::default();
         let limits = ControlLimits {
             centre: 10.0,
+            sigma: 1.0,
             lower: 5.0,
             upper: 15.0,
         };

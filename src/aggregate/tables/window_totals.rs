@@ -9,7 +9,7 @@ use crate::aggregate::figures::harm::{HarmSum, HarmTally};
 use crate::aggregate::figures::table_set::{
     CountRow, CountedArea, SeriesCounts, TableSet, has_row,
 };
-use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::state::bounded_count::{BoundedCount, CountReason};
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, choice, date, integer, number, specs, text, texts,
 };
@@ -53,6 +53,9 @@ struct AreaRank<'f> {
 fn rate_per_1000(count: i64, population: i64) -> f64 {
     1000.0 * count as f64 / population as f64
 }
+
+/// A window that no period of totals fills.
+const NOT_COUNTED: BoundedCount = BoundedCount::not_supplied(CountReason::NotReceived);
 
 type WindowRow<'f> = CountRow<WindowDetail<'f>>;
 
@@ -290,7 +293,7 @@ impl<'f> SeriesGrid<'f> {
             .map(|(i, area)| {
                 let population = populations.as_ref().map(|populations| populations[i]);
                 let count = self.counts[area.index][window_index];
-                ValueBounds::new(count.unwrap_or(BoundedCount::NOT_SUPPLIED), population)
+                ValueBounds::new(count.unwrap_or(NOT_COUNTED), population)
             })
             .collect();
         let ranked = bounds.iter().filter(|bounds| bounds.is_supplied).count() as i64;

@@ -82,6 +82,15 @@ impl<'g> Scope<'g> {
         self.id
     }
 
+    /// The level of the plan's area.
+    pub fn area_level(&self) -> Level {
+        if self.geography.sets.contains_key(self.id) {
+            Level::Set
+        } else {
+            Level::District
+        }
+    }
+
     /// The tiers of the tables, in order.
     pub fn tiers(&self) -> &[Tier] {
         &self.tiers

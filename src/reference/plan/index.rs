@@ -49,7 +49,7 @@ impl RuleSet {
         self.0[number / 64] |= 1 << (number % 64);
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.0.iter_mut().zip(other.0).for_each(|(a, b)| *a |= b);
     }
 }
@@ -66,6 +66,8 @@ struct SchemePatterns {
     fold: Fold,
     exact: HashMap<String, RuleSet>,
     others: Vec<(Pattern, usize)>,
+    /// All rules that name codes of the scheme.
+    all: RuleSet,
 }
 
 impl RuleIndex {
@@ -104,7 +106,9 @@ impl RuleIndex {
             fold,
             exact: HashMap::new(),
             others: Vec::new(),
+            all: RuleSet::default(),
         });
+        scheme.all.insert(number);
         match pattern.as_exact() {
             Some(code) => scheme.exact.entry_ref(code).or_default().insert(number),
             None => scheme.others.push((pattern.clone(), number)),
@@ -114,6 +118,16 @@ impl RuleIndex {
     /// The rules that may match a record of a kind.
     pub(super) fn rules_for(&self, kind: Kind) -> &[IndexedRule] {
         self.kinds.get(kind as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rules that name any code of one of the schemes.
+    pub(super) fn naming<'s>(&self, schemes: impl IntoIterator<Item = &'s str>) -> RuleSet {
+        let mut rules = RuleSet::default();
+        let schemes = schemes
+            .into_iter()
+            .filter_map(|scheme| self.schemes.get(scheme));
+        schemes.for_each(|scheme| rules.add(scheme.all));
+        rules
     }
 
     /// The rules that name one of the codes.

@@ -68,8 +68,8 @@ impl Rule {
             && (self.codes.is_empty()
                 || self
                     .codes
-                    .keys()
-                    .any(|scheme| carried.schemes.contains(scheme)))
+                    .iter()
+                    .any(|(scheme, patterns)| carried.can_match(scheme, patterns)))
             && (self.flags == 0 || self.flags & carried.flags != 0)
     }
 

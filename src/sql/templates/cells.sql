@@ -15,11 +15,29 @@ CASE
 0
 {%- endif %}
 {% endset %}
+{# Of several parts, the reason that lasts longest; 3 (not received) where a part is missing. #}
+{% macro reason_of(is_part_missing) -%}
+CASE WHEN {{ is_part_missing }} THEN least(coalesce(min(reason), 3), 3) ELSE min(reason) END
+{%- endmacro %}
+{# What is known of a series in an area, by what the partner covers. #}
+{% set area_supply -%}
+CASE coverage WHEN 0 THEN supply WHEN 1 THEN greatest(supply, 1) ELSE 2 END
+{%- endset %}
+{% set area_reason -%}
+CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
+        ELSE coverage - 1 END
+{%- endset %}
 {% call part('monthly_counts') %}
-    -- Records by series, area and month.
-    SELECT series_key, by_sent.partner_kind, area_key, month_number, CAST(sum(n) AS BIGINT) AS n
+    -- Records by series, area and month, and those that may count there.
+    SELECT series_key, by_sent.partner_kind, area_key, month_number, CAST(sum(n) AS BIGINT) AS n,
+        CAST(sum(possible) AS BIGINT) AS possible
     FROM (
-        SELECT series_key, partner_kind, sent_area, month_number, count(*) AS n FROM record_series
+        SELECT series_key, partner_kind, sent_area, month_number, count(*) AS n, 0 AS possible
+        FROM record_series
+        WHERE NOT is_total AND {{ series_filter }}
+        GROUP BY series_key, partner_kind, sent_area, month_number
+        UNION ALL
+        SELECT series_key, partner_kind, sent_area, month_number, 0, count(*) FROM possible_series
         WHERE NOT is_total AND {{ series_filter }}
         GROUP BY series_key, partner_kind, sent_area, month_number
     ) AS by_sent
@@ -59,11 +77,16 @@ CASE
     SELECT DISTINCT series_key, partner_kind, source FROM record_series
     WHERE NOT is_total AND split_part(series_key, '|', 4) <> '' AND {{ series_filter }}
     UNION
+    SELECT DISTINCT series_key, partner_kind, source FROM possible_series
+    WHERE NOT is_total AND {{ series_filter }}
+    UNION
     SELECT series_key, partner_kind, source FROM partner_series
     JOIN {{ file('sources') }} AS s
         ON s.partner = partner_series.partner AND s.kind = partner_series.kind
         AND s.carries = 'scheme'
         AND s.carried = split_part(series_key, '|', 4)
+        AND (s.codes IS NULL
+            OR instr(';' || s.codes || ';', ';' || split_part(series_key, '|', 3) || ';') > 0)
     UNION
     SELECT series_key, partner_kind, source FROM partner_series
     JOIN {{ file('rules') }} AS r
@@ -77,26 +100,31 @@ CASE
     SELECT DISTINCT partner_kind, month_number, source FROM records WHERE NOT is_total
 {% endcall %}
 {% call part('month_supply', stored=true) %}
-    -- Supply of a series in a month: 0 all sources, 1 some, 2 none.
+    -- Supply of a series in a month: 0 all sources, 1 some, 2 none; and why not all: 0 they cannot
+    -- show it, 1 the area is not covered, 2 no district is named, 3 not received, 4 not due.
     SELECT l.series_key, l.partner_kind, h.month_number, CASE
         WHEN count(month_sources.source) = 0 THEN 2
         WHEN is_shown_by_all OR count(series_sources.source) = count(month_sources.source) THEN 0
         WHEN count(series_sources.source) = 0 THEN 2
-        ELSE 1 END AS supply
+        ELSE 1 END AS supply, CASE
+        WHEN count(month_sources.source) = 0 THEN CASE h.status WHEN 1 THEN 4 ELSE 3 END
+        WHEN NOT is_shown_by_all AND count(series_sources.source) < count(month_sources.source)
+            THEN 0 END AS reason
     FROM partner_series AS l
-    JOIN partner_kind_months AS h ON h.partner_kind = l.partner_kind
+    JOIN month_status AS h ON h.partner_kind = l.partner_kind
     LEFT JOIN month_sources
         ON month_sources.partner_kind = h.partner_kind
         AND month_sources.month_number = h.month_number
     LEFT JOIN series_sources
         ON series_sources.series_key = l.series_key AND series_sources.partner_kind = l.partner_kind
         AND series_sources.source = month_sources.source
-    GROUP BY l.series_key, l.partner_kind, h.month_number, is_shown_by_all
+    GROUP BY l.series_key, l.partner_kind, h.month_number, h.status, is_shown_by_all
 {% endcall %}
 {% call part('span_supply') %}
     SELECT window_plan, series_key, partner_kind, first_month, months,
         CASE WHEN min(supply) = max(supply) AND (count(*) = months OR min(supply) = 2)
-            THEN min(supply) ELSE 1 END AS supply
+            THEN min(supply) ELSE 1 END AS supply,
+        {{ reason_of('count(*) < months') }} AS reason
     FROM month_supply
     JOIN month_spans
         ON month_number BETWEEN first_month AND first_month + months - 1
@@ -104,19 +132,27 @@ CASE
     GROUP BY window_plan, series_key, partner_kind, first_month, months
 {% endcall %}
 {% call part('span_counts') %}
-    SELECT series_key, partner_kind, area_key, first_month, months, CAST(sum(n) AS BIGINT) AS n
+    SELECT series_key, partner_kind, area_key, first_month, months, CAST(sum(n) AS BIGINT) AS n,
+        CAST(sum(possible) AS BIGINT) AS possible
     FROM monthly_counts
     JOIN (SELECT DISTINCT first_month, months FROM month_spans) AS s
         ON month_number BETWEEN first_month AND first_month + months - 1
     CROSS JOIN month_range WHERE month_number >= from_month
     GROUP BY series_key, partner_kind, area_key, first_month, months
 {% endcall %}
+{% call part('covered_areas', stored=true) %}
+    SELECT s.partner_kind, s.area_key, coalesce(a.coverage, 0) AS coverage FROM shown_areas AS s
+    LEFT JOIN area_coverage AS a ON a.partner_kind = s.partner_kind AND a.area_key = s.area_key
+{% endcall %}
 {% call part('record_cells') %}
     SELECT g.window_plan, g.series_key, g.partner_kind, g.area_key, g.first_month, g.months,
-        coalesce(n, 0) AS lo, coalesce(n, 0) AS hi, supply
+        coalesce(n, 0) AS lo, coalesce(n, 0) + coalesce(possible, 0) AS hi,
+        CASE WHEN {{ area_supply }} = 2 AND coalesce(n, 0) > 0 THEN 1
+            ELSE {{ area_supply }} END AS supply,
+        {{ area_reason }} AS reason
     FROM (
-        SELECT s.*, p.area_key FROM span_supply AS s
-        JOIN shown_areas AS p ON p.partner_kind = s.partner_kind WHERE {{ area_filter }}
+        SELECT s.*, p.area_key, p.coverage FROM span_supply AS s
+        JOIN covered_areas AS p ON p.partner_kind = s.partner_kind WHERE {{ area_filter }}
     ) AS g
     LEFT JOIN span_counts
         ON span_counts.series_key = g.series_key AND span_counts.partner_kind = g.partner_kind
@@ -187,11 +223,15 @@ CASE
         SELECT partner_kind, sent_area, first_month, months, '(base)', is_exclusive, lo, hi, supply
         FROM total_parts WHERE is_base
         UNION ALL
-        SELECT p.partner_kind, p.sent_area, first_month, months, series_key, is_exclusive, lo, hi,
-            supply
+        SELECT p.partner_kind, p.sent_area, first_month, months, series_key, is_exclusive,
+            CASE WHEN is_possible THEN 0 ELSE lo END, hi, CASE WHEN is_possible THEN 0 ELSE supply END
         FROM total_parts AS p
-        JOIN (SELECT DISTINCT partner_kind, sent_area, classification, series_key FROM record_series
-            WHERE is_total) AS l
+        JOIN (SELECT DISTINCT partner_kind, sent_area, classification, series_key,
+                false AS is_possible
+            FROM record_series WHERE is_total
+            UNION
+            SELECT DISTINCT partner_kind, sent_area, classification, series_key, true
+            FROM possible_series WHERE is_total) AS l
             ON l.partner_kind = p.partner_kind AND l.sent_area = p.sent_area
                 AND l.classification = p.classification
         WHERE series_key <> '*|total|total|'
@@ -237,11 +277,11 @@ CASE
 {% call part('total_bounds') %}
     -- The bounds of each series, from the totals of its codes and of the list.
     SELECT partner_kind, sent_area, first_month, months, '*|total|total|' AS series_key, lo, hi,
-        supply FROM overall_totals
+        supply, CASE WHEN supply > 0 THEN 3 END AS reason FROM overall_totals
     UNION ALL
     SELECT partner_kind, sent_area, first_month, months, series_key, CASE WHEN codes = 1
         THEN lo_as_sent ELSE lo END,
-        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply
+        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply, CASE WHEN supply > 0 THEN 3 END
     FROM bounded_totals WHERE split_part(series_key, '|', 4) <> ''
     UNION ALL
     SELECT w.partner_kind, w.sent_area, w.first_month, w.months, p.series_key,
@@ -252,7 +292,9 @@ CASE
             WHEN NOT is_rest THEN t.hi WHEN w.hi IS NOT NULL THEN greatest(w.hi - t.lo, 0) END,
         CASE WHEN t.partner_kind IS NULL THEN CASE WHEN is_rest THEN w.supply WHEN is_overall THEN 0
             ELSE 2 END
-            WHEN NOT is_rest OR t.supply = w.supply THEN t.supply ELSE 1 END
+            WHEN NOT is_rest OR t.supply = w.supply THEN t.supply ELSE 1 END,
+        CASE WHEN t.partner_kind IS NULL AND NOT is_rest THEN CASE WHEN NOT is_overall THEN 0 END
+            WHEN coalesce(t.supply, 0) > 0 OR is_rest AND w.supply > 0 THEN 3 END
     FROM (
         SELECT w.*, series_key, series_key LIKE '%|mapped|mapped|'
             OR series_key LIKE '%|unmapped|unmapped|' AS is_overall,
@@ -273,7 +315,8 @@ CASE
         CASE WHEN count(hi) = count(*) THEN sum(hi) END AS hi,
         CASE WHEN min(supply) = max(supply)
             AND (min(supply) = 2 OR count(s.sent_area) = 0 OR count(s.sent_area) >= {{ districts }})
-            THEN min(supply) ELSE 1 END AS supply
+            THEN min(supply) ELSE 1 END AS supply,
+        {{ reason_of('count(s.sent_area) > 0 AND count(s.sent_area) < ' ~ districts) }} AS reason
     FROM total_bounds AS b
     JOIN counting_areas
         ON counting_areas.partner_kind = b.partner_kind AND counting_areas.sent_area = b.sent_area
@@ -297,7 +340,8 @@ CASE
                     THEN CAST(sum(hi) AS BIGINT) END AS hi,
                 CASE WHEN min(supply) = max(supply)
                     AND (count(*) * length = month_spans.months OR min(supply) = 2)
-                    THEN min(supply) ELSE 1 END AS supply
+                    THEN min(supply) ELSE 1 END AS supply,
+                {{ reason_of('count(*) * length < month_spans.months') }} AS reason
             FROM area_totals
             JOIN (SELECT partner_kind, bool_or(date_basis = 'snapshot') AS is_snapshot FROM totals
                 GROUP BY partner_kind) AS n
@@ -319,10 +363,12 @@ CASE
     SELECT *, CASE WHEN supply = 0 AND lo = hi THEN lo END AS exact, CASE WHEN supply = 0
         THEN hi END AS most
     FROM (
-        SELECT window_plan, series_key, partner_kind, area_key, first_month, months, lo, hi, supply
+        SELECT window_plan, series_key, partner_kind, area_key, first_month, months, lo, hi, supply,
+            reason
         FROM record_cells
         UNION ALL
-        SELECT window_plan, series_key, partner_kind, area_key, first_month, months, lo, hi, supply
+        SELECT window_plan, series_key, partner_kind, area_key, first_month, months, lo, hi, supply,
+            reason
         FROM total_cells
     ) AS c
 {% endcall %}

@@ -1,3 +1,13 @@
+{# The usual number of records of a month `a`, from the other months `b`. #}
+{% set is_near %}b.month_number BETWEEN a.month_number - 12 AND a.month_number + 12{% endset %}
+{% set usual_records -%}
+CASE WHEN count(CASE WHEN {{ is_near }} THEN 1 END) >= 3
+        THEN median(CASE WHEN {{ is_near }} THEN b.records END) ELSE median(b.records) END
+{%- endset %}
+{# Whether the distance from the median is more than chance explains, once in 1,000. #}
+{% set is_beyond_chance -%}
+abs(records - median) >= CAST(3.29 AS DOUBLE) * sqrt(CAST(median AS DOUBLE))
+{%- endset %}
 {% call part('all_windows', stored=true) %}
     -- Windows with their first month, and the plan whose figures they show; empty: none.
     SELECT window_id, window_label, family, window_from, window_to, CAST(months AS INT) AS months,
@@ -73,13 +83,12 @@
         ON r.partner_kind = partner_kinds.partner_kind AND r.month_number = calendar.month_number
 {% endcall %}
 {% call part('typical_months') %}
-    -- The median of the 12 months before and after; at least 3 of them have records.
-    SELECT a.partner_kind, a.month_number, median(b.records) AS median
+    -- The median of the 12 months before and after, if at least 3 of them have records, else of all
+    -- months.
+    SELECT a.partner_kind, a.month_number, {{ usual_records }} AS median
     FROM partner_kind_months AS a
     JOIN monthly_records AS b
-        ON b.partner_kind = a.partner_kind
-        AND b.month_number BETWEEN a.month_number - 12 AND a.month_number + 12
-        AND b.month_number <> a.month_number
+        ON b.partner_kind = a.partner_kind AND b.month_number <> a.month_number
     WHERE NOT a.is_totals
     GROUP BY a.partner_kind, a.month_number HAVING count(*) >= 3
 {% endcall %}
@@ -105,9 +114,9 @@
     -- Status: 0 overdue, 1 not due, 2 suspect, 3 provisional, 4 final.
     SELECT h.partner_kind, h.month_number, h.records, CASE
         WHEN records = 0 THEN CASE WHEN as_of > due THEN 0 ELSE 1 END
-        WHEN records / median < 0.6 OR records / median > 1.67 THEN 2
+        WHEN (records / median < 0.6 OR records / median > 1.67) AND {{ is_beyond_chance }} THEN 2
         WHEN as_of > settled THEN 4
-        ELSE 3 END AS status
+        ELSE 3 END AS status, records > 0 AND as_of <= due AS is_open
     FROM due_months AS h
     CROSS JOIN (SELECT max(as_of) AS as_of FROM {{ file('intake') }}) AS t
     LEFT JOIN typical_months

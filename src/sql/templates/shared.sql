@@ -2,6 +2,7 @@
    months `worst`, and its window `w`. #}
 
 {% set empty_texts %}(CAST(NULL AS STRING), '', ''){% endset %}
+{% set empty_pair %}(CAST(NULL AS STRING), ''){% endset %}
 {% set empty_control %}(CAST(NULL AS STRING), '', '', '', 0, 0, 0){% endset %}
 {# Rows as literals. `VALUES` needs at least one: without rows it is one that joins nothing. #}
 {% macro values(rows, empty=empty_texts) %}
@@ -125,9 +126,14 @@ split_part(c.area_key, '|', 1) AS area_code,
 WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional'
     WHEN 4 THEN 'final'
 {%- endset %}
+{# The status of the months of a cell in its area. #}
+{% set area_status -%}
+CASE WHEN span_gaps.area_key IS NULL THEN coalesce(span_status.status, 0)
+        ELSE least(coalesce(span_status.status, 0), 2) END
+{%- endset %}
 {% set status_keys -%}
 {{ date_basis('c.partner_kind') }} AS date_basis,
-    CASE coalesce(span_status.status, 0) {{ status_names }} END AS data_status
+    CASE {{ area_status }} {{ status_names }} END AS data_status
 {%- endset %}
 {% set keys -%}
 {{ plan_keys }},
@@ -141,7 +147,13 @@ WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'p
 {% set count -%}
 exact AS count_value, c.lo AS count_min, most AS count_max,
     CASE WHEN supply = 2 THEN 'not_supplied' WHEN supply = 1 THEN 'partial'
-        WHEN exact IS NULL THEN 'interval' ELSE 'exact' END AS count_status
+        WHEN exact IS NULL THEN 'interval' ELSE 'exact' END AS count_status,
+    CASE WHEN exact IS NOT NULL THEN NULL
+        WHEN supply = 0 THEN CASE WHEN split_part(c.partner_kind, '|', 3) LIKE 'count:%'
+            THEN 'as_sent' ELSE 'unknown_code' END
+        WHEN reason = 0 THEN 'cannot_show' WHEN reason = 1 THEN 'not_covered'
+        WHEN reason = 2 THEN 'no_district' WHEN reason = 3 THEN 'not_received'
+        ELSE 'not_due' END AS count_reason
 {%- endset %}
 {% set unit_rank -%}
 CASE coalesce(unit, 'events') WHEN 'households' THEN 0 WHEN 'persons' THEN 1
@@ -149,10 +161,16 @@ CASE coalesce(unit, 'events') WHEN 'households' THEN 0 WHEN 'persons' THEN 1
 {%- endset %}
 
 {# Joins the status and the window of each cell. #}
-{% set joins -%}
+{% set status_joins -%}
 LEFT JOIN span_status
     ON span_status.partner_kind = c.partner_kind AND span_status.first_month = c.first_month
     AND span_status.months = c.months
+LEFT JOIN span_gaps
+    ON span_gaps.partner_kind = c.partner_kind AND span_gaps.area_key = c.area_key
+    AND span_gaps.first_month = c.first_month AND span_gaps.months = c.months
+{%- endset %}
+{% set joins -%}
+{{ status_joins }}
 JOIN counted_windows AS w
     ON w.window_plan = c.window_plan AND w.first_month = c.first_month AND w.months = c.months
 {%- endset %}

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::series::{PlanSeries, SeriesKey};
-use crate::aggregate::state::bounded_count::{BoundedCount, Supply};
+use crate::aggregate::state::bounded_count::{BoundedCount, CountReason, Supply};
 use crate::aggregate::state::current::{Category, Count, Current, Unit};
 use crate::reference::codes::CodeLists;
 use crate::reference::pattern;
@@ -16,10 +16,21 @@ struct CodeTotal<'f> {
     codes: &'f [u32],
     /// Its series under the plan, as indexes of [`PlanSeries::keys`].
     series: &'f [u32],
+    /// Further series that it may belong to, since its code is unknown.
+    possible_series: &'f [u32],
     count: BoundedCount,
 }
 
 impl CodeTotal<'_> {
+    /// What it contributes to a series of the plan; none = nothing.
+    fn count_in(&self, series: u32) -> Option<BoundedCount> {
+        if self.series.contains(&series) {
+            return Some(self.count);
+        }
+        let is_possible = self.possible_series.contains(&series);
+        is_possible.then(|| BoundedCount::between(0, self.count.max()))
+    }
+
     /// Its first code.
     fn category<'c>(&self, current: &'c Current) -> Option<&'c Category> {
         self.codes
@@ -82,6 +93,7 @@ fn totals_by_codes<'f>(
                     unit: count.unit,
                     codes,
                     series: &plan_series.by_class[class as usize],
+                    possible_series: &plan_series.possible_by_class[class as usize],
                     count: count.block,
                 });
             }
@@ -96,6 +108,8 @@ fn totals_by_codes<'f>(
 
 /// Exactly 0.
 const ZERO: BoundedCount = BoundedCount::counted(0, Supply::Complete);
+/// The list has no code for the series.
+const NOT_LISTED: BoundedCount = BoundedCount::not_supplied(CountReason::CannotShow);
 
 /// How the codes of one list, area and period add up.
 struct CodeSums<'f> {
@@ -163,7 +177,7 @@ impl<'f> CodeSums<'f> {
                     "mapped" => self.of_series(series).unwrap_or(ZERO),
                     "unmapped" => self.unmapped(plan_series, series, whole),
                     // The list has no code for it, so it cannot show it.
-                    _ => self.of_series(series).unwrap_or(BoundedCount::NOT_SUPPLIED),
+                    _ => self.of_series(series).unwrap_or(NOT_LISTED),
                 };
                 (series, count)
             })
@@ -172,11 +186,7 @@ impl<'f> CodeSums<'f> {
 
     fn of_series(&self, series: u32) -> Option<BoundedCount> {
         let parts = self.parts.iter();
-        self.add(
-            parts
-                .filter(|part| part.series.contains(&series))
-                .map(|part| part.count),
-        )
+        self.add(parts.filter_map(|part| part.count_in(series)))
     }
 
     fn unmapped(

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::aggregate::figures::periods::{Figures, KindMonths};
-use crate::aggregate::state::bounded_count::Supply;
+use crate::aggregate::state::bounded_count::{CountReason, Supply};
 use crate::aggregate::state::current::Fact;
 use crate::event::Month;
 
@@ -98,6 +98,6 @@ pub(crate) fn supply_over(by_month: &[Supply], range: Range<usize>, months: u16)
     Some(if is_covered {
         supply
     } else {
-        supply.and(Supply::Missing)
+        supply.and(Supply::Missing(CountReason::NotReceived))
     })
 }

@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use crate::aggregate::figures::counts::code_sums::counts_by_series;
 use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::series::PlanSeries;
-use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::state::bounded_count::{BoundedCount, CountReason};
 use crate::aggregate::state::current::{Count, Unit};
 use crate::event::Month;
 use crate::reference::geography::Level;
 
 /// Series, area, and how many months a period has.
 type PeriodKey = (u32, u32, u16);
+
+/// A total that was not sent.
+const NOT_SENT: BoundedCount = BoundedCount::not_supplied(CountReason::NotReceived);
 
 /// Totals by series, area and period.
 #[derive(Default)]
@@ -113,7 +116,7 @@ impl PartnerTotals {
                     .get_mut(key)
                     .and_then(|periods| periods.get_mut(first))
             {
-                *sum = sum.plus(BoundedCount::NOT_SUPPLIED);
+                *sum = sum.plus(NOT_SENT);
             }
         }
     }
@@ -147,11 +150,7 @@ impl PartnerTotals {
         let parts: Vec<Option<BoundedCount>> =
             starts.map(|start| periods.get(&start).copied()).collect();
         parts.iter().any(Option::is_some).then_some(())?;
-        BoundedCount::sum(
-            parts
-                .into_iter()
-                .map(|part| part.unwrap_or(BoundedCount::NOT_SUPPLIED)),
-        )
+        BoundedCount::sum(parts.into_iter().map(|part| part.unwrap_or(NOT_SENT)))
     }
 }
 

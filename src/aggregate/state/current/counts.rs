@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::{Count, Unit};
-use crate::aggregate::state::bounded_count::BoundedCount;
+use crate::aggregate::state::bounded_count::{BoundedCount, CountReason};
 use crate::contract::Record;
 use crate::contract::moment::Moment;
 use crate::contract::parts::Flags;
@@ -33,7 +33,7 @@ pub(crate) fn count(record: &Record<'_>, of: &Counted) -> Option<Count> {
         [record.value, record.at_least, record.at_most].map(|number| number.map(i64::from));
     let block = match record.status? {
         "exact" => BoundedCount::between(value?, value),
-        "not_supplied" => BoundedCount::NOT_SUPPLIED,
+        "not_supplied" => BoundedCount::not_supplied(CountReason::NotReceived),
         // Rounded or suppressed: what the publisher lets be known, and no more.
         _ => BoundedCount::between(at_least.unwrap_or_default(), at_most),
     };

@@ -36,11 +36,14 @@
             THEN fs.source END) = count(month_sources.source) THEN 0
         WHEN count(CASE WHEN is_shown_by_all OR series_sources.source IS NOT NULL
             THEN fs.source END) = 0 THEN 2
-        ELSE 1 END AS supply
+        ELSE 1 END AS supply, CASE
+        WHEN count(month_sources.source) = 0 THEN CASE h.status WHEN 1 THEN 4 ELSE 3 END
+        WHEN count(CASE WHEN is_shown_by_all OR series_sources.source IS NOT NULL
+            THEN fs.source END) < count(month_sources.source) THEN 0 END AS reason
     FROM partner_series AS l
     JOIN (SELECT DISTINCT plan, factor FROM factor_flags) AS f
         ON split_part(l.series_key, '|', 1) IN ('*', f.plan)
-    JOIN partner_kind_months AS h ON h.partner_kind = l.partner_kind
+    JOIN month_status AS h ON h.partner_kind = l.partner_kind
     LEFT JOIN month_sources
         ON month_sources.partner_kind = h.partner_kind
         AND month_sources.month_number = h.month_number
@@ -50,12 +53,13 @@
     LEFT JOIN factor_sources AS fs
         ON fs.plan = f.plan AND fs.factor = f.factor AND fs.partner_kind = l.partner_kind
         AND fs.source = month_sources.source
-    GROUP BY f.plan, f.factor, l.series_key, l.partner_kind, h.month_number
+    GROUP BY f.plan, f.factor, l.series_key, l.partner_kind, h.month_number, h.status
 {% endcall %}
 {% call part('factor_span_supply') %}
     SELECT window_plan, factor, series_key, partner_kind, first_month, months,
         CASE WHEN min(supply) = max(supply) AND (count(*) = months OR min(supply) = 2)
-            THEN min(supply) ELSE 1 END AS supply
+            THEN min(supply) ELSE 1 END AS supply,
+        {{ reason_of('count(*) < months') }} AS reason
     FROM factor_month_supply
     JOIN month_spans
         ON window_plan = plan AND month_number BETWEEN first_month AND first_month + months - 1
@@ -73,17 +77,23 @@
     GROUP BY plan, factor, series_key, partner_kind, area_key, first_month, months
 {% endcall %}
 {% call part('factor_cells') %}
-    SELECT *, CASE WHEN supply = 0 THEN lo END AS exact, CASE WHEN supply = 0 THEN lo END AS most
+    SELECT *, CASE WHEN supply = 0 AND more = 0 THEN lo END AS exact,
+        CASE WHEN supply = 0 THEN lo + more END AS most
     FROM (
         SELECT s.window_plan, s.factor, s.series_key, s.partner_kind, s.area_key, s.first_month,
-            s.months, s.supply,
+            s.months, CASE WHEN {{ area_supply }} = 2 AND coalesce(n_with, 0) > 0 THEN 1
+                ELSE {{ area_supply }} END AS supply,
+            {{ area_reason }} AS reason, coalesce(w.possible, 0) AS more,
             CAST(coalesce(n_with, 0) AS BIGINT) AS lo,
                 CAST(coalesce(n_without, 0) AS BIGINT) AS n_without,
             CAST(coalesce(n_unknown, 0) AS BIGINT) AS n_unknown
         FROM (
-            SELECT f.*, p.area_key FROM factor_span_supply AS f
-            JOIN shown_areas AS p ON p.partner_kind = f.partner_kind WHERE {{ area_filter }}
+            SELECT f.*, p.area_key, p.coverage FROM factor_span_supply AS f
+            JOIN covered_areas AS p ON p.partner_kind = f.partner_kind WHERE {{ area_filter }}
         ) AS s
+        LEFT JOIN span_counts AS w
+            ON w.series_key = s.series_key AND w.partner_kind = s.partner_kind
+            AND w.area_key = s.area_key AND w.first_month = s.first_month AND w.months = s.months
         LEFT JOIN factor_counts AS t
             ON t.plan = s.window_plan AND t.factor = s.factor AND t.series_key = s.series_key
             AND t.partner_kind = s.partner_kind

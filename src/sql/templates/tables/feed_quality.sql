@@ -14,7 +14,7 @@
     -- Records outside the plan: not mapped to a series, or outside every set of areas.
     SELECT partner_kind, first_month,
         sum(CASE WHEN series_key LIKE '%|unmapped|unmapped|' AND area_key = 'all-received|all-received||'
-            THEN lo END) AS unmapped,
+            THEN hi END) AS unmapped,
         CASE WHEN bool_or(area_key LIKE '%|set|%') THEN
             coalesce(sum(CASE WHEN series_key = '*|total|total|' AND area_key LIKE 'outside|set|%'
                 THEN lo END), 0) END AS outside

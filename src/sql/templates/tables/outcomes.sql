@@ -31,11 +31,11 @@
         WHERE type = 'crime' AND outcome_code IS NOT NULL)
 {% endcall %}
 {% call part('outcome_cells') %}
-    SELECT *, lo AS hi, CASE WHEN supply = 0 THEN lo END AS most, CASE WHEN supply = 0
-        THEN lo END AS exact
+    SELECT *, CASE WHEN supply = 0 THEN lo + more END AS most,
+        CASE WHEN supply = 0 AND more = 0 THEN lo END AS exact
     FROM (
         SELECT a.window_plan, a.series_key, a.partner_kind, a.area_key, a.first_month, a.months,
-            a.supply, a.exact AS total, a.outcome_group, o.outcome,
+            a.supply, a.reason, a.hi - a.lo AS more, a.exact AS total, a.outcome_group, o.outcome,
             CAST(o.n AS BIGINT) AS lo
         FROM expected_outcomes AS a
         JOIN outcome_counts AS o
@@ -44,7 +44,7 @@
             AND o.months = a.months AND o.outcome_group = a.outcome_group
         UNION ALL
         SELECT a.window_plan, a.series_key, a.partner_kind, a.area_key, a.first_month, a.months,
-            a.supply, a.exact, a.outcome_group, NULL, 0
+            a.supply, a.reason, a.hi - a.lo, a.exact, a.outcome_group, NULL, 0
         FROM expected_outcomes AS a
         LEFT JOIN outcome_counts AS o
             ON o.series_key = a.series_key AND o.partner_kind = a.partner_kind

@@ -34,6 +34,5 @@ SELECT {{ shared.plan }} AS plan_id, {{ shared.partner_kind_keys }}, {{ shared.a
 FROM detention_counts AS c
 JOIN (SELECT DISTINCT window_id, window_label, window_from, window_to, first_month FROM counted_windows
     WHERE family = 'month') AS w ON w.first_month = c.first_month
-LEFT JOIN (SELECT DISTINCT partner_kind, month_number, status FROM month_status) AS span_status
-    ON span_status.partner_kind = c.partner_kind AND span_status.month_number = c.first_month
+{{ shared.status_joins }}
 {{ shared.names_of_cells }}

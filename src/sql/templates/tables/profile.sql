@@ -6,8 +6,8 @@
 {% include 'split_counts.sql' %}
 {% call part('hour_counts') %}
     SELECT c.window_plan, c.series_key, c.partner_kind, c.area_key, c.first_month, c.months,
-        n AS lo, CASE WHEN supply = 0 THEN n END AS exact,
-        CASE WHEN supply = 0 THEN n END AS most, supply, "weekday", "hour",
+        n AS lo, CASE WHEN supply = 0 AND c.hi = c.lo THEN n END AS exact,
+        CASE WHEN supply = 0 THEN n + c.hi - c.lo END AS most, supply, reason, "weekday", "hour",
         sum(CASE WHEN "hour" IS NOT NULL THEN n END)
             OVER (PARTITION BY c.window_plan, c.series_key, c.partner_kind, c.area_key,
                 c.first_month, c.months) AS known

@@ -21,8 +21,7 @@ CASE WHEN split_part(c.area_key, '|', 3) = '' OR split_part(c.area_key, '|', 2) 
     WHERE c.series_key = '*|total|total|' AND c.area_key = 'all-received|all-received||' AND w.family = 'month'
 {% endcall %}
 {% call part('tier_sums') %}
-    SELECT c.window_plan, c.partner_kind, w.window_id, {{ tier }} AS tier, sum(lo) AS lo,
-        sum(hi) AS hi, max(supply) AS supply
+    SELECT c.window_plan, c.partner_kind, w.window_id, {{ tier }} AS tier, sum(lo) AS lo
     FROM cells AS c {{ shared.joins }}
     WHERE c.series_key = '*|total|total|' AND w.family = 'month'
     GROUP BY c.window_plan, c.partner_kind, w.window_id, tier
@@ -42,11 +41,11 @@ CASE WHEN split_part(c.area_key, '|', 3) = '' OR split_part(c.area_key, '|', 2) 
     -- By level and vintage; sets overlap, so their level has no sum.
     SELECT 'areas' AS check_id, 'areas + pseudo-areas of a level = total' AS "text", r.partner_kind,
         p.tier AS area_code,
-        r.window_id, CASE WHEN supply = 0 AND lo = hi THEN lo END AS counted, t.exact AS expected
+        r.window_id, CASE WHEN t.exact IS NOT NULL THEN lo END AS counted, t.exact AS expected
     FROM record_months AS r
     JOIN (
-        SELECT DISTINCT c.partner_kind, {{ tier }} AS tier FROM shown_areas AS c
-        WHERE split_part(c.area_key, '|', 2) NOT IN ('all-received', 'set')
+        SELECT DISTINCT c.partner_kind, {{ tier }} AS tier FROM covered_areas AS c
+        WHERE split_part(c.area_key, '|', 2) NOT IN ('all-received', 'set') AND coverage < 3
     ) AS p ON p.partner_kind = r.partner_kind
     LEFT JOIN tier_sums AS s
         ON s.window_plan = r.window_plan AND s.partner_kind = r.partner_kind

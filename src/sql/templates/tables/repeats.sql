@@ -51,12 +51,14 @@
 {% endcall %}
 {% call part('repeat_cells') %}
     SELECT window_plan, series_key, partner_kind, area_key, first_month, months, definition, lo,
-        cases, supply,
-        CASE WHEN supply = 0 THEN lo END AS exact, CASE WHEN supply = 0 THEN lo END AS most
+        cases, supply, reason, CASE WHEN supply = 0 AND more = 0 THEN lo END AS exact,
+        CASE WHEN supply = 0 THEN lo + more END AS most
     FROM (
         SELECT c.window_plan, c.series_key, c.partner_kind, c.area_key, c.first_month, c.months,
             d.definition,
             CASE WHEN known_definitions.partner_kind IS NULL THEN 2 ELSE c.supply END AS supply,
+            CASE WHEN known_definitions.partner_kind IS NULL THEN 0 ELSE c.reason END AS reason,
+            c.hi - c.lo AS more,
             CAST(coalesce(repeat_counts.repeats, 0) AS BIGINT) AS lo,
             CASE WHEN known_definitions.partner_kind IS NOT NULL
                 THEN CAST(coalesce(repeat_counts.cases, 0) AS BIGINT) END AS cases

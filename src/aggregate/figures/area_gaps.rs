@@ -1,0 +1,85 @@
+//! Months in which the records of one area are missing, though its partner sent others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+
+use crate::aggregate::figures::periods::Figures;
+use crate::aggregate::figures::status::MedianComparison;
+use crate::event::Month;
+
+/// For each partner and kind, the areas with such months.
+#[derive(Default)]
+pub(crate) struct AreaGaps(Vec<HashMap<u32, BTreeSet<Month>>>);
+
+impl AreaGaps {
+    /// Compares each month of an area with the months around it, in all areas that have rows where
+    /// nothing was counted.
+    pub(crate) fn new(figures: &Figures<'_>) -> Self {
+        let kinds = 0..figures.current.partner_kinds.len();
+        Self(kinds.map(|kind| gaps_of_kind(figures, kind)).collect())
+    }
+
+    /// The months in which records of an area are missing; none = no month.
+    pub(crate) fn months(&self, kind: u32, area: u32) -> Option<&BTreeSet<Month>> {
+        self.0.get(kind as usize)?.get(&area)
+    }
+
+    /// Whether records of an area are missing from any month of a span.
+    pub(crate) fn any(&self, kind: u32, area: u32, first: Month, months: u16) -> bool {
+        self.months(kind, area).is_some_and(|gaps| {
+            gaps.range(first..first.plus(i32::from(months)))
+                .next()
+                .is_some()
+        })
+    }
+}
+
+fn gaps_of_kind(figures: &Figures<'_>, kind: usize) -> HashMap<u32, BTreeSet<Month>> {
+    let mut gaps = HashMap::new();
+    let Some(months) = figures.months[kind].as_ref() else {
+        return gaps;
+    };
+    let sent: Vec<Month> = months.records.keys().copied().collect();
+    for (area, records) in records_by_area(figures, kind, months.first) {
+        let is_large = matches!(
+            &*figures.areas.sorted[area as usize].level,
+            "district" | "set"
+        );
+        let is_gap = |month: &Month| {
+            let comparison = MedianComparison::new(&records, *month);
+            comparison.is_some_and(|comparison| comparison.is_gap(is_large))
+        };
+        let missing: BTreeSet<Month> = sent.iter().copied().filter(is_gap).collect();
+        if !missing.is_empty() {
+            gaps.insert(area, missing);
+        }
+    }
+    gaps
+}
+
+/// The records of each area, by month.
+fn records_by_area(
+    figures: &Figures<'_>,
+    kind: usize,
+    first: Month,
+) -> BTreeMap<u32, BTreeMap<Month, i64>> {
+    let mut by_area: BTreeMap<u32, BTreeMap<Month, i64>> = BTreeMap::new();
+    for facts in figures.facts(kind).chunk_by(|a, b| a.area == b.area) {
+        let mut by_month: BTreeMap<Month, i64> = BTreeMap::new();
+        for fact in facts.iter().filter(|fact| fact.month >= first) {
+            *by_month.entry(fact.month).or_default() += 1;
+        }
+        for target in figures.areas.targets(kind, facts[0].area) {
+            let key = &figures.areas.sorted[*target as usize];
+            if key.is_pseudo() || key.is_sparse() {
+                continue;
+            }
+            let sums = by_area.entry(*target).or_default();
+            for (month, records) in &by_month {
+                *sums.entry(*month).or_default() += records;
+            }
+        }
+    }
+    by_area
+}
