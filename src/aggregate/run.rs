@@ -199,6 +199,12 @@ impl Output<'_> {
         let Some(figures) = self.unless_missing(&path, figures)? else {
             return Ok(());
         };
+        if let PlanChoice::PlanWithRecords(plan) = choice
+            && !figures.has_records_between(plan.valid_from, plan.valid_to)
+        {
+            progress.advance(TABLES.len() as u64);
+            return Ok(());
+        }
         let set = TableSet::new(&figures, intake, choice);
         let mut folder = self.new_folder(&path)?;
         let files = build_all(&set, || progress.advance(1));
@@ -236,7 +242,7 @@ impl Output<'_> {
     /// The area that figures are for.
     fn area<'c>(&'c self, choice: &'c PlanChoice<'_>) -> &'c str {
         match choice {
-            PlanChoice::Plan(plan) => &plan.area,
+            PlanChoice::Plan(plan) | PlanChoice::PlanWithRecords(plan) => &plan.area,
             PlanChoice::InForce => self
                 .settings
                 .wanted

@@ -15,20 +15,23 @@ pub const IN_FORCE: &str = "in-force";
 pub enum PlanChoice<'s> {
     /// All months under one plan.
     Plan(&'s Plan),
+    /// The same, if any month of the plan's years has records.
+    PlanWithRecords(&'s Plan),
     /// Each month under the adopted plan of that month.
     InForce,
 }
 
 impl<'s> PlanChoice<'s> {
-    /// The choices for ids of plans and `in-force`. Without ids: every adopted plan, and
-    /// `in-force`. Fails with an id that no plan has.
+    /// The choices for ids of plans and `in-force`. Without ids: every adopted plan whose years have
+    /// records, and `in-force`. Fails with an id that no plan has.
     pub fn parse<'i>(reference: &'s Reference, ids: &'i [String]) -> Result<Vec<Self>, &'i str> {
         if ids.is_empty() {
             let adopted = reference
                 .plans
                 .iter()
                 .filter(|plan| plan.status == PlanStatus::Adopted);
-            return Ok(adopted.map(Self::Plan).chain([Self::InForce]).collect());
+            let adopted = adopted.map(Self::PlanWithRecords);
+            return Ok(adopted.chain([Self::InForce]).collect());
         }
         ids.iter()
             .map(|id| match reference.plans.get(id) {
@@ -42,7 +45,7 @@ impl<'s> PlanChoice<'s> {
     /// The name of the folder under `aggregates/`.
     pub fn folder(&self) -> &str {
         match self {
-            Self::Plan(plan) => &plan.id,
+            Self::Plan(plan) | Self::PlanWithRecords(plan) => &plan.id,
             Self::InForce => IN_FORCE,
         }
     }
@@ -148,7 +151,7 @@ fn plans_of_folder<'s>(folder: PlanChoice<'s>, plans: &mut Vec<&'s Plan>) -> Vec
             .filter(|(_, plan)| plan.status == PlanStatus::Adopted)
             .map(|(index, _)| index)
             .collect(),
-        PlanChoice::Plan(plan) => {
+        PlanChoice::Plan(plan) | PlanChoice::PlanWithRecords(plan) => {
             let known = plans.iter().position(|known| std::ptr::eq(*known, plan));
             vec![known.unwrap_or_else(|| {
                 plans.push(plan);

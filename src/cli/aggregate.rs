@@ -17,7 +17,7 @@ use crate::reference::CodeLists;
 #[derive(Debug, Args)]
 pub(crate) struct Aggregate {
     /// Plan to count figures under, or in-force to count each month under its own plan; may be
-    /// repeated [default: aggregate.plans of the settings, else every adopted plan and in-force]
+    /// repeated [default: aggregate.plans of the settings, else every adopted plan whose years have records, and in-force]
     #[arg(long = "plan", value_name = "ID")]
     plans: Vec<String>,
     /// Count only records received by this instant or the end of this day (London), and write to

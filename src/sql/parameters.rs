@@ -207,7 +207,9 @@ impl Parameters {
         dialect: Dialect,
     ) -> Self {
         let (plan_id, plans) = match wanted {
-            PlanChoice::Plan(plan) => (Some(plan.id.clone()), vec![plan]),
+            PlanChoice::Plan(plan) | PlanChoice::PlanWithRecords(plan) => {
+                (Some(plan.id.clone()), vec![plan])
+            }
             PlanChoice::InForce => (None, adopted_plans(reference)),
         };
         let conditions = PlanConditions::new(&plans, dialect);

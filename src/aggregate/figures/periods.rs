@@ -142,6 +142,13 @@ impl<'f> Figures<'f> {
         Ok(figures)
     }
 
+    /// Whether any month between two days has records or totals.
+    pub(crate) fn has_records_between(&self, from: civil::Date, to: civil::Date) -> bool {
+        let months = self.months.iter().flatten();
+        let mut with_records = months.flat_map(|of_kind| of_kind.records.keys());
+        with_records.any(|month| month.last_day() >= from && month.first_day() <= to)
+    }
+
     /// The facts of a partner's kind, by area.
     pub(crate) fn facts(&self, kind: usize) -> &'f [Fact] {
         let facts = &self.current.facts;

@@ -5,7 +5,7 @@
 //! as indexes, so that a table adds only what it shows beside them.
 
 use crate::aggregate::PlanChoice;
-use crate::aggregate::figures::areas::{AreaKey, Coverage};
+use crate::aggregate::figures::areas::{ALL_RECEIVED, AreaKey, Coverage};
 use crate::aggregate::figures::counts::{KindCounts, RecordTally};
 use crate::aggregate::figures::intake::Intake;
 use crate::aggregate::figures::periods::{Figures, KindMonths};
@@ -98,7 +98,7 @@ impl<'f> TableSet<'f> {
             plan_id: None,
         };
         match choice {
-            PlanChoice::Plan(plan) => {
+            PlanChoice::Plan(plan) | PlanChoice::PlanWithRecords(plan) => {
                 set.plan_id = Some(plan.id.clone());
                 set.add(settings.wanted_index(plan), |_| true);
             }
@@ -205,14 +205,20 @@ impl<'f> PlanCounts<'f> {
 }
 
 impl<'f> SeriesCounts<'f> {
-    /// The areas of its partner's kind.
-    pub(crate) fn areas(&self) -> impl Iterator<Item = CountedArea<'f>> {
+    /// The areas of its partner's kind. If no source can show the series, only the plan's area and
+    /// that of all records: there it is said once.
+    pub(crate) fn areas(&self) -> impl Iterator<Item = CountedArea<'f>> + use<'f> {
         let figures = self.figures;
+        let is_shown = self.is_of_totals() || !self.sources().is_empty();
         let numbers = figures.areas.by_kind[self.kind].iter().enumerate();
-        numbers.map(|(index, number)| CountedArea {
+        let areas = numbers.map(|(index, number)| CountedArea {
             index,
             number: *number,
             key: &figures.areas.sorted[*number as usize],
+        });
+        let plan_area = figures.scope.area();
+        areas.filter(move |area| {
+            is_shown || area.key.code == plan_area || area.key.level == ALL_RECEIVED
         })
     }
 

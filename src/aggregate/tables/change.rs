@@ -690,8 +690,8 @@ mod tests {
         let none = Obstacles::default();
         assert_eq!(verdict(256, 200.0, none, None), Verdict::Rose);
         assert_eq!(verdict(255, 200.0, none, None), Verdict::NoClearChange);
-        assert_eq!(verdict(150, 200.0, none, None), Verdict::Fell);
-        assert_eq!(verdict(151, 200.0, none, None), Verdict::NoClearChange);
+        assert_eq!(verdict(151, 200.0, none, None), Verdict::Fell);
+        assert_eq!(verdict(152, 200.0, none, None), Verdict::NoClearChange);
         assert_eq!(verdict(19, 0.0, none, None), Verdict::TooFew);
         assert_eq!(verdict(20, 0.0, none, None), Verdict::Rose);
         assert_eq!(verdict(0, 19.0, none, None), Verdict::TooFew);
@@ -704,11 +704,11 @@ mod tests {
             most_pct: 15.6,
         });
         let judged = |count| verdict(count, 1000.0, Obstacles::BREAK, size);
-        // 1,156 + 2.58 x sqrt(n + 1,156) = n at n = 1,284.5
-        assert_eq!(judged(1285), Verdict::RoseBeyondBreak);
-        assert_eq!(judged(1284), Verdict::WithinBreak);
-        assert_eq!(judged(889), Verdict::FellDespiteBreak);
-        assert_eq!(judged(890), Verdict::WithinBreak);
+        // 1,156 + 2.58 x sqrt(n + 1,156) = n at n = 1,283.4
+        assert_eq!(judged(1284), Verdict::RoseBeyondBreak);
+        assert_eq!(judged(1283), Verdict::WithinBreak);
+        assert_eq!(judged(887), Verdict::FellDespiteBreak);
+        assert_eq!(judged(888), Verdict::WithinBreak);
         let of_unknown_size = verdict(1284, 1000.0, Obstacles::BREAK, None);
         assert_eq!(of_unknown_size, Verdict::NotComparable);
     }

@@ -229,15 +229,16 @@ struct SeriesGrid<'f> {
 impl<'f> SeriesGrid<'f> {
     fn new(set: &'f TableSet<'f>, series: &SeriesCounts<'f>) -> Self {
         let reference = set.figures.settings.reference;
-        let counts = series.areas().map(|area| {
+        let mut counts = vec![Vec::new(); set.figures.areas.by_kind[series.kind].len()];
+        for area in series.areas() {
             let windows = series.windows();
-            windows
+            counts[area.index] = windows
                 .map(|(_, window)| series.count(area, window))
-                .collect()
-        });
+                .collect();
+        }
         let mut grid = Self {
             set,
-            counts: counts.collect(),
+            counts,
             total: series.sibling(series.plan.series.total()),
             unit: reference.partners.rate_unit(&series.partner_kind().kind),
             ranks: BTreeMap::new(),

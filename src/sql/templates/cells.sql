@@ -140,6 +140,14 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
     CROSS JOIN month_range WHERE month_number >= from_month
     GROUP BY series_key, partner_kind, area_key, first_month, months
 {% endcall %}
+{% call part('shown_series') %}
+    -- The series that any source can show. Of the others, only the plan's area and that of all
+    -- records have rows.
+    SELECT DISTINCT p.series_key, p.partner_kind FROM partner_series AS p
+    LEFT JOIN series_sources AS s
+        ON s.series_key = p.series_key AND s.partner_kind = p.partner_kind
+    WHERE is_shown_by_all OR s.source IS NOT NULL
+{% endcall %}
 {% call part('covered_areas', stored=true) %}
     SELECT s.partner_kind, s.area_key, coalesce(a.coverage, 0) AS coverage FROM shown_areas AS s
     LEFT JOIN area_coverage AS a ON a.partner_kind = s.partner_kind AND a.area_key = s.area_key
@@ -152,7 +160,11 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
         {{ area_reason }} AS reason
     FROM (
         SELECT s.*, p.area_key, p.coverage FROM span_supply AS s
-        JOIN covered_areas AS p ON p.partner_kind = s.partner_kind WHERE {{ area_filter }}
+        JOIN covered_areas AS p ON p.partner_kind = s.partner_kind
+        LEFT JOIN shown_series
+            ON shown_series.series_key = s.series_key
+            AND shown_series.partner_kind = s.partner_kind
+        WHERE {{ area_filter }} AND {{ shared.is_shown }}
     ) AS g
     LEFT JOIN span_counts
         ON span_counts.series_key = g.series_key AND span_counts.partner_kind = g.partner_kind

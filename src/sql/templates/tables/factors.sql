@@ -89,7 +89,11 @@
             CAST(coalesce(n_unknown, 0) AS BIGINT) AS n_unknown
         FROM (
             SELECT f.*, p.area_key, p.coverage FROM factor_span_supply AS f
-            JOIN covered_areas AS p ON p.partner_kind = f.partner_kind WHERE {{ area_filter }}
+            JOIN covered_areas AS p ON p.partner_kind = f.partner_kind
+            LEFT JOIN shown_series
+                ON shown_series.series_key = f.series_key
+                AND shown_series.partner_kind = f.partner_kind
+            WHERE {{ area_filter }} AND {{ shared.is_shown }}
         ) AS s
         LEFT JOIN span_counts AS w
             ON w.series_key = s.series_key AND w.partner_kind = s.partner_kind
