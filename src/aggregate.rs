@@ -40,6 +40,9 @@ pub enum AggregateError {
     /// A file of the chain lacks a column, or has it with another type.
     #[error("a file of the ledger has no column `{0}` of the type this version knows")]
     Column(&'static str),
+    /// Rows could not be written as CSV.
+    #[error("cannot write CSV")]
+    Csv(#[from] csv::Error),
     /// The chain could not be read.
     #[error(transparent)]
     Chain(#[from] ChainError),

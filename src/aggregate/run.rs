@@ -14,7 +14,7 @@ use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::snapshot::{Snapshot, read_chains};
 use crate::aggregate::state::current::{Chunk, Current};
 use crate::aggregate::tables::writer::TableFile;
-use crate::aggregate::tables::{TABLES, events};
+use crate::aggregate::tables::{TABLES, briefing, events};
 use crate::aggregate::{AggregateError, AggregateSettings, PlanChoice};
 use crate::event::{Feed, Micros};
 use crate::hex;
@@ -214,6 +214,9 @@ impl Output<'_> {
                 self.put(&mut folder, table.name, file)?;
             }
         }
+        let csv = briefing::csv(&set)?;
+        let name = format!("{}.csv", briefing::TABLE.name);
+        self.runtime.block_on(folder.files.put(&name, csv))?;
         self.finish_folder(folder, &set.plans().collect::<Vec<_>>())
     }
 

@@ -2,6 +2,7 @@
 
 mod areas;
 mod breaks;
+pub(crate) mod briefing;
 mod category_monthly;
 mod change;
 pub(crate) mod column;
@@ -42,6 +43,7 @@ pub use spec::{TableKind, TableSpec};
 pub const TABLES: &[TableSpec] = &[
     areas::TABLE,
     breaks::TABLE,
+    briefing::TABLE,
     category_monthly::TABLE,
     change::TABLE,
     composition::TABLE,

@@ -15,7 +15,7 @@ use crate::aggregate::tables::events;
 use crate::contract::parts::Flags;
 use crate::event::{Feed, Kind, Month};
 use crate::reference::codes::CodeList;
-use crate::reference::geography::{Level, Tier};
+use crate::reference::geography::{Level, Scope, Tier};
 use crate::reference::pattern::Fold;
 use crate::reference::plan::{Plan, PlanStatus};
 use crate::reference::{Break, Control, HarmSet, Reference};
@@ -108,6 +108,11 @@ pub(super) struct Parameters {
     area_sets: Vec<(String, usize)>,
     /// The districts of each set of areas.
     set_districts: Vec<(String, String)>,
+    /// The first and last day of the plan of the query.
+    plan_from: Option<String>,
+    plan_to: Option<String>,
+    /// The year of the newest boundaries of wards.
+    newest_wards: String,
     /// The level of the plan's area.
     plan_area_level: &'static str,
     /// Partner, kind and district of those that do not cover every district.
@@ -215,6 +220,11 @@ impl Parameters {
         let conditions = PlanConditions::new(&plans, dialect);
         let area = plans.first().map(|plan| &*plan.area);
         let scope = area.and_then(|area| reference.geography.scope(area));
+        let only = plans.first().filter(|_| plan_id.is_some());
+        let newest_wards = scope
+            .as_ref()
+            .and_then(Scope::newest_wards)
+            .unwrap_or_default();
         let plan_area_level = scope.map_or("", |scope| scope.area_level().as_str());
         let partners = &reference.partners;
         let due_days = partners.due_days();
@@ -232,6 +242,9 @@ impl Parameters {
             area_sets: area_sets(reference, area),
             set_districts: set_districts(reference, area),
             plan_area_level,
+            newest_wards,
+            plan_from: only.map(|plan| plan.valid_from.to_string()),
+            plan_to: only.map(|plan| plan.valid_to.to_string()),
             covers: covers(reference),
             due_days: KindSettings::new(due_days.map(|(key, days)| (key, days.unwrap_or(-1)))),
             settle_months: KindSettings::new(partners.settle_months()),

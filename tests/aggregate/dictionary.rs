@@ -137,8 +137,8 @@ fn the_data_dictionary_describes_every_file() {
     let files = chain.names(&format!("aggregates/{PLAN}"));
     assert_eq!(
         files.len(),
-        TABLES.len() + 1,
-        "the tables and their provenance"
+        TABLES.len() + 2,
+        "the tables, the briefing for spreadsheets, and the provenance"
     );
     check(PAGE, &page);
 }

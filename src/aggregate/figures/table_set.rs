@@ -148,6 +148,11 @@ impl<'f> TableSet<'f> {
         self.plans.iter().filter_map(|counts| counts.series.plan)
     }
 
+    /// The plan, where all months are under one.
+    pub(crate) fn only_plan(&self) -> Option<&'f Plan> {
+        self.plan_id.as_ref().and(self.plans().next())
+    }
+
     /// The id of the plan, where all months are under one.
     pub(crate) fn plan_id(&self) -> Option<String> {
         self.plan_id.clone()

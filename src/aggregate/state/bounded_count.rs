@@ -35,6 +35,11 @@ impl CountReason {
         "unknown_code",
         "as_sent",
     ];
+
+    /// The name in tables.
+    pub(crate) const fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
 }
 
 /// How much of a count was supplied.
@@ -182,8 +187,13 @@ impl BoundedCount {
         }
     }
 
-    /// Why it is not exact; `of_bounds` is the reason of an interval.
-    pub(crate) fn reason(self, of_bounds: CountReason) -> Option<CountReason> {
+    /// Why it is not exact; totals have the bounds that were sent.
+    pub(crate) fn reason(self, is_of_totals: bool) -> Option<CountReason> {
+        let of_bounds = if is_of_totals {
+            CountReason::AsSent
+        } else {
+            CountReason::UnknownCode
+        };
         let is_interval = self.status() == CountStatus::Interval;
         self.supply.reason().or(is_interval.then_some(of_bounds))
     }
@@ -293,7 +303,7 @@ mod tests {
     #[test]
     fn the_reason_that_lasts_longest_is_shown() {
         let not_shown = BoundedCount::not_supplied(CountReason::CannotShow);
-        let reason = |count: BoundedCount| count.reason(CountReason::AsSent);
+        let reason = |count: BoundedCount| count.reason(true);
         assert_eq!(
             reason(NOTHING.plus(not_shown)),
             Some(CountReason::CannotShow)

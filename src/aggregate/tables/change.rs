@@ -13,8 +13,9 @@ use crate::aggregate::figures::areas::{ALL_RECEIVED, NO_LOCATION};
 use crate::aggregate::figures::chance::{Comparison, Located, Variation};
 use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::status::DataStatus;
-use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
+use crate::aggregate::figures::table_set::{CountRow, CountedArea, RowKey, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::{BoundedCount, CountStatus};
+use crate::aggregate::tables::briefing::in_words;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, boolean, choice, integer, number, specs, text, texts,
 };
@@ -42,7 +43,7 @@ pub(crate) const TABLE: TableSpec = TableSpec {
 
 /// What a window is compared with, in the order of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Baseline {
+pub(super) enum Baseline {
     /// The mean of the same months of the five years before.
     MeanOf5Years,
     /// The month or quarter just before.
@@ -81,7 +82,7 @@ fn years_before(month: Month, years: u16) -> Month {
     month.plus(-12 * i32::from(years))
 }
 
-struct ChangeDetail {
+pub(super) struct ChangeDetail {
     baseline: Baseline,
     base: BaseCount,
     /// Why the two sides cannot be compared.
@@ -92,6 +93,73 @@ struct ChangeDetail {
     /// The bounds of the difference that chance leaves possible.
     bounds: Option<(f64, f64)>,
     verdict: Verdict,
+}
+
+/// A row that may compare its count with a base.
+pub(super) trait ComparedRow {
+    fn row_key(&self) -> RowKey;
+    fn counted(&self) -> BoundedCount;
+    fn detail(&self) -> Option<&ChangeDetail>;
+
+    /// Count - base, where both are exact.
+    fn difference(&self) -> Option<f64> {
+        Some(self.counted().exact()? as f64 - self.detail()?.base.value?)
+    }
+
+    /// The difference as a percentage of the base; none also if that is 0.
+    fn difference_pct(&self) -> Option<f64> {
+        let base = self.detail()?.base.value.filter(|base| *base != 0.0)?;
+        Some(100.0 * self.difference()? / base)
+    }
+}
+
+impl ChangeDetail {
+    /// The base as people write it.
+    pub(super) fn base_in_words(&self) -> String {
+        in_words(self.base.min, self.base.max, self.base.status)
+    }
+
+    /// The verdict as people write it.
+    pub(super) fn verdict_in_words(&self) -> String {
+        Verdict::NAMES[self.verdict as usize].replace('_', " ")
+    }
+
+    /// Why the two sides cannot be compared, with the months.
+    pub(super) fn why_not(&self) -> Option<String> {
+        let reasons = self.obstacles.text()?;
+        Some(match &self.months {
+            Some(months) => format!("{reasons} ({months})"),
+            None => reasons,
+        })
+    }
+}
+
+impl ComparedRow for CountRow<ChangeDetail> {
+    fn row_key(&self) -> RowKey {
+        self.key
+    }
+
+    fn counted(&self) -> BoundedCount {
+        self.count
+    }
+
+    fn detail(&self) -> Option<&ChangeDetail> {
+        Some(&self.detail)
+    }
+}
+
+impl ComparedRow for CountRow<Option<ChangeDetail>> {
+    fn row_key(&self) -> RowKey {
+        self.key
+    }
+
+    fn counted(&self) -> BoundedCount {
+        self.count
+    }
+
+    fn detail(&self) -> Option<&ChangeDetail> {
+        self.detail.as_ref()
+    }
 }
 
 /// Reasons why two sides cannot be compared, as a set.
@@ -129,16 +197,17 @@ impl Obstacles {
         self == Self::default()
     }
 
-    /// The text of every set, by its number; none = the empty set.
+    /// The names joined by `;`; none = the empty set.
+    fn text(self) -> Option<String> {
+        let names = (0..).zip(Self::NAMES);
+        let names = names.filter(|(bit, _)| self.0 & (1 << bit) != 0);
+        let names: Vec<&str> = names.map(|(_, name)| name).collect();
+        Some(names.join(";")).filter(|text| !text.is_empty())
+    }
+
+    /// The text of every set, by its number.
     fn texts() -> StringArray {
-        let sets = 0..1_u32 << Self::NAMES.len();
-        texts(sets.map(|set| {
-            let names = (0..)
-                .zip(Self::NAMES)
-                .filter(|(bit, _)| set & (1 << bit) != 0);
-            let names: Vec<&str> = names.map(|(_, name)| name).collect();
-            Some(names.join(";")).filter(|text| !text.is_empty())
-        }))
+        texts((0..1_u32 << Self::NAMES.len()).map(|set| Self(set).text()))
     }
 }
 
@@ -244,10 +313,6 @@ impl BaseCount {
     }
 }
 
-fn difference(row: &CountRow<ChangeDetail>) -> Option<f64> {
-    Some(row.count.exact()? as f64 - row.detail.base.value?)
-}
-
 fn columns<'f>() -> Vec<Column<'f, CountRow<ChangeDetail>>> {
     let mut columns = key_and_count_columns();
     columns.extend(base_columns());
@@ -255,7 +320,7 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChangeDetail>>> {
     columns
 }
 
-fn base_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 4] {
+pub(super) fn base_columns<'f, R: ComparedRow>() -> [Column<'f, R>; 4] {
     [
         choice(
             ColumnPurpose::OwnKey,
@@ -264,57 +329,52 @@ fn base_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 4] {
              month or quarter just before), `mean-5-years` (the same months of five years, all \
              needed) or `spc` (the centre of the control chart).",
             |_| texts(Baseline::NAMES.map(Some)),
-            |_, row: &CountRow<ChangeDetail>| Some(row.detail.baseline as u32),
+            |_, row: &R| Some(row.detail()?.baseline as u32),
         ),
         integer(
             ColumnPurpose::LowerBound,
             "base_min",
             "Lower bound of the base; a mean is rounded down.",
-            |_, row| Some(row.detail.base.min),
+            |_, row| Some(row.detail()?.base.min),
         ),
         integer(
             ColumnPurpose::UpperBound,
             "base_max",
             "Upper bound of the base; a mean is rounded up; null = no upper bound is known.",
-            |_, row| row.detail.base.max,
+            |_, row| row.detail()?.base.max,
         ),
         choice(
             ColumnPurpose::Status,
             "base_status",
             "As `count_status`, for the base.",
             |_| texts(CountStatus::NAMES.map(Some)),
-            |_, row| Some(row.detail.base.status as u32),
+            |_, row| Some(row.detail()?.base.status as u32),
         ),
     ]
 }
 
-fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 10] {
+pub(super) fn difference_columns<'f, R: ComparedRow>() -> [Column<'f, R>; 10] {
     [
         integer(
             ColumnPurpose::Measure,
             "difference",
             "Count - base, to the nearest whole; null unless both are exact. Report it as a change \
              only as `verdict` says.",
-            |_, row: &CountRow<ChangeDetail>| {
-                difference(row).map(|difference| difference.round() as i64)
-            },
+            |_, row: &R| row.difference().map(|difference| difference.round() as i64),
         ),
         number(
             ColumnPurpose::Measure,
             "difference_pct",
             "100 × (count - base) / base, unrounded; null also where the base is 0.",
-            |_, row| {
-                let base = row.detail.base.value.filter(|base| *base != 0.0)?;
-                Some(100.0 * difference(row)? / base)
-            },
+            |_, row| row.difference_pct(),
         ),
         number(
             ColumnPurpose::Measure,
             "difference_per_day",
             "(Count - base) / the days of the window.",
             |set, row| {
-                let days = set.figures.windows[row.key.window as usize].days();
-                Some(difference(row)? / days as f64)
+                let days = set.figures.windows[row.row_key().window as usize].days();
+                Some(row.difference()? / days as f64)
             },
         ),
         number(
@@ -322,13 +382,13 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 10] {
             "difference_low",
             "Lower bound of the difference that chance leaves possible, at 99 %: the difference - \
              2.58 standard errors.",
-            |_, row| row.detail.bounds.map(|(low, _)| low),
+            |_, row| row.detail()?.bounds.map(|(low, _)| low),
         ),
         number(
             ColumnPurpose::Measure,
             "difference_high",
             "Upper bound of the difference that chance leaves possible, at 99 %.",
-            |_, row| row.detail.bounds.map(|(_, high)| high),
+            |_, row| row.detail()?.bounds.map(|(_, high)| high),
         ),
         choice(
             ColumnPurpose::Measure,
@@ -337,13 +397,13 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 10] {
              below 20); `rose_beyond_break`, `fell_despite_break` or `within_break` (across breaks \
              whose size is known); `not_comparable` (see `why_not`).",
             |_| texts(Verdict::NAMES.map(Some)),
-            |_, row| Some(row.detail.verdict as u32),
+            |_, row| Some(row.detail()?.verdict as u32),
         ),
         boolean(
             ColumnPurpose::Measure,
             "comparable",
             "Whether the difference may be reported as a change: `why_not` is null.",
-            |_, row| Some(row.detail.obstacles.is_empty()),
+            |_, row| Some(row.detail()?.obstacles.is_empty()),
         ),
         choice(
             ColumnPurpose::Attribute,
@@ -354,21 +414,21 @@ fn difference_columns<'f>() -> [Column<'f, CountRow<ChangeDetail>>; 10] {
              is known within bounds); `location` (so many more or fewer records have no location \
              that they may explain the difference). Null = comparable.",
             |_| Obstacles::texts(),
-            |_, row| Some(row.detail.obstacles.0),
+            |_, row| Some(row.detail()?.obstacles.0),
         ),
         text(
             ColumnPurpose::Attribute,
             "why_months",
             "The months, of either side, that are suspect, missing or provisional, joined by `;`; \
              null = none.",
-            |_, row| row.detail.months.as_deref().map(str::to_owned),
+            |_, row| row.detail()?.months.as_deref().map(str::to_owned),
         ),
         text(
             ColumnPurpose::Attribute,
             "breaks",
             "Ids of the breaks in series within or between the two sides, joined by `;` (table \
              `breaks`); null = none.",
-            |_, row| row.detail.breaks.clone(),
+            |_, row| row.detail()?.breaks.clone(),
         ),
     ]
 }
@@ -393,63 +453,94 @@ fn write_changes(
     faults: &mut MonthFaults<'_>,
     writer: &mut TableWriter<'_, CountRow<ChangeDetail>>,
 ) -> Result<(), AggregateError> {
-    let charts = AreaCharts::new(series, area);
-    let others = OtherAreas::new(series, area);
+    let mut changes = AreaChanges::new(series, area, faults);
     for (number, window) in series.windows() {
         let Some(count) = series.count(area, window) else {
             continue;
         };
-        let is_nothing = count.exact() == Some(0) || count.status() == CountStatus::NotSupplied;
         for baseline in Baseline::ALL {
-            let base = match baseline {
-                Baseline::Spc => charts
-                    .points
-                    .get(&number)
-                    .copied()
-                    .and_then(BaseCount::centre),
-                _ => base_of_spans(series, area, window, baseline),
-            };
-            let Some(base) = base.filter(|base| !is_nothing || !base.is_nothing()) else {
-                continue;
-            };
-            let breaks = breaks_between(series, area, window, baseline);
-            let faults = faults.of(series.kind as u32, area.number, number, baseline);
-            let mut obstacles = faults.obstacles;
-            obstacles.add(Obstacles::BREAK, !breaks.is_empty());
-            for status in [count.status(), base.status] {
-                obstacles.add(Obstacles::INEXACT, status == CountStatus::Interval);
-                let is_missing = matches!(status, CountStatus::Partial | CountStatus::NotSupplied);
-                obstacles.add(Obstacles::MISSING, is_missing);
+            if let Some(detail) = changes.detail(count, (number, window), baseline) {
+                let key = series.row_key(area, number);
+                writer.push(CountRow { key, count, detail })?;
             }
-            if let Some(others) = others {
-                let is_explained = others.may_explain(series, area, window, baseline);
-                obstacles.add(Obstacles::LOCATION, is_explained);
-            }
-            let comparison = count
-                .exact()
-                .zip(base.value)
-                .map(|(count, value)| Comparison {
-                    count: count as f64,
-                    base: value,
-                    spans: base.spans,
-                    variation: charts.variation(window, number, baseline),
-                });
-            writer.push(CountRow {
-                key: series.row_key(area, number),
-                count,
-                detail: ChangeDetail {
-                    baseline,
-                    base,
-                    obstacles,
-                    months: faults.months.clone(),
-                    bounds: comparison.map(|comparison| comparison.bounds()),
-                    verdict: Verdict::new(comparison, obstacles, size_of(&breaks)),
-                    breaks: joined(&breaks),
-                },
-            })?;
         }
     }
     Ok(())
+}
+
+/// The comparisons of a series in an area.
+pub(super) struct AreaChanges<'f, 's, 'm> {
+    series: &'s SeriesCounts<'f>,
+    area: CountedArea<'f>,
+    charts: AreaCharts,
+    others: Option<OtherAreas<'f>>,
+    faults: &'s mut MonthFaults<'m>,
+}
+
+impl<'f, 's, 'm> AreaChanges<'f, 's, 'm> {
+    pub(super) fn new(
+        series: &'s SeriesCounts<'f>,
+        area: CountedArea<'f>,
+        faults: &'s mut MonthFaults<'m>,
+    ) -> Self {
+        Self {
+            series,
+            area,
+            charts: AreaCharts::new(series, area),
+            others: OtherAreas::new(series, area),
+            faults,
+        }
+    }
+
+    /// Compares the count of a window with a baseline; none = both are 0 or not supplied, or there is
+    /// no base.
+    pub(super) fn detail(
+        &mut self,
+        count: BoundedCount,
+        (number, window): (u32, &Window),
+        baseline: Baseline,
+    ) -> Option<ChangeDetail> {
+        let (series, area) = (self.series, self.area);
+        let base = match baseline {
+            Baseline::Spc => BaseCount::centre(*self.charts.points.get(&number)?),
+            _ => base_of_spans(series, area, window, baseline),
+        }?;
+        let is_nothing = count.exact() == Some(0) || count.status() == CountStatus::NotSupplied;
+        if is_nothing && base.is_nothing() {
+            return None;
+        }
+        let breaks = breaks_between(series, area, window, baseline);
+        let faults = self
+            .faults
+            .of(series.kind as u32, area.number, number, baseline);
+        let mut obstacles = faults.obstacles;
+        obstacles.add(Obstacles::BREAK, !breaks.is_empty());
+        for status in [count.status(), base.status] {
+            obstacles.add(Obstacles::INEXACT, status == CountStatus::Interval);
+            let is_missing = matches!(status, CountStatus::Partial | CountStatus::NotSupplied);
+            obstacles.add(Obstacles::MISSING, is_missing);
+        }
+        if let Some(others) = self.others {
+            let is_explained = others.may_explain(series, area, window, baseline);
+            obstacles.add(Obstacles::LOCATION, is_explained);
+        }
+        let exact = count.exact().zip(base.value);
+        let comparison = exact.map(|(count, value)| Comparison {
+            count: count as f64,
+            base: value,
+            spans: base.spans,
+            variation: self.charts.variation(window, number, baseline),
+        });
+        Some(ChangeDetail {
+            baseline,
+            base,
+            obstacles,
+            months: faults.months,
+            bounds: comparison.map(|comparison| comparison.bounds()),
+            verdict: Verdict::new(comparison, obstacles, size_of(&breaks)),
+            breaks: joined(&breaks),
+        })
+    }
 }
 
 /// The control charts of an area.
@@ -557,14 +648,14 @@ struct Faults {
 
 /// The faults of the months of comparisons. They are the same for every series, and for every area
 /// without gaps of its own.
-struct MonthFaults<'f> {
+pub(super) struct MonthFaults<'f> {
     figures: &'f Figures<'f>,
     /// By partner and kind, area with gaps, window and baseline.
     known: HashMap<(u32, Option<u32>, u32, Baseline), Faults>,
 }
 
 impl<'f> MonthFaults<'f> {
-    fn new(figures: &'f Figures<'f>) -> Self {
+    pub(super) fn new(figures: &'f Figures<'f>) -> Self {
         Self {
             figures,
             known: HashMap::new(),

@@ -163,9 +163,11 @@ impl Derived {
             Self::Month | Self::OccurredDate => DataType::Date32,
             Self::OccurredLocal | Self::RecordedLocal => local_time(),
             Self::Weekday | Self::Hour => DataType::Int32,
-            Self::PersonAgain | Self::VictimAgain | Self::SuspectAgain | Self::MentalHealth => {
-                DataType::Boolean
-            }
+            Self::UnknownCode
+            | Self::PersonAgain
+            | Self::VictimAgain
+            | Self::SuspectAgain
+            | Self::MentalHealth => DataType::Boolean,
             _ => DataType::Utf8,
         }
     }

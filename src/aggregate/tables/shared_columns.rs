@@ -373,14 +373,9 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 5] {
              totals); null = exact.",
             |_| texts(CountReason::NAMES.map(Some)),
             |set, row: &CountRow<D>| {
-                let is_of_totals =
-                    set.figures.current.partner_kinds[row.key.kind as usize].is_count();
-                let of_bounds = if is_of_totals {
-                    CountReason::AsSent
-                } else {
-                    CountReason::UnknownCode
-                };
-                row.count.reason(of_bounds).map(|reason| reason as u32)
+                let kinds = &set.figures.current.partner_kinds;
+                let reason = row.count.reason(kinds[row.key.kind as usize].is_count());
+                reason.map(|reason| reason as u32)
             },
         ),
     ]

@@ -91,6 +91,13 @@ impl<'g> Scope<'g> {
         }
     }
 
+    /// The year of the newest boundaries of wards, as tables name it.
+    pub fn newest_wards(&self) -> Option<String> {
+        let wards = self.tiers.iter().filter(|tier| tier.level == Level::Ward);
+        let newest = wards.filter_map(|tier| tier.vintage).max();
+        newest.map(|year| year.to_string())
+    }
+
     /// The tiers of the tables, in order.
     pub fn tiers(&self) -> &[Tier] {
         &self.tiers

@@ -186,6 +186,8 @@ LEFT JOIN area_names
 {% set labels_of_cells -%}
 {{ names_of_cells }}
 LEFT JOIN series_labels ON series_labels.series_key = c.series_key
+{%- endset %}
+
 {# Whether a series has rows in an area `p`: if no source can show it, only in the plan's area and that
    of all records. #}
 {% set is_shown -%}

@@ -26,7 +26,7 @@
 {% endcall %}
 {% call part('part_cells') %}
     SELECT c.window_plan, c.series_key, c.partner_kind, c.area_key, c.first_month, c.months,
-        supply, c.exact AS whole, part_kind, part, part_scheme, n AS lo,
+        supply, reason, c.exact AS whole, part_kind, part, part_scheme, n AS lo,
         CASE WHEN supply = 0 THEN n END AS exact, CASE WHEN supply = 0 THEN n END AS most
     FROM cells AS c
     JOIN part_counts AS p
