@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 TABLES = (
-    "priority_monthly", "category_monthly", "window_totals", "change", "spc", "profile", "factors", "outcomes", "composition", "repeats",
+    "priority_monthly", "briefing", "category_monthly", "window_totals", "change", "spc", "profile", "factors", "outcomes", "composition", "repeats",
     "place_of_safety", "feed_quality", "reconciliation",
 )  # fmt: skip
 # Rows that no query can compute: how many records were read of a partition is in no file of `events/`.

@@ -143,7 +143,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
 {% call part('shown_series') %}
     -- The series that any source can show. Of the others, only the plan's area and that of all
     -- records have rows.
-    SELECT DISTINCT p.series_key, p.partner_kind FROM partner_series AS p
+    SELECT DISTINCT p.series_key AS shown_key, p.partner_kind FROM partner_series AS p
     LEFT JOIN series_sources AS s
         ON s.series_key = p.series_key AND s.partner_kind = p.partner_kind
     WHERE is_shown_by_all OR s.source IS NOT NULL
@@ -162,7 +162,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
         SELECT s.*, p.area_key, p.coverage FROM span_supply AS s
         JOIN covered_areas AS p ON p.partner_kind = s.partner_kind
         LEFT JOIN shown_series
-            ON shown_series.series_key = s.series_key
+            ON shown_series.shown_key = s.series_key
             AND shown_series.partner_kind = s.partner_kind
         WHERE {{ area_filter }} AND {{ shared.is_shown }}
     ) AS g

@@ -138,38 +138,46 @@ CASE WHEN c.status < 3 OR c.is_open OR g.month_number IS NOT NULL THEN {{ month_
         AND e.months = r.months
     GROUP BY r.window_plan, r.window_id, r.baseline, e.series_key, e.partner_kind
 {% endcall %}
-{% call part('located_changes') %}
-    -- How many records of an area the changed share of those without a location may account for;
-    -- null where the share did not change by more than chance explains.
-    SELECT c.window_plan, c.window_id, c.baseline, c.series_key, c.partner_kind, c.area_key,
-        CASE WHEN changed <> 0 AND changed >= CAST(2.58 AS DOUBLE) * share_error
-            THEN changed * everywhere * part + CAST(2.58 AS DOUBLE)
-            * sqrt(changed * everywhere * part * (1 - part)) END AS accountable
-    FROM (
-        SELECT c.*, b.window_id, b.baseline, CAST(e.everywhere AS DOUBLE) AS everywhere,
+{% call part('moved_locations') %}
+    -- Comparisons in which the share of records without a location changed by more than chance
+    -- explains.
+    SELECT * FROM (
+        SELECT e.window_plan, w.window_id, w.first_month, w.months, p.baseline, e.series_key,
+            e.partner_kind, CAST(e.everywhere AS DOUBLE) AS everywhere,
+            e.everywhere - e.nowhere + p.everywhere - p.nowhere AS located,
             abs(CAST(e.nowhere AS DOUBLE) / e.everywhere
                 - CAST(p.nowhere AS DOUBLE) / p.everywhere) AS changed,
             sqrt(CAST(e.nowhere + p.nowhere AS DOUBLE) / (e.everywhere + p.everywhere)
                 * (1 - CAST(e.nowhere + p.nowhere AS DOUBLE) / (e.everywhere + p.everywhere))
-                * (1e0 / e.everywhere + 1e0 / p.everywhere)) AS share_error,
-            (c.lo + b.base_sum) / nullif(e.everywhere - e.nowhere + p.everywhere - p.nowhere, 0)
-                AS part
-        FROM cells AS c
-        JOIN counted_windows AS w
-            ON w.window_plan = c.window_plan AND w.first_month = c.first_month
-            AND w.months = c.months
-        JOIN base_figures AS b
-            ON b.window_plan = c.window_plan AND b.window_id = w.window_id
-            AND b.series_key = c.series_key AND b.partner_kind = c.partner_kind
-            AND b.area_key = c.area_key
+                * (1e0 / e.everywhere + 1e0 / p.everywhere)) AS share_error
+        FROM counted_windows AS w
         JOIN elsewhere AS e
-            ON e.window_plan = c.window_plan AND e.series_key = c.series_key
-            AND e.partner_kind = c.partner_kind AND e.first_month = c.first_month
-            AND e.months = c.months AND e.everywhere > 0
+            ON e.window_plan = w.window_plan AND e.first_month = w.first_month
+            AND e.months = w.months
         JOIN base_elsewhere AS p
-            ON p.window_plan = c.window_plan AND p.window_id = w.window_id
-            AND p.baseline = b.baseline AND p.series_key = c.series_key
-            AND p.partner_kind = c.partner_kind AND p.everywhere > 0
+            ON p.window_plan = e.window_plan AND p.window_id = w.window_id
+            AND p.series_key = e.series_key AND p.partner_kind = e.partner_kind
+        WHERE e.everywhere > 0 AND p.everywhere > 0
+    ) AS m
+    WHERE changed <> 0 AND changed >= CAST(2.58 AS DOUBLE) * share_error
+{% endcall %}
+{% call part('located_changes') %}
+    -- How many records of an area these may account for.
+    SELECT window_plan, window_id, baseline, series_key, partner_kind, area_key,
+        expected + CAST(2.58 AS DOUBLE) * sqrt(expected * (1 - part)) AS accountable
+    FROM (
+        SELECT m.window_plan, m.window_id, m.baseline, m.series_key, m.partner_kind, c.area_key,
+            (c.lo + b.base_sum) / nullif(located, 0) AS part,
+            changed * everywhere * (c.lo + b.base_sum) / nullif(located, 0) AS expected
+        FROM moved_locations AS m
+        JOIN base_figures AS b
+            ON b.window_plan = m.window_plan AND b.window_id = m.window_id
+            AND b.baseline = m.baseline AND b.series_key = m.series_key
+            AND b.partner_kind = m.partner_kind
+        JOIN cells AS c
+            ON c.window_plan = m.window_plan AND c.first_month = m.first_month
+            AND c.months = m.months AND c.series_key = m.series_key
+            AND c.partner_kind = m.partner_kind AND c.area_key = b.area_key
         WHERE split_part(c.area_key, '|', 1)
             NOT IN ('all-received', 'no-location', 'outside', 'unplaced')
     ) AS c

@@ -191,7 +191,7 @@ LEFT JOIN series_labels ON series_labels.series_key = c.series_key
 {# Whether a series has rows in an area `p`: if no source can show it, only in the plan's area and that
    of all records. #}
 {% set is_shown -%}
-(shown_series.series_key IS NOT NULL
+(shown_series.shown_key IS NOT NULL
             OR split_part(p.area_key, '|', 1) IN ('all-received', {{ plan_area | literal }}))
 {%- endset %}
 

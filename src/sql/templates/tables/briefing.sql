@@ -4,10 +4,11 @@
 (SELECT window_id FROM all_windows
     CROSS JOIN (SELECT max(first_month) AS to_month FROM all_windows WHERE family = 'month') AS m
     WHERE months = 12 AND first_month + 11 <= to_month
-    ORDER BY {% if plan_from is none %}1{% else -%}
+    ORDER BY {% if plan_from is not none -%}
     CASE WHEN window_from >= DATE {{ plan_from | literal }}
-        AND window_to <= DATE {{ plan_to | literal }} THEN 0 ELSE 1 END{% endif %},
-        first_month DESC, window_id LIMIT 1)
+        AND window_to <= DATE {{ plan_to | literal }} THEN 0 ELSE 1 END,
+        {% endif -%}
+    first_month DESC, window_id LIMIT 1)
 {%- endset %}
 {% set window_filter %}family IN ('month', 'quarter') OR window_id = {{ year }}{% endset %}
 {% set series_filter = shared.without_codes %}

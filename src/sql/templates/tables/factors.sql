@@ -91,7 +91,7 @@
             SELECT f.*, p.area_key, p.coverage FROM factor_span_supply AS f
             JOIN covered_areas AS p ON p.partner_kind = f.partner_kind
             LEFT JOIN shown_series
-                ON shown_series.series_key = f.series_key
+                ON shown_series.shown_key = f.series_key
                 AND shown_series.partner_kind = f.partner_kind
             WHERE {{ area_filter }} AND {{ shared.is_shown }}
         ) AS s
