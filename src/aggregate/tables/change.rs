@@ -747,14 +747,14 @@ fn joined(breaks: &[&Break]) -> Option<String> {
 
 /// By how much all breaks together raised the figures, if that is known of each.
 fn size_of(breaks: &[&Break]) -> Option<BreakSize> {
-    let sizes = breaks.iter().map(|series_break| series_break.size);
+    let mut sizes = breaks.iter().map(|series_break| series_break.size);
     let compound = |a: f64, b: f64| ((1.0 + a / 100.0) * (1.0 + b / 100.0) - 1.0) * 100.0;
     let none = BreakSize {
         least_pct: 0.0,
         most_pct: 0.0,
     };
-    sizes.fold(Some(none), |sum, size| {
-        let (sum, size) = sum.zip(size)?;
+    sizes.try_fold(none, |sum, size| {
+        let size = size?;
         Some(BreakSize {
             least_pct: compound(sum.least_pct, size.least_pct),
             most_pct: compound(sum.most_pct, size.most_pct),
