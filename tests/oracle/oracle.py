@@ -33,7 +33,7 @@ INTEGERS = {"line", "revision", "weekday", "hour", "area_vintage", "children", "
 BOOLEANS = {
     "cancelled", "mental_health", "crime_recorded", "extended", "professional_consulted", "outcome_linked", "operation",
     "repeat", "conveyed", "section_21", "children_present", "case_review", "police_informed", "statutory_nuisance",
-    "supported", "provisional", "date_fallback", "person_again", "victim_again", "suspect_again",
+    "supported", "provisional", "unknown_code", "date_fallback", "person_again", "victim_again", "suspect_again",
 }  # fmt: skip
 INSTANTS = {"time", *events.TIMES}
 ROLES = ("person", "victim", "suspect")
@@ -267,7 +267,7 @@ def load(db, lines, reference):
         ),
     }
     geography = Geography(ROOT / "config/geography", DISTRICT)
-    forms |= located(sent, geography)
+    forms |= located(sent, reference, geography)
     forms |= {"coverage": (coverage(reference, geography), dict.fromkeys(("partner", "kind", "area_code", "area_level", "coverage"), text))}
     tables |= {name: pa.Table.from_pylist(rows, pa.schema(list(form.items()))) for name, (rows, form) in forms.items()}
     for name, table in tables.items():
@@ -346,7 +346,7 @@ def coverage(reference, geography):
     return rows
 
 
-def located(sent, geography):
+def located(sent, reference, geography):
     """The areas each record counts in, and the rows that levels have even where no record is."""
     text, number = pa.string(), pa.int64()
     where = {"area_code": text, "area_level": text, "area_vintage": text, "area_role": text}
@@ -427,8 +427,12 @@ CELLS = """
             when not_covered = 'no_district' or coverage = 'none' then not_covered
             when 'cannot_show' = not_shown or not_covered is null then not_shown else not_covered end as count_reason
     from row as own left join area_names using (area_code)
-    where n > 0 or status <> 'exact' or area_level not in ('lsoa', 'outward_postcode')
-        or area_code in ('no-location', 'outside', 'unplaced')"""
+    where (area_code in ('all-received', getvariable('district')) or exists (
+            select 1 from shown_by s where s.partner = own.partner and s.feed = own.feed and s.kind = own.kind
+                and s.series_kind = own.series_kind and s.series = own.series
+                and s.scheme is not distinct from own.scheme))
+        and (n > 0 or status <> 'exact' or area_level not in ('lsoa', 'outward_postcode')
+        or area_code in ('no-location', 'outside', 'unplaced'))"""
 
 
 # Totals that partners sent are checked by the tests of published figures.
@@ -568,10 +572,10 @@ def find_gaps(db, counted):
     """The months in which an area has too few records although its partner's kind has some."""
     gaps, by_area = [], {}
     for *key, month, n in db.sql("""
-            select partner, feed, kind, area_code, area_level, area_vintage, area_role, month, count(*)
-            from placed join record using (line)
-            where area_level in ('ward', 'place', 'district', 'set')
-                and area_code not in ('no-location', 'outside', 'unplaced') and month >= getvariable('first_month')
+            select partner, feed, kind, p.area_code, p.area_level, p.area_vintage, p.area_role, month, count(*)
+            from placed p join record using (line)
+            where p.area_level in ('ward', 'place', 'district', 'set')
+                and p.area_code not in ('no-location', 'outside', 'unplaced') and month >= getvariable('first_month')
             group by all""").fetchall():
         by_area.setdefault(tuple(key), {})[month] = n
     for key, months in by_area.items():

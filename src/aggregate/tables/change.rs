@@ -411,8 +411,8 @@ pub(super) fn difference_columns<'f, R: ComparedRow>() -> [Column<'f, R>; 10] {
             "Why the two sides are not comparable, joined by `;`: `break`; `suspect` (a month has \
              far fewer or more records than usual); `missing` (a month, or a part of a count, was \
              not supplied); `provisional` (records of a month are not due yet); `inexact` (a count \
-             is known within bounds); `location` (so many more or fewer records have no location \
-             that they may explain the difference). Null = comparable.",
+             is known within bounds); `location` (more or fewer records have no location, enough to \
+             explain the difference). Null = comparable.",
             |_| Obstacles::texts(),
             |_, row| Some(row.detail()?.obstacles.0),
         ),
