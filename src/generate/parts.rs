@@ -3,8 +3,9 @@
 use super::HexToken;
 use super::calendar::{CalendarDay, CalendarMonth, UtcTime, day_of};
 use super::event_writer::EventWriter;
-use super::story::SECOND_DISTRICT_PERCENT;
 
+/// How many small areas in a hundred are in the second district.
+const SECOND_DISTRICT_PERCENT: u32 = 20;
 /// Persons that tokens stand for, so that some occur again.
 const PERSONS: u32 = 30_000;
 pub(super) const DISTRICT: &str = "E07000110";

@@ -34,8 +34,6 @@ const LATE: u32 = 57;
 const HALF_MONTH: u32 = 58;
 /// The days of the half month.
 const HALF_DAYS: u32 = 14;
-/// How many small areas in a hundred are in the second district.
-pub(super) const SECOND_DISTRICT_PERCENT: u32 = 20;
 
 /// How many events in 100,000 are of each kind in a month, where everything is on its level.
 pub(super) fn mix(month: u32) -> [(Kind, u32); Kind::ALL.len()] {

@@ -21,7 +21,8 @@ use self::events::HclicTableWriter;
 pub use self::quarter::Quarter;
 pub use self::summary::{HclicSummary, TableSummary};
 pub use self::table::TableName;
-use self::table::{HclicTable, each_table, is_authority};
+use self::table::{HclicTable, is_authority};
+use self::workbook::WorkbookForm;
 use super::Release;
 
 /// The source of the events.
@@ -178,6 +179,23 @@ fn check_new<'f>(
         }
     }
     Ok(())
+}
+
+/// Calls `each` with the tables of a file, one at a time. The long CSV does not name its authority.
+fn each_table<'f>(
+    file: &'f Path,
+    authority: Option<&str>,
+    each: impl FnMut(HclicTable<'f>) -> Result<(), HclicError>,
+) -> Result<(), HclicError> {
+    let ending = file.extension().unwrap_or_default().to_ascii_lowercase();
+    match ending.to_str() {
+        Some("xlsx") => workbook::each_sheet(file, WorkbookForm::Xlsx, each),
+        Some("ods") => workbook::each_sheet(file, WorkbookForm::Ods, each),
+        Some("csv") => long_csv::each_quarter(file, authority, each),
+        _ => Err(HclicError::Ending {
+            file: file.to_owned(),
+        }),
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod checks;
 mod events;
 mod file;
 mod ids;
+mod misplaced;
 mod outcomes;
 mod published;
 mod searches;

@@ -59,15 +59,15 @@ impl PlanConditions {
 
     /// Whether a record falls under a series: any rule matches, each with all its keys.
     pub(super) fn series(&self, series: &Series) -> String {
-        self.any_rule(series, UnknownCode::MatchesNone)
+        self.any_rule(series, UnknownCodeMatch::MatchesNone)
     }
 
     /// Whether a record may fall under a series, since a code of it is unknown.
     pub(super) fn possible(&self, series: &Series) -> String {
-        self.any_rule(series, UnknownCode::MatchesAny)
+        self.any_rule(series, UnknownCodeMatch::MatchesAny)
     }
 
-    fn any_rule(&self, series: &Series, unknown: UnknownCode) -> String {
+    fn any_rule(&self, series: &Series, unknown: UnknownCodeMatch) -> String {
         if series.rules.is_empty() {
             return "false".to_owned();
         }
@@ -79,7 +79,7 @@ impl PlanConditions {
     }
 
     /// Whether a record matches all keys of a rule.
-    fn rule(&self, rule: &Rule, unknown: UnknownCode) -> String {
+    fn rule(&self, rule: &Rule, unknown: UnknownCodeMatch) -> String {
         let Rule {
             id: _,
             kinds,
@@ -99,8 +99,8 @@ impl PlanConditions {
         let test =
             code_test(rule).and_then(|test| self.code_tests.iter().position(|own| *own == test));
         keys.extend(test.map(|index| match unknown {
-            UnknownCode::MatchesNone => format!("c{index}"),
-            UnknownCode::MatchesAny => format!("(c{index} OR {})", is_unknown_in(rule)),
+            UnknownCodeMatch::MatchesNone => format!("c{index}"),
+            UnknownCodeMatch::MatchesAny => format!("(c{index} OR {})", is_unknown_in(rule)),
         }));
         if *flags != 0 {
             let flags = Flags::names(*flags);
@@ -133,7 +133,7 @@ impl PlanConditions {
 
 /// What a code matches that its list does not contain.
 #[derive(Clone, Copy)]
-enum UnknownCode {
+enum UnknownCodeMatch {
     MatchesNone,
     MatchesAny,
 }

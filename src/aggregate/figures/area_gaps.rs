@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use crate::aggregate::figures::periods::Figures;
+use crate::aggregate::figures::areas::Areas;
 use crate::aggregate::figures::status::MedianComparison;
+use crate::aggregate::state::current::Current;
 use crate::event::Month;
 
 /// For each partner and kind, the areas with such months.
@@ -14,10 +15,18 @@ pub(crate) struct AreaGaps(Vec<HashMap<u32, BTreeSet<Month>>>);
 
 impl AreaGaps {
     /// Compares each month of an area with the months around it, in all areas that have rows where
-    /// nothing was counted.
-    pub(crate) fn new(figures: &Figures<'_>) -> Self {
-        let kinds = 0..figures.current.partner_kinds.len();
-        Self(kinds.map(|kind| gaps_of_kind(figures, kind)).collect())
+    /// nothing was counted; `records` are those of each partner and kind by month.
+    pub(crate) fn new<'r>(
+        current: &Current,
+        areas: &Areas,
+        records: impl Iterator<Item = Option<&'r BTreeMap<Month, i64>>>,
+    ) -> Self {
+        let gaps = records.enumerate().map(|(kind, records)| {
+            records.map_or_else(HashMap::new, |records| {
+                gaps_of_kind(current, areas, kind, records)
+            })
+        });
+        Self(gaps.collect())
     }
 
     /// The months in which records of an area are missing; none = no month.
@@ -35,22 +44,20 @@ impl AreaGaps {
     }
 }
 
-fn gaps_of_kind(figures: &Figures<'_>, kind: usize) -> HashMap<u32, BTreeSet<Month>> {
+fn gaps_of_kind(
+    current: &Current,
+    areas: &Areas,
+    kind: usize,
+    sent: &BTreeMap<Month, i64>,
+) -> HashMap<u32, BTreeSet<Month>> {
     let mut gaps = HashMap::new();
-    let Some(months) = figures.months[kind].as_ref() else {
-        return gaps;
-    };
-    let sent: Vec<Month> = months.records.keys().copied().collect();
-    for (area, records) in records_by_area(figures, kind, months.first) {
-        let is_large = matches!(
-            &*figures.areas.sorted[area as usize].level,
-            "district" | "set"
-        );
+    for (area, records) in records_by_area(current, areas, kind, sent) {
+        let is_large = matches!(&*areas.sorted[area as usize].level, "district" | "set");
         let is_gap = |month: &Month| {
             let comparison = MedianComparison::new(&records, *month);
             comparison.is_some_and(|comparison| comparison.is_gap(is_large))
         };
-        let missing: BTreeSet<Month> = sent.iter().copied().filter(is_gap).collect();
+        let missing: BTreeSet<Month> = sent.keys().copied().filter(is_gap).collect();
         if !missing.is_empty() {
             gaps.insert(area, missing);
         }
@@ -60,18 +67,19 @@ fn gaps_of_kind(figures: &Figures<'_>, kind: usize) -> HashMap<u32, BTreeSet<Mon
 
 /// The records of each area, by month.
 fn records_by_area(
-    figures: &Figures<'_>,
+    current: &Current,
+    areas: &Areas,
     kind: usize,
-    first: Month,
+    sent: &BTreeMap<Month, i64>,
 ) -> BTreeMap<u32, BTreeMap<Month, i64>> {
     let mut by_area: BTreeMap<u32, BTreeMap<Month, i64>> = BTreeMap::new();
-    for facts in figures.facts(kind).chunk_by(|a, b| a.area == b.area) {
+    for facts in current.facts_of(kind).chunk_by(|a, b| a.area == b.area) {
         let mut by_month: BTreeMap<Month, i64> = BTreeMap::new();
-        for fact in facts.iter().filter(|fact| fact.month >= first) {
+        for fact in facts.iter().filter(|fact| sent.contains_key(&fact.month)) {
             *by_month.entry(fact.month).or_default() += 1;
         }
-        for target in figures.areas.targets(kind, facts[0].area) {
-            let key = &figures.areas.sorted[*target as usize];
+        for target in areas.targets(kind, facts[0].area) {
+            let key = &areas.sorted[*target as usize];
             if key.is_pseudo() || key.is_sparse() {
                 continue;
             }

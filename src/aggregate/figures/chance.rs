@@ -20,7 +20,7 @@ pub(crate) struct Variation {
 
 /// A count and the base that it is compared with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Comparison {
+pub(crate) struct CountComparison {
     pub(crate) count: f64,
     pub(crate) base: f64,
     /// The number of spans that the base is the mean of.
@@ -28,7 +28,7 @@ pub(crate) struct Comparison {
     pub(crate) variation: Option<Variation>,
 }
 
-impl Comparison {
+impl CountComparison {
     /// The standard error of the difference: of two Poisson counts, or of what the chart shows,
     /// whichever is greater.
     fn standard_error(&self) -> f64 {
@@ -98,8 +98,8 @@ impl Located {
 mod tests {
     use super::*;
 
-    fn comparison(count: f64, base: f64) -> Comparison {
-        Comparison {
+    fn comparison(count: f64, base: f64) -> CountComparison {
+        CountComparison {
             count,
             base,
             spans: 1.0,
@@ -125,7 +125,7 @@ mod tests {
             sigma: 20.0,
             periods: 12.0,
         };
-        let varied = |count| Comparison {
+        let varied = |count| CountComparison {
             variation: Some(variation),
             ..comparison(count, 200.0)
         };
@@ -135,7 +135,7 @@ mod tests {
             sigma: 0.1,
             ..variation
         };
-        let calm = Comparison {
+        let calm = CountComparison {
             variation: Some(calm),
             ..comparison(256.0, 200.0)
         };
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_mean_of_several_spans_varies_less() {
-        let mean = Comparison {
+        let mean = CountComparison {
             spans: 5.0,
             ..comparison(244.0, 200.0)
         };

@@ -138,7 +138,12 @@ impl<'f> Figures<'f> {
             as_at,
             gaps: AreaGaps::default(),
         };
-        figures.gaps = AreaGaps::new(&figures);
+        let of_records = figures.months.iter().enumerate().map(|(kind, months)| {
+            let months = months.as_ref()?;
+            let is_count = current.partner_kinds[kind].is_count();
+            (!is_count).then_some(&months.records)
+        });
+        figures.gaps = AreaGaps::new(current, &figures.areas, of_records);
         Ok(figures)
     }
 
@@ -151,10 +156,7 @@ impl<'f> Figures<'f> {
 
     /// The facts of a partner's kind, by area.
     pub(crate) fn facts(&self, kind: usize) -> &'f [Fact] {
-        let facts = &self.current.facts;
-        let from = facts.partition_point(|fact| usize::from(fact.partner_kind) < kind);
-        let to = facts.partition_point(|fact| usize::from(fact.partner_kind) <= kind);
-        &facts[from..to]
+        self.current.facts_of(kind)
     }
 
     /// The worst status of a window's months, for a partner's kind in an area.

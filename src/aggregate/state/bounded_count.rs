@@ -105,6 +105,16 @@ impl CountStatus {
     pub(crate) const fn as_str(self) -> &'static str {
         Self::NAMES[self as usize]
     }
+
+    /// A count as people write it: `3`, `3 to 5`, `at least 3` or `not supplied`.
+    pub(crate) fn in_words(self, min: i64, max: Option<i64>) -> String {
+        match (self, max) {
+            (Self::NotSupplied, _) => "not supplied".to_owned(),
+            (_, Some(max)) if max == min => min.to_string(),
+            (_, Some(max)) => format!("{min} to {max}"),
+            (_, None) => format!("at least {min}"),
+        }
+    }
 }
 
 /// A count with its bounds.

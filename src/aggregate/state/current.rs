@@ -286,6 +286,14 @@ impl Current {
         self.groups[GROUP as usize].row(combination)[column.index()]
     }
 
+    /// The facts of a partner's kind, by area.
+    pub(crate) fn facts_of(&self, kind: usize) -> &[Fact] {
+        let facts = &self.facts;
+        let from = facts.partition_point(|fact| usize::from(fact.partner_kind) < kind);
+        let to = facts.partition_point(|fact| usize::from(fact.partner_kind) <= kind);
+        &facts[from..to]
+    }
+
     /// The class of a profile under a wanted plan.
     pub(crate) fn class_of(&self, profile: u32, wanted: usize) -> u32 {
         self.class_of[profile as usize * (self.class_of.len() / self.profiles.len()) + wanted]

@@ -11,7 +11,7 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::AreaKey;
 use crate::aggregate::figures::series::SeriesKey;
 use crate::aggregate::figures::table_set::{CountRow, TableSet};
-use crate::aggregate::state::bounded_count::{CountReason, CountStatus};
+use crate::aggregate::state::bounded_count::CountReason;
 use crate::aggregate::tables::change::{
     AreaChanges, Baseline, ChangeDetail, ComparedRow, MonthFaults, base_columns, difference_columns,
 };
@@ -142,23 +142,13 @@ fn fields(
         reference.partners.label(&kind.partner).to_owned(),
         reference.partners.kind_label(&kind.kind),
         figures.windows[row.key.window as usize].label(),
-        in_words(row.count.min, row.count.max(), row.count.status()),
+        row.count.status().in_words(row.count.min, row.count.max()),
         detail.map_or_else(String::new, ChangeDetail::base_in_words),
         number(row.difference(), 0),
         number(row.difference_pct(), 1),
         detail.map_or_else(String::new, ChangeDetail::verdict_in_words),
         why(row, kind.is_count()),
     ]
-}
-
-/// A count as people write it: `not supplied`, `3`, `3 to 5` or `at least 3`.
-pub(super) fn in_words(min: i64, max: Option<i64>, status: CountStatus) -> String {
-    match (status, max) {
-        (CountStatus::NotSupplied, _) => "not supplied".to_owned(),
-        (_, Some(max)) if max == min => min.to_string(),
-        (_, Some(max)) => format!("{min} to {max}"),
-        (_, None) => format!("at least {min}"),
-    }
 }
 
 /// Why a count is not exact, and why it cannot be compared.

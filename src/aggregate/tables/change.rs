@@ -10,12 +10,11 @@ use hashbrown::HashMap;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::{ALL_RECEIVED, NO_LOCATION};
-use crate::aggregate::figures::chance::{Comparison, Located, Variation};
+use crate::aggregate::figures::chance::{CountComparison, Located, Variation};
 use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, RowKey, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::{BoundedCount, CountStatus};
-use crate::aggregate::tables::briefing::in_words;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, boolean, choice, integer, number, specs, text, texts,
 };
@@ -116,7 +115,7 @@ pub(super) trait ComparedRow {
 impl ChangeDetail {
     /// The base as people write it.
     pub(super) fn base_in_words(&self) -> String {
-        in_words(self.base.min, self.base.max, self.base.status)
+        self.base.status.in_words(self.base.min, self.base.max)
     }
 
     /// The verdict as people write it.
@@ -240,14 +239,20 @@ impl Verdict {
         "not_comparable",
     ];
 
-    fn new(comparison: Option<Comparison>, obstacles: Obstacles, size: Option<BreakSize>) -> Self {
+    fn new(
+        comparison: Option<CountComparison>,
+        obstacles: Obstacles,
+        size: Option<BreakSize>,
+    ) -> Self {
         let Some(comparison) = comparison else {
             return Self::NotComparable;
         };
-        let rises =
-            |comparison: &Comparison| comparison.is_clear() && comparison.count > comparison.base;
-        let falls =
-            |comparison: &Comparison| comparison.is_clear() && comparison.count < comparison.base;
+        let rises = |comparison: &CountComparison| {
+            comparison.is_clear() && comparison.count > comparison.base
+        };
+        let falls = |comparison: &CountComparison| {
+            comparison.is_clear() && comparison.count < comparison.base
+        };
         match size {
             _ if obstacles.is_empty() && comparison.is_few() => Self::TooFew,
             _ if obstacles.is_empty() && rises(&comparison) => Self::Rose,
@@ -525,7 +530,7 @@ impl<'f, 's, 'm> AreaChanges<'f, 's, 'm> {
             obstacles.add(Obstacles::LOCATION, is_explained);
         }
         let exact = count.exact().zip(base.value);
-        let comparison = exact.map(|(count, value)| Comparison {
+        let comparison = exact.map(|(count, value)| CountComparison {
             count: count as f64,
             base: value,
             spans: base.spans,
@@ -641,7 +646,7 @@ impl<'f> OtherAreas<'f> {
 
 /// What is wrong with the months of a comparison.
 #[derive(Clone, Default)]
-struct Faults {
+struct FaultyMonths {
     obstacles: Obstacles,
     months: Option<Arc<str>>,
 }
@@ -651,7 +656,7 @@ struct Faults {
 pub(super) struct MonthFaults<'f> {
     figures: &'f Figures<'f>,
     /// By partner and kind, area with gaps, window and baseline.
-    known: HashMap<(u32, Option<u32>, u32, Baseline), Faults>,
+    known: HashMap<(u32, Option<u32>, u32, Baseline), FaultyMonths>,
 }
 
 impl<'f> MonthFaults<'f> {
@@ -662,7 +667,7 @@ impl<'f> MonthFaults<'f> {
         }
     }
 
-    fn of(&mut self, kind: u32, area: u32, window: u32, baseline: Baseline) -> Faults {
+    fn of(&mut self, kind: u32, area: u32, window: u32, baseline: Baseline) -> FaultyMonths {
         let figures = self.figures;
         let gaps = figures.gaps.months(kind, area);
         let key = (kind, gaps.map(|_| area), window, baseline);
@@ -679,7 +684,7 @@ fn faults_of_months(
     gaps: Option<&BTreeSet<Month>>,
     window: u32,
     baseline: Baseline,
-) -> Faults {
+) -> FaultyMonths {
     let window = &figures.windows[window as usize];
     let firsts = baseline.spans(window).into_iter().chain([window.first]);
     let months = firsts.flat_map(|first| first.to(first.plus(i32::from(window.months) - 1)));
@@ -701,7 +706,7 @@ fn faults_of_months(
         }
     }
     let listed: Vec<String> = listed.iter().map(ToString::to_string).collect();
-    Faults {
+    FaultyMonths {
         obstacles,
         months: Some(listed.join(";").into()).filter(|_| !listed.is_empty()),
     }
@@ -767,7 +772,7 @@ mod tests {
     use super::*;
 
     fn verdict(count: i64, base: f64, obstacles: Obstacles, size: Option<BreakSize>) -> Verdict {
-        let comparison = Comparison {
+        let comparison = CountComparison {
             count: count as f64,
             base,
             spans: 1.0,

@@ -10,8 +10,7 @@ use std::str::FromStr;
 use calamine::Data;
 
 use super::heading::Heading;
-use super::workbook::{self, WorkbookForm};
-use super::{HclicError, Quarter, long_csv};
+use super::{HclicError, Quarter};
 use crate::contract::parts::Quantity;
 
 /// A table that is imported.
@@ -173,23 +172,6 @@ pub(super) fn column_letters(column: u32) -> String {
         column_letters(column / 26 - 1)
     };
     format!("{before}{last}")
-}
-
-/// Calls `each` with the tables of a file, one at a time. The long CSV does not name its authority.
-pub(super) fn each_table<'f>(
-    file: &'f Path,
-    authority: Option<&str>,
-    each: impl FnMut(HclicTable<'f>) -> Result<(), HclicError>,
-) -> Result<(), HclicError> {
-    let ending = file.extension().unwrap_or_default().to_ascii_lowercase();
-    match ending.to_str() {
-        Some("xlsx") => workbook::each_sheet(file, WorkbookForm::Xlsx, each),
-        Some("ods") => workbook::each_sheet(file, WorkbookForm::Ods, each),
-        Some("csv") => long_csv::each_quarter(file, authority, each),
-        _ => Err(HclicError::Ending {
-            file: file.to_owned(),
-        }),
-    }
 }
 
 pub(super) fn is_area(code: &str) -> bool {

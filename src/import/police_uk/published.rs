@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::checks::{FileOddity, PoliceUkWarning, misplaced_files};
+use super::checks::{FileOddity, PoliceUkWarning};
 use super::file::{self, FileContent, FileName};
 use super::ids::{IdCounts, identify};
+use super::misplaced::misplaced_files;
 use super::outcomes::{CrimeOutcome, CrimeOutcomes};
 use super::searches::ImportedSearches;
 use super::summary::MonthRows;
