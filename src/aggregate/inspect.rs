@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use tokio::runtime::Handle;
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::snapshot::read_chains;
 use crate::aggregate::state::files::{Files, fetch};
 use crate::aggregate::state::latest::Latest;
 use crate::contract::revision::{RevisionContents, RevisionId, revision_id};
-use crate::ledger::chain::Chain;
+use crate::ledger::chain::{self, Chain};
 use crate::normalise::{self, Rows};
 use crate::reference::{CodeCheck, Reference, UnknownCodes};
 use crate::storage::Store;
@@ -24,16 +23,21 @@ pub struct Inspection {
     pub contradictions: BTreeMap<String, u64>,
 }
 
-/// Reads every record of a store.
+/// Reads every record of a store, once; `None` = a merge moved files meanwhile, so they were not
+/// counted.
 pub fn inspect(
     store: &Store,
     reference: &Reference,
     runtime: &Handle,
-) -> Result<Inspection, AggregateError> {
-    let read = read_chains(store, runtime, |chains| {
-        read_records(store, chains, reference, runtime)
-    })?;
-    Ok(read.map(|(_, inspection)| inspection).unwrap_or_default())
+) -> Result<Option<Inspection>, AggregateError> {
+    let chains = runtime.block_on(chain::read_all(store))?;
+    let inspection = read_records(store, &chains, reference, runtime);
+    for chain in &chains {
+        if runtime.block_on(chain.moved(store))? {
+            return Ok(None);
+        }
+    }
+    inspection.map(Some)
 }
 
 fn read_records(

@@ -193,7 +193,9 @@ impl StatusReport {
 
     fn read_records(&mut self, store: &Store, reference: &Reference, runtime: &Handle) {
         match inspect(store, reference, runtime) {
-            Ok(found) => {
+            // A merge moved the files: they are counted the next time.
+            Ok(None) => {}
+            Ok(Some(found)) => {
                 self.unknown_codes = Some(found.unknown_codes.codes(&reference.codes));
                 self.contradictions = Some(found.contradictions);
             }

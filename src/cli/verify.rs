@@ -35,11 +35,12 @@ impl Verify {
         let (store, runtime) = (config.store.open()?, runtime()?);
         let report = runtime.block_on(verify(&store))?;
         // The rows of a damaged store cannot be relied on.
-        let contradictions = if report.findings.is_empty() {
-            inspect(&store, &reference, runtime.handle())?.contradictions
+        let inspection = if report.findings.is_empty() {
+            inspect(&store, &reference, runtime.handle())?
         } else {
-            BTreeMap::new()
+            None
         };
+        let contradictions = inspection.unwrap_or_default().contradictions;
         let out = io::stdout().lock();
         ignore_closed_pipe(match self.format {
             Format::Text => print_text(&report, &contradictions, out),

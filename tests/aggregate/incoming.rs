@@ -47,7 +47,9 @@ fn unknown(chain: &Chain) -> Vec<(String, String, u64)> {
 }
 
 fn inspected(chain: &Chain) -> Inspection {
-    aggregate::inspect(&chain.store, &REFERENCE, chain.runtime.handle()).expect("read")
+    aggregate::inspect(&chain.store, &REFERENCE, chain.runtime.handle())
+        .expect("read")
+        .expect("no merge")
 }
 
 /// The sum of a column of `feed_quality`.
@@ -180,7 +182,8 @@ fn a_code_that_is_added_to_its_list_is_known() {
         &format!("{}\n8Z,New,,\n", list.trim_end()),
     )]);
     let found = aggregate::inspect(&chain.store, &reference, chain.runtime.handle());
-    assert!(found.expect("read").unknown_codes.is_empty());
+    let found = found.expect("read").expect("no merge");
+    assert!(found.unknown_codes.is_empty());
 }
 
 #[test]
