@@ -64,6 +64,12 @@ pub fn schema() -> SchemaRef {
     SCHEMA.clone()
 }
 
+/// The names of the columns of a ledger row.
+pub(crate) fn column_names() -> Vec<&'static str> {
+    let fields = SCHEMA.fields().iter();
+    fields.map(|field| field.name().as_str()).collect()
+}
+
 /// The ledger's columns of a field of [`Record`]: two for a time, with its precision, and for the
 /// flags; else one of the same name.
 pub fn columns_of(field: &Definition) -> &'static [FieldRef] {

@@ -27,6 +27,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::contract::Record;
+use crate::event::Kind;
 use crate::files::fault::FaultSink;
 use crate::files::{Fault, Faults, TextFiles};
 use crate::hex;
@@ -123,6 +124,13 @@ impl Reference {
     /// The harm weights in use: the first set.
     pub fn harm(&self) -> Option<&HarmSet> {
         self.harm.first()
+    }
+
+    /// The districts that a partner's systems cover in records of a kind; `None` = any.
+    pub fn covered_districts(&self, partner: &str, kind: Kind) -> Option<BTreeSet<&str>> {
+        let areas = self.partners.covers(partner, kind)?.into_iter();
+        let named = areas.filter_map(|area| self.geography.named_area(area));
+        Some(named.flat_map(|(_, districts)| districts).collect())
     }
 
     /// Whether the list of a code does not contain it.

@@ -315,14 +315,8 @@ fn changes(
     let area = &query.plan.area;
     let scope = settings.reference.geography.scope(area);
     let scope = scope.ok_or_else(|| area_not_found(area))?;
-    let schema = normalise::schema();
-    let columns: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
-        .collect();
     let mut memberships = Memberships::new();
-    files.for_each(&columns, |part| {
+    files.for_each(&normalise::column_names(), |part| {
         add_memberships(part, &latest, settings, query, &scope, &mut memberships)
     })?;
     let mut changes: HashMap<FigureKey, CountChange> = HashMap::new();

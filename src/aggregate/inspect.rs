@@ -49,15 +49,9 @@ fn read_records(
     let open = |path: &str| fetch(store, path, runtime);
     let files = Files::of(chains, &open);
     let latest = Latest::find(&files, None, &reference.partners, |_| {})?;
-    let schema = normalise::schema();
-    let columns: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
-        .collect();
     let (mut codes, mut contents) = (CodeCheck::default(), RevisionContents::default());
     let mut repeated: Vec<(RevisionId, String)> = Vec::new();
-    files.for_each(&columns, |part| {
+    files.for_each(&normalise::column_names(), |part| {
         let records = Rows::new(&part.batch);
         for row in 0..part.batch.num_rows() {
             let in_file = part.first_row + row;

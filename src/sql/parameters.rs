@@ -416,15 +416,12 @@ fn covers(reference: &Reference) -> BTreeSet<(String, String, String)> {
     let mut rows = BTreeSet::new();
     for partner in reference.partners.ids() {
         for kind in Kind::ALL {
-            let areas = reference
-                .partners
-                .covers(partner, *kind)
+            let districts = reference
+                .covered_districts(partner, *kind)
                 .into_iter()
                 .flatten();
-            let named = areas.filter_map(|area| reference.geography.named_area(area));
             rows.extend(
-                named
-                    .flat_map(|(_, districts)| districts)
+                districts
                     .map(|district| (partner.to_owned(), kind.to_string(), district.to_owned())),
             );
         }

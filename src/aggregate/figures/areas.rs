@@ -182,15 +182,8 @@ impl Areas {
 fn coverages(of: &PartnerKind, kind: &KindAreas, reference: &Reference) -> Vec<Coverage> {
     let geography = &reference.geography;
     let covered = reference
-        .partners
-        .covers(&of.partner, of.of)
+        .covered_districts(&of.partner, of.of)
         .filter(|_| !of.is_count());
-    let covered: Option<BTreeSet<&str>> = covered.map(|areas| {
-        let named = areas
-            .into_iter()
-            .filter_map(|area| geography.named_area(area));
-        named.flat_map(|(_, districts)| districts).collect()
-    });
     let coverage = |area: &AreaKey| {
         if kind.without_district.as_ref() == Some(area) {
             return Coverage::NoDistrict;

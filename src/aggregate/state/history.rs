@@ -66,13 +66,7 @@ pub fn history(
             .enumerate()
             .filter(|(file, _)| !with_record.contains(file))
             .for_each(|(_, rows)| *rows = 0);
-        let schema = normalise::schema();
-        let all: Vec<&str> = schema
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect();
-        files.for_each(&all, |part| {
+        files.for_each(&normalise::column_names(), |part| {
             for row in rows_of(&part.batch, source, subject)? {
                 let row = part.batch.slice(row, 1);
                 let at = Rows::new(&row).coordinates(0);

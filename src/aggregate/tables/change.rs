@@ -86,7 +86,7 @@ pub(super) struct ChangeDetail {
     base: BaseCount,
     /// Why the two sides cannot be compared.
     obstacles: Obstacles,
-    /// The months because of which they cannot.
+    /// The months that prevent it.
     months: Option<Arc<str>>,
     breaks: Option<String>,
     /// The bounds of the difference that chance leaves possible.

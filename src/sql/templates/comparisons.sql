@@ -39,6 +39,10 @@ CASE WHEN c.status < 3 OR c.is_open THEN {{ month_name }} END
 {% set faulty_month_of_area -%}
 CASE WHEN c.status < 3 OR c.is_open OR g.month_number IS NOT NULL THEN {{ month_name }} END
 {%- endset %}
+{% set more_spans %}
+UNION SELECT window_plan, base_first_month, months FROM ({{ shared.baselines }}) AS b
+{% endset %}
+{% include 'cells.sql' %}
 {% include 'control_chart.sql' %}
 {% call part('base_sums') %}
     -- What a window is compared with: the sum over the months of its baseline.
@@ -261,3 +265,15 @@ CASE WHEN c.status < 3 OR c.is_open OR g.month_number IS NOT NULL THEN {{ month_
         nullif(breaks, '') AS breaks
     FROM judged
 {% endcall %}
+{# A row of a table of comparisons, and its verdict `v`. #}
+{% set select_compared -%}
+SELECT {{ shared.keys }}, {{ shared.count }}, baseline, base_min, base_max, base_status, difference,
+    difference_pct, difference_per_day, difference_low, difference_high, verdict, comparable,
+    why_not, why_months, breaks
+FROM cells AS c {{ shared.joins }}
+{{ shared.labels_of_cells }}
+{%- endset %}
+{% set is_verdict -%}
+ON v.window_plan = c.window_plan AND v.window_id = w.window_id AND v.series_key = c.series_key
+    AND v.partner_kind = c.partner_kind AND v.area_key = c.area_key
+{%- endset %}

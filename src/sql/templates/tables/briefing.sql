@@ -18,19 +18,10 @@
     OR split_part(area_key, '|', 2) = 'ward'
     AND split_part(area_key, '|', 3) = {{ newest_wards | literal }})
 {%- endset %}
-{% set more_spans %}
-UNION SELECT window_plan, base_first_month, months FROM ({{ shared.baselines }}) AS b
-{% endset %}
-{% include 'cells.sql' %}
 {% include 'comparisons.sql' %}
-SELECT {{ shared.keys }}, {{ shared.count }}, baseline, base_min, base_max, base_status, difference,
-    difference_pct, difference_per_day, difference_low, difference_high, verdict, comparable,
-    why_not, why_months, breaks
-FROM cells AS c {{ shared.joins }}
-{{ shared.labels_of_cells }}
+{{ select_compared }}
 LEFT JOIN verdicts AS v
-    ON v.window_plan = c.window_plan AND v.window_id = w.window_id AND v.series_key = c.series_key
-    AND v.partner_kind = c.partner_kind AND v.area_key = c.area_key
+    {{ is_verdict }}
     AND v.baseline = 'year-before'
 WHERE w.window_id = {{ year }} AND split_part(c.area_key, '|', 1)
     NOT IN ('all-received', 'no-location', 'outside', 'unplaced')
