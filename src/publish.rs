@@ -74,6 +74,18 @@ pub enum PublishError {
     /// A broker could not answer a request about topics.
     #[error("cannot create topics")]
     Create(#[source] KafkaError),
+    /// A topic was created, but no broker lists its partitions.
+    #[error(
+        "the brokers do not list topic {topic} {} s after it was created: check their log, then \
+         run `partner-feeds topics create` again",
+        waited.as_secs()
+    )]
+    Unlisted {
+        /// The topic.
+        topic: String,
+        /// How long the client waited.
+        waited: Duration,
+    },
 }
 
 /// A client's properties: first those of the settings, then those the program sets itself.

@@ -1,12 +1,11 @@
 //! Creates the topics of the partners and reports the state of those that exist.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::{PublishError, client};
@@ -19,6 +18,9 @@ const TIMESTAMPS: (&str, &str) = ("message.timestamp.type", "LogAppendTime");
 /// the rejects, and need no key.
 const DEAD_LETTERS: [(&str, &str); 2] =
     [("cleanup.policy", "delete"), ("retention.ms", "1209600000")];
+
+/// The pause between two looks at a topic that the broker does not list yet.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The state of a topic after the request to create it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,9 +92,18 @@ pub async fn create(
         .map_err(PublishError::Create)?
     {
         states.push(match result {
-            Ok(name) => (name, TopicState::Created),
+            Ok(name) => {
+                listed_partitions(&admin, &name, timeout).await?;
+                (name, TopicState::Created)
+            }
             Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                let state = existing(&admin, &name, &options, timeout).await?;
+                let partitions = listed_partitions(&admin, &name, timeout).await?;
+                let log_append_time =
+                    has_log_append_time(&admin, &name, &options).await? == Some(true);
+                let state = TopicState::Existed {
+                    partitions,
+                    log_append_time,
+                };
                 (name, state)
             }
             Err((name, code)) => (name, TopicState::Refused(code)),
@@ -138,25 +149,33 @@ async fn has_log_append_time(
     Ok(setting.map(|setting| setting.value.as_deref() == Some(TIMESTAMPS.1)))
 }
 
-async fn existing(
+/// The number of partitions of a topic that exists. A broker lists a new topic a moment after the
+/// controller created it: until then a publisher would be told that it does not exist.
+async fn listed_partitions(
     admin: &AdminClient<DefaultClientContext>,
     name: &str,
-    options: &AdminOptions,
     timeout: Duration,
-) -> Result<TopicState, PublishError> {
-    let metadata = admin
-        .inner()
-        .fetch_metadata(Some(name), timeout)
-        .map_err(PublishError::Create)?;
-    let partitions: BTreeSet<i32> = metadata
-        .topics()
-        .iter()
-        .flat_map(MetadataTopic::partitions)
-        .map(MetadataPartition::id)
-        .collect();
-    let log_append_time = has_log_append_time(admin, name, options).await? == Some(true);
-    Ok(TopicState::Existed {
-        partitions: partitions.len(),
-        log_append_time,
-    })
+) -> Result<usize, PublishError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let metadata = admin
+            .inner()
+            .fetch_metadata(Some(name), timeout)
+            .map_err(PublishError::Create)?;
+        let partitions = metadata
+            .topics()
+            .iter()
+            .flat_map(MetadataTopic::partitions)
+            .count();
+        if partitions > 0 {
+            return Ok(partitions);
+        }
+        if Instant::now() >= deadline {
+            return Err(PublishError::Unlisted {
+                topic: name.to_owned(),
+                waited: timeout,
+            });
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
 }
