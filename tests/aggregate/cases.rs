@@ -315,7 +315,12 @@ fn what_a_partner_can_show_depends_on_the_systems_that_sent_the_month() {
             expected,
             "{area}"
         );
-        assert_eq!(found(&category, "106", area, level), expected, "{area}");
+        // Of a code, an exact 0 has no row.
+        let counted: Vec<&str> = expected
+            .into_iter()
+            .filter(|row| !row.ends_with("exact 0 0 0"))
+            .collect();
+        assert_eq!(found(&category, "106", area, level), counted, "{area}");
     }
     let total = [
         "04 exact 1 1 1",

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 import events
 import rules
-from geography import Geography
+from geography import WARDS, Geography
 
 PLAN = "smp-2017-18"
 DISTRICT = "E07000110"
@@ -283,6 +283,7 @@ def load(db, lines, reference):
         from sent qualify row_number() over (partition by source, subject order by revision desc, time desc, line) = 1""")
     db.sql(f"set variable first_month = '{reference.first_month}'")
     db.sql(f"set variable district = '{DISTRICT}'")
+    db.sql(f"set variable newest_wards = '{max(WARDS)}'")
     # Records that count, in sums; months from a kind's first to the last that any has, totals among them.
     db.sql("""
         create or replace table record as select * from latest where not cancelled and kind <> 'count';
@@ -431,8 +432,9 @@ CELLS = """
             select 1 from shown_by s where s.partner = own.partner and s.feed = own.feed and s.kind = own.kind
                 and s.series_kind = own.series_kind and s.series = own.series
                 and s.scheme is not distinct from own.scheme))
-        and (n > 0 or status <> 'exact' or area_level not in ('lsoa', 'outward_postcode')
-        or area_code in ('no-location', 'outside', 'unplaced'))"""
+        and (n > 0 or status <> 'exact' or scheme is null and (area_level not in ('lsoa', 'outward_postcode')
+        or area_code in ('no-location', 'outside', 'unplaced')))
+        and not (series_kind in ('mapped', 'unmapped') and area_level in ('ward', 'place', 'lsoa', 'outward_postcode'))"""
 
 
 # Totals that partners sent are checked by the tests of published figures.
@@ -498,7 +500,9 @@ def recount_composition(db, folder):
         join (select distinct line, of, code, scheme from code) c using (line)
         join '{folder}/windows.parquet' w on strptime(r.month, '%Y-%m')::date between w.window_from and w.window_to
         where w.family <> 'month' and r.month >= (select month from first_month)
-            and (p.area_level not in ('lsoa', 'outward_postcode') or p.area_code in ('no-location', 'outside', 'unplaced'))
+            and p.area_code not in ('no-location', 'outside', 'unplaced')
+            and p.area_level not in ('lsoa', 'outward_postcode')
+            and (p.area_level <> 'ward' or p.area_vintage = getvariable('newest_wards'))
         group by all"""
     actual = f"""
         select series_kind, series, partner, feed, kind, area_code, area_level, area_vintage, area_role, window_id,

@@ -61,6 +61,11 @@ impl AreaKey {
     pub(crate) fn is_sparse(&self) -> bool {
         (self.level == "lsoa" || self.level == "outward_postcode") && !self.is_pseudo()
     }
+
+    /// Whether its level is below that of districts.
+    pub(crate) fn is_below_district(&self) -> bool {
+        matches!(&*self.level, "ward" | "place" | "lsoa" | "outward_postcode")
+    }
 }
 
 /// Whether a partner's records of a kind can be in an area.

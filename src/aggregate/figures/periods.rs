@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::civil;
 
 use crate::aggregate::figures::area_gaps::AreaGaps;
-use crate::aggregate::figures::areas::Areas;
+use crate::aggregate::figures::areas::{ALL_RECEIVED, AreaKey, Areas};
 use crate::aggregate::figures::status::{DataStatus, MedianComparison, month_status};
 use crate::aggregate::state::bounded_count::{CountReason, Supply};
 use crate::aggregate::state::current::{Current, Fact};
@@ -145,6 +145,12 @@ impl<'f> Figures<'f> {
         });
         figures.gaps = AreaGaps::new(current, &figures.areas, of_records);
         Ok(figures)
+    }
+
+    /// Whether an area has the rows of figures that no source can show. They are said once: in the
+    /// plan's area and that of all records.
+    pub(crate) fn says_not_shown(&self, area: &AreaKey) -> bool {
+        area.code == self.scope.area() || area.level == ALL_RECEIVED
     }
 
     /// Whether any month between two days has records or totals.

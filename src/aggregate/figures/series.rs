@@ -57,6 +57,11 @@ impl SeriesKey {
     pub(crate) const fn is_of_plan(&self) -> bool {
         self.scheme.is_none()
     }
+
+    /// Whether it says how much of a feed the plan uses: only tables of counts show that.
+    pub(crate) fn is_use_of_feed(&self) -> bool {
+        matches!(self.kind, "mapped" | "unmapped")
+    }
 }
 
 /// The series of the tables under one plan, or under none: then only the total and the codes.

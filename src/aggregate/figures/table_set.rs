@@ -174,6 +174,17 @@ impl<'f> TableSet<'f> {
         self.series().filter(|series| !series.is_of_totals())
     }
 
+    /// The series whose counts are compared over time.
+    pub(crate) fn compared_series(&self) -> impl Iterator<Item = SeriesCounts<'_>> {
+        self.series().filter(|series| !series.key.is_use_of_feed())
+    }
+
+    /// The series whose counts are split by a further key: priorities, themes and totals.
+    pub(crate) fn split_series(&self) -> impl Iterator<Item = SeriesCounts<'_>> {
+        self.plan_series()
+            .filter(|series| !series.key.is_use_of_feed())
+    }
+
     /// The series of the plans and the totals, without the series of codes.
     pub(crate) fn plan_series(&self) -> impl Iterator<Item = SeriesCounts<'_>> {
         self.series().filter(|series| series.key.is_of_plan())
@@ -211,7 +222,8 @@ impl<'f> PlanCounts<'f> {
 
 impl<'f> SeriesCounts<'f> {
     /// The areas of its partner's kind. If no source can show the series, only the plan's area and
-    /// that of all records: there it is said once.
+    /// that of all records: there it is said once. How much of a feed the plan uses is said of
+    /// districts and larger areas.
     pub(crate) fn areas(&self) -> impl Iterator<Item = CountedArea<'f>> + use<'f> {
         let figures = self.figures;
         let is_shown = self.is_of_totals() || !self.sources().is_empty();
@@ -221,15 +233,44 @@ impl<'f> SeriesCounts<'f> {
             number: *number,
             key: &figures.areas.sorted[*number as usize],
         });
-        let plan_area = figures.scope.area();
+        let is_use_of_feed = self.key.is_use_of_feed();
         areas.filter(move |area| {
-            is_shown || area.key.code == plan_area || area.key.level == ALL_RECEIVED
+            (is_shown || figures.says_not_shown(area.key))
+                && !(is_use_of_feed && area.key.is_below_district())
         })
     }
 
-    /// The areas without those that have rows only for counts above 0.
-    pub(crate) fn dense_areas(&self) -> impl Iterator<Item = CountedArea<'f>> {
-        self.areas().filter(|area| !area.key.is_sparse())
+    /// The areas whose counts are compared: without those that collect the records of no area, and
+    /// with one set of wards, of the newest boundaries.
+    pub(crate) fn compared_areas(&self) -> impl Iterator<Item = CountedArea<'f>> + use<'f> {
+        let newest_wards = self.figures.scope.newest_wards();
+        self.areas().filter(move |area| {
+            let is_collected = area.key.is_pseudo() && area.key.level != ALL_RECEIVED;
+            !is_collected
+                && (area.key.level != Level::Ward.as_str() || area.key.vintage == newest_wards)
+        })
+    }
+
+    /// The areas whose counts are split by a further key: those compared, without the smallest.
+    pub(crate) fn split_areas(&self) -> impl Iterator<Item = CountedArea<'f>> + use<'f> {
+        self.compared_areas().filter(|area| !area.key.is_sparse())
+    }
+
+    /// The windows that have a row in an area.
+    pub(crate) fn shown_windows(
+        &self,
+        area: CountedArea<'_>,
+    ) -> impl Iterator<Item = (u32, &'f Window)> {
+        self.windows()
+            .filter(move |(_, window)| self.shows(area, window))
+    }
+
+    /// Whether tables of windows have a row for an area and window. Below a district, months are only
+    /// in the monthly tables; of single codes and of the smallest areas, quarters have no row either.
+    pub(crate) fn shows(&self, area: CountedArea<'_>, window: &Window) -> bool {
+        let (is_below, is_code) = (area.key.is_below_district(), !self.key.is_of_plan());
+        let has_quarters = !area.key.is_sparse() && !(is_below && is_code);
+        !(is_below && window.is_month()) && (has_quarters || !window.is_quarter())
     }
 
     /// The windows it is shown for, with their indexes in [`Figures::windows`].
@@ -380,7 +421,7 @@ impl<'f> SeriesCounts<'f> {
     }
 }
 
-/// Whether a count has a row: in sparse tables, only what is not exactly 0.
+/// Whether a count has a row: of single codes, and in the smallest areas, only what is not exactly 0.
 pub(crate) fn has_row(is_sparse: bool, count: BoundedCount) -> bool {
     !is_sparse || count.exact() != Some(0)
 }

@@ -18,7 +18,7 @@ pub(crate) const TABLE: TableSpec = TableSpec {
     name: "category_monthly",
     kind: TableKind::Figures,
     question: Some("What makes it up, by the partners' own codes? Victim-based or state-based?"),
-    rows: "Counts by code, group of codes and class of offence.",
+    rows: "Counts by code, group of codes and class of offence. A code without a row is 0.",
     columns: || specs(columns()),
     build,
 };
@@ -47,7 +47,7 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
             for (window, months) in series.windows().filter(|(_, window)| window.is_month()) {
                 let key = series.row_key(area, window);
                 if let Some(count) = series.count(area, months)
-                    && has_row(area.key.is_sparse(), count)
+                    && has_row(true, count)
                 {
                     let editions = editions.get(&(key.kind, key.series)).map(String::as_str);
                     let detail = CategoryDetail { editions };

@@ -35,7 +35,7 @@ pub(crate) const TABLE: TableSpec = TableSpec {
         chart's centre? Is it comparable?",
     ),
     rows: "Counts of a window against baselines, with the breaks between; no row where both sides \
-        are 0 or neither was supplied.",
+        are 0 or neither was supplied. Wards are those of the newest boundaries.",
     columns: || specs(columns()),
     build,
 };
@@ -441,8 +441,8 @@ pub(super) fn difference_columns<'f, R: ComparedRow>() -> [Column<'f, R>; 10] {
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
     let mut writer = TableWriter::new(&TABLE, set, columns())?;
     let mut faults = MonthFaults::new(set.figures);
-    for series in set.series() {
-        for area in series.areas() {
+    for series in set.compared_series() {
+        for area in series.compared_areas() {
             if area.key.is_sparse() && !series.key.is_of_plan() {
                 continue;
             }
@@ -459,7 +459,7 @@ fn write_changes(
     writer: &mut TableWriter<'_, CountRow<ChangeDetail>>,
 ) -> Result<(), AggregateError> {
     let mut changes = AreaChanges::new(series, area, faults);
-    for (number, window) in series.windows() {
+    for (number, window) in series.shown_windows(area) {
         let Some(count) = series.count(area, window) else {
             continue;
         };

@@ -136,7 +136,7 @@ impl SeriesParts {
         series: &SeriesCounts<'_>,
         writer: &mut TableWriter<'_, CountRow<PartDetail>>,
     ) -> Result<(), AggregateError> {
-        for area in series.dense_areas() {
+        for area in series.split_areas() {
             for (number, window) in series.windows().filter(|(_, window)| !window.is_month()) {
                 let (Some(range), Some(whole)) = (
                     self.tally.range(window.first, window.months),

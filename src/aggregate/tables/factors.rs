@@ -85,9 +85,9 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
             .iter()
             .map(|factor| FactorCounts::new(set, &series, months, factor))
             .collect();
-        for area in series.dense_areas() {
-            for (number, window) in series.windows() {
-                for factor in &factors {
+        for area in series.split_areas() {
+            for (number, window) in series.shown_windows(area) {
+                for factor in factors.iter().filter(|factor| factor.has_rows(set, area)) {
                     let possible = series.count(area, window).map_or(0, BoundedCount::possible);
                     if let Some((count, detail)) = factor.count(area, window, possible) {
                         let key = series.row_key(area, number);
@@ -109,6 +109,8 @@ const UNKNOWN: usize = 2;
 struct FactorCounts<'f> {
     factor: &'f Factor,
     tally: RecordTally,
+    /// Whether any source can show it.
+    is_shown: bool,
     /// By month.
     supply: Vec<Supply>,
     coverage: &'f [Coverage],
@@ -134,9 +136,15 @@ impl<'f> FactorCounts<'f> {
         Self {
             factor,
             tally,
+            is_shown: !can_show.is_empty(),
             supply: months.supply(can_show),
             coverage: &set.figures.areas.coverage[series.kind],
         }
+    }
+
+    /// Whether an area has rows: where no source can show the factor, that is said once.
+    fn has_rows(&self, set: &TableSet<'_>, area: CountedArea<'_>) -> bool {
+        self.is_shown || set.figures.says_not_shown(area.key)
     }
 
     fn count(

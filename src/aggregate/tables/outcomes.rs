@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::counts::RecordTally;
-use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
+use crate::aggregate::figures::table_set::{
+    CountRow, CountedArea, SeriesCounts, TableSet, has_row,
+};
 use crate::aggregate::state::current::Current;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, date, number, specs, text};
 use crate::aggregate::tables::shared_columns::{count_columns, key_columns, percent};
@@ -24,7 +26,8 @@ pub(crate) const TABLE: TableSpec = TableSpec {
     name: "outcomes",
     kind: TableKind::Figures,
     question: Some("How were cases resolved, as known then?"),
-    rows: "Counts by outcome and group of outcomes, for windows longer than a month.",
+    rows: "Counts by outcome and group of outcomes, for windows longer than a month. A group \
+        without a row is 0.",
     columns: || specs(columns()),
     build,
 };
@@ -108,7 +111,7 @@ fn outcome_label<'c>(codes: &'c CodeLists, outcome: &'c str) -> &'c str {
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
     let outcomes = CaseOutcomes::new(set)?;
     let mut writer = TableWriter::new(&TABLE, set, columns())?;
-    for series in set.plan_series() {
+    for series in set.split_series() {
         if series.partner_kind().of == Kind::Crime && outcomes.sent_by.contains(&series.kind) {
             write_series(&outcomes, &series, &mut writer)?;
         }
@@ -127,15 +130,19 @@ fn write_series(
     let tally = series.tally(months, outcomes.sorted.len(), &|fact| {
         Some(outcomes.by_details[fact.details as usize])
     });
-    for area in series.dense_areas() {
+    for area in series.split_areas() {
         for (number, window) in series.windows().filter(|(_, window)| !window.is_month()) {
             let Some(whole) = series.count(area, window) else {
                 continue;
             };
             for (outcome, count) in outcomes.counts(&tally, area, window) {
+                let count = whole.part(count);
+                if !has_row(area.key.is_below_district(), count) {
+                    continue;
+                }
                 writer.push(CountRow {
                     key: series.row_key(area, number),
-                    count: whole.part(count),
+                    count,
                     detail: OutcomeDetail {
                         group: outcome.group,
                         outcome: outcome.code,

@@ -1,6 +1,6 @@
 //! `profile`: when it happens, by weekday and hour of local time.
 //!
-//! Windows longer than a quarter have rows, and only where something was counted: most of the 168
+//! Windows of 12 months have rows, and only where something was counted: most of the 168
 //! hours of a week are empty.
 
 use crate::aggregate::AggregateError;
@@ -10,13 +10,14 @@ use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, s
 use crate::aggregate::tables::shared_columns::{HOUR, WEEKDAY, key_and_count_columns};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
+use crate::reference::windows::{Family, Window};
 
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "profile",
     kind: TableKind::Figures,
     question: Some("When in the week?"),
-    rows: "Counts by weekday and hour, for windows longer than a quarter. An hour without a row is \
-        0.",
+    rows: "Counts by weekday and hour, for windows of 12 months and those of windows.toml. An hour \
+        without a row is 0.",
     columns: || specs(columns()),
     build,
 };
@@ -57,10 +58,15 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ProfileDetail>>> {
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
     let mut writer = TableWriter::new(&TABLE, set, columns())?;
-    for series in set.plan_series().filter(|series| !series.is_of_totals()) {
+    for series in set.split_series().filter(|series| !series.is_of_totals()) {
         write_series(&series, &mut writer)?;
     }
     writer.finish()
+}
+
+/// Whether a week is shown for a window: one of 12 months, or of the partnership's own.
+fn is_profiled(window: &Window) -> bool {
+    window.months == 12 || window.family == Family::Own
 }
 
 fn write_series(
@@ -71,11 +77,8 @@ fn write_series(
         return Ok(());
     };
     let tally = series.tally(months, Week::END, &|fact| Some(fact.week.0.into()));
-    for area in series.dense_areas() {
-        for (number, window) in series.windows() {
-            if window.is_month() || window.is_quarter() {
-                continue;
-            }
+    for area in series.split_areas() {
+        for (number, window) in series.windows().filter(|(_, window)| is_profiled(window)) {
             let (Some(range), Some(whole)) = (
                 tally.range(window.first, window.months),
                 series.count(area, window),

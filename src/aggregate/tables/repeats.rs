@@ -133,7 +133,7 @@ struct DefinitionTally {
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
     let mut writer = TableWriter::new(&TABLE, set, columns())?;
-    for series in set.plan_series() {
+    for series in set.split_series() {
         if series.months().is_none() {
             continue;
         }
@@ -146,7 +146,7 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
                 tally: tally(set, &series, definition),
             })
             .collect();
-        for area in series.dense_areas() {
+        for area in series.split_areas() {
             for (number, window) in series.windows().filter(|(_, window)| !window.is_month()) {
                 let Some(whole) = series.count(area, window) else {
                     continue;

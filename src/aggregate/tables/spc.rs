@@ -11,9 +11,7 @@ use std::cmp::Ordering;
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::{ALL_RECEIVED, AreaKey};
 use crate::aggregate::figures::status::DataStatus;
-use crate::aggregate::figures::table_set::{
-    CountRow, CountedArea, SeriesCounts, TableSet, has_row,
-};
+use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, choice, integer, number, specs, texts,
@@ -276,13 +274,13 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
     let mut writer = TableWriter::new(&TABLE, set, columns())?;
-    for series in set.series() {
+    for series in set.compared_series() {
         for area in series.areas().filter(|area| is_charted(area.key)) {
             let mut charts = charts(&series, area);
             charts.sort_by_key(|charted| charted.window);
-            // A code that was never counted has no chart.
+            // A code without limits has no chart.
             let has_chart = series.key.is_of_plan()
-                || charts.iter().any(|charted| has_row(true, charted.count));
+                || charts.iter().any(|charted| charted.point.limits.is_some());
             if !has_chart {
                 continue;
             }

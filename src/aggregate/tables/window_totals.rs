@@ -201,7 +201,9 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
                 let Some(count) = grid.counts[area.index][window_index] else {
                     continue;
                 };
-                if has_row(is_sparse || !series.key.is_of_plan(), count) {
+                if series.shows(area, window)
+                    && has_row(is_sparse || !series.key.is_of_plan(), count)
+                {
                     writer.push(CountRow {
                         key: series.row_key(area, number),
                         count,

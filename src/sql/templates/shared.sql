@@ -73,13 +73,42 @@ coalesce(scheme IN ({{ exclusive_schemes | map('literal') | join(', ') }}), fals
 {%- endmacro %}
 {% set is_small_area = is_small('c.area_key') %}
 {% set has_code %}split_part(c.series_key, '|', 4) <> ''{% endset %}
+{% set is_below_district -%}
+split_part(c.area_key, '|', 2) IN ('ward', 'place', 'lsoa', 'outward_postcode')
+{%- endset %}
+{# Whether tables of windows have a row for a cell: below a district, months are only in the monthly
+   tables; of single codes and of the smallest areas, quarters have no row either. #}
+{% set is_shown_window -%}
+NOT ({{ is_below_district }} AND w.family = 'month')
+    AND NOT (({{ is_small_area }} OR {{ is_below_district }} AND {{ has_code }})
+        AND w.family = 'quarter')
+{%- endset %}
 
 {# What tables restrict their windows, series and areas to. #}
 {% set months %}family = 'month'{% endset %}
 {% set without_codes %}split_part(series_key, '|', 4) = ''{% endset %}
+{% set without_use_of_feed %}split_part(series_key, '|', 2) NOT IN ('mapped', 'unmapped'){% endset %}
+{# How much of a feed the plan uses is said of districts and larger areas. #}
+{% set use_of_feed_of_districts -%}
+({{ without_use_of_feed }}
+    OR split_part(area_key, '|', 2) NOT IN ('ward', 'place', 'lsoa', 'outward_postcode'))
+{%- endset %}
+{% set split_series %}{{ without_codes }} AND {{ without_use_of_feed }}{% endset %}
 {% set without_small_areas -%}
 (split_part(area_key, '|', 2) NOT IN ('lsoa', 'outward_postcode')
     OR split_part(area_key, '|', 1) IN ('no-location', 'outside', 'unplaced'))
+{%- endset %}
+{# The wards of the newest boundaries, and all other areas. #}
+{% set with_newest_wards -%}
+(split_part(area_key, '|', 2) <> 'ward' OR split_part(area_key, '|', 3) = {{ newest_wards | literal }})
+{%- endset %}
+{# Without the areas that collect the records of no area. #}
+{% macro is_collected(area_key) -%}
+split_part({{ area_key }}, '|', 1) IN ('no-location', 'outside', 'unplaced')
+{%- endmacro %}
+{% set split_areas -%}
+(split_part(area_key, '|', 2) NOT IN ('lsoa', 'outward_postcode')
+    AND NOT {{ is_collected('area_key') }} AND {{ with_newest_wards }})
 {%- endset %}
 {% set without_codes_of_small_areas -%}
 (split_part(series_key, '|', 4) = ''
@@ -188,11 +217,13 @@ LEFT JOIN area_names
 LEFT JOIN series_labels ON series_labels.series_key = c.series_key
 {%- endset %}
 
-{# Whether a series has rows in an area `p`: if no source can show it, only in the plan's area and that
-   of all records. #}
+{# Whether an area `p` has the rows of figures that no source can show: the plan's area, and that of all
+   records. #}
+{% set says_not_shown -%}
+split_part(p.area_key, '|', 1) IN ('all-received', {{ plan_area | literal }})
+{%- endset %}
 {% set is_shown -%}
-(shown_series.shown_key IS NOT NULL
-            OR split_part(p.area_key, '|', 1) IN ('all-received', {{ plan_area | literal }}))
+(shown_series.shown_key IS NOT NULL OR {{ says_not_shown }})
 {%- endset %}
 
 {# The months that each window is compared with. #}

@@ -1,6 +1,6 @@
 {% set window_filter %}family <> 'month'{% endset %}
 {% set series_filter %}split_part(series_key, '|', 2) IN ('priority', 'theme'){% endset %}
-{% set area_filter = shared.without_small_areas %}
+{% set area_filter = shared.split_areas %}
 {% include 'cells.sql' %}
 {% call part('part_counts') %}
     -- Records by series, area, span and each of their codes.

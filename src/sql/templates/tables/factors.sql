@@ -1,5 +1,5 @@
 {% set series_filter %}split_part(series_key, '|', 2) IN ('total', 'priority'){% endset %}
-{% set area_filter = shared.without_small_areas %}
+{% set area_filter = shared.split_areas %}
 {% set split_by %}, true_flags, false_flags{% endset %}
 {% include 'cells.sql' %}
 {% include 'split_counts.sql' %}
@@ -65,6 +65,17 @@
         ON window_plan = plan AND month_number BETWEEN first_month AND first_month + months - 1
     GROUP BY window_plan, factor, series_key, partner_kind, first_month, months
 {% endcall %}
+{% call part('shown_factors') %}
+    -- The factors that any source can show in a series.
+    SELECT DISTINCT fs.plan, fs.factor, l.series_key, l.partner_kind
+    FROM partner_series AS l
+    JOIN factor_sources AS fs ON fs.partner_kind = l.partner_kind
+    JOIN (SELECT DISTINCT partner_kind, source FROM month_sources) AS m
+        ON m.partner_kind = fs.partner_kind AND m.source = fs.source
+    LEFT JOIN series_sources AS s
+        ON s.series_key = l.series_key AND s.partner_kind = l.partner_kind AND s.source = fs.source
+    WHERE is_shown_by_all OR s.source IS NOT NULL
+{% endcall %}
 {% call part('factor_counts') %}
     SELECT plan, factor, series_key, partner_kind, area_key, first_month, months,
         sum(CASE state WHEN 2 THEN n END) AS n_with,
@@ -93,7 +104,12 @@
             LEFT JOIN shown_series
                 ON shown_series.shown_key = f.series_key
                 AND shown_series.partner_kind = f.partner_kind
+            LEFT JOIN shown_factors
+                ON shown_factors.plan = f.window_plan AND shown_factors.factor = f.factor
+                AND shown_factors.series_key = f.series_key
+                AND shown_factors.partner_kind = f.partner_kind
             WHERE {{ area_filter }} AND {{ shared.is_shown }}
+                AND (shown_factors.plan IS NOT NULL OR {{ shared.says_not_shown }})
         ) AS s
         LEFT JOIN span_counts AS w
             ON w.series_key = s.series_key AND w.partner_kind = s.partner_kind
@@ -110,3 +126,4 @@ SELECT {{ shared.keys }}, factor, {{ shared.count }},
     1e2 * exact / nullif(exact + n_without, 0) AS share_of_known_pct
 FROM factor_cells AS c {{ shared.joins }}
 {{ shared.labels_of_cells }}
+WHERE {{ shared.is_shown_window }}

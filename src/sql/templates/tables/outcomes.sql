@@ -1,6 +1,7 @@
 {% set window_filter %}family <> 'month'{% endset %}
-{% set series_filter = shared.without_codes %}
-{% set area_filter = shared.without_small_areas %}
+{% set series_filter = shared.split_series %}
+{% set area_filter = shared.split_areas %}
+{% set is_below_district %}split_part(a.area_key, '|', 2) IN ('ward', 'place'){% endset %}
 {% set split_by %}, outcome_list, outcome_code{% endset %}
 {% include 'cells.sql' %}
 {% include 'split_counts.sql' %}
@@ -52,6 +53,7 @@
             AND o.first_month = a.first_month AND o.months = a.months
                 AND o.outcome_group = a.outcome_group
         WHERE o.n IS NULL
+            AND NOT (a.exact IS NOT NULL AND {{ is_below_district }})
     ) AS cells_with_outcomes
 {% endcall %}
 {% call part('outcome_labels') %}

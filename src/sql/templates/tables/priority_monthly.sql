@@ -1,5 +1,6 @@
 {% set window_filter = shared.months %}
 {% set series_filter = shared.without_codes %}
+{% set area_filter = shared.use_of_feed_of_districts %}
 {% include 'cells.sql' %}
 SELECT {{ shared.keys }}, {{ shared.count }}
 FROM cells AS c {{ shared.joins }}

@@ -1,6 +1,6 @@
-{% set window_filter %}family NOT IN ('month', 'quarter'){% endset %}
-{% set series_filter = shared.without_codes %}
-{% set area_filter = shared.without_small_areas %}
+{% set window_filter %}(months = 12 OR family = 'own'){% endset %}
+{% set series_filter = shared.split_series %}
+{% set area_filter = shared.split_areas %}
 {% set split_by %}, "weekday", "hour"{% endset %}
 {% include 'cells.sql' %}
 {% include 'split_counts.sql' %}

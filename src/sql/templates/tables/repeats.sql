@@ -1,6 +1,6 @@
 {% set window_filter %}family <> 'month'{% endset %}
-{% set series_filter = shared.without_codes %}
-{% set area_filter = shared.without_small_areas %}
+{% set series_filter = shared.split_series %}
+{% set area_filter = shared.split_areas %}
 {% set split_by -%}
 , person_again, victim_again, suspect_again, "repeat", offender_again, victim_flagged
 {%- endset %}

@@ -1,4 +1,5 @@
 {% set window_filter %}family IN ('month', 'quarter'){% endset %}
+{% set series_filter = shared.without_use_of_feed %}
 {% set area_filter = shared.without_small_areas %}
 {% include 'cells.sql' %}
 {% include 'control_chart.sql' %}
@@ -34,10 +35,7 @@
 {% call part('charted_points') %}
     SELECT p.*,
         count(plotted) OVER (PARTITION BY window_plan, series_key, partner_kind, area_key, family,
-        segment) AS points,
-        bool_or(exact IS NULL
-            OR exact <> 0) OVER (PARTITION BY window_plan, series_key, partner_kind,
-            area_key) AS is_shown
+        segment) AS points
     FROM points AS p
 {% endcall %}
 SELECT {{ shared.keys }}, {{ shared.count }}, l.centre, l.lower, l.upper, c.points,
@@ -55,4 +53,8 @@ LEFT JOIN signals
     AND signals.partner_kind = c.partner_kind
     AND signals.area_key = c.area_key AND signals.family = c.family
         AND signals.first_month = c.first_month
-WHERE is_shown OR NOT {{ shared.has_code }}
+-- A code without limits has no chart.
+LEFT JOIN (SELECT DISTINCT window_plan, series_key, partner_kind, area_key FROM limits) AS charted
+    ON charted.window_plan = c.window_plan AND charted.series_key = c.series_key
+    AND charted.partner_kind = c.partner_kind AND charted.area_key = c.area_key
+WHERE charted.area_key IS NOT NULL OR NOT {{ shared.has_code }}

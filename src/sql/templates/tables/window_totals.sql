@@ -1,4 +1,6 @@
-{% set area_filter = shared.without_codes_of_small_areas %}
+{% set area_filter -%}
+{{ shared.without_codes_of_small_areas }} AND {{ shared.use_of_feed_of_districts }}
+{%- endset %}
 {% set counts_records %}split_part(c.partner_kind, '|', 3) NOT LIKE 'count:%'{% endset %}
 {# Whether a rate is per 1,000 persons or per 1,000 households. #}
 {% set rate_unit %}
@@ -129,4 +131,5 @@ LEFT JOIN harm_sums AS h
     ON h.series_key = c.series_key AND h.partner_kind = c.partner_kind AND h.area_key = c.area_key
     AND h.first_month = c.first_month AND h.months = c.months
 {% endif %}
-WHERE NOT ({{ shared.is_small_area }} OR {{ shared.has_code }}) OR exact IS NULL OR exact <> 0
+WHERE {{ shared.is_shown_window }}
+    AND (NOT ({{ shared.is_small_area }} OR {{ shared.has_code }}) OR exact IS NULL OR exact <> 0)
