@@ -310,24 +310,25 @@ fn what_a_partner_can_show_depends_on_the_systems_that_sent_the_month() {
         ("E07000110", "district", expected),
         ("E01024374", "lsoa", expected),
     ] {
-        assert_eq!(
-            found(&priority, "organised-crime", area, level),
-            expected,
-            "{area}"
-        );
-        // Of a code, an exact 0 has no row.
+        // Of a code, and in an LSOA, it is said in two areas only that nothing was supplied.
+        let is_said = ["all-received", "E07000110"].contains(&area);
         let counted: Vec<&str> = expected
             .into_iter()
-            .filter(|row| !row.ends_with("exact 0 0 0"))
+            .filter(|row| is_said || !row.contains(" 0 "))
             .collect();
+        let of_priority = if area == "E01024374" {
+            &*counted
+        } else {
+            &expected
+        };
+        assert_eq!(
+            found(&priority, "organised-crime", area, level),
+            of_priority,
+            "{area}"
+        );
         assert_eq!(found(&category, "106", area, level), counted, "{area}");
     }
-    let total = [
-        "04 exact 1 1 1",
-        "05 exact 1 1 1",
-        expected[2],
-        "07 exact 2 2 2",
-    ];
+    let total = ["04 exact 1 1 1", "05 exact 1 1 1", "07 exact 2 2 2"];
     assert_eq!(found(&priority, "total", "E01024374", "lsoa"), total);
 }
 

@@ -432,7 +432,8 @@ CELLS = """
             select 1 from shown_by s where s.partner = own.partner and s.feed = own.feed and s.kind = own.kind
                 and s.series_kind = own.series_kind and s.series = own.series
                 and s.scheme is not distinct from own.scheme))
-        and (n > 0 or status <> 'exact' or scheme is null and (area_level not in ('lsoa', 'outward_postcode')
+        and (n > 0 or more > 0 or status <> 'exact' and area_code in ('all-received', getvariable('district'))
+        or scheme is null and (area_level not in ('lsoa', 'outward_postcode')
         or area_code in ('no-location', 'outside', 'unplaced')))
         and not (series_kind in ('mapped', 'unmapped') and area_level in ('ward', 'place', 'lsoa', 'outward_postcode'))"""
 

@@ -256,6 +256,16 @@ impl<'f> SeriesCounts<'f> {
         self.compared_areas().filter(|area| !area.key.is_sparse())
     }
 
+    /// Whether a count has a row. Single codes, and the smallest areas, have rows where something was or
+    /// may have been counted. That nothing was received, or is not covered, is said of them once.
+    pub(crate) fn has_row(&self, area: CountedArea<'_>, count: BoundedCount) -> bool {
+        if !area.key.is_sparse() && self.key.is_of_plan() {
+            return true;
+        }
+        let is_said = self.is_of_totals() || self.figures.says_not_shown(area.key);
+        count.min + count.possible() > 0 || (is_said && count.exact().is_none())
+    }
+
     /// The windows that have a row in an area.
     pub(crate) fn shown_windows(
         &self,
@@ -419,9 +429,4 @@ impl<'f> SeriesCounts<'f> {
         });
         1 + begun.sum::<usize>()
     }
-}
-
-/// Whether a count has a row: of single codes, and in the smallest areas, only what is not exactly 0.
-pub(crate) fn has_row(is_sparse: bool, count: BoundedCount) -> bool {
-    !is_sparse || count.exact() != Some(0)
 }

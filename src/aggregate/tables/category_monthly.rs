@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::series::SeriesKey;
-use crate::aggregate::figures::table_set::{CountRow, TableSet, has_row};
+use crate::aggregate::figures::table_set::{CountRow, TableSet};
 use crate::aggregate::tables::column::{Column, ColumnPurpose, specs, text};
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
@@ -47,7 +47,7 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
             for (window, months) in series.windows().filter(|(_, window)| window.is_month()) {
                 let key = series.row_key(area, window);
                 if let Some(count) = series.count(area, months)
-                    && has_row(true, count)
+                    && series.has_row(area, count)
                 {
                     let editions = editions.get(&(key.kind, key.series)).map(String::as_str);
                     let detail = CategoryDetail { editions };

@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::counts::RecordTally;
-use crate::aggregate::figures::table_set::{
-    CountRow, CountedArea, SeriesCounts, TableSet, has_row,
-};
+use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::current::Current;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, date, number, specs, text};
 use crate::aggregate::tables::shared_columns::{count_columns, key_columns, percent};
@@ -137,7 +135,7 @@ fn write_series(
             };
             for (outcome, count) in outcomes.counts(&tally, area, window) {
                 let count = whole.part(count);
-                if !has_row(area.key.is_below_district(), count) {
+                if area.key.is_below_district() && count.exact() == Some(0) {
                     continue;
                 }
                 writer.push(CountRow {

@@ -1,7 +1,7 @@
 //! `priority_monthly`: counts month by month, of each priority and theme, in total, and under none.
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::figures::table_set::{CountRow, TableSet, has_row};
+use crate::aggregate::figures::table_set::{CountRow, TableSet};
 use crate::aggregate::tables::column::{Column, specs};
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
@@ -26,7 +26,7 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
         for area in series.areas() {
             for (window, months) in series.windows().filter(|(_, window)| window.is_month()) {
                 if let Some(count) = series.count(area, months)
-                    && has_row(area.key.is_sparse(), count)
+                    && series.has_row(area, count)
                 {
                     let key = series.row_key(area, window);
                     let detail = ();

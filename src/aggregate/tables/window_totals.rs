@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::AreaKey;
 use crate::aggregate::figures::harm::{HarmSum, HarmTally};
-use crate::aggregate::figures::table_set::{
-    CountRow, CountedArea, SeriesCounts, TableSet, has_row,
-};
+use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::{BoundedCount, CountReason};
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, choice, date, integer, number, specs, text, texts,
@@ -201,9 +199,7 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
                 let Some(count) = grid.counts[area.index][window_index] else {
                     continue;
                 };
-                if series.shows(area, window)
-                    && has_row(is_sparse || !series.key.is_of_plan(), count)
-                {
+                if series.shows(area, window) && series.has_row(area, count) {
                     writer.push(CountRow {
                         key: series.row_key(area, number),
                         count,

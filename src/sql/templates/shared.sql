@@ -73,6 +73,14 @@ coalesce(scheme IN ({{ exclusive_schemes | map('literal') | join(', ') }}), fals
 {%- endmacro %}
 {% set is_small_area = is_small('c.area_key') %}
 {% set has_code %}split_part(c.series_key, '|', 4) <> ''{% endset %}
+{# Whether a cell has a row: single codes, and the smallest areas, where something was or may have been
+   counted. That nothing was received, or is not covered, is said of them once. #}
+{% set has_row -%}
+(NOT ({{ is_small_area }} OR {{ has_code }}) OR c.lo > 0
+        OR c.hi > 0 AND split_part(c.partner_kind, '|', 3) NOT LIKE 'count:%'
+        OR exact IS NULL AND (split_part(c.partner_kind, '|', 3) LIKE 'count:%'
+            OR split_part(c.area_key, '|', 1) IN ('all-received', {{ plan_area | literal }})))
+{%- endset %}
 {% set is_below_district -%}
 split_part(c.area_key, '|', 2) IN ('ward', 'place', 'lsoa', 'outward_postcode')
 {%- endset %}

@@ -15,4 +15,4 @@ SELECT {{ shared.keys }}, {{ shared.count }}, editions.edition
 FROM cells AS c {{ shared.joins }}
 {{ shared.labels_of_cells }}
 LEFT JOIN editions ON editions.partner_kind = c.partner_kind AND editions.series_key = c.series_key
-WHERE exact IS NULL OR exact <> 0
+WHERE {{ shared.has_row }}

@@ -5,4 +5,4 @@
 SELECT {{ shared.keys }}, {{ shared.count }}
 FROM cells AS c {{ shared.joins }}
 {{ shared.labels_of_cells }}
-WHERE NOT {{ shared.is_small_area }} OR exact IS NULL OR exact <> 0
+WHERE {{ shared.has_row }}

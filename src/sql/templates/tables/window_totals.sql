@@ -131,5 +131,4 @@ LEFT JOIN harm_sums AS h
     ON h.series_key = c.series_key AND h.partner_kind = c.partner_kind AND h.area_key = c.area_key
     AND h.first_month = c.first_month AND h.months = c.months
 {% endif %}
-WHERE {{ shared.is_shown_window }}
-    AND (NOT ({{ shared.is_small_area }} OR {{ shared.has_code }}) OR exact IS NULL OR exact <> 0)
+WHERE {{ shared.is_shown_window }} AND {{ shared.has_row }}
