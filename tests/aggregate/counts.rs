@@ -500,6 +500,56 @@ fn an_area_that_is_not_exact_widens_the_ranks_of_the_others() {
 }
 
 #[test]
+fn a_window_that_totals_do_not_fill_has_another_reason_than_one_without_totals() {
+    let reference = reference_with(&[("codes/briefing.csv", BRIEFING_LIST)]);
+    let periods = [
+        ("2014-01-01", "2014-03-31"),
+        ("2014-04-01", "2014-04-30"),
+        ("2014-05-01", "2014-05-31"),
+        // Not a quarter of the calendar year: in none of its windows.
+        ("2014-08-01", "2014-10-31"),
+        ("2015-01-01", "2015-03-31"),
+        ("2016-07-01", "2016-09-30"),
+    ];
+    let documents = periods.map(|(from, to)| briefed(from, to, "all-crime", MAIDSTONE).exact(10));
+    let chain = Chain::with(POLICE, &documents);
+    let run = chain
+        .aggregate_with(&reference, &[PLAN], None)
+        .expect("records");
+    let totals = chain.table_of(&run, PLAN, "window_totals");
+    let found = |window| {
+        let rows: Vec<usize> = totals
+            .find(&cell("count:briefing", "total", MAIDSTONE, window))
+            .collect();
+        let row = *rows.first()?;
+        let reason = totals.text(row, "count_reason").unwrap_or("exact");
+        Some((totals.block_of(row), reason.to_owned()))
+    };
+    let expected = |block: &str, reason: &str| Some((block.to_owned(), reason.to_owned()));
+    assert_eq!(
+        found("quarter:2014-q1"),
+        expected("exact 10 10 10", "exact")
+    );
+    assert_eq!(found("month:2014-04"), expected("exact 10 10 10", "exact"));
+    // Two of the three months, without the third.
+    assert_eq!(
+        found("quarter:2014-q2"),
+        expected("partial - 20 -", "not_received")
+    );
+    // A quarter, and months that are parts of the others.
+    assert_eq!(
+        found("year:2014"),
+        expected("partial - 10 -", "no_total_for_window")
+    );
+    assert_eq!(
+        found("year:2015"),
+        expected("partial - 10 -", "not_received")
+    );
+    // No period fits into October.
+    assert_eq!(found("month:2014-10"), None);
+}
+
+#[test]
 fn a_briefing_that_does_not_add_up_fails_its_reconciliation() {
     let offences = BRIEFING_LIST
         .replace("# totals: all-crime\n", "")

@@ -99,6 +99,10 @@ def totals():
     for month, last in ((1, 31), (2, 28), (3, 31), (5, 31)):
         what = {"list": "hclic-need", "edition": "2018-04", "category": NEEDS[month % 2]}
         count("mhclg:hclic", "housing", what, f"2018-{month:02}-01", f"2018-{month:02}-{last}", "E07000110", "households", month)
+    # A quarter, then two of the months of the next: they do not fill the half-year.
+    for first, last in (("2019-01-01", "2019-03-31"), ("2019-04-01", "2019-04-30"), ("2019-05-01", "2019-05-31")):
+        what = {"list": "hclic-assessment", "edition": "2018-04", "category": "prevention"}
+        count("mhclg:hclic", "housing", what, first, last, "E07000110", "households", 9)
     # Not whole months: an event, but in no window.
     count("mhclg:hclic", "housing", {"list": "hclic-need", "edition": "2018-04", "category": "old-age"}, "2018-01-02",
           "2018-01-31", "E07000110", "households", 7)  # fmt: skip

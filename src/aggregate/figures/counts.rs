@@ -16,7 +16,7 @@ use crate::aggregate::state::source_set::SourceSet;
 use crate::event::Month;
 pub(crate) use record_tally::{RecordTally, supply_over};
 use totals::PartnerTotals;
-pub(crate) use totals::summed_unit;
+pub(crate) use totals::{NOT_FITTING, summed_unit};
 
 /// Counts by series, area and month.
 pub(crate) struct KindCounts {

@@ -14,6 +14,8 @@ pub(crate) enum CountReason {
     NotCovered,
     /// The partner's records do not name a district.
     NoDistrict,
+    /// Totals were received, but of periods that do not fill the window.
+    NoTotalForWindow,
     /// Nothing was received.
     NotReceived,
     /// Nothing was received, and nothing was due yet.
@@ -26,10 +28,11 @@ pub(crate) enum CountReason {
 
 impl CountReason {
     /// Every name, in the order of the variants.
-    pub(crate) const NAMES: [&'static str; 7] = [
+    pub(crate) const NAMES: [&'static str; 8] = [
         "cannot_show",
         "not_covered",
         "no_district",
+        "no_total_for_window",
         "not_received",
         "not_due",
         "unknown_code",

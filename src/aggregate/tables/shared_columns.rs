@@ -368,7 +368,8 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 5] {
             "count_reason",
             "Why the count is not exact: `cannot_show` (the partner's data cannot show the series), \
              `not_covered` (the partner does not cover the area), `no_district` (its records do not \
-             name a district), `not_received`, `not_due`, `unknown_code` (codes that their list \
+             name a district), `no_total_for_window` (totals were received, but their periods do not \
+             fill the window), `not_received`, `not_due`, `unknown_code` (codes that their list \
              does not contain may belong here) or `as_sent` (rounded, suppressed or overlapping \
              totals); null = exact.",
             |_| texts(CountReason::NAMES.map(Some)),

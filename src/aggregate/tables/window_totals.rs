@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::AreaKey;
+use crate::aggregate::figures::counts::NOT_FITTING;
 use crate::aggregate::figures::harm::{HarmSum, HarmTally};
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
-use crate::aggregate::state::bounded_count::{BoundedCount, CountReason};
+use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, choice, date, integer, number, specs, text, texts,
 };
@@ -51,9 +52,6 @@ struct AreaRank<'f> {
 fn rate_per_1000(count: i64, population: i64) -> f64 {
     1000.0 * count as f64 / population as f64
 }
-
-/// A window that no period of totals fills.
-const NOT_COUNTED: BoundedCount = BoundedCount::not_supplied(CountReason::NotReceived);
 
 type WindowRow<'f> = CountRow<WindowDetail<'f>>;
 
@@ -292,7 +290,7 @@ impl<'f> SeriesGrid<'f> {
             .map(|(i, area)| {
                 let population = populations.as_ref().map(|populations| populations[i]);
                 let count = self.counts[area.index][window_index];
-                ValueBounds::new(count.unwrap_or(NOT_COUNTED), population)
+                ValueBounds::new(count.unwrap_or(NOT_FITTING), population)
             })
             .collect();
         let ranked = bounds.iter().filter(|bounds| bounds.is_supplied).count() as i64;

@@ -15,10 +15,13 @@ CASE
 0
 {%- endif %}
 {% endset %}
-{# Of several parts, the reason that lasts longest; 3 (not received) where a part is missing. #}
-{% macro reason_of(is_part_missing) -%}
-CASE WHEN {{ is_part_missing }} THEN least(coalesce(min(reason), 3), 3) ELSE min(reason) END
+{# Of several parts, the reason that lasts longest; 4 (not received) where a part is missing. #}
+{% macro reason_of(is_part_missing, missing=4) -%}
+CASE WHEN {{ is_part_missing }} THEN least(coalesce(min(reason), {{ missing }}), {{ missing }})
+        ELSE min(reason) END
 {%- endmacro %}
+{# Why a month `h` without records has none: not due, or not received. #}
+{% set reason_without_records %}CASE h.status WHEN 1 THEN 5 ELSE 4 END{% endset %}
 {# What is known of a series in an area, by what the partner covers. #}
 {% set area_supply -%}
 CASE coverage WHEN 0 THEN supply WHEN 1 THEN greatest(supply, 1) ELSE 2 END
@@ -101,13 +104,14 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
 {% endcall %}
 {% call part('month_supply', stored=true) %}
     -- Supply of a series in a month: 0 all sources, 1 some, 2 none; and why not all: 0 they cannot
-    -- show it, 1 the area is not covered, 2 no district is named, 3 not received, 4 not due.
+    -- show it, 1 the area is not covered, 2 no district is named, 3 totals do not fill the window,
+    -- 4 not received, 5 not due.
     SELECT l.series_key, l.partner_kind, h.month_number, CASE
         WHEN count(month_sources.source) = 0 THEN 2
         WHEN is_shown_by_all OR count(series_sources.source) = count(month_sources.source) THEN 0
         WHEN count(series_sources.source) = 0 THEN 2
         ELSE 1 END AS supply, CASE
-        WHEN count(month_sources.source) = 0 THEN CASE h.status WHEN 1 THEN 4 ELSE 3 END
+        WHEN count(month_sources.source) = 0 THEN {{ reason_without_records }}
         WHEN NOT is_shown_by_all AND count(series_sources.source) < count(month_sources.source)
             THEN 0 END AS reason
     FROM partner_series AS l
@@ -289,11 +293,11 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
 {% call part('total_bounds') %}
     -- The bounds of each series, from the totals of its codes and of the list.
     SELECT partner_kind, sent_area, first_month, months, '*|total|total|' AS series_key, lo, hi,
-        supply, CASE WHEN supply > 0 THEN 3 END AS reason FROM overall_totals
+        supply, CASE WHEN supply > 0 THEN 4 END AS reason FROM overall_totals
     UNION ALL
     SELECT partner_kind, sent_area, first_month, months, series_key, CASE WHEN codes = 1
         THEN lo_as_sent ELSE lo END,
-        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply, CASE WHEN supply > 0 THEN 3 END
+        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply, CASE WHEN supply > 0 THEN 4 END
     FROM bounded_totals WHERE split_part(series_key, '|', 4) <> ''
     UNION ALL
     SELECT w.partner_kind, w.sent_area, w.first_month, w.months, p.series_key,
@@ -306,7 +310,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
             ELSE 2 END
             WHEN NOT is_rest OR t.supply = w.supply THEN t.supply ELSE 1 END,
         CASE WHEN t.partner_kind IS NULL AND NOT is_rest THEN CASE WHEN NOT is_overall THEN 0 END
-            WHEN coalesce(t.supply, 0) > 0 OR is_rest AND w.supply > 0 THEN 3 END
+            WHEN coalesce(t.supply, 0) > 0 OR is_rest AND w.supply > 0 THEN 4 END
     FROM (
         SELECT w.*, series_key, series_key LIKE '%|mapped|mapped|'
             OR series_key LIKE '%|unmapped|unmapped|' AS is_overall,
@@ -339,6 +343,17 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
     WHERE {{ series_filter }}
     GROUP BY series_key, b.partner_kind, area_key, first_month, months
 {% endcall %}
+{% call part('received_months') %}
+    -- How many months of a span are in a period of any length.
+    SELECT series_key, partner_kind, area_key, s.first_month, s.months, count(*) AS received
+    FROM (
+        SELECT DISTINCT series_key, partner_kind, area_key, month_number FROM area_totals
+        JOIN calendar ON month_number BETWEEN first_month AND first_month + length - 1
+    ) AS t
+    JOIN (SELECT DISTINCT first_month, months FROM month_spans) AS s
+        ON month_number BETWEEN s.first_month AND s.first_month + s.months - 1
+    GROUP BY series_key, partner_kind, area_key, s.first_month, s.months
+{% endcall %}
 {% call part('total_cells') %}
     -- Sums of the longest periods of one length that tile a span; snapshots are not summed.
     SELECT * FROM (
@@ -346,14 +361,15 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
             row_number() OVER (PARTITION BY window_plan, series_key, partner_kind, area_key,
             first_month, months ORDER BY length DESC) AS row_rank
         FROM (
-            SELECT window_plan, series_key, area_totals.partner_kind, area_key,
-                month_spans.first_month, month_spans.months, length, CAST(sum(lo) AS BIGINT) AS lo,
+            SELECT window_plan, area_totals.series_key, area_totals.partner_kind,
+                area_totals.area_key, month_spans.first_month, month_spans.months, length, CAST(sum(lo) AS BIGINT) AS lo,
                 CASE WHEN count(hi) * length = month_spans.months
                     THEN CAST(sum(hi) AS BIGINT) END AS hi,
                 CASE WHEN min(supply) = max(supply)
                     AND (count(*) * length = month_spans.months OR min(supply) = 2)
                     THEN min(supply) ELSE 1 END AS supply,
-                {{ reason_of('count(*) * length < month_spans.months') }} AS reason
+                {{ reason_of('count(*) * length < month_spans.months',
+                    'CASE WHEN max(received) > count(*) * length THEN 3 ELSE 4 END') }} AS reason
             FROM area_totals
             JOIN (SELECT partner_kind, bool_or(date_basis = 'snapshot') AS is_snapshot FROM totals
                 GROUP BY partner_kind) AS n
@@ -363,10 +379,15 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
                 AND area_totals.first_month < month_spans.first_month + month_spans.months
                 AND month_spans.months % length = 0
                 AND (area_totals.first_month - month_spans.first_month) % length = 0
-                    AND split_part(series_key, '|', 1) IN ('*', window_plan)
+                    AND split_part(area_totals.series_key, '|', 1) IN ('*', window_plan)
+            JOIN received_months AS r
+                ON r.series_key = area_totals.series_key
+                AND r.partner_kind = area_totals.partner_kind
+                AND r.area_key = area_totals.area_key
+                AND r.first_month = month_spans.first_month AND r.months = month_spans.months
             WHERE NOT coalesce(is_snapshot, false) OR length = month_spans.months
-            GROUP BY window_plan, series_key, area_totals.partner_kind, area_key,
-                month_spans.first_month, month_spans.months, length
+            GROUP BY window_plan, area_totals.series_key, area_totals.partner_kind,
+                area_totals.area_key, month_spans.first_month, month_spans.months, length
         ) AS t
     ) AS p WHERE row_rank = 1 AND {{ area_filter }}
 {% endcall %}

@@ -189,7 +189,8 @@ exact AS count_value, c.lo AS count_min, most AS count_max,
         WHEN supply = 0 THEN CASE WHEN split_part(c.partner_kind, '|', 3) LIKE 'count:%'
             THEN 'as_sent' ELSE 'unknown_code' END
         WHEN reason = 0 THEN 'cannot_show' WHEN reason = 1 THEN 'not_covered'
-        WHEN reason = 2 THEN 'no_district' WHEN reason = 3 THEN 'not_received'
+        WHEN reason = 2 THEN 'no_district' WHEN reason = 3 THEN 'no_total_for_window'
+        WHEN reason = 4 THEN 'not_received'
         ELSE 'not_due' END AS count_reason
 {%- endset %}
 {% set unit_rank -%}

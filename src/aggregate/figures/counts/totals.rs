@@ -17,6 +17,10 @@ type PeriodKey = (u32, u32, u16);
 /// A total that was not sent.
 const NOT_SENT: BoundedCount = BoundedCount::not_supplied(CountReason::NotReceived);
 
+/// Months whose totals are of periods that do not fit into them.
+pub(crate) const NOT_FITTING: BoundedCount =
+    BoundedCount::not_supplied(CountReason::NoTotalForWindow);
+
 /// Totals by series, area and period.
 #[derive(Default)]
 pub(super) struct PartnerTotals {
@@ -133,8 +137,8 @@ impl PartnerTotals {
             .find_map(|length| self.tiled(series, area, (first, months), *length))
     }
 
-    /// The sum of periods of one length that tile a span of months; a missing period was not
-    /// supplied.
+    /// The sum of periods of one length that tile a span of months. A missing period was not
+    /// supplied, or only as parts of other periods.
     fn tiled(
         &self,
         series: u32,
@@ -147,10 +151,25 @@ impl PartnerTotals {
             return None;
         }
         let starts = (0..months / length).map(|i| first.plus(i32::from(i * length)));
-        let parts: Vec<Option<BoundedCount>> =
-            starts.map(|start| periods.get(&start).copied()).collect();
-        parts.iter().any(Option::is_some).then_some(())?;
-        BoundedCount::sum(parts.into_iter().map(|part| part.unwrap_or(NOT_SENT)))
+        let parts: Vec<(Month, Option<BoundedCount>)> = starts
+            .map(|start| (start, periods.get(&start).copied()))
+            .collect();
+        parts.iter().any(|(_, part)| part.is_some()).then_some(())?;
+        BoundedCount::sum(parts.into_iter().map(|(start, part)| match part {
+            Some(part) => part,
+            None if self.is_any_within(series, area, (start, length)) => NOT_FITTING,
+            None => NOT_SENT,
+        }))
+    }
+
+    /// Whether a period of any length has a month of a span.
+    fn is_any_within(&self, series: u32, area: u32, (first, months): (Month, u16)) -> bool {
+        let end = first.plus(i32::from(months));
+        self.lengths.iter().any(|length| {
+            let begins = first.plus(1 - i32::from(*length))..end;
+            let periods = self.counts.get(&(series, area, *length));
+            periods.is_some_and(|periods| periods.range(begins).next().is_some())
+        })
     }
 }
 

@@ -37,7 +37,7 @@
         WHEN count(CASE WHEN is_shown_by_all OR series_sources.source IS NOT NULL
             THEN fs.source END) = 0 THEN 2
         ELSE 1 END AS supply, CASE
-        WHEN count(month_sources.source) = 0 THEN CASE h.status WHEN 1 THEN 4 ELSE 3 END
+        WHEN count(month_sources.source) = 0 THEN {{ reason_without_records }}
         WHEN count(CASE WHEN is_shown_by_all OR series_sources.source IS NOT NULL
             THEN fs.source END) < count(month_sources.source) THEN 0 END AS reason
     FROM partner_series AS l
