@@ -72,17 +72,19 @@ impl RepeatDefinition {
     }
 
     /// Whether a record is a repeat; none = it does not say.
-    fn is_repeat(self, current: &Current, fact: &Fact) -> Option<bool> {
+    fn answer(self, current: &Current) -> Box<dyn Fn(&Fact) -> Option<bool> + '_> {
         match self {
-            Self::Token(role) => fact.repeats.of(role),
+            Self::Token(role) => Box::new(move |fact| fact.repeats.of(role)),
             Self::Flag(flag) => {
-                let bit = Flags::bit(flag)?;
-                current.flags[current.profiles.row(fact.profile)[1] as usize].any(bit)
+                let bit = Flags::bit(flag).unwrap_or_default();
+                Box::new(move |fact| {
+                    current.flags[current.profiles.row(fact.profile)[1] as usize].any(bit)
+                })
             }
-            Self::Referral => {
+            Self::Referral => Box::new(|fact| {
                 let repeat = current.value(COLUMNS.repeat, fact.details);
                 repeat.checked_sub(1).map(|repeat| repeat == 1)
-            }
+            }),
         }
     }
 }
@@ -200,14 +202,13 @@ fn tally(
     series: &SeriesCounts<'_>,
     definition: RepeatDefinition,
 ) -> Option<RecordTally> {
-    let (figures, current) = (set.figures, set.figures.current);
-    figures
-        .facts(series.kind)
+    let is_repeat = definition.answer(set.figures.current);
+    let facts = set.figures.facts(series.kind);
+    facts
         .iter()
-        .any(|fact| definition.is_repeat(current, fact).is_some())
+        .any(|fact| is_repeat(fact).is_some())
         .then_some(())?;
     Some(series.tally(series.months()?, 2, &|fact| {
-        let is_repeat = definition.is_repeat(current, fact)?;
-        Some(if is_repeat { REPEAT } else { FIRST })
+        Some(if is_repeat(fact)? { REPEAT } else { FIRST })
     }))
 }

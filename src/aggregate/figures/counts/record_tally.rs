@@ -41,9 +41,14 @@ impl RecordTally {
         for facts in figures.facts(kind).chunk_by(|a, b| a.area == b.area) {
             in_area.fill(0);
             for fact in facts.iter().filter(|fact| fact.month >= months.first) {
+                let series = series_of(fact);
+                // Most records are in none of the series: look no further.
+                if series.is_empty() {
+                    continue;
+                }
                 let Some(key) = key_of(fact) else { continue };
                 let month = fact.month.since(months.first);
-                for series in series_of(fact) {
+                for series in series {
                     in_area[(*series as usize * keys + key) * len + month] += 1;
                 }
             }
