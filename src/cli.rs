@@ -7,6 +7,7 @@ mod lookup;
 mod progress;
 
 mod aggregate;
+mod assess;
 mod check;
 mod demo;
 mod explain;
@@ -64,6 +65,7 @@ enum Command {
     Status(status::Status),
     Aggregate(aggregate::Aggregate),
     Tables(tables::Tables),
+    Assess(assess::AssessCommand),
     Explain(explain::Explain),
     Sql(sql::Sql),
     Merge(merge::Merge),
@@ -187,6 +189,7 @@ pub fn main() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Aggregate(command) => command.run(),
         Command::Tables(command) => command.run(),
+        Command::Assess(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Sql(command) => command.run(),
         Command::Merge(command) => command.run(),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Kafka ─► consume ─► contract ─► normalise ─► ledger (Parquet) ─► aggregate ─► events, aggregates
-//!                        └──────────► rejects     plan ──────────────┘
+//!                        └──────────► rejects     plan ──────────────┘        └─► assess ─► document
 //! ```
 //!
 //! Three invariants hold throughout. Every record read is one row, accepted or rejected
@@ -10,6 +10,7 @@
 //! ([`aggregate`]). No value of a record reaches a log or an error ([`contract`]).
 
 pub mod aggregate;
+pub mod assess;
 pub mod cli;
 pub mod config;
 pub mod consume;

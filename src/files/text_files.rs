@@ -13,6 +13,9 @@ use super::{Fault, Faults};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config");
 
+/// The endings of the files of a folder that are read; other files are left alone.
+const TEXT_ENDINGS: [&str; 4] = ["toml", "csv", "md", "geojson"];
+
 /// Texts by their path relative to `config/`, with `/` between the parts.
 #[derive(Clone, Debug)]
 pub struct TextFiles(BTreeMap<String, Cow<'static, str>>);
@@ -93,7 +96,7 @@ impl TextFiles {
                 self.gather(&path, &format!("{below}{name}/"), faults);
             } else if path
                 .extension()
-                .is_some_and(|end| end == "toml" || end == "csv")
+                .is_some_and(|end| TEXT_ENDINGS.iter().any(|ending| end == *ending))
             {
                 match std::fs::read_to_string(&path) {
                     Ok(text) => self.put(format!("{below}{name}"), text),

@@ -1,0 +1,322 @@
+//! The rows of a plan's folder that one document needs, kept in memory, and the answers to
+//! [questions](crate::assess::query) about them.
+//!
+//! Only rows of the document's window, of areas that it shows, are kept: every question names them.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use arrow_array::Array;
+use jiff::{ToSpan, civil};
+use tokio::runtime::Handle;
+
+use crate::aggregate::PROVENANCE;
+use crate::aggregate::tables::{self, TableBatch, TableSpec, ValueType};
+use crate::assess::AssessError;
+use crate::assess::query::{ColumnName, Expression, Listing, Selection};
+use crate::assess::value::Value;
+use crate::storage::Store;
+
+/// Tables of which only the rows of the window are kept.
+const OF_WINDOW: [&str; 7] = [
+    "change",
+    "composition",
+    "factors",
+    "outcomes",
+    "profile",
+    "repeats",
+    "window_totals",
+];
+/// Tables of which every row is kept.
+const COMPLETE: [&str; 9] = [
+    "areas",
+    "breaks",
+    "feed_quality",
+    "lineage",
+    "partner_kinds",
+    "place_of_safety",
+    "priorities",
+    "reconciliation",
+    "windows",
+];
+
+/// A table's rows.
+#[derive(Debug, Default)]
+struct Rows {
+    columns: BTreeMap<&'static str, usize>,
+    rows: Vec<Vec<Value>>,
+}
+
+/// The rows of all tables.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    tables: BTreeMap<&'static str, Rows>,
+    /// What the folder was built from.
+    pub(crate) provenance: serde_json::Value,
+    /// Whether a demo wrote the store.
+    pub(crate) is_demo: bool,
+}
+
+/// A row of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FactRow<'f> {
+    table: &'f Rows,
+    values: &'f [Value],
+}
+
+impl<'f> FactRow<'f> {
+    /// The value of a column.
+    pub(crate) fn get(self, column: ColumnName) -> &'f Value {
+        &self.values[self.table.index(column)]
+    }
+
+    /// The text of a column; empty if there is none.
+    pub(crate) fn text(self, column: ColumnName) -> &'f str {
+        self.get(column).text().unwrap_or_default()
+    }
+
+    /// The whole number of a column.
+    pub(crate) fn integer(self, column: ColumnName) -> Option<i64> {
+        self.get(column).integer()
+    }
+
+    /// The number of a column.
+    pub(crate) fn number(self, column: ColumnName) -> Option<f64> {
+        self.get(column).number()
+    }
+
+    /// The day of a column.
+    pub(crate) fn date(self, column: ColumnName) -> Option<civil::Date> {
+        self.get(column).date()
+    }
+}
+
+impl Rows {
+    fn index(&self, column: ColumnName) -> usize {
+        let index = self.columns.get(column);
+        *index.unwrap_or_else(|| panic!("no table has a column `{column}` like this"))
+    }
+}
+
+impl Facts {
+    /// Reads the tables of a folder.
+    pub(crate) fn load(
+        store: &Store,
+        folder: &str,
+        window: &str,
+        runtime: &Handle,
+    ) -> Result<Self, AssessError> {
+        let path = format!("{folder}/{PROVENANCE}");
+        let Some(provenance) = runtime.block_on(store.read(&path))? else {
+            return Err(AssessError::NoTables {
+                folder: folder.to_owned(),
+                root: store.root().to_owned(),
+            });
+        };
+        let provenance = serde_json::from_slice(&provenance)
+            .map_err(|error| AssessError::Provenance { path, error })?;
+        let mut facts = Self {
+            tables: BTreeMap::new(),
+            provenance,
+            is_demo: runtime.block_on(store.read("DEMO.txt"))?.is_some(),
+        };
+        for name in OF_WINDOW.into_iter().chain(COMPLETE).chain(["spc"]) {
+            let table = tables::find(name).expect("the catalogue has the table");
+            let path = format!("{folder}/{name}.parquet");
+            let Some(file) = runtime.block_on(store.read(&path))? else {
+                return Err(AssessError::NoTable { path });
+            };
+            let batches = table
+                .read(file)
+                .map_err(|error| AssessError::Table { path, error })?;
+            facts.add(table, &batches, window);
+        }
+        Ok(facts)
+    }
+
+    fn add(&mut self, table: &'static TableSpec, batches: &[TableBatch], window: &str) {
+        let columns = table.columns();
+        let mut kept = Rows {
+            columns: (0..).zip(&columns).map(|(i, c)| (c.name, i)).collect(),
+            rows: Vec::new(),
+        };
+        for batch in batches {
+            for row in 0..batch.len() {
+                if is_kept(table.name, batch, row, window) {
+                    let values = columns
+                        .iter()
+                        .map(|column| value(batch, column.name, column.value_type, row));
+                    kept.rows.push(values.collect());
+                }
+            }
+        }
+        self.tables.insert(table.name, kept);
+    }
+
+    /// The rows that a selection selects, in the order of the table.
+    pub(crate) fn rows(&self, selection: &Selection) -> Vec<FactRow<'_>> {
+        let table = &self.tables[selection.table];
+        let conditions: Vec<(usize, _)> = selection
+            .conditions
+            .iter()
+            .map(|condition| (table.index(condition.column()), condition))
+            .collect();
+        let rows = table.rows.iter().filter(|row| {
+            conditions
+                .iter()
+                .all(|(index, condition)| condition.matches(&row[*index]))
+        });
+        rows.map(|values| FactRow { table, values }).collect()
+    }
+
+    /// The first row of a selection.
+    pub(crate) fn row(&self, selection: &Selection) -> Option<FactRow<'_>> {
+        self.rows(selection).into_iter().next()
+    }
+
+    /// The value of an expression over the rows of a selection.
+    pub(crate) fn value(&self, selection: &Selection, expression: &Expression) -> Value {
+        evaluate(expression, &self.rows(selection))
+    }
+
+    /// The rows of a listing, each with its values.
+    pub(crate) fn list(&self, listing: &Listing) -> Vec<Vec<Value>> {
+        let mut rows = self.rows(&listing.rows);
+        rows.sort_by(|a, b| {
+            let orders = listing.order.iter().map(|(column, descending)| {
+                let (a, b) = (a.get(column), b.get(column));
+                match (a.is_null(), b.is_null()) {
+                    (false, false) if *descending => b.order(a),
+                    _ => a.order(b),
+                }
+            });
+            orders.fold(Ordering::Equal, Ordering::then)
+        });
+        let groups: Vec<Vec<FactRow<'_>>> = if listing.group.is_empty() {
+            rows.into_iter().map(|row| vec![row]).collect()
+        } else {
+            let same = |a: &FactRow<'_>, b: &FactRow<'_>| {
+                listing
+                    .group
+                    .iter()
+                    .all(|column| a.get(column) == b.get(column))
+            };
+            rows.chunk_by(same).map(<[_]>::to_vec).collect()
+        };
+        let groups = groups.iter().take(listing.limit.unwrap_or(usize::MAX));
+        groups
+            .map(|group| {
+                let values = listing.columns.iter();
+                values.map(|(_, value)| evaluate(value, group)).collect()
+            })
+            .collect()
+    }
+}
+
+/// Whether a row may be needed.
+fn is_kept(table: &str, batch: &TableBatch, row: usize, window: &str) -> bool {
+    let is_small = || batch.texts("area_level").value(row) == "lsoa";
+    if table == "spc" {
+        return matches!(
+            batch.texts("series_kind").value(row),
+            "total" | "priority" | "theme"
+        );
+    }
+    !OF_WINDOW.contains(&table) || (batch.texts("window_id").value(row) == window && !is_small())
+}
+
+fn value(batch: &TableBatch, column: &str, value_type: ValueType, row: usize) -> Value {
+    match value_type {
+        ValueType::Text => {
+            let texts = batch.texts(column);
+            Value::from(texts.is_valid(row).then(|| texts.value(row)))
+        }
+        ValueType::Integer => {
+            let numbers = batch.integers(column);
+            let number = numbers.is_valid(row).then(|| numbers.value(row));
+            number.map_or(Value::Null, Value::Integer)
+        }
+        ValueType::Number => {
+            let numbers = batch.numbers(column);
+            let number = numbers.is_valid(row).then(|| numbers.value(row));
+            number.map_or(Value::Null, Value::Number)
+        }
+        ValueType::Boolean => {
+            let values = batch.booleans(column);
+            let value = values.is_valid(row).then(|| values.value(row));
+            value.map_or(Value::Null, Value::Boolean)
+        }
+        ValueType::Date => {
+            let dates = batch.dates(column);
+            let date = dates.is_valid(row).then(|| dates.value(row));
+            date.map_or(Value::Null, |days| Value::Date(day(days)))
+        }
+        // Only times of receipt, which the document does not show.
+        ValueType::Instant => Value::Null,
+    }
+}
+
+fn day(days_since_1970: i32) -> civil::Date {
+    civil::date(1970, 1, 1).saturating_add(days_since_1970.days())
+}
+
+fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> Value {
+    let only = |column| {
+        debug_assert!(
+            rows.len() < 2,
+            "`{column}` of one row, not of {}",
+            rows.len()
+        );
+        rows.first()
+            .map_or(Value::Null, |row| row.get(column).clone())
+    };
+    let percent = |part: f64, whole: f64| {
+        if whole == 0.0 {
+            Value::Null
+        } else {
+            Value::Number(100.0 * part / whole)
+        }
+    };
+    match expression {
+        Expression::Column(column) if rows.len() > 1 => rows[0].get(column).clone(),
+        Expression::Column(column) => only(column),
+        Expression::TimesHundred(column) => only(column)
+            .number()
+            .map_or(Value::Null, |number| Value::Number(100.0 * number)),
+        Expression::Percent(part, whole) => {
+            let sum = |columns: &[ColumnName]| {
+                let numbers = columns.iter().map(|column| only(column).number());
+                numbers.sum::<Option<f64>>()
+            };
+            match (sum(part), sum(whole)) {
+                (Some(part), Some(whole)) => percent(part, whole),
+                _ => Value::Null,
+            }
+        }
+        Expression::Rows => Value::Integer(rows.len() as i64),
+        Expression::CountWhere(condition) => {
+            let rows = rows
+                .iter()
+                .filter(|row| condition.matches(row.get(condition.column())));
+            Value::Integer(rows.count() as i64)
+        }
+        Expression::Sum(column) => {
+            Value::Integer(rows.iter().filter_map(|r| r.integer(column)).sum())
+        }
+        Expression::SumWhere(column, condition) => {
+            let rows = rows
+                .iter()
+                .filter(|row| condition.matches(row.get(condition.column())));
+            Value::Integer(rows.filter_map(|row| row.integer(column)).sum())
+        }
+        Expression::Share(column, condition) => {
+            let sum = |all: bool| -> i64 {
+                let rows = rows
+                    .iter()
+                    .filter(|row| all || condition.matches(row.get(condition.column())));
+                rows.filter_map(|row| row.integer(column)).sum()
+            };
+            percent(sum(false) as f64, sum(true) as f64)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The document as one HTML file: no script, no external resource. The template arranges; it has no
+//! words about figures. Everything but pictures and the partnership's own text is escaped.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
+
+use crate::assess::AssessError;
+use crate::assess::document::{DataTable, Document};
+use crate::assess::figure::Figure;
+
+/// A name ending in `.html` makes the library escape all values.
+const NAME: &str = "document.html";
+const TEMPLATE: &str = include_str!("html/document.html");
+const STYLE: &str = include_str!("html/style.css");
+
+/// A figure's row in the list of queries.
+#[derive(Serialize)]
+struct FigureRow {
+    name: String,
+    shown: String,
+    sql: String,
+    explain: Option<String>,
+    sections: Vec<String>,
+}
+
+/// A table's row in the list of queries.
+#[derive(Serialize)]
+struct TableRow<'d> {
+    id: &'d str,
+    caption: &'d str,
+    sql: &'d str,
+}
+
+/// Writes the document. `figures` are the cited ones, each with its sections.
+pub(crate) fn write(
+    document: &Document,
+    figures: &[(Figure, Vec<String>)],
+    folder: &str,
+) -> Result<String, AssessError> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let mut syntax = SyntaxConfig::builder();
+    environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_template(NAME, TEMPLATE)?;
+    let rows = figures.iter().map(|(figure, sections)| FigureRow {
+        name: figure.name.clone(),
+        shown: figure.shown(),
+        sql: figure.sql.clone(),
+        explain: figure.explain.clone(),
+        sections: sections.clone(),
+    });
+    let tables = document.tables().filter_map(|table: &DataTable| {
+        Some(TableRow {
+            id: &table.id,
+            caption: &table.caption,
+            sql: &table.query.as_ref()?.sql,
+        })
+    });
+    let written = environment.get_template(NAME)?.render(context! {
+        style => STYLE,
+        folder => folder,
+        title => Serde(&document.title),
+        sections => Serde(&document.sections),
+        figures => Serde(rows.collect::<Vec<_>>()),
+        tables => Serde(tables.collect::<Vec<_>>()),
+    })?;
+    Ok(written)
+}

@@ -1,0 +1,419 @@
+//! The annexes: where the figures come from, how the words were chosen, and what is missing.
+
+use crate::assess::document::{Block, DataTable, Section, TableCell};
+use crate::assess::draft::{Draft, Measure};
+use crate::assess::previous::Previous;
+use crate::assess::prose::{Prose, code, constant, name, prose, strong};
+use crate::assess::query::{Condition, Expression, Listing, Selection};
+use crate::assess::sections::know::{break_days, breaks, ids};
+use crate::assess::sections::{column, listed_table, paragraph};
+use crate::assess::value::{NumberFormat, Value};
+use crate::assess::words::{Wording, count_reason_short};
+use crate::reference::labels::in_words;
+
+/// The annexes before and after the list of queries, which is annex F.
+pub(super) fn sections(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Section> {
+    let annex = |letter: &str, title: &str, blocks| Section {
+        id: format!("annex-{letter}"),
+        title: format!("Annex {}: {title}", letter.to_uppercase()),
+        level: 2,
+        blocks,
+    };
+    vec![
+        annex("a", "data sources and quality", quality(draft)),
+        annex("b", "how the words were chosen", methods(draft)),
+        annex("c", "changes in counting", breaks_table(draft)),
+        annex("d", "figures that changed", revisions(draft, previous)),
+        annex("e", "what each kind of record can show", coverage(draft)),
+        annex(
+            "g",
+            "words, accessibility, licence and provenance",
+            about(draft),
+        ),
+    ]
+}
+
+fn quality(draft: &Draft<'_>) -> Vec<Block> {
+    let rows = Selection::new("feed_quality")
+        .and(Condition::NotNull("kind"))
+        .and(Condition::NotNull("kind_label"))
+        .and(Condition::Days("window_from", draft.span.0, draft.span.1));
+    let status =
+        |status: &str| Expression::CountWhere(Condition::Is("data_status", Value::from(status)));
+    let listing = Listing::new(rows, &["partner_name", "kind_label"])
+        .with("records", Expression::Sum("records"))
+        .with("final", status("final"))
+        .with("provisional", status("provisional"))
+        .with("suspect", status("suspect"))
+        .with("overdue", status("overdue"))
+        .with("late", Expression::Sum("late"))
+        .with("revised", Expression::Sum("revised"))
+        .with("rejected", Expression::Sum("rejected"))
+        .with("unknown_code", Expression::Sum("unknown_code"))
+        .with("no_location", Expression::Sum("no_location"))
+        .grouped(&["partner_name", "kind_label"]);
+    let count = Some(NumberFormat::Count);
+    let columns = [
+        ("Partner", None),
+        ("Kind of record", None),
+        ("Records", count),
+        ("Final months", count),
+        ("Provisional", count),
+        ("Unusual", count),
+        ("Missing", count),
+        ("Late records", count),
+        ("Corrected", count),
+        ("Rejected", count),
+        ("Unknown code", count),
+        ("No location", count),
+    ];
+    let caption = format!("What partners sent, {}", draft.window_label);
+    let mut table = listed_table(draft, "table-quality", caption, &columns, &listing);
+    table.note = Prose::from(
+        "Records of everything that a partner sent, not only of this area. A month is unusual if it \
+         has far fewer or more records than the months around it.",
+    );
+    let mut blocks = vec![Block::Table { table }];
+    blocks.extend(reconciliation(draft));
+    blocks
+}
+
+/// The checks of sums, those that failed with the reason why they are accepted.
+fn reconciliation(draft: &Draft<'_>) -> Vec<Block> {
+    let checked = |result: &str| {
+        draft.figure(
+            format!("reconciliation/{result}"),
+            Selection::new("reconciliation").is("result", result),
+            Expression::Rows,
+            NumberFormat::Count,
+        )
+    };
+    let mut blocks = vec![paragraph(prose!(
+        "Sums of parts were compared with their totals. {} checks passed, {} \
+             failed, and {} could not be made, because one side is not exact or was \
+             not sent.",
+        checked("pass"),
+        checked("fail"),
+        checked("not_tested")
+    ))];
+    for accepted in &draft.config.accept {
+        blocks.push(paragraph(prose!(
+            "{} {}",
+            strong(prose!("Accepted: {}.", name(&*accepted.check))),
+            name(&*accepted.reason)
+        )));
+    }
+    blocks
+}
+
+fn methods(draft: &Draft<'_>) -> Vec<Block> {
+    let items = vec![
+        prose!(
+            "{}both periods are complete and counted in the same way, and a \
+             difference as large as this comes about by chance less than once in {} \
+             times. A document makes about that many comparisons.",
+            strong("Rose, fell: "),
+            constant("100")
+        ),
+        prose!(
+            "{}the difference could be chance.",
+            strong("No clear change: ")
+        ),
+        prose!(
+            "{}both numbers are below {}. No percentage is given of a base below {}.",
+            strong("Too small: "),
+            constant("20"),
+            constant("20")
+        ),
+        prose!(
+            "{}the way of counting changed, and it is known by how much that alone \
+             raised the numbers.",
+            strong("Better recording alone could: ")
+        ),
+        prose!(
+            "{}counting changed by an unknown amount, or months are unusual, missing \
+             or not complete. Both numbers are given, and no change is read from \
+             them.",
+            strong("Cannot be compared: ")
+        ),
+        prose!(
+            "{}the limits of a control chart (XmR), from at least {} complete months. \
+             The chart does not know seasons: a number that is high every summer can \
+             be outside it.",
+            strong("Usual range: "),
+            constant("12")
+        ),
+        prose!(
+            "{}among the records that state it, within {} months. People are never \
+             linked across partners.",
+            strong("Repeats: "),
+            constant("12")
+        ),
+        prose!(
+            "{}per {} residents, or households where the kind is about households, by \
+             the population nearest to the middle of the period.",
+            strong("Rates: "),
+            constant("1,000")
+        ),
+        prose!(
+            "{}[b] counting changed; [c] not shown, to protect people; [p] \
+             provisional; [u] unusual or not exact, read with care; [x] not \
+             available. A filled dot: the change can be judged. An open diamond: it \
+             cannot.",
+            strong("Signs: ")
+        ),
+    ];
+    let mut blocks = vec![
+        paragraph(prose!(
+            "The words about a change follow from the tables by fixed rules. Nobody \
+             chooses them."
+        )),
+        Block::Bullets { items },
+    ];
+    for drop in &draft.config.drop {
+        blocks.push(paragraph(prose!(
+            "{}{}. {}",
+            strong("Left out of the key points: "),
+            code(&*drop.figure),
+            name(&*drop.reason)
+        )));
+    }
+    blocks
+}
+
+fn breaks_table(draft: &Draft<'_>) -> Vec<Block> {
+    let rows: Vec<Vec<TableCell>> = breaks(draft)
+        .into_iter()
+        .map(|row| {
+            let size = draft.figure(
+                format!("breaks/{}/most-pct", row.text("break_id")),
+                Selection::new("breaks").is("break_id", row.text("break_id")),
+                Expression::Column("most_pct"),
+                NumberFormat::Percent,
+            );
+            let size =
+                size.map_or_else(|| Prose::from("not known"), |size| prose!("up to {}", size));
+            vec![
+                prose!("{}", name(break_days(row))).into(),
+                prose!("{}", name(in_words(row.text("effect")))).into(),
+                prose!("{}", name(row.text("text"))).into(),
+                ids(row.text("kinds")).into(),
+                size.into(),
+                prose!("{}", name(row.text("source"))).into(),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return vec![paragraph(prose!(
+            "No change in counting is known that affects these periods."
+        ))];
+    }
+    vec![Block::Table {
+        table: DataTable {
+            id: "table-breaks".to_owned(),
+            caption: "Changes in counting between the start of the earlier period and the end of this one"
+                .to_owned(),
+            columns: ["Days", "What kind", "What changed", "Records", "Raised the number", "Source"]
+                .map(|label| column(label, false))
+                .into(),
+            rows,
+            note: Prose::default(),
+            query: None,
+        },
+    }]
+}
+
+/// Figures of the previous document that differ today.
+fn revisions(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Block> {
+    let Some(previous) = previous else {
+        return vec![paragraph(prose!(
+            "There is no earlier document to compare with. To compare with one, name \
+             it as {} in the configuration, and keep its {}.",
+            code("previous"),
+            code("figures.json")
+        ))];
+    };
+    let changed = previous.figures.iter().filter_map(|(figure, printed)| {
+        let now = draft.figures.get(figure)?;
+        let is_restated = now.sql == printed.sql && now.shown() != printed.shown;
+        is_restated.then(|| {
+            vec![
+                prose!("{}", code(figure)).into(),
+                prose!("{}", name(&*printed.shown)).into(),
+                draft.cite_again(figure).into(),
+            ]
+        })
+    });
+    let rows: Vec<Vec<TableCell>> = changed.collect();
+    if rows.is_empty() {
+        return vec![paragraph(prose!(
+            "No figure that {} printed and that has the same query in this document \
+             has changed.",
+            code(&*previous.id)
+        ))];
+    }
+    vec![Block::Table {
+        table: DataTable {
+            id: "table-revisions".to_owned(),
+            caption: format!("Figures of {} that have changed since [r]", previous.id),
+            columns: vec![
+                column("Figure", false),
+                column("As printed", true),
+                column("Now", true),
+            ],
+            rows,
+            note: prose!(
+                "The query is the same, so partners have sent or corrected records since. \
+             {} gives the reasons for a count.",
+                code("partner-feeds explain … --before")
+            ),
+            query: None,
+        },
+    }]
+}
+
+/// Which kind of record can show which priority.
+fn coverage(draft: &Draft<'_>) -> Vec<Block> {
+    let mut columns = vec![column("Kind of record", false)];
+    columns.extend(
+        draft
+            .series
+            .iter()
+            .map(|series| column(series.label.clone(), false)),
+    );
+    let by_series: Vec<Vec<Measure<'_>>> = draft
+        .series
+        .iter()
+        .map(|series| draft.measures(series))
+        .collect();
+    let kinds = draft.partner_kinds().into_iter().map(|kind| {
+        let mut row = vec![TableCell::from(prose!(
+            "{} ({})",
+            name(kind.text("kind_label")),
+            name(kind.text("partner_name"))
+        ))];
+        row.extend(by_series.iter().map(|measures| {
+            let measure = measures.iter().find(|measure| {
+                measure.partner == kind.text("partner") && measure.kind == kind.text("kind")
+            });
+            TableCell::from(coverage_words(measure))
+        }));
+        row
+    });
+    vec![
+        paragraph(prose!(
+            "A kind of record can show a priority only if its records have the codes \
+             or marks by which the plan defines it."
+        )),
+        Block::Table {
+            table: DataTable {
+                id: "table-coverage".to_owned(),
+                caption: format!("What each kind of record can show, {}", draft.window_label),
+                columns,
+                rows: kinds.collect(),
+                note: Prose::default(),
+                query: None,
+            },
+        },
+    ]
+}
+
+fn coverage_words(measure: Option<&Measure<'_>>) -> Prose {
+    let Some(measure) = measure else {
+        return prose!("nothing sent for this period [x]");
+    };
+    match measure.wording {
+        Wording::NotSupplied => {
+            prose!(
+                "{} [x]",
+                count_reason_short(measure.total.text("count_reason"))
+            )
+        }
+        Wording::Bounds => prose!("within bounds [u]"),
+        Wording::None => prose!("counted: none"),
+        _ => prose!("counted"),
+    }
+}
+
+fn about(draft: &Draft<'_>) -> Vec<Block> {
+    let config = draft.config;
+    let words = vec![
+        prose!(
+            "{}what the partnership set for the year. {}what runs across the priorities.",
+            strong("Priority: "),
+            strong("Theme: ")
+        ),
+        prose!(
+            "{}one crime, incident, call, admission or case that a partner sent.",
+            strong("Record: ")
+        ),
+        prose!(
+            "{}what a record is about. Each partner sends its own kinds.",
+            strong("Kind of record: ")
+        ),
+        prose!(
+            "{}a number that links to its query in annex F.",
+            strong("Figure: ")
+        ),
+    ];
+    let mut provenance = vec![
+        prose!(
+            "Assessment: {}. Plan: {}. Window: {}. Baseline: {}.",
+            code(&*config.id),
+            code(&*config.plan.id),
+            code(&*config.window.id),
+            code(config.baseline)
+        ),
+        prose!(
+            "Tables: {}, as at {}. Reference data: {}",
+            code(
+                draft.facts.provenance["program"]
+                    .as_str()
+                    .unwrap_or_default()
+            ),
+            name(draft.as_at()),
+            code(
+                draft.facts.provenance["reference"]["sha256"]
+                    .as_str()
+                    .unwrap_or_default()
+            )
+        ),
+    ];
+    for (file, text) in &config.files {
+        provenance.push(prose!(
+            "{}: SHA-256 {}",
+            code(&**file),
+            code(crate::assess::sha256(text.as_bytes()))
+        ));
+    }
+    vec![
+        Block::Heading {
+            text: "Words".to_owned(),
+        },
+        Block::Bullets { items: words },
+        Block::Heading {
+            text: "Accessibility".to_owned(),
+        },
+        paragraph(prose!(
+            "This document is one page without scripts. Charts have a description and \
+             their data as a table. No meaning is in a colour alone. It is written to \
+             meet the Web Content Accessibility Guidelines {}, level AA. To report a \
+             problem, write to the partnership.",
+            constant("2.2")
+        )),
+        Block::Heading {
+            text: "Licence".to_owned(),
+        },
+        paragraph(prose!(
+            "Codes, names and population numbers contain public sector information \
+             licensed under the Open Government Licence v{}. The figures are the \
+             partnership's. They contain exact small numbers and are not for \
+             publication.",
+            constant("3.0")
+        )),
+        Block::Heading {
+            text: "Provenance".to_owned(),
+        },
+        Block::Bullets { items: provenance },
+    ]
+}

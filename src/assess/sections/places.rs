@@ -1,0 +1,295 @@
+//! Where: the wards, on a map if their shapes are known, and the places of the partnership.
+
+use crate::assess::document::{Block, Section};
+use crate::assess::draft::{Draft, Measure, Series};
+use crate::assess::prose::{Prose, listed, name, prose};
+use crate::assess::query::{Condition, Expression, Listing, Selection};
+use crate::assess::sections::charts::{bar_chart, measured};
+use crate::assess::sections::measures::kind_in_sentence;
+use crate::assess::sections::ward_map::map_chart;
+use crate::assess::sections::{PSEUDO_AREAS, narrative, paragraph};
+use crate::assess::value::{NumberFormat, Value};
+
+/// The section about places.
+pub(super) fn section(draft: &Draft<'_>) -> Section {
+    let feed = draft.config.map.as_ref().map(|map| &map.feed);
+    let feed = feed.or_else(|| draft.config.overview.first());
+    let measure = feed.and_then(|feed| draft.measure(&Series::total(), feed));
+    let mut blocks = Vec::new();
+    match measure.filter(|measure| measure.is_supplied() && !measure.is_everything()) {
+        Some(measure) => blocks.extend(ward_blocks(draft, &measure)),
+        None => blocks.push(paragraph(prose!(
+            "No partner of the overall picture names places below the district, so \
+             there is nothing to show by ward."
+        ))),
+    }
+    blocks.extend(narrative(draft, "places"));
+    Section {
+        id: "places".to_owned(),
+        title: "Where: the wards".to_owned(),
+        level: 2,
+        blocks,
+    }
+}
+
+/// The edition of the wards that the tables have: of several, the newest that is not newer than the
+/// window.
+fn ward_vintage(draft: &Draft<'_>) -> Option<String> {
+    if let Some(map) = &draft.config.map {
+        return Some(map.vintage.clone());
+    }
+    let wards = Selection::new("areas")
+        .is("area_level", "ward")
+        .is("district", &*draft.config.plan.area);
+    let vintages = draft.facts.rows(&wards).into_iter();
+    let mut vintages: Vec<&str> = vintages.map(|row| row.text("area_vintage")).collect();
+    vintages.sort_unstable();
+    vintages.dedup();
+    let year = draft.span.1.year().to_string();
+    let not_newer = vintages.iter().rev().find(|vintage| **vintage <= &*year);
+    not_newer
+        .or(vintages.first())
+        .map(|vintage| (*vintage).to_owned())
+}
+
+/// The wards of a measure.
+fn ward_rows(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Selection> {
+    let rows = Selection::new("window_totals")
+        .is("series_kind", measure.series.kind)
+        .is("series", &*measure.series.id)
+        .is("partner", measure.partner)
+        .is("kind", measure.kind)
+        .is("window_id", &*draft.config.window.id)
+        .is("area_level", "ward")
+        .is("area_vintage", &*ward_vintage(draft)?)
+        .is("area_role", measure.total.text("area_role"))
+        .and(Condition::NotIn("area_code", PSEUDO_AREAS));
+    let found = draft.facts.rows(&rows);
+    let are_exact = found.iter().all(|row| row.text("count_status") == "exact");
+    (!found.is_empty() && are_exact).then_some(rows)
+}
+
+/// The three wards with most records, and their share of all in a known ward.
+pub(super) fn top_wards(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
+    let rows = ward_rows(draft, measure)?;
+    let listing = Listing::new(rows.clone(), &["area_code", "area_name", "count_value"])
+        .descending("count_value")
+        .ascending("area_code")
+        .first(3);
+    let top = draft.facts.list(&listing);
+    let [_, _, third] = &top[..] else { return None };
+    if third[2].integer() == Some(0) {
+        return None;
+    }
+    let wards = top.iter().map(|ward| {
+        let count = ward_figure(draft, measure, &rows, ward);
+        prose!("{} ({})", name(ward[1].text().unwrap_or_default()), count)
+    });
+    let codes = top.iter().map(|ward| ward[0].clone()).collect();
+    let share = draft.figure(
+        measure.figure_name("top-wards-share"),
+        rows.clone(),
+        Expression::Share("count_value", Condition::In("area_code", codes)),
+        NumberFormat::Percent,
+    );
+    Some(prose!(
+        "The three wards with most {} were {}: together {} of those in a known ward.",
+        kind_in_sentence(measure),
+        listed(wards.collect()),
+        share
+    ))
+}
+
+/// The count of a ward, whose listing begins with its code.
+fn ward_figure(
+    draft: &Draft<'_>,
+    measure: &Measure<'_>,
+    rows: &Selection,
+    ward: &[Value],
+) -> Option<Prose> {
+    let code = ward[0].text().unwrap_or_default();
+    draft.figure(
+        measure.figure_name(&format!("ward-{code}/count")),
+        rows.clone().is("area_code", code),
+        Expression::Column("count_value"),
+        NumberFormat::Count,
+    )
+}
+
+/// The ward with most records, with its share: for the key points.
+pub(super) fn top_ward(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
+    let rows = ward_rows(draft, measure)?;
+    let ward = first_ward(draft, &rows)?;
+    Some(prose!(
+        "{} had the most {} of all wards: {}, or {} of those in a known ward.",
+        name(ward[1].text().unwrap_or_default()),
+        kind_in_sentence(measure),
+        ward_figure(draft, measure, &rows, &ward),
+        top_ward_share(draft, measure)
+    ))
+}
+
+/// The share of the ward with most records, of all in a known ward.
+pub(super) fn top_ward_share(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
+    let rows = ward_rows(draft, measure)?;
+    let ward = first_ward(draft, &rows)?;
+    draft.figure(
+        measure.figure_name("top-ward-share"),
+        rows,
+        Expression::Share("count_value", Condition::Is("area_code", ward[0].clone())),
+        NumberFormat::Percent,
+    )
+}
+
+/// Code, name and count of the ward with most records.
+fn first_ward(draft: &Draft<'_>, rows: &Selection) -> Option<Vec<Value>> {
+    let listing = Listing::new(rows.clone(), &["area_code", "area_name", "count_value"])
+        .descending("count_value")
+        .ascending("area_code")
+        .first(1);
+    draft.facts.list(&listing).into_iter().next()
+}
+
+fn ward_blocks(draft: &Draft<'_>, measure: &Measure<'_>) -> Vec<Block> {
+    let Some(rows) = ward_rows(draft, measure) else {
+        return vec![paragraph(prose!(
+            "The tables have no exact numbers by ward for {}.",
+            kind_in_sentence(measure)
+        ))];
+    };
+    let mut blocks = vec![paragraph(prose!(
+        "{} {}{}",
+        top_wards(draft, measure),
+        no_location(draft, measure),
+        unofficial(draft)
+    ))];
+    match map_chart(draft, measure, &rows) {
+        Ok(chart) => blocks.push(chart),
+        Err(reason) => {
+            blocks.extend(ward_bars(draft, measure, rows));
+            blocks.push(paragraph(reason));
+        }
+    }
+    blocks.extend(partnership_places(draft, measure));
+    blocks
+}
+
+/// The records without a place, which are on no map.
+fn no_location(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
+    let rows = Selection::new("window_totals")
+        .is("series_kind", measure.series.kind)
+        .is("series", &*measure.series.id)
+        .is("partner", measure.partner)
+        .is("kind", measure.kind)
+        .is("window_id", &*draft.config.window.id)
+        .is("area_code", "no-location")
+        .is("area_level", "district");
+    let count = draft.figure(
+        measure.figure_name("no-location/count"),
+        rows,
+        Expression::Column("count_value"),
+        NumberFormat::Count,
+    );
+    count.map_or_else(Prose::default, |count| {
+        prose!(
+            "Of everything that {} sent, {} have no location. How many of those were \
+             in this area is not known. ",
+            name(measure.partner_name),
+            count
+        )
+    })
+}
+
+/// How the wards were made up, if not officially.
+fn unofficial(draft: &Draft<'_>) -> Prose {
+    let Some(vintage) = ward_vintage(draft) else {
+        return Prose::default();
+    };
+    let wards = Selection::new("areas")
+        .is("area_level", "ward")
+        .is("area_vintage", &*vintage)
+        .is("district", &*draft.config.plan.area);
+    let Some(ward) = draft
+        .facts
+        .row(&wards)
+        .filter(|row| row.text("method") != "official")
+    else {
+        return Prose::default();
+    };
+    let share = draft.figure(
+        "areas/wards/misplaced-pct".to_owned(),
+        wards.is("area_code", ward.text("area_code")),
+        Expression::TimesHundred("misplaced_share"),
+        NumberFormat::Percent,
+    );
+    let share = share.map(|share| {
+        prose!(
+            " That counts {} of residents in a ward in which they do not live.",
+            share
+        )
+    });
+    prose!(
+        "Small areas are never split: each counts in the ward that contains most \
+             of it.{} These numbers are for the partnership only.",
+        share
+    )
+}
+
+/// The wards as bars, where there is no map.
+fn ward_bars(draft: &Draft<'_>, measure: &Measure<'_>, rows: Selection) -> Option<Block> {
+    let listing = Listing::new(rows, &["area_name", "count_value", "rate_per_1000"])
+        .descending("count_value")
+        .ascending("area_code");
+    let columns = [
+        ("Ward", None),
+        ("Count", Some(NumberFormat::Count)),
+        ("Rate per 1,000", Some(NumberFormat::Rate)),
+    ];
+    let first = draft.facts.list(&listing);
+    let first = first.first()?[0].text().unwrap_or_default().to_owned();
+    let title = prose!("{} had the most {}", name(first), kind_in_sentence(measure));
+    let subtitle = prose!(
+        "{} by ward, {}.",
+        measured(measure),
+        name(&*draft.window_label)
+    );
+    bar_chart(draft, title, subtitle, &columns, &listing, None)
+}
+
+/// The places of the partnership: counts without a rate, since few people live there.
+fn partnership_places(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
+    let rows = Selection::new("window_totals")
+        .is("series_kind", "total")
+        .is("partner", measure.partner)
+        .is("kind", measure.kind)
+        .is("window_id", &*draft.config.window.id)
+        .is("area_level", "place")
+        .is("area_role", measure.total.text("area_role"))
+        .is("count_status", "exact")
+        .and(Condition::NotIn("area_code", PSEUDO_AREAS));
+    let places = draft.facts.rows(&rows).into_iter().map(|row| {
+        let code = row.text("area_code");
+        let count = draft.figure(
+            measure.figure_name(&format!("place-{code}/count")),
+            rows.clone().is("area_code", code),
+            Expression::Column("count_value"),
+            NumberFormat::Count,
+        );
+        prose!(
+            "{}: {} {}. ",
+            name(row.text("area_name")),
+            count,
+            kind_in_sentence(measure)
+        )
+    });
+    let places: Vec<Prose> = places.collect();
+    if places.is_empty() {
+        return None;
+    }
+    let mut text = Prose::default();
+    for place in places {
+        text.push(place);
+    }
+    text.push("It has no rate, since few people live there and many visit it.");
+    Some(paragraph(text))
+}

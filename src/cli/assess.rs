@@ -1,0 +1,286 @@
+//! `partner-feeds assess`.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand};
+
+use super::text::{counted, table};
+use super::{Connection, lookup, runtime};
+use crate::assess::{self, AssessRun, DOCUMENTS, Extent, FIGURES, Written};
+use crate::config::Config;
+use crate::files::TextFiles;
+use crate::files::toml_reader::is_kebab;
+use crate::reference::Reference;
+use crate::storage::Store;
+
+/// Draft the strategic assessment from the tables of a plan
+#[derive(Debug, Args)]
+pub(crate) struct AssessCommand {
+    #[command(subcommand)]
+    action: AssessAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum AssessAction {
+    Init(InitAssessment),
+    Check(CheckAssessment),
+    Write(WriteAssessment),
+    Diff(DiffAssessments),
+}
+
+impl AssessCommand {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.action {
+            AssessAction::Init(init) => init.run(),
+            AssessAction::Check(check) => check.run(),
+            AssessAction::Write(write) => write.run(),
+            AssessAction::Diff(diff) => diff.run(),
+        }
+    }
+}
+
+/// Create the configuration and the texts of a new assessment
+///
+/// Writes `assessments/<id>/assessment.toml` and one Markdown file per section, in the folder of the
+/// setting `reference.folder`. Existing files are never changed.
+#[derive(Debug, Args)]
+struct InitAssessment {
+    /// Id of the assessment, such as smp-2018-19
+    id: String,
+    /// Plan whose tables it uses, such as smp-2017-18
+    #[arg(long, value_name = "ID")]
+    plan: String,
+    /// Period, such as fy:2017-18 or nov-oct:2016-17
+    #[arg(long, value_name = "ID")]
+    window: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl InitAssessment {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = self.connection.load()?;
+        ensure!(
+            is_kebab(&self.id),
+            "`{}` is not kebab-case (a-z, 0-9 and single hyphens)",
+            self.id
+        );
+        lookup::plan(&reference, &self.plan)?;
+        lookup::window(&reference, &self.window)?;
+        let Some(folder) = &config.reference else {
+            bail!(
+                "there is no folder for your own configuration: set `reference.folder` in \
+                 config/partner-feeds.toml, such as \"config\""
+            );
+        };
+        let files = assess::template(&reference, &self.id, &self.plan, &self.window);
+        for (path, text) in files {
+            let path = folder.join(path);
+            let created = create(&path, &text)
+                .with_context(|| format!("cannot create {}", path.display()))?;
+            let state = if created {
+                "created"
+            } else {
+                "exists, unchanged"
+            };
+            say!("{}: {state}", path.display());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Creates a file with its folders, unless it exists.
+fn create(path: &Path, text: &str) -> std::io::Result<bool> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::File::create_new(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Check the configuration and texts of an assessment, and draft it without writing
+///
+/// Reports every fault with file and key. The tables are checked too, if the store exists.
+#[derive(Debug, Args)]
+struct CheckAssessment {
+    /// Id of the assessment
+    id: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl CheckAssessment {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = self.connection.load()?;
+        let files = TextFiles::load(config.reference.as_deref())?;
+        let Ok(store) = config.store.open() else {
+            assess::check(&files, &reference, &self.id)?;
+            say!(
+                "{}: OK. The tables were not checked: there is no store at `{}`",
+                self.id,
+                config.store.root
+            );
+            return Ok(ExitCode::SUCCESS);
+        };
+        let written = draft(&files, &reference, &store, &self.id, &Extent::Complete)?;
+        say!(
+            "{}: OK, {}",
+            self.id,
+            counted(written.figures as u64, "figure")
+        );
+        print_notes(&written);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Draft an assessment: one HTML file and its figures
+///
+/// Writes `index.html`, which needs no other file, and `figures.json`, which has the query of every
+/// number, to the folder `assessments/<id>` of the store. To get a PDF, print the HTML file from a
+/// browser.
+#[derive(Debug, Args)]
+struct WriteAssessment {
+    /// Id of the assessment, such as smp-2017-18
+    id: String,
+    /// Write only the briefing of this priority or theme, such as mental-health
+    #[arg(long, value_name = "ID")]
+    section: Option<String>,
+    /// Write to the folder <id> of this folder or URL, instead of the store
+    #[arg(long, value_name = "DIR")]
+    out: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl WriteAssessment {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = self.connection.load()?;
+        let files = TextFiles::load(config.reference.as_deref())?;
+        let store = config.store.open()?;
+        let extent = self.section.map_or(Extent::Complete, Extent::Section);
+        let written = draft(&files, &reference, &store, &self.id, &extent)?;
+        let folder = match &extent {
+            Extent::Complete => self.id.clone(),
+            Extent::Section(section) => format!("{}-{section}", self.id),
+        };
+        let paths = match &self.out {
+            Some(out) => put(&Store::open_or_create(out, [])?, &folder, &written)?,
+            None => put(&store, &format!("{DOCUMENTS}/{folder}"), &written)?,
+        };
+        for path in paths {
+            say!("{path}");
+        }
+        print_notes(&written);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Drafts an assessment of a configuration.
+fn draft(
+    files: &TextFiles,
+    reference: &Reference,
+    store: &Store,
+    id: &str,
+    extent: &Extent,
+) -> anyhow::Result<Written> {
+    let runtime = runtime()?;
+    let run = AssessRun {
+        files,
+        reference,
+        store,
+        runtime: runtime.handle(),
+    };
+    Ok(assess::write(&run, id, extent)?)
+}
+
+/// Replaces the folder of a document, and returns the paths of its files.
+pub(super) fn put(store: &Store, folder: &str, written: &Written) -> anyhow::Result<Vec<String>> {
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let mut replacement = store.replacement(folder).await?;
+        for (name, bytes) in &written.files {
+            replacement.put(name, bytes.clone()).await?;
+        }
+        replacement.publish().await?;
+        let root = store.root().trim_end_matches('/');
+        let paths = written.files.iter();
+        Ok(paths
+            .map(|(name, _)| format!("{root}/{folder}/{name}"))
+            .collect())
+    })
+}
+
+fn print_notes(written: &Written) {
+    for warning in &written.warnings {
+        say!("warning: {warning}");
+    }
+    if written.own_numbers > 0 {
+        say!("numbers of your own in the texts: {}", written.own_numbers);
+    }
+}
+
+/// Compare the figures of two documents
+///
+/// Reads two files figures.json and lists the figures whose numbers differ. If the query is the same,
+/// the data changed. Exit status: 0 = no differences, 1 = differences.
+#[derive(Debug, Args)]
+struct DiffAssessments {
+    /// Earlier file figures.json, or the id of an assessment in the store
+    before: String,
+    /// Later file, or id
+    after: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl DiffAssessments {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, _) = self.connection.load()?;
+        let [before, after] = [&self.before, &self.after].map(|name| read_figures(&config, name));
+        let changed = assess::diff(&before?, &after?)
+            .map_err(|reason| anyhow::anyhow!("cannot compare the figures: a file {reason}"))?;
+        if changed.is_empty() {
+            say!("no figure differs");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut rows = table(["figure", "before", "after", "query"]);
+        for figure in &changed {
+            let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+            rows.add_row([
+                figure.name.clone(),
+                shown(&figure.before),
+                shown(&figure.after),
+                if figure.is_same_query {
+                    "same"
+                } else {
+                    "differs"
+                }
+                .to_owned(),
+            ]);
+        }
+        say!("{}", rows.trim_fmt());
+        Ok(ExitCode::from(1))
+    }
+}
+
+/// The figures of a file, or of an assessment in the store.
+fn read_figures(config: &Config, name: &str) -> anyhow::Result<Vec<u8>> {
+    let path = PathBuf::from(name);
+    if path.is_file() {
+        return fs::read(&path).with_context(|| format!("cannot read {name}"));
+    }
+    let (store, runtime) = (config.store.open()?, runtime()?);
+    let path = format!("{DOCUMENTS}/{name}/{FIGURES}");
+    let bytes = runtime.block_on(store.read(&path))?;
+    let bytes = bytes.with_context(|| {
+        format!("there is no file `{name}`, and no `{path}` in the store: run assess write {name}")
+    })?;
+    Ok(bytes.to_vec())
+}
