@@ -6,7 +6,7 @@ use crate::assess::chart::{Drawing, NARROW, ON_RAMP, RAMP, WIDE, both};
 
 /// What the shades mean.
 const CLASSES: [&str; 5] = [
-    "under half the borough's rate",
+    "under half the rate of the whole area",
     "half to 0.8 of it",
     "0.8 to 1.25: near it",
     "1.25 to twice",

@@ -9,7 +9,7 @@ use crate::assess::document::{Block, Chart, DataTable};
 use crate::assess::draft::{Draft, Measure};
 use crate::assess::facts::FactRow;
 use crate::assess::prose::{Prose, Span, month, name, prose};
-use crate::assess::query::{Condition, Expression, Listing, Selection};
+use crate::assess::query::{ColumnName, Condition, Expression, Listing, Selection};
 use crate::assess::sections::listed_table;
 use crate::assess::sections::measures::scope_words;
 use crate::assess::value::{NumberFormat, Value};
@@ -399,7 +399,7 @@ pub(super) fn composition_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Opt
         .rows_of(measure, "composition")
         .is("part_kind", "category")
         .is("count_status", "exact");
-    let scheme = coarsest_scheme(&draft.facts.rows(&rows))?;
+    let scheme = main_scheme(&draft.facts.rows(&rows), "part_scheme")?;
     let listing = Listing::new(
         rows.is("part_scheme", scheme),
         &["part_label", "count_value", "share_pct"],
@@ -424,18 +424,15 @@ pub(super) fn composition_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Opt
     bar_chart(draft, title, subtitle, &columns, &listing, None)
 }
 
-/// Of the schemes that nearly all records have, the one with the fewest codes.
-fn coarsest_scheme<'d>(rows: &[FactRow<'d>]) -> Option<&'d str> {
-    let mut schemes: BTreeMap<&str, (i64, usize)> = BTreeMap::new();
+/// The scheme of the rows that most records have. The list of offences has every category in more
+/// detail, so it is used only where there is no other.
+pub(super) fn main_scheme<'d>(rows: &[FactRow<'d>], column: ColumnName) -> Option<&'d str> {
+    let mut schemes: BTreeMap<&str, i64> = BTreeMap::new();
     for row in rows {
-        let (records, codes) = schemes.entry(row.text("part_scheme")).or_default();
-        *records += row.integer("count_value").unwrap_or_default();
-        *codes += 1;
+        *schemes.entry(row.text(column)).or_default() +=
+            row.integer("count_value").unwrap_or_default();
     }
-    let most = schemes.values().map(|(records, _)| *records).max()?;
-    let common = schemes
-        .into_iter()
-        .filter(|(_, (records, _))| *records * 10 >= most * 9);
-    let coarsest = common.min_by_key(|(_, (_, codes))| *codes);
-    coarsest.map(|(scheme, _)| scheme)
+    let schemes = schemes.into_iter();
+    let best = schemes.max_by_key(|(scheme, records)| (*scheme != "ho-offence", *records));
+    best.map(|(scheme, _)| scheme)
 }

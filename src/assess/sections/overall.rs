@@ -4,7 +4,7 @@ use crate::assess::document::{Block, Section};
 use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::prose::{Prose, name, prose};
 use crate::assess::query::{Condition, Listing, Selection};
-use crate::assess::sections::charts::{bar_chart, hours_chart, measured, spc_chart};
+use crate::assess::sections::charts::{bar_chart, hours_chart, main_scheme, measured, spc_chart};
 use crate::assess::sections::key_points::rate_sentence;
 use crate::assess::sections::measures::{self, kind_in_sentence};
 use crate::assess::sections::{PSEUDO_AREAS, listed_table, narrative, paragraph};
@@ -76,9 +76,10 @@ fn codes(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
             measure.total.get("area_role").clone(),
         ))
         .is("count_status", "exact");
+    let scheme = main_scheme(&draft.facts.rows(&rows), "scheme")?;
+    let rows = rows.is("scheme", scheme);
     let listing = Listing::new(rows, &["series_label", "count_value", "share_pct"])
         .descending("count_value")
-        .ascending("scheme")
         .ascending("series")
         .first(CODES);
     let first = draft.facts.list(&listing);

@@ -38,7 +38,7 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
                 _ => "",
             };
             vec![
-                now.unwrap_or_default().into(),
+                now.unwrap_or_else(|| Prose::from("No longer there")).into(),
                 Prose::from(lineage(row.text("change"))).into(),
                 before.into(),
                 Prose::from(scope).into(),
