@@ -15,7 +15,7 @@ use crate::aggregate::tables::events;
 use crate::contract::parts::Flags;
 use crate::event::{Feed, Kind, Month};
 use crate::reference::codes::CodeList;
-use crate::reference::geography::{Level, Scope, Tier};
+use crate::reference::geography::{Level, Tier};
 use crate::reference::pattern::Fold;
 use crate::reference::plan::{Plan, PlanStatus};
 use crate::reference::{Break, Control, HarmSet, Reference};
@@ -111,8 +111,8 @@ pub(super) struct Parameters {
     /// The first and last day of the plan of the query.
     plan_from: Option<String>,
     plan_to: Option<String>,
-    /// The year of the newest boundaries of wards.
-    newest_wards: String,
+    /// The year of the boundaries of the wards that tables compare.
+    compared_wards: String,
     /// The level of the plan's area.
     plan_area_level: &'static str,
     /// Partner, kind and district of those that do not cover every district.
@@ -221,9 +221,9 @@ impl Parameters {
         let area = plans.first().map(|plan| &*plan.area);
         let scope = area.and_then(|area| reference.geography.scope(area));
         let only = plans.first().filter(|_| plan_id.is_some());
-        let newest_wards = scope
+        let compared_wards = scope
             .as_ref()
-            .and_then(Scope::newest_wards)
+            .and_then(|scope| scope.compared_wards(only.map(|plan| plan.valid_to.year())))
             .unwrap_or_default();
         let plan_area_level = scope.map_or("", |scope| scope.area_level().as_str());
         let partners = &reference.partners;
@@ -242,7 +242,7 @@ impl Parameters {
             area_sets: area_sets(reference, area),
             set_districts: set_districts(reference, area),
             plan_area_level,
-            newest_wards,
+            compared_wards,
             plan_from: only.map(|plan| plan.valid_from.to_string()),
             plan_to: only.map(|plan| plan.valid_to.to_string()),
             covers: covers(reference),

@@ -283,7 +283,7 @@ def load(db, lines, reference):
         from sent qualify row_number() over (partition by source, subject order by revision desc, time desc, line) = 1""")
     db.sql(f"set variable first_month = '{reference.first_month}'")
     db.sql(f"set variable district = '{DISTRICT}'")
-    db.sql(f"set variable newest_wards = '{max(WARDS)}'")
+    db.sql(f"set variable compared_wards = '{min(WARDS)}'")
     # Records that count, in sums; months from a kind's first to the last that any has, totals among them.
     db.sql("""
         create or replace table record as select * from latest where not cancelled and kind <> 'count';
@@ -503,7 +503,7 @@ def recount_composition(db, folder):
         where w.family <> 'month' and r.month >= (select month from first_month)
             and p.area_code not in ('no-location', 'outside', 'unplaced')
             and p.area_level not in ('lsoa', 'outward_postcode')
-            and (p.area_level <> 'ward' or p.area_vintage = getvariable('newest_wards'))
+            and (p.area_level <> 'ward' or p.area_vintage = getvariable('compared_wards'))
         group by all"""
     actual = f"""
         select series_kind, series, partner, feed, kind, area_code, area_level, area_vintage, area_role, window_id,

@@ -17,6 +17,8 @@ use crate::aggregate::state::source_set::SourceSet;
 use crate::event::Month;
 use crate::reference::Break;
 use crate::reference::geography::Level;
+#[cfg(doc)]
+use crate::reference::geography::Scope;
 use crate::reference::plan::Plan;
 use crate::reference::windows::Window;
 
@@ -26,7 +28,7 @@ pub(crate) struct TableSet<'f> {
     pub(crate) intake: &'f Intake,
     pub(crate) plans: Vec<PlanCounts<'f>>,
     /// The plan, where all months are under one.
-    plan_id: Option<String>,
+    only_plan: Option<&'f Plan>,
 }
 
 /// The counts under a plan, or under none, and the windows they are shown for.
@@ -38,6 +40,8 @@ pub(crate) struct PlanCounts<'f> {
     windows: Vec<u32>,
     /// The number of its first series: series are numbered through all plans.
     pub(crate) first_series: u32,
+    /// The boundaries of the wards that are compared.
+    compared_wards: Option<String>,
 }
 
 /// The keys of a row.
@@ -95,11 +99,11 @@ impl<'f> TableSet<'f> {
             figures,
             intake,
             plans: Vec::new(),
-            plan_id: None,
+            only_plan: None,
         };
         match choice {
             PlanChoice::Plan(plan) | PlanChoice::PlanWithRecords(plan) => {
-                set.plan_id = Some(plan.id.clone());
+                set.only_plan = Some(plan);
                 set.add(settings.wanted_index(plan), |_| true);
             }
             PlanChoice::InForce => {
@@ -140,6 +144,7 @@ impl<'f> TableSet<'f> {
             kinds,
             windows,
             first_series,
+            compared_wards: self.compared_wards(),
         });
     }
 
@@ -150,12 +155,18 @@ impl<'f> TableSet<'f> {
 
     /// The plan, where all months are under one.
     pub(crate) fn only_plan(&self) -> Option<&'f Plan> {
-        self.plan_id.as_ref().and(self.plans().next())
+        self.only_plan
+    }
+
+    /// The boundaries of the wards that tables compare ([`Scope::compared_wards`]).
+    pub(crate) fn compared_wards(&self) -> Option<String> {
+        let last_year = self.only_plan.map(|plan| plan.valid_to.year());
+        self.figures.scope.compared_wards(last_year)
     }
 
     /// The id of the plan, where all months are under one.
     pub(crate) fn plan_id(&self) -> Option<String> {
-        self.plan_id.clone()
+        self.only_plan.map(|plan| plan.id.clone())
     }
 
     /// Every series of every partner's kind, in the order of keys.
@@ -241,13 +252,13 @@ impl<'f> SeriesCounts<'f> {
     }
 
     /// The areas whose counts are compared: without those that collect the records of no area, and
-    /// with one set of wards, of the newest boundaries.
+    /// with one set of wards ([`Scope::compared_wards`]).
     pub(crate) fn compared_areas(&self) -> impl Iterator<Item = CountedArea<'f>> + use<'f> {
-        let newest_wards = self.figures.scope.newest_wards();
+        let wards = self.plan.compared_wards.as_ref();
         self.areas().filter(move |area| {
             let is_collected = area.key.is_pseudo() && area.key.level != ALL_RECEIVED;
             !is_collected
-                && (area.key.level != Level::Ward.as_str() || area.key.vintage == newest_wards)
+                && (area.key.level != Level::Ward.as_str() || area.key.vintage.as_ref() == wards)
         })
     }
 

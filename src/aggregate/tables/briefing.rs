@@ -60,11 +60,11 @@ fn year(set: &TableSet<'_>) -> Option<u32> {
     year.map(|(index, _)| index)
 }
 
-/// Whether an area is in the briefing: the plan's, or one of its wards of the newest boundaries.
+/// Whether an area is in the briefing: the plan's, or one of its wards.
 fn is_briefed(set: &TableSet<'_>, area: &AreaKey) -> bool {
     let scope = &set.figures.scope;
     let is_ward = area.level == Level::Ward.as_str() && !area.is_pseudo();
-    area.code == scope.area() || (is_ward && area.vintage == scope.newest_wards())
+    area.code == scope.area() || (is_ward && area.vintage == set.compared_wards())
 }
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {

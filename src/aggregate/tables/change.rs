@@ -35,7 +35,7 @@ pub(crate) const TABLE: TableSpec = TableSpec {
         chart's centre? Is it comparable?",
     ),
     rows: "Counts of a window against baselines, with the breaks between; no row where both sides \
-        are 0 or neither was supplied. Wards are those of the newest boundaries.",
+        are 0 or neither was supplied. Wards are those of the years of the plan.",
     columns: || specs(columns()),
     build,
 };

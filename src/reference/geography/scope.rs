@@ -91,11 +91,15 @@ impl<'g> Scope<'g> {
         }
     }
 
-    /// The year of the newest boundaries of wards, as tables name it.
-    pub fn newest_wards(&self) -> Option<String> {
+    /// The year of the boundaries of the wards that tables compare, as tables name it: the newest
+    /// that are not later than the last year of the plan, or else the oldest. Without a plan, the
+    /// newest.
+    pub fn compared_wards(&self, last_year: Option<i16>) -> Option<String> {
         let wards = self.tiers.iter().filter(|tier| tier.level == Level::Ward);
-        let newest = wards.filter_map(|tier| tier.vintage).max();
-        newest.map(|year| year.to_string())
+        let years: BTreeSet<u16> = wards.filter_map(|tier| tier.vintage).collect();
+        let last = i32::from(last_year.unwrap_or(i16::MAX));
+        let in_force = years.iter().rev().find(|year| i32::from(**year) <= last);
+        in_force.or(years.first()).map(u16::to_string)
     }
 
     /// The tiers of the tables, in order.

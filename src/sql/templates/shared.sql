@@ -106,9 +106,9 @@ NOT ({{ is_below_district }} AND w.family = 'month')
 (split_part(area_key, '|', 2) NOT IN ('lsoa', 'outward_postcode')
     OR split_part(area_key, '|', 1) IN ('no-location', 'outside', 'unplaced'))
 {%- endset %}
-{# The wards of the newest boundaries, and all other areas. #}
-{% set with_newest_wards -%}
-(split_part(area_key, '|', 2) <> 'ward' OR split_part(area_key, '|', 3) = {{ newest_wards | literal }})
+{# One set of wards, and all other areas. #}
+{% set with_compared_wards -%}
+(split_part(area_key, '|', 2) <> 'ward' OR split_part(area_key, '|', 3) = {{ compared_wards | literal }})
 {%- endset %}
 {# Without the areas that collect the records of no area. #}
 {% macro is_collected(area_key) -%}
@@ -116,7 +116,7 @@ split_part({{ area_key }}, '|', 1) IN ('no-location', 'outside', 'unplaced')
 {%- endmacro %}
 {% set split_areas -%}
 (split_part(area_key, '|', 2) NOT IN ('lsoa', 'outward_postcode')
-    AND NOT {{ is_collected('area_key') }} AND {{ with_newest_wards }})
+    AND NOT {{ is_collected('area_key') }} AND {{ with_compared_wards }})
 {%- endset %}
 {% set without_codes_of_small_areas -%}
 (split_part(series_key, '|', 4) = ''

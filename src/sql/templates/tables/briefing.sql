@@ -16,7 +16,7 @@
 (split_part(area_key, '|', 1) = {{ plan_area | literal }}
     OR split_part(area_key, '|', 1) IN ('all-received', 'no-location')
     OR split_part(area_key, '|', 2) = 'ward'
-    AND split_part(area_key, '|', 3) = {{ newest_wards | literal }}
+    AND split_part(area_key, '|', 3) = {{ compared_wards | literal }}
     AND {{ shared.without_use_of_feed }})
 {%- endset %}
 {% include 'comparisons.sql' %}

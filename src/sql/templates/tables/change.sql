@@ -1,5 +1,5 @@
 {% set series_filter = shared.without_use_of_feed %}
-{% set area_filter %}{{ shared.without_codes_of_small_areas }} AND {{ shared.with_newest_wards }}{% endset %}
+{% set area_filter %}{{ shared.without_codes_of_small_areas }} AND {{ shared.with_compared_wards }}{% endset %}
 {% include 'comparisons.sql' %}
 {{ select_compared }}
 JOIN verdicts AS v
