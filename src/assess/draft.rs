@@ -2,6 +2,7 @@
 //! cited so far.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use jiff::civil;
 
@@ -29,6 +30,8 @@ pub(crate) struct Draft<'d> {
     pub(crate) area_name: String,
     /// The priorities and themes, in the order of the plan.
     pub(crate) series: Vec<Series>,
+    /// What every kind shows of each series, by its id.
+    measures: BTreeMap<String, Vec<Measure<'d>>>,
 }
 
 /// A priority or theme, or the total.
@@ -83,7 +86,7 @@ impl<'d> Draft<'d> {
             label: row.text("series_label").to_owned(),
             owner: row.get("owner_label").text().map(str::to_owned),
         });
-        Self {
+        let mut draft = Self {
             config,
             facts,
             figures: FigureBook::default(),
@@ -96,7 +99,17 @@ impl<'d> Draft<'d> {
                 area_name.to_owned()
             },
             series: series.collect(),
+            measures: BTreeMap::new(),
+        };
+        let total = [Series::total()];
+        let all: Vec<Series> = total.into_iter().chain(draft.series.clone()).collect();
+        for series in &all {
+            let kinds = draft.partner_kinds().into_iter();
+            let measures = kinds.flat_map(|kind| draft.measures_of(series, kind));
+            let measures = measures.collect();
+            draft.measures.insert(series.id.clone(), measures);
         }
+        draft
     }
 
     /// The number of the next chart.
@@ -126,19 +139,15 @@ impl<'d> Draft<'d> {
 
     /// What every partner's kind shows of a series.
     pub(crate) fn measures(&self, series: &Series) -> Vec<Measure<'d>> {
-        let kinds = self.partner_kinds().into_iter();
-        kinds
-            .flat_map(|kind| self.measures_of(series, kind))
-            .collect()
+        self.measures.get(&series.id).cloned().unwrap_or_default()
     }
 
     /// What a feed shows of a series.
     pub(crate) fn measure(&self, series: &Series, feed: &FeedName) -> Option<Measure<'d>> {
-        let kinds = Selection::new("partner_kinds")
-            .is("partner", &*feed.partner)
-            .is("kind", &*feed.kind);
-        let kind = self.facts.row(&kinds)?;
-        self.measures_of(series, kind).into_iter().next()
+        let measures = self.measures(series).into_iter();
+        let mut measures =
+            measures.filter(|measure| measure.partner == feed.partner && measure.kind == feed.kind);
+        measures.next()
     }
 
     /// A kind's row at the area, one for each role of its places; if its records do not name the

@@ -141,13 +141,11 @@ impl Facts {
             rows: Vec::new(),
         };
         for batch in batches {
-            for row in 0..batch.len() {
-                if is_kept(table.name, batch, row, window) {
-                    let values = columns
-                        .iter()
-                        .map(|column| value(batch, column.name, column.value_type, row));
-                    kept.rows.push(values.collect());
-                }
+            for row in kept_rows(table.name, batch, window) {
+                let values = columns
+                    .iter()
+                    .map(|column| value(batch, column.name, column.value_type, row));
+                kept.rows.push(values.collect());
             }
         }
         self.tables.insert(table.name, kept);
@@ -213,16 +211,20 @@ impl Facts {
     }
 }
 
-/// Whether a row may be needed.
-fn is_kept(table: &str, batch: &TableBatch, row: usize, window: &str) -> bool {
-    let is_small = || batch.texts("area_level").value(row) == "lsoa";
+/// The rows that may be needed: those of the window, without the smallest areas.
+fn kept_rows(table: &str, batch: &TableBatch, window: &str) -> Vec<usize> {
+    let rows = 0..batch.len();
     if table == "spc" {
-        return matches!(
-            batch.texts("series_kind").value(row),
-            "total" | "priority" | "theme"
-        );
+        let kinds = batch.texts("series_kind");
+        let is_of_plan = |row: &usize| matches!(kinds.value(*row), "total" | "priority" | "theme");
+        return rows.filter(is_of_plan).collect();
     }
-    !OF_WINDOW.contains(&table) || (batch.texts("window_id").value(row) == window && !is_small())
+    if !OF_WINDOW.contains(&table) {
+        return rows.collect();
+    }
+    let (windows, levels) = (batch.texts("window_id"), batch.texts("area_level"));
+    rows.filter(|row| windows.value(*row) == window && levels.value(*row) != "lsoa")
+        .collect()
 }
 
 fn value(batch: &TableBatch, column: &str, value_type: ValueType, row: usize) -> Value {

@@ -101,6 +101,10 @@ fn walk<'s>(spans: &'s [Span], found: &mut impl FnMut(&'s Span)) {
 
 impl From<&'static str> for Prose {
     fn from(words: &'static str) -> Self {
+        debug_assert!(
+            !words.contains(|c: char| c.is_ascii_digit()),
+            "a number must be a figure, a name or a constant: {words}"
+        );
         Self::from(Span::Words {
             text: words.to_owned(),
         })

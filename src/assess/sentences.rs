@@ -140,6 +140,7 @@ impl<'d> Draft<'d> {
         let most = self.total_figure(measure, "most", "count_max", NumberFormat::Count);
         match most {
             Some(most) => prose!("between {} and {}", least, most),
+            None if measure.least() == 0 => prose!("not known"),
             None => prose!("at least {}", least),
         }
     }

@@ -214,9 +214,9 @@ pub(crate) fn lineage(change: &str) -> &'static str {
 /// What a repeat is, as a clause after "in 15% of the N".
 pub(crate) fn repeat(definition: &str) -> &'static str {
     match definition {
-        "token-person" => "the same person was in another record of the 12 months before",
-        "token-victim" => "the same victim was in another record of the 12 months before",
-        "token-suspect" => "the same suspect was in another record of the 12 months before",
+        "token-person" => "the same person was in another record of the year before",
+        "token-victim" => "the same victim was in another record of the year before",
+        "token-suspect" => "the same suspect was in another record of the year before",
         "flag-repeat-victim" => "the partner marked a repeat victim",
         "flag-repeat-offender" => "the partner marked a repeat offender",
         _ => "the referral is marked as a repeat",

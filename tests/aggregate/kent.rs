@@ -58,6 +58,11 @@ static KENT: LazyLock<Kent> = LazyLock::new(|| {
     }
 });
 
+/// The chain of these months.
+pub(crate) fn chain() -> &'static Chain {
+    &KENT.chain
+}
+
 fn of_plan(chain: &Chain, table: &str) -> Table {
     chain.table(&format!("aggregates/{PLAN}/{table}.parquet"))
 }

@@ -2,6 +2,7 @@
 //! files.
 
 mod as_at;
+mod assessment;
 mod behaviours;
 mod cases;
 mod chain;

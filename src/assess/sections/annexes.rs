@@ -381,7 +381,7 @@ fn about(draft: &Draft<'_>) -> Vec<Block> {
     ];
     for (file, text) in &config.files {
         provenance.push(prose!(
-            "{}: SHA-256 {}",
+            "{}: checksum {}",
             code(&**file),
             code(crate::assess::sha256(text.as_bytes()))
         ));

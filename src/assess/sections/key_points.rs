@@ -202,7 +202,7 @@ fn changes(draft: &Draft<'_>, first: Option<&Measure<'_>>) -> Vec<Prose> {
         }
     }
     if chosen.is_empty() {
-        chosen.push(no_change(&all));
+        chosen.push(no_change(&all, draft.baseline_words()));
     }
     chosen
 }
@@ -252,7 +252,7 @@ fn score(draft: &Draft<'_>, measure: &Measure<'_>) -> f64 {
     tier * measure.wording.clarity(measure.standard_errors()) * size
 }
 
-fn no_change(all: &[Measure<'_>]) -> Prose {
+fn no_change(all: &[Measure<'_>], before: &'static str) -> Prose {
     let of_plan = || {
         all.iter()
             .filter(|measure| measure.series.kind == "priority")
@@ -264,13 +264,25 @@ fn no_change(all: &[Measure<'_>]) -> Prose {
         .filter(|measure| measure.is_supplied() && !measure.wording.is_comparable())
         .filter(|measure| measure.wording != Wording::None)
         .count();
-    prose!(
-        "Across the priorities, {} measures can be compared with the period \
-             before, and none clearly rose or fell. {} more cannot be compared, \
-             because counting changed or months are unusual or missing.",
-        in_words(comparable),
-        Prose::from(in_words(others)).capitalised()
-    )
+    match comparable {
+        0 => prose!(
+            "Across the priorities, no measure can be compared with {}, because counting changed, \
+             months are unusual or missing, or there is no figure.",
+            before
+        ),
+        _ => prose!(
+            "Across the priorities, {} {} can be compared with {}, and none clearly rose or fell. {} \
+             more cannot be compared, because counting changed or months are unusual or missing.",
+            in_words(comparable),
+            if comparable == 1 {
+                "measure"
+            } else {
+                "measures"
+            },
+            before,
+            Prose::from(in_words(others)).capitalised()
+        ),
+    }
 }
 
 /// A month of a total in which it was out of its usual range.

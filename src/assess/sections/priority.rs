@@ -97,10 +97,7 @@ fn subject(measure: &Measure<'_>) -> Prose {
 
 fn in_short(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) -> Prose {
     let Some(lead) = lead else {
-        return prose!(
-            "No partner sent records that show this. That is a gap in the data, and \
-             does not mean that there were none."
-        );
+        return nothing_to_show(found);
     };
     let mut text = prose!("{} ", draft.change_sentence(lead, &subject(lead)));
     if let Some(caveat) = draft.caveat(lead) {
@@ -122,6 +119,25 @@ fn in_short(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>
     }
     text.push(factor_sentences(draft, lead));
     text
+}
+
+/// What a section says that has no number.
+fn nothing_to_show(found: &[Measure<'_>]) -> Prose {
+    if !found.iter().any(Measure::is_supplied) {
+        return prose!(
+            "No partner sent records that show this. That is a gap in the data, and does not mean \
+             that there were none."
+        );
+    }
+    if found
+        .iter()
+        .any(|measure| measure.wording == Wording::Bounds)
+    {
+        return prose!(
+            "What partners sent gives no number for this, because months or parts are missing."
+        );
+    }
+    prose!("The records that can show this show none.")
 }
 
 fn other_measures(others: &[&Measure<'_>]) -> Prose {
