@@ -17,11 +17,13 @@ pub(crate) mod state;
 
 use parquet::errors::ParquetError;
 
+use crate::event::Micros;
 use crate::ledger::chain::ChainError;
 use crate::rejects::RejectsError;
 use crate::storage::StorageError;
 pub use diff::{PlanDiff, SeriesChange, diff};
-pub use explain::{CountChange, Explanation, FigureQuery, explain};
+pub use explain::{Explanation, FigureQuery, explain};
+pub use figures::revisions::CountChange;
 pub use inspect::{Inspection, inspect};
 pub use run::{AggregateSummary, PROVENANCE, RunProgress, WrittenFile, run};
 pub use settings::{AggregateSettings, IN_FORCE, PlanChoice};
@@ -55,6 +57,16 @@ pub enum AggregateError {
     /// A file that the chain names does not exist.
     #[error("the chain names `{0}`, which does not exist")]
     Missing(String),
+    /// Figures cannot be compared with those of a later time.
+    #[error(
+        "cannot compare the figures as at {as_at} with those as at {since}: choose an earlier time"
+    )]
+    NotEarlier {
+        /// The time to compare with.
+        since: Micros,
+        /// The time of the figures.
+        as_at: Micros,
+    },
     /// The reference data lacks what a table needs.
     #[error("`{file}` is missing or has no `{key}`: add it to the folder of reference data")]
     ReferenceMissing {

@@ -72,6 +72,7 @@ pub fn query(
 ) -> Option<String> {
     let template = match tables::find(table)?.kind {
         TableKind::ToJoin => "join.sql",
+        TableKind::OfTwoTimes => "two_times.sql",
         TableKind::Figures => "query.sql",
     };
     let parameters = Parameters::new(table, *wanted, reference, dialect);

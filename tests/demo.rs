@@ -146,7 +146,7 @@ fn what_is_on_the_screen_is_what_was_written() {
         .collect();
     assert_eq!(
         written.len(),
-        3 + 26,
+        3 + 27,
         "three feeds and the tables of a plan: {screen}"
     );
     for file in written {

@@ -8,6 +8,7 @@ pub(crate) mod feed_months;
 pub(crate) mod harm;
 pub(crate) mod intake;
 pub(crate) mod periods;
+pub(crate) mod revisions;
 pub(crate) mod series;
 pub(crate) mod status;
 pub(crate) mod table_set;

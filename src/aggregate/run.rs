@@ -191,6 +191,7 @@ impl Output<'_> {
         let path = format!("{}aggregates/{}", self.base(), choice.folder());
         let Snapshot {
             current,
+            before,
             intake,
             as_at,
             ..
@@ -199,13 +200,22 @@ impl Output<'_> {
         let Some(figures) = self.unless_missing(&path, figures)? else {
             return Ok(());
         };
+        let before = before.as_ref().map(|before| {
+            let since = self.settings.since;
+            Figures::new(before, self.settings, self.area(&choice), since)
+        });
+        let before = before.transpose()?;
         if let PlanChoice::PlanWithRecords(plan) = choice
             && !figures.has_records_between(plan.valid_from, plan.valid_to)
         {
             progress.advance(TABLES.len() as u64);
             return Ok(());
         }
-        let set = TableSet::new(&figures, intake, choice);
+        let before = before
+            .as_ref()
+            .map(|figures| TableSet::new(figures, intake, choice));
+        let mut set = TableSet::new(&figures, intake, choice);
+        set.before = before.as_ref();
         let mut folder = self.new_folder(&path)?;
         let files = build_all(&set, || progress.advance(1));
         for (table, file) in TABLES.iter().zip(files) {
@@ -303,6 +313,7 @@ impl Output<'_> {
             "plans": plans,
             "chain": ends,
             "as_at": self.snapshot.as_at.map(|at| at.to_string()),
+            "since": self.settings.since.map(|at| at.to_string()),
         })
     }
 }

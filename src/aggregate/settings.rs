@@ -59,6 +59,8 @@ pub struct AggregateSettings<'s> {
     pub reference: &'s Reference,
     /// The time of the figures: what was received later does not count; none = the newest receipt.
     pub as_at: Option<Micros>,
+    /// The earlier time that the figures are compared with; none = they are not compared.
+    pub since: Option<Micros>,
     /// All plans of the reference data, and those of the folders.
     pub(super) plans: Vec<&'s Plan>,
     /// The plans that tables are written under, as indexes of `plans`.
@@ -96,6 +98,7 @@ impl<'s> AggregateSettings<'s> {
             folders,
             reference,
             as_at,
+            since: None,
             tests_time: rules
                 .iter()
                 .any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty()),
@@ -108,6 +111,12 @@ impl<'s> AggregateSettings<'s> {
             plans,
             wanted,
         }
+    }
+
+    /// The same, compared with an earlier time.
+    #[must_use]
+    pub fn compared_with(self, since: Option<Micros>) -> Self {
+        Self { since, ..self }
     }
 
     /// A plan that tables are written under.

@@ -24,6 +24,8 @@ pub(crate) struct Snapshot {
     /// The time of the figures: the one of the settings, else the newest receipt.
     pub(super) as_at: Option<Micros>,
     pub(super) current: Current,
+    /// The records at the earlier time of the settings.
+    pub(super) before: Option<Current>,
     pub(super) intake: Intake,
 }
 
@@ -37,16 +39,21 @@ impl Snapshot {
     ) -> Result<Self, AggregateError> {
         let open = |path: &str| fetch(store, path, runtime);
         let files = Files::of(chains, &open);
-        let rows = files.rows.iter().sum();
-        progress.begin("find the latest revisions", rows);
-        let latest = Latest::find(
-            &files,
-            settings.as_at,
-            &settings.reference.partners,
-            |rows| progress.advance(rows),
-        )?;
-        progress.begin("read and classify the records", rows);
-        let current = Current::read(&files, &latest, settings, |rows| progress.advance(rows))?;
+        let (latest, current, before) = match settings.since {
+            None => {
+                let ([latest], [current]) = read_at([settings.as_at], &files, settings, progress)?;
+                (latest, current, None)
+            }
+            Some(since) => {
+                check_is_earlier(since, settings.as_at)?;
+                let times = [settings.as_at, Some(since)];
+                let ([latest, _], [current, mut before]) =
+                    read_at(times, &files, settings, progress)?;
+                // Only the records that count now are written.
+                before.feeds = Default::default();
+                (latest, current, Some(before))
+            }
+        };
         let (rejects, rejected) = read_rejects(store, chains, settings, runtime)?;
         Ok(Self {
             rows: latest.rows,
@@ -54,11 +61,39 @@ impl Snapshot {
             rejected,
             as_at: settings.as_at.or(latest.newest_received.map(Micros)),
             current,
+            before,
             intake: Intake {
                 rejects,
                 partitions: chains.iter().map(partition_totals).collect(),
             },
         })
+    }
+}
+
+/// The records as at each of some times, in one pass for their latest revisions and one for their
+/// contents.
+fn read_at<const N: usize>(
+    times: [Option<Micros>; N],
+    files: &Files<'_>,
+    settings: &AggregateSettings<'_>,
+    progress: &mut dyn RunProgress,
+) -> Result<([Latest; N], [Current; N]), AggregateError> {
+    let rows = files.rows.iter().sum();
+    progress.begin("find the latest revisions", rows);
+    let partners = &settings.reference.partners;
+    let latest = Latest::find_each(files, times, partners, |rows| progress.advance(rows))?;
+    progress.begin("read and classify the records", rows);
+    let current = Current::read(files, latest.each_ref(), settings, |rows| {
+        progress.advance(rows);
+    })?;
+    Ok((latest, current))
+}
+
+/// Rejects a time to compare with that is not before the time of the figures.
+fn check_is_earlier(since: Micros, as_at: Option<Micros>) -> Result<(), AggregateError> {
+    match as_at {
+        Some(as_at) if since >= as_at => Err(AggregateError::NotEarlier { since, as_at }),
+        _ => Ok(()),
     }
 }
 

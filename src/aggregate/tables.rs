@@ -25,6 +25,7 @@ mod profile;
 mod reader;
 mod reconciliation;
 mod repeats;
+mod revisions;
 mod rules;
 mod series;
 mod shared_columns;
@@ -61,6 +62,7 @@ pub const TABLES: &[TableSpec] = &[
     profile::TABLE,
     reconciliation::TABLE,
     repeats::TABLE,
+    revisions::TABLE,
     rules::TABLE,
     series::TABLE,
     sources::TABLE,

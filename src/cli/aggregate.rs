@@ -24,6 +24,10 @@ pub(crate) struct Aggregate {
     /// the folder as-at/
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     as_at: Option<Micros>,
+    /// Write to the table revisions what changed since this instant, or since the end of this day
+    /// (London), such as the as-at time of the last published figures
+    #[arg(long, value_name = "TIME", value_parser = parse_instant)]
+    since: Option<Micros>,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -42,7 +46,8 @@ impl Aggregate {
         let folders = table_folders(&reference, plans)?;
         let store = config.store.open()?;
         let runtime = runtime()?;
-        let settings = AggregateSettings::new(folders, &reference, self.as_at);
+        let settings =
+            AggregateSettings::new(folders, &reference, self.as_at).compared_with(self.since);
         let mut progress = Progress::new();
         let summary = aggregate::run(&store, &settings, runtime.handle(), &mut progress)?;
         progress.end();

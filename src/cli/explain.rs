@@ -48,7 +48,8 @@ impl Explain {
         let window = lookup::window(&reference, &self.window)?;
         let store = config.store.open()?;
         let runtime = runtime()?;
-        let settings = AggregateSettings::new(vec![PlanChoice::Plan(plan)], &reference, self.as_at);
+        let settings = AggregateSettings::new(vec![PlanChoice::Plan(plan)], &reference, self.as_at)
+            .compared_with(self.before);
         let query = FigureQuery {
             plan,
             series: self.series,
@@ -56,14 +57,7 @@ impl Explain {
             window,
         };
         let mut progress = Progress::new();
-        let explanations = explain(
-            &store,
-            &settings,
-            &query,
-            self.before,
-            runtime.handle(),
-            &mut progress,
-        )?;
+        let explanations = explain(&store, &settings, &query, runtime.handle(), &mut progress)?;
         progress.end();
         let explanations = explanations.unwrap_or_default();
         if explanations.is_empty() {
@@ -147,25 +141,13 @@ fn text(explanations: &[Explanation]) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The reasons of a change, each with what it adds.
-fn reasons(change: &CountChange) -> [(&'static str, i64); 9] {
-    [
-        ("late", change.late),
-        ("reclassified in", change.reclassified.0),
-        ("reclassified out", -change.reclassified.1),
-        ("redated in", change.redated.0),
-        ("redated out", -change.redated.1),
-        ("relocated in", change.relocated.0),
-        ("relocated out", -change.relocated.1),
-        ("cancelled", -change.cancelled),
-        ("reinstated", change.reinstated),
-    ]
-}
-
 fn change_table(change: &CountChange) -> String {
     let mut rows = table(["change", "records"]);
     rows.add_row(["before".to_owned(), change.before.to_string()]);
-    let present = reasons(change).into_iter().filter(|(_, count)| *count != 0);
+    let present = change
+        .reasons()
+        .into_iter()
+        .filter(|(_, count)| *count != 0);
     rows.add_rows(present.map(|(reason, count)| [reason.to_owned(), format!("{count:+}")]));
     rows.add_row(["now".to_owned(), (change.before + change.sum()).to_string()]);
     align_right(&mut rows, 1..=1);
@@ -197,7 +179,8 @@ fn json(explanation: &Explanation) -> Value {
         "breaks": explanation.breaks,
         "change": explanation.change.as_ref().map(|change| json!({
             "before": change.before,
-            "reasons": reasons(change)
+            "reasons": change
+                .reasons()
                 .into_iter()
                 .map(|(reason, count)| json!({ "reason": reason, "records": count }))
                 .collect::<Value>(),

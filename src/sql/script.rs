@@ -118,11 +118,11 @@ impl Script {
     }
 }
 
-/// The names of all files a query may read: feeds and tables to join.
+/// The names of all files a query may read: feeds, and tables that no query computes.
 fn files() -> impl Iterator<Item = &'static str> {
     let to_join = TABLES
         .iter()
-        .filter(|table| table.kind == TableKind::ToJoin);
+        .filter(|table| table.kind != TableKind::Figures);
     let feeds = Feed::ALL.into_iter().map(Feed::as_str);
     feeds.chain(to_join.map(|table| table.name))
 }

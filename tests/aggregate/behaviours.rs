@@ -436,6 +436,15 @@ fn a_place_is_known_by_its_zone_or_its_lsoas() {
 
 /// A chain of generated events, one partition per feed.
 pub(crate) fn chain_of_generated_events(events: u64) -> Chain {
+    let mut chain = Chain::new();
+    for (topic, documents) in generated_events(events) {
+        chain.commit(topic, 0, documents.iter().map(|document| (0, &**document)));
+    }
+    chain
+}
+
+/// Generated events of each topic.
+pub(crate) fn generated_events(events: u64) -> [(&'static str, Vec<String>); 3] {
     let mut generator = Generator::new(
         11,
         GeneratorOptions {
@@ -453,15 +462,11 @@ pub(crate) fn chain_of_generated_events(events: u64) -> Chain {
             _ => housing.push(text),
         }
     }
-    let mut chain = Chain::new();
-    for (topic, documents) in [
-        (POLICE, &police),
-        ("health.events.v1", &health),
-        (HOUSING, &housing),
-    ] {
-        chain.commit(topic, 0, documents.iter().map(|document| (0, &**document)));
-    }
-    chain
+    [
+        (POLICE, police),
+        ("health.events.v1", health),
+        (HOUSING, housing),
+    ]
 }
 
 #[test]

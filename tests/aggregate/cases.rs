@@ -734,6 +734,7 @@ fn a_run_leaves_its_own_files_and_no_others() {
         "profile",
         "reconciliation",
         "repeats",
+        "revisions",
         "rules",
         "series",
         "sources",

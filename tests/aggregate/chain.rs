@@ -202,6 +202,21 @@ impl Chain {
             .expect("aggregated")
     }
 
+    /// Runs `aggregate` into folders, compared with the end of a day.
+    pub(crate) fn aggregate_since(
+        &self,
+        reference: &Reference,
+        folders: &[&str],
+        since: &str,
+    ) -> Option<AggregateSummary> {
+        let ids: Vec<String> = folders.iter().map(|id| (*id).to_owned()).collect();
+        let folders = PlanChoice::parse(reference, &ids).expect("held");
+        let since = Micros::end_of_day_in_london(since.parse().expect("a day"));
+        let settings = AggregateSettings::new(folders, reference, None).compared_with(Some(since));
+        aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet)
+            .expect("aggregated")
+    }
+
     /// A table of the folder of a plan that a run wrote.
     pub(crate) fn table_of(&self, run: &AggregateSummary, folder: &str, table: &str) -> Table {
         let ending = format!("aggregates/{folder}/{table}.parquet");

@@ -40,7 +40,9 @@ fn explained(
     before: Option<i64>,
 ) -> Vec<Explanation> {
     let plan = REFERENCE.plans.get(PLAN).expect("held");
-    let settings = AggregateSettings::new(vec![PlanChoice::Plan(plan)], &REFERENCE, None);
+    let before = before.map(|seconds| BEGAN.plus_seconds(seconds));
+    let settings = AggregateSettings::new(vec![PlanChoice::Plan(plan)], &REFERENCE, None)
+        .compared_with(before);
     let window = REFERENCE.windows.get(window).expect("a window");
     let cell = FigureQuery {
         plan,
@@ -48,22 +50,19 @@ fn explained(
         area: area.to_owned(),
         window,
     };
-    let before = before.map(|seconds| BEGAN.plus_seconds(seconds));
     let explanation = explain(
         &chain.store,
         &settings,
         &cell,
-        before,
         chain.runtime.handle(),
         &mut Quiet,
     );
     explanation.expect("explained").expect("a record")
 }
 
-#[test]
-fn a_change_is_split_into_reasons_that_add_up() {
-    let mut chain = Chain::new();
-    let before = [
+/// Crimes that [`revised`] changes in every way.
+pub(crate) fn to_revise() -> [EventBuilder; 10] {
+    [
         drugs("stays"),
         drugs("cancelled"),
         drugs("reinstated").cancelled(),
@@ -75,8 +74,12 @@ fn a_change_is_split_into_reasons_that_add_up() {
         crime("reclassified-in").category("46"),
         // Moved in every way, and cancelled: the first reason counts.
         drugs("all-at-once"),
-    ];
-    let after = [
+    ]
+}
+
+/// Each way in which a crime of [`to_revise`] comes into a figure or leaves it.
+pub(crate) fn revised() -> [EventBuilder; 11] {
+    [
         drugs("late"),
         drugs("late-too"),
         drugs("cancelled").revision(2).cancelled(),
@@ -93,9 +96,14 @@ fn a_change_is_split_into_reasons_that_add_up() {
             .category("46")
             .area(ASHFORD, "district")
             .cancelled(),
-    ];
-    chain.commit(POLICE, 0, before.iter().map(|document| (0, document)));
-    chain.commit(POLICE, 0, after.iter().map(|document| (100, document)));
+    ]
+}
+
+#[test]
+fn a_change_is_split_into_reasons_that_add_up() {
+    let mut chain = Chain::new();
+    chain.commit(POLICE, 0, to_revise().iter().map(|document| (0, document)));
+    chain.commit(POLICE, 0, revised().iter().map(|document| (100, document)));
     let explanation = explained(
         &chain,
         "substance-misuse",
@@ -118,6 +126,7 @@ fn a_change_is_split_into_reasons_that_add_up() {
         relocated: (1, 1),
         cancelled: 2,
         reinstated: 1,
+        restated: 0,
     };
     assert_eq!(explanation.change, Some(expected));
     assert_eq!(expected.before + expected.sum(), 7);

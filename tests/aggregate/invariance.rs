@@ -14,19 +14,19 @@ use crate::kit::events::{crime, homelessness_case};
 const FOLDERS: [&str; 3] = ["smp-2017-18", "smp-2018-19", "in-force"];
 
 #[derive(Clone, Debug)]
-struct Sent {
-    housing: bool,
-    subject: u8,
-    revision: u8,
-    month: u8,
+pub(crate) struct Sent {
+    pub(crate) housing: bool,
+    pub(crate) subject: u8,
+    pub(crate) revision: u8,
+    pub(crate) month: u8,
     code: usize,
-    area: usize,
+    pub(crate) area: usize,
     flags: usize,
-    cancelled: bool,
+    pub(crate) cancelled: bool,
 }
 
 impl Sent {
-    fn document(&self) -> String {
+    pub(crate) fn document(&self) -> String {
         let subject = format!("s-{}", self.subject);
         let event = if self.housing {
             homelessness_case(&subject)
@@ -59,7 +59,7 @@ impl Sent {
     }
 }
 
-fn sent() -> impl Strategy<Value = Sent> {
+pub(crate) fn sent() -> impl Strategy<Value = Sent> {
     (
         any::<bool>(),
         0_u8..8,

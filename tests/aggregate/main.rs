@@ -20,3 +20,4 @@ mod kit;
 mod limits;
 mod missing;
 mod published;
+mod revisions;

@@ -24,7 +24,7 @@ pub(crate) const OUTSIDE: &str = "outside";
 pub(crate) const UNPLACED: &str = "unplaced";
 
 /// The key of an area in the tables.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AreaKey {
     pub(crate) code: String,
     pub(crate) level: String,

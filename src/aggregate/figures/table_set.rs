@@ -27,6 +27,8 @@ pub(crate) struct TableSet<'f> {
     pub(crate) figures: &'f Figures<'f>,
     pub(crate) intake: &'f Intake,
     pub(crate) plans: Vec<PlanCounts<'f>>,
+    /// The figures of the same folder at the earlier time to compare with.
+    pub(crate) before: Option<&'f TableSet<'f>>,
     /// The plan, where all months are under one.
     only_plan: Option<&'f Plan>,
 }
@@ -65,6 +67,7 @@ pub(crate) struct CountRow<D> {
 }
 
 /// One series of one partner's kind, in all its areas.
+#[derive(Clone)]
 pub(crate) struct SeriesCounts<'f> {
     pub(crate) plan: &'f PlanCounts<'f>,
     pub(crate) key: &'f SeriesKey,
@@ -74,7 +77,7 @@ pub(crate) struct SeriesCounts<'f> {
     counts: &'f KindCounts,
     /// Its index in `counts`.
     index: usize,
-    figures: &'f Figures<'f>,
+    pub(crate) figures: &'f Figures<'f>,
 }
 
 /// An area in which a series of a partner's kind is counted.
@@ -99,6 +102,7 @@ impl<'f> TableSet<'f> {
             figures,
             intake,
             plans: Vec::new(),
+            before: None,
             only_plan: None,
         };
         match choice {
@@ -180,6 +184,18 @@ impl<'f> TableSet<'f> {
             })
     }
 
+    /// A series of a partner's kind by their keys, under one of the plans.
+    pub(crate) fn find(
+        &self,
+        plan: &'f PlanCounts<'f>,
+        key: &SeriesKey,
+        kind: &PartnerKind,
+    ) -> Option<SeriesCounts<'f>> {
+        let kinds = &self.figures.current.partner_kinds;
+        let kind = kinds.iter().position(|known| known == kind)?;
+        plan.series_of_kind(self.figures, plan.series.index(key)?, kind as u32)
+    }
+
     /// The series that count records of their own, not totals that a partner sent.
     pub(crate) fn series_of_records(&self) -> impl Iterator<Item = SeriesCounts<'_>> {
         self.series().filter(|series| !series.is_of_totals())
@@ -211,6 +227,18 @@ impl<'f> TableSet<'f> {
 }
 
 impl<'f> PlanCounts<'f> {
+    /// The windows it is shown for.
+    pub(crate) fn windows(&self, figures: &'f Figures<'f>) -> impl Iterator<Item = &'f Window> {
+        let windows = self.windows.iter();
+        windows.map(|index| &figures.windows[*index as usize])
+    }
+
+    /// Whether others are counts under the same plan.
+    pub(crate) fn is_of_plan_of(&self, others: &PlanCounts<'_>) -> bool {
+        let [own, other] = [self.series.plan, others.series.plan].map(|plan| plan.map(|p| &p.id));
+        own == other
+    }
+
     /// A series of a partner's kind; none = the kind has no rows for it.
     fn series_of_kind(
         &'f self,

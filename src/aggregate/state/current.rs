@@ -19,8 +19,8 @@ use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::calendar::{Calendar, days_since_1970};
 use crate::aggregate::state::files::{Files, Part};
 use crate::aggregate::state::intern::{ABSENT, Numbered, Texts, Tuples};
-use crate::aggregate::state::latest::Latest;
-use crate::aggregate::state::releases::{RecordRelease, Releases};
+use crate::aggregate::state::latest::{Latest, RecordId, identities};
+use crate::aggregate::state::releases::RecordRelease;
 use crate::aggregate::state::sent_area::SentArea;
 use crate::aggregate::state::source_set::SourceSet;
 use crate::aggregate::{AggregateError, AggregateSettings};
@@ -255,24 +255,33 @@ pub(crate) struct Current {
     pub(crate) quality: HashMap<(u32, Month), Quality>,
     /// Rows by feed.
     pub(crate) feeds: [Vec<Chunk>; 3],
+    /// Where two times are compared: the records whose state at the other time may be another, as
+    /// facts; none = cancelled. They are among the facts, too.
+    pub(crate) changed: Vec<(RecordId, Option<Fact>)>,
 }
 
 impl Current {
-    /// Reads the latest row of every record.
-    pub(crate) fn read(
+    /// Reads the latest row of every record, at one time or at two. Of two, each notes what changed
+    /// against the other.
+    pub(crate) fn read<const N: usize>(
         files: &Files<'_>,
-        latest: &Latest,
+        latest: [&Latest; N],
         settings: &AggregateSettings<'_>,
         mut progress: impl FnMut(u64),
-    ) -> Result<Self, AggregateError> {
-        let mut builder = Builder::new(settings, latest);
+    ) -> Result<[Self; N], AggregateError> {
+        let mut builders = latest.map(|own| {
+            let other = latest.into_iter().find(|other| !std::ptr::eq(*other, own));
+            Builder::new(settings, own, other)
+        });
         let names = columns::read();
         files.for_each(&names, |part| {
-            builder.add(part, latest)?;
+            for builder in &mut builders {
+                builder.add(part)?;
+            }
             progress(part.batch.num_rows() as u64);
             Ok(())
         })?;
-        Ok(builder.finish())
+        Ok(builders.map(Builder::finish))
     }
 
     /// The value of a combination in a column of its group, as a number.
@@ -357,6 +366,8 @@ struct RowIntake {
     /// Whether another row has its revision.
     is_repeated: bool,
     is_cancelled: bool,
+    /// Whether it is the state of its record at the other time, too; none = there is no other time.
+    is_latest_at_other_time: Option<bool>,
 }
 
 /// The date that puts a row into a month, and whether it replaces a missing `recorded_at`.
@@ -374,7 +385,11 @@ fn counting_date(batch: &ColumnBatch<'_>, i: usize, kind: Kind, basis: DateBasis
 
 struct Builder<'s> {
     settings: &'s AggregateSettings<'s>,
-    releases: &'s Releases,
+    latest: &'s Latest,
+    /// The same at the time to compare with.
+    other: Option<&'s Latest>,
+    /// The changed records of the part that is being added: the row and the fact.
+    changed: Vec<(usize, Option<Fact>)>,
     calendar: Calendar,
     in_force: HashMap<Month, Option<u32>>,
     partner_kinds: Numbered<PartnerKind>,
@@ -403,11 +418,17 @@ struct Builder<'s> {
 const UNKNOWN: u32 = u32::MAX;
 
 impl<'s> Builder<'s> {
-    fn new(settings: &'s AggregateSettings<'s>, latest: &'s Latest) -> Self {
+    fn new(
+        settings: &'s AggregateSettings<'s>,
+        latest: &'s Latest,
+        other: Option<&'s Latest>,
+    ) -> Self {
         let groups = Group::COMBINED.map(|group| Tuples::new(columns::width(group)));
         Self {
             settings,
-            releases: &latest.releases,
+            latest,
+            other,
+            changed: Vec::new(),
             calendar: Calendar::default(),
             in_force: HashMap::new(),
             partner_kinds: Numbered::default(),
@@ -444,13 +465,15 @@ impl<'s> Builder<'s> {
                 facts: Vec::with_capacity(latest.records),
                 quality: HashMap::new(),
                 feeds: Default::default(),
+                changed: Vec::new(),
             },
         }
     }
 
     /// Adds the latest rows of a part, and the contents of all rows whose revision was sent more than
     /// once.
-    fn add(&mut self, part: &Part, latest: &Latest) -> Result<(), AggregateError> {
+    fn add(&mut self, part: &Part) -> Result<(), AggregateError> {
+        let latest = self.latest;
         let records = Rows::new(&part.batch);
         for row in 0..part.batch.num_rows() {
             if latest.is_repeated(part.file, part.first_row + row) {
@@ -477,6 +500,7 @@ impl<'s> Builder<'s> {
                 is_cancelled: columns
                     .cancelled
                     .is_some_and(|reasons| reasons.is_valid(row)),
+                is_latest_at_other_time: self.other.map(|other| other.contains(part.file, in_file)),
             };
             self.add_row(&columns, i, row, numbers, &intake, &mut chunks);
         }
@@ -486,6 +510,13 @@ impl<'s> Builder<'s> {
                 chunks.push(chunk);
             }
         }
+        let changed = std::mem::take(&mut self.changed);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let (rows, facts): (Vec<usize>, Vec<Option<Fact>>) = changed.into_iter().unzip();
+        let changed = identities(&part.batch, &rows)?.into_iter().zip(facts);
+        self.current.changed.extend(changed);
         Ok(())
     }
 
@@ -515,7 +546,7 @@ impl<'s> Builder<'s> {
         } = self.current.what[numbers[0] as usize];
         let unknown_code = self.current.what[numbers[0] as usize].has_unknown_code();
         let is_replaced = release_files.is_some_and(|files| {
-            self.releases.replaced(RecordRelease {
+            self.latest.releases.replaced(RecordRelease {
                 files,
                 month: self
                     .calendar
@@ -526,6 +557,11 @@ impl<'s> Builder<'s> {
                 revision: batch.revision(i),
             })
         });
+        let is_changed = intake.is_latest_at_other_time == Some(false)
+            || (release_files.is_some()
+                && self
+                    .is_replaced_at_other_time(&columns.records.record(row))
+                    .is_some_and(|at_other_time| at_other_time != is_replaced));
         let (dated, falls_back) = counting_date(batch, i, kind, basis);
         let month = self.calendar.at(Micros(dated)).month;
         let due = self.due_day(batch, i, partner_kind, kind, month);
@@ -538,6 +574,9 @@ impl<'s> Builder<'s> {
         }
         if intake.is_cancelled || is_replaced {
             quality.cancelled += 1;
+            if is_changed {
+                self.changed.push((row, None));
+            }
             return;
         }
         let (area, place) = self.area_of[numbers[Group::Area as usize] as usize];
@@ -575,9 +614,9 @@ impl<'s> Builder<'s> {
                 chunk: self.current.feeds[feed as usize].len(),
                 row: chunk.len(),
             };
-            let fact = self.current.facts.len();
-            columns.tokens.add(row, &mut self.tokens, fact, at);
-            self.current.facts.push(Fact {
+            let index = self.current.facts.len();
+            columns.tokens.add(row, &mut self.tokens, index, at);
+            let fact = Fact {
                 partner_kind: counted.partner_kind,
                 month,
                 area,
@@ -586,9 +625,20 @@ impl<'s> Builder<'s> {
                 week,
                 repeats: Repeats::default(),
                 is_under_2017_act: batch.time(COLUMNS.occurred_from, i) >= Some(ACT_COMMENCED),
-            });
+            };
+            self.current.facts.push(fact);
+            if is_changed {
+                self.changed.push((row, Some(fact)));
+            }
         }
         chunk.push(batch, i, numbers, month, label);
+    }
+
+    /// Whether a later release replaced a record at the other time; none = there is no other time.
+    fn is_replaced_at_other_time(&self, record: &Record<'_>) -> Option<bool> {
+        let partners = &self.settings.reference.partners;
+        let other = self.other?;
+        Some(other.releases.replaced_record(partners, record))
     }
 
     /// The day a row was due, in days since 1970: a total after the last month of its period.
@@ -672,7 +722,7 @@ impl<'s> Builder<'s> {
             kind,
             feed,
             basis,
-            release_files: self.releases.known_files(
+            release_files: self.latest.releases.known_files(
                 &reference.partners,
                 record.source,
                 record.kind,

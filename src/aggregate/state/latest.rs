@@ -92,17 +92,31 @@ impl Latest {
         files: &Files<'_>,
         as_at: Option<Micros>,
         partners: &Partners,
-        mut progress: impl FnMut(u64),
+        progress: impl FnMut(u64),
     ) -> Result<Self, AggregateError> {
-        let mut records = Records::with_capacity(&files.rows);
-        let (mut rows, mut newest_received) = (0, None);
+        let [latest] = Self::find_each(files, [as_at], partners, progress)?;
+        Ok(latest)
+    }
+
+    /// The same as at several times, in one pass.
+    pub(crate) fn find_each<const N: usize>(
+        files: &Files<'_>,
+        as_at: [Option<Micros>; N],
+        partners: &Partners,
+        mut progress: impl FnMut(u64),
+    ) -> Result<[Self; N], AggregateError> {
+        let mut records = as_at.map(|as_at| Records::new(&files.rows, as_at));
         files.for_each(&READ, |part| {
-            let added = records.add(part, as_at.map_or(i64::MAX, |at| at.0), partners)?;
-            newest_received = newest_received.max(added.newest_received);
-            rows += added.rows;
+            for records in &mut records {
+                records.add(part, partners)?;
+            }
             progress(part.batch.num_rows() as u64);
             Ok(())
         })?;
+        Ok(records.map(|records| Self::from_records(files, records)))
+    }
+
+    fn from_records(files: &Files<'_>, records: Records) -> Self {
         let mut best: Vec<Bits> = files.rows.iter().map(|rows| Bits::new(*rows)).collect();
         let mut revised = best.clone();
         let mut first_days: Vec<Vec<u16>> = files
@@ -117,16 +131,16 @@ impl Latest {
                 revised[entry.file as usize].set(entry.row as usize);
             }
         }
-        Ok(Self {
+        Self {
             best,
             revised,
             repeated: records.repeated,
             first_days,
             releases: records.releases,
             records: records.entries.len(),
-            rows,
-            newest_received,
-        })
+            rows: records.rows,
+            newest_received: records.newest_received,
+        }
     }
 
     /// Whether a row is the state of its record.
@@ -150,14 +164,14 @@ impl Latest {
     }
 }
 
-/// What a part added.
-#[derive(Default)]
-struct Added {
-    rows: u64,
-    newest_received: Option<i64>,
-}
-
+/// The records received by an instant, and their best rows.
 struct Records {
+    /// The instant, in microseconds since 1970.
+    as_at: i64,
+    /// As [`Latest::rows`].
+    rows: u64,
+    /// As [`Latest::newest_received`].
+    newest_received: Option<i64>,
     index: HashTable<u32>,
     entries: Vec<Entry>,
     /// As [`Latest::repeated`].
@@ -170,9 +184,12 @@ struct Records {
 
 impl Records {
     /// For files with these numbers of rows.
-    fn with_capacity(files: &[u64]) -> Self {
+    fn new(files: &[u64], as_at: Option<Micros>) -> Self {
         let rows = files.iter().sum::<u64>() as usize;
         Self {
+            as_at: as_at.map_or(i64::MAX, |at| at.0),
+            rows: 0,
+            newest_received: None,
             index: HashTable::with_capacity(rows),
             entries: Vec::with_capacity(rows),
             repeated: files.iter().map(|rows| Bits::new(*rows)).collect(),
@@ -182,14 +199,9 @@ impl Records {
         }
     }
 
-    /// Adds the rows of a part that were received by an instant.
-    fn add(
-        &mut self,
-        part: &Part,
-        as_at: i64,
-        partners: &Partners,
-    ) -> Result<Added, AggregateError> {
-        let (batch, mut added) = (&part.batch, Added::default());
+    /// Adds the rows of a part that were received by the instant.
+    fn add(&mut self, part: &Part, partners: &Partners) -> Result<(), AggregateError> {
+        let batch = &part.batch;
         let column = |name: &'static str| {
             batch
                 .column_by_name(name)
@@ -208,11 +220,11 @@ impl Records {
         let mut published = ReleaseColumns::new(batch);
         for row in 0..batch.num_rows() {
             let received = receipts.value(row);
-            if received > as_at {
+            if received > self.as_at {
                 continue;
             }
-            added.rows += 1;
-            added.newest_received = added.newest_received.max(Some(received));
+            self.rows += 1;
+            self.newest_received = self.newest_received.max(Some(received));
             let files = published.files(&identity, row, partners, &mut self.releases);
             if let Some((files, began)) = files.zip(published.began(row)) {
                 self.releases.add(RecordRelease {
@@ -234,7 +246,7 @@ impl Records {
                 revised: false,
             });
         }
-        Ok(added)
+        Ok(())
     }
 
     fn insert(&mut self, new: Entry) {
@@ -352,11 +364,14 @@ impl<'b> ReleaseColumns<'b> {
     }
 }
 
+/// A record's identity: the hash of its source and subject.
+pub(crate) type RecordId = [u64; 2];
+
 /// The records that some rows of a batch are of.
 pub(crate) fn identities(
     batch: &RecordBatch,
     rows: &[usize],
-) -> Result<Vec<[u64; 2]>, AggregateError> {
+) -> Result<Vec<RecordId>, AggregateError> {
     let (identity, mut scratch) = (IdentityColumns::new(batch)?, Vec::new());
     Ok(rows
         .iter()

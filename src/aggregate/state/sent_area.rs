@@ -1,7 +1,7 @@
 //! An area as a partner sent it, before the tables place it.
 
 /// An area as a partner sent it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SentArea<'a> {
     pub(crate) code: Option<&'a str>,
     pub(crate) level: &'a str,

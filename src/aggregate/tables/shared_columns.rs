@@ -32,6 +32,18 @@ pub(crate) const WEEKDAY: &str = "Day of the week it happened or began, 1 = Mond
     (Europe/London); null = not known to the day.";
 pub(crate) const HOUR: &str = "Hour it happened or began, 0 to 23 (Europe/London); null = not \
     known to the hour.";
+pub(crate) const AREA_CODE: &str = "The area. At a level and vintage, the areas add up to the \
+    total together with `no-location` (no area was sent), `outside` (an area that is not shown) \
+    and `unplaced` (unknown, or too coarse). `all-received` = everything the partner sent, once, \
+    also from elsewhere.";
+pub(crate) const AREA_NAME: &str =
+    "The area's name, or what a pseudo-area contains. Two areas may have the same name.";
+pub(crate) const AREA_LEVEL: &str = "`lsoa`, `ward`, `place` (a place of the partnership), \
+    `outward_postcode`, `district`, `set` (of districts) or `all-received`.";
+pub(crate) const AREA_VINTAGE: &str = "Year of the boundaries; null = there is only one edition.";
+pub(crate) const AREA_ROLE: &str = "What the area is to the record: `incident`, `home` or \
+    `service`; null for `all-received` and `no-location`. Never add across roles.";
+pub(crate) const WINDOW_ID: &str = "The months counted, such as `month:2018-10` or `fy:2018-19`.";
 pub(crate) const IS_PLAN_AREA: &str = "Whether it is the plan's own area, such as the borough.";
 pub(crate) const MONTH_WINDOW: &str = "The month, such as `month:2018-10`.";
 pub(crate) const WINDOW_FROM: &str = "First day of the window.";
@@ -215,16 +227,14 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 6] {
         choice(
             ColumnPurpose::AreaKey,
             "area_code",
-            "The area. At a level and vintage, the areas add up to the total together with \
-             `no-location` (no area was sent), `outside` (an area that is not shown) and \
-             `unplaced` (unknown, or too coarse). `all-received` = everything the partner sent, once, also from elsewhere.",
+            AREA_CODE,
             |set| area_texts(set, |area| Some(&area.code)),
             |_, row: &R| Some(row.key().area),
         ),
         choice(
             ColumnPurpose::Attribute,
             "area_name",
-            "The area's name, or what a pseudo-area contains. Two areas may have the same name.",
+            AREA_NAME,
             |set| {
                 let geography = &set.figures.settings.reference.geography;
                 area_texts(set, |area| Some(area_name(geography, area)))
@@ -234,23 +244,21 @@ fn area_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 6] {
         choice(
             ColumnPurpose::AreaKey,
             "area_level",
-            "`lsoa`, `ward`, `place` (a place of the partnership), `outward_postcode`, \
-             `district`, `set` (of districts) or `all-received`.",
+            AREA_LEVEL,
             |set| area_texts(set, |area| Some(&area.level)),
             |_, row: &R| Some(row.key().area),
         ),
         choice(
             ColumnPurpose::AreaKey,
             "area_vintage",
-            "Year of the boundaries; null = there is only one edition.",
+            AREA_VINTAGE,
             |set| area_texts(set, |area| area.vintage.as_ref()),
             |_, row: &R| Some(row.key().area),
         ),
         choice(
             ColumnPurpose::AreaKey,
             "area_role",
-            "What the area is to the record: `incident`, `home` or `service`; null for `all-received` and \
-             `no-location`. Never add across roles.",
+            AREA_ROLE,
             |set| area_texts(set, |area| area.role.as_ref()),
             |_, row: &R| Some(row.key().area),
         ),
@@ -272,7 +280,7 @@ fn window_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 4] {
         choice(
             ColumnPurpose::WindowKey,
             "window_id",
-            "The months counted, such as `month:2018-10` or `fy:2018-19`.",
+            WINDOW_ID,
             |set| texts(set.figures.windows.iter().map(|window| Some(&window.id))),
             |_, row: &R| Some(row.key().window),
         ),

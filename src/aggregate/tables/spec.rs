@@ -11,6 +11,9 @@ pub enum TableKind {
     /// Figures, computed from records. The query that computes them too is
     /// `src/sql/templates/tables/<name>.sql`.
     Figures,
+    /// Figures that compare the records with those of an earlier time. No query computes them:
+    /// `events/` has the current records only.
+    OfTwoTimes,
     /// Descriptions of plans, areas and partners, to join to figures.
     ToJoin,
 }
