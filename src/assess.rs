@@ -28,6 +28,7 @@ mod sections;
 mod sentences;
 mod value;
 mod words;
+mod workbook;
 
 use std::collections::BTreeMap;
 
@@ -55,6 +56,9 @@ pub const DOCUMENTS: &str = "assessments";
 /// The figures of a document, which the next document compares itself with.
 pub const FIGURES: &str = "figures.json";
 
+/// The tables of a document as a spreadsheet.
+pub const TABLES: &str = "tables.xlsx";
+
 /// Why there is no document.
 #[derive(Debug, thiserror::Error)]
 pub enum AssessError {
@@ -80,7 +84,7 @@ pub enum AssessError {
         path: String,
     },
     /// A table could not be read.
-    #[error("cannot read `{path}`: {error}")]
+    #[error("cannot read the table `{path}`: {error}")]
     Table {
         /// The file.
         path: String,
@@ -88,7 +92,7 @@ pub enum AssessError {
         error: TableReadError,
     },
     /// The receipt of a folder could not be read.
-    #[error("cannot read `{path}`: {error}; run `partner-feeds aggregate`")]
+    #[error("cannot read the receipt `{path}`: {error}; run `partner-feeds aggregate`")]
     Provenance {
         /// The file.
         path: String,
@@ -96,7 +100,7 @@ pub enum AssessError {
         error: serde_json::Error,
     },
     /// The document before could not be read.
-    #[error("cannot read `{path}`: it {reason}")]
+    #[error("cannot read the earlier figures `{path}`: it {reason}")]
     Previous {
         /// The file.
         path: String,
@@ -106,6 +110,9 @@ pub enum AssessError {
     /// The document could not be arranged.
     #[error("cannot arrange the document")]
     Template(#[from] minijinja::Error),
+    /// The tables could not be written as a workbook.
+    #[error("cannot write the workbook of the tables")]
+    Workbook(#[from] rust_xlsxwriter::XlsxError),
     /// A file could not be read or written.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -183,6 +190,8 @@ pub fn write(run: &AssessRun<'_>, id: &str, extent: &Extent) -> Result<Written, 
     if *extent == Extent::Complete {
         let json = json::write(&draft, &document, &figures, &folder);
         files.push((FIGURES.to_owned(), Bytes::from(json)));
+        let workbook = workbook::write(&draft, &document)?;
+        files.push((TABLES.to_owned(), Bytes::from(workbook)));
     }
     Ok(Written {
         files,

@@ -29,10 +29,11 @@ use std::process::Command;
 use partner_feeds::reference::Reference;
 use rdkafka::mocking::MockCluster;
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "README.md",
     "docs/data-engineers.md",
     "docs/analysts.md",
+    "docs/assessment.md",
     "docs/partners.md",
     "CONTRIBUTING.md",
 ];

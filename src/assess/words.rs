@@ -137,7 +137,7 @@ pub(crate) fn count_reason(reason: &str) -> &'static str {
 /// The same for a column of a table.
 pub(crate) fn count_reason_short(reason: &str) -> &'static str {
     match reason {
-        "cannot_show" => "the records cannot show it",
+        "cannot_show" => "cannot show it",
         "not_covered" => "another area",
         "no_district" => "no district in the records",
         "not_received" => "months are missing",

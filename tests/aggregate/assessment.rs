@@ -1,8 +1,10 @@
 //! The strategic assessment, from stores of every kind: what it says, and that it is one document.
 
+use std::io::Cursor;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use calamine::{DataType, Reader, Xlsx, open_workbook_from_rs};
 use partner_feeds::assess::{self, AssessRun, Extent, Written};
 use partner_feeds::files::TextFiles;
 use partner_feeds::reference::Reference;
@@ -77,7 +79,7 @@ impl Assessment {
 /// The page of a document.
 fn page(written: &Written) -> String {
     let (name, page) = &written.files[0];
-    assert!(name.ends_with(".html"), "{name}");
+    assert!(name.contains(".html"), "{name}");
     String::from_utf8(page.to_vec()).expect("UTF-8")
 }
 
@@ -436,7 +438,7 @@ fn a_briefing_is_one_section_with_its_queries() {
     assert!(!page.contains("<section id=\"key-points\""));
     let unknown = Extent::Section("mental-helth".to_owned());
     let error = assessment
-        .try_write(&chain, &unknown)
+        .try_write(chain, &unknown)
         .err()
         .expect("refused");
     assert!(error.contains("did you mean `mental-health`?"), "{error}");
@@ -455,6 +457,40 @@ fn every_kind_of_record_is_in_the_document() {
     ] {
         assert!(coverage.contains(kind), "{kind}");
     }
+}
+
+/// The spreadsheet can be read by another library, and has the numbers of the document.
+#[test]
+fn the_spreadsheet_has_the_tables_of_the_document() {
+    let assessment = Assessment::new("smp-2017-18", "fy:2017-18", CRIME);
+    let written = assessment
+        .try_write(&GENERATED, &Extent::Complete)
+        .expect("written");
+    let (_, bytes) = written
+        .files
+        .iter()
+        .find(|(name, _)| name == assess::TABLES)
+        .expect("a spreadsheet");
+    let mut workbook: Xlsx<_> = open_workbook_from_rs(Cursor::new(bytes)).expect("a workbook");
+    let names = workbook.sheet_names();
+    assert_eq!(names[..3], ["Contents", "Notes", "Table_1"]);
+    let contents = workbook.worksheet_range("Contents").expect("a sheet");
+    assert_eq!(
+        contents.height(),
+        names.len() - 2 + 4,
+        "a row for each table"
+    );
+    for name in &names[2..] {
+        let sheet = workbook.worksheet_range(name).expect("a sheet");
+        let rows = sheet.rows().skip(3);
+        let blank = rows.flatten().filter(|cell| cell.is_empty()).count();
+        assert_eq!(blank, 0, "{name} has blank cells");
+    }
+    let glance = workbook.worksheet_range("Table_1").expect("a sheet");
+    assert!(
+        glance.rows().flatten().any(|cell| cell.is_float()),
+        "numbers"
+    );
 }
 
 /// The same tables give the same bytes, in any time zone and language.
@@ -481,7 +517,7 @@ fn equal_inputs_give_equal_bytes() {
                 .expect("the program runs");
             let error = String::from_utf8_lossy(&status.stderr).into_owned();
             assert!(status.status.success(), "{error}");
-            ["index.html", "figures.json"]
+            ["index.html", "figures.json", "tables.xlsx"]
                 .map(|name| std::fs::read(folder.join("smp-2018-19").join(name)).expect("written"))
         });
     assert!(first == second, "the bytes differ");

@@ -35,7 +35,7 @@ pub(crate) fn draw(bars: &[Bar], label: &str) -> Drawing {
             + 10.0;
         // On a phone the label is above its bar.
         let (left, row) = if is_wide {
-            (longest.min(270.0) + 10.0, 26.0)
+            (longest.min(360.0) + 10.0, 26.0)
         } else {
             (0.0, 40.0)
         };

@@ -59,10 +59,11 @@ impl Layout {
         let left = text_width(&number(last)) + 10.0;
         // A phone has no room for the names of the limits.
         let right = if width >= WIDE { 118.0 } else { 8.0 };
-        let (top, bottom) = (20.0, 24.0);
+        // Above the points: the name of a break, then the name of the period.
+        let (top, bottom) = (38.0, 24.0);
         Self {
             width,
-            height: 210.0,
+            height: 226.0,
             left,
             right,
             top,
@@ -180,22 +181,13 @@ impl Layout {
                 continue;
             }
             let x = self.x(index) - self.step / 2.0;
-            svg.line((x, self.top), (x, self.y(0.0)), PLUM, 1.5, "");
-            let room = text_width("counting changed") + 8.0;
-            if is_first && x - room > self.left {
-                svg.text(
-                    (x - 5.0, self.y(0.0) - 6.0),
-                    Anchor::End,
-                    PLUM,
-                    "counting changed",
-                );
-            } else if is_first && x + room < self.width {
-                svg.text(
-                    (x + 5.0, self.y(0.0) - 6.0),
-                    Anchor::Start,
-                    PLUM,
-                    "counting changed",
-                );
+            svg.line((x, self.top - 18.0), (x, self.y(0.0)), PLUM, 1.5, "");
+            let label = "counting changed";
+            let y = self.top - 24.0;
+            if is_first && x - text_width(label) > 0.0 {
+                svg.text((x, y), Anchor::End, PLUM, label);
+            } else if is_first {
+                svg.text((x, y), Anchor::Start, PLUM, label);
             }
             is_first = false;
         }

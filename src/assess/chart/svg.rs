@@ -163,10 +163,10 @@ impl Svg {
 pub(crate) fn text_width(text: &str) -> f64 {
     let widths = text.chars().map(|c| match c {
         'i' | 'j' | 'l' | '.' | ',' | '\'' | ':' | ';' | '|' | 'I' => 0.32,
-        'f' | 'r' | 't' | ' ' | '(' | ')' | '-' | '/' => 0.4,
-        'm' | 'w' | 'M' | 'W' => 0.98,
-        c if c.is_uppercase() => 0.75,
-        _ => 0.64,
+        'f' | 'r' | 't' | ' ' | '(' | ')' | '-' | '/' => 0.36,
+        'm' | 'w' | 'M' | 'W' => 0.9,
+        c if c.is_uppercase() => 0.72,
+        _ => 0.58,
     });
     widths.sum::<f64>() * TEXT
 }

@@ -29,7 +29,12 @@ pub(super) fn measured(measure: &Measure<'_>) -> Prose {
     if measure.series.kind == "total" {
         prose!("{}", kind)
     } else {
-        prose!("{} under {}", kind, name(measure.series.label.clone()))
+        prose!(
+            "{} under the {} “{}”",
+            kind,
+            measure.series.kind,
+            name(measure.series.label.clone())
+        )
     }
 }
 
