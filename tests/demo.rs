@@ -1,29 +1,28 @@
 //! `demo`, the program itself: what it prints is what it wrote, and it can be run
 //! again.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use jiff::ToSpan;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use partner_feeds::event::Feed;
-use partner_feeds::event::Month;
 use partner_feeds::ledger::verify::verify;
 use partner_feeds::reference::Reference;
 use partner_feeds::storage::Store;
 
-const EVENTS: u64 = 3_000;
-const TABLE: &str = "aggregates/smp-2017-18/priority_monthly.parquet";
+/// Enough for the story to show.
+const EVENTS: u64 = 60_000;
+const EVENTS_FEW: u64 = 3_000;
+const BRIEFING: &str = "aggregates/smp-2017-18/briefing.parquet";
 
-fn demo(store: &Path) -> Output {
+fn demo(store: &Path, events: u64) -> Output {
     Command::new(env!("CARGO_BIN_EXE_partner-feeds"))
-        .args(["demo", "--events", &EVENTS.to_string(), "--store"])
+        .args(["demo", "--events", &events.to_string(), "--store"])
         .arg(store)
         .output()
         .expect("the program runs")
@@ -62,41 +61,33 @@ fn below(screen: &str, line: &str) -> u64 {
         .expect("numbers")
 }
 
-/// A month of a series, partner and kind as the table has it: `count`, `count_min`, `count_max`,
-/// `count_status`.
-type Row = (Option<i64>, Option<i64>, Option<i64>, String);
-/// By series, feed, partner and kind; then by window.
-type Table = BTreeMap<(String, String, String), BTreeMap<String, Row>>;
-
-fn table(path: &Path) -> Table {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("there"))
-        .expect("Parquet");
-    let mut table = Table::new();
+/// The columns of a table that the screen shows, of the plan's area.
+fn plan_area_rows<const N: usize>(path: &Path, columns: [&str; N]) -> Vec<[String; N]> {
+    let file = File::open(path).expect("there");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+    let mut rows = Vec::new();
     for batch in reader.build().expect("readable") {
         let batch = batch.expect("readable");
-        let text = |name: &str, row: usize| batch[name].as_string::<i32>().value(row).to_owned();
-        let number = |name: &str, row: usize| {
-            let column = batch[name].as_primitive::<Int64Type>();
-            column.is_valid(row).then(|| column.value(row))
-        };
-        for row in (0..batch.num_rows()).filter(|row| text("area_code", *row) == "all-received") {
-            let who = format!("{} {}", text("partner", row), text("kind", row));
-            let count = (
-                number("count_value", row),
-                number("count_min", row),
-                number("count_max", row),
-                text("count_status", row),
-            );
-            let of = table
-                .entry((text("series", row), text("feed", row), who))
-                .or_default();
-            assert!(
-                of.insert(text("window_id", row), count).is_none(),
-                "one row a month"
-            );
+        for row in
+            (0..batch.num_rows()).filter(|row| batch["is_plan_area"].as_boolean().value(*row))
+        {
+            rows.push(columns.map(|column| {
+                let array = &batch[column];
+                match array.data_type() {
+                    _ if array.is_null(row) => String::new(),
+                    DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
+                    DataType::Float64 => {
+                        format!(
+                            "{:.0}",
+                            array.as_primitive::<Float64Type>().value(row).abs()
+                        )
+                    }
+                    _ => array.as_string::<i32>().value(row).to_owned(),
+                }
+            }));
         }
     }
-    table
+    rows
 }
 
 fn rows_of(path: &Path) -> u64 {
@@ -108,7 +99,7 @@ fn rows_of(path: &Path) -> u64 {
 fn what_is_on_the_screen_is_what_was_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store");
-    let screen = screen(&demo(&store));
+    let screen = screen(&demo(&store, EVENTS));
 
     let (accepted, rejected) = (number(&screen, "accepted"), number(&screen, "rejected"));
     assert_eq!(
@@ -152,112 +143,122 @@ fn what_is_on_the_screen_is_what_was_written() {
     for file in written {
         assert_eq!(number(&screen, file), rows_of(&store.join(file)), "{file}");
     }
-    assert_figures(&screen, &table(&store.join(TABLE)));
+    assert_figures(&screen, &store.join(BRIEFING));
+    assert_story(&screen);
 }
 
-/// Every priority and theme is printed with each feed, and every figure is the table's.
-fn assert_figures(screen: &str, table: &Table) {
+/// Every priority and theme is printed with the figures and the verdicts of `briefing`.
+fn assert_figures(screen: &str, table: &Path) {
     let reference = Reference::load(None).expect("built in");
-    let plan = reference.plans.get("smp-2017-18").expect("held");
-    let months: Vec<Month> = Month::from_date(plan.valid_from)
-        .to(Month::from_date(plan.valid_to))
-        .collect();
-    let window = |month: &Month| format!("month:{month}");
-    let before = |month: &Month| {
-        window(&Month::from_date(
-            month.first_day().saturating_sub(1.year()),
-        ))
-    };
-    let mut lines = screen
-        .lines()
-        .skip_while(|line| !line.starts_with("Safer Maidstone"))
-        .skip(5);
-    let mut numbers = 0;
+    let plan = reference.plans.get("smp-2017-18").expect("built in");
+    let rows = plan_area_rows(
+        table,
+        [
+            "series",
+            "count_status",
+            "count_min",
+            "base_min",
+            "verdict",
+            "difference_pct",
+        ],
+    );
+    let mut compared = 0;
     for series in &plan.series {
         let heading = format!("{} ({})", series.label, series.kind.as_str());
-        assert_eq!(lines.next(), Some(&*heading), "{screen}");
-        for feed in Feed::ALL {
-            let of_feed: BTreeMap<_, _> = table
-                .iter()
-                .filter(|((s, f, _), _)| *s == series.id && f == feed.as_str())
-                .map(|((.., who), rows)| (&**who, rows))
-                .collect();
-            let sum = |rows: &BTreeMap<String, Row>| {
-                months
-                    .iter()
-                    .filter_map(|m| rows.get(&window(m)))
-                    .filter(|r| r.3 != "not_supplied")
-                    .filter_map(|r| r.1)
-                    .reduce(|a, b| a + b)
-            };
-            let line = lines.next().expect("a line a feed").trim();
-            if let Some(rest) = line.strip_prefix(feed.as_str()) {
-                assert_eq!(rest.trim(), "not supplied", "{screen}");
-                assert!(
-                    of_feed.values().all(|rows| sum(rows).is_none()),
-                    "{} of {feed} is supplied",
-                    series.id
-                );
-                continue;
-            }
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let (who, shown) = words.split_at(2);
-            let rows = of_feed
-                .get(&*who.join(" "))
-                .unwrap_or_else(|| panic!("{who:?} is of {feed}"));
-            assert_eq!(
-                sum(rows),
-                of_feed.values().filter_map(|rows| sum(rows)).max(),
-                "{} {who:?}",
-                series.id
-            );
-            let figure = |window: &str| match rows.get(window) {
-                Some((Some(count), .., status)) if status == "exact" => count.to_string(),
-                Some((None, Some(min), Some(max), status)) if status == "interval" => {
-                    format!("{min}-{max}")
-                }
-                Some((None, Some(min), None, status))
-                    if status == "interval" || status == "partial" =>
-                {
-                    format!("{min}+")
-                }
-                Some((.., status)) if status == "not_supplied" => "n/s".to_owned(),
-                None => "n/s".to_owned(),
-                other => panic!("{other:?}"),
-            };
-            assert_eq!(
-                shown,
-                months
-                    .iter()
-                    .map(|m| figure(&window(m)))
-                    .collect::<Vec<_>>(),
-                "{} {who:?}",
-                series.id
-            );
-            let count = |window: &str| rows.get(window).and_then(|row| row.0);
-            let change = |m: &Month| Some(count(&window(m))? - count(&before(m))?);
-            let changes: Vec<i64> = months.iter().filter_map(change).collect();
-            let shown = lines.next().expect("changes").split_whitespace();
-            assert_eq!(
-                shown
-                    .map(|c| c.parse().expect("a number"))
-                    .collect::<Vec<i64>>(),
-                changes,
-                "{} {who:?}",
-                series.id
-            );
-            numbers += changes.len();
-        }
+        let own = rows.iter().filter(|row| row[0] == series.id);
+        let (not_supplied, supplied): (Vec<_>, Vec<_>) =
+            own.partition(|row| row[1] == "not_supplied");
+        let mut lines = screen
+            .lines()
+            .skip_while(|line| !line.starts_with(&heading));
+        let line = lines.next().expect("a heading");
+        assert!(
+            line.ends_with(&format!("not supplied: {}", not_supplied.len())),
+            "{line}"
+        );
+
+        let section = lines.take_while(|line| line.starts_with("  "));
+        // A row has its months and the verdict at its end, beside what continues a name or a signal.
+        let mut shown: Vec<String> = section.filter_map(figure_on_screen).collect();
+        let mut expected: Vec<String> = supplied.iter().map(|row| figure_of_table(row)).collect();
+        shown.sort();
+        expected.sort();
+        assert_eq!(shown, expected, "{}\n{screen}", series.id);
+        compared += shown.len();
     }
-    assert!(numbers > 100, "{numbers} figures\n{screen}");
+    assert!(compared > 20, "{compared} figures\n{screen}");
+}
+
+/// `before|year|verdict` of a line with a figure.
+fn figure_on_screen(line: &str) -> Option<String> {
+    let (numbers, rest) = (line.get(31..49)?, line.get(51..)?);
+    let numbers = numbers.split_at(9);
+    let [before, year] = [numbers.0, numbers.1].map(|number| number.trim().replace(',', ""));
+    year.trim_end_matches('+').parse::<i64>().ok()?;
+    let verdict = rest.get(14..)?.split(" [").next()?;
+    Some(format!("{before}|{year}|{verdict}"))
+}
+
+/// The same from a row of `briefing`.
+fn figure_of_table([_, status, count, base, verdict, pct]: &[String; 6]) -> String {
+    let open = if status == "partial" { "+" } else { "" };
+    let words = match &**verdict {
+        "" => "none recorded".to_owned(),
+        "rose" | "fell" => format!("{verdict} {pct}%"),
+        "no_clear_change" => "no clear change".to_owned(),
+        "too_few" => "too few to tell".to_owned(),
+        "within_break" | "not_comparable" => "cannot say".to_owned(),
+        other => panic!("`{other}` is not in the demo"),
+    };
+    format!("{base}|{count}{open}|{words}")
+}
+
+/// A reader sees what happened in the story of the demo, and what is missing.
+fn assert_story(screen: &str) {
+    let (_, briefing) = screen.split_once("\nSafer Maidstone").expect("a briefing");
+    let (briefing, next) = briefing.split_once("\nNext\n").expect("next steps");
+    assert!(next.contains("duckdb -c") && next.contains("explain") && next.contains("docs/"));
+    for line in briefing.lines() {
+        assert!(line.chars().count() <= 80, "wider than 80: {line}");
+    }
+    let row = |theme: &str, kind: &str| {
+        let mut lines = briefing.lines().skip_while(|line| !line.starts_with(theme));
+        lines
+            .find(|line| line.trim_start().starts_with(kind))
+            .expect("a row")
+    };
+    let rise = row("Anti-Social Behaviour", "Incidents");
+    assert!(rise.contains("rose "), "{rise}");
+    let fall = row("Substance Misuse", "Ambulance calls");
+    assert!(fall.contains("fell "), "{fall}");
+    let half_month = row("Anti-Social Behaviour", "Cases of anti-social");
+    assert!(
+        half_month.contains("?") && half_month.contains("cannot say ["),
+        "{half_month}"
+    );
+    let late = row("Substance Misuse", "Courses of drug or alcohol");
+    assert!(
+        late.contains("...") && late.contains("cannot say ["),
+        "{late}"
+    );
+
+    let text = briefing.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        "signal: September 2017 has ",
+        "late: nothing for January to March 2018: courses of drug or alcohol treatment",
+        "suspect: February 2018, far from the usual number",
+        "cases of anti-social behaviour (Golding Homes)",
+    ] {
+        assert!(text.contains(expected), "`{expected}`:\n{briefing}");
+    }
 }
 
 #[test]
 fn a_second_demo_replaces_the_first_and_no_other_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store");
-    let first = screen(&demo(&store));
-    let again = screen(&demo(&store));
+    let first = screen(&demo(&store, EVENTS_FEW));
+    let again = screen(&demo(&store, EVENTS_FEW));
     let without = |text: &str| {
         text.lines()
             .filter(|l| !l.starts_with("Replacing the store of"))
@@ -273,7 +274,7 @@ fn a_second_demo_replaces_the_first_and_no_other_folder() {
 
     let others = folder.path().join("others");
     std::fs::create_dir_all(others.join("journal")).expect("made");
-    let refused = demo(&others);
+    let refused = demo(&others, EVENTS_FEW);
     assert_eq!(refused.status.code(), Some(2));
     assert!(
         String::from_utf8_lossy(&refused.stderr).contains("is not empty"),

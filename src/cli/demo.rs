@@ -1,6 +1,6 @@
 //! `partner-feeds demo`.
 
-mod figures;
+mod briefing;
 
 use std::future;
 use std::path::Path;
@@ -11,8 +11,9 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use rdkafka::mocking::MockCluster;
 
+use self::briefing::{Briefing, MonthStyle};
 use super::progress::Progress;
-use super::text::{align_right, grouped, table};
+use super::text::{align_right, grouped, table, terminal_width};
 use super::{ingest, lookup, runtime};
 use crate::aggregate::{self, PlanChoice};
 use crate::config::{Config, Overrides};
@@ -35,6 +36,8 @@ const EVENTS_MAX: u64 = 200_000;
 const BAD: f64 = 0.01;
 /// The number that `topics create` uses.
 const PARTITIONS: i32 = 6;
+/// The width of the screen, if standard output is not a terminal.
+const WIDTH: usize = 80;
 /// The plan of the figures.
 const PLAN: &str = "smp-2017-18";
 /// Marks a folder as a demo's.
@@ -112,14 +115,13 @@ impl Demo {
             counts(self.events, &read),
             files(&written).trim_end()
         );
-        say!(
-            "\n{}",
-            figures::read_as_text(&store, plan, runtime.handle())?
-        );
-        say!(
-            "To query the store with DuckDB:\n{}",
-            query(&self.store, plan)
-        );
+        let briefing = Briefing::read(&store, plan, runtime.handle())?;
+        let (width, style) = match terminal_width() {
+            Some(width) => (width, MonthStyle::Bars),
+            None => (WIDTH, MonthStyle::Digits),
+        };
+        say!("\n{}", briefing.text(plan, width, style));
+        say!("{}", next_steps(&self.store, plan));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -221,11 +223,20 @@ fn files(written: &aggregate::AggregateSummary) -> String {
     rows.trim_fmt() + "\n"
 }
 
-/// A command that queries the figures.
-fn query(store: &str, plan: &Plan) -> String {
+/// What to do with the figures next.
+fn next_steps(store: &str, plan: &Plan) -> String {
+    let (id, area) = (&plan.id, &plan.area);
+    let folder = format!("{store}/aggregates/{id}");
     format!(
-        "duckdb -c \"SELECT series, partner, kind, window_from, count_value, count_status FROM \
-         '{store}/{}' WHERE area_code = 'all-received' AND series_kind = 'priority' ORDER BY ALL\"",
-        figures::file(plan)
+        "Next\n\
+         - read the briefing in a spreadsheet, with all wards:\n  \
+         {folder}/briefing.csv\n\
+         - query it with DuckDB:\n  \
+         duckdb -c \"SELECT series, kind, count_value, verdict FROM\n    \
+         '{folder}/briefing.parquet' WHERE is_plan_area\"\n\
+         - see what the signal is made of:\n  \
+         partner-feeds explain {id} domestic-abuse-violent-crime \\\n    \
+         {area} month:2017-09 --store {store}\n\
+         - read docs/analysts.md: the tables, and the rules for counting"
     )
 }

@@ -54,6 +54,29 @@ pub(super) fn align_right(table: &mut Table, columns: RangeInclusive<usize>) {
     }
 }
 
+/// The width of standard output, if it is a terminal.
+pub(super) fn terminal_width() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(usize::from(width.0))
+}
+
+/// A text as lines of at most this width, broken between words; all but the first are indented.
+pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let length = |text: &str| text.chars().count();
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if length(line) + 1 + length(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) => lines.push(format!("{:indent$}{word}", "")),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A number with commas between thousands.
 pub(super) fn grouped(number: u64) -> String {
     HumanCount(number).to_string()

@@ -18,12 +18,16 @@ const fn percent_of_level(kind: Kind, month: u32) -> u32 {
         (Kind::Incident, PLAN_YEAR..) => 160,
         (Kind::AmbulanceCall, PLAN_YEAR..) => 55,
         (Kind::Crime, SIGNAL) => 150,
-        (Kind::AntisocialBehaviourCase, HALF_MONTH) => 40,
+        (Kind::AntisocialBehaviourCase, HALF_MONTH) => LANDLORD / 2,
+        (Kind::AntisocialBehaviourCase, _) => LANDLORD,
         (Kind::Treatment, LATE..) => 0,
         _ => 100,
     }
 }
 
+/// How many cases of the landlord there are, in percent: so many that half a month is less than
+/// chance explains.
+const LANDLORD: u32 = 300;
 /// April 2017.
 const PLAN_YEAR: u32 = 48;
 /// September 2017.
