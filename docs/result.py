@@ -9,18 +9,45 @@ import sys
 import duckdb
 
 TABLES = f"{sys.argv[1]}/aggregates/smp-2017-18"
-AREA, SERIES, YEAR = "E07000110", "domestic-abuse-violent-crime", "fy:2017-18"
-NAMES = "Mon Tue Wed Thu Fri Sat Sun".split()
-CRIME = f"series = '{SERIES}' AND partner = 'kent-police' AND kind = 'crime'"
-TEXT, MUTED, LINE, BAND, SIGNAL, GRID = "#1f2328", "#57606a", "#1f5fa8", "#dbe7f5", "#c2410c", "#d0d7de"
+TEXT, MUTED, LINE, BAND, GRID = "#1f2328", "#57606a", "#1f5fa8", "#dbe7f5", "#d0d7de"
+ROSE, FELL, CALM = "#c2410c", "#0f766e", "#f3f5f7"
+PALE = {ROSE: "#fbe3d6", FELL: "#d3ece9"}
+MARGIN, WIDTH = 28, 960
+# What happens in the demo: a rise, a fall, and a month outside its limits.
+CHARTS = [
+    ("antisocial-behaviour", "incident"),
+    ("substance-misuse", "ambulance-call"),
+    ("domestic-abuse-violent-crime", "crime"),
+]
+VERDICTS = {
+    "rose": "rose",
+    "rose_beyond_break": "rose",
+    "fell": "fell",
+    "fell_despite_break": "fell",
+    "no_clear_change": "no clear change",
+    "too_few": "too few to tell",
+}
+SHORT = {
+    "antisocial-behaviour-case": ("Landlord", "cases"),
+    "possession": ("Possession", "cases"),
+    "crime": ("Recorded", "crimes"),
+    "detention": ("Police", "detentions"),
+    "incident": ("Police", "incidents"),
+    "stop-search": ("Stop and", "search"),
+    "treatment": ("Drug, alcohol", "treatment"),
+    "homelessness-case": ("Homeless", "applications"),
+    "noise-complaint": ("Noise", "complaints"),
+    "ambulance-call": ("Ambulance", "calls"),
+}
 
 
 def rows(table, columns, where, rest=""):
-    query = f"SELECT {columns} FROM '{TABLES}/{table}.parquet' AS t WHERE {where} {rest}"
+    query = f"SELECT {columns} FROM '{TABLES}/{table}.parquet' WHERE is_plan_area AND {where} {rest}"
     return duckdb.sql(query).fetchall()
 
 
 def text(x, y, words, size=12, fill=TEXT, anchor="start", weight="normal"):
+    words = str(words).replace("&", "&amp;").replace("<", "&lt;")
     print(
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" text-anchor="{anchor}"'
         f' font-weight="{weight}">{words}</text>'
@@ -38,149 +65,153 @@ def line(x1, y1, x2, y2, stroke=GRID, width=1, extra=""):
     )
 
 
-def title(x, y, words, note):
-    text(x, y, words, 14, weight="600")
-    text(x, y + 17, note, 11.5, MUTED)
+def step(most):
+    """The distance of grid lines: 1, 2 or 5 times a power of ten, for two to five lines."""
+    size = 1
+    while most / size > 5:
+        size = size * 5 // 2 if str(size)[0] == "2" else size * 2
+    return size
 
 
-def control_chart(x, y, width, height):
-    title(x, y, "Recorded crimes by month", "Maidstone, control chart; band = expected variation")
-    top, most = y + 34, 280
+def verdict(figure):
+    """The verdict of the briefing in words, with its colour."""
+    count, base, name, percent = figure
+    words = VERDICTS.get(name, "cannot say")
+    colour = {"rose": ROSE, "fell": FELL}.get(words, MUTED)
+    if colour != MUTED and percent is not None:
+        words += f" {abs(percent):.0f}%"
+    return words, colour, f"{count:,}, from {base:,} the year before"
+
+
+def control_chart(x, y, width, series, kind):
+    where = f"series = '{series}' AND kind = '{kind}'"
+    figure = rows("briefing", "count_value, base_min, verdict, difference_pct, series_label, kind_label", where)[0]
+    words, colour, numbers = verdict(figure[:4])
     points = rows(
         "spc",
-        "strftime(window_from, '%Y-%m'), count_value, centre, lower, upper, signal, segment",
-        f"{CRIME} AND is_plan_area AND window_id LIKE 'month:%'",
+        "strftime(window_from, '%Y-%m'), count_value, centre, lower, upper, signal",
+        f"{where} AND window_id LIKE 'month:%' AND window_from >= '2015-04-01' AND window_from < '2018-04-01'",
         "ORDER BY 1",
     )
-    at_x = [x + 30 + (width - 40) * i / (len(points) - 1) for i in range(len(points))]
+    outside = [point for point in points if point[0] >= "2017-04" and point[5] in ("above", "below")]
+    is_signal = colour == MUTED and outside
+    text(x, y, figure[4], 13.5, weight="600")
+    text(x, y + 17, figure[5], 11.5, MUTED)
+    text(x, y + 42, "signal in one month" if is_signal else words, 17, ROSE if is_signal else colour, weight="600")
+    text(x, y + 59, numbers + (f": {words}" if is_signal else ""), 11.5, MUTED)
+
+    top, height, left = y + 76, 128, x + 26
+    most = max(value for point in points for value in (point[1], point[4]) if value is not None) * 1.12
+    at_x = [left + 6 + (x + width - left - 12) * i / (len(points) - 1) for i in range(len(points))]
 
     def at_y(value):
         return top + height - height * value / most
 
-    for value in (0, 100, 200):
-        line(x + 30, at_y(value), x + width, at_y(value))
-        text(x + 24, at_y(value) + 4, value, 11, MUTED, "end")
-    for segment in sorted({point[6] for point in points}):
-        own = [i for i, point in enumerate(points) if point[6] == segment]
-        first, last = at_x[own[0]] - 4, at_x[own[-1]] + 4
-        _, _, centre, lower, upper, _, _ = points[own[0]]
-        if centre is None:
-            continue
-        rect(first, at_y(upper), last - first, at_y(lower) - at_y(upper), BAND)
-        line(first, at_y(centre), last, at_y(centre), LINE, 1, 'stroke-dasharray="3 3"')
-        if own[0] > 0:
-            line(first, top, first, at_y(0), MUTED, 1, 'stroke-dasharray="2 3"')
-            text(first + 5, top + 8, "break: recording changed", 11, MUTED)
-    path = " ".join(f"{px:.1f},{at_y(p[1]):.1f}" for px, p in zip(at_x, points) if p[5] != "excluded")
-    print(f'<polyline points="{path}" fill="none" stroke="{LINE}" stroke-width="1.6"/>')
-    for px, point in zip(at_x, points):
-        hollow, signal = point[5] == "excluded", point[5] in ("above", "below", "run")
-        fill = "#ffffff" if hollow else SIGNAL if signal else LINE
-        print(
-            f'<circle cx="{px:.1f}" cy="{at_y(point[1]):.1f}" r="2.6" fill="{fill}"'
-            f' stroke="{MUTED if hollow else fill}"/>'
-        )
-    text(at_x[-1] - 7, at_y(points[-1][1]) - 6, "suspect month: excluded", 11, MUTED, "end")
-    for px, point in zip(at_x, points):
-        if point[0].endswith("-04") and point[0] != "2018-04":
-            text(px, at_y(0) + 16, f"Apr {point[0][:4]}", 11, MUTED)
+    rect(at_x[24] - 4, top, x + width - at_x[24] + 4, height, "#fbf7ef")
+    for value in range(0, int(most) + 1, step(most)):
+        line(left, at_y(value), x + width, at_y(value))
+        text(left - 6, at_y(value) + 4, value, 10.5, MUTED, "end")
+    half = (at_x[1] - at_x[0]) / 2
+    for px, (_, _, centre, lower, upper, _) in zip(at_x, points):
+        if lower is not None:
+            rect(px - half, at_y(upper), 2 * half, at_y(lower) - at_y(upper), BAND, 'shape-rendering="crispEdges"')
+            line(px - half, at_y(centre), px + half, at_y(centre), LINE, 1, 'stroke-dasharray="3 3"')
+    known = [(px, point) for px, point in zip(at_x, points) if point[1] is not None]
+    path = " ".join(f"{px:.1f},{at_y(point[1]):.1f}" for px, point in known)
+    print(f'<polyline points="{path}" fill="none" stroke="{LINE}" stroke-width="1.5"/>')
+    for px, point in known:
+        mark = {"above": ROSE, "below": FELL}.get(point[5], LINE)
+        print(f'<circle cx="{px:.1f}" cy="{at_y(point[1]):.1f}" r="{2.2 if mark == LINE else 3.2}" fill="{mark}"/>')
+        if is_signal and point in outside:
+            text(px, at_y(point[1]) - 7, f"Sep {point[1]}" if point[0] == "2017-09" else point[1], 11, ROSE, "middle", "600")
+    for i, year in ((0, 2015), (12, 2016), (24, 2017)):
+        text(at_x[i] - 4, top + height + 15, f"Apr {year}", 10.5, MUTED)
 
 
-def wards(x, y, width):
-    title(x, y, "Wards by rate", "Recorded crimes per 1,000 residents, 2017-18; count beside it")
-    found = rows(
-        "window_totals",
-        f"(SELECT area_name FROM '{TABLES}/areas.parquet' AS a WHERE a.area_code = t.area_code AND a.area_vintage = '2019'),"
-        " count_value, rate_per_1000",
-        f"{CRIME} AND window_id = '{YEAR}' AND area_level = 'ward' AND area_vintage = '2019' AND rank_min <= 8",
-        "ORDER BY rank_min",
-    )
-    most = found[0][2]
-    for i, (name, count, rate) in enumerate(found):
-        at = y + 34 + i * 21
-        text(x + 146, at + 12, name, 11.5, anchor="end")
-        rect(x + 154, at, (width - 244) * rate / most, 15, LINE if i < 4 else "#8fb3dc")
-        text(x + 160 + (width - 244) * rate / most, at + 12, f"{rate:.1f}", 11.5, weight="600")
-        text(x + width, at + 12, count, 11.5, MUTED, "end")
+def cell(x, y, width, height, figure):
+    """One figure of the briefing: its verdict, or why there is none."""
+    count, base, name, percent, status, why_not, why_months = figure
+    middle = x + width / 2
+    if status == "not_supplied":
+        rect(x, y, width, height, "url(#hatch)", 'rx="3"')
+        return
+    words, colour, _ = verdict((count or 0, base or 0, name, percent))
+    rect(x, y, width, height, PALE.get(colour, CALM), 'rx="3"')
+    if colour != MUTED:
+        arrow = "▲" if colour == ROSE else "▼"
+        text(middle, y + 17, f"{arrow} {abs(percent or 0):.0f}%", 12, colour, "middle", "600")
+    elif name is None:
+        text(middle, y + 17, "0", 11.5, MUTED, "middle")
+    elif words == "cannot say":
+        reasons = (why_not or "").split(";")
+        late = "late" if "missing" in reasons else reasons[0]
+        text(middle, y + 17, f"? {late}", 11, TEXT if late in ("late", "suspect") else MUTED, "middle")
+    else:
+        text(middle, y + 17, {"too few to tell": "too few"}.get(words, "≈"), 11, MUTED, "middle")
 
 
-def week(x, y, width):
-    title(x, y, "Times of the week", "Recorded crimes of 2017-18 by weekday and hour of their start")
-    found = rows(
-        "profile",
-        "weekday, hour, times_mean",
-        f"{CRIME} AND window_id = '{YEAR}' AND is_plan_area AND hour IS NOT NULL",
-    )
-    cell, tall = (width - 36) / 24, 19
-    shade = {(day, hour): index for day, hour, index in found}
-    for day, name in enumerate(NAMES, 1):
-        text(x + 28, y + 34 + (day - 1) * tall + 13, name, 11, MUTED, "end")
-        for hour in range(24):
-            deep = min(shade.get((day, hour), 0) / 2.6, 1)
-            mix = [round(low + (high - low) * deep) for low, high in ((246, 20), (249, 66), (253, 130))]
-            rect(x + 36 + hour * cell, y + 34 + (day - 1) * tall, cell - 1.5, tall - 1.5, "rgb(%d,%d,%d)" % tuple(mix))
-    for hour in (0, 6, 12, 18):
-        text(x + 36 + hour * cell, y + 34 + 7 * tall + 14, f"{hour:02}:00", 11, MUTED)
-    (day, hour, index) = max(found, key=lambda of: of[2])
-    frame = f'stroke="{SIGNAL}" stroke-width="1.5"'
-    rect(x + 35 + hour * cell, y + 33 + (day - 1) * tall, cell + 0.5, tall + 0.5, "none", frame)
-    text(x + width, y + 17, f"{NAMES[day - 1]} {hour}:00: {index:.1f} times the mean hour", 11.5, SIGNAL, "end")
+def matrix(x, y, width):
+    columns = "series_label, kind, count_value, base_min, verdict, difference_pct, count_status, why_not, why_months"
+    found = rows("briefing", f"series, series_kind, {columns}", "series_kind IN ('priority', 'theme')")
+    shown = {row[3] for row in found if row[8] != "not_supplied"}
+    kinds = [kind for kind in SHORT if kind in shown]
+    text(x, y, "Every priority and theme", 13.5, weight="600")
+    text(x, y + 17, "the year 2017-18 against the year before", 11.5, MUTED)
+    label = 236
+    wide = (width - label) / len(kinds)
+    for i, kind in enumerate(kinds):
+        for k, word in enumerate(SHORT[kind]):
+            text(x + label + (i + 0.5) * wide, y + 3 + 14 * k, word, 10.5, MUTED, "middle")
+    order = list(dict.fromkeys((row[1], row[0], row[2]) for row in found))
+    for r, (_, series, name) in enumerate(sorted(order, key=lambda key: key[0])):
+        at = y + 30 + r * 29
+        text(x, at + 17, name.replace(" (including Modern Slavery)", "").replace("Child Sexual Exploitation (CSE)", "CSE"), 12)
+        for i, kind in enumerate(kinds):
+            own = [row for row in found if row[0] == series and row[3] == kind]
+            if own:
+                cell(x + label + i * wide + 2, at, wide - 4, 26, own[0][4:11])
+    return y + 30 + len(order) * 29
 
 
-def sources(x, y, width):
-    title(x, y, "What each partner's records show", "2017-18, all areas, and change from the year before")
-    found = rows(
-        "window_totals",
-        f"partner, kind, count_value, count_status, (SELECT (difference, comparable) FROM '{TABLES}/change.parquet' AS c"
-        f" WHERE c.series = t.series AND c.partner = t.partner AND c.kind = t.kind AND c.window_id = '{YEAR}'"
-        " AND c.area_code = 'all-received' AND baseline = 'year-before')",
-        f"series = '{SERIES}' AND window_id = '{YEAR}' AND area_code = 'all-received'"
-        " AND partner IN ('kent-police', 'mtw-nhs', 'secamb', 'maidstone-bc', 'golding-homes', 'kent-cc')"
-        " AND kind NOT IN ('incident', 'detention', 'stop-search', 'possession', 'noise-complaint')",
-        "ORDER BY count_value DESC NULLS LAST, partner, kind",
-    )
-    labels = {
-        "kent-police": "Police", "mtw-nhs": "Hospital", "secamb": "Ambulance", "maidstone-bc": "Borough",
-        "golding-homes": "Landlord", "kent-cc": "County",
-    }  # fmt: skip
-    for i, (partner, kind, count, status, change) in enumerate(found):
-        at = y + 34 + i * 21
-        name = {"domestic-abuse-support": "safe accommodation"}.get(kind, kind.replace("-", " "))
-        name = name.replace("antisocial behaviour", "anti-social behaviour")
-        text(x, at + 12, f"{labels[partner]}: {name}", 11.5)
-        if status == "not_supplied":
-            rect(x + width - 132, at, 132, 15, "url(#hatch)", 'rx="2"')
-            text(x + width - 66, at + 12, "not supplied", 11, MUTED, "middle")
-            continue
-        text(x + width - 100, at + 12, f"{count:,}", 11.5, anchor="end", weight="600")
-        (diff, comparable) = tuple(change.values()) if isinstance(change, dict) else change or (None, False)
-        if diff is None:
-            text(x + width, at + 12, "suspect month", 11, MUTED, "end")
-        else:
-            words = f"{diff:+,}".replace("-", "−") + ("" if comparable else ", across a break")
-            text(x + width, at + 12, words, 11, TEXT if comparable else SIGNAL, "end")
+def legend(x, y):
+    marks = [
+        ("▲ ▼", "more than chance explains"),
+        ("≈", "no clear change"),
+        ("? break", "recording or law changed"),
+        ("? suspect", "half a month missing"),
+        ("? late", "nothing since December"),
+    ]
+    for mark, words in marks:
+        text(x, y, mark, 11, TEXT, weight="600")
+        x += 24 if mark == "▲ ▼" else 6 + 5.6 * len(mark)
+        text(x, y, words, 11, MUTED)
+        x += 13 + 5.3 * len(words)
+    rect(x, y - 11, 24, 14, "url(#hatch)", 'rx="3"')
+    text(x + 30, y, "not supplied", 11, MUTED)
 
 
 def main():
-    width, height = 960, 612
+    height = 700
     print(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
         " font-family=\"-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\">"
     )
     print(
         '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-        '<rect width="6" height="6" fill="#f3f4f6"/><line x1="0" y1="0" x2="0" y2="6" stroke="#dde1e6" stroke-width="3"/>'
+        '<rect width="6" height="6" fill="#ffffff"/><line x1="0" y1="0" x2="0" y2="6" stroke="#dfe3e8" stroke-width="3"/>'
         "</pattern></defs>"
     )
-    rect(0.5, 0.5, width - 1, height - 1, "#ffffff", f'rx="8" stroke="{GRID}"')
-    text(28, 40, "Domestic Abuse and Violent Crime", 20, weight="600")
-    text(28, 61, "Safer Maidstone Partnership, plan of 2017-18. Invented data.", 12.5, MUTED)
-    line(28, 76, width - 28, 76)
-    control_chart(28, 104, 520, 190)
-    wards(590, 104, 342)
-    line(28, 366, width - 28, 366)
-    week(28, 394, 520)
-    sources(590, 394, 342)
+    rect(0.5, 0.5, WIDTH - 1, height - 1, "#ffffff", f'rx="8" stroke="{GRID}"')
+    text(MARGIN, 40, "Maidstone, April 2017 to March 2018", 20, weight="600")
+    note = "Safer Maidstone Partnership, plan of 2017-18. Invented data. Bands: what the control chart expects; shaded: the year."
+    text(MARGIN, 61, note, 12, MUTED)
+    line(MARGIN, 76, WIDTH - MARGIN, 76)
+    wide = (WIDTH - 2 * MARGIN - 2 * 30) / 3
+    for i, (series, kind) in enumerate(CHARTS):
+        control_chart(MARGIN + i * (wide + 30), 106, wide, series, kind)
+    line(MARGIN, 350, WIDTH - MARGIN, 350)
+    bottom = matrix(MARGIN, 380, WIDTH - 2 * MARGIN)
+    legend(MARGIN, bottom + 30)
     print("</svg>")
 
 

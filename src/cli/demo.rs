@@ -3,6 +3,7 @@
 mod briefing;
 
 use std::future;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ const EVENTS_MAX: u64 = 200_000;
 const BAD: f64 = 0.01;
 /// The number that `topics create` uses.
 const PARTITIONS: i32 = 6;
-/// The width of the screen, if standard output is not a terminal.
+/// The width of the screen, if it is not known.
 const WIDTH: usize = 80;
 /// The plan of the figures.
 const PLAN: &str = "smp-2017-18";
@@ -116,10 +117,12 @@ impl Demo {
             files(&written).trim_end()
         );
         let briefing = Briefing::read(&store, plan, runtime.handle())?;
-        let (width, style) = match terminal_width() {
-            Some(width) => (width, MonthStyle::Bars),
-            None => (WIDTH, MonthStyle::Digits),
+        let style = if io::stdout().is_terminal() {
+            MonthStyle::Bars
+        } else {
+            MonthStyle::Digits
         };
+        let width = terminal_width().unwrap_or(WIDTH);
         say!("\n{}", briefing.text(plan, width, style));
         say!("{}", next_steps(&self.store, plan));
         Ok(ExitCode::SUCCESS)

@@ -113,7 +113,13 @@ pub(crate) fn csv(set: &TableSet<'_>) -> Result<Bytes, AggregateError> {
         "why not comparable or not exact",
     ])?;
     let keys: Vec<_> = set.series_keys().collect();
-    for row in rows(set) {
+    let mut rows = rows(set);
+    // The plan's area first: what a reader looks for.
+    rows.sort_by_key(|row| {
+        let area = &set.figures.areas.sorted[row.key.area as usize];
+        area.code != set.figures.scope.area()
+    });
+    for row in rows {
         let (plan, series) = keys[row.key.series as usize];
         writer.write_record(fields(set, &row, plan, series))?;
     }
@@ -132,6 +138,8 @@ fn fields(
     let kind = &figures.current.partner_kinds[row.key.kind as usize];
     let area = &figures.areas.sorted[row.key.area as usize];
     let detail = row.detail.as_ref();
+    // A difference that is not a change is left out, as spreadsheets are sorted by it.
+    let is_change = detail.is_some_and(|detail| detail.why_not().is_none());
     let number = |number: Option<f64>, decimals| {
         number.map_or_else(String::new, |number| format!("{number:.decimals$}"))
     };
@@ -144,8 +152,8 @@ fn fields(
         figures.windows[row.key.window as usize].label(),
         row.count.status().in_words(row.count.min, row.count.max()),
         detail.map_or_else(String::new, ChangeDetail::base_in_words),
-        number(row.difference(), 0),
-        number(row.difference_pct(), 1),
+        number(row.difference().filter(|_| is_change), 0),
+        number(row.difference_pct().filter(|_| is_change), 1),
         detail.map_or_else(String::new, ChangeDetail::verdict_in_words),
         why(row, kind.is_count()),
     ]

@@ -16,7 +16,7 @@ pub(crate) enum MonthStyle {
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const DIGITS: [char; 9] = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
-/// A month of which nothing was supplied: not 0.
+/// A month that was not supplied: not 0.
 pub(super) const NOT_SUPPLIED: char = '.';
 /// A month that is suspect.
 pub(super) const SUSPECT: char = '?';
@@ -61,7 +61,7 @@ impl MonthStyle {
     /// What the marks of a year mean.
     pub(super) const fn key(self) -> &'static str {
         match self {
-            Self::Bars => "The bars are the months, from nothing to the highest of the row.",
+            Self::Bars => "The bars are the months: a full bar is the highest of the row, 0 is none.",
             Self::Digits => "The digits are the months: 9 is the highest of the row, 0 is none.",
         }
     }
