@@ -183,9 +183,9 @@ def legend(x, y):
     ]
     for mark, words in marks:
         text(x, y, mark, 11, TEXT, weight="600")
-        x += 24 if mark == "▲ ▼" else 6 + 5.6 * len(mark)
+        x += 31 if mark == "▲ ▼" else 6 + 5.6 * len(mark)
         text(x, y, words, 11, MUTED)
-        x += 13 + 5.3 * len(words)
+        x += 12 + 5.3 * len(words)
     rect(x, y - 11, 24, 14, "url(#hatch)", 'rx="3"')
     text(x + 30, y, "not supplied", 11, MUTED)
 
