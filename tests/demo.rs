@@ -233,7 +233,7 @@ fn assert_story(screen: &str) {
     assert!(fall.contains("fell "), "{fall}");
     let half_month = row("Anti-Social Behaviour", "Cases of anti-social");
     assert!(
-        half_month.contains("?") && half_month.contains("cannot say ["),
+        half_month.contains('?') && half_month.contains("cannot say ["),
         "{half_month}"
     );
     let late = row("Substance Misuse", "Courses of drug or alcohol");
