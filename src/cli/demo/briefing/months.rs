@@ -61,7 +61,9 @@ impl MonthStyle {
     /// What the marks of a year mean.
     pub(super) const fn key(self) -> &'static str {
         match self {
-            Self::Bars => "The bars are the months: a full bar is the highest of the row, 0 is none.",
+            Self::Bars => {
+                "The bars are the months: a full bar is the highest of the row, 0 is none."
+            }
             Self::Digits => "The digits are the months: 9 is the highest of the row, 0 is none.",
         }
     }
