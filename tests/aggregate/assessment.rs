@@ -488,7 +488,7 @@ fn the_spreadsheet_has_the_tables_of_the_document() {
     }
     let glance = workbook.worksheet_range("Table_1").expect("a sheet");
     assert!(
-        glance.rows().flatten().any(|cell| cell.is_float()),
+        glance.rows().flatten().any(calamine::DataType::is_float),
         "numbers"
     );
 }

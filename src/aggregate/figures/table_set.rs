@@ -317,9 +317,9 @@ impl<'f> SeriesCounts<'f> {
     /// Whether tables of windows have a row for an area and window. Below a district, months are only
     /// in the monthly tables; of single codes and of the smallest areas, quarters have no row either.
     pub(crate) fn shows(&self, area: CountedArea<'_>, window: &Window) -> bool {
-        let (is_below, is_code) = (area.key.is_below_district(), !self.key.is_of_plan());
-        let has_quarters = !area.key.is_sparse() && !(is_below && is_code);
-        !(is_below && window.is_month()) && (has_quarters || !window.is_quarter())
+        let is_below = area.key.is_below_district();
+        let is_finest = area.key.is_sparse() || (is_below && !self.key.is_of_plan());
+        !(is_below && window.is_month() || is_finest && window.is_quarter())
     }
 
     /// The windows it is shown for, with their indexes in [`Figures::windows`].

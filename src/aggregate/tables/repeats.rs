@@ -60,6 +60,9 @@ const _: () = assert!(
     "a definition names a role by its index"
 );
 
+/// Whether a record is a repeat; none = it does not say.
+type Answer<'c> = dyn Fn(&Fact) -> Option<bool> + 'c;
+
 impl RepeatDefinition {
     /// Whether the contract of a kind has the fields that it needs.
     fn is_for(self, kind: Kind) -> bool {
@@ -71,8 +74,8 @@ impl RepeatDefinition {
         has_field(kind, field)
     }
 
-    /// Whether a record is a repeat; none = it does not say.
-    fn answer(self, current: &Current) -> Box<dyn Fn(&Fact) -> Option<bool> + '_> {
+    /// What tells whether a record is a repeat.
+    fn answer(self, current: &Current) -> Box<Answer<'_>> {
         match self {
             Self::Token(role) => Box::new(move |fact| fact.repeats.of(role)),
             Self::Flag(flag) => {
