@@ -41,6 +41,7 @@ use crate::files::fault::{FaultSink, hint, nearest};
 use crate::files::{Fault, Faults, TextFiles};
 use crate::hex;
 use crate::reference::Reference;
+use crate::reference::windows::Window;
 use crate::storage::{StorageError, Store};
 use config::{AssessmentConfig, FeedName, Status};
 use document::{Block, Document, Section, TitleBlock};
@@ -150,6 +151,8 @@ pub enum Extent {
     Complete,
     /// The briefing of one priority or theme.
     Section(String),
+    /// The weekly digest, of the newest 12 months.
+    Weekly,
 }
 
 /// The ids of the assessments of a configuration.
@@ -164,18 +167,26 @@ pub fn check(files: &TextFiles, reference: &Reference, id: &str) -> Result<(), F
 
 /// Drafts an assessment.
 pub fn write(run: &AssessRun<'_>, id: &str, extent: &Extent) -> Result<Written, AssessError> {
-    let config = AssessmentConfig::read(run.files, run.reference, id)?;
+    let mut config = AssessmentConfig::read(run.files, run.reference, id)?;
     let folder = tables_folder(&config);
+    if *extent == Extent::Weekly {
+        let year = Facts::newest_year(run.store, &folder, run.runtime)?;
+        let year = year.and_then(|id| Window::parse(&id));
+        config.window = year.unwrap_or(config.window);
+    }
     let facts = Facts::load(run.store, &folder, &config.window.id, run.runtime)?;
     check_tables(&config, &facts)?;
     let previous = read_previous(run, &config)?;
     let draft = Draft::new(&config, &facts);
     let mut sections = sections_of(&draft, extent, previous.as_ref())?;
     fill_narratives(&draft, &mut sections)?;
-    let document = Document {
+    let mut document = Document {
         title: title(&draft),
         sections,
     };
+    if *extent == Extent::Weekly {
+        (document.title.title, document.title.subtitle) = sections::weekly::title(&draft);
+    }
     let cited = document.cited().into_iter().filter_map(|(name, sections)| {
         let figure = draft.figures.get(&name)?;
         Some((figure, sections.into_iter().collect()))
@@ -184,6 +195,7 @@ pub fn write(run: &AssessRun<'_>, id: &str, extent: &Extent) -> Result<Written, 
     let stem = match extent {
         Extent::Complete => "index".to_owned(),
         Extent::Section(series) => series.clone(),
+        Extent::Weekly => "weekly".to_owned(),
     };
     let html = html::write(&document, &figures, &folder)?;
     let mut files = vec![(format!("{stem}.html"), Bytes::from(html))];
@@ -320,6 +332,7 @@ fn sections_of(
 ) -> Result<Vec<Section>, Faults> {
     match extent {
         Extent::Complete => Ok(sections::all(draft, previous)),
+        Extent::Weekly => Ok(sections::weekly::sections(draft)),
         Extent::Section(id) => {
             let series = draft.series.iter().find(|series| series.id == *id);
             let Some(series) = series else {

@@ -18,13 +18,14 @@ use crate::assess::value::Value;
 use crate::storage::Store;
 
 /// Tables of which only the rows of the window are kept.
-const OF_WINDOW: [&str; 7] = [
+const OF_WINDOW: [&str; 8] = [
     "change",
     "composition",
     "factors",
     "outcomes",
     "profile",
     "repeats",
+    "revisions",
     "window_totals",
 ];
 /// Tables of which every row is kept.
@@ -132,6 +133,28 @@ impl Facts {
             facts.add(table, &batches, window);
         }
         Ok(facts)
+    }
+
+    /// The id of the newest window of 12 months that ends with any month.
+    pub(crate) fn newest_year(
+        store: &Store,
+        folder: &str,
+        runtime: &Handle,
+    ) -> Result<Option<String>, AssessError> {
+        let path = format!("{folder}/windows.parquet");
+        let Some(file) = runtime.block_on(store.read(&path))? else {
+            return Err(AssessError::NoTables {
+                folder: folder.to_owned(),
+                root: store.root().to_owned(),
+            });
+        };
+        let table = tables::find("windows").expect("the catalogue has the table");
+        let batches = table
+            .read(file)
+            .map_err(|error| AssessError::Table { path, error })?;
+        let ids = batches.iter().flat_map(|batch| batch.texts("window_id"));
+        let years = ids.flatten().filter(|id| id.starts_with("r12:"));
+        Ok(years.max().map(str::to_owned))
     }
 
     fn add(&mut self, table: &'static TableSpec, batches: &[TableBatch], window: &str) {
@@ -294,6 +317,11 @@ fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> Value {
                 (Some(part), Some(whole)) => percent(part, whole),
                 _ => Value::Null,
             }
+        }
+        Expression::Plus(columns) => {
+            let numbers = columns.iter().map(|column| only(column).integer());
+            let sum = numbers.sum::<Option<i64>>();
+            sum.map_or(Value::Null, Value::Integer)
         }
         Expression::Rows => Value::Integer(rows.len() as i64),
         Expression::CountWhere(condition) => {

@@ -7,7 +7,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 use crate::assess::AssessError;
-use crate::assess::document::{DataTable, Document};
+use crate::assess::document::{DataTable, Document, Section};
 use crate::assess::figure::Figure;
 
 /// A name ending in `.html` makes the library escape all values.
@@ -58,9 +58,14 @@ pub(crate) fn write(
             sql: &table.query.as_ref()?.sql,
         })
     });
+    // Annex F, or the end of a document without annexes.
+    let is_annex = |section: &&Section| section.id == "annex-e";
+    let sections = &document.sections;
+    let before_queries = sections.iter().find(is_annex).or(sections.last());
     let written = environment.get_template(NAME)?.render(context! {
         style => STYLE,
         folder => folder,
+        queries_after => before_queries.map(|section| &section.id),
         title => Serde(&document.title),
         sections => Serde(&document.sections),
         figures => Serde(rows.collect::<Vec<_>>()),

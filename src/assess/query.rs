@@ -93,6 +93,8 @@ pub(crate) enum Expression {
     TimesHundred(ColumnName),
     /// Per cent: the sum of columns of the only row, divided by the sum of others.
     Percent(Vec<ColumnName>, Vec<ColumnName>),
+    /// The sum of columns of the only row.
+    Plus(Vec<ColumnName>),
     /// The number of rows.
     Rows,
     /// The number of rows that meet a condition.
@@ -116,6 +118,7 @@ impl Expression {
                 part.join(" + "),
                 whole.join(" + ")
             ),
+            Self::Plus(columns) => columns.join(" + "),
             Self::Rows => "count(*)".to_owned(),
             Self::CountWhere(condition) => format!("count(*) FILTER ({})", condition.sql()),
             Self::Sum(column) => format!("coalesce(sum({column}), 0)"),

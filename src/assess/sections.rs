@@ -12,6 +12,7 @@ mod places;
 mod priority;
 mod since;
 mod ward_map;
+pub(crate) mod weekly;
 
 pub(crate) use key_points::all_measures;
 
@@ -63,7 +64,10 @@ pub(crate) fn all(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Section
 
 /// The briefing of one priority or theme.
 pub(crate) fn briefing(draft: &Draft<'_>, series: &Series) -> Vec<Section> {
-    vec![priority::section(draft, series)]
+    vec![Section {
+        level: 2,
+        ..priority::section(draft, series)
+    }]
 }
 
 fn heading(id: &str, title: &str, lede: &'static str) -> Section {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::text::{counted, table};
 use super::{Connection, lookup, runtime};
@@ -152,6 +152,9 @@ struct WriteAssessment {
     /// Write only the briefing of this priority or theme, such as mental-health
     #[arg(long, value_name = "ID")]
     section: Option<String>,
+    /// Write another document of the same configuration
+    #[arg(long, value_enum, conflicts_with = "section")]
+    template: Option<Template>,
     /// Write to the folder <id> of this folder or URL, instead of the store
     #[arg(long, value_name = "DIR")]
     out: Option<String>,
@@ -159,16 +162,28 @@ struct WriteAssessment {
     connection: Connection,
 }
 
+/// Another document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Template {
+    /// What came in since `aggregate --since`, what is out of its usual range, and what is late
+    Weekly,
+}
+
 impl WriteAssessment {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.connection.load()?;
         let files = TextFiles::load(config.reference.as_deref())?;
         let store = config.store.open()?;
-        let extent = self.section.map_or(Extent::Complete, Extent::Section);
+        let extent = match (self.template, self.section) {
+            (Some(Template::Weekly), _) => Extent::Weekly,
+            (None, Some(section)) => Extent::Section(section),
+            (None, None) => Extent::Complete,
+        };
         let written = draft(&files, &reference, &store, &self.id, &extent)?;
         let folder = match &extent {
             Extent::Complete => self.id.clone(),
             Extent::Section(section) => format!("{}-{section}", self.id),
+            Extent::Weekly => format!("{}-weekly", self.id),
         };
         let paths = match &self.out {
             Some(out) => put(&Store::open_or_create(out, [])?, &folder, &written)?,

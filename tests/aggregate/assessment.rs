@@ -5,12 +5,14 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use calamine::{DataType, Reader, Xlsx, open_workbook_from_rs};
+use partner_feeds::aggregate::{self, AggregateSettings, PlanChoice};
 use partner_feeds::assess::{self, AssessRun, Extent, Written};
+use partner_feeds::event::Micros;
 use partner_feeds::files::TextFiles;
 use partner_feeds::reference::Reference;
 
 use crate::behaviours::chain_of_generated_events;
-use crate::chain::{Chain, FIVE_MONTHS, HOUSING, POLICE, noon};
+use crate::chain::{Chain, FIVE_MONTHS, HOUSING, POLICE, Quiet, noon};
 use crate::kent;
 use crate::kit::events::{crime, detention, housing_count};
 
@@ -444,6 +446,40 @@ fn a_briefing_is_one_section_with_its_queries() {
     assert!(error.contains("did you mean `mental-health`?"), "{error}");
 }
 
+#[test]
+fn the_weekly_digest_has_what_came_in_what_is_unusual_and_what_is_late() {
+    let assessment = Assessment::new("smp-2017-18", "fy:2017-18", CRIME);
+    let mut chain = Chain::new();
+    let crimes = crimes("2017-05", 30);
+    let days = ["2017-06-10", "2017-06-12"].map(noon);
+    let received = crimes
+        .iter()
+        .zip([days[0], days[1], days[1]].into_iter().cycle());
+    chain.commit(POLICE, 0, received.map(|(crime, day)| (day, crime)));
+    let ids = ["smp-2017-18".to_owned()];
+    let plan = PlanChoice::parse(&assessment.reference, &ids);
+    let since = Micros::end_of_day_in_london("2017-06-11".parse().expect("a day"));
+    let settings = AggregateSettings::new(plan.expect("a plan"), &assessment.reference, None)
+        .compared_with(Some(since));
+    aggregate::run(&chain.store, &settings, chain.runtime.handle(), &mut Quiet).expect("written");
+    let written = assessment
+        .try_write(&chain, &Extent::Weekly)
+        .expect("written");
+    let page = page(&written);
+    let arrived = text(&section(&page, "arrived").replace("<section", "<main><section"));
+    assert!(
+        arrived.contains("cancelled since 11 June 2017"),
+        "{arrived}"
+    );
+    assert!(
+        arrived.contains("Kent PoliceRecorded crimes200"),
+        "{arrived}"
+    );
+    for id in ["unusual", "late", "annex-f"] {
+        assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
+    }
+}
+
 /// All kinds of record in one store.
 #[test]
 fn every_kind_of_record_is_in_the_document() {
@@ -487,10 +523,7 @@ fn the_spreadsheet_has_the_tables_of_the_document() {
         assert_eq!(blank, 0, "{name} has blank cells");
     }
     let glance = workbook.worksheet_range("Table_1").expect("a sheet");
-    assert!(
-        glance.rows().flatten().any(calamine::DataType::is_float),
-        "numbers"
-    );
+    assert!(glance.rows().flatten().any(DataType::is_float), "numbers");
 }
 
 /// The same tables give the same bytes, in any time zone and language.

@@ -223,8 +223,14 @@ fn breaks_table(draft: &Draft<'_>) -> Vec<Block> {
     }]
 }
 
-/// Figures of the previous document that differ today.
+/// Figures of the previous document that differ today, and records that changed.
 fn revisions(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Block> {
+    let mut blocks = restated(draft, previous);
+    blocks.push(revised_counts(draft));
+    blocks
+}
+
+fn restated(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Block> {
     let Some(previous) = previous else {
         return vec![paragraph(prose!(
             "There is no earlier document to compare with. To compare with one, name \
@@ -270,6 +276,78 @@ fn revisions(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Block> {
             query: None,
         },
     }]
+}
+
+/// Counts of this document that changed since the earlier time of the tables, with the reasons.
+fn revised_counts(draft: &Draft<'_>) -> Block {
+    let Some(since) = draft.since() else {
+        return paragraph(prose!(
+            "The tables were not compared with an earlier time. {} with the day of the earlier \
+             document adds the counts that have changed since, with the reasons.",
+            code("partner-feeds aggregate --since")
+        ));
+    };
+    let rows = Selection::new("revisions")
+        .one_of("series_kind", &["total", "priority", "theme"])
+        .is("window_id", &*draft.config.window.id)
+        .is("area_code", &*draft.config.plan.area);
+    let listing = Listing::new(
+        rows,
+        &[
+            "series_label",
+            "kind_label",
+            "partner_name",
+            "before_value",
+            "count_value",
+            "late",
+        ],
+    )
+    .with(
+        "cancelled",
+        Expression::Plus(vec!["reinstated", "cancelled"]),
+    )
+    .with(
+        "redated",
+        Expression::Plus(vec!["redated_in", "redated_out"]),
+    )
+    .with(
+        "relocated",
+        Expression::Plus(vec!["relocated_in", "relocated_out"]),
+    )
+    .with(
+        "reclassified",
+        Expression::Plus(vec!["reclassified_in", "reclassified_out"]),
+    )
+    .with("restated", Expression::Column("restated"))
+    .ascending("series_kind")
+    .ascending("series")
+    .ascending("partner")
+    .ascending("kind")
+    .ascending("area_role");
+    let signed = Some(NumberFormat::Signed);
+    let columns = [
+        ("Series", None),
+        ("Kind of record", None),
+        ("Partner", None),
+        ("Before", Some(NumberFormat::Count)),
+        ("Now", Some(NumberFormat::Count)),
+        ("Received since", signed),
+        ("Cancelled", signed),
+        ("Date changed", signed),
+        ("Place changed", signed),
+        ("Codes changed", signed),
+        ("Totals restated", signed),
+    ];
+    if draft.facts.list(&listing).is_empty() {
+        return paragraph(prose!(
+            "No count of this period has changed since {}.",
+            name(since)
+        ));
+    }
+    let caption = format!("Counts that have changed since {since} [r]");
+    let mut table = listed_table(draft, "table-revised", caption, &columns, &listing);
+    table.note = Prose::from("The columns after “Now” add up to the difference.");
+    Block::Table { table }
 }
 
 /// Which kind of record can show which priority.

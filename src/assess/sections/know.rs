@@ -99,10 +99,19 @@ pub(super) fn breaks<'d>(draft: &Draft<'d>) -> Vec<FactRow<'d>> {
 impl Draft<'_> {
     /// The day of the figures.
     pub(crate) fn as_at(&self) -> String {
-        let at = self.facts.provenance["as_at"].as_str();
-        let at = at.and_then(|at| at.parse::<jiff::Timestamp>().ok());
-        let at = at.and_then(|at| at.in_tz("Europe/London").ok());
-        at.map_or_else(|| "an unknown day".to_owned(), |at| day(at.date()))
+        let at = self.day_of("as_at");
+        at.unwrap_or_else(|| "an unknown day".to_owned())
+    }
+
+    /// The day that the tables were compared with, if they were.
+    pub(crate) fn since(&self) -> Option<String> {
+        self.day_of("since")
+    }
+
+    /// A time of the receipt of the tables, as a day in London.
+    fn day_of(&self, key: &str) -> Option<String> {
+        let at: jiff::Timestamp = self.facts.provenance[key].as_str()?.parse().ok()?;
+        Some(day(at.in_tz("Europe/London").ok()?.date()))
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
 
 /// The edition of the wards that the tables have: of several, the newest that is not newer than the
 /// window.
-fn ward_vintage(draft: &Draft<'_>) -> Option<String> {
+pub(super) fn ward_vintage(draft: &Draft<'_>) -> Option<String> {
     if let Some(map) = &draft.config.map {
         return Some(map.vintage.clone());
     }

@@ -2,7 +2,7 @@
 
 use crate::assess::document::{Block, DataTable, Section};
 use crate::assess::draft::{Draft, Measure, Series};
-use crate::assess::prose::{Prose, in_words, link, listed, name, prose, strong};
+use crate::assess::prose::{Prose, in_words, listed, name, prose, strong};
 use crate::assess::query::{Condition, Expression, Listing, Selection};
 use crate::assess::sections::charts::{composition_chart, hours_chart, spc_chart};
 use crate::assess::sections::measures::{self, kind_in_sentence};
@@ -319,12 +319,7 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
     };
     let missing = named(&|measure| !measure.is_supplied());
     if !missing.is_empty() {
-        items.push(prose!(
-            "{}: {}. {} gives the reasons.",
-            strong("Not supplied"),
-            listed(missing),
-            link("Annex E", "annex-e")
-        ));
+        items.push(prose!("{}: {}.", strong("Not supplied"), listed(missing)));
     }
     items.extend(changed_counting(draft, found));
     if named(&|measure| measure.kind == "crime" && measure.is_supplied()).len() == 1 {
