@@ -406,6 +406,31 @@ fn a_text_cites_figures_and_an_unknown_one_is_a_fault() {
 }
 
 #[test]
+fn key_points_are_pinned_and_dropped_by_the_name_of_a_figure() {
+    let chain = Chain::with(POLICE, &crimes("2017-05", 30));
+    chain.aggregate("smp-2017-18").expect("records");
+    let with = |pin: &str| {
+        let more = format!(
+            "{CRIME}[key_points]\npin = [\"{pin}\"]\n[[key_points.drop]]\n\
+             figure = \"total/kent-police/crime/count\"\nreason = \"Known from the summary.\"\n"
+        );
+        Assessment::new("smp-2017-18", "month:2017-05", &more)
+    };
+    let page = with("domestic-abuse-violent-crime/kent-police/crime/count").write(&chain);
+    let key_points = section(&page, "key-points");
+    assert!(key_points.contains("Domestic Abuse and Violent Crime"));
+    assert!(section(&page, "annex-b").contains("Known from the summary."));
+    let error = with("domestic-abuse/kent-police/crime/count")
+        .try_write(&chain, &Extent::Complete)
+        .err()
+        .expect("refused");
+    assert!(
+        error.contains("key_points.pin: there is no figure `domestic-abuse/"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_final_document_has_every_text() {
     let chain = Chain::with(POLICE, &crimes("2017-05", 3));
     chain.aggregate("smp-2017-18").expect("records");

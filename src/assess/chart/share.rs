@@ -24,7 +24,7 @@ pub(crate) fn draw(shares: &[Share], label: &str) -> Drawing {
         let (left, row, top) = if is_wide {
             (250.0, 28.0, 22.0)
         } else {
-            (8.0, 44.0, 22.0)
+            (14.0, 44.0, 22.0)
         };
         let end = width - 52.0;
         let x = |share: f64| left + (end - left) * share / 100.0;

@@ -406,7 +406,10 @@ fn at_a_glance(draft: &Draft<'_>) -> DataTable {
             column("Records that can show it", false),
         ],
         rows: rows.collect(),
-        note: Prose::default(),
+        note: prose!(
+            "[b] counting changed; [p] provisional; [u] unusual or missing months, or not exact; [x] \
+             not available. A filled dot: the change can be judged."
+        ),
         query: None,
     }
 }
