@@ -155,7 +155,7 @@ struct WriteAssessment {
     /// Write another document of the same configuration
     #[arg(long, value_enum, conflicts_with = "section")]
     template: Option<Template>,
-    /// Write to the folder <id> of this folder or URL, instead of the store
+    /// Write to a folder of that id in this folder or at this URL, instead of the store
     #[arg(long, value_name = "DIR")]
     out: Option<String>,
     #[command(flatten)]
