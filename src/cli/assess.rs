@@ -140,11 +140,11 @@ impl CheckAssessment {
     }
 }
 
-/// Draft an assessment: one HTML file and its figures
+/// Draft an assessment: one HTML file, its tables and its figures
 ///
-/// Writes `index.html`, which needs no other file, and `figures.json`, which has the query of every
-/// number, to the folder `assessments/<id>` of the store. To get a PDF, print the HTML file from a
-/// browser.
+/// Writes `index.html`, which needs no other file, `tables.xlsx`, and `figures.json`, which has the
+/// query of every number, to the folder `assessments/<id>` of the store. To get a PDF, print the HTML
+/// file from a browser.
 #[derive(Debug, Args)]
 struct WriteAssessment {
     /// Id of the assessment, such as smp-2017-18
