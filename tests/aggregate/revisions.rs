@@ -123,15 +123,20 @@ fn checked(chain: &Chain, reference: &Reference, folders: &[&str]) -> Vec<Table>
         for key in figures_before.keys().chain(figures_now.keys()) {
             let [was, is] = [&figures_before, &figures_now].map(|figures| {
                 let figure = figures.get(key);
-                figure.filter(|(value, .., status)| *value != Some(0) && status != "not_supplied")
+                figure.filter(|(.., status)| status != "not_supplied")
             });
+            let is_zero_or_more = |(_, min, _, status): &Block| *min == 0 && status != "interval";
+            let is_changed = match (was, is) {
+                (Some(was), Some(is)) => was != is,
+                (was, is) => was.or(is).is_some_and(|only| !is_zero_or_more(only)),
+            };
             // A window that is in the tables of one time only may have the same count at both.
             let is_in_both = figures_before.contains_key(key) && figures_now.contains_key(key);
             let is_new = is.is_some_and(|(_, min, ..)| *min > 0)
                 && figures_before
                     .keys()
                     .any(|before| window(before) == window(key));
-            if was != is && (is_in_both || is_new) {
+            if is_changed && (is_in_both || is_new) {
                 assert!(rows.contains_key(key), "{key}: {was:?} {is:?}");
             }
         }

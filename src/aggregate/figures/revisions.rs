@@ -491,13 +491,17 @@ fn contains(window: &Window, month: Month) -> bool {
     (window.first..=window.last()).contains(&month)
 }
 
-/// Whether bounds or status are not what they were. Not supplied and exactly 0 are alike: nothing
-/// that was published is restated.
+/// Whether bounds or status are not what they were. That a figure is supplied, or no longer, changes
+/// nothing that was published if it is only known to be 0 or more.
 fn is_restated(counts: [Option<BoundedCount>; 2]) -> bool {
-    let [before, now] = counts.map(|count| {
-        let supplied = count
-            .filter(|count| count.status() != CountStatus::NotSupplied && count.exact() != Some(0));
-        supplied.map(|count| (count.min, count.max(), count.status()))
+    let supplied = counts.map(|count| {
+        let count = count?;
+        let bounds = (count.min, count.max(), count.status());
+        (count.status() != CountStatus::NotSupplied).then_some(bounds)
     });
-    before != now
+    match supplied {
+        [Some(before), Some(now)] => before != now,
+        [Some(only), None] | [None, Some(only)] => only.0 > 0 || only.2 == CountStatus::Interval,
+        [None, None] => false,
+    }
 }
