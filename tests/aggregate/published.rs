@@ -81,7 +81,10 @@ impl Street {
         say(&format!(
             "figures of {force}: files made of the extract, the published ones are not at hand"
         ));
-        let mut made = Made::default();
+        let mut made = Made {
+            force: format!("{force} police"),
+            ..Made::default()
+        };
         figures(&mut made);
         let folder = tempfile::tempdir().expect("a folder");
         let files = made.write(folder.path(), force);
@@ -110,6 +113,8 @@ fn maidstone(data: &Path) -> HashSet<String> {
 /// Rows by month, written from figures.
 #[derive(Default)]
 pub(crate) struct Made {
+    /// The force's name in each row.
+    force: String,
     rows: BTreeMap<String, Vec<String>>,
     made: usize,
 }
@@ -132,7 +137,8 @@ impl Made {
             format!("0.5,51.2,\"Place {}, A\"", self.made)
         };
         let row = format!(
-            "{id},{month},A Force,A Force,{place},{lsoa},Somewhere,{crime_type},{outcome},\n"
+            "{id},{month},{force},{force},{place},{lsoa},Somewhere,{crime_type},{outcome},\n",
+            force = self.force
         );
         self.rows
             .entry(month.to_owned())
