@@ -22,8 +22,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
-/// The most rows in a row group of events.
-pub(crate) const ROW_GROUP_ROWS: usize = 524_288;
+/// The most rows in a row group: all its columns are built at once.
+pub(crate) const ROW_GROUP_ROWS: usize = 131_072;
 /// Threads that encode.
 const THREADS: usize = 2;
 /// The key of the table's description in a file's footer.

@@ -8,11 +8,8 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::Column;
 pub(crate) use crate::aggregate::tables::parquet_file::TableFile;
-use crate::aggregate::tables::parquet_file::{ParquetFile, schema};
+use crate::aggregate::tables::parquet_file::{ParquetFile, ROW_GROUP_ROWS, schema};
 use crate::aggregate::tables::spec::TableSpec;
-
-/// The most rows in a row group: all its columns are built at once.
-const ROW_GROUP_ROWS: usize = 131_072;
 
 /// Writes the rows of a table.
 pub(crate) struct TableWriter<'f, R> {
