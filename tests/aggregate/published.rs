@@ -116,7 +116,7 @@ pub(crate) struct Made {
     /// The force's name in each row.
     force: String,
     rows: BTreeMap<String, Vec<String>>,
-    made: usize,
+    added: usize,
 }
 
 impl Made {
@@ -130,11 +130,11 @@ impl Made {
         outcome: &str,
         alike: usize,
     ) {
-        self.made += 1;
+        self.added += 1;
         let place = if lsoa.is_empty() {
             ",,No Location".to_owned()
         } else {
-            format!("0.5,51.2,\"Place {}, A\"", self.made)
+            format!("0.5,51.2,\"Place {}, A\"", self.added)
         };
         let row = format!(
             "{id},{month},{force},{force},{place},{lsoa},Somewhere,{crime_type},{outcome},\n",
@@ -149,7 +149,7 @@ impl Made {
     /// A number of ids, each once in some of the months.
     pub(crate) fn ids(&mut self, months: &[&str], ids: usize, lsoa: &str) {
         for _ in 0..ids {
-            let id = format!("{:064x}", self.made);
+            let id = format!("{:064x}", self.added);
             for month in months {
                 self.add(month, &id, lsoa, "Drugs", "", 1);
             }
@@ -201,7 +201,7 @@ impl Made {
                 let id = if is_incident {
                     String::new()
                 } else {
-                    format!("{:064x}", self.made)
+                    format!("{:064x}", self.added)
                 };
                 self.add(month, &id, &lsoa, crime_type, &outcome, alike);
             }
