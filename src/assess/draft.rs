@@ -193,10 +193,7 @@ impl<'d> Draft<'d> {
             change: None,
             wording: Wording::NoBase,
         };
-        let change = self
-            .rows_of(&measure, "change")
-            .is("baseline", self.config.baseline);
-        measure.change = self.facts.row(&change);
+        measure.change = self.facts.row(&self.change_rows(&measure));
         measure.wording = Wording::of_comparison(&self.comparison(&measure));
         measure
     }
@@ -226,6 +223,12 @@ impl<'d> Draft<'d> {
         measure
             .cells(table)
             .is("window_id", &*self.config.window.id)
+    }
+
+    /// The comparison of a measure with its baseline.
+    fn change_rows(&self, measure: &Measure<'_>) -> Selection {
+        self.rows_of(measure, "change")
+            .is("baseline", self.config.baseline)
     }
 
     /// A figure as prose; `None` if it has no value.
@@ -285,12 +288,9 @@ impl<'d> Draft<'d> {
         format: NumberFormat,
     ) -> Option<Prose> {
         measure.change?;
-        let rows = self
-            .rows_of(measure, "change")
-            .is("baseline", self.config.baseline);
         self.figure(
             measure.figure_name(what),
-            rows,
+            self.change_rows(measure),
             Expression::Column(column),
             format,
         )
@@ -414,13 +414,18 @@ impl<'d> Measure<'d> {
     /// The rows of a table that are about it, in any window: its series, kind and area.
     pub(crate) fn cells(&self, table: &'static str) -> Selection {
         let role = self.total.get("area_role").clone();
+        self.in_any_area(table)
+            .is("area_code", self.total.text("area_code"))
+            .and(Condition::Is("area_role", role))
+    }
+
+    /// The rows of a table that are about its series and kind, in any area and window.
+    pub(crate) fn in_any_area(&self, table: &'static str) -> Selection {
         Selection::new(table)
             .is("series_kind", self.series.kind)
             .is("series", &*self.series.id)
             .is("partner", self.partner)
             .is("kind", self.kind)
-            .is("area_code", self.total.text("area_code"))
-            .and(Condition::Is("area_role", role))
     }
 
     /// The ids of the breaks between the two periods.

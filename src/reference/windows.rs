@@ -132,6 +132,19 @@ impl Family {
     }
 }
 
+/// The months from one to another in words: `April to June 2017`.
+pub fn months_in_words(first: Month, last: Month) -> String {
+    let (from, to) = (first.first_day(), last.first_day());
+    let end = to.strftime("%B %Y");
+    if first == last {
+        end.to_string()
+    } else if from.year() == to.year() {
+        format!("{} to {end}", from.strftime("%B"))
+    } else {
+        format!("{} to {end}", from.strftime("%B %Y"))
+    }
+}
+
 /// A span of whole months.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
@@ -181,15 +194,7 @@ impl Window {
 
     /// Its months in words.
     pub fn label(&self) -> String {
-        let (from, to) = (self.from(), self.to());
-        let end = to.strftime("%B %Y");
-        if self.months == 1 {
-            end.to_string()
-        } else if from.year() == to.year() {
-            format!("{} to {end}", from.strftime("%B"))
-        } else {
-            format!("{} to {end}", from.strftime("%B %Y"))
-        }
+        months_in_words(self.first, self.last())
     }
 
     /// Whether it is a calendar month.

@@ -163,7 +163,7 @@ impl<'f> TableSet<'f> {
     }
 
     /// The boundaries of the wards that tables compare ([`Scope::compared_wards`]).
-    pub(crate) fn compared_wards(&self) -> Option<String> {
+    fn compared_wards(&self) -> Option<String> {
         let last_year = self.only_plan.map(|plan| plan.valid_to.year());
         self.figures.scope.compared_wards(last_year)
     }

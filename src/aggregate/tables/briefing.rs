@@ -60,11 +60,10 @@ fn year(set: &TableSet<'_>) -> Option<u32> {
     year.map(|(index, _)| index)
 }
 
-/// Whether an area is in the briefing: the plan's, or one of its wards.
+/// Whether an area that is compared is in the briefing: the plan's, or one of its wards.
 fn is_briefed(set: &TableSet<'_>, area: &AreaKey) -> bool {
     let scope = &set.figures.scope;
-    let is_ward = area.level == Level::Ward.as_str() && !area.is_pseudo();
-    area.code == scope.area() || (is_ward && area.vintage == set.compared_wards())
+    area.code == scope.area() || area.level == Level::Ward.as_str()
 }
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
@@ -79,7 +78,10 @@ fn rows(set: &TableSet<'_>) -> Vec<BriefingRow> {
         else {
             continue;
         };
-        for area in series.areas().filter(|area| is_briefed(set, area.key)) {
+        for area in series
+            .compared_areas()
+            .filter(|area| is_briefed(set, area.key))
+        {
             let Some(count) = series.count(area, window) else {
                 continue;
             };

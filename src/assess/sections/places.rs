@@ -54,11 +54,8 @@ pub(super) fn ward_vintage(draft: &Draft<'_>) -> Option<String> {
 
 /// The wards of a measure.
 fn ward_rows(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Selection> {
-    let rows = Selection::new("window_totals")
-        .is("series_kind", measure.series.kind)
-        .is("series", &*measure.series.id)
-        .is("partner", measure.partner)
-        .is("kind", measure.kind)
+    let rows = measure
+        .in_any_area("window_totals")
         .is("window_id", &*draft.config.window.id)
         .is("area_level", "ward")
         .is("area_vintage", &*ward_vintage(draft)?)
@@ -176,11 +173,8 @@ fn ward_blocks(draft: &Draft<'_>, measure: &Measure<'_>) -> Vec<Block> {
 
 /// The records without a place, which are on no map.
 fn no_location(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
-    let rows = Selection::new("window_totals")
-        .is("series_kind", measure.series.kind)
-        .is("series", &*measure.series.id)
-        .is("partner", measure.partner)
-        .is("kind", measure.kind)
+    let rows = measure
+        .in_any_area("window_totals")
         .is("window_id", &*draft.config.window.id)
         .is("area_code", "no-location")
         .is("area_level", "district");

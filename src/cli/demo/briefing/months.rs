@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Count, MonthFigure};
 use crate::event::Month;
+use crate::reference::windows::months_in_words;
 
 /// How the months of a figure are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,26 +73,13 @@ impl MonthStyle {
 /// Months in words: `May 2017`, `April to June 2017 and March 2018`.
 pub(super) fn in_words(months: &[Month]) -> String {
     let spans = months.chunk_by(|month, after| month.next() == *after);
-    let mut spans: Vec<String> = spans.map(span_in_words).collect();
+    let spans = spans.filter_map(|span| Some(months_in_words(*span.first()?, *span.last()?)));
+    let mut spans: Vec<String> = spans.collect();
     let last = spans.pop().unwrap_or_default();
     if spans.is_empty() {
         last
     } else {
         format!("{} and {last}", spans.join(", "))
-    }
-}
-
-/// Months without a gap in words.
-fn span_in_words(span: &[Month]) -> String {
-    let name = |month: Month, format| month.first_day().strftime(format).to_string();
-    match span {
-        [] => String::new(),
-        [month] => name(*month, "%B %Y"),
-        [first, .., last] => {
-            let is_same_year = first.first_day().year() == last.first_day().year();
-            let format = if is_same_year { "%B" } else { "%B %Y" };
-            format!("{} to {}", name(*first, format), name(*last, "%B %Y"))
-        }
     }
 }
 
