@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil;
 
+use crate::aggregate::figures::chance::CLEAR;
 use crate::assess::config::{AssessmentConfig, FeedName};
 use crate::assess::facts::{FactRow, Facts};
 use crate::assess::figure::{FigureBook, FigureRequest};
@@ -461,7 +462,7 @@ impl<'d> Measure<'d> {
             ))
         });
         bounds.map_or(0.0, |(difference, low, high)| {
-            let error = (high - low) / (2.0 * 2.58);
+            let error = (high - low) / (2.0 * CLEAR);
             if error > 0.0 {
                 difference.abs() / error
             } else {

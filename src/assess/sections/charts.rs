@@ -382,17 +382,19 @@ pub(super) fn bar_chart(
         })
         .collect();
     let (first, last) = (bars.first()?, bars.last()?);
-    let label = format!(
-        "{}. Highest: {} ({}); lowest: {} ({}).",
-        title.plain(),
-        first.label,
-        first.shown,
-        last.label,
-        last.shown
-    );
+    let ends = [first, last].map(|bar| (&*bar.label, &*bar.shown));
+    let label = ranked_label(&title, ends);
     let drawing = bars::draw(&bars, &label);
     let chart = Chart::new(number, (title, subtitle), drawing, data);
     Some(Block::Chart { chart })
+}
+
+/// The words for a chart of what is in order, for those who do not see it; `ends` are the first and
+/// the last, each with its value.
+pub(super) fn ranked_label(title: &Prose, ends: [(&str, &str); 2]) -> String {
+    let [(highest, most), (lowest, least)] = ends;
+    let title = title.plain();
+    format!("{title}. Highest: {highest} ({most}); lowest: {lowest} ({least}).")
 }
 
 /// What makes up a measure, by its codes.

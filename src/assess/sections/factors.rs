@@ -5,6 +5,7 @@ use crate::assess::document::{Block, Chart, Section};
 use crate::assess::draft::{Draft, Series};
 use crate::assess::prose::{in_sentence, name, prose};
 use crate::assess::query::{Condition, Expression, Listing, Selection};
+use crate::assess::sections::charts::ranked_label;
 use crate::assess::sections::{listed_table, narrative, paragraph};
 use crate::assess::value::NumberFormat;
 use crate::reference::plan::Factor;
@@ -110,14 +111,8 @@ fn shares(draft: &Draft<'_>, factor: &Factor) -> Option<Block> {
         name(&*factor.label),
         name(in_sentence(&first.label))
     );
-    let label = format!(
-        "{}. Highest: {} ({}); lowest: {} ({}).",
-        title.plain(),
-        first.label,
-        first.shown,
-        last.label,
-        last.shown
-    );
+    let ends = [first, last].map(|share| (&*share.label, &*share.shown));
+    let label = ranked_label(&title, ends);
     let drawing = share::draw(&shares, &label);
     let subtitle = prose!(
         "Everything that partners sent, {}. The dot is the share among the \
