@@ -16,6 +16,7 @@ pub mod config;
 pub mod consume;
 pub mod contract;
 pub mod crash;
+pub mod disclosure;
 pub mod event;
 pub mod files;
 pub mod generate;
