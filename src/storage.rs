@@ -5,6 +5,7 @@
 //! and durable, and no later create changes it. Derived folders are replaced as one
 //! ([`Replacement`]).
 
+mod file_writer;
 mod replacement;
 mod s3;
 
@@ -22,6 +23,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode};
 
 use crate::properties::Properties;
 
+pub use file_writer::FileWriter;
 pub use replacement::Replacement;
 pub use s3::is_property;
 

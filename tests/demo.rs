@@ -19,6 +19,7 @@ use partner_feeds::storage::Store;
 const EVENTS: u64 = 60_000;
 const EVENTS_FEW: u64 = 3_000;
 const BRIEFING: &str = "aggregates/smp-2017-18/briefing.parquet";
+const DOCUMENT: &str = "assessments/smp-2017-18/index.html";
 
 fn demo(store: &Path, events: u64) -> Output {
     Command::new(env!("CARGO_BIN_EXE_partner-feeds"))
@@ -145,6 +146,7 @@ fn what_is_on_the_screen_is_what_was_written() {
     }
     assert_figures(&screen, &store.join(BRIEFING));
     assert_story(&screen);
+    assert_document(&screen, &store.join(DOCUMENT));
 }
 
 /// Every priority and theme is printed with the figures and the verdicts of `briefing`.
@@ -211,6 +213,19 @@ fn figure_of_table([_, status, count, base, verdict, pct]: &[String; 6]) -> Stri
         other => panic!("`{other}` is not in the demo"),
     };
     format!("{base}|{count}{open}|{words}")
+}
+
+/// The next steps name the assessment, which has a section for every priority of the plan.
+fn assert_document(screen: &str, document: &Path) {
+    let path = document.to_str().expect("a name");
+    assert!(screen.contains(path), "`{path}`:\n{screen}");
+    let html = std::fs::read_to_string(document).expect("there");
+    let reference = Reference::load(None).expect("built in");
+    let plan = reference.plans.get("smp-2017-18").expect("built in");
+    for series in &plan.series {
+        let section = format!("<section id=\"{}\"", series.id);
+        assert!(html.contains(&section), "`{section}`");
+    }
 }
 
 /// A reader sees what happened in the story of the demo, and what is missing.

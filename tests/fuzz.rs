@@ -151,7 +151,7 @@ fn what_was_changed_in_a_file_of_the_store_is_called_damaged() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut demo = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
     let made = demo
-        .args(["demo", "--events", "300", "--store", "store"])
+        .args(["demo", "--events", "1000", "--store", "store"])
         .current_dir(folder.path())
         .output();
     assert!(made.expect("it runs").status.success());

@@ -165,18 +165,24 @@ impl Output<'_> {
         smallest_first.sort_by_key(|feed| rows(&feeds[*feed as usize]));
         for feed in smallest_first {
             let chunks = std::mem::take(&mut feeds[feed as usize]);
-            let file = TableFile {
+            let name = format!("{}.parquet", feed.as_str());
+            let mut file = self
+                .runtime
+                .block_on(folder.files.create(&name, self.runtime))?;
+            let result = events::write(
+                &mut file,
+                &self.snapshot.current,
+                feed,
+                &chunks,
+                self.settings,
+                |rows| progress.advance(rows),
+            );
+            let bytes = file.finish(result)?;
+            self.written.push(WrittenFile {
+                path: format!("{}/{name}", folder.path),
                 rows: rows(&chunks),
-                bytes: events::write(
-                    &self.snapshot.current,
-                    feed,
-                    &chunks,
-                    self.settings,
-                    |rows| progress.advance(rows),
-                )?,
-            };
-            drop(chunks);
-            self.put(&mut folder, feed.as_str(), file)?;
+                bytes,
+            });
         }
         let settings = self.settings;
         self.finish_folder(folder, &settings.plans)

@@ -1,4 +1,4 @@
-//! Charts as inline SVG, laid out here, each in a wide and a narrow form. They know numbers and
+//! Charts as SVG, laid out here, each in a wide and a narrow form. They know numbers and
 //! texts, not tables. Colours are those of the Government Analysis Function, with the contrast that
 //! its guidance asks for; no meaning is in a colour alone.
 
@@ -9,6 +9,10 @@ pub(crate) mod share;
 pub(crate) mod sparkline;
 pub(crate) mod spc;
 pub(crate) mod svg;
+
+use serde::Serialize;
+
+use svg::Picture;
 
 /// The width of a chart on a wide screen and in print.
 pub(crate) const WIDE: f64 = 700.0;
@@ -31,13 +35,14 @@ pub(crate) const RAMP: [&str; 5] = ["#EAF1F8", "#B9D3EA", "#6BACE6", "#2073BC", 
 pub(crate) const ON_RAMP: [&str; 5] = ["#0B0C0C", "#0B0C0C", "#0B0C0C", "#FFFFFF", "#FFFFFF"];
 
 /// A chart in both widths.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Drawing {
-    pub(crate) wide: String,
-    pub(crate) narrow: String,
+    pub(crate) wide: Picture,
+    pub(crate) narrow: Picture,
 }
 
 /// Draws both widths.
-pub(crate) fn both(draw: impl Fn(f64) -> String) -> Drawing {
+pub(crate) fn both(draw: impl Fn(f64) -> Picture) -> Drawing {
     Drawing {
         wide: draw(WIDE),
         narrow: draw(NARROW),

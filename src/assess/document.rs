@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::assess::chart::Drawing;
+use crate::assess::chart::svg::Picture;
 use crate::assess::prose::{Prose, Span};
 use crate::assess::value::Value;
 
@@ -103,7 +104,7 @@ pub(crate) struct TableCell {
     /// The unrounded value, for spreadsheets.
     pub(crate) value: Option<Value>,
     /// A small picture in its place.
-    pub(crate) svg: Option<String>,
+    pub(crate) picture: Option<Picture>,
 }
 
 impl From<Prose> for TableCell {
@@ -124,8 +125,8 @@ pub(crate) struct Chart {
     pub(crate) title: Prose,
     /// Measure, place and period.
     pub(crate) subtitle: Prose,
-    pub(crate) wide: String,
-    pub(crate) narrow: String,
+    #[serde(flatten)]
+    pub(crate) drawing: Drawing,
     pub(crate) data: DataTable,
     /// Whether the data is shown without a click.
     pub(crate) is_open: bool,
@@ -146,8 +147,7 @@ impl Chart {
             number,
             title,
             subtitle,
-            wide: drawing.wide,
-            narrow: drawing.narrow,
+            drawing,
             data,
             is_open: false,
             credit: None,

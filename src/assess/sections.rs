@@ -170,6 +170,6 @@ fn cell(value: &Value, format: Option<NumberFormat>) -> TableCell {
         value: format
             .map(|_| value.clone())
             .filter(|value| !value.is_null()),
-        svg: None,
+        picture: None,
     }
 }

@@ -124,7 +124,7 @@ fn write_table(sheet: &mut Worksheet, number: usize, table: &DataTable) -> Resul
     sheet.write(2, 0, query)?;
     // Pictures are not for spreadsheets.
     let columns: Vec<usize> = (0..table.columns.len())
-        .filter(|column| table.rows.iter().all(|row| row[*column].svg.is_none()))
+        .filter(|column| table.rows.iter().all(|row| row[*column].picture.is_none()))
         .collect();
     for (row, cells) in (FIRST_ROW + 1..).zip(&table.rows) {
         for (column, index) in (0..).zip(&columns) {

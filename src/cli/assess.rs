@@ -197,6 +197,23 @@ impl WriteAssessment {
     }
 }
 
+/// Writes a shipped assessment to the store its tables are in, and returns the path of the document.
+pub(super) fn draft_into_store(
+    reference: &Reference,
+    store: &Store,
+    id: &str,
+) -> anyhow::Result<String> {
+    let written = draft(
+        &TextFiles::built_in(),
+        reference,
+        store,
+        id,
+        &Extent::Complete,
+    )?;
+    let paths = put(store, &format!("{DOCUMENTS}/{id}"), &written)?;
+    paths.into_iter().next().context("a document has no file")
+}
+
 /// Drafts an assessment of a configuration.
 fn draft(
     files: &TextFiles,
@@ -216,7 +233,7 @@ fn draft(
 }
 
 /// Replaces the folder of a document, and returns the paths of its files.
-pub(super) fn put(store: &Store, folder: &str, written: &Written) -> anyhow::Result<Vec<String>> {
+fn put(store: &Store, folder: &str, written: &Written) -> anyhow::Result<Vec<String>> {
     let runtime = runtime()?;
     runtime.block_on(async {
         let mut replacement = store.replacement(folder).await?;

@@ -15,8 +15,9 @@ use rdkafka::mocking::MockCluster;
 use self::briefing::{Briefing, MonthStyle};
 use super::progress::Progress;
 use super::text::{align_right, grouped, table, terminal_width};
-use super::{ingest, lookup, runtime};
+use super::{assess, ingest, lookup, runtime};
 use crate::aggregate::{self, PlanChoice};
+use crate::assess::DOCUMENTS;
 use crate::config::{Config, Overrides};
 use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
 use crate::pipeline;
@@ -33,40 +34,43 @@ pub(super) const LOG_FILTER: &str = "error,partner_feeds::cli::progress=debug";
 const EVENTS: u64 = 60_000;
 /// The embedded broker keeps the last 5 MB of a partition; this number of events is half of that.
 const EVENTS_MAX: u64 = 200_000;
+/// With fewer, some of the kinds of record that the assessment is about do not occur.
+const EVENTS_MIN: u64 = 1_000;
 /// The share of events that break their contract.
 const BAD: f64 = 0.01;
 /// The number that `topics create` uses.
 const PARTITIONS: i32 = 6;
 /// The width of the screen, if it is not known.
 const WIDTH: usize = 80;
-/// The plan of the figures.
+/// The plan of the figures, and the assessment drafted from them.
 const PLAN: &str = "smp-2017-18";
 /// Marks a folder as a demo's.
 const MARK: &str = "DEMO.txt";
 const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
 /// The folders of a store.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
     "journal",
     "ledger",
     "rejects",
     "parked",
     "events",
     "aggregates",
+    DOCUMENTS,
 ];
 
 /// Try the complete pipeline with an embedded broker and generated events
 ///
 /// Needs no service and reads no configuration. The program starts an embedded broker, publishes
 /// invented police, health and housing events to it, some of them broken, then reads, validates,
-/// commits and counts them as `ingest` and `aggregate` do. The store stays and can be queried; the
-/// next demo replaces it.
+/// commits and counts them as `ingest` and `aggregate` do, and drafts the strategic assessment. The
+/// store stays and can be queried; the next demo replaces it.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Folder of the store: new, empty, or an earlier demo's
     #[arg(long, value_name = "DIR", default_value = "partner-feeds-demo")]
     store: String,
     /// Number of events, broken ones included
-    #[arg(long, value_name = "N", default_value_t = EVENTS, value_parser = clap::value_parser!(u64).range(1..=EVENTS_MAX))]
+    #[arg(long, value_name = "N", default_value_t = EVENTS, value_parser = clap::value_parser!(u64).range(EVENTS_MIN..=EVENTS_MAX))]
     events: u64,
 }
 
@@ -106,10 +110,12 @@ impl Demo {
         let settings =
             aggregate::AggregateSettings::new(vec![PlanChoice::Plan(plan)], &reference, None);
         let written = aggregate::run(&store, &settings, runtime.handle(), &mut progress)?;
-        progress.end();
         let Some(written) = written else {
             bail!("no event was accepted: there is nothing to count")
         };
+        progress.begin("draft the strategic assessment", 0);
+        let document = assess::draft_into_store(&reference, &store, PLAN)?;
+        progress.end();
 
         say!(
             "\n{}\n{}",
@@ -124,7 +130,7 @@ impl Demo {
         };
         let width = terminal_width().unwrap_or(WIDTH);
         say!("\n{}", briefing.text(plan, width, style));
-        say!("{}", next_steps(&self.store, plan));
+        say!("{}", next_steps(&self.store, plan, &document));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -226,12 +232,14 @@ fn files(written: &aggregate::AggregateSummary) -> String {
     rows.trim_fmt() + "\n"
 }
 
-/// What to do with the figures next.
-fn next_steps(store: &str, plan: &Plan) -> String {
+/// What to do next with the assessment and its figures.
+fn next_steps(store: &str, plan: &Plan, document: &str) -> String {
     let (id, area) = (&plan.id, &plan.area);
     let folder = format!("{store}/aggregates/{id}");
     format!(
         "Next\n\
+         - read the strategic assessment in a browser:\n  \
+         {document}\n\
          - read the briefing in a spreadsheet, with all wards:\n  \
          {folder}/briefing.csv\n\
          - query it with DuckDB:\n  \

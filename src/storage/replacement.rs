@@ -16,8 +16,9 @@ use std::path::Path;
 use bytes::Bytes;
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
+use tokio::runtime::Handle;
 
-use super::{Result, StorageError, Store, random, sync_disk_folder};
+use super::{FileWriter, Result, StorageError, Store, random, sync_disk_folder};
 
 /// Where folders are staged, under the root: on the same disk, and hidden from globs.
 const STAGING: &str = ".replacing";
@@ -67,6 +68,16 @@ impl Replacement {
             .await?;
         self.names.push(name.to_owned());
         Ok(())
+    }
+
+    /// Creates a file in the folder whose contents are written bit by bit.
+    pub async fn create(&mut self, name: &str, runtime: &Handle) -> Result<FileWriter> {
+        let staged = self.staged.as_ref();
+        let folder = staged.map_or(&self.folder, |staged| &staged.folder);
+        let path = format!("{folder}/{name}");
+        let writer = self.store.writer(path, runtime.clone()).await?;
+        self.names.push(name.to_owned());
+        Ok(writer)
     }
 
     /// Replaces the folder.

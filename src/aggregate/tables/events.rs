@@ -4,6 +4,7 @@
 //! Nothing here depends on how a record came: no coordinates, no receipt, so equal events make
 //! equal bytes. No token of a person or place is here either; what counts repeats reads the ledger.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -13,7 +14,6 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, SchemaRef};
-use bytes::Bytes;
 
 use crate::aggregate::state::calendar::{Calendar, days_since_1970};
 use crate::aggregate::state::current::{
@@ -365,17 +365,18 @@ impl RowIndex {
     }
 }
 
-/// The file of a feed; rows are sorted by source and subject.
+/// Writes the file of a feed to `output`; rows are sorted by source and subject.
 pub(crate) fn write(
+    output: impl Write + Send,
     current: &Current,
     feed: Feed,
     chunks: &[Chunk],
     settings: &AggregateSettings<'_>,
     mut progress: impl FnMut(u64),
-) -> Result<Bytes, AggregateError> {
+) -> Result<(), AggregateError> {
     let columns = columns(feed);
     let indices = sorted(current, chunks);
-    let mut writer = ParquetFile::new(DESCRIPTION, &schema_of(feed), &["subject"])?;
+    let mut writer = ParquetFile::new(output, DESCRIPTION, &schema_of(feed), &["subject"])?;
     let texts = current.texts.values();
     let named = Named::new(current, settings);
     for indices in indices.chunks(ROW_GROUP_ROWS) {
@@ -386,7 +387,8 @@ pub(crate) fn write(
         })?;
         progress(indices.len() as u64);
     }
-    Ok(writer.finish()?)
+    writer.finish()?;
+    Ok(())
 }
 
 fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<RowIndex> {

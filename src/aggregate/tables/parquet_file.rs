@@ -5,6 +5,7 @@
 //! dictionary. Several threads build and encode the columns of a row group.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -55,23 +56,24 @@ pub(crate) struct TableFile {
     pub(crate) rows: u64,
 }
 
-/// Writes the file of a table, a row group at a time.
-pub(crate) struct ParquetFile {
+/// Writes the file of a table to `W`, a row group at a time.
+pub(crate) struct ParquetFile<W: Write + Send> {
     schema: SchemaRef,
-    file: SerializedFileWriter<Vec<u8>>,
+    file: SerializedFileWriter<W>,
     row_groups: ArrowRowGroupWriterFactory,
     written: usize,
 }
 
-impl ParquetFile {
+impl<W: Write + Send> ParquetFile<W> {
     /// A file without rows. `distinct` names the text columns whose values hardly ever repeat.
     pub(crate) fn new(
+        output: W,
         description: &str,
         schema: &SchemaRef,
         distinct: &[&str],
     ) -> Result<Self, ParquetError> {
         let writer = ArrowWriter::try_new(
-            Vec::new(),
+            output,
             schema.clone(),
             Some(properties(description, schema, distinct)),
         )?;
@@ -120,10 +122,9 @@ impl ParquetFile {
         Ok(())
     }
 
-    /// The bytes of the file.
-    pub(crate) fn finish(mut self) -> Result<Bytes, ParquetError> {
-        self.file.finish()?;
-        Ok(std::mem::take(self.file.inner_mut()).into())
+    /// Completes the file, and returns what it was written to.
+    pub(crate) fn finish(self) -> Result<W, ParquetError> {
+        self.file.into_inner()
     }
 }
 

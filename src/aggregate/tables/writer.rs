@@ -17,7 +17,7 @@ pub(crate) struct TableWriter<'f, R> {
     columns: Vec<Column<'f, R>>,
     /// For each column the list it chooses from, if it has one.
     choices: Vec<Option<Arc<StringArray>>>,
-    file: ParquetFile,
+    file: ParquetFile<Vec<u8>>,
     rows: Vec<R>,
     written: u64,
 }
@@ -34,7 +34,7 @@ impl<'f, R: Sync> TableWriter<'f, R> {
             set,
             choices: columns.iter().map(|column| column.choices(set)).collect(),
             columns,
-            file: ParquetFile::new(&table.description(), &schema, &[])?,
+            file: ParquetFile::new(Vec::new(), &table.description(), &schema, &[])?,
             rows: Vec::new(),
             written: 0,
         })
@@ -66,7 +66,7 @@ impl<'f, R: Sync> TableWriter<'f, R> {
             self.flush()?;
         }
         Ok(TableFile {
-            bytes: self.file.finish()?,
+            bytes: self.file.finish()?.into(),
             rows: self.written,
         })
     }

@@ -1,10 +1,10 @@
 //! A small line of months in a table. Its row has the numbers in words.
 
-use crate::assess::chart::svg::Svg;
+use crate::assess::chart::svg::{Picture, Svg};
 use crate::assess::chart::{DARK_BLUE, GREY};
 
 /// Draws months in order of time; a month without an exact count is a gap.
-pub(crate) fn draw(counts: &[Option<f64>]) -> String {
+pub(crate) fn draw(counts: &[Option<f64>]) -> Picture {
     let (width, height) = (120.0, 28.0);
     let greatest = counts
         .iter()
@@ -13,7 +13,7 @@ pub(crate) fn draw(counts: &[Option<f64>]) -> String {
         .fold(0.0, f64::max)
         .max(1.0);
     let step = width / counts.len().max(2) as f64;
-    let mut svg = Svg::decoration(width, height);
+    let mut svg = Svg::new(width, height, "");
     svg.line((0.0, height - 1.0), (width, height - 1.0), GREY, 0.7, "");
     let points: Vec<Option<(f64, f64)>> = counts
         .iter()

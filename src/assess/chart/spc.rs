@@ -2,7 +2,7 @@
 
 use jiff::civil;
 
-use crate::assess::chart::svg::{Anchor, Svg, text_width, ticks};
+use crate::assess::chart::svg::{Anchor, Picture, Svg, text_width, ticks};
 use crate::assess::chart::{DARK_BLUE, Drawing, GREY, GRID, PLUM, WIDE, both};
 use crate::assess::value::{NumberFormat, Value};
 
@@ -83,7 +83,7 @@ impl Layout {
         self.top + room * (1.0 - value / last)
     }
 
-    fn draw(&self, points: &[Point], label: &str) -> String {
+    fn draw(&self, points: &[Point], label: &str) -> Picture {
         let mut svg = Svg::new(self.width, self.height, label);
         self.draw_window(&mut svg, points);
         self.draw_grid(&mut svg, points);

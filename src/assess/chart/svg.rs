@@ -2,6 +2,13 @@
 
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+/// The fonts of the document, which a picture does not inherit.
+const FONTS: &str = "Arial, Liberation Sans, DejaVu Sans, sans-serif";
+
 /// The size of text, in pixels.
 pub(crate) const TEXT: f64 = 13.0;
 
@@ -23,32 +30,36 @@ impl Anchor {
     }
 }
 
+/// A picture with its text, inside the document: word processors ignore SVG elements, but keep
+/// images.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Picture {
+    /// What a screen reader reads; empty where text beside it says the same.
+    alt: String,
+    /// The SVG as the address of an image.
+    url: String,
+    /// In pixels.
+    width: u32,
+    /// In pixels.
+    height: u32,
+}
+
 /// A picture that is being drawn.
 pub(crate) struct Svg {
     body: String,
     width: f64,
     height: f64,
-    label: Option<String>,
+    alt: String,
 }
 
 impl Svg {
-    /// A picture that a screen reader reads as `label`.
-    pub(crate) fn new(width: f64, height: f64, label: &str) -> Self {
+    /// A picture that a screen reader reads as `alt`; an empty text marks a decoration.
+    pub(crate) fn new(width: f64, height: f64, alt: &str) -> Self {
         Self {
             body: String::new(),
             width,
             height,
-            label: Some(label.to_owned()),
-        }
-    }
-
-    /// A picture that repeats what text beside it says.
-    pub(crate) fn decoration(width: f64, height: f64) -> Self {
-        Self {
-            body: String::new(),
-            width,
-            height,
-            label: None,
+            alt: alt.to_owned(),
         }
     }
 
@@ -145,14 +156,20 @@ impl Svg {
     }
 
     /// The finished picture.
-    pub(crate) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> Picture {
+        let svg = self.element();
+        Picture {
+            alt: self.alt,
+            url: format!("data:image/svg+xml;base64,{}", STANDARD.encode(svg)),
+            width: self.width.round() as u32,
+            height: self.height.round() as u32,
+        }
+    }
+
+    fn element(&self) -> String {
         let (width, height) = (pixels(self.width), pixels(self.height));
-        let role = match &self.label {
-            Some(label) => format!(r#"role="img" aria-label="{}""#, escape(label)),
-            None => r#"aria-hidden="true""#.to_owned(),
-        };
         format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-size="{TEXT}" {role}>{}</svg>"#,
+            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="{FONTS}" font-size="{TEXT}">{}</svg>"#,
             self.body
         )
     }
@@ -193,7 +210,7 @@ fn pixels(number: f64) -> String {
     format!("{}", if rounded == 0.0 { 0.0 } else { rounded })
 }
 
-/// Text for an element or an attribute.
+/// Text for an element.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -201,7 +218,6 @@ fn escape(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
             other => escaped.push(other),
         }
     }
@@ -227,10 +243,9 @@ mod tests {
 
     #[test]
     fn text_is_escaped_and_shortened() {
-        let mut svg = Svg::new(10.0, 10.0, "a \"b\" <c>");
+        let mut svg = Svg::new(10.0, 10.0, "");
         svg.text((0.0, 1.26), Anchor::End, "#000", "<script>");
-        let svg = svg.finish();
-        assert!(svg.contains(r#"aria-label="a &quot;b&quot; &lt;c&gt;""#));
+        let svg = svg.element();
         assert!(svg.contains(r#"y="1.3""#) && svg.contains("&lt;script&gt;"));
         let short = shortened(&"long ".repeat(40), 100.0);
         assert!(

@@ -431,7 +431,7 @@ fn glance_row(draft: &Draft<'_>, series: &Series) -> Vec<TableCell> {
             .unwrap_or(crate::assess::value::Value::Null);
         row.push(number(draft.base(&lead), &base));
         row.push(TableCell {
-            svg: Some(sparkline::draw(&last_months(draft, &lead))),
+            picture: Some(sparkline::draw(&last_months(draft, &lead))),
             ..TableCell::default()
         });
     } else {

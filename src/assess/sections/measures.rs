@@ -120,7 +120,7 @@ pub(super) fn number(figure: Option<Prose>, value: &Value) -> TableCell {
     figure.map_or_else(missing, |prose| TableCell {
         prose,
         value: Some(value.clone()),
-        svg: None,
+        picture: None,
     })
 }
 
