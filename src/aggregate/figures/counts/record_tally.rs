@@ -38,8 +38,9 @@ impl RecordTally {
         let width = series * keys * len;
         let mut counts = vec![0; areas.len() * width];
         let mut in_area = vec![0_u32; width];
+        // The places in `in_area` that are not 0: few, in a small area.
+        let mut counted = Vec::new();
         for facts in figures.facts(kind).chunk_by(|a, b| a.area == b.area) {
-            in_area.fill(0);
             for fact in facts.iter().filter(|fact| fact.month >= months.first) {
                 let series = series_of(fact);
                 // Most records are in none of the series: look no further.
@@ -49,7 +50,11 @@ impl RecordTally {
                 let Some(key) = key_of(fact) else { continue };
                 let month = fact.month.since(months.first);
                 for series in series {
-                    in_area[(*series as usize * keys + key) * len + month] += 1;
+                    let place = (*series as usize * keys + key) * len + month;
+                    if in_area[place] == 0 {
+                        counted.push(place);
+                    }
+                    in_area[place] += 1;
                 }
             }
             for target in figures.areas.targets(kind, facts[0].area) {
@@ -57,9 +62,12 @@ impl RecordTally {
                     continue;
                 };
                 let sums = &mut counts[area * width..][..width];
-                sums.iter_mut()
-                    .zip(&in_area)
-                    .for_each(|(sum, count)| *sum += count);
+                for place in &counted {
+                    sums[*place] += in_area[*place];
+                }
+            }
+            for place in counted.drain(..) {
+                in_area[place] = 0;
             }
         }
         Self {
