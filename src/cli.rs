@@ -21,6 +21,7 @@ mod publish;
 mod record;
 mod rejections;
 mod rejects;
+mod release;
 mod sql;
 mod status;
 mod tables;
@@ -66,6 +67,7 @@ enum Command {
     Aggregate(aggregate::Aggregate),
     Tables(tables::Tables),
     Assess(assess::AssessCommand),
+    Release(release::ReleaseCommand),
     Explain(explain::Explain),
     Sql(sql::Sql),
     Merge(merge::Merge),
@@ -190,6 +192,7 @@ pub fn main() -> ExitCode {
         Command::Aggregate(command) => command.run(),
         Command::Tables(command) => command.run(),
         Command::Assess(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Sql(command) => command.run(),
         Command::Merge(command) => command.run(),

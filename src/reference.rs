@@ -75,6 +75,11 @@ pub struct Reference {
 }
 
 impl Reference {
+    /// Every scheme of codes and of groups of codes.
+    pub(crate) fn schemes(&self) -> BTreeSet<String> {
+        scheme_names(&self.codes, &self.crosswalks)
+    }
+
     /// The built-in reference data, with the files of a folder replacing those of the same name.
     pub fn load(folder: Option<&Path>) -> Result<Self, Faults> {
         Self::read(&TextFiles::load(folder)?)
@@ -187,9 +192,14 @@ impl Reference {
 
 fn checksum(files: &TextFiles) -> String {
     let mut hasher = Sha256::new();
-    // The settings of a run, and the documents written from tables, are not reference data.
-    let is_reference =
-        |path: &str| path != "partner-feeds.toml" && !path.starts_with("assessments/");
+    // The settings of a run, and what is written from tables, are not reference data.
+    let is_reference = |path: &str| {
+        let is_setting = ["partner-feeds.toml", "disclosure.toml"].contains(&path);
+        !is_setting
+            && !["assessments/", "releases/"]
+                .iter()
+                .any(|own| path.starts_with(own))
+    };
     for (path, text) in files.iter().filter(|(path, _)| is_reference(path)) {
         for part in [path, text] {
             hasher.update((part.len() as u64).to_be_bytes());

@@ -2,16 +2,12 @@
 //! table per sheet, one row of headings, nothing merged, hidden or blank, no colour, numbers as
 //! numbers.
 
-use std::collections::BTreeSet;
-
-use rust_xlsxwriter::{
-    DocProperties, ExcelDateTime, Format, Table, TableColumn as Heading, TableStyle, Workbook,
-    Worksheet, XlsxError,
-};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use crate::assess::document::{DataTable, Document, TableCell};
 use crate::assess::draft::Draft;
 use crate::assess::value::Value;
+use crate::spreadsheet::frame;
 
 /// The first row of a table: below its title, its note and its query.
 const FIRST_ROW: u32 = 3;
@@ -167,34 +163,5 @@ fn write_cell(
     let text = cell.prose.plain();
     let text = if text.is_empty() { NOTHING } else { &text };
     sheet.write(row, column, text)?;
-    Ok(())
-}
-
-/// Marks rows as a table with headings, so that screen readers announce them.
-fn frame(
-    sheet: &mut Worksheet,
-    name: &str,
-    headings: &[String],
-    (first, last): (u32, u32),
-) -> Result<(), XlsxError> {
-    let mut known = BTreeSet::new();
-    let columns: Vec<Heading> = headings
-        .iter()
-        .map(|heading| {
-            // Headings of a table must differ, in any case of letters.
-            let mut unique: String = heading.chars().take(250).collect();
-            while !known.insert(unique.to_lowercase()) {
-                unique.push('\'');
-            }
-            Heading::new().set_header(unique)
-        })
-        .collect();
-    let table = Table::new()
-        .set_name(name)
-        .set_columns(&columns)
-        .set_style(TableStyle::None)
-        .set_autofilter(false);
-    let last_column = headings.len().saturating_sub(1) as u16;
-    sheet.add_table(first, 0, last, last_column, &table)?;
     Ok(())
 }

@@ -64,6 +64,11 @@ pub fn partner_of(source: &str) -> &str {
         .unwrap_or(source)
 }
 
+/// The system of a source.
+pub fn system_of(source: &str) -> &str {
+    source.rsplit(':').next().unwrap_or(source)
+}
+
 /// The four columns of a person.
 macro_rules! flatten_person {
     ($record:ident, $person:expr, $token:ident $token_previous:ident $age_band:ident $sex:ident) => {

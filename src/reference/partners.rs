@@ -11,7 +11,7 @@ use super::carried::{Carried, read_flags};
 use super::geography::{Geography, PopulationUnit};
 use super::labels::in_words;
 use super::schemes::Schemes;
-use crate::contract::record::partner_of;
+use crate::contract::record::{partner_of, system_of};
 use crate::event::{Feed, Kind, Month};
 use crate::files::TextFiles;
 use crate::files::fault::{FaultSink, hint};
@@ -115,6 +115,14 @@ impl Partners {
         self.sources
             .get(topic)
             .is_some_and(|sources| sources.contains(source))
+    }
+
+    /// The names of all systems, in order.
+    pub fn systems(&self) -> BTreeSet<&str> {
+        self.carried
+            .keys()
+            .map(|source| system_of(source))
+            .collect()
     }
 
     /// What any system of a partner carries in records of a kind.

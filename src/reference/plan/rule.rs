@@ -74,7 +74,7 @@ impl Rule {
     }
 
     /// Whether it tests more than kind, codes and flags.
-    pub(super) fn has_other_tests(&self) -> bool {
+    pub(crate) fn has_other_tests(&self) -> bool {
         let Self {
             id: _,
             kinds: _,

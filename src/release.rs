@@ -1,0 +1,458 @@
+//! Releases: tables made safe to publish, frozen, and checked against every earlier one.
+//!
+//! ```text
+//! exact tables ─► cells ─► structure, relations ─► protection ─► published forms ─► attack ─► folder
+//!                              earlier releases ───────┘
+//! ```
+//!
+//! A release is a folder `releases/<id>/` of the store. It exists once its manifest does, and is never
+//! written again. It is a pure function of the tables, the configuration and the earlier releases. The
+//! invariant: everything that is computed from numbers is computed from published ones.
+
+mod attack;
+mod cells;
+mod config;
+mod difference;
+mod earlier;
+mod folder;
+mod protection;
+mod published;
+mod relations;
+mod rules;
+mod structure;
+mod table;
+mod workbook;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use crate::aggregate::tables::{self, TableBatch, TableReadError};
+use crate::aggregate::{PROVENANCE, RunProgress};
+use crate::contract::record::system_of;
+use crate::files::{Faults, TextFiles};
+use crate::reference::Reference;
+use crate::storage::{StorageError, Store};
+use cells::{ExactCells, Known};
+use config::ReleaseConfig;
+use earlier::Earlier;
+use published::PublishedCells;
+use rules::DisclosureRules;
+
+pub use attack::{Finding, FindingKind, ReleaseAttack};
+pub use difference::{ReleaseDifference, diff};
+pub use folder::{Manifest, RELEASES, list, read_files, read_folder};
+
+/// The check of a table that adds up, as `--accept` names it, begins with this.
+const SUSPECT: &str = "suspect-month";
+const OVERDUE: &str = "overdue-month";
+
+/// Why there is no release, or why it could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The configuration has faults.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// No exact tables were written for the plan.
+    #[error(
+        "cannot read the exact tables in `{folder}`: there are none, or another version wrote them; \
+         run `partner-feeds aggregate`, with --as-at if the release has one"
+    )]
+    NoTables {
+        /// The folder.
+        folder: String,
+    },
+    /// A table could not be read.
+    #[error("cannot read the exact table `{table}`: {error}")]
+    Table {
+        /// The table.
+        table: String,
+        /// Why.
+        error: TableReadError,
+    },
+    /// The tables have no row that the release lists.
+    #[error("the tables have no row of this release: check its windows, levels and series")]
+    Empty,
+    /// A number has no rule.
+    #[error("no rule of disclosure.toml matches {of}: add one")]
+    NoRule {
+        /// The partners' kinds.
+        of: String,
+    },
+    /// The exact tables contradict themselves.
+    #[error("exact numbers do not add up, so nothing can be protected: {cells}")]
+    Contradiction {
+        /// What does not add up.
+        cells: String,
+    },
+    /// Two windows overlap, and what they have in common is not known.
+    #[error(
+        "the windows `{a}` and `{b}` of this or an earlier release overlap in part: release windows \
+         that contain one another, or have no month in common"
+    )]
+    Overlap {
+        /// One.
+        a: String,
+        /// The other.
+        b: String,
+    },
+    /// Nothing that may be suppressed protects a number.
+    #[error(
+        "cannot protect these numbers, because too much around them is known: {cells}; merge codes, \
+         leave out a level, or release fewer windows"
+    )]
+    Unprotectable {
+        /// The numbers.
+        cells: String,
+    },
+    /// The attack on the finished tables found something.
+    #[error(
+        "the attack on the finished tables found {findings} numbers: nothing was written; report this"
+    )]
+    Internal {
+        /// How many.
+        findings: usize,
+    },
+    /// Checks of the data need a decision.
+    #[error("checks failed: {checks}; find out why, or accept each with --accept CHECK=REASON")]
+    NotAccepted {
+        /// The checks.
+        checks: String,
+    },
+    /// The release exists.
+    #[error("the release `{id}` exists, and is never written again: choose another id")]
+    Exists {
+        /// Its id.
+        id: String,
+    },
+    /// There is no such release.
+    #[error("there is no release `{id}`: run `partner-feeds release list`")]
+    Absent {
+        /// Its id.
+        id: String,
+    },
+    /// A file of a release could not be read.
+    #[error("cannot read `{file}` of the release: {why}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Why.
+        why: String,
+    },
+    /// A file could not be encoded.
+    #[error("cannot encode a table of the release")]
+    Parquet(#[from] ParquetError),
+    /// A file could not be encoded.
+    #[error("cannot encode a file of the release as CSV")]
+    Csv(#[from] csv::Error),
+    /// The workbook could not be written.
+    #[error("cannot write the workbook of the release")]
+    Workbook(#[from] rust_xlsxwriter::XlsxError),
+}
+
+/// What a release is made from.
+pub struct ReleaseRun<'r> {
+    /// The files of the configuration.
+    pub files: &'r TextFiles,
+    /// The reference data of the same files.
+    pub reference: &'r Reference,
+    /// The store with the exact tables and the releases.
+    pub store: &'r Store,
+    /// Runs what is asynchronous.
+    pub runtime: &'r Handle,
+}
+
+/// What it took to protect one partner's kind. Numbers of cells count only those of the release.
+#[derive(Clone, Debug, Default)]
+pub struct BlockSummary {
+    /// The partner.
+    pub partner: String,
+    /// The kind.
+    pub kind: String,
+    /// Cells of the release.
+    pub cells: usize,
+    /// What is known about their sums.
+    pub relations: usize,
+    /// Cells suppressed because of their own number.
+    pub primary: usize,
+    /// Numbers that no table shows but that anyone can compute, and that need protection.
+    pub remainders: usize,
+    /// Cells suppressed to protect others.
+    pub complementary: usize,
+    /// The records in those.
+    pub hidden_records: i64,
+    /// Programs solved.
+    pub programs: usize,
+    /// Cells suppressed because an earlier release suppressed them.
+    pub sticky: usize,
+    /// Cells that an earlier release showed with a slightly different number.
+    pub revised: Vec<String>,
+    /// The suppressions with the most records, each with the cell that it protects.
+    pub costly: Vec<(String, String)>,
+}
+
+/// A release, not written yet.
+pub struct MadeRelease {
+    /// Its id.
+    pub id: String,
+    /// The name and contents of each file; the manifest is the last.
+    pub files: Vec<(String, Bytes)>,
+    /// By partner and kind.
+    pub blocks: Vec<BlockSummary>,
+    /// The attack on the finished files.
+    pub attack: ReleaseAttack,
+}
+
+/// The exact tables of a plan.
+pub(crate) struct ExactTables {
+    batches: BTreeMap<&'static str, Vec<TableBatch>>,
+    /// The systems that sent each partner's kind.
+    systems: BTreeMap<(String, String), BTreeSet<String>>,
+    /// What the folder was built from.
+    provenance: Value,
+}
+
+/// The exact tables that a release reads.
+const READ: [&str; 4] = ["window_totals", "factors", "rules", "reconciliation"];
+
+impl ExactTables {
+    fn load(run: &ReleaseRun<'_>, config: &ReleaseConfig) -> Result<Self, ReleaseError> {
+        let base = config.as_at.map_or_else(String::new, |day| {
+            let at = crate::event::Micros::end_of_day_in_london(day);
+            format!("as-at/{}/", at.to_string().replace(':', ""))
+        });
+        let folder = format!("{base}aggregates/{}", config.plan.id);
+        let read = |name: &str| {
+            let path = format!("{folder}/{name}");
+            let file = run.runtime.block_on(run.store.read(&path))?;
+            file.ok_or_else(|| ReleaseError::NoTables {
+                folder: folder.clone(),
+            })
+        };
+        let provenance = read(PROVENANCE)?;
+        let provenance =
+            serde_json::from_slice(&provenance).map_err(|_| ReleaseError::NoTables {
+                folder: folder.clone(),
+            })?;
+        let mut batches = BTreeMap::new();
+        for name in READ {
+            let Some(table) = tables::find(name) else {
+                continue;
+            };
+            let file = read(&format!("{name}.parquet"))?;
+            let rows = table.read(file).map_err(|error| ReleaseError::Table {
+                table: name.to_owned(),
+                error,
+            })?;
+            batches.insert(name, rows);
+        }
+        let mut systems: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+        for batch in &batches["rules"] {
+            for row in 0..batch.len() {
+                let value = |column: &str| batch.texts(column).value(row);
+                let kind = (value("partner").to_owned(), value("kind").to_owned());
+                let system = system_of(value("source")).to_owned();
+                systems.entry(kind).or_default().insert(system);
+            }
+        }
+        Ok(Self {
+            batches,
+            systems,
+            provenance,
+        })
+    }
+
+    /// The rows of a table, in parts.
+    pub(crate) fn batches(&self, table: &str) -> &[TableBatch] {
+        self.batches.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The systems that sent a partner's kind.
+    pub(crate) fn systems(&self, partner: &str, kind: &str) -> impl Iterator<Item = &str> {
+        let of = self.systems.get(&(partner.to_owned(), kind.to_owned()));
+        of.into_iter().flatten().map(String::as_str)
+    }
+
+    /// Checks that failed: sums that do not add up, as the table `reconciliation` has them.
+    fn failed_checks(&self) -> BTreeSet<String> {
+        let mut failed = BTreeSet::new();
+        for batch in self.batches("reconciliation") {
+            let results = batch.texts("result");
+            let rows = (0..batch.len()).filter(|row| results.value(*row) == "fail");
+            failed.extend(rows.map(|row| batch.texts("check_id").value(row).to_owned()));
+        }
+        failed
+    }
+}
+
+/// A check of the data that failed, and the reason why the partnership accepts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedCheck {
+    /// The check.
+    pub check: String,
+    /// The reason.
+    pub reason: String,
+}
+
+/// Makes a new release, without writing it.
+pub fn make(
+    run: &ReleaseRun<'_>,
+    id: &str,
+    accepted: &[AcceptedCheck],
+    progress: &mut dyn RunProgress,
+) -> Result<MadeRelease, ReleaseError> {
+    let known = run.runtime.block_on(list(run.store))?;
+    if known.iter().any(|own| own.id == id) {
+        return Err(ReleaseError::Exists { id: id.to_owned() });
+    }
+    make_after(run, id, accepted, known, progress)
+}
+
+/// Makes a release again, with the releases that were there before it, to compare it with its files.
+pub fn make_again(
+    run: &ReleaseRun<'_>,
+    id: &str,
+    accepted: &[AcceptedCheck],
+    progress: &mut dyn RunProgress,
+) -> Result<MadeRelease, ReleaseError> {
+    let all = run.runtime.block_on(list(run.store))?;
+    let own = all.iter().find(|own| own.id == id);
+    let before: BTreeSet<String> = own
+        .into_iter()
+        .flat_map(|own| own.earlier.iter().map(|earlier| earlier.id.clone()))
+        .collect();
+    let known = all.into_iter().filter(|own| before.contains(&own.id));
+    make_after(run, id, accepted, known.collect(), progress)
+}
+
+fn make_after(
+    run: &ReleaseRun<'_>,
+    id: &str,
+    accepted: &[AcceptedCheck],
+    known: Vec<Manifest>,
+    progress: &mut dyn RunProgress,
+) -> Result<MadeRelease, ReleaseError> {
+    let rules = DisclosureRules::read(run.files, run.reference)?;
+    let config = ReleaseConfig::read(run.files, run.reference, id)?;
+    progress.begin("read the exact tables", 0);
+    let tables = ExactTables::load(run, &config)?;
+    let cells = cells::read(&config, &rules, &tables)?;
+    check_accepted(&tables, &cells, accepted)?;
+    let mut earlier = Earlier::default();
+    let mut earlier_ids = Vec::new();
+    for release in folder::earlier(run, &config, known)? {
+        earlier_ids.push(release.manifest.clone());
+        earlier.add(release.cells);
+    }
+    let ghosts = cells::find(earlier.keys_besides(&cells), &rules, &tables);
+    earlier.add_ghosts(&ghosts);
+    let mut structure = structure::build(&cells, &config, run.reference);
+    for (key, cell) in &ghosts {
+        let months = cells::months(cell.labels.window_from, cell.labels.window_to);
+        structure.windows.insert(key.window.clone(), months);
+    }
+    let blocks = blocks(cells);
+    progress.begin("protect small numbers", blocks.len() as u64);
+    let mut published = PublishedCells::new();
+    let mut summaries = Vec::new();
+    for block in &blocks {
+        let protected = protection::protect(block, &structure, &earlier)?;
+        published.extend(protected.cells);
+        summaries.push(protected.summary);
+        progress.advance(1);
+    }
+    let made = folder::files(&config, &rules, &published, &structure)?;
+    progress.begin("attack the finished tables", 0);
+    let attack = attack::attack(&folder::read_made(&made)?)?;
+    if !attack.findings.is_empty() {
+        for finding in attack.findings.iter().take(10) {
+            tracing::error!("{}: {}", finding.kind.as_str(), finding.text);
+        }
+        return Err(ReleaseError::Internal {
+            findings: attack.findings.len(),
+        });
+    }
+    let made = folder::complete(
+        made,
+        &folder::Origin {
+            config: &config,
+            provenance: &tables.provenance,
+            earlier: &earlier_ids,
+            accepted,
+            cells: &published,
+            revised: summaries.iter().map(|block| block.revised.len()).sum(),
+        },
+    )?;
+    Ok(MadeRelease {
+        id: id.to_owned(),
+        files: made,
+        blocks: summaries,
+        attack,
+    })
+}
+
+/// Writes a release; the manifest last, and only if there is none.
+pub fn write(run: &ReleaseRun<'_>, made: &MadeRelease) -> Result<(), ReleaseError> {
+    folder::write(run, made)
+}
+
+/// Attacks the tables of a folder, from its files alone.
+pub fn attack(files: &BTreeMap<String, Bytes>) -> Result<ReleaseAttack, ReleaseError> {
+    attack::attack(&folder::read_published(files)?)
+}
+
+/// Attacks one of several releases with all that the others show as well.
+pub fn attack_together(folders: &[BTreeMap<String, Bytes>]) -> Result<ReleaseAttack, ReleaseError> {
+    let mut together: Option<attack::PublishedRelease> = None;
+    for files in folders {
+        let read = folder::read_published(files)?;
+        match &mut together {
+            None => together = Some(read),
+            Some(all) => all.join(read),
+        }
+    }
+    together.map_or_else(|| Ok(ReleaseAttack::default()), |all| attack::attack(&all))
+}
+
+/// Cells by partner and kind.
+fn blocks(cells: ExactCells) -> Vec<ExactCells> {
+    let mut blocks: BTreeMap<(String, String), ExactCells> = BTreeMap::new();
+    for (key, cell) in cells {
+        let of = (key.partner.clone(), key.kind.clone());
+        blocks.entry(of).or_default().insert(key, cell);
+    }
+    blocks.into_values().collect()
+}
+
+/// Fails if a check failed that the partnership did not accept.
+fn check_accepted(
+    tables: &ExactTables,
+    cells: &ExactCells,
+    accepted: &[AcceptedCheck],
+) -> Result<(), ReleaseError> {
+    let mut failed = tables.failed_checks();
+    for (key, cell) in cells {
+        let is_total = key.series.kind == "total" && key.area.level == "all-received";
+        if is_total && matches!(cell.known, Known::Exact(_)) {
+            match &*cell.labels.data_status {
+                "suspect" => drop(failed.insert(SUSPECT.to_owned())),
+                "overdue" => drop(failed.insert(OVERDUE.to_owned())),
+                _ => {}
+            }
+        }
+    }
+    failed.retain(|check| accepted.iter().all(|own| own.check != *check));
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let checks: Vec<String> = failed.into_iter().collect();
+    Err(ReleaseError::NotAccepted {
+        checks: checks.join(", "),
+    })
+}

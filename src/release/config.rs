@@ -1,0 +1,432 @@
+//! `config/releases/<id>.toml`: the tables, levels, windows and series of one release.
+//!
+//! Everything that can be known without the tables is checked here, all faults at once.
+
+use std::collections::BTreeSet;
+
+use jiff::civil;
+use sha2::{Digest, Sha256};
+
+use crate::files::TextFiles;
+use crate::files::fault::{FaultSink, Faults, hint};
+use crate::files::toml_reader::{ListItem, TomlReader, parse};
+use crate::hex;
+use crate::reference::Reference;
+use crate::reference::geography::{Method, Tier};
+use crate::reference::plan::Plan;
+use crate::reference::windows::Window;
+use crate::release::rules::Finest;
+
+/// The folder of all releases' files, in the folder of the configuration.
+pub(crate) const FOLDER: &str = "releases";
+/// The tables of figures that a release may contain.
+pub(crate) const TABLES: [&str; 2] = ["window_totals", "factors"];
+/// The series of a plan, by one name: total, mapped, unmapped, priorities and themes.
+const PLAN_SERIES: &str = "plan";
+
+/// A level of areas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReleasedLevel {
+    /// As tables name it.
+    pub(crate) level: Finest,
+    /// The set of districts, or the edition of the wards.
+    pub(crate) only: Option<String>,
+}
+
+/// Rows of a table that are released.
+#[derive(Clone, Debug)]
+pub(crate) struct TableRequest {
+    pub(crate) table: String,
+    pub(crate) windows: Vec<Window>,
+    pub(crate) levels: Vec<ReleasedLevel>,
+    /// Schemes; none = the series of the plan.
+    pub(crate) series: Vec<Option<String>>,
+    /// Empty = every kind.
+    pub(crate) kinds: Vec<String>,
+}
+
+/// Codes that are published as one.
+#[derive(Clone, Debug)]
+pub(crate) struct CodeMerge {
+    pub(crate) kinds: Vec<String>,
+    pub(crate) scheme: String,
+    pub(crate) codes: BTreeSet<String>,
+    pub(crate) code: String,
+    pub(crate) label: String,
+}
+
+/// The configuration of one release, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct ReleaseConfig {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) plan: Plan,
+    pub(crate) as_at: Option<civil::Date>,
+    pub(crate) tables: Vec<TableRequest>,
+    pub(crate) merges: Vec<CodeMerge>,
+    /// SHA-256 of the file and of disclosure.toml.
+    pub(crate) checksums: [String; 2],
+}
+
+impl ReleaseConfig {
+    /// The ids of all releases.
+    pub(crate) fn ids(files: &TextFiles) -> Vec<String> {
+        let files = files.in_folder(FOLDER, ".toml");
+        let names = files.filter_map(|(path, _)| {
+            let name = path.strip_prefix(FOLDER)?.strip_prefix('/')?;
+            name.strip_suffix(".toml").map(str::to_owned)
+        });
+        names.collect()
+    }
+
+    /// Reads and checks the file of a release.
+    pub(crate) fn read(files: &TextFiles, reference: &Reference, id: &str) -> Result<Self, Faults> {
+        let sink = FaultSink::default();
+        let path = format!("{FOLDER}/{id}.toml");
+        let Some(text) = files.text(&path) else {
+            let ids = Self::ids(files);
+            let hint = hint(id, ids.iter().map(String::as_str));
+            let known = ids.join(", ");
+            sink.add(&path, "", format!("does not exist{hint}; known: {known}"));
+            return Err(sink.into_faults());
+        };
+        let Some(table) = parse(&path, text, &sink) else {
+            return Err(sink.into_faults());
+        };
+        let reader = TomlReader::new(&path, &table, &sink);
+        let checksum = |text: &str| hex::encode(&Sha256::digest(text));
+        let rules = files.text(super::rules::FILE).unwrap_or_default();
+        let config = read(&reader, reference, id, [checksum(text), checksum(rules)]);
+        drop(reader);
+        match config {
+            Some(config) => sink.into_faults().into_result(config),
+            None => Err(sink.into_faults()),
+        }
+    }
+}
+
+/// `None` if the plan is unknown.
+fn read(
+    reader: &TomlReader<'_>,
+    reference: &Reference,
+    id: &str,
+    checksums: [String; 2],
+) -> Option<ReleaseConfig> {
+    reader.format();
+    let own_id = reader.id("id");
+    if own_id != id && !own_id.is_empty() {
+        reader.fault("id", format!("is `{own_id}`, but its file is `{id}.toml`"));
+    }
+    let title = reader.name("title").to_owned();
+    let plan_id = reader.name("plan");
+    let plan = reference.plans.get(plan_id);
+    if plan.is_none() && !plan_id.is_empty() {
+        let hint = hint(plan_id, reference.plans.iter().map(|plan| &*plan.id));
+        reader.fault("plan", format!("unknown plan `{plan_id}`{hint}"));
+    }
+    let as_at = reader.date("as_at");
+    let tables: Vec<TableRequest> = reader
+        .tables("table")
+        .iter()
+        .map(|table| read_table(table, reference))
+        .collect();
+    if tables.is_empty() {
+        reader.fault("table", "is missing: nothing would be released");
+    }
+    check_together(reader, &tables);
+    let merges = reader
+        .tables("merge")
+        .iter()
+        .map(|merge| read_merge(merge, reference))
+        .collect();
+    Some(ReleaseConfig {
+        id: id.to_owned(),
+        title,
+        plan: plan?.clone(),
+        as_at,
+        tables,
+        merges,
+        checksums,
+    })
+}
+
+fn read_table(reader: &TomlReader<'_>, reference: &Reference) -> TableRequest {
+    let names = TABLES.map(|name| (name, name));
+    let table = reader.choice("table", &names).unwrap_or_default();
+    reader.required("windows", reader.has("windows").then_some(()));
+    reader.required("levels", reader.has("levels").then_some(()));
+    reader.required("series", reader.has("series").then_some(()));
+    let windows: Vec<Window> = reader
+        .texts("windows")
+        .iter()
+        .flat_map(|item| read_windows(reader, item, reference))
+        .collect();
+    let levels: Vec<ReleasedLevel> = reader
+        .texts("levels")
+        .iter()
+        .filter_map(|item| read_level(reader, item, reference))
+        .collect();
+    let has_short = windows.iter().any(Window::is_month);
+    if has_short && levels.iter().any(|level| level.level == Finest::Ward) {
+        reader.fault(
+            "windows",
+            "months are not released for wards: use quarters or years",
+        );
+    }
+    let series = reader.texts("series");
+    let series = series.iter().filter_map(|item| {
+        let is_scheme = reference.schemes().contains(item.text);
+        if item.text != PLAN_SERIES && !is_scheme {
+            let schemes = reference.schemes();
+            let hint = hint(
+                item.text,
+                schemes.iter().map(String::as_str).chain([PLAN_SERIES]),
+            );
+            let reason = format!(
+                "`{}` is neither `plan` nor a scheme of codes{hint}",
+                item.text
+            );
+            reader.fault_at(&item.key, reason);
+            return None;
+        }
+        if table == "factors" && is_scheme {
+            reader.fault_at(&item.key, "factors has the series of the plan only");
+        }
+        Some(is_scheme.then(|| item.text.to_owned()))
+    });
+    TableRequest {
+        table: table.to_owned(),
+        series: series.collect(),
+        kinds: read_kinds(reader),
+        windows,
+        levels,
+    }
+}
+
+fn read_kinds(reader: &TomlReader<'_>) -> Vec<String> {
+    let kinds = reader.texts("kinds");
+    for item in kinds.iter().filter(|item| !item.text.starts_with("count:")) {
+        if crate::event::Kind::from_name(item.text).is_none() {
+            let known = crate::event::Kind::ALL.iter().map(|kind| kind.as_str());
+            let hint = hint(item.text, known);
+            reader.fault_at(&item.key, format!("unknown kind `{}`{hint}", item.text));
+        }
+    }
+    kinds.iter().map(|item| item.text.to_owned()).collect()
+}
+
+/// A window, or all of a family from one to another: `month:2017-04..2018-03`.
+fn read_windows(
+    reader: &TomlReader<'_>,
+    item: &ListItem<'_>,
+    reference: &Reference,
+) -> Vec<Window> {
+    let (first, last) = match item.text.split_once("..") {
+        None => (item.text.to_owned(), item.text.to_owned()),
+        Some((first, last)) => {
+            let family = first.split(':').next().unwrap_or_default();
+            (first.to_owned(), format!("{family}:{last}"))
+        }
+    };
+    let windows = [&first, &last].map(|id| reference.windows.get(id));
+    let [Some(first), Some(last)] = windows else {
+        let reason = format!(
+            "unknown window `{}`: write one such as fy:2017-18, or month:2017-04..2018-03",
+            item.text
+        );
+        reader.fault_at(&item.key, reason);
+        return Vec::new();
+    };
+    if first == last {
+        return vec![first];
+    }
+    if first.first > last.first {
+        reader.fault_at(&item.key, format!("`{}` is reversed", item.text));
+    }
+    let windows = reference.windows.over(first.first, last.last());
+    windows
+        .into_iter()
+        .filter(|w| w.family == first.family && first.first <= w.first && w.last() <= last.last())
+        .collect()
+}
+
+fn read_level(
+    reader: &TomlReader<'_>,
+    item: &ListItem<'_>,
+    reference: &Reference,
+) -> Option<ReleasedLevel> {
+    let only = |level, only: Option<&str>| {
+        Some(ReleasedLevel {
+            level,
+            only: only.map(str::to_owned),
+        })
+    };
+    let fault = |reason: String| {
+        reader.fault_at(&item.key, reason);
+        None
+    };
+    let geography = &reference.geography;
+    match item.text {
+        "all-received" => only(Finest::AllReceived, None),
+        "district" => only(Finest::District, None),
+        "lsoa" | "place" | "outward_postcode" => fault(format!(
+            "`{}` is not released: an area so small shows single events",
+            item.text
+        )),
+        text => match text.split_once([':', '@']) {
+            Some(("set", id)) if geography.district_count(id).is_some() => {
+                only(Finest::Set, Some(id))
+            }
+            Some(("set", id)) => fault(format!("`{id}` is not a set of districts")),
+            Some(("ward", vintage)) => {
+                let year: Option<u16> = vintage.parse().ok();
+                match year.and_then(|year| geography.method(Tier::wards(year))) {
+                    None => fault(format!("there are no wards of `{vintage}`")),
+                    Some(Method::Area) => fault(format!(
+                        "the wards of {vintage} are placed by area, which is an illustration: \
+                         name wards placed by the official look-up"
+                    )),
+                    Some(_) => only(Finest::Ward, Some(vintage)),
+                }
+            }
+            _ => fault(format!(
+                "unknown level `{text}`: write all-received, set:kent-12, district or ward@2019"
+            )),
+        },
+    }
+}
+
+/// What one table alone does not show: windows that overlap in part, and two editions of wards.
+fn check_together(reader: &TomlReader<'_>, tables: &[TableRequest]) {
+    let windows: Vec<&Window> = tables.iter().flat_map(|table| &table.windows).collect();
+    for (at, a) in windows.iter().enumerate() {
+        for b in &windows[..at] {
+            if overlap_in_part(a, b) {
+                let reason = format!(
+                    "`{}` and `{}` overlap in part: release windows that contain one another, or \
+                     have no month in common",
+                    b.id, a.id
+                );
+                reader.fault("table", reason);
+            }
+        }
+    }
+    let levels = tables.iter().flat_map(|table| &table.levels);
+    let wards: BTreeSet<&str> = levels
+        .filter(|level| level.level == Finest::Ward)
+        .filter_map(|level| level.only.as_deref())
+        .collect();
+    if wards.len() > 1 {
+        reader.fault(
+            "table",
+            "has wards of two editions: their differences show small areas",
+        );
+    }
+}
+
+/// Whether two windows have months in common, and each has others.
+pub(crate) fn overlap_in_part(a: &Window, b: &Window) -> bool {
+    let is_within = |a: &Window, b: &Window| b.first <= a.first && a.last() <= b.last();
+    a.first <= b.last() && b.first <= a.last() && !is_within(a, b) && !is_within(b, a)
+}
+
+fn read_merge(reader: &TomlReader<'_>, reference: &Reference) -> CodeMerge {
+    let scheme = reader.name("scheme");
+    if !scheme.is_empty() && !reference.schemes().contains(scheme) {
+        let hint = hint(scheme, reference.schemes().iter().map(String::as_str));
+        reader.fault("scheme", format!("unknown scheme `{scheme}`{hint}"));
+    }
+    let codes = reader.texts("codes");
+    if codes.len() < 2 {
+        reader.fault("codes", "needs at least two codes");
+    }
+    CodeMerge {
+        kinds: read_kinds(reader),
+        scheme: scheme.to_owned(),
+        codes: codes.iter().map(|item| item.text.to_owned()).collect(),
+        code: reader.id("as").to_owned(),
+        label: reader.name("label").to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<ReleaseConfig, Faults> {
+        let mut files = TextFiles::built_in();
+        files.put("releases/test.toml", text.to_owned());
+        let reference = Reference::load(None).expect("built in");
+        ReleaseConfig::read(&files, &reference, "test")
+    }
+
+    #[test]
+    fn the_built_in_releases_have_no_faults() {
+        let (files, reference) = (
+            TextFiles::built_in(),
+            Reference::load(None).expect("built in"),
+        );
+        let ids = ReleaseConfig::ids(&files);
+        assert!(ids.contains(&"smp-2017-18".to_owned()));
+        for id in ids {
+            if let Err(faults) = ReleaseConfig::read(&files, &reference, &id) {
+                panic!("{faults}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_span_of_windows_is_all_between() {
+        let config = read_text(
+            "format = 1\nid = \"test\"\ntitle = \"t\"\nplan = \"smp-2017-18\"\n[[table]]\n\
+             table = \"window_totals\"\nwindows = [\"month:2017-11..2018-02\"]\n\
+             levels = [\"district\"]\nseries = [\"plan\"]\n",
+        );
+        let windows = &config.expect("no fault").tables[0].windows;
+        let ids: Vec<&str> = windows.iter().map(|window| &*window.id).collect();
+        assert_eq!(
+            ids,
+            [
+                "month:2017-11",
+                "month:2017-12",
+                "month:2018-01",
+                "month:2018-02"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        let faults = read_text(
+            "format = 1\nid = \"other\"\nplan = \"smp-2017\"\n[[table]]\ntable = \"events\"\n\
+             windows = [\"fy:2017-18\", \"year:2017\", \"fy:2017\", \"month:2017-04..2017-05\"]\n\
+             levels = [\"lsoa\", \"ward@2019\", \"ward@2025\", \"set:kent\"]\n\
+             series = [\"plans\"]\nkinds = [\"crimes\"]\nserie = 1\n\
+             [[merge]]\nscheme = \"x\"\ncodes = [\"1\"]\nas = \"a\"\n",
+        );
+        let faults = faults.map(|_| ()).expect_err("faults").to_string();
+        for expected in [
+            "id: is `other`, but its file is `test.toml`",
+            "title: is missing",
+            "plan: unknown plan `smp-2017`",
+            "table[0].table: `events` is not one of window_totals, factors",
+            "table[0].windows[2]: unknown window `fy:2017`",
+            "`fy:2017-18` and `year:2017` overlap in part",
+            "table[0].levels[0]: `lsoa` is not released",
+            "table[0].levels[2]: the wards of 2025 are placed by area",
+            "table[0].levels[3]: `kent` is not a set of districts",
+            "table[0].windows: months are not released for wards",
+            "table[0].series[0]: `plans` is neither `plan` nor a scheme of codes; did you mean `plan`?",
+            "table[0].kinds[0]: unknown kind `crimes`; did you mean `crime`?",
+            "table[0].serie: unknown key",
+            "merge[0].scheme: unknown scheme `x`",
+            "merge[0].codes: needs at least two codes",
+            "merge[0].label: is missing",
+        ] {
+            assert!(
+                faults.contains(expected),
+                "`{expected}` is not in\n{faults}"
+            );
+        }
+    }
+}

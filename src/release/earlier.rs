@@ -1,0 +1,112 @@
+//! The differencing guard: what earlier releases of the partnership have made known for ever.
+//!
+//! A number that was suppressed stays suppressed. A number that was shown is known, at its present
+//! value, also if this release does not show it: so no difference between two releases shows a small
+//! number. What has been published stays known, even after a release was withdrawn.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::disclosure::{Cell, Form};
+use crate::release::cells::{CellKey, ExactCells, Known};
+use crate::release::published::{PublishedCell, PublishedForm};
+use crate::release::rules::Safeguard;
+
+/// A number that an earlier release showed and this one does not have, at its present value.
+#[derive(Clone, Debug)]
+pub(crate) struct Ghost {
+    pub(crate) value: i64,
+    pub(crate) form: PublishedForm,
+    pub(crate) safeguard: Arc<Safeguard>,
+}
+
+impl Ghost {
+    /// A cell that everyone knows, as precisely as it was published.
+    pub(crate) fn cell(&self) -> Cell {
+        let form = match self.form {
+            PublishedForm::Rounded { low, high, .. } => Form::Rounded {
+                low: low.min(self.value),
+                high: high.max(self.value),
+            },
+            PublishedForm::Suppressed { .. } => Form::Hidden,
+            _ => Form::Exact,
+        };
+        let mut cell = Cell {
+            form,
+            ..Cell::public(self.value)
+        };
+        if cell.is_hidden() {
+            // What was hidden must stay hidden, also beside what this release shows.
+            let is_small = (1..=self.safeguard.hide).contains(&self.value);
+            cell.spread = if is_small { self.safeguard.spread } else { 0 };
+            cell.floor = self.value.min(1);
+        }
+        cell
+    }
+}
+
+/// What earlier releases made known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Earlier {
+    /// The most that any release showed of a number.
+    forms: BTreeMap<CellKey, PublishedForm>,
+    ghosts: BTreeMap<CellKey, Ghost>,
+}
+
+impl Earlier {
+    /// Adds the numbers of a release.
+    pub(crate) fn add(&mut self, cells: impl IntoIterator<Item = (CellKey, PublishedCell)>) {
+        for (key, cell) in cells {
+            let form = cell.form;
+            if form == PublishedForm::NotSupplied {
+                continue;
+            }
+            // A number that any release showed is known, and the newest one is what is known.
+            let is_hidden = form.value().is_none();
+            match self.forms.get(&key) {
+                Some(known) if known.value().is_some() && is_hidden => {}
+                _ => {
+                    self.forms.insert(key, form);
+                }
+            }
+        }
+    }
+
+    /// What was published of a number.
+    pub(crate) fn form(&self, key: &CellKey) -> Option<PublishedForm> {
+        self.forms.get(key).copied()
+    }
+
+    /// The keys that a release of these cells does not have.
+    pub(crate) fn keys_besides<'e>(
+        &'e self,
+        cells: &'e ExactCells,
+    ) -> impl Iterator<Item = &'e CellKey> {
+        self.forms.keys().filter(|key| !cells.contains_key(*key))
+    }
+
+    /// Adds the present values of keys that this release does not have.
+    pub(crate) fn add_ghosts(&mut self, present: &ExactCells) {
+        for (key, cell) in present {
+            if let (Some(form), Known::Exact(value)) = (self.form(key), cell.known) {
+                let safeguard = cell.safeguard.clone();
+                let ghost = Ghost {
+                    value,
+                    form,
+                    safeguard,
+                };
+                self.ghosts.insert(key.clone(), ghost);
+            }
+        }
+    }
+
+    /// The ghosts of one partner's kind.
+    pub(crate) fn ghosts<'e>(
+        &'e self,
+        partner: &'e str,
+        kind: &'e str,
+    ) -> impl Iterator<Item = (&'e CellKey, &'e Ghost)> {
+        let ghosts = self.ghosts.iter();
+        ghosts.filter(move |(key, _)| key.partner == partner && key.kind == kind)
+    }
+}

@@ -1,0 +1,651 @@
+//! The folder of a release: its files, its manifest, and how it is read back.
+//!
+//! The manifest is written last, and only if there is none: a folder without one is not a release, and
+//! the next `make` removes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::aggregate::tables::ValueType::{Boolean, Date, Integer, Text};
+use crate::disclosure::SOLVER;
+use crate::hex;
+use crate::ledger::PROGRAM;
+use crate::release::attack::{PublishedRelease, PublishedRule};
+use crate::release::cells::{SeriesRef, months};
+use crate::release::config::ReleaseConfig;
+use crate::release::published::{self, PublishedCell, PublishedCells};
+use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
+use crate::release::rules::DisclosureRules;
+use crate::release::table::{ColumnDefinition, Datum, ReleaseTable};
+use crate::release::{AcceptedCheck, MadeRelease, ReleaseError, ReleaseRun, workbook};
+use crate::storage::{Creation, Store};
+
+/// The folder of all releases in a store.
+pub const RELEASES: &str = "releases";
+/// The file without which a folder is not a release.
+const MANIFEST: &str = "manifest.json";
+const LICENCE: &str = "LICENCE.txt";
+const WORKBOOK: &str = "tables.xlsx";
+/// What the numbers do not protect.
+const LIMITS: [&str; 2] = [
+    "records are counted, not persons",
+    "an attacker who knows several of the records is not covered",
+];
+
+const DISCLOSURE: &[ColumnDefinition] = &[
+    (
+        "rule",
+        "The rules that protect a number, joined by `;`.",
+        Text,
+    ),
+    (
+        "hide_to",
+        "Numbers from 1 to this are hidden; 0 = none.",
+        Integer,
+    ),
+    (
+        "spread",
+        "A hidden number has at least this number of possible values.",
+        Integer,
+    ),
+    (
+        "round_to",
+        "Other numbers are rounded to the nearest multiple; 0 = exact.",
+        Integer,
+    ),
+    (
+        "base",
+        "A breakdown of a total from 1 to this is hidden completely.",
+        Integer,
+    ),
+];
+const RELATIONS: &[ColumnDefinition] = &[
+    (
+        "relation",
+        "The number of the relation; its rows are its parts.",
+        Integer,
+    ),
+    ("partner", "The partner.", Text),
+    ("kind", "The kind.", Text),
+    (
+        "rule",
+        "`sum` (the whole is the sum of the parts), `sum_and_rest` (and a rest of 0 or more), \
+        `within` (the parts are at most the whole) or `covered` (the whole is at most the parts).",
+        Text,
+    ),
+    ("whole_series_kind", "The whole: its kind of series.", Text),
+    ("whole_series", "Its series.", Text),
+    ("whole_scheme", "Its scheme.", Text),
+    (
+        "whole_factor",
+        "Of the whole, only the records with this factor; null = all.",
+        Text,
+    ),
+    ("part_series_kind", "A part: its kind of series.", Text),
+    ("part_series", "Its series.", Text),
+    ("part_scheme", "Its scheme.", Text),
+];
+const AREA_PARTS: &[ColumnDefinition] = &[
+    ("area_level", "The level of an area.", Text),
+    ("area_code", "The area.", Text),
+    ("part_level", "The level of an area in it.", Text),
+    (
+        "part_vintage",
+        "The edition of that area's boundaries.",
+        Text,
+    ),
+    ("part_code", "The area in it.", Text),
+    (
+        "is_complete",
+        "Whether all areas of the level in it are listed.",
+        Boolean,
+    ),
+];
+const WINDOWS: &[ColumnDefinition] = &[
+    ("window_id", "The months counted.", Text),
+    ("window_from", "First day.", Date),
+    ("window_to", "Last day.", Date),
+];
+
+/// The files of a release, without the manifest.
+pub(crate) struct MadeFiles {
+    files: Vec<(String, Bytes)>,
+    /// Rows of each table by `count_status`.
+    counts: BTreeMap<&'static str, BTreeMap<String, usize>>,
+}
+
+/// What a release was made from.
+pub(crate) struct Origin<'o> {
+    pub(crate) config: &'o ReleaseConfig,
+    pub(crate) provenance: &'o Value,
+    pub(crate) earlier: &'o [Value],
+    pub(crate) accepted: &'o [AcceptedCheck],
+    pub(crate) cells: &'o PublishedCells,
+    pub(crate) revised: usize,
+}
+
+/// Encodes the tables of a release.
+pub(crate) fn files(
+    config: &ReleaseConfig,
+    rules: &DisclosureRules,
+    cells: &PublishedCells,
+    structure: &Structure,
+) -> Result<MadeFiles, ReleaseError> {
+    let figures = published::tables(cells, &config.plan.id);
+    let mut made = MadeFiles {
+        files: Vec::new(),
+        counts: BTreeMap::new(),
+    };
+    for table in &figures {
+        made.files
+            .push((format!("{}.csv", table.name), table.csv()?));
+        let status = table.index("count_status");
+        let counts = made.counts.entry(table.name).or_default();
+        for row in &table.rows {
+            let status = row[status].as_text().unwrap_or_default();
+            *counts.entry(status.to_owned()).or_default() += 1;
+        }
+    }
+    let dimensions = [
+        disclosure_table(cells, rules),
+        relations_table(structure),
+        area_parts_table(structure),
+        windows_table(cells),
+    ];
+    for table in figures.iter().chain(&dimensions) {
+        made.files
+            .push((format!("{}.parquet", table.name), table.parquet()?));
+    }
+    let workbook = workbook::write(config, &figures)?;
+    made.files.push((WORKBOOK.to_owned(), workbook.into()));
+    made.files
+        .push((LICENCE.to_owned(), licence(config, cells).into()));
+    made.files.sort();
+    Ok(made)
+}
+
+fn disclosure_table(cells: &PublishedCells, rules: &DisclosureRules) -> ReleaseTable {
+    let used: BTreeSet<&String> = cells.values().map(|cell| &cell.rules).collect();
+    let rows = used.into_iter().map(|ids| {
+        let safeguard = rules.combined(ids);
+        vec![
+            Datum::Text(ids.clone()),
+            Datum::Integer(safeguard.hide),
+            Datum::Integer(safeguard.spread),
+            Datum::Integer(safeguard.round),
+            Datum::Integer(safeguard.base),
+        ]
+    });
+    ReleaseTable {
+        name: "disclosure",
+        description: "How numbers are protected.",
+        columns: DISCLOSURE,
+        rows: rows.collect(),
+    }
+}
+
+fn relations_table(structure: &Structure) -> ReleaseTable {
+    let mut rows = Vec::new();
+    for (number, relation) in (0..).zip(&structure.series) {
+        for part in &relation.parts {
+            let text = |text: &str| Datum::Text(text.to_owned());
+            rows.push(vec![
+                Datum::Integer(number),
+                text(&relation.partner),
+                text(&relation.kind),
+                text(relation.rule.as_str()),
+                text(&relation.whole.kind),
+                text(&relation.whole.id),
+                Datum::text(relation.whole.scheme.clone()),
+                Datum::text(relation.factor.clone()),
+                text(&part.kind),
+                text(&part.id),
+                Datum::text(part.scheme.clone()),
+            ]);
+        }
+    }
+    ReleaseTable {
+        name: "relations",
+        description: "What is known about the sums of series, from the plan's rules.",
+        columns: RELATIONS,
+        rows,
+    }
+}
+
+fn area_parts_table(structure: &Structure) -> ReleaseTable {
+    let rows = structure.areas.iter().flat_map(|area| {
+        area.parts.iter().map(|part| {
+            vec![
+                Datum::Text(area.level.clone()),
+                Datum::Text(area.code.clone()),
+                Datum::Text(area.part_level.clone()),
+                Datum::text(area.part_vintage.clone()),
+                Datum::Text(part.clone()),
+                Datum::Boolean(area.is_complete),
+            ]
+        })
+    });
+    ReleaseTable {
+        name: "area_parts",
+        description: "Which areas are in which.",
+        columns: AREA_PARTS,
+        rows: rows.collect(),
+    }
+}
+
+fn windows_table(cells: &PublishedCells) -> ReleaseTable {
+    let windows: BTreeMap<&String, _> = cells
+        .iter()
+        .map(|(key, cell)| {
+            (
+                &key.window,
+                (cell.labels.window_from, cell.labels.window_to),
+            )
+        })
+        .collect();
+    let rows = windows
+        .into_iter()
+        .map(|(id, (from, to))| vec![Datum::Text(id.clone()), Datum::Date(from), Datum::Date(to)]);
+    ReleaseTable {
+        name: "windows",
+        description: "The windows of the tables.",
+        columns: WINDOWS,
+        rows: rows.collect(),
+    }
+}
+
+/// Who may use the tables for what, with only the sources that they have.
+fn licence(config: &ReleaseConfig, cells: &PublishedCells) -> String {
+    let mut sources = vec!["Office for National Statistics"];
+    let has = |condition: &dyn Fn(&PublishedCell) -> bool| cells.values().any(condition);
+    if has(&|cell| cell.labels.feed == "police") {
+        sources.push("Home Office");
+    }
+    if has(&|cell| cell.rules.contains("open-data")) {
+        sources.push("data.police.uk");
+    }
+    if has(&|cell| cell.labels.feed == "health") {
+        sources.push("NHS England");
+    }
+    if has(&|cell| cell.labels.feed == "housing") {
+        sources.push("Ministry of Housing, Communities and Local Government");
+    }
+    format!(
+        "© {} {}. Licensed under the Open Government Licence v3.0:\n\
+         https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/\n\n\
+         Contains public sector information licensed under the Open Government Licence v3.0: {}.\n\
+         Names and codes of areas: contains OS data © Crown copyright and database right.\n",
+        config.plan.partnership,
+        config.plan.valid_to.year(),
+        sources.join("; "),
+    )
+}
+
+/// Reads files back, as anyone can who has them.
+pub(crate) fn read_made(made: &MadeFiles) -> Result<PublishedRelease, ReleaseError> {
+    read_published(&made.files.iter().cloned().collect())
+}
+
+/// Adds the manifest, as the last file.
+pub(crate) fn complete(
+    made: MadeFiles,
+    origin: &Origin<'_>,
+) -> Result<Vec<(String, Bytes)>, ReleaseError> {
+    let files: Vec<Value> = made
+        .files
+        .iter()
+        .map(|(name, bytes)| json!({ "file": name, "sha256": checksum(bytes) }))
+        .collect();
+    let statuses: BTreeSet<(&str, &str, &str)> = origin
+        .cells
+        .iter()
+        .filter(|(key, _)| key.series.kind == "total" && key.area.level == "all-received")
+        .map(|(key, cell)| (&*key.partner, &*key.kind, &*cell.labels.data_status))
+        .collect();
+    let accepted: Vec<Value> = origin
+        .accepted
+        .iter()
+        .map(|own| json!({ "check": own.check, "reason": own.reason }))
+        .collect();
+    let statuses: Vec<Value> = statuses
+        .into_iter()
+        .map(
+            |(partner, kind, status)| json!({ "partner": partner, "kind": kind, "status": status }),
+        )
+        .collect();
+    let config = origin.config;
+    let manifest = json!({
+        "format": 1,
+        "id": config.id,
+        "title": config.title,
+        "partnership": config.plan.partnership,
+        "plan": config.plan.id,
+        "as_at": origin.provenance["as_at"],
+        "program": PROGRAM,
+        "solver": SOLVER,
+        "ledger": origin.provenance["chain"],
+        "inputs": {
+            "reference": origin.provenance["reference"]["sha256"],
+            "plans": origin.provenance["plans"],
+            "release": config.checksums[0],
+            "disclosure": config.checksums[1],
+        },
+        "earlier": origin.earlier,
+        "tables": made.counts,
+        "files": files,
+        "data_status": statuses,
+        "accepted": accepted,
+        "revised": origin.revised,
+        "limits": LIMITS,
+    });
+    let text = format!("{manifest:#}\n");
+    let mut files = made.files;
+    files.push((MANIFEST.to_owned(), text.into()));
+    Ok(files)
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    hex::encode(&Sha256::digest(bytes))
+}
+
+/// Writes a release. What an interrupted run left is removed first; a complete release never is.
+pub(crate) fn write(run: &ReleaseRun<'_>, made: &MadeRelease) -> Result<(), ReleaseError> {
+    let folder = format!("{RELEASES}/{}", made.id);
+    let exists = || ReleaseError::Exists {
+        id: made.id.clone(),
+    };
+    run.runtime.block_on(async {
+        if run.store.exists(&format!("{folder}/{MANIFEST}")).await? {
+            return Err(exists());
+        }
+        for left in run.store.list(&folder).await? {
+            run.store.delete(&format!("{folder}/{}", left.name)).await?;
+        }
+        for (name, bytes) in &made.files {
+            let path = format!("{folder}/{name}");
+            if run.store.create(&path, bytes.clone()).await? == Creation::Exists {
+                return Err(exists());
+            }
+        }
+        run.store.sync_folder(&folder).await?;
+        Ok(())
+    })
+}
+
+/// The part of a manifest that is shown and checked.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Manifest {
+    /// Its id.
+    pub id: String,
+    /// What it is about.
+    #[serde(default)]
+    pub title: String,
+    /// Whose it is.
+    #[serde(default)]
+    pub partnership: String,
+    /// The plan.
+    pub plan: String,
+    /// The time of the figures.
+    pub as_at: Option<String>,
+    /// The files with their checksums.
+    pub files: Vec<ManifestFile>,
+    /// The checks that the partnership accepted.
+    #[serde(default)]
+    pub accepted: Vec<ManifestCheck>,
+    /// The releases that were considered.
+    #[serde(default)]
+    pub earlier: Vec<ManifestRelease>,
+}
+
+/// An earlier release.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ManifestRelease {
+    /// Its id.
+    pub id: String,
+}
+
+/// A file of a release.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ManifestFile {
+    /// Its name.
+    pub file: String,
+    /// SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A check that the partnership accepted.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ManifestCheck {
+    /// The check.
+    pub check: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Manifest {
+    /// Parses the manifest of a folder; `None` = it has none, and is not a release.
+    pub fn read(files: &BTreeMap<String, Bytes>) -> Option<Result<Self, ReleaseError>> {
+        let bytes = files.get(MANIFEST)?;
+        Some(
+            serde_json::from_slice(bytes).map_err(|error| ReleaseError::Damaged {
+                file: MANIFEST.to_owned(),
+                why: error.to_string(),
+            }),
+        )
+    }
+
+    /// The files that are missing or were changed, and those that do not belong here.
+    pub fn changed(&self, files: &BTreeMap<String, Bytes>) -> Vec<String> {
+        let mut changed: Vec<String> = self
+            .files
+            .iter()
+            .filter_map(|own| match files.get(&own.file) {
+                None => Some(format!("{} is missing", own.file)),
+                Some(bytes) if checksum(bytes) != own.sha256 => {
+                    Some(format!("{} was modified", own.file))
+                }
+                Some(_) => None,
+            })
+            .collect();
+        let known: BTreeSet<&str> = self.files.iter().map(|own| &*own.file).collect();
+        let more = files
+            .keys()
+            .filter(|name| *name != MANIFEST && !known.contains(&***name));
+        changed.extend(more.map(|name| format!("{name} is not in the manifest")));
+        changed
+    }
+}
+
+/// The releases of a store, in order of ids.
+pub async fn list(store: &Store) -> Result<Vec<Manifest>, ReleaseError> {
+    let mut manifests = Vec::new();
+    for id in store.folders(RELEASES).await? {
+        let path = format!("{RELEASES}/{id}/{MANIFEST}");
+        if let Some(bytes) = store.read(&path).await? {
+            let files = BTreeMap::from([(MANIFEST.to_owned(), bytes)]);
+            if let Some(manifest) = Manifest::read(&files) {
+                manifests.push(manifest?);
+            }
+        }
+    }
+    manifests.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(manifests)
+}
+
+/// The files of a release.
+pub async fn read_files(store: &Store, id: &str) -> Result<BTreeMap<String, Bytes>, ReleaseError> {
+    let folder = format!("{RELEASES}/{id}");
+    let mut files = BTreeMap::new();
+    for file in store.list(&folder).await? {
+        if let Some(bytes) = store.read(&format!("{folder}/{}", file.name)).await? {
+            files.insert(file.name, bytes);
+        }
+    }
+    if files.contains_key(MANIFEST) {
+        Ok(files)
+    } else {
+        Err(ReleaseError::Absent { id: id.to_owned() })
+    }
+}
+
+/// The files of a folder on a disk, ours or another's.
+pub fn read_folder(folder: &Path) -> std::io::Result<BTreeMap<String, Bytes>> {
+    let mut files = BTreeMap::new();
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            files.insert(name, std::fs::read(entry.path())?.into());
+        }
+    }
+    Ok(files)
+}
+
+/// An earlier release, read.
+pub(crate) struct EarlierRelease {
+    /// Its id and the checksum of its manifest.
+    pub(crate) manifest: Value,
+    pub(crate) cells: Vec<(crate::release::cells::CellKey, PublishedCell)>,
+}
+
+/// The earlier releases of a partnership under the same plan, by the time of their figures.
+pub(crate) fn earlier(
+    run: &ReleaseRun<'_>,
+    config: &ReleaseConfig,
+    mut manifests: Vec<Manifest>,
+) -> Result<Vec<EarlierRelease>, ReleaseError> {
+    manifests.retain(|own| own.partnership == config.plan.partnership);
+    manifests.sort_by(|a, b| (&a.as_at, &a.id).cmp(&(&b.as_at, &b.id)));
+    let mut earlier = Vec::new();
+    for manifest in manifests {
+        let files = run.runtime.block_on(read_files(run.store, &manifest.id))?;
+        let published = read_published(&files)?;
+        let is_same_plan = manifest.plan == config.plan.id;
+        // Under another plan only totals and codes have the same meaning.
+        let cells = published.cells.into_iter().filter(|(key, _)| {
+            is_same_plan || key.series.is_code() || key.series == SeriesRef::named("total")
+        });
+        earlier.push(EarlierRelease {
+            manifest: json!({
+                "id": manifest.id,
+                "manifest_sha256": files.get(MANIFEST).map(|bytes| checksum(bytes)),
+            }),
+            cells: cells.collect(),
+        });
+    }
+    Ok(earlier)
+}
+
+/// Reads what a folder publishes.
+pub(crate) fn read_published(
+    files: &BTreeMap<String, Bytes>,
+) -> Result<PublishedRelease, ReleaseError> {
+    let table = |name: &'static str, columns: &'static [ColumnDefinition]| {
+        let file = files.get(&format!("{name}.parquet"));
+        let missing = || ReleaseError::Damaged {
+            file: format!("{name}.parquet"),
+            why: "it does not exist".to_owned(),
+        };
+        ReleaseTable::read(name, columns, file.ok_or_else(missing)?.clone())
+    };
+    let tables = vec![
+        table("window_totals", published::WINDOW_TOTALS)?,
+        table("factors", published::FACTORS)?,
+    ];
+    let mut release = PublishedRelease {
+        rules: rules(&table("disclosure", DISCLOSURE)?),
+        ..PublishedRelease::default()
+    };
+    for figures in &tables {
+        let cells = published::read(figures).map_err(|row| ReleaseError::Damaged {
+            file: format!("{}.parquet", figures.name),
+            why: format!("its columns of {row} contradict one another"),
+        })?;
+        release.cells.extend(cells);
+    }
+    for (key, cell) in &release.cells {
+        let months = months(cell.labels.window_from, cell.labels.window_to);
+        release.structure.windows.insert(key.window.clone(), months);
+    }
+    release.structure.areas = area_parts(&table("area_parts", AREA_PARTS)?);
+    release.structure.series = series_relations(&table("relations", RELATIONS)?);
+    release.tables = tables;
+    Ok(release)
+}
+
+fn rules(table: &ReleaseTable) -> BTreeMap<String, PublishedRule> {
+    let rows = table.rows.iter().map(|row| {
+        let number = |index: usize| row[index].as_integer().unwrap_or_default();
+        let rule = PublishedRule {
+            hide: number(1),
+            spread: number(2),
+            round: number(3),
+            base: number(4),
+        };
+        (text(row, 0), rule)
+    });
+    rows.collect()
+}
+
+fn text(row: &[Datum], index: usize) -> String {
+    row[index].as_text().unwrap_or_default().to_owned()
+}
+
+fn optional(row: &[Datum], index: usize) -> Option<String> {
+    row[index].as_text().map(str::to_owned)
+}
+
+fn area_parts(table: &ReleaseTable) -> Vec<AreaParts> {
+    let mut areas: BTreeMap<(String, String, String, Option<String>), (BTreeSet<String>, bool)> =
+        BTreeMap::new();
+    for row in &table.rows {
+        let of = (text(row, 0), text(row, 1), text(row, 2), optional(row, 3));
+        let (parts, is_complete) = areas.entry(of).or_default();
+        parts.insert(text(row, 4));
+        *is_complete = row[5] == Datum::Boolean(true);
+    }
+    let areas = areas.into_iter();
+    areas
+        .map(
+            |((level, code, part_level, part_vintage), (parts, is_complete))| AreaParts {
+                level,
+                code,
+                part_level,
+                part_vintage,
+                parts,
+                is_complete,
+            },
+        )
+        .collect()
+}
+
+fn series_relations(table: &ReleaseTable) -> Vec<SeriesRelation> {
+    let mut relations: BTreeMap<i64, SeriesRelation> = BTreeMap::new();
+    for row in &table.rows {
+        let Some(rule) = row[3].as_text().and_then(SeriesRule::from_name) else {
+            continue;
+        };
+        let series = |first: usize| SeriesRef {
+            kind: text(row, first),
+            id: text(row, first + 1),
+            scheme: optional(row, first + 2),
+        };
+        let relation = relations
+            .entry(row[0].as_integer().unwrap_or_default())
+            .or_insert_with(|| SeriesRelation {
+                partner: text(row, 1),
+                kind: text(row, 2),
+                rule,
+                whole: series(4),
+                factor: optional(row, 7),
+                parts: Vec::new(),
+            });
+        relation.parts.push(series(8));
+    }
+    relations.into_values().collect()
+}

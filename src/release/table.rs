@@ -1,0 +1,204 @@
+//! A table of a release: plain columns, written as Parquet and CSV, and read back from Parquet.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Float64Type, Int64Type};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray,
+};
+use bytes::Bytes;
+use jiff::{ToSpan, civil};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::aggregate::tables::ValueType;
+use crate::aggregate::tables::parquet_file::{ParquetFile, ROW_GROUP_ROWS, field, schema};
+use crate::release::ReleaseError;
+
+/// A value of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Datum {
+    /// Nothing.
+    Null,
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+    /// A day.
+    Date(civil::Date),
+}
+
+impl Datum {
+    /// A text that may be missing.
+    pub(crate) fn text(text: Option<impl Into<String>>) -> Self {
+        text.map_or(Self::Null, |text| Self::Text(text.into()))
+    }
+
+    /// A whole number that may be missing.
+    pub(crate) fn integer(number: Option<i64>) -> Self {
+        number.map_or(Self::Null, Self::Integer)
+    }
+
+    /// A number that may be missing.
+    pub(crate) fn number(number: Option<f64>) -> Self {
+        number.map_or(Self::Null, Self::Number)
+    }
+
+    /// The text, if it is one.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The whole number, if it is one.
+    pub(crate) fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn csv(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Text(text) => text.clone(),
+            Self::Integer(number) => number.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Boolean(value) => value.to_string(),
+            Self::Date(day) => day.to_string(),
+        }
+    }
+}
+
+/// A column: its name, what it means, and the type of its values.
+pub(crate) type ColumnDefinition = (&'static str, &'static str, ValueType);
+
+/// A table of a release.
+#[derive(Clone, Debug)]
+pub(crate) struct ReleaseTable {
+    /// The name of its file, without its ending.
+    pub(crate) name: &'static str,
+    /// What its rows are.
+    pub(crate) description: &'static str,
+    pub(crate) columns: &'static [ColumnDefinition],
+    pub(crate) rows: Vec<Vec<Datum>>,
+}
+
+impl ReleaseTable {
+    /// The index of a column.
+    pub(crate) fn index(&self, column: &str) -> usize {
+        let found = self.columns.iter().position(|(name, ..)| *name == column);
+        found.unwrap_or_else(|| panic!("the table `{}` has no column `{column}`", self.name))
+    }
+
+    /// The file in Parquet.
+    pub(crate) fn parquet(&self) -> Result<Bytes, ReleaseError> {
+        let fields = self.columns.iter();
+        let fields = fields.map(|(name, text, of)| field(name, of.data_type(), text));
+        let schema = schema(fields);
+        let mut file = ParquetFile::new(self.description, &schema, &[])?;
+        for rows in self.rows.chunks(ROW_GROUP_ROWS) {
+            file.row_group(&|index| array(self.columns[index].2, rows, index))?;
+        }
+        Ok(file.finish()?)
+    }
+
+    /// The file as comma-separated values.
+    pub(crate) fn csv(&self) -> Result<Bytes, ReleaseError> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(self.columns.iter().map(|(name, ..)| *name))?;
+        for row in &self.rows {
+            writer.write_record(row.iter().map(Datum::csv))?;
+        }
+        let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error);
+        Ok(bytes.map_err(csv::Error::from)?.into())
+    }
+
+    /// Reads the rows of a file that has these columns, in any order, and perhaps others.
+    pub(crate) fn read(
+        name: &'static str,
+        columns: &'static [ColumnDefinition],
+        file: Bytes,
+    ) -> Result<Self, ReleaseError> {
+        let damaged = |why: String| ReleaseError::Damaged {
+            file: format!("{name}.parquet"),
+            why,
+        };
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(ParquetRecordBatchReaderBuilder::build)
+            .map_err(|error| damaged(error.to_string()))?;
+        let mut rows = Vec::new();
+        for batch in reader {
+            let batch = batch.map_err(|error| damaged(error.to_string()))?;
+            let mut arrays = Vec::new();
+            for (column, _, of) in columns {
+                let array = batch.column_by_name(column);
+                let array = array.filter(|array| *array.data_type() == of.data_type());
+                let missing = || damaged(format!("it has no column `{column}` of the right type"));
+                arrays.push((array.ok_or_else(missing)?.clone(), *of));
+            }
+            rows.extend((0..batch.num_rows()).map(|row| {
+                let values = arrays.iter();
+                values.map(|(array, of)| datum(array, *of, row)).collect()
+            }));
+        }
+        Ok(Self {
+            name,
+            description: "",
+            columns,
+            rows,
+        })
+    }
+}
+
+fn array(of: ValueType, rows: &[Vec<Datum>], index: usize) -> ArrayRef {
+    let values = rows.iter().map(|row| &row[index]);
+    match of {
+        ValueType::Text => Arc::new(values.map(Datum::as_text).collect::<StringArray>()),
+        ValueType::Integer => Arc::new(values.map(Datum::as_integer).collect::<Int64Array>()),
+        ValueType::Number => {
+            let numbers = values.map(|value| match value {
+                Datum::Number(number) => Some(*number),
+                _ => None,
+            });
+            Arc::new(numbers.collect::<Float64Array>())
+        }
+        ValueType::Boolean => {
+            let values = values.map(|value| match value {
+                Datum::Boolean(value) => Some(*value),
+                _ => None,
+            });
+            Arc::new(values.collect::<BooleanArray>())
+        }
+        // No release has times of day.
+        ValueType::Date | ValueType::Instant => {
+            let days = values.map(|value| match value {
+                Datum::Date(day) => Some(crate::aggregate::state::calendar::days_since_1970(*day)),
+                _ => None,
+            });
+            Arc::new(days.collect::<Date32Array>())
+        }
+    }
+}
+
+fn datum(array: &ArrayRef, of: ValueType, row: usize) -> Datum {
+    if array.is_null(row) {
+        return Datum::Null;
+    }
+    match of {
+        ValueType::Text => Datum::Text(array.as_string::<i32>().value(row).to_owned()),
+        ValueType::Integer => Datum::Integer(array.as_primitive::<Int64Type>().value(row)),
+        ValueType::Number => Datum::Number(array.as_primitive::<Float64Type>().value(row)),
+        ValueType::Boolean => Datum::Boolean(array.as_boolean().value(row)),
+        ValueType::Date | ValueType::Instant => {
+            let days = array.as_primitive::<Date32Type>().value(row);
+            Datum::Date(civil::date(1970, 1, 1).saturating_add(days.days()))
+        }
+    }
+}
