@@ -203,6 +203,7 @@ impl<'d> Draft<'d> {
         let change = measure.change;
         Comparison {
             count_status: measure.total.text("count_status"),
+            is_known: measure.least() > 0 || measure.total.integer("count_max").is_some(),
             count: measure.count(),
             base: change.and_then(|row| row.integer("base_min")),
             verdict: change.and_then(|row| row.get("verdict").text()),
@@ -302,9 +303,23 @@ impl<'d> Draft<'d> {
         self.total_figure(measure, "count", "count_value", NumberFormat::Count)
     }
 
-    /// The count of the baseline.
+    /// The count of the baseline: a number, bounds, or nothing if nothing is known.
     pub(crate) fn base(&self, measure: &Measure<'_>) -> Option<Prose> {
-        self.change_figure(measure, "base", "base_min", NumberFormat::Count)
+        let row = measure.change?;
+        let figure =
+            |what: &str, column| self.change_figure(measure, what, column, NumberFormat::Count);
+        match (row.integer("base_min"), row.integer("base_max")) {
+            (least, Some(most)) if least != Some(most) => Some(prose!(
+                "between {} and {}",
+                figure("base-least", "base_min"),
+                figure("base-most", "base_max")
+            )),
+            (_, Some(_)) => figure("base", "base_min"),
+            (Some(least), None) if least > 0 => {
+                Some(prose!("at least {}", figure("base-least", "base_min")))
+            }
+            _ => None,
+        }
     }
 
     /// The change in per cent, without its sign; `None` if the base is too small.
@@ -358,14 +373,13 @@ impl<'d> Draft<'d> {
             .is("series", &*series.id)
             .is("window_id", &*self.config.window.id)
             .is("area_code", "all-received");
-        let able = Condition::IsNot("count_status", Value::from("not_supplied"));
         let rows = |what: &str, rows| {
             let name = format!("{}/{what}", series.id);
             self.figure(name, rows, Expression::Rows, NumberFormat::Count)
         };
         prose!(
             "{} of {}",
-            rows("kinds-able", all.clone().and(able)),
+            rows("kinds-able", all.clone().and(Condition::count_is_known())),
             rows("kinds", all)
         )
     }
@@ -427,6 +441,15 @@ impl<'d> Measure<'d> {
             .is("series", &*self.series.id)
             .is("partner", self.partner)
             .is("kind", self.kind)
+    }
+
+    /// The months that make it impossible to compare it.
+    pub(crate) fn months_that_prevent(&self) -> Vec<civil::Date> {
+        let months = self.change.map_or("", |row| row.text("why_months"));
+        let months = months.split(';');
+        months
+            .filter_map(|month| format!("{month}-01").parse().ok())
+            .collect()
     }
 
     /// The ids of the breaks between the two periods.

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::aggregate::PROVENANCE;
 use crate::aggregate::tables::{self, TableBatch, TableSpec, ValueType};
 use crate::assess::AssessError;
-use crate::assess::query::{ColumnName, Expression, Listing, Selection};
+use crate::assess::query::{ColumnName, Condition, Expression, Listing, Selection};
 use crate::assess::value::Value;
 use crate::storage::Store;
 
@@ -177,15 +177,18 @@ impl Facts {
     /// The rows that a selection selects, in the order of the table.
     pub(crate) fn rows(&self, selection: &Selection) -> Vec<FactRow<'_>> {
         let table = &self.tables[selection.table];
-        let conditions: Vec<(usize, _)> = selection
+        let index = |condition: &'_ Condition| table.index(condition.column());
+        let conditions: Vec<Vec<(usize, &Condition)>> = selection
             .conditions
             .iter()
-            .map(|condition| (table.index(condition.column()), condition))
+            .map(|condition| condition.alternatives().iter())
+            .map(|alternatives| alternatives.map(|one| (index(one), one)).collect())
             .collect();
         let rows = table.rows.iter().filter(|row| {
-            conditions
-                .iter()
-                .all(|(index, condition)| condition.matches(&row[*index]))
+            conditions.iter().all(|alternatives| {
+                let mut alternatives = alternatives.iter();
+                alternatives.any(|(index, condition)| condition.matches(&row[*index]))
+            })
         });
         rows.map(|values| FactRow { table, values }).collect()
     }

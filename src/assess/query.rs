@@ -15,8 +15,6 @@ pub(crate) enum Condition {
     Is(ColumnName, Value),
     /// The column has one of the values.
     In(ColumnName, Vec<Value>),
-    /// The column has another value, or none.
-    IsNot(ColumnName, Value),
     /// The column has a value.
     NotNull(ColumnName),
     /// The column is from one number to another.
@@ -27,15 +25,33 @@ pub(crate) enum Condition {
     Days(ColumnName, civil::Date, civil::Date),
     /// The column's text begins so.
     StartsWith(ColumnName, &'static str),
+    /// One of the conditions is met.
+    Any(Vec<Condition>),
 }
 
 impl Condition {
-    /// The column it is about.
+    /// That something is known of the count of a row: it has an upper bound, or a lower one above 0.
+    pub(crate) fn count_is_known() -> Self {
+        Self::Any(vec![
+            Self::NotNull("count_max"),
+            Self::Between("count_min", 1, i64::MAX),
+        ])
+    }
+
+    /// The conditions one of which must be met, each about one column.
+    pub(crate) fn alternatives(&self) -> &[Self] {
+        match self {
+            Self::Any(conditions) => conditions,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// The column it is about; of several, the first.
     pub(crate) fn column(&self) -> ColumnName {
         match self {
+            Self::Any(conditions) => conditions.first().map_or("", Self::column),
             Self::Is(column, _)
             | Self::In(column, _)
-            | Self::IsNot(column, _)
             | Self::NotNull(column)
             | Self::NotIn(column, _)
             | Self::Days(column, ..)
@@ -49,7 +65,6 @@ impl Condition {
         match self {
             Self::Is(_, wanted) => value == wanted,
             Self::In(_, wanted) => wanted.contains(value),
-            Self::IsNot(_, other) => value != other,
             Self::NotNull(_) => !value.is_null(),
             Self::Between(_, from, to) => value
                 .integer()
@@ -57,6 +72,7 @@ impl Condition {
             Self::NotIn(_, others) => value.text().is_some_and(|text| !others.contains(&text)),
             Self::Days(_, from, to) => value.date().is_some_and(|day| (*from..=*to).contains(&day)),
             Self::StartsWith(_, start) => value.text().is_some_and(|text| text.starts_with(start)),
+            Self::Any(conditions) => conditions.iter().any(|condition| condition.matches(value)),
         }
     }
 
@@ -68,10 +84,8 @@ impl Condition {
                 let values: Vec<String> = values.iter().map(Value::literal).collect();
                 format!("{column} IN ({})", values.join(", "))
             }
-            Self::IsNot(column, value) => {
-                format!("{column} IS DISTINCT FROM {}", value.literal())
-            }
             Self::NotNull(column) => format!("{column} IS NOT NULL"),
+            Self::Between(column, from, i64::MAX) => format!("{column} >= {from}"),
             Self::Between(column, from, to) => format!("{column} BETWEEN {from} AND {to}"),
             Self::NotIn(column, others) => {
                 format!("{column} NOT IN ('{}')", others.join("', '"))
@@ -80,6 +94,10 @@ impl Condition {
                 format!("{column} BETWEEN DATE '{from}' AND DATE '{to}'")
             }
             Self::StartsWith(column, start) => format!("starts_with({column}, '{start}')"),
+            Self::Any(conditions) => {
+                let conditions: Vec<String> = conditions.iter().map(Self::sql).collect();
+                format!("({})", conditions.join(" OR "))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::civil;
 
 use crate::assess::draft::{Draft, Measure};
-use crate::assess::prose::{Prose, listed, month, name, prose};
+use crate::assess::prose::{Prose, day, listed, month, name, prose};
 use crate::assess::query::{Expression, Selection};
 use crate::assess::value::NumberFormat;
 use crate::assess::words::{Wording, break_effect, count_reason, count_reason_short, why_not};
@@ -22,8 +22,18 @@ impl<'d> Draft<'d> {
                 prose!("{}: not supplied, because {}.", start, reason)
             }
             Wording::Bounds => {
-                let reason = count_reason(measure.total.text("count_reason"));
-                prose!("{}: {}, because {}.", start, self.bounds(measure), reason)
+                let reason = match measure.total.text("count_reason") {
+                    "not_received" => "some records are missing",
+                    reason => count_reason(reason),
+                };
+                let base = base.map(|base| prose!(" In {}: {}.", before, base));
+                prose!(
+                    "{}: {}, because {}.{}",
+                    start,
+                    self.bounds(measure),
+                    reason,
+                    base
+                )
             }
             Wording::None => prose!("{}: none, in this period or {}.", start, before),
             Wording::NoBase => prose!("{}. There is no figure for {}.", there_were, before),
@@ -140,7 +150,6 @@ impl<'d> Draft<'d> {
         let most = self.total_figure(measure, "most", "count_max", NumberFormat::Count);
         match most {
             Some(most) => prose!("between {} and {}", least, most),
-            None if measure.least() == 0 => prose!("not known"),
             None => prose!("at least {}", least),
         }
     }
@@ -169,11 +178,10 @@ impl<'d> Draft<'d> {
                 .breaks()
                 .into_iter()
                 .filter_map(|id| self.break_row(id));
-            let is_law = reason == "break" && laws.clone().any(|row| row.text("effect") == "law");
-            if is_law {
-                Prose::from("the law changed between the two periods")
-            } else {
-                Prose::from(why_not(reason).0)
+            let mut laws = laws.filter(|row| row.text("effect") == "law");
+            match laws.next().and_then(|row| row.date("break_from")) {
+                Some(from) if reason == "break" => prose!("the law changed on {}", name(day(from))),
+                _ => Prose::from(why_not(reason).0),
             }
         });
         listed(reasons.collect())
@@ -223,6 +231,27 @@ impl<'d> Draft<'d> {
         prose!("{}{}{}", mark, words, provisional)
     }
 
+    /// In few words, after a list or a place: what [`Self::caveat`] says in a sentence.
+    pub(crate) fn short_caveat(&self, measure: &Measure<'d>) -> Option<Prose> {
+        let status = measure.total.text("data_status");
+        let words = match status {
+            "suspect" => "unusual",
+            "provisional" => "not complete",
+            "overdue" | "not_due" => "missing",
+            _ => return None,
+        };
+        let rows = self.months_of(measure).into_iter();
+        let rows = rows.filter(|row| row.text("data_status") == status);
+        let months = rows.filter_map(|row| row.date("window_from"));
+        let months: Vec<Prose> = months.map(|date| name(month(date)).into()).collect();
+        let verb = if months.len() == 1 { "is" } else { "are" };
+        Some(if months.is_empty() {
+            prose!(" [u]")
+        } else {
+            prose!(" {} {} {} here [u].", listed(months), verb, words)
+        })
+    }
+
     /// What must be said at once with a count of this window: its months are unusual or incomplete.
     pub(crate) fn caveat(&self, measure: &Measure<'d>) -> Option<Prose> {
         let months = |status: &str| -> Vec<civil::Date> {
@@ -266,6 +295,21 @@ impl<'d> Draft<'d> {
             }
             _ => None,
         }
+    }
+
+    /// The months that have a status or prevent a comparison, as a list; none = not known.
+    pub(crate) fn months_to_name(&self, measure: &Measure<'d>, status: &str) -> Option<Prose> {
+        let mut months = measure.months_that_prevent();
+        if months.is_empty() {
+            let rows = self.months_of(measure).into_iter();
+            let rows = rows.filter(|row| row.text("data_status") == status);
+            months.extend(rows.filter_map(|row| row.date("window_from")));
+        }
+        let months: Vec<Prose> = months
+            .into_iter()
+            .map(|date| name(month(date)).into())
+            .collect();
+        (!months.is_empty()).then(|| listed(months))
     }
 
     /// The rows of `feed_quality` of a measure's kind in the window.
@@ -321,7 +365,8 @@ impl<'d> Draft<'d> {
         );
         let level = level.map(|level| prose!(" ({} of the level of the months around it)", level));
         prose!(
-            "The number for {} is unusually {}{}, so this number is probably too {}.",
+            "What {} sent for {} is unusually {}{}, so this number is probably too {}.",
+            name(measure.partner_name),
             name(only.date("window_from").map_or_else(String::new, month)),
             low,
             level,

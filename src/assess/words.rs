@@ -6,6 +6,8 @@
 pub(crate) struct Comparison<'f> {
     /// `count_status` of the window.
     pub(crate) count_status: &'f str,
+    /// Whether anything is known of its count: an upper bound, or a lower one above 0.
+    pub(crate) is_known: bool,
     /// Its count, if exact.
     pub(crate) count: Option<i64>,
     /// The count of the baseline, if exact.
@@ -58,6 +60,7 @@ impl Wording {
     pub(crate) fn of_comparison(comparison: &Comparison<'_>) -> Self {
         match comparison.count_status {
             "not_supplied" => return Self::NotSupplied,
+            _ if !comparison.is_known => return Self::NotSupplied,
             "exact" => {}
             _ => return Self::Bounds,
         }
@@ -101,7 +104,7 @@ impl Wording {
 
     /// Whether the change may be judged at all.
     pub(crate) fn is_comparable(self) -> bool {
-        self.is_change() || matches!(self, Self::Flat | Self::TooFew)
+        self.is_change() || self == Self::Flat
     }
 
     /// How much a key point is worth that says this; 0 = none.
@@ -126,10 +129,11 @@ pub(crate) fn count_reason(reason: &str) -> &'static str {
         "cannot_show" => "the records do not have the codes or marks to show it",
         "not_covered" => "the partner does not cover the area",
         "no_district" => "the records do not name a district",
-        "not_received" => "months are missing",
-        "not_due" => "months are not due yet",
+        "no_total_for_window" => "what was sent covers other periods",
+        "not_received" => "no records were received",
+        "not_due" => "none are due yet",
         "unknown_code" => "some records have codes that their list does not contain",
-        "as_sent" => "the partner sent rounded or suppressed totals",
+        "as_sent" => "the partner sent totals that are rounded or suppressed, or that overlap",
         _ => "the partner did not send it",
     }
 }
@@ -140,10 +144,11 @@ pub(crate) fn count_reason_short(reason: &str) -> &'static str {
         "cannot_show" => "cannot show it",
         "not_covered" => "another area",
         "no_district" => "no district in the records",
-        "not_received" => "months are missing",
-        "not_due" => "months are not due yet",
+        "no_total_for_window" => "sent for other periods",
+        "not_received" => "records are missing",
+        "not_due" => "not due yet",
         "unknown_code" => "unknown codes",
-        "as_sent" => "rounded or suppressed",
+        "as_sent" => "rounded, suppressed or overlapping",
         _ => "not sent",
     }
 }
@@ -214,9 +219,9 @@ pub(crate) fn lineage(change: &str) -> &'static str {
 /// What a repeat is, as a clause after "in 15% of the N".
 pub(crate) fn repeat(definition: &str) -> &'static str {
     match definition {
-        "token-person" => "the same person was in another record of the year before",
-        "token-victim" => "the same victim was in another record of the year before",
-        "token-suspect" => "the same suspect was in another record of the year before",
+        "token-person" => "the same person was in another record of the twelve months before",
+        "token-victim" => "the same victim was in another record of the twelve months before",
+        "token-suspect" => "the same suspect was in another record of the twelve months before",
         "flag-repeat-victim" => "the partner marked a repeat victim",
         "flag-repeat-offender" => "the partner marked a repeat offender",
         _ => "the referral is marked as a repeat",
@@ -230,6 +235,7 @@ mod tests {
     fn exact(verdict: Option<&str>) -> Comparison<'_> {
         Comparison {
             count_status: "exact",
+            is_known: true,
             count: Some(110),
             base: Some(100),
             verdict,
@@ -266,6 +272,16 @@ mod tests {
                 assert_eq!(Wording::of_comparison(&comparison), wording, "{verdict}");
             }
         }
+    }
+
+    #[test]
+    fn a_part_that_says_nothing_is_not_supplied() {
+        let comparison = Comparison {
+            count_status: "partial",
+            is_known: false,
+            ..exact(Some("not_comparable"))
+        };
+        assert_eq!(Wording::of_comparison(&comparison), Wording::NotSupplied);
     }
 
     #[test]

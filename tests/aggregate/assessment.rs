@@ -220,7 +220,7 @@ fn kent_is_as_published_and_its_half_month_is_reported() {
     let text = text(&page);
     for sentence in [
         "There were 5,594 recorded crimes. There is no figure for the same months a year earlier.",
-        "The number for December 2018 is unusually low (",
+        "What Kent Police sent for December 2018 is unusually low (",
         "of the level of the months around it), so this number is probably too low.",
         "That is 31.8 for every 1,000 residents, the eighth highest of 12 districts.",
         "High Street had the most recorded crimes of all wards: 1,419",

@@ -398,7 +398,7 @@ fn coverage(draft: &Draft<'_>) -> Vec<Block> {
 
 fn coverage_words(measure: Option<&Measure<'_>>) -> Prose {
     let Some(measure) = measure else {
-        return prose!("nothing sent for this period [x]");
+        return prose!("no figure: nothing was sent, or for other periods [x]");
     };
     match measure.wording {
         Wording::NotSupplied => {
@@ -484,9 +484,9 @@ fn about(draft: &Draft<'_>) -> Vec<Block> {
         },
         paragraph(prose!(
             "Codes, names and population numbers contain public sector information \
-             licensed under the Open Government Licence v{}. The figures are the \
-             partnership's. They contain exact small numbers and are not for \
-             publication.",
+             licensed under the Open Government Licence v{}. So do figures that are counted from \
+             published data: credit the publishers that annex A names. All other figures are the \
+             partnership's. They contain exact small numbers and are not for publication.",
             constant("3.0")
         )),
         Block::Heading {

@@ -99,8 +99,11 @@ pub(super) fn spc_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Bloc
         ],
     )
     .ascending("window_from");
+    let is_monthly = rows
+        .iter()
+        .all(|row| row.text("window_id").starts_with("month:"));
     let columns = [
-        ("Month", None),
+        (if is_monthly { "Month" } else { "Quarter" }, None),
         ("Count", Some(NumberFormat::Count)),
         ("Lower limit", Some(NumberFormat::Rate)),
         ("Mean", Some(NumberFormat::Rate)),
@@ -169,8 +172,14 @@ fn spc_title(draft: &Draft<'_>, measure: &Measure<'_>, rows: &[FactRow<'_>]) -> 
         [] if inside.iter().any(|row| row.text("signal") == "run") => {
             " moved to another level in this period"
         }
+        [] if inside.iter().all(|row| row.number("count_value").is_none()) => {
+            ": there are no exact numbers to show a usual range"
+        }
         [] if inside.iter().all(|row| row.number("centre").is_none()) => {
             ": too few months, or too few records, to show a usual range"
+        }
+        [] if inside.iter().any(|row| row.number("centre").is_none()) => {
+            " stayed within their usual range in the months that have one"
         }
         [] => " stayed within their usual range",
     };
@@ -316,19 +325,36 @@ fn hours_title(week: &Week) -> Prose {
     let least = (0..8)
         .min_by_key(|band| (bands[*band], *band))
         .unwrap_or_default();
-    if (bands[most] as f64 - mean) / mean.sqrt() >= 3.0 {
-        return prose!(
-            "Most between {}, fewest between {}",
-            hours_of(most),
-            hours_of(least)
-        );
+    if (bands[most] as f64 - mean) / mean.sqrt() < 3.0 {
+        return prose!("No day and no time of day stands out");
     }
-    prose!("No day and no time of day stands out")
+    // A band that is not clearly ahead of the next is named together with it.
+    let second = (0..8)
+        .filter(|band| *band != most)
+        .max_by_key(|band| (bands[*band], 8 - band))
+        .unwrap_or_default();
+    let is_ahead = (bands[most] - bands[second]) as f64 >= (bands[second] as f64).sqrt();
+    let busiest = match second {
+        _ if is_ahead => hours_between(most, 1),
+        second if (most + 1) % 8 == second => hours_between(most, 2),
+        second if (second + 1) % 8 == most => hours_between(second, 2),
+        _ => return prose!("No single time of day stands out"),
+    };
+    prose!(
+        "Most between {}, fewest between {}",
+        busiest,
+        hours_of(least)
+    )
 }
 
 fn hours_of(band: usize) -> Span {
-    let from = BANDS[band];
-    name(format!("{from:02}:00 and {:02}:00", (from + 3) % 24))
+    hours_between(band, 1)
+}
+
+/// A number of bands, one after another, as hours.
+fn hours_between(first: usize, bands: usize) -> Span {
+    let (from, to) = (BANDS[first], BANDS[(first + bands) % 8]);
+    name(format!("{from:02}:00 and {to:02}:00"))
 }
 
 fn busiest(week: &Week) -> String {

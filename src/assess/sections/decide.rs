@@ -5,7 +5,7 @@ use crate::assess::document::{Block, DataTable, Section};
 use crate::assess::draft::{Draft, Series};
 use crate::assess::prose::{Prose, link, prose};
 use crate::assess::query::{Condition, Expression};
-use crate::assess::sections::measures::{kind_cell, number};
+use crate::assess::sections::measures::{count, kind_cell, number};
 use crate::assess::sections::places::top_ward_share;
 use crate::assess::sections::{column, narrative, paragraph};
 use crate::assess::value::{NumberFormat, Value};
@@ -75,10 +75,6 @@ fn row(draft: &Draft<'_>, series: &Series) -> Vec<crate::assess::document::Table
             able.into(),
         ];
     };
-    let count = match draft.count(&lead) {
-        Some(count) => number(Some(count), lead.total.get("count_value")),
-        None => draft.bounds(&lead).into(),
-    };
     let ward = if draft.config.restricted.contains(&series.id) {
         Prose::from("[c]").into()
     } else {
@@ -108,7 +104,7 @@ fn row(draft: &Draft<'_>, series: &Series) -> Vec<crate::assess::document::Table
         first.into(),
         draft.short_words(&lead).into(),
         kind_cell(&lead).into(),
-        count,
+        count(draft, &lead),
         ward,
         number(repeats, &Value::Null),
         able.into(),

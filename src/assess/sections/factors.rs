@@ -28,7 +28,7 @@ pub(super) fn section(draft: &Draft<'_>) -> Vec<Section> {
 
 fn of_factor(draft: &Draft<'_>, factor: &Factor) -> Section {
     let mut blocks = vec![paragraph(prose!(
-        "Partners mark whether {} played a part. Many records do not state it, so \
+        "Partners mark records that concern {}. Many records do not state it, so \
              a share is given among those that do, between the least and the most \
              that it can be among all.",
         name(in_sentence(&factor.label))

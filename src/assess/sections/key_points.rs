@@ -8,14 +8,14 @@ use crate::assess::chart::sparkline;
 use crate::assess::document::{Block, DataTable, Section, TableCell};
 use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::prose::{Prose, day, in_words, link, listed, month, name, prose};
-use crate::assess::query::{Expression, Selection};
+use crate::assess::query::{Condition, Expression, Selection};
 use crate::assess::sections::charts::{last_months, signal};
-use crate::assess::sections::measures::{kind_cell, kind_in_sentence, number};
+use crate::assess::sections::measures::{base, count, kind_cell, kind_in_sentence};
 use crate::assess::sections::places::top_ward;
 use crate::assess::sections::priority::factor_shares;
 use crate::assess::sections::{column, narrative};
 use crate::assess::value::NumberFormat;
-use crate::assess::words::Wording;
+use crate::assess::words::{Wording, why_not};
 
 /// The most key points.
 const POINTS_MAX: usize = 7;
@@ -99,15 +99,23 @@ pub(super) fn rate_sentence(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<
     ))
 }
 
-/// The rank among the districts that supplied a figure.
+/// The rank among the districts that supplied a figure, if more than two of them have records.
 fn rank(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
-    let of = measure.total.integer("rank_of").filter(|of| *of > 2)?;
+    let of = measure.total.integer("rank_of")?;
+    let districts = measure
+        .in_any_area("window_totals")
+        .is("window_id", &*draft.config.window.id)
+        .is("rank_set", measure.total.text("rank_set"))
+        .and(Condition::Between("count_min", 1, i64::MAX));
+    if draft.facts.rows(&districts).len() <= 2 {
+        return None;
+    }
     let (least, most) = (
         measure.total.integer("rank_min")?,
         measure.total.integer("rank_max")?,
     );
     let by = if measure.total.text("rank_measure") == "rate_per_1000" {
-        ""
+        " by rate"
     } else {
         " by number"
     };
@@ -264,15 +272,47 @@ fn no_change(all: &[Measure<'_>], before: &'static str) -> Prose {
         .filter(|measure| measure.is_supplied() && !measure.wording.is_comparable())
         .filter(|measure| measure.wording != Wording::None)
         .count();
+    let mut reasons: Vec<&'static str> = Vec::new();
+    for measure in of_plan() {
+        match measure.wording {
+            Wording::NoBase => reasons.push("there is no figure to compare with"),
+            Wording::TooFew => reasons.push("the numbers are too small"),
+            Wording::NotComparable | Wording::Bounds => {
+                reasons.extend(
+                    measure
+                        .why_not()
+                        .into_iter()
+                        .map(|reason| why_not(reason).0),
+                );
+            }
+            Wording::WithinBreak | Wording::MaybeBeyondBreak | Wording::FlatDespiteBreak => {
+                reasons.push(why_not("break").0);
+            }
+            _ => {}
+        }
+    }
+    reasons.sort_unstable();
+    reasons.dedup();
+    let reasons = listed(reasons.into_iter().map(Prose::from).collect());
     match comparable {
         0 => prose!(
-            "Across the priorities, no measure can be compared with {}, because counting changed, \
-             months are unusual or missing, or there is no figure.",
+            "Across the priorities, no measure can be compared with {}: {}.",
+            before,
+            reasons
+        ),
+        _ if others == 0 => prose!(
+            "Across the priorities, {} {} can be compared with {}, and none clearly rose or fell.",
+            in_words(comparable),
+            if comparable == 1 {
+                "measure"
+            } else {
+                "measures"
+            },
             before
         ),
         _ => prose!(
             "Across the priorities, {} {} can be compared with {}, and none clearly rose or fell. {} \
-             more cannot be compared, because counting changed or months are unusual or missing.",
+             more cannot be compared: {}.",
             in_words(comparable),
             if comparable == 1 {
                 "measure"
@@ -280,7 +320,8 @@ fn no_change(all: &[Measure<'_>], before: &'static str) -> Prose {
                 "measures"
             },
             before,
-            Prose::from(in_words(others)).capitalised()
+            Prose::from(in_words(others)).capitalised(),
+            reasons
         ),
     }
 }
@@ -324,7 +365,7 @@ fn factor(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
     let factor = draft.config.plan.factors.first()?;
     let (known, unknown) = factor_shares(draft, measure, &factor.id)?;
     Some(prose!(
-        "{} played a part in {} of the {} that state it. {} do not state it.",
+        "{} is marked in {} of the {} that state it. {} do not state it.",
         name(&*factor.label),
         known,
         kind_in_sentence(measure),
@@ -353,10 +394,8 @@ fn law(draft: &Draft<'_>) -> Option<Prose> {
 fn gap(draft: &Draft<'_>) -> Prose {
     let able = |series: &Series| {
         let measures = draft.measures(series);
-        measures
-            .iter()
-            .filter(|measure| measure.is_supplied())
-            .count()
+        let able = measures.iter().filter(|measure| measure.is_supplied());
+        able.count()
     };
     let mut evidence: Vec<(usize, &Series)> = draft
         .series_of("priority")
@@ -422,14 +461,8 @@ fn glance_row(draft: &Draft<'_>, series: &Series) -> Vec<TableCell> {
     if let Some(lead) = draft.lead(series) {
         row.push(draft.short_words(&lead).into());
         row.push(kind_cell(&lead).into());
-        row.push(match draft.count(&lead) {
-            Some(count) => number(Some(count), lead.total.get("count_value")),
-            None => draft.bounds(&lead).into(),
-        });
-        let base = lead
-            .change_value("base_min")
-            .unwrap_or(crate::assess::value::Value::Null);
-        row.push(number(draft.base(&lead), &base));
+        row.push(count(draft, &lead));
+        row.push(base(draft, &lead));
         row.push(TableCell {
             picture: Some(sparkline::draw(&last_months(draft, &lead))),
             ..TableCell::default()

@@ -3,7 +3,7 @@
 use jiff::{ToSpan, civil};
 
 use crate::assess::document::{Block, Section};
-use crate::assess::draft::Draft;
+use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::facts::FactRow;
 use crate::assess::prose::{Prose, day, link, name, prose, strong};
 use crate::assess::query::Selection;
@@ -68,8 +68,8 @@ pub(super) fn break_days(row: FactRow<'_>) -> String {
     }
 }
 
-/// The breaks of the kinds that partners sent, from the start of the baseline to the end of the
-/// window.
+/// The breaks of the kinds that were supplied for the window, from the start of the baseline to the
+/// end of the window.
 pub(super) fn breaks<'d>(draft: &Draft<'d>) -> Vec<FactRow<'d>> {
     let years = if draft.config.baseline == "year-before" {
         1
@@ -77,7 +77,8 @@ pub(super) fn breaks<'d>(draft: &Draft<'d>) -> Vec<FactRow<'d>> {
         5
     };
     let from: civil::Date = draft.span.0.saturating_sub(years.years());
-    let sent = draft.partner_kinds();
+    let mut sent = draft.measures(&Series::total());
+    sent.retain(Measure::is_supplied);
     let mut rows = draft.facts.rows(&Selection::new("breaks"));
     rows.retain(|row| {
         let is_inside = row
@@ -89,9 +90,9 @@ pub(super) fn breaks<'d>(draft: &Draft<'d>) -> Vec<FactRow<'d>> {
             ids.is_empty() || ids.split(';').any(|listed| listed == id)
         };
         is_inside
-            && sent.iter().any(|kind| {
-                lists("partners", kind.text("partner")) && lists("kinds", kind.text("kind"))
-            })
+            && sent
+                .iter()
+                .any(|kind| lists("partners", kind.partner) && lists("kinds", kind.kind))
     });
     rows
 }

@@ -8,12 +8,14 @@ use crate::assess::sections::column;
 use crate::assess::value::{NumberFormat, Value};
 use crate::assess::words::{Wording, role};
 
-/// A kind with its partner, as the first cell of a row.
+/// A kind with its partner, as a cell of a row; and that it counts more than the area, if it does.
 pub(super) fn kind_cell(measure: &Measure<'_>) -> Prose {
+    let everything = measure.is_everything().then(|| prose!(", everything sent"));
     prose!(
-        "{}{}",
+        "{}{}{}",
         name(measure.kind_label),
-        quiet(prose!(" ({})", name(measure.partner_name)))
+        quiet(prose!(" ({})", name(measure.partner_name))),
+        everything.map(quiet).map(Prose::from)
     )
 }
 
@@ -85,14 +87,6 @@ pub(super) fn scope_words(measure: &Measure<'_>) -> &'static str {
 }
 
 fn row(draft: &Draft<'_>, measure: &Measure<'_>) -> Vec<TableCell> {
-    let mut kind = kind_cell(measure);
-    if measure.is_everything() {
-        kind.push(quiet(prose!(", everything sent")));
-    }
-    let count = match measure.wording {
-        Wording::Bounds => TableCell::from(draft.bounds(measure)),
-        _ => number(draft.count(measure), measure.total.get("count_value")),
-    };
     let change = |what: &str, column: ColumnName, format| {
         let value = measure.change_value(column).unwrap_or(Value::Null);
         number(draft.change_figure(measure, what, column, format), &value)
@@ -106,13 +100,27 @@ fn row(draft: &Draft<'_>, measure: &Measure<'_>) -> Vec<TableCell> {
         .change_value("difference")
         .is_some_and(|value| !value.is_null());
     vec![
-        kind.into(),
+        kind_cell(measure).into(),
         draft.short_words(measure).into(),
-        count,
-        change("base", "base_min", NumberFormat::Count),
+        count(draft, measure),
+        base(draft, measure),
         change("difference", "difference", NumberFormat::Signed),
         if has_both { percent } else { missing() },
     ]
+}
+
+/// The count, or its bounds.
+pub(super) fn count(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
+    match measure.wording {
+        Wording::Bounds => TableCell::from(draft.bounds(measure)),
+        _ => number(draft.count(measure), measure.total.get("count_value")),
+    }
+}
+
+/// The count of the baseline.
+pub(super) fn base(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
+    let value = measure.change_value("base_min").unwrap_or(Value::Null);
+    number(draft.base(measure), &value)
 }
 
 /// A cell with a figure, or the sign that there is none.

@@ -2,7 +2,7 @@
 
 use crate::assess::document::{Block, Section};
 use crate::assess::draft::{Draft, Measure, Series};
-use crate::assess::prose::{Prose, name, prose};
+use crate::assess::prose::{Prose, listed, name, prose};
 use crate::assess::query::{Condition, Listing, Selection};
 use crate::assess::sections::charts::{bar_chart, hours_chart, main_scheme, measured, spc_chart};
 use crate::assess::sections::key_points::rate_sentence;
@@ -20,12 +20,10 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
         .filter_map(|feed| draft.measure(&Series::total(), feed))
         .collect();
     let mut blocks = Vec::new();
-    if let Some(first) = found.first() {
+    if let Some(first) = found.first().filter(|first| first.is_supplied()) {
         let mut text = draft.change_sentence(first, &kind_in_sentence(first).into());
-        if let Some(caveat) = draft.caveat(first) {
-            text.push(prose!(" {}", caveat));
-        }
-        text.push(prose!(" {}", rate_sentence(draft, first)));
+        let caveat = draft.caveat(first).map(|caveat| prose!(" {}", caveat));
+        text.push(prose!("{} {}", caveat, rate_sentence(draft, first)));
         blocks.push(paragraph(text));
     }
     if found.iter().any(Measure::is_supplied) {
@@ -38,8 +36,11 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
             ),
         });
     } else {
+        let kinds = found.iter();
+        let kinds = kinds.map(|measure| kind_in_sentence(measure).into());
         blocks.push(paragraph(prose!(
-            "No records of the overall picture were received for this period."
+            "No {} were received for this period.",
+            listed(kinds.collect())
         )));
     }
     if let Some(first) = found.first().filter(|first| first.is_supplied()) {
@@ -148,7 +149,7 @@ fn districts(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
         by
     );
     let subtitle = prose!(
-        "{}, {}. A number favours no one: large districts have more records.",
+        "{}, {}. Large districts have more records: compare the rates.",
         measured(measure),
         name(&*draft.window_label)
     );

@@ -16,11 +16,17 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
     let feed = feed.or_else(|| draft.config.overview.first());
     let measure = feed.and_then(|feed| draft.measure(&Series::total(), feed));
     let mut blocks = Vec::new();
-    match measure.filter(|measure| measure.is_supplied() && !measure.is_everything()) {
-        Some(measure) => blocks.extend(ward_blocks(draft, &measure)),
-        None => blocks.push(paragraph(prose!(
-            "No partner of the overall picture names places below the district, so \
-             there is nothing to show by ward."
+    match measure {
+        Some(measure) if measure.is_supplied() && !measure.is_everything() => {
+            blocks.extend(ward_blocks(draft, &measure));
+        }
+        Some(measure) if !measure.is_supplied() => blocks.push(paragraph(prose!(
+            "There is nothing to show by ward: no {} were received for this period.",
+            kind_in_sentence(&measure)
+        ))),
+        _ => blocks.push(paragraph(prose!(
+            "There is nothing to show by ward: the records of the overall picture do not name places \
+             below the district."
         ))),
     }
     blocks.extend(narrative(draft, "places"));
@@ -90,10 +96,11 @@ pub(super) fn top_wards(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Pros
         NumberFormat::Percent,
     );
     Some(prose!(
-        "The three wards with most {} were {}: together {} of those in a known ward.",
+        "The three wards with most {} were {}: together {} of those in a known ward.{}",
         kind_in_sentence(measure),
         listed(wards.collect()),
-        share
+        share,
+        draft.short_caveat(measure)
     ))
 }
 
@@ -118,11 +125,12 @@ pub(super) fn top_ward(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose
     let rows = ward_rows(draft, measure)?;
     let ward = first_ward(draft, &rows)?;
     Some(prose!(
-        "{} had the most {} of all wards: {}, or {} of those in a known ward.",
+        "{} had the most {} of all wards: {}, or {} of those in a known ward.{}",
         name(ward[1].text().unwrap_or_default()),
         kind_in_sentence(measure),
         ward_figure(draft, measure, &rows, &ward),
-        top_ward_share(draft, measure)
+        top_ward_share(draft, measure),
+        draft.short_caveat(measure)
     ))
 }
 
@@ -284,6 +292,11 @@ fn partnership_places(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block>
     for place in places {
         text.push(place);
     }
-    text.push("It has no rate, since few people live there and many visit it.");
+    text.push("A place has no rate, since few people live there and many visit it.");
+    text.push(
+        draft
+            .short_caveat(measure)
+            .map_or_else(Prose::default, |caveat| caveat),
+    );
     Some(paragraph(text))
 }

@@ -11,6 +11,8 @@ use crate::assess::sections::{listed_table, narrative, paragraph};
 use crate::assess::value::NumberFormat;
 use crate::assess::words::{Wording, lineage, repeat};
 
+/// The most clear changes at the top, beside the main measure.
+const CHANGES_MAX: usize = 3;
 /// The fewest records for a sentence about wards.
 const WARDS_COUNT_MIN: i64 = 100;
 /// The fewest records that state whether they are repeats.
@@ -108,14 +110,14 @@ fn in_short(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>
         .filter(|measure| measure.partner != lead.partner || measure.kind != lead.kind)
         .collect();
     let changed = others.iter().filter(|measure| measure.wording.is_change());
-    let clearest = changed.max_by(|a, b| a.standard_errors().total_cmp(&b.standard_errors()));
-    if let Some(measure) = clearest {
-        text.push(prose!(
-            "{} ",
-            draft.change_sentence(measure, &kind_in_sentence(measure).into())
-        ));
-    } else {
-        text.push(other_measures(&others));
+    let mut changed: Vec<_> = changed.collect();
+    changed.sort_by(|a, b| b.standard_errors().total_cmp(&a.standard_errors()));
+    for measure in changed.iter().take(CHANGES_MAX) {
+        let subject = Prose::from(kind_in_sentence(measure));
+        text.push(prose!("{} ", draft.change_sentence(measure, &subject)));
+    }
+    if changed.is_empty() {
+        text.push(other_measures(lead, &others));
     }
     text.push(factor_sentences(draft, lead));
     text
@@ -140,13 +142,14 @@ fn nothing_to_show(found: &[Measure<'_>]) -> Prose {
     prose!("The records that can show this show none.")
 }
 
-fn other_measures(others: &[&Measure<'_>]) -> Prose {
+fn other_measures(lead: &Measure<'_>, others: &[&Measure<'_>]) -> Prose {
     let comparable = others
         .iter()
         .filter(|measure| measure.wording.is_comparable())
         .count();
     match comparable {
-        0 => prose!("No other kind of record can be compared. "),
+        0 if lead.wording.is_comparable() => prose!("No other kind of record can be compared. "),
+        0 => prose!("No kind of record can be compared here. "),
         1 => prose!("One other kind of record can be compared, and shows no clear change. "),
         _ => prose!(
             "Of the other kinds of record, {} can be compared, and none shows a clear \
@@ -166,7 +169,7 @@ fn factor_sentences(draft: &Draft<'_>, lead: &Measure<'_>) -> Prose {
         }
         if let Some((known, unknown)) = factor_shares(draft, lead, &factor.id) {
             text.push(prose!(
-                "{} played a part in {} of those that state it; {} do not state it. ",
+                "{} is marked in {} of those that state it; {} do not state it. ",
                 name(&*factor.label),
                 known,
                 unknown
@@ -217,7 +220,9 @@ fn repeats(draft: &Draft<'_>, found: &[Measure<'_>]) -> Vec<Block> {
     for measure in found {
         for row in draft.facts.rows(&draft.rows_of(measure, "repeats")) {
             let cases = row.integer("cases").unwrap_or_default();
-            if cases >= REPEAT_CASES_MIN && row.text("count_status") == "exact" {
+            // If all are repeats, the series consists of them.
+            let are_all = row.integer("count_value") == Some(cases);
+            if cases >= REPEAT_CASES_MIN && !are_all && row.text("count_status") == "exact" {
                 let is_none = row.integer("count_value") == Some(0);
                 items.push(repeat_sentence(
                     draft,
@@ -317,9 +322,22 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
             .map(|measure| kind_in_sentence(measure).into())
             .collect()
     };
-    let missing = named(&|measure| !measure.is_supplied());
+    let reason = |measure: &Measure<'_>| measure.total.text("count_reason").to_owned();
+    let mute = named(&|measure| !measure.is_supplied() && reason(measure) == "cannot_show");
+    if !mute.is_empty() {
+        items.push(prose!(
+            "{}: {}. Their records do not have the codes or marks to show it.",
+            strong("Not supplied"),
+            listed(mute)
+        ));
+    }
+    let missing = named(&|measure| !measure.is_supplied() && reason(measure) != "cannot_show");
     if !missing.is_empty() {
-        items.push(prose!("{}: {}.", strong("Not supplied"), listed(missing)));
+        items.push(prose!(
+            "{}: {}.",
+            strong("Nothing received for this area and period"),
+            listed(missing)
+        ));
     }
     items.extend(changed_counting(draft, found));
     if named(&|measure| measure.kind == "crime" && measure.is_supplied()).len() == 1 {
@@ -329,7 +347,20 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
             strong("Only what is reported and recorded.")
         ));
     }
-    let unusual = named(&|measure| measure.why_not().contains(&"suspect"));
+    let with_months = |status: &str, reason: &str| -> Vec<Prose> {
+        let measures = found.iter().filter(|measure| measure.is_supplied());
+        let measures = measures.filter(|measure| {
+            measure.total.text("data_status") == status || measure.why_not().contains(&reason)
+        });
+        measures
+            .map(|measure| {
+                let months = draft.months_to_name(measure, status);
+                let months = months.map(|months| prose!(" ({})", months));
+                prose!("{}{}", kind_in_sentence(measure), months)
+            })
+            .collect()
+    };
+    let unusual = with_months("suspect", "suspect");
     if !unusual.is_empty() {
         items.push(prose!(
             "{} in {}. The counts are as received, and no change is read from them.",
@@ -337,12 +368,20 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
             listed(unusual)
         ));
     }
-    let late = named(&|measure| measure.why_not().contains(&"missing") && measure.is_supplied());
+    let late = with_months("overdue", "missing");
     if !late.is_empty() {
         items.push(prose!(
             "{} in {}.",
             strong("Missing months or parts"),
             listed(late)
+        ));
+    }
+    if let Some(measure) = lead.filter(|lead| lead.wording == Wording::NoBase) {
+        items.push(prose!(
+            "{}: there are no {} for {}.",
+            strong("No comparison"),
+            kind_in_sentence(measure),
+            draft.baseline_words()
         ));
     }
     let everywhere = named(&|measure| measure.is_supplied() && measure.is_everything());
