@@ -102,11 +102,11 @@ impl ReleaseTable {
         let fields = self.columns.iter();
         let fields = fields.map(|(name, text, of)| field(name, of.data_type(), text));
         let schema = schema(fields);
-        let mut file = ParquetFile::new(self.description, &schema, &[])?;
+        let mut file = ParquetFile::new(Vec::new(), self.description, &schema, &[])?;
         for rows in self.rows.chunks(ROW_GROUP_ROWS) {
             file.row_group(&|index| array(self.columns[index].2, rows, index))?;
         }
-        Ok(file.finish()?)
+        Ok(file.finish()?.into())
     }
 
     /// The file as comma-separated values.
