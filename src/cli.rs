@@ -10,6 +10,7 @@ mod aggregate;
 mod assess;
 mod check;
 mod demo;
+mod door;
 mod explain;
 mod generate;
 mod import;
@@ -60,6 +61,7 @@ enum Command {
     Topics(topics::TopicsCommand),
     Check(check::CheckCommand),
     Publish(publish::PublishCommand),
+    Door(door::DoorCommand),
     Import(import::ImportCommand),
     Generate(generate::GenerateCommand),
     Ingest(ingest::Ingest),
@@ -185,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::Topics(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Publish(command) => command.run(),
+        Command::Door(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Generate(command) => command.run(),
         Command::Ingest(command) => command.run(),

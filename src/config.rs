@@ -12,6 +12,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::door::{DoorSettings, MESSAGE_TIMEOUT, TlsFiles};
 use crate::event::Feed;
 use crate::files::fault::hint;
 use crate::files::{Fault, Faults};
@@ -63,6 +64,8 @@ pub struct Config {
     pub ingest: IngestSettings,
     /// How a run of `ingest` is watched.
     pub watch: WatchSettings,
+    /// Where `door` accepts events over HTTP, and its limits.
+    pub door: DoorSettings,
     /// Ids of the plans to aggregate under; empty = every adopted plan, and `in-force`.
     pub plans: Vec<String>,
     resolved: String,
@@ -209,6 +212,7 @@ impl Config {
                 listen: settings.optional_address("watch.listen"),
                 stall: flush_age * settings.integer("watch.stall_intervals", (2, 1_000)) as u32,
             },
+            door: read_door(settings),
             plans: settings.texts("aggregate.plans"),
             resolved: settings.to_string(),
         }
@@ -275,6 +279,49 @@ impl Config {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.resolved)
+    }
+}
+
+/// The settings of the door.
+fn read_door(settings: &Settings) -> DoorSettings {
+    let files = ["door.tls_certificate", "door.tls_key_file"].map(|key| settings.text(key));
+    let tls = match files.each_ref().map(|file| file.is_empty()) {
+        [true, true] => None,
+        [false, false] => {
+            let [certificate, key] = files.map(PathBuf::from);
+            Some(TlsFiles { certificate, key })
+        }
+        [no_certificate, _] => {
+            let [missing, given] = if no_certificate {
+                ["tls_certificate", "tls_key_file"]
+            } else {
+                ["tls_key_file", "tls_certificate"]
+            };
+            let reason = format!("must be set together with door.{given}");
+            settings.fault(&format!("door.{missing}"), reason);
+            None
+        }
+    };
+    let body_mib = settings.integer("door.body_mib", (1, 64));
+    let memory_mib = settings.integer("door.memory_mib", (8, 65_536));
+    // A table needs four times its size.
+    if memory_mib < 4 * body_mib {
+        let reason = format!("must be at least 4 times door.body_mib, which is {body_mib}");
+        settings.fault("door.memory_mib", reason);
+    }
+    DoorSettings {
+        listen: settings.optional_address("door.listen").unwrap_or_default(),
+        tls,
+        tokens: settings.filled("door.tokens").into(),
+        body_bytes: body_mib << 20,
+        events: settings.integer("door.events", (1, 100_000)),
+        memory_bytes: memory_mib << 20,
+        requests: settings.integer("door.requests", (4, 4_096)),
+        rate: settings.integer("door.rate", (1, 1_000_000)),
+        header_timeout: settings.duration("door.header_timeout", (secs(1), secs(60))),
+        body_timeout: settings.duration("door.body_timeout", (secs(1), secs(600))),
+        shutdown_timeout: settings.duration("door.shutdown_timeout", (secs(0), secs(600))),
+        message_timeout: MESSAGE_TIMEOUT,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod consume;
 pub mod contract;
 pub mod crash;
 pub mod disclosure;
+pub mod door;
 pub mod event;
 pub mod files;
 pub mod generate;

@@ -9,7 +9,7 @@ pub mod lines;
 mod producer;
 mod topics;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -107,6 +107,8 @@ const COMPARED_MAX: usize = 10_000_000;
 #[derive(Debug)]
 pub struct Checker<'r> {
     reference: &'r Reference,
+    /// The only sources that may send; `None` = all that are registered.
+    sources: Option<&'r BTreeSet<String>>,
     now: Micros,
     codes: CodeCheck,
     revisions: RevisionContents,
@@ -131,9 +133,19 @@ impl<'r> Checker<'r> {
     pub fn new(reference: &'r Reference, now: Micros) -> Self {
         Self {
             reference,
+            sources: None,
             now,
             codes: CodeCheck::default(),
             revisions: RevisionContents::with_max(COMPARED_MAX),
+        }
+    }
+
+    /// The same, for a sender to whom only these sources belong: any other is not registered.
+    #[must_use]
+    pub fn limited_to(self, sources: &'r BTreeSet<String>) -> Self {
+        Self {
+            sources: Some(sources),
+            ..self
         }
     }
 
@@ -143,11 +155,14 @@ impl<'r> Checker<'r> {
         document: &[u8],
         key: &mut Vec<u8>,
     ) -> Result<AcceptedEvent, Box<Rejection>> {
-        let reference = self.reference;
+        let (reference, sources) = (self.reference, self.sources);
+        let may_send = |source: &str| sources.is_none_or(|own| own.contains(source));
         let (codes, revisions) = (&mut self.codes, &mut self.revisions);
         judge_document(
             document,
-            &|feed, source: &str| is_registered(&reference.partners, feed, source),
+            &|feed, source: &str| {
+                may_send(source) && is_registered(&reference.partners, feed, source)
+            },
             self.now,
             |record| {
                 key.clear();

@@ -19,6 +19,7 @@ use crate::event::{Micros, TopicPartition};
 use metrics::Metrics;
 pub use metrics::{CreateAnswer, RebalanceKind};
 pub use server::ListenError;
+pub(crate) use server::{Watched, listen};
 
 /// How long one turn of the consuming loop may take: `max.poll.interval.ms`, after which the group
 /// has given its partitions to others.
@@ -352,7 +353,7 @@ impl Watch {
 
     /// Serves `/live`, `/ready` and `/metrics` at an address from now on.
     pub async fn listen(&self, address: &str) -> Result<(), ListenError> {
-        server::listen(self.clone(), address).await
+        listen(self.clone(), address).await
     }
 
     /// Starts the watchdog. If work is pending and nothing becomes durable, the run is not ready
@@ -376,6 +377,20 @@ impl Watch {
                 Err(_) => std::future::pending().await, // the watchdog has ended
             }
         }
+    }
+}
+
+impl Watched for Watch {
+    fn why_not_live(&self) -> Option<String> {
+        self.why_not_live()
+    }
+
+    fn why_not_ready(&self) -> Option<String> {
+        self.why_not_ready()
+    }
+
+    fn exposition(&self) -> String {
+        self.exposition()
     }
 }
 
@@ -843,7 +858,9 @@ mod tests {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
             let name = cells.get(1)?.strip_prefix('`')?.strip_suffix('`')?;
             let is_metric = name.starts_with("partner_feeds_") || name.starts_with("process_");
-            is_metric.then(|| (name.to_owned(), (cells[2].to_owned(), cells[3].to_owned())))
+            let is_ours = !name.starts_with("partner_feeds_door_");
+            (is_metric && is_ours)
+                .then(|| (name.to_owned(), (cells[2].to_owned(), cells[3].to_owned())))
         };
         let listed: BTreeMap<_, _> = page.lines().filter_map(row).collect();
         let watch = watch();

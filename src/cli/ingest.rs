@@ -81,7 +81,7 @@ impl Ingest {
                 ));
             }
             tokio::select! {
-                summary = pipeline::run(run, stop_signal()?) => anyhow::Ok(summary?),
+                summary = pipeline::run(run, stop_signal("stopping: committing open batches")?) => anyhow::Ok(summary?),
                 // A run that is stuck would not end by itself.
                 stalled = watch.stalls(config.watch.stall) => Err(stalled.into()),
             }
@@ -179,9 +179,11 @@ fn write_tables(store: &Store, plans: &[String], reference: &Reference) {
     }
 }
 
-/// Ready at the first SIGINT or SIGTERM. At the second the process ends at once: what was not
-/// committed is read again at the next start.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+/// Ready at the first SIGINT or SIGTERM, which is logged as `stopping`. At the second the process
+/// ends at once: what was not committed is read again at the next start.
+pub(super) fn stop_signal(
+    stopping: &'static str,
+) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
@@ -189,7 +191,7 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let (stop, stopped) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
         either(&mut interrupt, &mut terminate).await;
-        tracing::info!("stopping: committing open batches");
+        tracing::info!("{stopping}");
         stop.send(()).ok(); // the run may have ended
         either(&mut interrupt, &mut terminate).await;
         tracing::warn!("second signal: exiting immediately");

@@ -38,6 +38,11 @@ pub(crate) fn documents() -> impl Iterator<Item = (&'static str, &'static Value)
     DOCUMENTS.iter().map(|(name, document)| (*name, document))
 }
 
+/// The schema of a name, as JSON.
+pub(crate) fn document(name: &str) -> Option<&'static Value> {
+    DOCUMENTS.get(name)
+}
+
 /// Every schema as it is published: the name of its file without `.schema.json`, and its text.
 pub fn files() -> &'static [(&'static str, &'static str)] {
     FILES

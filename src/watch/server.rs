@@ -11,7 +11,15 @@ use axum::routing::get;
 use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
 use tokio::net::TcpListener;
 
-use super::Watch;
+/// What the endpoints show of a process.
+pub(crate) trait Watched: Clone + Send + Sync + 'static {
+    /// Why the process should be restarted, in one line.
+    fn why_not_live(&self) -> Option<String>;
+    /// Why the process does not do its work, in one line.
+    fn why_not_ready(&self) -> Option<String>;
+    /// All metrics, in Prometheus's text format.
+    fn exposition(&self) -> String;
+}
 
 /// The address cannot be listened at.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +33,7 @@ pub struct ListenError {
 }
 
 /// Listens from now on, and answers for as long as the program runs.
-pub(super) async fn listen(watch: Watch, address: &str) -> Result<(), ListenError> {
+pub(crate) async fn listen(watch: impl Watched, address: &str) -> Result<(), ListenError> {
     let bound = async {
         let listener = TcpListener::bind(address).await?;
         Ok((listener.local_addr()?, listener))

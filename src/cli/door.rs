@@ -1,0 +1,104 @@
+//! `partner-feeds door`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use jiff::civil;
+
+use super::ingest::stop_signal;
+use super::{Connection, now, runtime};
+use crate::door::{Door, Listener, create_token};
+use crate::watch;
+
+/// Accept events from partners over HTTP
+///
+/// Validates each event as `check` does, sends the valid ones to the topic of their feed, and answers
+/// for each event: sent, refused or unknown. Partners authenticate with tokens. Runs until SIGINT or
+/// SIGTERM, then completes the requests under way. Exit status: 0 = done, 2 = failed.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct DoorCommand {
+    #[command(subcommand)]
+    command: Option<DoorSubcommand>,
+    #[command(flatten)]
+    connection: Connection,
+    /// Where to listen, as host:port [default: the setting door.listen]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// File with the digest of each token [default: the setting door.tokens]
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum DoorSubcommand {
+    Token(TokenCommand),
+}
+
+/// Make a token for a partner
+///
+/// Prints the token once, on standard error: give it to the partner over a safe channel. Prints its
+/// entry for the token file, with the token's digest, on standard output. A running door reads the
+/// file every 10 seconds.
+#[derive(Debug, Args)]
+struct TokenCommand {
+    #[command(flatten)]
+    connection: Connection,
+    /// The partner, as in partners.toml
+    partner: String,
+    /// The last day on which the token is valid, such as 2027-03-31; at most 400 days ahead
+    #[arg(long, value_name = "DATE")]
+    expires: civil::Date,
+    /// A source that may send with the token; may be repeated [default: all of the partner]
+    #[arg(long, value_name = "SOURCE")]
+    source: Vec<String>,
+}
+
+impl DoorCommand {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Some(DoorSubcommand::Token(command)) => command.run(),
+            None => self.open(),
+        }
+    }
+
+    fn open(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = self.connection.load_with(|overrides| {
+            overrides
+                .with("door.listen", self.listen.as_deref())
+                .with("door.tokens", self.tokens.as_deref())
+        })?;
+        tracing::info!("settings:\n{config}");
+        let runtime = runtime()?;
+        runtime.block_on(async {
+            let door = Door::open(config.door.clone(), &config.kafka, Arc::new(reference), now)?;
+            if let Some(address) = &config.watch.listen {
+                watch::listen(Arc::clone(&door), address).await?;
+            }
+            let listener = Listener::bind(&config.door.listen, config.door.tls.as_ref()).await?;
+            tokio::spawn(Arc::clone(&door).refresh());
+            let stop = stop_signal("stopping: completing requests under way")?;
+            listener.serve(door, stop).await;
+            anyhow::Ok(())
+        })?;
+        runtime.shutdown_background();
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl TokenCommand {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let (_, reference) = self.connection.load()?;
+        let token = create_token(
+            &reference.partners,
+            &self.partner,
+            &self.source,
+            self.expires,
+            now(),
+        )?;
+        eprintln!("{}", token.secret);
+        print!("{}", token.entry);
+        Ok(ExitCode::SUCCESS)
+    }
+}

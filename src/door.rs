@@ -1,0 +1,359 @@
+//! The door: partners without a Kafka client submit events over HTTP.
+//!
+//! A request is validated with the code that `check` and `publish` use, and only accepted events are
+//! sent, so a refused value is stored nowhere. The answer comes after the broker's: each event is
+//! sent, refused or unknown, and sending it again is always safe. The door has no store and no queue
+//! of its own. The invariant: no answer, log line or metric contains a value, a subject or an id.
+
+mod answer;
+mod body;
+mod limits;
+mod listen;
+mod metrics;
+mod problem;
+mod routes;
+mod send;
+mod table;
+mod tokens;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::contract::Rejection;
+use crate::event::{Feed, Kind, Micros};
+use crate::files::Faults;
+use crate::kafka::{KafkaSettings, Unreached};
+use crate::publish::Checker;
+use crate::reference::Reference;
+use crate::watch::Watched;
+use answer::{Action, Outcome, Report};
+use body::Submissions;
+use limits::Limits;
+use metrics::DoorMetrics;
+use send::{Delivery, OutgoingEvent, Sender};
+use table::Table;
+use tokens::{TokenGrant, TokenStore};
+
+pub use listen::{Listener, ServeError};
+pub use tokens::{NewToken, TokenError, VALID_DAYS_MAX, create as create_token};
+
+/// How often the token file is read and the broker is asked whether the topics exist.
+const REFRESH: Duration = Duration::from_secs(10);
+
+/// How long the broker may take to confirm an event.
+pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The limits and files of the door.
+#[derive(Clone, Debug)]
+pub struct DoorSettings {
+    /// Where it listens, as host:port.
+    pub listen: String,
+    /// The PEM files of its certificate and key; `None` = no TLS.
+    pub tls: Option<TlsFiles>,
+    /// The file of the tokens' digests.
+    pub tokens: PathBuf,
+    /// The most bytes of a body, unpacked.
+    pub body_bytes: usize,
+    /// The most events of a request.
+    pub events: usize,
+    /// Bytes that all bodies may take together.
+    pub memory_bytes: usize,
+    /// The most requests at once.
+    pub requests: usize,
+    /// Events per second of a partner.
+    pub rate: usize,
+    /// How long the headers of a request may take.
+    pub header_timeout: Duration,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
+    /// How long a stop may take to complete requests under way.
+    pub shutdown_timeout: Duration,
+    /// How long the broker may take to confirm an event; less than a client waits for an answer.
+    pub message_timeout: Duration,
+}
+
+/// The files of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain of certificates, in PEM.
+    pub certificate: PathBuf,
+    /// The private key, in PEM.
+    pub key: PathBuf,
+}
+
+/// Why the door does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// The token file has faults.
+    #[error(transparent)]
+    Tokens(#[from] Faults),
+    /// No client of Kafka could be created.
+    #[error(transparent)]
+    Kafka(#[from] Unreached),
+}
+
+/// The state of the door.
+pub struct Door {
+    settings: DoorSettings,
+    reference: Arc<Reference>,
+    topics: Vec<String>,
+    tokens: TokenStore,
+    limits: Limits,
+    sender: Sender,
+    metrics: DoorMetrics,
+    clock: fn() -> Micros,
+    is_stopping: AtomicBool,
+    /// Why the topics cannot be used, by the last answer of a broker.
+    why_not_ready: Mutex<Option<String>>,
+}
+
+/// What the judgement of a document leaves: where it goes, or why not.
+type Judgement = Result<AcceptedDocument, Box<Rejection>>;
+
+/// Where an accepted document goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AcceptedDocument {
+    topic: String,
+    key: Vec<u8>,
+}
+
+/// Judges submissions as `check` does, for a sender with these sources. Also counts the events that
+/// contradict an earlier one of the same revision.
+fn judge(
+    reference: &Reference,
+    sources: &BTreeSet<String>,
+    submissions: &Submissions,
+    now: Micros,
+) -> (Vec<Judgement>, u64) {
+    let mut checker = Checker::new(reference, now).limited_to(sources);
+    let (mut key, mut contradictions) = (Vec::new(), 0);
+    let mut judgements = Vec::with_capacity(submissions.events.len());
+    for submission in &submissions.events {
+        let verdict = checker.check(&submission.document, &mut key);
+        judgements.push(verdict.map(|event| {
+            contradictions += u64::from(event.contradicts);
+            AcceptedDocument {
+                // A source is registered for a topic of its feed, so there is one.
+                topic: checker.topic_of(event.feed).unwrap_or_default().to_owned(),
+                key: key.clone(),
+            }
+        }));
+    }
+    (judgements, contradictions)
+}
+
+impl Door {
+    /// A door with these settings. `clock` is the time at which events are received.
+    pub fn open(
+        settings: DoorSettings,
+        kafka: &KafkaSettings,
+        reference: Arc<Reference>,
+        clock: fn() -> Micros,
+    ) -> Result<Arc<Self>, DoorError> {
+        let tokens = TokenStore::open(&settings.tokens, &reference.partners, clock())?;
+        let topics = reference.partners.topics();
+        Ok(Arc::new(Self {
+            limits: Limits::new(settings.rate, settings.requests, settings.memory_bytes),
+            sender: Sender::new(kafka, settings.message_timeout)?,
+            metrics: DoorMetrics::new(&tokens.partners()),
+            topics: topics.map(|topic| topic.name.clone()).collect(),
+            tokens,
+            settings,
+            reference,
+            clock,
+            is_stopping: AtomicBool::new(false),
+            why_not_ready: Mutex::new(Some("waiting for a broker".to_owned())),
+        }))
+    }
+
+    /// Reads the token file again and asks a broker for the topics, for as long as the door is open.
+    pub async fn refresh(self: Arc<Self>) {
+        loop {
+            let door = Arc::clone(&self);
+            let refreshed = tokio::task::spawn_blocking(move || {
+                door.tokens.reload((door.clock)());
+                door.set_ready(door.sender.why_not_ready(&door.topics));
+            });
+            drop(refreshed.await); // a panic is logged, and the next round tries again
+            tokio::time::sleep(REFRESH).await;
+        }
+    }
+
+    fn set_ready(&self, why_not: Option<String>) {
+        self.metrics.set_ready(why_not.is_none());
+        let mut current = self
+            .why_not_ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *current != why_not {
+            match &why_not {
+                None => tracing::info!("the topics can be used"),
+                Some(why) => tracing::warn!(why, "events cannot be sent"),
+            }
+        }
+        *current = why_not;
+    }
+
+    /// Judges submissions and, if that is asked for, queues the accepted ones; then waits for the
+    /// broker.
+    async fn submit(
+        self: &Arc<Self>,
+        grant: Arc<TokenGrant>,
+        submissions: Submissions,
+        action: Action,
+        is_strict: bool,
+    ) -> Report {
+        let partner = grant.partner.clone();
+        let events = submissions.events.len();
+        self.limits.count_events(&partner, events, Instant::now());
+        let door = Arc::clone(self);
+        let judged = tokio::task::spawn_blocking(move || {
+            door.judge_and_queue(&grant.sources, submissions, action, is_strict)
+        });
+        // The task ends early only with a panic, which is a fault of the program and is passed on.
+        let report = match judged.await {
+            Ok(judged) => judged.report().await,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        if action == Action::Send {
+            self.metrics.count_report(&partner, &report);
+        }
+        report
+    }
+
+    fn judge_and_queue(
+        &self,
+        sources: &BTreeSet<String>,
+        submissions: Submissions,
+        action: Action,
+        is_strict: bool,
+    ) -> JudgedRequest {
+        let (judgements, contradictions) =
+            judge(&self.reference, sources, &submissions, (self.clock)());
+        let is_withheld =
+            is_strict && action == Action::Send && judgements.iter().any(Result::is_err);
+        let pending = (action == Action::Send && !is_withheld).then(|| {
+            let documents = submissions.events.iter().zip(&judgements);
+            let outgoing: Vec<OutgoingEvent<'_>> = documents
+                .filter_map(|(submission, judgement)| {
+                    let accepted = judgement.as_ref().ok()?;
+                    Some(OutgoingEvent {
+                        topic: &accepted.topic,
+                        key: &accepted.key,
+                        document: &submission.document,
+                    })
+                })
+                .collect();
+            self.sender.send(&outgoing)
+        });
+        JudgedRequest {
+            action,
+            is_withheld,
+            contradictions,
+            submissions,
+            judgements,
+            pending,
+        }
+    }
+
+    /// The table of a request for a source and a kind.
+    fn table(&self, source: String, kind: Kind) -> Table {
+        let partners = &self.reference.partners;
+        let registered = partners
+            .topics()
+            .find(|topic| partners.is_registered(&topic.name, &source));
+        // A kind of every feed is in the feed of its source; the contract refuses any other source.
+        let feed = kind.feed().or(registered.map(|topic| topic.feed));
+        Table::new(source, feed.unwrap_or(Feed::ALL[0]), kind)
+    }
+
+    /// The door is stopping: it is not ready, and new requests are refused.
+    fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        self.metrics.set_ready(false);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+}
+
+impl Watched for Arc<Door> {
+    fn why_not_live(&self) -> Option<String> {
+        None
+    }
+
+    fn why_not_ready(&self) -> Option<String> {
+        if self.is_stopping() {
+            return Some("stopping".to_owned());
+        }
+        let why_not = self
+            .why_not_ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        why_not.clone()
+    }
+
+    fn exposition(&self) -> String {
+        self.metrics.exposition()
+    }
+}
+
+/// A request whose events are judged, and queued if they are to be sent.
+struct JudgedRequest {
+    action: Action,
+    is_withheld: bool,
+    contradictions: u64,
+    submissions: Submissions,
+    judgements: Vec<Judgement>,
+    pending: Option<send::PendingAnswers>,
+}
+
+impl JudgedRequest {
+    /// The outcome of each event, once the broker has answered.
+    async fn report(self) -> Report {
+        let deliveries = match self.pending {
+            Some(pending) => pending.answers().await,
+            None => Vec::new(),
+        };
+        let mut deliveries = deliveries.into_iter();
+        let outcomes = self
+            .judgements
+            .into_iter()
+            .map(|judgement| match judgement {
+                Err(rejection) => Outcome::Refused(rejection),
+                Ok(accepted) => match deliveries.next() {
+                    None => Outcome::Accepted,
+                    Some(Delivery::Unconfirmed) => Outcome::Unknown,
+                    Some(Delivery::Confirmed { partition, offset }) => Outcome::Sent {
+                        topic: accepted.topic,
+                        partition,
+                        offset,
+                    },
+                },
+            });
+        let outcomes = outcomes.collect();
+        Report::new(
+            self.action,
+            self.is_withheld,
+            self.contradictions,
+            &self.submissions,
+            outcomes,
+        )
+    }
+}
+
+/// Random bytes of the system; zeros if it has none.
+fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
+        Ok(count) if count == N => bytes,
+        _ => [0; N],
+    }
+}
+
+#[cfg(test)]
+mod tests;

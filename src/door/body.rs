@@ -1,0 +1,308 @@
+//! From the body of a request to events: one document for each, as `publish` would send it.
+//!
+//! It must not judge an event: a document that is not valid is passed on as it came, so that the
+//! contract finds the reason. What cannot be divided into documents is a problem of the whole body.
+
+use std::fmt;
+use std::io::Read as _;
+
+use axum::http::{HeaderMap, header};
+use percent_encoding::percent_decode;
+use serde::de::{Deserializer as _, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::problem::{Problem, ProblemKind};
+use super::table::Table;
+use crate::contract::VALUE_BYTES_MAX;
+use crate::publish::lines::Lines;
+
+/// What the name of an attribute's header begins with.
+const ATTRIBUTE_PREFIX: &str = "ce-";
+/// How the attributes of binary mode are ordered in a document, as in the examples of the contract.
+const ATTRIBUTE_ORDER: [&str; 7] = [
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "revision",
+    "time",
+];
+/// Bytes that are unpacked between two checks of the limits.
+const UNPACK_STEP: usize = 1 << 16;
+
+/// How a body contains events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyFormat {
+    /// One event.
+    Event,
+    /// An array of events.
+    Batch,
+    /// One event per line.
+    Lines,
+    /// The `data` of an event, its attributes in headers.
+    Binary,
+    /// A table with one event per row.
+    Table,
+}
+
+impl BodyFormat {
+    /// The format that the headers of a request name.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        let given = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let media_type = given.split(';').next().unwrap_or_default().trim();
+        let has_attributes = headers
+            .keys()
+            .any(|name| name.as_str().starts_with(ATTRIBUTE_PREFIX));
+        match media_type.to_ascii_lowercase().as_str() {
+            "application/cloudevents+json" => Ok(Self::Event),
+            "application/cloudevents-batch+json" => Ok(Self::Batch),
+            "application/x-ndjson" | "application/jsonl" => Ok(Self::Lines),
+            "application/json" if has_attributes => Ok(Self::Binary),
+            "text/csv" => Ok(Self::Table),
+            "application/json" => Err(Problem::new(
+                ProblemKind::MediaType,
+                "application/json is for binary mode, with the attributes in `ce-` headers; send a complete event as \
+                 application/cloudevents+json",
+            )),
+            other if other.contains("spreadsheet") || other.contains("excel") => Err(spreadsheet()),
+            _ => Err(Problem::new(
+                ProblemKind::MediaType,
+                "send application/cloudevents+json, application/cloudevents-batch+json, application/x-ndjson, \
+                 application/json with `ce-` headers, or text/csv",
+            )),
+        }
+    }
+
+    /// How many bytes of memory a byte of the body needs: a cell of a table becomes a field with
+    /// its name.
+    pub(super) const fn memory_factor(self) -> usize {
+        match self {
+            Self::Table => 4,
+            _ => 2,
+        }
+    }
+}
+
+fn spreadsheet() -> Problem {
+    Problem::new(
+        ProblemKind::MediaType,
+        "a workbook is not read: save the sheet as CSV UTF-8 and send that file",
+    )
+}
+
+/// Whether the body is packed with gzip.
+pub(super) fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
+    match headers
+        .get(header::CONTENT_ENCODING)
+        .map(|value| value.as_bytes())
+    {
+        None | Some(b"identity") => Ok(false),
+        Some(b"gzip" | b"x-gzip") => Ok(true),
+        Some(_) => Err(Problem::new(
+            ProblemKind::MediaType,
+            "the only supported content encoding is gzip",
+        )),
+    }
+}
+
+/// Unpacks a body of gzip. `grow` is called before each step, with the bytes that it may add.
+pub(super) fn unpack(
+    packed: &[u8],
+    bytes_max: usize,
+    mut grow: impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Vec<u8>, Problem> {
+    let mut reader = flate2::read::MultiGzDecoder::new(packed);
+    let (mut body, mut step) = (Vec::new(), vec![0; UNPACK_STEP]);
+    loop {
+        let count = reader
+            .read(&mut step)
+            .map_err(|_| Problem::new(ProblemKind::Body, "the body is not valid gzip"))?;
+        if count == 0 {
+            return Ok(body);
+        }
+        if body.len() + count > bytes_max {
+            return Err(too_large("the unpacked body", bytes_max));
+        }
+        grow(count)?;
+        body.extend_from_slice(&step[..count]);
+    }
+}
+
+/// The problem of something that has too many bytes.
+pub(super) fn too_large(what: &str, bytes_max: usize) -> Problem {
+    let mib = bytes_max as f64 / f64::from(1 << 20);
+    Problem::new(
+        ProblemKind::TooLarge,
+        format!("{what} may have at most {mib} MiB: send the events in several requests"),
+    )
+}
+
+fn too_many(events_max: usize) -> Problem {
+    Problem::new(
+        ProblemKind::TooLarge,
+        format!("a request may have at most {events_max} events: send them in several requests"),
+    )
+}
+
+/// An event as it came: a document, and the line at which it starts in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Submission {
+    pub(super) line: Option<u64>,
+    pub(super) document: Vec<u8>,
+}
+
+/// The events of a request.
+#[derive(Debug)]
+pub(super) struct Submissions {
+    pub(super) events: Vec<Submission>,
+    /// The columns of a table.
+    pub(super) table: Option<Table>,
+}
+
+impl Submissions {
+    /// Divides a body into events; the table is what a table's rows are read by.
+    pub(super) fn read(
+        format: BodyFormat,
+        headers: &HeaderMap,
+        table: Option<Table>,
+        body: &[u8],
+        events_max: usize,
+    ) -> Result<Self, Problem> {
+        if body.starts_with(b"PK\x03\x04") {
+            return Err(spreadsheet());
+        }
+        let mut table = table;
+        let events = match format {
+            BodyFormat::Event => vec![Submission::without_line(body)],
+            BodyFormat::Binary => vec![Submission::without_line(&binary_document(headers, body)?)],
+            BodyFormat::Batch => read_batch(body, events_max)?,
+            BodyFormat::Lines => read_lines(body, events_max)?,
+            BodyFormat::Table => match &mut table {
+                Some(table) => table.read(body, events_max)?,
+                None => {
+                    return Err(Problem::new(
+                        ProblemKind::Body,
+                        "a table needs `?source=…&kind=…` in the address",
+                    ));
+                }
+            },
+        };
+        if events.len() > events_max {
+            return Err(too_many(events_max));
+        }
+        if events.is_empty() && format != BodyFormat::Batch {
+            return Err(Problem::new(ProblemKind::Body, "the body has no events"));
+        }
+        Ok(Self { events, table })
+    }
+}
+
+impl Submission {
+    /// A document, cut to one byte more than the limit: it is refused as too large all the same.
+    fn without_line(document: &[u8]) -> Self {
+        let kept = document.len().min(VALUE_BYTES_MAX + 1);
+        Self {
+            line: None,
+            document: document[..kept].to_vec(),
+        }
+    }
+}
+
+fn read_lines(body: &[u8], events_max: usize) -> Result<Vec<Submission>, Problem> {
+    let mut lines = Lines::new(body);
+    let mut events = Vec::new();
+    // Reading from memory does not fail.
+    while let Ok(Some((number, line))) = lines.read() {
+        if events.len() == events_max {
+            return Err(too_many(events_max));
+        }
+        events.push(Submission {
+            line: Some(number),
+            document: line.to_vec(),
+        });
+    }
+    Ok(events)
+}
+
+fn read_batch(body: &[u8], events_max: usize) -> Result<Vec<Submission>, Problem> {
+    struct Batch(usize);
+    impl<'de> Visitor<'de> for Batch {
+        type Value = Vec<Submission>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of events")
+        }
+
+        /// Stops one after the limit: the caller counts.
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            let mut events = Vec::new();
+            while let Some(item) = items.next_element::<&RawValue>()? {
+                if events.len() <= self.0 {
+                    events.push(Submission::without_line(item.get().as_bytes()));
+                }
+            }
+            Ok(events)
+        }
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let events = json.deserialize_seq(Batch(events_max));
+    events
+        .and_then(|events| json.end().map(|()| events))
+        .map_err(|_| {
+            Problem::new(
+                ProblemKind::Body,
+                "the body is not a JSON array of events; one event per line is application/x-ndjson",
+            )
+        })
+}
+
+/// The document of an event in binary mode: its attributes, then the body as `data`.
+///
+/// A body that is not JSON is the document itself, so that the contract refuses it for its reason.
+fn binary_document(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Problem> {
+    if serde_json::from_slice::<&RawValue>(body).is_err() {
+        return Ok(body.to_vec());
+    }
+    let mut attributes = Vec::new();
+    for (name, value) in headers {
+        if let Some(name) = name.as_str().strip_prefix(ATTRIBUTE_PREFIX) {
+            let text = percent_decode(value.as_bytes())
+                .decode_utf8()
+                .map_err(|_| {
+                    Problem::new(
+                        ProblemKind::Body,
+                        "a `ce-` header is not UTF-8 after its percent-encoding is decoded",
+                    )
+                })?;
+            attributes.push((name, text));
+        }
+    }
+    let rank = |name: &str| ATTRIBUTE_ORDER.iter().position(|known| *known == name);
+    attributes.sort_by_key(|(name, _)| rank(name).unwrap_or(ATTRIBUTE_ORDER.len()));
+    let mut document = vec![b'{'];
+    for (name, text) in attributes {
+        let value = if name == "revision" && is_plain_number(&text) {
+            text.into_owned()
+        } else {
+            serde_json::Value::from(&*text).to_string()
+        };
+        let name = serde_json::Value::from(name).to_string();
+        document.extend_from_slice(format!("{name}:{value},").as_bytes());
+    }
+    document.extend_from_slice(b"\"data\":");
+    document.extend_from_slice(body.trim_ascii());
+    document.push(b'}');
+    Ok(document)
+}
+
+/// Whether a text is a JSON number without sign, fraction or exponent.
+pub(super) fn is_plain_number(text: &str) -> bool {
+    let is_short = (1..=18).contains(&text.len());
+    is_short
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'))
+}

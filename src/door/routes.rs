@@ -1,0 +1,310 @@
+//! The addresses of the door: what is checked of a request, in order, and what is answered.
+//!
+//! The token, the partner's limits and the length are checked before the body is read. A log line
+//! has an id that the door makes, never one of the client's: that could be a value.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::json;
+
+use super::answer::{Action, Preferences, Report};
+use super::body::{BodyFormat, Submissions, is_packed, too_large, unpack};
+use super::limits::{MemoryShare, retry_seconds};
+use super::problem::{Problem, ProblemKind};
+use super::table::{Table, template};
+use super::tokens::TokenGrant;
+use super::{Door, random_bytes};
+use crate::contract::schemas;
+use crate::event::Kind;
+use crate::hex;
+
+/// Names a request in the partner's own records; returned as it came.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The most bytes of a request's id that are returned.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+/// How much smaller than its contents a packed body must be, at least: a quarter.
+const PACKED_SHARE: usize = 4;
+
+/// All routes.
+pub(super) fn router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/v1/events", post(receive_events))
+        .route("/v1/check", post(check_events))
+        .route("/v1/whoami", get(whoami))
+        .route("/v1/kinds/{file}", get(kind_template))
+        .route("/schemas/{file}", get(schema))
+        .fallback(async || Problem::new(ProblemKind::NotFound, "see the page for partners"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(ProblemKind::Method, "see the page for partners")
+        })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&door),
+            finish_response,
+        ))
+        .with_state(door)
+}
+
+/// Counts each answer, and returns the client's request id.
+async fn finish_response(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let id = request.headers().get(REQUEST_ID).cloned();
+    let mut response = next.run(request).await;
+    door.metrics.count_request(response.status().as_u16());
+    let headers = response.headers_mut();
+    if let Some(id) = id.filter(|id| id.len() <= REQUEST_ID_BYTES_MAX) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(header::HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        header::HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+async fn receive_events(State(door): State<Arc<Door>>, request: Request) -> Response {
+    answer(&door, request, Action::Send).await.into_response()
+}
+
+async fn check_events(State(door): State<Arc<Door>>, request: Request) -> Response {
+    answer(&door, request, Action::Check).await.into_response()
+}
+
+async fn answer(door: &Arc<Door>, request: Request, action: Action) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let (headers, query) = (&parts.headers, parts.uri.query().unwrap_or_default());
+    let grant = door.authenticate(bearer(headers))?;
+    let format = BodyFormat::from_headers(headers)?;
+    let table = match format {
+        BodyFormat::Table => Some(table_of(door, query)?),
+        _ => None,
+    };
+    let preferences = Preferences::from_headers(headers);
+    let request_id = new_request_id();
+    let report = door
+        .receive(&grant, headers, body, format, table, action, preferences)
+        .await?;
+    report.log(action, &grant, &request_id);
+    Ok(report.into_response(preferences, &request_id, retry_seconds()))
+}
+
+/// The token of a request.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = given.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The table that an address names.
+fn table_of(door: &Door, query: &str) -> Result<Table, Problem> {
+    let parameter = |wanted: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find_map(|(name, value)| (name == wanted).then(|| value.into_owned()))
+    };
+    let kind = parameter("kind").and_then(|name| Kind::from_name(&name));
+    let (Some(source), Some(kind)) = (parameter("source"), kind) else {
+        let detail = "a table needs `?source=urn:partner:…&kind=…` in the address, with a kind of the contract";
+        return Err(Problem::new(ProblemKind::Body, detail));
+    };
+    Ok(door.table(source, kind))
+}
+
+fn new_request_id() -> String {
+    hex::encode(&random_bytes::<8>())
+}
+
+impl Door {
+    /// Whose token this is. The answer is the same for a token that is missing, unknown or expired.
+    pub(super) fn authenticate(&self, token: Option<&str>) -> Result<Arc<TokenGrant>, Problem> {
+        if self.is_stopping() {
+            let detail = "another process may be open already";
+            return Err(Problem::new(ProblemKind::Stopping, detail).retry_after(retry_seconds()));
+        }
+        let grant = token.and_then(|token| self.tokens.grant(token, (self.clock)()));
+        grant.ok_or_else(|| {
+            let detail = "send `Authorization: Bearer …` with a token that is valid";
+            Problem::new(ProblemKind::Token, detail)
+        })
+    }
+
+    /// Reads the body of a request and submits its events.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a request, each used once"
+    )]
+    pub(super) async fn receive(
+        self: &Arc<Self>,
+        grant: &Arc<TokenGrant>,
+        headers: &HeaderMap,
+        body: Body,
+        format: BodyFormat,
+        table: Option<Table>,
+        action: Action,
+        preferences: Preferences,
+    ) -> Result<Report, Problem> {
+        let admitted = self.limits.admit(&grant.partner, Instant::now())?;
+        let is_packed = is_packed(headers)?;
+        let (body, mut memory) = self.read_body(headers, body, is_packed, format).await?;
+        let (headers, bytes_max, events_max) = (
+            headers.clone(),
+            self.settings.body_bytes,
+            self.settings.events,
+        );
+        let submissions = tokio::task::spawn_blocking(move || {
+            let unpacked;
+            let body = if is_packed {
+                let grow = |bytes: usize| memory.grow(bytes * format.memory_factor());
+                unpacked = unpack(&body, bytes_max, grow)?;
+                &unpacked[..]
+            } else {
+                &body[..]
+            };
+            let submissions = Submissions::read(format, &headers, table, body, events_max)?;
+            Ok((submissions, memory))
+        });
+        let (submissions, memory) = match submissions.await {
+            Ok(read) => read?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let grant = Arc::clone(grant);
+        let report = self
+            .submit(grant, submissions, action, preferences.is_strict)
+            .await;
+        drop((memory, admitted));
+        Ok(report)
+    }
+
+    /// The bytes of a body, once there is memory for them.
+    async fn read_body(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        is_packed: bool,
+        format: BodyFormat,
+    ) -> Result<(axum::body::Bytes, MemoryShare), Problem> {
+        let (bytes_max, factor) = if is_packed {
+            (self.settings.body_bytes / PACKED_SHARE, 1)
+        } else {
+            (self.settings.body_bytes, format.memory_factor())
+        };
+        let what = if is_packed {
+            "the packed body"
+        } else {
+            "the body"
+        };
+        let length = headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > bytes_max) {
+            return Err(too_large(what, bytes_max));
+        }
+        let mut memory = self.limits.memory();
+        memory.grow(length.unwrap_or(bytes_max) * factor)?;
+        let read = axum::body::to_bytes(body, bytes_max);
+        let timeout = self.settings.body_timeout;
+        match tokio::time::timeout(timeout, read).await {
+            Ok(Ok(bytes)) => Ok((bytes, memory)),
+            // Without a length, a body that is too large is noticed here; so is a connection that
+            // was closed, whose client reads no answer.
+            Ok(Err(_)) => Err(too_large(what, bytes_max)),
+            Err(_) => {
+                let detail = format!("the body did not arrive within {} s", timeout.as_secs());
+                Err(Problem::new(ProblemKind::Slow, detail))
+            }
+        }
+    }
+}
+
+impl Report {
+    /// Logs what became of the request.
+    pub(super) fn log(&self, action: Action, grant: &TokenGrant, request_id: &str) {
+        let (partner, token) = (&*grant.partner, &*grant.id);
+        let (read, refused) = (self.results.len(), self.count("refused"));
+        if action == Action::Check {
+            tracing::info!(request_id, partner, token, read, refused, "events checked");
+            return;
+        }
+        let (sent, unknown) = (self.count("sent"), self.count("unknown"));
+        if unknown > 0 {
+            tracing::warn!(
+                request_id,
+                partner,
+                token,
+                read,
+                sent,
+                refused,
+                unknown,
+                "events not confirmed by Kafka"
+            );
+        } else {
+            tracing::info!(
+                request_id,
+                partner,
+                token,
+                read,
+                sent,
+                refused,
+                "events received"
+            );
+        }
+    }
+}
+
+async fn whoami(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let grant = door.authenticate(bearer(&headers))?;
+    let settings = &door.settings;
+    let body = json!({
+        "partner": grant.partner,
+        "sources": grant.sources,
+        "expires": grant.expires.to_string(),
+        "limits": {
+            "body_bytes": settings.body_bytes,
+            "packed_body_bytes": settings.body_bytes / PACKED_SHARE,
+            "events": settings.events,
+            "events_per_second": settings.rate,
+        },
+    });
+    Ok((
+        [(header::CONTENT_TYPE, "application/json")],
+        body.to_string(),
+    )
+        .into_response())
+}
+
+/// The empty table of a kind.
+async fn kind_template(Path(file): Path<String>) -> Response {
+    let kind = file.strip_suffix(".csv").and_then(Kind::from_name);
+    match kind {
+        Some(kind) => (
+            [(header::CONTENT_TYPE, "text/csv; charset=utf-8")],
+            template(kind),
+        )
+            .into_response(),
+        None => {
+            Problem::new(ProblemKind::NotFound, "there is no kind of this name").into_response()
+        }
+    }
+}
+
+/// A schema of the contract.
+async fn schema(Path(file): Path<String>) -> Response {
+    let found = schemas::files()
+        .iter()
+        .find(|(name, _)| file.strip_suffix(".schema.json") == Some(name));
+    match found {
+        Some((_, text)) => {
+            ([(header::CONTENT_TYPE, "application/schema+json")], *text).into_response()
+        }
+        None => {
+            Problem::new(ProblemKind::NotFound, "there is no schema of this name").into_response()
+        }
+    }
+}

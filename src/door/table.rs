@@ -1,0 +1,318 @@
+//! Events as a table: the contract of a kind, with one column per field.
+//!
+//! The names of the columns are those of the contract, dotted. There is no mapping: what the
+//! contract refuses in an event, it refuses in a cell. An error names columns by number, since a
+//! header that is not known may be a value.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::body::{Submission, is_plain_number};
+use super::problem::{Problem, ProblemKind};
+use crate::contract::{fields, schemas, type_of};
+use crate::event::{Feed, Kind};
+use crate::files::fault::hint;
+
+/// Between the items of a list in a cell.
+const ITEM_SEPARATOR: char = ';';
+/// A list without items; an empty cell is no list at all.
+const EMPTY_LIST: &str = "[]";
+/// The attributes that a table may have as columns; `id` follows from the first two.
+const ATTRIBUTES: [&str; 4] = ["subject", "revision", "time", "id"];
+
+/// How a cell is written in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CellType {
+    Text,
+    Integer,
+    Boolean,
+    List,
+}
+
+/// The field that a column contains.
+#[derive(Clone, Debug)]
+struct Column {
+    name: String,
+    cell_type: CellType,
+}
+
+/// The columns of a kind: attributes of the event, then the fields of its `data`.
+fn columns(kind: Kind) -> Vec<Column> {
+    let attributes = ATTRIBUTES.iter().map(|name| Column {
+        name: (*name).to_owned(),
+        cell_type: if *name == "revision" {
+            CellType::Integer
+        } else {
+            CellType::Text
+        },
+    });
+    let mut columns: Vec<Column> = attributes.collect();
+    let schema = schemas::document(kind.as_str());
+    for field in fields(kind) {
+        if let Some(property) = schema.and_then(|schema| schema["properties"].get(field.name)) {
+            gather(field.name.to_owned(), property, &mut columns);
+        }
+    }
+    columns
+}
+
+/// Adds the columns of a property: one, or those of the properties below it.
+fn gather(name: String, property: &Value, columns: &mut Vec<Column>) {
+    let shared = property["$ref"].as_str().and_then(referred);
+    let keyword = |keyword: &str| {
+        let shared = shared.and_then(|shared| shared.get(keyword));
+        property.get(keyword).or(shared)
+    };
+    if let Some(Value::Object(below)) = keyword("properties") {
+        for (field, property) in below {
+            gather(format!("{name}.{field}"), property, columns);
+        }
+        return;
+    }
+    let has = |wanted: &str| match keyword("type") {
+        Some(Value::Array(types)) => types.iter().any(|given| given == wanted),
+        Some(given) => given == wanted,
+        None => false,
+    };
+    let cell_type = if has("boolean") {
+        CellType::Boolean
+    } else if has("integer") {
+        CellType::Integer
+    } else if has("array") {
+        CellType::List
+    } else {
+        CellType::Text
+    };
+    columns.push(Column { name, cell_type });
+}
+
+/// The part of the contract that a reference names.
+fn referred(reference: &str) -> Option<&'static Value> {
+    let (_, name) = reference.rsplit_once("#/$defs/")?;
+    schemas::document("parts")?["$defs"].get(name)
+}
+
+/// The header of an empty table of a kind, as a line of CSV.
+pub(super) fn template(kind: Kind) -> String {
+    let names: Vec<String> = columns(kind)
+        .into_iter()
+        .map(|column| column.name)
+        .filter(|name| name != "id")
+        .collect();
+    format!("{}\r\n", names.join(","))
+}
+
+/// The events of a table: their source and kind, and the columns of the file once it is read.
+#[derive(Debug)]
+pub(super) struct Table {
+    source: String,
+    event_type: String,
+    kind: Kind,
+    headers: Vec<Option<Column>>,
+}
+
+impl Table {
+    /// A table of events of one source and kind.
+    pub(super) fn new(source: String, feed: Feed, kind: Kind) -> Self {
+        Self {
+            source,
+            event_type: type_of(feed, kind),
+            kind,
+            headers: Vec::new(),
+        }
+    }
+
+    /// The name and the letters of the column that a pointer of a rejection is in.
+    pub(super) fn column_of(&self, pointer: &str) -> Option<(&str, String)> {
+        let field = pointer
+            .strip_prefix("/data/")
+            .or(pointer.strip_prefix('/'))?;
+        let name = field.replace('/', ".");
+        // An item of a list is in the cell of its list.
+        let list = name.rsplit_once('.').map_or("", |(list, _)| list);
+        let named = |wanted: &str| {
+            self.headers.iter().enumerate().find_map(|(index, header)| {
+                let column = header.as_ref().filter(|column| column.name == wanted)?;
+                Some((&*column.name, letters(index)))
+            })
+        };
+        named(&name).or_else(|| named(list))
+    }
+
+    /// The events of a file.
+    pub(super) fn read(
+        &mut self,
+        body: &[u8],
+        events_max: usize,
+    ) -> Result<Vec<Submission>, Problem> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(body);
+        let mut record = csv::StringRecord::new();
+        let (mut events, mut has_header) = (Vec::new(), false);
+        loop {
+            let is_read = reader.read_record(&mut record).map_err(|error| {
+                let line = line_at(body, error.position());
+                let detail = format!("line {line} is not UTF-8: save the file as CSV UTF-8");
+                Problem::new(ProblemKind::Body, detail)
+            })?;
+            if !is_read {
+                return Ok(events);
+            }
+            if record.iter().all(str::is_empty) {
+                continue;
+            }
+            if !has_header {
+                self.read_header(&record)?;
+                has_header = true;
+                continue;
+            }
+            let line = line_at(body, record.position());
+            // One more than the limit is enough for the caller to refuse the body.
+            if events.len() <= events_max {
+                let document = self.document(line, &record)?;
+                events.push(Submission {
+                    line: Some(line),
+                    document,
+                });
+            }
+        }
+    }
+
+    fn read_header(&mut self, record: &csv::StringRecord) -> Result<(), Problem> {
+        let known = columns(self.kind);
+        let mut seen = BTreeSet::new();
+        for (index, name) in record.iter().map(str::trim).enumerate() {
+            let column = known.iter().find(|column| column.name == name);
+            let at = letters(index);
+            if column.is_none() && !name.is_empty() {
+                let hint = hint(name, known.iter().map(|column| &*column.name));
+                let detail = format!(
+                    "column {at} has a header that is not a field of {kind}{hint}: the headers are in \
+                     /v1/kinds/{kind}.csv",
+                    kind = self.kind
+                );
+                return Err(Problem::new(ProblemKind::Body, detail));
+            }
+            if column.is_some() && !seen.insert(name) {
+                let detail = format!("column {at} has the header of an earlier column");
+                return Err(Problem::new(ProblemKind::Body, detail));
+            }
+            self.headers.push(column.cloned());
+        }
+        Ok(())
+    }
+
+    fn document(&self, line: u64, record: &csv::StringRecord) -> Result<Vec<u8>, Problem> {
+        if record.len() != self.headers.len() {
+            let detail = format!(
+                "line {line} has {} cells, and the header has {}",
+                record.len(),
+                self.headers.len()
+            );
+            return Err(Problem::new(ProblemKind::Body, detail));
+        }
+        let (mut attributes, mut data) = (BTreeMap::new(), Map::new());
+        for (index, (header, cell)) in self.headers.iter().zip(record).enumerate() {
+            if cell.is_empty() {
+                continue;
+            }
+            let Some(column) = header else {
+                let detail = format!(
+                    "line {line} has a value in column {}, which has no header",
+                    letters(index)
+                );
+                return Err(Problem::new(ProblemKind::Body, detail));
+            };
+            match ATTRIBUTES.iter().find(|name| **name == column.name) {
+                Some(name) => drop(attributes.insert(*name, (column.cell_type, cell))),
+                None => put(&mut data, &column.name, column.cell_type.value(cell)),
+            }
+        }
+        let advised_id = match (attributes.get("subject"), attributes.get("revision")) {
+            (Some((_, subject)), Some((_, revision))) => Some(format!("{subject}.{revision}")),
+            _ => None,
+        };
+        let mut document = Vec::new();
+        let mut add = |name: &str, value: &Value| {
+            document.extend_from_slice(if document.is_empty() { b"{" } else { b"," });
+            document.extend_from_slice(format!("\"{name}\":{value}").as_bytes());
+        };
+        add("specversion", &"1.0".into());
+        let id = attributes.get("id").map(|(_, id)| Cow::from(*id));
+        if let Some(id) = id.or(advised_id.map(Cow::from)) {
+            add("id", &id.into());
+        }
+        add("source", &self.source.as_str().into());
+        add("type", &self.event_type.as_str().into());
+        for name in ["subject", "revision", "time"] {
+            if let Some((cell_type, cell)) = attributes.get(name) {
+                add(name, &cell_type.value(cell));
+            }
+        }
+        add("data", &Value::Object(data));
+        document.push(b'}');
+        Ok(document)
+    }
+}
+
+/// The line at which a record starts. Its position may be before the ends of the lines above it.
+fn line_at(body: &[u8], position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else {
+        return 1;
+    };
+    let rest = body.get(position.byte() as usize..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// Puts a value at a dotted name.
+fn put(data: &mut Map<String, Value>, name: &str, value: Value) {
+    match name.split_once('.') {
+        None => drop(data.insert(name.to_owned(), value)),
+        Some((part, rest)) => {
+            let below = data
+                .entry(part)
+                .or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(below) = below {
+                put(below, rest, value);
+            }
+        }
+    }
+}
+
+impl CellType {
+    /// The value of a cell. One that is not of its type stays a text, which the contract refuses.
+    fn value(self, cell: &str) -> Value {
+        match self {
+            // Spreadsheets write TRUE and FALSE.
+            Self::Boolean if cell.eq_ignore_ascii_case("true") => true.into(),
+            Self::Boolean if cell.eq_ignore_ascii_case("false") => false.into(),
+            Self::Integer if is_plain_number(cell) => cell
+                .parse::<u64>()
+                .map_or_else(|_| cell.into(), Value::from),
+            Self::List if cell == EMPTY_LIST => Value::Array(Vec::new()),
+            Self::List => cell
+                .split(ITEM_SEPARATOR)
+                .map(|item| Value::from(item.trim()))
+                .collect(),
+            _ => cell.into(),
+        }
+    }
+}
+
+/// The letters of a column in a spreadsheet, by its index.
+fn letters(index: usize) -> String {
+    let (mut rest, mut letters) = (index, String::new());
+    loop {
+        letters.insert(0, char::from(b'A' + (rest % 26) as u8));
+        if rest < 26 {
+            return letters;
+        }
+        rest = rest / 26 - 1;
+    }
+}

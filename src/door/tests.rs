@@ -1,0 +1,696 @@
+//! The door over HTTP, with librdkafka's mock cluster as the broker.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::LazyLock;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::tokens::create;
+use super::*;
+use crate::contract::record::partner_of;
+use crate::kit::examples::{EXAMPLES, attribute, bad_records};
+use crate::properties::Properties;
+
+/// After the time of every example.
+const NOW: Micros = Micros(1_790_000_000 * Micros::PER_SECOND);
+
+static REFERENCE: LazyLock<Arc<Reference>> =
+    LazyLock::new(|| Arc::new(Reference::load(None).expect("built in")));
+
+/// An open door and its broker, until it is dropped.
+struct OpenDoor {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    door: Arc<Door>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    runtime: Option<tokio::runtime::Runtime>,
+    /// Tokens by partner.
+    tokens: BTreeMap<String, String>,
+    expired: String,
+    folder: tempfile::TempDir,
+}
+
+/// An answer of the door.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+
+    #[track_caller]
+    fn with_status(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        self
+    }
+
+    /// The problem of an answer: its status and the last part of its type.
+    fn problem(&self) -> (u16, String) {
+        let problem = self.json()["type"].as_str().unwrap_or_default().to_owned();
+        (self.status, problem.replace("/problems/", ""))
+    }
+}
+
+impl OpenDoor {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut DoorSettings)) -> Self {
+        let cluster = MockCluster::new(1).expect("a cluster");
+        for topic in REFERENCE.partners.topics() {
+            cluster.create_topic(&topic.name, 3, 1).expect("a topic");
+        }
+        let kafka = KafkaSettings {
+            brokers: cluster.bootstrap_servers(),
+            group: String::new(),
+            topics: Vec::new(),
+            dead_letter_topic: None,
+            session_timeout: None,
+            properties: Properties::default(),
+        };
+        let folder = tempfile::tempdir().expect("folder");
+        let partners = ["kent-police", "maidstone-bc"].into_iter();
+        let sources = EXAMPLES
+            .iter()
+            .map(|(_, document)| attribute(document, "source"));
+        let sources: Vec<String> = sources.map(|source| source.expect("a source")).collect();
+        let partners: BTreeSet<&str> = partners
+            .chain(sources.iter().map(|source| partner_of(source)))
+            .collect();
+        let (mut tokens, mut file) = (BTreeMap::new(), String::new());
+        let expires = NOW.plus_seconds(86_400).in_london().date();
+        for partner in partners {
+            let token = create(&REFERENCE.partners, partner, &[], expires, NOW).expect("a token");
+            file.push_str(&token.entry);
+            tokens.insert(partner.to_owned(), token.secret);
+        }
+        let past = NOW.plus_seconds(-30 * 86_400);
+        let yesterday = NOW.plus_seconds(-86_400).in_london().date();
+        let expired =
+            create(&REFERENCE.partners, "kent-police", &[], yesterday, past).expect("a token");
+        file.push_str(&expired.entry);
+        std::fs::write(folder.path().join("tokens.toml"), file).expect("written");
+        let mut settings = DoorSettings {
+            listen: "127.0.0.1:0".to_owned(),
+            tls: None,
+            tokens: folder.path().join("tokens.toml"),
+            body_bytes: 1 << 20,
+            events: 1_000,
+            memory_bytes: 32 << 20,
+            requests: 16,
+            rate: 1_000_000,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(1),
+            shutdown_timeout: Duration::from_secs(10),
+            message_timeout: Duration::from_secs(20),
+        };
+        change(&mut settings);
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let door = Door::open(settings, &kafka, Arc::clone(&REFERENCE), || NOW).expect("open");
+        let listener = runtime
+            .block_on(Listener::bind("127.0.0.1:0", None))
+            .expect("bound");
+        let address = listener.address().expect("an address");
+        runtime.spawn(listener.serve(Arc::clone(&door), async { drop(stopped.await) }));
+        Self {
+            cluster,
+            door,
+            address,
+            stop: Some(stop),
+            runtime: Some(runtime),
+            tokens,
+            expired: expired.secret,
+            folder,
+        }
+    }
+
+    fn token(&self, partner: &str) -> &str {
+        &self.tokens[partner]
+    }
+
+    /// Sends a request and reads the answer.
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).expect("connected");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: door\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if headers.iter().all(|(name, _)| *name != "Content-Length") {
+            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        stream
+            .write_all(format!("{head}\r\n").as_bytes())
+            .expect("written");
+        // The door may answer before it has read the body.
+        stream.write_all(body).ok();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok();
+        let answer = String::from_utf8(answer).expect("UTF-8");
+        let (head, text) = answer.split_once("\r\n\r\n").expect("a head");
+        let status = head[9..12].parse().expect("a status");
+        Answer {
+            status,
+            head: head.to_lowercase(),
+            text: text.to_owned(),
+        }
+    }
+
+    /// Posts a body as a partner.
+    fn post(&self, path: &str, partner: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let authorization = format!("Bearer {}", self.token(partner));
+        let mut all = vec![("Authorization", &*authorization)];
+        all.extend(headers);
+        self.request("POST", path, &all, body)
+    }
+
+    fn post_lines(&self, partner: &str, body: &str) -> Answer {
+        let lines = [("Content-Type", "application/x-ndjson")];
+        self.post("/v1/events", partner, &lines, body.as_bytes())
+    }
+
+    /// The key, the value and the content type of the record at a result's coordinates.
+    fn record_at(&self, result: &Value) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.cluster.bootstrap_servers())
+            .set("group.id", "test")
+            .create()
+            .expect("a consumer");
+        let (topic, partition) = (result["topic"].as_str(), result["partition"].as_i64());
+        let mut list = TopicPartitionList::new();
+        let offset = Offset::Offset(result["offset"].as_i64().expect("an offset"));
+        list.add_partition_offset(
+            topic.expect("a topic"),
+            partition.expect("a partition") as i32,
+            offset,
+        )
+        .expect("an offset");
+        consumer.assign(&list).expect("assigned");
+        let message = consumer
+            .poll(Duration::from_secs(30))
+            .expect("in time")
+            .expect("a record");
+        let headers = message.headers().expect("headers");
+        assert_eq!((headers.count(), headers.get(0).key), (1, "content-type"));
+        (
+            message.key().expect("a key").to_vec(),
+            message.payload().expect("a value").to_vec(),
+            headers.get(0).value.expect("a value").to_vec(),
+        )
+    }
+}
+
+impl Drop for OpenDoor {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A value laid out as the cells of a table, by dotted name.
+fn cells(name: &str, value: &Value, cells: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(field, value)| {
+            let prefix = if name.is_empty() {
+                String::new()
+            } else {
+                format!("{name}.")
+            };
+            self::cells(&format!("{prefix}{field}"), value, cells);
+        }),
+        Value::Array(items) if items.is_empty() => cells.push((name.to_owned(), "[]".to_owned())),
+        Value::Array(items) => {
+            let items: Vec<&str> = items
+                .iter()
+                .map(|item| item.as_str().expect("a text"))
+                .collect();
+            cells.push((name.to_owned(), items.join(";")));
+        }
+        Value::String(text) => cells.push((name.to_owned(), text.clone())),
+        other => cells.push((name.to_owned(), other.to_string())),
+    }
+}
+
+/// An example as a table, and the address it is posted to.
+fn as_table(path: &str, kind: &str, document: &str) -> (String, String) {
+    let event: Value = serde_json::from_str(document).expect("JSON");
+    let mut row = Vec::new();
+    for name in ["subject", "revision", "time"] {
+        cells(name, &event[name], &mut row);
+    }
+    cells("", &event["data"], &mut row);
+    let (headers, values): (Vec<String>, Vec<String>) = row.into_iter().unzip();
+    let source = event["source"].as_str().expect("a source");
+    let table = format!(
+        "\u{feff}{}\r\n\"{}\"\r\n",
+        headers.join(","),
+        values.join("\",\"")
+    );
+    (format!("{path}?source={source}&kind={kind}"), table)
+}
+
+#[test]
+fn every_example_is_sent_in_each_mode_with_the_bytes_and_key_of_publish() {
+    let door = OpenDoor::new();
+    for (kind, document) in EXAMPLES.iter() {
+        let source = attribute(document, "source").expect("a source");
+        let partner = partner_of(&source);
+        let subject = attribute(document, "subject").expect("a subject");
+        let check = |headers: &[(&str, &str)], path: &str, body: &[u8]| {
+            let answer = door.post(path, partner, headers, body).with_status(200);
+            assert!(!answer.text.contains(&subject), "{answer:?}");
+            let result = answer.json()["results"][0].clone();
+            assert_eq!(result["outcome"], "sent", "{result}");
+            let (key, value, content_type) = door.record_at(&result);
+            assert_eq!(key, subject.as_bytes());
+            assert_eq!(content_type, crate::publish::CONTENT_TYPE.as_bytes());
+            String::from_utf8(value).expect("UTF-8")
+        };
+        let json = |media_type: &str, body: &str| {
+            check(
+                &[("Content-Type", media_type)],
+                "/v1/events",
+                body.as_bytes(),
+            )
+        };
+        assert_eq!(
+            json("application/cloudevents+json; charset=utf-8", document),
+            *document
+        );
+        assert_eq!(
+            json(
+                "application/cloudevents-batch+json",
+                &format!("[\n {document}]")
+            ),
+            *document
+        );
+        assert_eq!(
+            json("application/x-ndjson", &format!("\n{document}\r\n")),
+            *document
+        );
+
+        let start = document.find(r#""data":"#).expect("data") + 7;
+        let event: Value = serde_json::from_str(document).expect("JSON");
+        let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        for (name, value) in event.as_object().expect("an object") {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            headers
+                .extend((name != "data").then(|| (format!("CE-{name}"), text.replace('.', "%2E"))));
+        }
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, text)| (&**name, &**text))
+            .collect();
+        let data = &document[start..document.len() - 1];
+        assert_eq!(check(&headers, "/v1/events", data.as_bytes()), *document);
+
+        let (path, table) = as_table("/v1/events", kind, document);
+        let value = check(&[("Content-Type", "text/csv")], &path, table.as_bytes());
+        let mut expected = event.clone();
+        expected["id"] = format!("{subject}.{}", event["revision"]).into();
+        assert_eq!(
+            serde_json::from_str::<Value>(&value).expect("JSON"),
+            expected
+        );
+    }
+}
+
+#[test]
+fn every_bad_input_is_refused_as_check_refuses_it() {
+    let door = OpenDoor::new();
+    let all = REFERENCE
+        .partners
+        .topics()
+        .flat_map(|topic| REFERENCE.partners.sources(&topic.name));
+    let all: BTreeSet<String> = all.map(str::to_owned).collect();
+    let (mut tried, mut key) = ([0; 3], Vec::new());
+    for bad in bad_records() {
+        // Only documents: headers and keys are Kafka's.
+        let Some(value) = bad
+            .value
+            .filter(|value| bad.headers.is_empty() && !value.is_empty())
+        else {
+            continue;
+        };
+        let verdict = Checker::new(&REFERENCE, NOW)
+            .limited_to(&all)
+            .check(&value, &mut key);
+        let Err(rejection) = verdict else {
+            continue; // only as a record of Kafka
+        };
+        let rejection = (
+            rejection.reason.as_str(),
+            &*rejection.pointer,
+            &*rejection.rule,
+        );
+        let partner = if attribute(&String::from_utf8_lossy(&value), "source")
+            .is_some_and(|source| source.starts_with("urn:partner:maidstone-bc:"))
+        {
+            "maidstone-bc"
+        } else {
+            "kent-police"
+        };
+        let mut compare = |mode: usize, media_type: &str, body: &[u8]| {
+            let answer = door.post("/v1/check", partner, &[("Content-Type", media_type)], body);
+            if answer.status == 413 {
+                return; // larger than any body
+            }
+            let result = answer.with_status(422).json()["results"][0].clone();
+            let text = |name: &str| result[name].as_str().expect("a text").to_owned();
+            let (reason, pointer, rule) = (text("reason"), text("pointer"), text("rule"));
+            // Another partner's source is refused before what is wrong with its event.
+            if reason == "envelope.source" && rejection.0 != "envelope.source" {
+                return;
+            }
+            assert_eq!((&*reason, &*pointer, &*rule), rejection);
+            tried[mode] += 1;
+        };
+        compare(0, "application/cloudevents+json", &value);
+        if !value.contains(&b'\n') && !value.ends_with(b"\r") {
+            compare(1, "application/x-ndjson", &value);
+        }
+        // Spaces around an event are not part of it in an array.
+        let is_bare = value == value.trim_ascii();
+        if is_bare && serde_json::from_slice::<&serde_json::value::RawValue>(&value).is_ok() {
+            let batch = [b"[", &value[..], b"]"].concat();
+            compare(2, "application/cloudevents-batch+json", &batch);
+        }
+    }
+    assert!(tried.iter().all(|count| *count > 50), "{tried:?}");
+}
+
+#[test]
+fn another_partners_source_is_refused_as_one_that_is_not_registered() {
+    let door = OpenDoor::new();
+    let (_, crime) = EXAMPLES
+        .iter()
+        .find(|(kind, _)| *kind == "crime")
+        .expect("an example");
+    let refused = |document: &str| {
+        let answer = door.post_lines("maidstone-bc", document).with_status(422);
+        answer.json()["results"].clone()
+    };
+    let other = refused(crime);
+    assert_eq!(other[0]["reason"], "envelope.source");
+    assert_eq!(
+        other,
+        refused(&crime.replace("kent-police", "no-such-police"))
+    );
+    assert_eq!(door.post_lines("kent-police", crime).status, 200);
+}
+
+#[test]
+fn the_status_is_as_bad_as_the_worst_outcome_and_the_others_are_sent() {
+    let door = OpenDoor::new();
+    let (_, crime) = EXAMPLES
+        .iter()
+        .find(|(kind, _)| *kind == "crime")
+        .expect("an example");
+    let wrong = crime.replace("\"revision\":", "\"revision\":-");
+    let lines = format!("{crime}\n\n{wrong}\n");
+    let answer = door.post_lines("kent-police", &lines).with_status(422);
+    assert!(
+        answer
+            .head
+            .contains("content-type: application/problem+json"),
+        "{answer:?}"
+    );
+    let report = answer.json();
+    assert_eq!(report["type"], "/problems/refused");
+    assert_eq!(
+        report["title"],
+        "1 of 2 events was refused; the others were sent"
+    );
+    assert_eq!(
+        (&report["sent"], &report["refused"]),
+        (&1.into(), &1.into())
+    );
+    let results = &report["results"];
+    assert_eq!(
+        (&results[0]["outcome"], &results[0]["line"]),
+        (&"sent".into(), &1.into())
+    );
+    assert_eq!(
+        (&results[1]["outcome"], &results[1]["line"]),
+        (&"refused".into(), &3.into())
+    );
+    assert_eq!(results[1]["pointer"], "/revision");
+
+    let prefer = |text: &str| {
+        let headers = [("Content-Type", "application/x-ndjson"), ("Prefer", text)];
+        door.post("/v1/events", "kent-police", &headers, lines.as_bytes())
+    };
+    let minimal = prefer("return=minimal").with_status(422).json();
+    assert_eq!(minimal["results"].as_array().map(Vec::len), Some(1));
+    let before = door.door.metrics.exposition();
+    let strict = prefer("handling=strict, return=minimal")
+        .with_status(409)
+        .json();
+    assert_eq!(strict["type"], "/problems/strict");
+    assert_eq!(
+        (&strict["sent"], &strict["refused"]),
+        (&0.into(), &1.into())
+    );
+    let sent = |text: &str| {
+        let series = "partner_feeds_door_events_total{partner=\"kent-police\",outcome=\"sent\"} ";
+        let line = text.lines().find_map(|line| line.strip_prefix(series));
+        line.expect("counted").parse::<u64>().expect("a number")
+    };
+    assert_eq!(sent(&before), 2);
+    assert_eq!(sent(&door.door.metrics.exposition()), 2);
+}
+
+#[test]
+fn a_token_that_is_missing_unknown_or_expired_has_the_same_answer() {
+    let door = OpenDoor::new();
+    let ask = |headers: &[(&str, &str)]| door.request("GET", "/v1/whoami", headers, b"");
+    let none = ask(&[]).with_status(401);
+    assert!(none.head.contains("www-authenticate: bearer"), "{none:?}");
+    for token in [
+        &door.expired,
+        "pf_kent-police_x",
+        door.token("kent-police").trim_end_matches(|_| true),
+    ] {
+        let answer = ask(&[("Authorization", &format!("Bearer {token}"))]).with_status(401);
+        assert_eq!(answer.text, none.text);
+    }
+    let token = format!("Bearer {}", door.token("maidstone-bc"));
+    let known = ask(&[("Authorization", &token), ("X-Request-Id", "mine")]).with_status(200);
+    assert!(known.head.contains("x-request-id: mine"), "{known:?}");
+    assert_eq!(known.json()["partner"], "maidstone-bc");
+    std::fs::write(door.folder.path().join("tokens.toml"), "").expect("written");
+    door.door.tokens.reload(NOW);
+    assert_eq!(
+        ask(&[("Authorization", &token)]).status,
+        200,
+        "a file without tokens is a fault"
+    );
+    std::fs::write(door.folder.path().join("tokens.toml"), "token = []").expect("written");
+    door.door.tokens.reload(NOW);
+    assert_eq!(ask(&[("Authorization", &token)]).status, 401, "revoked");
+}
+
+#[test]
+fn a_body_that_cannot_be_divided_or_exceeds_a_limit_is_refused_as_a_whole() {
+    let door = OpenDoor::new();
+    let refuse = |headers: &[(&str, &str)], path: &str, body: &[u8]| {
+        door.post(path, "kent-police", headers, body).problem()
+    };
+    let lines = ("Content-Type", "application/x-ndjson");
+    let events = |body: &[u8]| refuse(&[lines], "/v1/events", body);
+    let problem = |status: u16, name: &str| (status, name.to_owned());
+    assert_eq!(
+        events(&vec![b'x'; (1 << 20) + 1]),
+        problem(413, "too-large")
+    );
+    assert_eq!(
+        events("{}\n".repeat(1_001).as_bytes()),
+        problem(413, "too-large")
+    );
+    assert_eq!(events(b"\n\n"), problem(400, "body"));
+    let batch = [("Content-Type", "application/cloudevents-batch+json")];
+    assert_eq!(refuse(&batch, "/v1/events", b"{}"), problem(400, "body"));
+    assert_eq!(refuse(&batch, "/v1/events", b"[{}"), problem(400, "body"));
+    assert_eq!(
+        refuse(&batch, "/v1/events", b"[{}] 1"),
+        problem(400, "body")
+    );
+    let many = format!("[{}0]", "0,".repeat(1_000));
+    assert_eq!(
+        refuse(&batch, "/v1/events", many.as_bytes()),
+        problem(413, "too-large")
+    );
+    let unsupported = problem(415, "media-type");
+    for media_type in ["text/plain", "application/json", "application/vnd.ms-excel"] {
+        assert_eq!(
+            refuse(&[("Content-Type", media_type)], "/v1/events", b"{}"),
+            unsupported
+        );
+    }
+    assert_eq!(
+        refuse(&[lines, ("Content-Encoding", "br")], "/v1/events", b"{}"),
+        unsupported
+    );
+    assert_eq!(events(b"PK\x03\x04"), unsupported);
+
+    let gzip = [lines, ("Content-Encoding", "gzip")];
+    let pack = |body: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packed.write_all(body).expect("packed");
+        packed.finish().expect("packed")
+    };
+    let bomb = pack(&vec![b' '; 20 << 20]);
+    assert!(bomb.len() < 30_000);
+    assert_eq!(
+        refuse(&gzip, "/v1/events", &bomb),
+        problem(413, "too-large")
+    );
+    assert_eq!(refuse(&gzip, "/v1/events", b"{}"), problem(400, "body"));
+    assert_eq!(
+        refuse(&gzip, "/v1/events", &pack(b"{}")),
+        problem(422, "refused")
+    );
+
+    let slow = refuse(&[lines, ("Content-Length", "9")], "/v1/events", b"{}");
+    assert_eq!(slow, problem(408, "slow"));
+    assert_eq!(
+        door.request("GET", "/v1/events", &[], b"").problem(),
+        problem(405, "method")
+    );
+    assert_eq!(
+        door.request("GET", "/v2", &[], b"").problem(),
+        problem(404, "not-found")
+    );
+}
+
+#[test]
+fn a_table_is_refused_for_its_headers_and_a_cell_by_row_and_column() {
+    let door = OpenDoor::new();
+    let (_, case) = EXAMPLES
+        .iter()
+        .find(|(kind, _)| *kind == "homelessness-case")
+        .expect("an example");
+    let source = attribute(case, "source").expect("a source");
+    let post = |text: &str| {
+        let (path, table) = as_table("/v1/check", "homelessness-case", case);
+        let table = text.replace("{table}", &table);
+        let csv = [("Content-Type", "text/csv")];
+        door.post(&path, partner_of(&source), &csv, table.as_bytes())
+    };
+    let (_, table) = as_table("", "homelessness-case", case);
+    let (header, row) = table.split_once("\r\n").expect("two lines");
+    post("{table}").with_status(200);
+    let wrong = post(&format!("{{table}}{}", row.replacen("\"2", "\"04/02/2", 1))).with_status(422);
+    let result = wrong.json()["results"][1].clone();
+    assert_eq!(
+        (&result["line"], &result["outcome"]),
+        (&3.into(), &"refused".into())
+    );
+    assert!(
+        result["column"].is_string() && result["column_letters"].is_string(),
+        "{result}"
+    );
+    for broken in [
+        format!("{header},surname\r\n"),
+        format!("{header},subject\r\n"),
+        format!("{header}\r\n{},x\r\n", row.trim()),
+        format!("{header},\r\n{},canary\r\n", row.trim()),
+    ] {
+        let answer = post(&broken).with_status(400);
+        assert!(
+            !answer.text.contains("surname") && !answer.text.contains("canary"),
+            "{answer:?}"
+        );
+    }
+    let template = door
+        .request("GET", "/v1/kinds/homelessness-case.csv", &[], b"")
+        .with_status(200);
+    for name in header.trim_start_matches('\u{feff}').split(',') {
+        assert!(
+            template
+                .text
+                .trim_end()
+                .split(',')
+                .any(|known| known == name),
+            "{name}"
+        );
+    }
+    let schema = door.request("GET", "/schemas/homelessness-case.schema.json", &[], b"");
+    assert_eq!(
+        schema.text,
+        include_str!("../../schemas/homelessness-case.schema.json")
+    );
+}
+
+#[test]
+fn events_that_no_broker_confirms_are_unknown_and_may_be_sent_again() {
+    let door = OpenDoor::with(|settings| settings.message_timeout = Duration::from_secs(2));
+    let (_, crime) = EXAMPLES
+        .iter()
+        .find(|(kind, _)| *kind == "crime")
+        .expect("an example");
+    door.post_lines("kent-police", crime).with_status(200);
+    door.cluster.broker_down(1).expect("down");
+    let answer = door.post_lines("kent-police", crime).with_status(503);
+    assert!(answer.head.contains("retry-after: "), "{answer:?}");
+    assert_eq!(answer.problem().1, "unsent");
+    assert_eq!(
+        (&answer.json()["unknown"], &answer.json()["sent"]),
+        (&1.into(), &0.into())
+    );
+    door.cluster.broker_up(1).expect("up");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while door.post_lines("kent-police", crime).status != 200 {
+        assert!(Instant::now() < deadline, "the broker is up again");
+    }
+}
+
+#[test]
+fn a_stop_completes_the_request_under_way() {
+    let mut door = OpenDoor::new();
+    let (_, crime) = EXAMPLES
+        .iter()
+        .find(|(kind, _)| *kind == "crime")
+        .expect("an example");
+    let mut stream = TcpStream::connect(door.address).expect("connected");
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: door\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
+        door.token("kent-police"),
+        crime.len()
+    );
+    stream.write_all(head.as_bytes()).expect("written");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while door.door.limits.requests() == 0 {
+        assert!(Instant::now() < deadline, "not admitted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    door.stop.take().expect("once").send(()).expect("open");
+    while !door.door.is_stopping() {
+        assert!(Instant::now() < deadline, "not stopping");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    stream.write_all(crime.as_bytes()).expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(TcpStream::connect(door.address).is_err());
+}
