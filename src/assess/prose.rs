@@ -172,11 +172,20 @@ pub(crate) fn month(date: civil::Date) -> String {
 
 /// Texts as a list: `a, b and c`.
 pub(crate) fn listed(items: Vec<Prose>) -> Prose {
+    joined(items, " and ")
+}
+
+/// Texts of which any is meant: `a, b or c`.
+pub(crate) fn any_of(items: Vec<Prose>) -> Prose {
+    joined(items, " or ")
+}
+
+fn joined(items: Vec<Prose>, last: &'static str) -> Prose {
     let count = items.len();
     let mut list = Prose::default();
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
-            list.push(if index + 1 == count { " and " } else { ", " });
+            list.push(if index + 1 == count { last } else { ", " });
         }
         list.push(item);
     }

@@ -222,10 +222,10 @@ fn kent_is_as_published_and_its_half_month_is_reported() {
         "There were 5,594 recorded crimes. There is no figure for the same months a year earlier.",
         "What Kent Police sent for December 2018 is unusually low (",
         "of the level of the months around it), so this number is probably too low.",
-        "That is 31.8 for every 1,000 residents, the eighth highest by rate of 12 districts.",
+        "The rate is 31.8 for every 1,000 residents in this period, the eighth highest of 12 districts.",
         "High Street had the most recorded crimes of all wards: 1,419",
         "No partner sent records that show Organised Crime Groups (including Modern Slavery), \
-         Domestic Abuse and Mental Health.",
+         Domestic Abuse or Mental Health.",
     ] {
         assert!(text.contains(sentence), "{sentence}: {}", &text[..1500]);
     }

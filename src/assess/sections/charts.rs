@@ -85,6 +85,9 @@ pub(super) fn spc_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Bloc
     let rows = &rows[rows.len().saturating_sub(POINTS_MAX)..];
     let first = rows.first()?.date("window_from")?;
     let points: Vec<Point> = rows.iter().filter_map(|row| point(draft, *row)).collect();
+    if points.iter().all(|point| point.count.is_none()) {
+        return None;
+    }
     let number = draft.next_chart();
     let id = format!("figure-{number}");
     let listing = Listing::new(
@@ -115,13 +118,19 @@ pub(super) fn spc_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Bloc
     let title = spc_title(draft, measure, rows);
     let label = format!("{}. {}", title.plain(), extremes(&points));
     let drawing = spc::draw(&points, &label);
+    let legend = points.iter().any(|point| point.limits.is_some()).then(|| {
+        prose!(
+            " The dashed lines are the range in which chance alone moves the number. A diamond is \
+             outside it, a square ends a run of eight on one side of the mean, and an open circle \
+             is left out."
+        )
+    });
     let subtitle = prose!(
-        "{}, {} ({}). The dashed lines are the range in which chance alone moves \
-             the number. A diamond is outside it, a square ends a run of eight on one \
-             side of the mean, and an open circle is left out.",
+        "{}, {} ({}).{}",
         measured(measure),
         name(&*draft.area_name),
-        scope_words(measure)
+        scope_words(measure),
+        legend
     );
     let chart = Chart::new(number, (title, subtitle), drawing, data);
     Some(Block::Chart { chart })
@@ -168,12 +177,17 @@ fn spc_title(draft: &Draft<'_>, measure: &Measure<'_>, rows: &[FactRow<'_>]) -> 
             let when = only.date("window_from").map_or_else(String::new, month);
             return prose!("{} were {} their usual range in {}", kind, side, name(when));
         }
+        [first, ..] if outside.len() == inside.len() && inside.len() > 1 => {
+            let is_same = |row: &&&FactRow<'_>| row.text("signal") == first.text("signal");
+            match (outside.iter().all(is_same), first.text("signal")) {
+                (true, "above") => " were above their usual range in every month",
+                (true, _) => " were below their usual range in every month",
+                (false, _) => " were outside their usual range in every month",
+            }
+        }
         [_, ..] => " were outside their usual range in several months",
         [] if inside.iter().any(|row| row.text("signal") == "run") => {
             " moved to another level in this period"
-        }
-        [] if inside.iter().all(|row| row.number("count_value").is_none()) => {
-            ": there are no exact numbers to show a usual range"
         }
         [] if inside.iter().all(|row| row.number("centre").is_none()) => {
             ": too few months, or too few records, to show a usual range"
@@ -252,9 +266,10 @@ pub(super) fn hours_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Bl
         Expression::Sum("count_value"),
         NumberFormat::Count,
     );
+    let unknown = unknown.filter(|unknown| unknown.plain() != "0");
+    let unknown = unknown.map(|unknown| prose!(" For {} more the hour is not known.", unknown));
     let subtitle = prose!(
-        "{}, {}, by when they happened or began. Darker cells have more records. \
-             For {} more the hour is not known.",
+        "{}, {}, by when they happened or began. Darker cells have more records.{}",
         measured(measure),
         name(&*draft.window_label),
         unknown

@@ -7,7 +7,7 @@ use jiff::ToSpan;
 use crate::assess::chart::sparkline;
 use crate::assess::document::{Block, DataTable, Section, TableCell};
 use crate::assess::draft::{Draft, Measure, Series};
-use crate::assess::prose::{Prose, day, in_words, link, listed, month, name, prose};
+use crate::assess::prose::{Prose, any_of, day, in_words, link, listed, month, name, prose};
 use crate::assess::query::{Condition, Expression, Selection};
 use crate::assess::sections::charts::{last_months, signal};
 use crate::assess::sections::measures::{base, count, kind_cell, kind_in_sentence};
@@ -82,7 +82,7 @@ fn overall(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
     text
 }
 
-/// `That is 30.7 for every 1,000 residents, the third highest of 12.`
+/// `The rate is 30.7 for every 1,000 residents in this period, the third highest of 12 districts.`
 pub(super) fn rate_sentence(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
     let rate = draft.total_figure(measure, "rate", "rate_per_1000", NumberFormat::Rate)?;
     let unit = match measure.total.text("population_unit") {
@@ -91,10 +91,11 @@ pub(super) fn rate_sentence(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<
         _ => " residents",
     };
     Some(prose!(
-        "That is {} for every {}{}{}.",
+        "The rate is {} for every {}{}{}{}.",
         rate,
         name("1,000"),
         unit,
+        (draft.config.window.months != 12).then(|| Prose::from(" in this period")),
         rank(draft, measure)
     ))
 }
@@ -115,7 +116,7 @@ fn rank(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
         measure.total.integer("rank_max")?,
     );
     let by = if measure.total.text("rank_measure") == "rate_per_1000" {
-        " by rate"
+        ""
     } else {
         " by number"
     };
@@ -409,19 +410,24 @@ fn gap(draft: &Draft<'_>) -> Prose {
         return prose!(
             "No partner sent records that show {}. That is a gap in the data, and \
              does not mean that there were none.",
-            listed(none)
+            any_of(none)
         );
     }
     evidence.sort_by_key(|(able, _)| *able);
-    match evidence.first() {
-        Some((_, series)) => prose!(
-            "The evidence is thinnest for {}: {} kinds of record can show it. What \
-             records cannot show is “not supplied”, which is not none.",
-            link(series.label.clone(), &series.id),
-            draft.kinds_that_can_show(series)
-        ),
-        None => prose!("The plan has no priorities."),
-    }
+    let Some((fewest, first)) = evidence.first() else {
+        return prose!("The plan has no priorities.");
+    };
+    let thinnest = evidence.iter().filter(|(able, _)| able == fewest);
+    let thinnest: Vec<Prose> = thinnest
+        .map(|(_, series)| link(series.label.clone(), &series.id).into())
+        .collect();
+    prose!(
+        "Of the priorities, the evidence is thinnest for {}: {} kinds of record can show {}. What \
+         the others hold is not supplied, which does not mean that there was none.",
+        listed(thinnest.clone()),
+        draft.kinds_that_can_show(first),
+        if thinnest.len() == 1 { "it" } else { "each" }
+    )
 }
 
 /// The priorities at a glance.
@@ -447,7 +453,8 @@ fn at_a_glance(draft: &Draft<'_>) -> DataTable {
         rows: rows.collect(),
         note: prose!(
             "[b] counting changed; [p] provisional; [u] unusual or missing months, or not exact; [x] \
-             not available. A filled dot: the change can be judged."
+             not available. A filled dot: the change can be judged. Everything sent: not only records of \
+             this area."
         ),
         query: None,
     }

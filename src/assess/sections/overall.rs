@@ -45,7 +45,10 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
     }
     if let Some(first) = found.first().filter(|first| first.is_supplied()) {
         blocks.extend(spc_chart(draft, first));
-        blocks.extend(codes(draft, first));
+        // Lists of totals have sums beside their parts.
+        if !first.kind.starts_with("count:") {
+            blocks.extend(codes(draft, first));
+        }
         blocks.extend(hours_chart(draft, first));
         blocks.extend(districts(draft, first));
         blocks.extend(outcomes(draft, first));

@@ -326,8 +326,8 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
     let mute = named(&|measure| !measure.is_supplied() && reason(measure) == "cannot_show");
     if !mute.is_empty() {
         items.push(prose!(
-            "{}: {}. Their records do not have the codes or marks to show it.",
-            strong("Not supplied"),
+            "{}: {}. They do not have the codes or marks for it.",
+            strong("Cannot show this"),
             listed(mute)
         ));
     }
@@ -415,7 +415,7 @@ fn changed_counting(draft: &Draft<'_>, found: &[Measure<'_>]) -> Vec<Prose> {
             seen.push(id);
             items.push(prose!(
                 "{} for {}: {}",
-                strong("How it is counted changed"),
+                strong("Counting changed"),
                 kind_in_sentence(measure),
                 name(row.text("text"))
             ));

@@ -64,10 +64,12 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
             },
         });
     }
-    blocks.push(paragraph(prose!(
-        "Figures that were printed before and have changed since are in {}.",
-        link("annex D", "annex-d")
-    )));
+    if draft.config.previous.is_some() {
+        blocks.push(paragraph(prose!(
+            "Figures that were printed before and have changed since are in {}.",
+            link("annex D", "annex-d")
+        )));
+    }
     blocks.extend(narrative(draft, "delivery"));
     Section {
         id: "since".to_owned(),
