@@ -21,9 +21,12 @@ mod relations;
 mod rules;
 mod structure;
 mod table;
+#[cfg(test)]
+mod tests;
 mod workbook;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
@@ -39,7 +42,9 @@ use crate::storage::{StorageError, Store};
 use cells::{ExactCells, Known};
 use config::ReleaseConfig;
 use earlier::Earlier;
+use protection::ProtectedBlock;
 use published::PublishedCells;
+use relations::Structure;
 use rules::DisclosureRules;
 
 pub use attack::{Finding, FindingKind, ReleaseAttack};
@@ -361,11 +366,11 @@ fn make_after(
     progress.begin("protect small numbers", blocks.len() as u64);
     let mut published = PublishedCells::new();
     let mut summaries = Vec::new();
-    for block in &blocks {
-        let protected = protection::protect(block, &structure, &earlier)?;
-        published.extend(protected.cells);
-        summaries.push(protected.summary);
-        progress.advance(1);
+    let protected = protect_all(&blocks, &structure, &earlier, || progress.advance(1));
+    for block in protected {
+        let block = block?;
+        published.extend(block.cells);
+        summaries.push(block.summary);
     }
     let made = folder::files(&config, &rules, &published, &structure)?;
     progress.begin("attack the finished tables", 0);
@@ -395,6 +400,42 @@ fn make_after(
         blocks: summaries,
         attack,
     })
+}
+
+/// Threads that protect blocks, which share nothing.
+const THREADS: usize = 2;
+
+/// Protects every block; the results are in the order of the blocks.
+fn protect_all(
+    blocks: &[ExactCells],
+    structure: &Structure,
+    earlier: &Earlier,
+    mut done: impl FnMut(),
+) -> Vec<Result<ProtectedBlock, ReleaseError>> {
+    // The largest blocks begin first, so that no thread is left with one at the end.
+    let mut order: Vec<usize> = (0..blocks.len()).collect();
+    order.sort_by_key(|index| (usize::MAX - blocks[*index].len(), *index));
+    let next = AtomicUsize::new(0);
+    let (sender, finished) = crossbeam_channel::unbounded();
+    let mut results: Vec<(usize, _)> = std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let (next, order, sender) = (&next, &order, sender.clone());
+            scope.spawn(move || {
+                while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let protected = protection::protect(&blocks[*index], structure, earlier);
+                    // The receiver waits for all.
+                    drop(sender.send((*index, protected)));
+                }
+            });
+        }
+        drop(sender);
+        finished.iter().inspect(|_| done()).collect()
+    });
+    results.sort_by_key(|(index, _)| *index);
+    results
+        .into_iter()
+        .map(|(_, protected)| protected)
+        .collect()
 }
 
 /// Writes a release; the manifest last, and only if there is none.
