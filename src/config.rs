@@ -285,7 +285,7 @@ impl fmt::Display for Config {
 /// The settings of the door.
 fn read_door(settings: &Settings) -> DoorSettings {
     let files = ["door.tls_certificate", "door.tls_key_file"].map(|key| settings.text(key));
-    let tls = match files.each_ref().map(|file| file.is_empty()) {
+    let tls = match files.each_ref().map(String::is_empty) {
         [true, true] => None,
         [false, false] => {
             let [certificate, key] = files.map(PathBuf::from);

@@ -10,6 +10,8 @@ mod body;
 mod limits;
 mod listen;
 mod metrics;
+mod multipart;
+mod page;
 mod problem;
 mod routes;
 mod send;

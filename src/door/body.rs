@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io::Read as _;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use percent_encoding::percent_decode;
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -98,7 +98,7 @@ fn spreadsheet() -> Problem {
 pub(super) fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
     match headers
         .get(header::CONTENT_ENCODING)
-        .map(|value| value.as_bytes())
+        .map(HeaderValue::as_bytes)
     {
         None | Some(b"identity") => Ok(false),
         Some(b"gzip" | b"x-gzip") => Ok(true),

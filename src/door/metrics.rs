@@ -70,14 +70,10 @@ impl DoorMetrics {
             }
         }
         for reason in Reason::ALL {
-            metrics
-                .refusals
-                .get_or_create(&[("reason", reason.as_str().to_owned())]);
+            metrics.add_refusals(reason.as_str(), 0);
         }
         for status in STATUSES {
-            metrics
-                .requests
-                .get_or_create(&[("status", status.to_string())]);
+            metrics.add_requests(status, 0);
         }
         metrics
     }
@@ -90,23 +86,29 @@ impl DoorMetrics {
         self.events.get_or_create(&labels).inc_by(count as u64);
     }
 
+    fn add_refusals(&self, reason: &str, count: u64) {
+        let labels = [("reason", reason.to_owned())];
+        self.refusals.get_or_create(&labels).inc_by(count);
+    }
+
+    fn add_requests(&self, status: u16, count: u64) {
+        let labels = [("status", status.to_string())];
+        self.requests.get_or_create(&labels).inc_by(count);
+    }
+
     /// Counts the events of a request that was to send them.
     pub(super) fn count_report(&self, partner: &str, report: &Report) {
         for outcome in OUTCOMES {
             self.add_events(partner, outcome, report.count(outcome));
         }
         for reason in report.results.iter().filter_map(|result| result.reason) {
-            self.refusals
-                .get_or_create(&[("reason", reason.to_owned())])
-                .inc();
+            self.add_refusals(reason, 1);
         }
     }
 
     /// Counts an answer.
     pub(super) fn count_request(&self, status: u16) {
-        self.requests
-            .get_or_create(&[("status", status.to_string())])
-            .inc();
+        self.add_requests(status, 1);
     }
 
     /// Whether events can be sent.

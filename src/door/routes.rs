@@ -18,6 +18,7 @@ use serde_json::json;
 use super::answer::{Action, Preferences, Report};
 use super::body::{BodyFormat, Submissions, is_packed, too_large, unpack};
 use super::limits::{MemoryShare, retry_seconds};
+use super::page;
 use super::problem::{Problem, ProblemKind};
 use super::table::{Table, template};
 use super::tokens::TokenGrant;
@@ -36,6 +37,11 @@ const PACKED_SHARE: usize = 4;
 /// All routes.
 pub(super) fn router(door: Arc<Door>) -> Router {
     Router::new()
+        .route("/", get(page::home))
+        .route("/page.css", get(page::style))
+        .route("/sign-in", post(page::sign_in))
+        .route("/sign-out", post(page::sign_out))
+        .route("/file", post(page::file))
         .route("/v1/events", post(receive_events))
         .route("/v1/check", post(check_events))
         .route("/v1/whoami", get(whoami))
@@ -118,7 +124,7 @@ fn table_of(door: &Door, query: &str) -> Result<Table, Problem> {
     Ok(door.table(source, kind))
 }
 
-fn new_request_id() -> String {
+pub(super) fn new_request_id() -> String {
     hex::encode(&random_bytes::<8>())
 }
 
@@ -184,7 +190,7 @@ impl Door {
     }
 
     /// The bytes of a body, once there is memory for them.
-    async fn read_body(
+    pub(super) async fn read_body(
         &self,
         headers: &HeaderMap,
         body: Body,

@@ -228,7 +228,7 @@ impl Sender {
                     *current = Arc::new(new);
                 }
                 Err(error) => {
-                    tracing::error!(%error, "cannot replace the producer after a fatal error")
+                    tracing::error!(%error, "cannot replace the producer after a fatal error");
                 }
             }
         }

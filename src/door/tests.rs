@@ -148,11 +148,22 @@ impl OpenDoor {
     fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).expect("connected");
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: door\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
+        let lines: Vec<String> = headers
+            .iter()
+            .map(|(name, value)| {
+                format!(
+                    "{name}: {value}
+"
+                )
+            })
+            .collect();
+        head.push_str(&lines.concat());
         if headers.iter().all(|(name, _)| *name != "Content-Length") {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            head = format!(
+                "{head}Content-Length: {}
+",
+                body.len()
+            );
         }
         stream
             .write_all(format!("{head}\r\n").as_bytes())
@@ -693,4 +704,119 @@ fn a_stop_completes_the_request_under_way() {
     stream.read_to_string(&mut answer).expect("read");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert!(TcpStream::connect(door.address).is_err());
+}
+
+/// A form with a file, as a browser posts it.
+fn form(fields: &[(&str, &str)], file: &str) -> String {
+    let with_file = [("file\"; filename=\"a.csv", file)];
+    let parts = fields.iter().chain(&with_file).map(|(name, value)| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    });
+    let form: String = parts.collect();
+    form + "--x--\r\n"
+}
+
+#[test]
+fn a_person_signs_in_checks_a_table_and_sends_it_without_a_script() {
+    let door = OpenDoor::new();
+    let start = door.request("GET", "/", &[], b"").with_status(200);
+    assert!(start.text.contains("name=\"token\"") && !start.text.contains("<script"));
+    assert!(
+        start
+            .head
+            .contains("content-security-policy: default-src 'none'"),
+        "{start:?}"
+    );
+    let sign_in = |token: &str, site: &str| {
+        let headers = [("Sec-Fetch-Site", site)];
+        door.request(
+            "POST",
+            "/sign-in",
+            &headers,
+            format!("token={token}").as_bytes(),
+        )
+    };
+    let wrong = sign_in("pf_kent-police_x", "same-origin").with_status(401);
+    assert!(wrong.text.contains("role=\"alert\"") && wrong.text.contains("<title>Error: "));
+    sign_in(door.token("maidstone-bc"), "cross-site").with_status(401);
+    let signed_in = sign_in(door.token("maidstone-bc"), "same-origin").with_status(303);
+    assert!(
+        signed_in.head.contains("; httponly; samesite=strict"),
+        "{signed_in:?}"
+    );
+
+    let cookie = format!("other=1; door_token={}", door.token("maidstone-bc"));
+    let page = door
+        .request("GET", "/", &[("Cookie", &cookie)], b"")
+        .with_status(200);
+    assert!(page.text.contains("Maidstone Borough Council"));
+    assert!(page.text.contains("<option value=\"homelessness-case\">"));
+    assert!(
+        !page.text.contains("<option value=\"crime\">"),
+        "a kind of another feed"
+    );
+
+    let (_, case) = EXAMPLES
+        .iter()
+        .find(|(kind, _)| *kind == "homelessness-case")
+        .expect("an example");
+    let (_, table) = as_table("", "homelessness-case", case);
+    let row = table.lines().nth(1).expect("a row");
+    let wrong_row = row.replacen("\"2", "\"4/2/2", 1);
+    let table = format!("{table}{wrong_row}\r\n{wrong_row}\r\n");
+    let source = attribute(case, "source").expect("a source");
+    let post = |action: &str, file: &str, site: &str| {
+        let fields = [
+            ("kind", "homelessness-case"),
+            ("source", &*source),
+            ("action", action),
+        ];
+        let headers = [
+            ("Cookie", &*cookie),
+            ("Sec-Fetch-Site", site),
+            ("Content-Type", "multipart/form-data; boundary=x"),
+        ];
+        door.request("POST", "/file", &headers, form(&fields, file).as_bytes())
+    };
+    let checked = post("check", &table, "same-origin").with_status(422);
+    assert!(
+        checked.text.contains("2 of 3 events would be refused"),
+        "{checked:?}"
+    );
+    assert!(checked.text.contains("<td>3, 4</td>"), "{checked:?}");
+    assert!(
+        checked
+            .text
+            .contains(&format!("<option selected>{source}</option>"))
+    );
+    assert!(!checked.text.contains("4/2/2"), "{checked:?}");
+    let subject = attribute(case, "subject").expect("a subject");
+    assert!(!checked.text.contains(&subject), "{checked:?}");
+    let sent = post("send", &table, "same-origin").with_status(422);
+    assert!(
+        sent.text
+            .contains("2 of 3 events were refused; the others were sent"),
+        "{sent:?}"
+    );
+    let good = post("send", case, "same-origin").with_status(200);
+    assert!(good.text.contains("1 of 1 event was sent"), "{good:?}");
+    let events = "partner_feeds_door_events_total{partner=\"maidstone-bc\",outcome=\"sent\"} 2";
+    assert!(door.door.metrics.exposition().contains(events));
+
+    let empty = post("send", "", "same-origin").with_status(400);
+    assert!(empty.text.contains("choose a file that is not empty"));
+    let unknown = post("send", "a<b>,c\n1,2\n", "same-origin").with_status(400);
+    assert!(
+        unknown
+            .text
+            .contains("column A has a header that is not a field")
+    );
+    post("send", &table, "cross-site").with_status(401);
+    let out = door
+        .request("POST", "/sign-out", &[("Cookie", &cookie)], b"")
+        .with_status(303);
+    assert!(
+        out.head.contains("door_token=; ") && out.head.contains("max-age=0"),
+        "{out:?}"
+    );
 }

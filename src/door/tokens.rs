@@ -135,18 +135,19 @@ pub fn create(
     }
     let secret = format!("pf_{partner}_{}", URL_SAFE_NO_PAD.encode(bytes));
     let digest = hex::encode(&digest_of(&secret));
-    let mut entry = format!(
-        "[[token]]\nid = \"{partner}-{}\"\npartner = \"{partner}\"\n",
+    let list: Vec<String> = sources
+        .iter()
+        .map(|source| format!("\"{source}\""))
+        .collect();
+    let sources_line = match &list[..] {
+        [] => String::new(),
+        list => format!("sources = [{}]\n", list.join(", ")),
+    };
+    let entry = format!(
+        "[[token]]\nid = \"{partner}-{}\"\npartner = \"{partner}\"\n{sources_line}sha256 = \"{digest}\"\nexpires = \
+         {expires}\n",
         &digest[..8]
     );
-    if !sources.is_empty() {
-        let list: Vec<String> = sources
-            .iter()
-            .map(|source| format!("\"{source}\""))
-            .collect();
-        entry.push_str(&format!("sources = [{}]\n", list.join(", ")));
-    }
-    entry.push_str(&format!("sha256 = \"{digest}\"\nexpires = {expires}\n"));
     Ok(NewToken { secret, entry })
 }
 

@@ -1,0 +1,432 @@
+//! The page for people: sign in with the token, choose a file, see it checked, send it.
+//!
+//! It needs no script. The cookie contains the token, so the door keeps no list of who is signed in. A
+//! page contains what an answer does: lines, columns, reasons and rules, never a value of the file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
+
+use super::Door;
+use super::answer::{Action, Report};
+use super::body::{BodyFormat, Submissions};
+use super::limits::retry_seconds;
+use super::multipart::parts;
+use super::problem::{Problem, ProblemKind};
+use super::routes::new_request_id;
+use super::tokens::TokenGrant;
+use crate::event::Kind;
+
+/// A name ending in `.html` makes the library escape all values.
+const NAME: &str = "page.html";
+const TEMPLATE: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/page.css");
+/// The cookie that contains the token.
+const COOKIE: &str = "door_token";
+/// The most bytes of a form that signs in.
+const SIGN_IN_BYTES_MAX: usize = 4_096;
+/// The most lines that a group of faults lists.
+const LINES_MAX: usize = 10;
+/// No script, and nothing from or to another site.
+const SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
+                               frame-ancestors 'none'";
+/// What a browser states about the site that a request comes from.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The stylesheet.
+pub(super) async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
+}
+
+/// The start page.
+pub(super) async fn home(State(door): State<Arc<Door>>, headers: HeaderMap) -> Response {
+    match door.signed_in(&headers) {
+        Ok(grant) => door.page(
+            StatusCode::OK,
+            &PageContent::new("Send a file", Some(&grant)),
+        ),
+        Err(_) => door.page(StatusCode::OK, &PageContent::new("Sign in", None)),
+    }
+}
+
+/// Signs in with the token of a form.
+pub(super) async fn sign_in(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let is_own = is_own_form(request.headers());
+    let timeout = door.settings.body_timeout;
+    let read = axum::body::to_bytes(request.into_body(), SIGN_IN_BYTES_MAX);
+    let body = match tokio::time::timeout(timeout, read).await {
+        Ok(Ok(body)) if is_own => body,
+        _ => Vec::new().into(),
+    };
+    let token = form_urlencoded::parse(&body)
+        .find_map(|(name, value)| (name == "token").then(|| value.trim().to_owned()));
+    match door.authenticate(token.as_deref()) {
+        // What the door granted consists of letters, digits, `-` and `_`.
+        Ok(_) => door.signed(&token.unwrap_or_default(), None),
+        Err(problem) => {
+            let problem = Problem {
+                detail: "Check that you copied the complete token. If it does not work, ask the partnership for a new \
+                         one."
+                    .to_owned(),
+                ..problem
+            };
+            door.page(
+                problem.kind.status(),
+                &PageContent::new("Sign in", None).with_problem(problem),
+            )
+        }
+    }
+}
+
+/// Signs out.
+pub(super) async fn sign_out(State(door): State<Arc<Door>>) -> Response {
+    door.signed("", Some(0))
+}
+
+/// Checks or sends the file of a form.
+pub(super) async fn file(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let grant = match door.signed_in(&parts.headers) {
+        Ok(grant) if is_own_form(&parts.headers) => grant,
+        _ => return door.page(StatusCode::UNAUTHORIZED, &PageContent::new("Sign in", None)),
+    };
+    let mut content = PageContent::new("Send a file", Some(&grant));
+    let status = match door
+        .receive_file(&grant, &parts.headers, body, &mut content)
+        .await
+    {
+        Ok(report) => {
+            let status = report.status().0;
+            content.heading = match report.action {
+                Action::Check => "Result of the check",
+                Action::Send => "Result of sending",
+            };
+            content.report = Some(ReportView::new(&report));
+            status
+        }
+        Err(problem) => {
+            let status = problem.kind.status();
+            content.problem = Some(problem);
+            status
+        }
+    };
+    door.page(status, &content)
+}
+
+/// Whether a form was posted by this site's own page. A browser that does not state it sends the
+/// cookie only from there, as the cookie demands.
+fn is_own_form(headers: &HeaderMap) -> bool {
+    let site = headers.get(FETCH_SITE);
+    site.is_none_or(|site| site == "same-origin" || site == "none")
+}
+
+/// The token in the cookie of a request.
+fn cookie_token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let texts = cookies.filter_map(|cookies| cookies.to_str().ok());
+    texts.flat_map(|text| text.split(';')).find_map(|cookie| {
+        let (name, value) = cookie.trim().split_once('=')?;
+        (name == COOKIE).then_some(value)
+    })
+}
+
+impl Door {
+    fn signed_in(&self, headers: &HeaderMap) -> Result<Arc<TokenGrant>, Problem> {
+        self.authenticate(cookie_token(headers))
+    }
+
+    /// Sets the cookie and returns to the start page.
+    fn signed(&self, token: &str, max_age: Option<u32>) -> Response {
+        let secure = if self.settings.tls.is_some() {
+            "; Secure"
+        } else {
+            ""
+        };
+        let max_age = max_age.map_or_else(String::new, |seconds| format!("; Max-Age={seconds}"));
+        let cookie =
+            format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}{max_age}");
+        let headers = [
+            (header::SET_COOKIE, cookie),
+            (header::LOCATION, "/".to_owned()),
+        ];
+        (StatusCode::SEE_OTHER, headers).into_response()
+    }
+
+    async fn receive_file(
+        self: &Arc<Self>,
+        grant: &Arc<TokenGrant>,
+        headers: &HeaderMap,
+        body: axum::body::Body,
+        content: &mut PageContent,
+    ) -> Result<Report, Problem> {
+        let admitted = self.limits.admit(&grant.partner, Instant::now())?;
+        let (body, memory) = self
+            .read_body(headers, body, false, BodyFormat::Table)
+            .await?;
+        let content_type = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let form = parts(content_type.unwrap_or_default(), &body).ok_or_else(|| {
+            Problem::new(ProblemKind::Body, "the form could not be read; try again")
+        })?;
+        let part = |name: &str| {
+            form.iter()
+                .find(|part| part.name == name)
+                .map(|part| part.content)
+        };
+        let text = |name: &str| part(name).and_then(|content| std::str::from_utf8(content).ok());
+        let (source, kind) = (
+            text("source").unwrap_or_default(),
+            text("kind").and_then(Kind::from_name),
+        );
+        // Only what the page offers is shown again.
+        content.chosen_source = grant.sources.get(source).cloned();
+        content.chosen_kind = kind;
+        let action = match text("action") {
+            Some("send") => Action::Send,
+            _ => Action::Check,
+        };
+        let file = part("file").filter(|file| !file.is_empty());
+        let file =
+            file.ok_or_else(|| Problem::new(ProblemKind::Body, "choose a file that is not empty"))?;
+        let format = format_of(file);
+        let table = match (format, kind) {
+            (BodyFormat::Table, Some(kind)) => Some(self.table(source.to_owned(), kind)),
+            _ => None,
+        };
+        let events_max = self.settings.events;
+        let read = || Submissions::read(format, &HeaderMap::new(), table, file, events_max);
+        // The form is borrowed from the body, so it cannot move to another thread.
+        let submissions = tokio::task::block_in_place(read)?;
+        let report = self
+            .submit(Arc::clone(grant), submissions, action, false)
+            .await;
+        report.log(action, grant, &new_request_id());
+        drop((memory, admitted));
+        Ok(report)
+    }
+
+    /// A page.
+    fn page(&self, status: StatusCode, content: &PageContent) -> Response {
+        // A test renders every part of the template.
+        let page = self.render(content).unwrap_or_default();
+        let mut response = (
+            status,
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+            page,
+        )
+            .into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(SECURITY_POLICY),
+        );
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
+        let is_busy =
+            status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS;
+        if is_busy {
+            headers.insert(header::RETRY_AFTER, retry_seconds().into());
+        }
+        response
+    }
+
+    fn render(&self, content: &PageContent) -> Result<String, minijinja::Error> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let mut syntax = SyntaxConfig::builder();
+        environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.add_template(NAME, TEMPLATE)?;
+        let partners = &self.reference.partners;
+        let grant = content.grant.as_deref();
+        environment.get_template(NAME)?.render(context! {
+            heading => content.heading,
+            problem => Serde(&content.problem.as_ref().map(ProblemView::new)),
+            report => Serde(&content.report),
+            partner => grant.map(|grant| partners.label(&grant.partner)),
+            sources => Serde(&grant.map(|grant| &grant.sources)),
+            kinds => Serde(&grant.map(|grant| self.kinds(grant))),
+            chosen_source => content.chosen_source.as_deref(),
+            chosen_kind => content.chosen_kind.map(Kind::as_str),
+            expires => grant.map(|grant| grant.expires.to_string()),
+            body_mib => self.settings.body_bytes >> 20,
+            events => self.settings.events,
+        })
+    }
+
+    /// The kinds that a partner's sources may send.
+    fn kinds(&self, grant: &TokenGrant) -> Vec<KindOption> {
+        let partners = &self.reference.partners;
+        let may_send = |kind: &&Kind| {
+            let feed = kind.feed();
+            partners.topics().any(|topic| {
+                let is_feed = feed.is_none_or(|feed| feed == topic.feed);
+                is_feed
+                    && partners
+                        .sources(&topic.name)
+                        .any(|source| grant.sources.contains(source))
+            })
+        };
+        let kinds = Kind::ALL.iter().filter(may_send);
+        kinds
+            .map(|kind| KindOption {
+                name: kind.as_str(),
+                label: partners.kind_label(kind.as_str()),
+            })
+            .collect()
+    }
+}
+
+/// How a file contains events: lines and arrays of JSON begin with a bracket, a table does not.
+fn format_of(file: &[u8]) -> BodyFormat {
+    match file.trim_ascii_start().first() {
+        Some(b'{') => BodyFormat::Lines,
+        Some(b'[') => BodyFormat::Batch,
+        _ => BodyFormat::Table,
+    }
+}
+
+/// What a page shows.
+struct PageContent {
+    heading: &'static str,
+    grant: Option<Arc<TokenGrant>>,
+    problem: Option<Problem>,
+    report: Option<ReportView>,
+    chosen_source: Option<String>,
+    chosen_kind: Option<Kind>,
+}
+
+impl PageContent {
+    fn new(heading: &'static str, grant: Option<&Arc<TokenGrant>>) -> Self {
+        Self {
+            heading,
+            grant: grant.cloned(),
+            problem: None,
+            report: None,
+            chosen_source: None,
+            chosen_kind: None,
+        }
+    }
+
+    fn with_problem(self, problem: Problem) -> Self {
+        Self {
+            problem: Some(problem),
+            ..self
+        }
+    }
+}
+
+/// A kind that a form offers.
+#[derive(Serialize)]
+struct KindOption {
+    name: &'static str,
+    label: String,
+}
+
+/// A problem as the page shows it.
+#[derive(Serialize)]
+struct ProblemView<'p> {
+    title: &'static str,
+    detail: &'p str,
+}
+
+impl<'p> ProblemView<'p> {
+    fn new(problem: &'p Problem) -> Self {
+        Self {
+            title: problem.kind.title(),
+            detail: &problem.detail,
+        }
+    }
+}
+
+/// A report as the page shows it.
+#[derive(Serialize)]
+struct ReportView {
+    title: String,
+    is_good: bool,
+    is_check: bool,
+    read: usize,
+    accepted: usize,
+    refused: usize,
+    unknown: usize,
+    contradictions: u64,
+    groups: Vec<FaultGroup>,
+}
+
+/// The rows with the same fault.
+#[derive(Serialize)]
+struct FaultGroup {
+    count: usize,
+    place: String,
+    reason: &'static str,
+    rule: String,
+    lines: String,
+}
+
+impl ReportView {
+    fn new(report: &Report) -> Self {
+        let is_check = report.action == Action::Check;
+        Self {
+            title: report.title(),
+            is_good: report.status().1.is_none(),
+            is_check,
+            read: report.results.len(),
+            accepted: report.count(if is_check { "accepted" } else { "sent" }),
+            refused: report.count("refused"),
+            unknown: report.count("unknown"),
+            contradictions: report.contradictions,
+            groups: fault_groups(report),
+        }
+    }
+}
+
+/// The faults of a report, the most frequent first.
+fn fault_groups(report: &Report) -> Vec<FaultGroup> {
+    let mut lines_by_fault: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+    for result in &report.results {
+        let (Some(reason), Some(pointer), Some(rule)) =
+            (result.reason, &result.pointer, &result.rule)
+        else {
+            continue;
+        };
+        let place = match (&result.column, &result.column_letters) {
+            (Some(column), Some(letters)) => format!("{letters}: {column}"),
+            _ if pointer.is_empty() => "the complete event".to_owned(),
+            _ => pointer.clone(),
+        };
+        let line = result.line.unwrap_or(result.index as u64 + 1);
+        lines_by_fault
+            .entry((reason, place, rule.to_string()))
+            .or_default()
+            .push(line);
+    }
+    let mut groups: Vec<FaultGroup> = lines_by_fault
+        .into_iter()
+        .map(|((reason, place, rule), lines)| {
+            let mut listed: Vec<String> =
+                lines.iter().take(LINES_MAX).map(u64::to_string).collect();
+            if lines.len() > LINES_MAX {
+                listed.push("…".to_owned());
+            }
+            FaultGroup {
+                count: lines.len(),
+                place,
+                reason,
+                rule,
+                lines: listed.join(", "),
+            }
+        })
+        .collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    groups
+}
