@@ -393,7 +393,7 @@ fn make_after(
             cells: &published,
             revised: summaries.iter().map(|block| block.revised.len()).sum(),
         },
-    )?;
+    );
     Ok(MadeRelease {
         id: id.to_owned(),
         files: made,

@@ -140,30 +140,25 @@ fn summary(made: &MadeRelease) -> String {
         ]);
     }
     align_right(&mut rows, 2..=7);
-    let mut text = rows.trim_fmt() + "\n\n";
-    let costly: Vec<&(String, String)> =
-        made.blocks.iter().flat_map(|block| &block.costly).collect();
-    for (cell, protects) in costly.iter().take(COSTLY) {
-        text += &format!("suppressed {cell}\n  to protect {protects}\n");
+    let mut lines = vec![rows.trim_fmt(), String::new()];
+    let costly = made.blocks.iter().flat_map(|block| &block.costly);
+    for (cell, protects) in costly.take(COSTLY) {
+        lines.push(format!("suppressed {cell}\n  to protect {protects}"));
     }
-    for cell in made
-        .blocks
-        .iter()
-        .flat_map(|block| &block.revised)
-        .take(LINES_MAX)
-    {
-        text += &format!("revised since an earlier release: {cell}\n");
+    let revised = made.blocks.iter().flat_map(|block| &block.revised);
+    for cell in revised.take(LINES_MAX) {
+        lines.push(format!("revised since an earlier release: {cell}"));
     }
     let programs: usize = made.blocks.iter().map(|block| block.programs).sum();
     let relations: usize = made.blocks.iter().map(|block| block.relations).sum();
-    text += &format!(
-        "{} relations, {} programs; the attack found nothing in {} suppressed of {} cells\n",
+    lines.push(format!(
+        "{} relations, {} programs; the attack found nothing in {} suppressed of {} cells",
         grouped(relations as u64),
         grouped(programs as u64),
         grouped(made.attack.suppressed as u64),
         grouped(made.attack.cells as u64)
-    );
-    text
+    ));
+    lines.join("\n")
 }
 
 /// List the releases of a store

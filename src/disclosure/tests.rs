@@ -1,5 +1,12 @@
 //! Known tables: what an attacker finds, and what must be suppressed.
 
+#![allow(
+    clippy::many_single_char_names,
+    reason = "tables are small, and their cells are named as in the literature"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -353,56 +360,45 @@ fn wards_by_type_with_numbers_to_4_hidden() {
 }
 
 /// A table of random counts with all its margins.
-fn random_table(counts: &[i64], [rows, columns, layers]: [usize; 3], hide: i64) -> Table {
+fn random_table(counts: &[i64], size: [usize; 3], hide: i64) -> Table {
     let mut t = Table::default();
-    let mut at = vec![vec![vec![0; layers + 1]; columns + 1]; rows + 1];
-    let value = |r: usize, c: usize, l: usize| -> i64 {
-        let within = |i: usize, n: usize| if i == n { 0..n } else { i..i + 1 };
-        within(r, rows)
-            .flat_map(|r| within(c, columns).map(move |c| (r, c)))
-            .flat_map(|(r, c)| within(l, layers).map(move |l| (r, c, l)))
-            .map(|(r, c, l)| counts[(r * 4 + c) * 2 + l])
+    let within = |i: usize, n: usize| if i == n { 0..n } else { i..i + 1 };
+    let value = |at: [usize; 3]| -> i64 {
+        let [rows, columns, layers] = [0, 1, 2].map(|axis| within(at[axis], size[axis]));
+        rows.flat_map(|r| columns.clone().map(move |c| (r, c)))
+            .flat_map(|(r, c)| layers.clone().map(move |l| counts[(r * 4 + c) * 2 + l]))
             .sum()
     };
-    for r in 0..=rows {
-        for c in 0..=columns {
-            for l in 0..=layers {
-                let is_all = (r, c, l) == (rows, columns, layers);
-                at[r][c][l] = if is_all {
-                    t.add("all", Cell::public(value(r, c, l)))
-                } else {
-                    t.source("cell", value(r, c, l), hide, 4)
-                };
-            }
-        }
+    let [rows, columns, layers] = size;
+    let places: Vec<[usize; 3]> = (0..=rows)
+        .flat_map(|r| (0..=columns).map(move |c| (r, c)))
+        .flat_map(|(r, c)| (0..=layers).map(move |l| [r, c, l]))
+        .collect();
+    let mut cells = BTreeMap::new();
+    for at in &places {
+        let cell = if *at == size {
+            t.add("all", Cell::public(value(*at)))
+        } else {
+            t.source("cell", value(*at), hide, 4)
+        };
+        cells.insert(*at, cell);
     }
-    for r in 0..=rows {
-        for c in 0..=columns {
-            let parts = (0..layers).map(|l| at[r][c][l]);
-            t.system
-                .relations
-                .push(Relation::equal(at[r][c][layers], parts));
-        }
-        for l in 0..=layers {
-            let parts = (0..columns).map(|c| at[r][c][l]);
-            t.system
-                .relations
-                .push(Relation::equal(at[r][columns][l], parts));
-        }
-    }
-    for c in 0..=columns {
-        for l in 0..=layers {
-            let parts = (0..rows).map(|r| at[r][c][l]);
-            t.system
-                .relations
-                .push(Relation::equal(at[rows][c][l], parts));
+    for at in &places {
+        for axis in (0..3).filter(|axis| at[*axis] == size[*axis]) {
+            let parts = (0..size[axis]).map(|i| {
+                let mut part = *at;
+                part[axis] = i;
+                cells[&part]
+            });
+            let relation = Relation::equal(cells[at], parts);
+            t.system.relations.push(relation);
         }
     }
     t
 }
 
 /// Every value that a hidden cell has in any complete table, by trying all of them. `None` = too many.
-fn possible_values(system: &System, target: usize) -> Option<std::collections::BTreeSet<i64>> {
+fn possible_values(system: &System, target: usize) -> Option<BTreeSet<i64>> {
     let hidden: Vec<usize> = (0..system.cells.len())
         .filter(|cell| system.cells[*cell].is_hidden())
         .collect();
@@ -412,7 +408,7 @@ fn possible_values(system: &System, target: usize) -> Option<std::collections::B
         relations_by_cell: system.relations_by_cell(),
         values: system.cells.iter().map(|cell| cell.value).collect(),
         target,
-        found: std::collections::BTreeSet::new(),
+        found: BTreeSet::new(),
         steps: 0,
     };
     search.try_from(0).then_some(search.found)
@@ -424,7 +420,7 @@ struct Search<'s> {
     relations_by_cell: Vec<Vec<usize>>,
     values: Vec<i64>,
     target: usize,
-    found: std::collections::BTreeSet<i64>,
+    found: BTreeSet<i64>,
     steps: usize,
 }
 

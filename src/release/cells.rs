@@ -137,6 +137,9 @@ pub(crate) struct ExactCell {
 /// The numbers of a release by their keys, and the table of each.
 pub(crate) type ExactCells = BTreeMap<CellKey, ExactCell>;
 
+/// The series of a partner's kind, each with its labels and how it is protected.
+type SeriesOfKind = BTreeMap<SeriesRef, (Labels, Arc<Safeguard>)>;
+
 /// The first and last month of a window.
 pub(crate) fn months(from: civil::Date, to: civil::Date) -> (Month, Month) {
     (Month::from_date(from), Month::from_date(to))
@@ -326,8 +329,7 @@ impl CellReader<'_> {
         if request.table != "window_totals" {
             return;
         }
-        let mut series: BTreeMap<(String, String), BTreeMap<SeriesRef, (Labels, Arc<Safeguard>)>> =
-            BTreeMap::new();
+        let mut series: BTreeMap<(String, String), SeriesOfKind> = BTreeMap::new();
         for (key, cell) in cells.iter() {
             let own = (cell.labels.clone(), cell.safeguard.clone());
             series
@@ -497,13 +499,12 @@ fn merge_codes(cells: &mut ExactCells, merge: &CodeMerge) {
         };
         let mut key = part;
         key.series.id.clone_from(&merge.code);
-        match cells.get_mut(&key) {
-            Some(sum) => sum.known = add(sum.known, cell.known),
-            None => {
-                let mut sum = cell;
-                sum.labels.series.clone_from(&merge.label);
-                cells.insert(key, sum);
-            }
+        if let Some(sum) = cells.get_mut(&key) {
+            sum.known = add(sum.known, cell.known);
+        } else {
+            let mut sum = cell;
+            sum.labels.series.clone_from(&merge.label);
+            cells.insert(key, sum);
         }
     }
 }

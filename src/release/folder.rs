@@ -292,10 +292,7 @@ pub(crate) fn read_made(made: &MadeFiles) -> Result<PublishedRelease, ReleaseErr
 }
 
 /// Adds the manifest, as the last file.
-pub(crate) fn complete(
-    made: MadeFiles,
-    origin: &Origin<'_>,
-) -> Result<Vec<(String, Bytes)>, ReleaseError> {
+pub(crate) fn complete(made: MadeFiles, origin: &Origin<'_>) -> Vec<(String, Bytes)> {
     let files: Vec<Value> = made
         .files
         .iter()
@@ -346,7 +343,7 @@ pub(crate) fn complete(
     let text = format!("{manifest:#}\n");
     let mut files = made.files;
     files.push((MANIFEST.to_owned(), text.into()));
-    Ok(files)
+    files
 }
 
 fn checksum(bytes: &[u8]) -> String {
@@ -601,8 +598,7 @@ fn optional(row: &[Datum], index: usize) -> Option<String> {
 }
 
 fn area_parts(table: &ReleaseTable) -> Vec<AreaParts> {
-    let mut areas: BTreeMap<(String, String, String, Option<String>), (BTreeSet<String>, bool)> =
-        BTreeMap::new();
+    let mut areas: BTreeMap<_, (BTreeSet<String>, bool)> = BTreeMap::new();
     for row in &table.rows {
         let of = (text(row, 0), text(row, 1), text(row, 2), optional(row, 3));
         let (parts, is_complete) = areas.entry(of).or_default();
@@ -648,4 +644,66 @@ fn series_relations(table: &ReleaseTable) -> Vec<SeriesRelation> {
         relation.parts.push(series(8));
     }
     relations.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::files::TextFiles;
+    use crate::reference::Reference;
+    use crate::release::ReleaseAttack;
+
+    #[test]
+    fn a_release_is_written_once_and_what_was_interrupted_is_removed() {
+        let runtime = tokio::runtime::Runtime::new().expect("threads");
+        let store = Store::from_object_store(Arc::new(object_store::memory::InMemory::new()));
+        let (files, reference) = (
+            TextFiles::built_in(),
+            Reference::load(None).expect("built in"),
+        );
+        let run = ReleaseRun {
+            files: &files,
+            reference: &reference,
+            store: &store,
+            runtime: runtime.handle(),
+        };
+        let file = |name: &str| (name.to_owned(), Bytes::from(format!("{{\"{name}\": 1}}")));
+        let mut made = MadeRelease {
+            id: "r".to_owned(),
+            files: vec![file("old.csv")],
+            blocks: Vec::new(),
+            attack: ReleaseAttack::default(),
+        };
+        // Without a manifest, as after a crash before the last file.
+        write(&run, &made).expect("written");
+        let read = || runtime.block_on(read_files(&store, "r"));
+        assert!(matches!(read(), Err(ReleaseError::Absent { .. })));
+        made.files = vec![file("a.csv"), file(MANIFEST)];
+        write(&run, &made).expect("written");
+        let names: Vec<String> = read().expect("a release").into_keys().collect();
+        assert_eq!(names, ["a.csv", MANIFEST]);
+        let again = write(&run, &made);
+        assert!(matches!(again, Err(ReleaseError::Exists { .. })));
+    }
+
+    #[test]
+    fn a_modified_missing_or_further_file_is_found() {
+        let manifest: Manifest = serde_json::from_value(json!({
+            "id": "r", "plan": "p", "as_at": null,
+            "files": [
+                { "file": "a", "sha256": checksum(b"1") },
+                { "file": "b", "sha256": checksum(b"2") },
+                { "file": "c", "sha256": checksum(b"3") },
+            ],
+        }))
+        .expect("a manifest");
+        let files = [("a", "1"), ("b", "!"), ("d", "4"), (MANIFEST, "{}")];
+        let files = files.map(|(name, text)| (name.to_owned(), Bytes::from(text)));
+        assert_eq!(
+            manifest.changed(&files.into()),
+            ["b was modified", "c is missing", "d is not in the manifest"]
+        );
+    }
 }

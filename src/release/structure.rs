@@ -83,6 +83,9 @@ fn area_parts(cells: &ExactCells, reference: &Reference) -> Vec<AreaParts> {
     parts.collect()
 }
 
+/// An area and a window.
+type Place<'k> = (&'k AreaRef, &'k str);
+
 /// The series of one partner's kind, with their numbers by area and window.
 struct KindSeries<'k> {
     plan: &'k Plan,
@@ -95,8 +98,8 @@ struct KindSeries<'k> {
     /// In order.
     series: BTreeSet<&'k SeriesRef>,
     /// By area and window.
-    counts: BTreeMap<(&'k AreaRef, &'k str), BTreeMap<&'k SeriesRef, Known>>,
-    factors: BTreeMap<(&'k AreaRef, &'k str), BTreeMap<(&'k SeriesRef, &'k FactorPart), Known>>,
+    counts: BTreeMap<Place<'k>, BTreeMap<&'k SeriesRef, Known>>,
+    factors: BTreeMap<Place<'k>, BTreeMap<(&'k SeriesRef, &'k FactorPart), Known>>,
 }
 
 impl<'k> KindSeries<'k> {

@@ -8,7 +8,7 @@ use crate::release::table::{Datum, ReleaseTable};
 use crate::spreadsheet::frame;
 
 /// The columns of a sheet, with their headings.
-const COLUMNS: [(&str, &str); 11] = [
+const COLUMNS: [(&str, &str); 12] = [
     ("window_label", "Period"),
     ("area_level", "Level"),
     ("area_name", "Area"),
@@ -19,6 +19,7 @@ const COLUMNS: [(&str, &str); 11] = [
     ("scheme", "Scheme"),
     ("factor_part", "Part by factor"),
     ("count_value", "Number"),
+    ("count_status", "Status of the number"),
     ("data_status", "Completeness"),
 ];
 /// What is computed from the number, where a table has it.
@@ -40,8 +41,8 @@ const NOTES: [(&str, &str); 4] = [
     ),
     ("[z]", "does not apply"),
     (
-        "[~5]",
-        "rounded to the nearest 5: in the sheet of notes only; see the column count_status of the CSV",
+        "rounded",
+        "a status: the number is the nearest multiple of 5",
     ),
 ];
 const HEADING_ROW: u32 = 2;
