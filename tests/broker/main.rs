@@ -15,6 +15,7 @@ mod broker;
 mod buckets;
 mod crashes;
 mod disagreements;
+mod door;
 mod events;
 mod extremes;
 mod feeds;
