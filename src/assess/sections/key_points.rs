@@ -422,8 +422,8 @@ fn gap(draft: &Draft<'_>) -> Prose {
         .map(|(_, series)| link(series.label.clone(), &series.id).into())
         .collect();
     prose!(
-        "Of the priorities, the evidence is thinnest for {}: {} kinds of record can show {}. What \
-         the others hold is not supplied, which does not mean that there was none.",
+        "Of the priorities, the evidence is thinnest for {}: {} kinds of record can show {}. The \
+         other kinds cannot, which does not mean that there were none.",
         listed(thinnest.clone()),
         draft.kinds_that_can_show(first),
         if thinnest.len() == 1 { "it" } else { "each" }
