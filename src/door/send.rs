@@ -260,6 +260,12 @@ impl Sender {
         })
     }
 
+    /// Whether the producer in use cannot continue.
+    #[cfg(test)]
+    pub(super) fn has_fatal_error(&self) -> bool {
+        self.current().client().fatal_error().is_some()
+    }
+
     /// Waits until all queued events have their answer.
     pub(super) fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
         self.current().flush(timeout)

@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 use super::tokens::create;
 use super::*;
 use crate::contract::record::partner_of;
-use crate::kit::examples::{EXAMPLES, attribute, bad_records};
+use crate::kit::examples::{EXAMPLES, attribute, bad_records, example};
 use crate::properties::Properties;
 
 /// After the time of every example.
@@ -122,9 +123,10 @@ impl OpenDoor {
         change(&mut settings);
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let (stop, stopped) = oneshot::channel::<()>();
+        let tls = settings.tls.clone();
         let door = Door::open(settings, &kafka, Arc::clone(&REFERENCE), || NOW).expect("open");
         let listener = runtime
-            .block_on(Listener::bind("127.0.0.1:0", None))
+            .block_on(Listener::bind("127.0.0.1:0", tls.as_ref()))
             .expect("bound");
         let address = listener.address().expect("an address");
         runtime.spawn(listener.serve(Arc::clone(&door), async { drop(stopped.await) }));
@@ -411,10 +413,7 @@ fn every_bad_input_is_refused_as_check_refuses_it() {
 #[test]
 fn another_partners_source_is_refused_as_one_that_is_not_registered() {
     let door = OpenDoor::new();
-    let (_, crime) = EXAMPLES
-        .iter()
-        .find(|(kind, _)| *kind == "crime")
-        .expect("an example");
+    let crime = example("crime");
     let refused = |document: &str| {
         let answer = door.post_lines("maidstone-bc", document).with_status(422);
         answer.json()["results"].clone()
@@ -431,10 +430,7 @@ fn another_partners_source_is_refused_as_one_that_is_not_registered() {
 #[test]
 fn the_status_is_as_bad_as_the_worst_outcome_and_the_others_are_sent() {
     let door = OpenDoor::new();
-    let (_, crime) = EXAMPLES
-        .iter()
-        .find(|(kind, _)| *kind == "crime")
-        .expect("an example");
+    let crime = example("crime");
     let wrong = crime.replace("\"revision\":", "\"revision\":-");
     let lines = format!("{crime}\n\n{wrong}\n");
     let answer = door.post_lines("kent-police", &lines).with_status(422);
@@ -595,10 +591,7 @@ fn a_body_that_cannot_be_divided_or_exceeds_a_limit_is_refused_as_a_whole() {
 #[test]
 fn a_table_is_refused_for_its_headers_and_a_cell_by_row_and_column() {
     let door = OpenDoor::new();
-    let (_, case) = EXAMPLES
-        .iter()
-        .find(|(kind, _)| *kind == "homelessness-case")
-        .expect("an example");
+    let case = example("homelessness-case");
     let source = attribute(case, "source").expect("a source");
     let post = |text: &str| {
         let (path, table) = as_table("/v1/check", "homelessness-case", case);
@@ -654,10 +647,7 @@ fn a_table_is_refused_for_its_headers_and_a_cell_by_row_and_column() {
 #[test]
 fn events_that_no_broker_confirms_are_unknown_and_may_be_sent_again() {
     let door = OpenDoor::with(|settings| settings.message_timeout = Duration::from_secs(2));
-    let (_, crime) = EXAMPLES
-        .iter()
-        .find(|(kind, _)| *kind == "crime")
-        .expect("an example");
+    let crime = example("crime");
     door.post_lines("kent-police", crime).with_status(200);
     door.cluster.broker_down(1).expect("down");
     let answer = door.post_lines("kent-police", crime).with_status(503);
@@ -675,12 +665,140 @@ fn events_that_no_broker_confirms_are_unknown_and_may_be_sent_again() {
 }
 
 #[test]
+fn a_fatal_error_of_the_producer_is_unknown_and_the_next_request_is_sent() {
+    let door = OpenDoor::new();
+    let crime = example("crime");
+    door.post_lines("kent-police", crime).with_status(200);
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    let cluster = &door.cluster;
+    cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
+    let answer = door.post_lines("kent-police", crime).with_status(503);
+    assert_eq!(answer.problem().1, "unsent");
+    assert!(door.door.sender.has_fatal_error());
+    let began = Instant::now();
+    door.post_lines("kent-police", crime).with_status(200);
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(!door.door.sender.has_fatal_error());
+}
+
+#[test]
+fn a_client_that_sends_no_headers_is_disconnected() {
+    let door = OpenDoor::with(|settings| settings.header_timeout = Duration::from_secs(1));
+    for start in ["", "POST /v1/events HTTP/1.1\r\nHost:"] {
+        let mut stream = TcpStream::connect(door.address).expect("connected");
+        stream.write_all(start.as_bytes()).expect("written");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .expect("set");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("closed by the door");
+    }
+}
+
+#[test]
+fn the_door_listens_without_tls_only_for_this_machine() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let bind =
+        |address: &str, tls: Option<&TlsFiles>| runtime.block_on(Listener::bind(address, tls));
+    assert!(matches!(
+        bind("0.0.0.0:0", None),
+        Err(ServeError::Unencrypted { .. })
+    ));
+    assert!(bind("127.0.0.1:0", None).is_ok());
+    let taken = bind("127.0.0.1:0", None).expect("bound");
+    let address = taken.address().expect("an address").to_string();
+    assert!(matches!(
+        bind(&address, None),
+        Err(ServeError::Listen { .. })
+    ));
+    let folder = tempfile::tempdir().expect("folder");
+    let files = TlsFiles {
+        certificate: folder.path().join("door.pem"),
+        key: folder.path().join("door.key"),
+    };
+    std::fs::write(&files.certificate, "no PEM").expect("written");
+    assert!(matches!(
+        bind("0.0.0.0:0", Some(&files)),
+        Err(ServeError::Pem { .. })
+    ));
+}
+
+#[test]
+fn events_are_accepted_over_tls() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    let folder = tempfile::tempdir().expect("folder");
+    let files = TlsFiles {
+        certificate: folder.path().join("door.pem"),
+        key: folder.path().join("door.key"),
+    };
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
+        .arg("-keyout")
+        .arg(&files.key)
+        .arg("-out")
+        .arg(&files.certificate)
+        .output()
+        .expect("openssl runs");
+    assert!(made.status.success(), "{made:?}");
+    let door = OpenDoor::with(|settings| settings.tls = Some(files.clone()));
+    let certificate = CertificateDer::from_pem_file(&files.certificate).expect("PEM");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let request = format!(
+        "GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+        door.token("kent-police")
+    );
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let answer = runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(door.address)
+            .await
+            .expect("connected");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let mut stream = connector.connect(name, stream).await.expect("a handshake");
+        stream.write_all(request.as_bytes()).await.expect("written");
+        let mut answer = Vec::new();
+        // The server may close without a last message of TLS.
+        stream.read_to_end(&mut answer).await.ok();
+        String::from_utf8(answer).expect("UTF-8")
+    });
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[test]
 fn a_stop_completes_the_request_under_way() {
     let mut door = OpenDoor::new();
-    let (_, crime) = EXAMPLES
-        .iter()
-        .find(|(kind, _)| *kind == "crime")
-        .expect("an example");
+    let crime = example("crime");
     let mut stream = TcpStream::connect(door.address).expect("connected");
     let head = format!(
         "POST /v1/events HTTP/1.1\r\nHost: door\r\nAuthorization: Bearer {}\r\n\
@@ -756,10 +874,7 @@ fn a_person_signs_in_checks_a_table_and_sends_it_without_a_script() {
         "a kind of another feed"
     );
 
-    let (_, case) = EXAMPLES
-        .iter()
-        .find(|(kind, _)| *kind == "homelessness-case")
-        .expect("an example");
+    let case = example("homelessness-case");
     let (_, table) = as_table("", "homelessness-case", case);
     let row = table.lines().nth(1).expect("a row");
     let wrong_row = row.replacen("\"2", "\"4/2/2", 1);
