@@ -198,8 +198,19 @@ pub struct BlockSummary {
     pub sticky: usize,
     /// Cells that an earlier release showed with a slightly different number.
     pub revised: Vec<String>,
-    /// The suppressions with the most records, each with the cell that it protects.
-    pub costly: Vec<(String, String)>,
+    /// The suppressions to protect others, those with the most records first.
+    pub costly: Vec<CostlySuppression>,
+}
+
+/// A cell that was suppressed to protect another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CostlySuppression {
+    /// The records in it, as a negative number: the most come first.
+    pub negative_records: i64,
+    /// The cell, by its keys.
+    pub cell: String,
+    /// The cell that it protects.
+    pub protects: String,
 }
 
 /// A release, not written yet.

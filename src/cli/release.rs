@@ -13,7 +13,8 @@ use super::text::{align_right, counted, grouped, table};
 use super::{Connection, exit_code, runtime};
 use crate::files::TextFiles;
 use crate::release::{
-    self, AcceptedCheck, MadeRelease, Manifest, RELEASES, ReleaseAttack, ReleaseRun,
+    self, AcceptedCheck, CostlySuppression, MadeRelease, Manifest, RELEASES, ReleaseAttack,
+    ReleaseRun,
 };
 
 /// The most lines of a list that a text prints.
@@ -142,8 +143,13 @@ fn summary(made: &MadeRelease) -> String {
     align_right(&mut rows, 2..=7);
     let mut lines = vec![rows.trim_fmt(), String::new()];
     let costly = made.blocks.iter().flat_map(|block| &block.costly);
-    for (cell, protects) in costly.take(COSTLY) {
-        lines.push(format!("suppressed {cell}\n  to protect {protects}"));
+    let mut costly: Vec<&CostlySuppression> = costly.collect();
+    costly.sort();
+    for of in costly.into_iter().take(COSTLY) {
+        lines.push(format!(
+            "suppressed {}\n  to protect {}",
+            of.cell, of.protects
+        ));
     }
     let revised = made.blocks.iter().flat_map(|block| &block.revised);
     for cell in revised.take(LINES_MAX) {

@@ -10,7 +10,7 @@ use crate::release::earlier::Earlier;
 use crate::release::published::{PublishedCell, PublishedCells, PublishedForm};
 use crate::release::relations::{BlockRelations, Structure, build};
 use crate::release::rules::{Revised, Safeguard};
-use crate::release::{BlockSummary, ReleaseError};
+use crate::release::{BlockSummary, CostlySuppression, ReleaseError};
 
 /// The nearest multiple that numbers are rounded to.
 const ROUND: i64 = 5;
@@ -284,12 +284,16 @@ impl<'b> Block<'b> {
         }
         let text = |cell: usize| self.texts([cell]);
         let cells = &self.system.cells;
-        let mut costly: Vec<(i64, String, String)> = protection
+        let mut costly: Vec<CostlySuppression> = protection
             .suppressions
             .iter()
-            .map(|of| (cells[of.cell].value, text(of.cell), text(of.protects)))
+            .map(|of| CostlySuppression {
+                negative_records: -cells[of.cell].value,
+                cell: text(of.cell),
+                protects: text(of.protects),
+            })
             .collect();
-        costly.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        costly.sort();
         let first = self.cells.keys().next();
         let summary = BlockSummary {
             partner: first.map(|key| key.partner.clone()).unwrap_or_default(),
@@ -299,14 +303,11 @@ impl<'b> Block<'b> {
             primary,
             remainders,
             complementary: protection.suppressions.len(),
-            hidden_records: costly.iter().map(|(value, ..)| value).sum(),
+            hidden_records: costly.iter().map(|of| -of.negative_records).sum(),
             programs: protection.programs + protection.integer_programs,
             sticky: self.sticky,
             revised: self.revised,
-            costly: costly
-                .into_iter()
-                .map(|(_, cell, protects)| (cell, protects))
-                .collect(),
+            costly,
         };
         ProtectedBlock {
             cells: published,
