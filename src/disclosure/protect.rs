@@ -10,7 +10,7 @@ use super::solver::{Column, Program, in_whole_numbers};
 use super::system::{Component, Form, System};
 use super::witness::{Changes, WitnessRanges};
 
-/// Rounds of [`widen`] over a component.
+/// Rounds of [`Protector::widen`] over a component.
 const ROUNDS: usize = 6;
 /// A change moves a cell by at most this number of times the largest spread.
 const REACH: i64 = 3;
@@ -126,7 +126,7 @@ impl<'s> Protector<'s> {
         targets.dedup();
     }
 
-    /// Looks for tables in which as many unsafe cells as possible differ from the truth, without
+    /// Searches for tables in which as many unsafe cells as possible differ from the truth, without
     /// suppressing anything; whether one made a difference.
     fn widen(&mut self, component: &Component) -> bool {
         let unsafe_cells: Vec<usize> = component
