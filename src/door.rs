@@ -18,11 +18,13 @@ mod send;
 mod table;
 mod tokens;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::task::JoinError;
 
 use crate::contract::Rejection;
 use crate::event::{Feed, Kind, Micros};
@@ -33,7 +35,7 @@ use crate::reference::Reference;
 use crate::watch::Watched;
 use answer::{Action, Outcome, Report};
 use body::Submissions;
-use limits::Limits;
+use limits::{AdmittedRequest, Limits};
 use metrics::DoorMetrics;
 use send::{Delivery, OutgoingEvent, Sender};
 use table::Table;
@@ -122,21 +124,30 @@ struct AcceptedDocument {
     key: Vec<u8>,
 }
 
-/// Judges submissions as `check` does, for a sender with these sources. Also counts the events that
-/// contradict an earlier one of the same revision.
+/// What is odd about accepted events, without a value of them.
+#[derive(Clone, Debug, Default)]
+struct Oddities {
+    /// Events whose content contradicts that of an earlier one of the same revision.
+    contradictions: u64,
+    /// How often a list did not contain a code, by list.
+    unknown_codes: BTreeMap<String, u64>,
+}
+
+/// Judges submissions as `check` does, for a sender with these sources. Also counts what `check`
+/// warns of.
 fn judge(
     reference: &Reference,
     sources: &BTreeSet<String>,
     submissions: &Submissions,
     now: Micros,
-) -> (Vec<Judgement>, u64) {
+) -> (Vec<Judgement>, Oddities) {
     let mut checker = Checker::new(reference, now).limited_to(sources);
-    let (mut key, mut contradictions) = (Vec::new(), 0);
+    let (mut key, mut oddities) = (Vec::new(), Oddities::default());
     let mut judgements = Vec::with_capacity(submissions.events.len());
     for submission in &submissions.events {
         let verdict = checker.check(&submission.document, &mut key);
         judgements.push(verdict.map(|event| {
-            contradictions += u64::from(event.contradicts);
+            oddities.contradictions += u64::from(event.contradicts);
             AcceptedDocument {
                 // A source is registered for a topic of its feed, so there is one.
                 topic: checker.topic_of(event.feed).unwrap_or_default().to_owned(),
@@ -144,7 +155,10 @@ fn judge(
             }
         }));
     }
-    (judgements, contradictions)
+    for code in checker.take_unknown_codes().codes(&reference.codes) {
+        *oddities.unknown_codes.entry(code.list).or_default() += code.records;
+    }
+    (judgements, oddities)
 }
 
 impl Door {
@@ -199,31 +213,36 @@ impl Door {
         *current = why_not;
     }
 
-    /// Judges submissions and, if that is asked for, queues the accepted ones; then waits for the
-    /// broker.
+    /// Judges submissions and, if that is asked for, sends the accepted ones and waits for the
+    /// broker. Goes on to the end if the client does not wait for it.
     async fn submit(
         self: &Arc<Self>,
         grant: Arc<TokenGrant>,
         submissions: Submissions,
         action: Action,
         is_strict: bool,
+        admitted: AdmittedRequest,
     ) -> Report {
-        let partner = grant.partner.clone();
-        let events = submissions.events.len();
-        self.limits.count_events(&partner, events, Instant::now());
         let door = Arc::clone(self);
-        let judged = tokio::task::spawn_blocking(move || {
-            door.judge_and_queue(&grant.sources, submissions, action, is_strict)
+        let work = tokio::spawn(async move {
+            let events = submissions.events.len();
+            door.limits
+                .count_events(&grant.partner, events, Instant::now());
+            let judge = {
+                let (door, grant) = (Arc::clone(&door), Arc::clone(&grant));
+                move || door.judge_and_queue(&grant.sources, submissions, action, is_strict)
+            };
+            let report = finished(tokio::task::spawn_blocking(judge).await)
+                .report()
+                .await;
+            if action == Action::Send {
+                door.metrics.count_report(&grant.partner, &report);
+            }
+            report.log(&grant);
+            drop(admitted);
+            report
         });
-        // The task ends early only with a panic, which is a fault of the program and is passed on.
-        let report = match judged.await {
-            Ok(judged) => judged.report().await,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        if action == Action::Send {
-            self.metrics.count_report(&partner, &report);
-        }
-        report
+        finished(work.await)
     }
 
     fn judge_and_queue(
@@ -233,8 +252,7 @@ impl Door {
         action: Action,
         is_strict: bool,
     ) -> JudgedRequest {
-        let (judgements, contradictions) =
-            judge(&self.reference, sources, &submissions, (self.clock)());
+        let (judgements, oddities) = judge(&self.reference, sources, &submissions, (self.clock)());
         let is_withheld =
             is_strict && action == Action::Send && judgements.iter().any(Result::is_err);
         let pending = (action == Action::Send && !is_withheld).then(|| {
@@ -254,7 +272,7 @@ impl Door {
         JudgedRequest {
             action,
             is_withheld,
-            contradictions,
+            oddities,
             submissions,
             judgements,
             pending,
@@ -308,7 +326,7 @@ impl Watched for Arc<Door> {
 struct JudgedRequest {
     action: Action,
     is_withheld: bool,
-    contradictions: u64,
+    oddities: Oddities,
     submissions: Submissions,
     judgements: Vec<Judgement>,
     pending: Option<send::PendingAnswers>,
@@ -341,11 +359,17 @@ impl JudgedRequest {
         Report::new(
             self.action,
             self.is_withheld,
-            self.contradictions,
+            self.oddities,
             &self.submissions,
             outcomes,
         )
     }
+}
+
+/// What a task returned. It ends early only with a panic, which is a fault of the program and is
+/// passed on.
+fn finished<T>(result: Result<T, JoinError>) -> T {
+    result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Random bytes of the system; zeros if it has none.

@@ -4,6 +4,7 @@
 //! coordinates, reasons, pointers and rules, never a value, a subject or an id.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,8 +12,11 @@ use serde::Serialize;
 
 use super::body::Submissions;
 use super::problem::{PROBLEM_JSON, ProblemKind, problem_type};
+use super::tokens::TokenGrant;
+use super::{Oddities, random_bytes};
 use crate::contract::Rejection;
 use crate::event::Kind;
+use crate::hex;
 
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +106,9 @@ pub(super) struct Report {
     /// Whether strict handling kept accepted events from being sent.
     pub(super) is_withheld: bool,
     pub(super) results: Vec<EventResult>,
-    /// Events whose content contradicts that of an earlier one of the same revision.
-    pub(super) contradictions: u64,
+    pub(super) oddities: Oddities,
+    /// Names the request in the log. It is never the client's, which could be a value.
+    pub(super) request_id: String,
 }
 
 impl Report {
@@ -111,7 +116,7 @@ impl Report {
     pub(super) fn new(
         action: Action,
         is_withheld: bool,
-        contradictions: u64,
+        oddities: Oddities,
         submissions: &Submissions,
         outcomes: Vec<Outcome>,
     ) -> Self {
@@ -124,7 +129,41 @@ impl Report {
             action,
             is_withheld,
             results: results.collect(),
-            contradictions,
+            oddities,
+            request_id: hex::encode(&random_bytes::<8>()),
+        }
+    }
+
+    /// Logs what became of the request.
+    pub(super) fn log(&self, grant: &TokenGrant) {
+        let (request_id, partner, token) = (&*self.request_id, &*grant.partner, &*grant.id);
+        let (read, refused) = (self.results.len(), self.count("refused"));
+        if self.action == Action::Check {
+            tracing::info!(request_id, partner, token, read, refused, "events checked");
+            return;
+        }
+        let (sent, unknown) = (self.count("sent"), self.count("unknown"));
+        if unknown > 0 {
+            tracing::warn!(
+                request_id,
+                partner,
+                token,
+                read,
+                sent,
+                refused,
+                unknown,
+                "events not confirmed by Kafka"
+            );
+        } else {
+            tracing::info!(
+                request_id,
+                partner,
+                token,
+                read,
+                sent,
+                refused,
+                "events received"
+            );
         }
     }
 
@@ -184,24 +223,20 @@ impl Report {
     }
 
     /// The answer.
-    pub(super) fn into_response(
-        self,
-        preferences: Preferences,
-        request_id: &str,
-        wait: u64,
-    ) -> Response {
+    pub(super) fn into_response(self, preferences: Preferences, wait: u64) -> Response {
         let (status, problem) = self.status();
         let body = ReportBody {
             problem_type: problem.map(problem_type),
             title: self.title(),
             status: status.as_u16(),
-            instance: format!("/v1/requests/{request_id}"),
+            instance: format!("/v1/requests/{}", self.request_id),
             read: self.results.len(),
             accepted: (self.action == Action::Check).then(|| self.count("accepted")),
             sent: self.count("sent"),
             refused: self.count("refused"),
             unknown: self.count("unknown"),
-            contradictions: self.contradictions,
+            contradictions: self.oddities.contradictions,
+            unknown_codes: &self.oddities.unknown_codes,
             results: self
                 .results
                 .iter()
@@ -241,6 +276,8 @@ struct ReportBody<'r> {
     refused: usize,
     unknown: usize,
     contradictions: u64,
+    /// By list.
+    unknown_codes: &'r BTreeMap<String, u64>,
     results: Vec<&'r EventResult>,
 }
 

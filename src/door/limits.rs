@@ -49,11 +49,13 @@ struct Loads {
     partners: HashMap<String, PartnerLoad>,
 }
 
-/// A request that was admitted, until it is dropped.
+/// A request that was admitted and the memory that it uses, until it is dropped.
 #[derive(Debug)]
 pub(super) struct AdmittedRequest {
     partner: String,
     loads: Arc<Mutex<Loads>>,
+    memory: Arc<Semaphore>,
+    permits: Vec<OwnedSemaphorePermit>,
 }
 
 impl Drop for AdmittedRequest {
@@ -66,14 +68,7 @@ impl Drop for AdmittedRequest {
     }
 }
 
-/// Memory that a request uses, until it is dropped.
-#[derive(Debug)]
-pub(super) struct MemoryShare {
-    memory: Arc<Semaphore>,
-    permits: Vec<OwnedSemaphorePermit>,
-}
-
-impl MemoryShare {
+impl AdmittedRequest {
     /// Takes more memory.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         let units = bytes.div_ceil(MEMORY_UNIT) as u32;
@@ -121,6 +116,8 @@ impl Limits {
         Ok(AdmittedRequest {
             partner: partner.to_owned(),
             loads: Arc::clone(&self.loads),
+            memory: Arc::clone(&self.memory),
+            permits: Vec::new(),
         })
     }
 
@@ -152,18 +149,18 @@ impl Limits {
         load
     }
 
+    /// Whether events of a partner have been counted.
+    #[cfg(test)]
+    pub(super) fn has_counted(&self, partner: &str) -> bool {
+        let loads = self.loads.lock().expect("no panic");
+        let load = loads.partners.get(partner);
+        load.is_some_and(|load| load.allowance < self.rate * BURST_SECONDS)
+    }
+
     /// The number of requests under way.
     #[cfg(test)]
     pub(super) fn requests(&self) -> usize {
         self.loads.lock().expect("no panic").requests
-    }
-
-    /// A share of the memory of bodies, of no bytes yet.
-    pub(super) fn memory(&self) -> MemoryShare {
-        MemoryShare {
-            memory: Arc::clone(&self.memory),
-            permits: Vec::new(),
-        }
     }
 }
 
@@ -206,7 +203,8 @@ mod tests {
     #[test]
     fn memory_is_shared_and_returned() {
         let limits = Limits::new(100, 4, 4 << 10);
-        let (mut one, mut other) = (limits.memory(), limits.memory());
+        let admit = |partner: &str| limits.admit(partner, Instant::now()).expect("admitted");
+        let (mut one, mut other) = (admit("a"), admit("b"));
         one.grow(3 << 10).expect("free");
         other.grow(1).expect("free");
         assert_eq!(other.grow(1).expect_err("used").kind, ProblemKind::Busy);

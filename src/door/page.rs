@@ -21,7 +21,6 @@ use super::body::{BodyFormat, Submissions};
 use super::limits::retry_seconds;
 use super::multipart::parts;
 use super::problem::{Problem, ProblemKind};
-use super::routes::new_request_id;
 use super::tokens::TokenGrant;
 use crate::event::Kind;
 
@@ -167,9 +166,9 @@ impl Door {
         body: axum::body::Body,
         content: &mut PageContent,
     ) -> Result<Report, Problem> {
-        let admitted = self.limits.admit(&grant.partner, Instant::now())?;
-        let (body, memory) = self
-            .read_body(headers, body, false, BodyFormat::Table)
+        let mut admitted = self.limits.admit(&grant.partner, Instant::now())?;
+        let body = self
+            .read_body(headers, body, false, BodyFormat::Table, &mut admitted)
             .await?;
         let content_type = headers
             .get(header::CONTENT_TYPE)
@@ -206,12 +205,8 @@ impl Door {
         let read = || Submissions::read(format, &HeaderMap::new(), table, file, events_max);
         // The form is borrowed from the body, so it cannot move to another thread.
         let submissions = tokio::task::block_in_place(read)?;
-        let report = self
-            .submit(Arc::clone(grant), submissions, action, false)
-            .await;
-        report.log(action, grant, &new_request_id());
-        drop((memory, admitted));
-        Ok(report)
+        let report = self.submit(Arc::clone(grant), submissions, action, false, admitted);
+        Ok(report.await)
     }
 
     /// A page.
@@ -360,6 +355,7 @@ struct ReportView {
     refused: usize,
     unknown: usize,
     contradictions: u64,
+    unknown_codes: BTreeMap<String, u64>,
     groups: Vec<FaultGroup>,
 }
 
@@ -384,7 +380,8 @@ impl ReportView {
             accepted: report.count(if is_check { "accepted" } else { "sent" }),
             refused: report.count("refused"),
             unknown: report.count("unknown"),
-            contradictions: report.contradictions,
+            contradictions: report.oddities.contradictions,
+            unknown_codes: report.oddities.unknown_codes.clone(),
             groups: fault_groups(report),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::{self, Next};
@@ -17,15 +17,14 @@ use serde_json::json;
 
 use super::answer::{Action, Preferences, Report};
 use super::body::{BodyFormat, Submissions, is_packed, too_large, unpack};
-use super::limits::{MemoryShare, retry_seconds};
+use super::limits::{AdmittedRequest, retry_seconds};
 use super::page;
 use super::problem::{Problem, ProblemKind};
 use super::table::{Table, template};
 use super::tokens::TokenGrant;
-use super::{Door, random_bytes};
+use super::{Door, finished};
 use crate::contract::schemas;
 use crate::event::Kind;
-use crate::hex;
 
 /// Names a request in the partner's own records; returned as it came.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -95,12 +94,10 @@ async fn answer(door: &Arc<Door>, request: Request, action: Action) -> Result<Re
         _ => None,
     };
     let preferences = Preferences::from_headers(headers);
-    let request_id = new_request_id();
     let report = door
         .receive(&grant, headers, body, format, table, action, preferences)
         .await?;
-    report.log(action, &grant, &request_id);
-    Ok(report.into_response(preferences, &request_id, retry_seconds()))
+    Ok(report.into_response(preferences, retry_seconds()))
 }
 
 /// The token of a request.
@@ -122,10 +119,6 @@ fn table_of(door: &Door, query: &str) -> Result<Table, Problem> {
         return Err(Problem::new(ProblemKind::Body, detail));
     };
     Ok(door.table(source, kind))
-}
-
-pub(super) fn new_request_id() -> String {
-    hex::encode(&random_bytes::<8>())
 }
 
 impl Door {
@@ -157,9 +150,11 @@ impl Door {
         action: Action,
         preferences: Preferences,
     ) -> Result<Report, Problem> {
-        let admitted = self.limits.admit(&grant.partner, Instant::now())?;
+        let mut admitted = self.limits.admit(&grant.partner, Instant::now())?;
         let is_packed = is_packed(headers)?;
-        let (body, mut memory) = self.read_body(headers, body, is_packed, format).await?;
+        let body = self
+            .read_body(headers, body, is_packed, format, &mut admitted)
+            .await?;
         let (headers, bytes_max, events_max) = (
             headers.clone(),
             self.settings.body_bytes,
@@ -168,25 +163,19 @@ impl Door {
         let submissions = tokio::task::spawn_blocking(move || {
             let unpacked;
             let body = if is_packed {
-                let grow = |bytes: usize| memory.grow(bytes * format.memory_factor());
+                let grow = |bytes: usize| admitted.grow(bytes * format.memory_factor());
                 unpacked = unpack(&body, bytes_max, grow)?;
                 &unpacked[..]
             } else {
                 &body[..]
             };
             let submissions = Submissions::read(format, &headers, table, body, events_max)?;
-            Ok((submissions, memory))
+            Ok((submissions, admitted))
         });
-        let (submissions, memory) = match submissions.await {
-            Ok(read) => read?,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        let grant = Arc::clone(grant);
-        let report = self
-            .submit(grant, submissions, action, preferences.is_strict)
-            .await;
-        drop((memory, admitted));
-        Ok(report)
+        let (submissions, admitted) = finished(submissions.await)?;
+        let (grant, is_strict) = (Arc::clone(grant), preferences.is_strict);
+        let report = self.submit(grant, submissions, action, is_strict, admitted);
+        Ok(report.await)
     }
 
     /// The bytes of a body, once there is memory for them.
@@ -196,7 +185,8 @@ impl Door {
         body: Body,
         is_packed: bool,
         format: BodyFormat,
-    ) -> Result<(axum::body::Bytes, MemoryShare), Problem> {
+        admitted: &mut AdmittedRequest,
+    ) -> Result<Bytes, Problem> {
         let (bytes_max, factor) = if is_packed {
             (self.settings.body_bytes / PACKED_SHARE, 1)
         } else {
@@ -212,12 +202,11 @@ impl Door {
         if length.is_some_and(|length| length > bytes_max) {
             return Err(too_large(what, bytes_max));
         }
-        let mut memory = self.limits.memory();
-        memory.grow(length.unwrap_or(bytes_max) * factor)?;
+        admitted.grow(length.unwrap_or(bytes_max) * factor)?;
         let read = axum::body::to_bytes(body, bytes_max);
         let timeout = self.settings.body_timeout;
         match tokio::time::timeout(timeout, read).await {
-            Ok(Ok(bytes)) => Ok((bytes, memory)),
+            Ok(Ok(bytes)) => Ok(bytes),
             // Without a length, a body that is too large is noticed here; so is a connection that
             // was closed, whose client reads no answer.
             Ok(Err(_)) => Err(too_large(what, bytes_max)),
@@ -225,41 +214,6 @@ impl Door {
                 let detail = format!("the body did not arrive within {} s", timeout.as_secs());
                 Err(Problem::new(ProblemKind::Slow, detail))
             }
-        }
-    }
-}
-
-impl Report {
-    /// Logs what became of the request.
-    pub(super) fn log(&self, action: Action, grant: &TokenGrant, request_id: &str) {
-        let (partner, token) = (&*grant.partner, &*grant.id);
-        let (read, refused) = (self.results.len(), self.count("refused"));
-        if action == Action::Check {
-            tracing::info!(request_id, partner, token, read, refused, "events checked");
-            return;
-        }
-        let (sent, unknown) = (self.count("sent"), self.count("unknown"));
-        if unknown > 0 {
-            tracing::warn!(
-                request_id,
-                partner,
-                token,
-                read,
-                sent,
-                refused,
-                unknown,
-                "events not confirmed by Kafka"
-            );
-        } else {
-            tracing::info!(
-                request_id,
-                partner,
-                token,
-                read,
-                sent,
-                refused,
-                "events received"
-            );
         }
     }
 }

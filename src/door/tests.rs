@@ -665,6 +665,37 @@ fn events_that_no_broker_confirms_are_unknown_and_may_be_sent_again() {
 }
 
 #[test]
+fn a_request_whose_client_went_away_is_completed() {
+    let door = OpenDoor::new();
+    let crime = example("crime");
+    let mut stream = TcpStream::connect(door.address).expect("connected");
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: door\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n{crime}",
+        door.token("kent-police"),
+        crime.len()
+    );
+    let delay = Duration::from_millis(500);
+    door.cluster
+        .broker_round_trip_time(1, delay)
+        .expect("slowed");
+    stream.write_all(head.as_bytes()).expect("written");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let await_that = |what: &str, holds: &dyn Fn() -> bool| {
+        while !holds() {
+            assert!(Instant::now() < deadline, "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    await_that("read", &|| door.door.limits.has_counted("kent-police"));
+    assert_eq!(door.door.limits.requests(), 1);
+    drop(stream);
+    let sent = "partner_feeds_door_events_total{partner=\"kent-police\",outcome=\"sent\"} 1\n";
+    await_that("sent", &|| door.door.metrics.exposition().contains(sent));
+    await_that("ended", &|| door.door.limits.requests() == 0);
+}
+
+#[test]
 fn a_fatal_error_of_the_producer_is_unknown_and_the_next_request_is_sent() {
     let door = OpenDoor::new();
     let crime = example("crime");
@@ -913,6 +944,18 @@ fn a_person_signs_in_checks_a_table_and_sends_it_without_a_script() {
             .contains("2 of 3 events were refused; the others were sent"),
         "{sent:?}"
     );
+    let needs = case.replacen(
+        "\"support_needs\":[",
+        "\"support_needs\":[\"no-such-need\",",
+        1,
+    );
+    assert_ne!(needs, case, "the example has needs");
+    let unknown = post("check", &needs, "same-origin").with_status(200);
+    assert!(
+        unknown.text.contains("Codes that the list hclic-need@"),
+        "{unknown:?}"
+    );
+    assert!(!unknown.text.contains("no-such-need"));
     let good = post("send", case, "same-origin").with_status(200);
     assert!(good.text.contains("1 of 1 event was sent"), "{good:?}");
     let events = "partner_feeds_door_events_total{partner=\"maidstone-bc\",outcome=\"sent\"} 2";

@@ -54,6 +54,26 @@ pub(super) fn check(kind: Kind, data: &Value) -> Option<Violation> {
     check.first
 }
 
+/// The rule of a pattern: the first sentence of its description, which people can read, or the
+/// pattern itself.
+fn described_form(schema: &Value, pattern: &str) -> String {
+    let description = schema.get("description").and_then(Value::as_str);
+    // A full stop in a list of characters has spaces on both sides.
+    let end = |text: &str| {
+        let mut stops = text.match_indices(". ").map(|(at, _)| at);
+        stops.find(|at| !text[..*at].ends_with(' '))
+    };
+    let sentence = description.map(|text| &text[..end(text).unwrap_or(text.len())]);
+    let mut letters = sentence.unwrap_or_default().chars();
+    match letters.next() {
+        Some(first) => {
+            let rest = letters.as_str().trim_end_matches('.');
+            format!("must be {}{rest}", first.to_ascii_lowercase())
+        }
+        None => format!("must have the form {pattern}"),
+    }
+}
+
 /// Validates a value against a schema.
 struct SchemaCheck {
     /// Where in the event it is looked.
@@ -86,9 +106,7 @@ impl SchemaCheck {
                 ("pattern", Value::String(text)) => {
                     let pattern = wanted.as_str().expect("a pattern is a text");
                     if !PATTERNS[pattern].is_match(text) {
-                        self.keep(Reason::SchemaPattern, || {
-                            format!("must have the form {pattern}")
-                        });
+                        self.keep(Reason::SchemaPattern, || described_form(schema, pattern));
                     }
                 }
                 ("minimum", Value::Number(number)) if number.as_f64() < wanted.as_f64() => {
@@ -394,7 +412,7 @@ mod tests {
                 json!("x"),
                 "/data/what/edition",
                 Reason::SchemaPattern,
-                "must have the form ^",
+                "must be the edition of a code list: a year, or a year and month (2016-04)",
             ),
             (
                 "/when",
@@ -429,6 +447,11 @@ mod tests {
                 .map(|violation| (violation.reason, violation.rule.into_owned()))
         };
         let violation = |reason, rule: &str| Some((reason, rule.to_owned()));
+        let form = |schema: Value| described_form(&schema, "^[a-z]$");
+        assert_eq!(form(json!({})), "must have the form ^[a-z]$");
+        let description = "A token of letters and . _ / only. Source: us.";
+        let described = json!({ "description": description });
+        assert_eq!(form(described), "must be a token of letters and . _ / only");
         let range = json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 20 });
         assert_eq!(
             of(range.clone(), json!(0)),
