@@ -24,6 +24,7 @@ use crate::pipeline;
 use crate::publish::{Publisher, TIMEOUT};
 use crate::reference::Reference;
 use crate::reference::plan::Plan;
+use crate::release::RELEASES;
 use crate::storage::Store;
 
 /// Logs only finished stages: other messages are about the embedded broker, which cannot do all
@@ -48,7 +49,7 @@ const PLAN: &str = "smp-2017-18";
 const MARK: &str = "DEMO.txt";
 const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
 /// The folders of a store.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     "journal",
     "ledger",
     "rejects",
@@ -56,6 +57,7 @@ const FOLDERS: [&str; 7] = [
     "events",
     "aggregates",
     DOCUMENTS,
+    RELEASES,
 ];
 
 /// Try the complete pipeline with an embedded broker and generated events
