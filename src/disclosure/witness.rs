@@ -86,3 +86,30 @@ impl WitnessRanges {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disclosure::Relation;
+
+    #[test]
+    fn a_table_that_breaks_a_sum_or_a_bound_is_no_witness() {
+        let cells = vec![Cell::public(20), Cell::hidden(3, 4), Cell::hidden(17, 4)];
+        let relations = vec![Relation::equal(0, [1, 2])];
+        let system = System { cells, relations };
+        let mut ranges = WitnessRanges::new(&system);
+        for changes in [
+            vec![(1, 3)],          // the sum
+            vec![(1, -3), (2, 3)], // a hidden cell of 0
+            vec![(0, 1), (1, 1)],  // a public cell
+            vec![(1, 2), (2, -1)], // a solver that rounds
+        ] {
+            assert!(!ranges.add(&system, &changes.into_iter().collect()));
+        }
+        assert_eq!(ranges.range(1), (3, 3));
+        assert!(!ranges.is_safe(1, &system.cells[1]));
+        assert!(ranges.add(&system, &[(1, 3), (2, -3)].into()));
+        assert_eq!(ranges.range(1), (3, 6));
+        assert!(ranges.is_safe(1, &system.cells[1]));
+    }
+}
