@@ -89,19 +89,20 @@ impl OpenDoor {
             .iter()
             .map(|(_, document)| attribute(document, "source"));
         let sources: Vec<String> = sources.map(|source| source.expect("a source")).collect();
-        let senders: BTreeSet<&str> = sources.iter().map(|source| partner_of(source)).collect();
+        let partner_names: BTreeSet<&str> =
+            sources.iter().map(|source| partner_of(source)).collect();
         let (mut tokens, mut file) = (BTreeMap::new(), String::new());
         let expires = NOW.plus_seconds(86_400).in_london().date();
-        for partner in senders {
+        for partner in partner_names {
             let token = create(&REFERENCE.partners, partner, &[], expires, NOW).expect("a token");
             file.push_str(&token.entry);
             tokens.insert(partner.to_owned(), token.secret);
         }
         let past = NOW.plus_seconds(-30 * 86_400);
         let yesterday = NOW.plus_seconds(-86_400).in_london().date();
-        let expired =
+        let old_token =
             create(&REFERENCE.partners, "kent-police", &[], yesterday, past).expect("a token");
-        file.push_str(&expired.entry);
+        file.push_str(&old_token.entry);
         std::fs::write(folder.path().join("tokens.toml"), file).expect("written");
         let mut settings = DoorSettings {
             listen: "127.0.0.1:0".to_owned(),
@@ -134,7 +135,7 @@ impl OpenDoor {
             stop: Some(stop),
             runtime: Some(runtime),
             tokens,
-            expired: expired.secret,
+            expired: old_token.secret,
             folder,
         }
     }
