@@ -119,7 +119,7 @@ impl Partner {
                     let port = *port.lock().expect("no panic");
                     let answer = post(port, &token, "/v1/events", &lines.join("\n"));
                     let mut reported = reported.lock().expect("no panic");
-                    reported.record(subjects, answer);
+                    reported.record(subjects, answer.as_ref());
                     requests.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -149,8 +149,8 @@ impl Partner {
 }
 
 impl Reported {
-    fn record(&mut self, subjects: Vec<String>, answer: Option<(u16, Value)>) {
-        let results = answer.as_ref().map(|(_, answer)| &answer["results"]);
+    fn record(&mut self, subjects: Vec<String>, answer: Option<&(u16, Value)>) {
+        let results = answer.map(|(_, answer)| &answer["results"]);
         let Some(results) = results.and_then(Value::as_array) else {
             // No answer, or a door that was stopping: nothing is known.
             self.unknown.extend(subjects);
