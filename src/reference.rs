@@ -4,6 +4,7 @@
 //! only the first. Loaded data never changes, so everything derived from it is a pure function. This
 //! module does not know the settings of a run.
 
+pub mod accepted_check;
 pub mod breaks;
 pub mod carried;
 pub mod codes;

@@ -38,6 +38,7 @@ use crate::aggregate::{PROVENANCE, RunProgress};
 use crate::contract::record::system_of;
 use crate::files::{Faults, TextFiles};
 use crate::reference::Reference;
+use crate::reference::accepted_check::AcceptedCheck;
 use crate::storage::{StorageError, Store};
 use cells::{ExactCells, Known};
 use config::ReleaseConfig;
@@ -307,15 +308,6 @@ impl ExactTables {
     }
 }
 
-/// A check of the data that failed, and the reason why the partnership accepts it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AcceptedCheck {
-    /// The check.
-    pub check: String,
-    /// The reason.
-    pub reason: String,
-}
-
 /// Makes a new release, without writing it.
 pub fn make(
     run: &ReleaseRun<'_>,
@@ -359,6 +351,10 @@ fn make_after(
     progress.begin("read the exact tables", 0);
     let tables = ExactTables::load(run, &config)?;
     let cells = cells::read(&config, &rules, &tables)?;
+    let mut all_accepted = config.accepted.clone();
+    let others = accepted.iter().filter(|own| !config.accepted.contains(own));
+    all_accepted.extend(others.cloned());
+    let accepted = &*all_accepted;
     check_accepted(&tables, &cells, accepted)?;
     let mut earlier = Earlier::default();
     let mut earlier_ids = Vec::new();

@@ -14,6 +14,7 @@ use crate::files::TextFiles;
 use crate::files::fault::{FaultSink, Faults, hint};
 use crate::files::toml_reader::{TomlReader, parse};
 use crate::reference::Reference;
+use crate::reference::accepted_check::AcceptedCheck;
 use crate::reference::plan::Plan;
 use crate::reference::windows::Window;
 
@@ -90,15 +91,6 @@ pub(crate) struct MapSettings {
 pub(crate) struct DroppedPoint {
     /// The name of the figure it is about.
     pub(crate) figure: String,
-    /// Why.
-    pub(crate) reason: String,
-}
-
-/// A failed check of the data that the partnership accepts.
-#[derive(Clone, Debug)]
-pub(crate) struct AcceptedCheck {
-    /// The check.
-    pub(crate) check: String,
     /// Why.
     pub(crate) reason: String,
 }
@@ -210,7 +202,7 @@ impl Reader<'_> {
         let overview = self.overview(reader);
         let restricted = reader.list("restricted");
         let previous = self.previous(reader);
-        let accept = accepted(reader);
+        let accept = AcceptedCheck::read_all(reader);
         let lead = reader.table("lead");
         let map = reader.table("map").and_then(|table| self.map(&table));
         let (pin, drop) = key_points(reader);
@@ -407,15 +399,6 @@ fn check_series(reader: &TomlReader<'_>, key: &str, id: &str, plan: &Plan) {
             format!("`{id}` is not a priority of {}{hint}", plan.id),
         );
     }
-}
-
-fn accepted(reader: &TomlReader<'_>) -> Vec<AcceptedCheck> {
-    let tables = reader.tables("accept");
-    let accepted = tables.iter().map(|table| AcceptedCheck {
-        check: table.name("check").to_owned(),
-        reason: table.name("reason").to_owned(),
-    });
-    accepted.collect()
 }
 
 fn key_points(reader: &TomlReader<'_>) -> (Vec<String>, Vec<DroppedPoint>) {

@@ -12,9 +12,9 @@ use super::progress::{NoProgress, Progress};
 use super::text::{align_right, counted, grouped, table};
 use super::{Connection, exit_code, runtime};
 use crate::files::TextFiles;
+use crate::reference::accepted_check::AcceptedCheck;
 use crate::release::{
-    self, AcceptedCheck, CostlySuppression, MadeRelease, Manifest, RELEASES, ReleaseAttack,
-    ReleaseRun,
+    self, CostlySuppression, MadeRelease, Manifest, RELEASES, ReleaseAttack, ReleaseRun,
 };
 
 /// The most lines of a list that a text prints.

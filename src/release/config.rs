@@ -12,6 +12,7 @@ use crate::files::fault::{FaultSink, Faults, hint};
 use crate::files::toml_reader::{ListItem, TomlReader, parse};
 use crate::hex;
 use crate::reference::Reference;
+use crate::reference::accepted_check::AcceptedCheck;
 use crate::reference::geography::{Method, Tier};
 use crate::reference::plan::Plan;
 use crate::reference::windows::Window;
@@ -64,6 +65,7 @@ pub(crate) struct ReleaseConfig {
     pub(crate) as_at: Option<civil::Date>,
     pub(crate) tables: Vec<TableRequest>,
     pub(crate) merges: Vec<CodeMerge>,
+    pub(crate) accepted: Vec<AcceptedCheck>,
     /// SHA-256 of the file and of disclosure.toml.
     pub(crate) checksums: [String; 2],
 }
@@ -146,6 +148,7 @@ fn read(
         as_at,
         tables,
         merges,
+        accepted: AcceptedCheck::read_all(reader),
         checksums,
     })
 }

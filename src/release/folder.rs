@@ -15,6 +15,7 @@ use crate::aggregate::tables::ValueType::{Boolean, Date, Integer, Text};
 use crate::disclosure::SOLVER;
 use crate::hex;
 use crate::ledger::PROGRAM;
+use crate::reference::accepted_check::AcceptedCheck;
 use crate::release::attack::{PublishedRelease, PublishedRule};
 use crate::release::cells::{SeriesRef, months};
 use crate::release::config::ReleaseConfig;
@@ -22,7 +23,7 @@ use crate::release::published::{self, PublishedCell, PublishedCells};
 use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
 use crate::release::rules::DisclosureRules;
 use crate::release::table::{ColumnDefinition, Datum, ReleaseTable};
-use crate::release::{AcceptedCheck, MadeRelease, ReleaseError, ReleaseRun, workbook};
+use crate::release::{MadeRelease, ReleaseError, ReleaseRun, workbook};
 use crate::storage::{Creation, Store};
 
 /// The folder of all releases in a store.
