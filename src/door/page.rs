@@ -168,7 +168,13 @@ impl Door {
     ) -> Result<Report, Problem> {
         let mut admitted = self.limits.admit(&grant.partner, Instant::now())?;
         let body = self
-            .read_body(headers, body, false, BodyFormat::Table, &mut admitted)
+            .read_body(
+                headers,
+                &mut Some(body),
+                false,
+                BodyFormat::Table,
+                &mut admitted,
+            )
             .await?;
         let content_type = headers
             .get(header::CONTENT_TYPE)

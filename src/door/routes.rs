@@ -4,15 +4,17 @@
 //! has an id that the door makes, never one of the client's: that could be a value.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures::StreamExt as _;
 use serde_json::json;
 
 use super::answer::{Action, Preferences, Report};
@@ -30,6 +32,9 @@ use crate::event::Kind;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The most bytes of a request's id that are returned.
 const REQUEST_ID_BYTES_MAX: usize = 128;
+/// How much of a refused body is read and dropped, in times of the largest body, and for how long.
+const DISCARDED_SHARE: usize = 4;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much smaller than its contents a packed body must be, at least: a quarter.
 const PACKED_SHARE: usize = 4;
 
@@ -77,15 +82,43 @@ async fn finish_response(State(door): State<Arc<Door>>, request: Request, next: 
 }
 
 async fn receive_events(State(door): State<Arc<Door>>, request: Request) -> Response {
-    answer(&door, request, Action::Send).await.into_response()
+    answer(&door, request, Action::Send).await
 }
 
 async fn check_events(State(door): State<Arc<Door>>, request: Request) -> Response {
-    answer(&door, request, Action::Check).await.into_response()
+    answer(&door, request, Action::Check).await
 }
 
-async fn answer(door: &Arc<Door>, request: Request, action: Action) -> Result<Response, Problem> {
+/// Answers a request with events. A body that was refused before it was read is discarded: a client
+/// that still sends it would lose the answer with the connection.
+async fn answer(door: &Arc<Door>, request: Request, action: Action) -> Response {
     let (parts, body) = request.into_parts();
+    let mut body = Some(body);
+    let answered = report(door, &parts, &mut body, action).await;
+    if let Some(unread) = body {
+        let discarded = discard(unread, door.settings.body_bytes * DISCARDED_SHARE);
+        drop(tokio::time::timeout(DISCARD_TIMEOUT, discarded).await);
+    }
+    answered.into_response()
+}
+
+/// Reads a body, or the start of one, and drops it.
+async fn discard(body: Body, bytes_max: usize) {
+    let (mut frames, mut bytes) = (body.into_data_stream(), 0);
+    while let Some(Ok(frame)) = frames.next().await {
+        bytes += frame.len();
+        if bytes > bytes_max {
+            return;
+        }
+    }
+}
+
+async fn report(
+    door: &Arc<Door>,
+    parts: &Parts,
+    body: &mut Option<Body>,
+    action: Action,
+) -> Result<Response, Problem> {
     let (headers, query) = (&parts.headers, parts.uri.query().unwrap_or_default());
     let grant = door.authenticate(bearer(headers))?;
     let format = BodyFormat::from_headers(headers)?;
@@ -144,7 +177,7 @@ impl Door {
         self: &Arc<Self>,
         grant: &Arc<TokenGrant>,
         headers: &HeaderMap,
-        body: Body,
+        body: &mut Option<Body>,
         format: BodyFormat,
         table: Option<Table>,
         action: Action,
@@ -182,7 +215,7 @@ impl Door {
     pub(super) async fn read_body(
         &self,
         headers: &HeaderMap,
-        body: Body,
+        body: &mut Option<Body>,
         is_packed: bool,
         format: BodyFormat,
         admitted: &mut AdmittedRequest,
@@ -203,7 +236,7 @@ impl Door {
             return Err(too_large(what, bytes_max));
         }
         admitted.grow(length.unwrap_or(bytes_max) * factor)?;
-        let read = axum::body::to_bytes(body, bytes_max);
+        let read = axum::body::to_bytes(body.take().unwrap_or_default(), bytes_max);
         let timeout = self.settings.body_timeout;
         match tokio::time::timeout(timeout, read).await {
             Ok(Ok(bytes)) => Ok(bytes),
