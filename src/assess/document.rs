@@ -66,7 +66,7 @@ pub(crate) enum Block {
     /// A table.
     Table { table: DataTable },
     /// A chart.
-    Chart { chart: Chart },
+    Chart { chart: Box<Chart> },
 }
 
 /// A table with its query.

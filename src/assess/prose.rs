@@ -180,12 +180,16 @@ pub(crate) fn any_of(items: Vec<Prose>) -> Prose {
     joined(items, " or ")
 }
 
-fn joined(items: Vec<Prose>, last: &'static str) -> Prose {
+fn joined(items: Vec<Prose>, before_last: &'static str) -> Prose {
     let count = items.len();
     let mut list = Prose::default();
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
-            list.push(if index + 1 == count { last } else { ", " });
+            list.push(if index + 1 == count {
+                before_last
+            } else {
+                ", "
+            });
         }
         list.push(item);
     }

@@ -133,7 +133,9 @@ pub(super) fn spc_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Bloc
         legend
     );
     let chart = Chart::new(number, (title, subtitle), drawing, data);
-    Some(Block::Chart { chart })
+    Some(Block::Chart {
+        chart: Box::new(chart),
+    })
 }
 
 fn point(draft: &Draft<'_>, row: FactRow<'_>) -> Option<Point> {
@@ -275,7 +277,9 @@ pub(super) fn hours_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Bl
         unknown
     );
     let chart = Chart::new(number, (title, subtitle), drawing, data);
-    Some(Block::Chart { chart })
+    Some(Block::Chart {
+        chart: Box::new(chart),
+    })
 }
 
 /// Replaces the numbers of the days by their names.
@@ -427,7 +431,9 @@ pub(super) fn bar_chart(
     let label = ranked_label(&title, ends);
     let drawing = bars::draw(&bars, &label);
     let chart = Chart::new(number, (title, subtitle), drawing, data);
-    Some(Block::Chart { chart })
+    Some(Block::Chart {
+        chart: Box::new(chart),
+    })
 }
 
 /// The words for a chart of what is in order, for those who do not see it; `ends` are the first and

@@ -121,9 +121,9 @@ fn shares(draft: &Draft<'_>, factor: &Factor) -> Option<Block> {
         name(&*draft.window_label)
     );
     Some(Block::Chart {
-        chart: Chart {
+        chart: Box::new(Chart {
             is_open: true,
             ..Chart::new(number, (title, subtitle), drawing, data)
-        },
+        }),
     })
 }

@@ -293,10 +293,6 @@ fn partnership_places(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block>
         text.push(place);
     }
     text.push("A place has no rate, since few people live there and many visit it.");
-    text.push(
-        draft
-            .short_caveat(measure)
-            .map_or_else(Prose::default, |caveat| caveat),
-    );
+    text.push(Prose::from(draft.short_caveat(measure)));
     Some(paragraph(text))
 }

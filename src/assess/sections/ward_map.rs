@@ -70,7 +70,9 @@ pub(super) fn map_chart(
             table(draft, measure, number, &listing),
         )
     };
-    Ok(Block::Chart { chart })
+    Ok(Block::Chart {
+        chart: Box::new(chart),
+    })
 }
 
 /// The wards with their shapes, numbered in the order of their rates.
