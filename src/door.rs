@@ -15,6 +15,7 @@ mod page;
 mod problem;
 mod routes;
 mod send;
+mod submission;
 mod table;
 mod tokens;
 

@@ -12,8 +12,8 @@ use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::problem::{Problem, ProblemKind};
+use super::submission::{Submission, is_plain_number};
 use super::table::Table;
-use crate::contract::VALUE_BYTES_MAX;
 use crate::publish::lines::Lines;
 
 /// What the name of an attribute's header begins with.
@@ -148,13 +148,6 @@ fn too_many(events_max: usize) -> Problem {
     )
 }
 
-/// An event as it came: a document, and the line at which it starts in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Submission {
-    pub(super) line: Option<u64>,
-    pub(super) document: Vec<u8>,
-}
-
 /// The events of a request.
 #[derive(Debug)]
 pub(super) struct Submissions {
@@ -198,17 +191,6 @@ impl Submissions {
             return Err(Problem::new(ProblemKind::Body, "the body has no events"));
         }
         Ok(Self { events, table })
-    }
-}
-
-impl Submission {
-    /// A document, cut to one byte more than the limit: it is refused as too large all the same.
-    fn without_line(document: &[u8]) -> Self {
-        let kept = document.len().min(VALUE_BYTES_MAX + 1);
-        Self {
-            line: None,
-            document: document[..kept].to_vec(),
-        }
     }
 }
 
@@ -297,12 +279,4 @@ fn binary_document(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Problem>
     document.extend_from_slice(body.trim_ascii());
     document.push(b'}');
     Ok(document)
-}
-
-/// Whether a text is a JSON number without sign, fraction or exponent.
-pub(super) fn is_plain_number(text: &str) -> bool {
-    let is_short = (1..=18).contains(&text.len());
-    is_short
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && (text == "0" || !text.starts_with('0'))
 }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::body::{Submission, is_plain_number};
 use super::problem::{Problem, ProblemKind};
+use super::submission::{Submission, is_plain_number};
 use crate::contract::{fields, schemas, type_of};
 use crate::event::{Feed, Kind};
 use crate::files::fault::hint;

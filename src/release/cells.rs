@@ -200,7 +200,7 @@ pub(crate) fn find<'k>(
     if keys.is_empty() {
         return found;
     }
-    for table in crate::release::config::TABLES {
+    for table in crate::release::rules::TABLES {
         found.extend(reader.cells_where(table, |batch, row| {
             // Of a factor, any part may be among the keys.
             let mut key = key_of(batch, row);

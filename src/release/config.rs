@@ -16,12 +16,10 @@ use crate::reference::accepted_check::AcceptedCheck;
 use crate::reference::geography::{Method, Tier};
 use crate::reference::plan::Plan;
 use crate::reference::windows::Window;
-use crate::release::rules::Finest;
+use crate::release::rules::{Finest, TABLES};
 
 /// The folder of all releases' files, in the folder of the configuration.
 pub(crate) const FOLDER: &str = "releases";
-/// The tables of figures that a release may contain.
-pub(crate) const TABLES: [&str; 2] = ["window_totals", "factors"];
 /// The series of a plan, by one name: total, mapped, unmapped, priorities and themes.
 const PLAN_SERIES: &str = "plan";
 

@@ -19,6 +19,9 @@ const ROUND: i64 = 5;
 /// The least `hide` beside `round`: a rounded number never stands for a hidden one.
 const ROUND_HIDE: i64 = 7;
 
+/// The tables of figures that a release may contain.
+pub(crate) const TABLES: [&str; 2] = ["window_totals", "factors"];
+
 /// The smallest areas that numbers are published for, the largest last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Finest {
@@ -384,7 +387,7 @@ fn unknown(key: &str, text: &str, reference: &Reference) -> Option<String> {
             let series = plans.flat_map(|plan| &plan.series);
             series.map(|series| series.id.clone()).collect()
         }
-        "tables" => super::config::TABLES.map(str::to_owned).into(),
+        "tables" => TABLES.map(str::to_owned).into(),
         _ => return None,
     };
     let hint = hint(text, known.iter().map(String::as_str));
