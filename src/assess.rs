@@ -361,11 +361,17 @@ fn fill_narratives(draft: &Draft<'_>, sections: &mut [Section]) -> Result<(), Fa
             sink.add(&path, name, format!("there is no such figure{hint}"));
         }
     }
+    // Key points are about counts.
+    let all = sections::all_measures(draft);
+    let counts: Vec<String> = all
+        .iter()
+        .map(|measure| measure.figure_name("count"))
+        .collect();
     let pins = draft.config.pin.iter().map(|figure| ("pin", figure));
     let drops = draft.config.drop.iter().map(|drop| ("drop", &drop.figure));
-    for (key, figure) in pins.chain(drops).filter(|(_, name)| !known.contains(name)) {
-        let hint = hint(figure, known.iter().map(String::as_str));
-        let reason = format!("there is no figure `{figure}`{hint}");
+    for (key, figure) in pins.chain(drops).filter(|(_, name)| !counts.contains(name)) {
+        let hint = hint(figure, counts.iter().map(String::as_str));
+        let reason = format!("there is no count `{figure}`{hint}");
         sink.add(&draft.config.path(), &format!("key_points.{key}"), reason);
     }
     let faults = sink.into_faults();

@@ -276,7 +276,7 @@ impl<'d> Draft<'d> {
             rows: self.rows_of(measure, "window_totals"),
             expression: Expression::Column(column),
             format,
-            explain: (format == NumberFormat::Count).then(|| self.explain(measure)),
+            explain: column.starts_with("count_").then(|| self.explain(measure)),
         };
         self.figures.cite(self.facts, request)
     }
@@ -309,12 +309,12 @@ impl<'d> Draft<'d> {
         let figure =
             |what: &str, column| self.change_figure(measure, what, column, NumberFormat::Count);
         match (row.integer("base_min"), row.integer("base_max")) {
-            (least, Some(most)) if least != Some(most) => Some(prose!(
+            _ if measure.has_exact_base() => figure("base", "base_min"),
+            (_, Some(_)) => Some(prose!(
                 "between {} and {}",
                 figure("base-least", "base_min"),
                 figure("base-most", "base_max")
             )),
-            (_, Some(_)) => figure("base", "base_min"),
             (Some(least), None) if least > 0 => {
                 Some(prose!("at least {}", figure("base-least", "base_min")))
             }
@@ -400,6 +400,12 @@ impl<'d> Measure<'d> {
     /// The lower bound of the count.
     pub(crate) fn least(&self) -> i64 {
         self.total.integer("count_min").unwrap_or_default()
+    }
+
+    /// Whether the count of the baseline is one number. A mean of years is rounded down.
+    pub(crate) fn has_exact_base(&self) -> bool {
+        self.change
+            .is_some_and(|row| row.text("base_status") == "exact")
     }
 
     /// Whether anything was supplied that can show it.

@@ -198,9 +198,14 @@ impl Facts {
         self.rows(selection).into_iter().next()
     }
 
-    /// The value of an expression over the rows of a selection.
+    /// The value of an expression over the rows of a selection; none if the expression is about one
+    /// row, and there are several.
     pub(crate) fn value(&self, selection: &Selection, expression: &Expression) -> Value {
-        evaluate(expression, &self.rows(selection))
+        let rows = self.rows(selection);
+        if expression.is_of_one_row() && rows.len() > 1 {
+            return Value::Null;
+        }
+        evaluate(expression, &rows)
     }
 
     /// The rows of a listing, each with its values.

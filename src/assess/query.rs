@@ -126,6 +126,14 @@ pub(crate) enum Expression {
 }
 
 impl Expression {
+    /// Whether it is about the only row of a selection.
+    pub(crate) fn is_of_one_row(&self) -> bool {
+        matches!(
+            self,
+            Self::Column(_) | Self::TimesHundred(_) | Self::Percent(..) | Self::Plus(_)
+        )
+    }
+
     /// As SQL.
     pub(crate) fn sql(&self) -> String {
         match self {

@@ -260,8 +260,8 @@ fn print_notes(written: &Written) {
 
 /// Compare the figures of two documents
 ///
-/// Reads two files figures.json and lists the figures whose numbers differ. If the query is the same,
-/// the data changed. Exit status: 0 = no differences, 1 = differences.
+/// Compares two assessments in the store, or two files figures.json, and lists the figures whose
+/// numbers differ. If the query is the same, the data changed. Exit status: 0 = no differences, 1 = differences.
 #[derive(Debug, Args)]
 struct DiffAssessments {
     /// Earlier file figures.json, or the id of an assessment in the store

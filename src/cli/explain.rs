@@ -24,7 +24,7 @@ pub(crate) struct Explain {
     plan: String,
     /// Series: a priority or theme of the plan, total, mapped, unmapped, or a code as scheme:code
     series: String,
-    /// Area code as in the tables, such as E07000110, kent-12 or all
+    /// Area code as in the tables, such as E07000110, kent-12 or all-received
     area: String,
     /// Window, such as month:2018-10 or fy:2018-19
     window: String,

@@ -21,7 +21,7 @@ use crate::reference::Reference;
 use crate::storage::Store;
 use crate::watch::Watch;
 
-/// Consume the topics and write the ledger
+/// Consume the topics and write them to the store
 ///
 /// Runs until SIGINT or SIGTERM, then commits open batches and leaves the group. A second signal
 /// exits immediately, and nothing is lost. Exit status: 0 = done, 1 = a partition was stopped

@@ -425,7 +425,7 @@ fn key_points_are_pinned_and_dropped_by_the_name_of_a_figure() {
         .err()
         .expect("refused");
     assert!(
-        error.contains("key_points.pin: there is no figure `domestic-abuse/"),
+        error.contains("key_points.pin: there is no count `domestic-abuse/"),
         "{error}"
     );
 }

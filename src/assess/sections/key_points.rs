@@ -54,18 +54,19 @@ fn points(draft: &Draft<'_>) -> Vec<Prose> {
         .collect();
     let first = overview.first();
     let mut points: Vec<Prose> = first
+        .filter(|measure| !is_dropped(draft, measure))
         .map(|measure| overall(draft, measure))
         .into_iter()
         .collect();
     points.extend(pinned(draft));
+    // A point that was asked for is never left out.
+    let points_max = (POINTS_MAX - 1).max(points.len());
     points.extend(changes(draft, first));
     points.extend(out_of_range(draft, &overview));
     points.extend(first.and_then(|measure| top_ward(draft, measure)));
-    let mut optional = Vec::new();
-    optional.extend(first.and_then(|measure| factor(draft, measure)));
-    optional.extend(law(draft));
-    points.extend(optional);
-    points.truncate(POINTS_MAX - 1);
+    points.extend(first.and_then(|measure| factor(draft, measure)));
+    points.extend(law(draft));
+    points.truncate(points_max);
     points.push(gap(draft));
     points
 }
@@ -238,11 +239,16 @@ fn cell(measure: &Measure<'_>) -> (String, String, Option<i64>, Option<i64>) {
     )
 }
 
-fn is_candidate(draft: &Draft<'_>, measure: &Measure<'_>) -> bool {
+fn is_dropped(draft: &Draft<'_>, measure: &Measure<'_>) -> bool {
     let name = measure.figure_name("count");
-    let is_dropped = draft.config.drop.iter().any(|drop| drop.figure == name);
-    let is_pinned = draft.config.pin.contains(&name);
-    !is_dropped && !is_pinned && (measure.least() >= COUNT_MIN || is_lead(draft, measure))
+    draft.config.drop.iter().any(|drop| drop.figure == name)
+}
+
+fn is_candidate(draft: &Draft<'_>, measure: &Measure<'_>) -> bool {
+    let is_pinned = draft.config.pin.contains(&measure.figure_name("count"));
+    !is_dropped(draft, measure)
+        && !is_pinned
+        && (measure.least() >= COUNT_MIN || is_lead(draft, measure))
 }
 
 fn is_lead(draft: &Draft<'_>, measure: &Measure<'_>) -> bool {

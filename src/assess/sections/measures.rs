@@ -117,10 +117,13 @@ pub(super) fn count(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
     }
 }
 
-/// The count of the baseline.
+/// The count of the baseline, or its bounds.
 pub(super) fn base(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
     let value = measure.change_value("base_min").unwrap_or(Value::Null);
-    number(draft.base(measure), &value)
+    match draft.base(measure) {
+        Some(bounds) if !measure.has_exact_base() => TableCell::from(bounds),
+        base => number(base, &value),
+    }
 }
 
 /// A cell with a figure, or the sign that there is none.

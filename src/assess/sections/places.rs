@@ -185,6 +185,7 @@ fn no_location(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
         .in_any_area("window_totals")
         .is("window_id", &*draft.config.window.id)
         .is("area_code", "no-location")
+        .is("area_role", measure.total.text("area_role"))
         .is("area_level", "district");
     let count = draft.figure(
         measure.figure_name("no-location/count"),

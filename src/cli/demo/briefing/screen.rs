@@ -265,7 +265,7 @@ impl Comparison {
         let reasons = reasons.join(" ");
         match &*self.verdict {
             _ if reasons.is_empty() => None,
-            "within_break" => Some(format!("No more than this explains, or chance: {reasons}")),
+            "within_break" => Some(format!("This or chance could explain it: {reasons}")),
             "rose_beyond_break" | "fell_despite_break" => {
                 Some(format!("More than this explains: {reasons}"))
             }
