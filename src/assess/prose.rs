@@ -198,8 +198,8 @@ fn joined(items: Vec<Prose>, before_last: &'static str) -> Prose {
 
 /// A label inside a sentence: its first letter in lower case, unless it begins with an abbreviation.
 pub(crate) fn in_sentence(label: &str) -> String {
-    let mut letters = label.chars();
-    match (letters.next(), letters.next()) {
+    let mut chars = label.chars();
+    match (chars.next(), chars.next()) {
         (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
             first.to_lowercase().chain(label.chars().skip(1)).collect()
         }
@@ -209,9 +209,9 @@ pub(crate) fn in_sentence(label: &str) -> String {
 
 /// A label at the start of a sentence.
 pub(crate) fn capitalised(label: &str) -> String {
-    let mut letters = label.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
+    let mut chars = label.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
     })
 }
 

@@ -229,9 +229,9 @@ fn lower_or_digit(c: u8) -> bool {
 }
 
 fn is_outward(b: &[u8]) -> bool {
-    let letters = b.iter().take_while(|c| c.is_ascii_uppercase()).count();
-    (1..=2).contains(&letters)
-        && match &b[letters..] {
+    let capitals = b.iter().take_while(|c| c.is_ascii_uppercase()).count();
+    (1..=2).contains(&capitals)
+        && match &b[capitals..] {
             [digit] => digit.is_ascii_digit(),
             [digit, last] => digit.is_ascii_digit() && upper_or_digit(*last),
             _ => false,

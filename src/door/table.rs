@@ -14,6 +14,7 @@ use super::submission::{Submission, is_plain_number};
 use crate::contract::{fields, schemas, type_of};
 use crate::event::{Feed, Kind};
 use crate::files::fault::hint;
+use crate::spreadsheet::column_name;
 
 /// Between the items of a list in a cell.
 const ITEM_SEPARATOR: char = ';';
@@ -135,7 +136,7 @@ impl Table {
         let named = |wanted: &str| {
             self.headers.iter().enumerate().find_map(|(index, header)| {
                 let column = header.as_ref().filter(|column| column.name == wanted)?;
-                Some((&*column.name, letters(index)))
+                Some((&*column.name, column_name(index)))
             })
         };
         named(&name).or_else(|| named(list))
@@ -188,7 +189,7 @@ impl Table {
         let mut seen = BTreeSet::new();
         for (index, name) in record.iter().map(str::trim).enumerate() {
             let column = known.iter().find(|column| column.name == name);
-            let at = letters(index);
+            let at = column_name(index);
             if column.is_none() && !name.is_empty() {
                 let hint = hint(name, known.iter().map(|column| &*column.name));
                 let detail = format!(
@@ -224,7 +225,7 @@ impl Table {
             let Some(column) = header else {
                 let detail = format!(
                     "line {line} has a value in column {}, which has no header",
-                    letters(index)
+                    column_name(index)
                 );
                 return Err(Problem::new(ProblemKind::Body, detail));
             };
@@ -302,17 +303,5 @@ impl CellType {
                 .collect(),
             _ => cell.into(),
         }
-    }
-}
-
-/// The letters of a column in a spreadsheet, by its index.
-fn letters(index: usize) -> String {
-    let (mut rest, mut letters) = (index, String::new());
-    loop {
-        letters.insert(0, char::from(b'A' + (rest % 26) as u8));
-        if rest < 26 {
-            return letters;
-        }
-        rest = rest / 26 - 1;
     }
 }

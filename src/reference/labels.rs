@@ -3,10 +3,10 @@
 /// An id of lower-case words as a text: `violence-against-the-person` is `Violence against the
 /// person`. Any other code, such as `008/01` or `F10`, stays as it is.
 pub fn in_words(id: &str) -> String {
-    let mut letters = id.chars();
-    match letters.next() {
+    let mut chars = id.chars();
+    match chars.next() {
         Some(first) if first.is_lowercase() && !id.chars().any(char::is_uppercase) => {
-            let rest = letters.as_str().replace(['-', '_'], " ");
+            let rest = chars.as_str().replace(['-', '_'], " ");
             first.to_uppercase().chain(rest.chars()).collect()
         }
         _ => id.to_owned(),

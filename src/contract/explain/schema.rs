@@ -64,10 +64,10 @@ fn described_form(schema: &Value, pattern: &str) -> String {
         stops.find(|at| !text[..*at].ends_with(' '))
     };
     let sentence = description.map(|text| &text[..end(text).unwrap_or(text.len())]);
-    let mut letters = sentence.unwrap_or_default().chars();
-    match letters.next() {
+    let mut chars = sentence.unwrap_or_default().chars();
+    match chars.next() {
         Some(first) => {
-            let rest = letters.as_str().trim_end_matches('.');
+            let rest = chars.as_str().trim_end_matches('.');
             format!("must be {}{rest}", first.to_ascii_lowercase())
         }
         None => format!("must have the form {pattern}"),

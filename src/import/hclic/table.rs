@@ -12,6 +12,7 @@ use calamine::Data;
 use super::heading::Heading;
 use super::{HclicError, Quarter};
 use crate::contract::parts::Quantity;
+use crate::spreadsheet::column_name;
 
 /// A table that is imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,12 +147,15 @@ impl HclicTable<'_> {
             (Some(sheet), Some(row)) => {
                 format!(
                     "sheet `{sheet}`, cell {}{}",
-                    column_letters(column.index),
+                    column_name(column.index as usize),
                     row.index + 1
                 )
             }
             (Some(sheet), None) => {
-                format!("sheet `{sheet}`, column {}", column_letters(column.index))
+                format!(
+                    "sheet `{sheet}`, column {}",
+                    column_name(column.index as usize)
+                )
             }
             (None, _) => format!("line {}", column.line),
         };
@@ -161,17 +165,6 @@ impl HclicTable<'_> {
             rule,
         }
     }
-}
-
-/// The letters of a column, as spreadsheets show them.
-pub(super) fn column_letters(column: u32) -> String {
-    let last = char::from(b'A' + (column % 26) as u8);
-    let before = if column < 26 {
-        String::new()
-    } else {
-        column_letters(column / 26 - 1)
-    };
-    format!("{before}{last}")
 }
 
 pub(super) fn is_area(code: &str) -> bool {
@@ -207,14 +200,6 @@ mod tests {
         assert_eq!(
             CellValue::from_data(Some(&Data::Bool(true))),
             CellValue::Other
-        );
-    }
-
-    #[test]
-    fn a_column_has_the_letters_of_a_spreadsheet() {
-        assert_eq!(
-            [0, 25, 26, 51, 52, 702].map(column_letters),
-            ["A", "Z", "AA", "AZ", "BA", "AAA"]
         );
     }
 

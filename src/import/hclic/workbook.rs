@@ -10,9 +10,9 @@ use super::HclicError;
 use super::heading::Heading;
 use super::quarter::Quarter;
 use super::table::{
-    AuthorityRow, CellValue, FigureColumn, HclicTable, TableName, column_letters, is_area,
-    is_authority,
+    AuthorityRow, CellValue, FigureColumn, HclicTable, TableName, is_area, is_authority,
 };
+use crate::spreadsheet::column_name;
 
 /// The number of heading rows above the first figures. Rows further up have the title, the unit or
 /// texts for the look-up sheets.
@@ -159,7 +159,7 @@ impl<'f> WorkbookSheet<'f> {
         for column in FIRST_FIGURE..=last_column {
             let has_heading = columns.iter().any(|known| known.index == column);
             if !has_heading && self.is_figure(index, column) {
-                let location = format!("cell {}{}", column_letters(column), index + 1);
+                let location = format!("cell {}{}", column_name(column as usize), index + 1);
                 return Err(self.error(&location, "the figure has no heading"));
             }
         }
