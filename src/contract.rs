@@ -372,6 +372,17 @@ fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Refused> {
     }
 }
 
+/// The attributes that binary mode has in headers, in the order of the examples.
+pub(crate) const HEADER_ATTRIBUTES: [&str; 7] = [
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "revision",
+    "time",
+];
+
 /// The attributes the contract knows.
 pub(crate) const ATTRIBUTES: [&str; 11] = [
     "specversion",

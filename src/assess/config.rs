@@ -12,7 +12,7 @@ use crate::assess::boundaries::Boundaries;
 use crate::assess::narrative::Narrative;
 use crate::files::TextFiles;
 use crate::files::fault::{FaultSink, Faults, hint};
-use crate::files::toml_reader::{TomlReader, parse};
+use crate::files::toml_reader::{TomlReader, read_named};
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
 use crate::reference::plan::Plan;
@@ -137,31 +137,16 @@ impl AssessmentConfig {
 
     /// Reads an assessment with its texts.
     pub(crate) fn read(files: &TextFiles, reference: &Reference, id: &str) -> Result<Self, Faults> {
-        let sink = FaultSink::default();
         let path = format!("{FOLDER}/{id}/{FILE}");
-        let Some(text) = files.text(&path) else {
-            let ids = Self::ids(files);
-            let hint = hint(id, ids.iter().map(String::as_str));
-            let known = ids.join(", ");
-            sink.add(&path, "", format!("does not exist{hint}; known: {known}"));
-            return Err(sink.into_faults());
-        };
-        let Some(table) = parse(&path, text, &sink) else {
-            return Err(sink.into_faults());
-        };
-        let reader = TomlReader::new(&path, &table, &sink);
-        let config = Reader {
-            files,
-            reference,
-            id,
-            sink: &sink,
-        }
-        .read(&reader);
-        drop(reader);
-        match config {
-            Some(config) => sink.into_faults().into_result(config),
-            None => Err(sink.into_faults()),
-        }
+        read_named(files, &path, (id, &Self::ids(files)), |reader, sink| {
+            Reader {
+                files,
+                reference,
+                id,
+                sink,
+            }
+            .read(reader)
+        })
     }
 
     /// The path of a text.

@@ -71,6 +71,12 @@ impl<'f> FactRow<'f> {
         &self.values[self.table.index(column)]
     }
 
+    /// Whether it meets a condition.
+    pub(crate) fn meets(self, condition: &Condition) -> bool {
+        let mut alternatives = condition.alternatives().iter();
+        alternatives.any(|one| one.matches(self.get(one.column())))
+    }
+
     /// The text of a column; empty if there is none.
     pub(crate) fn text(self, column: ColumnName) -> &'f str {
         self.get(column).text().unwrap_or_default()
@@ -333,25 +339,19 @@ fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> Value {
         }
         Expression::Rows => Value::Integer(rows.len() as i64),
         Expression::CountWhere(condition) => {
-            let rows = rows
-                .iter()
-                .filter(|row| condition.matches(row.get(condition.column())));
+            let rows = rows.iter().filter(|row| row.meets(condition));
             Value::Integer(rows.count() as i64)
         }
         Expression::Sum(column) => {
             Value::Integer(rows.iter().filter_map(|r| r.integer(column)).sum())
         }
         Expression::SumWhere(column, condition) => {
-            let rows = rows
-                .iter()
-                .filter(|row| condition.matches(row.get(condition.column())));
+            let rows = rows.iter().filter(|row| row.meets(condition));
             Value::Integer(rows.filter_map(|row| row.integer(column)).sum())
         }
         Expression::Share(column, condition) => {
             let sum = |all: bool| -> i64 {
-                let rows = rows
-                    .iter()
-                    .filter(|row| all || condition.matches(row.get(condition.column())));
+                let rows = rows.iter().filter(|row| all || row.meets(condition));
                 rows.filter_map(|row| row.integer(column)).sum()
             };
             percent(sum(false) as f64, sum(true) as f64)

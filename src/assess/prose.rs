@@ -175,7 +175,7 @@ pub(crate) fn listed(items: Vec<Prose>) -> Prose {
     joined(items, " and ")
 }
 
-/// Texts of which any is meant: `a, b or c`.
+/// Texts as alternatives: `a, b or c`.
 pub(crate) fn any_of(items: Vec<Prose>) -> Prose {
     joined(items, " or ")
 }

@@ -38,7 +38,7 @@ impl Condition {
         ])
     }
 
-    /// The conditions one of which must be met, each about one column.
+    /// At least one of these must be met; each is about one column.
     pub(crate) fn alternatives(&self) -> &[Self] {
         match self {
             Self::Any(conditions) => conditions,

@@ -240,33 +240,18 @@ impl<'d> Draft<'d> {
             "overdue" | "not_due" => "missing",
             _ => return None,
         };
-        let rows = self.months_of(measure).into_iter();
-        let rows = rows.filter(|row| row.text("data_status") == status);
-        let months = rows.filter_map(|row| row.date("window_from"));
-        let months: Vec<Prose> = months.map(|date| name(month(date)).into()).collect();
+        let months = self.months_with(measure, status);
         let verb = if months.len() == 1 { "is" } else { "are" };
         Some(if months.is_empty() {
             prose!(" [u]")
         } else {
-            prose!(" {} {} {} here [u].", listed(months), verb, words)
+            prose!(" {} {} {} here [u].", named(months), verb, words)
         })
     }
 
     /// What must be said at once with a count of this window: its months are unusual or incomplete.
     pub(crate) fn caveat(&self, measure: &Measure<'d>) -> Option<Prose> {
-        let months = |status: &str| -> Vec<civil::Date> {
-            let rows = self.months_of(measure).into_iter();
-            let rows = rows.filter(|row| row.text("data_status") == status);
-            rows.filter_map(|row| row.date("window_from")).collect()
-        };
-        let named = |months: Vec<civil::Date>| {
-            listed(
-                months
-                    .into_iter()
-                    .map(|date| name(month(date)).into())
-                    .collect(),
-            )
-        };
+        let months = |status| self.months_with(measure, status);
         match measure.total.text("data_status") {
             "suspect" => Some(self.suspect_months(measure)),
             "provisional" => {
@@ -301,15 +286,16 @@ impl<'d> Draft<'d> {
     pub(crate) fn months_to_name(&self, measure: &Measure<'d>, status: &str) -> Option<Prose> {
         let mut months = measure.months_that_prevent();
         if months.is_empty() {
-            let rows = self.months_of(measure).into_iter();
-            let rows = rows.filter(|row| row.text("data_status") == status);
-            months.extend(rows.filter_map(|row| row.date("window_from")));
+            months = self.months_with(measure, status);
         }
-        let months: Vec<Prose> = months
-            .into_iter()
-            .map(|date| name(month(date)).into())
-            .collect();
-        (!months.is_empty()).then(|| listed(months))
+        (!months.is_empty()).then(|| named(months))
+    }
+
+    /// The months of the window in which a measure's kind has a status.
+    fn months_with(&self, measure: &Measure<'d>, status: &str) -> Vec<civil::Date> {
+        let rows = self.months_of(measure).into_iter();
+        let rows = rows.filter(|row| row.text("data_status") == status);
+        rows.filter_map(|row| row.date("window_from")).collect()
     }
 
     /// The rows of `feed_quality` of a measure's kind in the window.
@@ -336,19 +322,14 @@ impl<'d> Draft<'d> {
                 )
             } else {
                 let months = suspect.iter().filter_map(|row| row.date("window_from"));
-                let months = months.map(|date| name(month(date)).into());
                 prose!(
                     "The numbers of {} are unusually low or high, so read this number with care.",
-                    listed(months.collect())
+                    named(months.collect())
                 )
             };
         };
         let is_low = only.number("ratio").is_none_or(|ratio| ratio < 1.0);
-        let (low, too_low) = if is_low {
-            ("low", "low")
-        } else {
-            ("high", "high")
-        };
+        let low = if is_low { "low" } else { "high" };
         let level = self.figure(
             format!(
                 "quality/{}/{}/{}/level-pct",
@@ -370,7 +351,17 @@ impl<'d> Draft<'d> {
             name(only.date("window_from").map_or_else(String::new, month)),
             low,
             level,
-            too_low
+            low
         )
     }
+}
+
+/// Months as a list.
+fn named(months: Vec<civil::Date>) -> Prose {
+    listed(
+        months
+            .into_iter()
+            .map(|date| name(month(date)).into())
+            .collect(),
+    )
 }

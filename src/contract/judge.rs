@@ -12,7 +12,7 @@ use super::gate::{Gate, Judged, PAUSED_RULE, RecordKey, violation};
 use super::record::partner_of;
 use super::rejection::{Reason, Rejection, Violation};
 use super::tripwire::{self, PersonalSearch};
-use super::{Document, HEADERS_MAX, Record, VALUE_BYTES_MAX, semantic};
+use super::{Document, HEADER_ATTRIBUTES, HEADERS_MAX, Record, VALUE_BYTES_MAX, semantic};
 use crate::event::{Feed, Micros};
 
 /// A record as Kafka hands it out.
@@ -292,7 +292,7 @@ impl<'a> Attributes<'a> {
             }
             self.0.push((name, text));
         }
-        let is_missing = REQUIRED
+        let is_missing = HEADER_ATTRIBUTES
             .iter()
             .any(|name| self.0.iter().all(|(given, _)| given != name));
         if is_missing {
@@ -306,16 +306,6 @@ impl<'a> Attributes<'a> {
 
 /// What the name of an attribute's header begins with.
 const ATTRIBUTE_PREFIX: &str = "ce_";
-/// The attributes that binary mode has in headers.
-const REQUIRED: [&str; 7] = [
-    "specversion",
-    "id",
-    "source",
-    "type",
-    "subject",
-    "revision",
-    "time",
-];
 
 /// Transport and encoding: from a record to its text, and its attributes in binary mode.
 fn open<'a>(incoming: &Incoming<'a>, attributes: &mut Attributes<'a>) -> Judged<&'a str> {

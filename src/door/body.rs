@@ -14,20 +14,11 @@ use serde_json::value::RawValue;
 use super::problem::{Problem, ProblemKind};
 use super::submission::{Submission, is_plain_number};
 use super::table::Table;
+use crate::contract::HEADER_ATTRIBUTES;
 use crate::publish::lines::Lines;
 
 /// What the name of an attribute's header begins with.
 const ATTRIBUTE_PREFIX: &str = "ce-";
-/// How the attributes of binary mode are ordered in a document, as in the examples of the contract.
-const ATTRIBUTE_ORDER: [&str; 7] = [
-    "specversion",
-    "id",
-    "source",
-    "type",
-    "subject",
-    "revision",
-    "time",
-];
 /// Bytes that are unpacked between two checks of the limits.
 const UNPACK_STEP: usize = 1 << 16;
 
@@ -263,8 +254,8 @@ fn binary_document(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Problem>
             attributes.push((name, text));
         }
     }
-    let rank = |name: &str| ATTRIBUTE_ORDER.iter().position(|known| *known == name);
-    attributes.sort_by_key(|(name, _)| rank(name).unwrap_or(ATTRIBUTE_ORDER.len()));
+    let rank = |name: &str| HEADER_ATTRIBUTES.iter().position(|known| *known == name);
+    attributes.sort_by_key(|(name, _)| rank(name).unwrap_or(HEADER_ATTRIBUTES.len()));
     let mut document = vec![b'{'];
     for (name, text) in attributes {
         let value = if name == "revision" && is_plain_number(&text) {

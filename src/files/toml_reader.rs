@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use jiff::civil;
 use toml::Value;
 
-use super::fault::{FaultSink, hint};
+use super::TextFiles;
+use super::fault::{FaultSink, Faults, hint};
 
 /// Parses a file; a syntax error is a fault.
 pub fn parse(file: &str, text: &str, sink: &FaultSink) -> Option<toml::Table> {
@@ -27,6 +28,33 @@ pub fn parse(file: &str, text: &str, sink: &FaultSink) -> Option<toml::Table> {
             );
             None
         }
+    }
+}
+
+/// Reads the file at a path that `id` names, one of `ids`, with all its faults. `read` gives none only
+/// after a fault.
+pub(crate) fn read_named<T>(
+    files: &TextFiles,
+    path: &str,
+    (id, ids): (&str, &[String]),
+    read: impl FnOnce(&TomlReader<'_>, &FaultSink) -> Option<T>,
+) -> Result<T, Faults> {
+    let sink = FaultSink::default();
+    let Some(text) = files.text(path) else {
+        let hint = hint(id, ids.iter().map(String::as_str));
+        let known = ids.join(", ");
+        sink.add(path, "", format!("does not exist{hint}; known: {known}"));
+        return Err(sink.into_faults());
+    };
+    let Some(table) = parse(path, text, &sink) else {
+        return Err(sink.into_faults());
+    };
+    let reader = TomlReader::new(path, &table, &sink);
+    let found = read(&reader, &sink);
+    drop(reader);
+    match found {
+        Some(found) => sink.into_faults().into_result(found),
+        None => Err(sink.into_faults()),
     }
 }
 

@@ -8,15 +8,15 @@ use jiff::civil;
 use sha2::{Digest, Sha256};
 
 use crate::files::TextFiles;
-use crate::files::fault::{FaultSink, Faults, hint};
-use crate::files::toml_reader::{ListItem, TomlReader, parse};
+use crate::files::fault::{Faults, hint};
+use crate::files::toml_reader::{ListItem, TomlReader, read_named};
 use crate::hex;
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
 use crate::reference::geography::{Method, Tier};
 use crate::reference::plan::Plan;
 use crate::reference::windows::Window;
-use crate::release::rules::{Finest, TABLES};
+use crate::release::rules::{FILE, Finest, TABLES};
 
 /// The folder of all releases' files, in the folder of the configuration.
 pub(crate) const FOLDER: &str = "releases";
@@ -81,27 +81,14 @@ impl ReleaseConfig {
 
     /// Reads and checks the file of a release.
     pub(crate) fn read(files: &TextFiles, reference: &Reference, id: &str) -> Result<Self, Faults> {
-        let sink = FaultSink::default();
         let path = format!("{FOLDER}/{id}.toml");
-        let Some(text) = files.text(&path) else {
-            let ids = Self::ids(files);
-            let hint = hint(id, ids.iter().map(String::as_str));
-            let known = ids.join(", ");
-            sink.add(&path, "", format!("does not exist{hint}; known: {known}"));
-            return Err(sink.into_faults());
-        };
-        let Some(table) = parse(&path, text, &sink) else {
-            return Err(sink.into_faults());
-        };
-        let reader = TomlReader::new(&path, &table, &sink);
-        let checksum = |text: &str| hex::encode(&Sha256::digest(text));
-        let rules = files.text(super::rules::FILE).unwrap_or_default();
-        let config = read(&reader, reference, id, [checksum(text), checksum(rules)]);
-        drop(reader);
-        match config {
-            Some(config) => sink.into_faults().into_result(config),
-            None => Err(sink.into_faults()),
-        }
+        let checksums = [&*path, FILE].map(|path| {
+            let text = files.text(path).unwrap_or_default();
+            hex::encode(&Sha256::digest(text))
+        });
+        read_named(files, &path, (id, &Self::ids(files)), |reader, _| {
+            read(reader, reference, id, checksums)
+        })
     }
 }
 

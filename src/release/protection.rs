@@ -9,11 +9,9 @@ use crate::release::cells::{CellKey, ExactCell, ExactCells, Known, SeriesRef};
 use crate::release::earlier::Earlier;
 use crate::release::published::{PublishedCell, PublishedCells, PublishedForm};
 use crate::release::relations::{BlockRelations, Structure, build};
-use crate::release::rules::{Revised, Safeguard};
+use crate::release::rules::{ROUND, Revised, Safeguard};
 use crate::release::{BlockSummary, CostlySuppression, ReleaseError};
 
-/// The nearest multiple that numbers are rounded to.
-const ROUND: i64 = 5;
 /// How far a rounded number may be from its multiple.
 const ROUND_REACH: i64 = 2;
 /// The most values that a breakdown that is hidden completely must leave.

@@ -15,7 +15,7 @@ pub(crate) const FILE: &str = "disclosure.toml";
 /// The greatest `hide`, `spread` and `base`: more than any publisher asks for.
 const NUMBER_MAX: i64 = 20;
 /// Numbers are rounded to a multiple of this.
-const ROUND: i64 = 5;
+pub(crate) const ROUND: i64 = 5;
 /// The least `hide` beside `round`: a rounded number never stands for a hidden one.
 const ROUND_HIDE: i64 = 7;
 

@@ -61,23 +61,24 @@ impl Store {
 impl Replacement {
     /// Puts a file into the folder.
     pub async fn put(&mut self, name: &str, bytes: Bytes) -> Result<()> {
-        let staged = self.staged.as_ref();
-        let folder = staged.map_or(&self.folder, |staged| &staged.folder);
-        self.store
-            .replace(&format!("{folder}/{name}"), bytes)
-            .await?;
+        self.store.replace(&self.path_of(name), bytes).await?;
         self.names.push(name.to_owned());
         Ok(())
     }
 
     /// Creates a file in the folder whose contents are written bit by bit.
     pub async fn create(&mut self, name: &str, runtime: &Handle) -> Result<FileWriter> {
-        let staged = self.staged.as_ref();
-        let folder = staged.map_or(&self.folder, |staged| &staged.folder);
-        let path = format!("{folder}/{name}");
+        let path = self.path_of(name);
         let writer = self.store.writer(path, runtime.clone()).await?;
         self.names.push(name.to_owned());
         Ok(writer)
+    }
+
+    /// Where a file is put until the folder is replaced.
+    fn path_of(&self, name: &str) -> String {
+        let staged = self.staged.as_ref();
+        let folder = staged.map_or(&self.folder, |staged| &staged.folder);
+        format!("{folder}/{name}")
     }
 
     /// Replaces the folder.

@@ -72,7 +72,7 @@ fn points(draft: &Draft<'_>) -> Vec<Prose> {
 }
 
 /// The first feed of the overview, with its rate and its rank.
-fn overall(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
+pub(super) fn overall(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
     let mut text = draft.change_sentence(measure, &kind_in_sentence(measure).into());
     if let Some(caveat) = draft.caveat(measure) {
         text.push(prose!(" {}", caveat));
@@ -84,7 +84,7 @@ fn overall(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
 }
 
 /// `The rate is 30.7 for every 1,000 residents in this period, the third highest of 12 districts.`
-pub(super) fn rate_sentence(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
+fn rate_sentence(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
     let rate = draft.total_figure(measure, "rate", "rate_per_1000", NumberFormat::Rate)?;
     let unit = match measure.total.text("population_unit") {
         "households" => " households",

@@ -5,7 +5,7 @@ use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::prose::{Prose, listed, name, prose};
 use crate::assess::query::{Condition, Listing, Selection};
 use crate::assess::sections::charts::{bar_chart, hours_chart, main_scheme, measured, spc_chart};
-use crate::assess::sections::key_points::rate_sentence;
+use crate::assess::sections::key_points::overall;
 use crate::assess::sections::measures::{self, kind_in_sentence};
 use crate::assess::sections::{PSEUDO_AREAS, listed_table, narrative, paragraph};
 use crate::assess::value::{NumberFormat, Value};
@@ -21,10 +21,7 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
         .collect();
     let mut blocks = Vec::new();
     if let Some(first) = found.first().filter(|first| first.is_supplied()) {
-        let mut text = draft.change_sentence(first, &kind_in_sentence(first).into());
-        let caveat = draft.caveat(first).map(|caveat| prose!(" {}", caveat));
-        text.push(prose!("{} {}", caveat, rate_sentence(draft, first)));
-        blocks.push(paragraph(text));
+        blocks.push(paragraph(overall(draft, first)));
     }
     if found.iter().any(Measure::is_supplied) {
         blocks.push(Block::Table {
