@@ -7,6 +7,7 @@
 
 mod answer;
 mod body;
+mod documents;
 mod limits;
 mod listen;
 mod metrics;
@@ -25,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::task::JoinError;
 
 use crate::contract::Rejection;
@@ -42,6 +44,7 @@ use send::{Delivery, OutgoingEvent, Sender};
 use table::Table;
 use tokens::{TokenGrant, TokenStore};
 
+pub use documents::{asyncapi, openapi};
 pub use listen::{Listener, ServeError};
 pub use tokens::{NewToken, TokenError, VALID_DAYS_MAX, create as create_token};
 
@@ -109,6 +112,9 @@ pub struct Door {
     limits: Limits,
     sender: Sender,
     metrics: DoorMetrics,
+    /// The documents of the API.
+    openapi: Bytes,
+    asyncapi: Bytes,
     clock: fn() -> Micros,
     is_stopping: AtomicBool,
     /// Why the topics cannot be used, by the last answer of a broker.
@@ -176,6 +182,8 @@ impl Door {
             limits: Limits::new(settings.rate, settings.requests, settings.memory_bytes),
             sender: Sender::new(kafka, settings.message_timeout)?,
             metrics: DoorMetrics::new(&tokens.partners()),
+            openapi: openapi(&settings).to_string().into(),
+            asyncapi: asyncapi(&reference.partners).to_string().into(),
             topics: topics.map(|topic| topic.name.clone()).collect(),
             tokens,
             settings,

@@ -8,7 +8,7 @@ use jiff::civil;
 
 use super::ingest::stop_signal;
 use super::{Connection, now, runtime};
-use crate::door::{Door, Listener, create_token};
+use crate::door::{Door, Listener, asyncapi, create_token, openapi};
 use crate::watch;
 
 /// Accept events from partners over HTTP
@@ -34,6 +34,16 @@ pub(crate) struct DoorCommand {
 #[derive(Debug, Subcommand)]
 enum DoorSubcommand {
     Token(TokenCommand),
+    /// Print the OpenAPI document of the door
+    ///
+    /// It lists the addresses, limits, reasons and schemas of HTTP, for programs that send events. A
+    /// running door serves it at /openapi.json.
+    Openapi(DocumentCommand),
+    /// Print the AsyncAPI document of the topics
+    ///
+    /// It lists the topics and the schema of each message, for programs with a Kafka client. A running
+    /// door serves it at /asyncapi.json.
+    Asyncapi(DocumentCommand),
 }
 
 /// Make a token for a partner
@@ -55,10 +65,26 @@ struct TokenCommand {
     source: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+struct DocumentCommand {
+    #[command(flatten)]
+    connection: Connection,
+}
+
 impl DoorCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Some(DoorSubcommand::Token(command)) => command.run(),
+            Some(DoorSubcommand::Openapi(command)) => {
+                let (config, _) = command.connection.load()?;
+                println!("{:#}", openapi(&config.door));
+                Ok(ExitCode::SUCCESS)
+            }
+            Some(DoorSubcommand::Asyncapi(command)) => {
+                let (_, reference) = command.connection.load()?;
+                println!("{:#}", asyncapi(&reference.partners));
+                Ok(ExitCode::SUCCESS)
+            }
             None => self.open(),
         }
     }

@@ -15,6 +15,9 @@ macro_rules! problems {
         pub(super) enum ProblemKind { $($(#[$doc])* $kind),+ }
 
         impl ProblemKind {
+            /// All problems.
+            pub(super) const ALL: &'static [Self] = &[$(Self::$kind),+];
+
             /// The last part of its `type`.
             pub(super) const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name),+ }
@@ -56,6 +59,13 @@ problems! {
     Busy = "busy", SERVICE_UNAVAILABLE, "the door is busy; nothing was sent; send again later";
     /// The door is stopping.
     Stopping = "stopping", SERVICE_UNAVAILABLE, "the door is stopping; nothing was sent; send again later";
+}
+
+impl ProblemKind {
+    /// Whether the answer states when the request may be sent again.
+    pub(super) const fn has_retry_after(self) -> bool {
+        matches!(self, Self::Rate | Self::Busy | Self::Stopping)
+    }
 }
 
 /// A refused request.

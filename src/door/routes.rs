@@ -13,18 +13,17 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use futures::StreamExt as _;
 use serde_json::json;
 
 use super::answer::{Action, Preferences, Report};
 use super::body::{BodyFormat, Submissions, is_packed, too_large, unpack};
 use super::limits::{AdmittedRequest, retry_seconds};
-use super::page;
 use super::problem::{Problem, ProblemKind};
 use super::table::{Table, template};
 use super::tokens::TokenGrant;
-use super::{Door, finished};
+use super::{Door, finished, page};
 use crate::contract::schemas;
 use crate::event::Kind;
 
@@ -36,21 +35,90 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 const DISCARDED_SHARE: usize = 4;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much smaller than its contents a packed body must be, at least: a quarter.
-const PACKED_SHARE: usize = 4;
+pub(super) const PACKED_SHARE: usize = 4;
 
-/// All routes.
+/// An address of the door with one method.
+pub(super) struct Route {
+    /// `get` or `post`.
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    /// Its entry in `documents/openapi.json`; `None` = part of the page.
+    pub(super) operation: Option<&'static str>,
+    /// Why a request may be refused as a whole.
+    pub(super) problems: &'static [ProblemKind],
+    handler: fn() -> MethodRouter<Arc<Door>>,
+}
+
+/// Why a request of a partner may be refused.
+const PARTNER: &[ProblemKind] = &[ProblemKind::Token, ProblemKind::Stopping];
+/// The same, for a request with events.
+const SUBMISSION: &[ProblemKind] = &[
+    ProblemKind::Token,
+    ProblemKind::Stopping,
+    ProblemKind::Busy,
+    ProblemKind::Rate,
+    ProblemKind::MediaType,
+    ProblemKind::TooLarge,
+    ProblemKind::Slow,
+    ProblemKind::Body,
+];
+const NAMED: &[ProblemKind] = &[ProblemKind::NotFound];
+
+/// All routes. Those of the API are in the OpenAPI document.
+#[rustfmt::skip]
+pub(super) const ROUTES: [Route; 12] = [
+    Route::page("get", "/", || get(page::home)),
+    Route::page("get", "/page.css", || get(page::style)),
+    Route::page("post", "/sign-in", || post(page::sign_in)),
+    Route::page("post", "/sign-out", || post(page::sign_out)),
+    Route::page("post", "/file", || post(page::file)),
+    Route::api("post", "/v1/events", "sendEvents", SUBMISSION, || post(receive_events)),
+    Route::api("post", "/v1/check", "checkEvents", SUBMISSION, || post(check_events)),
+    Route::api("get", "/v1/whoami", "showPartner", PARTNER, || get(whoami)),
+    Route::api("get", "/v1/kinds/{file}", "downloadTable", NAMED, || get(kind_template)),
+    Route::api("get", "/schemas/{file}", "downloadSchema", NAMED, || get(schema)),
+    Route::api("get", "/openapi.json", "showOpenApi", &[], || get(openapi)),
+    Route::api("get", "/asyncapi.json", "showAsyncApi", &[], || get(asyncapi)),
+];
+
+impl Route {
+    const fn page(
+        method: &'static str,
+        path: &'static str,
+        handler: fn() -> MethodRouter<Arc<Door>>,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            operation: None,
+            problems: &[],
+            handler,
+        }
+    }
+
+    const fn api(
+        method: &'static str,
+        path: &'static str,
+        operation: &'static str,
+        problems: &'static [ProblemKind],
+        handler: fn() -> MethodRouter<Arc<Door>>,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            operation: Some(operation),
+            problems,
+            handler,
+        }
+    }
+}
+
+/// The service of all routes.
 pub(super) fn router(door: Arc<Door>) -> Router {
-    Router::new()
-        .route("/", get(page::home))
-        .route("/page.css", get(page::style))
-        .route("/sign-in", post(page::sign_in))
-        .route("/sign-out", post(page::sign_out))
-        .route("/file", post(page::file))
-        .route("/v1/events", post(receive_events))
-        .route("/v1/check", post(check_events))
-        .route("/v1/whoami", get(whoami))
-        .route("/v1/kinds/{file}", get(kind_template))
-        .route("/schemas/{file}", get(schema))
+    let routes = ROUTES.iter().fold(Router::new(), |router, route| {
+        router.route(route.path, (route.handler)())
+    });
+    routes
         .fallback(async || Problem::new(ProblemKind::NotFound, "see the page for partners"))
         .method_not_allowed_fallback(async || {
             Problem::new(ProblemKind::Method, "see the page for partners")
@@ -265,11 +333,7 @@ async fn whoami(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Res
             "events_per_second": settings.rate,
         },
     });
-    Ok((
-        [(header::CONTENT_TYPE, "application/json")],
-        body.to_string(),
-    )
-        .into_response())
+    Ok(json_response(body.to_string()))
 }
 
 /// The empty table of a kind.
@@ -300,4 +364,17 @@ async fn schema(Path(file): Path<String>) -> Response {
             Problem::new(ProblemKind::NotFound, "there is no schema of this name").into_response()
         }
     }
+}
+
+async fn openapi(State(door): State<Arc<Door>>) -> Response {
+    json_response(door.openapi.clone())
+}
+
+async fn asyncapi(State(door): State<Arc<Door>>) -> Response {
+    json_response(door.asyncapi.clone())
+}
+
+fn json_response(body: impl Into<Body>) -> Response {
+    let media_type = [(header::CONTENT_TYPE, "application/json")];
+    (media_type, body.into()).into_response()
 }

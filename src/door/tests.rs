@@ -984,3 +984,68 @@ fn a_form_without_a_file_or_from_another_site_is_refused() {
         "{out:?}"
     );
 }
+
+#[test]
+fn the_documents_of_the_api_list_every_route_and_describe_every_answer() {
+    let door = OpenDoor::new();
+    let served = |path: &str| door.request("GET", path, &[], b"").with_status(200).json();
+    let openapi = served("/openapi.json");
+    assert_eq!(openapi, documents::openapi(&door.door.settings));
+    let topics = served("/asyncapi.json");
+    assert_eq!(topics, documents::asyncapi(&REFERENCE.partners));
+    let paths = openapi["paths"].as_object().expect("paths");
+    let mut listed = BTreeSet::new();
+    for (path, methods) in paths {
+        for method in methods.as_object().expect("methods").keys() {
+            let address = path.replace("{file}", "crime.csv");
+            let answer = door.request(&method.to_uppercase(), &address, &[], b"");
+            assert_ne!(answer.status, 405, "{method} {path}");
+            assert!(
+                !answer.text.contains("see the page for partners"),
+                "{method} {path}"
+            );
+            listed.insert((method.as_str(), path.as_str()));
+        }
+    }
+    let api = routes::ROUTES
+        .iter()
+        .filter(|route| route.operation.is_some());
+    let routes: BTreeSet<_> = api.map(|route| (route.method, route.path)).collect();
+    assert_eq!(listed, routes);
+
+    let is_described = |method: &str, path: &str, answer: &Answer| {
+        let mut root = openapi.clone();
+        let responses = &openapi["paths"][path][method]["responses"];
+        let content = &responses[answer.status.to_string()]["content"];
+        let contents: Vec<_> = content
+            .as_object()
+            .expect("a documented status")
+            .iter()
+            .collect();
+        let (media_type, schema) = contents[0];
+        assert!(
+            answer.head.contains(&format!("content-type: {media_type}")),
+            "{answer:?}"
+        );
+        root["$ref"] = schema["schema"]["$ref"].clone();
+        let schema = jsonschema::validator_for(&root).expect("a schema");
+        let faults: Vec<String> = schema
+            .iter_errors(&answer.json())
+            .map(|fault| fault.to_string())
+            .collect();
+        assert_eq!(faults, [""; 0], "{answer:?}");
+    };
+    let crime = example("crime");
+    let wrong = crime.replace("\"revision\":", "\"revision\":-");
+    let sent = door.post_lines("kent-police", crime).with_status(200);
+    is_described("post", "/v1/events", &sent);
+    let refused = door.post_lines("kent-police", &wrong).with_status(422);
+    is_described("post", "/v1/events", &refused);
+    let empty = door.post_lines("kent-police", "").with_status(400);
+    is_described("post", "/v1/events", &empty);
+    let unknown = door.request("GET", "/v1/whoami", &[], b"").with_status(401);
+    is_described("get", "/v1/whoami", &unknown);
+    let token = format!("Bearer {}", door.token("kent-police"));
+    let known = door.request("GET", "/v1/whoami", &[("Authorization", &token)], b"");
+    is_described("get", "/v1/whoami", &known);
+}
