@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::door::{DoorSettings, MESSAGE_TIMEOUT, TlsFiles};
+use crate::door::{DoorSettings, Identification, MESSAGE_TIMEOUT, TlsSettings, request_memory_mib};
 use crate::event::Feed;
 use crate::files::fault::hint;
 use crate::files::{Fault, Faults};
@@ -284,45 +284,88 @@ impl fmt::Display for Config {
 
 /// The settings of the door.
 fn read_door(settings: &Settings) -> DoorSettings {
-    let files = ["door.tls_certificate", "door.tls_key_file"].map(|key| settings.text(key));
-    let tls = match files.each_ref().map(String::is_empty) {
-        [true, true] => None,
-        [false, false] => {
-            let [certificate, key] = files.map(PathBuf::from);
-            Some(TlsFiles { certificate, key })
-        }
-        [no_certificate, _] => {
-            let [missing, given] = if no_certificate {
-                ["tls_certificate", "tls_key_file"]
-            } else {
-                ["tls_key_file", "tls_certificate"]
-            };
-            let reason = format!("must be set together with door.{given}");
-            settings.fault(&format!("door.{missing}"), reason);
-            None
-        }
-    };
     let body_mib = settings.integer("door.body_mib", (1, 64));
     let memory_mib = settings.integer("door.memory_mib", (8, 65_536));
-    // A table needs four times its size.
-    if memory_mib < 4 * body_mib {
-        let reason = format!("must be at least 4 times door.body_mib, which is {body_mib}");
+    let events = settings.integer("door.events", (1, 100_000));
+    let needed_mib = request_memory_mib(body_mib, events);
+    if memory_mib < needed_mib {
+        let reason = format!(
+            "must be at least {needed_mib}: door.body_mib is {body_mib} and door.events is {events}"
+        );
         settings.fault("door.memory_mib", reason);
+    }
+    let requests = settings.integer("door.requests", (4, 4_096));
+    let connections = settings.integer("door.connections", (8, 65_536));
+    if connections < 2 * requests {
+        let reason = format!("must be at least twice door.requests, which is {requests}");
+        settings.fault("door.connections", reason);
     }
     DoorSettings {
         listen: settings.optional_address("door.listen").unwrap_or_default(),
-        tls,
+        tls: read_door_tls(settings),
         tokens: settings.filled("door.tokens").into(),
         body_bytes: body_mib << 20,
-        events: settings.integer("door.events", (1, 100_000)),
+        events,
         memory_bytes: memory_mib << 20,
-        requests: settings.integer("door.requests", (4, 4_096)),
+        connections,
+        requests,
         rate: settings.integer("door.rate", (1, 1_000_000)),
         header_timeout: settings.duration("door.header_timeout", (secs(1), secs(60))),
         body_timeout: settings.duration("door.body_timeout", (secs(1), secs(600))),
         shutdown_timeout: settings.duration("door.shutdown_timeout", (secs(0), secs(600))),
         message_timeout: MESSAGE_TIMEOUT,
     }
+}
+
+/// The door's certificate, and how partners identify themselves.
+fn read_door_tls(settings: &Settings) -> Option<TlsSettings> {
+    let identification = settings.choice("door.require", &Identification::ALL);
+    let keys = [
+        "door.tls_certificate",
+        "door.tls_key_file",
+        "door.client_ca",
+    ];
+    let [certificate, key, client_ca] = keys.map(|key| {
+        let file = settings.text(key);
+        (!file.is_empty()).then(|| PathBuf::from(file))
+    });
+    let needs = |key: &str, is_given: bool, needed: &str, is_there: bool| {
+        if is_given && !is_there {
+            settings.fault(key, format!("must be set together with {needed}"));
+        }
+    };
+    let (has_certificate, has_key) = (certificate.is_some(), key.is_some());
+    needs(
+        "door.tls_certificate",
+        has_certificate,
+        "door.tls_key_file",
+        has_key,
+    );
+    needs(
+        "door.tls_key_file",
+        has_key,
+        "door.tls_certificate",
+        has_certificate,
+    );
+    needs(
+        "door.client_ca",
+        client_ca.is_some(),
+        "door.tls_certificate",
+        has_certificate,
+    );
+    let is_demanded = identification != Identification::Token;
+    needs(
+        "door.require",
+        is_demanded,
+        "door.client_ca",
+        client_ca.is_some(),
+    );
+    Some(TlsSettings {
+        certificate: certificate?,
+        key: key?,
+        client_ca,
+        identification,
+    })
 }
 
 const fn secs(seconds: u64) -> Duration {

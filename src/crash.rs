@@ -11,7 +11,7 @@
     expect(clippy::disallowed_methods, reason = "only a test sets these")
 )]
 
-/// Every point, in the order of the steps.
+/// Every point of `ingest`, in the order of the steps.
 pub const POINTS: [&str; 9] = [
     "resume.read",
     "commit.started",
@@ -23,6 +23,14 @@ pub const POINTS: [&str; 9] = [
     "merge.created",
     "sweep.deleted",
 ];
+
+/// The points of `door`, in the order of the steps of a request.
+pub const DOOR_POINTS: [&str; 3] = ["door.judged", "door.queued", "door.confirmed"];
+
+#[cfg(debug_assertions)]
+fn is_known(name: &str) -> bool {
+    POINTS.contains(&name) || DOOR_POINTS.contains(&name)
+}
 
 /// Does nothing in a release.
 #[cfg(not(debug_assertions))]
@@ -38,7 +46,7 @@ pub fn point(name: &str) {
     static AT: LazyLock<Option<String>> = LazyLock::new(|| {
         let at = std::env::var("PARTNER_FEEDS_CRASH_AT").ok()?;
         assert!(
-            POINTS.contains(&at.as_str()),
+            is_known(&at),
             "PARTNER_FEEDS_CRASH_AT is not a crash point: {at}"
         );
         Some(at)
@@ -49,7 +57,7 @@ pub fn point(name: &str) {
             n.parse().expect("PARTNER_FEEDS_CRASH_AFTER is a number")
         }))
     });
-    debug_assert!(POINTS.contains(&name), "{name} is not listed");
+    debug_assert!(is_known(name), "{name} is not listed");
     if AT.as_deref() == Some(name) && LEFT.fetch_sub(1, Ordering::SeqCst) == 1 {
         strike();
     }

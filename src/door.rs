@@ -7,7 +7,9 @@
 
 mod answer;
 mod body;
+mod connections;
 mod documents;
+mod identity;
 mod limits;
 mod listen;
 mod metrics;
@@ -19,6 +21,7 @@ mod send;
 mod submission;
 mod table;
 mod tokens;
+mod write_timeout;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -30,6 +33,7 @@ use bytes::Bytes;
 use tokio::task::JoinError;
 
 use crate::contract::Rejection;
+use crate::crash;
 use crate::event::{Feed, Kind, Micros};
 use crate::files::Faults;
 use crate::kafka::{KafkaSettings, Unreached};
@@ -37,12 +41,12 @@ use crate::publish::Checker;
 use crate::reference::Reference;
 use crate::watch::Watched;
 use answer::{Action, Outcome, Report};
-use body::Submissions;
+use body::{EVENT_BYTES, Submissions};
 use limits::{AdmittedRequest, Limits};
 use metrics::DoorMetrics;
 use send::{Delivery, OutgoingEvent, Sender};
 use table::Table;
-use tokens::{TokenGrant, TokenStore};
+use tokens::{Grant, TokenStore};
 
 pub use documents::{asyncapi, openapi};
 pub use listen::{Listener, ServeError};
@@ -59,9 +63,9 @@ pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct DoorSettings {
     /// Where it listens, as host:port.
     pub listen: String,
-    /// The PEM files of its certificate and key; `None` = no TLS.
-    pub tls: Option<TlsFiles>,
-    /// The file of the tokens' digests.
+    /// Its certificate, and those of its clients; `None` = no TLS.
+    pub tls: Option<TlsSettings>,
+    /// The file of the digests of tokens and certificates.
     pub tokens: PathBuf,
     /// The most bytes of a body, unpacked.
     pub body_bytes: usize,
@@ -69,13 +73,15 @@ pub struct DoorSettings {
     pub events: usize,
     /// Bytes that all bodies may take together.
     pub memory_bytes: usize,
+    /// The most open connections.
+    pub connections: usize,
     /// The most requests at once.
     pub requests: usize,
     /// Events per second of a partner.
     pub rate: usize,
     /// How long the headers of a request may take.
     pub header_timeout: Duration,
-    /// How long the body of a request may take.
+    /// How long the body of a request may take, and the answer to be read.
     pub body_timeout: Duration,
     /// How long a stop may take to complete requests under way.
     pub shutdown_timeout: Duration,
@@ -83,13 +89,52 @@ pub struct DoorSettings {
     pub message_timeout: Duration,
 }
 
-/// The files of a certificate.
+/// How partners identify themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identification {
+    /// By a token. A certificate may be used besides.
+    #[default]
+    Token,
+    /// By a client certificate. A token may be used besides.
+    Certificate,
+    /// By a token and a client certificate.
+    Both,
+}
+
+impl Identification {
+    /// All, with their names in settings.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("token", Self::Token),
+        ("certificate", Self::Certificate),
+        ("both", Self::Both),
+    ];
+}
+
+impl DoorSettings {
+    /// How partners identify themselves.
+    pub fn identification(&self) -> Identification {
+        let tls = self.tls.as_ref();
+        tls.map_or_else(Identification::default, |tls| tls.identification)
+    }
+}
+
+/// The least `memory_mib` of a door, so that half of it is enough for one request: its body, its
+/// events and, for a table, as much again as the body.
+pub const fn request_memory_mib(body_mib: usize, events: usize) -> usize {
+    2 * (2 * body_mib + (events * EVENT_BYTES).div_ceil(1 << 20))
+}
+
+/// The certificate of the door, and what it demands of its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
+pub struct TlsSettings {
     /// The chain of certificates, in PEM.
     pub certificate: PathBuf,
     /// The private key, in PEM.
     pub key: PathBuf,
+    /// The authority of client certificates, in PEM; `None` = clients are not asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// How partners identify themselves.
+    pub identification: Identification,
 }
 
 /// Why the door does not open.
@@ -223,15 +268,16 @@ impl Door {
     }
 
     /// Judges submissions and, if that is asked for, sends the accepted ones and waits for the
-    /// broker. Goes on to the end if the client does not wait for it.
+    /// broker. Goes on to the end if the client does not wait for it. The request stays admitted
+    /// until its answer is written.
     async fn submit(
         self: &Arc<Self>,
-        grant: Arc<TokenGrant>,
+        grant: Arc<Grant>,
         submissions: Submissions,
         action: Action,
         is_strict: bool,
         admitted: AdmittedRequest,
-    ) -> Report {
+    ) -> (Report, AdmittedRequest) {
         let door = Arc::clone(self);
         let work = tokio::spawn(async move {
             let events = submissions.events.len();
@@ -248,8 +294,7 @@ impl Door {
                 door.metrics.count_report(&grant.partner, &report);
             }
             report.log(&grant);
-            drop(admitted);
-            report
+            (report, admitted)
         });
         finished(work.await)
     }
@@ -257,7 +302,7 @@ impl Door {
     fn judge_and_queue(
         &self,
         sources: &BTreeSet<String>,
-        submissions: Submissions,
+        mut submissions: Submissions,
         action: Action,
         is_strict: bool,
     ) -> JudgedRequest {
@@ -276,8 +321,12 @@ impl Door {
                     })
                 })
                 .collect();
+            crash::point("door.judged");
             self.sender.send(&outgoing)
         });
+        crash::point("door.queued");
+        // The client of Kafka has copied what it sends.
+        submissions.forget_documents();
         JudgedRequest {
             action,
             is_withheld,
@@ -348,6 +397,7 @@ impl JudgedRequest {
             Some(pending) => pending.answers().await,
             None => Vec::new(),
         };
+        crash::point("door.confirmed");
         let mut deliveries = deliveries.into_iter();
         let outcomes = self
             .judgements

@@ -239,6 +239,16 @@ impl Settings {
         number.unwrap_or(low)
     }
 
+    /// A value of a closed list; the first one after a fault.
+    pub(super) fn choice<T: Copy>(&self, key: &str, choices: &[(&'static str, T)]) -> T {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let found = self.typed(key, &format!("one of {}", names.join(", ")), |value| {
+            let name = value.as_str()?;
+            choices.iter().find(|(known, _)| *known == name)
+        });
+        found.unwrap_or(&choices[0]).1
+    }
+
     pub(super) fn duration(&self, key: &str, bounds: (Duration, Duration)) -> Duration {
         let within = |value: &Value| parse_duration(value.as_str()?, bounds);
         self.typed(key, &duration_between(bounds), within)

@@ -6,13 +6,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::body::Submissions;
+use super::limits::AdmittedRequest;
 use super::problem::{PROBLEM_JSON, ProblemKind, problem_type};
-use super::tokens::TokenGrant;
+use super::tokens::Grant;
 use super::{Oddities, random_bytes};
 use crate::contract::Rejection;
 use crate::event::Kind;
@@ -135,7 +137,7 @@ impl Report {
     }
 
     /// Logs what became of the request.
-    pub(super) fn log(&self, grant: &TokenGrant) {
+    pub(super) fn log(&self, grant: &Grant) {
         let (request_id, partner, token) = (&*self.request_id, &*grant.partner, &*grant.id);
         let (read, refused) = (self.results.len(), self.count("refused"));
         if self.action == Action::Check {
@@ -223,7 +225,12 @@ impl Report {
     }
 
     /// The answer.
-    pub(super) fn into_response(self, preferences: Preferences, wait: u64) -> Response {
+    pub(super) fn into_response(
+        self,
+        preferences: Preferences,
+        wait: u64,
+        admitted: AdmittedRequest,
+    ) -> Response {
         let (status, problem) = self.status();
         let body = ReportBody {
             problem_type: problem.map(problem_type),
@@ -252,6 +259,7 @@ impl Report {
         };
         // A report consists of texts and numbers.
         let body = serde_json::to_vec(&body).unwrap_or_default();
+        let body = Body::from(admitted.until_written(body));
         let mut response = (status, [(header::CONTENT_TYPE, media_type)], body).into_response();
         if problem == Some("unsent") {
             response

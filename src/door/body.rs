@@ -7,18 +7,22 @@ use std::fmt;
 use std::io::Read as _;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use bytes::Bytes;
 use percent_encoding::percent_decode;
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::limits::AdmittedRequest;
 use super::problem::{Problem, ProblemKind};
 use super::submission::{Submission, is_plain_number};
 use super::table::Table;
 use crate::contract::HEADER_ATTRIBUTES;
-use crate::publish::lines::Lines;
 
 /// What the name of an attribute's header begins with.
 const ATTRIBUTE_PREFIX: &str = "ce-";
+/// The memory that an event takes besides its document, until its answer is written: its verdict, its
+/// place in the queue of Kafka's client and its result.
+pub(super) const EVENT_BYTES: usize = 768;
 /// Bytes that are unpacked between two checks of the limits.
 const UNPACK_STEP: usize = 1 << 16;
 
@@ -67,15 +71,6 @@ impl BodyFormat {
             )),
         }
     }
-
-    /// How many bytes of memory a byte of the body needs: a cell of a table becomes a field with
-    /// its name.
-    pub(super) const fn memory_factor(self) -> usize {
-        match self {
-            Self::Table => 4,
-            _ => 2,
-        }
-    }
 }
 
 fn spreadsheet() -> Problem {
@@ -100,12 +95,12 @@ pub(super) fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-/// Unpacks a body of gzip. `grow` is called before each step, with the bytes that it may add.
+/// Unpacks a body of gzip, step by step, as far as there is memory.
 pub(super) fn unpack(
     packed: &[u8],
     bytes_max: usize,
-    mut grow: impl FnMut(usize) -> Result<(), Problem>,
-) -> Result<Vec<u8>, Problem> {
+    admitted: &mut AdmittedRequest,
+) -> Result<Bytes, Problem> {
     let mut reader = flate2::read::MultiGzDecoder::new(packed);
     let (mut body, mut step) = (Vec::new(), vec![0; UNPACK_STEP]);
     loop {
@@ -113,12 +108,12 @@ pub(super) fn unpack(
             .read(&mut step)
             .map_err(|_| Problem::new(ProblemKind::Body, "the body is not valid gzip"))?;
         if count == 0 {
-            return Ok(body);
+            return Ok(body.into());
         }
         if body.len() + count > bytes_max {
             return Err(too_large("the unpacked body", bytes_max));
         }
-        grow(count)?;
+        admitted.grow(count)?;
         body.extend_from_slice(&step[..count]);
     }
 }
@@ -153,20 +148,21 @@ impl Submissions {
         format: BodyFormat,
         headers: &HeaderMap,
         table: Option<Table>,
-        body: &[u8],
+        body: &Bytes,
         events_max: usize,
+        admitted: &mut AdmittedRequest,
     ) -> Result<Self, Problem> {
         if body.starts_with(b"PK\x03\x04") {
             return Err(spreadsheet());
         }
         let mut table = table;
         let events = match format {
-            BodyFormat::Event => vec![Submission::without_line(body)],
-            BodyFormat::Binary => vec![Submission::without_line(&binary_document(headers, body)?)],
+            BodyFormat::Event => vec![Submission::new(None, body.clone())],
+            BodyFormat::Binary => vec![Submission::new(None, binary_document(headers, body)?)],
             BodyFormat::Batch => read_batch(body, events_max)?,
             BodyFormat::Lines => read_lines(body, events_max)?,
             BodyFormat::Table => match &mut table {
-                Some(table) => table.read(body, events_max)?,
+                Some(table) => table.read(body, events_max, admitted)?,
                 None => {
                     return Err(Problem::new(
                         ProblemKind::Body,
@@ -181,29 +177,37 @@ impl Submissions {
         if events.is_empty() && format != BodyFormat::Batch {
             return Err(Problem::new(ProblemKind::Body, "the body has no events"));
         }
+        admitted.grow(events.len() * EVENT_BYTES)?;
         Ok(Self { events, table })
+    }
+
+    /// Frees the memory of the documents; their lines and columns stay known.
+    pub(super) fn forget_documents(&mut self) {
+        for event in &mut self.events {
+            event.document = Bytes::new();
+        }
     }
 }
 
-fn read_lines(body: &[u8], events_max: usize) -> Result<Vec<Submission>, Problem> {
-    let mut lines = Lines::new(body);
+/// The lines that are not empty, numbered from 1.
+fn read_lines(body: &Bytes, events_max: usize) -> Result<Vec<Submission>, Problem> {
     let mut events = Vec::new();
-    // Reading from memory does not fail.
-    while let Ok(Some((number, line))) = lines.read() {
+    for (number, line) in (1..).zip(body.split(|byte| *byte == b'\n')) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
         if events.len() == events_max {
             return Err(too_many(events_max));
         }
-        events.push(Submission {
-            line: Some(number),
-            document: line.to_vec(),
-        });
+        events.push(Submission::new(Some(number), body.slice_ref(line)));
     }
     Ok(events)
 }
 
-fn read_batch(body: &[u8], events_max: usize) -> Result<Vec<Submission>, Problem> {
-    struct Batch(usize);
-    impl<'de> Visitor<'de> for Batch {
+fn read_batch(body: &Bytes, events_max: usize) -> Result<Vec<Submission>, Problem> {
+    struct Batch<'b>(&'b Bytes, usize);
+    impl<'b> Visitor<'b> for Batch<'b> {
         type Value = Vec<Submission>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,18 +215,19 @@ fn read_batch(body: &[u8], events_max: usize) -> Result<Vec<Submission>, Problem
         }
 
         /// Stops one after the limit: the caller counts.
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        fn visit_seq<A: SeqAccess<'b>>(self, mut items: A) -> Result<Self::Value, A::Error> {
             let mut events = Vec::new();
-            while let Some(item) = items.next_element::<&RawValue>()? {
-                if events.len() <= self.0 {
-                    events.push(Submission::without_line(item.get().as_bytes()));
+            while let Some(item) = items.next_element::<&'b RawValue>()? {
+                if events.len() <= self.1 {
+                    let document = self.0.slice_ref(item.get().as_bytes());
+                    events.push(Submission::new(None, document));
                 }
             }
             Ok(events)
         }
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let events = json.deserialize_seq(Batch(events_max));
+    let events = json.deserialize_seq(Batch(body, events_max));
     events
         .and_then(|events| json.end().map(|()| events))
         .map_err(|_| {
@@ -236,9 +241,9 @@ fn read_batch(body: &[u8], events_max: usize) -> Result<Vec<Submission>, Problem
 /// The document of an event in binary mode: its attributes, then the body as `data`.
 ///
 /// A body that is not JSON is the document itself, so that the contract refuses it for its reason.
-fn binary_document(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Problem> {
+fn binary_document(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Problem> {
     if serde_json::from_slice::<&RawValue>(body).is_err() {
-        return Ok(body.to_vec());
+        return Ok(body.clone());
     }
     let mut attributes = Vec::new();
     for (name, value) in headers {
@@ -269,5 +274,5 @@ fn binary_document(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Problem>
     document.extend_from_slice(b"\"data\":");
     document.extend_from_slice(body.trim_ascii());
     document.push(b'}');
-    Ok(document)
+    Ok(document.into())
 }

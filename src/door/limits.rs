@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use bytes::Bytes;
 
 use super::problem::{Problem, ProblemKind};
 use super::random_bytes;
 
 /// Seconds of a partner's rate that may be sent at once.
 const BURST_SECONDS: f64 = 10.0;
-/// The unit in which memory is shared out.
-const MEMORY_UNIT: usize = 1 << 10;
+/// What a partner may have: a quarter of the requests, and half of the memory, so that one table
+/// fits.
+const REQUESTS_SHARE: usize = 4;
+const MEMORY_SHARE: usize = 2;
 /// Seconds after which a client should try again when the door is busy: this, and up to as much
 /// again as the second number.
 const RETRY_SECONDS: (u64, u64) = (5, 25);
@@ -29,7 +31,14 @@ struct PartnerLoad {
     /// Events that may be sent now; below 0 after a request that was larger.
     allowance: f64,
     at: Instant,
+    usage: Usage,
+}
+
+/// What requests under way use.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usage {
     requests: usize,
+    memory: usize,
 }
 
 /// The limits of all partners.
@@ -37,15 +46,13 @@ struct PartnerLoad {
 pub(super) struct Limits {
     /// Events per second.
     rate: f64,
-    requests_max: usize,
-    partner_requests_max: usize,
+    max: Usage,
     loads: Arc<Mutex<Loads>>,
-    memory: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct Loads {
-    requests: usize,
+    usage: Usage,
     partners: HashMap<String, PartnerLoad>,
 }
 
@@ -54,16 +61,21 @@ struct Loads {
 pub(super) struct AdmittedRequest {
     partner: String,
     loads: Arc<Mutex<Loads>>,
-    memory: Arc<Semaphore>,
-    permits: Vec<OwnedSemaphorePermit>,
+    memory_max: usize,
+    memory: usize,
 }
 
 impl Drop for AdmittedRequest {
     fn drop(&mut self) {
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        loads.requests -= 1;
-        if let Some(load) = loads.partners.get_mut(&self.partner) {
-            load.requests -= 1;
+        let Loads { usage, partners } = &mut *loads;
+        let partner = partners.get_mut(&self.partner);
+        for usage in [usage]
+            .into_iter()
+            .chain(partner.map(|load| &mut load.usage))
+        {
+            usage.requests -= 1;
+            usage.memory -= self.memory;
         }
     }
 }
@@ -71,13 +83,43 @@ impl Drop for AdmittedRequest {
 impl AdmittedRequest {
     /// Takes more memory.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
-        let units = bytes.div_ceil(MEMORY_UNIT) as u32;
-        let permit = Arc::clone(&self.memory).try_acquire_many_owned(units);
-        self.permits.push(permit.map_err(|_| {
-            let detail = "other requests use the memory of the door";
-            Problem::new(ProblemKind::Busy, detail).retry_after(retry_seconds())
-        })?);
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        let Loads { usage, partners } = &mut *loads;
+        let share = self.memory_max / MEMORY_SHARE;
+        if self.memory + bytes > share {
+            let detail =
+                "the events need more memory than a request may use: send them in several requests";
+            return Err(Problem::new(ProblemKind::TooLarge, detail));
+        }
+        if let Some(partner) = partners.get_mut(&self.partner) {
+            if partner.usage.memory + bytes > share {
+                let detail = "other requests of the partner use its share of the memory";
+                return Err(Problem::new(ProblemKind::Rate, detail).retry_after(retry_seconds()));
+            }
+            if usage.memory + bytes > self.memory_max {
+                let detail = "other requests use the memory of the door";
+                return Err(Problem::new(ProblemKind::Busy, detail).retry_after(retry_seconds()));
+            }
+            partner.usage.memory += bytes;
+            usage.memory += bytes;
+            self.memory += bytes;
+        }
         Ok(())
+    }
+
+    /// The bytes of an answer. The request stays admitted until they are written to the client: a
+    /// client that does not read its answers must not send further requests.
+    pub(super) fn until_written(self, answer: Vec<u8>) -> Bytes {
+        struct Answer(
+            Vec<u8>,
+            #[expect(dead_code, reason = "dropped with the bytes")] AdmittedRequest,
+        );
+        impl AsRef<[u8]> for Answer {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        Bytes::from_owner(Answer(answer, self))
     }
 }
 
@@ -85,39 +127,40 @@ impl Limits {
     pub(super) fn new(rate: usize, requests_max: usize, memory_bytes: usize) -> Self {
         Self {
             rate: rate as f64,
-            requests_max,
-            partner_requests_max: requests_max.div_ceil(4),
+            max: Usage {
+                requests: requests_max,
+                memory: memory_bytes,
+            },
             loads: Arc::default(),
-            memory: Arc::new(Semaphore::new(memory_bytes / MEMORY_UNIT)),
         }
     }
 
     /// Admits a request of a partner, before its body is read.
     pub(super) fn admit(&self, partner: &str, now: Instant) -> Result<AdmittedRequest, Problem> {
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        let requests = loads.requests;
+        let requests = loads.usage.requests;
         let load = self.load_at(&mut loads, partner, now);
         if load.allowance < 0.0 {
             let seconds = (-load.allowance / self.rate).ceil() as u64;
             let detail = format!("a partner may send {} events per second", self.rate);
             return Err(Problem::new(ProblemKind::Rate, detail).retry_after(seconds.max(1)));
         }
-        if load.requests >= self.partner_requests_max {
-            let max = self.partner_requests_max;
+        let max = self.max.requests.div_ceil(REQUESTS_SHARE);
+        if load.usage.requests >= max {
             let detail = format!("a partner may have {max} requests at once");
             return Err(Problem::new(ProblemKind::Rate, detail).retry_after(1));
         }
-        if requests >= self.requests_max {
+        if requests >= self.max.requests {
             let detail = "the door answers as many requests as it can";
             return Err(Problem::new(ProblemKind::Busy, detail).retry_after(retry_seconds()));
         }
-        load.requests += 1;
-        loads.requests += 1;
+        load.usage.requests += 1;
+        loads.usage.requests += 1;
         Ok(AdmittedRequest {
             partner: partner.to_owned(),
             loads: Arc::clone(&self.loads),
-            memory: Arc::clone(&self.memory),
-            permits: Vec::new(),
+            memory_max: self.max.memory,
+            memory: 0,
         })
     }
 
@@ -141,7 +184,7 @@ impl Limits {
             .or_insert(PartnerLoad {
                 allowance: full,
                 at: now,
-                requests: 0,
+                usage: Usage::default(),
             });
         let seconds = now.saturating_duration_since(load.at).as_secs_f64();
         load.allowance = (load.allowance + seconds * self.rate).min(full);
@@ -160,7 +203,7 @@ impl Limits {
     /// The number of requests under way.
     #[cfg(test)]
     pub(super) fn requests(&self) -> usize {
-        self.loads.lock().expect("no panic").requests
+        self.loads.lock().expect("no panic").usage.requests
     }
 }
 
@@ -201,14 +244,23 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_shared_and_returned() {
-        let limits = Limits::new(100, 4, 4 << 10);
+    fn memory_is_shared_and_returned_once_the_answer_is_written() {
+        let limits = Limits::new(100, 64, 8 << 10);
         let admit = |partner: &str| limits.admit(partner, Instant::now()).expect("admitted");
-        let (mut one, mut other) = (admit("a"), admit("b"));
-        one.grow(3 << 10).expect("free");
-        other.grow(1).expect("free");
-        assert_eq!(other.grow(1).expect_err("used").kind, ProblemKind::Busy);
-        drop(one);
-        other.grow(3 << 10).expect("free again");
+        let (mut one, mut other, mut third) = (admit("a"), admit("b"), admit("c"));
+        let refused = |request: &mut AdmittedRequest, bytes: usize| {
+            request.grow(bytes).expect_err("refused").kind
+        };
+        assert_eq!(refused(&mut one, (4 << 10) + 1), ProblemKind::TooLarge);
+        one.grow(4 << 10).expect("free");
+        other.grow(3 << 10).expect("free");
+        assert_eq!(refused(&mut admit("a"), 1), ProblemKind::Rate);
+        assert_eq!(refused(&mut third, 2 << 10), ProblemKind::Busy);
+        let answer = one.until_written(vec![1, 2]);
+        let rest = answer.slice(1..);
+        drop(answer);
+        assert_eq!(refused(&mut third, 2 << 10), ProblemKind::Busy);
+        drop(rest);
+        third.grow(2 << 10).expect("free again");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use minijinja::syntax::SyntaxConfig;
@@ -18,10 +19,10 @@ use serde::Serialize;
 use super::Door;
 use super::answer::{Action, Report};
 use super::body::{BodyFormat, Submissions};
-use super::limits::retry_seconds;
+use super::limits::{AdmittedRequest, retry_seconds};
 use super::multipart::parts;
 use super::problem::{Problem, ProblemKind};
-use super::tokens::TokenGrant;
+use super::tokens::Grant;
 use crate::event::Kind;
 
 /// A name ending in `.html` makes the library escape all values.
@@ -46,8 +47,8 @@ pub(super) async fn style() -> Response {
 }
 
 /// The start page.
-pub(super) async fn home(State(door): State<Arc<Door>>, headers: HeaderMap) -> Response {
-    match door.signed_in(&headers) {
+pub(super) async fn home(State(door): State<Arc<Door>>, request: Request) -> Response {
+    match door.signed_in(&request.into_parts().0) {
         Ok(grant) => door.page(
             StatusCode::OK,
             &PageContent::new("Send a file", Some(&grant)),
@@ -58,16 +59,17 @@ pub(super) async fn home(State(door): State<Arc<Door>>, headers: HeaderMap) -> R
 
 /// Signs in with the token of a form.
 pub(super) async fn sign_in(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let is_own = is_own_form(request.headers());
+    let (parts, body) = request.into_parts();
+    let is_own = is_own_form(&parts.headers);
     let timeout = door.settings.body_timeout;
-    let read = axum::body::to_bytes(request.into_body(), SIGN_IN_BYTES_MAX);
+    let read = axum::body::to_bytes(body, SIGN_IN_BYTES_MAX);
     let body = match tokio::time::timeout(timeout, read).await {
         Ok(Ok(body)) if is_own => body,
         _ => Vec::new().into(),
     };
     let token = form_urlencoded::parse(&body)
         .find_map(|(name, value)| (name == "token").then(|| value.trim().to_owned()));
-    match door.authenticate(token.as_deref()) {
+    match door.authenticate(&parts.extensions, token.as_deref()) {
         // What the door granted consists of letters, digits, `-` and `_`.
         Ok(_) => door.signed(&token.unwrap_or_default(), None),
         Err(problem) => {
@@ -93,7 +95,7 @@ pub(super) async fn sign_out(State(door): State<Arc<Door>>) -> Response {
 /// Checks or sends the file of a form.
 pub(super) async fn file(State(door): State<Arc<Door>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let grant = match door.signed_in(&parts.headers) {
+    let grant = match door.signed_in(&parts) {
         Ok(grant) if is_own_form(&parts.headers) => grant,
         _ => return door.page(StatusCode::UNAUTHORIZED, &PageContent::new("Sign in", None)),
     };
@@ -102,7 +104,7 @@ pub(super) async fn file(State(door): State<Arc<Door>>, request: Request) -> Res
         .receive_file(&grant, &parts.headers, body, &mut content)
         .await
     {
-        Ok(report) => {
+        Ok((report, _admitted)) => {
             let status = report.status().0;
             content.heading = match report.action {
                 Action::Check => "Result of the check",
@@ -138,8 +140,8 @@ fn cookie_token(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Door {
-    fn signed_in(&self, headers: &HeaderMap) -> Result<Arc<TokenGrant>, Problem> {
-        self.authenticate(cookie_token(headers))
+    fn signed_in(&self, parts: &Parts) -> Result<Arc<Grant>, Problem> {
+        self.authenticate(&parts.extensions, cookie_token(&parts.headers))
     }
 
     /// Sets the cookie and returns to the start page.
@@ -161,20 +163,14 @@ impl Door {
 
     async fn receive_file(
         self: &Arc<Self>,
-        grant: &Arc<TokenGrant>,
+        grant: &Arc<Grant>,
         headers: &HeaderMap,
         body: axum::body::Body,
         content: &mut PageContent,
-    ) -> Result<Report, Problem> {
+    ) -> Result<(Report, AdmittedRequest), Problem> {
         let mut admitted = self.limits.admit(&grant.partner, Instant::now())?;
         let body = self
-            .read_body(
-                headers,
-                &mut Some(body),
-                false,
-                BodyFormat::Table,
-                &mut admitted,
-            )
+            .read_body(headers, &mut Some(body), false, &mut admitted)
             .await?;
         let content_type = headers
             .get(header::CONTENT_TYPE)
@@ -208,7 +204,11 @@ impl Door {
             _ => None,
         };
         let events_max = self.settings.events;
-        let read = || Submissions::read(format, &HeaderMap::new(), table, file, events_max);
+        let file = body.slice_ref(file);
+        let read = || {
+            let (no_headers, admitted) = (HeaderMap::new(), &mut admitted);
+            Submissions::read(format, &no_headers, table, &file, events_max, admitted)
+        };
         // The form is borrowed from the body, so it cannot move to another thread.
         let submissions = tokio::task::block_in_place(read)?;
         let report = self.submit(Arc::clone(grant), submissions, action, false, admitted);
@@ -266,7 +266,7 @@ impl Door {
     }
 
     /// The kinds that a partner's sources may send.
-    fn kinds(&self, grant: &TokenGrant) -> Vec<KindOption> {
+    fn kinds(&self, grant: &Grant) -> Vec<KindOption> {
         let partners = &self.reference.partners;
         let may_send = |kind: &&Kind| {
             let feed = kind.feed();
@@ -300,7 +300,7 @@ fn format_of(file: &[u8]) -> BodyFormat {
 /// What a page shows.
 struct PageContent {
     heading: &'static str,
-    grant: Option<Arc<TokenGrant>>,
+    grant: Option<Arc<Grant>>,
     problem: Option<Problem>,
     report: Option<ReportView>,
     chosen_source: Option<String>,
@@ -308,7 +308,7 @@ struct PageContent {
 }
 
 impl PageContent {
-    fn new(heading: &'static str, grant: Option<&Arc<TokenGrant>>) -> Self {
+    fn new(heading: &'static str, grant: Option<&Arc<Grant>>) -> Self {
         Self {
             heading,
             grant: grant.cloned(),

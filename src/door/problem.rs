@@ -39,8 +39,10 @@ macro_rules! problems {
 problems! {
     /// The body cannot be divided into events.
     Body = "body", BAD_REQUEST, "the body could not be read; nothing was sent";
-    /// The token is missing, unknown or expired.
-    Token = "token", UNAUTHORIZED, "a valid token is needed";
+    /// The token or the certificate is missing, unknown or expired.
+    Token = "token", UNAUTHORIZED, "a valid token or certificate is needed";
+    /// The certificate and the token are of two partners.
+    Forbidden = "forbidden", FORBIDDEN, "the certificate and the token belong to two partners";
     /// There is no such page.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this address";
     /// The address has no such method.

@@ -19,10 +19,11 @@ use serde_json::json;
 
 use super::answer::{Action, Preferences, Report};
 use super::body::{BodyFormat, Submissions, is_packed, too_large, unpack};
+use super::identity::{Client, Partner, bearer};
 use super::limits::{AdmittedRequest, retry_seconds};
 use super::problem::{Problem, ProblemKind};
 use super::table::{Table, template};
-use super::tokens::TokenGrant;
+use super::tokens::Grant;
 use super::{Door, finished, page};
 use crate::contract::schemas;
 use crate::event::Kind;
@@ -50,10 +51,15 @@ pub(super) struct Route {
 }
 
 /// Why a request of a partner may be refused.
-const PARTNER: &[ProblemKind] = &[ProblemKind::Token, ProblemKind::Stopping];
+const PARTNER: &[ProblemKind] = &[
+    ProblemKind::Token,
+    ProblemKind::Forbidden,
+    ProblemKind::Stopping,
+];
 /// The same, for a request with events.
 const SUBMISSION: &[ProblemKind] = &[
     ProblemKind::Token,
+    ProblemKind::Forbidden,
     ProblemKind::Stopping,
     ProblemKind::Busy,
     ProblemKind::Rate,
@@ -164,6 +170,9 @@ async fn answer(door: &Arc<Door>, request: Request, action: Action) -> Response 
     let mut body = Some(body);
     let answered = report(door, &parts, &mut body, action).await;
     if let Some(unread) = body {
+        if let Some(client) = parts.extensions.get::<Client>() {
+            client.connection.wait();
+        }
         let discarded = discard(unread, door.settings.body_bytes * DISCARDED_SHARE);
         drop(tokio::time::timeout(DISCARD_TIMEOUT, discarded).await);
     }
@@ -188,24 +197,18 @@ async fn report(
     action: Action,
 ) -> Result<Response, Problem> {
     let (headers, query) = (&parts.headers, parts.uri.query().unwrap_or_default());
-    let grant = door.authenticate(bearer(headers))?;
+    let token = bearer(headers);
+    let grant = door.authenticate(&parts.extensions, token)?;
     let format = BodyFormat::from_headers(headers)?;
     let table = match format {
         BodyFormat::Table => Some(table_of(door, query)?),
         _ => None,
     };
     let preferences = Preferences::from_headers(headers);
-    let report = door
+    let (report, admitted) = door
         .receive(&grant, headers, body, format, table, action, preferences)
         .await?;
-    Ok(report.into_response(preferences, retry_seconds()))
-}
-
-/// The token of a request.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = given.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    Ok(report.into_response(preferences, retry_seconds(), admitted))
 }
 
 /// The table that an address names.
@@ -223,19 +226,6 @@ fn table_of(door: &Door, query: &str) -> Result<Table, Problem> {
 }
 
 impl Door {
-    /// Whose token this is. The answer is the same for a token that is missing, unknown or expired.
-    pub(super) fn authenticate(&self, token: Option<&str>) -> Result<Arc<TokenGrant>, Problem> {
-        if self.is_stopping() {
-            let detail = "another process may be open already";
-            return Err(Problem::new(ProblemKind::Stopping, detail).retry_after(retry_seconds()));
-        }
-        let grant = token.and_then(|token| self.tokens.grant(token, (self.clock)()));
-        grant.ok_or_else(|| {
-            let detail = "send `Authorization: Bearer …` with a token that is valid";
-            Problem::new(ProblemKind::Token, detail)
-        })
-    }
-
     /// Reads the body of a request and submits its events.
     #[expect(
         clippy::too_many_arguments,
@@ -243,18 +233,18 @@ impl Door {
     )]
     pub(super) async fn receive(
         self: &Arc<Self>,
-        grant: &Arc<TokenGrant>,
+        grant: &Arc<Grant>,
         headers: &HeaderMap,
         body: &mut Option<Body>,
         format: BodyFormat,
         table: Option<Table>,
         action: Action,
         preferences: Preferences,
-    ) -> Result<Report, Problem> {
+    ) -> Result<(Report, AdmittedRequest), Problem> {
         let mut admitted = self.limits.admit(&grant.partner, Instant::now())?;
         let is_packed = is_packed(headers)?;
         let body = self
-            .read_body(headers, body, is_packed, format, &mut admitted)
+            .read_body(headers, body, is_packed, &mut admitted)
             .await?;
         let (headers, bytes_max, events_max) = (
             headers.clone(),
@@ -262,15 +252,13 @@ impl Door {
             self.settings.events,
         );
         let submissions = tokio::task::spawn_blocking(move || {
-            let unpacked;
             let body = if is_packed {
-                let grow = |bytes: usize| admitted.grow(bytes * format.memory_factor());
-                unpacked = unpack(&body, bytes_max, grow)?;
-                &unpacked[..]
+                unpack(&body, bytes_max, &mut admitted)?
             } else {
-                &body[..]
+                body
             };
-            let submissions = Submissions::read(format, &headers, table, body, events_max)?;
+            let submissions =
+                Submissions::read(format, &headers, table, &body, events_max, &mut admitted)?;
             Ok((submissions, admitted))
         });
         let (submissions, admitted) = finished(submissions.await)?;
@@ -285,42 +273,47 @@ impl Door {
         headers: &HeaderMap,
         body: &mut Option<Body>,
         is_packed: bool,
-        format: BodyFormat,
         admitted: &mut AdmittedRequest,
     ) -> Result<Bytes, Problem> {
-        let (bytes_max, factor) = if is_packed {
-            (self.settings.body_bytes / PACKED_SHARE, 1)
+        let (what, bytes_max) = if is_packed {
+            ("the packed body", self.settings.body_bytes / PACKED_SHARE)
         } else {
-            (self.settings.body_bytes, format.memory_factor())
-        };
-        let what = if is_packed {
-            "the packed body"
-        } else {
-            "the body"
+            ("the body", self.settings.body_bytes)
         };
         let length = headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > bytes_max) {
             return Err(too_large(what, bytes_max));
         }
-        admitted.grow(length.unwrap_or(bytes_max) * factor)?;
-        let read = axum::body::to_bytes(body.take().unwrap_or_default(), bytes_max);
+        let capacity = length.unwrap_or(bytes_max);
+        admitted.grow(capacity)?;
+        let mut frames = body.take().unwrap_or_default().into_data_stream();
+        let read = async {
+            // Each frame is copied and dropped: frames of single bytes would take much more memory.
+            let mut bytes = Vec::with_capacity(capacity);
+            while let Some(frame) = frames.next().await {
+                match frame {
+                    Ok(frame) if bytes.len() + frame.len() <= bytes_max => {
+                        bytes.extend_from_slice(&frame);
+                    }
+                    // Without a length, a body that is too large is noticed here; so is a connection
+                    // that was closed, whose client reads no answer.
+                    _ => return Err(too_large(what, bytes_max)),
+                }
+            }
+            Ok(bytes.into())
+        };
         let timeout = self.settings.body_timeout;
-        match tokio::time::timeout(timeout, read).await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            // Without a length, a body that is too large is noticed here; so is a connection that
-            // was closed, whose client reads no answer.
-            Ok(Err(_)) => Err(too_large(what, bytes_max)),
-            Err(_) => {
+        tokio::time::timeout(timeout, read)
+            .await
+            .unwrap_or_else(|_| {
                 let detail = format!("the body did not arrive within {} s", timeout.as_secs());
                 Err(Problem::new(ProblemKind::Slow, detail))
-            }
-        }
+            })
     }
 }
 
-async fn whoami(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let grant = door.authenticate(bearer(&headers))?;
+async fn whoami(State(door): State<Arc<Door>>, Partner(grant): Partner) -> Response {
     let settings = &door.settings;
     let body = json!({
         "partner": grant.partner,
@@ -333,7 +326,7 @@ async fn whoami(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Res
             "events_per_second": settings.rate,
         },
     });
-    Ok(json_response(body.to_string()))
+    json_response(body.to_string())
 }
 
 /// The empty table of a kind.

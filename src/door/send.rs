@@ -23,6 +23,8 @@ use crate::publish::{CONTENT_TYPE, producer};
 /// How much later than the broker's time is over its answer is awaited: the client checks its
 /// timeouts once a second.
 const ANSWER_MARGIN: Duration = Duration::from_secs(5);
+/// The queue of the client is small, since requests wait for it with their own memory.
+const QUEUE_KIB_MAX: &str = "32768";
 /// How long to wait before a full queue is tried again.
 const FULL_QUEUE_WAIT: Duration = Duration::from_millis(2);
 
@@ -146,7 +148,8 @@ impl Sender {
                 message_timeout.as_millis().to_string(),
             )
             .set("linger.ms", "5")
-            .set("batch.num.messages", "10000");
+            .set("batch.num.messages", "10000")
+            .set("queue.buffering.max.kbytes", QUEUE_KIB_MAX);
         Ok(Self {
             current: RwLock::new(Arc::new(connect(&config)?)),
             brokers: kafka.brokers.clone(),

@@ -1,22 +1,21 @@
 //! One event of a request, as it came.
 
+use bytes::Bytes;
+
 use crate::contract::VALUE_BYTES_MAX;
 
 /// An event as it came: a document, and the line at which it starts in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Submission {
     pub(super) line: Option<u64>,
-    pub(super) document: Vec<u8>,
+    pub(super) document: Bytes,
 }
 
 impl Submission {
     /// A document, cut to one byte more than the limit: it is refused as too large all the same.
-    pub(super) fn without_line(document: &[u8]) -> Self {
-        let kept = document.len().min(VALUE_BYTES_MAX + 1);
-        Self {
-            line: None,
-            document: document[..kept].to_vec(),
-        }
+    pub(super) fn new(line: Option<u64>, mut document: Bytes) -> Self {
+        document.truncate(VALUE_BYTES_MAX + 1);
+        Self { line, document }
     }
 }
 

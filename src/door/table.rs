@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::limits::AdmittedRequest;
 use super::problem::{Problem, ProblemKind};
 use super::submission::{Submission, is_plain_number};
 use crate::contract::{fields, schemas, type_of};
@@ -147,6 +148,7 @@ impl Table {
         &mut self,
         body: &[u8],
         events_max: usize,
+        admitted: &mut AdmittedRequest,
     ) -> Result<Vec<Submission>, Problem> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut reader = csv::ReaderBuilder::new()
@@ -176,10 +178,8 @@ impl Table {
             // One more than the limit is enough for the caller to refuse the body.
             if events.len() <= events_max {
                 let document = self.document(line, &record)?;
-                events.push(Submission {
-                    line: Some(line),
-                    document,
-                });
+                admitted.grow(document.len())?;
+                events.push(Submission::new(Some(line), document.into()));
             }
         }
     }

@@ -5,7 +5,6 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::LazyLock;
 
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::mocking::MockCluster;
@@ -13,11 +12,17 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::tokens::create;
 use super::*;
 use crate::contract::record::partner_of;
+use crate::hex;
 use crate::kit::examples::{EXAMPLES, attribute, bad_records, example};
 use crate::properties::Properties;
 
@@ -111,6 +116,7 @@ impl OpenDoor {
             body_bytes: 1 << 20,
             events: 1_000,
             memory_bytes: 32 << 20,
+            connections: 64,
             requests: 16,
             rate: 1_000_000,
             header_timeout: Duration::from_secs(10),
@@ -214,7 +220,7 @@ impl OpenDoor {
 
     /// The key, the value and the content type of the record at a result's coordinates.
     fn record_at(&self, result: &Value) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
-        let consumer: BaseConsumer = ClientConfig::new()
+        let consumer: BaseConsumer = rdkafka::ClientConfig::new()
             .set("bootstrap.servers", self.cluster.bootstrap_servers())
             .set("group.id", "test")
             .create()
@@ -746,7 +752,7 @@ fn a_client_that_sends_no_headers_is_disconnected() {
 fn the_door_listens_without_tls_only_for_this_machine() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let bind =
-        |address: &str, tls: Option<&TlsFiles>| runtime.block_on(Listener::bind(address, tls));
+        |address: &str, tls: Option<&TlsSettings>| runtime.block_on(Listener::bind(address, tls));
     assert!(matches!(
         bind("0.0.0.0:0", None),
         Err(ServeError::Unencrypted { .. })
@@ -759,9 +765,11 @@ fn the_door_listens_without_tls_only_for_this_machine() {
         Err(ServeError::Listen { .. })
     ));
     let folder = tempfile::tempdir().expect("folder");
-    let files = TlsFiles {
+    let files = TlsSettings {
         certificate: folder.path().join("door.pem"),
         key: folder.path().join("door.key"),
+        client_ca: None,
+        identification: Identification::Token,
     };
     std::fs::write(&files.certificate, "no PEM").expect("written");
     assert!(matches!(
@@ -770,72 +778,211 @@ fn the_door_listens_without_tls_only_for_this_machine() {
     ));
 }
 
-#[test]
-fn events_are_accepted_over_tls() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio_rustls::rustls::crypto::ring;
-    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+/// An authority, and certificates that it signed, as PEM files of a folder.
+struct Certificates(tempfile::TempDir);
 
-    let folder = tempfile::tempdir().expect("folder");
-    let files = TlsFiles {
-        certificate: folder.path().join("door.pem"),
-        key: folder.path().join("door.key"),
-    };
-    let made = std::process::Command::new("openssl")
-        .args([
+impl Certificates {
+    fn new() -> Self {
+        let certificates = Self(tempfile::tempdir().expect("folder"));
+        certificates.make("ca", &["basicConstraints=critical,CA:TRUE"], false);
+        certificates
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    /// Makes a certificate with extensions, signed by the authority or by itself.
+    fn make(&self, name: &str, extensions: &[&str], is_signed: bool) {
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.current_dir(self.0.path());
+        openssl.args([
             "req",
             "-x509",
             "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "30",
-            "-subj",
-            "/CN=localhost",
-        ])
-        .args([
-            "-addext",
-            "subjectAltName=DNS:localhost",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-        ])
-        .arg("-keyout")
-        .arg(&files.key)
-        .arg("-out")
-        .arg(&files.certificate)
-        .output()
-        .expect("openssl runs");
-    assert!(made.status.success(), "{made:?}");
-    let door = OpenDoor::with(|settings| settings.tls = Some(files.clone()));
-    let certificate = CertificateDer::from_pem_file(&files.certificate).expect("PEM");
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate).expect("a certificate");
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let request = format!(
-        "GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
-        door.token("kent-police")
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+        ]);
+        openssl.args(["-noenc", "-days", "30", "-subj", &format!("/CN={name}")]);
+        openssl.args([
+            "-keyout",
+            &format!("{name}.key"),
+            "-out",
+            &format!("{name}.pem"),
+        ]);
+        for extension in extensions {
+            openssl.args(["-addext", extension]);
+        }
+        if is_signed {
+            openssl.args(["-CA", "ca.pem", "-CAkey", "ca.key"]);
+        }
+        let made = openssl.output().expect("openssl runs");
+        assert!(made.status.success(), "{made:?}");
+    }
+
+    /// Makes a certificate of the authority that is valid for names.
+    fn sign(&self, name: &str, dns_names: &[&str]) {
+        let names: Vec<String> = dns_names.iter().map(|name| format!("DNS:{name}")).collect();
+        let names = format!("subjectAltName={}", names.join(","));
+        self.make(name, &["basicConstraints=critical,CA:FALSE", &names], true);
+    }
+
+    fn certificate(&self, name: &str) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.path(&format!("{name}.pem"))).expect("PEM")
+    }
+
+    /// The settings of a door with the certificate `door`.
+    fn tls(&self, identification: Option<Identification>) -> TlsSettings {
+        self.sign("door", &["localhost"]);
+        TlsSettings {
+            certificate: self.path("door.pem"),
+            key: self.path("door.key"),
+            client_ca: identification.map(|_| self.path("ca.pem")),
+            identification: identification.unwrap_or_default(),
+        }
+    }
+
+    /// The status and the text of the answer to `whoami`; `None` if the door refuses the connection.
+    fn whoami(
+        &self,
+        door: &OpenDoor,
+        client: Option<&str>,
+        token: Option<&str>,
+    ) -> Option<(u16, String)> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate("ca")).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots);
+        let config = match client {
+            None => config.with_no_client_auth(),
+            Some(name) => {
+                let key = PrivateKeyDer::from_pem_file(self.path(&format!("{name}.key")));
+                let chain = vec![self.certificate(name)];
+                config
+                    .with_client_auth_cert(chain, key.expect("PEM"))
+                    .expect("a pair")
+            }
+        };
+        let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let request = format!(
+            "GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n",
+            authorization.unwrap_or_default()
+        );
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let stream = tokio::net::TcpStream::connect(door.address)
+                .await
+                .expect("connected");
+            let name = ServerName::try_from("localhost").expect("a name");
+            let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+            let mut stream = connector.connect(name, stream).await.expect("a handshake");
+            // The door judges the client's certificate after the client's handshake is over.
+            stream.write_all(request.as_bytes()).await.ok()?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.ok();
+            let answer = String::from_utf8(answer).expect("UTF-8");
+            let (head, text) = answer.split_once("\r\n\r\n")?;
+            Some((head[9..12].parse().expect("a status"), text.to_owned()))
+        })
+    }
+}
+
+#[test]
+fn events_are_accepted_over_tls() {
+    let certificates = Certificates::new();
+    let tls = certificates.tls(None);
+    let door = OpenDoor::with(|settings| settings.tls = Some(tls));
+    let answer = certificates.whoami(&door, None, Some(door.token("kent-police")));
+    assert_eq!(answer.expect("an answer").0, 200);
+}
+
+#[test]
+fn a_partner_is_identified_by_its_token_its_certificate_or_both() {
+    let certificates = Certificates::new();
+    certificates.sign("kent", &["feeds.kent.example"]);
+    certificates.sign("maidstone", &["www.maidstone.example"]);
+    certificates.sign("two", &["feeds.kent.example", "feeds.mtw.example"]);
+    certificates.sign("stranger", &["stranger.example"]);
+    let names = [
+        "basicConstraints=critical,CA:FALSE",
+        "subjectAltName=DNS:feeds.kent.example",
+    ];
+    certificates.make("outsider", &names, false);
+    let digest = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(
+        certificates.certificate("maidstone"),
+    ));
+    let expires = NOW.plus_seconds(86_400).in_london().date();
+    let entries = format!(
+        "[[certificate]]\nid = 'kent'\npartner = 'kent-police'\ndns_name = 'Feeds.Kent.example'\nexpires = {expires}\n\
+         sources = ['urn:partner:kent-police:crime']\n\
+         [[certificate]]\nid = 'mtw'\npartner = 'mtw-nhs'\ndns_name = 'feeds.mtw.example'\nexpires = {expires}\n\
+         [[certificate]]\nid = 'maidstone'\npartner = 'maidstone-bc'\nsha256 = '{digest}'\nexpires = {expires}\n"
     );
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let answer = runtime.block_on(async {
-        let stream = tokio::net::TcpStream::connect(door.address)
-            .await
-            .expect("connected");
-        let name = ServerName::try_from("localhost").expect("a name");
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let mut stream = connector.connect(name, stream).await.expect("a handshake");
-        stream.write_all(request.as_bytes()).await.expect("written");
-        let mut answer = Vec::new();
-        // The server may close without a last message of TLS.
-        stream.read_to_end(&mut answer).await.ok();
-        String::from_utf8(answer).expect("UTF-8")
-    });
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let check = |identification: Identification,
+                 expected: &[(Option<&str>, Option<&str>, Option<u16>)]| {
+        let tls = certificates.tls(Some(identification));
+        let door = OpenDoor::with(|settings| {
+            settings.tls = Some(tls);
+            let tokens = std::fs::read_to_string(&settings.tokens).expect("readable");
+            std::fs::write(&settings.tokens, format!("{tokens}{entries}")).expect("written");
+        });
+        for (client, partner, status) in expected {
+            let token =
+                partner.map(|partner| door.tokens.get(partner).map_or("pf_unknown", |token| token));
+            let answer = certificates.whoami(&door, *client, token);
+            let given = format!("{identification:?} {client:?} {partner:?} {answer:?}");
+            assert_eq!(
+                answer.as_ref().map(|(status, _)| *status),
+                *status,
+                "{given}"
+            );
+            if *client == Some("kent") && *status == Some(200) {
+                let known: Value =
+                    serde_json::from_str(&answer.expect("an answer").1).expect("JSON");
+                assert_eq!(known["partner"], "kent-police");
+                assert_eq!(
+                    known["sources"].as_array().map(Vec::len),
+                    Some(1),
+                    "{given}"
+                );
+            }
+        }
+    };
+    let (kent, maidstone) = (Some("kent-police"), Some("maidstone-bc"));
+    let unknown = Some("unknown");
+    let answered = [
+        (None, kent, Some(200)),
+        (Some("kent"), None, Some(401)),
+        (Some("kent"), kent, Some(200)),
+        (Some("kent"), maidstone, Some(403)),
+        (Some("stranger"), kent, Some(200)),
+        (Some("outsider"), kent, None),
+    ];
+    check(Identification::Token, &answered);
+    let answered = [
+        (None, kent, None),
+        (Some("kent"), None, Some(200)),
+        (Some("kent"), kent, Some(200)),
+        (Some("kent"), maidstone, Some(403)),
+        (Some("kent"), unknown, Some(401)),
+        (Some("maidstone"), None, Some(200)),
+        (Some("stranger"), None, Some(401)),
+        (Some("stranger"), kent, Some(401)),
+        (Some("two"), None, Some(403)),
+        (Some("outsider"), None, None),
+    ];
+    check(Identification::Certificate, &answered);
+    let answered = [
+        (None, kent, None),
+        (Some("kent"), None, Some(401)),
+        (Some("kent"), kent, Some(200)),
+        (Some("kent"), maidstone, Some(403)),
+        (Some("stranger"), kent, Some(401)),
+    ];
+    check(Identification::Both, &answered);
 }
 
 #[test]
@@ -1048,4 +1195,80 @@ fn the_documents_of_the_api_list_every_route_and_describe_every_answer() {
     let token = format!("Bearer {}", door.token("kent-police"));
     let known = door.request("GET", "/v1/whoami", &[("Authorization", &token)], b"");
     is_described("get", "/v1/whoami", &known);
+}
+
+#[test]
+fn every_source_is_sent_only_with_a_token_of_it_and_to_the_feed_of_its_topic() {
+    let door = OpenDoor::with(|settings| {
+        let one = ["urn:partner:kent-police:crime".to_owned()];
+        let expires = NOW.plus_seconds(86_400).in_london().date();
+        let token =
+            create(&REFERENCE.partners, "kent-police", &one, expires, NOW).expect("a token");
+        let tokens = std::fs::read_to_string(&settings.tokens).expect("readable");
+        std::fs::write(&settings.tokens, format!("{tokens}{}", token.entry)).expect("written");
+        std::fs::write(settings.tokens.with_extension("narrow"), token.secret).expect("written");
+        (settings.events, settings.body_bytes, settings.memory_bytes) = (10_000, 8 << 20, 64 << 20);
+    });
+    let narrow =
+        std::fs::read_to_string(door.folder.path().join("tokens.narrow")).expect("readable");
+    let mut tokens: Vec<(&str, &str, bool)> = door
+        .tokens
+        .iter()
+        .map(|(partner, token)| (&**partner, &**token, false))
+        .collect();
+    tokens.push(("kent-police", &narrow, true));
+    let (mut tried, mut sent) = (0, 0);
+    let partners = &REFERENCE.partners;
+    for (partner, token, is_narrow) in tokens {
+        let mut lines = Vec::new();
+        let mut expected = Vec::new();
+        for topic in partners.topics() {
+            for source in partners.sources(&topic.name) {
+                for (kind, example) in EXAMPLES.iter() {
+                    let kind = Kind::from_name(kind).expect("a kind");
+                    let own = attribute(example, "source").expect("a source");
+                    let own_type = attribute(example, "type").expect("a type");
+                    let feed_of_type = own_type.split('.').nth(2).expect("a feed");
+                    lines.push(example.replacen(&own, source, 1));
+                    let may_send = partner_of(source) == partner
+                        && (!is_narrow || source == "urn:partner:kent-police:crime");
+                    let is_of_feed = topic.feed.as_str() == feed_of_type;
+                    assert!(kind.feed().is_none_or(|feed| feed.as_str() == feed_of_type));
+                    expected.push(may_send && is_of_feed);
+                }
+            }
+        }
+        let headers = [
+            ("Authorization", &*format!("Bearer {token}")),
+            ("Content-Type", "application/x-ndjson"),
+        ];
+        let answer = door
+            .request("POST", "/v1/events", &headers, lines.join("\n").as_bytes())
+            .json();
+        for (index, expected) in expected.into_iter().enumerate() {
+            let result = &answer["results"][index];
+            assert!(result.is_object(), "{}", answer["detail"]);
+            let is_sent = result["outcome"] == "sent";
+            let reason = result["reason"].as_str().unwrap_or_default();
+            // A source may not have the lists of a kind, which is refused for another reason.
+            assert!(
+                !is_sent || expected,
+                "{partner} {is_narrow}: {}",
+                lines[index]
+            );
+            assert!(
+                is_sent || !expected || reason != "envelope.source",
+                "{partner}: {}",
+                lines[index]
+            );
+            assert!(
+                is_sent || expected || reason == "envelope.source",
+                "{partner}: {reason} {}",
+                lines[index]
+            );
+            tried += 1;
+            sent += usize::from(is_sent);
+        }
+    }
+    assert!(tried > 500 && sent > 10, "{tried} {sent}");
 }

@@ -1,4 +1,4 @@
-//! The tokens of partners: a file with their digests, read again when it changes.
+//! The tokens and certificates of partners: a file with their digests, read again when it changes.
 //!
 //! A token is 256 random bits, so its SHA-256 cannot be reversed and needs no slow hash. A file with
 //! a fault is refused completely, and the tokens before it stay valid. This module must not log a
@@ -12,6 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::civil;
 use sha2::{Digest, Sha256};
+use tokio_rustls::rustls::client::verify_server_name;
+use tokio_rustls::rustls::pki_types::{CertificateDer, DnsName, ServerName};
+use tokio_rustls::rustls::server::ParsedCertificate;
+
+use super::identity::two_partners;
+use super::problem::Problem;
 
 use crate::contract::record::partner_of;
 use crate::event::Micros;
@@ -26,12 +32,12 @@ pub const VALID_DAYS_MAX: i32 = 400;
 /// Random bytes of a token.
 const SECRET_BYTES: usize = 32;
 
-/// The SHA-256 of a token.
-type TokenDigest = [u8; 32];
+/// The SHA-256 of a token or a certificate.
+type Sha256Digest = [u8; 32];
 
-/// Whose token it is, and what may be sent with it.
+/// Whose token or certificate it is, and what may be sent with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TokenGrant {
+pub(super) struct Grant {
     /// Its name in logs.
     pub(super) id: String,
     pub(super) partner: String,
@@ -41,9 +47,21 @@ pub(super) struct TokenGrant {
     pub(super) expires: civil::Date,
 }
 
-/// The tokens of a file, by digest.
+/// What a file grants.
 #[derive(Clone, Debug, Default)]
-struct TokenSet(HashMap<TokenDigest, Arc<TokenGrant>>);
+struct GrantSet {
+    tokens: HashMap<Sha256Digest, Arc<Grant>>,
+    certificates: HashMap<CertificateName, Arc<Grant>>,
+}
+
+/// By what a certificate is recognised.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum CertificateName {
+    /// A name that it is valid for; so its renewals are recognised too.
+    Dns(DnsName<'static>),
+    /// Its digest: this certificate only.
+    Digest(Sha256Digest),
+}
 
 /// A token that was just made.
 #[derive(Debug)]
@@ -134,7 +152,7 @@ pub fn create(
         return Err(TokenError::Random(std::io::ErrorKind::UnexpectedEof.into()));
     }
     let secret = format!("pf_{partner}_{}", URL_SAFE_NO_PAD.encode(bytes));
-    let digest = hex::encode(&digest_of(&secret));
+    let digest = hex::encode(&digest_of(secret.as_bytes()));
     let list: Vec<String> = sources
         .iter()
         .map(|source| format!("\"{source}\""))
@@ -155,12 +173,18 @@ fn is_too_far(expires: civil::Date, today: civil::Date) -> bool {
     expires > today.saturating_add(jiff::Span::new().days(VALID_DAYS_MAX))
 }
 
-fn digest_of(token: &str) -> TokenDigest {
-    Sha256::digest(token.as_bytes()).into()
+fn digest_of(bytes: &[u8]) -> Sha256Digest {
+    Sha256::digest(bytes).into()
 }
 
-impl TokenSet {
-    /// The tokens of a file's text.
+impl Grant {
+    fn is_valid(&self, now: Micros) -> bool {
+        now.in_london().date() <= self.expires
+    }
+}
+
+impl GrantSet {
+    /// The grants of a file's text.
     fn parse(
         file: &str,
         text: &str,
@@ -168,30 +192,73 @@ impl TokenSet {
         today: civil::Date,
     ) -> Result<Self, Faults> {
         let sink = FaultSink::default();
-        let mut tokens = HashMap::new();
+        let mut grants = Self::default();
         if let Some(table) = parse(file, text, &sink) {
             let reader = TomlReader::new(file, &table, &sink);
+            if !reader.has("token") && !reader.has("certificate") {
+                reader.fault("token", "is missing, and so is `certificate`");
+            }
             let mut ids = BTreeSet::new();
             for entry in reader.tables("token") {
-                let (digest, grant) = read_token(&entry, partners, today);
+                let grant = read_grant(&entry, partners, today);
                 entry.unique_id(&grant.id, &mut ids);
-                if let Some(digest) = digest
-                    && tokens.insert(digest, Arc::new(grant)).is_some()
+                let digest = read_digest(&entry);
+                if let Some(digest) = entry.required("sha256", digest)
+                    && grants.tokens.insert(digest, Arc::new(grant)).is_some()
                 {
                     entry.fault("sha256", "is given twice");
                 }
             }
+            for entry in reader.tables("certificate") {
+                let grant = Arc::new(read_grant(&entry, partners, today));
+                entry.unique_id(&grant.id, &mut ids);
+                if entry.has("dns_name") == entry.has("sha256") {
+                    entry.fault("dns_name", "or `sha256` must be given, and not both");
+                }
+                let names = [
+                    ("dns_name", read_dns_name(&entry).map(CertificateName::Dns)),
+                    ("sha256", read_digest(&entry).map(CertificateName::Digest)),
+                ];
+                for (key, name) in names {
+                    let name = name.map(|name| (name, Arc::clone(&grant)));
+                    if name.is_some_and(|(name, grant)| {
+                        grants.certificates.insert(name, grant).is_some()
+                    }) {
+                        entry.fault(key, "is given twice");
+                    }
+                }
+            }
         }
-        sink.into_faults().into_result(Self(tokens))
+        sink.into_faults().into_result(grants)
+    }
+
+    /// All grants.
+    fn all(&self) -> impl Iterator<Item = &Arc<Grant>> {
+        self.tokens.values().chain(self.certificates.values())
     }
 }
 
-/// Reads one token; what is wrong with it is a fault.
-fn read_token(
-    entry: &TomlReader<'_>,
-    partners: &Partners,
-    today: civil::Date,
-) -> (Option<TokenDigest>, TokenGrant) {
+fn read_digest(entry: &TomlReader<'_>) -> Option<Sha256Digest> {
+    let digest = entry.text("sha256").and_then(parse_digest);
+    if entry.is_text("sha256") && digest.is_none() {
+        entry.fault("sha256", "is not a SHA-256: 64 digits of 0-9 and a-f");
+    }
+    digest
+}
+
+fn read_dns_name(entry: &TomlReader<'_>) -> Option<DnsName<'static>> {
+    let name = DnsName::try_from(entry.text("dns_name")?.to_lowercase());
+    if name.is_err() {
+        entry.fault(
+            "dns_name",
+            "is not a DNS name, such as feeds.maidstone.example",
+        );
+    }
+    name.ok()
+}
+
+/// Reads what an entry grants; what is wrong with it is a fault.
+fn read_grant(entry: &TomlReader<'_>, partners: &Partners, today: civil::Date) -> Grant {
     let (id, partner) = (entry.id("id").to_owned(), entry.id("partner").to_owned());
     let own = sources_of(partners, &partner);
     if own.is_empty() && !partner.is_empty() {
@@ -210,13 +277,6 @@ fn read_token(
         }
         sources.insert(source.text.to_owned());
     }
-    let digest = parse_digest(entry.name("sha256"));
-    if entry.has("sha256") && digest.is_none() {
-        entry.fault(
-            "sha256",
-            "is not the SHA-256 of a token: 64 digits of 0-9 and a-f",
-        );
-    }
     let expires = entry.date("expires");
     match expires {
         None if !entry.has("expires") => entry.fault("expires", "is missing"),
@@ -228,16 +288,15 @@ fn read_token(
         }
         _ => {}
     }
-    let grant = TokenGrant {
+    Grant {
         id,
         partner,
         sources: if entry.has("sources") { sources } else { own },
         expires: expires.unwrap_or_default(),
-    };
-    (digest, grant)
+    }
 }
 
-fn parse_digest(text: &str) -> Option<TokenDigest> {
+fn parse_digest(text: &str) -> Option<Sha256Digest> {
     let digits: Option<Vec<u8>> = text
         .bytes()
         .map(|byte| match byte {
@@ -258,7 +317,7 @@ fn parse_digest(text: &str) -> Option<TokenDigest> {
 pub(super) struct TokenStore {
     file: PathBuf,
     partners: Partners,
-    current: RwLock<TokenSet>,
+    current: RwLock<GrantSet>,
     /// The text of the file when it was last read.
     last_text: RwLock<String>,
 }
@@ -273,7 +332,7 @@ impl TokenStore {
             );
             Faults(vec![Fault::new(&*name, "", reason)])
         })?;
-        let tokens = TokenSet::parse(&name, &text, partners, now.in_london().date())?;
+        let tokens = GrantSet::parse(&name, &text, partners, now.in_london().date())?;
         Ok(Self {
             file: file.to_owned(),
             partners: partners.clone(),
@@ -303,9 +362,9 @@ impl TokenStore {
             );
             return;
         }
-        match TokenSet::parse(&name, &text, &self.partners, now.in_london().date()) {
+        match GrantSet::parse(&name, &text, &self.partners, now.in_london().date()) {
             Ok(tokens) => {
-                tracing::info!(tokens = tokens.0.len(), "token file read");
+                tracing::info!(entries = tokens.all().count(), "token file read");
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = tokens;
             }
             Err(faults) => {
@@ -319,20 +378,50 @@ impl TokenStore {
     }
 
     /// What a token grants; `None` if it is unknown or expired.
-    pub(super) fn grant(&self, token: &str, now: Micros) -> Option<Arc<TokenGrant>> {
+    pub(super) fn grant(&self, token: &str, now: Micros) -> Option<Arc<Grant>> {
         let tokens = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let grant = tokens.0.get(&digest_of(token))?;
-        (now.in_london().date() <= grant.expires).then(|| Arc::clone(grant))
+        let grant = tokens.tokens.get(&digest_of(token.as_bytes()))?;
+        grant.is_valid(now).then(|| Arc::clone(grant))
     }
 
-    /// The names of all partners that have a token.
+    /// What a certificate grants; `None` if it is unknown or its entry expired. It must not have the
+    /// names of two partners.
+    pub(super) fn certificate_grant(
+        &self,
+        certificate: &CertificateDer<'_>,
+        now: Micros,
+    ) -> Result<Option<Arc<Grant>>, Problem> {
+        let grants = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let parsed = ParsedCertificate::try_from(certificate).ok();
+        let digest = digest_of(certificate);
+        let is_named = |name: &CertificateName| match name {
+            CertificateName::Digest(named) => *named == digest,
+            CertificateName::Dns(name) => {
+                let name = ServerName::DnsName(name.borrow());
+                let parsed = parsed.as_ref();
+                parsed.is_some_and(|parsed| verify_server_name(parsed, &name).is_ok())
+            }
+        };
+        let mut found: Option<&Arc<Grant>> = None;
+        for (name, grant) in &grants.certificates {
+            if grant.is_valid(now) && is_named(name) {
+                if found.is_some_and(|other| other.partner != grant.partner) {
+                    return Err(two_partners());
+                }
+                // Of several entries of a partner, always the same counts.
+                found = found
+                    .into_iter()
+                    .chain([grant])
+                    .min_by_key(|grant| &grant.id);
+            }
+        }
+        Ok(found.cloned())
+    }
+
+    /// The names of all partners that have a token or a certificate.
     pub(super) fn partners(&self) -> BTreeSet<String> {
-        let tokens = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        tokens
-            .0
-            .values()
-            .map(|grant| grant.partner.clone())
-            .collect()
+        let grants = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        grants.all().map(|grant| grant.partner.clone()).collect()
     }
 }
 
@@ -404,7 +493,7 @@ mod tests {
                     [[token]]\nid = 'a'\npartner = 'kent-police'\n\
                     sources = ['urn:partner:maidstone-bc:hclic']\nsha25 = 'x'\n";
         let today = NOW.in_london().date();
-        let faults = TokenSet::parse("t.toml", text, &partners(), today).expect_err("faults");
+        let faults = GrantSet::parse("t.toml", text, &partners(), today).expect_err("faults");
         let mut faults: Vec<String> = faults.0.iter().map(ToString::to_string).collect();
         faults.sort();
         assert_eq!(
@@ -412,7 +501,7 @@ mod tests {
             [
                 "t.toml: token[0].expires: is more than 400 days ahead",
                 "t.toml: token[0].partner: `kent-polce` has no source in partners.toml; did you mean `kent-police`?",
-                "t.toml: token[0].sha256: is not the SHA-256 of a token: 64 digits of 0-9 and a-f",
+                "t.toml: token[0].sha256: is not a SHA-256: 64 digits of 0-9 and a-f",
                 "t.toml: token[1].expires: is missing",
                 "t.toml: token[1].id: `a` is given twice",
                 "t.toml: token[1].sha256: is missing",
