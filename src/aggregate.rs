@@ -6,6 +6,7 @@
 
 pub mod tables;
 
+mod deliveries;
 mod diff;
 mod explain;
 pub(crate) mod figures;
@@ -21,13 +22,16 @@ use crate::event::Micros;
 use crate::ledger::chain::ChainError;
 use crate::rejects::RejectsError;
 use crate::storage::StorageError;
+pub use deliveries::{
+    Deliveries, FeedDelivery, KindDelivery, MonthDelivery, RefusalCount, deliveries,
+};
 pub use diff::{PlanDiff, SeriesChange, diff};
 pub use explain::{Explanation, FigureQuery, explain};
 pub use figures::revisions::CountChange;
 pub use inspect::{Inspection, inspect};
-pub use run::{AggregateSummary, PROVENANCE, RunProgress, WrittenFile, run};
+pub use run::{AggregateSummary, PROVENANCE, RunProgress, SCORECARDS, WrittenFile, run};
 pub use settings::{AggregateSettings, IN_FORCE, PlanChoice};
-pub use state::history::{History, Revision, history, is_replaced, month_of};
+pub use state::history::{History, Revision, history, history_in, is_replaced, month_of};
 pub use tables::parquet_file::{COLUMN_DESCRIPTIONS_KEY, TABLE_DESCRIPTION_KEY};
 
 /// Why no tables were written.

@@ -23,11 +23,13 @@ mod record;
 mod rejections;
 mod rejects;
 mod release;
+mod scorecard;
 mod sql;
 mod status;
 mod tables;
 mod topics;
 mod verify;
+mod where_command;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +72,7 @@ enum Command {
     Tables(tables::Tables),
     Assess(assess::AssessCommand),
     Release(release::ReleaseCommand),
+    Scorecard(scorecard::ScorecardCommand),
     Explain(explain::Explain),
     Sql(sql::Sql),
     Merge(merge::Merge),
@@ -77,6 +80,7 @@ enum Command {
     Rejects(rejects::Rejects),
     Partners(partners::Partners),
     Record(record::RecordCommand),
+    Where(where_command::WhereCommand),
     Plan(plan::PlanCommand),
 }
 
@@ -196,6 +200,7 @@ pub fn main() -> ExitCode {
         Command::Tables(command) => command.run(),
         Command::Assess(command) => command.run(),
         Command::Release(command) => command.run(),
+        Command::Scorecard(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Sql(command) => command.run(),
         Command::Merge(command) => command.run(),
@@ -203,6 +208,7 @@ pub fn main() -> ExitCode {
         Command::Rejects(command) => command.run(),
         Command::Partners(command) => command.run(),
         Command::Record(command) => command.run(),
+        Command::Where(command) => command.run(),
         Command::Plan(command) => command.run(),
     };
     result.unwrap_or_else(|error| {

@@ -207,9 +207,7 @@ fn judge(
             }
         }));
     }
-    for code in checker.take_unknown_codes().codes(&reference.codes) {
-        *oddities.unknown_codes.entry(code.list).or_default() += code.records;
-    }
+    oddities.unknown_codes = checker.take_unknown_codes().by_list();
     (judgements, oddities)
 }
 

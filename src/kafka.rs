@@ -4,16 +4,18 @@
 //! It must not know what a client is for. The invariant: no error contains the value of a secret
 //! property.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::{RDKafkaConfRes, RDKafkaErrorCode};
 
+use crate::event::TopicPartition;
 use crate::properties::Properties;
 
 /// The connection to Kafka.
@@ -66,6 +68,28 @@ pub(crate) fn reach(
         }
     }
     Ok(client)
+}
+
+/// The next offset of each partition of some topics; `None` if a broker does not answer for one.
+pub(crate) fn end_offsets<C: ClientContext>(
+    client: &Client<C>,
+    topics: &BTreeSet<&str>,
+) -> Option<BTreeMap<TopicPartition, i64>> {
+    let metadata = client.fetch_metadata(None, ANSWER).ok()?;
+    let known = metadata.topics().iter();
+    let mut ends = BTreeMap::new();
+    for topic in known.filter(|topic| topics.contains(topic.name())) {
+        for partition in topic.partitions() {
+            let (name, id) = (topic.name(), partition.id());
+            let (_, end) = client.fetch_watermarks(name, id, ANSWER).ok()?;
+            let partition = TopicPartition {
+                topic: name.to_owned(),
+                partition: id,
+            };
+            ends.insert(partition, end);
+        }
+    }
+    Some(ends)
 }
 
 /// Why no broker was reached.

@@ -247,7 +247,7 @@ impl Store {
     }
 
     /// Replaces a file, or creates it, in one step.
-    async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
+    pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
         match self.inner.put(&parse(path)?, bytes.into()).await {
             Ok(_) => Ok(()),
             Err(error) => Err(self.not_written("replace", path, &error)),

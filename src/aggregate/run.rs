@@ -15,7 +15,7 @@ use crate::aggregate::snapshot::{Snapshot, read_chains};
 use crate::aggregate::state::current::{Chunk, Current};
 use crate::aggregate::tables::writer::TableFile;
 use crate::aggregate::tables::{TABLES, briefing, events};
-use crate::aggregate::{AggregateError, AggregateSettings, PlanChoice};
+use crate::aggregate::{AggregateError, AggregateSettings, Deliveries, PlanChoice};
 use crate::event::{Feed, Micros};
 use crate::hex;
 use crate::ledger::PROGRAM;
@@ -26,6 +26,9 @@ use crate::storage::{Replacement, Store};
 
 /// The name of the file that names what a folder was built from.
 pub const PROVENANCE: &str = "_provenance.json";
+
+/// The folder of scorecards.
+pub const SCORECARDS: &str = "scorecards";
 
 /// Reports how far a run is.
 pub trait RunProgress {
@@ -47,7 +50,7 @@ pub struct WrittenFile {
 }
 
 /// What a run read and wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AggregateSummary {
     /// Partitions of the chain.
     pub partitions: usize,
@@ -67,6 +70,8 @@ pub struct AggregateSummary {
     pub contradictions: BTreeMap<String, u64>,
     /// The time of the figures: the one of the settings, else the newest receipt.
     pub as_at: Option<Micros>,
+    /// What each partner delivered, if the settings ask for it and its reference data is there.
+    pub deliveries: Option<Deliveries>,
     /// The files, in the order they were written.
     pub written: Vec<WrittenFile>,
     /// Tables and folders whose reference data is missing, each with the reason: all others were
@@ -88,6 +93,12 @@ pub fn run(
     let Some((chains, mut snapshot)) = read else {
         return Ok(None);
     };
+    let (mut deliveries, mut not_written) = (None, Vec::new());
+    if settings.with_deliveries {
+        let provenance = provenance(&chains, settings, snapshot.as_at, &settings.plans);
+        let read = snapshot.deliveries(settings, area_in_force(settings), provenance);
+        deliveries = unless_missing(&mut not_written, SCORECARDS, read)?;
+    }
     let feeds = std::mem::take(&mut snapshot.current.feeds);
     let output = Output {
         store,
@@ -97,9 +108,11 @@ pub fn run(
         snapshot: &snapshot,
         folders: Vec::new(),
         written: Vec::new(),
-        not_written: Vec::new(),
+        not_written,
     };
-    output.write(feeds, progress).map(Some)
+    let mut summary = output.write(feeds, progress)?;
+    summary.deliveries = deliveries;
+    Ok(Some(summary))
 }
 
 /// Builds the tables of what was read, and publishes them when all are built.
@@ -149,6 +162,7 @@ impl Output<'_> {
             unknown_codes: snapshot.current.unknown_codes.clone(),
             contradictions: contradictions(&snapshot.current),
             as_at: snapshot.as_at,
+            deliveries: None,
             written: self.written,
             not_written: self.not_written,
         })
@@ -242,13 +256,7 @@ impl Output<'_> {
         path: &str,
         result: Result<T, AggregateError>,
     ) -> Result<Option<T>, AggregateError> {
-        match result {
-            Err(error @ AggregateError::ReferenceMissing { .. }) => {
-                self.not_written.push((path.to_owned(), error.to_string()));
-                Ok(None)
-            }
-            result => result.map(Some),
-        }
+        unless_missing(&mut self.not_written, path, result)
     }
 
     /// The folder of figures as at a time in the past, apart from today's.
@@ -262,11 +270,7 @@ impl Output<'_> {
     fn area<'c>(&'c self, choice: &'c PlanChoice<'_>) -> &'c str {
         match choice {
             PlanChoice::Plan(plan) | PlanChoice::PlanWithRecords(plan) => &plan.area,
-            PlanChoice::InForce => self
-                .settings
-                .wanted
-                .first()
-                .map_or("", |plan| &self.settings.plans[*plan].area),
+            PlanChoice::InForce => area_in_force(self.settings),
         }
     }
 
@@ -300,28 +304,59 @@ impl Output<'_> {
         mut folder: NewFolder,
         plans: &[&Plan],
     ) -> Result<(), AggregateError> {
-        let text = format!("{:#}\n", self.provenance(plans));
+        let as_at = self.snapshot.as_at;
+        let text = format!(
+            "{:#}\n",
+            provenance(self.chains, self.settings, as_at, plans)
+        );
         self.runtime
             .block_on(folder.files.put(PROVENANCE, text.into()))?;
         self.folders.push(folder);
         Ok(())
     }
+}
 
-    fn provenance(&self, plans: &[&Plan]) -> Value {
-        let plans: Vec<Value> = plans
-            .iter()
-            .map(|plan| json!({ "id": plan.id, "sha256": checksum(plan) }))
-            .collect();
-        let ends: Vec<Value> = self.chains.iter().map(end_of_chain).collect();
-        json!({
-            "program": PROGRAM,
-            "reference": { "sha256": self.settings.reference.sha256 },
-            "plans": plans,
-            "chain": ends,
-            "as_at": self.snapshot.as_at.map(|at| at.to_string()),
-            "since": self.settings.since.map(|at| at.to_string()),
-        })
+/// The result, or `None` if reference data is missing, noted for the summary.
+fn unless_missing<T>(
+    not_written: &mut Vec<(String, String)>,
+    path: &str,
+    result: Result<T, AggregateError>,
+) -> Result<Option<T>, AggregateError> {
+    match result {
+        Err(error @ AggregateError::ReferenceMissing { .. }) => {
+            not_written.push((path.to_owned(), error.to_string()));
+            Ok(None)
+        }
+        result => result.map(Some),
     }
+}
+
+/// The area of figures whose months are each under the plan in force.
+pub(super) fn area_in_force<'s>(settings: &AggregateSettings<'s>) -> &'s str {
+    let first = settings.wanted.first();
+    first.map_or("", |plan| &settings.plans[*plan].area)
+}
+
+/// What a folder was built from.
+pub(super) fn provenance(
+    chains: &[Chain],
+    settings: &AggregateSettings<'_>,
+    as_at: Option<Micros>,
+    plans: &[&Plan],
+) -> Value {
+    let plans: Vec<Value> = plans
+        .iter()
+        .map(|plan| json!({ "id": plan.id, "sha256": checksum(plan) }))
+        .collect();
+    let ends: Vec<Value> = chains.iter().map(end_of_chain).collect();
+    json!({
+        "program": PROGRAM,
+        "reference": { "sha256": settings.reference.sha256 },
+        "plans": plans,
+        "chain": ends,
+        "as_at": as_at.map(|at| at.to_string()),
+        "since": settings.since.map(|at| at.to_string()),
+    })
 }
 
 /// Records whose latest revision was sent with different contents, by partner.

@@ -61,6 +61,8 @@ pub struct AggregateSettings<'s> {
     pub as_at: Option<Micros>,
     /// The earlier time that the figures are compared with; none = they are not compared.
     pub since: Option<Micros>,
+    /// Whether the summary of a run contains what each partner delivered.
+    pub with_deliveries: bool,
     /// All plans of the reference data, and those of the folders.
     pub(super) plans: Vec<&'s Plan>,
     /// The plans that tables are written under, as indexes of `plans`.
@@ -99,6 +101,7 @@ impl<'s> AggregateSettings<'s> {
             reference,
             as_at,
             since: None,
+            with_deliveries: false,
             tests_time: rules
                 .iter()
                 .any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty()),
@@ -117,6 +120,15 @@ impl<'s> AggregateSettings<'s> {
     #[must_use]
     pub fn compared_with(self, since: Option<Micros>) -> Self {
         Self { since, ..self }
+    }
+
+    /// The same, with what each partner delivered.
+    #[must_use]
+    pub fn with_deliveries(self, with_deliveries: bool) -> Self {
+        Self {
+            with_deliveries,
+            ..self
+        }
     }
 
     /// A plan that tables are written under.

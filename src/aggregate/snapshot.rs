@@ -64,6 +64,7 @@ impl Snapshot {
             before,
             intake: Intake {
                 rejects,
+                accepted: latest.accepted,
                 partitions: chains.iter().map(partition_totals).collect(),
             },
         })
@@ -137,7 +138,7 @@ fn read_rejects(
                 }
                 all += 1;
                 if let (Some(feed), Some(partner)) = (feed, &reject.partner) {
-                    counts.add(feed, partner, reject.kind.as_deref(), reject.received);
+                    counts.add(feed, partner, &chain.partition, &reject);
                 }
             }
         }

@@ -12,6 +12,7 @@ use super::{Connection, Format, exit_code, runtime};
 use crate::aggregate::{self, AggregateSettings, AggregateSummary};
 use crate::event::Micros;
 use crate::reference::CodeLists;
+use crate::scorecard::{self, ScorecardInput, folder_of};
 
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
@@ -28,6 +29,9 @@ pub(crate) struct Aggregate {
     /// (London), such as the as-at time of the last published figures
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     since: Option<Micros>,
+    /// Also write a scorecard of each partner, to the folder scorecards/
+    #[arg(long, conflicts_with = "as_at")]
+    scorecards: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -48,9 +52,20 @@ impl Aggregate {
         let runtime = runtime()?;
         let settings =
             AggregateSettings::new(folders, &reference, self.as_at).compared_with(self.since);
+        let settings = settings.with_deliveries(self.scorecards);
         let mut progress = Progress::new();
         let summary = aggregate::run(&store, &settings, runtime.handle(), &mut progress)?;
         progress.end();
+        let scorecards = match summary
+            .as_ref()
+            .and_then(|summary| summary.deliveries.as_ref())
+        {
+            Some(deliveries) => runtime.block_on(async {
+                let input = ScorecardInput::read(&store, deliveries, &reference).await?;
+                scorecard::write_all(&store, &input).await
+            })?,
+            None => Vec::new(),
+        };
         let Some(summary) = summary else {
             match self.format {
                 Format::Text => eprintln!(
@@ -62,8 +77,8 @@ impl Aggregate {
             return Ok(ExitCode::from(1));
         };
         match self.format {
-            Format::Text => say!("{}", text(&summary).trim_end()),
-            Format::Json => say!("{}", json(&summary, &reference.codes)),
+            Format::Text => say!("{}", text(&summary, &scorecards).trim_end()),
+            Format::Json => say!("{}", json(&summary, &scorecards, &reference.codes)),
         }
         let unknown = &summary.unknown_codes;
         if self.format == Format::Text {
@@ -77,7 +92,7 @@ impl Aggregate {
     }
 }
 
-fn text(summary: &AggregateSummary) -> String {
+fn text(summary: &AggregateSummary, scorecards: &[String]) -> String {
     let mut lines = vec![
         format!(
             "read   {} rows in {} files of {} partitions",
@@ -108,10 +123,15 @@ fn text(summary: &AggregateSummary) -> String {
             grouped(file.bytes)
         ));
     }
+    lines.extend(
+        scorecards
+            .iter()
+            .map(|partner| format!("       {}", folder_of(partner))),
+    );
     lines.join("\n") + "\n"
 }
 
-fn json(summary: &AggregateSummary, lists: &CodeLists) -> serde_json::Value {
+fn json(summary: &AggregateSummary, scorecards: &[String], lists: &CodeLists) -> serde_json::Value {
     let written = summary
         .written
         .iter()
@@ -132,6 +152,7 @@ fn json(summary: &AggregateSummary, lists: &CodeLists) -> serde_json::Value {
         "further_unknown_codes": summary.unknown_codes.further(),
         "as_at": summary.as_at.map(|at| at.to_string()),
         "written": written.collect::<Vec<_>>(),
+        "scorecards": scorecards,
         "not_made": not_written.collect::<Vec<_>>(),
     })
 }

@@ -16,7 +16,7 @@ use self::briefing::{Briefing, MonthStyle};
 use super::progress::Progress;
 use super::text::{align_right, grouped, table, terminal_width};
 use super::{assess, ingest, lookup, runtime};
-use crate::aggregate::{self, PlanChoice};
+use crate::aggregate::{self, PlanChoice, SCORECARDS};
 use crate::assess::DOCUMENTS;
 use crate::config::{Config, Overrides};
 use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
@@ -49,7 +49,7 @@ const PLAN: &str = "smp-2017-18";
 const MARK: &str = "DEMO.txt";
 const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
 /// The folders of a store.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 10] = [
     "journal",
     "ledger",
     "rejects",
@@ -58,6 +58,8 @@ const FOLDERS: [&str; 8] = [
     "aggregates",
     DOCUMENTS,
     RELEASES,
+    SCORECARDS,
+    "door",
 ];
 
 /// Try the complete pipeline with an embedded broker and generated events

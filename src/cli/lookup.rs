@@ -41,6 +41,13 @@ pub(super) fn window(reference: &Reference, id: &str) -> anyhow::Result<Window> 
     })
 }
 
+/// The registered partner of a name.
+pub(super) fn partner<'r>(reference: &'r Reference, name: &str) -> anyhow::Result<&'r str> {
+    let partners = reference.partners.ids();
+    let known = partners.get(name).copied();
+    known.ok_or_else(|| anyhow!(unknown("partner", name, partners)))
+}
+
 /// Reads an argument that is an event kind.
 pub(super) fn parse_kind(name: &str) -> Result<Kind, String> {
     Kind::from_name(name)

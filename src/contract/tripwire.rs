@@ -16,6 +16,7 @@ use super::columns::*;
 use super::pointer::{Pointer, PointerStep};
 use super::record::{Record, partner_of};
 use super::rejection::{Reason, Violation};
+use super::text::Id;
 use super::{Envelope, kind_of};
 use crate::event::Kind;
 use scanner::StringKind;
@@ -64,6 +65,11 @@ pub struct PersonalSearch {
     pub source: Option<String>,
     /// The kind in `type`, of any version.
     pub kind: Option<Kind>,
+}
+
+/// Whether a text is a valid subject in which nothing looks personal, so that it may be shown.
+pub(crate) fn is_plain_id(text: &str) -> bool {
+    Id::new(text).is_some() && shapes::find(text.as_bytes()).is_none()
 }
 
 /// Searches all keys and strings that can be found in these bytes: an event, or in

@@ -125,6 +125,19 @@ impl Partners {
             .collect()
     }
 
+    /// The kinds that the systems of a partner send, with the feeds of their topics.
+    pub fn kinds(&self, partner: &str) -> BTreeSet<(Feed, Kind)> {
+        let mut kinds = BTreeSet::new();
+        for topic in &self.topics {
+            let sources = self.sources(&topic.name);
+            for source in sources.filter(|source| partner_of(source) == partner) {
+                let of_source = self.carried.get(source).into_iter().flatten();
+                kinds.extend(of_source.map(|(kind, _)| (topic.feed, *kind)));
+            }
+        }
+        kinds
+    }
+
     /// What any system of a partner carries in records of a kind.
     pub fn carried(&self, partner: &str, kind: Kind) -> Carried {
         let own = self

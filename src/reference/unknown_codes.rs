@@ -107,6 +107,15 @@ impl UnknownCodes {
         self.counts.values().sum::<u64>() + self.further
     }
 
+    /// How often records had an unknown code, by list.
+    pub fn by_list(&self) -> BTreeMap<String, u64> {
+        let mut lists = BTreeMap::new();
+        for ((list, _), records) in &self.counts {
+            *lists.entry(list.clone()).or_default() += records;
+        }
+        lists
+    }
+
     /// The unknown codes, by list and code, each with the nearest code of the list.
     pub fn codes(&self, lists: &CodeLists) -> Vec<UnknownCode> {
         let rows = self.counts.iter();

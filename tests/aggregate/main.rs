@@ -21,3 +21,4 @@ mod limits;
 mod missing;
 mod published;
 mod revisions;
+mod scorecard;

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aggregate::figures::intake::RejectKey;
-use crate::aggregate::figures::periods::KindMonths;
+use crate::aggregate::figures::intake::{Intake, RejectKey};
+use crate::aggregate::figures::periods::{Figures, KindMonths};
 use crate::aggregate::figures::status::{DataStatus, MedianComparison};
-use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::state::current::Quality;
 use crate::event::Month;
 
@@ -35,15 +34,15 @@ struct KindDeliveries {
 
 /// The months of every partner's kind: from the first with a record to the last that any has, and
 /// those with a reject.
-pub(crate) fn feed_months(set: &TableSet<'_>) -> Vec<FeedMonth> {
-    deliveries(set)
+pub(crate) fn feed_months(figures: &Figures<'_>, intake: &Intake) -> Vec<FeedMonth> {
+    deliveries(figures, intake)
         .iter()
-        .flat_map(|(key, deliveries)| months_of_kind(set, key, deliveries))
+        .flat_map(|(key, deliveries)| months_of_kind(figures, key, deliveries))
         .collect()
 }
 
-fn deliveries(set: &TableSet<'_>) -> BTreeMap<RejectKey, KindDeliveries> {
-    let current = set.figures.current;
+fn deliveries(figures: &Figures<'_>, intake: &Intake) -> BTreeMap<RejectKey, KindDeliveries> {
+    let current = figures.current;
     let mut by_kind: BTreeMap<RejectKey, KindDeliveries> = BTreeMap::new();
     for ((index, month), quality) in &current.quality {
         let kind = &current.partner_kinds[*index as usize];
@@ -56,7 +55,7 @@ fn deliveries(set: &TableSet<'_>) -> BTreeMap<RejectKey, KindDeliveries> {
         deliveries.partner_kind = Some(*index as usize);
         deliveries.quality.insert(*month, *quality);
     }
-    for (key, month, count) in set.intake.rejects.iter() {
+    for (key, month, count) in intake.rejects.iter() {
         let deliveries = by_kind.entry(key.clone()).or_default();
         deliveries.rejected.insert(month, count);
     }
@@ -64,11 +63,10 @@ fn deliveries(set: &TableSet<'_>) -> BTreeMap<RejectKey, KindDeliveries> {
 }
 
 fn months_of_kind(
-    set: &TableSet<'_>,
+    figures: &Figures<'_>,
     (partner, feed, kind): &RejectKey,
     deliveries: &KindDeliveries,
 ) -> Vec<FeedMonth> {
-    let figures = set.figures;
     let is_count = deliveries
         .partner_kind
         .is_some_and(|kind| figures.current.partner_kinds[kind].is_count());

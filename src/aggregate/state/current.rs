@@ -945,7 +945,7 @@ impl<'s> Builder<'s> {
 }
 
 /// The unknown codes of records by their combinations of codes and of details.
-fn unknown_codes(
+pub(crate) fn unknown_codes(
     current: &Current,
     lists: &CodeLists,
     records: &BTreeMap<[u32; 2], u64>,

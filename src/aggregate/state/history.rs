@@ -13,7 +13,7 @@ use crate::aggregate::state::latest::Latest;
 use crate::contract::Record;
 use crate::contract::moment::Moment;
 use crate::event::{Kind, Micros, Month, TopicPartition};
-use crate::ledger::chain;
+use crate::ledger::chain::{self, Chain, Passes};
 use crate::normalise::{self, Coordinates, Rows};
 use crate::reference::{DateBasis, Reference};
 use crate::storage::Store;
@@ -48,10 +48,39 @@ pub fn history(
     source: &str,
     subject: &str,
 ) -> Result<History, AggregateError> {
+    history_in(store, runtime, (source, subject), |_| true)
+}
+
+/// Reads every row of a record, in the partitions that may have it.
+pub fn history_in(
+    store: &Store,
+    runtime: &Handle,
+    (source, subject): (&str, &str),
+    may_have_it: impl Fn(&TopicPartition) -> bool,
+) -> Result<History, AggregateError> {
+    let mut passes = Passes::default();
+    loop {
+        let mut chains = runtime.block_on(chain::read_all(store))?;
+        chains.retain(|chain| may_have_it(&chain.partition));
+        let revisions = revisions_in(store, runtime, &chains, (source, subject));
+        // Also where nothing was missing: a late writer may have put a deleted file back.
+        if !runtime.block_on(passes.retry_if_any_moved(store, &chains))? {
+            return revisions.map(|revisions| History { revisions });
+        }
+    }
+}
+
+/// The rows of a record in some chains, oldest revision first.
+fn revisions_in(
+    store: &Store,
+    runtime: &Handle,
+    chains: &[Chain],
+    (source, subject): (&str, &str),
+) -> Result<Vec<Revision>, AggregateError> {
     let mut revisions = Vec::new();
-    for chain in runtime.block_on(chain::read_all(store))? {
+    for chain in chains {
         let open = |path: &str| fetch(store, path, runtime);
-        let mut files = Files::of([&chain], &open);
+        let mut files = Files::of([chain], &open);
         let mut with_record = BTreeSet::new();
         files.for_each(&["source", "subject"], |part| {
             if !rows_of(&part.batch, source, subject)?.is_empty() {
@@ -89,7 +118,7 @@ pub fn history(
         ));
         (order, first_received)
     });
-    Ok(History { revisions })
+    Ok(revisions)
 }
 
 fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize>, AggregateError> {

@@ -7,6 +7,7 @@
 //! rows received at one instant, and a replay changes nothing.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMicrosecondType};
@@ -15,17 +16,21 @@ use hashbrown::HashTable;
 use twox_hash::XxHash3_128;
 
 use crate::aggregate::AggregateError;
+use crate::aggregate::figures::intake::AcceptedRows;
 use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::files::{Files, Part};
 use crate::aggregate::state::releases::{RecordRelease, Releases};
 use crate::contract::columns::COLUMNS;
-use crate::event::{Kind, Micros};
+use crate::contract::record::partner_of;
+use crate::event::{Feed, Kind, Micros};
 use crate::ledger::columns::TextColumn;
 use crate::reference::Partners;
 
-/// The columns that decide: which row is the state of its record, and which release counts.
-const READ: [&str; 8] = [
+/// The columns that decide: which row is the state of its record, which release counts, and whose
+/// rows they are.
+const READ: [&str; 9] = [
     "source",
+    COLUMNS.feed.name(),
     "subject",
     "revision",
     "time",
@@ -77,6 +82,8 @@ pub(crate) struct Latest {
     first_days: Vec<Vec<u16>>,
     /// Which release of a month counts.
     pub(crate) releases: Releases,
+    /// Accepted rows by partner and feed.
+    pub(crate) accepted: BTreeMap<(String, Feed), AcceptedRows>,
     /// Records there are.
     pub(crate) records: usize,
     /// Rows that count.
@@ -137,6 +144,7 @@ impl Latest {
             repeated: records.repeated,
             first_days,
             releases: records.releases,
+            accepted: records.accepted,
             records: records.entries.len(),
             rows: records.rows,
             newest_received: records.newest_received,
@@ -180,6 +188,8 @@ struct Records {
     scratch: Vec<u8>,
     calendar: Calendar,
     releases: Releases,
+    /// As [`Latest::accepted`].
+    accepted: BTreeMap<(String, Feed), AcceptedRows>,
 }
 
 impl Records {
@@ -196,6 +206,7 @@ impl Records {
             scratch: Vec::new(),
             calendar: Calendar::default(),
             releases: Releases::default(),
+            accepted: BTreeMap::new(),
         }
     }
 
@@ -218,6 +229,8 @@ impl Records {
             .as_primitive_opt::<TimestampMicrosecondType>()
             .ok_or(AggregateError::Column("received"))?;
         let mut published = ReleaseColumns::new(batch);
+        let feeds = TextColumn::new(batch, COLUMNS.feed.name());
+        let mut accepted = AcceptedBySource::default();
         for row in 0..batch.num_rows() {
             let received = receipts.value(row);
             if received > self.as_at {
@@ -225,6 +238,7 @@ impl Records {
             }
             self.rows += 1;
             self.newest_received = self.newest_received.max(Some(received));
+            accepted.add(identity.sources.get(row), feeds.get(row), received);
             let files = published.files(&identity, row, partners, &mut self.releases);
             if let Some((files, began)) = files.zip(published.began(row)) {
                 self.releases.add(RecordRelease {
@@ -246,6 +260,7 @@ impl Records {
                 revised: false,
             });
         }
+        accepted.add_to(&mut self.accepted);
         Ok(())
     }
 
@@ -284,6 +299,35 @@ impl Entry {
             *self = new;
         }
         (self.revised, self.first_day) = (revised, first_day);
+    }
+}
+
+/// The rows of a batch by source and feed: a batch has few sources.
+#[derive(Default)]
+struct AcceptedBySource<'b>(Vec<(&'b str, &'b str, AcceptedRows)>);
+
+impl<'b> AcceptedBySource<'b> {
+    #[inline]
+    fn add(&mut self, source: Option<&'b str>, feed: Option<&'b str>, received: i64) {
+        let (source, feed) = (source.unwrap_or_default(), feed.unwrap_or_default());
+        let row = AcceptedRows {
+            rows: 1,
+            last_received: received,
+        };
+        let mut known = self.0.iter_mut();
+        match known.find(|(s, f, _)| *s == source && *f == feed) {
+            Some((.., rows)) => rows.add(row),
+            None => self.0.push((source, feed, row)),
+        }
+    }
+
+    fn add_to(self, all: &mut BTreeMap<(String, Feed), AcceptedRows>) {
+        for (source, feed, rows) in self.0 {
+            if let Some(feed) = Feed::from_name(feed) {
+                let key = (partner_of(source).to_owned(), feed);
+                all.entry(key).or_default().add(rows);
+            }
+        }
     }
 }
 

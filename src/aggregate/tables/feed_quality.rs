@@ -238,14 +238,16 @@ fn completeness_columns<'f>() -> Vec<Column<'f, QualityRow>> {
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
     let unmapped = counts_by_month(set, "unmapped", ALL_RECEIVED, ALL_RECEIVED);
     let outside = counts_by_month(set, "total", "set", OUTSIDE);
-    let rows = feed_months(set).into_iter().map(|feed| {
-        let key = feed.partner_kind.map(|kind| (kind, feed.month));
-        QualityRow {
-            unmapped: key.and_then(|key| unmapped.get(&key).copied()),
-            outside: key.and_then(|key| outside.get(&key).copied()),
-            feed,
-        }
-    });
+    let rows = feed_months(set.figures, set.intake)
+        .into_iter()
+        .map(|feed| {
+            let key = feed.partner_kind.map(|kind| (kind, feed.month));
+            QualityRow {
+                unmapped: key.and_then(|key| unmapped.get(&key).copied()),
+                outside: key.and_then(|key| outside.get(&key).copied()),
+                feed,
+            }
+        });
     write_rows(&TABLE, set, columns(), rows)
 }
 

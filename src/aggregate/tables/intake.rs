@@ -142,5 +142,5 @@ fn date_columns<'f>() -> Vec<Column<'f, FeedMonth>> {
 }
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
-    write_rows(&TABLE, set, columns(), feed_months(set))
+    write_rows(&TABLE, set, columns(), feed_months(set.figures, set.intake))
 }

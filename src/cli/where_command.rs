@@ -1,0 +1,98 @@
+//! `partner-feeds where`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use rdkafka::producer::Producer as _;
+
+use super::{Connection, Format, exit_code, runtime};
+use crate::consume;
+use crate::feedback::search::{FoundEvent, SearchAnswer, is_waiting, search, topics_of};
+use crate::kafka::{end_offsets, reach};
+
+/// How long a broker may take to answer.
+const BROKER_WAIT: Duration = Duration::from_secs(5);
+
+/// Show what became of a record
+///
+/// Lists each event of the record that was read: accepted, with the month and the priorities that it
+/// counts under, or rejected, with the reason. Contains no value of the record: `record` shows its
+/// fields. Exit status: 0 = found, 1 = not found, 2 = the store could not be read.
+#[derive(Debug, Args)]
+pub(crate) struct WhereCommand {
+    /// Source of the record: `urn:partner:<partner>:<system>`
+    source: String,
+    /// Subject of the record
+    subject: String,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl WhereCommand {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, reference) = self.connection.load()?;
+        let store = config.store.open()?;
+        let runtime = runtime()?;
+        let (source, subject) = (&*self.source, &*self.subject);
+        let rows = search(&store, &reference, runtime.handle(), source, subject)?;
+        let mut waiting = None;
+        if rows.is_empty() {
+            let topics = topics_of(&reference, source);
+            let client = reach(&consume::client(&config.kafka), BROKER_WAIT).ok();
+            let ends = client.and_then(|client| end_offsets(client.client(), &topics));
+            waiting = match ends {
+                Some(ends) => Some(runtime.block_on(is_waiting(&store, &ends))?),
+                None => None,
+            };
+        }
+        let answer = SearchAnswer::new(rows, waiting);
+        match self.format {
+            Format::Json => say!("{}", serde_json::to_string(&answer)?),
+            Format::Text => say!("{}", text(&answer)),
+        }
+        Ok(exit_code(!answer.found))
+    }
+}
+
+fn text(answer: &SearchAnswer) -> String {
+    let rows = answer.rows.iter().map(row_text);
+    rows.chain(answer.text.map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn row_text(row: &FoundEvent) -> String {
+    let FoundEvent { at, received, .. } = row;
+    let what = match (&row.accepted, &row.rejected) {
+        (Some(accepted), _) => {
+            let revision = accepted.revision;
+            let month = accepted.month.as_deref().unwrap_or_default();
+            match (&accepted.not_counted, &accepted.counts_under) {
+                _ if !accepted.latest => format!("accepted  revision {revision}, not the latest"),
+                (Some(why), _) => {
+                    format!("accepted  revision {revision}, latest, not counted: {why}")
+                }
+                (None, Some(series)) if !series.is_empty() => format!(
+                    "accepted  revision {revision}, latest, counted in {month} under {}",
+                    series.join(", ")
+                ),
+                _ => format!(
+                    "accepted  revision {revision}, latest, counted in {month} in totals only"
+                ),
+            }
+        }
+        (None, Some(rejected)) => {
+            let at = match rejected.pointer.as_str() {
+                "" => String::new(),
+                pointer => format!(" at {pointer}"),
+            };
+            format!("rejected  {}{at}: {}", rejected.reason, rejected.rule)
+        }
+        (None, None) => row.outcome.to_owned(),
+    };
+    format!("{received}  {at}  {what}")
+}

@@ -1,0 +1,249 @@
+//! What became of one record: its accepted revisions, and the refused events with its key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use tokio::runtime::Handle;
+
+use super::FeedbackError;
+use crate::aggregate::{Revision, history_in, is_replaced, month_of};
+use crate::contract::Record;
+use crate::contract::record::partner_of;
+use crate::event::{Micros, Position, TopicPartition};
+use crate::ledger::chain;
+use crate::reference::Reference;
+use crate::rejects::Reject;
+use crate::rejects::reader::RejectsReader;
+use crate::storage::Store;
+
+/// What became of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SearchAnswer {
+    /// Whether the store has anything of it.
+    pub found: bool,
+    /// Its events, in the order received.
+    pub rows: Vec<FoundEvent>,
+    /// If nothing was found: `not_read_yet`, `not_received` or `not_known`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
+    /// If nothing was found: what that means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'static str>,
+}
+
+/// An event of the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FoundEvent {
+    /// Topic, partition and position.
+    pub at: String,
+    /// When Kafka received it.
+    pub received: String,
+    /// `accepted` or `rejected`.
+    pub outcome: &'static str,
+    /// What an accepted event is.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<AcceptedEvent>,
+    /// Why an event was rejected.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<RejectedEvent>,
+}
+
+/// An accepted event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AcceptedEvent {
+    /// The revision.
+    pub revision: i32,
+    /// Whether it is the state of the record.
+    pub latest: bool,
+    /// The month it counts in; none = it does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month: Option<String>,
+    /// The priorities and themes of the plan in force that it counts under; none = it does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts_under: Option<Vec<String>>,
+    /// Why the latest revision does not count: `cancelled`, or `replaced` by a later release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_counted: Option<&'static str>,
+}
+
+/// A rejected event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RejectedEvent {
+    /// The reason code.
+    pub reason: String,
+    /// The JSON pointer.
+    pub pointer: String,
+    /// The rule, and what to do.
+    pub rule: String,
+}
+
+impl SearchAnswer {
+    /// The answer for what was found. `is_waiting` = whether records of the topic wait to be read;
+    /// `None` = that is not known.
+    pub fn new(rows: Vec<FoundEvent>, is_waiting: Option<bool>) -> Self {
+        let (state, text) = match is_waiting {
+            Some(true) => (
+                "not_read_yet",
+                "not read yet: records of this feed wait to be read; ask again in a few minutes",
+            ),
+            Some(false) => (
+                "not_received",
+                "never came, or was refused at the door or as personal; send it again: an event that is sent twice \
+                 counts once",
+            ),
+            None => (
+                "not_known",
+                "not in the store; no broker answered, so records may wait to be read; ask again in a few minutes",
+            ),
+        };
+        let found = !rows.is_empty();
+        Self {
+            found,
+            rows,
+            state: (!found).then_some(state),
+            text: (!found).then_some(text),
+        }
+    }
+}
+
+/// The topics that a source is registered for.
+pub fn topics_of<'r>(reference: &'r Reference, source: &str) -> BTreeSet<&'r str> {
+    let partners = &reference.partners;
+    partners
+        .topics()
+        .filter(|topic| partners.is_registered(&topic.name, source))
+        .map(|topic| topic.name.as_str())
+        .collect()
+}
+
+/// The events of a record, in the order received. Reads the topics that its source is registered for.
+pub fn search(
+    store: &Store,
+    reference: &Reference,
+    runtime: &Handle,
+    source: &str,
+    subject: &str,
+) -> Result<Vec<FoundEvent>, FeedbackError> {
+    let topics = topics_of(reference, source);
+    let may_have_it = |partition: &TopicPartition| topics.contains(&*partition.topic);
+    let mut found: BTreeMap<(Micros, TopicPartition, Position), FoundEvent> = BTreeMap::new();
+    let history = history_in(store, runtime, (source, subject), may_have_it)?;
+    for (index, revision) in history.revisions.iter().enumerate() {
+        let is_latest = index + 1 == history.revisions.len();
+        let accepted = if is_latest {
+            latest(store, reference, runtime, &revision.record())?
+        } else {
+            AcceptedEvent::default()
+        };
+        let (key, event) = accepted_event(revision, accepted, is_latest);
+        found.insert(key, event);
+    }
+    let rejects = rejects_of(store, partner_of(source), subject, may_have_it);
+    for (partition, reject) in runtime.block_on(rejects)? {
+        let key = (reject.received, partition, reject.position);
+        let event = FoundEvent {
+            at: format!("{} {}", key.1, reject.position),
+            received: reject.received.to_string(),
+            outcome: "rejected",
+            accepted: None,
+            rejected: Some(RejectedEvent {
+                reason: reject.reason,
+                pointer: reject.pointer,
+                rule: reject.rule,
+            }),
+        };
+        found.insert(key, event);
+    }
+    Ok(found.into_values().collect())
+}
+
+fn accepted_event(
+    revision: &Revision,
+    accepted: AcceptedEvent,
+    is_latest: bool,
+) -> ((Micros, TopicPartition, Position), FoundEvent) {
+    let (partition, at) = (&revision.partition, &revision.at);
+    let event = FoundEvent {
+        at: format!("{partition} {}", at.position),
+        received: at.received.to_string(),
+        outcome: "accepted",
+        accepted: Some(AcceptedEvent {
+            revision: revision.record().revision,
+            latest: is_latest,
+            ..accepted
+        }),
+        rejected: None,
+    };
+    ((at.received, partition.clone(), at.position), event)
+}
+
+/// How the state of a record counts.
+fn latest(
+    store: &Store,
+    reference: &Reference,
+    runtime: &Handle,
+    record: &Record<'_>,
+) -> Result<AcceptedEvent, FeedbackError> {
+    let not_counted = if record.cancellation_reason.is_some() {
+        Some("cancelled")
+    } else {
+        is_replaced(store, runtime, reference, record)?.then_some("replaced")
+    };
+    if not_counted.is_some() {
+        return Ok(AcceptedEvent {
+            not_counted,
+            ..AcceptedEvent::default()
+        });
+    }
+    let month = month_of(record, reference);
+    let plan = month.and_then(|month| reference.plans.in_force(month.first_day()));
+    let mut codes = Vec::new();
+    reference.source_codes(record, &mut codes);
+    Ok(AcceptedEvent {
+        month: month.map(|month| month.to_string()),
+        counts_under: plan.map(|plan| {
+            let series = plan.series_in(plan.classify(record, &codes));
+            series.map(|series| series.id.clone()).collect()
+        }),
+        ..AcceptedEvent::default()
+    })
+}
+
+/// The rejects of a partner with a key, which is the subject of the record.
+async fn rejects_of(
+    store: &Store,
+    partner: &str,
+    subject: &str,
+    may_have_it: impl Fn(&TopicPartition) -> bool,
+) -> Result<Vec<(TopicPartition, Reject)>, FeedbackError> {
+    let mut found = Vec::new();
+    for partition in chain::partitions(store).await? {
+        if !may_have_it(&partition) {
+            continue;
+        }
+        let mut reader = RejectsReader::new(store, &partition, Position::ORIGIN, true);
+        while let Some(rejects) = reader.next().await? {
+            for reject in rejects {
+                let reject = reject?;
+                let key = reject.raw.as_ref().and_then(|raw| raw.key.as_deref());
+                if key == Some(subject.as_bytes()) && reject.partner.as_deref() == Some(partner) {
+                    found.push((partition.clone(), reject));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether records of topics wait to be read, given the next offset of each partition's log.
+pub async fn is_waiting(
+    store: &Store,
+    ends: &BTreeMap<TopicPartition, i64>,
+) -> Result<bool, FeedbackError> {
+    for (partition, end) in ends {
+        if chain::read(store, partition).await?.end.offset < *end {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
