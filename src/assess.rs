@@ -5,7 +5,7 @@
 //! tables of the plan ─► facts ─► draft (measures, figures, words) ─► sections ─► html, workbook, json
 //! ```
 //!
-//! It reads one folder of tables, its receipt, and the configuration; it knows no clock, network or
+//! It reads one folder of tables with its receipt, exact ones or a release, and the configuration; it knows no clock, network or
 //! locale, so equal inputs give equal bytes. It must not know how the tables are computed. Two
 //! invariants hold: a number in the text is a [figure](figure::Figure), whose value is what its
 //! printed query gives, and the words about a change follow from the verdicts of the tables
@@ -42,13 +42,14 @@ use crate::files::{Fault, Faults, TextFiles};
 use crate::hex;
 use crate::reference::Reference;
 use crate::reference::windows::Window;
+use crate::release::RELEASES;
 use crate::storage::{StorageError, Store};
-use config::{AssessmentConfig, FeedName, Status};
+use config::{AssessmentConfig, Edition, FeedName, Status};
 use document::{Block, Document, Section, TitleBlock};
 use draft::{Draft, Series};
-use facts::Facts;
+use facts::{Facts, TablesFolder};
 use previous::Previous;
-use prose::{name, prose, strong};
+use prose::{Prose, name, prose, strong};
 use query::Selection;
 use value::NumberFormat;
 
@@ -71,6 +72,17 @@ pub enum AssessError {
         "the store `{root}` has no tables in `{folder}`: run `partner-feeds aggregate` for this plan"
     )]
     NoTables {
+        /// The folder.
+        folder: String,
+        /// The store.
+        root: String,
+    },
+    /// There is no such release.
+    #[error(
+        "the store `{root}` has no release in `{folder}`: run `partner-feeds release make`, or name \
+         another release"
+    )]
+    NoRelease {
         /// The folder.
         folder: String,
         /// The store.
@@ -170,12 +182,18 @@ pub fn write(run: &AssessRun<'_>, id: &str, extent: &Extent) -> Result<Written, 
     let mut config = AssessmentConfig::read(run.files, run.reference, id)?;
     let folder = tables_folder(&config);
     if *extent == Extent::Weekly {
-        let year = Facts::newest_year(run.store, &folder, run.runtime)?;
+        if config.is_public() {
+            let reason = "the weekly digest is of tables that are not released: leave out --weekly, \
+                or set edition = \"partnership\"";
+            return Err(Faults(vec![Fault::new(config.path(), "edition", reason)]).into());
+        }
+        let year = Facts::newest_year(run.store, &folder.path, run.runtime)?;
         let year = year.and_then(|id| Window::parse(&id));
         config.window = year.unwrap_or(config.window);
     }
     let facts = Facts::load(run.store, &folder, &config.window.id, run.runtime)?;
     check_tables(&config, &facts)?;
+    let folder = folder.path;
     let previous = read_previous(run, &config)?;
     let draft = Draft::new(&config, &facts);
     let mut sections = sections_of(&draft, extent, previous.as_ref())?;
@@ -213,13 +231,22 @@ pub fn write(run: &AssessRun<'_>, id: &str, extent: &Extent) -> Result<Written, 
     })
 }
 
-/// The folder of the tables: today's, or those as at a day in the past.
-fn tables_folder(config: &AssessmentConfig) -> String {
+/// The folder of the tables: those of a release, today's exact ones, or those as at a day in the past.
+fn tables_folder(config: &AssessmentConfig) -> TablesFolder {
+    if let Edition::Public { release } = &config.edition {
+        return TablesFolder {
+            path: format!("{RELEASES}/{release}"),
+            is_release: true,
+        };
+    }
     let base = config.as_at.map_or_else(String::new, |day| {
         let at = crate::event::Micros::end_of_day_in_london(day);
         format!("as-at/{}/", at.to_string().replace(':', ""))
     });
-    format!("{base}aggregates/{}", config.plan.id)
+    TablesFolder {
+        path: format!("{base}aggregates/{}", config.plan.id),
+        is_release: false,
+    }
 }
 
 /// Checks what only the tables can show, all faults at once.
@@ -228,7 +255,9 @@ fn check_tables(config: &AssessmentConfig, facts: &Facts) -> Result<(), Faults> 
     let file = config.path();
     let windows = facts.rows(&Selection::new("windows"));
     let mut ids = windows.iter().map(|row| row.text("window_id"));
-    if !ids.clone().any(|id| id == config.window.id) {
+    if config.is_public() {
+        check_release(&sink, config, facts);
+    } else if !ids.clone().any(|id| id == config.window.id) {
         let near = nearest(&config.window.id, ids.by_ref()).unwrap_or_default();
         let reason = format!(
             "the tables have no figures for `{}`; the nearest window that they have is `{near}`",
@@ -245,6 +274,19 @@ fn check_tables(config: &AssessmentConfig, facts: &Facts) -> Result<(), Faults> 
     check_boundaries(&sink, config, facts);
     check_sums(&sink, config, facts);
     sink.into_faults().into_result(())
+}
+
+/// Whether the release is of the plan and has the window.
+fn check_release(sink: &FaultSink, config: &AssessmentConfig, facts: &Facts) {
+    let plan = facts.provenance["plan"].as_str().unwrap_or_default();
+    if plan != config.plan.id {
+        let reason = format!("is of the plan `{plan}`, and this assessment of `{}`", config.plan.id);
+        sink.add(&config.path(), "release", reason);
+    }
+    if facts.rows(&Selection::new("window_totals")).is_empty() {
+        let reason = format!("the release has no figures for `{}`", config.window.id);
+        sink.add(&config.path(), "window", reason);
+    }
 }
 
 /// Whether the partner sends the kind at all.
@@ -322,6 +364,12 @@ fn read_previous(
     };
     let previous =
         Previous::parse(&text).map_err(|reason| AssessError::Previous { path, reason })?;
+    if config.is_public() && previous.edition != config.edition.as_str() {
+        let reason = format!(
+            "`{id}` is an edition for the partnership, whose numbers are exact: name a public one"
+        );
+        return Err(Faults(vec![Fault::new(config.path(), "previous", reason)]).into());
+    }
     Ok(Some(previous))
 }
 
@@ -404,12 +452,22 @@ fn cite_standard_figures(draft: &Draft<'_>) {
 
 fn title(draft: &Draft<'_>) -> TitleBlock {
     let config = draft.config;
+    let reader = if config.is_public() {
+        "For everyone."
+    } else {
+        "For the partnership."
+    };
     let status = match config.status {
-        Status::Draft => prose!("{} For the partnership.", strong("Draft.")),
-        Status::Final => prose!("For the partnership."),
+        Status::Draft => prose!("{} {}", strong("Draft."), reader),
+        Status::Final => Prose::from(reader),
     };
     let committee = config.committee.clone();
     let committee = committee.map(|committee| prose!(" For the {}.", name(committee)));
+    let marking = if config.is_public() {
+        "It is written from published tables, in which small numbers are not shown [c] or are rounded."
+    } else {
+        "It contains exact small numbers: not for publication."
+    };
     TitleBlock {
         partnership: config.plan.partnership.clone(),
         title: config.title.clone(),
@@ -418,11 +476,7 @@ fn title(draft: &Draft<'_>) -> TitleBlock {
             draft.area_name, draft.window_label
         ),
         is_invented: draft.facts.is_demo,
-        status: prose!(
-            "{} It contains exact small numbers: not for publication.{}",
-            status,
-            committee
-        ),
+        status: prose!("{} {}{}", status, marking, committee),
     }
 }
 
@@ -449,6 +503,15 @@ fn warnings(draft: &Draft<'_>) -> Vec<Fault> {
                 status.replace('_', " ")
             );
             warnings.push(Fault::new(&*file, "window", reason));
+        }
+    }
+    if draft.config.is_public() {
+        for (section, text) in &draft.config.texts {
+            if text.own_numbers > 0 {
+                let reason = "contains numbers that are no figures: make sure that none is hidden in \
+                    the release";
+                warnings.push(Fault::new(draft.config.text_path(section), "", reason));
+            }
         }
     }
     warnings

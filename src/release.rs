@@ -50,7 +50,7 @@ use rules::DisclosureRules;
 
 pub use attack::{Finding, FindingKind, ReleaseAttack};
 pub use difference::{ReleaseDifference, diff};
-pub use folder::{Manifest, RELEASES, list, read_files, read_folder};
+pub use folder::{MANIFEST, Manifest, RELEASES, list, read_files, read_folder};
 
 /// The check of a table that adds up, as `--accept` names it, begins with this.
 const SUSPECT: &str = "suspect-month";

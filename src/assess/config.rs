@@ -64,6 +64,31 @@ pub(crate) enum Status {
     Final,
 }
 
+/// Who may read a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Edition {
+    /// The partnership: written from the exact tables.
+    Partnership,
+    /// Everyone: written from a release alone.
+    Public {
+        /// The id of the release.
+        release: String,
+    },
+}
+
+impl Edition {
+    /// As the configuration and `figures.json` name it.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Partnership => PARTNERSHIP,
+            Self::Public { .. } => PUBLIC,
+        }
+    }
+}
+
+const PARTNERSHIP: &str = "partnership";
+const PUBLIC: &str = "public";
+
 /// A partner's kind, written `kent-police/crime`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FeedName {
@@ -105,6 +130,7 @@ pub(crate) struct AssessmentConfig {
     /// The name of the baseline in `change`.
     pub(crate) baseline: &'static str,
     pub(crate) status: Status,
+    pub(crate) edition: Edition,
     pub(crate) as_at: Option<civil::Date>,
     pub(crate) committee: Option<String>,
     pub(crate) overview: Vec<FeedName>,
@@ -154,6 +180,11 @@ impl AssessmentConfig {
         format!("{FOLDER}/{}/{section}.md", self.id)
     }
 
+    /// Whether everyone may read the document.
+    pub(crate) fn is_public(&self) -> bool {
+        self.edition != Edition::Partnership
+    }
+
     /// The path of the file.
     pub(crate) fn path(&self) -> String {
         format!("{FOLDER}/{}/{FILE}", self.id)
@@ -182,7 +213,11 @@ impl Reader<'_> {
         let title = reader.name("title").to_owned();
         let baseline = reader.choice("baseline", &baselines);
         let status = reader.choice("status", &statuses);
+        let edition = edition(reader);
         let as_at = reader.date("as_at");
+        if edition != Edition::Partnership && as_at.is_some() {
+            reader.fault("as_at", "is set by the release: leave it out");
+        }
         let committee = reader.text("committee").map(str::to_owned);
         let overview = self.overview(reader);
         let restricted = reader.list("restricted");
@@ -202,6 +237,7 @@ impl Reader<'_> {
             window: window?,
             baseline: baseline.unwrap_or("year-before"),
             status: status.unwrap_or(Status::Draft),
+            edition,
             as_at,
             committee,
             overview,
@@ -373,6 +409,20 @@ impl Reader<'_> {
             .map(|(path, text)| (path.to_owned(), text.to_owned()))
             .collect()
     }
+}
+
+/// The edition; without one, that of the partnership.
+fn edition(reader: &TomlReader<'_>) -> Edition {
+    let editions = [PARTNERSHIP, PUBLIC].map(|name| (name, name));
+    let is_public = reader.has("edition") && reader.choice("edition", &editions) == Some(PUBLIC);
+    if is_public {
+        let release = reader.id("release").to_owned();
+        return Edition::Public { release };
+    }
+    if reader.has("release") {
+        reader.fault("release", "belongs to edition = \"public\" only");
+    }
+    Edition::Partnership
 }
 
 /// A series that the plan does not have is a fault.

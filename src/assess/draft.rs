@@ -11,7 +11,7 @@ use crate::assess::config::{AssessmentConfig, FeedName};
 use crate::assess::facts::{FactRow, Facts};
 use crate::assess::figure::{FigureBook, FigureRequest};
 use crate::assess::prose::{Prose, Span, prose};
-use crate::assess::query::{ColumnName, Condition, Expression, Selection};
+use crate::assess::query::{ColumnName, Condition, Expression, HIDDEN, SHOWN, Selection};
 use crate::assess::value::{NumberFormat, Value};
 use crate::assess::words::{Comparison, Wording};
 
@@ -205,7 +205,9 @@ impl<'d> Draft<'d> {
             count_status: measure.total.text("count_status"),
             is_known: measure.least() > 0 || measure.total.integer("count_max").is_some(),
             count: measure.count(),
-            base: change.and_then(|row| row.integer("base_min")),
+            base: change
+                .filter(|_| SHOWN.contains(&measure.base_status()))
+                .and_then(|row| row.integer("base_min")),
             verdict: change.and_then(|row| row.get("verdict").text()),
             difference: change.and_then(|row| row.integer("difference")),
             difference_pct: change.and_then(|row| row.number("difference_pct")),
@@ -276,7 +278,8 @@ impl<'d> Draft<'d> {
             rows: self.rows_of(measure, "window_totals"),
             expression: Expression::Column(column),
             format,
-            explain: column.starts_with("count_").then(|| self.explain(measure)),
+            explain: (column.starts_with("count_") && !self.config.is_public())
+                .then(|| self.explain(measure)),
         };
         self.figures.cite(self.facts, request)
     }
@@ -300,7 +303,8 @@ impl<'d> Draft<'d> {
 
     /// The count.
     pub(crate) fn count(&self, measure: &Measure<'_>) -> Option<Prose> {
-        self.total_figure(measure, "count", "count_value", NumberFormat::Count)
+        let count = self.total_figure(measure, "count", "count_value", NumberFormat::Count);
+        about(measure.is_rounded(), count)
     }
 
     /// The count of the baseline: a number, bounds, or nothing if nothing is known.
@@ -309,6 +313,7 @@ impl<'d> Draft<'d> {
         let figure =
             |what: &str, column| self.change_figure(measure, what, column, NumberFormat::Count);
         match (row.integer("base_min"), row.integer("base_max")) {
+            _ if measure.base_status() == HIDDEN => None,
             _ if measure.has_exact_base() => figure("base", "base_min"),
             (_, Some(_)) => Some(prose!(
                 "between {} and {}",
@@ -328,12 +333,13 @@ impl<'d> Draft<'d> {
         if base < PERCENT_BASE_MIN {
             return None;
         }
-        self.change_figure(
+        let percent = self.change_figure(
             measure,
             "difference-pct",
             "difference_pct",
             NumberFormat::Percent,
-        )
+        );
+        about(measure.is_rounded(), percent)
     }
 
     /// The command that shows which records a measure counts.
@@ -391,8 +397,19 @@ impl<'d> Draft<'d> {
     }
 }
 
+/// A figure with "about" before it, if it is rounded.
+fn about(is_rounded: bool, figure: Option<Prose>) -> Option<Prose> {
+    figure.map(|figure| {
+        if is_rounded {
+            prose!("about {}", figure)
+        } else {
+            figure
+        }
+    })
+}
+
 impl<'d> Measure<'d> {
-    /// The exact count.
+    /// The count, if it has a number.
     pub(crate) fn count(&self) -> Option<i64> {
         self.total.integer("count_value")
     }
@@ -402,10 +419,19 @@ impl<'d> Measure<'d> {
         self.total.integer("count_min").unwrap_or_default()
     }
 
+    /// Whether the count is rounded to protect people, as a release has it.
+    pub(crate) fn is_rounded(&self) -> bool {
+        self.total.text("count_status") == "rounded"
+    }
+
+    /// The status of the baseline; empty if there is none.
+    pub(crate) fn base_status(&self) -> &'d str {
+        self.change.map_or("", |row| row.text("base_status"))
+    }
+
     /// Whether the count of the baseline is one number. A mean of years is rounded down.
     pub(crate) fn has_exact_base(&self) -> bool {
-        self.change
-            .is_some_and(|row| row.text("base_status") == "exact")
+        self.base_status() == "exact"
     }
 
     /// Whether anything was supplied that can show it.

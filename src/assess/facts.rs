@@ -15,6 +15,7 @@ use crate::aggregate::tables::{self, TableBatch, TableSpec, ValueType};
 use crate::assess::AssessError;
 use crate::assess::query::{ColumnName, Condition, Expression, Listing, Selection};
 use crate::assess::value::Value;
+use crate::release::MANIFEST;
 use crate::storage::Store;
 
 /// Tables of which only the rows of the window are kept.
@@ -48,11 +49,20 @@ struct Rows {
     rows: Vec<Vec<Value>>,
 }
 
+/// Which tables a document is written from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TablesFolder {
+    /// The folder in the store.
+    pub(crate) path: String,
+    /// Whether it is a release, which lacks the tables and columns that may not be published.
+    pub(crate) is_release: bool,
+}
+
 /// The rows of all tables.
 #[derive(Debug)]
 pub(crate) struct Facts {
     tables: BTreeMap<&'static str, Rows>,
-    /// What the folder was built from.
+    /// What the folder was built from: the receipt of the tables, or the manifest of the release.
     pub(crate) provenance: serde_json::Value,
     /// Whether a demo wrote the store.
     pub(crate) is_demo: bool,
@@ -109,15 +119,20 @@ impl Facts {
     /// Reads the tables of a folder.
     pub(crate) fn load(
         store: &Store,
-        folder: &str,
+        folder: &TablesFolder,
         window: &str,
         runtime: &Handle,
     ) -> Result<Self, AssessError> {
-        let path = format!("{folder}/{PROVENANCE}");
+        let TablesFolder { path, is_release } = folder;
+        let (folder, is_release) = (path, *is_release);
+        let receipt = if is_release { MANIFEST } else { PROVENANCE };
+        let path = format!("{folder}/{receipt}");
         let Some(provenance) = runtime.block_on(store.read(&path))? else {
-            return Err(AssessError::NoTables {
-                folder: folder.to_owned(),
-                root: store.root().to_owned(),
+            let (folder, root) = (folder.clone(), store.root().to_owned());
+            return Err(if is_release {
+                AssessError::NoRelease { folder, root }
+            } else {
+                AssessError::NoTables { folder, root }
             });
         };
         let provenance = serde_json::from_slice(&provenance)
@@ -130,12 +145,13 @@ impl Facts {
         for name in OF_WINDOW.into_iter().chain(COMPLETE).chain(["spc"]) {
             let table = tables::find(name).expect("the catalogue has the table");
             let path = format!("{folder}/{name}.parquet");
-            let Some(file) = runtime.block_on(store.read(&path))? else {
-                return Err(AssessError::NoTable { path });
+            let batches = match runtime.block_on(store.read(&path))? {
+                Some(file) if is_release => table.read_released(file),
+                Some(file) => table.read(file),
+                None if is_release => Ok(Vec::new()),
+                None => return Err(AssessError::NoTable { path }),
             };
-            let batches = table
-                .read(file)
-                .map_err(|error| AssessError::Table { path, error })?;
+            let batches = batches.map_err(|error| AssessError::Table { path, error })?;
             facts.add(table, &batches, window);
         }
         Ok(facts)
@@ -265,6 +281,9 @@ fn kept_rows(table: &str, batch: &TableBatch, window: &str) -> Vec<usize> {
 }
 
 fn value(batch: &TableBatch, column: &str, value_type: ValueType, row: usize) -> Value {
+    if !batch.has(column) {
+        return Value::Null;
+    }
     match value_type {
         ValueType::Text => {
             let texts = batch.texts(column);

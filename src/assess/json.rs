@@ -35,6 +35,7 @@ pub(crate) fn write(
     });
     let document = json!({
         "assessment": draft.config.id,
+        "edition": draft.config.edition.as_str(),
         "plan": draft.config.plan.id,
         "window": draft.config.window.id,
         "baseline": draft.config.baseline,

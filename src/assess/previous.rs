@@ -9,6 +9,8 @@ use serde_json::Value as Json;
 pub(crate) struct Previous {
     /// The id of the assessment.
     pub(crate) id: String,
+    /// Who could read it: the name of the edition.
+    pub(crate) edition: String,
     /// What it printed, by name: the text and the query.
     pub(crate) figures: BTreeMap<String, PrintedFigure>,
 }
@@ -51,6 +53,7 @@ impl Previous {
         });
         Ok(Self {
             id: json["assessment"].as_str().unwrap_or_default().to_owned(),
+            edition: json["edition"].as_str().unwrap_or_default().to_owned(),
             figures: figures.collect(),
         })
     }

@@ -5,6 +5,11 @@ use jiff::civil;
 
 use crate::assess::value::Value;
 
+/// The statuses of a count with a number.
+pub(crate) const SHOWN: [&str; 2] = ["exact", "rounded"];
+/// The status of a count that a release does not show, to protect people.
+pub(crate) const HIDDEN: &str = "suppressed";
+
 /// The name of a column.
 pub(crate) type ColumnName = &'static str;
 
@@ -36,6 +41,18 @@ impl Condition {
             Self::NotNull("count_max"),
             Self::Between("count_min", 1, i64::MAX),
         ])
+    }
+
+    /// That a row has a number: exact, or rounded in a release.
+    pub(crate) fn count_is_shown() -> Self {
+        let shown = SHOWN.map(Value::from);
+        Self::In("count_status", shown.into())
+    }
+
+    /// That a row has a number, or one that a release hides.
+    pub(crate) fn count_is_shown_or_hidden() -> Self {
+        let statuses = SHOWN.into_iter().chain([HIDDEN]).map(Value::from);
+        Self::In("count_status", statuses.collect())
     }
 
     /// At least one of these must be met; each is about one column.

@@ -20,9 +20,12 @@ use crate::assess::config::{SERIES_TEXT, Status, TEXTS};
 use crate::assess::document::{Block, DataTable, Section, TableCell, TableColumn, TableQuery};
 use crate::assess::draft::{Draft, Series};
 use crate::assess::previous::Previous;
-use crate::assess::prose::Prose;
-use crate::assess::query::Listing;
+use crate::assess::prose::{Prose, in_words, prose};
+use crate::assess::query::{HIDDEN, Listing};
 use crate::assess::value::{NumberFormat, Value};
+
+/// The sign of a number that is not shown, to protect people.
+const NOT_SHOWN: &str = "[c]";
 
 /// The pseudo-areas of a level, which are not places.
 const PSEUDO_AREAS: &[&str] = &["no-location", "outside", "unplaced"];
@@ -85,6 +88,18 @@ fn paragraph(prose: impl Into<Prose>) -> Block {
     }
 }
 
+/// How many of the numbers that belong here a release hides; nothing if there are none.
+fn hidden_note(hidden: usize) -> Prose {
+    match hidden {
+        0 => Prose::default(),
+        1 => Prose::from("One number is not shown, to protect people [c]."),
+        hidden => prose!(
+            "{} numbers are not shown, to protect people [c].",
+            Prose::from(in_words(hidden)).capitalised()
+        ),
+    }
+}
+
 /// The partnership's own text of a section, or a box that says what to write.
 fn narrative(draft: &Draft<'_>, section: &str) -> Option<Block> {
     let advice = TEXTS.iter().find(|(name, _)| *name == section);
@@ -124,7 +139,8 @@ fn column(label: impl Into<String>, is_number: bool) -> TableColumn {
 /// How a column of a listing is shown: its heading, and the format of its numbers; none = a text.
 type ListedColumn = (&'static str, Option<NumberFormat>);
 
-/// A table that shows a listing as it is.
+/// A table that shows a listing as it is. If the listing has more columns than are shown, and the
+/// status of the counts is one of them, numbers that a release hides have their sign.
 fn listed_table(
     draft: &Draft<'_>,
     id: &str,
@@ -133,10 +149,16 @@ fn listed_table(
     listing: &Listing,
 ) -> DataTable {
     let rows = draft.facts.list(listing);
+    let mut names = listing.columns.iter().map(|(name, _)| *name);
+    let status = names.position(|name| name == "count_status");
     let cells = rows.iter().map(|row| {
+        let is_hidden = status.is_some_and(|index| row[index].text() == Some(HIDDEN));
         let cells = row.iter().zip(columns);
         cells
-            .map(|(value, (_, format))| cell(value, *format))
+            .map(|(value, (_, format))| match value {
+                Value::Null if is_hidden && format.is_some() => Prose::from(NOT_SHOWN).into(),
+                value => cell(value, *format),
+            })
             .collect()
     });
     DataTable {

@@ -21,6 +21,10 @@ impl<'d> Draft<'d> {
                 let reason = count_reason(measure.total.text("count_reason"));
                 prose!("{}: not supplied, because {}.", start, reason)
             }
+            Wording::Hidden => prose!(
+                "{}: the number is not shown, to protect people [c].",
+                start
+            ),
             Wording::Bounds => {
                 let reason = match measure.total.text("count_reason") {
                     "not_received" => "some records are missing",
@@ -200,6 +204,7 @@ impl<'d> Draft<'d> {
                 "not supplied: {} [x]",
                 count_reason_short(measure.total.text("count_reason"))
             ),
+            Wording::Hidden => prose!("not shown, to protect people [c]"),
             Wording::Bounds => prose!(
                 "no exact number: {} [u]",
                 count_reason_short(measure.total.text("count_reason"))

@@ -1,6 +1,8 @@
 //! The words that a comparison allows. They follow from the verdict and the statuses of the tables;
 //! nothing is decided here.
 
+use crate::assess::query::{HIDDEN, SHOWN};
+
 /// What the tables report about one measure in the window.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Comparison<'f> {
@@ -27,6 +29,8 @@ pub(crate) struct Comparison<'f> {
 pub(crate) enum Wording {
     /// The partner's data cannot show it, or did not arrive.
     NotSupplied,
+    /// A release does not show the count, to protect people.
+    Hidden,
     /// The count is known within bounds.
     Bounds,
     /// There were none, in both periods.
@@ -60,8 +64,9 @@ impl Wording {
     pub(crate) fn of_comparison(comparison: &Comparison<'_>) -> Self {
         match comparison.count_status {
             "not_supplied" => return Self::NotSupplied,
+            HIDDEN => return Self::Hidden,
             _ if !comparison.is_known => return Self::NotSupplied,
-            "exact" => {}
+            status if SHOWN.contains(&status) => {}
             _ => return Self::Bounds,
         }
         let is_higher = comparison
@@ -118,7 +123,7 @@ impl Wording {
             Self::Flat | Self::FlatDespiteBreak => 0.3,
             Self::NotComparable => 0.2,
             Self::TooFew => 0.05,
-            Self::NotSupplied | Self::Bounds | Self::None | Self::NoBase => 0.0,
+            Self::NotSupplied | Self::Hidden | Self::Bounds | Self::None | Self::NoBase => 0.0,
         }
     }
 }
@@ -168,6 +173,10 @@ pub(crate) fn why_not(reason: &str) -> (&'static str, &'static str) {
         "provisional" => (
             "more records of some months may still arrive",
             "provisional [p]",
+        ),
+        HIDDEN => (
+            "one of the numbers is not shown, to protect people",
+            "not shown [c]",
         ),
         "inexact" => ("one of the numbers is not exact", "not exact [u]"),
         "location" => (
@@ -262,6 +271,8 @@ mod tests {
             assert_eq!(Wording::of_comparison(&comparison), wording);
             for (status, wording) in [
                 ("not_supplied", Wording::NotSupplied),
+                ("suppressed", Wording::Hidden),
+                ("rounded", wording),
                 ("interval", Wording::Bounds),
                 ("partial", Wording::Bounds),
             ] {

@@ -65,7 +65,7 @@ fn write_contents(
     if document.title.is_invented {
         sheet.write(2, 0, "Invented data: no figure here is true of any place.")?;
     } else {
-        sheet.write(2, 0, "Exact small numbers: not for publication.")?;
+        sheet.write(2, 0, document.title.status.plain())?;
     }
     for (row, (number, table)) in (FIRST_ROW + 1..).zip((1..).zip(tables)) {
         let name = sheet_name(number);

@@ -29,7 +29,7 @@ use crate::storage::{Creation, Store};
 /// The folder of all releases in a store.
 pub const RELEASES: &str = "releases";
 /// The file without which a folder is not a release.
-const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 const LICENCE: &str = "LICENCE.txt";
 const WORKBOOK: &str = "tables.xlsx";
 /// What the numbers do not protect.

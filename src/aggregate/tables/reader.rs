@@ -34,7 +34,8 @@ pub enum TableReadError {
     },
 }
 
-/// Some rows of a table. Every column of the catalogue is there, with its type.
+/// Some rows of a table. Every column of the catalogue is there, with its type; in a released table,
+/// some may be missing.
 pub struct TableBatch {
     table: &'static TableSpec,
     rows: RecordBatch,
@@ -49,6 +50,11 @@ impl TableBatch {
     /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether the column is there.
+    pub fn has(&self, column: &str) -> bool {
+        self.rows.column_by_name(column).is_some()
     }
 
     /// A column of texts.
@@ -88,10 +94,26 @@ impl TableBatch {
 impl TableSpec {
     /// Reads the table back from its file.
     pub fn read(&'static self, file: Bytes) -> Result<Vec<TableBatch>, TableReadError> {
+        self.read_columns(file, false)
+    }
+
+    /// Reads the table as a release has it: without the columns that may not be published.
+    pub fn read_released(&'static self, file: Bytes) -> Result<Vec<TableBatch>, TableReadError> {
+        self.read_columns(file, true)
+    }
+
+    fn read_columns(
+        &'static self,
+        file: Bytes,
+        may_lack: bool,
+    ) -> Result<Vec<TableBatch>, TableReadError> {
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)?;
         for column in self.columns() {
             let field = reader.schema().field_with_name(column.name);
-            if !field.is_ok_and(|field| *field.data_type() == column.value_type.data_type()) {
+            let is_right = field.map_or(may_lack, |field| {
+                *field.data_type() == column.value_type.data_type()
+            });
+            if !is_right {
                 return Err(TableReadError::Column {
                     table: self.name,
                     column: column.name,

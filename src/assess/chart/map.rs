@@ -18,7 +18,7 @@ const BOUNDS: [f64; 4] = [0.5, 0.8, 1.25, 2.0];
 /// An area of the map.
 pub(crate) struct MapArea<'m> {
     pub(crate) rings: &'m [Ring],
-    /// Its rate, divided by the rate of the whole.
+    /// Its rate, divided by the rate of the whole; none = a release hides it.
     pub(crate) relative: Option<f64>,
     /// Its number in the table beside the map.
     pub(crate) number: usize,
@@ -38,7 +38,11 @@ pub(crate) fn draw(areas: &[MapArea<'_>], label: &str) -> Drawing {
         }
         for (area, at) in areas.iter().zip(projection.labels(areas)) {
             let class = area.relative.map_or(0, class);
-            svg.halo(at, ON_RAMP[class], RAMP[class], &area.number.to_string());
+            let label = match area.relative {
+                Some(_) => area.number.to_string(),
+                None => "[c]".to_owned(),
+            };
+            svg.halo(at, ON_RAMP[class], RAMP[class], &label);
         }
         legend.draw(&mut svg, projection.height + 12.0);
         svg.finish()

@@ -42,6 +42,8 @@ plan = "{plan}"  # its area, priorities and tables
 window = "{window}"  # the period
 baseline = "year-before"  # year-before | mean-5-years
 status = "draft"  # draft: boxes for missing texts | final: a missing text is a fault
+edition = "partnership"  # partnership: of the exact tables | public: of a release, see docs/releases.md
+# release = "{id}"  # of edition = "public"
 # as_at = 2017-11-30  # tables as at the end of this day (aggregate --as-at); without it, today's
 # committee = "Communities, Housing and Environment Committee"
 overview = ["kent-police/crime"]  # partner/kind: the overall picture; the first begins the key points

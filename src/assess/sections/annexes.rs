@@ -1,5 +1,6 @@
 //! The annexes: where the figures come from, how the words were chosen, and what is missing.
 
+use crate::assess::config::Edition;
 use crate::assess::document::{Block, DataTable, Section, TableCell};
 use crate::assess::draft::{Draft, Measure};
 use crate::assess::previous::Previous;
@@ -40,41 +41,40 @@ fn quality(draft: &Draft<'_>) -> Vec<Block> {
         .and(Condition::Days("window_from", draft.span.0, draft.span.1));
     let status =
         |status: &str| Expression::CountWhere(Condition::Is("data_status", Value::from(status)));
-    let listing = Listing::new(rows, &["partner_name", "kind_label"])
-        .with("records", Expression::Sum("records"))
-        .with("final", status("final"))
-        .with("provisional", status("provisional"))
-        .with("suspect", status("suspect"))
-        .with("overdue", status("overdue"))
-        .with("late", Expression::Sum("late"))
-        .with("revised", Expression::Sum("revised"))
-        .with("rejected", Expression::Sum("rejected"))
-        .with("unknown_code", Expression::Sum("unknown_code"))
-        .with("no_location", Expression::Sum("no_location"))
-        .grouped(&["partner_name", "kind_label"]);
-    let count = Some(NumberFormat::Count);
-    let columns = [
-        ("Partner", None),
-        ("Kind of record", None),
-        ("Records", count),
-        ("Final months", count),
-        ("Provisional", count),
-        ("Unusual", count),
-        ("Missing", count),
-        ("Late records", count),
-        ("Corrected", count),
-        ("Rejected", count),
-        ("Unknown code", count),
-        ("No location", count),
+    let sum = Expression::Sum;
+    let months = [
+        ("final", "Final months", status("final")),
+        ("provisional", "Provisional", status("provisional")),
+        ("suspect", "Unusual", status("suspect")),
+        ("overdue", "Missing", status("overdue")),
     ];
+    let records = [
+        ("records", "Records", sum("records")),
+        ("late", "Late records", sum("late")),
+        ("revised", "Corrected", sum("revised")),
+        ("rejected", "Rejected", sum("rejected")),
+        ("unknown_code", "Unknown code", sum("unknown_code")),
+        ("no_location", "No location", sum("no_location")),
+    ];
+    // A release has the statuses of months, and no numbers of records.
+    let records = records.into_iter().filter(|_| !draft.config.is_public());
+    let mut listing = Listing::new(rows, &["partner_name", "kind_label"]);
+    let mut columns = vec![("Partner", None), ("Kind of record", None)];
+    for (name, label, expression) in months.into_iter().chain(records) {
+        listing = listing.with(name, expression);
+        columns.push((label, Some(NumberFormat::Count)));
+    }
+    let listing = listing.grouped(&["partner_name", "kind_label"]);
     let caption = format!("What partners sent, {}", draft.window_label);
     let mut table = listed_table(draft, "table-quality", caption, &columns, &listing);
     table.note = Prose::from(
-        "Records of everything that a partner sent, not only of this area. A month is unusual if it \
-         has far fewer or more records than the months around it.",
+        "Everything that a partner sent, not only for this area. A month is unusual if it has far \
+         fewer or more records than the months around it.",
     );
     let mut blocks = vec![Block::Table { table }];
-    blocks.extend(reconciliation(draft));
+    if !draft.config.is_public() {
+        blocks.extend(reconciliation(draft));
+    }
     blocks
 }
 
@@ -107,7 +107,7 @@ fn reconciliation(draft: &Draft<'_>) -> Vec<Block> {
 }
 
 fn methods(draft: &Draft<'_>) -> Vec<Block> {
-    let items = vec![
+    let mut items = vec![
         prose!(
             "{}both periods are complete and counted in the same way, and a \
              difference as large as this comes about by chance less than once in {} \
@@ -163,6 +163,15 @@ fn methods(draft: &Draft<'_>) -> Vec<Block> {
             strong("Signs: ")
         ),
     ];
+    if draft.config.is_public() {
+        items.push(prose!(
+            "{}small numbers are not shown, nor are others from which they could be computed. Those \
+             of health records are rounded to the nearest {}. {}",
+            strong("Protection of people: "),
+            constant("5"),
+            "A share, a rate or a change is computed from the numbers as shown."
+        ));
+    }
     let mut blocks = vec![
         paragraph(prose!(
             "The words about a change follow from the tables by fixed rules. Nobody \
@@ -226,7 +235,9 @@ fn breaks_table(draft: &Draft<'_>) -> Vec<Block> {
 /// Figures of the previous document that differ today, and records that changed.
 fn revisions(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Block> {
     let mut blocks = restated(draft, previous);
-    blocks.push(revised_counts(draft));
+    if !draft.config.is_public() {
+        blocks.push(revised_counts(draft));
+    }
     blocks
 }
 
@@ -251,6 +262,10 @@ fn restated(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Block> {
         })
     });
     let rows: Vec<Vec<TableCell>> = changed.collect();
+    let reasons = (!draft.config.is_public()).then(|| {
+        let command = code("partner-feeds explain … --before");
+        prose!(" {} gives the reasons for a count.", command)
+    });
     if rows.is_empty() {
         return vec![paragraph(prose!(
             "No figure that {} printed and that has the same query in this document \
@@ -269,9 +284,8 @@ fn restated(draft: &Draft<'_>, previous: Option<&Previous>) -> Vec<Block> {
             ],
             rows,
             note: prose!(
-                "The query is the same, so partners have sent or corrected records since. \
-             {} gives the reasons for a count.",
-                code("partner-feeds explain … --before")
+                "The query is the same, so partners have sent or corrected records since.{}",
+                reasons
             ),
             query: None,
         },
@@ -407,9 +421,31 @@ fn coverage_words(measure: Option<&Measure<'_>>) -> Prose {
                 count_reason_short(measure.total.text("count_reason"))
             )
         }
+        Wording::Hidden => prose!("not shown [c]"),
         Wording::Bounds => prose!("within bounds [u]"),
         Wording::None => prose!("counted: none"),
         _ => prose!("counted"),
+    }
+}
+
+/// Which tables a document is written from.
+fn tables_provenance(draft: &Draft<'_>) -> Prose {
+    let receipt = &draft.facts.provenance;
+    let program = code(receipt["program"].as_str().unwrap_or_default());
+    let as_at = name(draft.as_at());
+    match &draft.config.edition {
+        Edition::Public { release } => prose!(
+            "Release: {}, written by {}, as at {}.",
+            code(&**release),
+            program,
+            as_at
+        ),
+        Edition::Partnership => prose!(
+            "Tables: {}, as at {}. Reference data: {}",
+            program,
+            as_at,
+            code(receipt["reference"]["sha256"].as_str().unwrap_or_default())
+        ),
     }
 }
 
@@ -442,20 +478,7 @@ fn about(draft: &Draft<'_>) -> Vec<Block> {
             code(&*config.window.id),
             code(config.baseline)
         ),
-        prose!(
-            "Tables: {}, as at {}. Reference data: {}",
-            code(
-                draft.facts.provenance["program"]
-                    .as_str()
-                    .unwrap_or_default()
-            ),
-            name(draft.as_at()),
-            code(
-                draft.facts.provenance["reference"]["sha256"]
-                    .as_str()
-                    .unwrap_or_default()
-            )
-        ),
+        tables_provenance(draft),
     ];
     for (file, text) in &config.files {
         provenance.push(prose!(
@@ -485,9 +508,14 @@ fn about(draft: &Draft<'_>) -> Vec<Block> {
         paragraph(prose!(
             "Codes, names and population numbers contain public sector information \
              licensed under the Open Government Licence v{}. So do figures that are counted from \
-             published data: credit the publishers that annex A names. All other figures are the \
-             partnership's. They contain exact small numbers and are not for publication.",
-            constant("3.0")
+             published data: credit the publishers that annex A names. {}",
+            constant("3.0"),
+            if draft.config.is_public() {
+                "The release that this document was written from has its licence."
+            } else {
+                "All other figures are the partnership's. They contain exact small numbers and are \
+                 not for publication."
+            }
         )),
         Block::Heading {
             text: "Provenance".to_owned(),

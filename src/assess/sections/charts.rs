@@ -8,8 +8,8 @@ use crate::assess::chart::spc::{self, Point, Signal};
 use crate::assess::document::{Block, Chart, DataTable};
 use crate::assess::draft::{Draft, Measure};
 use crate::assess::facts::FactRow;
-use crate::assess::prose::{Prose, Span, month, name, prose};
-use crate::assess::query::{ColumnName, Condition, Expression, Listing, Selection};
+use crate::assess::prose::{Prose, Span, constant, month, name, prose};
+use crate::assess::query::{ColumnName, Condition, Expression, HIDDEN, Listing, Selection};
 use crate::assess::sections::listed_table;
 use crate::assess::sections::measures::scope_words;
 use crate::assess::value::{NumberFormat, Value};
@@ -26,14 +26,18 @@ const HOURS_COUNT_MIN: i64 = 150;
 /// What the records of a measure are called in a chart: "Recorded crimes".
 pub(super) fn measured(measure: &Measure<'_>) -> Prose {
     let kind = name(measure.kind_label);
+    let rounded = measure
+        .is_rounded()
+        .then(|| prose!(", rounded to the nearest {}", constant("5")));
     if measure.series.kind == "total" {
-        prose!("{}", kind)
+        prose!("{}{}", kind, rounded)
     } else {
         prose!(
-            "{} under the {} “{}”",
+            "{} under the {} “{}”{}",
             kind,
             measure.series.kind,
-            name(measure.series.label.clone())
+            name(measure.series.label.clone()),
+            rounded
         )
     }
 }
@@ -99,6 +103,7 @@ pub(super) fn spc_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Bloc
             "centre",
             "upper",
             "signal",
+            "count_status",
         ],
     )
     .ascending("window_from");
@@ -221,8 +226,13 @@ fn extremes(points: &[Point]) -> String {
 
 /// The hours of the week of a measure, if enough are known.
 pub(super) fn hours_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
-    let known = draft
-        .rows_of(measure, "profile")
+    let rows = draft.rows_of(measure, "profile");
+    // Of numbers that a release rounds or hides, no sums.
+    let protected = rows.clone().one_of("count_status", &["rounded", HIDDEN]);
+    if !draft.facts.rows(&protected).is_empty() {
+        return None;
+    }
+    let known = rows
         .and(Condition::NotNull("hour"))
         .is("count_status", "exact");
     let mut listing = Listing::new(known, &["weekday"]);
@@ -452,7 +462,7 @@ pub(super) fn composition_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Opt
     let rows = draft
         .rows_of(measure, "composition")
         .is("part_kind", "category")
-        .is("count_status", "exact");
+        .and(Condition::count_is_shown());
     let scheme = main_scheme(&draft.facts.rows(&rows), "part_scheme")?;
     let listing = Listing::new(
         rows.is("part_scheme", scheme),

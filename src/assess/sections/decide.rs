@@ -6,8 +6,8 @@ use crate::assess::draft::{Draft, Series};
 use crate::assess::prose::{Prose, link, prose};
 use crate::assess::query::{Condition, Expression};
 use crate::assess::sections::measures::{count, kind_cell, number};
-use crate::assess::sections::places::top_ward_share;
-use crate::assess::sections::{column, narrative, paragraph};
+use crate::assess::sections::places::{hides_wards, top_ward_share};
+use crate::assess::sections::{NOT_SHOWN, column, narrative, paragraph};
 use crate::assess::value::{NumberFormat, Value};
 
 /// The fewest records for a share of a ward.
@@ -36,8 +36,8 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
         rows: rows.collect(),
         note: prose!(
             "A share of a ward is given from {} records, and of repeats from {} that \
-             state it. [x] = not enough, or not known; [c] = not shown below the \
-             district.",
+             state it. [x] = not enough, or not known; [c] = not shown, to protect \
+             people.",
             crate::assess::prose::constant("100"),
             crate::assess::prose::constant("30")
         ),
@@ -75,8 +75,9 @@ fn row(draft: &Draft<'_>, series: &Series) -> Vec<crate::assess::document::Table
             able.into(),
         ];
     };
-    let ward = if draft.config.restricted.contains(&series.id) {
-        Prose::from("[c]").into()
+    let is_restricted = draft.config.restricted.contains(&series.id);
+    let ward = if is_restricted || hides_wards(draft, &lead) {
+        Prose::from(NOT_SHOWN).into()
     } else {
         let share = (lead.least() >= WARD_COUNT_MIN)
             .then(|| top_ward_share(draft, &lead))
@@ -89,7 +90,7 @@ fn row(draft: &Draft<'_>, series: &Series) -> Vec<crate::assess::document::Table
             "definition",
             &["token-victim", "token-person", "referral-repeat"],
         )
-        .is("count_status", "exact")
+        .and(Condition::count_is_shown())
         .and(Condition::Between("cases", CASES_MIN, i64::MAX));
     let repeats = draft.facts.row(&repeats).and_then(|row| {
         let definition = row.text("definition");

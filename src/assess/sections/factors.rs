@@ -55,8 +55,9 @@ fn shares(draft: &Draft<'_>, factor: &Factor) -> Option<Block> {
         .is("window_id", &*draft.config.window.id)
         .is("factor", &*factor.id)
         .is("area_code", "all-received")
-        .is("count_status", "exact")
-        .and(Condition::NotNull("share_of_known_pct"));
+        .and(Condition::count_is_shown())
+        .and(Condition::NotNull("share_of_known_pct"))
+        .and(Condition::NotNull("count_unknown"));
     let all = || vec!["count_value", "count_without", "count_unknown"];
     let with = Expression::Percent(vec!["count_value"], all());
     let most = Expression::Percent(vec!["count_value", "count_unknown"], all());

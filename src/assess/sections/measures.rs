@@ -3,8 +3,8 @@
 use crate::assess::document::{DataTable, TableCell};
 use crate::assess::draft::{Draft, Measure};
 use crate::assess::prose::{Prose, in_sentence, listed, name, prose, quiet};
-use crate::assess::query::ColumnName;
-use crate::assess::sections::column;
+use crate::assess::query::{ColumnName, HIDDEN};
+use crate::assess::sections::{NOT_SHOWN, column};
 use crate::assess::value::{NumberFormat, Value};
 use crate::assess::words::{Wording, role};
 
@@ -112,6 +112,7 @@ fn row(draft: &Draft<'_>, measure: &Measure<'_>) -> Vec<TableCell> {
 /// The count, or its bounds.
 pub(super) fn count(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
     match measure.wording {
+        Wording::Hidden => hidden(),
         Wording::Bounds => TableCell::from(draft.bounds(measure)),
         _ => number(draft.count(measure), measure.total.get("count_value")),
     }
@@ -120,6 +121,9 @@ pub(super) fn count(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
 /// The count of the baseline, or its bounds.
 pub(super) fn base(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
     let value = measure.change_value("base_min").unwrap_or(Value::Null);
+    if measure.base_status() == HIDDEN {
+        return hidden();
+    }
     match draft.base(measure) {
         Some(bounds) if !measure.has_exact_base() => TableCell::from(bounds),
         base => number(base, &value),
@@ -133,6 +137,11 @@ pub(super) fn number(figure: Option<Prose>, value: &Value) -> TableCell {
         value: Some(value.clone()),
         picture: None,
     })
+}
+
+/// The sign of a number that a release does not show.
+fn hidden() -> TableCell {
+    TableCell::from(Prose::from(NOT_SHOWN))
 }
 
 fn missing() -> TableCell {

@@ -3,11 +3,11 @@
 use crate::assess::document::{Block, Section};
 use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::prose::{Prose, listed, name, prose};
-use crate::assess::query::{Condition, Listing, Selection};
+use crate::assess::query::{Condition, HIDDEN, Listing, Selection};
 use crate::assess::sections::charts::{bar_chart, hours_chart, main_scheme, measured, spc_chart};
 use crate::assess::sections::key_points::overall;
 use crate::assess::sections::measures::{self, kind_in_sentence};
-use crate::assess::sections::{PSEUDO_AREAS, listed_table, narrative, paragraph};
+use crate::assess::sections::{PSEUDO_AREAS, hidden_note, listed_table, narrative, paragraph};
 use crate::assess::value::{NumberFormat, Value};
 
 /// The most frequent codes that are shown.
@@ -76,7 +76,7 @@ fn codes(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
             "area_role",
             measure.total.get("area_role").clone(),
         ))
-        .is("count_status", "exact");
+        .and(Condition::count_is_shown());
     let scheme = main_scheme(&draft.facts.rows(&rows), "scheme")?;
     let rows = rows.is("scheme", scheme);
     let listing = Listing::new(rows, &["series_label", "count_value", "share_pct"])
@@ -113,7 +113,7 @@ fn districts(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
         .is("series_kind", "total")
         .is("area_level", "district")
         .is("rank_set", rank_set)
-        .is("count_status", "exact")
+        .and(Condition::count_is_shown_or_hidden())
         .and(Condition::NotIn("area_code", PSEUDO_AREAS));
     let found = draft.facts.rows(&rows);
     let some = found
@@ -122,18 +122,23 @@ fn districts(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
     if some.count() <= 2 {
         return None;
     }
-    let have_rates = found.iter().all(|row| !row.get("rate_per_1000").is_null());
+    let hidden = found.iter().filter(|row| row.text("count_status") == HIDDEN);
+    let hidden = hidden.count();
+    let rates = found.iter().filter(|row| !row.get("rate_per_1000").is_null());
+    let have_rates = rates.count() + hidden == found.len();
     let rate = ("Rate per 1,000", Some(NumberFormat::Rate));
     let count = ("Count", Some(NumberFormat::Count));
     let (listing, columns, by) = if have_rates {
-        let listing = Listing::new(rows, &["area_name", "rate_per_1000", "count_value"]);
+        let shown = ["area_name", "rate_per_1000", "count_value", "count_status"];
+        let listing = Listing::new(rows, &shown);
         (
             listing.descending("rate_per_1000"),
             [("District", None), rate, count],
             "rate",
         )
     } else {
-        let listing = Listing::new(rows, &["area_name", "count_value", "rate_per_1000"]);
+        let shown = ["area_name", "count_value", "rate_per_1000", "count_status"];
+        let listing = Listing::new(rows, &shown);
         (
             listing.descending("count_value"),
             [("District", None), count, rate],
@@ -149,9 +154,10 @@ fn districts(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
         by
     );
     let subtitle = prose!(
-        "{}, {}. Large districts have more records: compare the rates.",
+        "{}, {}. Large districts have more records: compare the rates. {}",
         measured(measure),
-        name(&*draft.window_label)
+        name(&*draft.window_label),
+        hidden_note(hidden)
     );
     bar_chart(draft, title, subtitle, &columns, &listing, Some(&own))
 }
@@ -161,8 +167,9 @@ fn outcomes(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
     let rows = draft
         .rows_of(measure, "outcomes")
         .is("outcome", Value::Null)
-        .is("count_status", "exact");
-    let listing = Listing::new(rows, &["outcome_label", "count_value", "share_pct"])
+        .and(Condition::count_is_shown_or_hidden());
+    let shown = ["outcome_label", "count_value", "share_pct", "count_status"];
+    let listing = Listing::new(rows, &shown)
         .descending("count_value")
         .ascending("outcome_group");
     if draft.facts.list(&listing).len() < 2 {

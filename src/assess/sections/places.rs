@@ -3,11 +3,11 @@
 use crate::assess::document::{Block, Section};
 use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::prose::{Prose, listed, name, prose};
-use crate::assess::query::{Condition, Expression, Listing, Selection};
+use crate::assess::query::{Condition, Expression, HIDDEN, Listing, Selection};
 use crate::assess::sections::charts::{bar_chart, measured};
 use crate::assess::sections::measures::kind_in_sentence;
 use crate::assess::sections::ward_map::map_chart;
-use crate::assess::sections::{PSEUDO_AREAS, narrative, paragraph};
+use crate::assess::sections::{PSEUDO_AREAS, hidden_note, narrative, paragraph};
 use crate::assess::value::{NumberFormat, Value};
 
 /// The section about places.
@@ -58,7 +58,7 @@ pub(super) fn ward_vintage(draft: &Draft<'_>) -> Option<String> {
         .map(|vintage| (*vintage).to_owned())
 }
 
-/// The wards of a measure.
+/// The wards of a measure, if each has a number or one that a release hides.
 fn ward_rows(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Selection> {
     let rows = measure
         .in_any_area("window_totals")
@@ -68,13 +68,31 @@ fn ward_rows(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Selection> {
         .is("area_role", measure.total.text("area_role"))
         .and(Condition::NotIn("area_code", PSEUDO_AREAS));
     let found = draft.facts.rows(&rows);
-    let are_exact = found.iter().all(|row| row.text("count_status") == "exact");
-    (!found.is_empty() && are_exact).then_some(rows)
+    let is_counted = Condition::count_is_shown_or_hidden();
+    let are_counted = found.iter().all(|row| row.meets(&is_counted));
+    (!found.is_empty() && are_counted).then_some(rows)
+}
+
+/// The wards of a measure, if each has a number: only then is it known which has the most.
+fn shown_ward_rows(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Selection> {
+    let rows = ward_rows(draft, measure)?;
+    (hidden_wards(draft, &rows) == 0).then_some(rows)
+}
+
+/// Whether a release hides the number of a ward of a measure.
+pub(super) fn hides_wards(draft: &Draft<'_>, measure: &Measure<'_>) -> bool {
+    ward_rows(draft, measure).is_some_and(|rows| hidden_wards(draft, &rows) > 0)
+}
+
+/// The number of wards whose number a release hides.
+fn hidden_wards(draft: &Draft<'_>, rows: &Selection) -> usize {
+    let hidden = rows.clone().is("count_status", HIDDEN);
+    draft.facts.rows(&hidden).len()
 }
 
 /// The three wards with most records, and their share of all in a known ward.
 pub(super) fn top_wards(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
-    let rows = ward_rows(draft, measure)?;
+    let rows = shown_ward_rows(draft, measure)?;
     let listing = Listing::new(rows.clone(), &["area_code", "area_name", "count_value"])
         .descending("count_value")
         .ascending("area_code")
@@ -122,7 +140,7 @@ fn ward_figure(
 
 /// The ward with most records, with its share: for the key points.
 pub(super) fn top_ward(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
-    let rows = ward_rows(draft, measure)?;
+    let rows = shown_ward_rows(draft, measure)?;
     let ward = first_ward(draft, &rows)?;
     Some(prose!(
         "{} had the most {} of all wards: {}, or {} of those in a known ward.{}",
@@ -136,7 +154,7 @@ pub(super) fn top_ward(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose
 
 /// The share of the ward with most records, of all in a known ward.
 pub(super) fn top_ward_share(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Prose> {
-    let rows = ward_rows(draft, measure)?;
+    let rows = shown_ward_rows(draft, measure)?;
     let ward = first_ward(draft, &rows)?;
     draft.figure(
         measure.figure_name("top-ward-share"),
@@ -164,7 +182,7 @@ fn ward_blocks(draft: &Draft<'_>, measure: &Measure<'_>) -> Vec<Block> {
     };
     let mut blocks = vec![paragraph(prose!(
         "{} {}{}",
-        top_wards(draft, measure),
+        top_wards(draft, measure).unwrap_or_else(|| hidden_note(hidden_wards(draft, &rows))),
         no_location(draft, measure),
         unofficial(draft)
     ))];
@@ -233,14 +251,21 @@ fn unofficial(draft: &Draft<'_>) -> Prose {
     });
     prose!(
         "Small areas are never split: each counts in the ward that contains most \
-             of it.{} These numbers are for the partnership only.",
-        share
+             of it.{}{}",
+        share,
+        (!draft.config.is_public()).then(|| Prose::from(" These numbers are for the partnership only."))
     )
 }
 
 /// The wards as bars, where there is no map.
 fn ward_bars(draft: &Draft<'_>, measure: &Measure<'_>, rows: Selection) -> Option<Block> {
-    let listing = Listing::new(rows, &["area_name", "count_value", "rate_per_1000"])
+    let shown = [
+        "area_name",
+        "count_value",
+        "rate_per_1000",
+        "count_status",
+    ];
+    let listing = Listing::new(rows, &shown)
         .descending("count_value")
         .ascending("area_code");
     let columns = [
@@ -250,7 +275,11 @@ fn ward_bars(draft: &Draft<'_>, measure: &Measure<'_>, rows: Selection) -> Optio
     ];
     let first = draft.facts.list(&listing);
     let first = first.first()?[0].text().unwrap_or_default().to_owned();
-    let title = prose!("{} had the most {}", name(first), kind_in_sentence(measure));
+    let title = if shown_ward_rows(draft, measure).is_some() {
+        prose!("{} had the most {}", name(first), kind_in_sentence(measure))
+    } else {
+        prose!("{} by ward, as far as shown", name(measure.kind_label))
+    };
     let subtitle = prose!(
         "{} by ward, {}.",
         measured(measure),
@@ -268,7 +297,7 @@ fn partnership_places(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block>
         .is("window_id", &*draft.config.window.id)
         .is("area_level", "place")
         .is("area_role", measure.total.text("area_role"))
-        .is("count_status", "exact")
+        .and(Condition::count_is_shown())
         .and(Condition::NotIn("area_code", PSEUDO_AREAS));
     let places = draft.facts.rows(&rows).into_iter().map(|row| {
         let code = row.text("area_code");

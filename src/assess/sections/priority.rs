@@ -222,7 +222,7 @@ fn repeats(draft: &Draft<'_>, found: &[Measure<'_>]) -> Vec<Block> {
             let cases = row.integer("cases").unwrap_or_default();
             // If all are repeats, the series consists of them.
             let are_all = row.integer("count_value") == Some(cases);
-            if cases >= REPEAT_CASES_MIN && !are_all && row.text("count_status") == "exact" {
+            if cases >= REPEAT_CASES_MIN && !are_all && row.meets(&Condition::count_is_shown()) {
                 let is_none = row.integer("count_value") == Some(0);
                 items.push(repeat_sentence(
                     draft,

@@ -5,9 +5,9 @@ use crate::assess::config::MapSettings;
 use crate::assess::document::{Block, Chart, DataTable};
 use crate::assess::draft::{Draft, Measure};
 use crate::assess::prose::{Prose, constant, name, prose};
-use crate::assess::query::{Listing, Selection};
+use crate::assess::query::{HIDDEN, Listing, Selection};
 use crate::assess::sections::charts::measured;
-use crate::assess::sections::listed_table;
+use crate::assess::sections::{hidden_note, listed_table};
 use crate::assess::sections::measures::kind_in_sentence;
 use crate::assess::value::{NumberFormat, Value};
 
@@ -39,6 +39,7 @@ pub(super) fn map_chart(
             "population",
             "rate_per_1000",
             "area_code",
+            "count_status",
         ],
     )
     .descending("rate_per_1000")
@@ -50,22 +51,35 @@ pub(super) fn map_chart(
         let text = ward.and_then(|ward| ward[0].text());
         name(text.unwrap_or_default())
     };
-    let title = prose!(
-        "{} had the highest rate of {} for its residents",
-        ward_name(wards.first()),
-        kind_in_sentence(measure)
-    );
-    let lowest = Prose::from(ward_name(wards.last())).plain();
-    let drawing = map::draw(
-        &areas,
-        &format!("{}. The lowest rate: {lowest}.", title.plain()),
-    );
+    let hidden = wards.iter().filter(|ward| is_hidden(ward)).count();
+    let (title, label) = if hidden == 0 {
+        let title = prose!(
+            "{} had the highest rate of {} for its residents",
+            ward_name(wards.first()),
+            kind_in_sentence(measure)
+        );
+        let lowest = Prose::from(ward_name(wards.last())).plain();
+        let label = format!("{}. The lowest rate: {lowest}.", title.plain());
+        (title, label)
+    } else {
+        let title = prose!(
+            "{} for every {} residents, by ward, as far as shown",
+            name(measure.kind_label),
+            constant("1,000")
+        );
+        let label = format!("{}. {}", title.plain(), hidden_note(hidden).plain());
+        (title, label)
+    };
+    let drawing = map::draw(&areas, &label);
     let chart = Chart {
         is_open: true,
         credit: Some(settings.credit.clone()),
         ..Chart::new(
             number,
-            (title, subtitle(draft, measure)),
+            (
+                title,
+                prose!("{} {}", subtitle(draft, measure), hidden_note(hidden)),
+            ),
             drawing,
             table(draft, measure, number, &listing),
         )
@@ -96,13 +110,22 @@ fn areas<'m>(
                 ward
             )
         };
+        let rate = ward[3].number();
+        if rate.is_none() && !is_hidden(ward) {
+            return Err(no_rates());
+        }
         Ok(MapArea {
             rings: shape.ok_or_else(no_shape)?,
-            relative: Some(ward[3].number().ok_or_else(no_rates)? / own_rate),
+            relative: rate.map(|rate| rate / own_rate),
             number,
         })
     });
     areas.collect()
+}
+
+/// Whether a release hides the number of a ward of the listing.
+fn is_hidden(ward: &[Value]) -> bool {
+    ward.last().and_then(Value::text) == Some(HIDDEN)
 }
 
 fn subtitle(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
