@@ -280,7 +280,10 @@ fn check_tables(config: &AssessmentConfig, facts: &Facts) -> Result<(), Faults> 
 fn check_release(sink: &FaultSink, config: &AssessmentConfig, facts: &Facts) {
     let plan = facts.provenance["plan"].as_str().unwrap_or_default();
     if plan != config.plan.id {
-        let reason = format!("is of the plan `{plan}`, and this assessment of `{}`", config.plan.id);
+        let reason = format!(
+            "is of the plan `{plan}`, and this assessment of `{}`",
+            config.plan.id
+        );
         sink.add(&config.path(), "release", reason);
     }
     if facts.rows(&Selection::new("window_totals")).is_empty() {

@@ -182,7 +182,7 @@ pub(crate) fn exit_code(found_wrong: bool) -> ExitCode {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let Some(format) = config::log_format() else {
-        eprintln!("error: PARTNER_FEEDS_LOG_FORMAT must be text or json");
+        note!("error: PARTNER_FEEDS_LOG_FORMAT must be text or json");
         return ExitCode::from(2);
     };
     telemetry::start(&config::log_filter(cli.command.log_filter()), format);
@@ -216,7 +216,7 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         match format {
-            LogFormat::Text => eprintln!("error: {error:#}"),
+            LogFormat::Text => note!("error: {error:#}"),
             LogFormat::Json => tracing::error!("{error:#}"),
         }
         ExitCode::from(2)

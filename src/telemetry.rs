@@ -25,6 +25,8 @@ pub fn start(filter: &str, format: LogFormat) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A line that cannot be written is lost, and stops nothing.
+        .log_internal_errors(false)
         .with_target(false);
     // A second start, as in a test, keeps the first.
     drop(match format {

@@ -21,10 +21,7 @@ impl<'d> Draft<'d> {
                 let reason = count_reason(measure.total.text("count_reason"));
                 prose!("{}: not supplied, because {}.", start, reason)
             }
-            Wording::Hidden => prose!(
-                "{}: the number is not shown, to protect people [c].",
-                start
-            ),
+            Wording::Hidden => prose!("{}: the number is not shown, to protect people [c].", start),
             Wording::Bounds => {
                 let reason = match measure.total.text("count_reason") {
                     "not_received" => "some records are missing",

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::lookup::table_folders;
 use super::progress::Progress;
-use super::text::{contradictions_text, grouped, parse_instant, unknown_codes_text};
+use super::text::{contradictions_text, grouped, parse_instant, print_note, unknown_codes_text};
 use super::{Connection, Format, exit_code, runtime};
 use crate::aggregate::{self, AggregateSettings, AggregateSummary};
 use crate::event::Micros;
@@ -68,7 +68,7 @@ impl Aggregate {
         };
         let Some(summary) = summary else {
             match self.format {
-                Format::Text => eprintln!(
+                Format::Text => note!(
                     "the store `{}` has no records yet: nothing written",
                     store.root()
                 ),
@@ -82,11 +82,11 @@ impl Aggregate {
         }
         let unknown = &summary.unknown_codes;
         if self.format == Format::Text {
-            eprint!("{}", unknown_codes_text(unknown, &reference.codes));
-            eprint!("{}", contradictions_text(&summary.contradictions));
+            print_note(&unknown_codes_text(unknown, &reference.codes));
+            print_note(&contradictions_text(&summary.contradictions));
         }
         for (path, why) in &summary.not_written {
-            eprintln!("not written: {path}: {why}");
+            note!("not written: {path}: {why}");
         }
         Ok(exit_code(!summary.not_written.is_empty()))
     }

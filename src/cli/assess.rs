@@ -1,7 +1,7 @@
 //! `partner-feeds assess`.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -135,7 +135,7 @@ impl CheckAssessment {
             self.id,
             counted(written.figures as u64, "figure")
         );
-        print_notes(&written);
+        print_notes(&written)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -192,7 +192,7 @@ impl WriteAssessment {
         for path in paths {
             say!("{path}");
         }
-        print_notes(&written);
+        print_notes(&written)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -249,13 +249,14 @@ fn put(store: &Store, folder: &str, written: &Written) -> anyhow::Result<Vec<Str
     })
 }
 
-fn print_notes(written: &Written) {
+fn print_notes(written: &Written) -> io::Result<()> {
     for warning in &written.warnings {
         say!("warning: {warning}");
     }
     if written.own_numbers > 0 {
         say!("numbers of your own in the texts: {}", written.own_numbers);
     }
+    Ok(())
 }
 
 /// Compare the figures of two documents

@@ -1,5 +1,6 @@
 //! `partner-feeds door`.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -123,8 +124,9 @@ impl TokenCommand {
             self.expires,
             now(),
         )?;
-        eprintln!("{}", token.secret);
-        print!("{}", token.entry);
+        // A token that could not be shown is of no use.
+        writeln!(std::io::stderr(), "{}", token.secret)?;
+        write!(std::io::stdout(), "{}", token.entry)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -61,7 +61,7 @@ impl Explain {
         progress.end();
         let explanations = explanations.unwrap_or_default();
         if explanations.is_empty() {
-            eprintln!(
+            note!(
                 "the store `{}` has no figure of {} in {} for {}",
                 store.root(),
                 query.series,
@@ -72,9 +72,11 @@ impl Explain {
         }
         match self.format {
             Format::Text => say!("{}", text(&explanations)?.trim_end()),
-            Format::Json => explanations
-                .iter()
-                .for_each(|explanation| say!("{}", json(explanation))),
+            Format::Json => {
+                for explanation in &explanations {
+                    say!("{}", json(explanation));
+                }
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

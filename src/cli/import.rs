@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::Connection;
-use super::text::{is_closed_pipe, unknown_codes_text};
+use super::text::{is_closed_pipe, print_note, unknown_codes_text};
 use crate::import::Release;
 use crate::import::hclic::{self, HclicError, HclicOptions};
 use crate::import::police_uk::{self, IdScope, PoliceUkError, PoliceUkOptions};
@@ -106,11 +106,11 @@ impl ImportPoliceUk {
         let (_, reference) = Connection::with_config(self.config).load()?;
         match police_uk::import(&self.files, &options, &reference, standard_output()) {
             Ok(summary) => {
-                eprint!("{summary}");
-                eprint!(
-                    "{}",
-                    unknown_codes_text(&summary.unknown_codes, &reference.codes)
-                );
+                print_note(&summary.to_string());
+                print_note(&unknown_codes_text(
+                    &summary.unknown_codes,
+                    &reference.codes,
+                ));
             }
             Err(PoliceUkError::Write(error)) if is_closed_pipe(&error) => {}
             Err(error) => return Err(error.into()),
@@ -127,7 +127,7 @@ impl ImportHclic {
             authority: self.authority,
         };
         match hclic::import(&self.files, &options, standard_output()) {
-            Ok(summary) => eprint!("{summary}"),
+            Ok(summary) => print_note(&summary.to_string()),
             Err(HclicError::Write(error)) if is_closed_pipe(&error) => {}
             Err(error) => return Err(error.into()),
         }

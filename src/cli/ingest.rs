@@ -89,7 +89,7 @@ impl Ingest {
         // Does not wait for tables under way: the previous ones stay intact.
         runtime.shutdown_background();
         let summary = summary?;
-        print(&summary, &reference);
+        print(&summary, &reference)?;
         Ok(exit_code(!summary.stopped.is_empty()))
     }
 }
@@ -208,7 +208,7 @@ async fn either(one: &mut Signal, other: &mut Signal) {
     }
 }
 
-fn print(summary: &Summary, reference: &Reference) {
+fn print(summary: &Summary, reference: &Reference) -> std::io::Result<()> {
     let mut rows = table(["", "records"]);
     for (topic, accepted) in &summary.accepted {
         rows.add_row([format!("{topic} accepted"), accepted.to_string()]);
@@ -230,4 +230,5 @@ fn print(summary: &Summary, reference: &Reference) {
     for (partition, why) in &summary.stopped {
         say!("stopped: {partition}: {why}");
     }
+    Ok(())
 }

@@ -64,7 +64,7 @@ impl Merge {
                     rows.add_row(cells(&partition, &totals));
                 }
                 Err(error) => {
-                    eprintln!(
+                    note!(
                         "error: cannot merge {partition}: {:#}",
                         anyhow::Error::from(error)
                     );

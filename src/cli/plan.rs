@@ -195,7 +195,7 @@ impl DiffPlans {
         )?;
         progress.end();
         let Some(diff) = diff else {
-            eprintln!("the store `{}` has no records yet", store.root());
+            note!("the store `{}` has no records yet", store.root());
             return Ok(ExitCode::from(1));
         };
         match self.format {

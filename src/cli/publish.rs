@@ -105,7 +105,7 @@ impl PublishCommand {
             .and_then(|feed| checker.topic_of(feed))
             .or(self.topic.as_deref())
         else {
-            eprintln!(
+            note!(
                 "line {number}: not sent: its type names no feed; pass --topic to send such lines"
             );
             return Ok(false);
@@ -118,5 +118,5 @@ impl PublishCommand {
 fn print_speed(sent: u64, elapsed: Duration) {
     let seconds = elapsed.as_secs_f64();
     let per_second = sent as f64 / seconds.max(1e-9);
-    eprintln!("{sent} sent in {seconds:.1} s, {per_second:.0} per second");
+    note!("{sent} sent in {seconds:.1} s, {per_second:.0} per second");
 }

@@ -47,7 +47,7 @@ impl RecordCommand {
         let runtime = runtime()?;
         let history = history(&store, runtime.handle(), &self.source, &self.subject)?;
         let Some(latest) = history.revisions.last() else {
-            eprintln!("the store `{}` does not contain this record", store.root());
+            note!("the store `{}` does not contain this record", store.root());
             return Ok(ExitCode::from(1));
         };
         let replaced = is_replaced(&store, runtime.handle(), &reference, &latest.record())?;

@@ -39,15 +39,17 @@ impl Tables {
         let store = self.connection.store()?;
         let folders = runtime()?.block_on(folders(&store))?;
         if folders.is_empty() {
-            eprintln!(
+            note!(
                 "the store `{}` has no tables yet: run `partner-feeds aggregate`",
                 store.root()
             );
             return Ok(ExitCode::from(1));
         }
-        match self.format {
-            Format::Text => folders.iter().for_each(print),
-            Format::Json => folders.iter().for_each(|folder| say!("{}", json(folder))),
+        for folder in &folders {
+            match self.format {
+                Format::Text => print(folder)?,
+                Format::Json => say!("{}", json(folder)),
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -136,7 +138,7 @@ fn months_by_status(feed_quality: Bytes) -> anyhow::Result<MonthsByStatus> {
     Ok(months)
 }
 
-fn print(folder: &TableFolder) {
+fn print(folder: &TableFolder) -> std::io::Result<()> {
     say!(
         "{} as at {}",
         folder.path,
@@ -162,7 +164,8 @@ fn print(folder: &TableFolder) {
         }
         say!("{}", rows.trim_fmt());
     }
-    say!();
+    say!("");
+    Ok(())
 }
 
 fn json(folder: &TableFolder) -> Value {

@@ -4,7 +4,7 @@
 //! finishes its work and its exit status still reports the result.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -13,13 +13,30 @@ use indicatif::HumanCount;
 use crate::event::Micros;
 use crate::reference::{CodeLists, UnknownCodes};
 
-/// Prints a line as `println!` does, but ignores that the reader closed the pipe.
+/// Prints a line on standard output, and returns from the caller if that fails. That the reader closed
+/// the pipe is ignored.
 macro_rules! say {
-    ($($line:tt)*) => {{
-        use std::io::Write as _;
-        $crate::cli::text::ignore_closed_pipe(writeln!(std::io::stdout(), $($line)*))
-            .expect("standard output takes a line")
-    }};
+    ($($line:tt)*) => {
+        $crate::cli::text::print_line(format_args!($($line)*))?
+    };
+}
+
+/// Prints a line for people on standard error, as [`print_note`] does.
+macro_rules! note {
+    ($($line:tt)*) => {
+        $crate::cli::text::print_note(&format!("{}\n", format_args!($($line)*)))
+    };
+}
+
+/// Prints a text for people on standard error. Like logging, it is best effort: a full disk or a reader
+/// that has gone never stops the work.
+pub(super) fn print_note(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
+}
+
+/// Prints a line on standard output.
+pub(super) fn print_line(line: std::fmt::Arguments<'_>) -> io::Result<()> {
+    ignore_closed_pipe(writeln!(io::stdout(), "{line}"))
 }
 
 /// Whether the reader of standard output has stopped reading.

@@ -54,12 +54,18 @@ impl Place {
     fn run_unread(&self, arguments: &[&str]) -> Output {
         let (reader, closed) = std::io::pipe().expect("a pipe");
         drop(reader);
+        self.run_with(arguments, |command| command.stdout(closed))
+    }
+
+    /// The same, with other streams.
+    fn run_with(
+        &self,
+        arguments: &[&str],
+        streams: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
-        command
-            .current_dir(self.folder.path())
-            .args(arguments)
-            .stdout(closed);
-        command.output().expect("started")
+        command.current_dir(self.folder.path()).args(arguments);
+        streams(&mut command).output().expect("started")
     }
 }
 
@@ -180,5 +186,41 @@ fn what_was_found_is_in_the_exit_status_also_where_nobody_reads_it() {
             "{command:?}: {}",
             String::from_utf8_lossy(&ended.stderr)
         );
+    }
+}
+
+/// A device on which every write fails as on a full disk.
+fn full_disk() -> std::fs::File {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).open("/dev/full").expect("a device")
+}
+
+#[test]
+fn output_on_a_full_disk_is_an_error() {
+    let place = Place::new();
+    let settings = ["--config", "settings.toml"];
+    let written = place.run(&[&AGGREGATE[..], &settings].concat(), &[]);
+    assert!(written.status.success(), "{written:?}");
+    let sql = ["sql", "window_totals", "--plan", "smp-2017-18"];
+    for command in [&["partners", "list"][..], &["tables"], &["verify"], &sql] {
+        let command = [command, &settings].concat();
+        let ended = place.run_with(&command, |command| command.stdout(full_disk()));
+        let error = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{command:?}: {error}");
+        assert!(error.contains("No space left on device"), "{error}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let place = Place::new();
+    for command in [&AGGREGATE[..], &["partners", "list"]] {
+        let command = [command, &["--config", "settings.toml"]].concat();
+        let ended = place.run_with(&command, |command| {
+            let verbose = command.env("PARTNER_FEEDS_LOG", "trace");
+            verbose.stderr(full_disk())
+        });
+        assert_eq!(ended.status.code(), Some(0), "{command:?}");
+        assert!(!ended.stdout.is_empty(), "{command:?}");
     }
 }

@@ -122,9 +122,13 @@ fn districts(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
     if some.count() <= 2 {
         return None;
     }
-    let hidden = found.iter().filter(|row| row.text("count_status") == HIDDEN);
+    let hidden = found
+        .iter()
+        .filter(|row| row.text("count_status") == HIDDEN);
     let hidden = hidden.count();
-    let rates = found.iter().filter(|row| !row.get("rate_per_1000").is_null());
+    let rates = found
+        .iter()
+        .filter(|row| !row.get("rate_per_1000").is_null());
     let have_rates = rates.count() + hidden == found.len();
     let rate = ("Rate per 1,000", Some(NumberFormat::Rate));
     let count = ("Count", Some(NumberFormat::Count));

@@ -253,18 +253,14 @@ fn unofficial(draft: &Draft<'_>) -> Prose {
         "Small areas are never split: each counts in the ward that contains most \
              of it.{}{}",
         share,
-        (!draft.config.is_public()).then(|| Prose::from(" These numbers are for the partnership only."))
+        (!draft.config.is_public())
+            .then(|| Prose::from(" These numbers are for the partnership only."))
     )
 }
 
 /// The wards as bars, where there is no map.
 fn ward_bars(draft: &Draft<'_>, measure: &Measure<'_>, rows: Selection) -> Option<Block> {
-    let shown = [
-        "area_name",
-        "count_value",
-        "rate_per_1000",
-        "count_status",
-    ];
+    let shown = ["area_name", "count_value", "rate_per_1000", "count_status"];
     let listing = Listing::new(rows, &shown)
         .descending("count_value")
         .ascending("area_code");

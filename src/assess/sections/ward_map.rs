@@ -7,8 +7,8 @@ use crate::assess::draft::{Draft, Measure};
 use crate::assess::prose::{Prose, constant, name, prose};
 use crate::assess::query::{HIDDEN, Listing, Selection};
 use crate::assess::sections::charts::measured;
-use crate::assess::sections::{hidden_note, listed_table};
 use crate::assess::sections::measures::kind_in_sentence;
+use crate::assess::sections::{hidden_note, listed_table};
 use crate::assess::value::{NumberFormat, Value};
 
 /// The columns of the table. The map needs code and rate.
