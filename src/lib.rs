@@ -10,6 +10,7 @@
 //! ([`aggregate`]). No value of a record reaches a log or an error ([`contract`]).
 
 pub mod aggregate;
+pub mod allocator;
 pub mod assess;
 pub mod cli;
 pub mod config;

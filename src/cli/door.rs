@@ -9,6 +9,7 @@ use jiff::civil;
 
 use super::ingest::stop_signal;
 use super::{Connection, now, runtime};
+use crate::allocator::return_large_buffers;
 use crate::door::{Door, Listener, asyncapi, create_token, openapi};
 use crate::watch;
 
@@ -91,6 +92,7 @@ impl DoorCommand {
     }
 
     fn open(self) -> anyhow::Result<ExitCode> {
+        return_large_buffers();
         let (config, reference) = self.connection.load_with(|overrides| {
             overrides
                 .with("door.listen", self.listen.as_deref())

@@ -15,6 +15,19 @@ const BURST_SECONDS: f64 = 10.0;
 /// fits.
 const REQUESTS_SHARE: usize = 4;
 const MEMORY_SHARE: usize = 2;
+/// The last quarter of either is for partners that have less than a sixteenth: some busy partners
+/// do not keep out the others.
+const RESERVED_SHARE: usize = 4;
+const SMALL_SHARE: usize = 16;
+
+/// How much of something all partners may have together when one that has `own` of it takes more.
+fn available(max: usize, own: usize) -> usize {
+    if own > (max / SMALL_SHARE).max(1) {
+        max - max / RESERVED_SHARE
+    } else {
+        max
+    }
+}
 /// Seconds after which a client should try again when the door is busy: this, and up to as much
 /// again as the second number.
 const RETRY_SECONDS: (u64, u64) = (5, 25);
@@ -96,7 +109,8 @@ impl AdmittedRequest {
                 let detail = "other requests of the partner use its share of the memory";
                 return Err(Problem::new(ProblemKind::Rate, detail).retry_after(retry_seconds()));
             }
-            if usage.memory + bytes > self.memory_max {
+            let own = partner.usage.memory + bytes;
+            if usage.memory + bytes > available(self.memory_max, own) {
                 let detail = "other requests use the memory of the door";
                 return Err(Problem::new(ProblemKind::Busy, detail).retry_after(retry_seconds()));
             }
@@ -150,7 +164,7 @@ impl Limits {
             let detail = format!("a partner may have {max} requests at once");
             return Err(Problem::new(ProblemKind::Rate, detail).retry_after(1));
         }
-        if requests >= self.max.requests {
+        if requests >= available(self.max.requests, load.usage.requests + 1) {
             let detail = "the door answers as many requests as it can";
             return Err(Problem::new(ProblemKind::Busy, detail).retry_after(retry_seconds()));
         }
@@ -244,6 +258,32 @@ mod tests {
     }
 
     #[test]
+    fn busy_partners_leave_some_requests_and_memory_to_others() {
+        let (limits, now) = (Limits::new(100, 64, 16 << 20), Instant::now());
+        let kind = |partner: &str| limits.admit(partner, now).map_err(|problem| problem.kind);
+        let mut admitted = Vec::new();
+        for partner in ["a", "b", "c", "d", "e"] {
+            while let Ok(request) = kind(partner) {
+                admitted.push(request);
+            }
+        }
+        assert_eq!(admitted.len(), 48 + 2 * 4, "three have 16, and two have 4");
+        assert!(kind("f").is_ok());
+        admitted.truncate(32);
+        for request in &mut admitted {
+            drop(request.grow(1 << 20));
+        }
+        let used = admitted.iter().map(|request| request.memory).sum::<usize>();
+        assert_eq!(used, 12 << 20);
+        let mut other = kind("f").expect("admitted");
+        assert!(other.grow(1 << 20).is_ok());
+        assert_eq!(
+            other.grow(1).expect_err("more than a sixteenth").kind,
+            ProblemKind::Busy
+        );
+    }
+
+    #[test]
     fn memory_is_shared_and_returned_once_the_answer_is_written() {
         let limits = Limits::new(100, 64, 8 << 10);
         let admit = |partner: &str| limits.admit(partner, Instant::now()).expect("admitted");
@@ -253,7 +293,7 @@ mod tests {
         };
         assert_eq!(refused(&mut one, (4 << 10) + 1), ProblemKind::TooLarge);
         one.grow(4 << 10).expect("free");
-        other.grow(3 << 10).expect("free");
+        other.grow(2 << 10).expect("free");
         assert_eq!(refused(&mut admit("a"), 1), ProblemKind::Rate);
         assert_eq!(refused(&mut third, 2 << 10), ProblemKind::Busy);
         let answer = one.until_written(vec![1, 2]);
