@@ -23,6 +23,7 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{DEADLINE, await_that};
 
@@ -397,6 +398,15 @@ impl OwnBroker {
         self.kafka("stop");
     }
 
+    /// Kills the node's process, and waits until its ports are free.
+    pub(crate) fn kill(&self) {
+        let node = Pid::from_raw(self.pid()).expect("a process id");
+        kill_process(node, Signal::KILL).expect("killed");
+        await_that("the ports of the killed node are free", || {
+            is_free(self.port)
+        });
+    }
+
     /// The node's process.
     pub(crate) fn pid(&self) -> i32 {
         let text = std::fs::read_to_string(self.folder.path().join("1/pid")).expect("a process id");
@@ -435,9 +445,14 @@ impl Drop for OwnBroker {
 /// A port that is free, and so are those five and ten above it. It is below those that the system
 /// gives to clients: while a node is down, a client that connects again could get its port.
 fn free_ports() -> u16 {
-    let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
     (0..100)
         .map(|_| 10_000 + (partner_feeds::storage::random() % 9_000) as u16)
-        .find(|port| [0, 5, 10].iter().all(|above| is_free(port + above)))
+        .find(|port| is_free(*port))
         .expect("three free ports")
+}
+
+/// Whether a node may listen at a port, and at those five and ten above it.
+fn is_free(port: u16) -> bool {
+    let is_one_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    [0, 5, 10].iter().all(|above| is_one_free(port + above))
 }

@@ -8,7 +8,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use partner_feeds::crash::DOOR_POINTS;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -17,10 +19,11 @@ use crate::broker::OwnBroker;
 use crate::events::crime;
 use crate::feeds::{Asked, Feeds};
 use crate::kit::examples::example;
-use crate::program::Running;
+use crate::program::{Program, Running};
 
-/// Events in a request.
+/// Events in a request of one client, and of each of several.
 const EVENTS: usize = 200;
+const EVENTS_EACH: usize = 20;
 
 /// Makes a token of a partner and adds it to the token file.
 fn add_token(feeds: &Feeds, partner: &str) -> String {
@@ -43,7 +46,17 @@ fn add_token(feeds: &Feeds, partner: &str) -> String {
 
 /// A running door, and its port.
 fn open(feeds: &Feeds) -> (Running, u16) {
-    let mut door = feeds.program(&["door", "--listen", "127.0.0.1:0"]).start();
+    listening(door(feeds))
+}
+
+/// A door that is not yet started.
+fn door(feeds: &Feeds) -> Program {
+    let door = feeds.program(&["door", "--listen", "127.0.0.1:0"]);
+    door.set("door.rate", 1_000_000)
+}
+
+fn listening(door: Program) -> (Running, u16) {
+    let mut door = door.start();
     door.until("accepting events", 1);
     let log = door.log();
     let (_, rest) = log
@@ -80,7 +93,7 @@ struct Reported {
     unknown: BTreeSet<String>,
 }
 
-/// A partner that sends one request after another, each with new records.
+/// A partner whose clients send one request after another, each with new records.
 struct Partner {
     port: Arc<Mutex<u16>>,
     reported: Arc<Mutex<Reported>>,
@@ -88,31 +101,34 @@ struct Partner {
     /// Requests whose events were all reported as sent.
     successes: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    clients: Vec<JoinHandle<()>>,
 }
 
 impl Partner {
-    fn start(port: u16, token: &str) -> Self {
-        let port = Arc::new(Mutex::new(port));
-        let (reported, requests) = (
-            Arc::<Mutex<Reported>>::default(),
-            Arc::<AtomicUsize>::default(),
-        );
-        let successes = Arc::<AtomicUsize>::default();
-        let is_over = Arc::<AtomicBool>::default();
-        let thread = std::thread::spawn({
-            let (port, reported, requests) = (
-                Arc::clone(&port),
-                Arc::clone(&reported),
-                Arc::clone(&requests),
+    /// Starts a number of clients, each with a number of events in a request.
+    fn start(port: u16, token: &str, clients: usize, events: usize) -> Self {
+        let mut partner = Self {
+            port: Arc::new(Mutex::new(port)),
+            reported: Arc::default(),
+            requests: Arc::default(),
+            successes: Arc::default(),
+            is_over: Arc::default(),
+            clients: Vec::new(),
+        };
+        let started = Arc::<AtomicUsize>::default();
+        for _ in 0..clients {
+            let (port, reported) = (Arc::clone(&partner.port), Arc::clone(&partner.reported));
+            let (requests, successes) = (
+                Arc::clone(&partner.requests),
+                Arc::clone(&partner.successes),
             );
-            let (is_over, successes) = (Arc::clone(&is_over), Arc::clone(&successes));
+            let (is_over, started) = (Arc::clone(&partner.is_over), Arc::clone(&started));
             let token = token.to_owned();
-            move || {
+            partner.clients.push(std::thread::spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
-                    let request = requests.load(Ordering::Relaxed);
-                    let events = (0..EVENTS).map(|index| crime(request * EVENTS + index));
-                    let (subjects, lines): (Vec<_>, Vec<_>) = events
+                    let request = started.fetch_add(1, Ordering::Relaxed);
+                    let records = (0..events).map(|index| crime(request * events + index));
+                    let (subjects, lines): (Vec<_>, Vec<_>) = records
                         .map(|sent| {
                             let text = |bytes: Option<Vec<u8>>| {
                                 String::from_utf8(bytes.expect("bytes")).expect("UTF-8")
@@ -122,21 +138,22 @@ impl Partner {
                         .unzip();
                     let port = *port.lock().expect("no panic");
                     let answer = post(port, &token, "/v1/events", &lines.join("\n"));
+                    if answer.is_none() {
+                        std::thread::sleep(Duration::from_millis(20)); // until the next poll of a door that is away
+                    }
                     let mut reported = reported.lock().expect("no panic");
                     let is_success = reported.record(subjects, answer.as_ref());
                     successes.fetch_add(usize::from(is_success), Ordering::Relaxed);
                     requests.fetch_add(1, Ordering::Relaxed);
                 }
-            }
-        });
-        Self {
-            port,
-            reported,
-            requests,
-            successes,
-            is_over,
-            thread,
+            }));
         }
+        partner
+    }
+
+    /// Turns to another door.
+    fn turn_to(&self, port: u16) {
+        *self.port.lock().expect("no panic") = port;
     }
 
     /// Waits for a number of further requests, whatever became of them.
@@ -157,12 +174,33 @@ impl Partner {
 
     fn end(self) -> Reported {
         self.is_over.store(true, Ordering::Relaxed);
-        self.thread.join().expect("it ended");
+        for client in self.clients {
+            client.join().expect("it ended");
+        }
         std::mem::take(&mut *self.reported.lock().expect("no panic"))
     }
 }
 
 impl Reported {
+    /// The log has each event that is reported as sent once, at its coordinates, and besides only
+    /// events whose outcome is unknown.
+    #[track_caller]
+    fn assert_in_log(&self, feeds: &Feeds) {
+        let log = feeds.broker.log(&feeds.police());
+        for (subject, at) in &self.sent {
+            assert_eq!(log[at].as_deref(), Some(subject.as_bytes()), "{at:?}");
+        }
+        let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
+        for key in log.values() {
+            *counts.entry(key.as_deref().expect("a key")).or_default() += 1;
+        }
+        for (key, count) in counts {
+            let subject = std::str::from_utf8(key).expect("UTF-8");
+            assert_eq!(count, 1, "{subject}");
+            assert!(self.sent.contains_key(subject) || self.unknown.contains(subject));
+        }
+    }
+
     /// Records a request; whether all its events were sent.
     fn record(&mut self, subjects: Vec<String>, answer: Option<&(u16, Value)>) -> bool {
         let results = answer.map(|(_, answer)| &answer["results"]);
@@ -199,10 +237,9 @@ fn what_the_door_reports_as_sent_is_in_the_log_once_through_kills_of_broker_and_
     let token = add_token(&feeds, "kent-police");
     let (mut door, port) = open(&feeds);
     door.until("the topics can be used", 1);
-    let partner = Partner::start(port, &token);
+    let partner = Partner::start(port, &token, 1, EVENTS);
     partner.sends(5);
-    let node = Pid::from_raw(own.pid()).expect("a process id");
-    kill_process(node, Signal::KILL).expect("killed");
+    own.kill();
     own.resume();
     partner.sends(5);
     let node = Pid::from_raw(own.pid()).expect("a process id");
@@ -213,7 +250,7 @@ fn what_the_door_reports_as_sent_is_in_the_log_once_through_kills_of_broker_and_
     door.signal(Signal::KILL);
     drop(door);
     let (door, port) = open(&feeds);
-    *partner.port.lock().expect("no panic") = port;
+    partner.turn_to(port);
     partner.sends(5);
     let reported = partner.end();
     door.terminate().succeeds();
@@ -224,19 +261,47 @@ fn what_the_door_reports_as_sent_is_in_the_log_once_through_kills_of_broker_and_
         reported.sent.len()
     );
     assert!(!reported.unknown.is_empty());
-    let log = feeds.broker.log(&feeds.police());
-    for (subject, at) in &reported.sent {
-        assert_eq!(log[at].as_deref(), Some(subject.as_bytes()), "{at:?}");
+    reported.assert_in_log(&feeds);
+}
+
+#[test]
+fn what_is_reported_as_sent_is_in_the_log_once_though_door_and_broker_are_killed_at_each_step() {
+    let own = OwnBroker::start();
+    let feeds = Asked {
+        broker: own.broker.clone(),
+        feeds: &["police", "health", "housing"],
+        ..Asked::default()
     }
-    let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
-    for key in log.values() {
-        *counts.entry(key.as_deref().expect("a key")).or_default() += 1;
+    .start();
+    let token = add_token(&feeds, "kent-police");
+    let partner = Partner::start(0, &token, 4, EVENTS_EACH);
+    for point in DOOR_POINTS {
+        // The first request, and one among others.
+        for nth in [1, 30] {
+            let (killed, port) = listening(door(&feeds).killed_at(point, nth));
+            partner.turn_to(port);
+            killed.ends().killed();
+        }
+        let gate = feeds.path("hold");
+        let (mut held, port) = listening(door(&feeds).held_at(point, &gate));
+        partner.turn_to(port);
+        held.until("held", 1);
+        own.kill();
+        own.resume();
+        std::fs::remove_file(gate).expect("removed");
+        partner.sends(20);
+        held.signal(Signal::KILL);
     }
-    for (key, count) in counts {
-        let subject = std::str::from_utf8(key).expect("UTF-8");
-        assert_eq!(count, 1, "{subject}");
-        assert!(reported.sent.contains_key(subject) || reported.unknown.contains(subject));
+    let (last, port) = open(&feeds);
+    partner.turn_to(port);
+    while partner.successes.load(Ordering::Relaxed) < 1_000 {
+        partner.sends(100);
     }
+    let reported = partner.end();
+    last.terminate().succeeds();
+    assert!(reported.sent.len() >= 1_000 * EVENTS_EACH);
+    assert!(!reported.unknown.is_empty());
+    reported.assert_in_log(&feeds);
 }
 
 #[test]
@@ -264,6 +329,19 @@ fn what_the_door_sends_is_in_the_ledger_and_what_it_refuses_is_nowhere() {
     await_that("the new token is read", || {
         post(port, &other, "/v1/check", good).is_some_and(|(status, _)| status != 401)
     });
+    let file = feeds.path("door-tokens.toml");
+    let both = std::fs::read_to_string(&file).expect("readable");
+    let entry = both.rfind("[[token]]").expect("two entries");
+    std::fs::write(&file, &both[..entry]).expect("written");
+    let revoked = Instant::now();
+    await_that("the token is revoked", || {
+        post(port, &other, "/v1/check", good).is_some_and(|(status, _)| status == 401)
+    });
+    let delay = revoked.elapsed();
+    assert!(
+        delay < Duration::from_secs(12),
+        "10 s, and what the file and the answer take: {delay:?}"
+    );
     let ended = door.terminate().succeeds();
     assert!(!ended.err.contains("46-001234-17") && !ended.err.contains("9434765919"));
     feeds.ingest().until_end().run().succeeds();
