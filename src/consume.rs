@@ -480,6 +480,7 @@ fn partition_count<C: ConsumerContext>(
 /// Reads the state of a group and its topics, without joining it.
 pub(crate) struct GroupObserver {
     client: BaseConsumer,
+    log_ends: LogEnds,
     identity: Identity,
 }
 
@@ -493,6 +494,7 @@ impl GroupObserver {
         let identity = Identity::probe(config, topics, wait)?;
         Ok(Self {
             client: config.create().map_err(Unreached::Client)?,
+            log_ends: LogEnds::new(config)?,
             identity,
         })
     }
@@ -525,6 +527,11 @@ impl GroupObserver {
         watermarks(&self.client, at, Instant::now() + ANSWER).map_err(call(ASK_WATERMARKS))
     }
 
+    /// The next offset of a partition's log, with the records of open transactions.
+    pub(crate) fn log_end(&self, at: &TopicPartition) -> Result<i64, ConsumeError> {
+        self.log_ends.read(at, Instant::now() + ANSWER)
+    }
+
     /// How many members the group has; `None` where the broker does not report it, as of a group
     /// whose partitions it assigns itself.
     pub(crate) fn members(&self, group: &str) -> Option<usize> {
@@ -534,6 +541,28 @@ impl GroupObserver {
         };
         (found.protocol_type() == "consumer" || found.state() == "Empty")
             .then(|| found.members().len())
+    }
+}
+
+/// Reads where logs end, with the records of open transactions. A consumer reads a partition only up
+/// to the first open transaction, and is told that its log ends there.
+pub(crate) struct LogEnds {
+    client: BaseConsumer,
+}
+
+impl LogEnds {
+    /// A client of its own, with the properties of a consumer.
+    pub(crate) fn new(config: &ClientConfig) -> Result<Self, ConsumeError> {
+        let mut config = config.clone();
+        config.set("isolation.level", "read_uncommitted");
+        let client = config.create().map_err(Unreached::Client)?;
+        Ok(Self { client })
+    }
+
+    /// The next offset of a partition's log.
+    pub(crate) fn read(&self, at: &TopicPartition, deadline: Instant) -> Result<i64, ConsumeError> {
+        let (_, end) = watermarks(&self.client, at, deadline).map_err(call(ASK_WATERMARKS))?;
+        Ok(end)
     }
 }
 

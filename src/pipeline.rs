@@ -36,7 +36,8 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::config::IngestSettings;
 use crate::consume::{
-    ConsumeError, Consumer, GroupOffset, Identity, LEADERLESS_MAX, Message, MessageKind, Start,
+    ConsumeError, Consumer, GroupOffset, Identity, LEADERLESS_MAX, LogEnds, Message, MessageKind,
+    Start,
 };
 use crate::contract::{Reason, TopicRules};
 use crate::event::{Micros, TopicPartition};
@@ -245,7 +246,7 @@ impl Pipeline {
         let consumer = Consumer::join(&kafka, &names, Arc::clone(&assignment) as Arc<_>)?;
         consumer.partition_counts(mirror.as_slice())?;
         let targets = if until_end {
-            end_offsets(&consumer, &names)?
+            end_offsets(&consumer, &LogEnds::new(&kafka)?, &names)?
         } else {
             BTreeMap::new()
         };
@@ -657,9 +658,11 @@ fn load_breaker(
     (breaker, to_pause)
 }
 
-/// The end of every partition of the topics that is not empty.
+/// The end of every partition of the topics that is not empty: of what can be read, before an open
+/// transaction.
 fn end_offsets(
     consumer: &Consumer,
+    log_ends: &LogEnds,
     topics: &[String],
 ) -> Result<BTreeMap<TopicPartition, i64>, PipelineError> {
     let (mut ends, deadline) = (BTreeMap::new(), Instant::now() + LEADERLESS_MAX);
@@ -669,9 +672,21 @@ fn end_offsets(
                 topic: topic.clone(),
                 partition,
             };
+            // Read first, so that records that arrive meanwhile are not behind.
+            let log_end = log_ends.read(&at, deadline);
             match consumer.watermarks(&at, deadline) {
-                Ok((_, high)) if high > 0 => drop(ends.insert(at, high)),
-                Ok(_) => {}
+                Ok((_, high)) => {
+                    if let Ok(records @ 1..) = log_end.map(|log_end| log_end - high) {
+                        tracing::warn!(
+                            partition = %at,
+                            records,
+                            "records wait behind an open transaction and will not be read"
+                        );
+                    }
+                    if high > 0 {
+                        ends.insert(at, high);
+                    }
+                }
                 // Its owner stops it, with the reason.
                 Err(error) => {
                     tracing::warn!(partition = %at, %error, "cannot read the end offset");

@@ -215,6 +215,8 @@ impl StatusReport {
     ) -> Result<(), ConsumeError> {
         let mut ids: BTreeMap<String, String> = BTreeMap::new();
         for (at, committed) in committed {
+            // Read first, so that records that arrive meanwhile are not behind.
+            let log_end = observer.log_end(&at)?;
             let watermarks = observer.watermarks(&at)?;
             let survey = surveys.iter().find(|survey| survey.chain.partition == at);
             let resume = resume_from(survey);
@@ -226,7 +228,17 @@ impl StatusReport {
                 watermarks,
                 committed,
             };
-            *self.lag.entry(offered.at.topic.clone()).or_default() += lag(&resume, watermarks);
+            let behind = (log_end - watermarks.1).max(0);
+            if behind > 0 {
+                self.to_do.push(format!(
+                    "{}: {} records wait behind an open transaction, and are read once it ends. If its \
+                     producer is gone, find and abort it with `kafka-transactions.sh find-hanging`",
+                    offered.at,
+                    grouped(behind as u64)
+                ));
+            }
+            *self.lag.entry(offered.at.topic.clone()).or_default() +=
+                lag(&resume, watermarks) + behind;
             if survey.is_some_and(|survey| !survey.findings.is_empty()) {
                 continue; // its chain's end is not known until that is fixed
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::producer::Producer;
+use serde_json::Value;
 
 use crate::await_that;
 use crate::broker::produce;
@@ -134,4 +135,41 @@ fn a_compacted_log_is_read_over_its_gaps() {
         .succeeds();
     let held = feeds.assert_each_once_of_what_is_left();
     assert!(held.rows.len() >= 150);
+}
+
+/// A consumer reads only up to an open transaction; nobody may think that it has read everything.
+#[test]
+fn records_behind_an_open_transaction_are_lag_and_something_to_do() {
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
+    let id = format!("{}.publisher", feeds.group());
+    let producer = feeds.broker.producer(&[("transactional.id", &id)]);
+    producer.init_transactions(CALL).expect("ready");
+    feeds.send(records(0..3));
+    producer.begin_transaction().expect("begun");
+    produce(&producer, &feeds.police(), records(3..4));
+    producer.flush(CALL).expect("arrived");
+    feeds.send(records(4..24));
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("records wait behind an open transaction and will not be read");
+    let status = feeds.program(&["status", "--format", "json"]);
+    let found: Value = serde_json::from_str(&status.run().with_status(1).out).expect("an object");
+    assert_eq!(found["lag"][feeds.police()], 21);
+    let to_do = found["to_do"][0].as_str().expect("a text");
+    assert!(
+        to_do.contains("21 records wait behind an open transaction"),
+        "{to_do}"
+    );
+
+    producer.commit_transaction(CALL).expect("committed");
+    feeds.ingest().until_end().run().succeeds();
+    feeds.program(&["status"]).run().succeeds();
+    assert_eq!(feeds.assert_all_each_once().rows.len(), 24);
 }
