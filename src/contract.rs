@@ -41,7 +41,7 @@ use json::Json;
 pub use kind::KindField;
 use moment::Instant;
 use parts::RevisionNumber;
-use text::{Id, Plain, Printable, Source};
+use text::{Id, Plain, Printable, Source, is_json_media_type};
 
 pub use json::Refused;
 pub use judge::{Incoming, TopicRules, judge, judge_document};
@@ -264,7 +264,7 @@ impl<'a> Draft<'a> {
         match name {
             "specversion" => self.specversion = (text == "1.0").then_some(true)?,
             "datacontenttype" => {
-                self.datacontenttype = (text == "application/json").then_some(true)?;
+                self.datacontenttype = is_json_media_type(text).then_some(true)?;
             }
             "type" => self.kind = Some(parse_type(text)?),
             "id" => self.id = Some(Id::new(text)?),
@@ -340,7 +340,7 @@ fn read_event<'a>(json: &mut Json<'a>) -> Result<Event<'a>, Refused> {
         "dataschema" => once(&mut dataschema, json.value()?),
         "datacontenttype" => {
             let given: Option<Plain<'_>> = json.value()?;
-            if given.is_some_and(|text| &*text != "application/json") {
+            if given.is_some_and(|text| !is_json_media_type(&text)) {
                 return Err(Refused);
             }
             once(&mut datacontenttype, ())
@@ -487,6 +487,21 @@ mod tests {
         let document = CRIME.replacen(from, to, 1);
         assert_ne!(document, CRIME);
         assert_eq!(Event::decode(&document).is_ok(), accepted, "{from} -> {to}");
+    }
+
+    #[test]
+    fn the_content_type_may_name_its_character_set() {
+        for (media_type, accepted) in [
+            ("application/json", true),
+            ("application/json; charset=utf-8", true),
+            ("application/json;charset=UTF-8", true),
+            ("application/json; charset=latin1", false),
+            ("application/json;", false),
+            ("text/json", false),
+        ] {
+            let attribute = format!(r#""datacontenttype":"{media_type}","data""#);
+            check(r#""data""#, &attribute, accepted);
+        }
     }
 
     #[test]

@@ -117,6 +117,17 @@ macro_rules! forms {
     };
 }
 
+/// Whether a media type is JSON: `application/json(; ?charset=(utf-8|UTF-8))?`.
+pub(super) fn is_json_media_type(text: &str) -> bool {
+    let Some(parameter) = text.strip_prefix("application/json") else {
+        return false;
+    };
+    matches!(
+        parameter,
+        "" | ";charset=utf-8" | "; charset=utf-8" | ";charset=UTF-8" | "; charset=UTF-8"
+    )
+}
+
 forms! {
     /// `[A-Za-z0-9][A-Za-z0-9._:~/-]{0,127}`
     Id = IdForm("id") |b| starts_and_goes_on(b, 128, |c| c.is_ascii_alphanumeric(), |c| {

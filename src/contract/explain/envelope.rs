@@ -7,7 +7,7 @@ use super::keep_first;
 use crate::contract::gate::{FEED_RULE, Gate, SOURCE_RULE};
 use crate::contract::moment::Instant;
 use crate::contract::rejection::{Reason, Violation};
-use crate::contract::text::{Id, Printable, Source};
+use crate::contract::text::{Id, Printable, Source, is_json_media_type};
 use crate::contract::{ATTRIBUTES, is_extension_name, kind_of, parse_type, revision_of};
 use crate::event::{Feed, Kind};
 
@@ -107,8 +107,8 @@ impl<'a> EnvelopeCheck<'a> {
         );
         self.form(
             "/datacontenttype",
-            |text| text == "application/json",
-            "`datacontenttype` must be application/json, or left out",
+            is_json_media_type,
+            "`datacontenttype` must be application/json, perhaps with charset=utf-8, or left out",
         );
         self.form(
             "/dataschema",
