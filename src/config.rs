@@ -17,6 +17,7 @@ use crate::event::Feed;
 use crate::files::fault::hint;
 use crate::files::{Fault, Faults};
 use crate::kafka::KafkaSettings;
+use crate::properties::Properties;
 use crate::reference::{Partners, Reference};
 use crate::storage::StoreLocation;
 use crate::telemetry::LogFormat;
@@ -183,15 +184,17 @@ impl Config {
             let reason = "must be \"\" with group.protocol = consumer: there the broker decides";
             settings.fault("kafka.session_timeout", reason);
         }
+        let store = StoreLocation {
+            root: settings.filled("store.root"),
+            properties: settings.properties(Client::Store),
+        };
+        let door = read_door(settings, &store.properties);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = settings.integer("ingest.workers", (0, 256));
         let flush_age = settings.duration("ingest.flush_age", (secs(1), secs(3600)));
         Self {
             kafka,
-            store: StoreLocation {
-                root: settings.filled("store.root"),
-                properties: settings.properties(Client::Store),
-            },
+            store,
             reference: Some(settings.text("reference.folder"))
                 .filter(|f| !f.is_empty())
                 .map(PathBuf::from),
@@ -212,7 +215,7 @@ impl Config {
                 listen: settings.optional_address("watch.listen"),
                 stall: flush_age * settings.integer("watch.stall_intervals", (2, 1_000)) as u32,
             },
-            door: read_door(settings),
+            door,
             plans: settings.texts("aggregate.plans"),
             resolved: settings.to_string(),
         }
@@ -283,7 +286,7 @@ impl fmt::Display for Config {
 }
 
 /// The settings of the door.
-fn read_door(settings: &Settings) -> DoorSettings {
+fn read_door(settings: &Settings, store_properties: &Properties) -> DoorSettings {
     let body_mib = settings.integer("door.body_mib", (1, 64));
     let memory_mib = settings.integer("door.memory_mib", (8, 65_536));
     let events = settings.integer("door.events", (1, 100_000));
@@ -303,6 +306,12 @@ fn read_door(settings: &Settings) -> DoorSettings {
     DoorSettings {
         listen: settings.optional_address("door.listen").unwrap_or_default(),
         tls: read_door_tls(settings),
+        store: Some(settings.text("door.store"))
+            .filter(|root| !root.is_empty())
+            .map(|root| StoreLocation {
+                root,
+                properties: store_properties.clone(),
+            }),
         tokens: settings.filled("door.tokens").into(),
         body_bytes: body_mib << 20,
         events,

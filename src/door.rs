@@ -2,13 +2,16 @@
 //!
 //! A request is validated with the code that `check` and `publish` use, and only accepted events are
 //! sent, so a refused value is stored nowhere. The answer comes after the broker's: each event is
-//! sent, refused or unknown, and sending it again is always safe. The door has no store and no queue
-//! of its own. The invariant: no answer, log line or metric contains a value, a subject or an id.
+//! sent, refused or unknown, and sending it again is always safe. The door has no queue, and of the
+//! store only what partners may ask of their own records. The invariant: no answer, log line or
+//! metric contains a value, a subject or an id; only [`crate::feedback`] may answer a partner with a
+//! subject of its own.
 
 mod answer;
 mod body;
 mod connections;
 mod documents;
+mod feedback;
 mod identity;
 mod limits;
 mod listen;
@@ -18,6 +21,7 @@ mod page;
 mod problem;
 mod routes;
 mod send;
+mod store;
 mod submission;
 mod table;
 mod tokens;
@@ -39,12 +43,15 @@ use crate::files::Faults;
 use crate::kafka::{KafkaSettings, Unreached};
 use crate::publish::Checker;
 use crate::reference::Reference;
+use crate::storage::{StorageError, StoreLocation};
 use crate::watch::Watched;
 use answer::{Action, Outcome, Report};
 use body::{EVENT_BYTES, Submissions};
 use limits::{AdmittedRequest, Limits};
 use metrics::DoorMetrics;
+use problem::Problem;
 use send::{Delivery, OutgoingEvent, Sender};
+use store::{DoorStore, WRITE_INTERVAL};
 use table::Table;
 use tokens::{Grant, TokenStore};
 
@@ -65,6 +72,8 @@ pub struct DoorSettings {
     pub listen: String,
     /// Its certificate, and those of its clients; `None` = no TLS.
     pub tls: Option<TlsSettings>,
+    /// The store that partners may ask about their records; `None` = they may not.
+    pub store: Option<StoreLocation>,
     /// The file of the digests of tokens and certificates.
     pub tokens: PathBuf,
     /// The most bytes of a body, unpacked.
@@ -146,6 +155,9 @@ pub enum DoorError {
     /// No client of Kafka could be created.
     #[error(transparent)]
     Kafka(#[from] Unreached),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StorageError),
 }
 
 /// The state of the door.
@@ -155,6 +167,7 @@ pub struct Door {
     topics: Vec<String>,
     tokens: TokenStore,
     limits: Limits,
+    store: Option<Arc<DoorStore>>,
     sender: Sender,
     metrics: DoorMetrics,
     /// The documents of the API.
@@ -221,7 +234,13 @@ impl Door {
     ) -> Result<Arc<Self>, DoorError> {
         let tokens = TokenStore::open(&settings.tokens, &reference.partners, clock())?;
         let topics = reference.partners.topics();
+        let store = settings
+            .store
+            .as_ref()
+            .map(StoreLocation::open)
+            .transpose()?;
         Ok(Arc::new(Self {
+            store: store.map(|store| Arc::new(DoorStore::new(store))),
             limits: Limits::new(settings.rate, settings.requests, settings.memory_bytes),
             sender: Sender::new(kafka, settings.message_timeout)?,
             metrics: DoorMetrics::new(&tokens.partners()),
@@ -246,7 +265,33 @@ impl Door {
                 door.set_ready(door.sender.why_not_ready(&door.topics));
             });
             drop(refreshed.await); // a panic is logged, and the next round tries again
+            if let Some(store) = &self.store {
+                store.refresh_paused().await;
+            }
             tokio::time::sleep(REFRESH).await;
+        }
+    }
+
+    /// Writes what was refused into the store, every minute for as long as the door is open.
+    pub async fn write_refusals(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(WRITE_INTERVAL).await;
+            self.write_refusals_once().await;
+        }
+    }
+
+    /// Writes what was refused since it was last written.
+    pub async fn write_refusals_once(&self) {
+        if let Some(store) = &self.store {
+            store.write_refusals((self.clock)()).await;
+        }
+    }
+
+    /// Fails if events of a paused partner are to be sent.
+    fn check_not_paused(&self, grant: &Grant, action: Action) -> Result<(), Problem> {
+        match &self.store {
+            Some(store) if action == Action::Send => store.check_not_paused(&grant.partner),
+            _ => Ok(()),
         }
     }
 
@@ -290,6 +335,9 @@ impl Door {
                 .await;
             if action == Action::Send {
                 door.metrics.count_report(&grant.partner, &report);
+                if let Some(store) = &door.store {
+                    store.count_refusals(&grant.partner, &report, (door.clock)());
+                }
             }
             report.log(&grant);
             (report, admitted)

@@ -107,8 +107,10 @@ impl DoorCommand {
             }
             let listener = Listener::bind(&config.door.listen, config.door.tls.as_ref()).await?;
             tokio::spawn(Arc::clone(&door).refresh());
+            tokio::spawn(Arc::clone(&door).write_refusals());
             let stop = stop_signal("stopping: completing requests under way")?;
-            listener.serve(door, stop).await;
+            listener.serve(Arc::clone(&door), stop).await;
+            door.write_refusals_once().await;
             anyhow::Ok(())
         })?;
         runtime.shutdown_background();

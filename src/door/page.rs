@@ -19,11 +19,13 @@ use serde::Serialize;
 use super::Door;
 use super::answer::{Action, Report};
 use super::body::{BodyFormat, Submissions};
+use super::feedback::RecordQuestion;
 use super::limits::{AdmittedRequest, retry_seconds};
 use super::multipart::parts;
 use super::problem::{Problem, ProblemKind};
 use super::tokens::Grant;
 use crate::event::Kind;
+use crate::feedback::search::SearchAnswer;
 
 /// A name ending in `.html` makes the library escape all values.
 const NAME: &str = "page.html";
@@ -122,6 +124,47 @@ pub(super) async fn file(State(door): State<Arc<Door>>, request: Request) -> Res
     door.page(status, &content)
 }
 
+/// The scorecard of the partner that is signed in.
+pub(super) async fn scorecard(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let Ok(grant) = door.signed_in(&parts) else {
+        return door.page(StatusCode::UNAUTHORIZED, &PageContent::new("Sign in", None));
+    };
+    match door.scorecard_page(&grant).await {
+        Ok(page) => page,
+        Err(problem) => door.problem_page(&grant, problem),
+    }
+}
+
+/// What became of the record of a form.
+pub(super) async fn where_is(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let grant = match door.signed_in(&parts) {
+        Ok(grant) if is_own_form(&parts.headers) => grant,
+        _ => return door.page(StatusCode::UNAUTHORIZED, &PageContent::new("Sign in", None)),
+    };
+    let answer = async {
+        let body = door.read_question(body).await?;
+        let mut question = RecordQuestion::default();
+        for (name, value) in form_urlencoded::parse(&body) {
+            match &*name {
+                "source" => question.source = value.into_owned(),
+                "subject" => value.trim().clone_into(&mut question.subject),
+                _ => {}
+            }
+        }
+        door.find_record(&grant, question).await
+    };
+    match answer.await {
+        Ok(answer) => {
+            let mut content = PageContent::new("What became of the record", Some(&grant));
+            content.found = Some(answer);
+            door.page(StatusCode::OK, &content)
+        }
+        Err(problem) => door.problem_page(&grant, problem),
+    }
+}
+
 /// Whether a form was posted by this site's own page. A browser that does not state it sends the
 /// cookie only from there, as the cookie demands.
 fn is_own_form(headers: &HeaderMap) -> bool {
@@ -195,6 +238,7 @@ impl Door {
             Some("send") => Action::Send,
             _ => Action::Check,
         };
+        self.check_not_paused(grant, action)?;
         let file = part("file").filter(|file| !file.is_empty());
         let file =
             file.ok_or_else(|| Problem::new(ProblemKind::Body, "choose a file that is not empty"))?;
@@ -242,6 +286,13 @@ impl Door {
         response
     }
 
+    /// The start page with a problem.
+    fn problem_page(&self, grant: &Arc<Grant>, problem: Problem) -> Response {
+        let content = PageContent::new("Send a file", Some(grant));
+        let status = problem.kind.status();
+        self.page(status, &content.with_problem(problem))
+    }
+
     fn render(&self, content: &PageContent) -> Result<String, minijinja::Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -254,6 +305,8 @@ impl Door {
             heading => content.heading,
             problem => Serde(&content.problem.as_ref().map(ProblemView::new)),
             report => Serde(&content.report),
+            found => Serde(&content.found),
+            has_store => self.store.is_some(),
             partner => grant.map(|grant| partners.label(&grant.partner)),
             sources => Serde(&grant.map(|grant| &grant.sources)),
             kinds => Serde(&grant.map(|grant| self.kinds(grant))),
@@ -303,6 +356,7 @@ struct PageContent {
     grant: Option<Arc<Grant>>,
     problem: Option<Problem>,
     report: Option<ReportView>,
+    found: Option<SearchAnswer>,
     chosen_source: Option<String>,
     chosen_kind: Option<Kind>,
 }
@@ -314,6 +368,7 @@ impl PageContent {
             grant: grant.cloned(),
             problem: None,
             report: None,
+            found: None,
             chosen_source: None,
             chosen_kind: None,
         }

@@ -51,6 +51,8 @@ problems! {
     Slow = "slow", REQUEST_TIMEOUT, "the body did not arrive in time; nothing was sent";
     /// Strict handling, and an event was refused.
     Strict = "strict", CONFLICT, "an event was refused, so nothing was sent";
+    /// The partner is paused.
+    Paused = "paused", CONFLICT, "you are paused; nothing was sent";
     /// A limit is exceeded.
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "the request exceeds a limit; nothing was sent";
     /// The media type or encoding is not supported.
@@ -59,6 +61,8 @@ problems! {
     Rate = "rate", TOO_MANY_REQUESTS, "too many events or requests; send again later";
     /// The memory limit is reached.
     Busy = "busy", SERVICE_UNAVAILABLE, "the door is busy; nothing was sent; send again later";
+    /// The store does not answer.
+    Store = "store", SERVICE_UNAVAILABLE, "the store does not answer; ask again later";
     /// The door is stopping.
     Stopping = "stopping", SERVICE_UNAVAILABLE, "the door is stopping; nothing was sent; send again later";
 }
@@ -66,7 +70,7 @@ problems! {
 impl ProblemKind {
     /// Whether the answer states when the request may be sent again.
     pub(super) const fn has_retry_after(self) -> bool {
-        matches!(self, Self::Rate | Self::Busy | Self::Stopping)
+        matches!(self, Self::Rate | Self::Busy | Self::Store | Self::Stopping)
     }
 }
 

@@ -24,7 +24,7 @@ use super::limits::{AdmittedRequest, retry_seconds};
 use super::problem::{Problem, ProblemKind};
 use super::table::{Table, template};
 use super::tokens::Grant;
-use super::{Door, finished, page};
+use super::{Door, feedback, finished, page};
 use crate::contract::schemas;
 use crate::event::Kind;
 
@@ -68,19 +68,67 @@ const SUBMISSION: &[ProblemKind] = &[
     ProblemKind::Slow,
     ProblemKind::Body,
 ];
+/// The same, for a request whose events are to be sent.
+const SENDING: &[ProblemKind] = &[
+    ProblemKind::Token,
+    ProblemKind::Forbidden,
+    ProblemKind::Paused,
+    ProblemKind::Stopping,
+    ProblemKind::Busy,
+    ProblemKind::Rate,
+    ProblemKind::MediaType,
+    ProblemKind::TooLarge,
+    ProblemKind::Slow,
+    ProblemKind::Body,
+];
+/// The same, for what the door reads of the store.
+const STORED: &[ProblemKind] = &[
+    ProblemKind::Token,
+    ProblemKind::Forbidden,
+    ProblemKind::NotFound,
+    ProblemKind::Stopping,
+    ProblemKind::Store,
+];
+const LISTED: &[ProblemKind] = &[
+    ProblemKind::Token,
+    ProblemKind::Forbidden,
+    ProblemKind::NotFound,
+    ProblemKind::Stopping,
+    ProblemKind::Store,
+    ProblemKind::Busy,
+    ProblemKind::Rate,
+    ProblemKind::Body,
+];
+const ASKED: &[ProblemKind] = &[
+    ProblemKind::Token,
+    ProblemKind::Forbidden,
+    ProblemKind::NotFound,
+    ProblemKind::Stopping,
+    ProblemKind::Store,
+    ProblemKind::Busy,
+    ProblemKind::Rate,
+    ProblemKind::Body,
+    ProblemKind::TooLarge,
+    ProblemKind::Slow,
+];
 const NAMED: &[ProblemKind] = &[ProblemKind::NotFound];
 
 /// All routes. Those of the API are in the OpenAPI document.
 #[rustfmt::skip]
-pub(super) const ROUTES: [Route; 12] = [
+pub(super) const ROUTES: [Route; 17] = [
     Route::page("get", "/", || get(page::home)),
     Route::page("get", "/page.css", || get(page::style)),
     Route::page("post", "/sign-in", || post(page::sign_in)),
     Route::page("post", "/sign-out", || post(page::sign_out)),
     Route::page("post", "/file", || post(page::file)),
-    Route::api("post", "/v1/events", "sendEvents", SUBMISSION, || post(receive_events)),
+    Route::page("get", "/scorecard", || get(page::scorecard)),
+    Route::page("post", "/where", || post(page::where_is)),
+    Route::api("post", "/v1/events", "sendEvents", SENDING, || post(receive_events)),
     Route::api("post", "/v1/check", "checkEvents", SUBMISSION, || post(check_events)),
     Route::api("get", "/v1/whoami", "showPartner", PARTNER, || get(whoami)),
+    Route::api("get", "/v1/scorecard", "showScorecard", STORED, || get(feedback::scorecard)),
+    Route::api("get", "/v1/refusals", "listRefusals", LISTED, || get(feedback::refusals)),
+    Route::api("post", "/v1/where", "findRecord", ASKED, || post(feedback::where_is)),
     Route::api("get", "/v1/kinds/{file}", "downloadTable", NAMED, || get(kind_template)),
     Route::api("get", "/schemas/{file}", "downloadSchema", NAMED, || get(schema)),
     Route::api("get", "/openapi.json", "showOpenApi", &[], || get(openapi)),
@@ -242,6 +290,7 @@ impl Door {
         preferences: Preferences,
     ) -> Result<(Report, AdmittedRequest), Problem> {
         let mut admitted = self.limits.admit(&grant.partner, Instant::now())?;
+        self.check_not_paused(grant, action)?;
         let is_packed = is_packed(headers)?;
         let body = self
             .read_body(headers, body, is_packed, &mut admitted)

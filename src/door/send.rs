@@ -4,6 +4,7 @@
 //! in time, is unknown. After a fatal error, which an idempotent producer does not survive, a new
 //! producer takes its place.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -17,7 +18,8 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::Notify;
 
-use crate::kafka::{ANSWER, ComplaintContext, KafkaSettings, Unreached};
+use crate::event::TopicPartition;
+use crate::kafka::{ANSWER, ComplaintContext, KafkaSettings, Unreached, end_offsets};
 use crate::publish::{CONTENT_TYPE, producer};
 
 /// How much later than the broker's time is over its answer is awaited: the client checks its
@@ -261,6 +263,15 @@ impl Sender {
                 missing.join(", ")
             )
         })
+    }
+
+    /// The next offset of each partition of some topics; `None` if a broker does not answer. Not to be
+    /// called on an asynchronous thread.
+    pub(super) fn end_offsets(
+        &self,
+        topics: &BTreeSet<&str>,
+    ) -> Option<BTreeMap<TopicPartition, i64>> {
+        end_offsets(self.current().client(), topics)
     }
 
     /// Whether the producer in use cannot continue.

@@ -26,6 +26,8 @@ use crate::hex;
 use crate::kit::examples::{EXAMPLES, attribute, bad_records, example};
 use crate::properties::Properties;
 
+mod feedback;
+
 /// After the time of every example.
 const NOW: Micros = Micros(1_790_000_000 * Micros::PER_SECOND);
 
@@ -112,6 +114,7 @@ impl OpenDoor {
         let mut settings = DoorSettings {
             listen: "127.0.0.1:0".to_owned(),
             tls: None,
+            store: None,
             tokens: folder.path().join("tokens.toml"),
             body_bytes: 1 << 20,
             events: 1_000,

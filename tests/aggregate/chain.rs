@@ -147,6 +147,18 @@ impl Chain {
         received: Micros,
         rejection: &Rejection,
     ) {
+        self.commit_rejected_with_key(topic, partition, received, rejection, None);
+    }
+
+    /// The same, of a record with a key.
+    pub(crate) fn commit_rejected_with_key(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        received: Micros,
+        rejection: &Rejection,
+        key: Option<&str>,
+    ) {
         let partition = TopicPartition {
             topic: topic.to_owned(),
             partition,
@@ -161,7 +173,8 @@ impl Chain {
         let name = ledger::rejects_name(from, &footer.attempt);
         footer.rejects = vec![name.clone()];
         let mut rejected = RejectsBuilder::default();
-        rejected.append(from, received, rejection, None, None, []);
+        let key = key.map(str::as_bytes);
+        rejected.append(from, received, rejection, key, None, []);
         let rejected = rejected.finish();
         let rejected = ledger::encode(&rejects::schema(), &[rejected], &footer).expect("encoded");
         let rows = ledger::encode(&normalise::schema(), &[], &footer).expect("encoded");

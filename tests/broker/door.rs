@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::await_that;
-use crate::broker::OwnBroker;
+use crate::broker::{OwnBroker, Sent};
 use crate::events::crime;
 use crate::feeds::{Asked, Feeds};
 use crate::kit::examples::example;
@@ -349,4 +349,96 @@ fn what_the_door_sends_is_in_the_ledger_and_what_it_refuses_is_nowhere() {
     let record = ["record", "urn:partner:kent-police:crime", "46-001234-17"];
     feeds.program(&record).run().succeeds();
     assert_eq!(feeds.broker.log(&feeds.police()).len(), 2);
+}
+
+/// Asks a door with a token; the status and the text of the answer.
+fn ask(port: u16, token: &str, request: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");
+    let head = format!(
+        "{request} HTTP/1.1\r\nHost: door\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    let (head, text) = answer.split_once("\r\n\r\n").expect("a head");
+    (head[9..12].parse().expect("a status"), text.to_owned())
+}
+
+#[test]
+fn a_partner_finds_its_records_its_refusals_and_its_scorecard_at_a_door_with_a_store() {
+    const RECORD: [&str; 2] = ["urn:partner:kent-police:crime", "46-001234-17"];
+    let feeds = Asked {
+        feeds: &["police", "health", "housing"],
+        ..Asked::default()
+    }
+    .start();
+    let token = add_token(&feeds, "kent-police");
+    feeds.ingest().until_end().run().succeeds(); // creates the store
+    let with_store = |feeds: &Feeds| listening(door(feeds).set("door.store", feeds.root()));
+    let (mut door, port) = with_store(&feeds);
+    door.until("the topics can be used", 1);
+    let question = format!(r#"{{"source":"{}","subject":"{}"}}"#, RECORD[0], RECORD[1]);
+    let find = |port: u16| -> Value {
+        let (status, text) = ask(port, &token, "POST /v1/where", &question);
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    assert_eq!(find(port)["state"], "not_received");
+    let good = example("crime");
+    let personal = good.replace(RECORD[1], "9434765919");
+    let answer = post(port, &token, "/v1/events", &format!("{good}\n{personal}"));
+    let (status, report) = answer.expect("an answer");
+    assert_eq!(status, 422, "{report}");
+    assert_eq!(find(port)["state"], "not_read_yet");
+
+    let broken = good.replace(r#""revision":2"#, r#""revision":0"#);
+    feeds.send([Sent::new(RECORD[1], broken)]);
+    feeds.ingest().until_end().run().succeeds();
+    let found = find(port);
+    let rows = found["rows"].as_array().expect("a list");
+    let of = |outcome: &str| {
+        let row = rows.iter().find(|row| row["outcome"] == outcome);
+        row.unwrap_or_else(|| panic!("{outcome}: {found}"))
+    };
+    let (accepted, sent) = (of("accepted"), &report["results"][0]);
+    let at = format!(
+        "{}/{} 0000-{:019}",
+        sent["topic"].as_str().expect("a topic"),
+        sent["partition"],
+        sent["offset"].as_i64().expect("an offset")
+    );
+    assert_eq!(accepted["at"], at);
+    assert_eq!(
+        (&accepted["latest"], &accepted["month"]),
+        (&true.into(), &"2017-02".into())
+    );
+    assert_eq!(of("rejected")["reason"], "envelope.revision");
+    let (status, lines) = ask(port, &token, "GET /v1/refusals?since=2020-01-01", "");
+    assert_eq!((status, lines.lines().count()), (200, 1), "{lines}");
+    let line: Value = serde_json::from_str(&lines).expect("JSON");
+    assert_eq!(
+        (&line["reason"], &line["subject"]),
+        (&"envelope.revision".into(), &RECORD[1].into())
+    );
+    let printed = feeds.program(&[&["where", "--format", "json"], &RECORD[..]].concat());
+    let printed: Value = serde_json::from_str(&printed.run().succeeds().out).expect("JSON");
+    assert_eq!(printed, found);
+
+    let (status, _) = ask(port, &token, "GET /v1/scorecard", "");
+    assert_eq!(status, 404, "none was written");
+    let ended = door.terminate().succeeds(); // writes what it refused
+    assert!(!ended.err.contains(RECORD[1]) && !ended.err.contains("9434765919"));
+    let aggregate = ["aggregate", "--plan", "in-force", "--scorecards"];
+    feeds.program(&aggregate).run().succeeds();
+    let (door, port) = with_store(&feeds);
+    let (status, scorecard) = ask(port, &token, "GET /v1/scorecard", "");
+    assert_eq!(status, 200, "{scorecard}");
+    let scorecard: Value = serde_json::from_str(&scorecard).expect("JSON");
+    let feed = &scorecard["feeds"][0];
+    let counts =
+        ["received", "accepted", "rejected", "door_refused"].map(|name| feed[name].as_u64());
+    assert_eq!(counts, [2, 1, 1, 1].map(Some), "{feed}");
+    door.terminate().succeeds();
 }

@@ -145,7 +145,7 @@ impl Feeds {
     }
 
     /// The root of the store as the program is given it.
-    fn root(&self) -> String {
+    pub(crate) fn root(&self) -> String {
         match &self.bucket {
             Some(_) => format!("s3://bucket/{}", self.name),
             None => self.store().display().to_string(),
