@@ -12,8 +12,10 @@
 mod attack;
 mod cells;
 mod config;
+mod derived;
 mod difference;
 mod earlier;
+mod figures;
 mod folder;
 mod protection;
 mod published;
@@ -40,7 +42,7 @@ use crate::files::{Faults, TextFiles};
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
 use crate::storage::{StorageError, Store};
-use cells::{ExactCells, Known};
+use cells::ExactCells;
 use config::ReleaseConfig;
 use earlier::Earlier;
 use protection::ProtectedBlock;
@@ -229,17 +231,38 @@ pub struct MadeRelease {
 /// The exact tables of a plan.
 pub(crate) struct ExactTables {
     batches: BTreeMap<&'static str, Vec<TableBatch>>,
+    /// The files of tables that are published as they are.
+    dimensions: BTreeMap<&'static str, Bytes>,
     /// The systems that sent each partner's kind.
     systems: BTreeMap<(String, String), BTreeSet<String>>,
     /// What the folder was built from.
     provenance: Value,
 }
 
-/// The exact tables that a release reads.
-const READ: [&str; 4] = ["window_totals", "factors", "rules", "reconciliation"];
+/// The exact tables that every release reads: the counts of series, which systems sent what, and what
+/// does not add up.
+const READ: [&str; 3] = ["window_totals", "rules", "reconciliation"];
+/// The tables to join to figures, and whether all their columns may be published. Where not, counts of
+/// records are left out.
+pub(crate) const DIMENSIONS: [(&str, bool); 9] = [
+    ("areas", true),
+    ("breaks", true),
+    ("feed_quality", false),
+    ("lineage", true),
+    ("partner_kinds", true),
+    ("populations", true),
+    ("priorities", true),
+    ("rules", false),
+    ("windows", true),
+];
 
 impl ExactTables {
-    fn load(run: &ReleaseRun<'_>, config: &ReleaseConfig) -> Result<Self, ReleaseError> {
+    /// Reads the tables that are needed, and those to join.
+    fn load<'n>(
+        run: &ReleaseRun<'_>,
+        config: &ReleaseConfig,
+        needed: impl Iterator<Item = &'n str>,
+    ) -> Result<Self, ReleaseError> {
         let base = config.as_at.map_or_else(String::new, |day| {
             let at = crate::event::Micros::end_of_day_in_london(day);
             format!("as-at/{}/", at.to_string().replace(':', ""))
@@ -258,11 +281,19 @@ impl ExactTables {
                 folder: folder.clone(),
             })?;
         let mut batches = BTreeMap::new();
-        for name in READ {
-            let Some(table) = tables::find(name) else {
+        let mut dimensions = BTreeMap::new();
+        let names: BTreeSet<&str> = READ.into_iter().chain(needed).collect();
+        for table in tables::TABLES {
+            let name = table.name;
+            let of_dimension = DIMENSIONS.iter().find(|(own, _)| *own == name);
+            if of_dimension.is_none() && !names.contains(name) {
                 continue;
-            };
+            }
             let file = read(&format!("{name}.parquet"))?;
+            if let Some((_, true)) = of_dimension {
+                dimensions.insert(name, file);
+                continue;
+            }
             let rows = table.read(file).map_err(|error| ReleaseError::Table {
                 table: name.to_owned(),
                 error,
@@ -280,6 +311,7 @@ impl ExactTables {
         }
         Ok(Self {
             batches,
+            dimensions,
             systems,
             provenance,
         })
@@ -288,6 +320,11 @@ impl ExactTables {
     /// The rows of a table, in parts.
     pub(crate) fn batches(&self, table: &str) -> &[TableBatch] {
         self.batches.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The file of a table that is published as it is.
+    pub(crate) fn file(&self, table: &str) -> Option<Bytes> {
+        self.dimensions.get(table).cloned()
     }
 
     /// The systems that sent a partner's kind.
@@ -349,27 +386,27 @@ fn make_after(
     let rules = DisclosureRules::read(run.files, run.reference)?;
     let config = ReleaseConfig::read(run.files, run.reference, id)?;
     progress.begin("read the exact tables", 0);
-    let tables = ExactTables::load(run, &config)?;
-    let cells = cells::read(&config, &rules, &tables)?;
+    let releases = folder::earlier(run, &config, known)?;
+    let mut earlier = Earlier::default();
+    let mut earlier_ids = Vec::new();
+    for release in releases {
+        earlier_ids.push(release.manifest);
+        earlier.add(release.cells);
+    }
+    let requested = config.tables.iter().map(|request| request.table.name);
+    let tables = ExactTables::load(run, &config, requested.chain(earlier.tables()))?;
+    let mut figures = cells::read(&config, &rules, &tables)?;
     let mut all_accepted = config.accepted.clone();
     let others = accepted.iter().filter(|own| !config.accepted.contains(own));
     all_accepted.extend(others.cloned());
     let accepted = &*all_accepted;
-    check_accepted(&tables, &cells, accepted)?;
-    let mut earlier = Earlier::default();
-    let mut earlier_ids = Vec::new();
-    for release in folder::earlier(run, &config, known)? {
-        earlier_ids.push(release.manifest.clone());
-        earlier.add(release.cells);
-    }
-    let ghosts = cells::find(earlier.keys_besides(&cells), &rules, &tables);
-    earlier.add_ghosts(&ghosts);
-    let mut structure = structure::build(&cells, &config, run.reference);
-    for (key, cell) in &ghosts {
-        let months = cells::months(cell.labels.window_from, cell.labels.window_to);
-        structure.windows.insert(key.window.clone(), months);
-    }
-    let blocks = blocks(cells);
+    check_accepted(&tables, &figures, accepted)?;
+    let ghosts = cells::find(earlier.keys_besides(&figures.cells), &rules, &tables);
+    earlier.add_ghosts(&ghosts.cells);
+    figures.windows.extend(ghosts.windows);
+    let mut structure = structure::build(&figures.cells, &config, run.reference);
+    structure.windows = figures.windows;
+    let blocks = blocks(figures.cells);
     progress.begin("protect small numbers", blocks.len() as u64);
     let mut published = PublishedCells::new();
     let mut summaries = Vec::new();
@@ -379,7 +416,17 @@ fn make_after(
         published.extend(block.cells);
         summaries.push(block.summary);
     }
-    let made = folder::files(&config, &rules, &published, &structure)?;
+    let content = folder::Content {
+        config: &config,
+        rules: &rules,
+        reference: run.reference,
+        tables: &tables,
+        figures: &figures.tables,
+        statuses: &figures.statuses,
+        cells: &published,
+        structure: &structure,
+    };
+    let made = folder::files(&content)?;
     progress.begin("attack the finished tables", 0);
     let attack = attack::attack(&folder::read_made(&made)?)?;
     if !attack.findings.is_empty() {
@@ -390,17 +437,8 @@ fn make_after(
             findings: attack.findings.len(),
         });
     }
-    let made = folder::complete(
-        made,
-        &folder::Origin {
-            config: &config,
-            provenance: &tables.provenance,
-            earlier: &earlier_ids,
-            accepted,
-            cells: &published,
-            revised: summaries.iter().map(|block| block.revised.len()).sum(),
-        },
-    );
+    let revised = summaries.iter().map(|block| block.revised.len()).sum();
+    let made = folder::complete(made, &content, &earlier_ids, accepted, revised);
     Ok(MadeRelease {
         id: id.to_owned(),
         files: made,
@@ -481,18 +519,15 @@ fn blocks(cells: ExactCells) -> Vec<ExactCells> {
 /// Fails if a check failed that the partnership did not accept.
 fn check_accepted(
     tables: &ExactTables,
-    cells: &ExactCells,
+    figures: &cells::ReadFigures,
     accepted: &[AcceptedCheck],
 ) -> Result<(), ReleaseError> {
     let mut failed = tables.failed_checks();
-    for (key, cell) in cells {
-        let is_total = key.series.kind == "total" && key.area.level == "all-received";
-        if is_total && matches!(cell.known, Known::Exact(_)) {
-            match &*cell.labels.data_status {
-                "suspect" => drop(failed.insert(SUSPECT.to_owned())),
-                "overdue" => drop(failed.insert(OVERDUE.to_owned())),
-                _ => {}
-            }
+    for ([_, _, status], is_exact) in &figures.statuses {
+        match &**status {
+            "suspect" if *is_exact => drop(failed.insert(SUSPECT.to_owned())),
+            "overdue" if *is_exact => drop(failed.insert(OVERDUE.to_owned())),
+            _ => {}
         }
     }
     failed.retain(|check| accepted.iter().all(|own| own.check != *check));

@@ -3,10 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::aggregate::tables::change::base_spans;
+use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, ValueType};
 use crate::disclosure::{self, Cell, Form, System};
+use crate::reference::windows::Window;
 use crate::release::ReleaseError;
-use crate::release::cells::{CellKey, SeriesRef};
-use crate::release::published::{PublishedCell, PublishedForm};
+use crate::release::cells::CellKey;
+use crate::release::derived::Base;
+use crate::release::figures;
+use crate::release::published::{KeyColumns, PublishedCell, PublishedForm};
 use crate::release::relations::{Structure, build};
 use crate::release::table::{Datum, ReleaseTable};
 
@@ -125,8 +130,9 @@ pub(crate) fn attack(release: &PublishedRelease) -> Result<ReleaseAttack, Releas
         found.findings.extend(shown(key, cell.form, rule));
     }
     for table in &release.tables {
-        found.findings.extend(derived(table));
+        found.findings.extend(derived(release, table));
     }
+    found.findings.extend(bases(release, &cells));
     let mut blocks: BTreeMap<(&str, &str), Vec<(&CellKey, &PublishedCell)>> = BTreeMap::new();
     for (key, cell) in &cells {
         let of = (&*key.partner, &*key.kind);
@@ -169,52 +175,116 @@ fn shown(key: &CellKey, form: PublishedForm, rule: PublishedRule) -> Option<Find
 }
 
 /// Numbers that are computed from hidden ones, or would show where they are.
-fn derived(table: &ReleaseTable) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let status = table.index("count_status");
-    let columns: &[&str] = if table.name == "factors" {
-        &["share_of_known_pct"]
-    } else {
-        &[
-            "share_pct",
-            "rate_per_1000",
-            "rank_min",
-            "rank_max",
-            "rank_of",
-        ]
+fn derived(release: &PublishedRelease, table: &ReleaseTable) -> Vec<Finding> {
+    let Some(figures) = figures::find(table.name) else {
+        return Vec::new();
     };
-    let columns: Vec<usize> = columns.iter().map(|column| table.index(column)).collect();
+    let keys = KeyColumns::new(figures, table);
+    let mut findings = Vec::new();
     let mut add = |row: &[Datum]| {
-        let keys = row[..12].iter().filter_map(Datum::as_text);
         findings.push(Finding {
             kind: FindingKind::Derived,
-            text: keys.collect::<Vec<_>>().join(" "),
+            text: format!("{}: {}", table.name, keys.key(row).text()),
         });
     };
-    let is_hidden = |row: &[Datum]| row[status].as_text() == Some("suppressed");
+    let statuses = figures.counts.iter().map(|count| count.status);
+    let statuses: Vec<usize> = statuses
+        .chain(["base_status"])
+        .filter_map(|column| table.position(column))
+        .collect();
+    let is_hidden = |row: &[Datum]| {
+        let mut own = statuses.iter();
+        own.any(|status| row[*status].as_text() == Some("suppressed"))
+    };
+    let numbers = computed_numbers(table);
     for row in table.rows.iter().filter(|row| is_hidden(row)) {
-        if columns.iter().any(|column| row[*column] != Datum::Null) {
+        if numbers.iter().any(|column| row[*column] != Datum::Null) {
             add(row);
         }
     }
-    if table.name == "factors" {
-        return findings;
-    }
-    // The areas that are ranked together: all keys but the area, and its set.
-    let (set, rank) = (table.index("rank_set"), table.index("rank_min"));
-    let peers = |row: &[Datum]| {
-        let keys = row[..10].iter().chain([&row[11], &row[set]]);
-        format!("{:?}", keys.collect::<Vec<_>>())
+    // Rows whose numbers are computed together: one hidden number leaves all of them empty.
+    let together = match table.name {
+        "window_totals" => table.position("rank_min").zip(table.position("rank_set")),
+        "spc" => table.position("centre").zip(table.position("segment")),
+        "profile" => table.position("times_mean").zip(table.position("plan_id")),
+        _ => None,
     };
-    let hidden: BTreeSet<String> = table
-        .rows
-        .iter()
-        .filter(|row| is_hidden(row) && row[set] != Datum::Null)
-        .map(|row| peers(row))
-        .collect();
-    for row in &table.rows {
-        if row[rank] != Datum::Null && hidden.contains(&peers(row)) {
-            add(row);
+    if let Some((number, set)) = together {
+        let group = |row: &[Datum]| {
+            let mut key = keys.key(row);
+            match table.name {
+                "window_totals" => key.area.code = row[set].key().unwrap_or_default(),
+                "spc" => key.window = window_length(release, &key.window),
+                _ => {}
+            }
+            key
+        };
+        let in_set = |row: &&Vec<Datum>| table.name != "window_totals" || row[set] != Datum::Null;
+        let hidden: BTreeSet<CellKey> = table
+            .rows
+            .iter()
+            .filter(|row| is_hidden(row) && in_set(row))
+            .map(|row| group(row))
+            .collect();
+        for row in &table.rows {
+            if row[number] != Datum::Null && hidden.contains(&group(row)) {
+                add(row);
+            }
+        }
+    }
+    findings
+}
+
+/// The columns of numbers that are computed from counts.
+fn computed_numbers(table: &ReleaseTable) -> Vec<usize> {
+    let is_number = |column: &ColumnSpec| {
+        let is_computed = column.role == ColumnPurpose::Measure || column.name == "harm_unweighted";
+        is_computed && matches!(column.value_type, ValueType::Integer | ValueType::Number)
+    };
+    let columns = table.columns.iter().enumerate();
+    let columns = columns.filter(|(_, column)| is_number(column));
+    columns.map(|(index, _)| index).collect()
+}
+
+fn window_length(release: &PublishedRelease, window: &str) -> String {
+    let span = release.structure.windows.get(window);
+    span.map_or_else(String::new, |(first, last)| {
+        first.to(*last).count().to_string()
+    })
+}
+
+/// Comparisons whose base is not what the release shows of it.
+fn bases(release: &PublishedRelease, cells: &BTreeMap<&CellKey, &PublishedCell>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let changes = release.tables.iter().filter(|own| own.name == "change");
+    for (table, figures) in changes.filter_map(|own| Some((own, figures::find(own.name)?))) {
+        let keys = KeyColumns::new(figures, table);
+        let columns = ["baseline", "base_status", "base_min", "base_max"];
+        let [baseline, status, low, high] = columns.map(|column| table.index(column));
+        for row in &table.rows {
+            let key = keys.key(row);
+            let name = row[baseline].as_text().unwrap_or_default();
+            let window = Window::parse(&key.window);
+            let spans = window.map(|window| base_spans(name, &window));
+            let spans = spans.unwrap_or_default();
+            let forms = spans.iter().map(|span| {
+                let windows = release.structure.windows.iter();
+                let mut same = windows.filter(|(_, own)| *own == span);
+                same.find_map(|(id, _)| cells.get(&key.in_window(id)).map(|cell| cell.form))
+            });
+            let forms: Vec<PublishedForm> = forms
+                .map(|form| form.unwrap_or(PublishedForm::NotSupplied))
+                .collect();
+            let base = Base::new(&forms);
+            let is_right = row[status].as_text() == Some(base.status)
+                && row[low].as_integer() == base.low
+                && row[high].as_integer() == base.high;
+            if !spans.is_empty() && !is_right {
+                findings.push(Finding {
+                    kind: FindingKind::Derived,
+                    text: format!("base of {name}: {}", key.text()),
+                });
+            }
         }
     }
     findings
@@ -316,10 +386,10 @@ fn breakdown_spread(
     if low > 0 || rule.base == 0 {
         return None;
     }
-    let wholes = [SeriesRef::named("total"), key.series.clone()];
-    let wholes = wholes.map(|series| key.of_series(series));
-    let values = wholes.iter().filter(|whole| *whole != key);
-    let values = values.filter_map(|whole| cells.get(whole)?.form.value());
+    let wholes = key.wholes();
+    let values = wholes
+        .iter()
+        .filter_map(|whole| cells.get(whole)?.form.value());
     let base = values.filter(|value| (1..=rule.base).contains(value)).min();
     base.map(|base| 4.min(base + 1))
 }

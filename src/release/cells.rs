@@ -10,10 +10,12 @@ use std::sync::Arc;
 use arrow_array::Array;
 use jiff::{ToSpan, civil};
 
-use crate::aggregate::tables::TableBatch;
+use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch};
 use crate::event::Month;
-use crate::release::config::{CodeMerge, ReleaseConfig, TableRequest};
+use crate::release::config::{Merge, ReleaseConfig, TableRequest};
+use crate::release::figures::{self, FigureTable, SeriesOfTable, is_copied};
 use crate::release::rules::{DisclosureRules, Finest, RuleSubject, Safeguard};
+use crate::release::table::{Datum, exact_value, index_of};
 use crate::release::{ExactTables, ReleaseError};
 
 /// A series by its keys.
@@ -49,12 +51,39 @@ pub(crate) struct AreaRef {
     pub(crate) code: String,
 }
 
-/// A part of a series by a factor: with it, without it, or unknown.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FactorPart {
-    pub(crate) factor: String,
-    /// `with`, `without` or `unknown`.
-    pub(crate) part: String,
+impl AreaRef {
+    /// Whether it collects the records of no area of its level.
+    pub(crate) fn is_collected(&self) -> bool {
+        matches!(&*self.code, "no-location" | "outside" | "unplaced")
+    }
+}
+
+/// What is counted of a series: nothing = its records. Otherwise the table that splits them, the keys
+/// by which it does, and which count of the row it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Measure(pub(crate) Vec<Option<String>>);
+
+impl Measure {
+    /// Whether the records of the series are counted.
+    pub(crate) fn is_count(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The table that splits the records.
+    pub(crate) fn table(&self) -> Option<&str> {
+        self.0.first()?.as_deref()
+    }
+
+    /// A key, or the part, by its index after the table.
+    pub(crate) fn key(&self, index: usize) -> Option<&str> {
+        self.0.get(index + 1)?.as_deref()
+    }
+
+    /// The records with a factor.
+    pub(crate) fn with_factor(factor: &str) -> Self {
+        let texts = ["factors", factor, figures::FACTOR_PARTS[0]];
+        Self(texts.map(|text| Some(text.to_owned())).into())
+    }
 }
 
 /// What identifies a number. A number that is in two tables is one cell.
@@ -63,26 +92,76 @@ pub(crate) struct CellKey {
     pub(crate) partner: String,
     pub(crate) kind: String,
     pub(crate) series: SeriesRef,
-    pub(crate) factor: Option<FactorPart>,
+    pub(crate) measure: Measure,
     pub(crate) area: AreaRef,
     pub(crate) window: String,
 }
 
 impl CellKey {
-    /// The cell of another series in the same area and window.
+    /// The count of another series in the same area and window.
     pub(crate) fn of_series(&self, series: SeriesRef) -> Self {
         Self {
             series,
-            factor: None,
+            measure: Measure::default(),
             ..self.clone()
         }
     }
 
+    /// Another count of the same series, area and window.
+    pub(crate) fn with_measure(&self, measure: Measure) -> Self {
+        Self {
+            measure,
+            ..self.clone()
+        }
+    }
+
+    /// The same in another window.
+    pub(crate) fn in_window(&self, window: &str) -> Self {
+        Self {
+            window: window.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same in an area without an edition or a role.
+    pub(crate) fn in_area(&self, level: &str, code: &str) -> Self {
+        Self {
+            area: AreaRef {
+                level: level.to_owned(),
+                vintage: None,
+                role: None,
+                code: code.to_owned(),
+            },
+            ..self.clone()
+        }
+    }
+
+    /// Another count of the same row.
+    pub(crate) fn with_part(&self, part: &str) -> Self {
+        let mut key = self.clone();
+        if let Some(last) = key.measure.0.last_mut() {
+            *last = Some(part.to_owned());
+        }
+        key
+    }
+
+    /// The counts that it is a part of: those of the total, and of its own series.
+    pub(crate) fn wholes(&self) -> Vec<Self> {
+        let total = SeriesRef::named("total");
+        let mut wholes = Vec::new();
+        if self.series != total {
+            wholes.push(self.of_series(total));
+        }
+        if !self.measure.is_count() {
+            wholes.push(self.of_series(self.series.clone()));
+        }
+        wholes
+    }
+
     /// Its keys in words, for messages: no number.
     pub(crate) fn text(&self) -> String {
-        let factor = self.factor.as_ref();
-        let factor = factor.map_or_else(String::new, |own| format!(" {} {}", own.part, own.factor));
-        let series = format!("{}{factor}", self.series.id);
+        let measure: Vec<&str> = self.measure.0.iter().flatten().map(|key| &**key).collect();
+        let series = [&[&*self.series.id], &*measure].concat().join(" ");
         format!(
             "{}/{} {series}, {} {}, {}",
             self.partner, self.kind, self.area.level, self.area.code, self.window
@@ -106,39 +185,43 @@ pub(crate) enum Known {
     Missing,
 }
 
-/// What a row shows beside its count.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Labels {
-    pub(crate) series: String,
-    pub(crate) partner: String,
-    pub(crate) feed: String,
-    pub(crate) kind: String,
-    pub(crate) unit: Option<String>,
-    pub(crate) area: String,
-    pub(crate) window: String,
-    pub(crate) window_from: civil::Date,
-    pub(crate) window_to: civil::Date,
-    pub(crate) data_status: String,
-    pub(crate) population: Option<i64>,
-    pub(crate) population_unit: Option<String>,
-    pub(crate) population_date: Option<civil::Date>,
-    /// The areas that it is ranked among; none = it has no rank.
-    pub(crate) rank_set: Option<String>,
-}
-
 /// A number of a release, before anything is hidden.
 #[derive(Clone, Debug)]
 pub(crate) struct ExactCell {
     pub(crate) known: Known,
     pub(crate) safeguard: Arc<Safeguard>,
-    pub(crate) labels: Labels,
+    /// The count that it is a part of, if that is so small that the breakdown is hidden completely.
+    pub(crate) base: Option<i64>,
 }
 
-/// The numbers of a release by their keys, and the table of each.
+/// The numbers of a release by their keys.
 pub(crate) type ExactCells = BTreeMap<CellKey, ExactCell>;
 
-/// The series of a partner's kind, each with its labels and how it is protected.
-type SeriesOfKind = BTreeMap<SeriesRef, (Labels, Arc<Safeguard>)>;
+/// What identifies a row of a table: its first count, and the baseline of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RowKey {
+    pub(crate) cell: CellKey,
+    pub(crate) baseline: Option<String>,
+}
+
+/// The rows of a table, with the columns that may be copied; the others are null.
+#[derive(Clone, Debug)]
+pub(crate) struct FigureRows {
+    pub(crate) table: &'static FigureTable,
+    pub(crate) columns: Vec<ColumnSpec>,
+    pub(crate) rows: BTreeMap<RowKey, Vec<Datum>>,
+}
+
+/// What a release has of the exact tables.
+#[derive(Debug, Default)]
+pub(crate) struct ReadFigures {
+    pub(crate) cells: ExactCells,
+    pub(crate) tables: Vec<FigureRows>,
+    /// The first and last month of each window.
+    pub(crate) windows: BTreeMap<String, (Month, Month)>,
+    /// How complete each partner's kind is, and whether any number of such months is exact.
+    pub(crate) statuses: BTreeMap<[String; 3], bool>,
+}
 
 /// The first and last month of a window.
 pub(crate) fn months(from: civil::Date, to: civil::Date) -> (Month, Month) {
@@ -150,24 +233,20 @@ pub(crate) fn read(
     config: &ReleaseConfig,
     rules: &DisclosureRules,
     tables: &ExactTables,
-) -> Result<ExactCells, ReleaseError> {
-    let mut reader = CellReader {
-        rules,
-        tables,
-        safeguards: BTreeMap::new(),
-        unprotected: BTreeSet::new(),
-        cells: BTreeMap::new(),
-    };
+) -> Result<ReadFigures, ReleaseError> {
+    let mut reader = CellReader::new(rules, tables);
+    let counts = series_counts(config, tables);
     for request in &config.tables {
-        let mut cells = reader.rows(request);
-        for merge in &config.merges {
-            merge_codes(&mut cells, merge);
-        }
-        reader.fill(request, &mut cells);
-        cells.retain(|key, cell| {
-            Finest::from_level(&key.area.level).is_some_and(|level| level >= cell.safeguard.finest)
+        let mut read = reader.rows(request.table, &|batch, row| {
+            is_requested(request, batch, row)
         });
-        reader.cells.extend(cells);
+        if request.table.is_sparse {
+            reader.fill(request, &mut read, &counts);
+        }
+        for merge in &config.merges {
+            read.merge(merge);
+        }
+        reader.add(read);
     }
     if !reader.unprotected.is_empty() {
         let kinds: Vec<String> = reader.unprotected.into_iter().collect();
@@ -175,10 +254,52 @@ pub(crate) fn read(
             of: kinds.join(", "),
         });
     }
-    if reader.cells.is_empty() {
+    let mut figures = reader.figures;
+    figures.leave_out_the_finest();
+    let counts = merged_counts(counts, &config.merges);
+    set_bases(&mut figures.cells, |key| counts.get(key).copied());
+    if figures.cells.is_empty() {
         return Err(ReleaseError::Empty);
     }
-    Ok(reader.cells)
+    Ok(figures)
+}
+
+/// Notes for each cell the count that it is a part of, if the rule hides its breakdown completely.
+pub(crate) fn set_bases(cells: &mut ExactCells, count: impl Fn(&CellKey) -> Option<Known>) {
+    let bases: Vec<Option<i64>> = cells
+        .iter()
+        .map(|(key, cell)| {
+            let base = cell.safeguard.base;
+            let wholes = if base > 0 { key.wholes() } else { Vec::new() };
+            let values = wholes.iter().filter_map(|whole| {
+                let own = cells.get(whole).map(|cell| cell.known);
+                match own.or_else(|| count(whole)) {
+                    Some(Known::Exact(value)) => Some(value),
+                    _ => None,
+                }
+            });
+            values.filter(|value| (1..=base).contains(value)).min()
+        })
+        .collect();
+    for (cell, base) in cells.values_mut().zip(bases) {
+        cell.base = base;
+    }
+}
+
+/// The counts of the series of the plan in every area and window that a release names.
+fn series_counts(config: &ReleaseConfig, tables: &ExactTables) -> BTreeMap<CellKey, Known> {
+    let table = figures::totals();
+    let mut counts = BTreeMap::new();
+    for batch in tables.batches(table.name) {
+        let schemes = batch.texts("scheme");
+        for row in (0..batch.len()).filter(|row| schemes.is_null(*row)) {
+            let mut requests = config.tables.iter();
+            if requests.any(|request| is_place_requested(request, batch, row)) {
+                counts.insert(key_of(table, batch, row), known_of(batch, row));
+            }
+        }
+    }
+    counts
 }
 
 /// The present numbers of some keys, in tables that have more than a release. A code that had no records
@@ -187,100 +308,141 @@ pub(crate) fn find<'k>(
     keys: impl Iterator<Item = &'k CellKey>,
     rules: &DisclosureRules,
     tables: &ExactTables,
-) -> ExactCells {
+) -> ReadFigures {
     let keys: BTreeSet<&CellKey> = keys.collect();
-    let mut reader = CellReader {
-        rules,
-        tables,
-        safeguards: BTreeMap::new(),
-        unprotected: BTreeSet::new(),
-        cells: BTreeMap::new(),
-    };
-    let mut found = ExactCells::new();
-    if keys.is_empty() {
-        return found;
+    let windows: BTreeSet<&str> = keys.iter().map(|key| &*key.window).collect();
+    let mut names: BTreeSet<&str> = keys.iter().filter_map(|key| key.measure.table()).collect();
+    if keys.iter().any(|key| key.measure.is_count()) {
+        names.insert(figures::totals().name);
     }
-    for table in crate::release::rules::TABLES {
-        found.extend(reader.cells_where(table, |batch, row| {
-            // Of a factor, any part may be among the keys.
-            let mut key = key_of(batch, row);
-            if table == "window_totals" {
-                return keys.contains(&key);
-            }
-            key.factor = Some(FactorPart {
-                factor: text(batch, "factor", row).unwrap_or_default(),
-                part: "with".to_owned(),
-            });
-            keys.contains(&key)
-        }));
+    let mut reader = CellReader::new(rules, tables);
+    for table in names.into_iter().filter_map(figures::find) {
+        let mut read = reader.rows(table, &|batch, row| {
+            windows.contains(batch.texts("window_id").value(row))
+                && cells_of(table, batch, row).any(|(key, _)| keys.contains(&key))
+        });
+        read.cells.retain(|key, _| keys.contains(key));
+        reader.add(read);
     }
-    found
+    reader.figures
+}
+
+impl ReadFigures {
+    /// Leaves out the areas that are finer than the rules of their numbers allow.
+    fn leave_out_the_finest(&mut self) {
+        self.cells.retain(|key, cell| {
+            Finest::from_level(&key.area.level).is_some_and(|level| level >= cell.safeguard.finest)
+        });
+        for table in &mut self.tables {
+            table
+                .rows
+                .retain(|key, _| self.cells.contains_key(&key.cell));
+        }
+    }
+}
+
+/// The rows and numbers of one request.
+struct TableRead {
+    rows: FigureRows,
+    cells: ExactCells,
 }
 
 struct CellReader<'r> {
     rules: &'r DisclosureRules,
     tables: &'r ExactTables,
-    safeguards: BTreeMap<(String, String, SeriesRef, String), Arc<Safeguard>>,
+    safeguards: BTreeMap<(String, String, SeriesRef, &'static str), Arc<Safeguard>>,
     /// Partners' kinds with a system that no rule matches.
     unprotected: BTreeSet<String>,
-    cells: ExactCells,
+    figures: ReadFigures,
 }
 
-impl CellReader<'_> {
-    /// The rows of a table that a request names, each with its number.
-    fn rows(&mut self, request: &TableRequest) -> ExactCells {
-        self.cells_where(&request.table, |batch, row| {
-            is_requested(request, batch, row)
-        })
+impl<'r> CellReader<'r> {
+    fn new(rules: &'r DisclosureRules, tables: &'r ExactTables) -> Self {
+        Self {
+            rules,
+            tables,
+            safeguards: BTreeMap::new(),
+            unprotected: BTreeSet::new(),
+            figures: ReadFigures::default(),
+        }
     }
 
-    fn cells_where(
+    /// The rows of a table that are wanted, each with its numbers.
+    fn rows(
         &mut self,
-        table: &str,
-        is_wanted: impl Fn(&TableBatch, usize) -> bool,
-    ) -> ExactCells {
+        table: &'static FigureTable,
+        is_wanted: &dyn Fn(&TableBatch, usize) -> bool,
+    ) -> TableRead {
         let tables = self.tables;
-        let mut cells = ExactCells::new();
-        for batch in tables.batches(table) {
+        let mut read = TableRead {
+            rows: FigureRows {
+                table,
+                columns: table.columns(),
+                rows: BTreeMap::new(),
+            },
+            cells: ExactCells::new(),
+        };
+        for batch in tables.batches(table.name) {
             for row in (0..batch.len()).filter(|row| is_wanted(batch, *row)) {
-                let key = key_of(batch, row);
-                let safeguard = self.safeguard(&key, batch, row, table);
-                let labels = labels_of(batch, row, table);
-                let known = known_of(batch, row);
-                let mut add = |factor, known| {
-                    let key = CellKey {
-                        factor,
-                        ..key.clone()
-                    };
+                let safeguard = self.safeguard(&key_of(table, batch, row), batch, row, table);
+                let baseline = (table.name == "change")
+                    .then(|| text(batch, "baseline", row))
+                    .flatten();
+                let mut of_row = None;
+                for (key, known) in cells_of(table, batch, row) {
                     let cell = ExactCell {
                         known,
                         safeguard: safeguard.clone(),
-                        labels: labels.clone(),
+                        base: None,
                     };
-                    cells.insert(key, cell);
-                };
-                if table != "factors" {
-                    add(None, known);
-                    continue;
+                    of_row.get_or_insert_with(|| key.clone());
+                    read.cells.insert(key, cell);
                 }
-                let part = |part: &str| {
-                    Some(FactorPart {
-                        factor: text(batch, "factor", row).unwrap_or_default(),
-                        part: part.to_owned(),
-                    })
-                };
-                let number = |column: &str| match known {
-                    Known::Exact(_) => {
-                        integer(batch, column, row).map_or(Known::Missing, Known::Exact)
-                    }
-                    _ => Known::Missing,
-                };
-                add(part("with"), known);
-                add(part("without"), number("count_without"));
-                add(part("unknown"), number("count_unknown"));
+                self.note(batch, row);
+                let values = copied_values(&read.rows.columns, batch, row);
+                if let Some(cell) = of_row {
+                    read.rows.rows.insert(RowKey { cell, baseline }, values);
+                }
             }
         }
-        cells
+        read
+    }
+
+    /// Notes the window of a row, and how complete it is.
+    fn note(&mut self, batch: &TableBatch, row: usize) {
+        let value = |column: &str| batch.texts(column).value(row);
+        let window = value("window_id");
+        if !self.figures.windows.contains_key(window) {
+            let days = ["window_from", "window_to"].map(|column| date(batch, column, row));
+            if let [Some(from), Some(to)] = days {
+                let windows = &mut self.figures.windows;
+                windows.insert(window.to_owned(), months(from, to));
+            }
+        }
+        if value("area_level") == "all-received" {
+            let status = ["partner", "kind", "data_status"].map(|column| value(column).to_owned());
+            let is_exact = value("count_status") == "exact";
+            *self.figures.statuses.entry(status).or_default() |= is_exact;
+        }
+    }
+
+    /// Adds what was read. A number that several tables have is protected by the rules of all.
+    fn add(&mut self, read: TableRead) {
+        for (key, cell) in read.cells {
+            match self.figures.cells.get_mut(&key) {
+                Some(known) if known.safeguard.rules != cell.safeguard.rules => {
+                    let ids = format!("{};{}", known.safeguard.rules, cell.safeguard.rules);
+                    known.safeguard = Arc::new(self.rules.combined(&ids));
+                }
+                Some(_) => {}
+                None => drop(self.figures.cells.insert(key, cell)),
+            }
+        }
+        let mut tables = self.figures.tables.iter_mut();
+        match tables.find(|own| own.table.name == read.rows.table.name) {
+            Some(own) => own.rows.extend(read.rows.rows),
+            None => self.figures.tables.push(read.rows),
+        }
     }
 
     fn safeguard(
@@ -288,13 +450,13 @@ impl CellReader<'_> {
         key: &CellKey,
         batch: &TableBatch,
         row: usize,
-        table: &str,
+        table: &'static FigureTable,
     ) -> Arc<Safeguard> {
         let of = (
             key.partner.clone(),
             key.kind.clone(),
             key.series.clone(),
-            table.to_owned(),
+            table.name,
         );
         if let Some(known) = self.safeguards.get(&of) {
             return known.clone();
@@ -307,7 +469,7 @@ impl CellReader<'_> {
             series_kind: &key.series.kind,
             series: &key.series.id,
             scheme: key.series.scheme.as_deref(),
-            table,
+            table: table.name,
         };
         let systems = self.tables.systems(&key.partner, &key.kind);
         let safeguard = self
@@ -323,77 +485,224 @@ impl CellReader<'_> {
         safeguard
     }
 
-    /// Adds the cells that tables leave out: a series without a row is 0 where the total is exact and
-    /// its partner can show the series; otherwise it is not supplied.
-    fn fill(&mut self, request: &TableRequest, cells: &mut ExactCells) {
-        if request.table != "window_totals" {
-            return;
+    /// Adds the rows that tables leave out: each series and each key of the table's own has a row in
+    /// every area and window. It is 0 where what it is a part of is exact; otherwise it is not supplied.
+    fn fill(
+        &mut self,
+        request: &TableRequest,
+        read: &mut TableRead,
+        counts: &BTreeMap<CellKey, Known>,
+    ) {
+        let table = request.table;
+        let mut kinds: BTreeMap<(String, String), FilledKind> = BTreeMap::new();
+        for (key, values) in &read.rows.rows {
+            let of = (key.cell.partner.clone(), key.cell.kind.clone());
+            kinds.entry(of).or_default().add(&key.cell, values);
         }
-        let mut series: BTreeMap<(String, String), SeriesOfKind> = BTreeMap::new();
-        for (key, cell) in cells.iter() {
-            let own = (cell.labels.clone(), cell.safeguard.clone());
-            series
-                .entry((key.partner.clone(), key.kind.clone()))
-                .or_default()
-                .entry(key.series.clone())
-                .or_insert(own);
+        if table.name == "profile" {
+            kinds.values_mut().for_each(FilledKind::add_every_hour);
         }
-        for (total, of_total) in self.totals(request) {
-            let own = series.get(&(total.partner.clone(), total.kind.clone()));
-            for (series, (labels, safeguard)) in own.into_iter().flatten() {
-                // How much of a feed a plan uses has rows for districts and larger areas.
-                let is_use_of_feed = matches!(&*series.kind, "mapped" | "unmapped");
-                if is_use_of_feed && total.area.level == "ward" {
+        let tables = self.tables;
+        for batch in tables.batches(figures::totals().name) {
+            let series_kinds = batch.texts("series_kind");
+            let totals = (0..batch.len()).filter(|row| series_kinds.value(*row) == "total");
+            for row in totals.filter(|row| is_place_requested(request, batch, *row)) {
+                let total = key_of(figures::totals(), batch, row);
+                let of = (total.partner.clone(), total.kind.clone());
+                let Some(kind) = kinds.get(&of) else { continue };
+                if !table.is_of_series() && !kind.has_area(&total.area) {
                     continue;
                 }
-                let known = match of_total.known {
-                    Known::Exact(_) if series.is_code() => Known::Exact(0),
-                    _ => Known::Missing,
-                };
-                cells
-                    .entry(total.of_series(series.clone()))
-                    .or_insert_with(|| ExactCell {
-                        known,
-                        safeguard: safeguard.clone(),
-                        labels: Labels {
-                            series: labels.series.clone(),
-                            ..of_total.labels.clone()
-                        },
-                    });
+                let is_of_total = matches!(known_of(batch, row), Known::Exact(_));
+                for series in kind.series.keys() {
+                    // How much of a feed a plan uses has rows for districts and larger areas.
+                    let is_use_of_feed = matches!(&*series.kind, "mapped" | "unmapped");
+                    if is_use_of_feed && total.area.level == "ward" {
+                        continue;
+                    }
+                    let count = total.of_series(series.clone());
+                    let is_zero = if table.is_of_series() {
+                        is_of_total && series.is_code()
+                    } else {
+                        matches!(counts.get(&count), Some(Known::Exact(_)))
+                    };
+                    for measure in kind.measures.keys() {
+                        let cell = count.with_measure(measure.clone());
+                        let key = RowKey {
+                            cell,
+                            baseline: None,
+                        };
+                        if read.cells.contains_key(&key.cell) {
+                            continue;
+                        }
+                        let safeguard = self.safeguard(&key.cell, batch, row, table);
+                        let known = if is_zero {
+                            Known::Exact(0)
+                        } else {
+                            Known::Missing
+                        };
+                        let cell = ExactCell {
+                            known,
+                            safeguard,
+                            base: None,
+                        };
+                        read.cells.insert(key.cell.clone(), cell);
+                        self.note(batch, row);
+                        let values = kind.values(&read.rows, &key.cell, (batch, row), is_zero);
+                        read.rows.rows.insert(key, values);
+                    }
+                }
             }
         }
-    }
-
-    /// The totals in the areas and windows of a request.
-    fn totals(&self, request: &TableRequest) -> Vec<(CellKey, ExactCell)> {
-        let mut totals = Vec::new();
-        for batch in self.tables.batches(&request.table) {
-            let kinds = batch.texts("series_kind");
-            let rows = (0..batch.len()).filter(|row| kinds.value(*row) == "total");
-            for row in rows.filter(|row| is_place_requested(request, batch, *row)) {
-                let cell = ExactCell {
-                    known: known_of(batch, row),
-                    safeguard: Arc::default(),
-                    labels: labels_of(batch, row, &request.table),
-                };
-                totals.push((key_of(batch, row), cell));
-            }
-        }
-        totals
     }
 }
 
+/// The series and keys of a partner's kind in a table, each with a row that has its labels.
+#[derive(Default)]
+struct FilledKind {
+    series: BTreeMap<SeriesRef, Vec<Datum>>,
+    measures: BTreeMap<Measure, Vec<Datum>>,
+    tiers: BTreeSet<(String, Option<String>)>,
+    /// Whether the table has the areas that collect the records of no area.
+    has_collected: bool,
+}
+
+impl FilledKind {
+    fn add(&mut self, key: &CellKey, values: &[Datum]) {
+        let CellKey {
+            series,
+            measure,
+            area,
+            ..
+        } = key;
+        if !self.series.contains_key(series) {
+            self.series.insert(series.clone(), values.to_vec());
+        }
+        if !self.measures.contains_key(measure) {
+            self.measures.insert(measure.clone(), values.to_vec());
+        }
+        self.tiers
+            .insert((area.level.clone(), area.vintage.clone()));
+        self.has_collected |= area.is_collected();
+    }
+
+    /// Adds every hour of a week.
+    fn add_every_hour(&mut self) {
+        let Some((of_any, values)) = self.measures.first_key_value() else {
+            return;
+        };
+        let (of_any, values) = (of_any.clone(), values.clone());
+        for weekday in 1..=7_u8 {
+            for hour in 0..24_u8 {
+                let mut measure = of_any.clone();
+                measure.0[1] = Some(weekday.to_string());
+                measure.0[2] = Some(hour.to_string());
+                let known = self.measures.entry(measure);
+                known.or_insert_with(|| values.clone());
+            }
+        }
+    }
+
+    fn has_area(&self, area: &AreaRef) -> bool {
+        let tier = (area.level.clone(), area.vintage.clone());
+        self.tiers.contains(&tier) && (self.has_collected || !area.is_collected())
+    }
+
+    /// The values of a row that a table leaves out, beside the row of the total.
+    fn values(
+        &self,
+        rows: &FigureRows,
+        key: &CellKey,
+        (batch, row): (&TableBatch, usize),
+        is_zero: bool,
+    ) -> Vec<Datum> {
+        let (of_series, of_measure) = (&self.series[&key.series], &self.measures[&key.measure]);
+        let mut own_keys = key.measure.0.iter().skip(1);
+        let values = (0..).zip(&rows.columns).map(|(index, column): (usize, _)| {
+            match (column.role, column.name) {
+                (ColumnPurpose::SeriesKey, _) | (_, "series_label" | "edition") => {
+                    of_series[index].clone()
+                }
+                (ColumnPurpose::OwnKey, _) => {
+                    let own = own_keys.next().and_then(|own| own.as_deref());
+                    Datum::from_key(own, column.value_type)
+                }
+                (_, "outcome_label") => of_measure[index].clone(),
+                (_, "count_reason") if is_zero => Datum::Null,
+                (_, "count_reason") => match text(batch, "count_reason", row) {
+                    Some(reason) => Datum::Text(reason),
+                    None => Datum::Text("cannot_show".to_owned()),
+                },
+                _ if !is_copied(column) => Datum::Null,
+                _ if batch.has(column.name) => exact_value(batch, column, row),
+                _ => of_measure[index].clone(),
+            }
+        });
+        values.collect()
+    }
+}
+
+/// The numbers of a row.
+fn cells_of<'b>(
+    table: &'static FigureTable,
+    batch: &'b TableBatch,
+    row: usize,
+) -> impl Iterator<Item = (CellKey, Known)> + 'b {
+    let key = key_of(table, batch, row);
+    let columns = table.exact().columns();
+    let split: Vec<Option<String>> = table
+        .split
+        .iter()
+        .map(|name| exact_value(batch, &columns[index_of(&columns, name)], row).key())
+        .collect();
+    let known = known_of(batch, row);
+    table.counts.iter().enumerate().map(move |(index, count)| {
+        let known = match known {
+            _ if index == 0 => known,
+            Known::Exact(_) => {
+                integer(batch, count.column, row).map_or(Known::Missing, Known::Exact)
+            }
+            _ => Known::Missing,
+        };
+        let measure = table.measure(split.clone(), count);
+        (key.with_measure(measure), known)
+    })
+}
+
+fn copied_values(columns: &[ColumnSpec], batch: &TableBatch, row: usize) -> Vec<Datum> {
+    let values = columns.iter().map(|column| {
+        let is_exact = batch.has(column.name);
+        if is_exact && is_copied(column) {
+            exact_value(batch, column, row)
+        } else {
+            Datum::Null
+        }
+    });
+    values.collect()
+}
+
 fn is_requested(request: &TableRequest, batch: &TableBatch, row: usize) -> bool {
+    if !is_place_requested(request, batch, row) {
+        return false;
+    }
+    if request.table.series == SeriesOfTable::TotalOnly {
+        return true;
+    }
     let scheme = text(batch, "scheme", row);
-    request.series.contains(&scheme) && is_place_requested(request, batch, row)
+    let kind = batch.texts("series_kind").value(row);
+    let mut wanted = request.series.iter();
+    wanted.any(|own| own.has(kind, scheme.as_deref()))
 }
 
 /// Whether the kind, area and window of a row are requested.
 fn is_place_requested(request: &TableRequest, batch: &TableBatch, row: usize) -> bool {
     let value = |column: &str| batch.texts(column).value(row);
+    let window = value("window_id");
+    if !request.windows.iter().any(|own| own.id == window) {
+        return false;
+    }
     let is_kind =
         request.kinds.is_empty() || request.kinds.iter().any(|kind| kind == value("kind"));
-    let window = value("window_id");
     let Some(level) = Finest::from_level(value("area_level")) else {
         return false;
     };
@@ -406,22 +715,25 @@ fn is_place_requested(request: &TableRequest, batch: &TableBatch, row: usize) ->
                 (_, None) => true,
             }
     };
-    is_kind
-        && request.windows.iter().any(|own| own.id == window)
-        && request.levels.iter().any(is_level)
+    is_kind && request.levels.iter().any(is_level)
 }
 
-fn key_of(batch: &TableBatch, row: usize) -> CellKey {
+fn key_of(table: &FigureTable, batch: &TableBatch, row: usize) -> CellKey {
     let value = |column: &str| batch.texts(column).value(row).to_owned();
-    CellKey {
-        partner: value("partner"),
-        kind: value("kind"),
-        series: SeriesRef {
+    let series = if table.series == SeriesOfTable::TotalOnly {
+        SeriesRef::named("total")
+    } else {
+        SeriesRef {
             kind: value("series_kind"),
             id: value("series"),
             scheme: text(batch, "scheme", row),
-        },
-        factor: None,
+        }
+    };
+    CellKey {
+        partner: value("partner"),
+        kind: value("kind"),
+        series,
+        measure: Measure::default(),
         area: AreaRef {
             level: value("area_level"),
             vintage: text(batch, "area_vintage", row),
@@ -444,30 +756,6 @@ fn known_of(batch: &TableBatch, row: usize) -> Known {
     }
 }
 
-fn labels_of(batch: &TableBatch, row: usize, table: &str) -> Labels {
-    let value = |column: &str| batch.texts(column).value(row).to_owned();
-    let mut labels = Labels {
-        series: value("series_label"),
-        partner: value("partner_name"),
-        feed: value("feed"),
-        kind: value("kind_label"),
-        unit: text(batch, "unit", row),
-        area: value("area_name"),
-        window: value("window_label"),
-        window_from: date(batch, "window_from", row).unwrap_or_default(),
-        window_to: date(batch, "window_to", row).unwrap_or_default(),
-        data_status: value("data_status"),
-        ..Labels::default()
-    };
-    if table == "window_totals" {
-        labels.population = integer(batch, "population", row);
-        labels.population_unit = text(batch, "population_unit", row);
-        labels.population_date = date(batch, "population_date", row);
-        labels.rank_set = text(batch, "rank_set", row);
-    }
-    labels
-}
-
 /// The text of a row; none = null.
 pub(crate) fn text(batch: &TableBatch, column: &str, row: usize) -> Option<String> {
     let texts = batch.texts(column);
@@ -485,26 +773,41 @@ fn date(batch: &TableBatch, column: &str, row: usize) -> Option<civil::Date> {
     dates.is_valid(row).then(|| day(dates.value(row)))
 }
 
-/// Replaces codes by one that has their sum.
-fn merge_codes(cells: &mut ExactCells, merge: &CodeMerge) {
-    let is_part = |key: &CellKey| {
-        merge.kinds.contains(&key.kind)
-            && key.series.scheme.as_ref() == Some(&merge.scheme)
-            && merge.codes.contains(&key.series.id)
-    };
-    let parts: Vec<CellKey> = cells.keys().filter(|key| is_part(key)).cloned().collect();
-    for part in parts {
-        let Some(cell) = cells.remove(&part) else {
-            continue;
-        };
-        let mut key = part;
-        key.series.id.clone_from(&merge.code);
-        if let Some(sum) = cells.get_mut(&key) {
-            sum.known = add(sum.known, cell.known);
-        } else {
-            let mut sum = cell;
-            sum.labels.series.clone_from(&merge.label);
-            cells.insert(key, sum);
+/// Counts, with the sums of those that are published as one.
+fn merged_counts(
+    mut counts: BTreeMap<CellKey, Known>,
+    merges: &[Merge],
+) -> BTreeMap<CellKey, Known> {
+    for merge in merges {
+        let parts = counts.extract_if(.., |key, _| merge.has(key));
+        for (part, known) in parts.collect::<Vec<_>>() {
+            let sum = counts.entry(merge.merged(&part));
+            sum.and_modify(|sum| *sum = add(*sum, known))
+                .or_insert(known);
+        }
+    }
+    counts
+}
+
+impl TableRead {
+    /// Replaces the rows of codes or areas by those of their sum.
+    fn merge(&mut self, merge: &Merge) {
+        let parts = self.cells.extract_if(.., |key, _| merge.has(key));
+        for (part, cell) in parts.collect::<Vec<_>>() {
+            let sum = self.cells.entry(merge.merged(&part));
+            sum.and_modify(|sum| sum.known = add(sum.known, cell.known))
+                .or_insert(cell);
+        }
+        let FigureRows { columns, rows, .. } = &mut self.rows;
+        let parts = rows.extract_if(.., |key, _| merge.has(&key.cell));
+        for (part, values) in parts.collect::<Vec<_>>() {
+            let key = RowKey {
+                cell: merge.merged(&part.cell),
+                baseline: part.baseline,
+            };
+            let row = rows.entry(key);
+            row.and_modify(|row| merge.join(columns, row, &values))
+                .or_insert_with(|| merge.first(columns, values.clone()));
         }
     }
 }

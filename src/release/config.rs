@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use jiff::civil;
 use sha2::{Digest, Sha256};
 
+use crate::aggregate::figures::status::DataStatus;
+use crate::aggregate::tables::ColumnSpec;
 use crate::files::TextFiles;
 use crate::files::fault::{Faults, hint};
 use crate::files::toml_reader::{ListItem, TomlReader, read_named};
@@ -16,12 +18,17 @@ use crate::reference::accepted_check::AcceptedCheck;
 use crate::reference::geography::{Method, Tier};
 use crate::reference::plan::Plan;
 use crate::reference::windows::Window;
-use crate::release::rules::{FILE, Finest, TABLES};
+use crate::release::cells::{AreaRef, CellKey};
+use crate::release::figures::{self, FIGURES, FigureTable, SeriesOfTable};
+use crate::release::rules::{FILE, Finest};
+use crate::release::table::{Datum, index_of};
 
 /// The folder of all releases' files, in the folder of the configuration.
 pub(crate) const FOLDER: &str = "releases";
 /// The series of a plan, by one name: total, mapped, unmapped, priorities and themes.
 const PLAN_SERIES: &str = "plan";
+/// The total alone.
+const TOTAL: &str = "total";
 
 /// A level of areas.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,26 +39,152 @@ pub(crate) struct ReleasedLevel {
     pub(crate) only: Option<String>,
 }
 
+/// Series of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SeriesChoice {
+    /// The total, mapped, unmapped, priorities and themes.
+    Plan,
+    /// The total.
+    Total,
+    /// The codes of a scheme.
+    Scheme(String),
+}
+
+impl SeriesChoice {
+    /// Whether it has a series, by its kind and scheme.
+    pub(crate) fn has(&self, kind: &str, scheme: Option<&str>) -> bool {
+        match self {
+            Self::Plan => scheme.is_none(),
+            Self::Total => kind == TOTAL,
+            Self::Scheme(own) => scheme == Some(own),
+        }
+    }
+}
+
 /// Rows of a table that are released.
 #[derive(Clone, Debug)]
 pub(crate) struct TableRequest {
-    pub(crate) table: String,
+    pub(crate) table: &'static FigureTable,
     pub(crate) windows: Vec<Window>,
     pub(crate) levels: Vec<ReleasedLevel>,
-    /// Schemes; none = the series of the plan.
-    pub(crate) series: Vec<Option<String>>,
+    pub(crate) series: Vec<SeriesChoice>,
     /// Empty = every kind.
     pub(crate) kinds: Vec<String>,
 }
 
-/// Codes that are published as one.
+/// What a merge joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MergedKeys {
+    /// Codes of a scheme.
+    Codes {
+        /// The kinds that have them.
+        kinds: Vec<String>,
+        /// The scheme.
+        scheme: String,
+    },
+    /// Areas of a level; of wards, those of an edition.
+    Areas {
+        /// The level.
+        level: Finest,
+        /// The edition.
+        vintage: Option<String>,
+    },
+}
+
+/// Codes or areas that are published as one, before anything is hidden.
 #[derive(Clone, Debug)]
-pub(crate) struct CodeMerge {
-    pub(crate) kinds: Vec<String>,
-    pub(crate) scheme: String,
-    pub(crate) codes: BTreeSet<String>,
+pub(crate) struct Merge {
+    pub(crate) keys: MergedKeys,
+    pub(crate) parts: BTreeSet<String>,
+    /// The code of their sum.
     pub(crate) code: String,
     pub(crate) label: String,
+}
+
+impl Merge {
+    /// Whether a number is one of the parts.
+    pub(crate) fn has(&self, key: &CellKey) -> bool {
+        match &self.keys {
+            MergedKeys::Codes { kinds, scheme } => {
+                kinds.contains(&key.kind)
+                    && key.series.scheme.as_ref() == Some(scheme)
+                    && self.parts.contains(&key.series.id)
+            }
+            MergedKeys::Areas { level, vintage } => {
+                Finest::from_level(&key.area.level) == Some(*level)
+                    && key.area.vintage == *vintage
+                    && self.parts.contains(&key.area.code)
+            }
+        }
+    }
+
+    /// Whether an area is the sum.
+    pub(crate) fn is_sum(&self, area: &AreaRef) -> bool {
+        match &self.keys {
+            MergedKeys::Codes { .. } => false,
+            MergedKeys::Areas { level, vintage } => {
+                area.code == self.code && area.level == level.as_str() && area.vintage == *vintage
+            }
+        }
+    }
+
+    /// The number that a part belongs to.
+    pub(crate) fn merged(&self, part: &CellKey) -> CellKey {
+        let mut key = part.clone();
+        match self.keys {
+            MergedKeys::Codes { .. } => key.series.id.clone_from(&self.code),
+            MergedKeys::Areas { .. } => key.area.code.clone_from(&self.code),
+        }
+        key
+    }
+
+    /// The row of the sum, from the row of its first part.
+    pub(crate) fn first(&self, columns: &[ColumnSpec], mut row: Vec<Datum>) -> Vec<Datum> {
+        let names = match self.keys {
+            MergedKeys::Codes { .. } => ["series", "series_label"],
+            MergedKeys::Areas { .. } => ["area_code", "area_name"],
+        };
+        for (name, text) in names.iter().zip([&self.code, &self.label]) {
+            row[index_of(columns, name)] = Datum::Text(text.clone());
+        }
+        for name in ["is_plan_area", "edition"] {
+            if let Some(index) = columns.iter().position(|own| own.name == name) {
+                row[index] = match row[index] {
+                    Datum::Boolean(_) => Datum::Boolean(false),
+                    _ => Datum::Null,
+                };
+            }
+        }
+        row
+    }
+
+    /// Adds the row of another part: the least complete months, the sum of populations, and the breaks
+    /// of both.
+    pub(crate) fn join(&self, columns: &[ColumnSpec], row: &mut [Datum], part: &[Datum]) {
+        for ((column, own), other) in columns.iter().zip(row).zip(part) {
+            match (column.name, &*own, other) {
+                ("data_status", Datum::Text(a), Datum::Text(b)) => {
+                    *own = Datum::Text(DataStatus::worse_name(a, b).to_owned());
+                }
+                ("population", Datum::Integer(a), Datum::Integer(b))
+                    if matches!(self.keys, MergedKeys::Areas { .. }) =>
+                {
+                    *own = Datum::Integer(a + b);
+                }
+                ("population", _, _) if matches!(self.keys, MergedKeys::Areas { .. }) => {
+                    *own = Datum::Null;
+                }
+                ("breaks" | "why_not" | "why_months", _, _) => {
+                    let texts = [&*own, other].map(|value| value.as_text().unwrap_or_default());
+                    let texts = texts.iter().flat_map(|text| text.split(';'));
+                    let texts: BTreeSet<&str> = texts.filter(|text| !text.is_empty()).collect();
+                    let joined = texts.into_iter().collect::<Vec<_>>().join(";");
+                    *own = Datum::text(Some(joined).filter(|text| !text.is_empty()));
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// The configuration of one release, checked.
@@ -62,7 +195,7 @@ pub(crate) struct ReleaseConfig {
     pub(crate) plan: Plan,
     pub(crate) as_at: Option<civil::Date>,
     pub(crate) tables: Vec<TableRequest>,
-    pub(crate) merges: Vec<CodeMerge>,
+    pub(crate) merges: Vec<Merge>,
     pub(crate) accepted: Vec<AcceptedCheck>,
     /// SHA-256 of the file and of disclosure.toml.
     pub(crate) checksums: [String; 2],
@@ -124,7 +257,7 @@ fn read(
     let merges = reader
         .tables("merge")
         .iter()
-        .map(|merge| read_merge(merge, reference))
+        .filter_map(|merge| read_merge(merge, reference))
         .collect();
     Some(ReleaseConfig {
         id: id.to_owned(),
@@ -139,11 +272,10 @@ fn read(
 }
 
 fn read_table(reader: &TomlReader<'_>, reference: &Reference) -> TableRequest {
-    let names = TABLES.map(|name| (name, name));
-    let table = reader.choice("table", &names).unwrap_or_default();
+    let names: Vec<_> = FIGURES.iter().map(|table| (table.name, table)).collect();
+    let table = reader.choice("table", &names);
     reader.required("windows", reader.has("windows").then_some(()));
     reader.required("levels", reader.has("levels").then_some(()));
-    reader.required("series", reader.has("series").then_some(()));
     let windows: Vec<Window> = reader
         .texts("windows")
         .iter()
@@ -154,41 +286,77 @@ fn read_table(reader: &TomlReader<'_>, reference: &Reference) -> TableRequest {
         .iter()
         .filter_map(|item| read_level(reader, item, reference))
         .collect();
-    let has_short = windows.iter().any(Window::is_month);
-    if has_short && levels.iter().any(|level| level.level == Finest::Ward) {
+    let has_wards = levels.iter().any(|level| level.level == Finest::Ward);
+    if has_wards && windows.iter().any(Window::is_month) {
         reader.fault(
             "windows",
             "months are not released for wards: use quarters or years",
         );
     }
-    let series = reader.texts("series");
-    let series = series.iter().filter_map(|item| {
-        let is_scheme = reference.schemes().contains(item.text);
-        if item.text != PLAN_SERIES && !is_scheme {
-            let schemes = reference.schemes();
-            let hint = hint(
-                item.text,
-                schemes.iter().map(String::as_str).chain([PLAN_SERIES]),
-            );
-            let reason = format!(
-                "`{}` is neither `plan` nor a scheme of codes{hint}",
-                item.text
-            );
-            reader.fault_at(&item.key, reason);
-            return None;
-        }
-        if table == "factors" && is_scheme {
-            reader.fault_at(&item.key, "factors has the series of the plan only");
-        }
-        Some(is_scheme.then(|| item.text.to_owned()))
-    });
+    let series = read_series(reader, reference, table);
+    let kinds = read_kinds(reader);
+    let table = table.unwrap_or_else(figures::totals);
+    for window in windows.iter().filter(|window| !(table.allows)(window)) {
+        let reason = format!(
+            "`{}` is not in `{}`: its windows are {}",
+            window.id, table.name, table.windows
+        );
+        reader.fault("windows", reason);
+    }
+    if table.name == "profile" && has_wards {
+        reader.fault("levels", "hours are not released for wards");
+    }
     TableRequest {
-        table: table.to_owned(),
-        series: series.collect(),
-        kinds: read_kinds(reader),
+        table,
         windows,
         levels,
+        series,
+        kinds,
     }
+}
+
+fn read_series(
+    reader: &TomlReader<'_>,
+    reference: &Reference,
+    table: Option<&FigureTable>,
+) -> Vec<SeriesChoice> {
+    let of_table = table.map_or(SeriesOfTable::Any, |table| table.series);
+    if of_table == SeriesOfTable::TotalOnly {
+        if reader.has("series") {
+            reader.fault("series", "this table has no series: leave it out");
+        }
+        return vec![SeriesChoice::Total];
+    }
+    reader.required("series", reader.has("series").then_some(()));
+    let schemes = reference.schemes();
+    let mut series = Vec::new();
+    for item in reader.texts("series") {
+        let choice = match item.text {
+            PLAN_SERIES => SeriesChoice::Plan,
+            TOTAL => SeriesChoice::Total,
+            scheme if schemes.contains(scheme) => SeriesChoice::Scheme(scheme.to_owned()),
+            other => {
+                let names = schemes.iter().map(String::as_str);
+                let hint = hint(other, names.chain([PLAN_SERIES, TOTAL]));
+                let reason =
+                    format!("`{other}` is neither `plan`, `total` nor a scheme of codes{hint}");
+                reader.fault_at(&item.key, reason);
+                continue;
+            }
+        };
+        let is_code = matches!(choice, SeriesChoice::Scheme(_));
+        match of_table {
+            SeriesOfTable::Plan if is_code => {
+                reader.fault_at(&item.key, "this table has the series of the plan only");
+            }
+            SeriesOfTable::Codes if !is_code => {
+                reader.fault_at(&item.key, "this table has codes only: name their scheme");
+            }
+            _ => {}
+        }
+        series.push(choice);
+    }
+    series
 }
 
 fn read_kinds(reader: &TomlReader<'_>) -> Vec<String> {
@@ -318,23 +486,48 @@ pub(crate) fn overlap_in_part(a: &Window, b: &Window) -> bool {
     a.first <= b.last() && b.first <= a.last() && !is_within(a, b) && !is_within(b, a)
 }
 
-fn read_merge(reader: &TomlReader<'_>, reference: &Reference) -> CodeMerge {
-    let scheme = reader.name("scheme");
-    if !scheme.is_empty() && !reference.schemes().contains(scheme) {
-        let hint = hint(scheme, reference.schemes().iter().map(String::as_str));
-        reader.fault("scheme", format!("unknown scheme `{scheme}`{hint}"));
+/// `None` if it names no parts.
+fn read_merge(reader: &TomlReader<'_>, reference: &Reference) -> Option<Merge> {
+    let is_of_areas = reader.has("areas");
+    let name = if is_of_areas { "areas" } else { "codes" };
+    let parts = reader.texts(name);
+    if parts.len() < 2 {
+        reader.fault(name, format!("needs at least two {name}"));
     }
-    let codes = reader.texts("codes");
-    if codes.len() < 2 {
-        reader.fault("codes", "needs at least two codes");
-    }
-    CodeMerge {
-        kinds: read_kinds(reader),
-        scheme: scheme.to_owned(),
-        codes: codes.iter().map(|item| item.text.to_owned()).collect(),
-        code: reader.id("as").to_owned(),
-        label: reader.name("label").to_owned(),
-    }
+    let keys = if is_of_areas {
+        for item in &parts {
+            if reference.geography.area(item.text).is_none() {
+                reader.fault_at(&item.key, format!("unknown area `{}`", item.text));
+            }
+        }
+        reader.required("level", reader.has("level").then_some(()));
+        let item = ListItem {
+            text: reader.name("level"),
+            key: "level".to_owned(),
+        };
+        let level = read_level(reader, &item, reference);
+        level.map(|level| MergedKeys::Areas {
+            level: level.level,
+            vintage: level.only,
+        })
+    } else {
+        let scheme = reader.name("scheme");
+        if !scheme.is_empty() && !reference.schemes().contains(scheme) {
+            let hint = hint(scheme, reference.schemes().iter().map(String::as_str));
+            reader.fault("scheme", format!("unknown scheme `{scheme}`{hint}"));
+        }
+        Some(MergedKeys::Codes {
+            kinds: read_kinds(reader),
+            scheme: scheme.to_owned(),
+        })
+    };
+    let (code, label) = (reader.id("as").to_owned(), reader.name("label").to_owned());
+    Some(Merge {
+        keys: keys?,
+        parts: parts.iter().map(|item| item.text.to_owned()).collect(),
+        code,
+        label,
+    })
 }
 
 #[cfg(test)]
@@ -397,14 +590,14 @@ mod tests {
             "id: is `other`, but its file is `test.toml`",
             "title: is missing",
             "plan: unknown plan `smp-2017`",
-            "table[0].table: `events` is not one of window_totals, factors",
+            "table[0].table: `events` is not one of category_monthly, change, factors",
             "table[0].windows[2]: unknown window `fy:2017`",
             "`fy:2017-18` and `year:2017` overlap in part",
             "table[0].levels[0]: `lsoa` is not released",
             "table[0].levels[2]: the wards of 2025 are placed by area",
             "table[0].levels[3]: `kent` is not a set of districts",
             "table[0].windows: months are not released for wards",
-            "table[0].series[0]: `plans` is neither `plan` nor a scheme of codes; did you mean `plan`?",
+            "table[0].series[0]: `plans` is neither `plan`, `total` nor a scheme of codes; did you mean `plan`?",
             "table[0].kinds[0]: unknown kind `crimes`; did you mean `crime`?",
             "table[0].serie: unknown key",
             "merge[0].scheme: unknown scheme `x`",

@@ -77,6 +77,11 @@ impl Earlier {
         self.forms.get(key).copied()
     }
 
+    /// The tables whose numbers are known.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
+        self.forms.keys().filter_map(|key| key.measure.table())
+    }
+
     /// The keys that a release of these cells does not have.
     pub(crate) fn keys_besides<'e>(
         &'e self,

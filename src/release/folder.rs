@@ -11,19 +11,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::aggregate::tables::ValueType::{Boolean, Date, Integer, Text};
+use crate::aggregate::tables::ValueType::{Boolean, Integer, Text};
+use crate::aggregate::tables::{self, ColumnSpec, TableBatch, TableSpec, ValueType};
 use crate::disclosure::SOLVER;
 use crate::hex;
 use crate::ledger::PROGRAM;
+use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
 use crate::release::attack::{PublishedRelease, PublishedRule};
-use crate::release::cells::{SeriesRef, months};
+use crate::release::cells::{FigureRows, SeriesRef};
 use crate::release::config::ReleaseConfig;
+use crate::release::figures::{FIGURES, is_copied};
 use crate::release::published::{self, PublishedCell, PublishedCells};
 use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
 use crate::release::rules::DisclosureRules;
-use crate::release::table::{ColumnDefinition, Datum, ReleaseTable};
-use crate::release::{MadeRelease, ReleaseError, ReleaseRun, workbook};
+use crate::release::table::{Datum, ReleaseTable, column, exact_value, index_of};
+use crate::release::{DIMENSIONS, ExactTables, MadeRelease, ReleaseError, ReleaseRun, workbook};
 use crate::storage::{Creation, Store};
 
 /// The folder of all releases in a store.
@@ -38,81 +41,75 @@ const LIMITS: [&str; 2] = [
     "an attacker who knows several of the records is not covered",
 ];
 
-const DISCLOSURE: &[ColumnDefinition] = &[
-    (
+const DISCLOSURE: &[ColumnSpec] = &[
+    column(
         "rule",
         "The rules that protect a number, joined by `;`.",
         Text,
     ),
-    (
+    column(
         "hide_to",
         "Numbers from 1 to this are hidden; 0 = none.",
         Integer,
     ),
-    (
+    column(
         "spread",
         "A hidden number has at least this number of possible values.",
         Integer,
     ),
-    (
+    column(
         "round_to",
         "Other numbers are rounded to the nearest multiple; 0 = exact.",
         Integer,
     ),
-    (
+    column(
         "base",
         "A breakdown of a total from 1 to this is hidden completely.",
         Integer,
     ),
 ];
-const RELATIONS: &[ColumnDefinition] = &[
-    (
+const RELATIONS: &[ColumnSpec] = &[
+    column(
         "relation",
         "The number of the relation; its rows are its parts.",
         Integer,
     ),
-    ("partner", "The partner.", Text),
-    ("kind", "The kind.", Text),
-    (
+    column("partner", "The partner.", Text),
+    column("kind", "The kind.", Text),
+    column(
         "rule",
         "`sum` (the whole is the sum of the parts), `sum_and_rest` (and a rest of 0 or more), \
         `within` (the parts are at most the whole) or `covered` (the whole is at most the parts).",
         Text,
     ),
-    ("whole_series_kind", "The whole: its kind of series.", Text),
-    ("whole_series", "Its series.", Text),
-    ("whole_scheme", "Its scheme.", Text),
-    (
+    column("whole_series_kind", "The whole: its kind of series.", Text),
+    column("whole_series", "Its series.", Text),
+    column("whole_scheme", "Its scheme.", Text),
+    column(
         "whole_factor",
         "Of the whole, only the records with this factor; null = all.",
         Text,
     ),
-    ("part_series_kind", "A part: its kind of series.", Text),
-    ("part_series", "Its series.", Text),
-    ("part_scheme", "Its scheme.", Text),
+    column("part_series_kind", "A part: its kind of series.", Text),
+    column("part_series", "Its series.", Text),
+    column("part_scheme", "Its scheme.", Text),
 ];
-const AREA_PARTS: &[ColumnDefinition] = &[
-    ("area_level", "The level of an area.", Text),
-    ("area_code", "The area.", Text),
-    ("part_level", "The level of an area in it.", Text),
-    (
+const AREA_PARTS: &[ColumnSpec] = &[
+    column("area_level", "The level of an area.", Text),
+    column("area_code", "The area.", Text),
+    column("part_level", "The level of an area in it.", Text),
+    column(
         "part_vintage",
         "The edition of that area's boundaries.",
         Text,
     ),
-    ("part_code", "The area in it.", Text),
-    (
+    column("part_code", "The area in it.", Text),
+    column(
         "is_complete",
         "Whether all areas of the level in it are listed.",
         Boolean,
     ),
 ];
-const WINDOWS: &[ColumnDefinition] = &[
-    ("window_id", "The months counted.", Text),
-    ("window_from", "First day.", Date),
-    ("window_to", "Last day.", Date),
-];
-
 /// The files of a release, without the manifest.
 pub(crate) struct MadeFiles {
     files: Vec<(String, Bytes)>,
@@ -120,24 +117,27 @@ pub(crate) struct MadeFiles {
     counts: BTreeMap<&'static str, BTreeMap<String, usize>>,
 }
 
-/// What a release was made from.
-pub(crate) struct Origin<'o> {
-    pub(crate) config: &'o ReleaseConfig,
-    pub(crate) provenance: &'o Value,
-    pub(crate) earlier: &'o [Value],
-    pub(crate) accepted: &'o [AcceptedCheck],
-    pub(crate) cells: &'o PublishedCells,
-    pub(crate) revised: usize,
+/// What a release consists of.
+pub(crate) struct Content<'c> {
+    pub(crate) config: &'c ReleaseConfig,
+    pub(crate) rules: &'c DisclosureRules,
+    pub(crate) reference: &'c Reference,
+    pub(crate) tables: &'c ExactTables,
+    pub(crate) figures: &'c [FigureRows],
+    pub(crate) statuses: &'c BTreeMap<[String; 3], bool>,
+    pub(crate) cells: &'c PublishedCells,
+    pub(crate) structure: &'c Structure,
 }
 
 /// Encodes the tables of a release.
-pub(crate) fn files(
-    config: &ReleaseConfig,
-    rules: &DisclosureRules,
-    cells: &PublishedCells,
-    structure: &Structure,
-) -> Result<MadeFiles, ReleaseError> {
-    let figures = published::tables(cells, &config.plan.id);
+pub(crate) fn files(content: &Content<'_>) -> Result<MadeFiles, ReleaseError> {
+    let (cells, structure) = (content.cells, content.structure);
+    let figures = published::tables(
+        content.figures,
+        cells,
+        &structure.windows,
+        content.reference,
+    );
     let mut made = MadeFiles {
         files: Vec::new(),
         counts: BTreeMap::new(),
@@ -152,22 +152,57 @@ pub(crate) fn files(
             *counts.entry(status.to_owned()).or_default() += 1;
         }
     }
-    let dimensions = [
-        disclosure_table(cells, rules),
+    let mut dimensions = vec![
+        disclosure_table(cells, content.rules),
         relations_table(structure),
         area_parts_table(structure),
-        windows_table(cells),
     ];
+    for (name, is_complete) in DIMENSIONS {
+        if is_complete {
+            let file = content.tables.file(name);
+            made.files
+                .extend(file.map(|file| (format!("{name}.parquet"), file)));
+        } else if let Some(table) = tables::find(name) {
+            dimensions.push(without_counts(table, content.tables.batches(name)));
+        }
+    }
     for table in figures.iter().chain(&dimensions) {
         made.files
             .push((format!("{}.parquet", table.name), table.parquet()?));
     }
-    let workbook = workbook::write(config, &figures)?;
+    let workbook = workbook::write(content.config, &figures)?;
     made.files.push((WORKBOOK.to_owned(), workbook.into()));
     made.files
-        .push((LICENCE.to_owned(), licence(config, cells).into()));
+        .push((LICENCE.to_owned(), licence(content).into()));
     made.files.sort();
     Ok(made)
+}
+
+/// A table to join without its counts of records, and without the rows that exist only because of one:
+/// rejects that do not give their kind.
+fn without_counts(table: &'static TableSpec, batches: &[TableBatch]) -> ReleaseTable {
+    let columns = table.columns().into_iter();
+    let columns: Vec<ColumnSpec> = columns
+        .filter(|column| {
+            let is_status = column.name == "data_status";
+            (is_copied(column) || is_status) && column.value_type != ValueType::Instant
+        })
+        .collect();
+    let kind = index_of(&columns, "kind");
+    let rows = batches.iter().flat_map(|batch| {
+        let columns = &columns;
+        (0..batch.len()).map(move |row| {
+            let values = columns.iter().map(|column| exact_value(batch, column, row));
+            values.collect::<Vec<_>>()
+        })
+    });
+    let rows = rows.filter(|row| row[kind] != Datum::Null).collect();
+    ReleaseTable {
+        name: table.name,
+        description: table.description(),
+        columns,
+        rows,
+    }
 }
 
 fn disclosure_table(cells: &PublishedCells, rules: &DisclosureRules) -> ReleaseTable {
@@ -184,8 +219,8 @@ fn disclosure_table(cells: &PublishedCells, rules: &DisclosureRules) -> ReleaseT
     });
     ReleaseTable {
         name: "disclosure",
-        description: "How numbers are protected.",
-        columns: DISCLOSURE,
+        description: "How numbers are protected.".to_owned(),
+        columns: DISCLOSURE.to_vec(),
         rows: rows.collect(),
     }
 }
@@ -212,8 +247,8 @@ fn relations_table(structure: &Structure) -> ReleaseTable {
     }
     ReleaseTable {
         name: "relations",
-        description: "What is known about the sums of series, from the plan's rules.",
-        columns: RELATIONS,
+        description: "What is known about the sums of series, from the plan's rules.".to_owned(),
+        columns: RELATIONS.to_vec(),
         rows,
     }
 }
@@ -233,47 +268,32 @@ fn area_parts_table(structure: &Structure) -> ReleaseTable {
     });
     ReleaseTable {
         name: "area_parts",
-        description: "Which areas are in which.",
-        columns: AREA_PARTS,
-        rows: rows.collect(),
-    }
-}
-
-fn windows_table(cells: &PublishedCells) -> ReleaseTable {
-    let windows: BTreeMap<&String, _> = cells
-        .iter()
-        .map(|(key, cell)| {
-            (
-                &key.window,
-                (cell.labels.window_from, cell.labels.window_to),
-            )
-        })
-        .collect();
-    let rows = windows
-        .into_iter()
-        .map(|(id, (from, to))| vec![Datum::Text(id.clone()), Datum::Date(from), Datum::Date(to)]);
-    ReleaseTable {
-        name: "windows",
-        description: "The windows of the tables.",
-        columns: WINDOWS,
+        description: "Which areas are in which.".to_owned(),
+        columns: AREA_PARTS.to_vec(),
         rows: rows.collect(),
     }
 }
 
 /// Who may use the tables for what, with only the sources that they have.
-fn licence(config: &ReleaseConfig, cells: &PublishedCells) -> String {
+fn licence(content: &Content<'_>) -> String {
+    let (config, cells) = (content.config, content.cells);
     let mut sources = vec!["Office for National Statistics"];
-    let has = |condition: &dyn Fn(&PublishedCell) -> bool| cells.values().any(condition);
-    if has(&|cell| cell.labels.feed == "police") {
+    let feeds = content.figures.iter().flat_map(|of_table| {
+        let feed = index_of(&of_table.columns, "feed");
+        let rows = of_table.rows.values();
+        rows.filter_map(move |row| row[feed].as_text())
+    });
+    let feeds: BTreeSet<&str> = feeds.collect();
+    if feeds.contains("police") {
         sources.push("Home Office");
     }
-    if has(&|cell| cell.rules.contains("open-data")) {
+    if cells.values().any(|cell| cell.rules.contains("open-data")) {
         sources.push("data.police.uk");
     }
-    if has(&|cell| cell.labels.feed == "health") {
+    if feeds.contains("health") {
         sources.push("NHS England");
     }
-    if has(&|cell| cell.labels.feed == "housing") {
+    if feeds.contains("housing") {
         sources.push("Ministry of Housing, Communities and Local Government");
     }
     format!(
@@ -293,52 +313,51 @@ pub(crate) fn read_made(made: &MadeFiles) -> Result<PublishedRelease, ReleaseErr
 }
 
 /// Adds the manifest, as the last file.
-pub(crate) fn complete(made: MadeFiles, origin: &Origin<'_>) -> Vec<(String, Bytes)> {
+pub(crate) fn complete(
+    made: MadeFiles,
+    content: &Content<'_>,
+    earlier: &[Value],
+    accepted: &[AcceptedCheck],
+    revised: usize,
+) -> Vec<(String, Bytes)> {
     let files: Vec<Value> = made
         .files
         .iter()
         .map(|(name, bytes)| json!({ "file": name, "sha256": checksum(bytes) }))
         .collect();
-    let statuses: BTreeSet<(&str, &str, &str)> = origin
-        .cells
-        .iter()
-        .filter(|(key, _)| key.series.kind == "total" && key.area.level == "all-received")
-        .map(|(key, cell)| (&*key.partner, &*key.kind, &*cell.labels.data_status))
-        .collect();
-    let accepted: Vec<Value> = origin
-        .accepted
+    let accepted: Vec<Value> = accepted
         .iter()
         .map(|own| json!({ "check": own.check, "reason": own.reason }))
         .collect();
+    let statuses = content.statuses.keys();
     let statuses: Vec<Value> = statuses
-        .into_iter()
         .map(
-            |(partner, kind, status)| json!({ "partner": partner, "kind": kind, "status": status }),
+            |[partner, kind, status]| json!({ "partner": partner, "kind": kind, "status": status }),
         )
         .collect();
-    let config = origin.config;
+    let (config, provenance) = (content.config, &content.tables.provenance);
     let manifest = json!({
         "format": 1,
         "id": config.id,
         "title": config.title,
         "partnership": config.plan.partnership,
         "plan": config.plan.id,
-        "as_at": origin.provenance["as_at"],
+        "as_at": provenance["as_at"],
         "program": PROGRAM,
         "solver": SOLVER,
-        "ledger": origin.provenance["chain"],
+        "ledger": provenance["chain"],
         "inputs": {
-            "reference": origin.provenance["reference"]["sha256"],
-            "plans": origin.provenance["plans"],
+            "reference": provenance["reference"]["sha256"],
+            "plans": provenance["plans"],
             "release": config.checksums[0],
             "disclosure": config.checksums[1],
         },
-        "earlier": origin.earlier,
+        "earlier": earlier,
         "tables": made.counts,
         "files": files,
         "data_status": statuses,
         "accepted": accepted,
-        "revised": origin.revised,
+        "revised": revised,
         "limits": LIMITS,
     });
     let text = format!("{manifest:#}\n");
@@ -543,7 +562,7 @@ pub(crate) fn earlier(
 pub(crate) fn read_published(
     files: &BTreeMap<String, Bytes>,
 ) -> Result<PublishedRelease, ReleaseError> {
-    let table = |name: &'static str, columns: &'static [ColumnDefinition]| {
+    let table = |name: &'static str, columns: Vec<ColumnSpec>| {
         let file = files.get(&format!("{name}.parquet"));
         let missing = || ReleaseError::Damaged {
             file: format!("{name}.parquet"),
@@ -551,28 +570,26 @@ pub(crate) fn read_published(
         };
         ReleaseTable::read(name, columns, file.ok_or_else(missing)?.clone())
     };
-    let tables = vec![
-        table("window_totals", published::WINDOW_TOTALS)?,
-        table("factors", published::FACTORS)?,
-    ];
     let mut release = PublishedRelease {
-        rules: rules(&table("disclosure", DISCLOSURE)?),
+        rules: rules(&table("disclosure", DISCLOSURE.to_vec())?),
         ..PublishedRelease::default()
     };
-    for figures in &tables {
-        let cells = published::read(figures).map_err(|row| ReleaseError::Damaged {
+    for figures in &FIGURES {
+        if !files.contains_key(&format!("{}.parquet", figures.name)) {
+            continue;
+        }
+        let read = table(figures.name, figures.columns())?;
+        let hide = |ids: &str| release.rules.get(ids).map_or(0, |rule| rule.hide);
+        let cells = published::read(figures, &read, hide).map_err(|row| ReleaseError::Damaged {
             file: format!("{}.parquet", figures.name),
             why: format!("its columns of {row} contradict one another"),
         })?;
         release.cells.extend(cells);
+        release.structure.windows.extend(published::windows(&read));
+        release.tables.push(read);
     }
-    for (key, cell) in &release.cells {
-        let months = months(cell.labels.window_from, cell.labels.window_to);
-        release.structure.windows.insert(key.window.clone(), months);
-    }
-    release.structure.areas = area_parts(&table("area_parts", AREA_PARTS)?);
-    release.structure.series = series_relations(&table("relations", RELATIONS)?);
-    release.tables = tables;
+    release.structure.areas = area_parts(&table("area_parts", AREA_PARTS.to_vec())?);
+    release.structure.series = series_relations(&table("relations", RELATIONS.to_vec())?);
     Ok(release)
 }
 

@@ -5,15 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::disclosure::{self, Cell, Form, Protection, System};
-use crate::release::cells::{CellKey, ExactCell, ExactCells, Known, SeriesRef};
+use crate::release::cells::{CellKey, ExactCell, ExactCells, Known};
 use crate::release::earlier::Earlier;
-use crate::release::published::{PublishedCell, PublishedCells, PublishedForm};
+use crate::release::published::{PublishedCell, PublishedCells, PublishedForm, rounded_bounds};
 use crate::release::relations::{BlockRelations, Structure, build};
 use crate::release::rules::{ROUND, Revised, Safeguard};
 use crate::release::{BlockSummary, CostlySuppression, ReleaseError};
 
-/// How far a rounded number may be from its multiple.
-const ROUND_REACH: i64 = 2;
 /// The most values that a breakdown that is hidden completely must leave.
 const BREAKDOWN_SPREAD: i64 = 4;
 
@@ -48,11 +46,8 @@ fn form(value: i64, safeguard: &Safeguard) -> Form {
     if (1..=safeguard.hide).contains(&value) {
         Form::Hidden
     } else if safeguard.round == ROUND && value > 0 {
-        let rounded = rounded(value);
-        Form::Rounded {
-            low: (rounded - ROUND_REACH).max(safeguard.hide + 1),
-            high: rounded + ROUND_REACH,
-        }
+        let (low, high) = rounded_bounds(rounded(value), safeguard.hide);
+        Form::Rounded { low, high }
     } else {
         Form::Exact
     }
@@ -60,7 +55,7 @@ fn form(value: i64, safeguard: &Safeguard) -> Form {
 
 /// The nearest multiple of 5.
 pub(crate) fn rounded(value: i64) -> i64 {
-    (value + ROUND_REACH) / ROUND * ROUND
+    (value + ROUND / 2) / ROUND * ROUND
 }
 
 struct Block<'b> {
@@ -121,7 +116,7 @@ impl<'b> Block<'b> {
             is_choosable: !safeguard.is_public,
             ..Cell::shown(value, safeguard.spread)
         };
-        if let Some(base) = self.base(key, safeguard) {
+        if let Some(base) = cell.base {
             engine_cell.form = Form::Hidden;
             engine_cell.floor = 0;
             // A 0 is hidden only to protect the others: that nobody is there may be computed.
@@ -159,27 +154,6 @@ impl<'b> Block<'b> {
             _ => {}
         }
         engine_cell
-    }
-
-    /// The total of the breakdown that a cell is in, if that is so small that all of it is hidden.
-    fn base(&self, key: &CellKey, safeguard: &Safeguard) -> Option<i64> {
-        let total = SeriesRef::named("total");
-        let is_total = key.series == total && key.factor.is_none();
-        let exact = |key: &CellKey| match self.cells.get(key)?.known {
-            Known::Exact(value) => Some(value),
-            _ => None,
-        };
-        let mut wholes = Vec::new();
-        if !is_total {
-            wholes.push(exact(&key.of_series(total)));
-        }
-        if key.factor.is_some() {
-            wholes.push(exact(&key.of_series(key.series.clone())));
-        }
-        let wholes = wholes.into_iter().flatten();
-        wholes
-            .filter(|whole| (1..=safeguard.base).contains(whole))
-            .min()
     }
 
     /// Adds the relations, and the remainders that they contain.
@@ -276,7 +250,6 @@ impl<'b> Block<'b> {
             let published_cell = PublishedCell {
                 form,
                 rules: cell.safeguard.rules.clone(),
-                labels: cell.labels.clone(),
             };
             published.insert(key.clone(), published_cell);
         }

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::aggregate::tables::ValueType::{Date, Integer, Number, Text};
-use crate::release::cells::{AreaRef, CellKey, FactorPart, Labels, SeriesRef};
-use crate::release::table::{ColumnDefinition, Datum, ReleaseTable};
+use crate::event::Month;
+use crate::reference::Reference;
+use crate::release::cells::{AreaRef, CellKey, FigureRows, RowKey, SeriesRef, months};
+use crate::release::derived::Derivation;
+use crate::release::figures::{FigureTable, SeriesOfTable};
+use crate::release::table::{Datum, ReleaseTable};
 
 /// What is published of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ impl PublishedForm {
     }
 
     /// The bounds of the number; no upper bound = any.
-    fn bounds(self) -> (i64, Option<i64>) {
+    pub(crate) fn bounds(self) -> (i64, Option<i64>) {
         match self {
             Self::Exact(value) => (value, Some(value)),
             Self::Rounded { low, high, .. } => (low, Some(high)),
@@ -77,324 +80,189 @@ pub(crate) struct PublishedCell {
     pub(crate) form: PublishedForm,
     /// The ids of the rules that protect it, joined by `;`.
     pub(crate) rules: String,
-    pub(crate) labels: Labels,
 }
 
 /// The numbers of a release.
 pub(crate) type PublishedCells = BTreeMap<CellKey, PublishedCell>;
 
-const KEY_COLUMNS: usize = 13;
-
-/// The keys and the count, which both tables begin with.
-macro_rules! figure_columns {
-    ($($more:expr),* $(,)?) => {
-        &[
-            ("partner", "The partner that sent the records.", Text),
-            ("kind", "What the records are about. Never add across kinds.", Text),
-            ("series_kind", "`total`, `mapped` (under a priority or theme), `unmapped`, `priority`, \
-                `theme`, `category` (a partner's own code), `group` or `class`.", Text),
-            ("series", "Id of the priority or theme, or the code. Priorities overlap: never add them.", Text),
-            ("scheme", "The scheme of the code; null for a series of the plan.", Text),
-            ("factor", "Id of the factor; null in window_totals.", Text),
-            ("factor_part", "`with` the factor, `without` it, or `unknown`.", Text),
-            ("area_level", "`all-received` (everything that was sent), `set`, `district` or `ward`.", Text),
-            ("area_vintage", "The edition of the wards.", Text),
-            ("area_role", "What the area is to the record: `incident`, `home` or `service`.", Text),
-            ("area_code", "The area, or `no-location`, `outside` or `unplaced`.", Text),
-            ("window_id", "The months counted, such as `fy:2017-18`.", Text),
-            ("plan_id", "The plan whose priorities these are.", Text),
-            ("count_value", "Number of records; null if suppressed or not supplied.", Integer),
-            ("count_min", "The least number that it stands for.", Integer),
-            ("count_max", "The greatest number that it stands for; null = no upper bound.", Integer),
-            ("count_status", "`exact`; `rounded` (to the nearest 5); `suppressed` (hidden to protect \
-                people); `not_supplied` (the data cannot show it, which is not 0).", Text),
-            ("rule", "The rules that protect it, as in the table `disclosure`.", Text),
-            ("series_label", "The series in words.", Text),
-            ("partner_name", "The partner's name.", Text),
-            ("feed", "`police`, `health` or `housing`.", Text),
-            ("kind_label", "The kind in words.", Text),
-            ("unit", "What is counted.", Text),
-            ("area_name", "The area's name.", Text),
-            ("window_label", "The months in words.", Text),
-            ("window_from", "First day of the window.", Date),
-            ("window_to", "Last day of the window.", Date),
-            ("data_status", "How complete the window is: `overdue`, `not_due`, `suspect`, \
-                `provisional` or `final`.", Text),
-            $($more),*
-        ]
-    };
-}
-
-/// The columns of `window_totals`.
-pub(crate) const WINDOW_TOTALS: &[ColumnDefinition] = figure_columns![
-    (
-        "share_pct",
-        "100 × `count_value` / that of the total in the same cell, both as published.",
-        Number
-    ),
-    (
-        "population",
-        "Number of `population_unit` in the area.",
-        Integer
-    ),
-    (
-        "population_unit",
-        "`persons`, `households` or `adult-women`.",
-        Text
-    ),
-    ("population_date", "The day `population` is for.", Date),
-    (
-        "rate_per_1000",
-        "1000 × `count_value` / `population`.",
-        Number
-    ),
-    (
-        "rank_min",
-        "Rank by the published numbers among the areas of `rank_set`, 1 = highest; null if \
-        any of them is suppressed.",
-        Integer
-    ),
-    ("rank_max", "The worst rank it may have.", Integer),
-    ("rank_of", "Number of areas ranked.", Integer),
-    ("rank_set", "The area whose parts are ranked.", Text),
-];
-
-/// The columns of `factors`.
-pub(crate) const FACTORS: &[ColumnDefinition] = figure_columns![(
-    "share_of_known_pct",
-    "100 × with / (with + without), both as published; in the row `with`.",
-    Number
-)];
-
-/// The two tables of figures.
-pub(crate) fn tables(cells: &PublishedCells, plan: &str) -> Vec<ReleaseTable> {
-    let ranks = ranks(cells);
-    let mut totals = Vec::new();
-    let mut factors = Vec::new();
-    for (key, cell) in cells {
-        let mut row = common(key, cell, plan);
-        if key.factor.is_some() {
-            row.push(Datum::number(share_of_known(cells, key)));
-            factors.push(row);
-        } else {
-            row.extend(derived(cells, key, cell, ranks.get(key)));
-            totals.push(row);
-        }
-    }
-    vec![
-        ReleaseTable {
-            name: "window_totals",
-            description: "Counts of each window, safe to publish.",
-            columns: WINDOW_TOTALS,
-            rows: totals,
-        },
-        ReleaseTable {
-            name: "factors",
-            description: "Records with a factor, without it, and unknown, safe to publish.",
-            columns: FACTORS,
-            rows: factors,
-        },
-    ]
-}
-
-fn common(key: &CellKey, cell: &PublishedCell, plan: &str) -> Vec<Datum> {
-    let text = |text: &str| Datum::Text(text.to_owned());
-    let optional = |text: &Option<String>| Datum::text(text.clone());
-    let (low, high) = cell.form.bounds();
-    let labels = &cell.labels;
-    let factor = key.factor.as_ref();
-    vec![
-        text(&key.partner),
-        text(&key.kind),
-        text(&key.series.kind),
-        text(&key.series.id),
-        optional(&key.series.scheme),
-        Datum::text(factor.map(|own| own.factor.clone())),
-        Datum::text(factor.map(|own| own.part.clone())),
-        text(&key.area.level),
-        optional(&key.area.vintage),
-        optional(&key.area.role),
-        text(&key.area.code),
-        text(&key.window),
-        text(plan),
-        Datum::integer(cell.form.value()),
-        Datum::Integer(low),
-        Datum::integer(high),
-        text(cell.form.status()),
-        text(&cell.rules),
-        text(&labels.series),
-        text(&labels.partner),
-        text(&labels.feed),
-        text(&labels.kind),
-        optional(&labels.unit),
-        text(&labels.area),
-        text(&labels.window),
-        Datum::Date(labels.window_from),
-        Datum::Date(labels.window_to),
-        text(&labels.data_status),
-    ]
-}
-
-/// A share, a rate and a rank: each from published numbers, and null if one of them is hidden.
-fn derived(
+/// The tables of figures, in the order of names: published forms in the columns of counts, and what is
+/// computed from them.
+pub(crate) fn tables(
+    figures: &[FigureRows],
     cells: &PublishedCells,
-    key: &CellKey,
-    cell: &PublishedCell,
-    rank: Option<&Rank>,
-) -> Vec<Datum> {
-    let value = cell.form.value();
-    let total = cells.get(&key.of_series(SeriesRef::named("total")));
-    let total = total.and_then(|total| total.form.value());
-    let labels = &cell.labels;
-    vec![
-        Datum::number(percent(value, total)),
-        Datum::integer(labels.population),
-        Datum::text(labels.population_unit.clone()),
-        labels.population_date.map_or(Datum::Null, Datum::Date),
-        Datum::number(rate(value, labels.population)),
-        Datum::integer(rank.map(|rank| rank.min)),
-        Datum::integer(rank.map(|rank| rank.max)),
-        Datum::integer(rank.map(|rank| rank.of)),
-        Datum::text(labels.rank_set.clone()),
-    ]
-}
-
-fn percent(part: Option<i64>, whole: Option<i64>) -> Option<f64> {
-    let (part, whole) = part.zip(whole)?;
-    (whole != 0).then(|| 100.0 * part as f64 / whole as f64)
-}
-
-fn rate(value: Option<i64>, population: Option<i64>) -> Option<f64> {
-    let (value, population) = value.zip(population)?;
-    (population != 0).then(|| 1000.0 * value as f64 / population as f64)
-}
-
-fn share_of_known(cells: &PublishedCells, key: &CellKey) -> Option<f64> {
-    let factor = key.factor.as_ref().filter(|own| own.part == "with")?;
-    let of_part = |part: &str| {
-        let key = CellKey {
-            factor: Some(FactorPart {
-                part: part.to_owned(),
-                ..factor.clone()
-            }),
-            ..key.clone()
-        };
-        cells.get(&key)?.form.value()
-    };
-    let (with, without) = (of_part("with")?, of_part("without")?);
-    percent(Some(with), Some(with + without))
-}
-
-/// The rank of a number among the areas of one set.
-struct Rank {
-    min: i64,
-    max: i64,
-    of: i64,
-}
-
-/// The ranks of all areas. A set that contains a suppressed area has none: the gap would show where
-/// its number is.
-fn ranks(cells: &PublishedCells) -> BTreeMap<&CellKey, Rank> {
-    type Peers<'c> = (
-        &'c SeriesRef,
-        &'c str,
-        &'c str,
-        &'c str,
-        &'c AreaRef,
-        &'c str,
-    );
-    let mut peers: BTreeMap<String, Vec<(&CellKey, &PublishedCell)>> = BTreeMap::new();
-    for (key, cell) in cells.iter().filter(|(key, _)| key.factor.is_none()) {
-        let of: Peers<'_> = (
-            &key.series,
-            &key.partner,
-            &key.kind,
-            &key.window,
-            &key.area,
-            cell.labels.rank_set.as_deref().unwrap_or_default(),
-        );
-        if !of.5.is_empty() && cell.form != PublishedForm::NotSupplied {
-            let area = (&of.4.level, &of.4.vintage, &of.4.role);
-            let group = format!("{:?}", (of.0, of.1, of.2, of.3, area, of.5));
-            peers.entry(group).or_default().push((key, cell));
-        }
-    }
-    let mut ranks = BTreeMap::new();
-    for areas in peers.values() {
-        let has_populations = areas
-            .iter()
-            .all(|(_, cell)| cell.labels.population.is_some());
-        let measures: Option<Vec<f64>> = areas
-            .iter()
-            .map(|(_, cell)| {
-                let value = cell.form.value()?;
-                if has_populations {
-                    rate(Some(value), cell.labels.population)
-                } else {
-                    Some(value as f64)
-                }
-            })
-            .collect();
-        let Some(measures) = measures else { continue };
-        for ((key, _), own) in areas.iter().zip(&measures) {
-            let higher = measures.iter().filter(|other| *other > own).count() as i64;
-            let rank = Rank {
-                min: 1 + higher,
-                max: 1 + higher,
-                of: measures.len() as i64,
+    windows: &BTreeMap<String, (Month, Month)>,
+    reference: &Reference,
+) -> Vec<ReleaseTable> {
+    let derivation = Derivation::new(figures, cells, windows, reference);
+    let mut tables: Vec<ReleaseTable> = figures
+        .iter()
+        .map(|of_table| {
+            let table = of_table.table;
+            let mut keys = Vec::new();
+            let mut released = ReleaseTable {
+                name: table.name,
+                description: format!("{} Safe to publish.", table.exact().description()),
+                columns: of_table.columns.clone(),
+                rows: Vec::new(),
             };
-            ranks.insert(*key, rank);
-        }
+            for (key, values) in &of_table.rows {
+                let mut row = values.clone();
+                if publish_counts(table, &released, key, &mut row, cells) {
+                    keys.push(key);
+                    released.rows.push(row);
+                }
+            }
+            derivation.derive(&mut released, &keys);
+            released
+        })
+        .collect();
+    tables.sort_by_key(|table| table.name);
+    tables
+}
+
+/// Writes the published forms of a row; whether it has any.
+fn publish_counts(
+    table: &FigureTable,
+    released: &ReleaseTable,
+    key: &RowKey,
+    row: &mut [Datum],
+    cells: &PublishedCells,
+) -> bool {
+    let index = |column: &str| released.index(column);
+    let Some(first) = cells.get(&key.cell) else {
+        return false;
+    };
+    let (low, high) = first.form.bounds();
+    row[index("count_min")] = Datum::Integer(low);
+    row[index("count_max")] = Datum::integer(high);
+    row[index("rule")] = Datum::Text(first.rules.clone());
+    if first.form != PublishedForm::NotSupplied
+        && let Some(reason) = released.position("count_reason")
+    {
+        row[reason] = Datum::Null;
     }
-    ranks
+    for count in table.counts {
+        let cell = cells.get(&count.cell(&key.cell));
+        let form = cell.map_or(PublishedForm::NotSupplied, |cell| cell.form);
+        row[index(count.column)] = Datum::integer(form.value());
+        row[index(count.status)] = Datum::Text(form.status().to_owned());
+    }
+    true
 }
 
 /// The published numbers of a table that was read back; the error is the first row that contradicts
 /// itself.
-pub(crate) fn read(table: &ReleaseTable) -> Result<Vec<(CellKey, PublishedCell)>, String> {
-    debug_assert_eq!(table.columns[KEY_COLUMNS].0, "count_value");
-    let rows = table.rows.iter();
-    rows.map(|row| {
-        let text = |index: usize| row[index].as_text().map(str::to_owned);
-        let required = |index: usize| text(index).unwrap_or_default();
-        let key = CellKey {
-            partner: required(0),
-            kind: required(1),
-            series: SeriesRef {
-                kind: required(2),
-                id: required(3),
-                scheme: text(4),
+pub(crate) fn read(
+    table: &FigureTable,
+    released: &ReleaseTable,
+    hide: impl Fn(&str) -> i64,
+) -> Result<Vec<(CellKey, PublishedCell)>, String> {
+    let index = |column: &str| released.index(column);
+    let (min, max, rule) = (index("count_min"), index("count_max"), index("rule"));
+    let split: Vec<usize> = table.split.iter().map(|column| index(column)).collect();
+    let keys = KeyColumns::new(table, released);
+    let counts = table.counts.iter();
+    let counts = counts.map(|count| (count, index(count.column), index(count.status)));
+    let counts: Vec<_> = counts.collect();
+    let mut cells = Vec::new();
+    for row in &released.rows {
+        let key = keys.key(row);
+        let rules = row[rule].as_text().unwrap_or_default();
+        let bounds = (
+            row[min].as_integer().unwrap_or_default(),
+            row[max].as_integer(),
+        );
+        for (number, (count, value, status)) in counts.iter().enumerate() {
+            let split = split.iter().map(|index| row[*index].key()).collect();
+            let key = key.with_measure(table.measure(split, count));
+            let value = row[*value].as_integer();
+            let status = row[*status].as_text().unwrap_or_default();
+            let (low, high) = match (number, value) {
+                (0, _) => bounds,
+                (_, Some(value)) => {
+                    let (low, high) = rounded_bounds(value, hide(rules));
+                    (low, Some(high))
+                }
+                // A breakdown is hidden completely, or not: the other counts of the row as the first.
+                (_, None) => (bounds.0.min(1), None),
+            };
+            let form = PublishedForm::from_row(status, value, low, high);
+            let form = form.ok_or_else(|| key.text())?;
+            let rules = rules.to_owned();
+            cells.push((key, PublishedCell { form, rules }));
+        }
+    }
+    Ok(cells)
+}
+
+/// How far a rounded number may be from its multiple.
+const ROUND_REACH: i64 = 2;
+
+/// What a rounded number stands for: it never stands for a number that would be hidden.
+pub(crate) fn rounded_bounds(value: i64, hide: i64) -> (i64, i64) {
+    ((value - ROUND_REACH).max(hide + 1), value + ROUND_REACH)
+}
+
+/// The indexes of the columns with the keys of a number.
+pub(crate) struct KeyColumns {
+    partner: usize,
+    kind: usize,
+    /// Kind, id and scheme; none = only the total.
+    series: Option<[usize; 3]>,
+    area: [usize; 4],
+    window: usize,
+}
+
+impl KeyColumns {
+    pub(crate) fn new(table: &FigureTable, released: &ReleaseTable) -> Self {
+        let index = |column: &str| released.index(column);
+        let has_series = table.series != SeriesOfTable::TotalOnly;
+        Self {
+            partner: index("partner"),
+            kind: index("kind"),
+            series: has_series.then(|| ["series_kind", "series", "scheme"].map(index)),
+            area: ["area_level", "area_vintage", "area_role", "area_code"].map(index),
+            window: index("window_id"),
+        }
+    }
+
+    /// The count of a row's series.
+    pub(crate) fn key(&self, row: &[Datum]) -> CellKey {
+        let optional = |index: usize| row[index].as_text().map(str::to_owned);
+        let text = |index: usize| optional(index).unwrap_or_default();
+        let [level, vintage, role, code] = self.area;
+        CellKey {
+            partner: text(self.partner),
+            kind: text(self.kind),
+            series: match self.series {
+                None => SeriesRef::named("total"),
+                Some([kind, id, scheme]) => SeriesRef {
+                    kind: text(kind),
+                    id: text(id),
+                    scheme: optional(scheme),
+                },
             },
-            factor: text(5).map(|factor| FactorPart {
-                factor,
-                part: required(6),
-            }),
+            measure: crate::release::cells::Measure::default(),
             area: AreaRef {
-                level: required(7),
-                vintage: text(8),
-                role: text(9),
-                code: required(10),
+                level: text(level),
+                vintage: optional(vintage),
+                role: optional(role),
+                code: text(code),
             },
-            window: required(11),
+            window: text(self.window),
+        }
+    }
+}
+
+/// The months of the windows of a table.
+pub(crate) fn windows(
+    released: &ReleaseTable,
+) -> impl Iterator<Item = (String, (Month, Month))> + '_ {
+    let [id, from, to] = ["window_id", "window_from", "window_to"].map(|name| released.index(name));
+    released.rows.iter().filter_map(move |row| {
+        let [Datum::Date(from), Datum::Date(to)] = [&row[from], &row[to]] else {
+            return None;
         };
-        let [value, low, high] = [13, 14, 15].map(|index| row[index].as_integer());
-        let form = PublishedForm::from_row(&required(16), value, low.unwrap_or_default(), high);
-        let form = form.ok_or_else(|| key.text())?;
-        let date = |index: usize| match row[index] {
-            Datum::Date(day) => day,
-            _ => jiff::civil::Date::default(),
-        };
-        let labels = Labels {
-            window_from: date(25),
-            window_to: date(26),
-            ..Labels::default()
-        };
-        let cell = PublishedCell {
-            form,
-            rules: required(17),
-            labels,
-        };
-        Ok((key, cell))
+        Some((row[id].as_text()?.to_owned(), months(*from, *to)))
     })
-    .collect()
 }

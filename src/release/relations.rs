@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::aggregate::tables::place_of_safety::POWERS;
 use crate::disclosure::Relation;
 use crate::event::Month;
-use crate::release::cells::{AreaRef, CellKey, FactorPart, SeriesRef};
+use crate::release::cells::{AreaRef, CellKey, Measure, SeriesRef};
+use crate::release::figures::{FACTOR_PARTS, REPEAT_PARTS};
 
 /// How a series relates to others, in every area and window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,8 +86,8 @@ const ALL_RECEIVED: &str = "all-received";
 const SET: &str = "set";
 /// The code that collects the records of no area of a level.
 const UNPLACED: &str = "unplaced";
-/// The parts of a factor.
-pub(crate) const PARTS: [&str; 3] = ["with", "without", "unknown"];
+/// The group of outcomes of records without one.
+const NO_OUTCOME: &str = "unknown";
 
 /// A number that no table shows: a whole less its parts.
 #[derive(Clone, Debug)]
@@ -120,14 +122,17 @@ pub(crate) fn build(
             .map(|(key, index)| ((*key).clone(), *index))
             .collect(),
         areas_of: BTreeMap::new(),
+        incomplete: BTreeSet::new(),
         built: BlockRelations::default(),
     };
+    for key in missing {
+        builder.incomplete.insert(place_of(key));
+    }
     for key in cells.keys().copied().chain(missing.iter().copied()) {
         let tier = (key.area.level.clone(), key.area.vintage.clone());
-        if key.factor.is_none() {
-            let areas = builder.areas_of.entry((key.series.clone(), tier));
-            areas.or_default().insert(key.area.clone());
-        }
+        let table = key.measure.table().map(str::to_owned);
+        let areas = builder.areas_of.entry((key.series.clone(), table, tier));
+        areas.or_default().insert(key.area.clone());
     }
     builder.windows();
     let own: Vec<&SeriesRelation> = structure
@@ -140,18 +145,31 @@ pub(crate) fn build(
         .collect();
     builder.series(&own);
     builder.areas();
-    builder.factors();
+    builder.measures();
     builder.built
 }
 
 type Tier = (String, Option<String>);
+/// A series, the table that splits it, an area and a window.
+type SplitPlace = (SeriesRef, Option<String>, AreaRef, String);
+
+fn place_of(key: &CellKey) -> SplitPlace {
+    let table = key.measure.table().map(str::to_owned);
+    (
+        key.series.clone(),
+        table,
+        key.area.clone(),
+        key.window.clone(),
+    )
+}
 
 struct Builder<'b> {
     structure: &'b Structure,
     cells: BTreeMap<CellKey, usize>,
-    /// The areas of a level that a series has counts for, with or without a number. Tables of factors
-    /// leave out the areas that collect the records of no area.
-    areas_of: BTreeMap<(SeriesRef, Tier), BTreeSet<AreaRef>>,
+    /// The areas of a level for which a series is counted, or split by a table; with or without a number.
+    areas_of: BTreeMap<(SeriesRef, Option<String>, Tier), BTreeSet<AreaRef>>,
+    /// Where a table has a part without a number.
+    incomplete: BTreeSet<SplitPlace>,
     built: BlockRelations,
 }
 
@@ -188,10 +206,10 @@ impl Builder<'_> {
     /// A window is the sum of the longest windows in it and of the months that none of them has.
     fn windows(&mut self) {
         let groups = self.groups(|key| {
-            let of = (key.series.clone(), key.factor.clone(), key.area.clone());
+            let of = (key.series.clone(), key.measure.clone(), key.area.clone());
             (of, key.window.clone())
         });
-        for ((series, factor, area), windows) in groups {
+        for ((series, measure, area), windows) in groups {
             for (window, whole) in &windows {
                 let Some(span) = self.structure.windows.get(window).copied() else {
                     continue;
@@ -210,7 +228,7 @@ impl Builder<'_> {
                     let inside: Vec<&str> = inside.iter().map(|id| id.as_str()).collect();
                     let key = CellKey {
                         window: format!("{window} without {}", inside.join(" and ")),
-                        ..self.key(*whole, &series, factor.as_ref(), &area)
+                        ..self.key(&series, &measure, &area)
                     };
                     self.remainder(key, *whole, parts);
                 }
@@ -218,21 +236,15 @@ impl Builder<'_> {
         }
     }
 
-    fn key(
-        &self,
-        cell: usize,
-        series: &SeriesRef,
-        factor: Option<&FactorPart>,
-        area: &AreaRef,
-    ) -> CellKey {
+    /// A key without a window.
+    fn key(&self, series: &SeriesRef, measure: &Measure, area: &AreaRef) -> CellKey {
         let any = self.cells.keys().next();
-        debug_assert!(any.is_some(), "cell {cell} exists");
         let of = |text: fn(&CellKey) -> &String| any.map(text).cloned().unwrap_or_default();
         CellKey {
             partner: of(|key| &key.partner),
             kind: of(|key| &key.kind),
             series: series.clone(),
-            factor: factor.cloned(),
+            measure: measure.clone(),
             area: area.clone(),
             window: String::new(),
         }
@@ -272,26 +284,29 @@ impl Builder<'_> {
         inside.into_iter().map(|(id, _)| id).collect()
     }
 
-    /// Relations between series in each area and window.
+    /// Relations between series in each area and window. They hold of whatever is counted of the series.
     fn series(&mut self, relations: &[&SeriesRelation]) {
-        let by_place = |cells: &Self| {
-            cells.groups(|key| {
-                let of = (key.area.clone(), key.window.clone());
-                (of, (key.series.clone(), key.factor.clone()))
-            })
-        };
-        for ((area, window), series) in by_place(self) {
+        let groups = self.groups(|key| {
+            let of = (key.area.clone(), key.window.clone(), key.measure.clone());
+            (of, key.series.clone())
+        });
+        for ((area, window, measure), series) in &groups {
             for relation in relations {
-                let factor = relation.factor.as_ref().map(|factor| FactorPart {
-                    factor: factor.clone(),
-                    part: PARTS[0].to_owned(),
-                });
-                let Some(whole) = series.get(&(relation.whole.clone(), factor)).copied() else {
+                let of_whole = match &relation.factor {
+                    None => Some(series),
+                    Some(_) if !measure.is_count() => continue,
+                    Some(factor) => {
+                        let with = Measure::with_factor(factor);
+                        groups.get(&(area.clone(), window.clone(), with))
+                    }
+                };
+                let whole = of_whole.and_then(|of_whole| of_whole.get(&relation.whole));
+                let Some(whole) = whole.copied() else {
                     continue;
                 };
                 let parts = relation.parts.iter();
-                let parts = parts.filter_map(|part| series.get(&(part.clone(), None)).copied());
-                let parts: Vec<usize> = parts.collect();
+                let parts: Vec<usize> =
+                    parts.filter_map(|part| series.get(part).copied()).collect();
                 let has_all = parts.len() == relation.parts.len();
                 match relation.rule {
                     _ if parts.is_empty() => {}
@@ -304,7 +319,7 @@ impl Builder<'_> {
                         };
                         let key = CellKey {
                             window: window.clone(),
-                            ..self.key(whole, &rest, None, &area)
+                            ..self.key(&rest, measure, area)
                         };
                         self.remainder(key, whole, parts);
                     }
@@ -319,10 +334,11 @@ impl Builder<'_> {
     /// The areas of a level are everything that was received; the areas inside an area are its parts.
     fn areas(&mut self) {
         let groups = self.groups(|key| {
-            let of = (key.series.clone(), key.factor.clone(), key.window.clone());
+            let of = (key.series.clone(), key.window.clone(), key.measure.clone());
             (of, key.area.clone())
         });
-        for ((series, _, _), areas) in &groups {
+        for ((series, window, measure), areas) in &groups {
+            let counts = groups.get(&(series.clone(), window.clone(), Measure::default()));
             let mut tiers: BTreeMap<Tier, Vec<usize>> = BTreeMap::new();
             for (area, cell) in areas {
                 if area.level != SET && area.level != ALL_RECEIVED {
@@ -332,15 +348,23 @@ impl Builder<'_> {
             }
             let all = areas.iter().find(|(area, _)| area.level == ALL_RECEIVED);
             for (tier, parts) in tiers {
-                let expected = self.areas_of.get(&(series.clone(), tier));
-                let is_complete = expected.is_some_and(|areas| areas.len() == parts.len());
-                if let Some((_, all)) = all {
-                    self.push(if is_complete {
-                        Relation::equal(*all, parts)
-                    } else {
-                        Relation::at_most(*all, parts)
-                    });
+                let Some((_, all)) = all else { continue };
+                let expected = self.expected_areas(series, measure, tier);
+                if expected.is_some_and(|areas| areas.len() == parts.len()) {
+                    self.push(Relation::equal(*all, parts));
+                    continue;
                 }
+                // What is counted of an area without a row is at most the records there.
+                let absent = expected.into_iter().flatten();
+                let absent = absent.filter(|area| !areas.contains_key(area));
+                let absent: Option<Vec<usize>> = absent
+                    .map(|area| counts.and_then(|counts| counts.get(area)).copied())
+                    .collect();
+                if let Some(absent) = absent.filter(|own| !measure.is_count() && !own.is_empty()) {
+                    let all_parts = parts.iter().copied().chain(absent);
+                    self.push(Relation::at_least(*all, all_parts.collect::<Vec<_>>()));
+                }
+                self.push(Relation::at_most(*all, parts));
             }
             for within in &self.structure.areas {
                 let wholes = areas.iter();
@@ -354,6 +378,20 @@ impl Builder<'_> {
                 self.built.relations.extend(relations);
             }
         }
+    }
+
+    /// The areas of a level into which records fall: those of the table itself, if it has the areas that
+    /// collect the records of no area; else those of the counts of the series.
+    fn expected_areas(
+        &self,
+        series: &SeriesRef,
+        measure: &Measure,
+        tier: Tier,
+    ) -> Option<&BTreeSet<AreaRef>> {
+        let table = measure.table().map(str::to_owned);
+        let own = self.areas_of.get(&(series.clone(), table, tier.clone()));
+        let own = own.filter(|areas| areas.iter().any(AreaRef::is_collected));
+        own.or_else(|| self.areas_of.get(&(series.clone(), None, tier)))
     }
 
     fn area_relations(
@@ -378,7 +416,7 @@ impl Builder<'_> {
         }
         let unplaced = part(UNPLACED);
         let tier = (within.part_level.clone(), within.part_vintage.clone());
-        let expected = self.areas_of.get(&(series.clone(), tier));
+        let expected = self.areas_of.get(&(series.clone(), None, tier));
         let has_unplaced = expected.is_some_and(|areas| areas.contains(&unplaced));
         let is_complete = within.is_complete && parts.len() == within.parts.len();
         match (is_complete, has_unplaced, areas.get(&unplaced)) {
@@ -394,37 +432,159 @@ impl Builder<'_> {
         }
     }
 
-    /// With a factor, without it and unknown are the series; each part is at most that of the total.
-    fn factors(&mut self) {
+    /// What is counted of a series: its parts are the series, and each is at most that of the total.
+    fn measures(&mut self) {
         let groups = self.groups(|key| {
             let of = (key.area.clone(), key.window.clone());
-            (of, (key.series.clone(), key.factor.clone()))
+            (of, (key.series.clone(), key.measure.clone()))
         });
         let total = SeriesRef::named("total");
-        for cells in groups.values() {
-            let mut by_series: BTreeMap<(&SeriesRef, &str), Vec<usize>> = BTreeMap::new();
-            for ((series, part), cell) in cells {
-                let Some(part) = part else { continue };
-                by_series
-                    .entry((series, &part.factor))
+        for ((area, window), cells) in groups {
+            let mut splits: BTreeMap<(&SeriesRef, &str), Split<'_>> = BTreeMap::new();
+            for ((series, measure), cell) in &cells {
+                let Some(table) = measure.table() else {
+                    continue;
+                };
+                splits
+                    .entry((series, table))
                     .or_default()
-                    .push(*cell);
-                let of_total = cells.get(&(total.clone(), Some(part.clone())));
+                    .insert(measure, *cell);
+                let of_total = cells.get(&(total.clone(), measure.clone()));
                 if let Some(of_total) = of_total.filter(|_| *series != total) {
-                    self.built
-                        .relations
-                        .push(Relation::at_most(*of_total, [*cell]));
+                    self.push(Relation::at_most(*of_total, [*cell]));
                 }
             }
-            for ((series, _), parts) in by_series {
-                if let Some(whole) = cells.get(&(series.clone(), None)) {
-                    self.built.relations.push(if parts.len() == PARTS.len() {
-                        Relation::equal(*whole, parts)
-                    } else {
-                        Relation::at_most(*whole, parts)
-                    });
+            for ((series, table), parts) in splits {
+                let of = SplitSeries {
+                    key: CellKey {
+                        window: window.clone(),
+                        ..self.key(series, &Measure::default(), &area)
+                    },
+                    whole: cells.get(&(series.clone(), Measure::default())).copied(),
+                    parts,
+                };
+                let table_name = Some(table.to_owned());
+                let place = (series.clone(), table_name, area.clone(), window.clone());
+                let is_complete = !self.incomplete.contains(&place);
+                match table {
+                    "factors" => self.factors(&of),
+                    "outcomes" => self.outcomes(&of, is_complete),
+                    "repeats" => self.repeats(&of),
+                    "place_of_safety" => self.places_of_safety(&of, &cells),
+                    _ => self.whole(of.whole, of.parts.values().copied().collect(), is_complete),
                 }
             }
         }
+    }
+
+    /// Parts are a whole, or at most it where some are not known.
+    fn whole(&mut self, whole: Option<usize>, parts: Vec<usize>, is_complete: bool) {
+        let Some(whole) = whole.filter(|_| !parts.is_empty()) else {
+            return;
+        };
+        self.push(if is_complete {
+            Relation::equal(whole, parts)
+        } else {
+            Relation::at_most(whole, parts)
+        });
+    }
+
+    fn factors(&mut self, of: &SplitSeries<'_>) {
+        for parts in of.by_first_key().into_values() {
+            let is_complete = parts.len() == FACTOR_PARTS.len();
+            self.whole(of.whole, parts, is_complete);
+        }
+    }
+
+    /// The groups are the series, and the outcomes of a group are the group. Only the records without an
+    /// outcome are in a group and in no row.
+    fn outcomes(&mut self, of: &SplitSeries<'_>, is_complete: bool) {
+        let is_group = |measure: &Measure| measure.key(1).is_none();
+        let groups = of.parts.iter().filter(|(measure, _)| is_group(measure));
+        let groups: BTreeMap<&str, usize> = groups
+            .filter_map(|(measure, cell)| Some((measure.key(0)?, *cell)))
+            .collect();
+        self.whole(of.whole, groups.values().copied().collect(), is_complete);
+        for (group, whole) in groups {
+            let parts = of.parts.iter();
+            let parts = parts.filter(|(own, _)| own.key(0) == Some(group) && !is_group(own));
+            let parts: Vec<usize> = parts.map(|(_, cell)| *cell).collect();
+            if group == NO_OUTCOME && is_complete && !parts.is_empty() {
+                self.remainder(of.rest(&["outcomes", group, "none"]), whole, parts);
+            } else {
+                self.whole(Some(whole), parts, is_complete);
+            }
+        }
+    }
+
+    /// Repeats are among the records that show whether they are, and these among all.
+    fn repeats(&mut self, of: &SplitSeries<'_>) {
+        for (definition, cells) in of.by_first_key() {
+            let [Some(repeats), Some(cases)] = REPEAT_PARTS.map(|part| of.part(definition, part))
+            else {
+                self.whole(of.whole, cells[..1].to_vec(), false);
+                continue;
+            };
+            let first = of.rest(&["repeats", definition, "first"]);
+            self.remainder(first, cases, vec![repeats]);
+            if let Some(whole) = of.whole {
+                let silent = of.rest(&["repeats", definition, "silent"]);
+                self.remainder(silent, whole, vec![cases]);
+            }
+        }
+    }
+
+    /// The places of a power are the detentions under it, and together at most all.
+    fn places_of_safety(
+        &mut self,
+        of: &SplitSeries<'_>,
+        cells: &BTreeMap<(SeriesRef, Measure), usize>,
+    ) {
+        self.whole(of.whole, of.parts.values().copied().collect(), false);
+        for (power, parts) in of.by_first_key() {
+            let code = POWERS.iter().find(|(_, own)| *own == power);
+            let code = code.map(|(code, _)| SeriesRef {
+                kind: "category".to_owned(),
+                id: (*code).to_owned(),
+                scheme: Some("mha-legal-status".to_owned()),
+            });
+            let whole = code.and_then(|code| cells.get(&(code, Measure::default())));
+            self.whole(whole.copied(), parts, true);
+        }
+    }
+}
+
+/// What a table counts of one series, by its keys.
+type Split<'m> = BTreeMap<&'m Measure, usize>;
+
+/// A series in one area and window, with what a table counts of it.
+struct SplitSeries<'m> {
+    key: CellKey,
+    /// The count of the series.
+    whole: Option<usize>,
+    parts: Split<'m>,
+}
+
+impl<'m> SplitSeries<'m> {
+    fn by_first_key(&self) -> BTreeMap<&'m str, Vec<usize>> {
+        let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (measure, cell) in &self.parts {
+            if let Some(key) = measure.key(0) {
+                groups.entry(key).or_default().push(*cell);
+            }
+        }
+        groups
+    }
+
+    fn part(&self, key: &str, part: &str) -> Option<usize> {
+        let mut parts = self.parts.iter();
+        let found = parts.find(|(own, _)| own.key(0) == Some(key) && own.key(1) == Some(part));
+        found.map(|(_, cell)| *cell)
+    }
+
+    /// The key of a remainder.
+    fn rest(&self, keys: &[&str]) -> CellKey {
+        let keys = keys.iter().map(|key| Some((*key).to_owned()));
+        self.key.with_measure(Measure(keys.collect()))
     }
 }

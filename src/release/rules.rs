@@ -9,6 +9,7 @@ use crate::files::TextFiles;
 use crate::files::fault::{FaultSink, Faults, hint};
 use crate::files::toml_reader::{TomlReader, parse};
 use crate::reference::Reference;
+use crate::release::figures::FIGURES;
 
 /// The file.
 pub(crate) const FILE: &str = "disclosure.toml";
@@ -18,9 +19,6 @@ const NUMBER_MAX: i64 = 20;
 pub(crate) const ROUND: i64 = 5;
 /// The least `hide` beside `round`: a rounded number never stands for a hidden one.
 const ROUND_HIDE: i64 = 7;
-
-/// The tables of figures that a release may contain.
-pub(crate) const TABLES: [&str; 2] = ["window_totals", "factors"];
 
 /// The smallest areas that numbers are published for, the largest last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +41,12 @@ impl Finest {
         ("set", Self::Set),
         ("all-received", Self::AllReceived),
     ];
+
+    /// The name of the level in tables.
+    pub(crate) fn as_str(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, own)| *own == self);
+        found.map_or("", |(name, _)| name)
+    }
 
     /// The level of that name in tables; `None` = a level that is never released.
     pub(crate) fn from_level(level: &str) -> Option<Self> {
@@ -387,7 +391,7 @@ fn unknown(key: &str, text: &str, reference: &Reference) -> Option<String> {
             let series = plans.flat_map(|plan| &plan.series);
             series.map(|series| series.id.clone()).collect()
         }
-        "tables" => TABLES.map(str::to_owned).into(),
+        "tables" => FIGURES.iter().map(|table| table.name.to_owned()).collect(),
         _ => return None,
     };
     let hint = hint(text, known.iter().map(String::as_str));

@@ -10,9 +10,9 @@ use crate::reference::Reference;
 use crate::reference::carried::Carried;
 use crate::reference::pattern::Fold;
 use crate::reference::plan::{Plan, Rule};
-use crate::release::cells::{AreaRef, CellKey, ExactCells, FactorPart, Known, SeriesRef};
-use crate::release::config::{CodeMerge, ReleaseConfig};
-use crate::release::relations::{AreaParts, PARTS, SeriesRelation, SeriesRule, Structure};
+use crate::release::cells::{AreaRef, CellKey, ExactCells, Known, Measure, SeriesRef};
+use crate::release::config::{Merge, MergedKeys, ReleaseConfig};
+use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
 
 /// The structure of the cells of a release.
 pub(crate) fn build(
@@ -21,14 +21,9 @@ pub(crate) fn build(
     reference: &Reference,
 ) -> Structure {
     let mut structure = Structure {
-        areas: area_parts(cells, reference),
+        areas: area_parts(cells, &config.merges, reference),
         ..Structure::default()
     };
-    for (key, cell) in cells {
-        let (from, to) = (cell.labels.window_from, cell.labels.window_to);
-        let months = crate::release::cells::months(from, to);
-        structure.windows.insert(key.window.clone(), months);
-    }
     let mut kinds: BTreeMap<(&str, &str), Vec<&CellKey>> = BTreeMap::new();
     for key in cells.keys() {
         kinds
@@ -43,19 +38,35 @@ pub(crate) fn build(
     structure
 }
 
-/// Which districts are in which set, and which wards in which district.
-fn area_parts(cells: &ExactCells, reference: &Reference) -> Vec<AreaParts> {
+/// Which districts are in which set, which wards in which district, and which areas were merged.
+fn area_parts(cells: &ExactCells, merges: &[Merge], reference: &Reference) -> Vec<AreaParts> {
     let geography = &reference.geography;
     let areas: BTreeSet<&AreaRef> = cells.keys().map(|key| &key.area).collect();
     let of_level = |level: &'static str| areas.iter().filter(move |area| area.level == level);
+    // The areas of the geography that an area consists of.
+    let members = |area: &AreaRef| -> Vec<String> {
+        let mut merges = merges.iter();
+        let merge = merges.find(|merge| merge.is_sum(area));
+        merge.map_or_else(
+            || vec![area.code.clone()],
+            |merge| merge.parts.iter().cloned().collect(),
+        )
+    };
     let mut parts: BTreeMap<(String, String, Option<String>), BTreeSet<String>> = BTreeMap::new();
     for (level, part_level) in [("set", "district"), ("district", "ward")] {
         for whole in of_level(level) {
+            let of_whole = members(whole);
             for part in of_level(part_level) {
-                let districts = geography.districts(&part.code);
-                let is_part = geography.is_in_set(&part.code, &whole.code)
-                    || (districts.len() == 1 && districts.contains(&*whole.code));
-                if is_part && part.code != whole.code {
+                let is_part = |code: &String| {
+                    let districts = geography.districts(code);
+                    let mut of_whole = of_whole.iter();
+                    of_whole.any(|whole| {
+                        code != whole
+                            && (geography.is_in_set(code, whole)
+                                || (districts.len() == 1 && districts.contains(&**whole)))
+                    })
+                };
+                if members(part).iter().all(is_part) {
                     let of = (
                         whole.level.clone(),
                         whole.code.clone(),
@@ -70,26 +81,56 @@ fn area_parts(cells: &ExactCells, reference: &Reference) -> Vec<AreaParts> {
         .into_iter()
         .map(|((level, code, part_vintage), parts)| {
             let is_set = level == "set";
+            let part_level = if is_set { "district" } else { "ward" };
+            let area = |code: &String| AreaRef {
+                level: part_level.to_owned(),
+                vintage: part_vintage.clone(),
+                role: None,
+                code: code.clone(),
+            };
+            let count: usize = parts.iter().map(|code| members(&area(code)).len()).sum();
+            // Tables have all wards of a district, or none; but a merge may join them with others.
+            let is_crossed = merges.iter().any(|merge| {
+                let of_whole = |part: &&String| geography.districts(part).contains(&*code);
+                let inside = merge.parts.iter().filter(of_whole).count();
+                inside > 0 && inside < merge.parts.len()
+            });
             AreaParts {
-                part_level: if is_set { "district" } else { "ward" }.to_owned(),
-                // Tables have all wards of a district, or none.
-                is_complete: !is_set || geography.district_count(&code) == Some(parts.len()),
+                is_complete: if is_set {
+                    geography.district_count(&code) == Some(count)
+                } else {
+                    !is_crossed
+                },
+                part_level: part_level.to_owned(),
                 level,
                 code,
                 part_vintage,
                 parts,
             }
         });
-    parts.collect()
+    let of_merges = merges.iter().filter_map(|merge| {
+        let MergedKeys::Areas { level, vintage } = &merge.keys else {
+            return None;
+        };
+        Some(AreaParts {
+            level: level.as_str().to_owned(),
+            code: merge.code.clone(),
+            part_level: level.as_str().to_owned(),
+            part_vintage: vintage.clone(),
+            parts: merge.parts.clone(),
+            is_complete: true,
+        })
+    });
+    parts.chain(of_merges).collect()
 }
 
-/// An area and a window.
-type Place<'k> = (&'k AreaRef, &'k str);
+/// An area, a window, and what is counted there.
+type Place<'k> = (&'k AreaRef, &'k str, &'k Measure);
 
 /// The series of one partner's kind, with their numbers by area and window.
 struct KindSeries<'k> {
     plan: &'k Plan,
-    merges: &'k [CodeMerge],
+    merges: &'k [Merge],
     reference: &'k Reference,
     partner: &'k str,
     kind: &'k str,
@@ -97,9 +138,8 @@ struct KindSeries<'k> {
     carried: Carried,
     /// In order.
     series: BTreeSet<&'k SeriesRef>,
-    /// By area and window.
+    /// By area, window and measure.
     counts: BTreeMap<Place<'k>, BTreeMap<&'k SeriesRef, Known>>,
-    factors: BTreeMap<Place<'k>, BTreeMap<(&'k SeriesRef, &'k FactorPart), Known>>,
 }
 
 impl<'k> KindSeries<'k> {
@@ -123,20 +163,14 @@ impl<'k> KindSeries<'k> {
             }),
             series: BTreeSet::new(),
             counts: BTreeMap::new(),
-            factors: BTreeMap::new(),
         };
         for key in keys {
-            let (place, known) = ((&key.area, &*key.window), cells[*key].known);
-            if let Some(part) = &key.factor {
-                let factors = own.factors.entry(place).or_default();
-                factors.insert((&key.series, part), known);
-            } else {
+            let place = (&key.area, &*key.window, &key.measure);
+            if key.measure.is_count() {
                 own.series.insert(&key.series);
-                own.counts
-                    .entry(place)
-                    .or_default()
-                    .insert(&key.series, known);
             }
+            let counts = own.counts.entry(place).or_default();
+            counts.insert(&key.series, cells[*key].known);
         }
         own
     }
@@ -262,13 +296,16 @@ impl<'k> KindSeries<'k> {
 
     /// The codes of a series: its own, or those that were merged into it.
     fn parts_of(&self, series: &SeriesRef) -> Vec<String> {
-        let merge = self.merges.iter().find(|merge| {
-            let is_scheme = series.scheme.as_ref() == Some(&merge.scheme);
-            is_scheme && merge.code == series.id && merge.kinds.iter().any(|kind| kind == self.kind)
+        let merge = self.merges.iter().find(|merge| match &merge.keys {
+            MergedKeys::Codes { kinds, scheme } => {
+                let is_scheme = series.scheme.as_ref() == Some(scheme);
+                is_scheme && merge.code == series.id && kinds.iter().any(|kind| kind == self.kind)
+            }
+            MergedKeys::Areas { .. } => false,
         });
         merge.map_or_else(
             || vec![series.id.clone()],
-            |merge| merge.codes.iter().cloned().collect(),
+            |merge| merge.parts.iter().cloned().collect(),
         )
     }
 
@@ -368,19 +405,18 @@ impl<'k> KindSeries<'k> {
     fn is_true(&self, relation: &SeriesRelation) -> bool {
         let mut is_tested = false;
         for (place, counts) in &self.counts {
+            let (area, window, measure) = *place;
             let exact = |known: Option<&Known>| match known {
                 Some(Known::Exact(count)) => Some(*count),
                 _ => None,
             };
             let whole = match &relation.factor {
                 None => exact(counts.get(&relation.whole)),
+                Some(_) if !measure.is_count() => continue,
                 Some(factor) => {
-                    let part = FactorPart {
-                        factor: factor.clone(),
-                        part: PARTS[0].to_owned(),
-                    };
-                    let factors = self.factors.get(place);
-                    exact(factors.and_then(|own| own.get(&(&relation.whole, &part))))
+                    let with = Measure::with_factor(factor);
+                    let counts = self.counts.get(&(area, window, &with));
+                    exact(counts.and_then(|own| own.get(&relation.whole)))
                 }
             };
             let parts = relation.parts.iter().map(|part| exact(counts.get(part)));

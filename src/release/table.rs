@@ -6,13 +6,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Float64Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
 };
 use bytes::Bytes;
 use jiff::{ToSpan, civil};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::aggregate::tables::ValueType;
-use crate::aggregate::tables::parquet_file::{ParquetFile, ROW_GROUP_ROWS, field, schema};
+use crate::aggregate::tables::parquet_file::{ParquetFile, ROW_GROUP_ROWS, schema};
+use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch, ValueType};
 use crate::release::ReleaseError;
 
 /// A value of a row.
@@ -64,6 +65,19 @@ impl Datum {
         }
     }
 
+    /// The text of a key, if there is one: numbers too.
+    pub(crate) fn key(&self) -> Option<String> {
+        (*self != Self::Null).then(|| self.csv())
+    }
+
+    /// The value of a key that a text stands for.
+    pub(crate) fn from_key(key: Option<&str>, of: ValueType) -> Self {
+        match (key, of) {
+            (Some(key), ValueType::Integer) => Self::integer(key.parse().ok()),
+            (key, _) => Self::text(key),
+        }
+    }
+
     fn csv(&self) -> String {
         match self {
             Self::Null => String::new(),
@@ -76,8 +90,19 @@ impl Datum {
     }
 }
 
-/// A column: its name, what it means, and the type of its values.
-pub(crate) type ColumnDefinition = (&'static str, &'static str, ValueType);
+/// A column of a table that only releases have.
+pub(crate) const fn column(
+    name: &'static str,
+    description: &'static str,
+    value_type: ValueType,
+) -> ColumnSpec {
+    ColumnSpec {
+        name,
+        description,
+        value_type,
+        role: ColumnPurpose::Attribute,
+    }
+}
 
 /// A table of a release.
 #[derive(Clone, Debug)]
@@ -85,26 +110,28 @@ pub(crate) struct ReleaseTable {
     /// The name of its file, without its ending.
     pub(crate) name: &'static str,
     /// What its rows are.
-    pub(crate) description: &'static str,
-    pub(crate) columns: &'static [ColumnDefinition],
+    pub(crate) description: String,
+    pub(crate) columns: Vec<ColumnSpec>,
     pub(crate) rows: Vec<Vec<Datum>>,
 }
 
 impl ReleaseTable {
     /// The index of a column.
     pub(crate) fn index(&self, column: &str) -> usize {
-        let found = self.columns.iter().position(|(name, ..)| *name == column);
-        found.unwrap_or_else(|| panic!("the table `{}` has no column `{column}`", self.name))
+        index_of(&self.columns, column)
+    }
+
+    /// The index of a column that some tables have.
+    pub(crate) fn position(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|own| own.name == column)
     }
 
     /// The file in Parquet.
     pub(crate) fn parquet(&self) -> Result<Bytes, ReleaseError> {
-        let fields = self.columns.iter();
-        let fields = fields.map(|(name, text, of)| field(name, of.data_type(), text));
-        let schema = schema(fields);
-        let mut file = ParquetFile::new(Vec::new(), self.description, &schema, &[])?;
+        let schema = schema(self.columns.iter().map(ColumnSpec::field));
+        let mut file = ParquetFile::new(Vec::new(), &self.description, &schema, &[])?;
         for rows in self.rows.chunks(ROW_GROUP_ROWS) {
-            file.row_group(&|index| array(self.columns[index].2, rows, index))?;
+            file.row_group(&|index| array(self.columns[index].value_type, rows, index))?;
         }
         Ok(file.finish()?.into())
     }
@@ -112,7 +139,7 @@ impl ReleaseTable {
     /// The file as comma-separated values.
     pub(crate) fn csv(&self) -> Result<Bytes, ReleaseError> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(self.columns.iter().map(|(name, ..)| *name))?;
+        writer.write_record(self.columns.iter().map(|column| column.name))?;
         for row in &self.rows {
             writer.write_record(row.iter().map(Datum::csv))?;
         }
@@ -123,7 +150,7 @@ impl ReleaseTable {
     /// Reads the rows of a file that has these columns, in any order, and perhaps others.
     pub(crate) fn read(
         name: &'static str,
-        columns: &'static [ColumnDefinition],
+        columns: Vec<ColumnSpec>,
         file: Bytes,
     ) -> Result<Self, ReleaseError> {
         let damaged = |why: String| ReleaseError::Damaged {
@@ -137,11 +164,12 @@ impl ReleaseTable {
         for batch in reader {
             let batch = batch.map_err(|error| damaged(error.to_string()))?;
             let mut arrays = Vec::new();
-            for (column, _, of) in columns {
-                let array = batch.column_by_name(column);
+            for column in &columns {
+                let (name, of) = (column.name, column.value_type);
+                let array = batch.column_by_name(name);
                 let array = array.filter(|array| *array.data_type() == of.data_type());
-                let missing = || damaged(format!("it has no column `{column}` of the right type"));
-                arrays.push((array.ok_or_else(missing)?.clone(), *of));
+                let missing = || damaged(format!("it has no column `{name}` of the right type"));
+                arrays.push((array.ok_or_else(missing)?.clone(), of));
             }
             rows.extend((0..batch.num_rows()).map(|row| {
                 let values = arrays.iter();
@@ -150,11 +178,22 @@ impl ReleaseTable {
         }
         Ok(Self {
             name,
-            description: "",
+            description: String::new(),
             columns,
             rows,
         })
     }
+}
+
+/// The index of a column: one that a table lacks is our own mistake.
+pub(crate) fn index_of(columns: &[ColumnSpec], column: &str) -> usize {
+    let found = columns.iter().position(|own| own.name == column);
+    found.unwrap_or_else(|| panic!("a released table has no column `{column}`"))
+}
+
+/// A value of an exact table.
+pub(crate) fn exact_value(batch: &TableBatch, column: &ColumnSpec, row: usize) -> Datum {
+    datum(batch.array(column.name), column.value_type, row)
 }
 
 fn array(of: ValueType, rows: &[Vec<Datum>], index: usize) -> ArrayRef {
@@ -176,8 +215,12 @@ fn array(of: ValueType, rows: &[Vec<Datum>], index: usize) -> ArrayRef {
             });
             Arc::new(values.collect::<BooleanArray>())
         }
-        // No release has times of day.
-        ValueType::Date | ValueType::Instant => {
+        ValueType::Instant => {
+            let nothing = values.map(|_| None::<i64>);
+            let nothing: TimestampMicrosecondArray = nothing.collect();
+            Arc::new(nothing.with_timezone("UTC"))
+        }
+        ValueType::Date => {
             let days = values.map(|value| match value {
                 Datum::Date(day) => Some(crate::aggregate::state::calendar::days_since_1970(*day)),
                 _ => None,
@@ -187,7 +230,7 @@ fn array(of: ValueType, rows: &[Vec<Datum>], index: usize) -> ArrayRef {
     }
 }
 
-fn datum(array: &ArrayRef, of: ValueType, row: usize) -> Datum {
+fn datum(array: &dyn Array, of: ValueType, row: usize) -> Datum {
     if array.is_null(row) {
         return Datum::Null;
     }
@@ -196,7 +239,9 @@ fn datum(array: &ArrayRef, of: ValueType, row: usize) -> Datum {
         ValueType::Integer => Datum::Integer(array.as_primitive::<Int64Type>().value(row)),
         ValueType::Number => Datum::Number(array.as_primitive::<Float64Type>().value(row)),
         ValueType::Boolean => Datum::Boolean(array.as_boolean().value(row)),
-        ValueType::Date | ValueType::Instant => {
+        // No release has times of day.
+        ValueType::Instant => Datum::Null,
+        ValueType::Date => {
             let days = array.as_primitive::<Date32Type>().value(row);
             Datum::Date(civil::date(1970, 1, 1).saturating_add(days.days()))
         }

@@ -2,18 +2,21 @@
 //! who has its files, and those of earlier releases, finds.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::attack::PublishedRelease;
-use super::cells::{AreaRef, CellKey, ExactCell, ExactCells, FactorPart, Known, Labels, SeriesRef};
+use super::cells::{
+    AreaRef, CellKey, ExactCell, ExactCells, FigureRows, Known, Measure, RowKey, SeriesRef,
+};
 use super::earlier::Earlier;
 use super::protection::{self, ProtectedBlock, rounded};
-use super::published::{PublishedForm, tables};
+use super::published::PublishedForm;
 use super::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
 use super::rules::{Revised, Safeguard};
+use super::table::Datum;
 use super::*;
 
 const WINDOWS: [(&str, [i8; 2], i16); 4] = [
@@ -62,6 +65,74 @@ fn area(code: &str) -> AreaRef {
     }
 }
 
+/// The reference data of the program.
+static REFERENCE: LazyLock<Reference> = LazyLock::new(|| Reference::load(None).expect("built in"));
+
+/// A released table with the numbers that belong to it.
+fn table_of(name: &str, cells: &PublishedCells) -> table::ReleaseTable {
+    let table = figures::find(name).expect("a table of figures");
+    let columns = table.columns();
+    let set = |row: &mut Vec<Datum>, column: &str, value: Datum| {
+        if let Some(index) = columns.iter().position(|own| own.name == column) {
+            row[index] = value;
+        }
+    };
+    let rows = cells.keys().filter(|key| {
+        let part = table.counts[0].part;
+        let is_first = part.is_none_or(|part| key.measure.0.last() == Some(&Some(part.to_owned())));
+        is_first && key.measure.table() == (!table.is_of_series()).then_some(name)
+    });
+    let rows = rows.map(|key| {
+        let mut row = vec![Datum::Null; columns.len()];
+        let text = |text: &str| Datum::Text(text.to_owned());
+        set(&mut row, "partner", text(&key.partner));
+        set(&mut row, "kind", text(&key.kind));
+        set(&mut row, "series_kind", text(&key.series.kind));
+        set(&mut row, "series", text(&key.series.id));
+        set(&mut row, "scheme", Datum::text(key.series.scheme.clone()));
+        set(&mut row, "area_level", text(&key.area.level));
+        set(&mut row, "area_code", text(&key.area.code));
+        set(&mut row, "window_id", text(&key.window));
+        set(&mut row, "data_status", text("final"));
+        set(&mut row, "segment", Datum::Integer(1));
+        set(&mut row, "population", Datum::Integer(1_000));
+        if key.area.code.starts_with('d') {
+            set(&mut row, "rank_set", text("kent"));
+        }
+        for (column, value) in table.split.iter().zip(key.measure.0.iter().skip(1)) {
+            set(&mut row, column, Datum::text(value.clone()));
+        }
+        let baseline = (name == "change").then(|| "year-before".to_owned());
+        set(&mut row, "baseline", Datum::text(baseline.clone()));
+        let cell = key.clone();
+        (RowKey { cell, baseline }, row)
+    });
+    let figures = FigureRows {
+        table,
+        rows: rows.collect(),
+        columns: columns.clone(),
+    };
+    let windows = cells.keys().filter_map(|key| {
+        let window = REFERENCE.windows.get(&key.window)?;
+        Some((key.window.clone(), (window.first, window.last())))
+    });
+    let windows = windows.collect();
+    let mut tables = published::tables(&[figures], cells, &windows, &REFERENCE);
+    tables.remove(0)
+}
+
+/// What is counted: a part of the factor `f`, or a table and keys such as `outcomes:court:`.
+fn measure(text: &str) -> Measure {
+    let text = if text.contains(':') {
+        text.to_owned()
+    } else {
+        format!("factors:f:{text}")
+    };
+    let keys = text.split(':');
+    let keys = keys.map(|key| Some(key.to_owned()).filter(|key| !key.is_empty()));
+    Measure(keys.collect())
+}
+
 /// The cells of one partner's kind, by short names.
 #[derive(Clone)]
 struct World {
@@ -94,31 +165,17 @@ impl World {
             partner: "p".to_owned(),
             kind: "k".to_owned(),
             series: series(name),
-            factor: part.map(|part| FactorPart {
-                factor: "f".to_owned(),
-                part: part.to_owned(),
-            }),
+            measure: part.map_or_else(Measure::default, measure),
             area: area(code),
             window: window.to_owned(),
         }
     }
 
     fn known(&mut self, name: &str, code: &str, window: &str, known: Known) {
-        let (_, [from, to], to_year) = WINDOWS
-            .iter()
-            .find(|(id, ..)| *id == window)
-            .expect("a window");
-        let labels = Labels {
-            window_from: date(2017, *from, 1),
-            window_to: date(*to_year, *to, 28),
-            rank_set: (code.starts_with('d')).then(|| "kent".to_owned()),
-            population: Some(1_000),
-            ..Labels::default()
-        };
         let cell = ExactCell {
             known,
             safeguard: Arc::new(self.safeguard.clone()),
-            labels,
+            base: None,
         };
         self.cells.insert(Self::key(name, code, window), cell);
     }
@@ -160,7 +217,9 @@ impl World {
     }
 
     fn try_protect(&self, earlier: &Earlier) -> Result<ProtectedBlock, ReleaseError> {
-        protection::protect(&self.cells, &self.structure, earlier)
+        let mut cells = self.cells.clone();
+        cells::set_bases(&mut cells, |_| None);
+        protection::protect(&cells, &self.structure, earlier)
     }
 
     #[track_caller]
@@ -212,10 +271,13 @@ fn hidden(cells: &PublishedCells) -> Vec<String> {
         .iter()
         .filter(|(_, cell)| matches!(cell.form, PublishedForm::Suppressed { .. }));
     let texts = cells.map(|(key, _)| {
-        let part = key
-            .factor
-            .as_ref()
-            .map_or(String::new(), |own| format!("/{}", own.part));
+        let keys = key.measure.0.iter();
+        let keys: Vec<&str> = keys.map(|own| own.as_deref().unwrap_or_default()).collect();
+        let part = match &*keys {
+            [] => String::new(),
+            ["factors", _, part] => format!("/{part}"),
+            keys => format!("/{}", keys.join(":")),
+        };
         format!("{}{part} {}", key.series.id, key.area.code)
     });
     texts.collect()
@@ -451,10 +513,10 @@ fn a_share_is_of_published_numbers() {
     let cells = health()
         .with(&[("total", "all-received", 60), ("gangs", "all-received", 41)])
         .protect();
-    let table = &tables(&cells, "plan")[0];
+    let table = table_of("window_totals", &cells);
     let share = table.index("share_pct");
     let tenths = |row: &Vec<table::Datum>| match row[share] {
-        table::Datum::Number(number) => Some((number * 10.0).round() as i64),
+        Datum::Number(number) => Some((number * 10.0).round() as i64),
         _ => None,
     };
     assert_eq!(tenths(&table.rows[0]), Some(667), "40 of 60, not 41 of 60");
@@ -464,13 +526,13 @@ fn a_share_is_of_published_numbers() {
 fn nothing_is_computed_from_a_hidden_number_and_its_set_has_no_ranks() {
     let world = police().with(&[("total", "d1", 30), ("total", "d2", 3), ("total", "d3", 8)]);
     let cells = world.protect();
-    let table = &tables(&cells, "plan")[0];
+    let table = table_of("window_totals", &cells);
     let values = |column: &str| -> Vec<bool> {
         let index = table.index(column);
         table
             .rows
             .iter()
-            .map(|row| row[index] != table::Datum::Null)
+            .map(|row| row[index] != Datum::Null)
             .collect()
     };
     assert_eq!(values("rate_per_1000"), [true, false, true]);
@@ -478,7 +540,7 @@ fn nothing_is_computed_from_a_hidden_number_and_its_set_has_no_ranks() {
     let shown = police()
         .with(&[("total", "d1", 30), ("total", "d2", 13)])
         .protect();
-    let table = &tables(&shown, "plan")[0];
+    let table = table_of("window_totals", &shown);
     let rank = table.index("rank_min");
     let ranks: Vec<_> = table
         .rows

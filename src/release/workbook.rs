@@ -3,12 +3,14 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
+use crate::aggregate::tables::ColumnPurpose;
+use crate::reference::labels::in_words;
 use crate::release::config::ReleaseConfig;
 use crate::release::table::{Datum, ReleaseTable};
 use crate::spreadsheet::frame;
 
-/// The columns of a sheet, with their headings.
-const COLUMNS: [(&str, &str); 12] = [
+/// The columns that a sheet begins with, with their headings.
+const COLUMNS: [(&str, &str); 8] = [
     ("window_label", "Period"),
     ("area_level", "Level"),
     ("area_name", "Area"),
@@ -17,17 +19,34 @@ const COLUMNS: [(&str, &str); 12] = [
     ("kind_label", "Kind"),
     ("series_label", "Series"),
     ("scheme", "Scheme"),
-    ("factor_part", "Part by factor"),
-    ("count_value", "Number"),
-    ("count_status", "Status of the number"),
-    ("data_status", "Completeness"),
 ];
-/// What is computed from the number, where a table has it.
-const DERIVED: [(&str, &str); 4] = [
+/// The counts of tables that have several, and what is computed from counts.
+const NUMBERS: [(&str, &str); 18] = [
+    ("count_value", "Number"),
+    ("count_without", "Number without the factor"),
+    ("count_unknown", "Number that does not say"),
+    ("cases", "Number that shows whether it is a repeat"),
     ("share_pct", "Per cent of the total"),
     ("rate_per_1000", "Rate per 1,000"),
     ("rank_min", "Rank"),
     ("share_of_known_pct", "Per cent of those known"),
+    ("repeat_pct", "Per cent that are repeats"),
+    ("times_mean", "Times the mean of all hours"),
+    ("base_min", "Number compared with, at least"),
+    ("base_max", "Number compared with, at most"),
+    ("difference", "Difference"),
+    ("difference_pct", "Difference in per cent"),
+    ("centre", "Centre"),
+    ("lower", "Lower limit"),
+    ("upper", "Upper limit"),
+    ("points", "Points"),
+];
+/// Texts about the numbers.
+const TEXTS: [(&str, &str); 4] = [
+    ("count_status", "Status of the number"),
+    ("data_status", "Completeness"),
+    ("verdict", "Verdict"),
+    ("signal", "Signal"),
 ];
 /// What the symbols mean.
 const NOTES: [(&str, &str); 4] = [
@@ -88,28 +107,16 @@ fn write_notes(sheet: &mut Worksheet, config: &ReleaseConfig) -> Result<(), Xlsx
 }
 
 fn write_table(sheet: &mut Worksheet, table: &ReleaseTable) -> Result<(), XlsxError> {
-    let derived = DERIVED
-        .iter()
-        .filter(|(name, _)| table.columns.iter().any(|(own, ..)| own == name));
-    let columns: Vec<(usize, &str)> = COLUMNS
-        .iter()
-        .chain(derived)
-        .map(|(name, heading)| (table.index(name), *heading))
-        .collect();
-    sheet.write_with_format(0, 0, table.description, &Format::new().set_bold())?;
+    let columns = sheet_columns(table);
+    sheet.write_with_format(0, 0, &table.description, &Format::new().set_bold())?;
     sheet.write(1, 0, "Symbols are explained on the sheet Notes.")?;
-    let status = table.index("count_status");
     for (at, row) in (HEADING_ROW + 1..).zip(&table.rows) {
-        for (column, (index, _)) in (0..).zip(&columns) {
-            match &row[*index] {
+        for (column, own) in (0..).zip(&columns) {
+            match &row[own.index] {
                 Datum::Text(text) => sheet.write(at, column, text)?,
                 Datum::Integer(number) => sheet.write(at, column, *number as f64)?,
                 Datum::Number(number) => sheet.write(at, column, *number)?,
-                _ => sheet.write(
-                    at,
-                    column,
-                    symbol(row[status].as_text(), table.columns[*index].0),
-                )?,
+                _ => sheet.write(at, column, own.symbol(row))?,
             };
         }
     }
@@ -118,21 +125,55 @@ fn write_table(sheet: &mut Worksheet, table: &ReleaseTable) -> Result<(), XlsxEr
     }
     let headings: Vec<String> = columns
         .iter()
-        .map(|(_, heading)| (*heading).to_owned())
+        .map(|column| column.heading.clone())
         .collect();
     let last = HEADING_ROW + (table.rows.len() as u32).max(1);
     frame(sheet, table.name, &headings, (HEADING_ROW, last))
 }
 
-/// What stands in place of a number.
-fn symbol(status: Option<&str>, column: &str) -> &'static str {
-    let is_number = matches!(
-        column,
-        "count_value" | "share_pct" | "rate_per_1000" | "share_of_known_pct"
-    );
-    match status {
-        Some("suppressed") if is_number => "[c]",
-        Some("not_supplied") if is_number => "[x]",
-        _ => "[z]",
+/// A column of a sheet.
+struct SheetColumn {
+    index: usize,
+    heading: String,
+    /// The column with the status of its number, if it has numbers.
+    status: Option<usize>,
+}
+
+impl SheetColumn {
+    /// What stands in place of a value.
+    fn symbol(&self, row: &[Datum]) -> &'static str {
+        match self.status.and_then(|status| row[status].as_text()) {
+            Some("suppressed") => "[c]",
+            Some("not_supplied") => "[x]",
+            _ => "[z]",
+        }
     }
+}
+
+/// The keys, what is counted, the numbers, and texts about them.
+fn sheet_columns(table: &ReleaseTable) -> Vec<SheetColumn> {
+    let status_of = |name: &str| {
+        let own = table.position(&format!("{name}_status"));
+        own.or_else(|| table.position(&format!("{}_status", name.trim_end_matches("_value"))))
+            .or_else(|| table.position("count_status"))
+    };
+    let column = |name: &str, heading: &str, status| {
+        Some(SheetColumn {
+            index: table.position(name)?,
+            heading: heading.to_owned(),
+            status,
+        })
+    };
+    let own_keys = table.columns.iter();
+    let own_keys = own_keys.filter(|own| own.role == ColumnPurpose::OwnKey);
+    let keys = COLUMNS
+        .iter()
+        .filter_map(|(name, heading)| column(name, heading, None));
+    let own_keys = own_keys.filter_map(|own| column(own.name, &in_words(own.name), None));
+    let numbers = NUMBERS.iter();
+    let numbers = numbers.filter_map(|(name, heading)| column(name, heading, status_of(name)));
+    let texts = TEXTS
+        .iter()
+        .filter_map(|(name, heading)| column(name, heading, None));
+    keys.chain(own_keys).chain(numbers).chain(texts).collect()
 }

@@ -10,7 +10,7 @@ exits with 1 if that is anything.
 import itertools
 import sys
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,26 @@ import pyarrow.parquet as pq
 from scipy.optimize import linprog, milp, LinearConstraint, Bounds
 from scipy.sparse import csr_matrix
 
-KEYS = ["partner", "kind", "series_kind", "series", "scheme", "factor", "factor_part",
-        "area_level", "area_vintage", "area_role", "area_code", "window_id"]
-SERIES, FACTOR, AREA, WINDOW = slice(2, 5), slice(5, 7), slice(7, 11), 11
-NONE = (None, None)
+KEYS = ["partner", "kind", "series_kind", "series", "scheme", "area_level", "area_vintage", "area_role",
+        "area_code", "window_id"]
+# A key is the partner, the kind, three of the series, what is counted, four of the area, and the window.
+SERIES, MEASURE, AREA, WINDOW = slice(2, 5), 5, slice(6, 10), 10
+COUNT = ()
+TOTAL = ("total", "total", None)
+# The tables that split a series: the keys by which they do, and their counts.
+COUNTS = {"factors": {"count_value": "with", "count_without": "without", "count_unknown": "unknown"},
+          "repeats": {"count_value": "repeats", "cases": "cases"}}
+SPLITS = {"factors": ["factor"], "repeats": ["definition"], "outcomes": ["outcome_group", "outcome"],
+          "profile": ["weekday", "hour"],
+          "place_of_safety": ["legal_power", "regime", "place_of_safety", "transport", "age_group"]}
+TABLES = ["window_totals", "priority_monthly", "category_monthly", "change", "spc", *SPLITS]
+# Numbers that are computed from counts: none stands beside a hidden one.
+COMPUTED = ["share_pct", "rate_per_1000", "rank_min", "rank_max", "rank_of", "share_of_known_pct", "repeat_pct",
+            "times_mean", "harm", "harm_unweighted", "difference", "difference_pct", "difference_per_day",
+            "difference_low", "difference_high", "centre", "lower", "upper", "points"]
+POWERS = {"s135": "19", "s136": "20"}
+COLLECTED = {"no-location", "outside", "unplaced"}
+YEARS = {"year-before": [12], "mean-5-years": [12, 24, 36, 48, 60]}
 FAR = 1_000_000
 NEAR = 1e-6
 
@@ -37,7 +53,8 @@ class Release:
         self.cells, self.rules, self.windows = {}, {}, {}
         self.areas, self.relations, self.suppressed = {}, set(), 0
         self.findings = []
-        for number, folder in enumerate(folders):
+        self.changes = []
+        for folder in folders:
             for row in read(folder, "disclosure"):
                 self.rules[row["rule"]] = row
             for row in read(folder, "windows"):
@@ -52,27 +69,106 @@ class Release:
                       row["whole_series"], row["whole_scheme"], row["whole_factor"])
                 relations[of].append((row["part_series_kind"], row["part_series"], row["part_scheme"]))
             self.relations |= {(of[1:], tuple(parts)) for of, parts in relations.items()}
-            for name in ["window_totals", "factors"]:
-                for row in read(folder, name):
-                    self.add(row, number)
+            for name in TABLES:
+                if (Path(folder) / f"{name}.parquet").exists():
+                    rows = read(folder, name)
+                    for row in rows:
+                        self.add(name, row)
+                    self.check_together(name, rows)
+        self.check_bases()
 
-    def add(self, row, number):
-        key = tuple(row[column] for column in KEYS)
+    def add(self, name, row):
         rule = self.rules[row["rule"]]
-        status, value = row["count_status"], row["count_value"]
-        self.suppressed += status == "suppressed"
-        derived = [row.get(column) for column in
-                   ["share_pct", "rate_per_1000", "rank_min", "share_of_known_pct"]]
-        if status in ("suppressed", "not_supplied") and (value is not None or any(d is not None for d in derived)):
-            self.findings.append(f"a number beside a hidden one: {key}")
+        split = [row[column] for column in SPLITS.get(name, [])]
+        hidden = False
+        for column, part in COUNTS.get(name, {"count_value": None}).items():
+            measure = (name, *split) + ((part,) if part else ()) if name in SPLITS else COUNT
+            series = TOTAL if name == "place_of_safety" else tuple(row[key] for key in KEYS[2:5])
+            key = (row["partner"], row["kind"], *series, measure, *(row[key] for key in KEYS[5:]))
+            is_first = column == "count_value"
+            status = row["count_status" if is_first else f"{column}_status"]
+            low, high = row["count_min"], row["count_max"]
+            if not is_first:
+                # A row has bounds of its first count only. Those of the others follow from its form.
+                value = row[column]
+                low, high = {"exact": (value, value), "not_supplied": (0, None),
+                             "suppressed": (min(low, 1) if row["count_status"] == "suppressed" else 1, None),
+                             "rounded": (value and max(value - 2, rule["hide_to"] + 1), value and value + 2)}[status]
+            # A chart has limits without the months that were not supplied.
+            hidden |= status == "suppressed" or (status == "not_supplied" and name != "spc")
+            self.add_cell(key, {"status": status, "value": row[column], "low": low, "high": high, "rule": row["rule"]})
+        if name == "change":
+            hidden |= row["base_status"] in ("suppressed", "not_supplied")
+            self.changes.append((key, row))
+        if hidden and any(row.get(column) is not None for column in COMPUTED):
+            self.findings.append(f"a number beside a hidden one: {name} {key}")
+
+    def add_cell(self, key, cell):
+        rule, status, value = self.rules[cell["rule"]], cell["status"], cell["value"]
+        if status in ("suppressed", "not_supplied") and value is not None:
+            self.findings.append(f"a hidden number is shown: {key}")
         if status == "exact" and 1 <= value <= rule["hide_to"]:
             self.findings.append(f"a small number is shown: {key}")
         if status == "exact" and value and rule["round_to"]:
             self.findings.append(f"a number is not rounded: {key}")
         known = self.cells.get(key)
+        self.suppressed += status == "suppressed" and known is None
         # Of several releases, the one that shows the number is what an attacker uses.
-        if known is None or known["count_value"] is None:
-            self.cells[key] = row
+        if known is None or known["value"] is None:
+            self.cells[key] = cell
+
+    def check_together(self, name, rows):
+        """Numbers that are computed from several rows, one of which is hidden."""
+        columns = {"window_totals": ("rank_min", ["area_code"], "rank_set"), "spc": ("centre", ["window_id"], None),
+                   "profile": ("times_mean", ["weekday", "hour"], None)}.get(name)
+        if columns is None:
+            return
+        number, apart, needed = columns
+        keys = [*KEYS, "weekday", "hour"] if name == "profile" else KEYS
+
+        def group(row):
+            length = months_of(self.windows[row["window_id"]]) if name == "spc" else None
+            return (*(row[key] for key in keys if key not in apart), length, row.get(needed))
+
+        groups = {group(row) for row in rows if row["count_status"] == "suppressed"
+                  and (needed is None or row[needed] is not None)}
+        for row in rows:
+            if group(row) in groups and row[number] is not None:
+                self.findings.append(f"{number} beside a hidden number: {[row[key] for key in KEYS]}")
+
+    def check_bases(self):
+        """The base of a comparison is the published number of its own window, or nothing."""
+        by_months = defaultdict(list)
+        for window, (first, last) in self.windows.items():
+            by_months[first, last].append(window)
+        for key, row in self.changes:
+            first, last = self.windows[key[WINDOW]]
+            months = YEARS.get(row["baseline"], [months_of((first, last))])
+            forms = []
+            for back in months:
+                span = (earlier(first, back), end_of_month(earlier(last.replace(day=1), back)))
+                found = [self.cells[own] for window in by_months[span] if (own := (*key[:WINDOW], window)) in self.cells]
+                forms.append(found[0] if found else {"status": "not_supplied", "low": 0, "high": None})
+            statuses = {form["status"] for form in forms}
+            status = next(s for s in ("not_supplied", "suppressed", "rounded", "exact") if s in statuses)
+            low = None if status == "not_supplied" else sum(form["low"] for form in forms) // len(forms)
+            is_bounded = all(form["high"] is not None for form in forms)
+            high = -(-sum(form["high"] for form in forms) // len(forms)) if is_bounded else None
+            if (row["base_status"], row["base_min"], row["base_max"]) != (status, low, high):
+                self.findings.append(f"the base is not what is published of it: {row['baseline']} {key}")
+
+
+def months_of(span):
+    return (span[1].year - span[0].year) * 12 + span[1].month - span[0].month + 1
+
+
+def earlier(day, months):
+    month = day.year * 12 + day.month - 1 - months
+    return date(month // 12, month % 12 + 1, 1)
+
+
+def end_of_month(first):
+    return earlier(first, -1) - timedelta(days=1)
 
 
 class Block:
@@ -85,19 +181,18 @@ class Block:
         for key, row in release.cells.items():
             if key[:2] != (partner, kind):
                 continue
-            if row["count_status"] == "not_supplied":
+            if row["status"] == "not_supplied":
                 self.missing.add(key)
             else:
-                high = FAR if row["count_max"] is None else row["count_max"]
-                self.add(key, row["count_min"], high, row["rule"])
+                high = FAR if row["high"] is None else row["high"]
+                self.add(key, row["low"], high, row["rule"])
         self.counted = defaultdict(set)
         for key in itertools.chain(self.index, self.missing):
-            if key[FACTOR] == NONE:
-                self.counted[key[SERIES], key[7:9]].add(key[AREA])
+            self.counted[key[SERIES], key[MEASURE][:1], key[AREA][:2]].add(key[AREA])
         self.add_windows()
         self.add_series(partner, kind)
         self.add_areas()
-        self.add_factors()
+        self.add_parts()
 
     def add(self, key, low, high, rule):
         self.index[key] = len(self.keys)
@@ -148,12 +243,16 @@ class Block:
 
     def add_series(self, partner, kind):
         relations = [r for r in self.release.relations if r[0][:2] == (partner, kind)]
-        by_place = self.groups(lambda key: ((key[AREA], key[WINDOW]), (key[SERIES], key[FACTOR])))
-        for (area, window), cells in by_place.items():
+        by_place = self.groups(lambda key: ((key[MEASURE], key[AREA], key[WINDOW]), key[SERIES]))
+        for (measure, area, window), cells in by_place.items():
             for (_, _, rule, whole_kind, whole, scheme, factor), parts in relations:
-                of = NONE if factor is None else (factor, "with")
-                index = cells.get(((whole_kind, whole, scheme), of))
-                found = [cells[part, NONE] for part in parts if (part, NONE) in cells]
+                of = cells
+                if factor is not None:
+                    if measure != COUNT:
+                        continue
+                    of = by_place.get((("factors", factor, "with"), area, window), {})
+                index = of.get((whole_kind, whole, scheme))
+                found = [cells[part] for part in parts if part in cells]
                 if index is None or not found:
                     continue
                 if rule == "covered":
@@ -164,20 +263,30 @@ class Block:
                 elif rule == "sum":
                     self.equal(index, found)
                 else:
-                    key = (partner, kind, "rest", whole, parts[0][2], *NONE, *area, window)
+                    key = (partner, kind, "rest", whole, parts[0][2], measure, *area, window)
                     self.rest(key, index, found)
 
     def add_areas(self):
-        groups = self.groups(lambda key: ((key[SERIES], key[FACTOR], key[WINDOW]), key[AREA]))
-        for (series, _, _), cells in groups.items():
+        groups = self.groups(lambda key: ((key[SERIES], key[MEASURE], key[WINDOW]), key[AREA]))
+        for (series, measure, window), cells in groups.items():
             tiers = defaultdict(list)
             for area, index in cells.items():
                 if area[0] not in ("set", "all-received"):
                     tiers[area[:2]].append(index)
             for whole in [index for area, index in cells.items() if area[0] == "all-received"]:
                 for tier, parts in tiers.items():
-                    is_all = len(self.counted.get((series, tier), ())) == len(parts)
-                    (self.equal if is_all else self.within)(whole, parts)
+                    # Where a table has rows for records of no area, its own areas are everything.
+                    areas = self.counted.get((series, measure[:1], tier), set())
+                    if not COLLECTED & {area[3] for area in areas}:
+                        areas = self.counted.get((series, COUNT, tier), set())
+                    if len(areas) == len(parts):
+                        self.equal(whole, parts)
+                        continue
+                    self.within(whole, parts)
+                    counts = groups.get((series, COUNT, window), {})
+                    others = [counts.get(area) for area in areas if area not in cells]
+                    if measure != COUNT and others and None not in others:
+                        self.covered(whole, [*parts, *others])
             for (level, code, part_level, vintage), (codes, is_complete) in self.release.areas.items():
                 for area, whole in list(cells.items()):
                     if (area[0], area[3]) != (level, code):
@@ -187,7 +296,7 @@ class Block:
                     if not parts:
                         continue
                     unplaced = part("unplaced")
-                    has_unplaced = unplaced in self.counted.get((series, (part_level, vintage)), ())
+                    has_unplaced = unplaced in self.counted.get((series, COUNT, (part_level, vintage)), ())
                     is_all = is_complete and len(parts) == len(codes)
                     if is_all and not has_unplaced:
                         self.equal(whole, parts)
@@ -196,21 +305,58 @@ class Block:
                     if is_all and unplaced in cells:
                         self.covered(whole, [*parts, cells[unplaced]])
 
-    def add_factors(self):
-        total = ("total", "total", None)
-        by_place = self.groups(lambda key: ((key[AREA], key[WINDOW]), (key[SERIES], key[FACTOR])))
-        for cells in by_place.values():
-            factors = defaultdict(list)
-            for (series, factor), index in cells.items():
-                if factor == NONE:
+    def add_parts(self):
+        """What tables split: the parts of a series are the series, and at most the same part of the total."""
+        by_place = self.groups(lambda key: ((key[AREA], key[WINDOW]), (key[SERIES], key[MEASURE])))
+        absent = {(key[SERIES], key[MEASURE][:1], key[AREA], key[WINDOW]) for key in self.missing}
+        for (area, window), cells in by_place.items():
+            tables = defaultdict(dict)
+            for (series, measure), index in cells.items():
+                if measure == COUNT or measure[-1] == "rest":
                     continue
-                factors[series, factor[0]].append(index)
-                if series != total and (total, factor) in cells:
-                    self.within(cells[total, factor], [index])
-            for (series, _), parts in factors.items():
-                if (series, NONE) in cells:
-                    relate = self.equal if len(parts) == 3 else self.within
-                    relate(cells[series, NONE], parts)
+                tables[series, measure[0]][measure] = index
+                if series != TOTAL and (TOTAL, measure) in cells:
+                    self.within(cells[TOTAL, measure], [index])
+            for (series, table), parts in tables.items():
+                whole = cells.get((series, COUNT))
+                is_all = (series, (table,), area, window) not in absent
+                if table == "factors":
+                    for factor in {measure[1] for measure in parts}:
+                        own = [index for measure, index in parts.items() if measure[1] == factor]
+                        self.add_sum(whole, own, len(own) == 3)
+                elif table == "profile":
+                    self.add_sum(whole, list(parts.values()), is_all)
+                elif table == "outcomes":
+                    groups = {measure[1]: index for measure, index in parts.items() if measure[2] is None}
+                    self.add_sum(whole, list(groups.values()), is_all)
+                    for group, index in groups.items():
+                        own = [i for m, i in parts.items() if m[1] == group and m[2] is not None]
+                        # A record without an outcome is in the group `unknown`, and in no row.
+                        if group == "unknown" and own and is_all:
+                            self.rest((*self.keys[index][:MEASURE], (table, group, "rest"), *area, window), index, own)
+                        else:
+                            self.add_sum(index, own, is_all)
+                elif table == "repeats":
+                    for definition in {measure[1] for measure in parts}:
+                        repeats, cases = (parts.get((table, definition, part)) for part in ("repeats", "cases"))
+                        key = lambda name: (*self.keys[next(iter(parts.values()))][:MEASURE],
+                                            (table, definition, name, "rest"), *area, window)
+                        if repeats is not None and cases is not None:
+                            self.rest(key("first"), cases, [repeats])
+                            if whole is not None:
+                                self.rest(key("silent"), whole, [cases])
+                        else:
+                            self.add_sum(whole, [cases if repeats is None else repeats], False)
+                else:
+                    self.add_sum(whole, list(parts.values()), False)
+                    for power, code in POWERS.items():
+                        own = [index for measure, index in parts.items() if measure[1] == power]
+                        category = cells.get((("category", code, "mha-legal-status"), COUNT))
+                        self.add_sum(category, own, True)
+
+    def add_sum(self, whole, parts, is_all):
+        if whole is not None and parts:
+            (self.equal if is_all else self.within)(whole, parts)
 
     def spread(self, index):
         """How many values must be possible, and up to which number it is small."""
@@ -218,8 +364,8 @@ class Block:
         key = self.keys[index]
         if self.low[index] > 0 or rule["base"] == 0:
             return rule["spread"], rule["hide_to"]
-        wholes = [(*key[:2], "total", "total", None, *NONE, *key[7:]), (*key[:5], *NONE, *key[7:])]
-        shown = [self.release.cells[w]["count_value"] for w in wholes if w != key and w in self.release.cells]
+        wholes = [(*key[:2], *TOTAL, COUNT, *key[6:]), (*key[:5], COUNT, *key[6:])]
+        shown = [self.release.cells[w]["value"] for w in wholes if w != key and w in self.release.cells]
         bases = [value for value in shown if value and value <= rule["base"]]
         return (min(4, min(bases) + 1) if bases else rule["spread"]), rule["base"]
 

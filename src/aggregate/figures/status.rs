@@ -29,6 +29,12 @@ impl DataStatus {
         Self::NAMES[self as usize]
     }
 
+    /// The less complete of two, by their names.
+    pub(crate) fn worse_name<'n>(a: &'n str, b: &'n str) -> &'n str {
+        let rank = |name: &str| Self::NAMES.iter().position(|own| *own == name);
+        if rank(a) <= rank(b) { a } else { b }
+    }
+
     /// Whether its months may be used as baseline, limit or rank.
     pub(crate) fn is_usable(self) -> bool {
         self >= Self::Provisional

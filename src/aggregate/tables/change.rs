@@ -77,6 +77,21 @@ impl Baseline {
     }
 }
 
+/// The first and last months of what a window is compared with, oldest first; empty if it is no count of
+/// months.
+pub(crate) fn base_spans(baseline: &str, window: &Window) -> Vec<(Month, Month)> {
+    let names = Baseline::NAMES.iter();
+    let found = names
+        .zip(Baseline::ALL)
+        .find(|(name, _)| **name == baseline);
+    let firsts = found.map_or_else(Vec::new, |(_, own)| own.spans(window));
+    let last = |first: Month| first.plus(i32::from(window.months) - 1);
+    firsts
+        .into_iter()
+        .map(|first| (first, last(first)))
+        .collect()
+}
+
 fn years_before(month: Month, years: u16) -> Month {
     month.plus(-12 * i32::from(years))
 }
@@ -192,6 +207,18 @@ impl Obstacles {
         self.0 |= if is_there { obstacle.0 } else { 0 };
     }
 
+    /// Those that follow from months and breaks, not from counts.
+    fn from_text(text: &str) -> Self {
+        let mut obstacles = Self::default();
+        for own in [Self::BREAK, Self::SUSPECT, Self::MISSING, Self::PROVISIONAL] {
+            let is_there = own
+                .text()
+                .is_some_and(|name| text.split(';').any(|of| of == name));
+            obstacles.add(own, is_there);
+        }
+        obstacles
+    }
+
     fn is_empty(self) -> bool {
         self == Self::default()
     }
@@ -268,6 +295,55 @@ impl Verdict {
                 }
             }
             _ => Self::NotComparable,
+        }
+    }
+}
+
+/// Two published numbers, with what is known of the months and breaks between them.
+pub(crate) struct PublishedComparison<'c> {
+    pub(crate) count: Option<i64>,
+    pub(crate) base: Option<f64>,
+    /// The number of spans that the base is the mean of.
+    pub(crate) spans: f64,
+    pub(crate) variation: Option<Variation>,
+    /// Why exact numbers are not comparable. What it says of counts is not used.
+    pub(crate) why_not: Option<&'c str>,
+    /// Whether a number was not supplied.
+    pub(crate) is_missing: bool,
+    /// Whether a number is hidden.
+    pub(crate) is_hidden: bool,
+    pub(crate) is_explained_by_location: bool,
+    pub(crate) breaks: Vec<&'c Break>,
+}
+
+/// What follows from two published numbers.
+pub(crate) struct ComparedNumbers {
+    pub(crate) difference: Option<f64>,
+    pub(crate) bounds: Option<(f64, f64)>,
+    pub(crate) verdict: &'static str,
+    pub(crate) why_not: Option<String>,
+}
+
+impl PublishedComparison<'_> {
+    /// Compares the numbers.
+    pub(crate) fn compare(&self) -> ComparedNumbers {
+        let mut obstacles = Obstacles::from_text(self.why_not.unwrap_or_default());
+        obstacles.add(Obstacles::MISSING, self.is_missing);
+        obstacles.add(Obstacles::INEXACT, self.is_hidden);
+        obstacles.add(Obstacles::LOCATION, self.is_explained_by_location);
+        let numbers = self.count.map(|count| count as f64).zip(self.base);
+        let comparison = numbers.map(|(count, base)| CountComparison {
+            count,
+            base,
+            spans: self.spans,
+            variation: self.variation,
+        });
+        let verdict = Verdict::new(comparison, obstacles, size_of(&self.breaks));
+        ComparedNumbers {
+            difference: numbers.map(|(count, base)| count - base),
+            bounds: comparison.map(|comparison| comparison.bounds()),
+            verdict: Verdict::NAMES[verdict as usize],
+            why_not: obstacles.text(),
         }
     }
 }

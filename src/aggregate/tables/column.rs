@@ -107,7 +107,7 @@ pub struct ColumnSpec {
 }
 
 impl ColumnSpec {
-    pub(super) fn field(&self) -> Field {
+    pub(crate) fn field(&self) -> Field {
         field(self.name, self.value_type.data_type(), self.description)
     }
 }

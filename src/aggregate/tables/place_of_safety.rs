@@ -32,7 +32,7 @@ pub(crate) const TABLE: TableSpec = TableSpec {
 };
 
 /// `s135` and `s136`, by the code of the legal status.
-const POWERS: [(&str, &str); 2] = [("19", "s135"), ("20", "s136")];
+pub(crate) const POWERS: [(&str, &str); 2] = [("19", "s135"), ("20", "s136")];
 /// The law by whether it had changed.
 const REGIMES: [&str; 2] = ["before-2017-12-11", "from-2017-12-11"];
 const AGE_GROUPS: [&str; 3] = ["under-18", "adult", "unknown"];

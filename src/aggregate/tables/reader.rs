@@ -82,6 +82,11 @@ impl TableBatch {
         self.column(column).as_primitive::<Date32Type>()
     }
 
+    /// A column of any type.
+    pub(crate) fn array(&self, column: &str) -> &dyn Array {
+        self.column(column)
+    }
+
     /// A column that the catalogue has: another is our own mistake.
     fn column(&self, column: &str) -> &dyn Array {
         let Some(array) = self.rows.column_by_name(column) else {

@@ -391,9 +391,14 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 5] {
 }
 
 /// A part as a percentage of a whole; none = either is unknown, or the whole is 0.
-pub(super) fn percent(part: Option<i64>, whole: Option<i64>) -> Option<f64> {
+pub(crate) fn percent(part: Option<i64>, whole: Option<i64>) -> Option<f64> {
     let (part, whole) = part.zip(whole)?;
     (whole != 0).then(|| 100.0 * part as f64 / whole as f64)
+}
+
+/// A count per 1,000 of a population.
+pub(crate) fn rate_per_1000(count: i64, population: i64) -> f64 {
+    1000.0 * count as f64 / population as f64
 }
 
 #[cfg(test)]

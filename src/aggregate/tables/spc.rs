@@ -93,29 +93,44 @@ fn poisson_limits(mean: f64) -> (f64, f64) {
 
 /// A point of a chart.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ChartPoint {
+pub(crate) struct ChartPoint {
     /// The number of its segment, from 1.
     segment: usize,
     /// The number of points that give the segment's limits.
-    pub(super) points: usize,
+    pub(crate) points: usize,
     limits: Option<ControlLimits>,
     signal: Signal,
 }
 
 impl ChartPoint {
     /// The standard deviation of a point of its segment, if it has limits.
-    pub(super) fn sigma(&self) -> Option<f64> {
+    pub(crate) fn sigma(&self) -> Option<f64> {
         self.limits.map(|limits| limits.sigma)
     }
 
     /// The centre of its segment, if it has limits.
-    pub(super) fn centre(&self) -> Option<f64> {
+    pub(crate) fn centre(&self) -> Option<f64> {
         self.limits.map(|limits| limits.centre)
+    }
+
+    /// The lower limit, if there are limits.
+    pub(crate) fn lower(&self) -> Option<f64> {
+        self.limits.map(|limits| limits.lower)
+    }
+
+    /// The upper limit, if there are limits.
+    pub(crate) fn upper(&self) -> Option<f64> {
+        self.limits.map(|limits| limits.upper)
+    }
+
+    /// What it signals, as the table names it.
+    pub(crate) fn signal(&self) -> &'static str {
+        Signal::NAMES[self.signal as usize]
     }
 }
 
 /// A chart of values in the order of time, each with its segment; none = not exact or not final.
-fn chart(values: &[(usize, Option<i64>)]) -> Vec<ChartPoint> {
+pub(crate) fn chart(values: &[(usize, Option<i64>)]) -> Vec<ChartPoint> {
     let mut points = Vec::with_capacity(values.len());
     for segment in values.chunk_by(|a, b| a.0 == b.0) {
         let included: Vec<f64> = segment
@@ -239,13 +254,13 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {
             ColumnPurpose::Measure,
             "lower",
             "Centre - 2.66 × mean moving range or, if lower, centre - 3 × √centre + 4/3; not below 0.",
-            |_, row| row.detail.limits.map(|limits| limits.lower),
+            |_, row| row.detail.lower(),
         ),
         number(
             ColumnPurpose::Measure,
             "upper",
             "Centre + 2.66 × mean moving range or, if higher, centre + 3 × √centre + 4/3.",
-            |_, row| row.detail.limits.map(|limits| limits.upper),
+            |_, row| row.detail.upper(),
         ),
         integer(
             ColumnPurpose::Measure,

@@ -12,7 +12,7 @@ use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::tables::column::{
     Column, ColumnPurpose, choice, date, integer, number, specs, text, texts,
 };
-use crate::aggregate::tables::shared_columns::{key_and_count_columns, percent};
+use crate::aggregate::tables::shared_columns::{key_and_count_columns, percent, rate_per_1000};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::reference::geography::{Population, PopulationUnit};
@@ -46,11 +46,6 @@ struct AreaRank<'f> {
     ranked: i64,
     set: &'f str,
     by_rate: bool,
-}
-
-/// A count per 1,000 of a population.
-fn rate_per_1000(count: i64, population: i64) -> f64 {
-    1000.0 * count as f64 / population as f64
 }
 
 type WindowRow<'f> = CountRow<WindowDetail<'f>>;
