@@ -1,8 +1,9 @@
 //! What became of one record: its accepted revisions, and the refused events with its key.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use super::FeedbackError;
@@ -138,7 +139,7 @@ pub fn search(
         let (key, event) = accepted_event(revision, accepted, is_latest);
         found.insert(key, event);
     }
-    let rejects = rejects_of(store, partner_of(source), subject, may_have_it);
+    let rejects = rejects_of(store, source, subject, may_have_it);
     for (partition, reject) in runtime.block_on(rejects)? {
         let key = (reject.received, partition, reject.position);
         let event = FoundEvent {
@@ -209,10 +210,25 @@ fn latest(
     })
 }
 
-/// The rejects of a partner with a key, which is the subject of the record.
+/// The part of an event that names its source.
+#[derive(Deserialize)]
+struct EventSource<'e> {
+    #[serde(borrow)]
+    source: Cow<'e, str>,
+}
+
+/// Whether a reject is of a source, as far as that can be read.
+fn is_of(reject: &Reject, source: &str) -> bool {
+    let value = reject.raw.as_ref().and_then(|raw| raw.value.as_deref());
+    let own = value.and_then(|value| serde_json::from_slice::<EventSource<'_>>(value).ok());
+    own.is_none_or(|own| own.source == source)
+        && reject.partner.as_deref() == Some(partner_of(source))
+}
+
+/// The rejects of a source with a key, which is the subject of the record.
 async fn rejects_of(
     store: &Store,
-    partner: &str,
+    source: &str,
     subject: &str,
     may_have_it: impl Fn(&TopicPartition) -> bool,
 ) -> Result<Vec<(TopicPartition, Reject)>, FeedbackError> {
@@ -226,7 +242,7 @@ async fn rejects_of(
             for reject in rejects {
                 let reject = reject?;
                 let key = reject.raw.as_ref().and_then(|raw| raw.key.as_deref());
-                if key == Some(subject.as_bytes()) && reject.partner.as_deref() == Some(partner) {
+                if key == Some(subject.as_bytes()) && is_of(&reject, source) {
                     found.push((partition.clone(), reject));
                 }
             }
@@ -246,4 +262,35 @@ pub async fn is_waiting(
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rejects::Raw;
+
+    #[test]
+    fn a_reject_is_of_its_source_or_of_any_of_its_partner_if_the_source_cannot_be_read() {
+        let is_found = |value: &str, source: &str| {
+            let reject = Reject {
+                position: Position::ORIGIN,
+                received: Micros(0),
+                reason: "schema.enum".to_owned(),
+                pointer: String::new(),
+                rule: String::new(),
+                partner: Some("kent-police".to_owned()),
+                kind: None,
+                raw: Some(Raw {
+                    value: Some(value.as_bytes().to_vec()),
+                    ..Raw::default()
+                }),
+            };
+            is_of(&reject, source)
+        };
+        let crime = r#"{"source":"urn:partner:kent-police:crime","data":{}}"#;
+        assert!(is_found(crime, "urn:partner:kent-police:crime"));
+        assert!(!is_found(crime, "urn:partner:kent-police:command"));
+        assert!(is_found("not JSON", "urn:partner:kent-police:command"));
+        assert!(!is_found("not JSON", "urn:partner:secamb:calls"));
+    }
 }
