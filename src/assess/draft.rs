@@ -208,6 +208,7 @@ impl<'d> Draft<'d> {
             base: change
                 .filter(|_| SHOWN.contains(&measure.base_status()))
                 .and_then(|row| row.integer("base_min")),
+            is_base_hidden: measure.base_status() == HIDDEN,
             verdict: change.and_then(|row| row.get("verdict").text()),
             difference: change.and_then(|row| row.integer("difference")),
             difference_pct: change.and_then(|row| row.number("difference_pct")),

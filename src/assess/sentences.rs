@@ -37,6 +37,11 @@ impl<'d> Draft<'d> {
                 )
             }
             Wording::None => prose!("{}: none, in this period or {}.", start, before),
+            Wording::HiddenBase => prose!(
+                "{}. The number for {} is not shown, to protect people [c].",
+                there_were,
+                before
+            ),
             Wording::NoBase => prose!("{}. There is no figure for {}.", there_were, before),
             Wording::TooFew => prose!(
                 "{}, and {} {}. The numbers are too small to show a change.",
@@ -207,6 +212,7 @@ impl<'d> Draft<'d> {
                 count_reason_short(measure.total.text("count_reason"))
             ),
             Wording::None => prose!("none"),
+            Wording::HiddenBase => prose!("the number before is not shown [c]"),
             Wording::NoBase => prose!("nothing to compare with"),
             Wording::TooFew => prose!("too few to show a change"),
             Wording::Rose => prose!("rose"),

@@ -12,8 +12,10 @@ pub(crate) struct Comparison<'f> {
     pub(crate) is_known: bool,
     /// Its count, if exact.
     pub(crate) count: Option<i64>,
-    /// The count of the baseline, if exact.
+    /// The count of the baseline, if it has a number.
     pub(crate) base: Option<i64>,
+    /// Whether a release hides the count of the baseline.
+    pub(crate) is_base_hidden: bool,
     /// `verdict` of `change`; none = there is no row.
     pub(crate) verdict: Option<&'f str>,
     /// `difference`.
@@ -37,6 +39,8 @@ pub(crate) enum Wording {
     None,
     /// There is no figure to compare with.
     NoBase,
+    /// A release does not show the figure to compare with, to protect people.
+    HiddenBase,
     /// Both numbers are too small.
     TooFew,
     /// It rose.
@@ -94,6 +98,7 @@ impl Wording {
                     Self::WithinBreak
                 }
             }
+            Some(_) if comparison.is_base_hidden => Self::HiddenBase,
             Some(_) if comparison.base.is_none() => Self::NoBase,
             Some(_) => Self::NotComparable,
         }
@@ -123,7 +128,12 @@ impl Wording {
             Self::Flat | Self::FlatDespiteBreak => 0.3,
             Self::NotComparable => 0.2,
             Self::TooFew => 0.05,
-            Self::NotSupplied | Self::Hidden | Self::Bounds | Self::None | Self::NoBase => 0.0,
+            Self::NotSupplied
+            | Self::Hidden
+            | Self::Bounds
+            | Self::None
+            | Self::NoBase
+            | Self::HiddenBase => 0.0,
         }
     }
 }
@@ -173,10 +183,6 @@ pub(crate) fn why_not(reason: &str) -> (&'static str, &'static str) {
         "provisional" => (
             "more records of some months may still arrive",
             "provisional [p]",
-        ),
-        HIDDEN => (
-            "one of the numbers is not shown, to protect people",
-            "not shown [c]",
         ),
         "inexact" => ("one of the numbers is not exact", "not exact [u]"),
         "location" => (
@@ -247,6 +253,7 @@ mod tests {
             is_known: true,
             count: Some(110),
             base: Some(100),
+            is_base_hidden: false,
             verdict,
             difference: Some(10),
             difference_pct: Some(10.0),
@@ -320,11 +327,13 @@ mod tests {
             ..exact(None)
         };
         assert_eq!(Wording::of_comparison(&none), Wording::None);
-        let no_base = Comparison {
+        let mut no_base = Comparison {
             base: None,
             ..exact(Some("not_comparable"))
         };
         assert_eq!(Wording::of_comparison(&no_base), Wording::NoBase);
+        no_base.is_base_hidden = true;
+        assert_eq!(Wording::of_comparison(&no_base), Wording::HiddenBase);
     }
 
     /// Only a verdict of the table may give a word of change.

@@ -8,7 +8,7 @@ use crate::assess::chart::sparkline;
 use crate::assess::document::{Block, DataTable, Section, TableCell};
 use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::prose::{Prose, any_of, day, in_words, link, listed, month, name, prose};
-use crate::assess::query::{Condition, Expression, HIDDEN, Selection};
+use crate::assess::query::{Condition, Expression, Selection};
 use crate::assess::sections::charts::{last_months, signal};
 use crate::assess::sections::measures::{base, count, kind_cell, kind_in_sentence};
 use crate::assess::sections::places::top_ward;
@@ -295,7 +295,9 @@ fn no_change(all: &[Measure<'_>], before: &'static str) -> Prose {
             Wording::WithinBreak | Wording::MaybeBeyondBreak | Wording::FlatDespiteBreak => {
                 reasons.push(why_not("break").0);
             }
-            Wording::Hidden => reasons.push(why_not(HIDDEN).0),
+            Wording::Hidden | Wording::HiddenBase => {
+                reasons.push("one of the numbers is not shown, to protect people");
+            }
             _ => {}
         }
     }
