@@ -10,6 +10,7 @@ use partner_feeds::assess::{self, AssessRun, Extent, Written};
 use partner_feeds::event::Micros;
 use partner_feeds::files::TextFiles;
 use partner_feeds::reference::Reference;
+use partner_feeds::release::{self, ReleaseRun};
 
 use crate::behaviours::chain_of_generated_events;
 use crate::chain::{Chain, FIVE_MONTHS, HOUSING, POLICE, Quiet, noon};
@@ -375,6 +376,97 @@ fn every_fault_is_reported_at_once() {
     assert!(
         error.contains("no records of `secamb/ambulance-call`"),
         "{error}"
+    );
+}
+
+/// A release of a year, with wards.
+const RELEASE: &str = "format = 1\nid = \"a-release\"\ntitle = \"A release\"\nplan = \"smp-2017-18\"\n\
+    [[accept]]\ncheck = \"suspect-month\"\nreason = \"invented\"\n\
+    [[table]]\ntable = \"window_totals\"\nwindows = [\"fy:2017-18\"]\n\
+    levels = [\"all-received\", \"district\", \"ward@2019\"]\nseries = [\"plan\"]\n";
+
+#[test]
+fn a_public_edition_is_written_from_its_release_alone() {
+    let chain = chain_of_generated_events(2_000);
+    chain.aggregate("smp-2017-18").expect("records");
+    let more = "overview = [\"kent-police/crime\", \"secamb/ambulance-call\"]\n\
+                edition = \"public\"\nrelease = \"a-release\"\n";
+    let mut assessment = Assessment::new("smp-2017-18", "fy:2017-18", more);
+    assessment
+        .files
+        .put("releases/a-release.toml", RELEASE.to_owned());
+    let written = assessment.try_write(&chain, &Extent::Complete);
+    let error = written.err().expect("refused");
+    assert!(
+        error.contains("has no release in `releases/a-release`: run"),
+        "{error}"
+    );
+
+    let run = ReleaseRun {
+        files: &assessment.files,
+        reference: &assessment.reference,
+        store: &chain.store,
+        runtime: chain.runtime.handle(),
+    };
+    let made = release::make(&run, "a-release", &[], &mut Quiet).expect("safe");
+    release::write(&run, &made).expect("written");
+    let public = assessment.write(&chain);
+    assert_is_a_document(&public);
+    for word in [
+        "to protect people [c]",
+        "about <a class=\"n\"",
+        "rounded to the nearest",
+    ] {
+        assert!(public.contains(word), "{word}");
+    }
+    for word in [
+        "not for publication",
+        "partner-feeds explain",
+        "for the partnership only",
+    ] {
+        assert!(!public.contains(word), "{word}");
+    }
+    for folder in ["aggregates", "events"] {
+        let folder = std::path::Path::new(chain.root()).join(folder);
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+    assert!(assessment.write(&chain) == public, "nothing else is read");
+}
+
+#[test]
+fn what_a_public_edition_must_not_be_is_a_fault() {
+    let chain = Chain::with(POLICE, &crimes("2017-05", 3));
+    let public = "edition = \"public\"\n";
+    for (more, fault) in [
+        (public.to_owned(), "release: is missing"),
+        (
+            format!("{public}release = \"r\"\nas_at = 2018-01-01\n"),
+            "as_at: is set by the release: leave it out",
+        ),
+        (
+            "release = \"r\"\n".to_owned(),
+            "release: belongs to edition = \"public\" only",
+        ),
+        (
+            "edition = \"open\"\n".to_owned(),
+            "edition: `open` is not one of partnership, public",
+        ),
+    ] {
+        let assessment = Assessment::new("smp-2017-18", "fy:2017-18", &format!("{CRIME}{more}"));
+        let written = assessment.try_write(&chain, &Extent::Complete);
+        let error = written.err().expect("refused");
+        assert!(error.contains(fault), "{fault}:\n{error}");
+    }
+    let assessment = Assessment::new(
+        "smp-2017-18",
+        "fy:2017-18",
+        &format!("{CRIME}{public}release = \"r\"\n"),
+    );
+    let error = assessment.try_write(&chain, &Extent::Weekly).err();
+    assert!(
+        error
+            .expect("refused")
+            .contains("the weekly digest is of tables that are not released")
     );
 }
 

@@ -296,7 +296,7 @@ fn no_change(all: &[Measure<'_>], before: &'static str) -> Prose {
                 reasons.push(why_not("break").0);
             }
             Wording::Hidden | Wording::HiddenBase => {
-                reasons.push("one of the numbers is not shown, to protect people");
+                reasons.push("one of the numbers is hidden to protect people");
             }
             _ => {}
         }
@@ -461,8 +461,8 @@ fn at_a_glance(draft: &Draft<'_>) -> DataTable {
         ],
         rows: rows.collect(),
         note: prose!(
-            "[b] counting changed; [p] provisional; [u] unusual or missing months, or not exact; [x] \
-             not available. A filled dot: the change can be judged. Everything sent: not only records of \
+            "[b] counting changed; [c] not shown, to protect people; [p] provisional; [u] unusual or \
+             missing months, or not exact; [x] not available. A filled dot: the change can be judged. Everything sent: not only records of \
              this area."
         ),
         query: None,

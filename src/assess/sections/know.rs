@@ -27,8 +27,14 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
         prose!(
             "{} A number. Two bounds, if the number is not known exactly. Or “not \
              supplied”, if the records cannot show it, which does not mean that there \
-             were none.",
-            strong("“How many” has three answers.")
+             were none.{}",
+            strong("“How many” has three answers."),
+            draft.config.is_public().then(|| {
+                Prose::from(
+                    " In this edition, “about” marks a rounded number, and [c] a number that is not \
+                     shown, to protect people.",
+                )
+            })
         ),
         prose!(
             "{} They mean that the two periods can be compared and that chance is an \

@@ -377,9 +377,15 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
         ));
     }
     if let Some(measure) = lead.filter(|lead| lead.wording == Wording::NoBase) {
+        let reason = if draft.config.is_public() {
+            "the published tables have no number of"
+        } else {
+            "there are no"
+        };
         items.push(prose!(
-            "{}: there are no {} for {}.",
+            "{}: {} {} for {}.",
             strong("No comparison"),
+            reason,
             kind_in_sentence(measure),
             draft.baseline_words()
         ));
