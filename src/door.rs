@@ -33,7 +33,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::Request;
 use bytes::Bytes;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinError;
 
 use crate::contract::Rejection;
@@ -383,6 +387,32 @@ impl Door {
         }
     }
 
+    /// The answer to a request that no connection brought, for tests of any request; `None` if it is not
+    /// valid HTTP.
+    pub async fn answer(
+        self: &Arc<Self>,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &[u8])],
+        body: Vec<u8>,
+    ) -> Option<(u16, String)> {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).ok()?;
+        let service = TowerToHyperService::new(routes::router(Arc::clone(self)));
+        let Ok(response) = service.call(request).await;
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+        Some((status, String::from_utf8_lossy(&bytes.ok()?).into_owned()))
+    }
+
+    /// The metrics, in Prometheus's text format.
+    pub fn exposition(&self) -> String {
+        self.metrics.exposition()
+    }
+
     /// The table of a request for a source and a kind.
     fn table(&self, source: String, kind: Kind) -> Table {
         let partners = &self.reference.partners;
@@ -422,7 +452,7 @@ impl Watched for Arc<Door> {
     }
 
     fn exposition(&self) -> String {
-        self.metrics.exposition()
+        Door::exposition(self)
     }
 }
 

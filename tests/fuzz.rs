@@ -2,6 +2,8 @@
 //! `PARTNER_FEEDS_TEST_FUZZ_SECONDS` sets. `fuzz/run` looks at what each change reaches, and takes
 //! longer to build.
 
+#[path = "../fuzz/src/door.rs"]
+mod door;
 #[path = "../fuzz/src/event.rs"]
 mod event;
 #[path = "../fuzz/src/ledger.rs"]
@@ -125,6 +127,85 @@ fn files(folder: &Path, found: &mut Vec<Vec<u8>>) {
 #[test]
 fn decoder_and_schema_agree_on_any_event() {
     hand("event", event::run, &examples());
+}
+
+/// An example with a canary in the place of each text in turn, and as the name of a field.
+fn with_canary(document: &str) -> Vec<String> {
+    let canary =
+        |text: &str| document.replacen(&format!("\"{text}\""), &format!("\"{}\"", door::CANARY), 1);
+    document.split('"').skip(1).step_by(2).map(canary).collect()
+}
+
+/// Bodies of the door in each mode; the first byte selects it.
+fn door_seeds() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    let mut add = |mode: u8, body: &[u8]| seeds.push([&[mode], body].concat());
+    for example in examples() {
+        let example = String::from_utf8(example).expect("UTF-8");
+        for document in with_canary(&example) {
+            add(0, document.as_bytes());
+            add(1, format!("[{document},{example}]").as_bytes());
+            add(2, format!("{example}\n{document}\n").as_bytes());
+        }
+    }
+    let table = "subject,revision,time,what.list,what.category,when.occurred_from,flags.alcohol\n\
+                 c-1,1,2017-02-05T09:15:00Z,ho-crime,8N,2017-02-04,true\n";
+    for text in [
+        "c-1",
+        "2017-02-05T09:15:00Z",
+        "ho-crime",
+        "8N",
+        "2017-02-04",
+        "true",
+        "flags.alcohol",
+        "subject",
+    ] {
+        let table = table.replacen(text, door::CANARY, 1);
+        add(3, table.as_bytes());
+        let fields = [
+            ("kind", "crime"),
+            ("source", "urn:partner:kent-police:crime"),
+            ("action", "check"),
+            ("file", &table),
+        ];
+        let parts = fields.map(|(name, value)| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        });
+        add(4, (parts.concat() + "--x--\r\n").as_bytes());
+    }
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, table.as_bytes()).expect("packed");
+    add(5, &packed.finish().expect("packed"));
+    let head = "ce-specversion:1.0\nce-id:c-1.1\nce-source:urn:partner:kent-police:crime\n\
+                ce-type:uk.community-safety.police.crime.v1\nce-subject:c-1\nce-revision:1\n\
+                ce-time:2017-02-05T09:15:00Z\nce-traceparent:a\n\n";
+    let data = r#"{"what":{"list":"ho-crime","category":"8N"},"when":{"occurred_from":"2017-02"}}"#;
+    for text in [
+        "1.0",
+        "c-1.1",
+        "urn:partner:kent-police:crime",
+        "c-1\n",
+        ":1\n",
+        ":a\n",
+        "traceparent",
+    ] {
+        let head = head.replacen(text.trim_matches([':', '\n']), door::CANARY, 1);
+        add(6, format!("{head}{data}").as_bytes());
+    }
+    seeds
+}
+
+#[test]
+fn the_door_answers_any_body_without_a_value_of_it() {
+    let seeds = door_seeds();
+    for mode in 0..7 {
+        let mut of_mode = seeds.iter().filter(|seed| seed[0] == mode);
+        assert!(
+            of_mode.any(|seed| matches!(door::run(seed), Some(200 | 422))),
+            "no seed of mode {mode} reaches the contract"
+        );
+    }
+    hand("door", |bytes| _ = door::run(bytes), &seeds);
 }
 
 #[test]

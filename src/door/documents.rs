@@ -42,7 +42,7 @@ pub fn openapi(settings: &DoorSettings) -> Value {
 
     let components = &mut document["components"];
     components["requestBodies"]["Events"]["description"] = format!(
-        "At most {} MiB, and at most {} MiB packed with gzip; at most {} events",
+        "At most {} MiB, or {} MiB packed with gzip (Content-Encoding: gzip), and at most {} events",
         settings.body_bytes >> 20,
         (settings.body_bytes / PACKED_SHARE) >> 20,
         settings.events

@@ -16,51 +16,20 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from pypdf import PdfReader
-from selenium import webdriver
 
-WIDTHS = (1280, 375)
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+sys.path.append(str(Path(__file__).parents[1]))
+from screen import WIDTHS, browser, faults_at_width  # noqa: E402
+
 PICTURE = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 # What a reader of the complete document finds on the first printed page.
 FIRST_PAGE = ["Key points", "at a glance"]
 
 
-def browser(driver):
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
-        options.add_argument(argument)
-    return webdriver.Chrome(options, webdriver.ChromeService(driver))
-
-
 def read_on_screen(page, document, axe, width):
     """The faults of a document at a width in pixels."""
-    page.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
-    )
     page.get(document.resolve().as_uri())
-    page.execute_script(axe)
-    result = page.execute_async_script(
-        "const done = arguments[arguments.length - 1];"
-        "axe.run({runOnly: arguments[0]}).then(done, error => done({error: String(error)}))",
-        RULES,
-    )
-    if "error" in result:
-        raise RuntimeError(result["error"])
-    if not result["passes"]:
-        yield "axe-core checked nothing"
-    for violation in result["violations"]:
-        yield f"axe-core: {violation['id']}: {violation['nodes'][0]['html'][:200]}"
-    extra = page.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
-    if extra > 0:
-        yield f"the page is {extra} px wider than the window"
-    ids = page.execute_script("return [...document.querySelectorAll('[id]')].map(e => e.id)")
-    for name in {name for name in ids if ids.count(name) > 1}:
-        yield f"the id {name} occurs twice"
-    links = page.execute_script("return [...document.links].map(a => a.getAttribute('href'))")
-    for link in {link for link in links if link.startswith("#") and link[1:] not in ids}:
-        yield f"the link {link} has no target"
+    yield from faults_at_width(page, axe, width)
 
 
 def read_in_print(page, is_complete):

@@ -4,18 +4,20 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
+import shutil
 import subprocess
 import time
 import tomllib
 from datetime import date, timedelta
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[2] / "schemas/examples"
+ROOT = Path(__file__).parents[2]
 
 
 def example(kind):
     """An example event as text, and its partner."""
-    text = (EXAMPLES / f"{kind}.json").read_text().strip()
+    text = (ROOT / f"schemas/examples/{kind}.json").read_text().strip()
     return text, json.loads(text)["source"].split(":")[2]
 
 
@@ -24,10 +26,16 @@ class Door:
 
     def __init__(self, program, broker, work, partners, **settings):
         self.program, self.work = Path(program).resolve(), Path(work).resolve()
-        self.work.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+        (self.work / "reference").mkdir(parents=True)
+        # Topics of its own, so that other tests of the broker do not read these events.
+        partners_file = (ROOT / "config/partners.toml").read_text()
+        topics = partners_file.replace(".events.v1", f".{self.work.name}-{secrets.token_hex(4)}")
+        (self.work / "reference/partners.toml").write_text(topics)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PARTNER_FEEDS_")},
             "PARTNER_FEEDS_KAFKA_BROKERS": broker,
+            "PARTNER_FEEDS_REFERENCE_FOLDER": str(self.work / "reference"),
             "PARTNER_FEEDS_STORE_ROOT": str(self.work / "store"),
             "PARTNER_FEEDS_DOOR_LISTEN": "127.0.0.1:0",
             "PARTNER_FEEDS_DOOR_TOKENS": str(self.work / "tokens.toml"),
