@@ -73,7 +73,7 @@ pub fn openapi(settings: &DoorSettings) -> Value {
 fn operation(name: &str, wording: &Value, route: &Route) -> Value {
     let mut operation = wording.clone();
     operation["operationId"] = name.into();
-    for problem in route.problems {
+    for problem in route.problems() {
         let status = problem.status();
         let response = &mut operation["responses"][status.as_str()];
         match response["description"].as_str() {
@@ -91,7 +91,10 @@ fn operation(name: &str, wording: &Value, route: &Route) -> Value {
             response["headers"]["Retry-After"] = json!({"$ref": "#/components/headers/RetryAfter"});
         }
     }
-    if route.problems.contains(&ProblemKind::Token) {
+    if route
+        .problems()
+        .any(|problem| problem == ProblemKind::Token)
+    {
         operation["security"] = json!([{"token": []}, {"certificate": []}]);
     }
     operation

@@ -45,8 +45,8 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// Its entry in `documents/openapi.json`; `None` = part of the page.
     pub(super) operation: Option<&'static str>,
-    /// Why a request may be refused as a whole.
-    pub(super) problems: &'static [ProblemKind],
+    /// Why a request may be refused as a whole, in groups.
+    problems: &'static [&'static [ProblemKind]],
     handler: fn() -> MethodRouter<Arc<Door>>,
 }
 
@@ -56,61 +56,14 @@ const PARTNER: &[ProblemKind] = &[
     ProblemKind::Forbidden,
     ProblemKind::Stopping,
 ];
+/// The same, for a request that takes memory or time.
+const LIMITED: &[ProblemKind] = &[ProblemKind::Busy, ProblemKind::Rate];
+/// The same, for a request with a body.
+const WITH_BODY: &[ProblemKind] = &[ProblemKind::TooLarge, ProblemKind::Slow, ProblemKind::Body];
 /// The same, for a request with events.
-const SUBMISSION: &[ProblemKind] = &[
-    ProblemKind::Token,
-    ProblemKind::Forbidden,
-    ProblemKind::Stopping,
-    ProblemKind::Busy,
-    ProblemKind::Rate,
-    ProblemKind::MediaType,
-    ProblemKind::TooLarge,
-    ProblemKind::Slow,
-    ProblemKind::Body,
-];
-/// The same, for a request whose events are to be sent.
-const SENDING: &[ProblemKind] = &[
-    ProblemKind::Token,
-    ProblemKind::Forbidden,
-    ProblemKind::Paused,
-    ProblemKind::Stopping,
-    ProblemKind::Busy,
-    ProblemKind::Rate,
-    ProblemKind::MediaType,
-    ProblemKind::TooLarge,
-    ProblemKind::Slow,
-    ProblemKind::Body,
-];
+const WITH_EVENTS: &[ProblemKind] = &[ProblemKind::MediaType];
 /// The same, for what the door reads of the store.
-const STORED: &[ProblemKind] = &[
-    ProblemKind::Token,
-    ProblemKind::Forbidden,
-    ProblemKind::NotFound,
-    ProblemKind::Stopping,
-    ProblemKind::Store,
-];
-const LISTED: &[ProblemKind] = &[
-    ProblemKind::Token,
-    ProblemKind::Forbidden,
-    ProblemKind::NotFound,
-    ProblemKind::Stopping,
-    ProblemKind::Store,
-    ProblemKind::Busy,
-    ProblemKind::Rate,
-    ProblemKind::Body,
-];
-const ASKED: &[ProblemKind] = &[
-    ProblemKind::Token,
-    ProblemKind::Forbidden,
-    ProblemKind::NotFound,
-    ProblemKind::Stopping,
-    ProblemKind::Store,
-    ProblemKind::Busy,
-    ProblemKind::Rate,
-    ProblemKind::Body,
-    ProblemKind::TooLarge,
-    ProblemKind::Slow,
-];
+const STORED: &[ProblemKind] = &[ProblemKind::NotFound, ProblemKind::Store];
 const NAMED: &[ProblemKind] = &[ProblemKind::NotFound];
 
 /// All routes. Those of the API are in the OpenAPI document.
@@ -123,19 +76,24 @@ pub(super) const ROUTES: [Route; 17] = [
     Route::page("post", "/file", || post(page::file)),
     Route::page("get", "/scorecard", || get(page::scorecard)),
     Route::page("post", "/where", || post(page::where_is)),
-    Route::api("post", "/v1/events", "sendEvents", SENDING, || post(receive_events)),
-    Route::api("post", "/v1/check", "checkEvents", SUBMISSION, || post(check_events)),
-    Route::api("get", "/v1/whoami", "showPartner", PARTNER, || get(whoami)),
-    Route::api("get", "/v1/scorecard", "showScorecard", STORED, || get(feedback::scorecard)),
-    Route::api("get", "/v1/refusals", "listRefusals", LISTED, || get(feedback::refusals)),
-    Route::api("post", "/v1/where", "findRecord", ASKED, || post(feedback::where_is)),
-    Route::api("get", "/v1/kinds/{file}", "downloadTable", NAMED, || get(kind_template)),
-    Route::api("get", "/schemas/{file}", "downloadSchema", NAMED, || get(schema)),
+    Route::api("post", "/v1/events", "sendEvents", &[PARTNER, LIMITED, WITH_BODY, WITH_EVENTS, &[ProblemKind::Paused]], || post(receive_events)),
+    Route::api("post", "/v1/check", "checkEvents", &[PARTNER, LIMITED, WITH_BODY, WITH_EVENTS], || post(check_events)),
+    Route::api("get", "/v1/whoami", "showPartner", &[PARTNER], || get(whoami)),
+    Route::api("get", "/v1/scorecard", "showScorecard", &[PARTNER, STORED], || get(feedback::scorecard)),
+    Route::api("get", "/v1/refusals", "listRefusals", &[PARTNER, STORED, LIMITED, &[ProblemKind::Body]], || get(feedback::refusals)),
+    Route::api("post", "/v1/where", "findRecord", &[PARTNER, STORED, LIMITED, WITH_BODY], || post(feedback::where_is)),
+    Route::api("get", "/v1/kinds/{file}", "downloadTable", &[NAMED], || get(kind_template)),
+    Route::api("get", "/schemas/{file}", "downloadSchema", &[NAMED], || get(schema)),
     Route::api("get", "/openapi.json", "showOpenApi", &[], || get(openapi)),
     Route::api("get", "/asyncapi.json", "showAsyncApi", &[], || get(asyncapi)),
 ];
 
 impl Route {
+    /// Why a request may be refused as a whole.
+    pub(super) fn problems(&self) -> impl Iterator<Item = ProblemKind> {
+        self.problems.iter().copied().flatten().copied()
+    }
+
     const fn page(
         method: &'static str,
         path: &'static str,
@@ -154,7 +112,7 @@ impl Route {
         method: &'static str,
         path: &'static str,
         operation: &'static str,
-        problems: &'static [ProblemKind],
+        problems: &'static [&'static [ProblemKind]],
         handler: fn() -> MethodRouter<Arc<Door>>,
     ) -> Self {
         Self {

@@ -1,6 +1,6 @@
 """Measures the door over HTTP, with a real broker: events per second, waits, and its processor time.
 
-    tests/services/kafka.sh run sh -c 'python tests/bench/door.py target/release/partner-feeds $PARTNER_FEEDS_TEST_BROKERS'
+    tests/services/kafka.sh run sh -c 'python tests/bench/submit.py target/release/partner-feeds $PARTNER_FEEDS_TEST_BROKERS'
 
 Each line: events in a request, connections, events per second, waits for an answer, and processor time of the door.
 """
