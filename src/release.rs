@@ -392,25 +392,41 @@ fn make_after(
     for release in releases {
         earlier_ids.push(release.manifest);
         earlier.add(release.cells);
+        earlier.add_structure(release.structure);
     }
     let requested = config.tables.iter().map(|request| request.table.name);
     let tables = ExactTables::load(run, &config, requested.chain(earlier.tables()))?;
-    let mut figures = cells::read(&config, &rules, &tables)?;
+    let figures = cells::read(&config, &rules, &tables)?;
     let mut all_accepted = config.accepted.clone();
     let others = accepted.iter().filter(|own| !config.accepted.contains(own));
     all_accepted.extend(others.cloned());
     let accepted = &*all_accepted;
     check_accepted(&tables, &figures, accepted)?;
-    let ghosts = cells::find(earlier.keys_besides(&figures.cells), &rules, &tables);
+    let merges = structure::merges(&earlier.structure);
+    let besides = earlier.keys_besides(&figures.cells);
+    let ghosts = cells::find(besides, &merges, &rules, &tables);
     earlier.add_ghosts(&ghosts.cells);
-    figures.windows.extend(ghosts.windows);
+    earlier.add_other_plans();
     let mut structure = structure::build(&figures.cells, &config, run.reference);
     structure.windows = figures.windows;
+    let mut known = structure.clone();
+    known.windows.extend(earlier.structure.windows.clone());
+    let mut values: structure::Values<'_> = earlier.values().collect();
+    values.extend(
+        figures
+            .cells
+            .iter()
+            .filter_map(|(key, cell)| match cell.known {
+                cells::Known::Exact(value) => Some((key, value)),
+                _ => None,
+            }),
+    );
+    structure::add_earlier(&mut known, &earlier.structure, &values);
     let blocks = blocks(figures.cells);
     progress.begin("protect small numbers", blocks.len() as u64);
     let mut published = PublishedCells::new();
     let mut summaries = Vec::new();
-    let protected = protect_all(&blocks, &structure, &earlier, || progress.advance(1));
+    let protected = protect_all(&blocks, &known, &earlier, || progress.advance(1));
     for block in protected {
         let block = block?;
         published.extend(block.cells);

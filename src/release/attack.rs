@@ -8,11 +8,11 @@ use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, ValueType};
 use crate::disclosure::{self, Cell, Form, System};
 use crate::reference::windows::Window;
 use crate::release::ReleaseError;
-use crate::release::cells::CellKey;
+use crate::release::cells::{CellKey, SeriesRef};
 use crate::release::derived::Base;
 use crate::release::figures;
 use crate::release::published::{KeyColumns, PublishedCell, PublishedForm};
-use crate::release::relations::{Structure, build};
+use crate::release::relations::{SeriesRule, Structure, build};
 use crate::release::table::{Datum, ReleaseTable};
 
 /// What the attack found.
@@ -83,11 +83,74 @@ pub(crate) struct PublishedRelease {
     pub(crate) structure: Structure,
     /// The tables of figures, for what is beside a number.
     pub(crate) tables: Vec<ReleaseTable>,
+    pub(crate) plan: PlanScopes,
+}
+
+/// The priorities and themes of a plan, with what they cover.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlanScopes {
+    pub(crate) id: String,
+    /// The kind, id and scope of each.
+    pub(crate) series: Vec<[String; 3]>,
+}
+
+impl PlanScopes {
+    /// A series of another plan as this one names it: a priority with the same scope is the same series,
+    /// and another is a series of its own.
+    fn rename(&self, series: &SeriesRef, plan: &Self) -> SeriesRef {
+        if series.is_code() || *series == SeriesRef::named("total") || self.id == plan.id {
+            return series.clone();
+        }
+        let mut theirs = plan.series.iter();
+        let theirs = theirs.find(|own| own[0] == series.kind && own[1] == series.id);
+        let same = theirs.and_then(|[.., scope]| {
+            let mut own = self.series.iter();
+            own.find(|[.., of]| of == scope)
+        });
+        match same {
+            Some([kind, id, _]) => SeriesRef {
+                kind: kind.clone(),
+                id: id.clone(),
+                scheme: None,
+            },
+            None => SeriesRef {
+                id: format!("{}/{}", plan.id, series.id),
+                ..series.clone()
+            },
+        }
+    }
 }
 
 impl PublishedRelease {
+    /// Names the series of another plan as a plan does. Of those that the plan does not have, only that
+    /// they are at most the total is used.
+    pub(crate) fn rename(&mut self, plan: &PlanScopes) {
+        if self.plan.id == plan.id {
+            return;
+        }
+        let theirs = std::mem::replace(&mut self.plan, plan.clone());
+        for (key, _) in &mut self.cells {
+            key.series = plan.rename(&key.series, &theirs);
+        }
+        for relation in &mut self.structure.series {
+            relation.whole = plan.rename(&relation.whole, &theirs);
+            for part in &mut relation.parts {
+                *part = plan.rename(part, &theirs);
+            }
+        }
+        self.structure.series.retain(|relation| {
+            let of_total = relation.whole == SeriesRef::named("total");
+            let is_own = !relation.parts.iter().any(SeriesRef::is_of_another_plan)
+                && !relation.whole.is_of_another_plan();
+            is_own || (of_total && relation.rule == SeriesRule::Within && relation.parts.len() == 1)
+        });
+        // What is computed in the tables was checked with the release that they belong to.
+        self.tables.clear();
+    }
+
     /// Adds what another release shows.
-    pub(crate) fn join(&mut self, other: Self) {
+    pub(crate) fn join(&mut self, mut other: Self) {
+        other.rename(&self.plan);
         self.cells.extend(other.cells);
         self.rules.extend(other.rules);
         self.tables.extend(other.tables);
@@ -107,13 +170,9 @@ impl PublishedRelease {
 
 /// Attacks a release.
 pub(crate) fn attack(release: &PublishedRelease) -> Result<ReleaseAttack, ReleaseError> {
-    let mut found = ReleaseAttack {
-        cells: release.cells.len(),
-        ..ReleaseAttack::default()
-    };
+    let mut found = ReleaseAttack::default();
     let mut cells: BTreeMap<&CellKey, &PublishedCell> = BTreeMap::new();
     for (key, cell) in &release.cells {
-        found.suppressed += usize::from(is_suppressed(cell.form));
         if let Some(known) = cells.insert(key, cell)
             && known.form != cell.form
         {
@@ -133,6 +192,11 @@ pub(crate) fn attack(release: &PublishedRelease) -> Result<ReleaseAttack, Releas
         found.findings.extend(derived(release, table));
     }
     found.findings.extend(bases(release, &cells));
+    found.cells = cells.len();
+    found.suppressed = cells
+        .values()
+        .filter(|cell| is_suppressed(cell.form))
+        .count();
     let mut blocks: BTreeMap<(&str, &str), Vec<(&CellKey, &PublishedCell)>> = BTreeMap::new();
     for (key, cell) in &cells {
         let of = (&*key.partner, &*key.kind);

@@ -36,6 +36,11 @@ impl SeriesRef {
         }
     }
 
+    /// Whether it is a series of another plan than that of the release.
+    pub(crate) fn is_of_another_plan(&self) -> bool {
+        self.scheme.is_none() && self.id.contains('/')
+    }
+
     /// Whether it is a code, which has rows only where something was counted.
     pub(crate) fn is_code(&self) -> bool {
         self.scheme.is_some()
@@ -303,28 +308,52 @@ fn series_counts(config: &ReleaseConfig, tables: &ExactTables) -> BTreeMap<CellK
 }
 
 /// The present numbers of some keys, in tables that have more than a release. A code that had no records
-/// has no row: it is 0.
+/// has no row: it is 0. A number that was merged before is the sum of its parts.
 pub(crate) fn find<'k>(
     keys: impl Iterator<Item = &'k CellKey>,
+    merges: &[Merge],
     rules: &DisclosureRules,
     tables: &ExactTables,
 ) -> ReadFigures {
-    let keys: BTreeSet<&CellKey> = keys.collect();
-    let windows: BTreeSet<&str> = keys.iter().map(|key| &*key.window).collect();
-    let mut names: BTreeSet<&str> = keys.iter().filter_map(|key| key.measure.table()).collect();
-    if keys.iter().any(|key| key.measure.is_count()) {
-        names.insert(figures::totals().name);
+    let keys: BTreeSet<CellKey> = keys.cloned().collect();
+    let mut wanted = keys.clone();
+    let mut sums = Vec::new();
+    for merge in merges {
+        for key in keys.iter().filter(|key| merge.is_sum(key)) {
+            let parts: Vec<CellKey> = merge.parts_of(key).collect();
+            wanted.extend(parts.iter().cloned());
+            sums.push((key, parts));
+        }
     }
+    let windows: BTreeSet<&str> = wanted.iter().map(|key| &*key.window).collect();
+    let names: BTreeSet<&str> = wanted
+        .iter()
+        .map(|key| key.measure.table().unwrap_or(figures::totals().name))
+        .collect();
     let mut reader = CellReader::new(rules, tables);
     for table in names.into_iter().filter_map(figures::find) {
         let mut read = reader.rows(table, &|batch, row| {
             windows.contains(batch.texts("window_id").value(row))
-                && cells_of(table, batch, row).any(|(key, _)| keys.contains(&key))
+                && cells_of(table, batch, row).any(|(key, _)| wanted.contains(&key))
         });
-        read.cells.retain(|key, _| keys.contains(key));
+        read.cells.retain(|key, _| wanted.contains(key));
         reader.add(read);
     }
-    reader.figures
+    let mut figures = reader.figures;
+    for (key, parts) in sums {
+        let found = parts
+            .iter()
+            .filter_map(|part| figures.cells.get(part).cloned());
+        let sum = found.reduce(|sum, part| ExactCell {
+            known: add(sum.known, part.known),
+            ..sum
+        });
+        if let Some(sum) = sum.filter(|_| !figures.cells.contains_key(key)) {
+            figures.cells.insert(key.clone(), sum);
+        }
+    }
+    figures.cells.retain(|key, _| keys.contains(key));
+    figures
 }
 
 impl ReadFigures {

@@ -119,13 +119,37 @@ impl Merge {
     }
 
     /// Whether an area is the sum.
-    pub(crate) fn is_sum(&self, area: &AreaRef) -> bool {
+    pub(crate) fn is_sum_of_areas(&self, area: &AreaRef) -> bool {
         match &self.keys {
             MergedKeys::Codes { .. } => false,
             MergedKeys::Areas { level, vintage } => {
                 area.code == self.code && area.level == level.as_str() && area.vintage == *vintage
             }
         }
+    }
+
+    /// Whether a number is the sum.
+    pub(crate) fn is_sum(&self, key: &CellKey) -> bool {
+        match &self.keys {
+            MergedKeys::Codes { kinds, scheme } => {
+                kinds.contains(&key.kind)
+                    && key.series.scheme.as_ref() == Some(scheme)
+                    && key.series.id == self.code
+            }
+            MergedKeys::Areas { .. } => self.is_sum_of_areas(&key.area),
+        }
+    }
+
+    /// The numbers that a sum consists of.
+    pub(crate) fn parts_of<'m>(&'m self, sum: &'m CellKey) -> impl Iterator<Item = CellKey> + 'm {
+        self.parts.iter().map(|part| {
+            let mut key = sum.clone();
+            match self.keys {
+                MergedKeys::Codes { .. } => key.series.id.clone_from(part),
+                MergedKeys::Areas { .. } => key.area.code.clone_from(part),
+            }
+            key
+        })
     }
 
     /// The number that a part belongs to.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::disclosure::{Cell, Form};
 use crate::release::cells::{CellKey, ExactCells, Known};
 use crate::release::published::{PublishedCell, PublishedForm};
+use crate::release::relations::Structure;
 use crate::release::rules::Safeguard;
 
 /// A number that an earlier release showed and this one does not have, at its present value.
@@ -51,9 +52,18 @@ pub(crate) struct Earlier {
     /// The most that any release showed of a number.
     forms: BTreeMap<CellKey, PublishedForm>,
     ghosts: BTreeMap<CellKey, Ghost>,
+    /// What they published of sums.
+    pub(crate) structure: Structure,
 }
 
 impl Earlier {
+    /// Adds what a release published of sums.
+    pub(crate) fn add_structure(&mut self, structure: Structure) {
+        self.structure.windows.extend(structure.windows);
+        self.structure.areas.extend(structure.areas);
+        self.structure.series.extend(structure.series);
+    }
+
     /// Adds the numbers of a release.
     pub(crate) fn add(&mut self, cells: impl IntoIterator<Item = (CellKey, PublishedCell)>) {
         for (key, cell) in cells {
@@ -103,6 +113,27 @@ impl Earlier {
                 self.ghosts.insert(key.clone(), ghost);
             }
         }
+    }
+
+    /// Adds the shown counts of series of other plans, as they were published: the tables of this plan do
+    /// not have them.
+    pub(crate) fn add_other_plans(&mut self) {
+        for (key, form) in &self.forms {
+            let is_count = key.series.is_of_another_plan() && key.measure.is_count();
+            if let Some(value) = form.value().filter(|_| is_count) {
+                let ghost = Ghost {
+                    value,
+                    form: *form,
+                    safeguard: Arc::default(),
+                };
+                self.ghosts.insert(key.clone(), ghost);
+            }
+        }
+    }
+
+    /// The present values of all ghosts.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&CellKey, i64)> {
+        self.ghosts.iter().map(|(key, ghost)| (key, ghost.value))
     }
 
     /// The ghosts of one partner's kind.

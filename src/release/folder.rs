@@ -18,8 +18,8 @@ use crate::hex;
 use crate::ledger::PROGRAM;
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
-use crate::release::attack::{PublishedRelease, PublishedRule};
-use crate::release::cells::{FigureRows, SeriesRef};
+use crate::release::attack::{PlanScopes, PublishedRelease, PublishedRule};
+use crate::release::cells::{CellKey, FigureRows, SeriesRef};
 use crate::release::config::ReleaseConfig;
 use crate::release::figures::{FIGURES, is_copied};
 use crate::release::published::{self, PublishedCell, PublishedCells};
@@ -527,10 +527,12 @@ pub fn read_folder(folder: &Path) -> std::io::Result<BTreeMap<String, Bytes>> {
 pub(crate) struct EarlierRelease {
     /// Its id and the checksum of its manifest.
     pub(crate) manifest: Value,
-    pub(crate) cells: Vec<(crate::release::cells::CellKey, PublishedCell)>,
+    pub(crate) cells: Vec<(CellKey, PublishedCell)>,
+    pub(crate) structure: Structure,
 }
 
-/// The earlier releases of a partnership under the same plan, by the time of their figures.
+/// The earlier releases of a partnership, by the time of their figures. Series of other plans have the
+/// names that the plan of this one gives them.
 pub(crate) fn earlier(
     run: &ReleaseRun<'_>,
     config: &ReleaseConfig,
@@ -541,21 +543,44 @@ pub(crate) fn earlier(
     let mut earlier = Vec::new();
     for manifest in manifests {
         let files = run.runtime.block_on(read_files(run.store, &manifest.id))?;
-        let published = read_published(&files)?;
-        let is_same_plan = manifest.plan == config.plan.id;
-        // Under another plan only totals and codes have the same meaning.
-        let cells = published.cells.into_iter().filter(|(key, _)| {
-            is_same_plan || key.series.is_code() || key.series == SeriesRef::named("total")
-        });
+        let mut published = read_published(&files)?;
+        published.rename(&scopes(config));
         earlier.push(EarlierRelease {
             manifest: json!({
                 "id": manifest.id,
                 "manifest_sha256": files.get(MANIFEST).map(|bytes| checksum(bytes)),
             }),
-            cells: cells.collect(),
+            cells: published.cells,
+            structure: published.structure,
         });
     }
     Ok(earlier)
+}
+
+/// The priorities and themes of the plan of a release.
+fn scopes(config: &ReleaseConfig) -> PlanScopes {
+    let series = config.plan.series.iter();
+    let series = series.map(|of| [of.kind.as_str().to_owned(), of.id.clone(), of.scope.clone()]);
+    PlanScopes {
+        id: config.plan.id.clone(),
+        series: series.collect(),
+    }
+}
+
+/// The plan of a release, from its table of priorities; a folder without one has no name for its plan.
+fn published_plan(table: &ReleaseTable) -> PlanScopes {
+    let index = |column| table.index(column);
+    let [plan, kind, series, scope] = ["plan_id", "series_kind", "series", "scope"].map(index);
+    let rows = table.rows.iter();
+    PlanScopes {
+        id: table
+            .rows
+            .first()
+            .map_or_else(String::new, |row| text(row, plan)),
+        series: rows
+            .map(|row| [kind, series, scope].map(|column| text(row, column)))
+            .collect(),
+    }
 }
 
 /// Reads what a folder publishes.
@@ -587,6 +612,11 @@ pub(crate) fn read_published(
         release.cells.extend(cells);
         release.structure.windows.extend(published::windows(&read));
         release.tables.push(read);
+    }
+    if let Some(priorities) = tables::find("priorities")
+        && files.contains_key("priorities.parquet")
+    {
+        release.plan = published_plan(&table(priorities.name, priorities.columns())?);
     }
     release.structure.areas = area_parts(&table("area_parts", AREA_PARTS.to_vec())?);
     release.structure.series = series_relations(&table("relations", RELATIONS.to_vec())?);

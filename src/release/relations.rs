@@ -40,6 +40,15 @@ impl SeriesRule {
         found.map_or("", |(name, _)| name)
     }
 
+    /// Whether a whole and the sum of its parts satisfy it.
+    pub(crate) fn allows(self, whole: i64, parts: i64) -> bool {
+        match self {
+            Self::Sum => parts == whole,
+            Self::SumAndRest | Self::Within => parts <= whole,
+            Self::Covered => whole <= parts,
+        }
+    }
+
     /// The rule of that name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         let found = Self::ALL.iter().find(|(own, _)| *own == name);
@@ -210,6 +219,9 @@ impl Builder<'_> {
             (of, key.window.clone())
         });
         for ((series, measure, area), windows) in groups {
+            if series.is_of_another_plan() {
+                continue;
+            }
             for (window, whole) in &windows {
                 let Some(span) = self.structure.windows.get(window).copied() else {
                     continue;
@@ -338,6 +350,9 @@ impl Builder<'_> {
             (of, key.area.clone())
         });
         for ((series, window, measure), areas) in &groups {
+            if series.is_of_another_plan() {
+                continue;
+            }
             let counts = groups.get(&(series.clone(), window.clone(), Measure::default()));
             let mut tiers: BTreeMap<Tier, Vec<usize>> = BTreeMap::new();
             for (area, cell) in areas {

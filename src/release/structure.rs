@@ -13,6 +13,7 @@ use crate::reference::plan::{Plan, Rule};
 use crate::release::cells::{AreaRef, CellKey, ExactCells, Known, Measure, SeriesRef};
 use crate::release::config::{Merge, MergedKeys, ReleaseConfig};
 use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
+use crate::release::rules::Finest;
 
 /// The structure of the cells of a release.
 pub(crate) fn build(
@@ -46,7 +47,7 @@ fn area_parts(cells: &ExactCells, merges: &[Merge], reference: &Reference) -> Ve
     // The areas of the geography that an area consists of.
     let members = |area: &AreaRef| -> Vec<String> {
         let mut merges = merges.iter();
-        let merge = merges.find(|merge| merge.is_sum(area));
+        let merge = merges.find(|merge| merge.is_sum_of_areas(area));
         merge.map_or_else(
             || vec![area.code.clone()],
             |merge| merge.parts.iter().cloned().collect(),
@@ -122,6 +123,79 @@ fn area_parts(cells: &ExactCells, merges: &[Merge], reference: &Reference) -> Ve
         })
     });
     parts.chain(of_merges).collect()
+}
+
+/// The merges of a release, by the structure that it published.
+pub(crate) fn merges(structure: &Structure) -> Vec<Merge> {
+    let merge = |keys, code: &str, parts: &mut dyn Iterator<Item = String>| Merge {
+        keys,
+        parts: parts.collect(),
+        code: code.to_owned(),
+        label: String::new(),
+    };
+    let of_series = structure.series.iter().filter_map(|relation| {
+        let whole = &relation.whole;
+        let is_merge = relation.rule == SeriesRule::Sum
+            && whole.kind == "category"
+            && relation
+                .parts
+                .iter()
+                .all(|part| part.scheme == whole.scheme);
+        let keys = MergedKeys::Codes {
+            kinds: vec![relation.kind.clone()],
+            scheme: whole.scheme.clone().filter(|_| is_merge)?,
+        };
+        let mut parts = relation.parts.iter().map(|part| part.id.clone());
+        Some(merge(keys, &whole.id, &mut parts))
+    });
+    let of_areas = structure.areas.iter().filter_map(|area| {
+        let keys = MergedKeys::Areas {
+            level: Finest::from_level(&area.level).filter(|_| area.level == area.part_level)?,
+            vintage: area.part_vintage.clone(),
+        };
+        Some(merge(keys, &area.code, &mut area.parts.iter().cloned()))
+    });
+    of_series.chain(of_areas).collect()
+}
+
+/// Adds what earlier releases published of sums, where present numbers satisfy it.
+pub(crate) fn add_earlier(structure: &mut Structure, earlier: &Structure, cells: &Values<'_>) {
+    for area in &earlier.areas {
+        if !structure.areas.contains(area) {
+            structure.areas.push(area.clone());
+        }
+    }
+    for relation in &earlier.series {
+        if !structure.series.contains(relation) && holds(relation, cells) {
+            structure.series.push(relation.clone());
+        }
+    }
+}
+
+/// Exact numbers by their keys.
+pub(crate) type Values<'v> = BTreeMap<&'v CellKey, i64>;
+
+/// Whether present numbers satisfy a relation wherever all of them are exact.
+fn holds(relation: &SeriesRelation, cells: &Values<'_>) -> bool {
+    let wholes = cells.iter().filter(|(key, _)| {
+        let of_kind = key.partner == relation.partner && key.kind == relation.kind;
+        let with = relation.factor.as_deref().map(Measure::with_factor);
+        let is_measure = with.is_none_or(|with| key.measure == with);
+        of_kind && is_measure && key.series == relation.whole
+    });
+    wholes.into_iter().all(|(key, whole)| {
+        let measure = if relation.factor.is_some() {
+            Measure::default()
+        } else {
+            key.measure.clone()
+        };
+        let parts = relation.parts.iter().map(|part| {
+            let part = key.of_series(part.clone()).with_measure(measure.clone());
+            cells.get(&part).copied()
+        });
+        let parts: Option<i64> = parts.sum();
+        parts.is_none_or(|parts| relation.rule.allows(*whole, parts))
+    })
 }
 
 /// An area, a window, and what is counted there.
@@ -233,7 +307,33 @@ impl<'k> KindSeries<'k> {
             }
         }
         relations.extend(self.factor_relations());
+        relations.extend(self.merged_codes());
         relations
+    }
+
+    /// Codes that are published as one: an earlier release may have shown the parts.
+    fn merged_codes(&self) -> impl Iterator<Item = SeriesRelation> {
+        let merges = self.merges.iter();
+        let merges = merges.filter_map(|merge| match &merge.keys {
+            MergedKeys::Codes { scheme, .. } => Some((merge, scheme)),
+            MergedKeys::Areas { .. } => None,
+        });
+        merges.filter_map(|(merge, scheme)| {
+            let code = |id: &String| SeriesRef {
+                kind: "category".to_owned(),
+                id: id.clone(),
+                scheme: Some(scheme.clone()),
+            };
+            let whole = code(&merge.code);
+            self.series.contains(&whole).then(|| SeriesRelation {
+                partner: self.partner.to_owned(),
+                kind: self.kind.to_owned(),
+                rule: SeriesRule::Sum,
+                whole,
+                factor: None,
+                parts: merge.parts.iter().map(code).collect(),
+            })
+        })
     }
 
     /// The priorities and themes that are supplied anywhere.
@@ -424,12 +524,7 @@ impl<'k> KindSeries<'k> {
                 continue;
             };
             is_tested = true;
-            let is_true = match relation.rule {
-                SeriesRule::Sum => parts == whole,
-                SeriesRule::SumAndRest | SeriesRule::Within => parts <= whole,
-                SeriesRule::Covered => whole <= parts,
-            };
-            if !is_true {
+            if !relation.rule.allows(whole, parts) {
                 return false;
             }
         }

@@ -38,6 +38,11 @@ fn safeguard(hide: i64, spread: i64) -> Safeguard {
 fn series(name: &str) -> SeriesRef {
     match name {
         "total" | "mapped" | "unmapped" => SeriesRef::named(name),
+        "19" => SeriesRef {
+            kind: "category".to_owned(),
+            id: name.to_owned(),
+            scheme: Some("mha-legal-status".to_owned()),
+        },
         name if name.len() == 1 => SeriesRef {
             kind: "category".to_owned(),
             id: name.to_owned(),
@@ -247,7 +252,7 @@ impl World {
                     .collect(),
                 rules: BTreeMap::from([(self.safeguard.rules.clone(), rule)]),
                 structure: self.structure.clone(),
-                tables: Vec::new(),
+                ..PublishedRelease::default()
             });
         }
         let found = attack::attack(&all).expect("files in order").findings;
@@ -383,6 +388,240 @@ fn the_codes_of_a_priority_leave_a_rest_that_is_protected() {
         .relation(SeriesRule::Sum, "total", &["a", "b", "c"])
         .relation(SeriesRule::Sum, "gangs", &["a", "b"]);
     assert_eq!(world.hidden(), ["a all-received", "b all-received"]);
+}
+
+#[test]
+fn the_groups_of_outcomes_are_the_series_and_outcomes_their_group() {
+    let world = police().with(&[
+        ("total", "all-received", 20),
+        ("total/outcomes:court:", "all-received", 3),
+        ("total/outcomes:unknown:", "all-received", 17),
+    ]);
+    assert_eq!(world.hidden().len(), 2);
+    let world = police().with(&[
+        ("total/outcomes:court:", "all-received", 20),
+        ("total/outcomes:court:1", "all-received", 3),
+        ("total/outcomes:court:2", "all-received", 17),
+    ]);
+    assert_eq!(world.hidden().len(), 2);
+}
+
+#[test]
+fn records_without_an_outcome_are_protected_as_a_rest_of_their_group() {
+    let world = police().with(&[
+        ("total/outcomes:unknown:", "all-received", 20),
+        ("total/outcomes:unknown:9", "all-received", 18),
+    ]);
+    assert_eq!(world.hidden().len(), 1, "20 less 18 would show 2");
+}
+
+#[test]
+fn first_cases_and_those_that_do_not_say_are_protected_as_rests() {
+    let numbers = |cases, repeats| {
+        police().with(&[
+            ("total", "all-received", 40),
+            ("total/repeats:token:cases", "all-received", cases),
+            ("total/repeats:token:repeats", "all-received", repeats),
+        ])
+    };
+    assert_eq!(numbers(30, 20).hidden(), [""; 0]);
+    assert_eq!(numbers(30, 28).hidden().len(), 1, "2 first cases");
+    assert_eq!(numbers(38, 20).hidden().len(), 1, "2 that do not say");
+}
+
+#[test]
+fn the_hours_of_a_week_are_the_window() {
+    let world = police().with(&[
+        ("total", "all-received", 20),
+        ("total/profile:1:8", "all-received", 3),
+        ("total/profile:1:9", "all-received", 17),
+        ("total/profile::", "all-received", 0),
+    ]);
+    assert_eq!(world.hidden().len(), 2);
+}
+
+#[test]
+fn the_places_of_safety_of_a_power_are_its_detentions() {
+    let world = police().with(&[
+        ("total", "all-received", 90),
+        ("19", "all-received", 20),
+        (
+            "total/place_of_safety:s135:new:cell:car:adult",
+            "all-received",
+            3,
+        ),
+        (
+            "total/place_of_safety:s135:new:ward:car:adult",
+            "all-received",
+            17,
+        ),
+    ]);
+    assert_eq!(world.hidden().len(), 2);
+}
+
+#[test]
+fn what_an_area_without_a_row_can_have_is_at_most_its_records() {
+    // Nobody is without a location, so the districts are all that have the factor.
+    let world = police().with(&[
+        ("total", "all-received", 100),
+        ("total", "d1", 50),
+        ("total", "d2", 50),
+        ("total", "no-location", 0),
+        ("total/with", "all-received", 20),
+        ("total/with", "d1", 17),
+        ("total/with", "d2", 3),
+    ]);
+    assert_eq!(world.hidden().len(), 2);
+}
+
+#[test]
+fn a_base_that_is_not_in_the_release_is_empty() {
+    let mut world = police().with(&[("total", "d1", 30)]);
+    let row = |world: &World| {
+        let table = table_of("change", &world.protect());
+        let of_year = table
+            .rows
+            .iter()
+            .find(|row| row[table.index("window_id")].as_text() == Some(WINDOWS[0].0));
+        let row = of_year.expect("a comparison");
+        ["base_min", "base_status", "difference", "why_not"]
+            .map(|name| row[table.index(name)].clone())
+    };
+    let text = |text: &str| Datum::Text(text.to_owned());
+    let missing = text("missing");
+    let absent = [Datum::Null, text("not_supplied"), Datum::Null, missing];
+    assert_eq!(row(&world), absent);
+    world.known("total", "d1", "fy:2016-17", Known::Exact(20));
+    let shown = [
+        Datum::Integer(20),
+        text("exact"),
+        Datum::Integer(10),
+        Datum::Null,
+    ];
+    assert_eq!(row(&world), shown);
+    world.known("total", "d1", "fy:2016-17", Known::Exact(3));
+    let hidden = [
+        Datum::Integer(1),
+        text("suppressed"),
+        Datum::Null,
+        text("inexact"),
+    ];
+    assert_eq!(row(&world), hidden);
+}
+
+#[test]
+fn a_comparison_with_a_base_that_the_release_hides_is_found() {
+    let mut world = police().with(&[("total", "d1", 30)]);
+    world.known("total", "d1", "fy:2016-17", Known::Exact(3));
+    let cells = world.protect();
+    let mut table = table_of("change", &cells);
+    let base = table.index("base_min");
+    for row in &mut table.rows {
+        row[base] = Datum::Integer(3);
+    }
+    let rule = attack::PublishedRule {
+        hide: 4,
+        spread: 4,
+        ..attack::PublishedRule::default()
+    };
+    let mut release = PublishedRelease {
+        cells: cells.into_iter().collect(),
+        rules: BTreeMap::from([("hide-4".to_owned(), rule)]),
+        structure: world.structure.clone(),
+        tables: vec![table],
+        ..PublishedRelease::default()
+    };
+    for id in ["fy:2016-17", "fy:2017-18"] {
+        let window = REFERENCE.windows.get(id).expect("a window");
+        let span = (window.first, window.last());
+        release.structure.windows.insert(id.to_owned(), span);
+    }
+    let found = attack::attack(&release).expect("files in order").findings;
+    assert_eq!(found[0].kind, FindingKind::Derived);
+}
+
+#[test]
+fn a_chart_with_a_hidden_month_has_no_centre() {
+    let chart = |last: i64| {
+        let mut world = police();
+        for month in 4..=12_i64 {
+            let count = if month == 12 { last } else { 20 + month };
+            let window = format!("month:2017-{month:02}");
+            world.known("total", "d1", &window, Known::Exact(count));
+        }
+        for month in 1..=3 {
+            let window = format!("month:2018-{month:02}");
+            world.known("total", "d1", &window, Known::Exact(20));
+        }
+        let table = table_of("spc", &world.protect());
+        let of = |name: &str| table.rows[0][table.index(name)].clone();
+        [
+            of("centre") == Datum::Null,
+            of("signal") == Datum::Text("excluded".to_owned()),
+        ]
+    };
+    assert_eq!(chart(20), [false, false]);
+    assert_eq!(chart(3), [true, true]);
+}
+
+#[test]
+fn a_priority_of_another_plan_is_the_same_only_if_its_scope_is() {
+    let plan = |id: &str, series: &[[&str; 2]]| attack::PlanScopes {
+        id: id.to_owned(),
+        series: series
+            .iter()
+            .map(|[id, scope]| ["priority", id, scope].map(str::to_owned))
+            .collect(),
+    };
+    let own = plan("new", &[["crime-of-gangs", "1"], ["other", "3"]]);
+    let mut earlier = PublishedRelease {
+        plan: plan("old", &[["gangs", "1"], ["other", "2"]]),
+        ..PublishedRelease::default()
+    };
+    let cells = police()
+        .with(&[
+            ("total", "d1", 30),
+            ("gangs", "d1", 20),
+            ("other", "d1", 20),
+            ("mapped", "d1", 25),
+        ])
+        .protect();
+    earlier.cells = cells.into_iter().collect();
+    earlier.rename(&own);
+    let series: BTreeSet<String> = earlier
+        .cells
+        .into_iter()
+        .map(|(key, _)| key.series.id)
+        .collect();
+    let expected = ["crime-of-gangs", "old/mapped", "old/other", "total"];
+    assert_eq!(series, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn codes_that_were_shown_before_are_known_beside_their_sum() {
+    // The first release had two codes; the second shows their sum, and hides it.
+    let parts = [("a", "all-received", 9), ("b", "all-received", 8)];
+    let first = police().with(&parts).protect();
+    let world = police()
+        .with(&[
+            ("total", "all-received", 20),
+            ("c", "all-received", 3),
+            ("w", "all-received", 17),
+        ])
+        .relation(SeriesRule::Sum, "total", &["c", "w"])
+        .relation(SeriesRule::Sum, "w", &["a", "b"]);
+    let merges = structure::merges(&world.structure);
+    let of_w = World::key("w", "all-received", WINDOWS[0].0);
+    assert!(merges.iter().any(|merge| merge.is_sum(&of_w)));
+    let ghosts = police().with(&parts).cells;
+    let after = world
+        .try_protect(&earlier_of(first.clone(), &ghosts))
+        .expect("protectable");
+    assert_eq!(
+        hidden(&after.cells),
+        ["c all-received", "total all-received"]
+    );
+    assert_eq!(world.attack(&[&first, &after.cells]), [""; 0]);
 }
 
 #[test]

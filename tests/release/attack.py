@@ -53,8 +53,10 @@ class Release:
         self.cells, self.rules, self.windows = {}, {}, {}
         self.areas, self.relations, self.suppressed = {}, set(), 0
         self.findings = []
-        self.changes = []
-        for folder in folders:
+        self.changes, self.plan = [], None
+        for number, folder in enumerate(folders):
+            self.folder = number
+            self.begin_plan(read(folder, "priorities"))
             for row in read(folder, "disclosure"):
                 self.rules[row["rule"]] = row
             for row in read(folder, "windows"):
@@ -65,10 +67,14 @@ class Release:
                 parts[0].add(row["part_code"])
             relations = defaultdict(list)
             for row in read(folder, "relations"):
-                of = (row["relation"], row["partner"], row["kind"], row["rule"], row["whole_series_kind"],
-                      row["whole_series"], row["whole_scheme"], row["whole_factor"])
-                relations[of].append((row["part_series_kind"], row["part_series"], row["part_scheme"]))
-            self.relations |= {(of[1:], tuple(parts)) for of, parts in relations.items()}
+                whole, part = (self.series_of(*(row[f"{side}_{column}"] for column in ("series_kind", "series", "scheme")))
+                               for side in ("whole", "part"))
+                of = (row["relation"], row["partner"], row["kind"], row["rule"], *whole, row["whole_factor"])
+                relations[of].append(part)
+            for of, parts in relations.items():
+                # Of a series of another plan only that it is at most the total is known.
+                if not any(is_of_another_plan(series) for series in [of[4:7], *parts]):
+                    self.relations.add((of[1:], tuple(parts)))
             for name in TABLES:
                 if (Path(folder) / f"{name}.parquet").exists():
                     rows = read(folder, name)
@@ -77,13 +83,29 @@ class Release:
                     self.check_together(name, rows)
         self.check_bases()
 
+    def begin_plan(self, priorities):
+        """Series of another plan with an equal scope are the same; others are series of their own."""
+        plan = priorities[0]["plan_id"]
+        scopes = {row["scope"]: (row["series_kind"], row["series"], None) for row in priorities}
+        if self.plan is None:
+            self.plan, self.scopes = plan, scopes
+        self.renamed = {}
+        if plan != self.plan:
+            for scope, series in scopes.items():
+                self.renamed[series] = self.scopes.get(scope, (series[0], f"{plan}/{series[1]}", None))
+            for name in ("mapped", "unmapped"):
+                self.renamed[name, name, None] = (name, f"{plan}/{name}", None)
+
+    def series_of(self, kind, series, scheme):
+        return self.renamed.get((kind, series, scheme), (kind, series, scheme))
+
     def add(self, name, row):
         rule = self.rules[row["rule"]]
         split = [row[column] for column in SPLITS.get(name, [])]
         hidden = False
         for column, part in COUNTS.get(name, {"count_value": None}).items():
             measure = (name, *split) + ((part,) if part else ()) if name in SPLITS else COUNT
-            series = TOTAL if name == "place_of_safety" else tuple(row[key] for key in KEYS[2:5])
+            series = TOTAL if name == "place_of_safety" else self.series_of(*(row[key] for key in KEYS[2:5]))
             key = (row["partner"], row["kind"], *series, measure, *(row[key] for key in KEYS[5:]))
             is_first = column == "count_value"
             status = row["count_status" if is_first else f"{column}_status"]
@@ -96,7 +118,7 @@ class Release:
                              "rounded": (value and max(value - 2, rule["hide_to"] + 1), value and value + 2)}[status]
             # A chart has limits without the months that were not supplied.
             hidden |= status == "suppressed" or (status == "not_supplied" and name != "spc")
-            self.add_cell(key, {"status": status, "value": row[column], "low": low, "high": high, "rule": row["rule"]})
+            self.add_cell(key, {"folder": self.folder, "status": status, "value": row[column], "low": low, "high": high, "rule": row["rule"]})
         if name == "change":
             hidden |= row["base_status"] in ("suppressed", "not_supplied")
             self.changes.append((key, row))
@@ -112,6 +134,8 @@ class Release:
         if status == "exact" and value and rule["round_to"]:
             self.findings.append(f"a number is not rounded: {key}")
         known = self.cells.get(key)
+        if known is not None and known["folder"] == self.folder and known != cell:
+            self.findings.append(f"one number in two forms: {key}")
         self.suppressed += status == "suppressed" and known is None
         # Of several releases, the one that shows the number is what an attacker uses.
         if known is None or known["value"] is None:
@@ -156,6 +180,10 @@ class Release:
             high = -(-sum(form["high"] for form in forms) // len(forms)) if is_bounded else None
             if (row["base_status"], row["base_min"], row["base_max"]) != (status, low, high):
                 self.findings.append(f"the base is not what is published of it: {row['baseline']} {key}")
+
+
+def is_of_another_plan(series):
+    return series[2] is None and "/" in series[1]
 
 
 def months_of(span):
@@ -228,6 +256,8 @@ class Block:
     def add_windows(self):
         days = lambda span: (span[1] - span[0]).days + 1
         for (head, windows) in self.groups(lambda key: (key[:WINDOW], key[WINDOW])).items():
+            if is_of_another_plan(head[SERIES]):
+                continue
             spans = {window: self.release.windows[window] for window in windows}
             for window, span in spans.items():
                 inside = {w: s for w, s in spans.items() if s != span and span[0] <= s[0] and s[1] <= span[1]}
@@ -269,6 +299,11 @@ class Block:
     def add_areas(self):
         groups = self.groups(lambda key: ((key[SERIES], key[MEASURE], key[WINDOW]), key[AREA]))
         for (series, measure, window), cells in groups.items():
+            if is_of_another_plan(series):
+                if (total := groups.get((TOTAL, measure, window))) is not None:
+                    for area in cells.keys() & total.keys():
+                        self.within(total[area], [cells[area]])
+                continue
             tiers = defaultdict(list)
             for area, index in cells.items():
                 if area[0] not in ("set", "all-received"):

@@ -61,25 +61,28 @@ COMPUTED = {
 }
 
 
-def key_of(name, row, part):
+def key_of(name, row, part, merged=MERGED):
     measure = (name, *(row[column] for column in SPLITS[name])) + ((part,) if part else ()) if name in SPLITS else COUNT
     series = TOTAL if name == "place_of_safety" else tuple(row[column] for column in KEYS[2:5])
-    code = MERGED.get((row["kind"], series[2], series[1]))
+    code = merged.get((row["kind"], series[2], series[1]))
     series = (series[0], code, series[2]) if code else series
     return (row["partner"], row["kind"], *series, measure, *(row[column] for column in KEYS[5:]))
 
 
-def exact_numbers(store, names, windows):
+def exact_numbers(store, names, windows, merges=MERGED):
     numbers = {}
     for name in {"window_totals", *names}:
         counts = COUNTS.get(name, {"count_value": None})
         keys = [key for key in KEYS if name != "place_of_safety" or key not in KEYS[2:5]]
         columns = [*keys, *SPLITS.get(name, []), *counts, "count_status"]
         table = pq.read_table(store / f"{name}.parquet", columns=columns, filters=[("window_id", "in", windows)])
-        merged, seen = set(MERGED.values()), set()
+        merged, seen = set(merges.values()), set()
         for row in table.to_pylist():
             for column, part in counts.items():
-                key = key_of(name, row, part)
+                key = key_of(name, row, part, merges)
+                # These leave out codes, so their sums would not be complete.
+                if key[3] in merged and name in ("change", "spc"):
+                    continue
                 number = INTERVAL if row["count_status"] == INTERVAL and column == "count_value" else row[column]
                 number = number if row["count_status"] in ("exact", INTERVAL) else None
                 if key[3] in merged and key in seen:
