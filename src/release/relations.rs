@@ -296,7 +296,8 @@ impl Builder<'_> {
         inside.into_iter().map(|(id, _)| id).collect()
     }
 
-    /// Relations between series in each area and window. They hold of whatever is counted of the series.
+    /// Relations between series in each area and window. They apply to every count of
+    /// the series.
     fn series(&mut self, relations: &[&SeriesRelation]) {
         let groups = self.groups(|key| {
             let of = (key.area.clone(), key.window.clone(), key.measure.clone());

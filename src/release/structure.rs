@@ -166,7 +166,7 @@ pub(crate) fn add_earlier(structure: &mut Structure, earlier: &Structure, cells:
         }
     }
     for relation in &earlier.series {
-        if !structure.series.contains(relation) && holds(relation, cells) {
+        if !structure.series.contains(relation) && is_satisfied(relation, cells) {
             structure.series.push(relation.clone());
         }
     }
@@ -176,7 +176,7 @@ pub(crate) fn add_earlier(structure: &mut Structure, earlier: &Structure, cells:
 pub(crate) type Values<'v> = BTreeMap<&'v CellKey, i64>;
 
 /// Whether present numbers satisfy a relation wherever all of them are exact.
-fn holds(relation: &SeriesRelation, cells: &Values<'_>) -> bool {
+fn is_satisfied(relation: &SeriesRelation, cells: &Values<'_>) -> bool {
     let wholes = cells.iter().filter(|(key, _)| {
         let of_kind = key.partner == relation.partner && key.kind == relation.kind;
         let with = relation.factor.as_deref().map(Measure::with_factor);
