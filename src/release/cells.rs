@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::Array;
+use arrow_schema::DataType;
 use jiff::{ToSpan, civil};
 
-use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch};
+use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch, ValueType};
 use crate::event::Month;
 use crate::release::config::{Merge, ReleaseConfig, TableRequest};
 use crate::release::figures::{self, FigureTable, SeriesOfTable, is_copied};
 use crate::release::rules::{DisclosureRules, Finest, RuleSubject, Safeguard};
-use crate::release::table::{Datum, exact_value, index_of};
+use crate::release::table::{Datum, datum, exact_value};
 use crate::release::{ExactTables, ReleaseError};
 
 /// A series by its keys.
@@ -412,6 +413,7 @@ impl<'r> CellReader<'r> {
             cells: ExactCells::new(),
         };
         for batch in tables.batches(table.name) {
+            let columns = copied_columns(&read.rows.columns, batch);
             for row in (0..batch.len()).filter(|row| is_wanted(batch, *row)) {
                 let safeguard = self.safeguard(&key_of(table, batch, row), batch, row, table);
                 let baseline = (table.name == "change")
@@ -428,7 +430,10 @@ impl<'r> CellReader<'r> {
                     read.cells.insert(key, cell);
                 }
                 self.note(batch, row);
-                let values = copied_values(&read.rows.columns, batch, row);
+                let values = columns
+                    .iter()
+                    .map(|column| column.map_or(Datum::Null, |(array, of)| datum(array, of, row)));
+                let values = values.collect();
                 if let Some(cell) = of_row {
                     read.rows.rows.insert(RowKey { cell, baseline }, values);
                 }
@@ -678,12 +683,8 @@ fn cells_of<'b>(
     row: usize,
 ) -> impl Iterator<Item = (CellKey, Known)> + 'b {
     let key = key_of(table, batch, row);
-    let columns = table.exact().columns();
-    let split: Vec<Option<String>> = table
-        .split
-        .iter()
-        .map(|name| exact_value(batch, &columns[index_of(&columns, name)], row).key())
-        .collect();
+    let split = table.split.iter().map(|name| split_key(batch, name, row));
+    let split: Vec<Option<String>> = split.collect();
     let known = known_of(batch, row);
     table.counts.iter().enumerate().map(move |(index, count)| {
         let known = match known {
@@ -698,16 +699,24 @@ fn cells_of<'b>(
     })
 }
 
-fn copied_values(columns: &[ColumnSpec], batch: &TableBatch, row: usize) -> Vec<Datum> {
-    let values = columns.iter().map(|column| {
-        let is_exact = batch.has(column.name);
-        if is_exact && is_copied(column) {
-            exact_value(batch, column, row)
-        } else {
-            Datum::Null
-        }
+/// A key of a table's own; hours and days of the week are numbers.
+fn split_key(batch: &TableBatch, column: &str, row: usize) -> Option<String> {
+    match batch.array(column).data_type() {
+        DataType::Int64 => integer(batch, column, row).map(|number| number.to_string()),
+        _ => text(batch, column, row),
+    }
+}
+
+/// The columns of a part of a table, in the order of a released one; none = it is not copied.
+fn copied_columns<'b>(
+    columns: &[ColumnSpec],
+    batch: &'b TableBatch,
+) -> Vec<Option<(&'b dyn Array, ValueType)>> {
+    let columns = columns.iter().map(|column| {
+        let is_there = batch.has(column.name) && is_copied(column);
+        is_there.then(|| (batch.array(column.name), column.value_type))
     });
-    values.collect()
+    columns.collect()
 }
 
 fn is_requested(request: &TableRequest, batch: &TableBatch, row: usize) -> bool {

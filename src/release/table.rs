@@ -230,7 +230,8 @@ fn array(of: ValueType, rows: &[Vec<Datum>], index: usize) -> ArrayRef {
     }
 }
 
-fn datum(array: &dyn Array, of: ValueType, row: usize) -> Datum {
+/// A value of a column.
+pub(crate) fn datum(array: &dyn Array, of: ValueType, row: usize) -> Datum {
     if array.is_null(row) {
         return Datum::Null;
     }
