@@ -17,6 +17,7 @@ mod difference;
 mod earlier;
 mod figures;
 mod folder;
+mod keys;
 mod protection;
 mod published;
 mod relations;

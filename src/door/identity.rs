@@ -94,7 +94,7 @@ impl Door {
 /// What both a token and a certificate grant; they must be of one partner.
 fn common_grant(token: &Arc<Grant>, certificate: &Grant) -> Result<Arc<Grant>, Problem> {
     if token.partner != certificate.partner {
-        return Err(two_partners());
+        return Err(Problem::two_partners());
     }
     let mut grant = Grant::clone(token);
     grant
@@ -102,12 +102,4 @@ fn common_grant(token: &Arc<Grant>, certificate: &Grant) -> Result<Arc<Grant>, P
         .retain(|source| certificate.sources.contains(source));
     grant.expires = grant.expires.min(certificate.expires);
     Ok(Arc::new(grant))
-}
-
-/// The problem of a request that is of two partners.
-pub(super) fn two_partners() -> Problem {
-    Problem::new(
-        ProblemKind::Forbidden,
-        "use the certificate and the token that one partner was given",
-    )
 }

@@ -92,6 +92,14 @@ impl Problem {
         }
     }
 
+    /// A request that is of two partners.
+    pub(super) fn two_partners() -> Self {
+        Self::new(
+            ProblemKind::Forbidden,
+            "use the certificate and the token that one partner was given",
+        )
+    }
+
     pub(super) fn retry_after(self, seconds: u64) -> Self {
         Self {
             retry_after: Some(seconds),

@@ -16,7 +16,6 @@ use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::pki_types::{CertificateDer, DnsName, ServerName};
 use tokio_rustls::rustls::server::ParsedCertificate;
 
-use super::identity::two_partners;
 use super::problem::Problem;
 
 use crate::contract::record::partner_of;
@@ -406,7 +405,7 @@ impl TokenStore {
         for (name, grant) in &grants.certificates {
             if grant.is_valid(now) && is_named(name) {
                 if found.is_some_and(|other| other.partner != grant.partner) {
-                    return Err(two_partners());
+                    return Err(Problem::two_partners());
                 }
                 // Of several entries of a partner, always the same counts.
                 found = found

@@ -18,8 +18,8 @@ use crate::reference::accepted_check::AcceptedCheck;
 use crate::reference::geography::{Method, Tier};
 use crate::reference::plan::Plan;
 use crate::reference::windows::Window;
-use crate::release::cells::{AreaRef, CellKey};
 use crate::release::figures::{self, FIGURES, FigureTable, SeriesOfTable};
+use crate::release::keys::{AreaRef, CellKey};
 use crate::release::rules::{FILE, Finest};
 use crate::release::table::{Datum, index_of};
 

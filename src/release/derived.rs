@@ -1,5 +1,6 @@
-//! What is computed from published numbers alone: shares, rates, ranks, charts and comparisons. Each is
-//! empty if a number that it needs is hidden. Nothing here may read an exact number.
+//! The tables of figures: published forms, and what is computed from them alone, such as shares, rates,
+//! ranks, charts and comparisons. Each is empty if a number that it needs is hidden. Nothing here may
+//! read an exact number.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,10 @@ use crate::aggregate::tables::shared_columns::{percent, rate_per_1000};
 use crate::aggregate::tables::spc::{ChartPoint, chart};
 use crate::event::Month;
 use crate::reference::Reference;
-use crate::release::cells::{CellKey, FigureRows, Measure, RowKey, SeriesRef};
-use crate::release::figures::{FACTOR_PARTS, REPEAT_PARTS};
+use crate::release::cells::{FigureRows, RowKey};
+use crate::release::figures::FigureTable;
+use crate::release::keys::{CellKey, Measure, SeriesRef};
+use crate::release::keys::{FACTOR_PARTS, REPEAT_PARTS};
 use crate::release::published::{PublishedCells, PublishedForm};
 use crate::release::table::{Datum, ReleaseTable};
 
@@ -21,6 +24,71 @@ const WEEK_HOURS: f64 = 168.0;
 
 /// The first month of a row of a chart, its number and its values.
 type ChartedRow<'r> = (Month, &'r CellKey, &'r [Datum]);
+
+/// The tables of figures, in the order of names: published forms in the columns of counts, and what is
+/// computed from them.
+pub(crate) fn tables(
+    figures: &[FigureRows],
+    cells: &PublishedCells,
+    windows: &BTreeMap<String, (Month, Month)>,
+    reference: &Reference,
+) -> Vec<ReleaseTable> {
+    let derivation = Derivation::new(figures, cells, windows, reference);
+    let mut tables: Vec<ReleaseTable> = figures
+        .iter()
+        .map(|of_table| {
+            let table = of_table.table;
+            let mut keys = Vec::new();
+            let mut released = ReleaseTable {
+                name: table.name,
+                description: format!("{} Safe to publish.", table.exact().description()),
+                columns: of_table.columns.clone(),
+                rows: Vec::new(),
+            };
+            for (key, values) in &of_table.rows {
+                let mut row = values.clone();
+                if publish_counts(table, &released, key, &mut row, cells) {
+                    keys.push(key);
+                    released.rows.push(row);
+                }
+            }
+            derivation.derive(&mut released, &keys);
+            released
+        })
+        .collect();
+    tables.sort_by_key(|table| table.name);
+    tables
+}
+
+/// Writes the published forms of a row; whether it has any.
+fn publish_counts(
+    table: &FigureTable,
+    released: &ReleaseTable,
+    key: &RowKey,
+    row: &mut [Datum],
+    cells: &PublishedCells,
+) -> bool {
+    let index = |column: &str| released.index(column);
+    let Some(first) = cells.get(&key.cell) else {
+        return false;
+    };
+    let (low, high) = first.form.bounds();
+    row[index("count_min")] = Datum::Integer(low);
+    row[index("count_max")] = Datum::integer(high);
+    row[index("rule")] = Datum::Text(first.rules.clone());
+    if first.form != PublishedForm::NotSupplied
+        && let Some(reason) = released.position("count_reason")
+    {
+        row[reason] = Datum::Null;
+    }
+    for count in table.counts {
+        let cell = cells.get(&count.cell(&key.cell));
+        let form = cell.map_or(PublishedForm::NotSupplied, |cell| cell.form);
+        row[index(count.column)] = Datum::integer(form.value());
+        row[index(count.status)] = Datum::Text(form.status().to_owned());
+    }
+    true
+}
 
 /// What derived columns are computed from.
 pub(crate) struct Derivation<'d> {

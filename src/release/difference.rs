@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::release::ReleaseError;
-use crate::release::cells::CellKey;
 use crate::release::folder::read_published;
+use crate::release::keys::CellKey;
 use crate::release::published::PublishedForm;
 
 /// The numbers of two releases, compared.

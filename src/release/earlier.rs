@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::disclosure::{Cell, Form};
-use crate::release::cells::{CellKey, ExactCells, Known};
+use crate::release::cells::{ExactCells, Known};
+use crate::release::keys::CellKey;
 use crate::release::published::{PublishedCell, PublishedForm};
 use crate::release::relations::Structure;
 use crate::release::rules::Safeguard;

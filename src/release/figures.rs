@@ -4,7 +4,7 @@
 
 use crate::aggregate::tables::{self, ColumnPurpose, ColumnSpec, TableSpec, ValueType};
 use crate::reference::windows::{Family, Window};
-use crate::release::cells::{CellKey, Measure};
+use crate::release::keys::{CellKey, FACTOR_PARTS, Measure, REPEAT_PARTS};
 use crate::release::table::column;
 
 /// A column with a count, which is a cell.
@@ -80,11 +80,6 @@ const fn plain(name: &'static str, series: SeriesOfTable) -> FigureTable {
         windows: "any",
     }
 }
-
-/// The parts of a factor, in the order of the columns.
-pub(crate) const FACTOR_PARTS: [&str; 3] = ["with", "without", "unknown"];
-/// Records that are repeats, and those that show whether they are.
-pub(crate) const REPEAT_PARTS: [&str; 2] = ["repeats", "cases"];
 
 /// Every table of figures that may be released, in the order of names.
 pub(crate) static FIGURES: [FigureTable; 10] = [

@@ -19,9 +19,11 @@ use crate::ledger::PROGRAM;
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
 use crate::release::attack::{PlanScopes, PublishedRelease, PublishedRule};
-use crate::release::cells::{CellKey, FigureRows, SeriesRef};
+use crate::release::cells::FigureRows;
 use crate::release::config::ReleaseConfig;
+use crate::release::derived;
 use crate::release::figures::{FIGURES, is_copied};
+use crate::release::keys::{CellKey, SeriesRef};
 use crate::release::published::{self, PublishedCell, PublishedCells};
 use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
 use crate::release::rules::DisclosureRules;
@@ -132,7 +134,7 @@ pub(crate) struct Content<'c> {
 /// Encodes the tables of a release.
 pub(crate) fn files(content: &Content<'_>) -> Result<MadeFiles, ReleaseError> {
     let (cells, structure) = (content.cells, content.structure);
-    let figures = published::tables(
+    let figures = derived::tables(
         content.figures,
         cells,
         &structure.windows,

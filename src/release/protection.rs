@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::disclosure::{self, Cell, Form, Protection, System};
-use crate::release::cells::{CellKey, ExactCell, ExactCells, Known};
+use crate::release::cells::{ExactCell, ExactCells, Known};
 use crate::release::earlier::Earlier;
+use crate::release::keys::CellKey;
 use crate::release::published::{PublishedCell, PublishedCells, PublishedForm, rounded_bounds};
 use crate::release::relations::{BlockRelations, Structure, build};
 use crate::release::rules::{ROUND, Revised, Safeguard};

@@ -1,13 +1,11 @@
-//! What a release publishes: the form of every number, and what is computed from published numbers
-//! alone. Nothing here may read an exact number.
+//! The published form of every number, and how it is read back from a table.
 
 use std::collections::BTreeMap;
 
 use crate::event::Month;
-use crate::reference::Reference;
-use crate::release::cells::{AreaRef, CellKey, FigureRows, RowKey, SeriesRef, months};
-use crate::release::derived::Derivation;
+use crate::release::cells::months;
 use crate::release::figures::{FigureTable, SeriesOfTable};
+use crate::release::keys::{AreaRef, CellKey, SeriesRef};
 use crate::release::table::{Datum, ReleaseTable};
 
 /// What is published of a number.
@@ -84,71 +82,6 @@ pub(crate) struct PublishedCell {
 
 /// The numbers of a release.
 pub(crate) type PublishedCells = BTreeMap<CellKey, PublishedCell>;
-
-/// The tables of figures, in the order of names: published forms in the columns of counts, and what is
-/// computed from them.
-pub(crate) fn tables(
-    figures: &[FigureRows],
-    cells: &PublishedCells,
-    windows: &BTreeMap<String, (Month, Month)>,
-    reference: &Reference,
-) -> Vec<ReleaseTable> {
-    let derivation = Derivation::new(figures, cells, windows, reference);
-    let mut tables: Vec<ReleaseTable> = figures
-        .iter()
-        .map(|of_table| {
-            let table = of_table.table;
-            let mut keys = Vec::new();
-            let mut released = ReleaseTable {
-                name: table.name,
-                description: format!("{} Safe to publish.", table.exact().description()),
-                columns: of_table.columns.clone(),
-                rows: Vec::new(),
-            };
-            for (key, values) in &of_table.rows {
-                let mut row = values.clone();
-                if publish_counts(table, &released, key, &mut row, cells) {
-                    keys.push(key);
-                    released.rows.push(row);
-                }
-            }
-            derivation.derive(&mut released, &keys);
-            released
-        })
-        .collect();
-    tables.sort_by_key(|table| table.name);
-    tables
-}
-
-/// Writes the published forms of a row; whether it has any.
-fn publish_counts(
-    table: &FigureTable,
-    released: &ReleaseTable,
-    key: &RowKey,
-    row: &mut [Datum],
-    cells: &PublishedCells,
-) -> bool {
-    let index = |column: &str| released.index(column);
-    let Some(first) = cells.get(&key.cell) else {
-        return false;
-    };
-    let (low, high) = first.form.bounds();
-    row[index("count_min")] = Datum::Integer(low);
-    row[index("count_max")] = Datum::integer(high);
-    row[index("rule")] = Datum::Text(first.rules.clone());
-    if first.form != PublishedForm::NotSupplied
-        && let Some(reason) = released.position("count_reason")
-    {
-        row[reason] = Datum::Null;
-    }
-    for count in table.counts {
-        let cell = cells.get(&count.cell(&key.cell));
-        let form = cell.map_or(PublishedForm::NotSupplied, |cell| cell.form);
-        row[index(count.column)] = Datum::integer(form.value());
-        row[index(count.status)] = Datum::Text(form.status().to_owned());
-    }
-    true
-}
 
 /// The published numbers of a table that was read back; the error is the first row that contradicts
 /// itself.
@@ -242,7 +175,7 @@ impl KeyColumns {
                     scheme: optional(scheme),
                 },
             },
-            measure: crate::release::cells::Measure::default(),
+            measure: crate::release::keys::Measure::default(),
             area: AreaRef {
                 level: text(level),
                 vintage: optional(vintage),

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aggregate::tables::place_of_safety::POWERS;
 use crate::disclosure::Relation;
 use crate::event::Month;
-use crate::release::cells::{AreaRef, CellKey, Measure, SeriesRef};
-use crate::release::figures::{FACTOR_PARTS, REPEAT_PARTS};
+use crate::release::keys::{AreaRef, CellKey, Measure, SeriesRef};
+use crate::release::keys::{FACTOR_PARTS, REPEAT_PARTS};
 
 /// How a series relates to others, in every area and window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

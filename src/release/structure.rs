@@ -10,8 +10,9 @@ use crate::reference::Reference;
 use crate::reference::carried::Carried;
 use crate::reference::pattern::Fold;
 use crate::reference::plan::{Plan, Rule};
-use crate::release::cells::{AreaRef, CellKey, ExactCells, Known, Measure, SeriesRef};
+use crate::release::cells::{ExactCells, Known};
 use crate::release::config::{Merge, MergedKeys, ReleaseConfig};
+use crate::release::keys::{AreaRef, CellKey, Measure, SeriesRef};
 use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
 use crate::release::rules::Finest;
 

@@ -8,10 +8,9 @@ use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::attack::PublishedRelease;
-use super::cells::{
-    AreaRef, CellKey, ExactCell, ExactCells, FigureRows, Known, Measure, RowKey, SeriesRef,
-};
+use super::cells::{ExactCell, ExactCells, FigureRows, Known, RowKey};
 use super::earlier::Earlier;
+use super::keys::{AreaRef, CellKey, Measure, SeriesRef};
 use super::protection::{self, ProtectedBlock, rounded};
 use super::published::PublishedForm;
 use super::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
@@ -122,7 +121,7 @@ fn table_of(name: &str, cells: &PublishedCells) -> table::ReleaseTable {
         Some((key.window.clone(), (window.first, window.last())))
     });
     let windows = windows.collect();
-    let mut tables = published::tables(&[figures], cells, &windows, &REFERENCE);
+    let mut tables = derived::tables(&[figures], cells, &windows, &REFERENCE);
     tables.remove(0)
 }
 
