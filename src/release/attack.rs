@@ -66,6 +66,28 @@ pub struct ReleaseAttack {
     pub findings: Vec<Finding>,
 }
 
+/// An attack on the finished tables that found nothing. Without one, no manifest is written.
+#[derive(Debug)]
+pub(crate) struct PassedAttack(ReleaseAttack);
+
+impl PassedAttack {
+    /// An error if the attack found something; the first findings are logged.
+    pub(crate) fn new(attack: ReleaseAttack) -> Result<Self, ReleaseError> {
+        for finding in attack.findings.iter().take(10) {
+            tracing::error!("{}: {}", finding.kind.as_str(), finding.text);
+        }
+        match attack.findings.len() {
+            0 => Ok(Self(attack)),
+            findings => Err(ReleaseError::Internal { findings }),
+        }
+    }
+
+    /// Its result.
+    pub(crate) fn into_result(self) -> ReleaseAttack {
+        self.0
+    }
+}
+
 /// What `disclosure.parquet` states of a combination of rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PublishedRule {

@@ -18,7 +18,7 @@ use crate::hex;
 use crate::ledger::PROGRAM;
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
-use crate::release::attack::{PlanScopes, PublishedRelease, PublishedRule};
+use crate::release::attack::{PassedAttack, PlanScopes, PublishedRelease, PublishedRule};
 use crate::release::cells::FigureRows;
 use crate::release::config::ReleaseConfig;
 use crate::release::derived;
@@ -317,6 +317,7 @@ pub(crate) fn read_made(made: &MadeFiles) -> Result<PublishedRelease, ReleaseErr
 /// Adds the manifest, as the last file.
 pub(crate) fn complete(
     made: MadeFiles,
+    _: &PassedAttack,
     content: &Content<'_>,
     earlier: &[Value],
     accepted: &[AcceptedCheck],

@@ -961,3 +961,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_release_of_which_an_attack_finds_something_has_no_manifest() {
+    let attack = ReleaseAttack {
+        findings: vec![Finding {
+            kind: FindingKind::TwoForms,
+            text: "a number".to_owned(),
+        }],
+        ..ReleaseAttack::default()
+    };
+    let error = PassedAttack::new(attack).map(PassedAttack::into_result);
+    assert!(matches!(error, Err(ReleaseError::Internal { findings: 1 })));
+    assert!(PassedAttack::new(ReleaseAttack::default()).is_ok());
+}

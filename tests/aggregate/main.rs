@@ -21,5 +21,6 @@ mod kit;
 mod limits;
 mod missing;
 mod published;
+mod releases;
 mod revisions;
 mod scorecard;
