@@ -50,7 +50,7 @@ use crate::reference::Reference;
 use crate::storage::{StorageError, StoreLocation};
 use crate::watch::Watched;
 use answer::{Action, Outcome, Report};
-use body::{EVENT_BYTES, Submissions};
+use body::{EVENT_BYTES, MORE_FAULTS_MIN, Submissions};
 use limits::{AdmittedRequest, Limits};
 use metrics::DoorMetrics;
 use problem::Problem;
@@ -203,7 +203,7 @@ struct Oddities {
 }
 
 /// Judges submissions as `check` does, for a sender with these sources. Also counts what `check`
-/// warns of.
+/// warns of. Faults after the first of an event are kept as far as memory is reserved for them.
 fn judge(
     reference: &Reference,
     sources: &BTreeSet<String>,
@@ -213,8 +213,14 @@ fn judge(
     let mut checker = Checker::new(reference, now).limited_to(sources);
     let (mut key, mut oddities) = (Vec::new(), Oddities::default());
     let mut judgements = Vec::with_capacity(submissions.events.len());
+    let mut more_left = submissions.events.len().max(MORE_FAULTS_MIN);
     for submission in &submissions.events {
         let verdict = checker.check(&submission.document, &mut key);
+        let verdict = verdict.map_err(|mut rejection| {
+            rejection.more.truncate(more_left);
+            more_left -= rejection.more.len();
+            rejection
+        });
         judgements.push(verdict.map(|event| {
             oddities.contradictions += u64::from(event.contradicts);
             AcceptedDocument {

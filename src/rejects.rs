@@ -391,6 +391,7 @@ mod tests {
             rule: "an area needs a level".into(),
             partner: Some("kent-police".into()),
             kind: Some(Kind::Crime),
+            more: Vec::new(),
         }
     }
 
@@ -466,6 +467,7 @@ mod tests {
             let rejection = Rejection {
                 partner: None,
                 kind: None,
+                more: Vec::new(),
                 ..rejection(reason)
             };
             builder.append(

@@ -16,7 +16,7 @@ use crate::publish::{CheckCounts, Checker};
 /// Validate a file of events against the contracts
 ///
 /// Validates each line as `ingest` would when it reads the line from its topic. Needs no Kafka. For
-/// each rejected line, prints the reason, a JSON pointer and the rule, never a value. Reports codes
+/// each fault of a rejected line, prints the reason, a JSON pointer and the rule, never a value. Reports codes
 /// that their lists do not contain, and lines that contradict an earlier one of the same revision.
 /// Exit status: 0 = all lines accepted, 1 = some lines rejected or, with --strict, anything
 /// reported, 2 = the file could not be read.

@@ -33,20 +33,28 @@ impl RejectionList {
         }
     }
 
-    /// Prints why a line was rejected.
+    /// Prints why a line was rejected: all its faults.
     pub(super) fn reject(&mut self, line: u64, rejection: &Rejection) -> io::Result<()> {
-        self.print_line(&match self.format {
-            Format::Text => format!("line {line}: {rejection}"),
+        let text = match self.format {
+            Format::Text => {
+                let faults = rejection.faults();
+                let lines: Vec<String> = faults
+                    .map(|fault| format!("line {line}: {fault}"))
+                    .collect();
+                lines.join("\n")
+            }
             Format::Json => json!({
                 "line": line,
                 "reason": rejection.reason.as_str(),
                 "pointer": rejection.pointer,
                 "rule": rejection.rule,
+                "more": rejection.more,
                 "partner": rejection.partner,
                 "kind": rejection.kind.map(Kind::as_str),
             })
             .to_string(),
-        })
+        };
+        self.print_line(&text)
     }
 
     /// Prints the warnings about an accepted line, if there are any.

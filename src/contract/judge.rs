@@ -1,4 +1,5 @@
-//! Validates one Kafka record, or one document: accepted, or rejected for one reason.
+//! Validates one Kafka record, or one document: accepted, or rejected. A record is rejected for one
+//! reason; of a document, its author also learns the faults after the first.
 //!
 //! The families of reasons are judged in the order of the contract. An accepted record is read
 //! once, and nothing is allocated for it but, in binary mode, the list of its attributes; a refused
@@ -34,6 +35,8 @@ pub struct Incoming<'a> {
 /// The first possible Kafka timestamp, 2000-01-01T00:00:00Z: seconds instead of milliseconds give a
 /// time in 1970.
 const EARLIEST_RECEIVED: Micros = Micros(946_684_800 * Micros::PER_SECOND);
+/// The most faults of a document that are returned.
+const FAULTS_MAX: usize = 10;
 /// How far a Kafka timestamp may be after the clock of the machine that reads the record, in
 /// seconds.
 pub const AHEAD_OF_CLOCK_SECONDS_MAX: i64 = 24 * 60 * 60;
@@ -129,6 +132,7 @@ pub fn judge<T>(
             incoming.value.unwrap_or_default(),
             &attributes.0,
             &gate,
+            1,
         ))
     })
 }
@@ -154,28 +158,29 @@ pub fn judge_document<T>(
         Ok(structured) => weigh(structured, &gate, now, accept),
         Err(violation) => Err(violation.clone().into()),
     };
-    verdict.map_err(|objection| Box::new(refuse(objection, document, &[], &gate)))
+    verdict.map_err(|objection| Box::new(refuse(objection, document, &[], &gate, FAULTS_MAX)))
 }
 
 /// Why a record is rejected.
 enum Objection<'d> {
-    /// A reason that is already known.
-    Violation(Box<Violation>),
+    /// Faults that are already known, the reason of the rejection first.
+    Violations(Vec<Violation>),
     /// The typed path rejected it: the slow path finds the reason.
     Unexplained(&'d Document<'d>),
 }
 
 impl From<Box<Violation>> for Objection<'_> {
     fn from(violation: Box<Violation>) -> Self {
-        Self::Violation(violation)
+        Self::Violations(vec![*violation])
     }
 }
 
 impl Objection<'_> {
-    fn into_violation(self, gate: &Gate<'_>) -> Violation {
+    /// The faults, at most `most`; never none.
+    fn into_violations(self, gate: &Gate<'_>, most: usize) -> Vec<Violation> {
         match self {
-            Self::Violation(violation) => *violation,
-            Self::Unexplained(document) => explained(document, gate),
+            Self::Violations(violations) => violations,
+            Self::Unexplained(document) => explained(document, gate, most),
         }
     }
 }
@@ -192,8 +197,9 @@ fn weigh<'d, T>(
     };
     gate.admit(&event.envelope)?;
     let record = Record::from_event(&event);
-    if let Some(violation) = semantic::check(&record, received) {
-        return Err(Box::new(violation).into());
+    let violations = semantic::check(&record, received);
+    if !violations.is_empty() {
+        return Err(Objection::Violations(violations));
     }
     // The search of the rejected document finds where it is.
     if let Some(reason) = tripwire::check(&record, &event.envelope) {
@@ -203,15 +209,14 @@ fn weigh<'d, T>(
 }
 
 #[cold]
-fn explained(document: &Document<'_>, gate: &Gate<'_>) -> Violation {
-    explain::explain(document, gate).unwrap_or_else(|| {
+fn explained(document: &Document<'_>, gate: &Gate<'_>, most: usize) -> Vec<Violation> {
+    let mut violations = explain::explain(document, gate, most);
+    if violations.is_empty() {
         debug_assert!(false, "the typed path refused what the contract accepts");
-        Violation::new(
-            Reason::SchemaType,
-            "/data",
-            "is not as the schema of its kind says",
-        )
-    })
+        let rule = "is not as the schema of its kind says";
+        violations.push(Violation::new(Reason::SchemaType, "/data", rule));
+    }
+    violations
 }
 
 /// The rejection of a failure. Personal data takes precedence, then a paused partner. Partner and
@@ -222,6 +227,7 @@ fn refuse(
     body: &[u8],
     attributes: &[(&str, &str)],
     gate: &Gate<'_>,
+    most: usize,
 ) -> Rejection {
     let mut search = tripwire::search(body, !attributes.is_empty());
     for (name, text) in attributes {
@@ -229,21 +235,30 @@ fn refuse(
     }
     let partner = registered_partner(&search, gate);
     let is_paused = partner.is_some() && search.source.as_deref().is_some_and(gate.paused);
+    let mut more = match search.personal {
+        Some(violation) => vec![violation],
+        None if is_paused => {
+            vec![Violation::new(
+                Reason::PartnerPaused,
+                "/source",
+                PAUSED_RULE,
+            )]
+        }
+        None => objection.into_violations(gate, most),
+    };
     let Violation {
         reason,
         pointer,
         rule,
-    } = match search.personal {
-        Some(violation) => violation,
-        None if is_paused => Violation::new(Reason::PartnerPaused, "/source", PAUSED_RULE),
-        None => objection.into_violation(gate),
-    };
+    } = more.remove(0);
+    more.truncate(most - 1);
     Rejection {
         reason,
         pointer,
         rule,
         partner,
         kind: search.kind,
+        more,
     }
 }
 

@@ -87,6 +87,12 @@ impl Reason {
     }
 }
 
+impl serde::Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -94,7 +100,7 @@ impl fmt::Display for Reason {
 }
 
 /// What is wrong with a record, before it is known whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Violation {
     /// Why.
     pub reason: Reason,
@@ -139,9 +145,19 @@ pub struct Rejection {
     pub partner: Option<String>,
     /// The kind of the `type`, where that could be read.
     pub kind: Option<Kind>,
+    /// The faults after the first, if they were searched for.
+    pub more: Vec<Violation>,
 }
 
-impl fmt::Display for Rejection {
+impl Rejection {
+    /// All faults, the reason of the rejection first.
+    pub fn faults(&self) -> impl Iterator<Item = Violation> + '_ {
+        let first = Violation::new(self.reason, self.pointer.clone(), self.rule.clone());
+        std::iter::once(first).chain(self.more.iter().cloned())
+    }
+}
+
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = if self.pointer.is_empty() { "" } else { " at " };
         write!(f, "{}{at}{}: {}", self.reason, self.pointer, self.rule)

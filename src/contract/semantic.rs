@@ -16,20 +16,23 @@ pub const AHEAD_OF_KAFKA_SECONDS_MAX: i64 = 15 * 60;
 /// seconds.
 pub const SLACK_SECONDS: i64 = 24 * 60 * 60;
 
-/// The first rule between fields that a record breaks.
-pub fn check(record: &Record<'_>, received: Micros) -> Option<Violation> {
+/// The rules between fields that a record breaks, one violation for each. A date that does not exist
+/// hides the other rules.
+pub fn check(record: &Record<'_>, received: Micros) -> Vec<Violation> {
     let times = match Times::from_record(record) {
         Ok(times) => times,
-        Err(violation) => return Some(violation),
+        Err(violation) => return vec![violation],
     };
-    times
-        .future(received)
-        .or_else(|| times.order())
-        .or_else(|| times.recorded())
-        .or_else(|| area(record))
-        .or_else(|| code(record))
-        .or_else(|| age(record))
-        .or_else(|| count(record))
+    let violations = [
+        times.future(received),
+        times.order(),
+        times.recorded(),
+        area(record),
+        code(record),
+        age(record),
+        count(record),
+    ];
+    violations.into_iter().flatten().collect()
 }
 
 /// The answer of a broken rule.

@@ -14,9 +14,11 @@ use serde::Serialize;
 use super::body::Submissions;
 use super::limits::AdmittedRequest;
 use super::problem::{PROBLEM_JSON, ProblemKind, problem_type};
+use super::table::Table;
 use super::tokens::Grant;
 use super::{Oddities, random_bytes};
 use crate::contract::Rejection;
+use crate::contract::rejection::Violation;
 use crate::event::Kind;
 use crate::hex;
 
@@ -85,20 +87,53 @@ pub(super) struct EventResult {
     pub(super) partition: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) offset: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pointer: Option<String>,
+    /// The first fault of a refused event: the reason.
+    #[serde(flatten)]
+    pub(super) fault: Option<EventFault>,
+    /// Its other faults.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) more: Vec<EventFault>,
+    /// The kind in the `type` of a refused event.
+    #[serde(skip)]
+    pub(super) kind: Option<Kind>,
+}
+
+/// What is wrong with an event, and where.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct EventFault {
+    pub(super) reason: &'static str,
+    pub(super) pointer: String,
     /// The column of a table that contains the fault: its header, and its letters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) column: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) column_letters: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) rule: Option<Cow<'static, str>>,
-    /// The kind in the `type` of a refused event.
-    #[serde(skip)]
-    pub(super) kind: Option<Kind>,
+    pub(super) rule: Cow<'static, str>,
+}
+
+impl EventFault {
+    fn new(violation: Violation, table: Option<&Table>) -> Self {
+        let column = table.and_then(|table| table.column_of(&violation.pointer));
+        let (column, column_letters) = column
+            .map(|(name, letters)| (name.to_owned(), letters))
+            .unzip();
+        Self {
+            reason: violation.reason.as_str(),
+            pointer: violation.pointer,
+            column,
+            column_letters,
+            rule: violation.rule,
+        }
+    }
+
+    /// The column or the field, for people.
+    pub(super) fn place(&self) -> String {
+        match (&self.column, &self.column_letters) {
+            (Some(column), Some(letters)) => format!("{letters}: {column}"),
+            _ if self.pointer.is_empty() => "the complete event".to_owned(),
+            _ => self.pointer.clone(),
+        }
+    }
 }
 
 /// What became of a request.
@@ -298,11 +333,8 @@ impl EventResult {
             topic: None,
             partition: None,
             offset: None,
-            reason: None,
-            pointer: None,
-            column: None,
-            column_letters: None,
-            rule: None,
+            fault: None,
+            more: Vec::new(),
             kind: None,
         };
         match outcome {
@@ -316,13 +348,11 @@ impl EventResult {
             }
             Outcome::Refused(rejection) => {
                 let table = submissions.table.as_ref();
-                let column = table.and_then(|table| table.column_of(&rejection.pointer));
-                (result.column, result.column_letters) = column
-                    .map(|(name, letters)| (name.to_owned(), letters))
-                    .unzip();
-                result.reason = Some(rejection.reason.as_str());
-                result.pointer = Some(rejection.pointer);
-                result.rule = Some(rejection.rule);
+                let mut faults = rejection
+                    .faults()
+                    .map(|violation| EventFault::new(violation, table));
+                result.fault = faults.next();
+                result.more = faults.collect();
                 result.kind = rejection.kind;
             }
             Outcome::Accepted | Outcome::Unknown => {}

@@ -21,8 +21,11 @@ use crate::contract::HEADER_ATTRIBUTES;
 /// What the name of an attribute's header begins with.
 const ATTRIBUTE_PREFIX: &str = "ce-";
 /// The memory that an event takes besides its document, until its answer is written: its verdict, its
-/// place in the queue of Kafka's client and its result.
-pub(super) const EVENT_BYTES: usize = 768;
+/// place in the queue of Kafka's client, its result, and on average one more fault.
+pub(super) const EVENT_BYTES: usize = 1_280;
+/// The number of faults after the first of each event that an answer may list, if the request has
+/// fewer events than that.
+pub(super) const MORE_FAULTS_MIN: usize = 1_000;
 /// Bytes that are unpacked between two checks of the limits.
 const UNPACK_STEP: usize = 1 << 16;
 

@@ -101,7 +101,12 @@ impl DoorMetrics {
         for outcome in OUTCOMES {
             self.add_events(partner, outcome, report.count(outcome));
         }
-        for reason in report.results.iter().filter_map(|result| result.reason) {
+        for fault in report
+            .results
+            .iter()
+            .filter_map(|result| result.fault.as_ref())
+        {
+            let reason = fault.reason;
             self.add_refusals(reason, 1);
         }
     }

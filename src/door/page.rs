@@ -452,21 +452,11 @@ impl ReportView {
 fn fault_groups(report: &Report) -> Vec<FaultGroup> {
     let mut lines_by_fault: BTreeMap<_, Vec<u64>> = BTreeMap::new();
     for result in &report.results {
-        let (Some(reason), Some(pointer), Some(rule)) =
-            (result.reason, &result.pointer, &result.rule)
-        else {
-            continue;
-        };
-        let place = match (&result.column, &result.column_letters) {
-            (Some(column), Some(letters)) => format!("{letters}: {column}"),
-            _ if pointer.is_empty() => "the complete event".to_owned(),
-            _ => pointer.clone(),
-        };
         let line = result.line.unwrap_or(result.index as u64 + 1);
-        lines_by_fault
-            .entry((reason, place, rule.to_string()))
-            .or_default()
-            .push(line);
+        for fault in result.fault.iter().chain(&result.more) {
+            let lines = lines_by_fault.entry((fault.reason, fault.place(), fault.rule.to_string()));
+            lines.or_default().push(line);
+        }
     }
     let mut groups: Vec<FaultGroup> = lines_by_fault
         .into_iter()

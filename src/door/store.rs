@@ -93,17 +93,15 @@ impl DoorStore {
     pub(super) fn count_refusals(&self, partner: &str, report: &Report, now: Micros) {
         let mut refusals = self.lock_refusals();
         for result in &report.results {
-            let (Some(reason), Some(pointer), Some(rule)) =
-                (result.reason, &result.pointer, &result.rule)
-            else {
+            let Some(fault) = &result.fault else {
                 continue;
             };
             let refusal = DoorRefusal {
                 partner: partner.to_owned(),
                 kind: result.kind.map(|kind| kind.as_str().to_owned()),
-                reason: reason.to_owned(),
-                pointer: pointer.clone(),
-                rule: rule.to_string(),
+                reason: fault.reason.to_owned(),
+                pointer: fault.pointer.clone(),
+                rule: fault.rule.to_string(),
             };
             let of_day = refusals.days.entry(now.in_london().date());
             of_day.or_default().add(refusal, 1);

@@ -633,6 +633,15 @@ fn a_table_is_refused_for_its_headers_and_a_cell_by_row_and_column() {
         result["column"].is_string() && result["column_letters"].is_string(),
         "{result}"
     );
+    let two = row
+        .replacen("\"2", "\"04/02/2", 1)
+        .replace("2018-05-21", "21/05/2018");
+    let wrong = post(&format!("{header}\r\n{two}")).with_status(422).json();
+    let more = &wrong["results"][0]["more"][0];
+    assert!(
+        more["column"].is_string() && more["rule"].is_string(),
+        "{wrong}"
+    );
     for broken in [
         format!("{header},surname\r\n"),
         format!("{header},subject\r\n"),

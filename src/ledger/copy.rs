@@ -307,6 +307,7 @@ mod tests {
             rule,
             partner: None,
             kind: Some(Kind::Crime),
+            more: Vec::new(),
         };
         let (mut accepted, mut rejected) = (RowBuilder::default(), RejectsBuilder::default());
         for (offset, document) in (0..LARGE_ROWS as i64).zip(documents.iter().cycle()) {

@@ -220,6 +220,7 @@ mod tests {
             rule: "".into(),
             partner: Some(partner.to_owned()),
             kind: None,
+            more: Vec::new(),
         }
     }
 

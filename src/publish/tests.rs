@@ -25,7 +25,7 @@ fn generated_events_are_accepted_for_their_feed() {
     ) {
         let passed = checker
             .check(&document.bytes, &mut key)
-            .unwrap_or_else(|rejection| panic!("{rejection}"));
+            .unwrap_or_else(|rejection| panic!("{rejection:?}"));
         assert_eq!((passed.feed, &key), (document.feed, &document.key));
         assert!(checker.topic_of(passed.feed).is_some() && !passed.bare_digits);
     }

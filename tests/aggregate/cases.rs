@@ -635,6 +635,7 @@ fn rejects_are_counted_where_the_partner_is_known() {
             rule: "is of another type".into(),
             partner,
             kind,
+            more: Vec::new(),
         };
         chain.commit_rejected(POLICE, 0, received, &rejection);
     }

@@ -19,6 +19,7 @@ fn rejection(partner: &str, reason: Reason) -> Rejection {
         rule: "a rule of the contract".into(),
         partner: Some(partner.to_owned()),
         kind: Some(Kind::Crime),
+        more: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@ fn rejection(reason: Reason, pointer: &str) -> Rejection {
         rule: "a rule of the contract".into(),
         partner: Some("kent-police".to_owned()),
         kind: Some(Kind::Crime),
+        more: Vec::new(),
     }
 }
 

@@ -60,6 +60,7 @@ fn rejected(positions: &[Position]) -> RecordBatch {
             rule: "is not in the list".into(),
             partner: None,
             kind: None,
+            more: Vec::new(),
         };
         builder.append(
             position,

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::keep_first;
+use super::Violations;
 use crate::contract::gate::{FEED_RULE, Gate, SOURCE_RULE};
 use crate::contract::moment::Instant;
 use crate::contract::rejection::{Reason, Violation};
@@ -11,15 +11,16 @@ use crate::contract::text::{Id, Printable, Source, is_json_media_type};
 use crate::contract::{ATTRIBUTES, is_extension_name, kind_of, parse_type, revision_of};
 use crate::event::{Feed, Kind};
 
-/// The first violation of the attributes, and the kind in `type`.
+/// The first violations of the attributes, and the kind in `type`.
 pub(super) fn check(
     attributes: &Map<String, Value>,
     binary: bool,
     gate: &Gate<'_>,
-) -> (Option<Violation>, Option<Kind>) {
+    most: usize,
+) -> (Vec<Violation>, Option<Kind>) {
     let mut check = EnvelopeCheck {
         attributes,
-        violation: None,
+        violations: Violations::by_rank(most),
     };
     check.specversion();
     check.required();
@@ -28,12 +29,12 @@ pub(super) fn check(
     check.extensions();
     let typed = check.kind();
     check.gate(typed, gate);
-    (check.violation, typed.map(|(_, kind)| kind))
+    (check.violations.kept, typed.map(|(_, kind)| kind))
 }
 
 struct EnvelopeCheck<'a> {
     attributes: &'a Map<String, Value>,
-    violation: Option<Violation>,
+    violations: Violations,
 }
 
 /// The attributes every event has, but for `specversion`.
@@ -69,7 +70,7 @@ impl<'a> EnvelopeCheck<'a> {
     }
 
     fn note(&mut self, reason: Reason, pointer: &str, rule: &'static str) {
-        keep_first(&mut self.violation, reason, pointer, rule);
+        self.violations.note(reason, pointer, || rule);
     }
 
     fn specversion(&mut self) {
@@ -89,11 +90,10 @@ impl<'a> EnvelopeCheck<'a> {
     }
 
     fn required(&mut self) {
-        let missing = REQUIRED
-            .into_iter()
-            .find(|(name, _)| self.given(name).is_none());
-        if let Some((_, rule)) = missing {
-            self.note(Reason::EnvelopeRequired, "", rule);
+        for (name, rule) in REQUIRED {
+            if self.given(name).is_none() {
+                self.note(Reason::EnvelopeRequired, "", rule);
+            }
         }
     }
 

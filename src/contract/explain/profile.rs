@@ -2,11 +2,11 @@
 //!
 //! No key twice in an object, no number but plain integers, no surrogate alone, no more than
 //! [`DEPTH_MAX`] containers within each other. A syntax violation ends the reading; the others are
-//! gathered, and the first in the order of the codes is reported.
+//! gathered, in the order of the codes.
 
 use serde_json::{Map, Number, Value};
 
-use super::keep_first;
+use super::Violations;
 use crate::contract::pointer::{Pointer, PointerStep};
 use crate::contract::rejection::{Reason, Violation};
 
@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 16;
 const NUMBER_LEN_MAX: usize = 19;
 
 /// The value of a document under the profile; `root` is the field that contains it, or empty.
-pub(super) fn parse(text: &str, root: &str) -> Result<Value, Violation> {
+pub(super) fn parse(text: &str, root: &str, most: usize) -> Result<Value, Vec<Violation>> {
     let mut pointer = Pointer::default();
     if !root.is_empty() {
         pointer.enter(PointerStep::to(root));
@@ -26,13 +26,16 @@ pub(super) fn parse(text: &str, root: &str) -> Result<Value, Violation> {
         at: 0,
         depth: 0,
         pointer,
-        violation: None,
+        violations: Violations::by_rank(most),
     };
     let value = parser.document().ok_or_else(|| {
         let rule = "the value must be one complete JSON text (RFC 8259), at most 16 levels deep: check the encoder";
-        Violation::new(Reason::JsonSyntax, "", rule)
+        vec![Violation::new(Reason::JsonSyntax, "", rule)]
     })?;
-    parser.violation.map_or(Ok(value), Err)
+    match parser.violations.kept {
+        violations if violations.is_empty() => Ok(value),
+        violations => Err(violations),
+    }
 }
 
 /// A reader; `None` from its methods is a syntax violation.
@@ -41,7 +44,7 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     pointer: Pointer,
-    violation: Option<Violation>,
+    violations: Violations,
 }
 
 impl Parser<'_> {
@@ -234,7 +237,7 @@ impl Parser<'_> {
     }
 
     fn note(&mut self, reason: Reason, rule: &'static str) {
-        keep_first(&mut self.violation, reason, &self.pointer.text(), rule);
+        self.violations.note(reason, &self.pointer.text(), || rule);
     }
 
     fn peek(&self) -> Option<u8> {
@@ -268,9 +271,9 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Result<&str, (Reason, &str)>) {
-        let read = parse(text, "")
+        let read = parse(text, "", 1)
             .map(|value| value.to_string())
-            .map_err(|violation| (violation.reason, violation.pointer));
+            .map_err(|violations| (violations[0].reason, violations[0].pointer.clone()));
         let expected = expected
             .map(str::to_owned)
             .map_err(|(reason, pointer)| (reason, pointer.to_owned()));

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
+use super::Violations;
 use crate::contract::rejection::{Reason, Violation};
 use crate::contract::schemas::DOCUMENTS;
 use crate::event::Kind;
@@ -43,15 +44,20 @@ fn gather_patterns(schema: &'static Value, patterns: &mut HashMap<&'static str, 
     }
 }
 
-/// The violation of `data` with the smallest pointer, by bytes, and then the first code.
-pub(super) fn check(kind: Kind, data: &Value) -> Option<Violation> {
+/// The first violations of `data`, by pointer and then by code. A value of the wrong type has no
+/// other fault.
+pub(super) fn check(kind: Kind, data: &Value, most: usize) -> Vec<Violation> {
     let document = &DOCUMENTS[kind.as_str()];
     let mut check = SchemaCheck {
         pointer: "/data".to_owned(),
-        first: None,
+        violations: Violations::by_pointer(most),
     };
     check.value(document, document, data);
-    check.first
+    let mut violations = check.violations.kept;
+    violations.dedup_by(|later, earlier| {
+        earlier.reason == Reason::SchemaType && later.pointer == earlier.pointer
+    });
+    violations
 }
 
 /// The rule of a pattern: the first sentence of its description, which people can read, or the
@@ -78,7 +84,7 @@ fn described_form(schema: &Value, pattern: &str) -> String {
 struct SchemaCheck {
     /// Where in the event it is looked.
     pointer: String,
-    first: Option<Violation>,
+    violations: Violations,
 }
 
 impl SchemaCheck {
@@ -183,15 +189,8 @@ impl SchemaCheck {
         self.pointer.truncate(length);
     }
 
-    /// Keeps the violation if it comes before the one that is kept.
     fn keep(&mut self, reason: Reason, rule: impl FnOnce() -> String) {
-        if self
-            .first
-            .as_ref()
-            .is_none_or(|first| (&*self.pointer, reason) < (&*first.pointer, first.reason))
-        {
-            self.first = Some(Violation::new(reason, self.pointer.clone(), rule()));
-        }
+        self.violations.note(reason, &self.pointer, rule);
     }
 }
 
@@ -284,18 +283,18 @@ pub(super) mod engine {
         VALIDATORS["envelope"].is_valid(event)
     }
 
-    /// Reason and pointer of the violation that [`check`] should find.
-    pub(in super::super) fn check(kind: Kind, data: &Value) -> Option<(String, Reason)> {
+    /// Pointer and reason of the violations that [`check`] should find.
+    pub(in super::super) fn check(kind: Kind, data: &Value) -> Vec<(String, Reason)> {
         let violation = |error: ValidationError<'_>| {
             (
                 format!("/data{}", error.instance_path()),
                 reason_of(error.kind()),
             )
         };
-        VALIDATORS[kind.as_str()]
-            .iter_errors(data)
-            .map(violation)
-            .min()
+        let errors = VALIDATORS[kind.as_str()].iter_errors(data);
+        let mut violations: Vec<_> = errors.map(violation).collect();
+        violations.sort();
+        violations
     }
 
     fn reason_of(kind: &Broken) -> Reason {
@@ -375,13 +374,16 @@ mod tests {
                 "area": { "code": "E01024374", "level": "lsoa", "role": "incident" },
             });
             *data.pointer_mut(changed).expect("a place") = value;
-            check(Kind::Crime, &data).map(|violation| {
-                (
-                    violation.pointer,
-                    violation.reason,
-                    violation.rule.into_owned(),
-                )
-            })
+            check(Kind::Crime, &data, 1)
+                .into_iter()
+                .next()
+                .map(|violation| {
+                    (
+                        violation.pointer,
+                        violation.reason,
+                        violation.rule.into_owned(),
+                    )
+                })
         };
         let without = json!({});
         let with_more = json!({ "occurred_from": "2017-02", "until": "2017-03" });
@@ -438,13 +440,12 @@ mod tests {
         let of = |schema: Value, value: Value| {
             let mut check = SchemaCheck {
                 pointer: String::new(),
-                first: None,
+                violations: Violations::by_rank(1),
             };
             let schema: &'static Value = Box::leak(Box::new(schema));
             check.value(schema, schema, &value);
-            check
-                .first
-                .map(|violation| (violation.reason, violation.rule.into_owned()))
+            let first = check.violations.kept.into_iter().next();
+            first.map(|violation| (violation.reason, violation.rule.into_owned()))
         };
         let violation = |reason, rule: &str| Some((reason, rule.to_owned()));
         let form = |schema: Value| described_form(&schema, "^[a-z]$");

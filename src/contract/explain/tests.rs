@@ -11,7 +11,7 @@ use super::schema::engine;
 use super::{Document, Gate, explain, profile, schema};
 use crate::contract::moment::{Moment, Precision};
 use crate::contract::schemas::documents;
-use crate::contract::{ATTRIBUTES, Event, Record, type_of};
+use crate::contract::{ATTRIBUTES, Event, Reason, Record, type_of};
 use crate::event::{Feed, Kind};
 
 /// How many documents are judged; each kind is as likely.
@@ -428,14 +428,20 @@ fn in_utc(text: &str) -> Option<String> {
 
 fn check(document: &str, accepted: &Cell<u32>) {
     let event = Event::decode(document);
-    let violation =
-        explain(&Document::Structured(document), &Gate::open()).map(|violation| violation.reason);
+    let violations = explain(&Document::Structured(document), &Gate::open(), usize::MAX);
+    let one = explain(&Document::Structured(document), &Gate::open(), 1);
+    assert_eq!(
+        one.first(),
+        violations.first(),
+        "the reason is the first fault: {document}"
+    );
+    let violation = violations.first().map(|violation| violation.reason);
     assert_eq!(
         event.is_err(),
         violation.is_some(),
         "typed path and schemas disagree, {violation:?}: {document}"
     );
-    let parsed = profile::parse(document, "");
+    let parsed = profile::parse(document, "", 1);
     if let Ok(value) = &parsed {
         let in_envelope = violation.is_some_and(|reason| reason.as_str().starts_with("envelope."));
         assert_eq!(
@@ -449,13 +455,14 @@ fn check(document: &str, accepted: &Cell<u32>) {
                 .is_some_and(|name| name.split('.').any(|part| part == kind.as_str()))
         };
         for (kind, data) in Kind::ALL.iter().filter(is_of).zip(value.get("data")) {
-            let found =
-                schema::check(*kind, data).map(|violation| (violation.pointer, violation.reason));
-            assert_eq!(
-                found,
-                engine::check(*kind, data),
-                "`data` and its schema: {document}"
-            );
+            let found = schema::check(*kind, data, usize::MAX).into_iter();
+            let found: Vec<_> = found
+                .map(|violation| (violation.pointer, violation.reason))
+                .collect();
+            let mut expected = engine::check(*kind, data);
+            expected
+                .dedup_by(|later, earlier| later.0 == earlier.0 && earlier.1 == Reason::SchemaType);
+            assert_eq!(found, expected, "`data` and its schema: {document}");
         }
     }
     let Ok(event) = event else { return };
@@ -482,7 +489,7 @@ fn typed_path_and_schemas_accept_the_same_and_a_row_holds_the_whole_event() {
     judged.expect("agreement");
     let share = f64::from(accepted.get()) / f64::from(DOCUMENTS);
     assert!(
-        (0.2..0.8).contains(&share),
+        (0.15..0.8).contains(&share),
         "{share} of the documents were accepted: too one-sided a test"
     );
 }

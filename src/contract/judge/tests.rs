@@ -123,6 +123,35 @@ fn every_example_is_accepted_in_both_modes() {
 }
 
 #[test]
+fn a_document_is_refused_with_all_its_faults_and_a_record_with_the_first() {
+    let faults = |document: &str| {
+        let sent = Sent::of("crime", document);
+        let one = sent.judge().expect_err("refused");
+        let registered = |_, _: &str| true;
+        let all = judge_document(document.as_bytes(), &registered, sent.received, |_| ())
+            .expect_err("refused");
+        assert_eq!((one.reason, &one.pointer), (all.reason, &all.pointer));
+        assert_eq!(one.more, []);
+        let faults = all.faults();
+        let text = faults.map(|fault| format!("{} {}", fault.reason, fault.pointer));
+        text.collect::<Vec<_>>()
+    };
+    let document = example("crime")
+        .replace("\"2017-02-03T23:10:00Z\"", "\"03/02/2017\"")
+        .replace("\"revision\":2", "\"revision\":0");
+    let two = [
+        "envelope.revision /revision",
+        "schema.pattern /data/when/occurred_from",
+    ];
+    assert_eq!(faults(&document), two);
+    let personal = document.replace("\"8N\"", "\"ME14 1XX\"");
+    assert_eq!(faults(&personal), ["personal.postcode /data/what/category"]);
+    let types = r#"{"specversion":7,"type":"uk.community-safety.police.crime.v1","data":{"what":{"list":7},
+        "when":7,"area":7,"flags":7,"outcome":7}}"#;
+    assert_eq!(faults(types).len(), FAULTS_MAX);
+}
+
+#[test]
 fn a_schema_id_and_a_content_type_are_read_over() {
     let mut sent = Sent::of("crime", example("crime"));
     sent.value = Some([&[0, 0, 0, 0, 7], example("crime").as_bytes()].concat());
