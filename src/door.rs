@@ -198,6 +198,8 @@ struct AcceptedDocument {
 struct Oddities {
     /// Events whose content contradicts that of an earlier one of the same revision.
     contradictions: u64,
+    /// The indexes of accepted events whose source is not registered for their kind.
+    unexpected_kinds: Vec<usize>,
     /// How often a list did not contain a code, by list.
     unknown_codes: BTreeMap<String, u64>,
 }
@@ -214,7 +216,7 @@ fn judge(
     let (mut key, mut oddities) = (Vec::new(), Oddities::default());
     let mut judgements = Vec::with_capacity(submissions.events.len());
     let mut more_left = submissions.events.len().max(MORE_FAULTS_MIN);
-    for submission in &submissions.events {
+    for (index, submission) in submissions.events.iter().enumerate() {
         let verdict = checker.check(&submission.document, &mut key);
         let verdict = verdict.map_err(|mut rejection| {
             rejection.more.truncate(more_left);
@@ -223,6 +225,9 @@ fn judge(
         });
         judgements.push(verdict.map(|event| {
             oddities.contradictions += u64::from(event.contradicts);
+            if event.unexpected_kind {
+                oddities.unexpected_kinds.push(index);
+            }
             AcceptedDocument {
                 // A source is registered for a topic of its feed, so there is one.
                 topic: checker.topic_of(event.feed).unwrap_or_default().to_owned(),

@@ -126,6 +126,8 @@ pub struct AcceptedEvent {
     pub bare_digits: bool,
     /// Whether an earlier document has other content under the same source, subject and revision.
     pub contradicts: bool,
+    /// Whether its source is not registered for its kind.
+    pub unexpected_kind: bool,
 }
 
 impl<'r> Checker<'r> {
@@ -175,6 +177,7 @@ impl<'r> Checker<'r> {
                     kind: record.kind,
                     bare_digits,
                     contradicts: revisions.add(record) == Comparison::Contradiction,
+                    unexpected_kind: !reference.partners.sends(record.source, record.kind),
                 }
             },
         )

@@ -59,40 +59,24 @@ impl WhereCommand {
 }
 
 fn text(answer: &SearchAnswer) -> String {
+    let now = answer.now.iter().cloned();
     let rows = answer.rows.iter().map(row_text);
-    rows.chain(answer.text.map(str::to_owned))
+    now.chain(rows)
+        .chain(answer.text.map(str::to_owned))
         .collect::<Vec<_>>()
         .join("\n")
 }
 
 fn row_text(row: &FoundEvent) -> String {
-    let FoundEvent { at, received, .. } = row;
-    let what = match (&row.accepted, &row.rejected) {
-        (Some(accepted), _) => {
-            let revision = accepted.revision;
-            let month = accepted.month.as_deref().unwrap_or_default();
-            match (&accepted.not_counted, &accepted.counts_under) {
-                _ if !accepted.latest => format!("accepted  revision {revision}, not the latest"),
-                (Some(why), _) => {
-                    format!("accepted  revision {revision}, latest, not counted: {why}")
-                }
-                (None, Some(series)) if !series.is_empty() => format!(
-                    "accepted  revision {revision}, latest, counted in {month} under {}",
-                    series.join(", ")
-                ),
-                _ => format!(
-                    "accepted  revision {revision}, latest, counted in {month} in totals only"
-                ),
-            }
-        }
-        (None, Some(rejected)) => {
-            let at = match rejected.pointer.as_str() {
-                "" => String::new(),
-                pointer => format!(" at {pointer}"),
-            };
-            format!("rejected  {}{at}: {}", rejected.reason, rejected.rule)
-        }
-        (None, None) => row.outcome.to_owned(),
-    };
-    format!("{received}  {at}  {what}")
+    let FoundEvent {
+        at,
+        received,
+        outcome,
+        text,
+        ..
+    } = row;
+    let revision = row.accepted.as_ref().map_or_else(String::new, |accepted| {
+        format!("  revision {}", accepted.revision)
+    });
+    format!("{received}  {outcome}{revision}  {text}  {at}")
 }

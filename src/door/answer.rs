@@ -22,6 +22,9 @@ use crate::contract::rejection::Violation;
 use crate::event::Kind;
 use crate::hex;
 
+/// The most lines that are listed of events with the same fault.
+pub(super) const LINES_MAX: usize = 10;
+
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -210,6 +213,13 @@ impl Report {
         results.filter(|result| result.outcome == outcome).count()
     }
 
+    /// The lines of the first events whose source is not registered for their kind.
+    pub(super) fn unexpected_kind_lines(&self) -> Vec<u64> {
+        let indexes = self.oddities.unexpected_kinds.iter().take(LINES_MAX);
+        let results = indexes.filter_map(|index| self.results.get(*index));
+        results.map(EventResult::line_number).collect()
+    }
+
     /// The status, and the problem where there is one.
     pub(super) fn status(&self) -> (StatusCode, Option<&'static str>) {
         if self.is_withheld {
@@ -278,6 +288,8 @@ impl Report {
             refused: self.count("refused"),
             unknown: self.count("unknown"),
             contradictions: self.oddities.contradictions,
+            unexpected_kinds: self.oddities.unexpected_kinds.len(),
+            unexpected_kind_lines: self.unexpected_kind_lines(),
             unknown_codes: &self.oddities.unknown_codes,
             results: self
                 .results
@@ -319,12 +331,20 @@ struct ReportBody<'r> {
     refused: usize,
     unknown: usize,
     contradictions: u64,
+    /// Events whose source is not registered for their kind, and the lines of the first.
+    unexpected_kinds: usize,
+    unexpected_kind_lines: Vec<u64>,
     /// By list.
     unknown_codes: &'r BTreeMap<String, u64>,
     results: Vec<&'r EventResult>,
 }
 
 impl EventResult {
+    /// The line of the file at which it starts; without lines, its number in the request, from 1.
+    pub(super) fn line_number(&self) -> u64 {
+        self.line.unwrap_or(self.index as u64 + 1)
+    }
+
     fn new(index: usize, line: Option<u64>, outcome: Outcome, submissions: &Submissions) -> Self {
         let mut result = Self {
             index,

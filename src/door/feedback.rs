@@ -57,7 +57,7 @@ pub(super) async fn where_is(
     let body = door.read_question(body).await?;
     let question: RecordQuestion = serde_json::from_slice(&body).map_err(|_| {
         let detail = "send a JSON object with `source` and `subject`, and nothing else";
-        Problem::new(ProblemKind::Body, detail)
+        Problem::new(ProblemKind::Question, detail)
     })?;
     let answer = door.find_record(&grant, question).await?;
     // An answer consists of texts and numbers.
@@ -78,7 +78,7 @@ pub(super) async fn refusals(
         None => Micros(i64::MIN),
         Some(text) => parse_since(&text).ok_or_else(|| {
             let detail = "write `since` as a day such as 2026-11-28, or as an instant such as 2026-11-28T17:00:00Z";
-            Problem::new(ProblemKind::Body, detail)
+            Problem::new(ProblemKind::Question, detail)
         })?,
     };
     let Refusals { lines, next } = door.refusals_since(&grant, since).await?;
@@ -134,8 +134,7 @@ impl Door {
         }
     }
 
-    /// What became of a record. A source that is not the partner's has the answer of a record that
-    /// was never sent.
+    /// What became of a record.
     pub(super) async fn find_record(
         self: &Arc<Self>,
         grant: &Grant,
@@ -144,7 +143,8 @@ impl Door {
         let store = self.store()?;
         let turn = store.admit_question(&grant.partner, Instant::now()).await?;
         if !grant.sources.contains(&question.source) {
-            return Ok(SearchAnswer::new(Vec::new(), Some(false)));
+            let detail = "`source` is not one of yours: see /v1/whoami";
+            return Err(Problem::new(ProblemKind::Question, detail));
         }
         let (door, store) = (Arc::clone(self), store.store.clone());
         let work = tokio::task::spawn_blocking(move || {
@@ -163,7 +163,12 @@ impl Door {
         finished(work.await).map_err(|error| store_problem(&error))
     }
 
-    async fn refusals_since(&self, grant: &Grant, since: Micros) -> Result<Refusals, Problem> {
+    /// The refused events of a partner since a time.
+    pub(super) async fn refusals_since(
+        &self,
+        grant: &Grant,
+        since: Micros,
+    ) -> Result<Refusals, Problem> {
         let store = self.store()?;
         let turn = store.admit_question(&grant.partner, Instant::now()).await?;
         let (store, partner) = (store.store.clone(), grant.partner.clone());

@@ -10,22 +10,26 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 use super::Door;
-use super::answer::{Action, Report};
+use super::answer::{Action, LINES_MAX, Report};
 use super::body::{BodyFormat, Submissions};
 use super::feedback::RecordQuestion;
 use super::limits::{AdmittedRequest, retry_seconds};
 use super::multipart::parts;
 use super::problem::{Problem, ProblemKind};
 use super::tokens::Grant;
-use crate::event::Kind;
-use crate::feedback::search::SearchAnswer;
+use crate::contract::record::system_of;
+use crate::contract::schemas;
+use crate::contract::tripwire::is_plain_id;
+use crate::event::{Kind, Micros};
+use crate::feedback::refusals::{RefusalLine, Refusals};
+use crate::feedback::search::{FoundEvent, NotCounted, SearchAnswer};
 
 /// A name ending in `.html` makes the library escape all values.
 const NAME: &str = "page.html";
@@ -35,8 +39,8 @@ const STYLE: &str = include_str!("page/page.css");
 const COOKIE: &str = "door_token";
 /// The most bytes of a form that signs in.
 const SIGN_IN_BYTES_MAX: usize = 4_096;
-/// The most lines that a group of faults lists.
-const LINES_MAX: usize = 10;
+/// What a person sees who has no scorecard yet.
+const NO_SCORECARD: &str = "The first is written the night after your first record.";
 /// No script, and nothing from or to another site.
 const SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
                                frame-ancestors 'none'";
@@ -108,10 +112,10 @@ pub(super) async fn file(State(door): State<Arc<Door>>, request: Request) -> Res
     {
         Ok((report, _admitted)) => {
             let status = report.status().0;
-            content.heading = match report.action {
+            content.heading = String::from(match report.action {
                 Action::Check => "Result of the check",
                 Action::Send => "Result of sending",
-            };
+            });
             content.report = Some(ReportView::new(&report));
             status
         }
@@ -132,6 +136,12 @@ pub(super) async fn scorecard(State(door): State<Arc<Door>>, request: Request) -
     };
     match door.scorecard_page(&grant).await {
         Ok(page) => page,
+        Err(problem) if problem.kind == ProblemKind::NoScorecard => {
+            let heading = "Your scorecard was not written yet";
+            let mut content = PageContent::new(heading, Some(&grant));
+            content.note = Some(NO_SCORECARD);
+            door.page(problem.kind.status(), &content)
+        }
         Err(problem) => door.problem_page(&grant, problem),
     }
 }
@@ -143,26 +153,33 @@ pub(super) async fn where_is(State(door): State<Arc<Door>>, request: Request) ->
         Ok(grant) if is_own_form(&parts.headers) => grant,
         _ => return door.page(StatusCode::UNAUTHORIZED, &PageContent::new("Sign in", None)),
     };
-    let answer = async {
-        let body = door.read_question(body).await?;
-        let mut question = RecordQuestion::default();
-        for (name, value) in form_urlencoded::parse(&body) {
-            match &*name {
-                "source" => question.source = value.into_owned(),
-                "subject" => value.trim().clone_into(&mut question.subject),
-                _ => {}
-            }
-        }
-        door.find_record(&grant, question).await
+    let mut content = PageContent::new("Send a file", Some(&grant));
+    match door.find_for_page(&grant, body, &mut content).await {
+        Ok(()) => door.page(StatusCode::OK, &content),
+        Err(problem) => door.page(problem.kind.status(), &content.with_problem(problem)),
+    }
+}
+
+/// The refused events of the partner that is signed in.
+pub(super) async fn refusals(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let Ok(grant) = door.signed_in(&parts) else {
+        return door.page(StatusCode::UNAUTHORIZED, &PageContent::new("Sign in", None));
     };
-    match answer.await {
-        Ok(answer) => {
-            let mut content = PageContent::new("What became of the record", Some(&grant));
-            content.found = Some(answer);
+    match door.refusals_since(&grant, Micros(i64::MIN)).await {
+        Ok(Refusals { lines, next }) => {
+            let mut content = PageContent::new("Refused records", Some(&grant));
+            content.note = next.map(|_| "There are more: /v1/refusals lists all.");
+            content.refusals = Some(lines.into_iter().map(RefusalView::new).collect());
             door.page(StatusCode::OK, &content)
         }
         Err(problem) => door.problem_page(&grant, problem),
     }
+}
+
+/// Returns to the start page: the address of a result has no page of its own.
+pub(super) async fn to_start() -> Redirect {
+    Redirect::to("/")
 }
 
 /// Whether a form was posted by this site's own page. A browser that does not state it sends the
@@ -227,10 +244,9 @@ impl Door {
                 .map(|part| part.content)
         };
         let text = |name: &str| part(name).and_then(|content| std::str::from_utf8(content).ok());
-        let (source, kind) = (
-            text("source").unwrap_or_default(),
-            text("kind").and_then(Kind::from_name),
-        );
+        let records = text("records").unwrap_or_default();
+        let (source, kind) = records.split_once(' ').unwrap_or_default();
+        let kind = Kind::from_name(kind);
         // Only what the page offers is shown again.
         content.chosen_source = grant.sources.get(source).cloned();
         content.chosen_kind = kind;
@@ -302,14 +318,19 @@ impl Door {
         let partners = &self.reference.partners;
         let grant = content.grant.as_deref();
         environment.get_template(NAME)?.render(context! {
-            heading => content.heading,
+            heading => content.heading.as_str(),
             problem => Serde(&content.problem.as_ref().map(ProblemView::new)),
             report => Serde(&content.report),
             found => Serde(&content.found),
             has_store => self.store.is_some(),
             partner => grant.map(|grant| partners.label(&grant.partner)),
-            sources => Serde(&grant.map(|grant| &grant.sources)),
+            sources => Serde(&content.grant.as_ref().map(sources)),
+            pairs => Serde(&grant.map(|grant| self.pairs(grant))),
             kinds => Serde(&grant.map(|grant| self.kinds(grant))),
+            refusals => Serde(&content.refusals),
+            note => content.note,
+            cancellation_reasons => Serde(&cancellation_reasons()),
+            subject => content.subject.as_deref(),
             chosen_source => content.chosen_source.as_deref(),
             chosen_kind => content.chosen_kind.map(Kind::as_str),
             expires => grant.map(|grant| grant.expires.to_string()),
@@ -318,27 +339,89 @@ impl Door {
         })
     }
 
-    /// The kinds that a partner's sources may send.
+    /// What a partner's sources send: each kind with its system.
+    fn pairs(&self, grant: &Grant) -> Vec<PairOption> {
+        let partners = &self.reference.partners;
+        let mut pairs = Vec::new();
+        for kind in Kind::ALL {
+            let of_feed = |source: &str| {
+                let topics = partners.topics();
+                let mut topics =
+                    topics.filter(|topic| kind.feed().is_none_or(|feed| feed == topic.feed));
+                topics.any(|topic| partners.is_registered(&topic.name, source))
+            };
+            let sources = grant.sources.iter();
+            for source in sources.filter(|source| of_feed(source) && partners.sends(source, *kind))
+            {
+                let label = partners.kind_label(kind.as_str());
+                pairs.push(PairOption {
+                    label: format!("{label} ({})", system_of(source)),
+                    kind: kind.as_str(),
+                    source: source.clone(),
+                });
+            }
+        }
+        pairs
+    }
+
+    /// The kinds that a partner's sources send.
     fn kinds(&self, grant: &Grant) -> Vec<KindOption> {
         let partners = &self.reference.partners;
-        let may_send = |kind: &&Kind| {
-            let feed = kind.feed();
-            partners.topics().any(|topic| {
-                let is_feed = feed.is_none_or(|feed| feed == topic.feed);
-                is_feed
-                    && partners
-                        .sources(&topic.name)
-                        .any(|source| grant.sources.contains(source))
-            })
+        let mut names: Vec<_> = self.pairs(grant).iter().map(|pair| pair.kind).collect();
+        names.dedup();
+        let option = |name| KindOption {
+            name,
+            label: partners.kind_label(name),
         };
-        let kinds = Kind::ALL.iter().filter(may_send);
-        kinds
-            .map(|kind| KindOption {
-                name: kind.as_str(),
-                label: partners.kind_label(kind.as_str()),
-            })
-            .collect()
+        names.into_iter().map(option).collect()
     }
+
+    /// Finds the record of a form.
+    async fn find_for_page(
+        self: &Arc<Self>,
+        grant: &Arc<Grant>,
+        body: axum::body::Body,
+        content: &mut PageContent,
+    ) -> Result<(), Problem> {
+        let body = self.read_question(body).await?;
+        let mut question = RecordQuestion::default();
+        for (name, value) in form_urlencoded::parse(&body) {
+            match &*name {
+                "source" => question.source = value.into_owned(),
+                "subject" => value.trim().clone_into(&mut question.subject),
+                _ => {}
+            }
+        }
+        let system = system_of(&question.source).to_owned();
+        // Only what the page offers is shown again, and a reference that could not be a person's.
+        content.chosen_source = grant.sources.get(&question.source).cloned();
+        let subject = Some(question.subject.clone()).filter(|subject| is_plain_id(subject));
+        content.subject = subject;
+        let answer = self.find_record(grant, question).await?;
+        let subject = content.subject.as_deref();
+        let record = subject.map_or_else(String::new, |subject| format!(" {subject}"));
+        content.heading = if answer.found {
+            format!("Record{record} from {system}")
+        } else {
+            format!("No record{record} from {system} was received")
+        };
+        content.found = Some(FoundView::new(answer));
+        Ok(())
+    }
+}
+
+/// The allowed reasons for a cancellation.
+fn cancellation_reasons() -> Option<&'static serde_json::Value> {
+    schemas::document("parts")?.pointer("/$defs/cancellation/properties/reason/enum")
+}
+
+/// The sources of a partner, by the names of their systems.
+fn sources(grant: &Arc<Grant>) -> Vec<SourceOption<'_>> {
+    let option = |source| SourceOption {
+        source,
+        system: system_of(source),
+    };
+    grant.sources.iter().map(|source| option(source)).collect()
 }
 
 /// How a file contains events: lines and arrays of JSON begin with a bracket, a table does not.
@@ -352,24 +435,32 @@ fn format_of(file: &[u8]) -> BodyFormat {
 
 /// What a page shows.
 struct PageContent {
-    heading: &'static str,
+    heading: String,
     grant: Option<Arc<Grant>>,
     problem: Option<Problem>,
     report: Option<ReportView>,
-    found: Option<SearchAnswer>,
+    found: Option<FoundView>,
+    refusals: Option<Vec<RefusalView>>,
+    /// A sentence below the heading.
+    note: Option<&'static str>,
     chosen_source: Option<String>,
+    /// The reference of the record that was searched for.
+    subject: Option<String>,
     chosen_kind: Option<Kind>,
 }
 
 impl PageContent {
-    fn new(heading: &'static str, grant: Option<&Arc<Grant>>) -> Self {
+    fn new(heading: impl Into<String>, grant: Option<&Arc<Grant>>) -> Self {
         Self {
-            heading,
+            heading: heading.into(),
             grant: grant.cloned(),
             problem: None,
             report: None,
             found: None,
+            refusals: None,
+            note: None,
             chosen_source: None,
+            subject: None,
             chosen_kind: None,
         }
     }
@@ -387,6 +478,98 @@ impl PageContent {
 struct KindOption {
     name: &'static str,
     label: String,
+}
+
+/// A kind with the system that sends it, which a form offers.
+#[derive(Serialize)]
+struct PairOption {
+    label: String,
+    kind: &'static str,
+    source: String,
+}
+
+/// A source that a form offers.
+#[derive(Serialize)]
+struct SourceOption<'g> {
+    source: &'g str,
+    system: &'g str,
+}
+
+/// What became of a record, as the page shows it.
+#[derive(Serialize)]
+struct FoundView {
+    now: Option<String>,
+    text: Option<&'static str>,
+    rows: Vec<FoundRow>,
+}
+
+/// An event of the record.
+#[derive(Serialize)]
+struct FoundRow {
+    received: String,
+    outcome: &'static str,
+    revision: Option<i32>,
+    text: String,
+    at: String,
+}
+
+impl FoundView {
+    fn new(answer: SearchAnswer) -> Self {
+        Self {
+            now: answer.now,
+            text: answer.text,
+            rows: answer.rows.into_iter().map(FoundRow::new).collect(),
+        }
+    }
+}
+
+impl FoundRow {
+    fn new(event: FoundEvent) -> Self {
+        let accepted = event.accepted.as_ref();
+        let outcome = match accepted.map(|accepted| accepted.not_counted) {
+            None => "Refused",
+            Some(None) => "Counts",
+            Some(Some(NotCounted::Replaced)) => "Replaced",
+            Some(Some(NotCounted::Cancelled)) => "Cancelled",
+            Some(Some(NotCounted::Repeat | NotCounted::Contradiction)) => "Does not count",
+        };
+        Self {
+            received: for_people(event.received),
+            outcome,
+            revision: accepted.map(|accepted| accepted.revision),
+            text: event.text,
+            at: event.at,
+        }
+    }
+}
+
+/// A refused event, as the page shows it.
+#[derive(Serialize)]
+struct RefusalView {
+    subject: Option<String>,
+    pointer: String,
+    rule: String,
+    reason: String,
+    received: String,
+    at: String,
+}
+
+impl RefusalView {
+    fn new(line: RefusalLine) -> Self {
+        Self {
+            subject: line.subject,
+            pointer: line.pointer,
+            rule: line.rule,
+            reason: line.reason,
+            received: for_people(line.received),
+            at: line.at,
+        }
+    }
+}
+
+/// An instant in London time: `29 Nov 2026, 10:15`.
+fn for_people(at: Micros) -> String {
+    at.in_london().strftime("%-d %b %Y, %H:%M").to_string()
 }
 
 /// A problem as the page shows it.
@@ -416,6 +599,8 @@ struct ReportView {
     refused: usize,
     unknown: usize,
     contradictions: u64,
+    unexpected_kinds: usize,
+    unexpected_kind_lines: Vec<u64>,
     unknown_codes: BTreeMap<String, u64>,
     groups: Vec<FaultGroup>,
 }
@@ -442,6 +627,8 @@ impl ReportView {
             refused: report.count("refused"),
             unknown: report.count("unknown"),
             contradictions: report.oddities.contradictions,
+            unexpected_kinds: report.oddities.unexpected_kinds.len(),
+            unexpected_kind_lines: report.unexpected_kind_lines(),
             unknown_codes: report.oddities.unknown_codes.clone(),
             groups: fault_groups(report),
         }
@@ -452,7 +639,7 @@ impl ReportView {
 fn fault_groups(report: &Report) -> Vec<FaultGroup> {
     let mut lines_by_fault: BTreeMap<_, Vec<u64>> = BTreeMap::new();
     for result in &report.results {
-        let line = result.line.unwrap_or(result.index as u64 + 1);
+        let line = result.line_number();
         for fault in result.fault.iter().chain(&result.more) {
             let lines = lines_by_fault.entry((fault.reason, fault.place(), fault.rule.to_string()));
             lines.or_default().push(line);

@@ -39,12 +39,16 @@ macro_rules! problems {
 problems! {
     /// The body cannot be divided into events.
     Body = "body", BAD_REQUEST, "the body could not be read; nothing was sent";
+    /// A question about the store has a fault.
+    Question = "question", BAD_REQUEST, "the question cannot be answered";
     /// The token or the certificate is missing, unknown or expired.
     Token = "token", UNAUTHORIZED, "a valid token or certificate is needed";
     /// The certificate and the token are of two partners.
     Forbidden = "forbidden", FORBIDDEN, "the certificate and the token belong to two partners";
     /// There is no such page.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this address";
+    /// The partner has no scorecard yet.
+    NoScorecard = "no-scorecard", NOT_FOUND, "your scorecard was not written yet";
     /// The address has no such method.
     Method = "method", METHOD_NOT_ALLOWED, "this address does not accept this method";
     /// The body did not arrive in time.

@@ -64,24 +64,27 @@ const WITH_BODY: &[ProblemKind] = &[ProblemKind::TooLarge, ProblemKind::Slow, Pr
 const WITH_EVENTS: &[ProblemKind] = &[ProblemKind::MediaType];
 /// The same, for what the door reads of the store.
 const STORED: &[ProblemKind] = &[ProblemKind::NotFound, ProblemKind::Store];
+/// The same, for a question about the store.
+const QUESTION: &[ProblemKind] = &[ProblemKind::Question];
 const NAMED: &[ProblemKind] = &[ProblemKind::NotFound];
 
 /// All routes. Those of the API are in the OpenAPI document.
 #[rustfmt::skip]
-pub(super) const ROUTES: [Route; 17] = [
+pub(super) const ROUTES: [Route; 18] = [
     Route::page("get", "/", || get(page::home)),
     Route::page("get", "/page.css", || get(page::style)),
     Route::page("post", "/sign-in", || post(page::sign_in)),
     Route::page("post", "/sign-out", || post(page::sign_out)),
-    Route::page("post", "/file", || post(page::file)),
+    Route::page("post", "/file", || post(page::file).get(page::to_start)),
     Route::page("get", "/scorecard", || get(page::scorecard)),
-    Route::page("post", "/where", || post(page::where_is)),
+    Route::page("get", "/refusals", || get(page::refusals)),
+    Route::page("post", "/where", || post(page::where_is).get(page::to_start)),
     Route::api("post", "/v1/events", "sendEvents", &[PARTNER, LIMITED, WITH_BODY, WITH_EVENTS, &[ProblemKind::Paused]], || post(receive_events)),
     Route::api("post", "/v1/check", "checkEvents", &[PARTNER, LIMITED, WITH_BODY, WITH_EVENTS], || post(check_events)),
     Route::api("get", "/v1/whoami", "showPartner", &[PARTNER], || get(whoami)),
-    Route::api("get", "/v1/scorecard", "showScorecard", &[PARTNER, STORED], || get(feedback::scorecard)),
-    Route::api("get", "/v1/refusals", "listRefusals", &[PARTNER, STORED, LIMITED, &[ProblemKind::Body]], || get(feedback::refusals)),
-    Route::api("post", "/v1/where", "findRecord", &[PARTNER, STORED, LIMITED, WITH_BODY], || post(feedback::where_is)),
+    Route::api("get", "/v1/scorecard", "showScorecard", &[PARTNER, STORED, &[ProblemKind::NoScorecard]], || get(feedback::scorecard)),
+    Route::api("get", "/v1/refusals", "listRefusals", &[PARTNER, STORED, LIMITED, QUESTION], || get(feedback::refusals)),
+    Route::api("post", "/v1/where", "findRecord", &[PARTNER, STORED, LIMITED, &[ProblemKind::TooLarge, ProblemKind::Slow], QUESTION], || post(feedback::where_is)),
     Route::api("get", "/v1/kinds/{file}", "downloadTable", &[NAMED], || get(kind_template)),
     Route::api("get", "/schemas/{file}", "downloadSchema", &[NAMED], || get(schema)),
     Route::api("get", "/openapi.json", "showOpenApi", &[], || get(openapi)),

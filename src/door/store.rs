@@ -145,8 +145,8 @@ impl DoorStore {
         match self.store.read(&path).await {
             Ok(Some(bytes)) => Ok(bytes),
             Ok(None) => Err(Problem::new(
-                ProblemKind::NotFound,
-                "no scorecard of yours was written yet: ask again tomorrow, or ask the partnership",
+                ProblemKind::NoScorecard,
+                "the first is written the night after your first record",
             )),
             Err(error) => Err(store_problem(&error.into())),
         }

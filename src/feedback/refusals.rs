@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::FeedbackError;
+use super::{FeedbackError, text};
 use crate::contract::rejection::Reason;
 use crate::contract::tripwire;
 use crate::event::{Micros, Position, TopicPartition};
@@ -24,7 +24,8 @@ pub struct RefusalLine {
     /// Topic, partition and position.
     pub at: String,
     /// When Kafka received it.
-    pub received: String,
+    #[serde(serialize_with = "text")]
+    pub received: Micros,
     /// The reason code.
     pub reason: String,
     /// The JSON pointer.
@@ -54,7 +55,7 @@ impl RefusalLine {
         let subject = key.and_then(|key| String::from_utf8(key).ok());
         Self {
             at: format!("{partition} {}", reject.position),
-            received: reject.received.to_string(),
+            received: reject.received,
             subject: subject.filter(|key| !is_personal && tripwire::is_plain_id(key)),
             reason: reject.reason,
             pointer: reject.pointer,

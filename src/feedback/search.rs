@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
-use super::FeedbackError;
+use super::{FeedbackError, text};
 use crate::aggregate::{Revision, history_in, is_replaced, month_of};
 use crate::contract::Record;
 use crate::contract::record::partner_of;
+use crate::contract::revision::content_hash;
 use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::chain;
 use crate::reference::Reference;
+use crate::reference::windows::months_in_words;
 use crate::rejects::Reject;
 use crate::rejects::reader::RejectsReader;
 use crate::storage::Store;
@@ -22,6 +24,9 @@ use crate::storage::Store;
 pub struct SearchAnswer {
     /// Whether the store has anything of it.
     pub found: bool,
+    /// If something was found: what counts now, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
     /// Its events, in the order received.
     pub rows: Vec<FoundEvent>,
     /// If nothing was found: `not_read_yet`, `not_received` or `not_known`.
@@ -38,9 +43,12 @@ pub struct FoundEvent {
     /// Topic, partition and position.
     pub at: String,
     /// When Kafka received it.
-    pub received: String,
+    #[serde(serialize_with = "text")]
+    pub received: Micros,
     /// `accepted` or `rejected`.
     pub outcome: &'static str,
+    /// What that means, in a sentence.
+    pub text: String,
     /// What an accepted event is.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<AcceptedEvent>,
@@ -59,12 +67,26 @@ pub struct AcceptedEvent {
     /// The month it counts in; none = it does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<String>,
-    /// The priorities and themes of the plan in force that it counts under; none = it does not count.
+    /// The priorities and themes of the plan in force that it counts under; empty = it does not count,
+    /// no plan covers the month, or no rule matches.
+    pub counts_under: Vec<String>,
+    /// Why it does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub counts_under: Option<Vec<String>>,
-    /// Why the latest revision does not count: `cancelled`, or `replaced` by a later release.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_counted: Option<&'static str>,
+    pub not_counted: Option<NotCounted>,
+}
+
+/// Why an accepted event does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotCounted {
+    /// The same revision with the same content counts.
+    Repeat,
+    /// The same revision with other content counts, or would.
+    Contradiction,
+    /// A later revision, or a later release of its month, counts.
+    Replaced,
+    /// It cancels the record.
+    Cancelled,
 }
 
 /// A rejected event.
@@ -100,6 +122,7 @@ impl SearchAnswer {
         let found = !rows.is_empty();
         Self {
             found,
+            now: found.then(|| now(&rows)),
             rows,
             state: (!found).then_some(state),
             text: (!found).then_some(text),
@@ -129,23 +152,39 @@ pub fn search(
     let may_have_it = |partition: &TopicPartition| topics.contains(&*partition.topic);
     let mut found: BTreeMap<(Micros, TopicPartition, Position), FoundEvent> = BTreeMap::new();
     let history = history_in(store, runtime, (source, subject), may_have_it)?;
-    for (index, revision) in history.revisions.iter().enumerate() {
-        let is_latest = index + 1 == history.revisions.len();
-        let accepted = if is_latest {
-            latest(store, reference, runtime, &revision.record())?
-        } else {
-            AcceptedEvent::default()
+    let revisions = &history.revisions;
+    for (index, revision) in revisions.iter().enumerate() {
+        let record = revision.record();
+        let (accepted, text) = match revisions[index + 1..].last() {
+            None => latest(store, reference, runtime, &record)?,
+            Some(last) => {
+                // Of the events of one revision, the last here is the one that counts.
+                let later = revisions[index + 1..].iter().map(Revision::record);
+                let deciding = later
+                    .take_while(|other| other.revision == record.revision)
+                    .last();
+                superseded(&record, deciding.as_ref(), last.record().revision)
+            }
         };
-        let (key, event) = accepted_event(revision, accepted, is_latest);
-        found.insert(key, event);
+        let (partition, at) = (revision.partition.clone(), &revision.at);
+        let event = FoundEvent {
+            at: format!("{partition} {}", at.position),
+            received: at.received,
+            outcome: "accepted",
+            text,
+            accepted: Some(accepted),
+            rejected: None,
+        };
+        found.insert((at.received, partition, at.position), event);
     }
     let rejects = rejects_of(store, source, subject, may_have_it);
     for (partition, reject) in runtime.block_on(rejects)? {
         let key = (reject.received, partition, reject.position);
         let event = FoundEvent {
             at: format!("{} {}", key.1, reject.position),
-            received: reject.received.to_string(),
+            received: reject.received,
             outcome: "rejected",
+            text: refused(&reject),
             accepted: None,
             rejected: Some(RejectedEvent {
                 reason: reject.reason,
@@ -158,24 +197,38 @@ pub fn search(
     Ok(found.into_values().collect())
 }
 
-fn accepted_event(
-    revision: &Revision,
-    accepted: AcceptedEvent,
-    is_latest: bool,
-) -> ((Micros, TopicPartition, Position), FoundEvent) {
-    let (partition, at) = (&revision.partition, &revision.at);
-    let event = FoundEvent {
-        at: format!("{partition} {}", at.position),
-        received: at.received.to_string(),
-        outcome: "accepted",
-        accepted: Some(AcceptedEvent {
-            revision: revision.record().revision,
-            latest: is_latest,
-            ..accepted
-        }),
-        rejected: None,
+/// Why an event before the last does not count. `deciding` = the event of the same revision that counts
+/// instead of it, if there is one.
+fn superseded(
+    record: &Record<'_>,
+    deciding: Option<&Record<'_>>,
+    latest_revision: i32,
+) -> (AcceptedEvent, String) {
+    let revision = record.revision;
+    let (why, text) = match deciding {
+        Some(deciding) if content_hash(deciding) == content_hash(record) => (
+            NotCounted::Repeat,
+            "The same event again: counts once".to_owned(),
+        ),
+        Some(_) => {
+            let next = latest_revision.saturating_add(1);
+            let text = format!(
+                "Revision {revision} came with other content: does not count. To correct the record, send revision \
+                 {next}"
+            );
+            (NotCounted::Contradiction, text)
+        }
+        None => (
+            NotCounted::Replaced,
+            format!("Revision {latest_revision} replaced it"),
+        ),
     };
-    ((at.received, partition.clone(), at.position), event)
+    let accepted = AcceptedEvent {
+        revision,
+        not_counted: Some(why),
+        ..AcceptedEvent::default()
+    };
+    (accepted, text)
 }
 
 /// How the state of a record counts.
@@ -184,30 +237,73 @@ fn latest(
     reference: &Reference,
     runtime: &Handle,
     record: &Record<'_>,
-) -> Result<AcceptedEvent, FeedbackError> {
-    let not_counted = if record.cancellation_reason.is_some() {
-        Some("cancelled")
-    } else {
-        is_replaced(store, runtime, reference, record)?.then_some("replaced")
+) -> Result<(AcceptedEvent, String), FeedbackError> {
+    let mut accepted = AcceptedEvent {
+        revision: record.revision,
+        latest: true,
+        ..AcceptedEvent::default()
     };
-    if not_counted.is_some() {
-        return Ok(AcceptedEvent {
-            not_counted,
-            ..AcceptedEvent::default()
-        });
+    if record.cancellation_reason.is_some() {
+        accepted.not_counted = Some(NotCounted::Cancelled);
+        return Ok((accepted, "Cancels the record: it does not count".to_owned()));
     }
-    let month = month_of(record, reference);
-    let plan = month.and_then(|month| reference.plans.in_force(month.first_day()));
+    if is_replaced(store, runtime, reference, record)? {
+        accepted.not_counted = Some(NotCounted::Replaced);
+        let text = "Does not count: a later release of its month replaced it";
+        return Ok((accepted, text.to_owned()));
+    }
+    let Some(month) = month_of(record, reference) else {
+        return Ok((accepted, "Counts in no month".to_owned()));
+    };
+    accepted.month = Some(month.to_string());
     let mut codes = Vec::new();
     reference.source_codes(record, &mut codes);
-    Ok(AcceptedEvent {
-        month: month.map(|month| month.to_string()),
-        counts_under: plan.map(|plan| {
-            let series = plan.series_in(plan.classify(record, &codes));
-            series.map(|series| series.id.clone()).collect()
-        }),
-        ..AcceptedEvent::default()
-    })
+    let plan = reference.plans.in_force(month.first_day());
+    let series = plan
+        .into_iter()
+        .flat_map(|plan| plan.series_in(plan.classify(record, &codes)));
+    let (ids, labels): (Vec<_>, Vec<_>) = series
+        .map(|series| (series.id.clone(), &*series.label))
+        .unzip();
+    accepted.counts_under = ids;
+    let series = match labels.split_last() {
+        None => "in totals only".to_owned(),
+        Some((only, [])) => format!("under {only}"),
+        Some((last, others)) => format!("under {} and {last}", others.join(", ")),
+    };
+    let text = format!("Counts in {} {series}", months_in_words(month, month));
+    Ok((accepted, text))
+}
+
+/// What counts now, in a sentence.
+fn now(rows: &[FoundEvent]) -> String {
+    let latest = rows.iter().find_map(|row| {
+        let accepted = row.accepted.as_ref().filter(|accepted| accepted.latest)?;
+        Some((accepted.revision, &row.text))
+    });
+    match latest {
+        Some((revision, text)) => {
+            let mut chars = text.chars();
+            let first = chars.next().map(|first| first.to_ascii_lowercase());
+            let text = first.into_iter().chain(chars).collect::<String>();
+            format!("Now: revision {revision} {text}")
+        }
+        None => "Now: nothing counts, since each event of this record was refused".to_owned(),
+    }
+}
+
+/// Why an event was rejected, in a sentence.
+fn refused(reject: &Reject) -> String {
+    let Reject {
+        reason,
+        pointer,
+        rule,
+        ..
+    } = reject;
+    match pointer.as_str() {
+        "" => format!("{reason}: {rule}"),
+        pointer => format!("{reason} at {pointer}: {rule}"),
+    }
 }
 
 /// The part of an event that names its source.

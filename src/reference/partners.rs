@@ -138,6 +138,13 @@ impl Partners {
         kinds
     }
 
+    /// Whether a source is registered for a kind. One that is registered for none may send all kinds.
+    pub fn sends(&self, source: &str, kind: Kind) -> bool {
+        self.carried
+            .get(source)
+            .is_none_or(|kinds| kinds.is_empty() || kinds.contains_key(&kind))
+    }
+
     /// What any system of a partner carries in records of a kind.
     pub fn carried(&self, partner: &str, kind: Kind) -> Carried {
         let own = self

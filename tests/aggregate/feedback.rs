@@ -4,7 +4,7 @@ use partner_feeds::contract::Rejection;
 use partner_feeds::contract::rejection::Reason;
 use partner_feeds::event::{Kind, Micros};
 use partner_feeds::feedback::refusals::refusals_since;
-use partner_feeds::feedback::search::{FoundEvent, search};
+use partner_feeds::feedback::search::{FoundEvent, SearchAnswer, search};
 use serde_json::{Value, json};
 
 use crate::chain::{Chain, HOUSING, POLICE, REFERENCE};
@@ -57,12 +57,13 @@ fn a_record_is_found_with_its_revisions_and_its_refused_events() {
         found,
         json!([
             {"at": "police.events.v1/0 0000-0000000000000000000", "received": "2020-01-01T00:00:10Z",
-             "outcome": "accepted", "revision": 1, "latest": false},
+             "outcome": "accepted", "text": "Revision 2 replaced it", "revision": 1, "latest": false,
+             "counts_under": [], "not_counted": "replaced"},
             {"at": "police.events.v1/1 0000-0000000000000000000", "received": "2020-01-01T00:00:20Z",
-             "outcome": "rejected", "reason": "semantic.order", "pointer": "/data/ended_at",
+             "outcome": "rejected", "text": "semantic.order at /data/ended_at: a rule of the contract", "reason": "semantic.order", "pointer": "/data/ended_at",
              "rule": "a rule of the contract"},
             {"at": "police.events.v1/0 0000-0000000000000000001", "received": "2020-01-01T00:00:30Z",
-             "outcome": "accepted", "revision": 2, "latest": true, "month": "2017-06",
+             "outcome": "accepted", "text": found[2]["text"], "revision": 2, "latest": true, "month": "2017-06",
              "counts_under": ["domestic-abuse-violent-crime"]},
         ])
     );
@@ -70,6 +71,36 @@ fn a_record_is_found_with_its_revisions_and_its_refused_events() {
     let command = find(&chain, "urn:partner:kent-police:command", "a");
     assert_eq!(command.len(), 1, "the source of the reject cannot be read");
     assert_eq!(find(&chain, "urn:nothing", "a"), []);
+}
+
+#[test]
+fn a_repeat_and_a_contradiction_do_not_count_and_the_answer_begins_with_what_does() {
+    let mut chain = Chain::new();
+    let first = || crime("a").month("2017-06").revision(2);
+    let events = [
+        (0, first()),
+        (1, first()),
+        (2, first().flag("domestic_abuse", true)),
+    ];
+    chain.commit(POLICE, 0, events);
+    let rows = find(&chain, CRIME, "a");
+    let found = as_json(&rows);
+    let field = |name: &str| [0, 1, 2].map(|row: usize| found[row][name].clone());
+    assert_eq!(
+        field("not_counted"),
+        [Value::Null, json!("repeat"), json!("contradiction")]
+    );
+    assert_eq!(field("latest"), [json!(true), json!(false), json!(false)]);
+    assert!(field("counts_under").iter().all(Value::is_array));
+    assert_eq!(
+        found[2]["text"],
+        "Revision 2 came with other content: does not count. To correct the record, send revision 3"
+    );
+    let now = SearchAnswer::new(rows, None).now.expect("a sentence");
+    assert!(
+        now.starts_with("Now: revision 2 counts in June 2017 "),
+        "{now}"
+    );
 }
 
 #[test]

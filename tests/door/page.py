@@ -94,7 +94,7 @@ class Person:
         self.chooses_kind()
 
     def chooses_kind(self):
-        Select(self.page.find_element(By.ID, "kind")).select_by_value(KIND)
+        Select(self.page.find_element(By.ID, "records")).select_by_visible_text("Homelessness applications (hclic)")
 
     def presses(self, name):
         # Waits for the answer's own page.
@@ -135,7 +135,17 @@ def use_page(person, door, give, folder, prefix):
     write_table(table, event, subjects)
     give(table)
     person.presses("Send")
-    person.sees("Result of sending", "4 of 4 events were sent")
+    person.sees("Result of sending", "4 of 4 events were sent", "They are counted within a few minutes")
+    person.page.find_element(By.ID, "subject").send_keys(f"{prefix}-none")
+    person.presses("Find")
+    person.sees(f"No record {prefix}-none from hclic was received")
+    door.run("ingest", "--until-end")
+    person.page.find_element(By.ID, "subject").clear()
+    person.page.find_element(By.ID, "subject").send_keys(subjects[0])
+    person.presses("Find")
+    person.sees(f"Record {subjects[0]} from hclic", "Now: revision 2 counts in", "Counts")
+    person.page.find_element(By.LINK_TEXT, "Refused records").click()
+    person.sees("Refused records", "are not kept")
     person.presses("Sign out")
     person.sees("Sign in")
     return subjects
@@ -143,7 +153,9 @@ def use_page(person, door, give, folder, prefix):
 
 def main(program, broker, work, driver, axe):
     _, partner = example(KIND)
-    with Door(program, broker, work, [partner]) as door:
+    door = Door(program, broker, work, [partner], store=Path(work).resolve() / "store")
+    door.run("ingest", "--until-end")  # creates the store
+    with door:
         with browser(driver) as page:
             person = Person(page, door.port, Path(axe).read_text())
             sent = use_page(person, door, person.drops, door.work, "dropped")

@@ -65,7 +65,7 @@ fn a_partner_gets_its_own_scorecard_as_json_and_as_a_page() {
             .contains("content-security-policy: default-src 'none'; style-src 'unsafe-inline'")
     );
     let other = door.get("/v1/scorecard", "kent-police", "*/*");
-    assert_eq!(other.problem(), (404, "not-found".to_owned()));
+    assert_eq!(other.problem(), (404, "no-scorecard".to_owned()));
     door.request("GET", "/v1/scorecard", &[], b"")
         .with_status(401);
 }
@@ -90,7 +90,42 @@ fn a_signed_in_person_finds_the_scorecard_and_asks_about_a_record() {
         answer.text.contains("Never came, or was refused"),
         "{answer:?}"
     );
-    assert!(!answer.text.contains("canary"), "{answer:?}");
+    assert!(
+        answer
+            .text
+            .contains("No record canary-1 from hclic was received</h1>"),
+        "{answer:?}"
+    );
+    assert!(answer.text.contains("value=\"canary-1\""), "{answer:?}");
+    for value in ["9434765919", "Jo+Canary", "%3Cb%3Ecanary"] {
+        let form = format!("source=urn%3Apartner%3Amaidstone-bc%3Ahclic&subject={value}");
+        let answer = door
+            .request("POST", "/where", &own, form.as_bytes())
+            .with_status(200);
+        assert!(answer.text.contains("No record from hclic"), "{answer:?}");
+        let is_repeated = ["9434765919", "canary", "Canary"].map(|text| answer.text.contains(text));
+        assert_eq!(is_repeated, [false; 3], "{answer:?}");
+    }
+    for address in ["/where", "/file"] {
+        let reloaded = door
+            .request("GET", address, &signed_in, b"")
+            .with_status(303);
+        assert!(reloaded.head.contains("location: /\r\n"), "{reloaded:?}");
+    }
+    let refusals = door
+        .request("GET", "/refusals", &signed_in, b"")
+        .with_status(200);
+    assert!(refusals.text.contains("are not kept"), "{refusals:?}");
+    let cookie_of_police = format!("door_token={}", door.token("kent-police"));
+    let none = door
+        .request("GET", "/scorecard", &[("Cookie", &*cookie_of_police)], b"")
+        .with_status(404);
+    assert!(
+        none.text
+            .contains("Your scorecard was not written yet</h1>"),
+        "{none:?}"
+    );
+    assert!(!none.text.contains("There is a problem"), "{none:?}");
     let foreign = [("Cookie", &*cookie), ("Sec-Fetch-Site", "cross-site")];
     door.request("POST", "/where", &foreign, form)
         .with_status(401);
@@ -183,26 +218,51 @@ fn what_is_refused_is_counted_in_the_store_without_a_value() {
 }
 
 #[test]
-fn a_record_that_was_never_sent_and_one_of_another_partner_have_the_same_answer() {
+fn a_source_of_another_partner_is_refused_and_a_record_that_was_never_sent_is_not_received() {
     let (door, _folder) = with_store(&[]);
-    let answers = [
-        "urn:partner:kent-police:crime",
-        "urn:partner:maidstone-bc:hclic",
-        "urn:nothing",
-    ]
-    .map(|source| {
+    let ask = |source: &str| {
         let question = json!({"source": source, "subject": "46-001234-17"});
-        door.ask("kent-police", &question).with_status(200).text
-    });
-    let answer: Value = serde_json::from_str(&answers[0]).expect("JSON");
+        door.ask("kent-police", &question)
+    };
+    let answer = ask("urn:partner:kent-police:crime").with_status(200).json();
     assert_eq!(
         (&answer["found"], &answer["state"]),
         (&json!(false), &json!("not_received"))
     );
+    for source in ["urn:partner:maidstone-bc:hclic", "urn:nothing"] {
+        let answer = ask(source);
+        assert_eq!(answer.problem(), (400, "question".to_owned()));
+        assert!(answer.text.contains("see /v1/whoami"), "{answer:?}");
+    }
+}
+
+#[test]
+fn the_page_offers_what_each_system_sends_and_the_answer_counts_other_kinds() {
+    let (door, _folder) = with_store(&[]);
+    let cookie = format!("door_token={}", door.token("kent-police"));
+    let home = door
+        .request("GET", "/", &[("Cookie", &*cookie)], b"")
+        .with_status(200);
     assert!(
-        answers.iter().all(|other| *other == answers[0]),
-        "{answers:?}"
+        home.text
+            .contains("\"urn:partner:kent-police:crime crime\"")
     );
+    assert!(home.text.contains(">Recorded crimes (crime)<"));
+    assert!(!home.text.contains("urn:partner:kent-police:command crime"));
+
+    let crime = example("crime");
+    let other = crime.replace(
+        "urn:partner:kent-police:crime",
+        "urn:partner:kent-police:command",
+    );
+    assert_ne!(other, crime);
+    let lines = format!("{crime}\n{other}");
+    let answer = door
+        .post_lines("kent-police", &lines)
+        .with_status(200)
+        .json();
+    assert_eq!(answer["unexpected_kinds"], 1);
+    assert_eq!(answer["unexpected_kind_lines"], json!([2]));
 }
 
 #[test]
@@ -225,7 +285,7 @@ fn a_question_that_is_not_one_is_refused_and_more_than_thirty_a_minute_are_too()
     ] {
         assert_eq!(
             door.ask("kent-police", &question).problem(),
-            (400, "body".to_owned())
+            (400, "question".to_owned())
         );
     }
     let long = json!({"source": "a", "subject": "b".repeat(5_000)});
@@ -234,13 +294,13 @@ fn a_question_that_is_not_one_is_refused_and_more_than_thirty_a_minute_are_too()
         (413, "too-large".to_owned())
     );
     let bad = door.get("/v1/refusals?since=yesterday", "kent-police", "*/*");
-    assert_eq!(bad.problem(), (400, "body".to_owned()));
+    assert_eq!(bad.problem(), (400, "question".to_owned()));
     let none = door
         .get("/v1/refusals?since=2026-01-01", "kent-police", "*/*")
         .with_status(200);
     assert_eq!(none.text, "");
 
-    let question = json!({"source": "urn:partner:maidstone-bc:hclic", "subject": "a"});
+    let question = json!({"source": "urn:partner:kent-police:crime", "subject": "a"});
     let statuses: Vec<u16> = (0..30)
         .map(|_| door.ask("kent-police", &question).status)
         .collect();
