@@ -17,6 +17,7 @@ mod limits;
 mod listen;
 mod metrics;
 mod multipart;
+mod oddities;
 mod page;
 mod problem;
 mod routes;
@@ -27,7 +28,7 @@ mod table;
 mod tokens;
 mod write_timeout;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,6 +54,7 @@ use answer::{Action, Outcome, Report};
 use body::{EVENT_BYTES, MORE_FAULTS_MIN, Submissions};
 use limits::{AdmittedRequest, Limits};
 use metrics::DoorMetrics;
+use oddities::{Oddities, UnknownCodeLines};
 use problem::Problem;
 use send::{Delivery, OutgoingEvent, Sender};
 use store::{DoorStore, WRITE_INTERVAL};
@@ -193,17 +195,6 @@ struct AcceptedDocument {
     key: Vec<u8>,
 }
 
-/// What is odd about accepted events, without a value of them.
-#[derive(Clone, Debug, Default)]
-struct Oddities {
-    /// Events whose content contradicts that of an earlier one of the same revision.
-    contradictions: u64,
-    /// The indexes of accepted events whose source is not registered for their kind.
-    unexpected_kinds: Vec<usize>,
-    /// How often a list did not contain a code, by list.
-    unknown_codes: BTreeMap<String, u64>,
-}
-
 /// Judges submissions as `check` does, for a sender with these sources. Also counts what `check`
 /// warns of. Faults after the first of an event are kept as far as memory is reserved for them.
 fn judge(
@@ -216,7 +207,9 @@ fn judge(
     let (mut key, mut oddities) = (Vec::new(), Oddities::default());
     let mut judgements = Vec::with_capacity(submissions.events.len());
     let mut more_left = submissions.events.len().max(MORE_FAULTS_MIN);
+    let mut codes = UnknownCodeLines::default();
     for (index, submission) in submissions.events.iter().enumerate() {
+        let line = submission.line_or_number(index);
         let verdict = checker.check(&submission.document, &mut key);
         let verdict = verdict.map_err(|mut rejection| {
             rejection.more.truncate(more_left);
@@ -224,10 +217,13 @@ fn judge(
             rejection
         });
         judgements.push(verdict.map(|event| {
-            oddities.contradictions += u64::from(event.contradicts);
-            if event.unexpected_kind {
-                oddities.unexpected_kinds.push(index);
+            if event.contradicts {
+                oddities.contradictions.add(line);
             }
+            if event.unexpected_kind {
+                oddities.unexpected_kinds.add(line);
+            }
+            codes.add(line, &submission.document, event.unknown_codes);
             AcceptedDocument {
                 // A source is registered for a topic of its feed, so there is one.
                 topic: checker.topic_of(event.feed).unwrap_or_default().to_owned(),
@@ -236,6 +232,7 @@ fn judge(
         }));
     }
     oddities.unknown_codes = checker.take_unknown_codes().by_list();
+    oddities.unknown_code_fields = codes.fields(&reference.codes, submissions.table.as_ref());
     (judgements, oddities)
 }
 

@@ -115,7 +115,7 @@ pub struct Checker<'r> {
 }
 
 /// An event that may be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptedEvent {
     /// The feed whose topic it goes to.
     pub feed: Feed,
@@ -128,6 +128,8 @@ pub struct AcceptedEvent {
     pub contradicts: bool,
     /// Whether its source is not registered for its kind.
     pub unexpected_kind: bool,
+    /// Codes that their list does not contain, each after its list.
+    pub unknown_codes: Vec<(String, String)>,
 }
 
 impl<'r> Checker<'r> {
@@ -171,13 +173,13 @@ impl<'r> Checker<'r> {
                 key.extend_from_slice(record.subject.as_bytes());
                 let bare_digits =
                     matches!(key.len(), 10 | 11) && key.iter().all(u8::is_ascii_digit);
-                codes.add(reference, record);
                 AcceptedEvent {
                     feed: record.feed,
                     kind: record.kind,
                     bare_digits,
                     contradicts: revisions.add(record) == Comparison::Contradiction,
                     unexpected_kind: !reference.partners.sends(record.source, record.kind),
+                    unknown_codes: codes.add(reference, record),
                 }
             },
         )

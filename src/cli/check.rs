@@ -47,7 +47,7 @@ impl CheckCommand {
             let verdict = checker.check(line, &mut key);
             counts.count(&verdict);
             match verdict {
-                Ok(event) => list.accept(number, event)?,
+                Ok(event) => list.accept(number, &event)?,
                 Err(rejection) => list.reject(number, &rejection)?,
             }
         }

@@ -70,7 +70,7 @@ impl PublishCommand {
                 counts.count(&verdict);
                 match verdict {
                     Ok(event) => {
-                        list.accept(number, event)?;
+                        list.accept(number, &event)?;
                         let topic = checker
                             .topic_of(event.feed)
                             .context("a feed has no topic in partners.toml")?;

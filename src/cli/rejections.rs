@@ -58,7 +58,7 @@ impl RejectionList {
     }
 
     /// Prints the warnings about an accepted line, if there are any.
-    pub(super) fn accept(&mut self, line: u64, event: AcceptedEvent) -> io::Result<()> {
+    pub(super) fn accept(&mut self, line: u64, event: &AcceptedEvent) -> io::Result<()> {
         if event.bare_digits {
             self.warn(line, "/subject", BARE_DIGITS)?;
         }

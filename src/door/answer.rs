@@ -13,17 +13,18 @@ use serde::Serialize;
 
 use super::body::Submissions;
 use super::limits::AdmittedRequest;
+use super::oddities::{Oddities, UnknownCodeField};
 use super::problem::{PROBLEM_JSON, ProblemKind, problem_type};
+use super::random_bytes;
 use super::table::Table;
 use super::tokens::Grant;
-use super::{Oddities, random_bytes};
-use crate::contract::Rejection;
 use crate::contract::rejection::Violation;
+use crate::contract::{Reason, Rejection};
 use crate::event::Kind;
 use crate::hex;
 
-/// The most lines that are listed of events with the same fault.
-pub(super) const LINES_MAX: usize = 10;
+/// The advice about a table without the attribute `id`, which it need not have.
+const ADD_ID: &str = "add the column `id`";
 
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +117,18 @@ pub(super) struct EventFault {
 
 impl EventFault {
     fn new(violation: Violation, table: Option<&Table>) -> Self {
-        let column = table.and_then(|table| table.column_of(&violation.pointer));
+        let is_missing = matches!(
+            violation.reason,
+            Reason::SchemaRequired | Reason::EnvelopeRequired
+        );
+        let missing = table
+            .filter(|_| is_missing)
+            .and_then(|table| table.missing_field(&violation.pointer, &violation.rule));
+        let (place, rule) = match missing {
+            Some((pointer, rule)) => (pointer, rule.into()),
+            None => (violation.pointer.clone(), violation.rule),
+        };
+        let column = table.and_then(|table| table.column_of(&place));
         let (column, column_letters) = column
             .map(|(name, letters)| (name.to_owned(), letters))
             .unzip();
@@ -125,7 +137,7 @@ impl EventFault {
             pointer: violation.pointer,
             column,
             column_letters,
-            rule: violation.rule,
+            rule,
         }
     }
 
@@ -213,13 +225,6 @@ impl Report {
         results.filter(|result| result.outcome == outcome).count()
     }
 
-    /// The lines of the first events whose source is not registered for their kind.
-    pub(super) fn unexpected_kind_lines(&self) -> Vec<u64> {
-        let indexes = self.oddities.unexpected_kinds.iter().take(LINES_MAX);
-        let results = indexes.filter_map(|index| self.results.get(*index));
-        results.map(EventResult::line_number).collect()
-    }
-
     /// The status, and the problem where there is one.
     pub(super) fn status(&self) -> (StatusCode, Option<&'static str>) {
         if self.is_withheld {
@@ -287,10 +292,12 @@ impl Report {
             sent: self.count("sent"),
             refused: self.count("refused"),
             unknown: self.count("unknown"),
-            contradictions: self.oddities.contradictions,
-            unexpected_kinds: self.oddities.unexpected_kinds.len(),
-            unexpected_kind_lines: self.unexpected_kind_lines(),
+            contradictions: self.oddities.contradictions.count,
+            contradiction_lines: &self.oddities.contradictions.lines,
+            unexpected_kinds: self.oddities.unexpected_kinds.count,
+            unexpected_kind_lines: &self.oddities.unexpected_kinds.lines,
             unknown_codes: &self.oddities.unknown_codes,
+            unknown_code_fields: &self.oddities.unknown_code_fields,
             results: self
                 .results
                 .iter()
@@ -331,11 +338,14 @@ struct ReportBody<'r> {
     refused: usize,
     unknown: usize,
     contradictions: u64,
+    /// The first lines of those events.
+    contradiction_lines: &'r [u64],
     /// Events whose source is not registered for their kind, and the lines of the first.
-    unexpected_kinds: usize,
-    unexpected_kind_lines: Vec<u64>,
+    unexpected_kinds: u64,
+    unexpected_kind_lines: &'r [u64],
     /// By list.
     unknown_codes: &'r BTreeMap<String, u64>,
+    unknown_code_fields: &'r [UnknownCodeField],
     results: Vec<&'r EventResult>,
 }
 
@@ -368,9 +378,15 @@ impl EventResult {
             }
             Outcome::Refused(rejection) => {
                 let table = submissions.table.as_ref();
-                let mut faults = rejection
-                    .faults()
-                    .map(|violation| EventFault::new(violation, table));
+                let faults = rejection.faults();
+                let mut faults: Vec<_> = faults
+                    .map(|violation| EventFault::new(violation, table))
+                    .collect();
+                // The `id` of a row follows from other cells, and so do its faults.
+                if table.is_some_and(|table| !table.has_column("id")) && faults.len() > 1 {
+                    faults.retain(|fault| fault.pointer != "/id" && fault.rule != ADD_ID);
+                }
+                let mut faults = faults.into_iter();
                 result.fault = faults.next();
                 result.more = faults.collect();
                 result.kind = rejection.kind;

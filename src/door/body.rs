@@ -178,7 +178,11 @@ impl Submissions {
             return Err(too_many(events_max));
         }
         if events.is_empty() && format != BodyFormat::Batch {
-            return Err(Problem::new(ProblemKind::Body, "the body has no events"));
+            let detail = match format {
+                BodyFormat::Table => "the table has no rows",
+                _ => "the body has no events",
+            };
+            return Err(Problem::new(ProblemKind::Body, detail));
         }
         admitted.grow(events.len() * EVENT_BYTES)?;
         Ok(Self { events, table })

@@ -17,11 +17,12 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 use super::Door;
-use super::answer::{Action, LINES_MAX, Report};
+use super::answer::{Action, Report};
 use super::body::{BodyFormat, Submissions};
 use super::feedback::RecordQuestion;
 use super::limits::{AdmittedRequest, retry_seconds};
 use super::multipart::parts;
+use super::oddities::{LINES_MAX, UnknownCodeField};
 use super::problem::{Problem, ProblemKind};
 use super::tokens::Grant;
 use crate::contract::record::system_of;
@@ -582,7 +583,10 @@ struct ProblemView<'p> {
 impl<'p> ProblemView<'p> {
     fn new(problem: &'p Problem) -> Self {
         Self {
-            title: problem.kind.title(),
+            title: match problem.kind {
+                ProblemKind::Body => "The file could not be read; nothing was sent",
+                kind => kind.title(),
+            },
             detail: &problem.detail,
         }
     }
@@ -599,9 +603,10 @@ struct ReportView {
     refused: usize,
     unknown: usize,
     contradictions: u64,
-    unexpected_kinds: usize,
-    unexpected_kind_lines: Vec<u64>,
-    unknown_codes: BTreeMap<String, u64>,
+    contradiction_lines: String,
+    unexpected_kinds: u64,
+    unexpected_kind_lines: String,
+    unknown_codes: Vec<String>,
     groups: Vec<FaultGroup>,
 }
 
@@ -626,13 +631,37 @@ impl ReportView {
             accepted: report.count(if is_check { "accepted" } else { "sent" }),
             refused: report.count("refused"),
             unknown: report.count("unknown"),
-            contradictions: report.oddities.contradictions,
-            unexpected_kinds: report.oddities.unexpected_kinds.len(),
-            unexpected_kind_lines: report.unexpected_kind_lines(),
-            unknown_codes: report.oddities.unknown_codes.clone(),
+            contradictions: report.oddities.contradictions.count,
+            contradiction_lines: lines_text(&report.oddities.contradictions.lines),
+            unexpected_kinds: report.oddities.unexpected_kinds.count,
+            unexpected_kind_lines: lines_text(&report.oddities.unexpected_kinds.lines),
+            unknown_codes: report
+                .oddities
+                .unknown_code_fields
+                .iter()
+                .map(unknown_codes_text)
+                .collect(),
             groups: fault_groups(report),
         }
     }
+}
+
+/// The unknown codes of a field, and what to write.
+fn unknown_codes_text(codes: &UnknownCodeField) -> String {
+    let place = match (&codes.column, &codes.column_letters) {
+        (Some(column), Some(letters)) => format!("{letters}: {column}: "),
+        _ if codes.pointer.is_empty() => String::new(),
+        _ => format!("{}: ", codes.pointer),
+    };
+    let nearest = codes.nearest.as_ref();
+    let hint = nearest.map_or_else(String::new, |code| format!("; did you mean `{code}`?"));
+    let (list, lines) = (&codes.list, lines_text(&codes.events.lines));
+    format!("{place}not a code of {list}{hint} (lines {lines})")
+}
+
+fn lines_text(lines: &[u64]) -> String {
+    let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
+    lines.join(", ")
 }
 
 /// The faults of a report, the most frequent first.
@@ -648,17 +677,14 @@ fn fault_groups(report: &Report) -> Vec<FaultGroup> {
     let mut groups: Vec<FaultGroup> = lines_by_fault
         .into_iter()
         .map(|((reason, place, rule), lines)| {
-            let mut listed: Vec<String> =
-                lines.iter().take(LINES_MAX).map(u64::to_string).collect();
-            if lines.len() > LINES_MAX {
-                listed.push("…".to_owned());
-            }
+            let more = if lines.len() > LINES_MAX { ", …" } else { "" };
+            let listed = lines_text(&lines[..lines.len().min(LINES_MAX)]);
             FaultGroup {
                 count: lines.len(),
                 place,
                 reason,
                 rule,
-                lines: listed.join(", "),
+                lines: format!("{listed}{more}"),
             }
         })
         .collect();

@@ -17,6 +17,11 @@ impl Submission {
         document.truncate(VALUE_BYTES_MAX + 1);
         Self { line, document }
     }
+
+    /// The line, or the number from 1 if the events are not in lines.
+    pub(super) fn line_or_number(&self, index: usize) -> u64 {
+        self.line.unwrap_or(index as u64 + 1)
+    }
 }
 
 /// Whether a text is a JSON number without sign, fraction or exponent.

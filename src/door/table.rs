@@ -143,6 +143,36 @@ impl Table {
         named(&name).or_else(|| named(list))
     }
 
+    /// Where a required field is missing, and what to do: fill a column, or add it. A rule names the
+    /// missing field first, after the pointer of its parent.
+    pub(super) fn missing_field(&self, parent: &str, rule: &str) -> Option<(String, String)> {
+        let field = rule.split('`').nth(1)?;
+        let pointer = format!("{parent}/{field}");
+        if let Some((name, letters)) = self.column_of(&pointer) {
+            return Some((pointer, format!("{letters}: {name} is empty: fill it")));
+        }
+        let name = pointer
+            .strip_prefix("/data/")
+            .or(pointer.strip_prefix('/'))?;
+        let name = name.replace('/', ".");
+        let group = format!("{name}.");
+        let known = columns(self.kind);
+        let advice = if known.iter().any(|column| column.name == name) {
+            format!("add the column `{name}`")
+        } else if known.iter().any(|column| column.name.starts_with(&group)) {
+            format!("fill the columns that begin with `{group}`")
+        } else {
+            return None;
+        };
+        Some((pointer, advice))
+    }
+
+    /// Whether the table has a column of this name.
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        let mut headers = self.headers.iter().flatten();
+        headers.any(|column| column.name == name)
+    }
+
     /// The events of a file.
     pub(super) fn read(
         &mut self,
@@ -185,6 +215,10 @@ impl Table {
     }
 
     fn read_header(&mut self, record: &csv::StringRecord) -> Result<(), Problem> {
+        if record.len() == 1 && record[0].contains(';') {
+            let detail = "the table is separated by `;`: save it with commas";
+            return Err(Problem::new(ProblemKind::Body, detail));
+        }
         let known = columns(self.kind);
         let mut seen = BTreeSet::new();
         for (index, name) in record.iter().map(str::trim).enumerate() {
@@ -193,8 +227,8 @@ impl Table {
             if column.is_none() && !name.is_empty() {
                 let hint = hint(name, known.iter().map(|column| &*column.name));
                 let detail = format!(
-                    "column {at} has a header that is not a field of {kind}{hint}: the headers are in \
-                     /v1/kinds/{kind}.csv",
+                    "column {at} has a header that is not a field of {kind}{hint}: delete it, or write one of \
+                     the columns of the template, /v1/kinds/{kind}.csv",
                     kind = self.kind
                 );
                 return Err(Problem::new(ProblemKind::Body, detail));

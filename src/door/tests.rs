@@ -639,6 +639,24 @@ fn a_table_is_refused_for_its_headers_and_a_cell_by_row_and_column() {
         more["column"].is_string() && more["rule"].is_string(),
         "{wrong}"
     );
+    let unknown = row.replace("\"domestic-abuse\"", "\"domestic-abus\"");
+    let checked = post(&format!("{header}\r\n{unknown}")).with_status(200);
+    let field = &checked.json()["unknown_code_fields"][0];
+    assert_eq!(field["nearest"], "domestic-abuse", "{checked:?}");
+    assert_eq!(field["lines"][0], 2);
+    assert!(field["column_letters"].is_string() && !checked.text.contains("abus\""));
+    let without = "revision\r\n1\r\n";
+    let missing = post(without).with_status(422);
+    assert!(
+        missing.text.contains("add the column `subject`"),
+        "{missing:?}"
+    );
+    assert!(!missing.text.contains("`id`"), "{missing:?}");
+    let separated = post("subject;revision\r\na;1\r\n").with_status(400);
+    assert!(
+        separated.text.contains("save it with commas"),
+        "{separated:?}"
+    );
     for broken in [
         format!("{header},surname\r\n"),
         format!("{header},subject\r\n"),
@@ -1111,7 +1129,7 @@ fn a_person_signs_in_checks_a_table_and_sends_it_without_a_script() {
     assert_ne!(needs, case, "the example has needs");
     let unknown = post("check", &needs).with_status(200);
     assert!(
-        unknown.text.contains("Codes that the list hclic-need@"),
+        unknown.text.contains("not a code of hclic-need@"),
         "{unknown:?}"
     );
     assert!(!unknown.text.contains("no-such-need"));

@@ -174,7 +174,8 @@ fn unknown_codes(unknown_codes: f64) -> (UnknownCodes, usize, usize) {
     );
     let found = documents.iter().filter(|document| {
         let event = Event::decode(text(document)).expect("valid");
-        unknown.add_record(&reference, &Record::from_event(&event))
+        let record = Record::from_event(&event);
+        !unknown.add_record(&reference, &record).is_empty()
     });
     let found = found.count();
     (unknown, found, documents.len())

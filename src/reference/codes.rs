@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use crate::files::TextFiles;
 use crate::files::csv::{comment, read_rows, required_comment};
-use crate::files::fault::FaultSink;
+use crate::files::fault::{FaultSink, nearest};
 use crate::reference::pattern::{Fold, Pattern};
 
 /// A list of codes in one edition.
@@ -140,6 +140,19 @@ impl CodeLists {
         });
         self.lists_of(scheme)
             .filter(move |list| own.is_none_or(|own| own.edition == list.edition))
+    }
+
+    /// The code that is nearest to an unknown one, in a list `<scheme>@<edition>`, or in all lists of
+    /// a scheme.
+    pub fn nearest(&self, list: &str, code: &str) -> Option<&str> {
+        let (scheme, edition) = list
+            .split_once('@')
+            .map_or((list, None), |(scheme, edition)| (scheme, Some(edition)));
+        let codes = self
+            .lists_of(scheme)
+            .filter(|list| edition.is_none() || list.edition.as_deref() == edition);
+        let codes = codes.flat_map(|list| &list.codes);
+        nearest(code, codes.map(|known| known.code.as_str()))
     }
 
     /// A code from the list of an edition; without such a list or code there, from the newest list

@@ -11,10 +11,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use hashbrown::HashSet;
 
 use super::Reference;
-use super::codes::{CodeList, CodeLists};
+use super::codes::CodeLists;
 use super::source_code::{SourceCode, outcome_code};
 use crate::contract::Record;
-use crate::files::fault::nearest;
 
 /// The number of different codes that are kept; records with further ones are only counted.
 const DIFFERENT_MAX: usize = 1000;
@@ -45,13 +44,19 @@ pub struct UnknownCode {
 
 impl UnknownCodes {
     /// Counts a record once for each of its codes that is unknown, its outcome included; returns
-    /// whether there are any.
-    pub fn add_record(&mut self, reference: &Reference, record: &Record<'_>) -> bool {
+    /// those codes, each after its list.
+    pub fn add_record(
+        &mut self,
+        reference: &Reference,
+        record: &Record<'_>,
+    ) -> Vec<(String, String)> {
         let unknown = codes_unknown_in(reference, record);
-        for code in &unknown {
-            self.add_count(list_name(&reference.codes, code), code.code.to_string(), 1);
-        }
-        !unknown.is_empty()
+        let unknown = unknown.iter().map(|code| {
+            let (list, code) = (list_name(&reference.codes, code), code.code.to_string());
+            self.add_count(list.clone(), code.clone(), 1);
+            (list, code)
+        });
+        unknown.collect()
     }
 
     /// Counts records for a code, if the code is unknown. A scheme without lists knows every code.
@@ -123,7 +128,7 @@ impl UnknownCodes {
             list: list.clone(),
             code: code.clone(),
             records: *records,
-            nearest: nearest_code(lists, list, code),
+            nearest: lists.nearest(list, code).map(str::to_owned),
         })
         .collect()
     }
@@ -154,16 +159,6 @@ fn list_name(lists: &CodeLists, code: &SourceCode<'_>) -> String {
     }
 }
 
-fn nearest_code(lists: &CodeLists, list: &str, code: &str) -> Option<String> {
-    let (scheme, edition) = list
-        .split_once('@')
-        .map_or((list, None), |(scheme, edition)| (scheme, Some(edition)));
-    let known = lists
-        .lists_for(scheme, edition)
-        .flat_map(|list: &CodeList| &list.codes);
-    nearest(code, known.map(|known| known.code.as_str())).map(str::to_owned)
-}
-
 /// Counts the unknown codes of many records. A combination of codes is looked up once: after that,
 /// a record costs one hash.
 #[derive(Debug, Default)]
@@ -175,16 +170,18 @@ pub struct CodeCheck {
 }
 
 impl CodeCheck {
-    /// Counts a record once for each of its codes that is unknown.
-    pub fn add(&mut self, reference: &Reference, record: &Record<'_>) {
+    /// Counts a record once for each of its codes that is unknown; returns those codes, each after
+    /// its list.
+    pub fn add(&mut self, reference: &Reference, record: &Record<'_>) -> Vec<(String, String)> {
         let combination = hash_codes(record);
         if self.known.contains(&combination) {
-            return;
+            return Vec::new();
         }
-        let has_unknown = self.unknown.add_record(reference, record);
-        if !has_unknown && self.known.len() < COMBINATIONS_MAX {
+        let unknown = self.unknown.add_record(reference, record);
+        if unknown.is_empty() && self.known.len() < COMBINATIONS_MAX {
             self.known.insert(combination);
         }
+        unknown
     }
 
     /// What was counted since the last call.

@@ -150,7 +150,7 @@ impl<'a> EnvelopeCheck<'a> {
             self.note(
                 Reason::EnvelopeRevision,
                 "/revision",
-                "`revision` must be an integer from 1 to 2147483647, not a string",
+                "write a whole number from 1 to 2147483647, in JSON without quotation marks",
             );
         }
     }

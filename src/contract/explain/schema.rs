@@ -74,9 +74,9 @@ fn described_form(schema: &Value, pattern: &str) -> String {
     match chars.next() {
         Some(first) => {
             let rest = chars.as_str().trim_end_matches('.');
-            format!("must be {}{rest}", first.to_ascii_lowercase())
+            format!("write {}{rest}", first.to_ascii_lowercase())
         }
-        None => format!("must have the form {pattern}"),
+        None => format!("write it in the form {pattern}"),
     }
 }
 
@@ -97,14 +97,12 @@ impl SchemaCheck {
                     self.value(document, schema, value);
                 }
                 ("type", _) if !names(wanted).any(|name| is_of_type(name, value)) => {
-                    self.keep(Reason::SchemaType, || {
-                        format!("must be {}", type_names(wanted))
-                    });
+                    self.keep(Reason::SchemaType, || type_rule(wanted));
                 }
                 ("enum", _) if !elements(wanted).any(|one| one == value) => {
                     self.keep(Reason::SchemaEnum, || {
                         format!(
-                            "must be one of {}",
+                            "write one of {}",
                             names(wanted).collect::<Vec<_>>().join(", ")
                         )
                     });
@@ -158,7 +156,7 @@ impl SchemaCheck {
             "required" => {
                 for name in names(wanted).filter(|name| !fields.contains_key(*name)) {
                     self.keep(Reason::SchemaRequired, || {
-                        format!("`{name}` is required here: send it")
+                        format!("`{name}` is required: write it")
                     });
                 }
             }
@@ -235,18 +233,25 @@ fn is_of_type(name: &str, value: &Value) -> bool {
     }
 }
 
-fn type_names(wanted: &Value) -> String {
-    names(wanted)
-        .map(with_article)
-        .collect::<Vec<_>>()
-        .join(" or ")
+/// What to write for a value of the wrong type.
+fn type_rule(wanted: &Value) -> String {
+    let types = names(wanted).filter(|name| *name != "null");
+    let types: Vec<&str> = types.map(type_words).collect();
+    let or_nothing = if names(wanted).any(|name| name == "null") {
+        ", or leave it out"
+    } else {
+        ""
+    };
+    format!("write {}{or_nothing}", types.join(" or "))
 }
 
-fn with_article(type_name: &str) -> String {
-    match type_name {
-        "null" => "absent (or null)".to_owned(),
-        "array" | "integer" | "object" => format!("an {type_name}"),
-        _ => format!("a {type_name}"),
+fn type_words(name: &str) -> &str {
+    match name {
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "array" => "a list",
+        "object" => "an object",
+        _ => "a text",
     }
 }
 
@@ -393,35 +398,35 @@ mod tests {
                 json!([]),
                 "/data/what",
                 Reason::SchemaType,
-                "must be an object",
+                "write an object",
             ),
             (
                 "/what/list",
                 json!(7),
                 "/data/what/list",
                 Reason::SchemaType,
-                "must be a string",
+                "write a text",
             ),
             (
                 "/area/level",
                 json!("house"),
                 "/data/area/level",
                 Reason::SchemaEnum,
-                "must be one of lsoa, msoa, ward, ",
+                "write one of lsoa, msoa, ward, ",
             ),
             (
                 "/what/edition",
                 json!("x"),
                 "/data/what/edition",
                 Reason::SchemaPattern,
-                "must be the edition of a code list: a year, or a year and month (2016-04)",
+                "write the edition of a code list: a year, or a year and month (2016-04)",
             ),
             (
                 "/when",
                 without,
                 "/data/when",
                 Reason::SchemaRequired,
-                "`occurred_from` is required here: send it",
+                "`occurred_from` is required: write it",
             ),
             (
                 "/when",
@@ -449,10 +454,10 @@ mod tests {
         };
         let violation = |reason, rule: &str| Some((reason, rule.to_owned()));
         let form = |schema: Value| described_form(&schema, "^[a-z]$");
-        assert_eq!(form(json!({})), "must have the form ^[a-z]$");
+        assert_eq!(form(json!({})), "write it in the form ^[a-z]$");
         let description = "A token of letters and . _ / only. Source: us.";
         let described = json!({ "description": description });
-        assert_eq!(form(described), "must be a token of letters and . _ / only");
+        assert_eq!(form(described), "write a token of letters and . _ / only");
         let range = json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 20 });
         assert_eq!(
             of(range.clone(), json!(0)),
@@ -464,7 +469,7 @@ mod tests {
         );
         assert_eq!(
             of(range.clone(), json!("1")),
-            violation(Reason::SchemaType, "must be an integer or absent (or null)")
+            violation(Reason::SchemaType, "write a whole number, or leave it out")
         );
         assert_eq!(
             [
@@ -485,7 +490,7 @@ mod tests {
         );
         assert_eq!(
             of(items, json!([true, 1])),
-            violation(Reason::SchemaType, "must be a boolean")
+            violation(Reason::SchemaType, "write true or false")
         );
     }
 
