@@ -17,8 +17,8 @@ use crate::chain::{Chain, FIVE_MONTHS, HOUSING, POLICE, Quiet, noon};
 use crate::kent;
 use crate::kit::events::{crime, detention, housing_count};
 
-/// Generated events of every kind.
-static GENERATED: LazyLock<Chain> = LazyLock::new(|| {
+/// Generated events of every kind, with their tables.
+pub(crate) static GENERATED: LazyLock<Chain> = LazyLock::new(|| {
     let chain = chain_of_generated_events(2_000);
     chain.aggregate("smp-2017-18").expect("records");
     chain

@@ -6,7 +6,7 @@ use partner_feeds::files::TextFiles;
 use partner_feeds::reference::Reference;
 use partner_feeds::release::{self, MadeRelease, ReleaseRun};
 
-use crate::behaviours::chain_of_generated_events;
+use crate::assessment::GENERATED;
 use crate::chain::{Quiet, Table};
 
 /// A release of the tables that are listed, one year by quarters and months.
@@ -20,8 +20,7 @@ const RELEASE: &str = "format = 1\nid = \"a-release\"\ntitle = \"A release\"\npl
     levels = [\"all-received\", \"district\"]\nseries = [\"plan\"]\n";
 
 fn made() -> MadeRelease {
-    let chain = chain_of_generated_events(2_000);
-    chain.aggregate("smp-2017-18").expect("records");
+    let chain = &*GENERATED;
     let mut files = TextFiles::built_in();
     files.put("releases/a-release.toml", RELEASE.to_owned());
     let run = ReleaseRun {
