@@ -544,8 +544,8 @@ impl GroupObserver {
     }
 }
 
-/// Reads where logs end, with the records of open transactions. A consumer reads a partition only up
-/// to the first open transaction, and is told that its log ends there.
+/// Reads where logs end, with the records of open transactions. To a consumer, a broker reports the
+/// first open transaction as the end.
 pub(crate) struct LogEnds {
     client: BaseConsumer,
 }

@@ -41,7 +41,7 @@ pub struct Deliveries {
     pub as_at: Option<Micros>,
     /// What was read: the ends of the chains, and the reference data.
     pub provenance: Value,
-    /// By partner and feed: only those of which the store contains something.
+    /// By partner and feed: only those with a record or a reject.
     pub feeds: BTreeMap<(String, Feed), FeedDelivery>,
 }
 

@@ -123,12 +123,11 @@ impl Facts {
         window: &str,
         runtime: &Handle,
     ) -> Result<Self, AssessError> {
-        let TablesFolder { path, is_release } = folder;
-        let (folder, is_release) = (path, *is_release);
+        let is_release = folder.is_release;
         let receipt = if is_release { MANIFEST } else { PROVENANCE };
-        let path = format!("{folder}/{receipt}");
+        let path = format!("{}/{receipt}", folder.path);
         let Some(provenance) = runtime.block_on(store.read(&path))? else {
-            let (folder, root) = (folder.clone(), store.root().to_owned());
+            let (folder, root) = (folder.path.clone(), store.root().to_owned());
             return Err(if is_release {
                 AssessError::NoRelease { folder, root }
             } else {
@@ -144,7 +143,7 @@ impl Facts {
         };
         for name in OF_WINDOW.into_iter().chain(COMPLETE).chain(["spc"]) {
             let table = tables::find(name).expect("the catalogue has the table");
-            let path = format!("{folder}/{name}.parquet");
+            let path = format!("{}/{name}.parquet", folder.path);
             let batches = match runtime.block_on(store.read(&path))? {
                 Some(file) if is_release => table.read_released(file),
                 Some(file) => table.read(file),

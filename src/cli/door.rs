@@ -79,12 +79,12 @@ impl DoorCommand {
             Some(DoorSubcommand::Token(command)) => command.run(),
             Some(DoorSubcommand::Openapi(command)) => {
                 let (config, _) = command.connection.load()?;
-                println!("{:#}", openapi(&config.door));
+                say!("{:#}", openapi(&config.door));
                 Ok(ExitCode::SUCCESS)
             }
             Some(DoorSubcommand::Asyncapi(command)) => {
                 let (_, reference) = command.connection.load()?;
-                println!("{:#}", asyncapi(&reference.partners));
+                say!("{:#}", asyncapi(&reference.partners));
                 Ok(ExitCode::SUCCESS)
             }
             None => self.open(),

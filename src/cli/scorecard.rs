@@ -46,7 +46,7 @@ impl ScorecardCommand {
         let read = deliveries(&store, &reference, None, runtime.handle(), &mut progress)?;
         progress.end();
         let Some(deliveries) = read else {
-            eprintln!("the store `{}` has no records yet", store.root());
+            note!("the store `{}` has no records yet", store.root());
             return Ok(ExitCode::from(1));
         };
         let input = runtime.block_on(ScorecardInput::read(&store, &deliveries, &reference))?;

@@ -318,6 +318,7 @@ impl Door {
         environment.add_template(NAME, TEMPLATE)?;
         let partners = &self.reference.partners;
         let grant = content.grant.as_deref();
+        let pairs = grant.map(|grant| self.pairs(grant));
         environment.get_template(NAME)?.render(context! {
             heading => content.heading.as_str(),
             problem => Serde(&content.problem.as_ref().map(ProblemView::new)),
@@ -326,8 +327,8 @@ impl Door {
             has_store => self.store.is_some(),
             partner => grant.map(|grant| partners.label(&grant.partner)),
             sources => Serde(&content.grant.as_ref().map(sources)),
-            pairs => Serde(&grant.map(|grant| self.pairs(grant))),
-            kinds => Serde(&grant.map(|grant| self.kinds(grant))),
+            kinds => Serde(&pairs.as_ref().map(|pairs| self.kinds(pairs))),
+            pairs => Serde(&pairs),
             refusals => Serde(&content.refusals),
             note => content.note,
             cancellation_reasons => Serde(&cancellation_reasons()),
@@ -365,10 +366,10 @@ impl Door {
         pairs
     }
 
-    /// The kinds that a partner's sources send.
-    fn kinds(&self, grant: &Grant) -> Vec<KindOption> {
+    /// The kinds of pairs, which are in the order of kinds.
+    fn kinds(&self, pairs: &[PairOption]) -> Vec<KindOption> {
         let partners = &self.reference.partners;
-        let mut names: Vec<_> = self.pairs(grant).iter().map(|pair| pair.kind).collect();
+        let mut names: Vec<_> = pairs.iter().map(|pair| pair.kind).collect();
         names.dedup();
         let option = |name| KindOption {
             name,

@@ -286,10 +286,6 @@ fn month_detail(card: &MonthCard) -> MonthDetail {
 /// For each field the share of records that have it, by kind, in the months shown.
 fn completeness(kinds: &[&KindCard], first: Month) -> Vec<(String, Vec<String>)> {
     let mut fields: Vec<&String> = Vec::new();
-    let months = |kind: &'_ KindCard| {
-        let months = kind.months.clone();
-        months.into_iter().filter(move |card| card.month >= first)
-    };
     for kind in kinds {
         for card in &kind.months {
             for field in card.complete.keys() {
@@ -301,7 +297,7 @@ fn completeness(kinds: &[&KindCard], first: Month) -> Vec<(String, Vec<String>)>
     }
     let share = |kind: &KindCard, field: &str| {
         let (mut with_field, mut records) = (0.0, 0.0);
-        for card in months(kind) {
+        for card in kind.months.iter().filter(|card| card.month >= first) {
             if let Some(share) = card.complete.get(field) {
                 with_field += (share * card.records as f64).round();
                 records += card.records as f64;

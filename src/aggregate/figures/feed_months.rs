@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aggregate::figures::intake::{Intake, RejectKey};
+use crate::aggregate::figures::intake::Intake;
 use crate::aggregate::figures::periods::{Figures, KindMonths};
 use crate::aggregate::figures::status::{DataStatus, MedianComparison};
 use crate::aggregate::state::current::Quality;
@@ -41,9 +41,12 @@ pub(crate) fn feed_months(figures: &Figures<'_>, intake: &Intake) -> Vec<FeedMon
         .collect()
 }
 
-fn deliveries(figures: &Figures<'_>, intake: &Intake) -> BTreeMap<RejectKey, KindDeliveries> {
+/// Partner, feed and kind; no kind = rejects whose event did not give one.
+type KindKey = (String, &'static str, Option<String>);
+
+fn deliveries(figures: &Figures<'_>, intake: &Intake) -> BTreeMap<KindKey, KindDeliveries> {
     let current = figures.current;
-    let mut by_kind: BTreeMap<RejectKey, KindDeliveries> = BTreeMap::new();
+    let mut by_kind: BTreeMap<KindKey, KindDeliveries> = BTreeMap::new();
     for ((index, month), quality) in &current.quality {
         let kind = &current.partner_kinds[*index as usize];
         let key = (
@@ -55,16 +58,19 @@ fn deliveries(figures: &Figures<'_>, intake: &Intake) -> BTreeMap<RejectKey, Kin
         deliveries.partner_kind = Some(*index as usize);
         deliveries.quality.insert(*month, *quality);
     }
-    for (key, month, count) in intake.rejects.iter() {
-        let deliveries = by_kind.entry(key.clone()).or_default();
-        deliveries.rejected.insert(month, count);
+    for (key, refusal) in intake.rejects.by_reason() {
+        let key = (key.partner.clone(), key.feed.as_str(), key.kind.clone());
+        let deliveries = by_kind.entry(key).or_default();
+        for (month, count) in &refusal.by_month {
+            *deliveries.rejected.entry(*month).or_default() += *count as i64;
+        }
     }
     by_kind
 }
 
 fn months_of_kind(
     figures: &Figures<'_>,
-    (partner, feed, kind): &RejectKey,
+    (partner, feed, kind): &KindKey,
     deliveries: &KindDeliveries,
 ) -> Vec<FeedMonth> {
     let is_count = deliveries

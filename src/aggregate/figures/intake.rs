@@ -39,14 +39,10 @@ pub(crate) struct PartitionTotals {
     pub(crate) rejected: i64,
 }
 
-/// Partner, feed and kind of rejects; no kind = the event did not give one.
-pub(crate) type RejectKey = (String, &'static str, Option<String>);
-
-/// Rejects whose partner is known, by the month they were received.
+/// Rejects whose partner is known, by what they share and the month they were received.
 #[derive(Default)]
 pub(crate) struct RejectCounts {
     calendar: Calendar,
-    by_month: BTreeMap<(RejectKey, Month), i64>,
     by_reason: BTreeMap<RefusalKey, Refusal>,
 }
 
@@ -57,6 +53,7 @@ pub(crate) struct RefusalKey {
     pub(crate) feed: Feed,
     pub(crate) reason: String,
     pub(crate) pointer: String,
+    /// None = the event did not give one.
     pub(crate) kind: Option<String>,
 }
 
@@ -97,8 +94,6 @@ impl RejectCounts {
         reject: &Reject,
     ) {
         let month = self.calendar.at(reject.received).month;
-        let key = (partner.to_owned(), feed.as_str(), reject.kind.clone());
-        *self.by_month.entry((key, month)).or_default() += 1;
         let key = RefusalKey {
             partner: partner.to_owned(),
             feed,
@@ -113,11 +108,5 @@ impl RejectCounts {
     /// The rejects of each sort.
     pub(crate) fn by_reason(&self) -> impl Iterator<Item = (&RefusalKey, &Refusal)> {
         self.by_reason.iter()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&RejectKey, Month, i64)> {
-        self.by_month
-            .iter()
-            .map(|((key, month), count)| (key, *month, *count))
     }
 }

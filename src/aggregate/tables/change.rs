@@ -77,8 +77,8 @@ impl Baseline {
     }
 }
 
-/// The first and last months of what a window is compared with, oldest first; empty if it is no count of
-/// months.
+/// The first and last months of what a window is compared with, oldest first; empty if the baseline is not
+/// a span of months.
 pub(crate) fn base_spans(baseline: &str, window: &Window) -> Vec<(Month, Month)> {
     let names = Baseline::NAMES.iter();
     let found = names
