@@ -33,13 +33,11 @@ mod workbook;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use crate::aggregate::tables::TableReadError;
 use crate::files::fault::{FaultSink, hint, nearest};
 use crate::files::{Fault, Faults, TextFiles};
-use crate::hex;
 use crate::reference::Reference;
 use crate::reference::windows::Window;
 use crate::release::RELEASES;
@@ -518,11 +516,6 @@ fn warnings(draft: &Draft<'_>) -> Vec<Fault> {
         }
     }
     warnings
-}
-
-/// The SHA-256 of bytes, in hexadecimal.
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(&Sha256::digest(bytes))
 }
 
 /// A figure whose text differs between two documents, for `assess diff`.

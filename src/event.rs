@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use jiff::civil;
 use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
 
 /// One of the three services whose events the partnership receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -273,6 +274,12 @@ impl fmt::Display for Micros {
     }
 }
 
+impl Serialize for Micros {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 static LONDON: LazyLock<TimeZone> = LazyLock::new(|| {
     TimeZone::get("Europe/London").expect("the time zone database is built into the program")
 });
@@ -339,6 +346,12 @@ impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first = self.first_day();
         write!(f, "{:04}-{:02}", first.year(), first.month())
+    }
+}
+
+impl Serialize for Month {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -8,10 +8,6 @@
 pub mod refusals;
 pub mod search;
 
-use std::fmt::Display;
-
-use serde::Serializer;
-
 use crate::aggregate::AggregateError;
 use crate::ledger::chain::ChainError;
 use crate::rejects::RejectsError;
@@ -26,9 +22,4 @@ pub enum FeedbackError {
     Chain(#[from] ChainError),
     #[error(transparent)]
     Rejects(#[from] RejectsError),
-}
-
-/// Serializes an instant as text.
-fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }

@@ -1,11 +1,18 @@
 //! Bytes as hexadecimal digits: how checksums and digests are written.
 
+use sha2::{Digest, Sha256};
+
 /// Two lower-case digits for each byte.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits
         .filter_map(|digit| char::from_digit(digit.into(), 16))
         .collect()
+}
+
+/// The SHA-256 of bytes.
+pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    encode(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod spreadsheet;
 pub mod sql;
 pub mod storage;
 pub mod telemetry;
+mod templates;
 pub mod watch;
 
 /// So that the test kit names this crate as the integration tests do.

@@ -13,7 +13,7 @@ mod to_do;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::aggregate::{
     Deliveries, FeedDelivery, KindDelivery, MonthDelivery, PROVENANCE, RefusalCount, SCORECARDS,
@@ -65,7 +65,6 @@ pub struct Scorecard {
     partner: String,
     name: String,
     /// When Kafka received the newest record that counts.
-    #[serde(serialize_with = "optional_text")]
     as_at: Option<Micros>,
     feeds: Vec<FeedCard>,
     #[serde(skip)]
@@ -85,7 +84,6 @@ struct ShownMonths {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct FeedCard {
     feed: &'static str,
-    #[serde(serialize_with = "optional_text")]
     last_received: Option<Micros>,
     paused: bool,
     /// Records read from Kafka that name this partner: `accepted` + `rejected`.
@@ -116,10 +114,8 @@ struct KindCard {
 /// A month of a kind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct MonthCard {
-    #[serde(serialize_with = "text")]
     month: Month,
     status: Option<&'static str>,
-    #[serde(serialize_with = "text")]
     due: civil::Date,
     records: i64,
     late: i64,
@@ -158,7 +154,6 @@ struct Defaults {
 /// The refusals with one reason, pointer and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct RefusalRow {
-    #[serde(serialize_with = "reason_code")]
     reason: Reason,
     pointer: String,
     kind: Option<String>,
@@ -167,7 +162,6 @@ struct RefusalRow {
     /// Refusals at a door.
     door_refused: u64,
     /// Both, by the month received.
-    #[serde(serialize_with = "by_text")]
     by_month: BTreeMap<Month, u64>,
     /// Where the newest rejects are in Kafka.
     at: Vec<String>,
@@ -468,35 +462,4 @@ pub async fn write_all(
 /// The folder of a partner's scorecard.
 pub fn folder_of(partner: &str) -> String {
     format!("{SCORECARDS}/{partner}")
-}
-
-fn text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-#[expect(clippy::ref_option, reason = "serde passes a field by reference")]
-fn optional_text<S: Serializer>(
-    value: &Option<impl std::fmt::Display>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
-    }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a field by reference"
-)]
-fn reason_code<S: Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(reason.as_str())
-}
-
-fn by_text<S: Serializer>(counts: &BTreeMap<Month, u64>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(
-        counts
-            .iter()
-            .map(|(month, count)| (month.to_string(), count)),
-    )
 }

@@ -16,13 +16,13 @@ mod script;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use include_dir::{Dir, include_dir};
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use crate::aggregate::PlanChoice;
 use crate::aggregate::tables::{self, TableKind};
 use crate::reference::Reference;
+use crate::templates;
 use parameters::Parameters;
 use script::{QueryPart, Script};
 
@@ -112,10 +112,7 @@ fn render(template: &str, parameters: Parameters, script: Script) -> Result<Stri
 
 /// The templates of a dialect. A name that nothing defines is an error.
 fn environment(dialect: Dialect) -> Result<Environment<'static>, Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let mut syntax = SyntaxConfig::builder();
-    environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
+    let mut environment = templates::environment()?;
     environment.add_filter("literal", literal);
     let tables = TEMPLATES.get_dir("tables").into_iter().flat_map(Dir::files);
     for file in TEMPLATES.files().chain(tables) {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use crate::aggregate::figures::periods::Figures;
@@ -434,5 +433,5 @@ fn checksum(plan: &Plan) -> String {
         series,
         factors,
     ]);
-    hex::encode(&Sha256::digest(content.to_string()))
+    hex::sha256(content.to_string())
 }

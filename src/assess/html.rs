@@ -1,17 +1,15 @@
 //! The document as one HTML file: no script, no external resource. The template arranges; it has no
 //! words about figures. Everything but pictures and the partnership's own text is escaped.
 
-use minijinja::syntax::SyntaxConfig;
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 use crate::assess::AssessError;
 use crate::assess::document::{DataTable, Document, Section};
 use crate::assess::figure::Figure;
+use crate::templates;
 
-/// A name ending in `.html` makes the library escape all values.
-const NAME: &str = "document.html";
 const TEMPLATE: &str = include_str!("html/document.html");
 const STYLE: &str = include_str!("html/style.css");
 
@@ -39,11 +37,6 @@ pub(crate) fn write(
     figures: &[(Figure, Vec<String>)],
     folder: &str,
 ) -> Result<String, AssessError> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let mut syntax = SyntaxConfig::builder();
-    environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.add_template(NAME, TEMPLATE)?;
     let rows = figures.iter().map(|(figure, sections)| FigureRow {
         name: figure.name.clone(),
         shown: figure.shown(),
@@ -62,7 +55,7 @@ pub(crate) fn write(
     let is_annex = |section: &&Section| section.id == "annex-e";
     let sections = &document.sections;
     let before_queries = sections.iter().find(is_annex).or(sections.last());
-    let written = environment.get_template(NAME)?.render(context! {
+    let values = context! {
         style => STYLE,
         folder => folder,
         queries_after => before_queries.map(|section| &section.id),
@@ -70,6 +63,6 @@ pub(crate) fn write(
         sections => Serde(&document.sections),
         figures => Serde(rows.collect::<Vec<_>>()),
         tables => Serde(tables.collect::<Vec<_>>()),
-    })?;
-    Ok(written)
+    };
+    Ok(templates::html(TEMPLATE, values)?)
 }

@@ -22,7 +22,7 @@ pub(crate) enum Value {
     /// Another number.
     Number(f64),
     /// A day.
-    Date(#[serde(serialize_with = "as_text")] civil::Date),
+    Date(civil::Date),
     /// A text.
     Text(String),
 }
@@ -94,14 +94,6 @@ impl Value {
                 .total_cmp(&b.number().unwrap_or_default()),
         }
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the form that serde calls"
-)]
-fn as_text<S: serde::Serializer>(day: &civil::Date, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(day)
 }
 
 impl From<&str> for Value {

@@ -11,9 +11,8 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use minijinja::syntax::SyntaxConfig;
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 use super::Door;
@@ -31,9 +30,8 @@ use crate::contract::tripwire::is_plain_id;
 use crate::event::{Kind, Micros};
 use crate::feedback::refusals::{RefusalLine, Refusals};
 use crate::feedback::search::{FoundEvent, NotCounted, SearchAnswer};
+use crate::templates;
 
-/// A name ending in `.html` makes the library escape all values.
-const NAME: &str = "page.html";
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 /// The cookie that contains the token.
@@ -311,15 +309,10 @@ impl Door {
     }
 
     fn render(&self, content: &PageContent) -> Result<String, minijinja::Error> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        let mut syntax = SyntaxConfig::builder();
-        environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
-        environment.add_template(NAME, TEMPLATE)?;
         let partners = &self.reference.partners;
         let grant = content.grant.as_deref();
         let pairs = grant.map(|grant| self.pairs(grant));
-        environment.get_template(NAME)?.render(context! {
+        let values = context! {
             heading => content.heading.as_str(),
             problem => Serde(&content.problem.as_ref().map(ProblemView::new)),
             report => Serde(&content.report),
@@ -338,7 +331,8 @@ impl Door {
             expires => grant.map(|grant| grant.expires.to_string()),
             body_mib => self.settings.body_bytes >> 20,
             events => self.settings.events,
-        })
+        };
+        templates::html(TEMPLATE, values)
     }
 
     /// What a partner's sources send: each kind with its system.

@@ -938,9 +938,7 @@ fn a_partner_is_identified_by_its_token_its_certificate_or_both() {
         "subjectAltName=DNS:feeds.kent.example",
     ];
     certificates.make("outsider", &names, false);
-    let digest = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(
-        certificates.certificate("maidstone"),
-    ));
+    let digest = hex::sha256(certificates.certificate("maidstone"));
     let expires = NOW.plus_seconds(86_400).in_london().date();
     let entries = format!(
         "[[certificate]]\nid = 'kent'\npartner = 'kent-police'\ndns_name = 'Feeds.Kent.example'\nexpires = {expires}\n\

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{FeedbackError, text};
+use super::FeedbackError;
 use crate::contract::rejection::Reason;
 use crate::contract::tripwire;
 use crate::event::{Micros, Position, TopicPartition};
@@ -24,7 +24,6 @@ pub struct RefusalLine {
     /// Topic, partition and position.
     pub at: String,
     /// When Kafka received it.
-    #[serde(serialize_with = "text")]
     pub received: Micros,
     /// The reason code.
     pub reason: String,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
-use super::{FeedbackError, text};
+use super::FeedbackError;
 use crate::aggregate::{Revision, history_in, is_replaced, month_of};
 use crate::contract::Record;
 use crate::contract::record::partner_of;
@@ -43,7 +43,6 @@ pub struct FoundEvent {
     /// Topic, partition and position.
     pub at: String,
     /// When Kafka received it.
-    #[serde(serialize_with = "text")]
     pub received: Micros,
     /// `accepted` or `rejected`.
     pub outcome: &'static str,

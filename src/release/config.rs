@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use jiff::civil;
-use sha2::{Digest, Sha256};
 
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::tables::ColumnSpec;
@@ -241,7 +240,7 @@ impl ReleaseConfig {
         let path = format!("{FOLDER}/{id}.toml");
         let checksums = [&*path, FILE].map(|path| {
             let text = files.text(path).unwrap_or_default();
-            hex::encode(&Sha256::digest(text))
+            hex::sha256(text)
         });
         read_named(files, &path, (id, &Self::ids(files)), |reader, _| {
             read(reader, reference, id, checksums)

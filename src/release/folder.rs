@@ -9,7 +9,6 @@ use std::path::Path;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::aggregate::tables::ValueType::{Boolean, Integer, Text};
 use crate::aggregate::tables::{self, ColumnSpec, TableBatch, TableSpec, ValueType};
@@ -326,7 +325,7 @@ pub(crate) fn complete(
     let files: Vec<Value> = made
         .files
         .iter()
-        .map(|(name, bytes)| json!({ "file": name, "sha256": checksum(bytes) }))
+        .map(|(name, bytes)| json!({ "file": name, "sha256": hex::sha256(bytes) }))
         .collect();
     let accepted: Vec<Value> = accepted
         .iter()
@@ -367,10 +366,6 @@ pub(crate) fn complete(
     let mut files = made.files;
     files.push((MANIFEST.to_owned(), text.into()));
     files
-}
-
-fn checksum(bytes: &[u8]) -> String {
-    hex::encode(&Sha256::digest(bytes))
 }
 
 /// Writes a release. What an interrupted run left is removed first; a complete release never is.
@@ -466,7 +461,7 @@ impl Manifest {
             .iter()
             .filter_map(|own| match files.get(&own.file) {
                 None => Some(format!("{} is missing", own.file)),
-                Some(bytes) if checksum(bytes) != own.sha256 => {
+                Some(bytes) if hex::sha256(bytes) != own.sha256 => {
                     Some(format!("{} was modified", own.file))
                 }
                 Some(_) => None,
@@ -551,7 +546,7 @@ pub(crate) fn earlier(
         earlier.push(EarlierRelease {
             manifest: json!({
                 "id": manifest.id,
-                "manifest_sha256": files.get(MANIFEST).map(|bytes| checksum(bytes)),
+                "manifest_sha256": files.get(MANIFEST).map(|bytes| hex::sha256(bytes)),
             }),
             cells: published.cells,
             structure: published.structure,
@@ -744,9 +739,9 @@ mod tests {
         let manifest: Manifest = serde_json::from_value(json!({
             "id": "r", "plan": "p", "as_at": null,
             "files": [
-                { "file": "a", "sha256": checksum(b"1") },
-                { "file": "b", "sha256": checksum(b"2") },
-                { "file": "c", "sha256": checksum(b"3") },
+                { "file": "a", "sha256": hex::sha256(b"1") },
+                { "file": "b", "sha256": hex::sha256(b"2") },
+                { "file": "c", "sha256": hex::sha256(b"3") },
             ],
         }))
         .expect("a manifest");

@@ -2,18 +2,16 @@
 //! numbers are those of the scorecard.
 
 use indicatif::HumanCount;
-use minijinja::syntax::SyntaxConfig;
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 use super::{FeedCard, KindCard, MonthCard, RefusalRow, SECURITY_POLICY, Scorecard, ShownMonths};
 use crate::event::Month;
 use crate::reference::labels::in_words;
 use crate::reference::windows::months_in_words;
+use crate::templates;
 
-/// A name ending in `.html` makes the library escape all values.
-const NAME: &str = "scorecard.html";
 const TEMPLATE: &str = include_str!("html/scorecard.html");
 const STYLE: &str = include_str!("html/style.css");
 /// The months of a chart of records, and of a chart of refusals.
@@ -144,23 +142,19 @@ impl Chart {
 
 /// Writes the page.
 pub(super) fn write(card: &Scorecard) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let mut syntax = SyntaxConfig::builder();
-    environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.add_template(NAME, TEMPLATE)?;
     let feeds: Vec<FeedView<'_>> = card
         .feeds
         .iter()
         .map(|feed| feed_view(feed, card.months))
         .collect();
-    environment.get_template(NAME)?.render(context! {
+    let values = context! {
         style => STYLE,
         security_policy => SECURITY_POLICY,
         name => &*card.name,
         as_at => card.as_at.map(instant_text),
         feeds => Serde(&feeds),
-    })
+    };
+    templates::html(TEMPLATE, values)
 }
 
 fn feed_view(feed: &FeedCard, shown: ShownMonths) -> FeedView<'_> {

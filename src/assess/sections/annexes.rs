@@ -484,7 +484,7 @@ fn about(draft: &Draft<'_>) -> Vec<Block> {
         provenance.push(prose!(
             "{}: checksum {}",
             code(&**file),
-            code(crate::assess::sha256(text.as_bytes()))
+            code(crate::hex::sha256(text))
         ));
     }
     vec![

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use jiff::civil;
-use sha2::{Digest, Sha256};
 
 use super::check;
 use super::index::{RULES_MAX, RuleIndex};
@@ -254,7 +253,7 @@ fn scope(rules: &[Rule]) -> String {
     let mut rules: Vec<String> = rules.iter().map(Rule::canonical).collect();
     rules.sort();
     rules.dedup();
-    let mut scope = hex::encode(&Sha256::digest(rules.join("\n")));
+    let mut scope = hex::sha256(rules.join("\n"));
     scope.truncate(SCOPE_DIGITS);
     scope
 }
