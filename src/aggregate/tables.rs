@@ -32,6 +32,7 @@ pub(crate) mod shared_columns;
 mod sources;
 pub(crate) mod spc;
 pub(crate) mod spec;
+mod value;
 mod window_totals;
 mod windows;
 pub(crate) mod writer;
@@ -39,6 +40,7 @@ pub(crate) mod writer;
 pub use column::{ColumnPurpose, ColumnSpec, ValueType};
 pub use reader::{TableBatch, TableReadError};
 pub use spec::{TableKind, TableSpec};
+pub use value::TableValue;
 
 /// Every table of a plan's folder, in the order of names.
 pub const TABLES: &[TableSpec] = &[

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::chart::Drawing;
 use crate::assess::chart::svg::Picture;
 use crate::assess::prose::{Prose, Span};
-use crate::assess::value::Value;
 
 /// The document.
 #[derive(Clone, Debug, Serialize)]
@@ -86,7 +86,7 @@ pub(crate) struct DataTable {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct TableQuery {
     pub(crate) sql: String,
-    pub(crate) rows: Vec<Vec<Value>>,
+    pub(crate) rows: Vec<Vec<TableValue>>,
 }
 
 /// A column of a table.
@@ -102,7 +102,7 @@ pub(crate) struct TableColumn {
 pub(crate) struct TableCell {
     pub(crate) prose: Prose,
     /// The unrounded value, for spreadsheets.
-    pub(crate) value: Option<Value>,
+    pub(crate) value: Option<TableValue>,
     /// A small picture in its place.
     pub(crate) picture: Option<Picture>,
 }

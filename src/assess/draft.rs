@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use jiff::civil;
 
 use crate::aggregate::figures::chance::CLEAR;
+use crate::aggregate::tables::TableValue;
 use crate::assess::config::{AssessmentConfig, FeedName};
 use crate::assess::facts::{FactRow, Facts};
 use crate::assess::figure::{FigureBook, FigureRequest};
 use crate::assess::prose::{Prose, Span, prose};
 use crate::assess::query::{ColumnName, Condition, Expression, HIDDEN, SHOWN, Selection};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 use crate::assess::words::{Comparison, Wording};
 
 /// Below this base a percentage says little.
@@ -528,7 +529,7 @@ impl<'d> Measure<'d> {
     }
 
     /// The value of a column of `change`.
-    pub(crate) fn change_value(&self, column: ColumnName) -> Option<Value> {
+    pub(crate) fn change_value(&self, column: ColumnName) -> Option<TableValue> {
         self.change.map(|row| row.get(column).clone())
     }
 }

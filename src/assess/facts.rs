@@ -6,15 +6,13 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use arrow_array::Array;
-use jiff::{ToSpan, civil};
+use jiff::civil;
 use tokio::runtime::Handle;
 
 use crate::aggregate::PROVENANCE;
-use crate::aggregate::tables::{self, TableBatch, TableSpec, ValueType};
+use crate::aggregate::tables::{self, TableBatch, TableSpec, TableValue, ValueType};
 use crate::assess::AssessError;
 use crate::assess::query::{ColumnName, Condition, Expression, Listing, Selection};
-use crate::assess::value::Value;
 use crate::release::MANIFEST;
 use crate::storage::Store;
 
@@ -46,7 +44,7 @@ const COMPLETE: [&str; 9] = [
 #[derive(Debug, Default)]
 struct Rows {
     columns: BTreeMap<&'static str, usize>,
-    rows: Vec<Vec<Value>>,
+    rows: Vec<Vec<TableValue>>,
 }
 
 /// Which tables a document is written from.
@@ -72,12 +70,12 @@ pub(crate) struct Facts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FactRow<'f> {
     table: &'f Rows,
-    values: &'f [Value],
+    values: &'f [TableValue],
 }
 
 impl<'f> FactRow<'f> {
     /// The value of a column.
-    pub(crate) fn get(self, column: ColumnName) -> &'f Value {
+    pub(crate) fn get(self, column: ColumnName) -> &'f TableValue {
         &self.values[self.table.index(column)]
     }
 
@@ -221,16 +219,16 @@ impl Facts {
 
     /// The value of an expression over the rows of a selection; none if the expression is about one
     /// row, and there are several.
-    pub(crate) fn value(&self, selection: &Selection, expression: &Expression) -> Value {
+    pub(crate) fn value(&self, selection: &Selection, expression: &Expression) -> TableValue {
         let rows = self.rows(selection);
         if expression.is_of_one_row() && rows.len() > 1 {
-            return Value::Null;
+            return TableValue::Null;
         }
         evaluate(expression, &rows)
     }
 
     /// The rows of a listing, each with its values.
-    pub(crate) fn list(&self, listing: &Listing) -> Vec<Vec<Value>> {
+    pub(crate) fn list(&self, listing: &Listing) -> Vec<Vec<TableValue>> {
         let mut rows = self.rows(&listing.rows);
         rows.sort_by(|a, b| {
             let orders = listing.order.iter().map(|(column, descending)| {
@@ -279,45 +277,16 @@ fn kept_rows(table: &str, batch: &TableBatch, window: &str) -> Vec<usize> {
         .collect()
 }
 
-fn value(batch: &TableBatch, column: &str, value_type: ValueType, row: usize) -> Value {
-    if !batch.has(column) {
-        return Value::Null;
-    }
-    match value_type {
-        ValueType::Text => {
-            let texts = batch.texts(column);
-            Value::from(texts.is_valid(row).then(|| texts.value(row)))
-        }
-        ValueType::Integer => {
-            let numbers = batch.integers(column);
-            let number = numbers.is_valid(row).then(|| numbers.value(row));
-            number.map_or(Value::Null, Value::Integer)
-        }
-        ValueType::Number => {
-            let numbers = batch.numbers(column);
-            let number = numbers.is_valid(row).then(|| numbers.value(row));
-            number.map_or(Value::Null, Value::Number)
-        }
-        ValueType::Boolean => {
-            let values = batch.booleans(column);
-            let value = values.is_valid(row).then(|| values.value(row));
-            value.map_or(Value::Null, Value::Boolean)
-        }
-        ValueType::Date => {
-            let dates = batch.dates(column);
-            let date = dates.is_valid(row).then(|| dates.value(row));
-            date.map_or(Value::Null, |days| Value::Date(day(days)))
-        }
-        // Only times of receipt, which the document does not show.
-        ValueType::Instant => Value::Null,
+/// A value; a column that a release leaves out has none.
+fn value(batch: &TableBatch, column: &str, value_type: ValueType, row: usize) -> TableValue {
+    if batch.has(column) {
+        batch.value(column, value_type, row)
+    } else {
+        TableValue::Null
     }
 }
 
-fn day(days_since_1970: i32) -> civil::Date {
-    civil::date(1970, 1, 1).saturating_add(days_since_1970.days())
-}
-
-fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> Value {
+fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> TableValue {
     let only = |column| {
         debug_assert!(
             rows.len() < 2,
@@ -325,21 +294,23 @@ fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> Value {
             rows.len()
         );
         rows.first()
-            .map_or(Value::Null, |row| row.get(column).clone())
+            .map_or(TableValue::Null, |row| row.get(column).clone())
     };
     let percent = |part: f64, whole: f64| {
         if whole == 0.0 {
-            Value::Null
+            TableValue::Null
         } else {
-            Value::Number(100.0 * part / whole)
+            TableValue::Number(100.0 * part / whole)
         }
     };
     match expression {
         Expression::Column(column) if rows.len() > 1 => rows[0].get(column).clone(),
         Expression::Column(column) => only(column),
-        Expression::TimesHundred(column) => only(column)
-            .number()
-            .map_or(Value::Null, |number| Value::Number(100.0 * number)),
+        Expression::TimesHundred(column) => {
+            only(column).number().map_or(TableValue::Null, |number| {
+                TableValue::Number(100.0 * number)
+            })
+        }
         Expression::Percent(part, whole) => {
             let sum = |columns: &[ColumnName]| {
                 let numbers = columns.iter().map(|column| only(column).number());
@@ -347,25 +318,25 @@ fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> Value {
             };
             match (sum(part), sum(whole)) {
                 (Some(part), Some(whole)) => percent(part, whole),
-                _ => Value::Null,
+                _ => TableValue::Null,
             }
         }
         Expression::Plus(columns) => {
             let numbers = columns.iter().map(|column| only(column).integer());
             let sum = numbers.sum::<Option<i64>>();
-            sum.map_or(Value::Null, Value::Integer)
+            sum.map_or(TableValue::Null, TableValue::Integer)
         }
-        Expression::Rows => Value::Integer(rows.len() as i64),
+        Expression::Rows => TableValue::Integer(rows.len() as i64),
         Expression::CountWhere(condition) => {
             let rows = rows.iter().filter(|row| row.meets(condition));
-            Value::Integer(rows.count() as i64)
+            TableValue::Integer(rows.count() as i64)
         }
         Expression::Sum(column) => {
-            Value::Integer(rows.iter().filter_map(|r| r.integer(column)).sum())
+            TableValue::Integer(rows.iter().filter_map(|r| r.integer(column)).sum())
         }
         Expression::SumWhere(column, condition) => {
             let rows = rows.iter().filter(|row| row.meets(condition));
-            Value::Integer(rows.filter_map(|row| row.integer(column)).sum())
+            TableValue::Integer(rows.filter_map(|row| row.integer(column)).sum())
         }
         Expression::Share(column, condition) => {
             let sum = |all: bool| -> i64 {

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::facts::Facts;
 use crate::assess::prose::{Prose, Span};
 use crate::assess::query::{Expression, Selection};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// A number of the document.
 #[derive(Clone, Debug)]
@@ -14,7 +15,7 @@ pub(crate) struct Figure {
     /// Its name, which stays the same from one document to the next.
     pub(crate) name: String,
     /// Its value.
-    pub(crate) value: Value,
+    pub(crate) value: TableValue,
     /// How it is shown.
     pub(crate) format: NumberFormat,
     /// The query, to be run in the folder of the tables.

@@ -3,7 +3,7 @@
 
 use jiff::civil;
 
-use crate::assess::value::Value;
+use crate::aggregate::tables::TableValue;
 
 /// The statuses of a count with a number.
 pub(crate) const SHOWN: [&str; 2] = ["exact", "rounded"];
@@ -17,9 +17,9 @@ pub(crate) type ColumnName = &'static str;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
     /// The column has the value; null is a value here.
-    Is(ColumnName, Value),
+    Is(ColumnName, TableValue),
     /// The column has one of the values.
-    In(ColumnName, Vec<Value>),
+    In(ColumnName, Vec<TableValue>),
     /// The column has a value.
     NotNull(ColumnName),
     /// The column is from one number to another.
@@ -45,13 +45,13 @@ impl Condition {
 
     /// That a row has a number: exact, or rounded in a release.
     pub(crate) fn count_is_shown() -> Self {
-        let shown = SHOWN.map(Value::from);
+        let shown = SHOWN.map(TableValue::from);
         Self::In("count_status", shown.into())
     }
 
     /// That a row has a number, or one that a release hides.
     pub(crate) fn count_is_shown_or_hidden() -> Self {
-        let statuses = SHOWN.into_iter().chain([HIDDEN]).map(Value::from);
+        let statuses = SHOWN.into_iter().chain([HIDDEN]).map(TableValue::from);
         Self::In("count_status", statuses.collect())
     }
 
@@ -78,7 +78,7 @@ impl Condition {
     }
 
     /// Whether a value of its column meets it.
-    pub(crate) fn matches(&self, value: &Value) -> bool {
+    pub(crate) fn matches(&self, value: &TableValue) -> bool {
         match self {
             Self::Is(_, wanted) => value == wanted,
             Self::In(_, wanted) => wanted.contains(value),
@@ -95,10 +95,10 @@ impl Condition {
 
     fn sql(&self) -> String {
         match self {
-            Self::Is(column, Value::Null) => format!("{column} IS NULL"),
+            Self::Is(column, TableValue::Null) => format!("{column} IS NULL"),
             Self::Is(column, value) => format!("{column} = {}", value.literal()),
             Self::In(column, values) => {
-                let values: Vec<String> = values.iter().map(Value::literal).collect();
+                let values: Vec<String> = values.iter().map(TableValue::literal).collect();
                 format!("{column} IN ({})", values.join(", "))
             }
             Self::NotNull(column) => format!("{column} IS NOT NULL"),
@@ -195,14 +195,17 @@ impl Selection {
     }
 
     /// Only the rows whose column has the value.
-    pub(crate) fn is(self, column: ColumnName, value: impl Into<Value>) -> Self {
+    pub(crate) fn is(self, column: ColumnName, value: impl Into<TableValue>) -> Self {
         let value = value.into();
         self.and(Condition::Is(column, value))
     }
 
     /// Only the rows whose column has one of the texts.
     pub(crate) fn one_of(self, column: ColumnName, values: &[&str]) -> Self {
-        let values = values.iter().map(|value| Value::from(*value)).collect();
+        let values = values
+            .iter()
+            .map(|value| TableValue::from(*value))
+            .collect();
         self.and(Condition::In(column, values))
     }
 

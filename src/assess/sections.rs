@@ -16,13 +16,14 @@ pub(crate) mod weekly;
 
 pub(crate) use key_points::all_measures;
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::config::{SERIES_TEXT, Status, TEXTS};
 use crate::assess::document::{Block, DataTable, Section, TableCell, TableColumn, TableQuery};
 use crate::assess::draft::{Draft, Series};
 use crate::assess::previous::Previous;
 use crate::assess::prose::{Prose, in_words, prose};
 use crate::assess::query::{HIDDEN, Listing};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// The sign of a number that is not shown, to protect people.
 const NOT_SHOWN: &str = "[c]";
@@ -156,7 +157,7 @@ fn listed_table(
         let cells = row.iter().zip(columns);
         cells
             .map(|(value, (_, format))| match value {
-                Value::Null if is_hidden && format.is_some() => Prose::from(NOT_SHOWN).into(),
+                TableValue::Null if is_hidden && format.is_some() => Prose::from(NOT_SHOWN).into(),
                 value => cell(value, *format),
             })
             .collect()
@@ -178,12 +179,12 @@ fn listed_table(
 }
 
 /// A value as a cell; a missing number is a dash that is read as "no figure".
-fn cell(value: &Value, format: Option<NumberFormat>) -> TableCell {
+fn cell(value: &TableValue, format: Option<NumberFormat>) -> TableCell {
     let text = match (value, format) {
-        (Value::Null, Some(_)) => "[x]".to_owned(),
-        (Value::Date(date), _) => crate::assess::prose::day(*date),
-        (Value::Boolean(true), _) => "yes".to_owned(),
-        (Value::Boolean(false), _) => "no".to_owned(),
+        (TableValue::Null, Some(_)) => "[x]".to_owned(),
+        (TableValue::Date(date), _) => crate::assess::prose::day(*date),
+        (TableValue::Boolean(true), _) => "yes".to_owned(),
+        (TableValue::Boolean(false), _) => "no".to_owned(),
         (value, Some(format)) => format.show(value),
         (value, None) => value.text().unwrap_or_default().to_owned(),
     };

@@ -3,69 +3,14 @@
 //! Numbers are shown the same on every machine: commas between thousands, one decimal for shares and
 //! rates, halves rounded away from zero, and a true minus sign.
 
-use jiff::civil;
 use serde::Serialize;
+
+use crate::aggregate::tables::TableValue;
 
 /// The minus sign, which is wider than a hyphen and is read as a minus.
 const MINUS: char = '\u{2212}';
 
-/// A value of a cell.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Value {
-    /// No value.
-    Null,
-    /// True or false.
-    Boolean(bool),
-    /// A whole number.
-    Integer(i64),
-    /// Another number.
-    Number(f64),
-    /// A day.
-    Date(civil::Date),
-    /// A text.
-    Text(String),
-}
-
-impl Value {
-    /// The text, if it is one.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The whole number, if it is one.
-    pub(crate) fn integer(&self) -> Option<i64> {
-        match self {
-            Self::Integer(number) => Some(*number),
-            _ => None,
-        }
-    }
-
-    /// The number, whole or not.
-    pub(crate) fn number(&self) -> Option<f64> {
-        match self {
-            Self::Integer(number) => Some(*number as f64),
-            Self::Number(number) => Some(*number),
-            _ => None,
-        }
-    }
-
-    /// The day, if it is one.
-    pub(crate) fn date(&self) -> Option<civil::Date> {
-        match self {
-            Self::Date(date) => Some(*date),
-            _ => None,
-        }
-    }
-
-    /// Whether there is no value.
-    pub(crate) fn is_null(&self) -> bool {
-        *self == Self::Null
-    }
-
+impl TableValue {
     /// The value as an SQL literal.
     pub(crate) fn literal(&self) -> String {
         match self {
@@ -96,18 +41,6 @@ impl Value {
     }
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<Option<&str>> for Value {
-    fn from(text: Option<&str>) -> Self {
-        text.map_or(Self::Null, Self::from)
-    }
-}
-
 /// How a number is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -128,10 +61,10 @@ pub(crate) enum NumberFormat {
 
 impl NumberFormat {
     /// The number as text.
-    pub(crate) fn show(self, value: &Value) -> String {
+    pub(crate) fn show(self, value: &TableValue) -> String {
         let Some(number) = value.number() else {
             return match value {
-                Value::Text(text) => text.clone(),
+                TableValue::Text(text) => text.clone(),
                 _ => String::new(),
             };
         };
@@ -188,17 +121,20 @@ mod tests {
 
     #[test]
     fn numbers_are_shown_as_people_write_them() {
-        let shown = |format: NumberFormat, number: f64| format.show(&Value::Number(number));
-        assert_eq!(NumberFormat::Count.show(&Value::Integer(1_257)), "1,257");
+        let shown = |format: NumberFormat, number: f64| format.show(&TableValue::Number(number));
         assert_eq!(
-            NumberFormat::Count.show(&Value::Integer(-1_234_567)),
+            NumberFormat::Count.show(&TableValue::Integer(1_257)),
+            "1,257"
+        );
+        assert_eq!(
+            NumberFormat::Count.show(&TableValue::Integer(-1_234_567)),
             "−1,234,567"
         );
         assert_eq!(shown(NumberFormat::Percent, 14.899_451), "14.9%");
         assert_eq!(shown(NumberFormat::Percent, -12.25), "12.3%");
         assert_eq!(shown(NumberFormat::SignedPercent, -12.25), "−12.3%");
         assert_eq!(shown(NumberFormat::SignedPercent, 0.04), "0.0%");
-        assert_eq!(NumberFormat::Signed.show(&Value::Integer(39)), "+39");
+        assert_eq!(NumberFormat::Signed.show(&TableValue::Integer(39)), "+39");
         assert_eq!(shown(NumberFormat::Rate, 31.831_84), "31.8");
         assert_eq!(shown(NumberFormat::WholePercent, 41.2), "41%");
     }

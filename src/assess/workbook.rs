@@ -4,9 +4,9 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::document::{DataTable, Document, TableCell};
 use crate::assess::draft::Draft;
-use crate::assess::value::Value;
 use crate::spreadsheet::frame;
 
 /// The first row of a table: below its title, its note and its query.
@@ -155,7 +155,7 @@ fn write_cell(
     (row, column): (u32, u16),
     cell: &TableCell,
 ) -> Result<(), XlsxError> {
-    let number = cell.value.as_ref().and_then(Value::number);
+    let number = cell.value.as_ref().and_then(TableValue::number);
     if let Some(number) = number {
         sheet.write(row, column, number)?;
         return Ok(());

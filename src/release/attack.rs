@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aggregate::tables::change::base_spans;
-use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, ValueType};
+use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableValue, ValueType};
 use crate::disclosure::{self, Cell, Form, System};
 use crate::reference::windows::Window;
 use crate::release::ReleaseError;
@@ -13,7 +13,7 @@ use crate::release::figures;
 use crate::release::keys::{CellKey, SeriesRef};
 use crate::release::published::{KeyColumns, PublishedCell, PublishedForm};
 use crate::release::relations::{SeriesRule, Structure, build};
-use crate::release::table::{Datum, ReleaseTable};
+use crate::release::table::ReleaseTable;
 
 /// What the attack found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -267,7 +267,7 @@ fn derived(release: &PublishedRelease, table: &ReleaseTable) -> Vec<Finding> {
     };
     let keys = KeyColumns::new(figures, table);
     let mut findings = Vec::new();
-    let mut add = |row: &[Datum]| {
+    let mut add = |row: &[TableValue]| {
         findings.push(Finding {
             kind: FindingKind::Derived,
             text: format!("{}: {}", table.name, keys.key(row).text()),
@@ -278,13 +278,16 @@ fn derived(release: &PublishedRelease, table: &ReleaseTable) -> Vec<Finding> {
         .chain(["base_status"])
         .filter_map(|column| table.position(column))
         .collect();
-    let is_hidden = |row: &[Datum]| {
+    let is_hidden = |row: &[TableValue]| {
         let mut own = statuses.iter();
-        own.any(|status| row[*status].as_text() == Some("suppressed"))
+        own.any(|status| row[*status].text() == Some("suppressed"))
     };
     let numbers = computed_numbers(table);
     for row in table.rows.iter().filter(|row| is_hidden(row)) {
-        if numbers.iter().any(|column| row[*column] != Datum::Null) {
+        if numbers
+            .iter()
+            .any(|column| row[*column] != TableValue::Null)
+        {
             add(row);
         }
     }
@@ -296,7 +299,7 @@ fn derived(release: &PublishedRelease, table: &ReleaseTable) -> Vec<Finding> {
         _ => None,
     };
     if let Some((number, set)) = together {
-        let group = |row: &[Datum]| {
+        let group = |row: &[TableValue]| {
             let mut key = keys.key(row);
             match table.name {
                 "window_totals" => key.area.code = row[set].key().unwrap_or_default(),
@@ -305,7 +308,8 @@ fn derived(release: &PublishedRelease, table: &ReleaseTable) -> Vec<Finding> {
             }
             key
         };
-        let in_set = |row: &&Vec<Datum>| table.name != "window_totals" || row[set] != Datum::Null;
+        let in_set =
+            |row: &&Vec<TableValue>| table.name != "window_totals" || row[set] != TableValue::Null;
         let hidden: BTreeSet<CellKey> = table
             .rows
             .iter()
@@ -313,7 +317,7 @@ fn derived(release: &PublishedRelease, table: &ReleaseTable) -> Vec<Finding> {
             .map(|row| group(row))
             .collect();
         for row in &table.rows {
-            if row[number] != Datum::Null && hidden.contains(&group(row)) {
+            if row[number] != TableValue::Null && hidden.contains(&group(row)) {
                 add(row);
             }
         }
@@ -349,7 +353,7 @@ fn bases(release: &PublishedRelease, cells: &BTreeMap<&CellKey, &PublishedCell>)
         let [baseline, status, low, high] = columns.map(|column| table.index(column));
         for row in &table.rows {
             let key = keys.key(row);
-            let name = row[baseline].as_text().unwrap_or_default();
+            let name = row[baseline].text().unwrap_or_default();
             let window = Window::parse(&key.window);
             let spans = window.map(|window| base_spans(name, &window));
             let spans = spans.unwrap_or_default();
@@ -362,9 +366,9 @@ fn bases(release: &PublishedRelease, cells: &BTreeMap<&CellKey, &PublishedCell>)
                 .map(|form| form.unwrap_or(PublishedForm::NotSupplied))
                 .collect();
             let base = Base::new(&forms);
-            let is_right = row[status].as_text() == Some(base.status)
-                && row[low].as_integer() == base.low
-                && row[high].as_integer() == base.high;
+            let is_right = row[status].text() == Some(base.status)
+                && row[low].integer() == base.low
+                && row[high].integer() == base.high;
             if !spans.is_empty() && !is_right {
                 findings.push(Finding {
                     kind: FindingKind::Derived,

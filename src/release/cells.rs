@@ -11,13 +11,12 @@ use arrow_array::Array;
 use arrow_schema::DataType;
 use jiff::{ToSpan, civil};
 
-use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch, ValueType};
+use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch, TableValue, ValueType};
 use crate::event::Month;
 use crate::release::config::{Merge, ReleaseConfig, TableRequest};
 use crate::release::figures::{self, FigureTable, SeriesOfTable, is_copied};
 use crate::release::keys::{AreaRef, CellKey, Measure, SeriesRef};
 use crate::release::rules::{DisclosureRules, Finest, RuleSubject, Safeguard};
-use crate::release::table::{Datum, datum, exact_value};
 use crate::release::{ExactTables, ReleaseError};
 
 /// How much of a number is known to us.
@@ -60,7 +59,7 @@ pub(crate) struct RowKey {
 pub(crate) struct FigureRows {
     pub(crate) table: &'static FigureTable,
     pub(crate) columns: Vec<ColumnSpec>,
-    pub(crate) rows: BTreeMap<RowKey, Vec<Datum>>,
+    pub(crate) rows: BTreeMap<RowKey, Vec<TableValue>>,
 }
 
 /// What a release has of the exact tables.
@@ -275,9 +274,11 @@ impl<'r> CellReader<'r> {
                     read.cells.insert(key, cell);
                 }
                 self.note(batch, row);
-                let values = columns
-                    .iter()
-                    .map(|column| column.map_or(Datum::Null, |(array, of)| datum(array, of, row)));
+                let values = columns.iter().map(|column| {
+                    column.map_or(TableValue::Null, |(array, of)| {
+                        TableValue::read(array, of, row)
+                    })
+                });
                 let values = values.collect();
                 if let Some(cell) = of_row {
                     read.rows.rows.insert(RowKey { cell, baseline }, values);
@@ -439,15 +440,15 @@ impl<'r> CellReader<'r> {
 /// The series and keys of a partner's kind in a table, each with a row that has its labels.
 #[derive(Default)]
 struct FilledKind {
-    series: BTreeMap<SeriesRef, Vec<Datum>>,
-    measures: BTreeMap<Measure, Vec<Datum>>,
+    series: BTreeMap<SeriesRef, Vec<TableValue>>,
+    measures: BTreeMap<Measure, Vec<TableValue>>,
     tiers: BTreeSet<(String, Option<String>)>,
     /// Whether the table has the areas that collect the records of no area.
     has_collected: bool,
 }
 
 impl FilledKind {
-    fn add(&mut self, key: &CellKey, values: &[Datum]) {
+    fn add(&mut self, key: &CellKey, values: &[TableValue]) {
         let CellKey {
             series,
             measure,
@@ -494,7 +495,7 @@ impl FilledKind {
         key: &CellKey,
         (batch, row): (&TableBatch, usize),
         is_zero: bool,
-    ) -> Vec<Datum> {
+    ) -> Vec<TableValue> {
         let (of_series, of_measure) = (&self.series[&key.series], &self.measures[&key.measure]);
         let mut own_keys = key.measure.0.iter().skip(1);
         let values = (0..).zip(&rows.columns).map(|(index, column): (usize, _)| {
@@ -504,16 +505,16 @@ impl FilledKind {
                 }
                 (ColumnPurpose::OwnKey, _) => {
                     let own = own_keys.next().and_then(|own| own.as_deref());
-                    Datum::from_key(own, column.value_type)
+                    TableValue::from_key(own, column.value_type)
                 }
                 (_, "outcome_label") => of_measure[index].clone(),
-                (_, "count_reason") if is_zero => Datum::Null,
+                (_, "count_reason") if is_zero => TableValue::Null,
                 (_, "count_reason") => match text(batch, "count_reason", row) {
-                    Some(reason) => Datum::Text(reason),
-                    None => Datum::Text("cannot_show".to_owned()),
+                    Some(reason) => TableValue::Text(reason),
+                    None => TableValue::Text("cannot_show".to_owned()),
                 },
-                _ if !is_copied(column) => Datum::Null,
-                _ if batch.has(column.name) => exact_value(batch, column, row),
+                _ if !is_copied(column) => TableValue::Null,
+                _ if batch.has(column.name) => batch.value(column.name, column.value_type, row),
                 _ => of_measure[index].clone(),
             }
         });

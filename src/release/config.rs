@@ -8,6 +8,7 @@ use jiff::civil;
 
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::tables::ColumnSpec;
+use crate::aggregate::tables::TableValue;
 use crate::files::TextFiles;
 use crate::files::fault::{Faults, hint};
 use crate::files::toml_reader::{ListItem, TomlReader, read_named};
@@ -20,7 +21,7 @@ use crate::reference::windows::Window;
 use crate::release::figures::{self, FIGURES, FigureTable, SeriesOfTable};
 use crate::release::keys::{AreaRef, CellKey};
 use crate::release::rules::{FILE, Finest};
-use crate::release::table::{Datum, index_of};
+use crate::release::table::index_of;
 
 /// The folder of all releases' files, in the folder of the configuration.
 pub(crate) const FOLDER: &str = "releases";
@@ -162,19 +163,23 @@ impl Merge {
     }
 
     /// The row of the sum, from the row of its first part.
-    pub(crate) fn first(&self, columns: &[ColumnSpec], mut row: Vec<Datum>) -> Vec<Datum> {
+    pub(crate) fn first(
+        &self,
+        columns: &[ColumnSpec],
+        mut row: Vec<TableValue>,
+    ) -> Vec<TableValue> {
         let names = match self.keys {
             MergedKeys::Codes { .. } => ["series", "series_label"],
             MergedKeys::Areas { .. } => ["area_code", "area_name"],
         };
         for (name, text) in names.iter().zip([&self.code, &self.label]) {
-            row[index_of(columns, name)] = Datum::Text(text.clone());
+            row[index_of(columns, name)] = TableValue::Text(text.clone());
         }
         for name in ["is_plan_area", "edition"] {
             if let Some(index) = columns.iter().position(|own| own.name == name) {
                 row[index] = match row[index] {
-                    Datum::Boolean(_) => Datum::Boolean(false),
-                    _ => Datum::Null,
+                    TableValue::Boolean(_) => TableValue::Boolean(false),
+                    _ => TableValue::Null,
                 };
             }
         }
@@ -183,26 +188,26 @@ impl Merge {
 
     /// Adds the row of another part: the least complete months, the sum of populations, and the breaks
     /// of both.
-    pub(crate) fn join(&self, columns: &[ColumnSpec], row: &mut [Datum], part: &[Datum]) {
+    pub(crate) fn join(&self, columns: &[ColumnSpec], row: &mut [TableValue], part: &[TableValue]) {
         for ((column, own), other) in columns.iter().zip(row).zip(part) {
             match (column.name, &*own, other) {
-                ("data_status", Datum::Text(a), Datum::Text(b)) => {
-                    *own = Datum::Text(DataStatus::worse_name(a, b).to_owned());
+                ("data_status", TableValue::Text(a), TableValue::Text(b)) => {
+                    *own = TableValue::Text(DataStatus::worse_name(a, b).to_owned());
                 }
-                ("population", Datum::Integer(a), Datum::Integer(b))
+                ("population", TableValue::Integer(a), TableValue::Integer(b))
                     if matches!(self.keys, MergedKeys::Areas { .. }) =>
                 {
-                    *own = Datum::Integer(a + b);
+                    *own = TableValue::Integer(a + b);
                 }
                 ("population", _, _) if matches!(self.keys, MergedKeys::Areas { .. }) => {
-                    *own = Datum::Null;
+                    *own = TableValue::Null;
                 }
                 ("breaks" | "why_not" | "why_months", _, _) => {
-                    let texts = [&*own, other].map(|value| value.as_text().unwrap_or_default());
+                    let texts = [&*own, other].map(|value| value.text().unwrap_or_default());
                     let texts = texts.iter().flat_map(|text| text.split(';'));
                     let texts: BTreeSet<&str> = texts.filter(|text| !text.is_empty()).collect();
                     let joined = texts.into_iter().collect::<Vec<_>>().join(";");
-                    *own = Datum::text(Some(joined).filter(|text| !text.is_empty()));
+                    *own = TableValue::from(Some(joined).filter(|text| !text.is_empty()));
                 }
                 _ => {}
             }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::aggregate::figures::chance::{Located, Variation};
+use crate::aggregate::tables::TableValue;
 use crate::aggregate::tables::change::{PublishedComparison, base_spans};
 use crate::aggregate::tables::shared_columns::{percent, rate_per_1000};
 use crate::aggregate::tables::spc::{ChartPoint, chart};
@@ -15,7 +16,7 @@ use crate::release::figures::FigureTable;
 use crate::release::keys::{CellKey, Measure, SeriesRef};
 use crate::release::keys::{FACTOR_PARTS, REPEAT_PARTS};
 use crate::release::published::{PublishedCells, PublishedForm};
-use crate::release::table::{Datum, ReleaseTable};
+use crate::release::table::ReleaseTable;
 
 /// The baseline whose base is no count: a released `change` leaves it out, as `spc` has the centre.
 const CHART_BASELINE: &str = "spc";
@@ -23,7 +24,7 @@ const CHART_BASELINE: &str = "spc";
 const WEEK_HOURS: f64 = 168.0;
 
 /// The first month of a row of a chart, its number and its values.
-type ChartedRow<'r> = (Month, &'r CellKey, &'r [Datum]);
+type ChartedRow<'r> = (Month, &'r CellKey, &'r [TableValue]);
 
 /// The tables of figures, in the order of names: published forms in the columns of counts, and what is
 /// computed from them.
@@ -65,7 +66,7 @@ fn publish_counts(
     table: &FigureTable,
     released: &ReleaseTable,
     key: &RowKey,
-    row: &mut [Datum],
+    row: &mut [TableValue],
     cells: &PublishedCells,
 ) -> bool {
     let index = |column: &str| released.index(column);
@@ -73,19 +74,19 @@ fn publish_counts(
         return false;
     };
     let (low, high) = first.form.bounds();
-    row[index("count_min")] = Datum::Integer(low);
-    row[index("count_max")] = Datum::integer(high);
-    row[index("rule")] = Datum::Text(first.rules.clone());
+    row[index("count_min")] = TableValue::Integer(low);
+    row[index("count_max")] = TableValue::from(high);
+    row[index("rule")] = TableValue::Text(first.rules.clone());
     if first.form != PublishedForm::NotSupplied
         && let Some(reason) = released.position("count_reason")
     {
-        row[reason] = Datum::Null;
+        row[reason] = TableValue::Null;
     }
     for count in table.counts {
         let cell = cells.get(&count.cell(&key.cell));
         let form = cell.map_or(PublishedForm::NotSupplied, |cell| cell.form);
-        row[index(count.column)] = Datum::integer(form.value());
-        row[index(count.status)] = Datum::Text(form.status().to_owned());
+        row[index(count.column)] = TableValue::from(form.value());
+        row[index(count.status)] = TableValue::Text(form.status().to_owned());
     }
     true
 }
@@ -196,7 +197,7 @@ impl<'d> Derivation<'d> {
         let mut peers: BTreeMap<CellKey, Vec<usize>> = BTreeMap::new();
         for (at, (key, row)) in keys.iter().zip(&table.rows).enumerate() {
             let is_supplied = self.form(&key.cell) != Some(PublishedForm::NotSupplied);
-            if let Some(set) = row[set].as_text().filter(|_| is_supplied) {
+            if let Some(set) = row[set].text().filter(|_| is_supplied) {
                 let mut of_set = key.cell.clone();
                 set.clone_into(&mut of_set.area.code);
                 peers.entry(of_set).or_default().push(at);
@@ -205,10 +206,10 @@ impl<'d> Derivation<'d> {
         let columns = ["rank_min", "rank_max", "rank_of", "rank_measure"];
         let [min, max, of, measure] = columns.map(|column| table.index(column));
         for row in &mut table.rows {
-            row[measure] = Datum::Null;
+            row[measure] = TableValue::Null;
         }
         for areas in peers.values() {
-            let population = |at: usize| table.rows[at][population].as_integer();
+            let population = |at: usize| table.rows[at][population].integer();
             let is_by_rate = areas.iter().all(|at| population(*at).is_some());
             let measured: Option<Vec<f64>> = areas
                 .iter()
@@ -230,10 +231,10 @@ impl<'d> Derivation<'d> {
             for (at, own) in areas.iter().zip(&measured) {
                 let higher = measured.iter().filter(|other| *other > own).count() as i64;
                 let row = &mut table.rows[*at];
-                row[min] = Datum::Integer(1 + higher);
-                row[max] = Datum::Integer(1 + higher);
-                row[of] = Datum::Integer(measured.len() as i64);
-                row[measure] = Datum::Text(word.to_owned());
+                row[min] = TableValue::Integer(1 + higher);
+                row[max] = TableValue::Integer(1 + higher);
+                row[of] = TableValue::Integer(measured.len() as i64);
+                row[measure] = TableValue::Text(word.to_owned());
             }
         }
     }
@@ -243,7 +244,7 @@ impl<'d> Derivation<'d> {
     fn harm(&self, row: &mut RowWriter<'_>, key: &CellKey) {
         let sum = self.harm_of(key).filter(|_| row.has_text("harm_set"));
         row.number("harm", sum.map(|(weights, _)| weights));
-        row.set("harm_unweighted", Datum::integer(sum.map(|own| own.1)));
+        row.set("harm_unweighted", TableValue::from(sum.map(|own| own.1)));
     }
 
     fn harm_of(&self, key: &CellKey) -> Option<(f64, i64)> {
@@ -283,7 +284,7 @@ impl<'d> Derivation<'d> {
         let mut weeks: BTreeMap<CellKey, Option<i64>> = BTreeMap::new();
         for (key, row) in keys.iter().zip(&table.rows) {
             let value = self.value(&key.cell);
-            let is_known = row[hour] != Datum::Null;
+            let is_known = row[hour] != TableValue::Null;
             let week = weeks.entry(key.cell.with_measure(Measure::default()));
             let sum = week.or_insert(Some(0));
             *sum = sum
@@ -293,10 +294,10 @@ impl<'d> Derivation<'d> {
         let index = table.index("times_mean");
         for (key, row) in keys.iter().zip(&mut table.rows) {
             let known = weeks[&key.cell.with_measure(Measure::default())];
-            let known = known.filter(|known| *known > 0 && row[hour] != Datum::Null);
+            let known = known.filter(|known| *known > 0 && row[hour] != TableValue::Null);
             let times = known.zip(self.value(&key.cell));
             let times = times.map(|(known, value)| value as f64 * WEEK_HOURS / known as f64);
-            row[index] = Datum::number(times);
+            row[index] = TableValue::from(times);
         }
     }
 
@@ -325,8 +326,8 @@ impl<'d> Derivation<'d> {
             let values: Vec<(usize, Option<i64>)> = own
                 .iter()
                 .map(|(_, key, row)| {
-                    let is_final = row[status].as_text() == Some("final");
-                    let segment = row[segment].as_integer().unwrap_or_default();
+                    let is_final = row[status].text() == Some("final");
+                    let segment = row[segment].integer().unwrap_or_default();
                     (segment as usize, self.value(key).filter(|_| is_final))
                 })
                 .collect();
@@ -338,14 +339,14 @@ impl<'d> Derivation<'d> {
 
     fn chart_point(&self, row: &mut RowWriter<'_>, key: &CellKey) {
         let Some(point) = self.charts.get(key) else {
-            row.set("signal", Datum::Text("excluded".to_owned()));
+            row.set("signal", TableValue::Text("excluded".to_owned()));
             return;
         };
         row.number("centre", point.centre());
         row.number("lower", point.lower());
         row.number("upper", point.upper());
-        row.set("points", Datum::Integer(point.points as i64));
-        row.set("signal", Datum::Text(point.signal().to_owned()));
+        row.set("points", TableValue::Integer(point.points as i64));
+        row.set("signal", TableValue::Text(point.signal().to_owned()));
     }
 
     /// Compares published numbers. A comparison has a row unless both sides are 0 or not supplied.
@@ -391,9 +392,9 @@ impl<'d> Derivation<'d> {
         if is_nothing(form.status(), form.bounds().1) && is_nothing(base.status, base.high) {
             return false;
         }
-        row.set("base_min", Datum::integer(base.low));
-        row.set("base_max", Datum::integer(base.high));
-        row.set("base_status", Datum::Text(base.status.to_owned()));
+        row.set("base_min", TableValue::from(base.low));
+        row.set("base_max", TableValue::from(base.high));
+        row.set("base_status", TableValue::Text(base.status.to_owned()));
         let why_not = row.text_of("why_not");
         let statuses = [form.status(), base.status];
         let breaks = row.text_of("breaks").unwrap_or_default();
@@ -420,7 +421,7 @@ impl<'d> Derivation<'d> {
         let difference = found.difference;
         row.set(
             "difference",
-            Datum::integer(difference.map(|difference| difference.round() as i64)),
+            TableValue::from(difference.map(|difference| difference.round() as i64)),
         );
         let base = base.value.filter(|base| *base != 0.0);
         let pct = difference
@@ -431,9 +432,9 @@ impl<'d> Derivation<'d> {
         row.number("difference_per_day", per_day.map(|own| own / days as f64));
         row.number("difference_low", found.bounds.map(|(low, _)| low));
         row.number("difference_high", found.bounds.map(|(_, high)| high));
-        row.set("verdict", Datum::Text(found.verdict.to_owned()));
-        row.set("comparable", Datum::Boolean(found.why_not.is_none()));
-        row.set("why_not", Datum::text(found.why_not));
+        row.set("verdict", TableValue::Text(found.verdict.to_owned()));
+        row.set("comparable", TableValue::Boolean(found.why_not.is_none()));
+        row.set("why_not", TableValue::from(found.why_not));
         true
     }
 
@@ -521,25 +522,25 @@ impl Base {
 /// Writes into a row by the names of columns.
 struct RowWriter<'w> {
     table: &'w ReleaseTable,
-    row: &'w mut Vec<Datum>,
+    row: &'w mut Vec<TableValue>,
 }
 
 impl RowWriter<'_> {
-    fn set(&mut self, column: &str, value: Datum) {
+    fn set(&mut self, column: &str, value: TableValue) {
         self.row[self.table.index(column)] = value;
     }
 
     fn number(&mut self, column: &str, value: Option<f64>) {
-        self.set(column, Datum::number(value));
+        self.set(column, TableValue::from(value));
     }
 
     fn integer_of(&self, column: &str) -> Option<i64> {
-        self.row[self.table.index(column)].as_integer()
+        self.row[self.table.index(column)].integer()
     }
 
     fn text_of(&self, column: &str) -> Option<String> {
         let value = &self.row[self.table.index(column)];
-        value.as_text().map(str::to_owned)
+        value.text().map(str::to_owned)
     }
 
     fn has_text(&self, column: &str) -> bool {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aggregate::tables::ValueType::{Boolean, Integer, Text};
-use crate::aggregate::tables::{self, ColumnSpec, TableBatch, TableSpec, ValueType};
+use crate::aggregate::tables::{self, ColumnSpec, TableBatch, TableSpec, TableValue, ValueType};
 use crate::disclosure::SOLVER;
 use crate::hex;
 use crate::ledger::PROGRAM;
@@ -26,7 +26,7 @@ use crate::release::keys::{CellKey, SeriesRef};
 use crate::release::published::{self, PublishedCell, PublishedCells};
 use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
 use crate::release::rules::DisclosureRules;
-use crate::release::table::{Datum, ReleaseTable, column, exact_value, index_of};
+use crate::release::table::{ReleaseTable, column, index_of};
 use crate::release::{DIMENSIONS, ExactTables, MadeRelease, ReleaseError, ReleaseRun, workbook};
 use crate::storage::{Creation, Store};
 
@@ -149,7 +149,7 @@ pub(crate) fn files(content: &Content<'_>) -> Result<MadeFiles, ReleaseError> {
         let status = table.index("count_status");
         let counts = made.counts.entry(table.name).or_default();
         for row in &table.rows {
-            let status = row[status].as_text().unwrap_or_default();
+            let status = row[status].text().unwrap_or_default();
             *counts.entry(status.to_owned()).or_default() += 1;
         }
     }
@@ -193,11 +193,13 @@ fn without_counts(table: &'static TableSpec, batches: &[TableBatch]) -> ReleaseT
     let rows = batches.iter().flat_map(|batch| {
         let columns = &columns;
         (0..batch.len()).map(move |row| {
-            let values = columns.iter().map(|column| exact_value(batch, column, row));
+            let values = columns
+                .iter()
+                .map(|column| batch.value(column.name, column.value_type, row));
             values.collect::<Vec<_>>()
         })
     });
-    let rows = rows.filter(|row| row[kind] != Datum::Null).collect();
+    let rows = rows.filter(|row| row[kind] != TableValue::Null).collect();
     ReleaseTable {
         name: table.name,
         description: table.description(),
@@ -211,11 +213,11 @@ fn disclosure_table(cells: &PublishedCells, rules: &DisclosureRules) -> ReleaseT
     let rows = used.into_iter().map(|ids| {
         let safeguard = rules.combined(ids);
         vec![
-            Datum::Text(ids.clone()),
-            Datum::Integer(safeguard.hide),
-            Datum::Integer(safeguard.spread),
-            Datum::Integer(safeguard.round),
-            Datum::Integer(safeguard.base),
+            TableValue::Text(ids.clone()),
+            TableValue::Integer(safeguard.hide),
+            TableValue::Integer(safeguard.spread),
+            TableValue::Integer(safeguard.round),
+            TableValue::Integer(safeguard.base),
         ]
     });
     ReleaseTable {
@@ -230,19 +232,19 @@ fn relations_table(structure: &Structure) -> ReleaseTable {
     let mut rows = Vec::new();
     for (number, relation) in (0..).zip(&structure.series) {
         for part in &relation.parts {
-            let text = |text: &str| Datum::Text(text.to_owned());
+            let text = |text: &str| TableValue::Text(text.to_owned());
             rows.push(vec![
-                Datum::Integer(number),
+                TableValue::Integer(number),
                 text(&relation.partner),
                 text(&relation.kind),
                 text(relation.rule.as_str()),
                 text(&relation.whole.kind),
                 text(&relation.whole.id),
-                Datum::text(relation.whole.scheme.clone()),
-                Datum::text(relation.factor.clone()),
+                TableValue::from(relation.whole.scheme.clone()),
+                TableValue::from(relation.factor.clone()),
                 text(&part.kind),
                 text(&part.id),
-                Datum::text(part.scheme.clone()),
+                TableValue::from(part.scheme.clone()),
             ]);
         }
     }
@@ -258,12 +260,12 @@ fn area_parts_table(structure: &Structure) -> ReleaseTable {
     let rows = structure.areas.iter().flat_map(|area| {
         area.parts.iter().map(|part| {
             vec![
-                Datum::Text(area.level.clone()),
-                Datum::Text(area.code.clone()),
-                Datum::Text(area.part_level.clone()),
-                Datum::text(area.part_vintage.clone()),
-                Datum::Text(part.clone()),
-                Datum::Boolean(area.is_complete),
+                TableValue::Text(area.level.clone()),
+                TableValue::Text(area.code.clone()),
+                TableValue::Text(area.part_level.clone()),
+                TableValue::from(area.part_vintage.clone()),
+                TableValue::Text(part.clone()),
+                TableValue::Boolean(area.is_complete),
             ]
         })
     });
@@ -282,7 +284,7 @@ fn licence(content: &Content<'_>) -> String {
     let feeds = content.figures.iter().flat_map(|of_table| {
         let feed = index_of(&of_table.columns, "feed");
         let rows = of_table.rows.values();
-        rows.filter_map(move |row| row[feed].as_text())
+        rows.filter_map(move |row| row[feed].text())
     });
     let feeds: BTreeSet<&str> = feeds.collect();
     if feeds.contains("police") {
@@ -546,7 +548,7 @@ pub(crate) fn earlier(
         earlier.push(EarlierRelease {
             manifest: json!({
                 "id": manifest.id,
-                "manifest_sha256": files.get(MANIFEST).map(|bytes| hex::sha256(bytes)),
+                "manifest_sha256": files.get(MANIFEST).map(hex::sha256),
             }),
             cells: published.cells,
             structure: published.structure,
@@ -623,7 +625,7 @@ pub(crate) fn read_published(
 
 fn rules(table: &ReleaseTable) -> BTreeMap<String, PublishedRule> {
     let rows = table.rows.iter().map(|row| {
-        let number = |index: usize| row[index].as_integer().unwrap_or_default();
+        let number = |index: usize| row[index].integer().unwrap_or_default();
         let rule = PublishedRule {
             hide: number(1),
             spread: number(2),
@@ -635,12 +637,12 @@ fn rules(table: &ReleaseTable) -> BTreeMap<String, PublishedRule> {
     rows.collect()
 }
 
-fn text(row: &[Datum], index: usize) -> String {
-    row[index].as_text().unwrap_or_default().to_owned()
+fn text(row: &[TableValue], index: usize) -> String {
+    row[index].text().unwrap_or_default().to_owned()
 }
 
-fn optional(row: &[Datum], index: usize) -> Option<String> {
-    row[index].as_text().map(str::to_owned)
+fn optional(row: &[TableValue], index: usize) -> Option<String> {
+    row[index].text().map(str::to_owned)
 }
 
 fn area_parts(table: &ReleaseTable) -> Vec<AreaParts> {
@@ -649,7 +651,7 @@ fn area_parts(table: &ReleaseTable) -> Vec<AreaParts> {
         let of = (text(row, 0), text(row, 1), text(row, 2), optional(row, 3));
         let (parts, is_complete) = areas.entry(of).or_default();
         parts.insert(text(row, 4));
-        *is_complete = row[5] == Datum::Boolean(true);
+        *is_complete = row[5] == TableValue::Boolean(true);
     }
     let areas = areas.into_iter();
     areas
@@ -669,7 +671,7 @@ fn area_parts(table: &ReleaseTable) -> Vec<AreaParts> {
 fn series_relations(table: &ReleaseTable) -> Vec<SeriesRelation> {
     let mut relations: BTreeMap<i64, SeriesRelation> = BTreeMap::new();
     for row in &table.rows {
-        let Some(rule) = row[3].as_text().and_then(SeriesRule::from_name) else {
+        let Some(rule) = row[3].text().and_then(SeriesRule::from_name) else {
             continue;
         };
         let series = |first: usize| SeriesRef {
@@ -678,7 +680,7 @@ fn series_relations(table: &ReleaseTable) -> Vec<SeriesRelation> {
             scheme: optional(row, first + 2),
         };
         let relation = relations
-            .entry(row[0].as_integer().unwrap_or_default())
+            .entry(row[0].integer().unwrap_or_default())
             .or_insert_with(|| SeriesRelation {
                 partner: text(row, 1),
                 kind: text(row, 2),

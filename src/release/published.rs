@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::aggregate::tables::TableValue;
 use crate::event::Month;
 use crate::release::cells::months;
 use crate::release::figures::{FigureTable, SeriesOfTable};
 use crate::release::keys::{AreaRef, CellKey, SeriesRef};
-use crate::release::table::{Datum, ReleaseTable};
+use crate::release::table::ReleaseTable;
 
 /// What is published of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,16 +101,13 @@ pub(crate) fn read(
     let mut cells = Vec::new();
     for row in &released.rows {
         let key = keys.key(row);
-        let rules = row[rule].as_text().unwrap_or_default();
-        let bounds = (
-            row[min].as_integer().unwrap_or_default(),
-            row[max].as_integer(),
-        );
+        let rules = row[rule].text().unwrap_or_default();
+        let bounds = (row[min].integer().unwrap_or_default(), row[max].integer());
         for (number, (count, value, status)) in counts.iter().enumerate() {
             let split = split.iter().map(|index| row[*index].key()).collect();
             let key = key.with_measure(table.measure(split, count));
-            let value = row[*value].as_integer();
-            let status = row[*status].as_text().unwrap_or_default();
+            let value = row[*value].integer();
+            let status = row[*status].text().unwrap_or_default();
             let (low, high) = match (number, value) {
                 (0, _) => bounds,
                 (_, Some(value)) => {
@@ -160,8 +158,8 @@ impl KeyColumns {
     }
 
     /// The count of a row's series.
-    pub(crate) fn key(&self, row: &[Datum]) -> CellKey {
-        let optional = |index: usize| row[index].as_text().map(str::to_owned);
+    pub(crate) fn key(&self, row: &[TableValue]) -> CellKey {
+        let optional = |index: usize| row[index].text().map(str::to_owned);
         let text = |index: usize| optional(index).unwrap_or_default();
         let [level, vintage, role, code] = self.area;
         CellKey {
@@ -193,9 +191,9 @@ pub(crate) fn windows(
 ) -> impl Iterator<Item = (String, (Month, Month))> + '_ {
     let [id, from, to] = ["window_id", "window_from", "window_to"].map(|name| released.index(name));
     released.rows.iter().filter_map(move |row| {
-        let [Datum::Date(from), Datum::Date(to)] = [&row[from], &row[to]] else {
+        let [TableValue::Date(from), TableValue::Date(to)] = [&row[from], &row[to]] else {
             return None;
         };
-        Some((row[id].as_text()?.to_owned(), months(*from, *to)))
+        Some((row[id].text()?.to_owned(), months(*from, *to)))
     })
 }

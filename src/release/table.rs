@@ -2,69 +2,18 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float64Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray,
     TimestampMicrosecondArray,
 };
 use bytes::Bytes;
-use jiff::{ToSpan, civil};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::aggregate::tables::parquet_file::{ParquetFile, ROW_GROUP_ROWS, schema};
-use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch, ValueType};
+use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableValue, ValueType};
 use crate::release::ReleaseError;
 
-/// A value of a row.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Datum {
-    /// Nothing.
-    Null,
-    /// A text.
-    Text(String),
-    /// A whole number.
-    Integer(i64),
-    /// A number.
-    Number(f64),
-    /// True or false.
-    Boolean(bool),
-    /// A day.
-    Date(civil::Date),
-}
-
-impl Datum {
-    /// A text that may be missing.
-    pub(crate) fn text(text: Option<impl Into<String>>) -> Self {
-        text.map_or(Self::Null, |text| Self::Text(text.into()))
-    }
-
-    /// A whole number that may be missing.
-    pub(crate) fn integer(number: Option<i64>) -> Self {
-        number.map_or(Self::Null, Self::Integer)
-    }
-
-    /// A number that may be missing.
-    pub(crate) fn number(number: Option<f64>) -> Self {
-        number.map_or(Self::Null, Self::Number)
-    }
-
-    /// The text, if it is one.
-    pub(crate) fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The whole number, if it is one.
-    pub(crate) fn as_integer(&self) -> Option<i64> {
-        match self {
-            Self::Integer(number) => Some(*number),
-            _ => None,
-        }
-    }
-
+impl TableValue {
     /// The text of a key, if there is one: numbers too.
     pub(crate) fn key(&self) -> Option<String> {
         (*self != Self::Null).then(|| self.csv())
@@ -73,8 +22,8 @@ impl Datum {
     /// The value of a key that a text stands for.
     pub(crate) fn from_key(key: Option<&str>, of: ValueType) -> Self {
         match (key, of) {
-            (Some(key), ValueType::Integer) => Self::integer(key.parse().ok()),
-            (key, _) => Self::text(key),
+            (Some(key), ValueType::Integer) => Self::from(key.parse::<i64>().ok()),
+            (key, _) => Self::from(key),
         }
     }
 
@@ -112,7 +61,7 @@ pub(crate) struct ReleaseTable {
     /// What its rows are.
     pub(crate) description: String,
     pub(crate) columns: Vec<ColumnSpec>,
-    pub(crate) rows: Vec<Vec<Datum>>,
+    pub(crate) rows: Vec<Vec<TableValue>>,
 }
 
 impl ReleaseTable {
@@ -141,7 +90,7 @@ impl ReleaseTable {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(self.columns.iter().map(|column| column.name))?;
         for row in &self.rows {
-            writer.write_record(row.iter().map(Datum::csv))?;
+            writer.write_record(row.iter().map(TableValue::csv))?;
         }
         let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error);
         Ok(bytes.map_err(csv::Error::from)?.into())
@@ -173,7 +122,9 @@ impl ReleaseTable {
             }
             rows.extend((0..batch.num_rows()).map(|row| {
                 let values = arrays.iter();
-                values.map(|(array, of)| datum(array, *of, row)).collect()
+                values
+                    .map(|(array, of)| TableValue::read(array, *of, row))
+                    .collect()
             }));
         }
         Ok(Self {
@@ -191,26 +142,21 @@ pub(crate) fn index_of(columns: &[ColumnSpec], column: &str) -> usize {
     found.unwrap_or_else(|| panic!("a released table has no column `{column}`"))
 }
 
-/// A value of an exact table.
-pub(crate) fn exact_value(batch: &TableBatch, column: &ColumnSpec, row: usize) -> Datum {
-    datum(batch.array(column.name), column.value_type, row)
-}
-
-fn array(of: ValueType, rows: &[Vec<Datum>], index: usize) -> ArrayRef {
+fn array(of: ValueType, rows: &[Vec<TableValue>], index: usize) -> ArrayRef {
     let values = rows.iter().map(|row| &row[index]);
     match of {
-        ValueType::Text => Arc::new(values.map(Datum::as_text).collect::<StringArray>()),
-        ValueType::Integer => Arc::new(values.map(Datum::as_integer).collect::<Int64Array>()),
+        ValueType::Text => Arc::new(values.map(TableValue::text).collect::<StringArray>()),
+        ValueType::Integer => Arc::new(values.map(TableValue::integer).collect::<Int64Array>()),
         ValueType::Number => {
             let numbers = values.map(|value| match value {
-                Datum::Number(number) => Some(*number),
+                TableValue::Number(number) => Some(*number),
                 _ => None,
             });
             Arc::new(numbers.collect::<Float64Array>())
         }
         ValueType::Boolean => {
             let values = values.map(|value| match value {
-                Datum::Boolean(value) => Some(*value),
+                TableValue::Boolean(value) => Some(*value),
                 _ => None,
             });
             Arc::new(values.collect::<BooleanArray>())
@@ -222,29 +168,12 @@ fn array(of: ValueType, rows: &[Vec<Datum>], index: usize) -> ArrayRef {
         }
         ValueType::Date => {
             let days = values.map(|value| match value {
-                Datum::Date(day) => Some(crate::aggregate::state::calendar::days_since_1970(*day)),
+                TableValue::Date(day) => {
+                    Some(crate::aggregate::state::calendar::days_since_1970(*day))
+                }
                 _ => None,
             });
             Arc::new(days.collect::<Date32Array>())
-        }
-    }
-}
-
-/// A value of a column.
-pub(crate) fn datum(array: &dyn Array, of: ValueType, row: usize) -> Datum {
-    if array.is_null(row) {
-        return Datum::Null;
-    }
-    match of {
-        ValueType::Text => Datum::Text(array.as_string::<i32>().value(row).to_owned()),
-        ValueType::Integer => Datum::Integer(array.as_primitive::<Int64Type>().value(row)),
-        ValueType::Number => Datum::Number(array.as_primitive::<Float64Type>().value(row)),
-        ValueType::Boolean => Datum::Boolean(array.as_boolean().value(row)),
-        // No release has times of day.
-        ValueType::Instant => Datum::Null,
-        ValueType::Date => {
-            let days = array.as_primitive::<Date32Type>().value(row);
-            Datum::Date(civil::date(1970, 1, 1).saturating_add(days.days()))
         }
     }
 }

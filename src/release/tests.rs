@@ -15,8 +15,8 @@ use super::protection::{self, ProtectedBlock, rounded};
 use super::published::PublishedForm;
 use super::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
 use super::rules::{Revised, Safeguard};
-use super::table::Datum;
 use super::*;
+use crate::aggregate::tables::TableValue;
 
 const WINDOWS: [(&str, [i8; 2], i16); 4] = [
     ("fy:2017-18", [4, 3], 2018),
@@ -76,7 +76,7 @@ static REFERENCE: LazyLock<Reference> = LazyLock::new(|| Reference::load(None).e
 fn table_of(name: &str, cells: &PublishedCells) -> table::ReleaseTable {
     let table = figures::find(name).expect("a table of figures");
     let columns = table.columns();
-    let set = |row: &mut Vec<Datum>, column: &str, value: Datum| {
+    let set = |row: &mut Vec<TableValue>, column: &str, value: TableValue| {
         if let Some(index) = columns.iter().position(|own| own.name == column) {
             row[index] = value;
         }
@@ -87,27 +87,31 @@ fn table_of(name: &str, cells: &PublishedCells) -> table::ReleaseTable {
         is_first && key.measure.table() == (!table.is_of_series()).then_some(name)
     });
     let rows = rows.map(|key| {
-        let mut row = vec![Datum::Null; columns.len()];
-        let text = |text: &str| Datum::Text(text.to_owned());
+        let mut row = vec![TableValue::Null; columns.len()];
+        let text = |text: &str| TableValue::Text(text.to_owned());
         set(&mut row, "partner", text(&key.partner));
         set(&mut row, "kind", text(&key.kind));
         set(&mut row, "series_kind", text(&key.series.kind));
         set(&mut row, "series", text(&key.series.id));
-        set(&mut row, "scheme", Datum::text(key.series.scheme.clone()));
+        set(
+            &mut row,
+            "scheme",
+            TableValue::from(key.series.scheme.clone()),
+        );
         set(&mut row, "area_level", text(&key.area.level));
         set(&mut row, "area_code", text(&key.area.code));
         set(&mut row, "window_id", text(&key.window));
         set(&mut row, "data_status", text("final"));
-        set(&mut row, "segment", Datum::Integer(1));
-        set(&mut row, "population", Datum::Integer(1_000));
+        set(&mut row, "segment", TableValue::Integer(1));
+        set(&mut row, "population", TableValue::Integer(1_000));
         if key.area.code.starts_with('d') {
             set(&mut row, "rank_set", text("kent"));
         }
         for (column, value) in table.split.iter().zip(key.measure.0.iter().skip(1)) {
-            set(&mut row, column, Datum::text(value.clone()));
+            set(&mut row, column, TableValue::from(value.clone()));
         }
         let baseline = (name == "change").then(|| "year-before".to_owned());
-        set(&mut row, "baseline", Datum::text(baseline.clone()));
+        set(&mut row, "baseline", TableValue::from(baseline.clone()));
         let cell = key.clone();
         (RowKey { cell, baseline }, row)
     });
@@ -481,28 +485,33 @@ fn a_base_that_is_not_in_the_release_is_empty() {
         let of_year = table
             .rows
             .iter()
-            .find(|row| row[table.index("window_id")].as_text() == Some(WINDOWS[0].0));
+            .find(|row| row[table.index("window_id")].text() == Some(WINDOWS[0].0));
         let row = of_year.expect("a comparison");
         ["base_min", "base_status", "difference", "why_not"]
             .map(|name| row[table.index(name)].clone())
     };
-    let text = |text: &str| Datum::Text(text.to_owned());
+    let text = |text: &str| TableValue::Text(text.to_owned());
     let missing = text("missing");
-    let absent = [Datum::Null, text("not_supplied"), Datum::Null, missing];
+    let absent = [
+        TableValue::Null,
+        text("not_supplied"),
+        TableValue::Null,
+        missing,
+    ];
     assert_eq!(row(&world), absent);
     world.known("total", "d1", "fy:2016-17", Known::Exact(20));
     let shown = [
-        Datum::Integer(20),
+        TableValue::Integer(20),
         text("exact"),
-        Datum::Integer(10),
-        Datum::Null,
+        TableValue::Integer(10),
+        TableValue::Null,
     ];
     assert_eq!(row(&world), shown);
     world.known("total", "d1", "fy:2016-17", Known::Exact(3));
     let hidden = [
-        Datum::Integer(1),
+        TableValue::Integer(1),
         text("suppressed"),
-        Datum::Null,
+        TableValue::Null,
         text("inexact"),
     ];
     assert_eq!(row(&world), hidden);
@@ -516,7 +525,7 @@ fn a_comparison_with_a_base_that_the_release_hides_is_found() {
     let mut table = table_of("change", &cells);
     let base = table.index("base_min");
     for row in &mut table.rows {
-        row[base] = Datum::Integer(3);
+        row[base] = TableValue::Integer(3);
     }
     let rule = attack::PublishedRule {
         hide: 4,
@@ -555,8 +564,8 @@ fn a_chart_with_a_hidden_month_has_no_centre() {
         let table = table_of("spc", &world.protect());
         let of = |name: &str| table.rows[0][table.index(name)].clone();
         [
-            of("centre") == Datum::Null,
-            of("signal") == Datum::Text("excluded".to_owned()),
+            of("centre") == TableValue::Null,
+            of("signal") == TableValue::Text("excluded".to_owned()),
         ]
     };
     assert_eq!(chart(20), [false, false]);
@@ -753,8 +762,8 @@ fn a_share_is_of_published_numbers() {
         .protect();
     let table = table_of("window_totals", &cells);
     let share = table.index("share_pct");
-    let tenths = |row: &Vec<table::Datum>| match row[share] {
-        Datum::Number(number) => Some((number * 10.0).round() as i64),
+    let tenths = |row: &Vec<TableValue>| match row[share] {
+        TableValue::Number(number) => Some((number * 10.0).round() as i64),
         _ => None,
     };
     assert_eq!(tenths(&table.rows[0]), Some(667), "40 of 60, not 41 of 60");
@@ -770,7 +779,7 @@ fn nothing_is_computed_from_a_hidden_number_and_its_set_has_no_ranks() {
         table
             .rows
             .iter()
-            .map(|row| row[index] != Datum::Null)
+            .map(|row| row[index] != TableValue::Null)
             .collect()
     };
     assert_eq!(values("rate_per_1000"), [true, false, true]);
@@ -780,11 +789,7 @@ fn nothing_is_computed_from_a_hidden_number_and_its_set_has_no_ranks() {
         .protect();
     let table = table_of("window_totals", &shown);
     let rank = table.index("rank_min");
-    let ranks: Vec<_> = table
-        .rows
-        .iter()
-        .map(|row| row[rank].as_integer())
-        .collect();
+    let ranks: Vec<_> = table.rows.iter().map(|row| row[rank].integer()).collect();
     assert_eq!(ranks, [Some(1), Some(2)]);
 }
 

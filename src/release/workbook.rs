@@ -4,9 +4,10 @@
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use crate::aggregate::tables::ColumnPurpose;
+use crate::aggregate::tables::TableValue;
 use crate::reference::labels::in_words;
 use crate::release::config::ReleaseConfig;
-use crate::release::table::{Datum, ReleaseTable};
+use crate::release::table::ReleaseTable;
 use crate::spreadsheet::frame;
 
 /// The columns that a sheet begins with, with their headings.
@@ -113,9 +114,9 @@ fn write_table(sheet: &mut Worksheet, table: &ReleaseTable) -> Result<(), XlsxEr
     for (at, row) in (HEADING_ROW + 1..).zip(&table.rows) {
         for (column, own) in (0..).zip(&columns) {
             match &row[own.index] {
-                Datum::Text(text) => sheet.write(at, column, text)?,
-                Datum::Integer(number) => sheet.write(at, column, *number as f64)?,
-                Datum::Number(number) => sheet.write(at, column, *number)?,
+                TableValue::Text(text) => sheet.write(at, column, text)?,
+                TableValue::Integer(number) => sheet.write(at, column, *number as f64)?,
+                TableValue::Number(number) => sheet.write(at, column, *number)?,
                 _ => sheet.write(at, column, own.symbol(row))?,
             };
         }
@@ -141,8 +142,8 @@ struct SheetColumn {
 
 impl SheetColumn {
     /// What stands in place of a value.
-    fn symbol(&self, row: &[Datum]) -> &'static str {
-        match self.status.and_then(|status| row[status].as_text()) {
+    fn symbol(&self, row: &[TableValue]) -> &'static str {
+        match self.status.and_then(|status| row[status].text()) {
             Some("suppressed") => "[c]",
             Some("not_supplied") => "[x]",
             _ => "[z]",

@@ -225,9 +225,8 @@ impl Reported {
     }
 }
 
-#[test]
-fn what_the_door_reports_as_sent_is_in_the_log_once_through_kills_of_broker_and_door() {
-    let own = OwnBroker::start();
+/// All feeds on a broker of their own, and a token of the police.
+fn all_feeds(own: &OwnBroker) -> (Feeds, String) {
     let feeds = Asked {
         broker: own.broker.clone(),
         feeds: &["police", "health", "housing"],
@@ -235,6 +234,13 @@ fn what_the_door_reports_as_sent_is_in_the_log_once_through_kills_of_broker_and_
     }
     .start();
     let token = add_token(&feeds, "kent-police");
+    (feeds, token)
+}
+
+#[test]
+fn what_the_door_reports_as_sent_is_in_the_log_once_through_kills_of_broker_and_door() {
+    let own = OwnBroker::start();
+    let (feeds, token) = all_feeds(&own);
     let (mut door, port) = open(&feeds);
     door.until("the topics can be used", 1);
     let partner = Partner::start(port, &token, 1, EVENTS);
@@ -267,13 +273,7 @@ fn what_the_door_reports_as_sent_is_in_the_log_once_through_kills_of_broker_and_
 #[test]
 fn what_is_reported_as_sent_is_in_the_log_once_though_door_and_broker_are_killed_at_each_step() {
     let own = OwnBroker::start();
-    let feeds = Asked {
-        broker: own.broker.clone(),
-        feeds: &["police", "health", "housing"],
-        ..Asked::default()
-    }
-    .start();
-    let token = add_token(&feeds, "kent-police");
+    let (feeds, token) = all_feeds(&own);
     let partner = Partner::start(0, &token, 4, EVENTS_EACH);
     for point in DOOR_POINTS {
         // The first request, and one among others.

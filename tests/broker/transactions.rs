@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::producer::Producer;
+use rdkafka::producer::{DefaultProducerContext, Producer, ThreadedProducer};
 use serde_json::Value;
 
 use crate::await_that;
@@ -12,12 +12,31 @@ use crate::feeds::{Asked, Feeds};
 
 const CALL: Duration = Duration::from_secs(30);
 
-#[test]
-fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
-    let feeds = Feeds::start();
+type Publisher = ThreadedProducer<DefaultProducerContext>;
+
+/// A producer whose records are read once their transaction is committed.
+fn transactional(feeds: &Feeds) -> Publisher {
     let id = format!("{}.publisher", feeds.group());
     let producer = feeds.broker.producer(&[("transactional.id", &id)]);
     producer.init_transactions(CALL).expect("ready");
+    producer
+}
+
+/// Feeds with one partition each, and such a producer.
+fn one_partition() -> (Feeds, Publisher) {
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
+    let producer = transactional(&feeds);
+    (feeds, producer)
+}
+
+#[test]
+fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
+    let feeds = Feeds::start();
+    let producer = transactional(&feeds);
     let transaction = |numbers, commits: bool| {
         producer.begin_transaction().expect("begun");
         produce(&producer, &feeds.police(), records(numbers));
@@ -50,14 +69,7 @@ fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
 
 #[test]
 fn until_end_passes_a_partition_with_only_an_aborted_transaction() {
-    let feeds = Asked {
-        partitions: 1,
-        ..Asked::default()
-    }
-    .start();
-    let id = format!("{}.publisher", feeds.group());
-    let producer = feeds.broker.producer(&[("transactional.id", &id)]);
-    producer.init_transactions(CALL).expect("ready");
+    let (feeds, producer) = one_partition();
     producer.begin_transaction().expect("begun");
     produce(&producer, &feeds.police(), records(0..50));
     producer.flush(CALL).expect("arrived");
@@ -73,14 +85,7 @@ fn until_end_passes_a_partition_with_only_an_aborted_transaction() {
 
 #[test]
 fn until_end_passes_the_mark_of_a_transaction_that_follows_a_full_batch() {
-    let feeds = Asked {
-        partitions: 1,
-        ..Asked::default()
-    }
-    .start();
-    let id = format!("{}.publisher", feeds.group());
-    let producer = feeds.broker.producer(&[("transactional.id", &id)]);
-    producer.init_transactions(CALL).expect("ready");
+    let (feeds, producer) = one_partition();
     producer.begin_transaction().expect("begun");
     produce(&producer, &feeds.police(), records(0..100));
     producer.flush(CALL).expect("arrived");
@@ -140,14 +145,7 @@ fn a_compacted_log_is_read_over_its_gaps() {
 /// A consumer reads only up to an open transaction; nobody may think that it has read everything.
 #[test]
 fn records_behind_an_open_transaction_are_lag_and_something_to_do() {
-    let feeds = Asked {
-        partitions: 1,
-        ..Asked::default()
-    }
-    .start();
-    let id = format!("{}.publisher", feeds.group());
-    let producer = feeds.broker.producer(&[("transactional.id", &id)]);
-    producer.init_transactions(CALL).expect("ready");
+    let (feeds, producer) = one_partition();
     feeds.send(records(0..3));
     producer.begin_transaction().expect("begun");
     produce(&producer, &feeds.police(), records(3..4));

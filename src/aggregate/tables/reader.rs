@@ -11,6 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
 use crate::aggregate::tables::spec::TableSpec;
+use crate::aggregate::tables::{TableValue, ValueType};
 
 /// Why a table could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,11 @@ impl TableBatch {
     /// A column of days since 1970-01-01.
     pub fn dates(&self, column: &str) -> &Date32Array {
         self.column(column).as_primitive::<Date32Type>()
+    }
+
+    /// The value of a row in a column.
+    pub(crate) fn value(&self, column: &str, value_type: ValueType, row: usize) -> TableValue {
+        TableValue::read(self.column(column), value_type, row)
     }
 
     /// A column of any type.

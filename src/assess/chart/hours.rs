@@ -1,8 +1,9 @@
 //! The hours of the week: seven days by eight bands of three hours, with the number in each cell.
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::chart::svg::{Anchor, Svg};
 use crate::assess::chart::{Drawing, GREY, ON_RAMP, RAMP, WIDE, both};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// The days of the week.
 pub(crate) const DAYS: [&str; 7] = [
@@ -46,7 +47,7 @@ pub(crate) fn draw(week: &Week, label: &str) -> Drawing {
                 let x = left + band as f64 * cell;
                 let step = step(*count as f64, mean);
                 svg.rectangle((x, y), (cell - 2.0, row - 2.0), RAMP[step], GREY);
-                let shown = NumberFormat::Count.show(&Value::Integer(*count));
+                let shown = NumberFormat::Count.show(&TableValue::Integer(*count));
                 svg.text(
                     (x + cell / 2.0 - 1.0, y + 17.0),
                     Anchor::Middle,

@@ -2,9 +2,10 @@
 
 use jiff::civil;
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::chart::svg::{Anchor, Picture, Svg, text_width, ticks};
 use crate::assess::chart::{DARK_BLUE, Drawing, GREY, GRID, PLUM, WIDE, both};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// What a point shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,5 +219,5 @@ impl Layout {
 }
 
 fn number(value: f64) -> String {
-    NumberFormat::Count.show(&Value::Number(value))
+    NumberFormat::Count.show(&TableValue::Number(value))
 }

@@ -1,5 +1,6 @@
 //! The annexes: where the figures come from, how the words were chosen, and what is missing.
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::config::Edition;
 use crate::assess::document::{Block, DataTable, Section, TableCell};
 use crate::assess::draft::{Draft, Measure};
@@ -8,7 +9,7 @@ use crate::assess::prose::{Prose, code, constant, name, prose, strong};
 use crate::assess::query::{Condition, Expression, Listing, Selection};
 use crate::assess::sections::know::{break_days, breaks, ids};
 use crate::assess::sections::{column, listed_table, paragraph};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 use crate::assess::words::{Wording, count_reason_short};
 use crate::reference::labels::in_words;
 
@@ -39,8 +40,9 @@ fn quality(draft: &Draft<'_>) -> Vec<Block> {
         .and(Condition::NotNull("kind"))
         .and(Condition::NotNull("kind_label"))
         .and(Condition::Days("window_from", draft.span.0, draft.span.1));
-    let status =
-        |status: &str| Expression::CountWhere(Condition::Is("data_status", Value::from(status)));
+    let status = |status: &str| {
+        Expression::CountWhere(Condition::Is("data_status", TableValue::from(status)))
+    };
     let sum = Expression::Sum;
     let months = [
         ("final", "Final months", status("final")),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::chart::bars::{self, Bar};
 use crate::assess::chart::hours::{self, BANDS, DAYS, Week};
 use crate::assess::chart::spc::{self, Point, Signal};
@@ -12,7 +13,7 @@ use crate::assess::prose::{Prose, Span, constant, month, name, prose};
 use crate::assess::query::{ColumnName, Condition, Expression, HIDDEN, Listing, Selection};
 use crate::assess::sections::listed_table;
 use crate::assess::sections::measures::scope_words;
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// The most points of a control chart.
 const POINTS_MAX: usize = 60;
@@ -215,7 +216,7 @@ fn extremes(points: &[Point]) -> String {
     let least = known.clone().min_by(|a, b| a.0.total_cmp(&b.0));
     let most = known.max_by(|a, b| a.0.total_cmp(&b.0));
     let shown = |(count, from)| {
-        let count = NumberFormat::Count.show(&Value::Number(count));
+        let count = NumberFormat::Count.show(&TableValue::Number(count));
         format!("{count} in {}", month(from))
     };
     match least.zip(most) {
@@ -273,7 +274,7 @@ pub(super) fn hours_chart(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Bl
         measure.figure_name("hour-unknown"),
         draft
             .rows_of(measure, "profile")
-            .is("hour", Value::Null)
+            .is("hour", TableValue::Null)
             .is("count_status", "exact"),
         Expression::Sum("count_value"),
         NumberFormat::Count,

@@ -1,6 +1,7 @@
 //! The evidence for setting priorities, side by side. It has no score: harm and capacity are
 //! judgements.
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::document::{Block, DataTable, Section};
 use crate::assess::draft::{Draft, Series};
 use crate::assess::prose::{Prose, link, prose};
@@ -8,7 +9,7 @@ use crate::assess::query::{Condition, Expression};
 use crate::assess::sections::measures::{count, kind_cell, number};
 use crate::assess::sections::places::{hides_wards, top_ward_share};
 use crate::assess::sections::{NOT_SHOWN, column, narrative, paragraph};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// The fewest records for a share of a ward.
 const WARD_COUNT_MIN: i64 = 100;
@@ -82,7 +83,7 @@ fn row(draft: &Draft<'_>, series: &Series) -> Vec<crate::assess::document::Table
         let share = (lead.least() >= WARD_COUNT_MIN)
             .then(|| top_ward_share(draft, &lead))
             .flatten();
-        number(share, &Value::Null)
+        number(share, &TableValue::Null)
     };
     let repeats = draft
         .rows_of(&lead, "repeats")
@@ -107,7 +108,7 @@ fn row(draft: &Draft<'_>, series: &Series) -> Vec<crate::assess::document::Table
         kind_cell(&lead).into(),
         count(draft, &lead),
         ward,
-        number(repeats, &Value::Null),
+        number(repeats, &TableValue::Null),
         able.into(),
     ]
 }

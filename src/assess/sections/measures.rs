@@ -1,11 +1,12 @@
 //! The table of measures: what each partner's kind shows of a series.
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::document::{DataTable, TableCell};
 use crate::assess::draft::{Draft, Measure};
 use crate::assess::prose::{Prose, in_sentence, listed, name, prose, quiet};
 use crate::assess::query::{ColumnName, HIDDEN};
 use crate::assess::sections::{NOT_SHOWN, column};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 use crate::assess::words::{Wording, role};
 
 /// A kind with its partner, as a cell of a row; and that it counts more than the area, if it does.
@@ -88,7 +89,7 @@ pub(super) fn scope_words(measure: &Measure<'_>) -> &'static str {
 
 fn row(draft: &Draft<'_>, measure: &Measure<'_>) -> Vec<TableCell> {
     let change = |what: &str, column: ColumnName, format| {
-        let value = measure.change_value(column).unwrap_or(Value::Null);
+        let value = measure.change_value(column).unwrap_or(TableValue::Null);
         number(draft.change_figure(measure, what, column, format), &value)
     };
     let percent = if draft.percent(measure).is_some() {
@@ -120,7 +121,7 @@ pub(super) fn count(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
 
 /// The count of the baseline, or its bounds.
 pub(super) fn base(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
-    let value = measure.change_value("base_min").unwrap_or(Value::Null);
+    let value = measure.change_value("base_min").unwrap_or(TableValue::Null);
     if measure.base_status() == HIDDEN {
         return hidden();
     }
@@ -131,7 +132,7 @@ pub(super) fn base(draft: &Draft<'_>, measure: &Measure<'_>) -> TableCell {
 }
 
 /// A cell with a figure, or the sign that there is none.
-pub(super) fn number(figure: Option<Prose>, value: &Value) -> TableCell {
+pub(super) fn number(figure: Option<Prose>, value: &TableValue) -> TableCell {
     figure.map_or_else(missing, |prose| TableCell {
         prose,
         value: Some(value.clone()),

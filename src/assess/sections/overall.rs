@@ -1,5 +1,6 @@
 //! The overall picture: all records of the kinds that the configuration names.
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::document::{Block, Section};
 use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::prose::{Prose, listed, name, prose};
@@ -8,7 +9,7 @@ use crate::assess::sections::charts::{bar_chart, hours_chart, main_scheme, measu
 use crate::assess::sections::key_points::overall;
 use crate::assess::sections::measures::{self, kind_in_sentence};
 use crate::assess::sections::{PSEUDO_AREAS, hidden_note, listed_table, narrative, paragraph};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// The most frequent codes that are shown.
 const CODES: usize = 10;
@@ -170,7 +171,7 @@ fn districts(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
 fn outcomes(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
     let rows = draft
         .rows_of(measure, "outcomes")
-        .is("outcome", Value::Null)
+        .is("outcome", TableValue::Null)
         .and(Condition::count_is_shown_or_hidden());
     let shown = ["outcome_label", "count_value", "share_pct", "count_status"];
     let listing = Listing::new(rows, &shown)

@@ -1,5 +1,6 @@
 //! Where: the wards, on a map if their shapes are known, and the places of the partnership.
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::document::{Block, Section};
 use crate::assess::draft::{Draft, Measure, Series};
 use crate::assess::prose::{Prose, listed, name, prose};
@@ -8,7 +9,7 @@ use crate::assess::sections::charts::{bar_chart, measured};
 use crate::assess::sections::measures::kind_in_sentence;
 use crate::assess::sections::ward_map::map_chart;
 use crate::assess::sections::{PSEUDO_AREAS, hidden_note, narrative, paragraph};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// The section about places.
 pub(super) fn section(draft: &Draft<'_>) -> Section {
@@ -127,7 +128,7 @@ fn ward_figure(
     draft: &Draft<'_>,
     measure: &Measure<'_>,
     rows: &Selection,
-    ward: &[Value],
+    ward: &[TableValue],
 ) -> Option<Prose> {
     let code = ward[0].text().unwrap_or_default();
     draft.figure(
@@ -165,7 +166,7 @@ pub(super) fn top_ward_share(draft: &Draft<'_>, measure: &Measure<'_>) -> Option
 }
 
 /// Code, name and count of the ward with most records.
-fn first_ward(draft: &Draft<'_>, rows: &Selection) -> Option<Vec<Value>> {
+fn first_ward(draft: &Draft<'_>, rows: &Selection) -> Option<Vec<TableValue>> {
     let listing = Listing::new(rows.clone(), &["area_code", "area_name", "count_value"])
         .descending("count_value")
         .ascending("area_code")

@@ -73,7 +73,7 @@ fn owner_and_lineage(draft: &Draft<'_>, series: &Series) -> Prose {
         .is("plan_id", &*draft.config.plan.id)
         .is("series", &*series.id);
     let lines = draft.facts.rows(&rows).into_iter().map(|row| {
-        let other = row.get("same_scope") == &crate::assess::value::Value::Boolean(false);
+        let other = row.get("same_scope") == &crate::aggregate::tables::TableValue::Boolean(false);
         let rules = if other {
             "; figures under its old rules cannot be compared with these"
         } else {

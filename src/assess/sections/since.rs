@@ -1,11 +1,11 @@
 //! What became of the priorities since the last plan.
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::document::{Block, DataTable, Section, TableCell};
 use crate::assess::draft::Draft;
 use crate::assess::prose::{Prose, link, name, prose};
 use crate::assess::query::Selection;
 use crate::assess::sections::{column, narrative, paragraph};
-use crate::assess::value::Value;
 use crate::assess::words::lineage;
 use crate::reference::labels::in_words;
 
@@ -33,8 +33,8 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
                 )
             };
             let scope = match row.get("same_scope") {
-                Value::Boolean(true) => "the rules are the same, so figures can be joined",
-                Value::Boolean(false) => "the rules differ, so figures cannot be joined",
+                TableValue::Boolean(true) => "the rules are the same, so figures can be joined",
+                TableValue::Boolean(false) => "the rules differ, so figures cannot be joined",
                 _ => "",
             };
             vec![

@@ -1,5 +1,6 @@
 //! The wards on a map, with the table of their numbers beside it.
 
+use crate::aggregate::tables::TableValue;
 use crate::assess::chart::map::{self, MapArea};
 use crate::assess::config::MapSettings;
 use crate::assess::document::{Block, Chart, DataTable};
@@ -9,7 +10,7 @@ use crate::assess::query::{HIDDEN, Listing, Selection};
 use crate::assess::sections::charts::measured;
 use crate::assess::sections::measures::kind_in_sentence;
 use crate::assess::sections::{hidden_note, listed_table};
-use crate::assess::value::{NumberFormat, Value};
+use crate::assess::value::NumberFormat;
 
 /// The columns of the table. The map needs code and rate.
 const COLUMNS: [(&str, Option<NumberFormat>); 5] = [
@@ -47,7 +48,7 @@ pub(super) fn map_chart(
     let wards = draft.facts.list(&listing);
     let areas = areas(settings, measure, &wards)?;
     let number = draft.next_chart();
-    let ward_name = |ward: Option<&Vec<Value>>| {
+    let ward_name = |ward: Option<&Vec<TableValue>>| {
         let text = ward.and_then(|ward| ward[0].text());
         name(text.unwrap_or_default())
     };
@@ -93,7 +94,7 @@ pub(super) fn map_chart(
 fn areas<'m>(
     settings: &'m MapSettings,
     measure: &Measure<'_>,
-    wards: &[Vec<Value>],
+    wards: &[Vec<TableValue>],
 ) -> Result<Vec<MapArea<'m>>, Prose> {
     let own_rate = measure.total.number("rate_per_1000");
     let no_rates = || {
@@ -124,8 +125,8 @@ fn areas<'m>(
 }
 
 /// Whether a release hides the number of a ward of the listing.
-fn is_hidden(ward: &[Value]) -> bool {
-    ward.last().and_then(Value::text) == Some(HIDDEN)
+fn is_hidden(ward: &[TableValue]) -> bool {
+    ward.last().and_then(TableValue::text) == Some(HIDDEN)
 }
 
 fn subtitle(draft: &Draft<'_>, measure: &Measure<'_>) -> Prose {
