@@ -383,20 +383,13 @@ pub(crate) const HEADER_ATTRIBUTES: [&str; 7] = [
     "time",
 ];
 
-/// The attributes the contract knows.
-pub(crate) const ATTRIBUTES: [&str; 11] = [
-    "specversion",
-    "id",
-    "source",
-    "type",
-    "subject",
-    "revision",
-    "time",
-    "datacontenttype",
-    "dataschema",
-    "data",
-    "data_base64",
-];
+/// The attributes that it has elsewhere, or need not have.
+const OTHER_ATTRIBUTES: [&str; 4] = ["datacontenttype", "dataschema", "data", "data_base64"];
+
+/// The attributes that the contract knows.
+pub(crate) fn attributes() -> impl Iterator<Item = &'static str> {
+    HEADER_ATTRIBUTES.into_iter().chain(OTHER_ATTRIBUTES)
+}
 
 impl<'a> Draft<'a> {
     fn extension(

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::{ATTRIBUTES, schemas};
+use super::{attributes, schemas};
 
 /// The most steps of a pointer; no field of the contract is deeper.
 const STEPS_MAX: usize = 16;
@@ -82,7 +82,7 @@ impl Pointer {
 
 /// Every name of a field of the contract.
 static NAMES: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
-    let mut names = BTreeSet::from(ATTRIBUTES);
+    let mut names = attributes().collect::<BTreeSet<_>>();
     schemas::documents().for_each(|(_, document)| gather(document, &mut names));
     names
 });

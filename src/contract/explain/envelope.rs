@@ -8,7 +8,7 @@ use crate::contract::gate::{FEED_RULE, Gate, SOURCE_RULE};
 use crate::contract::moment::Instant;
 use crate::contract::rejection::{Reason, Violation};
 use crate::contract::text::{Id, Printable, Source, is_json_media_type};
-use crate::contract::{ATTRIBUTES, is_extension_name, kind_of, parse_type, revision_of};
+use crate::contract::{attributes, is_extension_name, kind_of, parse_type, revision_of};
 use crate::event::{Feed, Kind};
 
 /// The first violations of the attributes, and the kind in `type`.
@@ -159,7 +159,7 @@ impl<'a> EnvelopeCheck<'a> {
         let mut others = self
             .attributes
             .iter()
-            .filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()));
+            .filter(|(name, _)| !attributes().any(|known| known == *name));
         if others.any(|(name, value)| !is_extension_name(name) || !is_extension(value)) {
             let rule = "other attributes must have names of 1 to 20 lower-case letters and \
                         digits, and as value printable ASCII of 1 to 256 characters, a boolean \

@@ -11,7 +11,7 @@ use super::schema::engine;
 use super::{Document, Gate, explain, profile, schema};
 use crate::contract::moment::{Moment, Precision};
 use crate::contract::schemas::documents;
-use crate::contract::{ATTRIBUTES, Event, Reason, Record, type_of};
+use crate::contract::{Event, Reason, Record, type_of};
 use crate::event::{Feed, Kind};
 
 /// How many documents are judged; each kind is as likely.
@@ -396,7 +396,9 @@ fn kept(event: Value) -> Value {
     let Value::Object(mut attributes) = event else {
         panic!("no object")
     };
-    attributes.retain(|name, _| ATTRIBUTES.contains(&name.as_str()) && name != "datacontenttype");
+    attributes.retain(|name, _| {
+        crate::contract::attributes().any(|known| known == name) && name != "datacontenttype"
+    });
     said(Value::Object(attributes))
 }
 
