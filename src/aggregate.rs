@@ -29,8 +29,9 @@ pub use diff::{PlanDiff, SeriesChange, diff};
 pub use explain::{Explanation, FigureQuery, explain};
 pub use figures::revisions::CountChange;
 pub use inspect::{Inspection, inspect};
-pub use run::{AggregateSummary, PROVENANCE, RunProgress, SCORECARDS, WrittenFile, run};
+pub use run::{AggregateSummary, PROVENANCE, RunProgress, SCORECARDS, WrittenFile, rebuild, run};
 pub use settings::{AggregateSettings, IN_FORCE, PlanChoice};
+pub use snapshot::ChainEnds;
 pub use state::history::{History, Revision, history, history_in, is_replaced, month_of};
 pub use tables::parquet_file::{COLUMN_DESCRIPTIONS_KEY, TABLE_DESCRIPTION_KEY};
 

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use jiff::civil;
 use jiff::tz::TimeZone;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// One of the three services whose events the partnership receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,7 +163,10 @@ impl fmt::Display for TopicPartition {
 ///
 /// An epoch is one life of the topic, and is called `era` in columns and file names. A position is
 /// written as 4 and 19 digits, so that names sort as positions do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize,
+)]
+#[serde(try_from = "String", into = "String")]
 pub struct Position {
     /// The epoch: one cluster id and topic id. The first is 0.
     pub era: u16,
@@ -193,6 +196,20 @@ impl Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:019}", self.era, self.offset)
+    }
+}
+
+impl From<Position> for String {
+    fn from(position: Position) -> Self {
+        position.to_string()
+    }
+}
+
+impl TryFrom<String> for Position {
+    type Error = NotAPosition;
+
+    fn try_from(text: String) -> Result<Self, NotAPosition> {
+        text.parse()
     }
 }
 

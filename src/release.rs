@@ -21,6 +21,7 @@ mod keys;
 mod protection;
 mod published;
 mod relations;
+mod reproduction;
 mod rules;
 mod structure;
 mod table;
@@ -37,8 +38,9 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use crate::aggregate::tables::{self, TableBatch, TableReadError};
-use crate::aggregate::{PROVENANCE, RunProgress};
+use crate::aggregate::{AggregateError, PROVENANCE, RunProgress};
 use crate::contract::record::system_of;
+use crate::event::Micros;
 use crate::files::{Faults, TextFiles};
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
@@ -55,6 +57,7 @@ use rules::DisclosureRules;
 pub use attack::{Finding, FindingKind, ReleaseAttack};
 pub use difference::{ReleaseDifference, diff};
 pub use folder::{MANIFEST, Manifest, RELEASES, list, read_files, read_folder};
+pub use reproduction::{Reproduction, reproduce};
 
 /// The check of a table that adds up, as `--accept` names it, begins with this.
 const SUSPECT: &str = "suspect-month";
@@ -95,6 +98,9 @@ pub enum ReleaseError {
         /// The partners' kinds.
         of: String,
     },
+    /// The exact tables could not be built again.
+    #[error(transparent)]
+    Aggregate(#[from] AggregateError),
     /// The exact tables contradict themselves.
     #[error("exact numbers do not add up, so nothing can be protected: {cells}")]
     Contradiction {
@@ -261,18 +267,19 @@ pub(crate) const DIMENSIONS: [(&str, bool); 9] = [
 impl ExactTables {
     /// Reads the tables that are needed, and those to join.
     fn load<'n>(
-        run: &ReleaseRun<'_>,
+        store: &Store,
+        runtime: &Handle,
         config: &ReleaseConfig,
         needed: impl Iterator<Item = &'n str>,
     ) -> Result<Self, ReleaseError> {
         let base = config.as_at.map_or_else(String::new, |day| {
-            let at = crate::event::Micros::end_of_day_in_london(day);
+            let at = Micros::end_of_day_in_london(day);
             format!("as-at/{}/", at.to_string().replace(':', ""))
         });
         let folder = format!("{base}aggregates/{}", config.plan.id);
         let read = |name: &str| {
             let path = format!("{folder}/{name}");
-            let file = run.runtime.block_on(run.store.read(&path))?;
+            let file = runtime.block_on(store.read(&path))?;
             file.ok_or_else(|| ReleaseError::NoTables {
                 folder: folder.clone(),
             })
@@ -358,28 +365,13 @@ pub fn make(
     if known.iter().any(|own| own.id == id) {
         return Err(ReleaseError::Exists { id: id.to_owned() });
     }
-    make_after(run, id, accepted, known, progress)
+    make_after(run, run.store, id, accepted, known, progress)
 }
 
-/// Makes a release again, with the releases that were there before it, to compare it with its files.
-pub fn make_again(
-    run: &ReleaseRun<'_>,
-    id: &str,
-    accepted: &[AcceptedCheck],
-    progress: &mut dyn RunProgress,
-) -> Result<MadeRelease, ReleaseError> {
-    let all = run.runtime.block_on(list(run.store))?;
-    let own = all.iter().find(|own| own.id == id);
-    let before: BTreeSet<String> = own
-        .into_iter()
-        .flat_map(|own| own.earlier.iter().map(|earlier| earlier.id.clone()))
-        .collect();
-    let known = all.into_iter().filter(|own| before.contains(&own.id));
-    make_after(run, id, accepted, known.collect(), progress)
-}
-
+/// Makes a release from exact tables, after others.
 fn make_after(
     run: &ReleaseRun<'_>,
+    tables: &Store,
     id: &str,
     accepted: &[AcceptedCheck],
     known: Vec<Manifest>,
@@ -397,7 +389,12 @@ fn make_after(
         earlier.add_structure(release.structure);
     }
     let requested = config.tables.iter().map(|request| request.table.name);
-    let tables = ExactTables::load(run, &config, requested.chain(earlier.tables()))?;
+    let tables = ExactTables::load(
+        tables,
+        run.runtime,
+        &config,
+        requested.chain(earlier.tables()),
+    )?;
     let figures = cells::read(&config, &rules, &tables)?;
     let mut all_accepted = config.accepted.clone();
     let others = accepted.iter().filter(|own| !config.accepted.contains(own));

@@ -146,7 +146,7 @@ pub fn deliveries(
     progress: &mut dyn RunProgress,
 ) -> Result<Option<Deliveries>, AggregateError> {
     let settings = AggregateSettings::new(vec![PlanChoice::InForce], reference, as_at);
-    let read = read_chains(store, runtime, |chains| {
+    let read = read_chains(store, None, runtime, |chains| {
         Snapshot::read(store, chains, &settings, runtime, progress)
     })?;
     let Some((chains, snapshot)) = read else {

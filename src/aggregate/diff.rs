@@ -98,7 +98,7 @@ pub fn diff(
     runtime: &Handle,
     progress: &mut dyn RunProgress,
 ) -> Result<Option<PlanDiff>, AggregateError> {
-    let read = read_chains(store, runtime, |chains| {
+    let read = read_chains(store, None, runtime, |chains| {
         Snapshot::read(store, chains, settings, runtime, progress)
     })?;
     let Some((_, snapshot)) = read else {

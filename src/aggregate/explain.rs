@@ -83,7 +83,7 @@ pub fn explain(
     runtime: &Handle,
     progress: &mut dyn RunProgress,
 ) -> Result<Option<Vec<Explanation>>, AggregateError> {
-    let read = read_chains(store, runtime, |chains| {
+    let read = read_chains(store, None, runtime, |chains| {
         Snapshot::read(store, chains, settings, runtime, progress)
     })?;
     let Some((_, snapshot)) = read else {

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::snapshot::{Snapshot, read_chains};
+use crate::aggregate::snapshot::{ChainEnds, Snapshot, read_chains};
 use crate::aggregate::state::current::{Chunk, Current};
 use crate::aggregate::tables::writer::TableFile;
 use crate::aggregate::tables::{TABLES, briefing, events};
@@ -86,7 +86,7 @@ pub fn run(
     runtime: &Handle,
     progress: &mut dyn RunProgress,
 ) -> Result<Option<AggregateSummary>, AggregateError> {
-    let read = read_chains(store, runtime, |chains| {
+    let read = read_chains(store, None, runtime, |chains| {
         Snapshot::read(store, chains, settings, runtime, progress)
     })?;
     let Some((chains, mut snapshot)) = read else {
@@ -112,6 +112,36 @@ pub fn run(
     let mut summary = output.write(feeds, progress)?;
     summary.deliveries = deliveries;
     Ok(Some(summary))
+}
+
+/// Writes the tables of the settings' folders into another store, as they were when the chains had
+/// some ends. Without a record there are none.
+pub fn rebuild(
+    store: &Store,
+    ends: &ChainEnds,
+    settings: &AggregateSettings<'_>,
+    output: &Store,
+    runtime: &Handle,
+    progress: &mut dyn RunProgress,
+) -> Result<(), AggregateError> {
+    let read = read_chains(store, Some(ends), runtime, |chains| {
+        Snapshot::read(store, chains, settings, runtime, progress)
+    })?;
+    let Some((chains, snapshot)) = read else {
+        return Ok(());
+    };
+    let mut output = Output {
+        store: output,
+        settings,
+        runtime,
+        chains: &chains,
+        snapshot: &snapshot,
+        folders: Vec::new(),
+        written: Vec::new(),
+        not_written: Vec::new(),
+    };
+    output.write_folders(progress)?;
+    output.publish()
 }
 
 /// Builds the tables of what was read, and publishes them when all are built.
@@ -142,14 +172,8 @@ impl Output<'_> {
         let records_that_count = feeds.iter().map(|chunks| rows(chunks)).sum();
         progress.begin("write events", records_that_count);
         self.write_events(feeds, progress)?;
-        let tables = self.settings.folders.len() * TABLES.len();
-        progress.begin("write aggregates", tables as u64);
-        for folder in &self.settings.folders {
-            self.write_tables(*folder, progress)?;
-        }
-        for folder in self.folders {
-            self.runtime.block_on(folder.files.publish())?;
-        }
+        self.write_folders(progress)?;
+        self.publish()?;
         let snapshot = self.snapshot;
         Ok(AggregateSummary {
             partitions: self.chains.len(),
@@ -165,6 +189,21 @@ impl Output<'_> {
             written: self.written,
             not_written: self.not_written,
         })
+    }
+
+    /// Writes every folder of tables.
+    fn write_folders(&mut self, progress: &mut dyn RunProgress) -> Result<(), AggregateError> {
+        let tables = self.settings.folders.len() * TABLES.len();
+        progress.begin("write aggregates", tables as u64);
+        let mut folders = self.settings.folders.iter();
+        folders.try_for_each(|folder| self.write_tables(*folder, progress))
+    }
+
+    fn publish(&mut self) -> Result<(), AggregateError> {
+        for folder in std::mem::take(&mut self.folders) {
+            self.runtime.block_on(folder.files.publish())?;
+        }
+        Ok(())
     }
 
     /// Writes the events of each feed. The largest is last, when the memory of the others is free.

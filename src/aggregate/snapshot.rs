@@ -1,5 +1,7 @@
 //! What a run reads of the ledger: the current records, and how they arrived.
 
+use std::collections::BTreeMap;
+
 use tokio::runtime::Handle;
 
 use crate::aggregate::figures::intake::{Intake, PartitionTotals, RejectCounts};
@@ -7,9 +9,9 @@ use crate::aggregate::state::current::Current;
 use crate::aggregate::state::files::{Files, fetch};
 use crate::aggregate::state::latest::Latest;
 use crate::aggregate::{AggregateError, AggregateSettings, RunProgress};
-use crate::event::Micros;
+use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::Footer;
-use crate::ledger::chain::{self, Chain, Passes};
+use crate::ledger::chain::{self, Chain, ChainError, Passes};
 use crate::rejects;
 use crate::storage::Store;
 
@@ -98,25 +100,54 @@ fn check_is_earlier(since: Micros, as_at: Option<Micros>) -> Result<(), Aggregat
     }
 }
 
+/// Where the chain of each partition ended at some time.
+pub type ChainEnds = BTreeMap<TopicPartition, Position>;
+
 /// Reads the chains with `read`, again whenever a merge moved files meanwhile; `None` = no record
-/// was ever accepted.
+/// was ever accepted. With `ends`, only what the chains had then.
 pub(super) fn read_chains<T>(
     store: &Store,
+    ends: Option<&ChainEnds>,
     runtime: &Handle,
     mut read: impl FnMut(&[Chain]) -> Result<T, AggregateError>,
 ) -> Result<Option<(Vec<Chain>, T)>, AggregateError> {
     let mut passes = Passes::default();
     loop {
-        let chains = runtime.block_on(chain::read_all(store))?;
+        let mut chains = runtime.block_on(chain::read_all(store))?;
+        let cut = ends.map_or(Ok(()), |ends| {
+            runtime.block_on(cut_chains(store, &mut chains, ends))
+        });
         let mut files = chains.iter().flat_map(|chain| &chain.files);
-        if files.all(|file| file.footer.accepted == 0) {
+        if cut.is_ok() && files.all(|file| file.footer.accepted == 0) {
             return Ok(None);
         }
-        let result = read(&chains);
+        let result = cut.and_then(|()| read(&chains));
         // Also where nothing was missing: a late writer may have put a deleted file back.
         if !runtime.block_on(passes.retry_if_any_moved(store, &chains))? {
             return Ok(Some((chains, result?)));
         }
+    }
+}
+
+/// Leaves out what chains got since they had some ends, and partitions that had no chain then.
+async fn cut_chains(
+    store: &Store,
+    chains: &mut Vec<Chain>,
+    ends: &ChainEnds,
+) -> Result<(), AggregateError> {
+    chains.retain(|chain| ends.contains_key(&chain.partition));
+    for chain in chains.iter_mut() {
+        chain.cut(store, ends[&chain.partition]).await?;
+    }
+    let known =
+        |partition: &TopicPartition| chains.iter().any(|chain| chain.partition == *partition);
+    match ends.keys().find(|partition| !known(partition)) {
+        None => Ok(()),
+        Some(missing) => Err(ChainError::Shorter {
+            partition: missing.clone(),
+            end: Position::ORIGIN,
+            expected: ends[missing],
+        })?,
     }
 }
 
@@ -133,7 +164,8 @@ fn read_rejects(
         for path in chain.rejects() {
             for reject in rejects::read(&path, fetch(store, &path, runtime)?, false)? {
                 let reject = reject?;
-                if settings.as_at.is_some_and(|at| reject.received > at) {
+                let is_later = settings.as_at.is_some_and(|at| reject.received > at);
+                if is_later || reject.position >= chain.end {
                     continue;
                 }
                 all += 1;

@@ -8,7 +8,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 
-use super::progress::{NoProgress, Progress};
+use super::progress::Progress;
 use super::text::{align_right, counted, grouped, table};
 use super::{Connection, exit_code, runtime};
 use crate::files::TextFiles;
@@ -195,13 +195,13 @@ impl ListReleases {
 /// Check a release: its files, what an attacker can compute, and whether it can be made again
 ///
 /// Compares every file with its checksum, attacks the tables from the files alone, and makes the
-/// release again from the exact tables, which must be of the same ledger and time. Exit status: 0 = in
-/// order, 1 = something was found.
+/// release again from the ledger as it was then, with today's reference data and configuration.
+/// What was aggregated since does not matter. Exit status: 0 = in order, 1 = something was found.
 #[derive(Debug, Args)]
 struct VerifyRelease {
     /// Id of the release
     id: String,
-    /// Leave out making it again: the exact tables are not needed
+    /// Leave out making it again: the ledger is not needed
     #[arg(long)]
     files_only: bool,
     #[command(flatten)]
@@ -228,21 +228,15 @@ impl VerifyRelease {
                 store: &store,
                 runtime: runtime.handle(),
             };
-            let accepted: Vec<AcceptedCheck> = manifest
-                .accepted
-                .into_iter()
-                .map(|own| AcceptedCheck {
-                    check: own.check,
-                    reason: own.reason,
-                })
-                .collect();
-            let again = release::make_again(&run, &self.id, &accepted, &mut NoProgress)?;
-            let differing = again
-                .files
-                .iter()
-                .filter(|(name, bytes)| stored.get(name) != Some(bytes));
-            found.extend(differing.map(|(name, _)| {
-                format!("{name} differs from what these tables and this program give now")
+            let mut progress = Progress::new();
+            let reproduction = release::reproduce(&run, &manifest, &stored, &mut progress);
+            progress.end();
+            let reproduction = reproduction?;
+            for text in &reproduction.changed_inputs {
+                say!("{text}");
+            }
+            found.extend(reproduction.differing.iter().map(|name| {
+                format!("{name} differs from what the ledger and this program give now")
             }));
         }
         for text in found.iter().take(LINES_MAX) {

@@ -13,7 +13,8 @@ use crate::crash;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::{
-    Footer, LedgerError, Tree, decode_name, file_position, read_footer, rejects_position,
+    Footer, LedgerError, Tree, coordinates, decode_name, file_position, read_footer, rejects_file,
+    rejects_position,
 };
 use crate::storage::{StorageError, Store};
 
@@ -47,6 +48,14 @@ pub enum ChainError {
     Damaged {
         partition: TopicPartition,
         finding: Finding,
+    },
+    #[error(
+        "the ledger of {partition} ends at {end}, before {expected}: restore the files that are missing"
+    )]
+    Shorter {
+        partition: TopicPartition,
+        end: Position,
+        expected: Position,
     },
     #[error(
         "cannot read {0}: merges moved its files during each of {PASSES_MAX} passes; try again"
@@ -294,11 +303,52 @@ impl Chain {
             .await?)
     }
 
+    /// Leaves out what the chain got since it ended at a position.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Shorter`] if the chain does not reach the position.
+    pub(crate) async fn cut(&mut self, store: &Store, end: Position) -> Result<()> {
+        if self.end < end {
+            return Err(ChainError::Shorter {
+                partition: self.partition.clone(),
+                end: self.end,
+                expected: end,
+            });
+        }
+        self.files.retain(|file| file.from < end);
+        if let Some(last) = self.files.last_mut()
+            && last.footer.next > end
+        {
+            let footer = &mut last.footer;
+            footer.accepted = rows_before(store, &last.path, end).await?;
+            footer.rejected = 0;
+            for name in &footer.rejects {
+                let path = rejects_file(&self.partition, name);
+                footer.rejected += rows_before(store, &path, end).await?;
+            }
+            footer.read = footer.accepted + footer.rejected;
+            footer.next = end;
+        }
+        self.end = end;
+        Ok(())
+    }
+
     /// The paths of the rejects files that this chain names, in order.
     pub fn rejects(&self) -> impl Iterator<Item = String> {
         let names = self.files.iter().flat_map(|file| &file.footer.rejects);
-        names.map(|name| crate::ledger::rejects_file(&self.partition, name))
+        names.map(|name| rejects_file(&self.partition, name))
     }
+}
+
+/// The rows of a file that come before a position.
+async fn rows_before(store: &Store, path: &str, end: Position) -> Result<u64, LedgerError> {
+    let bytes = store.read(path).await?;
+    let bytes = bytes.ok_or_else(|| LedgerError::Missing {
+        path: path.to_owned(),
+    })?;
+    let rows = coordinates(path, bytes)?;
+    Ok(rows.iter().filter(|row| **row < end).count() as u64)
 }
 
 /// Reads the chain of a partition.

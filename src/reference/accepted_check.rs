@@ -1,9 +1,11 @@
 //! Checks of the data that failed, and that a partnership accepts.
 
+use serde::{Deserialize, Serialize};
+
 use crate::files::toml_reader::TomlReader;
 
 /// A failed check of the data, and the reason why the partnership accepts it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct AcceptedCheck {
     /// The check.
     pub check: String,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::aggregate::tables::ValueType::{Boolean, Integer, Text};
 use crate::aggregate::tables::{self, ColumnSpec, TableBatch, TableSpec, TableValue, ValueType};
 use crate::disclosure::SOLVER;
+use crate::event::Position;
 use crate::hex;
 use crate::ledger::PROGRAM;
 use crate::reference::Reference;
@@ -411,9 +412,15 @@ pub struct Manifest {
     pub as_at: Option<String>,
     /// The files with their checksums.
     pub files: Vec<ManifestFile>,
+    /// Where the ledger ended: the figures are of what came before.
+    #[serde(default)]
+    pub ledger: Vec<ManifestEnd>,
+    /// The program that made it.
+    #[serde(default)]
+    pub program: String,
     /// The checks that the partnership accepted.
     #[serde(default)]
-    pub accepted: Vec<ManifestCheck>,
+    pub accepted: Vec<AcceptedCheck>,
     /// The releases that were considered.
     #[serde(default)]
     pub earlier: Vec<ManifestRelease>,
@@ -435,13 +442,15 @@ pub struct ManifestFile {
     pub sha256: String,
 }
 
-/// A check that the partnership accepted.
+/// Where the ledger of a partition ended.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct ManifestCheck {
-    /// The check.
-    pub check: String,
-    /// Why.
-    pub reason: String,
+pub struct ManifestEnd {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The position of the first record that is not in the figures.
+    pub end: Position,
 }
 
 impl Manifest {

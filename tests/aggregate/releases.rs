@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use partner_feeds::event::TopicPartition;
 use partner_feeds::files::TextFiles;
+use partner_feeds::ledger::merge::{MergeLimits, merge};
 use partner_feeds::reference::Reference;
-use partner_feeds::release::{self, MadeRelease, ReleaseRun};
+use partner_feeds::release::{self, MadeRelease, Manifest, ReleaseError, ReleaseRun, Reproduction};
 
 use crate::assessment::GENERATED;
-use crate::chain::{Quiet, Table};
+use crate::behaviours::chain_of_generated_events;
+use crate::chain::{Chain, HOUSING, POLICE, Quiet, Table};
+use crate::kit::events::crime;
 
 /// A release of the tables that are listed, one year by quarters and months.
 const RELEASE: &str = "format = 1\nid = \"a-release\"\ntitle = \"A release\"\nplan = \"smp-2017-18\"\n\
@@ -19,17 +23,32 @@ const RELEASE: &str = "format = 1\nid = \"a-release\"\ntitle = \"A release\"\npl
     [[table]]\ntable = \"priority_monthly\"\nwindows = [\"month:2017-04..2018-03\"]\n\
     levels = [\"all-received\", \"district\"]\nseries = [\"plan\"]\n";
 
-fn made() -> MadeRelease {
-    let chain = &*GENERATED;
+/// The built-in configuration with that release.
+fn configuration() -> (TextFiles, Reference) {
     let mut files = TextFiles::built_in();
     files.put("releases/a-release.toml", RELEASE.to_owned());
-    let run = ReleaseRun {
-        files: &files,
-        reference: &Reference::read(&files).expect("valid"),
+    let reference = Reference::read(&files).expect("valid");
+    (files, reference)
+}
+
+fn run<'r>(chain: &'r Chain, (files, reference): &'r (TextFiles, Reference)) -> ReleaseRun<'r> {
+    ReleaseRun {
+        files,
+        reference,
         store: &chain.store,
         runtime: chain.runtime.handle(),
-    };
-    release::make(&run, "a-release", &[], &mut Quiet).expect("safe")
+    }
+}
+
+fn made() -> MadeRelease {
+    let configuration = configuration();
+    release::make(
+        &run(&GENERATED, &configuration),
+        "a-release",
+        &[],
+        &mut Quiet,
+    )
+    .expect("safe")
 }
 
 fn table(made: &MadeRelease, name: &str) -> Table {
@@ -93,4 +112,76 @@ fn a_release_has_no_holes_and_one_form_of_every_number() {
     for (key, form) in &monthly {
         assert_eq!(totals.get(key), Some(form), "{key:?}");
     }
+}
+
+/// Makes the stored release again, and compares.
+fn reproduced(
+    chain: &Chain,
+    configuration: &(TextFiles, Reference),
+) -> Result<Reproduction, ReleaseError> {
+    let run = run(chain, configuration);
+    let files = release::read_files(run.store, "a-release");
+    let files = chain.runtime.block_on(files).expect("a release");
+    let manifest = Manifest::read(&files).expect("there").expect("valid");
+    release::reproduce(&run, &manifest, &files, &mut Quiet)
+}
+
+#[test]
+fn a_release_is_made_again_from_the_ledger_as_it_was_then() {
+    let mut chain = chain_of_generated_events(2_000);
+    chain.aggregate("smp-2017-18").expect("records");
+    let mut configuration = configuration();
+    let run = run(&chain, &configuration);
+    let made = release::make(&run, "a-release", &[], &mut Quiet).expect("safe");
+    release::write(&run, &made).expect("written");
+
+    // Later records are in the same file of the ledger, and in the tables.
+    let later = (0..40).map(|number| (0, crime(&format!("later-{number}")).month("2017-05")));
+    chain.commit(POLICE, 0, later);
+    let partition = TopicPartition {
+        topic: POLICE.to_owned(),
+        partition: 0,
+    };
+    let merged = merge(&chain.store, &partition, MergeLimits::default());
+    let merged = chain.runtime.block_on(merged).expect("merged");
+    assert_eq!(merged.map(|merged| merged.files), Some(2));
+    chain.commit(
+        POLICE,
+        1,
+        [(0, crime("of-a-new-partition").month("2017-05"))],
+    );
+    chain.aggregate("smp-2017-18").expect("records");
+    let again = reproduced(&chain, &configuration).expect("made again");
+    assert_eq!(again, Reproduction::default());
+
+    // Another rule changes figures, and is named.
+    let plan = configuration
+        .0
+        .text("plans/smp-2017-18.toml")
+        .expect("the plan");
+    let plan = plan.replacen("\"36\"", "\"39\"", 1);
+    configuration.0.put("plans/smp-2017-18.toml", plan);
+    configuration.1 = Reference::read(&configuration.0).expect("valid");
+    let again = reproduced(&chain, &configuration).expect("made again");
+    assert!(
+        again
+            .differing
+            .contains(&"window_totals.parquet".to_owned()),
+        "{again:?}"
+    );
+    let named = [
+        "the reference data was changed since",
+        "the plan `smp-2017-18` was changed since",
+    ];
+    assert_eq!(again.changed_inputs, named);
+
+    // A ledger that lost files cannot give what was in them.
+    let lost = format!("{}/journal/topic={HOUSING}", chain.root());
+    std::fs::remove_dir_all(lost).expect("removed");
+    let error = reproduced(&chain, &configuration).err().expect("not made");
+    let error = error.to_string();
+    assert!(
+        error.starts_with(&format!("the ledger of {HOUSING}/0 ends at")),
+        "{error}"
+    );
 }

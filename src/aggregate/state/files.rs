@@ -32,7 +32,7 @@ pub(crate) fn fetch(store: &Store, path: &str, runtime: &Handle) -> Result<Bytes
 
 /// The files to aggregate, in the order of topic, partition and position.
 pub(crate) struct Files<'a> {
-    /// Rows in each file.
+    /// The rows to read of each file, from its first.
     pub(crate) rows: Vec<u64>,
     paths: Vec<&'a str>,
     /// Fetches a file.
@@ -106,14 +106,18 @@ impl Files<'_> {
         // A dictionary lasts for a row group: read across two and it is decoded and built again.
         for row_group in 0..metadata.metadata().num_row_groups() {
             for batch in read_row_group(&bytes, &metadata, row_group, columns, BATCH_ROWS)? {
+                let (batch, left) = (batch?, self.rows[file] as usize - first_row);
                 let part = Part {
                     file,
                     first_row,
-                    batch: batch?,
+                    batch: batch.slice(0, left.min(batch.num_rows())),
                 };
                 first_row += part.batch.num_rows();
                 if !take_part(part) {
                     return Ok(false);
+                }
+                if first_row as u64 == self.rows[file] {
+                    return Ok(true);
                 }
             }
         }

@@ -69,7 +69,8 @@ fn columns<'f>() -> Vec<Column<'f, &'f Window>> {
             |set, window| {
                 let settings = set.figures.settings;
                 let wanted = settings.in_force_through(window.first, window.last())?;
-                Some(settings.plan(wanted).id.clone())
+                let id = &settings.plan(wanted).id;
+                set.plans().any(|plan| plan.id == *id).then(|| id.clone())
             },
         ),
     ]

@@ -1,0 +1,123 @@
+//! A release made again from the ledger as it was then, and compared with its files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::memory::InMemory;
+use serde_json::Value;
+
+use crate::aggregate::{self, AggregateSettings, ChainEnds, PlanChoice, RunProgress};
+use crate::event::{Micros, TopicPartition};
+use crate::ledger::PROGRAM;
+use crate::release::config::ReleaseConfig;
+use crate::release::folder::{MANIFEST, Manifest, list};
+use crate::release::{ReleaseError, ReleaseRun, make_after};
+use crate::storage::Store;
+
+/// How a release that was made again differs from its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reproduction {
+    /// What else it was made from now, as sentences. This need not change a figure.
+    pub changed_inputs: Vec<String>,
+    /// The files that differ. A manifest that only names other inputs does not.
+    pub differing: Vec<String>,
+}
+
+/// What a manifest says of the inputs.
+const INPUTS: [&str; 2] = ["inputs", "program"];
+
+/// Makes a release again: from the ledger up to where it ended then, after the releases that were there
+/// before it, and with today's configuration.
+pub fn reproduce(
+    run: &ReleaseRun<'_>,
+    manifest: &Manifest,
+    files: &BTreeMap<String, Bytes>,
+    progress: &mut dyn RunProgress,
+) -> Result<Reproduction, ReleaseError> {
+    let config = ReleaseConfig::read(run.files, run.reference, &manifest.id)?;
+    let tables = Store::from_object_store(Arc::new(InMemory::new()));
+    let plan = run.reference.plans.get(&config.plan.id);
+    let folders = plan.map(PlanChoice::Plan).into_iter().collect();
+    let as_at = config.as_at.map(Micros::end_of_day_in_london);
+    let settings = AggregateSettings::new(folders, run.reference, as_at);
+    let ends = chain_ends(manifest);
+    aggregate::rebuild(run.store, &ends, &settings, &tables, run.runtime, progress)?;
+    let all = run.runtime.block_on(list(run.store))?;
+    let is_earlier = |own: &Manifest| manifest.earlier.iter().any(|of| of.id == own.id);
+    let known = all.into_iter().filter(is_earlier).collect();
+    let (id, accepted) = (&manifest.id, &manifest.accepted);
+    let made = make_after(run, &tables, id, accepted, known, progress)?;
+    Ok(compare(manifest, files, made.files.into_iter().collect()))
+}
+
+fn chain_ends(manifest: &Manifest) -> ChainEnds {
+    let ends = manifest.ledger.iter().map(|of| {
+        let partition = TopicPartition {
+            topic: of.topic.clone(),
+            partition: of.partition,
+        };
+        (partition, of.end)
+    });
+    ends.collect()
+}
+
+fn compare(
+    manifest: &Manifest,
+    files: &BTreeMap<String, Bytes>,
+    mut made: BTreeMap<String, Bytes>,
+) -> Reproduction {
+    let [own, again] = [files.get(MANIFEST), made.get(MANIFEST)].map(|bytes| {
+        let value = bytes.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+        value.unwrap_or_default()
+    });
+    if without_inputs(&own) == without_inputs(&again) {
+        made.insert(MANIFEST.to_owned(), files[MANIFEST].clone());
+    }
+    let names = files
+        .keys()
+        .chain(made.keys().filter(|name| !files.contains_key(*name)));
+    let differing = names.filter(|name| files.get(*name) != made.get(*name));
+    Reproduction {
+        differing: differing.cloned().collect(),
+        changed_inputs: changed_inputs(manifest, &own, &again),
+    }
+}
+
+fn without_inputs(manifest: &Value) -> Value {
+    let mut manifest = manifest.clone();
+    if let Some(keys) = manifest.as_object_mut() {
+        keys.retain(|key, _| !INPUTS.contains(&&**key));
+    }
+    manifest
+}
+
+fn changed_inputs(manifest: &Manifest, own: &Value, again: &Value) -> Vec<String> {
+    let (id, plan) = (&manifest.id, &manifest.plan);
+    let inputs = [
+        (
+            "/inputs/reference",
+            "the reference data was changed since".to_owned(),
+        ),
+        (
+            "/inputs/plans",
+            format!("the plan `{plan}` was changed since"),
+        ),
+        (
+            "/inputs/release",
+            format!("`releases/{id}.toml` was changed since"),
+        ),
+        (
+            "/inputs/disclosure",
+            "`disclosure.toml` was changed since".to_owned(),
+        ),
+        (
+            "/program",
+            format!("it was made by {}, and this is {PROGRAM}", manifest.program),
+        ),
+    ];
+    let changed = inputs
+        .into_iter()
+        .filter(|(pointer, _)| own.pointer(pointer) != again.pointer(pointer));
+    changed.map(|(_, text)| text).collect()
+}
