@@ -13,8 +13,10 @@ mod demo;
 mod door;
 mod explain;
 mod generate;
+mod geography;
 mod import;
 mod ingest;
+mod init;
 mod merge;
 mod partners;
 mod plan;
@@ -60,6 +62,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Init(init::Init),
+    Geography(geography::GeographyCommand),
     Topics(topics::TopicsCommand),
     Check(check::CheckCommand),
     Publish(publish::PublishCommand),
@@ -188,6 +192,8 @@ pub fn main() -> ExitCode {
     telemetry::start(&config::log_filter(cli.command.log_filter()), format);
     let result = match cli.command {
         Command::Demo(command) => command.run(),
+        Command::Init(command) => command.run(),
+        Command::Geography(command) => command.run(),
         Command::Topics(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Publish(command) => command.run(),

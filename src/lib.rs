@@ -38,6 +38,7 @@ pub mod rejects;
 pub mod release;
 pub mod replay;
 pub mod scorecard;
+pub mod setup;
 mod spreadsheet;
 pub mod sql;
 pub mod storage;

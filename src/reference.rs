@@ -14,6 +14,7 @@ pub mod geography;
 pub mod harm;
 pub mod labels;
 pub mod partners;
+pub mod partnership;
 pub mod pattern;
 pub mod plan;
 mod schemes;
@@ -43,6 +44,7 @@ pub use controls::Control;
 pub use crosswalks::Crosswalks;
 pub use harm::HarmSet;
 pub use partners::{DateBasis, Partners, Topic};
+pub use partnership::Partnership;
 pub use plan::{Plan, Plans};
 pub use source_code::SourceCode;
 pub use unknown_codes::{CodeCheck, UnknownCodes};
@@ -50,6 +52,8 @@ pub use unknown_codes::{CodeCheck, UnknownCodes};
 /// The reference data, checked.
 #[derive(Clone, Debug)]
 pub struct Reference {
+    /// Whose configuration it is.
+    pub partnership: Partnership,
     /// Topics, sources, what each carries.
     pub partners: Partners,
     /// The plans.
@@ -97,6 +101,7 @@ impl Reference {
             codes: &codes,
             crosswalks: &crosswalks,
         };
+        let partnership = Partnership::read(files, &sink);
         let partners = Partners::read(files, &schemes, &sink);
         let geography = Geography::read(files, &sink);
         partners.check_covers(&geography, &sink);
@@ -113,6 +118,7 @@ impl Reference {
         let controls = controls::read(files, &windows, &sink);
         let sha256 = checksum(files);
         sink.into_faults().into_result(Self {
+            partnership,
             partners,
             plans,
             codes,

@@ -14,8 +14,8 @@
 //! | `text` | not: a picture, or what is printed | |
 //!
 //! Without what they need, those blocks are left out; `tests/docs/run` has it all. Files of
-//! `tests/docs/*.csv` and a workbook written here replace those that a reader has downloaded,
-//! and `tests/docs/cargo` for cargo: what it would build is built.
+//! `tests/docs/*.csv` and `tests/docs/ons`, and workbooks written here, replace those that a reader
+//! has downloaded, and `tests/docs/cargo` for cargo: what it would build is built.
 
 #![expect(
     clippy::disallowed_methods,
@@ -29,8 +29,9 @@ use std::process::Command;
 use partner_feeds::reference::Reference;
 use rdkafka::mocking::MockCluster;
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
+    "docs/your-partnership.md",
     "docs/data-engineers.md",
     "docs/analysts.md",
     "docs/assessment.md",
@@ -122,18 +123,13 @@ impl Tools {
     fn run(&self, page: &str, script: &str) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = tempfile::tempdir().expect("a folder");
-        for file in root
-            .join("tests/docs")
-            .read_dir()
-            .expect("a folder")
-            .map(|file| file.expect("listed").path())
-        {
-            if file.extension().is_some_and(|extension| extension == "csv") {
-                std::fs::copy(&file, folder.path().join(file.file_name().expect("a name")))
-                    .expect("copied");
-            }
-        }
-        write_workbook(&folder.path().join("DetailedLA_201806.xlsx"));
+        let downloads = root.join("tests/docs");
+        copy_csv(&downloads, folder.path());
+        let ons = folder.path().join("ons");
+        std::fs::create_dir(&ons).expect("a folder");
+        copy_csv(&downloads.join("ons"), &ons);
+        write_homelessness_workbook(&folder.path().join("DetailedLA_201806.xlsx"));
+        write_population_workbook(&ons.join("sapelsoasyoa20222024.xlsx"));
         for link in ["config", "schemas"] {
             std::os::unix::fs::symlink(root.join(link), folder.path().join(link)).expect("linked");
         }
@@ -176,48 +172,77 @@ impl Tools {
     }
 }
 
+/// Copies the CSV files of a folder to another.
+fn copy_csv(from: &Path, to: &Path) {
+    for file in from.read_dir().expect("a folder") {
+        let file = file.expect("listed").path();
+        if file.extension().is_some_and(|extension| extension == "csv") {
+            let copy = to.join(file.file_name().expect("a name"));
+            std::fs::copy(&file, copy).expect("copied");
+        }
+    }
+}
+
+/// Writes cells of a sheet, by row and column: numbers as numbers.
+fn write_cells<const N: usize>(sheet: &mut rust_xlsxwriter::Worksheet, rows: &[(u32, [&str; N])]) {
+    for (row, cells) in rows {
+        let cells = cells.iter().enumerate();
+        for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+            match cell.parse::<f64>() {
+                Ok(number) => sheet.write(*row, column as u16, number),
+                Err(_) => sheet.write(*row, column as u16, *cell),
+            }
+            .expect("a cell");
+        }
+    }
+}
+
+/// A workbook with the form of the population estimates of small areas, and invented persons.
+fn write_population_workbook(path: &Path) {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let contents = book.add_worksheet().set_name("Contents").expect("a name");
+    write_cells(contents, &[(0, ["Population estimates of small areas"])]);
+    for (year, persons) in [("2022", "1710"), ("2024", "1760")] {
+        let sheet = book.add_worksheet();
+        let sheet = sheet
+            .set_name(format!("Mid-{year} LSOA 2021"))
+            .expect("a name");
+        let heading = [
+            "LAD 2023 Code",
+            "LAD 2023 Name",
+            "LSOA 2021 Code",
+            "LSOA 2021 Name",
+            "Total",
+            "F0",
+        ];
+        let title = ["Invented persons by single year of age", "", "", "", "", ""];
+        write_cells(sheet, &[(0, title), (3, heading)]);
+        for (row, code) in (4..).zip(13_670..=13_675) {
+            let lsoa = format!("E010{code}");
+            let cells = ["E06000016", "Leicester", &lsoa, "", persons, "12"];
+            write_cells(sheet, &[(row, cells)]);
+        }
+    }
+    book.save(path).expect("a workbook");
+}
+
 /// A workbook with the form of the tables of statutory homelessness, and figures of one authority.
-fn write_workbook(path: &Path) {
+fn write_homelessness_workbook(path: &Path) {
     let mut book = rust_xlsxwriter::Workbook::new();
     let sheet = book
         .add_worksheet()
         .set_name("A1 - Apr-Jun 18")
         .expect("a name");
-    for (row, cells) in [
-        (
-            0,
-            [
-                "Table A1 - Households assessed\nEngland, April to June 2018",
-                "",
-                "",
-                "",
-            ],
-        ),
-        (
-            2,
-            [
-                "",
-                "",
-                "Total initial assessments1,2",
-                "Assessed as owed a duty",
-            ],
-        ),
+    let title = "Table A1 - Households assessed\nEngland, April to June 2018";
+    let totals = "Total initial assessments1,2";
+    let rows = [
+        (0, [title, "", "", ""]),
+        (2, ["", "", totals, "Assessed as owed a duty"]),
         (3, ["", "", "", "Total"]),
         (5, ["E92000001", "ENGLAND", "67830", "61210"]),
         (6, ["E07000110", "Maidstone", "253", "224"]),
-    ] {
-        for (column, cell) in cells
-            .into_iter()
-            .enumerate()
-            .filter(|(_, cell)| !cell.is_empty())
-        {
-            match cell.parse::<f64>() {
-                Ok(number) => sheet.write(row, column as u16, number),
-                Err(_) => sheet.write(row, column as u16, cell),
-            }
-            .expect("a cell");
-        }
-    }
+    ];
+    write_cells(sheet, &rows);
     book.save(path).expect("a workbook");
 }
 
@@ -245,6 +270,11 @@ fn run(page: &str) {
 #[test]
 fn commands_of_the_readme_work() {
     run("README.md");
+}
+
+#[test]
+fn commands_for_a_new_partnership_work() {
+    run("docs/your-partnership.md");
 }
 
 #[test]

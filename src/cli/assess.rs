@@ -1,8 +1,8 @@
 //! `partner-feeds assess`.
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
@@ -12,8 +12,8 @@ use super::text::{counted, table};
 use super::{Connection, lookup, runtime};
 use crate::assess::{self, AssessRun, DOCUMENTS, Extent, FIGURES, Written};
 use crate::config::Config;
-use crate::files::TextFiles;
 use crate::files::toml_reader::is_kebab;
+use crate::files::{TextFiles, create};
 use crate::reference::Reference;
 use crate::storage::Store;
 
@@ -90,18 +90,6 @@ impl InitAssessment {
             say!("{}: {state}", path.display());
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// Creates a file with its folders, unless it exists.
-fn create(path: &Path, text: &str) -> std::io::Result<bool> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    match fs::File::create_new(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

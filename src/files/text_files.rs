@@ -1,7 +1,8 @@
 //! The files of `config/`: built into the program, replaced or added to by a folder.
 //!
 //! A file in the folder replaces the built-in one of the same name; a file of another name is added;
-//! an empty file removes the built-in one.
+//! an empty file removes the built-in one. A folder with its own [`PARTNERSHIP`] is that of another
+//! partnership: what belongs to the built-in one is left out.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +13,22 @@ use include_dir::{Dir, include_dir};
 use super::{Fault, Faults};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config");
+
+/// The file that names the partnership of a folder.
+pub const PARTNERSHIP: &str = "partnership.toml";
+
+/// The built-in files that belong to the built-in partnership. Those of its partners and breaks have
+/// national parts too, so another partnership replaces them.
+const OF_PARTNERSHIP: [&str; 8] = [
+    "assessments/",
+    "geography/areas.csv",
+    "geography/lookup.csv",
+    "geography/places.csv",
+    "geography/populations.csv",
+    "geography/sets.csv",
+    "plans/",
+    "releases/",
+];
 
 /// The endings of the files of a folder that are read; other files are left alone.
 const TEXT_ENDINGS: [&str; 4] = ["toml", "csv", "md", "geojson"];
@@ -33,6 +50,11 @@ impl TextFiles {
         let mut files = Self::built_in();
         let mut faults = Faults::default();
         if let Some(folder) = folder {
+            if folder.join(PARTNERSHIP).is_file() {
+                let is_of_partnership =
+                    |path: &String| OF_PARTNERSHIP.iter().any(|own| path.starts_with(own));
+                files.0.retain(|path, _| !is_of_partnership(path));
+            }
             files.gather(folder, "", &mut faults);
         }
         faults.into_result(files)
@@ -143,6 +165,28 @@ mod tests {
             .collect();
         assert!(plans.contains(&"plans/other.toml") && plans.contains(&"plans/smp-2017-18.toml"));
         assert!(!plans.contains(&"plans/smp-2015-16.toml"));
+    }
+
+    #[test]
+    fn the_folder_of_another_partnership_leaves_out_the_built_in_one() {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::write(folder.path().join(PARTNERSHIP), "format = 1").expect("file");
+        std::fs::create_dir(folder.path().join("plans")).expect("folder");
+        std::fs::write(folder.path().join("plans/own.toml"), "id = \"own\"").expect("file");
+        let files = TextFiles::load(Some(folder.path())).expect("files");
+        let plans: Vec<_> = files.in_folder("plans", ".toml").collect();
+        assert_eq!(plans, [("plans/own.toml", "id = \"own\"")]);
+        for path in OF_PARTNERSHIP {
+            let built_in = TextFiles::built_in();
+            assert!(
+                built_in.iter().any(|(known, _)| known.starts_with(path)),
+                "{path}"
+            );
+            let is_left = |known: &str| known.starts_with(path) && known != "plans/own.toml";
+            assert!(!files.iter().any(|(known, _)| is_left(known)), "{path}");
+        }
+        assert!(files.text("geography/lsoa_vintages.csv").is_some());
+        assert!(files.text("codes/nsir@2011-04.csv").is_some());
     }
 
     #[test]

@@ -188,6 +188,18 @@ impl<'t> TomlReader<'t> {
         id
     }
 
+    /// A code of an area, such as `E07000110`, that must be there.
+    pub fn area_code(&self, key: &str) -> &'t str {
+        let code = self.name(key);
+        if self.has(key) && !is_area_code(code) {
+            self.fault(
+                key,
+                format!("`{code}` is not an area code such as E07000110"),
+            );
+        }
+        code
+    }
+
     /// The version of the file's format, which must be 1.
     pub fn format(&self) {
         match self.required("format", self.integer("format")) {
@@ -351,6 +363,12 @@ pub fn is_kebab(name: &str) -> bool {
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     })
+}
+
+/// Whether a text has the form of an area's code: a capital letter and eight digits.
+pub fn is_area_code(text: &str) -> bool {
+    let digits = text.strip_prefix(|first: char| first.is_ascii_uppercase());
+    digits.is_some_and(|digits| digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The value of a closed list with the name.

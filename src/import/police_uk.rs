@@ -23,6 +23,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+pub(crate) use self::checks::is_force;
 pub use self::checks::{FileOddity, PoliceUkWarning};
 use self::events::PoliceEventWriter;
 use self::file::AFTER_RELEASE;

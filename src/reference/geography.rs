@@ -286,6 +286,21 @@ impl Geography {
         areas.map(|(id, _)| id).find(of_force).map(String::as_str)
     }
 
+    /// The name, without the number, of the set that has a district and whose code begins so.
+    pub fn set_name(&self, district: &str, code_start: &str) -> Option<&str> {
+        let mut sets = self.sets.iter();
+        let (id, _) = sets.find(|(_, set)| {
+            set.code.starts_with(code_start) && set.districts.contains(district)
+        })?;
+        id.rsplit_once('-').map(|(name, _)| name)
+    }
+
+    /// The sets of districts: id, code and districts.
+    pub fn sets(&self) -> impl Iterator<Item = (&str, &str, &BTreeSet<String>)> {
+        let sets = self.sets.iter();
+        sets.map(|(id, set)| (&**id, &*set.code, &set.districts))
+    }
+
     /// Whether an area is in a set of districts.
     pub fn is_in_set(&self, code: &str, set: &str) -> bool {
         let district = self.district_of(code);

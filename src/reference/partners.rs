@@ -145,6 +145,16 @@ impl Partners {
             .is_none_or(|kinds| kinds.is_empty() || kinds.contains_key(&kind))
     }
 
+    /// The partner whose own systems send a kind, rather than its published files; of several, the
+    /// first id.
+    pub fn sender(&self, kind: Kind) -> Option<&str> {
+        let mut sources = self.carried.iter();
+        let (source, _) = sources.find(|(source, kinds)| {
+            kinds.contains_key(&kind) && self.release_files(source, kind).is_none()
+        })?;
+        Some(partner_of(source))
+    }
+
     /// What any system of a partner carries in records of a kind.
     pub fn carried(&self, partner: &str, kind: Kind) -> Carried {
         let own = self

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{FILE, FOLDER, SERIES_TEXT, TEXTS};
+use crate::event::Kind;
 use crate::reference::Reference;
 
 /// The configuration and a text for each section, by their paths.
@@ -14,7 +15,14 @@ pub(crate) fn files(
 ) -> BTreeMap<String, String> {
     let folder = format!("{FOLDER}/{id}");
     let mut files = BTreeMap::new();
-    files.insert(format!("{folder}/{FILE}"), settings(id, plan, window));
+    let police = reference
+        .partners
+        .sender(Kind::Crime)
+        .unwrap_or("your-police");
+    files.insert(
+        format!("{folder}/{FILE}"),
+        settings(id, plan, window, police),
+    );
     let series = reference.plans.get(plan).map(|plan| &*plan.series);
     let series = series.unwrap_or_default().iter();
     let texts = TEXTS
@@ -31,10 +39,10 @@ pub(crate) fn files(
     files
 }
 
-fn settings(id: &str, plan: &str, window: &str) -> String {
+fn settings(id: &str, plan: &str, window: &str, police: &str) -> String {
     format!(
         r#"# A strategic assessment. The texts of its sections are the files beside it, in Markdown. A text cites a figure as
-# {{{{mental-health/kent-police/detention/count}}}}; annex F of the document has the names.
+# {{{{mental-health/{police}/detention/count}}}}; annex F of the document has the names.
 format = 1
 id = "{id}"
 title = "Strategic assessment"
@@ -46,7 +54,7 @@ edition = "partnership"  # partnership: of the exact tables | public: of a relea
 # release = "{id}"  # of edition = "public"
 # as_at = 2017-11-30  # tables as at the end of this day (aggregate --as-at); without it, today's
 # committee = "Communities, Housing and Environment Committee"
-overview = ["kent-police/crime"]  # partner/kind: the overall picture; the first begins the key points
+overview = ["{police}/crime"]  # partner/kind: the overall picture; the first begins the key points
 restricted = []  # priorities that are never shown below the district
 # previous = "smp-2016-17"  # the assessment before: annex D lists its figures that have changed
 
@@ -54,15 +62,15 @@ restricted = []  # priorities that are never shown below the district
 [lead]
 
 # [map]
-# feed = "kent-police/crime"
+# feed = "{police}/crime"
 # vintage = "2019"  # edition of the wards
 # boundaries = "assessments/wards-2019.geojson"  # GeoJSON in degrees, in the folder of the configuration
 # code = "code"  # its property with the code of the ward
 # credit = "Office for National Statistics, Open Government Licence v3.0"
 
 # [key_points]
-# pin = ["mental-health/kent-police/detention/count"]
-# drop = [{{ figure = "total/kent-police/crime/count", reason = "printed in annex B" }}]
+# pin = ["mental-health/{police}/detention/count"]
+# drop = [{{ figure = "total/{police}/crime/count", reason = "printed in annex B" }}]
 
 # [[accept]]  # a check of sums that failed
 # check = "areas"

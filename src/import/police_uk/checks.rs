@@ -90,7 +90,7 @@ impl fmt::Display for PoliceUkWarning {
 
 /// Whether the name of a force, as rows print it, is that of a force as file names have it:
 /// `Devon & Cornwall Police` is `devon-and-cornwall`, `British Transport Police` is `btp`.
-pub(super) fn is_force(name: &str, force: &str) -> bool {
+pub(crate) fn is_force(name: &str, force: &str) -> bool {
     let name = slug(name);
     let words: Vec<&str> = name.split('-').collect();
     let initials: String = words

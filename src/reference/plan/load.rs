@@ -82,7 +82,7 @@ fn read_plan(reader: &TomlReader<'_>, schemes: &Schemes<'_>, geography: &Geograp
     Plan {
         id: read_id(reader),
         partnership: reader.name("partnership").to_owned(),
-        area: read_area(reader),
+        area: reader.area_code("area").to_owned(),
         label: reader.name("label").to_owned(),
         status,
         adopted,
@@ -107,18 +107,6 @@ fn read_id(reader: &TomlReader<'_>) -> String {
         reader.fault("id", format!("`{id}` is not the name of the file"));
     }
     id.to_owned()
-}
-
-fn read_area(reader: &TomlReader<'_>) -> String {
-    let area = reader.name("area");
-    let is_code = area.len() == 9 && area.starts_with(|c: char| c.is_ascii_uppercase());
-    if reader.has("area") && !(is_code && area[1..].bytes().all(|b| b.is_ascii_digit())) {
-        reader.fault(
-            "area",
-            format!("`{area}` is not an area code such as E07000110"),
-        );
-    }
-    area.to_owned()
 }
 
 fn read_validity(reader: &TomlReader<'_>) -> (civil::Date, civil::Date) {
