@@ -394,6 +394,28 @@ fn built_files_agree_with_those_that_are_built_in() {
 }
 
 #[test]
+fn a_partnership_of_several_districts_is_a_set_of_them() {
+    let desk = Desk::new();
+    let without = desk.fail("init --area E22999901 --area-name Both --force kent", 2);
+    assert!(without.contains("E22999901 is not a district"), "{without}");
+    desk.run(
+        "init --area E22999901 --area-name Both --force kent --first-year 2025 \
+         --district E07000107=Dartford --district E07000109=Gravesham",
+    );
+    write_published_files_of_kent(&desk);
+    let summary = desk.run("geography build wards-2019.csv police.csv");
+    for found in [
+        "Dartford (E07000107)",
+        "Gravesham (E07000109)",
+        "kent-13",
+        "both-2 (E22999901)",
+    ] {
+        assert!(summary.contains(found), "expected {found}:\n{summary}");
+    }
+    assert!(desk.run("plan check").contains("both-2025-26"));
+}
+
+#[test]
 fn leicester_has_tables_of_its_own_from_the_files_of_the_page() {
     let desk = Desk::new();
     desk.run(

@@ -42,14 +42,14 @@ pub(crate) struct Init {
     /// Police force, as in the files of data.police.uk, such as leicestershire
     #[arg(long, value_name = "NAME")]
     force: Option<String>,
-    /// Name of the partnership [default: <area name> Community Safety Partnership]
+    /// Name of the partnership [default: the area's name and "Community Safety Partnership"]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// First year of the first plan, which begins in April [default: this financial year]
     #[arg(long, value_name = "YEAR")]
     first_year: Option<i16>,
-    /// District, borough or unitary council [default: <area name> Council]. For this and the options
-    /// below, write a name, or an id and a name: "leicester-cc=Leicester City Council"
+    /// District, borough or unitary council [default: the area's name and "Council"]. For this and the
+    /// options below, write a name, or an id and a name: "leicester-cc=Leicester City Council"
     #[arg(long, value_name = "PARTNER", value_parser = NewPartner::parse)]
     council: Option<NewPartner>,
     /// County council, if the area has one
