@@ -182,6 +182,8 @@ impl NewPartnership {
         let built_in = TextFiles::built_in();
         let model = |path: &str| built_in.text(path).unwrap_or_default().to_owned();
         let plan = self.plan();
+        let police = self.partners.get(&PartnerRole::Police);
+        let police = police.map_or("", |police| &police.id);
         let mut files = BTreeMap::from([
             ("partner-feeds.toml".to_owned(), self.settings(&plan)),
             (PARTNERSHIP.to_owned(), self.partnership_file()),
@@ -191,7 +193,7 @@ impl NewPartnership {
             ),
             (
                 "breaks.toml".to_owned(),
-                national_breaks(&model("breaks.toml")),
+                breaks(&model("breaks.toml"), police),
             ),
             (
                 "windows.toml".to_owned(),
@@ -368,13 +370,15 @@ fn built_in_partner(paragraph: &str) -> Option<(&'static str, PartnerRole)> {
     BUILT_IN.iter().find(is_named).copied()
 }
 
-/// The breaks that concern everyone: those of no partner and of no boundaries.
-fn national_breaks(model: &str) -> String {
-    let is_national = |paragraph: &&str| {
-        let mut lines = paragraph.lines();
-        !lines.any(|line| line.starts_with("partners = ") || line.starts_with("levels = "))
+/// The breaks that concern everyone, and those of the police force; none of boundaries.
+fn breaks(model: &str, police: &str) -> String {
+    let concerns = |paragraph: &&str| {
+        paragraph.lines().all(|line| {
+            let of_police = line.contains(&format!("\"{police}\""));
+            !line.starts_with("levels = ") && (!line.starts_with("partners = ") || of_police)
+        })
     };
-    let kept: Vec<&str> = model.split("\n\n").filter(is_national).collect();
+    let kept: Vec<&str> = model.split("\n\n").filter(concerns).collect();
     kept.join("\n\n").trim_end().to_owned() + "\n"
 }
 

@@ -143,10 +143,20 @@ fn every_partner_of_the_built_in_partnership_has_a_role() {
 }
 
 #[test]
-fn the_breaks_that_stay_concern_everyone() {
-    let reference = load(&leicester(&ALL));
-    let ids: Vec<&str> = reference.breaks.iter().map(|one| &*one.id).collect();
-    assert_eq!(ids, ["nsir-2011", "s136-2017", "hclic-2018", "hclic-2023"]);
+fn the_breaks_that_stay_concern_everyone_or_the_police_force() {
+    let ids = |police| {
+        let breaks = load(&leicester(&[(PartnerRole::Police, police)])).breaks;
+        breaks.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let national = ["nsir-2011", "s136-2017", "hclic-2018", "hclic-2023"];
+    assert_eq!(ids("leicestershire-police=Leicestershire Police"), national);
+    let of_kent = ids("kent-police=Kent Police");
+    assert!(
+        national
+            .iter()
+            .all(|id| of_kent.contains(&(*id).to_owned()))
+    );
+    assert!(of_kent.contains(&"kent-system-2018".to_owned()) && of_kent.len() == 6);
 }
 
 #[test]
