@@ -10,6 +10,7 @@ mod deliveries;
 mod diff;
 mod explain;
 pub(crate) mod figures;
+mod freshness;
 mod inspect;
 mod run;
 mod settings;
@@ -28,6 +29,7 @@ pub use deliveries::{
 pub use diff::{PlanDiff, SeriesChange, diff};
 pub use explain::{Explanation, FigureQuery, explain};
 pub use figures::revisions::CountChange;
+pub use freshness::{Freshness, FreshnessError, MonthsByStatus, months_by_status};
 pub use inspect::{Inspection, inspect};
 pub use run::{AggregateSummary, PROVENANCE, RunProgress, SCORECARDS, WrittenFile, rebuild, run};
 pub use settings::{AggregateSettings, IN_FORCE, PlanChoice};

@@ -4,11 +4,13 @@
 mod text;
 
 mod lookup;
+mod options;
 mod progress;
 
 mod aggregate;
 mod assess;
 mod check;
+mod completions;
 mod demo;
 mod door;
 mod explain;
@@ -17,6 +19,7 @@ mod geography;
 mod import;
 mod ingest;
 mod init;
+mod man;
 mod merge;
 mod partners;
 mod plan;
@@ -33,16 +36,13 @@ mod topics;
 mod verify;
 mod where_command;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Config, Overrides};
+use crate::config;
 use crate::event::Micros;
-use crate::reference::Reference;
-use crate::storage::Store;
 use crate::telemetry::{self, LogFormat};
 
 /// Partner events from Kafka to the Parquet figures of a community safety strategic assessment.
@@ -52,7 +52,16 @@ use crate::telemetry::{self, LogFormat};
 /// `PARTNER_FEEDS_LOG` sets the level, such as warn; `PARTNER_FEEDS_LOG_FORMAT` is text, or json for
 /// one JSON object per line.
 #[derive(Debug, Parser)]
-#[command(name = "partner-feeds", version, max_term_width = 100)]
+#[command(
+    name = "partner-feeds",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  partner-feeds demo
+  partner-feeds check events.jsonl
+  partner-feeds explain smp-2017-18 mental-health Maidstone 2017-18 --store partner-feeds-demo
+  partner-feeds help rejects list"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -86,6 +95,8 @@ enum Command {
     Record(record::RecordCommand),
     Where(where_command::WhereCommand),
     Plan(plan::PlanCommand),
+    Completions(completions::Completions),
+    Man(man::ManCommand),
 }
 
 impl Command {
@@ -95,60 +106,6 @@ impl Command {
             Self::Demo(_) => demo::LOG_FILTER,
             _ => "info",
         }
-    }
-}
-
-/// Where the configuration, Kafka and the store are. Every command that uses one of them has all of
-/// these options, so that a script can pass the same to each.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Connection {
-    /// Settings file [default: config/partner-feeds.toml if it exists]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Kafka brokers as host:port, separated by commas [default: the setting kafka.brokers]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) brokers: Option<String>,
-    /// Folder or URL of the store [default: the setting store.root]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) store: Option<String>,
-    /// Kafka consumer group [default: the setting kafka.group]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) group: Option<String>,
-}
-
-impl Connection {
-    /// Options that name a settings file only.
-    pub(crate) fn with_config(config: Option<PathBuf>) -> Self {
-        Self {
-            config,
-            ..Self::default()
-        }
-    }
-
-    /// The settings, with the overrides of the command line, and the reference data they name.
-    pub(crate) fn load(&self) -> anyhow::Result<(Config, Reference)> {
-        self.load_with(|overrides| overrides)
-    }
-
-    /// The same, with further settings that are options of the command.
-    pub(crate) fn load_with(
-        &self,
-        more: impl FnOnce(Overrides) -> Overrides,
-    ) -> anyhow::Result<(Config, Reference)> {
-        let overrides = Overrides::new(self.config.clone())
-            .with("kafka.brokers", self.brokers.as_deref())
-            .with("kafka.group", self.group.as_deref())
-            .with("store.root", self.store.as_deref());
-        let config = Config::load(&more(overrides))?;
-        let reference = Reference::load(config.reference.as_deref())?;
-        config.check(&reference)?;
-        Ok((config, reference))
-    }
-
-    /// The store, which must exist.
-    pub(crate) fn store(&self) -> anyhow::Result<Store> {
-        let (config, _) = self.load()?;
-        Ok(config.store.open()?)
     }
 }
 
@@ -216,6 +173,8 @@ pub fn main() -> ExitCode {
         Command::Record(command) => command.run(),
         Command::Where(command) => command.run(),
         Command::Plan(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
     };
     result.unwrap_or_else(|error| {
         if error.downcast_ref().is_some_and(text::is_closed_pipe) {
@@ -227,4 +186,82 @@ pub fn main() -> ExitCode {
         }
         ExitCode::from(2)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Calls `f` with every command and its path, but for the generated `help`.
+    fn each_command(command: &clap::Command, path: &str, f: &mut impl FnMut(&str, &clap::Command)) {
+        f(path, command);
+        for inner in command
+            .get_subcommands()
+            .filter(|inner| inner.get_name() != "help")
+        {
+            each_command(inner, &format!("{path} {}", inner.get_name()), f);
+        }
+    }
+
+    /// The words of a command line up to a pipe or a redirection; single quotes join words.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (index, part) in line.split('\'').enumerate() {
+            if index % 2 == 0 {
+                words.extend(part.split_whitespace().map(str::to_owned));
+            } else {
+                words.push(part.to_owned());
+            }
+        }
+        let end = words.iter().position(|word| word.starts_with('>'));
+        words.truncate(end.unwrap_or(words.len()));
+        words
+    }
+
+    #[test]
+    fn every_command_has_examples_that_its_parser_accepts() {
+        let mut commands = 0;
+        each_command(&Cli::command(), "partner-feeds", &mut |path, command| {
+            commands += 1;
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let examples = help.strip_prefix("Examples:\n").unwrap_or_default();
+            assert!(examples.contains(path), "{path} has no example of itself");
+            let steps = examples.lines().flat_map(|line| line.split('|')).map(words);
+            for step in steps.filter(|step| step[0] == "partner-feeds" && step[1] != "help") {
+                if let Err(error) = Cli::try_parse_from(&step) {
+                    panic!("{path}: {step:?}: {error}");
+                }
+            }
+        });
+        assert!(commands > 40, "{commands}");
+    }
+
+    #[test]
+    fn a_command_offers_the_options_of_what_it_uses() {
+        let mut with_brokers = Vec::new();
+        let mut with_group = Vec::new();
+        each_command(&Cli::command(), "", &mut |path, command| {
+            for argument in command.get_arguments() {
+                match argument.get_id().as_str() {
+                    "brokers" => with_brokers.push(path.trim_start().to_owned()),
+                    "group" => with_group.push(path.trim_start().to_owned()),
+                    _ => {}
+                }
+            }
+        });
+        let expected = [
+            "topics create",
+            "publish",
+            "door",
+            "ingest",
+            "status",
+            "rejects replay",
+            "where",
+        ];
+        assert_eq!(with_brokers, expected);
+        assert_eq!(with_group, ["ingest", "status"]);
+    }
 }

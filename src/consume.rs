@@ -25,7 +25,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::event::{Position, TopicPartition};
 use crate::kafka::KafkaSettings;
-use crate::kafka::{self, ANSWER, ComplaintContext, Unreached};
+use crate::kafka::{self, ANSWER, ComplaintContext, Unreached, without_tail};
 pub(crate) use native::TopicId;
 pub use native::{Message, MessageKind};
 
@@ -240,14 +240,16 @@ impl ClientContext for Context {
         match level {
             Info | Debug => tracing::debug!(fac, "librdkafka: {message}"),
             _ if !self.recent.is_new(message) => {}
-            Emerg | Alert | Critical | Error => tracing::warn!(fac, "librdkafka: {message}"),
-            Warning | Notice => tracing::info!(fac, "librdkafka: {message}"),
+            Emerg | Alert | Critical | Error => {
+                tracing::warn!(fac, "librdkafka: {}", without_tail(message));
+            }
+            Warning | Notice => tracing::info!(fac, "librdkafka: {}", without_tail(message)),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         if self.recent.is_new(&format!("{error} {reason}")) {
-            tracing::warn!(%error, reason, "Kafka");
+            tracing::warn!(%error, reason = without_tail(reason), "Kafka");
         }
     }
 }

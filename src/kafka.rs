@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::RecvTimeoutError;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -38,6 +39,9 @@ pub struct KafkaSettings {
 /// How long a running broker may take to answer.
 pub(crate) const ANSWER: Duration = Duration::from_secs(2);
 
+/// How long a wait is silent.
+pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+
 /// Why librdkafka rejects a property; `None` if it accepts it.
 pub(crate) fn property_fault(name: &str, value: &str, is_secret: bool) -> Option<String> {
     match ClientConfig::new().set(name, value).create_native_config() {
@@ -61,13 +65,22 @@ pub(crate) fn reach(
         .create_with_context(ComplaintContext::default())
         .map_err(Unreached::Client)?;
     let deadline = Instant::now() + wait;
-    while client.client().fetch_metadata(None, ANSWER).is_err() {
-        if Instant::now() >= deadline {
-            let brokers = config.get("bootstrap.servers").unwrap_or_default();
-            return Err(Unreached::silence(brokers, wait, client.context()));
+    let brokers = config.get("bootstrap.servers").unwrap_or_default();
+    let what = format!("a Kafka broker at {brokers}, at most {} s", wait.as_secs());
+    let is_reached = wait_for(&what, || {
+        loop {
+            match client.client().fetch_metadata(None, ANSWER) {
+                Ok(_) => return true,
+                Err(_) if Instant::now() >= deadline => return false,
+                Err(_) => {}
+            }
         }
+    });
+    if is_reached {
+        Ok(client)
+    } else {
+        Err(Unreached::silence(brokers, wait, client.context()))
     }
-    Ok(client)
 }
 
 /// The next offset of each partition of some topics; `None` if a broker does not answer for one.
@@ -131,6 +144,37 @@ impl Unreached {
 #[error("{0}")]
 pub struct Complaint(String);
 
+/// A reason that librdkafka gives, without its tail, such as `(after 0ms in state CONNECT, 1 identical
+/// error(s) suppressed)`. Of the tail, only that TLS was under way says anything to a user.
+pub(crate) fn without_tail(reason: &str) -> String {
+    let Some((start, tail)) = reason
+        .split_once(" (after ")
+        .filter(|(_, tail)| tail.contains("ms in state "))
+    else {
+        return reason.to_owned();
+    };
+    if tail.contains("in state SSL_HANDSHAKE") {
+        format!("{start} during the TLS handshake")
+    } else {
+        start.to_owned()
+    }
+}
+
+/// Waits, and logs what is waited for once that has taken [`SILENCE`].
+pub(crate) fn wait_for<T>(what: &str, wait: impl FnOnce() -> T) -> T {
+    let (done, ended) = crossbeam_channel::bounded::<()>(0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if ended.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
+                tracing::info!("waiting for {what}");
+            }
+        });
+        let result = wait();
+        drop(done);
+        result
+    })
+}
+
 /// A context that keeps the last error of its client.
 #[derive(Debug, Default)]
 pub(crate) struct ComplaintContext(Mutex<Option<Complaint>>);
@@ -149,7 +193,7 @@ impl ClientContext for ComplaintContext {
         // That all brokers are down is reported after the reason.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(Complaint(reason.to_owned()));
+                Some(Complaint(without_tail(reason)));
         }
     }
 }
@@ -158,4 +202,27 @@ impl ProducerContext for ComplaintContext {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_has_no_tail() {
+        for (reason, expected) in [
+            (
+                "localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused \
+                 (after 0ms in state CONNECT, 1 identical error(s) suppressed)",
+                "localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused",
+            ),
+            (
+                "kafka:9092/bootstrap: Disconnected (after 3ms in state SSL_HANDSHAKE)",
+                "kafka:9092/bootstrap: Disconnected during the TLS handshake",
+            ),
+            ("no (after all) tail", "no (after all) tail"),
+        ] {
+            assert_eq!(without_tail(reason), expected);
+        }
+    }
 }

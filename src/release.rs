@@ -148,10 +148,12 @@ pub enum ReleaseError {
         id: String,
     },
     /// There is no such release.
-    #[error("there is no release `{id}`: run `partner-feeds release list`")]
+    #[error("there is no release `{id}`{hint}: run `partner-feeds release list`")]
     Absent {
         /// Its id.
         id: String,
+        /// The nearest id of the store, as a hint.
+        hint: String,
     },
     /// A file of a release could not be read.
     #[error("cannot read `{file}` of the release: {why}")]

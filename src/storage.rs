@@ -51,8 +51,8 @@ pub enum StorageError {
     #[error("cannot write in the store `{root}`: give this user the right to create files in it")]
     NotWritable { root: String, source: io::Error },
     #[error(
-        "cannot create a file in the store `{root}`: \
-         name a folder on a local disk, or a bucket with its keys"
+        "cannot create a file in the store `{root}`: name a folder on a local disk, or a bucket that can \
+         be used"
     )]
     Unusable { root: String, source: io::Error },
     #[error("the disk of the store `{root}` is full: free space and start again, nothing is lost")]
@@ -572,7 +572,9 @@ fn parse(path: &str) -> Result<Path> {
 fn present<T>(answer: object_store::Result<T>, path: &str) -> Result<Option<T>> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error @ object_store::Error::NotFound { .. }) if !s3::is_bucket_missing(&error) => {
+            Ok(None)
+        }
         Err(error) => Err(failed("read", path, error)),
     }
 }
@@ -586,54 +588,22 @@ fn failed(act: &'static str, path: &str, error: object_store::Error) -> StorageE
     }
 }
 
-/// The operating system's error, without the layers that repeat it.
+/// The operating system's error, without the layers that repeat it; of a bucket, what to do.
 fn cause(error: &object_store::Error) -> io::Error {
-    // The text is a status and then the server's XML, which has two parts meant for people.
-    let text = error.to_string();
-    let status = text
-        .split(['\n', '<'])
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches([' ', ':']);
-    let parts = [
-        Some(status),
-        element(&text, "Code"),
-        element(&text, "Message"),
-    ]
-    .into_iter()
-    .flatten();
-    let text = parts.collect::<Vec<_>>().join(": ");
-    let is_refused = ["401 Unauthorized", "403 Forbidden"]
-        .iter()
-        .any(|status| text.contains(status));
-    if is_refused
-        || matches!(
-            error,
-            object_store::Error::PermissionDenied { .. }
-                | object_store::Error::Unauthenticated { .. }
-        )
-    {
-        return io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "the server refuses these keys",
-        );
-    }
     let mut inner: Option<&(dyn std::error::Error + 'static)> = error.source();
+    let mut system = None;
     while let Some(found) = inner {
-        if let Some(io) = found.downcast_ref::<io::Error>() {
-            return io
-                .raw_os_error()
-                .map_or_else(|| io.kind().into(), io::Error::from_raw_os_error);
-        }
+        system = system.or(found.downcast_ref::<io::Error>());
         inner = found.source();
     }
-    io::Error::other(text)
-}
-
-/// The text of an XML element.
-fn element<'t>(xml: &'t str, name: &str) -> Option<&'t str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    Some(rest.split_once('<')?.0)
+    let system = system.map(|io| match io.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io.kind().into(),
+    });
+    match s3::advice(error, system.as_ref()) {
+        Some(advice) => io::Error::other(advice),
+        None => system.unwrap_or_else(|| io::Error::other(s3::answer(error))),
+    }
 }
 
 /// Creates a folder, durably. An existing one may have been created by another process just now.

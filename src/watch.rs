@@ -106,6 +106,17 @@ impl PartitionReporter {
     }
 }
 
+/// How fresh and complete the tables of the store are.
+#[derive(Clone, Debug, Default)]
+pub struct TableFreshness {
+    /// When Kafka received the newest record that they count.
+    pub as_at: Option<Micros>,
+    /// Months that are overdue, of each partner and kind.
+    pub months_missing: BTreeMap<(String, String), i64>,
+    /// When Kafka received the newest record of each partner.
+    pub last_received: BTreeMap<String, Micros>,
+}
+
 /// A partition of this process.
 #[derive(Debug)]
 struct WatchedPartition {
@@ -175,6 +186,9 @@ struct Shared {
     /// Batches that became durable.
     batches: u64,
     last_durable: Option<Micros>,
+    /// When a record of each partner last became durable in this process.
+    last_of_partner: BTreeMap<String, Micros>,
+    tables: TableFreshness,
 }
 
 impl RunState {
@@ -284,9 +298,22 @@ impl Watch {
     ) {
         self.metrics.count_create(answer);
         self.metrics.count_batch(rules, partners, rejected);
-        let mut state = self.state.shared();
+        let (mut state, now) = (self.state.shared(), now());
         state.batches += 1;
-        state.last_durable = Some(now());
+        state.last_durable = Some(now);
+        for (partner, _) in rules
+            .partners
+            .iter()
+            .zip(partners)
+            .filter(|(_, count)| count.accepted.records + count.rejected.records > 0)
+        {
+            state.last_of_partner.insert(partner.clone(), now);
+        }
+    }
+
+    /// The tables of the store were read.
+    pub fn tables_read(&self, tables: TableFreshness) {
+        self.state.shared().tables = tables;
     }
 
     /// Everything below an offset of a partition is durable; `last` is when Kafka received the last
@@ -436,6 +463,17 @@ impl Shared {
             .filter_map(|uncommitted| uncommitted.oldest)
             .map(|oldest| oldest.read.elapsed().as_secs_f64())
             .fold(0.0, f64::max)
+    }
+
+    /// When the last record of each partner came: what this process has seen, or else the tables.
+    fn last_of_partners(&self) -> BTreeMap<&str, f64> {
+        let tables = self.tables.last_received.iter();
+        let mut last = BTreeMap::new();
+        for (partner, at) in tables.chain(&self.last_of_partner) {
+            let own: &mut f64 = last.entry(&**partner).or_default();
+            *own = own.max(seconds(at.0));
+        }
+        last
     }
 
     fn gathered_bytes(&self) -> f64 {
@@ -851,6 +889,50 @@ mod tests {
             .collect()
     }
 
+    fn freshness() -> TableFreshness {
+        TableFreshness {
+            as_at: Some(Micros(1_000_000)),
+            months_missing: [(("kent-police".to_owned(), "crime".to_owned()), 3)].into(),
+            last_received: [
+                ("kent-police".to_owned(), Micros(2_000_000)),
+                ("mtw-nhs".to_owned(), Micros(3_000_000)),
+            ]
+            .into(),
+        }
+    }
+
+    #[test]
+    fn the_last_record_of_a_partner_is_the_newest_known_to_the_tables_or_to_the_process() {
+        let watch = watch();
+        let last = |partner: &str| {
+            let metric = "partner_feeds_last_record_timestamp_seconds";
+            value(&watch, &format!("{metric}{{partner=\"{partner}\"}}"))
+        };
+        watch.tables_read(freshness());
+        assert_eq!((last("kent-police"), last("mtw-nhs")), (2, 3));
+        let missing = "partner_feeds_months_missing{partner=\"kent-police\",kind=\"crime\"}";
+        assert_eq!(value(&watch, missing), 3);
+        assert_eq!(
+            value(&watch, "partner_feeds_tables_as_at_timestamp_seconds"),
+            1
+        );
+        let one = PartnerCounts {
+            accepted: Volume {
+                records: 1,
+                bytes: 1,
+            },
+            ..PartnerCounts::default()
+        };
+        let counts = [PartnerCounts::default(), one, PartnerCounts::default()];
+        watch.committed(&rules(), &counts, &BTreeMap::new(), CreateAnswer::Won);
+        assert!(
+            last("kent-police") > 1_700_000_000,
+            "{}",
+            last("kent-police")
+        );
+        assert_eq!(last("mtw-nhs"), 3);
+    }
+
     #[test]
     fn the_page_for_data_engineers_lists_every_metric() {
         let page = include_str!("../docs/data-engineers.md");
@@ -865,6 +947,7 @@ mod tests {
         let listed: BTreeMap<_, _> = page.lines().filter_map(row).collect();
         let watch = watch();
         watch.assigned(&at(0), 0, 0);
+        watch.tables_read(freshness());
         assert_eq!(listed, served(&watch));
     }
 }

@@ -6,9 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::lookup::table_folders;
+use super::options::{SettingOptions, StoreOptions, open_store};
 use super::progress::Progress;
 use super::text::{contradictions_text, grouped, parse_instant, print_note, unknown_codes_text};
-use super::{Connection, Format, exit_code, runtime};
+use super::{Format, exit_code, runtime};
 use crate::aggregate::{self, AggregateSettings, AggregateSummary};
 use crate::event::Micros;
 use crate::reference::CodeLists;
@@ -16,6 +17,10 @@ use crate::scorecard::{self, ScorecardInput, folder_of};
 
 /// Write events and aggregates from the ledger
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds aggregate --plan smp-2017-18
+  partner-feeds aggregate --plan smp-2017-18 --as-at 2018-06-30
+  partner-feeds aggregate --since 2018-05-31 --scorecards")]
 pub(crate) struct Aggregate {
     /// Plan to count figures under, or in-force to count each month under its own plan; may be
     /// repeated [default: aggregate.plans of the settings, else every adopted plan whose years have records, and in-force]
@@ -36,19 +41,19 @@ pub(crate) struct Aggregate {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl Aggregate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let plans = if self.plans.is_empty() {
             &config.plans
         } else {
             &self.plans
         };
         let folders = table_folders(&reference, plans)?;
-        let store = config.store.open()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let settings =
             AggregateSettings::new(folders, &reference, self.as_at).compared_with(self.since);

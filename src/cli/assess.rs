@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::options::{SettingOptions, SettingsFile, StoreOptions, open_store};
 use super::text::{counted, table};
-use super::{Connection, lookup, runtime};
+use super::{lookup, runtime};
 use crate::assess::{self, AssessRun, DOCUMENTS, Extent, FIGURES, Written};
 use crate::config::Config;
 use crate::files::toml_reader::is_kebab;
@@ -19,6 +20,9 @@ use crate::storage::Store;
 
 /// Draft the strategic assessment from the tables of a plan
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds assess init smp-2018-19 --plan smp-2018-19 --window 2017-18
+  partner-feeds assess write smp-2017-18")]
 pub(crate) struct AssessCommand {
     #[command(subcommand)]
     action: AssessAction,
@@ -48,36 +52,38 @@ impl AssessCommand {
 /// Writes `assessments/<id>/assessment.toml` and one Markdown file per section, in the folder of the
 /// setting `reference.folder`. Existing files are never changed.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds assess init smp-2018-19 --plan smp-2018-19 --window 2017-18")]
 struct InitAssessment {
     /// Id of the assessment, such as smp-2018-19
     id: String,
     /// Plan whose tables it uses, such as smp-2017-18
     #[arg(long, value_name = "ID")]
     plan: String,
-    /// Period, such as fy:2017-18 or nov-oct:2016-17
+    /// Period, such as 2017-18, fy:2017-18 or nov-oct:2016-17
     #[arg(long, value_name = "ID")]
     window: String,
     #[command(flatten)]
-    connection: Connection,
+    options: SettingsFile,
 }
 
 impl InitAssessment {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         ensure!(
             is_kebab(&self.id),
             "`{}` is not kebab-case (a-z, 0-9 and single hyphens)",
             self.id
         );
         lookup::plan(&reference, &self.plan)?;
-        lookup::window(&reference, &self.window)?;
+        let window = lookup::window(&reference, &self.window)?;
         let Some(folder) = &config.reference else {
             bail!(
                 "there is no folder for your own configuration: set `reference.folder` in \
                  config/partner-feeds.toml, such as \"config\""
             );
         };
-        let files = assess::template(&reference, &self.id, &self.plan, &self.window);
+        let files = assess::template(&reference, &self.id, &self.plan, &window.id);
         for (path, text) in files {
             let path = folder.join(path);
             let created = create(&path, &text)
@@ -97,16 +103,18 @@ impl InitAssessment {
 ///
 /// Reports every fault with file and key. The tables are checked too, if the store exists.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds assess check smp-2017-18")]
 struct CheckAssessment {
     /// Id of the assessment
     id: String,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl CheckAssessment {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let files = TextFiles::load(config.reference.as_deref())?;
         let Ok(store) = config.store.open() else {
             assess::check(&files, &reference, &self.id)?;
@@ -134,6 +142,9 @@ impl CheckAssessment {
 /// query of every number, to the folder `assessments/<id>` of the store. To get a PDF, print the HTML
 /// file from a browser.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds assess write smp-2017-18
+  partner-feeds assess write smp-2017-18 --section mental-health --out drafts")]
 struct WriteAssessment {
     /// Id of the assessment, such as smp-2017-18
     id: String,
@@ -147,7 +158,7 @@ struct WriteAssessment {
     #[arg(long, value_name = "DIR")]
     out: Option<String>,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 /// Another document.
@@ -159,9 +170,9 @@ enum Template {
 
 impl WriteAssessment {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let files = TextFiles::load(config.reference.as_deref())?;
-        let store = config.store.open()?;
+        let store = open_store(&config)?;
         let extent = match (self.template, self.section) {
             (Some(Template::Weekly), _) => Extent::Weekly,
             (None, Some(section)) => Extent::Section(section),
@@ -252,18 +263,21 @@ fn print_notes(written: &Written) -> io::Result<()> {
 /// Compares two assessments in the store, or two files figures.json, and lists the figures whose
 /// numbers differ. If the query is the same, the data changed. Exit status: 0 = no differences, 1 = differences.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds assess diff smp-2017-18 smp-2018-19
+  partner-feeds assess diff last-week/figures.json smp-2017-18")]
 struct DiffAssessments {
     /// Earlier file figures.json, or the id of an assessment in the store
     before: String,
     /// Later file, or id
     after: String,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl DiffAssessments {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, _) = self.connection.load()?;
+        let (config, _) = self.options.load()?;
         let [before, after] = [&self.before, &self.after].map(|name| read_figures(&config, name));
         let changed = assess::diff(&before?, &after?)
             .map_err(|reason| anyhow::anyhow!("cannot compare the figures: a file {reason}"))?;
@@ -297,7 +311,7 @@ fn read_figures(config: &Config, name: &str) -> anyhow::Result<Vec<u8>> {
     if path.is_file() {
         return fs::read(&path).with_context(|| format!("cannot read {name}"));
     }
-    let (store, runtime) = (config.store.open()?, runtime()?);
+    let (store, runtime) = (open_store(&config)?, runtime()?);
     let path = format!("{DOCUMENTS}/{name}/{FIGURES}");
     let bytes = runtime.block_on(store.read(&path))?;
     let bytes = bytes.with_context(|| {

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::options::{SettingOptions, SettingsFile};
 use super::rejections::RejectionList;
-use super::{Connection, Format, exit_code, now};
+use super::{Format, exit_code, now};
 use crate::publish::lines::Lines;
 use crate::publish::{CheckCounts, Checker};
 
@@ -21,10 +22,13 @@ use crate::publish::{CheckCounts, Checker};
 /// Exit status: 0 = all lines accepted, 1 = some lines rejected or, with --strict, anything
 /// reported, 2 = the file could not be read.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds check events.jsonl
+  partner-feeds check --strict --format json events.jsonl
+  gunzip --stdout events.jsonl.gz | partner-feeds check -")]
 pub(crate) struct CheckCommand {
-    /// Settings file [default: config/partner-feeds.toml if it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file_options: SettingsFile,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -38,7 +42,7 @@ pub(crate) struct CheckCommand {
 
 impl CheckCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (_, reference) = Connection::with_config(self.config).load()?;
+        let (_, reference) = self.file_options.load()?;
         let mut lines = Lines::new(open_lines(&self.file)?);
         let mut checker = Checker::new(&reference, now());
         let mut list = RejectionList::new(self.format);

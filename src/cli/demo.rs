@@ -45,8 +45,10 @@ const PARTITIONS: i32 = 6;
 const WIDTH: usize = 80;
 /// The plan of the figures, and the assessment drafted from them.
 const PLAN: &str = "smp-2017-18";
+/// Where a demo writes its store by default.
+pub(super) const STORE: &str = "partner-feeds-demo";
 /// Marks a folder as a demo's.
-const MARK: &str = "DEMO.txt";
+pub(super) const MARK: &str = "DEMO.txt";
 const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
 /// The folders of a store.
 const FOLDERS: [&str; 10] = [
@@ -69,9 +71,12 @@ const FOLDERS: [&str; 10] = [
 /// commits and counts them as `ingest` and `aggregate` do, and drafts the strategic assessment. The
 /// store stays and can be queried; the next demo replaces it.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds demo
+  partner-feeds demo --store try --events 5000")]
 pub(crate) struct Demo {
     /// Folder of the store: new, empty, or an earlier demo's
-    #[arg(long, value_name = "DIR", default_value = "partner-feeds-demo")]
+    #[arg(long, value_name = "DIR", default_value = STORE)]
     store: String,
     /// Number of events, broken ones included
     #[arg(long, value_name = "N", default_value_t = EVENTS, value_parser = clap::value_parser!(u64).range(EVENTS_MIN..=EVENTS_MAX))]

@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 use jiff::civil;
 
 use super::ingest::stop_signal;
-use super::{Connection, now, runtime};
+use super::options::{BrokerOptions, SettingOptions, SettingsFile};
+use super::{now, runtime};
 use crate::allocator::return_large_buffers;
 use crate::door::{Door, Listener, asyncapi, create_token, openapi};
 use crate::watch;
@@ -20,11 +21,18 @@ use crate::watch;
 /// SIGTERM, then completes the requests under way. Exit status: 0 = done, 2 = failed.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:
+  partner-feeds door
+  partner-feeds door --listen 127.0.0.1:8443 --store store
+  partner-feeds door token kent-police --expires 2027-03-31")]
 pub(crate) struct DoorCommand {
     #[command(subcommand)]
     command: Option<DoorSubcommand>,
     #[command(flatten)]
-    connection: Connection,
+    options: BrokerOptions,
+    /// Folder or URL of the store, for scorecards, refusals and records [default: the setting door.store]
+    #[arg(long, value_name = "DIR")]
+    store: Option<String>,
     /// Where to listen, as host:port [default: the setting door.listen]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
@@ -40,11 +48,15 @@ enum DoorSubcommand {
     ///
     /// It lists the addresses, limits, reasons and schemas of HTTP, for programs that send events. A
     /// running door serves it at /openapi.json.
+    #[command(after_help = "Examples:
+  partner-feeds door openapi > openapi.json")]
     Openapi(DocumentCommand),
     /// Print the AsyncAPI document of the topics
     ///
     /// It lists the topics and the schema of each message, for programs with a Kafka client. A running
     /// door serves it at /asyncapi.json.
+    #[command(after_help = "Examples:
+  partner-feeds door asyncapi > asyncapi.json")]
     Asyncapi(DocumentCommand),
 }
 
@@ -54,9 +66,11 @@ enum DoorSubcommand {
 /// entry for the token file, with the token's digest, on standard output. A running door reads the
 /// file every 10 seconds.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds door token kent-police --expires 2027-03-31 >> door-tokens.toml")]
 struct TokenCommand {
     #[command(flatten)]
-    connection: Connection,
+    options: SettingsFile,
     /// The partner, as in partners.toml
     partner: String,
     /// The last day on which the token is valid, such as 2027-03-31; at most 400 days ahead
@@ -70,7 +84,7 @@ struct TokenCommand {
 #[derive(Debug, Args)]
 struct DocumentCommand {
     #[command(flatten)]
-    connection: Connection,
+    options: SettingsFile,
 }
 
 impl DoorCommand {
@@ -78,12 +92,12 @@ impl DoorCommand {
         match self.command {
             Some(DoorSubcommand::Token(command)) => command.run(),
             Some(DoorSubcommand::Openapi(command)) => {
-                let (config, _) = command.connection.load()?;
+                let (config, _) = command.options.load()?;
                 say!("{:#}", openapi(&config.door));
                 Ok(ExitCode::SUCCESS)
             }
             Some(DoorSubcommand::Asyncapi(command)) => {
-                let (_, reference) = command.connection.load()?;
+                let (_, reference) = command.options.load()?;
                 say!("{:#}", asyncapi(&reference.partners));
                 Ok(ExitCode::SUCCESS)
             }
@@ -93,10 +107,11 @@ impl DoorCommand {
 
     fn open(self) -> anyhow::Result<ExitCode> {
         return_large_buffers();
-        let (config, reference) = self.connection.load_with(|overrides| {
+        let (config, reference) = self.options.load_with(|overrides| {
             overrides
                 .with("door.listen", self.listen.as_deref())
                 .with("door.tokens", self.tokens.as_deref())
+                .with("door.store", self.store.as_deref())
         })?;
         tracing::info!("settings:\n{config}");
         let runtime = runtime()?;
@@ -120,7 +135,7 @@ impl DoorCommand {
 
 impl TokenCommand {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (_, reference) = self.connection.load()?;
+        let (_, reference) = self.options.load()?;
         let token = create_token(
             &reference.partners,
             &self.partner,

@@ -17,6 +17,9 @@ const BUFFER_BYTES: usize = 1 << 18;
 /// One event per line, of all feeds, from April 2013 to March 2018, with corrections, cancellations
 /// and events sent twice. Only codes and areas are real.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds generate --events 1000 > events.jsonl
+  partner-feeds generate --kind crime --bad 0.05 | partner-feeds check -")]
 pub(crate) struct GenerateCommand {
     /// The same seed gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::Connection;
+use super::lookup;
+use super::options::{SettingOptions, SettingsFile};
 use super::text::{is_closed_pipe, print_note, unknown_codes_text};
 use crate::import::Release;
 use crate::import::hclic::{self, HclicError, HclicOptions};
@@ -14,6 +15,9 @@ use crate::import::police_uk::{self, IdScope, PoliceUkError, PoliceUkOptions};
 
 /// Turn published files into events on standard output
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds import police-uk --release 2019-04 2018-10-kent-street.csv > kent.jsonl
+  partner-feeds import hclic --release 2018-12 DetailedLA_201806.xlsx > homelessness.jsonl")]
 pub(crate) struct ImportCommand {
     #[command(subcommand)]
     source: ImportSource,
@@ -37,10 +41,11 @@ enum ImportSource {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds import police-uk --release 2019-04 2018-10-kent-street.csv > kent.jsonl")]
 struct ImportPoliceUk {
-    /// Settings file [default: config/partner-feeds.toml if it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file_options: SettingsFile,
     /// Month of the release, yyyy-mm, which no file states
     #[arg(long, value_name = "MONTH")]
     release: Release,
@@ -62,6 +67,9 @@ struct ImportPoliceUk {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds import hclic --release 2018-12 DetailedLA_201806.xlsx > homelessness.jsonl
+  partner-feeds import hclic --release 2018-12 --authority Maidstone long.csv > maidstone.jsonl")]
 struct ImportHclic {
     /// Month of the release, yyyy-mm, which no file states
     #[arg(long, value_name = "MONTH")]
@@ -69,9 +77,11 @@ struct ImportHclic {
     /// File of the previous release; cancels records that have vanished since; may be repeated
     #[arg(long, value_name = "FILE")]
     previous: Vec<PathBuf>,
-    /// Authority of a long CSV file, such as E07000110, which the file does not name
-    #[arg(long, value_name = "CODE")]
+    /// Authority of a long CSV file, such as Maidstone or E07000110, which the file does not name
+    #[arg(long, value_name = "AREA")]
     authority: Option<String>,
+    #[command(flatten)]
+    file_options: SettingsFile,
     /// Published workbooks (.xlsx or .ods) or long CSV files (.csv)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -103,7 +113,7 @@ impl ImportPoliceUk {
             id_scope: self.id_scope,
             vintage: self.vintage,
         };
-        let (_, reference) = Connection::with_config(self.config).load()?;
+        let (_, reference) = self.file_options.load()?;
         match police_uk::import(&self.files, &options, &reference, standard_output()) {
             Ok(summary) => {
                 print_note(&summary.to_string());
@@ -121,10 +131,17 @@ impl ImportPoliceUk {
 
 impl ImportHclic {
     fn run(self) -> anyhow::Result<ExitCode> {
+        let authority = match &self.authority {
+            Some(area) => {
+                let (_, reference) = self.file_options.load()?;
+                Some(lookup::area(&reference, area)?)
+            }
+            None => None,
+        };
         let options = HclicOptions {
             release: self.release,
             previous: self.previous,
-            authority: self.authority,
+            authority,
         };
         match hclic::import(&self.files, &options, standard_output()) {
             Ok(summary) => print_note(&summary.to_string()),

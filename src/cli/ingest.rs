@@ -9,17 +9,18 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::options::{GroupOptions, SettingOptions};
 use super::progress::NoProgress;
 use super::text::{align_right, publisher_times_text, table, unknown_codes_text};
-use super::{Connection, exit_code, runtime};
-use crate::aggregate::{self, PlanChoice};
+use super::{exit_code, runtime};
+use crate::aggregate::{self, Freshness, PlanChoice};
 use crate::config::Config;
 use crate::consume;
 use crate::contract::TopicRules;
 use crate::pipeline::{self, DeadLetterTopic, Loss, Summary};
 use crate::reference::Reference;
 use crate::storage::Store;
-use crate::watch::Watch;
+use crate::watch::{TableFreshness, Watch};
 
 /// Consume the topics and write them to the store
 ///
@@ -27,9 +28,13 @@ use crate::watch::Watch;
 /// exits immediately, and nothing is lost. Exit status: 0 = done, 1 = a partition was stopped
 /// (the log gives the reason), 2 = failed, or nothing was committed for too long.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds ingest
+  partner-feeds ingest --until-end
+  partner-feeds ingest --brokers kafka:9092 --store s3://bucket/store --aggregate-every 15m")]
 pub(crate) struct Ingest {
     #[command(flatten)]
-    connection: Connection,
+    options: GroupOptions,
     /// Stop once everything that was in the topics at the start is committed
     #[arg(long)]
     until_end: bool,
@@ -49,7 +54,7 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load_with(|overrides| {
+        let (config, reference) = self.options.load_with(|overrides| {
             overrides
                 .with("ingest.flush_rows", self.flush_rows)
                 .with("ingest.flush_age", self.flush_age.as_deref())
@@ -72,6 +77,9 @@ impl Ingest {
                 watch.listen(address).await?;
             }
             store.probe().await?;
+            if config.watch.listen.is_some() {
+                tokio::spawn(watch_tables(watch.clone(), store.clone()));
+            }
             if let Some(every) = config.ingest.aggregate_every {
                 tokio::spawn(aggregate_every(
                     every,
@@ -122,6 +130,31 @@ pub(super) fn pipeline_run(
         store,
         settings: config.ingest,
         until_end,
+    }
+}
+
+/// How often the tables of the store are read for the metrics.
+const TABLES_READ: Duration = Duration::from_mins(5);
+
+/// Reports how fresh and complete the tables of the store are, any process having written them.
+async fn watch_tables(watch: Watch, store: Store) {
+    let mut ticks = tokio::time::interval(TABLES_READ);
+    loop {
+        ticks.tick().await;
+        match Freshness::read(&store).await {
+            Ok(found) => {
+                let found = found.unwrap_or_default();
+                watch.tables_read(TableFreshness {
+                    as_at: found.as_at,
+                    months_missing: found.months_missing,
+                    last_received: found.last_received,
+                });
+            }
+            Err(error) => {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::warn!(error, "cannot read the tables for the metrics");
+            }
+        }
     }
 }
 

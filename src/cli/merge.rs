@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
+use super::options::{SettingOptions, StoreOptions, open_store};
 use super::text::{align_right, table};
-use super::{Connection, Format, runtime};
+use super::{Format, runtime};
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain;
 use crate::ledger::merge::{self, MergeLimits, Merged, Swept};
@@ -19,9 +20,11 @@ use crate::storage::Store;
 /// partition could not be merged (each is named; the others are merged), 2 = the store could not be
 /// read.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds merge --store store")]
 pub(crate) struct Merge {
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -40,8 +43,8 @@ struct MergeTotals {
 
 impl Merge {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, _) = self.connection.load()?;
-        let store = config.store.open()?;
+        let (config, _) = self.options.load()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let mut rows = table([
             "partition",

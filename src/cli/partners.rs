@@ -2,19 +2,21 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::options::{SettingOptions, StoreOptions, open_store};
 use super::text::table;
-use super::{Connection, Format, runtime};
+use super::{Format, lookup, runtime};
 use crate::contract::record::partner_of;
-use crate::files::fault::hint;
 use crate::paused::{self, PausedPartner};
 use crate::pipeline::POLL_PAUSED;
 
 /// List partners, and resume those that are paused
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds partners list
+  partner-feeds partners resume kent-police")]
 pub(crate) struct Partners {
     #[command(subcommand)]
     act: PartnersAction,
@@ -23,15 +25,19 @@ pub(crate) struct Partners {
 #[derive(Debug, Subcommand)]
 enum PartnersAction {
     /// List the partners of partners.toml, their sources, and which are paused
+    #[command(after_help = "Examples:
+  partner-feeds partners list --store store")]
     List(ListPartners),
     /// Resume a paused partner: `ingest` validates its records again
+    #[command(after_help = "Examples:
+  partner-feeds partners resume kent-police")]
     Resume(ResumePartner),
 }
 
 #[derive(Debug, Args)]
 struct ListPartners {
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -42,7 +48,7 @@ struct ResumePartner {
     /// Partner's id, such as kent-police
     partner: String,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl Partners {
@@ -56,8 +62,8 @@ impl Partners {
 
 impl ListPartners {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
-        let store = config.store.open()?;
+        let (config, reference) = self.options.load()?;
+        let store = open_store(&config)?;
         let paused = runtime()?.block_on(paused::all(&store))?;
         let partners = &reference.partners;
         let mut rows = table([
@@ -112,20 +118,14 @@ fn rejects_text(paused: &PausedPartner) -> String {
 
 impl ResumePartner {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let partner = &*self.partner;
-        let known = reference.partners.ids();
-        let (store, runtime) = (config.store.open()?, runtime()?);
+        let (store, runtime) = (open_store(&config)?, runtime()?);
         if !runtime
             .block_on(paused::partners(&store))?
             .contains(partner)
         {
-            if !known.contains(partner) {
-                bail!(
-                    "`{partner}` is not in partners.toml{}",
-                    hint(partner, known)
-                );
-            }
+            lookup::partner(&reference, partner)?;
             say!("{partner} is not paused");
             return Ok(ExitCode::SUCCESS);
         }

@@ -1,15 +1,15 @@
 //! `partner-feeds plan`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::options::{SettingOptions, SettingsFile, StoreOptions, open_store};
 use super::progress::Progress;
 use super::text::{align_right, grouped, ignore_closed_pipe, table};
-use super::{Connection, Format, lookup, runtime};
+use super::{Format, lookup, runtime};
 use crate::aggregate::{self, AggregateSettings, PlanChoice};
 use crate::files::Faults;
 use crate::reference::Reference;
@@ -17,6 +17,9 @@ use crate::reference::plan::{Plan, SeriesKind};
 
 /// Check and compare plans
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds plan check
+  partner-feeds plan diff smp-2017-18 smp-2018-19")]
 pub(crate) struct PlanCommand {
     #[command(subcommand)]
     action: PlanAction,
@@ -42,10 +45,12 @@ impl PlanCommand {
 /// Validates all reference data together and lists every fault. If there is none, prints one line
 /// per plan, then the warnings. Exit status: 0 = no faults, 1 = faults, 2 = could not be checked.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds plan check
+  partner-feeds plan check --config own.toml --format json")]
 struct CheckPlans {
-    /// Settings file [default: config/partner-feeds.toml if it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file_options: SettingsFile,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -54,7 +59,7 @@ struct CheckPlans {
 impl CheckPlans {
     fn run(self) -> anyhow::Result<ExitCode> {
         let out = io::stdout().lock();
-        let faults = match Connection::with_config(self.config).load() {
+        let faults = match self.file_options.load() {
             Ok((_, reference)) => {
                 match self.format {
                     Format::Text => print_text(&reference, out)?,
@@ -156,24 +161,26 @@ fn print_json(reference: &Reference, mut out: impl Write) -> anyhow::Result<()> 
 /// Counts the records of each priority and theme, of all kinds: under the old plan, under the new
 /// plan, and under both.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds plan diff smp-2017-18 smp-2018-19 --window 2017-18")]
 struct DiffPlans {
     /// Old plan
     before: String,
     /// New plan, which need not be adopted yet
     after: String,
-    /// Count only records in this window, such as fy:2017-18
+    /// Count only records in this window, such as 2017-18 or fy:2017-18
     #[arg(long, value_name = "ID")]
     window: Option<String>,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl DiffPlans {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let plans = [
             lookup::plan(&reference, &self.before)?,
             lookup::plan(&reference, &self.after)?,
@@ -182,7 +189,7 @@ impl DiffPlans {
             Some(id) => Some(lookup::window(&reference, id)?),
             None => None,
         };
-        let store = config.store.open()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let settings = AggregateSettings::new(plans.map(PlanChoice::Plan).into(), &reference, None);
         let mut progress = Progress::new();

@@ -8,10 +8,11 @@ use anyhow::Context;
 use clap::Args;
 
 use super::check::{cannot_read, open_lines};
+use super::options::{BrokerOptions, SettingOptions};
 use super::progress::Progress;
 use super::rejections::RejectionList;
 use super::text::grouped;
-use super::{Connection, Format, exit_code, now};
+use super::{Format, exit_code, now};
 use crate::publish::lines::Lines;
 use crate::publish::{CheckCounts, Checker, Publisher, TIMEOUT, peek};
 
@@ -25,9 +26,12 @@ const PROGRESS_LINES: u64 = 1024;
 /// valid lines were sent, 1 = the same, but with --strict a line was rejected, has an unknown code or
 /// contradicts an earlier one, 2 = some valid lines could not be sent.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds publish --strict events.jsonl
+  partner-feeds publish --brokers kafka:9092 events.jsonl")]
 pub(crate) struct PublishCommand {
     #[command(flatten)]
-    connection: Connection,
+    options: BrokerOptions,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -52,7 +56,7 @@ pub(crate) struct PublishCommand {
 
 impl PublishCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let mut lines = Lines::new(open_lines(&self.file)?);
         let mut checker = Checker::new(&reference, now());
         let mut publisher = Publisher::new(&config.kafka, Duration::from_secs(self.timeout))?;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Connection, Format, lookup, runtime};
+use super::options::{SettingOptions, StoreOptions, open_store};
+use super::{Format, lookup, runtime};
 use crate::aggregate::{Revision, history, is_replaced, month_of};
 use crate::contract::Record;
 use crate::contract::columns::with_columns;
@@ -21,6 +22,8 @@ use crate::reference::{Reference, UnknownCodes};
 
 /// Show the revisions of a record and the rules that match it
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds record urn:partner:kent-police:crime 46-001234-17")]
 pub(crate) struct RecordCommand {
     /// Source of the record: `urn:partner:<partner>:<system>`
     source: String,
@@ -33,17 +36,17 @@ pub(crate) struct RecordCommand {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl RecordCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let plan = match &self.plan {
             Some(id) => Some(lookup::plan(&reference, id)?),
             None => None,
         };
-        let store = config.store.open()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let history = history(&store, runtime.handle(), &self.source, &self.subject)?;
         let Some(latest) = history.revisions.last() else {

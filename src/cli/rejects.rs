@@ -15,8 +15,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::lookup::parse_kind;
+use super::options::StoreOptions;
 use super::text::table;
-use super::{Connection, Format, runtime};
+use super::{Format, runtime};
 use crate::contract::rejection::Reason;
 use crate::event::{Kind, Position, TopicPartition};
 use crate::ledger::chain;
@@ -26,6 +27,9 @@ use crate::storage::Store;
 
 /// List rejected records, or send them again
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds rejects list --partner kent-police
+  partner-feeds rejects replay --partner kent-police --dry-run")]
 pub(crate) struct Rejects {
     #[command(subcommand)]
     command: RejectsCommand,
@@ -34,6 +38,9 @@ pub(crate) struct Rejects {
 #[derive(Debug, Subcommand)]
 enum RejectsCommand {
     /// Print rejected records with position and reason, in order of topic and offset
+    #[command(after_help = "Examples:
+  partner-feeds rejects list --partner kent-police --from 2018-10-01
+  partner-feeds rejects list --reason schema --kind crime --format json")]
     List(RejectsList),
     Replay(replay::RejectsReplay),
 }
@@ -41,7 +48,7 @@ enum RejectsCommand {
 #[derive(Debug, Args)]
 struct RejectsList {
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
     #[command(flatten)]
     filter: RejectFilter,
     /// Output format
@@ -142,7 +149,7 @@ impl RejectsList {
         if self.show_raw && self.format != Format::Json {
             bail!("--show-raw needs --format json");
         }
-        let store = self.connection.store()?;
+        let store = self.options.store()?;
         let mut out = io::BufWriter::new(io::stdout().lock());
         runtime()?.block_on(self.print(&store, &mut out))?;
         out.flush()?;

@@ -8,9 +8,10 @@ use anyhow::Context;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 
+use super::options::{SettingOptions, StoreOptions, open_store};
 use super::progress::Progress;
 use super::text::{align_right, counted, grouped, table};
-use super::{Connection, exit_code, runtime};
+use super::{exit_code, runtime};
 use crate::files::TextFiles;
 use crate::reference::accepted_check::AcceptedCheck;
 use crate::release::{
@@ -28,6 +29,10 @@ const COSTLY: usize = 10;
 /// what may be published: small numbers are suppressed, and enough others that nobody can compute
 /// them, also from earlier releases. A release is never written again.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds release make smp-2017-18 --dry-run
+  partner-feeds release make smp-2017-18
+  partner-feeds release list")]
 pub(crate) struct ReleaseCommand {
     #[command(subcommand)]
     action: Action,
@@ -59,6 +64,9 @@ impl ReleaseCommand {
 /// Reads `config/releases/<id>.toml` and `config/disclosure.toml`, protects the numbers, attacks the
 /// result, and writes the folder `releases/<id>` of the store. Exit status: 0 = written, 2 = refused.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds release make smp-2017-18 --dry-run
+  partner-feeds release make smp-2017-18 --accept 'suspect-month=a new system in February'")]
 struct MakeRelease {
     /// Id of the release, such as smp-2017-18
     id: String,
@@ -69,7 +77,7 @@ struct MakeRelease {
     #[arg(long = "accept", value_name = "CHECK=REASON", value_parser = parse_accepted)]
     accepted: Vec<AcceptedCheck>,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 fn parse_accepted(text: &str) -> Result<AcceptedCheck, String> {
@@ -86,9 +94,9 @@ fn parse_accepted(text: &str) -> Result<AcceptedCheck, String> {
 
 impl MakeRelease {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let files = TextFiles::load(config.reference.as_deref())?;
-        let store = config.store.open()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let run = ReleaseRun {
             files: &files,
@@ -169,14 +177,16 @@ fn summary(made: &MadeRelease) -> String {
 
 /// List the releases of a store
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds release list --store store")]
 struct ListReleases {
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl ListReleases {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let store = self.connection.store()?;
+        let store = self.options.store()?;
         let manifests = runtime()?.block_on(release::list(&store))?;
         if manifests.is_empty() {
             say!("the store `{}` has no releases", store.root());
@@ -198,6 +208,9 @@ impl ListReleases {
 /// release again from the ledger as it was then, with today's reference data and configuration.
 /// What was aggregated since does not matter. Exit status: 0 = in order, 1 = something was found.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds release verify smp-2017-18
+  partner-feeds release verify smp-2017-18 --files-only")]
 struct VerifyRelease {
     /// Id of the release
     id: String,
@@ -205,13 +218,13 @@ struct VerifyRelease {
     #[arg(long)]
     files_only: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl VerifyRelease {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
-        let store = config.store.open()?;
+        let (config, reference) = self.options.load()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let stored = runtime.block_on(release::read_files(&store, &self.id))?;
         let manifest = Manifest::read(&stored).context("the release has no manifest")??;
@@ -261,6 +274,8 @@ fn findings(attack: &ReleaseAttack) -> impl Iterator<Item = String> + '_ {
 /// small numbers that are shown, and shares, rates and ranks that show hidden ones. Exit status: 0 =
 /// nothing found, 1 = something was found.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds release attack store/releases/smp-2018-19 --earlier store/releases/smp-2017-18")]
 struct AttackFolder {
     /// Folder with the files of a release
     folder: PathBuf,
@@ -293,18 +308,20 @@ impl AttackFolder {
 
 /// Compare two releases of a store
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds release diff smp-2017-18 smp-2018-19")]
 struct DiffReleases {
     /// Id of the earlier release
     before: String,
     /// Id of the later release
     after: String,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 impl DiffReleases {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let store = self.connection.store()?;
+        let store = self.options.store()?;
         let runtime = runtime()?;
         let [before, after] =
             [&self.before, &self.after].map(|id| runtime.block_on(release::read_files(&store, id)));

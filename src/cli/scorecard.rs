@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use super::options::{SettingOptions, StoreOptions, open_store};
 use super::progress::Progress;
-use super::{Connection, lookup, runtime};
+use super::{lookup, runtime};
 use crate::aggregate::deliveries;
 use crate::scorecard::ScorecardInput;
 
@@ -15,6 +16,9 @@ use crate::scorecard::ScorecardInput;
 /// are, and what to do next. Contains nothing of other partners and no value of a record, so the
 /// partner may have it. Reads the store and changes nothing.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds scorecard --partner kent-police
+  partner-feeds scorecard --partner kent-police --format html > scorecard.html")]
 pub(crate) struct ScorecardCommand {
     /// The partner, as in partners.toml
     #[arg(long, value_name = "NAME")]
@@ -23,7 +27,7 @@ pub(crate) struct ScorecardCommand {
     #[arg(long, value_enum, default_value_t)]
     format: ScorecardFormat,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 /// A scorecard for a program or for a person.
@@ -38,9 +42,9 @@ enum ScorecardFormat {
 
 impl ScorecardCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let partner = lookup::partner(&reference, &self.partner)?;
-        let store = config.store.open()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let mut progress = Progress::new();
         let read = deliveries(&store, &reference, None, runtime.handle(), &mut progress)?;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use super::Connection;
-use super::lookup::table_folders;
+use super::lookup::{table_folders, unknown};
+use super::options::{SettingOptions, SettingsFile};
 use crate::aggregate::tables::TABLES;
 use crate::sql::{self, Dialect};
 
@@ -16,6 +16,9 @@ use crate::sql::{self, Dialect};
 /// are relative. Use it to trace a figure to its records, to check it with another engine, or to
 /// compute it with Spark if the data exceeds one machine.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds sql window_totals --plan smp-2017-18 > window_totals.sql
+  partner-feeds sql change --dialect spark")]
 pub(crate) struct Sql {
     /// Table, such as `window_totals`
     table: String,
@@ -27,7 +30,7 @@ pub(crate) struct Sql {
     #[arg(long, value_enum, default_value = "duckdb")]
     dialect: DialectName,
     #[command(flatten)]
-    connection: Connection,
+    options: SettingsFile,
 }
 
 /// A dialect, as `--dialect` names it.
@@ -48,7 +51,7 @@ impl From<DialectName> for Dialect {
 
 impl Sql {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let plan = self
             .plan
             .or_else(|| config.plans.first().cloned())
@@ -60,12 +63,8 @@ impl Sql {
             .context("no plan")?;
         let query = sql::query(&self.table, &folder, &reference, self.dialect.into());
         let query = query.with_context(|| {
-            let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
-            let tables = names.join(", ");
-            format!(
-                "there is no table `{}`; choose one of: {tables}",
-                self.table
-            )
+            let names = TABLES.iter().map(|table| table.name);
+            unknown("table", &self.table, names)
         })?;
         say!("{}", query.trim_end());
         Ok(ExitCode::SUCCESS)

@@ -10,8 +10,9 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Handle;
 
+use super::options::{GroupOptions, SettingOptions, is_demo_store, open_store};
 use super::text::{counted, grouped, ignore_closed_pipe, publisher_times_text, total_text};
-use super::{Connection, Format, exit_code, now, runtime};
+use super::{Format, exit_code, now, runtime};
 use crate::aggregate::inspect;
 use crate::config::Config;
 use crate::consume::{self, BrokerOffsets, CommittedOffset, ConsumeError, GroupObserver};
@@ -36,12 +37,17 @@ const NOT_READ: &str = "not read";
 ///
 /// Reads the store and queries the broker; changes nothing, and may run beside consumers. Unknown
 /// codes and contradictions need every record: --quick leaves them out, and reads only the footers
-/// of the files. If no broker answers, it shows only the store. Exit status: 0 = nothing to do,
+/// of the files. If no broker answers, it shows only the store. A demo's store has no broker to ask.
+/// Exit status: 0 = nothing to do,
 /// 1 = something to do, which the last lines describe, 2 = the store could not be read.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds status
+  partner-feeds status --quick --format json
+  partner-feeds status --store partner-feeds-demo")]
 pub(crate) struct Status {
     #[command(flatten)]
-    connection: Connection,
+    options: GroupOptions,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -73,6 +79,8 @@ struct StatusReport {
     /// Topics whose records have the publisher's time; empty if no broker answered.
     publisher_times: Vec<String>,
     paused: Vec<String>,
+    /// Whether it is the store of a demo, whose broker has ended with it.
+    is_demo: bool,
     brokers: String,
     group: String,
     members: Option<usize>,
@@ -89,23 +97,18 @@ struct Size {
 
 impl Status {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
-        let store = config.store.open()?;
+        let (config, reference) = self.options.load()?;
+        let store = open_store(&config)?;
         let topics: Vec<String> = config
             .topics(&reference.partners)
             .map(|(topic, _)| topic.to_owned())
             .collect();
         // What is committed is in the chain, and what is in the chain was in the log. Read in this
         // order, or a consumer at work would look like a disagreement.
-        let before = GroupObserver::connect(&consume::client(&config.kafka), &topics, BROKER_WAIT)
-            .and_then(|observer| {
-                let committed = topics
-                    .iter()
-                    .map(|topic| observer.committed(topic))
-                    .collect::<Result<Vec<_>, _>>()?;
-                Ok((observer, committed.concat()))
-            });
+        let is_demo = is_demo_store(&config.store.root);
+        let before = (!is_demo).then(|| committed_offsets(&config, &topics));
         let mut found = StatusReport::new(&config);
+        found.is_demo = is_demo;
         let runtime = runtime()?;
         let surveys = runtime.block_on(found.read_store(&store))?;
         let is_damaged = surveys.iter().any(|survey| !survey.findings.is_empty());
@@ -114,13 +117,15 @@ impl Status {
         }
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         // What is wrong with the broker is reported below.
-        if before.is_ok() {
+        if let Some(Ok(_)) = before {
             let timed = publish::publisher_timed(&config.kafka, &names, BROKER_WAIT);
             found.publisher_times = runtime.block_on(timed).unwrap_or_default();
         }
-        let read = before
-            .and_then(|(observer, committed)| found.read_broker(&observer, committed, &surveys));
-        if let Err(error) = read {
+        let read = before.map(|before| {
+            before
+                .and_then(|(observer, committed)| found.read_broker(&observer, committed, &surveys))
+        });
+        if let Some(Err(error)) = read {
             let error = anyhow::Error::from(error);
             found
                 .to_do
@@ -133,6 +138,19 @@ impl Status {
         })?;
         Ok(exit_code(!found.to_do.is_empty()))
     }
+}
+
+type GroupOffsets = (
+    GroupObserver,
+    Vec<(TopicPartition, Option<CommittedOffset>)>,
+);
+
+/// What the group has committed of each topic, and the client that asked.
+fn committed_offsets(config: &Config, topics: &[String]) -> Result<GroupOffsets, ConsumeError> {
+    let observer = GroupObserver::connect(&consume::client(&config.kafka), topics, BROKER_WAIT)?;
+    let committed = topics.iter().map(|topic| observer.committed(topic));
+    let committed = committed.collect::<Result<Vec<_>, _>>()?;
+    Ok((observer, committed.concat()))
 }
 
 impl StatusReport {
@@ -310,6 +328,9 @@ impl StatusReport {
         line(
             "group",
             match self.members {
+                _ if self.is_demo => {
+                    "none: a demo's store, whose broker ended with the demo".to_owned()
+                }
                 Some(members) => format!("{} at {}, {members} members", self.group, self.brokers),
                 None => format!("{} at {}, members not known", self.group, self.brokers),
             },
@@ -317,6 +338,7 @@ impl StatusReport {
         line(
             "lag",
             match self.lag.len() {
+                0 if self.is_demo => "none".to_owned(),
                 0 => "not known".to_owned(),
                 _ => or_none(
                     self.lag

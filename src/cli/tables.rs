@@ -1,28 +1,29 @@
 //! `partner-feeds tables`.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use arrow_array::Array;
-use bytes::Bytes;
 use clap::Args;
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde_json::{Value, json};
 
+use super::options::StoreOptions;
 use super::text::{align_right, grouped, table};
-use super::{Connection, Format, runtime};
-use crate::aggregate::{PROVENANCE, tables};
+use super::{Format, runtime};
+use crate::aggregate::{MonthsByStatus, PROVENANCE, months_by_status};
 use crate::storage::Store;
 
 /// List the tables of a store, and how fresh and complete they are
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds tables
+  partner-feeds tables --store partner-feeds-demo --format json")]
 pub(crate) struct Tables {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreOptions,
 }
 
 /// A folder of tables.
@@ -36,7 +37,7 @@ struct TableFolder {
 
 impl Tables {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let store = self.connection.store()?;
+        let store = self.options.store()?;
         let folders = runtime()?.block_on(folders(&store))?;
         if folders.is_empty() {
             note!(
@@ -116,26 +117,6 @@ async fn read_folder(
         tables,
         months,
     })
-}
-
-/// Months by data status, of each partner and kind.
-type MonthsByStatus = BTreeMap<(String, String), BTreeMap<String, i64>>;
-
-fn months_by_status(feed_quality: Bytes) -> anyhow::Result<MonthsByStatus> {
-    let table = tables::find("feed_quality").context("no such table")?;
-    let mut months = MonthsByStatus::new();
-    for batch in table.read(feed_quality)? {
-        let [partner, kind, status] =
-            ["partner", "kind", "data_status"].map(|column| batch.texts(column));
-        for row in 0..batch.len() {
-            if kind.is_valid(row) && status.is_valid(row) {
-                let key = (partner.value(row).to_owned(), kind.value(row).to_owned());
-                let by_status = months.entry(key).or_default();
-                *by_status.entry(status.value(row).to_owned()).or_default() += 1;
-            }
-        }
-    }
-    Ok(months)
 }
 
 fn print(folder: &TableFolder) -> std::io::Result<()> {

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{Connection, exit_code, runtime};
+use super::options::{BrokerOptions, SettingOptions};
+use super::{exit_code, runtime};
 use crate::publish::{self, TIMEOUT, TopicState};
 
 /// Partitions of a new topic: the most consumers that can share it.
@@ -12,6 +13,8 @@ const PARTITIONS: i32 = 6;
 
 /// Create the topics of the configuration
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds topics create")]
 pub(crate) struct TopicsCommand {
     #[command(subcommand)]
     action: TopicsAction,
@@ -28,9 +31,12 @@ enum TopicsAction {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds topics create
+  partner-feeds topics create --brokers kafka:9092 --partitions 12 --replication 3")]
 struct CreateTopics {
     #[command(flatten)]
-    connection: Connection,
+    options: BrokerOptions,
     /// Partitions of each topic
     #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
@@ -49,7 +55,7 @@ impl TopicsCommand {
 
 impl CreateTopics {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
+        let (config, reference) = self.options.load()?;
         let feeds = config.topics(&reference.partners).map(|(name, _)| name);
         let names: Vec<&str> = feeds
             .chain(config.kafka.dead_letter_topic.as_deref())

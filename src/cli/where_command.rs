@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use rdkafka::producer::Producer as _;
 
-use super::{Connection, Format, exit_code, runtime};
+use super::options::{SettingOptions, StoreAndBrokerOptions, open_store};
+use super::{Format, exit_code, runtime};
 use crate::consume;
 use crate::feedback::search::{FoundEvent, SearchAnswer, is_waiting, search, topics_of};
 use crate::kafka::{end_offsets, reach};
@@ -20,6 +21,8 @@ const BROKER_WAIT: Duration = Duration::from_secs(5);
 /// counts under, or rejected, with the reason. Contains no value of the record: `record` shows its
 /// fields. Exit status: 0 = found, 1 = not found, 2 = the store could not be read.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds where urn:partner:kent-police:crime 46-001234-17")]
 pub(crate) struct WhereCommand {
     /// Source of the record: `urn:partner:<partner>:<system>`
     source: String,
@@ -29,13 +32,13 @@ pub(crate) struct WhereCommand {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
-    connection: Connection,
+    options: StoreAndBrokerOptions,
 }
 
 impl WhereCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
-        let store = config.store.open()?;
+        let (config, reference) = self.options.load()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let (source, subject) = (&*self.source, &*self.subject);
         let rows = search(&store, &reference, runtime.handle(), source, subject)?;

@@ -20,7 +20,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::{CONTENT_TYPE, Cause, PublishError, client};
 use crate::kafka::KafkaSettings;
-use crate::kafka::{ComplaintContext, Unreached};
+use crate::kafka::{ComplaintContext, Unreached, wait_for};
 use crate::rejects::Raw;
 
 /// Bounds of the queue of events that wait to be sent.
@@ -249,13 +249,16 @@ impl Publisher {
     }
 
     fn look_up(&mut self, topic: &str) -> Result<(), PublishError> {
-        let metadata = self
-            .producer
-            .client()
-            .fetch_metadata(Some(topic), self.timeout)
-            .map_err(|_| {
-                Unreached::silence(&self.brokers, self.timeout, &self.deliveries().complaints)
-            })?;
+        let what = format!(
+            "a Kafka broker at {}, at most {} s",
+            self.brokers,
+            self.timeout.as_secs()
+        );
+        let client = self.producer.client();
+        let answer = wait_for(&what, || client.fetch_metadata(Some(topic), self.timeout));
+        let metadata = answer.map_err(|_| {
+            Unreached::silence(&self.brokers, self.timeout, &self.deliveries().complaints)
+        })?;
         let error = metadata
             .topics()
             .iter()

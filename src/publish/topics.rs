@@ -156,7 +156,8 @@ async fn listed_partitions(
     name: &str,
     timeout: Duration,
 ) -> Result<usize, PublishError> {
-    let deadline = Instant::now() + timeout;
+    let began = Instant::now();
+    let mut is_silent = true;
     loop {
         let metadata = admin
             .inner()
@@ -170,7 +171,14 @@ async fn listed_partitions(
         if partitions > 0 {
             return Ok(partitions);
         }
-        if Instant::now() >= deadline {
+        if is_silent && began.elapsed() > kafka::SILENCE {
+            tracing::info!(
+                "waiting for the brokers to list topic {name}, at most {} s",
+                timeout.as_secs()
+            );
+            is_silent = false;
+        }
+        if began.elapsed() >= timeout {
             return Err(PublishError::Unlisted {
                 topic: name.to_owned(),
                 waited: timeout,

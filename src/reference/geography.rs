@@ -264,6 +264,11 @@ impl Geography {
         self.areas.get(code)
     }
 
+    /// Every area, in order of codes.
+    pub fn areas(&self) -> impl Iterator<Item = &Area> + Clone {
+        self.areas.values()
+    }
+
     /// The ids of the places.
     pub fn places(&self) -> impl Iterator<Item = &str> + Clone {
         self.places.keys().map(String::as_str)

@@ -14,6 +14,7 @@ use crate::aggregate::tables::ValueType::{Boolean, Integer, Text};
 use crate::aggregate::tables::{self, ColumnSpec, TableBatch, TableSpec, TableValue, ValueType};
 use crate::disclosure::SOLVER;
 use crate::event::Position;
+use crate::files::fault::nearest;
 use crate::hex;
 use crate::ledger::PROGRAM;
 use crate::reference::Reference;
@@ -515,7 +516,11 @@ pub async fn read_files(store: &Store, id: &str) -> Result<BTreeMap<String, Byte
     if files.contains_key(MANIFEST) {
         Ok(files)
     } else {
-        Err(ReleaseError::Absent { id: id.to_owned() })
+        let known = store.folders(RELEASES).await?;
+        let hint = nearest(id, known.iter().map(|id| &**id));
+        let hint = hint.map_or_else(String::new, |id| format!(" (did you mean `{id}`?)"));
+        let id = id.to_owned();
+        Err(ReleaseError::Absent { id, hint })
     }
 }
 

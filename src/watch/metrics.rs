@@ -214,9 +214,13 @@ enum GaugeRead {
     PerPartition(fn(&WatchedPartition, Micros) -> f64),
     /// One value per word of a label.
     PerLabel(&'static str, &'static [(&'static str, ReadShared)]),
+    /// One value per partner.
+    PerPartner(fn(&Shared) -> BTreeMap<&str, f64>),
+    /// One value per partner and kind.
+    PerKind(fn(&Shared) -> &BTreeMap<(String, String), i64>),
 }
 
-const GAUGES: [GaugeEntry; 8] = [
+const GAUGES: [GaugeEntry; 11] = [
     GaugeEntry {
         name: "partner_feeds_lag_records",
         help: "Offsets in the log of each partition of this process that are not durable",
@@ -255,6 +259,22 @@ const GAUGES: [GaugeEntry; 8] = [
         read: GaugeRead::Single(|shared| shared.last_durable.map_or(0.0, |at| seconds(at.0))),
     },
     GaugeEntry {
+        name: "partner_feeds_last_record_timestamp_seconds",
+        help: "When a record of the partner last became durable here, or else was received by Kafka, \
+               as the tables have it",
+        read: GaugeRead::PerPartner(Shared::last_of_partners),
+    },
+    GaugeEntry {
+        name: "partner_feeds_tables_as_at_timestamp_seconds",
+        help: "When Kafka received the newest record that the tables count, 0 without tables",
+        read: GaugeRead::Single(|shared| shared.tables.as_at.map_or(0.0, |at| seconds(at.0))),
+    },
+    GaugeEntry {
+        name: "partner_feeds_months_missing",
+        help: "Months of a partner's kind that are overdue, by the tables",
+        read: GaugeRead::PerKind(|shared| &shared.tables.months_missing),
+    },
+    GaugeEntry {
         name: "partner_feeds_ready",
         help: "Whether the group is joined and records become durable",
         read: GaugeRead::Single(|shared| f64::from(u8::from(shared.why_not_ready().is_none()))),
@@ -284,6 +304,21 @@ impl Collector for GaugeCollector {
                     let series = words
                         .iter()
                         .map(|(word, read)| ([(*label, *word)], read(&shared)));
+                    writer.family(name, help, series)?;
+                }
+                GaugeRead::PerPartner(read) => {
+                    let values = read(&shared).into_iter();
+                    writer.family(
+                        name,
+                        help,
+                        values.map(|(name, at)| ([("partner", name)], at)),
+                    )?;
+                }
+                GaugeRead::PerKind(read) => {
+                    let series = read(&shared).iter().map(|((partner, kind), count)| {
+                        let labels = [("partner", &**partner), ("kind", &**kind)];
+                        (labels, *count as f64)
+                    });
                     writer.family(name, help, series)?;
                 }
             }

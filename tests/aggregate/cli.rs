@@ -133,7 +133,7 @@ fn the_environment_overrides_the_file_and_the_command_line_both() {
 #[test]
 fn settings_that_are_wrong_are_refused_although_this_command_needs_no_broker() {
     let place = Place::new();
-    let refused = place.run(&[&AGGREGATE[..], &["--brokers", "nowhere"]].concat(), &[]);
+    let refused = place.run(&AGGREGATE, &[("PARTNER_FEEDS_KAFKA_BROKERS", "nowhere")]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("kafka.brokers"));
 }

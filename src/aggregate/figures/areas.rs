@@ -23,6 +23,9 @@ pub(crate) const OUTSIDE: &str = "outside";
 /// Records of an unknown area, or of one too coarse for the tier.
 pub(crate) const UNPLACED: &str = "unplaced";
 
+/// What tables have in the place of an area.
+pub(crate) const PSEUDO_AREAS: [&str; 4] = [ALL_RECEIVED, NO_LOCATION, OUTSIDE, UNPLACED];
+
 /// The key of an area in the tables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AreaKey {
@@ -54,7 +57,7 @@ impl AreaKey {
 
     /// Whether it is `all-received`, or collects the records that no area of its tier can.
     pub(crate) fn is_pseudo(&self) -> bool {
-        [ALL_RECEIVED, NO_LOCATION, OUTSIDE, UNPLACED].contains(&&*self.code)
+        PSEUDO_AREAS.contains(&&*self.code)
     }
 
     /// Whether only counts above 0 have rows.

@@ -7,8 +7,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{RejectFilter, RejectLine, cells, header};
+use crate::cli::options::{SettingOptions, StoreAndBrokerOptions, open_store};
 use crate::cli::text::{align_right, table};
-use crate::cli::{Connection, Format, ingest, now, runtime};
+use crate::cli::{Format, ingest, now, runtime};
 use crate::event::TopicPartition;
 use crate::ledger::chain;
 use crate::paused;
@@ -23,9 +24,12 @@ use crate::storage::Store;
 /// its contract, if its bytes were not stored because it looked personal, or if the ledger contains
 /// its revision. So a second replay sends nothing once `ingest` has read the first.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds rejects replay --partner kent-police --dry-run
+  partner-feeds rejects replay --partner kent-police --reason partner.paused")]
 pub(super) struct RejectsReplay {
     #[command(flatten)]
-    connection: Connection,
+    options: StoreAndBrokerOptions,
     #[command(flatten)]
     filter: RejectFilter,
     /// Send nothing; list what would be sent
@@ -38,8 +42,8 @@ pub(super) struct RejectsReplay {
 
 impl RejectsReplay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, reference) = self.connection.load()?;
-        let store = config.store.open()?;
+        let (config, reference) = self.options.load()?;
+        let store = open_store(&config)?;
         let runtime = runtime()?;
         let paused = runtime.block_on(paused::partners(&store))?;
         let plan = ReplayPlan::new(ingest::topics(&config, &reference), paused, now());
