@@ -5,6 +5,7 @@
 //! that all revisions of a record share a partition. This module uses Kafka's producer only; it
 //! does not know the consumer.
 
+mod hint;
 pub mod lines;
 mod producer;
 mod topics;
@@ -17,11 +18,13 @@ use rdkafka::error::KafkaError;
 use serde::Deserialize;
 
 use crate::contract::judge::judge_document;
+use crate::contract::rejection::Violation;
 use crate::contract::revision::{Comparison, RevisionContents};
 use crate::contract::{Reason, Rejection};
 use crate::event::{Feed, Kind, Micros};
 use crate::kafka::KafkaSettings;
 use crate::kafka::{Complaint, Unreached};
+use crate::reference::geography::Level;
 use crate::reference::{CodeCheck, Partners, Reference, UnknownCodes};
 
 pub use producer::Publisher;
@@ -130,6 +133,8 @@ pub struct AcceptedEvent {
     pub unexpected_kind: bool,
     /// Codes that their list does not contain, each after its list.
     pub unknown_codes: Vec<(String, String)>,
+    /// Whether its area is an outward postcode that is in no known district.
+    pub unplaced: bool,
 }
 
 impl<'r> Checker<'r> {
@@ -180,9 +185,18 @@ impl<'r> Checker<'r> {
                     contradicts: revisions.add(record) == Comparison::Contradiction,
                     unexpected_kind: !reference.partners.sends(record.source, record.kind),
                     unknown_codes: codes.add(reference, record),
+                    unplaced: record.area_level == Some(Level::OutwardPostcode.as_str())
+                        && record
+                            .area_code
+                            .is_some_and(|code| reference.geography.districts(code).is_empty()),
                 }
             },
         )
+    }
+
+    /// What to write in place of a fault of a document, for its sender alone.
+    pub fn hint(&self, document: &[u8], kind: Option<Kind>, fault: &Violation) -> Option<String> {
+        hint::hint(document, kind, fault, &self.reference.partners)
     }
 
     /// The topic of a feed.

@@ -463,3 +463,8 @@ pub async fn write_all(
 pub fn folder_of(partner: &str) -> String {
     format!("{SCORECARDS}/{partner}")
 }
+
+/// What happened to an event that was refused, in words: `a required field is missing`.
+pub(crate) fn because(reason: Reason) -> &'static str {
+    advice(reason).because
+}

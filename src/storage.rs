@@ -50,11 +50,12 @@ pub enum StorageError {
     CreateRoot { root: String, source: io::Error },
     #[error("cannot write in the store `{root}`: give this user the right to create files in it")]
     NotWritable { root: String, source: io::Error },
-    #[error(
-        "cannot create a file in the store `{root}`: name a folder on a local disk, or a bucket that can \
-         be used"
-    )]
-    Unusable { root: String, source: io::Error },
+    #[error("cannot create a file in the store `{root}`{advice}")]
+    Unusable {
+        root: String,
+        advice: &'static str,
+        source: io::Error,
+    },
     #[error("the disk of the store `{root}` is full: free space and start again, nothing is lost")]
     Full { root: String, source: io::Error },
     #[error(
@@ -239,7 +240,9 @@ impl Store {
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
             ) => Ok(Creation::Exists),
-            Err(object_store::Error::NotFound { .. }) if self.disk.is_none() => {
+            Err(error @ object_store::Error::NotFound { .. })
+                if self.disk.is_none() && !s3::is_key_unknown(&error) =>
+            {
                 Err(StorageError::NoBucket(self.root.clone()))
             }
             Err(error) => Err(self.not_written("create", path, &error)),
@@ -446,6 +449,11 @@ impl Store {
             .map_err(|error| match error {
                 StorageError::Failed { source, .. } => StorageError::Unusable {
                     root: self.root.clone(),
+                    // The error of a bucket says itself what to do.
+                    advice: match self.disk {
+                        Some(_) => ": name a folder on a local disk",
+                        None => "",
+                    },
                     source,
                 },
                 error => error,
@@ -572,7 +580,7 @@ fn parse(path: &str) -> Result<Path> {
 fn present<T>(answer: object_store::Result<T>, path: &str) -> Result<Option<T>> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(error @ object_store::Error::NotFound { .. }) if !s3::is_bucket_missing(&error) => {
+        Err(error @ object_store::Error::NotFound { .. }) if s3::advice(&error, None).is_none() => {
             Ok(None)
         }
         Err(error) => Err(failed("read", path, error)),

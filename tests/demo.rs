@@ -268,10 +268,56 @@ fn assert_story(screen: &str) {
     }
 }
 
+/// The store of a demo is recognised by `status`, and by an error where no store is at the default path.
+fn assert_readable(folder: &Path) {
+    let run = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
+        let output = program.current_dir(folder).args(arguments).output();
+        let output = output.expect("the program runs");
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+        (output.status.code(), text)
+    };
+    let store = ["--store", "partner-feeds-demo"];
+    let (status, text) = run(&[&["status"], &store[..]].concat());
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("none: a demo's store"), "{text}");
+    for command in ["status", "verify", "tables"] {
+        let (status, text) = run(&[command]);
+        assert_eq!(status, Some(2), "{text}");
+        assert!(text.contains("pass --store partner-feeds-demo"), "{text}");
+    }
+    let (status, text) = run(&[
+        &["rejects", "list", "--partner", "golding-home"],
+        &store[..],
+    ]
+    .concat());
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("did you mean `golding-homes`?"), "{text}");
+    let (status, text) = run(&[
+        &["rejects", "list", "--partner", "golding-homes"],
+        &store[..],
+    ]
+    .concat());
+    assert_eq!(status, Some(0), "{text}");
+    assert!(
+        text.contains("  ASB-") && text.contains("is required: write it"),
+        "{text}"
+    );
+    let summary = ["explain", "smp-2017-18", "Total", "Maidstone", "2017-18"];
+    let (status, text) = run(&[&summary, &store[..]].concat());
+    assert_eq!(status, Some(0), "{text}");
+    assert!(
+        text.starts_with(
+            "Total, Maidstone (E07000110), April 2017 to March 2018, under smp-2017-18\n"
+        ),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_second_demo_replaces_the_first_and_no_other_folder() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = folder.path().join("store");
+    let store = folder.path().join("partner-feeds-demo");
     let first = screen(&demo(&store, EVENTS_FEW));
     let again = screen(&demo(&store, EVENTS_FEW));
     let without = |text: &str| {
@@ -286,6 +332,8 @@ fn a_second_demo_replaces_the_first_and_no_other_folder() {
         without(&again),
         "the same events make the same figures"
     );
+
+    assert_readable(folder.path());
 
     let others = folder.path().join("others");
     std::fs::create_dir_all(others.join("journal")).expect("made");

@@ -11,7 +11,7 @@ pub mod events;
 mod factors;
 mod feed_quality;
 mod intake;
-mod labels;
+pub(crate) mod labels;
 mod lineage;
 mod outcomes;
 pub(crate) mod parquet_file;

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 
 use super::options::{SettingOptions, SettingsFile};
@@ -17,8 +17,9 @@ use crate::publish::{CheckCounts, Checker};
 /// Validate a file of events against the contracts
 ///
 /// Validates each line as `ingest` would when it reads the line from its topic. Needs no Kafka. For
-/// each fault of a rejected line, prints the reason, a JSON pointer and the rule, never a value. Reports codes
-/// that their lists do not contain, and lines that contradict an earlier one of the same revision.
+/// each fault, prints the reason, a JSON pointer, what to write and the lines, never a value. Warns of codes
+/// that their lists do not contain, of postcodes that cannot be placed, and of lines that contradict an
+/// earlier one of the same revision.
 /// Exit status: 0 = all lines accepted, 1 = some lines rejected or, with --strict, anything
 /// reported, 2 = the file could not be read.
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ pub(crate) struct CheckCommand {
 impl CheckCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (_, reference) = self.file_options.load()?;
-        let mut lines = Lines::new(open_lines(&self.file)?);
+        let mut lines = event_lines(&self.file)?;
         let mut checker = Checker::new(&reference, now());
         let mut list = RejectionList::new(self.format);
         let (mut counts, mut key) = (CheckCounts::default(), Vec::new());
@@ -52,11 +53,20 @@ impl CheckCommand {
             counts.count(&verdict);
             match verdict {
                 Ok(event) => list.accept(number, &event)?,
-                Err(rejection) => list.reject(number, &rejection)?,
+                Err(rejection) => list.reject(number, line, &rejection, &checker)?,
             }
         }
         let is_failed = list.close(&counts, &mut checker, &reference.codes, self.strict)?;
         Ok(exit_code(is_failed || counts.rejections() > 0))
+    }
+}
+
+/// The lines of a file of events, or of standard input for `-`. A file in another form is an error.
+pub(super) fn event_lines(path: &Path) -> anyhow::Result<Lines<Box<dyn BufRead>>> {
+    let mut lines = Lines::new(open_lines(path)?);
+    match lines.other_form().with_context(|| cannot_read(path))? {
+        Some(form) => bail!("{}: {form}", path.display()),
+        None => Ok(lines),
     }
 }
 

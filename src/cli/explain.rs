@@ -10,6 +10,7 @@ use super::options::{SettingOptions, StoreOptions, open_store};
 use super::progress::Progress;
 use super::text::{align_right, grouped, parse_instant, table, wrapped};
 use super::{Format, lookup, runtime};
+use crate::aggregate::tables::labels::class_label;
 use crate::aggregate::{
     AggregateSettings, CountChange, Explanation, FigureQuery, PlanChoice, explain,
 };
@@ -168,6 +169,8 @@ fn summary(explanations: &[Explanation], query: &FigureQuery<'_>, reference: &Re
     lines.join("\n")
 }
 
+/// The classes of offences, which are counted beside them.
+const CLASSES: [&str; 3] = ["V", "S", "S/V"];
 /// The width of the summary's sentences.
 const WIDTH: usize = 100;
 
@@ -182,6 +185,9 @@ fn role(explanation: &Explanation) -> String {
 
 /// What people call a code, or the code itself.
 fn labelled(reference: &Reference, scheme: &str, code: &str) -> String {
+    if scheme == "ho-offence" && CLASSES.contains(&code) {
+        return class_label(code).to_owned();
+    }
     let label = reference.codes.label(scheme, None, code);
     label.map_or_else(|| in_words(code), str::to_owned)
 }

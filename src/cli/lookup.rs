@@ -100,8 +100,8 @@ pub(super) fn area(reference: &Reference, text: &str) -> anyhow::Result<String> 
         }
     }
     let lower = text.to_lowercase();
-    let named = |area: &&Area| area.name.to_lowercase() == lower;
-    let found: Vec<&Area> = geography.areas().filter(named).collect();
+    let has_name = |area: &&Area| area.name.to_lowercase() == lower;
+    let found: Vec<&Area> = geography.areas().filter(has_name).collect();
     match &*found {
         [area] => Ok(area.code.clone()),
         // Tables also have areas that no file of geography/ lists.

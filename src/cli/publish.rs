@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 
-use super::check::{cannot_read, open_lines};
+use super::check::{cannot_read, event_lines, open_lines};
 use super::options::{BrokerOptions, SettingOptions};
 use super::progress::Progress;
 use super::rejections::RejectionList;
@@ -57,7 +57,11 @@ pub(crate) struct PublishCommand {
 impl PublishCommand {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.options.load()?;
-        let mut lines = Lines::new(open_lines(&self.file)?);
+        let mut lines = if self.unchecked {
+            Lines::new(open_lines(&self.file)?)
+        } else {
+            event_lines(&self.file)?
+        };
         let mut checker = Checker::new(&reference, now());
         let mut publisher = Publisher::new(&config.kafka, Duration::from_secs(self.timeout))?;
         let mut list = RejectionList::new(self.format);
@@ -80,7 +84,7 @@ impl PublishCommand {
                             .context("a feed has no topic in partners.toml")?;
                         publisher.send(topic, Some(&key), line)?;
                     }
-                    Err(rejection) => list.reject(number, &rejection)?,
+                    Err(rejection) => list.reject(number, line, &rejection, &checker)?,
                 }
             }
             if number.is_multiple_of(PROGRESS_LINES) {

@@ -1,16 +1,19 @@
 //! Lists what is wrong with the lines of a file of events on standard output, for `check` and
 //! `publish`.
 
+use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 
 use serde_json::{Map, Value, json};
 
 use super::Format;
-use super::text::{counted, ignore_closed_pipe, unknown_codes_text};
+use super::text::{counted, grouped, ignore_closed_pipe, unknown_codes_text};
 use crate::contract::Rejection;
+use crate::contract::rejection::Violation;
 use crate::event::Kind;
 use crate::publish::{AcceptedEvent, CheckCounts, Checker};
 use crate::reference::{CodeLists, UnknownCodes};
+use crate::scorecard::because;
 
 /// The warning about a subject that is only digits.
 const BARE_DIGITS: &str = "the subject is only ten or eleven digits, as NHS and telephone numbers \
@@ -19,10 +22,33 @@ const BARE_DIGITS: &str = "the subject is only ten or eleven digits, as NHS and 
 const CONTRADICTS: &str = "an earlier line has the same source, subject and revision with other \
     content; send each correction with a higher revision";
 
-/// Prints rejected lines one by one, and the counts at the end.
+/// The warning about an outward postcode.
+const UNPLACED: &str = "this outward postcode is in no district that the partnership knows, so the record \
+    counts in no ward or district; send an LSOA, ward or district code";
+/// The different faults that are listed, at most.
+const GROUPS_MAX: usize = 200;
+/// The lines that are named of a fault, at most.
+const LINES_MAX: usize = 10;
+
+/// Lists rejected lines: as text one paragraph for each fault with its lines, as JSON line by line; and the
+/// counts at the end.
 pub(super) struct RejectionList {
     out: BufWriter<io::StdoutLock<'static>>,
     format: Format,
+    /// In the order of their first lines.
+    groups: Vec<FaultGroup>,
+    /// By their texts.
+    indexes: HashMap<String, usize>,
+    /// Faults that are in no group, since there are too many.
+    further: u64,
+}
+
+/// Equal faults of several lines.
+struct FaultGroup {
+    text: String,
+    /// The first of its lines.
+    lines: Vec<u64>,
+    count: u64,
 }
 
 impl RejectionList {
@@ -30,34 +56,40 @@ impl RejectionList {
         Self {
             out: BufWriter::new(io::stdout().lock()),
             format,
+            groups: Vec::new(),
+            indexes: HashMap::new(),
+            further: 0,
         }
     }
 
-    /// Prints why a line was rejected: all its faults.
-    pub(super) fn reject(&mut self, line: u64, rejection: &Rejection) -> io::Result<()> {
-        let text = match self.format {
-            Format::Text => {
-                let faults = rejection.faults();
-                let lines: Vec<String> = faults
-                    .map(|fault| format!("line {line}: {fault}"))
-                    .collect();
-                lines.join("\n")
-            }
-            Format::Json => json!({
-                "line": line,
+    /// Lists why a line was rejected: all its faults.
+    pub(super) fn reject(
+        &mut self,
+        number: u64,
+        line: &[u8],
+        rejection: &Rejection,
+        checker: &Checker<'_>,
+    ) -> io::Result<()> {
+        if self.format == Format::Json {
+            let json = json!({
+                "line": number,
                 "reason": rejection.reason.as_str(),
                 "pointer": rejection.pointer,
                 "rule": rejection.rule,
                 "more": rejection.more,
                 "partner": rejection.partner,
                 "kind": rejection.kind.map(Kind::as_str),
-            })
-            .to_string(),
-        };
-        self.print_line(&text)
+            });
+            return self.print_line(&json.to_string());
+        }
+        for fault in rejection.faults() {
+            let hint = checker.hint(line, rejection.kind, &fault);
+            self.group(number, fault_text(&fault, hint.as_deref()));
+        }
+        Ok(())
     }
 
-    /// Prints the warnings about an accepted line, if there are any.
+    /// Lists the warnings about an accepted line, if there are any.
     pub(super) fn accept(&mut self, line: u64, event: &AcceptedEvent) -> io::Result<()> {
         if event.bare_digits {
             self.warn(line, "/subject", BARE_DIGITS)?;
@@ -65,16 +97,55 @@ impl RejectionList {
         if event.contradicts {
             self.warn(line, "/revision", CONTRADICTS)?;
         }
+        if event.unplaced {
+            self.warn(line, "/data/area/code", UNPLACED)?;
+        }
         Ok(())
     }
 
     fn warn(&mut self, line: u64, pointer: &str, warning: &str) -> io::Result<()> {
-        self.print_line(&match self.format {
-            Format::Text => format!("line {line}: warning at {pointer}: {warning}"),
-            Format::Json => {
-                json!({"line": line, "warning": warning, "pointer": pointer}).to_string()
+        if self.format == Format::Json {
+            let json = json!({"line": line, "warning": warning, "pointer": pointer});
+            return self.print_line(&json.to_string());
+        }
+        self.group(line, format!("warning at {pointer}: {warning}"));
+        Ok(())
+    }
+
+    /// Adds a line to the others with the same fault.
+    fn group(&mut self, line: u64, text: String) {
+        let index = match self.indexes.get(&text) {
+            Some(index) => *index,
+            None if self.groups.len() >= GROUPS_MAX => {
+                self.further += 1;
+                return;
             }
-        })
+            None => {
+                self.groups.push(FaultGroup {
+                    text: text.clone(),
+                    lines: Vec::new(),
+                    count: 0,
+                });
+                self.indexes.insert(text, self.groups.len() - 1);
+                self.groups.len() - 1
+            }
+        };
+        let group = &mut self.groups[index];
+        group.count += 1;
+        if group.lines.len() < LINES_MAX {
+            group.lines.push(line);
+        }
+    }
+
+    fn print_groups(&mut self) -> io::Result<()> {
+        for group in std::mem::take(&mut self.groups) {
+            self.print_line(&format!("{}\n    {}", group.text, lines_text(&group)))?;
+        }
+        if self.further > 0 {
+            let further = counted(self.further, "further fault");
+            self.print_line(&format!("{further}: correct these first"))?;
+        }
+        Ok(())
     }
 
     /// Prints the counts and, where `strict`, what fails because of them; returns whether anything
@@ -94,6 +165,7 @@ impl RejectionList {
         };
         match self.format {
             Format::Text => {
+                self.print_groups()?;
                 let mut text = counts_text(counts, checker.not_compared());
                 let codes = unknown_codes_text(&unknown, lists);
                 if !codes.is_empty() {
@@ -123,6 +195,41 @@ impl RejectionList {
     }
 }
 
+/// A fault as a paragraph: what happened, what to write, and a hint.
+fn fault_text(fault: &Violation, hint: Option<&str>) -> String {
+    let Violation {
+        reason,
+        pointer,
+        rule,
+    } = fault;
+    let at = if pointer.is_empty() { "" } else { " at " };
+    let hint = hint.map_or_else(String::new, |hint| format!("\n    {hint}"));
+    format!(
+        "{reason}{at}{pointer}: {}\n    {rule}{hint}",
+        because(*reason)
+    )
+}
+
+/// `line 3`, `lines 3, 7 and 9`, or the first ones and how many there are.
+fn lines_text(group: &FaultGroup) -> String {
+    let numbers: Vec<String> = group.lines.iter().map(u64::to_string).collect();
+    let noun = if group.count == 1 { "line" } else { "lines" };
+    let further = group.count - group.lines.len() as u64;
+    if further > 0 {
+        return format!(
+            "{noun} {} and {} more",
+            numbers.join(", "),
+            grouped(further)
+        );
+    }
+    match &*numbers {
+        [first @ .., last] if !first.is_empty() => {
+            format!("{noun} {} and {last}", first.join(", "))
+        }
+        _ => format!("{noun} {}", numbers.join("")),
+    }
+}
+
 /// What fails a strict check.
 fn failures(counts: &CheckCounts, unknown: &UnknownCodes) -> Vec<String> {
     let found = [
@@ -136,8 +243,8 @@ fn failures(counts: &CheckCounts, unknown: &UnknownCodes) -> Vec<String> {
 
 fn counts_text(counts: &CheckCounts, not_compared: u64) -> String {
     let total = format!(
-        "{} lines, {} accepted, {} rejected",
-        counts.lines,
+        "{}, {} accepted, {} rejected",
+        counted(counts.lines, "line"),
         counts.accepted,
         counts.rejections()
     );

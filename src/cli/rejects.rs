@@ -14,13 +14,15 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::lookup::parse_kind;
-use super::options::StoreOptions;
+use super::lookup::{self, parse_kind};
+use super::options::{SettingOptions, StoreOptions, open_store};
 use super::text::table;
 use super::{Format, runtime};
 use crate::contract::rejection::Reason;
 use crate::event::{Kind, Position, TopicPartition};
+use crate::feedback::refusals::safe_subject;
 use crate::ledger::chain;
+use crate::reference::Reference;
 use crate::rejects::reader::RejectsReader;
 use crate::rejects::{Raw, Reject};
 use crate::storage::Store;
@@ -37,7 +39,9 @@ pub(crate) struct Rejects {
 
 #[derive(Debug, Subcommand)]
 enum RejectsCommand {
-    /// Print rejected records with position and reason, in order of topic and offset
+    /// Print rejected records with position, reason and rule, in order of topic and offset
+    ///
+    /// Shows the subject of a record, if it is a valid id that does not look personal, and no other value.
     #[command(after_help = "Examples:
   partner-feeds rejects list --partner kent-police --from 2018-10-01
   partner-feeds rejects list --reason schema --kind crime --format json")]
@@ -95,6 +99,14 @@ fn is_reason(code: &str, wanted: &str) -> bool {
 }
 
 impl RejectFilter {
+    /// A partner of the filter must be registered: a misspelt one would list nothing.
+    fn check(&self, reference: &Reference) -> anyhow::Result<()> {
+        match &self.partner {
+            Some(partner) => lookup::partner(reference, partner).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn accepts(&self, reject: &Reject) -> bool {
         let day = || reject.received.in_london().date();
         self.partner
@@ -149,7 +161,9 @@ impl RejectsList {
         if self.show_raw && self.format != Format::Json {
             bail!("--show-raw needs --format json");
         }
-        let store = self.options.store()?;
+        let (config, reference) = self.options.load()?;
+        self.filter.check(&reference)?;
+        let store = open_store(&config)?;
         let mut out = io::BufWriter::new(io::stdout().lock());
         runtime()?.block_on(self.print(&store, &mut out))?;
         out.flush()?;
@@ -158,27 +172,39 @@ impl RejectsList {
 
     async fn print(&self, store: &Store, out: &mut impl Write) -> anyhow::Result<()> {
         let mut rows = header();
+        let mut rules = BTreeSet::new();
         let print = |partition: &TopicPartition, reject| {
             match self.format {
-                Format::Json => writeln!(
-                    out,
-                    "{}",
-                    serde_json::to_string(&RejectLine::new(partition, &reject))?
-                )?,
-                Format::Text => drop(rows.add_row(cells(partition, reject))),
+                Format::Json => {
+                    let mut line = RejectLine::new(partition, &reject);
+                    if !self.show_raw {
+                        line.raw.clear();
+                    }
+                    writeln!(out, "{}", serde_json::to_string(&line)?)?;
+                }
+                Format::Text => {
+                    let Reject {
+                        reason,
+                        pointer,
+                        rule,
+                        ..
+                    } = &reject;
+                    let at = if pointer.is_empty() { "" } else { " at " };
+                    rules.insert(format!("{reason}{at}{pointer}: {rule}"));
+                    rows.add_row(cells(partition, reject));
+                }
             }
             Ok(())
         };
         self.filter
-            .each(
-                store,
-                &chain::partitions(store).await?,
-                self.show_raw,
-                print,
-            )
+            .each(store, &chain::partitions(store).await?, true, print)
             .await?;
         if self.format == Format::Text && !rows.is_empty() {
             writeln!(out, "{}", rows.trim_fmt())?;
+            writeln!(out)?;
+            for rule in rules {
+                writeln!(out, "{rule}")?;
+            }
         }
         Ok(())
     }
@@ -195,10 +221,12 @@ fn header() -> comfy_table::Table {
         "pointer",
         "partner",
         "kind",
+        "subject",
     ])
 }
 
-fn cells(partition: &TopicPartition, reject: Reject) -> [String; 8] {
+fn cells(partition: &TopicPartition, reject: Reject) -> [String; 9] {
+    let subject = safe_subject(&reject).unwrap_or_default();
     [
         reject.received.to_string(),
         partition.topic.clone(),
@@ -208,6 +236,7 @@ fn cells(partition: &TopicPartition, reject: Reject) -> [String; 8] {
         reject.pointer,
         reject.partner.unwrap_or_default(),
         reject.kind.unwrap_or_default(),
+        subject,
     ]
 }
 
@@ -221,6 +250,8 @@ struct RejectLine<'a> {
     pointer: &'a str,
     partner: Option<&'a str>,
     kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
     received: String,
     rule: &'a str,
     era: u16,
@@ -238,6 +269,7 @@ impl<'a> RejectLine<'a> {
             pointer: &reject.pointer,
             partner: reject.partner.as_deref(),
             kind: reject.kind.as_deref(),
+            subject: safe_subject(reject),
             received: reject.received.to_string(),
             rule: &reject.rule,
             era: reject.position.era,

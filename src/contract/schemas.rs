@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::event::with_kinds;
+use crate::event::{Kind, with_kinds};
 
 macro_rules! schema {
     ($name:literal) => {
@@ -24,6 +24,55 @@ macro_rules! files {
     };
 }
 with_kinds!(files);
+
+macro_rules! examples {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal in $feed:ident,)+) => {
+        /// The text of a valid event of a kind, as partners have it in `schemas/examples/`.
+        const fn example_text(kind: Kind) -> &'static str {
+            match kind {
+                $(Kind::$kind => include_str!(concat!("../../schemas/examples/", $name, ".json"))),+
+            }
+        }
+    };
+}
+with_kinds!(examples);
+
+/// A valid event of a kind.
+pub(crate) fn example(kind: Kind) -> Value {
+    serde_json::from_str(example_text(kind)).expect("an example is JSON")
+}
+
+/// The schema of a kind for what is at a pointer into its event, below `/data`, with the part that it
+/// refers to merged into it; `None` = the contract has nothing there.
+pub(crate) fn schema_at(kind: Kind, pointer: &str) -> Option<Value> {
+    let mut schema = resolved(document(kind.as_str())?);
+    let mut steps = pointer.strip_prefix("/data")?.split('/').skip(1);
+    steps.try_for_each(|step| {
+        let below = match step.parse::<usize>() {
+            Ok(_) => schema.get("items"),
+            Err(_) => schema["properties"].get(step),
+        };
+        schema = resolved(below?);
+        Some(())
+    })?;
+    Some(schema)
+}
+
+/// A schema with the keywords of the part that it refers to.
+fn resolved(schema: &Value) -> Value {
+    let part = schema["$ref"]
+        .as_str()
+        .and_then(|reference| reference.rsplit_once("#/$defs/"))
+        .and_then(|(_, name)| document("parts")?["$defs"].get(name));
+    let Some(part) = part else {
+        return schema.clone();
+    };
+    let mut merged = resolved(part);
+    if let (Value::Object(all), Value::Object(own)) = (&mut merged, schema) {
+        all.extend(own.clone());
+    }
+    merged
+}
 
 /// Every schema as JSON, by the name of its file without `.schema.json`.
 pub(crate) static DOCUMENTS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
@@ -54,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::contract::type_of;
-    use crate::event::{Feed, Kind};
+    use crate::event::Feed;
 
     #[test]
     fn the_envelope_lists_every_kind_of_every_feed() {

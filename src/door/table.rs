@@ -339,3 +339,159 @@ impl CellType {
         }
     }
 }
+
+/// The tables of `schemas/tables/`: for each kind an example of a table, and a crosswalk from the columns of
+/// a partner's own spreadsheet. After a change of the contract: `PARTNER_FEEDS_WRITE_TABLES=1 cargo test
+/// --lib door::table`.
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test reads the environment itself"
+)]
+mod tests {
+    use super::*;
+    use crate::contract::schemas::{example, schema_at};
+
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/tables");
+
+    /// Lines of CSV, as spreadsheets write them.
+    fn csv(rows: &[Vec<String>]) -> String {
+        let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+        for row in rows {
+            writer.write_record(row).expect("in memory");
+        }
+        String::from_utf8(writer.into_inner().expect("in memory")).expect("UTF-8")
+    }
+
+    /// Compares a file with what it should be, or writes it when asked to.
+    fn check(name: &str, expected: &str) {
+        let path = format!("{FOLDER}/{name}");
+        if std::env::var_os("PARTNER_FEEDS_WRITE_TABLES").is_some() {
+            std::fs::create_dir_all(FOLDER).expect("created");
+            std::fs::write(&path, expected).expect("written");
+        }
+        let actual = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            actual == expected,
+            "{path} differs from the contract: see the top of this module"
+        );
+    }
+
+    /// The pointer of a column into an event.
+    fn pointer(column: &str) -> String {
+        let data = if ATTRIBUTES.contains(&column) {
+            ""
+        } else {
+            "/data"
+        };
+        format!("{data}/{}", column.replace('.', "/"))
+    }
+
+    /// The cell of a value; empty where the event has none.
+    fn cell(value: Option<&Value>) -> String {
+        match value {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(items)) if items.is_empty() => EMPTY_LIST.to_owned(),
+            Some(Value::Array(items)) => {
+                let items: Vec<String> = items.iter().map(|item| cell(Some(item))).collect();
+                items.join(";")
+            }
+            Some(other) => other.to_string(),
+        }
+    }
+
+    /// Whether a column must have a value: always, or with the others of its part, or not.
+    fn needed(kind: Kind, column: &str) -> String {
+        if ATTRIBUTES.contains(&column) {
+            return "yes".to_owned();
+        }
+        let requires = |pointer: &str, name: &str| {
+            let schema = schema_at(kind, pointer).expect("a part");
+            let required = schema["required"].as_array();
+            required.is_some_and(|required| required.iter().any(|own| own == name))
+        };
+        match column.split_once('.') {
+            None if requires("/data", column) => "yes".to_owned(),
+            Some((part, name)) if requires(&format!("/data/{part}"), name) => {
+                if requires("/data", part) {
+                    "yes".to_owned()
+                } else {
+                    format!("with {part}")
+                }
+            }
+            _ => "no".to_owned(),
+        }
+    }
+
+    fn type_name(cell_type: CellType) -> &'static str {
+        match cell_type {
+            CellType::Text => "text",
+            CellType::Integer => "whole number",
+            CellType::Boolean => "true or false",
+            CellType::List => "list",
+        }
+    }
+
+    /// What to write in a column: its choices, or its description.
+    fn meaning(kind: Kind, column: &str) -> String {
+        match column {
+            "subject" => return "Your token for the record, not built from a person".to_owned(),
+            "revision" => return "1 at first; higher with each correction".to_owned(),
+            "time" => return "When this revision became true, with an offset".to_owned(),
+            _ => {}
+        }
+        let schema = schema_at(kind, &pointer(column)).expect("a field");
+        let description = schema["description"].as_str().unwrap_or_default();
+        let choices = schema["enum"].as_array().into_iter().flatten();
+        let choices: Vec<&str> = choices.filter_map(Value::as_str).collect();
+        if choices.is_empty() {
+            description.to_owned()
+        } else {
+            format!("{description} One of: {}", choices.join(", "))
+        }
+    }
+
+    #[test]
+    fn every_kind_has_an_example_of_a_table_and_a_crosswalk() {
+        for kind in Kind::ALL.iter().copied() {
+            let event = example(kind);
+            let columns = columns(kind).into_iter();
+            let columns: Vec<Column> = columns.filter(|column| column.name != "id").collect();
+            let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+            assert_eq!(template(kind), format!("{}\r\n", names.join(",")));
+            let row = names.iter().map(|name| cell(event.pointer(&pointer(name))));
+            let row: Vec<String> = row.collect();
+            check(
+                &format!("{}.csv", kind.as_str()),
+                &csv(&[names, row.clone()]),
+            );
+
+            let header = [
+                "column",
+                "type",
+                "needed",
+                "your column",
+                "always",
+                "example",
+                "meaning",
+            ];
+            let mut crosswalk = vec![header.map(str::to_owned).to_vec()];
+            crosswalk.extend(columns.iter().zip(row).map(|(column, example)| {
+                vec![
+                    column.name.clone(),
+                    type_name(column.cell_type).to_owned(),
+                    needed(kind, &column.name),
+                    String::new(),
+                    String::new(),
+                    example,
+                    meaning(kind, &column.name),
+                ]
+            }));
+            check(
+                &format!("{}-crosswalk.csv", kind.as_str()),
+                &csv(&crosswalk),
+            );
+        }
+    }
+}

@@ -49,19 +49,24 @@ pub struct Refusals {
 
 impl RefusalLine {
     fn new(partition: &TopicPartition, reject: Reject) -> Self {
-        let key = reject.raw.and_then(|raw| raw.key);
-        let is_personal = Reason::from_name(&reject.reason).is_none_or(Reason::is_personal);
-        let subject = key.and_then(|key| String::from_utf8(key).ok());
         Self {
+            subject: safe_subject(&reject),
             at: format!("{partition} {}", reject.position),
             received: reject.received,
-            subject: subject.filter(|key| !is_personal && tripwire::is_plain_id(key)),
             reason: reject.reason,
             pointer: reject.pointer,
             rule: reject.rule,
             kind: reject.kind,
         }
     }
+}
+
+/// The key of a reject that was read with its bytes, if it is a valid id that does not look personal.
+pub fn safe_subject(reject: &Reject) -> Option<String> {
+    let key = reject.raw.as_ref()?.key.clone()?;
+    let is_personal = Reason::from_name(&reject.reason).is_none_or(Reason::is_personal);
+    let subject = String::from_utf8(key).ok()?;
+    (!is_personal && tripwire::is_plain_id(&subject)).then_some(subject)
 }
 
 /// Reads a time: an instant, or the start of a day in London.

@@ -23,6 +23,8 @@ const RETRY_MAX: Duration = Duration::from_secs(20);
 /// The most retries of one request.
 const RETRIES_MAX: usize = 3;
 
+/// The codes of an unknown access key: that of S3, and that of versitygw.
+const UNKNOWN_KEY: [&str; 2] = ["InvalidAccessKeyId", "XAdminUserNotFound"];
 /// The service of a cloud that the client asks for keys if it was given none.
 const KEYS_SERVICE: &str = "169.254.169.254";
 
@@ -71,9 +73,10 @@ pub(super) fn open<'p>(
     Ok(Arc::new(PrefixStore::new(store, prefix)))
 }
 
-/// Whether an answer says that the bucket does not exist.
-pub(super) fn is_bucket_missing(error: &object_store::Error) -> bool {
-    error.to_string().contains("NoSuchBucket")
+/// Whether the server does not know the access key. Some servers then answer as if a file were missing.
+pub(super) fn is_key_unknown(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    UNKNOWN_KEY.iter().any(|code| text.contains(code))
 }
 
 /// What to change so that a request succeeds, if that is known: the setting, or the rights of the keys.
@@ -103,7 +106,7 @@ pub(super) fn advice(error: &object_store::Error, system: Option<&io::Error>) ->
     let code = element(text, "Code").unwrap_or_default();
     let advice = match code {
         "NoSuchBucket" => "the bucket does not exist: create it, or name another in store.root",
-        "InvalidAccessKeyId" => {
+        code if UNKNOWN_KEY.contains(&code) => {
             "the server does not know the access key: correct store.properties.access_key_id"
         }
         "SignatureDoesNotMatch" => {
@@ -244,6 +247,10 @@ mod tests {
             (
                 "404 Not Found: <Error><Code>NoSuchBucket</Code></Error>",
                 "the bucket does not exist: create it, or name another in store.root",
+            ),
+            (
+                "404 Not Found: <Error><Code>XAdminUserNotFound</Code></Error>",
+                "the server does not know the access key: correct store.properties.access_key_id",
             ),
             (
                 "Error performing PUT http://169.254.169.254/latest/api/token in 1s",

@@ -11,10 +11,15 @@ use crate::kit::events::{EventBuilder, crime, homelessness_case, published_crime
 
 /// Runs the program with a file of these lines as its last argument.
 fn run_with_lines(arguments: &[&str], lines: &[EventBuilder]) -> Output {
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    run_with_text(arguments, &lines.join("\n"))
+}
+
+/// The same, with a file of this text.
+fn run_with_text(arguments: &[&str], text: &str) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("events.jsonl");
-    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-    std::fs::write(&file, lines.join("\n")).expect("written");
+    std::fs::write(&file, text).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_partner-feeds"));
     let command = command
         .current_dir(folder.path())
@@ -113,7 +118,9 @@ fn check_reports_other_content_under_the_same_revision() {
         let lines = [first, crime("between"), second];
         let (status, text) = checked(&["--strict"], &lines);
         assert_eq!(status, Some(i32::from(contradicts)), "{text}");
-        let warned = text.contains("line 3: warning at /revision: ");
+        let mut lines = text.lines();
+        let warned = lines.any(|line| line.starts_with("warning at /revision: "))
+            && lines.next() == Some("    line 3");
         assert_eq!(warned, contradicts, "{text}");
         assert_eq!(text.ends_with("failed: 1 contradiction\n"), contradicts);
     };
@@ -270,4 +277,65 @@ fn a_record_that_a_later_release_replaced_is_shown_as_not_counted() {
     assert!(!shown("moved-again", &[]).contains(line));
     let json: Value = serde_json::from_str(&shown("moved", &["--format", "json"])).expect("JSON");
     assert_eq!(json["replaced"].as_bool(), Some(true));
+}
+
+#[test]
+fn check_lists_each_fault_once_with_its_lines_and_what_to_write() {
+    let text = crime("a").to_string();
+    let wrong = |from: &str, to: &str| {
+        assert!(text.contains(from), "{text}");
+        text.replace(from, to)
+    };
+    let lines = [
+        wrong("\"occurred_from\"", "\"occured_from\""),
+        wrong("\"occurred_from\"", "\"occured_from\""),
+        wrong(".police.crime.v1", ".police.crimes.v1"),
+        wrong("urn:partner:kent-police:", "urn:partner:kent-polise:"),
+        text.clone(),
+        wrong("{\"specversion\"", "{specversion\""),
+    ];
+    let output = run_with_text(&["check"], &lines.join("\n"));
+    let out = String::from_utf8(output.stdout).expect("UTF-8");
+    let status = output.status.code();
+    assert_eq!(status, Some(1), "{out}");
+    for expected in [
+        "schema.required at /data/when: a required field is missing\n    `occurred_from` is required: write it\n    \
+         for example \"occurred_from\": \"",
+        "schema.unknown_field at /data/when: it has a field that the contract does not have\n",
+        "\n    `occured_from` (did you mean `occurred_from`?)\n    lines 1 and 2\n",
+        "\n    did you mean `uk.community-safety.police.crime.v1`?\n    line 3\n",
+        "\n    the line stops being JSON at column 2 (key must be a string)\n    line 6\n",
+        "\n6 lines, 1 accepted, 5 rejected\n",
+    ] {
+        assert!(out.contains(expected), "{expected}\n{out}");
+    }
+}
+
+#[test]
+fn check_warns_of_a_postcode_that_is_in_no_district() {
+    let (status, out) = checked(
+        &["--strict"],
+        &[crime("a").area("ME14", "outward_postcode")],
+    );
+    assert_eq!(status, Some(0), "{out}");
+    assert!(
+        out.starts_with("warning at /data/area/code: this outward postcode"),
+        "{out}"
+    );
+    let (_, out) = checked(&[], &[crime("a").area("E07000110", "district")]);
+    assert_eq!(out, "1 line, 1 accepted, 0 rejected\n");
+}
+
+#[test]
+fn a_file_in_another_form_is_refused_with_what_to_do() {
+    for (text, form) in [
+        ("subject,revision\na,1\n", "looks like a table (CSV)"),
+        ("[\n{}]\n", "is a JSON array"),
+        ("{\n  \"id\": 1\n}\n", "is indented JSON"),
+    ] {
+        let output = run_with_text(&["check"], text);
+        let error = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(form), "{error}");
+    }
 }

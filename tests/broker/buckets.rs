@@ -93,12 +93,44 @@ fn a_bucket_that_cannot_be_used_is_refused_with_what_to_do() {
         .until_end()
         .run()
         .with_status(2);
-    let refused = refused.saying("store.properties");
+    let refused = refused.saying("store.properties.secret_access_key");
     assert!(
         !refused.err.contains(secret) && !refused.out.contains(secret),
         "{}",
         refused.err
     );
+    for command in [
+        &["status", "--quick"][..],
+        &["verify"],
+        &["aggregate"],
+        &["ingest", "--until-end"],
+    ] {
+        let refused = |key: &str, value: &str, advice: &str| {
+            let refused = feeds.program(command).set(key, value).run().with_status(2);
+            let refused = refused.saying(advice);
+            assert!(!refused.err.contains("&#34;"), "{}", refused.err);
+        };
+        refused(
+            "store.properties.region",
+            "eu-west-2",
+            "expects the region `us-east-1`: set store.properties.region",
+        );
+        refused(
+            "store.properties.access_key_id",
+            "nobody",
+            "correct store.properties.access_key_id",
+        );
+        refused(
+            "store.root",
+            "s3://no-such-bucket/x",
+            "create it, or name another",
+        );
+        refused(
+            "store.properties.endpoint",
+            "http://127.0.0.1:1",
+            "no server answers at http://127.0.0.1:1",
+        );
+    }
     feeds
         .ingest()
         .set("store.root", "s3://no-such-bucket/x")

@@ -11,6 +11,15 @@ use crate::reference::geography::Geography;
 use crate::reference::labels::in_words;
 use crate::reference::plan::Plan;
 
+/// What people call a class of offences: `V`, `S` or `S/V`.
+pub(crate) fn class_label(class: &str) -> &'static str {
+    match class {
+        "V" => "Victim-based",
+        "S" => "State-based",
+        _ => "Victim-based or state-based",
+    }
+}
+
 /// The label of a series under a plan.
 pub(super) fn series_label(
     reference: &Reference,
@@ -21,9 +30,7 @@ pub(super) fn series_label(
         ("total", _) => Some("Total"),
         ("mapped", _) => Some("Under any priority or theme"),
         ("unmapped", _) => Some("Under no priority or theme"),
-        ("class", "V") => Some("Victim-based"),
-        ("class", "S") => Some("State-based"),
-        ("class", _) => Some("Victim-based or state-based"),
+        ("class", class) => Some(class_label(class)),
         _ => None,
     };
     let found = fixed.or_else(|| {

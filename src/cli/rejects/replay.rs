@@ -43,6 +43,7 @@ pub(super) struct RejectsReplay {
 impl RejectsReplay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.options.load()?;
+        self.filter.check(&reference)?;
         let store = open_store(&config)?;
         let runtime = runtime()?;
         let paused = runtime.block_on(paused::partners(&store))?;
