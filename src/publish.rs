@@ -119,6 +119,10 @@ pub struct Checker<'r> {
 
 /// An event that may be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what was found of an event, each on its own"
+)]
 pub struct AcceptedEvent {
     /// The feed whose topic it goes to.
     pub feed: Feed,

@@ -311,7 +311,7 @@ fn read_figures(config: &Config, name: &str) -> anyhow::Result<Vec<u8>> {
     if path.is_file() {
         return fs::read(&path).with_context(|| format!("cannot read {name}"));
     }
-    let (store, runtime) = (open_store(&config)?, runtime()?);
+    let (store, runtime) = (open_store(config)?, runtime()?);
     let path = format!("{DOCUMENTS}/{name}/{FIGURES}");
     let bytes = runtime.block_on(store.read(&path))?;
     let bytes = bytes.with_context(|| {

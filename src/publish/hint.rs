@@ -93,12 +93,11 @@ fn unknown_fields(event: &Value, kind: Kind, pointer: &str) -> Option<String> {
     let mut is_far = false;
     let shown = unknown.take(NAMES_MAX).map(|name| {
         let name_text = name.escape_debug();
-        match nearest(name, names()) {
-            Some(near) => format!("`{name_text}` (did you mean `{near}`?)"),
-            None => {
-                is_far = true;
-                format!("`{name_text}`")
-            }
+        if let Some(near) = nearest(name, names()) {
+            format!("`{name_text}` (did you mean `{near}`?)")
+        } else {
+            is_far = true;
+            format!("`{name_text}`")
         }
     });
     let mut text = shown.collect::<Vec<_>>().join(", ");
