@@ -71,7 +71,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
-    Init(init::Init),
+    Init(Box<init::Init>),
     Geography(geography::GeographyCommand),
     Topics(topics::TopicsCommand),
     Check(check::CheckCommand),

@@ -10,7 +10,8 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use jiff::civil;
 
-use crate::config::{Config, Overrides};
+use super::options::{SettingOptions, SettingsFile};
+use crate::config::Config;
 use crate::files::fault::FaultSink;
 use crate::files::{TextFiles, create};
 use crate::reference::geography::Geography;
@@ -20,6 +21,8 @@ use crate::setup::{GENERATED, forces};
 
 /// Build the areas of a partnership from published files
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds geography build lsoa-to-ward.csv population-estimates.xlsx")]
 pub(crate) struct GeographyCommand {
     #[command(subcommand)]
     action: GeographyAction,
@@ -45,6 +48,9 @@ impl GeographyCommand {
 /// and police force area to compare with. Writes `geography/` in the folder of the setting
 /// `reference.folder`; a file that was not written by this command is never replaced.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds geography build lsoa-to-ward.csv population-estimates.xlsx
+  partner-feeds geography build --population-date 2022-06-30 lsoa-to-ward.csv estimates.csv")]
 struct BuildGeography {
     /// Code of a further area to keep; may be repeated [default: the area of partnership.toml only]
     #[arg(long = "area", value_name = "CODE")]
@@ -52,9 +58,8 @@ struct BuildGeography {
     /// Day of the population estimates, such as 2022-06-30, if no file or sheet name has the year
     #[arg(long, value_name = "DATE")]
     population_date: Option<civil::Date>,
-    /// Settings file [default: config/partner-feeds.toml if it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    options: SettingsFile,
     /// Published files, CSV or XLSX
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -62,7 +67,7 @@ struct BuildGeography {
 
 impl BuildGeography {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let config = Config::load(&Overrides::new(self.config))?;
+        let config = Config::load(&self.options.overrides())?;
         let Some(folder) = &config.reference else {
             bail!(
                 "there is no folder for your own configuration: run `partner-feeds init`, or set \

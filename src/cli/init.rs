@@ -25,6 +25,9 @@ const CONFIG: &str = "config";
 /// plan, and windows. It asks for an answer that is missing, if the standard input is a terminal.
 /// Existing files are never changed. For the areas, run `geography build` next.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partner-feeds init
+  partner-feeds init --area E06000016 --area-name Leicester --force leicestershire")]
 pub(crate) struct Init {
     /// Code of the area: a district or unitary authority, such as E06000016, or a partnership of
     /// several districts, such as E22000172
