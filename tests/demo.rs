@@ -300,7 +300,7 @@ fn assert_readable(folder: &Path) {
     .concat());
     assert_eq!(status, Some(0), "{text}");
     assert!(
-        text.contains("  ASB-") && text.contains("is required: write it"),
+        text.contains("  ASB-") && text.contains("/data/what: contains a field that"),
         "{text}"
     );
     let summary = ["explain", "smp-2017-18", "Total", "Maidstone", "2017-18"];
