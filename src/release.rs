@@ -390,7 +390,10 @@ fn make_after(
         earlier.add(release.cells);
         earlier.add_structure(release.structure);
     }
-    let requested = config.tables.iter().map(|request| request.table.name);
+    let requested = config
+        .tables
+        .iter()
+        .flat_map(|request| [request.table.name, request.table.wholes().name]);
     let tables = ExactTables::load(
         tables,
         run.runtime,

@@ -23,19 +23,24 @@ struct Edit {
 
 #[test]
 fn every_mutant_replaces_text_that_occurs_once() {
-    let mutants: Mutants = toml::from_str(&read("tests/mutants/mutants.toml")).expect("TOML");
     let mut stale = Vec::new();
-    for mutant in &mutants.mutant {
-        for Edit { file, old } in &mutant.edit {
-            let found = read(file).matches(old.as_str()).count();
-            if found != 1 {
-                stale.push(format!("{}: {found} times in {file}:\n{old}", mutant.rule));
+    for list in files("tests/mutants", "toml") {
+        let mutants: Mutants = toml::from_str(&read(&list)).expect("TOML");
+        for mutant in &mutants.mutant {
+            for Edit { file, old } in &mutant.edit {
+                let found = read(file).matches(old.as_str()).count();
+                if found != 1 {
+                    stale.push(format!(
+                        "{list}: {}: {found} times in {file}:\n{old}",
+                        mutant.rule
+                    ));
+                }
             }
         }
     }
     assert!(
         stale.is_empty(),
-        "change tests/mutants/mutants.toml with the lines it replaces:\n{}",
+        "change the lists of mutants with the lines they replace:\n{}",
         stale.join("\n")
     );
 }

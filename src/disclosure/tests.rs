@@ -131,6 +131,19 @@ fn the_cheapest_shown_cell_is_suppressed() {
 }
 
 #[test]
+fn a_cell_that_is_suppressed_for_another_is_protected_as_well() {
+    // The cheapest change moves B by 1, as far as the bounds allow, and C by 2. So B would be 4 or 5.
+    let mut t = Table::default();
+    let [total, low] = [("T", 26), ("K", 4)].map(|(n, v)| t.add(n, Cell::public(v)));
+    let [a, b, c, high] = [("A", 3), ("B", 5), ("C", 18), ("L", 5)].map(|(n, v)| t.count(n, v));
+    t.equal(total, [a, b, c]);
+    t.system.relations.push(Relation::at_most(b, [low]));
+    t.system.relations.push(Relation::at_most(high, [b]));
+    t.protect();
+    assert_eq!(t.hidden(), ["A", "B", "C", "L"]);
+}
+
+#[test]
 fn a_zero_is_known_and_protects_nothing() {
     let mut t = Table::default();
     let [year, a, b, c, d] =

@@ -138,14 +138,20 @@ pub(crate) fn set_bases(cells: &mut ExactCells, count: impl Fn(&CellKey) -> Opti
 
 /// The counts of the series of the plan in every area and window that a release names.
 fn series_counts(config: &ReleaseConfig, tables: &ExactTables) -> BTreeMap<CellKey, Known> {
-    let table = figures::totals();
+    let of_requests = config.tables.iter().map(|request| request.table.wholes());
+    let wholes: BTreeMap<&str, &FigureTable> = of_requests
+        .chain([figures::totals()])
+        .map(|table| (table.name, table))
+        .collect();
     let mut counts = BTreeMap::new();
-    for batch in tables.batches(table.name) {
-        let schemes = batch.texts("scheme");
-        for row in (0..batch.len()).filter(|row| schemes.is_null(*row)) {
-            let mut requests = config.tables.iter();
-            if requests.any(|request| is_place_requested(request, batch, row)) {
-                counts.insert(key_of(table, batch, row), known_of(batch, row));
+    for table in wholes.into_values() {
+        for batch in tables.batches(table.name) {
+            let schemes = batch.texts("scheme");
+            for row in (0..batch.len()).filter(|row| schemes.is_null(*row)) {
+                let mut requests = config.tables.iter();
+                if requests.any(|request| is_place_requested(request, batch, row)) {
+                    counts.insert(key_of(table, batch, row), known_of(batch, row));
+                }
             }
         }
     }
@@ -171,10 +177,7 @@ pub(crate) fn find<'k>(
         }
     }
     let windows: BTreeSet<&str> = wanted.iter().map(|key| &*key.window).collect();
-    let names: BTreeSet<&str> = wanted
-        .iter()
-        .map(|key| key.measure.table().unwrap_or(figures::totals().name))
-        .collect();
+    let names: BTreeSet<&str> = wanted.iter().map(figures::table_with).collect();
     let mut reader = CellReader::new(rules, tables);
     for table in names.into_iter().filter_map(figures::find) {
         let mut read = reader.rows(table, &|batch, row| {
@@ -383,11 +386,12 @@ impl<'r> CellReader<'r> {
             kinds.values_mut().for_each(FilledKind::add_every_hour);
         }
         let tables = self.tables;
-        for batch in tables.batches(figures::totals().name) {
+        let wholes = table.wholes();
+        for batch in tables.batches(wholes.name) {
             let series_kinds = batch.texts("series_kind");
             let totals = (0..batch.len()).filter(|row| series_kinds.value(*row) == "total");
             for row in totals.filter(|row| is_place_requested(request, batch, *row)) {
-                let total = key_of(figures::totals(), batch, row);
+                let total = key_of(wholes, batch, row);
                 let of = (total.partner.clone(), total.kind.clone());
                 let Some(kind) = kinds.get(&of) else { continue };
                 if !table.is_of_series() && !kind.has_area(&total.area) {

@@ -315,15 +315,26 @@ fn read_table(reader: &TomlReader<'_>, reference: &Reference) -> TableRequest {
         .filter_map(|item| read_level(reader, item, reference))
         .collect();
     let has_wards = levels.iter().any(|level| level.level == Finest::Ward);
-    if has_wards && windows.iter().any(Window::is_month) {
-        reader.fault(
-            "windows",
-            "months are not released for wards: use quarters or years",
-        );
-    }
     let series = read_series(reader, reference, table);
     let kinds = read_kinds(reader);
     let table = table.unwrap_or_else(figures::totals);
+    if has_wards && !table.has_months_of_wards() && windows.iter().any(Window::is_month) {
+        reader.fault(
+            "windows",
+            "months of wards are only in `priority_monthly` and `category_monthly`: use these \
+             tables, or quarters or years",
+        );
+    }
+    let has_codes = series
+        .iter()
+        .any(|choice| matches!(choice, SeriesChoice::Scheme(_)));
+    if has_wards && has_codes && windows.iter().any(Window::is_quarter) {
+        reader.fault(
+            "windows",
+            "no table has quarters of codes for wards: use the months of `category_monthly`, or \
+             years",
+        );
+    }
     for window in windows.iter().filter(|window| !(table.allows)(window)) {
         let reason = format!(
             "`{}` is not in `{}`: its windows are {}",
@@ -605,6 +616,42 @@ mod tests {
     }
 
     #[test]
+    fn months_of_wards_are_released_from_the_tables_that_have_them() {
+        let read = |table: &str, series: &str, windows: &str, level: &str| {
+            let text = format!(
+                "format = 1\nid = \"test\"\ntitle = \"t\"\nplan = \"smp-2017-18\"\n[[table]]\n\
+                 table = \"{table}\"\nwindows = [\"{windows}\"]\nlevels = [\"{level}\"]\n\
+                 series = [\"{series}\"]\n"
+            );
+            let faults = read_text(&text).map(|_| ());
+            faults.map_err(|faults| faults.to_string())
+        };
+        let (month, ward) = ("month:2017-04", "ward@2019");
+        assert_eq!(read("priority_monthly", "plan", month, ward), Ok(()));
+        assert_eq!(read("category_monthly", "ho-category", month, ward), Ok(()));
+        for (table, series, windows, level, expected) in [
+            ("window_totals", "plan", month, ward, "months of wards are"),
+            (
+                "window_totals",
+                "ho-category",
+                "quarter:2017-q2",
+                ward,
+                "no table has quarters of codes for wards",
+            ),
+            (
+                "category_monthly",
+                "ho-category",
+                month,
+                "lsoa",
+                "`lsoa` is not released",
+            ),
+        ] {
+            let faults = read(table, series, windows, level).expect_err(expected);
+            assert!(faults.contains(expected), "{faults}");
+        }
+    }
+
+    #[test]
     fn every_fault_is_reported_at_once() {
         let faults = read_text(
             "format = 1\nid = \"other\"\nplan = \"smp-2017\"\n[[table]]\ntable = \"events\"\n\
@@ -624,7 +671,7 @@ mod tests {
             "table[0].levels[0]: `lsoa` is not released",
             "table[0].levels[2]: the wards of 2025 are placed by area",
             "table[0].levels[3]: `kent` is not a set of districts",
-            "table[0].windows: months are not released for wards",
+            "table[0].windows: months of wards are only in `priority_monthly` and `category_monthly`",
             "table[0].series[0]: `plans` is neither `plan`, `total` nor a scheme of codes; did you mean `plan`?",
             "table[0].kinds[0]: unknown kind `crimes`; did you mean `crime`?",
             "table[0].serie: unknown key",

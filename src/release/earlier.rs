@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::disclosure::{Cell, Form};
 use crate::release::cells::{ExactCells, Known};
+use crate::release::figures;
 use crate::release::keys::CellKey;
 use crate::release::published::{PublishedCell, PublishedForm};
 use crate::release::relations::Structure;
@@ -88,9 +89,9 @@ impl Earlier {
         self.forms.get(key).copied()
     }
 
-    /// The tables whose numbers are known.
+    /// The exact tables that have the known numbers.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
-        self.forms.keys().filter_map(|key| key.measure.table())
+        self.forms.keys().map(figures::table_with)
     }
 
     /// The keys that a release of these cells does not have.

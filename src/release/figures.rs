@@ -54,6 +54,11 @@ pub(crate) struct FigureTable {
     pub(crate) windows: &'static str,
 }
 
+/// The table of months of codes.
+const MONTHS_OF_CODES: &str = "category_monthly";
+/// The table of months of the plan's series.
+const MONTHS_OF_SERIES: &str = "priority_monthly";
+
 const COUNT: CountColumn = CountColumn {
     column: "count_value",
     status: "count_status",
@@ -87,7 +92,7 @@ pub(crate) static FIGURES: [FigureTable; 10] = [
         is_sparse: true,
         allows: Window::is_month,
         windows: "months",
-        ..plain("category_monthly", SeriesOfTable::Codes)
+        ..plain(MONTHS_OF_CODES, SeriesOfTable::Codes)
     },
     plain("change", SeriesOfTable::Plan),
     FigureTable {
@@ -123,7 +128,7 @@ pub(crate) static FIGURES: [FigureTable; 10] = [
         is_sparse: true,
         allows: Window::is_month,
         windows: "months",
-        ..plain("priority_monthly", SeriesOfTable::Plan)
+        ..plain(MONTHS_OF_SERIES, SeriesOfTable::Plan)
     },
     FigureTable {
         split: &["weekday", "hour"],
@@ -165,6 +170,19 @@ pub(crate) fn totals() -> &'static FigureTable {
     find("window_totals").expect("it is one of them")
 }
 
+/// The exact table that has a number. Only the tables of months have months of wards.
+pub(crate) fn table_with(key: &CellKey) -> &str {
+    if let Some(table) = key.measure.table() {
+        return table;
+    }
+    let is_month = Window::parse(&key.window).is_some_and(|window| window.is_month());
+    match (is_month && key.area.level == "ward", key.series.is_code()) {
+        (false, _) => totals().name,
+        (true, true) => MONTHS_OF_CODES,
+        (true, false) => MONTHS_OF_SERIES,
+    }
+}
+
 impl FigureTable {
     /// The exact table.
     pub(crate) fn exact(&self) -> &'static TableSpec {
@@ -204,6 +222,17 @@ impl FigureTable {
         let part = count.part.map(|part| Some(part.to_owned()));
         let name = Some(self.name.to_owned());
         Measure([name].into_iter().chain(split).chain(part).collect())
+    }
+
+    /// Whether the exact table has months of wards.
+    pub(crate) fn has_months_of_wards(&self) -> bool {
+        matches!(self.name, MONTHS_OF_CODES | MONTHS_OF_SERIES)
+    }
+
+    /// The table with the counts of the plan's series in every area and window of this one.
+    pub(crate) fn wholes(&self) -> &'static Self {
+        let months = find(MONTHS_OF_SERIES).filter(|_| self.has_months_of_wards());
+        months.unwrap_or_else(totals)
     }
 
     /// Whether its counts are those of the series.

@@ -748,6 +748,13 @@ mod tests {
         assert_eq!(names, ["a.csv", MANIFEST]);
         let again = write(&run, &made);
         assert!(matches!(again, Err(ReleaseError::Exists { .. })));
+
+        // The second file cannot be created, so the manifest that follows is not written.
+        made.id = "interrupted".to_owned();
+        made.files = vec![file("a.csv"), file("a.csv"), file(MANIFEST)];
+        write(&run, &made).expect_err("not complete");
+        let read = runtime.block_on(read_files(&store, "interrupted"));
+        assert!(matches!(read, Err(ReleaseError::Absent { .. })));
     }
 
     #[test]

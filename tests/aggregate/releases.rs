@@ -1,6 +1,7 @@
 //! Releases of generated events: every row that a reader expects, and one form of every number.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use partner_feeds::event::TopicPartition;
 use partner_feeds::files::TextFiles;
@@ -40,7 +41,7 @@ fn run<'r>(chain: &'r Chain, (files, reference): &'r (TextFiles, Reference)) -> 
     }
 }
 
-fn made() -> MadeRelease {
+static MADE: LazyLock<MadeRelease> = LazyLock::new(|| {
     let configuration = configuration();
     release::make(
         &run(&GENERATED, &configuration),
@@ -49,10 +50,10 @@ fn made() -> MadeRelease {
         &mut Quiet,
     )
     .expect("safe")
-}
+});
 
-fn table(made: &MadeRelease, name: &str) -> Table {
-    let files = made.files.iter();
+fn table(name: &str) -> Table {
+    let files = MADE.files.iter();
     let mut bytes = files
         .filter(|(file, _)| file == name)
         .map(|(_, bytes)| bytes);
@@ -82,10 +83,9 @@ fn published(table: &Table) -> BTreeMap<Vec<Option<&str>>, (Option<i64>, &str)> 
 
 #[test]
 fn a_release_has_no_holes_and_one_form_of_every_number() {
-    let made = made();
     let (totals, monthly) = (
-        table(&made, "window_totals.parquet"),
-        table(&made, "priority_monthly.parquet"),
+        table("window_totals.parquet"),
+        table("priority_monthly.parquet"),
     );
     let totals = published(&totals);
     // Every code has a row wherever its total has one, also where nothing was counted.
@@ -112,6 +112,58 @@ fn a_release_has_no_holes_and_one_form_of_every_number() {
     for (key, form) in &monthly {
         assert_eq!(totals.get(key), Some(form), "{key:?}");
     }
+}
+
+/// The codes of recorded crime by which alone a record is under a priority or theme, as the text of the plan has them.
+const CODES_OF_PLAN: [(&str, &[&str]); 5] = [
+    (
+        "organised-crime",
+        &["106", "72", "92A", "10A", "10B", "24", "38"],
+    ),
+    (
+        "gangs-cse",
+        &["71", "88A", "10A", "10B", "10C", "10D", "81", "90"],
+    ),
+    ("substance-misuse", &["92A", "92C", "92D", "92E", "60"]),
+    ("antisocial-behaviour", &["9A", "58A", "58B", "58C", "58D"]),
+    ("mental-health", &[]),
+];
+
+#[test]
+fn the_codes_that_the_plan_names_are_published_as_parts_of_its_priorities() {
+    let (totals, relations) = (table("window_totals.parquet"), table("relations.parquet"));
+    let codes = totals.find(&[("scheme", "ho-category")]);
+    let codes: BTreeSet<&str> = codes.filter_map(|row| totals.text(row, "series")).collect();
+    let parts = |rule: &str, whole: &str| -> BTreeSet<&str> {
+        let keys = [
+            ("partner", "kent-police"),
+            ("kind", "crime"),
+            ("rule", rule),
+            ("whole_series", whole),
+        ];
+        let rows = relations.find(&keys);
+        rows.filter_map(|row| relations.text(row, "part_series"))
+            .collect()
+    };
+    for (series, named) in CODES_OF_PLAN {
+        let expected: BTreeSet<&str> = named
+            .iter()
+            .copied()
+            .filter(|code| codes.contains(code))
+            .collect();
+        assert_eq!(expected.is_empty(), named.is_empty(), "{series}");
+        assert_eq!(parts("sum_and_rest", series), expected, "{series}");
+        assert!(parts("within", "mapped").contains(series), "{series}");
+        assert!(parts("within", "total").contains(series), "{series}");
+        assert!(parts("covered", "mapped").contains(series), "{series}");
+    }
+    let sums = parts("sum", "total");
+    assert!(sums.is_superset(&codes), "codes exclude one another");
+    assert!(sums.is_superset(&["mapped", "unmapped"].into()), "{sums:?}");
+
+    let areas = table("area_parts.parquet");
+    let wards = areas.find(&[("area_level", "district"), ("area_code", "E07000110")]);
+    assert_eq!(wards.count(), 26, "the wards of Maidstone in 2019");
 }
 
 /// Makes the stored release again, and compares.
@@ -178,7 +230,7 @@ fn a_release_is_made_again_from_the_ledger_as_it_was_then() {
     // A ledger that lost files cannot give what was in them.
     let lost = format!("{}/journal/topic={HOUSING}", chain.root());
     std::fs::remove_dir_all(lost).expect("removed");
-    let error = reproduced(&chain, &configuration).err().expect("not made");
+    let error = reproduced(&chain, &configuration).expect_err("not made");
     let error = error.to_string();
     assert!(
         error.starts_with(&format!("the ledger of {HOUSING}/0 ends at")),
