@@ -163,8 +163,7 @@ fn door_seeds() -> Vec<Vec<u8>> {
         let table = table.replacen(text, door::CANARY, 1);
         add(3, table.as_bytes());
         let fields = [
-            ("kind", "crime"),
-            ("source", "urn:partner:kent-police:crime"),
+            ("records", "urn:partner:kent-police:crime crime"),
             ("action", "check"),
             ("file", &table),
         ];

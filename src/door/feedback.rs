@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::runtime::Handle;
@@ -71,16 +71,7 @@ pub(super) async fn refusals(
     Partner(grant): Partner,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = request.uri().query().unwrap_or_default();
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    let since = pairs.find_map(|(name, value)| (name == "since").then_some(value));
-    let since = match since {
-        None => Micros(i64::MIN),
-        Some(text) => parse_since(&text).ok_or_else(|| {
-            let detail = "write `since` as a day such as 2026-11-28, or as an instant such as 2026-11-28T17:00:00Z";
-            Problem::new(ProblemKind::Question, detail)
-        })?,
-    };
+    let since = since(request.uri())?;
     let Refusals { lines, next } = door.refusals_since(&grant, since).await?;
     let mut body = Vec::new();
     for line in &lines {
@@ -95,6 +86,20 @@ pub(super) async fn refusals(
         response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// The instant from which an address asks for refused events; without one, all.
+pub(super) fn since(address: &Uri) -> Result<Micros, Problem> {
+    let query = address.query().unwrap_or_default();
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let since = pairs.find_map(|(name, value)| (name == "since").then_some(value));
+    let Some(text) = since else {
+        return Ok(Micros(i64::MIN));
+    };
+    parse_since(&text).ok_or_else(|| {
+        let detail = "write `since` as a day such as 2026-11-28, or as an instant such as 2026-11-28T17:00:00Z";
+        Problem::new(ProblemKind::Question, detail)
+    })
 }
 
 impl Door {

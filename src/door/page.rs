@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::Door;
 use super::answer::{Action, Report};
 use super::body::{BodyFormat, Submissions};
-use super::feedback::RecordQuestion;
+use super::feedback::{RecordQuestion, since};
 use super::limits::{AdmittedRequest, retry_seconds};
 use super::multipart::parts;
 use super::oddities::{LINES_MAX, UnknownCodeField};
@@ -165,10 +165,14 @@ pub(super) async fn refusals(State(door): State<Arc<Door>>, request: Request) ->
     let Ok(grant) = door.signed_in(&parts) else {
         return door.page(StatusCode::UNAUTHORIZED, &PageContent::new("Sign in", None));
     };
-    match door.refusals_since(&grant, Micros(i64::MIN)).await {
+    let answer = match since(&parts.uri) {
+        Ok(since) => door.refusals_since(&grant, since).await,
+        Err(problem) => Err(problem),
+    };
+    match answer {
         Ok(Refusals { lines, next }) => {
             let mut content = PageContent::new("Refused records", Some(&grant));
-            content.note = next.map(|_| "There are more: /v1/refusals lists all.");
+            content.more_refusals = next;
             content.refusals = Some(lines.into_iter().map(RefusalView::new).collect());
             door.page(StatusCode::OK, &content)
         }
@@ -323,6 +327,7 @@ impl Door {
             kinds => Serde(&pairs.as_ref().map(|pairs| self.kinds(pairs))),
             pairs => Serde(&pairs),
             refusals => Serde(&content.refusals),
+            more_refusals => content.more_refusals.map(|from| from.to_string()),
             note => content.note,
             cancellation_reasons => Serde(&cancellation_reasons()),
             subject => content.subject.as_deref(),
@@ -437,6 +442,8 @@ struct PageContent {
     report: Option<ReportView>,
     found: Option<FoundView>,
     refusals: Option<Vec<RefusalView>>,
+    /// The instant from which there are more refusals.
+    more_refusals: Option<Micros>,
     /// A sentence below the heading.
     note: Option<&'static str>,
     chosen_source: Option<String>,
@@ -454,6 +461,7 @@ impl PageContent {
             report: None,
             found: None,
             refusals: None,
+            more_refusals: None,
             note: None,
             chosen_source: None,
             subject: None,
