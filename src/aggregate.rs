@@ -31,7 +31,10 @@ pub use explain::{Explanation, FigureQuery, explain};
 pub use figures::revisions::CountChange;
 pub use freshness::{Freshness, FreshnessError, MonthsByStatus, months_by_status};
 pub use inspect::{Inspection, inspect};
-pub use run::{AggregateSummary, PROVENANCE, RunProgress, SCORECARDS, WrittenFile, rebuild, run};
+pub use run::{
+    AggregateSummary, EXACT_MARKING, INVENTED_FILE, INVENTED_MARKING, PROVENANCE, RunProgress,
+    SCORECARDS, WrittenFile, rebuild, run,
+};
 pub use settings::{AggregateSettings, IN_FORCE, PlanChoice};
 pub use snapshot::ChainEnds;
 pub use state::history::{History, Revision, history, history_in, is_replaced, month_of};

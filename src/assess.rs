@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
+use crate::aggregate::EXACT_MARKING;
 use crate::aggregate::tables::TableReadError;
 use crate::files::fault::{FaultSink, hint, nearest};
 use crate::files::{Fault, Faults, TextFiles};
@@ -467,7 +468,7 @@ fn title(draft: &Draft<'_>) -> TitleBlock {
     let marking = if config.is_public() {
         "It is written from published tables, in which small numbers are not shown [c] or are rounded."
     } else {
-        "It contains exact small numbers: not for publication."
+        EXACT_MARKING
     };
     TitleBlock {
         partnership: config.plan.partnership.clone(),

@@ -14,6 +14,7 @@ mod completions;
 mod demo;
 mod door;
 mod explain;
+mod export;
 mod generate;
 mod geography;
 mod import;
@@ -86,6 +87,7 @@ enum Command {
     Assess(assess::AssessCommand),
     Release(release::ReleaseCommand),
     Scorecard(scorecard::ScorecardCommand),
+    Export(export::ExportCommand),
     Explain(explain::Explain),
     Sql(sql::Sql),
     Merge(merge::Merge),
@@ -164,6 +166,7 @@ pub fn main() -> ExitCode {
         Command::Assess(command) => command.run(),
         Command::Release(command) => command.run(),
         Command::Scorecard(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Sql(command) => command.run(),
         Command::Merge(command) => command.run(),

@@ -21,6 +21,7 @@ pub mod disclosure;
 pub mod door;
 pub mod door_refusals;
 pub mod event;
+pub mod export;
 pub mod feedback;
 pub mod files;
 pub mod generate;

@@ -26,6 +26,13 @@ use crate::storage::{Replacement, Store};
 /// The name of the file that names what a folder was built from.
 pub const PROVENANCE: &str = "_provenance.json";
 
+/// The marking of everything that has the exact figures of the tables.
+pub const EXACT_MARKING: &str = "It contains exact small numbers: not for publication.";
+/// The file that marks a store of invented data.
+pub const INVENTED_FILE: &str = "DEMO.txt";
+/// The marking of everything that is written from such a store.
+pub const INVENTED_MARKING: &str = "Invented data: no figure here is true of any place.";
+
 /// The folder of scorecards.
 pub const SCORECARDS: &str = "scorecards";
 

@@ -6,6 +6,7 @@ pub(crate) mod briefing;
 mod category_monthly;
 pub(crate) mod change;
 pub(crate) mod column;
+mod columns;
 mod composition;
 pub mod events;
 mod factors;
@@ -38,6 +39,7 @@ mod windows;
 pub(crate) mod writer;
 
 pub use column::{ColumnPurpose, ColumnSpec, ValueType};
+pub use parquet_file::type_in_words;
 pub use reader::{TableBatch, TableReadError};
 pub use spec::{TableKind, TableSpec};
 pub use value::TableValue;
@@ -49,6 +51,7 @@ pub const TABLES: &[TableSpec] = &[
     briefing::TABLE,
     category_monthly::TABLE,
     change::TABLE,
+    columns::TABLE,
     composition::TABLE,
     factors::TABLE,
     feed_quality::TABLE,

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use jiff::civil;
 use tokio::runtime::Handle;
 
-use crate::aggregate::PROVENANCE;
 use crate::aggregate::tables::{self, TableBatch, TableSpec, TableValue, ValueType};
+use crate::aggregate::{INVENTED_FILE, PROVENANCE};
 use crate::assess::AssessError;
 use crate::assess::query::{ColumnName, Condition, Expression, Listing, Selection};
 use crate::release::MANIFEST;
@@ -137,7 +137,7 @@ impl Facts {
         let mut facts = Self {
             tables: BTreeMap::new(),
             provenance,
-            is_demo: runtime.block_on(store.read("DEMO.txt"))?.is_some(),
+            is_demo: runtime.block_on(store.read(INVENTED_FILE))?.is_some(),
         };
         for name in OF_WINDOW.into_iter().chain(COMPLETE).chain(["spc"]) {
             let table = tables::find(name).expect("the catalogue has the table");

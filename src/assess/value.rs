@@ -19,6 +19,7 @@ impl TableValue {
             Self::Integer(number) => number.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Date(date) => format!("DATE '{date}'"),
+            Self::Instant(time) => format!("TIMESTAMPTZ '{time}'"),
             Self::Text(text) => format!("'{}'", text.replace('\'', "''")),
         }
     }
@@ -32,6 +33,7 @@ impl TableValue {
             (_, Self::Null) => Ordering::Less,
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Date(a), Self::Date(b)) => a.cmp(b),
+            (Self::Instant(a), Self::Instant(b)) => a.cmp(b),
             (Self::Boolean(a), Self::Boolean(b)) => a.cmp(b),
             (a, b) => a
                 .number()

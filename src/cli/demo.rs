@@ -16,9 +16,10 @@ use self::briefing::{Briefing, MonthStyle};
 use super::progress::Progress;
 use super::text::{align_right, grouped, table, terminal_width};
 use super::{assess, ingest, lookup, runtime};
-use crate::aggregate::{self, PlanChoice, SCORECARDS};
+use crate::aggregate::{self, INVENTED_FILE, PlanChoice, SCORECARDS};
 use crate::assess::DOCUMENTS;
 use crate::config::{Config, Overrides};
+use crate::export::EXPORTS;
 use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
 use crate::pipeline;
 use crate::publish::{Publisher, TIMEOUT};
@@ -47,11 +48,9 @@ const WIDTH: usize = 80;
 const PLAN: &str = "smp-2017-18";
 /// Where a demo writes its store by default.
 pub(super) const STORE: &str = "partner-feeds-demo";
-/// Marks a folder as a demo's.
-pub(super) const MARK: &str = "DEMO.txt";
 const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
 /// The folders of a store.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 11] = [
     "journal",
     "ledger",
     "rejects",
@@ -59,6 +58,7 @@ const FOLDERS: [&str; 10] = [
     "events",
     "aggregates",
     DOCUMENTS,
+    EXPORTS,
     RELEASES,
     SCORECARDS,
     "door",
@@ -150,7 +150,7 @@ async fn cleared(root: &str) -> anyhow::Result<(Store, bool)> {
         .read_dir()
         .map_or(true, |mut entries| entries.next().is_none());
     let store = Store::open_or_create(root, [])?;
-    let is_demo = store.read(MARK).await?.is_some();
+    let is_demo = store.read(INVENTED_FILE).await?.is_some();
     if !is_empty && !is_demo {
         bail!("the folder `{root}` is not empty, and no demo made it: name another with --store");
     }
@@ -158,7 +158,7 @@ async fn cleared(root: &str) -> anyhow::Result<(Store, bool)> {
         store.remove_folder(folder)?;
     }
     if !is_demo {
-        store.create(MARK, MARKED.into()).await?;
+        store.create(INVENTED_FILE, MARKED.into()).await?;
     }
     store.probe().await?;
     Ok((store, is_demo))

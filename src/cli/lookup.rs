@@ -1,10 +1,12 @@
 //! Finds what an argument names: a plan, a series, an area, a window, a partner, an event kind. An
 //! unknown name is an error with the nearest known name, or the list of them.
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 
-use crate::aggregate::PlanChoice;
 use crate::aggregate::figures::areas::PSEUDO_AREAS;
+use crate::aggregate::tables::{self, TABLES, TableSpec};
+use crate::aggregate::{IN_FORCE, PlanChoice};
+use crate::config::Config;
 use crate::event::Kind;
 use crate::files::fault::nearest;
 use crate::reference::Reference;
@@ -38,6 +40,23 @@ pub(super) fn table_folders<'r>(
     ids: &[String],
 ) -> anyhow::Result<Vec<PlanChoice<'r>>> {
     PlanChoice::parse(reference, ids).map_err(|id| unknown_plan(reference, id))
+}
+
+/// The folder of tables with that id: by default of the first plan of the settings, else `in-force`.
+pub(super) fn table_folder<'r>(
+    reference: &'r Reference,
+    config: &Config,
+    id: Option<String>,
+) -> anyhow::Result<PlanChoice<'r>> {
+    let id = id.or_else(|| config.plans.first().cloned());
+    let folders = table_folders(reference, &[id.unwrap_or_else(|| IN_FORCE.to_owned())])?;
+    folders.into_iter().next().context("no plan")
+}
+
+/// The table of a name.
+pub(super) fn table(name: &str) -> anyhow::Result<&'static TableSpec> {
+    let known = TABLES.iter().map(|table| table.name);
+    tables::find(name).ok_or_else(|| anyhow!(unknown("table", name, known)))
 }
 
 fn unknown_plan(reference: &Reference, id: &str) -> anyhow::Error {

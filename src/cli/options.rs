@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::demo;
+use crate::aggregate::INVENTED_FILE;
 use crate::config::{Config, Overrides};
 use crate::reference::Reference;
 use crate::storage::{StorageError, Store};
@@ -137,6 +138,6 @@ pub(crate) fn open_store(config: &Config) -> anyhow::Result<Store> {
 
 /// Whether a folder is the store of a demo.
 pub(crate) fn is_demo_store(root: &str) -> bool {
-    let mark = Path::new(root).join(demo::MARK).metadata();
+    let mark = Path::new(root).join(INVENTED_FILE).metadata();
     mark.is_ok_and(|mark| mark.is_file())
 }

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use super::lookup::{table_folders, unknown};
+use super::lookup;
 use super::options::{SettingOptions, SettingsFile};
-use crate::aggregate::tables::TABLES;
 use crate::sql::{self, Dialect};
 
 /// Print a table as one SQL query over events and the tables to join
@@ -52,20 +51,10 @@ impl From<DialectName> for Dialect {
 impl Sql {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.options.load()?;
-        let plan = self
-            .plan
-            .or_else(|| config.plans.first().cloned())
-            .unwrap_or_else(|| "in-force".to_owned());
-        let plans = [plan];
-        let folder = table_folders(&reference, &plans)?
-            .into_iter()
-            .next()
-            .context("no plan")?;
-        let query = sql::query(&self.table, &folder, &reference, self.dialect.into());
-        let query = query.with_context(|| {
-            let names = TABLES.iter().map(|table| table.name);
-            unknown("table", &self.table, names)
-        })?;
+        let folder = lookup::table_folder(&reference, &config, self.plan)?;
+        let table = lookup::table(&self.table)?;
+        let query = sql::query(table.name, &folder, &reference, self.dialect.into());
+        let query = query.context("a table has no query")?;
         say!("{}", query.trim_end());
         Ok(ExitCode::SUCCESS)
     }

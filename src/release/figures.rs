@@ -204,6 +204,7 @@ impl FigureTable {
         for own in &mut columns {
             if own.name == "count_status" {
                 own.description = STATUS;
+                own.values = &[];
             }
         }
         columns.push(column(

@@ -16,7 +16,11 @@ use crate::release::ReleaseError;
 impl TableValue {
     /// The text of a key, if there is one: numbers too.
     pub(crate) fn key(&self) -> Option<String> {
-        (*self != Self::Null).then(|| self.csv())
+        match self {
+            Self::Null => None,
+            Self::Text(text) => Some(text.clone()),
+            other => Some(other.csv()),
+        }
     }
 
     /// The value of a key that a text stands for.
@@ -24,17 +28,6 @@ impl TableValue {
         match (key, of) {
             (Some(key), ValueType::Integer) => Self::from(key.parse::<i64>().ok()),
             (key, _) => Self::from(key),
-        }
-    }
-
-    fn csv(&self) -> String {
-        match self {
-            Self::Null => String::new(),
-            Self::Text(text) => text.clone(),
-            Self::Integer(number) => number.to_string(),
-            Self::Number(number) => number.to_string(),
-            Self::Boolean(value) => value.to_string(),
-            Self::Date(day) => day.to_string(),
         }
     }
 }
@@ -50,6 +43,7 @@ pub(crate) const fn column(
         description,
         value_type,
         role: ColumnPurpose::Attribute,
+        values: &[],
     }
 }
 

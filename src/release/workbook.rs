@@ -1,14 +1,16 @@
 //! The tables of a release as a spreadsheet, by the rules of the Government Statistical Service: one
 //! table per sheet, symbols in words on a sheet of notes, nothing merged, hidden or blank.
 
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{Worksheet, XlsxError};
 
 use crate::aggregate::tables::ColumnPurpose;
 use crate::aggregate::tables::TableValue;
 use crate::reference::labels::in_words;
 use crate::release::config::ReleaseConfig;
 use crate::release::table::ReleaseTable;
-use crate::spreadsheet::frame;
+use crate::spreadsheet::{
+    self, Cell, NOT_APPLICABLE, NOT_AVAILABLE, SUPPRESSED, SheetWriter, null_symbol,
+};
 
 /// The columns that a sheet begins with, with their headings.
 const COLUMNS: [(&str, &str); 8] = [
@@ -51,31 +53,19 @@ const TEXTS: [(&str, &str); 4] = [
 ];
 /// What the symbols mean.
 const NOTES: [(&str, &str); 4] = [
-    (
-        "[c]",
-        "suppressed, to protect people; also where the number itself would not show anyone",
-    ),
-    (
-        "[x]",
-        "not available: the data cannot show it, which is not 0",
-    ),
-    ("[z]", "does not apply"),
+    SUPPRESSED,
+    NOT_AVAILABLE,
+    NOT_APPLICABLE,
     (
         "rounded",
         "a status: the number is the nearest multiple of 5",
     ),
 ];
-const HEADING_ROW: u32 = 2;
 
 /// Writes the workbook. The only time in it is that of the plan's last day.
 pub(crate) fn write(config: &ReleaseConfig, tables: &[ReleaseTable]) -> Result<Vec<u8>, XlsxError> {
-    let mut workbook = Workbook::new();
-    let day = config.plan.valid_to.to_string();
-    let properties = DocProperties::new()
-        .set_title(&config.title)
-        .set_author(&config.plan.partnership)
-        .set_creation_datetime(&ExcelDateTime::parse_from_str(&day)?);
-    workbook.set_properties(&properties);
+    let plan = &config.plan;
+    let mut workbook = spreadsheet::workbook(&config.title, &plan.partnership, plan.valid_to)?;
     write_notes(workbook.add_worksheet(), config)?;
     for table in tables.iter().filter(|table| !table.rows.is_empty()) {
         let sheet = workbook.add_worksheet().set_name(table.name)?;
@@ -86,50 +76,36 @@ pub(crate) fn write(config: &ReleaseConfig, tables: &[ReleaseTable]) -> Result<V
 
 fn write_notes(sheet: &mut Worksheet, config: &ReleaseConfig) -> Result<(), XlsxError> {
     sheet.set_name("Notes")?;
-    sheet.set_column_width(0, 14)?.set_column_width(1, 90)?;
-    sheet.write_with_format(0, 0, &config.title, &Format::new().set_bold())?;
-    sheet.write(
-        1,
-        0,
+    let lines = [
+        &config.title,
         "Never add numbers of different partners, kinds or priorities.",
-    )?;
-    let rows = NOTES.iter().zip(HEADING_ROW + 1..);
-    for ((symbol, meaning), row) in rows {
-        sheet.write(row, 0, *symbol)?;
-        sheet.write(row, 1, *meaning)?;
+    ];
+    let mut writer = SheetWriter::new(sheet, &lines)?;
+    for (symbol, meaning) in NOTES {
+        writer.row([symbol, meaning].map(Cell::from))?;
     }
-    let headings = ["Symbol".to_owned(), "Meaning".to_owned()];
-    frame(
-        sheet,
-        "notes",
-        &headings,
-        (HEADING_ROW, HEADING_ROW + NOTES.len() as u32),
-    )
+    writer.finish("notes", &["Symbol", "Meaning"].map(str::to_owned))
 }
 
 fn write_table(sheet: &mut Worksheet, table: &ReleaseTable) -> Result<(), XlsxError> {
     let columns = sheet_columns(table);
-    sheet.write_with_format(0, 0, &table.description, &Format::new().set_bold())?;
-    sheet.write(1, 0, "Symbols are explained on the sheet Notes.")?;
-    for (at, row) in (HEADING_ROW + 1..).zip(&table.rows) {
-        for (column, own) in (0..).zip(&columns) {
-            match &row[own.index] {
-                TableValue::Text(text) => sheet.write(at, column, text)?,
-                TableValue::Integer(number) => sheet.write(at, column, *number as f64)?,
-                TableValue::Number(number) => sheet.write(at, column, *number)?,
-                _ => sheet.write(at, column, own.symbol(row))?,
-            };
-        }
-    }
-    for column in 0..columns.len() as u16 {
-        sheet.set_column_width(column, 22)?;
+    let lines = [
+        &table.description,
+        "Symbols are explained on the sheet Notes.",
+    ];
+    let mut writer = SheetWriter::new(sheet, &lines)?;
+    for row in &table.rows {
+        let cells = columns.iter().map(|column| {
+            let cell = row[column.index].cell();
+            cell.unwrap_or_else(|| column.symbol(row).into())
+        });
+        writer.row(cells)?;
     }
     let headings: Vec<String> = columns
         .iter()
         .map(|column| column.heading.clone())
         .collect();
-    let last = HEADING_ROW + (table.rows.len() as u32).max(1);
-    frame(sheet, table.name, &headings, (HEADING_ROW, last))
+    writer.finish(table.name, &headings)
 }
 
 /// A column of a sheet.
@@ -143,11 +119,7 @@ struct SheetColumn {
 impl SheetColumn {
     /// What stands in place of a value.
     fn symbol(&self, row: &[TableValue]) -> &'static str {
-        match self.status.and_then(|status| row[status].text()) {
-            Some("suppressed") => "[c]",
-            Some("not_supplied") => "[x]",
-            _ => "[z]",
-        }
+        null_symbol(self.status.and_then(|status| row[status].text()))
     }
 }
 

@@ -720,6 +720,7 @@ fn a_run_leaves_its_own_files_and_no_others() {
         "briefing",
         "category_monthly",
         "change",
+        "columns",
         "composition",
         "factors",
         "feed_quality",

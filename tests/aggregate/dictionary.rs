@@ -8,14 +8,13 @@
     reason = "a test reads the environment itself"
 )]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use arrow_array::Array;
-use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::aggregate::tables::{
-    self, ColumnSpec, TABLES, TableBatch, TableSpec, ValueType, events,
+    self, ColumnSpec, TABLES, TableBatch, TableSpec, ValueType, events, type_in_words,
 };
 use partner_feeds::aggregate::{COLUMN_DESCRIPTIONS_KEY, TABLE_DESCRIPTION_KEY};
 
@@ -29,24 +28,12 @@ const CRIME: &str = include_str!("../../schemas/examples/crime.json");
 
 const HEAD: &str = "# Data dictionary
 
-Every table with its columns. Each Parquet file has the same texts in its key-value metadata, as `table_description` and
-`column_descriptions`. `events/` has one file per feed. `aggregates/<plan>/` has the other tables, under one plan;
+Every table with its columns. The table [`columns`](#columns) has the same texts, as has the key-value metadata of each
+Parquet file, as `table_description` and `column_descriptions`. `events/` has one file per feed. `aggregates/<plan>/` has the other tables, under one plan;
 `aggregates/in-force/` has them with each month under its own plan. The key of a table identifies its rows. A column
 describes what null means; if it does not, the column has no nulls. Counts are of records, or of what a partner's totals
 count. Percentages are 0 to 100, unrounded. Months are those of Europe/London.
 ";
-
-fn kind(data_type: &DataType) -> &'static str {
-    match data_type {
-        DataType::Int64 | DataType::Int32 => "integer",
-        DataType::Float64 => "number",
-        DataType::Boolean => "true or false",
-        DataType::Date32 => "date",
-        DataType::Timestamp(_, None) => "time (local)",
-        DataType::Timestamp(..) => "time (UTC)",
-        _ => "text",
-    }
-}
 
 /// The page's section for a file.
 fn section(chain: &Chain, path: &str) -> String {
@@ -83,7 +70,7 @@ fn section(chain: &Chain, path: &str) -> String {
             text,
             "| `{}` | {} | {meaning} |",
             field.name(),
-            kind(field.data_type())
+            type_in_words(field.data_type())
         )
         .expect("written");
     }
@@ -141,6 +128,66 @@ fn the_data_dictionary_describes_every_file() {
         "the tables, the briefing for spreadsheets, and the provenance"
     );
     check(PAGE, &page);
+}
+
+/// The table `columns` says what the page says, column by column.
+#[test]
+fn the_table_of_columns_is_the_data_dictionary() {
+    let mut chain = Chain::new();
+    chain.commit(POLICE, 0, [(0, CRIME)]);
+    chain.aggregate(PLAN).expect("tables");
+    let table = tables::find("columns").expect("a table");
+    let file = chain.bytes(&format!("aggregates/{PLAN}/columns.parquet"));
+    let mut sections: BTreeMap<String, String> = BTreeMap::new();
+    for batch in table.read(file).expect("of this version") {
+        for row in 0..batch.len() {
+            let cell = |column: &str| text(&batch, column, row).unwrap_or_default();
+            let section = sections.entry(cell("table_name").to_owned()).or_default();
+            if section.is_empty() {
+                let texts = [cell("table_question"), cell("table_rows")];
+                section.push_str(texts.join(" ").trim());
+                section.push('\n');
+            }
+            writeln!(
+                section,
+                "| `{}` | {} | {} |",
+                cell("column_name"),
+                cell("value_type"),
+                cell("description")
+            )
+            .expect("written");
+            assert_eq!(
+                integer(&batch, "column_number", row),
+                Some(section.lines().count() as i64 - 1)
+            );
+            let values = cell("possible_values")
+                .split(';')
+                .filter(|value| !value.is_empty());
+            for value in values {
+                let description = cell("description");
+                assert!(
+                    description.contains(&format!("`{value}`"))
+                        || description.contains("`count_status`"),
+                    "`{}` does not describe `{value}`",
+                    cell("column_name")
+                );
+            }
+        }
+    }
+    let page = std::fs::read_to_string(PAGE).expect("the page");
+    let of_page = page.split("\n## ").skip(1).map(|section| {
+        let (name, rest) = section.split_once('\n').expect("a heading");
+        let lines = rest
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with("Key: "));
+        let lines =
+            lines.filter(|line| !["| column | type | meaning |", "|---|---|---|"].contains(line));
+        (
+            name.to_owned(),
+            lines.map(|line| format!("{line}\n")).collect(),
+        )
+    });
+    assert_eq!(sections, of_page.collect());
 }
 
 #[test]

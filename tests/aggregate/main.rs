@@ -10,6 +10,7 @@ mod cli;
 mod counts;
 mod dictionary;
 mod explain;
+mod export;
 mod feedback;
 mod hclic;
 mod import;

@@ -16,7 +16,7 @@ use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, RowKey, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::{BoundedCount, CountStatus};
 use crate::aggregate::tables::column::{
-    Column, ColumnPurpose, boolean, choice, integer, number, specs, text, texts,
+    Column, ColumnPurpose, boolean, choice, integer, number, one_of, specs, text, texts,
 };
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spc::{self, ChartPoint};
@@ -403,13 +403,13 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChangeDetail>>> {
 
 pub(super) fn base_columns<'f, R: ComparedRow>() -> [Column<'f, R>; 4] {
     [
-        choice(
+        one_of(
             ColumnPurpose::OwnKey,
             "baseline",
             "What the window is compared with: `year-before` (the same months), `prior` (the \
              month or quarter just before), `mean-5-years` (the same months of five years, all \
              needed) or `spc` (the centre of the control chart).",
-            |_| texts(Baseline::NAMES.map(Some)),
+            &Baseline::NAMES,
             |_, row: &R| Some(row.detail()?.baseline as u32),
         ),
         integer(
@@ -424,11 +424,11 @@ pub(super) fn base_columns<'f, R: ComparedRow>() -> [Column<'f, R>; 4] {
             "Upper bound of the base; a mean is rounded up; null = no upper bound is known.",
             |_, row| row.detail()?.base.max,
         ),
-        choice(
+        one_of(
             ColumnPurpose::Status,
             "base_status",
             "As `count_status`, for the base.",
-            |_| texts(CountStatus::NAMES.map(Some)),
+            &CountStatus::NAMES,
             |_, row| Some(row.detail()?.base.status as u32),
         ),
     ]
@@ -471,13 +471,13 @@ pub(super) fn difference_columns<'f, R: ComparedRow>() -> [Column<'f, R>; 10] {
             "Upper bound of the difference that chance leaves possible, at 99 %.",
             |_, row| row.detail()?.bounds.map(|(_, high)| high),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Measure,
             "verdict",
             "`rose` or `fell` (by more than chance explains); `no_clear_change`; `too_few` (both \
              below 20); `rose_beyond_break`, `fell_despite_break` or `within_break` (across breaks \
              whose size is known); `not_comparable` (see `why_not`).",
-            |_| texts(Verdict::NAMES.map(Some)),
+            &Verdict::NAMES,
             |_, row| Some(row.detail()?.verdict as u32),
         ),
         boolean(

@@ -104,6 +104,8 @@ pub struct ColumnSpec {
     pub value_type: ValueType,
     /// What it is to its row.
     pub role: ColumnPurpose,
+    /// The only values that it can have, if it chooses from a fixed list; else empty.
+    pub values: &'static [&'static str],
 }
 
 impl ColumnSpec {
@@ -119,6 +121,8 @@ type ValueOf<'f, R, T> = fn(&TableSet<'f>, &R) -> Option<T>;
 enum Values<'f, R> {
     /// A text of a small list, by its index.
     Choice(fn(&TableSet<'f>) -> StringArray, ValueOf<'f, R, u32>),
+    /// A text of the specification's fixed list, by its index.
+    OneOf(ValueOf<'f, R, u32>),
     Text(ValueOf<'f, R, String>),
     Integer(ValueOf<'f, R, i64>),
     Number(ValueOf<'f, R, f64>),
@@ -152,15 +156,17 @@ impl<'f, R> Column<'f, R> {
                 description,
                 value_type,
                 role,
+                values: &[],
             },
             values,
         }
     }
 
-    /// The list that a column of [`choice`] takes its texts from.
+    /// The list that a column of [`choice`] or [`one_of`] takes its texts from.
     pub(super) fn choices(&self, set: &TableSet<'f>) -> Option<Arc<StringArray>> {
         match self.values {
             Values::Choice(texts, _) => Some(Arc::new(texts(set))),
+            Values::OneOf(_) => Some(Arc::new(texts(self.spec.values.iter().map(Some)))),
             _ => None,
         }
     }
@@ -173,7 +179,7 @@ impl<'f, R> Column<'f, R> {
         rows: &[R],
     ) -> ArrayRef {
         match self.values {
-            Values::Choice(_, index) => {
+            Values::Choice(_, index) | Values::OneOf(index) => {
                 let indexes = rows.iter().map(|row| index(set, row).map(|i| i as i32));
                 Arc::new(DictionaryArray::<Int32Type>::new(
                     indexes.collect::<Int32Array>(),
@@ -224,6 +230,20 @@ pub(crate) const fn choice<'f, R>(
 ) -> Column<'f, R> {
     let values = Values::Choice(texts, index);
     Column::new(role, name, description, ValueType::Text, values)
+}
+
+/// A column of texts that choose from a fixed list, given the index of each row's text.
+pub(crate) const fn one_of<'f, R>(
+    role: ColumnPurpose,
+    name: &'static str,
+    description: &'static str,
+    texts: &'static [&'static str],
+    index: ValueOf<'f, R, u32>,
+) -> Column<'f, R> {
+    let values = Values::OneOf(index);
+    let mut column = Column::new(role, name, description, ValueType::Text, values);
+    column.spec.values = texts;
+    column
 }
 
 /// A column of texts.

@@ -33,7 +33,7 @@ use crate::reference::pattern::is_base;
 use crate::reference::plan::{Plan, SeriesKind};
 
 /// The question it answers, and what its rows are.
-const DESCRIPTION: &str =
+pub(super) const DESCRIPTION: &str =
     "What is known of each record? The current state of every record that counts, one row each.";
 
 /// A column that is worked out, beside those of the ledger.

@@ -9,7 +9,7 @@ use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::status::MedianComparison;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::{
-    Column, ColumnPurpose, choice, date, instant, integer, number, specs, text, texts,
+    Column, ColumnPurpose, date, instant, integer, number, one_of, specs, text,
 };
 use crate::aggregate::tables::shared_columns::{
     DUE, FEED, KIND_LABEL, LAST_RECEIVED, MONTH_WINDOW, PARTNER, PARTNER_NAME, WINDOW_FROM,
@@ -218,12 +218,12 @@ fn completeness_columns<'f>() -> Vec<Column<'f, QualityRow>> {
             let partners = &set.figures.settings.reference.partners;
             Some(partners.due(&row.feed.partner, row.feed.kind.as_deref()?, row.feed.month))
         }),
-        choice(
+        one_of(
             ColumnPurpose::Status,
             "data_status",
             "`overdue` or `not_due` (no records), `suspect`, `provisional` (may still change) or \
              `final`; null = a month before the partner's kind begins or figures do.",
-            |_| texts(DataStatus::NAMES.map(Some)),
+            &DataStatus::NAMES,
             |_, row| row.feed.status.map(|status| status as u32),
         ),
         instant(

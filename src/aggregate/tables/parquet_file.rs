@@ -16,7 +16,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -38,6 +38,25 @@ const DESCRIPTION_KEY: &str = "description";
 pub(crate) fn field(name: &str, data_type: DataType, description: &str) -> Field {
     let metadata: HashMap<_, _> = [(DESCRIPTION_KEY.to_owned(), description.to_owned())].into();
     Field::new(name, data_type, true).with_metadata(metadata)
+}
+
+/// The description of a column.
+pub(crate) fn description_of(field: &Field) -> &str {
+    let description = field.metadata().get(DESCRIPTION_KEY);
+    description.map_or("", String::as_str)
+}
+
+/// The type of a column as the data dictionary names it.
+pub fn type_in_words(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Int64 | DataType::Int32 => "integer",
+        DataType::Float64 => "number",
+        DataType::Boolean => "true or false",
+        DataType::Date32 => "date",
+        DataType::Timestamp(_, None) => "time (local)",
+        DataType::Timestamp(..) => "time (UTC)",
+        _ => "text",
+    }
 }
 
 /// Microseconds since 1970, UTC.
@@ -143,13 +162,14 @@ fn properties(description: &str, schema: &Schema, distinct: &[&str]) -> WriterPr
     let described = schema
         .fields()
         .iter()
-        .filter_map(|f| Some((f.name(), f.metadata().get(DESCRIPTION_KEY)?)));
+        .filter(|field| field.metadata().contains_key(DESCRIPTION_KEY));
     let descriptions: serde_json::Map<_, _> = described
-        .map(|(name, text)| (name.clone(), text.clone().into()))
+        .map(|field| (field.name().clone(), description_of(field).into()))
         .collect();
     let descriptions = serde_json::Value::Object(descriptions).to_string();
     let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        // The one compression that every reader has; zstd would save a fifth (docs/performance.md).
+        .set_compression(Compression::SNAPPY)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .set_key_value_metadata(Some(vec![

@@ -11,9 +11,7 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::{RowKey, TableSet};
 use crate::aggregate::state::bounded_count::CountStatus;
 use crate::aggregate::state::current::{Current, Fact};
-use crate::aggregate::tables::column::{
-    Column, ColumnPurpose, choice, integer, specs, text, texts,
-};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, one_of, specs, text};
 use crate::aggregate::tables::shared_columns::{
     FOLDER_PLAN, KeyedRow, LOWER_BOUND, UPPER_BOUND, kind_area_window_columns,
 };
@@ -98,11 +96,11 @@ fn columns<'f>() -> Vec<Column<'f, DetentionRow>> {
             UPPER_BOUND,
             |_, row| Some(row.count),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Status,
             "count_status",
             "`exact`.",
-            |_| texts(CountStatus::NAMES.map(Some)),
+            &[CountStatus::NAMES[0]],
             |_, _| Some(CountStatus::Exact as u32),
         ),
     ]);
@@ -111,19 +109,19 @@ fn columns<'f>() -> Vec<Column<'f, DetentionRow>> {
 
 fn detention_columns<'f>() -> [Column<'f, DetentionRow>; 5] {
     [
-        choice(
+        one_of(
             ColumnPurpose::OwnKey,
             "legal_power",
             "`s135` (a warrant) or `s136` (a public place) of the Mental Health Act 1983.",
-            |_| texts(POWERS.map(|(_, power)| Some(power))),
+            &[POWERS[0].1, POWERS[1].1],
             |_, row: &DetentionRow| Some(row.detention.power as u32),
         ),
-        choice(
+        one_of(
             ColumnPurpose::OwnKey,
             "regime",
-            "The law on the day the detention began: the Policing and Crime Act 2017, ss. 80-83, \
-             commenced on 11 December 2017.",
-            |_| texts(REGIMES.map(Some)),
+            "The law on the day the detention began: `before-2017-12-11` or `from-2017-12-11`, when \
+             the Policing and Crime Act 2017, ss. 80-83, commenced.",
+            &REGIMES,
             |_, row| Some(row.detention.is_under_2017_act.into()),
         ),
         text(
@@ -138,11 +136,11 @@ fn detention_columns<'f>() -> [Column<'f, DetentionRow>; 5] {
             "How the person was taken there; null = not sent.",
             |set, row| own_text(set, row.detention.transport),
         ),
-        choice(
+        one_of(
             ColumnPurpose::OwnKey,
             "age_group",
             "`under-18`, `adult` or `unknown`.",
-            |_| texts(AGE_GROUPS.map(Some)),
+            &AGE_GROUPS,
             |_, row| Some(row.detention.is_adult.map_or(2, u32::from)),
         ),
     ]

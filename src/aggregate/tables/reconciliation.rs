@@ -8,7 +8,7 @@ use crate::aggregate::figures::areas::{ALL_RECEIVED, Coverage};
 use crate::aggregate::figures::intake::PartitionTotals;
 use crate::aggregate::figures::table_set::{CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
-use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, one_of, specs, text};
 use crate::aggregate::tables::shared_columns::FOLDER_PLAN;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
@@ -25,6 +25,8 @@ pub(crate) const TABLE: TableSpec = TableSpec {
     columns: || specs(columns()),
     build,
 };
+
+const RESULTS: [&str; 3] = ["pass", "fail", "not_tested"];
 
 /// A check, in the order of names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,11 +93,12 @@ impl CheckRow {
         }
     }
 
-    fn result(&self) -> &'static str {
+    /// The result, as an index of [`RESULTS`].
+    fn result(&self) -> u32 {
         match self.counted.zip(self.expected) {
-            Some((counted, expected)) if counted == expected => "pass",
-            Some(_) => "fail",
-            None => "not_tested",
+            Some((counted, expected)) if counted == expected => 0,
+            Some(_) => 1,
+            None => 2,
         }
     }
 }
@@ -158,11 +161,12 @@ fn columns<'f>() -> Vec<Column<'f, CheckRow>> {
             "counted - expected.",
             |_, row| Some(row.counted? - row.expected?),
         ),
-        text(
+        one_of(
             ColumnPurpose::Status,
             "result",
             "`pass`, `fail` or `not_tested`.",
-            |_, row| Some(row.result().to_owned()),
+            &RESULTS,
+            |_, row| Some(row.result()),
         ),
         text(
             ColumnPurpose::Attribute,

@@ -6,7 +6,7 @@ use crate::aggregate::figures::revisions::{FigureRevision, RevisionScope, Revisi
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::state::bounded_count::{BoundedCount, CountStatus};
 use crate::aggregate::tables::column::{
-    Column, ColumnPurpose, boolean, choice, date, instant, integer, specs, text, texts,
+    Column, ColumnPurpose, boolean, date, instant, integer, one_of, specs, text,
 };
 use crate::aggregate::tables::labels::{area_name, series_label, unit};
 use crate::aggregate::tables::shared_columns::{
@@ -217,11 +217,11 @@ fn count_columns<'f>() -> [Column<'f, RevisionRow<'f>>; 10] {
             "Upper bound of the count at the earlier time; null = none was known.",
             |_, row| row.counts[0]?.max(),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Status,
             "before_status",
             "As `count_status`, at the earlier time; `not_supplied` also where there was no figure.",
-            |_| texts(CountStatus::NAMES.map(Some)),
+            &CountStatus::NAMES,
             |_, row| Some(status(row.counts[0])),
         ),
         integer(
@@ -242,13 +242,13 @@ fn count_columns<'f>() -> [Column<'f, RevisionRow<'f>>; 10] {
             UPPER_BOUND,
             |_, row| row.counts[1]?.max(),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Status,
             "count_status",
             "`exact`; `interval` (known within bounds); `partial` (a part was not supplied, so \
              only the lower bound is known); `not_supplied` (what was sent cannot show it, or \
              there is no figure).",
-            |_| texts(CountStatus::NAMES.map(Some)),
+            &CountStatus::NAMES,
             |_, row| Some(status(row.counts[1])),
         ),
         integer(

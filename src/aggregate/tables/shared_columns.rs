@@ -5,7 +5,7 @@ use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{CountRow, RowKey, TableSet};
 use crate::aggregate::state::bounded_count::{CountReason, CountStatus};
 use crate::aggregate::tables::column::{
-    Column, ColumnPurpose, boolean, choice, date, integer, texts,
+    Column, ColumnPurpose, boolean, choice, date, integer, one_of, texts,
 };
 use crate::aggregate::tables::labels::{area_name, series_label, unit};
 
@@ -326,13 +326,13 @@ fn status_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 2] {
             },
             |_, row: &R| Some(row.key().kind),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Status,
             "data_status",
             "How complete the window is, by its worst month: `overdue` or `not_due` (no records), \
              `suspect` (far fewer or more than the months around, of the kind or in this area), \
              `provisional` (may still change) or `final`.",
-            |_| texts(DataStatus::NAMES.map(Some)),
+            &DataStatus::NAMES,
             |set, row: &R| {
                 let key = row.key();
                 Some(set.figures.window_status(key.kind, key.area, key.window) as u32)
@@ -362,16 +362,16 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 5] {
             UPPER_BOUND,
             |_, row: &CountRow<D>| row.count.max(),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Status,
             "count_status",
             "`exact`; `interval` (known within bounds); `partial` (a part was not supplied, so \
              only the lower bound is known); `not_supplied` (what was sent cannot show it, which \
              is not 0).",
-            |_| texts(CountStatus::NAMES.map(Some)),
+            &CountStatus::NAMES,
             |_, row: &CountRow<D>| Some(row.count.status() as u32),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Status,
             "count_reason",
             "Why the count is not exact: `cannot_show` (the partner's data cannot show the series), \
@@ -380,7 +380,7 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 5] {
              fill the window), `not_received`, `not_due`, `unknown_code` (codes that their list \
              does not contain may belong here) or `as_sent` (rounded, suppressed or overlapping \
              totals); null = exact.",
-            |_| texts(CountReason::NAMES.map(Some)),
+            &CountReason::NAMES,
             |set, row: &CountRow<D>| {
                 let kinds = &set.figures.current.partner_kinds;
                 let reason = row.count.reason(kinds[row.key.kind as usize].is_count());

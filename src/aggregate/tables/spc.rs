@@ -13,9 +13,7 @@ use crate::aggregate::figures::areas::{ALL_RECEIVED, AreaKey};
 use crate::aggregate::figures::status::DataStatus;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
-use crate::aggregate::tables::column::{
-    Column, ColumnPurpose, choice, integer, number, specs, texts,
-};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, one_of, specs};
 use crate::aggregate::tables::shared_columns::key_and_count_columns;
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
@@ -268,13 +266,13 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<ChartPoint>>> {
             "Number of the segment's points that give its limits: exact, and in final months.",
             |_, row| Some(row.detail.points as i64),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Measure,
             "signal",
             "`above` or `below` a limit; `run` = the 8th in a row on one side of the centre; \
              `none`; `insufficient` = fewer than 12 points, or a centre below 5; `excluded` = not \
              exact or not final.",
-            |_| texts(Signal::NAMES.map(Some)),
+            &Signal::NAMES,
             |_, row| Some(row.detail.signal as u32),
         ),
         integer(

@@ -2,11 +2,12 @@
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float64Type, Int64Type};
-use jiff::{ToSpan, civil};
+use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use jiff::{Timestamp, ToSpan, civil};
 use serde::Serialize;
 
 use crate::aggregate::tables::ValueType;
+use crate::spreadsheet::{Cell, csv_text};
 
 /// A value of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,13 +23,14 @@ pub enum TableValue {
     Number(f64),
     /// A day.
     Date(civil::Date),
+    /// A time.
+    Instant(Timestamp),
     /// A text.
     Text(String),
 }
 
 impl TableValue {
-    /// The value of a row in a column. Times of day are left out: nothing that reads values of tables
-    /// shows them.
+    /// The value of a row in a column.
     pub(crate) fn read(column: &dyn Array, value_type: ValueType, row: usize) -> Self {
         if column.is_null(row) {
             return Self::Null;
@@ -38,7 +40,10 @@ impl TableValue {
             ValueType::Integer => Self::Integer(column.as_primitive::<Int64Type>().value(row)),
             ValueType::Number => Self::Number(column.as_primitive::<Float64Type>().value(row)),
             ValueType::Boolean => Self::Boolean(column.as_boolean().value(row)),
-            ValueType::Instant => Self::Null,
+            ValueType::Instant => {
+                let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);
+                Timestamp::from_microsecond(micros).map_or(Self::Null, Self::Instant)
+            }
             ValueType::Date => {
                 let days = column.as_primitive::<Date32Type>().value(row);
                 Self::Date(civil::date(1970, 1, 1).saturating_add(days.days()))
@@ -76,6 +81,32 @@ impl TableValue {
         match self {
             Self::Date(date) => Some(*date),
             _ => None,
+        }
+    }
+
+    /// The cell of a spreadsheet; none = null.
+    pub(crate) fn cell(&self) -> Option<Cell<'_>> {
+        Some(match self {
+            Self::Null => return None,
+            Self::Boolean(value) => Cell::Boolean(*value),
+            Self::Integer(number) => Cell::Number(*number as f64),
+            Self::Number(number) => Cell::Number(*number),
+            Self::Date(day) => Cell::Date(*day),
+            Self::Instant(time) => Cell::Time(*time),
+            Self::Text(text) => text.into(),
+        })
+    }
+
+    /// The field of CSV.
+    pub(crate) fn csv(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Boolean(value) => value.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Date(day) => day.to_string(),
+            Self::Instant(time) => time.to_string(),
+            Self::Text(text) => csv_text(text).into_owned(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::aggregate::figures::harm::{HarmSum, HarmTally};
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::tables::column::{
-    Column, ColumnPurpose, choice, date, integer, number, specs, text, texts,
+    Column, ColumnPurpose, date, integer, number, one_of, specs, text,
 };
 use crate::aggregate::tables::shared_columns::{key_and_count_columns, percent, rate_per_1000};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
@@ -138,12 +138,12 @@ fn rank_columns<'f>() -> [Column<'f, WindowRow<'f>>; 5] {
             "The area or set of areas among whose parts it is ranked.",
             |_, row| row.detail.rank.map(|rank| rank.set.to_owned()),
         ),
-        choice(
+        one_of(
             ColumnPurpose::Attribute,
             "rank_measure",
             "What is ranked: `rate_per_1000` if every area of the set has a population, else \
              `count_value`.",
-            |_| texts([Some("count_value"), Some("rate_per_1000")]),
+            &["count_value", "rate_per_1000"],
             |_, row| row.detail.rank.map(|rank| u32::from(rank.by_rate)),
         ),
     ]
