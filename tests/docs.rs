@@ -130,8 +130,9 @@ impl Tools {
         copy_csv(&downloads.join("ons"), &ons);
         write_homelessness_workbook(&folder.path().join("DetailedLA_201806.xlsx"));
         write_population_workbook(&ons.join("sapelsoasyoa20222024.xlsx"));
-        for link in ["config", "schemas"] {
-            std::os::unix::fs::symlink(root.join(link), folder.path().join(link)).expect("linked");
+        for link in ["config", "schemas", "docs/usual-questions.ipynb"] {
+            let name = Path::new(link).file_name().expect("a name");
+            std::os::unix::fs::symlink(root.join(link), folder.path().join(name)).expect("linked");
         }
         let program = Path::new(env!("CARGO_BIN_EXE_partner-feeds"))
             .parent()
@@ -262,9 +263,18 @@ fn text_of(page: &str) -> String {
 
 /// Runs a page.
 fn run(page: &str) {
-    let (script, left_out) = Tools::at_hand().script(page, &text_of(page));
+    run_and_check(page, "");
+}
+
+/// Runs a page, then a check that needs the Python tools.
+fn run_and_check(page: &str, check: &str) {
+    let tools = Tools::at_hand();
+    let (mut script, left_out) = tools.script(page, &text_of(page));
     println!("{page}: {left_out} blocks left out");
-    Tools::at_hand().run(page, &script);
+    if tools.folder.is_some() {
+        script.push_str(check);
+    }
+    tools.run(page, &script);
 }
 
 #[test]
@@ -284,7 +294,9 @@ fn commands_for_data_engineers_work() {
 
 #[test]
 fn commands_for_analysts_work() {
-    run("docs/analysts.md");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docs/notebook.py");
+    let check = format!("python {script:?} usual-questions.ipynb answers.ipynb\n");
+    run_and_check("docs/analysts.md", &check);
 }
 
 #[test]

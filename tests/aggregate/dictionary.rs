@@ -184,7 +184,7 @@ fn the_table_of_columns_is_the_data_dictionary() {
             lines.filter(|line| !["| column | type | meaning |", "|---|---|---|"].contains(line));
         (
             name.to_owned(),
-            lines.map(|line| format!("{line}\n")).collect(),
+            lines.flat_map(|line| [line, "\n"]).collect(),
         )
     });
     assert_eq!(sections, of_page.collect());

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Opens an export with openpyxl, calamine, pandas and LibreOffice, and compares its cells with those of the tables.
 
-`sheets.py TABLES EXPORT WORK`: the folder of the tables, and the folders `xlsx` and `csv` of an export of the rows of
-E07000110. A text must stay what it is in every one of them; exit status 1: a cell differs.
+`sheets.py TABLES XLSX CSV WORK`: the folder of the tables, and those of two exports of the borough's rows of a quarter. A text must stay what it is in every one of them; exit status 1: a cell differs.
 """
 
 import subprocess
@@ -15,7 +14,7 @@ import openpyxl
 import pandas as pd
 import python_calamine
 
-ROWS = "where area_code = 'E07000110' and window_id = 'fy:2017-18'"
+ROWS = "where area_code = 'E07000110' and window_id = 'quarter:2018-q1'"
 SYMBOLS = ("[x]", "[z]")
 # All sheets, each as a file, in UTF-8; texts in quotes.
 CONVERT = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,true,true,false,false,false,-1"
@@ -44,9 +43,9 @@ def texts(rows, columns):
 
 
 def main():
-    tables, export, work = map(Path, sys.argv[1:])
+    tables, xlsx, csv, work = (Path(path).resolve() for path in sys.argv[1:])
     db = duckdb.connect()
-    workbook = next((export / "xlsx").glob("*.xlsx"))
+    workbook = next(xlsx.glob("*.xlsx"))
     names = [name for name in openpyxl.load_workbook(workbook, read_only=True).sheetnames if name != "about"]
     libreoffice = ["soffice", f"-env:UserInstallation=file://{work}/profile", "--headless", "--convert-to", CONVERT]
     subprocess.run([*libreoffice, "--outdir", work, workbook], check=True, capture_output=True)
@@ -70,7 +69,7 @@ def main():
         read = pd.read_csv(work / f"{workbook.stem}-{name}.csv", header=2, dtype=str, keep_default_na=False, na_values=SYMBOLS)
         rows = read.astype(object).where(read.notna(), None).values.tolist()
         failed |= not same(name, "LibreOffice", texts(expected, text), texts(rows, text))
-        read = db.sql(f"from read_csv('{export}/csv/{name}.csv', nullstr = '', types = {dict(zip(columns, map(str, kinds)))})")
+        read = db.sql(f"from read_csv('{csv}/{name}.csv', nullstr = '', types = {dict(zip(columns, map(str, kinds)))})")
         failed |= not same(name, "duckdb", expected, [list(row) for row in read.fetchall()])
     codes = {code for name in names for code, in db.sql(f"select series from '{tables}/{name}.parquet' {ROWS}").fetchall()}
     failed |= not any("/" in code for code in codes)  # what a spreadsheet would take for a date
