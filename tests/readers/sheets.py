@@ -63,7 +63,7 @@ def main():
         failed |= formats != {"@"} or any(cell.data_type == "f" for row in opened[name].iter_rows() for cell in row)
         rows = calamine.get_sheet_by_name(name).to_python()[3:]
         failed |= not same(name, "calamine", expected, [[plain(cell) for cell in row] for row in rows])
-        frame = pd.read_excel(workbook, sheet_name=name, header=2, keep_default_na=False, na_values=SYMBOLS, dtype={columns[i]: str for i in text})
+        frame = pd.read_excel(workbook, sheet_name=name, engine="openpyxl", header=2, keep_default_na=False, na_values=SYMBOLS, dtype={columns[i]: str for i in text})
         rows = frame.astype(object).where(frame.notna(), None).values.tolist()
         failed |= not same(name, "pandas", texts(expected, text), texts(rows, text))
         read = pd.read_csv(work / f"{workbook.stem}-{name}.csv", header=2, dtype=str, keep_default_na=False, na_values=SYMBOLS)
