@@ -80,6 +80,13 @@ pub(crate) struct AreaParts {
     pub(crate) is_complete: bool,
 }
 
+impl AreaParts {
+    /// Whether a release publishes these areas as one.
+    fn is_merge(&self) -> bool {
+        self.level == self.part_level
+    }
+}
+
 /// What relations follow from besides the keys of cells.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Structure {
@@ -355,25 +362,30 @@ impl Builder<'_> {
                 continue;
             }
             let counts = groups.get(&(series.clone(), window.clone(), Measure::default()));
-            let mut tiers: BTreeMap<Tier, Vec<usize>> = BTreeMap::new();
-            for (area, cell) in areas {
-                if area.level != SET && area.level != ALL_RECEIVED {
-                    let tier = (area.level.clone(), area.vintage.clone());
-                    tiers.entry(tier).or_default().push(*cell);
-                }
-            }
             let all = areas.iter().find(|(area, _)| area.level == ALL_RECEIVED);
-            for (tier, parts) in tiers {
+            let tiers: BTreeSet<Tier> = areas
+                .keys()
+                .filter(|area| area.level != SET && area.level != ALL_RECEIVED)
+                .map(|area| (area.level.clone(), area.vintage.clone()))
+                .collect();
+            for tier in tiers {
                 let Some((_, all)) = all else { continue };
-                let expected = self.expected_areas(series, measure, tier);
-                if expected.is_some_and(|areas| areas.len() == parts.len()) {
-                    self.push(Relation::equal(*all, parts));
+                let of_tier = self.areas_of_tier(series, measure, &tier, areas);
+                let cells = |cover: &[&AreaRef]| -> Vec<usize> {
+                    cover.iter().map(|area| areas[*area]).collect()
+                };
+                let covers = of_tier.covers(areas);
+                for cover in &covers {
+                    self.push(Relation::equal(*all, cells(cover)));
+                }
+                if !covers.is_empty() {
                     continue;
                 }
+                let (apart, absent) = of_tier.largest_apart(areas);
+                let parts = cells(&apart);
                 // What is counted of an area without a row is at most the records there.
-                let absent = expected.into_iter().flatten();
-                let absent = absent.filter(|area| !areas.contains_key(area));
                 let absent: Option<Vec<usize>> = absent
+                    .into_iter()
                     .map(|area| counts.and_then(|counts| counts.get(area)).copied())
                     .collect();
                 if let Some(absent) = absent.filter(|own| !measure.is_count() && !own.is_empty()) {
@@ -398,16 +410,38 @@ impl Builder<'_> {
 
     /// The areas of a level into which records fall: those of the table itself, if it has the areas that
     /// collect the records of no area; else those of the counts of the series.
-    fn expected_areas(
+    fn areas_of_tier(
         &self,
         series: &SeriesRef,
         measure: &Measure,
-        tier: Tier,
-    ) -> Option<&BTreeSet<AreaRef>> {
+        tier: &Tier,
+        cells: &BTreeMap<AreaRef, usize>,
+    ) -> TierAreas {
         let table = measure.table().map(str::to_owned);
         let own = self.areas_of.get(&(series.clone(), table, tier.clone()));
         let own = own.filter(|areas| areas.iter().any(AreaRef::is_collected));
-        own.or_else(|| self.areas_of.get(&(series.clone(), None, tier)))
+        let own = own.or_else(|| self.areas_of.get(&(series.clone(), None, tier.clone())));
+        let (level, vintage) = tier;
+        let is_of_tier = |area: &AreaRef| area.level == *level && area.vintage == *vintage;
+        let with_cells = cells.keys().filter(|area| is_of_tier(area)).cloned();
+        let mut apart: BTreeSet<AreaRef> = own.into_iter().flatten().cloned().collect();
+        apart.extend(with_cells);
+        let mut merged = BTreeMap::new();
+        for merge in self.structure.areas.iter().filter(|of| of.is_merge()) {
+            let wholes = apart.iter();
+            let wholes = wholes.filter(|area| is_of_tier(area) && area.code == merge.code);
+            for whole in wholes.cloned().collect::<Vec<_>>() {
+                let part = |code: &String| AreaRef {
+                    code: code.clone(),
+                    ..whole.clone()
+                };
+                let parts: BTreeSet<AreaRef> = merge.parts.iter().map(part).collect();
+                apart.remove(&whole);
+                merged.insert(whole, parts);
+            }
+        }
+        apart.extend(merged.values().flatten().cloned());
+        TierAreas { apart, merged }
     }
 
     fn area_relations(
@@ -433,7 +467,9 @@ impl Builder<'_> {
         let unplaced = part(UNPLACED);
         let tier = (within.part_level.clone(), within.part_vintage.clone());
         let expected = self.areas_of.get(&(series.clone(), None, tier));
-        let has_unplaced = expected.is_some_and(|areas| areas.contains(&unplaced));
+        // A merged area is its parts, wherever other records are.
+        let has_unplaced =
+            !within.is_merge() && expected.is_some_and(|areas| areas.contains(&unplaced));
         let is_complete = within.is_complete && parts.len() == within.parts.len();
         match (is_complete, has_unplaced, areas.get(&unplaced)) {
             (true, false, _) => vec![Relation::equal(whole, parts)],
@@ -567,6 +603,69 @@ impl Builder<'_> {
             let whole = code.and_then(|code| cells.get(&(code, Measure::default())));
             self.whole(whole.copied(), parts, true);
         }
+    }
+}
+
+/// The areas of a level that lie apart from one another, and those that releases merged of them.
+struct TierAreas {
+    apart: BTreeSet<AreaRef>,
+    merged: BTreeMap<AreaRef, BTreeSet<AreaRef>>,
+}
+
+impl TierAreas {
+    /// Every choice of areas with a number that has the complete level, each place once. An area whose
+    /// own number is not known needs one that it was merged into.
+    fn covers(&self, cells: &BTreeMap<AreaRef, usize>) -> Vec<Vec<&AreaRef>> {
+        let mut covers = Vec::new();
+        self.add_covers(cells, &mut Vec::new(), &mut covers);
+        covers
+    }
+
+    fn add_covers<'a>(
+        &'a self,
+        cells: &BTreeMap<AreaRef, usize>,
+        merged: &mut Vec<&'a AreaRef>,
+        covers: &mut Vec<Vec<&'a AreaRef>>,
+    ) {
+        let rest = self.without(merged);
+        let Some(missing) = rest.iter().find(|area| !cells.contains_key(**area)) else {
+            covers.push(merged.iter().chain(&rest).copied().collect());
+            return;
+        };
+        for (whole, parts) in &self.merged {
+            let is_apart = parts.iter().all(|part| rest.contains(&part));
+            if is_apart && parts.contains(*missing) && cells.contains_key(whole) {
+                merged.push(whole);
+                self.add_covers(cells, merged, covers);
+                merged.pop();
+            }
+        }
+    }
+
+    /// As many areas with a number as lie apart, and the areas that have none.
+    fn largest_apart(&self, cells: &BTreeMap<AreaRef, usize>) -> (Vec<&AreaRef>, Vec<&AreaRef>) {
+        let mut merged = Vec::new();
+        for (whole, parts) in &self.merged {
+            let rest = self.without(&merged);
+            let is_apart = parts.iter().all(|part| rest.contains(&part));
+            let is_needed = parts.iter().any(|part| !cells.contains_key(part));
+            if is_apart && is_needed && cells.contains_key(whole) {
+                merged.push(whole);
+            }
+        }
+        let rest = self.without(&merged).into_iter();
+        let (with, absent): (Vec<_>, Vec<_>) = rest.partition(|area| cells.contains_key(*area));
+        (merged.into_iter().chain(with).collect(), absent)
+    }
+
+    /// The areas apart that are in none of some merged ones.
+    fn without(&self, merged: &[&AreaRef]) -> BTreeSet<&AreaRef> {
+        let is_in = |area: &AreaRef| {
+            merged
+                .iter()
+                .any(|whole| self.merged[*whole].contains(area))
+        };
+        self.apart.iter().filter(|area| !is_in(area)).collect()
     }
 }
 

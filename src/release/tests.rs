@@ -1006,6 +1006,45 @@ fn a_number_of_an_earlier_release_is_known_also_if_this_one_does_not_show_it() {
     assert_eq!(all.attack(&[&first, &after.cells]), [""; 0]);
 }
 
+#[test]
+fn areas_that_one_release_shows_and_another_merges_are_counted_once() {
+    let shown = police().with(&[
+        ("total", "all-received", 33),
+        ("total", "w1", 3),
+        ("total", "w2", 12),
+        ("total", "w3", 18),
+    ]);
+    let first = shown.protect();
+    assert_eq!(hidden(&first), ["total w1", "total w2"]);
+    let mut releases = vec![first];
+    let mut earlier = Earlier::default();
+    earlier.add(releases[0].clone());
+    let mut present = shown.cells.clone();
+    // The merges of two releases have an area in common.
+    for (merged, count, other, number) in [("w1-w2", 15, "w3", 18), ("w2-w3", 30, "w1", 3)] {
+        let mut world = police()
+            .with(&[
+                ("total", "all-received", 33),
+                ("total", merged, count),
+                ("total", other, number),
+            ])
+            .area_parts("w1-w2", &["w1", "w2"], true);
+        if releases.len() > 1 {
+            world = world.area_parts("w2-w3", &["w2", "w3"], true);
+        }
+        earlier.add_ghosts(&present);
+        let made = world.try_protect(&earlier).expect("protectable");
+        releases.push(made.cells.clone());
+        let all: Vec<&PublishedCells> = releases.iter().collect();
+        assert_eq!(world.attack(&all), [""; 0], "{merged}");
+        earlier.add(made.cells);
+        present.extend(world.cells.clone());
+    }
+    // Once 33 is known, the area that is left is what is hidden.
+    assert_eq!(hidden(&releases[1]), [""; 0]);
+    assert_eq!(hidden(&releases[2]), ["total w1", "total w2-w3"]);
+}
+
 /// A year of two districts, two codes and a rest, with the sums that a release has.
 fn random_world(counts: &[i64], shows_quarters: bool) -> World {
     let mut world = police()

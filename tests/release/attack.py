@@ -199,6 +199,17 @@ def end_of_month(first):
     return earlier(first, -1) - timedelta(days=1)
 
 
+def covers_of(apart, merged, cells, chosen=()):
+    """Every choice of areas with a number that has each area once; some may be known only merged with others."""
+    missing = min((area for area in apart if area not in cells), key=str, default=None)
+    if missing is None:
+        yield [*chosen, *apart]
+        return
+    for own, parts in merged.items():
+        if own in cells and missing in parts and parts <= apart:
+            yield from covers_of(apart - parts, merged, cells, (*chosen, own))
+
+
 class Block:
     """The numbers of one partner's kind, and what is known about their sums."""
 
@@ -304,22 +315,31 @@ class Block:
                     for area in cells.keys() & total.keys():
                         self.within(total[area], [cells[area]])
                 continue
-            tiers = defaultdict(list)
-            for area, index in cells.items():
-                if area[0] not in ("set", "all-received"):
-                    tiers[area[:2]].append(index)
+            tiers = {area[:2] for area in cells if area[0] not in ("set", "all-received")}
+            counts = groups.get((series, COUNT, window), {})
             for whole in [index for area, index in cells.items() if area[0] == "all-received"]:
-                for tier, parts in tiers.items():
+                for tier in tiers:
                     # Where a table has rows for records of no area, its own areas are everything.
                     areas = self.counted.get((series, measure[:1], tier), set())
                     if not COLLECTED & {area[3] for area in areas}:
                         areas = self.counted.get((series, COUNT, tier), set())
-                    if len(areas) == len(parts):
-                        self.equal(whole, parts)
+                    apart = areas | {area for area in cells if area[:2] == tier}
+                    merged = {area: {(*area[:3], code) for code in self.release.areas[area[0], area[3], *tier][0]}
+                              for area in apart if (area[0], area[3], *tier) in self.release.areas}
+                    apart = apart.difference(merged).union(*merged.values())
+                    covers = list(covers_of(apart, merged, cells))
+                    for cover in covers:
+                        self.equal(whole, [cells[area] for area in cover])
+                    if covers:
                         continue
+                    chosen, rest = [], set(apart)
+                    for own, parts in sorted(merged.items(), key=str):
+                        if own in cells and parts <= rest and not parts <= cells.keys():
+                            chosen.append(own)
+                            rest -= parts
+                    parts = [cells[area] for area in [*chosen, *rest] if area in cells]
                     self.within(whole, parts)
-                    counts = groups.get((series, COUNT, window), {})
-                    others = [counts.get(area) for area in areas if area not in cells]
+                    others = [counts.get(area) for area in rest if area not in cells]
                     if measure != COUNT and others and None not in others:
                         self.covered(whole, [*parts, *others])
             for (level, code, part_level, vintage), (codes, is_complete) in self.release.areas.items():
@@ -332,6 +352,8 @@ class Block:
                         continue
                     unplaced = part("unplaced")
                     has_unplaced = unplaced in self.counted.get((series, COUNT, (part_level, vintage)), ())
+                    # A merged area is its parts.
+                    has_unplaced = has_unplaced and level != part_level
                     is_all = is_complete and len(parts) == len(codes)
                     if is_all and not has_unplaced:
                         self.equal(whole, parts)
