@@ -65,7 +65,7 @@ kind! {
         /// Why the last settled home was lost.
         loss_reason: Option<Code<'a>> => what_category of "hclic-reason",
         /// Support needs: absent = not asked, empty = none.
-        support_needs: Option<BoundedList<Slug<'a>, 0, 32>>,
+        support_needs: Option<BoundedList<Code<'a>, 0, 32>>,
         /// Whether there are children.
         children: Option<bool> => children_present,
         /// The end of the case.

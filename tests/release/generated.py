@@ -1,14 +1,16 @@
 """Releases of generated stores, each several times, attacked together.
 
-    generated.py PROGRAM WORK [STORES [FIRST]]      STORES: 5 unless given; FIRST: the first seed, 0 unless given
+    generated.py PROGRAM LEDGER WORK [STORES [FIRST]]      STORES: 5 unless given; FIRST: the first seed, 0 unless given
 
-Every store has a plan, a release configuration and merges of its own, drawn from a seed. Its first release is made
-from the records that had arrived by then; the next ones from all, with the corrections. The attack of attack.py on
+LEDGER is the example of that name, which writes a store. Every store has a plan, release configurations and merges of
+its own, drawn from a seed. Its first release is made from the records as they were first sent; the next ones from all,
+with late and corrected records. The attack of attack.py on
 each release, and on all together with what earlier ones showed at its present value, must bound no hidden number
 inside its rule. A release may be refused, but then nothing is published. Beside that it counts what a naive method
 would hide: the smallest other number of each sum, until two are hidden, and what the attack finds in its result.
 """
 
+import json
 import random
 import shutil
 import subprocess
@@ -16,14 +18,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 import attack
 from recount import exact_numbers
 
 EVENTS = 3000
+# Of the events, those that come after the first release, and of the crimes those whose code is corrected then.
+LATE, RECODED = 0.05, 0.05
 KINDS = ["crime", "incident", "detention", "ambulance-call", "admission", "homelessness-case", "stop-search"]
 CODES = ["92A", "10A", "10B", "24", "36", "71", "60", "1", "4/1", "8N", "8P", "34A", "28A", "28B", "30A", "45", "56A"]
 FLAGS = ["organised_crime", "alcohol", "drugs", "domestic_abuse", "mental_health", "gang", "repeat_offender"]
@@ -171,21 +171,26 @@ def run(program, *arguments):
     return done.returncode, done.stdout + done.stderr
 
 
-def times(store):
-    """When three quarters of the records had arrived, so that the rest corrects them."""
-    received = [pq.read_table(file, columns=["received"])["received"] for file in (store / "journal").rglob("*.parquet")]
-    received = pc.unique(pa.chunked_array([chunk for column in received for chunk in column.chunks]))
-    instants = sorted(received.to_pylist())
-    return instants[len(instants) * 3 // 4].strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+def as_first_sent(draw, events):
+    """Events before corrections: some records had not arrived yet, and some crimes had another code."""
+    for text in events:
+        chance = draw.random()
+        if chance < LATE:
+            continue
+        event = json.loads(text)
+        what = event["data"].get("what", {}) if chance < LATE + RECODED else {}
+        if what.get("list") == "ho-crime":
+            what["category"] = draw.choice(CODES)
+            what.pop("code", None)
+            text = json.dumps(event)
+        yield text
 
 
-def main(program, work, stores=5, first=0):
-    work, store = Path(work), Path(work) / "generated"
-    shutil.rmtree(store, ignore_errors=True)
-    code, text = run(program, "demo", "--store", store, "--events", EVENTS)
-    if code:
-        raise SystemExit(text)
-    early = times(store)
+def main(program, ledger, work, stores=5, first=0):
+    work = Path(work)
+    work.mkdir(exist_ok=True)
+    events = subprocess.run([program, "generate", "--events", str(EVENTS)], capture_output=True, text=True, check=True)
+    events = events.stdout.splitlines()
     config = Path(__file__).resolve().parents[2] / "config"
     own_plan = (config / "plans/smp-2017-18.toml").read_text()
     done, failed = Counter(), []
@@ -204,21 +209,23 @@ def main(program, work, stores=5, first=0):
             (folder / f"releases/{name}.toml").write_text(text)
             merges.extend(own)
         (work / "settings.toml").write_text(f'[reference]\nfolder = "{folder}"\n')
-        shutil.rmtree(store / "releases", ignore_errors=True)
+        store = work / "generated"
         tables = store / "aggregates/smp-2017-18"
+        settings = ["--config", work / "settings.toml", "--store", store]
+        shutil.rmtree(store, ignore_errors=True)
         made = []
         for number, name in enumerate(names):
             if number < 2:
-                # The first release is of what had arrived by then, the others of everything.
-                shutil.rmtree(store / "as-at", ignore_errors=True)
-                as_at = ["--as-at", early] if number == 0 else []
-                settings = ["--config", work / "settings.toml", "--store", store]
-                code, text = run(program, "aggregate", "--plan", "smp-2017-18", *as_at, *settings)
-                if code:
-                    raise SystemExit(f"seed {seed}: {text}")
-                if number == 0:
-                    shutil.rmtree(tables)
-                    next((store / "as-at").iterdir()).joinpath("aggregates/smp-2017-18").rename(tables)
+                # The first release is of what was sent first, the others of everything.
+                sent = as_first_sent(draw, events) if number == 0 else events
+                (work / "events.jsonl").write_text("".join(f"{event}\n" for event in sent))
+                for part in ("journal", "ledger"):
+                    shutil.rmtree(store / part, ignore_errors=True)
+                for command in ([ledger, store, work / "events.jsonl"],
+                                [program, "aggregate", "--plan", "smp-2017-18", *settings]):
+                    code, text = run(*command)
+                    if code:
+                        raise SystemExit(f"seed {seed}: {text}")
             code, text = run(program, "release", "make", name, *settings)
             done["made" if code == 0 else "refused"] += 1
             if code:
