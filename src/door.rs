@@ -220,6 +220,9 @@ fn judge(
             if event.contradicts {
                 oddities.contradictions.add(line);
             }
+            if event.unplaced {
+                oddities.unplaced.add(line);
+            }
             if event.unexpected_kind {
                 oddities.unexpected_kinds.add(line);
             }

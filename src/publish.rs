@@ -137,8 +137,19 @@ pub struct AcceptedEvent {
     pub unexpected_kind: bool,
     /// Codes that their list does not contain, each after its list.
     pub unknown_codes: Vec<(String, String)>,
-    /// Whether its area is an outward postcode that is in no known district.
+    /// Whether its area is in no known district.
     pub unplaced: bool,
+}
+
+/// Whether areas of a level are in districts, or are districts.
+fn is_in_a_district(level: &str) -> bool {
+    let levels = [
+        Level::Lsoa,
+        Level::Ward,
+        Level::District,
+        Level::OutwardPostcode,
+    ];
+    levels.iter().any(|own| own.as_str() == level)
 }
 
 impl<'r> Checker<'r> {
@@ -189,7 +200,7 @@ impl<'r> Checker<'r> {
                     contradicts: revisions.add(record) == Comparison::Contradiction,
                     unexpected_kind: !reference.partners.sends(record.source, record.kind),
                     unknown_codes: codes.add(reference, record),
-                    unplaced: record.area_level == Some(Level::OutwardPostcode.as_str())
+                    unplaced: record.area_level.is_some_and(is_in_a_district)
                         && record
                             .area_code
                             .is_some_and(|code| reference.geography.districts(code).is_empty()),

@@ -23,8 +23,8 @@ const CONTRADICTS: &str = "an earlier line has the same source, subject and revi
     content; send each correction with a higher revision";
 
 /// The warning about an outward postcode.
-const UNPLACED: &str = "this outward postcode is in no district that the partnership knows, so the record \
-    counts in no ward or district; send an LSOA, ward or district code";
+const UNPLACED: &str = "this area is in no district that the partnership knows, so the record counts in no ward or \
+    district: correct the code, or send the code of an LSOA, ward or district";
 /// The different faults that are listed, at most.
 const GROUPS_MAX: usize = 200;
 /// The lines that are named of a fault, at most.

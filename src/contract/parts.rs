@@ -510,3 +510,11 @@ impl<'r, const MIN: usize, const MAX: usize> Flat<'r> for BoundedList<Slug<'_>, 
         Some(Strs::Slugs(&self.0))
     }
 }
+
+impl<'r, const MIN: usize, const MAX: usize> Flat<'r> for BoundedList<Code<'_>, MIN, MAX> {
+    type Of = Strs<'r>;
+
+    fn flat(&'r self) -> Option<Strs<'r>> {
+        Some(Strs::Codes(&self.0))
+    }
+}

@@ -198,6 +198,8 @@ forms! {
 pub enum Strs<'r> {
     /// Slugs of an event.
     Slugs(&'r [Slug<'r>]),
+    /// Codes of an event.
+    Codes(&'r [Code<'r>]),
     /// Diagnoses of an event.
     Icd10(&'r [Icd10<'r>]),
     /// As a row contains them.
@@ -215,6 +217,7 @@ impl<'r> Strs<'r> {
     pub fn for_each(self, mut f: impl FnMut(&'r str)) {
         match self {
             Self::Slugs(items) => items.iter().for_each(|t| f(t)),
+            Self::Codes(items) => items.iter().for_each(|t| f(t)),
             Self::Icd10(items) => items.iter().for_each(|t| f(t)),
             Self::Joined("") => {}
             Self::Joined(text) => text.split(';').for_each(f),

@@ -296,6 +296,8 @@ impl Report {
             contradiction_lines: &self.oddities.contradictions.lines,
             unexpected_kinds: self.oddities.unexpected_kinds.count,
             unexpected_kind_lines: &self.oddities.unexpected_kinds.lines,
+            unplaced: self.oddities.unplaced.count,
+            unplaced_lines: &self.oddities.unplaced.lines,
             unknown_codes: &self.oddities.unknown_codes,
             unknown_code_fields: &self.oddities.unknown_code_fields,
             results: self
@@ -343,6 +345,9 @@ struct ReportBody<'r> {
     /// Events whose source is not registered for their kind, and the lines of the first.
     unexpected_kinds: u64,
     unexpected_kind_lines: &'r [u64],
+    /// Events whose area is in no known district, and the lines of the first.
+    unplaced: u64,
+    unplaced_lines: &'r [u64],
     /// By list.
     unknown_codes: &'r BTreeMap<String, u64>,
     unknown_code_fields: &'r [UnknownCodeField],

@@ -156,12 +156,10 @@ impl Door {
             let (reference, runtime) = (&door.reference, Handle::current());
             let RecordQuestion { source, subject } = &question;
             let rows = search(&store, reference, &runtime, source, subject)?;
-            let mut waiting = None;
-            if rows.is_empty()
-                && let Some(ends) = door.sender.end_offsets(&topics_of(reference, source))
-            {
-                waiting = Some(runtime.block_on(is_waiting(&store, &ends))?);
-            }
+            // What was sent just now may replace what was found.
+            let ends = door.sender.end_offsets(&topics_of(reference, source));
+            let waiting = ends.map(|ends| runtime.block_on(is_waiting(&store, &ends)));
+            let waiting = waiting.transpose()?;
             drop(turn);
             anyhow::Ok(SearchAnswer::new(rows, waiting))
         });

@@ -23,6 +23,8 @@ pub(super) struct Oddities {
     pub(super) contradictions: CountedLines,
     /// Events whose source is not registered for their kind.
     pub(super) unexpected_kinds: CountedLines,
+    /// Events whose area is in no district that the partnership knows.
+    pub(super) unplaced: CountedLines,
     /// How often a list did not contain a code, by list.
     pub(super) unknown_codes: BTreeMap<String, u64>,
     /// Where those codes are.

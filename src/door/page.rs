@@ -609,6 +609,8 @@ struct ReportView {
     contradiction_lines: String,
     unexpected_kinds: u64,
     unexpected_kind_lines: String,
+    unplaced: u64,
+    unplaced_lines: String,
     unknown_codes: Vec<String>,
     groups: Vec<FaultGroup>,
 }
@@ -638,6 +640,8 @@ impl ReportView {
             contradiction_lines: lines_text(&report.oddities.contradictions.lines),
             unexpected_kinds: report.oddities.unexpected_kinds.count,
             unexpected_kind_lines: lines_text(&report.oddities.unexpected_kinds.lines),
+            unplaced: report.oddities.unplaced.count,
+            unplaced_lines: lines_text(&report.oddities.unplaced.lines),
             unknown_codes: report
                 .oddities
                 .unknown_code_fields

@@ -121,7 +121,11 @@ impl SearchAnswer {
         let found = !rows.is_empty();
         Self {
             found,
-            now: found.then(|| now(&rows)),
+            now: found.then(|| {
+                let wait = "; records of this feed wait to be read, and may change this";
+                let wait = if is_waiting == Some(true) { wait } else { "" };
+                now(&rows) + wait
+            }),
             rows,
             state: (!found).then_some(state),
             text: (!found).then_some(text),
@@ -266,7 +270,13 @@ fn latest(
         .unzip();
     accepted.counts_under = ids;
     let series = match labels.split_last() {
-        None => "in totals only".to_owned(),
+        None => match plan {
+            None => "in totals only, because no plan covers that month".to_owned(),
+            Some(plan) => format!(
+                "in totals only, because no rule of the plan {} matches",
+                plan.id
+            ),
+        },
         Some((only, [])) => format!("under {only}"),
         Some((last, others)) => format!("under {} and {last}", others.join(", ")),
     };
