@@ -51,7 +51,7 @@ class Release:
 
     def __init__(self, folders):
         self.cells, self.rules, self.windows = {}, {}, {}
-        self.areas, self.relations, self.suppressed = {}, set(), 0
+        self.areas, self.relations, self.suppressed = set(), set(), 0
         self.findings = []
         self.changes, self.plan = [], None
         for number, folder in enumerate(folders):
@@ -61,10 +61,12 @@ class Release:
                 self.rules[row["rule"]] = row
             for row in read(folder, "windows"):
                 self.windows[row["window_id"]] = (row["window_from"], row["window_to"])
+            areas = defaultdict(set)
             for row in read(folder, "area_parts"):
-                of = (row["area_level"], row["area_code"], row["part_level"], row["part_vintage"])
-                parts = self.areas.setdefault(of, (set(), row["is_complete"]))
-                parts[0].add(row["part_code"])
+                columns = ("area_level", "area_code", "part_level", "part_vintage", "is_complete")
+                areas[tuple(row[column] for column in columns)].add(row["part_code"])
+            # The parts of an area differ between releases that merge others of them.
+            self.areas |= {(*of, frozenset(codes)) for of, codes in areas.items()}
             relations = defaultdict(list)
             for row in read(folder, "relations"):
                 whole, part = (self.series_of(*(row[f"{side}_{column}"] for column in ("series_kind", "series", "scheme")))
@@ -317,6 +319,8 @@ class Block:
                 continue
             tiers = {area[:2] for area in cells if area[0] not in ("set", "all-received")}
             counts = groups.get((series, COUNT, window), {})
+            merges = {(level, vintage, code): codes for level, code, part_level, vintage, _, codes in self.release.areas
+                      if level == part_level}
             for whole in [index for area, index in cells.items() if area[0] == "all-received"]:
                 for tier in tiers:
                     # Where a table has rows for records of no area, its own areas are everything.
@@ -324,8 +328,8 @@ class Block:
                     if not COLLECTED & {area[3] for area in areas}:
                         areas = self.counted.get((series, COUNT, tier), set())
                     apart = areas | {area for area in cells if area[:2] == tier}
-                    merged = {area: {(*area[:3], code) for code in self.release.areas[area[0], area[3], *tier][0]}
-                              for area in apart if (area[0], area[3], *tier) in self.release.areas}
+                    merged = {area: {(*area[:3], code) for code in merges[*tier, area[3]]}
+                              for area in apart if (*tier, area[3]) in merges}
                     apart = apart.difference(merged).union(*merged.values())
                     covers = list(covers_of(apart, merged, cells))
                     for cover in covers:
@@ -342,7 +346,7 @@ class Block:
                     others = [counts.get(area) for area in rest if area not in cells]
                     if measure != COUNT and others and None not in others:
                         self.covered(whole, [*parts, *others])
-            for (level, code, part_level, vintage), (codes, is_complete) in self.release.areas.items():
+            for level, code, part_level, vintage, is_complete, codes in self.release.areas:
                 for area, whole in list(cells.items()):
                     if (area[0], area[3]) != (level, code):
                         continue
