@@ -143,7 +143,7 @@ impl CodeLists {
     }
 
     /// The code that is nearest to an unknown one, in a list `<scheme>@<edition>`, or in all lists of
-    /// a scheme.
+    /// a scheme: one with few other letters, or else the first that divides it further.
     pub fn nearest(&self, list: &str, code: &str) -> Option<&str> {
         let (scheme, edition) = list
             .split_once('@')
@@ -152,7 +152,13 @@ impl CodeLists {
             .lists_of(scheme)
             .filter(|list| edition.is_none() || list.edition.as_deref() == edition);
         let codes = codes.flat_map(|list| &list.codes);
-        nearest(code, codes.map(|known| known.code.as_str()))
+        let codes: Vec<&str> = codes.map(|known| known.code.as_str()).collect();
+        let mut known = codes.iter().copied();
+        let is_part = |known: &&str| {
+            let rest = known.strip_prefix(code);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        nearest(code, codes.iter().copied()).or_else(|| known.find(is_part))
     }
 
     /// A code from the list of an edition; without such a list or code there, from the newest list

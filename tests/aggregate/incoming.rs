@@ -319,7 +319,7 @@ fn check_warns_of_a_postcode_that_is_in_no_district() {
     );
     assert_eq!(status, Some(0), "{out}");
     assert!(
-        out.starts_with("warning at /data/area/code: this outward postcode"),
+        out.starts_with("warning at /data/area/code: this area is in no district"),
         "{out}"
     );
     let (_, out) = checked(&[], &[crime("a").area("E07000110", "district")]);

@@ -106,9 +106,13 @@ class Present(attack.Release):
         super().__init__(folders)
         for key, cell in self.cells.items():
             number = exact.get(key)
-            if cell["folder"] == 0 or cell["value"] is None:
+            if cell["folder"] == 0:
                 continue
-            if isinstance(number, int):
+            if cell["value"] is None:
+                # A correction may have left nothing of what was hidden.
+                if cell["status"] == "suppressed" and isinstance(number, int):
+                    cell["low"] = min(cell["low"], number)
+            elif isinstance(number, int):
                 cell.update(low=min(cell["low"], number) if cell["status"] == "rounded" else number,
                             high=max(cell["high"], number) if cell["status"] == "rounded" else number)
             else:
@@ -124,7 +128,10 @@ class Present(attack.Release):
 def attacked(release):
     findings = list(release.findings)
     for partner, kind in sorted({key[:2] for key in release.cells}):
-        findings.extend(attack.Block(release, partner, kind).attack())
+        try:
+            findings.extend(attack.Block(release, partner, kind).attack())
+        except SystemExit as contradiction:
+            findings.append(f"{partner}/{kind}: {contradiction}")
     return findings
 
 
