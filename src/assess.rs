@@ -37,6 +37,7 @@ use tokio::runtime::Handle;
 
 use crate::aggregate::EXACT_MARKING;
 use crate::aggregate::tables::TableReadError;
+use crate::file_format::NewerFile;
 use crate::files::fault::{FaultSink, hint, nearest};
 use crate::files::{Fault, Faults, TextFiles};
 use crate::reference::Reference;
@@ -66,6 +67,9 @@ pub enum AssessError {
     /// The configuration, a text or the tables do not fit together.
     #[error(transparent)]
     Faults(#[from] Faults),
+    /// A newer version wrote a file.
+    #[error(transparent)]
+    Newer(#[from] NewerFile),
     /// No tables were written for the plan.
     #[error(
         "the store `{root}` has no tables in `{folder}`: run `partner-feeds aggregate` for this plan"
@@ -364,8 +368,7 @@ fn read_previous(
     let Some(text) = run.runtime.block_on(run.store.read(&path))? else {
         return Ok(None);
     };
-    let previous =
-        Previous::parse(&text).map_err(|reason| AssessError::Previous { path, reason })?;
+    let previous = Previous::parse(&path, &text)?;
     if config.is_public() && previous.edition != config.edition.as_str() {
         let reason = format!(
             "`{id}` is an edition for the partnership, whose numbers are exact: name a public one"
@@ -522,9 +525,13 @@ fn warnings(draft: &Draft<'_>) -> Vec<Fault> {
 /// A figure whose text differs between two documents, for `assess diff`.
 pub use previous::ChangedFigure;
 
-/// What differs between the figures of two documents, each the text of a `figures.json`.
-pub fn diff(before: &[u8], after: &[u8]) -> Result<Vec<ChangedFigure>, String> {
-    Ok(Previous::parse(before)?.changed(&Previous::parse(after)?))
+/// What differs between the figures of two documents, each the name and text of a `figures.json`.
+pub fn diff(
+    before: (&str, &[u8]),
+    after: (&str, &[u8]),
+) -> Result<Vec<ChangedFigure>, AssessError> {
+    let [before, after] = [before, after].map(|(path, text)| Previous::parse(path, text));
+    Ok(before?.changed(&after?))
 }
 
 /// Files that `assess init` writes: the configuration and a text for each section.

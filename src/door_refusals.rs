@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::civil;
 use serde::{Deserialize, Serialize};
 
+use crate::file_format::{self, JsonFileError, NewerFile, read_json};
 use crate::storage::{StorageError, Store};
 
 /// The folder under the root.
@@ -34,7 +35,14 @@ pub struct DoorRefusal {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DoorRefusals(BTreeMap<DoorRefusal, u64>);
 
-/// A line of the file.
+/// The file.
+#[derive(Serialize, Deserialize)]
+struct RefusalsFile {
+    format: u32,
+    refusals: Vec<CountedRefusal>,
+}
+
+/// A sort with its count.
 #[derive(Serialize, Deserialize)]
 struct CountedRefusal {
     #[serde(flatten)]
@@ -48,6 +56,8 @@ struct CountedRefusal {
 pub enum DoorRefusalsError {
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[error(transparent)]
+    Newer(#[from] NewerFile),
     #[error("cannot read `{path}` as counts of a door: delete it, or restore it")]
     Damaged {
         path: String,
@@ -82,14 +92,15 @@ impl DoorRefusals {
         day: civil::Date,
         instance: &str,
     ) -> Result<(), StorageError> {
-        let lines: Vec<CountedRefusal> = self
-            .iter()
-            .map(|(refusal, count)| CountedRefusal {
-                refusal: refusal.clone(),
-                count,
-            })
-            .collect();
-        let text = serde_json::to_vec(&lines).expect("texts and numbers go into JSON");
+        let refusals = self.iter().map(|(refusal, count)| CountedRefusal {
+            refusal: refusal.clone(),
+            count,
+        });
+        let file = RefusalsFile {
+            format: file_format::DOOR_REFUSALS,
+            refusals: refusals.collect(),
+        };
+        let text = serde_json::to_vec(&file).expect("texts and numbers go into JSON");
         store.replace(&path(day, instance), text.into()).await
     }
 }
@@ -115,15 +126,27 @@ pub async fn read_all(
             let Some(bytes) = store.read(&path).await? else {
                 continue;
             };
-            let lines: Vec<CountedRefusal> = serde_json::from_slice(&bytes)
-                .map_err(|source| DoorRefusalsError::Damaged { path, source })?;
             let of_day = days.entry(day).or_default();
-            for line in lines {
-                of_day.add(line.refusal, line.count);
+            for counted in parse(path, &bytes)? {
+                of_day.add(counted.refusal, counted.count);
             }
         }
     }
     Ok(days)
+}
+
+fn parse(path: String, bytes: &[u8]) -> Result<Vec<CountedRefusal>, DoorRefusalsError> {
+    // Before version 0.2.0 a file was a list, without a number.
+    let read = if bytes.starts_with(b"[") {
+        serde_json::from_slice(bytes).map_err(JsonFileError::Damaged)
+    } else {
+        read_json::<RefusalsFile>(&path, bytes, file_format::DOOR_REFUSALS)
+            .map(|file| file.refusals)
+    };
+    read.map_err(|error| match error {
+        JsonFileError::Newer(newer) => newer.into(),
+        JsonFileError::Damaged(source) => DoorRefusalsError::Damaged { path, source },
+    })
 }
 
 #[cfg(test)]
@@ -164,7 +187,20 @@ mod tests {
             .collect();
         assert_eq!(counts, [("a", 7), ("b", 1)]);
 
-        std::fs::write(folder.path().join("door/2026-11-28/one.json"), "[{").expect("written");
+        let line =
+            r#"{"partner":"b","kind":null,"reason":"json","pointer":"","rule":"","count":5}"#;
+        let path = folder.path().join("door/2026-11-28/one.json");
+        std::fs::write(&path, format!("[{line}]")).expect("written");
+        let days = read_all(&store)
+            .await
+            .expect("a list without a number is read");
+        assert_eq!(days[&day].iter().map(|(_, count)| count).sum::<u64>(), 10);
+
+        std::fs::write(&path, r#"{"format":2,"refusals":{}}"#).expect("written");
+        let error = read_all(&store).await.expect_err("newer");
+        assert!(matches!(error, DoorRefusalsError::Newer(_)), "{error}");
+
+        std::fs::write(path, "[{").expect("written");
         let error = read_all(&store).await.expect_err("damaged");
         assert!(
             error.to_string().contains("door/2026-11-28/one.json"),

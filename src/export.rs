@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch, TableReadError, TableSpec};
 use crate::aggregate::{EXACT_MARKING, INVENTED_FILE, INVENTED_MARKING, PROVENANCE, PlanChoice};
+use crate::file_format::{self, NewerFile};
 use crate::reference::Reference;
 use crate::spreadsheet::{self, CELL_CHARACTERS, ROW_MAX, SheetWriter, csv_text, null_symbol};
 use crate::storage::{Replacement, StorageError, Store};
@@ -39,6 +40,9 @@ pub enum ExportError {
         /// The folder.
         folder: String,
     },
+    /// A newer version wrote a file.
+    #[error(transparent)]
+    Newer(#[from] NewerFile),
     /// A file of the folder is missing.
     #[error("cannot find `{0}`: another version wrote the tables; run `partner-feeds aggregate`")]
     NoTable(String),
@@ -186,6 +190,7 @@ impl Export<'_> {
         let path = format!("{folder}/{PROVENANCE}");
         let file = self.runtime.block_on(self.store.read(&path))?;
         let file = file.ok_or(ExportError::NoTables { root, folder })?;
+        file_format::check_json(&path, &file, file_format::TABLES)?;
         serde_json::from_slice(&file).map_err(|error| ExportError::Provenance { path, error })
     }
 

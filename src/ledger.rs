@@ -37,15 +37,14 @@ use parquet::file::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 
 pub use encode::{Encoder, encode};
+use rules::LedgerRule;
 
 use crate::event::{Micros, Position, TopicPartition};
+use crate::file_format::{self, NewerFile, PROGRAM};
 use crate::storage::{StorageError, Store};
 
-/// The program and version that wrote a file, in every footer.
-pub const PROGRAM: &str = concat!("partner-feeds ", env!("CARGO_PKG_VERSION"));
-
-/// The version of the row schema, in every footer. The schema only grows, by nullable columns.
-pub const SCHEMA: &str = "1";
+/// The key of the format's number in every footer. The rows' schema only grows, by nullable columns.
+const SCHEMA_KEY: &str = "schema";
 
 /// Bytes read from the end of a file for its footer; more only if the footer is longer.
 const FOOTER_BYTES: u64 = 64 * 1024;
@@ -56,6 +55,8 @@ const FOOTER_BYTES: u64 = 64 * 1024;
 pub enum LedgerError {
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[error(transparent)]
+    Newer(#[from] NewerFile),
     #[error("cannot write rows as Parquet")]
     Encode(#[source] ParquetError),
     #[error("cannot read `{path}` as Parquet")]
@@ -71,9 +72,10 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
-    /// The file that is damaged; `None` if it could not be reached.
-    pub fn damaged(&self) -> Option<&str> {
+    /// The file that this version cannot read; `None` if it could not be reached.
+    pub fn unreadable(&self) -> Option<&str> {
         match self {
+            Self::Newer(newer) => Some(&newer.path),
             Self::NotParquet { path, .. }
             | Self::Missing { path }
             | Self::Changed { path }
@@ -86,6 +88,7 @@ impl LedgerError {
     /// The fault of that file, without its name.
     fn fault(&self) -> String {
         match self {
+            Self::Newer(newer) => newer.fault(),
             Self::NotParquet { source, .. } => format!("cannot be read as Parquet: {source}"),
             Self::Changed { .. } => {
                 "does not match its checksum: it was changed after it was written".to_owned()
@@ -95,6 +98,14 @@ impl LedgerError {
                 format!("has no column `{column}` of the type this version reads")
             }
             Self::Missing { .. } | Self::Storage(_) | Self::Encode(_) => self.to_string(),
+        }
+    }
+
+    /// The rule that the file breaks.
+    fn rule(&self) -> LedgerRule {
+        match self {
+            Self::Newer(_) => LedgerRule::Schema,
+            _ => LedgerRule::Open,
         }
     }
 
@@ -280,7 +291,7 @@ impl Footer {
             next,
             attempt: attempt(),
             program: PROGRAM.to_owned(),
-            schema: SCHEMA.to_owned(),
+            schema: file_format::LEDGER.to_string(),
             ..Self::default()
         }
     }
@@ -300,7 +311,7 @@ impl Footer {
             ("rejects", self.rejects.join(" ")),
             ("gaps", gaps),
             ("program", self.program.clone()),
-            ("schema", self.schema.clone()),
+            (SCHEMA_KEY, self.schema.clone()),
         ]
         .into_iter()
         .map(|(key, value)| KeyValue::new(key.to_owned(), value))
@@ -332,7 +343,7 @@ impl Footer {
                 .collect(),
             gaps: serde_json::from_str(pairs.text("gaps")?).map_err(|_| pairs.invalid("gaps"))?,
             program: pairs.parse("program")?,
-            schema: pairs.parse("schema")?,
+            schema: pairs.parse(SCHEMA_KEY)?,
         };
         // A chain that does not advance would be followed for ever.
         if footer.next > footer.from {
@@ -367,12 +378,25 @@ impl FooterPairs<'_> {
     }
 }
 
-/// Checks a file against its checksum and reads its metadata. `path` is for the error only.
+/// Checks a file against its checksum, reads its metadata and checks its schema. `path` is for the error only.
 pub(crate) fn load(path: &str, bytes: &Bytes) -> Result<ArrowReaderMetadata> {
     checksum::check(path, bytes)?;
     // As a list, the statistics of page encodings survive a copy of the column.
     let options = ArrowReaderOptions::new().with_encoding_stats_as_mask(false);
-    ArrowReaderMetadata::load(bytes, options).map_err(|error| LedgerError::not_parquet(path, error))
+    let metadata = ArrowReaderMetadata::load(bytes, options)
+        .map_err(|error| LedgerError::not_parquet(path, error))?;
+    check_schema(path, metadata.metadata().file_metadata())?;
+    Ok(metadata)
+}
+
+/// Refuses a file whose rows a newer version has changed.
+fn check_schema(path: &str, metadata: &FileMetaData) -> Result<()> {
+    Ok(file_format::check_parquet(
+        path,
+        metadata,
+        SCHEMA_KEY,
+        file_format::LEDGER,
+    )?)
 }
 
 /// The rows of a file, with the named columns, or all if none is named. `path` is for the error
@@ -462,9 +486,9 @@ async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaDa
     let parsed = reader
         .try_parse_sized(&tail.bytes, tail.file_bytes)
         .and_then(|()| reader.finish());
-    parsed
-        .map(Some)
-        .map_err(|error| LedgerError::not_parquet(path, error))
+    let metadata = parsed.map_err(|error| LedgerError::not_parquet(path, error))?;
+    check_schema(path, metadata.file_metadata())?;
+    Ok(Some(metadata))
 }
 
 #[cfg(test)]
@@ -542,7 +566,7 @@ pub(crate) mod tests {
             .await
             .expect("created");
         let error = read_footer(&store, "x").await.expect_err("damaged");
-        assert_eq!(error.damaged(), Some("x"));
+        assert_eq!(error.unreadable(), Some("x"));
         let batch = rows(&[at(0)]);
         let still = Footer::attempt(at(1), at(1));
         store

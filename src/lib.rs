@@ -23,6 +23,7 @@ pub mod door_refusals;
 pub mod event;
 pub mod export;
 pub mod feedback;
+pub mod file_format;
 pub mod files;
 pub mod generate;
 mod hex;

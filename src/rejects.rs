@@ -38,12 +38,13 @@ pub enum RejectsError {
 }
 
 impl RejectsError {
-    /// Whether a file is damaged, so that reading it again would not help.
+    /// Whether a file is damaged or of a newer version, so that reading it again would not help.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::NotRejects { .. } | Self::Chain(ChainError::Damaged { .. }) => true,
+            Self::NotRejects { .. }
+            | Self::Chain(ChainError::Damaged { .. } | ChainError::Newer(_)) => true,
             Self::Ledger(error) | Self::Chain(ChainError::Ledger(error)) => {
-                error.damaged().is_some()
+                error.unreadable().is_some()
             }
             Self::Chain(_) => false,
         }

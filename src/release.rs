@@ -41,6 +41,7 @@ use crate::aggregate::tables::{self, TableBatch, TableReadError};
 use crate::aggregate::{AggregateError, PROVENANCE, RunProgress};
 use crate::contract::record::system_of;
 use crate::event::Micros;
+use crate::file_format::{self, JsonFileError, NewerFile, read_json};
 use crate::files::{Faults, TextFiles};
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
@@ -72,6 +73,9 @@ pub enum ReleaseError {
     /// A file could not be read or written.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A newer version wrote a file.
+    #[error(transparent)]
+    Newer(#[from] NewerFile),
     /// No exact tables were written for the plan.
     #[error(
         "cannot read the exact tables in `{folder}`: there are none, or another version wrote them; \
@@ -286,11 +290,12 @@ impl ExactTables {
                 folder: folder.clone(),
             })
         };
-        let provenance = read(PROVENANCE)?;
-        let provenance =
-            serde_json::from_slice(&provenance).map_err(|_| ReleaseError::NoTables {
-                folder: folder.clone(),
-            })?;
+        let (path, provenance) = (format!("{folder}/{PROVENANCE}"), read(PROVENANCE)?);
+        let provenance = match read_json(&path, &provenance, file_format::TABLES) {
+            Ok(provenance) => provenance,
+            Err(JsonFileError::Newer(newer)) => return Err(newer.into()),
+            Err(JsonFileError::Damaged(_)) => return Err(ReleaseError::NoTables { folder }),
+        };
         let mut batches = BTreeMap::new();
         let mut dimensions = BTreeMap::new();
         let names: BTreeSet<&str> = READ.into_iter().chain(needed).collect();
@@ -302,6 +307,7 @@ impl ExactTables {
             }
             let file = read(&format!("{name}.parquet"))?;
             if let Some((_, true)) = of_dimension {
+                // It is copied as it is.
                 dimensions.insert(name, file);
                 continue;
             }

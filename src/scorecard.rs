@@ -21,14 +21,13 @@ use crate::aggregate::{
 use crate::contract::rejection::Reason;
 use crate::door_refusals::{self, DoorRefusals, DoorRefusalsError};
 use crate::event::{Feed, Kind, Micros, Month, Position, TopicPartition};
+use crate::file_format;
 use crate::paused;
 use crate::reference::{Partners, Reference};
 use crate::storage::{StorageError, Store};
 use advice::advice;
 use to_do::to_do;
 
-/// The version of the JSON.
-const FORMAT: u32 = 1;
 /// The months that a page and the list of things to do are about; the JSON has all.
 const MONTHS_SHOWN: i32 = 24;
 /// The name of the page in a scorecard's folder.
@@ -315,7 +314,7 @@ impl<'i> ScorecardInput<'i> {
             card
         });
         Scorecard {
-            format: FORMAT,
+            format: file_format::SCORECARD,
             partner: partner.to_owned(),
             name: partners.label(partner).to_owned(),
             as_at,

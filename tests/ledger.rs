@@ -20,6 +20,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, Result as StoreResult};
 use partner_feeds::event::{Position, TopicPartition};
+use partner_feeds::file_format::PROGRAM;
 use partner_feeds::ledger::chain::{self, ChainError};
 use partner_feeds::ledger::journal::{self, BatchFiles, CREATES_MAX, CommitOutcome, JournalError};
 use partner_feeds::ledger::merge::{MergeLimits, Swept, merge, sweep};
@@ -600,16 +601,16 @@ async fn a_merge_stops_at_the_end_of_an_era_and_at_another_schema() {
         topic_id: "new".into(),
         ..Footer::attempt(era(0), era(1))
     };
-    let newer = Footer {
+    let older = Footer {
         topic_id: "new".into(),
-        schema: "2".into(),
+        schema: "0".into(),
         ..Footer::attempt(era(1), era(2))
     };
     for batch in [
         batch(0, 4),
         prepare(reset, &[], &[]),
         prepare(after, &[era(0)], &[]),
-        prepare(newer, &[era(1)], &[]),
+        prepare(older, &[era(1)], &[]),
     ] {
         journal::commit(&store, &partition(), &batch, at(0))
             .await
@@ -622,6 +623,47 @@ async fn a_merge_stops_at_the_end_of_an_era_and_at_another_schema() {
             .expect("a file");
         assert_eq!((made.next, made.files), (next, 1));
     }
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_schema_is_refused_by_writers_merges_sweeps_and_readers() {
+    let (_, store) = memory();
+    let newer = Footer {
+        schema: "2".into(),
+        program: "partner-feeds 9.1.0".into(),
+        ..Footer::attempt(at(4), at(8))
+    };
+    for batch in [batch(0, 4), prepare(newer, &[at(5)], &[at(6)])] {
+        journal::commit(&store, &partition(), &batch, at(0))
+            .await
+            .expect("certain");
+    }
+    let path = Tree::Journal.file(&partition(), at(4));
+    let fault = format!(
+        "has format 2, and {PROGRAM} reads up to 1: use partner-feeds 9.1.0 or a later version"
+    );
+    let refused = format!("`{path}` {fault}");
+    let resumed = chain::resume(&store, &partition()).await;
+    assert_eq!(resumed.expect_err("refused").to_string(), refused);
+    let merged = merge(&store, &partition(), MergeLimits::default()).await;
+    assert_eq!(merged.expect_err("refused").to_string(), refused);
+    let read = chain::read(&store, &partition()).await;
+    let read = read.expect_err("refused").to_string();
+    assert_eq!(
+        read,
+        format!("cannot read {path} at {}: schema: {fault}", at(4))
+    );
+    let report = verify(&store).await.expect("looked");
+    let rules: Vec<LedgerRule> = report.findings.iter().map(|found| found.rule).collect();
+    assert_eq!(rules, [LedgerRule::Schema]);
+
+    // In the ledger, where a sweep reads which rejects are named.
+    let ledger = Tree::Ledger.file(&partition(), at(0));
+    let bytes = store.read(&path).await.expect("read").expect("a file");
+    store.create(&ledger, bytes).await.expect("created");
+    let swept = sweep(&store, &partition(), Position::ORIGIN).await;
+    let swept = swept.expect_err("refused").to_string();
+    assert_eq!(swept, format!("`{ledger}` {fault}"));
 }
 
 /// Whatever operation of a merge and a sweep fails, answers wrongly or lands late, the next ones
@@ -1201,7 +1243,7 @@ async fn a_merge_does_not_pass_over_a_file_that_is_missing() {
     let error = merge(&store, &partition(), MergeLimits::default())
         .await
         .expect_err("nothing joins");
-    assert_eq!(error.damaged(), Some(&*missing));
+    assert_eq!(error.unreadable(), Some(&*missing));
 }
 
 #[tokio::test]
@@ -1218,7 +1260,7 @@ async fn a_merge_does_not_pass_over_rejects_that_are_missing() {
     let error = merge(&store, &partition(), MergeLimits::default())
         .await
         .expect_err("rejects are missing");
-    assert_eq!(error.damaged(), Some(&*missing));
+    assert_eq!(error.unreadable(), Some(&*missing));
 }
 
 #[tokio::test]
@@ -1254,7 +1296,7 @@ async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
     let error = merge(&store, &partition(), MergeLimits::default())
         .await
         .expect_err("refused");
-    assert_eq!(error.damaged(), Some(&*name(4)), "{error}");
+    assert_eq!(error.unreadable(), Some(&*name(4)), "{error}");
     assert_eq!(
         chain::resume(&store, &partition())
             .await
@@ -1270,7 +1312,7 @@ async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
         .await
         .expect_err("refused");
     assert!(
-        matches!(&error, ChainError::Ledger(error) if error.damaged() == Some(&*name(8))),
+        matches!(&error, ChainError::Ledger(error) if error.unreadable() == Some(&*name(8))),
         "{error}"
     );
 
@@ -1290,7 +1332,7 @@ async fn a_file_under_anothers_name_is_neither_merged_nor_resumed_from() {
         .await
         .expect_err("refused");
     assert!(
-        matches!(&error, ChainError::Ledger(error) if error.damaged() == Some(&*misnamed)),
+        matches!(&error, ChainError::Ledger(error) if error.unreadable() == Some(&*misnamed)),
         "{error}"
     );
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::aggregate::tables::{self, TableBatch, TableReadError};
 use crate::aggregate::{IN_FORCE, PROVENANCE};
 use crate::event::Micros;
+use crate::file_format::{self, NewerFile};
 use crate::storage::{StorageError, Store};
 
 /// The status of a month whose records should have come.
@@ -24,6 +25,9 @@ pub enum FreshnessError {
     /// The store.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A newer version wrote the receipt.
+    #[error(transparent)]
+    Newer(#[from] NewerFile),
     /// A table.
     #[error(transparent)]
     Table(#[from] TableReadError),
@@ -61,6 +65,8 @@ impl Freshness {
         else {
             return Ok(None);
         };
+        let receipt = format!("{folder}/{PROVENANCE}");
+        file_format::check_json(&receipt, &provenance, file_format::TABLES)?;
         let provenance: Value = serde_json::from_slice(&provenance).unwrap_or_default();
         let as_at = provenance["as_at"].as_str();
         let as_at = as_at.and_then(|text| text.parse::<jiff::Timestamp>().ok());
@@ -112,4 +118,27 @@ fn last_received(feed_quality: Bytes) -> Result<BTreeMap<String, Micros>, TableR
         }
     }
     Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_receipt_of_a_newer_version_is_refused() {
+        let store = Store::from_object_store(Arc::new(InMemory::new()));
+        for (name, text) in [
+            (PROVENANCE, r#"{"format":2}"#),
+            ("feed_quality.parquet", ""),
+        ] {
+            let path = format!("aggregates/{IN_FORCE}/{name}");
+            store.create(&path, text.into()).await.expect("created");
+        }
+        let error = Freshness::read(&store).await.expect_err("refused");
+        assert!(matches!(error, FreshnessError::Newer(_)), "{error}");
+    }
 }

@@ -16,8 +16,8 @@ use crate::aggregate::tables::writer::TableFile;
 use crate::aggregate::tables::{TABLES, briefing, events};
 use crate::aggregate::{AggregateError, AggregateSettings, Deliveries, PlanChoice};
 use crate::event::{Feed, Micros};
+use crate::file_format::{self, PROGRAM};
 use crate::hex;
-use crate::ledger::PROGRAM;
 use crate::ledger::chain::Chain;
 use crate::reference::UnknownCodes;
 use crate::reference::plan::Plan;
@@ -395,6 +395,7 @@ pub(super) fn provenance(
         .collect();
     let ends: Vec<Value> = chains.iter().map(end_of_chain).collect();
     json!({
+        "format": file_format::TABLES,
         "program": PROGRAM,
         "reference": { "sha256": settings.reference.sha256 },
         "plans": plans,

@@ -40,6 +40,7 @@ pub(crate) mod writer;
 
 pub use column::{ColumnPurpose, ColumnSpec, ValueType};
 pub use parquet_file::type_in_words;
+pub(crate) use reader::check_format;
 pub use reader::{TableBatch, TableReadError};
 pub use spec::{TableKind, TableSpec};
 pub use value::TableValue;

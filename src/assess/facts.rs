@@ -13,6 +13,7 @@ use crate::aggregate::tables::{self, TableBatch, TableSpec, TableValue, ValueTyp
 use crate::aggregate::{INVENTED_FILE, PROVENANCE};
 use crate::assess::AssessError;
 use crate::assess::query::{ColumnName, Condition, Expression, Listing, Selection};
+use crate::file_format;
 use crate::release::MANIFEST;
 use crate::storage::Store;
 
@@ -132,6 +133,12 @@ impl Facts {
                 AssessError::NoTables { folder, root }
             });
         };
+        let known = if is_release {
+            file_format::RELEASE
+        } else {
+            file_format::TABLES
+        };
+        file_format::check_json(&path, &provenance, known)?;
         let provenance = serde_json::from_slice(&provenance)
             .map_err(|error| AssessError::Provenance { path, error })?;
         let mut facts = Self {

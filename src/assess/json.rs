@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::assess::document::Document;
 use crate::assess::draft::Draft;
 use crate::assess::figure::Figure;
+use crate::file_format::{self, PROGRAM};
 
 /// Writes the file; names are in order.
 pub(crate) fn write(
@@ -34,6 +35,8 @@ pub(crate) fn write(
         Some((table.id.clone(), value))
     });
     let document = json!({
+        "format": file_format::FIGURES,
+        "program": PROGRAM,
         "assessment": draft.config.id,
         "edition": draft.config.edition.as_str(),
         "plan": draft.config.plan.id,

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::assess::AssessError;
+use crate::file_format::{self, JsonFileError, read_json};
+
 /// The figures of an earlier document, from its `figures.json`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Previous {
@@ -36,13 +39,20 @@ pub struct ChangedFigure {
 }
 
 impl Previous {
-    /// Reads `figures.json`.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
+    /// Parses a `figures.json`.
+    pub(crate) fn parse(path: &str, text: &[u8]) -> Result<Self, AssessError> {
+        let damaged = |reason: String| AssessError::Previous {
+            path: path.to_owned(),
+            reason,
+        };
         let json: Json =
-            serde_json::from_slice(text).map_err(|error| format!("is not JSON: {error}"))?;
-        let figures = json["figures"]
-            .as_object()
-            .ok_or("has no `figures`: it must be the figures.json of an assessment")?;
+            read_json(path, text, file_format::FIGURES).map_err(|error| match error {
+                JsonFileError::Newer(newer) => newer.into(),
+                JsonFileError::Damaged(error) => damaged(format!("is not JSON: {error}")),
+            })?;
+        let figures = json["figures"].as_object().ok_or_else(|| {
+            damaged("has no `figures`: it must be the figures.json of an assessment".to_owned())
+        })?;
         let figures = figures.iter().map(|(name, figure)| {
             let text = |key: &str| figure[key].as_str().unwrap_or_default().to_owned();
             let printed = PrintedFigure {
@@ -85,7 +95,7 @@ mod tests {
         let json = format!(
             r#"{{"assessment":"a","figures":{{"total/x/crime/count":{{"shown":"{shown}","sql":"SELECT 1"}}}}}}"#
         );
-        Previous::parse(json.as_bytes()).expect("valid")
+        Previous::parse("a", json.as_bytes()).expect("valid")
     }
 
     #[test]
@@ -97,6 +107,6 @@ mod tests {
             (changed[0].before.as_deref(), changed[0].after.as_deref()),
             (Some("5"), Some("6"))
         );
-        assert!(Previous::parse(b"{}").is_err());
+        assert!(Previous::parse("a", b"{}").is_err());
     }
 }

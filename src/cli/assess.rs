@@ -279,8 +279,7 @@ impl DiffAssessments {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, _) = self.options.load()?;
         let [before, after] = [&self.before, &self.after].map(|name| read_figures(&config, name));
-        let changed = assess::diff(&before?, &after?)
-            .map_err(|reason| anyhow::anyhow!("cannot compare the figures: a file {reason}"))?;
+        let changed = assess::diff((&self.before, &before?), (&self.after, &after?))?;
         if changed.is_empty() {
             say!("no figure differs");
             return Ok(ExitCode::SUCCESS);

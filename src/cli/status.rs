@@ -18,7 +18,8 @@ use crate::config::Config;
 use crate::consume::{self, BrokerOffsets, CommittedOffset, ConsumeError, GroupObserver};
 use crate::event::{Micros, TopicPartition};
 use crate::ledger::chain::{self, Chain, ChainError, Resume, Survey};
-use crate::ledger::{self, SCHEMA, Tree};
+use crate::ledger::rules::LedgerRule;
+use crate::ledger::{self, Tree};
 use crate::paused;
 use crate::pipeline::{disagreement, durable_offset};
 use crate::publish;
@@ -185,15 +186,15 @@ impl StatusReport {
                 *self.written_by.entry(writer).or_default() += 1;
             }
             newest = newest.max(newest_record(store, chain).await?);
-            if let Some(finding) = findings.first() {
-                self.to_do
-                    .push(format!("damaged, `verify` shows more: {finding}"));
-            }
-            if chain.files.iter().any(|file| file.footer.schema != SCHEMA) {
-                let partition = &chain.partition;
-                self.to_do.push(format!(
-                    "{partition} has files of a schema this program does not know: use a newer one"
-                ));
+            match findings.first() {
+                None => {}
+                Some(newer) if newer.rule == LedgerRule::Schema => {
+                    self.to_do.push(format!("cannot read {newer}"));
+                }
+                Some(finding) => {
+                    self.to_do
+                        .push(format!("damaged, `verify` shows more: {finding}"));
+                }
             }
         }
         self.newest = newest.map(time_text);
@@ -476,7 +477,7 @@ mod tests {
             newest_age_seconds: Some(7_200),
             unknown_codes: Some(Vec::new()),
             contradictions: Some(BTreeMap::new()),
-            written_by: [("partner-feeds 0.1.0, schema 1".into(), 12)].into(),
+            written_by: [("partner-feeds 0.2.0, schema 1".into(), 12)].into(),
             brokers: "localhost:9092".into(),
             group: "partner-feeds".into(),
             members: Some(2),
@@ -501,7 +502,7 @@ records     4,750 accepted, 250 rejected, of 18 partitions
 newest      received 2018-10-31T10:00:00Z, 2 h ago
 codes       all known
 revisions   no contradictions
-written by  partner-feeds 0.1.0, schema 1: 12 files
+written by  partner-feeds 0.2.0, schema 1: 12 files
 group       partner-feeds at localhost:9092, 2 members
 lag         health.events.v1 0; police.events.v1 1,234
 paused      none

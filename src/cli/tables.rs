@@ -11,6 +11,7 @@ use super::options::StoreOptions;
 use super::text::{align_right, grouped, table};
 use super::{Format, runtime};
 use crate::aggregate::{MonthsByStatus, PROVENANCE, months_by_status};
+use crate::file_format::{self, read_json};
 use crate::storage::Store;
 
 /// List the tables of a store, and how fresh and complete they are
@@ -63,8 +64,9 @@ async fn folders(store: &Store) -> anyhow::Result<Vec<TableFolder>> {
         let Some(provenance) = store.read(&format!("{path}/{PROVENANCE}")).await? else {
             continue;
         };
-        let provenance: Value = serde_json::from_slice(&provenance)
-            .with_context(|| format!("cannot read {path}/{PROVENANCE}"))?;
+        let receipt = format!("{path}/{PROVENANCE}");
+        let provenance: Value = read_json(&receipt, &provenance, file_format::TABLES)
+            .with_context(|| format!("cannot read {receipt}"))?;
         let as_at = provenance["as_at"].as_str().map(str::to_owned);
         folders.push(read_folder(store, path, as_at).await?);
     }

@@ -17,6 +17,7 @@ use super::problem::{Problem, ProblemKind};
 use super::random_bytes;
 use crate::door_refusals::{DoorRefusal, DoorRefusals};
 use crate::event::Micros;
+use crate::file_format;
 use crate::hex;
 use crate::paused;
 use crate::scorecard;
@@ -143,6 +144,12 @@ impl DoorStore {
     pub(super) async fn scorecard(&self, partner: &str, name: &str) -> Result<Bytes, Problem> {
         let path = format!("{}/{name}", scorecard::folder_of(partner));
         match self.store.read(&path).await {
+            Ok(Some(bytes)) if name == scorecard::DATA => {
+                match file_format::check_json(&path, &bytes, file_format::SCORECARD) {
+                    Ok(()) => Ok(bytes),
+                    Err(newer) => Err(store_problem(&newer.into())),
+                }
+            }
             Ok(Some(bytes)) => Ok(bytes),
             Ok(None) => Err(Problem::new(
                 ProblemKind::NoScorecard,

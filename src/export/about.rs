@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{ChosenTable, Export};
 use crate::aggregate::PlanChoice;
 use crate::aggregate::tables::ColumnPurpose;
-use crate::ledger::PROGRAM;
+use crate::file_format::PROGRAM;
 use crate::spreadsheet::{Cell, NOT_APPLICABLE, NOT_AVAILABLE};
 
 /// The headings.

@@ -12,6 +12,7 @@ use toml::Value;
 
 use super::TextFiles;
 use super::fault::{FaultSink, Faults, hint};
+use crate::file_format::{self, FORMAT_KEY};
 
 /// Parses a file; a syntax error is a fault.
 pub fn parse(file: &str, text: &str, sink: &FaultSink) -> Option<toml::Table> {
@@ -200,11 +201,17 @@ impl<'t> TomlReader<'t> {
         code
     }
 
-    /// The version of the file's format, which must be 1.
+    /// The file's format, which must be the known one.
     pub fn format(&self) {
-        match self.required("format", self.integer("format")) {
-            None | Some(1) => {}
-            Some(other) => self.fault("format", format!("is {other}; this program reads format 1")),
+        match self.required(FORMAT_KEY, self.integer(FORMAT_KEY)) {
+            Some(other) if other != i64::from(file_format::CONFIGURATION) => {
+                let known = file_format::CONFIGURATION;
+                self.fault(
+                    FORMAT_KEY,
+                    format!("is {other}; this program reads format {known}"),
+                );
+            }
+            _ => {}
         }
     }
 

@@ -49,6 +49,8 @@ pub enum ChainError {
         partition: TopicPartition,
         finding: Finding,
     },
+    #[error("cannot read {0}")]
+    Newer(Box<Finding>),
     #[error(
         "the ledger of {partition} ends at {end}, before {expected}: restore the files that are missing"
     )]
@@ -358,6 +360,9 @@ pub async fn read(store: &Store, partition: &TopicPartition) -> Result<Chain> {
     } = survey(store, partition).await?;
     match findings.into_iter().next() {
         None => Ok(chain),
+        Some(finding) if finding.rule == LedgerRule::Schema => {
+            Err(ChainError::Newer(Box::new(finding)))
+        }
         Some(finding) => Err(ChainError::Damaged {
             partition: partition.clone(),
             finding,
@@ -503,7 +508,7 @@ fn link(listed: Vec<ListedFile>) -> (Vec<ChainFile>, Vec<Finding>) {
         }
         end = match footer {
             Err(error) => {
-                finding(LedgerRule::Open, error.fault());
+                finding(error.rule(), error.fault());
                 None
             }
             Ok(footer) => {
@@ -538,8 +543,8 @@ async fn read_footers(
                 None => match read_footer(store, &path).await {
                     Ok(None) => return Ok(None),
                     Ok(Some(footer)) => Ok(footer),
-                    // Damage is a finding of the survey; anything else ends it.
-                    Err(error) if error.damaged().is_some() => Err(error),
+                    // An unreadable file is a finding of the survey; anything else ends it.
+                    Err(error) if error.unreadable().is_some() => Err(error),
                     Err(error) => return Err(error),
                 },
             };

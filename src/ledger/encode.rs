@@ -16,7 +16,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
-use super::{Footer, LedgerError, PROGRAM, Result, checksum};
+use super::{Footer, LedgerError, Result, checksum};
+use crate::file_format::PROGRAM;
 
 /// Rows in a row group: as in `DuckDB`, which reads each with its own thread.
 pub(super) const ROW_GROUP_ROWS: usize = 122_880;

@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Passes, Survey};
 use crate::ledger::rules::{Finding, LedgerRule};
-use crate::ledger::{
-    Footer, Gap, LedgerError, SCHEMA, Tree, coordinates, rejects_file, rejects_position,
-};
+use crate::ledger::{Footer, Gap, LedgerError, Tree, coordinates, rejects_file, rejects_position};
 use crate::storage::{StorageError, Store};
 
 /// Why the store could not be checked; what is wrong in it is a [`Finding`].
@@ -68,7 +66,7 @@ pub async fn verify(store: &Store) -> Result<VerifyReport> {
                 report.findings.extend(findings);
             }
             // The partition has no end that can be read, so there is nothing more to check.
-            Err(VerifyError::Chain(ChainError::Ledger(error))) if error.damaged().is_some() => {
+            Err(VerifyError::Chain(ChainError::Ledger(error))) if error.unreadable().is_some() => {
                 report.findings.push(end_unreadable(&error));
             }
             Err(error) => return Err(error),
@@ -78,13 +76,13 @@ pub async fn verify(store: &Store) -> Result<VerifyReport> {
 }
 
 fn end_unreadable(error: &LedgerError) -> Finding {
-    let file = error.damaged().unwrap_or_default().to_owned();
+    let file = error.unreadable().unwrap_or_default().to_owned();
     let name = file.rsplit('/').next().unwrap_or_default();
     let position = super::file_position(name).unwrap_or_default();
     Finding {
         file,
         position,
-        rule: LedgerRule::Open,
+        rule: error.rule(),
         detail: error.fault(),
     }
 }
@@ -262,14 +260,6 @@ impl PartitionCheck<'_> {
                 format!("{read} read, {accepted} accepted, {rejected} rejected"),
             );
         }
-        if footer.schema != SCHEMA {
-            self.find(
-                path,
-                from,
-                LedgerRule::Schema,
-                format!("this version does not know schema {}", footer.schema),
-            );
-        }
         if read == 0 && footer.gaps.is_empty() {
             self.find(
                 path,
@@ -325,7 +315,7 @@ impl PartitionCheck<'_> {
         };
         let rows = match coordinates(path, bytes) {
             Err(error) => {
-                self.find(path, from, LedgerRule::Open, error.fault());
+                self.find(path, from, error.rule(), error.fault());
                 return Ok(None);
             }
             Ok(rows) => rows,

@@ -22,7 +22,7 @@ use crate::contract::TopicRules;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, ChainError, Resume};
 use crate::ledger::journal::{self, BatchFiles, CommitOutcome};
-use crate::ledger::{Encoder, Footer, Gap};
+use crate::ledger::{Encoder, Footer, Gap, LedgerError};
 use crate::normalise::schema;
 use crate::storage::Store;
 use crate::watch::{PartitionReporter, RebalanceKind, Watch};
@@ -50,8 +50,8 @@ pub(super) struct Route {
 enum Resumed {
     /// At the chain's end.
     AtEnd(Resume),
-    /// The chain's last file is damaged, as this text explains.
-    Damaged(String),
+    /// The chain's last file cannot be read, as this text explains.
+    Unreadable(String),
 }
 
 /// The group's offset beside a chain.
@@ -261,7 +261,7 @@ impl Assignment {
     /// that far.
     pub(super) fn reached_by_others(&self, at: &TopicPartition) -> Result<Option<i64>, ChainError> {
         let resume = match self.runtime.block_on(chain::resume(&self.store, at)) {
-            Err(ChainError::Ledger(error)) if error.damaged().is_some() => return Ok(None),
+            Err(ChainError::Ledger(error)) if error.unreadable().is_some() => return Ok(None),
             resumed => resumed?,
         };
         let Some(high) = self.identity.log_end(at) else {
@@ -312,9 +312,12 @@ impl Assignment {
         let hint = committed.and_then(|committed| last_file(&committed.metadata));
         match chain::resume_from(&self.store, &broker.at, hint).await {
             Ok(resume) => Ok(Resumed::AtEnd(resume)),
-            Err(ChainError::Ledger(error)) if error.damaged().is_some() => {
+            Err(ChainError::Ledger(LedgerError::Newer(newer))) => {
+                Ok(Resumed::Unreadable(newer.to_string()))
+            }
+            Err(ChainError::Ledger(error)) if error.unreadable().is_some() => {
                 let error = anyhow::Error::from(error);
-                Ok(Resumed::Damaged(format!(
+                Ok(Resumed::Unreadable(format!(
                     "a file of the ledger is damaged: {error:#}: restore that file from the \
                      backup (verify shows what else is wrong)"
                 )))
@@ -334,7 +337,7 @@ impl Assignment {
     ) -> anyhow::Result<Start> {
         let resume = match resumed {
             Resumed::AtEnd(resume) => resume,
-            Resumed::Damaged(why) => {
+            Resumed::Unreadable(why) => {
                 // Nobody can read what is durable: the group's offset is the best guess.
                 let (low, high) = broker.watermarks;
                 let durable = broker.committed.as_ref().map_or(low, |group| group.offset);

@@ -14,9 +14,9 @@ use crate::aggregate::tables::ValueType::{Boolean, Integer, Text};
 use crate::aggregate::tables::{self, ColumnSpec, TableBatch, TableSpec, TableValue, ValueType};
 use crate::disclosure::SOLVER;
 use crate::event::Position;
+use crate::file_format::{self, JsonFileError, PROGRAM};
 use crate::files::fault::nearest;
 use crate::hex;
-use crate::ledger::PROGRAM;
 use crate::reference::Reference;
 use crate::reference::accepted_check::AcceptedCheck;
 use crate::release::attack::{PassedAttack, PlanScopes, PublishedRelease, PublishedRule};
@@ -343,7 +343,7 @@ pub(crate) fn complete(
         .collect();
     let (config, provenance) = (content.config, &content.tables.provenance);
     let manifest = json!({
-        "format": 1,
+        "format": file_format::RELEASE,
         "id": config.id,
         "title": config.title,
         "partnership": config.plan.partnership,
@@ -457,13 +457,17 @@ pub struct ManifestEnd {
 impl Manifest {
     /// Parses the manifest of a folder; `None` = it has none, and is not a release.
     pub fn read(files: &BTreeMap<String, Bytes>) -> Option<Result<Self, ReleaseError>> {
-        let bytes = files.get(MANIFEST)?;
-        Some(
-            serde_json::from_slice(bytes).map_err(|error| ReleaseError::Damaged {
-                file: MANIFEST.to_owned(),
+        Some(Self::parse(MANIFEST, files.get(MANIFEST)?))
+    }
+
+    fn parse(path: &str, bytes: &[u8]) -> Result<Self, ReleaseError> {
+        file_format::read_json(path, bytes, file_format::RELEASE).map_err(|error| match error {
+            JsonFileError::Newer(newer) => newer.into(),
+            JsonFileError::Damaged(error) => ReleaseError::Damaged {
+                file: path.to_owned(),
                 why: error.to_string(),
-            }),
-        )
+            },
+        })
     }
 
     /// The files that are missing or were changed, and those that do not belong here.
@@ -494,10 +498,7 @@ pub async fn list(store: &Store) -> Result<Vec<Manifest>, ReleaseError> {
     for id in store.folders(RELEASES).await? {
         let path = format!("{RELEASES}/{id}/{MANIFEST}");
         if let Some(bytes) = store.read(&path).await? {
-            let files = BTreeMap::from([(MANIFEST.to_owned(), bytes)]);
-            if let Some(manifest) = Manifest::read(&files) {
-                manifests.push(manifest?);
-            }
+            manifests.push(Manifest::parse(&path, &bytes)?);
         }
     }
     manifests.sort_by(|a, b| a.id.cmp(&b.id));
@@ -601,6 +602,9 @@ fn published_plan(table: &ReleaseTable) -> PlanScopes {
 pub(crate) fn read_published(
     files: &BTreeMap<String, Bytes>,
 ) -> Result<PublishedRelease, ReleaseError> {
+    if let Some(manifest) = files.get(MANIFEST) {
+        file_format::check_json(MANIFEST, manifest, file_format::RELEASE)?;
+    }
     let table = |name: &'static str, columns: Vec<ColumnSpec>| {
         let file = files.get(&format!("{name}.parquet"));
         let missing = || ReleaseError::Damaged {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::aggregate::{self, AggregateSettings, ChainEnds, PlanChoice, RunProgress};
 use crate::event::{Micros, TopicPartition};
-use crate::ledger::PROGRAM;
+use crate::file_format::PROGRAM;
 use crate::release::config::ReleaseConfig;
 use crate::release::folder::{MANIFEST, Manifest, list};
 use crate::release::{ReleaseError, ReleaseRun, make_after};

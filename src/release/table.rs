@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::aggregate::tables::parquet_file::{ParquetFile, ROW_GROUP_ROWS, schema};
-use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableValue, ValueType};
+use crate::aggregate::tables::{self, ColumnPurpose, ColumnSpec, TableValue, ValueType};
 use crate::release::ReleaseError;
 
 impl TableValue {
@@ -101,8 +101,12 @@ impl ReleaseTable {
             why,
         };
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(ParquetRecordBatchReaderBuilder::build)
             .map_err(|error| damaged(error.to_string()))?;
+        tables::check_format(
+            &format!("{name}.parquet"),
+            reader.metadata().file_metadata(),
+        )?;
+        let reader = reader.build().map_err(|error| damaged(error.to_string()))?;
         let mut rows = Vec::new();
         for batch in reader {
             let batch = batch.map_err(|error| damaged(error.to_string()))?;

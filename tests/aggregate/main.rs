@@ -25,3 +25,4 @@ mod published;
 mod releases;
 mod revisions;
 mod scorecard;
+mod stores;

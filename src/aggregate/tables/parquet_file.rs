@@ -23,6 +23,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
+use crate::file_format::{self, FORMAT_KEY};
+
 /// The most rows in a row group: all its columns are built at once.
 pub(crate) const ROW_GROUP_ROWS: usize = 131_072;
 /// Threads that encode.
@@ -175,6 +177,7 @@ fn properties(description: &str, schema: &Schema, distinct: &[&str]) -> WriterPr
         .set_key_value_metadata(Some(vec![
             KeyValue::new(TABLE_DESCRIPTION_KEY.to_owned(), description.to_owned()),
             KeyValue::new(COLUMN_DESCRIPTIONS_KEY.to_owned(), descriptions),
+            KeyValue::new(FORMAT_KEY.to_owned(), file_format::TABLES.to_string()),
         ]));
     distinct
         .iter()

@@ -9,9 +9,11 @@ use arrow_schema::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::FileMetaData;
 
 use crate::aggregate::tables::spec::TableSpec;
 use crate::aggregate::tables::{TableValue, ValueType};
+use crate::file_format::{self, FORMAT_KEY, NewerFile};
 
 /// Why a table could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +24,9 @@ pub enum TableReadError {
     /// Its columns could not be decoded.
     #[error(transparent)]
     Arrow(#[from] ArrowError),
+    /// A newer version wrote it.
+    #[error(transparent)]
+    Newer(#[from] NewerFile),
     /// Another version wrote it.
     #[error(
         "the table `{table}` has no column `{column}` of the type this version writes; \
@@ -102,6 +107,11 @@ impl TableBatch {
     }
 }
 
+/// Refuses the file of a table that a newer version wrote.
+pub(crate) fn check_format(path: &str, metadata: &FileMetaData) -> Result<(), NewerFile> {
+    file_format::check_parquet(path, metadata, FORMAT_KEY, file_format::TABLES)
+}
+
 impl TableSpec {
     /// Reads the table back from its file.
     pub fn read(&'static self, file: Bytes) -> Result<Vec<TableBatch>, TableReadError> {
@@ -119,6 +129,8 @@ impl TableSpec {
         may_lack: bool,
     ) -> Result<Vec<TableBatch>, TableReadError> {
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)?;
+        let path = format!("{}.parquet", self.name);
+        check_format(&path, reader.metadata().file_metadata())?;
         for column in self.columns() {
             let field = reader.schema().field_with_name(column.name);
             let is_right = field.map_or(may_lack, |field| {

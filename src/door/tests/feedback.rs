@@ -71,6 +71,15 @@ fn a_partner_gets_its_own_scorecard_as_json_and_as_a_page() {
 }
 
 #[test]
+fn a_scorecard_of_a_newer_version_is_not_sent() {
+    let (door, folder) = with_store(&[]);
+    let path = folder.path().join("scorecards/maidstone-bc/scorecard.json");
+    std::fs::write(path, r#"{"format":2}"#).expect("written");
+    let answer = door.get("/v1/scorecard", "maidstone-bc", "*/*");
+    assert_eq!(answer.problem(), (503, "store".to_owned()));
+}
+
+#[test]
 fn a_signed_in_person_finds_the_scorecard_and_asks_about_a_record() {
     let (door, _folder) = with_store(&[]);
     let cookie = format!("door_token={}", door.token("maidstone-bc"));
