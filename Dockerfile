@@ -1,4 +1,5 @@
-# Only the program, without a shell. Settings come from PARTNER_FEEDS_* variables; the default store is /store.
+# Only the program, without a shell, built as deploy/package builds it. Settings come from PARTNER_FEEDS_* variables; the
+# default store is /store.
 FROM rust:1-slim-bookworm AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ make pkg-config libssl-dev
 WORKDIR /build

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -75,6 +76,66 @@ fn every_alert_has_an_entry_in_the_runbook_and_a_test() {
         );
     }
     assert_eq!(named(&tests, "- alertname: "), all);
+}
+
+/// The files of `deploy/` with an ending, by name.
+fn deployed(ending: &str) -> BTreeSet<String> {
+    let entries = root().join("deploy").read_dir().expect("a folder");
+    let names = entries.map(|entry| entry.expect("listed").file_name().into_string());
+    let names = names.map(|name| name.expect("UTF-8"));
+    names.filter(|name| name.ends_with(ending)).collect()
+}
+
+#[test]
+fn every_service_is_hardened_alike_and_every_unit_is_in_the_package_and_on_the_page() {
+    let services = deployed(".service");
+    assert!(services.len() >= 6, "{services:?}");
+    let hardening = |name: &String| {
+        let unit = text(Path::new("deploy").join(name));
+        let (_, from) = unit
+            .split_once("\nCapabilityBoundingSet=")
+            .expect("hardening");
+        from.split("\n[").next().expect("a part").trim().to_owned()
+    };
+    let all: BTreeSet<String> = services.iter().map(hardening).collect();
+    assert_eq!(all.len(), 1, "{all:#?}");
+
+    let (contents, page) = (
+        text("tests/deploy/contents"),
+        text("docs/data-engineers.md"),
+    );
+    let timers = deployed(".timer");
+    for unit in services.iter().chain(&timers) {
+        assert!(contents.contains(&format!("/system/{unit}\n")), "{unit}");
+        let is_started_by_timer = timers.contains(&unit.replace(".service", ".timer"));
+        let on_page = unit.replace("@.", "@ID.");
+        assert!(
+            unit.ends_with(".service") && is_started_by_timer
+                || page.contains(&format!("| `{on_page}` |")),
+            "{unit} is not on the page"
+        );
+    }
+}
+
+#[test]
+fn scripts_of_deployment_can_be_parsed() {
+    for script in [
+        "deploy/package",
+        "deploy/debian/postinst",
+        "deploy/debian/prerm",
+        "tests/deploy/run",
+    ] {
+        let parsed = Command::new("bash")
+            .arg("-n")
+            .arg(root().join(script))
+            .output();
+        let parsed = parsed.expect("bash is installed");
+        assert!(
+            parsed.status.success(),
+            "{}",
+            String::from_utf8_lossy(&parsed.stderr)
+        );
+    }
 }
 
 /// Of these the message itself says what to do, or it is about a file that somebody is just
