@@ -338,7 +338,10 @@ fn an_unknown_code_is_near_one_with_few_other_letters_or_one_that_divides_it() {
     let reference = Reference::load(None).expect("built in");
     let nearest = |code| reference.codes.nearest("hclic-reason@2023-07", code);
     assert_eq!(nearest("domestic-abuse"), Some("domestic-abuse/victim"));
-    assert_eq!(nearest("domestic-abuse/victims"), Some("domestic-abuse/victim"));
+    assert_eq!(
+        nearest("domestic-abuse/victims"),
+        Some("domestic-abuse/victim")
+    );
     assert_eq!(nearest("advice"), None);
 }
 
