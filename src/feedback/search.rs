@@ -110,8 +110,9 @@ impl SearchAnswer {
             ),
             Some(false) => (
                 "not_received",
-                "never came, or was refused at the door or as personal; send it again: an event that is sent twice \
-                 counts once",
+                "nothing with this reference came from this system, or it was refused when it was sent: check the \
+                 reference, its capitals and the system; fix what was refused, then send it again: an event that is \
+                 sent twice counts once",
             ),
             None => (
                 "not_known",
@@ -214,11 +215,14 @@ fn superseded(
             "The same event again: counts once".to_owned(),
         ),
         Some(_) => {
-            let next = latest_revision.saturating_add(1);
-            let text = format!(
-                "Revision {revision} came with other content: does not count. To correct the record, send revision \
-                 {next}"
-            );
+            let advice = if latest_revision > revision {
+                format!("Revision {latest_revision} replaced it")
+            } else {
+                let next = revision.saturating_add(1);
+                format!("To correct the record, send revision {next}")
+            };
+            let text =
+                format!("Revision {revision} came with other content: does not count. {advice}");
             (NotCounted::Contradiction, text)
         }
         None => (

@@ -151,7 +151,7 @@ fn a_fault_in_a_secured_connection_is_reported_after_a_bounded_wait() {
             secured
                 .ingest()
                 .set("kafka.brokers", &secured.feeds.broker.address),
-            "in state SSL_HANDSHAKE",
+            "during the TLS handshake",
         ),
         (
             secured

@@ -96,7 +96,7 @@ fn a_signed_in_person_finds_the_scorecard_and_asks_about_a_record() {
     let form = b"source=urn%3Apartner%3Amaidstone-bc%3Ahclic&subject=canary-1";
     let answer = door.request("POST", "/where", &own, form).with_status(200);
     assert!(
-        answer.text.contains("Never came, or was refused"),
+        answer.text.contains("Nothing with this reference"),
         "{answer:?}"
     );
     assert!(
