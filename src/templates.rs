@@ -23,14 +23,13 @@ pub(crate) fn html(template: &str, values: Value) -> Result<String, Error> {
 }
 
 fn code(text: &str) -> Value {
-    let mut html = String::new();
-    for (index, part) in text.split('`').enumerate() {
-        let part = HtmlEscape(part);
-        html += &match index % 2 {
+    let parts = text.split('`').map(HtmlEscape).enumerate();
+    let html: String = parts
+        .map(|(index, part)| match index % 2 {
             0 => part.to_string(),
             _ => format!("<code>{part}</code>"),
-        };
-    }
+        })
+        .collect();
     Value::from_safe_string(html)
 }
 
