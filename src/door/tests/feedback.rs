@@ -128,7 +128,10 @@ fn a_signed_in_person_finds_the_scorecard_and_asks_about_a_record() {
     let bad = door
         .request("GET", "/refusals?since=yesterday", &signed_in, b"")
         .with_status(400);
-    assert!(bad.text.contains("write <code>since</code> as a day"), "{bad:?}");
+    assert!(
+        bad.text.contains("write <code>since</code> as a day"),
+        "{bad:?}"
+    );
     let cookie_of_police = format!("door_token={}", door.token("kent-police"));
     let none = door
         .request("GET", "/scorecard", &[("Cookie", &*cookie_of_police)], b"")
