@@ -138,7 +138,7 @@ fn what_is_on_the_screen_is_what_was_written() {
         .collect();
     assert_eq!(
         written.len(),
-        3 + 27,
+        3 + 28,
         "three feeds and the tables of a plan: {screen}"
     );
     for file in written {
