@@ -106,16 +106,8 @@ pub fn run(
         deliveries = unless_missing(&mut not_written, SCORECARDS, read)?;
     }
     let feeds = std::mem::take(&mut snapshot.current.feeds);
-    let output = Output {
-        store,
-        settings,
-        runtime,
-        chains: &chains,
-        snapshot: &snapshot,
-        folders: Vec::new(),
-        written: Vec::new(),
-        not_written,
-    };
+    let mut output = Output::new(store, settings, runtime, (&chains, &snapshot));
+    output.not_written = not_written;
     let mut summary = output.write(feeds, progress)?;
     summary.deliveries = deliveries;
     Ok(Some(summary))
@@ -137,16 +129,7 @@ pub fn rebuild(
     let Some((chains, snapshot)) = read else {
         return Ok(());
     };
-    let mut output = Output {
-        store: output,
-        settings,
-        runtime,
-        chains: &chains,
-        snapshot: &snapshot,
-        folders: Vec::new(),
-        written: Vec::new(),
-        not_written: Vec::new(),
-    };
+    let mut output = Output::new(output, settings, runtime, (&chains, &snapshot));
     output.write_folders(progress)?;
     output.publish()
 }
@@ -170,7 +153,26 @@ struct NewFolder {
     files: Replacement,
 }
 
-impl Output<'_> {
+impl<'o> Output<'o> {
+    /// Into a store, of what was read.
+    fn new(
+        store: &'o Store,
+        settings: &'o AggregateSettings<'o>,
+        runtime: &'o Handle,
+        (chains, snapshot): (&'o [Chain], &'o Snapshot),
+    ) -> Self {
+        Self {
+            store,
+            settings,
+            runtime,
+            chains,
+            snapshot,
+            folders: Vec::new(),
+            written: Vec::new(),
+            not_written: Vec::new(),
+        }
+    }
+
     fn write(
         mut self,
         feeds: [Vec<Chunk>; 3],
