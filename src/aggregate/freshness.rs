@@ -70,13 +70,14 @@ impl Freshness {
         let provenance: Value = serde_json::from_slice(&provenance).unwrap_or_default();
         let as_at = provenance["as_at"].as_str();
         let as_at = as_at.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        let feed_quality = batches(feed_quality)?;
         Ok(Some(Self {
             as_at: as_at.map(|time| Micros(time.as_microsecond())),
-            months_missing: months_by_status(feed_quality.clone())?
+            months_missing: months_of(&feed_quality)
                 .into_iter()
                 .map(|(key, months)| (key, months.get(OVERDUE).copied().unwrap_or_default()))
                 .collect(),
-            last_received: last_received(feed_quality)?,
+            last_received: last_received(&feed_quality),
         }))
     }
 }
@@ -86,10 +87,14 @@ fn batches(feed_quality: Bytes) -> Result<Vec<TableBatch>, TableReadError> {
     table.read(feed_quality)
 }
 
-/// Months by data status, from the table `feed_quality`.
+/// Months by data status, from the file of the table `feed_quality`.
 pub fn months_by_status(feed_quality: Bytes) -> Result<MonthsByStatus, TableReadError> {
+    Ok(months_of(&batches(feed_quality)?))
+}
+
+fn months_of(feed_quality: &[TableBatch]) -> MonthsByStatus {
     let mut months = MonthsByStatus::new();
-    for batch in batches(feed_quality)? {
+    for batch in feed_quality {
         let [partner, kind, status] =
             ["partner", "kind", "data_status"].map(|column| batch.texts(column));
         for row in 0..batch.len() {
@@ -100,13 +105,13 @@ pub fn months_by_status(feed_quality: Bytes) -> Result<MonthsByStatus, TableRead
             }
         }
     }
-    Ok(months)
+    months
 }
 
-/// When the newest record of each partner was received, from the table `feed_quality`.
-fn last_received(feed_quality: Bytes) -> Result<BTreeMap<String, Micros>, TableReadError> {
+/// When the newest record of each partner was received.
+fn last_received(feed_quality: &[TableBatch]) -> BTreeMap<String, Micros> {
     let mut newest: BTreeMap<String, Micros> = BTreeMap::new();
-    for batch in batches(feed_quality)? {
+    for batch in feed_quality {
         let partner = batch.texts("partner");
         let received = batch
             .array("last_received")
@@ -117,7 +122,7 @@ fn last_received(feed_quality: Bytes) -> Result<BTreeMap<String, Micros>, TableR
             *own = (*own).max(Micros(received.value(row)));
         }
     }
-    Ok(newest)
+    newest
 }
 
 #[cfg(test)]
