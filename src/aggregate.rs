@@ -36,7 +36,6 @@ pub use run::{
     SCORECARDS, WrittenFile, rebuild, run,
 };
 pub use settings::{AggregateSettings, IN_FORCE, PlanChoice};
-pub use snapshot::ChainEnds;
 pub use state::history::{History, Revision, history, history_in, is_replaced, month_of};
 pub use tables::parquet_file::{COLUMN_DESCRIPTIONS_KEY, TABLE_DESCRIPTION_KEY};
 

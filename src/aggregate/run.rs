@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::snapshot::{ChainEnds, Snapshot, read_chains};
+use crate::aggregate::snapshot::{Snapshot, read_chains};
 use crate::aggregate::state::current::{Chunk, Current};
 use crate::aggregate::tables::writer::TableFile;
 use crate::aggregate::tables::{TABLES, briefing, events};
@@ -18,7 +18,7 @@ use crate::aggregate::{AggregateError, AggregateSettings, Deliveries, PlanChoice
 use crate::event::{Feed, Micros};
 use crate::file_format::{self, PROGRAM};
 use crate::hex;
-use crate::ledger::chain::Chain;
+use crate::ledger::chain::{Chain, ChainEnds};
 use crate::reference::UnknownCodes;
 use crate::reference::plan::Plan;
 use crate::storage::{Replacement, Store};

@@ -1,7 +1,5 @@
 //! What a run reads of the ledger: the current records, and how they arrived.
 
-use std::collections::BTreeMap;
-
 use tokio::runtime::Handle;
 
 use crate::aggregate::figures::intake::{Intake, PartitionTotals, RejectCounts};
@@ -11,7 +9,7 @@ use crate::aggregate::state::latest::Latest;
 use crate::aggregate::{AggregateError, AggregateSettings, RunProgress};
 use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::Footer;
-use crate::ledger::chain::{self, Chain, ChainError, Passes};
+use crate::ledger::chain::{self, Chain, ChainEnds, ChainError, Passes};
 use crate::rejects;
 use crate::storage::Store;
 
@@ -99,9 +97,6 @@ fn check_is_earlier(since: Micros, as_at: Option<Micros>) -> Result<(), Aggregat
         _ => Ok(()),
     }
 }
-
-/// Where the chain of each partition ended at some time.
-pub type ChainEnds = BTreeMap<TopicPartition, Position>;
 
 /// Reads the chains with `read`, again whenever a merge moved files meanwhile; `None` = no record
 /// was ever accepted. With `ends`, only what the chains had then.

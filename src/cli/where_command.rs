@@ -9,7 +9,7 @@ use rdkafka::producer::Producer as _;
 use super::options::{SettingOptions, StoreAndBrokerOptions, open_store};
 use super::{Format, exit_code, runtime};
 use crate::consume;
-use crate::feedback::search::{FoundEvent, SearchAnswer, is_waiting, search, topics_of};
+use crate::feedback::search::{FoundEvent, SearchAnswer, search, topics_of};
 use crate::kafka::{end_offsets, reach};
 
 /// How long a broker may take to answer.
@@ -41,18 +41,15 @@ impl WhereCommand {
         let store = open_store(&config)?;
         let runtime = runtime()?;
         let (source, subject) = (&*self.source, &*self.subject);
-        let rows = search(&store, &reference, runtime.handle(), source, subject)?;
+        let found = search(&store, &reference, runtime.handle(), source, subject)?;
         let mut waiting = None;
-        if rows.is_empty() {
+        if found.events.is_empty() {
             let topics = topics_of(&reference, source);
             let client = reach(&consume::client(&config.kafka), BROKER_WAIT).ok();
             let ends = client.and_then(|client| end_offsets(client.client(), &topics));
-            waiting = match ends {
-                Some(ends) => Some(runtime.block_on(is_waiting(&store, &ends))?),
-                None => None,
-            };
+            waiting = ends.map(|ends| found.is_waiting(&ends));
         }
-        let answer = SearchAnswer::new(rows, waiting);
+        let answer = SearchAnswer::new(found.events, waiting);
         match self.format {
             Format::Json => say!("{}", serde_json::to_string(&answer)?),
             Format::Text => say!("{}", text(&answer)),

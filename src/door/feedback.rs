@@ -18,7 +18,7 @@ use super::tokens::Grant;
 use super::{Door, finished};
 use crate::event::Micros;
 use crate::feedback::refusals::{Refusals, parse_since, refusals_since};
-use crate::feedback::search::{SearchAnswer, is_waiting, search, topics_of};
+use crate::feedback::search::{SearchAnswer, search, topics_of};
 use crate::scorecard::{DATA, PAGE, SECURITY_POLICY};
 
 /// The most bytes of a question.
@@ -155,13 +155,12 @@ impl Door {
         let work = tokio::task::spawn_blocking(move || {
             let (reference, runtime) = (&door.reference, Handle::current());
             let RecordQuestion { source, subject } = &question;
-            let rows = search(&store, reference, &runtime, source, subject)?;
+            let found = search(&store, reference, &runtime, source, subject)?;
             // What was sent just now may replace what was found.
             let ends = door.sender.end_offsets(&topics_of(reference, source));
-            let waiting = ends.map(|ends| runtime.block_on(is_waiting(&store, &ends)));
-            let waiting = waiting.transpose()?;
+            let waiting = ends.map(|ends| found.is_waiting(&ends));
             drop(turn);
-            anyhow::Ok(SearchAnswer::new(rows, waiting))
+            anyhow::Ok(SearchAnswer::new(found.events, waiting))
         });
         finished(work.await).map_err(|error| store_problem(&error))
     }

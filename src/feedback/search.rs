@@ -12,7 +12,7 @@ use crate::contract::Record;
 use crate::contract::record::partner_of;
 use crate::contract::revision::content_hash;
 use crate::event::{Micros, Position, TopicPartition};
-use crate::ledger::chain;
+use crate::ledger::chain::{self, ChainEnds};
 use crate::reference::Reference;
 use crate::reference::windows::months_in_words;
 use crate::rejects::Reject;
@@ -144,14 +144,32 @@ pub fn topics_of<'r>(reference: &'r Reference, source: &str) -> BTreeSet<&'r str
         .collect()
 }
 
-/// The events of a record, in the order received. Reads the topics that its source is registered for.
+/// What a search found of a record.
+#[derive(Clone, Debug)]
+pub struct FoundRecord {
+    /// Its events, in the order received.
+    pub events: Vec<FoundEvent>,
+    /// Where the chains ended that were read.
+    ends: ChainEnds,
+}
+
+impl FoundRecord {
+    /// Whether records that were not read wait in the log, given the next offset of each partition.
+    pub fn is_waiting(&self, log_ends: &BTreeMap<TopicPartition, i64>) -> bool {
+        let read = |partition| self.ends.get(partition).copied().unwrap_or_default();
+        let mut log_ends = log_ends.iter();
+        log_ends.any(|(partition, end)| read(partition).offset < *end)
+    }
+}
+
+/// The events of a record. Reads the topics that its source is registered for.
 pub fn search(
     store: &Store,
     reference: &Reference,
     runtime: &Handle,
     source: &str,
     subject: &str,
-) -> Result<Vec<FoundEvent>, FeedbackError> {
+) -> Result<FoundRecord, FeedbackError> {
     let topics = topics_of(reference, source);
     let may_have_it = |partition: &TopicPartition| topics.contains(&*partition.topic);
     let mut found: BTreeMap<(Micros, TopicPartition, Position), FoundEvent> = BTreeMap::new();
@@ -198,7 +216,10 @@ pub fn search(
         };
         found.insert(key, event);
     }
-    Ok(found.into_values().collect())
+    Ok(FoundRecord {
+        events: found.into_values().collect(),
+        ends: history.ends,
+    })
 }
 
 /// Why an event before the last does not count. `deciding` = the event of the same revision that counts
@@ -358,19 +379,6 @@ async fn rejects_of(
         }
     }
     Ok(found)
-}
-
-/// Whether records of topics wait to be read, given the next offset of each partition's log.
-pub async fn is_waiting(
-    store: &Store,
-    ends: &BTreeMap<TopicPartition, i64>,
-) -> Result<bool, FeedbackError> {
-    for (partition, end) in ends {
-        if chain::read(store, partition).await?.end.offset < *end {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 #[cfg(test)]

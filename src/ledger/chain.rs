@@ -4,7 +4,7 @@
 //! last*: a file read from the journal is in the chain only if the ledger end, read afterwards, is
 //! not past it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -282,6 +282,9 @@ pub struct ChainFile {
     /// Its footer.
     pub footer: Footer,
 }
+
+/// Where the chain of each partition ended at some time.
+pub type ChainEnds = BTreeMap<TopicPartition, Position>;
 
 /// The files of a partition, in order, each starting where the one before ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

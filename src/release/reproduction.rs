@@ -7,9 +7,10 @@ use bytes::Bytes;
 use object_store::memory::InMemory;
 use serde_json::Value;
 
-use crate::aggregate::{self, AggregateSettings, ChainEnds, PlanChoice, RunProgress};
+use crate::aggregate::{self, AggregateSettings, PlanChoice, RunProgress};
 use crate::event::{Micros, TopicPartition};
 use crate::file_format::PROGRAM;
+use crate::ledger::chain::ChainEnds;
 use crate::release::config::ReleaseConfig;
 use crate::release::folder::{MANIFEST, Manifest, list};
 use crate::release::{ReleaseError, ReleaseRun, make_after};

@@ -25,7 +25,8 @@ fn rejection(partner: &str, reason: Reason) -> Rejection {
 
 fn find(chain: &Chain, source: &str, subject: &str) -> Vec<FoundEvent> {
     let handle = chain.runtime.handle();
-    search(&chain.store, &REFERENCE, handle, source, subject).expect("searched")
+    let found = search(&chain.store, &REFERENCE, handle, source, subject);
+    found.expect("searched").events
 }
 
 fn as_json(found: &[FoundEvent]) -> Value {

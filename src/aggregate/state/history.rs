@@ -13,7 +13,7 @@ use crate::aggregate::state::latest::Latest;
 use crate::contract::Record;
 use crate::contract::moment::Moment;
 use crate::event::{Kind, Micros, Month, TopicPartition};
-use crate::ledger::chain::{self, Chain, Passes};
+use crate::ledger::chain::{self, Chain, ChainEnds, Passes};
 use crate::normalise::{self, Coordinates, Rows};
 use crate::reference::{DateBasis, Reference};
 use crate::storage::Store;
@@ -32,6 +32,8 @@ pub struct Revision {
 pub struct History {
     /// The rows.
     pub revisions: Vec<Revision>,
+    /// Where the chains ended that were read.
+    pub ends: ChainEnds,
 }
 
 impl Revision {
@@ -65,7 +67,9 @@ pub fn history_in(
         let revisions = revisions_in(store, runtime, &chains, (source, subject));
         // Also where nothing was missing: a late writer may have put a deleted file back.
         if !runtime.block_on(passes.retry_if_any_moved(store, &chains))? {
-            return revisions.map(|revisions| History { revisions });
+            let ends = chains.into_iter().map(|chain| (chain.partition, chain.end));
+            let ends = ends.collect();
+            return revisions.map(|revisions| History { revisions, ends });
         }
     }
 }
