@@ -36,7 +36,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use crate::aggregate::EXACT_MARKING;
-use crate::aggregate::tables::TableReadError;
+use crate::aggregate::tables::FolderError;
 use crate::file_format::NewerFile;
 use crate::files::fault::{FaultSink, hint, nearest};
 use crate::files::{Fault, Faults, TextFiles};
@@ -67,19 +67,12 @@ pub enum AssessError {
     /// The configuration, a text or the tables do not fit together.
     #[error(transparent)]
     Faults(#[from] Faults),
-    /// A newer version wrote a file.
+    /// The tables could not be read.
+    #[error(transparent)]
+    Tables(#[from] FolderError),
+    /// A newer version wrote the earlier figures.
     #[error(transparent)]
     Newer(#[from] NewerFile),
-    /// No tables were written for the plan.
-    #[error(
-        "the store `{root}` has no tables in `{folder}`: run `partner-feeds aggregate` for this plan"
-    )]
-    NoTables {
-        /// The folder.
-        folder: String,
-        /// The store.
-        root: String,
-    },
     /// There is no such release.
     #[error(
         "the store `{root}` has no release in `{folder}`: run `partner-feeds release make`, or name \
@@ -90,30 +83,6 @@ pub enum AssessError {
         folder: String,
         /// The store.
         root: String,
-    },
-    /// A table is missing.
-    #[error(
-        "cannot find `{path}`: another version wrote the tables; run `partner-feeds aggregate`"
-    )]
-    NoTable {
-        /// The file.
-        path: String,
-    },
-    /// A table could not be read.
-    #[error("cannot read the table `{path}`: {error}")]
-    Table {
-        /// The file.
-        path: String,
-        /// Why.
-        error: TableReadError,
-    },
-    /// The receipt of a folder could not be read.
-    #[error("cannot read the receipt `{path}`: {error}; run `partner-feeds aggregate`")]
-    Provenance {
-        /// The file.
-        path: String,
-        /// Why.
-        error: serde_json::Error,
     },
     /// The document before could not be read.
     #[error("cannot read the earlier figures `{path}`: it {reason}")]

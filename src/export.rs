@@ -8,12 +8,12 @@ mod about;
 use std::borrow::Cow;
 use std::io::Write;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::aggregate::tables::{ColumnPurpose, ColumnSpec, TableBatch, TableReadError, TableSpec};
-use crate::aggregate::{EXACT_MARKING, INVENTED_FILE, INVENTED_MARKING, PROVENANCE, PlanChoice};
-use crate::file_format::{self, NewerFile};
+use crate::aggregate::tables::{
+    ColumnPurpose, ColumnSpec, FolderError, FolderTables, TableBatch, TableSpec,
+};
+use crate::aggregate::{EXACT_MARKING, INVENTED_FILE, INVENTED_MARKING, PlanChoice};
 use crate::reference::Reference;
 use crate::spreadsheet::{self, CELL_CHARACTERS, ROW_MAX, SheetWriter, csv_text, null_symbol};
 use crate::storage::{Replacement, StorageError, Store};
@@ -30,38 +30,9 @@ const ABOUT: &str = "about";
 /// Why tables were not exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The folder of a plan does not exist.
-    #[error(
-        "the store `{root}` has no tables in `{folder}`: run `partner-feeds aggregate` for this plan"
-    )]
-    NoTables {
-        /// The store.
-        root: String,
-        /// The folder.
-        folder: String,
-    },
-    /// A newer version wrote a file.
+    /// The tables could not be read.
     #[error(transparent)]
-    Newer(#[from] NewerFile),
-    /// A file of the folder is missing.
-    #[error("cannot find `{0}`: another version wrote the tables; run `partner-feeds aggregate`")]
-    NoTable(String),
-    /// A file could not be read.
-    #[error("cannot read the table `{path}`: {error}")]
-    Table {
-        /// The file.
-        path: String,
-        /// Why.
-        error: TableReadError,
-    },
-    /// The provenance could not be read.
-    #[error("cannot read the receipt `{path}`: {error}; run `partner-feeds aggregate`")]
-    Provenance {
-        /// The file.
-        path: String,
-        /// Why.
-        error: serde_json::Error,
-    },
+    Tables(#[from] FolderError),
     /// No table has a column of a choice.
     #[error("no table of this export has the column `{0}`: leave out the option, or add a table")]
     NoColumn(&'static str),
@@ -166,7 +137,7 @@ struct ChosenTable {
 impl Export<'_> {
     /// Writes the files into a folder, and returns their names.
     pub fn write(&self, folder: &mut Replacement) -> Result<Vec<String>, ExportError> {
-        let provenance = self.provenance()?;
+        let provenance = self.folder().receipt()?;
         let tables = self.chosen()?;
         let marking = self.marking()?;
         match self.format {
@@ -181,17 +152,12 @@ impl Export<'_> {
         }
     }
 
-    fn folder(&self) -> String {
-        format!("aggregates/{}", self.plan.folder())
-    }
-
-    fn provenance(&self) -> Result<serde_json::Value, ExportError> {
-        let (folder, root) = (self.folder(), self.store.root().to_owned());
-        let path = format!("{folder}/{PROVENANCE}");
-        let file = self.runtime.block_on(self.store.read(&path))?;
-        let file = file.ok_or(ExportError::NoTables { root, folder })?;
-        file_format::check_json(&path, &file, file_format::TABLES)?;
-        serde_json::from_slice(&file).map_err(|error| ExportError::Provenance { path, error })
+    fn folder(&self) -> FolderTables<'_> {
+        FolderTables {
+            store: self.store,
+            runtime: self.runtime,
+            folder: format!("aggregates/{}", self.plan.folder()),
+        }
     }
 
     /// The marking that every sheet carries.
@@ -208,7 +174,7 @@ impl Export<'_> {
         let mut chosen = Vec::new();
         for table in &self.tables {
             let columns = table.columns();
-            let batches = self.read(table)?;
+            let batches = self.folder().read(table)?;
             let rows = batches.iter();
             let rows = rows.map(|batch| self.rows.rows(&columns, batch).len() as u64);
             chosen.push(ChosenTable {
@@ -230,16 +196,6 @@ impl Export<'_> {
             Some((0, words)) => Err(ExportError::NoRows(words)),
             _ => Ok(chosen),
         }
-    }
-
-    fn read(&self, table: &'static TableSpec) -> Result<Vec<TableBatch>, ExportError> {
-        let path = format!("{}/{}.parquet", self.folder(), table.name);
-        let file: Option<Bytes> = self.runtime.block_on(self.store.read(&path))?;
-        let Some(file) = file else {
-            return Err(ExportError::NoTable(path));
-        };
-        let batches = table.read(file);
-        batches.map_err(|error| ExportError::Table { path, error })
     }
 
     fn workbook(
@@ -285,7 +241,7 @@ impl Export<'_> {
             .collect();
         let note = format!("{marking} Columns and symbols: see the sheet {ABOUT}.");
         let mut writer = SheetWriter::new(sheet, &[&chosen.table.description(), &note])?;
-        for batch in self.read(chosen.table)? {
+        for batch in self.folder().read(chosen.table)? {
             for row in self.rows.rows(columns, &batch) {
                 let values: Vec<_> = columns
                     .iter()
@@ -343,7 +299,7 @@ impl Export<'_> {
     fn write_csv(&self, output: impl Write, chosen: &ChosenTable) -> Result<(), ExportError> {
         let columns = &chosen.columns;
         let mut writer = csv_writer(output, columns.iter().map(|column| column.name))?;
-        for batch in self.read(chosen.table)? {
+        for batch in self.folder().read(chosen.table)? {
             for row in self.rows.rows(columns, &batch) {
                 let values = columns.iter().map(|column| {
                     let value = batch.value(column.name, column.value_type, row);

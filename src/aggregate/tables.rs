@@ -11,6 +11,7 @@ mod composition;
 pub mod events;
 mod factors;
 mod feed_quality;
+mod folder;
 mod intake;
 pub(crate) mod labels;
 mod lineage;
@@ -39,6 +40,8 @@ mod windows;
 pub(crate) mod writer;
 
 pub use column::{ColumnPurpose, ColumnSpec, ValueType};
+pub use folder::FolderError;
+pub(crate) use folder::FolderTables;
 pub use parquet_file::type_in_words;
 pub(crate) use reader::check_format;
 pub use reader::{TableBatch, TableReadError};

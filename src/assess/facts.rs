@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use jiff::civil;
 use tokio::runtime::Handle;
 
-use crate::aggregate::tables::{self, TableBatch, TableSpec, TableValue, ValueType};
-use crate::aggregate::{INVENTED_FILE, PROVENANCE};
+use crate::aggregate::INVENTED_FILE;
+use crate::aggregate::tables::{self, FolderTables, TableBatch, TableSpec, TableValue, ValueType};
 use crate::assess::AssessError;
 use crate::assess::query::{ColumnName, Condition, Expression, Listing, Selection};
 use crate::file_format;
@@ -123,24 +123,20 @@ impl Facts {
         runtime: &Handle,
     ) -> Result<Self, AssessError> {
         let is_release = folder.is_release;
-        let receipt = if is_release { MANIFEST } else { PROVENANCE };
-        let path = format!("{}/{receipt}", folder.path);
-        let Some(provenance) = runtime.block_on(store.read(&path))? else {
-            let (folder, root) = (folder.path.clone(), store.root().to_owned());
-            return Err(if is_release {
-                AssessError::NoRelease { folder, root }
-            } else {
-                AssessError::NoTables { folder, root }
-            });
+        let files = FolderTables {
+            store,
+            runtime,
+            folder: folder.path.clone(),
         };
-        let known = if is_release {
-            file_format::RELEASE
+        let provenance = if is_release {
+            let manifest = files.json(MANIFEST, file_format::RELEASE)?;
+            manifest.ok_or_else(|| AssessError::NoRelease {
+                folder: folder.path.clone(),
+                root: store.root().to_owned(),
+            })?
         } else {
-            file_format::TABLES
+            files.receipt()?
         };
-        file_format::check_json(&path, &provenance, known)?;
-        let provenance = serde_json::from_slice(&provenance)
-            .map_err(|error| AssessError::Provenance { path, error })?;
         let mut facts = Self {
             tables: BTreeMap::new(),
             provenance,
@@ -148,14 +144,12 @@ impl Facts {
         };
         for name in OF_WINDOW.into_iter().chain(COMPLETE).chain(["spc"]) {
             let table = tables::find(name).expect("the catalogue has the table");
-            let path = format!("{}/{name}.parquet", folder.path);
-            let batches = match runtime.block_on(store.read(&path))? {
-                Some(file) if is_release => table.read_released(file),
-                Some(file) => table.read(file),
-                None if is_release => Ok(Vec::new()),
-                None => return Err(AssessError::NoTable { path }),
+            let batches = if is_release {
+                let batches = files.read_with(table, TableSpec::read_released)?;
+                batches.unwrap_or_default()
+            } else {
+                files.read(table)?
             };
-            let batches = batches.map_err(|error| AssessError::Table { path, error })?;
             facts.add(table, &batches, window);
         }
         Ok(facts)
@@ -167,17 +161,14 @@ impl Facts {
         folder: &str,
         runtime: &Handle,
     ) -> Result<Option<String>, AssessError> {
-        let path = format!("{folder}/windows.parquet");
-        let Some(file) = runtime.block_on(store.read(&path))? else {
-            return Err(AssessError::NoTables {
-                folder: folder.to_owned(),
-                root: store.root().to_owned(),
-            });
+        let folder = FolderTables {
+            store,
+            runtime,
+            folder: folder.to_owned(),
         };
         let table = tables::find("windows").expect("the catalogue has the table");
-        let batches = table
-            .read(file)
-            .map_err(|error| AssessError::Table { path, error })?;
+        let batches = folder.read_with(table, TableSpec::read)?;
+        let batches = batches.ok_or_else(|| folder.no_tables())?;
         let ids = batches.iter().flat_map(|batch| batch.texts("window_id"));
         let years = ids.flatten().filter(|id| id.starts_with("r12:"));
         Ok(years.max().map(str::to_owned))
