@@ -64,20 +64,31 @@ impl SettingOptions for BrokerOptions {
     }
 }
 
-/// Where the store is.
 #[derive(Debug, Clone, Default, Args)]
-pub(crate) struct StoreOptions {
-    #[command(flatten)]
-    file: SettingsFile,
+struct StoreOption {
     /// Folder or URL of the store [default: the setting store.root]
     #[arg(long, value_name = "DIR")]
     store: Option<String>,
 }
 
+impl StoreOption {
+    fn add_to(&self, overrides: Overrides) -> Overrides {
+        overrides.with("store.root", self.store.as_deref())
+    }
+}
+
+/// Where the store is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct StoreOptions {
+    #[command(flatten)]
+    file: SettingsFile,
+    #[command(flatten)]
+    store: StoreOption,
+}
+
 impl SettingOptions for StoreOptions {
     fn overrides(&self) -> Overrides {
-        let overrides = self.file.overrides();
-        overrides.with("store.root", self.store.as_deref())
+        self.store.add_to(self.file.overrides())
     }
 }
 
@@ -94,15 +105,13 @@ impl StoreOptions {
 pub(crate) struct StoreAndBrokerOptions {
     #[command(flatten)]
     brokers: BrokerOptions,
-    /// Folder or URL of the store [default: the setting store.root]
-    #[arg(long, value_name = "DIR")]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreOption,
 }
 
 impl SettingOptions for StoreAndBrokerOptions {
     fn overrides(&self) -> Overrides {
-        let overrides = self.brokers.overrides();
-        overrides.with("store.root", self.store.as_deref())
+        self.store.add_to(self.brokers.overrides())
     }
 }
 
