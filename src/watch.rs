@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
+use crate::aggregate::Freshness;
 use crate::contract::{Reason, TopicRules};
 use crate::event::{Micros, TopicPartition};
 use metrics::Metrics;
@@ -106,17 +107,6 @@ impl PartitionReporter {
     }
 }
 
-/// How fresh and complete the tables of the store are.
-#[derive(Clone, Debug, Default)]
-pub struct TableFreshness {
-    /// When Kafka received the newest record that they count.
-    pub as_at: Option<Micros>,
-    /// Months that are overdue, of each partner and kind.
-    pub months_missing: BTreeMap<(String, String), i64>,
-    /// When Kafka received the newest record of each partner.
-    pub last_received: BTreeMap<String, Micros>,
-}
-
 /// A partition of this process.
 #[derive(Debug)]
 struct WatchedPartition {
@@ -188,7 +178,7 @@ struct Shared {
     last_durable: Option<Micros>,
     /// When a record of each partner last became durable in this process.
     last_of_partner: BTreeMap<String, Micros>,
-    tables: TableFreshness,
+    tables: Freshness,
 }
 
 impl RunState {
@@ -312,7 +302,7 @@ impl Watch {
     }
 
     /// The tables of the store were read.
-    pub fn tables_read(&self, tables: TableFreshness) {
+    pub fn tables_read(&self, tables: Freshness) {
         self.state.shared().tables = tables;
     }
 
@@ -889,8 +879,8 @@ mod tests {
             .collect()
     }
 
-    fn freshness() -> TableFreshness {
-        TableFreshness {
+    fn freshness() -> Freshness {
+        Freshness {
             as_at: Some(Micros(1_000_000)),
             months_missing: [(("kent-police".to_owned(), "crime".to_owned()), 3)].into(),
             last_received: [

@@ -20,7 +20,7 @@ use crate::contract::TopicRules;
 use crate::pipeline::{self, DeadLetterTopic, Loss, Summary};
 use crate::reference::Reference;
 use crate::storage::Store;
-use crate::watch::{TableFreshness, Watch};
+use crate::watch::Watch;
 
 /// Consume the topics and write them to the store
 ///
@@ -142,14 +142,7 @@ async fn watch_tables(watch: Watch, store: Store) {
     loop {
         ticks.tick().await;
         match Freshness::read(&store).await {
-            Ok(found) => {
-                let found = found.unwrap_or_default();
-                watch.tables_read(TableFreshness {
-                    as_at: found.as_at,
-                    months_missing: found.months_missing,
-                    last_received: found.last_received,
-                });
-            }
+            Ok(found) => watch.tables_read(found.unwrap_or_default()),
             Err(error) => {
                 let error = format!("{:#}", anyhow::Error::from(error));
                 tracing::warn!(error, "cannot read the tables for the metrics");
