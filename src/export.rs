@@ -207,10 +207,7 @@ impl Export<'_> {
         let about = about::rows(self, tables, provenance, marking);
         let title = about::title(&self.plan);
         let partnership = about::partnership(&self.plan);
-        let day = about::as_at(provenance).get(..10).map(str::parse);
-        let day = day
-            .and_then(Result::ok)
-            .unwrap_or(jiff::civil::date(1980, 1, 1));
+        let day = spreadsheet::day_of(Some(about::as_at(provenance)));
         let mut workbook = spreadsheet::workbook(&title, partnership, day)?;
         let header = format!("&C{marking}");
         let sheet = workbook.add_worksheet().set_name(ABOUT)?;

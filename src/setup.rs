@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 
 use minijinja::context;
 
+use crate::contract::semantic::is_of_level;
 use crate::files::TextFiles;
 use crate::files::text_files::PARTNERSHIP;
 use crate::files::toml_reader::is_area_code;
@@ -384,8 +385,7 @@ fn breaks(model: &str, police: &str) -> String {
 
 /// Whether a code is that of a district, unitary authority, metropolitan or London borough.
 pub fn is_district(code: &str) -> bool {
-    let starts = ["E06", "E07", "E08", "E09", "W06"];
-    is_area_code(code) && starts.iter().any(|start| code.starts_with(start))
+    is_area_code(code) && is_of_level(code, "district")
 }
 
 /// What the built-in configuration knows of a district: its name, its police force, and the name of

@@ -95,6 +95,12 @@ pub(crate) fn workbook(title: &str, author: &str, day: civil::Date) -> Result<Wo
     Ok(workbook)
 }
 
+/// The day of an instant; without one, the first that every spreadsheet knows.
+pub(crate) fn day_of(instant: Option<&str>) -> civil::Date {
+    let day = instant.and_then(|instant| instant.get(..10)?.parse().ok());
+    day.unwrap_or(civil::date(1980, 1, 1))
+}
+
 fn excel_day(day: civil::Date) -> Result<ExcelDateTime, XlsxError> {
     ExcelDateTime::from_ymd(day.year() as u16, day.month() as u8, day.day() as u8)
 }

@@ -39,9 +39,7 @@ pub(crate) fn write(draft: &Draft<'_>, document: &Document) -> Result<Vec<u8>, X
 
 /// The day of the figures.
 fn created(draft: &Draft<'_>) -> civil::Date {
-    let at = draft.facts.provenance["as_at"].as_str().unwrap_or_default();
-    let day = at.get(..10).and_then(|day| day.parse().ok());
-    day.unwrap_or(civil::date(1980, 1, 1))
+    spreadsheet::day_of(draft.facts.provenance["as_at"].as_str())
 }
 
 fn sheet_name(number: usize) -> String {

@@ -110,7 +110,7 @@ impl TableValue {
         }
     }
 
-    /// Whether there is no value.
+    /// Whether the value is missing.
     pub(crate) fn is_null(&self) -> bool {
         *self == Self::Null
     }
