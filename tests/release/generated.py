@@ -6,7 +6,7 @@ LEDGER is the example of that name, which writes a store. Every store has a plan
 its own, drawn from a seed. Its first release is made from the records as they were first sent; the next ones from all,
 with late and corrected records. The attack of attack.py on
 each release, and on all together with what earlier ones showed at its present value, must bound no hidden number
-inside its rule. A release may be refused, but then nothing is published. Beside that it counts what a naive method
+inside its rule. Findings are printed as they occur. A release may be refused, but then nothing is published. Beside that it counts what a naive method
 would hide: the smallest other number of each sum, until two are hidden, and what the attack finds in its result.
 """
 
@@ -100,25 +100,25 @@ def with_merges(exact, merges):
 
 class Present(attack.Release):
     """Several releases, the newest first; the numbers that only earlier ones show
-    have their present values."""
+    have their present values, if a release of the present shows others of their kind.
+    Of a kind that none shows, what was published stays all that is known."""
 
-    def __init__(self, folders, exact):
+    def __init__(self, folders, exact, kinds_now):
         super().__init__(folders)
         for key, cell in self.cells.items():
             number = exact.get(key)
-            if cell["folder"] == 0:
+            if cell["folder"] == 0 or key[:2] not in kinds_now:
                 continue
             if cell["value"] is None:
-                # A correction may have left nothing of what was hidden.
-                if cell["status"] == "suppressed" and isinstance(number, int):
-                    cell["low"] = min(cell["low"], number)
+                # A correction may have left nothing of what was hidden, and so no row.
+                if cell["status"] == "suppressed" and (key not in exact or isinstance(number, int)):
+                    cell["low"] = min(cell["low"], number or 0)
             elif isinstance(number, int):
                 cell.update(low=min(cell["low"], number) if cell["status"] == "rounded" else number,
                             high=max(cell["high"], number) if cell["status"] == "rounded" else number)
             else:
                 # What it is now has no row: nobody can compute with what it was.
                 cell.update(status="not_supplied", value=None)
-
 
     def add_cell(self, key, cell):
         if key not in self.cells or self.cells[key]["folder"] > 0:
@@ -193,6 +193,12 @@ def as_first_sent(draw, events):
         yield text
 
 
+def report(done, findings):
+    for finding in findings:
+        done["findings"] += 1
+        print(finding, flush=True)
+
+
 def main(program, ledger, work, stores=5, first=0):
     work = Path(work)
     work.mkdir(exist_ok=True)
@@ -200,7 +206,7 @@ def main(program, ledger, work, stores=5, first=0):
     events = events.stdout.splitlines()
     config = Path(__file__).resolve().parents[2] / "config"
     own_plan = (config / "plans/smp-2017-18.toml").read_text()
-    done, failed = Counter(), []
+    done = Counter()
     hidden, naively_found = Counter(), 0
     for seed in range(int(first), int(first) + int(stores)):
         draw = random.Random(seed)
@@ -220,7 +226,7 @@ def main(program, ledger, work, stores=5, first=0):
         tables = store / "aggregates/smp-2017-18"
         settings = ["--config", work / "settings.toml", "--store", store]
         shutil.rmtree(store, ignore_errors=True)
-        made = []
+        made, kinds_now = [], set()
         for number, name in enumerate(names):
             if number < 2:
                 # The first release is of what was sent first, the others of everything.
@@ -238,30 +244,32 @@ def main(program, ledger, work, stores=5, first=0):
             if code:
                 expected = ("cannot protect", "overlap in part", "have no row of this release")
                 if not any(words in text for words in expected):
-                    failed.append(f"seed {seed}, {name}: {text[-500:]}")
+                    report(done, [f"seed {seed}, {name}: {text[-500:]}"])
                 done[next((words for words in expected if words in text), "failed")] += 1
                 continue
             made.append(store / "releases" / name)
             release = attack.Release([made[-1]])
-            failed.extend(f"seed {seed}, {name}: {finding}" for finding in attacked(release))
+            if number > 0:
+                kinds_now |= {key[:2] for key in release.cells}
+            report(done, (f"seed {seed}, {name}: {finding}" for finding in attacked(release)))
             done["numbers"] += len(release.cells)
             done["suppressed"] += release.suppressed
             together = attack.Release(made[::-1])
-            exact = with_merges(exact_numbers(tables, attack.TABLES, sorted(together.windows), {}), merges)
+            kinds = sorted({kind for _, kind, *_ in together.cells})
+            levels = sorted({key[attack.AREA][0] for key in together.cells})
+            exact = with_merges(exact_numbers(tables, attack.TABLES, sorted(together.windows), {}, kinds, levels), merges)
             if len(made) == 1:
                 found = naive(attack.Release([made[-1]]), exact)
                 hidden.update(found[0])
                 naively_found += found[1]
             elif len(made) > 1:
-                together = Present(made[::-1], exact)
-                failed.extend(f"seed {seed}, {len(made)} together: {finding}" for finding in attacked(together))
+                together = Present(made[::-1], exact, kinds_now)
+                report(done, (f"seed {seed}, {len(made)} together: {finding}" for finding in attacked(together)))
                 done["attacks on several"] += 1
-    for text in failed[:20]:
-        print(text)
-    print(f"{stores} stores: {dict(done)}: {len(failed)} findings")
+    print(f"{stores} stores: {dict(done)}: {done['findings']} findings")
     print(f"first releases: {hidden['primary']} small numbers; {hidden['ours'] - hidden['primary']} hidden besides; naively "
           f"{hidden['naive']}, of which the attack finds {naively_found} exposed or narrow")
-    return 1 if failed else 0
+    return 1 if done["findings"] else 0
 
 
 if __name__ == "__main__":
