@@ -52,7 +52,7 @@ use config::ReleaseConfig;
 use earlier::Earlier;
 use protection::ProtectedBlock;
 use published::PublishedCells;
-use relations::Structure;
+use relations::{Listing, Structure};
 use rules::DisclosureRules;
 
 pub use attack::{Finding, FindingKind, ReleaseAttack};
@@ -419,8 +419,12 @@ fn make_after(
     earlier.add_other_plans();
     let mut structure = structure::build(&figures.cells, &config, run.reference);
     structure.windows = figures.windows;
+    let listing = figures.tables.iter().filter(|of| of.table.lists_areas());
+    let listed = listing.flat_map(|of| of.rows.keys());
+    structure.listings = listed.map(|row| Listing::of(&row.cell)).collect();
     let mut known = structure.clone();
     known.windows.extend(earlier.structure.windows.clone());
+    known.listings.extend(earlier.structure.listings.clone());
     let mut values: structure::Values<'_> = earlier.values().collect();
     values.extend(
         figures

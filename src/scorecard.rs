@@ -37,6 +37,9 @@ pub const DATA: &str = "scorecard.json";
 /// What a browser may do with the page: show it, with the styles that it contains.
 pub const SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
+/// Where a door that shows the page puts a link to its own start page.
+pub const START_MARK: &str = "<!-- start -->";
+
 /// Why no scorecard was written.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant describes it")]
@@ -433,6 +436,21 @@ impl Scorecard {
     pub fn is_empty(&self) -> bool {
         let mut feeds = self.feeds.iter();
         feeds.all(|feed| feed.received == 0 && feed.door_refused == 0)
+    }
+}
+
+/// What a pointer of a refusal is called, in words of the contract and of tables alike: `what.code`.
+fn field_name(pointer: &str) -> String {
+    let below = pointer.strip_prefix("/data/").or(pointer.strip_prefix('/'));
+    below.unwrap_or(pointer).replace('/', ".")
+}
+
+/// What a refusal as personal data is called, after its reason: `NHS number`.
+fn personal_reason(name: &str) -> String {
+    match name {
+        "nhs_number" => "NHS number".to_owned(),
+        "ni_number" => "National Insurance number".to_owned(),
+        _ => name.replace('_', " "),
     }
 }
 

@@ -37,6 +37,26 @@ macro_rules! examples {
 }
 with_kinds!(examples);
 
+macro_rules! tables {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal in $feed:ident,)+) => {
+        /// The files of `schemas/tables/`: of each kind an example of a table, and what its columns mean.
+        const TABLES: &[(&str, &str)] = &[$(
+            (concat!($name, ".csv"), include_str!(concat!("../../schemas/tables/", $name, ".csv"))),
+            (
+                concat!($name, "-crosswalk.csv"),
+                include_str!(concat!("../../schemas/tables/", $name, "-crosswalk.csv")),
+            ),
+        )+];
+    };
+}
+with_kinds!(tables);
+
+/// A file of `schemas/tables/`, by its name.
+pub(crate) fn table_file(name: &str) -> Option<&'static str> {
+    let mut files = TABLES.iter();
+    files.find_map(|(known, text)| (*known == name).then_some(*text))
+}
+
 /// A valid event of a kind.
 pub(crate) fn example(kind: Kind) -> Value {
     serde_json::from_str(example_text(kind)).expect("an example is JSON")

@@ -19,8 +19,10 @@ use super::{Door, finished};
 use crate::event::Micros;
 use crate::feedback::refusals::{Refusals, parse_since, refusals_since};
 use crate::feedback::search::{SearchAnswer, search, topics_of};
-use crate::scorecard::{DATA, PAGE, SECURITY_POLICY};
+use crate::scorecard::{DATA, PAGE, SECURITY_POLICY, START_MARK};
 
+/// On a scorecard, the way back.
+const START_LINK: &str = r#"<p><a href="/">Send records</a></p>"#;
 /// The most bytes of a question.
 const QUESTION_BYTES_MAX: usize = 4_096;
 
@@ -114,6 +116,7 @@ impl Door {
     /// The page of a partner's scorecard.
     pub(super) async fn scorecard_page(&self, grant: &Grant) -> Result<Response, Problem> {
         let page = self.store()?.scorecard(&grant.partner, PAGE).await?;
+        let page = String::from_utf8_lossy(&page).replacen(START_MARK, START_LINK, 1);
         let headers = [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CONTENT_SECURITY_POLICY, SECURITY_POLICY),

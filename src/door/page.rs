@@ -637,11 +637,11 @@ impl ReportView {
             refused: report.count("refused"),
             unknown: report.count("unknown"),
             contradictions: report.oddities.contradictions.count,
-            contradiction_lines: lines_text(&report.oddities.contradictions.lines),
+            contradiction_lines: lines_in_words(&report.oddities.contradictions.lines),
             unexpected_kinds: report.oddities.unexpected_kinds.count,
-            unexpected_kind_lines: lines_text(&report.oddities.unexpected_kinds.lines),
+            unexpected_kind_lines: lines_in_words(&report.oddities.unexpected_kinds.lines),
             unplaced: report.oddities.unplaced.count,
-            unplaced_lines: lines_text(&report.oddities.unplaced.lines),
+            unplaced_lines: lines_in_words(&report.oddities.unplaced.lines),
             unknown_codes: report
                 .oddities
                 .unknown_code_fields
@@ -662,8 +662,14 @@ fn unknown_codes_text(codes: &UnknownCodeField) -> String {
     };
     let nearest = codes.nearest.as_ref();
     let hint = nearest.map_or_else(String::new, |code| format!("; did you mean `{code}`?"));
-    let (list, lines) = (&codes.list, lines_text(&codes.events.lines));
-    format!("{place}not a code of {list}{hint} (lines {lines})")
+    let (list, lines) = (&codes.list, lines_in_words(&codes.events.lines));
+    format!("{place}not a code of {list}{hint}. {lines}")
+}
+
+/// Such as `Line 5` or `Lines 5, 7`.
+fn lines_in_words(lines: &[u64]) -> String {
+    let word = if lines.len() == 1 { "Line" } else { "Lines" };
+    format!("{word} {}", lines_text(lines))
 }
 
 fn lines_text(lines: &[u64]) -> String {

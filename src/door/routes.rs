@@ -70,7 +70,7 @@ const NAMED: &[ProblemKind] = &[ProblemKind::NotFound];
 
 /// All routes. Those of the API are in the OpenAPI document.
 #[rustfmt::skip]
-pub(super) const ROUTES: [Route; 18] = [
+pub(super) const ROUTES: [Route; 19] = [
     Route::page("get", "/", || get(page::home)),
     Route::page("get", "/page.css", || get(page::style)),
     Route::page("post", "/sign-in", || post(page::sign_in)),
@@ -87,6 +87,7 @@ pub(super) const ROUTES: [Route; 18] = [
     Route::api("post", "/v1/where", "findRecord", &[PARTNER, STORED, LIMITED, &[ProblemKind::TooLarge, ProblemKind::Slow], QUESTION], || post(feedback::where_is)),
     Route::api("get", "/v1/kinds/{file}", "downloadTable", &[NAMED], || get(kind_template)),
     Route::api("get", "/schemas/{file}", "downloadSchema", &[NAMED], || get(schema)),
+    Route::api("get", "/schemas/tables/{file}", "downloadTableFile", &[NAMED], || get(table_file)),
     Route::api("get", "/openapi.json", "showOpenApi", &[], || get(openapi)),
     Route::api("get", "/asyncapi.json", "showAsyncApi", &[], || get(asyncapi)),
 ];
@@ -342,12 +343,17 @@ async fn whoami(State(door): State<Arc<Door>>, Partner(grant): Partner) -> Respo
 /// The empty table of a kind.
 async fn kind_template(Path(file): Path<String>) -> Response {
     let kind = file.strip_suffix(".csv").and_then(Kind::from_name);
-    match kind {
-        Some(kind) => (
-            [(header::CONTENT_TYPE, "text/csv; charset=utf-8")],
-            template(kind),
-        )
-            .into_response(),
+    csv_response(kind.map(template))
+}
+
+/// An example of a table, or what its columns mean.
+async fn table_file(Path(file): Path<String>) -> Response {
+    csv_response(schemas::table_file(&file))
+}
+
+fn csv_response(text: Option<impl IntoResponse>) -> Response {
+    match text {
+        Some(text) => ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response(),
         None => {
             Problem::new(ProblemKind::NotFound, "there is no kind of this name").into_response()
         }

@@ -96,6 +96,16 @@ fn referred(reference: &str) -> Option<&'static Value> {
     schemas::document("parts")?["$defs"].get(name)
 }
 
+/// Whether all headers of a table are columns of a kind.
+fn has_columns(kind: Kind, headers: &csv::StringRecord) -> bool {
+    let known = columns(kind);
+    let mut headers = headers
+        .iter()
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    headers.all(|name| known.iter().any(|column| column.name == name))
+}
+
 /// The header of an empty table of a kind, as a line of CSV.
 pub(super) fn template(kind: Kind) -> String {
     let names: Vec<String> = columns(kind)
@@ -225,11 +235,21 @@ impl Table {
             let column = known.iter().find(|column| column.name == name);
             let at = column_name(index);
             if column.is_none() && !name.is_empty() {
-                let hint = hint(name, known.iter().map(|column| &*column.name));
+                let fitting = Kind::ALL.iter().filter(|kind| has_columns(**kind, record));
+                let fitting: Vec<&str> = fitting.map(|kind| kind.as_str()).collect();
+                let advice = if fitting.is_empty() {
+                    let hint = hint(name, known.iter().map(|column| &*column.name));
+                    format!(
+                        "{hint}: delete it, or write one of the columns of the template, /v1/kinds/{}.csv",
+                        self.kind
+                    )
+                } else {
+                    let kinds = fitting.join(" or ");
+                    format!(": all headers are fields of {kinds}, so choose that kind")
+                };
                 let detail = format!(
-                    "column {at} has a header that is not a field of {kind}{hint}: delete it, or write one of \
-                     the columns of the template, /v1/kinds/{kind}.csv",
-                    kind = self.kind
+                    "column {at} has a header that is not a field of {}{advice}",
+                    self.kind
                 );
                 return Err(Problem::new(ProblemKind::Body, detail));
             }

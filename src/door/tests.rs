@@ -682,6 +682,17 @@ fn a_table_is_refused_for_its_headers_and_a_cell_by_row_and_column() {
             "{name}"
         );
     }
+    let of_another_kind = door.request("GET", "/schemas/tables/crime.csv", &[], b"");
+    let answer = post(&of_another_kind.text).with_status(400);
+    assert!(
+        answer.text.contains("fields of crime, so choose that kind"),
+        "{answer:?}"
+    );
+    let meanings = door.request("GET", "/schemas/tables/crime-crosswalk.csv", &[], b"");
+    assert_eq!(
+        meanings.text,
+        include_str!("../../schemas/tables/crime-crosswalk.csv")
+    );
     let schema = door.request("GET", "/schemas/homelessness-case.schema.json", &[], b"");
     assert_eq!(
         schema.text,

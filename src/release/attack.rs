@@ -160,6 +160,10 @@ impl PublishedRelease {
                 *part = plan.rename(part, &theirs);
             }
         }
+        let listings = std::mem::take(&mut self.structure.listings).into_iter();
+        self.structure.listings = listings
+            .map(|own| own.rename(|series| plan.rename(series, &theirs)))
+            .collect();
         self.structure.series.retain(|relation| {
             let of_total = relation.whole == SeriesRef::named("total");
             let is_own = !relation.parts.iter().any(SeriesRef::is_of_another_plan)
@@ -177,6 +181,7 @@ impl PublishedRelease {
         self.rules.extend(other.rules);
         self.tables.extend(other.tables);
         self.structure.windows.extend(other.structure.windows);
+        self.structure.listings.extend(other.structure.listings);
         for area in other.structure.areas {
             if !self.structure.areas.contains(&area) {
                 self.structure.areas.push(area);

@@ -39,9 +39,13 @@ impl Ghost {
             ..Cell::public(self.value)
         };
         if cell.is_hidden() {
-            // What was hidden must stay hidden, also beside what this release shows.
-            let is_small = (1..=self.safeguard.hide).contains(&self.value);
-            cell.spread = if is_small { self.safeguard.spread } else { 0 };
+            // What was hidden must stay hidden, also beside what this release shows, and at any value: it may
+            // have been small then.
+            cell.spread = if self.value > 0 {
+                self.safeguard.spread
+            } else {
+                0
+            };
             cell.floor = self.value.min(1);
         }
         cell
@@ -64,6 +68,7 @@ impl Earlier {
         self.structure.windows.extend(structure.windows);
         self.structure.areas.extend(structure.areas);
         self.structure.series.extend(structure.series);
+        self.structure.listings.extend(structure.listings);
     }
 
     /// Adds the numbers of a release.

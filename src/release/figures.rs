@@ -240,6 +240,11 @@ impl FigureTable {
     pub(crate) fn is_of_series(&self) -> bool {
         self.split.is_empty()
     }
+
+    /// Whether it has a row for every area with records of a series, and for those of no area.
+    pub(crate) fn lists_areas(&self) -> bool {
+        self.is_of_series() && self.is_sparse
+    }
 }
 
 const STATUS: &str = "`exact`; `rounded` (to the nearest 5); `suppressed` (hidden to protect people); \

@@ -26,7 +26,7 @@ use crate::release::derived;
 use crate::release::figures::{FIGURES, is_copied};
 use crate::release::keys::{CellKey, SeriesRef};
 use crate::release::published::{self, PublishedCell, PublishedCells};
-use crate::release::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
+use crate::release::relations::{AreaParts, Listing, SeriesRelation, SeriesRule, Structure};
 use crate::release::rules::DisclosureRules;
 use crate::release::table::{ReleaseTable, column, index_of};
 use crate::release::{DIMENSIONS, ExactTables, MadeRelease, ReleaseError, ReleaseRun, workbook};
@@ -627,6 +627,10 @@ pub(crate) fn read_published(
             file: format!("{}.parquet", figures.name),
             why: format!("its columns of {row} contradict one another"),
         })?;
+        if figures.lists_areas() {
+            let listings = cells.iter().map(|(key, _)| Listing::of(key));
+            release.structure.listings.extend(listings);
+        }
         release.cells.extend(cells);
         release.structure.windows.extend(published::windows(&read));
         release.tables.push(read);

@@ -87,6 +87,38 @@ impl AreaParts {
     }
 }
 
+/// A table lists the areas of a level for a series in a window: every area with records of it, and those
+/// that collect the records of no area. Tables that compare areas leave the latter out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Listing {
+    partner: String,
+    kind: String,
+    series: SeriesRef,
+    tier: Tier,
+    pub(crate) window: String,
+}
+
+impl Listing {
+    /// The listing that a row of such a table belongs to.
+    pub(crate) fn of(key: &CellKey) -> Self {
+        Self {
+            partner: key.partner.clone(),
+            kind: key.kind.clone(),
+            series: key.series.clone(),
+            tier: (key.area.level.clone(), key.area.vintage.clone()),
+            window: key.window.clone(),
+        }
+    }
+
+    /// Names its series as a plan does.
+    pub(crate) fn rename(self, rename: impl Fn(&SeriesRef) -> SeriesRef) -> Self {
+        Self {
+            series: rename(&self.series),
+            ..self
+        }
+    }
+}
+
 /// What relations follow from besides the keys of cells.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Structure {
@@ -94,6 +126,7 @@ pub(crate) struct Structure {
     pub(crate) windows: BTreeMap<String, (Month, Month)>,
     pub(crate) areas: Vec<AreaParts>,
     pub(crate) series: Vec<SeriesRelation>,
+    pub(crate) listings: BTreeSet<Listing>,
 }
 
 /// The level of everything that was received.
@@ -138,9 +171,18 @@ pub(crate) fn build(
             .map(|(key, index)| ((*key).clone(), *index))
             .collect(),
         areas_of: BTreeMap::new(),
+        listed_windows: BTreeMap::new(),
         incomplete: BTreeSet::new(),
         built: BlockRelations::default(),
     };
+    if let Some(first) = cells.keys().next() {
+        let listings = structure.listings.iter();
+        for own in listings.filter(|own| own.partner == first.partner && own.kind == first.kind) {
+            let of = (own.series.clone(), own.tier.clone());
+            let windows = builder.listed_windows.entry(of).or_default();
+            windows.push(&own.window);
+        }
+    }
     for key in missing {
         builder.incomplete.insert(place_of(key));
     }
@@ -184,6 +226,8 @@ struct Builder<'b> {
     cells: BTreeMap<CellKey, usize>,
     /// The areas of a level for which a series is counted, or split by a table; with or without a number.
     areas_of: BTreeMap<(SeriesRef, Option<String>, Tier), BTreeSet<AreaRef>>,
+    /// The windows in which a table lists the areas of a level for a series.
+    listed_windows: BTreeMap<(SeriesRef, Tier), Vec<&'b str>>,
     /// Where a table has a part without a number.
     incomplete: BTreeSet<SplitPlace>,
     built: BlockRelations,
@@ -371,10 +415,15 @@ impl Builder<'_> {
             for tier in tiers {
                 let Some((_, all)) = all else { continue };
                 let of_tier = self.areas_of_tier(series, measure, &tier, areas);
+                let is_complete = of_tier.has_collected() || self.is_listed(series, &tier, window);
                 let cells = |cover: &[&AreaRef]| -> Vec<usize> {
                     cover.iter().map(|area| areas[*area]).collect()
                 };
-                let covers = of_tier.covers(areas);
+                let covers = if is_complete {
+                    of_tier.covers(areas)
+                } else {
+                    Vec::new()
+                };
                 for cover in &covers {
                     self.push(Relation::equal(*all, cells(cover)));
                 }
@@ -388,7 +437,8 @@ impl Builder<'_> {
                     .into_iter()
                     .map(|area| counts.and_then(|counts| counts.get(area)).copied())
                     .collect();
-                if let Some(absent) = absent.filter(|own| !measure.is_count() && !own.is_empty()) {
+                let is_part_of_counts = is_complete && !measure.is_count();
+                if let Some(absent) = absent.filter(|own| is_part_of_counts && !own.is_empty()) {
                     let all_parts = parts.iter().copied().chain(absent);
                     self.push(Relation::at_least(*all, all_parts.collect::<Vec<_>>()));
                 }
@@ -400,12 +450,26 @@ impl Builder<'_> {
                     .filter(|(area, _)| area.level == within.level && area.code == within.code);
                 let relations: Vec<Relation> = wholes
                     .flat_map(|(area, whole)| {
-                        self.area_relations(within, (area, *whole), areas, series)
+                        self.area_relations(within, (area, *whole), areas, (series, window))
                     })
                     .collect();
                 self.built.relations.extend(relations);
             }
         }
+    }
+
+    /// Whether a table lists the areas of a level for a series in a window, or in one that contains it: an
+    /// area without a row then has no records. Remainders are in no table; what is known of them follows
+    /// from the numbers that they are the difference of.
+    fn is_listed(&self, series: &SeriesRef, tier: &Tier, window: &str) -> bool {
+        let Some((first, last)) = self.structure.windows.get(window) else {
+            return false;
+        };
+        let windows = self.listed_windows.get(&(series.clone(), tier.clone()));
+        windows.into_iter().flatten().any(|own| {
+            let span = self.structure.windows.get(*own);
+            span.is_some_and(|(from, to)| from <= first && last <= to)
+        })
     }
 
     /// The areas of a level into which records fall: those of the table itself, if it has the areas that
@@ -449,7 +513,7 @@ impl Builder<'_> {
         within: &AreaParts,
         (area, whole): (&AreaRef, usize),
         areas: &BTreeMap<AreaRef, usize>,
-        series: &SeriesRef,
+        (series, window): (&SeriesRef, &str),
     ) -> Vec<Relation> {
         let part = |code: &str| AreaRef {
             level: within.part_level.clone(),
@@ -466,11 +530,12 @@ impl Builder<'_> {
         }
         let unplaced = part(UNPLACED);
         let tier = (within.part_level.clone(), within.part_vintage.clone());
+        let may_be_unplaced = !within.is_merge() && within.level != SET;
+        let is_known = !may_be_unplaced || self.is_listed(series, &tier, window);
         let expected = self.areas_of.get(&(series.clone(), None, tier));
-        // A merged area is its parts, wherever other records are.
         let has_unplaced =
-            !within.is_merge() && expected.is_some_and(|areas| areas.contains(&unplaced));
-        let is_complete = within.is_complete && parts.len() == within.parts.len();
+            may_be_unplaced && expected.is_some_and(|areas| areas.contains(&unplaced));
+        let is_complete = is_known && within.is_complete && parts.len() == within.parts.len();
         match (is_complete, has_unplaced, areas.get(&unplaced)) {
             (true, false, _) => vec![Relation::equal(whole, parts)],
             (true, true, Some(unplaced)) => {
@@ -613,6 +678,11 @@ struct TierAreas {
 }
 
 impl TierAreas {
+    /// Whether areas that collect the records of no area are among them.
+    fn has_collected(&self) -> bool {
+        self.apart.iter().any(AreaRef::is_collected)
+    }
+
     /// Every choice of areas with a number that has the complete level, each place once. An area whose
     /// own number is not known needs one that it was merged into.
     fn covers(&self, cells: &BTreeMap<AreaRef, usize>) -> Vec<Vec<&AreaRef>> {

@@ -16,7 +16,7 @@ use super::earlier::Earlier;
 use super::keys::{AreaRef, CellKey, Measure, SeriesRef};
 use super::protection::{self, ProtectedBlock, rounded};
 use super::published::PublishedForm;
-use super::relations::{AreaParts, SeriesRelation, SeriesRule, Structure};
+use super::relations::{AreaParts, Listing, SeriesRelation, SeriesRule, Structure};
 use super::rules::{Revised, Safeguard};
 use super::*;
 use crate::aggregate::tables::TableValue;
@@ -188,7 +188,11 @@ impl World {
             safeguard: Arc::new(self.safeguard.clone()),
             base: None,
         };
-        self.cells.insert(Self::key(name, code, window), cell);
+        let key = Self::key(name, code, window);
+        if key.measure.is_count() {
+            self.structure.listings.insert(Listing::of(&key));
+        }
+        self.cells.insert(key, cell);
     }
 
     /// Adds exact numbers of the year, `name area count` each.
@@ -973,6 +977,82 @@ fn a_number_that_was_suppressed_stays_suppressed() {
         .with(&[("total", "d1", 9), ("total", "d2", 252)]);
     let after = again.try_protect(&earlier).expect("protectable");
     assert_eq!(hidden(&after.cells), ["total d1", "total d2"]);
+}
+
+#[test]
+fn a_number_that_an_earlier_release_hid_is_not_computed_from_a_later_one_also_if_it_has_grown() {
+    let [_, (quarter, ..), (next, ..), _] = WINDOWS;
+    let mut world = police();
+    let half = cells::months(date(2017, 4, 1), date(2017, 9, 30));
+    world.structure.windows.insert("half".to_owned(), half);
+    let of = |counts: &[(&str, i64)]| {
+        let mut world = world.clone();
+        for (window, count) in counts {
+            world.known("total", "all-received", window, Known::Exact(*count));
+        }
+        world
+    };
+    let first = of(&[(quarter, 3), (next, 20)]).protect();
+    assert_eq!(hidden(&first), ["total all-received"]);
+    // The half year less the second quarter is the first one, which was hidden.
+    let grown = of(&[(quarter, 9), (next, 20)]);
+    let second = of(&[("half", 29)]);
+    let alone = second.try_protect(&Earlier::default());
+    assert_eq!(hidden(&alone.expect("protectable").cells), [""; 0]);
+    let after = second.try_protect(&earlier_of(first, &grown.cells));
+    assert_eq!(
+        hidden(&after.expect("protectable").cells),
+        ["total all-received"]
+    );
+}
+
+#[test]
+fn the_areas_of_a_table_that_compares_them_are_not_everything() {
+    let counted = police().with(&[
+        ("total", "all-received", 33),
+        ("total", "d1", 20),
+        ("total", "d2", 10),
+    ]);
+    let listed = counted.try_protect(&Earlier::default());
+    assert!(matches!(listed, Err(ReleaseError::Contradiction { .. })));
+    // A control chart has no row for the records of no area.
+    let mut compared = counted;
+    compared.structure.listings.clear();
+    assert_eq!(compared.hidden(), [""; 0]);
+    // The districts of a set are all that is in it, in every table; of a district, some wards may be unknown.
+    let wards = [("total", "d1", 20), ("total", "w1", 9), ("total", "w2", 8)];
+    let mut world = police().with(&wards).area_parts("d1", &["w1", "w2"], true);
+    world.structure.listings.clear();
+    assert_eq!(world.hidden(), [""; 0]);
+    let districts = [
+        ("total", "kent", 20),
+        ("total", "d1", 17),
+        ("total", "d2", 3),
+    ];
+    let mut world = police()
+        .with(&districts)
+        .area_parts("kent", &["d1", "d2"], true);
+    world.structure.listings.clear();
+    assert_eq!(world.hidden(), ["total d1", "total d2"]);
+}
+
+#[test]
+fn a_listed_window_lists_the_areas_of_the_windows_in_it() {
+    let [(year, ..), (quarter, ..), ..] = WINDOWS;
+    let mut world = police();
+    for window in [year, quarter] {
+        for (code, count) in [("all-received", 23), ("d1", 20), ("d2", 3)] {
+            world.known("total", code, window, Known::Exact(count));
+        }
+    }
+    world.structure.listings.retain(|own| own.window == year);
+    let hidden: Vec<(String, String)> = world
+        .protect()
+        .into_iter()
+        .filter(|(_, cell)| cell.form.value().is_none())
+        .map(|(key, _)| (key.window, key.area.code))
+        .collect();
+    assert_eq!(hidden.len(), 4, "{hidden:?}");
 }
 
 #[test]

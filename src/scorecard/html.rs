@@ -6,7 +6,10 @@ use minijinja::context;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::{FeedCard, KindCard, MonthCard, RefusalRow, SECURITY_POLICY, Scorecard, ShownMonths};
+use super::{
+    FeedCard, KindCard, MonthCard, RefusalRow, SECURITY_POLICY, START_MARK, Scorecard, ShownMonths,
+    field_name, personal_reason,
+};
 use crate::event::Month;
 use crate::reference::labels::in_words;
 use crate::reference::windows::months_in_words;
@@ -21,6 +24,26 @@ const BAR_HEIGHT: f64 = 40.0;
 const BAR_STEP: usize = 48;
 /// The refusals that a page lists.
 const REFUSALS_MAX: usize = 100;
+
+/// The figures of a month of a kind, in the order of the columns.
+const FIGURES: [&str; 13] = [
+    "Records",
+    "Usual number",
+    "Late",
+    "Corrected",
+    "Cancelled",
+    "Contradictory",
+    "Unknown code",
+    "No priority",
+    "No recorded date",
+    "No area",
+    "Area outside",
+    "Only month known",
+    "Other or not known",
+];
+const UNKNOWN: &str = "–";
+/// What a figure is in a month in which it says nothing.
+const NOTHING: [&str; 3] = ["0", "0%", UNKNOWN];
 
 /// A feed as the page shows it.
 #[derive(Serialize)]
@@ -65,7 +88,12 @@ struct Cell {
 struct KindView<'c> {
     label: &'c str,
     chart: Chart,
+    /// The names of the figures; those that are 0 or unknown in all months are left out.
+    figures: Vec<&'static str>,
+    left_out: Vec<&'static str>,
     months: Vec<MonthDetail>,
+    /// Months before those shown: the JSON has them.
+    earlier_months: usize,
 }
 
 /// A month of a kind in detail.
@@ -81,7 +109,7 @@ struct MonthDetail {
 #[derive(Serialize)]
 struct RefusalView<'c> {
     reason: &'static str,
-    pointer: &'c str,
+    field: String,
     kind: &'c str,
     count: String,
     door_refused: String,
@@ -150,6 +178,7 @@ pub(super) fn write(card: &Scorecard) -> Result<String, minijinja::Error> {
     let values = context! {
         style => STYLE,
         security_policy => SECURITY_POLICY,
+        start_mark => START_MARK,
         name => &*card.name,
         as_at => card.as_at.map(instant_text),
         feeds => Serde(&feeds),
@@ -180,7 +209,7 @@ fn feed_view(feed: &FeedCard, shown: ShownMonths) -> FeedView<'_> {
         personal: feed
             .personal
             .iter()
-            .map(|(reason, count)| (in_words(reason), *count))
+            .map(|(reason, count)| (personal_reason(reason), *count))
             .collect(),
         kinds: supplied.iter().map(|kind| kind.label.as_str()).collect(),
         not_supplied: feed
@@ -237,43 +266,62 @@ fn kind_view(kind: &KindCard, first: Month) -> Option<KindView<'_>> {
         found.map_or(0, |card| card.records as u64)
     };
     let shown = kind.months.iter().rev().filter(|card| card.month >= first);
+    let mut months: Vec<MonthDetail> = shown.map(month_detail).collect();
+    let is_said = |index: usize| {
+        let numbers = months.iter().map(|month| month.numbers[index].as_str());
+        index == 0 || numbers.into_iter().any(|number| !NOTHING.contains(&number))
+    };
+    let said: Vec<bool> = (0..FIGURES.len()).map(is_said).collect();
+    for month in &mut months {
+        let mut said = said.iter();
+        month.numbers.retain(|_| said.next() == Some(&true));
+    }
+    let named = |is_said: bool| {
+        let named = FIGURES.iter().zip(&said);
+        let named = named.filter(move |(_, said)| **said == is_said);
+        named.map(|(name, _)| *name).collect()
+    };
     Some(KindView {
         label: &kind.label,
         chart: Chart::new(last, CHART_MONTHS[0], records),
-        months: shown.map(month_detail).collect(),
+        figures: named(true),
+        left_out: named(false),
+        earlier_months: kind.months.len() - months.len(),
+        months,
     })
 }
 
 fn month_detail(card: &MonthCard) -> MonthDetail {
     let number = |number: i64| grouped(number.max(0) as u64);
-    let optional = |value: Option<i64>| value.map_or_else(|| "–".to_owned(), number);
+    let optional = |value: Option<i64>| value.map_or_else(|| UNKNOWN.to_owned(), number);
     let share = |share: f64| {
         if card.records > 0 {
             percent(share)
         } else {
-            "–".to_owned()
+            UNKNOWN.to_owned()
         }
     };
     let valid = &card.valid;
+    let figures: [String; FIGURES.len()] = [
+        number(card.records),
+        optional(card.reference.map(|usual| usual.round() as i64)),
+        number(card.late),
+        number(card.revised),
+        number(card.cancelled),
+        number(card.contradictions),
+        number(valid.unknown_code),
+        optional(valid.unmapped),
+        number(valid.date_fallback),
+        number(valid.no_location),
+        optional(valid.outside),
+        share(card.defaults.month_precision),
+        share(card.defaults.other_or_not_known),
+    ];
     MonthDetail {
         month: in_full(card.month),
         status: card.status.unwrap_or("before figures").replace('_', " "),
         due: card.due.strftime("%-d %b %Y").to_string(),
-        numbers: vec![
-            number(card.records),
-            optional(card.reference.map(|usual| usual.round() as i64)),
-            number(card.late),
-            number(card.revised),
-            number(card.cancelled),
-            number(card.contradictions),
-            number(valid.unknown_code),
-            optional(valid.unmapped),
-            number(valid.date_fallback),
-            number(valid.no_location),
-            optional(valid.outside),
-            share(card.defaults.month_precision),
-            share(card.defaults.other_or_not_known),
-        ],
+        numbers: figures.into(),
     }
 }
 
@@ -300,7 +348,7 @@ fn completeness(kinds: &[&KindCard], first: Month) -> Vec<(String, Vec<String>)>
         if records > 0.0 {
             percent(with_field / records)
         } else {
-            "–".to_owned()
+            UNKNOWN.to_owned()
         }
     };
     fields
@@ -315,7 +363,7 @@ fn completeness(kinds: &[&KindCard], first: Month) -> Vec<(String, Vec<String>)>
 fn refusal_view(row: &RefusalRow, newest: Month) -> RefusalView<'_> {
     RefusalView {
         reason: row.reason.as_str(),
-        pointer: &row.pointer,
+        field: field_name(&row.pointer),
         kind: row.kind.as_deref().unwrap_or("not known"),
         count: grouped(row.count),
         door_refused: grouped(row.door_refused),

@@ -6,7 +6,7 @@
 use indicatif::HumanCount;
 
 use super::advice::advice;
-use super::{FeedCard, KindCard, MonthCard, RefusalRow, ShownMonths};
+use super::{FeedCard, KindCard, MonthCard, RefusalRow, ShownMonths, field_name, personal_reason};
 use crate::contract::rejection::Reason;
 use crate::event::Month;
 use crate::reference::windows::months_in_words;
@@ -45,7 +45,7 @@ fn personal(feed: &FeedCard) -> Option<String> {
     let reasons: Vec<String> = feed
         .personal
         .iter()
-        .map(|(reason, count)| format!("{} {count}", reason.replace('_', " ")))
+        .map(|(reason, count)| format!("{} {count}", personal_reason(reason)))
         .collect();
     let action = advice(Reason::PersonalField).action;
     (count > 0).then(|| {
@@ -77,7 +77,7 @@ fn refusals(feed: &FeedCard, first: Month) -> Vec<String> {
             });
             let at = match row.pointer.as_str() {
                 "" => String::new(),
-                pointer => format!(" at {pointer}"),
+                pointer => format!(" at `{}`", field_name(pointer)),
             };
             let kind = row.kind.as_deref();
             let of = kind.map_or_else(String::new, |kind| format!(" of {kind}"));
@@ -121,9 +121,12 @@ fn suspect(kind: &KindCard, first: Month) -> impl Iterator<Item = String> {
                 "Check that no record was sent under two subjects."
             };
             format!(
-                "{}: {} records for {}, where months around it have {}. {what}",
+                "{}: {} for {}, where months around it have {}. {what}",
                 kind.label,
-                HumanCount(month.records as u64),
+                match month.records {
+                    1 => "1 record".to_owned(),
+                    records => format!("{} records", HumanCount(records as u64)),
+                },
                 months_in_words(month.month, month.month),
                 HumanCount(usual.round() as u64)
             )

@@ -30,6 +30,8 @@ COUNTS = {"factors": {"count_value": "with", "count_without": "without", "count_
 SPLITS = {"factors": ["factor"], "repeats": ["definition"], "outcomes": ["outcome_group", "outcome"],
           "profile": ["weekday", "hour"],
           "place_of_safety": ["legal_power", "regime", "place_of_safety", "transport", "age_group"]}
+# Tables with a row for every area that has records, and for the records of no area.
+LISTING = ["window_totals", "priority_monthly", "category_monthly"]
 TABLES = ["window_totals", "priority_monthly", "category_monthly", "change", "spc", *SPLITS]
 # Numbers that are computed from counts: none stands beside a hidden one.
 COMPUTED = ["share_pct", "rate_per_1000", "rank_min", "rank_max", "rank_of", "share_of_known_pct", "repeat_pct",
@@ -54,6 +56,7 @@ class Release:
         self.areas, self.relations, self.suppressed = set(), set(), 0
         self.findings = []
         self.changes, self.plan = [], None
+        self.listed = defaultdict(set)
         for number, folder in enumerate(folders):
             self.folder = number
             self.begin_plan(read(folder, "priorities"))
@@ -82,8 +85,14 @@ class Release:
                     rows = read(folder, name)
                     for row in rows:
                         self.add(name, row)
+                        if name in LISTING:
+                            series = self.series_of(*(row[key] for key in KEYS[2:5]))
+                            of = (row["partner"], row["kind"], series, (row["area_level"], row["area_vintage"]))
+                            self.listed[of].add(self.windows[row["window_id"]])
                     self.check_together(name, rows)
-        self.check_bases()
+        # What a release shows beside its comparisons, others may show in another form.
+        if len(folders) == 1:
+            self.check_bases()
 
     def begin_plan(self, priorities):
         """Series of another plan with an equal scope are the same; others are series of their own."""
@@ -216,7 +225,7 @@ class Block:
     """The numbers of one partner's kind, and what is known about their sums."""
 
     def __init__(self, release, partner, kind):
-        self.release = release
+        self.release, self.of = release, (partner, kind)
         self.low, self.high, self.rule, self.keys = [], [], [], []
         self.index, self.missing, self.rows = {}, set(), []
         for key, row in release.cells.items():
@@ -331,7 +340,8 @@ class Block:
                     merged = {area: {(*area[:3], code) for code in merges[*tier, area[3]]}
                               for area in apart if (*tier, area[3]) in merges}
                     apart = apart.difference(merged).union(*merged.values())
-                    covers = list(covers_of(apart, merged, cells))
+                    is_all = bool(COLLECTED & {area[3] for area in apart}) or self.is_listed(series, tier, window)
+                    covers = list(covers_of(apart, merged, cells)) if is_all else []
                     for cover in covers:
                         self.equal(whole, [cells[area] for area in cover])
                     if covers:
@@ -344,7 +354,7 @@ class Block:
                     parts = [cells[area] for area in [*chosen, *rest] if area in cells]
                     self.within(whole, parts)
                     others = [counts.get(area) for area in rest if area not in cells]
-                    if measure != COUNT and others and None not in others:
+                    if is_all and measure != COUNT and others and None not in others:
                         self.covered(whole, [*parts, *others])
             for level, code, part_level, vintage, is_complete, codes in self.release.areas:
                 for area, whole in list(cells.items()):
@@ -354,17 +364,24 @@ class Block:
                     parts = [cells[part(code)] for code in sorted(codes) if part(code) in cells]
                     if not parts:
                         continue
-                    unplaced = part("unplaced")
-                    has_unplaced = unplaced in self.counted.get((series, COUNT, (part_level, vintage)), ())
-                    # A merged area is its parts.
-                    has_unplaced = has_unplaced and level != part_level
-                    is_all = is_complete and len(parts) == len(codes)
+                    unplaced, tier = part("unplaced"), (part_level, vintage)
+                    # A merged area is its parts, and a set is its districts.
+                    may_be_unplaced = level not in (part_level, "set")
+                    has_unplaced = may_be_unplaced and unplaced in self.counted.get((series, COUNT, tier), ())
+                    is_known = not may_be_unplaced or self.is_listed(series, tier, window)
+                    is_all = is_known and is_complete and len(parts) == len(codes)
                     if is_all and not has_unplaced:
                         self.equal(whole, parts)
                         continue
                     self.within(whole, parts)
                     if is_all and unplaced in cells:
                         self.covered(whole, [*parts, cells[unplaced]])
+
+    def is_listed(self, series, tier, window):
+        """Whether a table has a row for each of a level's areas with records, in the window or a longer one."""
+        span = self.release.windows.get(window)
+        return span is not None and any(
+            own[0] <= span[0] and span[1] <= own[1] for own in self.release.listed[(*self.of, series, tier)])
 
     def add_parts(self):
         """What tables split: the parts of a series are the series, and at most the same part of the total."""
