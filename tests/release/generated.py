@@ -255,9 +255,11 @@ def main(program, ledger, work, stores=5, first=0):
             done["numbers"] += len(release.cells)
             done["suppressed"] += release.suppressed
             together = attack.Release(made[::-1])
-            kinds = sorted({kind for _, kind, *_ in together.cells})
-            levels = sorted({key[attack.AREA][0] for key in together.cells})
-            exact = with_merges(exact_numbers(tables, attack.TABLES, sorted(together.windows), {}, kinds, levels), merges)
+            parts = [part for _, _, own in merges for part in own]
+            only = {"kind": {key[1] for key in together.cells}, "area_level": {key[attack.AREA][0] for key in together.cells},
+                    "series": {key[3] for key in together.cells}.union(parts)}
+            names = [name for name in attack.TABLES if any((of / f"{name}.parquet").exists() for of in made)]
+            exact = with_merges(exact_numbers(tables, names, sorted(together.windows), {}, only), merges)
             if len(made) == 1:
                 found = naive(attack.Release([made[-1]]), exact)
                 hidden.update(found[0])

@@ -69,16 +69,16 @@ def key_of(name, row, part, merged=MERGED):
     return (row["partner"], row["kind"], *series, measure, *(row[column] for column in KEYS[5:]))
 
 
-def exact_numbers(store, names, windows, merges=MERGED, kinds=None, levels=None):
-    """The numbers of the exact tables, of all kinds and levels of areas unless some are named."""
+def exact_numbers(store, names, windows, merges=MERGED, only=None):
+    """The numbers of the exact tables, of all rows or only of those with some values in some columns."""
     numbers = {}
     filters = [("window_id", "in", windows)]
-    filters += [(column, "in", named) for column, named in (("kind", kinds), ("area_level", levels)) if named]
     for name in {"window_totals", *names}:
         counts = COUNTS.get(name, {"count_value": None})
         keys = [key for key in KEYS if name != "place_of_safety" or key not in KEYS[2:5]]
         columns = [*keys, *SPLITS.get(name, []), *counts, "count_status"]
-        table = pq.read_table(store / f"{name}.parquet", columns=columns, filters=filters)
+        own = [(column, "in", sorted(values)) for column, values in (only or {}).items() if column in columns]
+        table = pq.read_table(store / f"{name}.parquet", columns=columns, filters=filters + own)
         merged, seen = set(merges.values()), set()
         for row in table.to_pylist():
             for column, part in counts.items():
