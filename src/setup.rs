@@ -213,9 +213,11 @@ impl NewPartnership {
         format!(
             "# Settings of the {}: only what differs from the defaults. Run the program in the folder that\n\
              # contains `config`, so that it finds this file.\n\n\
+             [kafka]\ngroup = \"partner-feeds-{}\"  # a consumer group of its own: its offsets belong to this store\n\n\
              [reference]\nfolder = \"config\"\n\n\
              [aggregate]\nplans = [\"{plan}\"]  # a draft too; empty = every adopted plan\n",
-            self.partnership.name
+            self.partnership.name,
+            slug(&self.area_name)
         )
     }
 

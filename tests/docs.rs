@@ -125,6 +125,13 @@ impl Tools {
         let folder = tempfile::tempdir().expect("a folder");
         let downloads = root.join("tests/docs");
         copy_csv(&downloads, folder.path());
+        // The archive of data.police.uk has a folder of each month.
+        for month in ["2025-04", "2025-05", "2025-06"] {
+            let months = folder.path().join("police").join(month);
+            std::fs::create_dir_all(&months).expect("a folder");
+            let name = format!("{month}-leicestershire-street.csv");
+            std::fs::copy(downloads.join(&name), months.join(&name)).expect("copied");
+        }
         let ons = folder.path().join("ons");
         std::fs::create_dir(&ons).expect("a folder");
         copy_csv(&downloads.join("ons"), &ons);

@@ -413,6 +413,27 @@ fn a_partnership_of_several_districts_is_a_set_of_them() {
         assert!(summary.contains(found), "expected {found}:\n{summary}");
     }
     assert!(desk.run("plan check").contains("both-2025-26"));
+    // Two crimes in Dartford and one in Maidstone, which is in the police force and not in the partnership.
+    let rows = [
+        ("E01024136", "Robbery"),
+        ("E01024161", "Robbery"),
+        ("E01024336", "Robbery"),
+    ];
+    desk.write(
+        "2025-04-kent-street.csv",
+        &street("Kent Police", "2025-04", &rows),
+    );
+    desk.count("--vintage 2011 2025-04-kent-street.csv");
+    desk.run("assess init draft --plan both-2025-26 --window month:2025-04");
+    desk.run("assess write draft");
+    let figures = fs::read_to_string(desk.path("store/assessments/draft/figures.json"))
+        .expect("the figures of the document");
+    let figures: serde_json::Value = serde_json::from_str(&figures).expect("JSON");
+    let count = &figures["figures"]["total/kent-police/crime/count"];
+    assert_eq!(count["value"], 2, "{count}");
+    let document =
+        fs::read_to_string(desk.path("store/assessments/draft/index.html")).expect("the document");
+    assert!(document.contains("vulnerability in Both, April 2025"));
 }
 
 #[test]

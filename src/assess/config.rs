@@ -126,6 +126,10 @@ pub(crate) struct AssessmentConfig {
     pub(crate) id: String,
     pub(crate) title: String,
     pub(crate) plan: Plan,
+    /// The code of the plan's area as tables have it: a district, or the id of a set of districts.
+    pub(crate) area: String,
+    /// The districts of that area.
+    pub(crate) districts: Vec<String>,
     pub(crate) window: Window,
     /// The name of the baseline in `change`.
     pub(crate) baseline: &'static str,
@@ -227,6 +231,7 @@ impl Reader<'_> {
         let map = reader.table("map").and_then(|table| self.map(&table));
         let (pin, drop) = key_points(reader);
         let plan = plan?;
+        let (area, districts) = self.area(plan);
         let restricted = restricted.iter().map(|item| {
             check_series(reader, &item.key, item.text, plan);
             item.text.to_owned()
@@ -234,6 +239,8 @@ impl Reader<'_> {
         let config = AssessmentConfig {
             id: self.id.to_owned(),
             title,
+            area,
+            districts,
             window: window?,
             baseline: baseline.unwrap_or("year-before"),
             status: status.unwrap_or(Status::Draft),
@@ -253,6 +260,16 @@ impl Reader<'_> {
             plan: plan.clone(),
         };
         Some(config)
+    }
+
+    fn area(&self, plan: &Plan) -> (String, Vec<String>) {
+        match self.reference.geography.named_area(&plan.area) {
+            Some((id, districts)) => (
+                id.to_owned(),
+                districts.into_iter().map(str::to_owned).collect(),
+            ),
+            None => (plan.area.clone(), vec![plan.area.clone()]),
+        }
     }
 
     fn plan(&self, reader: &TomlReader<'_>) -> Option<&Plan> {
@@ -373,7 +390,7 @@ impl Reader<'_> {
             if !known.contains(&section) {
                 let hint = hint(section, known.iter().copied());
                 self.sink
-                    .add(path, "", format!("is not the text of a section{hint}"));
+                    .add(path, "", format!("is not the text of a section: the plan has no priority or theme of this name{hint}; rename or delete it"));
             }
             match Narrative::parse(text) {
                 Ok(narrative) if narrative.is_empty() => {}

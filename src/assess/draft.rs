@@ -76,7 +76,7 @@ pub(crate) struct Measure<'d> {
 impl<'d> Draft<'d> {
     /// A draft without sections. The window must be in the tables.
     pub(crate) fn new(config: &'d AssessmentConfig, facts: &'d Facts) -> Self {
-        let area = Selection::new("areas").is("area_code", &*config.plan.area);
+        let area = Selection::new("areas").is("area_code", &*config.area);
         let area_name = facts.row(&area).map_or("", |row| row.text("area_name"));
         let series = Selection::new("priorities").is("plan_id", &*config.plan.id);
         let series = facts.rows(&series).into_iter().map(|row| Series {
@@ -96,7 +96,7 @@ impl<'d> Draft<'d> {
             span: (config.window.from(), config.window.to()),
             window_label: config.window.label(),
             area_name: if area_name.is_empty() {
-                config.plan.area.clone()
+                config.area.clone()
             } else {
                 area_name.to_owned()
             },
@@ -161,7 +161,7 @@ impl<'d> Draft<'d> {
             .is("partner", kind.text("partner"))
             .is("kind", kind.text("kind"))
             .is("window_id", &*self.config.window.id);
-        let at_area = rows.clone().is("area_code", &*self.config.plan.area);
+        let at_area = rows.clone().is("area_code", &*self.config.area);
         let mut found = self.facts.rows(&at_area);
         found.retain(|row| row.text("count_reason") != "no_district");
         let supplied = |row: &FactRow<'_>| row.text("count_status") != "not_supplied";

@@ -201,12 +201,13 @@ impl Selection {
     }
 
     /// Only the rows whose column has one of the texts.
-    pub(crate) fn one_of(self, column: ColumnName, values: &[&str]) -> Self {
-        let values = values
-            .iter()
-            .map(|value| TableValue::from(*value))
-            .collect();
-        self.and(Condition::In(column, values))
+    pub(crate) fn one_of(self, column: ColumnName, values: &[impl AsRef<str>]) -> Self {
+        if let [only] = values {
+            return self.is(column, only.as_ref());
+        }
+        let values = values.iter();
+        let values = values.map(|value| TableValue::from(value.as_ref()));
+        self.and(Condition::In(column, values.collect()))
     }
 
     /// Only the rows that also meet the condition.

@@ -129,6 +129,7 @@ impl Init {
             "--area",
             "Code of the area, such as E06000016 (find it on the Open Geography Portal)",
         );
+        let area = area.trim().to_uppercase();
         let known = KnownDistrict::find(reference, &area);
         let area_name = self
             .area_name
@@ -139,6 +140,14 @@ impl Init {
             "--area-name",
             "Name of the area, such as Leicester",
         );
+        let named = reference.geography.areas();
+        let mut named = named.filter(|own| is_district(&own.code) && own.name == area_name);
+        if let Some(other) = named.find(|own| own.code != area && is_district(&area)) {
+            bail!(
+                "--area: the code of {area_name} is {}, not {area}",
+                other.code
+            );
+        }
         let force = self
             .force
             .clone()
@@ -164,10 +173,12 @@ impl Init {
                 "{area} is not a district: name its districts, such as --district \"E07000107=Dartford\""
             );
         }
+        // A partnership of several districts has a council of each.
+        let council_of = districts.values().next().filter(|_| !is_district(&area));
         let partners = self.partners(
             reference,
             &area,
-            &area_name,
+            council_of.unwrap_or(&area_name),
             &force,
             known.and_then(|known| known.county),
         )?;

@@ -14,6 +14,7 @@ use super::problem::{Problem, ProblemKind};
 use super::submission::{Submission, is_plain_number};
 use crate::contract::{fields, schemas, type_of};
 use crate::event::{Feed, Kind};
+use crate::files::csv::form_fault;
 use crate::files::fault::hint;
 use crate::spreadsheet::column_name;
 
@@ -190,6 +191,10 @@ impl Table {
         events_max: usize,
         admitted: &mut AdmittedRequest,
     ) -> Result<Vec<Submission>, Problem> {
+        if let Some(fault) = form_fault(body) {
+            let detail = format!("the table {fault}");
+            return Err(Problem::new(ProblemKind::Body, detail));
+        }
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -225,10 +230,6 @@ impl Table {
     }
 
     fn read_header(&mut self, record: &csv::StringRecord) -> Result<(), Problem> {
-        if record.len() == 1 && record[0].contains(';') {
-            let detail = "the table is separated by `;`: save it with commas";
-            return Err(Problem::new(ProblemKind::Body, detail));
-        }
         let known = columns(self.kind);
         let mut seen = BTreeSet::new();
         for (index, name) in record.iter().map(str::trim).enumerate() {

@@ -26,6 +26,25 @@ pub(crate) fn comment(text: &str, name: &str) -> Option<String> {
         .next()
 }
 
+/// Why a file of another form than comma-separated UTF-8 cannot be read, from how it begins: spreadsheets
+/// save such files in some countries, and as "Unicode text".
+pub(crate) fn form_fault(beginning: &[u8]) -> Option<&'static str> {
+    if beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff") {
+        return Some("is UTF-16: save it as CSV UTF-8");
+    }
+    let line = beginning.split(|byte| *byte == b'\n').next()?;
+    let has = |separator: u8| line.contains(&separator);
+    if has(b',') {
+        None
+    } else if has(b';') {
+        Some("has columns that are separated by `;`: save it with commas")
+    } else if has(b'\t') {
+        Some("has columns that are separated by tabs: save it with commas")
+    } else {
+        None
+    }
+}
+
 /// The rows of a file with `#` comments; a row that cannot be read is a fault.
 pub(crate) fn read_rows<T: serde::de::DeserializeOwned>(
     path: &str,
@@ -46,4 +65,24 @@ pub(crate) fn read_rows<T: serde::de::DeserializeOwned>(
         }
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_form_is_recognised_by_its_beginning() {
+        for (beginning, words) in [
+            (&b"\xff\xfea\0"[..], "UTF-16"),
+            (b"a;b\n1,5;2\n", "`;`"),
+            (b"a\tb\n", "tabs"),
+        ] {
+            let fault = form_fault(beginning);
+            assert!(fault.is_some_and(|fault| fault.contains(words)), "{words}");
+        }
+        for right in [&b"a,b;c\n"[..], b"a\n1;2\n", b"\xef\xbb\xbfa,b\n", b""] {
+            assert_eq!(form_fault(right), None);
+        }
+    }
 }

@@ -73,6 +73,12 @@ pub enum PoliceUkError {
     /// The file system failed.
     #[error("cannot read {}", file.display())]
     Read { file: PathBuf, source: io::Error },
+    /// A file of another form than CSV with commas.
+    #[error("{} {fault}", file.display())]
+    Form { file: PathBuf, fault: &'static str },
+    /// A file that is not there.
+    #[error("there is no file {}", file.display())]
+    Absent { file: PathBuf },
     /// A file without a header.
     #[error("{} is empty", file.display())]
     Empty { file: PathBuf },

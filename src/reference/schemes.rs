@@ -171,6 +171,10 @@ impl Schemes<'_> {
             lists.iter().any(|list| list.get(first).is_some())
                 && lists.iter().any(|list| list.get(last).is_some())
         });
+        let codes = lists.iter().flat_map(|list| list.codes.iter());
+        // Of codes that are words; another number is as near as any.
+        let is_word = text.chars().filter(|c| c.is_alphabetic()).count() > 3;
+        let hint = hint(text, codes.map(|code| &*code.code).filter(|_| is_word));
         let editions: Vec<&str> = lists
             .iter()
             .filter_map(|list| list.edition.as_deref())
@@ -179,9 +183,11 @@ impl Schemes<'_> {
             (true, _) => {
                 format!("`{text}` is a range; only `icd-10` and `ho-offence` have ranges")
             }
-            (false, true) if editions.is_empty() => format!("`{text}` is not a code of the list"),
+            (false, true) if editions.is_empty() => {
+                format!("`{text}` is not a code of the list{hint}")
+            }
             (false, true) => format!(
-                "`{text}` is not a code of the editions {}",
+                "`{text}` is not a code of the editions {}{hint}",
                 editions.join(", ")
             ),
             (false, false) => format!("`{text}` matches nothing"),

@@ -71,7 +71,8 @@ fn quality(draft: &Draft<'_>) -> Vec<Block> {
     let mut table = listed_table(draft, "table-quality", caption, &columns, &listing);
     table.note = Prose::from(
         "Everything that a partner sent, not only for this area. A month is unusual if it has far \
-         fewer or more records than the months around it.",
+         fewer or more records than the months around it, and missing if it was due and nothing came. Months \
+         before the first record of a kind are in no column.",
     );
     let mut blocks = vec![Block::Table { table }];
     if !draft.config.is_public() {
@@ -306,7 +307,7 @@ fn revised_counts(draft: &Draft<'_>) -> Block {
     let rows = Selection::new("revisions")
         .one_of("series_kind", &["total", "priority", "theme"])
         .is("window_id", &*draft.config.window.id)
-        .is("area_code", &*draft.config.plan.area);
+        .is("area_code", &*draft.config.area);
     let listing = Listing::new(
         rows,
         &[

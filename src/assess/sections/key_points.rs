@@ -303,8 +303,13 @@ fn no_change(all: &[Measure<'_>], before: &'static str) -> Prose {
     }
     reasons.sort_unstable();
     reasons.dedup();
+    let has_reasons = !reasons.is_empty();
     let reasons = listed(reasons.into_iter().map(Prose::from).collect());
     match comparable {
+        0 if !has_reasons => prose!(
+            "Across the priorities, no measure can be compared with {}.",
+            before
+        ),
         0 => prose!(
             "Across the priorities, no measure can be compared with {}: {}.",
             before,

@@ -47,7 +47,7 @@ pub(super) fn ward_vintage(draft: &Draft<'_>) -> Option<String> {
     }
     let wards = Selection::new("areas")
         .is("area_level", "ward")
-        .is("district", &*draft.config.plan.area);
+        .one_of("district", &draft.config.districts);
     let vintages = draft.facts.rows(&wards).into_iter();
     let mut vintages: Vec<&str> = vintages.map(|row| row.text("area_vintage")).collect();
     vintages.sort_unstable();
@@ -230,7 +230,7 @@ fn unofficial(draft: &Draft<'_>) -> Prose {
     let wards = Selection::new("areas")
         .is("area_level", "ward")
         .is("area_vintage", &*vintage)
-        .is("district", &*draft.config.plan.area);
+        .one_of("district", &draft.config.districts);
     let Some(ward) = draft
         .facts
         .row(&wards)

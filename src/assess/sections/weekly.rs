@@ -123,7 +123,7 @@ fn unusual(draft: &Draft<'_>) -> Block {
     let from = draft.span.1.saturating_sub(MONTHS.months());
     let rows = Selection::new("spc")
         .one_of("signal", &["above", "below"])
-        .one_of("area_code", &[&draft.config.plan.area, "all-received"])
+        .one_of("area_code", &[&*draft.config.area, "all-received"])
         .and(Condition::StartsWith("window_id", "month:"))
         .and(Condition::Days("window_from", from, draft.span.1));
     let listing = Listing::new(

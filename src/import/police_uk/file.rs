@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use super::PoliceUkError;
 use crate::contract::moment::{Moment, Precision};
 use crate::contract::text::{Form, SourceForm};
+use crate::files::csv::form_fault;
 
 /// Errors of fields that several files have.
 pub(super) const NOT_A_MONTH: &str = "expected a month, yyyy-mm";
@@ -90,8 +91,10 @@ pub(super) fn sort(mut paths: Vec<PathBuf>) -> Result<Vec<(PathBuf, FileName)>, 
     paths.sort_by(|a, b| a.file_name().cmp(&b.file_name()).then(a.cmp(b)));
     let mut files: Vec<(PathBuf, FileName)> = Vec::with_capacity(paths.len());
     for path in paths {
-        let name =
-            FileName::parse(&path).ok_or_else(|| PoliceUkError::Name { file: path.clone() })?;
+        let name = FileName::parse(&path).ok_or_else(|| match path.is_file() {
+            true => PoliceUkError::Name { file: path.clone() },
+            false => PoliceUkError::Absent { file: path.clone() },
+        })?;
         if let Some((_, first)) = files.first().filter(|(_, first)| first.force != name.force) {
             return Err(PoliceUkError::Forces {
                 one: first.force.clone(),
@@ -177,6 +180,12 @@ pub(super) fn each_line(
             header,
             record: &record,
         };
+        if let Some(fault) = record.get(0).and_then(|first| form_fault(first.as_bytes())) {
+            return Err(PoliceUkError::Form {
+                file: file.to_owned(),
+                fault,
+            });
+        }
         return Err(line.error(missing, "the header must have this column at this position"));
     }
     let mut lines = 0;

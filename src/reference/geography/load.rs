@@ -265,7 +265,10 @@ impl Geography {
                 );
             }
         }
-        let areas = self.sets.keys().map(|id| area_with_id(id, Level::Set));
+        let areas = self
+            .sets
+            .keys()
+            .map(|id| area_with_id(id, Level::Set, set_name(id, self.sets.keys())));
         self.areas.extend(areas.collect::<Vec<_>>());
     }
 
@@ -307,7 +310,10 @@ impl Geography {
                 .or_default()
                 .insert(lsoa);
         }
-        let areas = self.places.keys().map(|id| area_with_id(id, Level::Place));
+        let areas = self
+            .places
+            .keys()
+            .map(|id| area_with_id(id, Level::Place, in_words(id)));
         self.areas.extend(areas.collect::<Vec<_>>());
     }
 
@@ -456,15 +462,33 @@ impl Geography {
     }
 }
 
+/// What a set of districts is called: its id in words, with the number of its districts only if another set
+/// has the same words.
+fn set_name(id: &str, others: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let place = |id: &str| {
+        id.rsplit_once('-')
+            .map_or(id, |(place, _)| place)
+            .to_owned()
+    };
+    let own = place(id);
+    let is_shared = others.filter(|other| place(other.as_ref()) == own).count() > 1;
+    let words = if is_shared { id } else { &own };
+    let words = words.split('-').map(|word| match word {
+        "and" | "in" | "of" | "on" | "the" | "under" | "upon" | "with" => word.to_owned(),
+        _ => in_words(word),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A place or a set, which is keyed by its id.
-fn area_with_id(id: &str, level: Level) -> (String, Area) {
+fn area_with_id(id: &str, level: Level, name: String) -> (String, Area) {
     (
         id.to_owned(),
         Area {
             code: id.to_owned(),
             level,
             vintages: Vec::new(),
-            name: in_words(id),
+            name,
         },
     )
 }

@@ -16,6 +16,9 @@ pub enum Placed<'a> {
     Unplaced,
 }
 
+/// How the codes of community safety partnerships begin (ONS, Register of Geographic Codes).
+const PARTNERSHIP_CODES: &str = "E22";
+
 /// The areas that the tables of one plan show: wards, LSOAs and places inside the plan's area, and,
 /// for comparison, the districts of all sets.
 #[derive(Clone, Debug)]
@@ -116,14 +119,17 @@ impl<'g> Scope<'g> {
     }
 
     /// The area or set among whose parts an area ranks: wards in the plan's area, districts in the
-    /// smallest set that contains it.
+    /// smallest set that contains it and is no community safety partnership: that of a county or a
+    /// police force.
     pub fn ranked_in(&self, code: &str) -> Option<&'g str> {
         let area = self.geography.areas.get(code)?;
         match area.level {
             Level::Ward if self.is_inside(code) == Some(true) => Some(self.id),
             Level::District => {
                 let sets = self.geography.sets.iter();
-                let sets = sets.filter(|(_, set)| set.contains_all(&self.inside));
+                let sets = sets.filter(|(_, set)| {
+                    !set.code.starts_with(PARTNERSHIP_CODES) && set.contains_all(&self.inside)
+                });
                 let (id, set) = sets.min_by_key(|(_, set)| set.districts.len())?;
                 set.districts.contains(code).then_some(&**id)
             }

@@ -643,3 +643,24 @@ fn what_the_geography_may_not_say_is_refused() {
         "{faults}"
     );
 }
+
+#[test]
+fn districts_rank_in_their_county_or_force_and_not_in_a_partnership_of_a_few() {
+    let joint = "id,code,area\nboth-2,E22999901,E07000107\nboth-2,E22999901,E07000109\n";
+    let files = changed("geography/sets.csv", "id,code,area\n", joint);
+    let geography = reference_of(&files).geography;
+    for area in ["E07000107", "E22999901"] {
+        let scope = geography.scope(area).expect("scope");
+        for district in ["E07000107", "E07000110"] {
+            assert_eq!(scope.ranked_in(district), Some("kent-12"), "{area}");
+        }
+    }
+    assert_eq!(
+        geography.area("both-2").map(|area| &*area.name),
+        Some("Both")
+    );
+    assert_eq!(
+        geography.area("kent-12").map(|area| &*area.name),
+        Some("Kent 12")
+    );
+}

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use calamine::{DataRef, Reader, Xlsx, open_workbook};
 
+use crate::files::csv::form_fault;
+
 /// The rows of a sheet among which the header is searched for.
 const HEADER_ROWS: usize = 15;
 /// The first year of the LSOAs of 2021 in population estimates: a code without a year is older.
@@ -229,6 +231,9 @@ fn read_csv(path: &Path, name: &str) -> Result<Vec<PublishedTable>, String> {
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .map_err(|error| error.to_string())?;
+    if let Some(fault) = form_fault(&bytes) {
+        return Err(format!("it {fault}"));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
