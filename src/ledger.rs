@@ -8,6 +8,7 @@ pub mod chain;
 mod checksum;
 pub(crate) mod columns;
 mod copy;
+pub(crate) mod dictionary_writer;
 #[cfg(test)]
 mod earlier_store_tests;
 mod encode;

@@ -46,6 +46,7 @@ pub mod sql;
 pub mod storage;
 pub mod telemetry;
 mod templates;
+mod text_set;
 pub mod watch;
 
 /// So that the test kit names this crate as the integration tests do.

@@ -3,8 +3,9 @@
 //! It must not know what a row contains, only the types of its columns. The invariant: equal rows
 //! and footer give equal bytes, in plain types that every Parquet reader knows.
 
-use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
@@ -16,6 +17,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
+use super::columns::dictionary;
+use super::dictionary_writer::{Compressor, DictionaryWriter};
 use super::{Footer, LedgerError, Result, checksum};
 use crate::file_format::PROGRAM;
 
@@ -25,8 +28,8 @@ pub(super) const ROW_GROUP_ROWS: usize = 122_880;
 /// Memory of a column's writer from its start: a compressor and an unused decompressor.
 const CODEC_BYTES: usize = 96 << 10;
 
-/// Values that seldom repeat (plain texts, times, offsets) are written as differences, since their
-/// dictionary would be abandoned after the first pages: a sixth smaller, and faster.
+/// Plain texts, numbers and times are written as differences. A dictionary of values that seldom
+/// repeat would be abandoned after the first pages: a sixth larger, and slower.
 fn properties(schema: &Schema) -> WriterProperties {
     let builder = WriterProperties::builder()
         .set_created_by(PROGRAM.to_owned())
@@ -50,11 +53,13 @@ fn properties(schema: &Schema) -> WriterProperties {
         .build()
 }
 
-/// The difference encoding of a type whose values seldom repeat.
+/// The difference encoding of a type that is not written as a dictionary.
 const fn difference(data_type: &DataType) -> Option<Encoding> {
     match data_type {
         DataType::Utf8 => Some(Encoding::DELTA_BYTE_ARRAY),
-        DataType::Int64 | DataType::Timestamp(..) => Some(Encoding::DELTA_BINARY_PACKED),
+        DataType::Int32 | DataType::Int64 | DataType::Timestamp(..) => {
+            Some(Encoding::DELTA_BINARY_PACKED)
+        }
         _ => None,
     }
 }
@@ -63,6 +68,7 @@ const fn difference(data_type: &DataType) -> Option<Encoding> {
 pub struct Encoder {
     file: SerializedFileWriter<Vec<u8>>,
     writers: ArrowRowGroupWriterFactory,
+    compressor: Compressor,
     schema: SchemaRef,
     group: RowGroup,
 }
@@ -70,8 +76,45 @@ pub struct Encoder {
 /// The open row group.
 #[derive(Default)]
 struct RowGroup {
-    columns: Vec<ArrowColumnWriter>,
+    columns: Vec<ColumnWriter>,
     rows: usize,
+}
+
+/// Writes the chunk of a column.
+enum ColumnWriter {
+    /// Texts that repeat.
+    Dictionary(Box<DictionaryWriter>),
+    /// Other types: a writer for each of their leaves.
+    Leaves(Vec<ArrowColumnWriter>),
+}
+
+impl ColumnWriter {
+    fn write(
+        &mut self,
+        field: &Field,
+        column: &ArrayRef,
+        compressor: &mut Compressor,
+    ) -> Result<(), ParquetError> {
+        match self {
+            Self::Dictionary(writer) => writer.write(column.as_dictionary(), compressor),
+            Self::Leaves(writers) => {
+                let leaves = compute_leaves(field, column)?;
+                let mut writers = writers.iter_mut().zip(&leaves);
+                writers.try_for_each(|(writer, leaf)| writer.write(leaf))
+            }
+        }
+    }
+
+    /// Memory in use, in bytes, approximately.
+    fn memory(&self) -> usize {
+        match self {
+            Self::Dictionary(writer) => writer.memory(),
+            Self::Leaves(writers) => writers
+                .iter()
+                .map(|writer| writer.memory_size() + CODEC_BYTES)
+                .sum(),
+        }
+    }
 }
 
 impl Encoder {
@@ -91,6 +134,7 @@ impl Encoder {
         Ok(Self {
             file,
             writers,
+            compressor: Compressor::zstd()?,
             schema: schema.clone(),
             group: RowGroup::default(),
         })
@@ -116,23 +160,43 @@ impl Encoder {
     /// Adds rows that the row group has room for.
     fn try_write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
         if self.group.columns.is_empty() {
-            self.group.columns = self
-                .writers
-                .create_column_writers(self.file.flushed_row_groups().len())?;
+            self.group.columns = self.column_writers()?;
         }
         // Counted before the columns are written: a group in which a column failed cannot close.
         self.group.rows += rows.num_rows();
-        let mut writers = self.group.columns.iter_mut();
-        for (field, column) in self.schema.fields().iter().zip(rows.columns()) {
-            for leaf in compute_leaves(field, column)? {
-                writers.next().expect("a writer a leaf").write(&leaf)?;
-            }
+        let columns = self.schema.fields().iter().zip(rows.columns());
+        for (writer, (field, column)) in self.group.columns.iter_mut().zip(columns) {
+            writer.write(field, column, &mut self.compressor)?;
         }
         if self.group.rows == ROW_GROUP_ROWS {
             self.cut()
         } else {
             Ok(())
         }
+    }
+
+    /// The writers of a row group's columns.
+    fn column_writers(&self) -> Result<Vec<ColumnWriter>, ParquetError> {
+        let number = self.file.flushed_row_groups().len();
+        let leaves = self.file.schema_descr();
+        let mut columns: Vec<ColumnWriter> = Vec::new();
+        for (leaf, writer) in self
+            .writers
+            .create_column_writers(number)?
+            .into_iter()
+            .enumerate()
+        {
+            let root = leaves.get_column_root_idx(leaf);
+            match columns.get_mut(root) {
+                Some(ColumnWriter::Leaves(writers)) => writers.push(writer),
+                _ if self.schema.field(root).data_type() == &dictionary() => {
+                    let writer = DictionaryWriter::new(leaves.column(leaf));
+                    columns.push(ColumnWriter::Dictionary(Box::new(writer)));
+                }
+                _ => columns.push(ColumnWriter::Leaves(vec![writer])),
+            }
+        }
+        Ok(columns)
     }
 
     /// Ends the row group, if there is one.
@@ -143,7 +207,16 @@ impl Encoder {
         }
         let mut group = self.file.next_row_group()?;
         for column in columns {
-            column.close()?.append_to_row_group(&mut group)?;
+            match column {
+                ColumnWriter::Dictionary(writer) => writer
+                    .close(&mut self.compressor)?
+                    .append_to_row_group(&mut group)?,
+                ColumnWriter::Leaves(writers) => {
+                    for writer in writers {
+                        writer.close()?.append_to_row_group(&mut group)?;
+                    }
+                }
+            }
         }
         group.close().map(drop)
     }
@@ -177,13 +250,8 @@ impl Encoder {
 
     /// Memory in use, in bytes, approximately.
     pub fn bytes(&self) -> usize {
-        let group: usize = self
-            .group
-            .columns
-            .iter()
-            .map(|column| column.memory_size() + CODEC_BYTES)
-            .sum();
-        self.file.inner().capacity() + group
+        let group: usize = self.group.columns.iter().map(ColumnWriter::memory).sum();
+        self.file.inner().capacity() + CODEC_BYTES + group
     }
 
     /// The complete file.

@@ -4,7 +4,6 @@
 //! value comes, or at the end. Texts that repeat are dictionaries, so that a buffered row is small.
 
 use std::cell::RefCell;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -15,9 +14,9 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray,
     TimestampMicrosecondArray, new_null_array,
 };
-use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, Field, TimeUnit};
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::HashMap;
 
 use crate::contract::columns::{
     Bool, FeedName, Int, KindName, Marks, Number, RepeatedText, SentTime, SourceName, SubjectId,
@@ -28,6 +27,7 @@ use crate::contract::parts::Flags;
 use crate::contract::text::Strs;
 use crate::event::{Feed, Kind, Micros};
 use crate::ledger::columns::{TextColumn, dictionary};
+use crate::text_set::TextSet;
 
 /// How a kind of column is built and read.
 pub(super) trait ColumnFormat: Value {
@@ -101,44 +101,16 @@ fn absent(data_type: &DataType, rows: usize) -> ArrayRef {
 #[derive(Default)]
 pub(super) struct Dictionary {
     keys: Vec<i32>,
-    ends: Vec<i32>,
-    bytes: Vec<u8>,
-    index: HashTable<i32>,
-    hasher: DefaultHashBuilder,
+    texts: TextSet,
 }
 
 /// The key of a row without a text.
 const NULL: i32 = -1;
 
 impl Dictionary {
-    fn value(&self, key: i32) -> &[u8] {
-        slice(&self.ends, &self.bytes, key)
-    }
-
     /// The key of a text.
-    fn intern(&mut self, text: &str) -> i32 {
-        // Neighbours are often alike: a comparison is cheaper than a hash.
-        if let Some(&last) = self.keys.last()
-            && last != NULL
-            && self.value(last) == text.as_bytes()
-        {
-            return last;
-        }
-        let hash = self.hasher.hash_one(text.as_bytes());
-        let (ends, bytes) = (&self.ends, &self.bytes);
-        if let Some(&key) = self
-            .index
-            .find(hash, |key| slice(ends, bytes, *key) == text.as_bytes())
-        {
-            return key;
-        }
-        let key = self.ends.len() as i32;
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.ends.push(self.bytes.len() as i32);
-        let (ends, bytes, hasher) = (&self.ends, &self.bytes, &self.hasher);
-        self.index
-            .insert_unique(hash, key, |key| hasher.hash_one(slice(ends, bytes, *key)));
-        key
+    fn key(&mut self, text: &str) -> i32 {
+        self.texts.number(text) as i32
     }
 
     fn push(&mut self, row: usize, key: i32) {
@@ -147,7 +119,7 @@ impl Dictionary {
     }
 
     fn append(&mut self, row: usize, text: &str) {
-        let key = self.intern(text);
+        let key = self.key(text);
         self.push(row, key);
     }
 
@@ -157,33 +129,21 @@ impl Dictionary {
         }
         self.keys.resize(rows, NULL);
         let mut keys = std::mem::take(&mut self.keys);
-        let nulls = keys
-            .contains(&NULL)
-            .then(|| keys.iter().map(|key| *key != NULL).collect::<NullBuffer>());
+        let nulls = keys.contains(&NULL).then(|| {
+            let has_text = BooleanBuffer::collect_bool(rows, |row| keys[row] != NULL);
+            NullBuffer::new(has_text)
+        });
         keys.iter_mut()
             .filter(|key| **key == NULL)
             .for_each(|key| *key = 0);
-        let mut offsets = std::mem::take(&mut self.ends);
-        offsets.insert(0, 0);
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        let values = StringArray::new(offsets, std::mem::take(&mut self.bytes).into(), None);
-        self.index.clear();
         let keys = Int32Array::new(keys.into(), nulls);
-        Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(values)))
+        let texts = Arc::new(self.texts.take());
+        Arc::new(DictionaryArray::<Int32Type>::new(keys, texts))
     }
 
     fn memory(&self) -> usize {
-        self.keys.capacity() * 4
-            + self.ends.capacity() * 4
-            + self.bytes.capacity()
-            + self.index.capacity() * 5
+        self.keys.capacity() * 4 + self.texts.memory()
     }
-}
-
-fn slice<'d>(ends: &[i32], bytes: &'d [u8], key: i32) -> &'d [u8] {
-    let key = key as usize;
-    let start = if key == 0 { 0 } else { ends[key - 1] as usize };
-    &bytes[start..ends[key] as usize]
 }
 
 /// A column of texts in a dictionary: from a value to its text, if it has one, and back.
@@ -490,7 +450,7 @@ impl FlagSets {
         let key = *self.keys.entry(bits).or_insert_with(|| {
             scratch.clear();
             Flags::names(bits).for_each(|name| join(scratch, name));
-            names.intern(scratch)
+            names.key(scratch)
         });
         self.names.push(row, key);
     }

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -20,10 +22,11 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use crate::file_format::{self, FORMAT_KEY};
+use crate::ledger::dictionary_writer::{Compressor, DictionaryWriter, EncodedChunk};
 
 /// The most rows in a row group: all its columns are built at once.
 pub(crate) const ROW_GROUP_ROWS: usize = 131_072;
@@ -119,6 +122,7 @@ impl<W: Write + Send> ParquetFile<W> {
             .collect();
         let chunks: Vec<_> = writers.iter().map(|_| Mutex::new(None)).collect();
         let (next, schema) = (AtomicUsize::new(0), &self.schema);
+        let leaves = self.file.schema_descr();
         let work = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
@@ -126,8 +130,10 @@ impl<W: Write + Send> ParquetFile<W> {
                     return;
                 };
                 let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let chunk =
-                    writer.map(|writer| encode(writer, schema.field(index), &column(index)));
+                let chunk = writer.map(|writer| {
+                    let (leaf, field) = (leaves.column(index), schema.field(index));
+                    encode(writer, leaf, field, &column(index))
+                });
                 *chunks[index].lock().unwrap_or_else(PoisonError::into_inner) = chunk;
             }
         };
@@ -149,15 +155,39 @@ impl<W: Write + Send> ParquetFile<W> {
     }
 }
 
+/// A column of a row group, encoded.
+enum ColumnChunk {
+    Dictionary(EncodedChunk),
+    Other(ArrowColumnChunk),
+}
+
+impl ColumnChunk {
+    fn append_to_row_group<W: Write + Send>(
+        self,
+        row_group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> Result<(), ParquetError> {
+        match self {
+            Self::Dictionary(chunk) => chunk.append_to_row_group(row_group),
+            Self::Other(chunk) => chunk.append_to_row_group(row_group),
+        }
+    }
+}
+
 fn encode(
     mut writer: ArrowColumnWriter,
+    leaf: ColumnDescPtr,
     field: &Field,
     column: &ArrayRef,
-) -> Result<ArrowColumnChunk, ParquetError> {
+) -> Result<ColumnChunk, ParquetError> {
+    if let Some(texts) = column.as_dictionary_opt::<Int32Type>() {
+        let (mut writer, mut compressor) = (DictionaryWriter::new(leaf), Compressor::snappy());
+        writer.write(texts, &mut compressor)?;
+        return writer.close(&mut compressor).map(ColumnChunk::Dictionary);
+    }
     for leaf in compute_leaves(field, column)? {
         writer.write(&leaf)?;
     }
-    writer.close()
+    writer.close().map(ColumnChunk::Other)
 }
 
 fn properties(description: &str, schema: &Schema, distinct: &[&str]) -> WriterProperties {
