@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -258,6 +258,23 @@ impl Micros {
         Self(self.0.saturating_add(seconds * Self::PER_SECOND))
     }
 
+    /// The first instant of a day in London.
+    pub fn start_of_day_in_london(date: civil::Date) -> Option<Self> {
+        let days = i64::from(days_since_1970(date)) - LONDON_DAYS_FROM;
+        let index = usize::try_from(days).ok();
+        let Some(block) = index.and_then(|index| LONDON_DAYS.get(index / LONDON_BLOCK)) else {
+            return Self::from_london(date.into());
+        };
+        let index = index.unwrap_or_default() % LONDON_BLOCK;
+        let starts = block.get_or_init(|| {
+            std::array::from_fn(|day| {
+                let days = jiff::Span::new().days(day as i64 - index as i64);
+                Self::from_london(date.checked_add(days).ok()?.into())
+            })
+        });
+        starts[index]
+    }
+
     /// The last instant of a day in London.
     pub fn end_of_day_in_london(date: civil::Date) -> Self {
         let next = date
@@ -300,6 +317,24 @@ impl Serialize for Micros {
 static LONDON: LazyLock<TimeZone> = LazyLock::new(|| {
     TimeZone::get("Europe/London").expect("the time zone database is built into the program")
 });
+
+/// The days from 1970-01-01 to 1900-01-01, the first day that a contract accepts.
+const LONDON_DAYS_FROM: i64 = -25_567;
+/// Days whose starts are computed together.
+const LONDON_BLOCK: usize = 512;
+/// Where each day from 1900 to 2099 starts in London: the time zone is asked once for each day.
+static LONDON_DAYS: [OnceLock<[Option<Micros>; LONDON_BLOCK]>; 143] =
+    [const { OnceLock::new() }; 143];
+
+/// The days from 1970-01-01 to a date, as Parquet and Arrow write it.
+pub fn days_since_1970(date: civil::Date) -> i32 {
+    let (month, day) = (i32::from(date.month()), i32::from(date.day()));
+    // Years begin in March here, so that a leap day is the last of its year.
+    let year = i32::from(date.year()) - i32::from(month <= 2);
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    365 * year + leap_days + day_of_year - 719_468
+}
 
 /// A calendar month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ use jiff::tz::Offset;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
-use crate::event::Micros;
+use crate::event::{Micros, days_since_1970};
 
 /// How exactly a partner knows a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,15 +127,15 @@ impl Moment {
     /// The first instant of the moment; `None` if the date is not in the calendar.
     pub fn low(self) -> Option<Micros> {
         let date = civil::Date::new(self.year, self.month, self.day).ok()?;
-        match self.precision {
-            Precision::Month | Precision::Day => Micros::from_london(date.at(0, 0, 0, 0)),
-            Precision::Instant => {
-                let local = date.at(self.hour, self.minute, self.second, self.micros * 1000);
-                let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
-                let timestamp = offset.to_timestamp(local).ok()?;
-                Some(Micros(timestamp.as_microsecond()))
-            }
+        if self.precision != Precision::Instant {
+            return Micros::start_of_day_in_london(date);
         }
+        let hours = i64::from(days_since_1970(date)) * 24 + i64::from(self.hour);
+        let minutes = hours * 60 + i64::from(self.minute) - i64::from(self.offset_minutes);
+        let seconds = minutes * 60 + i64::from(self.second);
+        Some(Micros(
+            seconds * Micros::PER_SECOND + i64::from(self.micros),
+        ))
     }
 
     /// The last instant of the moment, to the microsecond; `None` if the date is not in the
@@ -147,7 +147,7 @@ impl Moment {
             Precision::Day => date.tomorrow().ok()?,
             Precision::Month => date.last_of_month().tomorrow().ok()?,
         };
-        Micros::from_london(after.at(0, 0, 0, 0)).map(|end| Micros(end.0 - 1))
+        Micros::start_of_day_in_london(after).map(|end| Micros(end.0 - 1))
     }
 }
 
@@ -297,7 +297,54 @@ moments! {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The first and the last instant as the time zone database has them.
+    fn range_by_jiff(moment: Moment) -> Option<(Micros, Micros)> {
+        let date = civil::Date::new(moment.year, moment.month, moment.day).ok()?;
+        let start = |date: civil::Date| Micros::from_london(date.into());
+        let after = match moment.precision {
+            Precision::Instant => {
+                let nanos = moment.micros * 1000;
+                let local = date.at(moment.hour, moment.minute, moment.second, nanos);
+                let offset = Offset::from_seconds(i32::from(moment.offset_minutes) * 60).ok()?;
+                let at = Micros(offset.to_timestamp(local).ok()?.as_microsecond());
+                return Some((at, at));
+            }
+            Precision::Day => date.tomorrow().ok()?,
+            Precision::Month => date.last_of_month().tomorrow().ok()?,
+        };
+        Some((start(date)?, Micros(start(after)?.0 - 1)))
+    }
+
+    const PRECISIONS: [Precision; 3] = [Precision::Month, Precision::Day, Precision::Instant];
+
+    proptest! {
+        #[test]
+        fn a_moment_is_where_the_time_zone_database_has_it(
+            (year, month, day) in (1900..2100_i16, 1..13_i8, 1..32_i8),
+            (hour, minute, second, micros) in (0..24_i8, 0..60_i8, 0..60_i8, 0..1_000_000_i32),
+            offset_minutes in -899..900_i16,
+            precision in prop::sample::select(&PRECISIONS[..]),
+        ) {
+            let day = if precision == Precision::Month { 1 } else { day };
+            let moment = Moment {
+                year, month, day, hour, minute, second, offset_minutes, micros, precision
+            };
+            prop_assert_eq!(moment.low().zip(moment.high()), range_by_jiff(moment));
+        }
+    }
+
+    #[test]
+    fn each_day_from_1900_to_2099_starts_where_the_time_zone_database_has_it() {
+        let days = civil::date(1900, 1, 1).series(jiff::Span::new().days(1));
+        for date in days.take_while(|date| date.year() < 2100) {
+            let start = Micros::start_of_day_in_london(date);
+            assert_eq!(start, Micros::from_london(date.into()), "{date}");
+        }
+    }
 
     #[track_caller]
     fn check(text: &str, low: &str, high: &str) {

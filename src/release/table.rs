@@ -166,9 +166,7 @@ fn array(of: ValueType, rows: &[Vec<TableValue>], index: usize) -> ArrayRef {
         }
         ValueType::Date => {
             let days = values.map(|value| match value {
-                TableValue::Date(day) => {
-                    Some(crate::aggregate::state::calendar::days_since_1970(*day))
-                }
+                TableValue::Date(day) => Some(crate::event::days_since_1970(*day)),
                 _ => None,
             });
             Arc::new(days.collect::<Date32Array>())

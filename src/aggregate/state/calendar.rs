@@ -4,16 +4,9 @@
 //! hour.
 
 use hashbrown::HashMap;
-use jiff::civil;
 
 use crate::contract::moment::Precision;
-use crate::event::{Micros, Month};
-
-/// Days since 1970-01-01, as Parquet and Arrow write a date.
-pub(crate) fn days_since_1970(date: civil::Date) -> i32 {
-    date.since(civil::date(1970, 1, 1))
-        .map_or(0, |span| span.get_days())
-}
+use crate::event::{Micros, Month, days_since_1970};
 
 /// Whether the second day is not more than 12 months after the first (Europe/London).
 pub(crate) fn within_a_year(first: Micros, second: Micros) -> bool {
@@ -88,6 +81,8 @@ impl Calendar {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil;
+
     use super::*;
 
     #[test]

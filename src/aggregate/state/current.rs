@@ -16,7 +16,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
 use hashbrown::HashMap;
 
 use crate::aggregate::state::bounded_count::BoundedCount;
-use crate::aggregate::state::calendar::{Calendar, days_since_1970};
+use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::files::{Files, Part};
 use crate::aggregate::state::intern::{ABSENT, Numbered, Texts, Tuples};
 use crate::aggregate::state::latest::{Latest, RecordId, identities};
@@ -29,7 +29,7 @@ use crate::contract::columns::{AreaColumn, COLUMNS, ColumnId, Group};
 use crate::contract::parts::Flags;
 use crate::contract::record::partner_of;
 use crate::contract::revision::{RevisionContents, RevisionId, revision_id};
-use crate::event::{Feed, Kind, Micros, Month};
+use crate::event::{Feed, Kind, Micros, Month, days_since_1970};
 use crate::normalise::{RECEIVED, Rows};
 use crate::reference::plan::{Plan, Rule, RuleSet, SeriesSet};
 use crate::reference::source_code::outcome_code;

@@ -14,8 +14,8 @@ use arrow_schema::{DataType, Field};
 use jiff::civil;
 
 use crate::aggregate::figures::table_set::TableSet;
-use crate::aggregate::state::calendar::days_since_1970;
 use crate::aggregate::tables::parquet_file::{field, timestamp};
+use crate::event::days_since_1970;
 
 /// What a column is to its row. The keys together identify a row: no two rows of a table have equal
 /// keys.

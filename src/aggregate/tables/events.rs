@@ -15,7 +15,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, SchemaRef};
 
-use crate::aggregate::state::calendar::{Calendar, days_since_1970};
+use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::current::{
     Category, Chunk, Current, Label, PartnerKind, What, precision_of,
 };
@@ -27,7 +27,7 @@ use crate::aggregate::{AggregateError, AggregateSettings};
 use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group, TimeColumn};
 use crate::contract::moment::Precision;
 use crate::contract::parts::Flags;
-use crate::event::{Feed, Micros, Month};
+use crate::event::{Feed, Micros, Month, days_since_1970};
 use crate::normalise;
 use crate::reference::pattern::is_base;
 use crate::reference::plan::{Plan, SeriesKind};
