@@ -12,6 +12,7 @@ mod explain;
 pub(crate) mod figures;
 mod freshness;
 mod inspect;
+mod outdated;
 mod run;
 mod settings;
 mod snapshot;
@@ -31,6 +32,7 @@ pub use explain::{Explanation, FigureQuery, explain};
 pub use figures::revisions::CountChange;
 pub use freshness::{Freshness, FreshnessError, MonthsByStatus, months_by_status};
 pub use inspect::{Inspection, inspect};
+pub use outdated::outdated_folders;
 pub use run::{
     AggregateSummary, EXACT_MARKING, INVENTED_FILE, INVENTED_MARKING, PROVENANCE, RunProgress,
     SCORECARDS, WrittenFile, rebuild, run,
@@ -63,6 +65,9 @@ pub enum AggregateError {
     /// A rejects file could not be read.
     #[error(transparent)]
     Rejects(#[from] RejectsError),
+    /// The tables contain what was erased while they were built.
+    #[error("records were erased while the tables were built: nothing was replaced; run it again")]
+    ErasedMeanwhile,
     /// A file that the chain names does not exist.
     #[error("the chain names `{0}`, which does not exist")]
     Missing(String),

@@ -13,6 +13,7 @@ mod check;
 mod completions;
 mod demo;
 mod door;
+mod erase;
 mod explain;
 mod export;
 mod generate;
@@ -25,6 +26,7 @@ mod merge;
 mod partners;
 mod plan;
 mod publish;
+mod purge;
 mod record;
 mod rejections;
 mod rejects;
@@ -96,6 +98,8 @@ enum Command {
     Partners(partners::Partners),
     Record(record::RecordCommand),
     Where(where_command::WhereCommand),
+    Erase(erase::Erase),
+    Purge(purge::Purge),
     Plan(plan::PlanCommand),
     Completions(completions::Completions),
     Man(man::ManCommand),
@@ -175,6 +179,8 @@ pub fn main() -> ExitCode {
         Command::Partners(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Where(command) => command.run(),
+        Command::Erase(command) => command.run(),
+        Command::Purge(command) => command.run(),
         Command::Plan(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
@@ -263,6 +269,7 @@ mod tests {
             "status",
             "rejects replay",
             "where",
+            "erase",
         ];
         assert_eq!(with_brokers, expected);
         assert_eq!(with_group, ["ingest", "status"]);

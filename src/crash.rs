@@ -24,12 +24,26 @@ pub const POINTS: [&str; 9] = [
     "sweep.deleted",
 ];
 
+/// The points of `erase` and `purge`, in the order of the steps.
+pub const ERASE_POINTS: [&str; 8] = [
+    "erase.committed",
+    "purge.merged",
+    "purge.rejects",
+    "purge.ledger",
+    "purge.swept",
+    "purge.scanned",
+    "purge.tables",
+    "purge.certified",
+];
+
 /// The points of `door`, in the order of the steps of a request.
 pub const DOOR_POINTS: [&str; 3] = ["door.judged", "door.queued", "door.confirmed"];
 
 #[cfg(debug_assertions)]
 fn is_known(name: &str) -> bool {
-    POINTS.contains(&name) || DOOR_POINTS.contains(&name)
+    [&POINTS[..], &ERASE_POINTS, &DOOR_POINTS]
+        .iter()
+        .any(|points| points.contains(&name))
 }
 
 /// Does nothing in a release.

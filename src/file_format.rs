@@ -12,8 +12,12 @@ use serde::de::DeserializeOwned;
 /// The program and version that writes a file.
 pub const PROGRAM: &str = concat!("partner-feeds ", env!("CARGO_PKG_VERSION"));
 
-/// Journal, ledger and rejects; `schema` in the footer.
+/// Journal, ledger and rejects as they are first written; `schema` in the footer.
 pub const LEDGER: u32 = 1;
+/// A ledger or rejects file from which erased rows were removed: the newest format that is read.
+pub const LEDGER_PURGED: u32 = 2;
+/// Entries and certificates of the erasure log.
+pub const ERASURES: u32 = 1;
 /// Tables, also those of a release, and the receipt beside them.
 pub const TABLES: u32 = 1;
 /// The manifest of a release.

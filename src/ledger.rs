@@ -12,8 +12,10 @@ pub(crate) mod dictionary_writer;
 #[cfg(test)]
 mod earlier_store_tests;
 mod encode;
+pub mod erasures;
 pub mod journal;
 pub mod merge;
+pub mod purge;
 pub mod rules;
 pub mod verify;
 pub mod walk;
@@ -28,7 +30,7 @@ use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
+    ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
@@ -37,7 +39,9 @@ use parquet::file::metadata::{
 use parquet::file::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 
+use columns::read_row_group;
 pub use encode::{Encoder, encode};
+use erasures::ErasedPositions;
 use rules::LedgerRule;
 
 use crate::event::{Micros, Position, TopicPartition};
@@ -282,9 +286,33 @@ pub struct Footer {
     pub program: String,
     /// The version of its row schema.
     pub schema: String,
+    /// What a purge removed; `None` if the file is as it was first written.
+    pub purged: Option<Purged>,
+}
+
+/// What purges removed from a file, and the one that wrote it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// Rows removed from the file and its rejects files.
+    pub erased: u64,
+    /// The last entry of the erasure log whose rows were removed.
+    pub log: u64,
+    /// The attempt to replace the file.
+    pub purge: String,
 }
 
 impl Footer {
+    /// Rows that purges removed from the file and its rejects files.
+    pub fn erased(&self) -> u64 {
+        self.purged.as_ref().map_or(0, |purged| purged.erased)
+    }
+
+    /// Whether the file may contain rows that are erased.
+    pub fn may_contain(&self, erased: &ErasedPositions) -> bool {
+        let purged = self.purged.as_ref().map_or(0, |purged| purged.log);
+        erased.are_in(self.from, self.next, purged)
+    }
+
     /// The footer of a new attempt, with no records yet.
     pub fn attempt(from: Position, next: Position) -> Self {
         Self {
@@ -300,6 +328,13 @@ impl Footer {
     /// As Parquet's key-value metadata.
     pub fn to_key_values(&self) -> Vec<KeyValue> {
         let gaps = serde_json::to_string(&self.gaps).expect("text goes into JSON");
+        let purged = self.purged.iter().flat_map(|purged| {
+            [
+                ("erased", purged.erased.to_string()),
+                ("log", purged.log.to_string()),
+                ("purge", purged.purge.clone()),
+            ]
+        });
         [
             ("from", self.from.to_string()),
             ("next", self.next.to_string()),
@@ -315,6 +350,7 @@ impl Footer {
             (SCHEMA_KEY, self.schema.clone()),
         ]
         .into_iter()
+        .chain(purged)
         .map(|(key, value)| KeyValue::new(key.to_owned(), value))
         .collect()
     }
@@ -345,6 +381,7 @@ impl Footer {
             gaps: serde_json::from_str(pairs.text("gaps")?).map_err(|_| pairs.invalid("gaps"))?,
             program: pairs.parse("program")?,
             schema: pairs.parse(SCHEMA_KEY)?,
+            purged: pairs.purged()?,
         };
         // A chain that does not advance would be followed for ever.
         if footer.next > footer.from {
@@ -369,6 +406,17 @@ impl FooterPairs<'_> {
 
     fn parse<T: FromStr>(&self, key: &'static str) -> Result<T> {
         self.text(key)?.parse().map_err(|_| self.invalid(key))
+    }
+
+    fn purged(&self) -> Result<Option<Purged>> {
+        if !self.texts.contains_key("log") {
+            return Ok(None);
+        }
+        Ok(Some(Purged {
+            erased: self.parse("erased")?,
+            log: self.parse("log")?,
+            purge: self.parse("purge")?,
+        }))
     }
 
     fn invalid(&self, key: &'static str) -> LedgerError {
@@ -396,18 +444,30 @@ fn check_schema(path: &str, metadata: &FileMetaData) -> Result<()> {
         path,
         metadata,
         SCHEMA_KEY,
-        file_format::LEDGER,
+        file_format::LEDGER_PURGED,
     )?)
 }
 
-/// The rows of a file, with the named columns, or all if none is named. `path` is for the error
-/// only.
-pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecordBatchReader> {
+/// The rows of a file that are not erased, with the named columns, or all if none is named. `path`
+/// is for the error only.
+pub fn decode(
+    path: &str,
+    bytes: Bytes,
+    columns: &[&str],
+    erased: &ErasedPositions,
+) -> Result<ParquetRecordBatchReader> {
     let metadata = load(path, &bytes)?;
+    let kept = KeptRows::find(path, &bytes, &metadata, erased)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
     let mask = match columns {
         [] => ProjectionMask::all(),
         _ => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
+    };
+    let builder = match kept {
+        KeptRows::All => builder,
+        KeptRows::Of(groups) => {
+            builder.with_row_selection(groups.into_iter().flatten().collect::<Vec<_>>().into())
+        }
     };
     builder
         .with_projection(mask)
@@ -415,20 +475,108 @@ pub fn decode(path: &str, bytes: Bytes, columns: &[&str]) -> Result<ParquetRecor
         .map_err(|error| LedgerError::not_parquet(path, error))
 }
 
-/// The positions of a file's rows, in order. All columns are decoded, so that a damaged one is
-/// found.
+/// The footer in the bytes of a file. `path` is for the error only.
+fn footer_of(path: &str, bytes: &Bytes) -> Result<Footer> {
+    Footer::from_metadata(path, load(path, bytes)?.metadata().file_metadata())
+}
+
+/// The positions of a file's rows, in order, also of erased ones. All columns are decoded, so that a
+/// damaged one is found.
 pub fn coordinates(path: &str, bytes: Bytes) -> Result<Vec<Position>> {
     let mut positions = Vec::new();
-    for batch in decode(path, bytes, &[])? {
+    for batch in decode(path, bytes, &[], &ErasedPositions::default())? {
         let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
-        let eras = numbers::<Int32Type>(path, &batch, "era")?;
-        let offsets = numbers::<Int64Type>(path, &batch, "offset")?;
-        for (&era, &offset) in eras.iter().zip(offsets) {
-            let era = u16::try_from(era).map_err(|_| LedgerError::column(path, "era"))?;
-            positions.push(Position { era, offset });
-        }
+        add_coordinates(path, &batch, &mut positions)?;
     }
     Ok(positions)
+}
+
+fn add_coordinates(path: &str, batch: &RecordBatch, positions: &mut Vec<Position>) -> Result<()> {
+    let eras = numbers::<Int32Type>(path, batch, "era")?;
+    let offsets = numbers::<Int64Type>(path, batch, "offset")?;
+    for (&era, &offset) in eras.iter().zip(offsets) {
+        let era = u16::try_from(era).map_err(|_| LedgerError::column(path, "era"))?;
+        positions.push(Position { era, offset });
+    }
+    Ok(())
+}
+
+/// Rows decoded at once for their coordinates.
+const COORDINATE_ROWS: usize = 65_536;
+
+/// The rows of a file that are not erased. Every reader of rows goes through this.
+pub(crate) enum KeptRows {
+    /// All of them: nothing of the file needs to be compared.
+    All,
+    /// For each row group, which of its rows.
+    Of(Vec<Vec<RowSelector>>),
+}
+
+impl KeptRows {
+    /// Compares the positions of a file's rows with the erased ones. Which rows the file still has
+    /// follows from the footer of the file as opened: it may have been replaced since the chain was
+    /// read.
+    pub(crate) fn find(
+        path: &str,
+        bytes: &Bytes,
+        metadata: &ArrowReaderMetadata,
+        erased: &ErasedPositions,
+    ) -> Result<Self> {
+        let footer = Footer::from_metadata(path, metadata.metadata().file_metadata())?;
+        if !footer.may_contain(erased) {
+            return Ok(Self::All);
+        }
+        let mut groups = Vec::new();
+        for group in 0..metadata.metadata().num_row_groups() {
+            let columns = ["era", "offset"];
+            let batches = read_row_group(
+                bytes,
+                metadata,
+                group,
+                &columns,
+                COORDINATE_ROWS,
+                &Self::All,
+            )
+            .map_err(|error| LedgerError::not_parquet(path, error))?;
+            let mut positions = Vec::new();
+            for batch in batches {
+                let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
+                add_coordinates(path, &batch, &mut positions)?;
+            }
+            groups.push(select(&positions, erased));
+        }
+        Ok(Self::Of(groups))
+    }
+
+    /// The rows of a row group; `None` = all.
+    pub(crate) fn selection(&self, row_group: usize) -> Option<RowSelection> {
+        match self {
+            Self::All => None,
+            Self::Of(groups) => Some(groups[row_group].clone().into()),
+        }
+    }
+
+    /// Whether a row group has an erased row.
+    fn are_fewer(&self, row_group: usize) -> bool {
+        match self {
+            Self::All => false,
+            Self::Of(groups) => groups[row_group].iter().any(|selector| selector.skip),
+        }
+    }
+}
+
+/// Runs of rows that are not erased, and of those that are.
+fn select(positions: &[Position], erased: &ErasedPositions) -> Vec<RowSelector> {
+    let mut selectors: Vec<RowSelector> = Vec::new();
+    for position in positions {
+        let skip = erased.contains(*position);
+        match selectors.last_mut() {
+            Some(last) if last.skip == skip => last.row_count += 1,
+            _ if skip => selectors.push(RowSelector::skip(1)),
+            _ => selectors.push(RowSelector::select(1)),
+        }
+    }
+    selectors
 }
 
 /// The values of a column without nulls.
@@ -523,7 +671,7 @@ pub(crate) mod tests {
             coordinates("x", bytes.clone()).expect("rows"),
             [at(1), at(2)]
         );
-        let back = decode("x", bytes.clone(), &[])
+        let back = decode("x", bytes.clone(), &[], &ErasedPositions::default())
             .expect("file")
             .next()
             .expect("batch")

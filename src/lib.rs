@@ -20,6 +20,7 @@ pub mod crash;
 pub mod disclosure;
 pub mod door;
 pub mod door_refusals;
+pub mod erase;
 pub mod event;
 pub mod export;
 pub mod feedback;

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use crate::contract::rejection::{Reason, Rejection};
 use crate::event::{Micros, Position};
 use crate::ledger::chain::ChainError;
+use crate::ledger::erasures::ErasedPositions;
 use crate::ledger::{self, LedgerError};
 
 /// Why rejects could not be read.
@@ -291,14 +292,16 @@ pub struct Raw {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// The rejects of a file, in order; with their records only if `raw`. `path` is for errors only.
+/// The rejects of a file that are not erased, in order; with their records only if `raw`. `path` is
+/// for errors only.
 pub fn read(
     path: &str,
     bytes: Bytes,
     raw: bool,
+    erased: &ErasedPositions,
 ) -> Result<impl Iterator<Item = Result<Reject>> + use<>> {
     let columns = if raw { &[] } else { ABOUT };
-    let batches = ledger::decode(path, bytes, columns)?;
+    let batches = ledger::decode(path, bytes, columns, erased)?;
     let path = path.to_owned();
     Ok(batches.flat_map(move |batch| {
         let rejects = batch
@@ -432,7 +435,7 @@ mod tests {
         );
         assert!(builder.bytes() > 2 * RejectsBuilder::ROW_BYTES);
 
-        let rows: Vec<Reject> = read("x", file(&mut builder), true)
+        let rows: Vec<Reject> = read("x", file(&mut builder), true, &ErasedPositions::default())
             .expect("file")
             .collect::<Result<_>>()
             .expect("rows");
@@ -521,15 +524,20 @@ mod tests {
             [],
         );
         let file = file(&mut builder);
-        let row = read("x", file.clone(), false)
+        let row = read("x", file.clone(), false, &ErasedPositions::default())
             .expect("file")
             .next()
             .expect("one")
             .expect("row");
         assert_eq!(row.raw, None);
-        let error = read("x", Bytes::from_static(b"no"), false)
-            .err()
-            .expect("refused");
+        let error = read(
+            "x",
+            Bytes::from_static(b"no"),
+            false,
+            &ErasedPositions::default(),
+        )
+        .err()
+        .expect("refused");
         assert_eq!(error.to_string(), "cannot read `x` as Parquet");
     }
 
@@ -546,7 +554,7 @@ mod tests {
             [],
         );
         assert!(builder.bytes() >= value.len());
-        let row = read("x", file(&mut builder), true)
+        let row = read("x", file(&mut builder), true, &ErasedPositions::default())
             .expect("file")
             .next()
             .expect("one")

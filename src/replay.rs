@@ -164,7 +164,9 @@ impl ReplayPlan {
                 walk.again(&step).await?;
                 continue;
             };
-            for batch in ledger::decode(path, bytes, &["source", "subject", "revision"])? {
+            let erased = walk.erased().await?;
+            let columns = ["source", "subject", "revision"];
+            for batch in ledger::decode(path, bytes, &columns, &erased)? {
                 let batch = batch.map_err(|error| LedgerError::not_parquet(path, error))?;
                 let rows = Rows::new(&batch);
                 for row in 0..rows.len() {

@@ -65,6 +65,11 @@ pub enum StorageError {
     Network { root: String, kind: &'static str },
     #[error("the store `{root}` cannot store a ledger: {fault}; use another disk or server")]
     Unfit { root: String, fault: &'static str },
+    #[error(
+        "the store `{0}` keeps old versions of files, so nothing can be removed from it: switch \
+         versioning and Object Lock off, and delete the old versions"
+    )]
+    Versioned(String),
     #[error("`{0}` is not a valid name for a file of the store")]
     Name(String),
     #[error("cannot {act} `{path}`")]
@@ -214,6 +219,25 @@ impl Store {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Deletes a folder and all its files, on a disk and in a bucket: for what can be derived again,
+    /// never for the ledger.
+    pub async fn delete_folder(&self, folder: &str) -> Result<()> {
+        if self.disk.is_some() {
+            return self.remove_folder(folder);
+        }
+        let mut listed = self.inner.list(Some(&parse(folder)?));
+        let mut paths = Vec::new();
+        while let Some(object) = listed.next().await {
+            let object = object.map_err(|error| failed("list", folder, error))?;
+            paths.push(object.location.to_string());
+        }
+        drop(listed);
+        for path in paths {
+            self.delete(&path).await?;
+        }
+        Ok(())
     }
 
     /// The root, as configured.
@@ -431,6 +455,25 @@ impl Store {
         .await
     }
 
+    /// The names that [`Self::remove_leftovers`] would remove from a folder.
+    pub async fn leftovers(
+        &self,
+        folder: &str,
+        is_old: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<Vec<String>> {
+        let path = folder.to_owned();
+        self.on_disk(folder, move |disk| {
+            let staged = staged_files(&disk, &is_old).map_err(|source| StorageError::Failed {
+                act: "list",
+                path,
+                source,
+            })?;
+            let names = staged.iter().filter_map(|path| path.file_name()?.to_str());
+            Ok(names.map(str::to_owned).collect())
+        })
+        .await
+    }
+
     /// Checks that the store does what the ledger relies on: a name is created once, even by eight
     /// writers at the same time; a created file is visible immediately; folders can be synced.
     pub async fn probe(&self) -> Result<()> {
@@ -458,6 +501,28 @@ impl Store {
                 },
                 error => error,
             })
+    }
+
+    /// Checks what a purge relies on: a replaced file reads back as its new contents, and the old ones
+    /// are not kept. Whether the store keeps old versions.
+    pub async fn probe_replacement(&self) -> Result<bool> {
+        let name = format!(".probe-{:016x}-3", random());
+        let outcome = self.probe_replaced(&name).await;
+        self.delete(&name).await?;
+        self.sync_folder("").await?;
+        outcome
+    }
+
+    async fn probe_replaced(&self, name: &str) -> Result<bool> {
+        if self.create(name, "first".into()).await? != Creation::Created {
+            return Err(self.unfit("a new name was reported to exist"));
+        }
+        let replaced = self.inner.put(&parse(name)?, "second".into()).await;
+        let replaced = replaced.map_err(|error| self.not_written("replace", name, &error))?;
+        if self.read(name).await?.as_deref() != Some(b"second") {
+            return Err(self.unfit("a replaced file did not read back as its new contents"));
+        }
+        Ok(replaced.version.is_some())
     }
 
     async fn probe_names(&self, twice: &str, rivals: &str) -> Result<()> {
@@ -637,12 +702,13 @@ fn sync_disk_folder(folder: &DiskPath) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
-fn remove_staged(folder: &DiskPath, is_old: &dyn Fn(&str) -> bool) -> io::Result<usize> {
+/// The files `<name>#<digits>` of a folder for which `is_old(<name>)`.
+fn staged_files(folder: &DiskPath, is_old: &dyn Fn(&str) -> bool) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut removed = 0;
+    let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
         let staged = path
@@ -651,13 +717,21 @@ fn remove_staged(folder: &DiskPath, is_old: &dyn Fn(&str) -> bool) -> io::Result
         if staged.is_some_and(|(name, n)| {
             !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && is_old(name)
         }) {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => removed += 1,
-            }
+            found.push(path);
         }
     }
-    Ok(removed)
+    Ok(found)
+}
+
+fn remove_staged(folder: &DiskPath, is_old: &dyn Fn(&str) -> bool) -> io::Result<usize> {
+    let staged = staged_files(folder, is_old)?;
+    for path in &staged {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(staged.len())
 }
 
 /// The name of a network file system, from its number in `statfs(2)`.

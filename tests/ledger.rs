@@ -629,7 +629,7 @@ async fn a_merge_stops_at_the_end_of_an_era_and_at_another_schema() {
 async fn a_file_of_a_newer_schema_is_refused_by_writers_merges_sweeps_and_readers() {
     let (_, store) = memory();
     let newer = Footer {
-        schema: "2".into(),
+        schema: "3".into(),
         program: "partner-feeds 9.1.0".into(),
         ..Footer::attempt(at(4), at(8))
     };
@@ -640,7 +640,7 @@ async fn a_file_of_a_newer_schema_is_refused_by_writers_merges_sweeps_and_reader
     }
     let path = Tree::Journal.file(&partition(), at(4));
     let fault = format!(
-        "has format 2, and {PROGRAM} reads up to 1: use partner-feeds 9.1.0 or a later version"
+        "has format 3, and {PROGRAM} reads up to 2: use partner-feeds 9.1.0 or a later version"
     );
     let refused = format!("`{path}` {fault}");
     let resumed = chain::resume(&store, &partition()).await;

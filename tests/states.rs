@@ -1,13 +1,15 @@
-//! The ledger's protocol, state by state: writers, mergers, a sweeper and a reader over the real
-//! code, one operation on the store at a time, in an order and with faults that a seed decides.
+//! The ledger's protocol, state by state: writers, mergers, a sweeper, erasers, purgers and a reader
+//! over the real code, one operation on the store at a time, in an order and with faults that a seed decides.
 //!
 //! The store is a double in memory. Its operations wait until the schedule lets them go on: done,
 //! failed, done without an answer, answered as done before, or on their way to land later, also
 //! after their sender died. Lists may be old. After every change the store is compared with the
-//! invariants: files join, the end never goes back, nothing is replaced, rejects that are named are
-//! there, who resumes or commits is not past the end. A reader gets each record from the origin to
-//! an end that was the chain's while it read. At last every record is one row, and `verify` finds
-//! nothing.
+//! invariants: files join, the end never goes back, nothing is replaced but by a purge, rejects that
+//! are named are there, the erasure log has no gap, who resumes or commits is not past the end. A
+//! reader gets each record from the origin to an end that was the chain's while it read, without the
+//! records that were erased at one time while it read. What a purge removed is in no file, unless
+//! somebody wrote it after the purge had looked. At last every record that was not erased is one row,
+//! and `verify` finds nothing.
 //!
 //! A seed that fails is printed; it runs alone, and prints each step, with `PARTNER_FEEDS_TEST_SEED=17
 //! cargo test --test states`. `PARTNER_FEEDS_TEST_RUNS` asks for more runs.
@@ -28,17 +30,22 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use kit::batches::{assert_each_once, at, batch, log, partition, positions_in};
-use kit::double::{Change, Director, Double, Operation, Verdict, exists, failed};
+use kit::double::{Change, Director, Double, Operation, Verdict, exists, failed, now};
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{Error, PutPayload, PutResult, Result as StoreResult};
+use object_store::{Error, ObjectStoreExt, PutMode, PutPayload, PutResult, Result as StoreResult};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use partner_feeds::event::Position;
+use partner_feeds::event::{Micros, Position};
 use partner_feeds::ledger::chain::{self, ChainError};
+use partner_feeds::ledger::erasures::{
+    self, Certificate, ErasedRows, Erasure, ErasureLog, ErasureReason, Offsets,
+};
 use partner_feeds::ledger::journal::{self, CommitOutcome};
 use partner_feeds::ledger::merge::{MergeLimits, merge, merge_full, sweep};
+use partner_feeds::ledger::purge::{PurgeError, purge};
+use partner_feeds::ledger::rules::LedgerRule;
 use partner_feeds::ledger::verify::{VerifyError, verify};
-use partner_feeds::ledger::{Footer, Tree, rejects_file};
+use partner_feeds::ledger::{Footer, Tree, coordinates, rejects_file};
 use partner_feeds::storage::Store;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -47,10 +54,16 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 const RUNS: u64 = 1_000;
 /// Steps of the schedule in a run.
 const STEPS: usize = 200;
+/// Steps of a run in which records are erased: a purge takes dozens.
+const STEPS_ERASING: usize = 600;
+/// Where the log in Kafka ends in such a run, so that the store is small.
+const LOG_ERASING: i64 = 25;
 /// Steps after which the schedule chooses anew who is quick, slow or asleep.
 const STRETCH: usize = 40;
 /// As many changes old may a list be.
 const OLD_MAX: usize = 6;
+/// How many records there are; their revisions take turns in the log.
+const RECORDS: i64 = 7;
 /// Longer than any pause of the code.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -61,9 +74,11 @@ enum Role {
     Merger,
     Sweeper,
     Reader,
+    Eraser,
+    Purger,
 }
 
-const ACTORS: [Role; 7] = [
+const ACTORS: [Role; 11] = [
     Role::Writer,
     Role::Writer,
     Role::Writer,
@@ -71,6 +86,18 @@ const ACTORS: [Role; 7] = [
     Role::Merger,
     Role::Sweeper,
     Role::Reader,
+    Role::Eraser,
+    Role::Eraser,
+    Role::Purger,
+    Role::Purger,
+];
+
+/// The actors of a run in which nothing is erased, and of one in which records are.
+const AWAKE: [bool; ACTORS.len()] = [
+    true, true, true, true, true, true, true, false, false, false, false,
+];
+const AWAKE_ERASING: [bool; ACTORS.len()] = [
+    true, false, false, true, false, false, true, true, false, true, true,
 ];
 
 // ---------------------------------------------------------------------------------------------------------
@@ -91,10 +118,26 @@ struct World {
     /// The names, and the footers of the chain's files.
     names: BTreeMap<String, Option<Footer>>,
     end: Position,
+    /// How far the log in Kafka was read; nobody reads past its end, if it has one.
+    high: i64,
+    log_end: Option<i64>,
+    /// Erasures in the store: the record, and where Kafka's log ended when its erasure began.
+    erased: Vec<(i64, i64)>,
+    /// Operations so far.
+    operations: u64,
+    /// The operation that last put each file.
+    put: BTreeMap<String, u64>,
+    /// For each actor, the operation that last read each file, and that last put it.
+    read_by: [BTreeMap<String, u64>; ACTORS.len()],
+    put_by: [BTreeMap<String, u64>; ACTORS.len()],
+    /// For each actor, the operations that listed from a name on.
+    lists_by: [Vec<u64>; ACTORS.len()],
     waiting: Vec<Waiting>,
     late: Vec<Change>,
     /// For each actor, the lowest end it may come to, from when its act began.
     floors: [Position; ACTORS.len()],
+    /// For each actor, the entries of the erasure log when its act began.
+    log_floors: [u64; ACTORS.len()],
     /// Whether something went wrong for an actor since its act began; whether a list was old.
     wronged: [(bool, bool); ACTORS.len()],
     /// No more faults.
@@ -130,19 +173,38 @@ impl World {
             Change::Put(path, ..) | Change::Delete(path) => path.to_string(),
         };
         let footer = match &change {
-            Change::Put(_, payload, _) if !name.starts_with("rejects/") => Some(footer_of(payload)),
+            Change::Put(_, payload, _) if is_of_chain(&name) => Some(footer_of(payload)),
             _ => None,
         };
-        let is_put = matches!(change, Change::Put(..));
+        let (is_put, replaces) = match &change {
+            Change::Put(_, _, options) => (true, options.mode == PutMode::Overwrite),
+            Change::Delete(_) => (false, false),
+        };
+        self.operations += 1;
         let answer = change.apply(&self.files);
         if !is_put {
             self.names.remove(&name);
         } else if answer.is_ok() {
-            if name.starts_with("ledger/") {
-                self.saw("merged");
+            self.put.insert(name.clone(), self.operations);
+            let before = self.names.insert(name.clone(), footer.clone());
+            if let Some(before) = before {
+                assert!(replaces, "{name} was replaced");
+                assert!(!name.starts_with("journal/") && !name.starts_with("erasures/"));
+                let covered = |of: &Footer| {
+                    let Footer {
+                        from, next, read, ..
+                    } = *of;
+                    (from, next, read, of.attempt.clone(), of.rejects.clone())
+                };
+                let kept = [before, footer].map(|of| of.as_ref().map(covered));
+                assert_eq!(kept[0], kept[1], "{name} covers something else");
+                self.saw("replaced");
+            } else {
+                assert!(!replaces, "{name} was replaced, and is not there");
+                if name.starts_with("ledger/") {
+                    self.saw("merged");
+                }
             }
-            let before = self.names.insert(name.clone(), footer);
-            assert!(before.is_none(), "{name} was replaced");
         }
         if answer.is_ok() {
             self.hold_invariants();
@@ -175,8 +237,77 @@ impl World {
         }
     }
 
-    /// Files join from the origin, and what they name is there; the end does not go back.
+    /// Entries of the erasure log.
+    fn entries(&self) -> u64 {
+        let names = self
+            .names
+            .keys()
+            .filter(|name| name.starts_with("erasures/"));
+        names.filter(|name| !name.ends_with(".done.json")).count() as u64
+    }
+
+    /// What a purge removed is in no file, unless it was put there after the purge had read the file,
+    /// or listed the folder.
+    fn hold_certificate(&self, purger: usize, log: &ErasureLog, number: u64, ledger_end: Position) {
+        let erased = log.erased_by(&partition(), number);
+        let lists = &self.lists_by[purger];
+        let last = |ago: usize| lists.len().checked_sub(ago).map_or(0, |index| lists[index]);
+        for name in self.names.keys() {
+            if !is_of_chain(name) && !name.starts_with("rejects/") {
+                continue;
+            }
+            let from = name
+                .rsplit('/')
+                .next()
+                .and_then(|file| file.get(..24))
+                .expect("a position");
+            let from: Position = from.parse().expect("a position");
+            let bytes = now(now(self.files.get(&Path::from(name.as_str())))
+                .expect("a file")
+                .bytes());
+            let rows = coordinates(name, bytes.expect("bytes")).expect("rows");
+            if from >= ledger_end || !rows.iter().any(|row| erased.contains(*row)) {
+                continue;
+            }
+            let put = self.put[name];
+            let read = self.read_by[purger].get(name).copied().unwrap_or_default();
+            let own = self.put_by[purger].get(name).copied().unwrap_or_default();
+            let is_journal = name.starts_with("journal/");
+            let is_named = name.starts_with("ledger/") || self.is_named(name);
+            if is_named {
+                assert!(
+                    put > read && read > own,
+                    "{name} contains rows that were certified"
+                );
+            } else {
+                let listed = last(if is_journal { 2 } else { 1 });
+                assert!(put > listed, "{name} contains rows that were certified");
+            }
+        }
+    }
+
+    /// Whether a ledger file names a rejects file.
+    fn is_named(&self, rejects: &str) -> bool {
+        let ledger = self
+            .names
+            .iter()
+            .filter(|(name, _)| name.starts_with("ledger/"));
+        ledger
+            .filter_map(|(_, footer)| footer.as_ref())
+            .flat_map(|footer| &footer.rejects)
+            .any(|name| rejects_file(&partition(), name) == rejects)
+    }
+
+    /// Files join from the origin, and what they name is there; the end does not go back; the erasure
+    /// log has no gap.
     fn hold_invariants(&mut self) {
+        for number in 1..=self.entries() {
+            let name = format!("erasures/{number:010}.json");
+            assert!(
+                self.names.contains_key(&name),
+                "the log has a gap at {number}"
+            );
+        }
         let mut end = Position::ORIGIN;
         for tree in [Tree::Ledger, Tree::Journal] {
             let folder = tree.folder(&partition());
@@ -211,6 +342,11 @@ impl World {
         );
         self.end = end;
     }
+}
+
+/// Whether a file is of the journal or the ledger.
+fn is_of_chain(name: &str) -> bool {
+    name.starts_with("journal/") || name.starts_with("ledger/")
 }
 
 fn footer_of(payload: &PutPayload) -> Footer {
@@ -311,6 +447,7 @@ async fn live(role: Role, me: Actor) {
         {
             let mut world = me.world();
             world.floors[me.index] = world.end;
+            world.log_floors[me.index] = world.entries();
             world.wronged[me.index] = (false, false);
         }
         match role {
@@ -321,11 +458,20 @@ async fn live(role: Role, me: Actor) {
                 me.excuses(swept);
             }
             Role::Reader => read(&store, &me).await,
+            Role::Eraser => erase(&store, &me).await,
+            Role::Purger => purge_once(&store, &me).await,
         }
     }
 }
 
 impl Actor {
+    /// The erasure log, as it is now.
+    fn log(&self) -> ErasureLog {
+        let files = self.world().files.fork();
+        let store = Store::from_object_store(Arc::new(files));
+        now(ErasureLog::read(&store)).expect("a log")
+    }
+
     /// An error has a reason.
     #[track_caller]
     fn excuses<T, E: fmt::Display>(&self, answer: Result<T, E>) -> Option<T> {
@@ -372,6 +518,13 @@ async fn write(store: &Store, me: &Actor) {
     let (mut from, mut ledger_end) = (resumed.end, resumed.ledger_end);
     loop {
         let next = from.offset + 1 + me.world().random.below(3) as i64;
+        while me.world().log_end.is_some_and(|end| next > end) {
+            tokio::time::sleep(PAUSE).await;
+        }
+        {
+            let mut world = me.world();
+            world.high = world.high.max(next);
+        }
         let committed =
             journal::commit(store, &partition(), &batch(from.offset, next), ledger_end).await;
         match me.excuses(committed) {
@@ -409,7 +562,89 @@ async fn merge_once(store: &Store, me: &Actor) {
     }
 }
 
-/// A reader gets what was below the end, each record once; `verify` finds nothing.
+/// Erases all revisions of a record that were sent so far.
+async fn erase(store: &Store, me: &Actor) {
+    let (record, high) = {
+        let world = &mut *me.world();
+        (world.random.below(RECORDS as usize) as i64, world.high)
+    };
+    loop {
+        match me.excuses(chain::reaches(store, &partition(), (0, high)).await) {
+            Some(true) => break,
+            Some(false) => tokio::time::sleep(PAUSE).await,
+            None => return,
+        }
+    }
+    let Some(chain) = me.excuses(chain::read(store, &partition()).await) else {
+        return;
+    };
+    let Some(Some(found)) = me.excuses(positions_in(store, &chain).await) else {
+        return;
+    };
+    let moved = me.excuses(chain.moved(store).await);
+    let is_of_record = |offset: &i64| offset % RECORDS == record;
+    let offsets = found.iter().map(|position| position.offset);
+    let offsets: Vec<i64> = offsets.filter(is_of_record).collect();
+    if offsets.is_empty() || moved != Some(false) {
+        return;
+    }
+    let erasure = Erasure {
+        why: ErasureReason::Art17,
+        case: "DP-1".to_owned(),
+        at: Micros(0),
+        seen: Vec::new(),
+        rows: vec![ErasedRows {
+            topic: partition().topic,
+            partition: partition().partition,
+            era: 0,
+            accepted: offsets.len() as u64,
+            rejected: 0,
+            offsets: Offsets::new(offsets),
+        }],
+    };
+    let Some(mut log) = me.excuses(ErasureLog::read(store).await) else {
+        return;
+    };
+    if me.excuses(log.append(store, erasure).await).is_some() {
+        let mut world = me.world();
+        world.erased.push((record, high));
+        world.saw("erased");
+    }
+}
+
+async fn purge_once(store: &Store, me: &Actor) {
+    {
+        let mut world = me.world();
+        world.read_by[me.index].clear();
+        world.put_by[me.index].clear();
+        world.lists_by[me.index].clear();
+    }
+    let purged = purge(store, MergeLimits::default()).await;
+    match &purged {
+        Err(PurgeError::Chain(ChainError::Unstable(_)) | PurgeError::Unfinished) => {
+            return me.world().saw("unstable");
+        }
+        Err(error @ PurgeError::RowsMissing { .. }) => panic!("{error}"),
+        _ => {}
+    }
+    let Some(report) = me.excuses(purged) else {
+        return;
+    };
+    if report.log == 0 {
+        return;
+    }
+    if !me.world().wronged[me.index].1 {
+        let log = me.log();
+        me.world()
+            .hold_certificate(me.index, &log, report.log, report.ends[0].ledger_end);
+    }
+    let certificate = Certificate::new(report.log, Micros(0), report.ends, report.files);
+    if me.excuses(certificate.create(store).await).is_some() {
+        me.world().saw("purged");
+    }
+}
+
+/// A reader gets what was below the end and is not erased, each record once; `verify` finds nothing.
 async fn read(store: &Store, me: &Actor) {
     let lists_were_old = || me.world().wronged[me.index].1;
     if me.world().random.once_in(2) {
@@ -420,12 +655,18 @@ async fn read(store: &Store, me: &Actor) {
         let Some(report) = me.excuses(verified) else {
             return;
         };
-        assert!(
-            report.findings.is_empty() || lists_were_old(),
-            "{:?}",
-            report.findings
-        );
-        return me.world().saw("verified");
+        // A purger that had read a file before the certificate may have put erased rows back.
+        let (back, findings): (Vec<_>, Vec<_>) = report.findings.into_iter().partition(|finding| {
+            finding.rule == LedgerRule::Erased && finding.detail.contains("again")
+        });
+        assert!(findings.is_empty() || lists_were_old(), "{findings:?}");
+        let mut world = me.world();
+        world.saw(if back.is_empty() {
+            "verified"
+        } else {
+            "found rows that came back"
+        });
+        return;
     }
     let chain = chain::read(store, &partition()).await;
     if matches!(chain, Err(ChainError::Unstable(_))) {
@@ -439,16 +680,24 @@ async fn read(store: &Store, me: &Actor) {
         return;
     };
     let moved = me.excuses(chain.moved(store).await);
+    let grown = me.excuses(chain.has_new_erasure(store).await);
     match (found, moved) {
-        (Some(found), _) => {
-            assert_eq!(found, log(chain.end.offset));
-            me.world().saw("read");
+        (Some(found), Some(_)) if grown == Some(false) => {
+            let mut expected = log(chain.end.offset);
+            expected.retain(|position| !chain.erased.contains(*position));
+            assert_eq!(found, expected);
+            let mut world = me.world();
+            assert!(
+                chain.erased.log() >= world.log_floors[me.index],
+                "an erased record was read"
+            );
+            world.saw("read");
         }
         (None, Some(moved)) => assert!(
             moved,
             "a file of the chain is gone, and no merge made it so"
         ),
-        (None, None) => {}
+        (Some(_), _) | (None, None) => {}
     }
 }
 
@@ -458,6 +707,8 @@ async fn read(store: &Store, me: &Actor) {
 struct Schedule {
     world: Arc<Mutex<World>>,
     lives: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    /// Whether records are erased in this run: by fewer actors, with fewer faults, so that a purge ends.
+    erasing: bool,
     /// How quick each actor is now; 0 = it sleeps.
     weights: [usize; ACTORS.len()],
     /// One change in this many fails, one list in this many is old, an actor dies once in this many
@@ -471,19 +722,37 @@ struct Schedule {
 impl Schedule {
     fn new(seed: u64) -> Self {
         let mut random = Random(ChaCha8Rng::seed_from_u64(seed));
-        let [faults, old, deaths] = [
-            [0, 10, 3][random.below(3)],
-            [0, 0, 4][random.below(3)],
-            [0, 60, 15][random.below(3)],
-        ];
+        let erasing = seed % 2 == 1;
+        let [faults, old, deaths] = if erasing {
+            [
+                [0, 20, 8][random.below(3)],
+                [0, 0, 8][random.below(3)],
+                [0, 300, 100][random.below(3)],
+            ]
+        } else {
+            [
+                [0, 10, 3][random.below(3)],
+                [0, 0, 4][random.below(3)],
+                [0, 60, 15][random.below(3)],
+            ]
+        };
         let world = World {
             files: InMemory::new(),
             past: VecDeque::from([(InMemory::new(), Position::ORIGIN)]),
             names: BTreeMap::new(),
             end: Position::ORIGIN,
+            high: 0,
+            log_end: erasing.then_some(LOG_ERASING),
+            erased: Vec::new(),
+            operations: 0,
+            put: BTreeMap::new(),
+            read_by: Default::default(),
+            put_by: Default::default(),
+            lists_by: Default::default(),
             waiting: Vec::new(),
             late: Vec::new(),
             floors: [Position::ORIGIN; ACTORS.len()],
+            log_floors: [0; ACTORS.len()],
             wronged: [(false, false); ACTORS.len()],
             calm: false,
             random,
@@ -494,6 +763,7 @@ impl Schedule {
         Self {
             world,
             lives,
+            erasing,
             weights: [1; ACTORS.len()],
             faults,
             old,
@@ -525,10 +795,15 @@ impl Schedule {
         for actor in 0..ACTORS.len() {
             self.wake(actor).await;
         }
-        for step in 0..STEPS {
+        let steps = if self.erasing { STEPS_ERASING } else { STEPS };
+        for step in 0..steps {
             if step % STRETCH == 0 {
+                let awake = if self.erasing { AWAKE_ERASING } else { AWAKE };
                 let mut world = self.world();
-                let weights = ACTORS.map(|_| [0, 1, 1, 3, 12][world.random.below(5)]);
+                let weights = awake.map(|is_awake| {
+                    let weight = [0, 1, 1, 3, 12][world.random.below(5)];
+                    if is_awake { weight } else { 0 }
+                });
                 drop(world);
                 self.weights = weights;
             }
@@ -557,8 +832,10 @@ impl Schedule {
             self.world().land(vec![change]);
         } else if dies {
             let actor = self.world().random.below(ACTORS.len());
-            self.kill(actor);
-            self.wake(actor).await;
+            if self.weights[actor] > 0 {
+                self.kill(actor);
+                self.wake(actor).await;
+            }
         } else if let Some(chosen) = self.choose() {
             self.grant(chosen).await;
         } else {
@@ -607,6 +884,18 @@ impl Schedule {
         });
         {
             let mut world = self.world();
+            world.operations += 1;
+            let number = world.operations;
+            match &operation {
+                Operation::Read(path) => {
+                    world.read_by[actor].insert(path.to_string(), number);
+                }
+                Operation::ListFrom => world.lists_by[actor].push(number),
+                Operation::Change(Change::Put(path, ..)) if verdict != Verdict::Late => {
+                    world.put_by[actor].insert(path.to_string(), number + 1);
+                }
+                Operation::List | Operation::Change(_) => {}
+            }
             if verdict != Verdict::Done {
                 world.wronged[actor].0 = true;
                 let kind = format!("{verdict:?}");
@@ -640,7 +929,7 @@ impl Schedule {
             Verdict::Exists,
         ];
         match operation {
-            Operation::Read | Operation::List | Operation::ListFrom => Verdict::Fails,
+            Operation::Read(_) | Operation::List | Operation::ListFrom => Verdict::Fails,
             Operation::Change(Change::Delete(_)) => all[random.below(3)],
             Operation::Change(Change::Put(..)) => all[random.below(5)],
         }
@@ -701,6 +990,8 @@ impl Schedule {
             }
         }
         self.world().land(late);
+        self.world().high = from;
+        self.settle_erasures(&store).await;
         let end = self.world().end; // a create that landed late may be the last file
         assert!(end >= at(from));
         assert_each_once(&store, end.offset).await;
@@ -720,6 +1011,42 @@ impl Schedule {
             (true, 0, 0)
         );
         assert_eq!(summary.ledger_end, end);
+        assert_eq!((report.erasures, summary.not_purged), (report.certified, 0));
+    }
+
+    /// Every revision that was sent before an erasure is erased, and the next purge removes it from
+    /// every file.
+    async fn settle_erasures(&self, store: &Store) {
+        let purged = purge(store, MergeLimits::default())
+            .await
+            .expect("no fault");
+        let log = ErasureLog::read(store).await.expect("no fault");
+        assert_eq!(purged.log, log.end());
+        self.hold_erasures(&log, purged.ends.first().map(|end| end.ledger_end));
+        if log.end() == 0 {
+            return;
+        }
+        let certificate = Certificate::new(purged.log, Micros(0), purged.ends, purged.files);
+        certificate.create(store).await.expect("no fault");
+        let certificates = erasures::certificates(store).await.expect("no fault");
+        assert!(certificates.contains_key(&log.end()));
+    }
+
+    fn hold_erasures(&self, log: &ErasureLog, ledger_end: Option<Position>) {
+        let erased = log.erased(&partition());
+        let world = self.world();
+        assert_eq!(world.entries(), log.end());
+        for (record, high) in &world.erased {
+            for offset in (*record..*high).step_by(RECORDS as usize) {
+                assert!(
+                    erased.contains(at(offset)),
+                    "{offset} was sent before its erasure"
+                );
+            }
+        }
+        if let Some(ledger_end) = ledger_end {
+            world.hold_certificate(0, log, log.end(), ledger_end);
+        }
     }
 }
 
@@ -733,7 +1060,7 @@ fn born(actor: usize, world: &Arc<Mutex<World>>) -> Pin<Box<dyn Future<Output = 
 
 fn shown(change: &Change) -> String {
     match change {
-        Change::Put(path, payload, _) if !path.as_ref().starts_with("rejects/") => {
+        Change::Put(path, payload, _) if is_of_chain(path.as_ref()) => {
             format!("put {path} to {}", footer_of(payload).next.offset)
         }
         Change::Put(path, ..) => format!("put {path}"),
@@ -831,11 +1158,14 @@ fn each_record_is_one_row_in_any_order_of_acts_deaths_and_wrong_answers() {
         "Old",
         "certain",
         "died",
+        "erased",
         "gave up",
         "landed late",
         "lost",
         "merged",
+        "purged",
         "read",
+        "replaced",
         "verified",
     ] {
         assert!(

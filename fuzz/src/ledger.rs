@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use partner_feeds::event::{Position, TopicPartition};
+use partner_feeds::ledger::erasures::ErasedPositions;
 use partner_feeds::ledger::merge::{MergeLimits, merge};
 use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{self, Tree, chain};
@@ -14,7 +15,7 @@ use partner_feeds::storage::Store;
 
 pub(crate) fn run(bytes: &[u8]) {
     let bytes = Bytes::copy_from_slice(bytes);
-    if let Ok(rows) = rejects::read("x", bytes.clone(), true) {
+    if let Ok(rows) = rejects::read("x", bytes.clone(), true, &ErasedPositions::default()) {
         rows.for_each(drop);
     }
     drop(ledger::coordinates("x", bytes.clone()));

@@ -9,7 +9,7 @@ use crate::aggregate::AggregateError;
 use crate::aggregate::state::files::{Files, fetch};
 use crate::aggregate::state::latest::Latest;
 use crate::contract::revision::{RevisionContents, RevisionId, revision_id};
-use crate::ledger::chain::{self, Chain};
+use crate::ledger::chain::{self, Chain, Passes};
 use crate::normalise::{self, Rows};
 use crate::reference::{CodeCheck, Reference, UnknownCodes};
 use crate::storage::Store;
@@ -23,8 +23,8 @@ pub struct Inspection {
     pub contradictions: BTreeMap<String, u64>,
 }
 
-/// Reads every record of a store, once; `None` = a merge moved files meanwhile, so they were not
-/// counted.
+/// Reads every record of a store, once; `None` = a merge moved files or a record was
+/// erased meanwhile, so they were not counted.
 pub fn inspect(
     store: &Store,
     reference: &Reference,
@@ -32,10 +32,8 @@ pub fn inspect(
 ) -> Result<Option<Inspection>, AggregateError> {
     let chains = runtime.block_on(chain::read_all(store))?;
     let inspection = read_records(store, &chains, reference, runtime);
-    for chain in &chains {
-        if runtime.block_on(chain.moved(store))? {
-            return Ok(None);
-        }
+    if runtime.block_on(Passes::default().retry_if_any_moved(store, &chains))? {
+        return Ok(None);
     }
     inspection.map(Some)
 }

@@ -15,7 +15,7 @@ use crate::aggregate::state::current::{Chunk, Current};
 use crate::aggregate::tables::writer::TableFile;
 use crate::aggregate::tables::{TABLES, briefing, events};
 use crate::aggregate::{AggregateError, AggregateSettings, Deliveries, PlanChoice};
-use crate::event::{Feed, Micros};
+use crate::event::{Feed, Micros, Position};
 use crate::file_format::{self, PROGRAM};
 use crate::hex;
 use crate::ledger::chain::{Chain, ChainEnds};
@@ -85,9 +85,27 @@ pub struct AggregateSummary {
     pub not_written: Vec<(String, String)>,
 }
 
+/// Runs that erasures may interrupt, before it is an error.
+const RUNS_MAX: u32 = 5;
+
 /// Writes `events/` and a folder under `aggregates/` for each choice of plan; `None` = no record was
-/// ever accepted, and nothing is written.
+/// ever accepted, and nothing is written. If a record is erased meanwhile, starts again.
 pub fn run(
+    store: &Store,
+    settings: &AggregateSettings<'_>,
+    runtime: &Handle,
+    progress: &mut dyn RunProgress,
+) -> Result<Option<AggregateSummary>, AggregateError> {
+    for _ in 1..RUNS_MAX {
+        match run_once(store, settings, runtime, progress) {
+            Err(AggregateError::ErasedMeanwhile) => {}
+            ended => return ended,
+        }
+    }
+    run_once(store, settings, runtime, progress)
+}
+
+fn run_once(
     store: &Store,
     settings: &AggregateSettings<'_>,
     runtime: &Handle,
@@ -106,7 +124,7 @@ pub fn run(
         deliveries = unless_missing(&mut not_written, SCORECARDS, read)?;
     }
     let feeds = std::mem::take(&mut snapshot.current.feeds);
-    let mut output = Output::new(store, settings, runtime, (&chains, &snapshot));
+    let mut output = Output::new(store, store, settings, runtime, (&chains, &snapshot));
     output.not_written = not_written;
     let mut summary = output.write(feeds, progress)?;
     summary.deliveries = deliveries;
@@ -129,13 +147,16 @@ pub fn rebuild(
     let Some((chains, snapshot)) = read else {
         return Ok(());
     };
-    let mut output = Output::new(output, settings, runtime, (&chains, &snapshot));
+    let mut output = Output::new(store, output, settings, runtime, (&chains, &snapshot));
     output.write_folders(progress)?;
     output.publish()
 }
 
 /// Builds the tables of what was read, and publishes them when all are built.
 struct Output<'o> {
+    /// Where the chains are.
+    ledger: &'o Store,
+    /// Where the tables go.
     store: &'o Store,
     settings: &'o AggregateSettings<'o>,
     runtime: &'o Handle,
@@ -156,12 +177,14 @@ struct NewFolder {
 impl<'o> Output<'o> {
     /// Into a store, of what was read.
     fn new(
+        ledger: &'o Store,
         store: &'o Store,
         settings: &'o AggregateSettings<'o>,
         runtime: &'o Handle,
         (chains, snapshot): (&'o [Chain], &'o Snapshot),
     ) -> Self {
         Self {
+            ledger,
             store,
             settings,
             runtime,
@@ -209,6 +232,11 @@ impl<'o> Output<'o> {
     }
 
     fn publish(&mut self) -> Result<(), AggregateError> {
+        if let Some(chain) = self.chains.first()
+            && self.runtime.block_on(chain.has_new_erasure(self.ledger))?
+        {
+            return Err(AggregateError::ErasedMeanwhile);
+        }
         for folder in std::mem::take(&mut self.folders) {
             self.runtime.block_on(folder.files.publish())?;
         }
@@ -396,12 +424,24 @@ pub(super) fn provenance(
         .map(|plan| json!({ "id": plan.id, "sha256": checksum(plan) }))
         .collect();
     let ends: Vec<Value> = chains.iter().map(end_of_chain).collect();
+    let mut erased_rows: BTreeMap<&str, u64> = BTreeMap::new();
+    for chain in chains {
+        let feed = settings.reference.partners.feed_of(&chain.partition.topic);
+        let rows = chain.erased.count(Position::ORIGIN, chain.end);
+        if rows > 0 {
+            *erased_rows
+                .entry(feed.map_or("other", Feed::as_str))
+                .or_default() += rows;
+        }
+    }
     json!({
         "format": file_format::TABLES,
         "program": PROGRAM,
         "reference": { "sha256": settings.reference.sha256 },
         "plans": plans,
         "chain": ends,
+        "erasures": chains.first().map_or(0, |chain| chain.erased.log()),
+        "erased_rows": erased_rows,
         "as_at": as_at.map(|at| at.to_string()),
         "since": settings.since.map(|at| at.to_string()),
     })

@@ -98,7 +98,7 @@ fn check_is_earlier(since: Micros, as_at: Option<Micros>) -> Result<(), Aggregat
     }
 }
 
-/// Reads the chains with `read`, again whenever a merge moved files meanwhile; `None` = no record
+/// Reads the chains with `read`, again whenever a merge moved files or a record was erased meanwhile; `None` = no record
 /// was ever accepted. With `ends`, only what the chains had then.
 pub(super) fn read_chains<T>(
     store: &Store,
@@ -109,9 +109,7 @@ pub(super) fn read_chains<T>(
     let mut passes = Passes::default();
     loop {
         let mut chains = runtime.block_on(chain::read_all(store))?;
-        let cut = ends.map_or(Ok(()), |ends| {
-            runtime.block_on(cut_chains(store, &mut chains, ends))
-        });
+        let cut = runtime.block_on(cut_chains(store, &mut chains, ends));
         let mut files = chains.iter().flat_map(|chain| &chain.files);
         if cut.is_ok() && files.all(|file| file.footer.accepted == 0) {
             return Ok(None);
@@ -124,12 +122,19 @@ pub(super) fn read_chains<T>(
     }
 }
 
-/// Leaves out what chains got since they had some ends, and partitions that had no chain then.
+/// Leaves out erased rows and, with `ends`, what chains got since they had those ends, and partitions
+/// that had no chain then.
 async fn cut_chains(
     store: &Store,
     chains: &mut Vec<Chain>,
-    ends: &ChainEnds,
+    ends: Option<&ChainEnds>,
 ) -> Result<(), AggregateError> {
+    for chain in chains.iter_mut() {
+        chain.leave_out_erased(store).await?;
+    }
+    let Some(ends) = ends else {
+        return Ok(());
+    };
     chains.retain(|chain| ends.contains_key(&chain.partition));
     for chain in chains.iter_mut() {
         chain.cut(store, ends[&chain.partition]).await?;
@@ -157,7 +162,8 @@ fn read_rejects(
     for chain in chains {
         let feed = settings.reference.partners.feed_of(&chain.partition.topic);
         for path in chain.rejects() {
-            for reject in rejects::read(&path, fetch(store, &path, runtime)?, false)? {
+            let bytes = fetch(store, &path, runtime)?;
+            for reject in rejects::read(&path, bytes, false, &chain.erased)? {
                 let reject = reject?;
                 let is_later = settings.as_at.is_some_and(|at| reject.received > at);
                 if is_later || reject.position >= chain.end {
@@ -180,6 +186,7 @@ fn partition_totals(chain: &Chain) -> PartitionTotals {
         records: sum_of_footers(chain, |footer| footer.read),
         accepted: sum_of_footers(chain, |footer| footer.accepted),
         rejected: sum_of_footers(chain, |footer| footer.rejected),
+        erased: sum_of_footers(chain, Footer::erased),
     }
 }
 

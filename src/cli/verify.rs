@@ -63,6 +63,8 @@ fn print_text(
     let VerifyReport {
         partitions,
         findings,
+        erasures,
+        certified,
     } = report;
     if !partitions.is_empty() {
         writeln!(out, "{}", partitions_table(partitions).trim_fmt())?;
@@ -90,6 +92,19 @@ fn print_text(
         writeln!(
             out,
             "harmless leftovers: {superseded} already merged, {orphans} not in use"
+        )?;
+    }
+    let erased = sum(partitions, |partition| partition.erased);
+    if erased > 0 {
+        let not_purged = match sum(partitions, |partition| partition.not_purged) {
+            0 if erasures == certified => String::new(),
+            rows => format!("; {rows} still in files: run `partner-feeds purge`"),
+        };
+        writeln!(
+            out,
+            "erased: {} by {}, the first {certified} certified{not_purged}",
+            counted(erased, "record"),
+            counted(*erasures, "entry").replace("entrys", "entries"),
         )?;
     }
     write!(out, "{}", contradictions_text(contradictions))?;
@@ -156,6 +171,8 @@ struct PartitionLine<'a> {
     superseded: u64,
     orphans: u64,
     gaps: &'a [Gap],
+    erased: u64,
+    not_purged: u64,
 }
 
 #[derive(Serialize)]
@@ -189,6 +206,8 @@ fn print_json(
             superseded: summary.superseded,
             orphans: summary.orphans,
             gaps: &summary.gaps,
+            erased: summary.erased,
+            not_purged: summary.not_purged,
         };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
@@ -246,6 +265,8 @@ mod tests {
                 reason: "expired".into(),
                 accepted_by: "ops".into(),
             }],
+            erased: 0,
+            not_purged: 0,
         }
     }
 
@@ -265,6 +286,7 @@ mod tests {
                 rule: LedgerRule::Join,
                 detail: "the file before ends at 7".into(),
             }],
+            ..VerifyReport::default()
         };
         let expected = "\
 partition           files     rows  rejected  end
@@ -299,7 +321,7 @@ FAILED: 1 finding; see the runbook, \"Damaged files\"
         ] {
             let report = VerifyReport {
                 partitions: vec![partition],
-                findings: Vec::new(),
+                ..VerifyReport::default()
             };
             assert_eq!(text(&report).lines().last(), Some(last));
         }

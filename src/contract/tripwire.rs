@@ -72,6 +72,16 @@ pub(crate) fn is_plain_id(text: &str) -> bool {
     Id::new(text).is_some() && shapes::find(text.as_bytes()).is_none()
 }
 
+/// Whether a text looks like personal data.
+pub(crate) fn looks_personal(text: &str) -> bool {
+    shapes::find(text.as_bytes()).is_some()
+}
+
+/// Calls `look` with each key and string that can be found in these bytes, escapes undone.
+pub(crate) fn each_text(bytes: &[u8], mut look: impl FnMut(&[u8])) {
+    scanner::strings(bytes, Pointer::default(), |_, _, text| look(text));
+}
+
 /// Searches all keys and strings that can be found in these bytes: an event, or in
 /// binary mode its `data`.
 pub fn search(bytes: &[u8], binary: bool) -> PersonalSearch {

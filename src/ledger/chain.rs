@@ -2,7 +2,8 @@
 //!
 //! It must not know who writes, or what the rows contain. The invariant is *tail first, ledger end
 //! last*: a file read from the journal is in the chain only if the ledger end, read afterwards, is
-//! not past it.
+//! not past it. The erasure log is read after all of them: otherwise a reader could miss a revision
+//! that was already removed, and take an older one for the latest.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -11,10 +12,11 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::crash;
 use crate::event::{Position, TopicPartition};
+use crate::ledger::erasures::{self, ErasedPositions, ErasureError, ErasureLog};
 use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::{
-    Footer, LedgerError, Tree, coordinates, decode_name, file_position, read_footer, rejects_file,
-    rejects_position,
+    Footer, LedgerError, Purged, Tree, coordinates, decode_name, file_position, read_footer,
+    rejects_file, rejects_position,
 };
 use crate::storage::{StorageError, Store};
 
@@ -42,6 +44,8 @@ pub enum ChainError {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Erasures(#[from] ErasureError),
     #[error(
         "the chain of {partition} is damaged: {finding}; run `partner-feeds verify` for details"
     )]
@@ -78,7 +82,7 @@ impl Passes {
     /// # Errors
     ///
     /// [`ChainError::Unstable`] after the last one.
-    async fn next_pass(&mut self, partition: &TopicPartition) -> Result<()> {
+    pub(super) async fn next_pass(&mut self, partition: &TopicPartition) -> Result<()> {
         self.0 += 1;
         if self.0 >= PASSES_MAX {
             return Err(ChainError::Unstable(partition.clone()));
@@ -87,13 +91,14 @@ impl Passes {
         Ok(())
     }
 
-    /// Whether the chain must be read again, since a merge moved it after it was read.
+    /// Whether the chain must be read again, since a merge moved it after it was read, or a record was
+    /// erased.
     ///
     /// # Errors
     ///
     /// [`ChainError::Unstable`] where it moved during the last pass too.
     pub(crate) async fn retry_if_moved(&mut self, store: &Store, chain: &Chain) -> Result<bool> {
-        let moved = chain.moved(store).await?;
+        let moved = chain.moved(store).await? || chain.has_new_erasure(store).await?;
         if moved {
             self.next_pass(&chain.partition).await?;
         }
@@ -107,11 +112,19 @@ impl Passes {
         chains: &[Chain],
     ) -> Result<bool> {
         for chain in chains {
-            if self.retry_if_moved(store, chain).await? {
+            if chain.moved(store).await? {
+                self.next_pass(&chain.partition).await?;
                 return Ok(true);
             }
         }
-        Ok(false)
+        // All chains were read with one log, which is read last.
+        match chains.first() {
+            Some(first) if first.has_new_erasure(store).await? => {
+                self.next_pass(&first.partition).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 }
 
@@ -252,24 +265,25 @@ async fn last_journal_file(
 
 /// Removes what killed writers left below the end position. At the ledger end and past it, a merge
 /// may be under way.
-async fn remove_leftovers(
+pub(super) async fn remove_leftovers(
     store: &Store,
     partition: &TopicPartition,
     ledger_end: Position,
     end: Position,
-) -> Result<()> {
+) -> Result<usize, StorageError> {
+    let mut removed = 0;
     for (tree, position, end) in [
         (Tree::Journal, file_position as fn(&str) -> _, end),
         (Tree::Ledger, file_position, ledger_end),
         (Tree::Rejects, rejects_position, ledger_end),
     ] {
-        store
+        removed += store
             .remove_leftovers(&tree.folder(partition), move |name: &str| {
                 position(name).is_some_and(|from: Position| from < end)
             })
             .await?;
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// A file of a chain.
@@ -297,6 +311,8 @@ pub struct Chain {
     pub ledger_end: Position,
     /// Where the chain ends: the provenance of everything derived from it.
     pub end: Position,
+    /// The positions that are erased: no reader returns their rows.
+    pub erased: ErasedPositions,
 }
 
 impl Chain {
@@ -306,6 +322,23 @@ impl Chain {
         Ok(store
             .exists(&Tree::Ledger.file(&self.partition, self.ledger_end))
             .await?)
+    }
+
+    /// Whether a record was erased since the chain was read. To be called after reading the files.
+    pub async fn has_new_erasure(&self, store: &Store) -> Result<bool> {
+        Ok(erasures::has_entry_after(store, self.erased.log()).await?)
+    }
+
+    /// Makes the footers describe what readers get: without the erased rows that files still contain.
+    pub(crate) async fn leave_out_erased(&mut self, store: &Store) -> Result<()> {
+        for file in &mut self.files {
+            if file.footer.may_contain(&self.erased) {
+                let end = file.footer.next;
+                file.recount(store, &self.partition, &self.erased, end)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     /// Leaves out what the chain got since it ended at a position.
@@ -325,15 +358,8 @@ impl Chain {
         if let Some(last) = self.files.last_mut()
             && last.footer.next > end
         {
-            let footer = &mut last.footer;
-            footer.accepted = rows_before(store, &last.path, end).await?;
-            footer.rejected = 0;
-            for name in &footer.rejects {
-                let path = rejects_file(&self.partition, name);
-                footer.rejected += rows_before(store, &path, end).await?;
-            }
-            footer.read = footer.accepted + footer.rejected;
-            footer.next = end;
+            last.recount(store, &self.partition, &self.erased, end)
+                .await?;
         }
         self.end = end;
         Ok(())
@@ -346,41 +372,73 @@ impl Chain {
     }
 }
 
-/// The rows of a file that come before a position.
-async fn rows_before(store: &Store, path: &str, end: Position) -> Result<u64, LedgerError> {
+impl ChainFile {
+    /// Makes the footer describe the rows before a position that are not erased.
+    async fn recount(
+        &mut self,
+        store: &Store,
+        partition: &TopicPartition,
+        erased: &ErasedPositions,
+        end: Position,
+    ) -> Result<(), LedgerError> {
+        let footer = &mut self.footer;
+        footer.accepted = kept_before(store, &self.path, erased, end).await?;
+        footer.rejected = 0;
+        for name in &footer.rejects {
+            let path = rejects_file(partition, name);
+            footer.rejected += kept_before(store, &path, erased, end).await?;
+        }
+        let removed = erased.count(footer.from, end);
+        footer.read = footer.accepted + footer.rejected + removed;
+        footer.next = end;
+        footer.purged = (removed > 0).then(|| Purged {
+            erased: removed,
+            log: erased.log(),
+            purge: String::new(),
+        });
+        Ok(())
+    }
+}
+
+/// The rows of a file that come before a position and are not erased.
+async fn kept_before(
+    store: &Store,
+    path: &str,
+    erased: &ErasedPositions,
+    end: Position,
+) -> Result<u64, LedgerError> {
     let bytes = store.read(path).await?;
     let bytes = bytes.ok_or_else(|| LedgerError::Missing {
         path: path.to_owned(),
     })?;
     let rows = coordinates(path, bytes)?;
-    Ok(rows.iter().filter(|row| **row < end).count() as u64)
+    let kept = rows
+        .iter()
+        .filter(|row| **row < end && !erased.contains(**row));
+    Ok(kept.count() as u64)
 }
 
 /// Reads the chain of a partition.
 pub async fn read(store: &Store, partition: &TopicPartition) -> Result<Chain> {
-    let Survey {
-        chain, findings, ..
-    } = survey(store, partition).await?;
-    match findings.into_iter().next() {
-        None => Ok(chain),
-        Some(finding) if finding.rule == LedgerRule::Schema => {
-            Err(ChainError::Newer(Box::new(finding)))
-        }
-        Some(finding) => Err(ChainError::Damaged {
-            partition: partition.clone(),
-            finding,
-        }),
-    }
+    survey(store, partition).await?.intact()
 }
 
 /// Reads the chains of all partitions, in order.
 pub async fn read_all(store: &Store) -> Result<Vec<Chain>> {
-    let partitions = partitions(store).await?;
-    futures::stream::iter(&partitions)
-        .map(|partition| read(store, partition))
-        .buffered(PARTITIONS_AT_ONCE)
-        .try_collect()
-        .await
+    let surveys = survey_all(store).await?;
+    surveys.into_iter().map(Survey::intact).collect()
+}
+
+/// Whether the chain of a partition has everything that its log had when it began and ended at some
+/// offsets. Only then does a search of the chain find every revision that was sent before.
+pub async fn reaches(
+    store: &Store,
+    partition: &TopicPartition,
+    (first, end): (i64, i64),
+) -> Result<bool> {
+    let own = read(store, partition).await?.end.offset;
+    // Past the end, it is the chain of another log.
+    Ok(own <= end && own.max(first) >= end || first >= end)
 }
 
 /// The partitions that have a journal or a ledger, in order.
@@ -418,12 +476,36 @@ pub(crate) struct Survey {
     pub(crate) superseded: u64,
 }
 
-/// Footers by path. A footer once read stays valid: ledger files are never replaced, and a journal
-/// file that was created again is below a ledger end that is read later.
+impl Survey {
+    /// The chain, unless it is damaged or of a newer version.
+    fn intact(self) -> Result<Chain> {
+        match self.findings.into_iter().next() {
+            None => Ok(self.chain),
+            Some(finding) if finding.rule == LedgerRule::Schema => {
+                Err(ChainError::Newer(Box::new(finding)))
+            }
+            Some(finding) => Err(ChainError::Damaged {
+                partition: self.chain.partition,
+                finding,
+            }),
+        }
+    }
+}
+
+/// Footers by path. A footer once read stays valid for where files start and end: a purge replaces a
+/// ledger file by one that covers the same, and a journal file that was created again is below a
+/// ledger end that is read later. What a purge removed is compared with the file as opened.
 type FooterCache = HashMap<String, Footer>;
 
-/// Reads a chain until a pass finds nothing wrong, or several in a row find the same.
+/// Reads a chain, and then the erasure log.
 pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<Survey> {
+    let mut survey = survey_files(store, partition).await?;
+    survey.chain.erased = ErasureLog::read(store).await?.erased(partition);
+    Ok(survey)
+}
+
+/// Reads a chain until a pass finds nothing wrong, or several in a row find the same.
+async fn survey_files(store: &Store, partition: &TopicPartition) -> Result<Survey> {
     let (mut passes, mut footers) = (Passes::default(), FooterCache::new());
     let (mut before, mut same) = (Vec::new(), 0);
     loop {
@@ -441,14 +523,19 @@ pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<
     }
 }
 
-/// Surveys all partitions, in order.
+/// Surveys all partitions, in order, and then reads the erasure log.
 pub(crate) async fn survey_all(store: &Store) -> Result<Vec<Survey>> {
     let partitions = partitions(store).await?;
-    futures::stream::iter(&partitions)
-        .map(|partition| survey(store, partition))
+    let mut surveys: Vec<Survey> = futures::stream::iter(&partitions)
+        .map(|partition| survey_files(store, partition))
         .buffered(PARTITIONS_AT_ONCE)
         .try_collect()
-        .await
+        .await?;
+    let log = ErasureLog::read(store).await?;
+    for Survey { chain, .. } in &mut surveys {
+        chain.erased = log.erased(&chain.partition);
+    }
+    Ok(surveys)
 }
 
 async fn survey_once(
@@ -484,6 +571,7 @@ async fn survey_once(
         files,
         ledger_end,
         end,
+        erased: ErasedPositions::default(),
     };
     Ok(Survey {
         chain,

@@ -20,6 +20,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 
+use super::KeptRows;
+
 /// The type of texts that repeat: each text once, and a key per row.
 pub(crate) fn dictionary() -> DataType {
     DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into())
@@ -35,8 +37,8 @@ pub(crate) fn with_types(
     ArrowReaderMetadata::try_new(Arc::clone(file.metadata()), options)
 }
 
-/// Reads one row group, in batches of at most `batch_rows`: the named columns (all if none is
-/// named), without those that are null in every row.
+/// Reads the kept rows of one row group, in batches of at most `batch_rows`: the named columns (all
+/// if none is named), without those that are null in every row.
 ///
 /// Most columns have none, since they belong to other kinds of record. To decode them would be half
 /// of the work, more where their type is a dictionary.
@@ -46,6 +48,7 @@ pub(crate) fn read_row_group(
     row_group: usize,
     columns: &[&str],
     batch_rows: usize,
+    kept: &KeptRows,
 ) -> Result<ParquetRecordBatchReader, ParquetError> {
     let chunks = file.metadata().row_group(row_group).columns();
     let leaves = (0..chunks.len()).filter(|&leaf| {
@@ -54,11 +57,14 @@ pub(crate) fn read_row_group(
         (columns.is_empty() || is_named) && may_have_values(&chunks[leaf])
     });
     let mask = ProjectionMask::leaves(file.parquet_schema(), leaves);
-    ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), file.clone())
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), file.clone())
         .with_row_groups(vec![row_group])
         .with_projection(mask)
-        .with_batch_size(batch_rows)
-        .build()
+        .with_batch_size(batch_rows);
+    match kept.selection(row_group) {
+        None => builder.build(),
+        Some(selection) => builder.with_row_selection(selection).build(),
+    }
 }
 
 /// Whether a column may have a value. One of lists always may: there an empty list counts as a null.

@@ -17,7 +17,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMeta
 
 use super::columns::{dictionary, read_row_group, with_types};
 use super::encode::{Encoder, ROW_GROUP_ROWS};
-use super::{Footer, LedgerError, Result, load};
+use super::erasures::ErasedPositions;
+use super::{Footer, KeptRows, LedgerError, Result, load};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8_192;
@@ -63,10 +64,29 @@ impl Original {
             if group.num_rows() >= LARGE_ROWS as i64 && to.accepts(group) {
                 to.append(&self.bytes, group)?;
             } else {
-                self.decode(number, group, |rows| to.write(rows))?;
+                self.decode(number, group, &KeptRows::All, |rows| to.write(rows))?;
             }
         }
         Ok(())
+    }
+
+    /// Adds its rows but for the erased ones to a file of the same columns. Row groups without an
+    /// erased row are copied as they are. Returns the number of rows.
+    pub(super) fn copy_without(&self, erased: &ErasedPositions, to: &mut Encoder) -> Result<u64> {
+        let kept = KeptRows::find(&self.path, &self.bytes, &self.metadata, erased)?;
+        let mut rows_copied = 0;
+        for (number, group) in self.metadata.metadata().row_groups().iter().enumerate() {
+            if to.accepts(group) && !kept.are_fewer(number) {
+                to.append(&self.bytes, group)?;
+                rows_copied += group.num_rows() as u64;
+            } else {
+                self.decode(number, group, &kept, |rows| {
+                    rows_copied += rows.num_rows() as u64;
+                    to.write(rows)
+                })?;
+            }
+        }
+        Ok(rows_copied)
     }
 
     /// Passes on the rows of a row group, in batches as large as they are encoded. Columns without
@@ -75,9 +95,10 @@ impl Original {
         &self,
         number: usize,
         group: &RowGroupMetaData,
+        kept: &KeptRows,
         mut write: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let batches = read_row_group(&self.bytes, &self.metadata, number, &[], BATCH_ROWS)
+        let batches = read_row_group(&self.bytes, &self.metadata, number, &[], BATCH_ROWS, kept)
             .map_err(|error| self.not_parquet(error))?;
         let nulls_max = BATCH_ROWS.min(group.num_rows() as usize);
         let mut nulls: HashMap<&DataType, ArrayRef> = HashMap::new();
@@ -205,7 +226,7 @@ mod tests {
         let groups = file.metadata.metadata().row_groups().iter().enumerate();
         let decoded = groups.map(|(number, group)| {
             let mut batches = Vec::new();
-            file.decode(number, group, |rows| {
+            file.decode(number, group, &KeptRows::All, |rows| {
                 batches.push(rows.clone());
                 Ok(())
             })

@@ -72,7 +72,7 @@ async fn assert_rows(store: &Store, feed: &str, sent: &[String]) {
     let mut expected = (0..sent.len()).filter(|offset| !is_rejected(*offset));
     for file in &chain.files {
         let bytes = store.read(&file.path).await.expect("read").expect("a file");
-        for batch in decode(&file.path, bytes, &[]).expect("columns") {
+        for batch in decode(&file.path, bytes, &[], &chain.erased).expect("columns") {
             let batch = batch.expect("rows");
             let rows = Rows::new(&batch);
             for row in 0..rows.len() {

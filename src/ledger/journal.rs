@@ -19,7 +19,7 @@ use crate::storage::{Creation, StorageError, Store};
 pub const CREATES_MAX: u32 = 8;
 
 /// The pause before the second attempt; it doubles each time.
-const PAUSE_FIRST: Duration = Duration::from_millis(20);
+pub(super) const PAUSE_FIRST: Duration = Duration::from_millis(20);
 
 /// Why a commit failed, or why its outcome is unknown.
 #[derive(Debug, thiserror::Error)]

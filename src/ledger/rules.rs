@@ -37,7 +37,7 @@ rules! {
     Offsets = "offsets",
     /// A position is one row, accepted or rejected.
     Once = "once",
-    /// The records read were accepted or rejected.
+    /// The records read were accepted, rejected or erased.
     Read = "read",
     /// The rejects files that a file names exist, with as many rows as it states.
     Rejects = "rejects",
@@ -49,6 +49,10 @@ rules! {
     Gap = "gap",
     /// This program knows the version of the schema.
     Schema = "schema",
+    /// Rows are missing only where they were erased, and once a certificate says so, they are gone.
+    Erased = "erased",
+    /// The erasure log is numbered from 1, and each entry has the checksum of the one before.
+    Log = "log",
 }
 
 /// A rule that a file breaks.

@@ -1,15 +1,19 @@
 //! Checks every file of a store by the rules of the ledger.
 //!
 //! It only reads, may run beside consumers and merges, and repairs nothing. The invariant: in a
-//! store without findings, every record below the end positions that was not declared lost is
-//! exactly one row.
+//! store without findings, every record below the end positions that was neither declared lost nor
+//! erased is exactly one row.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Passes, Survey};
+use crate::ledger::erasures::{self, ErasedPositions, ErasureError, ErasureLog};
 use crate::ledger::rules::{Finding, LedgerRule};
-use crate::ledger::{Footer, Gap, LedgerError, Tree, coordinates, rejects_file, rejects_position};
+use crate::ledger::{
+    Footer, Gap, LedgerError, Tree, coordinates, file_position, footer_of, rejects_file,
+    rejects_position,
+};
 use crate::storage::{StorageError, Store};
 
 /// Why the store could not be checked; what is wrong in it is a [`Finding`].
@@ -20,6 +24,8 @@ pub enum VerifyError {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error(transparent)]
+    Erasures(#[from] ErasureError),
 }
 
 type Result<T, E = VerifyError> = std::result::Result<T, E>;
@@ -45,6 +51,10 @@ pub struct PartitionSummary {
     pub orphans: u64,
     /// Accepted losses.
     pub gaps: Vec<Gap>,
+    /// Erased records.
+    pub erased: u64,
+    /// How many of them are still rows of a file: the next purge removes them.
+    pub not_purged: u64,
 }
 
 /// The contents of a store, and what is wrong with it.
@@ -54,13 +64,39 @@ pub struct VerifyReport {
     pub partitions: Vec<PartitionSummary>,
     /// Every broken rule, in order of partition and position.
     pub findings: Vec<Finding>,
+    /// Entries of the erasure log.
+    pub erasures: u64,
+    /// The last of them that a certificate covers.
+    pub certified: u64,
 }
 
 /// Checks all partitions of a store.
 pub async fn verify(store: &Store) -> Result<VerifyReport> {
     let mut report = VerifyReport::default();
+    // Read first: what a certificate covers must be gone from the files that are read after it.
+    let read_log = async {
+        let certificates = erasures::certificates(store).await?;
+        Ok((ErasureLog::read(store).await?, certificates))
+    };
+    let (log, certificates) = match read_log.await {
+        Ok(read) => read,
+        Err(ErasureError::Storage(error)) => return Err(error.into()),
+        Err(error) => {
+            // Which rows are erased is not known.
+            report.findings.push(log_unreadable(&error));
+            return Ok(report);
+        }
+    };
+    report.erasures = log.end();
+    report.certified = certificates.keys().next_back().copied().unwrap_or_default();
+    if report.certified > log.end() {
+        let missing = ErasureError::Missing(erasures::entry_path(report.certified));
+        report.findings.push(log_unreadable(&missing));
+        return Ok(report);
+    }
     for partition in chain::partitions(store).await? {
-        match verify_partition(store, &partition).await {
+        let certified = log.erased_by(&partition, report.certified);
+        match verify_partition(store, &partition, &certified).await {
             Ok((summary, findings)) => {
                 report.partitions.push(summary);
                 report.findings.extend(findings);
@@ -75,10 +111,19 @@ pub async fn verify(store: &Store) -> Result<VerifyReport> {
     Ok(report)
 }
 
+fn log_unreadable(error: &ErasureError) -> Finding {
+    Finding {
+        file: error.file().unwrap_or(erasures::FOLDER).to_owned(),
+        position: Position::ORIGIN,
+        rule: LedgerRule::Log,
+        detail: error.fault(),
+    }
+}
+
 fn end_unreadable(error: &LedgerError) -> Finding {
     let file = error.unreadable().unwrap_or_default().to_owned();
     let name = file.rsplit('/').next().unwrap_or_default();
-    let position = super::file_position(name).unwrap_or_default();
+    let position = file_position(name).unwrap_or_default();
     Finding {
         file,
         position,
@@ -90,6 +135,7 @@ fn end_unreadable(error: &LedgerError) -> Finding {
 async fn verify_partition(
     store: &Store,
     partition: &TopicPartition,
+    certified: &ErasedPositions,
 ) -> Result<(PartitionSummary, Vec<Finding>)> {
     let mut passes = Passes::default();
     loop {
@@ -101,19 +147,34 @@ async fn verify_partition(
         let mut check = PartitionCheck {
             store,
             partition,
+            erased: &chain.erased,
+            certified,
             findings: Vec::new(),
             missing: false,
+            not_purged: 0,
         };
         check.eras(&chain.files);
         for file in &chain.files {
             check.file(file).await?;
         }
-        if !(check.missing && passes.retry_if_moved(store, &chain).await?) {
-            findings.append(&mut check.findings);
-            findings.sort_by_key(|finding| (finding.position, finding.rule));
-            let orphans = orphans(store, &chain).await?;
-            return Ok((summary(chain, superseded, orphans), findings));
+        if check.missing && passes.retry_if_moved(store, &chain).await? {
+            continue;
         }
+        // A purge may have removed rows that were erased after the chain was read.
+        if !check.findings.is_empty() && chain.has_new_erasure(store).await? {
+            passes.next_pass(partition).await?;
+            continue;
+        }
+        check.leftovers(chain.ledger_end).await?;
+        let orphans = check.orphans(&chain).await?;
+        findings.append(&mut check.findings);
+        findings.sort_by_key(|finding| (finding.position, finding.rule));
+        let not_purged = check.not_purged;
+        let summary = PartitionSummary {
+            not_purged,
+            ..summary(chain, superseded, orphans)
+        };
+        return Ok((summary, findings));
     }
 }
 
@@ -133,30 +194,23 @@ fn summary(chain: Chain, superseded: u64, orphans: u64) -> PartitionSummary {
         partition: chain.partition,
         superseded,
         orphans,
+        erased: chain.erased.count(Position::ORIGIN, chain.end),
+        not_purged: 0,
     }
-}
-
-async fn orphans(store: &Store, chain: &Chain) -> Result<u64> {
-    let named: HashSet<&str> = chain
-        .files
-        .iter()
-        .flat_map(|f| &f.footer.rejects)
-        .map(String::as_str)
-        .collect();
-    let listed = store.list(&Tree::Rejects.folder(&chain.partition)).await?;
-    Ok(listed
-        .iter()
-        .filter(|entry| !named.contains(entry.name.as_str()))
-        .count() as u64)
 }
 
 /// One pass over the files of a partition.
 struct PartitionCheck<'a> {
     store: &'a Store,
     partition: &'a TopicPartition,
+    erased: &'a ErasedPositions,
+    /// Those that a certificate covers.
+    certified: &'a ErasedPositions,
     findings: Vec<Finding>,
     /// Whether a file was missing: damage, unless a merge moved the chain.
     missing: bool,
+    /// Rows that are erased, and not covered by a certificate.
+    not_purged: u64,
 }
 
 impl PartitionCheck<'_> {
@@ -200,9 +254,12 @@ impl PartitionCheck<'_> {
 
     async fn file(&mut self, file: &ChainFile) -> Result<()> {
         let ChainFile { path, from, footer } = file;
-        self.footer(path, *from, footer);
         let mut positions = Vec::new();
-        if let Some(accepted) = self.rows(path, *from, LedgerRule::Open, footer).await? {
+        let opened = self.rows(path, *from, LedgerRule::Open, footer).await?;
+        // A purge may have replaced the file since its footer was read.
+        let footer = opened.as_ref().map_or(footer, |(footer, _)| footer);
+        self.footer(path, *from, footer);
+        if let Some((_, accepted)) = &opened {
             self.count(
                 path,
                 *from,
@@ -210,9 +267,10 @@ impl PartitionCheck<'_> {
                 accepted.len(),
                 footer.accepted,
             );
+            self.certified_rows(path, accepted);
             positions.extend(accepted);
         }
-        let mut rejected = Some(0);
+        let mut rejected = opened.is_some().then_some(0);
         for name in &footer.rejects {
             let path = rejects_file(self.partition, name);
             if rejects_position(name) != Some(*from) {
@@ -224,13 +282,20 @@ impl PartitionCheck<'_> {
                 );
             }
             let rows = self.rows(&path, *from, LedgerRule::Rejects, footer).await?;
+            if let Some((_, rows)) = &rows {
+                self.certified_rows(&path, rows);
+            }
             rejected = rejected
                 .zip(rows.as_ref())
-                .map(|(sum, rows)| sum + rows.len());
-            positions.extend(rows.into_iter().flatten());
+                .map(|(sum, (_, rows))| sum + rows.len());
+            positions.extend(rows.into_iter().flat_map(|(_, rows)| rows));
         }
         if let Some(rejected) = rejected {
-            self.count(path, *from, LedgerRule::Rejects, rejected, footer.rejected);
+            if self.erased.are_in(footer.from, footer.next, 0) {
+                self.erased_rows(path, footer, &positions);
+            } else {
+                self.count(path, *from, LedgerRule::Rejects, rejected, footer.rejected);
+            }
         }
         positions.sort_unstable();
         for pair in positions.windows(2).filter(|pair| pair[0] == pair[1]) {
@@ -244,6 +309,107 @@ impl PartitionCheck<'_> {
         Ok(())
     }
 
+    /// A record of the file is a row, or was erased; a purge may have replaced the file and not yet
+    /// its rejects, or the reverse.
+    fn erased_rows(&mut self, path: &str, footer: &Footer, rows: &[Position]) {
+        let kept = rows
+            .iter()
+            .filter(|row| !self.erased.contains(**row))
+            .count() as u64;
+        let erased = self.erased.count(footer.from, footer.next);
+        if kept + erased != footer.read {
+            let read = footer.read;
+            let detail = format!("{read} read, but {kept} rows and {erased} erased");
+            self.find(path, footer.from, LedgerRule::Erased, detail);
+        }
+        let present = rows.len() as u64 - kept;
+        let covered = rows
+            .iter()
+            .filter(|row| self.certified.contains(**row))
+            .count() as u64;
+        self.not_purged += present - covered;
+    }
+
+    /// No row is left that a certificate states to be removed.
+    fn certified_rows(&mut self, path: &str, rows: &[Position]) {
+        let mut left = rows.iter().filter(|row| self.certified.contains(**row));
+        if let Some(first) = left.next() {
+            let rows = 1 + left.count();
+            let detail =
+                format!("{rows} erased rows are in the file: run `partner-feeds purge` again");
+            self.find(path, *first, LedgerRule::Erased, detail);
+        }
+    }
+
+    /// No other file below the ledger end contains a row that a certificate states to be removed.
+    async fn leftovers(&mut self, ledger_end: Position) -> Result<()> {
+        if self.certified.last().is_none() {
+            return Ok(());
+        }
+        let folder = Tree::Journal.folder(self.partition);
+        for entry in self.store.list(&folder).await? {
+            if file_position(&entry.name).is_some_and(|from| from < ledger_end) {
+                self.unused_file(&format!("{folder}/{}", entry.name))
+                    .await?;
+            }
+        }
+        for (tree, position) in [
+            (Tree::Journal, file_position as fn(&str) -> _),
+            (Tree::Ledger, file_position),
+            (Tree::Rejects, rejects_position),
+        ] {
+            let folder = tree.folder(self.partition);
+            let is_old =
+                move |name: &str| position(name).is_some_and(|from: Position| from < ledger_end);
+            for name in self.store.leftovers(&folder, is_old).await? {
+                let detail = "a killed writer left it, and it may contain erased rows: run \
+                              `partner-feeds purge` again";
+                let path = format!("{folder}/{name}");
+                self.find(
+                    &path,
+                    Position::ORIGIN,
+                    LedgerRule::Erased,
+                    detail.to_owned(),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that no reader uses, if it can be read.
+    async fn unused_file(&mut self, path: &str) -> Result<()> {
+        if let Some(bytes) = self.store.read(path).await?
+            && let Ok(rows) = coordinates(path, bytes)
+        {
+            self.certified_rows(path, &rows);
+        }
+        Ok(())
+    }
+
+    /// Rejects files that no file of the chain names.
+    async fn orphans(&mut self, chain: &Chain) -> Result<u64> {
+        let files = chain.files.iter();
+        let named: HashSet<&str> = files
+            .flat_map(|file| &file.footer.rejects)
+            .map(String::as_str)
+            .collect();
+        let listed = self
+            .store
+            .list(&Tree::Rejects.folder(self.partition))
+            .await?;
+        let mut orphans = 0;
+        for entry in listed {
+            if !named.contains(entry.name.as_str()) {
+                orphans += 1;
+                if self.certified.last().is_some() {
+                    self.unused_file(&rejects_file(self.partition, &entry.name))
+                        .await?;
+                }
+            }
+        }
+        Ok(orphans)
+    }
+
     /// Checks the footer by itself.
     fn footer(&mut self, path: &str, from: Position, footer: &Footer) {
         let Footer {
@@ -252,12 +418,18 @@ impl PartitionCheck<'_> {
             rejected,
             ..
         } = *footer;
-        if read != accepted + rejected {
+        let erased = footer.erased();
+        if read != accepted + rejected + erased {
+            let erased = if erased > 0 {
+                format!(", {erased} erased")
+            } else {
+                String::new()
+            };
             self.find(
                 path,
                 from,
                 LedgerRule::Read,
-                format!("{read} read, {accepted} accepted, {rejected} rejected"),
+                format!("{read} read, {accepted} accepted, {rejected} rejected{erased}"),
             );
         }
         if read == 0 && footer.gaps.is_empty() {
@@ -299,26 +471,28 @@ impl PartitionCheck<'_> {
         }
     }
 
-    /// The positions of a file's rows, which must rise inside `[from, next)`; `None` if they cannot
-    /// be read.
+    /// The footer of a file as it was opened, and the positions of its rows, which must rise inside
+    /// `[from, next)`; `None` if they cannot be read.
     async fn rows(
         &mut self,
         path: &str,
         from: Position,
         absent: LedgerRule,
         footer: &Footer,
-    ) -> Result<Option<Vec<Position>>> {
+    ) -> Result<Option<(Footer, Vec<Position>)>> {
         let Some(bytes) = self.store.read(path).await? else {
             self.missing = true;
             self.find(path, from, absent, "is missing".to_owned());
             return Ok(None);
         };
-        let rows = match coordinates(path, bytes) {
+        let read =
+            footer_of(path, &bytes).and_then(|footer| Ok((footer, coordinates(path, bytes)?)));
+        let (opened, rows) = match read {
             Err(error) => {
                 self.find(path, from, error.rule(), error.fault());
                 return Ok(None);
             }
-            Ok(rows) => rows,
+            Ok(read) => read,
         };
         let mut rows_outside = rows.iter().filter(|row| {
             row.era != footer.from.era || **row < footer.from || **row >= footer.next
@@ -340,6 +514,6 @@ impl PartitionCheck<'_> {
                 format!("comes after {}", pair[0]),
             );
         }
-        Ok(Some(rows))
+        Ok(Some((opened, rows)))
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, Chain, ChainError, ChainFile, Passes};
+use crate::ledger::erasures::{ErasedPositions, ErasureLog};
 use crate::ledger::rules::{Finding, LedgerRule};
 use crate::storage::Store;
 
@@ -55,6 +56,18 @@ impl<'a> ChainWalk<'a> {
             from: std::mem::replace(&mut self.next, file.footer.next),
             file,
         }))
+    }
+
+    /// The erased positions, as the log has them now: to be called after the files of a step were
+    /// read, and before their rows are used.
+    pub async fn erased(&mut self) -> Result<ErasedPositions, ChainError> {
+        let Some(chain) = &mut self.chain else {
+            return Ok(ErasureLog::read(self.store).await?.erased(self.partition));
+        };
+        if chain.has_new_erasure(self.store).await? {
+            chain.erased = ErasureLog::read(self.store).await?.erased(self.partition);
+        }
+        Ok(chain.erased.clone())
     }
 
     /// Goes back before the last file and reads the chain again, since that file or one of its

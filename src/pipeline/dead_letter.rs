@@ -22,6 +22,7 @@ use tokio::task::LocalSet;
 use crate::event::{Position, TopicPartition};
 use crate::kafka::KafkaSettings;
 use crate::kafka::Unreached;
+use crate::ledger::erasures::ErasedPositions;
 use crate::publish;
 use crate::rejects::reader::RejectsReader;
 use crate::rejects::{self, Raw, Reject, RejectsError};
@@ -210,7 +211,8 @@ impl DeadLetterTopic {
     ) -> Result<(), DeadLetterError> {
         match unsent {
             UnsentRejects::Batch(name, bytes) => {
-                let rejects = rejects::read(name, bytes.clone(), true)?;
+                let rejects =
+                    rejects::read(name, bytes.clone(), true, &ErasedPositions::default())?;
                 self.deliver_all(at, rejects, next).await
             }
             UnsentRejects::From(_) => {

@@ -42,17 +42,24 @@ impl<'a> RejectsReader<'a> {
 
     /// `None` if one of the files is gone.
     async fn open(
-        &self,
+        &mut self,
         step: &WalkStep,
     ) -> Result<Option<impl Iterator<Item = Result<Reject>> + use<>>> {
         let WalkStep { file, from } = step;
-        let mut opened = Vec::new();
+        let mut files = Vec::new();
         for name in &file.footer.rejects {
             let path = rejects_file(self.partition, name);
             let Some(bytes) = self.store.read(&path).await.map_err(ChainError::from)? else {
                 return Ok(None);
             };
-            opened.push(rejects::read(&path, bytes, self.raw)?);
+            files.push((path, bytes));
+        }
+        let mut opened = Vec::new();
+        if !files.is_empty() {
+            let erased = self.walk.erased().await?;
+            for (path, bytes) in files {
+                opened.push(rejects::read(&path, bytes, self.raw, &erased)?);
+            }
         }
         let from = *from;
         let new = opened.into_iter().flatten().filter(move |reject| {

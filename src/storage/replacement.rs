@@ -11,7 +11,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
@@ -55,6 +55,21 @@ impl Store {
             names: Vec::new(),
             staged,
         })
+    }
+}
+
+impl Store {
+    /// Removes what killed runs left of folders that they were replacing. While another run replaces
+    /// a folder, nothing is removed.
+    pub async fn sweep_replacements(&self) -> Result<()> {
+        let sweep = |staging: PathBuf| {
+            if staging.exists() {
+                stage(&staging).map(drop)
+            } else {
+                Ok(())
+            }
+        };
+        self.on_disk(STAGING, sweep).await
     }
 }
 

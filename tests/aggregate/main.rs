@@ -9,6 +9,7 @@ mod chain;
 mod cli;
 mod counts;
 mod dictionary;
+mod erase;
 mod explain;
 mod export;
 mod feedback;

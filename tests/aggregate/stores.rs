@@ -419,7 +419,7 @@ fn make_newer_ledger(path: &Path) {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).expect("Parquet");
     let footer = Footer::from_metadata("it", reader.metadata().file_metadata()).expect("a footer");
     let footer = Footer {
-        schema: "2".to_owned(),
+        schema: "3".to_owned(),
         program: NEWER.to_owned(),
         ..footer
     };
@@ -471,19 +471,18 @@ fn assert_refuses(store: &Copy, path: &Path, command: &[&str]) {
         .file_name()
         .and_then(|name| name.to_str())
         .expect("a name");
-    let writer = if path.extension().is_some_and(|of| of == "json")
-        || path.to_str().expect("UTF-8").contains("topic=")
-    {
+    let is_ledger = path.to_str().expect("UTF-8").contains("topic=");
+    let (found, known) = if is_ledger { (3, 2) } else { (2, 1) };
+    let writer = if path.extension().is_some_and(|of| of == "json") || is_ledger {
         NEWER
     } else {
         "the version that wrote it"
     };
-    let reads = concat!(
-        "and partner-feeds ",
-        env!("CARGO_PKG_VERSION"),
-        " reads up to 1"
+    let own = env!("CARGO_PKG_VERSION");
+    let fault = format!(
+        "has format {found}, and partner-feeds {own} reads up to {known}: use {writer} or a later \
+         version"
     );
-    let fault = format!("has format 2, {reads}: use {writer} or a later version");
     assert!(
         printed.contains(&fault) && printed.contains(name),
         "{command:?}: {printed}"

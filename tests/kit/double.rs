@@ -36,7 +36,7 @@ impl Change {
 /// An operation that was not done yet.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    Read,
+    Read(Path),
     /// A list of a folder.
     List,
     /// A list of the names after one.
@@ -148,7 +148,7 @@ impl<D: Director> ObjectStore for Double<D> {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        match self.0.decide(Operation::Read).await {
+        match self.0.decide(Operation::Read(path.clone())).await {
             Verdict::Done => self.0.read(0, |files| now(files.get_opts(path, options))),
             _ => Err(failed()),
         }

@@ -37,6 +37,7 @@ pub(crate) struct PartitionTotals {
     pub(crate) records: i64,
     pub(crate) accepted: i64,
     pub(crate) rejected: i64,
+    pub(crate) erased: i64,
 }
 
 /// Rejects whose partner is known, by what they share and the month they were received.

@@ -12,9 +12,10 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use crate::aggregate::AggregateError;
-use crate::ledger;
 use crate::ledger::chain::{Chain, ChainError};
 use crate::ledger::columns::{read_row_group, with_types};
+use crate::ledger::erasures::ErasedPositions;
+use crate::ledger::{self, KeptRows};
 use crate::normalise;
 use crate::storage::Store;
 
@@ -32,9 +33,10 @@ pub(crate) fn fetch(store: &Store, path: &str, runtime: &Handle) -> Result<Bytes
 
 /// The files to aggregate, in the order of topic, partition and position.
 pub(crate) struct Files<'a> {
-    /// The rows to read of each file, from its first.
+    /// The rows to read of each file, from its first that is not erased.
     pub(crate) rows: Vec<u64>,
-    paths: Vec<&'a str>,
+    /// The path of each, and what is erased in its partition.
+    sources: Vec<(&'a str, &'a ErasedPositions)>,
     /// Fetches a file.
     open: &'a (dyn Fn(&str) -> Result<Bytes, AggregateError> + Sync),
 }
@@ -45,11 +47,16 @@ impl<'a> Files<'a> {
         chains: impl IntoIterator<Item = &'a Chain>,
         open: &'a (dyn Fn(&str) -> Result<Bytes, AggregateError> + Sync),
     ) -> Self {
-        let files: Vec<_> = chains.into_iter().flat_map(|chain| &chain.files).collect();
-        let rows = files.iter().map(|file| file.footer.accepted).collect();
+        let (mut rows, mut sources) = (Vec::new(), Vec::new());
+        for chain in chains {
+            for file in &chain.files {
+                rows.push(file.footer.accepted);
+                sources.push((&*file.path, &chain.erased));
+            }
+        }
         Self {
             rows,
-            paths: files.iter().map(|file| &*file.path).collect(),
+            sources,
             open,
         }
     }
@@ -98,14 +105,15 @@ impl Files<'_> {
         if self.rows[file] == 0 {
             return Ok(true);
         }
-        let path = self.paths[file];
+        let (path, erased) = self.sources[file];
         let bytes = (self.open)(path)?;
         let metadata = ledger::load(path, &bytes).map_err(ChainError::from)?;
+        let kept = KeptRows::find(path, &bytes, &metadata, erased).map_err(ChainError::from)?;
         let metadata = with_types(&metadata, with_dictionaries(metadata.schema()))?;
         let mut first_row = 0;
         // A dictionary lasts for a row group: read across two and it is decoded and built again.
         for row_group in 0..metadata.metadata().num_row_groups() {
-            for batch in read_row_group(&bytes, &metadata, row_group, columns, BATCH_ROWS)? {
+            for batch in read_row_group(&bytes, &metadata, row_group, columns, BATCH_ROWS, &kept)? {
                 let (batch, left) = (batch?, self.rows[file] as usize - first_row);
                 let part = Part {
                     file,

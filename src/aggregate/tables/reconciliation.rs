@@ -213,7 +213,7 @@ fn accepted_and_rejected(totals: &PartitionTotals) -> CheckRow {
         whole_of: format!("{}-{}", partition.topic, partition.partition),
         window: None,
         counted: Some(totals.accepted + totals.rejected),
-        expected: Some(totals.records),
+        expected: Some(totals.records - totals.erased),
     }
 }
 
