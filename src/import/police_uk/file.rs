@@ -91,9 +91,13 @@ pub(super) fn sort(mut paths: Vec<PathBuf>) -> Result<Vec<(PathBuf, FileName)>, 
     paths.sort_by(|a, b| a.file_name().cmp(&b.file_name()).then(a.cmp(b)));
     let mut files: Vec<(PathBuf, FileName)> = Vec::with_capacity(paths.len());
     for path in paths {
-        let name = FileName::parse(&path).ok_or_else(|| match path.is_file() {
-            true => PoliceUkError::Name { file: path.clone() },
-            false => PoliceUkError::Absent { file: path.clone() },
+        let name = FileName::parse(&path).ok_or_else(|| {
+            let file = path.clone();
+            if path.is_file() {
+                PoliceUkError::Name { file }
+            } else {
+                PoliceUkError::Absent { file }
+            }
         })?;
         if let Some((_, first)) = files.first().filter(|(_, first)| first.force != name.force) {
             return Err(PoliceUkError::Forces {
