@@ -19,14 +19,16 @@ use kit::double::{Change, Director, Double, Operation, Verdict, now};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, Result as StoreResult};
-use partner_feeds::event::{Position, TopicPartition};
+use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::file_format::PROGRAM;
 use partner_feeds::ledger::chain::{self, ChainError};
+use partner_feeds::ledger::erasures::{ErasedRows, Erasure, ErasureLog, ErasureReason, Offsets};
 use partner_feeds::ledger::journal::{self, BatchFiles, CREATES_MAX, CommitOutcome, JournalError};
 use partner_feeds::ledger::merge::{MergeLimits, Swept, merge, sweep};
+use partner_feeds::ledger::purge::{PurgeError, purge};
 use partner_feeds::ledger::rules::LedgerRule;
 use partner_feeds::ledger::verify::verify;
-use partner_feeds::ledger::{Footer, Gap, Tree, rejects_file, rejects_name};
+use partner_feeds::ledger::{Footer, Gap, Purged, Tree, coordinates, rejects_file, rejects_name};
 use partner_feeds::rejects::reader::RejectsReader;
 use partner_feeds::storage::Store;
 use tokio::runtime::Handle;
@@ -1365,4 +1367,268 @@ async fn a_store_without_partitions_is_ok() {
     let report = verify(&store).await.expect("looked");
     assert!(report.partitions.is_empty() && report.findings.is_empty());
     assert_eq!(inner.list(None).count().await, 0);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Erasures.
+
+fn erasure(offsets: &[i64]) -> Erasure {
+    Erasure {
+        why: ErasureReason::Art17,
+        case: "DP-1".to_owned(),
+        at: Micros(0),
+        seen: Vec::new(),
+        rows: vec![ErasedRows {
+            topic: partition().topic,
+            partition: partition().partition,
+            era: 0,
+            offsets: Offsets::new(offsets.iter().copied()),
+            accepted: offsets.len() as u64,
+            rejected: 0,
+        }],
+    }
+}
+
+/// Rows to erase, in two ledger files and in rejects.
+const ERASED: [i64; 4] = [1, 3, 12, 13];
+
+/// Two ledger files of ten records each, then five in the journal.
+async fn two_files() -> (Arc<InMemory>, Store) {
+    let (inner, store) = memory();
+    for (from, next) in [(0, 10), (10, 20)] {
+        journal::commit(&store, &partition(), &batch(from, next), at(from))
+            .await
+            .expect("certain");
+        merge(&store, &partition(), MergeLimits::default())
+            .await
+            .expect("merged");
+        sweep(&store, &partition(), Position::ORIGIN)
+            .await
+            .expect("swept");
+    }
+    journal::commit(&store, &partition(), &batch(20, 25), at(20))
+        .await
+        .expect("certain");
+    (inner, store)
+}
+
+/// Every file that differs in another store.
+async fn changes(from: &Arc<InMemory>, to: &Store) -> Vec<(String, Option<Bytes>)> {
+    let mut changed = Vec::new();
+    let mut listed = to_object_store(from).list(None);
+    let mut names: Vec<String> = Vec::new();
+    while let Some(file) = listed.next().await {
+        names.push(file.expect("listed").location.to_string());
+    }
+    for name in names {
+        let own = Store::from_object_store(from.clone())
+            .read(&name)
+            .await
+            .expect("read");
+        if to.read(&name).await.expect("read") != own {
+            changed.push((name, own));
+        }
+    }
+    changed
+}
+
+fn to_object_store(files: &Arc<InMemory>) -> Arc<dyn ObjectStore> {
+    files.clone()
+}
+
+async fn has_erased_row(store: &Store) -> bool {
+    for tree in [Tree::Ledger, Tree::Journal, Tree::Rejects] {
+        let folder = tree.folder(&partition());
+        for entry in store.list(&folder).await.expect("listed") {
+            let path = format!("{folder}/{}", entry.name);
+            let bytes = store.read(&path).await.expect("read").expect("a file");
+            let rows = coordinates(&path, bytes).expect("rows");
+            if rows.iter().any(|row| ERASED.contains(&row.offset)) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_erased_record_is_read_by_nobody_and_purged_from_every_file_after_any_fault() {
+    let (inner, _) = two_files().await;
+    let counted = OneFault::new(Arc::new(inner.fork()), None);
+    let work = async |store: &Store| -> Result<(), String> {
+        let mut log = ErasureLog::read(store)
+            .await
+            .map_err(|error| error.to_string())?;
+        if log.end() == 0 {
+            log.append(store, erasure(&ERASED))
+                .await
+                .map_err(|error| error.to_string())?;
+        }
+        let purged = purge(store, MergeLimits::default()).await;
+        purged.map(drop).map_err(|error| error.to_string())
+    };
+    work(&counted.store()).await.expect("no fault");
+    let operations = counted.operations();
+    for operation in 1..=operations {
+        for fault in [
+            Fault::AnswerLost,
+            Fault::LandsLate(3),
+            Fault::LandsLate(99),
+            Fault::Dies,
+        ] {
+            let files = Arc::new(inner.fork());
+            let faulty = OneFault::new(files.clone(), Some((operation, fault)));
+            drop(work(&faulty.store()).await);
+            faulty.settle();
+            let store = Store::from_object_store(files);
+            work(&store).await.expect("no fault");
+            assert!(!has_erased_row(&store).await, "{fault:?} at {operation}");
+            assert_each_once(&store, 25).await;
+            let log = ErasureLog::read(&store).await.expect("a log");
+            assert_eq!(
+                log.erased(&partition()).count(at(0), at(25)),
+                4,
+                "{fault:?} at {operation}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reader_gets_the_rows_of_one_state_of_the_log_whenever_a_record_is_erased_and_purged() {
+    let (inner, _) = two_files().await;
+    let after = Arc::new(inner.fork());
+    let purged = Store::from_object_store(after.clone());
+    let mut log = ErasureLog::default();
+    log.append(&purged, erasure(&ERASED)).await.expect("erased");
+    purge(&purged, MergeLimits::default())
+        .await
+        .expect("purged");
+    let (mut without, mut with) = (0, 0);
+    for operation in 1.. {
+        let files = Arc::new(inner.fork());
+        let changed = changes(&after, &Store::from_object_store(files.clone())).await;
+        assert!(
+            changed.len() >= 4,
+            "an entry, two ledger files and two rejects files"
+        );
+        let double = OneFault::new(files, Some((operation, Fault::Meanwhile)));
+        double.script().meanwhile = changed;
+        let store = double.store();
+        let found = loop {
+            let chain = chain::read(&store, &partition()).await.expect("joins");
+            let found = positions_in(&store, &chain).await.expect("read");
+            let moved = chain.moved(&store).await.expect("read");
+            if !moved && !chain.has_new_erasure(&store).await.expect("read") {
+                break found.expect("every file");
+            }
+        };
+        let kept: Vec<Position> = log_without(&ERASED);
+        if found == kept {
+            without += 1;
+        } else {
+            assert_eq!(found, self::log(25), "erased at operation {operation}");
+            with += 1;
+        }
+        if double.operations() < operation {
+            break;
+        }
+    }
+    assert!(without > 10 && with > 0, "{without} and {with}");
+}
+
+/// The log below its end without some offsets.
+fn log_without(offsets: &[i64]) -> Vec<Position> {
+    let mut kept = log(25);
+    kept.retain(|position| !offsets.contains(&position.offset));
+    kept
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_finds_what_another_put_back_after_it_had_replaced_a_file() {
+    let (inner, store) = two_files().await;
+    let mut log = ErasureLog::default();
+    log.append(&store, erasure(&ERASED)).await.expect("erased");
+    let path = Tree::Ledger.file(&partition(), at(0));
+    let before = store.read(&path).await.expect("read");
+    let mut found = 0;
+    for operation in 1.. {
+        let files = Arc::new(inner.fork());
+        let double = OneFault::new(files.clone(), Some((operation, Fault::Meanwhile)));
+        double.script().meanwhile = vec![(path.clone(), before.clone())];
+        let store = Store::from_object_store(files);
+        let report = purge(&double.store(), MergeLimits::default())
+            .await
+            .expect("purged");
+        // The file was replaced a second time.
+        found += u64::from(report.files.ledger > 2 && !has_erased_row(&store).await);
+        let chain = chain::read(&store, &partition()).await.expect("joins");
+        assert_eq!(
+            positions_in(&store, &chain).await.expect("read"),
+            Some(log_without(&ERASED))
+        );
+        purge(&store, MergeLimits::default()).await.expect("purged");
+        assert!(
+            !has_erased_row(&store).await,
+            "put back at operation {operation}"
+        );
+        if double.operations() < operation {
+            break;
+        }
+    }
+    assert!(found > 5, "{found}");
+}
+
+#[tokio::test]
+async fn a_chain_reaches_the_end_of_its_log_only_if_it_is_of_that_log() {
+    let (_, store) = two_files().await;
+    for (first, end, reached) in [
+        (0, 25, true),
+        (0, 26, false),
+        (0, 24, false),
+        (25, 25, true),
+        (26, 26, true),
+        (26, 27, false),
+        (0, 0, true),
+    ] {
+        let found = chain::reaches(&store, &partition(), (first, end))
+            .await
+            .expect("joins");
+        assert_eq!(found, reached, "{first} to {end}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_missing_without_an_erasure_are_damage_that_a_purge_does_not_hide() {
+    let (_, store) = two_files().await;
+    let mut log = ErasureLog::default();
+    log.append(&store, erasure(&ERASED)).await.expect("erased");
+    purge(&store, MergeLimits::default()).await.expect("purged");
+    let path = Tree::Ledger.file(&partition(), at(0));
+    let bytes = store.read(&path).await.expect("read").expect("a file");
+    // A file that claims one more erased row than the log lists.
+    let rows = coordinates(&path, bytes).expect("rows");
+    let footer = chain::read(&store, &partition())
+        .await
+        .expect("joins")
+        .files[0]
+        .footer
+        .clone();
+    let mut forged = footer.clone();
+    forged.accepted -= 1;
+    forged.purged = footer.purged.map(|purged| Purged {
+        erased: purged.erased + 1,
+        ..purged
+    });
+    let file = seal(forged, &rows[1..], &[]);
+    store.replace(&path, file.rows).await.expect("replaced");
+    let report = verify(&store).await.expect("looked");
+    let rules: Vec<LedgerRule> = report.findings.iter().map(|found| found.rule).collect();
+    assert_eq!(rules, [LedgerRule::Erased]);
+    log.append(&store, erasure(&[5])).await.expect("erased");
+    let purged = purge(&store, MergeLimits::default()).await;
+    assert!(
+        matches!(purged, Err(PurgeError::RowsMissing { .. })),
+        "{purged:?}"
+    );
 }

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::consume::{self, BrokerOffsets, CommittedOffset, ConsumeError, GroupObserver};
 use crate::event::{Micros, TopicPartition};
 use crate::ledger::chain::{self, Chain, ChainError, Resume, Survey};
+use crate::ledger::erasures::{self, ErasureLog};
 use crate::ledger::rules::LedgerRule;
 use crate::ledger::{self, Tree};
 use crate::paused;
@@ -29,6 +30,8 @@ use crate::storage::{StorageError, Store};
 
 /// How long a broker may take to answer.
 const BROKER_WAIT: Duration = Duration::from_secs(5);
+/// Seconds that an erasure may have no certificate.
+const CERTIFICATE_SECONDS: i64 = 24 * 3600;
 /// The number of unknown codes that the text shows.
 const CODES_SHOWN: usize = 10;
 /// What is not known without reading every record.
@@ -80,6 +83,10 @@ struct StatusReport {
     /// Topics whose records have the publisher's time; empty if no broker answered.
     publisher_times: Vec<String>,
     paused: Vec<String>,
+    /// Entries of the erasure log.
+    erasures: u64,
+    /// The last of them that a certificate covers.
+    certified: u64,
     /// Whether it is the store of a demo, whose broker has ended with it.
     is_demo: bool,
     brokers: String,
@@ -207,7 +214,25 @@ impl StatusReport {
                  that is fixed, `partners resume`"
             ));
         }
+        self.read_erasures(store).await?;
         Ok(surveys)
+    }
+
+    async fn read_erasures(&mut self, store: &Store) -> Result<(), ChainError> {
+        let certificates = erasures::certificates(store).await?;
+        let log = ErasureLog::read(store).await?;
+        self.erasures = log.end();
+        self.certified = certificates.keys().next_back().copied().unwrap_or_default();
+        let mut uncertified = log.entries().skip(self.certified as usize);
+        if let Some(first) = uncertified.next()
+            && now().0 - first.at.0 > CERTIFICATE_SECONDS * Micros::PER_SECOND
+        {
+            self.to_do.push(format!(
+                "run `purge`: erasure {} has had no certificate for more than 24 h",
+                first.number
+            ));
+        }
+        Ok(())
     }
 
     fn read_records(&mut self, store: &Store, reference: &Reference, runtime: &Handle) {
@@ -352,6 +377,13 @@ impl StatusReport {
             line("times", publisher_times_text(topic))?;
         }
         line("paused", or_none(self.paused.iter().cloned()))?;
+        if self.erasures > 0 {
+            let (erasures, certified) = (grouped(self.erasures), grouped(self.certified));
+            line(
+                "erasures",
+                format!("{erasures} in the log, certified up to {certified}"),
+            )?;
+        }
         for to_do in &self.to_do {
             line("to do", to_do.clone())?;
         }
@@ -522,6 +554,9 @@ revisions   contradictions: 1 record of kent-police, 20 records of mtw-nhs sent 
 ";
         assert!(printed(&found).contains(expected), "{}", printed(&found));
         (found.unknown_codes, found.contradictions) = (None, None);
+        (found.erasures, found.certified) = (3, 2);
+        let expected = "erasures    3 in the log, certified up to 2\n";
+        assert!(printed(&found).contains(expected), "{}", printed(&found));
         let expected = "codes       not read\nrevisions   not read\n";
         assert!(printed(&found).contains(expected), "{}", printed(&found));
         found.to_do = vec!["one".into(), "another".into()];

@@ -258,14 +258,6 @@ pub struct Certificate {
     pub files: PurgedFiles,
     /// Folders of tables that were built again.
     pub tables: Vec<String>,
-    /// The day by which Kafka deletes the records; none = not known.
-    pub kafka_until: Option<String>,
-    /// The day by which the dead-letter topic loses its copies; none = there is no such topic.
-    pub dead_letters_until: Option<String>,
-    /// The day by which a bucket deletes old versions; none = it keeps none.
-    pub versions_until: Option<String>,
-    /// The day by which the backups expire.
-    pub backups_until: Option<String>,
 }
 
 /// Where the merged part of a chain ended.
@@ -304,10 +296,6 @@ impl Certificate {
             ends,
             files,
             tables: Vec::new(),
-            kafka_until: None,
-            dead_letters_until: None,
-            versions_until: None,
-            backups_until: None,
         }
     }
 

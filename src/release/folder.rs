@@ -357,6 +357,7 @@ pub(crate) fn complete(
             "plans": provenance["plans"],
             "release": config.checksums[0],
             "disclosure": config.checksums[1],
+            "erasures": provenance["erasures"].as_u64().unwrap_or_default(),
         },
         "earlier": earlier,
         "tables": made.counts,

@@ -120,5 +120,23 @@ fn changed_inputs(manifest: &Manifest, own: &Value, again: &Value) -> Vec<String
     let changed = inputs
         .into_iter()
         .filter(|(pointer, _)| own.pointer(pointer) != again.pointer(pointer));
-    changed.map(|(_, text)| text).collect()
+    let mut texts: Vec<String> = changed.map(|(_, text)| text).collect();
+    texts.extend(erased_since(own, again));
+    texts
+}
+
+/// What was erased since the release was made: it is never altered, so a recount may differ.
+fn erased_since(own: &Value, again: &Value) -> Option<String> {
+    // A release of the first version does not state how much was erased before it: nothing.
+    let erasures = |manifest: &Value| manifest["inputs"]["erasures"].as_u64().unwrap_or_default();
+    let (before, now) = (erasures(own), erasures(again));
+    (now > before).then(|| {
+        let first = before + 1;
+        let entries = if first == now {
+            format!("erasure {now}")
+        } else {
+            format!("erasures {first} to {now}")
+        };
+        format!("it was made before {entries}, so its figures may contain erased records")
+    })
 }
