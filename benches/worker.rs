@@ -43,7 +43,7 @@ fn encode_events(events: &[GeneratedEvent], rules: &[TopicRules]) -> anyhow::Res
         };
         let rules = &rules[event.feed as usize];
         judge(&incoming, rules, &|_| false, |record| {
-            rows.append(at, record)
+            rows.append(at, record);
         })
         .map_err(|rejection| anyhow::anyhow!("event {offset} is rejected: {rejection:?}"))?;
         if rows.len() == ENCODE_ROWS {

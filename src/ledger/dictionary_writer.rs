@@ -530,11 +530,11 @@ mod tests {
         statistics.expect("statistics").clone()
     }
 
-    /// The bounds, whether they are exact, and the number of nulls.
-    fn facts(of: &Statistics) -> ([Option<&[u8]>; 2], [bool; 2], Option<u64>) {
-        let bounds = [of.min_bytes_opt(), of.max_bytes_opt()];
-        let are_exact = [of.min_is_exact(), of.max_is_exact()];
-        (bounds, are_exact, of.null_count_opt())
+    /// The bounds, each with whether it is exact, and the number of nulls.
+    fn facts(of: &Statistics) -> impl PartialEq + std::fmt::Debug + '_ {
+        let least = (of.min_bytes_opt(), of.min_is_exact());
+        let greatest = (of.max_bytes_opt(), of.max_is_exact());
+        (least, greatest, of.null_count_opt())
     }
 
     #[track_caller]

@@ -78,8 +78,8 @@ fn five_planted_faults_come_first_in_the_list_of_things_to_do() {
         .map(|sentence| sentence.as_str().expect("a sentence"))
         .collect();
     let planted = [
-        "1 event was refused as personal data (nhs number 1)",
-        "1 event was refused at /data/when/occurred_from of crime",
+        "1 event was refused as personal data (NHS number 1)",
+        "1 event was refused at `when.occurred_from` of crime",
         "Recorded crimes: no records for April 2017",
         "Recorded crimes: 15 records for August 2017, where months around it have 40",
         "Recorded crimes: records have codes that their list does not contain (ho-category@2026-04 1)",
