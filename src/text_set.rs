@@ -30,7 +30,7 @@ struct Recent {
     number: u32,
 }
 
-/// What tells most texts apart: their first and last bytes, and their length.
+/// The first and last bytes of a text, and its length: most texts differ in these.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Outline {
     first: u64,

@@ -35,9 +35,12 @@ impl Precision {
 
     /// The precision of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Month, Self::Day, Self::Instant]
-            .into_iter()
-            .find(|p| p.as_str() == name)
+        match name {
+            "month" => Some(Self::Month),
+            "day" => Some(Self::Day),
+            "instant" => Some(Self::Instant),
+            _ => None,
+        }
     }
 }
 

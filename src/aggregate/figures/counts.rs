@@ -14,7 +14,7 @@ use crate::aggregate::figures::series::PlanSeries;
 use crate::aggregate::state::bounded_count::{BoundedCount, Supply};
 use crate::aggregate::state::source_set::SourceSet;
 use crate::event::Month;
-pub(crate) use record_tally::{RecordTally, supply_over};
+pub(crate) use record_tally::{RecordTally, TalliedSeries, supply_over};
 use totals::PartnerTotals;
 pub(crate) use totals::{NOT_FITTING, summed_unit};
 
@@ -103,10 +103,11 @@ impl RecordCounts {
                 figures,
                 kind,
                 months,
-                (own.len(), &|fact| {
-                    let class = plan_series.class(figures.current, fact.profile);
-                    &series_of_class[class as usize]
-                }),
+                &TalliedSeries {
+                    len: own.len(),
+                    of_class: &series_of_class,
+                    classes: plan_series.classes_of(figures.current, kind),
+                },
                 (1, &|_| Some(0)),
             )
         };

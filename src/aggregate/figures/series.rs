@@ -71,6 +71,8 @@ pub(crate) struct PlanSeries<'f> {
     wanted: usize,
     /// Sorted.
     pub(crate) keys: Vec<SeriesKey>,
+    /// The class of each fact, so that counting reads them one after the other.
+    classes: Vec<u32>,
     /// For each class of records the series it counts in, each once, in order.
     pub(crate) by_class: Vec<Vec<u32>>,
     /// For each class the further series it may count in, since a code of it is unknown.
@@ -97,10 +99,15 @@ impl<'f> PlanSeries<'f> {
             plan,
             wanted: wanted.unwrap_or_default(),
             keys: keys.into_iter().collect(),
+            classes: Vec::new(),
             by_class: Vec::new(),
             possible_by_class: Vec::new(),
             by_kind: Vec::new(),
         };
+        let facts = current.facts.iter();
+        series.classes = facts
+            .map(|fact| series.class(current, fact.profile))
+            .collect();
         series.by_class = current
             .classes
             .iter()
@@ -134,6 +141,11 @@ impl<'f> PlanSeries<'f> {
     /// The class of a record's profile under this plan.
     pub(crate) fn class(&self, current: &Current, profile: u32) -> u32 {
         current.class_of(profile, self.wanted)
+    }
+
+    /// The class of each fact of a partner's kind under this plan.
+    pub(crate) fn classes_of(&self, current: &Current, kind: usize) -> &[u32] {
+        &self.classes[current.indexes_of(kind)]
     }
 
     /// Whether the records of a class count in a series.

@@ -6,7 +6,7 @@
 
 use crate::aggregate::PlanChoice;
 use crate::aggregate::figures::areas::{ALL_RECEIVED, AreaKey, Coverage};
-use crate::aggregate::figures::counts::{KindCounts, RecordTally};
+use crate::aggregate::figures::counts::{KindCounts, RecordTally, TalliedSeries};
 use crate::aggregate::figures::intake::Intake;
 use crate::aggregate::figures::periods::{Figures, KindMonths};
 use crate::aggregate::figures::series::{PlanSeries, SeriesKey};
@@ -412,7 +412,7 @@ impl<'f> SeriesCounts<'f> {
         key_of: &dyn Fn(&Fact) -> Option<usize>,
     ) -> RecordTally {
         let plan_series = &self.plan.series;
-        let by_class: Vec<&[u32]> = plan_series
+        let of_class: Vec<&[u32]> = plan_series
             .by_class
             .iter()
             .map(|series| {
@@ -427,9 +427,11 @@ impl<'f> SeriesCounts<'f> {
             self.figures,
             self.kind,
             months,
-            (1, &|fact| {
-                by_class[plan_series.class(self.figures.current, fact.profile) as usize]
-            }),
+            &TalliedSeries {
+                len: 1,
+                of_class: &of_class,
+                classes: plan_series.classes_of(self.figures.current, self.kind),
+            },
             (keys, key_of),
         )
     }

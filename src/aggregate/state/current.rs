@@ -10,6 +10,7 @@ mod counts;
 mod tokens;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
@@ -116,6 +117,8 @@ pub(crate) struct Fact {
     pub(crate) area: u32,
     /// All that a rule may ask for: an index in [`Current::profiles`].
     pub(crate) profile: u32,
+    /// The combination of [`Group::Marks`] of its profile, which tables ask for without the rest.
+    pub(crate) marks: u32,
     /// A combination of [`Group::Details`].
     pub(crate) details: u32,
     /// Weekday and hour as far as they are known.
@@ -297,10 +300,15 @@ impl Current {
 
     /// The facts of a partner's kind, by area.
     pub(crate) fn facts_of(&self, kind: usize) -> &[Fact] {
+        &self.facts[self.indexes_of(kind)]
+    }
+
+    /// Where these facts are among all.
+    pub(crate) fn indexes_of(&self, kind: usize) -> Range<usize> {
         let facts = &self.facts;
         let from = facts.partition_point(|fact| usize::from(fact.partner_kind) < kind);
         let to = facts.partition_point(|fact| usize::from(fact.partner_kind) <= kind);
-        &facts[from..to]
+        from..to
     }
 
     /// The class of a profile under a wanted plan.
@@ -333,6 +341,8 @@ struct PartColumns<'b> {
     /// The latest rows only.
     batch: ColumnBatch<'b>,
     records: Rows<'b>,
+    /// The records as far as rules can ask for them.
+    for_rules: Rows<'b>,
     cancelled: Option<&'b ArrayRef>,
     received: &'b TimestampMicrosecondArray,
     tokens: TokenColumns<'b>,
@@ -341,6 +351,7 @@ struct PartColumns<'b> {
 impl<'b> PartColumns<'b> {
     fn read(
         part: &'b RecordBatch,
+        for_rules: &'b RecordBatch,
         rows: &'b [u32],
         texts: &mut Texts,
     ) -> Result<Self, AggregateError> {
@@ -350,6 +361,7 @@ impl<'b> PartColumns<'b> {
         Ok(Self {
             batch: ColumnBatch::read(part, rows, texts)?,
             records: Rows::new(part),
+            for_rules: Rows::new(for_rules),
             cancelled: part.column_by_name(COLUMNS.cancellation_reason.name()),
             received: received.ok_or(AggregateError::Column(RECEIVED))?,
             tokens: TokenColumns::new(part),
@@ -486,7 +498,9 @@ impl<'s> Builder<'s> {
         if rows.is_empty() {
             return Ok(());
         }
-        let columns = PartColumns::read(&part.batch, &rows, &mut self.current.texts)?;
+        let for_rules = columns::of_rules(&part.batch);
+        let texts = &mut self.current.texts;
+        let columns = PartColumns::read(&part.batch, &for_rules, &rows, texts)?;
         let mut chunks: [Chunk; 3] = Default::default();
         let mut scratch = Vec::new();
         for (i, &row) in rows.iter().enumerate() {
@@ -596,8 +610,8 @@ impl<'s> Builder<'s> {
         let week = self.week(batch, i);
         let asked = self.asked(batch, i, week);
         let profile = [numbers[0], numbers[1], place, asked];
-        let profile = self.profile(profile, &columns.records, row);
-        let label = self.label(profile, month, &columns.records, row);
+        let profile = self.profile(profile, &columns.for_rules, row);
+        let label = self.label(profile, month, &columns.for_rules, row);
         let counted = Counted {
             partner_kind: partner_kind as u16,
             area,
@@ -611,8 +625,8 @@ impl<'s> Builder<'s> {
         } else {
             let at = ChunkRow {
                 feed,
-                chunk: self.current.feeds[feed as usize].len(),
-                row: chunk.len(),
+                chunk: self.current.feeds[feed as usize].len() as u32,
+                row: chunk.len() as u32,
             };
             let index = self.current.facts.len();
             columns.tokens.add(row, &mut self.tokens, index, at);
@@ -621,6 +635,7 @@ impl<'s> Builder<'s> {
                 month,
                 area,
                 profile,
+                marks: numbers[Group::Marks as usize],
                 details,
                 week,
                 repeats: Repeats::default(),

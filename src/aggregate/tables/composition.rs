@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::figures::counts::RecordTally;
+use crate::aggregate::figures::counts::{RecordTally, TalliedSeries};
 use crate::aggregate::figures::periods::KindMonths;
 use crate::aggregate::figures::table_set::{CountRow, SeriesCounts, TableSet};
 use crate::aggregate::state::bounded_count::BoundedCount;
@@ -123,9 +123,11 @@ impl SeriesParts {
             figures,
             series.kind,
             months,
-            (codes.len(), &|fact| {
-                &by_class[plan_series.class(current, fact.profile) as usize]
-            }),
+            &TalliedSeries {
+                len: codes.len(),
+                of_class: &by_class,
+                classes: plan_series.classes_of(current, series.kind),
+            },
             (1, &|_| Some(0)),
         );
         Self { codes, tally }

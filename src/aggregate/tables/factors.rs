@@ -125,7 +125,7 @@ impl<'f> FactorCounts<'f> {
     ) -> Self {
         let current = set.figures.current;
         let tally = series.tally(months, 3, &|fact| {
-            let flags = current.flags[current.profiles.row(fact.profile)[1] as usize];
+            let flags = current.flags[fact.marks as usize];
             Some(match factor.value(flags) {
                 Some(true) => WITH,
                 Some(false) => WITHOUT,

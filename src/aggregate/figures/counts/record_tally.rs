@@ -17,34 +17,43 @@ pub(crate) struct RecordTally {
     counts: Vec<u32>,
 }
 
-/// The series that a fact counts in.
-pub(crate) type SeriesOf<'f, 't> = &'f dyn Fn(&Fact) -> &'t [u32];
+/// The series that facts count in.
+pub(crate) struct TalliedSeries<'t, S> {
+    /// The number of series.
+    pub(crate) len: usize,
+    /// The series of each class, below this number.
+    pub(crate) of_class: &'t [S],
+    /// The class of each fact, in the order of the facts.
+    pub(crate) classes: &'t [u32],
+}
+
 /// The further key of a fact; `None` = the fact is not counted.
 pub(crate) type KeyOf<'f> = &'f dyn Fn(&Fact) -> Option<usize>;
 
 impl RecordTally {
     /// Counts the facts of a partner's kind, in the months it has.
     ///
-    /// `series_of` gives the series that a fact counts in, below the number of series; `key_of` its
-    /// further key, below the number of keys, or none if the fact is not counted.
-    pub(crate) fn new(
+    /// `key_of` gives the further key of a fact, below the number of keys, or none if the fact is not
+    /// counted.
+    pub(crate) fn new<S: AsRef<[u32]>>(
         figures: &Figures<'_>,
         kind: usize,
         months: &KindMonths,
-        (series, series_of): (usize, SeriesOf<'_, '_>),
+        series: &TalliedSeries<'_, S>,
         (keys, key_of): (usize, KeyOf<'_>),
     ) -> Self {
         let (areas, len) = (&figures.areas.by_kind[kind], months.len());
-        let width = series * keys * len;
+        let width = series.len * keys * len;
         let mut counts = vec![0; areas.len() * width];
         let mut in_area = vec![0_u32; width];
         // The places in `in_area` that are not 0: few, in a small area.
         let mut counted = Vec::new();
+        let mut classes = series.classes.iter();
         for facts in figures.facts(kind).chunk_by(|a, b| a.area == b.area) {
-            for fact in facts.iter().filter(|fact| fact.month >= months.first) {
-                let series = series_of(fact);
+            for (fact, class) in facts.iter().zip(classes.by_ref()) {
+                let series = series.of_class[*class as usize].as_ref();
                 // Most records are in none of the series: look no further.
-                if series.is_empty() {
+                if series.is_empty() || fact.month < months.first {
                     continue;
                 }
                 let Some(key) = key_of(fact) else { continue };
@@ -73,7 +82,7 @@ impl RecordTally {
         Self {
             first: months.first,
             months: len,
-            series,
+            series: series.len,
             keys,
             counts,
         }

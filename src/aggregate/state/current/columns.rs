@@ -48,6 +48,21 @@ fn precision(time: &Definition) -> &'static str {
     normalise::columns_of(time)[1].name()
 }
 
+/// The columns of a batch that a rule can ask for: those of a profile. The record of every profile is
+/// read, and most columns are not among these.
+pub(crate) fn of_rules(batch: &RecordBatch) -> RecordBatch {
+    let groups = [Group::What, Group::Marks, Group::Area];
+    let names = groups.map(|group| &COMBINED[group as usize]);
+    let occurred = fields(Group::Times).filter(|time| time.name == COLUMNS.occurred_from.name());
+    let occurred = occurred.flat_map(normalise::columns_of);
+    let names = names.into_iter().flatten().copied();
+    let indices: Vec<usize> = names
+        .chain(occurred.map(|column| &**column.name()))
+        .filter_map(|name| batch.schema_ref().index_of(name).ok())
+        .collect();
+    batch.project(&indices).expect("its own columns")
+}
+
 /// How many columns a combination of a group has.
 pub(crate) fn width(group: Group) -> usize {
     COMBINED[group as usize].len()

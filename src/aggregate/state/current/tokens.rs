@@ -4,6 +4,8 @@
 //! the 12 months before. A key of tokens lasts a year: for 12 months a record carries the token
 //! under the old key too, which joins the two. No token leaves this module.
 
+use std::cmp::Ordering;
+
 use arrow_array::RecordBatch;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_128;
@@ -39,8 +41,8 @@ impl Repeats {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ChunkRow {
     pub(crate) feed: Feed,
-    pub(crate) chunk: usize,
-    pub(crate) row: usize,
+    pub(crate) chunk: u32,
+    pub(crate) row: u32,
 }
 
 /// For each role the columns of its token and of the token under the key before.
@@ -80,8 +82,10 @@ impl<'b> TokenColumns<'b> {
             into.seen.push(Seen {
                 token,
                 fact: fact as u32,
+                chunk: at.chunk,
+                row: at.row,
+                feed: at.feed,
                 role: role as u8,
-                at,
             });
             if let Some(previous) = hash(previous, row) {
                 into.renewed.push((previous, token));
@@ -100,32 +104,46 @@ fn hash(tokens: &TextColumn<'_>, row: usize) -> Option<u64> {
 struct Seen {
     token: u64,
     fact: u32,
+    chunk: u32,
+    row: u32,
+    feed: Feed,
     role: u8,
-    at: ChunkRow,
 }
 
 impl Seen {
-    /// What is equal for the records of one person in one role.
+    /// By token and role: most differ there, and their records are far apart in memory.
     #[inline]
-    fn person(&self, current: &Current) -> (u16, u8, u64) {
-        let fact = &current.facts[self.fact as usize];
-        (fact.partner_kind, self.role, self.token)
+    fn compare_tokens(&self, other: &Self) -> Ordering {
+        (self.token, self.role).cmp(&(other.token, other.role))
+    }
+
+    #[inline]
+    fn partner_kind(&self, current: &Current) -> u16 {
+        current.facts[self.fact as usize].partner_kind
+    }
+
+    /// Whether both are one person in one role, in records of one partner's kind.
+    #[inline]
+    fn is_same_person(&self, other: &Self, current: &Current) -> bool {
+        self.compare_tokens(other).is_eq()
+            && self.partner_kind(current) == other.partner_kind(current)
     }
 
     #[inline]
     fn chunk<'c>(&self, current: &'c Current) -> &'c Chunk {
-        &current.feeds[self.at.feed as usize][self.at.chunk]
+        &current.feeds[self.feed as usize][self.chunk as usize]
     }
 
     #[inline]
     fn occurred_from(&self, current: &Current) -> Micros {
-        let from = self.chunk(current).time(COLUMNS.occurred_from, self.at.row);
+        let row = self.row as usize;
+        let from = self.chunk(current).time(COLUMNS.occurred_from, row);
         Micros(from.unwrap_or_default())
     }
 
     #[inline]
     fn subject<'c>(&self, current: &'c Current) -> &'c str {
-        self.chunk(current).subject(self.at.row)
+        self.chunk(current).subject(self.row as usize)
     }
 }
 
@@ -158,15 +176,16 @@ impl Tokens {
             }
         }
         self.seen.sort_unstable_by(|a, b| {
-            (a.person(current), a.occurred_from(current))
-                .cmp(&(b.person(current), b.occurred_from(current)))
+            let of = |seen: &Seen| (seen.partner_kind(current), seen.occurred_from(current));
+            a.compare_tokens(b)
+                .then_with(|| of(a).cmp(&of(b)))
                 .then_with(|| a.subject(current).cmp(b.subject(current)))
         });
         let mut again = Vec::with_capacity(self.seen.len());
         for (i, seen) in self.seen.iter().enumerate() {
             let before = i.checked_sub(1).map(|i| &self.seen[i]);
             again.push(before.is_some_and(|before| {
-                before.person(current) == seen.person(current)
+                before.is_same_person(seen, current)
                     && within_a_year(before.occurred_from(current), seen.occurred_from(current))
             }));
         }
@@ -175,7 +194,8 @@ impl Tokens {
                 .repeats
                 .set(seen.role.into(), again);
             let repeats = current.facts[seen.fact as usize].repeats;
-            current.feeds[seen.at.feed as usize][seen.at.chunk].repeats[seen.at.row] = repeats;
+            let chunk = &mut current.feeds[seen.feed as usize][seen.chunk as usize];
+            chunk.repeats[seen.row as usize] = repeats;
         }
     }
 }
