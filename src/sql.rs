@@ -1,4 +1,5 @@
-//! Every table as one SQL query over `events/` and the tables to join of its folder.
+//! Every table as one SQL query over `events/` and the tables to join of its folder, and `events/` as
+//! one over the ledger.
 //!
 //! A query computes the same figures as [`crate::aggregate`], in another language and for another
 //! engine: to follow a figure to its records, to check it, or to compute it where the data exceed
@@ -10,6 +11,7 @@
 //! data, and adds its parts to a [`Script`], which joins them as the dialect needs.
 
 mod conditions;
+mod event_parameters;
 mod parameters;
 mod script;
 
@@ -18,11 +20,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use include_dir::{Dir, include_dir};
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
+use serde::Serialize;
 
 use crate::aggregate::PlanChoice;
 use crate::aggregate::tables::{self, TableKind};
+use crate::event::Feed;
 use crate::reference::Reference;
 use crate::templates;
+use event_parameters::EventParameters;
 use parameters::Parameters;
 use script::{QueryPart, Script};
 
@@ -35,6 +40,15 @@ pub enum Dialect {
     DuckDb,
     /// That of Spark in its ANSI mode: a script of statements that ends with the query.
     Spark,
+}
+
+/// Where a query finds the store, and where Spark stores intermediate rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Locations<'l> {
+    /// The folder or URL of the store; `None`: the working directory.
+    pub root: Option<&'l str>,
+    /// The folder or URL for intermediate rows of Spark; `None`: `scratch` in the root.
+    pub scratch: Option<&'l str>,
 }
 
 impl Dialect {
@@ -63,12 +77,13 @@ impl Dialect {
     }
 }
 
-/// The query of a table, to be run in the folder of the store; `None` for an unknown table.
+/// The query of a table; `None` for an unknown table.
 pub fn query(
     table: &str,
     wanted: &PlanChoice<'_>,
     reference: &Reference,
     dialect: Dialect,
+    locations: &Locations<'_>,
 ) -> Option<String> {
     let template = match tables::find(table)?.kind {
         TableKind::ToJoin => "join.sql",
@@ -76,13 +91,27 @@ pub fn query(
         TableKind::Figures => "query.sql",
     };
     let parameters = Parameters::new(table, *wanted, reference, dialect);
-    let script = Script::new(dialect, wanted.folder());
+    let script = Script::new(dialect, table, wanted.folder(), locations);
     let query = render(template, parameters, script);
     Some(query.expect("a test renders the query of every table"))
 }
 
+/// The query of `events/<feed>.parquet` over the ledger; without a feed, the rows of all feeds.
+pub fn events_query(
+    feed: Option<Feed>,
+    reference: &Reference,
+    dialect: Dialect,
+    locations: &Locations<'_>,
+) -> String {
+    let parameters = EventParameters::new(feed, reference, dialect);
+    let folder = feed.map_or("every-feed", Feed::as_str);
+    let script = Script::new(dialect, "events", folder, locations);
+    let script = script.with_ledger_columns(parameters.ledger_schema(dialect));
+    render("events.sql", parameters, script).expect("a test renders the query")
+}
+
 /// Renders a template, whose functions `part` and `file` add to the script.
-fn render(template: &str, parameters: Parameters, script: Script) -> Result<String, Error> {
+fn render(template: &str, parameters: impl Serialize, script: Script) -> Result<String, Error> {
     let dialect = script.dialect();
     let script = Arc::new(Mutex::new(script));
     let mut environment = environment(dialect)?;
@@ -157,14 +186,49 @@ mod tests {
                 .iter()
                 .flat_map(|table| folders.iter().map(move |folder| (table.name, folder)))
             {
-                let query = query(table, folder, &reference, dialect).expect("a query");
+                let query = query(table, folder, &reference, dialect, &Locations::default());
+                let query = query.expect("a query");
                 assert!(!query.contains(['{', '}']), "{table} {}", folder.folder());
             }
         }
         assert_eq!(
-            query("areas_", &folders[0], &reference, Dialect::DuckDb),
+            query(
+                "areas_",
+                &folders[0],
+                &reference,
+                Dialect::DuckDb,
+                &Locations::default()
+            ),
             None
         );
+    }
+
+    #[test]
+    fn the_query_of_each_feed_has_its_columns_and_no_undefined_name() {
+        let reference = Reference::load(None).expect("built in");
+        for dialect in [Dialect::DuckDb, Dialect::Spark] {
+            for feed in Feed::ALL {
+                let query = events_query(Some(feed), &reference, dialect, &Locations::default());
+                assert!(!query.contains(['{', '}']), "{feed:?}");
+                let (_, result) = query.rsplit_once("\nSELECT\n").expect("the last SELECT");
+                let schema = tables::events::schema_of(feed);
+                let columns = schema.fields().iter();
+                let columns: Vec<String> = columns
+                    .map(|column| dialect.quoted(column.name()))
+                    .collect();
+                let printed: Vec<&str> = result
+                    .lines()
+                    .map_while(|line| {
+                        let column = line.strip_prefix("    ")?;
+                        Some(column.trim_start_matches(", "))
+                    })
+                    .collect();
+                assert_eq!(printed, columns, "{feed:?}");
+            }
+            let query = events_query(None, &reference, dialect, &Locations::default());
+            assert!(query.contains(&dialect.quoted("icd10_further")));
+            assert!(!query.contains("WHERE feed ="));
+        }
     }
 
     /// A table to join needs no query: it is the file that is joined.

@@ -39,6 +39,12 @@ impl Groups {
             .or_else(|| self.by_edition.get(""))
             .map(String::as_str)
     }
+
+    /// The editions, each with its group; the empty edition is any.
+    pub fn editions(&self) -> impl Iterator<Item = (&str, &str)> {
+        let editions = self.by_edition.iter();
+        editions.map(|(edition, group)| (&**edition, &**group))
+    }
 }
 
 #[derive(Deserialize)]
@@ -115,6 +121,18 @@ impl Crosswalks {
         };
         let groups = Fold::for_scheme(list).with(code, |folded| codes.get(folded));
         groups.flatten().map_or(&[], Vec::as_slice)
+    }
+
+    /// Every list and folded code with its groups, in order of list and code.
+    pub fn codes(&self) -> impl Iterator<Item = (&str, &str, &[Groups])> {
+        let mut codes = Vec::new();
+        for (list, groups_by_code) in &self.lists {
+            for (code, groups) in groups_by_code {
+                codes.push((&**list, &**code, groups.as_slice()));
+            }
+        }
+        codes.sort_unstable_by_key(|(list, code, _)| (*list, *code));
+        codes.into_iter()
     }
 
     /// The schemes of groups, each with its groups.

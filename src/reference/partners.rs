@@ -184,6 +184,14 @@ impl Partners {
             .map(String::as_str)
     }
 
+    /// Source, kind and files of each source that publishes complete releases.
+    pub fn all_release_files(&self) -> impl Iterator<Item = (&str, Kind, &str)> {
+        self.release_files.iter().flat_map(|(source, kinds)| {
+            let kinds = kinds.iter();
+            kinds.map(move |(kind, files)| (&**source, *kind, &**files))
+        })
+    }
+
     /// The districts and sets that the systems which send a partner's kind cover; `None` = any.
     pub fn covers(&self, partner: &str, kind: Kind) -> Option<BTreeSet<&str>> {
         let systems = self

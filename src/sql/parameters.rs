@@ -158,6 +158,8 @@ struct PlanParameters {
 
 #[derive(Serialize)]
 struct SeriesParameters {
+    id: String,
+    kind: &'static str,
     /// `plan|kind|id|`.
     key: String,
     /// The column that says whether a record falls under it.
@@ -287,6 +289,8 @@ fn plan_parameters(plans: &[&Plan], conditions: &PlanConditions) -> Vec<PlanPara
         let mut all_series = Vec::new();
         for (index, series) in plan.series.iter().enumerate() {
             all_series.push(SeriesParameters {
+                id: series.id.clone(),
+                kind: series.kind.as_str(),
                 key: format!("{id}|{}|{}|", series.kind.as_str(), series.id),
                 column: format!("p{plan_index}_s{index}"),
                 condition: conditions.series(series),

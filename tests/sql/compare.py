@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the query of every table in another engine, and compares its result with the table, cell by cell.
+"""Runs the query of every table and of `events/` in another engine, and compares its result with the file, cell by cell.
 
-`compare.py <program> <engine> <store> <plan>... [--only TABLE]`; an engine is duckdb or spark. Doubles may differ by
+`compare.py <program> <engine> <store> <plan>... [--only TABLE]`; an engine is duckdb or spark. In Spark, tables and views of
+the caller that are called as parts of the queries must stay as they are. Doubles may differ by
 1e-9 of their size, as engines add in another order; everything else is equal. Exit status 1: a cell differs.
 """
 
@@ -19,6 +20,7 @@ TABLES = (
     "priority_monthly", "briefing", "category_monthly", "window_totals", "change", "spc", "profile", "factors", "outcomes", "composition", "repeats",
     "place_of_safety", "feed_quality", "reconciliation",
 )  # fmt: skip
+FEEDS = ("police", "health", "housing")
 # Rows that no query can compute: how many records were read of a partition is in no file of `events/`.
 COMPARED_ROWS = {"reconciliation": "check_id <> 'accepted-rejected'"}
 ROWS_SHOWN = 3
@@ -27,8 +29,13 @@ ROWS_SHOWN = 3
 class Duckdb:
     """Runs the query in the database of the comparison."""
 
+    OPTIONS = ()
+
     def __init__(self, _):
         pass
+
+    def changed_names(self):
+        return []
 
     def __call__(self, db, query):
         db.execute(f"create or replace temp table actual as {query}")
@@ -36,6 +43,9 @@ class Duckdb:
 
 class Spark:
     """Runs the script in Spark, which returns the rows as Parquet."""
+
+    # Names that parts of the queries have, too.
+    TABLES, VIEWS = ("cells", "totals", "events"), ("records", "current_records", "months")
 
     def __init__(self, store):
         from pyspark.sql import SparkSession
@@ -50,6 +60,20 @@ class Spark:
         for name, value in settings.items():
             builder = builder.config(name, value)
         self.session = builder.getOrCreate()
+        self.scratch = tempfile.TemporaryDirectory()
+        self.OPTIONS = ("--root", store, "--scratch", self.scratch.name)
+        for table in self.TABLES:
+            self.session.sql(f"CREATE TABLE {table} USING parquet AS SELECT 'own' AS name")
+        for view in self.VIEWS:
+            self.session.sql(f"CREATE TEMPORARY VIEW {view} AS SELECT 'own' AS name")
+
+    def changed_names(self):
+        """Tables and views that the scripts changed, removed or added under a name that is not theirs."""
+        names = {row.tableName for row in self.session.sql("SHOW TABLES").collect()}
+        names = {name for name in names if not name.startswith("partner_feeds_")}
+        own = {*self.TABLES, *self.VIEWS}
+        kept = {name for name in names & own if self.session.table(name).collect() == [("own",)]}
+        return sorted((names - kept) | (own - kept))
 
     def __call__(self, db, query):
         with tempfile.TemporaryDirectory() as folder:
@@ -96,6 +120,16 @@ def differences(db):
     return found
 
 
+def comparisons(plans, only):
+    """What is compared: its name, its folder, the arguments of `sql`, its file and the rows of it."""
+    tables = [table for table in TABLES if not only or table in only]
+    for table in tables:
+        for plan in plans:
+            yield table, plan, (table, "--plan", plan), f"aggregates/{plan}/{table}.parquet", COMPARED_ROWS.get(table, "true")
+    for feed in FEEDS if not only or "events" in only else ():
+        yield "events", feed, ("events", "--feed", feed), f"events/{feed}.parquet", "true"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program")
@@ -108,27 +142,29 @@ def main():
     os.chdir(store)
     engine = ENGINES[options.engine](store)
     failed = False
-    for table in options.only or TABLES:
-        for plan in options.plans:
-            start = time.monotonic()
-            command = [program, "sql", table, "--plan", plan, "--dialect", options.engine]
-            query = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            db = duckdb.connect()
-            db.execute("set timezone = 'UTC'")
-            db.execute(f"create temp table expected as select * from 'aggregates/{plan}/{table}.parquet' where {COMPARED_ROWS.get(table, 'true')}")
-            try:
-                engine(db, query)
-                found = differences(db)
-            except Exception as error:  # noqa: BLE001: any error of an engine is a difference
-                found = [str(error)[:4000]]
-            rows = db.execute("select count(*) from expected").fetchall()[0][0]
-            cells = rows * len(columns_of(db, "expected"))
-            verdict = "differs" if found else "agrees"
-            seconds = time.monotonic() - start
-            print(f"{store.name:<10} {plan:<12} {table:<17} {options.engine:<7} {rows:>9} rows {cells:>10} cells {verdict:<8} {seconds:6.1f} s", flush=True)
-            for difference in found:
-                print(f"    {difference}", flush=True)
-            failed |= bool(found)
+    for table, folder, arguments, file, rows in comparisons(options.plans, options.only):
+        start = time.monotonic()
+        command = [program, "sql", *arguments, "--dialect", options.engine, *engine.OPTIONS]
+        query = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        db = duckdb.connect()
+        db.execute("set timezone = 'UTC'")
+        db.execute(f"create temp table expected as select * from '{file}' where {rows}")
+        try:
+            engine(db, query)
+            found = differences(db)
+        except Exception as error:  # noqa: BLE001: any error of an engine is a difference
+            found = [str(error)[:4000]]
+        count = db.execute("select count(*) from expected").fetchall()[0][0]
+        cells = count * len(columns_of(db, "expected"))
+        verdict = "differs" if found else "agrees"
+        seconds = time.monotonic() - start
+        print(f"{store.name:<10} {folder:<12} {table:<17} {options.engine:<7} {count:>9} rows {cells:>10} cells {verdict:<8} {seconds:6.1f} s", flush=True)
+        for difference in found:
+            print(f"    {difference}", flush=True)
+        failed |= bool(found)
+    for name in engine.changed_names():
+        print(f"{store.name:<10} {name} was changed, removed or added", flush=True)
+        failed = True
     sys.exit(failed)
 
 

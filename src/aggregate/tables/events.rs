@@ -228,7 +228,7 @@ const RENAMED: [(&str, &str); 3] = [
 ];
 
 /// What a column of the ledger is called in `events/`.
-fn event_name(in_ledger: &str) -> &str {
+pub(crate) fn event_name(in_ledger: &str) -> &str {
     RENAMED
         .iter()
         .find(|(name, _)| *name == in_ledger)

@@ -1,4 +1,6 @@
+{% include 'event_files.sql' %}
 {% include 'records.sql' %}
+{% include 'rules.sql' %}
 {% include 'series.sql' %}
 {% include 'months.sql' %}
 {% include 'areas.sql' %}

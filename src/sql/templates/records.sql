@@ -1,16 +1,3 @@
-{% call part('events') %}
-    -- The events of all feeds, with the same columns.
-{% for feed in feeds %}
-    {{ 'UNION ALL' if not loop.first }}
-    SELECT
-        {% for column in feed.columns %}
-        {{ ', ' if not loop.first }}
-        {%- if not column.is_sent %}CAST(NULL AS {{ column.sql_type }}) AS {% endif -%}
-        "{{ column.name }}"
-        {% endfor %}
-    FROM {{ file(feed.feed) }}
-{% endfor %}
-{% endcall %}
 {% call part('records') %}
     -- Each record with what identifies
     -- - its month: 12 x year + month - 1 (`month_number`),
