@@ -167,7 +167,12 @@ pub(crate) fn find<'k>(
     tables: &ExactTables,
 ) -> ReadFigures {
     let keys: BTreeSet<CellKey> = keys.cloned().collect();
+    let total = |key: &CellKey| {
+        let total = key.of_series(SeriesRef::named("total"));
+        total.with_measure(Measure::default())
+    };
     let mut wanted = keys.clone();
+    wanted.extend(keys.iter().map(total));
     let mut sums = Vec::new();
     for merge in merges {
         for key in keys.iter().filter(|key| merge.is_sum(key)) {
@@ -198,6 +203,19 @@ pub(crate) fn find<'k>(
         });
         if let Some(sum) = sum.filter(|_| !figures.cells.contains_key(key)) {
             figures.cells.insert(key.clone(), sum);
+        }
+    }
+    for key in &keys {
+        let is_sparse =
+            figures::find(figures::table_with(key)).is_some_and(|table| table.is_sparse);
+        let total = figures.cells.get(&total(key)).cloned();
+        let total = total.filter(|total| is_sparse && matches!(total.known, Known::Exact(_)));
+        if let Some(total) = total.filter(|_| !figures.cells.contains_key(key)) {
+            let none = ExactCell {
+                known: Known::Exact(0),
+                ..total
+            };
+            figures.cells.insert(key.clone(), none);
         }
     }
     figures.cells.retain(|key, _| keys.contains(key));

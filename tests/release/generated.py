@@ -99,15 +99,16 @@ def with_merges(exact, merges):
 
 
 class Present(attack.Release):
-    """Several releases, the newest first; the numbers that only earlier ones show
-    have their present values, if a release of the present shows others of their kind.
+    """Several releases, the newest first, of which the first `present` are of everything that was sent. The
+    numbers that only an earlier one shows have their present values, if a release of the present shows others of their kind.
     Of a kind that none shows, what was published stays all that is known."""
 
-    def __init__(self, folders, exact, kinds_now):
+    def __init__(self, folders, exact, kinds_now, present):
+        self.present, self.exact = present, exact
         super().__init__(folders)
         for key, cell in self.cells.items():
             number = exact.get(key)
-            if cell["folder"] == 0 or key[:2] not in kinds_now:
+            if cell["folder"] < present or key[:2] not in kinds_now:
                 continue
             if cell["value"] is None:
                 # A correction may have left nothing of what was hidden, and so no row.
@@ -121,7 +122,9 @@ class Present(attack.Release):
                 cell.update(status="not_supplied", value=None)
 
     def add_cell(self, key, cell):
-        if key not in self.cells or self.cells[key]["folder"] > 0:
+        # What a release of the present hides is not known from an earlier one that showed another number.
+        is_unchanged = cell["status"] == "exact" and cell["value"] == self.exact.get(key)
+        if key not in self.cells or cell["folder"] < self.present or is_unchanged:
             super().add_cell(key, cell)
 
 
@@ -226,7 +229,7 @@ def main(program, ledger, work, stores=5, first=0):
         tables = store / "aggregates/smp-2017-18"
         settings = ["--config", work / "settings.toml", "--store", store]
         shutil.rmtree(store, ignore_errors=True)
-        made, kinds_now = [], set()
+        made, kinds_now, present = [], set(), 0
         for number, name in enumerate(names):
             if number < 2:
                 # The first release is of what was sent first, the others of everything.
@@ -250,6 +253,7 @@ def main(program, ledger, work, stores=5, first=0):
             made.append(store / "releases" / name)
             release = attack.Release([made[-1]])
             if number > 0:
+                present += 1
                 kinds_now |= {key[:2] for key in release.cells}
             report(done, (f"seed {seed}, {name}: {finding}" for finding in attacked(release)))
             done["numbers"] += len(release.cells)
@@ -265,7 +269,7 @@ def main(program, ledger, work, stores=5, first=0):
                 hidden.update(found[0])
                 naively_found += found[1]
             elif len(made) > 1:
-                together = Present(made[::-1], exact, kinds_now)
+                together = Present(made[::-1], exact, kinds_now, present)
                 report(done, (f"seed {seed}, {len(made)} together: {finding}" for finding in attacked(together)))
                 done["attacks on several"] += 1
     print(f"{stores} stores: {dict(done)}: {done['findings']} findings")
