@@ -17,7 +17,7 @@ sys.path.append(str(ROOT / "tests/door"))
 from door import Door, example  # noqa: E402
 
 # Events in a request, connections, requests of each connection.
-RUNS = [(1000, 4, 100), (1000, 4, 100), (1, 8, 500), (1, 1, 300), (10_000, 2, 10)]
+RUNS = [(1000, 4, 100), (1000, 4, 100), (1, 8, 500), (1, 1, 300), (10_000, 1, 20)]
 
 
 def processor_seconds(process):

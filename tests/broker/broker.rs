@@ -5,11 +5,12 @@
     reason = "a test reads the environment itself"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::admin::{
@@ -442,17 +443,30 @@ impl Drop for OwnBroker {
     }
 }
 
+/// The ports that a node listens at, above its own.
+const PORTS_ABOVE: [u16; 3] = [0, 5, 10];
+
 /// A port that is free, and so are those five and ten above it. It is below those that the system
 /// gives to clients: while a node is down, a client that connects again could get its port.
 fn free_ports() -> u16 {
-    (0..100)
+    // A node takes seconds to bind its ports, and another test may ask meanwhile.
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let port = (0..100)
         .map(|_| 10_000 + (partner_feeds::storage::random() % 9_000) as u16)
-        .find(|port| is_free(*port))
-        .expect("three free ports")
+        .find(|port| {
+            PORTS_ABOVE
+                .iter()
+                .all(|above| !taken.contains(&(port + above)))
+                && is_free(*port)
+        })
+        .expect("three free ports");
+    taken.extend(PORTS_ABOVE.map(|above| port + above));
+    port
 }
 
 /// Whether a node may listen at a port, and at those five and ten above it.
 fn is_free(port: u16) -> bool {
     let is_one_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    [0, 5, 10].iter().all(|above| is_one_free(port + above))
+    PORTS_ABOVE.iter().all(|above| is_one_free(port + above))
 }

@@ -145,7 +145,7 @@ start_node() {
 }
 
 has_started() {
-    running "$1" >/dev/null || fail "node $1 stopped: $(tail -n 1 "$data/$1/server.out")"
+    running "$1" >/dev/null || fail "node $1 stopped: $(grep --max-count 5 -E 'Exception|ERROR|FATAL' "$data/$1/server.out" || tail -n 5 "$data/$1/server.out")"
     grep -q 'Kafka Server started' "$data/$1/server.out" 2>/dev/null
 }
 
