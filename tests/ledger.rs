@@ -1599,6 +1599,26 @@ async fn a_chain_reaches_the_end_of_its_log_only_if_it_is_of_that_log() {
 }
 
 #[tokio::test]
+async fn an_erased_row_of_the_journal_is_merged_first_and_then_purged() {
+    const IN_JOURNAL: i64 = 22;
+    let (_, store) = two_files().await;
+    let mut log = ErasureLog::default();
+    let erased = erasure(&[IN_JOURNAL]);
+    log.append(&store, erased).await.expect("erased");
+    let report = purge(&store, MergeLimits::default()).await.expect("purged");
+    assert_eq!(report.files.ledger, 1);
+    let chain = chain::read(&store, &partition()).await.expect("joins");
+    assert_eq!(chain.ledger_end, at(25));
+    for file in &chain.files {
+        let bytes = store.read(&file.path).await.expect("read").expect("a file");
+        let rows = coordinates(&file.path, bytes).expect("rows");
+        assert!(rows.iter().all(|row| row.offset != IN_JOURNAL));
+    }
+    let journal = Tree::Journal.folder(&partition());
+    assert_eq!(store.list(&journal).await.expect("listed").len(), 0);
+}
+
+#[tokio::test]
 async fn rows_that_are_missing_without_an_erasure_are_damage_that_a_purge_does_not_hide() {
     let (_, store) = two_files().await;
     let mut log = ErasureLog::default();
