@@ -41,6 +41,7 @@ use json::Json;
 pub use kind::KindField;
 use moment::Instant;
 use parts::RevisionNumber;
+pub(crate) use pointer::field_name;
 use text::{Id, Plain, Printable, Source, is_json_media_type};
 
 pub use json::Refused;

@@ -439,12 +439,6 @@ impl Scorecard {
     }
 }
 
-/// What a pointer of a refusal is called, in words of the contract and of tables alike: `what.code`.
-fn field_name(pointer: &str) -> String {
-    let below = pointer.strip_prefix("/data/").or(pointer.strip_prefix('/'));
-    below.unwrap_or(pointer).replace('/', ".")
-}
-
 /// What a refusal as personal data is called, after its reason: `NHS number`.
 fn personal_reason(name: &str) -> String {
     match name {

@@ -13,6 +13,15 @@ use super::{attributes, schemas};
 /// The most steps of a pointer; no field of the contract is deeper.
 const STEPS_MAX: usize = 16;
 
+/// The field that a pointer into an event is to, as tables name it: `what.code`; `None` = the complete
+/// event.
+pub(crate) fn field_name(pointer: &str) -> Option<String> {
+    let below = pointer
+        .strip_prefix("/data/")
+        .or(pointer.strip_prefix('/'))?;
+    Some(below.replace('/', "."))
+}
+
 /// One step down.
 #[derive(Clone, Copy)]
 pub(crate) enum PointerStep {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::limits::AdmittedRequest;
 use super::problem::{Problem, ProblemKind};
 use super::submission::{Submission, is_plain_number};
-use crate::contract::{fields, schemas, type_of};
+use crate::contract::{field_name, fields, schemas, type_of};
 use crate::event::{Feed, Kind};
 use crate::files::csv::form_fault;
 use crate::files::fault::hint;
@@ -139,10 +139,7 @@ impl Table {
 
     /// The name and the letters of the column that a pointer of a rejection is in.
     pub(super) fn column_of(&self, pointer: &str) -> Option<(&str, String)> {
-        let field = pointer
-            .strip_prefix("/data/")
-            .or(pointer.strip_prefix('/'))?;
-        let name = field.replace('/', ".");
+        let name = field_name(pointer)?;
         // An item of a list is in the cell of its list.
         let list = name.rsplit_once('.').map_or("", |(list, _)| list);
         let named = |wanted: &str| {
@@ -162,10 +159,7 @@ impl Table {
         if let Some((name, letters)) = self.column_of(&pointer) {
             return Some((pointer, format!("{letters}: {name} is empty: fill it")));
         }
-        let name = pointer
-            .strip_prefix("/data/")
-            .or(pointer.strip_prefix('/'))?;
-        let name = name.replace('/', ".");
+        let name = field_name(&pointer)?;
         let group = format!("{name}.");
         let known = columns(self.kind);
         let advice = if known.iter().any(|column| column.name == name) {

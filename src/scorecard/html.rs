@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::{
     FeedCard, KindCard, MonthCard, RefusalRow, SECURITY_POLICY, START_MARK, Scorecard, ShownMonths,
-    field_name, personal_reason,
+    personal_reason,
 };
+use crate::contract::field_name;
 use crate::event::Month;
 use crate::reference::labels::in_words;
 use crate::reference::windows::months_in_words;
@@ -109,7 +110,8 @@ struct MonthDetail {
 #[derive(Serialize)]
 struct RefusalView<'c> {
     reason: &'static str,
-    field: String,
+    /// `None`: the complete event.
+    field: Option<String>,
     kind: &'c str,
     count: String,
     door_refused: String,

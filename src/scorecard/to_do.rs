@@ -6,7 +6,8 @@
 use indicatif::HumanCount;
 
 use super::advice::advice;
-use super::{FeedCard, KindCard, MonthCard, RefusalRow, ShownMonths, field_name, personal_reason};
+use super::{FeedCard, KindCard, MonthCard, RefusalRow, ShownMonths, personal_reason};
+use crate::contract::field_name;
 use crate::contract::rejection::Reason;
 use crate::event::Month;
 use crate::reference::windows::months_in_words;
@@ -75,10 +76,8 @@ fn refusals(feed: &FeedCard, first: Month) -> Vec<String> {
             let newest = newest.map_or_else(String::new, |month| {
                 format!(", the newest in {}", months_in_words(*month, *month))
             });
-            let at = match row.pointer.as_str() {
-                "" => String::new(),
-                pointer => format!(" at `{}`", field_name(pointer)),
-            };
+            let field = field_name(&row.pointer);
+            let at = field.map_or_else(String::new, |field| format!(" at `{field}`"));
             let kind = row.kind.as_deref();
             let of = kind.map_or_else(String::new, |kind| format!(" of {kind}"));
             format!(
