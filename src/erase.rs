@@ -110,9 +110,8 @@ impl FoundRows {
 
 /// Rows of an entry, from positions in order; each with whether it was accepted.
 fn erased_rows(positions: &[(&(TopicPartition, Position), bool)]) -> Vec<ErasedRows> {
-    let is_same = |a: &TopicPartition, b: &TopicPartition| a == b;
     positions
-        .chunk_by(|((a, at), _), ((b, after), _)| is_same(a, b) && at.era == after.era)
+        .chunk_by(|((a, at), _), ((b, after), _)| a == b && at.era == after.era)
         .map(|rows| {
             let ((partition, first), _) = rows[0];
             let accepted = rows.iter().filter(|(_, is_accepted)| *is_accepted).count();

@@ -22,6 +22,7 @@ pub mod walk;
 
 use std::collections::HashMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
@@ -53,6 +54,11 @@ const SCHEMA_KEY: &str = "schema";
 
 /// Bytes read from the end of a file for its footer; more only if the footer is longer.
 const FOOTER_BYTES: u64 = 64 * 1024;
+
+/// Attempts to create one file whose outcome is unknown, before it is an error.
+pub const CREATES_MAX: u32 = 8;
+/// The pause before the second attempt; it doubles each time.
+const CREATE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a file of the ledger could not be written or read.
 #[derive(Debug, thiserror::Error)]

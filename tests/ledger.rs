@@ -13,22 +13,24 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use futures::StreamExt;
 use kit::batches::{
-    assert_each_once, at, batch, is_rejected, log, partition, positions_in, prepare, seal,
+    assert_each_once, at, batch, erasure, is_rejected, log, partition, positions_in, prepare, seal,
 };
 use kit::double::{Change, Director, Double, Operation, Verdict, now};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, Result as StoreResult};
-use partner_feeds::event::{Micros, Position, TopicPartition};
+use partner_feeds::event::{Position, TopicPartition};
 use partner_feeds::file_format::PROGRAM;
 use partner_feeds::ledger::chain::{self, ChainError};
-use partner_feeds::ledger::erasures::{ErasedRows, Erasure, ErasureLog, ErasureReason, Offsets};
-use partner_feeds::ledger::journal::{self, BatchFiles, CREATES_MAX, CommitOutcome, JournalError};
+use partner_feeds::ledger::erasures::ErasureLog;
+use partner_feeds::ledger::journal::{self, BatchFiles, CommitOutcome, JournalError};
 use partner_feeds::ledger::merge::{MergeLimits, Swept, merge, sweep};
 use partner_feeds::ledger::purge::{PurgeError, purge};
 use partner_feeds::ledger::rules::LedgerRule;
 use partner_feeds::ledger::verify::verify;
-use partner_feeds::ledger::{Footer, Gap, Purged, Tree, coordinates, rejects_file, rejects_name};
+use partner_feeds::ledger::{
+    CREATES_MAX, Footer, Gap, Purged, Tree, coordinates, rejects_file, rejects_name,
+};
 use partner_feeds::rejects::reader::RejectsReader;
 use partner_feeds::storage::Store;
 use tokio::runtime::Handle;
@@ -1371,23 +1373,6 @@ async fn a_store_without_partitions_is_ok() {
 
 // ---------------------------------------------------------------------------------------------------------
 // Erasures.
-
-fn erasure(offsets: &[i64]) -> Erasure {
-    Erasure {
-        why: ErasureReason::Art17,
-        case: "DP-1".to_owned(),
-        at: Micros(0),
-        seen: Vec::new(),
-        rows: vec![ErasedRows {
-            topic: partition().topic,
-            partition: partition().partition,
-            era: 0,
-            offsets: Offsets::new(offsets.iter().copied()),
-            accepted: offsets.len() as u64,
-            rejected: 0,
-        }],
-    }
-}
 
 /// Rows to erase, in two ledger files and in rejects.
 const ERASED: [i64; 4] = [1, 3, 12, 13];

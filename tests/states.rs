@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use kit::batches::{assert_each_once, at, batch, log, partition, positions_in};
+use kit::batches::{assert_each_once, at, batch, erasure, log, partition, positions_in};
 use kit::double::{Change, Director, Double, Operation, Verdict, exists, failed, now};
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -37,9 +37,7 @@ use object_store::{Error, ObjectStoreExt, PutMode, PutPayload, PutResult, Result
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use partner_feeds::event::{Micros, Position};
 use partner_feeds::ledger::chain::{self, ChainError};
-use partner_feeds::ledger::erasures::{
-    self, Certificate, ErasedRows, Erasure, ErasureLog, ErasureReason, Offsets,
-};
+use partner_feeds::ledger::erasures::{self, Certificate, ErasureLog};
 use partner_feeds::ledger::journal::{self, CommitOutcome};
 use partner_feeds::ledger::merge::{MergeLimits, merge, merge_full, sweep};
 use partner_feeds::ledger::purge::{PurgeError, purge};
@@ -588,24 +586,13 @@ async fn erase(store: &Store, me: &Actor) {
     if offsets.is_empty() || moved != Some(false) {
         return;
     }
-    let erasure = Erasure {
-        why: ErasureReason::Art17,
-        case: "DP-1".to_owned(),
-        at: Micros(0),
-        seen: Vec::new(),
-        rows: vec![ErasedRows {
-            topic: partition().topic,
-            partition: partition().partition,
-            era: 0,
-            accepted: offsets.len() as u64,
-            rejected: 0,
-            offsets: Offsets::new(offsets),
-        }],
-    };
     let Some(mut log) = me.excuses(ErasureLog::read(store).await) else {
         return;
     };
-    if me.excuses(log.append(store, erasure).await).is_some() {
+    if me
+        .excuses(log.append(store, erasure(&offsets)).await)
+        .is_some()
+    {
         let mut world = me.world();
         world.erased.push((record, high));
         world.saw("erased");

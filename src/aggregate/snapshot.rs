@@ -98,8 +98,8 @@ fn check_is_earlier(since: Micros, as_at: Option<Micros>) -> Result<(), Aggregat
     }
 }
 
-/// Reads the chains with `read`, again whenever a merge moved files or a record was erased meanwhile; `None` = no record
-/// was ever accepted. With `ends`, only what the chains had then.
+/// Reads the chains with `read`, again whenever a merge moved files or a record was erased meanwhile;
+/// `None` = no record was ever accepted. With `ends`, only what the chains had then.
 pub(super) fn read_chains<T>(
     store: &Store,
     ends: Option<&ChainEnds>,

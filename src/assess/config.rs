@@ -390,7 +390,8 @@ impl Reader<'_> {
             if !known.contains(&section) {
                 let hint = hint(section, known.iter().copied());
                 self.sink
-                    .add(path, "", format!("is not the text of a section{hint}; the plan has no priority or theme of this name: rename or delete it"));
+                    .add(path, "", format!("is not the text of a section{hint}; the plan has no priority or theme of this name: \
+                     rename or delete it"));
             }
             match Narrative::parse(text) {
                 Ok(narrative) if narrative.is_empty() => {}

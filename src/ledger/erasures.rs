@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -20,7 +19,7 @@ use super::attempt;
 use crate::event::{Micros, Position, TopicPartition};
 use crate::file_format::{self, JsonFileError, NewerFile};
 use crate::hex;
-use crate::ledger::journal::{CREATES_MAX, PAUSE_FIRST};
+use crate::ledger::{CREATE_PAUSE, CREATES_MAX};
 use crate::storage::{Creation, StorageError, Store};
 
 /// The folder of the log.
@@ -475,7 +474,7 @@ fn checksum(bytes: &Bytes) -> String {
 /// absent, the same bytes are sent again: the next number would leave a gap if the first create
 /// arrived late.
 async fn create_or_settle(store: &Store, path: &str, bytes: &Bytes) -> Result<bool> {
-    let mut pause: Duration = PAUSE_FIRST;
+    let mut pause = CREATE_PAUSE;
     for _ in 0..CREATES_MAX {
         if let Ok(Creation::Created) = store.create(path, bytes.clone()).await {
             return Ok(true);

@@ -5,21 +5,15 @@
 //! Anything else is an error, after which only [`resume`](crate::ledger::chain::resume) can find
 //! out.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use crate::crash;
 use crate::event::{Position, TopicPartition};
 use crate::ledger::chain::{self, LedgerEnd};
-use crate::ledger::{Footer, LedgerError, Tree, read_footer, rejects_file};
+use crate::ledger::{
+    CREATE_PAUSE, CREATES_MAX, Footer, LedgerError, Tree, read_footer, rejects_file,
+};
 use crate::storage::{Creation, StorageError, Store};
-
-/// Attempts to create one file before the commit fails with an unknown outcome.
-pub const CREATES_MAX: u32 = 8;
-
-/// The pause before the second attempt; it doubles each time.
-pub(super) const PAUSE_FIRST: Duration = Duration::from_millis(20);
 
 /// Why a commit failed, or why its outcome is unknown.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +155,7 @@ async fn create_or_settle(
     bytes: &Bytes,
     attempt: &str,
 ) -> Result<Creator> {
-    let mut pause = PAUSE_FIRST;
+    let mut pause = CREATE_PAUSE;
     for creates in 1.. {
         let answer = store.create(path, bytes.clone()).await;
         if let Ok(Creation::Created) = answer {

@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 use serde::Serialize;
 
 use super::Dialect;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, adopted_plans};
 use crate::aggregate::PlanChoice;
 use crate::aggregate::tables::events;
 use crate::contract;
@@ -18,7 +18,6 @@ use crate::normalise;
 use crate::reference::Reference;
 use crate::reference::codes::CodeList;
 use crate::reference::pattern::Fold;
-use crate::reference::plan::PlanStatus;
 
 /// Columns of the ledger that decide what a record's state is, but are not in `events/`.
 const READ_ONLY: [&str; 10] = [
@@ -145,9 +144,8 @@ fn release_files(reference: &Reference) -> Vec<(String, String, String)> {
 }
 
 fn plans_in_force(reference: &Reference) -> Vec<(String, String, String)> {
-    let plans = reference.plans.iter();
-    plans
-        .filter(|plan| plan.status == PlanStatus::Adopted)
+    adopted_plans(reference)
+        .into_iter()
         .map(|plan| {
             let (from, to) = (plan.valid_from.to_string(), plan.valid_to.to_string());
             (plan.id.clone(), from, to)

@@ -275,7 +275,7 @@ impl Parameters {
     }
 }
 
-fn adopted_plans(reference: &Reference) -> Vec<&Plan> {
+pub(super) fn adopted_plans(reference: &Reference) -> Vec<&Plan> {
     let plans = reference.plans.iter();
     plans
         .filter(|plan| plan.status == PlanStatus::Adopted)

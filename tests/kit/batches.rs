@@ -9,6 +9,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use partner_feeds::contract::rejection::{Reason, Rejection};
 use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::ledger::chain::{self, Chain};
+use partner_feeds::ledger::erasures::{ErasedRows, Erasure, ErasureReason, Offsets};
 use partner_feeds::ledger::journal::BatchFiles;
 use partner_feeds::ledger::verify::verify;
 use partner_feeds::ledger::{self, Footer, rejects_name};
@@ -29,6 +30,24 @@ pub(crate) fn at(offset: i64) -> Position {
 /// A log in which every fifth record breaks its contract.
 pub(crate) fn is_rejected(offset: i64) -> bool {
     offset % 5 == 3
+}
+
+/// The erasure of accepted rows.
+pub(crate) fn erasure(offsets: &[i64]) -> Erasure {
+    Erasure {
+        why: ErasureReason::Art17,
+        case: "DP-1".to_owned(),
+        at: Micros(0),
+        seen: Vec::new(),
+        rows: vec![ErasedRows {
+            topic: partition().topic,
+            partition: partition().partition,
+            era: 0,
+            offsets: Offsets::new(offsets.iter().copied()),
+            accepted: offsets.len() as u64,
+            rejected: 0,
+        }],
+    }
 }
 
 fn row_schema() -> SchemaRef {
