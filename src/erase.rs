@@ -71,6 +71,16 @@ impl FoundRows {
         self.accepted.is_empty() && self.rejected.is_empty()
     }
 
+    /// Whether the chain of a partition was searched up to an offset.
+    pub fn reaches(&self, partition: &TopicPartition, end: i64) -> bool {
+        let TopicPartition {
+            topic,
+            partition: number,
+        } = partition;
+        let mut seen = self.seen.iter();
+        seen.any(|seen| seen.topic == *topic && seen.partition == *number && seen.end.offset >= end)
+    }
+
     /// The rows of each partition and epoch, in parts of as many positions as an entry of the log may
     /// have.
     fn parts(&self) -> Vec<Vec<ErasedRows>> {

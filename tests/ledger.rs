@@ -405,6 +405,7 @@ async fn merged(store: &Store, cuts: &[i64], merged: i64, swept: bool) {
             Swept {
                 journal: files,
                 rejects: files,
+                first: Some(at(0)),
                 to: at(merged)
             }
         );
@@ -1564,22 +1565,23 @@ async fn a_purge_finds_what_another_put_back_after_it_had_replaced_a_file() {
     assert!(found > 5, "{found}");
 }
 
-#[tokio::test]
-async fn a_chain_reaches_the_end_of_its_log_only_if_it_is_of_that_log() {
-    let (_, store) = two_files().await;
-    for (first, end, reached) in [
-        (0, 25, true),
-        (0, 26, false),
-        (0, 24, false),
-        (25, 25, true),
-        (26, 26, true),
-        (26, 27, false),
-        (0, 0, true),
+#[test]
+fn a_chain_reaches_the_end_of_its_log_only_if_it_is_of_that_log() {
+    for (first, end, now, reached) in [
+        (0, 25, 25, true),
+        (0, 25, 90, true),
+        (0, 26, 26, false),
+        (0, 24, 24, false),
+        // The log grew, and the chain with it, since the request began.
+        (0, 24, 25, true),
+        (0, 24, 90, true),
+        (25, 25, 25, true),
+        (26, 26, 26, true),
+        (26, 27, 27, false),
+        (0, 0, 0, true),
     ] {
-        let found = chain::reaches(&store, &partition(), (first, end))
-            .await
-            .expect("joins");
-        assert_eq!(found, reached, "{first} to {end}");
+        let found = chain::reaches(25, (first, end), now);
+        assert_eq!(found, reached, "{first} to {end}, now {now}");
     }
 }
 
@@ -1601,6 +1603,36 @@ async fn an_erased_row_of_the_journal_is_merged_first_and_then_purged() {
     }
     let journal = Tree::Journal.folder(&partition());
     assert_eq!(store.list(&journal).await.expect("listed").len(), 0);
+}
+
+#[tokio::test]
+async fn a_purge_removes_what_killed_writers_left_below_the_ledger_end() {
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::open(folder.path().to_str().expect("utf-8")).expect("store");
+    let file = batch(0, 10);
+    let committed = journal::commit(&store, &partition(), &file, at(0)).await;
+    committed.expect("certain");
+    let merged = merge(&store, &partition(), MergeLimits::default()).await;
+    merged.expect("merged");
+    let mut log = ErasureLog::default();
+    log.append(&store, erasure(&ERASED[..2]))
+        .await
+        .expect("erased");
+    // Copies with the erased rows, and one that a merge may be writing.
+    let name = rejects_name(at(0), "0123456789abcdef");
+    let staged = [
+        Tree::Journal.file(&partition(), at(0)) + "#1",
+        Tree::Ledger.file(&partition(), at(0)) + "#1",
+        rejects_file(&partition(), &name) + "#2",
+        Tree::Ledger.file(&partition(), at(10)) + "#1",
+    ];
+    for path in &staged {
+        std::fs::write(folder.path().join(path), &file.rows).expect("written");
+    }
+    let report = purge(&store, MergeLimits::default()).await.expect("purged");
+    assert_eq!(report.files.temporary_removed, 3);
+    let left = staged.map(|path| folder.path().join(path).exists());
+    assert_eq!(left, [false, false, false, true]);
 }
 
 #[tokio::test]

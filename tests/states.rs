@@ -566,15 +566,15 @@ async fn erase(store: &Store, me: &Actor) {
         let world = &mut *me.world();
         (world.random.below(RECORDS as usize) as i64, world.high)
     };
-    loop {
-        match me.excuses(chain::reaches(store, &partition(), (0, high)).await) {
-            Some(true) => break,
-            Some(false) => tokio::time::sleep(PAUSE).await,
-            None => return,
+    let chain = loop {
+        let Some(chain) = me.excuses(chain::read(store, &partition()).await) else {
+            return;
+        };
+        let now = me.world().high;
+        if chain::reaches(chain.end.offset, (0, high), now) {
+            break chain;
         }
-    }
-    let Some(chain) = me.excuses(chain::read(store, &partition()).await) else {
-        return;
+        tokio::time::sleep(PAUSE).await;
     };
     let Some(Some(found)) = me.excuses(positions_in(store, &chain).await) else {
         return;

@@ -27,6 +27,9 @@ use crate::storage::Store;
 
 /// How long a broker may take to answer.
 const BROKER_WAIT: Duration = Duration::from_secs(5);
+/// What to do if a broker does not answer.
+const UNREACHED: &str =
+    "cannot read where the topics end; start the broker, or pass --without-broker";
 /// The pause between two looks at how far the store has come.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -99,10 +102,15 @@ impl Erase {
         if !self.dry_run {
             runtime.block_on(check_store(&store))?;
         }
-        if !self.without_broker {
-            self.wait_for_store(&store, &config, &reference, &runtime)?;
-        }
+        let ends = if self.without_broker {
+            Vec::new()
+        } else {
+            self.wait_for_store(&store, &config, &reference, &runtime)?
+        };
         let found = erase::find(&store, runtime.handle(), &reference, &records)?;
+        if ends.iter().any(|(at, end)| !found.reaches(at, *end)) {
+            bail!("cannot erase: the store listed fewer files than before; try again");
+        }
         if found.is_empty() {
             note!(
                 "the store `{}` contains none of these records",
@@ -164,14 +172,14 @@ impl Erase {
     }
 
     /// Waits until the store contains everything that the topics of the source had at the start:
-    /// otherwise a revision sent before could be committed after the erasure.
+    /// otherwise a revision sent before could be committed after the erasure. Returns where they ended.
     fn wait_for_store(
         &self,
         store: &Store,
         config: &Config,
         reference: &Reference,
         runtime: &Runtime,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<(TopicPartition, i64)>> {
         let topics = topics_of(reference, &self.source).into_iter();
         let topics: Vec<String> = topics.map(str::to_owned).collect();
         if topics.is_empty() {
@@ -179,15 +187,17 @@ impl Erase {
             bail!("`{source}` is not in partners.toml: check it, or pass --without-broker");
         }
         let deadline = Instant::now() + self.wait;
-        for (at, ends) in log_ends(config, &topics).context(
-            "cannot read where the topics end; start the broker, or pass --without-broker",
-        )? {
+        let log = TopicLog::connect(config, &topics)?;
+        let mut ends = log.ends(&topics)?;
+        ends.retain(|(_, first, end)| first < end);
+        for (at, first, end) in &ends {
+            let (first, end) = (*first, *end);
             loop {
-                if runtime.block_on(chain::reaches(store, &at, ends))? {
+                let own = runtime.block_on(chain::read(store, at))?.end.offset;
+                if chain::reaches(own, (first, end), log.end(at)?) {
                     break;
                 }
                 if Instant::now() >= deadline {
-                    let end = ends.1;
                     bail!(
                         "cannot erase yet: {at} ends at offset {end}, and the store does not contain all \
                          before it; check that `ingest` runs, then try again or pass a longer --wait"
@@ -196,26 +206,37 @@ impl Erase {
                 std::thread::sleep(PAUSE);
             }
         }
-        Ok(())
+        Ok(ends.into_iter().map(|(at, _, end)| (at, end)).collect())
     }
 }
 
-/// Partitions, each with its first and its next offset.
-type LogEnds = Vec<(TopicPartition, (i64, i64))>;
+/// Where topics end, open transactions included.
+struct TopicLog(GroupObserver);
 
-/// The partitions of topics, each with its first and its next offset, open transactions included.
-fn log_ends(config: &Config, topics: &[String]) -> Result<LogEnds, consume::ConsumeError> {
-    let client = consume::client(&config.kafka);
-    let observer = GroupObserver::connect(&client, topics, BROKER_WAIT)?;
-    let mut ends = Vec::new();
-    for topic in topics {
-        for (at, _) in observer.committed(topic)? {
-            let (low, _) = observer.watermarks(&at)?;
-            let end = observer.log_end(&at)?;
-            ends.push((at, (low, end)));
-        }
+impl TopicLog {
+    fn connect(config: &Config, topics: &[String]) -> anyhow::Result<Self> {
+        let client = consume::client(&config.kafka);
+        let observer = GroupObserver::connect(&client, topics, BROKER_WAIT);
+        Ok(Self(observer.context(UNREACHED)?))
     }
-    Ok(ends)
+
+    /// The partitions of topics, each with its first and its next offset.
+    fn ends(&self, topics: &[String]) -> anyhow::Result<Vec<(TopicPartition, i64, i64)>> {
+        let mut ends = Vec::new();
+        for topic in topics {
+            for (at, _) in self.0.committed(topic).context(UNREACHED)? {
+                let (first, _) = self.0.watermarks(&at).context(UNREACHED)?;
+                let end = self.end(&at)?;
+                ends.push((at, first, end));
+            }
+        }
+        Ok(ends)
+    }
+
+    /// The next offset of a partition.
+    fn end(&self, at: &TopicPartition) -> anyhow::Result<i64> {
+        self.0.log_end(at).context(UNREACHED)
+    }
 }
 
 /// The subjects on standard input, one a line.

@@ -429,16 +429,12 @@ pub async fn read_all(store: &Store) -> Result<Vec<Chain>> {
     surveys.into_iter().map(Survey::intact).collect()
 }
 
-/// Whether the chain of a partition has everything that its log had when it began and ended at some
-/// offsets. Only then does a search of the chain find every revision that was sent before.
-pub async fn reaches(
-    store: &Store,
-    partition: &TopicPartition,
-    (first, end): (i64, i64),
-) -> Result<bool> {
-    let own = read(store, partition).await?.end.offset;
-    // Past the end, it is the chain of another log.
-    Ok(own <= end && own.max(first) >= end || first >= end)
+/// Whether a chain that ends at an offset has everything that its log had when a request began: then
+/// the log had a first and an end offset, and now, read after the chain, it ends at `now`. Only then does
+/// a search of the chain find every revision that was sent before.
+pub const fn reaches(own: i64, (first, end): (i64, i64), now: i64) -> bool {
+    // A chain past its log is of another log.
+    first >= end || (own >= end && own <= now)
 }
 
 /// The partitions that have a journal or a ledger, in order.

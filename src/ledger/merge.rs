@@ -20,6 +20,9 @@ type Result<T, E = LedgerError> = std::result::Result<T, E>;
 /// Files deleted at once.
 const DELETES_AT_ONCE: usize = 16;
 
+/// Footers read at once.
+const FOOTERS_AT_ONCE: usize = 16;
+
 /// The most of the journal that one ledger file covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MergeLimits {
@@ -61,6 +64,8 @@ pub struct Swept {
     pub journal: usize,
     /// Rejects files that no file of the chain can name.
     pub rejects: usize,
+    /// The first position that one of them covered.
+    pub first: Option<Position>,
     /// The ledger end, up to which files were examined: the next sweep's `since`.
     pub to: Position,
 }
@@ -187,6 +192,7 @@ pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -
     let covered = journal
         .iter()
         .filter_map(|entry| ledger::file_position(&entry.name));
+    swept.first = covered.clone().next();
     let mut covered: Vec<String> = covered
         .map(|from| Tree::Journal.file(partition, from))
         .collect();
@@ -195,13 +201,20 @@ pub async fn sweep(store: &Store, partition: &TopicPartition, since: Position) -
     let rejects = store
         .list_from(&Tree::Rejects.folder(partition), &since.to_string(), below)
         .await?;
-    for name in rejects.into_iter().map(|entry| entry.name) {
-        let Some(from) = rejects_position(&name) else {
-            continue;
-        };
-        let footer = ledger::read_footer(store, &Tree::Ledger.file(partition, from)).await?;
+    let rejects = rejects
+        .into_iter()
+        .filter_map(|entry| Some((rejects_position(&entry.name)?, entry.name)));
+    let mut rejects = futures::stream::iter(rejects)
+        .map(|(from, name)| async move {
+            let path = Tree::Ledger.file(partition, from);
+            let footer = ledger::read_footer(store, &path).await?;
+            Ok::<_, LedgerError>((from, name, footer))
+        })
+        .buffered(FOOTERS_AT_ONCE);
+    while let Some((from, name, footer)) = rejects.try_next().await? {
         if !footer.is_some_and(|footer| footer.rejects.contains(&name)) {
             swept.rejects += 1;
+            swept.first = Some(swept.first.map_or(from, |first| first.min(from)));
             covered.push(rejects_file(partition, &name));
         }
     }

@@ -268,16 +268,21 @@ impl Pass<'_> {
         Ok(Original::open(path, bytes, None)?)
     }
 
-    /// Removes the other files below the ledger end that may contain erased rows: superseded journal
-    /// files, unused rejects files, and what killed writers left. Whether there was any.
+    /// Removes the other files below the ledger end: superseded journal files, unused rejects files, and
+    /// what killed writers left. Whether one of them may have contained an erased row.
     async fn remove_files(&self, files: &mut PurgedFiles) -> Result<bool> {
         let swept = merge::sweep(self.store, self.partition, Position::ORIGIN).await?;
-        let temporary =
-            chain::remove_leftovers(self.store, self.partition, swept.to, swept.to).await?;
         files.journal_swept += swept.journal as u64;
         files.orphans_swept += swept.rejects as u64;
-        files.temporary_removed += temporary as u64;
-        Ok(swept.journal + swept.rejects + temporary > 0)
+        // Past the last erased row, merges continue to leave files.
+        let last = self.erased.last().unwrap_or_default();
+        let mut may_contain = swept.first.is_some_and(|first| first <= last);
+        for end in [last.at(last.offset + 1).min(swept.to), swept.to] {
+            let temporary = chain::remove_leftovers(self.store, self.partition, end, end).await?;
+            files.temporary_removed += temporary as u64;
+            may_contain |= temporary > 0 && end <= last.at(last.offset + 1);
+        }
+        Ok(may_contain)
     }
 
     /// Whether no file contains an erased row, by a scan of all rows that were near one.
