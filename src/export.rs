@@ -285,7 +285,7 @@ impl Export<'_> {
         self.runtime.block_on(folder.put(&names[0], bytes.into()))?;
         for chosen in tables.iter().filter(|chosen| chosen.rows > 0) {
             let name = format!("{}.csv", chosen.table.name);
-            let mut file = self.runtime.block_on(folder.create(&name, self.runtime))?;
+            let mut file = folder.create(&name, self.runtime);
             let made = self.write_csv(&mut file, chosen);
             file.finish(made)?;
             names.push(name);

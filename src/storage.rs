@@ -205,13 +205,16 @@ impl Store {
         Self::new(inner, root, None)
     }
 
-    /// Removes a folder and its contents, if it exists: for what can be derived again, never for a
-    /// ledger in use.
+    /// Removes a folder and its contents, if it exists, durably: for what can be derived again, never
+    /// for a ledger in use.
     pub fn remove_folder(&self, folder: &str) -> Result<()> {
         let Some(disk) = &self.disk else {
             return Ok(());
         };
-        match std::fs::remove_dir_all(disk.join(folder)) {
+        let path = disk.join(folder);
+        match std::fs::remove_dir_all(&path)
+            .and_then(|()| sync_disk_folder(path.parent().unwrap_or(disk)))
+        {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StorageError::Failed {
                 act: "remove",
                 path: folder.to_owned(),

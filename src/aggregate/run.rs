@@ -255,9 +255,7 @@ impl<'o> Output<'o> {
         for feed in smallest_first {
             let chunks = std::mem::take(&mut feeds[feed as usize]);
             let name = format!("{}.parquet", feed.as_str());
-            let mut file = self
-                .runtime
-                .block_on(folder.files.create(&name, self.runtime))?;
+            let mut file = folder.files.create(&name, self.runtime);
             let result = events::write(
                 &mut file,
                 &self.snapshot.current,

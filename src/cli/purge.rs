@@ -1,6 +1,7 @@
 //! `partner-feeds purge`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -20,6 +21,9 @@ use crate::ledger::merge::MergeLimits;
 use crate::ledger::purge::{PurgeReport, purge};
 use crate::reference::Reference;
 use crate::storage::{StorageError, Store};
+
+/// How long other commands may take to finish their tables.
+const TABLES_WAIT: Duration = Duration::from_mins(10);
 
 /// Remove erased records from every file of the store
 ///
@@ -113,6 +117,8 @@ fn rebuild_tables(
     runtime: &Runtime,
     log: u64,
 ) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    // A run that has not seen the erasure could still publish its tables.
+    runtime.block_on(store.sweep_replacements(TABLES_WAIT))?;
     let outdated = runtime.block_on(outdated_folders(store, log))?;
     if outdated.iter().any(|folder| !folder.starts_with("as-at/")) {
         let folders = table_folders(reference, &config.plans)?;
@@ -124,7 +130,7 @@ fn rebuild_tables(
         for folder in &deleted {
             store.delete_folder(folder).await?;
         }
-        store.sweep_replacements().await
+        Ok::<_, StorageError>(())
     })?;
     let is_built = |folder: &String| !deleted.contains(folder);
     let built = outdated.into_iter().filter(is_built).collect();

@@ -1,5 +1,5 @@
 //! Writes a file whose contents are larger than a program wants to hold: parts of it are sent while the
-//! rest is made.
+//! rest is made. A small file is sent at once, so that a killed program leaves no part of it.
 //!
 //! The file appears, complete, when it is finished, and not at all otherwise.
 
@@ -20,7 +20,9 @@ pub struct FileWriter {
     store: Store,
     path: String,
     runtime: Handle,
-    upload: WriteMultipart,
+    /// What was written, until it is more than a part.
+    first: Vec<u8>,
+    upload: Option<WriteMultipart>,
     written: u64,
     /// Why the last part could not be sent: a writer in between passes on less.
     failed: Option<StorageError>,
@@ -28,17 +30,22 @@ pub struct FileWriter {
 
 impl Store {
     /// Begins a file, in the place of the one that has its name.
-    pub(super) async fn writer(&self, path: String, runtime: Handle) -> Result<FileWriter> {
-        let upload = self.inner.put_multipart(&parse(&path)?).await;
-        let upload = upload.map_err(|error| self.not_written("create", &path, &error))?;
-        Ok(FileWriter {
+    pub(super) fn writer(&self, path: String, runtime: Handle) -> FileWriter {
+        FileWriter {
             store: self.clone(),
             path,
             runtime,
-            upload: WriteMultipart::new_with_chunk_size(upload, PART_BYTES),
+            first: Vec::new(),
+            upload: None,
             written: 0,
             failed: None,
-        })
+        }
+    }
+
+    async fn upload(&self, path: &str) -> Result<WriteMultipart> {
+        let upload = self.inner.put_multipart(&parse(path)?).await;
+        let upload = upload.map_err(|error| self.not_written("create", path, &error))?;
+        Ok(WriteMultipart::new_with_chunk_size(upload, PART_BYTES))
     }
 }
 
@@ -50,29 +57,48 @@ impl FileWriter {
     ) -> std::result::Result<u64, E> {
         let (upload, runtime) = (self.upload, self.runtime);
         let Err(error) = made else {
-            let finished = runtime.block_on(upload.finish());
-            return match finished {
-                Ok(_) => Ok(self.written),
-                Err(error) => Err(self.store.not_written("write", &self.path, &error).into()),
+            let written = match upload {
+                Some(upload) => runtime
+                    .block_on(upload.finish())
+                    .map(drop)
+                    .map_err(|error| self.store.not_written("write", &self.path, &error)),
+                None => runtime.block_on(self.store.replace(&self.path, self.first.into())),
             };
+            return Ok(written.map(|()| self.written)?);
         };
-        if let Err(error) = runtime.block_on(upload.abort()) {
+        if let Some(upload) = upload
+            && let Err(error) = runtime.block_on(upload.abort())
+        {
             tracing::debug!(path = self.path, %error, "cannot remove the parts of a file");
         }
         Err(self.failed.map_or(error, E::from))
     }
 }
 
+impl FileWriter {
+    /// Adds bytes to the parts.
+    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        let _runtime = self.runtime.enter();
+        let mut upload = match self.upload.take() {
+            Some(upload) => upload,
+            None => self.runtime.block_on(self.store.upload(&self.path))?,
+        };
+        upload.write(&std::mem::take(&mut self.first));
+        upload.write(bytes);
+        let upload = self.upload.insert(upload);
+        let sent = self.runtime.block_on(upload.wait_for_capacity(PARTS_MAX));
+        sent.map_err(|error| self.store.not_written("write", &self.path, &error))
+    }
+}
+
 impl Write for FileWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _runtime = self.runtime.enter();
-        self.upload.write(bytes);
-        if let Err(error) = self
-            .runtime
-            .block_on(self.upload.wait_for_capacity(PARTS_MAX))
-        {
-            self.failed = Some(self.store.not_written("write", &self.path, &error));
-            return Err(io::Error::other(error));
+        if self.upload.is_none() && self.first.len() + bytes.len() <= PART_BYTES {
+            self.first.extend_from_slice(bytes);
+        } else if let Err(error) = self.send(bytes) {
+            let text = error.to_string();
+            self.failed = Some(error);
+            return Err(io::Error::other(text));
         }
         self.written += bytes.len() as u64;
         Ok(bytes.len())
@@ -96,8 +122,7 @@ mod tests {
     }
 
     fn writer(store: &Store, runtime: &Runtime) -> FileWriter {
-        let begun = store.writer("a/large".to_owned(), runtime.handle().clone());
-        runtime.block_on(begun).expect("begun")
+        store.writer("a/large".to_owned(), runtime.handle().clone())
     }
 
     #[test]
@@ -112,6 +137,18 @@ mod tests {
         let read = runtime.block_on(store.read("a/large")).expect("readable");
         assert_eq!(size, bytes.len() as u64);
         assert!(read.expect("a file") == bytes, "other bytes");
+    }
+
+    #[test]
+    fn a_small_file_is_not_there_in_parts() {
+        let (root, store, runtime) = on_disk();
+        let mut writer = writer(&store, &runtime);
+        writer.write_all(&vec![1; PART_BYTES]).expect("written");
+        assert_eq!(root.path().read_dir().expect("a folder").count(), 0);
+        let size = writer.finish::<StorageError>(Ok(())).expect("finished");
+        assert_eq!(size, PART_BYTES as u64);
+        let read = runtime.block_on(store.read("a/large")).expect("readable");
+        assert_eq!(read.expect("a file").len(), PART_BYTES);
     }
 
     #[test]

@@ -11,7 +11,8 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
@@ -22,6 +23,9 @@ use super::{FileWriter, Result, StorageError, Store, random, sync_disk_folder};
 
 /// Where folders are staged, under the root: on the same disk, and hidden from globs.
 const STAGING: &str = ".replacing";
+
+/// The pause between two attempts to sweep.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The new contents of a folder: put files, then publish. Until then, nothing has changed.
 #[derive(Debug)]
@@ -59,17 +63,26 @@ impl Store {
 }
 
 impl Store {
-    /// Removes what killed runs left of folders that they were replacing. While another run replaces
-    /// a folder, nothing is removed.
-    pub async fn sweep_replacements(&self) -> Result<()> {
-        let sweep = |staging: PathBuf| {
-            if staging.exists() {
-                stage(&staging).map(drop)
-            } else {
-                Ok(())
+    /// Waits until every run that is replacing a folder has ended, and removes what killed runs left of
+    /// their folders. What later runs publish was checked after this began.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Failed`] if other runs do not end in time.
+    pub async fn sweep_replacements(&self, wait: Duration) -> Result<()> {
+        let deadline = Instant::now() + wait;
+        // In a bucket, no run is ever found.
+        while self.on_disk(STAGING, |staging| is_in_use(&staging)).await? {
+            if Instant::now() >= deadline {
+                return Err(StorageError::Failed {
+                    act: "sweep",
+                    path: STAGING.to_owned(),
+                    source: io::Error::other("other commands are still writing tables; try again"),
+                });
             }
-        };
-        self.on_disk(STAGING, sweep).await
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
     }
 }
 
@@ -82,11 +95,10 @@ impl Replacement {
     }
 
     /// Creates a file in the folder whose contents are written bit by bit.
-    pub async fn create(&mut self, name: &str, runtime: &Handle) -> Result<FileWriter> {
+    pub fn create(&mut self, name: &str, runtime: &Handle) -> FileWriter {
         let path = self.path_of(name);
-        let writer = self.store.writer(path, runtime.clone()).await?;
         self.names.push(name.to_owned());
-        Ok(writer)
+        self.store.writer(path, runtime.clone())
     }
 
     /// Where a file is put until the folder is replaced.
@@ -129,6 +141,36 @@ impl Replacement {
     }
 }
 
+/// Whether another run is writing to the hidden folder; if not, it is empty afterwards.
+fn is_in_use(staging: &Path) -> Result<bool> {
+    if !staging.exists() {
+        return Ok(false);
+    }
+    let swept = File::open(staging).and_then(|lock| sweep(staging, &lock));
+    swept
+        .map(|swept| !swept)
+        .map_err(|source| StorageError::Failed {
+            act: "sweep",
+            path: STAGING.to_owned(),
+            source,
+        })
+}
+
+/// Removes, durably, what killed runs left in the hidden folder; false if another run has the lock.
+fn sweep(staging: &Path, lock: &File) -> io::Result<bool> {
+    match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {
+            for left in fs::read_dir(staging)? {
+                fs::remove_dir_all(left?.path())?;
+            }
+            sync_disk_folder(staging)?;
+            Ok(true)
+        }
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A new folder to stage files in.
 fn stage(staging: &Path) -> Result<Option<StagedFolder>> {
     match lock_staging(staging) {
@@ -149,15 +191,7 @@ fn stage(staging: &Path) -> Result<Option<StagedFolder>> {
 fn lock_staging(staging: &Path) -> io::Result<File> {
     fs::create_dir_all(staging)?;
     let lock = File::open(staging)?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {
-            for left in fs::read_dir(staging)? {
-                fs::remove_dir_all(left?.path())?;
-            }
-        }
-        Err(Errno::WOULDBLOCK) => {}
-        Err(error) => return Err(error.into()),
-    }
+    sweep(staging, &lock)?;
     flock(&lock, FlockOperation::LockShared)?;
     Ok(lock)
 }
@@ -216,7 +250,6 @@ fn move_one_by_one(staged: &Path, target: &Path, names: &[String]) -> io::Result
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::time::{Duration, Instant};
 
     use rustix::fs::{Mode, OFlags, openat};
 
@@ -287,6 +320,23 @@ mod tests {
         assert_eq!(count_staged(&folder), 1);
         drop(store.replacement("a/b").await.expect("begun"));
         assert_eq!(count_staged(&folder), 0);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_waits_for_other_runs_and_removes_what_killed_ones_left() {
+        let (folder, store) = disk();
+        let now = Duration::ZERO;
+        store.sweep_replacements(now).await.expect("nothing there");
+        let mut other = store.replacement("a/b").await.expect("begun");
+        other.put("x", "2".into()).await.expect("put");
+        let error = store.sweep_replacements(now).await.expect_err("in use");
+        assert!(error.to_string().contains("sweep"), "{error}");
+        assert_eq!(count_staged(&folder), 1);
+        drop(other);
+        store.sweep_replacements(now).await.expect("swept");
+        assert_eq!(count_staged(&folder), 0);
+        let bucket = Store::from_object_store(Arc::new(object_store::memory::InMemory::new()));
+        bucket.sweep_replacements(now).await.expect("nothing there");
     }
 
     fn count_staged(root: &tempfile::TempDir) -> usize {
