@@ -19,10 +19,10 @@ use kit::double::{Change, Director, Double, Operation, Verdict, now};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, Result as StoreResult};
-use partner_feeds::event::{Position, TopicPartition};
+use partner_feeds::event::{Micros, Position, TopicPartition};
 use partner_feeds::file_format::PROGRAM;
 use partner_feeds::ledger::chain::{self, ChainError};
-use partner_feeds::ledger::erasures::ErasureLog;
+use partner_feeds::ledger::erasures::{Certificate, ErasureLog};
 use partner_feeds::ledger::journal::{self, BatchFiles, CommitOutcome, JournalError};
 use partner_feeds::ledger::merge::{MergeLimits, Swept, merge, sweep};
 use partner_feeds::ledger::purge::{PurgeError, purge};
@@ -1631,8 +1631,22 @@ async fn a_purge_removes_what_killed_writers_left_below_the_ledger_end() {
     }
     let report = purge(&store, MergeLimits::default()).await.expect("purged");
     assert_eq!(report.files.temporary_removed, 3);
-    let left = staged.map(|path| folder.path().join(path).exists());
+    let left = staged
+        .each_ref()
+        .map(|path| folder.path().join(path).exists());
     assert_eq!(left, [false, false, false, true]);
+    let certificate = Certificate::new(1, Micros(0), report.ends, report.files);
+    certificate.create(&store).await.expect("certified");
+    // What a killed merge leaves after the erased rows is not theirs.
+    let file = batch(10, 20);
+    let committed = journal::commit(&store, &partition(), &file, at(10)).await;
+    committed.expect("certain");
+    let merged = merge(&store, &partition(), MergeLimits::default()).await;
+    merged.expect("merged");
+    assert_eq!(verify(&store).await.expect("looked").findings, []);
+    std::fs::write(folder.path().join(&staged[0]), &file.rows).expect("written");
+    let findings = verify(&store).await.expect("looked").findings;
+    assert_eq!(findings.len(), 1, "{findings:?}");
 }
 
 #[tokio::test]

@@ -343,9 +343,9 @@ impl PartitionCheck<'_> {
 
     /// No other file below the ledger end contains a row that a certificate states to be removed.
     async fn leftovers(&mut self, ledger_end: Position) -> Result<()> {
-        if self.certified.last().is_none() {
+        let Some(last) = self.certified.last() else {
             return Ok(());
-        }
+        };
         let folder = Tree::Journal.folder(self.partition);
         for entry in self.store.list(&folder).await? {
             if file_position(&entry.name).is_some_and(|from| from < ledger_end) {
@@ -359,8 +359,10 @@ impl PartitionCheck<'_> {
             (Tree::Rejects, rejects_position),
         ] {
             let folder = tree.folder(self.partition);
-            let is_old =
-                move |name: &str| position(name).is_some_and(|from: Position| from < ledger_end);
+            // What starts later has no row that a certificate covers.
+            let is_old = move |name: &str| {
+                position(name).is_some_and(|from: Position| from < ledger_end && from <= last)
+            };
             for name in self.store.leftovers(&folder, is_old).await? {
                 let detail = "a killed writer left it, and it may contain erased rows: run \
                               `partner-feeds purge` again";
