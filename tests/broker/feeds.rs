@@ -11,7 +11,7 @@ use rdkafka::producer::Producer;
 
 use crate::broker::{Broker, Sent, produce};
 use crate::events::records;
-use crate::oracle::{self, Held, Row};
+use crate::oracle::{self, Held, Row, is_one_of};
 use crate::program::Program;
 use crate::{DEADLINE, await_that};
 
@@ -261,13 +261,18 @@ impl Feeds {
     /// accepted rows are the record of their offset; `verify` finds nothing.
     #[track_caller]
     pub(crate) fn assert_each_once(&self) -> Held {
+        self.assert_each_once_without(&[])
+    }
+
+    /// The same, where the records of some keys were erased.
+    #[track_caller]
+    pub(crate) fn assert_each_once_without(&self, erased: &[String]) -> Held {
         let held = oracle::read(&self.store());
         for topic in self.topics() {
             let mut log = self.broker.log(&topic);
-            log.retain(|(partition, offset), _| {
-                held.ends
-                    .get(&(topic.clone(), *partition))
-                    .is_some_and(|end| offset < end)
+            log.retain(|(partition, offset), key| {
+                let end = held.ends.get(&(topic.clone(), *partition));
+                end.is_some_and(|end| offset < end) && !is_one_of(key.as_deref(), erased)
             });
             let rows: Vec<_> = held
                 .rows

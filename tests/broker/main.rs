@@ -16,6 +16,7 @@ mod buckets;
 mod crashes;
 mod disagreements;
 mod door;
+mod erasures;
 mod events;
 mod extremes;
 mod feeds;

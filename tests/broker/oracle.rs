@@ -89,12 +89,19 @@ fn batches(file: File) -> Vec<RecordBatch> {
 
 /// Every Parquet file in a folder and below it.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = all_files(folder);
+    found.retain(|path| path.extension().is_some_and(|end| end == "parquet"));
+    found
+}
+
+/// Every file in a folder and below it.
+fn all_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|end| end == "parquet") {
+            found.extend(all_files(&path));
+        } else {
             found.push(path);
         }
     }
@@ -213,14 +220,37 @@ fn rows<'b>(place: &'b Place, batch: &'b RecordBatch) -> impl Iterator<Item = Ro
     })
 }
 
+/// Whether a record has one of some keys.
+pub(crate) fn is_one_of(key: Option<&[u8]>, keys: &[String]) -> bool {
+    keys.iter().any(|one| key == Some(one.as_bytes()))
+}
+
+/// The files, of any kind, that contain a text: in their bytes, or in a value of a column.
+pub(crate) fn files_with(store: &Path, text: &str) -> Vec<PathBuf> {
+    let has_text = |path: &PathBuf| {
+        let bytes = std::fs::read(path).expect("a file");
+        let is_parquet = path.extension().is_some_and(|end| end == "parquet");
+        contains(&bytes, text) || is_parquet && contains(values(path).as_bytes(), text)
+    };
+    all_files(store).into_iter().filter(has_text).collect()
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    let mut windows = bytes.windows(text.len());
+    windows.any(|window| window == text.as_bytes())
+}
+
 /// Every value of every column of every file, as text; bytes too.
 pub(crate) fn every_value(store: &Path) -> String {
+    files(store).iter().map(|path| values(path)).collect()
+}
+
+/// Every value of every column of a file.
+pub(crate) fn values(path: &Path) -> String {
     let mut all = String::new();
-    for path in files(store) {
-        for batch in batches(File::open(path).expect("a file")) {
-            for column in batch.columns() {
-                append(column.as_ref(), &mut all);
-            }
+    for batch in batches(File::open(path).expect("a file")) {
+        for column in batch.columns() {
+            append(column.as_ref(), &mut all);
         }
     }
     all
@@ -245,7 +275,7 @@ fn append(column: &dyn Array, all: &mut String) {
         assert!(
             matches!(
                 column.data_type(),
-                DataType::Boolean | DataType::Timestamp(..)
+                DataType::Boolean | DataType::Timestamp(..) | DataType::Date32 | DataType::Float64
             ),
             "{}",
             column.data_type()

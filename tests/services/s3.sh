@@ -11,7 +11,8 @@
 # S3_DATA   the objects, the log and the process id          [target/services/s3-data]
 # S3_PORT   the port                                         [by the data folder, 32000 to 32599]
 #
-# Access key and secret are both `partner-feeds`. Needs, the first time, Go.
+# The bucket `versioned` keeps old versions of objects. Access key and secret are both `partner-feeds`. Needs curl and,
+# the first time, Go.
 set -euo pipefail
 
 name=s3
@@ -20,6 +21,7 @@ home=$(realpath -m "${S3_HOME:-$services/s3}")
 data=$(realpath -m "${S3_DATA:-$services/s3-data}")
 port=${S3_PORT:-$(default_port 32000 600 1)}
 version=v1.8.0
+versioning='<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>'
 
 fetch() {
     [ -x "$home/versitygw" ] && return
@@ -40,12 +42,16 @@ start() {
     fetch
     running >/dev/null && return
     ! listens "$port" || fail "port $port belongs to another process: set S3_PORT to a free one"
-    mkdir -p "$data/objects/bucket" "$data/metadata"
+    mkdir -p "$data/objects/bucket" "$data/objects/versioned" "$data/metadata" "$data/versions"
     ROOT_ACCESS_KEY=partner-feeds ROOT_SECRET_KEY=partner-feeds "$home/versitygw" --quiet --port "127.0.0.1:$port" \
-        posix --sidecar "$data/metadata" "$data/objects" >"$data/out" 2>&1 </dev/null &
+        posix --sidecar "$data/metadata" --versioning-dir "$data/versions" "$data/objects" >"$data/out" 2>&1 </dev/null &
     echo $! >"$data/pid"
     disown
     await 60 versitygw "$data/out" answers
+    curl --silent --show-error --fail --output /dev/null --request PUT "$(address)/versioned?versioning=" \
+        --aws-sigv4 aws:amz:us-east-1:s3 --user partner-feeds:partner-feeds --data "$versioning" \
+        --header "x-amz-content-sha256: $(printf %s "$versioning" | sha256sum | cut -d ' ' -f 1)" ||
+        fail "versions cannot be switched on"
 }
 
 stop() {
