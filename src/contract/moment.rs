@@ -57,12 +57,48 @@ pub struct Moment {
     offset_minutes: i16,
     micros: i32,
     precision: Precision,
+    /// The first instant; `None` if the date is not in the calendar.
+    low: Option<Micros>,
 }
 
 impl Moment {
     /// The moment a text writes, if it has the pattern of the contract.
     pub fn parse(text: &str) -> Option<Self> {
-        let b = text.as_bytes();
+        let parsed = match text.as_bytes().try_into() {
+            Ok(instant) => Self::parse_seconds_in_utc(instant),
+            Err(_) => Self::parse_any(text.as_bytes()),
+        };
+        parsed.map(Self::with_low)
+    }
+
+    /// The instant that most partners write, `yyyy-mm-ddThh:mm:ssZ`, in three overlapping words.
+    fn parse_seconds_in_utc(text: &[u8; 20]) -> Option<Self> {
+        let date = two_digits(text, 0, *b"0000-00-")?;
+        let time = two_digits(text, 8, *b"00T00:00")?;
+        let end = two_digits(text, 12, *b"0:00:00Z")?;
+        let (century, year, month) = (date[0], date[2], date[5]);
+        let (day, hour, minute, second) = (time[0], time[3], time[6], end[5]);
+        let is_in_range = matches!(century, 19 | 20)
+            && (1..=12).contains(&month)
+            && (1..=31).contains(&day)
+            && hour <= 23
+            && minute <= 59
+            && second <= 59;
+        is_in_range.then(|| Self {
+            year: i16::from(century) * 100 + i16::from(year),
+            month: month as i8,
+            day: day as i8,
+            hour: hour as i8,
+            minute: minute as i8,
+            second: second as i8,
+            offset_minutes: 0,
+            micros: 0,
+            precision: Precision::Instant,
+            low: None,
+        })
+    }
+
+    fn parse_any(b: &[u8]) -> Option<Self> {
         if b.len() < 7 || !matches!(&b[..2], b"19" | b"20") || b[4] != b'-' {
             return None;
         }
@@ -76,6 +112,7 @@ impl Moment {
             offset_minutes: 0,
             micros: 0,
             precision: Precision::Month,
+            low: None,
         };
         if b.len() == 7 {
             return Some(moment);
@@ -119,6 +156,7 @@ impl Moment {
             offset_minutes: 0,
             micros: local.subsec_nanosecond() / 1000,
             precision,
+            low: Some(at),
         }
     }
 
@@ -128,7 +166,16 @@ impl Moment {
     }
 
     /// The first instant of the moment; `None` if the date is not in the calendar.
-    pub fn low(self) -> Option<Micros> {
+    pub const fn low(self) -> Option<Micros> {
+        self.low
+    }
+
+    fn with_low(self) -> Self {
+        let low = self.first_instant();
+        Self { low, ..self }
+    }
+
+    fn first_instant(self) -> Option<Micros> {
         let date = civil::Date::new(self.year, self.month, self.day).ok()?;
         if self.precision != Precision::Instant {
             return Micros::start_of_day_in_london(date);
@@ -152,6 +199,19 @@ impl Moment {
         };
         Micros::start_of_day_in_london(after).map(|end| Micros(end.0 - 1))
     }
+}
+
+/// For each byte of a word, the number of two digits that begins there. The word must have digits
+/// where the form has zeros, and else the form's bytes.
+#[inline]
+fn two_digits(text: &[u8; 20], at: usize, form: [u8; 8]) -> Option<[u8; 8]> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Added to a byte, it sets the high bit if the byte is above 9, or above 0.
+    let room = u64::from_le_bytes(form.map(|c| if c == b'0' { 0x76 } else { 0x7f }));
+    let word = u64::from_le_bytes(*text[at..].first_chunk()?);
+    let digits = word ^ u64::from_le_bytes(form);
+    let is_of_form = (digits | digits.wrapping_add(room)) & HIGH == 0;
+    is_of_form.then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
 }
 
 fn digit(c: u8) -> Option<i8> {
@@ -334,8 +394,10 @@ mod tests {
         ) {
             let day = if precision == Precision::Month { 1 } else { day };
             let moment = Moment {
-                year, month, day, hour, minute, second, offset_minutes, micros, precision
-            };
+                year, month, day, hour, minute, second, offset_minutes, micros, precision,
+                low: None,
+            }
+            .with_low();
             prop_assert_eq!(moment.low().zip(moment.high()), range_by_jiff(moment));
         }
     }

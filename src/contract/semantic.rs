@@ -19,20 +19,19 @@ pub const SLACK_SECONDS: i64 = 24 * 60 * 60;
 /// The rules between fields that a record breaks, one violation for each. A date that does not exist
 /// hides the other rules.
 pub fn check(record: &Record<'_>, received: Micros) -> Vec<Violation> {
-    let times = match Times::from_record(record) {
-        Ok(times) => times,
-        Err(violation) => return vec![violation],
-    };
-    let violations = [
-        times.future(received),
-        times.order(),
-        times.recorded(),
-        area(record),
-        code(record),
-        age(record),
-        count(record),
-    ];
-    violations.into_iter().flatten().collect()
+    if let Some(violation) = calendar(record) {
+        return vec![violation];
+    }
+    let times = Times::from_record(record);
+    let mut violations = Vec::new();
+    violations.extend(times.future(received));
+    violations.extend(times.order());
+    violations.extend(times.recorded());
+    violations.extend(area(record));
+    violations.extend(code(record));
+    violations.extend(age(record));
+    violations.extend(count(record));
+    violations
 }
 
 /// The answer of a broken rule.
@@ -46,29 +45,21 @@ fn broken(reason: Reason, pointer: &str, rule: &'static str) -> Option<Violation
 
 /// A moment of the record that is in the calendar.
 #[derive(Clone, Copy)]
-struct Known {
+struct Known<'r> {
     pointer: &'static str,
-    moment: Moment,
+    moment: &'r Moment,
     low: Micros,
 }
 
-impl Known {
-    fn new(pointer: &'static str, moment: Option<Moment>) -> Result<Option<Self>, Violation> {
-        let Some(moment) = moment else {
-            return Ok(None);
-        };
-        let low = moment.low().ok_or_else(|| {
-            Violation::new(
-                Reason::SemanticCalendar,
-                pointer,
-                "the date does not exist: send one that does",
-            )
-        })?;
-        Ok(Some(Self {
+impl<'r> Known<'r> {
+    fn new(pointer: &'static str, moment: Option<&'r Moment>) -> Option<Self> {
+        let moment = moment?;
+        let low = moment.low()?;
+        Some(Self {
             pointer,
             moment,
             low,
-        }))
+        })
     }
 
     /// Whether all of it is before an instant.
@@ -80,12 +71,21 @@ impl Known {
 macro_rules! times {
     ($($column:ident at $pointer:literal;)+) => {
         /// The moments of a record, in the order of their pointers.
-        struct Times { $($column: Option<Known>),+ }
+        struct Times<'r> { $($column: Option<Known<'r>>),+ }
 
-        impl Times {
-            fn from_record(record: &Record<'_>) -> Result<Self, Violation> {
-                Ok(Self { $($column: Known::new($pointer, record.$column)?),+ })
+        impl<'r> Times<'r> {
+            fn from_record(record: &'r Record<'_>) -> Self {
+                Self { $($column: Known::new($pointer, record.$column.as_ref())),+ }
             }
+        }
+
+        /// The first moment that is not in the calendar.
+        fn calendar(record: &Record<'_>) -> Option<Violation> {
+            let rule = "the date does not exist: send one that does";
+            $(if record.$column.is_some_and(|moment| moment.low().is_none()) {
+                return broken(Reason::SemanticCalendar, $pointer, rule);
+            })+
+            None
         }
 
         const _: () = assert!(
@@ -109,7 +109,7 @@ times! {
     time at "/time";
 }
 
-impl Times {
+impl Times<'_> {
     /// `period_to` is left out: a provisional total may cover days to come.
     fn future(&self, received: Micros) -> Option<Violation> {
         let sent = self.time?;

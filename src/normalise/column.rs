@@ -314,14 +314,36 @@ pub(super) const PRECISION: &str = "_precision";
 /// The suffixes of the columns that hold the flags that are true, and those that are false.
 pub(super) const MARKS: [&str; 2] = ["_true", "_false"];
 
+/// Precisions: three texts, so each is found once in a batch.
+#[derive(Default)]
+pub(super) struct Precisions {
+    names: Dictionary,
+    keys: [Option<i32>; 3],
+}
+
+impl Precisions {
+    fn append(&mut self, row: usize, precision: Precision) {
+        let names = &mut self.names;
+        let key = self.keys[precision as usize];
+        let key = key.unwrap_or_else(|| names.key(precision.as_str()));
+        self.keys[precision as usize] = Some(key);
+        names.push(row, key);
+    }
+
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.keys = [None; 3];
+        self.names.finish(rows)
+    }
+}
+
 impl ColumnFormat for Time {
-    type Builder = (TimestampMicrosecondBuilder, Dictionary);
+    type Builder = (TimestampMicrosecondBuilder, Precisions);
     type Reader<'b> = (Option<&'b TimestampMicrosecondArray>, TextColumn<'b>);
 
     fn builder() -> Self::Builder {
         (
             TimestampMicrosecondBuilder::with_capacity(0),
-            Dictionary::default(),
+            Precisions::default(),
         )
     }
 
@@ -342,7 +364,7 @@ impl ColumnFormat for Time {
         {
             pad!(times, row);
             times.append_value(low.0);
-            precisions.append(row, moment.precision().as_str());
+            precisions.append(row, moment.precision());
         }
     }
 
@@ -352,7 +374,7 @@ impl ColumnFormat for Time {
     }
 
     fn bytes((times, precisions): &Self::Builder) -> usize {
-        times.values_slice().len() * 8 + precisions.memory()
+        times.values_slice().len() * 8 + precisions.names.memory()
     }
 
     fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Self::Reader<'b> {
