@@ -4,7 +4,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use partner_feeds::contract::{Event, Incoming, Record, TopicRules, judge, semantic, tripwire};
+use partner_feeds::contract::{
+    Event, Incoming, KnownTexts, Record, TopicRules, judge, semantic, tripwire,
+};
 use partner_feeds::event::{Feed, Micros};
 
 const CRIME: &str = include_str!("../schemas/examples/crime.json");
@@ -32,7 +34,8 @@ fn decode(criterion: &mut Criterion) {
         b.iter(|| tripwire::check(black_box(&record), &event.envelope));
     });
     let rules = TopicRules::new(Feed::Police, [event.envelope.source.to_string()]);
-    let whole = |document: &str| {
+    let mut known = KnownTexts::default();
+    let mut whole = |document: &str| {
         let key = Some(&b"46-001234-17"[..]);
         let incoming = Incoming {
             value: Some(document.as_bytes()),
@@ -41,7 +44,9 @@ fn decode(criterion: &mut Criterion) {
             received: RECEIVED,
             clock: RECEIVED,
         };
-        judge(&incoming, &rules, &|_| false, |record| record.revision)
+        judge(&incoming, &rules, &|_| false, &mut known, |record| {
+            record.revision
+        })
     };
     assert!(whole(document).is_ok());
     group.bench_function("judge", |b| b.iter(|| whole(black_box(document))));

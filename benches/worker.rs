@@ -12,7 +12,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use partner_feeds::contract::{Incoming, TopicRules, judge};
+use partner_feeds::contract::{Incoming, KnownTexts, TopicRules, judge};
 use partner_feeds::event::{Feed, Kind, Micros, Position};
 use partner_feeds::generate::{GeneratedEvent, Generator, GeneratorOptions};
 use partner_feeds::ledger::{Encoder, Footer};
@@ -29,6 +29,7 @@ const RECEIVED: Micros = Micros(1_700_000_000_000_000);
 fn encode_events(events: &[GeneratedEvent], rules: &[TopicRules]) -> anyhow::Result<Bytes> {
     let mut encoder = Encoder::new(&normalise::schema())?;
     let mut rows = RowBuilder::default();
+    let mut known = KnownTexts::default();
     for (event, offset) in events.iter().zip(0..) {
         let incoming = Incoming {
             value: Some(&event.bytes),
@@ -42,7 +43,7 @@ fn encode_events(events: &[GeneratedEvent], rules: &[TopicRules]) -> anyhow::Res
             received: RECEIVED,
         };
         let rules = &rules[event.feed as usize];
-        judge(&incoming, rules, &|_| false, |record| {
+        judge(&incoming, rules, &|_| false, &mut known, |record| {
             rows.append(at, record);
         })
         .map_err(|rejection| anyhow::anyhow!("event {offset} is rejected: {rejection:?}"))?;

@@ -10,6 +10,7 @@
 pub mod columns;
 pub mod count;
 pub mod explain;
+mod flat;
 mod gate;
 pub mod health;
 pub mod housing;
@@ -37,6 +38,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::event::{Feed, Kind, with_kinds};
+use flat::{FlatReader, FlatResult};
 use json::Json;
 pub use kind::KindField;
 use moment::Instant;
@@ -44,6 +46,7 @@ use parts::RevisionNumber;
 pub(crate) use pointer::field_name;
 use text::{Id, Plain, Printable, Source, is_json_media_type};
 
+pub use flat::KnownTexts;
 pub use json::Refused;
 pub use judge::{Incoming, TopicRules, judge, judge_document};
 pub use record::Record;
@@ -91,12 +94,16 @@ pub struct Envelope<'a> {
 impl Envelope<'_> {
     /// Whether `id` is `<subject>.<revision>`, as the contracts advise.
     pub fn has_advised_id(&self) -> bool {
-        let revision = self
-            .id
-            .strip_prefix(&*self.subject)
-            .and_then(|rest| rest.strip_prefix('.'));
-        revision.and_then(revision_of) == Some(self.revision)
+        is_advised_id(&self.id, &self.subject, self.revision.0)
     }
+}
+
+/// Whether an `id` is `<subject>.<revision>`.
+fn is_advised_id(id: &str, subject: &str, revision: i32) -> bool {
+    let given = id
+        .strip_prefix(subject)
+        .and_then(|rest| rest.strip_prefix('.'));
+    given.and_then(revision_of) == Some(RevisionNumber(revision))
 }
 
 macro_rules! data {
@@ -109,6 +116,15 @@ macro_rules! data {
             /// Flattens the fields into the columns of a flat record.
             fn flatten<'r>(&'r self, record: &mut Record<'r>) {
                 match self { $(Self::$kind(data) => data.flatten(record)),+ }
+            }
+
+            /// Reads the fields of a kind from a document into the same columns.
+            fn read_flat<'r>(
+                kind: Kind,
+                reader: &mut FlatReader<'r, '_>,
+                record: &mut Record<'r>,
+            ) -> FlatResult<()> {
+                match kind { $(Kind::$kind => $module::$kind::read_flat(reader, record)),+ }
             }
         }
 

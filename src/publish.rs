@@ -20,7 +20,7 @@ use serde::Deserialize;
 use crate::contract::judge::judge_document;
 use crate::contract::rejection::Violation;
 use crate::contract::revision::{Comparison, RevisionContents};
-use crate::contract::{Reason, Rejection};
+use crate::contract::{KnownTexts, Reason, Rejection};
 use crate::event::{Feed, Kind, Micros};
 use crate::kafka::KafkaSettings;
 use crate::kafka::{Complaint, Unreached};
@@ -113,6 +113,7 @@ pub struct Checker<'r> {
     /// The only sources that may send; `None` = all that are registered.
     sources: Option<&'r BTreeSet<String>>,
     now: Micros,
+    known: KnownTexts,
     codes: CodeCheck,
     revisions: RevisionContents,
 }
@@ -159,6 +160,7 @@ impl<'r> Checker<'r> {
             reference,
             sources: None,
             now,
+            known: KnownTexts::default(),
             codes: CodeCheck::default(),
             revisions: RevisionContents::with_max(COMPARED_MAX),
         }
@@ -182,12 +184,14 @@ impl<'r> Checker<'r> {
         let (reference, sources) = (self.reference, self.sources);
         let may_send = |source: &str| sources.is_none_or(|own| own.contains(source));
         let (codes, revisions) = (&mut self.codes, &mut self.revisions);
+        let known = &mut self.known;
         judge_document(
             document,
             &|feed, source: &str| {
                 may_send(source) && is_registered(&reference.partners, feed, source)
             },
             self.now,
+            known,
             |record| {
                 key.clear();
                 key.extend_from_slice(record.subject.as_bytes());

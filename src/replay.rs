@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 
 use crate::contract::record::partner_of;
 use crate::contract::revision::{RevisionId, revision_id};
-use crate::contract::{Incoming, Reason, TopicRules, judge};
+use crate::contract::{Incoming, KnownTexts, Reason, TopicRules, judge};
 use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::chain::ChainError;
 use crate::ledger::walk::ChainWalk;
@@ -130,6 +130,7 @@ impl ReplayPlan {
             &incoming,
             rules,
             &|source: &str| self.paused.contains(partner_of(source)),
+            &mut KnownTexts::default(),
             revision_id,
         )
         .map_err(|rejection| match rejection.reason {

@@ -69,23 +69,41 @@ fn short_words(text: &[u8]) -> (u64, u64) {
         let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
         return (first.into(), last.into());
     }
-    let bytes = text.iter();
-    (bytes.fold(0, |word, byte| word << 8 | u64::from(*byte)), 0)
+    // The first, the middle and the last of up to three bytes.
+    match (text.first(), text.get(text.len() / 2), text.last()) {
+        (Some(first), Some(middle), Some(last)) => {
+            (u32::from_le_bytes([*first, *middle, *last, 0]).into(), 0)
+        }
+        _ => (0, 0),
+    }
 }
 
 impl TextSet {
     /// The number of a text, which is added if it is new.
     pub(crate) fn number(&mut self, text: &str) -> u32 {
+        self.find(text).unwrap_or_else(|| self.add(text))
+    }
+
+    /// The number of a text, if it has one.
+    #[inline]
+    pub(crate) fn find(&mut self, text: &str) -> Option<u32> {
         let outline = Outline::new(text.as_bytes());
         if let Some(recent) = self.recent.get(outline.slot(self.recent.len()))
             && recent.outline == outline
             && (outline.is_complete() || self.text(recent.number) == text)
         {
-            return recent.number;
+            return Some(recent.number);
         }
-        let number = self.find_or_add(text);
+        self.find_by_hash(text, outline)
+    }
+
+    fn find_by_hash(&mut self, text: &str, outline: Outline) -> Option<u32> {
+        let (joined, ends) = (&self.joined, &self.ends);
+        let is_text = |number: &u32| text_at(joined, ends, *number) == text;
+        let hash = self.hasher.hash_one(text.as_bytes());
+        let number = *self.index.find(hash, is_text)?;
         self.remember(Recent { outline, number });
-        number
+        Some(number)
     }
 
     /// Puts a text into its slot. There are more slots where there are more texts.
@@ -98,20 +116,17 @@ impl TextSet {
         self.recent[text.outline.slot(slots)] = text;
     }
 
-    fn find_or_add(&mut self, text: &str) -> u32 {
-        let hash = self.hasher.hash_one(text.as_bytes());
-        let (joined, ends) = (&self.joined, &self.ends);
-        let is_text = |number: &u32| text_at(joined, ends, *number) == text;
-        if let Some(&number) = self.index.find(hash, is_text) {
-            return number;
-        }
+    fn add(&mut self, text: &str) -> u32 {
         let number = self.ends.len() as u32;
         self.joined.push_str(text);
         self.ends.push(self.joined.len() as i32);
         let (joined, ends, hasher) = (&self.joined, &self.ends, &self.hasher);
+        let hash = hasher.hash_one(text.as_bytes());
         self.index.insert_unique(hash, number, |number| {
             hasher.hash_one(text_at(joined, ends, *number).as_bytes())
         });
+        let outline = Outline::new(text.as_bytes());
+        self.remember(Recent { outline, number });
         number
     }
 

@@ -313,6 +313,11 @@ impl<const GROUP: u8> ColumnId<GROUP> {
     pub const fn index(self) -> usize {
         self.definition().index
     }
+
+    /// Whether the tripwire reads it.
+    pub(crate) const fn is_open(self) -> bool {
+        matches!(self.definition().role, ColumnRole::Open)
+    }
 }
 
 /// Feeds of a column that every feed's file has.

@@ -6,8 +6,9 @@
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
+use super::flat::{FlatReader, FlatResult};
 use super::kind::kind;
-use super::parts::{Flags, Flat, Period, Quantity, Sex, closed};
+use super::parts::{Flags, Flat, Quantity, Sex, closed};
 use super::text::AgeBand;
 
 closed! {
@@ -51,20 +52,22 @@ impl<'de> Deserialize<'de> for FlagName {
     }
 }
 
-impl Flat<'_> for FlagName {
-    type Of = &'static str;
+impl<'r> Flat<'r> for FlagName {
+    type Of = &'r str;
 
-    fn flat(&self) -> Option<&'static str> {
+    fn flat(&self) -> Option<&'r str> {
         Some(self.0)
+    }
+
+    fn read_flat(reader: &mut FlatReader<'r, '_>, _: bool) -> FlatResult<Option<&'r str>> {
+        reader.listed(|text| Flags::NAMES.contains(&text)).map(Some)
     }
 }
 
 kind! {
     /// A total for an area and period.
     Count {
-        what, area,
-        /// The period it covers.
-        period: Period,
+        what, area, period,
         /// What is counted.
         unit: Unit,
         /// The date by which records are assigned to the period.

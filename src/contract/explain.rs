@@ -8,7 +8,7 @@ mod envelope;
 mod profile;
 pub(crate) mod schema;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::borrow::Cow;
 

@@ -2,7 +2,7 @@
 //!
 //! Both paths ask it: the typed one, and the one that explains what was refused.
 
-use super::Envelope;
+use super::Record;
 use super::rejection::{Reason, Violation};
 use crate::event::Feed;
 
@@ -73,17 +73,17 @@ impl Gate<'_> {
     }
 
     /// Refuses an event that may not pass.
-    pub(crate) fn admit(&self, envelope: &Envelope<'_>) -> Judged<()> {
-        if !self.admits_subject(&envelope.subject) {
+    pub(crate) fn admit(&self, record: &Record<'_>) -> Judged<()> {
+        if !self.admits_subject(record.subject) {
             return violation(Reason::TransportKey, "/subject", KEY_RULE);
         }
-        if !self.admits_feed(envelope.feed) {
+        if !self.admits_feed(record.feed) {
             return violation(Reason::EnvelopeFeed, "/type", FEED_RULE);
         }
-        if !self.admits_source(envelope.feed, &envelope.source) {
+        if !self.admits_source(record.feed, record.source) {
             return violation(Reason::EnvelopeSource, "/source", SOURCE_RULE);
         }
-        if (self.paused)(&envelope.source) {
+        if (self.paused)(record.source) {
             return violation(Reason::PartnerPaused, "/source", PAUSED_RULE);
         }
         Ok(())

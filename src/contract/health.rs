@@ -6,9 +6,9 @@
 
 use super::kind::kind;
 use super::moment::Moment;
-use super::parts::{BoundedList, closed};
+use super::parts::closed;
 use super::police::PlaceOfSafety;
-use super::text::{Icd10, LegalStatus, PlaceCode, Site, Slug};
+use super::text::{LegalStatus, PlaceCode, Site, Slug};
 
 kind! {
     /// An assault seen by an emergency department.
@@ -56,8 +56,7 @@ kind! {
 kind! {
     /// A hospital admission.
     Admission {
-        /// The diagnoses, the primary one first.
-        icd10: BoundedList<Icd10<'a>, 1, 12> => what_category of "icd-10",
+        icd10 => what_category of "icd-10",
         when, area,
         /// How the patient was admitted.
         method: Option<AdmissionMethod>,

@@ -46,6 +46,7 @@ impl de::Error for Refused {
 type JsonResult<T> = Result<T, Refused>;
 
 /// A text as it is read.
+#[derive(Clone, Copy)]
 pub(crate) struct Json<'de> {
     text: &'de str,
     at: usize,
@@ -57,18 +58,29 @@ impl<'de> Json<'de> {
         text: &'de str,
         read: impl FnOnce(&mut Self) -> JsonResult<T>,
     ) -> JsonResult<T> {
-        let mut json = Self { text, at: 0 };
+        let mut json = Self::new(text);
         let value = read(&mut json)?;
-        if json.peek().is_some() {
+        json.end()?;
+        Ok(value)
+    }
+
+    /// A text from its start.
+    pub(super) const fn new(text: &'de str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Passes the end of the text.
+    pub(super) fn end(&mut self) -> JsonResult<()> {
+        if self.peek().is_some() {
             Err(Refused)
         } else {
-            Ok(value)
+            Ok(())
         }
     }
 
     /// The next byte that is not white space.
     #[inline]
-    fn peek(&mut self) -> Option<u8> {
+    pub(super) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
@@ -81,7 +93,7 @@ impl<'de> Json<'de> {
 
     /// Passes a byte, after white space.
     #[inline]
-    fn pass(&mut self, byte: u8) -> JsonResult<()> {
+    pub(super) fn pass(&mut self, byte: u8) -> JsonResult<()> {
         if self.peek() != Some(byte) {
             return Err(Refused);
         }
@@ -91,12 +103,46 @@ impl<'de> Json<'de> {
 
     /// Passes a name, such as `null`.
     #[inline]
-    fn name(&mut self, name: &str) -> JsonResult<()> {
+    pub(super) fn name(&mut self, name: &str) -> JsonResult<()> {
         if !self.text.as_bytes()[self.at..].starts_with(name.as_bytes()) {
             return Err(Refused);
         }
         self.at += name.len();
         Ok(())
+    }
+
+    /// The text up to the next quote. It is a string only if it has no backslash and no control
+    /// character, which the caller must check.
+    #[inline]
+    pub(super) fn until_quote(&mut self) -> JsonResult<&'de str> {
+        let bytes = self.text.as_bytes();
+        if bytes.get(self.at) == Some(&b'"') {
+            self.at += 1;
+        } else {
+            self.pass(b'"')?;
+        }
+        let from = self.at;
+        let mut to = from;
+        while let Some(chunk) = bytes.get(to..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_le_bytes(*chunk);
+            let found = zero_bytes(word ^ (ONES * u64::from(b'"')));
+            if found != 0 {
+                to += (found.trailing_zeros() / 8) as usize;
+                self.at = to + 1;
+                return self.text.get(from..to).ok_or(Refused);
+            }
+            to += 8;
+        }
+        self.until_late_quote(from)
+    }
+
+    /// The same near the end of the document.
+    #[cold]
+    fn until_late_quote(&mut self, from: usize) -> JsonResult<&'de str> {
+        let rest = self.text.get(from..).ok_or(Refused)?;
+        let (text, _) = rest.split_once('"').ok_or(Refused)?;
+        self.at = from + text.len() + 1;
+        Ok(text)
     }
 
     /// The text of a string: borrowed, or for the visitor alone if it has escapes.
@@ -133,7 +179,7 @@ impl<'de> Json<'de> {
 
     /// An integer: `-?(0|[1-9][0-9]*)`, but not `-0`.
     #[inline]
-    fn integer(&mut self) -> JsonResult<i64> {
+    pub(super) fn integer(&mut self) -> JsonResult<i64> {
         let bytes = self.text.as_bytes();
         let is_negative = self.peek() == Some(b'-');
         let from = self.at + usize::from(is_negative);
@@ -182,10 +228,34 @@ impl<'de> Json<'de> {
         self.pass(b'}')
     }
 
+    /// Passes an object unread, if its texts have no escapes.
+    pub(super) fn skip_object(&mut self) -> JsonResult<()> {
+        self.pass(b'{')?;
+        let mut depth = 1;
+        while depth > 0 {
+            match self.peek().ok_or(Refused)? {
+                b'"' => {
+                    self.until_quote()?;
+                    continue;
+                }
+                b'{' => depth += 1,
+                b'}' => depth -= 1,
+                _ => {}
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// The text that is not read yet.
+    pub(super) fn rest(&self) -> &'de str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
     /// A value of any form, as its text.
     pub(crate) fn raw(&mut self) -> JsonResult<&'de str> {
-        let rest = self.text.get(self.at..).ok_or(Refused)?;
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&'de RawValue>();
+        let mut values =
+            serde_json::Deserializer::from_str(self.rest()).into_iter::<&'de RawValue>();
         let raw = values.next().ok_or(Refused)?.map_err(|_| Refused)?;
         self.at += values.byte_offset();
         Ok(raw.get())

@@ -1,7 +1,8 @@
 //! Validates one Kafka record, or one document: accepted, or rejected. A record is rejected for one
 //! reason; of a document, its author also learns the faults after the first.
 //!
-//! The families of reasons are judged in the order of the contract. An accepted record is read
+//! The families of reasons are judged in the order of the contract. The flat reader reads a document
+//! in plain form; what it declines, the general path decides. An accepted record is read
 //! once, and nothing is allocated for it but, in binary mode, the list of its attributes; a refused
 //! one is read again, to say why and to search it for personal data, which outranks every other
 //! reason.
@@ -9,6 +10,7 @@
 use hashbrown::HashMap;
 
 use super::explain;
+use super::flat::{self, KnownTexts};
 use super::gate::{Gate, Judged, PAUSED_RULE, RecordKey, violation};
 use super::record::partner_of;
 use super::rejection::{Reason, Rejection, Violation};
@@ -109,6 +111,7 @@ pub fn judge<T>(
     incoming: &Incoming<'_>,
     rules: &TopicRules,
     paused: &dyn Fn(&str) -> bool,
+    known: &mut KnownTexts,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
     let gate = Gate {
@@ -123,7 +126,7 @@ pub fn judge<T>(
         .and_then(|()| open(incoming, &mut attributes));
     let document = opened.map(|text| attributes.document(text));
     let verdict = match &document {
-        Ok(document) => weigh(document, &gate, incoming.received, accept),
+        Ok(document) => weigh(document, &gate, incoming.received, known, accept),
         Err(violation) => Err(violation.clone().into()),
     };
     verdict.map_err(|objection| {
@@ -145,6 +148,7 @@ pub fn judge_document<T>(
     document: &[u8],
     registered: &dyn Fn(Feed, &str) -> bool,
     now: Micros,
+    known: &mut KnownTexts,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Box<Rejection>> {
     let gate = Gate {
@@ -155,7 +159,7 @@ pub fn judge_document<T>(
         .and_then(decoded)
         .map(Document::Structured);
     let verdict = match &structured {
-        Ok(structured) => weigh(structured, &gate, now, accept),
+        Ok(structured) => weigh(structured, &gate, now, known, accept),
         Err(violation) => Err(violation.clone().into()),
     };
     verdict.map_err(|objection| Box::new(refuse(objection, document, &[], &gate, FAULTS_MAX)))
@@ -190,22 +194,38 @@ fn weigh<'d, T>(
     document: &'d Document<'d>,
     gate: &Gate<'_>,
     received: Micros,
+    known: &mut KnownTexts,
     accept: impl FnOnce(&Record<'_>) -> T,
 ) -> Result<T, Objection<'d>> {
+    if let Document::Structured(text) = document {
+        let mut record = Record::absent();
+        if let Ok(new) = flat::read(text, known, &mut record) {
+            check(&record, gate, received)?;
+            known.add(&new);
+            return Ok(accept(&record));
+        }
+    }
     let Ok(event) = document.decode() else {
         return Err(Objection::Unexplained(document));
     };
-    gate.admit(&event.envelope)?;
     let record = Record::from_event(&event);
-    let violations = semantic::check(&record, received);
-    if !violations.is_empty() {
-        return Err(Objection::Violations(violations));
-    }
+    check(&record, gate, received)?;
     // The search of the rejected document finds where it is.
     if let Some(reason) = tripwire::check(&record, &event.envelope) {
         return Ok(violation(reason, "", tripwire::rule_of(reason))?);
     }
     Ok(accept(&record))
+}
+
+/// Whether a record may pass, and the rules between its fields.
+fn check<'d>(record: &Record<'_>, gate: &Gate<'_>, received: Micros) -> Result<(), Objection<'d>> {
+    gate.admit(record)?;
+    let violations = semantic::check(record, received);
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Objection::Violations(violations))
+    }
 }
 
 #[cold]

@@ -16,7 +16,8 @@ pub struct KindField {
 /// - `name: Type => column`: the same, in a column of another name;
 /// - `name: Type => what_category of "list"`: the classification of a kind that has no `what`, with
 ///   the code list it is from;
-/// - `name`: a part that several kinds share, contained in columns of its own.
+/// - `name`: a part, contained in columns of its own; its type is in [`field_type`];
+/// - `area: Type`: an area of another type.
 macro_rules! kind {
     ($(#[$doc:meta])* $kind:ident { $(
         $(#[$field_doc:meta])* $field:ident $(: $of:ty)? $(=> $column:ident $(of $list:literal)?)?
@@ -31,7 +32,7 @@ macro_rules! kind {
             pub $field: $crate::contract::kind::field_type!($field $(: $of)?)
         ),+ }
 
-        impl $kind<'_> {
+        impl<'a> $kind<'a> {
             /// Its fields, in the order in which they are written.
             pub const FIELDS: &'static [$crate::contract::kind::KindField] = &[$(
                 $crate::contract::kind::KindField {
@@ -47,7 +48,19 @@ macro_rules! kind {
 
             /// Flattens its fields into the columns of a flat record.
             pub(crate) fn flatten<'r>(&'r self, record: &mut $crate::contract::record::Record<'r>) {
-                $($crate::contract::kind::flatten_field!(self record $field $($column)?);)+
+                $($crate::contract::kind::flatten_field!(self record $field $(: $of)? $(=> $column)?);)+
+            }
+
+            /// Reads its fields from a document into the same columns.
+            pub(crate) fn read_flat<'r>(
+                reader: &mut $crate::contract::flat::FlatReader<'r, '_>,
+                record: &mut $crate::contract::record::Record<'r>,
+            ) -> $crate::contract::flat::FlatResult<()> {
+                $crate::contract::flat::read_object!(reader, { $(
+                    $field (required $crate::contract::kind::is_required!($field $(: $of)?)) => {
+                        $crate::contract::kind::read_field!(reader record $field $(: $of)? $(=> $column)?);
+                    }
+                )+ })
             }
         }
     };
@@ -59,6 +72,8 @@ macro_rules! field_type {
     ($field:ident: $of:ty) => { $of };
     (what) => { $crate::contract::parts::What<'a> };
     (when) => { $crate::contract::parts::When };
+    (period) => { $crate::contract::parts::Period };
+    (icd10) => { $crate::contract::parts::BoundedList<$crate::contract::text::Icd10<'a>, 1, 12> };
     (area) => { Option<$crate::contract::parts::Area<'a>> };
     (outcome) => { Option<$crate::contract::parts::Outcome<'a>> };
     (person) => { Option<$crate::contract::parts::Person<'a>> };
@@ -76,6 +91,12 @@ macro_rules! part_description {
     };
     (when) => {
         "When it happened and when it was recorded."
+    };
+    (period) => {
+        "The period it covers."
+    };
+    (icd10) => {
+        "The diagnoses, the primary one first."
     };
     (area) => {
         "Where."
@@ -115,46 +136,76 @@ macro_rules! column_name {
 }
 pub(crate) use column_name;
 
+/// The role in which a kind has a part, as [`Part`](crate::contract::parts::Part) numbers them.
+macro_rules! part_role {
+    (victim) => {
+        1
+    };
+    (suspect) => {
+        2
+    };
+    ($other:ident) => {
+        0
+    };
+}
+pub(crate) use part_role;
+
+/// Whether a field must be there.
+macro_rules! is_required {
+    (area: $of:ty) => {
+        <$of as $crate::contract::parts::Part<'_, 0>>::IS_REQUIRED
+    };
+    ($field:ident: $of:ty) => {
+        <$of as $crate::contract::parts::Flat<'_>>::IS_REQUIRED
+    };
+    ($field:ident) => {
+        <$crate::contract::kind::field_type!($field) as $crate::contract::parts::Part<
+            '_,
+            { $crate::contract::kind::part_role!($field) },
+        >>::IS_REQUIRED
+    };
+}
+pub(crate) use is_required;
+
 /// Flattens one field into its columns.
 macro_rules! flatten_field {
-    ($data:ident $record:ident what) => {
-        $record.flatten_what(&$data.what)
+    ($data:ident $record:ident area: $of:ty) => {
+        $crate::contract::kind::flatten_field!($data $record area)
     };
-    ($data:ident $record:ident when) => {
-        $record.flatten_when(&$data.when)
+    ($data:ident $record:ident $field:ident: $of:ty => $column:ident) => {
+        $record.$column = $crate::contract::parts::Flat::flat(&$data.$field)
     };
-    ($data:ident $record:ident period) => {
-        $record.flatten_period(&$data.period)
-    };
-    ($data:ident $record:ident area) => {
-        $record.flatten_area($data.area.as_ref())
-    };
-    ($data:ident $record:ident outcome) => {
-        $record.flatten_outcome($data.outcome.as_ref())
-    };
-    ($data:ident $record:ident person) => {
-        $record.flatten_person($data.person.as_ref())
-    };
-    ($data:ident $record:ident victim) => {
-        $record.flatten_victim($data.victim.as_ref())
-    };
-    ($data:ident $record:ident suspect) => {
-        $record.flatten_suspect($data.suspect.as_ref())
-    };
-    ($data:ident $record:ident flags) => {
-        $record.flags = $data.flags.unwrap_or_default()
-    };
-    ($data:ident $record:ident cancellation) => {
-        $record.flatten_cancellation($data.cancellation.as_ref())
-    };
-    ($data:ident $record:ident icd10 $column:ident) => {
-        $record.flatten_diagnoses(&$data.icd10)
-    };
-    ($data:ident $record:ident $field:ident) => {
+    ($data:ident $record:ident $field:ident: $of:ty) => {
         $record.$field = $crate::contract::parts::Flat::flat(&$data.$field)
     };
-    ($data:ident $record:ident $field:ident $column:ident) => {
-        $record.$column = $crate::contract::parts::Flat::flat(&$data.$field)
+    ($data:ident $record:ident $field:ident $(=> $column:ident)?) => {
+        $crate::contract::parts::Part::<'_, { $crate::contract::kind::part_role!($field) }>::flatten(
+            &$data.$field,
+            $record,
+        )
     };
 }
 pub(crate) use flatten_field;
+
+/// Reads one field from a document into its columns.
+macro_rules! read_field {
+    ($reader:ident $record:ident area: $of:ty) => {
+        <$of as $crate::contract::parts::Part<'_, 0>>::read_flat($reader, $record)?
+    };
+    ($reader:ident $record:ident $field:ident: $of:ty => $column:ident) => {
+        $record.$column = <$of as $crate::contract::parts::Flat<'_>>::read_flat(
+            $reader,
+            const { $crate::contract::columns::COLUMNS.$column.is_open() },
+        )?
+    };
+    ($reader:ident $record:ident $field:ident: $of:ty) => {
+        $crate::contract::kind::read_field!($reader $record $field: $of => $field)
+    };
+    ($reader:ident $record:ident $field:ident $(=> $column:ident)?) => {
+        <$crate::contract::kind::field_type!($field) as $crate::contract::parts::Part<
+            '_,
+            { $crate::contract::kind::part_role!($field) },
+        >>::read_flat($reader, $record)?
+    };
+}
+pub(crate) use read_field;

@@ -7,8 +7,14 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::moment::{Date, Moment};
-use super::text::{AgeBand, AreaCode, Code, Edition, Id, Slug, Strs, Text, Token};
+use super::columns::COLUMNS;
+use super::flat::{Declined, FlatReader, FlatResult, read_object};
+use super::moment::{Date, Moment, Precision};
+use super::record::Record;
+use super::text::{
+    AgeBand, AreaCode, Code, CodeForm, Edition, Form, Icd10, Icd10Form, Id, Slug, SlugForm, Strs,
+    Text, Token,
+};
 
 /// A closed list of the contract: an enum that is read from and written as a string.
 macro_rules! closed {
@@ -35,6 +41,13 @@ macro_rules! closed {
 
             fn flat(&'r self) -> Option<&'r str> {
                 Some(self.as_str())
+            }
+
+            fn read_flat(
+                reader: &mut $crate::contract::flat::FlatReader<'r, '_>,
+                _: bool,
+            ) -> $crate::contract::flat::FlatResult<Option<&'r str>> {
+                reader.listed(|text| matches!(text, $($name)|+)).map(Some)
             }
         }
 
@@ -86,60 +99,155 @@ impl Field for bool {}
 
 impl<F> Field for Text<'_, F> {}
 
-/// A field's value as a column of the flat record contains it.
-pub trait Flat<'r> {
-    /// The value, borrowed from the field.
+/// A field whose value is one column of the flat record.
+pub(crate) trait Flat<'r> {
+    /// The value, borrowed from the field or from the document.
     type Of;
+    /// Whether the field must be there.
+    const IS_REQUIRED: bool = true;
 
     /// The value; `None` if the field is absent.
     fn flat(&'r self) -> Option<Self::Of>;
+
+    /// Reads the same value from a document; `is_open` = the column may contain personal data.
+    fn read_flat(reader: &mut FlatReader<'r, '_>, is_open: bool) -> FlatResult<Option<Self::Of>>;
 }
 
 impl<'r, T: Flat<'r>> Flat<'r> for Option<T> {
     type Of = T::Of;
+    const IS_REQUIRED: bool = false;
 
     fn flat(&'r self) -> Option<T::Of> {
         self.as_ref()?.flat()
     }
+
+    #[inline]
+    fn read_flat(reader: &mut FlatReader<'r, '_>, is_open: bool) -> FlatResult<Option<T::Of>> {
+        if reader.is_null() {
+            return Ok(None);
+        }
+        T::read_flat(reader, is_open)
+    }
 }
 
-impl<'r, F> Flat<'r> for Text<'_, F> {
+impl<'r, F: Form> Flat<'r> for Text<'_, F> {
     type Of = &'r str;
 
     fn flat(&'r self) -> Option<&'r str> {
         Some(self)
     }
+
+    #[inline]
+    fn read_flat(reader: &mut FlatReader<'r, '_>, is_open: bool) -> FlatResult<Option<&'r str>> {
+        reader.text::<F>(is_open).map(Some)
+    }
 }
 
-impl Flat<'_> for bool {
+impl<'r> Flat<'r> for bool {
     type Of = Self;
 
     fn flat(&self) -> Option<Self> {
         Some(*self)
     }
+
+    #[inline]
+    fn read_flat(reader: &mut FlatReader<'r, '_>, _: bool) -> FlatResult<Option<Self>> {
+        reader.bool().map(Some)
+    }
 }
 
-impl Flat<'_> for Moment {
+impl<'r> Flat<'r> for Moment {
     type Of = Self;
 
     fn flat(&self) -> Option<Self> {
         Some(*self)
     }
+
+    #[inline]
+    fn read_flat(reader: &mut FlatReader<'r, '_>, _: bool) -> FlatResult<Option<Self>> {
+        reader.moment().map(Some)
+    }
 }
 
-/// A part of the contract: every field is required, or, as `Option`, may be absent or null.
+impl<'r> Flat<'r> for Date {
+    type Of = Moment;
+
+    fn flat(&self) -> Option<Moment> {
+        Some(self.moment())
+    }
+
+    #[inline]
+    fn read_flat(reader: &mut FlatReader<'r, '_>, _: bool) -> FlatResult<Option<Moment>> {
+        let moment = reader.moment()?;
+        let is_day = moment.precision() == Precision::Day;
+        is_day.then_some(Some(moment)).ok_or(Declined)
+    }
+}
+
+/// A field of several columns. `ROLE` selects them where kinds have the part in several roles.
+pub(crate) trait Part<'r, const ROLE: usize> {
+    /// Whether the field must be there.
+    const IS_REQUIRED: bool = true;
+
+    /// Puts the values into their columns.
+    fn flatten(&'r self, record: &mut Record<'r>);
+
+    /// Reads the same values from a document into their columns.
+    fn read_flat(reader: &mut FlatReader<'r, '_>, record: &mut Record<'r>) -> FlatResult<()>;
+}
+
+impl<'r, const ROLE: usize, P: Part<'r, ROLE>> Part<'r, ROLE> for Option<P> {
+    const IS_REQUIRED: bool = false;
+
+    fn flatten(&'r self, record: &mut Record<'r>) {
+        if let Some(part) = self {
+            part.flatten(record);
+        }
+    }
+
+    #[inline]
+    fn read_flat(reader: &mut FlatReader<'r, '_>, record: &mut Record<'r>) -> FlatResult<()> {
+        if reader.is_null() {
+            return Ok(());
+        }
+        P::read_flat(reader, record)
+    }
+}
+
+/// A part of the contract: each field with its column. Every field is required, or, as `Option`, may
+/// be absent or null. A part that a kind has in several roles has a column for each.
 macro_rules! part {
-    ($(#[$doc:meta])* $type:ident $(<$life:lifetime>)? {
-        $($(#[$field_doc:meta])* $field:ident: $of:ty),+ $(,)?
+    ($(#[$doc:meta])* $type:ident $(<$life:lifetime $(, $list:ident)?>)? {
+        $($(#[$field_doc:meta])* $field:ident: $of:ty => $($column:ident)|+),+ $(,)?
     }) => {
-        $(#[$doc])*
         #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
         #[serde(deny_unknown_fields)]
-        pub struct $type $(<$life>)? {
+        $(#[$doc])*
+        pub struct $type $(<$life $(, $list)?>)? {
             $($(#[$field_doc])* pub $field: $of),+
         }
 
-        impl $(<$life>)? Field for $type $(<$life>)? {}
+        impl $(<$life $(, $list)?>)? Field for $type $(<$life $(, $list)?>)? {}
+
+        impl<'r, $($life, $($list: Flat<'r, Of = &'r str>,)?)? const ROLE: usize> Part<'r, ROLE>
+            for $type $(<$life $(, $list)?>)?
+        {
+            fn flatten(&'r self, record: &mut Record<'r>) {
+                $(*[$(&mut record.$column),+][ROLE] = self.$field.flat();)+
+            }
+
+            fn read_flat(
+                reader: &mut FlatReader<'r, '_>,
+                record: &mut Record<'r>,
+            ) -> FlatResult<()> {
+                read_object!(reader, { $(
+                    $field (required <$of as Flat<'r>>::IS_REQUIRED) => {
+                        let is_open = const { [$(COLUMNS.$column.is_open()),+][ROLE] };
+                        *[$(&mut record.$column),+][ROLE] = <$of>::read_flat(reader, is_open)?;
+                    }
+                )+ })
+            }
+        }
     };
 }
 
@@ -166,11 +274,16 @@ macro_rules! bounded {
             pub const BOUNDS: (i32, i32) = ($low, $high);
         }
 
-        impl Flat<'_> for $type {
+        impl<'r> Flat<'r> for $type {
             type Of = i32;
 
             fn flat(&self) -> Option<i32> {
                 Some(self.0)
+            }
+
+            #[inline]
+            fn read_flat(reader: &mut FlatReader<'r, '_>, _: bool) -> FlatResult<Option<i32>> {
+                reader.integer($low, $high).map(Some)
             }
         }
 
@@ -201,16 +314,16 @@ part! {
     What<'a> {
         /// The code list, such as `ho-crime`.
         #[serde(borrow)]
-        list: Slug<'a>,
+        list: Slug<'a> => what_list,
         /// The edition of the list.
         #[serde(borrow)]
-        edition: Edition<'a>,
+        edition: Edition<'a> => what_edition,
         /// The category in that list.
         #[serde(borrow)]
-        category: Code<'a>,
+        category: Code<'a> => what_category,
         /// The finer code, where the list has one.
         #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        code: Option<Code<'a>>,
+        code: Option<Code<'a>> => what_code,
     }
 }
 
@@ -218,13 +331,13 @@ part! {
     /// When it happened and when it was recorded.
     When {
         /// When it happened, or began to.
-        occurred_from: Moment,
+        occurred_from: Moment => occurred_from,
         /// When it ended, where a span is known.
         #[serde(skip_serializing_if = "Option::is_none")]
-        occurred_to: Option<Moment>,
+        occurred_to: Option<Moment> => occurred_to,
         /// When the partner recorded it.
         #[serde(skip_serializing_if = "Option::is_none")]
-        recorded_at: Option<Moment>,
+        recorded_at: Option<Moment> => recorded_at,
     }
 }
 
@@ -232,9 +345,9 @@ part! {
     /// The period of a count, both days inclusive.
     Period {
         /// The first day.
-        from: Date,
+        from: Date => period_from,
         /// The last day.
-        to: Date,
+        to: Date => period_to,
     }
 }
 
@@ -263,34 +376,32 @@ closed! {
     }
 }
 
-/// Where it happened, or the home or the service; `L` names the levels that a kind admits.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(
-    deny_unknown_fields,
-    bound(
+part! {
+    /// Where it happened, or the home or the service; `L` names the levels that a kind admits.
+    #[serde(bound(
         serialize = "L: Serialize",
         deserialize = "'de: 'a, L: Deserialize<'de>"
-    )
-)]
-pub struct AreaAt<'a, L> {
-    /// The area's code, or an outward postcode.
-    pub code: AreaCode<'a>,
-    /// How large the area is.
-    pub level: L,
-    /// What the place is to the record.
-    pub role: Role,
-    /// The year of the boundaries.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vintage: Option<Vintage>,
-    /// How the location was found.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<Confidence>,
-    /// A place of the partnership, such as `town-centre`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub zone: Option<Slug<'a>>,
-    /// A keyed hash of the address, made at the partner.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place_token: Option<Token<'a>>,
+    ))]
+    AreaAt<'a, L> {
+        /// The area's code, or an outward postcode.
+        code: AreaCode<'a> => area_code,
+        /// How large the area is.
+        level: L => area_level,
+        /// What the place is to the record.
+        role: Role => area_role,
+        /// The year of the boundaries.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        vintage: Option<Vintage> => area_vintage,
+        /// How the location was found.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        confidence: Option<Confidence> => area_confidence,
+        /// A place of the partnership, such as `town-centre`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zone: Option<Slug<'a>> => area_zone,
+        /// A keyed hash of the address, made at the partner.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place_token: Option<Token<'a>> => area_place_token,
+    }
 }
 
 /// An area of any level.
@@ -303,16 +414,16 @@ part! {
     Person<'a> {
         /// A keyed hash of the person's identifier, made at the partner.
         #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        token: Option<Token<'a>>,
+        token: Option<Token<'a>> => person_token | victim_token | suspect_token,
         /// The same under the key before.
         #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        token_previous: Option<Token<'a>>,
+        token_previous: Option<Token<'a>> => person_token_previous | victim_token_previous | suspect_token_previous,
         /// The person's age in a band of years.
         #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        age_band: Option<AgeBand<'a>>,
+        age_band: Option<AgeBand<'a>> => person_age_band | victim_age_band | suspect_age_band,
         /// The person's sex.
         #[serde(skip_serializing_if = "Option::is_none")]
-        sex: Option<Sex>,
+        sex: Option<Sex> => person_sex | victim_sex | suspect_sex,
     }
 }
 
@@ -321,13 +432,13 @@ part! {
     Outcome<'a> {
         /// The code list, such as `ho-outcome`.
         #[serde(borrow)]
-        list: Slug<'a>,
+        list: Slug<'a> => outcome_list,
         /// The outcome in that list.
         #[serde(borrow)]
-        code: Code<'a>,
+        code: Code<'a> => outcome_code,
         /// When it was given.
         #[serde(skip_serializing_if = "Option::is_none")]
-        at: Option<Moment>,
+        at: Option<Moment> => outcome_at,
     }
 }
 
@@ -335,12 +446,12 @@ part! {
     /// The record no longer counts.
     Cancellation<'a> {
         /// Why.
-        reason: CancellationReason,
+        reason: CancellationReason => cancellation_reason,
         /// Since when.
-        at: Moment,
+        at: Moment => cancellation_at,
         /// The record that replaces it.
         #[serde(borrow, skip_serializing_if = "Option::is_none")]
-        replaced_by: Option<Id<'a>>,
+        replaced_by: Option<Id<'a>> => cancellation_replaced_by,
     }
 }
 
@@ -408,6 +519,17 @@ impl Flags {
             .enumerate()
             .filter(move |(i, _)| bits & (1 << i) != 0)
             .map(|(_, name)| *name)
+    }
+}
+
+impl<'r> Part<'r, 0> for Flags {
+    fn flatten(&'r self, record: &mut Record<'r>) {
+        record.flags = *self;
+    }
+
+    fn read_flat(reader: &mut FlatReader<'r, '_>, record: &mut Record<'r>) -> FlatResult<()> {
+        record.flags = reader.flags()?;
+        Ok(())
     }
 }
 
@@ -503,18 +625,47 @@ impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'
 
 impl<T, const MIN: usize, const MAX: usize> Field for BoundedList<T, MIN, MAX> {}
 
-impl<'r, const MIN: usize, const MAX: usize> Flat<'r> for BoundedList<Slug<'_>, MIN, MAX> {
-    type Of = Strs<'r>;
+/// Lists of texts that are one column.
+macro_rules! lists {
+    ($($item:ident of $form:ident as $strs:ident;)+) => { $(
+        impl<'r, const MIN: usize, const MAX: usize> Flat<'r> for BoundedList<$item<'_>, MIN, MAX> {
+            type Of = Strs<'r>;
 
-    fn flat(&'r self) -> Option<Strs<'r>> {
-        Some(Strs::Slugs(&self.0))
-    }
+            fn flat(&'r self) -> Option<Strs<'r>> {
+                Some(Strs::$strs(&self.0))
+            }
+
+            fn read_flat(
+                reader: &mut FlatReader<'r, '_>,
+                is_open: bool,
+            ) -> FlatResult<Option<Strs<'r>>> {
+                let items = reader.list::<$form>(MIN, MAX, is_open)?;
+                Ok(Some(Strs::Quoted(items)))
+            }
+        }
+    )+ };
 }
 
-impl<'r, const MIN: usize, const MAX: usize> Flat<'r> for BoundedList<Code<'_>, MIN, MAX> {
-    type Of = Strs<'r>;
+lists! {
+    Slug of SlugForm as Slugs;
+    Code of CodeForm as Codes;
+}
 
-    fn flat(&'r self) -> Option<Strs<'r>> {
-        Some(Strs::Codes(&self.0))
+/// Diagnoses: the first is the classification.
+impl<'r, const MIN: usize, const MAX: usize> Part<'r, 0> for BoundedList<Icd10<'_>, MIN, MAX> {
+    fn flatten(&'r self, record: &mut Record<'r>) {
+        if let [first, further @ ..] = &self.0[..] {
+            record.what_category = Some(first);
+            record.icd10_further = (!further.is_empty()).then_some(Strs::Icd10(further));
+        }
+    }
+
+    fn read_flat(reader: &mut FlatReader<'r, '_>, record: &mut Record<'r>) -> FlatResult<()> {
+        let items = reader.list::<Icd10Form>(MIN, MAX, true)?;
+        let mut parts = items.splitn(3, '"').skip(1);
+        record.what_category = parts.next();
+        let further = parts.next().filter(|further| further.contains('"'));
+        record.icd10_further = further.map(Strs::Quoted);
+        Ok(())
     }
 }

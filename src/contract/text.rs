@@ -16,6 +16,8 @@ use serde::{Serialize, Serializer};
 pub trait Form {
     /// What it is called in the contracts.
     const NAME: &'static str;
+    /// Its index among all forms.
+    const INDEX: usize;
     /// Whether these bytes have the form.
     fn admits(bytes: &[u8]) -> bool;
 }
@@ -98,6 +100,13 @@ impl<'de, F: Form> Visitor<'de> for TextVisitor<F> {
 
 macro_rules! forms {
     ($($(#[$doc:meta])* $alias:ident = $form:ident($name:literal) |$bytes:ident| $admits:expr;)+) => {
+        /// The index of each form.
+        #[derive(Clone, Copy)]
+        enum FormIndex { $($alias),+ }
+
+        /// How many forms there are.
+        pub(super) const FORMS: usize = [$(FormIndex::$alias),+].len();
+
         $(
             #[doc = concat!("The form of `", $name, "`.")]
             #[derive(Clone, Copy)]
@@ -105,6 +114,7 @@ macro_rules! forms {
 
             impl Form for $form {
                 const NAME: &'static str = $name;
+                const INDEX: usize = FormIndex::$alias as usize;
 
                 fn admits($bytes: &[u8]) -> bool {
                     $admits
@@ -164,7 +174,8 @@ forms! {
         key[key.len() - 1] == b':'
             && (1..=8).contains(&id.len())
             && id.iter().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-            && hash.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+            // Without an early end, which would cost more.
+            && hash.iter().fold(true, |is_hex, c| is_hex & matches!(c, b'0'..=b'9' | b'a'..=b'f'))
     };
     /// `[0-9]{1,3}-[0-9]{1,3}` or `[0-9]{1,3}\+`, in years
     AgeBand = AgeBandForm("age band") |b| match b.split_last() {
@@ -202,6 +213,8 @@ pub enum Strs<'r> {
     Codes(&'r [Code<'r>]),
     /// Diagnoses of an event.
     Icd10(&'r [Icd10<'r>]),
+    /// As a document contains them: in quotes, and without escapes.
+    Quoted(&'r str),
     /// As a row contains them.
     Joined(&'r str),
 }
@@ -219,6 +232,7 @@ impl<'r> Strs<'r> {
             Self::Slugs(items) => items.iter().for_each(|t| f(t)),
             Self::Codes(items) => items.iter().for_each(|t| f(t)),
             Self::Icd10(items) => items.iter().for_each(|t| f(t)),
+            Self::Quoted(text) => text.split('"').skip(1).step_by(2).for_each(f),
             Self::Joined("") => {}
             Self::Joined(text) => text.split(';').for_each(f),
         }

@@ -13,7 +13,7 @@ use super::breaker::Breaker;
 use super::flush::BatchFill;
 use super::messages::BatchTally;
 use crate::consume::Message;
-use crate::contract::{Incoming, Rejection, TopicRules, judge};
+use crate::contract::{Incoming, KnownTexts, Rejection, TopicRules, judge};
 use crate::event::{Micros, Position};
 use crate::ledger::journal::BatchFiles;
 use crate::ledger::{self, Encoder, Footer, Gap, LedgerError};
@@ -33,6 +33,7 @@ pub(super) struct OpenBatch {
     reference: Arc<Reference>,
     breaker: Arc<Breaker>,
     codes: CodeCheck,
+    known: KnownTexts,
     /// Where the batch starts.
     from: Position,
     /// The offset after its last record.
@@ -71,6 +72,7 @@ impl OpenBatch {
             reference,
             breaker,
             codes: CodeCheck::default(),
+            known: KnownTexts::default(),
             from,
             next: from.offset,
             rows: RowBuilder::default(),
@@ -137,7 +139,8 @@ impl OpenBatch {
             .into_iter()
             .flatten()
             .map(Encoder::bytes);
-        self.bytes = self.rows.bytes() + self.rejects.bytes() + encoded.sum::<usize>();
+        let gathered = self.rows.bytes() + self.rejects.bytes() + self.known.memory();
+        self.bytes = gathered + encoded.sum::<usize>();
         Ok(())
     }
 
@@ -183,6 +186,7 @@ impl OpenBatch {
             &incoming,
             rules,
             &|source| breaker.is_paused(source),
+            &mut self.known,
             |record| {
                 breaker.accepted(record.source);
                 codes.add(reference, record);
@@ -227,6 +231,7 @@ impl OpenBatch {
     ) -> Result<(BatchFiles, BatchTally), LedgerError> {
         let mut tally = std::mem::take(&mut self.tally);
         tally.unknown_codes = self.codes.take();
+        self.known = KnownTexts::default();
         let mut footer = self.footer(&tally, source);
         let mut rejects = None;
         if tally.rejected_total() > 0 {

@@ -18,10 +18,10 @@ use crate::event::{Feed, Kind};
 const DOCUMENTS: u32 = 3000;
 
 /// Random choices, all from one seed, so that a failure can be replayed.
-struct Dice(u64);
+pub(in crate::contract) struct Dice(pub(in crate::contract) u64);
 
 impl Dice {
-    fn below(&mut self, n: usize) -> usize {
+    pub(in crate::contract) fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -32,7 +32,7 @@ impl Dice {
         self.below(n) == 0
     }
 
-    fn pick<T: Clone>(&mut self, items: &[T]) -> T {
+    pub(in crate::contract) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())].clone()
     }
 }
@@ -358,7 +358,7 @@ impl Maker<'_> {
     }
 }
 
-fn document(seed: u64) -> String {
+pub(in crate::contract) fn document(seed: u64) -> String {
     let mut dice = Dice(seed | 1);
     dice.below(2);
     let kind = dice.pick(Kind::ALL);

@@ -66,9 +66,13 @@ impl Sent {
             clock: at(CLOCK),
         };
         let rules = TopicRules::new(self.feed, sources);
-        judge(&incoming, &rules, paused, |record| {
-            (record.feed, record.kind)
-        })
+        judge(
+            &incoming,
+            &rules,
+            paused,
+            &mut KnownTexts::default(),
+            |record| (record.feed, record.kind),
+        )
     }
 
     /// The same record in binary mode.
@@ -118,7 +122,14 @@ fn every_example_is_accepted_in_both_modes() {
         }
         let registered = |_, source: &str| source.starts_with("urn:partner:");
         let received = Sent::of(name, document).received;
-        judge_document(document.as_bytes(), &registered, received, |_| ()).expect(name);
+        judge_document(
+            document.as_bytes(),
+            &registered,
+            received,
+            &mut KnownTexts::default(),
+            |_| (),
+        )
+        .expect(name);
     }
 }
 
@@ -128,8 +139,14 @@ fn a_document_is_refused_with_all_its_faults_and_a_record_with_the_first() {
         let sent = Sent::of("crime", document);
         let one = sent.judge().expect_err("refused");
         let registered = |_, _: &str| true;
-        let all = judge_document(document.as_bytes(), &registered, sent.received, |_| ())
-            .expect_err("refused");
+        let all = judge_document(
+            document.as_bytes(),
+            &registered,
+            sent.received,
+            &mut KnownTexts::default(),
+            |_| (),
+        )
+        .expect_err("refused");
         assert_eq!((one.reason, &one.pointer), (all.reason, &all.pointer));
         assert_eq!(one.more, []);
         let faults = all.faults();
