@@ -6,6 +6,10 @@ clocks are wrong, partitions are added, and requests to the bucket go wrong. The
 end, and DuckDB counts again what the store holds against the log, which a plain client read: each record once, under
 its own key. `verify` must find nothing, then and at any moment before.
 
+Some records are erased meanwhile. An erasure that was reported must stay. After a last `purge`, no byte and no value of
+any file under the root may contain an erased record, and nothing else may be missing. With `--kills`, `erase` and `purge`
+alone are killed, at each of their steps and at any moment, that many times.
+
 What goes wrong a seed decides; when it hits is the machine's. Exit status: 0 = nothing was lost, nothing twice.
 """
 
@@ -14,6 +18,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +29,7 @@ import time
 from collections import Counter
 
 import duckdb
+import pyarrow.parquet
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
@@ -35,6 +41,14 @@ PARTITIONS, PARTITIONS_MAX = 4, 8
 SESSION = 6  # seconds
 POINTS = ["resume.read", "commit.started", "rejects.durable", "journal.created", "journal.committed"]
 MERGE_POINTS = ["merge.rejects", "merge.created", "sweep.deleted"]
+PURGE_POINTS = [
+    "purge.merged", "purge.rejects", "purge.ledger", "purge.swept", "purge.scanned", "purge.tables", "purge.certified",
+]
+ERASE = "erase --why art-17 --case FAULTS-1 urn:partner:kent-police:crime - --wait"
+ERASABLE = re.compile(rb"e-\d{8}")
+REVISIONS = 3  # records that name one that may be erased
+# Verify may find rows that a late or outdated copy put back: only until the next purge.
+PUT_BACK = re.compile(r"^finding: .* erased: .*run `partner-feeds purge` again$")
 PROTOCOLS = {
     "cooperative": {},
     "eager": {"KAFKA_PROPERTIES_PARTITION_ASSIGNMENT_STRATEGY": "range,roundrobin"},
@@ -47,13 +61,20 @@ CALM_MAX = 240  # seconds in which a calm consumer must come to the end
 class Process:
     """A process of the program."""
 
-    def __init__(self, verb, environment, log, armed=None):
-        self.verb, self.armed, self.asleep_until, self.counted, self.told = verb, armed, None, False, False
-        self.log = log
-        with open(log, "wb") as out:
+    def __init__(self, command, environment, log, armed=None, subjects=()):
+        self.verb, self.armed, self.asleep_until, self.counted, self.told = command.split()[0], armed, None, False, False
+        self.log, self.subjects = log, subjects
+        given = log.with_suffix(".in")
+        given.write_text("".join(f"{subject}\n" for subject in subjects))
+        with open(log, "wb") as out, open(given, "rb") as given_to:
             self.child = subprocess.Popen(
-                [arguments.program, *verb.split()], env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+                [arguments.program, *command.split()], env=environment, stdout=out, stderr=out, stdin=given_to
             )
+        given.unlink()
+
+    def has_erased(self):
+        """Whether it reported that its records are erased."""
+        return "erased for every reader" in self.log.read_text(errors="replace")
 
     def signal(self, number):
         if self.child.poll() is None:
@@ -65,6 +86,12 @@ class Process:
         except (FileNotFoundError, ProcessLookupError):
             return False
         return stat.rsplit(") ", 1)[1].startswith("T")
+
+
+def is_put_back(log):
+    """Whether all that `verify` found are erased rows that were put back."""
+    findings = [line for line in log.splitlines() if line.startswith("finding: ")]
+    return findings and all(PUT_BACK.match(line) for line in findings)
 
 
 def listens(port):
@@ -80,6 +107,8 @@ class Sender:
         self.good, self.bad = example, example.replace('"revision":2', '"revision":0')
         self.brokers, self.number, self.sending, self.failed = brokers, 0, False, 0
         self.producer = self.client()
+        # Records that may be erased: sent, and not to be sent again.
+        self.erasable, self.arriving = [], {}
         threading.Thread(target=self.send, daemon=True).start()
 
     def client(self):
@@ -89,23 +118,43 @@ class Sender:
             "partitioner": "murmur2_random", "log_level": 0, "topic.metadata.refresh.interval.ms": 2_000,
         })
 
-    def delivered(self, error, _):
+    def delivered(self, error, message):
         self.failed += error is not None
+        subject = message.key().decode()
+        if subject.startswith("e-"):
+            missing = self.arriving.pop(subject, REVISIONS) - (error is None)
+            if missing:
+                self.arriving[subject] = missing
+            else:
+                self.erasable.append(subject)
 
     def send(self):
         while True:
             self.producer.poll(0)
             time.sleep(0.05)
             for _ in range(arguments.rate // 20 if self.sending else 0):
-                subject = f"c-{self.number:08}"
-                document = self.bad if self.number % 10 == 3 else self.good
-                try:
-                    self.producer.produce(
-                        TOPIC, document.replace("46-001234-17", subject), key=subject, on_delivery=self.delivered
-                    )
-                    self.number += 1
-                except BufferError:
+                if not self.send_one():
                     break
+
+    def send_one(self):
+        """Every tenth record is a reject; every fourth names one that may be erased, and each third of these is a reject."""
+        number, revision = self.number, self.number // 4 % REVISIONS
+        is_erasable = number % 4 == 1
+        subject = f"e-{number // (4 * REVISIONS):08}" if is_erasable else f"c-{number:08}"
+        document = self.bad if number % 10 == 3 or is_erasable and revision == 0 else self.good
+        document = document.replace("46-001234-17", subject).replace('"revision":2', f'"revision":{2 + revision}')
+        try:
+            self.producer.produce(TOPIC, document, key=subject, on_delivery=self.delivered)
+        except BufferError:
+            return False
+        self.number += 1
+        return True
+
+    def send_some(self, count):
+        """Sends so many records and waits for them."""
+        for _ in range(count):
+            assert self.send_one()
+        assert self.producer.flush(60) == 0
 
     def stop(self):
         self.sending = False
@@ -157,6 +206,33 @@ class Store:
     def __init__(self, kind, folder, root, environment, proxies):
         self.kind, self.folder, self.root, self.environment, self.proxies = kind, folder, root, environment, proxies
         self.lives = 0
+        # Records that were to be erased; how many were examined; and those whose erasure was reported.
+        self.to_erase, self.examined, self.erased = [], 0, []
+
+    def choose(self, erasable, random):
+        """A few of the records that may be erased, each at most once."""
+        found = erasable[self.examined : self.examined + random.randint(1, 12)]
+        self.examined += len(found)
+        found = [subject for subject in found if random.random() < 0.7]
+        self.to_erase += found
+        return found
+
+    def files_with_erased(self):
+        """The files under the root that contain a record that was to be erased: in their bytes, or in any value."""
+        erased = {subject.encode() for subject in self.to_erase}
+        # Beside the objects, a bucket has the parts of files that were not completed.
+        folder = self.folder.parent if self.kind == "bucket" else self.folder
+        found = []
+        for path in folder.rglob("*"):
+            if not path.is_file():
+                continue
+            names = set(ERASABLE.findall(path.read_bytes()))
+            if path.suffix == ".parquet":
+                for column in pyarrow.parquet.ParquetFile(path).read().columns:
+                    names.update(ERASABLE.findall(repr(column.to_pylist()).encode()))
+            if names & erased:
+                found.append(f"{path.relative_to(folder)} contains {len(names & erased)} erased records")
+        return found
 
     def rows(self, db):
         """A table of what the chains contain, from footers and files alone."""
@@ -191,6 +267,7 @@ class Programme:
         self.logs = self.work / "logs"
         self.faults, self.ends, self.findings, self.unavailable = Counter(), Counter(), [], []
         self.processes, self.number, self.round = [], 0, 0
+        self.lasting = {}  # seconds of a command that was not killed
         shutil.rmtree(self.logs, ignore_errors=True)
         self.logs.mkdir(parents=True)
         self.services = os.environ | {"KAFKA_DATA": str(self.work / "kafka"), "S3_DATA": str(self.work / "s3"),
@@ -250,8 +327,9 @@ class Programme:
 
     # -- processes
 
-    def start(self, verb, armed=None, clock=None):
+    def start(self, command, armed=None, clock=None, subjects=()):
         self.number += 1
+        verb = command.split()[0]
         environment = {n: v for n, v in os.environ.items() if not n.startswith("PARTNER_FEEDS_")}
         settings = {
             "KAFKA_BROKERS": self.brokers, "KAFKA_TOPICS": TOPIC, "KAFKA_SESSION_TIMEOUT": f"{SESSION}s",
@@ -269,7 +347,7 @@ class Programme:
         if clock:
             environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
             self.faults["wrong clock"] += 1
-        process = Process(verb, environment, self.logs / f"{self.number:05}-{verb.split()[0]}.log", armed)
+        process = Process(command, environment, self.logs / f"{self.number:05}-{verb}.log", armed, subjects)
         self.processes.append(process)
         return process
 
@@ -296,11 +374,26 @@ class Programme:
             self.start("merge", armed)
         if not self.alive("verify") and draw() < 0.1:
             self.start("verify")
+        if not self.alive("aggregate") and draw() < 0.05:
+            self.start("aggregate")
+        if len(self.alive("purge")) < 2 and draw() < 0.1:
+            self.start("purge", self.step_of_purge(PURGE_POINTS))
+        if len(self.alive("erase")) < 2 and draw() < 0.1:
+            subjects = self.store.choose(self.sender.erasable, self.random)
+            if subjects:
+                self.start(f"{ERASE} 20s", self.step_of_purge(["erase.committed", *PURGE_POINTS]), subjects=subjects)
+
+    def step_of_purge(self, points):
+        """Perhaps a step at which an eraser or a purger is killed, or falls asleep."""
+        chance, point = self.random.random(), self.random.choice(points)
+        return (point, self.random.randint(1, 2), "kill" if chance < 0.35 else "stop") if chance < 0.5 else None
 
     def reap(self):
         for process in [p for p in self.processes if p.child.poll() is not None]:
             self.processes.remove(process)
             code = process.child.returncode
+            if process.verb == "erase" and process.has_erased():
+                self.store.erased += process.subjects
             if code == -signal.SIGKILL and process.armed and not process.told:
                 self.faults[f"killed at {process.armed[0]}"] += 1
             self.ends[f"{process.verb}: {code}"] += 1
@@ -310,7 +403,9 @@ class Programme:
                 and not (code in (-signal.SIGTERM, 130) and process.told)
                 or "panicked" in log
                 or "configuration refused" in log
-                or process.verb == "verify" and code == 1
+                or process.verb == "verify" and code == 1 and not is_put_back(log)
+                or process.verb in ("erase", "purge", "aggregate") and code == 1 and "has no records yet" not in log
+                or process.verb == "erase" and ERASABLE.search(log.encode())
                 or process.verb == "ingest" and code == 1 and "lost 5 commits in a row" not in log
             )
             if wrong:
@@ -351,6 +446,10 @@ class Programme:
             self.faults["member left"] += 1
         elif chance < 0.16 and self.alive("merge"):
             self.kill(self.random.choice(self.alive("merge")))
+        elif chance < 0.19:
+            others = [p for verb in ("erase", "purge", "aggregate") for p in self.alive(verb)]
+            if others:
+                self.kill(self.random.choice(others))
 
     def kill(self, process):
         if process.child.poll() is None:
@@ -457,35 +556,105 @@ class Programme:
             process.signal(signal.SIGKILL)
             process.child.wait()
         self.reap()
-        last = self.start("ingest --until-end")
-        try:
-            last.child.wait(CALM_MAX)
-        except subprocess.TimeoutExpired:
-            self.find(f"the end was not reached in {CALM_MAX} s of calm", last.log)
-            last.signal(signal.SIGKILL)
-            last.child.wait()
-        if last.child.returncode != 0:
-            self.find(f"a calm ingest --until-end ended with {last.child.returncode}", last.log)
-        self.processes.remove(last)
+        self.calm_run("ingest --until-end")
         while any(proxy.landing for proxy in self.proxies):
             time.sleep(0.05)
+        self.erase_again()
+
+    def calm_run(self, command, expected=(0,), subjects=()):
+        """Runs a command that nothing disturbs."""
+        process = self.start(command, subjects=subjects)
+        try:
+            process.child.wait(CALM_MAX)
+        except subprocess.TimeoutExpired:
+            self.find(f"a calm {command} did not end in {CALM_MAX} s", process.log)
+            process.signal(signal.SIGKILL)
+            process.child.wait()
+        code = process.child.returncode
+        self.processes.remove(process)
+        if code in expected:
+            process.log.unlink()
+        else:
+            self.find(f"a calm {command} ended with {code}", process.log)
+
+    def erase_again(self):
+        """What was reported as erased is not found again. After a last purge nothing is left of what was to be erased."""
+        store = self.store
+        if store.erased:
+            self.calm_run(f"{ERASE} 10s", expected=(1,), subjects=store.erased)
+        if store.to_erase:
+            self.calm_run(f"{ERASE} 10s", expected=(0, 1), subjects=store.to_erase)
+        store.erased = list(store.to_erase)
+        self.calm_run("purge")
+        for found in store.files_with_erased():
+            self.find(found)
 
     def recount(self):
         sent = self.log.read()
         db = self.log.db
         self.store.rows(db)
+        # What was erased is in the log of Kafka alone.
+        db.execute("create or replace table erased (k varchar)")
+        db.execute("insert into erased select unnest(?::varchar[])", [self.store.to_erase])
+        db.execute("create or replace table kept as select * from log anti join erased using (k)")
         twice = db.execute("select count(*) from (select p, o from held group by all having count(*) > 1)").fetchone()[0]
-        lost = db.execute("select count(*) from (select p, o from log except select p, o from held)").fetchone()[0]
-        strange = db.execute("select count(*) from (select * from held except select * from log)").fetchone()[0]
+        lost = db.execute("select count(*) from (select p, o from kept except select p, o from held)").fetchone()[0]
+        strange = db.execute("select count(*) from (select * from held except select * from kept)").fetchone()[0]
         for number, what in [(twice, "twice"), (lost, "lost"), (strange, "not as in the log")]:
             if number:
                 self.find(f"{number} records {what}")
-        whole = self.start("verify")
-        whole.child.wait()
-        self.processes.remove(whole)
-        if whole.child.returncode != 0:
-            self.find(f"verify ended with {whole.child.returncode}", whole.log)
+        self.calm_run("verify")
         return sent
+
+    # -- kills of erasers and purgers
+
+    def kill_cycle(self, kind):
+        """New records; an erasure and purges that are killed, each at a later step; and a purge that is not."""
+        self.round += 1
+        self.store, self.protocol = self.stores[kind], "cooperative"
+        self.sender.send_some(60)
+        self.calm_run("ingest --until-end")
+        if self.round % 4 < 2:
+            self.calm_run("aggregate")
+            self.calm_run(f"aggregate --as-at {time.strftime('%Y-%m-%d', time.gmtime())}")
+        subjects = self.store.choose(self.sender.erasable, self.random)
+        if not subjects:
+            return
+        first = self.random.choice(["erase.committed", "erase.committed", None, *PURGE_POINTS, *MERGE_POINTS])
+        self.killed_run(f"{ERASE} 60s", first, 1, subjects)
+        for point in self.random.sample(MERGE_POINTS, 2) + PURGE_POINTS:
+            if self.random.random() < 0.7:
+                self.killed_run("purge", point, self.random.randint(1, 2))
+            if self.random.random() < 0.2:
+                self.killed_run("purge", None)
+        self.erase_again()
+        if self.round % 10 < 2:
+            self.recount()
+        else:
+            self.calm_run("verify")
+
+    def killed_run(self, command, point, nth=1, subjects=()):
+        """Runs a command that kills itself at a step, or is killed at any moment."""
+        verb = command.split()[0]
+        began = time.monotonic()
+        process = self.start(command, (point, nth, "kill") if point else None, subjects=subjects)
+        if point is None:
+            time.sleep(self.random.uniform(0, self.lasting.get(verb, 1)))
+            process.signal(signal.SIGKILL)
+        try:
+            code = process.child.wait(CALM_MAX)
+        except subprocess.TimeoutExpired:
+            return self.find(f"{command} did not end in {CALM_MAX} s", process.log)
+        self.processes.remove(process)
+        if verb == "erase" and process.has_erased():
+            self.store.erased += subjects
+        if code == -signal.SIGKILL:
+            self.faults[f"{self.store.kind}: {verb} killed at {point or 'any moment'}"] += 1
+        elif code == 0:
+            self.lasting[verb] = time.monotonic() - began
+        else:
+            return self.find(f"{command} ended with {code}", process.log)
+        process.log.unlink()
 
     def summary(self, seconds):
         counts = Counter(self.faults)
@@ -517,9 +686,14 @@ class Programme:
             while not self.findings:
                 for kind in arguments.stores.split(","):
                     if not self.findings:
-                        self.one_round(kind)
+                        (self.kill_cycle if arguments.kills else self.one_round)(kind)
                 spent = time.monotonic() - began
-                if spent >= arguments.minutes * 60 or arguments.faults and self.injected() >= arguments.faults:
+                if arguments.kills:
+                    if self.round % 20 == 0:
+                        print(f"{self.injected()} kills in {spent:.0f} s", flush=True)
+                    if self.injected() >= arguments.kills or 0 < arguments.minutes * 60 <= spent:
+                        break
+                elif spent >= arguments.minutes * 60 or arguments.faults and self.injected() >= arguments.faults:
                     break
             self.summary(time.monotonic() - began)
         finally:
@@ -533,6 +707,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--program", default=ROOT / "target/debug/partner-feeds", help="built with debug assertions")
 parser.add_argument("--minutes", type=float, default=0.0, help="go on with rounds for so long [one of each store]")
 parser.add_argument("--faults", type=int, default=0, help="stop after the rounds in which so many were injected")
+parser.add_argument("--kills", type=int, default=0, help="kill only `erase` and `purge`, so many times")
 parser.add_argument("--round", type=float, default=40.0, help="seconds of faults in a round [40]")
 parser.add_argument("--rate", type=int, default=300, help="records sent a second [300]")
 parser.add_argument("--s3-rate", type=float, default=0.15, help="part of the requests to the bucket that go wrong [0.15]")
