@@ -19,6 +19,7 @@ use crate::files::{Fault, Faults};
 use crate::kafka::KafkaSettings;
 use crate::properties::Properties;
 use crate::reference::{Partners, Reference};
+use crate::retention::{Preserved, RetentionSettings};
 use crate::storage::StoreLocation;
 use crate::telemetry::LogFormat;
 use properties::Client;
@@ -67,6 +68,8 @@ pub struct Config {
     pub watch: WatchSettings,
     /// Where `door` accepts events over HTTP, and its limits.
     pub door: DoorSettings,
+    /// How long everything is kept.
+    pub retention: RetentionSettings,
     /// Ids of the plans to aggregate under; empty = every adopted plan, and `in-force`.
     pub plans: Vec<String>,
     resolved: String,
@@ -216,6 +219,7 @@ impl Config {
                 stall: flush_age * settings.integer("watch.stall_intervals", (2, 1_000)) as u32,
             },
             door,
+            retention: read_retention(settings),
             plans: settings.texts("aggregate.plans"),
             resolved: settings.to_string(),
         }
@@ -251,6 +255,20 @@ impl Config {
                 .0
                 .push(Fault::new("settings", "kafka.dead_letter_topic", reason));
         }
+        for period in &self.retention.kinds {
+            let Some(partner) = &period.partner else {
+                continue;
+            };
+            let partners = reference.partners.ids();
+            if !partners.contains(&**partner) {
+                let hint = hint(partner, partners.iter().copied());
+                faults.0.push(Fault::new(
+                    "settings",
+                    format!("retention.kinds.{}", period.key),
+                    format!("`{partner}` is not in partners.toml{hint}"),
+                ));
+            }
+        }
         let plans: Vec<&str> = reference
             .plans
             .iter()
@@ -282,6 +300,33 @@ impl Config {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.resolved)
+    }
+}
+
+/// How long everything is kept.
+fn read_retention(settings: &Settings) -> RetentionSettings {
+    let preserved = settings.text("retention.preserved");
+    let preserved = if preserved.is_empty() {
+        Preserved::default()
+    } else {
+        let text =
+            std::fs::read_to_string(&preserved).map_err(|error| format!("cannot be read: {error}"));
+        text.and_then(|text| Preserved::parse(&text))
+            .unwrap_or_else(|reason| {
+                settings.fault("retention.preserved", format!("file {preserved}: {reason}"));
+                Preserved::default()
+            })
+    };
+    RetentionSettings {
+        events: settings.parsed("retention.events").unwrap_or_default(),
+        quiet_months: settings.integer("retention.quiet_months", (0, 120)) as u16,
+        rejects_raw_days: settings.optional_days("retention.rejects_raw", (1, 180)),
+        kafka_days: settings.optional_days("retention.kafka", (1, 3_650)),
+        dead_letters_days: settings.optional_days("retention.dead_letters", (1, 180)),
+        backups_days: settings.optional_days("retention.backups", (1, 3_650)),
+        old_versions_days: settings.optional_days("retention.old_versions", (1, 3_650)),
+        kinds: settings.kind_periods(),
+        preserved,
     }
 }
 

@@ -36,12 +36,15 @@ pub const ERASE_POINTS: [&str; 8] = [
     "purge.certified",
 ];
 
+/// The point of `purge` after the bytes of a file's rejects were removed.
+pub const REJECTS_POINT: [&str; 1] = ["purge.bytes"];
+
 /// The points of `door`, in the order of the steps of a request.
 pub const DOOR_POINTS: [&str; 3] = ["door.judged", "door.queued", "door.confirmed"];
 
 #[cfg(debug_assertions)]
 fn is_known(name: &str) -> bool {
-    [&POINTS[..], &ERASE_POINTS, &DOOR_POINTS]
+    [&POINTS[..], &ERASE_POINTS, &REJECTS_POINT, &DOOR_POINTS]
         .iter()
         .any(|points| points.contains(&name))
 }

@@ -17,7 +17,8 @@ use crate::event::{Micros, Month, Position, TopicPartition};
 use crate::ledger::chain::{self, Chain, ChainError, Passes};
 use crate::ledger::columns::TextColumn;
 use crate::ledger::erasures::{
-    ErasedRows, Erasure, ErasureError, ErasureLog, ErasureReason, Offsets, POSITIONS_MAX, SeenEnd,
+    ErasedRows, Erasure, ErasureError, ErasureLog, ErasureReason, NotKept, Offsets, POSITIONS_MAX,
+    SeenEnd,
 };
 use crate::normalise::{self, Rows};
 use crate::reference::Reference;
@@ -46,6 +47,17 @@ pub struct RecordsToErase<'a> {
     pub source: &'a str,
     /// Their subjects.
     pub subjects: HashSet<String>,
+}
+
+/// Why records are erased.
+#[derive(Clone, Copy, Debug)]
+pub struct Grounds<'a> {
+    /// The reason.
+    pub why: ErasureReason,
+    /// The operator's reference.
+    pub case: &'a str,
+    /// The kinds whose retention period ended.
+    pub not_kept: &'a [NotKept],
 }
 
 /// Every row of some records.
@@ -98,19 +110,19 @@ impl FoundRows {
     pub async fn erase(
         &self,
         store: &Store,
-        why: ErasureReason,
-        case: &str,
+        grounds: &Grounds<'_>,
         at: Micros,
     ) -> Result<Vec<u64>, EraseError> {
         let mut log = ErasureLog::read(store).await?;
         let mut numbers = Vec::new();
         for rows in self.parts() {
             let erasure = Erasure {
-                why,
-                case: case.to_owned(),
+                why: grounds.why,
+                case: grounds.case.to_owned(),
                 at,
                 seen: self.seen.clone(),
                 rows,
+                not_kept: grounds.not_kept.to_vec(),
             };
             numbers.push(log.append(store, erasure).await?);
         }
@@ -182,26 +194,15 @@ fn find_in(
             &mut found,
             &mut subjects,
         ))?;
-        found.seen.push(SeenEnd {
-            topic: chain.partition.topic.clone(),
-            partition: chain.partition.partition,
-            end: chain.end,
-        });
+        found.seen.push(chain.seen_end());
     }
     found.records = subjects.len() as u64;
     Ok(found)
 }
 
-/// The columns that show which record a row is of, and the month it counts in.
-fn columns_read() -> Vec<&'static str> {
-    let mut columns = vec![
-        "era",
-        "offset",
-        "source",
-        "subject",
-        COLUMNS.kind.name(),
-        COLUMNS.cancellation_replaced_by.name(),
-    ];
+/// The columns that show where a row is, and the month it counts in.
+pub(crate) fn columns_of_month() -> Vec<&'static str> {
+    let mut columns = vec!["era", "offset", "source", COLUMNS.kind.name()];
     for time in [
         COLUMNS.occurred_from.definition(),
         COLUMNS.recorded_at.definition(),
@@ -224,7 +225,9 @@ fn find_accepted<'s>(
 ) -> Result<(), AggregateError> {
     let open = |path: &str| fetch(store, path, runtime);
     let files = Files::of([chain], &open);
-    files.for_each(&columns_read(), |part| {
+    let mut columns = columns_of_month();
+    columns.extend(["subject", COLUMNS.cancellation_replaced_by.name()]);
+    files.for_each(&columns, |part| {
         let rows = Rows::new(&part.batch);
         let sources = TextColumn::new(&part.batch, "source");
         let subject_texts = TextColumn::new(&part.batch, "subject");

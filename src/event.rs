@@ -3,13 +3,15 @@
 //! It imports no other module. The invariant: everything here is a small value with nothing but
 //! its own arithmetic; the rules of the contracts are in [`crate::contract`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{LazyLock, OnceLock};
 
 use jiff::civil;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One of the three services whose events the partnership receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -291,6 +293,12 @@ impl Micros {
         LONDON.to_datetime(timestamp)
     }
 
+    /// The day at Greenwich.
+    pub fn in_utc(self) -> civil::Date {
+        let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or_default();
+        TimeZone::UTC.to_datetime(timestamp).date()
+    }
+
     /// The first instant of a civil date and time in the United Kingdom.
     pub fn from_london(local: civil::DateTime) -> Option<Self> {
         let timestamp = LONDON.to_ambiguous_timestamp(local).compatible().ok()?;
@@ -315,9 +323,9 @@ impl Serialize for Micros {
 }
 
 impl<'de> Deserialize<'de> for Micros {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        let time: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let time: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
         Ok(Self(time.as_microsecond()))
     }
 }
@@ -412,6 +420,13 @@ impl fmt::Display for Month {
 impl Serialize for Month {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Month {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

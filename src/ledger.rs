@@ -607,9 +607,9 @@ pub async fn read_footer(store: &Store, path: &str) -> Result<Option<Footer>> {
         .transpose()
 }
 
-/// The greatest Kafka timestamp of a file's rows, from its statistics; `None` without rows or
-/// no file.
-pub async fn newest_received(store: &Store, path: &str) -> Result<Option<Micros>> {
+/// The least and the greatest Kafka timestamp of a file's rows, from its statistics; `None` without rows
+/// or no file.
+pub async fn times_received(store: &Store, path: &str) -> Result<Option<(Micros, Micros)>> {
     let Some(metadata) = read_metadata(store, path).await? else {
         return Ok(None);
     };
@@ -618,11 +618,25 @@ pub async fn newest_received(store: &Store, path: &str) -> Result<Option<Micros>
         .iter()
         .flat_map(RowGroupMetaData::columns);
     let received = columns.filter(|column| column.column_path().string() == "received");
-    let greatest = received.filter_map(|column| match column.statistics()? {
-        Statistics::Int64(times) => times.max_opt().copied(),
+    let ranges = received.filter_map(|column| match column.statistics()? {
+        Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
         _ => None,
     });
-    Ok(greatest.max().map(Micros))
+    let range = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    Ok(range.map(|(least, greatest)| (Micros(least), Micros(greatest))))
+}
+
+/// A file with each batch of rows as `change` makes it, which must keep their number and columns.
+/// `path` is for the error only.
+pub fn changed(
+    path: &str,
+    bytes: Bytes,
+    change: impl Fn(&RecordBatch) -> RecordBatch,
+) -> Result<Bytes> {
+    let original = copy::Original::open(path, bytes, None)?;
+    let mut rows = Encoder::new(&original.schema)?;
+    original.copy_changed(&mut rows, change)?;
+    rows.finish(&original.footer)
 }
 
 async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaData>> {
@@ -689,10 +703,10 @@ pub(crate) mod tests {
         assert_eq!(read_footer(&store, "x").await.expect("read"), Some(footer));
         assert_eq!(read_footer(&store, "y").await.expect("read"), None);
         assert_eq!(
-            newest_received(&store, "x").await.expect("read"),
-            Some(Micros(2))
+            times_received(&store, "x").await.expect("read"),
+            Some((Micros(1), Micros(2)))
         );
-        assert_eq!(newest_received(&store, "y").await.expect("read"), None);
+        assert_eq!(times_received(&store, "y").await.expect("read"), None);
     }
 
     #[tokio::test]

@@ -40,6 +40,7 @@ pub mod reference;
 pub mod rejects;
 pub mod release;
 pub mod replay;
+pub mod retention;
 pub mod scorecard;
 pub mod setup;
 mod spreadsheet;

@@ -29,7 +29,7 @@ use crate::reference::{CodeCheck, Partners, Reference, UnknownCodes};
 
 pub use producer::Publisher;
 pub(crate) use producer::{headers, producer};
-pub use topics::{TopicState, create, publisher_timed};
+pub use topics::{TopicPlan, TopicSettings, TopicState, create, describe};
 
 /// How long to wait for a broker's answer, and for a broker to accept one of the waiting events.
 pub const TIMEOUT: Duration = Duration::from_secs(30);

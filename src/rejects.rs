@@ -4,6 +4,7 @@
 //! It must not know how records are validated: it is given a [`Rejection`]. The invariant: of a
 //! record rejected as personal, no byte of value, key or header is stored.
 
+pub mod expiry;
 pub mod reader;
 
 use std::sync::{Arc, LazyLock};

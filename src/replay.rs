@@ -75,7 +75,7 @@ impl ReplayOutcome {
             Self::Rejected => "still break their contract: the partner must fix them",
             Self::Paused => "their partner is paused: resume it first",
             Self::NotConsumed => "their topic is not consumed",
-            Self::Personal => "no bytes were stored: the partner must fix and send them",
+            Self::Personal => "their bytes are not stored: the partner must fix and send them",
         }
     }
 }

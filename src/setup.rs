@@ -215,6 +215,8 @@ impl NewPartnership {
              # contains `config`, so that it finds this file.\n\n\
              [kafka]\ngroup = \"partner-feeds-{}\"  # a consumer group of its own: its offsets belong to this store\n\n\
              [reference]\nfolder = \"config\"\n\n\
+             # How long records are kept is a decision of the partnership: docs/data-protection.md proposes periods.\n\
+             # [retention]\n# events = \"7y\"\n\n\
              [aggregate]\nplans = [\"{plan}\"]  # a draft too; empty = every adopted plan\n",
             self.partnership.name,
             slug(&self.area_name)

@@ -67,7 +67,8 @@ pub enum StorageError {
     Unfit { root: String, fault: &'static str },
     #[error(
         "the store `{0}` keeps old versions of files, so nothing can be removed from it: switch \
-         versioning and Object Lock off, and delete the old versions"
+         versioning and Object Lock off, and delete the old versions; or, if a rule of the bucket deletes \
+         old versions, set retention.old_versions to its days"
     )]
     Versioned(String),
     #[error("`{0}` is not a valid name for a file of the store")]

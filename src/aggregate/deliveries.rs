@@ -74,7 +74,7 @@ pub struct MonthDelivery {
     pub month: Month,
     /// The last day on which its records may arrive and not be late.
     pub due: civil::Date,
-    /// `overdue`, `not_due`, `suspect`, `provisional` or `final`; none = before figures begin.
+    /// `not_kept`, `overdue`, `not_due`, `suspect`, `provisional` or `final`; none = before figures begin.
     pub status: Option<&'static str>,
     /// Records that count.
     pub records: i64,

@@ -39,7 +39,7 @@ impl Snapshot {
     ) -> Result<Self, AggregateError> {
         let open = |path: &str| fetch(store, path, runtime);
         let files = Files::of(chains, &open);
-        let (latest, current, before) = match settings.since {
+        let (latest, mut current, mut before) = match settings.since {
             None => {
                 let ([latest], [current]) = read_at([settings.as_at], &files, settings, progress)?;
                 (latest, current, None)
@@ -54,6 +54,11 @@ impl Snapshot {
                 (latest, current, Some(before))
             }
         };
+        if let Some(chain) = chains.first() {
+            for current in [Some(&mut current), before.as_mut()].into_iter().flatten() {
+                current.set_kept_months(&chain.kept_months);
+            }
+        }
         let (rejects, rejected) = read_rejects(store, chains, settings, runtime)?;
         Ok(Self {
             rows: latest.rows,

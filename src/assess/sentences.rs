@@ -246,6 +246,7 @@ impl<'d> Draft<'d> {
             "suspect" => "unusual",
             "provisional" => "not complete",
             "overdue" | "not_due" => "missing",
+            "not_kept" => "not kept any more",
             _ => return None,
         };
         let months = self.months_with(measure, status);
@@ -283,6 +284,19 @@ impl<'d> Draft<'d> {
                     prose!(
                         "No records of {} have arrived, so this number is too low.",
                         named(missing)
+                    )
+                })
+            }
+            "not_kept" => {
+                let months = months("not_kept");
+                Some(if months.is_empty() {
+                    prose!(
+                        "Records of this period are past their retention period, so this number is too low."
+                    )
+                } else {
+                    prose!(
+                        "The records of {} are past their retention period, so this number is too low.",
+                        named(months)
                     )
                 })
             }

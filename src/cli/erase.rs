@@ -11,13 +11,13 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::options::{SettingOptions, StoreAndBrokerOptions, open_store};
-use super::purge::{check_store, purge_all};
+use super::purge::{BROKER_WAIT, Purging, check_store};
 use super::text::counted;
 use super::{Format, now, runtime};
 use crate::config::Config;
 use crate::consume::{self, GroupObserver};
 use crate::crash;
-use crate::erase::{self, FoundRows, RecordsToErase};
+use crate::erase::{self, FoundRows, Grounds, RecordsToErase};
 use crate::event::TopicPartition;
 use crate::feedback::search::topics_of;
 use crate::ledger::chain;
@@ -25,8 +25,6 @@ use crate::ledger::erasures::ErasureReason;
 use crate::reference::Reference;
 use crate::storage::Store;
 
-/// How long a broker may take to answer.
-const BROKER_WAIT: Duration = Duration::from_secs(5);
 /// What to do if a broker does not answer.
 const UNREACHED: &str =
     "cannot read where the topics end; start the broker, or pass --without-broker";
@@ -99,9 +97,15 @@ impl Erase {
             source: &self.source,
             subjects: read_subjects()?,
         };
-        if !self.dry_run {
-            runtime.block_on(check_store(&store))?;
+        let preserved = &config.retention.preserved;
+        let mut subjects = records.subjects.iter();
+        if let Some(case) = subjects.find_map(|subject| preserved.case_of(&self.source, subject)) {
+            bail!(
+                "a record may not be erased, since it is preserved for {case}: take it out of the file of \
+                 retention.preserved first"
+            );
         }
+        let keeps_versions = !self.dry_run && runtime.block_on(check_store(&store, &config))?;
         let ends = if self.without_broker {
             Vec::new()
         } else {
@@ -122,7 +126,12 @@ impl Erase {
         if self.dry_run {
             return Ok(ExitCode::SUCCESS);
         }
-        let erased = found.erase(&store, self.why, &self.case, now());
+        let grounds = Grounds {
+            why: self.why,
+            case: &self.case,
+            not_kept: &[],
+        };
+        let erased = found.erase(&store, &grounds, now());
         let numbers = runtime.block_on(erased)?;
         crash::point("erase.committed");
         if self.format == Format::Text {
@@ -131,8 +140,16 @@ impl Erase {
                 entries(&numbers)
             );
         }
-        let purged = purge_all(&store, &config, &reference, &runtime);
-        let summary = purged
+        let purging = Purging {
+            store: &store,
+            config: &config,
+            reference: &reference,
+            runtime: &runtime,
+            keeps_versions,
+            asks_broker: !self.without_broker,
+        };
+        let summary = purging
+            .run()
             .context("the records are erased, but not yet removed from all files: run `purge`")?;
         summary.print(self.format)?;
         Ok(ExitCode::SUCCESS)

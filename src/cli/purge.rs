@@ -1,42 +1,69 @@
 //! `partner-feeds purge`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use jiff::civil;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use super::lookup::table_folders;
-use super::options::{SettingOptions, StoreOptions, open_store};
+use super::options::{SettingOptions, StoreAndBrokerOptions, open_store};
 use super::progress::NoProgress;
 use super::text::counted;
 use super::{Format, now, runtime};
 use crate::aggregate::{self, AggregateSettings, outdated_folders};
 use crate::config::Config;
 use crate::crash;
-use crate::ledger::erasures::{self, Certificate, PurgedFiles};
+use crate::erase::Grounds;
+use crate::ledger::erasures::{
+    self, Certificate, CopyUntil, ErasureReason, NotKept, OtherCopies, PurgedFiles,
+};
 use crate::ledger::merge::MergeLimits;
 use crate::ledger::purge::{PurgeReport, purge};
+use crate::publish;
 use crate::reference::Reference;
+use crate::rejects::expiry::remove_bytes;
+use crate::retention::Review;
+use crate::retention::expired::{ExpiredRecords, Expiry, find_expired};
 use crate::storage::{StorageError, Store};
 
 /// How long other commands may take to finish their tables.
 const TABLES_WAIT: Duration = Duration::from_mins(10);
 
-/// Remove erased records from every file of the store
+/// How long a broker may take to answer.
+pub(super) const BROKER_WAIT: Duration = Duration::from_secs(5);
+
+/// Remove erased records, and those past their retention period, from every file of the store
 ///
-/// Replaces the files that contain erased records by copies without them, removes files that no
-/// reader uses, and builds the tables again. Then it writes a certificate of that.
-/// It may run at any time, also several times at once, beside consumers and merges. Without an erased
-/// record it does nothing. Exit status: 0 = done, 2 = not done, run it again.
+/// Erases the records whose period of [retention] has ended, and removes the bytes of old rejects. Then
+/// replaces the files that contain erased records by copies without them, removes files that no
+/// reader uses, builds the tables again, and writes a certificate of that.
+/// It may run at any time, also several times at once, beside consumers and merges. Exit status: 0 =
+/// done, 2 = not done, run it again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  partner-feeds purge --store store")]
+  partner-feeds purge --store store
+  partner-feeds purge --dry-run --as-of 2027-04-01
+  partner-feeds purge --reviewed police.crime:2019")]
 pub(crate) struct Purge {
     #[command(flatten)]
-    options: StoreOptions,
+    options: StoreAndBrokerOptions,
+    /// Day on which retention periods have ended or not [default: today]
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<civil::Date>,
+    /// Kind and year: records up to its end were reviewed and are to be erased, such as police.crime:2019
+    #[arg(long, value_name = "KIND:YEAR")]
+    reviewed: Vec<Review>,
+    /// Change nothing; report which records are past their period
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask the broker how long its topics keep records
+    #[arg(long)]
+    without_broker: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -47,25 +74,151 @@ impl Purge {
         let (config, reference) = self.options.load()?;
         let store = open_store(&config)?;
         let runtime = runtime()?;
-        runtime.block_on(check_store(&store))?;
-        let summary = purge_all(&store, &config, &reference, &runtime)?;
+        let expiry = Expiry {
+            settings: &config.retention,
+            today: self.as_of.unwrap_or_else(|| now().in_london().date()),
+            reviews: &self.reviewed,
+        };
+        let mut reviews = self.reviewed.iter();
+        if let Some(fault) = reviews.find_map(|review| expiry.fault_of(review)) {
+            bail!("{fault}");
+        }
+        let expired = find_expired(&store, runtime.handle(), &reference, expiry)?;
+        if self.dry_run {
+            RetentionSummary::new(&expired, 0).print(self.format)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let keeps_versions = runtime.block_on(check_store(&store, &config))?;
+        if !expired.rows.is_empty() {
+            let grounds = Grounds {
+                why: ErasureReason::Retention,
+                case: &format!("retention/{}", expiry.today),
+                not_kept: &expired.not_kept,
+            };
+            runtime.block_on(expired.rows.erase(&store, &grounds, now()))?;
+            crash::point("erase.committed");
+        }
+        let rejects = match expiry.rejects_before() {
+            Some(before) => runtime.block_on(remove_bytes(&store, before, limits(&config)))?,
+            None => 0,
+        };
+        let purging = Purging {
+            store: &store,
+            config: &config,
+            reference: &reference,
+            runtime: &runtime,
+            keeps_versions,
+            asks_broker: !self.without_broker,
+        };
+        let summary = PurgeSummary {
+            retention: Some(RetentionSummary::new(&expired, rejects)),
+            ..purging.run()?
+        };
         summary.print(self.format)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Refuses a store from which nothing can be removed.
-pub(super) async fn check_store(store: &Store) -> anyhow::Result<()> {
+/// Refuses a store from which nothing can be removed. Whether it keeps old versions of files, which a
+/// rule of the bucket deletes.
+pub(super) async fn check_store(store: &Store, config: &Config) -> anyhow::Result<bool> {
     store.probe().await?;
-    if store.probe_replacement().await? {
+    let keeps_versions = store.probe_replacement().await?;
+    if keeps_versions && config.retention.old_versions_days.is_none() {
         bail!(StorageError::Versioned(store.root().to_owned()));
     }
-    Ok(())
+    Ok(keeps_versions)
+}
+
+fn limits(config: &Config) -> MergeLimits {
+    MergeLimits {
+        files: config.ingest.merge_files,
+        bytes: config.ingest.merge_bytes,
+    }
+}
+
+/// What retention did, or would do.
+#[derive(Debug, Serialize)]
+struct RetentionSummary {
+    /// Records past their period, which were erased.
+    records: u64,
+    /// Their rows.
+    rows: u64,
+    /// What is left of their kinds.
+    not_kept: Vec<NotKept>,
+    /// Records past their period that wait for a review, by kind.
+    to_review: BTreeMap<String, u64>,
+    /// Records past their period that may not be erased.
+    preserved: u64,
+    /// Rejects files from which bytes were removed.
+    rejects: u64,
+}
+
+impl RetentionSummary {
+    fn new(expired: &ExpiredRecords, rejects: u64) -> Self {
+        Self {
+            records: expired.rows.records,
+            rows: expired.rows.accepted.len() as u64,
+            not_kept: expired.not_kept.clone(),
+            to_review: expired.to_review.clone(),
+            preserved: expired.preserved,
+            rejects,
+        }
+    }
+
+    fn print(&self, format: Format) -> anyhow::Result<()> {
+        if format == Format::Json {
+            say!("{}", serde_json::to_string(self)?);
+            return Ok(());
+        }
+        self.print_text()
+    }
+
+    fn print_text(&self) -> anyhow::Result<()> {
+        if self.records == 0 && self.preserved == 0 && self.to_review.is_empty() {
+            say!("no record is past its retention period");
+        } else {
+            say!(
+                "past their retention period: {} with {}",
+                counted(self.records, "record"),
+                counted(self.rows, "row")
+            );
+        }
+        for NotKept {
+            partner,
+            kind,
+            kept_from,
+        } in &self.not_kept
+        {
+            say!("kept from {kept_from}: {kind} of {partner}");
+        }
+        for (kind, records) in &self.to_review {
+            say!(
+                "to review: {} of {kind}; then pass --reviewed {kind}:YEAR",
+                counted(*records, "record")
+            );
+        }
+        if self.preserved > 0 {
+            say!(
+                "preserved, and not erased: {}",
+                counted(self.preserved, "record")
+            );
+        }
+        if self.rejects > 0 {
+            say!(
+                "bytes of rejects removed from {}",
+                counted(self.rejects, "file")
+            );
+        }
+        Ok(())
+    }
 }
 
 /// What a purge did.
 #[derive(Debug, Serialize)]
 pub(super) struct PurgeSummary {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<RetentionSummary>,
     /// The last entry of the log that the certificates cover; 0 = nothing was ever erased.
     certified: u64,
     /// Whether this purge wrote a certificate.
@@ -77,35 +230,79 @@ pub(super) struct PurgeSummary {
 }
 
 /// Removes all erased rows, builds the tables again, and writes the certificate.
-pub(super) fn purge_all(
-    store: &Store,
-    config: &Config,
-    reference: &Reference,
-    runtime: &Runtime,
-) -> anyhow::Result<PurgeSummary> {
-    let limits = MergeLimits {
-        files: config.ingest.merge_files,
-        bytes: config.ingest.merge_bytes,
-    };
-    let PurgeReport { log, ends, files } = runtime.block_on(purge(store, limits))?;
-    let (tables, deleted) = rebuild_tables(store, config, reference, runtime, log)
-        .context("cannot build the tables again without the erased records")?;
-    crash::point("purge.tables");
-    let certified = runtime.block_on(erasures::certificates(store))?;
-    let is_new = log > 0 && !certified.contains_key(&log);
-    if is_new {
-        let mut certificate = Certificate::new(log, now(), ends, files);
-        certificate.tables.clone_from(&tables);
-        runtime.block_on(certificate.create(store))?;
-        crash::point("purge.certified");
+pub(super) struct Purging<'a> {
+    pub(super) store: &'a Store,
+    pub(super) config: &'a Config,
+    pub(super) reference: &'a Reference,
+    pub(super) runtime: &'a Runtime,
+    /// Whether the store keeps old versions of files.
+    pub(super) keeps_versions: bool,
+    /// Whether the broker is asked how long its topics keep records.
+    pub(super) asks_broker: bool,
+}
+
+impl Purging<'_> {
+    pub(super) fn run(&self) -> anyhow::Result<PurgeSummary> {
+        let (store, config, runtime) = (self.store, self.config, self.runtime);
+        let PurgeReport { log, ends, files } = runtime.block_on(purge(store, limits(config)))?;
+        let (tables, deleted) = rebuild_tables(store, config, self.reference, runtime, log)
+            .context("cannot build the tables again without the erased records")?;
+        crash::point("purge.tables");
+        let certified = runtime.block_on(erasures::certificates(store))?;
+        let is_new = log > 0 && !certified.contains_key(&log);
+        if is_new {
+            let mut certificate = Certificate::new(log, now(), ends, files);
+            certificate.tables.clone_from(&tables);
+            certificate.copies = self.other_copies(&certificate);
+            runtime.block_on(certificate.create(store))?;
+            crash::point("purge.certified");
+        }
+        Ok(PurgeSummary {
+            retention: None,
+            certified: log,
+            is_new,
+            files,
+            tables,
+            deleted,
+        })
     }
-    Ok(PurgeSummary {
-        certified: log,
-        is_new,
-        files,
-        tables,
-        deleted,
-    })
+
+    /// Until when other places may have copies of what is certified.
+    fn other_copies(&self, certificate: &Certificate) -> OtherCopies {
+        let retention = &self.config.retention;
+        let until = |days: u64| {
+            let days = jiff::Span::new().days(days.min(100_000) as i64);
+            certificate.at.in_utc().saturating_add(days).to_string()
+        };
+        let days_until = |days: Option<u16>| days.map(|days| until(days.into()));
+        let ends = certificate.ends.iter();
+        let mut topics: BTreeSet<&str> = ends.map(|end| &*end.topic).collect();
+        topics.extend(self.config.kafka.dead_letter_topic.as_deref());
+        let described = self.asks_broker.then(|| {
+            let described =
+                publish::describe(&self.config.kafka, topics.iter().copied(), BROKER_WAIT);
+            self.runtime.block_on(described)
+        });
+        let described = described.and_then(Result::ok).unwrap_or_default();
+        let of_topic = |name: &str| match described.iter().find(|topic| topic.name == name) {
+            Some(topic) => CopyUntil {
+                until: topic.days().map(until),
+                by: "retention.ms and segment.ms of the topic".to_owned(),
+            },
+            None => CopyUntil {
+                until: None,
+                by: "not known: the broker was not asked or did not answer".to_owned(),
+            },
+        };
+        let kafka = topics
+            .iter()
+            .map(|name| ((*name).to_owned(), of_topic(name)));
+        OtherCopies {
+            kafka: kafka.collect(),
+            versions_until: days_until(retention.old_versions_days.filter(|_| self.keeps_versions)),
+            backups_until: days_until(retention.backups_days),
+        }
+    }
 }
 
 /// Builds the tables again that were built before an erasure, and deletes those that the settings do
@@ -142,6 +339,9 @@ impl PurgeSummary {
         if format == Format::Json {
             say!("{}", serde_json::to_string(self)?);
             return Ok(());
+        }
+        if let Some(retention) = &self.retention {
+            retention.print_text()?;
         }
         if self.certified == 0 {
             say!("nothing was ever erased from this store");

@@ -23,7 +23,7 @@ use crate::ledger::rules::LedgerRule;
 use crate::ledger::{self, Tree};
 use crate::paused;
 use crate::pipeline::{disagreement, durable_offset};
-use crate::publish;
+use crate::publish::{self, TopicSettings};
 use crate::reference::Reference;
 use crate::reference::unknown_codes::UnknownCode;
 use crate::storage::{StorageError, Store};
@@ -126,8 +126,10 @@ impl Status {
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         // What is wrong with the broker is reported below.
         if let Some(Ok(_)) = before {
-            let timed = publish::publisher_timed(&config.kafka, &names, BROKER_WAIT);
-            found.publisher_times = runtime.block_on(timed).unwrap_or_default();
+            let dead_letters = config.kafka.dead_letter_topic.as_deref();
+            let names = names.into_iter().chain(dead_letters);
+            let described = publish::describe(&config.kafka, names, BROKER_WAIT);
+            found.add_topics(&config, runtime.block_on(described).unwrap_or_default());
         }
         let read = before.map(|before| {
             before
@@ -216,6 +218,27 @@ impl StatusReport {
         }
         self.read_erasures(store).await?;
         Ok(surveys)
+    }
+
+    /// What the broker reports of the topics.
+    fn add_topics(&mut self, config: &Config, topics: Vec<TopicSettings>) {
+        for topic in topics {
+            let is_dead_letter_topic = config.kafka.dead_letter_topic.as_ref() == Some(&topic.name);
+            let days = if is_dead_letter_topic {
+                config.retention.dead_letters_days
+            } else {
+                config.retention.kafka_days
+            };
+            if let Some(fault) = days.and_then(|days| topic.fault_of_retention(days)) {
+                self.to_do.push(format!(
+                    "topic {}: {fault}; change it on the broker, or [retention] in the settings",
+                    topic.name
+                ));
+            }
+            if !topic.has_log_append_time && !is_dead_letter_topic {
+                self.publisher_times.push(topic.name);
+            }
+        }
     }
 
     async fn read_erasures(&mut self, store: &Store) -> Result<(), ChainError> {
@@ -446,7 +469,11 @@ async fn newest_record(store: &Store, chain: &Chain) -> Result<Option<Micros>, C
         .map(|name| ledger::rejects_file(&chain.partition, name));
     let mut newest = None;
     for path in std::iter::once(last.path.clone()).chain(rejects) {
-        newest = newest.max(ledger::newest_received(store, &path).await?);
+        newest = newest.max(
+            ledger::times_received(store, &path)
+                .await?
+                .map(|(_, last)| last),
+        );
     }
     Ok(newest)
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::options::{BrokerOptions, SettingOptions};
 use super::{exit_code, runtime};
-use crate::publish::{self, TIMEOUT, TopicState};
+use crate::publish::{self, TIMEOUT, TopicPlan, TopicState};
 
 /// Partitions of a new topic: the most consumers that can share it.
 const PARTITIONS: i32 = 6;
@@ -25,7 +25,7 @@ enum TopicsAction {
     /// Create the missing topics of partners.toml and the dead-letter topic of the settings
     ///
     /// The broker sets the time of their records (`LogAppendTime`), so that no publisher can
-    /// backdate one. Exit status: 0 = all topics exist, 1 = the broker refused to create one, 2 = no
+    /// backdate one. They are deleted after the times of [retention]. Exit status: 0 = all topics exist, 1 = the broker refused to create one, 2 = no
     /// broker answered.
     Create(CreateTopics),
 }
@@ -56,14 +56,27 @@ impl TopicsCommand {
 impl CreateTopics {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.options.load()?;
-        let feeds = config.topics(&reference.partners).map(|(name, _)| name);
-        let names: Vec<&str> = feeds
-            .chain(config.kafka.dead_letter_topic.as_deref())
-            .collect();
+        let feeds = config
+            .topics(&reference.partners)
+            .map(|(name, _)| TopicPlan {
+                name,
+                days: config.retention.kafka_days,
+                is_dead_letter_topic: false,
+            });
+        let dead_letters = config
+            .kafka
+            .dead_letter_topic
+            .as_deref()
+            .map(|name| TopicPlan {
+                name,
+                days: config.retention.dead_letters_days,
+                is_dead_letter_topic: true,
+            });
+        let plans: Vec<TopicPlan<'_>> = feeds.chain(dead_letters).collect();
         let runtime = runtime()?;
         let created = publish::create(
             &config.kafka,
-            &names,
+            &plans,
             self.partitions,
             self.replication,
             TIMEOUT,

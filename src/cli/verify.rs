@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::options::{SettingOptions, StoreOptions, open_store};
 use super::text::{align_right, contradictions_text, counted, ignore_closed_pipe, table};
 use super::{Format, exit_code, runtime};
-use crate::aggregate::inspect;
+use crate::aggregate::{inspect, outdated_folders};
+use crate::event::Position;
 use crate::ledger::Gap;
-use crate::ledger::rules::Finding;
+use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::verify::{PartitionSummary, VerifyReport, verify};
 
 /// Check that every record read is in the store, exactly once
@@ -38,7 +39,11 @@ impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (config, reference) = self.options.load()?;
         let (store, runtime) = (open_store(&config)?, runtime()?);
-        let report = runtime.block_on(verify(&store))?;
+        let mut report = runtime.block_on(verify(&store))?;
+        let outdated = runtime.block_on(outdated_folders(&store, report.certified))?;
+        report
+            .findings
+            .extend(outdated.iter().map(|folder| outdated_finding(folder)));
         // The rows of a damaged store cannot be relied on.
         let inspection = if report.findings.is_empty() {
             inspect(&store, &reference, runtime.handle())?
@@ -52,6 +57,16 @@ impl Verify {
             Format::Json => print_json(&report, &contradictions, out),
         })?;
         Ok(exit_code(!report.findings.is_empty()))
+    }
+}
+
+/// Tables that may contain what a certificate says is gone.
+fn outdated_finding(folder: &str) -> Finding {
+    Finding {
+        file: folder.to_owned(),
+        position: Position::ORIGIN,
+        rule: LedgerRule::Erased,
+        detail: "was built before a certified erasure: run `purge`".to_owned(),
     }
 }
 

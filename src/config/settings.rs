@@ -2,9 +2,10 @@
 //!
 //! [`super::Config`] gives them their meaning. A secret value never appears in a fault or text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -16,12 +17,15 @@ use crate::files::Faults;
 use crate::files::fault::{FaultSink, hint};
 use crate::files::toml_reader::parse;
 use crate::properties::{Properties, is_secret};
+use crate::retention::{AfterPeriod, KindPeriod};
 use crate::storage::is_property;
 
 /// The built-in file, which names every setting.
 const BUILT_IN: &str = include_str!("../../config/partner-feeds.toml");
 /// The prefix of the variables that S3's own tools read.
 const AWS: &str = "AWS_";
+/// The section of the retention periods of kinds, whose names are not fixed.
+const KINDS_RETAINED: &str = "retention.kinds.";
 /// Environment variables for logging and tests, which are not settings.
 const NOT_SETTINGS: [&str; 3] = ["CRASH_", "LOG", "TEST_"];
 
@@ -149,7 +153,10 @@ impl Settings {
     }
 
     fn set(&mut self, key: &str, value: Value, origin: &str) {
-        if self.by_key.contains_key(key) || Client::of(key).is_some() {
+        let is_known = self.by_key.contains_key(key)
+            || Client::of(key).is_some()
+            || key.starts_with(KINDS_RETAINED);
+        if is_known {
             self.by_key.insert(
                 key.to_owned(),
                 Setting {
@@ -271,6 +278,74 @@ impl Settings {
             within,
         )
         .flatten()
+    }
+
+    /// A value that is read from a text.
+    pub(super) fn parsed<T: FromStr<Err = &'static str>>(&self, key: &str) -> Option<T> {
+        match self.text(key).parse() {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.fault(key, reason);
+                None
+            }
+        }
+    }
+
+    /// Days such as `60d`, or none where the text is empty.
+    pub(super) fn optional_days(&self, key: &str, (low, high): (u16, u16)) -> Option<u16> {
+        let within = |value: &Value| match value.as_str()? {
+            "" => Some(None),
+            text => {
+                let days: u16 = text.strip_suffix('d')?.parse().ok()?;
+                (low..=high).contains(&days).then_some(Some(days))
+            }
+        };
+        self.typed(
+            key,
+            &format!("days from {low}d to {high}d, or empty"),
+            within,
+        )
+        .flatten()
+    }
+
+    /// The retention periods of kinds.
+    pub(super) fn kind_periods(&self) -> Vec<KindPeriod> {
+        let mut keys: BTreeSet<&str> = BTreeSet::new();
+        for key in self
+            .by_key
+            .keys()
+            .filter_map(|key| key.strip_prefix(KINDS_RETAINED))
+        {
+            let mut parts = [".after", ".action"].iter();
+            let kind = parts.find_map(|part| key.strip_suffix(part));
+            keys.insert(kind.unwrap_or(key));
+        }
+        let read = keys.into_iter().filter_map(|kind| {
+            let own = format!("{KINDS_RETAINED}{kind}");
+            let (key, after) = if self.by_key.contains_key(&own) {
+                (own.clone(), AfterPeriod::Erase)
+            } else {
+                let action = format!("{own}.action");
+                let after = if self.by_key.contains_key(&action) {
+                    self.choice(&action, &AfterPeriod::ALL)
+                } else {
+                    AfterPeriod::Erase
+                };
+                (format!("{own}.after"), after)
+            };
+            if !self.by_key.contains_key(&key) {
+                self.fault(&key, "is missing");
+                return None;
+            }
+            match KindPeriod::parse(kind, self.parsed(&key)?, after) {
+                Ok(period) => Some(period),
+                Err(reason) => {
+                    self.fault(&own, reason);
+                    None
+                }
+            }
+        });
+        read.collect()
     }
 
     /// The properties of a client; those given as files are read.

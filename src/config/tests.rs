@@ -2,6 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::ledger::merge::MergeLimits;
+use crate::retention::{AfterPeriod, Period};
 
 /// The settings of a file and an environment.
 fn resolve(
@@ -226,4 +227,81 @@ fn topics_and_plans_must_be_held() {
         told.contains("aggregate.plans: unknown plan `smp-2017-81`; did you mean `smp-2017-18`?"),
         "{told}"
     );
+}
+
+#[test]
+fn retention_has_periods_of_kinds_and_a_file_of_preserved_records() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("preserved.toml");
+    let records =
+        "[[record]]\ncase = \"DP-7\"\nsource = \"urn:partner:a:b\"\nsubjects = [\"46-1\"]\n";
+    fs::write(&path, records).expect("file");
+    let file = format!(
+        "[retention]\nevents = \"7y\"\npreserved = {:?}\nkafka = \"14d\"\n[retention.kinds]\n\
+         \"police.crime\" = {{ after = \"7y\", action = \"review\" }}\n\"kent-police:referral\" = \"36m\"\n",
+        path.to_str().expect("UTF-8")
+    );
+    let config = resolve(&file, &[], |o| o).expect("config");
+    let retention = &config.retention;
+    assert_eq!(
+        (
+            retention.events,
+            retention.quiet_months,
+            retention.rejects_raw_days
+        ),
+        (Period::Months(84), 12, Some(60))
+    );
+    assert_eq!(
+        (
+            retention.kafka_days,
+            retention.dead_letters_days,
+            retention.backups_days
+        ),
+        (Some(14), Some(14), None)
+    );
+    let kinds = retention
+        .kinds
+        .iter()
+        .map(|kind| (&*kind.key, kind.period, kind.after));
+    let expected = [
+        (
+            "kent-police:referral",
+            Period::Months(36),
+            AfterPeriod::Erase,
+        ),
+        ("police.crime", Period::Months(84), AfterPeriod::Review),
+    ];
+    assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    assert_eq!(
+        retention.preserved.case_of("urn:partner:a:b", "46-1"),
+        Some("DP-7")
+    );
+    let reference = Reference::load(None).expect("reference");
+    config.check(&reference).expect("whole");
+
+    let wrong = "[retention]\nevents = \"7\"\nrejects_raw = \"181d\"\npreserved = \"absent.toml\"\n\
+                  [retention.kinds]\ncrimes = \"7y\"\ncount = \"7y\"\n\
+                  \"crime\" = { action = \"erase\" }\n\"incident\" = { after = \"7y\", action = \"burn\" }\n";
+    let faults = resolve(wrong, &[], |o| o).expect_err("faults").to_string();
+    for key in [
+        "events",
+        "rejects_raw",
+        "preserved",
+        "kinds.crimes",
+        "kinds.count",
+        "kinds.crime.after",
+        "kinds.incident.action",
+    ] {
+        assert!(
+            faults.contains(&format!("retention.{key}:")),
+            "{key}: {faults}"
+        );
+    }
+    let unknown =
+        resolve("[retention.kinds]\n\"kent:crime\" = \"7y\"\n", &[], |o| o).expect("config");
+    let fault = unknown
+        .check(&reference)
+        .expect_err("an unknown partner")
+        .to_string();
+    assert!(fault.contains("`kent` is not in partners.toml"), "{fault}");
 }

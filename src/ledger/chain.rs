@@ -6,13 +6,16 @@
 //! that was already removed, and take an older one for the latest.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 
 use crate::crash;
 use crate::event::{Position, TopicPartition};
-use crate::ledger::erasures::{self, ErasedPositions, ErasureError, ErasureLog};
+use crate::ledger::erasures::{
+    self, ErasedPositions, ErasureError, ErasureLog, KeptMonths, SeenEnd,
+};
 use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::{
     Footer, LedgerError, Purged, Tree, coordinates, decode_name, file_position, read_footer,
@@ -313,6 +316,8 @@ pub struct Chain {
     pub end: Position,
     /// The positions that are erased: no reader returns their rows.
     pub erased: ErasedPositions,
+    /// The months that retention left.
+    pub kept_months: Arc<KeptMonths>,
 }
 
 impl Chain {
@@ -322,6 +327,15 @@ impl Chain {
         Ok(store
             .exists(&Tree::Ledger.file(&self.partition, self.ledger_end))
             .await?)
+    }
+
+    /// Where it ends, as the erasure log states it.
+    pub fn seen_end(&self) -> SeenEnd {
+        SeenEnd {
+            topic: self.partition.topic.clone(),
+            partition: self.partition.partition,
+            end: self.end,
+        }
     }
 
     /// Whether a record was erased since the chain was read. To be called after reading the files.
@@ -496,7 +510,9 @@ type FooterCache = HashMap<String, Footer>;
 /// Reads a chain, and then the erasure log.
 pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<Survey> {
     let mut survey = survey_files(store, partition).await?;
-    survey.chain.erased = ErasureLog::read(store).await?.erased(partition);
+    let log = ErasureLog::read(store).await?;
+    survey.chain.erased = log.erased(partition);
+    survey.chain.kept_months = Arc::new(log.kept_months());
     Ok(survey)
 }
 
@@ -528,8 +544,10 @@ pub(crate) async fn survey_all(store: &Store) -> Result<Vec<Survey>> {
         .try_collect()
         .await?;
     let log = ErasureLog::read(store).await?;
+    let kept_months = Arc::new(log.kept_months());
     for Survey { chain, .. } in &mut surveys {
         chain.erased = log.erased(&chain.partition);
+        chain.kept_months = Arc::clone(&kept_months);
     }
     Ok(surveys)
 }
@@ -568,6 +586,7 @@ async fn survey_once(
         ledger_end,
         end,
         erased: ErasedPositions::default(),
+        kept_months: Arc::default(),
     };
     Ok(Survey {
         chain,

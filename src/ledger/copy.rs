@@ -89,6 +89,20 @@ impl Original {
         Ok(rows_copied)
     }
 
+    /// Adds its rows to a file of the same columns, each batch as `change` makes it.
+    pub(super) fn copy_changed(
+        &self,
+        to: &mut Encoder,
+        change: impl Fn(&RecordBatch) -> RecordBatch,
+    ) -> Result<()> {
+        for (number, group) in self.metadata.metadata().row_groups().iter().enumerate() {
+            self.decode(number, group, &KeptRows::All, |rows| {
+                to.write(&change(rows))
+            })?;
+        }
+        Ok(())
+    }
+
     /// Passes on the rows of a row group, in batches as large as they are encoded. Columns without
     /// a value are not read, but filled in.
     fn decode(

@@ -16,7 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::attempt;
-use crate::event::{Micros, Position, TopicPartition};
+use crate::event::{Micros, Month, Position, TopicPartition};
 use crate::file_format::{self, JsonFileError, NewerFile};
 use crate::hex;
 use crate::ledger::{CREATE_PAUSE, CREATES_MAX};
@@ -202,6 +202,31 @@ impl FromStr for Offsets {
     }
 }
 
+/// A partner's kind of record of which the months before one are not kept: their retention period
+/// ended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NotKept {
+    /// The partner.
+    pub partner: String,
+    /// The kind of record.
+    pub kind: String,
+    /// The first month that is kept.
+    pub kept_from: Month,
+}
+
+/// What retention erased: of each partner's kind, the first month that is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptMonths(Vec<NotKept>);
+
+impl KeptMonths {
+    /// The first month of a partner's kind that is kept; none = all are.
+    pub fn first(&self, partner: &str, kind: &str) -> Option<Month> {
+        let of_kind = self.0.iter();
+        let of_kind = of_kind.filter(|months| months.partner == partner && months.kind == kind);
+        of_kind.map(|months| months.kept_from).max()
+    }
+}
+
 /// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasureEntry {
@@ -226,6 +251,9 @@ pub struct ErasureEntry {
     pub seen: Vec<SeenEnd>,
     /// The erased rows.
     pub rows: Vec<ErasedRows>,
+    /// The kinds whose retention period ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_kept: Vec<NotKept>,
 }
 
 /// What an entry states besides its place in the log.
@@ -241,6 +269,8 @@ pub struct Erasure {
     pub seen: Vec<SeenEnd>,
     /// The erased rows.
     pub rows: Vec<ErasedRows>,
+    /// The kinds whose retention period ended.
+    pub not_kept: Vec<NotKept>,
 }
 
 /// The claim that everything up to an entry was removed from every file.
@@ -257,6 +287,28 @@ pub struct Certificate {
     pub files: PurgedFiles,
     /// Folders of tables that were built again.
     pub tables: Vec<String>,
+    /// Until when other places may have copies.
+    pub copies: OtherCopies,
+}
+
+/// Until when other places may have copies of erased records, as dates (UTC).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherCopies {
+    /// The topics in Kafka, by name.
+    pub kafka: BTreeMap<String, CopyUntil>,
+    /// Old versions of files in a bucket; none = it keeps none.
+    pub versions_until: Option<String>,
+    /// Backups; none = the settings do not state how long they are kept.
+    pub backups_until: Option<String>,
+}
+
+/// Until when a topic may have a copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyUntil {
+    /// The date; none = not known, or for good.
+    pub until: Option<String>,
+    /// What says so.
+    pub by: String,
 }
 
 /// Where the merged part of a chain ended.
@@ -295,6 +347,7 @@ impl Certificate {
             ends,
             files,
             tables: Vec::new(),
+            copies: OtherCopies::default(),
         }
     }
 
@@ -405,6 +458,12 @@ impl ErasureLog {
         .collect()
     }
 
+    /// What its entries left of each partner's kind.
+    pub fn kept_months(&self) -> KeptMonths {
+        let not_kept = self.entries().flat_map(|entry| &entry.not_kept);
+        KeptMonths(not_kept.cloned().collect())
+    }
+
     /// The erased positions of a partition.
     pub fn erased(&self, partition: &TopicPartition) -> ErasedPositions {
         self.erased_by(partition, self.end())
@@ -448,6 +507,7 @@ impl ErasureLog {
                 attempt: attempt.clone(),
                 seen: erasure.seen.clone(),
                 rows: erasure.rows.clone(),
+                not_kept: erasure.not_kept.clone(),
             };
             let text = serde_json::to_string(&entry).expect("an entry goes into JSON");
             let is_own =
@@ -645,6 +705,7 @@ mod tests {
                 accepted: offsets.len() as u64,
                 rejected: 0,
             }],
+            not_kept: Vec::new(),
         }
     }
 

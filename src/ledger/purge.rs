@@ -92,14 +92,17 @@ pub async fn purge(store: &Store, limits: MergeLimits) -> Result<PurgeReport> {
                 partition,
                 erased: &erased,
             };
-            pass.merge(limits).await?;
+            let last = erased.last().unwrap_or_default();
+            // From then on, no journal file of the chain can contain an erased row.
+            merge_beyond(store, partition, last, limits).await?;
+            crash::point("purge.merged");
             match pass.replace_files(&mut log, &mut files).await {
                 Err(PurgeError::Storage(error @ StorageError::Failed { .. })) => {
                     failure = Some(error); // the second scan shows what the file contains now
                 }
                 replaced => replaced?,
             }
-            pass.remove_files(&mut files).await?;
+            remove_unused(store, partition, last, &mut files).await?;
         }
         crash::point("purge.swept");
         let mut ends = Vec::new();
@@ -130,6 +133,50 @@ pub async fn purge(store: &Store, limits: MergeLimits) -> Result<PurgeReport> {
     Err(failure.map_or(PurgeError::Unfinished, PurgeError::Storage))
 }
 
+/// Merges until the ledger end is beyond a position of the chain.
+pub(crate) async fn merge_beyond(
+    store: &Store,
+    partition: &TopicPartition,
+    position: Position,
+    limits: MergeLimits,
+) -> Result<()> {
+    let mut lost_merges = 0;
+    while chain::ledger_end(store, partition).await?.position <= position {
+        if merge::merge(store, partition, limits).await?.is_none() {
+            lost_merges += 1;
+            if lost_merges >= MERGES_LOST_MAX {
+                return Err(PurgeError::NotMerged {
+                    partition: partition.clone(),
+                    position,
+                });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the other files below the ledger end: superseded journal files, unused rejects files, and
+/// what killed writers left. Whether one of them may have contained a row up to a position.
+pub(crate) async fn remove_unused(
+    store: &Store,
+    partition: &TopicPartition,
+    last: Position,
+    files: &mut PurgedFiles,
+) -> Result<bool> {
+    let swept = merge::sweep(store, partition, Position::ORIGIN).await?;
+    files.journal_swept += swept.journal as u64;
+    files.orphans_swept += swept.rejects as u64;
+    // Past the last erased row, merges continue to leave files.
+    let mut may_contain = swept.first.is_some_and(|first| first <= last);
+    for end in [last.at(last.offset + 1).min(swept.to), swept.to] {
+        let temporary = chain::remove_leftovers(store, partition, end, end).await?;
+        files.temporary_removed += temporary as u64;
+        may_contain |= temporary > 0 && end <= last.at(last.offset + 1);
+    }
+    Ok(may_contain)
+}
+
 /// One pass over a partition.
 struct Pass<'a> {
     store: &'a Store,
@@ -138,36 +185,6 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Merges until no journal file of the chain can contain an erased row.
-    async fn merge(&self, limits: MergeLimits) -> Result<()> {
-        let Some(last) = self.erased.last() else {
-            return Ok(());
-        };
-        let mut lost_merges = 0;
-        loop {
-            let end = chain::ledger_end(self.store, self.partition)
-                .await?
-                .position;
-            if end > last {
-                crash::point("purge.merged");
-                return Ok(());
-            }
-            if merge::merge(self.store, self.partition, limits)
-                .await?
-                .is_none()
-            {
-                lost_merges += 1;
-                if lost_merges >= MERGES_LOST_MAX {
-                    return Err(PurgeError::NotMerged {
-                        partition: self.partition.clone(),
-                        position: last,
-                    });
-                }
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
-
     /// Replaces the ledger files, and their rejects files, that may contain an erased row.
     async fn replace_files(&self, log: &mut ErasureLog, files: &mut PurgedFiles) -> Result<()> {
         let chain = chain::read(self.store, self.partition).await?;
@@ -268,23 +285,6 @@ impl Pass<'_> {
         Ok(Original::open(path, bytes, None)?)
     }
 
-    /// Removes the other files below the ledger end: superseded journal files, unused rejects files, and
-    /// what killed writers left. Whether one of them may have contained an erased row.
-    async fn remove_files(&self, files: &mut PurgedFiles) -> Result<bool> {
-        let swept = merge::sweep(self.store, self.partition, Position::ORIGIN).await?;
-        files.journal_swept += swept.journal as u64;
-        files.orphans_swept += swept.rejects as u64;
-        // Past the last erased row, merges continue to leave files.
-        let last = self.erased.last().unwrap_or_default();
-        let mut may_contain = swept.first.is_some_and(|first| first <= last);
-        for end in [last.at(last.offset + 1).min(swept.to), swept.to] {
-            let temporary = chain::remove_leftovers(self.store, self.partition, end, end).await?;
-            files.temporary_removed += temporary as u64;
-            may_contain |= temporary > 0 && end <= last.at(last.offset + 1);
-        }
-        Ok(may_contain)
-    }
-
     /// Whether no file contains an erased row, by a scan of all rows that were near one.
     async fn is_clean(&self, files: &mut PurgedFiles) -> Result<bool> {
         let chain = chain::read(self.store, self.partition).await?;
@@ -310,6 +310,7 @@ impl Pass<'_> {
             let folder = tree.folder(self.partition);
             self.store.sync_folder(&folder).await?;
         }
-        Ok(!self.remove_files(files).await?)
+        let last = self.erased.last().unwrap_or_default();
+        Ok(!remove_unused(self.store, self.partition, last, files).await?)
     }
 }

@@ -49,7 +49,8 @@ rules! {
     Gap = "gap",
     /// This program knows the version of the schema.
     Schema = "schema",
-    /// Rows are missing only where they were erased, and once a certificate says so, they are gone.
+    /// Rows are missing only where they were erased; once a certificate says so, they are gone, and
+    /// tables were built after it.
     Erased = "erased",
     /// The erasure log is numbered from 1, and each entry has the checksum of the one before.
     Log = "log",

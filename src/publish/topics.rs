@@ -14,10 +14,78 @@ use crate::kafka::{self, Unreached};
 
 /// The topic setting on which every rule about "now" depends.
 const TIMESTAMPS: (&str, &str) = ("message.timestamp.type", "LogAppendTime");
-/// The settings of the dead-letter topic: records are deleted after two weeks, since the store keeps
-/// the rejects, and need no key.
-const DEAD_LETTERS: [(&str, &str); 2] =
-    [("cleanup.policy", "delete"), ("retention.ms", "1209600000")];
+/// How long a topic keeps a record after its segment was closed.
+const RETENTION: &str = "retention.ms";
+/// How long a segment stays open: until then, none of its records is deleted.
+const SEGMENT: &str = "segment.ms";
+/// The shares of a topic's retention time for which a segment stays open.
+const SEGMENTS: u64 = 10;
+/// Dead letters need no key, so the topic must not be compacted.
+const NOT_COMPACTED: (&str, &str) = ("cleanup.policy", "delete");
+
+const MILLIS_PER_DAY: u64 = 86_400_000;
+
+/// A topic to create.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicPlan<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Days that it keeps records; none = the broker decides.
+    pub days: Option<u16>,
+    /// Whether it is for dead letters.
+    pub is_dead_letter_topic: bool,
+}
+
+impl<'a> TopicPlan<'a> {
+    fn new_topic(&self, partitions: i32, replication: i32, times: &'a [String; 2]) -> NewTopic<'a> {
+        let mut topic = NewTopic::new(self.name, partitions, TopicReplication::Fixed(replication))
+            .set(TIMESTAMPS.0, TIMESTAMPS.1);
+        if self.days.is_some() {
+            topic = topic.set(RETENTION, &times[0]).set(SEGMENT, &times[1]);
+        }
+        if self.is_dead_letter_topic {
+            topic = topic.set(NOT_COMPACTED.0, NOT_COMPACTED.1);
+        }
+        topic
+    }
+
+    /// Its retention time and that of a segment, in milliseconds.
+    fn times(&self) -> [String; 2] {
+        let retention = u64::from(self.days.unwrap_or_default()) * MILLIS_PER_DAY;
+        [retention, retention / SEGMENTS].map(|millis| millis.to_string())
+    }
+}
+
+/// What a broker reports of a topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// Its name.
+    pub name: String,
+    /// Whether the broker sets the time of its records.
+    pub has_log_append_time: bool,
+    /// Milliseconds that it keeps records; none = for good.
+    pub retention_ms: Option<u64>,
+    /// Milliseconds for which a segment stays open.
+    pub segment_ms: u64,
+}
+
+impl TopicSettings {
+    /// The time after which a record is deleted, whatever its segment, in whole days; none = never.
+    pub fn days(&self) -> Option<u64> {
+        let millis = self.retention_ms?.saturating_add(self.segment_ms);
+        Some(millis.div_ceil(MILLIS_PER_DAY))
+    }
+
+    /// Why it does not keep records for some days; none = it does.
+    pub fn fault_of_retention(&self, days: u16) -> Option<String> {
+        let wanted = u64::from(days) * MILLIS_PER_DAY;
+        let found = self
+            .retention_ms
+            .map_or("-1 (for good)".to_owned(), |ms| ms.to_string());
+        (self.retention_ms != Some(wanted))
+            .then(|| format!("its {RETENTION} is {found}, not {wanted} ({days} days)"))
+    }
+}
 
 /// The pause between two looks at a topic that the broker does not list yet.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
@@ -31,8 +99,8 @@ pub enum TopicState {
     Existed {
         /// Its number of partitions.
         partitions: usize,
-        /// Whether its records have the broker's time.
-        log_append_time: bool,
+        /// What differs from the topic that would have been created.
+        differences: Vec<String>,
     },
     /// The broker refused to create it.
     Refused(RDKafkaErrorCode),
@@ -44,14 +112,12 @@ impl fmt::Display for TopicState {
             Self::Created => f.write_str("created"),
             Self::Existed {
                 partitions,
-                log_append_time,
+                differences,
             } => {
                 write!(f, "exists already, partitions: {partitions}")?;
-                if *log_append_time {
-                    Ok(())
-                } else {
-                    write!(f, "; its {} is not {}", TIMESTAMPS.0, TIMESTAMPS.1)
-                }
+                differences
+                    .iter()
+                    .try_for_each(|difference| write!(f, "; {difference}"))
             }
             Self::Refused(code) => write!(f, "refused: {code}"),
         }
@@ -59,10 +125,10 @@ impl fmt::Display for TopicState {
 }
 
 /// Creates topics; a replication of -1 is the broker's default. The result is in the order of the
-/// names.
+/// plans.
 pub async fn create(
     settings: &KafkaSettings,
-    names: &[&str],
+    plans: &[TopicPlan<'_>],
     partitions: i32,
     replication: i32,
     timeout: Duration,
@@ -70,27 +136,20 @@ pub async fn create(
     drop(kafka::reach(&client(settings), timeout)?);
     let admin: AdminClient<DefaultClientContext> =
         client(settings).create().map_err(Unreached::Client)?;
-    let topics: Vec<_> = names
-        .iter()
-        .map(|name| {
-            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
-            let is_dead_letter_topic = settings.dead_letter_topic.as_deref() == Some(*name);
-            let own = DEAD_LETTERS.iter().filter(|_| is_dead_letter_topic);
-            own.fold(
-                topic.set(TIMESTAMPS.0, TIMESTAMPS.1),
-                |topic, (name, value)| topic.set(name, value),
-            )
-        })
+    let times: Vec<[String; 2]> = plans.iter().map(TopicPlan::times).collect();
+    let topics = plans.iter().zip(&times);
+    let topics: Vec<_> = topics
+        .map(|(plan, times)| plan.new_topic(partitions, replication, times))
         .collect();
     let options = AdminOptions::new()
         .request_timeout(Some(timeout))
         .operation_timeout(Some(timeout));
-    let mut states = Vec::with_capacity(names.len());
-    for result in admin
+    let mut states = Vec::with_capacity(plans.len());
+    let results = admin
         .create_topics(&topics, &options)
         .await
-        .map_err(PublishError::Create)?
-    {
+        .map_err(PublishError::Create)?;
+    for (plan, result) in plans.iter().zip(results) {
         states.push(match result {
             Ok(name) => {
                 listed_partitions(&admin, &name, timeout).await?;
@@ -98,11 +157,15 @@ pub async fn create(
             }
             Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
                 let partitions = listed_partitions(&admin, &name, timeout).await?;
-                let log_append_time =
-                    has_log_append_time(&admin, &name, &options).await? == Some(true);
+                let found = settings_of(&admin, &name, &options)
+                    .await?
+                    .unwrap_or_default();
+                let times = (!found.has_log_append_time)
+                    .then(|| format!("its {} is not {}", TIMESTAMPS.0, TIMESTAMPS.1));
+                let retention = plan.days.and_then(|days| found.fault_of_retention(days));
                 let state = TopicState::Existed {
                     partitions,
-                    log_append_time,
+                    differences: times.into_iter().chain(retention).collect(),
                 };
                 (name, state)
             }
@@ -112,41 +175,48 @@ pub async fn create(
     Ok(states)
 }
 
-/// The topics whose records have the publisher's time, of those that exist.
-pub async fn publisher_timed(
+/// What the broker reports of those topics that exist.
+pub async fn describe<'n>(
     settings: &KafkaSettings,
-    names: &[&str],
+    names: impl IntoIterator<Item = &'n str>,
     timeout: Duration,
-) -> Result<Vec<String>, PublishError> {
+) -> Result<Vec<TopicSettings>, PublishError> {
     drop(kafka::reach(&client(settings), timeout)?);
     let admin: AdminClient<DefaultClientContext> =
         client(settings).create().map_err(Unreached::Client)?;
     let options = AdminOptions::new().request_timeout(Some(timeout));
     let mut found = Vec::new();
     for name in names {
-        if has_log_append_time(&admin, name, &options).await? == Some(false) {
-            found.push((*name).to_owned());
-        }
+        found.extend(settings_of(&admin, name, &options).await?);
     }
     Ok(found)
 }
 
-/// Whether the broker sets the time of a topic's records; `None` = it does not report the setting.
-async fn has_log_append_time(
+/// What the broker reports of a topic; `None` = it does not report its settings.
+async fn settings_of(
     admin: &AdminClient<DefaultClientContext>,
     name: &str,
     options: &AdminOptions,
-) -> Result<Option<bool>, PublishError> {
+) -> Result<Option<TopicSettings>, PublishError> {
     let resource = ResourceSpecifier::Topic(name);
     let answers = admin
         .describe_configs([&resource], options)
         .await
         .map_err(PublishError::Describe)?;
-    let setting = answers
-        .iter()
-        .flatten()
-        .find_map(|answer| answer.get(TIMESTAMPS.0));
-    Ok(setting.map(|setting| setting.value.as_deref() == Some(TIMESTAMPS.1)))
+    let Some(answer) = answers.iter().flatten().next() else {
+        return Ok(None);
+    };
+    let value = |key| answer.get(key).and_then(|setting| setting.value.as_deref());
+    let Some(times) = value(TIMESTAMPS.0) else {
+        return Ok(None);
+    };
+    let millis = |key| value(key).and_then(|millis| millis.parse().ok());
+    Ok(Some(TopicSettings {
+        name: name.to_owned(),
+        has_log_append_time: times == TIMESTAMPS.1,
+        retention_ms: millis(RETENTION),
+        segment_ms: millis(SEGMENT).unwrap_or_default(),
+    }))
 }
 
 /// The number of partitions of a topic that exists. A broker lists a new topic a moment after the

@@ -24,6 +24,7 @@ mod limits;
 mod missing;
 mod published;
 mod releases;
+mod retention;
 mod revisions;
 mod scorecard;
 mod stores;

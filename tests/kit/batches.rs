@@ -47,6 +47,7 @@ pub(crate) fn erasure(offsets: &[i64]) -> Erasure {
             accepted: offsets.len() as u64,
             rejected: 0,
         }],
+        not_kept: Vec::new(),
     }
 }
 

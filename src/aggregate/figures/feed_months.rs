@@ -105,8 +105,11 @@ fn months_of_kind(
         .collect()
 }
 
-/// A month compared with the months around it; none = before the first, or too few have records.
+/// A month compared with the months around it; none = before the first or not kept, or too few have
+/// records.
 fn compared(months: &KindMonths, month: Month) -> Option<MedianComparison> {
-    months.status(month)?;
+    months
+        .status(month)
+        .filter(|status| *status != DataStatus::NotKept)?;
     MedianComparison::new(&months.records, month)
 }

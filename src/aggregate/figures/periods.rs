@@ -16,7 +16,8 @@ use crate::event::{Micros, Month};
 use crate::reference::geography::Scope;
 use crate::reference::windows::Window;
 
-/// The months of one partner's kind, from its own first to the last that any kind has.
+/// The months of one partner's kind, from its own first to the last that any kind has. If retention
+/// erased earlier ones, they begin with the first that any kind has.
 pub(crate) struct KindMonths {
     pub(crate) first: Month,
     /// For each month the sources that sent records.
@@ -24,7 +25,7 @@ pub(crate) struct KindMonths {
     status: Vec<DataStatus>,
     /// For each month whether it has records, and more are due: they have time to arrive.
     is_open: Vec<bool>,
-    /// Records by month.
+    /// Records by month, of the months that are kept.
     pub(crate) records: BTreeMap<Month, i64>,
 }
 
@@ -51,6 +52,7 @@ impl KindMonths {
     pub(crate) fn supply(&self, can_show: SourceSet) -> Vec<Supply> {
         let months = self.sources.iter().zip(&self.status);
         let supply = months.map(|(sent, status)| match status {
+            DataStatus::NotKept => Supply::Missing(CountReason::NotKept),
             DataStatus::NotDue => Supply::Missing(CountReason::NotDue),
             _ => Supply::from_sources(*sent, can_show),
         });
@@ -258,14 +260,22 @@ fn kind_months(
     } else {
         months_of_records(current, kind, first)
     };
-    let first = *months.first_key_value()?.0;
+    let own_first = *months.first_key_value()?.0;
+    let kept_from = partner_kind.kept_from.filter(|month| *month > first);
+    let first = kept_from.map_or(own_first, |_| first);
+    let is_kept = |month: Month| kept_from.is_none_or(|kept_from| month >= kept_from);
     let records: BTreeMap<Month, i64> = months
         .iter()
+        .filter(|(month, _)| is_kept(**month))
         .map(|(month, (records, _))| (*month, *records))
         .collect();
     let partners = &settings.reference.partners;
     let mut is_open = Vec::new();
     let status = first.to(last).map(|month| {
+        if !is_kept(month) {
+            is_open.push(false);
+            return DataStatus::NotKept;
+        }
         let comparison = if partner_kind.is_count() {
             None
         } else {

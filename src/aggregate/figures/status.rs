@@ -8,6 +8,8 @@ use crate::event::Month;
 /// How complete a month is; of a window, its worst month's. Worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DataStatus {
+    /// The retention period of its records has ended: those left are not all of them.
+    NotKept,
     /// No records though they were due.
     Overdue,
     /// No records yet.
@@ -21,8 +23,14 @@ pub(crate) enum DataStatus {
 
 impl DataStatus {
     /// Every name, in the order of the variants.
-    pub(crate) const NAMES: [&'static str; 5] =
-        ["overdue", "not_due", "suspect", "provisional", "final"];
+    pub(crate) const NAMES: [&'static str; 6] = [
+        "not_kept",
+        "overdue",
+        "not_due",
+        "suspect",
+        "provisional",
+        "final",
+    ];
 
     /// The name in tables.
     pub(crate) const fn as_str(self) -> &'static str {

@@ -14,6 +14,8 @@ pub(crate) enum CountReason {
     NotCovered,
     /// The partner's records do not name a district.
     NoDistrict,
+    /// The retention period of the records has ended.
+    NotKept,
     /// Totals were received, but of periods that do not fill the window.
     NoTotalForWindow,
     /// Nothing was received.
@@ -28,10 +30,11 @@ pub(crate) enum CountReason {
 
 impl CountReason {
     /// Every name, in the order of the variants.
-    pub(crate) const NAMES: [&'static str; 8] = [
+    pub(crate) const NAMES: [&'static str; 9] = [
         "cannot_show",
         "not_covered",
         "no_district",
+        "not_kept",
         "no_total_for_window",
         "not_received",
         "not_due",

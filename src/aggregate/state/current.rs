@@ -31,6 +31,7 @@ use crate::contract::parts::Flags;
 use crate::contract::record::partner_of;
 use crate::contract::revision::{RevisionContents, RevisionId, revision_id};
 use crate::event::{Feed, Kind, Micros, Month, days_since_1970};
+use crate::ledger::erasures::KeptMonths;
 use crate::normalise::{RECEIVED, Rows};
 use crate::reference::plan::{Plan, Rule, RuleSet, SeriesSet};
 use crate::reference::source_code::outcome_code;
@@ -53,6 +54,8 @@ pub(crate) struct PartnerKind {
     pub(crate) date_basis: String,
     /// The kind of record; `Kind::Count` for counts.
     pub(crate) of: Kind,
+    /// The first month that retention left; none = all are kept.
+    pub(crate) kept_from: Option<Month>,
 }
 
 impl PartnerKind {
@@ -296,6 +299,13 @@ impl Current {
             );
         }
         self.groups[GROUP as usize].row(combination)[column.index()]
+    }
+
+    /// States which months retention left.
+    pub(crate) fn set_kept_months(&mut self, kept: &KeptMonths) {
+        for kind in &mut self.partner_kinds {
+            kind.kept_from = kept.first(&kind.partner, &kind.kind);
+        }
     }
 
     /// The facts of a partner's kind, by area.
@@ -720,6 +730,7 @@ impl<'s> Builder<'s> {
             kind,
             date_basis: date_basis.to_owned(),
             of: record.kind,
+            kept_from: None,
         };
         let mut codes = Vec::new();
         reference.source_codes(record, &mut codes);

@@ -349,14 +349,19 @@ impl<'b> IdentityColumns<'b> {
         })
     }
 
-    fn hash(&self, scratch: &mut Vec<u8>, row: usize) -> [u64; 2] {
-        scratch.clear();
-        scratch.extend_from_slice(self.sources.get(row).unwrap_or_default().as_bytes());
-        scratch.push(0); // in no source
-        scratch.extend_from_slice(self.subjects.get(row).unwrap_or_default().as_bytes());
-        let hash = XxHash3_128::oneshot(scratch);
-        [(hash >> 64) as u64, hash as u64]
+    fn hash(&self, scratch: &mut Vec<u8>, row: usize) -> RecordId {
+        let source = self.sources.get(row).unwrap_or_default();
+        hash(scratch, source, self.subjects.get(row).unwrap_or_default())
     }
+}
+
+fn hash(scratch: &mut Vec<u8>, source: &str, subject: &str) -> RecordId {
+    scratch.clear();
+    scratch.extend_from_slice(source.as_bytes());
+    scratch.push(0); // in no source
+    scratch.extend_from_slice(subject.as_bytes());
+    let hash = XxHash3_128::oneshot(scratch);
+    [(hash >> 64) as u64, hash as u64]
 }
 
 /// The columns that show which release has a row.
@@ -410,6 +415,11 @@ impl<'b> ReleaseColumns<'b> {
 
 /// A record's identity: the hash of its source and subject.
 pub(crate) type RecordId = [u64; 2];
+
+/// The identity of a record.
+pub(crate) fn record_id(source: &str, subject: &str) -> RecordId {
+    hash(&mut Vec::new(), source, subject)
+}
 
 /// The records that some rows of a batch are of.
 pub(crate) fn identities(

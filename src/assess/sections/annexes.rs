@@ -49,6 +49,7 @@ fn quality(draft: &Draft<'_>) -> Vec<Block> {
         ("provisional", "Provisional", status("provisional")),
         ("suspect", "Unusual", status("suspect")),
         ("overdue", "Missing", status("overdue")),
+        ("not_kept", "Not kept", status("not_kept")),
     ];
     let records = [
         ("records", "Records", sum("records")),
@@ -71,7 +72,8 @@ fn quality(draft: &Draft<'_>) -> Vec<Block> {
     let mut table = listed_table(draft, "table-quality", caption, &columns, &listing);
     table.note = Prose::from(
         "Everything that a partner sent, not only for this area. A month is unusual if it has far \
-         fewer or more records than the months around it, and missing if it was due and nothing came. Months \
+         fewer or more records than the months around it, and missing if it was due and nothing came, and not kept if the \
+         retention period of its records has ended. Months \
          before the first record of a kind are in no column.",
     );
     let mut blocks = vec![Block::Table { table }];

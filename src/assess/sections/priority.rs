@@ -376,6 +376,14 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
             listed(late)
         ));
     }
+    let not_kept = with_months("not_kept", "not kept");
+    if !not_kept.is_empty() {
+        items.push(prose!(
+            "{} in {}: the retention period of their records has ended.",
+            strong("Months that are not kept"),
+            listed(not_kept)
+        ));
+    }
     if let Some(measure) = lead.filter(|lead| lead.wording == Wording::NoBase) {
         let reason = if draft.config.is_public() {
             "the published tables have no number of"

@@ -98,9 +98,12 @@
     -- Records of an area by month, where an area has rows also if nothing was counted.
     SELECT r.partner_kind, area_key, month_number, CAST(sum(n) AS BIGINT) AS records
     FROM (
-        SELECT partner_kind, sent_area, month_number, count(*) AS n FROM records
-        CROSS JOIN month_range WHERE NOT is_total AND month_number >= from_month
-        GROUP BY partner_kind, sent_area, month_number
+        SELECT records.partner_kind, sent_area, records.month_number, count(*) AS n FROM records
+        CROSS JOIN month_range
+        LEFT JOIN kept_from ON kept_from.partner_kind = records.partner_kind
+        WHERE NOT is_total
+            AND records.month_number >= coalesce(kept_from.month_number, from_month)
+        GROUP BY records.partner_kind, sent_area, records.month_number
     ) AS r
     JOIN counting_areas
         ON counting_areas.partner_kind = r.partner_kind AND counting_areas.sent_area = r.sent_area
@@ -115,7 +118,7 @@
         SELECT a.partner_kind, a.area_key, a.month_number, a.records, {{ usual_records }} AS median
         FROM (
             SELECT m.partner_kind, s.area_key, m.month_number, coalesce(r.records, 0) AS records
-            FROM monthly_records AS m
+            FROM kept_records AS m
             JOIN (SELECT DISTINCT partner_kind, area_key FROM area_months) AS s
                 ON s.partner_kind = m.partner_kind
             LEFT JOIN area_months AS r

@@ -17,13 +17,13 @@ CASE
 0
 {%- endif %}
 {% endset %}
-{# Of several parts, the reason that lasts longest; 4 (not received) where a part is missing. #}
-{% macro reason_of(is_part_missing, missing=4) -%}
+{# Of several parts, the reason that lasts longest; 5 (not received) where a part is missing. #}
+{% macro reason_of(is_part_missing, missing=5) -%}
 CASE WHEN {{ is_part_missing }} THEN least(coalesce(min(reason), {{ missing }}), {{ missing }})
         ELSE min(reason) END
 {%- endmacro %}
 {# Why a month `h` without records has none: not due, or not received. #}
-{% set reason_without_records %}CASE h.status WHEN 1 THEN 5 ELSE 4 END{% endset %}
+{% set reason_without_records %}CASE h.status WHEN -1 THEN 3 WHEN 1 THEN 6 ELSE 5 END{% endset %}
 {# What is known of a series in an area, by what the partner covers. #}
 {% set area_supply -%}
 CASE coverage WHEN 0 THEN supply WHEN 1 THEN greatest(supply, 1) ELSE 2 END
@@ -106,8 +106,8 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
 {% endcall %}
 {% call part('month_supply', stored=true) %}
     -- Supply of a series in a month: 0 all sources, 1 some, 2 none; and why not all: 0 they cannot
-    -- show it, 1 the area is not covered, 2 no district is named, 3 totals do not fill the window,
-    -- 4 not received, 5 not due.
+    -- show it, 1 the area is not covered, 2 no district is named, 3 not kept, 4 totals do not fill
+    -- the window, 5 not received, 6 not due.
     SELECT l.series_key, l.partner_kind, h.month_number, CASE
         WHEN count(month_sources.source) = 0 THEN 2
         WHEN is_shown_by_all OR count(series_sources.source) = count(month_sources.source) THEN 0
@@ -120,7 +120,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
     JOIN month_status AS h ON h.partner_kind = l.partner_kind
     LEFT JOIN month_sources
         ON month_sources.partner_kind = h.partner_kind
-        AND month_sources.month_number = h.month_number
+        AND month_sources.month_number = h.month_number AND h.status >= 0
     LEFT JOIN series_sources
         ON series_sources.series_key = l.series_key AND series_sources.partner_kind = l.partner_kind
         AND series_sources.source = month_sources.source
@@ -295,7 +295,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
 {% call part('total_bounds') %}
     -- The bounds of each series, from the totals of its codes and of the list.
     SELECT partner_kind, sent_area, first_month, months, '*|total|total|' AS series_key, lo, hi,
-        supply, CASE WHEN supply > 0 THEN 4 END AS reason FROM overall_totals
+        supply, CASE WHEN supply > 0 THEN 5 END AS reason FROM overall_totals
     UNION ALL
     SELECT partner_kind, sent_area, first_month, months, series_key, CASE WHEN codes = 1
         THEN lo_as_sent ELSE lo END,
@@ -371,7 +371,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
                     AND (count(*) * length = month_spans.months OR min(supply) = 2)
                     THEN min(supply) ELSE 1 END AS supply,
                 {{ reason_of('count(*) * length < month_spans.months',
-                    'CASE WHEN max(received) > count(*) * length THEN 3 ELSE 4 END') }} AS reason
+                    'CASE WHEN max(received) > count(*) * length THEN 4 ELSE 5 END') }} AS reason
             FROM area_totals
             JOIN (SELECT partner_kind, bool_or(date_basis = 'snapshot') AS is_snapshot FROM totals
                 GROUP BY partner_kind) AS n

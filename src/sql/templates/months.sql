@@ -65,21 +65,39 @@ abs(records - median) >= CAST(3.29 AS DOUBLE) * sqrt(CAST(median AS DOUBLE))
         GROUP BY partner_kind, month_number
     ) AS t GROUP BY partner_kind, month_number
 {% endcall %}
+{% call part('kept_from') %}
+    -- The first month that is kept of the kinds whose retention period has ended for earlier ones.
+    SELECT concat_ws('|', partner, feed, kind) AS partner_kind,
+        year(kept_from) * 12 + month(kept_from) - 1 AS month_number
+    FROM {{ file('partner_kinds') }} CROSS JOIN month_range
+    WHERE year(kept_from) * 12 + month(kept_from) - 1 > from_month
+{% endcall %}
+{% call part('kept_records') %}
+    -- The same, of the months that are kept.
+    SELECT r.* FROM monthly_records AS r
+    LEFT JOIN kept_from ON kept_from.partner_kind = r.partner_kind
+    WHERE kept_from.month_number IS NULL OR r.month_number >= kept_from.month_number
+{% endcall %}
 {% call part('partner_kinds') %}
-    -- What partners send, from the first month they sent.
-    SELECT partner_kind, split_part(partner_kind, '|', 1) AS partner,
-        split_part(partner_kind, '|', 3) AS kind,
-        split_part(partner_kind, '|', 3) LIKE 'count:%' AS is_totals,
-        min(month_number) AS from_month
-    FROM monthly_records GROUP BY partner_kind
+    -- What partners send, from the first month they sent, or the first of all if some are not kept.
+    SELECT r.partner_kind, split_part(r.partner_kind, '|', 1) AS partner,
+        split_part(r.partner_kind, '|', 3) AS kind,
+        split_part(r.partner_kind, '|', 3) LIKE 'count:%' AS is_totals,
+        CASE WHEN max(kept_from.month_number) IS NULL THEN min(r.month_number)
+            ELSE max(month_range.from_month) END AS from_month,
+        max(kept_from.month_number) AS kept_from
+    FROM monthly_records AS r CROSS JOIN month_range
+    LEFT JOIN kept_from ON kept_from.partner_kind = r.partner_kind
+    GROUP BY r.partner_kind
 {% endcall %}
 {% call part('partner_kind_months', stored=true) %}
     SELECT partner_kinds.partner_kind, partner_kinds.is_totals, partner_kinds.partner,
         partner_kinds.kind, calendar.month_number,
+        kept_from IS NULL OR calendar.month_number >= kept_from AS is_kept,
         coalesce(r.records, 0) AS records,
         coalesce(r.last_month, calendar.month_number) AS last_month
     FROM partner_kinds JOIN calendar ON calendar.month_number >= partner_kinds.from_month
-    LEFT JOIN monthly_records AS r
+    LEFT JOIN kept_records AS r
         ON r.partner_kind = partner_kinds.partner_kind AND r.month_number = calendar.month_number
 {% endcall %}
 {% call part('typical_months') %}
@@ -87,9 +105,9 @@ abs(records - median) >= CAST(3.29 AS DOUBLE) * sqrt(CAST(median AS DOUBLE))
     -- months.
     SELECT a.partner_kind, a.month_number, {{ usual_records }} AS median
     FROM partner_kind_months AS a
-    JOIN monthly_records AS b
+    JOIN kept_records AS b
         ON b.partner_kind = a.partner_kind AND b.month_number <> a.month_number
-    WHERE NOT a.is_totals
+    WHERE NOT a.is_totals AND a.is_kept
     GROUP BY a.partner_kind, a.month_number HAVING count(*) >= 3
 {% endcall %}
 {% call part('due_months') %}
@@ -111,8 +129,9 @@ abs(records - median) >= CAST(3.29 AS DOUBLE) * sqrt(CAST(median AS DOUBLE))
     ) AS h
 {% endcall %}
 {% call part('month_status', stored=true) %}
-    -- Status: 0 overdue, 1 not due, 2 suspect, 3 provisional, 4 final.
+    -- Status: -1 not kept, 0 overdue, 1 not due, 2 suspect, 3 provisional, 4 final.
     SELECT h.partner_kind, h.month_number, h.records, CASE
+        WHEN NOT is_kept THEN -1
         WHEN records = 0 THEN CASE WHEN as_of > due THEN 0 ELSE 1 END
         WHEN (records / median < 0.6 OR records / median > 1.67) AND {{ is_beyond_chance }} THEN 2
         WHEN as_of > settled THEN 4

@@ -160,7 +160,7 @@ split_part(c.area_key, '|', 1) AS area_code,
 {%- endset %}
 {% set window_keys %}w.window_id, w.window_label, w.window_from, w.window_to{% endset %}
 {% set status_names -%}
-WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional'
+WHEN -1 THEN 'not_kept' WHEN 0 THEN 'overdue' WHEN 1 THEN 'not_due' WHEN 2 THEN 'suspect' WHEN 3 THEN 'provisional'
     WHEN 4 THEN 'final'
 {%- endset %}
 {# The status of the months of a cell in its area. #}
@@ -189,8 +189,8 @@ exact AS count_value, c.lo AS count_min, most AS count_max,
         WHEN supply = 0 THEN CASE WHEN split_part(c.partner_kind, '|', 3) LIKE 'count:%'
             THEN 'as_sent' ELSE 'unknown_code' END
         WHEN reason = 0 THEN 'cannot_show' WHEN reason = 1 THEN 'not_covered'
-        WHEN reason = 2 THEN 'no_district' WHEN reason = 3 THEN 'no_total_for_window'
-        WHEN reason = 4 THEN 'not_received'
+        WHEN reason = 2 THEN 'no_district' WHEN reason = 3 THEN 'not_kept'
+        WHEN reason = 4 THEN 'no_total_for_window' WHEN reason = 5 THEN 'not_received'
         ELSE 'not_due' END AS count_reason
 {%- endset %}
 {% set unit_rank -%}

@@ -46,7 +46,7 @@
     JOIN month_status AS h ON h.partner_kind = l.partner_kind
     LEFT JOIN month_sources
         ON month_sources.partner_kind = h.partner_kind
-        AND month_sources.month_number = h.month_number
+        AND month_sources.month_number = h.month_number AND h.status >= 0
     LEFT JOIN series_sources
         ON series_sources.series_key = l.series_key AND series_sources.partner_kind = l.partner_kind
         AND series_sources.source = month_sources.source

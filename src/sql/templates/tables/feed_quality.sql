@@ -48,7 +48,7 @@ LEFT JOIN quality AS q ON q.partner_kind = i.partner_kind AND q.month_number = i
 LEFT JOIN sums AS s ON s.partner_kind = i.partner_kind AND s.first_month = i.month_number
 LEFT JOIN typical_months
     ON typical_months.partner_kind = i.partner_kind AND typical_months.month_number = i.month_number
-LEFT JOIN monthly_records AS r
+LEFT JOIN kept_records AS r
     ON r.partner_kind = i.partner_kind AND r.month_number = i.month_number
 LEFT JOIN month_status AS span_status
     ON span_status.partner_kind = i.partner_kind AND span_status.month_number = i.month_number
