@@ -270,6 +270,7 @@ mod tests {
             "rejects replay",
             "where",
             "erase",
+            "purge",
         ];
         assert_eq!(with_brokers, expected);
         assert_eq!(with_group, ["ingest", "status"]);

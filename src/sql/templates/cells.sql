@@ -299,7 +299,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
     UNION ALL
     SELECT partner_kind, sent_area, first_month, months, series_key, CASE WHEN codes = 1
         THEN lo_as_sent ELSE lo END,
-        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply, CASE WHEN supply > 0 THEN 4 END
+        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply, CASE WHEN supply > 0 THEN 5 END
     FROM bounded_totals WHERE split_part(series_key, '|', 4) <> ''
     UNION ALL
     SELECT w.partner_kind, w.sent_area, w.first_month, w.months, p.series_key,
@@ -312,7 +312,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
             ELSE 2 END
             WHEN NOT is_rest OR t.supply = w.supply THEN t.supply ELSE 1 END,
         CASE WHEN t.partner_kind IS NULL AND NOT is_rest THEN CASE WHEN NOT is_overall THEN 0 END
-            WHEN coalesce(t.supply, 0) > 0 OR is_rest AND w.supply > 0 THEN 4 END
+            WHEN coalesce(t.supply, 0) > 0 OR is_rest AND w.supply > 0 THEN 5 END
     FROM (
         SELECT w.*, series_key, series_key LIKE '%|mapped|mapped|'
             OR series_key LIKE '%|unmapped|unmapped|' AS is_overall,

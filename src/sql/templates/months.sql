@@ -149,7 +149,7 @@ abs(records - median) >= CAST(3.29 AS DOUBLE) * sqrt(CAST(median AS DOUBLE))
 {% endcall %}
 {% call part('span_status', stored=true) %}
     -- The worst and the best status of the months of a span.
-    SELECT partner_kind, first_month, months, CASE WHEN count(*) < months THEN 0
+    SELECT partner_kind, first_month, months, CASE WHEN count(*) < months THEN least(min(status), 0)
         ELSE min(status) END AS status, max(status) AS best_status
     FROM month_status
     JOIN (SELECT DISTINCT first_month, months FROM month_spans) AS s
