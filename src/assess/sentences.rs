@@ -287,19 +287,9 @@ impl<'d> Draft<'d> {
                     )
                 })
             }
-            "not_kept" => {
-                let months = months("not_kept");
-                Some(if months.is_empty() {
-                    prose!(
-                        "Records of this period are past their retention period, so this number is too low."
-                    )
-                } else {
-                    prose!(
-                        "The records of {} are past their retention period, so this number is too low.",
-                        named(months)
-                    )
-                })
-            }
+            "not_kept" => Some(prose!(
+                "Records of this period are past their retention period, so this number is too low."
+            )),
             _ => None,
         }
     }

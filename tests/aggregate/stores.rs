@@ -348,6 +348,10 @@ fn figures_and_columns_of_each_released_version_are_those_that_this_one_writes()
             let lost = lost(&columns(&before.schema()), &columns(&now.schema()));
             let name = format!("{} of {version}", name.display());
             assert_eq!(lost, [""; 0], "columns of {name}, which analysts may query");
+            if name.contains("/columns.parquet") {
+                // New columns of a table have a row there.
+                continue;
+            }
             for (index, field) in before.schema().fields().iter().enumerate() {
                 let column = now.column_by_name(field.name()).expect("it is there");
                 assert!(

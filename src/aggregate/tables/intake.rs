@@ -12,6 +12,7 @@ use crate::aggregate::tables::shared_columns::{
 };
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
+use crate::event::Month;
 use crate::reference::windows::Window;
 
 pub(crate) const TABLE: TableSpec = TableSpec {
@@ -137,6 +138,16 @@ fn date_columns<'f>() -> Vec<Column<'f, FeedMonth>> {
             "as_of",
             "The day of the figures: what was due before it and is missing is overdue.",
             |set, _| set.figures.as_at.map(|at| at.in_london().date()),
+        ),
+        date(
+            ColumnPurpose::Attribute,
+            "kept_from",
+            "The first day of the months that are kept of this kind: the retention period of earlier ones \
+             has ended, and their status is `not_kept`; null = all are kept.",
+            |set, row| {
+                let kinds = &set.figures.current.partner_kinds;
+                kinds[row.partner_kind?].kept_from.map(Month::first_day)
+            },
         ),
     ]
 }

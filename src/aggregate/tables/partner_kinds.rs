@@ -3,14 +3,13 @@
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::state::current::PartnerKind;
-use crate::aggregate::tables::column::{Column, ColumnPurpose, date, specs, text};
+use crate::aggregate::tables::column::{Column, ColumnPurpose, specs, text};
 use crate::aggregate::tables::labels::unit;
 use crate::aggregate::tables::shared_columns::{
     COLLECTION, DATE_BASIS, FEED, KIND, KIND_LABEL, PARTNER, PARTNER_NAME, UNIT,
 };
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
-use crate::event::Month;
 
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "partner_kinds",
@@ -77,13 +76,6 @@ fn columns<'f>() -> Vec<Column<'f, KindRow<'f>>> {
             "date_basis",
             DATE_BASIS,
             |_, (_, row)| Some(row.date_basis.clone()),
-        ),
-        date(
-            ColumnPurpose::Attribute,
-            "kept_from",
-            "The first day of the months that are kept: the retention period of earlier ones has ended; \
-             null = all are kept.",
-            |_, (_, row)| row.kept_from.map(Month::first_day),
         ),
     ]
 }

@@ -376,11 +376,15 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
             listed(late)
         ));
     }
-    let not_kept = with_months("not_kept", "not kept");
+    let not_kept: Vec<Prose> = found
+        .iter()
+        .filter(|measure| measure.total.text("data_status") == "not_kept")
+        .map(|measure| prose!("{}", kind_in_sentence(measure)))
+        .collect();
     if !not_kept.is_empty() {
         items.push(prose!(
-            "{} in {}: the retention period of their records has ended.",
-            strong("Months that are not kept"),
+            "{} of {}: their retention period has ended.",
+            strong("Months without records"),
             listed(not_kept)
         ));
     }

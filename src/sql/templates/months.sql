@@ -67,9 +67,9 @@ abs(records - median) >= CAST(3.29 AS DOUBLE) * sqrt(CAST(median AS DOUBLE))
 {% endcall %}
 {% call part('kept_from') %}
     -- The first month that is kept of the kinds whose retention period has ended for earlier ones.
-    SELECT concat_ws('|', partner, feed, kind) AS partner_kind,
+    SELECT DISTINCT concat_ws('|', partner, feed, kind) AS partner_kind,
         year(kept_from) * 12 + month(kept_from) - 1 AS month_number
-    FROM {{ file('partner_kinds') }} CROSS JOIN month_range
+    FROM {{ file('intake') }} CROSS JOIN month_range
     WHERE year(kept_from) * 12 + month(kept_from) - 1 > from_month
 {% endcall %}
 {% call part('kept_records') %}
