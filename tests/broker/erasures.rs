@@ -136,7 +136,13 @@ fn erased_while_everything_runs(in_bucket: bool) {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 feeds.program(&["merge"]).run().succeeds();
-                feeds.program(&["aggregate"]).run().succeeds();
+                let ended = feeds.program(&["aggregate"]).run();
+                // On a busy machine merges may move the files during every pass of a reader.
+                assert!(
+                    ended.status.success() || ended.err.contains("; try again"),
+                    "{}",
+                    ended.err
+                );
             }
         });
         for number in 0..4 {
@@ -147,7 +153,6 @@ fn erased_while_everything_runs(in_bucket: bool) {
             let ended = erasing.ends();
             assert!(!(ended.out.clone() + &ended.err).contains(&subject));
             let mut ends = vec![ended, purging.ends()];
-            // On a busy machine merges may move the files during every pass of a reader.
             while let Some(ended) = ends.pop() {
                 if ended.status.code() == Some(2) && ended.err.contains("; try again") {
                     ends.push(erase(&feeds, &subject, "80s").ends());

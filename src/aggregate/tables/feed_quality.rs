@@ -221,7 +221,7 @@ fn completeness_columns<'f>() -> Vec<Column<'f, QualityRow>> {
         one_of(
             ColumnPurpose::Status,
             "data_status",
-            "`overdue` or `not_due` (no records), `suspect`, `provisional` (may still change) or \
+            "`not_kept` (the retention period has ended), `overdue` or `not_due` (no records), `suspect`, `provisional` (may still change) or \
              `final`; null = a month before the partner's kind begins or figures do.",
             &DataStatus::NAMES,
             |_, row| row.feed.status.map(|status| status as u32),

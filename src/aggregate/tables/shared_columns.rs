@@ -329,8 +329,8 @@ fn status_columns<'f, R: KeyedRow>() -> [Column<'f, R>; 2] {
         one_of(
             ColumnPurpose::Status,
             "data_status",
-            "How complete the window is, by its worst month: `overdue` or `not_due` (no records), \
-             `suspect` (far fewer or more than the months around, of the kind or in this area), \
+            "How complete the window is, by its worst month: `not_kept` (the retention period has \
+             ended), `overdue` or `not_due` (no records), `suspect` (far fewer or more than the months around, of the kind or in this area), \
              `provisional` (may still change) or `final`.",
             &DataStatus::NAMES,
             |set, row: &R| {
@@ -376,7 +376,7 @@ pub(crate) fn count_columns<'f, D>() -> [Column<'f, CountRow<D>>; 5] {
             "count_reason",
             "Why the count is not exact: `cannot_show` (the partner's data cannot show the series), \
              `not_covered` (the partner does not cover the area), `no_district` (its records do not \
-             name a district), `no_total_for_window` (totals were received, but their periods do not \
+             name a district), `not_kept` (the retention period has ended), `no_total_for_window` (totals were received, but their periods do not \
              fill the window), `not_received`, `not_due`, `unknown_code` (codes that their list \
              does not contain may belong here) or `as_sent` (rounded, suppressed or overlapping \
              totals); null = exact.",

@@ -313,6 +313,23 @@ fn place_of_safety(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
     Some(Block::Table { table })
 }
 
+/// The kinds of which the window has months that are not kept.
+fn without_records(found: &[Measure<'_>]) -> Option<Prose> {
+    let kinds = found
+        .iter()
+        .filter(|measure| measure.total.text("data_status") == "not_kept");
+    let kinds: Vec<Prose> = kinds
+        .map(|measure| prose!("{}", kind_in_sentence(measure)))
+        .collect();
+    (!kinds.is_empty()).then(|| {
+        prose!(
+            "{} of {}: their retention period has ended.",
+            strong("Months without records"),
+            listed(kinds)
+        )
+    })
+}
+
 /// What the section cannot show, in a fixed order.
 fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) -> Vec<Prose> {
     let mut items = Vec::new();
@@ -376,18 +393,7 @@ fn limits(draft: &Draft<'_>, found: &[Measure<'_>], lead: Option<&Measure<'_>>) 
             listed(late)
         ));
     }
-    let not_kept: Vec<Prose> = found
-        .iter()
-        .filter(|measure| measure.total.text("data_status") == "not_kept")
-        .map(|measure| prose!("{}", kind_in_sentence(measure)))
-        .collect();
-    if !not_kept.is_empty() {
-        items.push(prose!(
-            "{} of {}: their retention period has ended.",
-            strong("Months without records"),
-            listed(not_kept)
-        ));
-    }
+    items.extend(without_records(found));
     if let Some(measure) = lead.filter(|lead| lead.wording == Wording::NoBase) {
         let reason = if draft.config.is_public() {
             "the published tables have no number of"
