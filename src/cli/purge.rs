@@ -39,7 +39,7 @@ pub(super) const BROKER_WAIT: Duration = Duration::from_secs(5);
 
 /// Remove erased records, and those past their retention period, from every file of the store
 ///
-/// Erases the records whose period of [retention] has ended, and removes the bytes of old rejects. Then
+/// Erases the records whose retention period in the settings has ended, and removes the bytes of old rejects. Then
 /// replaces the files that contain erased records by copies without them, removes files that no
 /// reader uses, builds the tables again, and writes a certificate of that.
 /// It may run at any time, also several times at once, beside consumers and merges. Exit status: 0 =
