@@ -80,7 +80,8 @@ impl Purge {
             reviews: &self.reviewed,
         };
         let mut reviews = self.reviewed.iter();
-        if let Some(fault) = reviews.find_map(|review| expiry.fault_of(review)) {
+        let fault_of = |review| config.retention.fault_of_review(review, expiry.today);
+        if let Some(fault) = reviews.find_map(fault_of) {
             bail!("{fault}");
         }
         let expired = find_expired(&store, runtime.handle(), &reference, expiry)?;

@@ -6,7 +6,6 @@
 //! that was already removed, and take an older one for the latest.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -317,7 +316,7 @@ pub struct Chain {
     /// The positions that are erased: no reader returns their rows.
     pub erased: ErasedPositions,
     /// The months that retention left.
-    pub kept_months: Arc<KeptMonths>,
+    pub kept_months: KeptMonths,
 }
 
 impl Chain {
@@ -327,6 +326,12 @@ impl Chain {
         Ok(store
             .exists(&Tree::Ledger.file(&self.partition, self.ledger_end))
             .await?)
+    }
+
+    /// Takes over what the erasure log, read after the files, says of it.
+    fn apply(&mut self, log: &ErasureLog) {
+        self.erased = log.erased(&self.partition);
+        self.kept_months = log.kept_months();
     }
 
     /// Where it ends, as the erasure log states it.
@@ -510,9 +515,7 @@ type FooterCache = HashMap<String, Footer>;
 /// Reads a chain, and then the erasure log.
 pub(crate) async fn survey(store: &Store, partition: &TopicPartition) -> Result<Survey> {
     let mut survey = survey_files(store, partition).await?;
-    let log = ErasureLog::read(store).await?;
-    survey.chain.erased = log.erased(partition);
-    survey.chain.kept_months = Arc::new(log.kept_months());
+    survey.chain.apply(&ErasureLog::read(store).await?);
     Ok(survey)
 }
 
@@ -544,10 +547,8 @@ pub(crate) async fn survey_all(store: &Store) -> Result<Vec<Survey>> {
         .try_collect()
         .await?;
     let log = ErasureLog::read(store).await?;
-    let kept_months = Arc::new(log.kept_months());
     for Survey { chain, .. } in &mut surveys {
-        chain.erased = log.erased(&chain.partition);
-        chain.kept_months = Arc::clone(&kept_months);
+        chain.apply(&log);
     }
     Ok(surveys)
 }
@@ -586,7 +587,7 @@ async fn survey_once(
         ledger_end,
         end,
         erased: ErasedPositions::default(),
-        kept_months: Arc::default(),
+        kept_months: KeptMonths::default(),
     };
     Ok(Survey {
         chain,

@@ -202,8 +202,7 @@ impl FromStr for Offsets {
     }
 }
 
-/// A partner's kind of record of which the months before one are not kept: their retention period
-/// ended.
+/// The first month that is kept of a partner's kind: the retention period of earlier ones ended.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NotKept {
     /// The partner.

@@ -24,7 +24,7 @@ pub struct Reproduction {
     /// What else it was made from now, as sentences. This need not change a figure.
     pub changed_inputs: Vec<String>,
     /// The files that differ. A manifest that only names other inputs does not, and neither does a table
-    /// of which only the descriptions changed.
+    /// whose descriptions alone changed.
     pub differing: Vec<String>,
 }
 

@@ -59,11 +59,6 @@ pub struct Expiry<'a> {
 }
 
 impl Expiry<'_> {
-    /// Why a review is not of records that are past their period.
-    pub fn fault_of(&self, review: &Review) -> Option<String> {
-        self.settings.fault_of_review(review, self.today)
-    }
-
     /// The bytes of rejects received before then are not kept; none = all are.
     pub fn rejects_before(&self) -> Option<Micros> {
         let days = Span::new().days(self.settings.rejects_raw_days?);
@@ -72,7 +67,7 @@ impl Expiry<'_> {
 }
 
 /// Finds the records that are past their period. The ledger is read twice: for the records that have
-/// such a row, and for those of which every row is such.
+/// such a row, and for those that have no other.
 pub fn find_expired(
     store: &Store,
     runtime: &Handle,
@@ -144,7 +139,7 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// The records of which any row is past its period.
+    /// The records that have a row past its period.
     fn records_with_expired_row(
         &self,
         limits: &mut Limits<'_>,
@@ -163,7 +158,7 @@ impl Search<'_> {
         Ok(records)
     }
 
-    /// The rows of these records, and of the records only those of which every row is past its period.
+    /// The rows of these records. Removes the records that have a row within its period.
     fn expired_rows(
         &self,
         limits: &mut Limits<'_>,
@@ -197,8 +192,8 @@ impl Search<'_> {
     }
 }
 
-/// What is to happen to a record that is past its period. A record of which any row waits for a review
-/// waits.
+/// What is to happen to a record that is past its period. A record waits for a review if any of its rows
+/// does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     /// Under the limit of this index.
@@ -229,10 +224,12 @@ struct Limit {
     kind: String,
     /// As the settings name the period.
     key: String,
-    /// Records before it are erased.
-    erase: Option<Month>,
-    /// Records before it wait for a review.
-    review: Option<Month>,
+    /// The first month that is kept once records are erased; none = all are.
+    kept_from: Option<Month>,
+    /// When that begins.
+    erased_before: Option<Micros>,
+    /// Records before then wait for a review.
+    reviewed_before: Option<Micros>,
 }
 
 impl Limit {
@@ -247,33 +244,31 @@ impl Limit {
             AfterPeriod::Erase => (kept_from, None),
             AfterPeriod::Review => (reviewed.min(kept_from), kept_from),
         };
+        let start = |month: Option<Month>| Micros::start_of_day_in_london(month?.first_day());
         Self {
             source: source.to_owned(),
             kind: kind.to_owned(),
             key: key.to_owned(),
-            erase,
-            review,
+            kept_from: erase,
+            erased_before: start(erase),
+            reviewed_before: start(review),
         }
     }
 
     /// What is to happen to a row with this latest date; `index` is that of the limit.
     fn due(&self, index: usize, latest: Micros) -> Option<Due> {
-        let is_before = |month: Option<Month>| {
-            let first = month.and_then(|month| Micros::start_of_day_in_london(month.first_day()));
-            first.is_some_and(|first| latest < first)
-        };
-        if is_before(self.erase) {
-            Some(Due::Erase(index))
-        } else {
-            is_before(self.review).then_some(Due::Review(index))
+        if self.erased_before.is_some_and(|end| latest < end) {
+            return Some(Due::Erase(index));
         }
+        let is_to_review = self.reviewed_before.is_some_and(|end| latest < end);
+        is_to_review.then_some(Due::Review(index))
     }
 
     fn not_kept(&self) -> Option<NotKept> {
         Some(NotKept {
             partner: partner_of(&self.source).to_owned(),
             kind: self.kind.clone(),
-            kept_from: self.erase?,
+            kept_from: self.kept_from?,
         })
     }
 }

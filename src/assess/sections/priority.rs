@@ -313,7 +313,7 @@ fn place_of_safety(draft: &Draft<'_>, measure: &Measure<'_>) -> Option<Block> {
     Some(Block::Table { table })
 }
 
-/// The kinds of which the window has months that are not kept.
+/// The kinds with months in the window that are not kept.
 fn without_records(found: &[Measure<'_>]) -> Option<Prose> {
     let kinds = found
         .iter()
