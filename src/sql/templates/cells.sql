@@ -17,13 +17,13 @@ CASE
 0
 {%- endif %}
 {% endset %}
-{# Of several parts, the reason that lasts longest; 5 (not received) where a part is missing. #}
-{% macro reason_of(is_part_missing, missing=5) -%}
+{# Of several parts, the reason that lasts longest; `missing` where a part is missing. #}
+{% macro reason_of(is_part_missing, missing=shared.reason.not_received) -%}
 CASE WHEN {{ is_part_missing }} THEN least(coalesce(min(reason), {{ missing }}), {{ missing }})
         ELSE min(reason) END
 {%- endmacro %}
 {# Why a month `h` without records has none: not due, or not received. #}
-{% set reason_without_records %}CASE h.status WHEN -1 THEN 3 WHEN 1 THEN 6 ELSE 5 END{% endset %}
+{% set reason_without_records %}CASE h.status WHEN -1 THEN {{ shared.reason.not_kept }} WHEN 1 THEN {{ shared.reason.not_due }} ELSE {{ shared.reason.not_received }} END{% endset %}
 {# What is known of a series in an area, by what the partner covers. #}
 {% set area_supply -%}
 CASE coverage WHEN 0 THEN supply WHEN 1 THEN greatest(supply, 1) ELSE 2 END
@@ -295,11 +295,11 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
 {% call part('total_bounds') %}
     -- The bounds of each series, from the totals of its codes and of the list.
     SELECT partner_kind, sent_area, first_month, months, '*|total|total|' AS series_key, lo, hi,
-        supply, CASE WHEN supply > 0 THEN 5 END AS reason FROM overall_totals
+        supply, CASE WHEN supply > 0 THEN {{ shared.reason.not_received }} END AS reason FROM overall_totals
     UNION ALL
     SELECT partner_kind, sent_area, first_month, months, series_key, CASE WHEN codes = 1
         THEN lo_as_sent ELSE lo END,
-        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply, CASE WHEN supply > 0 THEN 5 END
+        CASE WHEN codes = 1 THEN hi_as_sent ELSE hi END, supply, CASE WHEN supply > 0 THEN {{ shared.reason.not_received }} END
     FROM bounded_totals WHERE split_part(series_key, '|', 4) <> ''
     UNION ALL
     SELECT w.partner_kind, w.sent_area, w.first_month, w.months, p.series_key,
@@ -312,7 +312,7 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
             ELSE 2 END
             WHEN NOT is_rest OR t.supply = w.supply THEN t.supply ELSE 1 END,
         CASE WHEN t.partner_kind IS NULL AND NOT is_rest THEN CASE WHEN NOT is_overall THEN 0 END
-            WHEN coalesce(t.supply, 0) > 0 OR is_rest AND w.supply > 0 THEN 5 END
+            WHEN coalesce(t.supply, 0) > 0 OR is_rest AND w.supply > 0 THEN {{ shared.reason.not_received }} END
     FROM (
         SELECT w.*, series_key, series_key LIKE '%|mapped|mapped|'
             OR series_key LIKE '%|unmapped|unmapped|' AS is_overall,
@@ -371,7 +371,8 @@ CASE coverage WHEN 0 THEN reason WHEN 1 THEN least(coalesce(reason, 1), 1)
                     AND (count(*) * length = month_spans.months OR min(supply) = 2)
                     THEN min(supply) ELSE 1 END AS supply,
                 {{ reason_of('count(*) * length < month_spans.months',
-                    'CASE WHEN max(received) > count(*) * length THEN 4 ELSE 5 END') }} AS reason
+                    'CASE WHEN max(received) > count(*) * length THEN ' ~ shared.reason.no_total_for_window
+                    ~ ' ELSE ' ~ shared.reason.not_received ~ ' END') }} AS reason
             FROM area_totals
             JOIN (SELECT partner_kind, bool_or(date_basis = 'snapshot') AS is_snapshot FROM totals
                 GROUP BY partner_kind) AS n

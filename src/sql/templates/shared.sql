@@ -180,6 +180,10 @@ CASE WHEN span_gaps.area_key IS NULL THEN coalesce(span_status.status, 0)
     {{ status_keys }}
 {%- endset %}
 
+{# Why a count is not exact, as a number: of several, the least is shown. #}
+{% set reason = {'cannot_show': 0, 'not_covered': 1, 'no_district': 2, 'not_kept': 3,
+    'no_total_for_window': 4, 'not_received': 5, 'not_due': 6} %}
+
 {# A count, its bounds and whether it is exact. #}
 {% set count -%}
 exact AS count_value, c.lo AS count_min, most AS count_max,
@@ -188,9 +192,9 @@ exact AS count_value, c.lo AS count_min, most AS count_max,
     CASE WHEN exact IS NOT NULL THEN NULL
         WHEN supply = 0 THEN CASE WHEN split_part(c.partner_kind, '|', 3) LIKE 'count:%'
             THEN 'as_sent' ELSE 'unknown_code' END
-        WHEN reason = 0 THEN 'cannot_show' WHEN reason = 1 THEN 'not_covered'
-        WHEN reason = 2 THEN 'no_district' WHEN reason = 3 THEN 'not_kept'
-        WHEN reason = 4 THEN 'no_total_for_window' WHEN reason = 5 THEN 'not_received'
+        WHEN reason = {{ reason.cannot_show }} THEN 'cannot_show' WHEN reason = {{ reason.not_covered }} THEN 'not_covered'
+        WHEN reason = {{ reason.no_district }} THEN 'no_district' WHEN reason = {{ reason.not_kept }} THEN 'not_kept'
+        WHEN reason = {{ reason.no_total_for_window }} THEN 'no_total_for_window' WHEN reason = {{ reason.not_received }} THEN 'not_received'
         ELSE 'not_due' END AS count_reason
 {%- endset %}
 {% set unit_rank -%}
