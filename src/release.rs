@@ -414,8 +414,7 @@ fn make_after(
     check_accepted(&tables, &figures, accepted)?;
     let merges = structure::merges(&earlier.structure);
     let besides = earlier.keys_besides(&figures.cells);
-    let ghosts = cells::find(besides, &merges, &rules, &tables);
-    earlier.add_ghosts(&ghosts.cells);
+    earlier.add_ghosts(&cells::find(besides, &merges, &rules, &tables));
     earlier.add_other_plans();
     let mut structure = structure::build(&figures.cells, &config, run.reference);
     structure.windows = figures.windows;

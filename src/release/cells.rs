@@ -159,67 +159,67 @@ fn series_counts(config: &ReleaseConfig, tables: &ExactTables) -> BTreeMap<CellK
 }
 
 /// The present numbers of some keys, in tables that have more than a release. A code that had no records
-/// has no row: it is 0. A number that was merged before is the sum of its parts.
+/// has no row: it is 0. A number that was merged before is the sum of its parts. Where a table splits a
+/// number, all its parts are found, also those that have no key here: without them the others are no sum.
 pub(crate) fn find<'k>(
     keys: impl Iterator<Item = &'k CellKey>,
     merges: &[Merge],
     rules: &DisclosureRules,
     tables: &ExactTables,
-) -> ReadFigures {
-    let keys: BTreeSet<CellKey> = keys.cloned().collect();
-    let total = |key: &CellKey| {
-        let total = key.of_series(SeriesRef::named("total"));
-        total.with_measure(Measure::default())
-    };
-    let mut wanted = keys.clone();
-    wanted.extend(keys.iter().map(total));
-    let mut sums = Vec::new();
+) -> ExactCells {
+    let keys: BTreeSet<&CellKey> = keys.collect();
+    let total = |key: &CellKey| key.of_series(SeriesRef::named("total"));
+    let mut wanted: BTreeSet<CellKey> = keys.iter().map(|key| (*key).clone()).collect();
+    wanted.extend(keys.iter().map(|key| total(key)));
     for merge in merges {
-        for key in keys.iter().filter(|key| merge.is_sum(key)) {
-            let parts: Vec<CellKey> = merge.parts_of(key).collect();
-            wanted.extend(parts.iter().cloned());
-            sums.push((key, parts));
-        }
+        let sums = wanted.iter().filter(|key| merge.is_sum(key));
+        let parts: Vec<CellKey> = sums.flat_map(|sum| merge.parts_of(sum)).collect();
+        wanted.extend(parts);
     }
     let windows: BTreeSet<&str> = wanted.iter().map(|key| &*key.window).collect();
     let names: BTreeSet<&str> = wanted.iter().map(figures::table_with).collect();
+    let splits: BTreeSet<CellKey> = wanted.iter().filter_map(CellKey::split).collect();
+    let is_of_split = |key: &CellKey| key.split().is_some_and(|split| splits.contains(&split));
+    let is_wanted = |key: &CellKey| wanted.contains(key) || is_of_split(key);
     let mut reader = CellReader::new(rules, tables);
     for table in names.into_iter().filter_map(figures::find) {
         let mut read = reader.rows(table, &|batch, row| {
             windows.contains(batch.texts("window_id").value(row))
-                && cells_of(table, batch, row).any(|(key, _)| wanted.contains(&key))
+                && cells_of(table, batch, row).any(|(key, _)| is_wanted(&key))
         });
-        read.cells.retain(|key, _| wanted.contains(key));
+        read.cells.retain(|key, _| is_wanted(key));
         reader.add(read);
     }
-    let mut figures = reader.figures;
-    for (key, parts) in sums {
-        let found = parts
-            .iter()
-            .filter_map(|part| figures.cells.get(part).cloned());
-        let sum = found.reduce(|sum, part| ExactCell {
-            known: add(sum.known, part.known),
-            ..sum
-        });
-        if let Some(sum) = sum.filter(|_| !figures.cells.contains_key(key)) {
-            figures.cells.insert(key.clone(), sum);
+    let mut found = reader.figures.cells;
+    for merge in merges {
+        let mut sums = ExactCells::new();
+        for (part, cell) in found.iter().filter(|(key, _)| merge.has(key)) {
+            let sum = merge.merged(part);
+            if is_wanted(&sum) && !found.contains_key(&sum) {
+                let sum = sums.entry(sum);
+                sum.and_modify(|sum| sum.known = add(sum.known, cell.known))
+                    .or_insert_with(|| cell.clone());
+            }
         }
+        found.extend(sums);
     }
     for key in &keys {
         let is_sparse =
             figures::find(figures::table_with(key)).is_some_and(|table| table.is_sparse);
-        let total = figures.cells.get(&total(key)).cloned();
+        let total = found.get(&total(key)).cloned();
         let total = total.filter(|total| is_sparse && matches!(total.known, Known::Exact(_)));
-        if let Some(total) = total.filter(|_| !figures.cells.contains_key(key)) {
+        if let Some(total) = total.filter(|_| !found.contains_key(*key)) {
             let none = ExactCell {
                 known: Known::Exact(0),
                 ..total
             };
-            figures.cells.insert(key.clone(), none);
+            found.insert((*key).clone(), none);
         }
     }
-    figures.cells.retain(|key, _| keys.contains(key));
-    figures
+    let splits: BTreeSet<CellKey> = keys.iter().filter_map(|key| key.split()).collect();
+    let is_of_split = |key: &CellKey| key.split().is_some_and(|split| splits.contains(&split));
+    found.retain(|key, _| keys.contains(key) || is_of_split(key));
+    found
 }
 
 impl ReadFigures {

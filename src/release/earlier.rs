@@ -4,7 +4,7 @@
 //! value, also if this release does not show it: so no difference between two releases shows a small
 //! number. What has been published stays known, even after a release was withdrawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::disclosure::{Cell, Form};
@@ -58,6 +58,8 @@ pub(crate) struct Earlier {
     /// The most that any release showed of a number.
     forms: BTreeMap<CellKey, PublishedForm>,
     ghosts: BTreeMap<CellKey, Ghost>,
+    /// Parts of what a table splits that no release has, because their codes are newer.
+    unpublished: BTreeSet<CellKey>,
     /// What they published of sums.
     pub(crate) structure: Structure,
 }
@@ -107,10 +109,17 @@ impl Earlier {
         self.forms.keys().filter(|key| !cells.contains_key(*key))
     }
 
-    /// Adds the present values of keys that this release does not have.
+    /// Adds the present values of keys that this release does not have. Those that no earlier release has
+    /// either are noted only: nobody can compute with them.
     pub(crate) fn add_ghosts(&mut self, present: &ExactCells) {
         for (key, cell) in present {
-            if let (Some(form), Known::Exact(value)) = (self.form(key), cell.known) {
+            let Some(form) = self.form(key) else {
+                if cell.known != Known::Exact(0) {
+                    self.unpublished.insert(key.clone());
+                }
+                continue;
+            };
+            if let Known::Exact(value) = cell.known {
                 let safeguard = cell.safeguard.clone();
                 let ghost = Ghost {
                     value,
@@ -141,6 +150,11 @@ impl Earlier {
     /// The present values of all ghosts.
     pub(crate) fn values(&self) -> impl Iterator<Item = (&CellKey, i64)> {
         self.ghosts.iter().map(|(key, ghost)| (key, ghost.value))
+    }
+
+    /// The parts of splits that no release has.
+    pub(crate) fn unpublished(&self) -> &BTreeSet<CellKey> {
+        &self.unpublished
     }
 
     /// The ghosts of one partner's kind.

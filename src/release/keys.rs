@@ -5,6 +5,9 @@ pub(crate) const FACTOR_PARTS: [&str; 3] = ["with", "without", "unknown"];
 /// Records that are repeats, and those that show whether they are.
 pub(crate) const REPEAT_PARTS: [&str; 2] = ["repeats", "cases"];
 
+/// The kind of series that are remainders.
+const REST: &str = "rest";
+
 /// A series by its keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SeriesRef {
@@ -21,6 +24,17 @@ impl SeriesRef {
             id: name.to_owned(),
             scheme: None,
         }
+    }
+
+    /// What is left of a series besides some parts. No table has it.
+    pub(crate) fn rest(id: String, scheme: Option<String>) -> Self {
+        let kind = REST.to_owned();
+        Self { kind, id, scheme }
+    }
+
+    /// Whether it is what is left of another series.
+    pub(crate) fn is_rest(&self) -> bool {
+        self.kind == REST
     }
 
     /// Whether it is a series of another plan than that of the release.
@@ -105,6 +119,12 @@ impl CellKey {
             measure,
             ..self.clone()
         }
+    }
+
+    /// What a table splits: the key without how. None = it is no part of a split.
+    pub(crate) fn split(&self) -> Option<Self> {
+        let table = self.measure.table()?.to_owned();
+        Some(self.with_measure(Measure(vec![Some(table)])))
     }
 
     /// The same in another window.

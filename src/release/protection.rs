@@ -65,6 +65,8 @@ struct Block<'b> {
     /// The cells with numbers, and those of earlier releases, by index.
     keys: Vec<&'b CellKey>,
     missing: BTreeSet<&'b CellKey>,
+    /// What each remainder is; their indexes follow those of the keys.
+    remainders: Vec<CellKey>,
     safeguards: Vec<&'b Safeguard>,
     /// Suppressed in an earlier release.
     sticky: usize,
@@ -80,6 +82,7 @@ impl<'b> Block<'b> {
             earlier,
             keys: Vec::new(),
             missing: BTreeSet::new(),
+            remainders: Vec::new(),
             safeguards: Vec::new(),
             sticky: 0,
             revised: Vec::new(),
@@ -106,6 +109,11 @@ impl<'b> Block<'b> {
                     block.system.cells.push(ghost.cell());
                 }
             }
+            let unpublished = earlier.unpublished().iter();
+            block.missing.extend(unpublished.filter(|key| {
+                let is_of_block = key.partner == first.partner && key.kind == first.kind;
+                is_of_block && !cells.contains_key(*key)
+            }));
         }
         block
     }
@@ -175,6 +183,7 @@ impl<'b> Block<'b> {
             let value = cells[rest.whole].value - parts;
             // A remainder of a remainder is protected as the number that it is a part of.
             let safeguard = self.safeguards[rest.whole];
+            self.remainders.push(rest.key.clone());
             let is_small = (1..=safeguard.hide).contains(&value);
             self.safeguards.push(safeguard);
             self.system.cells.push(Cell {
@@ -214,7 +223,10 @@ impl<'b> Block<'b> {
         let cells: Vec<usize> = cells.into_iter().collect();
         let text = |cell: &usize| match self.keys.get(*cell) {
             Some(key) => key.text(),
-            None => "a remainder that anyone can compute".to_owned(),
+            None => {
+                let remainder = &self.remainders[*cell - self.keys.len()];
+                format!("the remainder {}", remainder.text())
+            }
         };
         let mut texts: Vec<String> = cells.iter().take(SHOWN).map(text).collect();
         texts.dedup();

@@ -68,6 +68,19 @@ pub(crate) struct SeriesRelation {
     pub(crate) parts: Vec<SeriesRef>,
 }
 
+impl SeriesRelation {
+    /// What is left of the whole besides the parts, as a series.
+    fn rest(&self) -> SeriesRef {
+        let factor = self
+            .factor
+            .as_deref()
+            .map_or(String::new(), |of| format!(" with {of}"));
+        let parts: Vec<&str> = self.parts.iter().map(|part| &*part.id).collect();
+        let id = format!("{}{factor} without {}", self.whole.id, parts.join(", "));
+        SeriesRef::rest(id, self.parts[0].scheme.clone())
+    }
+}
+
 /// The areas of one level in an area.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AreaParts {
@@ -141,6 +154,7 @@ const NO_OUTCOME: &str = "unknown";
 /// A number that no table shows: a whole less its parts.
 #[derive(Clone, Debug)]
 pub(crate) struct Remainder {
+    pub(crate) key: CellKey,
     /// The index of its cell.
     pub(crate) cell: usize,
     pub(crate) whole: usize,
@@ -241,13 +255,18 @@ impl Builder<'_> {
     /// Adds the remainder of a whole, as a cell of its own; its parts must be known.
     fn remainder(&mut self, key: CellKey, whole: usize, parts: Vec<usize>) {
         let cell = self.cells.len();
-        if self.cells.insert(key, cell).is_some() {
+        if self.cells.insert(key.clone(), cell).is_some() {
             debug_assert!(false, "a remainder has a key of its own");
             return;
         }
         let with_rest = parts.iter().copied().chain([cell]);
         self.push(Relation::equal(whole, with_rest.collect::<Vec<_>>()));
-        self.built.remainders.push(Remainder { cell, whole, parts });
+        self.built.remainders.push(Remainder {
+            key,
+            cell,
+            whole,
+            parts,
+        });
     }
 
     /// Cells in groups of one key; each with the rest of its key.
@@ -376,11 +395,7 @@ impl Builder<'_> {
                     _ if parts.is_empty() => {}
                     SeriesRule::Sum if has_all => self.push(Relation::equal(whole, parts)),
                     SeriesRule::SumAndRest if has_all => {
-                        let rest = SeriesRef {
-                            kind: "rest".to_owned(),
-                            id: format!("{} {}", relation.whole.id, relation.parts.len()),
-                            scheme: relation.parts[0].scheme.clone(),
-                        };
+                        let rest = relation.rest();
                         let key = CellKey {
                             window: window.clone(),
                             ..self.key(&rest, measure, area)
@@ -415,7 +430,9 @@ impl Builder<'_> {
             for tier in tiers {
                 let Some((_, all)) = all else { continue };
                 let of_tier = self.areas_of_tier(series, measure, &tier, areas);
-                let is_complete = of_tier.has_collected() || self.is_listed(series, &tier, window);
+                // Of a remainder, areas are missing where a release joined some of its parts.
+                let is_complete = !series.is_rest()
+                    && (of_tier.has_collected() || self.is_listed(series, &tier, window));
                 let cells = |cover: &[&AreaRef]| -> Vec<usize> {
                     cover.iter().map(|area| areas[*area]).collect()
                 };

@@ -1087,6 +1087,53 @@ fn a_number_of_an_earlier_release_is_known_also_if_this_one_does_not_show_it() {
 }
 
 #[test]
+fn a_remainder_is_not_counted_where_a_release_joined_its_parts() {
+    // Of the districts, only d3 and those outside have a count of the code alone.
+    let world = police()
+        .with(&[
+            ("gangs", "all-received", 90),
+            ("gangs", "d1", 30),
+            ("gangs", "d2", 20),
+            ("gangs", "d3", 25),
+            ("gangs", "outside", 15),
+            ("a", "all-received", 60),
+            ("a", "d1-d2", 35),
+            ("a", "d3", 15),
+            ("a", "outside", 10),
+        ])
+        .area_parts("d1-d2", &["d1", "d2"], true)
+        .relation(SeriesRule::SumAndRest, "gangs", &["a"]);
+    assert_eq!(world.hidden(), [""; 0]);
+}
+
+#[test]
+fn a_code_newer_than_every_release_is_known_to_be_missing_in_what_they_showed() {
+    let first = police()
+        .with(&[
+            ("total", "all-received", 20),
+            ("total/outcomes:court:", "all-received", 20),
+            ("total/outcomes:court:1", "all-received", 20),
+        ])
+        .protect();
+    let present = police().with(&[
+        ("total/outcomes:court:", "all-received", 30),
+        ("total/outcomes:court:1", "all-received", 21),
+        ("total/outcomes:court:2", "all-received", 9),
+    ]);
+    let second = police().with(&[("total", "all-received", 30)]);
+    let after = second.try_protect(&earlier_of(first.clone(), &present.cells));
+    assert_eq!(hidden(&after.expect("protectable").cells), [""; 0]);
+    // A code without records takes nothing from the others: they are the group.
+    let none = police().with(&[
+        ("total/outcomes:court:", "all-received", 30),
+        ("total/outcomes:court:1", "all-received", 21),
+        ("total/outcomes:court:2", "all-received", 0),
+    ]);
+    let wrong = second.try_protect(&earlier_of(first, &none.cells));
+    assert!(matches!(wrong, Err(ReleaseError::Contradiction { .. })));
+}
+
+#[test]
 fn areas_that_one_release_shows_and_another_merges_are_counted_once() {
     let shown = police().with(&[
         ("total", "all-received", 33),

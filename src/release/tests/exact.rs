@@ -451,7 +451,7 @@ fn a_number_of_an_earlier_release_is_read_from_the_table_that_has_it() {
     let tables = ExactTables::load(&store, runtime.handle(), &config, needed.into_iter());
     let tables = tables.expect("the tables");
     let found = cells::find(keys.iter(), &[], &rules, &tables);
-    let found = keys.map(|key| found.cells.get(&key).map(|cell| cell.known));
+    let found = keys.map(|key| found.get(&key).map(|cell| cell.known));
     // The code without a row has no records now.
     assert_eq!(found, [22, 22, 0].map(|count| Some(Known::Exact(count))));
 }
