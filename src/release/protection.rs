@@ -221,12 +221,11 @@ impl<'b> Block<'b> {
     fn texts(&self, cells: impl IntoIterator<Item = usize>) -> String {
         const SHOWN: usize = 5;
         let cells: Vec<usize> = cells.into_iter().collect();
-        let text = |cell: &usize| match self.keys.get(*cell) {
-            Some(key) => key.text(),
-            None => {
-                let remainder = &self.remainders[*cell - self.keys.len()];
-                format!("the remainder {}", remainder.text())
-            }
+        let text = |cell: &usize| {
+            let remainder = cell
+                .checked_sub(self.keys.len())
+                .map(|rest| format!("the remainder {}", self.remainders[rest].text()));
+            remainder.unwrap_or_else(|| self.keys[*cell].text())
         };
         let mut texts: Vec<String> = cells.iter().take(SHOWN).map(text).collect();
         texts.dedup();
