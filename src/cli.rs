@@ -13,6 +13,7 @@ mod check;
 mod completions;
 mod demo;
 mod door;
+mod embedded;
 mod erase;
 mod explain;
 mod export;
@@ -21,6 +22,7 @@ mod geography;
 mod import;
 mod ingest;
 mod init;
+mod load;
 mod man;
 mod merge;
 mod partners;
@@ -81,6 +83,7 @@ enum Command {
     Publish(publish::PublishCommand),
     Door(door::DoorCommand),
     Import(import::ImportCommand),
+    Load(load::Load),
     Generate(generate::GenerateCommand),
     Ingest(ingest::Ingest),
     Status(status::Status),
@@ -109,7 +112,7 @@ impl Command {
     /// The log filter, unless the environment sets one.
     fn log_filter(&self) -> &'static str {
         match self {
-            Self::Demo(_) => demo::LOG_FILTER,
+            Self::Demo(_) | Self::Load(_) => embedded::LOG_FILTER,
             _ => "info",
         }
     }
@@ -162,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::Publish(command) => command.run(),
         Command::Door(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Load(command) => command.run(),
         Command::Generate(command) => command.run(),
         Command::Ingest(command) => command.run(),
         Command::Status(command) => command.run(),

@@ -49,12 +49,7 @@ impl CheckCommand {
         let mut list = RejectionList::new(self.format);
         let (mut counts, mut key) = (CheckCounts::default(), Vec::new());
         while let Some((number, line)) = lines.read().with_context(|| cannot_read(&self.file))? {
-            let verdict = checker.check(line, &mut key);
-            counts.count(&verdict);
-            match verdict {
-                Ok(event) => list.accept(number, &event)?,
-                Err(rejection) => list.reject(number, line, &rejection, &checker)?,
-            }
+            list.judge(number, line, &mut checker, &mut counts, &mut key)?;
         }
         let is_failed = list.close(&counts, &mut checker, &reference.codes, self.strict)?;
         Ok(exit_code(is_failed || counts.rejections() > 0))

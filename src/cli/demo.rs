@@ -4,33 +4,24 @@ mod briefing;
 
 use std::future;
 use std::io::{self, IsTerminal};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use rdkafka::mocking::MockCluster;
 
 use self::briefing::{Briefing, MonthStyle};
+use super::embedded::{EmbeddedBroker, StoreMark};
 use super::progress::Progress;
 use super::text::{align_right, grouped, table, terminal_width};
 use super::{assess, ingest, lookup, runtime};
-use crate::aggregate::{self, INVENTED_FILE, PlanChoice, SCORECARDS};
-use crate::assess::DOCUMENTS;
+use crate::aggregate::{self, INVENTED_FILE, PlanChoice};
 use crate::config::{Config, Overrides};
-use crate::export::EXPORTS;
 use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
 use crate::pipeline;
 use crate::publish::{Publisher, TIMEOUT};
 use crate::reference::Reference;
 use crate::reference::plan::Plan;
-use crate::release::RELEASES;
-use crate::storage::Store;
-
-/// Logs only finished stages: other messages are about the embedded broker, which cannot do all
-/// that Kafka can.
-pub(super) const LOG_FILTER: &str = "error,partner_feeds::cli::progress=debug";
 
 /// Events of a demo: five years of a partnership, at a tenth of its size.
 const EVENTS: u64 = 60_000;
@@ -40,29 +31,17 @@ const EVENTS_MAX: u64 = 200_000;
 const EVENTS_MIN: u64 = 1_000;
 /// The share of events that break their contract.
 const BAD: f64 = 0.01;
-/// The number that `topics create` uses.
-const PARTITIONS: i32 = 6;
 /// The width of the screen, if it is not known.
 const WIDTH: usize = 80;
 /// The plan of the figures, and the assessment drafted from them.
 const PLAN: &str = "smp-2017-18";
 /// Where a demo writes its store by default.
 pub(super) const STORE: &str = "partner-feeds-demo";
-const MARKED: &str = "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n";
-/// The folders of a store.
-const FOLDERS: [&str; 11] = [
-    "journal",
-    "ledger",
-    "rejects",
-    "parked",
-    "events",
-    "aggregates",
-    DOCUMENTS,
-    EXPORTS,
-    RELEASES,
-    SCORECARDS,
-    "door",
-];
+const MARK: StoreMark = StoreMark {
+    file: INVENTED_FILE,
+    text: "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n",
+    command: "demo",
+};
 
 /// Try the complete pipeline with an embedded broker and generated events
 ///
@@ -86,15 +65,11 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let runtime = runtime()?;
-        let (store, replaced) = runtime.block_on(cleared(&self.store))?;
-        let broker = MockCluster::new(1).context("cannot start the embedded broker")?;
-        let (config, reference) = settings(broker.bootstrap_servers(), &self.store)?;
+        let (store, replaced) = runtime.block_on(MARK.cleared(&self.store))?;
+        let (mut config, reference) = settings(&self.store)?;
+        let broker = EmbeddedBroker::start()?;
+        broker.take_over(&mut config, &reference)?;
         let reference = Arc::new(reference);
-        for (topic, _) in config.topics(&reference.partners) {
-            broker
-                .create_topic(topic, PARTITIONS, 1)
-                .context("cannot create the topics of the embedded broker")?;
-        }
         let plan = lookup::plan(&reference, PLAN)?;
         say!(
             "{} invented events through an embedded broker, into {}",
@@ -144,31 +119,9 @@ impl Demo {
     }
 }
 
-/// The store with nothing in it, and whether what an earlier demo left had to go.
-async fn cleared(root: &str) -> anyhow::Result<(Store, bool)> {
-    let is_empty = Path::new(root)
-        .read_dir()
-        .map_or(true, |mut entries| entries.next().is_none());
-    let store = Store::open_or_create(root, [])?;
-    let is_demo = store.read(INVENTED_FILE).await?.is_some();
-    if !is_empty && !is_demo {
-        bail!("the folder `{root}` is not empty, and no demo made it: name another with --store");
-    }
-    for folder in FOLDERS {
-        store.remove_folder(folder)?;
-    }
-    if !is_demo {
-        store.create(INVENTED_FILE, MARKED.into()).await?;
-    }
-    store.probe().await?;
-    Ok((store, is_demo))
-}
-
-/// The built-in settings and reference data, with the embedded broker in the place of Kafka.
-fn settings(brokers: String, store: &str) -> anyhow::Result<(Config, Reference)> {
-    let overrides = Overrides::default()
-        .with("kafka.brokers", Some(brokers))
-        .with("store.root", Some(store));
+/// The built-in settings and reference data.
+fn settings(store: &str) -> anyhow::Result<(Config, Reference)> {
+    let overrides = Overrides::default().with("store.root", Some(store));
     Ok((Config::built_in(&overrides)?, Reference::load(None)?))
 }
 

@@ -14,7 +14,7 @@ use super::rejections::RejectionList;
 use super::text::grouped;
 use super::{Format, exit_code, now};
 use crate::publish::lines::Lines;
-use crate::publish::{CheckCounts, Checker, Publisher, TIMEOUT, peek};
+use crate::publish::{AcceptedEvent, CheckCounts, Checker, Publisher, TIMEOUT, peek};
 
 /// Lines between two updates of the progress.
 const PROGRESS_LINES: u64 = 1024;
@@ -73,19 +73,10 @@ impl PublishCommand {
             if self.unchecked {
                 let sent = self.send_unchecked(&checker, &mut publisher, number, line)?;
                 without_topic += u64::from(!sent);
-            } else {
-                let verdict = checker.check(line, &mut key);
-                counts.count(&verdict);
-                match verdict {
-                    Ok(event) => {
-                        list.accept(number, &event)?;
-                        let topic = checker
-                            .topic_of(event.feed)
-                            .context("a feed has no topic in partners.toml")?;
-                        publisher.send(topic, Some(&key), line)?;
-                    }
-                    Err(rejection) => list.reject(number, line, &rejection, &checker)?,
-                }
+            } else if let Some(event) =
+                list.judge(number, line, &mut checker, &mut counts, &mut key)?
+            {
+                publisher.send(topic_of(&checker, &event)?, Some(&key), line)?;
             }
             if number.is_multiple_of(PROGRESS_LINES) {
                 let delivered = grouped(publisher.delivered());
@@ -121,6 +112,15 @@ impl PublishCommand {
         publisher.send(topic, subject.as_deref().map(str::as_bytes), line)?;
         Ok(true)
     }
+}
+
+/// The topic that an event goes to.
+pub(super) fn topic_of<'r>(
+    checker: &Checker<'r>,
+    event: &AcceptedEvent,
+) -> anyhow::Result<&'r str> {
+    let topic = checker.topic_of(event.feed);
+    topic.context("a feed has no topic in partners.toml")
 }
 
 fn print_speed(sent: u64, elapsed: Duration) {

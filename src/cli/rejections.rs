@@ -62,8 +62,32 @@ impl RejectionList {
         }
     }
 
+    /// Validates a line, counts it and lists what is wrong with it. `key` gets its subject. `None` = it was
+    /// rejected.
+    pub(super) fn judge(
+        &mut self,
+        number: u64,
+        line: &[u8],
+        checker: &mut Checker<'_>,
+        counts: &mut CheckCounts,
+        key: &mut Vec<u8>,
+    ) -> io::Result<Option<AcceptedEvent>> {
+        let verdict = checker.check(line, key);
+        counts.count(&verdict);
+        match verdict {
+            Ok(event) => {
+                self.accept(number, &event)?;
+                Ok(Some(event))
+            }
+            Err(rejection) => {
+                self.reject(number, line, &rejection, checker)?;
+                Ok(None)
+            }
+        }
+    }
+
     /// Lists why a line was rejected: all its faults.
-    pub(super) fn reject(
+    fn reject(
         &mut self,
         number: u64,
         line: &[u8],
@@ -90,7 +114,7 @@ impl RejectionList {
     }
 
     /// Lists the warnings about an accepted line, if there are any.
-    pub(super) fn accept(&mut self, line: u64, event: &AcceptedEvent) -> io::Result<()> {
+    fn accept(&mut self, line: u64, event: &AcceptedEvent) -> io::Result<()> {
         if event.bare_digits {
             self.warn(line, "/subject", BARE_DIGITS)?;
         }
