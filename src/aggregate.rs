@@ -89,4 +89,10 @@ pub enum AggregateError {
         /// What it should have.
         key: String,
     },
+    /// No plan is in force at any time.
+    #[error(
+        "no plan is adopted, so there are no figures under the plan in force: set `status` and `adopted` in the \
+         plan's file, or name a draft where a plan can be named"
+    )]
+    NoAdoptedPlan,
 }

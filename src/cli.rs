@@ -155,7 +155,11 @@ pub fn main() -> ExitCode {
         note!("error: PARTNER_FEEDS_LOG_FORMAT must be text or json");
         return ExitCode::from(2);
     };
-    telemetry::start(&config::log_filter(cli.command.log_filter()), format);
+    let Some(filter) = config::log_filter(cli.command.log_filter()) else {
+        note!("error: PARTNER_FEEDS_LOG must be a level, such as warn, or a list of target=level");
+        return ExitCode::from(2);
+    };
+    telemetry::start(&filter, format);
     let result = match cli.command {
         Command::Demo(command) => command.run(),
         Command::Init(command) => command.run(),

@@ -30,13 +30,20 @@ pub const FILE: &str = "config/partner-feeds.toml";
 /// The prefix of the program's environment variables.
 pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
 
-/// The log filter: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`.
+/// The log filter: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`; `None` where it is a word that
+/// is no level.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the module that reads the environment"
 )]
-pub fn log_filter(default: &str) -> String {
-    std::env::var("PARTNER_FEEDS_LOG").unwrap_or_else(|_| default.to_owned())
+pub fn log_filter(default: &str) -> Option<String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let Ok(filter) = std::env::var("PARTNER_FEEDS_LOG") else {
+        return Some(default.to_owned());
+    };
+    let mut words = filter.split(',').map(str::trim);
+    let is_known = words.all(|word| word.contains('=') || LEVELS.contains(&&*word.to_lowercase()));
+    is_known.then_some(filter)
 }
 
 /// The log format: `PARTNER_FEEDS_LOG_FORMAT`, text or json; `None` where it is neither.

@@ -12,6 +12,16 @@ use serde::de::DeserializeOwned;
 /// The program and version that writes a file.
 pub const PROGRAM: &str = concat!("partner-feeds ", env!("CARGO_PKG_VERSION"));
 
+/// The first version that reads the erasure log.
+const KNOWS_ERASURES: [u32; 3] = [0, 3, 0];
+
+/// Whether a program, as a footer names it, reads the erasure log.
+pub fn knows_erasures(program: &str) -> bool {
+    let version = program.rsplit(' ').next().unwrap_or_default();
+    let parts: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
+    parts.is_none_or(|parts| parts[..] >= KNOWS_ERASURES[..])
+}
+
 /// Journal, ledger and rejects as they are first written; `schema` in the footer.
 pub const LEDGER: u32 = 1;
 /// A ledger or rejects file from which erased rows were removed: the newest format that is read.
@@ -126,4 +136,22 @@ fn check(path: &str, found: &str, known: u32, writer: Option<&str>) -> Result<()
             writer: writer.unwrap_or("the version that wrote it").to_owned(),
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_before_the_erasure_log_do_not_know_it() {
+        for (program, knows) in [
+            ("partner-feeds 0.2.0", false),
+            ("partner-feeds 0.2.19", false),
+            ("partner-feeds 0.3.0", true),
+            ("partner-feeds 0.10.0", true),
+            (PROGRAM, true),
+        ] {
+            assert_eq!(knows_erasures(program), knows, "{program}");
+        }
+    }
 }

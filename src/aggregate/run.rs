@@ -396,7 +396,7 @@ fn unless_missing<T>(
     result: Result<T, AggregateError>,
 ) -> Result<Option<T>, AggregateError> {
     match result {
-        Err(error @ AggregateError::ReferenceMissing { .. }) => {
+        Err(error @ (AggregateError::ReferenceMissing { .. } | AggregateError::NoAdoptedPlan)) => {
             not_written.push((path.to_owned(), error.to_string()));
             Ok(None)
         }

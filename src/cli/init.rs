@@ -304,7 +304,8 @@ fn next_steps(new: &NewPartnership, dir: &Path) -> String {
     format!(
         "\nThe configuration of the {} is in {}. It passes `plan check`. Next:\n  \
          {to_folder}partner-feeds geography build FILES     the look-ups and populations of the ONS\n  \
-         partner-feeds import police-uk ...      crimes of data.police.uk\n  \
+         partner-feeds import police-uk ...      crimes of data.police.uk, as events\n  \
+         partner-feeds load crimes.jsonl         these events in a store, without Kafka\n  \
          partner-feeds aggregate                 the tables of the draft plan, {}\n\
          Then look through config/partners.toml (partners that are not known are commented out) and\n\
          config/plans/{}.toml. docs/your-partnership.md has every step.\n",

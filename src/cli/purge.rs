@@ -13,12 +13,15 @@ use tokio::runtime::Runtime;
 use super::lookup::table_folders;
 use super::options::{SettingOptions, StoreAndBrokerOptions, open_store};
 use super::progress::NoProgress;
+use super::status::newest_record;
 use super::text::counted;
 use super::{Format, now, runtime};
 use crate::aggregate::{self, AggregateSettings, outdated_folders};
 use crate::config::Config;
 use crate::crash;
 use crate::erase::Grounds;
+use crate::file_format;
+use crate::ledger::chain;
 use crate::ledger::erasures::{
     self, Certificate, CopyUntil, ErasureReason, NotKept, OtherCopies, PurgedFiles,
 };
@@ -33,6 +36,9 @@ use crate::storage::{StorageError, Store};
 
 /// How long other commands may take to finish their tables.
 const TABLES_WAIT: Duration = Duration::from_mins(10);
+
+/// How long an older program must not have written.
+const WRITERS_WAIT: Duration = Duration::from_hours(24);
 
 /// How long a broker may take to answer.
 pub(super) const BROKER_WAIT: Duration = Duration::from_secs(5);
@@ -128,7 +134,30 @@ pub(super) async fn check_store(store: &Store, config: &Config) -> anyhow::Resul
     if keeps_versions && config.retention.old_versions_days.is_none() {
         bail!(StorageError::Versioned(store.root().to_owned()));
     }
+    check_writers(store).await?;
     Ok(keeps_versions)
+}
+
+/// Refuses a store into which a program lately wrote that knows no erasures: it would go on to show
+/// erased records, and could bring them back.
+async fn check_writers(store: &Store) -> anyhow::Result<()> {
+    for chain in chain::read_all(store).await? {
+        let Some(last) = chain.files.last() else {
+            continue;
+        };
+        let program = &last.footer.program;
+        let newest = newest_record(store, &chain).await?;
+        let is_recent =
+            newest.is_some_and(|newest| newest.0 > now().0 - WRITERS_WAIT.as_micros() as i64);
+        if is_recent && !file_format::knows_erasures(program) {
+            bail!(
+                "{program}, which knows no erasures, wrote to {} in the last 24 hours: upgrade every program that \
+                 uses this store, then wait until a new one has written there, or for a day",
+                chain.partition
+            );
+        }
+    }
+    Ok(())
 }
 
 fn limits(config: &Config) -> MergeLimits {
@@ -151,6 +180,8 @@ struct RetentionSummary {
     to_review: BTreeMap<String, u64>,
     /// Records past their period that may not be erased.
     preserved: u64,
+    /// Rows past their period that are kept, since they were received in the quiet months.
+    recent_rows: u64,
     /// Rejects files from which bytes were removed.
     rejects: u64,
 }
@@ -163,6 +194,7 @@ impl RetentionSummary {
             not_kept: expired.not_kept.clone(),
             to_review: expired.to_review.clone(),
             preserved: expired.preserved,
+            recent_rows: expired.recent_rows,
             rejects,
         }
     }
@@ -177,7 +209,7 @@ impl RetentionSummary {
 
     fn print_text(&self) -> anyhow::Result<()> {
         if self.records == 0 && self.preserved == 0 && self.to_review.is_empty() {
-            say!("no record is past its retention period");
+            say!("no record is to be erased by its retention period");
         } else {
             say!(
                 "past their retention period: {} with {}",
@@ -203,6 +235,12 @@ impl RetentionSummary {
             say!(
                 "preserved, and not erased: {}",
                 counted(self.preserved, "record")
+            );
+        }
+        if self.recent_rows > 0 {
+            say!(
+                "past their period, but kept because they were received lately (`retention.quiet_months`): {}",
+                counted(self.recent_rows, "row")
             );
         }
         if self.rejects > 0 {

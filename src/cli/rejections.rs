@@ -24,7 +24,8 @@ const CONTRADICTS: &str = "an earlier line has the same source, subject and revi
 
 /// The warning about an outward postcode.
 const UNPLACED: &str = "this area is in no district that the partnership knows, so the record counts in no ward or \
-    district: correct the code, or send the code of an LSOA, ward or district";
+    district. In a file of a whole police force this is usual. Otherwise correct the code, or send the code of an \
+    LSOA, ward or district";
 /// The different faults that are listed, at most.
 const GROUPS_MAX: usize = 200;
 /// The lines that are named of a fault, at most.

@@ -458,7 +458,10 @@ impl Size {
 
 /// When Kafka received the newest record of a chain: it is in the last file, or in the rejects of
 /// that.
-async fn newest_record(store: &Store, chain: &Chain) -> Result<Option<Micros>, ChainError> {
+pub(super) async fn newest_record(
+    store: &Store,
+    chain: &Chain,
+) -> Result<Option<Micros>, ChainError> {
     let Some(last) = chain.files.last() else {
         return Ok(None);
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
@@ -40,6 +41,12 @@ impl Verify {
         let (config, reference) = self.options.load()?;
         let (store, runtime) = (open_store(&config)?, runtime()?);
         let mut report = runtime.block_on(verify(&store))?;
+        if report.partitions.is_empty() && report.findings.is_empty() {
+            let root = store.root();
+            bail!(
+                "`{root}` has no records, so there is nothing to verify: is it the folder of a store?"
+            );
+        }
         let outdated = runtime.block_on(outdated_folders(&store, report.certified))?;
         report
             .findings

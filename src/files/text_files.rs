@@ -75,6 +75,11 @@ impl TextFiles {
         self.0.get(path).map(|text| &**text)
     }
 
+    /// Whether a file is the built-in one.
+    pub fn is_built_in(&self, path: &str) -> bool {
+        matches!(self.0.get(path), Some(Cow::Borrowed(_)))
+    }
+
     /// Path and text of every file, in order of paths.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(path, text)| (&**path, &**text))

@@ -157,19 +157,21 @@ impl DisclosureRules {
             None => sink.add(FILE, "", "is missing"),
             Some(text) => {
                 if let Some(table) = parse(FILE, text, &sink) {
-                    rules.read_file(&TomlReader::new(FILE, &table, &sink), reference);
+                    let reader = TomlReader::new(FILE, &table, &sink);
+                    rules.read_file(&reader, reference, files.is_built_in(FILE));
                 }
             }
         }
         sink.into_faults().into_result(rules)
     }
 
-    fn read_file(&mut self, reader: &TomlReader<'_>, reference: &Reference) {
+    /// Reads the file. The built-in one names priorities that another partnership may not have.
+    fn read_file(&mut self, reader: &TomlReader<'_>, reference: &Reference, is_built_in: bool) {
         reader.format();
         let mut ids = BTreeSet::new();
         let tables = reader.tables("rule");
         for table in &tables {
-            let rule = read_rule(table, reference);
+            let rule = read_rule(table, reference, is_built_in);
             table.unique_id(&rule.id, &mut ids);
             self.rules.push(rule);
         }
@@ -281,12 +283,12 @@ fn strictest(rules: &[&Rule]) -> Safeguard {
     }
 }
 
-fn read_rule(reader: &TomlReader<'_>, reference: &Reference) -> Rule {
+fn read_rule(reader: &TomlReader<'_>, reference: &Reference, is_built_in: bool) -> Rule {
     let id = reader.id("id").to_owned();
     let mut tests = BTreeMap::new();
     for key in TESTS {
         let items = reader.texts(key);
-        for item in &items {
+        for item in items.iter().filter(|_| key != "series" || !is_built_in) {
             if let Some(reason) = unknown(key, item.text, reference) {
                 reader.fault_at(&item.key, reason);
             }

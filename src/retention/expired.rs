@@ -45,6 +45,8 @@ pub struct ExpiredRecords {
     pub to_review: BTreeMap<String, u64>,
     /// Records that are past their period, but preserved.
     pub preserved: u64,
+    /// Rows that are past their period, but were received since the quiet months began.
+    pub recent_rows: u64,
 }
 
 /// Which records are past their period.
@@ -106,14 +108,19 @@ impl Search<'_> {
     fn find(&self, expiry: Expiry<'_>) -> Result<ExpiredRecords, AggregateError> {
         let mut limits = Limits::new(expiry);
         let mut records = self.records_with_expired_row(&mut limits)?;
+        let recent_rows = limits.recent_rows;
         if records.is_empty() {
-            return Ok(ExpiredRecords::default());
+            return Ok(ExpiredRecords {
+                recent_rows,
+                ..ExpiredRecords::default()
+            });
         }
         let rows = self.expired_rows(&mut limits, &mut records)?;
         let all = records.len();
         records.retain(|record, _| !expiry.settings.preserved.contains(record));
         let mut found = ExpiredRecords {
             preserved: (all - records.len()) as u64,
+            recent_rows,
             ..ExpiredRecords::default()
         };
         found.rows.seen = self.chains.iter().map(Chain::seen_end).collect();
@@ -279,6 +286,8 @@ struct Limits<'a> {
     /// Revisions received since then keep a record.
     quiet_since: Micros,
     known: Vec<Limit>,
+    /// Rows seen that only such a revision keeps.
+    recent_rows: u64,
 }
 
 impl<'a> Limits<'a> {
@@ -289,6 +298,7 @@ impl<'a> Limits<'a> {
             expiry,
             quiet_since: Micros::start_of_day_in_london(since).unwrap_or(Micros(i64::MIN)),
             known: Vec::new(),
+            recent_rows: 0,
         }
     }
 
@@ -317,14 +327,13 @@ impl<'a> Limits<'a> {
         let kinds = TextColumn::new(batch, COLUMNS.kind.name());
         let rows = (0..batch.num_rows()).filter_map(|row| {
             let received = Micros(received.value(row));
-            if received >= self.quiet_since {
-                return None;
-            }
             let dates = dates.iter().flatten().filter(|dates| dates.is_valid(row));
             let latest = dates.map(|dates| Micros(dates.value(row))).max();
             let limit = self.of(sources.get(row)?, kinds.get(row)?);
             let due = self.known[limit].due(limit, latest.unwrap_or(received))?;
-            Some((row, due))
+            let is_recent = received >= self.quiet_since;
+            self.recent_rows += u64::from(is_recent);
+            (!is_recent).then_some((row, due))
         });
         rows.collect()
     }
