@@ -277,18 +277,24 @@ impl<'d> Draft<'d> {
             "overdue" | "not_due" => {
                 let mut missing = months("overdue");
                 missing.extend(months("not_due"));
+                // Months before the first record have no status.
+                missing.extend(months(""));
                 missing.sort_unstable();
+                if missing.is_empty() && measure.wording == Wording::Bounds {
+                    // The number says so itself: at least.
+                    return None;
+                }
                 Some(if missing.is_empty() {
-                    prose!("Records of this period are missing, so this number is too low.")
+                    prose!("Records of this period are missing, so the true number may be higher.")
                 } else {
                     prose!(
-                        "No records of {} have arrived, so this number is too low.",
+                        "No records of {} have arrived, so the true number may be higher.",
                         named(missing)
                     )
                 })
             }
             "not_kept" => Some(prose!(
-                "Records of this period are past their retention period, so this number is too low."
+                "Records of this period are past their retention period, so the true number is higher."
             )),
             _ => None,
         }

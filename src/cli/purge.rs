@@ -16,10 +16,12 @@ use super::progress::NoProgress;
 use super::status::newest_record;
 use super::text::counted;
 use super::{Format, now, runtime};
-use crate::aggregate::{self, AggregateSettings, outdated_folders};
+use crate::aggregate::{self, AggregateSettings, SCORECARDS, outdated_folders};
+use crate::assess::DOCUMENTS;
 use crate::config::Config;
 use crate::crash;
 use crate::erase::Grounds;
+use crate::export::EXPORTS;
 use crate::file_format;
 use crate::ledger::chain;
 use crate::ledger::erasures::{
@@ -266,6 +268,8 @@ pub(super) struct PurgeSummary {
     files: PurgedFiles,
     tables: Vec<String>,
     deleted: Vec<String>,
+    /// Folders with figures from before the erasure, which only their own commands write.
+    older: Vec<String>,
 }
 
 /// Removes all erased rows, builds the tables again, and writes the certificate.
@@ -303,6 +307,7 @@ impl Purging<'_> {
             files,
             tables,
             deleted,
+            older: runtime.block_on(with_files(store, is_new))?,
         })
     }
 
@@ -342,6 +347,17 @@ impl Purging<'_> {
             backups_until: days_until(retention.backups_days),
         }
     }
+}
+
+/// The folders of documents that are in a store, where something was erased.
+async fn with_files(store: &Store, is_new: bool) -> Result<Vec<String>, StorageError> {
+    let mut found = Vec::new();
+    for folder in [DOCUMENTS, EXPORTS, SCORECARDS] {
+        if is_new && !store.folders(folder).await?.is_empty() {
+            found.push(folder.to_owned());
+        }
+    }
+    Ok(found)
 }
 
 /// Builds the tables again that were built before an erasure, and deletes those that the settings do
@@ -405,6 +421,9 @@ impl PurgeSummary {
         }
         for folder in &self.deleted {
             say!("deleted, since it was built before the erasure: {folder}");
+        }
+        for folder in &self.older {
+            say!("write again, since it may have older figures: {folder}");
         }
         let is_new = if self.is_new { "" } else { "already " };
         say!(

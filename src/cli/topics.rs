@@ -25,8 +25,9 @@ enum TopicsAction {
     /// Create the missing topics of partners.toml and the dead-letter topic of the settings
     ///
     /// The broker sets the time of their records (`LogAppendTime`), so that no publisher can
-    /// backdate one. They are deleted after the retention times of the settings. Exit status: 0 = all topics exist, 1 = the broker refused to create one, 2 = no
-    /// broker answered.
+    /// backdate one. They are deleted after the retention times that the settings give; without one,
+    /// after the broker's. Exit status: 0 = all topics exist, 1 = the broker refused to create one, 2 =
+    /// no broker answered.
     Create(CreateTopics),
 }
 

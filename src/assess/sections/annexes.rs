@@ -163,8 +163,7 @@ fn methods(draft: &Draft<'_>) -> Vec<Block> {
         prose!(
             "{}[b] counting changed; [c] not shown, to protect people; [p] \
              provisional; [u] unusual or not exact, read with care; [x] not \
-             available. A filled dot: the change can be judged. An open diamond: it \
-             cannot.",
+             available. ● The change can be judged. ◇ It cannot.",
             strong("Signs: ")
         ),
     ];

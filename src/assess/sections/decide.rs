@@ -32,7 +32,7 @@ pub(super) fn section(draft: &Draft<'_>) -> Section {
             column("This period", true),
             column("In the busiest ward", true),
             column("Repeats", true),
-            column("Records that can show it", false),
+            column("Kinds of record that can show it", false),
         ],
         rows: rows.collect(),
         note: prose!(

@@ -462,13 +462,13 @@ fn at_a_glance(draft: &Draft<'_>) -> DataTable {
             column("This period", true),
             column("Before", true),
             column("Last 36 months", false),
-            column("Records that can show it", false),
+            column("Kinds of record that can show it", false),
         ],
         rows: rows.collect(),
         note: prose!(
             "[b] counting changed; [c] not shown, to protect people; [p] provisional; [u] unusual or \
-             missing months, or not exact; [x] not available. A filled dot: the change can be judged. Everything sent: not only records of \
-             this area."
+             missing months, or not exact; [x] not available. ● The change can be judged. ◇ It cannot. “Everything sent” \
+             means that the records name no district, so those of other areas count too."
         ),
         query: None,
     }
