@@ -16,13 +16,20 @@
     reason = "a test reads the environment itself"
 )]
 
+#[path = "power/disk.rs"]
+#[allow(dead_code, reason = "the test of erasures uses the rest")]
+mod disk;
 mod kit;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Component, Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+
+use disk::{
+    Call, Disk, Left, PrintOnPanic, Reported, calls_in, restore, runtime, start_of, strace,
+    trace_of,
+};
 
 use kit::batches::{assert_each_once, at, batch, partition};
 use partner_feeds::event::Position;
@@ -31,16 +38,13 @@ use partner_feeds::ledger::journal::{self, CommitOutcome};
 use partner_feeds::ledger::merge::{MergeLimits, merge, sweep};
 use partner_feeds::storage::Store;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
 /// In which folder this process acts, instead of testing.
 const ACTS_IN: &str = "PARTNER_FEEDS_TEST_ACTS_IN";
 
 /// The store, in a folder that is there before.
 const STORE: &str = "new/store";
-
-/// Folders tried for each state of the disk in which not all was synced, besides the two extremes.
-const PARTS: usize = 3;
 
 fn main() {
     if let Ok(folder) = std::env::var(ACTS_IN) {
@@ -81,15 +85,6 @@ fn main() {
     }
     println!("the power went {cuts} times, and nothing was lost");
     assert!(cuts > 2_000, "a disk that loses so little was not watched");
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    // One thread does all calls: strace counts them by thread.
-    tokio::runtime::Builder::new_current_thread()
-        .max_blocking_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime")
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -135,42 +130,9 @@ async fn act(folder: &str, acts: &[String]) {
 // ---------------------------------------------------------------------------------------------------------
 // What it called.
 
-/// A call, as the disk sees it.
-#[derive(Debug)]
-enum Call {
-    Open {
-        fd: i32,
-        path: PathBuf,
-        creates: bool,
-    },
-    Write {
-        fd: i32,
-        bytes: Vec<u8>,
-    },
-    Sync {
-        fd: i32,
-    },
-    Mkdir(PathBuf),
-    Link {
-        from: PathBuf,
-        to: PathBuf,
-    },
-    Unlink(PathBuf),
-    /// It reported that all below this offset is certain.
-    Certain(i64),
-}
-
 /// Runs one process; returns its calls and whether the fault hit it.
 fn watched(folder: &Path, acts: &[&str], fault: &str) -> (Vec<Call>, bool) {
-    let trace = folder.with_extension("trace");
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-f", "-y", "-xx", "-s", "1000000", "-o"])
-        .arg(&trace);
-    strace.args([
-        "-e",
-        "trace=openat,mkdir,write,writev,pwrite64,ftruncate,fsync,fdatasync,link,linkat,rename,renameat2,unlink",
-    ]);
+    let mut strace = strace(folder);
     if !fault.is_empty() {
         strace.args(["-e", &format!("inject={fault}")]);
     }
@@ -189,262 +151,11 @@ fn watched(folder: &Path, acts: &[&str], fault: &str) -> (Vec<Call>, bool) {
         "{:?}: {printed}",
         ended.status
     );
-    let text = std::fs::read_to_string(&trace).expect("a trace");
-    let mut begun: HashMap<&str, &str> = HashMap::new();
-    let mut calls = Vec::new();
-    for line in text.lines() {
-        let (thread, call) = line.split_once(' ').expect("a thread and its call");
-        let call = call.trim_start();
-        if let Some(first) = call.strip_suffix(" <unfinished ...>") {
-            begun.insert(thread, first);
-        } else if let Some((_, rest)) = call
-            .strip_prefix("<... ")
-            .and_then(|rest| rest.split_once(" resumed>"))
-        {
-            let whole = format!("{}{rest}", begun.remove(thread).unwrap_or_default());
-            calls.extend(Call::parse(&whole, folder));
-        } else {
-            calls.extend(Call::parse(call, folder));
-        }
-    }
-    (calls, killed || text.contains("(INJECTED)"))
-}
-
-impl Call {
-    /// The call that a line of the trace shows on the folder; `None` = none, or one that failed.
-    fn parse(line: &str, folder: &Path) -> Option<Self> {
-        let (name, rest) = line.split_once('(')?;
-        let (arguments, result) = rest.rsplit_once(" = ")?;
-        let result: i32 = result.split(['<', ' ']).next()?.parse().ok()?;
-        let texts: Vec<Vec<u8>> = arguments
-            .split('"')
-            .skip(1)
-            .step_by(2)
-            .map(bytes_of)
-            .collect();
-        let path = |nth: usize| {
-            let path = PathBuf::from(String::from_utf8(texts[nth].clone()).expect("a path"));
-            path.strip_prefix(folder).ok().map(Path::to_owned)
-        };
-        let fd = || {
-            arguments
-                .split(['<', ',', ')'])
-                .next()
-                .and_then(|fd| fd.parse().ok())
-                .expect("a number")
-        };
-        let of_folder = || {
-            let named = arguments
-                .split_once('<')
-                .and_then(|(_, rest)| rest.split_once('>'))
-                .expect("a file");
-            Path::new(&String::from_utf8(bytes_of(named.0)).expect("a path")).starts_with(folder)
-        };
-        if result < 0 {
-            return None;
-        }
-        match name {
-            "openat" => Some(Self::Open {
-                fd: result,
-                path: path(0)?,
-                creates: arguments.contains("O_CREAT"),
-            }),
-            "write" if fd() == 1 => {
-                let printed = String::from_utf8(texts[0].clone()).expect("text");
-                Some(Self::Certain(
-                    printed
-                        .trim_end()
-                        .strip_prefix("certain to ")?
-                        .parse()
-                        .expect("an offset"),
-                ))
-            }
-            "write" if of_folder() => {
-                assert_eq!(
-                    texts[0].len(),
-                    result as usize,
-                    "what was written is in the trace"
-                );
-                Some(Self::Write {
-                    fd: fd(),
-                    bytes: texts[0].clone(),
-                })
-            }
-            "fsync" | "fdatasync" if of_folder() => Some(Self::Sync { fd: fd() }),
-            "mkdir" => path(0).map(Self::Mkdir),
-            "link" | "linkat" => Some(Self::Link {
-                from: path(0)?,
-                to: path(1)?,
-            }),
-            "unlink" => path(0).map(Self::Unlink),
-            "writev" | "pwrite64" | "ftruncate" if of_folder() => {
-                panic!("the model does not know {name}")
-            }
-            "rename" | "renameat2" => {
-                path(0).map(|path| panic!("the model does not know a rename of {}", path.display()))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Of a text in strace's hexadecimal.
-fn bytes_of(text: &str) -> Vec<u8> {
-    text.split("\\x")
-        .skip(1)
-        .map(|hex| u8::from_str_radix(&hex[..2], 16).expect("hexadecimal"))
-        .collect()
-}
-
-// ---------------------------------------------------------------------------------------------------------
-// The disk.
-
-type Node = usize;
-
-#[derive(Clone, Debug)]
-enum Held {
-    Folder {
-        names: BTreeMap<String, Node>,
-        synced: BTreeMap<String, Node>,
-    },
-    File {
-        bytes: Vec<u8>,
-        synced: Vec<u8>,
-    },
-}
-
-/// A disk that knows what was synced. Node 0 is a folder that was there before.
-struct Disk {
-    nodes: Vec<Held>,
-    open: HashMap<i32, Node>,
-}
-
-/// What is on a disk after the power went: files by path, and empty folders.
-type Left = BTreeMap<PathBuf, Option<Vec<u8>>>;
-
-impl Disk {
-    fn new() -> Self {
-        Self {
-            nodes: vec![Held::Folder {
-                names: BTreeMap::new(),
-                synced: BTreeMap::new(),
-            }],
-            open: HashMap::new(),
-        }
-    }
-
-    fn names(&mut self, folder: Node) -> &mut BTreeMap<String, Node> {
-        match &mut self.nodes[folder] {
-            Held::Folder { names, .. } => names,
-            Held::File { .. } => panic!("a file is no folder"),
-        }
-    }
-
-    fn find(&mut self, path: &Path) -> Option<Node> {
-        path.components().try_fold(0, |folder, part| {
-            self.names(folder).get(name_of(part)).copied()
-        })
-    }
-
-    fn parent(&mut self, path: &Path) -> (Node, String) {
-        let name = path
-            .components()
-            .next_back()
-            .map(name_of)
-            .expect("a name")
-            .to_owned();
-        (
-            self.find(path.parent().expect("a folder"))
-                .expect("a folder"),
-            name,
-        )
-    }
-
-    fn add(&mut self, path: &Path, held: Held) -> Node {
-        self.nodes.push(held);
-        let (node, (folder, name)) = (self.nodes.len() - 1, self.parent(path));
-        self.names(folder).insert(name, node);
-        node
-    }
-
-    fn call(&mut self, call: Call) {
-        match call {
-            Call::Open { fd, path, creates } => {
-                let found = self.find(&path);
-                let file = || Held::File {
-                    bytes: Vec::new(),
-                    synced: Vec::new(),
-                };
-                let node = found.or_else(|| creates.then(|| self.add(&path, file())));
-                self.open.insert(
-                    fd,
-                    node.unwrap_or_else(|| panic!("{} is not known", path.display())),
-                );
-            }
-            Call::Write { fd, bytes: written } => match &mut self.nodes[self.open[&fd]] {
-                Held::File { bytes, .. } => bytes.extend(written),
-                Held::Folder { .. } => panic!("a folder is no file"),
-            },
-            Call::Sync { fd } => match &mut self.nodes[self.open[&fd]] {
-                Held::File { bytes, synced } => synced.clone_from(bytes),
-                Held::Folder { names, synced } => synced.clone_from(names),
-            },
-            Call::Mkdir(path) => {
-                self.add(
-                    &path,
-                    Held::Folder {
-                        names: BTreeMap::new(),
-                        synced: BTreeMap::new(),
-                    },
-                );
-            }
-            Call::Link { from, to } => {
-                let node = self.find(&from).expect("a file");
-                let (folder, name) = self.parent(&to);
-                self.names(folder).insert(name, node);
-            }
-            Call::Unlink(path) => {
-                let (folder, name) = self.parent(&path);
-                self.names(folder).remove(&name);
-            }
-            Call::Certain(_) => {}
-        }
-    }
-
-    /// What may be left: of each thing that was not synced `keeps` says whether it is.
-    fn left(&self, keeps: &mut dyn FnMut() -> bool) -> Left {
-        let mut left = Left::new();
-        self.leave(0, Path::new(""), keeps, &mut left);
-        left
-    }
-
-    fn leave(&self, node: Node, path: &Path, keeps: &mut dyn FnMut() -> bool, left: &mut Left) {
-        match &self.nodes[node] {
-            Held::File { bytes, synced } => {
-                let kept = if bytes == synced || keeps() {
-                    bytes
-                } else {
-                    synced
-                };
-                left.insert(path.to_owned(), Some(kept.clone()));
-            }
-            Held::Folder { names, synced } => {
-                left.insert(path.to_owned(), None);
-                let all: BTreeSet<&String> = names.keys().chain(synced.keys()).collect();
-                for name in all {
-                    let (now, then) = (names.get(name), synced.get(name));
-                    let kept = if now == then || keeps() { now } else { then };
-                    if let Some(&node) = kept {
-                        self.leave(node, &path.join(name), keeps, left);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn name_of(part: Component<'_>) -> &str {
-    part.as_os_str().to_str().expect("UTF-8")
+    let text = std::fs::read_to_string(trace_of(folder)).expect("a trace");
+    (
+        calls_in(&text, folder),
+        killed || text.contains("(INJECTED)"),
+    )
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -464,30 +175,22 @@ fn lives(processes: &[(&[&str], &str)]) -> (usize, bool) {
         .expect("a folder");
     let disk_folder = folder.path().join("disk");
     std::fs::create_dir(&disk_folder).expect("a folder");
-    let (mut disk, mut certain, mut seen) = (Disk::new(), 0, BTreeSet::new());
-    let (mut random, mut any_hit) = (ChaCha8Rng::seed_from_u64(1), false);
+    let (mut disk, mut reported) = (Disk::new(), Reported::default());
+    let (mut seen, mut any_hit) = (BTreeSet::new(), false);
+    let mut random = ChaCha8Rng::seed_from_u64(1);
     for (acts, fault) in processes {
         disk.open.clear();
         let (calls, hit) = watched(&disk_folder, acts, fault);
         any_hit |= hit;
         for call in calls {
             let shown = format!("{call:?}");
-            match call {
-                // What it does not read again it has read before: the end of an empty chain.
-                Call::Certain(offset) => certain = certain.max(offset),
-                call => disk.call(call),
-            }
-            let mut lefts = vec![disk.left(&mut || false), disk.left(&mut || true)];
-            lefts.extend((0..PARTS).map(|_| disk.left(&mut || random.next_u64() % 2 == 0)));
-            for left in lefts {
-                if seen.insert((certain, left.clone())) {
-                    let shown = shown.get(..200).unwrap_or(&shown);
-                    goes_on(
-                        folder.path(),
-                        &left,
-                        certain,
-                        &format!("{story}\nthe power went after {shown}"),
-                    );
+            // What it does not read again it has read before: the end of an empty chain.
+            reported.note(&call);
+            disk.call(call);
+            for left in disk.after_power_loss(&mut random) {
+                if seen.insert((reported, left.clone())) {
+                    let before = format!("{story}\nthe power went after {}", start_of(&shown));
+                    goes_on(folder.path(), &left, reported.certain, &before);
                 }
             }
         }
@@ -499,13 +202,7 @@ fn lives(processes: &[(&[&str], &str)]) -> (usize, bool) {
 fn goes_on(folder: &Path, left: &Left, certain: i64, before: &str) {
     let guard = PrintOnPanic(before, left);
     let root = folder.join("left");
-    for (path, bytes) in left {
-        let path = root.join(path);
-        match bytes {
-            Some(bytes) => std::fs::write(path, bytes).expect("written"),
-            None => std::fs::create_dir(path).expect("a folder"),
-        }
-    }
+    restore(left, &root);
     runtime().block_on(async {
         let store = open(&root);
         let resumed = chain::resume(&store, &partition()).await.expect("resumed");
@@ -539,22 +236,4 @@ fn goes_on(folder: &Path, left: &Left, certain: i64, before: &str) {
     });
     std::fs::remove_dir_all(&root).expect("removed");
     drop(guard);
-}
-
-/// Tells, where a test fails, what was before, and what was left of it.
-struct PrintOnPanic<'t>(&'t str, &'t Left);
-
-impl Drop for PrintOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("{}, and left", self.0);
-            for (path, bytes) in self
-                .1
-                .iter()
-                .filter_map(|(path, bytes)| Some((path, bytes.as_ref()?)))
-            {
-                eprintln!("{} of {} bytes", path.display(), bytes.len());
-            }
-        }
-    }
 }
