@@ -146,33 +146,47 @@ impl DictionaryWriter {
         texts: &StringArray,
         keys: &mut [Option<u32>],
     ) {
-        let mut add_text = |index: i32| {
-            let index = index as usize;
-            if self.is_full {
-                let text = texts.value(index);
-                append_plain(&mut self.page.plain, text);
-                self.range.add(text);
-                return;
-            }
-            let key = *keys[index].get_or_insert_with(|| {
-                let text = texts.value(index);
-                self.range.add(text);
-                self.dictionary.number(text)
-            });
-            self.page.keys.push(key);
-        };
         let indexes = rows.keys().values();
         self.rows += rows.len();
         match rows.logical_nulls() {
             None => {
                 self.page.has_text.append_n(rows.len(), true);
-                indexes.iter().for_each(|index| add_text(*index));
+                self.add_texts(indexes.iter().copied(), rows.len(), texts, keys);
             }
             Some(nulls) => {
                 self.page.has_text.append_buffer(nulls.inner());
                 self.nulls += nulls.null_count();
-                nulls.valid_indices().for_each(|row| add_text(indexes[row]));
+                let count = rows.len() - nulls.null_count();
+                let with_text = nulls.valid_indices().map(|row| indexes[row]);
+                self.add_texts(with_text, count, texts, keys);
             }
+        }
+    }
+
+    /// Adds `count` texts to the page, each by its index.
+    fn add_texts(
+        &mut self,
+        indexes: impl Iterator<Item = i32>,
+        count: usize,
+        texts: &StringArray,
+        keys: &mut [Option<u32>],
+    ) {
+        if self.is_full {
+            for index in indexes {
+                let text = texts.value(index as usize);
+                append_plain(&mut self.page.plain, text);
+                self.range.add(text);
+            }
+            return;
+        }
+        let from = self.page.keys.len();
+        self.page.keys.resize(from + count, 0);
+        for (key, index) in self.page.keys[from..].iter_mut().zip(indexes) {
+            *key = *keys[index as usize].get_or_insert_with(|| {
+                let text = texts.value(index as usize);
+                self.range.add(text);
+                self.dictionary.number(text)
+            });
         }
     }
 
@@ -319,13 +333,7 @@ fn append_plain(page: &mut Vec<u8>, text: &str) {
 fn append_levels(page: &mut Vec<u8>, has_text: &BooleanBuffer) {
     let start = page.len();
     page.extend_from_slice(&[0; 4]);
-    let (rows, texts) = (has_text.len(), has_text.count_set_bits());
-    if texts == 0 || texts == rows {
-        append_repeated(page, 1, u32::from(texts > 0), rows);
-    } else {
-        let levels: Vec<u32> = has_text.iter().map(u32::from).collect();
-        append_numbers(page, 1, &levels);
-    }
+    append_runs(page, &Levels(has_text));
     let bytes = (page.len() - start - 4) as u32;
     page[start..start + 4].copy_from_slice(&bytes.to_le_bytes());
 }
@@ -335,7 +343,7 @@ fn append_keys(page: &mut Vec<u8>, keys: &[u32], dictionary_len: usize) {
     let key_max = dictionary_len.saturating_sub(1) as u32;
     let bits = u32::BITS - key_max.leading_zeros();
     page.push(bits as u8);
-    append_numbers(page, bits, keys);
+    append_runs(page, &Keys { keys, bits });
 }
 
 /// Numbers that are packed together.
@@ -343,17 +351,29 @@ const GROUP: usize = 8;
 /// The most groups of a run, so that its header is one byte.
 const GROUPS_MAX: u8 = 63;
 
-/// Numbers in runs: equal numbers as their count, others in groups with `bits` for each number.
-fn append_numbers(page: &mut Vec<u8>, bits: u32, numbers: &[u32]) {
-    let mut rest = numbers;
+/// Numbers that are written in runs.
+trait Numbers {
+    /// The bits of each number.
+    fn bits(&self) -> u32;
+    fn len(&self) -> usize;
+    /// The number at an index, and how many from there on are equal.
+    fn equal_from(&self, index: usize) -> (u32, usize);
+    /// Appends the group that begins at an index, bit by bit. Zeros stand for numbers after the
+    /// last.
+    fn append_group(&self, index: usize, page: &mut Vec<u8>);
+}
+
+/// Numbers in runs: equal numbers as their count, others in groups.
+fn append_runs(page: &mut Vec<u8>, numbers: &impl Numbers) {
+    let mut at = 0;
     // Where the header of the last run of groups is, and how many groups it has.
     let mut run: Option<(usize, u8)> = None;
-    while let Some(&first) = rest.first() {
-        let equal = rest.iter().take_while(|number| **number == first).count();
-        if equal >= GROUP || equal == rest.len() {
-            append_repeated(page, bits, first, equal);
+    while at < numbers.len() {
+        let (number, equal) = numbers.equal_from(at);
+        if equal >= GROUP || at + equal == numbers.len() {
+            append_repeated(page, numbers.bits(), number, equal);
             run = None;
-            rest = &rest[equal..];
+            at += equal;
             continue;
         }
         let (header, groups) = run.unwrap_or_else(|| {
@@ -362,9 +382,8 @@ fn append_numbers(page: &mut Vec<u8>, bits: u32, numbers: &[u32]) {
         });
         page[header] = (groups + 1) << 1 | 1;
         run = (groups + 1 < GROUPS_MAX).then_some((header, groups + 1));
-        let (group, after) = rest.split_at(GROUP.min(rest.len()));
-        append_group(page, bits, group);
-        rest = after;
+        numbers.append_group(at, page);
+        at += GROUP;
     }
 }
 
@@ -379,21 +398,93 @@ fn append_repeated(page: &mut Vec<u8>, bits: u32, number: u32, count: usize) {
     page.extend_from_slice(&number.to_le_bytes()[..bits.div_ceil(8) as usize]);
 }
 
-/// Eight numbers, bit by bit; zeros stand for those after the last.
-fn append_group(page: &mut Vec<u8>, bits: u32, group: &[u32]) {
-    let end = page.len() + bits as usize;
-    let (mut word, mut filled) = (0_u64, 0);
-    for number in group {
-        word |= u64::from(*number) << filled;
-        filled += bits;
-        if filled >= u32::BITS {
-            page.extend_from_slice(&(word as u32).to_le_bytes());
-            word >>= u32::BITS;
-            filled -= u32::BITS;
-        }
+/// Which rows have a text, a bit for each.
+struct Levels<'p>(&'p BooleanBuffer);
+
+impl Levels<'_> {
+    /// The levels from a row on, as far as one word has them; zeros follow. The first row is the
+    /// first bit of the buffer, as its builder makes it.
+    fn bits_from(&self, row: usize) -> u64 {
+        let bytes = &self.0.values()[row / 8..];
+        let word = bytes.first_chunk().map_or_else(
+            || {
+                let mut word = [0; 8];
+                word[..bytes.len()].copy_from_slice(bytes);
+                u64::from_le_bytes(word)
+            },
+            |word| u64::from_le_bytes(*word),
+        );
+        word >> (row % 8)
     }
-    page.extend_from_slice(&word.to_le_bytes());
-    page.resize(end, 0);
+}
+
+impl Numbers for Levels<'_> {
+    fn bits(&self) -> u32 {
+        1
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn equal_from(&self, row: usize) -> (u32, usize) {
+        let has_text = self.0.value(row);
+        let mut to = row;
+        while to < self.len() {
+            let bits = self.bits_from(to);
+            let others = if has_text { !bits } else { bits };
+            let read = 64 - to % 8;
+            let equal = (others.trailing_zeros() as usize).min(read);
+            to += equal;
+            if equal < read {
+                break;
+            }
+        }
+        (has_text.into(), to.min(self.len()) - row)
+    }
+
+    fn append_group(&self, row: usize, page: &mut Vec<u8>) {
+        let rows = GROUP.min(self.len() - row);
+        page.push(self.bits_from(row) as u8 & (u8::MAX >> (GROUP - rows)));
+    }
+}
+
+/// Keys of a dictionary.
+struct Keys<'p> {
+    keys: &'p [u32],
+    bits: u32,
+}
+
+impl Numbers for Keys<'_> {
+    fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn equal_from(&self, index: usize) -> (u32, usize) {
+        let (first, rest) = (self.keys[index], &self.keys[index..]);
+        (first, rest.iter().take_while(|key| **key == first).count())
+    }
+
+    fn append_group(&self, index: usize, page: &mut Vec<u8>) {
+        let rest = &self.keys[index..];
+        let end = page.len() + self.bits as usize;
+        let (mut word, mut filled) = (0_u64, 0);
+        for key in &rest[..GROUP.min(rest.len())] {
+            word |= u64::from(*key) << filled;
+            filled += self.bits;
+            if filled >= u32::BITS {
+                page.extend_from_slice(&(word as u32).to_le_bytes());
+                word >>= u32::BITS;
+                filled -= u32::BITS;
+            }
+        }
+        page.extend_from_slice(&word.to_le_bytes());
+        page.resize(end, 0);
+    }
 }
 
 /// The least and the greatest text, in bytes.
