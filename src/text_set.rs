@@ -22,7 +22,7 @@ pub(crate) struct TextSet {
 }
 
 /// The most slots for texts that were found last.
-const RECENT_MAX: usize = 256;
+const RECENT_MAX: usize = 2048;
 
 #[derive(Clone, Copy)]
 struct Recent {
@@ -59,7 +59,9 @@ impl Outline {
         /// The fraction of the golden ratio.
         const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
         let mixed = (self.first.wrapping_mul(MIX) ^ self.last).wrapping_mul(MIX);
-        (mixed >> 32) as usize & slots.saturating_sub(1)
+        // The highest bits depend on every byte. The last bytes of codes differ most, and they are
+        // the highest of a word.
+        (((mixed >> 32) * slots as u64) >> 32) as usize
     }
 }
 
@@ -108,7 +110,7 @@ impl TextSet {
 
     /// Puts a text into its slot. There are more slots where there are more texts.
     fn remember(&mut self, text: Recent) {
-        let slots = (2 * self.len()).next_power_of_two().min(RECENT_MAX);
+        let slots = (4 * self.len()).next_power_of_two().min(RECENT_MAX);
         if self.recent.len() != slots {
             self.recent.clear();
             self.recent.resize(slots, text);
