@@ -222,17 +222,18 @@ fn area(record: &Record<'_>) -> Option<Violation> {
 
 /// Whether a code, nine characters or an outward postcode, is one of a level.
 pub(crate) fn is_of_level(code: &str, level: &str) -> bool {
-    let prefixes: &[&str] = match level {
-        "lsoa" => &["E01", "W01", "S01"],
-        "msoa" => &["E02", "W02", "S02"],
-        "ward" => &["E05", "W05"],
-        "district" => &["E06", "E07", "E08", "E09", "W06"],
-        "county" => &["E10"],
-        "police_force" => &["E23", "W15"],
-        "icb" => &["E54"],
+    let prefixes: &[&[u8; 3]] = match level {
+        "lsoa" => &[b"E01", b"W01", b"S01"],
+        "msoa" => &[b"E02", b"W02", b"S02"],
+        "ward" => &[b"E05", b"W05"],
+        "district" => &[b"E06", b"E07", b"E08", b"E09", b"W06"],
+        "county" => &[b"E10"],
+        "police_force" => &[b"E23", b"W15"],
+        "icb" => &[b"E54"],
         _ => return code.len() <= 4,
     };
-    code.len() == 9 && prefixes.iter().any(|prefix| code.starts_with(prefix))
+    let prefix = code.as_bytes().first_chunk();
+    code.len() == 9 && prefix.is_some_and(|prefix| prefixes.contains(&prefix))
 }
 
 /// Lists whose codes have a form.
@@ -266,36 +267,43 @@ fn code(record: &Record<'_>) -> Option<Violation> {
 
 /// `[0-9]{1,3}[A-Z]?`, `[0-9]{1,2}[/.][0-9]{1,2}` or `NFIB[0-9]{1,2}[A-Z]?`.
 fn is_ho_category(category: &str) -> bool {
-    if let Some(fraud) = category.strip_prefix("NFIB") {
+    let category = category.as_bytes();
+    if let Some(fraud) = category.strip_prefix(b"NFIB") {
         return are_digits(without_letter(fraud), 1, 2);
     }
-    match category.split_once(['/', '.']) {
-        Some((class, part)) => are_digits(class, 1, 2) && are_digits(part, 1, 2),
+    match category.iter().position(|c| matches!(c, b'/' | b'.')) {
+        Some(at) => are_digits(&category[..at], 1, 2) && are_digits(&category[at + 1..], 1, 2),
         None => are_digits(without_letter(category), 1, 3),
     }
 }
 
 /// `[0-9]{3}/[0-9]{2}`.
 fn is_ho_offence(code: &str) -> bool {
-    code.split_once('/')
-        .is_some_and(|(class, part)| are_digits(class, 3, 3) && are_digits(part, 2, 2))
+    match code.as_bytes() {
+        [class @ .., b'/', tens, ones] => {
+            are_digits(class, 3, 3) && are_digits(&[*tens, *ones], 2, 2)
+        }
+        _ => false,
+    }
 }
 
 /// `1` to `22` and perhaps a letter.
 fn is_ho_outcome(code: &str) -> bool {
-    let number = without_letter(code);
-    are_digits(number, 1, 2)
-        && !number.starts_with('0')
-        && number.parse().is_ok_and(|n: u8| n <= 22)
+    matches!(
+        without_letter(code.as_bytes()),
+        [b'1'..=b'9'] | [b'1', b'0'..=b'9'] | [b'2', b'0'..=b'2']
+    )
 }
 
-fn without_letter(text: &str) -> &str {
-    text.strip_suffix(|c: char| c.is_ascii_uppercase())
-        .unwrap_or(text)
+fn without_letter(text: &[u8]) -> &[u8] {
+    match text {
+        [rest @ .., b'A'..=b'Z'] => rest,
+        _ => text,
+    }
 }
 
-fn are_digits(text: &str, min: usize, max: usize) -> bool {
-    (min..=max).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit())
+fn are_digits(text: &[u8], min: usize, max: usize) -> bool {
+    (min..=max).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
 }
 
 macro_rules! ages {
@@ -325,10 +333,16 @@ ages! {
 
 /// Whether a band, `18-24` or `65+`, begins below its end.
 fn rises(band: &str) -> bool {
-    let Some((low, high)) = band.split_once('-') else {
+    let band = band.as_bytes();
+    let Some(dash) = band.iter().position(|c| *c == b'-') else {
         return true;
     };
-    matches!((low.parse::<u16>(), high.parse::<u16>()), (Ok(low), Ok(high)) if low < high)
+    // The form of a band admits only digits here, at most three.
+    let year = |digits: &[u8]| {
+        let digits = digits.iter().map(|c| u32::from(c - b'0'));
+        digits.fold(0, |year, digit| year * 10 + digit)
+    };
+    year(&band[..dash]) < year(&band[dash + 1..])
 }
 
 fn count(record: &Record<'_>) -> Option<Violation> {
