@@ -113,8 +113,11 @@ impl Dictionary {
         self.texts.number(text) as i32
     }
 
+    #[inline]
     fn push(&mut self, row: usize, key: i32) {
-        self.keys.resize(row, NULL);
+        if self.keys.len() < row {
+            self.keys.resize(row, NULL);
+        }
         self.keys.push(key);
     }
 
@@ -133,9 +136,10 @@ impl Dictionary {
             let has_text = BooleanBuffer::collect_bool(rows, |row| keys[row] != NULL);
             NullBuffer::new(has_text)
         });
-        keys.iter_mut()
-            .filter(|key| **key == NULL)
-            .for_each(|key| *key = 0);
+        // A row without a text has a key, too; without a branch, many rows take one step.
+        for key in &mut keys {
+            *key = (*key).max(0);
+        }
         let keys = Int32Array::new(keys.into(), nulls);
         let texts = Arc::new(self.texts.take());
         Arc::new(DictionaryArray::<Int32Type>::new(keys, texts))
@@ -146,33 +150,66 @@ impl Dictionary {
     }
 }
 
-/// A column of texts in a dictionary: from a value to its text, if it has one, and back.
+/// The names of a closed list of `N`: each is found in the dictionary once in a batch.
+pub(super) struct Names<const N: usize> {
+    dictionary: Dictionary,
+    /// The key of each name, by its index in the list.
+    keys: [Option<i32>; N],
+}
+
+impl<const N: usize> Default for Names<N> {
+    fn default() -> Self {
+        Self {
+            dictionary: Dictionary::default(),
+            keys: [None; N],
+        }
+    }
+}
+
+impl<const N: usize> Names<N> {
+    fn append(&mut self, row: usize, (index, name): (usize, &str)) {
+        let dictionary = &mut self.dictionary;
+        let key = *self.keys[index].get_or_insert_with(|| dictionary.key(name));
+        dictionary.push(row, key);
+    }
+
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.keys = [None; N];
+        self.dictionary.finish(rows)
+    }
+
+    fn memory(&self) -> usize {
+        self.dictionary.memory()
+    }
+}
+
+/// A column of texts in a dictionary: from a value to what its builder appends, if there is a text,
+/// and back.
 macro_rules! dictionary_column {
-    ($($kind:ident (nullable $nullable:literal): |$value:ident| $to:expr, |$text:ident| $from:expr;)+) => { $(
+    ($($kind:ident (nullable $nullable:literal): $builder:ty, |$value:ident| $to:expr, |$text:ident| $from:expr;)+) => { $(
         impl ColumnFormat for $kind {
-            type Builder = Dictionary;
+            type Builder = $builder;
             type Reader<'b> = TextColumn<'b>;
 
-            fn builder() -> Dictionary {
-                Dictionary::default()
+            fn builder() -> $builder {
+                <$builder>::default()
             }
 
             fn fields(name: &str, description: &str, into: &mut Vec<Field>) {
                 into.push(described(name, dictionary(), $nullable, description));
             }
 
-            fn append(builder: &mut Dictionary, row: usize, $value: Self::Of<'_>) {
-                let text: Option<&str> = $to;
-                if let Some(text) = text {
-                    builder.append(row, text);
+            fn append(builder: &mut $builder, row: usize, $value: Self::Of<'_>) {
+                if let Some(value) = $to {
+                    builder.append(row, value);
                 }
             }
 
-            fn finish(builder: &mut Dictionary, rows: usize, into: &mut Vec<ArrayRef>) {
+            fn finish(builder: &mut $builder, rows: usize, into: &mut Vec<ArrayRef>) {
                 into.push(builder.finish(rows));
             }
 
-            fn bytes(builder: &Dictionary) -> usize {
+            fn bytes(builder: &$builder) -> usize {
                 builder.memory()
             }
 
@@ -192,10 +229,12 @@ macro_rules! dictionary_column {
 }
 
 dictionary_column! {
-    RepeatedText (nullable true): |value| value, |text| text;
-    SourceName (nullable false): |value| Some(value), |text| text.unwrap_or_default();
-    FeedName (nullable false): |value| Some(value.as_str()), |text| text.and_then(Feed::from_name).unwrap_or(Feed::Police);
-    KindName (nullable false): |value| Some(value.as_str()), |text| text.and_then(Kind::from_name).unwrap_or(Kind::Count);
+    RepeatedText (nullable true): Dictionary, |value| value, |text| text;
+    SourceName (nullable false): Dictionary, |value| Some(value), |text| text.unwrap_or_default();
+    FeedName (nullable false): Names<{ Feed::ALL.len() }>, |value| Some((value as usize, value.as_str())),
+        |text| text.and_then(Feed::from_name).unwrap_or(Feed::Police);
+    KindName (nullable false): Names<{ Kind::ALL.len() }>, |value| Some((value as usize, value.as_str())),
+        |text| text.and_then(Kind::from_name).unwrap_or(Kind::Count);
 }
 
 macro_rules! pad {
@@ -248,7 +287,7 @@ macro_rules! memory {
 
 /// A column of an arrow builder that is padded with nulls up to the row of the next value.
 macro_rules! plain_column {
-    ($($kind:ident (nullable $nullable:literal, $data_type:expr): $builder:ty = $empty:expr, $array:ty,
+    ($($kind:ident (nullable $nullable:literal, $data_type:expr) of $item:ty: $builder:ty = $empty:expr, $array:ty,
         |$value:ident| $to:expr, |$read:ident| $from:expr;)+) => { $(
         impl ColumnFormat for $kind {
             type Builder = $builder;
@@ -262,10 +301,16 @@ macro_rules! plain_column {
                 into.push(described(name, $data_type, $nullable, description));
             }
 
+            #[inline]
             fn append(builder: &mut $builder, row: usize, $value: Self::Of<'_>) {
-                if let Some(value) = $to {
+                /// Not inlined, so that the check before it is.
+                #[inline(never)]
+                fn append_value(builder: &mut $builder, row: usize, value: $item) {
                     pad!(builder, row);
                     builder.append_value(value);
+                }
+                if let Some(value) = $to {
+                    append_value(builder, row, value);
                 }
             }
 
@@ -294,17 +339,17 @@ macro_rules! plain_column {
 }
 
 plain_column! {
-    SubjectId (nullable false, DataType::Utf8): StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
+    SubjectId (nullable false, DataType::Utf8) of &str: StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
         |value| Some(value), |read| read.unwrap_or_default();
-    UniqueText (nullable true, DataType::Utf8): StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
+    UniqueText (nullable true, DataType::Utf8) of &str: StringBuilder = StringBuilder::with_capacity(0, 0), StringArray,
         |value| value, |read| read;
-    Number (nullable false, DataType::Int32): Int32Builder = Int32Builder::with_capacity(0), Int32Array,
+    Number (nullable false, DataType::Int32) of i32: Int32Builder = Int32Builder::with_capacity(0), Int32Array,
         |value| Some(value), |read| read.unwrap_or_default();
-    Int (nullable true, DataType::Int32): Int32Builder = Int32Builder::with_capacity(0), Int32Array,
+    Int (nullable true, DataType::Int32) of i32: Int32Builder = Int32Builder::with_capacity(0), Int32Array,
         |value| value, |read| read;
-    Bool (nullable true, DataType::Boolean): BooleanBuilder = BooleanBuilder::with_capacity(0), BooleanArray,
+    Bool (nullable true, DataType::Boolean) of bool: BooleanBuilder = BooleanBuilder::with_capacity(0), BooleanArray,
         |value| value, |read| read;
-    SentTime (nullable false, timestamp()): TimestampMicrosecondBuilder = TimestampMicrosecondBuilder::with_capacity(0), TimestampMicrosecondArray,
+    SentTime (nullable false, timestamp()) of i64: TimestampMicrosecondBuilder = TimestampMicrosecondBuilder::with_capacity(0), TimestampMicrosecondArray,
         |value| value.and_then(Moment::low).map(|at| at.0),
         |read| read.map(|at| Moment::from_stored(Micros(at), Precision::Instant));
 }
@@ -314,36 +359,14 @@ pub(super) const PRECISION: &str = "_precision";
 /// The suffixes of the columns that hold the flags that are true, and those that are false.
 pub(super) const MARKS: [&str; 2] = ["_true", "_false"];
 
-/// Precisions: three texts, so each is found once in a batch.
-#[derive(Default)]
-pub(super) struct Precisions {
-    names: Dictionary,
-    keys: [Option<i32>; 3],
-}
-
-impl Precisions {
-    fn append(&mut self, row: usize, precision: Precision) {
-        let names = &mut self.names;
-        let key = self.keys[precision as usize];
-        let key = key.unwrap_or_else(|| names.key(precision.as_str()));
-        self.keys[precision as usize] = Some(key);
-        names.push(row, key);
-    }
-
-    fn finish(&mut self, rows: usize) -> ArrayRef {
-        self.keys = [None; 3];
-        self.names.finish(rows)
-    }
-}
-
 impl ColumnFormat for Time {
-    type Builder = (TimestampMicrosecondBuilder, Precisions);
+    type Builder = (TimestampMicrosecondBuilder, Names<3>);
     type Reader<'b> = (Option<&'b TimestampMicrosecondArray>, TextColumn<'b>);
 
     fn builder() -> Self::Builder {
         (
             TimestampMicrosecondBuilder::with_capacity(0),
-            Precisions::default(),
+            Names::default(),
         )
     }
 
@@ -358,13 +381,15 @@ impl ColumnFormat for Time {
         ));
     }
 
+    #[inline]
     fn append((times, precisions): &mut Self::Builder, row: usize, value: Option<Moment>) {
         if let Some(moment) = value
             && let Some(low) = moment.low()
         {
             pad!(times, row);
             times.append_value(low.0);
-            precisions.append(row, moment.precision());
+            let precision = moment.precision();
+            precisions.append(row, (precision as usize, precision.as_str()));
         }
     }
 
@@ -374,7 +399,7 @@ impl ColumnFormat for Time {
     }
 
     fn bytes((times, precisions): &Self::Builder) -> usize {
-        times.values_slice().len() * 8 + precisions.names.memory()
+        times.values_slice().len() * 8 + precisions.memory()
     }
 
     fn reader<'b>(batch: &'b RecordBatch, name: &str) -> Self::Reader<'b> {
