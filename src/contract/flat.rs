@@ -233,12 +233,7 @@ impl<'d> FlatReader<'d, '_> {
     /// Passes what follows a field: false at the end of the object.
     #[inline]
     pub(crate) fn has_next(&mut self) -> FlatResult<bool> {
-        let is_last = self.json.peek() == Some(b'}');
-        self.json.pass(if is_last { b'}' } else { b',' })?;
-        if !is_last {
-            self.json.peek();
-        }
-        Ok(!is_last)
+        Ok(self.json.pass_separator(b'}')?)
     }
 
     /// Passes null, if it is next.

@@ -101,6 +101,22 @@ impl<'de> Json<'de> {
         Ok(())
     }
 
+    /// Passes what follows a value, and the white space before the next one: false if it is the
+    /// end.
+    #[inline]
+    pub(super) fn pass_separator(&mut self, end: u8) -> JsonResult<bool> {
+        let has_next = match self.peek() {
+            Some(b',') => true,
+            Some(byte) if byte == end => false,
+            _ => return Err(Refused),
+        };
+        self.at += 1;
+        if has_next {
+            self.peek();
+        }
+        Ok(has_next)
+    }
+
     /// Passes a name, such as `null`.
     #[inline]
     pub(super) fn name(&mut self, name: &str) -> JsonResult<()> {
@@ -140,9 +156,9 @@ impl<'de> Json<'de> {
     #[cold]
     fn until_late_quote(&mut self, from: usize) -> JsonResult<&'de str> {
         let rest = self.text.get(from..).ok_or(Refused)?;
-        let (text, _) = rest.split_once('"').ok_or(Refused)?;
-        self.at = from + text.len() + 1;
-        Ok(text)
+        let len = rest.bytes().position(|byte| byte == b'"').ok_or(Refused)?;
+        self.at = from + len + 1;
+        Ok(&rest[..len])
     }
 
     /// The text of a string: borrowed, or for the visitor alone if it has escapes.
