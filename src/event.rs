@@ -344,12 +344,15 @@ static LONDON_DAYS: [OnceLock<[Option<Micros>; LONDON_BLOCK]>; 143] =
 
 /// The days from 1970-01-01 to a date, as Parquet and Arrow write it.
 pub fn days_since_1970(date: civil::Date) -> i32 {
-    let (month, day) = (i32::from(date.month()), i32::from(date.day()));
+    /// The calendar repeats after 400 years. Moved by this many times 400, no year of a date is
+    /// negative: divisions are faster without a sign.
+    const CYCLES: i32 = 25;
+    let (month, day) = (date.month() as u32, date.day() as u32);
     // Years begin in March here, so that a leap day is the last of its year.
-    let year = i32::from(date.year()) - i32::from(month <= 2);
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let year = (i32::from(date.year()) + 400 * CYCLES) as u32 - u32::from(month <= 2);
+    let leap_days = year / 4 - year / 100 + year / 400;
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    365 * year + leap_days + day_of_year - 719_468
+    (365 * year + leap_days + day_of_year) as i32 - 719_468 - 146_097 * CYCLES
 }
 
 /// A calendar month.

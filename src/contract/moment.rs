@@ -64,11 +64,12 @@ pub struct Moment {
 impl Moment {
     /// The moment a text writes, if it has the pattern of the contract.
     pub fn parse(text: &str) -> Option<Self> {
-        let parsed = match text.as_bytes().try_into() {
+        let mut moment = match text.as_bytes().try_into() {
             Ok(instant) => Self::parse_seconds_in_utc(instant),
             Err(_) => Self::parse_any(text.as_bytes()),
-        };
-        parsed.map(Self::with_low)
+        }?;
+        moment.low = moment.first_instant();
+        Some(moment)
     }
 
     /// The instant that most partners write, `yyyy-mm-ddThh:mm:ssZ`, in three overlapping words.
@@ -168,11 +169,6 @@ impl Moment {
     /// The first instant of the moment; `None` if the date is not in the calendar.
     pub const fn low(self) -> Option<Micros> {
         self.low
-    }
-
-    fn with_low(self) -> Self {
-        let low = self.first_instant();
-        Self { low, ..self }
     }
 
     fn first_instant(self) -> Option<Micros> {
@@ -393,11 +389,11 @@ mod tests {
             precision in prop::sample::select(&PRECISIONS[..]),
         ) {
             let day = if precision == Precision::Month { 1 } else { day };
-            let moment = Moment {
+            let mut moment = Moment {
                 year, month, day, hour, minute, second, offset_minutes, micros, precision,
                 low: None,
-            }
-            .with_low();
+            };
+            moment.low = moment.first_instant();
             prop_assert_eq!(moment.low().zip(moment.high()), range_by_jiff(moment));
         }
     }
