@@ -1,5 +1,5 @@
 //! A second partnership from nothing, with the program as a user runs it: `init`, `geography build`,
-//! `import`, `publish`, `ingest`, `aggregate`. What the tables contain is its own.
+//! `import`, `load`, `aggregate`. What the tables contain is its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,9 +11,6 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use partner_feeds::reference::Reference;
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
 
 const STREET: &str = "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,\
     Crime type,Last outcome category,Context\n";
@@ -21,17 +18,12 @@ const STREET: &str = "Crime ID,Month,Reported by,Falls within,Longitude,Latitude
 /// A folder in which a user works.
 struct Desk {
     folder: tempfile::TempDir,
-    broker: MockCluster<'static, DefaultProducerContext>,
 }
 
 impl Desk {
     fn new() -> Self {
-        let broker = MockCluster::new(1).expect("a broker");
-        for topic in Reference::load(None).expect("built in").partners.topics() {
-            broker.create_topic(&topic.name, 2, 1).expect("a topic");
-        }
         let folder = tempfile::tempdir().expect("a folder");
-        Self { folder, broker }
+        Self { folder }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -46,10 +38,6 @@ impl Desk {
         Command::new(env!("CARGO_BIN_EXE_partner-feeds"))
             .args(arguments.split_whitespace())
             .current_dir(self.folder.path())
-            .env(
-                "PARTNER_FEEDS_KAFKA_BROKERS",
-                self.broker.bootstrap_servers(),
-            )
             .env("PARTNER_FEEDS_LOG", "error")
             .stdin(std::process::Stdio::null())
             .output()
@@ -77,8 +65,7 @@ impl Desk {
             "import police-uk --release 2025-07 {street_files}"
         ));
         self.write("crimes.jsonl", &events);
-        self.run("publish --strict crimes.jsonl");
-        self.run("ingest --until-end");
+        self.run("load crimes.jsonl");
         self.run("aggregate");
     }
 
@@ -360,6 +347,56 @@ fn dartford_has_tables_of_its_own_wards_under_its_own_plan() {
         .map(|folder| folder.expect("listed").file_name())
         .collect();
     assert_eq!(folders, [plan]);
+
+    // Its priorities are not those that the built-in rules for releases name.
+    fs::create_dir(desk.path("config/releases")).expect("a folder");
+    desk.write("config/releases/first.toml", RELEASE);
+    desk.run("release make first");
+    let missing = desk.fail("scorecard --partner kent-police", 2);
+    assert!(missing.contains("no plan is adopted"), "{missing}");
+}
+
+const RELEASE: &str = r#"
+format = 1
+id = "first"
+title = "Crimes of April 2025"
+plan = "dartford-2025-26"
+[[table]]
+table = "window_totals"
+windows = ["month:2025-04"]
+levels = ["all-received", "district"]
+series = ["plan"]
+"#;
+
+#[test]
+fn a_load_replaces_the_store_of_another_and_no_other_folder() {
+    let desk = Desk::new();
+    let events = fs::read_to_string("schemas/examples/crime.json").expect("an example");
+    let event: serde_json::Value = serde_json::from_str(&events).expect("JSON");
+    let of = |subject: &str| {
+        let mut event = event.clone();
+        event["subject"] = subject.into();
+        format!("{event}\n")
+    };
+    desk.write("all.jsonl", &(of("46-000001-17") + &of("46-000002-17")));
+    desk.write("one.jsonl", &(of("46-000003-17") + "{}\n"));
+    desk.run("load all.jsonl");
+    assert!(desk.run("verify").contains("2 records"));
+    // A rejected line is listed, and the others are loaded.
+    let listed = desk.try_run("load one.jsonl");
+    assert_eq!(listed.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("line 2"));
+    assert!(desk.run("verify").contains("1 record,"));
+    fs::create_dir(desk.path("full")).expect("a folder");
+    desk.write("full/note.txt", "mine");
+    let refused = desk.fail("load all.jsonl --store full", 2);
+    assert!(refused.contains("is not empty"), "{refused}");
+    assert_eq!(
+        fs::read_to_string(desk.path("full/note.txt")).expect("there"),
+        "mine"
+    );
+    let empty = desk.fail("verify --store full", 2);
+    assert!(empty.contains("nothing to verify"), "{empty}");
 }
 
 #[test]
