@@ -66,6 +66,8 @@ pub(crate) struct Chain {
     pub(crate) store: Store,
     pub(crate) runtime: Runtime,
     ends: BTreeMap<TopicPartition, Position>,
+    /// The program that writes; none = this one.
+    pub(crate) program: Option<&'static str>,
 }
 
 impl Chain {
@@ -81,6 +83,7 @@ impl Chain {
             store,
             runtime: runtime.expect("threads"),
             ends: BTreeMap::new(),
+            program: None,
         }
     }
 
@@ -127,6 +130,9 @@ impl Chain {
         let next = from.at(from.offset + rows.len() as i64);
         let mut footer = Footer::attempt(from, next);
         (footer.read, footer.accepted) = (rows.len() as u64, rows.len() as u64);
+        if let Some(program) = self.program {
+            program.clone_into(&mut footer.program);
+        }
         let rows =
             ledger::encode(&normalise::schema(), &[rows.finish()], &footer).expect("encoded");
         let batch = BatchFiles {

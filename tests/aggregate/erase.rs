@@ -338,3 +338,25 @@ fn an_erasure_needs_a_reason_a_case_and_subjects_on_standard_input() {
     }
     assert!(!root.join("erasures").exists());
 }
+
+#[test]
+fn nothing_is_erased_where_a_program_without_erasures_lately_wrote() {
+    // Seconds from 2020 on; a clock that is ahead is recent, too.
+    const RECENT: i64 = 3_000_000_000;
+    let erase = |chain: &Chain, status| {
+        let root = Path::new(chain.root()).to_owned();
+        run(&root, &ERASE, status)
+    };
+    let mut chain = Chain::new();
+    chain.program = Some("partner-feeds 0.2.0");
+    chain.commit(POLICE, 0, [(0, crime(SUBJECT))]);
+    chain.commit(POLICE, 1, [(RECENT, crime("46-0"))]);
+    let refused = erase(&chain, 2);
+    assert!(
+        refused.contains("partner-feeds 0.2.0") && refused.contains("police.events.v1/1"),
+        "{refused}"
+    );
+    chain.program = None;
+    chain.commit(POLICE, 1, [(RECENT, crime("46-1"))]);
+    erase(&chain, 0);
+}
