@@ -74,9 +74,12 @@ impl Moment {
 
     /// The instant that most partners write, `yyyy-mm-ddThh:mm:ssZ`, in three overlapping words.
     fn parse_seconds_in_utc(text: &[u8; 20]) -> Option<Self> {
-        let date = two_digits(text, 0, *b"0000-00-")?;
-        let time = two_digits(text, 8, *b"00T00:00")?;
-        let end = two_digits(text, 12, *b"0:00:00Z")?;
+        const DATE: WordForm = WordForm::new(*b"0000-00-");
+        const TIME: WordForm = WordForm::new(*b"00T00:00");
+        const END: WordForm = WordForm::new(*b"0:00:00Z");
+        let date = DATE.two_digits(text, 0)?;
+        let time = TIME.two_digits(text, 8)?;
+        let end = END.two_digits(text, 12)?;
         let (century, year, month) = (date[0], date[2], date[5]);
         let (day, hour, minute, second) = (time[0], time[3], time[6], end[5]);
         let is_in_range = matches!(century, 19 | 20)
@@ -197,17 +200,37 @@ impl Moment {
     }
 }
 
-/// For each byte of a word, the number of two digits that begins there. The word must have digits
-/// where the form has zeros, and else the form's bytes.
-#[inline]
-fn two_digits(text: &[u8; 20], at: usize, form: [u8; 8]) -> Option<[u8; 8]> {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // Added to a byte, it sets the high bit if the byte is above 9, or above 0.
-    let room = u64::from_le_bytes(form.map(|c| if c == b'0' { 0x76 } else { 0x7f }));
-    let word = u64::from_le_bytes(*text[at..].first_chunk()?);
-    let digits = word ^ u64::from_le_bytes(form);
-    let is_of_form = (digits | digits.wrapping_add(room)) & HIGH == 0;
-    is_of_form.then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
+/// The form of eight bytes: digits where it has zeros, and else its own bytes.
+struct WordForm {
+    bytes: u64,
+    /// Added to a byte less that of the form, it sets the high bit if that is above 9, or above 0.
+    room: u64,
+}
+
+impl WordForm {
+    const fn new(form: [u8; 8]) -> Self {
+        let mut room = [0; 8];
+        let mut at = 0;
+        while at < form.len() {
+            room[at] = if form[at] == b'0' { 0x76 } else { 0x7f };
+            at += 1;
+        }
+        Self {
+            bytes: u64::from_le_bytes(form),
+            room: u64::from_le_bytes(room),
+        }
+    }
+
+    /// For each byte of the word at `at`, the number of two digits that begins there. `None` = it does not
+    /// have the form.
+    #[inline]
+    fn two_digits(&self, text: &[u8; 20], at: usize) -> Option<[u8; 8]> {
+        const HIGH: u64 = 0x8080_8080_8080_8080;
+        let word = u64::from_le_bytes(*text[at..].first_chunk()?);
+        let digits = word ^ self.bytes;
+        let is_of_form = (digits | digits.wrapping_add(self.room)) & HIGH == 0;
+        is_of_form.then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
+    }
 }
 
 fn digit(c: u8) -> Option<i8> {
