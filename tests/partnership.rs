@@ -387,7 +387,7 @@ fn a_load_replaces_the_store_of_another_and_no_other_folder() {
     assert_eq!(listed.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&listed.stdout).contains("line 2"));
     assert!(desk.run("verify").contains("1 record,"));
-    fs::create_dir(desk.path("full")).expect("a folder");
+    fs::create_dir_all(desk.path("full/texts")).expect("a folder");
     desk.write("full/note.txt", "mine");
     let refused = desk.fail("load all.jsonl --store full", 2);
     assert!(refused.contains("is not empty"), "{refused}");

@@ -17,6 +17,9 @@ use crate::ledger::Gap;
 use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::verify::{PartitionSummary, VerifyReport, verify};
 
+/// The folders of a ledger, with or without records yet.
+const FOLDERS: [&str; 3] = ["journal", "ledger", "rejects"];
+
 /// Check that every record read is in the store, exactly once
 ///
 /// Reads every file of the journal, the ledger and the rejects, and changes nothing. Counts records
@@ -41,10 +44,12 @@ impl Verify {
         let (config, reference) = self.options.load()?;
         let (store, runtime) = (open_store(&config)?, runtime()?);
         let mut report = runtime.block_on(verify(&store))?;
-        if report.partitions.is_empty() && report.findings.is_empty() {
+        let folders = runtime.block_on(store.folders(""))?;
+        let is_store = folders.is_empty() || folders.iter().any(|own| FOLDERS.contains(&&**own));
+        if report.partitions.is_empty() && !is_store {
             let root = store.root();
             bail!(
-                "`{root}` has no records, so there is nothing to verify: is it the folder of a store?"
+                "`{root}` has other folders and no records, so there is nothing to verify: is it a store?"
             );
         }
         let outdated = runtime.block_on(outdated_folders(&store, report.certified))?;
