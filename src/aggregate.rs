@@ -91,8 +91,8 @@ pub enum AggregateError {
     },
     /// No plan is in force at any time.
     #[error(
-        "no plan is adopted, so there are no figures under the plan in force: set `status` and `adopted` in the plan's \
-         file, or name a plan"
+        "no plan is adopted, so there are no figures under the plan in force: set `status` and \
+         `adopted` in the plan's file, or name a plan"
     )]
     NoAdoptedPlan,
 }

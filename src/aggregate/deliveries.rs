@@ -153,8 +153,7 @@ pub fn deliveries(
         return Ok(None);
     };
     let provenance = run::provenance(&chains, &settings, snapshot.as_at, &settings.plans);
-    let area = run::area_in_force(&settings);
-    snapshot.deliveries(&settings, area, provenance).map(Some)
+    snapshot.deliveries(&settings, provenance).map(Some)
 }
 
 impl Snapshot {
@@ -162,9 +161,9 @@ impl Snapshot {
     pub(super) fn deliveries(
         &self,
         settings: &AggregateSettings<'_>,
-        area: &str,
         provenance: Value,
     ) -> Result<Deliveries, AggregateError> {
+        let area = run::area_in_force(settings)?;
         let figures = Figures::new(&self.current, settings, area, self.as_at)?;
         Ok(Deliveries {
             as_at: self.as_at,

@@ -120,7 +120,7 @@ fn run_once(
     let (mut deliveries, mut not_written) = (None, Vec::new());
     if settings.with_deliveries {
         let provenance = provenance(&chains, settings, snapshot.as_at, &settings.plans);
-        let read = snapshot.deliveries(settings, area_in_force(settings), provenance);
+        let read = snapshot.deliveries(settings, provenance);
         deliveries = unless_missing(&mut not_written, SCORECARDS, read)?;
     }
     let feeds = std::mem::take(&mut snapshot.current.feeds);
@@ -289,14 +289,20 @@ impl<'o> Output<'o> {
             as_at,
             ..
         } = self.snapshot;
-        let figures = Figures::new(current, self.settings, self.area(&choice), *as_at);
+        let settings = self.settings;
+        let figures_of = |current, at| {
+            let area = match &choice {
+                PlanChoice::Plan(plan) | PlanChoice::PlanWithRecords(plan) => &plan.area,
+                PlanChoice::InForce => area_in_force(settings)?,
+            };
+            Figures::new(current, settings, area, at)
+        };
+        let figures = figures_of(current, *as_at);
         let Some(figures) = self.unless_missing(&path, figures)? else {
             return Ok(());
         };
-        let before = before.as_ref().map(|before| {
-            let since = self.settings.since;
-            Figures::new(before, self.settings, self.area(&choice), since)
-        });
+        let before = before.as_ref();
+        let before = before.map(|before| figures_of(before, settings.since));
         let before = before.transpose()?;
         if let PlanChoice::PlanWithRecords(plan) = choice
             && !figures.has_records_between(plan.valid_from, plan.valid_to)
@@ -337,14 +343,6 @@ impl<'o> Output<'o> {
         self.settings.as_at.map_or_else(String::new, |at| {
             format!("as-at/{}/", at.to_string().replace(':', ""))
         })
-    }
-
-    /// The area that figures are for.
-    fn area<'c>(&'c self, choice: &'c PlanChoice<'_>) -> &'c str {
-        match choice {
-            PlanChoice::Plan(plan) | PlanChoice::PlanWithRecords(plan) => &plan.area,
-            PlanChoice::InForce => area_in_force(self.settings),
-        }
     }
 
     fn new_folder(&self, path: &str) -> Result<NewFolder, AggregateError> {
@@ -405,9 +403,12 @@ fn unless_missing<T>(
 }
 
 /// The area of figures whose months are each under the plan in force.
-pub(super) fn area_in_force<'s>(settings: &AggregateSettings<'s>) -> &'s str {
+pub(super) fn area_in_force<'s>(
+    settings: &AggregateSettings<'s>,
+) -> Result<&'s str, AggregateError> {
     let first = settings.wanted.first();
-    first.map_or("", |plan| &settings.plans[*plan].area)
+    let area = first.map(|plan| &*settings.plans[*plan].area);
+    area.ok_or(AggregateError::NoAdoptedPlan)
 }
 
 /// What a folder was built from.

@@ -280,21 +280,20 @@ impl<'d> Draft<'d> {
                 // Months before the first record have no status.
                 missing.extend(months(""));
                 missing.sort_unstable();
-                if missing.is_empty() && measure.wording == Wording::Bounds {
-                    // The number says so itself: at least.
-                    return None;
-                }
-                Some(if missing.is_empty() {
-                    prose!("Records of this period are missing, so the true number may be higher.")
-                } else {
-                    prose!(
+                if !missing.is_empty() {
+                    return Some(prose!(
                         "No records of {} have arrived, so the true number may be higher.",
                         named(missing)
-                    )
+                    ));
+                }
+                // Bounds say so themselves: at least.
+                (measure.wording != Wording::Bounds).then(|| {
+                    prose!("Records of this period are missing, so the true number may be higher.")
                 })
             }
             "not_kept" => Some(prose!(
-                "Records of this period are past their retention period, so the true number is higher."
+                "Records of this period are past their retention period, so the true number is \
+                 higher."
             )),
             _ => None,
         }

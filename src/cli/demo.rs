@@ -2,19 +2,18 @@
 
 mod briefing;
 
-use std::future;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::Args;
 
 use self::briefing::{Briefing, MonthStyle};
-use super::embedded::{EmbeddedBroker, StoreMark};
+use super::embedded::{EmbeddedBroker, StoreMark, read_published};
 use super::progress::Progress;
 use super::text::{align_right, grouped, table, terminal_width};
-use super::{assess, ingest, lookup, runtime};
+use super::{assess, lookup, runtime};
 use crate::aggregate::{self, INVENTED_FILE, PlanChoice};
 use crate::config::{Config, Overrides};
 use crate::generate::{GeneratedEvent, Generator, GeneratorOptions};
@@ -39,7 +38,8 @@ const PLAN: &str = "smp-2017-18";
 pub(super) const STORE: &str = "partner-feeds-demo";
 const MARK: StoreMark = StoreMark {
     file: INVENTED_FILE,
-    text: "Invented events, written by `partner-feeds demo`. The next demo in this folder replaces them.\n",
+    text: "Invented events, written by `partner-feeds demo`. \
+           The next demo in this folder replaces them.\n",
     command: "demo",
 };
 
@@ -83,14 +83,7 @@ impl Demo {
         let mut progress = Progress::new();
         publish(&config, &reference, self.events, &mut progress)?;
         progress.begin("read, validate and commit the events", 0);
-        let ingest = ingest::pipeline_run(&config, &reference, store.clone(), true);
-        let read = runtime.block_on(pipeline::run(ingest, future::pending()))?;
-        ensure!(
-            read.read() == self.events,
-            "{} events were published, {} were read",
-            self.events,
-            read.read()
-        );
+        let read = read_published(self.events, &config, &reference, &store, &runtime)?;
         let settings =
             aggregate::AggregateSettings::new(vec![PlanChoice::Plan(plan)], &reference, None);
         let written = aggregate::run(&store, &settings, runtime.handle(), &mut progress)?;

@@ -1,15 +1,21 @@
 //! A Kafka broker inside the program, and the store that it fills: for `demo` and `load`.
 
+use std::future;
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use tokio::runtime::Runtime;
 
+use super::ingest;
+use super::topics::PARTITIONS;
 use crate::aggregate::SCORECARDS;
 use crate::assess::DOCUMENTS;
 use crate::config::Config;
 use crate::export::EXPORTS;
+use crate::pipeline::{self, Summary};
 use crate::properties::Properties;
 use crate::reference::Reference;
 use crate::release::RELEASES;
@@ -19,8 +25,6 @@ use crate::storage::Store;
 /// that Kafka can.
 pub(super) const LOG_FILTER: &str = "error,partner_feeds::cli::progress=debug";
 
-/// The number that `topics create` uses.
-const PARTITIONS: i32 = 6;
 /// The folders of a store.
 const FOLDERS: [&str; 11] = [
     "journal",
@@ -36,7 +40,8 @@ const FOLDERS: [&str; 11] = [
     "door",
 ];
 
-/// The broker, which stops when it is dropped. It keeps the last 100,000 messages or 5 MB of a partition.
+/// The broker, which stops when it is dropped. It keeps the last 100,000 messages or 5 MB of a
+/// partition.
 pub(super) struct EmbeddedBroker(MockCluster<'static, DefaultProducerContext>);
 
 impl EmbeddedBroker {
@@ -61,6 +66,24 @@ impl EmbeddedBroker {
     }
 }
 
+/// Reads all that was published into a store, which is an error if it is another number of events.
+pub(super) fn read_published(
+    published: u64,
+    config: &Config,
+    reference: &Arc<Reference>,
+    store: &Store,
+    runtime: &Runtime,
+) -> anyhow::Result<Summary> {
+    let run = ingest::pipeline_run(config, reference, store.clone(), true);
+    let summary = runtime.block_on(pipeline::run(run, future::pending()))?;
+    let read = summary.read();
+    ensure!(
+        read == published,
+        "{published} events were published, {read} were read"
+    );
+    Ok(summary)
+}
+
 /// The file that marks a store as written by a command, which replaces it.
 pub(super) struct StoreMark {
     pub(super) file: &'static str,
@@ -81,7 +104,8 @@ impl StoreMark {
         if !is_empty && !is_marked {
             let command = self.command;
             bail!(
-                "the folder `{root}` is not empty, and no `{command}` made it: name another with --store"
+                "the folder `{root}` is not empty, and no `{command}` made it: name another with \
+                 --store"
             );
         }
         for folder in FOLDERS {

@@ -1,34 +1,34 @@
 //! `partner-feeds load`.
 
-use std::future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 use tokio::runtime::Runtime;
 
 use super::check::{cannot_read, event_lines};
-use super::embedded::{EmbeddedBroker, StoreMark};
+use super::embedded::{EmbeddedBroker, StoreMark, read_published};
 use super::options::{SettingOptions, StoreOptions};
 use super::progress::Progress;
 use super::publish::topic_of;
 use super::rejections::RejectionList;
 use super::text::grouped;
-use super::{Format, exit_code, ingest, now, runtime};
+use super::{Format, exit_code, now, runtime};
 use crate::config::Config;
-use crate::pipeline;
-use crate::publish::{CheckCounts, Checker, Publisher, TIMEOUT};
+use crate::publish::{CheckCounts, Checker, PublishError, Publisher, TIMEOUT};
 use crate::reference::Reference;
 use crate::storage::Store;
 
 const MARK: StoreMark = StoreMark {
     file: "LOADED.txt",
-    text: "Files of events, written by `partner-feeds load` without Kafka. The next load in this folder replaces them.\n",
+    text: "Files of events, written by `partner-feeds load` without Kafka. \
+           The next load in this folder replaces them.\n",
     command: "load",
 };
-/// Bytes that are sent before they are read. The embedded broker keeps 5 MB of each of six partitions.
+/// Bytes that are sent before they are read. The embedded broker keeps 5 MB of each of six
+/// partitions.
 const ROUND_BYTES: usize = 10_000_000;
 
 /// Load files of events into a store without Kafka
@@ -65,7 +65,7 @@ impl Load {
         let (store, _) = runtime.block_on(MARK.cleared(&config.store.root))?;
         let reference = Arc::new(reference);
         let mut loader = Loader {
-            config: config.clone(),
+            config,
             reference: &reference,
             runtime: &runtime,
             store: &store,
@@ -79,7 +79,7 @@ impl Load {
         let (mut counts, mut key) = (CheckCounts::default(), Vec::new());
         let mut progress = Progress::new();
         progress.begin("load", 0);
-        let mut publisher = Publisher::new(&config.kafka, TIMEOUT)?;
+        let mut publisher = loader.publisher()?;
         let mut waiting = 0;
         for (path, mut lines) in files {
             while let Some((number, line)) = lines.read().with_context(|| cannot_read(path))? {
@@ -90,7 +90,7 @@ impl Load {
                 if waiting >= ROUND_BYTES {
                     loader.read(publisher)?;
                     progress.set_message(|| grouped(loader.accepted));
-                    (publisher, waiting) = (Publisher::new(&config.kafka, TIMEOUT)?, 0);
+                    (publisher, waiting) = (loader.publisher()?, 0);
                 }
             }
         }
@@ -100,13 +100,13 @@ impl Load {
         note!(
             "{} events are in {}; count them with `partner-feeds aggregate`",
             grouped(loader.accepted),
-            config.store.root
+            loader.config.store.root
         );
         Ok(exit_code(counts.rejections() > 0 || loader.rejected > 0))
     }
 }
 
-/// Reads what was sent into the store.
+/// Sends to the embedded broker, and reads what was sent into the store.
 struct Loader<'l> {
     config: Config,
     reference: &'l Arc<Reference>,
@@ -118,21 +118,19 @@ struct Loader<'l> {
 }
 
 impl Loader<'_> {
+    fn publisher(&self) -> Result<Publisher, PublishError> {
+        Publisher::new(&self.config.kafka, TIMEOUT)
+    }
+
     /// Reads all that a publisher sent.
     fn read(&mut self, publisher: Publisher) -> anyhow::Result<()> {
         let sent = publisher.finish()?;
-        // The embedded broker waits for members that have left a group. Where to go on is in the store.
+        // The embedded broker waits for members that have left a group. The store has where to go
+        // on.
         self.rounds += 1;
         self.config.kafka.group = format!("load-{}", self.rounds);
-        let run = ingest::pipeline_run(&self.config, self.reference, self.store.clone(), true);
-        let read = self
-            .runtime
-            .block_on(pipeline::run(run, future::pending()))?;
-        ensure!(
-            read.read() == sent,
-            "{sent} events were sent, {} were read",
-            read.read()
-        );
+        let (config, reference) = (&self.config, self.reference);
+        let read = read_published(sent, config, reference, self.store, self.runtime)?;
         self.accepted += read.accepted.values().sum::<u64>();
         self.rejected += read.rejected.values().sum::<u64>();
         Ok(())

@@ -13,7 +13,6 @@ use tokio::runtime::Runtime;
 use super::lookup::table_folders;
 use super::options::{SettingOptions, StoreAndBrokerOptions, open_store};
 use super::progress::NoProgress;
-use super::status::newest_record;
 use super::text::counted;
 use super::{Format, now, runtime};
 use crate::aggregate::{self, AggregateSettings, SCORECARDS, outdated_folders};
@@ -140,21 +139,24 @@ pub(super) async fn check_store(store: &Store, config: &Config) -> anyhow::Resul
     Ok(keeps_versions)
 }
 
-/// Refuses a store into which a program lately wrote that knows no erasures: it would go on to show
-/// erased records, and could bring them back.
+/// Refuses a store into which a program that knows no erasures has written recently: it would go on to
+/// show erased records, and could bring them back.
 async fn check_writers(store: &Store) -> anyhow::Result<()> {
+    let since = now().0 - WRITERS_WAIT.as_micros() as i64;
     for chain in chain::read_all(store).await? {
         let Some(last) = chain.files.last() else {
             continue;
         };
         let program = &last.footer.program;
-        let newest = newest_record(store, &chain).await?;
-        let is_recent =
-            newest.is_some_and(|newest| newest.0 > now().0 - WRITERS_WAIT.as_micros() as i64);
-        if is_recent && !file_format::knows_erasures(program) {
+        if file_format::knows_erasures(program) {
+            continue;
+        }
+        let newest = chain.newest_received(store).await?;
+        if newest.is_some_and(|newest| newest.0 > since) {
             bail!(
-                "{program}, which knows no erasures, wrote to {} in the last 24 hours: upgrade every program that \
-                 uses this store, then wait until a new one has written there, or for a day",
+                "{program}, which knows no erasures, wrote to {} in the last 24 hours: upgrade every \
+                 program that uses this store, then wait until a new one has written there, or for \
+                 a day",
                 chain.partition
             );
         }
@@ -241,7 +243,8 @@ impl RetentionSummary {
         }
         if self.recent_rows > 0 {
             say!(
-                "past their period, but kept because they were received lately (`retention.quiet_months`): {}",
+                "past their period, but kept because they were received recently \
+                 (`retention.quiet_months`): {}",
                 counted(self.recent_rows, "row")
             );
         }
@@ -307,7 +310,11 @@ impl Purging<'_> {
             files,
             tables,
             deleted,
-            older: runtime.block_on(with_files(store, is_new))?,
+            older: if is_new {
+                runtime.block_on(with_documents(store))?
+            } else {
+                Vec::new()
+            },
         })
     }
 
@@ -349,11 +356,11 @@ impl Purging<'_> {
     }
 }
 
-/// The folders of documents that are in a store, where something was erased.
-async fn with_files(store: &Store, is_new: bool) -> Result<Vec<String>, StorageError> {
+/// The folders of figures in a store that no purge writes.
+async fn with_documents(store: &Store) -> Result<Vec<String>, StorageError> {
     let mut found = Vec::new();
     for folder in [DOCUMENTS, EXPORTS, SCORECARDS] {
-        if is_new && !store.folders(folder).await?.is_empty() {
+        if !store.folders(folder).await?.is_empty() {
             found.push(folder.to_owned());
         }
     }

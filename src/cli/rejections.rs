@@ -24,8 +24,8 @@ const CONTRADICTS: &str = "an earlier line has the same source, subject and revi
 
 /// The warning about an outward postcode.
 const UNPLACED: &str = "this area is in no district that the partnership knows, so the record counts in no ward or \
-    district. In a file of a whole police force this is usual. Otherwise correct the code, or send the code of an \
-    LSOA, ward or district";
+    district. In a file of a whole police force this is usual. Otherwise correct the code, or send \
+    the code of an LSOA, ward or district";
 /// The different faults that are listed, at most.
 const GROUPS_MAX: usize = 200;
 /// The lines that are named of a fault, at most.
@@ -63,8 +63,8 @@ impl RejectionList {
         }
     }
 
-    /// Validates a line, counts it and lists what is wrong with it. `key` gets its subject. `None` = it was
-    /// rejected.
+    /// Validates a line, counts it and lists what is wrong with it. `key` gets its subject. `None` =
+    /// it was rejected.
     pub(super) fn judge(
         &mut self,
         number: u64,

@@ -17,10 +17,10 @@ use crate::aggregate::inspect;
 use crate::config::Config;
 use crate::consume::{self, BrokerOffsets, CommittedOffset, ConsumeError, GroupObserver};
 use crate::event::{Micros, TopicPartition};
-use crate::ledger::chain::{self, Chain, ChainError, Resume, Survey};
+use crate::ledger::Tree;
+use crate::ledger::chain::{self, ChainError, Resume, Survey};
 use crate::ledger::erasures::{self, ErasureLog};
 use crate::ledger::rules::LedgerRule;
-use crate::ledger::{self, Tree};
 use crate::paused;
 use crate::pipeline::{disagreement, durable_offset};
 use crate::publish::{self, TopicSettings};
@@ -194,7 +194,7 @@ impl StatusReport {
                 let writer = format!("{}, schema {}", file.footer.program, file.footer.schema);
                 *self.written_by.entry(writer).or_default() += 1;
             }
-            newest = newest.max(newest_record(store, chain).await?);
+            newest = newest.max(chain.newest_received(store).await?);
             match findings.first() {
                 None => {}
                 Some(newer) if newer.rule == LedgerRule::Schema => {
@@ -454,31 +454,6 @@ impl Size {
         }
         Ok(())
     }
-}
-
-/// When Kafka received the newest record of a chain: it is in the last file, or in the rejects of
-/// that.
-pub(super) async fn newest_record(
-    store: &Store,
-    chain: &Chain,
-) -> Result<Option<Micros>, ChainError> {
-    let Some(last) = chain.files.last() else {
-        return Ok(None);
-    };
-    let rejects = last
-        .footer
-        .rejects
-        .iter()
-        .map(|name| ledger::rejects_file(&chain.partition, name));
-    let mut newest = None;
-    for path in std::iter::once(last.path.clone()).chain(rejects) {
-        newest = newest.max(
-            ledger::times_received(store, &path)
-                .await?
-                .map(|(_, last)| last),
-        );
-    }
-    Ok(newest)
 }
 
 /// Where a consumer of a partition would resume. Unlike [`chain::resume`], it changes nothing.

@@ -9,7 +9,7 @@ use super::{exit_code, runtime};
 use crate::publish::{self, TIMEOUT, TopicPlan, TopicState};
 
 /// Partitions of a new topic: the most consumers that can share it.
-const PARTITIONS: i32 = 6;
+pub(super) const PARTITIONS: i32 = 6;
 
 /// Create the topics of the configuration
 #[derive(Debug, Args)]

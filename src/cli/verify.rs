@@ -13,12 +13,10 @@ use super::text::{align_right, contradictions_text, counted, ignore_closed_pipe,
 use super::{Format, exit_code, runtime};
 use crate::aggregate::{inspect, outdated_folders};
 use crate::event::Position;
-use crate::ledger::Gap;
 use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::verify::{PartitionSummary, VerifyReport, verify};
-
-/// The folders of a ledger, with or without records yet.
-const FOLDERS: [&str; 3] = ["journal", "ledger", "rejects"];
+use crate::ledger::{Gap, Tree};
+use crate::storage::{StorageError, Store};
 
 /// Check that every record read is in the store, exactly once
 ///
@@ -44,12 +42,10 @@ impl Verify {
         let (config, reference) = self.options.load()?;
         let (store, runtime) = (open_store(&config)?, runtime()?);
         let mut report = runtime.block_on(verify(&store))?;
-        let folders = runtime.block_on(store.folders(""))?;
-        let is_store = folders.is_empty() || folders.iter().any(|own| FOLDERS.contains(&&**own));
-        if report.partitions.is_empty() && !is_store {
-            let root = store.root();
+        if report.partitions.is_empty() && runtime.block_on(is_other_folder(&store))? {
             bail!(
-                "`{root}` has other folders and no records, so there is nothing to verify: is it a store?"
+                "`{}` has other folders and no records, so there is nothing to verify: is it a store?",
+                store.root()
             );
         }
         let outdated = runtime.block_on(outdated_folders(&store, report.certified))?;
@@ -70,6 +66,13 @@ impl Verify {
         })?;
         Ok(exit_code(!report.findings.is_empty()))
     }
+}
+
+/// Whether there are folders, and none of a ledger: a store without records yet may have none.
+async fn is_other_folder(store: &Store) -> Result<bool, StorageError> {
+    let folders = store.folders("").await?;
+    let trees = [Tree::Journal, Tree::Ledger, Tree::Rejects].map(Tree::as_str);
+    Ok(!folders.is_empty() && !folders.iter().any(|own| trees.contains(&&**own)))
 }
 
 /// Tables that may contain what a certificate says is gone.

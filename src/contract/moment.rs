@@ -221,8 +221,8 @@ impl WordForm {
         }
     }
 
-    /// For each byte of the word at `at`, the number of two digits that begins there. `None` = it does not
-    /// have the form.
+    /// For each byte of the word at `at`, the number of two digits that begins there. `None` = it
+    /// does not have the form.
     #[inline]
     fn two_digits(&self, text: &[u8; 20], at: usize) -> Option<[u8; 8]> {
         const HIGH: u64 = 0x8080_8080_8080_8080;

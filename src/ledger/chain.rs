@@ -11,14 +11,14 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::crash;
-use crate::event::{Position, TopicPartition};
+use crate::event::{Micros, Position, TopicPartition};
 use crate::ledger::erasures::{
     self, ErasedPositions, ErasureError, ErasureLog, KeptMonths, SeenEnd,
 };
 use crate::ledger::rules::{Finding, LedgerRule};
 use crate::ledger::{
     Footer, LedgerError, Purged, Tree, coordinates, decode_name, file_position, read_footer,
-    rejects_file, rejects_position,
+    rejects_file, rejects_position, times_received,
 };
 use crate::storage::{StorageError, Store};
 
@@ -332,6 +332,21 @@ impl Chain {
     fn apply(&mut self, log: &ErasureLog) {
         self.erased = log.erased(&self.partition);
         self.kept_months = log.kept_months();
+    }
+
+    /// When Kafka received the newest record: it is in the last file, or in the rejects of that.
+    pub async fn newest_received(&self, store: &Store) -> Result<Option<Micros>> {
+        let Some(last) = self.files.last() else {
+            return Ok(None);
+        };
+        let rejects = last.footer.rejects.iter();
+        let rejects = rejects.map(|name| rejects_file(&self.partition, name));
+        let mut newest = None;
+        for path in std::iter::once(last.path.clone()).chain(rejects) {
+            let times = times_received(store, &path).await?;
+            newest = newest.max(times.map(|(_, last)| last));
+        }
+        Ok(newest)
     }
 
     /// Where it ends, as the erasure log states it.

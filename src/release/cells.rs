@@ -158,9 +158,10 @@ fn series_counts(config: &ReleaseConfig, tables: &ExactTables) -> BTreeMap<CellK
     counts
 }
 
-/// The present numbers of some keys, in tables that have more than a release. A code that had no records
-/// has no row: it is 0. A number that was merged before is the sum of its parts. Where a table splits a
-/// number, all its parts are found, also those that have no key here: without them the others are no sum.
+/// The present numbers of some keys, in tables that have more than a release. A code that had no
+/// records has no row: it is 0. A number that was merged before is the sum of its parts. Where a table
+/// splits a number, all its parts are found, also those without a key here: without them the others
+/// are not the whole.
 pub(crate) fn find<'k>(
     keys: impl Iterator<Item = &'k CellKey>,
     merges: &[Merge],
@@ -178,9 +179,11 @@ pub(crate) fn find<'k>(
     }
     let windows: BTreeSet<&str> = wanted.iter().map(|key| &*key.window).collect();
     let names: BTreeSet<&str> = wanted.iter().map(figures::table_with).collect();
-    let splits: BTreeSet<CellKey> = wanted.iter().filter_map(CellKey::split).collect();
-    let is_of_split = |key: &CellKey| key.split().is_some_and(|split| splits.contains(&split));
-    let is_wanted = |key: &CellKey| wanted.contains(key) || is_of_split(key);
+    let is_of_any = |splits: &BTreeSet<CellKey>, key: &CellKey| {
+        key.split().is_some_and(|split| splits.contains(&split))
+    };
+    let splits = wanted.iter().filter_map(CellKey::split).collect();
+    let is_wanted = |key: &CellKey| wanted.contains(key) || is_of_any(&splits, key);
     let mut reader = CellReader::new(rules, tables);
     for table in names.into_iter().filter_map(figures::find) {
         let mut read = reader.rows(table, &|batch, row| {
@@ -216,9 +219,8 @@ pub(crate) fn find<'k>(
             found.insert((*key).clone(), none);
         }
     }
-    let splits: BTreeSet<CellKey> = keys.iter().filter_map(|key| key.split()).collect();
-    let is_of_split = |key: &CellKey| key.split().is_some_and(|split| splits.contains(&split));
-    found.retain(|key, _| keys.contains(key) || is_of_split(key));
+    let asked = keys.iter().filter_map(|key| key.split()).collect();
+    found.retain(|key, _| keys.contains(key) || is_of_any(&asked, key));
     found
 }
 

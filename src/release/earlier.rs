@@ -109,8 +109,8 @@ impl Earlier {
         self.forms.keys().filter(|key| !cells.contains_key(*key))
     }
 
-    /// Adds the present values of keys that this release does not have. Those that no earlier release has
-    /// either are noted only: nobody can compute with them.
+    /// Adds the present values of keys that this release does not have. Those that no earlier release
+    /// has either are noted only: nobody can compute with them.
     pub(crate) fn add_ghosts(&mut self, present: &ExactCells) {
         for (key, cell) in present {
             let Some(form) = self.form(key) else {
@@ -152,9 +152,14 @@ impl Earlier {
         self.ghosts.iter().map(|(key, ghost)| (key, ghost.value))
     }
 
-    /// The parts of splits that no release has.
-    pub(crate) fn unpublished(&self) -> &BTreeSet<CellKey> {
-        &self.unpublished
+    /// The parts of splits of one partner's kind that no release has.
+    pub(crate) fn unpublished<'e>(
+        &'e self,
+        partner: &'e str,
+        kind: &'e str,
+    ) -> impl Iterator<Item = &'e CellKey> {
+        let keys = self.unpublished.iter();
+        keys.filter(move |key| key.partner == partner && key.kind == kind)
     }
 
     /// The ghosts of one partner's kind.

@@ -121,10 +121,14 @@ impl CellKey {
         }
     }
 
-    /// What a table splits: the key without how. None = it is no part of a split.
+    /// What the table that has it splits, if one does: the key without how.
     pub(crate) fn split(&self) -> Option<Self> {
-        let table = self.measure.table()?.to_owned();
-        Some(self.with_measure(Measure(vec![Some(table)])))
+        Some(self.split_by(self.measure.table()?))
+    }
+
+    /// What a table splits, without how.
+    pub(crate) fn split_by(&self, table: &str) -> Self {
+        self.with_measure(Measure(vec![Some(table.to_owned())]))
     }
 
     /// The same in another window.

@@ -109,11 +109,9 @@ impl<'b> Block<'b> {
                     block.system.cells.push(ghost.cell());
                 }
             }
-            let unpublished = earlier.unpublished().iter();
-            block.missing.extend(unpublished.filter(|key| {
-                let is_of_block = key.partner == first.partner && key.kind == first.kind;
-                is_of_block && !cells.contains_key(*key)
-            }));
+            let unpublished = earlier.unpublished(&first.partner, &first.kind);
+            let missing = unpublished.filter(|key| !cells.contains_key(*key));
+            block.missing.extend(missing);
         }
         block
     }

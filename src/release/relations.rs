@@ -198,7 +198,7 @@ pub(crate) fn build(
         }
     }
     for key in missing {
-        builder.incomplete.insert(place_of(key));
+        builder.incomplete.extend(key.split());
     }
     for key in cells.keys().copied().chain(missing.iter().copied()) {
         let tier = (key.area.level.clone(), key.area.vintage.clone());
@@ -222,18 +222,6 @@ pub(crate) fn build(
 }
 
 type Tier = (String, Option<String>);
-/// A series, the table that splits it, an area and a window.
-type SplitPlace = (SeriesRef, Option<String>, AreaRef, String);
-
-fn place_of(key: &CellKey) -> SplitPlace {
-    let table = key.measure.table().map(str::to_owned);
-    (
-        key.series.clone(),
-        table,
-        key.area.clone(),
-        key.window.clone(),
-    )
-}
 
 struct Builder<'b> {
     structure: &'b Structure,
@@ -243,7 +231,7 @@ struct Builder<'b> {
     /// The windows in which a table lists the areas of a level for a series.
     listed_windows: BTreeMap<(SeriesRef, Tier), Vec<&'b str>>,
     /// Where a table has a part without a number.
-    incomplete: BTreeSet<SplitPlace>,
+    incomplete: BTreeSet<CellKey>,
     built: BlockRelations,
 }
 
@@ -597,9 +585,7 @@ impl Builder<'_> {
                     whole: cells.get(&(series.clone(), Measure::default())).copied(),
                     parts,
                 };
-                let table_name = Some(table.to_owned());
-                let place = (series.clone(), table_name, area.clone(), window.clone());
-                let is_complete = !self.incomplete.contains(&place);
+                let is_complete = !self.incomplete.contains(&of.key.split_by(table));
                 match table {
                     "factors" => self.factors(&of),
                     "outcomes" => self.outcomes(&of, is_complete),

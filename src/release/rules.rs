@@ -288,8 +288,9 @@ fn read_rule(reader: &TomlReader<'_>, reference: &Reference, is_built_in: bool) 
     let mut tests = BTreeMap::new();
     for key in TESTS {
         let items = reader.texts(key);
-        for item in items.iter().filter(|_| key != "series" || !is_built_in) {
-            if let Some(reason) = unknown(key, item.text, reference) {
+        let may_be_unknown = is_built_in && key == "series";
+        for item in &items {
+            if !may_be_unknown && let Some(reason) = unknown(key, item.text, reference) {
                 reader.fault_at(&item.key, reason);
             }
         }

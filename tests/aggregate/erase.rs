@@ -340,7 +340,7 @@ fn an_erasure_needs_a_reason_a_case_and_subjects_on_standard_input() {
 }
 
 #[test]
-fn nothing_is_erased_where_a_program_without_erasures_lately_wrote() {
+fn nothing_is_erased_where_a_program_without_erasures_wrote_recently() {
     // Seconds from 2020 on; a clock that is ahead is recent, too.
     const RECENT: i64 = 3_000_000_000;
     let erase = |chain: &Chain, status| {

@@ -207,11 +207,8 @@ impl<'f> Figures<'f> {
     }
 }
 
-/// The error of a plan for an area that the geography does not have; or, without an area, of no plan.
+/// The error of a plan for an area that the geography does not have.
 pub(crate) fn area_not_found(area: &str) -> AggregateError {
-    if area.is_empty() {
-        return AggregateError::NoAdoptedPlan;
-    }
     AggregateError::ReferenceMissing {
         file: "geography/areas.csv".to_owned(),
         key: area.to_owned(),
