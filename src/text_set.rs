@@ -39,6 +39,7 @@ struct Outline {
 }
 
 impl Outline {
+    #[inline]
     fn new(text: &[u8]) -> Self {
         let (first, last) = match (text.first_chunk(), text.last_chunk()) {
             (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
@@ -66,6 +67,7 @@ impl Outline {
 }
 
 /// The first and last bytes of a text of fewer than eight.
+#[inline]
 fn short_words(text: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
         let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
@@ -82,23 +84,40 @@ fn short_words(text: &[u8]) -> (u64, u64) {
 
 impl TextSet {
     /// The number of a text, which is added if it is new.
+    #[inline]
     pub(crate) fn number(&mut self, text: &str) -> u32 {
-        self.find(text).unwrap_or_else(|| self.add(text))
+        let outline = Outline::new(text.as_bytes());
+        self.find_recent(text, outline)
+            .unwrap_or_else(|| self.find_or_add(text, outline))
     }
 
     /// The number of a text, if it has one.
     #[inline]
     pub(crate) fn find(&mut self, text: &str) -> Option<u32> {
         let outline = Outline::new(text.as_bytes());
-        if let Some(recent) = self.recent.get(outline.slot(self.recent.len()))
-            && recent.outline == outline
-            && (outline.is_complete() || self.text(recent.number) == text)
-        {
-            return Some(recent.number);
-        }
-        self.find_by_hash(text, outline)
+        self.find_recent(text, outline)
+            .or_else(|| self.find_by_hash(text, outline))
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "called for every text of every event: a call would cost as much as the search"
+    )]
+    #[inline(always)]
+    fn find_recent(&self, text: &str, outline: Outline) -> Option<u32> {
+        let recent = self.recent.get(outline.slot(self.recent.len()))?;
+        let is_found = recent.outline == outline
+            && (outline.is_complete() || self.text(recent.number) == text);
+        is_found.then_some(recent.number)
+    }
+
+    #[inline(never)]
+    fn find_or_add(&mut self, text: &str, outline: Outline) -> u32 {
+        self.find_by_hash(text, outline)
+            .unwrap_or_else(|| self.add(text, outline))
+    }
+
+    #[inline(never)]
     fn find_by_hash(&mut self, text: &str, outline: Outline) -> Option<u32> {
         let (joined, ends) = (&self.joined, &self.ends);
         let is_text = |number: &u32| text_at(joined, ends, *number) == text;
@@ -118,7 +137,7 @@ impl TextSet {
         self.recent[text.outline.slot(slots)] = text;
     }
 
-    fn add(&mut self, text: &str) -> u32 {
+    fn add(&mut self, text: &str, outline: Outline) -> u32 {
         let number = self.ends.len() as u32;
         self.joined.push_str(text);
         self.ends.push(self.joined.len() as i32);
@@ -127,12 +146,12 @@ impl TextSet {
         self.index.insert_unique(hash, number, |number| {
             hasher.hash_one(text_at(joined, ends, *number).as_bytes())
         });
-        let outline = Outline::new(text.as_bytes());
         self.remember(Recent { outline, number });
         number
     }
 
     /// The text of a number.
+    #[inline]
     pub(crate) fn text(&self, number: u32) -> &str {
         text_at(&self.joined, &self.ends, number)
     }
@@ -171,6 +190,7 @@ impl TextSet {
     }
 }
 
+#[inline]
 fn text_at<'t>(joined: &'t str, ends: &[i32], number: u32) -> &'t str {
     let number = number as usize;
     let start = number.checked_sub(1).map_or(0, |before| ends[before]);

@@ -139,14 +139,18 @@ macro_rules! read_object {
 }
 pub(crate) use read_object;
 
-/// A field's name as a document has it, with the colon.
+/// A field's name as a document has it, with the colon: bytes of a known number, which are compared at once.
 macro_rules! quoted_name {
     ($field:ident) => {
-        concat!("\"", stringify!($field), "\":")
+        $crate::contract::flat::quoted_name!(bytes of stringify!($field))
     };
     ($field:ident $name:literal) => {
-        concat!("\"", $name, "\":")
+        $crate::contract::flat::quoted_name!(bytes of $name)
     };
+    (bytes of $name:expr) => {{
+        const NAME: &[u8] = concat!("\"", $name, "\":").as_bytes();
+        const { NAME.first_chunk::<{ NAME.len() }>().expect("its own length") }
+    }};
 }
 pub(crate) use quoted_name;
 
@@ -226,7 +230,7 @@ impl<'d> FlatReader<'d, '_> {
 
     /// Passes a name with its quotes and colon, if it is next.
     #[inline]
-    pub(crate) fn passes(&mut self, name: &str) -> bool {
+    pub(crate) fn passes<const N: usize>(&mut self, name: &[u8; N]) -> bool {
         self.json.name(name).is_ok()
     }
 
@@ -239,7 +243,7 @@ impl<'d> FlatReader<'d, '_> {
     /// Passes null, if it is next.
     #[inline]
     pub(crate) fn is_null(&mut self) -> bool {
-        self.json.peek() == Some(b'n') && self.json.name("null").is_ok()
+        self.json.peek() == Some(b'n') && self.json.name(b"null").is_ok()
     }
 
     /// A text of a form; `is_open` = it may not look personal either.
@@ -304,9 +308,7 @@ impl<'d> FlatReader<'d, '_> {
     /// True or false.
     #[inline]
     pub(crate) fn bool(&mut self) -> FlatResult<bool> {
-        let value = self.json.peek() == Some(b't');
-        self.json.name(if value { "true" } else { "false" })?;
-        Ok(value)
+        Ok(self.json.bool()?)
     }
 
     /// An integer within bounds, both included.

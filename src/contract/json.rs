@@ -105,6 +105,14 @@ impl<'de> Json<'de> {
     /// end.
     #[inline]
     pub(super) fn pass_separator(&mut self, end: u8) -> JsonResult<bool> {
+        let bytes = self.text.as_bytes();
+        // Mostly no white space follows.
+        if bytes.get(self.at) == Some(&b',')
+            && bytes.get(self.at + 1).is_some_and(|next| *next > b' ')
+        {
+            self.at += 1;
+            return Ok(true);
+        }
         let has_next = match self.peek() {
             Some(b',') => true,
             Some(byte) if byte == end => false,
@@ -119,46 +127,42 @@ impl<'de> Json<'de> {
 
     /// Passes a name, such as `null`.
     #[inline]
-    pub(super) fn name(&mut self, name: &str) -> JsonResult<()> {
-        if !self.text.as_bytes()[self.at..].starts_with(name.as_bytes()) {
+    pub(super) fn name<const N: usize>(&mut self, name: &[u8; N]) -> JsonResult<()> {
+        let end = self.at + N;
+        let is_next = self.text.as_bytes().get(self.at..end) == Some(name);
+        if !is_next {
             return Err(Refused);
         }
-        self.at += name.len();
+        self.at = end;
         Ok(())
+    }
+
+    /// True or false.
+    #[inline]
+    pub(super) fn bool(&mut self) -> JsonResult<bool> {
+        let value = self.peek() == Some(b't');
+        if value {
+            self.name(b"true")?;
+        } else {
+            self.name(b"false")?;
+        }
+        Ok(value)
     }
 
     /// The text up to the next quote. It is a string only if it has no backslash and no control
     /// character, which the caller must check.
     #[inline]
     pub(super) fn until_quote(&mut self) -> JsonResult<&'de str> {
-        let bytes = self.text.as_bytes();
-        if bytes.get(self.at) == Some(&b'"') {
+        if self.text.as_bytes().get(self.at) == Some(&b'"') {
             self.at += 1;
         } else {
             self.pass(b'"')?;
         }
-        let from = self.at;
-        let mut to = from;
-        while let Some(chunk) = bytes.get(to..).and_then(<[u8]>::first_chunk::<8>) {
-            let word = u64::from_le_bytes(*chunk);
-            let found = zero_bytes(word ^ (ONES * u64::from(b'"')));
-            if found != 0 {
-                to += (found.trailing_zeros() / 8) as usize;
-                self.at = to + 1;
-                return self.text.get(from..to).ok_or(Refused);
-            }
-            to += 8;
-        }
-        self.until_late_quote(from)
-    }
-
-    /// The same near the end of the document.
-    #[cold]
-    fn until_late_quote(&mut self, from: usize) -> JsonResult<&'de str> {
-        let rest = self.text.get(from..).ok_or(Refused)?;
-        let len = rest.bytes().position(|byte| byte == b'"').ok_or(Refused)?;
-        self.at = from + len + 1;
-        Ok(&rest[..len])
+        let rest = self.text.get(self.at..).ok_or(Refused)?;
+        let text = first_quote(rest.as_bytes()).and_then(|quote| rest.get(..quote));
+        let text = text.ok_or(Refused)?;
+        self.at += text.len() + 1;
+        Ok(text)
     }
 
     /// The text of a string: borrowed, or for the visitor alone if it has escapes.
@@ -199,24 +203,29 @@ impl<'de> Json<'de> {
         let bytes = self.text.as_bytes();
         let is_negative = self.peek() == Some(b'-');
         let from = self.at + usize::from(is_negative);
-        let digits = bytes
-            .get(from..)
-            .unwrap_or_default()
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let to = from + digits;
-        let is_padded = digits > 1 && bytes[from] == b'0';
-        if digits == 0 || is_padded || matches!(bytes.get(to), Some(b'.' | b'e' | b'E')) {
+        let (mut to, mut value) = (from, 0_i64);
+        while let Some(digit) = bytes.get(to).map(|byte| byte.wrapping_sub(b'0'))
+            && digit <= 9
+        {
+            // Added with its sign, so that the least integer has no greater opposite.
+            let digit = i64::from(digit) * if is_negative { -1 } else { 1 };
+            value = value
+                .checked_mul(10)
+                .and_then(|tens| tens.checked_add(digit))
+                .ok_or(Refused)?;
+            to += 1;
+        }
+        let is_padded = to - from > 1 && bytes[from] == b'0';
+        let is_minus_zero = is_negative && value == 0;
+        if to == from
+            || is_padded
+            || is_minus_zero
+            || matches!(bytes.get(to), Some(b'.' | b'e' | b'E'))
+        {
             return Err(Refused);
         }
-        let value: i64 = self.text[self.at..to].parse().map_err(|_| Refused)?;
         self.at = to;
-        if is_negative && value == 0 {
-            Err(Refused)
-        } else {
-            Ok(value)
-        }
+        Ok(value)
     }
 
     /// A value of the type that is wanted.
@@ -288,6 +297,20 @@ const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGH
 }
 
+/// Where the first quote is.
+#[inline]
+fn first_quote(bytes: &[u8]) -> Option<usize> {
+    let (words, last) = bytes.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        let found = zero_bytes(u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"')));
+        if found != 0 {
+            return Some(index * size_of::<u64>() + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    let in_last = last.iter().position(|byte| *byte == b'"');
+    in_last.map(|at| bytes.len() - last.len() + at)
+}
+
 /// Where a string first has a quote, a backslash or a control character, or the text ends.
 #[inline]
 fn end_of_plain(bytes: &[u8], from: usize) -> usize {
@@ -320,7 +343,7 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
             Some(b'[') => self.deserialize_seq(visitor),
             Some(b't' | b'f') => self.deserialize_bool(visitor),
             Some(b'n') => {
-                self.name("null")?;
+                self.name(b"null")?;
                 visitor.visit_unit()
             }
             _ => visitor.visit_i64(self.integer()?),
@@ -329,9 +352,7 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
 
     #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
-        let value = self.peek() == Some(b't');
-        self.name(if value { "true" } else { "false" })?;
-        visitor.visit_bool(value)
+        visitor.visit_bool(self.bool()?)
     }
 
     #[inline]
@@ -352,7 +373,7 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> JsonResult<V::Value> {
         if self.peek() == Some(b'n') {
-            self.name("null")?;
+            self.name(b"null")?;
             return visitor.visit_none();
         }
         visitor.visit_some(self)

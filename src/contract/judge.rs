@@ -416,7 +416,7 @@ fn content_type(headers: &[(&str, Option<&[u8]>)]) -> Judged<bool> {
 
 /// The value as text; checks the UTF-8 once.
 fn decoded(value: &[u8]) -> Judged<&str> {
-    match std::str::from_utf8(value) {
+    match simdutf8::basic::from_utf8(value) {
         Err(_) => violation(
             Reason::EncodingUtf8,
             "",

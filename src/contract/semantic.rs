@@ -22,15 +22,19 @@ pub fn check(record: &Record<'_>, received: Micros) -> Vec<Violation> {
     if let Some(violation) = calendar(record) {
         return vec![violation];
     }
-    let times = Times::from_record(record);
     let mut violations = Vec::new();
-    violations.extend(times.future(received));
-    violations.extend(times.order());
-    violations.extend(times.recorded());
-    violations.extend(area(record));
-    violations.extend(code(record));
-    violations.extend(age(record));
-    violations.extend(count(record));
+    let mut add = |broken: Option<Violation>| {
+        if let Some(violation) = broken {
+            violations.push(violation);
+        }
+    };
+    add(future(record, received));
+    add(order(record));
+    add(recorded(record));
+    add(area(record));
+    add(code(record));
+    add(age(record));
+    add(count(record));
     violations
 }
 
@@ -43,47 +47,16 @@ fn broken(reason: Reason, pointer: &str, rule: &'static str) -> Option<Violation
     Some(Violation::new(reason, pointer, rule))
 }
 
-/// A moment of the record that is in the calendar.
-#[derive(Clone, Copy)]
-struct Known<'r> {
-    pointer: &'static str,
-    moment: &'r Moment,
-    low: Micros,
-}
-
-impl<'r> Known<'r> {
-    fn new(pointer: &'static str, moment: Option<&'r Moment>) -> Option<Self> {
-        let moment = moment?;
-        let low = moment.low()?;
-        Some(Self {
-            pointer,
-            moment,
-            low,
-        })
-    }
-
-    /// Whether all of it is before an instant.
-    fn is_before(self, other: Micros) -> bool {
-        self.low < other && self.moment.high().is_some_and(|high| high < other)
-    }
-}
-
-macro_rules! times {
-    ($($column:ident at $pointer:literal;)+) => {
-        /// The moments of a record, in the order of their pointers.
-        struct Times<'r> { $($column: Option<Known<'r>>),+ }
-
-        impl<'r> Times<'r> {
-            fn from_record(record: &'r Record<'_>) -> Self {
-                Self { $($column: Known::new($pointer, record.$column.as_ref())),+ }
-            }
-        }
-
-        /// The first moment that is not in the calendar.
-        fn calendar(record: &Record<'_>) -> Option<Violation> {
-            let rule = "the date does not exist: send one that does";
-            $(if record.$column.is_some_and(|moment| moment.low().is_none()) {
-                return broken(Reason::SemanticCalendar, $pointer, rule);
+macro_rules! moments {
+    ($($column:ident at $pointer:expr;)+) => {
+        /// The pointer of the first moment that meets a condition, in the order of their pointers.
+        #[inline]
+        fn first_moment(
+            record: &Record<'_>,
+            is_met: impl Fn(&'static str, &Moment) -> bool,
+        ) -> Option<&'static str> {
+            $(if record.$column.as_ref().is_some_and(|moment| is_met($pointer, moment)) {
+                return Some($pointer);
             })+
             None
         }
@@ -95,105 +68,116 @@ macro_rules! times {
     };
 }
 
-times! {
+moments! {
     arrived_at at "/data/arrived_at";
     cancellation_at at "/data/cancellation/at";
     closed_at at "/data/closed_at";
     ended_at at "/data/ended_at";
     outcome_at at "/data/outcome/at";
     period_from at "/data/period/from";
-    period_to at "/data/period/to";
+    period_to at PERIOD_TO;
     occurred_from at "/data/when/occurred_from";
     occurred_to at "/data/when/occurred_to";
     recorded_at at "/data/when/recorded_at";
     time at "/time";
 }
 
-impl Times<'_> {
-    /// `period_to` is left out: a provisional total may cover days to come.
-    fn future(&self, received: Micros) -> Option<Violation> {
-        let sent = self.time?;
-        let latest = sent.low.plus_seconds(SLACK_SECONDS);
-        let moments = [
-            self.arrived_at,
-            self.cancellation_at,
-            self.closed_at,
-            self.ended_at,
-            self.outcome_at,
-            self.period_from,
-            self.occurred_from,
-            self.occurred_to,
-            self.recorded_at,
-        ];
-        if let Some(late) = moments
-            .into_iter()
-            .flatten()
-            .find(|known| known.low > latest)
-        {
-            let rule =
-                "a moment may be at most 24 hours after `time`: check the year and the clock";
-            return broken(Reason::SemanticFuture, late.pointer, rule);
-        }
-        if sent.low <= received.plus_seconds(AHEAD_OF_KAFKA_SECONDS_MAX) {
-            return None;
-        }
-        let rule = "`time` may be at most 15 minutes after the record was received: \
-                    set the sender's clock";
-        broken(Reason::SemanticFuture, sent.pointer, rule)
-    }
+const PERIOD_TO: &str = "/data/period/to";
 
-    fn order(&self) -> Option<Violation> {
-        let from = self.occurred_from;
-        let pairs = [
-            (
-                self.arrived_at,
-                from,
-                "`arrived_at` must not be before `occurred_from`: correct one of them",
-            ),
-            (
-                self.closed_at,
-                from,
-                "`closed_at` must not be before `occurred_from`: correct one of them",
-            ),
-            (
-                self.ended_at,
-                from,
-                "`ended_at` must not be before `occurred_from`: correct one of them",
-            ),
-            (
-                self.ended_at,
-                self.arrived_at,
-                "`ended_at` must not be before `arrived_at`: correct one of them",
-            ),
-            (
-                self.period_to,
-                self.period_from,
-                "`to` must not be before `from`, both days included: correct one of them",
-            ),
-            (
-                self.occurred_to,
-                from,
-                "`occurred_to` must not be before `occurred_from`: correct one of them",
-            ),
-        ];
-        pairs.into_iter().find_map(|(later, earlier, rule)| {
-            let (later, earlier) = (later?, earlier?);
-            later
-                .is_before(earlier.low)
-                .then(|| Violation::new(Reason::SemanticOrder, later.pointer, rule))
-        })
-    }
+/// The first moment that is not in the calendar.
+fn calendar(record: &Record<'_>) -> Option<Violation> {
+    let pointer = first_moment(record, |_, moment| moment.low().is_none())?;
+    let rule = "the date does not exist: send one that does";
+    broken(Reason::SemanticCalendar, pointer, rule)
+}
 
-    fn recorded(&self) -> Option<Violation> {
-        let (recorded, from) = (self.recorded_at?, self.occurred_from?);
-        recorded
-            .is_before(from.low.plus_seconds(-SLACK_SECONDS))
-            .then(|| {
-                let rule =
-                    "`recorded_at` may be at most 24 hours before `occurred_from`: correct one of them";
-                Violation::new(Reason::SemanticRecorded, recorded.pointer, rule)
-            })
+/// `period_to` is left out: a provisional total may cover days to come.
+fn future(record: &Record<'_>, received: Micros) -> Option<Violation> {
+    let sent = record.time?.low()?;
+    let latest = sent.plus_seconds(SLACK_SECONDS);
+    let is_late = |pointer, moment: &Moment| {
+        pointer != PERIOD_TO && moment.low().is_some_and(|low| low > latest)
+    };
+    if let Some(pointer) = first_moment(record, is_late) {
+        let rule = "a moment may be at most 24 hours after `time`: check the year and the clock";
+        return broken(Reason::SemanticFuture, pointer, rule);
     }
+    if sent <= received.plus_seconds(AHEAD_OF_KAFKA_SECONDS_MAX) {
+        return None;
+    }
+    let rule = "`time` may be at most 15 minutes after the record was received: \
+                set the sender's clock";
+    broken(Reason::SemanticFuture, "/time", rule)
+}
+
+/// Whether all of a moment is before an instant.
+fn is_before(moment: &Moment, other: Micros) -> bool {
+    let is_before = |edge: Option<Micros>| edge.is_some_and(|edge| edge < other);
+    is_before(moment.low()) && is_before(moment.high())
+}
+
+fn order(record: &Record<'_>) -> Option<Violation> {
+    let in_order = |pointer, later: Option<&Moment>, earlier: Option<&Moment>, rule| {
+        let is_broken = is_before(later?, earlier?.low()?);
+        is_broken.then(|| Violation::new(Reason::SemanticOrder, pointer, rule))
+    };
+    let from = record.occurred_from.as_ref();
+    in_order(
+        "/data/arrived_at",
+        record.arrived_at.as_ref(),
+        from,
+        "`arrived_at` must not be before `occurred_from`: correct one of them",
+    )
+    .or_else(|| {
+        in_order(
+            "/data/closed_at",
+            record.closed_at.as_ref(),
+            from,
+            "`closed_at` must not be before `occurred_from`: correct one of them",
+        )
+    })
+    .or_else(|| {
+        in_order(
+            "/data/ended_at",
+            record.ended_at.as_ref(),
+            from,
+            "`ended_at` must not be before `occurred_from`: correct one of them",
+        )
+    })
+    .or_else(|| {
+        in_order(
+            "/data/ended_at",
+            record.ended_at.as_ref(),
+            record.arrived_at.as_ref(),
+            "`ended_at` must not be before `arrived_at`: correct one of them",
+        )
+    })
+    .or_else(|| {
+        in_order(
+            PERIOD_TO,
+            record.period_to.as_ref(),
+            record.period_from.as_ref(),
+            "`to` must not be before `from`, both days included: correct one of them",
+        )
+    })
+    .or_else(|| {
+        in_order(
+            "/data/when/occurred_to",
+            record.occurred_to.as_ref(),
+            from,
+            "`occurred_to` must not be before `occurred_from`: correct one of them",
+        )
+    })
+}
+
+fn recorded(record: &Record<'_>) -> Option<Violation> {
+    let from = record.occurred_from?.low()?;
+    let earliest = from.plus_seconds(-SLACK_SECONDS);
+    is_before(record.recorded_at.as_ref()?, earliest).then(|| {
+        let rule =
+            "`recorded_at` may be at most 24 hours before `occurred_from`: correct one of them";
+        Violation::new(Reason::SemanticRecorded, "/data/when/recorded_at", rule)
+    })
 }
 
 fn area(record: &Record<'_>) -> Option<Violation> {
@@ -268,7 +252,7 @@ fn code(record: &Record<'_>) -> Option<Violation> {
 /// `[0-9]{1,3}[A-Z]?`, `[0-9]{1,2}[/.][0-9]{1,2}` or `NFIB[0-9]{1,2}[A-Z]?`.
 fn is_ho_category(category: &str) -> bool {
     let category = category.as_bytes();
-    if let Some(fraud) = category.strip_prefix(b"NFIB") {
+    if let [b'N', b'F', b'I', b'B', fraud @ ..] = category {
         return are_digits(without_letter(fraud), 1, 2);
     }
     match category.iter().position(|c| matches!(c, b'/' | b'.')) {

@@ -171,6 +171,7 @@ pub(crate) fn rule_of(reason: Reason) -> &'static str {
 }
 
 /// The smaller of two reasons.
+#[inline]
 fn first(a: Option<Reason>, b: Option<Reason>) -> Option<Reason> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

@@ -11,7 +11,6 @@
 
 use std::ops::Range;
 
-use flate2::Crc;
 use parquet::errors::ParquetError;
 
 use super::{LedgerError, Result};
@@ -76,11 +75,11 @@ pub(super) fn footer_bytes(tail: &[u8]) -> Option<usize> {
 }
 
 fn digits(parts: &[&[u8]]) -> [u8; DIGITS] {
-    let mut crc = Crc::new();
+    let mut crc = crc32fast::Hasher::new();
     for part in parts {
         crc.update(part);
     }
-    format!("{:08x}", crc.sum())
+    format!("{:08x}", crc.finalize())
         .into_bytes()
         .try_into()
         .expect("eight digits")

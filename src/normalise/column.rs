@@ -382,14 +382,24 @@ impl ColumnFormat for Time {
     }
 
     #[inline]
-    fn append((times, precisions): &mut Self::Builder, row: usize, value: Option<Moment>) {
-        if let Some(moment) = value
-            && let Some(low) = moment.low()
-        {
+    fn append(builder: &mut Self::Builder, row: usize, value: Option<Moment>) {
+        /// Not inlined, so that the check before it is.
+        #[inline(never)]
+        fn append_moment(
+            (times, precisions): &mut <Time as ColumnFormat>::Builder,
+            row: usize,
+            moment: &Moment,
+        ) {
+            let Some(low) = moment.low() else {
+                return;
+            };
             pad!(times, row);
             times.append_value(low.0);
             let precision = moment.precision();
             precisions.append(row, (precision as usize, precision.as_str()));
+        }
+        if let Some(moment) = &value {
+            append_moment(builder, row, moment);
         }
     }
 

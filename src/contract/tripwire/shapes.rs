@@ -82,20 +82,23 @@ fn shape_at(text: &[u8], at: usize, end: usize, dates: bool) -> Option<Reason> {
 
 /// Whether a template matches at `at`, on its own: `d` a digit, `L` a capital, ` ` a space, `-` a space or
 /// hyphen, `/` a hyphen, slash or full stop.
+#[inline]
 fn fits(text: &[u8], at: usize, template: &[u8]) -> bool {
     let end = at + template.len();
+    // Most texts are too short.
     end <= text.len()
         && text.get(end).is_none_or(|c| !c.is_ascii_alphanumeric())
-        && template
-            .iter()
-            .zip(&text[at..end])
-            .all(|(form, c)| match form {
-                b'd' => c.is_ascii_digit(),
-                b'L' => c.is_ascii_uppercase(),
-                b'-' => matches!(c, b' ' | b'-'),
-                b'/' => matches!(c, b'-' | b'/' | b'.'),
-                other => c == other,
-            })
+        && are_as_in(&text[at..end], template)
+}
+
+fn are_as_in(text: &[u8], template: &[u8]) -> bool {
+    template.iter().zip(text).all(|(form, c)| match form {
+        b'd' => c.is_ascii_digit(),
+        b'L' => c.is_ascii_uppercase(),
+        b'-' => matches!(c, b' ' | b'-'),
+        b'/' => matches!(c, b'-' | b'/' | b'.'),
+        other => c == other,
+    })
 }
 
 fn is_nhs_number(text: &[u8], at: usize, end: usize) -> bool {
