@@ -168,11 +168,13 @@ struct DataReader(Kind);
 
 /// The feed and kind of an event's `type`, `uk.community-safety.<feed>.<kind>.v1`.
 pub fn parse_type(text: &str) -> Option<(Feed, Kind)> {
-    let (feed, kind) = text
+    let names = text
         .strip_prefix("uk.community-safety.")?
-        .strip_suffix(".v1")?
-        .split_once('.')?;
-    let (feed, kind) = (Feed::from_name(feed)?, Kind::from_name(kind)?);
+        .strip_suffix(".v1")?;
+    let (feed, kind) = Feed::ALL.into_iter().find_map(|feed| {
+        let kind = names.strip_prefix(feed.as_str())?.strip_prefix('.')?;
+        Some((feed, Kind::from_name(kind)?))
+    })?;
     kind.feed()
         .is_none_or(|owner| owner == feed)
         .then_some((feed, kind))

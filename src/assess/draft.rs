@@ -383,7 +383,12 @@ impl<'d> Draft<'d> {
             .is("area_code", "all-received");
         let rows = |what: &str, rows| {
             let name = format!("{}/{what}", series.id);
-            self.figure(name, rows, Expression::Rows, NumberFormat::Count)
+            self.figure(
+                name,
+                rows,
+                Expression::Distinct("kind"),
+                NumberFormat::Count,
+            )
         };
         prose!(
             "{} of {}",

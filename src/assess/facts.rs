@@ -4,7 +4,7 @@
 //! Only rows of the document's window, of areas that it shows, are kept: every question names them.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil;
 use tokio::runtime::Handle;
@@ -325,6 +325,10 @@ fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> TableValue {
             sum.map_or(TableValue::Null, TableValue::Integer)
         }
         Expression::Rows => TableValue::Integer(rows.len() as i64),
+        Expression::Distinct(column) => {
+            let values: BTreeSet<&str> = rows.iter().map(|row| row.text(column)).collect();
+            TableValue::Integer(values.len() as i64)
+        }
         Expression::CountWhere(condition) => {
             let rows = rows.iter().filter(|row| row.meets(condition));
             TableValue::Integer(rows.count() as i64)

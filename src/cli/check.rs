@@ -60,7 +60,7 @@ impl CheckCommand {
 pub(super) fn event_lines(path: &Path) -> anyhow::Result<Lines<Box<dyn BufRead>>> {
     let mut lines = Lines::new(open_lines(path)?);
     match lines.other_form().with_context(|| cannot_read(path))? {
-        Some(form) => bail!("{}: {form}", path.display()),
+        Some(form) => bail!("{}: {}", path.display(), form.advice()),
         None => Ok(lines),
     }
 }

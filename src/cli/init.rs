@@ -11,7 +11,7 @@ use clap::Args;
 use super::now;
 use super::text::print_note;
 use crate::files::create;
-use crate::files::fault::hint;
+use crate::files::fault::hint_or_known;
 use crate::files::toml_reader::is_area_code;
 use crate::reference::{Partnership, Reference};
 use crate::setup::{KnownDistrict, NewPartner, NewPartnership, PartnerRole, forces, is_district};
@@ -160,9 +160,7 @@ impl Init {
         questions.finish()?;
         let forces = forces(reference);
         if !forces.contains(&force.as_str()) {
-            let known = || format!("; known: {}", forces.join(", "));
-            let near = hint(&force, forces.iter().copied());
-            let near = if near.is_empty() { known() } else { near };
+            let near = hint_or_known(&force, forces.iter().copied());
             bail!("--force: unknown police force `{force}`{near}");
         }
         let mut districts: BTreeMap<String, String> = self.districts.iter().cloned().collect();

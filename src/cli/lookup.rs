@@ -8,7 +8,7 @@ use crate::aggregate::tables::{self, TABLES, TableSpec};
 use crate::aggregate::{IN_FORCE, PlanChoice};
 use crate::config::Config;
 use crate::event::Kind;
-use crate::files::fault::nearest;
+use crate::files::fault::{hint_or_known, nearest};
 use crate::reference::Reference;
 use crate::reference::geography::Area;
 use crate::reference::plan::{Plan, Series};
@@ -232,11 +232,7 @@ pub(super) fn unknown<'n>(
     name: &str,
     known: impl IntoIterator<Item = &'n str>,
 ) -> String {
-    let known: Vec<&str> = known.into_iter().collect();
-    match nearest(name, known.iter().copied()) {
-        Some(near) => format!("unknown {what} `{name}`; did you mean `{near}`?"),
-        None => format!("unknown {what} `{name}`; known: {}", known.join(", ")),
-    }
+    format!("unknown {what} `{name}`{}", hint_or_known(name, known))
 }
 
 #[cfg(test)]

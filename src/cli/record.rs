@@ -239,7 +239,7 @@ impl fmt::Display for RecordReport<'_> {
             .last()
             .is_some_and(|last| last.cancelled.is_some());
         match self.plan.id {
-            None => writeln!(f, "\nno plan is in force in {month}")?,
+            None => writeln!(f, "\nno adopted plan covers {month}")?,
             Some(plan) if is_cancelled => {
                 writeln!(f, "\nplan {plan}, not counted in {month}: cancelled")?;
             }

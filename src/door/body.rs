@@ -17,6 +17,7 @@ use super::problem::{Problem, ProblemKind};
 use super::submission::{Submission, is_plain_number};
 use super::table::Table;
 use crate::contract::HEADER_ATTRIBUTES;
+use crate::publish::lines::OtherForm;
 
 /// What the name of an attribute's header begins with.
 const ATTRIBUTE_PREFIX: &str = "ce-";
@@ -198,6 +199,9 @@ impl Submissions {
 
 /// The lines that are not empty, numbered from 1.
 fn read_lines(body: &Bytes, events_max: usize) -> Result<Vec<Submission>, Problem> {
+    if let Some(form) = OtherForm::of(body) {
+        return Err(not_lines(form));
+    }
     let mut events = Vec::new();
     for (number, line) in (1..).zip(body.split(|byte| *byte == b'\n')) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -210,6 +214,25 @@ fn read_lines(body: &Bytes, events_max: usize) -> Result<Vec<Submission>, Proble
         events.push(Submission::new(Some(number), body.slice_ref(line)));
     }
     Ok(events)
+}
+
+/// The problem of a body that is not one event per line.
+fn not_lines(form: OtherForm) -> Problem {
+    let detail = match form {
+        OtherForm::Workbook => return spreadsheet(),
+        OtherForm::Utf16 => "the body is UTF-16: send it as UTF-8",
+        OtherForm::Array => {
+            "the body is a JSON array of events: send it as application/cloudevents-batch+json"
+        }
+        OtherForm::Indented => {
+            "the body is indented JSON: write each event on one line, or send one event as \
+             application/cloudevents+json"
+        }
+        OtherForm::Table => {
+            "the body looks like a table (CSV): send it as text/csv, with `?source=…&kind=…` in the address"
+        }
+    };
+    Problem::new(ProblemKind::Body, detail)
 }
 
 fn read_batch(body: &Bytes, events_max: usize) -> Result<Vec<Submission>, Problem> {

@@ -27,6 +27,7 @@ use super::tokens::Grant;
 use super::{Door, feedback, finished, page};
 use crate::contract::schemas;
 use crate::event::Kind;
+use crate::files::fault::hint_or_known;
 
 /// Names a request in the partner's own records; returned as it came.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -227,11 +228,15 @@ fn table_of(door: &Door, query: &str) -> Result<Table, Problem> {
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         pairs.find_map(|(name, value)| (name == wanted).then(|| value.into_owned()))
     };
-    let kind = parameter("kind").and_then(|name| Kind::from_name(&name));
-    let (Some(source), Some(kind)) = (parameter("source"), kind) else {
-        let detail = "a table needs `?source=urn:partner:…&kind=…` in the address, with a kind of the contract";
+    let (Some(source), Some(name)) = (parameter("source"), parameter("kind")) else {
+        let detail = "a table needs `?source=urn:partner:…&kind=…` in the address";
         return Err(Problem::new(ProblemKind::Body, detail));
     };
+    let kind = Kind::from_name(&name).ok_or_else(|| {
+        let near = hint_or_known(&name, Kind::ALL.iter().map(|kind| kind.as_str()));
+        let detail = format!("`kind` in the address is not a kind of the contract{near}");
+        Problem::new(ProblemKind::Body, detail)
+    })?;
     Ok(door.table(source, kind))
 }
 

@@ -25,6 +25,7 @@ use crate::contract::record::partner_of;
 use crate::hex;
 use crate::kit::examples::{EXAMPLES, attribute, bad_records, example};
 use crate::properties::Properties;
+use crate::publish::lines::OtherForm;
 
 mod feedback;
 
@@ -414,7 +415,8 @@ fn every_bad_input_is_refused_as_check_refuses_it() {
             tried[mode] += 1;
         };
         compare(0, "application/cloudevents+json", &value);
-        if !value.contains(&b'\n') && !value.ends_with(b"\r") {
+        let is_line = !value.contains(&b'\n') && !value.ends_with(b"\r");
+        if is_line && OtherForm::of(&value).is_none() {
             compare(1, "application/x-ndjson", &value);
         }
         // Spaces around an event are not part of it in an array.
@@ -425,6 +427,37 @@ fn every_bad_input_is_refused_as_check_refuses_it() {
         }
     }
     assert!(tried.iter().all(|count| *count > 50), "{tried:?}");
+}
+
+#[test]
+fn a_body_in_another_form_is_named_with_what_to_do() {
+    let door = OpenDoor::new();
+    let crime = example("crime");
+    let indented = serde_json::from_str::<Value>(crime).expect("JSON");
+    let indented = serde_json::to_string_pretty(&indented).expect("JSON");
+    let refused = |path: &str, media_type: &str, body: &str| {
+        let headers = [("Content-Type", media_type)];
+        let answer = door.post(path, "kent-police", &headers, body.as_bytes());
+        let problem = answer.with_status(400).json();
+        problem["detail"].as_str().expect("a text").to_owned()
+    };
+    let array = format!("[{crime}]");
+    for (body, advice) in [
+        (&*indented, "write each event on one line"),
+        (&*array, "application/cloudevents-batch+json"),
+        ("subject,revision\nh-1,1\n", "send it as text/csv"),
+    ] {
+        let detail = refused("/v1/check", "application/x-ndjson", body);
+        assert!(detail.contains(advice), "{detail}");
+    }
+    for (kind, advice) in [
+        ("crimes", "; did you mean `crime`?"),
+        ("table", "; known: crime, incident"),
+    ] {
+        let path = format!("/v1/check?source=urn:partner:kent-police:records&kind={kind}");
+        let detail = refused(&path, "text/csv", "subject,revision\nh-1,1\n");
+        assert!(detail.contains(advice), "{detail}");
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub struct AcceptedEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<String>,
     /// The priorities and themes of the plan in force that it counts under; empty = it does not count,
-    /// no plan covers the month, or no rule matches.
+    /// no adopted plan covers the month, or no rule matches.
     pub counts_under: Vec<String>,
     /// Why it does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -296,7 +296,7 @@ fn latest(
     accepted.counts_under = ids;
     let series = match labels.split_last() {
         None => match plan {
-            None => "in totals only, because no plan covers that month".to_owned(),
+            None => "in totals only, because no adopted plan covers that month".to_owned(),
             Some(plan) => format!(
                 "in totals only, because no rule of the plan {} matches",
                 plan.id

@@ -95,6 +95,15 @@ pub fn hint<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String 
     nearest(name, known).map_or_else(String::new, |k| format!("; did you mean `{k}`?"))
 }
 
+/// `; did you mean …?` where a known name is near, else `; known: …` with all of them.
+pub fn hint_or_known<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => format!("; known: {}", known.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,9 +28,9 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// What the file is if it is not one event per line, and what to do; to be called first.
-    pub fn other_form(&mut self) -> io::Result<Option<&'static str>> {
-        Ok(other_form(self.reader.fill_buf()?))
+    /// The form of the file if it is not one event per line; to be called first.
+    pub fn other_form(&mut self) -> io::Result<Option<OtherForm>> {
+        Ok(OtherForm::of(self.reader.fill_buf()?))
     }
 
     /// The next line that is not empty, without its end, and its number from 1.
@@ -73,34 +73,65 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// The form of a file whose first bytes are these, unless it may be one event per line.
-fn other_form(start: &[u8]) -> Option<&'static str> {
-    if start.starts_with(b"PK\x03\x04") {
-        return Some(
-            "this is a workbook: save it as CSV UTF-8, and turn its rows into events as docs/partners.md shows",
-        );
+/// A form of a file that is not one event per line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherForm {
+    /// A workbook of a spreadsheet.
+    Workbook,
+    /// Text as UTF-16.
+    Utf16,
+    /// A JSON array.
+    Array,
+    /// JSON objects of several lines each.
+    Indented,
+    /// A table with a header.
+    Table,
+}
+
+impl OtherForm {
+    /// The form of a file whose first bytes these are, unless it may be one event per line.
+    pub fn of(start: &[u8]) -> Option<Self> {
+        if start.starts_with(b"PK\x03\x04") {
+            return Some(Self::Workbook);
+        }
+        if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+            return Some(Self::Utf16);
+        }
+        let start = &start[..start.len().min(KEPT_BYTES_MAX)];
+        let text = String::from_utf8_lossy(start);
+        let text = text.trim_start_matches('\u{feff}').trim_start();
+        let is_cut = !text.contains('\n') && start.len() >= KEPT_BYTES_MAX;
+        let line = text.lines().next().unwrap_or_default().trim_end();
+        match line.chars().next()? {
+            '[' => Some(Self::Array),
+            '{' if is_cut || !line.ends_with(['{', ',', '[']) => None,
+            '{' => Some(Self::Indented),
+            first if first == '"' || first.is_alphanumeric() => {
+                line.contains([',', ';', '\t']).then_some(Self::Table)
+            }
+            _ => None,
+        }
     }
-    if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
-        return Some("this is UTF-16: save the file as UTF-8 without a byte order mark");
-    }
-    let text = String::from_utf8_lossy(start);
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    let is_cut = !text.contains('\n') && start.len() >= KEPT_BYTES_MAX;
-    let line = text.lines().next().unwrap_or_default().trim_end();
-    match line.chars().next()? {
-        '[' => Some(
-            "this is a JSON array: write one event per line, without brackets around them and commas \
-             between them, as `jq --compact-output '.[]'` does",
-        ),
-        '{' if is_cut || !line.ends_with(['{', ',', '[']) => None,
-        '{' => Some(
-            "this is indented JSON: write each event on one line, as `jq --compact-output .` does",
-        ),
-        first if first == '"' || first.is_alphanumeric() => line.contains([',', ';', '\t']).then_some(
-            "this looks like a table (CSV): turn its rows into events as docs/partners.md shows, or send it \
-             to the partnership's door, which reads tables",
-        ),
-        _ => None,
+
+    /// What such a file is, and how it becomes a file of events.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Workbook => {
+                "this is a workbook: save it as CSV UTF-8, and turn its rows into events as docs/partners.md shows"
+            }
+            Self::Utf16 => "this is UTF-16: save the file as UTF-8 without a byte order mark",
+            Self::Array => {
+                "this is a JSON array: write one event per line, without brackets around them and commas between \
+                 them, as `jq --compact-output '.[]'` does"
+            }
+            Self::Indented => {
+                "this is indented JSON: write each event on one line, as `jq --compact-output .` does"
+            }
+            Self::Table => {
+                "this looks like a table (CSV): turn its rows into events as docs/partners.md shows, or send it to \
+                 the partnership's door, which reads tables"
+            }
+        }
     }
 }
 
@@ -110,39 +141,21 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_one_event_per_line_is_recognised() {
-        let form = |text: &str| other_form(text.as_bytes()).map(|form| &form[..18]);
-        assert_eq!(
-            form("{\n  \"specversion\": \"1.0\",\n"),
-            Some("this is indented J")
-        );
-        assert_eq!(
-            form("{\"specversion\": \"1.0\",\n"),
-            Some("this is indented J")
-        );
-        assert_eq!(
-            form("\n[{\"specversion\":\"1.0\"}]\n"),
-            Some("this is a JSON arr")
-        );
-        assert_eq!(
-            form("subject,revision,time\nh-1,1,"),
-            Some("this looks like a ")
-        );
-        assert_eq!(
-            form("\u{feff}subject;revision\r\n"),
-            Some("this looks like a ")
-        );
-        assert_eq!(
-            form("\"subject\",\"revision\"\n"),
-            Some("this looks like a ")
-        );
-        assert_eq!(
-            other_form(b"PK\x03\x04..").map(|form| &form[..18]),
-            Some("this is a workbook")
-        );
-        assert_eq!(
-            other_form(b"\xff\xfe{\0").map(|form| &form[..14]),
-            Some("this is UTF-16")
-        );
+        for (start, form) in [
+            (
+                &b"{\n  \"specversion\": \"1.0\",\n"[..],
+                OtherForm::Indented,
+            ),
+            (b"{\"specversion\": \"1.0\",\n", OtherForm::Indented),
+            (b"\n[{\"specversion\":\"1.0\"}]\n", OtherForm::Array),
+            (b"subject,revision,time\nh-1,1,", OtherForm::Table),
+            (b"\xef\xbb\xbfsubject;revision\r\n", OtherForm::Table),
+            (b"\"subject\",\"revision\"\n", OtherForm::Table),
+            (b"PK\x03\x04..", OtherForm::Workbook),
+            (b"\xff\xfe{\0", OtherForm::Utf16),
+        ] {
+            assert_eq!(OtherForm::of(start), Some(form));
+        }
         for events in [
             "",
             "\n",
@@ -152,7 +165,7 @@ mod tests {
             "nonsense\n",
             "{\"a\":[1",
         ] {
-            assert_eq!(other_form(events.as_bytes()), None, "{events}");
+            assert_eq!(OtherForm::of(events.as_bytes()), None, "{events}");
         }
     }
 
