@@ -6,9 +6,9 @@
 //! with the nearest known one. Of a record, nothing but the code is kept.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
-use hashbrown::HashSet;
+use hashbrown::{DefaultHashBuilder, HashSet};
 
 use super::Reference;
 use super::codes::CodeLists;
@@ -166,6 +166,7 @@ pub struct CodeCheck {
     /// Hashes of combinations without an unknown code. Two share a hash with a chance of 1 in
     /// 10^19; a record would then not be counted.
     known: HashSet<u64>,
+    hasher: DefaultHashBuilder,
     unknown: UnknownCodes,
 }
 
@@ -173,7 +174,13 @@ impl CodeCheck {
     /// Counts a record once for each of its codes that is unknown; returns those codes, each after
     /// its list.
     pub fn add(&mut self, reference: &Reference, record: &Record<'_>) -> Vec<(String, String)> {
-        let combination = hash_codes(record);
+        // Everything that `codes_unknown_in` reads of a record.
+        let combination = self.hasher.hash_one((
+            (record.kind, record.what_list, record.what_edition),
+            (record.what_category, record.what_code),
+            (record.outcome_list, record.outcome_code),
+            (record.icd10_further, record.concerns, record.support_needs),
+        ));
         if self.known.contains(&combination) {
             return Vec::new();
         }
@@ -188,16 +195,6 @@ impl CodeCheck {
     pub fn take(&mut self) -> UnknownCodes {
         std::mem::take(&mut self.unknown)
     }
-}
-
-/// A hash of everything that [`codes_unknown_in`] reads of a record.
-fn hash_codes(record: &Record<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (record.kind, record.what_list, record.what_edition).hash(&mut hasher);
-    (record.what_category, record.what_code).hash(&mut hasher);
-    (record.outcome_list, record.outcome_code).hash(&mut hasher);
-    (record.icd10_further, record.concerns, record.support_needs).hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
