@@ -99,6 +99,7 @@ impl TextSet {
             .or_else(|| self.find_by_hash(text, outline))
     }
 
+    /// The number of a text, if it is in its slot.
     #[expect(
         clippy::inline_always,
         reason = "called for every text of every event: a call would cost as much as the search"
@@ -111,6 +112,7 @@ impl TextSet {
         is_found.then_some(recent.number)
     }
 
+    /// Not inlined, so that `number`, which mostly finds a recent text, stays small.
     #[inline(never)]
     fn find_or_add(&mut self, text: &str, outline: Outline) -> u32 {
         self.find_by_hash(text, outline)

@@ -381,19 +381,19 @@ impl<'d> Draft<'d> {
             .is("series", &*series.id)
             .is("window_id", &*self.config.window.id)
             .is("area_code", "all-received");
-        let rows = |what: &str, rows| {
+        let kinds = |what: &str, rows| {
             let name = format!("{}/{what}", series.id);
             self.figure(
                 name,
                 rows,
-                Expression::Distinct("kind"),
+                Expression::CountDistinct("kind"),
                 NumberFormat::Count,
             )
         };
         prose!(
             "{} of {}",
-            rows("kinds-able", all.clone().and(Condition::count_is_known())),
-            rows("kinds", all)
+            kinds("kinds-able", all.clone().and(Condition::count_is_known())),
+            kinds("kinds", all)
         )
     }
 

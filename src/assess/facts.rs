@@ -325,9 +325,9 @@ fn evaluate(expression: &Expression, rows: &[FactRow<'_>]) -> TableValue {
             sum.map_or(TableValue::Null, TableValue::Integer)
         }
         Expression::Rows => TableValue::Integer(rows.len() as i64),
-        Expression::Distinct(column) => {
-            let values: BTreeSet<&str> = rows.iter().map(|row| row.text(column)).collect();
-            TableValue::Integer(values.len() as i64)
+        Expression::CountDistinct(column) => {
+            let values = rows.iter().filter_map(|row| row.get(column).text());
+            TableValue::Integer(values.collect::<BTreeSet<&str>>().len() as i64)
         }
         Expression::CountWhere(condition) => {
             let rows = rows.iter().filter(|row| row.meets(condition));

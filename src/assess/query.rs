@@ -132,8 +132,8 @@ pub(crate) enum Expression {
     Plus(Vec<ColumnName>),
     /// The number of rows.
     Rows,
-    /// The number of different values of a column.
-    Distinct(ColumnName),
+    /// The number of different values of a column of texts, without null.
+    CountDistinct(ColumnName),
     /// The number of rows that meet a condition.
     CountWhere(Condition),
     /// The sum of a column.
@@ -165,7 +165,7 @@ impl Expression {
             ),
             Self::Plus(columns) => columns.join(" + "),
             Self::Rows => "count(*)".to_owned(),
-            Self::Distinct(column) => format!("count(DISTINCT {column})"),
+            Self::CountDistinct(column) => format!("count(DISTINCT {column})"),
             Self::CountWhere(condition) => format!("count(*) FILTER ({})", condition.sql()),
             Self::Sum(column) => format!("coalesce(sum({column}), 0)"),
             Self::SumWhere(column, condition) => {

@@ -106,7 +106,7 @@ impl<'de> Json<'de> {
     #[inline]
     pub(super) fn pass_separator(&mut self, end: u8) -> JsonResult<bool> {
         let bytes = self.text.as_bytes();
-        // Mostly no white space follows.
+        // Fast path: usually no white space follows the comma.
         if bytes.get(self.at) == Some(&b',')
             && bytes.get(self.at + 1).is_some_and(|next| *next > b' ')
         {
@@ -207,7 +207,7 @@ impl<'de> Json<'de> {
         while let Some(digit) = bytes.get(to).map(|byte| byte.wrapping_sub(b'0'))
             && digit <= 9
         {
-            // Added with its sign, so that the least integer has no greater opposite.
+            // A negative number is built from negative digits: `i64::MIN` has no positive equivalent.
             let digit = i64::from(digit) * if is_negative { -1 } else { 1 };
             value = value
                 .checked_mul(10)

@@ -23,8 +23,8 @@ pub fn check(record: &Record<'_>, received: Micros) -> Vec<Violation> {
         return vec![violation];
     }
     let mut violations = Vec::new();
-    let mut add = |broken: Option<Violation>| {
-        if let Some(violation) = broken {
+    let mut add = |found: Option<Violation>| {
+        if let Some(violation) = found {
             violations.push(violation);
         }
     };
@@ -46,6 +46,8 @@ pub fn check(record: &Record<'_>, received: Micros) -> Vec<Violation> {
 fn broken(reason: Reason, pointer: &str, rule: &'static str) -> Option<Violation> {
     Some(Violation::new(reason, pointer, rule))
 }
+
+const PERIOD_TO: &str = "/data/period/to";
 
 macro_rules! moments {
     ($($column:ident at $pointer:expr;)+) => {
@@ -82,8 +84,6 @@ moments! {
     time at "/time";
 }
 
-const PERIOD_TO: &str = "/data/period/to";
-
 /// The first moment that is not in the calendar.
 fn calendar(record: &Record<'_>) -> Option<Violation> {
     let pointer = first_moment(record, |_, moment| moment.low().is_none())?;
@@ -91,7 +91,8 @@ fn calendar(record: &Record<'_>) -> Option<Violation> {
     broken(Reason::SemanticCalendar, pointer, rule)
 }
 
-/// `period_to` is left out: a provisional total may cover days to come.
+/// `period_to` is left out: a provisional total may cover days to come. `time` is never later than
+/// itself.
 fn future(record: &Record<'_>, received: Micros) -> Option<Violation> {
     let sent = record.time?.low()?;
     let latest = sent.plus_seconds(SLACK_SECONDS);
@@ -112,24 +113,23 @@ fn future(record: &Record<'_>, received: Micros) -> Option<Violation> {
 
 /// Whether all of a moment is before an instant.
 fn is_before(moment: &Moment, other: Micros) -> bool {
-    let is_before = |edge: Option<Micros>| edge.is_some_and(|edge| edge < other);
-    is_before(moment.low()) && is_before(moment.high())
+    moment.low().is_some_and(|low| low < other) && moment.high().is_some_and(|high| high < other)
 }
 
 fn order(record: &Record<'_>) -> Option<Violation> {
-    let in_order = |pointer, later: Option<&Moment>, earlier: Option<&Moment>, rule| {
+    let too_early = |pointer, later: Option<&Moment>, earlier: Option<&Moment>, rule| {
         let is_broken = is_before(later?, earlier?.low()?);
         is_broken.then(|| Violation::new(Reason::SemanticOrder, pointer, rule))
     };
     let from = record.occurred_from.as_ref();
-    in_order(
+    too_early(
         "/data/arrived_at",
         record.arrived_at.as_ref(),
         from,
         "`arrived_at` must not be before `occurred_from`: correct one of them",
     )
     .or_else(|| {
-        in_order(
+        too_early(
             "/data/closed_at",
             record.closed_at.as_ref(),
             from,
@@ -137,7 +137,7 @@ fn order(record: &Record<'_>) -> Option<Violation> {
         )
     })
     .or_else(|| {
-        in_order(
+        too_early(
             "/data/ended_at",
             record.ended_at.as_ref(),
             from,
@@ -145,7 +145,7 @@ fn order(record: &Record<'_>) -> Option<Violation> {
         )
     })
     .or_else(|| {
-        in_order(
+        too_early(
             "/data/ended_at",
             record.ended_at.as_ref(),
             record.arrived_at.as_ref(),
@@ -153,7 +153,7 @@ fn order(record: &Record<'_>) -> Option<Violation> {
         )
     })
     .or_else(|| {
-        in_order(
+        too_early(
             PERIOD_TO,
             record.period_to.as_ref(),
             record.period_from.as_ref(),
@@ -161,7 +161,7 @@ fn order(record: &Record<'_>) -> Option<Violation> {
         )
     })
     .or_else(|| {
-        in_order(
+        too_early(
             "/data/when/occurred_to",
             record.occurred_to.as_ref(),
             from,

@@ -199,8 +199,10 @@ impl Submissions {
 
 /// The lines that are not empty, numbered from 1.
 fn read_lines(body: &Bytes, events_max: usize) -> Result<Vec<Submission>, Problem> {
-    if let Some(form) = OtherForm::of(body) {
-        return Err(not_lines(form));
+    if let Some(form) = OtherForm::from_start(body)
+        && !has_event(body)
+    {
+        return Err(other_form_problem(form));
     }
     let mut events = Vec::new();
     for (number, line) in (1..).zip(body.split(|byte| *byte == b'\n')) {
@@ -216,8 +218,14 @@ fn read_lines(body: &Bytes, events_max: usize) -> Result<Vec<Submission>, Proble
     Ok(events)
 }
 
+/// Whether any line may be an event: then the others are refused one by one.
+fn has_event(body: &[u8]) -> bool {
+    let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.any(|line| line.starts_with(b"{\"") && line.ends_with(b"}"))
+}
+
 /// The problem of a body that is not one event per line.
-fn not_lines(form: OtherForm) -> Problem {
+fn other_form_problem(form: OtherForm) -> Problem {
     let detail = match form {
         OtherForm::Workbook => return spreadsheet(),
         OtherForm::Utf16 => "the body is UTF-16: send it as UTF-8",

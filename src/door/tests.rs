@@ -416,7 +416,7 @@ fn every_bad_input_is_refused_as_check_refuses_it() {
         };
         compare(0, "application/cloudevents+json", &value);
         let is_line = !value.contains(&b'\n') && !value.ends_with(b"\r");
-        if is_line && OtherForm::of(&value).is_none() {
+        if is_line && OtherForm::from_start(&value).is_none() {
             compare(1, "application/x-ndjson", &value);
         }
         // Spaces around an event are not part of it in an array.
@@ -450,6 +450,14 @@ fn a_body_in_another_form_is_named_with_what_to_do() {
         let detail = refused("/v1/check", "application/x-ndjson", body);
         assert!(detail.contains(advice), "{detail}");
     }
+    // One damaged line is refused by itself.
+    let with_a_damaged_line = format!("{},\n{crime}\n", &crime[..40]);
+    let answer = door.post_lines("kent-police", &with_a_damaged_line);
+    let answer = answer.with_status(422).json();
+    assert_eq!(
+        (&answer["sent"], &answer["refused"]),
+        (&1.into(), &1.into())
+    );
     for (kind, advice) in [
         ("crimes", "; did you mean `crime`?"),
         ("table", "; known: crime, incident"),

@@ -98,9 +98,11 @@ pub fn hint<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String 
 /// `; did you mean …?` where a known name is near, else `; known: …` with all of them.
 pub fn hint_or_known<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    match nearest(name, known.iter().copied()) {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None => format!("; known: {}", known.join(", ")),
+    let near = hint(name, known.iter().copied());
+    if near.is_empty() {
+        format!("; known: {}", known.join(", "))
+    } else {
+        near
     }
 }
 

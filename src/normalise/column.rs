@@ -383,7 +383,7 @@ impl ColumnFormat for Time {
 
     #[inline]
     fn append(builder: &mut Self::Builder, row: usize, value: Option<Moment>) {
-        /// Not inlined, so that the check before it is.
+        /// Not inlined, so that the check for a value is.
         #[inline(never)]
         fn append_moment(
             (times, precisions): &mut <Time as ColumnFormat>::Builder,

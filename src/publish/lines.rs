@@ -30,7 +30,7 @@ impl<R: BufRead> Lines<R> {
 
     /// The form of the file if it is not one event per line; to be called first.
     pub fn other_form(&mut self) -> io::Result<Option<OtherForm>> {
-        Ok(OtherForm::of(self.reader.fill_buf()?))
+        Ok(OtherForm::from_start(self.reader.fill_buf()?))
     }
 
     /// The next line that is not empty, without its end, and its number from 1.
@@ -73,7 +73,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// A form of a file that is not one event per line.
+/// A common form of file that is not one event per line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherForm {
     /// A workbook of a spreadsheet.
@@ -90,7 +90,7 @@ pub enum OtherForm {
 
 impl OtherForm {
     /// The form of a file whose first bytes these are, unless it may be one event per line.
-    pub fn of(start: &[u8]) -> Option<Self> {
+    pub fn from_start(start: &[u8]) -> Option<Self> {
         if start.starts_with(b"PK\x03\x04") {
             return Some(Self::Workbook);
         }
@@ -113,7 +113,7 @@ impl OtherForm {
         }
     }
 
-    /// What such a file is, and how it becomes a file of events.
+    /// What the file is, and how to turn it into one event per line.
     pub fn advice(self) -> &'static str {
         match self {
             Self::Workbook => {
@@ -154,7 +154,7 @@ mod tests {
             (b"PK\x03\x04..", OtherForm::Workbook),
             (b"\xff\xfe{\0", OtherForm::Utf16),
         ] {
-            assert_eq!(OtherForm::of(start), Some(form));
+            assert_eq!(OtherForm::from_start(start), Some(form));
         }
         for events in [
             "",
@@ -165,7 +165,7 @@ mod tests {
             "nonsense\n",
             "{\"a\":[1",
         ] {
-            assert_eq!(OtherForm::of(events.as_bytes()), None, "{events}");
+            assert_eq!(OtherForm::from_start(events.as_bytes()), None, "{events}");
         }
     }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashSet};
+use hashbrown::HashSet;
 
 use super::Reference;
 use super::codes::CodeLists;
@@ -163,10 +163,9 @@ fn list_name(lists: &CodeLists, code: &SourceCode<'_>) -> String {
 /// a record costs one hash.
 #[derive(Debug, Default)]
 pub struct CodeCheck {
-    /// Hashes of combinations without an unknown code. Two share a hash with a chance of 1 in
-    /// 10^19; a record would then not be counted.
+    /// Hashes of combinations without an unknown code. Two combinations share a hash with a chance of
+    /// about 1 in 10^19; records with the second are then not counted. The seed differs in each run.
     known: HashSet<u64>,
-    hasher: DefaultHashBuilder,
     unknown: UnknownCodes,
 }
 
@@ -175,7 +174,7 @@ impl CodeCheck {
     /// its list.
     pub fn add(&mut self, reference: &Reference, record: &Record<'_>) -> Vec<(String, String)> {
         // Everything that `codes_unknown_in` reads of a record.
-        let combination = self.hasher.hash_one((
+        let combination = self.known.hasher().hash_one((
             (record.kind, record.what_list, record.what_edition),
             (record.what_category, record.what_code),
             (record.outcome_list, record.outcome_code),

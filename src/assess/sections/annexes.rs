@@ -40,16 +40,15 @@ fn quality(draft: &Draft<'_>) -> Vec<Block> {
         .and(Condition::NotNull("kind"))
         .and(Condition::NotNull("kind_label"))
         .and(Condition::Days("window_from", draft.span.0, draft.span.1));
-    let count_where =
-        |status: TableValue| Expression::CountWhere(Condition::Is("data_status", status));
-    let status = |status: &str| count_where(TableValue::from(status));
+    let status = |status: &str| {
+        Expression::CountWhere(Condition::Is("data_status", TableValue::from(status)))
+    };
     let sum = Expression::Sum;
     let months = [
         ("final", "Final months", status("final")),
         ("provisional", "Provisional", status("provisional")),
         ("suspect", "Unusual", status("suspect")),
         ("overdue", "Missing", status("overdue")),
-        ("not_begun", "Not begun", count_where(TableValue::Null)),
         ("not_kept", "Not kept", status("not_kept")),
     ];
     let records = [
@@ -73,9 +72,9 @@ fn quality(draft: &Draft<'_>) -> Vec<Block> {
     let mut table = listed_table(draft, "table-quality", caption, &columns, &listing);
     table.note = Prose::from(
         "Everything that a partner sent, not only for this area. A month is unusual if it has far \
-         fewer or more records than the months around it, missing if it was due and nothing came, not begun if \
-         it is before the first record that came of its kind, and not kept if the retention period of its \
-         records has ended.",
+         fewer or more records than the months around it, and missing if it was due and nothing came. It is not kept \
+         if the retention period of its records has ended. Months before the first record of a kind, and months \
+         that are not due yet, are in no column.",
     );
     let mut blocks = vec![Block::Table { table }];
     if !draft.config.is_public() {

@@ -85,13 +85,14 @@ fn shape_at(text: &[u8], at: usize, end: usize, dates: bool) -> Option<Reason> {
 #[inline]
 fn fits(text: &[u8], at: usize, template: &[u8]) -> bool {
     let end = at + template.len();
-    // Most texts are too short.
+    // Cheap checks first, inlined: most texts are too short.
     end <= text.len()
         && text.get(end).is_none_or(|c| !c.is_ascii_alphanumeric())
-        && are_as_in(&text[at..end], template)
+        && matches_template(&text[at..end], template)
 }
 
-fn are_as_in(text: &[u8], template: &[u8]) -> bool {
+/// Whether each byte has the form at its index.
+fn matches_template(text: &[u8], template: &[u8]) -> bool {
     template.iter().zip(text).all(|(form, c)| match form {
         b'd' => c.is_ascii_digit(),
         b'L' => c.is_ascii_uppercase(),
