@@ -30,8 +30,8 @@ pub const FILE: &str = "config/partner-feeds.toml";
 /// The prefix of the program's environment variables.
 pub const ENVIRONMENT_PREFIX: &str = "PARTNER_FEEDS_";
 
-/// The log filter: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`; `None` where it is another
-/// word.
+/// The log filter: `PARTNER_FEEDS_LOG`, a level or a list of `target=level`; `None` where it is
+/// another word.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the module that reads the environment"

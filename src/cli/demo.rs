@@ -11,6 +11,7 @@ use clap::Args;
 
 use self::briefing::{Briefing, MonthStyle};
 use super::embedded::{EmbeddedBroker, StoreMark, read_published};
+use super::options::DEMO_STORE;
 use super::progress::Progress;
 use super::text::{align_right, grouped, table, terminal_width};
 use super::{assess, lookup, runtime};
@@ -34,8 +35,6 @@ const BAD: f64 = 0.01;
 const WIDTH: usize = 80;
 /// The plan of the figures, and the assessment drafted from them.
 const PLAN: &str = "smp-2017-18";
-/// Where a demo writes its store by default.
-pub(super) const STORE: &str = "partner-feeds-demo";
 const MARK: StoreMark = StoreMark {
     file: INVENTED_FILE,
     text: "Invented events, written by `partner-feeds demo`. \
@@ -55,7 +54,7 @@ const MARK: StoreMark = StoreMark {
   partner-feeds demo --store try --events 5000")]
 pub(crate) struct Demo {
     /// Folder of the store: new, empty, or an earlier demo's
-    #[arg(long, value_name = "DIR", default_value = STORE)]
+    #[arg(long, value_name = "DIR", default_value = DEMO_STORE)]
     store: String,
     /// Number of events, broken ones included
     #[arg(long, value_name = "N", default_value_t = EVENTS, value_parser = clap::value_parser!(u64).range(EVENTS_MIN..=EVENTS_MAX))]

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::demo;
 use crate::aggregate::INVENTED_FILE;
 use crate::config::{Config, Overrides};
 use crate::reference::Reference;
@@ -132,10 +131,13 @@ impl SettingOptions for GroupOptions {
     }
 }
 
+/// Where a demo writes its store by default.
+pub(super) const DEMO_STORE: &str = "partner-feeds-demo";
+
 /// The store of the settings, which must exist. If it does not and a demo's does, the error names that.
 pub(crate) fn open_store(config: &Config) -> anyhow::Result<Store> {
     config.store.open().map_err(|error| {
-        let demo = demo::STORE;
+        let demo = DEMO_STORE;
         match error {
             StorageError::Absent(_) if config.store.root != demo && is_demo_store(demo) => {
                 anyhow!("{error}. A demo's store is at `{demo}`: pass --store {demo} to use that")

@@ -139,8 +139,8 @@ pub(super) async fn check_store(store: &Store, config: &Config) -> anyhow::Resul
     Ok(keeps_versions)
 }
 
-/// Refuses a store into which a program that knows no erasures has written recently: it would go on to
-/// show erased records, and could bring them back.
+/// Refuses a store into which a program that knows no erasures has written recently: it would go on
+/// to show erased records, and could bring them back.
 async fn check_writers(store: &Store) -> anyhow::Result<()> {
     let since = now().0 - WRITERS_WAIT.as_micros() as i64;
     for chain in chain::read_all(store).await? {
@@ -154,9 +154,9 @@ async fn check_writers(store: &Store) -> anyhow::Result<()> {
         let newest = chain.newest_received(store).await?;
         if newest.is_some_and(|newest| newest.0 > since) {
             bail!(
-                "{program}, which knows no erasures, wrote to {} in the last 24 hours: upgrade every \
-                 program that uses this store, then wait until a new one has written there, or for \
-                 a day",
+                "{program}, which knows no erasures, wrote to {} in the last 24 hours: upgrade \
+                 every program that uses this store, then wait until a new one has written there, \
+                 or for a day",
                 chain.partition
             );
         }

@@ -63,8 +63,8 @@ impl RejectionList {
         }
     }
 
-    /// Validates a line, counts it and lists what is wrong with it. `key` gets its subject. `None` =
-    /// it was rejected.
+    /// Validates a line, counts it and lists what is wrong with it. `key` gets its subject. `None`
+    /// = it was rejected.
     pub(super) fn judge(
         &mut self,
         number: u64,

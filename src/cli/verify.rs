@@ -44,7 +44,8 @@ impl Verify {
         let mut report = runtime.block_on(verify(&store))?;
         if report.partitions.is_empty() && runtime.block_on(is_other_folder(&store))? {
             bail!(
-                "`{}` has other folders and no records, so there is nothing to verify: is it a store?",
+                "`{}` has other folders and no records, so there is nothing to verify: is it a \
+                 store?",
                 store.root()
             );
         }

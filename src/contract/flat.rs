@@ -139,8 +139,8 @@ macro_rules! read_object {
 }
 pub(crate) use read_object;
 
-/// A field's name as a document has it, with the colon. An array, since a fixed length compares in a
-/// few instructions.
+/// A field's name as a document has it, with the colon. An array, since a fixed length compares in
+/// a few instructions.
 macro_rules! quoted_name {
     ($field:ident) => {
         $crate::contract::flat::quoted_name!(bytes of stringify!($field))

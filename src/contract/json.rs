@@ -207,7 +207,7 @@ impl<'de> Json<'de> {
         while let Some(digit) = bytes.get(to).map(|byte| byte.wrapping_sub(b'0'))
             && digit <= 9
         {
-            // A negative number is built from negative digits: `i64::MIN` has no positive equivalent.
+            // Built from negative digits: the opposite of `i64::MIN` does not fit.
             let digit = i64::from(digit) * if is_negative { -1 } else { 1 };
             value = value
                 .checked_mul(10)

@@ -116,58 +116,32 @@ fn is_before(moment: &Moment, other: Micros) -> bool {
     moment.low().is_some_and(|low| low < other) && moment.high().is_some_and(|high| high < other)
 }
 
-fn order(record: &Record<'_>) -> Option<Violation> {
-    let too_early = |pointer, later: Option<&Moment>, earlier: Option<&Moment>, rule| {
-        let is_broken = is_before(later?, earlier?.low()?);
-        is_broken.then(|| Violation::new(Reason::SemanticOrder, pointer, rule))
+macro_rules! order {
+    ($($later:ident at $pointer:expr, from $earlier:ident: $rule:literal;)+) => {
+        fn order(record: &Record<'_>) -> Option<Violation> {
+            $(if let (Some(later), Some(earlier)) = (&record.$later, &record.$earlier)
+                && earlier.low().is_some_and(|low| is_before(later, low))
+            {
+                return broken(Reason::SemanticOrder, $pointer, $rule);
+            })+
+            None
+        }
     };
-    let from = record.occurred_from.as_ref();
-    too_early(
-        "/data/arrived_at",
-        record.arrived_at.as_ref(),
-        from,
-        "`arrived_at` must not be before `occurred_from`: correct one of them",
-    )
-    .or_else(|| {
-        too_early(
-            "/data/closed_at",
-            record.closed_at.as_ref(),
-            from,
-            "`closed_at` must not be before `occurred_from`: correct one of them",
-        )
-    })
-    .or_else(|| {
-        too_early(
-            "/data/ended_at",
-            record.ended_at.as_ref(),
-            from,
-            "`ended_at` must not be before `occurred_from`: correct one of them",
-        )
-    })
-    .or_else(|| {
-        too_early(
-            "/data/ended_at",
-            record.ended_at.as_ref(),
-            record.arrived_at.as_ref(),
-            "`ended_at` must not be before `arrived_at`: correct one of them",
-        )
-    })
-    .or_else(|| {
-        too_early(
-            PERIOD_TO,
-            record.period_to.as_ref(),
-            record.period_from.as_ref(),
-            "`to` must not be before `from`, both days included: correct one of them",
-        )
-    })
-    .or_else(|| {
-        too_early(
-            "/data/when/occurred_to",
-            record.occurred_to.as_ref(),
-            from,
-            "`occurred_to` must not be before `occurred_from`: correct one of them",
-        )
-    })
+}
+
+order! {
+    arrived_at at "/data/arrived_at", from occurred_from:
+        "`arrived_at` must not be before `occurred_from`: correct one of them";
+    closed_at at "/data/closed_at", from occurred_from:
+        "`closed_at` must not be before `occurred_from`: correct one of them";
+    ended_at at "/data/ended_at", from occurred_from:
+        "`ended_at` must not be before `occurred_from`: correct one of them";
+    ended_at at "/data/ended_at", from arrived_at:
+        "`ended_at` must not be before `arrived_at`: correct one of them";
+    period_to at PERIOD_TO, from period_from:
+        "`to` must not be before `from`, both days included: correct one of them";
+    occurred_to at "/data/when/occurred_to", from occurred_from:
+        "`occurred_to` must not be before `occurred_from`: correct one of them";
 }
 
 fn recorded(record: &Record<'_>) -> Option<Violation> {

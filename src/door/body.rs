@@ -17,7 +17,7 @@ use super::problem::{Problem, ProblemKind};
 use super::submission::{Submission, is_plain_number};
 use super::table::Table;
 use crate::contract::HEADER_ATTRIBUTES;
-use crate::publish::lines::OtherForm;
+use crate::publish::lines::{OtherForm, WORKBOOK_START};
 
 /// What the name of an attribute's header begins with.
 const ATTRIBUTE_PREFIX: &str = "ce-";
@@ -156,7 +156,7 @@ impl Submissions {
         events_max: usize,
         admitted: &mut AdmittedRequest,
     ) -> Result<Self, Problem> {
-        if body.starts_with(b"PK\x03\x04") {
+        if body.starts_with(WORKBOOK_START) {
             return Err(spreadsheet());
         }
         let mut table = table;
@@ -237,7 +237,8 @@ fn other_form_problem(form: OtherForm) -> Problem {
              application/cloudevents+json"
         }
         OtherForm::Table => {
-            "the body looks like a table (CSV): send it as text/csv, with `?source=…&kind=…` in the address"
+            "the body looks like a table (CSV): send it as text/csv, with `?source=…&kind=…` in \
+             the address"
         }
     };
     Problem::new(ProblemKind::Body, detail)

@@ -29,7 +29,7 @@ pub(crate) fn comment(text: &str, name: &str) -> Option<String> {
 /// Why a file of another form than comma-separated UTF-8 cannot be read, from how it begins: spreadsheets
 /// save such files in some countries, and as "Unicode text".
 pub(crate) fn form_fault(beginning: &[u8]) -> Option<&'static str> {
-    if beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff") {
+    if is_utf16(beginning) {
         return Some("is UTF-16: save it as CSV UTF-8");
     }
     let line = beginning.split(|byte| *byte == b'\n').next()?;
@@ -43,6 +43,11 @@ pub(crate) fn form_fault(beginning: &[u8]) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether a file that begins so is UTF-16.
+pub(crate) fn is_utf16(beginning: &[u8]) -> bool {
+    beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff")
 }
 
 /// The rows of a file with `#` comments; a row that cannot be read is a fault.

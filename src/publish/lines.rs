@@ -6,7 +6,10 @@
 use std::io::{self, BufRead};
 
 use crate::contract::VALUE_BYTES_MAX;
+use crate::files::csv::is_utf16;
 
+/// How a workbook begins: as any archive of ZIP.
+pub(crate) const WORKBOOK_START: &[u8] = b"PK\x03\x04";
 /// The most bytes of a line that are kept.
 const KEPT_BYTES_MAX: usize = VALUE_BYTES_MAX + 1;
 
@@ -91,10 +94,10 @@ pub enum OtherForm {
 impl OtherForm {
     /// The form of a file whose first bytes these are, unless it may be one event per line.
     pub fn from_start(start: &[u8]) -> Option<Self> {
-        if start.starts_with(b"PK\x03\x04") {
+        if start.starts_with(WORKBOOK_START) {
             return Some(Self::Workbook);
         }
-        if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+        if is_utf16(start) {
             return Some(Self::Utf16);
         }
         let start = &start[..start.len().min(KEPT_BYTES_MAX)];
@@ -117,19 +120,21 @@ impl OtherForm {
     pub fn advice(self) -> &'static str {
         match self {
             Self::Workbook => {
-                "this is a workbook: save it as CSV UTF-8, and turn its rows into events as docs/partners.md shows"
+                "this is a workbook: save it as CSV UTF-8, and turn its rows into events as \
+                 docs/partners.md shows"
             }
             Self::Utf16 => "this is UTF-16: save the file as UTF-8 without a byte order mark",
             Self::Array => {
-                "this is a JSON array: write one event per line, without brackets around them and commas between \
-                 them, as `jq --compact-output '.[]'` does"
+                "this is a JSON array: write one event per line, without brackets around them and \
+                 commas between them, as `jq --compact-output '.[]'` does"
             }
             Self::Indented => {
-                "this is indented JSON: write each event on one line, as `jq --compact-output .` does"
+                "this is indented JSON: write each event on one line, as `jq --compact-output .` \
+                 does"
             }
             Self::Table => {
-                "this looks like a table (CSV): turn its rows into events as docs/partners.md shows, or send it to \
-                 the partnership's door, which reads tables"
+                "this looks like a table (CSV): turn its rows into events as docs/partners.md \
+                 shows, or send it to the partnership's door, which reads tables"
             }
         }
     }

@@ -163,8 +163,9 @@ fn list_name(lists: &CodeLists, code: &SourceCode<'_>) -> String {
 /// a record costs one hash.
 #[derive(Debug, Default)]
 pub struct CodeCheck {
-    /// Hashes of combinations without an unknown code. Two combinations share a hash with a chance of
-    /// about 1 in 10^19; records with the second are then not counted. The seed differs in each run.
+    /// Hashes of combinations without an unknown code. Two combinations share a hash with a chance
+    /// of about 1 in 10^19; records with the second are then not counted. The seed differs in each
+    /// run.
     known: HashSet<u64>,
     unknown: UnknownCodes,
 }

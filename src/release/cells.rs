@@ -159,9 +159,9 @@ fn series_counts(config: &ReleaseConfig, tables: &ExactTables) -> BTreeMap<CellK
 }
 
 /// The present numbers of some keys, in tables that have more than a release. A code that had no
-/// records has no row: it is 0. A number that was merged before is the sum of its parts. Where a table
-/// splits a number, all its parts are found, also those without a key here: without them the others
-/// are not the whole.
+/// records has no row: it is 0. A number that was merged before is the sum of its parts. Where a
+/// table splits a number, all its parts are found, also those without a key here: without them the
+/// others are not the whole.
 pub(crate) fn find<'k>(
     keys: impl Iterator<Item = &'k CellKey>,
     merges: &[Merge],

@@ -109,8 +109,8 @@ impl Earlier {
         self.forms.keys().filter(|key| !cells.contains_key(*key))
     }
 
-    /// Adds the present values of keys that this release does not have. Those that no earlier release
-    /// has either are noted only: nobody can compute with them.
+    /// Adds the present values of keys that this release does not have. Those that no earlier
+    /// release has either are noted only: nobody can compute with them.
     pub(crate) fn add_ghosts(&mut self, present: &ExactCells) {
         for (key, cell) in present {
             let Some(form) = self.form(key) else {

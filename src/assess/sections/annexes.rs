@@ -72,9 +72,9 @@ fn quality(draft: &Draft<'_>) -> Vec<Block> {
     let mut table = listed_table(draft, "table-quality", caption, &columns, &listing);
     table.note = Prose::from(
         "Everything that a partner sent, not only for this area. A month is unusual if it has far \
-         fewer or more records than the months around it, and missing if it was due and nothing came. It is not kept \
-         if the retention period of its records has ended. Months before the first record of a kind, and months \
-         that are not due yet, are in no column.",
+         fewer or more records than the months around it, and missing if it was due and nothing \
+         came. It is not kept if the retention period of its records has ended. Months before the \
+         first record of a kind, and months that are not due yet, are in no column.",
     );
     let mut blocks = vec![Block::Table { table }];
     if !draft.config.is_public() {

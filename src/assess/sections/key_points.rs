@@ -467,8 +467,9 @@ fn at_a_glance(draft: &Draft<'_>) -> DataTable {
         rows: rows.collect(),
         note: prose!(
             "[b] counting changed; [c] not shown, to protect people; [p] provisional; [u] unusual or \
-             missing months, or not exact; [x] not available. ● The change can be judged. ◇ It cannot. \
-             “Everything sent” means that the records name no district, so those of other areas count too."
+             missing months, or not exact; [x] not available. ● The change can be judged. ◇ It \
+             cannot. “Everything sent” means that the records name no district, so those of other \
+             areas count too."
         ),
         query: None,
     }
