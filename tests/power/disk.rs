@@ -20,13 +20,22 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
+/// Whether a call to open a file creates it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Creates {
+    No,
+    IfAbsent,
+    /// It fails where the name exists.
+    New,
+}
+
 /// A call, as the disk sees it.
 #[derive(Debug)]
 pub(crate) enum Call {
     Open {
         fd: i32,
         path: PathBuf,
-        creates: bool,
+        creates: Creates,
     },
     Write {
         fd: i32,
@@ -126,7 +135,11 @@ impl Call {
             "openat" => Some(Self::Open {
                 fd: result,
                 path: path(0)?,
-                creates: arguments[2].contains("O_CREAT"),
+                creates: match arguments[2] {
+                    flags if flags.contains("O_EXCL") => Creates::New,
+                    flags if flags.contains("O_CREAT") => Creates::IfAbsent,
+                    _ => Creates::No,
+                },
             }),
             "write" if fd() == 1 => Self::reported(&text_of(arguments[1])),
             "write" if of_folder() => {
@@ -209,6 +222,8 @@ pub(crate) enum Held {
 pub(crate) struct Disk {
     nodes: Vec<Held>,
     pub(crate) open: HashMap<i32, Node>,
+    /// Names that were created again, where strace shows afterwards that they had been deleted.
+    deleted_before: Vec<PathBuf>,
 }
 
 /// What is on a disk after the power went: files by path, and empty folders.
@@ -249,6 +264,7 @@ impl Disk {
                 synced: BTreeMap::new(),
             }],
             open: HashMap::new(),
+            deleted_before: Vec::new(),
         }
     }
 
@@ -305,7 +321,14 @@ impl Disk {
                     bytes: Vec::new(),
                     synced: Vec::new(),
                 };
-                let node = found.or_else(|| creates.then(|| self.add(&path, file())));
+                // strace shows calls of several threads in the order in which it sees their ends.
+                if found.is_some() && creates == Creates::New {
+                    self.deleted_before.push(path.clone());
+                }
+                let node = match (found, creates) {
+                    (_, Creates::New) | (None, Creates::IfAbsent) => Some(self.add(&path, file())),
+                    (found, _) => found,
+                };
                 self.open.insert(
                     fd,
                     node.unwrap_or_else(|| panic!("{} is not known", path.display())),
@@ -341,7 +364,16 @@ impl Disk {
                 self.insert(&one, second);
                 self.insert(&other, first);
             }
-            Call::Unlink(path) => drop(self.remove(&path)),
+            Call::Unlink(path) => {
+                match self
+                    .deleted_before
+                    .iter()
+                    .position(|before| *before == path)
+                {
+                    Some(known) => drop(self.deleted_before.remove(known)),
+                    None => drop(self.remove(&path)),
+                }
+            }
             Call::Certain(_) | Call::Erased(_) => {}
         }
     }
