@@ -113,7 +113,7 @@ fn a_person_repeats_within_twelve_months_also_under_a_new_key() {
         crime("e").occurred("2019-06-11").victim(other),
         crime("f").occurred("2019-06-11"),
     ];
-    documents.extend(one_a_month(2017..=2019));
+    documents.extend(one_a_month(2016..=2019));
     let repeats = of_plan(&chain(&documents), "repeats");
     let found = |definition, window| {
         let [series, area, window] = total(window);
@@ -149,6 +149,58 @@ fn a_person_repeats_within_twelve_months_also_under_a_new_key() {
     assert_eq!(
         found("flag-repeat-victim", "year:2017"),
         ("not_supplied - 0 -".to_owned(), None, None)
+    );
+}
+
+#[test]
+fn repeats_by_token_are_a_lower_bound_unless_the_year_before_can_show_them() {
+    let token = "k17:0cc175b9c0f1b6a831c399e269772661";
+    let found = |documents: Vec<EventBuilder>| {
+        let repeats = of_plan(&chain(&documents), "repeats");
+        [2016, 2017, 2018].map(|year| {
+            let year = format!("year:{year}");
+            let [series, area, window] = total(&year);
+            let row = repeats.one(&[series, area, window, ("definition", "token-victim")]);
+            let reason = repeats.text(row, "count_reason").map(str::to_owned);
+            (repeats.block_of(row), reason)
+        })
+    };
+    let row = |block: &str, reason: Option<&str>| (block.to_owned(), reason.map(str::to_owned));
+    let of_person = ["2016-02-01", "2017-02-01", "2018-02-01"];
+    let of_person = of_person.map(|day| crime(day).occurred(day).victim(token));
+    let every_month: Vec<_> = one_a_month(2016..=2018).chain(of_person).collect();
+    let exact = row("exact 1 1 1", None);
+    let not_received = Some("not_received");
+    assert_eq!(
+        found(every_month.clone()),
+        [
+            row("partial - 0 -", not_received),
+            exact.clone(),
+            exact.clone()
+        ],
+        "no records before the first year"
+    );
+    let mut one_missing = every_month.clone();
+    one_missing.remove(10);
+    assert_eq!(
+        found(one_missing),
+        [
+            row("partial - 0 -", not_received),
+            row("partial - 1 -", not_received),
+            exact.clone()
+        ],
+        "a month of 2016 without records"
+    );
+    let mut without_tokens = every_month;
+    without_tokens.push(published_crime("z", "2016-05"));
+    assert_eq!(
+        found(without_tokens),
+        [
+            row("partial - 0 -", Some("cannot_show")),
+            row("partial - 1 -", Some("cannot_show")),
+            exact
+        ],
+        "a source that sends no tokens, in a month of 2016"
     );
 }
 

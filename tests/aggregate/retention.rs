@@ -20,6 +20,10 @@ const AS_OF: &str = "2024-06-15";
 const KEPT_FROM: &str = "2017-06";
 const PER_MONTH: usize = 10;
 
+/// Who was the victim in two crimes, the first in a month that is erased.
+const VICTIM: &str = "k17:0cc175b9c0f1b6a831c399e269772661";
+const VICTIM_MONTHS: [&str; 2] = ["2017-02", "2018-01"];
+
 /// Crimes of 36 months from January 2016, in two partitions; one of the first month that was moved to a
 /// kept month, and housing cases.
 fn chain() -> Chain {
@@ -27,7 +31,18 @@ fn chain() -> Chain {
     let months =
         (2016..2019).flat_map(|year| (1..=12).map(move |month| format!("{year}-{month:02}")));
     for (month, partition) in months.zip([0, 1].into_iter().cycle()) {
-        let sent = (0..PER_MONTH).map(|n| (0, crime(&format!("{month}/{n}")).month(&month)));
+        let sent = (0..PER_MONTH).map(|n| {
+            let sent = crime(&format!("{month}/{n}")).month(&month);
+            let is_of_victim = n == 3 && VICTIM_MONTHS.contains(&&*month);
+            (
+                0,
+                if is_of_victim {
+                    sent.victim(VICTIM)
+                } else {
+                    sent
+                },
+            )
+        });
         chain.commit(POLICE, partition, sent);
     }
     let moved = crime("2016-01/0").revision(2).month("2018-02");
@@ -84,6 +99,20 @@ fn table(chain: &Chain, name: &str) -> Table {
     chain.table(&format!("aggregates/{PLAN}/{name}.parquet"))
 }
 
+/// The crimes of 2018 whose victim was one within the 12 months before, and why that is a lower bound.
+fn repeats_of_2018(chain: &Chain) -> (String, Option<String>) {
+    let repeats = table(chain, "repeats");
+    let row = repeats.one(&[
+        ("kind", "crime"),
+        ("series", "total"),
+        ("area_code", "all-received"),
+        ("window_id", "year:2018"),
+        ("definition", "token-victim"),
+    ]);
+    let reason = repeats.text(row, "count_reason");
+    (repeats.block_of(row), reason.map(str::to_owned))
+}
+
 /// The rows of crimes in a table by month: window, count, status and reason of each.
 fn counts(table: &Table) -> Vec<(String, Option<i64>, String, Option<String>)> {
     let rows = (0..table.rows()).filter(|row| table.text(*row, "kind") == Some("crime"));
@@ -110,6 +139,7 @@ fn records_past_their_period_are_erased_and_months_before_are_not_kept_and_never
     let chain = chain();
     let root = Path::new(chain.root());
     run(root, "", &["aggregate", "--plan", PLAN]);
+    assert_eq!(repeats_of_2018(&chain), ("exact 1 1 1".to_owned(), None));
     let before = counts(&table(&chain, "category_monthly"));
     assert!(before.iter().any(|(window, ..)| !is_kept(window)));
 
@@ -140,6 +170,9 @@ fn records_past_their_period_are_erased_and_months_before_are_not_kept_and_never
         let found = start(root, "", &["record", SOURCE, subject]);
         assert_eq!(found.status.code(), Some(status), "{subject}");
     }
+
+    let lower_bound = ("partial - 0 -".to_owned(), Some("not_kept".to_owned()));
+    assert_eq!(repeats_of_2018(&chain), lower_bound, "looked up in 2017");
 
     let quality = table(&chain, "feed_quality");
     let mut seen = 0;

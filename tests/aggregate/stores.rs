@@ -333,6 +333,16 @@ fn lost(before: &BTreeMap<String, DataType>, now: &BTreeMap<String, DataType>) -
     changed.map(|(name, of)| format!("{name} {of}")).collect()
 }
 
+/// What changed in `repeats` after 0.3.0: a count by token that is looked up in months without records
+/// is a lower bound, which was `exact` before.
+const BOUNDS_OF_REPEATS: [&str; 5] = [
+    "count_value",
+    "count_max",
+    "count_status",
+    "count_reason",
+    "repeat_pct",
+];
+
 #[test]
 fn figures_and_columns_of_each_released_version_are_those_that_this_one_writes() {
     for (version, folder) in &*RELEASED {
@@ -352,7 +362,11 @@ fn figures_and_columns_of_each_released_version_are_those_that_this_one_writes()
                 // New columns of a table have a row there.
                 continue;
             }
+            let is_of_repeats = name.contains("/repeats.parquet");
             for (index, field) in before.schema().fields().iter().enumerate() {
+                if is_of_repeats && BOUNDS_OF_REPEATS.contains(&field.name().as_str()) {
+                    continue;
+                }
                 let column = now.column_by_name(field.name()).expect("it is there");
                 assert!(
                     before.column(index) == column,

@@ -51,12 +51,9 @@ impl KindMonths {
     /// The supply of a series in each month, given the sources that can show it.
     pub(crate) fn supply(&self, can_show: SourceSet) -> Vec<Supply> {
         let months = self.sources.iter().zip(&self.status);
-        let supply = months.map(|(sent, status)| match status {
-            DataStatus::NotKept => Supply::Missing(CountReason::NotKept),
-            DataStatus::NotDue => Supply::Missing(CountReason::NotDue),
-            _ => Supply::from_sources(*sent, can_show),
-        });
-        supply.collect()
+        months
+            .map(|(sent, status)| month_supply(*status, *sent, can_show))
+            .collect()
     }
 
     /// Whether any month of a window may be used.
@@ -155,6 +152,28 @@ impl<'f> Figures<'f> {
         area.code == self.scope.area() || area.level == ALL_RECEIVED
     }
 
+    /// The supply of what these sources of a partner's kind can show, over months that may be before
+    /// the first with figures.
+    pub(crate) fn supply_over(
+        &self,
+        kind: usize,
+        months: impl Iterator<Item = Month>,
+        can_show: SourceSet,
+    ) -> Option<Supply> {
+        let kept_from = self.current.partner_kinds[kind].kept_from;
+        let of_kind = self.months[kind].as_ref();
+        let supply = months.map(|month| {
+            let status = match of_kind.and_then(|months| months.status(month)) {
+                _ if kept_from.is_some_and(|kept_from| month < kept_from) => DataStatus::NotKept,
+                status => status.unwrap_or(DataStatus::Overdue),
+            };
+            let quality = self.current.quality.get(&(kind as u32, month));
+            let sent = quality.map(|quality| quality.sources).unwrap_or_default();
+            month_supply(status, sent, can_show)
+        });
+        supply.reduce(Supply::and)
+    }
+
     /// Whether any month between two days has records or totals.
     pub(crate) fn has_records_between(&self, from: civil::Date, to: civil::Date) -> bool {
         let months = self.months.iter().flatten();
@@ -204,6 +223,15 @@ impl<'f> Figures<'f> {
         } else {
             status
         }
+    }
+}
+
+/// The supply in a month of this status, in which these sources sent records.
+fn month_supply(status: DataStatus, sent: SourceSet, can_show: SourceSet) -> Supply {
+    match status {
+        DataStatus::NotKept => Supply::Missing(CountReason::NotKept),
+        DataStatus::NotDue => Supply::Missing(CountReason::NotDue),
+        _ => Supply::from_sources(sent, can_show),
     }
 }
 

@@ -161,6 +161,15 @@ impl BoundedCount {
         Self::counted(count, self.supply).and_possibly(self.possible())
     }
 
+    /// The same, found by means of other records: a lower bound, unless all of them were supplied.
+    pub(crate) fn found_by(self, others: Supply) -> Self {
+        let supply = match self.supply {
+            Supply::Missing(_) => self.supply,
+            supply => supply.and(others),
+        };
+        Self { supply, ..self }
+    }
+
     /// Records that may count besides those that do.
     pub(crate) fn possible(self) -> i64 {
         self.max.map_or(0, |max| max - self.min)

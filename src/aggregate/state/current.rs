@@ -234,6 +234,8 @@ pub(crate) struct Current {
     pub(crate) partner_kinds: Vec<PartnerKind>,
     /// For each partner and kind: the sources that sent it.
     pub(crate) sources: Vec<Vec<String>>,
+    /// For each partner and kind: the sources that sent tokens of people, by [`Repeats::ROLES`].
+    pub(crate) token_sources: Vec<[SourceSet; Repeats::ROLES.len()]>,
     /// For each of these the flags that its records say true or false.
     pub(crate) marked: Vec<Vec<u32>>,
     /// For each partner and kind: whether its records say in which place of the partnership they
@@ -472,6 +474,7 @@ impl<'s> Builder<'s> {
                 what: Vec::new(),
                 partner_kinds: Vec::new(),
                 sources: Vec::new(),
+                token_sources: Vec::new(),
                 categories: Vec::new(),
                 labels: Vec::new(),
                 areas: Vec::new(),

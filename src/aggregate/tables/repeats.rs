@@ -1,14 +1,17 @@
 //! `repeats`: how many come back within 12 months.
 //!
 //! A record is a repeat by the partner's own mark, or by the token of a person who was in another
-//! record of the partner's kind within the 12 months before. A definition that a partner's kind
-//! sent nothing for has one row, in `all-received`, as not supplied.
+//! record of the partner's kind within the 12 months before. Where a part of a window and of the
+//! 12 months before it has no records that can show tokens, repeats by token have a lower bound
+//! only. A definition that a partner's kind sent nothing for has one row, in `all-received`, as not
+//! supplied.
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::areas::ALL_RECEIVED;
 use crate::aggregate::figures::counts::RecordTally;
+use crate::aggregate::figures::periods::Figures;
 use crate::aggregate::figures::table_set::{CountRow, CountedArea, SeriesCounts, TableSet};
-use crate::aggregate::state::bounded_count::{BoundedCount, CountReason};
+use crate::aggregate::state::bounded_count::{BoundedCount, CountReason, Supply};
 use crate::aggregate::state::current::{Current, Fact, Repeats};
 use crate::aggregate::tables::column::{Column, ColumnPurpose, integer, number, specs, text};
 use crate::aggregate::tables::shared_columns::{count_columns, key_columns, percent};
@@ -101,7 +104,8 @@ fn columns<'f>() -> Vec<Column<'f, CountRow<RepeatDetail>>> {
         ColumnPurpose::OwnKey,
         "definition",
         "What makes a record a repeat: `token-person`, `token-victim`, `token-suspect` (the \
-             same person was in another record within the 12 months before), \
+             same person was in another record within the 12 months before; a lower bound unless \
+             all months of the window and of the year before it can show tokens), \
              `flag-repeat-victim`, `flag-repeat-offender` or `referral-repeat` (the partner's own \
              mark). `count_value` is how many records are repeats.",
         |_, row: &CountRow<RepeatDetail>| Some(row.detail.definition.to_owned()),
@@ -131,11 +135,15 @@ const FIRST: usize = 1;
 /// A series' records by one definition; no tally = no record says whether it is a repeat.
 struct DefinitionTally {
     name: &'static str,
+    definition: RepeatDefinition,
     tally: Option<RecordTally>,
 }
 
 fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
     let mut writer = TableWriter::new(&TABLE, set, columns())?;
+    let look_back: Vec<LookBack> = (0..set.figures.months.len())
+        .map(|kind| LookBack::new(set.figures, kind))
+        .collect();
     for series in set.split_series() {
         if series.months().is_none() {
             continue;
@@ -146,6 +154,7 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
             .filter(|(_, definition)| definition.is_for(kind))
             .map(|(name, definition)| DefinitionTally {
                 name,
+                definition,
                 tally: tally(set, &series, definition),
             })
             .collect();
@@ -156,9 +165,10 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
                 };
                 for definition in &tallies {
                     if let Some((count, cases)) = definition.count(area, window, whole) {
+                        let others = look_back[series.kind].supply(definition.definition, number);
                         writer.push(CountRow {
                             key: series.row_key(area, number),
-                            count,
+                            count: count.found_by(others),
                             detail: RepeatDetail {
                                 definition: definition.name,
                                 cases,
@@ -193,6 +203,35 @@ impl DefinitionTally {
                 Some((BoundedCount::not_supplied(CountReason::CannotShow), None))
             }
             None => None,
+        }
+    }
+}
+
+/// How much was supplied of the records that the tokens of each window are looked up in.
+struct LookBack {
+    /// By role and window.
+    supply: [Vec<Supply>; Repeats::ROLES.len()],
+}
+
+impl LookBack {
+    fn new(figures: &Figures<'_>, kind: usize) -> Self {
+        let supply_of = |window: &Window, sources| {
+            let months = window.first.plus(-12).to(window.last());
+            let supply = figures.supply_over(kind, months, sources);
+            supply.unwrap_or(Supply::Complete)
+        };
+        let supply = figures.current.token_sources[kind].map(|sources| {
+            let windows = figures.windows.iter();
+            windows.map(|window| supply_of(window, sources)).collect()
+        });
+        Self { supply }
+    }
+
+    /// Of what a definition looks up; the partner's own mark needs no other record.
+    fn supply(&self, definition: RepeatDefinition, window: u32) -> Supply {
+        match definition {
+            RepeatDefinition::Token(role) => self.supply[role][window as usize],
+            RepeatDefinition::Flag(_) | RepeatDefinition::Referral => Supply::Complete,
         }
     }
 }

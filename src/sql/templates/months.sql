@@ -65,12 +65,15 @@ abs(records - median) >= CAST(3.29 AS DOUBLE) * sqrt(CAST(median AS DOUBLE))
         GROUP BY partner_kind, month_number
     ) AS t GROUP BY partner_kind, month_number
 {% endcall %}
-{% call part('kept_from') %}
+{% call part('all_kept_from') %}
     -- The first month that is kept of the kinds whose retention period has ended for earlier ones.
     SELECT DISTINCT concat_ws('|', partner, feed, kind) AS partner_kind,
         year(kept_from) * 12 + month(kept_from) - 1 AS month_number
-    FROM {{ file('intake') }} CROSS JOIN month_range
-    WHERE year(kept_from) * 12 + month(kept_from) - 1 > from_month
+    FROM {{ file('intake') }} WHERE kept_from IS NOT NULL
+{% endcall %}
+{% call part('kept_from') %}
+    -- The same, where earlier months have figures.
+    SELECT k.* FROM all_kept_from AS k CROSS JOIN month_range WHERE month_number > from_month
 {% endcall %}
 {% call part('kept_records') %}
     -- The same, of the months that are kept.

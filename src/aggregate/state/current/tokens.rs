@@ -189,11 +189,14 @@ impl Tokens {
                     && within_a_year(before.occurred_from(current), seen.occurred_from(current))
             }));
         }
+        current.token_sources = vec![Default::default(); current.partner_kinds.len()];
         for (seen, again) in self.seen.iter().zip(again) {
-            current.facts[seen.fact as usize]
-                .repeats
-                .set(seen.role.into(), again);
-            let repeats = current.facts[seen.fact as usize].repeats;
+            let fact = &mut current.facts[seen.fact as usize];
+            fact.repeats.set(seen.role.into(), again);
+            let repeats = fact.repeats;
+            let what = &current.what[current.profiles.row(fact.profile)[0] as usize];
+            current.token_sources[what.partner_kind as usize][usize::from(seen.role)]
+                .add(what.source);
             let chunk = &mut current.feeds[seen.feed as usize][seen.chunk as usize];
             chunk.repeats[seen.row as usize] = repeats;
         }

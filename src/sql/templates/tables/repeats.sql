@@ -49,6 +49,48 @@
         ELSE victim_again END IS NOT NULL
     GROUP BY d.partner_kind, d.definition
 {% endcall %}
+{% call part('token_sources') %}
+    -- The sources that have sent tokens.
+    SELECT DISTINCT partner_kind, 'token-person' AS definition, source FROM records
+    WHERE person_again IS NOT NULL
+    UNION
+    SELECT DISTINCT partner_kind, 'token-suspect', source FROM records
+    WHERE suspect_again IS NOT NULL
+    UNION
+    SELECT DISTINCT partner_kind, 'token-victim', source FROM records
+    WHERE victim_again IS NOT NULL
+{% endcall %}
+{% call part('look_back') %}
+    -- Why repeats by token are a lower bound: a part of a span or of the 12 months before it is
+    -- missing.
+    SELECT partner_kind, definition, first_month, months, min(reason) AS reason
+    FROM (
+        SELECT d.partner_kind, d.definition, b.first_month, b.months, b.month_number, CASE
+            WHEN b.month_number < max(k.month_number) THEN {{ shared.reason.not_kept }}
+            WHEN count(m.source) = 0 THEN CASE max(h.status) WHEN 1 THEN {{ shared.reason.not_due }}
+                ELSE {{ shared.reason.not_received }} END
+            WHEN count(t.source) < count(m.source) THEN {{ shared.reason.cannot_show }}
+            END AS reason
+        FROM (SELECT DISTINCT partner_kind, definition FROM token_sources) AS d
+        CROSS JOIN (
+            SELECT DISTINCT first_month, months, c.month_number - back AS month_number
+            FROM month_spans
+            JOIN calendar AS c ON c.month_number BETWEEN first_month AND first_month + months - 1
+            CROSS JOIN (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12))
+                AS n(back)
+        ) AS b
+        LEFT JOIN all_kept_from AS k ON k.partner_kind = d.partner_kind
+        LEFT JOIN month_status AS h
+            ON h.partner_kind = d.partner_kind AND h.month_number = b.month_number
+        LEFT JOIN month_sources AS m
+            ON m.partner_kind = d.partner_kind AND m.month_number = b.month_number
+        LEFT JOIN token_sources AS t
+            ON t.partner_kind = m.partner_kind AND t.definition = d.definition
+            AND t.source = m.source
+        GROUP BY d.partner_kind, d.definition, b.first_month, b.months, b.month_number
+    ) AS h
+    GROUP BY partner_kind, definition, first_month, months
+{% endcall %}
 {% call part('repeat_cells') %}
     SELECT window_plan, series_key, partner_kind, area_key, first_month, months, definition, lo,
         cases, supply, reason, CASE WHEN supply = 0 AND more = 0 THEN lo END AS exact,
@@ -56,8 +98,12 @@
     FROM (
         SELECT c.window_plan, c.series_key, c.partner_kind, c.area_key, c.first_month, c.months,
             d.definition,
-            CASE WHEN known_definitions.partner_kind IS NULL THEN 2 ELSE c.supply END AS supply,
-            CASE WHEN known_definitions.partner_kind IS NULL THEN 0 ELSE c.reason END AS reason,
+            CASE WHEN known_definitions.partner_kind IS NULL THEN 2
+                WHEN y.reason IS NOT NULL THEN greatest(c.supply, 1) ELSE c.supply END AS supply,
+            CASE WHEN known_definitions.partner_kind IS NULL THEN 0
+                WHEN c.supply < 2 AND y.reason IS NOT NULL
+                    THEN least(coalesce(c.reason, y.reason), y.reason)
+                ELSE c.reason END AS reason,
             c.hi - c.lo AS more,
             CAST(coalesce(repeat_counts.repeats, 0) AS BIGINT) AS lo,
             CASE WHEN known_definitions.partner_kind IS NOT NULL
@@ -67,6 +113,9 @@
         LEFT JOIN known_definitions
             ON known_definitions.partner_kind = c.partner_kind
             AND known_definitions.definition = d.definition
+        LEFT JOIN look_back AS y
+            ON y.partner_kind = c.partner_kind AND y.definition = d.definition
+            AND y.first_month = c.first_month AND y.months = c.months
         LEFT JOIN repeat_counts
             ON repeat_counts.series_key = c.series_key
             AND repeat_counts.partner_kind = c.partner_kind AND repeat_counts.area_key = c.area_key
