@@ -393,16 +393,16 @@ struct Combinations {
 
 impl Combinations {
     fn add(&mut self, chunk: &Chunk) {
-        let of_group = |group: Group| &chunk.numbers[group as usize];
-        let what = of_group(Group::What);
-        for (counts, numbers) in [
-            (&mut self.marks, of_group(Group::Marks)),
-            (&mut self.area, of_group(Group::Area)),
-            (&mut self.details, of_group(Group::Details)),
-            (&mut self.labels, &chunk.labels),
-        ] {
-            for ((what, number), month) in what.iter().zip(numbers).zip(&chunk.months) {
-                *counts.entry((*what, *number, *month)).or_default() += 1;
+        for (row, month) in chunk.months.iter().enumerate() {
+            let of_group = |group| chunk.number(group, row);
+            for (counts, combination) in [
+                (&mut self.marks, of_group(Group::Marks)),
+                (&mut self.area, of_group(Group::Area)),
+                (&mut self.details, of_group(Group::Details)),
+                (&mut self.labels, chunk.label(row)),
+            ] {
+                let of = (of_group(Group::What), combination, *month);
+                *counts.entry(of).or_default() += 1;
             }
         }
     }

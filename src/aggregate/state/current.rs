@@ -7,6 +7,7 @@
 mod chunk;
 mod columns;
 mod counts;
+mod packed;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use crate::reference::plan::{Plan, Rule, RuleSet, SeriesSet};
 use crate::reference::source_code::outcome_code;
 use crate::reference::{Carried, CodeLists, DateBasis, SourceCode, UnknownCodes};
 pub(crate) use chunk::Chunk;
+use chunk::ChunkRows;
 use columns::ColumnBatch;
 pub(crate) use columns::precision_of;
 use counts::{Counted, count};
@@ -514,7 +516,7 @@ impl<'s> Builder<'s> {
         let for_rules = columns::of_rules(&part.batch);
         let texts = &mut self.current.texts;
         let columns = PartColumns::read(&part.batch, &for_rules, &rows, texts)?;
-        let mut chunks: [Chunk; 3] = Default::default();
+        let mut chunks: [ChunkRows; 3] = Default::default();
         let mut scratch = Vec::new();
         for (i, &row) in rows.iter().enumerate() {
             let (row, in_file) = (row as usize, part.first_row + row as usize);
@@ -531,10 +533,9 @@ impl<'s> Builder<'s> {
             };
             self.add_row(&columns, i, row, numbers, &intake, &mut chunks);
         }
-        for (chunks, mut chunk) in self.current.feeds.iter_mut().zip(chunks) {
-            if !chunk.is_empty() {
-                chunk.take_times(&columns.batch);
-                chunks.push(chunk);
+        for (chunks, rows) in self.current.feeds.iter_mut().zip(chunks) {
+            if !rows.is_empty() {
+                chunks.push(rows.finish(&columns.batch));
             }
         }
         let changed = std::mem::take(&mut self.changed);
@@ -557,7 +558,7 @@ impl<'s> Builder<'s> {
         row: usize,
         numbers: [u32; 4],
         intake: &RowIntake,
-        chunks: &mut [Chunk; 3],
+        chunks: &mut [ChunkRows; 3],
     ) where
         's: 'r,
     {

@@ -20,9 +20,9 @@ use crate::normalise;
 use crate::storage::Store;
 
 /// Rows decoded at once.
-const BATCH_ROWS: usize = 65_536;
+const BATCH_ROWS: usize = 32_768;
 /// Batches decoded ahead.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
 /// Reads a file that a chain names.
 pub(crate) fn fetch(store: &Store, path: &str, runtime: &Handle) -> Result<Bytes, AggregateError> {

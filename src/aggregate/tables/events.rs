@@ -395,7 +395,7 @@ fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<RowIndex> {
     let mut by_source: Vec<(u32, Vec<RowIndex>)> = Vec::new();
     for (c, chunk) in chunks.iter().enumerate() {
         for row in 0..chunk.len() {
-            let what = chunk.numbers[Group::What as usize][row];
+            let what = chunk.number(Group::What, row);
             let source = current.value(COLUMNS.source, what);
             let at = by_source
                 .iter()
@@ -581,17 +581,13 @@ struct GroupRows<'c> {
 
 impl<'c> GroupRows<'c> {
     fn gather(chunks: &'c [Chunk], indices: &'c [RowIndex]) -> Self {
-        let numbers = Group::COMBINED.map(|group| {
-            values(chunks, indices, |chunk, row| {
-                chunk.numbers[group as usize][row]
-            })
-            .collect()
-        });
+        let numbers = Group::COMBINED
+            .map(|group| values(chunks, indices, |chunk, row| chunk.number(group, row)).collect());
         Self {
             chunks,
             indices,
             numbers,
-            labels: values(chunks, indices, |chunk, row| chunk.labels[row]).collect(),
+            labels: values(chunks, indices, Chunk::label).collect(),
         }
     }
 
@@ -609,11 +605,9 @@ impl<'c> GroupRows<'c> {
         let what = &self.numbers[Group::What as usize];
         match from {
             Origin::Subject => self.subjects(),
-            Origin::Revision => Arc::new(Int32Array::from_iter_values(
-                self.each(|chunk, row| chunk.revisions[row]),
-            )),
+            Origin::Revision => Arc::new(Int32Array::from_iter_values(self.each(Chunk::revision))),
             Origin::Sent => utc(TimestampMicrosecondArray::from_iter_values(
-                self.each(|chunk, row| chunk.sent[row]),
+                self.each(Chunk::sent),
             )),
             Origin::Time(index) => utc(self.each(|chunk, row| chunk.time_at(index, row)).collect()),
             Origin::Combined(group, index, form) => {

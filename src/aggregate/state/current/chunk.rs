@@ -1,30 +1,26 @@
 //! Rows of one feed that came together, column by column.
 
 use super::columns::{ColumnBatch, NO_TIME, TIMES};
-use super::{Month, Repeats};
+use super::packed::Packed;
+use super::{Group, Month, Repeats};
 use crate::contract::columns::TimeColumn;
 
-/// Some records of a feed.
+/// The rows of a chunk while they are added.
 #[derive(Default)]
-pub(crate) struct Chunk {
-    /// Where each subject ends in `subjects`.
+pub(crate) struct ChunkRows {
     ends: Vec<u32>,
     subjects: String,
-    pub(crate) revisions: Vec<i32>,
-    pub(crate) sent: Vec<i64>,
-    /// Combinations by group.
-    pub(crate) numbers: [Vec<u32>; 4],
-    pub(crate) months: Vec<Month>,
-    pub(crate) labels: Vec<u32>,
-    pub(crate) repeats: Vec<Repeats>,
-    /// Times by column; empty where no record has one.
-    times: [Vec<i64>; TIMES],
-    /// Row indices in the batch, until its times are taken.
+    revisions: Vec<i64>,
+    sent: Vec<i64>,
+    numbers: [Vec<i64>; 4],
+    months: Vec<Month>,
+    labels: Vec<i64>,
+    /// Row indices in the batch.
     indices: Vec<u32>,
 }
 
-impl Chunk {
-    /// Adds a row of a batch, but for its times.
+impl ChunkRows {
+    /// Adds a row of a batch.
     pub(crate) fn push(
         &mut self,
         batch: &ColumnBatch<'_>,
@@ -35,38 +31,14 @@ impl Chunk {
     ) {
         self.subjects.push_str(batch.subject(i));
         self.ends.push(self.subjects.len() as u32);
-        self.revisions.push(batch.revision(i));
+        self.revisions.push(batch.revision(i).into());
         self.sent.push(batch.sent(i));
         for (column, number) in self.numbers.iter_mut().zip(numbers) {
-            column.push(number);
+            column.push(number.into());
         }
         self.months.push(month);
-        self.labels.push(label);
-        self.repeats.push(Repeats::default());
+        self.labels.push(label.into());
         self.indices.push(i as u32);
-    }
-
-    /// Takes the times of the rows pushed, and no more room than the rows need.
-    pub(crate) fn take_times(&mut self, batch: &ColumnBatch<'_>) {
-        let indices = std::mem::take(&mut self.indices);
-        for (all, column) in batch.times().iter().zip(&mut self.times) {
-            if !all.is_empty() {
-                let times: Vec<i64> = indices.iter().map(|i| all[*i as usize]).collect();
-                *column = if times.iter().all(|at| *at == NO_TIME) {
-                    Vec::new()
-                } else {
-                    times
-                };
-            }
-        }
-        self.ends.shrink_to_fit();
-        self.subjects.shrink_to_fit();
-        self.revisions.shrink_to_fit();
-        self.sent.shrink_to_fit();
-        self.numbers.iter_mut().for_each(Vec::shrink_to_fit);
-        self.months.shrink_to_fit();
-        self.labels.shrink_to_fit();
-        self.repeats.shrink_to_fit();
     }
 
     /// The number of rows.
@@ -78,6 +50,53 @@ impl Chunk {
         self.ends.is_empty()
     }
 
+    /// The chunk, with the times of its rows in the batch that they are from.
+    pub(crate) fn finish(mut self, batch: &ColumnBatch<'_>) -> Chunk {
+        self.ends.shrink_to_fit();
+        self.subjects.shrink_to_fit();
+        self.months.shrink_to_fit();
+        let times = batch.times().each_ref().map(|all| {
+            let times = self.indices.iter().map(|i| all.get(*i as usize).copied());
+            let times: Vec<i64> = times.map(|time| time.unwrap_or(NO_TIME)).collect();
+            let is_absent = times.iter().all(|time| *time == NO_TIME);
+            (!is_absent).then(|| Packed::new(times))
+        });
+        Chunk {
+            repeats: vec![Repeats::default(); self.len()],
+            ends: self.ends,
+            subjects: self.subjects,
+            revisions: Packed::new(self.revisions),
+            sent: Packed::new(self.sent),
+            numbers: self.numbers.map(Packed::new),
+            months: self.months,
+            labels: Packed::new(self.labels),
+            times,
+        }
+    }
+}
+
+/// Some records of a feed.
+pub(crate) struct Chunk {
+    /// Where each subject ends in `subjects`.
+    ends: Vec<u32>,
+    subjects: String,
+    revisions: Packed,
+    sent: Packed,
+    /// Combinations by group.
+    numbers: [Packed; 4],
+    pub(crate) months: Vec<Month>,
+    labels: Packed,
+    pub(crate) repeats: Vec<Repeats>,
+    /// Times by column; none = no record has one.
+    times: [Option<Packed>; TIMES],
+}
+
+impl Chunk {
+    /// The number of rows.
+    pub(crate) const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     pub(crate) fn subject(&self, row: usize) -> &str {
         let start = if row == 0 {
             0
@@ -87,6 +106,25 @@ impl Chunk {
         &self.subjects[start..self.ends[row] as usize]
     }
 
+    pub(crate) fn revision(&self, row: usize) -> i32 {
+        self.revisions.get(row) as i32
+    }
+
+    /// When the row's revision was true, in microseconds since 1970.
+    pub(crate) fn sent(&self, row: usize) -> i64 {
+        self.sent.get(row)
+    }
+
+    /// The row's combination in a group.
+    pub(crate) fn number(&self, group: Group, row: usize) -> u32 {
+        self.numbers[group as usize].get(row) as u32
+    }
+
+    /// The row's priorities and themes: an index in [`Current::labels`](super::Current::labels).
+    pub(crate) fn label(&self, row: usize) -> u32 {
+        self.labels.get(row) as u32
+    }
+
     /// A row's time, where there is one.
     pub(crate) fn time(&self, time: TimeColumn, row: usize) -> Option<i64> {
         self.time_at(time.index(), row)
@@ -94,9 +132,7 @@ impl Chunk {
 
     /// The same, by the time's index among the times.
     pub(crate) fn time_at(&self, index: usize, row: usize) -> Option<i64> {
-        self.times[index]
-            .get(row)
-            .copied()
-            .filter(|at| *at != NO_TIME)
+        let time = self.times[index].as_ref()?.get(row);
+        (time != NO_TIME).then_some(time)
     }
 }
