@@ -448,7 +448,7 @@ fn personal_reason(name: &str) -> String {
     }
 }
 
-/// Writes the scorecards of all partners of which the store contains something; returns their ids.
+/// Writes the scorecards of all partners with records or rejects in the store; returns their ids.
 pub async fn write_all(
     store: &Store,
     input: &ScorecardInput<'_>,

@@ -26,20 +26,20 @@ const TEXT_FORMAT_CHARACTERS: usize = 255;
 /// The least and the greatest width of a column, in characters.
 const WIDTHS: (usize, usize) = (10, 60);
 
-/// What stands in place of a number that a partner's data cannot show.
+/// The symbol for a number that a partner's data cannot show.
 pub(crate) const NOT_AVAILABLE: (&str, &str) = (
     "[x]",
     "not available: the data cannot show it, which is not 0",
 );
-/// What stands in place of any other value that is missing.
+/// The symbol for any other value that is missing.
 pub(crate) const NOT_APPLICABLE: (&str, &str) = ("[z]", "does not apply");
-/// What stands in place of a number that a release hides.
+/// The symbol for a number that a release hides.
 pub(crate) const SUPPRESSED: (&str, &str) = (
     "[c]",
     "suppressed, to protect people; also where the number itself would not show anyone",
 );
 
-/// What stands in place of a value that is missing, given the status of its count. A blank cell would
+/// The symbol for a value that is missing, given the status of its count. A blank cell would
 /// count as 0.
 pub(crate) fn null_symbol(status: Option<&str>) -> &'static str {
     match status {

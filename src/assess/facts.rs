@@ -17,7 +17,7 @@ use crate::file_format;
 use crate::release::MANIFEST;
 use crate::storage::Store;
 
-/// Tables of which only the rows of the window are kept.
+/// The tables whose rows of the window are kept, and no others.
 const OF_WINDOW: [&str; 8] = [
     "change",
     "composition",
@@ -28,7 +28,7 @@ const OF_WINDOW: [&str; 8] = [
     "revisions",
     "window_totals",
 ];
-/// Tables of which every row is kept.
+/// The tables whose rows are all kept.
 const COMPLETE: [&str; 9] = [
     "areas",
     "breaks",

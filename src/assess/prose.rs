@@ -16,7 +16,7 @@ pub(crate) enum Span {
     Name { text: String },
     /// An id or a command.
     Code { text: String },
-    /// Text that stands out.
+    /// Emphasised text.
     Strong { spans: Vec<Span> },
     /// Text of less weight.
     Quiet { spans: Vec<Span> },
@@ -138,7 +138,7 @@ pub(crate) fn code(text: impl Into<String>) -> Span {
     Span::Code { text: text.into() }
 }
 
-/// Text that stands out.
+/// Emphasised text.
 pub(crate) fn strong(prose: impl Into<Prose>) -> Span {
     Span::Strong {
         spans: prose.into().0,

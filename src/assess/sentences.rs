@@ -258,7 +258,7 @@ impl<'d> Draft<'d> {
         })
     }
 
-    /// What must be said at once with a count of this window: its months are unusual or incomplete.
+    /// The words that belong to a count of this window: its months are unusual or incomplete.
     pub(crate) fn caveat(&self, measure: &Measure<'d>) -> Option<Prose> {
         let months = |status| self.months_with(measure, status);
         match measure.total.text("data_status") {

@@ -26,7 +26,7 @@ pub(crate) struct Comparison<'f> {
     pub(crate) most_pct: Option<f64>,
 }
 
-/// What may be said about a change.
+/// What a document may state about a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Wording {
     /// The partner's data cannot show it, or did not arrive.

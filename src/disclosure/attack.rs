@@ -6,7 +6,7 @@
 use super::solver::{Column, Program, is_unbounded};
 use super::system::{Component, System};
 
-/// How far below or above a whole number a bound may be that stands for it.
+/// How far below or above a whole number a bound may be to count as it.
 const NEAR: f64 = 1e-5;
 
 /// What is known about a hidden cell.

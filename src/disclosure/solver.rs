@@ -8,7 +8,7 @@ use super::system::Relation;
 
 /// The solver and its version, which decide the bytes of a release.
 pub const SOLVER: &str = "microlp 0.7.0";
-/// How far from a whole number a value may be that stands for it.
+/// How far from a whole number a value may be to count as it.
 const WHOLE: f64 = 1e-5;
 /// An integer program may stop this far from the least cost: any solution protects.
 const GAP: f64 = 0.3;
@@ -149,7 +149,7 @@ pub(super) fn in_whole_numbers(values: &[f64]) -> Option<Vec<i64>> {
         .then(|| values.iter().map(|value| value.round() as i64).collect())
 }
 
-/// Whether a value stands for one without an upper bound.
+/// Whether a value means that there is no upper bound.
 pub(super) fn is_unbounded(value: f64) -> bool {
     value > UNBOUNDED / 2.0
 }

@@ -5,7 +5,7 @@
 pub enum Form {
     /// Its value.
     Exact,
-    /// A rounded value, which stands for these values.
+    /// A rounded value, and the values that are rounded to it.
     Rounded {
         /// The least of them.
         low: i64,

@@ -1,4 +1,4 @@
-//! The open connections, at most so many: a new one takes the place of the one that has waited
+//! The open connections, up to a limit: a new one takes the place of the one that has waited
 //! longest without a request of a partner.
 //!
 //! So strangers who open connections and send nothing do not keep partners out, and memory is

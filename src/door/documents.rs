@@ -171,7 +171,7 @@ fn event_of(kind: Kind, feeds: &[Feed]) -> Value {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     Draft2020,
-    /// Names `$defs` otherwise, and ignores what stands beside a `$ref`.
+    /// Names `$defs` otherwise, and ignores keywords beside a `$ref`.
     Draft07,
 }
 

@@ -177,7 +177,7 @@ impl Door {
         let store = self.store()?;
         let turn = store.admit_question(&grant.partner, Instant::now()).await?;
         let (store, partner) = (store.store.clone(), grant.partner.clone());
-        // Decoding is no work for the threads that answer others.
+        // Threads that answer others must not decode.
         let work = tokio::task::spawn_blocking(move || {
             let refusals = refusals_since(&store, &partner, since);
             let refusals = Handle::current().block_on(refusals);

@@ -1,6 +1,6 @@
 //! Events as a table: the contract of a kind, with one column per field.
 //!
-//! The names of the columns are those of the contract, dotted. There is no mapping: what the
+//! The names of the columns are those of the contract, dotted. They are not mapped: what the
 //! contract refuses in an event, it refuses in a cell. An error names columns by number, since a
 //! header that is not known may be a value.
 
@@ -20,7 +20,7 @@ use crate::spreadsheet::column_name;
 
 /// Between the items of a list in a cell.
 const ITEM_SEPARATOR: char = ';';
-/// A list without items; an empty cell is no list at all.
+/// A list without items; an empty cell means that the list is absent.
 const EMPTY_LIST: &str = "[]";
 /// The attributes that a table may have as columns; `id` follows from the first two.
 const ATTRIBUTES: [&str; 4] = ["subject", "revision", "time", "id"];

@@ -25,7 +25,7 @@ const fn percent_of_level(kind: Kind, month: u32) -> u32 {
     }
 }
 
-/// How many cases of the landlord there are, in percent: so many that half a month is less than
+/// How many cases of the landlord there are, in percent: enough that half a month is fewer than
 /// chance explains.
 const LANDLORD: u32 = 300;
 /// April 2017.

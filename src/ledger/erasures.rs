@@ -4,7 +4,7 @@
 //! absent, and creating it is the commit. Each entry has the checksum of the one before, so nobody
 //! can add or remove one unnoticed. It must not know how rows are found or removed, and an entry
 //! contains no value of a record. The invariant: a position that was erased once stays erased,
-//! whatever happens to the files that contain it.
+//! also while files still contain it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

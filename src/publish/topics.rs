@@ -70,7 +70,8 @@ pub struct TopicSettings {
 }
 
 impl TopicSettings {
-    /// The time after which a record is deleted, whatever its segment, in whole days; none = never.
+    /// The time after which every record is deleted, wherever it is in its segment, in whole days;
+    /// none = never.
     pub fn days(&self) -> Option<u64> {
         let millis = self.retention_ms?.saturating_add(self.segment_ms);
         Some(millis.div_ceil(MILLIS_PER_DAY))

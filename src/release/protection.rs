@@ -297,8 +297,8 @@ impl<'b> Block<'b> {
     }
 }
 
-/// A number of which only bounds are known is hidden. The lower bound stands for it: sums of lower
-/// bounds are lower bounds, so these satisfy every equation.
+/// A number that is known only within bounds is hidden. Its value here is the lower bound: sums of
+/// lower bounds are lower bounds, so these satisfy every equation.
 fn interval(cell: &ExactCell, min: i64, max: Option<i64>) -> Cell {
     let possible = max.map_or(i64::MAX, |max| max - min + 1);
     Cell {

@@ -14,7 +14,7 @@ use crate::release::table::ReleaseTable;
 pub(crate) enum PublishedForm {
     /// The number.
     Exact(i64),
-    /// The nearest multiple of 5, which stands for these numbers.
+    /// The nearest multiple of 5, to which these numbers are rounded.
     Rounded {
         /// The multiple.
         value: i64,
@@ -129,7 +129,7 @@ pub(crate) fn read(
 /// How far a rounded number may be from its multiple.
 const ROUND_REACH: i64 = 2;
 
-/// What a rounded number stands for: it never stands for a number that would be hidden.
+/// The numbers that are rounded to a value; those that are hidden are not among them.
 pub(crate) fn rounded_bounds(value: i64, hide: i64) -> (i64, i64) {
     ((value - ROUND_REACH).max(hide + 1), value + ROUND_REACH)
 }

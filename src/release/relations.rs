@@ -167,7 +167,7 @@ pub(crate) struct BlockRelations {
     pub(crate) relations: Vec<Relation>,
     /// Cells besides those given, whose indexes follow theirs, in order.
     pub(crate) remainders: Vec<Remainder>,
-    /// Pairs of windows that overlap in part, of which no relation is known.
+    /// Pairs of windows that overlap in part: no equation relates them.
     pub(crate) overlaps: BTreeSet<(String, String)>,
 }
 

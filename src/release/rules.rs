@@ -17,7 +17,7 @@ pub(crate) const FILE: &str = "disclosure.toml";
 const NUMBER_MAX: i64 = 20;
 /// Numbers are rounded to a multiple of this.
 pub(crate) const ROUND: i64 = 5;
-/// The least `hide` beside `round`: a rounded number never stands for a hidden one.
+/// The least `hide` beside `round`: no number that is rounded is one that is hidden.
 const ROUND_HIDE: i64 = 7;
 
 /// The smallest areas that numbers are published for, the largest last.
@@ -104,7 +104,7 @@ pub(crate) struct RuleSubject<'s> {
 #[derive(Clone, Debug)]
 struct Rule {
     id: String,
-    /// Texts of which one must match; an absent key is not tested.
+    /// One of these texts must match; an absent key is not tested.
     tests: BTreeMap<&'static str, BTreeSet<String>>,
     instead: BTreeSet<String>,
     safeguard: Safeguard,

@@ -23,7 +23,7 @@ impl TableValue {
         }
     }
 
-    /// The value of a key that a text stands for.
+    /// The value of a key, from its text.
     pub(crate) fn from_key(key: Option<&str>, of: ValueType) -> Self {
         match (key, of) {
             (Some(key), ValueType::Integer) => Self::from(key.parse::<i64>().ok()),

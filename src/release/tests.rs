@@ -375,7 +375,7 @@ fn a_part_of_a_priority_is_at_most_that_of_the_total() {
 
 #[test]
 fn the_codes_of_a_priority_leave_a_rest_that_is_protected() {
-    // 13 under the priority, of which 11 by its code: 2 only by a mark.
+    // 13 under the priority, 11 of them by its code: 2 only by a mark.
     let world = police()
         .with(&[
             ("total", "all-received", 53),
@@ -1057,7 +1057,7 @@ fn a_listed_window_lists_the_areas_of_the_windows_in_it() {
 
 #[test]
 fn a_number_of_an_earlier_release_is_known_also_if_this_one_does_not_show_it() {
-    // The first release shows the year less than a quarter of which the second shows all but one.
+    // The first release shows the year without a quarter; the second shows all of that quarter but one.
     let mut all = police().with(&[
         ("total", "all-received", 20),
         ("total", "d1", 17),

@@ -117,7 +117,7 @@ struct SheetColumn {
 }
 
 impl SheetColumn {
-    /// What stands in place of a value.
+    /// The symbol in place of a value.
     fn symbol(&self, row: &[TableValue]) -> &'static str {
         null_symbol(self.status.and_then(|status| row[status].text()))
     }

@@ -295,7 +295,7 @@ impl<'r> Builder<'r> {
                 let Some(year) = table.year(subject) else {
                     continue;
                 };
-                // A unitary authority has an empty county, or a code that stands for none (E99999999).
+                // A unitary authority has an empty county, or the code for none (E99999999).
                 if subject == Subject::County
                     && !row.get(Column::Code(subject, year)).starts_with("E10")
                 {

@@ -138,7 +138,7 @@ enum UnknownCodeMatch {
     MatchesAny,
 }
 
-/// Whether a record's code is unknown in a scheme of which a rule names codes.
+/// Whether a record's code is unknown in a scheme whose codes a rule names.
 fn is_unknown_in(rule: &Rule) -> String {
     let schemes = rule.codes.keys();
     any(schemes.map(|scheme| format!("instr(';' || unknown_schemes || ';', ';{scheme};') > 0")))

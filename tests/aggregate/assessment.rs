@@ -271,7 +271,7 @@ fn a_clear_rise_is_reported_with_both_numbers() {
     );
 }
 
-/// Totals of which some are suppressed: every figure is known within bounds only.
+/// Some totals are suppressed: every figure is known within bounds only.
 #[test]
 fn totals_within_bounds_are_a_document() {
     let ends = ["2018-04-30", "2018-05-31", "2018-06-30"];
@@ -293,7 +293,7 @@ fn totals_within_bounds_are_a_document() {
     assert!(text.contains("between 3 and 12"), "{text}");
 }
 
-/// Crimes of which only the district is known, and no populations.
+/// Crimes whose district alone is known, and no populations.
 #[test]
 fn without_wards_and_populations_it_is_a_document() {
     let texts = [("geography/populations.csv", "")];

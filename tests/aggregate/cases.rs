@@ -194,7 +194,7 @@ fn a_later_release_of_a_month_replaces_what_earlier_ones_had_of_it() {
         released("police.crime", "redated", "2018-01", 201_804),
         released("police.incident", "left-the-window", "2017-12", 201_804),
         released("police.stop-search", "a", "2018-01", 201_804),
-        // Another source sends its records one by one, whatever their revisions are.
+        // Another source sends its records one by one, with any revisions.
         crime("own").month("2018-01").revision(201_803),
         crime("another").month("2018-01").revision(201_804),
     ];
@@ -310,7 +310,7 @@ fn what_a_partner_can_show_depends_on_the_systems_that_sent_the_month() {
         ("E07000110", "district", expected),
         ("E01024374", "lsoa", expected),
     ] {
-        // Of a code, and in an LSOA, it is said in two areas only that nothing was supplied.
+        // Of a code, and in an LSOA, only two areas have rows where nothing was supplied.
         let is_said = ["all-received", "E07000110"].contains(&area);
         let counted: Vec<&str> = expected
             .into_iter()

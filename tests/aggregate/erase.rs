@@ -1,4 +1,4 @@
-//! Erasing records with the program: nothing of them is left in any file, whatever step it is killed
+//! Erasing records with the program: nothing of them is left in any file, at each step it is killed
 //! at, and the tables are those of a store to which they were never sent.
 
 use std::collections::BTreeMap;

@@ -103,7 +103,7 @@ fn cell(batch: &TableBatch, column: &str, value_type: ValueType, row: usize) -> 
     }
 }
 
-/// A cell of a workbook; a text stays a text, whatever it looks like.
+/// A cell of a workbook; a text stays a text, also one that looks like a number.
 fn shown(cell: &Data, value_type: ValueType) -> String {
     match (cell, value_type) {
         (Data::String(text), _) if text == "[x]" || text == "[z]" => String::new(),

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""`aggregate` beside DuckDB, in one run: the same events written, and every table written.
+"""`aggregate` beside reading alone, Polars and DuckDB, in one run and with two threads each.
 
     aggregate.py PROGRAM STORE OUT [PLAN]
 
-First PROGRAM makes events and the whole catalogue of one plan; then DuckDB, with two threads, finds the latest revision
-of each record in the same ledger, writes one sorted file of events a feed, and runs the query that PROGRAM prints for each
-table, writing what it gives. In DuckDB's favour: its events lack what ours derive, and its queries read ours, where codes
-and months are worked out already. Prints one aligned line a side, with the ratio of their times.
+`reading` decodes every column of the ledger and does nothing else. PROGRAM writes events and all tables of a plan.
+Polars finds the latest revision of each record and writes one sorted file of events per feed, without tables. DuckDB does
+that too, and then runs the query that PROGRAM prints for each table. In favour of both: their events lack what PROGRAM
+derives. In DuckDB's favour: its queries read PROGRAM's events, which contain codes and months. Prints a line for each,
+with its times as multiples of PROGRAM's.
 
 The store is one of `cargo run --release --example ledger -- STORE ROWS`; needs the environment of tests/venv.
 """
@@ -27,6 +28,27 @@ TABLES = (
 
 def of_program(program, store, plan):
     os.execv(program, [program, "aggregate", "--store", str(store), "--plan", plan])
+
+
+def of_reading(store):
+    import pyarrow.parquet
+
+    for path in sorted(Path(store, "ledger").glob("*/*/*.parquet")):
+        ledger = pyarrow.parquet.ParquetFile(path)
+        for row_group in range(ledger.num_row_groups):
+            ledger.read_row_group(row_group)
+
+
+def of_polars(store, out):
+    os.environ["POLARS_MAX_THREADS"] = "2"
+    import polars
+
+    rows = polars.scan_parquet(f"{store}/ledger/*/*/*.parquet", hive_partitioning=False)
+    newest_first = rows.sort("revision", "time", "received", descending=[True, True, False], maintain_order=True)
+    latest = newest_first.unique(["source", "subject"], keep="first").filter(polars.col("cancellation_reason").is_null())
+    for feed in ("police", "health", "housing"):
+        events = latest.filter(polars.col("feed") == feed).sort("source", "subject")
+        events.sink_parquet(f"{out}/{feed}-polars.parquet", compression="zstd")
 
 
 def of_duckdb(program, store, out, plan):
@@ -51,7 +73,7 @@ def of_duckdb(program, store, out, plan):
 
 
 def measured(name, side):
-    """Runs one side in a process of its own; its seconds on the wall."""
+    """Runs one side in a process of its own; its seconds on the wall and of the processors."""
     began = time.monotonic()
     child = os.fork()
     if child == 0:
@@ -75,9 +97,16 @@ def main():
     program, store, out = (str(Path(path).resolve()) for path in sys.argv[1:4])
     plan = (sys.argv[4:] or ["smp-2017-18"])[0]
     Path(out).mkdir(parents=True, exist_ok=True)
-    ours = measured("aggregate", lambda: of_program(program, store, plan))
-    theirs = measured("duckdb", lambda: of_duckdb(program, store, out, plan))
-    print(f"{'ratio':<10} {theirs[0] / ours[0]:>8.1f}   {theirs[1] / ours[1]:>8.1f}")
+    sides = {
+        "reading": lambda: of_reading(store),
+        "aggregate": lambda: of_program(program, store, plan),
+        "polars": lambda: of_polars(store, out),
+        "duckdb": lambda: of_duckdb(program, store, out, plan),
+    }
+    used = {name: measured(name, side) for name, side in sides.items()}
+    for name, (wall, processor) in used.items():
+        ours = used["aggregate"]
+        print(f"{name:<10} {wall / ours[0]:>8.2f}   {processor / ours[1]:>8.2f}       times `aggregate`")
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ impl Partner {
         *self.port.lock().expect("no panic") = port;
     }
 
-    /// Waits for a number of further requests, whatever became of them.
+    /// Waits for a number of further requests, answered or not.
     fn asks(&self, more: usize) {
         let wanted = self.requests.load(Ordering::Relaxed) + more;
         await_that("the partner asks", || {

@@ -191,7 +191,7 @@ fn erased_while_everything_runs(in_bucket: bool) {
     }
 }
 
-/// Tells other threads to stop, whatever happens to this one.
+/// Tells other threads to stop, also if this one panics.
 struct StopOnDrop<'s>(&'s AtomicBool);
 
 impl Drop for StopOnDrop<'_> {

@@ -207,7 +207,7 @@ impl Feeds {
             .set("ingest.flush_rows", 100)
             .set("ingest.flush_age", "1s")
             .set("ingest.merge_files", 4)
-            // A machine that is busy with other tests is no stall.
+            // A machine that is busy with other tests is not a stall.
             .set("watch.stall_intervals", 1_000)
     }
 

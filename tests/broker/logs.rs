@@ -6,7 +6,7 @@ use crate::events::records;
 use crate::feeds::Feeds;
 use crate::program::Program;
 
-/// The lines of a log, each of which must be an object of JSON.
+/// The lines of a log; each must be an object of JSON.
 #[track_caller]
 pub(crate) fn lines(log: &str) -> Vec<Value> {
     let line = |line: &str| match serde_json::from_str(line) {

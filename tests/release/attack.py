@@ -33,7 +33,7 @@ SPLITS = {"factors": ["factor"], "repeats": ["definition"], "outcomes": ["outcom
 # Tables with a row for every area that has records, and for the records of no area.
 LISTING = ["window_totals", "priority_monthly", "category_monthly"]
 TABLES = ["window_totals", "priority_monthly", "category_monthly", "change", "spc", *SPLITS]
-# Numbers that are computed from counts: none stands beside a hidden one.
+# Numbers that are computed from counts: none is beside a hidden one.
 COMPUTED = ["share_pct", "rate_per_1000", "rank_min", "rank_max", "rank_of", "share_of_known_pct", "repeat_pct",
             "times_mean", "harm", "harm_unweighted", "difference", "difference_pct", "difference_per_day",
             "difference_low", "difference_high", "centre", "lower", "upper", "points"]

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from attack import COUNT, COUNTS, KEYS, SPLITS, TABLES, TOTAL
 
-# A number of which the partner sent only bounds: it is suppressed.
+# A number that the partner sent only as bounds: it is suppressed.
 INTERVAL = "interval"
 # As the file of the release merges them: what is merged, and into what.
 MERGED = {("crime", "ho-category", code): "weapons" for code in ("10A", "10B", "10C", "10D")}

@@ -146,8 +146,8 @@ impl<'f> Figures<'f> {
         Ok(figures)
     }
 
-    /// Whether an area has the rows of figures that no source can show. They are said once: in the
-    /// plan's area and that of all records.
+    /// Whether an area has the rows of figures that no source can show: the plan's area and that of
+    /// all records do.
     pub(crate) fn says_not_shown(&self, area: &AreaKey) -> bool {
         area.code == self.scope.area() || area.level == ALL_RECEIVED
     }

@@ -261,8 +261,8 @@ impl<'f> PlanCounts<'f> {
 
 impl<'f> SeriesCounts<'f> {
     /// The areas of its partner's kind. If no source can show the series, only the plan's area and
-    /// that of all records: there it is said once. How much of a feed the plan uses is said of
-    /// districts and larger areas.
+    /// that of all records. How much of a feed the plan uses is counted in districts and larger
+    /// areas.
     pub(crate) fn areas(&self) -> impl Iterator<Item = CountedArea<'f>> + use<'f> {
         let figures = self.figures;
         let is_shown = self.is_of_totals() || !self.sources().is_empty();
@@ -296,7 +296,7 @@ impl<'f> SeriesCounts<'f> {
     }
 
     /// Whether a count has a row. Single codes, and the smallest areas, have rows where something was or
-    /// may have been counted. That nothing was received, or is not covered, is said of them once.
+    /// may have been counted. Where nothing was received, or is not covered, they have none.
     pub(crate) fn has_row(&self, area: CountedArea<'_>, count: BoundedCount) -> bool {
         if !area.key.is_sparse() && self.key.is_of_plan() {
             return true;

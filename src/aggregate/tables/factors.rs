@@ -142,7 +142,7 @@ impl<'f> FactorCounts<'f> {
         }
     }
 
-    /// Whether an area has rows: where no source can show the factor, that is said once.
+    /// Whether an area has rows: of a factor that no source can show, only two areas do.
     fn has_rows(&self, set: &TableSet<'_>, area: CountedArea<'_>) -> bool {
         self.is_shown || set.figures.says_not_shown(area.key)
     }

@@ -235,7 +235,7 @@ fn areas(series: &SeriesCounts<'_>, window: &Window) -> Vec<CheckRow> {
             Some(vintage) if level != "lsoa" => format!("{level} {vintage}"),
             _ => level.clone(),
         };
-        // An area that records do not name is no part of the level.
+        // An area that records do not name is not a part of the level.
         if series.coverage(area) != Coverage::NoDistrict {
             let count = series.count(area, window);
             *parts.entry(tier).or_default() += count.map_or(0, |count| count.min);

@@ -4,7 +4,7 @@
 //! Limits are the mean and 2.66 mean moving ranges on either side (Wheeler, Understanding
 //! Variation, 1993: 2.66 = 3 / 1.128), over every point of the segment that is exact and final, at
 //! least 12 of them. They are never narrower than those of a Poisson count with the same mean, so
-//! that a small count is no signal by chance; a mean below 5 has no limits.
+//! that a small count is not a signal by chance; a mean below 5 has no limits.
 
 use std::cmp::Ordering;
 

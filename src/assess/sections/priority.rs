@@ -1,4 +1,4 @@
-//! The section of one priority or theme, which stands alone.
+//! The section of one priority or theme, which can be read alone.
 
 use crate::assess::document::{Block, DataTable, Section};
 use crate::assess::draft::{Draft, Measure, Series};

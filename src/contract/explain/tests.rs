@@ -80,7 +80,7 @@ impl Node {
         }
     }
 
-    /// The node that stands `n` places on, each node counted before its children.
+    /// The node `n` places on, each node counted before its children.
     fn nth(&mut self, n: &mut usize) -> Option<&mut Self> {
         if *n == 0 {
             return Some(self);

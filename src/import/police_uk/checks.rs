@@ -32,14 +32,14 @@ pub enum FileOddity {
         /// The rows.
         rows: usize,
     },
-    /// Rows with an LSOA, none of which is in the area of the force.
+    /// Rows with an LSOA, if none is in the area of the force.
     OutsideForce {
         /// The rows.
         rows: usize,
         /// The set of districts that is the area.
         area: String,
     },
-    /// Rows with an LSOA, none of which another file of the release has.
+    /// Rows with an LSOA, if no other file of the release has one of them.
     ElsewhereThanOthers {
         /// The rows.
         rows: usize,

@@ -1,5 +1,5 @@
 //! The tables of published files: CSV, or the sheets of a workbook. Columns are recognised by their
-//! published names, whatever their order and year. A file is read once, row by row; only the columns
+//! published names, in any order and of any year. A file is read once, row by row; only the columns
 //! that are recognised are kept.
 
 use std::collections::BTreeMap;

@@ -245,7 +245,7 @@ impl Comparison {
         }
     }
 
-    /// What stands between the two years; `None` = nothing.
+    /// What is between the two years; `None` = nothing.
     fn note(&self, breaks: &BTreeMap<String, String>) -> Option<String> {
         let changed = self.breaks.iter().filter_map(|id| breaks.get(id));
         let changed: Vec<&str> = changed.map(String::as_str).collect();
